@@ -1,0 +1,89 @@
+// An IP address, an address with a port, and the 5-tuple by which a TURN server knows its client. Plain values: small,
+// comparable, hashable, and independent of any socket interface.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "turnpike/base/bytes.hpp"
+
+namespace turnpike {
+
+// The values are those of the STUN address family field (RFC 8489 §14.1).
+enum class Family : std::uint8_t { ipv4 = 1, ipv6 = 2 };
+
+// An IPv4 address fills the first four bytes and leaves the others zero, so that equality and hashing look at the same
+// 17 bytes for both families. `::ffff:1.2.3.4` stays an IPv6 address here; PeerPolicy is what treats it as IPv4.
+class IpAddress {
+ public:
+  IpAddress() = default;  // 0.0.0.0
+  static IpAddress v4(std::uint32_t host_order);
+  static IpAddress v4(const std::array<std::uint8_t, 4>& bytes);
+  static IpAddress v6(const std::array<std::uint8_t, 16>& bytes);
+  // `bytes` holds 4 or 16 octets, matching `family`.
+  static IpAddress from_bytes(Family family, Bytes bytes);
+  // Accepts what inet_pton accepts; no brackets, no zone.
+  static std::optional<IpAddress> parse(std::string_view text);
+
+  Family family() const { return family_; }
+  bool is_v4() const { return family_ == Family::ipv4; }
+  // 4 or 16 octets; lives as long as this object.
+  Bytes bytes() const { return Bytes(bytes_).first(is_v4() ? 4 : 16); }
+  // All 16 octets, zero-filled for IPv4.
+  const std::array<std::uint8_t, 16>& storage() const { return bytes_; }
+
+  bool is_unspecified() const { return bytes_ == std::array<std::uint8_t, 16>{}; }
+  bool is_loopback() const;
+  bool is_link_local() const;
+  bool is_multicast() const;
+
+  std::string to_string() const;
+
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend std::strong_ordering operator<=>(const IpAddress&, const IpAddress&) = default;
+
+ private:
+  std::array<std::uint8_t, 16> bytes_{};
+  Family family_ = Family::ipv4;
+};
+
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;   // host order
+  std::uint32_t scope = 0;  // interface index; only for link-local IPv6, else 0
+
+  Family family() const { return address.family(); }
+  // "192.0.2.1:3478" or "[2001:db8::1]:3478".
+  std::string to_string() const;
+  // The inverse of to_string(); a port is required.
+  static std::optional<Endpoint> parse(std::string_view text);
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  friend std::strong_ordering operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+// How a client's messages arrive (RFC 8656 §3.1). The relayed side is always UDP unless RFC 6062 says otherwise.
+enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
+std::string_view to_string(Transport transport);
+
+// RFC 8656 §2.2: the client's and the server's transport address and the protocol between them. A stream client also
+// carries the number of its connection, since a 5-tuple is reused once a connection is gone; it is 0 for UDP.
+struct FiveTuple {
+  Endpoint client;
+  Endpoint server;
+  Transport transport = Transport::udp;
+  std::uint64_t connection = 0;
+
+  friend bool operator==(const FiveTuple&, const FiveTuple&) = default;
+};
+
+// Spread over all 64 bits; unseeded, since only authenticated clients fill the tables that use them.
+std::size_t hash_value(const IpAddress& address);
+std::size_t hash_value(const Endpoint& endpoint);
+std::size_t hash_value(const FiveTuple& tuple);
+
+}  // namespace turnpike

@@ -1,0 +1,45 @@
+// What the operator says about relaying: addresses and ports, whom a client may reach, and how much of anything one
+// client may hold. Plain data, filled by config/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
+
+namespace turnpike::turn {
+
+// An address block in CIDR form; bits beyond `length` are zero.
+struct Prefix {
+  IpAddress address;
+  std::uint8_t length = 0;  // 0 to 32 or 128
+
+  friend bool operator==(const Prefix&, const Prefix&) = default;
+};
+
+struct PeerParams {
+  std::vector<Prefix> allow;
+  std::vector<Prefix> deny;
+};
+
+struct RelayParams {
+  // Empty stands for `auto`: the address the client came to, else the source address of the default route.
+  std::vector<IpAddress> addresses;
+  std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
+  std::uint16_t first_port = 49152;
+  std::uint16_t last_port = 65535;  // inclusive
+};
+
+// 0 means no limit, except for allocation_lifetime, which is at least 600 s.
+struct Limits {
+  std::uint32_t allocations = 0;
+  std::uint32_t allocations_per_user = 0;
+  std::uint32_t permissions_per_allocation = 0;
+  std::uint32_t channels_per_allocation = 0;
+  std::uint32_t unauthenticated_per_second = 100;  // per IPv4 address or IPv6 /64; burst is twice that
+  Duration allocation_lifetime = std::chrono::seconds(3600);
+};
+
+}  // namespace turnpike::turn
