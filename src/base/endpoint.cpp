@@ -13,9 +13,13 @@ IpAddress IpAddress::v4(std::uint32_t host_order) {
   return a;
 }
 
-IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) { return from_bytes(Family::ipv4, bytes); }
+IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) {
+  return from_bytes(Family::ipv4, bytes);
+}
 
-IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) { return from_bytes(Family::ipv6, bytes); }
+IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) {
+  return from_bytes(Family::ipv6, bytes);
+}
 
 IpAddress IpAddress::from_bytes(Family family, Bytes bytes) {
   IpAddress a;
@@ -35,14 +39,17 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 
 bool IpAddress::is_loopback() const {
   if (is_v4()) return bytes_[0] == 127;
-  return std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t b) { return b == 0; }) && bytes_[15] == 1;
+  return std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t b) { return b == 0; }) &&
+         bytes_[15] == 1;
 }
 
 bool IpAddress::is_link_local() const {
   return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }
 
-bool IpAddress::is_multicast() const { return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
+bool IpAddress::is_multicast() const {
+  return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
+}
 
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
@@ -85,8 +92,11 @@ std::string_view to_string(Transport transport) {
 
 namespace {
 
+__extension__ using Wide = unsigned __int128;
+
+// The two halves of a product of 64-bit words, folded: every input bit reaches every output bit.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a ^ 0x9e3779b97f4a7c15) * (b ^ 0xd1b54a32d192ed03);
+  const Wide product = Wide{a ^ 0x9e3779b97f4a7c15} * (b ^ 0xd1b54a32d192ed03);
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
@@ -102,9 +112,13 @@ std::uint64_t mix(std::uint64_t seed, const Endpoint& endpoint) {
 
 }  // namespace
 
-std::size_t hash_value(const IpAddress& address) { return mix(0, address); }
+std::size_t hash_value(const IpAddress& address) {
+  return mix(0, address);
+}
 
-std::size_t hash_value(const Endpoint& endpoint) { return mix(0, endpoint); }
+std::size_t hash_value(const Endpoint& endpoint) {
+  return mix(0, endpoint);
+}
 
 std::size_t hash_value(const FiveTuple& tuple) {
   const std::uint64_t seed = tuple.connection << 8 | static_cast<std::uint64_t>(tuple.transport);

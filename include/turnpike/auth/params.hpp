@@ -1,4 +1,5 @@
-// What the operator says about who may use the relay. Plain data, filled by config/ and turned into a CredentialStore.
+// What the operator says about who may use the relay. Plain data, filled by config/ and turned into a
+// CredentialStore.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Views of octets, and the two cursors that read and write network byte order. A view never owns: whoever hands it
-// out says how long it lives.
+// Views of octets, and the two cursors that read and write network byte order. A view never owns: whoever
+// hands it out says how long it lives.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ inline std::uint16_t load_u16(const std::uint8_t* p) {
 }
 
 inline std::uint32_t load_u32(const std::uint8_t* p) {
-  return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | std::uint32_t{p[3]};
+  return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 |
+         std::uint32_t{p[3]};
 }
 
 inline void store_u16(std::uint8_t* p, std::uint16_t value) {
@@ -41,8 +42,8 @@ inline void store_u32(std::uint8_t* p, std::uint32_t value) {
   store_u16(p + 2, static_cast<std::uint16_t>(value));
 }
 
-// Reads a view from front to back. A read past the end makes the reader fail for good and yields zeros, so a decoder
-// checks ok() once, at its end.
+// Reads a view from front to back. A read past the end makes the reader fail for good and yields zeros, so a
+// decoder checks ok() once, at its end.
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes) : rest_(bytes) {}
@@ -82,8 +83,8 @@ class ByteReader {
   bool ok_ = true;
 };
 
-// Writes into a buffer that somebody else owns. A write that does not fit makes the writer fail for good and writes
-// nothing, so an encoder checks ok() once, at its end.
+// Writes into a buffer that somebody else owns. A write that does not fit makes the writer fail for good and
+// writes nothing, so an encoder checks ok() once, at its end.
 class ByteWriter {
  public:
   explicit ByteWriter(MutableBytes buffer) : buffer_(buffer) {}

@@ -1,5 +1,5 @@
-// An IP address, an address with a port, and the 5-tuple by which a TURN server knows its client. Plain values: small,
-// comparable, hashable, and independent of any socket interface.
+// An IP address, an address with a port, and the 5-tuple by which a TURN server knows its client. Plain
+// values: small, comparable, hashable, and independent of any socket interface.
 #pragma once
 
 #include <array>
@@ -16,8 +16,9 @@ namespace turnpike {
 // The values are those of the STUN address family field (RFC 8489 §14.1).
 enum class Family : std::uint8_t { ipv4 = 1, ipv6 = 2 };
 
-// An IPv4 address fills the first four bytes and leaves the others zero, so that equality and hashing look at the same
-// 17 bytes for both families. `::ffff:1.2.3.4` stays an IPv6 address here; PeerPolicy is what treats it as IPv4.
+// An IPv4 address fills the first four bytes and leaves the others zero, so that equality and hashing look at
+// the same 17 bytes for both families. `::ffff:1.2.3.4` stays an IPv6 address here; PeerPolicy is what treats
+// it as IPv4.
 class IpAddress {
  public:
   IpAddress() = default;  // 0.0.0.0
@@ -66,12 +67,14 @@ struct Endpoint {
   friend std::strong_ordering operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
-// How a client's messages arrive (RFC 8656 §3.1). The relayed side is always UDP unless RFC 6062 says otherwise.
+// How a client's messages arrive (RFC 8656 §3.1). The relayed side is always UDP unless RFC 6062 says
+// otherwise.
 enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
 std::string_view to_string(Transport transport);
 
-// RFC 8656 §2.2: the client's and the server's transport address and the protocol between them. A stream client also
-// carries the number of its connection, since a 5-tuple is reused once a connection is gone; it is 0 for UDP.
+// RFC 8656 §2.2: the client's and the server's transport address and the protocol between them. A stream
+// client also carries the number of its connection, since a 5-tuple is reused once a connection is gone; it
+// is 0 for UDP.
 struct FiveTuple {
   Endpoint client;
   Endpoint server;

@@ -1,5 +1,5 @@
-// Time as an argument. These clocks have no now(): nothing on a pure floor can read one, so a test or a replay decides
-// what time it is.
+// Time as an argument. These clocks have no now(): nothing on a pure floor can read one, so a test or a
+// replay decides what time it is.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,8 @@ struct SteadyClock {
   using time_point = std::chrono::time_point<SteadyClock>;
 };
 
-// Counts from the Unix epoch and may jump. Only what is agreed on with others uses it: REST expiry and nonces.
+// Counts from the Unix epoch and may jump. Only what is agreed on with others uses it: REST expiry and
+// nonces.
 struct WallClock {
   using duration = Duration;
   using rep = duration::rep;

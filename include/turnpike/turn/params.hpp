@@ -1,5 +1,5 @@
-// What the operator says about relaying: addresses and ports, whom a client may reach, and how much of anything one
-// client may hold. Plain data, filled by config/.
+// What the operator says about relaying: addresses and ports, whom a client may reach, and how much of
+// anything one client may hold. Plain data, filled by config/.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,26 @@
+// Randomness as an argument. The daemon passes the kernel's generator, a test passes a script.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "turnpike/base/bytes.hpp"
+
+namespace turnpike::crypto {
+
+class Random {
+ public:
+  virtual ~Random() = default;
+  // Fills the whole span with octets that nobody can predict.
+  virtual void fill(MutableBytes bytes) = 0;
+
+  // Uniform in [0, bound) but for a bias below bound / 2^32; bound is at least 1.
+  std::uint32_t below(std::uint32_t bound) {
+    std::array<std::uint8_t, 4> bytes;
+    fill(bytes);
+    return static_cast<std::uint32_t>(std::uint64_t{load_u32(bytes.data())} * bound >> 32);
+  }
+};
+
+}  // namespace turnpike::crypto

@@ -1,0 +1,65 @@
+// One decoder for each attribute's value. Each takes the value without padding and gives nothing when the
+// value does not have the form that its RFC asks for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/stun/types.hpp"
+
+namespace turnpike::stun {
+
+// MAPPED-ADDRESS, ALTERNATE-SERVER (RFC 8489 §14.1): a plain address and port.
+std::optional<Endpoint> decode_address(Bytes value);
+
+// XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS (RFC 8489 §14.2, RFC 8656 §18.3 and §18.5).
+std::optional<Endpoint> decode_xor_address(Bytes value, const TransactionId& transaction_id);
+
+// LIFETIME in whole seconds (RFC 8656 §18.2).
+std::optional<std::chrono::seconds> decode_lifetime(Bytes value);
+
+// CHANNEL-NUMBER (RFC 8656 §18.1); nothing also for a number outside 0x4000 to 0x4FFF.
+std::optional<ChannelNumber> decode_channel_number(Bytes value);
+
+// REQUESTED-TRANSPORT: an IP protocol number (RFC 8656 §18.7).
+std::optional<std::uint8_t> decode_requested_transport(Bytes value);
+
+// REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §18.6 and §18.11): the octet as it came,
+// since an unknown family is a 440 and no 400.
+std::optional<std::uint8_t> decode_address_family(Bytes value);
+
+// EVEN-PORT: whether the next higher port is to be reserved (RFC 8656 §18.8).
+std::optional<bool> decode_even_port(Bytes value);
+
+// RESERVATION-TOKEN (RFC 8656 §18.10).
+using ReservationToken = std::array<std::uint8_t, 8>;
+std::optional<ReservationToken> decode_reservation_token(Bytes value);
+
+// PASSWORD-ALGORITHM (RFC 8489 §14.12): the number of an algorithm without parameters, known or not.
+std::optional<std::uint16_t> decode_password_algorithm(Bytes value);
+
+// ERROR-CODE (RFC 8489 §14.8). `reason` views the value.
+struct ErrorCodeValue {
+  std::uint16_t code = 0;  // 300 to 699
+  std::string_view reason;
+};
+std::optional<ErrorCodeValue> decode_error_code(Bytes value);
+
+// ICMP (RFC 8656 §18.13): what came back for a datagram sent to a peer. `data` is the MTU for "too big", else
+// 0.
+struct Icmp {
+  std::uint8_t type = 0;   // 7 bits on the wire
+  std::uint16_t code = 0;  // 9 bits on the wire
+  std::uint32_t data = 0;
+
+  friend bool operator==(const Icmp&, const Icmp&) = default;
+};
+std::optional<Icmp> decode_icmp(Bytes value);
+
+}  // namespace turnpike::stun

@@ -1,0 +1,57 @@
+// ChannelData messages: four bytes in front of the payload instead of a STUN header and two attributes
+// (RFC 8656 §12.4).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "turnpike/base/bytes.hpp"
+
+namespace turnpike::stun {
+
+inline constexpr std::size_t kChannelDataHeaderSize = 4;
+
+// A channel number that a client may bind: 0x4000 to 0x4FFF (RFC 8656 §12).
+class ChannelNumber {
+ public:
+  static constexpr std::optional<ChannelNumber> from_wire(std::uint16_t number) {
+    if (number < 0x4000 || number > 0x4FFF) return std::nullopt;
+    return ChannelNumber(number);
+  }
+
+  constexpr std::uint16_t value() const { return number_; }
+  friend constexpr auto operator<=>(ChannelNumber, ChannelNumber) = default;
+
+ private:
+  explicit constexpr ChannelNumber(std::uint16_t number) : number_(number) {}
+  std::uint16_t number_;
+};
+
+// The first byte tells the protocols on one port apart (RFC 8656 §12, RFC 7983).
+inline bool looks_like_channel_data(Bytes datagram) {
+  return !datagram.empty() && (datagram[0] & 0xF0) == 0x40;
+}
+
+// Views the datagram that was parsed.
+struct ChannelData {
+  ChannelNumber channel;
+  Bytes payload;
+
+  // Nothing unless the whole payload is there. What follows it is padding (RFC 8656 §12.5).
+  static std::optional<ChannelData> parse(Bytes datagram) {
+    if (datagram.size() < kChannelDataHeaderSize) return std::nullopt;
+    const std::optional<ChannelNumber> channel = ChannelNumber::from_wire(load_u16(datagram.data()));
+    const std::size_t size = load_u16(&datagram[2]);
+    if (!channel || size > datagram.size() - kChannelDataHeaderSize) return std::nullopt;
+    return ChannelData{*channel, datagram.subspan(kChannelDataHeaderSize, size)};
+  }
+
+  // Writes the four bytes that go in front of `payload_size` bytes of payload (at most 65,535).
+  static void write_header(ChannelNumber channel, std::size_t payload_size, std::uint8_t* out) {
+    store_u16(out, channel.value());
+    store_u16(out + 2, static_cast<std::uint16_t>(payload_size));
+  }
+};
+
+}  // namespace turnpike::stun

@@ -1,0 +1,83 @@
+// A STUN message as it lies in a receive buffer: checked once, then read in place. Parsing allocates nothing
+// and drops what no answer is owed to.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/result.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/stun/types.hpp"
+
+namespace turnpike::stun {
+
+// Why a datagram is no STUN message. Each of them is a silent drop (RFC 8489 §6.3).
+enum class ParseError : std::uint8_t {
+  too_short,             // less than a header
+  not_stun,              // the top two bits are set
+  bad_magic_cookie,      // RFC 3489 or noise
+  bad_length,            // not a multiple of 4, or not what arrived
+  malformed_attributes,  // an attribute reaches past the end, or FINGERPRINT is not last or not four bytes
+  bad_fingerprint,       // not the CRC-32 of the message
+};
+
+// An attribute in place: its value without padding.
+struct Attribute {
+  AttributeType type{};
+  Bytes value;
+};
+
+// Views the buffer that was parsed; valid as long as that buffer is.
+class MessageView {
+ public:
+  // `datagram` is one whole message, header and all (RFC 8489 §5).
+  static Result<MessageView, ParseError> parse(Bytes datagram);
+
+  MessageType type() const { return type_; }
+  Method method() const { return type_.method; }
+  Class message_class() const { return type_.message_class; }
+  TransactionId transaction_id() const;
+  Bytes bytes() const { return message_; }
+
+  // The first attribute of this type. What stands after an integrity attribute does not exist, other than
+  // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT (RFC 8489 §14.5).
+  std::optional<Bytes> find(AttributeType type) const;
+  bool has(AttributeType type) const { return find(type).has_value(); }
+
+  // Calls visit(Attribute) for each attribute before the first integrity attribute, in order.
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    for (std::size_t at = kHeaderSize; at < attributes_end_;) {
+      const std::size_t size = load_u16(&message_[at + 2]);
+      visit(Attribute{AttributeType{load_u16(&message_[at])}, message_.subspan(at + 4, size)});
+      at += 4 + padded(size);
+    }
+  }
+
+  bool has_integrity_sha1() const { return integrity_sha1_at_ != 0; }
+  bool has_integrity_sha256() const { return integrity_sha256_at_ != 0; }
+  bool has_integrity() const { return has_integrity_sha1() || has_integrity_sha256(); }
+  bool has_fingerprint() const { return has_fingerprint_; }
+
+  // Whether MESSAGE-INTEGRITY (20 bytes) or MESSAGE-INTEGRITY-SHA256 (16 to 32 bytes) is there and was made
+  // with `key`; compares in constant time. RFC 8489 §14.5 and §14.6.
+  bool verify_integrity_sha1(crypto::Digester& digester, Bytes key) const;
+  bool verify_integrity_sha256(crypto::Digester& digester, Bytes key) const;
+
+ private:
+  MessageView() = default;
+  bool index_attributes();
+
+  Bytes message_;
+  MessageType type_{};
+  // Offsets from the start of the message. An attribute is never at 0, so that says "absent".
+  std::uint32_t attributes_end_ = kHeaderSize;
+  std::uint32_t integrity_sha1_at_ = 0;
+  std::uint32_t integrity_sha256_at_ = 0;
+  bool has_fingerprint_ = false;
+};
+
+}  // namespace turnpike::stun
