@@ -13,13 +13,9 @@ IpAddress IpAddress::v4(std::uint32_t host_order) {
   return a;
 }
 
-IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) {
-  return from_bytes(Family::ipv4, bytes);
-}
+IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) { return from_bytes(Family::ipv4, bytes); }
 
-IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) {
-  return from_bytes(Family::ipv6, bytes);
-}
+IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) { return from_bytes(Family::ipv6, bytes); }
 
 IpAddress IpAddress::from_bytes(Family family, Bytes bytes) {
   IpAddress a;
@@ -47,9 +43,7 @@ bool IpAddress::is_link_local() const {
   return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }
 
-bool IpAddress::is_multicast() const {
-  return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
-}
+bool IpAddress::is_multicast() const { return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
 
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
@@ -112,13 +106,9 @@ std::uint64_t mix(std::uint64_t seed, const Endpoint& endpoint) {
 
 }  // namespace
 
-std::size_t hash_value(const IpAddress& address) {
-  return mix(0, address);
-}
+std::size_t hash_value(const IpAddress& address) { return mix(0, address); }
 
-std::size_t hash_value(const Endpoint& endpoint) {
-  return mix(0, endpoint);
-}
+std::size_t hash_value(const Endpoint& endpoint) { return mix(0, endpoint); }
 
 std::size_t hash_value(const FiveTuple& tuple) {
   const std::uint64_t seed = tuple.connection << 8 | static_cast<std::uint64_t>(tuple.transport);

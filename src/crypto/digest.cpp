@@ -86,13 +86,9 @@ struct Digester::State {
 Digester::Digester() : state_(std::make_unique<State>()) {}
 Digester::~Digester() = default;
 
-Md5 Digester::md5(Parts message) {
-  return state_->hash<Md5>(state_->md5.get(), message);
-}
+Md5 Digester::md5(Parts message) { return state_->hash<Md5>(state_->md5.get(), message); }
 
-Sha256 Digester::sha256(Parts message) {
-  return state_->hash<Sha256>(state_->sha256.get(), message);
-}
+Sha256 Digester::sha256(Parts message) { return state_->hash<Sha256>(state_->sha256.get(), message); }
 
 Sha1 Digester::hmac_sha1(Bytes key, Parts message) {
   return State::authenticate<Sha1>(state_->hmac_sha1.get(), key, message);

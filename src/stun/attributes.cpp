@@ -47,13 +47,9 @@ std::optional<ChannelNumber> decode_channel_number(Bytes value) {
   return ChannelNumber::from_wire(load_u16(value.data()));
 }
 
-std::optional<std::uint8_t> decode_requested_transport(Bytes value) {
-  return first_of_four(value);
-}
+std::optional<std::uint8_t> decode_requested_transport(Bytes value) { return first_of_four(value); }
 
-std::optional<std::uint8_t> decode_address_family(Bytes value) {
-  return first_of_four(value);
-}
+std::optional<std::uint8_t> decode_address_family(Bytes value) { return first_of_four(value); }
 
 std::optional<bool> decode_even_port(Bytes value) {
   if (value.size() != 1) return std::nullopt;

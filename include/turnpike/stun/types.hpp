@@ -16,9 +16,7 @@ inline constexpr std::uint32_t kFingerprintXor = 0x5354554E;
 using TransactionId = std::array<std::uint8_t, 12>;
 
 // Attributes are padded to a multiple of four bytes.
-constexpr std::size_t padded(std::size_t size) {
-  return (size + 3) & ~std::size_t{3};
-}
+constexpr std::size_t padded(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
 
 enum class Class : std::uint8_t { request = 0, indication = 1, success = 2, error = 3 };
 
