@@ -1,0 +1,18 @@
+// Base64 with padding (RFC 4648 §4), by OpenSSL.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "turnpike/base/bytes.hpp"
+
+namespace turnpike::crypto {
+
+std::string base64_encode(Bytes bytes);
+
+// Nothing when `text` is not what base64_encode writes: padding at its end, no white space, unused bits zero.
+std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
+
+}  // namespace turnpike::crypto

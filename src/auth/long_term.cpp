@@ -1,0 +1,169 @@
+#include "turnpike/auth/long_term.hpp"
+
+#include <algorithm>
+
+#include "turnpike/auth/rest.hpp"
+#include "turnpike/stun/attributes.hpp"
+
+namespace turnpike::auth {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+using stun::PasswordAlgorithm;
+
+namespace {
+
+constexpr std::size_t kMaxUsername = 512;  // RFC 5389 §15.3; RFC 8489 asks clients for 508
+
+NonceBinding nonce_binding(const CredentialStore& store, const FiveTuple& tuple) {
+  return {tuple.client, tuple.transport, store.algorithms(), store.offers_anonymity()};
+}
+
+// Whether PASSWORD-ALGORITHMS is the list we send: pairs of an algorithm and empty parameters (RFC 8489
+// §14.11).
+bool same_list(Bytes value, std::span<const PasswordAlgorithm> offered) {
+  if (value.size() != 4 * offered.size()) return false;
+  for (std::size_t i = 0; i < offered.size(); ++i) {
+    if (load_u32(&value[4 * i]) != static_cast<std::uint32_t>(offered[i]) << 16) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view Identity::quota_name() const {
+  if (!expires) return username;
+  const std::size_t colon = username.find(':');
+  return colon == std::string::npos ? std::string_view() : std::string_view(username).substr(colon + 1);
+}
+
+// What a request says of itself; views the message.
+struct LongTermCheck::Claim {
+  std::optional<Bytes> username;
+  std::optional<Bytes> userhash;
+  std::string_view realm;
+  std::string_view nonce;
+  PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
+  bool had_valid_nonce = false;
+};
+
+LongTermCheck::LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey& master,
+                             Duration nonce_lifetime)
+    : digester_(digester), nonces_(master, nonce_lifetime) {
+  // Keys that no password leads to.
+  const crypto::Sha256 unguessable = digester.hmac_sha256(master, {as_bytes("dummy key")});
+  dummy_sha256_ = Key(unguessable);
+  dummy_md5_ = Key(digester.md5({unguessable}));
+}
+
+Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store,
+                                                    const stun::MessageView& request, const FiveTuple& from,
+                                                    WallTime now, const Identity* known) {
+  Claim claim;
+  if (auto e = check_presence(request, claim)) return Refusal{*e};
+  if (auto e = check_realm_and_nonce(store, from, now, claim)) return Refusal{*e, claim.had_valid_nonce};
+  if (auto e = check_algorithm(store, request, claim)) return Refusal{*e, claim.had_valid_nonce};
+  std::optional<Identity> identity = find_identity(store, request, claim, known);
+  if (!identity) return Refusal{ErrorCode::unauthorized, claim.had_valid_nonce};
+  return Authenticated{std::move(*identity),
+                       request.has_integrity_sha256() ? Integrity::sha256 : Integrity::sha1};
+}
+
+std::optional<ErrorCode> LongTermCheck::check_presence(const stun::MessageView& request, Claim& claim) const {
+  if (!request.has_integrity()) return ErrorCode::unauthorized;
+  const std::optional<Bytes> realm = request.find(AttributeType::realm);
+  const std::optional<Bytes> nonce = request.find(AttributeType::nonce);
+  claim.username = request.find(AttributeType::username);
+  claim.userhash = request.find(AttributeType::userhash);
+  if (!realm || !nonce || (!claim.username && !claim.userhash)) return ErrorCode::bad_request;
+  if (claim.username && claim.username->size() > kMaxUsername) return ErrorCode::bad_request;
+  if (claim.userhash && claim.userhash->size() != std::tuple_size_v<crypto::Sha256>)
+    return ErrorCode::bad_request;
+  claim.realm = as_text(*realm);
+  claim.nonce = as_text(*nonce);
+  return std::nullopt;
+}
+
+// The nonce is judged before anything that depends on the user: it is cheap, and a sender who cannot receive
+// at its address learns nothing more.
+std::optional<ErrorCode> LongTermCheck::check_realm_and_nonce(const CredentialStore& store,
+                                                              const FiveTuple& from, WallTime now,
+                                                              Claim& claim) {
+  claim.had_valid_nonce = nonces_.valid(digester_, claim.nonce, nonce_binding(store, from), now);
+  if (!claim.had_valid_nonce) return ErrorCode::stale_nonce;
+  if (claim.realm != store.realm()) return ErrorCode::unauthorized;
+  return std::nullopt;
+}
+
+// The bid-down check of RFC 8489 §9.2.4. Our nonces always announce PASSWORD-ALGORITHMS, so a request without
+// either attribute comes from a client of RFC 5389, or the attributes were stripped on the way and the
+// integrity fails.
+std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& store,
+                                                        const stun::MessageView& request,
+                                                        Claim& claim) const {
+  const std::optional<Bytes> list = request.find(AttributeType::password_algorithms);
+  const std::optional<Bytes> chosen = request.find(AttributeType::password_algorithm);
+  if (list || chosen) {
+    if (!list || !chosen || !same_list(*list, store.algorithms())) return ErrorCode::bad_request;
+    const std::optional<std::uint16_t> number = stun::decode_password_algorithm(*chosen);
+    if (!number) return ErrorCode::bad_request;
+    claim.algorithm = PasswordAlgorithm{*number};
+  }
+  if (!store.offers(claim.algorithm)) return ErrorCode::bad_request;
+  return std::nullopt;
+}
+
+// Whoever the name belongs to, and also when it belongs to nobody, the same keys are made and tried, so that
+// the time taken does not tell which users exist.
+std::optional<Identity> LongTermCheck::find_identity(const CredentialStore& store,
+                                                     const stun::MessageView& request, const Claim& claim,
+                                                     const Identity* known) {
+  if (known && claim.username && as_text(*claim.username) == known->username &&
+      claim.algorithm == known->key.algorithm && verify(request, known->key)) {
+    return *known;
+  }
+
+  const User* user =
+      claim.username ? store.find(as_text(*claim.username)) : store.find_by_userhash(*claim.userhash);
+  const Key& dummy = claim.algorithm == PasswordAlgorithm::md5 ? dummy_md5_ : dummy_sha256_;
+  const Key user_key = user ? user->key(claim.algorithm).value_or(dummy) : dummy;
+  std::optional<Identity> found;
+  if (verify(request, user_key) && user) found = Identity{user->name, user_key, std::nullopt};
+
+  if (!claim.username) return found;
+  const std::string_view username = as_text(*claim.username);
+  const std::optional<RestName> rest = parse_rest_name(username);
+  for (const std::string& secret : store.secrets()) {
+    const Key key = derive_rest_key(store, secret, claim);
+    const bool matches = verify(request, key);
+    if (matches && rest && !user && !found) found = Identity{std::string(username), key, rest->expires};
+  }
+  return found;
+}
+
+Key LongTermCheck::derive_rest_key(const CredentialStore& store, std::string_view secret,
+                                   const Claim& claim) {
+  const std::string_view username = as_text(*claim.username);
+  const std::string password = rest_password(digester_, secret, username);
+  if (claim.algorithm == PasswordAlgorithm::md5) {
+    return Key(long_term_key_md5(digester_, username, store.realm(), password));
+  }
+  return Key(long_term_key_sha256(digester_, username, store.realm(), password));
+}
+
+// MESSAGE-INTEGRITY-SHA256 is the one that counts when both are there (RFC 8489 §9.2.4).
+bool LongTermCheck::verify(const stun::MessageView& request, const Key& key) {
+  return request.has_integrity_sha256() ? request.verify_integrity_sha256(digester_, key.bytes())
+                                        : request.verify_integrity_sha1(digester_, key.bytes());
+}
+
+void LongTermCheck::add_challenge(const CredentialStore& store, const FiveTuple& to, WallTime now,
+                                  stun::MessageBuilder& response) {
+  response.add(AttributeType::realm, store.realm());
+  response.add(AttributeType::nonce, nonces_.mint(digester_, nonce_binding(store, to), now));
+  // Only SHA-256 needs the attribute; without it a client of RFC 8489 falls back to MD5 as one of RFC 5389
+  // does.
+  response.add_password_algorithms(store.algorithms());
+}
+
+}  // namespace turnpike::auth

@@ -1,0 +1,28 @@
+#include "turnpike/auth/rest.hpp"
+
+#include <charconv>
+
+#include "turnpike/crypto/base64.hpp"
+
+namespace turnpike::auth {
+
+std::optional<RestName> parse_rest_name(std::string_view username) {
+  const std::size_t colon = username.find(':');
+  const std::string_view digits = username.substr(0, colon);
+  // from_chars would take a minus sign, and a 16th digit could overflow milliseconds.
+  if (digits.empty() || digits.size() > 15 ||
+      digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::int64_t seconds = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+  const std::string_view user =
+      colon == std::string_view::npos ? std::string_view() : username.substr(colon + 1);
+  return RestName{WallTime(std::chrono::seconds(seconds)), user};
+}
+
+std::string rest_password(crypto::Digester& digester, std::string_view secret, std::string_view username) {
+  return crypto::base64_encode(digester.hmac_sha1(as_bytes(secret), {as_bytes(username)}));
+}
+
+}  // namespace turnpike::auth
