@@ -1,0 +1,61 @@
+// Whom a client may reach through a relay. The default refuses everything that is not the public Internet;
+// the operator's lists override it, the longest prefix first.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/turn/params.hpp"
+
+namespace turnpike::turn {
+
+// What a permission for an address is worth.
+enum class Reach : std::uint8_t {
+  denied,
+  allowed,
+  // An address of this machine: each datagram goes only to a port that is a live relayed address here.
+  relays_only,
+};
+
+// An immutable snapshot; safe to share between threads.
+class PeerPolicy {
+ public:
+  struct Params {
+    PeerParams peers;
+    std::vector<IpAddress> own_addresses;  // of this machine's interfaces
+    std::vector<Endpoint> listeners;       // our own; an unspecified address stands for all of its family
+  };
+
+  explicit PeerPolicy(Params params);
+
+  Reach judge(const IpAddress& peer) const;
+
+  // One of our own listeners, which no rule opens.
+  bool is_listener(const Endpoint& peer) const;
+
+ private:
+  // A binary trie over address bits. The verdict of the last node with one on the way down is that of the
+  // longest prefix.
+  struct Node {
+    std::array<std::uint32_t, 2> child{};  // 0 = none; the roots are nobody's child
+    std::optional<bool> allowed;
+  };
+
+  void insert(const Prefix& prefix, bool allowed);
+  bool longest_match_allows(const IpAddress& peer) const;
+  std::optional<bool> exact_rule(const IpAddress& address) const;
+  bool is_own(const IpAddress& address) const;
+
+  Params params_;
+  std::vector<Node> nodes_;  // [0] is the IPv4 root, [1] the IPv6 root
+};
+
+// Whether an operator may allow this prefix at all: unspecified, multicast and embedded IPv4 forms are never
+// peers.
+bool can_be_allowed(const Prefix& prefix);
+
+}  // namespace turnpike::turn

@@ -1,0 +1,65 @@
+// How many allocations there are, in all and for each user, over all workers. Cold shared state: requests
+// come here, packets never do.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace turnpike::turn {
+
+class Quota;
+
+// One allocation's place in the quota; gives it back when it goes. The Quota outlives it.
+class QuotaSlot {
+ public:
+  QuotaSlot() = default;
+  QuotaSlot(QuotaSlot&& other) noexcept
+      : quota_(std::exchange(other.quota_, nullptr)), user_(std::move(other.user_)) {}
+  QuotaSlot& operator=(QuotaSlot&& other) noexcept;
+  ~QuotaSlot();
+
+  explicit operator bool() const { return quota_ != nullptr; }
+
+ private:
+  friend class Quota;
+  QuotaSlot(Quota* quota, std::string_view user) : quota_(quota), user_(user) {}
+
+  Quota* quota_ = nullptr;
+  std::string user_;
+};
+
+// Thread-safe.
+class Quota {
+ public:
+  // 0 means no limit.
+  Quota(std::uint32_t allocations, std::uint32_t allocations_per_user)
+      : allocations_(allocations), per_user_(allocations_per_user) {}
+
+  // An empty slot when the server or the user holds as many as it may.
+  QuotaSlot take(std::string_view user);
+
+  std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class QuotaSlot;
+  void give_back(const std::string& user);
+
+  struct Shard {
+    std::mutex mutex;
+    boost::unordered_flat_map<std::string, std::uint32_t> held;
+  };
+  Shard& shard_of(std::string_view user);
+
+  std::uint32_t allocations_;
+  std::uint32_t per_user_;
+  std::atomic<std::uint32_t> in_use_{0};
+  std::array<Shard, 16> shards_;
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,53 @@
+#include "turnpike/turn/answer_limiter.hpp"
+
+#include <algorithm>
+
+namespace turnpike::turn {
+namespace {
+
+constexpr std::size_t kSetsPerShard = 1024;  // 64 Ki sources in all
+constexpr std::uint32_t kMilli = 1000;
+
+}  // namespace
+
+AnswerLimiter::AnswerLimiter(std::uint32_t per_second, std::uint64_t seed)
+    : per_second_(per_second), seed_(seed) {
+  if (per_second_ == 0) return;
+  for (Shard& shard : shards_)
+    shard.sets.resize(kSetsPerShard);
+}
+
+std::uint64_t AnswerLimiter::hash(const IpAddress& source) const {
+  std::array<std::uint8_t, 16> block = source.storage();
+  if (!source.is_v4()) std::fill(block.begin() + 8, block.end(), std::uint8_t{0});
+  const Endpoint seeded{IpAddress::from_bytes(source.family(), Bytes(block).first(source.bytes().size())),
+                        static_cast<std::uint16_t>(seed_), static_cast<std::uint32_t>(seed_ >> 16)};
+  return hash_value(seeded) | 1;
+}
+
+void AnswerLimiter::refill(Bucket& bucket, SteadyTime now) const {
+  const std::uint64_t full = std::uint64_t{2} * per_second_ * kMilli;
+  const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
+  const std::uint64_t gained = std::min(elapsed, std::uint64_t{2000}) * per_second_;  // a bucket fills in 2 s
+  bucket.millitokens = static_cast<std::uint32_t>(std::min(full, bucket.millitokens + gained));
+  bucket.refilled = now;
+}
+
+bool AnswerLimiter::allow(const IpAddress& source, SteadyTime now) {
+  if (per_second_ == 0) return true;
+  const std::uint64_t key = hash(source);
+  Shard& shard = shards_[key >> 60];
+  const std::lock_guard lock(shard.mutex);
+  Set& set = shard.sets[(key >> 1) % kSetsPerShard];
+  auto bucket = std::ranges::find(set, key, &Bucket::source);
+  if (bucket == set.end()) {
+    bucket = std::ranges::min_element(set, {}, &Bucket::refilled);
+    *bucket = {key, now, 2 * per_second_ * kMilli};
+  }
+  refill(*bucket, now);
+  if (bucket->millitokens < kMilli) return false;
+  bucket->millitokens -= kMilli;
+  return true;
+}
+
+}  // namespace turnpike::turn

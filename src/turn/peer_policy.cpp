@@ -1,0 +1,158 @@
+#include "turnpike/turn/peer_policy.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace turnpike::turn {
+namespace {
+
+struct Rule {
+  std::string_view address;
+  std::uint8_t length;
+  bool allowed = false;
+};
+
+// The secure default. Of IPv6 only global unicast is open, so what is not listed is refused.
+constexpr Rule kDefaultRules[] = {
+    {"0.0.0.0", 0, true},
+    {"0.0.0.0", 8, false},         // this network
+    {"10.0.0.0", 8, false},        // private
+    {"100.64.0.0", 10, false},     // carrier-grade NAT
+    {"127.0.0.0", 8, false},       // loopback
+    {"169.254.0.0", 16, false},    // link-local, cloud metadata
+    {"172.16.0.0", 12, false},     // private
+    {"192.0.0.0", 24, false},      // protocol assignments
+    {"192.0.2.0", 24, false},      // documentation
+    {"192.88.99.0", 24, false},    // 6to4 relays
+    {"192.168.0.0", 16, false},    // private
+    {"198.18.0.0", 15, false},     // benchmarking
+    {"198.51.100.0", 24, false},   // documentation
+    {"203.0.113.0", 24, false},    // documentation
+    {"224.0.0.0", 4, false},       // multicast
+    {"240.0.0.0", 4, false},       // reserved, broadcast
+    {"168.63.129.16", 32, false},  // cloud platform services behind a public address
+    {"::", 0, false},
+    {"2000::", 3, true},        // global unicast
+    {"2001::", 23, false},      // Teredo, ORCHID, benchmarking
+    {"2001:db8::", 32, false},  // documentation
+    {"2002::", 16, false},      // 6to4
+    {"3fff::", 20, false},      // documentation
+};
+
+// What stays closed whatever the operator's lists say.
+constexpr Rule kNeverPeers[] = {
+    {"0.0.0.0", 32},          // unspecified
+    {"224.0.0.0", 4},         // multicast
+    {"255.255.255.255", 32},  // broadcast
+    {"::", 96},               // unspecified and IPv4-compatible; ::1 follows the loopback rule
+    {"::ffff:0:0", 96},       // IPv4-mapped
+    {"64:ff9b::", 96},        // NAT64
+    {"64:ff9b:1::", 48},      // local-use NAT64
+    {"ff00::", 8},            // multicast
+};
+
+bool bit(const IpAddress& address, unsigned index) {
+  return (address.storage()[index / 8] >> (7 - index % 8) & 1) != 0;
+}
+
+bool contains(const Prefix& prefix, const IpAddress& address) {
+  if (prefix.address.family() != address.family()) return false;
+  for (unsigned i = 0; i < prefix.length; ++i) {
+    if (bit(prefix.address, i) != bit(address, i)) return false;
+  }
+  return true;
+}
+
+Prefix to_prefix(const Rule& rule) { return {*IpAddress::parse(rule.address), rule.length}; }
+
+const std::vector<Prefix>& never_peers() {
+  static const std::vector<Prefix> kParsed = [] {
+    std::vector<Prefix> parsed;
+    for (const Rule& rule : kNeverPeers)
+      parsed.push_back(to_prefix(rule));
+    return parsed;
+  }();
+  return kParsed;
+}
+
+bool is_never_a_peer(const IpAddress& address) {
+  if (address.is_loopback()) return false;
+  return std::ranges::any_of(never_peers(), [&](const Prefix& never) { return contains(never, address); });
+}
+
+std::uint8_t full_length(const IpAddress& address) { return address.is_v4() ? 32 : 128; }
+
+}  // namespace
+
+bool can_be_allowed(const Prefix& prefix) {
+  if (prefix.address.is_loopback()) return true;
+  return std::ranges::none_of(never_peers(), [&](const Prefix& never) {
+    return prefix.length >= never.length && contains(never, prefix.address);
+  });
+}
+
+PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
+  for (const Rule& rule : kDefaultRules)
+    insert(to_prefix(rule), rule.allowed);
+  for (const Prefix& prefix : params_.peers.deny)
+    insert(prefix, false);
+  for (const Prefix& prefix : params_.peers.allow)
+    insert(prefix, true);  // last: a tie allows
+  std::ranges::sort(params_.own_addresses);
+}
+
+void PeerPolicy::insert(const Prefix& prefix, bool allowed) {
+  std::uint32_t at = prefix.address.is_v4() ? 0 : 1;
+  for (unsigned i = 0; i < prefix.length; ++i) {
+    const bool side = bit(prefix.address, i);
+    if (nodes_[at].child[side] == 0) {
+      const auto added = static_cast<std::uint32_t>(nodes_.size());
+      nodes_.emplace_back();
+      nodes_[at].child[side] = added;
+    }
+    at = nodes_[at].child[side];
+  }
+  nodes_[at].allowed = allowed;
+}
+
+bool PeerPolicy::longest_match_allows(const IpAddress& peer) const {
+  std::uint32_t at = peer.is_v4() ? 0 : 1;
+  bool allowed = false;
+  for (unsigned i = 0;; ++i) {
+    allowed = nodes_[at].allowed.value_or(allowed);
+    if (i == full_length(peer)) return allowed;
+    at = nodes_[at].child[bit(peer, i)];
+    if (at == 0) return allowed;
+  }
+}
+
+std::optional<bool> PeerPolicy::exact_rule(const IpAddress& address) const {
+  const Prefix exact{address, full_length(address)};
+  if (std::ranges::find(params_.peers.allow, exact) != params_.peers.allow.end()) return true;
+  if (std::ranges::find(params_.peers.deny, exact) != params_.peers.deny.end()) return false;
+  return std::nullopt;
+}
+
+bool PeerPolicy::is_own(const IpAddress& address) const {
+  return std::ranges::binary_search(params_.own_addresses, address);
+}
+
+Reach PeerPolicy::judge(const IpAddress& peer) const {
+  if (is_never_a_peer(peer)) return Reach::denied;
+  if (!peer.is_loopback() && is_own(peer)) {
+    const std::optional<bool> exact = exact_rule(peer);
+    if (!exact) return Reach::relays_only;
+    return *exact ? Reach::allowed : Reach::denied;
+  }
+  return longest_match_allows(peer) ? Reach::allowed : Reach::denied;
+}
+
+bool PeerPolicy::is_listener(const Endpoint& peer) const {
+  return std::ranges::any_of(params_.listeners, [&](const Endpoint& listener) {
+    if (listener.port != peer.port || listener.family() != peer.family()) return false;
+    if (!listener.address.is_unspecified()) return listener.address == peer.address;
+    return peer.address.is_loopback() || is_own(peer.address);
+  });
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,93 @@
+// CreatePermission and ChannelBind (RFC 8656 §10.2 and §12.2): whom an allocation may exchange data with.
+#include <boost/container/small_vector.hpp>
+
+#include "request.hpp"
+#include "turnpike/stun/attributes.hpp"
+#include "turnpike/turn/server.hpp"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+// A peer as the request names it, in its local form and found to be within reach.
+struct Server::Peer {
+  Endpoint endpoint;
+  Reach reach = Reach::denied;
+};
+
+Server::Check Server::read_peer(const Request& request, Bytes value, Peer& peer) const {
+  const auto endpoint = stun::decode_xor_address(value, request.message.transaction_id());
+  if (!endpoint) return ErrorCode::bad_request;
+  peer.endpoint = {ports_.to_local(endpoint->address), endpoint->port};
+  if (!request.allocation->relay_for(endpoint->family())) return ErrorCode::peer_address_family_mismatch;
+  peer.reach = policy_.judge(peer.endpoint.address);
+  if (peer.reach == Reach::denied) return ErrorCode::forbidden;
+  return std::nullopt;
+}
+
+// All of its peers or none of them.
+void Server::on_create_permission(Request& request, Output& out) {
+  Allocation& allocation = *request.allocation;
+  boost::container::small_vector<Peer, 8> peers;
+  Check error;
+  request.message.for_each([&](const stun::Attribute& attribute) {
+    if (error || attribute.type != AttributeType::xor_peer_address) return;
+    error = read_peer(request, attribute.value, peers.emplace_back());
+  });
+  if (error) return reject(request, *error, out);
+  if (peers.empty()) return reject(request, ErrorCode::bad_request, out);
+
+  if (const std::uint32_t limit = limits_.permissions_per_allocation) {
+    allocation.peers.purge(request.now.steady);
+    std::size_t total = allocation.peers.permissions();
+    for (const Peer& peer : peers) {
+      if (!allocation.peers.find_permission(peer.endpoint.address, request.now.steady)) ++total;
+    }
+    if (total > limit) return reject(request, ErrorCode::insufficient_capacity, out);
+  }
+  for (const Peer& peer : peers)
+    allocation.peers.permit(peer.endpoint.address, peer.reach, request.now.steady);
+  wake_by(allocation, request.now.steady + kPermissionLifetime);
+  succeed(request, out);
+}
+
+void Server::on_channel_bind(Request& request, Output& out) {
+  Allocation& allocation = *request.allocation;
+  const auto number_value = request.find(AttributeType::channel_number);
+  const auto peer_value = request.find(AttributeType::xor_peer_address);
+  const auto number = number_value ? stun::decode_channel_number(*number_value) : std::nullopt;
+  if (!number || !peer_value) return reject(request, ErrorCode::bad_request, out);
+  Peer peer;
+  if (auto e = read_peer(request, *peer_value, peer)) return reject(request, *e, out);
+  if (peer.endpoint.port == 0) return reject(request, ErrorCode::bad_request, out);
+  if (policy_.is_listener(peer.endpoint)) return reject(request, ErrorCode::forbidden, out);
+  allocation.peers.purge(request.now.steady);
+  if (auto e = check_channel(request, *number, peer.endpoint)) return reject(request, *e, out);
+
+  const RelayId relay = allocation.relay_for(peer.endpoint.family())->id();
+  allocation.peers.bind(*number, peer.endpoint, relay, peer.reach, request.now.steady);
+  wake_by(allocation, request.now.steady + kPermissionLifetime);
+  succeed(request, out);
+}
+
+// One number, one peer, both ways; and within the limits.
+Server::Check Server::check_channel(const Request& request, stun::ChannelNumber number,
+                                    const Endpoint& peer) const {
+  const PeerTable& peers = request.allocation->peers;
+  const ChannelBinding* bound = peers.find_channel(number);
+  const auto number_of_peer = peers.find_channel_number(peer);
+  if (bound && bound->peer != peer) return ErrorCode::bad_request;
+  if (number_of_peer && *number_of_peer != number) return ErrorCode::bad_request;
+
+  const bool is_new_permission = !peers.find_permission(peer.address, request.now.steady);
+  const auto full = [](std::size_t held, std::uint32_t limit) { return limit != 0 && held >= limit; };
+  if (!bound && full(peers.channels(), limits_.channels_per_allocation))
+    return ErrorCode::insufficient_capacity;
+  if (is_new_permission && full(peers.permissions(), limits_.permissions_per_allocation)) {
+    return ErrorCode::insufficient_capacity;
+  }
+  return std::nullopt;
+}
+
+}  // namespace turnpike::turn

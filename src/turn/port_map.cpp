@@ -1,0 +1,60 @@
+#include "turnpike/turn/port_map.hpp"
+
+namespace turnpike::turn {
+
+PortMap::PortMap(std::uint16_t first, std::uint16_t last)
+    : first_(first), last_(last), words_(last / 64u - first / 64u + 1u) {}
+
+std::uint16_t PortMap::random_start(crypto::Random& random) const {
+  return static_cast<std::uint16_t>(first_ + random.below(capacity()));
+}
+
+bool PortMap::try_take(std::uint16_t port) {
+  std::atomic<std::uint64_t>& word = words_[port / 64u - first_ / 64u];
+  const std::uint64_t mask = std::uint64_t{1} << port % 64u;
+  return (word.load(std::memory_order_relaxed) & mask) == 0 &&
+         (word.fetch_or(mask, std::memory_order_acq_rel) & mask) == 0;
+}
+
+void PortMap::give_back(std::uint16_t port) {
+  words_[port / 64u - first_ / 64u].fetch_and(~(std::uint64_t{1} << port % 64u), std::memory_order_acq_rel);
+}
+
+bool PortMap::is_taken(std::uint16_t port) const {
+  if (!contains(port)) return false;
+  return (words_[port / 64u - first_ / 64u].load(std::memory_order_acquire) >> port % 64u & 1) != 0;
+}
+
+// Calls attempt(port) for every `step`th port once, from `start` up and then from the beginning, until it
+// says yes.
+template <class Try>
+std::optional<std::uint16_t> PortMap::search(std::uint16_t start, unsigned step, Try&& attempt) {
+  const auto scan = [&](std::uint32_t from, std::uint32_t to) -> std::optional<std::uint16_t> {
+    for (std::uint32_t port = from; port <= to; port += step) {
+      if (attempt(static_cast<std::uint16_t>(port))) return static_cast<std::uint16_t>(port);
+    }
+    return std::nullopt;
+  };
+  if (const auto found = scan(start, last_)) return found;
+  const std::uint32_t bottom = first_ + (start - first_) % step;
+  return start > bottom ? scan(bottom, start - 1u) : std::nullopt;
+}
+
+std::optional<std::uint16_t> PortMap::take_from(std::uint16_t start) {
+  return search(start, 1, [&](std::uint16_t port) { return try_take(port); });
+}
+
+std::optional<std::uint16_t> PortMap::take_even_from(std::uint16_t start, bool pair) {
+  const std::uint16_t even =
+      start % 2 == 0 ? start : static_cast<std::uint16_t>(start > first_ ? start - 1 : start + 1);
+  if (even > last_) return std::nullopt;
+  return search(even, 2, [&](std::uint16_t port) {
+    if (pair && port == last_) return false;
+    if (!try_take(port)) return false;
+    if (!pair || try_take(static_cast<std::uint16_t>(port + 1))) return true;
+    give_back(port);
+    return false;
+  });
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,43 @@
+#include "turnpike/turn/quota.hpp"
+
+#include <functional>
+
+namespace turnpike::turn {
+
+QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
+  std::swap(quota_, other.quota_);
+  std::swap(user_, other.user_);
+  return *this;
+}
+
+QuotaSlot::~QuotaSlot() {
+  if (quota_) quota_->give_back(user_);
+}
+
+Quota::Shard& Quota::shard_of(std::string_view user) {
+  return shards_[std::hash<std::string_view>{}(user) % shards_.size()];
+}
+
+QuotaSlot Quota::take(std::string_view user) {
+  QuotaSlot slot(this, user);
+  Shard& shard = shard_of(user);
+  {
+    const std::lock_guard lock(shard.mutex);
+    std::uint32_t& held = shard.held[slot.user_];
+    ++held;
+    const std::uint32_t total = in_use_.fetch_add(1, std::memory_order_relaxed) + 1;
+    const bool too_many = (per_user_ != 0 && held > per_user_) || (allocations_ != 0 && total > allocations_);
+    if (!too_many) return slot;
+  }
+  return {};  // and `slot` takes back what was counted
+}
+
+void Quota::give_back(const std::string& user) {
+  Shard& shard = shard_of(user);
+  const std::lock_guard lock(shard.mutex);
+  const auto held = shard.held.find(user);
+  if (--held->second == 0) shard.held.erase(held);
+  in_use_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace turnpike::turn

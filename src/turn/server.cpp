@@ -1,0 +1,273 @@
+#include "turnpike/turn/server.hpp"
+
+#include <algorithm>
+
+#include "known_attributes.hpp"
+#include "request.hpp"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::ErrorCode;
+using stun::Method;
+
+namespace {
+
+bool is_turn_request(Method method) {
+  return method == Method::allocate || method == Method::refresh || method == Method::create_permission ||
+         method == Method::channel_bind;
+}
+
+}  // namespace
+
+Server::Server(const Params& params)
+    : credentials_(params.credentials),
+      policy_(params.policy),
+      ports_(params.ports),
+      quota_(params.quota),
+      limiter_(params.limiter),
+      random_(params.random),
+      limits_(params.limits),
+      long_term_(digester_, params.nonce_key, params.nonce_lifetime) {}
+
+Server::~Server() { deadlines_.clear(); }
+
+void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
+  if (stun::looks_like_channel_data(message)) return on_channel_data(tuple, message, now, out);
+  const auto parsed = stun::MessageView::parse(message);
+  if (!parsed) {
+    ++counters_.client_malformed;
+    return;
+  }
+  if (parsed->message_class() == Class::request) return on_request(tuple, *parsed, now, out);
+  if (parsed->type() == stun::MessageType{Method::send, Class::indication})
+    return on_send(tuple, *parsed, now, out);
+  // A Binding indication is a keepalive and asks for nothing (RFC 8489 §6.3.2).
+  if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
+}
+
+void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now,
+                        Output& out) {
+  Request request{tuple, message, now};
+  if (message.method() == Method::binding) {
+    ++counters_.requests;
+    return on_binding(request, out);
+  }
+  if (!is_turn_request(message.method())) {  // RFC 8489 §6.3: not a method of ours, so dropped
+    ++counters_.client_unexpected;
+    return;
+  }
+  ++counters_.requests;
+  if (credentials_.empty()) return reject(request, ErrorCode::forbidden, out);  // STUN only
+
+  request.allocation = find(tuple);
+  const auth::Identity* known = request.allocation ? &request.allocation->identity : nullptr;
+  auto checked = long_term_.check(credentials_, message, tuple, now.wall, known);
+  if (!checked) {
+    request.had_valid_nonce = checked.error().had_valid_nonce;
+    return reject(request, checked.error().code, out);
+  }
+  request.authenticated = std::move(*checked);
+  request.had_valid_nonce = true;
+  on_authenticated(request, out);
+}
+
+void Server::on_authenticated(Request& request, Output& out) {
+  const UnknownTypes unknown = unknown_required(request.message);
+  if (!unknown.empty()) return reject_unknown(request, {unknown.data(), unknown.size()}, out);
+  if (request.message.method() == Method::allocate) return on_allocate(request, out);
+
+  if (!request.allocation) return reject(request, ErrorCode::allocation_mismatch, out);  // RFC 8656 §5
+  if (request.authenticated->identity.username != request.allocation->identity.username) {
+    return reject(request, ErrorCode::wrong_credentials, out);
+  }
+  switch (request.message.method()) {
+    case Method::refresh: return on_refresh(request, out);
+    case Method::create_permission: return on_create_permission(request, out);
+    default: return on_channel_bind(request, out);
+  }
+}
+
+void Server::on_binding(const Request& request, Output& out) {
+  const UnknownTypes unknown = unknown_required(request.message);
+  if (!unknown.empty()) return reject_unknown(request, {unknown.data(), unknown.size()}, out);
+  stun::MessageBuilder builder = response(request, Class::success);
+  builder.add_xor_address(AttributeType::xor_mapped_address, request.tuple.client);
+  finish(request, builder, out);
+}
+
+// RFC 8656 §8.2.
+void Server::on_refresh(Request& request, Output& out) {
+  Allocation& allocation = *request.allocation;
+  std::optional<Family> family;
+  if (const auto value = request.find(AttributeType::requested_address_family)) {
+    const auto wire = stun::decode_address_family(*value);
+    if (!wire) return reject(request, ErrorCode::bad_request, out);
+    family = Family{*wire};
+    if (!allocation.relay_for(*family)) return reject(request, ErrorCode::peer_address_family_mismatch, out);
+  }
+  std::chrono::seconds lifetime = granted_lifetime(request);
+  if (const auto value = request.find(AttributeType::lifetime)) {
+    const auto asked = stun::decode_lifetime(*value);
+    if (!asked) return reject(request, ErrorCode::bad_request, out);
+    if (asked->count() == 0) lifetime = std::chrono::seconds::zero();
+  }
+
+  stun::MessageBuilder builder = response(request, Class::success);
+  builder.add_lifetime(lifetime);
+  if (lifetime.count() != 0) {
+    allocation.expiry = request.now.steady + lifetime;
+    wake_by(allocation, allocation.expiry);
+  } else if (family && allocation.relays.size() > 1) {
+    close_relay(allocation, *family);  // of a dual allocation, one family may go alone
+  } else {
+    remove(allocation, out);
+    request.allocation = nullptr;
+  }
+  finish(request, builder, out);
+}
+
+// --- Answers
+// ---------------------------------------------------------------------------------------------------------
+
+stun::MessageBuilder Server::response(const Request& request, Class message_class) {
+  return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
+}
+
+// Signs as the request was signed (RFC 8489 §9.2.4), and adds a fingerprint where the request had one.
+void Server::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
+  if (!request.had_valid_nonce && !limiter_.allow(request.tuple.client.address, request.now.steady)) {
+    ++counters_.answers_withheld;
+    return;
+  }
+  if (request.authenticated) {
+    const Bytes key = request.authenticated->identity.key.bytes();
+    if (request.authenticated->integrity == auth::Integrity::sha256) {
+      builder.add_integrity_sha256(digester_, key);
+    } else {
+      builder.add_integrity_sha1(digester_, key);
+    }
+  }
+  if (request.message.has_fingerprint()) builder.add_fingerprint();
+  if (builder.ok()) out.send_to_client(request.tuple, builder.bytes());
+}
+
+void Server::succeed(const Request& request, Output& out) {
+  stun::MessageBuilder builder = response(request, Class::success);
+  finish(request, builder, out);
+}
+
+void Server::reject(const Request& request, ErrorCode error, Output& out) {
+  ++counters_.refusals;
+  stun::MessageBuilder builder = response(request, Class::error);
+  builder.add_error(error);
+  const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
+  if (challenge) long_term_.add_challenge(credentials_, request.tuple, request.now.wall, builder);
+  finish(request, builder, out);
+
+  // A client's first request is always refused, to hand it a nonce: that is nothing to tell.
+  if (!request.had_valid_nonce) return;
+  const auto username = request.find(AttributeType::username);
+  out.tell({Output::Event::Kind::request_refused,
+            request.tuple,
+            std::string(username ? as_text(*username) : ""),
+            {},
+            request.message.method(),
+            error});
+}
+
+void Server::reject_unknown(const Request& request, std::span<const AttributeType> unknown, Output& out) {
+  ++counters_.refusals;
+  stun::MessageBuilder builder = response(request, Class::error);
+  builder.add_error(ErrorCode::unknown_attribute).add_unknown_attributes(unknown);
+  finish(request, builder, out);
+}
+
+// --- The books
+// -------------------------------------------------------------------------------------------------------
+
+Allocation* Server::find(const FiveTuple& tuple) {
+  const auto found = allocations_.find(tuple);
+  return found == allocations_.end() ? nullptr : found->second.get();
+}
+
+Allocation* Server::find(RelayId relay) {
+  const auto index = static_cast<std::size_t>(relay);
+  return index < by_relay_.size() ? by_relay_[index] : nullptr;
+}
+
+void Server::add(std::unique_ptr<Allocation> allocation, Output& out) {
+  for (const Relay& relay : allocation->relays) {
+    const auto index = static_cast<std::size_t>(relay.id());
+    if (index >= by_relay_.size()) by_relay_.resize(index + 1);
+    by_relay_[index] = allocation.get();
+  }
+  allocation->deadline = allocation->expiry;
+  deadlines_.insert(*allocation);
+  ++counters_.allocations_created;
+  out.tell({Output::Event::Kind::allocation_created,
+            allocation->tuple,
+            allocation->identity.username,
+            allocation->relays.front().advertised(),
+            {},
+            {}});
+  allocations_.emplace(allocation->tuple, std::move(allocation));
+}
+
+void Server::remove(Allocation& allocation, Output& out) {
+  out.tell({Output::Event::Kind::allocation_deleted,
+            allocation.tuple,
+            allocation.identity.username,
+            allocation.relays.front().advertised(),
+            {},
+            {}});
+  ++counters_.allocations_deleted;
+  for (const Relay& relay : allocation.relays)
+    by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
+  deadlines_.erase(deadlines_.iterator_to(allocation));
+  const FiveTuple tuple = allocation.tuple;
+  allocations_.erase(tuple);
+}
+
+void Server::close_relay(Allocation& allocation, Family family) {
+  const auto relay = std::ranges::find(allocation.relays, family, &Relay::family);
+  by_relay_[static_cast<std::size_t>(relay->id())] = nullptr;
+  allocation.relays.erase(relay);
+  allocation.peers.remove_family(family);
+}
+
+// Deadlines that move later are noticed when the old one comes.
+void Server::wake_by(Allocation& allocation, SteadyTime deadline) {
+  if (deadline >= allocation.deadline) return;
+  deadlines_.erase(deadlines_.iterator_to(allocation));
+  allocation.deadline = deadline;
+  deadlines_.insert(allocation);
+}
+
+SteadyTime Server::next_deadline() const {
+  SteadyTime next = SteadyTime::max();
+  if (!deadlines_.empty()) next = deadlines_.begin()->deadline;
+  if (!reservations_.empty()) next = std::min(next, reservations_.front().at);
+  return next;
+}
+
+void Server::on_timeout(TimePoint now, Output& out) {
+  while (!reservations_.empty() && reservations_.front().at <= now.steady) {
+    ports_.release(reservations_.front().token);
+    reservations_.pop_front();
+  }
+  while (!deadlines_.empty() && deadlines_.begin()->deadline <= now.steady) {
+    Allocation& allocation = *deadlines_.begin();
+    if (allocation.expiry <= now.steady) {
+      remove(allocation, out);
+      continue;
+    }
+    allocation.peers.purge(now.steady);
+    deadlines_.erase(deadlines_.begin());
+    allocation.deadline = std::min(allocation.expiry, allocation.peers.next_expiry());
+    deadlines_.insert(allocation);
+  }
+}
+
+}  // namespace turnpike::turn
