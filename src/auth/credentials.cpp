@@ -36,7 +36,8 @@ CredentialStore::CredentialStore(const Params& params, crypto::Digester& digeste
   for (const UserParams& user : params.users)
     add_user(user, digester);
   for (std::size_t i = 0; i < users_.size(); ++i) {
-    by_name_.emplace(users_[i].name, i);
+    const bool added = by_name_.emplace(users_[i].name, i).second;
+    if (!added) throw std::invalid_argument("a user name is there twice, if only in another spelling");
     by_userhash_.emplace(as_text(userhash(digester, users_[i].name, realm_)), i);
   }
   choose_algorithms();

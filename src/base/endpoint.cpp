@@ -26,6 +26,7 @@ IpAddress IpAddress::from_bytes(Family family, Bytes bytes) {
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string copy(text);
+  if (copy.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would stop there
   IpAddress a;
   if (inet_pton(AF_INET, copy.c_str(), a.bytes_.data()) == 1) return a;
   a.family_ = Family::ipv6;

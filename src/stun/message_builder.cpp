@@ -6,7 +6,7 @@
 namespace turnpike::stun {
 
 MessageBuilder::MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id)
-    : writer_(buffer), transaction_id_(transaction_id) {
+    : writer_(buffer.first(std::min(buffer.size(), kMaxMessageSize))), transaction_id_(transaction_id) {
   writer_.u16(type.to_wire());
   writer_.u16(0);
   writer_.u32(kMagicCookie);
@@ -114,7 +114,7 @@ MessageBuilder& MessageBuilder::add_address_error_code(Family family, ErrorCode 
 MessageBuilder& MessageBuilder::add_icmp(const Icmp& icmp) {
   const MutableBytes value = claim_attribute(AttributeType::icmp, 8);
   if (value.empty()) return *this;
-  store_u32(value.data(), std::uint32_t{icmp.type} << 9 | (icmp.code & 0x1FFu));
+  store_u32(value.data(), (icmp.type & 0x7Fu) << 9 | (icmp.code & 0x1FFu));
   store_u32(&value[4], icmp.data);
   return *this;
 }
@@ -161,6 +161,7 @@ MessageBuilder& MessageBuilder::add_fingerprint() {
 MessageBuilder& MessageBuilder::add_data_header(std::size_t payload_size) {
   writer_.u16(static_cast<std::uint16_t>(AttributeType::data));
   writer_.u16(static_cast<std::uint16_t>(payload_size));
+  if (payload_size > kMaxMessageSize - writer_.size()) writer_.fail();
   set_length(writer_.size() - kHeaderSize + padded(payload_size));
   return *this;
 }

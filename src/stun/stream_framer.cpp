@@ -1,7 +1,6 @@
 #include "turnpike/stun/stream_framer.hpp"
 
 #include "turnpike/stun/channel_data.hpp"
-#include "turnpike/stun/types.hpp"
 
 namespace turnpike::stun {
 namespace {

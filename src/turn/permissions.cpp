@@ -58,6 +58,7 @@ void Server::on_channel_bind(Request& request, Output& out) {
   const auto peer_value = request.find(AttributeType::xor_peer_address);
   const auto number = number_value ? stun::decode_channel_number(*number_value) : std::nullopt;
   if (!number || !peer_value) return reject(request, ErrorCode::bad_request, out);
+  if (!number->is_rfc8656() && !speaks_rfc5766(request)) return reject(request, ErrorCode::bad_request, out);
   Peer peer;
   if (auto e = read_peer(request, *peer_value, peer)) return reject(request, *e, out);
   if (peer.endpoint.port == 0) return reject(request, ErrorCode::bad_request, out);
@@ -69,6 +70,11 @@ void Server::on_channel_bind(Request& request, Output& out) {
   allocation.peers.bind(*number, peer.endpoint, relay, peer.reach, request.now.steady);
   wake_by(allocation, request.now.steady + kPermissionLifetime);
   succeed(request, out);
+}
+
+// A client that signs with SHA-256 knows RFC 8489, and so the narrower range of channels that came with it.
+bool Server::speaks_rfc5766(const Request& request) {
+  return request.authenticated->integrity == auth::Integrity::sha1;
 }
 
 // One number, one peer, both ways; and within the limits.

@@ -113,15 +113,16 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
     std::array<std::uint8_t, stun::kChannelDataHeaderSize> head;
     ChannelData::write_header(*number, payload.size(), head.data());
     out.send_to_client(tuple, head, payload, channel_padding(tuple.transport, payload.size()));
-  } else {
-    IndicationHead head;
-    stun::MessageBuilder builder(head, {Method::data, stun::Class::indication},
-                                 indication_id(counters_.to_client));
-    builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(from.address), from.port});
-    builder.add_data_header(payload.size());
-    out.send_to_client(tuple, builder.bytes(), payload,
-                       static_cast<std::uint8_t>(stun::padded(payload.size()) - payload.size()));
+    return;
   }
+  IndicationHead head;
+  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication},
+                               indication_id(counters_.to_client));
+  builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(from.address), from.port});
+  builder.add_data_header(payload.size());
+  if (!builder.ok()) return;  // longer than a STUN message can be
+  out.send_to_client(tuple, builder.bytes(), payload,
+                     static_cast<std::uint8_t>(stun::padded(payload.size()) - payload.size()));
 }
 
 void Server::on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,

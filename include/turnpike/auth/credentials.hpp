@@ -52,9 +52,11 @@ struct User {
 
 class CredentialStore {
  public:
-  // Throws std::invalid_argument when a name or password is not an OpaqueString (RFC 8265), or when no
-  // password algorithm would serve every user.
+  // Throws std::invalid_argument when a name or password is not an OpaqueString (RFC 8265), when two names
+  // are one once prepared, or when no password algorithm would serve every user.
   CredentialStore(const Params& params, crypto::Digester& digester);
+  CredentialStore(CredentialStore&&) = default;  // a copy's index would view the original's users
+  CredentialStore& operator=(CredentialStore&&) = default;
 
   const std::string& realm() const { return realm_; }
   std::span<const std::string> secrets() const { return secrets_; }

@@ -88,6 +88,7 @@ class ByteWriter {
   explicit ByteWriter(MutableBytes buffer) : buffer_(buffer) {}
 
   bool ok() const { return ok_; }
+  void fail() { ok_ = false; }
   std::size_t size() const { return size_; }
   Bytes written() const { return buffer_.first(size_); }
   MutableBytes buffer() const { return buffer_; }

@@ -79,7 +79,7 @@ struct FiveTuple {
   Endpoint client;
   Endpoint server;
   Transport transport = Transport::udp;
-  std::uint64_t connection = 0;
+  std::uint64_t connection = 0;  // for UDP the number of the listener
 
   friend bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };

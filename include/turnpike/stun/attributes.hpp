@@ -24,7 +24,7 @@ std::optional<Endpoint> decode_xor_address(Bytes value, const TransactionId& tra
 // LIFETIME in whole seconds (RFC 8656 §18.2).
 std::optional<std::chrono::seconds> decode_lifetime(Bytes value);
 
-// CHANNEL-NUMBER (RFC 8656 §18.1); nothing also for a number outside 0x4000 to 0x4FFF.
+// CHANNEL-NUMBER (RFC 8656 §18.1); nothing also for a number outside 0x4000 to 0x7FFF.
 std::optional<ChannelNumber> decode_channel_number(Bytes value);
 
 // REQUESTED-TRANSPORT: an IP protocol number (RFC 8656 §18.7).

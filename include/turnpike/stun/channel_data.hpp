@@ -12,15 +12,17 @@ namespace turnpike::stun {
 
 inline constexpr std::size_t kChannelDataHeaderSize = 4;
 
-// A channel number that a client may bind: 0x4000 to 0x4FFF (RFC 8656 §12).
+// A channel number: 0x4000 to 0x4FFF (RFC 8656 §12), and up to 0x7FFF from clients of RFC 5766 (§11), which
+// draw from all of that range.
 class ChannelNumber {
  public:
   static constexpr std::optional<ChannelNumber> from_wire(std::uint16_t number) {
-    if (number < 0x4000 || number > 0x4FFF) return std::nullopt;
+    if (number < 0x4000 || number > 0x7FFF) return std::nullopt;
     return ChannelNumber(number);
   }
 
   constexpr std::uint16_t value() const { return number_; }
+  constexpr bool is_rfc8656() const { return number_ <= 0x4FFF; }
   friend constexpr auto operator<=>(ChannelNumber, ChannelNumber) = default;
 
  private:
@@ -28,9 +30,9 @@ class ChannelNumber {
   std::uint16_t number_;
 };
 
-// The first byte tells the protocols on one port apart (RFC 8656 §12, RFC 7983).
+// The first two bits tell ChannelData from STUN (RFC 5766 §11).
 inline bool looks_like_channel_data(Bytes datagram) {
-  return !datagram.empty() && (datagram[0] & 0xF0) == 0x40;
+  return !datagram.empty() && (datagram[0] & 0xC0) == 0x40;
 }
 
 // Views the datagram that was parsed.

@@ -43,11 +43,12 @@ class MessageView {
   Bytes bytes() const { return message_; }
 
   // The first attribute of this type. What stands after an integrity attribute does not exist, other than
-  // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT (RFC 8489 §14.5).
+  // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT (RFC 8489 §14.5); these three are asked for by has_integrity()
+  // and has_fingerprint(), never found here.
   std::optional<Bytes> find(AttributeType type) const;
   bool has(AttributeType type) const { return find(type).has_value(); }
 
-  // Calls visit(Attribute) for each attribute before the first integrity attribute, in order.
+  // Calls visit(Attribute) for each attribute before the first integrity attribute or FINGERPRINT, in order.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     for (std::size_t at = kHeaderSize; at < attributes_end_;) {

@@ -15,8 +15,8 @@
 
 namespace turnpike::stun {
 
-// Attributes appear in the order of the calls. A message that does not fit makes ok() false and bytes()
-// empty.
+// Attributes appear in the order of the calls. A message that is longer than the buffer or than its length
+// field can say makes ok() false and bytes() empty.
 class MessageBuilder {
  public:
   MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id);

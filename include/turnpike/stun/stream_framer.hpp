@@ -6,11 +6,13 @@
 #include <cstdint>
 
 #include "turnpike/base/bytes.hpp"
+#include "turnpike/stun/types.hpp"
 
 namespace turnpike::stun {
 
-// A length field has 16 bits; the longest message is ChannelData with padding.
-inline constexpr std::size_t kMaxFrameSize = 4 + 65535 + 1;
+// The longest STUN message is longer than the longest ChannelData, which has 4 + 65,535 bytes and one of
+// padding.
+inline constexpr std::size_t kMaxFrameSize = kMaxMessageSize;
 
 struct Frame {
   enum class Kind : std::uint8_t {

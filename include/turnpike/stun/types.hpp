@@ -11,6 +11,8 @@ namespace turnpike::stun {
 
 inline constexpr std::uint32_t kMagicCookie = 0x2112A442;
 inline constexpr std::size_t kHeaderSize = 20;
+// The length field has 16 bits and holds a multiple of four.
+inline constexpr std::size_t kMaxMessageSize = kHeaderSize + 0xFFFC;
 inline constexpr std::uint32_t kFingerprintXor = 0x5354554E;
 
 using TransactionId = std::array<std::uint8_t, 12>;

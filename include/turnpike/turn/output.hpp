@@ -67,6 +67,9 @@ class Output {
 
   bool empty() const { return to_clients_.empty() && to_peers_.empty() && events_.empty(); }
 
+  // What goes to peers was carried out ahead of the rest.
+  void clear_to_peers() { to_peers_.clear(); }
+
   void clear() {
     to_clients_.clear();
     to_peers_.clear();

@@ -17,6 +17,7 @@ class PortMap {
   // The ports [first, last], first >= 1.
   PortMap(std::uint16_t first, std::uint16_t last);
 
+  std::uint16_t first() const { return first_; }
   std::uint32_t capacity() const { return last_ - first_ + 1u; }
   bool contains(std::uint16_t port) const { return port >= first_ && port <= last_; }
 

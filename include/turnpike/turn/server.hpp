@@ -115,6 +115,7 @@ class Server {
   // CreatePermission and ChannelBind (permissions.cpp).
   struct Peer;
   Check read_peer(const Request& request, Bytes value, Peer& peer) const;
+  static bool speaks_rfc5766(const Request& request);
   Check check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer) const;
 
   // Answers.

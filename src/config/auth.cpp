@@ -1,0 +1,74 @@
+#include <optional>
+
+#include "config/fields.hpp"
+#include "config/text.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::size_t kLongestName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
+
+bool is_clean_text(std::string_view text) { return !text.empty() && count_characters(text).has_value(); }
+
+template <std::size_t Size>
+void read_key(const Value& value, std::optional<std::array<std::uint8_t, Size>>& out) {
+  std::array<std::uint8_t, Size> key;
+  if (!value.is_scalar() || !parse_hex(value.text(), key)) {
+    return value.expected(std::to_string(2 * Size) + " hex digits");
+  }
+  out = key;
+}
+
+void read_stored_keys(const Value& map, auth::UserParams& user) {
+  for (const auto& [key, value] : map.entries()) {
+    if (key == "key_md5") {
+      read_key(value, user.key_md5);
+    } else if (key == "key_sha256") {
+      read_key(value, user.key_sha256);
+    } else {
+      report_unknown(map, key, value, {"key_md5", "key_sha256"});
+    }
+  }
+  if (map.entries().empty()) map.expected("key_md5, key_sha256 or both");
+}
+
+auth::UserParams read_user(std::string_view name, const Value& value) {
+  auth::UserParams user;
+  user.name = name;
+  if (value.is_map()) {
+    read_stored_keys(value, user);
+  } else if (value.is_scalar() && is_clean_text(value.text())) {
+    user.password = value.text();
+  } else {
+    value.expected("a password without control characters, or a map with key_md5, key_sha256 or both");
+  }
+  return user;
+}
+
+}  // namespace
+
+void read_users(const Value& value, std::vector<auth::UserParams>& out) {
+  if (!value.is_map()) return value.expected("a map from user names to passwords");
+  for (const auto& [name, entry] : value.entries()) {
+    if (entry.is_null()) {  // the name may well be "alice:secret", so it is not named
+      value.problem_with(entry, "expected NAME: PASSWORD, with a space after the colon (got no password)");
+    } else if (!is_clean_text(name) || name.size() > kLongestName) {
+      value.problem_with(entry, "expected a user name of 1 to 508 bytes of UTF-8 without control characters");
+    } else {
+      out.push_back(read_user(name, entry));
+    }
+  }
+}
+
+void read_secrets(const Value& value, std::vector<std::string>& out) {
+  if (!value.is_list()) return value.expected("a list of secrets");
+  for (const Value& item : value.items()) {
+    if (item.is_scalar() && is_clean_text(item.text())) {
+      out.push_back(item.text());
+    } else {
+      item.expected("a secret of at least one character, without control characters");
+    }
+  }
+}
+
+}  // namespace turnpike::config

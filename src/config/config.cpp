@@ -1,0 +1,69 @@
+#include "config/config.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "config/fields.hpp"
+#include "config/keys.hpp"
+#include "config/overrides.hpp"
+#include "config/yaml.hpp"
+
+namespace turnpike::config {
+namespace {
+
+Result<std::string, Error> read_file(const std::string& file) {
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  std::string text;
+  char chunk[4096];
+  while (stream.read(chunk, sizeof chunk) || stream.gcount() > 0) {
+    text.append(chunk, static_cast<std::size_t>(stream.gcount()));
+  }
+  if (!stream.eof()) return Error{file, "", "cannot be read: " + std::generic_category().message(errno)};
+  return {boost::system::in_place_value, std::move(text)};
+}
+
+Locate lines_of(const std::string& name) {
+  return [&name](int line) { return line > 0 ? name + ':' + std::to_string(line) : name; };
+}
+
+// What one key alone cannot tell. Each key has been found right by itself.
+void check_together(const Value& document, const Config& config) {
+  for (const auto& [section, keys] : document.entries()) {
+    if (!keys.is_map()) continue;
+    for (const auto& [name, value] : keys.entries()) {
+      if (value.path() == "relay.advertise") check_advertise(value, config.relay);
+      if (value.path() == "peers.deny") check_deny(value, config.peers);
+    }
+  }
+}
+
+}  // namespace
+
+Result<Config, Errors> parse(std::string_view text, const std::string& name,
+                             const std::vector<std::string>& overrides) {
+  Result<YamlNode, Error> root = parse_yaml(text, lines_of(name));
+  if (!root) return Errors{root.error()};
+
+  Config config;
+  Errors errors;
+  for (const std::string& override_text : overrides) {
+    apply_override(override_text, *root, errors);
+  }
+  const Value document(*root, "", errors);
+  read_keys(document, config);
+  if (errors.empty()) check_together(document, config);
+  if (!errors.empty()) return errors;
+  config.auth.realm = config.realm;
+  return config;
+}
+
+Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides) {
+  const Result<std::string, Error> text = read_file(file);
+  if (!text) return Errors{text.error()};
+  return parse(*text, file, overrides);
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,63 @@
+// The configuration of the daemon: one YAML file and the command line's `--set`, checked as a whole and
+// turned into each module's own Params. What cannot be honoured is an error; nothing is ignored.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/error.hpp"
+#include "turnpike/auth/params.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/result.hpp"
+#include "turnpike/turn/params.hpp"
+
+namespace turnpike::config {
+
+// Where clients reach STUN and TURN.
+struct Listener {
+  Transport transport = Transport::udp;
+  Endpoint endpoint;  // port 0 means any free port
+};
+
+std::vector<Listener> default_listeners();
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogFormat : std::uint8_t { text, json };
+
+struct LogParams {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+};
+
+// A default-constructed Config is what an empty file gives, but for auth.realm, which load() copies from
+// `realm`.
+struct Config {
+  std::string realm = "turnpike";
+  unsigned workers = 0;  // 0 = one for each core this process may use
+  std::vector<Listener> listen = default_listeners();
+  turn::RelayParams relay;
+  auth::Params auth;
+  turn::PeerParams peers;
+  turn::Limits limits;
+  LogParams log;
+};
+
+// Reads `file`, puts the value of each override ("key.path=value", the value being YAML) in place of what the
+// file says at that path, and checks the outcome. Gives every error it can find at once.
+Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
+
+// The same for a text in memory; `name` stands for the file in errors.
+Result<Config, Errors> parse(std::string_view text, const std::string& name,
+                             const std::vector<std::string>& overrides = {});
+
+struct KnownKey {
+  std::string_view path;           // "relay.ports"
+  std::string_view default_value;  // as YAML: "49152-65535"
+};
+
+// Every key that takes a value in this build, in the order of conf/turnpike.yaml.
+std::vector<KnownKey> known_keys();
+
+}  // namespace turnpike::config

@@ -1,0 +1,86 @@
+#include "config/fields.hpp"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "config/text.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::size_t kLongestRealm = 127;  // RFC 8489 §14.9: fewer than 128 characters
+constexpr std::uint32_t kMostWorkers = 1024;
+constexpr std::chrono::seconds kLongestLifetime = std::chrono::hours(24);
+
+std::optional<std::uint32_t> number_of(const Value& value) {
+  return value.is_plain() ? parse_number(value.text()) : std::nullopt;
+}
+
+template <class Choice, std::size_t Count>
+void read_choice(const Value& value, const std::array<std::pair<std::string_view, Choice>, Count>& choices,
+                 Choice& out) {
+  std::vector<std::string> words;
+  for (const auto& [word, choice] : choices) {
+    if (value.is_scalar() && value.text() == word) {
+      out = choice;
+      return;
+    }
+    words.emplace_back(word);
+  }
+  value.expected("one of " + listed(words));
+}
+
+}  // namespace
+
+void read_realm(const Value& value, std::string& out) {
+  const std::optional<std::size_t> length = value.is_scalar() ? count_characters(value.text()) : std::nullopt;
+  if (!length || *length == 0 || *length > kLongestRealm) {
+    return value.expected("a text of 1 to 127 characters, without control characters");
+  }
+  out = value.text();
+}
+
+void read_workers(const Value& value, unsigned& out) {
+  if (value.is_scalar() && value.text() == "auto") {
+    out = 0;
+    return;
+  }
+  const std::optional<std::uint32_t> number = number_of(value);
+  if (!number || *number == 0 || *number > kMostWorkers)
+    return value.expected("auto or a number from 1 to 1024");
+  out = *number;
+}
+
+void read_count(const Value& value, std::uint32_t& out) {
+  const std::optional<std::uint32_t> number = number_of(value);
+  if (!number) return value.expected("a whole number from 0 (no limit) to 4294967295");
+  out = *number;
+}
+
+void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out) {
+  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
+  const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
+  const bool whole = duration && *duration % std::chrono::seconds(1) == Duration::zero();
+  if (!whole || *duration < shortest || *duration > kLongestLifetime) {
+    return value.expected("a duration in whole seconds from " + std::to_string(shortest.count()) +
+                          "s to 24h, such as 600s, 10m or 1h");
+  }
+  out = *duration;
+}
+
+void read_level(const Value& value, LogLevel& out) {
+  constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{{{"debug", LogLevel::debug},
+                                                                          {"info", LogLevel::info},
+                                                                          {"warning", LogLevel::warning},
+                                                                          {"error", LogLevel::error}}};
+  read_choice(value, kLevels, out);
+}
+
+void read_format(const Value& value, LogFormat& out) {
+  constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats{
+      {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+  read_choice(value, kFormats, out);
+}
+
+}  // namespace turnpike::config

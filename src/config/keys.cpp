@@ -1,0 +1,167 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+
+#include "config/build.hpp"
+#include "config/fields.hpp"
+#include "config/text.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::chrono::seconds kShortestNonceLifetime{10};        // less, and slow clients loop in 438
+constexpr std::chrono::seconds kShortestAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
+
+struct Key {
+  std::string_view path;
+  std::string_view default_value;
+  void (*read)(const Value&, Config&);
+  bool has_free_names = false;  // a map whose keys are the operator's own
+};
+
+constexpr Key kKeys[] = {
+    {"realm", "turnpike", [](const Value& v, Config& c) { read_realm(v, c.realm); }},
+    {"workers", "auto", [](const Value& v, Config& c) { read_workers(v, c.workers); }},
+    {"listen", R"(["udp://0.0.0.0:3478", "udp://[::]:3478"])",
+     [](const Value& v, Config& c) { read_listeners(v, c.listen); }},
+
+    {"relay.addresses", "[auto]",
+     [](const Value& v, Config& c) { read_relay_addresses(v, c.relay.addresses); }},
+    {"relay.advertise", "{}", [](const Value& v, Config& c) { read_advertise(v, c.relay.advertise); }, true},
+    {"relay.ports", "49152-65535", [](const Value& v, Config& c) { read_ports(v, c.relay); }},
+
+    {"auth.users", "{}", [](const Value& v, Config& c) { read_users(v, c.auth.users); }, true},
+    {"auth.secrets", "[]", [](const Value& v, Config& c) { read_secrets(v, c.auth.secrets); }},
+    {"auth.nonce_lifetime", "600s",
+     [](const Value& v, Config& c) { read_lifetime(v, kShortestNonceLifetime, c.auth.nonce_lifetime); }},
+
+    {"peers.allow", "[]", [](const Value& v, Config& c) { read_allow(v, c.peers.allow); }},
+    {"peers.deny", "[]", [](const Value& v, Config& c) { read_deny(v, c.peers.deny); }},
+
+    {"limits.allocations", "0", [](const Value& v, Config& c) { read_count(v, c.limits.allocations); }},
+    {"limits.allocations_per_user", "0",
+     [](const Value& v, Config& c) { read_count(v, c.limits.allocations_per_user); }},
+    {"limits.permissions_per_allocation", "0",
+     [](const Value& v, Config& c) { read_count(v, c.limits.permissions_per_allocation); }},
+    {"limits.channels_per_allocation", "0",
+     [](const Value& v, Config& c) { read_count(v, c.limits.channels_per_allocation); }},
+    {"limits.allocation_lifetime", "3600s",
+     [](const Value& v, Config& c) {
+       read_lifetime(v, kShortestAllocationLifetime, c.limits.allocation_lifetime);
+     }},
+    {"limits.unauthenticated_per_second", "100",
+     [](const Value& v, Config& c) { read_count(v, c.limits.unauthenticated_per_second); }},
+
+    {"log.level", "info", [](const Value& v, Config& c) { read_level(v, c.log.level); }},
+    {"log.format", "text", [](const Value& v, Config& c) { read_format(v, c.log.format); }},
+};
+
+bool is_below(std::string_view path, std::string_view ancestor) {
+  return ancestor.empty() ||
+         (path.size() > ancestor.size() && path.starts_with(ancestor) && path[ancestor.size()] == '.');
+}
+
+const Key* find_key(std::string_view path) {
+  const Key* key = std::ranges::find(kKeys, path, &Key::path);
+  return key == std::ranges::end(kKeys) ? nullptr : key;
+}
+
+const AbsentKey* find_absent(std::string_view path) {
+  const AbsentKey* key = std::ranges::find(kAbsentKeys, path, &AbsentKey::path);
+  return key == std::ranges::end(kAbsentKeys) ? nullptr : key;
+}
+
+bool is_section(std::string_view path) {
+  return std::ranges::any_of(kKeys, [&](const Key& key) { return is_below(key.path, path); });
+}
+
+// "relay.ports" is a path; as a single key it is unknown.
+bool is_dotted(std::string_view name) { return name.find('.') != std::string_view::npos; }
+
+// The names that may stand directly in a section, in the table's order.
+std::vector<std::string> names_in(std::string_view section) {
+  std::vector<std::string> names;
+  for (const Key& key : kKeys) {
+    if (!is_below(key.path, section)) continue;
+    const std::string_view rest = key.path.substr(section.empty() ? 0 : section.size() + 1);
+    const std::string name(rest.substr(0, rest.find('.')));
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+// A key that exists under another section: usually a line with the wrong indentation.
+const Key* find_elsewhere(std::string_view name) {
+  const Key* key = std::ranges::find_if(
+      kKeys, [&](const Key& k) { return k.path == name || k.path.ends_with('.' + std::string(name)); });
+  return key == std::ranges::end(kKeys) ? nullptr : key;
+}
+
+void report_unknown_in(const Value& section, std::string_view name, const Value& entry) {
+  if (const Key* key = find_elsewhere(name); key && !is_dotted(name)) {
+    section.problem_with(entry, "unknown key, did you mean " + std::string(key->path) + "?");
+  } else {
+    report_unknown(section, name, entry, names_in(section.path()));
+  }
+}
+
+void refuse_absent(const Value& value, const AbsentKey& absent) {
+  if (absent.harmless.empty()) return value.problem("is not in this build");
+  if (value.is_plain() && value.text() == absent.harmless) return;
+  value.problem(value.with_got("is not in this build, expected " + std::string(absent.harmless)));
+}
+
+void read_section(const Value& section, Config& config);
+
+void read_entry(const Value& section, std::string_view name, const Value& value, Config& config) {
+  if (is_dotted(name)) return report_unknown_in(section, name, value);
+  if (const Key* key = find_key(value.path())) return key->read(value, config);
+  if (const AbsentKey* absent = find_absent(value.path())) return refuse_absent(value, *absent);
+  if (is_section(value.path())) return read_section(value, config);
+  report_unknown_in(section, name, value);
+}
+
+void read_section(const Value& section, Config& config) {
+  if (section.is_null()) return;  // every key of it is commented out
+  if (!section.is_map()) return section.expected("a map");
+  for (const auto& [name, value] : section.entries()) {
+    read_entry(section, name, value, config);
+  }
+}
+
+}  // namespace
+
+void read_keys(const Value& document, Config& config) { read_section(document, config); }
+
+std::vector<std::string> split_path(std::string_view path) {
+  const Key* free = std::ranges::find_if(
+      kKeys, [&](const Key& key) { return key.has_free_names && is_below(path, key.path); });
+  std::vector<std::string> names;
+  if (free != std::ranges::end(kKeys)) {
+    names = split_path(free->path);
+    names.emplace_back(path.substr(free->path.size() + 1));
+    return names;
+  }
+  for (std::size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.')) {
+    names.emplace_back(path.substr(0, dot));
+    path.remove_prefix(dot + 1);
+  }
+  names.emplace_back(path);
+  return names;
+}
+
+bool is_known_path(std::string_view path) {
+  return find_key(path) || (!path.empty() && is_section(path)) ||
+         std::ranges::any_of(kKeys,
+                             [&](const Key& key) { return key.has_free_names && is_below(path, key.path); });
+}
+
+std::vector<KnownKey> known_keys() {
+  std::vector<KnownKey> keys;
+  for (const Key& key : kKeys) {
+    keys.push_back({key.path, key.default_value});
+  }
+  return keys;
+}
+
+}  // namespace turnpike::config

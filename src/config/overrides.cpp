@@ -1,0 +1,81 @@
+#include "config/overrides.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/keys.hpp"
+#include "config/text.hpp"
+#include "config/value.hpp"
+#include "config/yaml.hpp"
+
+namespace turnpike::config {
+namespace {
+
+// How an override is called in errors. Its value stays out unless its key is known and harmless: a mistyped
+// path may have been meant for a secret.
+std::string name_of(std::string_view path, std::string_view value) {
+  if (is_private(path)) return "--set " + (is_known_path(path) ? shown(path) : "auth") + "=...";
+  return "--set " + shown(path) + '=' + (is_known_path(path) ? shown(value) : "...");
+}
+
+// The value of `key` in a map, added when there is none.
+YamlNode& member(YamlNode& map, const std::string& key, const std::string& where) {
+  const auto entry = std::ranges::find_if(map.entries, [&](const YamlEntry& e) { return e.key.text == key; });
+  if (entry != map.entries.end()) return entry->value;
+  YamlNode key_node;
+  key_node.kind = YamlNode::Kind::scalar;
+  key_node.where = where;
+  key_node.text = key;
+  YamlNode value_node;
+  value_node.where = where;
+  map.entries.push_back({std::move(key_node), std::move(value_node)});
+  return map.entries.back().value;
+}
+
+// The node at a key path, with the maps on the way made where they are missing; none when something else is
+// in the way.
+YamlNode* reach(YamlNode& root, const std::vector<std::string>& names, const std::string& where,
+                Errors& errors) {
+  YamlNode* node = &root;
+  std::string path;
+  for (const std::string& name : names) {
+    if (node->kind == YamlNode::Kind::null) node->kind = YamlNode::Kind::map;
+    if (node->kind != YamlNode::Kind::map) {
+      YamlNode obstacle = *node;
+      obstacle.where = where;
+      Value(obstacle, path, errors).expected("a map to set a key in");
+      return nullptr;
+    }
+    node = &member(*node, name, where);
+    path = join(path, shown(name));
+  }
+  return node;
+}
+
+}  // namespace
+
+void apply_override(std::string_view override_text, YamlNode& root, Errors& errors) {
+  const std::size_t equals = override_text.find('=');
+  if (equals == std::string_view::npos) {
+    errors.push_back({"--set", "", "expected key.path=value (got no =)"});
+    return;
+  }
+  const std::string_view path = override_text.substr(0, equals);
+  const std::string_view value_text = override_text.substr(equals + 1);
+  std::string where = name_of(path, value_text);
+  const std::vector<std::string> names = split_path(path);
+  if (std::ranges::any_of(names, &std::string::empty)) {
+    errors.push_back({where, "", "expected key.path=value (got an empty name in the path)"});
+    return;
+  }
+  Result<YamlNode, Error> value = parse_yaml(value_text, [&](int) { return where; });
+  if (!value) {
+    errors.push_back(value.error());
+    return;
+  }
+  if (YamlNode* target = reach(root, names, where, errors)) *target = std::move(*value);
+}
+
+}  // namespace turnpike::config

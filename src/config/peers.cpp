@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <optional>
+
+#include "config/fields.hpp"
+#include "config/prefix.hpp"
+
+namespace turnpike::config {
+namespace {
+
+struct Forbidden {
+  std::string_view prefix;
+  std::string_view why;
+};
+
+// Blocks no part of which can be allowed. A wider prefix, such as 0.0.0.0/0, may be: the policy's own rules
+// for these are longer and win.
+constexpr Forbidden kForbidden[] = {
+    {"0.0.0.0/8", "unspecified addresses"},
+    {"224.0.0.0/4", "multicast addresses"},
+    {"ff00::/8", "multicast addresses"},
+    {"::/128", "unspecified addresses"},
+    {"::ffff:0:0:0/96", "addresses with an IPv4 address inside"},  // RFC 2765: IPv4-translated
+    {"64:ff9b::/96", "addresses with an IPv4 address inside"},     // RFC 6052
+    {"64:ff9b:1::/48", "addresses with an IPv4 address inside"},   // RFC 8215
+    {"2001::/32", "addresses with an IPv4 address inside"},        // RFC 4380: Teredo
+    {"2002::/16", "addresses with an IPv4 address inside"},        // RFC 3056: 6to4
+    {"::/96", "addresses with an IPv4 address inside"},            // RFC 4291 §2.5.5.1; ::1 is in here too
+};
+
+std::optional<std::string_view> why_forbidden(const turn::Prefix& prefix) {
+  static const turn::Prefix loopback = *parse_prefix("::1/128");
+  if (prefix == loopback) return std::nullopt;
+  for (const auto& [text, why] : kForbidden) {
+    if (contains(*parse_prefix(text), prefix)) return why;
+  }
+  return std::nullopt;
+}
+
+std::optional<turn::Prefix> read_prefix(const Value& value) {
+  const std::optional<turn::Prefix> prefix = value.is_scalar() ? parse_prefix(value.text()) : std::nullopt;
+  if (!prefix) {
+    value.expected("a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address");
+  } else if (is_v4_mapped(prefix->address)) {
+    value.expected("an IPv4 prefix in its own form, such as 10.20.0.0/16");
+  } else if (const turn::Prefix clean = without_host_bits(*prefix); clean != *prefix) {
+    value.expected("no bits beyond the prefix length, that is " + to_string(clean));
+  } else {
+    return prefix;
+  }
+  return std::nullopt;
+}
+
+template <class Accept>
+void read_prefixes(const Value& value, std::vector<turn::Prefix>& out, Accept accept) {
+  if (!value.is_list()) return value.expected("a list of prefixes");
+  for (const Value& item : value.items()) {
+    const std::optional<turn::Prefix> prefix = read_prefix(item);
+    if (prefix && accept(item, *prefix)) out.push_back(*prefix);
+  }
+}
+
+}  // namespace
+
+void read_allow(const Value& value, std::vector<turn::Prefix>& out) {
+  read_prefixes(value, out, [](const Value& item, const turn::Prefix& prefix) {
+    const std::optional<std::string_view> why = why_forbidden(prefix);
+    if (why) item.problem(item.with_got(std::string(*why) + " cannot be allowed"));
+    return !why;
+  });
+}
+
+void read_deny(const Value& value, std::vector<turn::Prefix>& out) {
+  read_prefixes(value, out, [](const Value&, const turn::Prefix&) { return true; });
+}
+
+void check_deny(const Value& deny, const turn::PeerParams& peers) {
+  for (const Value& item : deny.items()) {
+    const std::optional<turn::Prefix> prefix = parse_prefix(item.text());
+    if (std::ranges::find(peers.allow, *prefix) != peers.allow.end()) {
+      item.expected("a prefix that peers.allow does not have");
+    }
+  }
+}
+
+}  // namespace turnpike::config

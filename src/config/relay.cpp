@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "config/fields.hpp"
+#include "config/prefix.hpp"
+#include "config/text.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::uint32_t kFirstUnprivilegedPort = 1024;
+constexpr std::uint32_t kLastPort = 65535;
+constexpr std::string_view kHostAddress = "an IPv4 or IPv6 address that a host can have";
+
+std::optional<IpAddress> parse_host_address(std::string_view text) {
+  const std::optional<IpAddress> address = IpAddress::parse(text);
+  return address && is_host_address(*address) ? address : std::nullopt;
+}
+
+bool is_auto(const Value& value) { return value.is_scalar() && value.text() == "auto"; }
+
+}  // namespace
+
+void read_relay_addresses(const Value& value, std::vector<IpAddress>& out) {
+  const std::vector<Value> items = value.items();
+  if (!value.is_list() || items.empty()) return value.expected("[auto] or a list of addresses");
+  if (items.size() == 1 && is_auto(items[0])) return out.clear();
+  for (const Value& item : items) {
+    const std::optional<IpAddress> address =
+        item.is_scalar() ? parse_host_address(item.text()) : std::nullopt;
+    if (is_auto(item)) {
+      item.expected("auto to stand alone in the list");
+    } else if (!address) {
+      item.expected(kHostAddress);
+    } else if (std::ranges::find(out, *address) != out.end()) {
+      item.expected("each address once");
+    } else {
+      out.push_back(*address);
+    }
+  }
+}
+
+void read_advertise(const Value& value, std::map<IpAddress, IpAddress>& out) {
+  if (!value.is_map()) return value.expected("a map from local to advertised addresses");
+  for (const auto& [key, entry] : value.entries()) {
+    const std::optional<IpAddress> local = parse_host_address(key);
+    const std::optional<IpAddress> told = entry.is_scalar() ? parse_host_address(entry.text()) : std::nullopt;
+    if (!local) {
+      entry.problem(std::string("expected as its key ").append(kHostAddress));
+    } else if (!told || told->family() != local->family()) {
+      entry.expected("an address of the same family that a host can have");
+    } else if (!out.emplace(*local, *told).second) {
+      entry.expected("each local address once");
+    }
+  }
+}
+
+void read_ports(const Value& value, turn::RelayParams& out) {
+  const std::string_view text = value.text();
+  const std::size_t dash = std::min(text.find('-'), text.size());
+  const std::optional<std::uint32_t> first = parse_number(text.substr(0, dash));
+  const std::optional<std::uint32_t> last = parse_number(text.substr(std::min(dash + 1, text.size())));
+  if (!first || !last || *first < kFirstUnprivilegedPort || *last < *first || *last > kLastPort) {
+    return value.expected("FIRST-LAST within 1024-65535, such as 49152-65535");
+  }
+  out.first_port = static_cast<std::uint16_t>(*first);
+  out.last_port = static_cast<std::uint16_t>(*last);
+}
+
+// Addresses are translated both ways, so an advertised one has to say by itself which local one is meant.
+void check_advertise(const Value& advertise, const turn::RelayParams& relay) {
+  std::set<IpAddress> seen;
+  for (const auto& [key, entry] : advertise.entries()) {
+    const IpAddress local = *IpAddress::parse(key);
+    const IpAddress told = relay.advertise.at(local);
+    if (!relay.addresses.empty() && std::ranges::find(relay.addresses, local) == relay.addresses.end()) {
+      entry.problem("expected as its key one of relay.addresses");
+    } else if (relay.advertise.contains(told)) {
+      entry.expected("an address that is not a local one here");
+    } else if (!seen.insert(told).second) {
+      entry.expected("an address that is advertised for one local address only");
+    }
+  }
+}
+
+}  // namespace turnpike::config

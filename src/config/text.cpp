@@ -1,0 +1,156 @@
+#include "config/text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <system_error>
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::size_t kLongestShown = 64;
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+bool is_printable_ascii(char c) { return c >= ' ' && c <= '~'; }
+
+bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
+
+// The bytes of the character that starts with `lead`; 0 when none does.
+std::size_t sequence_length(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead >> 5 == 0x6) return 2;
+  if (lead >> 4 == 0xe) return 3;
+  return lead >> 3 == 0x1e ? 4 : 0;
+}
+
+// Takes one character off the front of `text`; nothing when it is ill-formed, overlong or a surrogate.
+std::optional<char32_t> take_character(std::string_view& text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = sequence_length(lead);
+  if (length == 0 || length > text.size()) return std::nullopt;
+
+  char32_t character = length == 1 ? lead : lead & (0x7fU >> length);
+  for (const char c : text.substr(1, length - 1)) {
+    if (!is_continuation(c)) return std::nullopt;
+    character = character << 6 | (static_cast<unsigned char>(c) & 0x3fU);
+  }
+  constexpr char32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};
+  const bool surrogate = character >= 0xd800 && character <= 0xdfff;
+  if (character < kSmallest[length - 1] || character > 0x10ffff || surrogate) return std::nullopt;
+  text.remove_prefix(length);
+  return character;
+}
+
+std::string escaped(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    if (is_printable_ascii(c)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 0xf]};
+    }
+  }
+  return out;
+}
+
+// How many letters must be inserted, removed or replaced to make one word of the other.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::optional<std::size_t> count_characters(std::string_view text) {
+  std::size_t count = 0;
+  for (; !text.empty(); ++count) {
+    const std::optional<char32_t> character = take_character(text);
+    if (!character || is_control(*character)) return std::nullopt;
+  }
+  return count;
+}
+
+std::string shown(std::string_view text) {
+  const bool plain = count_characters(text).has_value();
+  std::size_t length = std::min(text.size(), kLongestShown);
+  while (plain && length < text.size() && is_continuation(text[length])) {
+    --length;
+  }
+  const std::string_view head = text.substr(0, length);
+  return (plain ? std::string(head) : escaped(head)) + (length < text.size() ? "..." : "");
+}
+
+std::optional<std::uint32_t> parse_number(std::string_view text) {
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  std::uint32_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [parsed_to, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || parsed_to != end) return std::nullopt;
+  return number;
+}
+
+std::optional<Duration> parse_duration(std::string_view text) {
+  const std::size_t unit_at = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::optional<std::uint32_t> number = parse_number(text.substr(0, unit_at));
+  const std::string_view unit = text.substr(unit_at);
+  if (!number) return std::nullopt;
+  if (unit == "ms") return std::chrono::milliseconds(*number);
+  if (unit == "s") return std::chrono::seconds(*number);
+  if (unit == "m") return std::chrono::minutes(*number);
+  if (unit == "h") return std::chrono::hours(*number);
+  return std::nullopt;
+}
+
+bool parse_hex(std::string_view text, MutableBytes out) {
+  if (text.size() != out.size() * 2) return false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = hex_value(text[2 * i]);
+    const int low = hex_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    out[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return true;
+}
+
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::optional<std::string> best;
+  std::size_t best_distance = (word.size() + 2) / 3;  // more changes than this make it another word
+  for (const std::string& candidate : candidates) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance || (!best && distance == best_distance)) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string listed(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) {
+    out += (out.empty() ? "" : ", ") + word;
+  }
+  return out;
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,131 @@
+#include "config/yaml.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <sstream>
+#include <utility>
+
+namespace turnpike::config {
+namespace {
+
+// Builds the tree from the parser's events; `open_` holds the lists and maps that have not ended yet.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(const Locate& locate) : locate_(locate) {}
+
+  YamlNode take_root() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (documents_++ > 0) throw YAML::ParserException(mark, "a second document");
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { place(make(YamlNode::Kind::null, mark)); }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    throw YAML::ParserException(mark, "aliases are not taken here");
+  }
+
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override {
+    throw YAML::ParserException(mark, "anchors are not taken here");
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                const std::string& text) override {
+    refuse_tag(mark, tag);
+    YamlNode scalar = make(YamlNode::Kind::scalar, mark);
+    scalar.text = text;
+    scalar.quoted = tag == kQuotedTag;
+    place(std::move(scalar));
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    refuse_tag(mark, tag);
+    open_.push_back(make(YamlNode::Kind::list, mark));
+  }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    refuse_tag(mark, tag);
+    open_.push_back(make(YamlNode::Kind::map, mark));
+  }
+
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapEnd() override {
+    pair_up(open_.back());
+    close();
+  }
+
+ private:
+  // What yaml-cpp calls the tags of values that were written without one.
+  static constexpr std::string_view kPlainTag = "?";
+  static constexpr std::string_view kQuotedTag = "!";
+
+  static void refuse_tag(const YAML::Mark& mark, std::string_view tag) {
+    if (!tag.empty() && tag != kPlainTag && tag != kQuotedTag) {
+      throw YAML::ParserException(mark, "tags are not taken here");
+    }
+  }
+
+  YamlNode make(YamlNode::Kind kind, const YAML::Mark& mark) const {
+    YamlNode node;
+    node.kind = kind;
+    node.where = locate_(mark.line + 1);
+    return node;
+  }
+
+  void place(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+    } else {
+      open_.back().items.push_back(std::move(node));
+    }
+  }
+
+  void close() {
+    YamlNode closed = std::move(open_.back());
+    open_.pop_back();
+    place(std::move(closed));
+  }
+
+  // A map collects keys and values in turn. A value goes by its key's line: that is where the operator will
+  // look, and yaml-cpp puts an absent value wherever the next token happens to be.
+  static void pair_up(YamlNode& map) {
+    for (std::size_t i = 0; i + 1 < map.items.size(); i += 2) {
+      map.items[i + 1].where = map.items[i].where;
+      map.entries.push_back({std::move(map.items[i]), std::move(map.items[i + 1])});
+    }
+    map.items.clear();
+  }
+
+  const Locate& locate_;
+  YamlNode root_;
+  std::vector<YamlNode> open_;
+  int documents_ = 0;
+};
+
+// yaml-cpp ends some messages with the text it stumbled over, which may be part of a secret.
+std::string without_quotation(const std::string& message) { return message.substr(0, message.find(':')); }
+
+}  // namespace
+
+Result<YamlNode, Error> parse_yaml(std::string_view text, const Locate& locate) {
+  TreeBuilder builder(locate);
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const YAML::Exception& e) {
+    return Error{locate(e.mark.line + 1), "", "not valid YAML: " + without_quotation(e.msg)};
+  }
+  YamlNode root = builder.take_root();
+  if (root.where.empty()) root.where = locate(0);
+  return root;
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,93 @@
+// Datagrams in batches: one system call takes or sends many. The receive pool owns the buffers that
+// everything else on the packet path only points into.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "net/socket_address.hpp"
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::net {
+
+// Room for what one in_pktinfo or in6_pktinfo takes.
+inline constexpr std::size_t kPacketInfoSpace = CMSG_SPACE(sizeof(in6_pktinfo));
+
+struct ReceivedDatagram {
+  Endpoint from;
+  IpAddress to;  // on wildcard sockets the local address it came to; else unspecified
+  Bytes payload;
+};
+
+// A fixed number of slots, each large enough for any datagram; a slot costs memory as far as it was ever
+// filled. What was received stays until reset().
+class ReceivePool {
+ public:
+  explicit ReceivePool(std::size_t slots);
+
+  std::size_t free_slots() const { return slots_.size() - used_; }
+  void reset() { used_ = 0; }
+
+  // Takes up to `most` datagrams, as many as there are slots, in one call that does not wait.
+  // `with_packet_info` is for sockets that report the local address. Valid until the next call.
+  std::span<const ReceivedDatagram> receive(int fd, std::size_t most, bool with_packet_info);
+
+ private:
+  static constexpr std::size_t kSlotSize = 65536;
+  struct Slot {
+    SocketAddress from;
+    iovec data{};
+    alignas(cmsghdr) std::array<std::uint8_t, kPacketInfoSpace> control{};
+  };
+
+  std::unique_ptr<std::uint8_t[]> memory_;
+  std::vector<Slot> slots_;
+  std::vector<mmsghdr> headers_;
+  std::vector<ReceivedDatagram> received_;
+  std::size_t used_ = 0;
+};
+
+struct SendCounters {
+  std::uint64_t sent = 0;
+  std::uint64_t dropped_full = 0;    // EAGAIN or ENOBUFS: the kernel had no room
+  std::uint64_t dropped_failed = 0;  // refused for what it was, such as too long or no route
+};
+
+// Collects datagrams for one socket and sends them together. A datagram that cannot be sent is dropped and
+// counted; the ones behind it go out all the same.
+class SendBatch {
+ public:
+  static constexpr std::size_t kCapacity = 64;
+
+  SendBatch();
+
+  bool empty() const { return size_ == 0; }
+  bool full() const { return size_ == kCapacity; }
+
+  // The views stay valid until send(). `from`, where it is specified, is the address to answer from.
+  void add(const Endpoint& to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
+
+  void send(int fd, SendCounters& counters);
+
+ private:
+  int send_from(std::size_t first, int fd);
+
+  struct Message {
+    SocketAddress to;
+    std::array<iovec, 3> parts{};
+    alignas(cmsghdr) std::array<std::uint8_t, kPacketInfoSpace> control{};
+  };
+
+  std::vector<Message> messages_;
+  std::vector<mmsghdr> headers_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace turnpike::net

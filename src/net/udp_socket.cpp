@@ -1,0 +1,159 @@
+#include "net/udp_socket.hpp"
+
+#include <linux/errqueue.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "net/socket_address.hpp"
+
+namespace turnpike::net {
+namespace {
+
+[[noreturn]] void throw_errno(const char* call) {
+  throw std::system_error(errno, std::generic_category(), call);
+}
+
+bool set_option(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+Fd open_socket(Family family) {
+  const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
+  Fd fd(socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd && family == Family::ipv6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  return fd;
+}
+
+bool bind_socket(int fd, const Endpoint& at) {
+  const SocketAddress address(at);
+  return bind(fd, &address.any, address.size()) == 0;
+}
+
+// Datagrams of any size go out, in fragments where the path asks for it (RFC 8656 §14: DF is 0 unless asked
+// for).
+void allow_fragments(int fd, Family family) {
+  if (family == Family::ipv4) {
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  } else {
+    set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+  }
+}
+
+std::optional<stun::Icmp> to_icmp(const sock_extended_err& error, Family family) {
+  if (error.ee_origin == SO_EE_ORIGIN_LOCAL) {
+    // Larger than the path allows, and DF was asked for: as if a router had said so.
+    if (error.ee_errno != EMSGSIZE) return std::nullopt;
+    if (family == Family::ipv4) return stun::Icmp{ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, error.ee_info};
+    return stun::Icmp{ICMP6_PACKET_TOO_BIG, 0, error.ee_info};
+  }
+  const bool v4 = error.ee_origin == SO_EE_ORIGIN_ICMP &&
+                  (error.ee_type == ICMP_DEST_UNREACH || error.ee_type == ICMP_TIME_EXCEEDED);
+  const bool v6 = error.ee_origin == SO_EE_ORIGIN_ICMP6 &&
+                  (error.ee_type == ICMP6_DST_UNREACH || error.ee_type == ICMP6_PACKET_TOO_BIG ||
+                   error.ee_type == ICMP6_TIME_EXCEEDED);
+  if (!v4 && !v6) return std::nullopt;
+  const bool too_big = v4 ? error.ee_type == ICMP_DEST_UNREACH && error.ee_code == ICMP_FRAG_NEEDED
+                          : error.ee_type == ICMP6_PACKET_TOO_BIG;
+  return stun::Icmp{error.ee_type, error.ee_code, too_big ? error.ee_info : 0};
+}
+
+}  // namespace
+
+Fd open_udp_listener(const Endpoint& at) {
+  Fd fd = open_socket(at.family());
+  if (!fd) throw_errno("socket");
+  if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) throw_errno("SO_REUSEPORT");
+  allow_fragments(fd.get(), at.family());
+  if (at.address.is_unspecified()) {
+    const bool set = at.address.is_v4() ? set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1)
+                                        : set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (!set) throw_errno("IP_PKTINFO");
+  }
+  if (!bind_socket(fd.get(), at)) throw_errno("bind");
+  return fd;
+}
+
+void require_free_udp_address(const Endpoint& at) {
+  const Fd fd = open_socket(at.family());
+  if (!fd) throw_errno("socket");
+  if (!bind_socket(fd.get(), at)) throw_errno("bind");
+}
+
+Result<Fd> open_udp_relay(const Endpoint& at) {
+  const auto failure = [] { return boost::system::error_code(errno, boost::system::system_category()); };
+  Fd fd = open_socket(at.family());
+  if (!fd) return failure();
+  allow_fragments(fd.get(), at.family());
+  if (at.address.is_v4()) {
+    set_option(fd.get(), IPPROTO_IP, IP_RECVERR, 1);
+  } else {
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, 1);
+  }
+  if (!bind_socket(fd.get(), at)) return failure();
+  return fd;
+}
+
+Endpoint local_endpoint(int fd) {
+  SocketAddress address;
+  socklen_t size = sizeof address;
+  if (getsockname(fd, &address.any, &size) != 0) throw_errno("getsockname");
+  return address.endpoint();
+}
+
+int set_buffer_sizes(int fd, int bytes) {
+  // FORCE passes the limit where the process may administer the network.
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) set_option(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes)) set_option(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+  int granted = 0;
+  socklen_t size = sizeof granted;
+  getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
+  return granted / 2;  // the kernel doubles it for its own bookkeeping
+}
+
+int send_dont_fragment(int fd, const Endpoint& to, Bytes payload) {
+  SocketAddress address(to);
+  iovec data{const_cast<std::uint8_t*>(payload.data()), payload.size()};
+  alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{&address, address.size(), &data, 1, nullptr, 0, 0};
+  const bool v4 = to.address.is_v4();
+  if (v4) {
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  } else {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_IPV6;
+    header->cmsg_type = IPV6_DONTFRAG;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int on = 1;
+    std::copy_n(reinterpret_cast<const std::uint8_t*>(&on), sizeof on, CMSG_DATA(header));
+  }
+  const int error = sendmsg(fd, &message, 0) < 0 ? errno : 0;
+  if (v4) set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  return error;
+}
+
+std::optional<SocketError> take_error(int fd) {
+  SocketAddress peer;
+  alignas(cmsghdr) std::uint8_t control[512];
+  msghdr message{&peer, sizeof peer, nullptr, 0, control, sizeof control, 0};
+  if (recvmsg(fd, &message, MSG_ERRQUEUE) < 0) return std::nullopt;
+  SocketError found;
+  if (message.msg_namelen != 0) found.peer = peer.endpoint();
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    const bool v4 = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR;
+    const bool v6 = header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR;
+    if (!v4 && !v6) continue;
+    sock_extended_err error;
+    std::copy_n(CMSG_DATA(header), sizeof error, reinterpret_cast<std::uint8_t*>(&error));
+    if (message.msg_namelen != 0) found.icmp = to_icmp(error, found.peer.family());
+  }
+  return found;
+}
+
+}  // namespace turnpike::net

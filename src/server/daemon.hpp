@@ -1,0 +1,46 @@
+// The daemon put together: from a configuration to listeners, shared services and workers, and back down in
+// order.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "config/config.hpp"
+#include "server/relay_sockets.hpp"
+#include "server/worker.hpp"
+#include "turnpike/auth/credentials.hpp"
+#include "turnpike/turn/answer_limiter.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+#include "turnpike/turn/quota.hpp"
+
+namespace turnpike::server {
+
+class Daemon {
+ public:
+  // Opens every listener and says where; throws std::exception with a message for the operator when it
+  // cannot.
+  explicit Daemon(const config::Config& config);
+  ~Daemon();
+
+  // Serves until `stop_signals` (SIGTERM, SIGINT) arrive, which this thread must not have blocked.
+  void run();
+
+ private:
+  using ListenerSockets = std::vector<ListenerSocket>;
+
+  void open_listeners(const config::Config& config);
+  void open_listener(const config::Listener& listener);
+  void warn_about_relay_addresses() const;
+
+  std::vector<IpAddress> own_addresses_;
+  std::vector<ListenerSockets> sockets_;  // for each worker, until it takes them
+  std::vector<Endpoint> listeners_;
+  auth::CredentialStore credentials_;
+  RelayPool relays_;
+  turn::Quota quota_;
+  turn::AnswerLimiter limiter_;
+  std::unique_ptr<turn::PeerPolicy> policy_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace turnpike::server

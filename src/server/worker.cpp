@@ -1,0 +1,198 @@
+#include "server/worker.hpp"
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include "net/udp_socket.hpp"
+#include "server/event_log.hpp"
+
+namespace turnpike::server {
+namespace {
+
+constexpr std::size_t kEventsPerWait = 64;
+constexpr std::size_t kPoolSlots = 64;
+constexpr std::size_t kDatagramsPerRelay = 8;  // so that one flow does not keep the others waiting
+
+// Tags of what is waited for: listeners by their index, relays by their descriptor.
+constexpr std::uint64_t kListenerTag = std::uint64_t{1} << 32;
+constexpr std::uint64_t kRelayTag = std::uint64_t{2} << 32;
+constexpr std::uint64_t kWakeTag = std::uint64_t{3} << 32;
+constexpr std::uint64_t kTagMask = ~std::uint64_t{0} << 32;
+
+net::Fd require(int fd, const char* call) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
+  return net::Fd(fd);
+}
+
+TimePoint read_clocks() {
+  const auto steady = std::chrono::steady_clock::now().time_since_epoch();
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return {SteadyTime(std::chrono::duration_cast<Duration>(steady)),
+          WallTime(std::chrono::duration_cast<Duration>(wall))};
+}
+
+}  // namespace
+
+Worker::Worker(const Shared& shared, std::vector<ListenerSocket> listeners)
+    : epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      listeners_(std::move(listeners)),
+      received_(kPoolSlots),
+      relays_(shared.relays, random_, *this),
+      server_({
+          .credentials = shared.credentials,
+          .policy = shared.policy,
+          .ports = relays_,
+          .quota = shared.quota,
+          .limiter = shared.limiter,
+          .random = random_,
+          .limits = shared.limits,
+          .nonce_key = shared.nonce_key,
+          .nonce_lifetime = shared.nonce_lifetime,
+      }) {
+  if (!watch(wake_.get(), kWakeTag)) throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    if (!watch(listeners_[i].socket.get(), kListenerTag | i)) {
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+  }
+}
+
+Worker::~Worker() {
+  if (thread_.joinable()) stop();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  eventfd_write(wake_.get(), 1);
+  thread_.join();
+}
+
+bool Worker::watch_relay(int fd) { return watch(fd, kRelayTag | static_cast<std::uint32_t>(fd)); }
+
+// What is still to go out through it goes first: its number may be another relay's a moment later.
+void Worker::before_close(int) { send_to_peers(); }
+
+bool Worker::watch(int fd, std::uint64_t tag) {
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+int Worker::timeout_ms(SteadyTime now) const {
+  const SteadyTime deadline = server_.next_deadline();
+  if (deadline == SteadyTime::max()) return -1;
+  const auto wait = (deadline - now).count();
+  return static_cast<int>(std::clamp<Duration::rep>(wait, 0, 60'000));
+}
+
+void Worker::run() {
+  std::array<epoll_event, kEventsPerWait> events;
+  TimePoint now = read_clocks();
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
+    now = read_clocks();
+    for (int i = 0; i < count; ++i)
+      on_event(events[static_cast<std::size_t>(i)], now);
+    if (server_.next_deadline() <= now.steady) server_.on_timeout(now, output_);
+    flush();
+  }
+}
+
+void Worker::on_event(const epoll_event& event, TimePoint now) {
+  const auto which = static_cast<std::uint32_t>(event.data.u64);
+  switch (event.data.u64 & kTagMask) {
+    case kListenerTag: return on_listener(which, now);
+    case kRelayTag: return on_relay(static_cast<int>(which), event.events, now);
+    default: return;  // woken to see that it is to stop
+  }
+}
+
+// Level-triggered: what a full pool leaves behind is reported again.
+void Worker::on_listener(std::uint32_t index, TimePoint now) {
+  const ListenerSocket& listener = listeners_[index];
+  const bool wildcard = listener.endpoint.address.is_unspecified();
+  if (received_.free_slots() < kPoolSlots / 2) flush();
+  for (const net::ReceivedDatagram& datagram :
+       received_.receive(listener.socket.get(), received_.free_slots(), wildcard)) {
+    const Endpoint local{wildcard ? datagram.to : listener.endpoint.address, listener.endpoint.port};
+    server_.on_client({datagram.from, local, Transport::udp, index}, datagram.payload, now, output_);
+  }
+}
+
+void Worker::on_relay(int fd, std::uint32_t events, TimePoint now) {
+  if ((events & EPOLLERR) != 0) take_relay_errors(fd, now);
+  if ((events & EPOLLIN) == 0) return;
+  if (received_.free_slots() < kDatagramsPerRelay) flush();
+  for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay, false)) {
+    server_.on_peer(turn::RelayId(fd), datagram.from, datagram.payload, now, output_);
+  }
+}
+
+// An error that is left in the queue would be reported for ever, and would fail the next send, whomever that
+// is for.
+void Worker::take_relay_errors(int fd, TimePoint now) {
+  while (const auto error = net::take_error(fd)) {
+    if (error->icmp) server_.on_icmp(turn::RelayId(fd), error->peer, *error->icmp, now, output_);
+  }
+}
+
+void Worker::flush() {
+  send_to_peers();
+  send_to_clients();
+  log_events(output_.events());
+  output_.clear();
+  received_.reset();
+}
+
+// Neighbours that leave by one socket leave in one call.
+void Worker::send_to_peers() {
+  int socket = -1;
+  const auto send = [&] {
+    if (!batch_.empty()) batch_.send(socket, sends_);
+  };
+  for (const turn::Output::ToPeer& message : output_.to_peers()) {
+    const int fd = static_cast<int>(message.relay);
+    if (fd != socket || batch_.full() || message.dont_fragment) send();
+    socket = fd;
+    if (message.dont_fragment) {
+      send_dont_fragment(fd, message);
+    } else {
+      batch_.add(message.peer, {}, message.payload, 0, {});
+    }
+  }
+  send();
+  output_.clear_to_peers();
+}
+
+void Worker::send_dont_fragment(int fd, const turn::Output::ToPeer& message) {
+  const int error = net::send_dont_fragment(fd, message.peer, message.payload);
+  ++(error == 0                            ? sends_.sent
+     : error == EAGAIN || error == ENOBUFS ? sends_.dropped_full
+                                           : sends_.dropped_failed);
+}
+
+void Worker::send_to_clients() {
+  const ListenerSocket* listener = nullptr;
+  const auto send = [&] {
+    if (!batch_.empty()) batch_.send(listener->socket.get(), sends_);
+  };
+  for (const turn::Output::ToClient& message : output_.to_clients()) {
+    const ListenerSocket& via = listeners_[message.tuple.connection];
+    if (&via != listener || batch_.full()) send();
+    listener = &via;
+    const IpAddress from = via.endpoint.address.is_unspecified() ? message.tuple.server.address : IpAddress();
+    batch_.add(message.tuple.client, output_.head(message), message.payload, message.padding, from);
+  }
+  send();
+}
+
+}  // namespace turnpike::server

@@ -1,0 +1,96 @@
+// Starts headless Chromium with a fake camera and serves the pages it opens from a small local web server.
+// What a page logs is kept, so that a failing test can show it; browser and server end by their own handles.
+import { accessSync, constants } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { delimiter, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import puppeteer from 'puppeteer-core';
+import { atExit, temporaryDirectory, within } from './cleanup.mjs';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome'];
+const pages = fileURLToPath(new URL('../pages/', import.meta.url));
+const types = { '.html': 'text/html; charset=utf-8', '.mjs': 'text/javascript; charset=utf-8' };
+const flags = [
+  '--disable-gpu', '--disable-quic', '--disable-component-update', // and puppeteer's own: no calls home
+  '--disable-crashpad-for-testing', // its handler would leave the process group and outlive a kill
+  '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+  '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+// The path of Chromium ($CHROMIUM or the first one on $PATH), or undefined.
+export function findChromium() {
+  const onPath = process.env.PATH.split(delimiter).flatMap(folder => names.map(name => join(folder, name)));
+  return [process.env.CHROMIUM ?? onPath].flat().find(file => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+// Why browser tests can not run here, or false. In CI nothing is skipped: there the start fails instead.
+export const skipReason = () =>
+  process.env.CI !== 'true' && !findChromium() && `no Chromium: none of ${names.join(', ')} on $PATH`;
+
+// Resolves to { openPage, close }; extra command line flags are for tests with other networks or devices.
+export async function startBrowser(...extraFlags) {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error(`no Chromium: none of ${names.join(', ')} on $PATH, nor $CHROMIUM`);
+  const home = temporaryDirectory('chromium');
+  const killer = new AbortController(); // puppeteer then kills the process group that it made Chromium's
+  const forget = atExit(() => killer.abort());
+  const end = () => { killer.abort(); forget(); home.remove(); };
+  const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
+  const browser = await puppeteer.launch({
+    executablePath,
+    args: [...sandbox, ...flags, ...extraFlags],
+    userDataDir: join(home.path, 'profile'),
+    env: { ...process.env, HOME: home.path, TMPDIR: home.path },
+    pipe: true,
+    timeout: 60_000,
+    signal: killer.signal,
+    handleSIGHUP: false, handleSIGINT: false, handleSIGTERM: false, // cleanup.mjs turns these into an exit
+  }).catch(error => { end(); throw error; });
+
+  // Resolves to puppeteer's page, with one addition: transcript(), all that it logged and that failed in it.
+  async function openPage(url) {
+    const page = await browser.newPage();
+    const lines = [];
+    page.on('console', message => lines.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', error => lines.push(`uncaught: ${error.stack ?? error}`));
+    page.on('requestfailed', request => lines.push(`${request.url()}: ${request.failure()?.errorText}`));
+    await page.goto(url);
+    return Object.assign(page, { transcript: () => lines.join('\n') });
+  }
+
+  async function close() {
+    await within(10_000, 'closing Chromium', browser.close()).catch(error => console.error(error.message));
+    end();
+  }
+
+  return { openPage, close };
+}
+
+// Serves tests/browser/pages on a free port of 127.0.0.1, which browsers trust like https: cameras work there.
+export async function servePages() {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://localhost'); // resolves any .. too
+    try {
+      const body = await readFile(join(pages, pathname));
+      response.writeHead(200, { 'content-type': types[extname(pathname)] ?? 'application/octet-stream' });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    server.closeAllConnections();
+    return new Promise(resolve => server.close(resolve));
+  };
+  return { url: `http://127.0.0.1:${server.address().port}`, close };
+}

@@ -1,0 +1,55 @@
+// Runs the real turnpike daemon for a test: writes its configuration, waits until it says it is ready, learns
+// from its log which ports it chose, and stops it by pid. The binary is $TURNPIKE, or the release build's.
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { atExit, temporaryDirectory, within } from './cleanup.mjs';
+
+const releaseBuild = fileURLToPath(new URL('../../../build/release/turnpike', import.meta.url));
+
+// `config` is the text of the YAML file. Resolves once every listener is up, to
+//   listeners  their URLs with the chosen ports, such as udp://127.0.0.1:34567, in the order of the log
+//   log()      everything the daemon has written so far
+//   stop()     SIGTERM, later SIGKILL; resolves to the exit code, or to the name of the signal that ended it
+export async function startTurnpike(config) {
+  const binary = process.env.TURNPIKE ?? releaseBuild;
+  const directory = temporaryDirectory('turnpike');
+  const file = join(directory.path, 'turnpike.yaml');
+  writeFileSync(file, config);
+
+  const child = spawn(binary, ['--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const forget = atExit(() => child.kill('SIGKILL'));
+  const ended = new Promise(resolve => {
+    child.once('error', error => resolve(error.message));
+    child.once('close', (code, signal) => resolve(signal ?? code));
+  });
+  let log = '';
+  const ready = new Promise(resolve => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', text => {
+        log += text;
+        if (/\bready\s*\n/.test(log)) resolve();
+      });
+  });
+
+  async function stop() {
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    child.kill('SIGTERM');
+    const status = await ended;
+    clearTimeout(timer);
+    forget();
+    directory.remove();
+    return status;
+  }
+
+  try {
+    const early = ended.then(status => { throw new Error(`ended before it was ready: ${status}`); });
+    await within(30_000, 'ready', Promise.race([ready, early]));
+  } catch (error) {
+    await stop();
+    throw new Error(`${binary}: ${error.message}\n--- its log ---\n${log}--- its configuration ---\n${config}`);
+  }
+  const listeners = Array.from(log.matchAll(/listening on (\w+:\/\/\S+:\d+)/g), match => match[1]);
+  return { listeners, log: () => log, stop };
+}

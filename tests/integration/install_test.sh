@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# install_test.sh BUILD_DIR: `cmake --install` puts every file where Debian expects it, with the right mode, what it
+# installed works from there, and a second time leaves the operator's configuration alone.
+set -euo pipefail
+
+build=$1
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+fail() {
+  printf 'install_test: %s\n' "$*" >&2
+  exit 1
+}
+
+install_into() {
+  DESTDIR=$1 cmake --install "$build" --prefix "$2" >"$stage/log" 2>&1 || fail "cmake --install: $(cat "$stage/log")"
+}
+
+# expect MODE PATH
+expect() {
+  [[ -e $stage/root$2 ]] || fail "$2 is missing; installed: $(cd "$stage/root" && find . -type f)"
+  local mode
+  mode=$(stat -c %a "$stage/root$2")
+  [[ $mode == "$1" ]] || fail "$2 has mode $mode, not $1"
+}
+
+install_into "$stage/root" /usr
+for program in turnpike stunclient turnbench; do expect 755 "/usr/bin/$program"; done
+expect 640 /etc/turnpike/turnpike.yaml
+expect 644 /usr/lib/systemd/system/turnpike.service
+expect 644 /usr/lib/sysusers.d/turnpike.conf
+expect 644 /usr/lib/tmpfiles.d/turnpike.conf
+expect 644 /usr/lib/sysctl.d/60-turnpike.conf
+expect 644 /usr/share/doc/turnpike/README.md
+expect 644 /usr/share/doc/turnpike/turnpike.yaml
+others=$(cd "$stage/root" && find . -type f | grep -v -e '^./usr/bin/' -e turnpike) && fail "also installed: $others"
+
+"$stage/root/usr/bin/turnpike" --version >/dev/null || fail "the installed turnpike does not start"
+"$stage/root/usr/bin/turnpike" --config "$stage/root/etc/turnpike/turnpike.yaml" --check ||
+  fail "the installed configuration is not valid"
+
+echo "# the operator's" >>"$stage/root/etc/turnpike/turnpike.yaml"
+install_into "$stage/root" /usr
+grep -q "the operator's" "$stage/root/etc/turnpike/turnpike.yaml" || fail "an edited configuration was overwritten"
+
+# Another prefix: nothing outside it, and the unit names it.
+install_into "" "$stage/prefix"
+grep -q "^ExecStart=$stage/prefix/bin/turnpike --config $stage/prefix/etc/turnpike/turnpike.yaml$" \
+  "$stage/prefix/lib/systemd/system/turnpike.service" || fail "the unit does not name its prefix"
+[[ -e $stage/prefix/etc/turnpike/turnpike.yaml ]] || fail "no configuration below the prefix"

@@ -1,0 +1,160 @@
+// RelayPorts without sockets. A FakeRelayHost is the machine: one address of each family at most, a range of
+// ports, the reservations, the 1:1 NAT, and the list of calls that are to fail. Each worker's FakeRelayPorts
+// draws from it, lowest port first, so that a test can say which address comes next.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/turn/relay_ports.hpp"
+
+namespace turnpike::test {
+
+class FakeRelayHost {
+ public:
+  struct Params {
+    std::optional<IpAddress> v4 = IpAddress::parse("192.0.2.1");
+    std::optional<IpAddress> v6 = IpAddress::parse("2001:db8::1");
+    std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
+    std::uint16_t first_port = 50000;
+    std::uint16_t last_port = 50999;
+  };
+
+  explicit FakeRelayHost(Params params) : params_(std::move(params)) {}
+
+  const Params& params() const { return params_; }
+
+  // The n-th call of open or claim from now on (1 = the next one) fails with `error`.
+  void fail_call(unsigned n, turn::RelayError error) { failures_[calls_ + n] = error; }
+  void fail_every_call(std::optional<turn::RelayError> error) { fail_always_ = error; }
+  unsigned calls() const { return calls_; }
+
+  std::size_t open_relays() const { return open_.size(); }
+  std::size_t reservations() const { return reserved_.size(); }
+  bool is_open(const Endpoint& local) const { return open_.contains(local); }
+
+ private:
+  friend class FakeRelayPorts;
+
+  struct Reservation {
+    std::string owner;
+    Endpoint local;
+  };
+
+  std::optional<turn::RelayError> count_call() {
+    ++calls_;
+    const auto failure = failures_.find(calls_);
+    return failure == failures_.end() ? fail_always_ : std::optional(failure->second);
+  }
+
+  std::optional<IpAddress> address(Family family) const {
+    return family == Family::ipv4 ? params_.v4 : params_.v6;
+  }
+
+  bool is_free(const Endpoint& local) const {
+    if (local.port < params_.first_port || local.port > params_.last_port || open_.contains(local)) return false;
+    return std::ranges::none_of(reserved_, [&](const auto& entry) { return entry.second.local == local; });
+  }
+
+  std::optional<Endpoint> find_free(const IpAddress& address, bool even, bool pair) const {
+    for (std::uint32_t port = params_.first_port; port <= params_.last_port; ++port) {
+      const Endpoint local{address, static_cast<std::uint16_t>(port)};
+      const Endpoint next{address, static_cast<std::uint16_t>(port + 1)};
+      if (is_free(local) && (!even || port % 2 == 0) && (!pair || is_free(next))) return local;
+    }
+    return std::nullopt;
+  }
+
+  Params params_;
+  unsigned calls_ = 0;
+  std::map<unsigned, turn::RelayError> failures_;
+  std::optional<turn::RelayError> fail_always_;
+  std::set<Endpoint> open_;
+  std::map<stun::ReservationToken, Reservation> reserved_;
+};
+
+class FakeRelayPorts : public turn::RelayPorts {
+ public:
+  // `host` outlives this.
+  explicit FakeRelayPorts(FakeRelayHost& host) : host_(host) {}
+
+  Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override {
+    if (const auto failure = host_.count_call()) return *failure;
+    const std::optional<IpAddress> address = host_.address(request.family);
+    if (!address) return turn::RelayError::no_address;
+    const bool even = request.parity == turn::RelayRequest::Parity::even;
+    const auto local = host_.find_free(*address, even, request.reserve_next.has_value());
+    if (!local) return turn::RelayError::no_port;
+    if (request.reserve_next) {
+      const Endpoint next{*address, static_cast<std::uint16_t>(local->port + 1)};
+      host_.reserved_[*request.reserve_next] = {std::string(request.owner), next};
+    }
+    return make(*local);
+  }
+
+  Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token,
+                                              std::string_view owner) override {
+    if (const auto failure = host_.count_call()) return *failure;
+    const auto found = host_.reserved_.find(token);
+    if (found == host_.reserved_.end() || found->second.owner != owner) return turn::RelayError::no_reservation;
+    const Endpoint local = found->second.local;
+    host_.reserved_.erase(found);
+    return make(local);
+  }
+
+  void release(const stun::ReservationToken& token) override { host_.reserved_.erase(token); }
+
+  bool supports(Family family) const override { return host_.address(family).has_value(); }
+  bool is_live(const Endpoint& local) const override { return host_.is_open(local); }
+
+  IpAddress to_advertised(const IpAddress& local) const override {
+    const auto found = host_.params_.advertise.find(local);
+    return found == host_.params_.advertise.end() ? local : found->second;
+  }
+
+  IpAddress to_local(const IpAddress& advertised) const override {
+    for (const auto& [local, told] : host_.params_.advertise) {
+      if (told == advertised) return local;
+    }
+    return advertised;
+  }
+
+  // Which relay of this worker is bound to `local`.
+  std::optional<turn::RelayId> find(const Endpoint& local) const {
+    const auto found = std::ranges::find_if(relays_, [&](const auto& relay) { return relay && *relay == local; });
+    if (found == relays_.end()) return std::nullopt;
+    return static_cast<turn::RelayId>(found - relays_.begin());
+  }
+
+  std::optional<Endpoint> local_of(turn::RelayId id) const {
+    const auto index = static_cast<std::size_t>(id);
+    return index < relays_.size() ? relays_[index] : std::nullopt;
+  }
+
+ private:
+  turn::Relay make(const Endpoint& local) {
+    auto slot = std::ranges::find_if(relays_, [](const auto& relay) { return !relay; });
+    if (slot == relays_.end()) slot = relays_.insert(slot, std::nullopt);
+    *slot = local;
+    host_.open_.insert(local);
+    return {*this, static_cast<turn::RelayId>(slot - relays_.begin()), local,
+            {to_advertised(local.address), local.port}};
+  }
+
+  void close(turn::RelayId id) override {
+    std::optional<Endpoint>& slot = relays_[static_cast<std::size_t>(id)];
+    host_.open_.erase(*slot);
+    slot.reset();
+  }
+
+  FakeRelayHost& host_;
+  std::vector<std::optional<Endpoint>> relays_;  // by RelayId, as descriptors are: the lowest free one is next
+};
+
+}  // namespace turnpike::test

@@ -1,0 +1,241 @@
+// What one step made the server do, copied out of its Output, and the claims that a test makes about it. Each
+// answer is verified on the way: signed with the right key and the right attribute alone, padded with zeros.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/request_maker.hpp"
+#include "turnpike/stun/attributes.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/turn/output.hpp"
+
+namespace turnpike::test {
+
+class Outcome {
+ public:
+  struct ToClient {
+    FiveTuple tuple;
+    Octets message;
+  };
+  struct ToPeer {
+    Endpoint relayed;  // local form
+    Endpoint peer;
+    std::string payload;
+    bool dont_fragment = false;
+  };
+  // What the answer to a request is held against.
+  struct Asked {
+    stun::MessageType type;
+    stun::TransactionId transaction_id{};
+    FiveTuple tuple;
+    Signing signing = Signing::none;
+    auth::Key key;
+    bool has_fingerprint = false;
+  };
+
+  int line = 0;  // of the step, in the test
+  std::vector<ToClient> to_clients;
+  std::vector<ToPeer> to_peers;
+  std::vector<turn::Output::Event> events;
+  std::optional<Asked> asked;
+
+  // --- Answers
+  const Outcome& expect_success() const {
+    INFO("step in line " << line);
+    REQUIRE(answer_code() == 0);
+    REQUIRE(is_signed() == (asked->signing != Signing::none));
+    return *this;
+  }
+
+  // An error that comes before the sender is known is unsigned, each other one is signed as the request was.
+  const Outcome& expect_error(int code) const {
+    INFO("step in line " << line);
+    REQUIRE(answer_code() == code);
+    if (code != 400 && code != 401 && code != 438) REQUIRE(is_signed() == (asked->signing != Signing::none));
+    REQUIRE(has(stun::AttributeType::realm) == (code == 401 || code == 438));
+    REQUIRE(has(stun::AttributeType::nonce) == (code == 401 || code == 438));
+    REQUIRE_FALSE(has(stun::AttributeType::xor_relayed_address));
+    return *this;
+  }
+  const Outcome& signed_by_server(bool expected = true) const {
+    INFO("step in line " << line);
+    REQUIRE(is_signed() == expected);
+    return *this;
+  }
+  const Outcome& expect_lifetime(std::chrono::seconds expected) const {
+    INFO("step in line " << line);
+    REQUIRE(has(stun::AttributeType::lifetime));
+    REQUIRE(stun::decode_lifetime(*find(stun::AttributeType::lifetime)) == expected);
+    return *this;
+  }
+
+  // --- Relayed data
+  const Outcome& expect_sent(std::string_view peer, std::string_view payload, bool dont_fragment = false) const {
+    INFO("step in line " << line);
+    REQUIRE(to_clients.empty());
+    REQUIRE(to_peers.size() == 1);
+    CHECK(to_peers[0].peer.to_string() == peer);
+    CHECK(to_peers[0].payload == payload);
+    CHECK(to_peers[0].dont_fragment == dont_fragment);
+    return *this;
+  }
+  const Outcome& expect_data_from(std::string_view peer, std::string_view payload) const {
+    const stun::MessageView data = data_indication();
+    const auto from = data.find(stun::AttributeType::xor_peer_address);
+    const auto value = data.find(stun::AttributeType::data);
+    REQUIRE((from && value));
+    CHECK(stun::decode_xor_address(*from, data.transaction_id())->to_string() == peer);
+    CHECK(as_text(*value) == payload);
+    CHECK_FALSE(data.has(stun::AttributeType::icmp));
+    return *this;
+  }
+  const Outcome& expect_icmp(std::string_view peer, const stun::Icmp& icmp) const {
+    const stun::MessageView data = data_indication();
+    const auto from = data.find(stun::AttributeType::xor_peer_address);
+    const auto value = data.find(stun::AttributeType::icmp);
+    REQUIRE((from && value));
+    CHECK(stun::decode_xor_address(*from, data.transaction_id())->to_string() == peer);
+    CHECK(stun::decode_icmp(*value) == icmp);
+    CHECK_FALSE(data.has(stun::AttributeType::data));
+    return *this;
+  }
+  // Over UDP nothing follows the payload; on a stream the padding is zeros.
+  const Outcome& expect_channel_data(std::uint16_t channel, std::string_view payload) const {
+    INFO("step in line " << line);
+    REQUIRE(to_clients.size() == 1);
+    Octets expected = channel_data(channel, payload);
+    const Transport transport = to_clients[0].tuple.transport;
+    if (transport == Transport::tcp || transport == Transport::tls) expected.resize(stun::padded(expected.size()));
+    CHECK(to_clients[0].message == expected);
+    return *this;
+  }
+  const Outcome& expect_to(const Client& c) const {
+    INFO("step in line " << line);
+    REQUIRE(to_clients.size() == 1);
+    CHECK(to_clients[0].tuple == c.tuple);
+    return *this;
+  }
+  const Outcome& expect_silence() const {
+    INFO("step in line " << line);
+    CHECK(to_clients.empty());
+    CHECK(to_peers.empty());
+    return *this;
+  }
+
+  // --- Events
+  std::size_t count(turn::Output::Event::Kind kind) const {
+    return static_cast<std::size_t>(std::ranges::count(events, kind, &turn::Output::Event::kind));
+  }
+  const Outcome& expect_expired(std::size_t allocations = 1) const {
+    INFO("step in line " << line);
+    REQUIRE(to_clients.empty());
+    REQUIRE(count(turn::Output::Event::Kind::allocation_deleted) == allocations);
+    return *this;
+  }
+  const Outcome& expect_no_event() const {
+    INFO("step in line " << line);
+    REQUIRE(events.empty());
+    return *this;
+  }
+
+  // --- What an answer holds
+  stun::MessageView answer() const {
+    INFO("step in line " << line);
+    REQUIRE(to_clients.size() == 1);
+    const auto view = stun::MessageView::parse(to_clients[0].message);
+    REQUIRE(view.has_value());
+    return *view;
+  }
+  bool has(stun::AttributeType type) const { return answer().has(type); }
+  std::optional<Bytes> find(stun::AttributeType type) const { return answer().find(type); }
+
+  // The relayed addresses in their order.
+  std::vector<Endpoint> relayed() const { return addresses(stun::AttributeType::xor_relayed_address); }
+  std::string relayed_text() const {
+    std::string text;
+    for (const Endpoint& e : relayed())
+      text += (text.empty() ? "" : " ") + e.to_string();
+    return text;
+  }
+  std::string mapped_text() const {
+    const auto mapped = addresses(stun::AttributeType::xor_mapped_address);
+    return mapped.size() == 1 ? mapped[0].to_string() : "not exactly one";
+  }
+  stun::ReservationToken token() const {
+    INFO("step in line " << line);
+    REQUIRE(has(stun::AttributeType::reservation_token));
+    return *stun::decode_reservation_token(*find(stun::AttributeType::reservation_token));
+  }
+  std::string nonce() const {
+    INFO("step in line " << line);
+    REQUIRE(has(stun::AttributeType::nonce));
+    return std::string(as_text(*find(stun::AttributeType::nonce)));
+  }
+
+ private:
+  // 0 is a success.
+  int answer_code() const {
+    REQUIRE(asked);
+    REQUIRE(to_peers.empty());
+    const stun::MessageView view = answer();
+    CHECK(to_clients[0].tuple == asked->tuple);
+    CHECK(view.method() == asked->type.method);
+    CHECK(view.transaction_id() == asked->transaction_id);
+    CHECK(view.has_fingerprint() == asked->has_fingerprint);
+    CHECK_FALSE(view.has(stun::AttributeType::software));
+    check_padding(view.bytes());
+    check_signature(view);
+    const auto error = view.find(stun::AttributeType::error_code);
+    CHECK(error.has_value() == (view.message_class() == stun::Class::error));
+    if (!error) {
+      CHECK(view.message_class() == stun::Class::success);
+      return 0;
+    }
+    return stun::decode_error_code(*error).value().code;
+  }
+
+  bool is_signed() const { return answer().has_integrity(); }
+
+  void check_signature(const stun::MessageView& view) const {
+    if (!view.has_integrity()) return;
+    static crypto::Digester digester;
+    CHECK(view.has_integrity_sha1() == (asked->signing == Signing::sha1));
+    CHECK(view.has_integrity_sha256() == (asked->signing == Signing::sha256));
+    if (asked->signing == Signing::sha1) CHECK(view.verify_integrity_sha1(digester, asked->key.bytes()));
+    if (asked->signing == Signing::sha256) CHECK(view.verify_integrity_sha256(digester, asked->key.bytes()));
+  }
+
+  static void check_padding(Bytes message) {
+    for (std::size_t at = stun::kHeaderSize; at < message.size();) {
+      const std::size_t size = load_u16(&message[at + 2]);
+      const Bytes padding = message.subspan(at + 4 + size, stun::padded(size) - size);
+      CHECK(std::ranges::all_of(padding, [](std::uint8_t b) { return b == 0; }));
+      at += 4 + stun::padded(size);
+    }
+  }
+
+  std::vector<Endpoint> addresses(stun::AttributeType type) const {
+    const stun::MessageView view = answer();
+    std::vector<Endpoint> found;
+    view.for_each([&](const stun::Attribute& attribute) {
+      if (attribute.type == type)
+        found.push_back(stun::decode_xor_address(attribute.value, view.transaction_id()).value());
+    });
+    return found;
+  }
+
+  stun::MessageView data_indication() const {
+    INFO("step in line " << line);
+    const stun::MessageView view = answer();
+    REQUIRE(view.type() == stun::MessageType{stun::Method::data, stun::Class::indication});
+    CHECK_FALSE(view.has_integrity());
+    check_padding(view.bytes());
+    return view;
+  }
+};
+
+}  // namespace turnpike::test

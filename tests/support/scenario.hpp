@@ -1,0 +1,318 @@
+// A server, its clients and their peers on one page: s.client_sends(allocate()).expect_success();
+// s.advance(601s).expect_expired(); No socket and no clock is behind it. After every step the books are held
+// against what clients were told: relays, quota, counters and deadlines.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/fake_relay_ports.hpp"
+#include "support/manual_clock.hpp"
+#include "support/outcome.hpp"
+#include "support/request_maker.hpp"
+#include "support/scripted_random.hpp"
+#include "turnpike/auth/rest.hpp"
+#include "turnpike/turn/server.hpp"
+
+namespace turnpike::test {
+
+using namespace std::chrono_literals;
+
+struct Setup {
+  auth::Params auth{.realm = std::string(kRealm),
+                    .users = {{"alice", "alice's password", {}, {}}, {"bob", "bob's password", {}, {}}},
+                    .secrets = {},
+                    .nonce_lifetime = 600s};
+  FakeRelayHost::Params relays;
+  turn::PeerParams peers;
+  turn::Limits limits{.unauthenticated_per_second = 0};
+  unsigned workers = 1;
+};
+
+// A user name and password of the TURN REST draft, good for `lifetime` from `now` on.
+inline RequestMaker& with_rest_name(RequestMaker& request, std::string_view secret, std::string_view user,
+                                    WallTime expires) {
+  crypto::Digester digester;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(expires.time_since_epoch()).count();
+  const std::string name = std::to_string(seconds) + (user.empty() ? "" : ":" + std::string(user));
+  return request.as(name, auth::rest_password(digester, secret, name));
+}
+
+class Scenario {
+ public:
+  explicit Scenario(Setup setup = {})
+      : setup_(std::move(setup)),
+        credentials_(setup_.auth, digester_),
+        policy_({setup_.peers, own_addresses(), {endpoint("192.0.2.1:3478")}}),
+        host_(setup_.relays),
+        quota_(setup_.limits.allocations, setup_.limits.allocations_per_user),
+        limiter_(setup_.limits.unauthenticated_per_second, 7) {
+    for (unsigned i = 0; i < setup_.workers; ++i)
+      workers_.push_back(std::make_unique<Worker>(*this));
+  }
+  Scenario(const Scenario&) = delete;
+  Scenario& operator=(const Scenario&) = delete;
+
+  ~Scenario() {
+    workers_.clear();
+    CHECK(host_.open_relays() == 0);
+    CHECK(quota_.in_use() == 0);
+  }
+
+  // --- Steps
+  // A signed request without a nonce of its own first fetches one, as a client does.
+  Outcome client_sends(const RequestMaker& request, int line = __builtin_LINE()) {
+    const std::string nonce = request.needs_nonce() ? nonce_of(request.client(), line) : std::string();
+    const stun::TransactionId id = request.transaction_id().value_or(next_transaction_id());
+    const Octets message = request.build(digester_, nonce, id);
+    Outcome outcome = deliver(request.client(), message, line);
+    if (request.type().message_class == stun::Class::request) {
+      outcome.asked = Outcome::Asked{request.type(),    id,
+                                     request.client().tuple, request.signing(),
+                                     request.key(digester_), request.has_fingerprint()};
+      learn(request, outcome);
+    }
+    check_books(line);
+    return outcome;
+  }
+
+  // ChannelData, or whatever else a client may send.
+  Outcome client_sends(const Octets& message, const Client& from = client(1), int line = __builtin_LINE()) {
+    Outcome outcome = deliver(from, message, line);
+    check_books(line);
+    return outcome;
+  }
+
+  // To the first relayed address of client 1, or to another one (in its local form).
+  Outcome peer_sends(std::string_view peer, std::string_view payload, int line = __builtin_LINE()) {
+    return peer_sends(peer, payload, relayed(client(1)), line);
+  }
+  Outcome peer_sends(std::string_view peer, std::string_view payload, const Endpoint& relayed,
+                     int line = __builtin_LINE()) {
+    const Octets datagram(payload.begin(), payload.end());
+    return at_relay(relayed, datagram, line, [&](Worker& worker, turn::RelayId relay, turn::Output& out) {
+      worker.server.on_peer(relay, endpoint(peer), datagram, clock_.now(), out);
+    });
+  }
+  Outcome icmp_arrives(std::string_view peer, const stun::Icmp& icmp, int line = __builtin_LINE()) {
+    return at_relay(relayed(client(1)), {}, line, [&](Worker& worker, turn::RelayId relay, turn::Output& out) {
+      worker.server.on_icmp(relay, endpoint(peer), icmp, clock_.now(), out);
+    });
+  }
+
+  // Time passes, and the servers are woken whenever they asked to be.
+  Outcome advance(Duration duration, int line = __builtin_LINE()) {
+    const SteadyTime until = clock_.now().steady + duration;
+    Outcome outcome;
+    outcome.line = line;
+    for (SteadyTime next = next_deadline(); next <= until; next = next_deadline()) {
+      clock_.advance(next - clock_.now().steady);
+      for (const auto& worker : workers_)
+        wake(*worker, outcome);
+      INFO("step in line " << line);
+      REQUIRE(next_deadline() > clock_.now().steady);
+    }
+    clock_.advance(until - clock_.now().steady);
+    check_books(line);
+    return outcome;
+  }
+  // Time passes, and nobody wakes the servers.
+  void advance_asleep(Duration duration) { clock_.advance(duration); }
+  void set_wall(Duration duration) { clock_.set_wall(duration); }
+
+  // --- What is there
+  TimePoint now() const { return clock_.now(); }
+  std::size_t allocations() const {
+    std::size_t total = 0;
+    for (const auto& worker : workers_)
+      total += worker->server.allocations();
+    return total;
+  }
+  void expect_no_allocation(int line = __builtin_LINE()) const {
+    INFO("step in line " << line);
+    REQUIRE(allocations() == 0);
+    REQUIRE(host_.open_relays() == 0);
+    REQUIRE(quota_.in_use() == 0);
+  }
+  // The client's relayed address in its local form.
+  Endpoint relayed(const Client& c, Family family = Family::ipv4) const {
+    const auto known = relayed_.find(key_of(c.tuple));
+    REQUIRE(known != relayed_.end());
+    const auto found = std::ranges::find(known->second, family, &Endpoint::family);
+    REQUIRE((found != known->second.end() || !known->second.empty()));
+    return found == known->second.end() ? known->second.front() : *found;
+  }
+  const turn::Counters& counters(unsigned worker = 0) const { return workers_[worker]->server.counters(); }
+  FakeRelayHost& host() { return host_; }
+  turn::Quota& quota() { return quota_; }
+  ScriptedRandom& random() { return random_; }
+  crypto::Digester& digester() { return digester_; }
+
+  // The nonce that the client has, or a new one where that is no longer good.
+  std::string nonce_of(const Client& c, int line = __builtin_LINE()) {
+    Nonce& known = nonces_[key_of(c.tuple)];
+    if (known.text.empty() || clock_.now().wall - known.learnt > setup_.auth.nonce_lifetime / 2) {
+      RequestMaker first = allocate().unsigned_by_anybody().from(c);
+      known = {client_sends(first, line).expect_error(401).nonce(), clock_.now().wall};
+    }
+    return known.text;
+  }
+
+ private:
+  struct Worker {
+    explicit Worker(Scenario& s)
+        : ports(s.host_),
+          server({s.credentials_, s.policy_, ports, s.quota_, s.limiter_, s.random_, s.setup_.limits,
+                  auth::Nonces::MasterKey{1, 2, 3}, s.setup_.auth.nonce_lifetime}) {}
+    FakeRelayPorts ports;
+    turn::Server server;
+  };
+  struct Nonce {
+    std::string text;
+    WallTime learnt;
+  };
+
+  std::vector<IpAddress> own_addresses() const {
+    std::vector<IpAddress> own{address("127.0.0.1"), address("192.0.2.1"), address("192.0.2.2")};
+    for (const auto& a : {setup_.relays.v4, setup_.relays.v6}) {
+      if (a) own.push_back(*a);
+    }
+    return own;
+  }
+
+  // FiveTuple has no order.
+  using Key = std::tuple<Endpoint, Endpoint, Transport, std::uint64_t>;
+  static Key key_of(const FiveTuple& t) { return {t.client, t.server, t.transport, t.connection}; }
+
+  stun::TransactionId next_transaction_id() {
+    stun::TransactionId id{};
+    id[0] = 0xAA;
+    store_u32(&id[8], ++transactions_);
+    return id;
+  }
+
+  Outcome deliver(const Client& from, const Octets& message, int line) {
+    turn::Output out;
+    Worker& worker = *workers_[from.worker];
+    worker.server.on_client(from.tuple, message, clock_.now(), out);
+    Outcome outcome;
+    outcome.line = line;
+    copy(worker, out, message, outcome);
+    return outcome;
+  }
+
+  template <class Act>
+  Outcome at_relay(const Endpoint& relayed, Bytes input, int line, Act act) {
+    INFO("step in line " << line);
+    for (const auto& worker : workers_) {
+      const auto relay = worker->ports.find(relayed);
+      if (!relay) continue;
+      turn::Output out;
+      act(*worker, *relay, out);
+      Outcome outcome;
+      outcome.line = line;
+      copy(*worker, out, input, outcome);
+      check_books(line);
+      return outcome;
+    }
+    FAIL("nobody has " << relayed.to_string());
+    return {};
+  }
+
+  void wake(Worker& worker, Outcome& outcome) {
+    turn::Output out;
+    worker.server.on_timeout(clock_.now(), out);
+    copy(worker, out, {}, outcome);
+  }
+
+  // Takes everything out of `out`; a payload that is not in the input would dangle.
+  void copy(const Worker& worker, const turn::Output& out, Bytes input, Outcome& outcome) {
+    const auto lies_inside = [&](Bytes payload) {
+      return payload.empty() ||
+             (payload.data() >= input.data() && payload.data() + payload.size() <= input.data() + input.size());
+    };
+    for (const auto& m : out.to_clients()) {
+      REQUIRE(lies_inside(m.payload));
+      Octets message(out.head(m).begin(), out.head(m).end());
+      message.insert(message.end(), m.payload.begin(), m.payload.end());
+      message.resize(message.size() + m.padding);
+      outcome.to_clients.push_back({m.tuple, std::move(message)});
+    }
+    for (const auto& m : out.to_peers()) {
+      REQUIRE(lies_inside(m.payload));
+      const auto local = worker.ports.local_of(m.relay);
+      REQUIRE(local);
+      CHECK(local->family() == m.peer.family());
+      outcome.to_peers.push_back({*local, m.peer, std::string(as_text(m.payload)), m.dont_fragment});
+    }
+    for (const auto& event : out.events()) {
+      if (event.kind == turn::Output::Event::Kind::allocation_deleted) relayed_.erase(key_of(event.tuple));
+      outcome.events.push_back(event);
+    }
+  }
+
+  // What a client knows after this answer.
+  void learn(const RequestMaker& request, const Outcome& outcome) {
+    if (outcome.to_clients.empty()) return;
+    const stun::MessageView answer = outcome.answer();
+    const Key key = key_of(request.client().tuple);
+    if (const auto nonce = answer.find(stun::AttributeType::nonce))
+      nonces_[key] = {std::string(as_text(*nonce)), clock_.now().wall};
+    if (answer.message_class() != stun::Class::success) return;
+    if (answer.method() == stun::Method::allocate) {
+      relayed_[key].clear();
+      for (Endpoint relayed : outcome.relayed()) {
+        relayed.address = workers_[0]->ports.to_local(relayed.address);
+        relayed_[key].push_back(relayed);
+      }
+    } else if (answer.method() == stun::Method::refresh && relayed_.contains(key)) {
+      std::erase_if(relayed_[key], [&](const Endpoint& e) { return !host_.is_open(e); });
+    }
+  }
+
+  SteadyTime next_deadline() const {
+    SteadyTime next = SteadyTime::max();
+    for (const auto& worker : workers_)
+      next = std::min(next, worker->server.next_deadline());
+    return next;
+  }
+
+  // What is open is what clients were told, and each allocation holds one place in the quota.
+  void check_books(int line) const {
+    INFO("step in line " << line);
+    std::size_t told = 0;
+    for (const auto& [key, addresses] : relayed_) {
+      told += addresses.size();
+      for (const Endpoint& relayed : addresses)
+        CHECK(host_.is_open(relayed));
+    }
+    CHECK(host_.open_relays() == told);
+    CHECK(relayed_.size() == allocations());
+    CHECK(quota_.in_use() == allocations());
+    for (const auto& worker : workers_) {
+      const turn::Counters& c = worker->server.counters();
+      CHECK(c.allocations_created - c.allocations_deleted == worker->server.allocations());
+      CHECK((worker->server.next_deadline() != SteadyTime::max()) >= (worker->server.allocations() != 0));
+    }
+  }
+
+  Setup setup_;
+  ManualClock clock_;
+  ScriptedRandom random_;
+  crypto::Digester digester_;
+  auth::CredentialStore credentials_;
+  turn::PeerPolicy policy_;
+  FakeRelayHost host_;
+  turn::Quota quota_;
+  turn::AnswerLimiter limiter_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::map<Key, std::vector<Endpoint>> relayed_;  // local form, by client
+  std::map<Key, Nonce> nonces_;
+  std::uint32_t transactions_ = 0;
+};
+
+}  // namespace turnpike::test

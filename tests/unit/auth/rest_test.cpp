@@ -1,0 +1,79 @@
+#include "turnpike/auth/rest.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "turnpike/auth/long_term.hpp"
+
+namespace turnpike::auth {
+namespace {
+
+struct Name {
+  std::string text;
+  std::optional<std::int64_t> expires;  // nothing: no REST name
+  std::string user;
+};
+
+TEST_CASE("a REST name is digits, and a user behind a colon", "[auth]") {
+  const Name table[] = {
+      {"1700000000:alice", 1700000000, "alice"},
+      {"1700000000", 1700000000, ""},
+      {"1700000000:", 1700000000, ""},
+      {"0:alice", 0, "alice"},
+      {"000000000000001:alice", 1, "alice"},
+      {"999999999999999:a", 999999999999999, "a"},
+      {"1:a:b", 1, "a:b"},
+      {"1:2:b", 1, "2:b"},
+      {"1: ", 1, " "},
+      {"1:\xff", 1, "\xff"},
+      {"1000000000000000:a", {}, ""},  // 16 digits
+      {"18446744073709551617:a", {}, ""},
+      {"", {}, ""},
+      {":", {}, ""},
+      {":alice", {}, ""},
+      {"alice", {}, ""},
+      {"alice:1700000000", {}, ""},
+      {"-1:a", {}, ""},
+      {"+1:a", {}, ""},
+      {" 1:a", {}, ""},
+      {"1 :a", {}, ""},
+      {"1.5:a", {}, ""},
+      {"1e9:a", {}, ""},
+      {"0x10:a", {}, ""},
+      {"1_000:a", {}, ""},
+      {"12a:b", {}, ""},
+      {"\u0661:a", {}, ""},  // a digit, but not one of ours
+      {"1;a", {}, ""},
+  };
+  for (const Name& row : table) {
+    CAPTURE(row.text);
+    const std::optional<RestName> parsed = parse_rest_name(row.text);
+    CHECK(parsed.has_value() == row.expires.has_value());
+    if (!parsed || !row.expires) continue;
+    CHECK(parsed->expires == WallTime(std::chrono::seconds(*row.expires)));
+    CHECK(parsed->user == row.user);
+  }
+}
+
+TEST_CASE("the password is made from the whole name", "[auth]") {
+  crypto::Digester digester;
+  CHECK(rest_password(digester, "north", "1700000000:alice") == "Cd/49soE35ICqcJF/bCTn8Z4OyE=");
+  CHECK(rest_password(digester, "north", "1700000000") == "CWyHi3zCeWqXBir9thl4m+iZPRY=");
+  CHECK(rest_password(digester, "south", "1700000000:alice") != "Cd/49soE35ICqcJF/bCTn8Z4OyE=");
+}
+
+TEST_CASE("a quota counts the user, whatever the expiry", "[auth]") {
+  const auto quota_name = [](std::string name, bool rest) {
+    Identity identity{std::move(name), {}, std::nullopt};
+    if (rest) identity.expires = WallTime();
+    return std::string(identity.quota_name());
+  };
+  CHECK(quota_name("1700000000:alice", true) == quota_name("1700000600:alice", true));
+  CHECK(quota_name("1700000000:alice", true) == "alice");
+  CHECK(quota_name("1700000000:a:b", true) == "a:b");
+  CHECK(quota_name("alice", false) == "alice");
+  CHECK(quota_name("1700000000:alice", false) == "1700000000:alice");  // a configured user of that name
+}
+
+}  // namespace
+}  // namespace turnpike::auth

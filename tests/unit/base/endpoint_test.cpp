@@ -1,0 +1,293 @@
+#include "turnpike/base/endpoint.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <catch2/catch.hpp>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "support/rfc_vectors.hpp"
+
+namespace turnpike {
+namespace {
+
+using test::operator""_hex;
+using test::to_hex;
+using namespace std::string_view_literals;
+
+IpAddress ip(std::string_view text) {
+  const std::optional<IpAddress> address = IpAddress::parse(text);
+  REQUIRE(address);
+  return *address;
+}
+
+TEST_CASE("an address is read and written", "[base]") {
+  struct Case {
+    std::string_view text;
+    Family family;
+    std::string_view octets;
+    std::string_view written;
+  };
+  const Case cases[] = {
+      {"0.0.0.0", Family::ipv4, "00000000", "0.0.0.0"},
+      {"192.0.2.1", Family::ipv4, "c0000201", "192.0.2.1"},
+      {"255.255.255.255", Family::ipv4, "ffffffff", "255.255.255.255"},
+      {"::", Family::ipv6, "00000000000000000000000000000000", "::"},
+      {"::1", Family::ipv6, "00000000000000000000000000000001", "::1"},
+      {"2001:DB8:0:0:0:0:0:1", Family::ipv6, "20010db8000000000000000000000001", "2001:db8::1"},
+      {"::ffff:192.0.2.1", Family::ipv6, "00000000000000000000ffffc0000201", "::ffff:192.0.2.1"},
+      {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Family::ipv6, "ffffffffffffffffffffffffffffffff",
+       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text);
+    const IpAddress address = ip(c.text);
+    CHECK(address.family() == c.family);
+    CHECK(address.is_v4() == (c.family == Family::ipv4));
+    CHECK(to_hex(address.bytes()) == c.octets);
+    CHECK(address.to_string() == c.written);
+    CHECK(IpAddress::from_bytes(c.family, address.bytes()) == address);
+    CHECK(ip(address.to_string()) == address);
+  }
+}
+
+TEST_CASE("what is no address is not read as one", "[base]") {
+  const std::string_view cases[] = {
+      "",
+      " ",
+      "1.2.3",
+      "1.2.3.4.5",
+      "1.2.3.256",
+      "1.2.3.-4",
+      "0x7f.0.0.1",
+      " 1.2.3.4",
+      "1.2.3.4 ",
+      "127.1",
+      "2130706433",
+      "localhost",
+      "[::1]",
+      "fe80::1%eth0",
+      "1::2::3",
+      "12345::",
+      "1:2:3:4:5",
+      "::ffff:1.2.3",
+      "1.2.3.4\0"sv,
+      "::1\0"sv,
+      "1.2.3.4\0.5"sv,
+      "\0"
+      "1.2.3.4"sv,
+  };
+  for (const std::string_view text : cases) {
+    CAPTURE(text);
+    CHECK_FALSE(IpAddress::parse(text));
+  }
+}
+
+TEST_CASE("an IPv4 address keeps twelve zeros behind it", "[base]") {
+  CHECK(IpAddress() == ip("0.0.0.0"));
+  CHECK(IpAddress::v4(0xC0000201) == ip("192.0.2.1"));
+  CHECK(IpAddress::v4({192, 0, 2, 1}) == ip("192.0.2.1"));
+  CHECK(to_hex(ip("192.0.2.1").storage()) == "c0000201000000000000000000000000");
+  CHECK(to_hex(IpAddress::from_bytes(Family::ipv4, "ffffffffffffffff"_hex).storage()) ==
+        "ffffffff000000000000000000000000");
+}
+
+TEST_CASE("the same octets in another family are another address", "[base]") {
+  CHECK(ip("0.0.0.0") != ip("::"));
+  CHECK(ip("192.0.2.1") != ip("c000:201::"));
+  CHECK(ip("192.0.2.1") != ip("::ffff:192.0.2.1"));
+  CHECK(hash_value(ip("0.0.0.0")) != hash_value(ip("::")));
+  CHECK(hash_value(ip("192.0.2.1")) != hash_value(ip("c000:201::")));
+}
+
+TEST_CASE("addresses are told apart by their prefixes", "[base]") {
+  struct Case {
+    std::string_view text;
+    std::string_view kinds;  // u: unspecified, l: loopback, k: link-local, m: multicast
+  };
+  const Case cases[] = {
+      {"0.0.0.0", "u"},
+      {"::", "u"},
+      {"0.0.0.1", ""},
+      {"127.0.0.1", "l"},
+      {"127.255.255.255", "l"},
+      {"126.255.255.255", ""},
+      {"128.0.0.0", ""},
+      {"::1", "l"},
+      {"::2", ""},
+      {"1::1", ""},
+      {"7f00::1", ""},
+      {"::ffff:127.0.0.1", ""},
+      {"169.253.255.255", ""},
+      {"169.254.0.0", "k"},
+      {"169.254.255.255", "k"},
+      {"169.255.0.0", ""},
+      {"fe7f:ffff::", ""},
+      {"fe80::", "k"},
+      {"febf:ffff::1", "k"},
+      {"fec0::", ""},
+      {"223.255.255.255", ""},
+      {"224.0.0.0", "m"},
+      {"239.255.255.255", "m"},
+      {"240.0.0.0", ""},
+      {"feff::", ""},
+      {"ff00::", "m"},
+      {"ff02::1", "m"},
+      {"192.0.2.1", ""},
+      {"2001:db8::1", ""},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text);
+    const IpAddress address = ip(c.text);
+    std::string kinds;
+    if (address.is_unspecified()) kinds += 'u';
+    if (address.is_loopback()) kinds += 'l';
+    if (address.is_link_local()) kinds += 'k';
+    if (address.is_multicast()) kinds += 'm';
+    CHECK(kinds == c.kinds);
+  }
+}
+
+TEST_CASE("an endpoint is read and written", "[base]") {
+  struct Case {
+    std::string_view text;
+    std::string_view address;
+    std::uint16_t port;
+    std::string_view written;
+  };
+  const Case cases[] = {
+      {"192.0.2.1:3478", "192.0.2.1", 3478, "192.0.2.1:3478"},
+      {"0.0.0.0:0", "0.0.0.0", 0, "0.0.0.0:0"},
+      {"[2001:DB8::1]:65535", "2001:db8::1", 65535, "[2001:db8::1]:65535"},
+      {"[::]:1", "::", 1, "[::]:1"},
+      {"[::ffff:1.2.3.4]:80", "::ffff:1.2.3.4", 80, "[::ffff:1.2.3.4]:80"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text);
+    const std::optional<Endpoint> endpoint = Endpoint::parse(c.text);
+    REQUIRE(endpoint);
+    CHECK(endpoint->address == ip(c.address));
+    CHECK(endpoint->family() == ip(c.address).family());
+    CHECK(endpoint->port == c.port);
+    CHECK(endpoint->scope == 0);
+    CHECK(endpoint->to_string() == c.written);
+    CHECK(Endpoint::parse(c.written) == endpoint);
+  }
+}
+
+TEST_CASE("what is no endpoint is not read as one", "[base]") {
+  const std::string_view cases[] = {
+      "",
+      ":",
+      ":3478",
+      "1.2.3.4",
+      "1.2.3.4:",
+      "1.2.3.4:65536",
+      "1.2.3.4:-1",
+      "1.2.3.4:+1",
+      "1.2.3.4: 1",
+      "1.2.3.4:1 ",
+      "1.2.3.4:0x1",
+      "1.2.3.4:http",
+      "[1.2.3.4]:1",
+      "::1:80",
+      "[::1]",
+      "[::1]:",
+      "[::1:80",
+      "::1]:80",
+      "[]:80",
+      "[",
+      "[]",
+      "[[::1]]:80",
+      "1.2.3.4\0:80"sv,
+      "1.2.3.4:80\0"sv,
+  };
+  for (const std::string_view text : cases) {
+    CAPTURE(text);
+    CHECK_FALSE(Endpoint::parse(text));
+  }
+}
+
+TEST_CASE("every part of an endpoint and of a 5-tuple counts", "[base]") {
+  const Endpoint a = *Endpoint::parse("[fe80::1]:3478");
+  Endpoint scoped = a;
+  scoped.scope = 2;
+  const std::vector<Endpoint> endpoints = {a, scoped, *Endpoint::parse("[fe80::1]:3479"),
+                                           *Endpoint::parse("[fe80::2]:3478")};
+  const std::vector<FiveTuple> tuples = {
+      {endpoints[0], endpoints[1], Transport::udp, 0},  {endpoints[1], endpoints[0], Transport::udp, 0},
+      {endpoints[2], endpoints[1], Transport::udp, 0},  {endpoints[0], endpoints[3], Transport::udp, 0},
+      {endpoints[0], endpoints[1], Transport::dtls, 0}, {endpoints[0], endpoints[1], Transport::tcp, 1},
+      {endpoints[0], endpoints[1], Transport::tcp, 2},
+  };
+  const auto expect_all_different = [](const auto& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      for (std::size_t j = 0; j < values.size(); ++j) {
+        CAPTURE(i, j);
+        CHECK((values[i] == values[j]) == (i == j));
+        CHECK((hash_value(values[i]) == hash_value(values[j])) == (i == j));
+      }
+    }
+  };
+  expect_all_different(endpoints);
+  expect_all_different(tuples);
+  CHECK(std::is_sorted(endpoints.begin(), endpoints.end()) == (a < scoped));
+  CHECK(a < endpoints[3]);
+}
+
+TEST_CASE("a transport has a name", "[base]") {
+  CHECK(to_string(Transport::udp) == "udp");
+  CHECK(to_string(Transport::tcp) == "tcp");
+  CHECK(to_string(Transport::tls) == "tls");
+  CHECK(to_string(Transport::dtls) == "dtls");
+}
+
+// How many of 4,096 buckets the hashes of 4,096 keys fill; a random function fills 63 %.
+std::size_t filled_buckets(const std::function<std::size_t(std::uint32_t)>& hash, unsigned shift) {
+  std::vector<bool> buckets(4096);
+  for (std::uint32_t i = 0; i < 4096; ++i)
+    buckets[hash(i) >> shift & 4095] = true;
+  return static_cast<std::size_t>(std::count(buckets.begin(), buckets.end(), true));
+}
+
+TEST_CASE("the hashes of neighbours spread over the low, middle and high bits", "[base]") {
+  struct Case {
+    const char* what;
+    std::function<std::size_t(std::uint32_t)> hash;
+  };
+  const Endpoint server = *Endpoint::parse("198.51.100.1:3478");
+  const auto v6 = [](std::size_t at, std::uint32_t i) {
+    std::array<std::uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8};
+    store_u32(&bytes[at], i);
+    return IpAddress::v6(bytes);
+  };
+  const Case cases[] = {
+      {"IPv4 hosts", [](std::uint32_t i) { return hash_value(IpAddress::v4(0xC0000200 + i)); }},
+      {"IPv4 networks", [](std::uint32_t i) { return hash_value(IpAddress::v4(i << 20)); }},
+      {"IPv6 hosts", [&](std::uint32_t i) { return hash_value(v6(12, i)); }},
+      {"IPv6 networks", [&](std::uint32_t i) { return hash_value(v6(4, i)); }},
+      {"ports",
+       [](std::uint32_t i) {
+         return hash_value(Endpoint{IpAddress::v4(0x0A000001), static_cast<std::uint16_t>(49152 + i)});
+       }},
+      {"clients behind one NAT",
+       [&](std::uint32_t i) {
+         return hash_value(
+             FiveTuple{{IpAddress::v4(0x0A000001), static_cast<std::uint16_t>(1024 + i)}, server});
+       }},
+      {"connections",
+       [&](std::uint32_t i) {
+         return hash_value(FiveTuple{{IpAddress::v4(0x0A000001), 5000}, server, Transport::tcp, i});
+       }},
+  };
+  for (const Case& c : cases) {
+    for (const unsigned shift : {0U, 26U, 52U}) {
+      INFO(c.what << " from bit " << shift);
+      CHECK(filled_buckets(c.hash, shift) > 4096 * 40 / 100);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace turnpike

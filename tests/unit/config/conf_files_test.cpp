@@ -1,0 +1,89 @@
+// The files in conf/ against the code.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "config/value.hpp"
+#include "describe.hpp"
+
+namespace turnpike::config {
+namespace {
+
+using test::outcome;
+
+std::string conf_file(const std::string& name) {
+  const std::filesystem::path source = std::filesystem::absolute(__FILE__);
+  return (source.parent_path() / "../../../conf" / name).lexically_normal().string();
+}
+
+// Lines such as "  # users: {...}", a key commented out, lose the "# ".
+std::vector<std::string> uncommented_lines(const std::string& file) {
+  std::ifstream stream(file);
+  REQUIRE(stream);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line); lines.push_back(line)) {
+    const std::size_t hash = line.find_first_not_of(' ');
+    if (hash == std::string::npos || line.compare(hash, 2, "# ") != 0) continue;
+    const std::size_t colon = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", hash + 2);
+    if (colon != std::string::npos && colon > hash + 2 && line[colon] == ':') line.erase(hash, 2);
+  }
+  return lines;
+}
+
+// The paths of the keys in a block of YAML whose sections are indented by two.
+std::set<std::string> paths_in(const std::vector<std::string>& lines) {
+  std::set<std::string> paths;
+  std::string section;
+  for (const std::string& line : lines) {
+    const std::size_t indent = line.find_first_not_of(' ');
+    const std::size_t colon = line.find(':');
+    if (indent == std::string::npos || line[indent] == '#' || line[indent] == '-') continue;
+    REQUIRE(colon != std::string::npos);
+    const std::string name = line.substr(indent, colon - indent);
+    if (indent == 0) section = name;
+    paths.insert(indent == 0 ? name : join(section, name));
+  }
+  return paths;
+}
+
+TEST_CASE("conf/turnpike.yaml shows every key with its default", "[config]") {
+  const std::string file = conf_file("turnpike.yaml");
+  CHECK(outcome(load(file)) == outcome(""));
+
+  const std::set<std::string> shown = paths_in(uncommented_lines(file));
+  std::vector<std::string> missing;
+  for (const KnownKey& key : known_keys()) {
+    if (!shown.contains(std::string(key.path))) missing.emplace_back(key.path);
+  }
+  CAPTURE(missing);
+  CHECK(missing.empty());
+}
+
+TEST_CASE("the examples in conf/turnpike.yaml are valid once their comment is taken away", "[config]") {
+  std::string text;
+  for (const std::string& line : uncommented_lines(conf_file("turnpike.yaml"))) {
+    text += line + '\n';
+  }
+  const Result<Config, Errors> loaded = parse(text, "turnpike.yaml");
+  INFO(outcome(loaded));
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->auth.users.size() == 2);
+  CHECK(loaded->auth.secrets.size() == 1);
+  CHECK(loaded->relay.advertise.size() == 1);
+}
+
+TEST_CASE("conf/dev.yaml listens for UDP on both families and leaves the credentials to tools/run",
+          "[config]") {
+  const Result<Config, Errors> loaded = load(conf_file("dev.yaml"), {"auth.users={dev: x}"});
+  INFO(outcome(loaded));
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->auth.realm == "turnpike.dev");
+  CHECK(loaded->listen.size() == 2);
+  CHECK(loaded->log.level == LogLevel::info);
+  CHECK(loaded->auth.users.size() == 1);
+}
+
+}  // namespace
+}  // namespace turnpike::config

@@ -1,0 +1,75 @@
+// A Config and a list of errors as text, so that a test compares them at once and a failure shows what
+// differs.
+#pragma once
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace turnpike::config::test {
+
+inline std::string hex(Bytes bytes) {
+  std::string out;
+  for (const std::uint8_t byte : bytes) {
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 0xf];
+  }
+  return out;
+}
+
+inline void describe(std::ostream& out, std::string_view name, const std::vector<turn::Prefix>& prefixes) {
+  for (const turn::Prefix& p : prefixes) {
+    out << name << ' ' << p.address.to_string() << '/' << int{p.length} << '\n';
+  }
+}
+
+inline std::string describe(const Config& c) {
+  std::ostringstream out;
+  out << "realm " << c.realm << " = " << c.auth.realm << "\nworkers " << c.workers << '\n';
+  for (const Listener& l : c.listen) {
+    out << "listen " << to_string(l.transport) << ' ' << l.endpoint.to_string() << '\n';
+  }
+  for (const IpAddress& a : c.relay.addresses) {
+    out << "relay " << a.to_string() << '\n';
+  }
+  for (const auto& [local, told] : c.relay.advertise) {
+    out << "advertise " << local.to_string() << " as " << told.to_string() << '\n';
+  }
+  out << "ports " << c.relay.first_port << '-' << c.relay.last_port << '\n';
+  for (const auth::UserParams& u : c.auth.users) {
+    out << "user " << u.name;
+    if (u.password) out << " password " << *u.password;
+    if (u.key_md5) out << " md5 " << hex(*u.key_md5);
+    if (u.key_sha256) out << " sha256 " << hex(*u.key_sha256);
+    out << '\n';
+  }
+  for (const std::string& s : c.auth.secrets) {
+    out << "secret " << s << '\n';
+  }
+  out << "nonce_lifetime " << c.auth.nonce_lifetime.count() << '\n';
+  describe(out, "allow", c.peers.allow);
+  describe(out, "deny", c.peers.deny);
+  out << "limits " << c.limits.allocations << ' ' << c.limits.allocations_per_user << ' '
+      << c.limits.permissions_per_allocation << ' ' << c.limits.channels_per_allocation << ' '
+      << c.limits.unauthenticated_per_second << ' ' << c.limits.allocation_lifetime.count() << '\n';
+  out << "log " << static_cast<int>(c.log.level) << ' ' << static_cast<int>(c.log.format) << '\n';
+  return out.str();
+}
+
+// The errors, one to a line; or what was loaded, where there is none.
+inline std::string outcome(const Result<Config, Errors>& loaded) {
+  if (loaded) return describe(*loaded);
+  std::string out;
+  for (const Error& error : loaded.error()) {
+    out += (out.empty() ? "" : "\n") + to_string(error);
+  }
+  return out;
+}
+
+inline std::string outcome(std::string_view text, const std::vector<std::string>& overrides = {}) {
+  return outcome(parse(text, "t.yaml", overrides));
+}
+
+}  // namespace turnpike::config::test

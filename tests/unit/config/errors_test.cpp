@@ -1,0 +1,365 @@
+// What is refused, word for word.
+#include <catch2/catch.hpp>
+
+#include "describe.hpp"
+
+namespace turnpike::config {
+namespace {
+
+using test::outcome;
+
+struct Case {
+  std::string text;
+  std::string_view error;
+};
+
+void check_all(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    CAPTURE(c.text);
+    CHECK(outcome(c.text) == c.error);
+  }
+}
+
+TEST_CASE("a file that cannot be read", "[config]") {
+  CHECK(outcome(load("/nonexistent/turnpike.yaml")) ==
+        "/nonexistent/turnpike.yaml: cannot be read: No such file or directory");
+  CHECK(outcome(load("/")) == "/: cannot be read: Is a directory");
+}
+
+TEST_CASE("what is not YAML, or more of it than a configuration needs", "[config]") {
+  check_all({
+      {"realm: x\nlisten: [\n", "t.yaml:3: not valid YAML: end of sequence flow not found"},
+      {"realm: a: b\n", "t.yaml:1: not valid YAML: illegal map value"},
+      {"realm: \"\\q\"\n", "t.yaml:1: not valid YAML: unknown escape character"},
+      {"realm: &r x\n", "t.yaml:1: not valid YAML: anchors are not taken here"},
+      {"auth: {secrets: [*north]}\n", "t.yaml:1: not valid YAML: the referenced anchor is not defined"},
+      {"realm: !!str x\n", "t.yaml:1: not valid YAML: tags are not taken here"},
+      {"relay: !x {}\n", "t.yaml:1: not valid YAML: tags are not taken here"},
+      {"realm: x\n---\nrealm: y\n", "t.yaml:2: not valid YAML: a second document"},
+      {"north", "t.yaml:1: expected a map (got a text that is not shown here)"},
+      {"[realm]", "t.yaml:1: expected a map (got a list)"},
+      {"? [a]\n: b\n", "t.yaml:1: expected a name as a key (got a list)"},
+  });
+}
+
+TEST_CASE("unknown and duplicate keys", "[config]") {
+  check_all({
+      {"relm: x", "t.yaml:1: relm: unknown key, did you mean realm?"},
+      {"\nauht: {users: {a: hunter2}}", "t.yaml:2: auht: unknown key, did you mean auth?"},
+      {"limits:\n  alocations: 5",
+       "t.yaml:2: limits.alocations: unknown key, did you mean limits.allocations?"},
+      {"ports: 1024-2048", "t.yaml:1: ports: unknown key, did you mean relay.ports?"},
+      {"log:\n  realm: x", "t.yaml:2: log.realm: unknown key, did you mean realm?"},
+      {"foo: 1",
+       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, log"},
+      {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format"},
+      {"relay.ports: 1024-2048",
+       "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, peers, "
+       "limits, log"},
+      {"\"a\\nb\": 1",
+       "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
+       "log"},
+      {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
+       "t.yaml:3: listen[0].backlog: unknown key, expected one of url"},
+      {"realm: a\nworkers: 1\nrealm: b", "t.yaml:3: realm: duplicate key, first set at t.yaml:1"},
+      {"log: {level: info}\nlog: {format: text}", "t.yaml:2: log: duplicate key, first set at t.yaml:1"},
+  });
+}
+
+TEST_CASE("values of one line", "[config]") {
+  const std::string long_realm(128, 'r');
+  check_all({
+      {"realm:",
+       "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got nothing)"},
+      {"realm: ''",
+       "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got \"\")"},
+      {"realm: \"a\\tb\"",
+       "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got "
+       "\"a\\x09b\")"},
+      {"realm: " + long_realm,
+       "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got "
+       "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr...)"},
+      {"realm: [x]",
+       "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got a list)"},
+      {"workers: 0", "t.yaml:1: workers: expected auto or a number from 1 to 1024 (got 0)"},
+      {"workers: 1025", "t.yaml:1: workers: expected auto or a number from 1 to 1024 (got 1025)"},
+      {"workers: '4'", "t.yaml:1: workers: expected auto or a number from 1 to 1024 (got \"4\")"},
+      {"workers: {}", "t.yaml:1: workers: expected auto or a number from 1 to 1024 (got a map)"},
+      {"limits: {allocations: -1}",
+       "t.yaml:1: limits.allocations: expected a whole number from 0 (no limit) to 4294967295 (got -1)"},
+      {"limits: {allocations_per_user: 4294967296}",
+       "t.yaml:1: limits.allocations_per_user: expected a whole number from 0 (no limit) to 4294967295 (got "
+       "4294967296)"},
+      {"limits: {permissions_per_allocation: many}",
+       "t.yaml:1: limits.permissions_per_allocation: expected a whole number from 0 (no limit) to 4294967295 "
+       "(got "
+       "many)"},
+      {"limits: {channels_per_allocation:}",
+       "t.yaml:1: limits.channels_per_allocation: expected a whole number from 0 (no limit) to 4294967295 "
+       "(got "
+       "nothing)"},
+      {"limits: {unauthenticated_per_second: 1.5}",
+       "t.yaml:1: limits.unauthenticated_per_second: expected a whole number from 0 (no limit) to 4294967295 "
+       "(got "
+       "1.5)"},
+      {"limits: {allocation_lifetime: 3600}",
+       "t.yaml:1: limits.allocation_lifetime: expected a unit after the number: ms, s, m or h (got 3600)"},
+      {"limits: {allocation_lifetime: 599s}",
+       "t.yaml:1: limits.allocation_lifetime: expected a duration in whole seconds from 600s to 24h, such as "
+       "600s, "
+       "10m or 1h (got 599s)"},
+      {"limits: {allocation_lifetime: 25h}",
+       "t.yaml:1: limits.allocation_lifetime: expected a duration in whole seconds from 600s to 24h, such as "
+       "600s, "
+       "10m or 1h (got 25h)"},
+      {"limits: {allocation_lifetime: 600500ms}",
+       "t.yaml:1: limits.allocation_lifetime: expected a duration in whole seconds from 600s to 24h, such as "
+       "600s, "
+       "10m or 1h (got 600500ms)"},
+      {"limits: {allocation_lifetime: 0}",
+       "t.yaml:1: limits.allocation_lifetime: expected a unit after the number: ms, s, m or h (got 0)"},
+      {"limits: 5", "t.yaml:1: limits: expected a map (got 5)"},
+      {"log: {level: warn}", "t.yaml:1: log.level: expected one of debug, info, warning, error (got warn)"},
+      {"log: {format: xml}", "t.yaml:1: log.format: expected one of text, json (got xml)"},
+      {"log: [text]", "t.yaml:1: log: expected a map (got a list)"},
+  });
+}
+
+TEST_CASE("listeners", "[config]") {
+  check_all({
+      {"listen: udp://0.0.0.0:1",
+       "t.yaml:1: listen: expected a list of at least one URL (got udp://0.0.0.0:1)"},
+      {"listen:\n  url: udp://0.0.0.0:1",
+       "t.yaml:1: listen: expected a list of at least one URL (got a map)"},
+      {"listen: []", "t.yaml:1: listen: expected a list of at least one URL (got a list)"},
+      {"listen: [{}]", "t.yaml:1: listen[0]: expected a url (got a map)"},
+      {"listen: [{url: 5}]",
+       "t.yaml:1: listen[0].url: expected udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478 "
+       "(got 5)"},
+      {"listen:\n- udp://0.0.0.0:1\n- udp://0.0.0.0:1",
+       "t.yaml:3: listen[1]: expected an address and port that listen[0] does not take (got "
+       "udp://0.0.0.0:1)"},
+      {"listen:\n- udp://0.0.0.0:1\n- udp://127.0.0.1:1",
+       "t.yaml:3: listen[1]: expected an address and port that listen[0] does not take (got "
+       "udp://127.0.0.1:1)"},
+      {"listen:\n- udp://0.0.0.0:2\n- udp://[::1]:1\n- {url: 'udp://[::]:1'}",
+       "t.yaml:4: listen[2].url: expected an address and port that listen[1] does not take (got "
+       "\"udp://[::]:1\")"},
+      {"listen: [tcp://0.0.0.0:1]", "t.yaml:1: listen[0]: tcp:// is not in this build (got tcp://0.0.0.0:1)"},
+      {"listen: [tls://0.0.0.0:1]", "t.yaml:1: listen[0]: tls:// is not in this build (got tls://0.0.0.0:1)"},
+      {"listen: [dtls://0.0.0.0:1]",
+       "t.yaml:1: listen[0]: dtls:// is not in this build (got dtls://0.0.0.0:1)"},
+      {"listen: [auto://0.0.0.0:1]",
+       "t.yaml:1: listen[0]: auto:// is not in this build (got auto://0.0.0.0:1)"},
+  });
+  for (const std::string url : {"0.0.0.0:3478", "http://0.0.0.0:1", "udp://0.0.0.0", "udp://example.org:1",
+                                "udp://0.0.0.0:65536", "UDP://0.0.0.0:1", "udp://224.0.0.1:1",
+                                "udp://0.0.0.0:1/", "udp://[fe80::1]:1", "udp://[::ffff:1.2.3.4]:1"}) {
+    CHECK(outcome("listen:\n- " + url) ==
+          "t.yaml:2: listen[0]: expected udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478 "
+          "(got " +
+              url + ")");
+  }
+}
+
+TEST_CASE("relayed addresses", "[config]") {
+  check_all({
+      {"relay: {addresses: auto}",
+       "t.yaml:1: relay.addresses: expected [auto] or a list of addresses (got auto)"},
+      {"relay: {addresses: []}",
+       "t.yaml:1: relay.addresses: expected [auto] or a list of addresses (got a list)"},
+      {"relay: {addresses: [10.0.0.1, auto]}",
+       "t.yaml:1: relay.addresses[1]: expected auto to stand alone in the list (got auto)"},
+      {"relay: {addresses: [0.0.0.0]}",
+       "t.yaml:1: relay.addresses[0]: expected an IPv4 or IPv6 address that a host can have (got 0.0.0.0)"},
+      {"relay: {addresses: [eth0]}",
+       "t.yaml:1: relay.addresses[0]: expected an IPv4 or IPv6 address that a host can have (got eth0)"},
+      {"relay: {addresses: [10.0.0.1, 10.0.0.1]}",
+       "t.yaml:1: relay.addresses[1]: expected each address once (got 10.0.0.1)"},
+      {"relay: {advertise: [10.0.0.5]}",
+       "t.yaml:1: relay.advertise: expected a map from local to advertised addresses (got a list)"},
+      {"relay: {advertise: {eth0: 10.0.0.1}}",
+       "t.yaml:1: relay.advertise.eth0: expected as its key an IPv4 or IPv6 address that a host can have"},
+      {"relay: {advertise: {10.0.0.5: example.org}}",
+       "t.yaml:1: relay.advertise.10.0.0.5: expected an address of the same family that a host can have (got "
+       "example.org)"},
+      {"relay: {advertise: {10.0.0.5: '2001:db8::1'}}",
+       "t.yaml:1: relay.advertise.10.0.0.5: expected an address of the same family that a host can have (got "
+       "\"2001:db8::1\")"},
+      {"relay:\n  advertise:\n    fd00::1: 2001:db8::1\n    fd00:0::1: 2001:db8::2",
+       "t.yaml:4: relay.advertise.fd00:0::1: expected each local address once (got 2001:db8::2)"},
+      {"relay:\n  advertise:\n    10.0.0.5: 198.51.100.7\n    10.0.0.6: 198.51.100.7",
+       "t.yaml:4: relay.advertise.10.0.0.6: expected an address that is advertised for one local address "
+       "only (got "
+       "198.51.100.7)"},
+      {"relay: {advertise: {10.0.0.5: 10.0.0.5}}",
+       "t.yaml:1: relay.advertise.10.0.0.5: expected an address that is not a local one here (got 10.0.0.5)"},
+      {"relay: {addresses: [10.0.0.6], advertise: {10.0.0.5: 198.51.100.7}}",
+       "t.yaml:1: relay.advertise.10.0.0.5: expected as its key one of relay.addresses"},
+  });
+  for (const std::string ports :
+       {"49152", "1023-2000", "2000-1999", "49152-65536", "49152 - 65535", "-1", "1024-"}) {
+    CHECK(outcome("relay: {ports: " + ports + "}") ==
+          "t.yaml:1: relay.ports: expected FIRST-LAST within 1024-65535, such as 49152-65535 (got " + ports +
+              ")");
+  }
+}
+
+TEST_CASE("credentials are refused without being shown", "[config]") {
+  const std::string_view no_password =
+      "t.yaml:1: auth.users: expected NAME: PASSWORD, with a space after the colon (got no password)";
+  const std::string_view bad_password =
+      "t.yaml:1: auth.users.alice: expected a password without control characters, or a map with key_md5, "
+      "key_sha256 "
+      "or both (got a text that is not shown here)";
+  const std::string_view bad_name =
+      "t.yaml:1: auth.users: expected a user name of 1 to 508 bytes of UTF-8 without control characters";
+  const std::string long_name(509, 'u');
+  check_all({
+      {"auth: hunter2", "t.yaml:1: auth: expected a map (got a text that is not shown here)"},
+      {"auth: {users: [alice, hunter2]}",
+       "t.yaml:1: auth.users: expected a map from user names to passwords (got a list)"},
+      {"auth: {users: }", "t.yaml:1: auth.users: expected a map from user names to passwords (got nothing)"},
+      {"auth: {users: {alice:hunter2}}", no_password},
+      {"auth: {users: {alice, hunter2, hunter2}}",
+       "t.yaml:1: auth.users: duplicate key, first set at t.yaml:1\n"
+       "t.yaml:1: auth.users: expected NAME: PASSWORD, with a space after the colon (got no password)\n"
+       "t.yaml:1: auth.users: expected NAME: PASSWORD, with a space after the colon (got no password)"},
+      {"auth: {users: {alice: }}", no_password},
+      {"auth: {users: {alice: ''}}", bad_password},
+      {"auth: {users: {alice: \"hunter2\\n\"}}", bad_password},
+      {"auth: {users: {alice: \"\xff\"}}", bad_password},
+      {"auth: {users: {'': hunter2}}", bad_name},
+      {"auth: {users: {\"a\\r\\nb\": hunter2}}", bad_name},
+      {"auth: {users: {" + long_name + ": hunter2}}", bad_name},
+      {"auth: {users: {alice: [hunter2]}}",
+       "t.yaml:1: auth.users.alice: expected a password without control characters, or a map with key_md5, "
+       "key_sha256 "
+       "or both (got a list)"},
+      {"auth: {users: {alice: {}}}",
+       "t.yaml:1: auth.users.alice: expected key_md5, key_sha256 or both (got a map)"},
+      {"auth: {users: {alice: {hunter2: x}}}",
+       "t.yaml:1: auth.users.alice: unknown key, expected one of key_md5, key_sha256"},
+      {"auth: {users: {alice: {key_md: hunter2}}}",
+       "t.yaml:1: auth.users.alice: unknown key, did you mean auth.users.alice.key_md5?"},
+      {"auth: {users: {alice: {key_md5: 0011}}}",
+       "t.yaml:1: auth.users.alice.key_md5: expected 32 hex digits (got a text that is not shown here)"},
+      {"auth: {users: {alice: {key_sha256: 000102030405060708090a0b0c0d0e0f}}}",
+       "t.yaml:1: auth.users.alice.key_sha256: expected 64 hex digits (got a text that is not shown here)"},
+      {"auth:\n  users:\n    alice: hunter2\n    alice: hunter3",
+       "t.yaml:4: auth.users: duplicate key, first set at t.yaml:3"},
+      {"auth: {secrets: hunter2}",
+       "t.yaml:1: auth.secrets: expected a list of secrets (got a text that is not shown here)"},
+      {"auth: {secrets: [a, '']}",
+       "t.yaml:1: auth.secrets[1]: expected a secret of at least one character, without control characters "
+       "(got a "
+       "text that is not shown here)"},
+      {"auth: {secrets: [\"hunter2\\n\"]}",
+       "t.yaml:1: auth.secrets[0]: expected a secret of at least one character, without control characters "
+       "(got a "
+       "text that is not shown here)"},
+      {"auth: {secrets: [{north: hunter2}]}",
+       "t.yaml:1: auth.secrets[0]: expected a secret of at least one character, without control characters "
+       "(got a map)"},
+      {"auth: {secrets:hunter2}",
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, nonce_lifetime"},
+      {"auth: {hunter2: x}", "t.yaml:1: auth: unknown key, expected one of users, secrets, nonce_lifetime"},
+      {"auth: {secret: [hunter2]}", "t.yaml:1: auth: unknown key, did you mean auth.secrets?"},
+      {"auth: {nonce_lifetime: 600}",
+       "t.yaml:1: auth.nonce_lifetime: expected a unit after the number: ms, s, m or h (got a text that is "
+       "not shown "
+       "here)"},
+      {"auth: {nonce_lifetime: 9s}",
+       "t.yaml:1: auth.nonce_lifetime: expected a duration in whole seconds from 10s to 24h, such as 600s, "
+       "10m or 1h "
+       "(got a text that is not shown here)"},
+  });
+}
+
+TEST_CASE("peer prefixes", "[config]") {
+  check_all({
+      {"peers: {allow: 10.0.0.0/8}", "t.yaml:1: peers.allow: expected a list of prefixes (got 10.0.0.0/8)"},
+      {"peers: {deny: }", "t.yaml:1: peers.deny: expected a list of prefixes (got nothing)"},
+      {"peers: {allow: [10.0.0.0/33]}",
+       "t.yaml:1: peers.allow[0]: expected a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address "
+       "(got "
+       "10.0.0.0/33)"},
+      {"peers: {deny: [1.1.1.1, [2.2.2.2]]}",
+       "t.yaml:1: peers.deny[1]: expected a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address "
+       "(got a list)"},
+      {"peers: {allow: [10.20.1.0/16]}",
+       "t.yaml:1: peers.allow[0]: expected no bits beyond the prefix length, that is 10.20.0.0/16 (got "
+       "10.20.1.0/16)"},
+      {"peers: {deny: ['2001:db8::1/64']}",
+       "t.yaml:1: peers.deny[0]: expected no bits beyond the prefix length, that is 2001:db8::/64 (got "
+       "\"2001:db8::1/64\")"},
+      {"peers: {deny: ['::ffff:10.0.0.0/104']}",
+       "t.yaml:1: peers.deny[0]: expected an IPv4 prefix in its own form, such as 10.20.0.0/16 (got "
+       "\"::ffff:10.0.0.0/104\")"},
+      {"peers:\n  allow: [10.0.0.0/8]\n  deny: [1.0.0.0/8, 10.0.0.0/8]",
+       "t.yaml:3: peers.deny[1]: expected a prefix that peers.allow does not have (got 10.0.0.0/8)"},
+      {"peers:\n  deny: [10.0.0.1]\n  allow: [10.0.0.1/32]",
+       "t.yaml:2: peers.deny[0]: expected a prefix that peers.allow does not have (got 10.0.0.1)"},
+  });
+}
+
+std::string not_allowed(const std::string& prefix, const std::string& why) {
+  return "--set peers.allow=['" + prefix + "']: peers.allow[0]: " + why + " cannot be allowed (got \"" +
+         prefix + "\")";
+}
+
+TEST_CASE("prefixes that cannot be allowed, though they may be denied", "[config]") {
+  struct Forbidden {
+    std::string prefix;
+    std::string why;
+  };
+  const Forbidden cases[] = {
+      {"0.0.0.0", "unspecified addresses"},
+      {"0.0.0.0/8", "unspecified addresses"},
+      {"::/128", "unspecified addresses"},
+      {"224.0.0.0/4", "multicast addresses"},
+      {"239.1.0.0/16", "multicast addresses"},
+      {"ff02::/16", "multicast addresses"},
+      {"::/96", "addresses with an IPv4 address inside"},
+      {"::7f00:1/128", "addresses with an IPv4 address inside"},
+      {"::ffff:0:127.0.0.1", "addresses with an IPv4 address inside"},
+      {"64:ff9b::/96", "addresses with an IPv4 address inside"},
+      {"64:ff9b:1::/48", "addresses with an IPv4 address inside"},
+      {"2001::/32", "addresses with an IPv4 address inside"},
+      {"2002:7f00:1::/48", "addresses with an IPv4 address inside"},
+  };
+  for (const auto& [prefix, why] : cases) {
+    CHECK(outcome("", {"peers.allow=['" + prefix + "']"}) == not_allowed(prefix, why));
+    CHECK(parse("", "t.yaml", {"peers.deny=['" + prefix + "']"}).has_value());
+  }
+}
+
+TEST_CASE("what this build does not carry is refused", "[config]") {
+  check_all({
+      {"tls: {certificate: x}", "t.yaml:1: tls: is not in this build"},
+      {"signaling:\n  token_secrets: [hunter2]", "t.yaml:1: signaling: is not in this build"},
+      {"admin: {}", "t.yaml:1: admin: is not in this build"},
+      {"nat_discovery:", "t.yaml:1: nat_discovery: is not in this build"},
+      {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},
+      {"relay: {tcp: true}", "t.yaml:1: relay.tcp: is not in this build, expected false (got true)"},
+      {"relay: {tcp: 'false'}", "t.yaml:1: relay.tcp: is not in this build, expected false (got \"false\")"},
+      {"relay: {mobility: true}",
+       "t.yaml:1: relay.mobility: is not in this build, expected false (got true)"},
+      {"limits: {bytes_per_second_per_allocation: 5000}",
+       "t.yaml:1: limits.bytes_per_second_per_allocation: is not in this build, expected 0 (got 5000)"},
+  });
+}
+
+TEST_CASE("all errors of a file come at once", "[config]") {
+  CHECK(
+      outcome("relm: x\nworkers: 0\nlisten:\n  - tcp://0.0.0.0:1\n  - udp://x\nlog:\n  level: loud\n") ==
+      "t.yaml:1: relm: unknown key, did you mean realm?\n"
+      "t.yaml:2: workers: expected auto or a number from 1 to 1024 (got 0)\n"
+      "t.yaml:4: listen[0]: tcp:// is not in this build (got tcp://0.0.0.0:1)\n"
+      "t.yaml:5: listen[1]: expected udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478 (got "
+      "udp://x)\n"
+      "t.yaml:7: log.level: expected one of debug, info, warning, error (got loud)");
+}
+
+}  // namespace
+}  // namespace turnpike::config

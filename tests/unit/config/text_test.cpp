@@ -1,0 +1,94 @@
+#include "config/text.hpp"
+
+#include <array>
+#include <catch2/catch.hpp>
+
+namespace turnpike::config {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_view_literals;
+
+TEST_CASE("UTF-8 is counted by characters and taken strictly", "[config]") {
+  struct Case {
+    std::string_view text;
+    std::optional<std::size_t> count;
+  };
+  const Case cases[] = {
+      {"", 0},
+      {"abc", 3},
+      {"\u00e9\u20ac\U0001f600", 3},
+      {"\xf4\x8f\xbf\xbf", 1},             // U+10FFFF
+      {"\xf4\x90\x80\x80", std::nullopt},  // beyond
+      {"\xc0\xaf", std::nullopt},          // overlong
+      {"\xe0\x80\xaf", std::nullopt},      // overlong
+      {"\xed\xa0\x80", std::nullopt},      // a surrogate
+      {"\xc3", std::nullopt},              // cut short
+      {"\xc3(", std::nullopt},             // no continuation
+      {"\x80", std::nullopt},              // no lead
+      {"\xff", std::nullopt},              // never
+      {"a\nb", std::nullopt},              // C0
+      {"a\0b"sv, std::nullopt},            //
+      {"\x7f", std::nullopt},              // DEL
+      {"\xc2\x85", std::nullopt},          // C1
+      {"\xc2\xa0", 1},                     // the first after C1
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.text);
+    CHECK(count_characters(c.text) == c.count);
+  }
+}
+
+TEST_CASE("a text is shown on one line", "[config]") {
+  CHECK(shown("udp://[::]:3478") == "udp://[::]:3478");
+  CHECK(shown("gr\u00fc\u00df") == "gr\u00fc\u00df");
+  CHECK(shown("a\r\n\xff") == "a\\x0d\\x0a\\xff");
+  CHECK(shown("\u00e9\n") == "\\xc3\\xa9\\x0a");
+  CHECK(shown(std::string(64, 'x')) == std::string(64, 'x'));
+  CHECK(shown(std::string(65, 'x')) == std::string(64, 'x') + "...");
+  CHECK(shown(std::string(63, 'x') + "\u20ac") == std::string(63, 'x') + "...");
+}
+
+TEST_CASE("numbers are plain decimal", "[config]") {
+  CHECK(parse_number("0") == 0U);
+  CHECK(parse_number("4294967295") == 4294967295U);
+  for (const std::string_view text :
+       {"", "-1", "+1", " 1", "1 ", "010", "0x10", "1_000", "1e3", "4294967296"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_number(text));
+  }
+}
+
+TEST_CASE("a duration needs a unit", "[config]") {
+  CHECK(parse_duration("500ms") == 500ms);
+  CHECK(parse_duration("600s") == 600s);
+  CHECK(parse_duration("10m") == 10min);
+  CHECK(parse_duration("1h") == 1h);
+  CHECK(parse_duration("4294967295h") == std::chrono::hours(4294967295));
+  for (const std::string_view text : {"", "600", "s", "1.5h", "-1s", "1h30m", "1 h", "1d", "1S"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_duration(text));
+  }
+}
+
+TEST_CASE("hex fills its array exactly", "[config]") {
+  std::array<std::uint8_t, 3> out{};
+  CHECK(parse_hex("00fFa9", out));
+  CHECK(out == std::array<std::uint8_t, 3>{0x00, 0xff, 0xa9});
+  CHECK_FALSE(parse_hex("00ffa", out));
+  CHECK_FALSE(parse_hex("00ffa9a", out));
+  CHECK_FALSE(parse_hex("00ffg9", out));
+}
+
+TEST_CASE("the nearest word is a likely misspelling or none", "[config]") {
+  const std::vector<std::string> words = {"realm", "auth", "url", "allocations"};
+  CHECK(nearest("relm", words) == "realm");
+  CHECK(nearest("auht", words) == "auth");
+  CHECK(nearest("uri", words) == "url");
+  CHECK(nearest("alocation", words) == "allocations");
+  CHECK_FALSE(nearest("foo", words));
+  CHECK_FALSE(nearest("database", words));
+}
+
+}  // namespace
+}  // namespace turnpike::config

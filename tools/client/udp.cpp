@@ -1,0 +1,208 @@
+#include "client/udp.hpp"
+
+#include <netdb.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace turnpike::client {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxDatagram = 65536;
+
+[[noreturn]] void throw_errno(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// Rounded up, so that a wait is never cut short and never busy.
+milliseconds until(Clock::time_point deadline) {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
+}
+
+}  // namespace
+
+SocketAddress::SocketAddress(const Endpoint& endpoint) {
+  const Bytes address = endpoint.address.bytes();
+  if (endpoint.address.is_v4()) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(endpoint.port);
+    std::memcpy(&v4.sin_addr, address.data(), address.size());
+    size = sizeof v4;
+    return;
+  }
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(endpoint.port);
+  v6.sin6_scope_id = endpoint.scope;
+  std::memcpy(&v6.sin6_addr, address.data(), address.size());
+  size = sizeof v6;
+}
+
+Endpoint SocketAddress::endpoint() const {
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    return {IpAddress::v4(ntohl(v4.sin_addr.s_addr)), ntohs(v4.sin_port)};
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+  const Bytes address(v6.sin6_addr.s6_addr, 16);
+  const IpAddress ip = IpAddress::from_bytes(Family::ipv6, address);
+  return {ip, ntohs(v6.sin6_port), ip.is_link_local() ? v6.sin6_scope_id : 0};
+}
+
+std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port, std::optional<Family> family) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_family = !family ? AF_UNSPEC : *family == Family::ipv4 ? AF_INET : AF_INET6;
+  addrinfo* list = nullptr;
+  if (const int error = getaddrinfo(name.c_str(), nullptr, &hints, &list))
+    throw std::runtime_error("cannot resolve " + host + ": " + gai_strerror(error));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, &freeaddrinfo);
+
+  std::vector<Endpoint> endpoints;
+  for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
+    SocketAddress address;
+    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
+    Endpoint endpoint = address.endpoint();
+    endpoint.port = port;
+    endpoints.push_back(endpoint);
+  }
+  if (endpoints.empty()) throw std::runtime_error("cannot resolve " + host + ": no address");
+  return endpoints;
+}
+
+UdpSocket::UdpSocket(const Endpoint& local)
+    : fd_(socket(local.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  if (fd_ < 0) throw_errno("socket");
+  const SocketAddress address(local);
+  if (bind(fd_, address.data(), address.size) != 0) {
+    const int error = errno;
+    close(fd_);
+    throw std::system_error(error, std::generic_category(), "bind to " + local.to_string());
+  }
+}
+
+UdpSocket::UdpSocket(UdpSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+UdpSocket::~UdpSocket() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Endpoint UdpSocket::local() const {
+  SocketAddress address;
+  if (getsockname(fd_, address.data(), &address.size) != 0) throw_errno("getsockname");
+  return address.endpoint();
+}
+
+void UdpSocket::connect(const Endpoint& peer) {
+  const SocketAddress address(peer);
+  if (::connect(fd_, address.data(), address.size) != 0) throw_errno("connect");
+}
+
+void UdpSocket::send_to(Bytes bytes, const Endpoint& peer) {
+  const SocketAddress address(peer);
+  // A refusal of an earlier datagram is reported on the next call and must not cost this one.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (sendto(fd_, bytes.data(), bytes.size(), 0, address.data(), address.size) >= 0) return;
+  }
+}
+
+std::optional<Datagram> UdpSocket::receive(milliseconds timeout) {
+  const Clock::time_point deadline = Clock::now() + timeout;
+  Datagram datagram;
+  datagram.bytes.resize(kMaxDatagram);
+  for (;;) {
+    pollfd ready{fd_, POLLIN, 0};
+    const int count = poll(&ready, 1, static_cast<int>(until(deadline).count()));
+    if (count == 0) return std::nullopt;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("poll");
+    }
+    SocketAddress from;
+    const ssize_t size =
+        recvfrom(fd_, datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT, from.data(), &from.size);
+    if (size < 0) continue;
+    datagram.bytes.resize(static_cast<std::size_t>(size));
+    datagram.from = from.endpoint();
+    return datagram;
+  }
+}
+
+namespace {
+
+// One request's transmissions (RFC 8489 §6.2.1).
+class Transmissions {
+ public:
+  explicit Transmissions(const Retransmission& timers) : timers_(timers), wait_(timers.rto) {}
+
+  bool exhausted() const { return sent_ == timers_.count; }
+  Clock::time_point latest() const { return latest_; }
+
+  // Called with each transmission; says how long to wait before the next one or the end.
+  Clock::time_point next(Clock::time_point now) {
+    latest_ = now;
+    if (++sent_ == timers_.count) return now + timers_.rto * timers_.last_wait;
+    return now + std::exchange(wait_, wait_ * 2);
+  }
+
+ private:
+  Retransmission timers_;
+  milliseconds wait_;
+  int sent_ = 0;
+  Clock::time_point latest_{};
+};
+
+bool answers(const Event& event, const stun::TransactionId& id) {
+  if (const auto* success = std::get_if<Success>(&event)) return success->message.transaction_id() == id;
+  if (const auto* failure = std::get_if<Failure>(&event)) return failure->message.transaction_id() == id;
+  return false;
+}
+
+}  // namespace
+
+std::optional<Answer> exchange(UdpSocket& socket, const Endpoint& server, TurnClient& client, Request request,
+                               const Retransmission& timers,
+                               const std::function<void(const Event&)>& on_other) {
+  Transmissions transmissions(timers);
+  while (!transmissions.exhausted()) {
+    socket.send_to(request.bytes, server);
+    const Clock::time_point deadline = transmissions.next(Clock::now());
+    while (auto datagram = socket.receive(until(deadline))) {
+      if (datagram->from.port != server.port || datagram->from.address != server.address) continue;
+      Event event = client.receive(datagram->bytes);
+      if (answers(event, request.id)) {
+        const auto took = Clock::now() - transmissions.latest();
+        return Answer{std::move(*datagram), std::move(event),
+                      std::chrono::duration_cast<std::chrono::microseconds>(took)};
+      }
+      if (auto* retry = std::get_if<Retry>(&event); retry && retry->replaces == request.id) {
+        request = std::move(retry->request);
+        transmissions = Transmissions(timers);
+        break;
+      }
+      if (on_other) on_other(event);
+    }
+  }
+  client.abandon(request.id);
+  return std::nullopt;
+}
+
+}  // namespace turnpike::client

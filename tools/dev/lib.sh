@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What tools/run, tools/test and .ci/run have in common: where the checkout is, how they speak, how a preset is built.
+# Sourced with `set -euo pipefail` in force.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# "tools/test" or ".ci/run", wherever it was called from.
+script_name=$(basename "$(dirname "$(realpath "$0")")")/${0##*/}
+
+say() { printf '%s: %s\n' "$script_name" "$*"; }
+die() {
+  printf '%s: %s\n' "$script_name" "$*" >&2
+  exit 1
+}
+
+# sudo's caller, when the checkout is theirs: "uid gid"; nothing otherwise.
+sudo_owner() {
+  if ((EUID == 0)) && [[ -n ${SUDO_UID:-} && $(stat -c %u "$root") == "$SUDO_UID" ]]; then
+    echo "$SUDO_UID ${SUDO_GID:-$SUDO_UID}"
+  fi
+}
+
+# Under sudo, what root made in the checkout goes back to its owner, who could not build there again otherwise.
+give_back() {
+  local owner made
+  owner=$(sudo_owner)
+  if [[ -n $owner ]]; then
+    for made in "$root/build" "$root/tests/browser/node_modules"; do
+      [[ ! -e $made ]] || chown -R "${owner/ /:}" "$made"
+    done
+  fi
+}
+
+# build_preset NAME [CMAKE ARGUMENT...]
+build_preset() {
+  local preset=$1 started=$SECONDS
+  shift
+  if [[ -z ${TURNPIKE_CXX_LAUNCHER:-} ]] && command -v ccache >/dev/null; then
+    export TURNPIKE_CXX_LAUNCHER=ccache
+  fi
+  say "configuring preset $preset"
+  (cd "$root" && cmake --preset "$preset" "$@" >"build/$preset.configure.log" 2>&1) || {
+    tail -n 40 "$root/build/$preset.configure.log" >&2
+    die "cmake --preset $preset failed"
+  }
+  say "building preset $preset (a few minutes the first time)"
+  (cd "$root" && cmake --build --preset "$preset")
+  say "built preset $preset in $((SECONDS - started)) s"
+}

@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# What this project needs of Debian's packages, in one place, and the function that installs what is missing of it.
+# Sourced by tools/run, tools/test and .ci/run, after lib.sh. `a|b` stands for the first that is installed or that apt
+# knows: Debian 12's own Boost is too old, later releases have no 1.81.
+# shellcheck disable=SC2034  # used by those who source this
+
+packages_build=(
+  g++ cmake ninja-build pkg-config ca-certificates iproute2
+  "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev" "libboost-url1.81-dev|libboost-url-dev"
+  libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev libunistring-dev
+)
+packages_test=(
+  catch2 python3 systemd
+  iproute2 coturn  # hosts in network namespaces; another maker's server and clients to test against
+  chromium
+)
+packages_check=(
+  clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
+)
+
+# Debian's own nodejs and npm, unless the machine has both already: another maker's nodejs conflicts with Debian's npm.
+if ! { command -v node && command -v npm; } >/dev/null; then
+  packages_test+=(nodejs npm)
+fi
+
+package_installed() {
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Prints those of the given names that are missing, one a line; of `a|b` the one to install.
+missing_packages() {
+  local wanted name names choice
+  for wanted in "$@"; do
+    IFS='|' read -ra names <<<"$wanted"
+    choice=${names[0]}
+    if ((${#names[@]} > 1)); then
+      for name in "${names[@]}"; do
+        if package_installed "$name" || [[ -n $(apt-cache madison "$name" 2>/dev/null) ]]; then choice=$name && break; fi
+      done
+    fi
+    package_installed "$choice" || echo "$choice"
+  done
+}
+
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi
+}
+
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
+    -o Dpkg::Use-Pty=0 "$@"
+}
+
+# A test needs coturn's programs, not its service, and the service would take our port. policy-rc.d is Debian's way to
+# say "start nothing now"; one that is there already is left as it is.
+readonly policy=/usr/sbin/policy-rc.d
+forbid_services() {
+  [[ -e $policy ]] && return
+  printf '#!/bin/sh\n# from turnpike/tools/dev/packages.sh, while it installs packages\nexit 101\n' |
+    as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+}
+
+allow_services() {
+  if grep -qs turnpike/tools "$policy"; then as_root rm -f "$policy"; fi
+}
+
+# apt's own lines go to the log; shown is one per 50 packages, enough to see that it moves.
+install_quietly() {
+  local log=$1
+  shift
+  trap allow_services EXIT
+  forbid_services
+  apt_get install -y --no-install-recommends "$@" 2>&1 | tee -a "$log" |
+    awk '/^Need to get/ { print "  " $0; fflush() }
+         /^Setting up/ && ++n % 50 == 0 { print "  " n " packages set up"; fflush() }'
+}
+
+# install_packages LOG NAME... installs what is missing and says so; does nothing and asks for nothing otherwise.
+install_packages() {
+  local log=$1 missing coturn_is_new=''
+  shift
+  if [[ -z $(missing_packages "$@") ]]; then return; fi
+  command -v apt-get >/dev/null ||
+    die "this machine has no apt-get; install these by hand, then use --no-install: $(missing_packages "$@" | xargs)"
+  ((EUID == 0)) || command -v sudo >/dev/null ||
+    die "only root can install what is missing here: $(missing_packages "$@" | xargs)"
+
+  say "reading the package lists"
+  apt_get update >"$log" 2>&1 || say "some package source did not answer; going on with the lists at hand ($log)"
+  mapfile -t missing < <(missing_packages "$@")
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  package_installed coturn || coturn_is_new=yes
+  if ! (install_quietly "$log" "${missing[@]}"); then
+    tail -n 20 "$log" >&2
+    die "apt-get failed; all it said is in $log"
+  fi
+  if [[ -n $coturn_is_new ]] && package_installed coturn && command -v systemctl >/dev/null; then
+    say "coturn is here for its programs only: its service stays off"
+    as_root systemctl --quiet disable coturn.service >>"$log" 2>&1 || true
+  fi
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# The checks that run nothing: clang-format, clang-tidy and shellcheck, by the versions that Debian 12 has. A developer
+# runs one by its name, .ci/run runs them all.
+set -euo pipefail
+# shellcheck source=tools/dev/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+  cat <<END
+tools/dev/static_checks.sh [format|fix-format|tidy|shell]...      (format, tidy and shell when nothing is named)
+END
+}
+
+cpp_files() {
+  find "$@" \( -name node_modules -o -name build \) -prune -o \
+    \( -name '*.cpp' -o -name '*.hpp' \) -type f -print0 | sort -z
+}
+
+check_format() {
+  local file wrong=()
+  while IFS= read -r -d '' file; do
+    clang-format-14 "$file" | cmp -s - "$file" || wrong+=("$file")
+  done < <(cpp_files include src tests tools)
+  if ((${#wrong[@]} > 0)); then
+    printf 'not as .clang-format says: %s\n' "${wrong[@]}"
+    diff -u --label "${wrong[0]}" --label formatted "${wrong[0]}" <(clang-format-14 "${wrong[0]}") | head -n 30 || true
+    die "${#wrong[@]} files; tools/dev/static_checks.sh fix-format writes them anew"
+  fi
+}
+
+fix_format() {
+  cpp_files include src tests tools | xargs -0 -n 20 -P "$(nproc)" clang-format-14 -i
+}
+
+# One file: silent when there is nothing to say. GCC compiles this project, so a warning of clang's own is no error
+# here, and an option that only GCC knows is no news.
+tidy_one() {
+  local output
+  if output=$(clang-tidy-14 -p "$TIDY_BUILD" --quiet "${TIDY_ARGS[@]}" "$1" 2>&1); then return; fi
+  printf 'clang-tidy: %s\n%s\n' "$1" "$(grep -v 'warnings generated\|^Suppressed\|^Use -header-filter' <<<"$output")"
+  return 1
+}
+
+# Reads build/tidy/compile_commands.json: a configured tree of its own, never built.
+check_tidy() {
+  export TIDY_BUILD=$root/build/tidy
+  env -u TURNPIKE_CXX_LAUNCHER cmake --preset release -B "$TIDY_BUILD" -DBUILD_TESTING=OFF >"$root/build/tidy.configure.log" 2>&1 || {
+    tail -n 40 "$root/build/tidy.configure.log" >&2
+    die "cannot configure build/tidy"
+  }
+  cpp_files src tools | xargs -0 -n 1 -P "$(nproc)" "$root/tools/dev/static_checks.sh" tidy-one
+}
+
+check_shell() {
+  local scripts
+  mapfile -t scripts < <(git ls-files -co --exclude-standard | while read -r file; do
+    if [[ -f $file ]] && head -n 1 "$file" | grep -q 'bash'; then echo "$file"; fi
+  done)
+  shellcheck -x "${scripts[@]}"
+}
+
+main() {
+  cd "$root"
+  mkdir -p build
+  (($# > 0)) || set -- format tidy shell
+  readonly TIDY_ARGS=(--extra-arg=-Wno-error --extra-arg=-Wno-unknown-warning-option --extra-arg=-D__cpp_impl_coroutine)
+  while (($# > 0)); do
+    case $1 in
+      format) check_format ;;
+      fix-format) fix_format ;;
+      tidy) check_tidy ;;
+      tidy-one) tidy_one "$2" && exit || exit 1 ;;
+      shell) check_shell ;;
+      -h | --help) usage && exit ;;
+      *) usage >&2 && die "unknown check $1" ;;
+    esac
+    shift
+  done
+}
+
+main "$@"

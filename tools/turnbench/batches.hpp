@@ -1,0 +1,81 @@
+// The load's system calls: datagrams of one flow sent together, and what a socket has received taken
+// together.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "turnbench/stamp.hpp"
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/stun/types.hpp"
+
+namespace turnpike::bench {
+
+// Payloads of one size: each has its header and stamp in front, and all share the filler behind.
+class SendBatch {
+ public:
+  static constexpr std::size_t kMaxHeader = 64;
+
+  SendBatch(std::size_t payload_size, bool coalesce);
+
+  // Sends `count` datagrams whose stamps count up from `stamp`; returns how many the kernel took.
+  std::size_t send(int fd, Bytes header, Stamp stamp, std::size_t count);
+
+ private:
+  struct Parts {
+    iovec head;
+    iovec tail;
+  };
+
+  std::size_t send_one_by_one(int fd, std::size_t count);
+  std::size_t send_coalesced(int fd, std::size_t count);
+
+  std::size_t payload_size_;
+  bool coalesce_;
+  std::vector<std::uint8_t> filler_;
+  std::array<std::array<std::uint8_t, kMaxHeader + kStampSize>, kMaxBurst> heads_{};
+  std::array<Parts, kMaxBurst> parts_{};
+  std::array<mmsghdr, kMaxBurst> messages_{};
+};
+
+class ReceiveBatch {
+ public:
+  // Coalesced datagrams need UDP_GRO on the sockets too: see enable_coalescing().
+  explicit ReceiveBatch(bool coalesce);
+
+  // Calls visit(Bytes) for each datagram that `fd` has now, up to a batch; they live until the next call.
+  template <class Visit>
+  void receive(int fd, Visit&& visit) {
+    const std::size_t count = receive_batch(fd);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t segment = segment_size(i);
+      for (Bytes rest = Bytes(buffers_[i]).first(messages_[i].msg_len); !rest.empty();) {
+        const std::size_t size = std::min(segment, rest.size());
+        visit(rest.first(size));
+        rest = rest.subspan(size);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kBatch = 16;
+  using Control = std::array<std::uint8_t, CMSG_SPACE(sizeof(int))>;
+
+  std::size_t receive_batch(int fd);
+  std::size_t segment_size(std::size_t i) const;
+
+  std::vector<std::vector<std::uint8_t>> buffers_;
+  std::array<iovec, kBatch> parts_{};
+  alignas(cmsghdr) std::array<Control, kBatch> controls_{};
+  std::array<mmsghdr, kBatch> messages_{};
+};
+
+// Throws std::system_error.
+void enable_coalescing(int fd);
+
+}  // namespace turnpike::bench

@@ -1,0 +1,122 @@
+#include "turnbench/lane.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <stdexcept>
+#include <string>
+
+namespace turnpike::bench {
+namespace {
+
+constexpr int kSocketBuffer = 1 << 20;
+constexpr std::chrono::seconds kLifetime{600};
+constexpr int kMaxMismatches = 20;
+
+Endpoint any_of(const Endpoint& like, std::uint16_t port) {
+  return {like.address.is_v4() ? IpAddress() : *IpAddress::parse("::"), port};
+}
+
+// Losses are to be the server's and not ours; the kernel clamps this to net.core.rmem_max.
+void enlarge_receive_buffer(const client::UdpSocket& socket) {
+  setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
+}
+
+// A Send indication up to and with the head of DATA: its transaction id means nothing, so it may be used
+// again.
+std::vector<std::uint8_t> send_header(crypto::Random& random, const Endpoint& peer,
+                                      std::size_t payload_size) {
+  stun::TransactionId id;
+  random.fill(id);
+  std::array<std::uint8_t, 64> buffer;
+  stun::MessageBuilder builder(buffer, {stun::Method::send, stun::Class::indication}, id);
+  builder.add_xor_address(stun::AttributeType::xor_peer_address, peer).add_data_header(payload_size);
+  return {builder.bytes().begin(), builder.bytes().end()};
+}
+
+std::vector<std::uint8_t> channel_header(std::size_t payload_size) {
+  std::vector<std::uint8_t> header(stun::kChannelDataHeaderSize);
+  stun::ChannelData::write_header(kChannel, payload_size, header.data());
+  return header;
+}
+
+client::Request bind_request(Client& client, const Endpoint& peer, Mode mode) {
+  return mode == Mode::channel ? client.turn.channel_bind(kChannel, peer)
+                               : client.turn.create_permission({&peer, 1});
+}
+
+Lane connect_directly(std::unique_ptr<Client> client, client::UdpSocket peer) {
+  peer.connect(client->socket.local());
+  client->socket.connect(peer.local());
+  return {std::move(client), std::move(peer)};
+}
+
+client::UdpSocket open_peer(const IpAddress& address) {
+  client::UdpSocket peer(Endpoint{address, 0});
+  enlarge_receive_buffer(peer);
+  return peer;
+}
+
+// Empty on 437.
+std::optional<Endpoint> relayed_address(Client& client, const Endpoint& server) {
+  const auto answer = client::exchange(client.socket, server, client.turn, client.turn.allocate(kLifetime));
+  if (!answer) throw std::runtime_error("Allocate: no answer");
+  const auto* failure = std::get_if<client::Failure>(&answer->event);
+  if (failure && failure->code == static_cast<std::uint16_t>(stun::ErrorCode::allocation_mismatch))
+    return std::nullopt;
+  const auto* success = std::get_if<client::Success>(&answer->event);
+  if (!success || !success->relayed) throw std::runtime_error("Allocate: " + outcome(answer->event));
+  return success->relayed;
+}
+
+}  // namespace
+
+Client::Client(crypto::Digester& digester, crypto::Random& random, const Options& options, std::uint16_t port)
+    : socket(any_of(options.server, port)), turn(digester, random, {.credentials = options.credentials}) {
+  enlarge_receive_buffer(socket);
+  socket.connect(options.server);
+}
+
+std::string outcome(const client::Event& event) {
+  if (std::holds_alternative<client::Success>(event)) return "success";
+  const auto* failure = std::get_if<client::Failure>(&event);
+  return failure ? std::to_string(failure->code) + " " + std::string(failure->reason) : "no answer to that";
+}
+
+Allocated allocate(crypto::Digester& digester, crypto::Random& random, const Options& options) {
+  for (int attempt = 0; attempt < kMaxMismatches; ++attempt) {
+    auto client = std::make_unique<Client>(digester, random, options);
+    if (const auto relayed = relayed_address(*client, options.server)) return {std::move(client), *relayed};
+  }
+  throw std::runtime_error("Allocate: 437 again and again");
+}
+
+Lane open_lane(crypto::Digester& digester, crypto::Random& random, const Options& options) {
+  client::UdpSocket peer = open_peer(options.peer_address);
+  if (options.direct)
+    return connect_directly(std::make_unique<Client>(digester, random, options), std::move(peer));
+
+  auto [client, relayed] = allocate(digester, random, options);
+  const auto bound = client::exchange(client->socket, options.server, client->turn,
+                                      bind_request(*client, peer.local(), options.mode));
+  if (!bound || !std::holds_alternative<client::Success>(bound->event))
+    throw std::runtime_error("ChannelBind or CreatePermission: " +
+                             (bound ? outcome(bound->event) : "no answer"));
+  std::vector<std::uint8_t> header = options.mode == Mode::channel
+                                         ? channel_header(options.size)
+                                         : send_header(random, peer.local(), options.size);
+  peer.connect(relayed);
+  return {std::move(client), std::move(peer), std::move(header)};
+}
+
+std::vector<client::Request> refreshes(Lane& lane, Mode mode) {
+  return {lane.client->turn.refresh(kLifetime), bind_request(*lane.client, lane.peer.local(), mode)};
+}
+
+void close_lane(Client& client, const Endpoint& server) {
+  const client::Retransmission patience{.rto = std::chrono::milliseconds(200), .count = 2, .last_wait = 2};
+  client::exchange(client.socket, server, client.turn, client.turn.refresh(std::chrono::seconds(0)),
+                   patience);
+}
+
+}  // namespace turnpike::bench

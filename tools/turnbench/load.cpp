@@ -1,0 +1,245 @@
+#include "turnbench/load.hpp"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+
+#include "client/system_random.hpp"
+#include "turnbench/batches.hpp"
+#include "turnbench/epoll.hpp"
+#include "turnbench/stamp.hpp"
+
+namespace turnpike::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+// A flow from which nothing came for so long has lost what was under way.
+constexpr std::chrono::milliseconds kStall{100};
+constexpr std::chrono::milliseconds kSettle{300};
+// Permissions last 300 s (RFC 8656 §9): one round may get lost.
+constexpr std::chrono::seconds kRefreshEvery{120};
+// How far behind its schedule the load may send at once before it lets go of what it missed.
+constexpr std::int64_t kMaxBacklog = 256;
+
+std::int64_t to_ns(Clock::time_point time) {
+  return std::chrono::duration_cast<nanoseconds>(time.time_since_epoch()).count();
+}
+
+class Load {
+ public:
+  Load(std::vector<Lane>& lanes, const Options& options, const UsageMeter& meter);
+  LoadResult run();
+
+ private:
+  using Lanes = std::vector<Lane>;
+  enum class Phase : std::uint8_t { warm_up, measured, settling };
+
+  // A flow's number, which is also its tag in epoll: the flow that arrives at that socket.
+  Lane& lane_of(std::uint32_t flow) { return lanes_[flow / 2]; }
+  static bool is_down(std::uint32_t flow) { return flow % 2 == 1; }
+  Flow& flow_state(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).down : lane_of(flow).up; }
+
+  void run_until(Clock::time_point end);
+  nanoseconds send_due(Clock::time_point now);
+  nanoseconds send_window(Clock::time_point now);
+  nanoseconds send_scheduled(Clock::time_point now);
+  void send_next(Clock::time_point now);
+  void receive(std::uint32_t flow);
+  void receive_at_client(std::uint32_t flow, Bytes datagram, std::int64_t now_ns);
+  void count(std::uint32_t flow, Bytes payload, std::int64_t now_ns);
+  void give_up_stalled(Clock::time_point now);
+  void refresh(Clock::time_point now);
+
+  Lanes& lanes_;
+  const Options& options_;
+  const UsageMeter& meter_;
+  Epoll epoll_;
+  SendBatch sending_;
+  ReceiveBatch receiving_;
+  std::vector<std::uint32_t> order_;  // flows in the order in which they take turns
+  std::size_t turn_ = 0;
+  std::uint32_t run_id_ = 0;
+
+  Phase phase_ = Phase::warm_up;
+  Clock::time_point started_;
+  Clock::time_point measured_from_;
+  Clock::time_point measured_to_ = Clock::time_point::max();
+  Clock::time_point next_stall_check_;
+  Clock::time_point next_refresh_;
+  std::int64_t scheduled_ = 0;  // by the rate, since started_
+  std::uint64_t under_way_ = 0;
+  LoadResult result_;
+};
+
+Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
+    : lanes_(lanes),
+      options_(options),
+      meter_(meter),
+      sending_(options.size, options.coalesce),
+      receiving_(options.coalesce) {
+  // Sleeps are short in the rate mode; the default slack of 50 us is as long as they are.
+  prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+  client::SystemRandom random;
+  random.fill({reinterpret_cast<std::uint8_t*>(&run_id_), sizeof run_id_});
+  for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
+    epoll_.add(lanes_[i].peer.fd(), 2 * i);
+    epoll_.add(lanes_[i].client->socket.fd(), 2 * i + 1);
+    if (options.coalesce) {
+      enable_coalescing(lanes_[i].peer.fd());
+      enable_coalescing(lanes_[i].client->socket.fd());
+    }
+    if (options.direction != Direction::down) order_.push_back(2 * i);
+    if (options.direction != Direction::up) order_.push_back(2 * i + 1);
+  }
+}
+
+LoadResult Load::run() {
+  started_ = Clock::now();
+  next_stall_check_ = started_ + kStall;
+  next_refresh_ = started_ + kRefreshEvery;
+  run_until(started_ + options_.warm_up);
+
+  const Usage before = meter_.read();
+  measured_from_ = Clock::now();
+  phase_ = Phase::measured;
+  run_until(measured_from_ + options_.duration);
+
+  measured_to_ = Clock::now();
+  phase_ = Phase::settling;
+  result_.usage = meter_.read().since(before);
+  result_.time = measured_to_ - measured_from_;
+  run_until(measured_to_ + kSettle);
+  return result_;
+}
+
+void Load::run_until(Clock::time_point end) {
+  for (Clock::time_point now = Clock::now(); now < end; now = Clock::now()) {
+    const nanoseconds pause = phase_ == Phase::settling ? nanoseconds(kStall) : send_due(now);
+    epoll_.wait(std::min(pause, nanoseconds(end - now)), [this](std::uint32_t flow) { receive(flow); });
+    if (now >= next_stall_check_) give_up_stalled(now);
+    if (now >= next_refresh_) refresh(now);
+  }
+}
+
+// Returns how long there is nothing to send.
+nanoseconds Load::send_due(Clock::time_point now) {
+  return options_.rate ? send_scheduled(now) : send_window(now);
+}
+
+// A closed loop: a new datagram for each that has arrived, or is known to be lost. It never sleeps, or the
+// server would pay for waking it with every datagram.
+nanoseconds Load::send_window(Clock::time_point now) {
+  while (under_way_ + options_.burst <= options_.window) {
+    const std::uint64_t before = under_way_;
+    send_next(now);
+    if (under_way_ == before) break;
+  }
+  return nanoseconds(0);
+}
+
+// An open loop: evenly spaced, whatever comes back.
+nanoseconds Load::send_scheduled(Clock::time_point now) {
+  const double per_ns = *options_.rate / 1e9;
+  const auto due = static_cast<std::int64_t>(static_cast<double>((now - started_).count()) * per_ns);
+  scheduled_ = std::max(scheduled_, due - kMaxBacklog);
+  for (; scheduled_ + options_.burst <= due; scheduled_ += options_.burst)
+    send_next(now);
+  const auto next = static_cast<std::int64_t>(static_cast<double>(scheduled_ + options_.burst) / per_ns);
+  return std::max(nanoseconds(0), nanoseconds(next) - (Clock::now() - started_));
+}
+
+// One burst of the flow whose turn it is.
+void Load::send_next(Clock::time_point now) {
+  const std::uint32_t number = order_[turn_];
+  turn_ = turn_ + 1 == order_.size() ? 0 : turn_ + 1;
+  Lane& lane = lane_of(number);
+  Flow& flow = flow_state(number);
+  const Stamp stamp{run_id_, number, flow.next, to_ns(now)};
+  const std::size_t sent =
+      is_down(number) ? sending_.send(lane.peer.fd(), {}, stamp, options_.burst)
+                      : sending_.send(lane.client->socket.fd(), lane.up_header, stamp, options_.burst);
+  flow.next += sent;
+  flow.under_way += sent;
+  under_way_ += sent;
+  if (phase_ == Phase::measured) result_.sent += sent;
+}
+
+void Load::receive(std::uint32_t flow) {
+  const bool at_client = is_down(flow) && !options_.direct;
+  const int fd = is_down(flow) ? lane_of(flow).client->socket.fd() : lane_of(flow).peer.fd();
+  const std::int64_t now_ns = to_ns(Clock::now());
+  receiving_.receive(fd, [&](Bytes datagram) {
+    if (at_client) {
+      receive_at_client(flow, datagram, now_ns);
+    } else {
+      count(flow, datagram, now_ns);
+    }
+  });
+}
+
+void Load::receive_at_client(std::uint32_t flow, Bytes datagram, std::int64_t now_ns) {
+  Client& client = *lane_of(flow).client;
+  const client::Event event = client.turn.receive(datagram);
+  if (const auto* data = std::get_if<client::PeerData>(&event)) {
+    count(flow, data->payload, now_ns);
+  } else if (const auto* retry = std::get_if<client::Retry>(&event)) {
+    client.socket.send_to(retry->request.bytes, options_.server);
+  }
+}
+
+void Load::count(std::uint32_t flow, Bytes payload, std::int64_t now_ns) {
+  const Stamp stamp = payload.size() == options_.size ? Stamp::read(payload) : Stamp{};
+  if (stamp.run != run_id_ || stamp.flow != flow) {
+    ++result_.strays;
+    return;
+  }
+  Flow& state = flow_state(flow);
+  state.moved = true;
+  if (stamp.number >= state.expected) {
+    // What a flow sent before this one is lost; one that was merely overtaken is not under way any more
+    // either.
+    const std::uint64_t done = std::min(stamp.number + 1 - state.expected, state.under_way);
+    state.expected = stamp.number + 1;
+    state.under_way -= done;
+    under_way_ -= done;
+  }
+  if (phase_ == Phase::measured) ++result_.arrived;
+  if (phase_ == Phase::warm_up || stamp.sent_ns < to_ns(measured_from_) ||
+      stamp.sent_ns >= to_ns(measured_to_))
+    return;
+  ++result_.delivered;
+  result_.latency.add(now_ns - stamp.sent_ns);
+}
+
+void Load::give_up_stalled(Clock::time_point now) {
+  next_stall_check_ = now + kStall;
+  for (const std::uint32_t number : order_) {
+    Flow& flow = flow_state(number);
+    if (!flow.moved) {
+      under_way_ -= flow.under_way;
+      flow.under_way = 0;
+      flow.expected = flow.next;
+    }
+    flow.moved = false;
+  }
+}
+
+// Not sent again when lost: the next round comes before anything has expired.
+void Load::refresh(Clock::time_point now) {
+  next_refresh_ = now + kRefreshEvery;
+  if (options_.direct) return;
+  for (Lane& lane : lanes_) {
+    for (const client::Request& request : refreshes(lane, options_.mode))
+      lane.client->socket.send_to(request.bytes, options_.server);
+  }
+}
+
+}  // namespace
+
+LoadResult run_load(std::vector<Lane>& lanes, const Options& options, const UsageMeter& meter) {
+  return Load(lanes, options, meter).run();
+}
+
+}  // namespace turnpike::bench

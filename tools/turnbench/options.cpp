@@ -1,0 +1,178 @@
+#include "turnbench/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <stdexcept>
+
+#include "client/udp.hpp"
+#include "turnbench/batches.hpp"
+#include "turnbench/stamp.hpp"
+
+namespace turnpike::bench {
+namespace {
+
+constexpr std::uint32_t kMaxSize = 1400;
+constexpr std::size_t kMaxCoalesced = 65507;  // a UDP datagram's payload
+constexpr const char* kDescription =
+    "Loads a TURN server over UDP and says what it delivered and at what cost. Clients and peers are sockets "
+    "of "
+    "this process; one thread moves their datagrams.\n"
+    "--saturate keeps at most --window datagrams under way, so that a full server is always busy and never "
+    "flooded: judge by what is delivered.";
+
+// What CLI11 fills and is turned into Options afterwards.
+struct Text {
+  std::string server;
+  std::string user;
+  std::string password;
+  std::string secret;
+  std::string peer_address;
+  std::string direction = "both";
+  std::string mode = "channel";
+  std::uint32_t allocations = 0;
+  bool saturate = false;
+  double rate = 0;
+  double cycles = 0;
+  double duration = 10;
+  double warm_up = 0.5;
+};
+
+std::chrono::milliseconds to_milliseconds(double seconds) {
+  return std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+}
+
+Endpoint resolve_server(const std::string& text) {
+  if (const auto endpoint = Endpoint::parse(text)) return *endpoint;
+  const std::size_t colon = text.rfind(':');
+  std::uint16_t port = 3478;
+  if (colon != std::string::npos) {
+    const char* end = text.data() + text.size();
+    const auto [parsed_to, error] = std::from_chars(text.data() + colon + 1, end, port);
+    if (error != std::errc{} || parsed_to != end) throw std::runtime_error("not HOST:PORT: " + text);
+  }
+  return client::resolve(text.substr(0, colon), port).front();
+}
+
+std::optional<client::Credentials> make_credentials(const Text& text) {
+  if (!text.secret.empty()) {
+    crypto::Digester digester;
+    const auto wall = std::chrono::system_clock::now().time_since_epoch() + std::chrono::hours(24);
+    return client::rest_credentials(digester, text.secret, text.user,
+                                    WallTime(std::chrono::duration_cast<Duration>(wall)));
+  }
+  if (text.user.empty()) return std::nullopt;
+  return client::Credentials{text.user, text.password};
+}
+
+// On the way to the server, so that whatever reaches the server's relayed addresses can reach the peers.
+IpAddress choose_peer_address(const std::string& text, const Endpoint& server) {
+  if (!text.empty()) {
+    const auto address = IpAddress::parse(text);
+    if (!address) throw std::runtime_error("not an address: " + text);
+    return *address;
+  }
+  if (server.address.is_loopback()) return server.address;
+  const IpAddress any = server.address.is_v4() ? IpAddress() : *IpAddress::parse("::");
+  client::UdpSocket probe(Endpoint{any, 0});
+  probe.connect(server);
+  return probe.local().address;
+}
+
+void add_common_options(CLI::App& app, Options& options, Text& text) {
+  app.add_option("--server", text.server, "HOST:PORT of the TURN server")->required();
+  CLI::Option* user = app.add_option("--user", text.user, "User name; without one, requests are not signed");
+  CLI::Option* password = app.add_option("--password", text.password, "The user's password")->needs(user);
+  app.add_option("--secret", text.secret, "TURN REST secret that a name and password are made from")
+      ->excludes(password);
+  app.add_option("--server-pid", options.server_pids, "Process whose CPU and memory are read; repeatable");
+  app.add_flag("--json", options.json, "Print JSON");
+}
+
+void add_relay_options(CLI::App& app, Options& options, Text& text) {
+  app.add_option("--clients", options.clients, "Allocations that carry traffic")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--size", options.size, "Payload of a datagram in bytes")
+      ->check(CLI::Range(static_cast<int>(kStampSize), static_cast<int>(kMaxSize)))
+      ->capture_default_str();
+  CLI::Option* rate = app.add_option("--rate", text.rate, "Datagrams a second over all clients");
+  rate->check(CLI::Range(1.0, 1e7));
+  app.add_flag("--saturate", text.saturate, "As many as the server takes (the default)")->excludes(rate);
+  app.add_option("--direction", text.direction, "up (client to peer), down or both")
+      ->check(CLI::IsMember({"up", "down", "both"}))
+      ->capture_default_str();
+  app.add_option("--mode", text.mode, "ChannelData, or Send and Data indications")
+      ->check(CLI::IsMember({"channel", "send"}))
+      ->capture_default_str();
+  app.add_option("--duration", text.duration, "Seconds that are measured")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"ms", 1e-3}, {"m", 60}}))
+      ->capture_default_str();
+  app.add_option("--warm-up", text.warm_up, "Seconds of the same load before")->capture_default_str();
+  app.add_option("--window", options.window, "Saturated: datagrams under way at most, over all clients")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--burst", options.burst, "Datagrams of one flow in a row")
+      ->check(CLI::Range(1, static_cast<int>(kMaxBurst)))
+      ->capture_default_str();
+  app.add_flag(
+      "--coalesce", options.coalesce,
+      "Bursts leave and arrive as one (UDP_SEGMENT, UDP_GRO), as network cards with offloads make them");
+  app.add_flag("--direct", options.direct, "Past the server, from client to peer: what the load itself costs")
+      ->needs(rate);
+  app.add_option("--peer-address", text.peer_address, "Where the peers are (default: beside the clients)");
+}
+
+void add_other_tasks(CLI::App& app, Options& options, Text& text) {
+  CLI::Option* allocations =
+      app.add_option("--allocations", text.allocations,
+                     "Instead of traffic: make this many idle allocations; memory of each at --server-pid");
+  app.add_option("--cycles", text.cycles,
+                 "Instead of traffic: allocate and delete for this many seconds, each time from a new port")
+      ->excludes(allocations);
+  app.add_option("--concurrency", options.concurrency, "How many --cycles at a time")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+}
+
+void finish(Options& options, const Text& text) {
+  options.server = resolve_server(text.server);
+  options.credentials = make_credentials(text);
+  options.peer_address = choose_peer_address(text.peer_address, options.server);
+  if (text.direction != "both") options.direction = text.direction == "up" ? Direction::up : Direction::down;
+  options.mode = text.mode == "send" ? Mode::send : Mode::channel;
+  if (text.rate > 0) options.rate = text.rate;
+  options.duration = to_milliseconds(text.duration);
+  options.warm_up = to_milliseconds(text.warm_up);
+  if (options.coalesce && options.burst * (options.size + SendBatch::kMaxHeader) > kMaxCoalesced)
+    throw std::runtime_error("--coalesce: a burst has more than 65507 bytes");
+  options.window = std::max(options.window, options.burst);
+  if (text.allocations > 0) {
+    options.task = Task::allocations;
+    options.count = text.allocations;
+  } else if (text.cycles > 0) {
+    options.task = Task::cycles;
+    options.duration = to_milliseconds(text.cycles);
+  }
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  Text text;
+  CLI::App app(kDescription, "turnbench");
+  add_common_options(app, options, text);
+  add_relay_options(app, options, text);
+  add_other_tasks(app, options, text);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    std::exit(app.exit(e));
+  }
+  finish(options, text);
+  return options;
+}
+
+}  // namespace turnpike::bench
