@@ -29,14 +29,15 @@ int main(int argc, char** argv) {
   const auto config = config::load(file, overrides);
   if (!config) {
     for (const auto& error : config.error())
-      std::cerr << "turnpike: " << to_string(error) << '\n';
+      std::cerr << to_string(error) << '\n';
     return 1;
   }
-  if (check) return 0;
 
   try {
+    auth::CredentialStore credentials = server::make_credentials(config->auth);
+    if (check) return 0;
     const server::LogScope log(config->log);
-    server::Daemon(*config).run();
+    server::Daemon(*config, std::move(credentials)).run();
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "turnpike: " << error.what() << '\n';

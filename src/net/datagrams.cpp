@@ -132,7 +132,14 @@ void SendBatch::send(int fd, SendCounters& counters) {
 int SendBatch::send_from(std::size_t first, int fd) {
   if (first + 1 < size_)
     return sendmmsg(fd, &headers_[first], static_cast<unsigned>(size_ - first), MSG_DONTWAIT);
-  return sendmsg(fd, &headers_[first].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+  const msghdr& header = headers_[first].msg_hdr;
+  const ssize_t sent =
+      header.msg_iovlen == 1 && header.msg_controllen == 0
+          // The usual case towards peers, and the kernel has less to copy and check than for a msghdr.
+          ? sendto(fd, header.msg_iov->iov_base, header.msg_iov->iov_len, MSG_DONTWAIT,
+                   static_cast<const sockaddr*>(header.msg_name), header.msg_namelen)
+          : sendmsg(fd, &header, MSG_DONTWAIT);
+  return sent < 0 ? -1 : 1;
 }
 
 }  // namespace turnpike::net

@@ -21,11 +21,6 @@ namespace {
 
 constexpr int kListenerBuffer = 4 << 20;  // bytes; about 30 ms of a gigabit
 
-auth::CredentialStore make_credentials(const auth::Params& params) {
-  crypto::Digester digester;
-  return auth::CredentialStore(params, digester);
-}
-
 std::uint64_t random_seed() {
   std::array<std::uint8_t, 8> bytes;
   net::SystemRandom().fill(bytes);
@@ -68,10 +63,19 @@ std::string url(const config::Listener& listener, const Endpoint& at) {
 
 }  // namespace
 
-Daemon::Daemon(const config::Config& config)
+auth::CredentialStore make_credentials(const auth::Params& params) {
+  try {
+    crypto::Digester digester;
+    return auth::CredentialStore(params, digester);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("auth.users: ") + error.what());
+  }
+}
+
+Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
     : own_addresses_(net::interface_addresses()),
       sockets_(config.workers == 0 ? usable_cores() : config.workers),
-      credentials_(make_credentials(config.auth)),
+      credentials_(std::move(credentials)),
       relays_(config.relay, own_addresses_),
       quota_(config.limits.allocations, config.limits.allocations_per_user),
       limiter_(config.limits.unauthenticated_per_second, random_seed()) {

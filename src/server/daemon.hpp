@@ -15,11 +15,14 @@
 
 namespace turnpike::server {
 
+// Throws std::invalid_argument with a message for the operator; see CredentialStore.
+auth::CredentialStore make_credentials(const auth::Params& params);
+
 class Daemon {
  public:
   // Opens every listener and says where; throws std::exception with a message for the operator when it
   // cannot.
-  explicit Daemon(const config::Config& config);
+  Daemon(const config::Config& config, auth::CredentialStore credentials);
   ~Daemon();
 
   // Serves until `stop_signals` (SIGTERM, SIGINT) arrive, which this thread must not have blocked.

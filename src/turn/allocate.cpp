@@ -36,7 +36,9 @@ ErrorCode to_error(RelayError error) {
 
 void Server::on_allocate(Request& request, Output& out) {
   if (request.allocation) {
-    const bool retransmitted = request.allocation->transaction_id == request.message.transaction_id();
+    const bool retransmitted =
+        request.allocation->transaction_id == request.message.transaction_id() &&
+        request.allocation->identity.username == request.authenticated->identity.username;
     if (!retransmitted) return reject(request, ErrorCode::allocation_mismatch, out);
     return answer_allocate(request, *request.allocation, out);
   }
@@ -81,7 +83,8 @@ Server::Check Server::read_wish(const Request& request, Wish& wish) const {
   const auto token = request.find(AttributeType::reservation_token);
   const auto even_port = request.find(AttributeType::even_port);
   const auto requested = request.find(AttributeType::requested_address_family);
-  const auto additional = request.find(AttributeType::additional_address_family);
+  auto additional = request.find(AttributeType::additional_address_family);
+  if (!additional) additional = request.find(AttributeType::draft_additional_address_family);
   if (const auto lifetime = request.find(AttributeType::lifetime)) {
     if (!stun::decode_lifetime(*lifetime)) return ErrorCode::bad_request;
   }

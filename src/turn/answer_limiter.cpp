@@ -6,7 +6,7 @@ namespace turnpike::turn {
 namespace {
 
 constexpr std::size_t kSetsPerShard = 1024;  // 64 Ki sources in all
-constexpr std::uint32_t kMilli = 1000;
+constexpr std::uint64_t kMilli = 1000;
 
 }  // namespace
 
@@ -26,11 +26,10 @@ std::uint64_t AnswerLimiter::hash(const IpAddress& source) const {
 }
 
 void AnswerLimiter::refill(Bucket& bucket, SteadyTime now) const {
-  const std::uint64_t full = std::uint64_t{2} * per_second_ * kMilli;
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
   const std::uint64_t gained = std::min(elapsed, std::uint64_t{2000}) * per_second_;  // a bucket fills in 2 s
-  bucket.millitokens = static_cast<std::uint32_t>(std::min(full, bucket.millitokens + gained));
-  bucket.refilled = now;
+  bucket.millitokens = std::min(full(), bucket.millitokens + gained);
+  bucket.refilled = std::max(bucket.refilled, now);  // another worker may be a batch ahead
 }
 
 bool AnswerLimiter::allow(const IpAddress& source, SteadyTime now) {
@@ -42,7 +41,7 @@ bool AnswerLimiter::allow(const IpAddress& source, SteadyTime now) {
   auto bucket = std::ranges::find(set, key, &Bucket::source);
   if (bucket == set.end()) {
     bucket = std::ranges::min_element(set, {}, &Bucket::refilled);
-    *bucket = {key, now, 2 * per_second_ * kMilli};
+    *bucket = {key, now, full()};
   }
   refill(*bucket, now);
   if (bucket->millitokens < kMilli) return false;

@@ -32,7 +32,12 @@ constexpr Rule kDefaultRules[] = {
     {"240.0.0.0", 4, false},       // reserved, broadcast
     {"168.63.129.16", 32, false},  // cloud platform services behind a public address
     {"::", 0, false},
-    {"2000::", 3, true},        // global unicast
+    {"2000::", 3, true},  // global unicast
+    // Refused already, but an operator who allows ::/0 does not mean these, as 0.0.0.0/0 does not mean 10/8.
+    {"::", 8, false},           // loopback, and the forms with an IPv4 address inside
+    {"fc00::", 7, false},       // unique local
+    {"fe80::", 10, false},      // link-local
+    {"fec0::", 10, false},      // site-local, as it was
     {"2001::", 23, false},      // Teredo, ORCHID, benchmarking
     {"2001:db8::", 32, false},  // documentation
     {"2002::", 16, false},      // 6to4

@@ -1,4 +1,5 @@
 // CreatePermission and ChannelBind (RFC 8656 §10.2 and §12.2): whom an allocation may exchange data with.
+#include <algorithm>
 #include <boost/container/small_vector.hpp>
 
 #include "request.hpp"
@@ -37,6 +38,11 @@ void Server::on_create_permission(Request& request, Output& out) {
   });
   if (error) return reject(request, *error, out);
   if (peers.empty()) return reject(request, ErrorCode::bad_request, out);
+  // One address with several ports is one permission.
+  const auto address = [](const Peer& peer) { return peer.endpoint.address; };
+  std::ranges::sort(peers, {}, address);
+  const auto repeated = std::ranges::unique(peers, {}, address);
+  peers.erase(repeated.begin(), repeated.end());
 
   if (const std::uint32_t limit = limits_.permissions_per_allocation) {
     allocation.peers.purge(request.now.steady);

@@ -45,10 +45,9 @@ std::optional<std::uint16_t> PortMap::take_from(std::uint16_t start) {
 }
 
 std::optional<std::uint16_t> PortMap::take_even_from(std::uint16_t start, bool pair) {
-  const std::uint16_t even =
-      start % 2 == 0 ? start : static_cast<std::uint16_t>(start > first_ ? start - 1 : start + 1);
+  const std::uint32_t even = start % 2u == 0 ? start : start > first_ ? start - 1u : start + 1u;
   if (even > last_) return std::nullopt;
-  return search(even, 2, [&](std::uint16_t port) {
+  return search(static_cast<std::uint16_t>(even), 2, [&](std::uint16_t port) {
     if (pair && port == last_) return false;
     if (!try_take(port)) return false;
     if (!pair || try_take(static_cast<std::uint16_t>(port + 1))) return true;

@@ -38,7 +38,7 @@ Frame checked_frame(Bytes received) {
       expect(load_u32(&frame.message[4]) == stun::kMagicCookie, "a STUN message has the cookie");
       break;
     case Frame::Kind::channel_data:
-      expect((frame.message[0] & 0xF0) == 0x40, "ChannelData has a channel");
+      expect((frame.message[0] & 0xC0) == 0x40, "ChannelData has a channel");
       expect(frame.message.size() <= frame.consumed && frame.consumed - frame.message.size() < 4,
              "ChannelData has up to three octets of padding");
       break;

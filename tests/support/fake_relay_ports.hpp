@@ -32,7 +32,11 @@ class FakeRelayHost {
 
   // The n-th call of open or claim from now on (1 = the next one) fails with `error`.
   void fail_call(unsigned n, turn::RelayError error) { failures_[calls_ + n] = error; }
-  void fail_every_call(std::optional<turn::RelayError> error) { fail_always_ = error; }
+  void fail_every_call(turn::RelayError error) { fail_always_ = error; }
+  void stop_failing() {
+    failures_.clear();
+    fail_always_.reset();
+  }
   unsigned calls() const { return calls_; }
 
   std::size_t open_relays() const { return open_.size(); }

@@ -175,7 +175,9 @@ class RequestMaker {
   stun::MessageType type() const { return type_; }
   Signing signing() const { return signing_; }
   bool has_fingerprint() const { return fingerprint_; }
-  bool needs_nonce() const { return signing_ != Signing::none && !nonce_; }
+  bool needs_nonce() const {
+    return signing_ != Signing::none && !nonce_ && keeps(stun::AttributeType::nonce);
+  }
   const std::optional<stun::TransactionId>& transaction_id() const { return transaction_id_; }
 
   auth::Key key(crypto::Digester& digester) const {

@@ -183,8 +183,8 @@ std::optional<Answer> exchange(UdpSocket& socket, const Endpoint& server, TurnCl
                                const std::function<void(const Event&)>& on_other) {
   Transmissions transmissions(timers);
   while (!transmissions.exhausted()) {
-    socket.send_to(request.bytes, server);
     const Clock::time_point deadline = transmissions.next(Clock::now());
+    socket.send_to(request.bytes, server);
     while (auto datagram = socket.receive(until(deadline))) {
       if (datagram->from.port != server.port || datagram->from.address != server.address) continue;
       Event event = client.receive(datagram->bytes);

@@ -32,44 +32,28 @@ fix_format() {
   cpp_files include src tests tools | xargs -0 -n 20 -P "$(nproc)" clang-format-14 -i
 }
 
-# One file: silent when there is nothing to say. GCC compiles this project, so a warning of clang's own is no error
-# here, and an option that only GCC knows is no news.
-tidy_one() {
-  local output
-  if output=$(clang-tidy-14 -p "$TIDY_BUILD" --quiet "${TIDY_ARGS[@]}" "$1" 2>&1); then return; fi
-  printf 'clang-tidy: %s\n%s\n' "$1" "$(grep -v 'warnings generated\|^Suppressed\|^Use -header-filter' <<<"$output")"
-  return 1
-}
-
 # Reads build/tidy/compile_commands.json: a configured tree of its own, never built.
 check_tidy() {
-  export TIDY_BUILD=$root/build/tidy
-  env -u TURNPIKE_CXX_LAUNCHER cmake --preset release -B "$TIDY_BUILD" -DBUILD_TESTING=OFF >"$root/build/tidy.configure.log" 2>&1 || {
+  env -u TURNPIKE_CXX_LAUNCHER cmake --preset release -B build/tidy -DBUILD_TESTING=OFF >"$root/build/tidy.configure.log" 2>&1 || {
     tail -n 40 "$root/build/tidy.configure.log" >&2
     die "cannot configure build/tidy"
   }
-  cpp_files src tools | xargs -0 -n 1 -P "$(nproc)" "$root/tools/dev/static_checks.sh" tidy-one
+  tools/dev/tidy.py build/tidy src tools
 }
 
 check_shell() {
-  local scripts
-  mapfile -t scripts < <(git ls-files -co --exclude-standard | while read -r file; do
-    if [[ -f $file ]] && head -n 1 "$file" | grep -q 'bash'; then echo "$file"; fi
-  done)
-  shellcheck -x "${scripts[@]}"
+  grep -rlIE --exclude-dir=node_modules '^#!.*bash|^# shellcheck shell=bash' .ci tools tests | xargs shellcheck -x
 }
 
 main() {
   cd "$root"
   mkdir -p build
   (($# > 0)) || set -- format tidy shell
-  readonly TIDY_ARGS=(--extra-arg=-Wno-error --extra-arg=-Wno-unknown-warning-option --extra-arg=-D__cpp_impl_coroutine)
   while (($# > 0)); do
     case $1 in
       format) check_format ;;
       fix-format) fix_format ;;
       tidy) check_tidy ;;
-      tidy-one) tidy_one "$2" && exit || exit 1 ;;
       shell) check_shell ;;
       -h | --help) usage && exit ;;
       *) usage >&2 && die "unknown check $1" ;;

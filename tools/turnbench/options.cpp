@@ -97,7 +97,8 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("--size", options.size, "Payload of a datagram in bytes")
       ->check(CLI::Range(static_cast<int>(kStampSize), static_cast<int>(kMaxSize)))
       ->capture_default_str();
-  CLI::Option* rate = app.add_option("--rate", text.rate, "Datagrams a second over all clients");
+  CLI::Option* rate =
+      app.add_option("--rate", text.rate, "Datagrams a second over all clients, evenly spaced");
   rate->check(CLI::Range(1.0, 1e7));
   app.add_flag("--saturate", text.saturate, "As many as the server takes (the default)")->excludes(rate);
   app.add_option("--direction", text.direction, "up (client to peer), down or both")

@@ -85,6 +85,7 @@ enum class AttributeType : std::uint16_t {
   software = 0x8022,
   alternate_server = 0x8023,
   fingerprint = 0x8028,
+  draft_additional_address_family = 0x8032,  // its number before RFC 8656; coturn's clients up to 4.6 use it
 };
 
 // Types below 0x8000 must be understood (RFC 8489 §14).

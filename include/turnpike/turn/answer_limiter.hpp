@@ -27,7 +27,7 @@ class AnswerLimiter {
   struct Bucket {
     std::uint64_t source = 0;  // hash; 0 = never used
     SteadyTime refilled{};
-    std::uint32_t millitokens = 0;
+    std::uint64_t millitokens = 0;
   };
   // A source may lie in any of the few buckets of its set; the one that has rested longest makes room.
   using Set = std::array<Bucket, 4>;
@@ -37,6 +37,7 @@ class AnswerLimiter {
   };
 
   std::uint64_t hash(const IpAddress& source) const;
+  std::uint64_t full() const { return std::uint64_t{2000} * per_second_; }
   void refill(Bucket& bucket, SteadyTime now) const;
 
   std::uint32_t per_second_;

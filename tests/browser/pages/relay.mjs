@@ -1,5 +1,5 @@
-// Two RTCPeerConnections in one page that may only use relayed addresses, so all they send crosses the server
-// twice. Each exported function runs one call from start to end and returns what was seen; judging is the test's.
+// Two RTCPeerConnections in one page that may only use relayed addresses, so that all they send crosses the
+// server. Each exported function runs one call from start to end and returns what it saw; the test judges.
 
 const chunkSize = 16 * 1024;
 const highWater = 256 * 1024;
@@ -61,6 +61,8 @@ async function withPair(iceServers, use) {
     });
     from.addEventListener('icecandidateerror', ({ url, address, port, errorCode, errorText }) =>
       console.warn(`${name}: no candidate from ${url} by ${address}:${port}: ${errorCode} ${errorText}`));
+    from.addEventListener('icegatheringstatechange', () =>
+      console.info(`${name}: gathering candidates: ${from.iceGatheringState}`));
     from.addEventListener('connectionstatechange', () => console.info(`${name}: ${from.connectionState}`));
   }
   try {
@@ -86,8 +88,8 @@ async function connect(a, b) {
   });
 }
 
-// The candidate types of the pair that each side uses, where its relay came from, and the bytes it has sent. A
-// check may overtake the signaling and make the other side 'prflx' until its real candidate is known.
+// For each side the candidate types of the pair in use, the server that its relay is on, and the bytes it has
+// sent. A check may overtake the signaling: the other side is 'prflx' then, until its candidate is known.
 const paths = (a, b) => Promise.all([a, b].map(peer => until(10_000, 'known candidate pair', async () => {
   const stats = await peer.getStats();
   const transport = find(stats, ({ type }) => type === 'transport');
@@ -95,12 +97,12 @@ const paths = (a, b) => Promise.all([a, b].map(peer => until(10_000, 'known cand
   const local = stats.get(pair?.localCandidateId);
   const remote = stats.get(pair?.remoteCandidateId);
   const known = local && remote && remote.candidateType !== 'prflx';
-  return known && {
-    types: `${local.candidateType}/${remote.candidateType}`, server: local.url, bytesSent: transport.bytesSent,
-  };
+  const types = known && `${local.candidateType}/${remote.candidateType}`;
+  return known && { types, server: local.url, bytesSent: transport.bytesSent };
 })));
 
-// Sends all chunks, waiting while the channel's buffer is full, and returns them. Without a channel, only collects.
+// Sends all chunks, waiting while the channel's buffer is full, and returns them. Without a channel it only
+// collects them.
 async function send(channel, chunks) {
   if (channel) channel.bufferedAmountLowThreshold = lowWater;
   const all = [];
@@ -112,8 +114,8 @@ async function send(channel, chunks) {
   return all;
 }
 
-// Yields what arrives on the channel until `size` bytes are there. Listens from the first call on, not from
-// the first use, so nothing is missed.
+// Yields what arrives on the channel until `size` bytes are there. It listens from now on, not only when it
+// is read, so that nothing is missed.
 function messages(channel, size) {
   channel.binaryType = 'arraybuffer';
   return new ReadableStream({
@@ -152,7 +154,8 @@ function difference(before, after) {
 
 const find = (stats, wanted) => [...stats.values()].find(wanted);
 
-const event = (target, type) => new Promise(resolve => target.addEventListener(type, resolve, { once: true }));
+const event = (target, type) =>
+  new Promise(resolve => target.addEventListener(type, resolve, { once: true }));
 
 async function within(milliseconds, what, promise) {
   const late = new Promise((_, reject) =>

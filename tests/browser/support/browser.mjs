@@ -13,7 +13,6 @@ const pages = fileURLToPath(new URL('../pages/', import.meta.url));
 const types = { '.html': 'text/html; charset=utf-8', '.mjs': 'text/javascript; charset=utf-8' };
 const flags = [
   '--disable-gpu', '--disable-quic', '--disable-component-update', // and puppeteer's own: no calls home
-  '--disable-crashpad-for-testing', // its handler would leave the process group and outlive a kill
   '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
   '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--autoplay-policy=no-user-gesture-required',
@@ -42,7 +41,10 @@ export async function startBrowser(...extraFlags) {
   if (!executablePath) throw new Error(`no Chromium: none of ${names.join(', ')} on $PATH, nor $CHROMIUM`);
   const home = temporaryDirectory('chromium');
   const killer = new AbortController(); // puppeteer then kills the process group that it made Chromium's
-  const forget = atExit(() => killer.abort());
+  const forget = atExit(() => {
+    killer.abort();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500); // meanwhile its crash handler ends
+  });
   const end = () => { killer.abort(); forget(); home.remove(); };
   const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
   const browser = await puppeteer.launch({
@@ -75,11 +77,11 @@ export async function startBrowser(...extraFlags) {
   return { openPage, close };
 }
 
-// Serves tests/browser/pages on a free port of 127.0.0.1, which browsers trust like https: cameras work there.
+// Serves tests/browser/pages on a free port of 127.0.0.1, which browsers trust like https: with a camera.
 export async function servePages() {
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost'); // resolves any .. too
     try {
+      const { pathname } = new URL(request.url, 'http://localhost'); // resolves any .. too
       const body = await readFile(join(pages, pathname));
       response.writeHead(200, { 'content-type': types[extname(pathname)] ?? 'application/octet-stream' });
       response.end(body);

@@ -48,7 +48,8 @@ export async function startTurnpike(config) {
     await within(30_000, 'ready', Promise.race([ready, early]));
   } catch (error) {
     await stop();
-    throw new Error(`${binary}: ${error.message}\n--- its log ---\n${log}--- its configuration ---\n${config}`);
+    const context = `--- its log ---\n${log}--- its configuration ---\n${config}`;
+    throw new Error(`${binary}: ${error.message}\n${context}`);
   }
   const listeners = Array.from(log.matchAll(/listening on (\w+:\/\/\S+:\d+)/g), match => match[1]);
   return { listeners, log: () => log, stop };

@@ -62,7 +62,7 @@ struct Desk {
     const auto checked = check.check(store, message, from, clock.now().wall, known);
     if (!checked)
       return {static_cast<int>(checked.error().code), {}, checked.error().had_valid_nonce};
-    last = checked.value();
+    last = *checked;
     return {0, last.identity.username};
   }
 

@@ -73,7 +73,7 @@ TEST_CASE("HMAC-SHA1 gives what RFC 2202 prints", "[crypto]") {
        "aa4ae5e15272d00e95705637ce8a3b55ed402112"},
       {repeated(80, 0xaa), "Test Using Larger Than Block-Size Key and Larger Than One Block-Size Data",
        "e8e99d0f45237d786d6bbaa7965c7808bbff1a91"},
-      {"", "", "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d"},  // after a longer key: nothing of it may stay
+      {"", "", "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d"},
   };
   Digester digester;
   for (const MacCase& c : cases)
@@ -106,6 +106,15 @@ TEST_CASE("HMAC-SHA256 gives what RFC 4231 prints", "[crypto]") {
   const Sha256 truncated =
       digester.hmac_sha256(as_bytes(repeated(20, 0x0c)), {as_bytes("Test With Truncation")});
   CHECK(to_hex(Bytes(truncated).first(16)) == "a3b6167473100ee06e0c796c2955552b");
+}
+
+TEST_CASE("an empty key is a key, not the one before", "[crypto]") {
+  Digester digester;
+  digester.hmac_sha1(as_bytes("key"), {});
+  digester.hmac_sha256(as_bytes("key"), {});
+  CHECK(to_hex(digester.hmac_sha1({}, {})) == "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
+  CHECK(to_hex(digester.hmac_sha256({}, {})) ==
+        "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
 TEST_CASE("the parts of a message are hashed as if they were one", "[crypto]") {

@@ -1,0 +1,189 @@
+// What must not bring the daemon down or slow anybody else: hostile datagrams, peers that refuse, resources
+// that run out.
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+void expect_relaying(RelayClient& client, client::UdpSocket& peer) {
+  client.send(peer.local(), octets("still there"));
+  const auto datagram = peer.receive(10s);
+  REQUIRE(datagram);
+  CHECK((datagram->bytes == octets("still there")));
+}
+
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
+    ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("5,000 random datagrams change nothing", "[integration]") {
+  Daemon daemon;
+  RelayClient client(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  client::UdpSocket stranger(loopback(Family::ipv4));
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.permit(peer.local()) == 0);
+  std::mt19937 random(8656);
+  for (int i = 0; i < 5000; ++i) {
+    Octets noise(random() % 600);
+    for (std::uint8_t& byte : noise)
+      byte = static_cast<std::uint8_t>(random());
+    // A third of them look like STUN up to the attributes.
+    if (i % 3 == 0 && noise.size() >= 20) {
+      noise.resize(noise.size() / 4 * 4);
+      store_u16(noise.data(), static_cast<std::uint16_t>(random() % 0x200));
+      store_u16(&noise[2], static_cast<std::uint16_t>(noise.size() - 20));
+      store_u32(&noise[4], stun::kMagicCookie);
+    }
+    stranger.send_to(noise, daemon.listener());
+    if (i % 2 == 0) client.send_raw(noise);
+    if (i % 5 == 0) stranger.send_to(noise, client.relayed());
+  }
+  CHECK(client.refresh(600s) == 0);
+  expect_relaying(client, peer);
+  CHECK_FALSE(client.receive(50ms));
+  CHECK(daemon.stop() == 0);
+  CHECK(count(daemon.log(), "allocation created") == 1);
+}
+
+TEST_CASE("ChannelData that claims more than it brings is dropped", "[integration]") {
+  Daemon daemon;
+  RelayClient client(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.bind(0x4000, peer.local()) == 0);
+  const Octets lie{0x40, 0x00, 0x8a, 0xb6, 1, 2, 3};
+  client.send_raw(lie);
+  client.send_on_channel(0x4000, octets("true"));
+  const auto datagram = peer.receive(10s);
+  REQUIRE(datagram);
+  CHECK((datagram->bytes == octets("true")));
+}
+
+TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody else", "[integration]") {
+  Daemon daemon;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    RelayClient client(daemon.listener());
+    client::UdpSocket peer(loopback(family));
+    Endpoint closed;
+    {
+      const client::UdpSocket soon_closed(loopback(family));
+      closed = soon_closed.local();
+    }
+    client::RequestContents contents;
+    contents.requested_family = family;
+    REQUIRE(client.allocate(contents) == 0);
+    REQUIRE(client.permit(peer.local()) == 0);
+    client.send(closed, octets("anybody?"));
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    REQUIRE(arrival->icmp);
+    CHECK(*arrival->icmp == (family == Family::ipv4 ? stun::Icmp{3, 3, 0} : stun::Icmp{1, 4, 0}));
+    CHECK(arrival->peer == closed);
+    for (int i = 0; i < 20; ++i) {
+      client.send(closed, octets("anybody?"));
+      expect_relaying(client, peer);
+    }
+  }
+}
+
+TEST_CASE("sends that cannot work stop nothing", "[integration]") {
+  Daemon daemon({"peers.allow=[127.0.0.0/8, 10.0.0.0/8]"});
+  RelayClient client(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.permit(peer.local()) == 0);
+  // Port 0; and an address that loopback has no route to or no right to.
+  client.send(*Endpoint::parse("127.0.0.1:0"), octets("x"));
+  CHECK(client.bind(0x4000, *Endpoint::parse("127.0.0.1:0")) == 400);
+  REQUIRE(client.permit(*Endpoint::parse("127.255.255.255:9")) == 0);
+  client.send(*Endpoint::parse("127.255.255.255:9"), octets("x"));
+  REQUIRE(client.permit(*Endpoint::parse("10.1.2.3:9")) == 0);
+  client.send(*Endpoint::parse("10.1.2.3:9"), octets("x"));
+  expect_relaying(client, peer);
+}
+
+TEST_CASE("a full port range is a 508, and is over as soon as a port is free", "[integration]") {
+  Daemon daemon({"relay.ports=61000-61003"});
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(clients.emplace_back(std::make_unique<RelayClient>(daemon.listener()))->allocate() == 0);
+  }
+  RelayClient late(daemon.listener());
+  CHECK(late.allocate() == 508);
+  CHECK(late.allocate() == 508);
+  REQUIRE(clients[2]->refresh(0s) == 0);
+  REQUIRE(late.allocate() == 0);
+  CHECK(late.relayed().port == clients[2]->relayed().port);
+}
+
+TEST_CASE("when descriptors run out it answers 508 and goes on", "[integration]") {
+  Daemon daemon({"workers=1"}, kLoopbackConfig, {.descriptor_limit = 40});
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  int code = 0;
+  while (code == 0 && clients.size() < 60) {
+    code = clients.emplace_back(std::make_unique<RelayClient>(daemon.listener()))->allocate();
+  }
+  CHECK(code == 508);
+  clients.pop_back();
+  REQUIRE_FALSE(clients.empty());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(clients.front()->permit(peer.local()) == 0);
+  expect_relaying(*clients.front(), peer);
+  REQUIRE(clients.back()->refresh(0s) == 0);
+  CHECK(RelayClient(daemon.listener()).allocate() == 0);
+}
+
+TEST_CASE("a hostile user name reaches the log escaped", "[integration]") {
+  const std::string hostile = "%n%s\"quote\\\r\nFAKE line\x1b[31m";
+  std::string accents;
+  while (accents.size() < 500)
+    accents += "é";
+  Daemon daemon;
+  for (const std::string& name : {hostile, accents}) {
+    RelayClient client(daemon.listener(), {.credentials = client::Credentials{name, "x"}});
+    CHECK(client.allocate() == 401);
+  }
+  REQUIRE(daemon.wait_for_log(accents));
+  CHECK(daemon.stop() == 0);
+  const std::string log = daemon.log();
+  CHECK_THAT(log, Catch::Contains(R"(user="%n%s\u{22}quote\u{5c}\u{d}\u{a}FAKE line\u{1b}[31m")"));
+  CHECK_THAT(log, !Catch::Contains("\nFAKE"));
+}
+
+TEST_CASE("secrets never reach the log", "[integration]") {
+  Daemon daemon({"log.level=debug"});
+  RelayClient right(daemon.listener());
+  CHECK(right.allocate() == 0);
+  RelayClient wrong(daemon.listener(), {.credentials = client::Credentials{"alice", "wrong-password"}});
+  CHECK(wrong.allocate() == 401);
+  CHECK(daemon.stop() == 0);
+  for (const char* secret : {"hunter2", "north", "wrong-password", "user=\"secret"}) {
+    CHECK_THAT(daemon.log(), !Catch::Contains(secret));
+  }
+}
+
+TEST_CASE("unauthenticated answers are limited for each source", "[integration]") {
+  Daemon daemon({"limits.unauthenticated_per_second=5", "workers=1"});
+  RelayClient client(daemon.listener());
+  const auto request = client.turn().binding();
+  for (int i = 0; i < 100; ++i)
+    client.send_raw(request.bytes);
+  std::size_t answers = 0;
+  while (client.receive_raw(300ms))
+    ++answers;
+  CHECK(answers >= 10);
+  CHECK(answers < 30);
+}

@@ -1,0 +1,184 @@
+// The relayed path through the real daemon: every pair of families, every way of wrapping, every size.
+#include <catch2/catch.hpp>
+
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+client::RequestContents asking_for(Family family) {
+  client::RequestContents contents;
+  contents.requested_family = family;
+  return contents;
+}
+
+Octets pattern(std::size_t size) {
+  Octets bytes(size);
+  for (std::size_t i = 0; i < size; ++i)
+    bytes[i] = static_cast<std::uint8_t>(i * 31 + size);
+  return bytes;
+}
+
+// A peer on a plain socket, and a client that may exchange data with it.
+struct Pair {
+  RelayClient client;
+  client::UdpSocket peer;
+  Endpoint relayed;
+
+  Pair(const Endpoint& server, Family relay_family) : client(server), peer(loopback(relay_family)) {
+    REQUIRE(client.allocate(asking_for(relay_family)) == 0);
+    REQUIRE(client.permit(peer.local()) == 0);
+    relayed = client.relayed();
+    REQUIRE(relayed.family() == relay_family);
+  }
+
+  void expect_at_peer(const Octets& payload) {
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK(datagram->from == relayed);
+    CHECK((datagram->bytes == payload));
+  }
+
+  void expect_at_client(const Octets& payload, std::optional<std::uint16_t> channel) {
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    CHECK((arrival->payload == payload));
+    if (channel) {
+      REQUIRE(arrival->channel);
+      CHECK(arrival->channel->value() == *channel);
+    } else {
+      CHECK(arrival->peer == peer.local());
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("data goes both ways between every pair of families, by indication and by channel",
+          "[integration]") {
+  Daemon daemon;
+  for (const std::size_t listener : {0, 1}) {
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      Pair pair(daemon.listener(listener), family);
+      for (const std::size_t size : {0, 1, 3, 160, 1100, 1472, 9000, 60000}) {
+        INFO("listener " << listener << ", relayed " << pair.relayed.to_string() << ", " << size << " bytes");
+        const Octets payload = pattern(size);
+        pair.client.send(pair.peer.local(), payload);
+        pair.expect_at_peer(payload);
+        pair.peer.send_to(payload, pair.relayed);
+        pair.expect_at_client(payload, {});
+      }
+      REQUIRE(pair.client.bind(0x4001, pair.peer.local()) == 0);
+      for (const std::size_t size : {0, 1, 3, 160, 1100, 1472, 9000, 60000}) {
+        INFO("channel, listener " << listener << ", relayed " << pair.relayed.to_string() << ", " << size
+                                  << " bytes");
+        const Octets payload = pattern(size);
+        pair.client.send_on_channel(0x4001, payload);
+        pair.expect_at_peer(payload);
+        pair.peer.send_to(payload, pair.relayed);
+        pair.expect_at_client(payload, 0x4001);
+      }
+    }
+  }
+  CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("a burst arrives whole and in order", "[integration]") {
+  Daemon daemon;
+  Pair pair(daemon.listener(), Family::ipv4);
+  REQUIRE(pair.client.bind(0x4000, pair.peer.local()) == 0);
+  for (int i = 0; i < 100; ++i)
+    pair.client.send_on_channel(0x4000, octets(std::to_string(i)));
+  for (int i = 0; i < 100; ++i)
+    pair.expect_at_peer(octets(std::to_string(i)));
+  for (int i = 0; i < 100; ++i)
+    pair.peer.send_to(octets(std::to_string(i)), pair.relayed);
+  for (int i = 0; i < 100; ++i)
+    pair.expect_at_client(octets(std::to_string(i)), 0x4000);
+}
+
+TEST_CASE("several clients talk to one peer at the same time", "[integration]") {
+  Daemon daemon;
+  client::UdpSocket peer(loopback(Family::ipv4));
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 8; ++i) {
+    RelayClient& c = *clients.emplace_back(std::make_unique<RelayClient>(daemon.listener()));
+    REQUIRE(c.allocate() == 0);
+    REQUIRE(c.bind(0x4000, peer.local()) == 0);
+    c.send_on_channel(0x4000, octets("from " + std::to_string(i)));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK(datagram->from == c.relayed());
+    peer.send_to(octets("to " + std::to_string(i)), datagram->from);
+  }
+  for (int i = 0; i < 8; ++i) {
+    const auto arrival = clients[static_cast<std::size_t>(i)]->receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == "to " + std::to_string(i));
+  }
+}
+
+TEST_CASE("two clients reach each other through their relayed addresses", "[integration]") {
+  Daemon daemon;
+  RelayClient ann(daemon.listener());
+  RelayClient ben(daemon.listener(), {.credentials = client::Credentials{"bob", "hunter2"}});
+  REQUIRE(ann.allocate() == 0);
+  REQUIRE(ben.allocate() == 0);
+  REQUIRE(ann.permit(ben.relayed()) == 0);
+  REQUIRE(ben.permit(ann.relayed()) == 0);
+  ann.send(ben.relayed(), octets("hello"));
+  const auto arrival = ben.receive();
+  REQUIRE(arrival);
+  CHECK(arrival->text() == "hello");
+  CHECK(arrival->peer == ann.relayed());
+}
+
+TEST_CASE("a dual allocation relays in both families", "[integration]") {
+  Daemon daemon;
+  RelayClient client(daemon.listener());
+  client::RequestContents contents;
+  contents.additional_family = Family::ipv6;
+  REQUIRE(client.allocate(contents) == 0);
+  REQUIRE(client.relayed_v6());
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    client::UdpSocket peer(loopback(family));
+    REQUIRE(client.permit(peer.local()) == 0);
+    client.send(peer.local(), octets("x"));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK(datagram->from == (family == Family::ipv4 ? client.relayed() : *client.relayed_v6()));
+  }
+}
+
+TEST_CASE("DONT-FRAGMENT sets DF on that datagram alone", "[integration]") {
+  // A raw socket sees the IP header as it arrives.
+  const int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+  if (raw < 0) {
+    WARN("not root: the IP header cannot be looked at");
+    return;
+  }
+  const timeval patience{10, 0};
+  setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  Daemon daemon;
+  Pair pair(daemon.listener(), Family::ipv4);
+  const auto df_of_next = [&]() -> std::optional<bool> {
+    std::array<std::uint8_t, 2048> packet;
+    for (;;) {
+      const ssize_t got = recv(raw, packet.data(), packet.size(), 0);
+      if (got < 28) return std::nullopt;
+      if (load_u16(&packet[20]) == pair.relayed.port && load_u16(&packet[22]) == pair.peer.local().port) {
+        return (packet[6] & 0x40) != 0;
+      }
+    }
+  };
+  for (const bool dont_fragment : {false, true, false}) {
+    pair.client.send(pair.peer.local(), octets("payload"), dont_fragment);
+    pair.expect_at_peer(octets("payload"));
+    CHECK(df_of_next() == dont_fragment);
+  }
+  close(raw);
+}

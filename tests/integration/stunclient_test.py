@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""stunclient against the daemon, against nobody, and against a server that refuses everything.
+
+The programs are those of the environment's TURNPIKE and STUNCLIENT, else of build/release. Nothing sleeps:
+the daemon says when it is ready, and where nobody answers stunclient is given a short --timeout.
+"""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TURNPIKE = os.environ.get("TURNPIKE", str(ROOT / "build/release/turnpike"))
+STUNCLIENT = os.environ.get("STUNCLIENT", str(ROOT / "build/release/stunclient"))
+
+ALICE = ["--turn", "--user", "alice", "--password", "s3same-0pen"]
+SECRETS = ["s3same-0pen", "wr0ng-pass", "n0rth-star"]
+TIME = r"\(\d+\.\d+ ms\)"
+
+CONFIG = """
+realm: example.org
+workers: 1
+listen: [%(listen)s]
+relay: {addresses: [%(addresses)s]}
+auth: {users: {alice: s3same-0pen}, secrets: [n0rth-star]}
+"""
+OPEN = CONFIG + 'peers: {allow: [127.0.0.0/8, "::1/128"]}\n'
+ONE_EACH = OPEN + "limits: {allocations_per_user: 1}\n"
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+class Daemon:
+    """A turnpike of its own on free ports; ports["4"] and, where there is IPv6, ports["6"]."""
+
+    def __init__(self, config):
+        listen, addresses = ['"udp://127.0.0.1:0"'], ["127.0.0.1"]
+        if has_ipv6():
+            listen.append('"udp://[::1]:0"')
+            addresses.append('"::1"')
+        self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        self.file.write(config % {"listen": ", ".join(listen), "addresses": ", ".join(addresses)})
+        self.file.flush()
+        self.process = subprocess.Popen(
+            [TURNPIKE, "--config", self.file.name], stderr=subprocess.PIPE, text=True
+        )
+        self.ports = self.read_ports()
+        # Whatever else it logs must not fill the pipe.
+        self.drain = threading.Thread(target=self.process.stderr.read, daemon=True)
+        self.drain.start()
+
+    def read_ports(self):
+        ports, log = {}, ""
+        for line in self.process.stderr:
+            log += line
+            if found := re.search(r"listening on udp://(\S+):(\d+)", line):
+                ports["6" if "[" in found[1] else "4"] = found[2]
+            if line.rstrip().endswith("ready"):
+                return ports
+        raise RuntimeError(f"{TURNPIKE} did not become ready:\n{log}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        self.drain.join(timeout=10)
+        self.process.stderr.close()
+        self.file.close()
+
+
+class Refuser:
+    """Answers each request with one error, as a server of RFC 8489 without credentials would."""
+
+    def __init__(self, code, attributes=b""):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = str(self.socket.getsockname()[1])
+        self.error = struct.pack("!HHHBB", 0x0009, 4, 0, code // 100, code % 100) + attributes
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            request, sender = self.socket.recvfrom(2048)
+            if not request:
+                return
+            kind = struct.unpack("!H", request[:2])[0] | 0x0110
+            self.socket.sendto(struct.pack("!HH", kind, len(self.error)) + request[4:20] + self.error, sender)
+
+    def stop(self):
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join(timeout=10)
+        self.socket.close()
+
+
+class StunclientTest(unittest.TestCase):
+    def stunclient(self, *arguments, env=None):
+        done = subprocess.run(
+            [STUNCLIENT, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **(env or {})},
+        )
+        said = done.stdout + done.stderr
+        for secret in SECRETS:
+            self.assertNotIn(secret, said)
+        return done
+
+    def expect_success(self, *arguments, **keywords):
+        done = self.stunclient(*arguments, **keywords)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def expect_failure(self, code, message, *arguments):
+        done = self.stunclient(*arguments)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, message)
+        return done.stdout
+
+
+class OpenServer(StunclientTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(OPEN)
+        cls.port = cls.daemon.ports["4"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.stop()
+
+    def assert_relayed(self, text, address):
+        for name in ["Allocation", "Permission", "Channel", "Relay", "Release"]:
+            self.assertRegex(text, rf"(?m)^{name} test: success {TIME}$")
+        self.assertRegex(text, rf"(?m)^Relayed address: {re.escape(address)}:\d+$")
+
+    def test_binding_prints_three_lines(self):
+        lines = self.expect_success("127.0.0.1", self.port).splitlines()
+        self.assertEqual(lines[0], "Binding test: success")
+        self.assertRegex(lines[1], r"^Local address: 127\.0\.0\.1:\d+$")
+        self.assertEqual(lines[2], lines[1].replace("Local", "Mapped"))
+        self.assertEqual(len(lines), 3)
+
+    def test_binding_from_a_chosen_address_and_port(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.2", 0))
+            port = str(free.getsockname()[1])
+        text = self.expect_success("--localaddr", "127.0.0.2", "--localport", port, "127.0.0.1", self.port)
+        self.assertIn(f"Mapped address: 127.0.0.2:{port}\n", text)
+
+    def test_names_and_uris(self):
+        self.expect_success("--family", "4", "localhost", self.port)
+        self.expect_success(f"stun:127.0.0.1:{self.port}")
+        self.expect_success(f"TURN:127.0.0.1:{self.port}?transport=udp")
+        self.expect_success(f"127.0.0.1:{self.port}")
+
+    def test_turn(self):
+        text = self.expect_success(*ALICE, "127.0.0.1", self.port)
+        self.assertTrue(text.startswith("Binding test: success\n"))
+        self.assert_relayed(text, "127.0.0.1")
+        self.assertIn("Path: relay to relay\n", text)
+
+    @unittest.skipUnless(has_ipv6(), "no IPv6 here")
+    def test_turn_over_ipv6(self):
+        text = self.expect_success(*ALICE, f"turn:[::1]:{self.daemon.ports['6']}")
+        self.assertRegex(text, r"(?m)^Local address: \[::1\]:\d+$")
+        self.assert_relayed(text, "[::1]")
+        self.expect_success("--family", "6", "::1", self.daemon.ports["6"])
+
+    def test_rest_secret(self):
+        self.expect_success("--turn", "--secret", "n0rth-star", "--user", "bob", "127.0.0.1", self.port)
+        self.expect_success("--turn", "--secret", "n0rth-star", "127.0.0.1", self.port)
+
+    def test_secrets_from_the_environment(self):
+        env = {"STUNCLIENT_PASSWORD": "s3same-0pen"}
+        self.expect_success("--turn", "--user", "alice", "127.0.0.1", self.port, env=env)
+
+    def test_wrong_password(self):
+        user = ["--turn", "--user", "alice", "--password", "wr0ng-pass"]
+        message = r'401 .*wrong .*password.* realm "example\.org"'
+        text = self.expect_failure(1, message, *user, "127.0.0.1", self.port)
+        self.assertIn("Binding test: success\n", text)
+        self.assertIn("Allocation test: fail\n", text)
+
+    def test_no_credentials(self):
+        self.expect_failure(1, "401 .*wants credentials.*--user", "--turn", "127.0.0.1", self.port)
+
+    def test_json(self):
+        report = json.loads(self.expect_success(*ALICE, "--json", "127.0.0.1", self.port))
+        self.assertIs(report["success"], True)
+        self.assertEqual(report["server"], f"127.0.0.1:{self.port}")
+        self.assertEqual(report["binding"]["local_address"], report["binding"]["mapped_address"])
+        turn = report["turn"]
+        self.assertEqual(turn["realm"], "example.org")
+        self.assertGreater(turn["lifetime_s"], 0)
+        for step in ["allocation", "permission", "channel", "relay", "release"]:
+            self.assertIs(turn[step]["success"], True)
+            self.assertGreater(turn[step]["time_ms"], 0)
+
+    def test_json_of_a_failure(self):
+        done = self.stunclient("--turn", "--user", "x", "--password", "y", "--json", "127.0.0.1", self.port)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, "")
+        report = json.loads(done.stdout)
+        self.assertIs(report["success"], False)
+        self.assertIs(report["binding"]["success"], True)
+        self.assertEqual(report["turn"]["allocation"]["error"]["code"], 401)
+
+    def test_verbosity_tells_of_messages(self):
+        done = self.stunclient(*ALICE, "--verbosity", "2", "127.0.0.1", self.port)
+        self.assertIn("Allocate request", done.stderr)
+        self.assertIn("a challenge", done.stderr)
+        self.assertNotIn("Allocate request", done.stdout)
+
+
+class OtherServers(StunclientTest):
+    def with_daemon(self, config):
+        daemon = Daemon(config)
+        self.addCleanup(daemon.stop)
+        return daemon.ports["4"]
+
+    def test_policy_denies_loopback(self):
+        port = self.with_daemon(CONFIG)
+        message = r"403 .*127\.0\.0\.1, a loopback address.*peers\.allow"
+        text = self.expect_failure(1, message, *ALICE, "127.0.0.1", port)
+        self.assertIn("Permission test: fail\n", text)
+        self.assertRegex(text, "Release test: success")
+
+    def test_quota_of_one_leaves_the_own_address_as_the_peer(self):
+        done = self.stunclient(*ALICE, "127.0.0.1", self.with_daemon(ONE_EACH))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("Path: relay to host\n", done.stdout)
+        self.assertRegex(done.stderr, "note: .*486")
+
+    def test_errors_are_explained(self):
+        alternate = struct.pack("!HHBBHBBBB", 0x8023, 8, 0, 1, 3479, 198, 51, 100, 9)
+        unknown = struct.pack("!HHHH", 0x000A, 4, 0x0003, 0x7FFF)
+        cases = [
+            (300, alternate, r"elsewhere: 198\.51\.100\.9:3479"),
+            (400, b"", "malformed"),
+            (403, b"", "policy"),
+            (420, unknown, "0x0003 0x7FFF"),
+            (437, b"", "--localport"),
+            (486, b"", "as many allocations"),
+            (508, b"", "no relayed address or port left"),
+        ]
+        for code, attributes, message in cases:
+            with self.subTest(code=code):
+                server = Refuser(code, attributes)
+                self.addCleanup(server.stop)
+                message = f"Allocation: {code}.*{message}"
+                text = self.expect_failure(1, message, "--turn", "127.0.0.1", server.port)
+                self.assertTrue(text.startswith("Binding test: fail\n"))
+
+
+class NoServer(StunclientTest):
+    def test_refused(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+            closed.bind(("127.0.0.1", 0))
+            port = str(closed.getsockname()[1])
+        text = self.expect_failure(1, "refused", "127.0.0.1", port)
+        self.assertEqual(text, "Binding test: fail\n")
+
+    def test_silence(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            port = str(silent.getsockname()[1])
+            arguments = ["--timeout", "0.2", "127.0.0.1", port]
+            text = self.expect_failure(1, r"no answer .* within 0\.2 s", *arguments)
+            self.assertEqual(text, "Binding test: fail\n")
+            report = json.loads(self.stunclient("--json", *arguments).stdout)
+            self.assertEqual(report["binding"]["error"]["kind"], "no_answer")
+
+    def test_a_request_is_sent_again(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.settimeout(5)
+            self.stunclient("--timeout", "0.6", "127.0.0.1", str(silent.getsockname()[1]))
+            self.assertEqual(silent.recv(2048), silent.recv(2048))
+
+    def test_an_address_that_is_not_here(self):
+        self.expect_failure(1, "bind to 203.0.113.9", "--localaddr", "203.0.113.9", "127.0.0.1")
+
+    def test_a_host_without_an_address(self):
+        # A numeric host of the wrong family: no resolver needed.
+        self.expect_failure(1, "cannot resolve", "--family", "6", "127.0.0.1")
+
+
+class CommandLine(StunclientTest):
+    def test_what_is_not_in_this_build(self):
+        self.expect_failure(2, "TLS is not in this build", "stuns:127.0.0.1")
+        self.expect_failure(2, "TLS is not in this build", "turns:127.0.0.1:443?transport=tcp")
+        self.expect_failure(2, "TCP is not in this build", "turn:127.0.0.1?transport=tcp")
+        self.expect_failure(2, "DTLS is not in this build", "--protocol", "dtls", "127.0.0.1")
+        self.expect_failure(2, "full is not in this build", "--mode", "full", "127.0.0.1")
+
+    def test_what_contradicts_itself(self):
+        self.expect_failure(2, "3478.*3479", "stun:127.0.0.1:3478", "3479")
+        self.expect_failure(2, "--protocol", "--protocol", "tcp", "turn:127.0.0.1?transport=udp")
+        self.expect_failure(2, "--family", "--family", "6", "--localaddr", "127.0.0.1", "127.0.0.1")
+
+    def test_what_is_no_command_line(self):
+        self.expect_failure(2, "HOST")
+        self.expect_failure(2, "--turn", "--user", "alice", "--password", "s3same-0pen", "127.0.0.1")
+        self.expect_failure(2, "without --password", "--turn", "--user", "alice", "127.0.0.1")
+        self.expect_failure(2, "port", "stun:127.0.0.1:99999")
+        self.expect_failure(2, "see --user", "turn://alice:s3same-0pen@127.0.0.1")
+
+    def test_help(self):
+        self.assertIn("--turn", self.expect_success("--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,64 @@
+// A program started by a test: its output is read as it comes, and it is gone when the test is over, whatever
+// happened.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace turnpike::test {
+
+class Child {
+ public:
+  struct Options {
+    std::map<std::string, std::string> environment{};  // added to ours
+    std::optional<std::uint64_t> descriptor_limit{};   // RLIMIT_NOFILE, soft and hard
+  };
+
+  // Throws std::runtime_error when there is no such program.
+  explicit Child(std::vector<std::string> command) : Child(std::move(command), Options()) {}
+  Child(std::vector<std::string> command, const Options& options);
+  ~Child();  // kills it if it still runs
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+  // What it wrote so far to stdout and stderr.
+  std::string output() const;
+  // Waits until `done(output)`; false when it has ended or the time is up before.
+  bool wait_for(const std::function<bool(const std::string&)>& done,
+                std::chrono::milliseconds timeout = std::chrono::seconds(20));
+  bool wait_for(const std::string& text) {
+    return wait_for([&](const std::string& output) { return output.find(text) != std::string::npos; });
+  }
+
+  void signal(int number);
+  // Waits for its end and returns the exit code, or 128 + the signal; throws std::runtime_error when that
+  // takes too long.
+  int wait(std::chrono::milliseconds timeout = std::chrono::seconds(60));
+
+ private:
+  void read_output(int fd);
+
+  pid_t pid_ = -1;
+  std::optional<int> exit_code_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string output_;
+  bool closed_ = false;
+  std::thread reader_;
+};
+
+// Whether a program of this name is in PATH.
+bool has_program(const std::string& name);
+
+}  // namespace turnpike::test

@@ -1,0 +1,72 @@
+#include "support/relay_client.hpp"
+
+#include <random>
+#include <stdexcept>
+
+namespace turnpike::test {
+
+Octets octets(std::string_view text) { return {text.begin(), text.end()}; }
+
+Endpoint loopback(Family family) {
+  return *Endpoint::parse(family == Family::ipv4 ? "127.0.0.1:0" : "[::1]:0");
+}
+
+void ClientRandom::fill(MutableBytes bytes) {
+  std::random_device device;
+  for (std::uint8_t& byte : bytes)
+    byte = static_cast<std::uint8_t>(device());
+}
+
+RelayClient::RelayClient(const Endpoint& server, client::Params params, std::optional<Endpoint> local)
+    : turn_(digester_, random_, std::move(params)),
+      server_(server),
+      socket_(local.value_or(loopback(server.family()))) {}
+
+int RelayClient::ask(const client::Request& request) {
+  const auto answer = client::exchange(socket_, server_, turn_, request);
+  if (!answer) throw std::runtime_error("the server does not answer");
+  if (const auto* failure = std::get_if<client::Failure>(&answer->event)) return failure->code;
+  const auto& success = std::get<client::Success>(answer->event);
+  if (success.relayed) relayed_ = *success.relayed;
+  if (success.relayed) relayed_v6_ = success.relayed_v6;
+  if (success.mapped) mapped_ = success.mapped;
+  if (success.reservation_token) reservation_ = success.reservation_token;
+  return 0;
+}
+
+int RelayClient::allocate(client::RequestContents contents) {
+  contents.method = stun::Method::allocate;
+  if (!contents.requested_transport) contents.requested_transport = stun::kProtocolUdp;
+  return ask(turn_.request(std::move(contents)));
+}
+
+int RelayClient::bind(std::uint16_t channel, const Endpoint& peer) {
+  return ask(turn_.channel_bind(stun::ChannelNumber::from_wire(channel).value(), peer));
+}
+
+void RelayClient::send(const Endpoint& peer, Bytes payload, bool dont_fragment) {
+  send_raw(turn_.send_indication(peer, payload, dont_fragment));
+}
+
+void RelayClient::send_on_channel(std::uint16_t channel, Bytes payload) {
+  send_raw(client::TurnClient::channel_data(stun::ChannelNumber::from_wire(channel).value(), payload));
+}
+
+std::optional<Arrival> RelayClient::receive(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return std::nullopt;
+    const auto datagram = socket_.receive(left);
+    if (!datagram) return std::nullopt;
+    const client::Event event = turn_.receive(datagram->bytes);
+    if (const auto* data = std::get_if<client::PeerData>(&event)) {
+      return Arrival{{data->payload.begin(), data->payload.end()}, data->peer, data->channel, {}};
+    }
+    if (const auto* error = std::get_if<client::PeerIcmp>(&event))
+      return Arrival{{}, error->peer, {}, error->icmp};
+  }
+}
+
+}  // namespace turnpike::test

@@ -1,0 +1,79 @@
+// A TURN client on a real socket, as the integration tests use one: each step either works or says what the
+// server answered.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/turn_client.hpp"
+#include "client/udp.hpp"
+#include "turnpike/crypto/digest.hpp"
+
+namespace turnpike::test {
+
+using Octets = std::vector<std::uint8_t>;
+Octets octets(std::string_view text);
+
+class ClientRandom : public crypto::Random {
+ public:
+  void fill(MutableBytes bytes) override;
+};
+
+// What arrived from a peer, whichever way it was wrapped.
+struct Arrival {
+  Octets payload;
+  std::optional<Endpoint> peer;  // of a Data indication
+  std::optional<stun::ChannelNumber> channel;
+  std::optional<stun::Icmp> icmp;
+
+  std::string text() const { return {payload.begin(), payload.end()}; }
+};
+
+class RelayClient {
+ public:
+  // `local` defaults to the server's family on loopback.
+  explicit RelayClient(const Endpoint& server,
+                       client::Params params = {.credentials = client::Credentials{"alice", "secret"}},
+                       std::optional<Endpoint> local = {});
+
+  // 0 for success, else the error code; throws when no answer comes.
+  int ask(const client::Request& request);
+  int allocate(client::RequestContents contents = {});
+  int refresh(std::chrono::seconds lifetime) { return ask(turn().refresh(lifetime)); }
+  int permit(const Endpoint& peer) { return ask(turn().create_permission(std::vector{peer})); }
+  int bind(std::uint16_t channel, const Endpoint& peer);
+
+  void send(const Endpoint& peer, Bytes payload, bool dont_fragment = false);
+  void send_on_channel(std::uint16_t channel, Bytes payload);
+  void send_raw(Bytes datagram) { socket_.send_to(datagram, server_); }
+
+  // The next that arrives from a peer; nothing when the time is up.
+  std::optional<Arrival> receive(std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  std::optional<client::Datagram> receive_raw(std::chrono::milliseconds timeout) {
+    return socket_.receive(timeout);
+  }
+
+  client::TurnClient& turn() { return turn_; }
+  Endpoint local() const { return socket_.local(); }
+  // Of the last Allocate that succeeded.
+  const Endpoint& relayed() const { return relayed_; }
+  const std::optional<Endpoint>& relayed_v6() const { return relayed_v6_; }
+  const std::optional<stun::ReservationToken>& reservation() const { return reservation_; }
+  const std::optional<Endpoint>& mapped() const { return mapped_; }
+
+ private:
+  crypto::Digester digester_;
+  ClientRandom random_;
+  client::TurnClient turn_;
+  Endpoint server_;
+  client::UdpSocket socket_;
+  Endpoint relayed_;
+  std::optional<Endpoint> relayed_v6_;
+  std::optional<Endpoint> mapped_;
+  std::optional<stun::ReservationToken> reservation_;
+};
+
+Endpoint loopback(Family family);
+
+}  // namespace turnpike::test

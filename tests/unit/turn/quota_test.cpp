@@ -1,0 +1,99 @@
+#include "turnpike/turn/quota.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace turnpike::turn {
+namespace {
+
+TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn]") {
+  Quota quota(0, 2);
+  std::vector<QuotaSlot> slots;
+  CHECK(slots.emplace_back(quota.take("alice")));
+  CHECK(slots.emplace_back(quota.take("alice")));
+  CHECK_FALSE(quota.take("alice"));
+  CHECK(slots.emplace_back(quota.take("bob")));
+  CHECK(slots.emplace_back(quota.take("")));
+  CHECK(slots.emplace_back(quota.take("alice ")));
+  CHECK(quota.in_use() == 5);
+  slots.erase(slots.begin());
+  CHECK(quota.in_use() == 4);
+  CHECK(slots.emplace_back(quota.take("alice")));
+  CHECK_FALSE(quota.take("alice"));
+  slots.clear();
+  CHECK(quota.in_use() == 0);
+}
+
+TEST_CASE("all users together hold as many as they may", "[turn]") {
+  Quota quota(3, 2);
+  std::vector<QuotaSlot> slots;
+  for (const std::string user : {"a", "b", "c"})
+    CHECK(slots.emplace_back(quota.take(user)));
+  CHECK_FALSE(quota.take("a"));
+  CHECK_FALSE(quota.take("d"));
+  CHECK(quota.in_use() == 3);
+  slots.pop_back();
+  CHECK(quota.take("d"));
+  CHECK(quota.in_use() == 2);
+}
+
+TEST_CASE("a quota of zero is no limit", "[turn]") {
+  Quota quota(0, 0);
+  std::vector<QuotaSlot> slots;
+  for (int i = 0; i < 1000; ++i)
+    CHECK(slots.emplace_back(quota.take("alice")));
+  CHECK(quota.in_use() == 1000);
+}
+
+TEST_CASE("a slot that moves is given back once", "[turn]") {
+  Quota quota(0, 1);
+  QuotaSlot first = quota.take("alice");
+  QuotaSlot second = std::move(first);
+  CHECK(second);
+  CHECK(quota.in_use() == 1);
+  QuotaSlot other = quota.take("bob");
+  other = std::move(second);
+  CHECK(quota.in_use() == 2);  // bob's is in `second` now
+  CHECK_FALSE(quota.take("alice"));
+  second = QuotaSlot();
+  CHECK(quota.in_use() == 1);
+  other = QuotaSlot();
+  CHECK(quota.in_use() == 0);
+  CHECK(quota.take("alice"));
+}
+
+TEST_CASE("threads never hold more than the quota, and leave nothing behind", "[turn]") {
+  constexpr unsigned kPerUser = 3;
+  Quota quota(8, kPerUser);
+  std::atomic<int> held_by_alice{0}, held{0}, refused{0};
+  std::atomic<bool> too_many{false};
+  const auto work = [&](unsigned seed) {
+    for (unsigned i = 0; i < 4000; ++i) {
+      const bool is_alice = (i + seed) % 2 == 0;
+      const QuotaSlot slot = quota.take(is_alice ? "alice" : "user " + std::to_string(i % 7));
+      if (!slot) {
+        ++refused;
+        continue;
+      }
+      if (is_alice && ++held_by_alice > static_cast<int>(kPerUser)) too_many = true;
+      if (++held > 8) too_many = true;
+      --held;
+      if (is_alice) --held_by_alice;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 0; i < 4; ++i)
+      threads.emplace_back(work, i);
+  }
+  CHECK_FALSE(too_many);
+  CHECK(quota.in_use() == 0);
+  std::vector<QuotaSlot> slots;
+  for (unsigned i = 0; i < kPerUser; ++i)
+    CHECK(slots.emplace_back(quota.take("alice")));
+}
+
+}  // namespace
+}  // namespace turnpike::turn

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over every source of a configured build that lies below the given folders, a process per core.
+
+    tidy.py BUILD_DIR FOLDER...     prints what clang-tidy finds and exits 1 when it finds anything
+
+A file that was found clean is not looked at again while nothing that its compiler reads has changed: what is
+remembered is a hash of the preprocessed text, comments included, in ~/.cache/turnpike-tidy. Python 3.10 or later,
+nothing but its standard library.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+CLANG, CLANG_TIDY = "clang++-14", "clang-tidy-14"
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "turnpike-tidy"
+
+# GCC builds this project: a warning of clang's own is no error here, an option that only GCC knows is no news, and
+# libstdc++ 12 asks for a macro before it lets anyone have <coroutine> that clang 14 does not define.
+EXTRA = ["-Wno-error", "-Wno-unknown-warning-option", "-D__cpp_impl_coroutine"]
+NOISE = re.compile(r"^(\d+ warnings? (and \d+ errors? )?generated.*|Suppressed .*|Use -header-filter.*)\n?", re.MULTILINE)
+
+
+def preprocessed(entry: dict) -> bytes:
+    """The text that the compiler sees, comments (NOLINT) included; b"" when it cannot be had."""
+    arguments = shlex.split(entry["command"])[1:]
+    arguments = [a for a, before in zip(arguments, [""] + arguments) if a not in ("-o", "-c") and before != "-o"]
+    command = [CLANG, "-E", "-C", "-P", "-w", *arguments, *EXTRA]
+    done = subprocess.run(command, cwd=entry["directory"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return done.stdout if done.returncode == 0 else b""
+
+
+def fingerprint(entry: dict, salt: bytes) -> Path | None:
+    text = preprocessed(entry)
+    if not text:
+        return None
+    name = os.path.relpath(entry["file"], ROOT).encode()
+    return CACHE / hashlib.sha256(b"\0".join([salt, name, text])).hexdigest()
+
+
+def check(build: Path, entry: dict, salt: bytes) -> tuple[str, str]:
+    """The file's name, and what there is to say about it: nothing, or clang-tidy's words."""
+    name = os.path.relpath(entry["file"], ROOT)
+    known_clean = fingerprint(entry, salt)
+    if known_clean and known_clean.exists():
+        return name, ""
+    command = [CLANG_TIDY, "-p", str(build), "--quiet", *(f"--extra-arg={e}" for e in EXTRA), entry["file"]]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        return name, NOISE.sub("", done.stdout) or f"{CLANG_TIDY} ended with {done.returncode} and said nothing"
+    if known_clean:
+        known_clean.touch()
+    return name, ""
+
+
+def main() -> int:
+    if len(sys.argv) < 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    build = Path(sys.argv[1]).resolve()
+    folders = [ROOT / folder for folder in sys.argv[2:]]
+    database = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
+    entries = [e for e in database if any(folder in Path(e["file"]).parents for folder in folders)]
+    if not entries:
+        print(f"tidy: {build} compiles nothing below {' '.join(sys.argv[2:])}", file=sys.stderr)
+        return 1
+
+    CACHE.mkdir(parents=True, exist_ok=True)
+    version = subprocess.run([CLANG_TIDY, "--version"], stdout=subprocess.PIPE, check=True).stdout
+    salt = b"\0".join([version, (ROOT / ".clang-tidy").read_bytes(), " ".join(EXTRA).encode()])
+    findings = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(check, build, entry, salt) for entry in entries]
+        for number, future in enumerate(concurrent.futures.as_completed(futures), 1):
+            name, words = future.result()
+            if words:
+                findings += 1
+                print(f"tidy: {name}\n{words}", flush=True)
+            elif number % 20 == 0:
+                print(f"tidy: {number} of {len(entries)}", flush=True)
+    print(f"tidy: {len(entries) - findings} files clean, {findings} not")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

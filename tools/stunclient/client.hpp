@@ -1,0 +1,85 @@
+// A UDP socket and the TURN client behind it: requests with their retransmissions, each answered by a success
+// or by a Problem in words. Blocks; one thread.
+#pragma once
+
+#include <chrono>
+#include <iosfwd>
+#include <optional>
+#include <vector>
+
+#include "client/turn_client.hpp"
+#include "client/udp.hpp"
+#include "stunclient/problem.hpp"
+#include "turnpike/base/result.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/crypto/random.hpp"
+
+namespace turnpike::stunclient {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// RFC 8489 §6.2.1, but that the last wait ends with the timeout. RTO as the RFC recommends it.
+inline constexpr milliseconds kRto{500};
+
+// What all clients of a run share. The references outlive them.
+struct Context {
+  crypto::Digester& digester;
+  crypto::Random& random;
+  std::ostream* trace = nullptr;  // where messages are told of
+  bool trace_attributes = false;
+  std::optional<client::Credentials> credentials{};
+  milliseconds timeout{};
+};
+
+struct Answer {
+  client::Datagram datagram;
+  client::Success success;  // views the datagram
+  microseconds time{};      // since the first transmission, challenges and all
+};
+
+class Client {
+ public:
+  enum class Connect : bool { no, yes };
+
+  // Only a connected socket hears of ICMP errors; only an unconnected one can talk to others than the server.
+  // Throws std::system_error.
+  Client(const Context& context, const Endpoint& local, const Endpoint& server, Connect connect);
+
+  Result<Answer, Problem> ask(client::Request request);
+
+  // For what is no request: a datagram may get lost, and so may the kernel's complaint about it.
+  void send(Bytes datagram, const Endpoint& to);
+  std::optional<client::Datagram> receive(milliseconds timeout);
+
+  client::TurnClient& turn() { return turn_; }
+  const Endpoint& server() const { return server_; }
+  Endpoint local() const { return socket_.local(); }
+
+ private:
+  // An event that settles the request or replaces it, and the datagram that it views.
+  struct Heard {
+    client::Datagram datagram;
+    client::Event event;
+  };
+
+  // `request` is replaced by each retry. Throws std::system_error.
+  Result<Answer, Problem> transact(client::Request& request);
+  void transmit(const client::Request& request);
+  std::optional<Heard> listen(const client::Request& request, Clock::time_point until);
+  std::optional<client::Datagram> receive_from_server(Clock::time_point until);
+  bool settles(const client::Event& event, const client::Request& request);
+  Result<Answer, Problem> conclude(Heard heard, microseconds time) const;
+
+  void trace_sent(const client::Request& request) const;
+  void trace_received(const client::Datagram& datagram, const client::Event& event) const;
+
+  const Context& context_;
+  Endpoint server_;
+  client::UdpSocket socket_;
+  client::TurnClient turn_;
+  std::optional<client::Ignored> ignored_;  // since the request was sent
+};
+
+}  // namespace turnpike::stunclient

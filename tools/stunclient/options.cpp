@@ -1,0 +1,157 @@
+#include "stunclient/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "stunclient/server_uri.hpp"
+#include "turnpike/crypto/digest.hpp"
+
+namespace turnpike::stunclient {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr double kDefaultTimeout = 10;
+// Only the server's clock and ours have to agree about it, and they may be hours apart.
+constexpr std::chrono::hours kRestLifetime{24};
+
+constexpr const char* kDescription =
+    "Asks a STUN server for this machine's public address and, with --turn, relays a datagram to itself "
+    "through a TURN server and back. Exit code 0 only when everything asked for worked.";
+constexpr const char* kFooter =
+    "Other users of this machine can read a command line: STUNCLIENT_PASSWORD and STUNCLIENT_SECRET in the "
+    "environment serve as well as --password and --secret.";
+
+// What CLI11 fills and is turned into Options afterwards.
+struct Text {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string mode = "basic";
+  std::string protocol;
+  std::string family;
+  std::string user;
+  std::string password;
+  std::string secret;
+  double timeout = kDefaultTimeout;
+};
+
+void add_server_options(CLI::App& app, Options& options, Text& text) {
+  app.add_option("HOST", text.host, "Name, address, or a stun:, stuns:, turn: or turns: URI")->required();
+  app.add_option("PORT", text.port, "Its port (default: the URI's, or 3478)")->check(CLI::Range(1, 65535));
+  app.add_option("--mode", text.mode, "full adds NAT mapping and filtering behaviour (RFC 5780)")
+      ->check(CLI::IsMember({"basic", "full"}))
+      ->capture_default_str();
+  app.add_option("--protocol", text.protocol, "Default: the URI's, or udp")
+      ->check(CLI::IsMember({"udp", "tcp", "tls", "dtls"}));
+  app.add_option("--family", text.family, "4 or 6: IPv4 or IPv6 alone")->check(CLI::IsMember({"4", "6"}));
+  app.add_option("--localaddr", options.local_address, "Address to send from");
+  app.add_option("--localport", options.local_port, "Port to send from")->check(CLI::Range(0, 65535));
+  app.add_option("--timeout", text.timeout, "Seconds that each request is waited for and repeated")
+      ->check(CLI::Range(0.01, 600.0))
+      ->capture_default_str();
+}
+
+void add_output_options(CLI::App& app, Options& options) {
+  app.add_flag("--json", options.json, "Print one JSON object");
+  app.add_option("--verbosity", options.verbosity, "1: messages on stderr, 2: and their attributes")
+      ->check(CLI::Range(0, 9))
+      ->capture_default_str();
+}
+
+void add_turn_options(CLI::App& app, Options& options, Text& text) {
+  CLI::Option* turn =
+      app.add_flag("--turn", options.turn, "Allocate, permit, relay a datagram to oneself and back");
+  app.add_option("--user", text.user, "User name")->needs(turn);
+  CLI::Option* password = app.add_option("--password", text.password, "The user's password")->needs(turn);
+  app.add_option("--secret", text.secret, "TURN REST secret that a name and password are made from")
+      ->needs(turn)
+      ->excludes(password);
+}
+
+std::string from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::optional<client::Credentials> make_credentials(Text text) {
+  if (text.password.empty() && text.secret.empty()) {
+    text.password = from_environment("STUNCLIENT_PASSWORD");
+    text.secret = from_environment("STUNCLIENT_SECRET");
+  }
+  if (!text.secret.empty()) {
+    crypto::Digester digester;
+    const auto expires = std::chrono::system_clock::now().time_since_epoch() + kRestLifetime;
+    return client::rest_credentials(digester, text.secret, text.user,
+                                    WallTime(std::chrono::duration_cast<Duration>(expires)));
+  }
+  if (text.user.empty() && text.password.empty()) return std::nullopt;
+  if (text.user.empty()) throw std::invalid_argument("--password without --user");
+  if (text.password.empty()) throw std::invalid_argument("--user without --password or --secret");
+  return client::Credentials{text.user, text.password};
+}
+
+Transport parse_transport(const std::string& name) {
+  if (name == "tcp") return Transport::tcp;
+  if (name == "tls") return Transport::tls;
+  if (name == "dtls") return Transport::dtls;
+  return Transport::udp;
+}
+
+const char* display_name(Transport transport) {
+  switch (transport) {
+    case Transport::udp: return "UDP";
+    case Transport::tcp: return "TCP";
+    case Transport::tls: return "TLS";
+    case Transport::dtls: return "DTLS";
+  }
+  return "";
+}
+
+void check_is_in_this_build(const Text& text, const ServerUri& uri) {
+  Transport transport = uri.transport.value_or(Transport::udp);
+  if (!text.protocol.empty()) {
+    const Transport asked = parse_transport(text.protocol);
+    if (uri.transport && *uri.transport != asked)
+      throw std::invalid_argument("the URI says " + std::string(display_name(*uri.transport)) +
+                                  ", --protocol " + text.protocol);
+    transport = asked;
+  }
+  if (transport != Transport::udp)
+    throw std::invalid_argument(std::string(display_name(transport)) + " is not in this build; UDP is");
+  if (text.mode == "full") throw std::invalid_argument("--mode full is not in this build; --mode basic is");
+}
+
+void finish(Options& options, const Text& text) {
+  const ServerUri uri = parse_server(text.host);
+  check_is_in_this_build(text, uri);
+  if (text.port != 0 && uri.port && *uri.port != text.port)
+    throw std::invalid_argument("HOST names port " + std::to_string(*uri.port) + ", PORT is " +
+                                std::to_string(text.port));
+  options.host = uri.host;
+  options.port = text.port != 0 ? text.port : uri.port.value_or(options.port);
+  if (!text.family.empty()) options.family = text.family == "4" ? Family::ipv4 : Family::ipv6;
+  if (options.turn) options.credentials = make_credentials(text);
+  options.timeout =
+      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(text.timeout));
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  Text text;
+  CLI::App app(kDescription, "stunclient");
+  app.footer(kFooter);
+  add_server_options(app, options, text);
+  add_output_options(app, options);
+  add_turn_options(app, options, text);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    std::exit(app.exit(e) == 0 ? 0 : kUsageError);
+  }
+  finish(options, text);
+  return options;
+}
+
+}  // namespace turnpike::stunclient

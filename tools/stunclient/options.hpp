@@ -1,0 +1,31 @@
+// The command line, as what is to be done. Secrets stay in here: nothing prints Options.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "client/turn_client.hpp"
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::stunclient {
+
+struct Options {
+  std::string host;
+  std::uint16_t port = 3478;
+  std::optional<Family> family;
+  std::string local_address;  // empty: whichever leads to the server
+  std::uint16_t local_port = 0;
+  bool json = false;
+  int verbosity = 0;
+  bool turn = false;
+  std::optional<client::Credentials> credentials;
+  std::chrono::milliseconds timeout{};
+};
+
+// Throws std::invalid_argument with a sentence for the user. Exits the process itself for --help (0) and for
+// what is no command line at all (2).
+Options parse_options(int argc, char** argv);
+
+}  // namespace turnpike::stunclient

@@ -1,0 +1,67 @@
+// The facts of a run, and the two ways to tell them.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stunclient/problem.hpp"
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::stunclient {
+
+// One thing that was tried.
+struct Step {
+  std::chrono::microseconds time{};
+  std::optional<Problem> problem;
+
+  bool ok() const { return !problem; }
+};
+
+// One way to relay a datagram to oneself. What was not come to is absent.
+struct PathReport {
+  std::string_view name;  // "relay to relay"
+  Step peer;              // making the peer ready
+  std::optional<Endpoint> peer_address;
+  std::optional<Step> permission;
+  std::optional<Step> channel;
+  std::optional<Step> relay;
+  std::optional<std::chrono::microseconds> indication_round_trip;
+  std::optional<std::chrono::microseconds> channel_round_trip;
+
+  bool ok() const { return peer.ok() && permission && channel && relay && !first_problem(); }
+  const Problem* first_problem() const;
+};
+
+struct TurnReport {
+  Step allocation;
+  std::string realm;
+  std::optional<Endpoint> relayed;
+  std::optional<std::chrono::seconds> lifetime;
+  std::optional<PathReport> path;
+  std::optional<Step> release;
+};
+
+struct Report {
+  std::optional<Endpoint> server;  // absent when it has no address
+  Step binding;
+  std::optional<Endpoint> local;
+  std::optional<Endpoint> mapped;
+  std::optional<TurnReport> turn;
+  std::vector<std::string> notes;  // what did not matter in the end, and why
+
+  bool ok() const;
+};
+
+void print_text(std::ostream& out, const Report& report);
+// The problems and notes, which stand beside the text.
+void print_problems(std::ostream& out, const Report& report);
+
+// {"success", "server", "protocol", "binding": {…}, "turn": {…}, "notes": […]}; times in milliseconds.
+boost::json::object to_json(const Report& report);
+
+}  // namespace turnpike::stunclient
