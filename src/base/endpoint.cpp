@@ -89,10 +89,11 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
-// The two halves of a product of 64-bit words, folded: every input bit reaches every output bit.
+// The two halves of a product of 64-bit words, folded: every input bit reaches every output bit. `a` goes in
+// once more, since some `b` makes the product zero.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   const Wide product = Wide{a ^ 0x9e3779b97f4a7c15} * (b ^ 0xd1b54a32d192ed03);
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^ a;
 }
 
 std::uint64_t mix(std::uint64_t seed, const IpAddress& address) {
