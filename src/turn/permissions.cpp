@@ -39,10 +39,11 @@ void Server::on_create_permission(Request& request, Output& out) {
   if (error) return reject(request, *error, out);
   if (peers.empty()) return reject(request, ErrorCode::bad_request, out);
   // One address with several ports is one permission.
-  const auto address = [](const Peer& peer) { return peer.endpoint.address; };
-  std::ranges::sort(peers, {}, address);
-  const auto repeated = std::ranges::unique(peers, {}, address);
-  peers.erase(repeated.begin(), repeated.end());
+  std::ranges::sort(peers, {}, [](const Peer& peer) { return peer.endpoint.address; });
+  const auto same_address = [](const Peer& a, const Peer& b) {
+    return a.endpoint.address == b.endpoint.address;
+  };
+  peers.erase(std::unique(peers.begin(), peers.end(), same_address), peers.end());
 
   if (const std::uint32_t limit = limits_.permissions_per_allocation) {
     allocation.peers.purge(request.now.steady);

@@ -6,7 +6,9 @@
 namespace turnpike::stunclient {
 namespace {
 
-constexpr stun::ChannelNumber kChannel = *stun::ChannelNumber::from_wire(0x4000);
+// One for each path: a number stays with its first peer (RFC 8656 §12.2).
+constexpr stun::ChannelNumber kRelayChannel = *stun::ChannelNumber::from_wire(0x4000);
+constexpr stun::ChannelNumber kHostChannel = *stun::ChannelNumber::from_wire(0x4001);
 // Relayed datagrams get lost like others: that many tries, the first with the wait of a request.
 constexpr int kTries = 3;
 
@@ -68,7 +70,7 @@ Step TurnTest::allocate(Client& client, std::optional<Endpoint>& relayed) {
   Step step = step_of(answer);
   if (!answer) return step;
   relayed = answer->success.relayed;
-  report_.lifetime = answer->success.lifetime;
+  if (!report_.lifetime) report_.lifetime = answer->success.lifetime;
   if (!relayed) step.problem = bad_answer("relayed address");
   return step;
 }
@@ -143,8 +145,10 @@ void TurnTest::walk(PathReport& path) {
                     std::move(problem)};
 }
 
+stun::ChannelNumber TurnTest::channel() const { return peer_relayed_ ? kRelayChannel : kHostChannel; }
+
 Step TurnTest::bind_channel(const Endpoint& peer) {
-  return step_of(client_.ask(client_.turn().channel_bind(kChannel, peer)));
+  return step_of(client_.ask(client_.turn().channel_bind(channel(), peer)));
 }
 
 // The peer begins, which opens the way back through a NAT in front of it.
@@ -164,11 +168,11 @@ std::optional<Problem> TurnTest::make_round_trip(Framing framing, PathReport& pa
     time = std::chrono::duration_cast<microseconds>(Clock::now() - started);
     return std::nullopt;
   }
-  const bool channel = framing == Framing::channel;
+  const bool in_channel = framing == Framing::channel;
   if (!reached_client)
-    return not_relayed(channel ? "ChannelData from the peer" : "a Data indication from the peer",
+    return not_relayed(in_channel ? "ChannelData from the peer" : "a Data indication from the peer",
                        "the client");
-  return not_relayed(channel ? "ChannelData from the client" : "a Send indication's data from the client",
+  return not_relayed(in_channel ? "ChannelData from the client" : "a Send indication's data from the client",
                      "the peer");
 }
 
@@ -178,7 +182,7 @@ void TurnTest::send_from_peer(Bytes payload) {
 }
 
 void TurnTest::send_from_client(Bytes payload, Framing framing, const Endpoint& peer) {
-  client_.send(framing == Framing::channel ? client_.turn().channel_data(kChannel, payload)
+  client_.send(framing == Framing::channel ? client_.turn().channel_data(channel(), payload)
                                            : client_.turn().send_indication(peer, payload),
                client_.server());
 }
@@ -190,7 +194,7 @@ bool TurnTest::reaches_client(Bytes payload, Framing framing, Endpoint& seen, mi
     const client::Event event = client_.turn().receive(datagram.bytes);
     const auto* data = std::get_if<client::PeerData>(&event);
     if (!data || !std::ranges::equal(data->payload, payload)) return false;
-    if (framing == Framing::channel) return data->channel == kChannel;
+    if (framing == Framing::channel) return data->channel == channel();
     if (data->peer) seen = *data->peer;
     return data->peer.has_value();
   });

@@ -38,6 +38,7 @@ class TurnTest {
   Step prepare_relayed_peer(PathReport& path);
   Step prepare_host_peer(PathReport& path);
   void walk(PathReport& path);
+  stun::ChannelNumber channel() const;
   Step bind_channel(const Endpoint& peer);
 
   std::optional<Problem> make_round_trip(Framing framing, PathReport& path);

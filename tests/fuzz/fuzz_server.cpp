@@ -1,0 +1,320 @@
+// A whole turn::Server: the input is a story of client messages (most of them signed as they should be, from
+// several 5-tuples), peers' datagrams, ICMP, failing ports and time. After every step the books must balance and
+// nothing may go where it must not.
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "fuzz/expect.hpp"
+#include "fuzz/input.hpp"
+#include "support/fake_relay_ports.hpp"
+#include "support/manual_clock.hpp"
+#include "support/request_maker.hpp"
+#include "support/scripted_random.hpp"
+#include "turnpike/turn/server.hpp"
+
+namespace turnpike::fuzz {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+using stun::AttributeType;
+using stun::Method;
+using turn::Output;
+
+constexpr auth::Nonces::MasterKey kMaster{7, 8, 9};
+
+const Client kClients[] = {client(1), client(2), client_on(Transport::tcp, 3), client_on(Transport::dtls, 4)};
+
+constexpr std::string_view kPeers[] = {
+    "5.6.7.8:1",          "5.6.7.8:2",        "5.6.7.9:1",      "[2a00::1]:1",   "[2a00::1]:2",     "5.6.7.8:0",
+    "198.51.100.7:50000", "10.0.0.5:50001",   "10.0.0.5:22",    "10.0.0.5:3478", "[2a00::77]:50000", "10.0.0.1:1",
+    "127.0.0.1:1",        "255.255.255.255:9", "0.0.0.0:1",      "[::1]:1",       "[fe80::1]:1",     "[::ffff:127.0.0.1]:1",
+};
+
+// What does not change from one input to the next.
+struct Constants {
+  crypto::Digester digester;
+  auth::CredentialStore credentials{{.realm = std::string(kRealm),
+                                     .users = {{"alice", "alice's password", {}, {}}, {"bob", "bob's password", {}, {}}},
+                                     .secrets = {}},
+                                    digester};
+  auth::Nonces nonces{kMaster, 600s};
+  turn::PeerPolicy policy{{{}, {address("10.0.0.5"), address("2a00::77")}, {endpoint("10.0.0.5:3478")}}};
+};
+
+FakeRelayHost::Params relays() {
+  FakeRelayHost::Params params;
+  params.v4 = address("10.0.0.5");
+  params.v6 = address("2a00::77");
+  params.advertise = {{address("10.0.0.5"), address("198.51.100.7")}};
+  params.first_port = 50000;
+  params.last_port = 50005;
+  return params;
+}
+
+class World {
+ public:
+  explicit World(Constants& constants) : constants_(constants) {}
+  ~World() {
+    server_.reset();
+    expect(host_.open_relays() == 0, "a server that ends closes its relays");
+    expect(quota_.in_use() == 0, "and gives its places back");
+  }
+
+  void play(Input& input) {
+    for (int steps = 0; steps < 64 && !input.empty(); ++steps) {
+      step(input);
+      check_books();
+    }
+  }
+
+ private:
+  void step(Input& input) {
+    switch (input.pick(12)) {
+      case 0:
+      case 1:
+      case 2: return client_requests(input);
+      case 3: return client_sends_datagram(input);
+      case 4: return client_indicates(input);
+      case 5: return client_sends_on_channel(input);
+      case 6: return peer_sends(input);
+      case 7: return icmp_arrives(input);
+      case 8: return time_passes(input);
+      case 9: return clock_.advance(std::chrono::milliseconds(input.u16() * 100));  // and nobody wakes the server
+      case 10: return ports_fail(input);
+      default: return client_repeats(input);
+    }
+  }
+
+  // --- Clients
+  void client_requests(Input& input) {
+    constexpr Method kMethods[] = {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind,
+                                   Method::binding,  Method::connect};
+    RequestMaker request(input.pick(kMethods));
+    const Client& from = input.pick(kClients);
+    request.from(from);
+    const std::uint8_t how = input.u8();
+    const std::size_t attributes = input.pick(6);
+    if (request.type().method == Method::allocate && !(how & 0x80)) request.transport(stun::kProtocolUdp);
+    for (std::size_t i = 0; i < attributes; ++i)
+      add_attribute(request, input);
+    if (how & 0x01) request.sha256();
+    if (how & 0x02) request.as("bob");
+    if (how & 0x04) request.fingerprint();
+    if (how & 0x08) request.by_userhash();
+    if ((how & 0x30) == 0x10) request.password("guess");
+    if ((how & 0x30) == 0x20) request.unsigned_by_anybody();
+    if ((how & 0x70) == 0x70) request.nonce("stale");
+    stun::TransactionId id{};
+    store_u32(&id[0], (how & 0x40) ? 1 : ++transactions_);
+    const auth::NonceBinding binding{from.tuple.client, from.tuple.transport, constants_.credentials.algorithms(),
+                                     constants_.credentials.offers_anonymity()};
+    last_from_ = &from;
+    last_ = request.build(constants_.digester, constants_.nonces.mint(constants_.digester, binding, clock_.now().wall), id);
+    deliver(from, last_);
+  }
+
+  void add_attribute(RequestMaker& request, Input& input) {
+    switch (input.pick(14)) {
+      case 0: request.peer(input.pick(kPeers)); return;
+      case 1: request.channel(static_cast<std::uint16_t>(0x4000 + input.pick(4))); return;
+      case 2: request.lifetime(std::chrono::seconds(input.u16())); return;
+      case 3: request.lifetime(0s); return;
+      case 4: request.even_port(input.pick(2) != 0); return;
+      case 5: request.claiming(token_); return;
+      case 6: request.family(input.u8()); return;
+      case 7: request.additional_family(Family::ipv6); return;
+      case 8: request.additional_family(input.u8()); return;
+      case 9: request.transport(input.u8()); return;
+      case 10: request.dont_fragment(); return;
+      case 11: request.channel(input.u16()); return;
+      default: {
+        const AttributeType type{input.u16()};
+        request.raw(type, input.text(input.pick(32)));
+      }
+    }
+  }
+
+  void client_sends_datagram(Input& input) {
+    const Client& from = input.pick(kClients);
+    const Bytes octets = input.take(input.u8());
+    Octets datagram(octets.begin(), octets.end());
+    deliver(from, datagram);
+    datagram.resize(std::max(datagram.size() / 4 * 4, stun::kHeaderSize));
+    datagram[0] &= 0x3F;
+    store_u16(&datagram[2], static_cast<std::uint16_t>(datagram.size() - stun::kHeaderSize));
+    store_u32(&datagram[4], stun::kMagicCookie);
+    deliver(from, datagram);
+  }
+
+  void client_indicates(Input& input) {
+    RequestMaker request = send(input.pick(kPeers), input.text(input.pick(64)));
+    if (input.u8() & 1) request.dont_fragment();
+    deliver(input.pick(kClients), request.build(constants_.digester, "", {}));
+  }
+
+  void client_sends_on_channel(Input& input) {
+    const Client& from = input.pick(kClients);
+    const auto number = static_cast<std::uint16_t>(0x4000 + input.pick(4));
+    deliver(from, channel_data(number, input.text(input.pick(64))));
+  }
+
+  void client_repeats(Input& input) {
+    if (last_from_) deliver(input.pick(4) == 0 ? input.pick(kClients) : *last_from_, Octets(last_));
+  }
+
+  void deliver(const Client& from, const Octets& message) {
+    Output out;
+    const turn::Counters before = server_->counters();
+    server_->on_client(from.tuple, message, clock_.now(), out);
+    expect(out.to_clients().size() + out.to_peers().size() <= 1, "a message has one consequence");
+    for (const auto& sent : out.to_clients())
+      expect(sent.tuple == from.tuple && sent.payload.empty(), "an answer goes to who asked");
+    const turn::Counters& after = server_->counters();
+    expect(after.to_peer - before.to_peer == out.to_peers().size(), "what goes to peers is counted");
+    expect(after.requests - before.requests >= out.to_clients().size(), "only requests are answered");
+    take(out, message);
+  }
+
+  // --- Peers
+  void peer_sends(Input& input) {
+    if (relayed_.empty()) return;
+    const Endpoint from = endpoint(input.pick(kPeers));
+    const turn::RelayId relay = pick_relay(input);
+    const Bytes octets = input.take(input.pick(64));
+    const Octets datagram(octets.begin(), octets.end());
+    Output out;
+    server_->on_peer(relay, from, datagram, clock_.now(), out);
+    expect(out.to_clients().size() <= 1 && out.to_peers().empty(), "a peer's datagram goes to one client");
+    for (const auto& sent : out.to_clients()) {
+      expect(same(sent.payload, datagram), "as it is");
+      check_peer(from);
+    }
+    take(out, datagram);
+  }
+
+  void icmp_arrives(Input& input) {
+    if (relayed_.empty()) return;
+    const Endpoint from = endpoint(input.pick(kPeers));
+    const turn::RelayId relay = pick_relay(input);
+    const stun::Icmp icmp{static_cast<std::uint8_t>(input.u8() & 0x7F), static_cast<std::uint16_t>(input.u8()), input.u16()};
+    Output out;
+    server_->on_icmp(relay, from, icmp, clock_.now(), out);
+    expect(out.to_clients().size() <= 1 && out.to_peers().empty(), "an ICMP error goes to one client");
+    take(out, {});
+  }
+
+  // Any number that was ever given out, and one that never was.
+  turn::RelayId pick_relay(Input& input) { return static_cast<turn::RelayId>(input.pick(host_.params().last_port - 49990)); }
+
+  // --- Time and failures
+  void time_passes(Input& input) {
+    clock_.advance(std::chrono::milliseconds(input.u16() * 20));
+    Output out;
+    server_->on_timeout(clock_.now(), out);
+    expect(server_->next_deadline() > clock_.now().steady, "what was due is done");
+    expect(out.to_clients().empty() && out.to_peers().empty(), "time alone sends nothing");
+    take(out, {});
+  }
+
+  void ports_fail(Input& input) {
+    constexpr turn::RelayError kErrors[] = {turn::RelayError::no_address, turn::RelayError::no_port, turn::RelayError::no_reservation};
+    host_.fail_call(static_cast<unsigned>(1 + input.pick(2)), input.pick(kErrors));
+  }
+
+  // --- What must hold
+  void take(const Output& out, Bytes input) {
+    for (const auto& event : out.events())
+      note(event);
+    for (const auto& sent : out.to_clients()) {
+      expect(std::ranges::any_of(kClients, [&](const Client& c) { return c.tuple == sent.tuple; }), "the client is known");
+      expect(sent.payload.empty() || lies_inside(sent.payload, input), "a payload lies in what came in");
+      check_message(out, sent);
+    }
+    for (const auto& sent : out.to_peers()) {
+      expect(sent.payload.empty() || lies_inside(sent.payload, input), "a payload lies in what came in");
+      const auto local = ports_.local_of(sent.relay);
+      expect(local && local->family() == sent.peer.family(), "a peer is reached from an open relay of its family");
+      expect(sent.peer.port != 0 && !constants_.policy.is_listener(sent.peer), "no port 0, none of our listeners");
+      check_peer(sent.peer);
+    }
+  }
+
+  void check_peer(const Endpoint& peer) {
+    const turn::Reach reach = constants_.policy.judge(peer.address);
+    expect(reach != turn::Reach::denied, "the peer is not denied");
+    expect(reach == turn::Reach::allowed || host_.is_open(peer), "of this machine only live relays");
+  }
+
+  void check_message(const Output& out, const Output::ToClient& sent) {
+    Octets message(out.head(sent).begin(), out.head(sent).end());
+    message.insert(message.end(), sent.payload.begin(), sent.payload.end());
+    message.resize(message.size() + sent.padding);
+    const bool stream = sent.tuple.transport == Transport::tcp || sent.tuple.transport == Transport::tls;
+    if (stun::looks_like_channel_data(message)) {
+      const auto data = stun::ChannelData::parse(message);
+      expect(data && same(data->payload, sent.payload), "ChannelData can be read");
+      expect(stream ? message.size() % 4 == 0 : sent.padding == 0, "padding is for streams");
+      return;
+    }
+    const auto view = stun::MessageView::parse(message);
+    expect(view.has_value(), "an answer can be read");
+    expect(view->message_class() != stun::Class::request, "a server asks nothing");
+    if (const auto token = view->find(AttributeType::reservation_token)) token_ = stun::decode_reservation_token(*token).value();
+    if (view->type() != stun::MessageType{Method::allocate, stun::Class::success}) return;
+    expect(view->has_integrity(), "a success is signed");
+    expect(view->has(AttributeType::xor_relayed_address), "a success has a relayed address");
+  }
+
+  void note(const Output::Event& event) {
+    if (event.kind == Output::Event::Kind::allocation_created) {
+      expect(relayed_.emplace(event.relayed).second, "a relayed address is one client's");
+      expect(host_.is_open({ports_.to_local(event.relayed.address), event.relayed.port}), "and open");
+    } else if (event.kind == Output::Event::Kind::allocation_deleted) {
+      std::erase_if(relayed_, [&](const Endpoint& e) { return !host_.is_open({ports_.to_local(e.address), e.port}); });
+    }
+  }
+
+  void check_books() {
+    const std::size_t allocations = server_->allocations();
+    expect(quota_.in_use() == allocations, "each allocation has one place in the quota");
+    expect(allocations <= 4, "there are no more than the quota allows");
+    expect(host_.open_relays() >= allocations && host_.open_relays() <= 2 * allocations, "one or two relays each");
+    const turn::Counters& c = server_->counters();
+    expect(c.allocations_created - c.allocations_deleted == allocations, "what came and did not go is there");
+    expect(allocations == 0 || server_->next_deadline() < SteadyTime::max(), "an allocation has an end");
+    if (allocations == 0 && host_.open_relays() != 0) expect(false, "nothing is left open");
+  }
+
+  Constants& constants_;
+  ManualClock clock_;
+  ScriptedRandom random_;
+  FakeRelayHost host_{relays()};
+  FakeRelayPorts ports_{host_};
+  turn::Quota quota_{4, 3};
+  turn::AnswerLimiter limiter_{0, 1};
+  std::unique_ptr<turn::Server> server_ = std::make_unique<turn::Server>(turn::Server::Params{
+      constants_.credentials, constants_.policy, ports_, quota_, limiter_, random_,
+      turn::Limits{.permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0}, kMaster, 600s});
+
+  std::set<Endpoint> relayed_;
+  stun::ReservationToken token_{};
+  const Client* last_from_ = nullptr;
+  Octets last_;
+  std::uint32_t transactions_ = 1;
+};
+
+}  // namespace
+}  // namespace turnpike::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static turnpike::fuzz::Constants constants;
+  turnpike::fuzz::Input input({data, size});
+  turnpike::fuzz::World world(constants);
+  world.play(input);
+  return 0;
+}
