@@ -1,8 +1,8 @@
-// The long-term check: whatever it lets in has a valid nonce, our realm, a name that belongs to the store and an
-// integrity attribute made with that name's key; whatever it refuses, it refuses with 400, 401 or 438.
+// The long-term check: whatever it lets in has a valid nonce, our realm, a name that belongs to the store and
+// an integrity attribute made with that name's key; whatever it refuses, it refuses with 400, 401 or 438.
 //
-// The first octet says how the rest is used: as a whole message, or as attributes in front of a correct signature,
-// since no fuzzer guesses an HMAC.
+// The first octet says how the rest is used: as a whole message, or as attributes in front of a correct
+// signature, since no fuzzer guesses an HMAC.
 #include <array>
 #include <string>
 #include <vector>
@@ -41,7 +41,7 @@ enum How : std::uint8_t {
 
 struct World {
   crypto::Digester digester;
-  CredentialStore users;         // passwords, and so both algorithms and anonymity
+  CredentialStore users;  // passwords, and so both algorithms and anonymity
   CredentialStore users_and_secrets;
   LongTermCheck check{digester, kMaster, std::chrono::seconds(600)};
   Nonces nonces{kMaster, std::chrono::seconds(600)};
@@ -49,7 +49,9 @@ struct World {
   Identity alice;
 
   static Params params(std::vector<std::string> secrets) {
-    return {.realm = "example.org", .users = {{"alice", "wonder", {}, {}}, {"bob", "builder", {}, {}}}, .secrets = std::move(secrets)};
+    return {.realm = "example.org",
+            .users = {{"alice", "wonder", {}, {}}, {"bob", "builder", {}, {}}},
+            .secrets = std::move(secrets)};
   }
 
   World() : users(params({}), digester), users_and_secrets(params({"north", "south"}), digester) {
@@ -85,10 +87,12 @@ Octets resigned(World& world, const CredentialStore& store, std::uint8_t how, co
     builder.add(AttributeType::username, name);
   }
   builder.add(AttributeType::realm, std::string_view(store.realm()));
-  builder.add(AttributeType::nonce, std::string_view(world.nonces.mint(world.digester, world.binding(store), kNow)));
+  builder.add(AttributeType::nonce,
+              std::string_view(world.nonces.mint(world.digester, world.binding(store), kNow)));
   if (!(how & without_algorithms)) {
     builder.add_password_algorithms(store.algorithms());
-    builder.add_password_algorithm((how & with_sha256_key) ? PasswordAlgorithm::sha256 : PasswordAlgorithm::md5);
+    builder.add_password_algorithm((how & with_sha256_key) ? PasswordAlgorithm::sha256
+                                                           : PasswordAlgorithm::md5);
   }
   const Key key = (how & with_sha256_key)
                       ? Key(long_term_key_sha256(world.digester, name, store.realm(), password))
@@ -104,7 +108,8 @@ Octets resigned(World& world, const CredentialStore& store, std::uint8_t how, co
 // Whether one of the attributes that the check reads stands already in the message, and so in front of ours.
 bool says_who(const MessageView& message) {
   using enum AttributeType;
-  for (const AttributeType type : {username, userhash, realm, nonce, password_algorithm, password_algorithms}) {
+  for (const AttributeType type :
+       {username, userhash, realm, nonce, password_algorithm, password_algorithms}) {
     if (message.has(type)) return true;
   }
   return false;
@@ -114,7 +119,8 @@ void check_admitted(World& world, const CredentialStore& store, const MessageVie
                     const Authenticated& admitted, const Identity* known) {
   const auto nonce = message.find(AttributeType::nonce);
   const auto realm = message.find(AttributeType::realm);
-  expect(nonce && world.nonces.valid(world.digester, as_text(*nonce), world.binding(store), kNow), "the nonce is ours");
+  expect(nonce && world.nonces.valid(world.digester, as_text(*nonce), world.binding(store), kNow),
+         "the nonce is ours");
   expect(realm && as_text(*realm) == store.realm(), "the realm is ours");
 
   const Identity& who = admitted.identity;
@@ -126,8 +132,9 @@ void check_admitted(World& world, const CredentialStore& store, const MessageVie
   if (const auto username = message.find(AttributeType::username)) {
     expect(as_text(*username) == who.username, "the name is the one that was given");
   } else {
-    expect(same(*message.find(AttributeType::userhash), userhash(world.digester, who.username, store.realm())),
-           "the hash is that of the name");
+    expect(
+        same(*message.find(AttributeType::userhash), userhash(world.digester, who.username, store.realm())),
+        "the hash is that of the name");
   }
   const bool is_known = known && known->username == who.username;
   expect(is_known || store.find(who.username) || (!store.secrets().empty() && parse_rest_name(who.username)),

@@ -1,6 +1,6 @@
 // A whole turn::Server: the input is a story of client messages (most of them signed as they should be, from
-// several 5-tuples), peers' datagrams, ICMP, failing ports and time. After every step the books must balance and
-// nothing may go where it must not.
+// several 5-tuples), peers' datagrams, ICMP, failing ports and time. After every step the books must balance
+// and nothing may go where it must not.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -30,18 +30,25 @@ constexpr auth::Nonces::MasterKey kMaster{7, 8, 9};
 const Client kClients[] = {client(1), client(2), client_on(Transport::tcp, 3), client_on(Transport::dtls, 4)};
 
 constexpr std::string_view kPeers[] = {
-    "5.6.7.8:1",          "5.6.7.8:2",        "5.6.7.9:1",      "[2a00::1]:1",   "[2a00::1]:2",     "5.6.7.8:0",
-    "198.51.100.7:50000", "10.0.0.5:50001",   "10.0.0.5:22",    "10.0.0.5:3478", "[2a00::77]:50000", "10.0.0.1:1",
-    "127.0.0.1:1",        "255.255.255.255:9", "0.0.0.0:1",      "[::1]:1",       "[fe80::1]:1",     "[::ffff:127.0.0.1]:1",
+    "5.6.7.8:1",          "5.6.7.8:2",
+    "5.6.7.9:1",          "[2a00::1]:1",
+    "[2a00::1]:2",        "5.6.7.8:0",
+    "198.51.100.7:50000", "10.0.0.5:50001",
+    "10.0.0.5:22",        "10.0.0.5:3478",
+    "[2a00::77]:50000",   "10.0.0.1:1",
+    "127.0.0.1:1",        "255.255.255.255:9",
+    "0.0.0.0:1",          "[::1]:1",
+    "[fe80::1]:1",        "[::ffff:127.0.0.1]:1",
 };
 
 // What does not change from one input to the next.
 struct Constants {
   crypto::Digester digester;
-  auth::CredentialStore credentials{{.realm = std::string(kRealm),
-                                     .users = {{"alice", "alice's password", {}, {}}, {"bob", "bob's password", {}, {}}},
-                                     .secrets = {}},
-                                    digester};
+  auth::CredentialStore credentials{
+      {.realm = std::string(kRealm),
+       .users = {{"alice", "alice's password", {}, {}}, {"bob", "bob's password", {}, {}}},
+       .secrets = {}},
+      digester};
   auth::Nonces nonces{kMaster, 600s};
   turn::PeerPolicy policy{{{}, {address("10.0.0.5"), address("2a00::77")}, {endpoint("10.0.0.5:3478")}}};
 };
@@ -84,7 +91,8 @@ class World {
       case 6: return peer_sends(input);
       case 7: return icmp_arrives(input);
       case 8: return time_passes(input);
-      case 9: return clock_.advance(std::chrono::milliseconds(input.u16() * 100));  // and nobody wakes the server
+      case 9:
+        return clock_.advance(std::chrono::milliseconds(input.u16() * 100));  // and nobody wakes the server
       case 10: return ports_fail(input);
       default: return client_repeats(input);
     }
@@ -92,8 +100,8 @@ class World {
 
   // --- Clients
   void client_requests(Input& input) {
-    constexpr Method kMethods[] = {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind,
-                                   Method::binding,  Method::connect};
+    constexpr Method kMethods[] = {Method::allocate,     Method::refresh, Method::create_permission,
+                                   Method::channel_bind, Method::binding, Method::connect};
     RequestMaker request(input.pick(kMethods));
     const Client& from = input.pick(kClients);
     request.from(from);
@@ -111,10 +119,12 @@ class World {
     if ((how & 0x70) == 0x70) request.nonce("stale");
     stun::TransactionId id{};
     store_u32(&id[0], (how & 0x40) ? 1 : ++transactions_);
-    const auth::NonceBinding binding{from.tuple.client, from.tuple.transport, constants_.credentials.algorithms(),
+    const auth::NonceBinding binding{from.tuple.client, from.tuple.transport,
+                                     constants_.credentials.algorithms(),
                                      constants_.credentials.offers_anonymity()};
     last_from_ = &from;
-    last_ = request.build(constants_.digester, constants_.nonces.mint(constants_.digester, binding, clock_.now().wall), id);
+    last_ = request.build(constants_.digester,
+                          constants_.nonces.mint(constants_.digester, binding, clock_.now().wall), id);
     deliver(from, last_);
   }
 
@@ -152,7 +162,9 @@ class World {
   }
 
   void client_indicates(Input& input) {
-    RequestMaker request = send(input.pick(kPeers), input.text(input.pick(64)));
+    const std::string_view peer = input.pick(kPeers);
+    const std::size_t size = input.pick(64);
+    RequestMaker request = send(peer, input.text(size));
     if (input.u8() & 1) request.dont_fragment();
     deliver(input.pick(kClients), request.build(constants_.digester, "", {}));
   }
@@ -201,7 +213,8 @@ class World {
     if (relayed_.empty()) return;
     const Endpoint from = endpoint(input.pick(kPeers));
     const turn::RelayId relay = pick_relay(input);
-    const stun::Icmp icmp{static_cast<std::uint8_t>(input.u8() & 0x7F), static_cast<std::uint16_t>(input.u8()), input.u16()};
+    const stun::Icmp icmp{static_cast<std::uint8_t>(input.u8() & 0x7F),
+                          static_cast<std::uint16_t>(input.u8()), input.u16()};
     Output out;
     server_->on_icmp(relay, from, icmp, clock_.now(), out);
     expect(out.to_clients().size() <= 1 && out.to_peers().empty(), "an ICMP error goes to one client");
@@ -209,7 +222,9 @@ class World {
   }
 
   // Any number that was ever given out, and one that never was.
-  turn::RelayId pick_relay(Input& input) { return static_cast<turn::RelayId>(input.pick(host_.params().last_port - 49990)); }
+  turn::RelayId pick_relay(Input& input) {
+    return static_cast<turn::RelayId>(input.pick(host_.params().last_port - 49990));
+  }
 
   // --- Time and failures
   void time_passes(Input& input) {
@@ -222,8 +237,10 @@ class World {
   }
 
   void ports_fail(Input& input) {
-    constexpr turn::RelayError kErrors[] = {turn::RelayError::no_address, turn::RelayError::no_port, turn::RelayError::no_reservation};
-    host_.fail_call(static_cast<unsigned>(1 + input.pick(2)), input.pick(kErrors));
+    constexpr turn::RelayError kErrors[] = {turn::RelayError::no_address, turn::RelayError::no_port,
+                                            turn::RelayError::no_reservation};
+    const auto call = static_cast<unsigned>(1 + input.pick(2));
+    host_.fail_call(call, input.pick(kErrors));
   }
 
   // --- What must hold
@@ -231,15 +248,18 @@ class World {
     for (const auto& event : out.events())
       note(event);
     for (const auto& sent : out.to_clients()) {
-      expect(std::ranges::any_of(kClients, [&](const Client& c) { return c.tuple == sent.tuple; }), "the client is known");
+      expect(std::ranges::any_of(kClients, [&](const Client& c) { return c.tuple == sent.tuple; }),
+             "the client is known");
       expect(sent.payload.empty() || lies_inside(sent.payload, input), "a payload lies in what came in");
       check_message(out, sent);
     }
     for (const auto& sent : out.to_peers()) {
       expect(sent.payload.empty() || lies_inside(sent.payload, input), "a payload lies in what came in");
       const auto local = ports_.local_of(sent.relay);
-      expect(local && local->family() == sent.peer.family(), "a peer is reached from an open relay of its family");
-      expect(sent.peer.port != 0 && !constants_.policy.is_listener(sent.peer), "no port 0, none of our listeners");
+      expect(local && local->family() == sent.peer.family(),
+             "a peer is reached from an open relay of its family");
+      expect(sent.peer.port != 0 && !constants_.policy.is_listener(sent.peer),
+             "no port 0, none of our listeners");
       check_peer(sent.peer);
     }
   }
@@ -264,7 +284,8 @@ class World {
     const auto view = stun::MessageView::parse(message);
     expect(view.has_value(), "an answer can be read");
     expect(view->message_class() != stun::Class::request, "a server asks nothing");
-    if (const auto token = view->find(AttributeType::reservation_token)) token_ = stun::decode_reservation_token(*token).value();
+    if (const auto token = view->find(AttributeType::reservation_token))
+      token_ = stun::decode_reservation_token(*token).value();
     if (view->type() != stun::MessageType{Method::allocate, stun::Class::success}) return;
     expect(view->has_integrity(), "a success is signed");
     expect(view->has(AttributeType::xor_relayed_address), "a success has a relayed address");
@@ -275,7 +296,9 @@ class World {
       expect(relayed_.emplace(event.relayed).second, "a relayed address is one client's");
       expect(host_.is_open({ports_.to_local(event.relayed.address), event.relayed.port}), "and open");
     } else if (event.kind == Output::Event::Kind::allocation_deleted) {
-      std::erase_if(relayed_, [&](const Endpoint& e) { return !host_.is_open({ports_.to_local(e.address), e.port}); });
+      std::erase_if(relayed_, [&](const Endpoint& e) {
+        return !host_.is_open({ports_.to_local(e.address), e.port});
+      });
     }
   }
 
@@ -283,7 +306,8 @@ class World {
     const std::size_t allocations = server_->allocations();
     expect(quota_.in_use() == allocations, "each allocation has one place in the quota");
     expect(allocations <= 4, "there are no more than the quota allows");
-    expect(host_.open_relays() >= allocations && host_.open_relays() <= 2 * allocations, "one or two relays each");
+    expect(host_.open_relays() >= allocations && host_.open_relays() <= 2 * allocations,
+           "one or two relays each");
     const turn::Counters& c = server_->counters();
     expect(c.allocations_created - c.allocations_deleted == allocations, "what came and did not go is there");
     expect(allocations == 0 || server_->next_deadline() < SteadyTime::max(), "an allocation has an end");
@@ -299,7 +323,9 @@ class World {
   turn::AnswerLimiter limiter_{0, 1};
   std::unique_ptr<turn::Server> server_ = std::make_unique<turn::Server>(turn::Server::Params{
       constants_.credentials, constants_.policy, ports_, quota_, limiter_, random_,
-      turn::Limits{.permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0}, kMaster, 600s});
+      turn::Limits{
+          .permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0},
+      kMaster, 600s});
 
   std::set<Endpoint> relayed_;
   stun::ReservationToken token_{};

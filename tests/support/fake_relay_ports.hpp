@@ -62,7 +62,8 @@ class FakeRelayHost {
   }
 
   bool is_free(const Endpoint& local) const {
-    if (local.port < params_.first_port || local.port > params_.last_port || open_.contains(local)) return false;
+    if (local.port < params_.first_port || local.port > params_.last_port || open_.contains(local))
+      return false;
     return std::ranges::none_of(reserved_, [&](const auto& entry) { return entry.second.local == local; });
   }
 
@@ -106,7 +107,8 @@ class FakeRelayPorts : public turn::RelayPorts {
                                               std::string_view owner) override {
     if (const auto failure = host_.count_call()) return *failure;
     const auto found = host_.reserved_.find(token);
-    if (found == host_.reserved_.end() || found->second.owner != owner) return turn::RelayError::no_reservation;
+    if (found == host_.reserved_.end() || found->second.owner != owner)
+      return turn::RelayError::no_reservation;
     const Endpoint local = found->second.local;
     host_.reserved_.erase(found);
     return make(local);
@@ -131,7 +133,8 @@ class FakeRelayPorts : public turn::RelayPorts {
 
   // Which relay of this worker is bound to `local`.
   std::optional<turn::RelayId> find(const Endpoint& local) const {
-    const auto found = std::ranges::find_if(relays_, [&](const auto& relay) { return relay && *relay == local; });
+    const auto found =
+        std::ranges::find_if(relays_, [&](const auto& relay) { return relay && *relay == local; });
     if (found == relays_.end()) return std::nullopt;
     return static_cast<turn::RelayId>(found - relays_.begin());
   }
@@ -147,7 +150,9 @@ class FakeRelayPorts : public turn::RelayPorts {
     if (slot == relays_.end()) slot = relays_.insert(slot, std::nullopt);
     *slot = local;
     host_.open_.insert(local);
-    return {*this, static_cast<turn::RelayId>(slot - relays_.begin()), local,
+    return {*this,
+            static_cast<turn::RelayId>(slot - relays_.begin()),
+            local,
             {to_advertised(local.address), local.port}};
   }
 
@@ -158,7 +163,8 @@ class FakeRelayPorts : public turn::RelayPorts {
   }
 
   FakeRelayHost& host_;
-  std::vector<std::optional<Endpoint>> relays_;  // by RelayId, as descriptors are: the lowest free one is next
+  std::vector<std::optional<Endpoint>>
+      relays_;  // by RelayId, as descriptors are: the lowest free one is next
 };
 
 }  // namespace turnpike::test

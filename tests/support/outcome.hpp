@@ -74,7 +74,8 @@ class Outcome {
   }
 
   // --- Relayed data
-  const Outcome& expect_sent(std::string_view peer, std::string_view payload, bool dont_fragment = false) const {
+  const Outcome& expect_sent(std::string_view peer, std::string_view payload,
+                             bool dont_fragment = false) const {
     INFO("step in line " << line);
     REQUIRE(to_clients.empty());
     REQUIRE(to_peers.size() == 1);
@@ -109,7 +110,8 @@ class Outcome {
     REQUIRE(to_clients.size() == 1);
     Octets expected = channel_data(channel, payload);
     const Transport transport = to_clients[0].tuple.transport;
-    if (transport == Transport::tcp || transport == Transport::tls) expected.resize(stun::padded(expected.size()));
+    if (transport == Transport::tcp || transport == Transport::tls)
+      expected.resize(stun::padded(expected.size()));
     CHECK(to_clients[0].message == expected);
     return *this;
   }

@@ -33,8 +33,9 @@ struct Client {
 
 // The n-th client; each has an address of its own.
 inline Client client(unsigned n, unsigned worker = 0) {
-  return {{{IpAddress::v4(0xC6336400 + n), static_cast<std::uint16_t>(40000 + n)}, endpoint("192.0.2.1:3478")},
-          worker};
+  return {
+      {{IpAddress::v4(0xC6336400 + n), static_cast<std::uint16_t>(40000 + n)}, endpoint("192.0.2.1:3478")},
+      worker};
 }
 
 // The n-th client on another transport; a stream's connection has a number.
@@ -217,7 +218,8 @@ class RequestMaker {
     if (chosen_) builder.add_u32(AttributeType::password_algorithm, std::uint32_t{*chosen_} << 16);
     const auth::Key with = key(digester);
     if (signing_ == Signing::sha1 || both_integrities_) builder.add_integrity_sha1(digester, with.bytes());
-    if (signing_ == Signing::sha256 || both_integrities_) builder.add_integrity_sha256(digester, with.bytes());
+    if (signing_ == Signing::sha256 || both_integrities_)
+      builder.add_integrity_sha256(digester, with.bytes());
   }
 
   stun::MessageType type_;

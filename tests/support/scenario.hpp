@@ -71,7 +71,7 @@ class Scenario {
     const Octets message = request.build(digester_, nonce, id);
     Outcome outcome = deliver(request.client(), message, line);
     if (request.type().message_class == stun::Class::request) {
-      outcome.asked = Outcome::Asked{request.type(),    id,
+      outcome.asked = Outcome::Asked{request.type(),         id,
                                      request.client().tuple, request.signing(),
                                      request.key(digester_), request.has_fingerprint()};
       learn(request, outcome);
@@ -99,9 +99,10 @@ class Scenario {
     });
   }
   Outcome icmp_arrives(std::string_view peer, const stun::Icmp& icmp, int line = __builtin_LINE()) {
-    return at_relay(relayed(client(1)), {}, line, [&](Worker& worker, turn::RelayId relay, turn::Output& out) {
-      worker.server.on_icmp(relay, endpoint(peer), icmp, clock_.now(), out);
-    });
+    return at_relay(relayed(client(1)), {}, line,
+                    [&](Worker& worker, turn::RelayId relay, turn::Output& out) {
+                      worker.server.on_icmp(relay, endpoint(peer), icmp, clock_.now(), out);
+                    });
   }
 
   // Time passes, and the servers are woken whenever they asked to be.
@@ -232,8 +233,8 @@ class Scenario {
   // Takes everything out of `out`; a payload that is not in the input would dangle.
   void copy(const Worker& worker, const turn::Output& out, Bytes input, Outcome& outcome) {
     const auto lies_inside = [&](Bytes payload) {
-      return payload.empty() ||
-             (payload.data() >= input.data() && payload.data() + payload.size() <= input.data() + input.size());
+      return payload.empty() || (payload.data() >= input.data() &&
+                                 payload.data() + payload.size() <= input.data() + input.size());
     };
     for (const auto& m : out.to_clients()) {
       REQUIRE(lies_inside(m.payload));

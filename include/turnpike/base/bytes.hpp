@@ -121,11 +121,6 @@ class ByteWriter {
     if (!b.empty()) std::memcpy(b.data(), source.data(), b.size());
   }
 
-  void zeros(std::size_t count) {
-    const MutableBytes b = claim(count);
-    if (!b.empty()) std::memset(b.data(), 0, b.size());
-  }
-
  private:
   MutableBytes buffer_;
   std::size_t size_ = 0;

@@ -22,28 +22,33 @@ CredentialStore make_store(const Params& params) {
   return CredentialStore(params, digester);
 }
 
-UserParams with_password(std::string name, std::string password) { return {std::move(name), std::move(password), {}, {}}; }
+UserParams with_password(std::string name, std::string password) {
+  return {std::move(name), std::move(password), {}, {}};
+}
 UserParams with_md5(std::string name) { return {std::move(name), {}, Md5Key{1}, {}}; }
 UserParams with_sha256(std::string name) { return {std::move(name), {}, {}, Sha256Key{2}}; }
 UserParams with_both(std::string name) { return {std::move(name), {}, Md5Key{1}, Sha256Key{2}}; }
 
-Algorithms offered(const CredentialStore& store) { return {store.algorithms().begin(), store.algorithms().end()}; }
+Algorithms offered(const CredentialStore& store) {
+  return {store.algorithms().begin(), store.algorithms().end()};
+}
 
 TEST_CASE("keys of RFC 8489", "[auth]") {
   crypto::Digester digester;
   CHECK(to_hex(long_term_key_md5(digester, "user", "realm", "pass")) == "8493fbc53ba582fb4c044c456bdc40eb");
-  CHECK(to_hex(long_term_key_sha256(digester, "user", "realm", "pass")) == "07e934117abd40836e7c6329b54731b2b2d2a5f9a71f544922d75e0730d8251b");
+  CHECK(to_hex(long_term_key_sha256(digester, "user", "realm", "pass")) ==
+        "07e934117abd40836e7c6329b54731b2b2d2a5f9a71f544922d75e0730d8251b");
   CHECK(Key(long_term_key_md5(digester, "user", "realm", "pass")).bytes().size() == 16);
   CHECK(Key(long_term_key_sha256(digester, "user", "realm", "pass")).bytes().size() == 32);
 }
 
 TEST_CASE("the sample requests are from a configured user", "[auth]") {
   crypto::Digester digester;
-  const CredentialStore store({.realm = std::string(test::kLongTermRealm),
-                               .users = {with_password(std::string(test::kLongTermUsername),
-                                                       std::string(test::kLongTermPassword))},
-                               .secrets = {}},
-                              digester);
+  const CredentialStore store(
+      {.realm = std::string(test::kLongTermRealm),
+       .users = {with_password(std::string(test::kLongTermUsername), std::string(test::kLongTermPassword))},
+       .secrets = {}},
+      digester);
   const auto by_name = *stun::MessageView::parse(test::kLongTermRequest);
   const User* user = store.find(as_text(*by_name.find(stun::AttributeType::username)));
   REQUIRE(user);
@@ -78,7 +83,8 @@ TEST_CASE("users are found by name and by hash, and nobody else is", "[auth]") {
 
 TEST_CASE("a store that moves still finds its users", "[auth]") {
   static_assert(!std::is_copy_constructible_v<CredentialStore>, "its index views its users");
-  CredentialStore first = make_store({.realm = "r", .users = {with_md5("a"), with_md5("short")}, .secrets = {}});
+  CredentialStore first =
+      make_store({.realm = "r", .users = {with_md5("a"), with_md5("short")}, .secrets = {}});
   const CredentialStore second = std::move(first);
   REQUIRE(second.find("short"));
   CHECK(second.find("short")->name == "short");
@@ -87,8 +93,10 @@ TEST_CASE("a store that moves still finds its users", "[auth]") {
 
 TEST_CASE("names and passwords are prepared, stored keys taken as they are", "[auth]") {
   crypto::Digester digester;
-  const CredentialStore store = make_store(
-      {.realm = "r", .users = {with_password("re\u0301mi", "pass\u00A0word"), with_both("bob")}, .secrets = {}});
+  const CredentialStore store =
+      make_store({.realm = "r",
+                  .users = {with_password("re\u0301mi", "pass\u00A0word"), with_both("bob")},
+                  .secrets = {}});
   const User* user = store.find("r\u00E9mi");
   REQUIRE(user);
   CHECK(user->key_md5 == long_term_key_md5(digester, "r\u00E9mi", "r", "pass word"));
@@ -116,7 +124,12 @@ TEST_CASE("what a challenge offers serves every user", "[auth]") {
       {"MD5 alone", {with_md5("a")}, {}, {md5}, true, false},
       {"SHA-256 alone", {with_sha256("a")}, {}, {sha256}, true, false},
       {"one of them has MD5 alone", {with_password("a", "p"), with_md5("b")}, {}, {md5}, true, false},
-      {"one of them has SHA-256 alone", {with_password("a", "p"), with_sha256("b")}, {}, {sha256}, true, false},
+      {"one of them has SHA-256 alone",
+       {with_password("a", "p"), with_sha256("b")},
+       {},
+       {sha256},
+       true,
+       false},
       {"secrets", {}, {"north"}, {sha256, md5}, false, false},
       {"secrets and users", {with_password("a", "p")}, {"north", "south"}, {sha256, md5}, false, false},
       {"secrets and MD5 alone", {with_md5("a")}, {"north"}, {md5}, false, false},

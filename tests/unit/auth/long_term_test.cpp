@@ -60,8 +60,7 @@ struct Desk {
   Verdict judge(Bytes octets, const FiveTuple& from, const Identity* known = nullptr) {
     const auto message = *stun::MessageView::parse(octets);
     const auto checked = check.check(store, message, from, clock.now().wall, known);
-    if (!checked)
-      return {static_cast<int>(checked.error().code), {}, checked.error().had_valid_nonce};
+    if (!checked) return {static_cast<int>(checked.error().code), {}, checked.error().had_valid_nonce};
     last = *checked;
     return {0, last.identity.username};
   }
@@ -85,7 +84,8 @@ TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
   const auto but_for = [](AttributeType type) { return allocate().without(type); };
   const std::tuple<std::string, RequestMaker, Verdict> table[] = {
       {"nothing", allocate().unsigned_by_anybody(), {401, "", false}},
-      {"names but no integrity", allocate().raw(AttributeType::username, "alice").unsigned_by_anybody(),
+      {"names but no integrity",
+       allocate().raw(AttributeType::username, "alice").unsigned_by_anybody(),
        {401, "", false}},
       {"no name", but_for(AttributeType::username), kBadBeforeNonce},
       {"no realm", but_for(AttributeType::realm), kBadBeforeNonce},
@@ -94,7 +94,8 @@ TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
       {"no name, SHA-256", but_for(AttributeType::username).sha256(), kBadBeforeNonce},
       {"a name too long", allocate().as(std::string(513, 'a')), kBadBeforeNonce},
       {"the longest name of RFC 5389", allocate().as(std::string(512, 'a')), kUnauthorized},
-      {"a hash too short", allocate().without(AttributeType::username).raw(AttributeType::userhash, std::string(31, 'x')),
+      {"a hash too short",
+       allocate().without(AttributeType::username).raw(AttributeType::userhash, std::string(31, 'x')),
        kBadBeforeNonce},
       {"a nonce of nobody", allocate().nonce("x"), kStale},
       {"an empty nonce", allocate().nonce(""), kStale},
@@ -109,7 +110,8 @@ TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
       {"somebody else's password", allocate().as("alice", "bob's password"), kUnauthorized},
       {"an unknown user", allocate().as("carol"), kUnauthorized},
       {"an empty name", allocate().as("", ""), kUnauthorized},
-      {"a name with more behind it", allocate().as(std::string("alice\0", 6), "alice's password"), kUnauthorized},
+      {"a name with more behind it", allocate().as(std::string("alice\0", 6), "alice's password"),
+       kUnauthorized},
       {"a wrong password, SHA-256", allocate().password("guess").sha256(), kUnauthorized},
       {"alice", allocate(), kAlice},
       {"alice, SHA-256", allocate().sha256(), kAlice},
@@ -148,12 +150,16 @@ TEST_CASE("the bid-down check", "[auth]") {
       {"an algorithm not offered", allocate().sha256().naming_algorithm(3), kBad},
       {"algorithm 0", allocate().sha256().naming_algorithm(0), kBad},
       {"a choice of three octets",
-       allocate().sha256().naming_algorithm({}).raw(AttributeType::password_algorithm, std::string_view("\0\2\0", 3)), kBad},
+       allocate().sha256().naming_algorithm({}).raw(AttributeType::password_algorithm,
+                                                    std::string_view("\0\2\0", 3)),
+       kBad},
       {"a choice with parameters",
        allocate().sha256().naming_algorithm({}).raw(AttributeType::password_algorithm,
-                                                    std::string_view("\0\2\0\4abcd", 8)), kBad},
+                                                    std::string_view("\0\2\0\4abcd", 8)),
+       kBad},
       {"signed with the other key", allocate().sha256().naming_algorithm(1), kUnauthorized},
-      {"signed with the other key, the other way", allocate().choosing(md5).naming_algorithm(2), kUnauthorized},
+      {"signed with the other key, the other way", allocate().choosing(md5).naming_algorithm(2),
+       kUnauthorized},
       {"what stands behind the integrity does not count",
        allocate().behind_integrity([](auto& b) { b.add_password_algorithm(sha256); }), kAlice},
   };
@@ -251,7 +257,8 @@ struct RestDesk : Desk {
   RestDesk() : Desk(users_and({"north", "south"})) {}
 
   std::string name(Duration lifetime, std::string_view user) const {
-    const auto expiry = std::chrono::floor<std::chrono::seconds>(clock.now().wall + lifetime).time_since_epoch();
+    const auto expiry =
+        std::chrono::floor<std::chrono::seconds>(clock.now().wall + lifetime).time_since_epoch();
     return std::to_string(expiry.count()) + ":" + std::string(user);
   }
   RequestMaker by(const std::string& name, std::string_view secret) {

@@ -26,7 +26,9 @@ struct Fixture {
   NonceBinding binding{endpoint("198.51.100.1:40001"), Transport::udp, kBoth, false};
 
   std::string mint(WallTime at = kNow) { return nonces.mint(digester, binding, at); }
-  bool valid(std::string_view nonce, WallTime at = kNow) { return nonces.valid(digester, nonce, binding, at); }
+  bool valid(std::string_view nonce, WallTime at = kNow) {
+    return nonces.valid(digester, nonce, binding, at);
+  }
 };
 
 TEST_CASE_METHOD(Fixture, "a nonce begins with the cookie and its features", "[auth]") {
@@ -63,7 +65,8 @@ TEST_CASE_METHOD(Fixture, "a nonce is bound to what it was made for", "[auth]") 
   CHECK(valid(nonce));
   CHECK(differs([](auto& b) { b.client = endpoint("198.51.100.2:40001"); }));
   CHECK(differs([](auto& b) { b.client = endpoint("198.51.100.1:40002"); }));
-  CHECK(differs([](auto& b) { b.client = endpoint("[c633:6401::]:40001"); }));  // the same octets, another family
+  CHECK(differs(
+      [](auto& b) { b.client = endpoint("[c633:6401::]:40001"); }));  // the same octets, another family
   CHECK(differs([](auto& b) { b.transport = Transport::tcp; }));
   CHECK(differs([](auto& b) { b.transport = Transport::dtls; }));
   CHECK(differs([](auto& b) { b.algorithms = kMd5; }));
@@ -122,8 +125,9 @@ TEST_CASE_METHOD(Fixture, "a forged nonce is none", "[auth]") {
       CHECK(valid(forged) == (forged == nonce));
     }
   }
-  for (const std::string& forged : {nonce + "A", nonce + '\0', " " + nonce, nonce + nonce, std::string(763, 'A'),
-                                    std::string(nonce.size(), '\0'), std::string(nonce.size(), 'A')}) {
+  for (const std::string& forged :
+       {nonce + "A", nonce + '\0', " " + nonce, nonce + nonce, std::string(763, 'A'),
+        std::string(nonce.size(), '\0'), std::string(nonce.size(), 'A')}) {
     CHECK_FALSE(valid(forged));
   }
 }
@@ -137,9 +141,10 @@ TEST_CASE_METHOD(Fixture, "a nonce with a new time is forged", "[auth]") {
 
 TEST_CASE("anybody can read the features of a nonce", "[auth]") {
   const std::pair<std::string_view, bool> table[] = {
-      {"obMatJos2AAAB", true},  {"obMatJos2AAABmore", true}, {"obMatJos2AAAD", true}, {"obMatJos2AAAC", false},
-      {"obMatJos2gAAA", false}, {"obMatJos2AAA", false},     {"obMatJos2", false},    {"obMatJos3AAAB", false},
-      {"", false},              {"obMatJos2????", false},    {"obMatJos2AA==", false}};
+      {"obMatJos2AAAB", true},  {"obMatJos2AAABmore", true}, {"obMatJos2AAAD", true},
+      {"obMatJos2AAAC", false}, {"obMatJos2gAAA", false},    {"obMatJos2AAA", false},
+      {"obMatJos2", false},     {"obMatJos3AAAB", false},    {"", false},
+      {"obMatJos2????", false}, {"obMatJos2AA==", false}};
   for (const auto& [nonce, announces] : table) {
     CAPTURE(nonce);
     CHECK(Nonces::announces_password_algorithms(nonce) == announces);

@@ -37,7 +37,8 @@ TEST_CASE("the examples of RFC 8265 section 4.3", "[auth]") {
 TEST_CASE("the password of RFC 8489 B.1", "[auth]") {
   check({
       {"as it is after preparation", "TheMatrIX", "TheMatrIX"},
-      {"as it is printed: U+00AD can be ignored, so the profile refuses it", "The\u00ADM\u00AAtr\u2168", std::nullopt},
+      {"as it is printed: U+00AD can be ignored, so the profile refuses it", "The\u00ADM\u00AAtr\u2168",
+       std::nullopt},
       {"compatibility forms stay: NFC and not NFKC", "M\u00AAtr\u2168", "M\u00AAtr\u2168"},
       {"its user name", "マトリックス", "マトリックス"},
   });

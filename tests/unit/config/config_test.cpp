@@ -102,7 +102,8 @@ log 0 1
 }
 
 TEST_CASE("the edges of what is allowed", "[config]") {
-  const std::string realm = std::string(126, 'r') + "\u00e9";
+  std::string realm(126, 'r');
+  realm += "\u00e9";
   CHECK(parsed("realm: " + realm).auth.realm == realm);
   CHECK(parsed("realm: 2024").realm == "2024");
   CHECK(parsed("workers: 1024").workers == 1024);

@@ -1,5 +1,5 @@
-// Every request replayed with each call of RelayPorts failing in turn: nothing leaks, the quota is given back,
-// and when the failure is over everything works again.
+// Every request replayed with each call of RelayPorts failing in turn: nothing leaks, the quota is given
+// back, and when the failure is over everything works again.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <string>
@@ -12,8 +12,8 @@ namespace {
 
 using namespace test;
 
-// Plays a story. A request may be refused where a port failed; then what follows on it is skipped by the story
-// itself, which says whether all went well.
+// Plays a story. A request may be refused where a port failed; then what follows on it is skipped by the
+// story itself, which says whether all went well.
 using Story = std::function<bool(Scenario&)>;
 
 bool succeeds(const Outcome& outcome) { return outcome.answer().message_class() == stun::Class::success; }
@@ -92,9 +92,13 @@ bool three_clients(Scenario& s) {
 }
 
 TEST_CASE("whichever port fails, nothing is lost and everything recovers", "[turn]") {
-  const std::pair<std::string, Story> stories[] = {
-      {"plain", plain}, {"IPv6", six},   {"dual", dual}, {"even", even}, {"reserve and claim", reserve_and_claim},
-      {"until expiry", until_expiry}, {"three clients", three_clients}};
+  const std::pair<std::string, Story> stories[] = {{"plain", plain},
+                                                   {"IPv6", six},
+                                                   {"dual", dual},
+                                                   {"even", even},
+                                                   {"reserve and claim", reserve_and_claim},
+                                                   {"until expiry", until_expiry},
+                                                   {"three clients", three_clients}};
   for (const auto& [name, story] : stories) {
     for (const RelayError error : {RelayError::no_address, RelayError::no_port, RelayError::no_reservation}) {
       unsigned failing = 1;
@@ -133,7 +137,8 @@ TEST_CASE("a server that can open nothing stays whole", "[turn]") {
     for (int i = 0; i < 10; ++i) {
       s.client_sends(allocate()).expect_error(error == RelayError::no_address ? 440 : 508);
       s.client_sends(allocate().even_port(true)).expect_error(error == RelayError::no_address ? 440 : 508);
-      s.client_sends(allocate().additional_family(Family::ipv6)).expect_error(error == RelayError::no_address ? 440 : 508);
+      s.client_sends(allocate().additional_family(Family::ipv6))
+          .expect_error(error == RelayError::no_address ? 440 : 508);
       s.expect_no_allocation();
     }
     s.client_sends(binding()).expect_success();
@@ -152,7 +157,9 @@ TEST_CASE("a relay number is used again and never confused with its former owner
     s.client_sends(allocate().from(client(3))).expect_success();  // has client 1's relay number now
     s.peer_sends("5.6.7.8:1", "x", s.relayed(client(3))).expect_silence();
     s.client_sends(create_permission("5.6.7.8:1").from(client(3))).expect_success();
-    s.peer_sends("5.6.7.8:1", "x", s.relayed(client(3))).expect_data_from("5.6.7.8:1", "x").expect_to(client(3));
+    s.peer_sends("5.6.7.8:1", "x", s.relayed(client(3)))
+        .expect_data_from("5.6.7.8:1", "x")
+        .expect_to(client(3));
     s.peer_sends("5.6.7.8:1", "x", s.relayed(client(2))).expect_silence();
     s.client_sends(refresh(0s).from(client(2))).expect_success();
     s.client_sends(refresh(0s).from(client(3))).expect_success();

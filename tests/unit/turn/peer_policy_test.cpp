@@ -20,7 +20,8 @@ using Texts = std::vector<std::string_view>;
 
 Prefix prefix(std::string_view text) {
   const std::size_t slash = text.find('/');
-  return {address(text.substr(0, slash)), static_cast<std::uint8_t>(std::stoi(std::string(text.substr(slash + 1))))};
+  return {address(text.substr(0, slash)),
+          static_cast<std::uint8_t>(std::stoi(std::string(text.substr(slash + 1))))};
 }
 
 std::vector<Prefix> prefixes(const Texts& texts) {
@@ -30,7 +31,8 @@ std::vector<Prefix> prefixes(const Texts& texts) {
   return all;
 }
 
-PeerPolicy policy(const Texts& allow = {}, const Texts& deny = {}, const Texts& own = {}, const Texts& listeners = {}) {
+PeerPolicy policy(const Texts& allow = {}, const Texts& deny = {}, const Texts& own = {},
+                  const Texts& listeners = {}) {
   PeerPolicy::Params params{{prefixes(allow), prefixes(deny)}, {}, {}};
   for (const std::string_view text : own)
     params.own_addresses.push_back(address(text));
@@ -74,9 +76,17 @@ TEST_CASE("the secure default, IPv4: the ends of each range and what lies beside
 
 TEST_CASE("the secure default, IPv6", "[turn]") {
   const PeerPolicy by_default = policy();
-  const Texts open = {"2000::",     "2000::1",          "2001:200::",  "2001:4860:4860::8888",
-                      "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::",  "2003::",
-                      "2606:4700::1111", "2a00:1450::1",  "3ffe::1",     "3fff:1000::",
+  const Texts open = {"2000::",
+                      "2000::1",
+                      "2001:200::",
+                      "2001:4860:4860::8888",
+                      "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+                      "2001:db9::",
+                      "2003::",
+                      "2606:4700::1111",
+                      "2a00:1450::1",
+                      "3ffe::1",
+                      "3fff:1000::",
                       "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
   for (const std::string_view text : open) {
     CAPTURE(text);
@@ -97,15 +107,15 @@ TEST_CASE("the secure default, IPv6", "[turn]") {
                         "100::1",
                         "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
                         "2001::",
-                        "2001:0:4136:e378::",                       // Teredo
-                        "2001:10::1",                               // ORCHID
-                        "2001:2::1",                                // benchmarking
-                        "2001:20::1",                               // ORCHIDv2
+                        "2001:0:4136:e378::",  // Teredo
+                        "2001:10::1",          // ORCHID
+                        "2001:2::1",           // benchmarking
+                        "2001:20::1",          // ORCHIDv2
                         "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
                         "2001:db8::",
                         "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
                         "2002::",
-                        "2002:7f00:1::1",                           // 6to4 of 127.0.0.1
+                        "2002:7f00:1::1",  // 6to4 of 127.0.0.1
                         "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
                         "3fff::",
                         "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
@@ -137,29 +147,76 @@ TEST_CASE("the operator's lists: the longest prefix wins, a tie allows", "[turn]
   constexpr auto yes = Reach::allowed;
   constexpr auto no = Reach::denied;
   const Ruled table[] = {
-      {"a private network opened", {"10.20.0.0/16"}, {}, {{"10.20.0.0", yes}, {"10.20.255.255", yes}, {"10.19.255.255", no}, {"10.21.0.0", no}}},
+      {"a private network opened",
+       {"10.20.0.0/16"},
+       {},
+       {{"10.20.0.0", yes}, {"10.20.255.255", yes}, {"10.19.255.255", no}, {"10.21.0.0", no}}},
       {"all of a default range: a tie", {"10.0.0.0/8"}, {}, {{"10.1.2.3", yes}, {"192.168.0.1", no}}},
-      {"allowing everything opens nothing that a longer rule denies", {"0.0.0.0/0"}, {},
-       {{"8.8.8.8", yes}, {"10.0.0.1", no}, {"127.0.0.1", no}, {"169.254.169.254", no}, {"224.0.0.1", no}, {"0.0.0.0", no}, {"168.63.129.16", no}}},
-      {"nor does it for IPv6", {"::/0"}, {},
-       {{"2a00::1", yes}, {"::1", no}, {"::", no}, {"::ffff:127.0.0.1", no}, {"::127.0.0.1", no}, {"::ffff:0:127.0.0.1", no},
-        {"64:ff9b::127.0.0.1", no}, {"fc00::1", no}, {"fd12::1", no}, {"fe80::1", no}, {"fec0::1", no}, {"ff02::1", no},
-        {"2001:db8::1", no}, {"2002::1", no}}},
-      {"a hole in a range that was opened", {"10.0.0.0/8"}, {"10.1.0.0/16"}, {{"10.1.0.1", no}, {"10.2.0.1", yes}}},
-      {"a door in a hole", {"10.0.0.0/8", "10.1.2.3/32"}, {"10.1.0.0/16"}, {{"10.1.2.3", yes}, {"10.1.2.4", no}}},
+      {"allowing everything opens nothing that a longer rule denies",
+       {"0.0.0.0/0"},
+       {},
+       {{"8.8.8.8", yes},
+        {"10.0.0.1", no},
+        {"127.0.0.1", no},
+        {"169.254.169.254", no},
+        {"224.0.0.1", no},
+        {"0.0.0.0", no},
+        {"168.63.129.16", no}}},
+      {"nor does it for IPv6",
+       {"::/0"},
+       {},
+       {{"2a00::1", yes},
+        {"::1", no},
+        {"::", no},
+        {"::ffff:127.0.0.1", no},
+        {"::127.0.0.1", no},
+        {"::ffff:0:127.0.0.1", no},
+        {"64:ff9b::127.0.0.1", no},
+        {"fc00::1", no},
+        {"fd12::1", no},
+        {"fe80::1", no},
+        {"fec0::1", no},
+        {"ff02::1", no},
+        {"2001:db8::1", no},
+        {"2002::1", no}}},
+      {"a hole in a range that was opened",
+       {"10.0.0.0/8"},
+       {"10.1.0.0/16"},
+       {{"10.1.0.1", no}, {"10.2.0.1", yes}}},
+      {"a door in a hole",
+       {"10.0.0.0/8", "10.1.2.3/32"},
+       {"10.1.0.0/16"},
+       {{"10.1.2.3", yes}, {"10.1.2.4", no}}},
       {"denying everything", {}, {"0.0.0.0/0", "::/0"}, {{"8.8.8.8", no}, {"2a00::1", yes}}},
       {"denying global unicast", {}, {"2000::/3"}, {{"2a00::1", no}}},
       {"one address denied", {}, {"8.8.8.8/32"}, {{"8.8.8.8", no}, {"8.8.8.9", yes}}},
       {"the same prefix in both", {"8.8.8.0/24"}, {"8.8.8.0/24"}, {{"8.8.8.8", yes}}},
-      {"half of the Internet denied", {}, {"128.0.0.0/1"}, {{"127.255.255.255", no}, {"126.0.0.1", yes}, {"128.0.0.1", no}, {"200.0.0.1", no}}},
-      {"loopback, if asked for", {"127.0.0.1/32", "::1/128"}, {}, {{"127.0.0.1", yes}, {"127.0.0.2", no}, {"::1", yes}}},
+      {"half of the Internet denied",
+       {},
+       {"128.0.0.0/1"},
+       {{"127.255.255.255", no}, {"126.0.0.1", yes}, {"128.0.0.1", no}, {"200.0.0.1", no}}},
+      {"loopback, if asked for",
+       {"127.0.0.1/32", "::1/128"},
+       {},
+       {{"127.0.0.1", yes}, {"127.0.0.2", no}, {"::1", yes}}},
       {"a unique local network", {"fd12:3456::/32"}, {}, {{"fd12:3456::1", yes}, {"fd12:3457::1", no}}},
       {"all unique local addresses", {"fc00::/7"}, {}, {{"fd00::1", yes}, {"fe80::1", no}}},
-      {"IPv4 rules say nothing of IPv6", {"0.0.0.0/1"}, {"64.0.0.0/2"}, {{"4000::1", no}, {"2a00::1", yes}, {"64.0.0.1", no}}},
-      {"multicast stays closed", {"224.0.0.0/4", "ff00::/8", "239.1.2.3/32"}, {}, {{"239.1.2.3", no}, {"ff0e::1", no}}},
-      {"broadcast stays closed", {"255.255.255.255/32", "240.0.0.0/4"}, {}, {{"255.255.255.255", no}, {"240.0.0.1", yes}}},
+      {"IPv4 rules say nothing of IPv6",
+       {"0.0.0.0/1"},
+       {"64.0.0.0/2"},
+       {{"4000::1", no}, {"2a00::1", yes}, {"64.0.0.1", no}}},
+      {"multicast stays closed",
+       {"224.0.0.0/4", "ff00::/8", "239.1.2.3/32"},
+       {},
+       {{"239.1.2.3", no}, {"ff0e::1", no}}},
+      {"broadcast stays closed",
+       {"255.255.255.255/32", "240.0.0.0/4"},
+       {},
+       {{"255.255.255.255", no}, {"240.0.0.1", yes}}},
       {"unspecified stays closed", {"0.0.0.0/32", "0.0.0.0/8", "::/128"}, {}, {{"0.0.0.0", no}, {"::", no}}},
-      {"embedded forms stay closed", {"::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "::ffff:8.8.8.8/128"}, {},
+      {"embedded forms stay closed",
+       {"::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "::ffff:8.8.8.8/128"},
+       {},
        {{"::ffff:8.8.8.8", no}, {"::8.8.8.8", no}, {"64:ff9b::8.8.8.8", no}, {"64:ff9b:1::8.8.8.8", no}}},
   };
   for (const Ruled& row : table) {
@@ -181,7 +238,8 @@ bool matches(const Prefix& rule, const IpAddress& peer) {
   return true;
 }
 
-// Rules of every length around a few addresses that the default leaves open, judged by looking at all of them.
+// Rules of every length around a few addresses that the default leaves open, judged by looking at all of
+// them.
 TEST_CASE("the trie agrees with a search through the list", "[turn]") {
   test::ScriptedRandom random(5);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -266,13 +324,15 @@ TEST_CASE("our own listeners", "[turn]") {
 }
 
 TEST_CASE("what an operator may open at all", "[turn]") {
-  for (const std::string_view text : {"0.0.0.0/0", "::/0", "10.0.0.0/8", "127.0.0.1/32", "::1/128", "fc00::/7", "192.0.2.0/24"}) {
+  for (const std::string_view text :
+       {"0.0.0.0/0", "::/0", "10.0.0.0/8", "127.0.0.1/32", "::1/128", "fc00::/7", "192.0.2.0/24"}) {
     CAPTURE(text);
     CHECK(can_be_allowed(prefix(text)));
   }
-  for (const std::string_view text : {"0.0.0.0/32", "224.0.0.0/4", "239.0.0.1/32", "255.255.255.255/32", "::/128", "::/96",
-                                      "::8.8.8.8/128", "::ffff:0:0/96", "::ffff:10.0.0.1/128", "64:ff9b::/96",
-                                      "64:ff9b:1::/48", "ff00::/8", "ff02::1/128"}) {
+  for (const std::string_view text :
+       {"0.0.0.0/32", "224.0.0.0/4", "239.0.0.1/32", "255.255.255.255/32", "::/128", "::/96", "::8.8.8.8/128",
+        "::ffff:0:0/96", "::ffff:10.0.0.1/128", "64:ff9b::/96", "64:ff9b:1::/48", "ff00::/8",
+        "ff02::1/128"}) {
     CAPTURE(text);
     CHECK_FALSE(can_be_allowed(prefix(text)));
   }

@@ -80,13 +80,20 @@ TEST_CASE("all peers of a CreatePermission or none", "[turn]") {
       {"broadcast", permitting({"255.255.255.255:1"}), 403},
       {"a second one of the other family", permitting({"5.6.7.8:1", "[2a00::1]:1"}), 443},
       {"a mapped loopback, through an IPv4 relay", permitting({"[::ffff:127.0.0.1]:1"}), 443},
-      {"a second one cut short", permitting({"5.6.7.8:1"}).raw(AttributeType::xor_peer_address, std::string(7, '\1')), 400},
+      {"a second one cut short",
+       permitting({"5.6.7.8:1"}).raw(AttributeType::xor_peer_address, std::string(7, '\1')), 400},
       {"a second one of a family nobody knows",
-       permitting({"5.6.7.8:1"}).raw(AttributeType::xor_peer_address, std::string_view("\0\3\1\1\1\1\1\1", 8)), 400},
+       permitting({"5.6.7.8:1"})
+           .raw(AttributeType::xor_peer_address, std::string_view("\0\3\1\1\1\1\1\1", 8)),
+       400},
       {"an IPv6 peer in eight octets",
-       permitting({"5.6.7.8:1"}).raw(AttributeType::xor_peer_address, std::string_view("\0\2\1\1\1\1\1\1", 8)), 400},
+       permitting({"5.6.7.8:1"})
+           .raw(AttributeType::xor_peer_address, std::string_view("\0\2\1\1\1\1\1\1", 8)),
+       400},
       {"an IPv4 peer in twenty",
-       permitting({"5.6.7.8:1"}).raw(AttributeType::xor_peer_address, std::string_view("\0\1", 2).data() + std::string(18, 'x')), 400},
+       permitting({"5.6.7.8:1"})
+           .raw(AttributeType::xor_peer_address, std::string_view("\0\1", 2).data() + std::string(18, 'x')),
+       400},
       {"an empty one", permitting({"5.6.7.8:1"}).raw(AttributeType::xor_peer_address, ""), 400},
   };
   for (const Row& row : table) {
@@ -115,8 +122,9 @@ TEST_CASE("whom an IPv6 relay may reach", "[turn]") {
   s.client_sends(create_permission("[2a00::1]:1")).expect_success();
   s.client_sends(send("[2a00::1]:1", "x")).expect_sent("[2a00::1]:1", "x");
   s.peer_sends("[2a00::1]:1", "y", relayed).expect_data_from("[2a00::1]:1", "y");
-  for (const std::string peer : {"[::ffff:127.0.0.1]:1", "[::ffff:8.8.8.8]:1", "[::127.0.0.1]:1", "[::1]:1", "[::]:1",
-                                 "[64:ff9b::a00:1]:1", "[fe80::1]:1", "[fd00::1]:1", "[ff02::1]:1", "[2002:a00:1::]:1"}) {
+  for (const std::string peer :
+       {"[::ffff:127.0.0.1]:1", "[::ffff:8.8.8.8]:1", "[::127.0.0.1]:1", "[::1]:1", "[::]:1",
+        "[64:ff9b::a00:1]:1", "[fe80::1]:1", "[fd00::1]:1", "[ff02::1]:1", "[2002:a00:1::]:1"}) {
     CAPTURE(peer);
     s.client_sends(create_permission(peer)).expect_error(403);
     s.client_sends(channel_bind(0x4000, peer)).expect_error(403);
@@ -180,8 +188,10 @@ TEST_CASE("a channel is a number and a peer, each for the other alone", "[turn]"
       {"0xFFFF", channel_bind(0xFFFF, "5.6.7.9:1"), 400},
       {"no number", request(Method::channel_bind).peer("5.6.7.9:1"), 400},
       {"no peer", request(Method::channel_bind).channel(0x4001), 400},
-      {"a number of two octets", request(Method::channel_bind).raw(AttributeType::channel_number, "\x40\x01").peer("5.6.7.9:1"), 400},
-      {"a peer cut short", request(Method::channel_bind).channel(0x4001).raw(AttributeType::xor_peer_address, "1234"), 400},
+      {"a number of two octets",
+       request(Method::channel_bind).raw(AttributeType::channel_number, "\x40\x01").peer("5.6.7.9:1"), 400},
+      {"a peer cut short",
+       request(Method::channel_bind).channel(0x4001).raw(AttributeType::xor_peer_address, "1234"), 400},
       {"port 0", channel_bind(0x4001, "5.6.7.9:0"), 400},
       {"a private network", channel_bind(0x4001, "10.0.0.1:1"), 403},
       {"our own listener", channel_bind(0x4001, "192.0.2.1:3478"), 403},
@@ -324,7 +334,8 @@ TEST_CASE("every channel number at once", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   for (std::uint16_t i = 0; i < 4096; i = static_cast<std::uint16_t>(i + 17))
-    s.client_sends(channel_bind(static_cast<std::uint16_t>(0x4000 + i), "5.6.7.8:" + std::to_string(1 + i))).expect_success();
+    s.client_sends(channel_bind(static_cast<std::uint16_t>(0x4000 + i), "5.6.7.8:" + std::to_string(1 + i)))
+        .expect_success();
   s.client_sends(channel_data(0x4000 + 17 * 240, "x")).expect_sent("5.6.7.8:4081", "x");
   s.peer_sends("5.6.7.8:18", "y").expect_channel_data(0x4011, "y");
   s.client_sends(refresh(0s)).expect_success();

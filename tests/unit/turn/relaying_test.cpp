@@ -40,16 +40,20 @@ TEST_CASE("a Send that is not whole is dropped", "[turn]") {
   s.client_sends(indication(Method::send).peer("5.6.7.8:1")).expect_silence();
   s.client_sends(indication(Method::send).data("x")).expect_silence();
   s.client_sends(indication(Method::send)).expect_silence();
-  s.client_sends(indication(Method::send).raw(AttributeType::xor_peer_address, "1234567").data("x")).expect_silence();
+  s.client_sends(indication(Method::send).raw(AttributeType::xor_peer_address, "1234567").data("x"))
+      .expect_silence();
   s.client_sends(send("5.6.7.8:0", "x")).expect_silence();
   s.client_sends(send("[2a00::1]:1", "x")).expect_silence();
   s.client_sends(send("[::ffff:5.6.7.8]:1", "x")).expect_silence();
   s.client_sends(RequestMaker(send("5.6.7.8:1", "x")).from(client(2))).expect_silence();
   // The first of each counts; what stands behind an integrity attribute does not.
-  s.client_sends(send("5.6.7.8:1", "first").data("second").peer("5.6.7.8:2")).expect_sent("5.6.7.8:1", "first");
-  s.client_sends(RequestMaker(Method::send, stun::Class::indication).peer("5.6.7.8:1").behind_integrity([](auto& b) {
-     b.add(AttributeType::data, "x");
-   })).expect_silence();
+  s.client_sends(send("5.6.7.8:1", "first").data("second").peer("5.6.7.8:2"))
+      .expect_sent("5.6.7.8:1", "first");
+  s.client_sends(
+       RequestMaker(Method::send, stun::Class::indication).peer("5.6.7.8:1").behind_integrity([](auto& b) {
+         b.add(AttributeType::data, "x");
+       }))
+      .expect_silence();
   // The relaying goes on.
   s.client_sends(send("5.6.7.8:1", "x")).expect_sent("5.6.7.8:1", "x");
 }
@@ -57,7 +61,8 @@ TEST_CASE("a Send that is not whole is dropped", "[turn]") {
 TEST_CASE("DONT-FRAGMENT is passed on", "[turn]") {
   OnePeer s;
   s.client_sends(send("5.6.7.8:1", "x").dont_fragment()).expect_sent("5.6.7.8:1", "x", true);
-  s.client_sends(indication(Method::send).dont_fragment().peer("5.6.7.8:1").data("x")).expect_sent("5.6.7.8:1", "x", true);
+  s.client_sends(indication(Method::send).dont_fragment().peer("5.6.7.8:1").data("x"))
+      .expect_sent("5.6.7.8:1", "x", true);
   s.client_sends(send("5.6.7.8:1", "x")).expect_sent("5.6.7.8:1", "x", false);
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_success();
   s.client_sends(channel_data(0x4000, "x")).expect_sent("5.6.7.8:1", "x", false);
@@ -91,14 +96,16 @@ TEST_CASE("a datagram longer than a STUN message is dropped, not mangled", "[tur
   s.client_sends(allocate().family(Family::ipv6).from(c)).expect_success();
   s.client_sends(create_permission("[2a00::1]:1").from(c)).expect_success();
   const Endpoint relayed = s.relayed(c, Family::ipv6);
-  for (const std::size_t size : {65503, 65504}) {  // 24 octets of peer and 4 of a header besides, 65,532 at most
+  for (const std::size_t size :
+       {65503, 65504}) {  // 24 octets of peer and 4 of a header besides, 65,532 at most
     const std::string payload(size, 'x');
     s.peer_sends("[2a00::1]:1", payload, relayed).expect_data_from("[2a00::1]:1", payload);
   }
   for (const std::size_t size : {65505, 65507, 65527})
     s.peer_sends("[2a00::1]:1", std::string(size, 'x'), relayed).expect_silence();
   s.client_sends(channel_bind(0x4000, "[2a00::1]:1").from(c)).expect_success();
-  s.peer_sends("[2a00::1]:1", std::string(65527, 'x'), relayed).expect_channel_data(0x4000, std::string(65527, 'x'));
+  s.peer_sends("[2a00::1]:1", std::string(65527, 'x'), relayed)
+      .expect_channel_data(0x4000, std::string(65527, 'x'));
 }
 
 TEST_CASE("several clients talk to one peer, each through its own relayed address", "[turn]") {
@@ -110,7 +117,9 @@ TEST_CASE("several clients talk to one peer, each through its own relayed addres
   for (unsigned i = 1; i <= 3; ++i) {
     const Outcome sent = s.client_sends(channel_data(0x4000, "x"), client(i)).expect_sent("5.6.7.8:1", "x");
     CHECK(sent.to_peers[0].relayed == s.relayed(client(i)));
-    s.peer_sends("5.6.7.8:1", "y", s.relayed(client(i))).expect_channel_data(0x4000, "y").expect_to(client(i));
+    s.peer_sends("5.6.7.8:1", "y", s.relayed(client(i)))
+        .expect_channel_data(0x4000, "y")
+        .expect_to(client(i));
   }
 }
 
@@ -164,9 +173,12 @@ TEST_CASE("two clients of this server reach one another behind a 1:1 NAT", "[tur
 
   // There and back: what goes out to the local form comes in from the local form.
   s.client_sends(send("198.51.100.7:50001", "hello")).expect_sent("10.0.0.5:50001", "hello");
-  s.peer_sends("10.0.0.5:50000", "hello", endpoint("10.0.0.5:50001")).expect_channel_data(0x4000, "hello").expect_to(client(2));
+  s.peer_sends("10.0.0.5:50000", "hello", endpoint("10.0.0.5:50001"))
+      .expect_channel_data(0x4000, "hello")
+      .expect_to(client(2));
   s.client_sends(channel_data(0x4000, "hi"), client(2)).expect_sent("10.0.0.5:50000", "hi");
-  s.peer_sends("10.0.0.5:50001", "hi", endpoint("10.0.0.5:50000")).expect_data_from("198.51.100.7:50001", "hi");
+  s.peer_sends("10.0.0.5:50001", "hi", endpoint("10.0.0.5:50000"))
+      .expect_data_from("198.51.100.7:50001", "hi");
   s.icmp_arrives("10.0.0.5:50001", {3, 3, 0}).expect_icmp("198.51.100.7:50001", {3, 3, 0});
 
   // Both names are one peer.
@@ -184,7 +196,8 @@ TEST_CASE("of this machine only live relayed addresses can be reached", "[turn]"
   s.client_sends(create_permission("192.0.2.1:1")).expect_success();  // a permission has no port
   s.client_sends(send("192.0.2.1:50001", "x")).expect_sent("192.0.2.1:50001", "x");
   s.client_sends(send("192.0.2.1:50000", "to myself")).expect_sent("192.0.2.1:50000", "to myself");
-  for (const std::string peer : {"192.0.2.1:22", "192.0.2.1:3478", "192.0.2.1:50002", "192.0.2.1:65535", "192.0.2.1:0"})
+  for (const std::string peer :
+       {"192.0.2.1:22", "192.0.2.1:3478", "192.0.2.1:50002", "192.0.2.1:65535", "192.0.2.1:0"})
     s.client_sends(send(peer, "x")).expect_silence();
   s.peer_sends("192.0.2.1:22", "x").expect_silence();
   s.peer_sends("192.0.2.1:3478", "x").expect_silence();

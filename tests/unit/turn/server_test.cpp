@@ -22,7 +22,8 @@ Setup with_secrets(std::vector<std::string> secrets) {
   return setup;
 }
 
-RequestMaker rest_request(RequestMaker request, std::string_view secret, std::string_view user, WallTime expires) {
+RequestMaker rest_request(RequestMaker request, std::string_view secret, std::string_view user,
+                          WallTime expires) {
   return with_rest_name(request, secret, user, expires);
 }
 
@@ -89,15 +90,20 @@ TEST_CASE("what is no message gets no answer", "[turn]") {
       {"a length that promises less", longer},
       {"a length that is no multiple of four", odd},
       {"a wrong fingerprint", wrong_fingerprint},
-      {"a fingerprint that is not last", binding().fingerprint().behind_integrity([](auto& b) { b.add_fingerprint(); })
+      {"a fingerprint that is not last", binding()
+                                             .fingerprint()
+                                             .behind_integrity([](auto& b) { b.add_fingerprint(); })
                                              .build(s.digester(), "", {})},
-      {"a success", RequestMaker(Method::binding, Class::success).unsigned_by_anybody().build(s.digester(), "", {})},
-      {"an error", RequestMaker(Method::allocate, Class::error).unsigned_by_anybody().build(s.digester(), "", {})},
+      {"a success",
+       RequestMaker(Method::binding, Class::success).unsigned_by_anybody().build(s.digester(), "", {})},
+      {"an error",
+       RequestMaker(Method::allocate, Class::error).unsigned_by_anybody().build(s.digester(), "", {})},
       {"a Binding indication", indication(Method::binding).build(s.digester(), "", {})},
       {"an Allocate indication", indication(Method::allocate).build(s.digester(), "", {})},
       {"a Data indication", indication(Method::data).peer("5.6.7.8:9").data("x").build(s.digester(), "", {})},
       {"a Send request", request(Method::send).unsigned_by_anybody().build(s.digester(), "", {})},
-      {"a method that nobody knows", request(Method{0x7FF}).unsigned_by_anybody().build(s.digester(), "", {})},
+      {"a method that nobody knows",
+       request(Method{0x7FF}).unsigned_by_anybody().build(s.digester(), "", {})},
       {"ChannelData with half a header", {0x40, 0x00, 0x00}},
       {"ChannelData that claims 35,510 octets and has 3", {0x40, 0x00, 0x8A, 0xB6, 1, 2, 3}},
       {"ChannelData on a channel that nobody bound", channel_data(0x4000, "x")},
@@ -155,18 +161,26 @@ TEST_CASE("a request with many unknown attributes is answered", "[turn]") {
 
 TEST_CASE("who are you: 401, 400, 438", "[turn]") {
   Scenario s;
-  for (const Method method : {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind}) {
+  for (const Method method :
+       {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind}) {
     const RequestMaker plain = request(method);
     CAPTURE(static_cast<int>(method));
     const Outcome first = s.client_sends(RequestMaker(plain).unsigned_by_anybody()).expect_error(401);
     first.signed_by_server(false).expect_no_event();
     CHECK(as_text(first.find(AttributeType::realm).value()) == kRealm);
     CHECK(first.nonce().starts_with("obMatJos2AAAD"));
-    CHECK(as_text(first.find(AttributeType::password_algorithms).value()) == std::string_view("\0\2\0\0\0\1\0\0", 8));
+    CHECK(as_text(first.find(AttributeType::password_algorithms).value()) ==
+          std::string_view("\0\2\0\0\0\1\0\0", 8));
 
-    s.client_sends(RequestMaker(plain).without(AttributeType::nonce)).expect_error(400).signed_by_server(false);
-    s.client_sends(RequestMaker(plain).without(AttributeType::realm)).expect_error(400).signed_by_server(false);
-    s.client_sends(RequestMaker(plain).without(AttributeType::username)).expect_error(400).signed_by_server(false);
+    s.client_sends(RequestMaker(plain).without(AttributeType::nonce))
+        .expect_error(400)
+        .signed_by_server(false);
+    s.client_sends(RequestMaker(plain).without(AttributeType::realm))
+        .expect_error(400)
+        .signed_by_server(false);
+    s.client_sends(RequestMaker(plain).without(AttributeType::username))
+        .expect_error(400)
+        .signed_by_server(false);
     s.client_sends(RequestMaker(plain).sha256().listing({})).expect_error(400).signed_by_server(false);
     s.client_sends(RequestMaker(plain).nonce("old")).expect_error(438).signed_by_server(false);
     s.client_sends(RequestMaker(plain).password("guess")).expect_error(401).signed_by_server(false);
@@ -192,7 +206,8 @@ TEST_CASE("a nonce goes stale and the answer brings the next one", "[turn]") {
 }
 
 TEST_CASE("an unknown user and a wrong password get the same octets", "[turn]") {
-  for (const std::vector<std::string>& secrets : {std::vector<std::string>{}, {"north"}, {"north", "south"}}) {
+  for (const std::vector<std::string>& secrets :
+       {std::vector<std::string>{}, {"north"}, {"north", "south"}}) {
     Scenario s(with_secrets(secrets));
     const std::string nonce = s.nonce_of(client(1));
     const auto answer = [&](RequestMaker request) {
@@ -237,7 +252,9 @@ TEST_CASE("every answer to SHA-256 carries MESSAGE-INTEGRITY-SHA256 alone", "[tu
 TEST_CASE("only Allocate asks whether a REST name has expired", "[turn]") {
   Scenario s(with_secrets({"north", "south"}));
   const WallTime expires = s.now().wall + 60s;
-  const auto guest = [&](RequestMaker request) { return rest_request(std::move(request), "south", "guest", expires); };
+  const auto guest = [&](RequestMaker request) {
+    return rest_request(std::move(request), "south", "guest", expires);
+  };
   s.client_sends(guest(allocate())).expect_success();
   s.advance(60s);
   const Outcome late = s.client_sends(guest(allocate()).from(client(2)));
@@ -258,7 +275,8 @@ TEST_CASE("without users and secrets there is STUN alone", "[turn]") {
   setup.auth.users.clear();
   Scenario s(setup);
   s.client_sends(binding()).expect_success();
-  for (const Method method : {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind}) {
+  for (const Method method :
+       {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind}) {
     s.client_sends(request(method).transport(17).unsigned_by_anybody()).expect_error(403);
     const Outcome guess = s.client_sends(request(method).transport(17).as("", "").nonce("x"));
     CHECK(stun::decode_error_code(guess.find(AttributeType::error_code).value())->code == 403);
@@ -297,9 +315,17 @@ TEST_CASE("a stranger has its answers counted, a client has not", "[turn]") {
 }
 
 TEST_CASE("events carry a stranger's name as it is", "[turn]") {
-  const std::string names[] = {"%n%s%x",      "'; DROP TABLE users; --", "a\r\nlevel=info msg=ok", "\"quoted\"\\",
-                               "\x1b[2J",     std::string("a\0b", 3),    std::string(508, 'x'),    "\xff\xfe",
-                               "\u202Egnp.exe", "{\"user\":\"root\"}",     "<script>"};
+  const std::string names[] = {"%n%s%x",
+                               "'; DROP TABLE users; --",
+                               "a\r\nlevel=info msg=ok",
+                               "\"quoted\"\\",
+                               "\x1b[2J",
+                               std::string("a\0b", 3),
+                               std::string(508, 'x'),
+                               "\xff\xfe",
+                               "\u202Egnp.exe",
+                               "{\"user\":\"root\"}",
+                               "<script>"};
   Scenario s;
   for (const std::string& name : names) {
     const Outcome refused = s.client_sends(allocate().as(name)).expect_error(401);
@@ -321,8 +347,8 @@ TEST_CASE("events carry a stranger's name as it is", "[turn]") {
   t.advance(600s).expect_expired();
 }
 
-// Noise of four kinds: any octets, a header with noise behind it, a message of ours with some octets changed, and
-// ChannelData; from a client that has an allocation and from others.
+// Noise of four kinds: any octets, a header with noise behind it, a message of ours with some octets changed,
+// and ChannelData; from a client that has an allocation and from others.
 TEST_CASE("5,000 random datagrams change nothing", "[turn]") {
   Scenario s(with_secrets({"north"}));
   s.client_sends(allocate()).expect_success();
@@ -372,7 +398,8 @@ TEST_CASE("5,000 random datagrams change nothing", "[turn]") {
   s.expect_no_allocation();
 }
 
-TEST_CASE("requests cut short or grown by a wrong attribute are answered or dropped, never obeyed", "[turn]") {
+TEST_CASE("requests cut short or grown by a wrong attribute are answered or dropped, never obeyed",
+          "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   const Octets good = refresh(0s).build(s.digester(), s.nonce_of(client(1)), {});
