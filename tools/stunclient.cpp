@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "client/system_random.hpp"
 #include "client/udp.hpp"
+#include "net/system_random.hpp"
 #include "stunclient/client.hpp"
 #include "stunclient/options.hpp"
 #include "stunclient/report.hpp"
@@ -107,7 +107,7 @@ void print(const Report& report, bool as_json) {
 
 int main_of(const Options& options) {
   crypto::Digester digester;
-  client::SystemRandom random;
+  net::SystemRandom random;
   const Context context{.digester = digester,
                         .random = random,
                         .trace = options.verbosity > 0 ? &std::cerr : nullptr,

@@ -4,7 +4,7 @@
 #include <exception>
 #include <iostream>
 
-#include "client/system_random.hpp"
+#include "net/system_random.hpp"
 #include "turnbench/allocations.hpp"
 #include "turnbench/lane.hpp"
 #include "turnbench/load.hpp"
@@ -25,7 +25,7 @@ void raise_open_files_limit() {
 
 boost::json::object run_relay(const Options& options, const UsageMeter& meter) {
   crypto::Digester digester;
-  client::SystemRandom random;
+  net::SystemRandom random;
   std::vector<Lane> lanes;
   while (lanes.size() < options.clients)
     lanes.push_back(open_lane(digester, random, options));

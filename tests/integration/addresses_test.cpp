@@ -37,7 +37,7 @@ TEST_CASE("a wildcard listener answers from the address that was asked", "[integ
   for (const char* address : {"127.0.0.1", "127.0.0.2", "127.3.4.5"}) {
     client::UdpSocket socket(at("127.0.0.1", 0));
     crypto::Digester digester;
-    ClientRandom random;
+    net::SystemRandom random;
     client::TurnClient turn(digester, random);
     const auto request = turn.binding();
     socket.send_to(request.bytes, at(address, port));

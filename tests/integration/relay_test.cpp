@@ -1,4 +1,7 @@
 // The relayed path through the real daemon: every pair of families, every way of wrapping, every size.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 
 #include "support/daemon.hpp"
@@ -156,19 +159,19 @@ TEST_CASE("a dual allocation relays in both families", "[integration]") {
 
 TEST_CASE("DONT-FRAGMENT sets DF on that datagram alone", "[integration]") {
   // A raw socket sees the IP header as it arrives.
-  const int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
-  if (raw < 0) {
+  const net::Fd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (!raw) {
     WARN("not root: the IP header cannot be looked at");
     return;
   }
   const timeval patience{10, 0};
-  setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(raw.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   Daemon daemon;
   Pair pair(daemon.listener(), Family::ipv4);
   const auto df_of_next = [&]() -> std::optional<bool> {
     std::array<std::uint8_t, 2048> packet;
     for (;;) {
-      const ssize_t got = recv(raw, packet.data(), packet.size(), 0);
+      const ssize_t got = recv(raw.get(), packet.data(), packet.size(), 0);
       if (got < 28) return std::nullopt;
       if (load_u16(&packet[20]) == pair.relayed.port && load_u16(&packet[22]) == pair.peer.local().port) {
         return (packet[6] & 0x40) != 0;
@@ -180,5 +183,4 @@ TEST_CASE("DONT-FRAGMENT sets DF on that datagram alone", "[integration]") {
     pair.expect_at_peer(octets("payload"));
     CHECK(df_of_next() == dont_fragment);
   }
-  close(raw);
 }

@@ -1,6 +1,5 @@
 #include "support/relay_client.hpp"
 
-#include <random>
 #include <stdexcept>
 
 namespace turnpike::test {
@@ -9,12 +8,6 @@ Octets octets(std::string_view text) { return {text.begin(), text.end()}; }
 
 Endpoint loopback(Family family) {
   return *Endpoint::parse(family == Family::ipv4 ? "127.0.0.1:0" : "[::1]:0");
-}
-
-void ClientRandom::fill(MutableBytes bytes) {
-  std::random_device device;
-  for (std::uint8_t& byte : bytes)
-    byte = static_cast<std::uint8_t>(device());
 }
 
 RelayClient::RelayClient(const Endpoint& server, client::Params params, std::optional<Endpoint> local)

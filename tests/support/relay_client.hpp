@@ -8,17 +8,13 @@
 
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
+#include "net/system_random.hpp"
 #include "turnpike/crypto/digest.hpp"
 
 namespace turnpike::test {
 
 using Octets = std::vector<std::uint8_t>;
 Octets octets(std::string_view text);
-
-class ClientRandom : public crypto::Random {
- public:
-  void fill(MutableBytes bytes) override;
-};
 
 // What arrived from a peer, whichever way it was wrapped.
 struct Arrival {
@@ -64,7 +60,7 @@ class RelayClient {
 
  private:
   crypto::Digester digester_;
-  ClientRandom random_;
+  net::SystemRandom random_;
   client::TurnClient turn_;
   Endpoint server_;
   client::UdpSocket socket_;

@@ -126,6 +126,13 @@ class Scenario {
   void set_wall(Duration duration) { clock_.set_wall(duration); }
 
   // --- What is there
+  // When a server wants to be woken next.
+  SteadyTime next_deadline() const {
+    SteadyTime next = SteadyTime::max();
+    for (const auto& worker : workers_)
+      next = std::min(next, worker->server.next_deadline());
+    return next;
+  }
   TimePoint now() const { return clock_.now(); }
   std::size_t allocations() const {
     std::size_t total = 0;
@@ -273,13 +280,6 @@ class Scenario {
     } else if (answer.method() == stun::Method::refresh && relayed_.contains(key)) {
       std::erase_if(relayed_[key], [&](const Endpoint& e) { return !host_.is_open(e); });
     }
-  }
-
-  SteadyTime next_deadline() const {
-    SteadyTime next = SteadyTime::max();
-    for (const auto& worker : workers_)
-      next = std::min(next, worker->server.next_deadline());
-    return next;
   }
 
   // What is open is what clients were told, and each allocation holds one place in the quota.

@@ -2,7 +2,6 @@
 
 #include <netdb.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,10 +11,14 @@
 #include <system_error>
 #include <utility>
 
+#include "net/socket_address.hpp"
+#include "net/udp_socket.hpp"
+
 namespace turnpike::client {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using net::SocketAddress;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxDatagram = 65536;
@@ -31,35 +34,6 @@ milliseconds until(Clock::time_point deadline) {
 
 }  // namespace
 
-SocketAddress::SocketAddress(const Endpoint& endpoint) {
-  const Bytes address = endpoint.address.bytes();
-  if (endpoint.address.is_v4()) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, address.data(), address.size());
-    size = sizeof v4;
-    return;
-  }
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  v6.sin6_scope_id = endpoint.scope;
-  std::memcpy(&v6.sin6_addr, address.data(), address.size());
-  size = sizeof v6;
-}
-
-Endpoint SocketAddress::endpoint() const {
-  if (storage.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-    return {IpAddress::v4(ntohl(v4.sin_addr.s_addr)), ntohs(v4.sin_port)};
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-  const Bytes address(v6.sin6_addr.s6_addr, 16);
-  const IpAddress ip = IpAddress::from_bytes(Family::ipv6, address);
-  return {ip, ntohs(v6.sin6_port), ip.is_link_local() ? v6.sin6_scope_id : 0};
-}
-
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port, std::optional<Family> family) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
@@ -74,7 +48,7 @@ std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port, std::
   std::vector<Endpoint> endpoints;
   for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
     SocketAddress address;
-    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
+    std::memcpy(&address.any, entry->ai_addr, entry->ai_addrlen);
     Endpoint endpoint = address.endpoint();
     endpoint.port = port;
     endpoints.push_back(endpoint);
@@ -85,42 +59,25 @@ std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port, std::
 
 UdpSocket::UdpSocket(const Endpoint& local)
     : fd_(socket(local.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-  if (fd_ < 0) throw_errno("socket");
+  if (!fd_) throw_errno("socket");
   const SocketAddress address(local);
-  if (bind(fd_, address.data(), address.size) != 0) {
-    const int error = errno;
-    close(fd_);
-    throw std::system_error(error, std::generic_category(), "bind to " + local.to_string());
+  if (bind(fd(), &address.any, address.size()) != 0) {
+    throw std::system_error(errno, std::generic_category(), "bind to " + local.to_string());
   }
 }
 
-UdpSocket::UdpSocket(UdpSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-UdpSocket::~UdpSocket() {
-  if (fd_ >= 0) close(fd_);
-}
-
-Endpoint UdpSocket::local() const {
-  SocketAddress address;
-  if (getsockname(fd_, address.data(), &address.size) != 0) throw_errno("getsockname");
-  return address.endpoint();
-}
+Endpoint UdpSocket::local() const { return net::local_endpoint(fd()); }
 
 void UdpSocket::connect(const Endpoint& peer) {
   const SocketAddress address(peer);
-  if (::connect(fd_, address.data(), address.size) != 0) throw_errno("connect");
+  if (::connect(fd(), &address.any, address.size()) != 0) throw_errno("connect");
 }
 
 void UdpSocket::send_to(Bytes bytes, const Endpoint& peer) {
   const SocketAddress address(peer);
   // A refusal of an earlier datagram is reported on the next call and must not cost this one.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    if (sendto(fd_, bytes.data(), bytes.size(), 0, address.data(), address.size) >= 0) return;
+    if (sendto(fd(), bytes.data(), bytes.size(), 0, &address.any, address.size()) >= 0) return;
   }
 }
 
@@ -129,7 +86,7 @@ std::optional<Datagram> UdpSocket::receive(milliseconds timeout) {
   Datagram datagram;
   datagram.bytes.resize(kMaxDatagram);
   for (;;) {
-    pollfd ready{fd_, POLLIN, 0};
+    pollfd ready{fd(), POLLIN, 0};
     const int count = poll(&ready, 1, static_cast<int>(until(deadline).count()));
     if (count == 0) return std::nullopt;
     if (count < 0) {
@@ -137,8 +94,9 @@ std::optional<Datagram> UdpSocket::receive(milliseconds timeout) {
       throw_errno("poll");
     }
     SocketAddress from;
+    socklen_t from_size = sizeof from;
     const ssize_t size =
-        recvfrom(fd_, datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT, from.data(), &from.size);
+        recvfrom(fd(), datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT, &from.any, &from_size);
     if (size < 0) continue;
     datagram.bytes.resize(static_cast<std::size_t>(size));
     datagram.from = from.endpoint();

@@ -2,9 +2,6 @@
 // RFC 8489 §6.2.1 with its retransmissions.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -12,22 +9,11 @@
 #include <vector>
 
 #include "client/turn_client.hpp"
+#include "net/fd.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 
 namespace turnpike::client {
-
-// A kernel's socket address made from an Endpoint, or about to be written by the kernel.
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(sockaddr_storage);
-
-  SocketAddress() = default;
-  explicit SocketAddress(const Endpoint& endpoint);
-  Endpoint endpoint() const;
-  sockaddr* data() { return reinterpret_cast<sockaddr*>(&storage); }
-  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
 
 // The addresses of HOST, all of them with this port, in the resolver's order. `family` narrows them. Throws
 // std::runtime_error when there is none. HOST may stand in brackets.
@@ -38,16 +24,13 @@ struct Datagram {
   Endpoint from;
 };
 
-// Owns its descriptor. Everything here throws std::system_error, except where it says otherwise.
+// Everything here throws std::system_error, except where it says otherwise.
 class UdpSocket {
  public:
   // Port 0 means any; an unspecified address means all.
   explicit UdpSocket(const Endpoint& local);
-  UdpSocket(UdpSocket&& other) noexcept;
-  UdpSocket& operator=(UdpSocket&& other) noexcept;
-  ~UdpSocket();
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   Endpoint local() const;
 
   // From here on only what this peer sends arrives, and local() has an address of its own.
@@ -58,7 +41,7 @@ class UdpSocket {
   std::optional<Datagram> receive(std::chrono::milliseconds timeout);
 
  private:
-  int fd_ = -1;
+  net::Fd fd_;
 };
 
 // RFC 8489 §6.2.1: a request is sent `count` times, the wait doubling from `rto`; after the last one the wait

@@ -10,6 +10,10 @@
 #include <system_error>
 #include <utility>
 
+#include "net/socket_address.hpp"
+
+#include "net/socket_address.hpp"
+
 namespace turnpike::stunclient {
 namespace {
 
@@ -122,8 +126,8 @@ Result<Answer, Problem> Client::transact(client::Request& request) {
 
 void Client::transmit(const client::Request& request) {
   trace_sent(request);
-  const client::SocketAddress to(server_);
-  check(sendto(socket_.fd(), request.bytes.data(), request.bytes.size(), 0, to.data(), to.size), "send");
+  const net::SocketAddress to(server_);
+  check(sendto(socket_.fd(), request.bytes.data(), request.bytes.size(), 0, &to.any, to.size()), "send");
 }
 
 std::optional<Client::Heard> Client::listen(const client::Request& request, Clock::time_point until) {
@@ -143,9 +147,10 @@ std::optional<client::Datagram> Client::receive_from_server(Clock::time_point un
     const int count = poll(&ready, 1, poll_timeout(until));
     check(count, "poll");
     if (count == 0) return std::nullopt;
-    client::SocketAddress from;
+    net::SocketAddress from;
+    socklen_t from_size = sizeof from;
     const ssize_t size = recvfrom(socket_.fd(), datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT,
-                                  from.data(), &from.size);
+                                  &from.any, &from_size);
     check(size, "receive");
     if (size < 0) continue;
     datagram.from = from.endpoint();

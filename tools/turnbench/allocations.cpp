@@ -7,7 +7,7 @@
 #include <system_error>
 #include <vector>
 
-#include "client/system_random.hpp"
+#include "net/system_random.hpp"
 #include "turnbench/epoll.hpp"
 #include "turnbench/lane.hpp"
 
@@ -51,7 +51,7 @@ class Cycles {
 
   const Options& options_;
   crypto::Digester digester_;
-  client::SystemRandom random_;
+  net::SystemRandom random_;
   Epoll epoll_;
   std::vector<Slot> slots_;
   std::uint16_t next_port_ = kFirstPort;
@@ -131,7 +131,7 @@ void Cycles::restart_late(Clock::time_point now) {
 
 IdleResult run_idle(const Options& options, const UsageMeter& meter) {
   crypto::Digester digester;
-  client::SystemRandom random;
+  net::SystemRandom random;
   std::vector<std::unique_ptr<Client>> clients;
   // One of them first, so that what the server sets up once does not count.
   clients.push_back(allocate(digester, random, options).client);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "client/system_random.hpp"
+#include "net/system_random.hpp"
 #include "turnbench/batches.hpp"
 #include "turnbench/epoll.hpp"
 #include "turnbench/stamp.hpp"
@@ -81,7 +81,7 @@ Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
       receiving_(options.coalesce) {
   // Sleeps are short in the rate mode; the default slack of 50 us is as long as they are.
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
-  client::SystemRandom random;
+  net::SystemRandom random;
   random.fill({reinterpret_cast<std::uint8_t*>(&run_id_), sizeof run_id_});
   for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
     epoll_.add(lanes_[i].peer.fd(), 2 * i);

@@ -317,5 +317,19 @@ TEST_CASE_METHOD(RestDesk, "whoever is known keeps the key", "[auth]") {
   CHECK(later.judge(by(guest, "west"), &known) == Verdict{0, guest});
 }
 
+TEST_CASE("a known key serves its own name and its own algorithm", "[auth]") {
+  Desk desk(users_and({}));
+  REQUIRE(desk.judge(allocate()) == kAlice);
+  const Identity alice = desk.last.identity;
+  const RequestMaker another_name =
+      allocate().without(AttributeType::username).raw(AttributeType::username, "bob");  // with alice's key
+  CHECK(desk.judge(another_name, &alice) == kUnauthorized);
+  CHECK(desk.judge(allocate().choosing(md5).naming_algorithm(2), &alice) == kUnauthorized);
+  CHECK(desk.judge(allocate().sha256(), &alice) == kAlice);  // from the store
+  CHECK(desk.last.identity.key.algorithm == sha256);
+  CHECK(desk.judge(allocate().as("bob"), &alice) == Verdict{0, "bob"});
+  CHECK(desk.judge(allocate().by_userhash(), &alice) == kAlice);
+}
+
 }  // namespace
 }  // namespace turnpike::auth

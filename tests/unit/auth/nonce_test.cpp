@@ -113,6 +113,14 @@ TEST_CASE_METHOD(Fixture, "workers with one master key know one another's nonces
   CHECK_FALSE(stranger.valid(digester, mint(), binding, kNow));
 }
 
+TEST_CASE_METHOD(Fixture, "a worker that has run for long makes the nonces of one that has just started",
+                 "[auth]") {
+  for (int hours = 0; hours < 6; ++hours) {
+    const WallTime at = kNow + std::chrono::hours(hours);
+    CHECK(mint(at) == Nonces(kMaster, 600s).mint(digester, binding, at));
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "a forged nonce is none", "[auth]") {
   const std::string nonce = mint();
   for (std::size_t at = 0; at < nonce.size(); ++at) {

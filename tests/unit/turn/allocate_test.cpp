@@ -107,6 +107,10 @@ TEST_CASE("Refresh moves the end, to and fro", "[turn]") {
   s.advance(2999s).expect_no_event();
   s.advance(1s).expect_expired();
   s.client_sends(refresh()).expect_error(437);
+
+  s.client_sends(allocate().lifetime(3000s)).expect_success();
+  s.client_sends(refresh(600s)).expect_success();
+  s.advance(600s).expect_expired();
 }
 
 TEST_CASE("Refresh 0 frees everything at once", "[turn]") {

@@ -47,7 +47,10 @@ TEST_CASE("a channel lives 600 s and carries data while its permission lives", "
   CHECK(binding.carries_data(kNow + 299s));
   CHECK_FALSE(binding.carries_data(kNow + 300s));
   CHECK(peers.find_permission(peer.address, kNow + 299s));
-  peers.permit(peer.address, Reach::allowed, kNow + 310s);
+  CHECK(peers.next_expiry() == kNow + 300s);
+  peers.permit(peer.address, Reach::relays_only, kNow + 310s);
+  CHECK(binding.reach == Reach::relays_only);
+  CHECK(peers.next_expiry() == kNow + 600s);
   CHECK(binding.carries_data(kNow + 599s));
   CHECK_FALSE(binding.carries_data(kNow + 600s));
   peers.purge(kNow + 600s);

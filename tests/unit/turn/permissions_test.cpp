@@ -318,6 +318,29 @@ TEST_CASE("a channel lives 600 s and its permission 300 s", "[turn]") {
   }
 }
 
+TEST_CASE("a server asks to be woken when the next thing ends", "[turn]") {
+  Scenario s;
+  const auto waits = [&] { return s.next_deadline() - s.now().steady; };
+  CHECK(s.next_deadline() == SteadyTime::max());
+  s.client_sends(allocate().lifetime(3600s)).expect_success();
+  CHECK(waits() == 3600s);
+  s.client_sends(create_permission("5.6.7.8:1")).expect_success();
+  CHECK(waits() == 300s);
+  s.advance(300s);
+  CHECK(waits() == 3300s);  // the permission is gone
+  s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_success();
+  CHECK(waits() == 300s);
+  s.advance(300s);
+  CHECK(waits() == 300s);  // the channel
+  s.client_sends(allocate().even_port(true).from(client(2))).expect_success();
+  CHECK(waits() == 30s);
+  s.advance(30s);
+  CHECK(waits() == 270s);
+  s.client_sends(refresh(0s)).expect_success();
+  s.client_sends(refresh(0s).from(client(2))).expect_success();
+  CHECK(s.next_deadline() == SteadyTime::max());
+}
+
 TEST_CASE("what an allocation had ends with it", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
