@@ -79,15 +79,18 @@ std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most,
   return std::span(received_).subspan(first, static_cast<std::size_t>(got));
 }
 
-SendBatch::SendBatch() : messages_(kCapacity), headers_(kCapacity) {
+SendBatch::SendBatch(SendCounters& counters)
+    : messages_(kCapacity), headers_(kCapacity), counters_(counters) {
   for (std::size_t i = 0; i < kCapacity; ++i) {
     headers_[i].msg_hdr.msg_name = &messages_[i].to;
     headers_[i].msg_hdr.msg_iov = messages_[i].parts.data();
   }
 }
 
-void SendBatch::add(const Endpoint& to, Bytes head, Bytes payload, std::size_t padding,
+void SendBatch::add(int fd, const Endpoint& to, Bytes head, Bytes payload, std::size_t padding,
                     const IpAddress& from) {
+  if (fd != fd_ || size_ == kCapacity) send();
+  fd_ = fd;
   Message& message = messages_[size_];
   msghdr& header = headers_[size_].msg_hdr;
   ++size_;
@@ -106,22 +109,22 @@ void SendBatch::add(const Endpoint& to, Bytes head, Bytes payload, std::size_t p
   }
 }
 
-void SendBatch::send(int fd, SendCounters& counters) {
+void SendBatch::send() {
   std::size_t done = 0;
   bool retried = false;
   while (done < size_) {
-    const int sent = send_from(done, fd);
+    const int sent = send_from(done);
     if (sent > 0) {
-      counters.sent += static_cast<std::uint64_t>(sent);
+      counters_.sent += static_cast<std::uint64_t>(sent);
       done += static_cast<std::size_t>(sent);
       retried = false;
     } else if (errno == EAGAIN || errno == ENOBUFS) {
-      counters.dropped_full += size_ - done;
+      counters_.dropped_full += size_ - done;
       break;
     } else if (!std::exchange(retried, !retried)) {
       // The first error may be an earlier datagram's, which the socket had kept for us: the same again.
     } else {
-      ++counters.dropped_failed;
+      ++counters_.dropped_failed;
       ++done;
     }
   }
@@ -129,16 +132,16 @@ void SendBatch::send(int fd, SendCounters& counters) {
 }
 
 // How many went out, or -1 with errno for the one at `first`.
-int SendBatch::send_from(std::size_t first, int fd) {
+int SendBatch::send_from(std::size_t first) {
   if (first + 1 < size_)
-    return sendmmsg(fd, &headers_[first], static_cast<unsigned>(size_ - first), MSG_DONTWAIT);
+    return sendmmsg(fd_, &headers_[first], static_cast<unsigned>(size_ - first), MSG_DONTWAIT);
   const msghdr& header = headers_[first].msg_hdr;
   const ssize_t sent =
       header.msg_iovlen == 1 && header.msg_controllen == 0
           // The usual case towards peers, and the kernel has less to copy and check than for a msghdr.
-          ? sendto(fd, header.msg_iov->iov_base, header.msg_iov->iov_len, MSG_DONTWAIT,
+          ? sendto(fd_, header.msg_iov->iov_base, header.msg_iov->iov_len, MSG_DONTWAIT,
                    static_cast<const sockaddr*>(header.msg_name), header.msg_namelen)
-          : sendmsg(fd, &header, MSG_DONTWAIT);
+          : sendmsg(fd_, &header, MSG_DONTWAIT);
   return sent < 0 ? -1 : 1;
 }
 

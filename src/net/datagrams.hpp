@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,26 +59,30 @@ struct SendCounters {
   std::uint64_t sent = 0;
   std::uint64_t dropped_full = 0;    // EAGAIN or ENOBUFS: the kernel had no room
   std::uint64_t dropped_failed = 0;  // refused for what it was, such as too long or no route
+
+  // The outcome of one datagram: 0 or an errno.
+  void count(int error) {
+    ++(error == 0 ? sent : error == EAGAIN || error == ENOBUFS ? dropped_full : dropped_failed);
+  }
 };
 
-// Collects datagrams for one socket and sends them together. A datagram that cannot be sent is dropped and
-// counted; the ones behind it go out all the same.
+// Collects datagrams and sends neighbours that leave by one socket together. A datagram that cannot be sent
+// is dropped and counted; the ones behind it go out all the same.
 class SendBatch {
  public:
-  static constexpr std::size_t kCapacity = 64;
+  // The counters outlive this.
+  explicit SendBatch(SendCounters& counters);
 
-  SendBatch();
+  // The views stay valid until send(). `from`, where it is specified, is the address to answer from. Sends
+  // what was collected before when the batch is full or was for another socket.
+  void add(int fd, const Endpoint& to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
 
-  bool empty() const { return size_ == 0; }
-  bool full() const { return size_ == kCapacity; }
-
-  // The views stay valid until send(). `from`, where it is specified, is the address to answer from.
-  void add(const Endpoint& to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
-
-  void send(int fd, SendCounters& counters);
+  void send();
 
  private:
-  int send_from(std::size_t first, int fd);
+  static constexpr std::size_t kCapacity = 64;
+
+  int send_from(std::size_t first);
 
   struct Message {
     SocketAddress to;
@@ -88,6 +93,8 @@ class SendBatch {
   std::vector<Message> messages_;
   std::vector<mmsghdr> headers_;
   std::size_t size_ = 0;
+  int fd_ = -1;
+  SendCounters& counters_;
 };
 
 }  // namespace turnpike::net

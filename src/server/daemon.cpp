@@ -164,6 +164,28 @@ void Daemon::run() {
   notify_service_manager("STOPPING=1");
   for (const auto& worker : workers_)
     worker->stop();
+  log_totals();
+}
+
+void Daemon::log_totals() const {
+  turn::Counters all;
+  net::SendCounters sends;
+  for (const auto& worker : workers_) {
+    const turn::Counters& c = worker->counters();
+    all.requests += c.requests;
+    all.refusals += c.refusals;
+    all.answers_withheld += c.answers_withheld;
+    all.allocations_created += c.allocations_created;
+    all.to_peer += c.to_peer;
+    all.to_client += c.to_client;
+    sends.dropped_full += worker->sends().dropped_full;
+    sends.dropped_failed += worker->sends().dropped_failed;
+  }
+  spdlog::info(
+      "stopped: requests={} refusals={} withheld={} allocations={} to_peer={} to_client={} dropped_full={} "
+      "dropped_failed={}",
+      all.requests, all.refusals, all.answers_withheld, all.allocations_created, all.to_peer, all.to_client,
+      sends.dropped_full, sends.dropped_failed);
 }
 
 }  // namespace turnpike::server

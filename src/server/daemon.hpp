@@ -34,6 +34,7 @@ class Daemon {
   void open_listeners(const config::Config& config);
   void open_listener(const config::Listener& listener);
   void warn_about_relay_addresses() const;
+  void log_totals() const;
 
   std::vector<IpAddress> own_addresses_;
   std::vector<ListenerSockets> sockets_;  // for each worker, until it takes them

@@ -153,46 +153,33 @@ void Worker::flush() {
   received_.reset();
 }
 
-// Neighbours that leave by one socket leave in one call.
 void Worker::send_to_peers() {
-  int socket = -1;
-  const auto send = [&] {
-    if (!batch_.empty()) batch_.send(socket, sends_);
-  };
   for (const turn::Output::ToPeer& message : output_.to_peers()) {
     const int fd = static_cast<int>(message.relay);
-    if (fd != socket || batch_.full() || message.dont_fragment) send();
-    socket = fd;
     if (message.dont_fragment) {
+      batch_.send();
       send_dont_fragment(fd, message);
     } else {
-      batch_.add(message.peer, {}, message.payload, 0, {});
+      batch_.add(fd, message.peer, {}, message.payload, 0, {});
     }
   }
-  send();
+  batch_.send();
   output_.clear_to_peers();
 }
 
 void Worker::send_dont_fragment(int fd, const turn::Output::ToPeer& message) {
-  const int error = net::send_dont_fragment(fd, message.peer, message.payload);
-  ++(error == 0                            ? sends_.sent
-     : error == EAGAIN || error == ENOBUFS ? sends_.dropped_full
-                                           : sends_.dropped_failed);
+  sends_.count(net::send_dont_fragment(fd, message.peer, message.payload));
 }
 
 void Worker::send_to_clients() {
-  const ListenerSocket* listener = nullptr;
-  const auto send = [&] {
-    if (!batch_.empty()) batch_.send(listener->socket.get(), sends_);
-  };
   for (const turn::Output::ToClient& message : output_.to_clients()) {
-    const ListenerSocket& via = listeners_[message.tuple.connection];
-    if (&via != listener || batch_.full()) send();
-    listener = &via;
-    const IpAddress from = via.endpoint.address.is_unspecified() ? message.tuple.server.address : IpAddress();
-    batch_.add(message.tuple.client, output_.head(message), message.payload, message.padding, from);
+    const ListenerSocket& listener = listeners_[message.tuple.connection];
+    const IpAddress from =
+        listener.endpoint.address.is_unspecified() ? message.tuple.server.address : IpAddress();
+    batch_.add(listener.socket.get(), message.tuple.client, output_.head(message), message.payload,
+               message.padding, from);
   }
-  send();
+  batch_.send();
 }
 
 }  // namespace turnpike::server

@@ -82,8 +82,8 @@ class Worker : private RelaySockets::Host {
   std::vector<ListenerSocket> listeners_;
   turn::Output output_;
   net::ReceivePool received_;
-  net::SendBatch batch_;
   net::SendCounters sends_;
+  net::SendBatch batch_{sends_};
   RelaySockets relays_;
   turn::Server server_;  // goes first, and closes its relays while all else is there
   std::atomic<bool> stopping_{false};

@@ -71,13 +71,13 @@ bool contains(const Prefix& prefix, const IpAddress& address) {
 Prefix to_prefix(const Rule& rule) { return {*IpAddress::parse(rule.address), rule.length}; }
 
 const std::vector<Prefix>& never_peers() {
-  static const std::vector<Prefix> kParsed = [] {
+  static const std::vector<Prefix> prefixes = [] {
     std::vector<Prefix> parsed;
     for (const Rule& rule : kNeverPeers)
       parsed.push_back(to_prefix(rule));
     return parsed;
   }();
-  return kParsed;
+  return prefixes;
 }
 
 bool is_never_a_peer(const IpAddress& address) {

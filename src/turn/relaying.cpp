@@ -11,8 +11,6 @@ namespace turnpike::turn {
 
 using stun::AttributeType;
 using stun::ChannelData;
-using stun::ChannelNumber;
-using stun::MessageType;
 using stun::Method;
 
 namespace {

@@ -98,6 +98,18 @@ class Scenario {
       worker.server.on_peer(relay, endpoint(peer), datagram, clock_.now(), out);
     });
   }
+  // To a relay by its number, whoever has it now.
+  Outcome peer_sends_to(turn::RelayId relay, std::string_view peer, std::string_view payload,
+                        int line = __builtin_LINE()) {
+    const Octets datagram(payload.begin(), payload.end());
+    turn::Output out;
+    workers_[0]->server.on_peer(relay, endpoint(peer), datagram, clock_.now(), out);
+    workers_[0]->server.on_icmp(relay, endpoint(peer), {3, 3, 0}, clock_.now(), out);
+    Outcome outcome;
+    outcome.line = line;
+    copy(*workers_[0], out, datagram, outcome);
+    return outcome;
+  }
   Outcome icmp_arrives(std::string_view peer, const stun::Icmp& icmp, int line = __builtin_LINE()) {
     return at_relay(relayed(client(1)), {}, line,
                     [&](Worker& worker, turn::RelayId relay, turn::Output& out) {

@@ -212,7 +212,7 @@ TEST_CASE("the operator's lists: the longest prefix wins, a tie allows", "[turn]
       {"broadcast stays closed",
        {"255.255.255.255/32", "240.0.0.0/4"},
        {},
-       {{"255.255.255.255", no}, {"240.0.0.1", yes}}},
+       {{"255.255.255.255", no}, {"255.0.0.1", yes}, {"240.0.0.1", yes}}},
       {"unspecified stays closed", {"0.0.0.0/32", "0.0.0.0/8", "::/128"}, {}, {{"0.0.0.0", no}, {"::", no}}},
       {"embedded forms stay closed",
        {"::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "::ffff:8.8.8.8/128"},

@@ -139,6 +139,24 @@ TEST_CASE("both families of an allocation relay", "[turn]") {
   s.peer_sends("[2a00::2]:6", "y", six).expect_silence();
 }
 
+TEST_CASE("what arrives for a relay that is gone goes nowhere", "[turn]") {
+  Scenario s;
+  for (const auto relay : {RelayId{0}, RelayId{1}, RelayId{1'000'000}})
+    s.peer_sends_to(relay, "5.6.7.8:1", "before anything").expect_silence();
+  s.client_sends(allocate().additional_family(Family::ipv6)).expect_success();
+  s.client_sends(create_permission("5.6.7.8:1").peer("[2a00::1]:1")).expect_success();
+  CHECK(s.peer_sends_to(RelayId{0}, "5.6.7.8:1", "x").to_clients.size() == 2);  // Data and ICMP
+  CHECK(s.peer_sends_to(RelayId{1}, "[2a00::1]:1", "x").to_clients.size() == 2);
+  s.client_sends(refresh(0s).family(Family::ipv4)).expect_success();
+  s.peer_sends_to(RelayId{0}, "5.6.7.8:1", "late").expect_silence();
+  s.peer_sends_to(RelayId{0}, "[2a00::1]:1", "late").expect_silence();
+  s.client_sends(refresh(0s)).expect_success();
+  s.peer_sends_to(RelayId{1}, "[2a00::1]:1", "late").expect_silence();
+  s.client_sends(allocate()).expect_success();
+  s.advance(600s).expect_expired();
+  s.peer_sends_to(RelayId{0}, "5.6.7.8:1", "late").expect_silence();
+}
+
 TEST_CASE("ICMP comes back where a permission matches", "[turn]") {
   OnePeer s;
   const stun::Icmp unreachable{3, 3, 0};
