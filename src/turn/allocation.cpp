@@ -34,8 +34,10 @@ std::optional<stun::ChannelNumber> PeerTable::find_channel_number(const Endpoint
 void PeerTable::permit(const IpAddress& peer, Reach reach, SteadyTime now) {
   const SteadyTime expiry = now + kPermissionLifetime;
   permissions_[peer] = {expiry, reach};
-  for (auto& [number, binding] : channels_) {
-    if (binding.peer.address != peer) continue;
+  // The channels of one address stand together, so that a request which names thousands of peers stays cheap.
+  for (auto at = by_peer_.lower_bound(Endpoint{peer}); at != by_peer_.end() && at->first.address == peer;
+       ++at) {
+    ChannelBinding& binding = channels_.at(at->second);
     binding.permission_expiry = expiry;
     binding.reach = reach;
   }

@@ -39,6 +39,9 @@ class FakeRelayHost {
   }
   unsigned calls() const { return calls_; }
 
+  // What the last open said of the address that the client came to.
+  const IpAddress& client_side() const { return client_side_; }
+
   std::size_t open_relays() const { return open_.size(); }
   std::size_t reservations() const { return reserved_.size(); }
   bool is_open(const Endpoint& local) const { return open_.contains(local); }
@@ -78,6 +81,7 @@ class FakeRelayHost {
 
   Params params_;
   unsigned calls_ = 0;
+  IpAddress client_side_;
   std::map<unsigned, turn::RelayError> failures_;
   std::optional<turn::RelayError> fail_always_;
   std::set<Endpoint> open_;
@@ -91,6 +95,7 @@ class FakeRelayPorts : public turn::RelayPorts {
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override {
     if (const auto failure = host_.count_call()) return *failure;
+    host_.client_side_ = request.client_side;
     const std::optional<IpAddress> address = host_.address(request.family);
     if (!address) return turn::RelayError::no_address;
     const bool even = request.parity == turn::RelayRequest::Parity::even;

@@ -1,7 +1,6 @@
 // The files in conf/ against the code.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -13,10 +12,7 @@ namespace {
 
 using test::outcome;
 
-std::string conf_file(const std::string& name) {
-  const std::filesystem::path source = std::filesystem::absolute(__FILE__);
-  return (source.parent_path() / "../../../conf" / name).lexically_normal().string();
-}
+std::string conf_file(const std::string& name) { return TURNPIKE_SOURCE_DIR "/conf/" + name; }
 
 // Lines such as "  # users: {...}", a key commented out, lose the "# ".
 std::vector<std::string> uncommented_lines(const std::string& file) {

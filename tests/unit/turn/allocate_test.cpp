@@ -59,8 +59,10 @@ TEST_CASE("each 5-tuple has an allocation of its own", "[turn]") {
   clients.push_back(client_on(Transport::tcp));
   clients.back().tuple.connection = 77;  // the 5-tuple was used again
   std::set<std::string> relayed;
-  for (const Client& c : clients)
+  for (const Client& c : clients) {
     CHECK(relayed.insert(s.client_sends(allocate().from(c)).expect_success().relayed_text()).second);
+    CHECK(s.host().client_side() == c.tuple.server.address);  // relay.addresses: [auto] goes by it
+  }
   CHECK(s.allocations() == clients.size());
   for (const Client& c : clients)
     s.client_sends(refresh(0s).from(c)).expect_success();
