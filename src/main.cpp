@@ -28,8 +28,7 @@ int main(int argc, char** argv) {
 
   const auto config = config::load(file, overrides);
   if (!config) {
-    for (const auto& error : config.error())
-      std::cerr << to_string(error) << '\n';
+    for (const auto& error : config.error()) std::cerr << to_string(error) << '\n';
     return 1;
   }
 

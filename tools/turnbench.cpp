@@ -27,12 +27,10 @@ boost::json::object run_relay(const Options& options, const UsageMeter& meter) {
   crypto::Digester digester;
   net::SystemRandom random;
   std::vector<Lane> lanes;
-  while (lanes.size() < options.clients)
-    lanes.push_back(open_lane(digester, random, options));
+  while (lanes.size() < options.clients) lanes.push_back(open_lane(digester, random, options));
   const LoadResult result = run_load(lanes, options, meter);
   if (options.direct) return to_json(options, result, meter.has_server());
-  for (const Lane& lane : lanes)
-    close_lane(*lane.client, options.server);
+  for (const Lane& lane : lanes) close_lane(*lane.client, options.server);
   return to_json(options, result, meter.has_server());
 }
 

@@ -33,8 +33,7 @@ std::optional<Key> User::key(stun::PasswordAlgorithm algorithm) const {
 CredentialStore::CredentialStore(const Params& params, crypto::Digester& digester)
     : realm_(params.realm), secrets_(params.secrets) {
   users_.reserve(params.users.size());
-  for (const UserParams& user : params.users)
-    add_user(user, digester);
+  for (const UserParams& user : params.users) add_user(user, digester);
   for (std::size_t i = 0; i < users_.size(); ++i) {
     const bool added = by_name_.emplace(users_[i].name, i).second;
     if (!added) throw std::invalid_argument("a user name is there twice, if only in another spelling");

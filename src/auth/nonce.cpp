@@ -59,8 +59,7 @@ std::string Nonces::text(crypto::Digester& digester, const NonceBinding& binding
   writer.u8(static_cast<std::uint8_t>(binding.client.family()));
   writer.bytes(binding.client.address.storage());
   writer.u16(binding.client.port);
-  for (const stun::PasswordAlgorithm a : binding.algorithms)
-    writer.u16(static_cast<std::uint16_t>(a));
+  for (const stun::PasswordAlgorithm a : binding.algorithms) writer.u16(static_cast<std::uint16_t>(a));
 
   const crypto::Sha256 code = digester.hmac_sha256(key_of(digester, time), {writer.written()});
   std::array<std::uint8_t, kTimeSize + kCodeSize> tail;

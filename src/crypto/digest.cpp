@@ -76,8 +76,7 @@ struct Digester::State {
     Output output;
     std::size_t size = 0;
     require_success(EVP_MAC_init(context, key.empty() ? &kEmpty : key.data(), key.size(), nullptr));
-    for (const Bytes part : message)
-      require_success(EVP_MAC_update(context, part.data(), part.size()));
+    for (const Bytes part : message) require_success(EVP_MAC_update(context, part.data(), part.size()));
     require_success(EVP_MAC_final(context, output.data(), &size, output.size()));
     return output;
   }

@@ -82,7 +82,7 @@ class SendBatch {
  private:
   static constexpr std::size_t kCapacity = 64;
 
-  int send_from(std::size_t first);
+  long send_from(std::size_t first);
 
   struct Message {
     SocketAddress to;

@@ -68,7 +68,6 @@ Fd open_udp_listener(const Endpoint& at) {
   Fd fd = open_socket(at.family());
   if (!fd) throw_errno("socket");
   if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) throw_errno("SO_REUSEPORT");
-  allow_fragments(fd.get(), at.family());
   if (at.address.is_unspecified()) {
     const bool set = at.address.is_v4() ? set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1)
                                         : set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);

@@ -155,15 +155,13 @@ void Daemon::run() {
   });
   {
     const SignalsBlocked blocked;
-    for (const auto& worker : workers_)
-      worker->start();
+    for (const auto& worker : workers_) worker->start();
   }
   spdlog::info("ready");
   notify_service_manager("READY=1");
   control.run();
   notify_service_manager("STOPPING=1");
-  for (const auto& worker : workers_)
-    worker->stop();
+  for (const auto& worker : workers_) worker->stop();
   log_totals();
 }
 

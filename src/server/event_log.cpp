@@ -49,8 +49,7 @@ void log_event(const turn::Output::Event& event) {
 
 void log_events(std::span<const turn::Output::Event> events) {
   if (!spdlog::should_log(spdlog::level::info)) return;
-  for (const turn::Output::Event& event : events)
-    log_event(event);
+  for (const turn::Output::Event& event : events) log_event(event);
 }
 
 std::string quoted(std::string_view text) {

@@ -37,8 +37,7 @@ RelayPool::RelayPool(const turn::RelayParams& params, const std::vector<IpAddres
     ports_.emplace(address, std::make_unique<turn::PortMap>(params.first_port, params.last_port));
     (address.is_v4() ? supports_v4_ : supports_v6_) = true;
   }
-  for (const auto& [local, advertised] : advertise_)
-    advertised_to_local_.emplace(advertised, local);
+  for (const auto& [local, advertised] : advertise_) advertised_to_local_.emplace(advertised, local);
 }
 
 std::optional<IpAddress> RelayPool::choose_address(Family family, const IpAddress& client_side,

@@ -100,8 +100,7 @@ void Worker::run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
     now = read_clocks();
-    for (int i = 0; i < count; ++i)
-      on_event(events[static_cast<std::size_t>(i)], now);
+    for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)], now);
     if (server_.next_deadline() <= now.steady) server_.on_timeout(now, output_);
     flush();
   }

@@ -32,8 +32,7 @@ std::optional<Endpoint> decode_xor_address(Bytes value, const TransactionId& tra
   std::copy(value.begin(), value.end(), plain.begin());
   plain[2] ^= mask[0];
   plain[3] ^= mask[1];
-  for (std::size_t i = 0; i < mask.size(); ++i)
-    plain[4 + i] ^= mask[i];
+  for (std::size_t i = 0; i < mask.size(); ++i) plain[4 + i] ^= mask[i];
   return decode_address(Bytes(plain).first(value.size()));
 }
 

@@ -56,8 +56,7 @@ MessageBuilder& MessageBuilder::add_xor_address(AttributeType type, const Endpoi
   store_u32(masked.data(), kMagicCookie);
   std::copy(transaction_id_.begin(), transaction_id_.end(), masked.begin() + 4);
   const Bytes address = endpoint.address.bytes();
-  for (std::size_t i = 0; i < address.size(); ++i)
-    masked[i] ^= address[i];
+  for (std::size_t i = 0; i < address.size(); ++i) masked[i] ^= address[i];
   const auto port = static_cast<std::uint16_t>(endpoint.port ^ (kMagicCookie >> 16));
   return add_address(type, {IpAddress::from_bytes(endpoint.family(), masked), port});
 }

@@ -64,10 +64,8 @@ void PeerTable::remove_family(Family family) {
 
 SteadyTime PeerTable::next_expiry() const {
   SteadyTime next = SteadyTime::max();
-  for (const auto& [address, permission] : permissions_)
-    next = std::min(next, permission.expiry);
-  for (const auto& [number, binding] : channels_)
-    next = std::min(next, binding.expiry);
+  for (const auto& [address, permission] : permissions_) next = std::min(next, permission.expiry);
+  for (const auto& [number, binding] : channels_) next = std::min(next, binding.expiry);
   return next;
 }
 

@@ -13,8 +13,7 @@ constexpr std::uint64_t kMilli = 1000;
 AnswerLimiter::AnswerLimiter(std::uint32_t per_second, std::uint64_t seed)
     : per_second_(per_second), seed_(seed) {
   if (per_second_ == 0) return;
-  for (Shard& shard : shards_)
-    shard.sets.resize(kSetsPerShard);
+  for (Shard& shard : shards_) shard.sets.resize(kSetsPerShard);
 }
 
 std::uint64_t AnswerLimiter::hash(const IpAddress& source) const {

@@ -73,8 +73,7 @@ Prefix to_prefix(const Rule& rule) { return {*IpAddress::parse(rule.address), ru
 const std::vector<Prefix>& never_peers() {
   static const std::vector<Prefix> prefixes = [] {
     std::vector<Prefix> parsed;
-    for (const Rule& rule : kNeverPeers)
-      parsed.push_back(to_prefix(rule));
+    for (const Rule& rule : kNeverPeers) parsed.push_back(to_prefix(rule));
     return parsed;
   }();
   return prefixes;
@@ -97,12 +96,9 @@ bool can_be_allowed(const Prefix& prefix) {
 }
 
 PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
-  for (const Rule& rule : kDefaultRules)
-    insert(to_prefix(rule), rule.allowed);
-  for (const Prefix& prefix : params_.peers.deny)
-    insert(prefix, false);
-  for (const Prefix& prefix : params_.peers.allow)
-    insert(prefix, true);  // last: a tie allows
+  for (const Rule& rule : kDefaultRules) insert(to_prefix(rule), rule.allowed);
+  for (const Prefix& prefix : params_.peers.deny) insert(prefix, false);
+  for (const Prefix& prefix : params_.peers.allow) insert(prefix, true);  // last: a tie allows
   std::ranges::sort(params_.own_addresses);
 }
 

@@ -223,8 +223,7 @@ void Server::remove(Allocation& allocation, Output& out) {
             {},
             {}});
   ++counters_.allocations_deleted;
-  for (const Relay& relay : allocation.relays)
-    by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
+  for (const Relay& relay : allocation.relays) by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
   deadlines_.erase(deadlines_.iterator_to(allocation));
   const FiveTuple tuple = allocation.tuple;
   allocations_.erase(tuple);

@@ -99,8 +99,7 @@ void check_rebuilt(const MessageView& message, const std::vector<Attribute>& att
   const Bytes key = as_bytes("key");
   Octets buffer(message.bytes().size() + 24 + 36 + 8);
   MessageBuilder builder(buffer, message.type(), message.transaction_id());
-  for (const Attribute& attribute : attributes)
-    builder.add(attribute.type, attribute.value);
+  for (const Attribute& attribute : attributes) builder.add(attribute.type, attribute.value);
   const auto plain = MessageView::parse(builder.bytes());
   expect(plain.has_value(), "what was read can be written");
   expect(plain->type() == message.type(), "the type survives");
@@ -126,8 +125,7 @@ void check(Bytes datagram, crypto::Digester& digester) {
   if (!message) return;
   const std::vector<Attribute> attributes = attributes_of(*message);
   check_views(*message, attributes);
-  for (const Attribute& attribute : attributes)
-    check_decoders(attribute.value, message->transaction_id());
+  for (const Attribute& attribute : attributes) check_decoders(attribute.value, message->transaction_id());
   if (message->verify_integrity_sha1(digester, as_bytes("key")))
     expect(message->has_integrity_sha1(), "what is verified is there");
   if (message->verify_integrity_sha256(digester, as_bytes("key")))

@@ -114,8 +114,7 @@ class World {
     const std::uint8_t how = input.u8();
     const std::size_t attributes = input.pick(6);
     if (request.type().method == Method::allocate && !(how & 0x80)) request.transport(stun::kProtocolUdp);
-    for (std::size_t i = 0; i < attributes; ++i)
-      add_attribute(request, input);
+    for (std::size_t i = 0; i < attributes; ++i) add_attribute(request, input);
     if (how & 0x01) request.sha256();
     if (how & 0x02) request.as("bob");
     if (how & 0x04) request.fingerprint();
@@ -255,8 +254,7 @@ class World {
 
   // --- What must hold
   void take(const Output& out, Bytes input) {
-    for (const auto& event : out.events())
-      note(event);
+    for (const auto& event : out.events()) note(event);
     for (const auto& sent : out.to_clients()) {
       expect(std::ranges::any_of(kClients, [&](const Client& c) { return c.tuple == sent.tuple; }),
              "the client is known");
@@ -302,17 +300,17 @@ class World {
   }
 
   void note(const Output::Event& event) {
-    if (event.kind == Output::Event::Kind::allocation_created) {
-      expect(relayed_.emplace(event.relayed).second, "a relayed address is one client's");
-      expect(host_.is_open({ports_.to_local(event.relayed.address), event.relayed.port}), "and open");
-    } else if (event.kind == Output::Event::Kind::allocation_deleted) {
-      std::erase_if(relayed_, [&](const Endpoint& e) {
-        return !host_.is_open({ports_.to_local(e.address), e.port});
-      });
-    }
+    if (event.kind != Output::Event::Kind::allocation_created) return;
+    expect(relayed_.insert(event.relayed).second, "a relayed address is one client's");
+    expect(is_open(event.relayed), "and open");
+  }
+
+  bool is_open(const Endpoint& told) const {
+    return host_.is_open({ports_.to_local(told.address), told.port});
   }
 
   void check_books() {
+    std::erase_if(relayed_, [&](const Endpoint& told) { return !is_open(told); });
     const std::size_t allocations = server_.allocations();
     expect(quota_.in_use() == allocations, "each allocation has one place in the quota");
     expect(allocations <= 4, "there are no more than the quota allows");

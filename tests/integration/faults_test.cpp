@@ -21,8 +21,7 @@ void expect_relaying(RelayClient& client, client::UdpSocket& peer) {
 
 std::size_t count(const std::string& text, const std::string& what) {
   std::size_t found = 0;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
-    ++found;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
   return found;
 }
 
@@ -38,8 +37,7 @@ TEST_CASE("5,000 random datagrams change nothing", "[integration]") {
   std::mt19937 random(8656);
   for (int i = 0; i < 5000; ++i) {
     Octets noise(random() % 600);
-    for (std::uint8_t& byte : noise)
-      byte = static_cast<std::uint8_t>(random());
+    for (std::uint8_t& byte : noise) byte = static_cast<std::uint8_t>(random());
     // A third of them look like STUN up to the attributes.
     if (i % 3 == 0 && noise.size() >= 20) {
       noise.resize(noise.size() / 4 * 4);
@@ -149,8 +147,7 @@ TEST_CASE("when descriptors run out it answers 508 and goes on", "[integration]"
 TEST_CASE("a hostile user name reaches the log escaped", "[integration]") {
   const std::string hostile = "%n%s\"quote\\\r\nFAKE line\x1b[31m";
   std::string accents;
-  while (accents.size() < 500)
-    accents += "é";
+  while (accents.size() < 500) accents += "é";
   Daemon daemon;
   for (const std::string& name : {hostile, accents}) {
     RelayClient client(daemon.listener(), {.credentials = client::Credentials{name, "x"}});
@@ -179,11 +176,9 @@ TEST_CASE("unauthenticated answers are limited for each source", "[integration]"
   Daemon daemon({"limits.unauthenticated_per_second=5", "workers=1"});
   RelayClient client(daemon.listener());
   const auto request = client.turn().binding();
-  for (int i = 0; i < 100; ++i)
-    client.send_raw(request.bytes);
+  for (int i = 0; i < 100; ++i) client.send_raw(request.bytes);
   std::size_t answers = 0;
-  while (client.receive_raw(300ms))
-    ++answers;
+  while (client.receive_raw(300ms)) ++answers;
   CHECK(answers >= 10);
   CHECK(answers < 30);
 }

@@ -21,8 +21,7 @@ client::RequestContents asking_for(Family family) {
 
 Octets pattern(std::size_t size) {
   Octets bytes(size);
-  for (std::size_t i = 0; i < size; ++i)
-    bytes[i] = static_cast<std::uint8_t>(i * 31 + size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + size);
   return bytes;
 }
 
@@ -94,14 +93,10 @@ TEST_CASE("a burst arrives whole and in order", "[integration]") {
   Daemon daemon;
   Pair pair(daemon.listener(), Family::ipv4);
   REQUIRE(pair.client.bind(0x4000, pair.peer.local()) == 0);
-  for (int i = 0; i < 100; ++i)
-    pair.client.send_on_channel(0x4000, octets(std::to_string(i)));
-  for (int i = 0; i < 100; ++i)
-    pair.expect_at_peer(octets(std::to_string(i)));
-  for (int i = 0; i < 100; ++i)
-    pair.peer.send_to(octets(std::to_string(i)), pair.relayed);
-  for (int i = 0; i < 100; ++i)
-    pair.expect_at_client(octets(std::to_string(i)), 0x4000);
+  for (int i = 0; i < 100; ++i) pair.client.send_on_channel(0x4000, octets(std::to_string(i)));
+  for (int i = 0; i < 100; ++i) pair.expect_at_peer(octets(std::to_string(i)));
+  for (int i = 0; i < 100; ++i) pair.peer.send_to(octets(std::to_string(i)), pair.relayed);
+  for (int i = 0; i < 100; ++i) pair.expect_at_client(octets(std::to_string(i)), 0x4000);
 }
 
 TEST_CASE("several clients talk to one peer at the same time", "[integration]") {

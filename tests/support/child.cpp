@@ -17,15 +17,13 @@ namespace {
 [[noreturn]] void become(const std::vector<std::string>& command, const Child::Options& options, int output) {
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  for (const auto& [name, value] : options.environment)
-    setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
   if (options.descriptor_limit) {
     const rlimit limit{*options.descriptor_limit, *options.descriptor_limit};
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   std::vector<char*> arguments;
-  for (const std::string& argument : command)
-    arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   execvp(arguments[0], arguments.data());
   _exit(127);

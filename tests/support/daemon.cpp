@@ -13,8 +13,7 @@ namespace {
 
 std::vector<std::string> command_line(const std::string& config, const std::vector<std::string>& set) {
   std::vector<std::string> command{daemon_path(), "--config", config};
-  for (const std::string& override_ : set)
-    command.insert(command.end(), {"--set", override_});
+  for (const std::string& override_ : set) command.insert(command.end(), {"--set", override_});
   return command;
 }
 

@@ -159,8 +159,7 @@ class Outcome {
   std::vector<Endpoint> relayed() const { return addresses(stun::AttributeType::xor_relayed_address); }
   std::string relayed_text() const {
     std::string text;
-    for (const Endpoint& e : relayed())
-      text += (text.empty() ? "" : " ") + e.to_string();
+    for (const Endpoint& e : relayed()) text += (text.empty() ? "" : " ") + e.to_string();
     return text;
   }
   std::string mapped_text() const {

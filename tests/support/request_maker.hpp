@@ -191,11 +191,9 @@ class RequestMaker {
   Octets build(crypto::Digester& digester, std::string_view nonce, const stun::TransactionId& id) const {
     Octets buffer(stun::kMaxMessageSize);
     stun::MessageBuilder builder(buffer, type_, transaction_id_.value_or(id));
-    for (const auto& write : attributes_)
-      write(builder);
+    for (const auto& write : attributes_) write(builder);
     if (signing_ != Signing::none) sign(builder, digester, nonce_.value_or(std::string(nonce)));
-    for (const auto& write : behind_integrity_)
-      write(builder);
+    for (const auto& write : behind_integrity_) write(builder);
     if (fingerprint_) builder.add_fingerprint();
     return {builder.bytes().begin(), builder.bytes().end()};
   }

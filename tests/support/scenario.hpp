@@ -51,8 +51,7 @@ class Scenario {
         host_(setup_.relays),
         quota_(setup_.limits.allocations, setup_.limits.allocations_per_user),
         limiter_(setup_.limits.unauthenticated_per_second, 7) {
-    for (unsigned i = 0; i < setup_.workers; ++i)
-      workers_.push_back(std::make_unique<Worker>(*this));
+    for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this));
   }
   Scenario(const Scenario&) = delete;
   Scenario& operator=(const Scenario&) = delete;
@@ -124,8 +123,7 @@ class Scenario {
     outcome.line = line;
     for (SteadyTime next = next_deadline(); next <= until; next = next_deadline()) {
       clock_.advance(next - clock_.now().steady);
-      for (const auto& worker : workers_)
-        wake(*worker, outcome);
+      for (const auto& worker : workers_) wake(*worker, outcome);
       INFO("step in line " << line);
       REQUIRE(next_deadline() > clock_.now().steady);
     }
@@ -141,15 +139,13 @@ class Scenario {
   // When a server wants to be woken next.
   SteadyTime next_deadline() const {
     SteadyTime next = SteadyTime::max();
-    for (const auto& worker : workers_)
-      next = std::min(next, worker->server.next_deadline());
+    for (const auto& worker : workers_) next = std::min(next, worker->server.next_deadline());
     return next;
   }
   TimePoint now() const { return clock_.now(); }
   std::size_t allocations() const {
     std::size_t total = 0;
-    for (const auto& worker : workers_)
-      total += worker->server.allocations();
+    for (const auto& worker : workers_) total += worker->server.allocations();
     return total;
   }
   void expect_no_allocation(int line = __builtin_LINE()) const {
@@ -300,8 +296,7 @@ class Scenario {
     std::size_t told = 0;
     for (const auto& [key, addresses] : relayed_) {
       told += addresses.size();
-      for (const Endpoint& relayed : addresses)
-        CHECK(host_.is_open(relayed));
+      for (const Endpoint& relayed : addresses) CHECK(host_.is_open(relayed));
     }
     CHECK(host_.open_relays() == told);
     CHECK(relayed_.size() == allocations());

@@ -15,8 +15,7 @@ class ScriptedRandom : public crypto::Random {
   void script(Bytes octets) { script_.insert(script_.end(), octets.begin(), octets.end()); }
 
   void fill(MutableBytes bytes) override {
-    for (std::uint8_t& b : bytes)
-      b = next_octet();
+    for (std::uint8_t& b : bytes) b = next_octet();
   }
 
  private:

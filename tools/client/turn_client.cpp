@@ -132,8 +132,7 @@ void TurnClient::add_contents(MessageBuilder& builder, const RequestContents& co
     builder.add_u32(AttributeType::channel_number, std::uint32_t{*contents.channel} << 16);
   if (contents.requested_transport) builder.add_requested_transport(*contents.requested_transport);
   if (contents.lifetime) builder.add_lifetime(*contents.lifetime);
-  for (const Endpoint& peer : contents.peers)
-    builder.add_xor_address(AttributeType::xor_peer_address, peer);
+  for (const Endpoint& peer : contents.peers) builder.add_xor_address(AttributeType::xor_peer_address, peer);
   if (contents.requested_family)
     builder.add_family(AttributeType::requested_address_family, *contents.requested_family);
   if (contents.additional_family)
@@ -142,8 +141,7 @@ void TurnClient::add_contents(MessageBuilder& builder, const RequestContents& co
   if (contents.reservation_token)
     builder.add(AttributeType::reservation_token, Bytes(*contents.reservation_token));
   if (contents.dont_fragment) builder.add_flag(AttributeType::dont_fragment);
-  for (const auto& [type, value] : contents.others)
-    builder.add(type, Bytes(value));
+  for (const auto& [type, value] : contents.others) builder.add(type, Bytes(value));
 }
 
 void TurnClient::add_credentials(MessageBuilder& builder) {

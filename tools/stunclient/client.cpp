@@ -12,8 +12,6 @@
 
 #include "net/socket_address.hpp"
 
-#include "net/socket_address.hpp"
-
 namespace turnpike::stunclient {
 namespace {
 

@@ -154,8 +154,7 @@ std::string_view name_of(Method method) {
 std::string printable(std::string_view text) {
   if (auto prepared = auth::opaque_string(text)) return *prepared;
   std::string kept;
-  for (const char c : text)
-    kept += c >= 0x20 && c < 0x7F ? c : '?';
+  for (const char c : text) kept += c >= 0x20 && c < 0x7F ? c : '?';
   return kept;
 }
 

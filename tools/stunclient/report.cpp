@@ -151,8 +151,7 @@ void print_text(std::ostream& out, const Report& report) {
 }
 
 void print_problems(std::ostream& out, const Report& report) {
-  for (const std::string& note : report.notes)
-    out << "stunclient: note: " << note << '\n';
+  for (const std::string& note : report.notes) out << "stunclient: note: " << note << '\n';
   for_each_step(report, [&](const char* name, const Step& step) {
     if (step.problem) out << "stunclient: " << name << ": " << step.problem->message() << '\n';
   });

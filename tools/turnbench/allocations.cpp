@@ -59,8 +59,7 @@ class Cycles {
 };
 
 void Cycles::run_until(Clock::time_point end) {
-  for (std::uint32_t i = 0; i < slots_.size(); ++i)
-    start(i);
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) start(i);
   Clock::time_point next_check = Clock::now() + kTick;
   for (Clock::time_point now = Clock::now(); now < end; now = Clock::now()) {
     epoll_.wait(kTick, [this](std::uint32_t number) { receive(number); });
@@ -141,8 +140,7 @@ IdleResult run_idle(const Options& options, const UsageMeter& meter) {
   for (std::uint32_t i = 0; i < options.count; ++i)
     clients.push_back(allocate(digester, random, options).client);
   const IdleResult result{options.count, Clock::now() - started, meter.read().since(before)};
-  for (const auto& client : clients)
-    close_lane(*client, options.server);
+  for (const auto& client : clients) close_lane(*client, options.server);
   return result;
 }
 

@@ -35,8 +35,7 @@ class Epoll {
   template <class Visit>
   void wait(std::chrono::nanoseconds timeout, Visit&& visit) {
     const int count = wait_for_events(timeout);
-    for (int i = 0; i < count; ++i)
-      visit(events_[static_cast<std::size_t>(i)].data.u32);
+    for (int i = 0; i < count; ++i) visit(events_[static_cast<std::size_t>(i)].data.u32);
   }
 
  private:

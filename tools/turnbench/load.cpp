@@ -144,8 +144,7 @@ nanoseconds Load::send_scheduled(Clock::time_point now) {
   const double per_ns = *options_.rate / 1e9;
   const auto due = static_cast<std::int64_t>(static_cast<double>((now - started_).count()) * per_ns);
   scheduled_ = std::max(scheduled_, due - kMaxBacklog);
-  for (; scheduled_ + options_.burst <= due; scheduled_ += options_.burst)
-    send_next(now);
+  for (; scheduled_ + options_.burst <= due; scheduled_ += options_.burst) send_next(now);
   const auto next = static_cast<std::int64_t>(static_cast<double>(scheduled_ + options_.burst) / per_ns);
   return std::max(nanoseconds(0), nanoseconds(next) - (Clock::now() - started_));
 }

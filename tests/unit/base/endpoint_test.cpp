@@ -246,8 +246,7 @@ TEST_CASE("a transport has a name", "[base]") {
 // How many of 4,096 buckets the hashes of 4,096 keys fill; a random function fills 63 %.
 std::size_t filled_buckets(const std::function<std::size_t(std::uint32_t)>& hash, unsigned shift) {
   std::vector<bool> buckets(4096);
-  for (std::uint32_t i = 0; i < 4096; ++i)
-    buckets[hash(i) >> shift & 4095] = true;
+  for (std::uint32_t i = 0; i < 4096; ++i) buckets[hash(i) >> shift & 4095] = true;
   return static_cast<std::size_t>(std::count(buckets.begin(), buckets.end(), true));
 }
 

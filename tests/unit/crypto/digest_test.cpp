@@ -29,8 +29,7 @@ TEST_CASE("MD5 gives what RFC 1321 A.5 prints", "[crypto]") {
        "57edf4a22be3c955ac49da2e2107b67a"},
   };
   Digester digester;
-  for (const Case& c : cases)
-    CHECK(to_hex(digester.md5({as_bytes(c.message)})) == c.digest);
+  for (const Case& c : cases) CHECK(to_hex(digester.md5({as_bytes(c.message)})) == c.digest);
 }
 
 TEST_CASE("SHA-256 gives what FIPS 180 prints", "[crypto]") {
@@ -45,8 +44,7 @@ TEST_CASE("SHA-256 gives what FIPS 180 prints", "[crypto]") {
        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
   };
   Digester digester;
-  for (const Case& c : cases)
-    CHECK(to_hex(digester.sha256({as_bytes(c.message)})) == c.digest);
+  for (const Case& c : cases) CHECK(to_hex(digester.sha256({as_bytes(c.message)})) == c.digest);
 }
 
 std::string repeated(std::size_t count, std::uint8_t octet) {

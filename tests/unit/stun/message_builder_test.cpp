@@ -172,8 +172,7 @@ TEST_CASE("a message that no length field can say does not fit", "[stun]") {
     CAPTURE(s.values);
     Octets buffer(200'000);
     MessageBuilder builder(buffer, kBindingRequest, kTransactionId);
-    for (const std::size_t size : s.values)
-      builder.add(AttributeType::data, Bytes(payload).first(size));
+    for (const std::size_t size : s.values) builder.add(AttributeType::data, Bytes(payload).first(size));
     CHECK(builder.ok() == s.ok);
     CHECK(MessageView::parse(builder.bytes()).has_value() == s.ok);
   }

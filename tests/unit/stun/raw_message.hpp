@@ -24,8 +24,7 @@ inline Octets copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 inline Octets concat(std::initializer_list<Bytes> parts) {
   Octets all;
-  for (const Bytes part : parts)
-    all.insert(all.end(), part.begin(), part.end());
+  for (const Bytes part : parts) all.insert(all.end(), part.begin(), part.end());
   return copy(all);
 }
 

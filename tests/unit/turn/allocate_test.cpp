@@ -64,8 +64,7 @@ TEST_CASE("each 5-tuple has an allocation of its own", "[turn]") {
     CHECK(s.host().client_side() == c.tuple.server.address);  // relay.addresses: [auto] goes by it
   }
   CHECK(s.allocations() == clients.size());
-  for (const Client& c : clients)
-    s.client_sends(refresh(0s).from(c)).expect_success();
+  for (const Client& c : clients) s.client_sends(refresh(0s).from(c)).expect_success();
   s.expect_no_allocation();
 }
 
@@ -501,15 +500,12 @@ TEST_CASE("malformed requests take nothing out of the quota", "[turn]") {
 TEST_CASE("when the ports run out the answer says so, and all come back", "[turn]") {
   Scenario s(with_ports(50000, 50009));
   for (int round = 0; round < 2; ++round) {
-    for (unsigned i = 1; i <= 10; ++i)
-      s.client_sends(allocate().from(client(i))).expect_success();
-    for (unsigned i = 11; i <= 13; ++i)
-      s.client_sends(allocate().from(client(i))).expect_error(508);
+    for (unsigned i = 1; i <= 10; ++i) s.client_sends(allocate().from(client(i))).expect_success();
+    for (unsigned i = 11; i <= 13; ++i) s.client_sends(allocate().from(client(i))).expect_error(508);
     CHECK(s.allocations() == 10);
     if (round == 0) s.advance(600s).expect_expired(10);
   }
-  for (unsigned i = 1; i <= 10; ++i)
-    s.client_sends(refresh(0s).from(client(i))).expect_success();
+  for (unsigned i = 1; i <= 10; ++i) s.client_sends(refresh(0s).from(client(i))).expect_success();
   s.expect_no_allocation();
 }
 
@@ -519,8 +515,7 @@ TEST_CASE("two hundred allocations come and go in order", "[turn]") {
     s.client_sends(allocate().lifetime(600s + std::chrono::seconds(i * 7919 % 400)).from(client(i)))
         .expect_success();
   std::size_t gone = 0;
-  for (int i = 0; i < 400; ++i)
-    gone += s.advance(i == 0 ? Duration(600s) : Duration(1s)).events.size();
+  for (int i = 0; i < 400; ++i) gone += s.advance(i == 0 ? Duration(600s) : Duration(1s)).events.size();
   CHECK(gone == 200);
   s.expect_no_allocation();
 }

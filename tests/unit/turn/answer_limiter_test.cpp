@@ -17,8 +17,7 @@ constexpr SteadyTime kNow{Duration(24h)};
 
 unsigned answers(AnswerLimiter& limiter, const IpAddress& source, SteadyTime now, unsigned asked) {
   unsigned allowed = 0;
-  for (unsigned i = 0; i < asked; ++i)
-    allowed += limiter.allow(source, now);
+  for (unsigned i = 0; i < asked; ++i) allowed += limiter.allow(source, now);
   return allowed;
 }
 
@@ -37,8 +36,7 @@ TEST_CASE("a source has a burst of twice its rate, and then its rate", "[turn]")
 TEST_CASE("the rate holds however it is asked for", "[turn]") {
   AnswerLimiter limiter(10, 1);
   unsigned allowed = 0;
-  for (int ms = 0; ms < 10'000; ++ms)
-    allowed += limiter.allow(address("198.51.100.1"), kNow + Duration(ms));
+  for (int ms = 0; ms < 10'000; ++ms) allowed += limiter.allow(address("198.51.100.1"), kNow + Duration(ms));
   CHECK(allowed >= 119);
   CHECK(allowed <= 120);
 }
@@ -75,8 +73,7 @@ TEST_CASE("workers whose clocks differ by a batch do not add to the rate", "[tur
   const IpAddress source = address("198.51.100.1");
   CHECK(answers(limiter, source, kNow, 100) == 20);
   unsigned allowed = 0;
-  for (int i = 0; i < 1000; ++i)
-    allowed += limiter.allow(source, i % 2 == 0 ? kNow : kNow - 5ms);
+  for (int i = 0; i < 1000; ++i) allowed += limiter.allow(source, i % 2 == 0 ? kNow : kNow - 5ms);
   CHECK(allowed == 0);
 }
 

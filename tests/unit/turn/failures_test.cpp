@@ -84,10 +84,8 @@ bool until_expiry(Scenario& s) {
 
 bool three_clients(Scenario& s) {
   bool all = true;
-  for (unsigned i = 1; i <= 3; ++i)
-    all = granted(s.client_sends(allocate().from(client(i)))) && all;
-  for (unsigned i = 1; i <= 3; ++i)
-    s.client_sends(refresh(0s).from(client(i)));
+  for (unsigned i = 1; i <= 3; ++i) all = granted(s.client_sends(allocate().from(client(i)))) && all;
+  for (unsigned i = 1; i <= 3; ++i) s.client_sends(refresh(0s).from(client(i)));
   return all;
 }
 

@@ -26,18 +26,15 @@ Prefix prefix(std::string_view text) {
 
 std::vector<Prefix> prefixes(const Texts& texts) {
   std::vector<Prefix> all;
-  for (const std::string_view text : texts)
-    all.push_back(prefix(text));
+  for (const std::string_view text : texts) all.push_back(prefix(text));
   return all;
 }
 
 PeerPolicy policy(const Texts& allow = {}, const Texts& deny = {}, const Texts& own = {},
                   const Texts& listeners = {}) {
   PeerPolicy::Params params{{prefixes(allow), prefixes(deny)}, {}, {}};
-  for (const std::string_view text : own)
-    params.own_addresses.push_back(address(text));
-  for (const std::string_view text : listeners)
-    params.listeners.push_back(endpoint(text));
+  for (const std::string_view text : own) params.own_addresses.push_back(address(text));
+  for (const std::string_view text : listeners) params.listeners.push_back(endpoint(text));
   return PeerPolicy(std::move(params));
 }
 
@@ -247,8 +244,7 @@ TEST_CASE("the trie agrees with a search through the list", "[turn]") {
     const auto near_a_seed = [&](unsigned length) {
       std::array<std::uint8_t, 16> bytes{};
       bytes[0] = family == Family::ipv4 ? 20 : 0x2a;
-      for (unsigned i = 1; i < bits / 8; ++i)
-        bytes[i] = static_cast<std::uint8_t>(random.below(2) * 0xff);
+      for (unsigned i = 1; i < bits / 8; ++i) bytes[i] = static_cast<std::uint8_t>(random.below(2) * 0xff);
       for (unsigned i = length; i < bits; ++i)
         bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] & ~(0x80u >> i % 8));
       return IpAddress::from_bytes(family, bytes);

@@ -21,8 +21,7 @@ Setup with_limits(std::uint32_t permissions, std::uint32_t channels) {
 
 RequestMaker permitting(const std::vector<std::string>& peers) {
   RequestMaker ask = create_permission();
-  for (const std::string& peer : peers)
-    ask.peer(peer);
+  for (const std::string& peer : peers) ask.peer(peer);
   return ask;
 }
 

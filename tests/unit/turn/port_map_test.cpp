@@ -45,8 +45,7 @@ TEST_CASE("even ports, and pairs of them with the next", "[turn]") {
   for (const bool pair : {false, true}) {
     for (const auto& [first, last] : kRanges) {
       unsigned expected = 0;
-      for (std::uint32_t port = first; port + pair <= last; ++port)
-        expected += port % 2 == 0;
+      for (std::uint32_t port = first; port + pair <= last; ++port) expected += port % 2 == 0;
       for (std::uint32_t start = first; start <= last; start += std::max(1, (last - first) / 7)) {
         CAPTURE(pair, first, last, start);
         PortMap map(first, last);
@@ -79,10 +78,8 @@ TEST_CASE("a pair needs both, and a failed search leaves nothing taken", "[turn]
 
 TEST_CASE("what is out of the range is not taken", "[turn]") {
   PortMap map(50000, 50003);
-  for (unsigned i = 0; i < 4; ++i)
-    CHECK(map.take_from(50000));
-  for (const std::uint16_t port : {0, 1, 49999, 50004, 50063, 65535})
-    CHECK_FALSE(map.is_taken(port));
+  for (unsigned i = 0; i < 4; ++i) CHECK(map.take_from(50000));
+  for (const std::uint16_t port : {0, 1, 49999, 50004, 50063, 65535}) CHECK_FALSE(map.is_taken(port));
 }
 
 TEST_CASE("a search starts anywhere in the range", "[turn]") {
@@ -119,8 +116,7 @@ TEST_CASE("threads that draw at once share all ports and none twice", "[turn]") 
   };
   {
     std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 4; ++i)
-      threads.emplace_back(draw, i);
+    for (unsigned i = 0; i < 4; ++i) threads.emplace_back(draw, i);
   }
   CHECK(taken.size() == std::set(taken.begin(), taken.end()).size());
   // A thread may have seen the range full for the moment before another gave a port back.
@@ -135,13 +131,11 @@ TEST_CASE("threads that draw pairs never break one another's", "[turn]") {
   std::atomic<unsigned> pairs{0};
   const auto draw = [&](unsigned seed) {
     test::ScriptedRandom random(seed);
-    for (int i = 0; i < 250; ++i)
-      pairs += map.take_even_from(map.random_start(random), true).has_value();
+    for (int i = 0; i < 250; ++i) pairs += map.take_even_from(map.random_start(random), true).has_value();
   };
   {
     std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 4; ++i)
-      threads.emplace_back(draw, i);
+    for (unsigned i = 0; i < 4; ++i) threads.emplace_back(draw, i);
   }
   unsigned taken = 0;
   for (std::uint32_t port = 40000; port < 42000; port += 2) {

@@ -29,8 +29,7 @@ TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn
 TEST_CASE("all users together hold as many as they may", "[turn]") {
   Quota quota(3, 2);
   std::vector<QuotaSlot> slots;
-  for (const std::string user : {"a", "b", "c"})
-    CHECK(slots.emplace_back(quota.take(user)));
+  for (const std::string user : {"a", "b", "c"}) CHECK(slots.emplace_back(quota.take(user)));
   CHECK_FALSE(quota.take("a"));
   CHECK_FALSE(quota.take("d"));
   CHECK(quota.in_use() == 3);
@@ -42,8 +41,7 @@ TEST_CASE("all users together hold as many as they may", "[turn]") {
 TEST_CASE("a quota of zero is no limit", "[turn]") {
   Quota quota(0, 0);
   std::vector<QuotaSlot> slots;
-  for (int i = 0; i < 1000; ++i)
-    CHECK(slots.emplace_back(quota.take("alice")));
+  for (int i = 0; i < 1000; ++i) CHECK(slots.emplace_back(quota.take("alice")));
   CHECK(quota.in_use() == 1000);
 }
 
@@ -85,14 +83,12 @@ TEST_CASE("threads never hold more than the quota, and leave nothing behind", "[
   };
   {
     std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 4; ++i)
-      threads.emplace_back(work, i);
+    for (unsigned i = 0; i < 4; ++i) threads.emplace_back(work, i);
   }
   CHECK_FALSE(too_many);
   CHECK(quota.in_use() == 0);
   std::vector<QuotaSlot> slots;
-  for (unsigned i = 0; i < kPerUser; ++i)
-    CHECK(slots.emplace_back(quota.take("alice")));
+  for (unsigned i = 0; i < kPerUser; ++i) CHECK(slots.emplace_back(quota.take("alice")));
 }
 
 }  // namespace

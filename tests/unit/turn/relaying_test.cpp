@@ -25,8 +25,7 @@ TEST_CASE("payloads of every size come through whole", "[turn]") {
   for (const std::size_t size : {0, 1, 2, 3, 4, 5, 100, 1200, 1472, 9000, 65000}) {
     CAPTURE(size);
     std::string payload(size, '\0');
-    for (std::size_t i = 0; i < size; ++i)
-      payload[i] = static_cast<char>(i * 7);
+    for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<char>(i * 7);
     s.client_sends(send("5.6.7.8:1", payload)).expect_sent("5.6.7.8:1", payload);
     s.client_sends(channel_data(0x4000, payload)).expect_sent("5.6.7.8:2", payload);
     s.peer_sends("5.6.7.8:1", payload).expect_data_from("5.6.7.8:1", payload);

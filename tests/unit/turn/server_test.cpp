@@ -30,8 +30,7 @@ RequestMaker rest_request(RequestMaker request, std::string_view secret, std::st
 std::vector<std::uint16_t> unknown_types(const Outcome& outcome) {
   ByteReader reader(outcome.find(AttributeType::unknown_attributes).value());
   std::vector<std::uint16_t> types;
-  while (!reader.at_end())
-    types.push_back(reader.u16());
+  while (!reader.at_end()) types.push_back(reader.u16());
   return types;
 }
 
@@ -309,8 +308,7 @@ TEST_CASE("a stranger has its answers counted, a client has not", "[turn]") {
   s.client_sends(refresh().nonce(nonce)).expect_success();
   s.client_sends(binding().from(client(2))).expect_success();
   s.advance(1s);
-  for (int i = 0; i < 5; ++i)
-    s.client_sends(binding()).expect_success();
+  for (int i = 0; i < 5; ++i) s.client_sends(binding()).expect_success();
   s.client_sends(binding()).expect_silence();
 }
 
@@ -386,8 +384,7 @@ TEST_CASE("5,000 random datagrams change nothing", "[turn]") {
     const Outcome outcome = s.client_sends(datagram, from);
     CHECK(outcome.to_peers.empty());
     CHECK(outcome.to_clients.size() <= 1);
-    for (const auto& message : outcome.to_clients)
-      CHECK(message.tuple == from.tuple);
+    for (const auto& message : outcome.to_clients) CHECK(message.tuple == from.tuple);
     CHECK(outcome.count(Kind::allocation_created) + outcome.count(Kind::allocation_deleted) == 0);
   }
   CHECK(s.allocations() == 1);
