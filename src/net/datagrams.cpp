@@ -92,20 +92,20 @@ std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most,
 SendBatch::SendBatch(SendCounters& counters)
     : messages_(kCapacity), headers_(kCapacity), counters_(counters) {
   for (std::size_t i = 0; i < kCapacity; ++i) {
-    headers_[i].msg_hdr.msg_name = &messages_[i].to;
     headers_[i].msg_hdr.msg_iov = messages_[i].parts.data();
   }
 }
 
-void SendBatch::add(int fd, const Endpoint& to, Bytes head, Bytes payload, std::size_t padding,
+void SendBatch::add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::size_t padding,
                     const IpAddress& from) {
   if (fd != fd_ || size_ == kCapacity) send();
   fd_ = fd;
   Message& message = messages_[size_];
   msghdr& header = headers_[size_].msg_hdr;
   ++size_;
-  message.to = to;
-  header.msg_namelen = message.to.size();
+  if (to) message.to = *to;
+  header.msg_name = to ? &message.to : nullptr;
+  header.msg_namelen = to ? message.to.size() : 0;
   std::size_t parts = 0;
   if (!head.empty()) message.parts[parts++] = part(head);
   if (!payload.empty()) message.parts[parts++] = part(payload);
@@ -115,7 +115,7 @@ void SendBatch::add(int fd, const Endpoint& to, Bytes head, Bytes payload, std::
   header.msg_controllen = 0;
   if (!from.is_unspecified()) {
     header.msg_control = message.control.data();
-    header.msg_controllen = write_packet_info(header, from, to.scope);
+    header.msg_controllen = write_packet_info(header, from, to ? to->scope : 0);
   }
 }
 

@@ -73,9 +73,10 @@ class SendBatch {
   // The counters outlive this.
   explicit SendBatch(SendCounters& counters);
 
-  // The views stay valid until send(). `from`, where it is specified, is the address to answer from. Sends
-  // what was collected before when the batch is full or was for another socket.
-  void add(int fd, const Endpoint& to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
+  // The views stay valid until send(). Without `to` the socket is connected. `from`, where it is specified,
+  // is the address to answer from. Sends what was collected before when the batch is full or was for another
+  // socket.
+  void add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
 
   void send();
 

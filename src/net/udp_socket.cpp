@@ -44,6 +44,21 @@ void allow_fragments(int fd, Family family) {
   }
 }
 
+boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
+
+// Datagrams that leave by it may be fragmented, and what ICMP says of them is kept.
+Fd open_relay_socket(Family family) {
+  Fd fd = open_socket(family);
+  if (!fd) return fd;
+  allow_fragments(fd.get(), family);
+  if (family == Family::ipv4) {
+    set_option(fd.get(), IPPROTO_IP, IP_RECVERR, 1);
+  } else {
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, 1);
+  }
+  return fd;
+}
+
 std::optional<stun::Icmp> to_icmp(const sock_extended_err& error, Family family) {
   if (error.ee_origin == SO_EE_ORIGIN_LOCAL) {
     // Larger than the path allows, and DF was asked for: as if a router had said so.
@@ -84,17 +99,28 @@ void require_free_udp_address(const Endpoint& at) {
 }
 
 Result<Fd> open_udp_relay(const Endpoint& at) {
-  const auto failure = [] { return boost::system::error_code(errno, boost::system::system_category()); };
-  Fd fd = open_socket(at.family());
-  if (!fd) return failure();
-  allow_fragments(fd.get(), at.family());
-  if (at.address.is_v4()) {
-    set_option(fd.get(), IPPROTO_IP, IP_RECVERR, 1);
-  } else {
-    set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, 1);
-  }
-  if (!bind_socket(fd.get(), at)) return failure();
+  Fd fd = open_relay_socket(at.family());
+  if (!fd || !bind_socket(fd.get(), at)) return last_error();
   return fd;
+}
+
+// The option is on for as long as the second bind takes: at any other time the port is the relay's alone.
+Result<Fd> open_second_udp_relay(int first, const Endpoint& at) {
+  Fd fd = open_relay_socket(at.family());
+  if (!fd) return last_error();
+  set_option(first, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  const bool bound = bind_socket(fd.get(), at);
+  const auto error = last_error();
+  set_option(first, SOL_SOCKET, SO_REUSEADDR, 0);
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 0);
+  if (!bound) return error;
+  return fd;
+}
+
+bool connect_udp(int fd, const Endpoint& peer) {
+  const SocketAddress address(peer);
+  return connect(fd, &address.any, address.size()) == 0;
 }
 
 Endpoint local_endpoint(int fd) {

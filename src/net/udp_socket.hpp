@@ -23,6 +23,13 @@ void require_free_udp_address(const Endpoint& at);
 // A relay socket, bound to `at`: non-blocking, never setting DF on its own, with ICMP errors queued.
 Result<Fd> open_udp_relay(const Endpoint& at);
 
+// A second socket on the address of the relay socket `first`. Until it is connected it may receive what is
+// for the first.
+Result<Fd> open_second_udp_relay(int first, const Endpoint& at);
+
+// From here on the socket receives from `peer` alone, and sends to it; false when there is no way to it.
+bool connect_udp(int fd, const Endpoint& peer);
+
 // Where a socket is bound, which tells the port that was chosen for port 0.
 Endpoint local_endpoint(int fd);
 

@@ -10,6 +10,9 @@
 namespace turnpike::server {
 namespace {
 
+// Connectivity checks and short exchanges do not pay for a second socket.
+constexpr std::uint32_t kSendsWorthConnecting = 32;
+
 // How many ports of the range may be found bound by other programs before an Allocate gives up.
 constexpr int kForeignPortsTolerated = 64;
 
@@ -180,23 +183,58 @@ Result<turn::Relay, turn::RelayError> RelaySockets::claim(const stun::Reservatio
 Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
   const int fd = bound.socket.get();
   const Endpoint local = bound.local;
-  if (!host_.watch_relay(fd)) {
+  if (!host_.watch_relay(fd, turn::RelayId(fd))) {
     ++exhausted_;
     bound.socket = net::Fd();
     pool_.ports_of(local.address)->give_back(local.port);
     return turn::RelayError::no_port;
   }
-  open_.insert_or_assign(fd, std::move(bound));
+  open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
   return turn::Relay(*this, turn::RelayId(fd), local, {pool_.to_advertised(local.address), local.port});
 }
 
 // The socket goes first: a port that is free in the map must be free to bind.
 void RelaySockets::close(turn::RelayId id) {
-  host_.before_close(static_cast<int>(id));
-  const auto found = open_.find(static_cast<int>(id));
-  const Endpoint local = found->second.local;
+  host_.before_close(id);
+  const auto found = open_.find(id);
+  const Endpoint local = found->second.bound.local;
   open_.erase(found);
   pool_.ports_of(local.address)->give_back(local.port);
+}
+
+RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer) {
+  OpenRelay& open = open_.find(relay)->second;
+  if (open.connected && open.connected_to == peer) {
+    open.in_a_row = 0;
+    return {open.connected.get(), true};
+  }
+  if (open.other_peer != peer) {
+    open.other_peer = peer;
+    open.in_a_row = 0;
+  }
+  if (++open.in_a_row == kSendsWorthConnecting) {
+    open.in_a_row = 0;
+    connect(relay, open, peer);
+  }
+  return {open.bound.socket.get(), false};
+}
+
+// What reaches the second socket before it is connected stays in its queue, with its sender's address, and is
+// relayed like everything else. A socket that is connected once is only ever connected to another peer, for
+// the same reason.
+void RelaySockets::connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer) {
+  if (!open.connected) {
+    Result<net::Fd> second = net::open_second_udp_relay(open.bound.socket.get(), open.bound.local);
+    if (!second || !host_.watch_relay(second->get(), relay)) return;
+    open.connected = std::move(*second);
+  }
+  open.connected_to = net::connect_udp(open.connected.get(), peer) ? peer : Endpoint();
+}
+
+bool RelaySockets::owns(turn::RelayId relay, int fd) const {
+  const auto found = open_.find(relay);
+  return found != open_.end() &&
+         (found->second.bound.socket.get() == fd || found->second.connected.get() == fd);
 }
 
 bool RelaySockets::is_live(const Endpoint& local) const {

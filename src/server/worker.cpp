@@ -18,11 +18,14 @@ constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 64;
 constexpr std::size_t kDatagramsPerRelay = 8;  // so that one flow does not keep the others waiting
 
-// Tags of what is waited for: listeners by their index, relays by their descriptor.
-constexpr std::uint64_t kListenerTag = std::uint64_t{1} << 32;
-constexpr std::uint64_t kRelayTag = std::uint64_t{2} << 32;
-constexpr std::uint64_t kWakeTag = std::uint64_t{3} << 32;
-constexpr std::uint64_t kTagMask = ~std::uint64_t{0} << 32;
+// Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
+// descriptor, neither of which needs all of 31 bits.
+constexpr std::uint64_t kListenerTag = std::uint64_t{1} << 62;
+constexpr std::uint64_t kRelayTag = std::uint64_t{2} << 62;
+constexpr std::uint64_t kWakeTag = std::uint64_t{3} << 62;
+constexpr std::uint64_t kTagMask = std::uint64_t{3} << 62;
+constexpr int kDescriptorBits = 31;
+constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) - 1;
 
 net::Fd require(int fd, const char* call) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
@@ -77,10 +80,13 @@ void Worker::stop() {
   thread_.join();
 }
 
-bool Worker::watch_relay(int fd) { return watch(fd, kRelayTag | static_cast<std::uint32_t>(fd)); }
+bool Worker::watch_relay(int fd, turn::RelayId relay) {
+  return watch(
+      fd, kRelayTag | static_cast<std::uint64_t>(relay) << kDescriptorBits | static_cast<std::uint64_t>(fd));
+}
 
 // What is still to go out through it goes first: its number may be another relay's a moment later.
-void Worker::before_close(int) { send_to_peers(); }
+void Worker::before_close(turn::RelayId) { send_to_peers(); }
 
 bool Worker::watch(int fd, std::uint64_t tag) {
   epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
@@ -100,17 +106,20 @@ void Worker::run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
     now = read_clocks();
-    for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)], now);
+    // First, so that no request revives what has just expired.
     if (server_.next_deadline() <= now.steady) server_.on_timeout(now, output_);
+    for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)], now);
     flush();
   }
 }
 
 void Worker::on_event(const epoll_event& event, TimePoint now) {
-  const auto which = static_cast<std::uint32_t>(event.data.u64);
+  const std::uint64_t what = event.data.u64 & ~kTagMask;
   switch (event.data.u64 & kTagMask) {
-    case kListenerTag: return on_listener(which, now);
-    case kRelayTag: return on_relay(static_cast<int>(which), event.events, now);
+    case kListenerTag: return on_listener(static_cast<std::uint32_t>(what), now);
+    case kRelayTag:
+      return on_relay(turn::RelayId(what >> kDescriptorBits), static_cast<int>(what & kDescriptorMask),
+                      event.events, now);
     default: return;  // woken to see that it is to stop
   }
 }
@@ -127,20 +136,21 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
   }
 }
 
-void Worker::on_relay(int fd, std::uint32_t events, TimePoint now) {
-  if ((events & EPOLLERR) != 0) take_relay_errors(fd, now);
+void Worker::on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now) {
+  if (!relays_.owns(relay, fd)) return;
+  if ((events & EPOLLERR) != 0) take_relay_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush();
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay, false)) {
-    server_.on_peer(turn::RelayId(fd), datagram.from, datagram.payload, now, output_);
+    server_.on_peer(relay, datagram.from, datagram.payload, now, output_);
   }
 }
 
 // An error that is left in the queue would be reported for ever, and would fail the next send, whomever that
 // is for.
-void Worker::take_relay_errors(int fd, TimePoint now) {
+void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
   while (const auto error = net::take_error(fd)) {
-    if (error->icmp) server_.on_icmp(turn::RelayId(fd), error->peer, *error->icmp, now, output_);
+    if (error->icmp) server_.on_icmp(relay, error->peer, *error->icmp, now, output_);
   }
 }
 
@@ -154,20 +164,20 @@ void Worker::flush() {
 
 void Worker::send_to_peers() {
   for (const turn::Output::ToPeer& message : output_.to_peers()) {
-    const int fd = static_cast<int>(message.relay);
     if (message.dont_fragment) {
       batch_.send();
-      send_dont_fragment(fd, message);
+      send_dont_fragment(message);
     } else {
-      batch_.add(fd, message.peer, {}, message.payload, 0, {});
+      const RelaySockets::Way way = relays_.way_to(message.relay, message.peer);
+      batch_.add(way.fd, way.connected ? nullptr : &message.peer, {}, message.payload, 0, {});
     }
   }
   batch_.send();
   output_.clear_to_peers();
 }
 
-void Worker::send_dont_fragment(int fd, const turn::Output::ToPeer& message) {
-  sends_.count(net::send_dont_fragment(fd, message.peer, message.payload));
+void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
+  sends_.count(net::send_dont_fragment(static_cast<int>(message.relay), message.peer, message.payload));
 }
 
 void Worker::send_to_clients() {
@@ -175,7 +185,7 @@ void Worker::send_to_clients() {
     const ListenerSocket& listener = listeners_[message.tuple.connection];
     const IpAddress from =
         listener.endpoint.address.is_unspecified() ? message.tuple.server.address : IpAddress();
-    batch_.add(listener.socket.get(), message.tuple.client, output_.head(message), message.payload,
+    batch_.add(listener.socket.get(), &message.tuple.client, output_.head(message), message.payload,
                message.padding, from);
   }
   batch_.send();

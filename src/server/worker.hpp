@@ -60,18 +60,18 @@ class Worker : private RelaySockets::Host {
 
  private:
   void run();
-  bool watch_relay(int fd) override;
-  void before_close(int fd) override;
+  bool watch_relay(int fd, turn::RelayId relay) override;
+  void before_close(turn::RelayId relay) override;
   int timeout_ms(SteadyTime now) const;
   void on_event(const epoll_event& event, TimePoint now);
   void on_listener(std::uint32_t index, TimePoint now);
-  void on_relay(int fd, std::uint32_t events, TimePoint now);
-  void take_relay_errors(int fd, TimePoint now);
+  void on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now);
+  void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
 
   // Carries out what the server wants and makes the receive pool free again.
   void flush();
   void send_to_peers();
-  void send_dont_fragment(int fd, const turn::Output::ToPeer& message);
+  void send_dont_fragment(const turn::Output::ToPeer& message);
   void send_to_clients();
 
   bool watch(int fd, std::uint64_t tag);

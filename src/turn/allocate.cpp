@@ -43,7 +43,10 @@ void Server::on_allocate(Request& request, Output& out) {
     return answer_allocate(request, *request.allocation, out);
   }
   Wish wish;
-  if (auto e = check_credential_expiry(request)) return reject(request, *e, out);
+  if (auto e = check_credential_expiry(request)) {
+    request.authenticated.reset();  // who may not use its key any more is answered as a stranger
+    return reject(request, *e, out);
+  }
   if (auto e = check_transport(request)) return reject(request, *e, out);
   if (auto e = read_wish(request, wish)) return reject(request, *e, out);
 

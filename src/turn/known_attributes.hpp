@@ -9,7 +9,7 @@
 namespace turnpike::turn {
 
 // Enough to answer with; a request that carries more unknown types than this is no client of ours.
-using UnknownTypes = boost::container::static_vector<stun::AttributeType, 32>;
+using UnknownTypes = boost::container::static_vector<stun::AttributeType, 128>;
 
 // The comprehension-required attributes that are unknown here, each once, in their order.
 UnknownTypes unknown_required(const stun::MessageView& message);

@@ -88,13 +88,6 @@ std::uint8_t full_length(const IpAddress& address) { return address.is_v4() ? 32
 
 }  // namespace
 
-bool can_be_allowed(const Prefix& prefix) {
-  if (prefix.address.is_loopback()) return true;
-  return std::ranges::none_of(never_peers(), [&](const Prefix& never) {
-    return prefix.length >= never.length && contains(never, prefix.address);
-  });
-}
-
 PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
   for (const Rule& rule : kDefaultRules) insert(to_prefix(rule), rule.allowed);
   for (const Prefix& prefix : params_.peers.deny) insert(prefix, false);

@@ -18,14 +18,6 @@ namespace {
 // Header, XOR-PEER-ADDRESS and the head of DATA, or ICMP.
 using IndicationHead = std::array<std::uint8_t, stun::kHeaderSize + 4 + 20 + 4 + 8>;
 
-// Indications are not answered, so their transaction ids need not be guarded: a count makes them differ.
-stun::TransactionId indication_id(std::uint64_t count) {
-  stun::TransactionId id{};
-  store_u32(&id[4], static_cast<std::uint32_t>(count >> 32));
-  store_u32(&id[8], static_cast<std::uint32_t>(count));
-  return id;
-}
-
 // On a stream every message ends on a multiple of four bytes (RFC 8656 §12.5); over UDP ChannelData is never
 // padded.
 std::uint8_t channel_padding(Transport transport, std::size_t size) {
@@ -114,8 +106,7 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
     return;
   }
   IndicationHead head;
-  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication},
-                               indication_id(counters_.to_client));
+  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, indication_id());
   builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(from.address), from.port});
   builder.add_data_header(payload.size());
   if (!builder.ok()) return;  // longer than a STUN message can be
@@ -123,13 +114,21 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
                      static_cast<std::uint8_t>(stun::padded(payload.size()) - payload.size()));
 }
 
+// Nobody answers an indication, so its transaction id need not be a secret; but it tells nobody how busy the
+// server is.
+stun::TransactionId Server::indication_id() {
+  stun::TransactionId id;
+  for (std::size_t at = 0; at < id.size(); at += 4)
+    store_u32(&id[at], static_cast<std::uint32_t>(indication_ids_()));
+  return id;
+}
+
 void Server::on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,
                      Output& out) {
   const Allocation* allocation = find(relay);
   if (!allocation || !allocation->peers.find_permission(peer.address, now.steady)) return;
   IndicationHead head;
-  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication},
-                               indication_id(++counters_.to_client));
+  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, indication_id());
   builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(peer.address), peer.port});
   builder.add_icmp(icmp);
   out.send_to_client(allocation->tuple, builder.bytes());

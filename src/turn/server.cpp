@@ -29,7 +29,8 @@ Server::Server(const Params& params)
       limiter_(params.limiter),
       random_(params.random),
       limits_(params.limits),
-      long_term_(digester_, params.nonce_key, params.nonce_lifetime) {}
+      long_term_(digester_, params.nonce_key, params.nonce_lifetime),
+      indication_ids_(params.random.below(std::minstd_rand::max())) {}
 
 Server::~Server() { deadlines_.clear(); }
 

@@ -90,6 +90,7 @@ TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody e
     REQUIRE(arrival->icmp);
     CHECK(*arrival->icmp == (family == Family::ipv4 ? stun::Icmp{3, 3, 0} : stun::Icmp{1, 4, 0}));
     CHECK(arrival->peer == closed);
+    for (int i = 0; i < 200; ++i) client.send(closed, octets("anybody?"));
     for (int i = 0; i < 20; ++i) {
       client.send(closed, octets("anybody?"));
       expect_relaying(client, peer);

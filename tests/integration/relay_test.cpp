@@ -99,6 +99,35 @@ TEST_CASE("a burst arrives whole and in order", "[integration]") {
   for (int i = 0; i < 100; ++i) pair.expect_at_client(octets(std::to_string(i)), 0x4000);
 }
 
+TEST_CASE("a relay that keeps sending to one peer still hears the others, and may turn to them",
+          "[integration]") {
+  Daemon daemon;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    Pair pair(daemon.listener(), family);
+    client::UdpSocket other(loopback(family));
+    const auto exchange = [&](client::UdpSocket& peer, int datagrams) {
+      for (int i = 0; i < datagrams; ++i) {
+        const Octets payload = octets("out " + std::to_string(i));
+        pair.client.send(peer.local(), payload);
+        const auto datagram = peer.receive(10s);
+        REQUIRE(datagram);
+        CHECK(datagram->from == pair.relayed);
+        CHECK((datagram->bytes == payload));
+      }
+      for (client::UdpSocket* sender : {&pair.peer, &other}) {
+        sender->send_to(octets("in"), pair.relayed);
+        const auto arrival = pair.client.receive();
+        REQUIRE(arrival);
+        CHECK(arrival->peer == sender->local());
+      }
+    };
+    exchange(pair.peer, 100);
+    exchange(other, 100);
+    exchange(pair.peer, 5);
+    for (int i = 0; i < 100; ++i) exchange(i % 2 == 0 ? pair.peer : other, 1);
+  }
+}
+
 TEST_CASE("several clients talk to one peer at the same time", "[integration]") {
   Daemon daemon;
   client::UdpSocket peer(loopback(Family::ipv4));

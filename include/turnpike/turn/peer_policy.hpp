@@ -54,8 +54,4 @@ class PeerPolicy {
   std::vector<Node> nodes_;  // [0] is the IPv4 root, [1] the IPv6 root
 };
 
-// Whether an operator may allow this prefix at all: unspecified, multicast and embedded IPv4 forms are never
-// peers.
-bool can_be_allowed(const Prefix& prefix);
-
 }  // namespace turnpike::turn

@@ -9,6 +9,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -91,6 +92,7 @@ class Server {
 
   void on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
   void on_send(const FiveTuple& tuple, const stun::MessageView& indication, TimePoint now, Output& out);
+  stun::TransactionId indication_id();
   void relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload, bool dont_fragment,
                      Output& out);
 
@@ -157,7 +159,8 @@ class Server {
     stun::ReservationToken token{};
   };
   std::deque<ReservationDeadline> reservations_;  // in order: each waits equally long
-  std::array<std::uint8_t, 1500> scratch_{};      // where answers are written
+  std::minstd_rand indication_ids_;
+  std::array<std::uint8_t, 1500> scratch_{};  // where answers are written
 };
 
 }  // namespace turnpike::turn
