@@ -168,6 +168,7 @@ void Daemon::run() {
 void Daemon::log_totals() const {
   turn::Counters all;
   net::SendCounters sends;
+  std::uint64_t exhausted = 0;
   for (const auto& worker : workers_) {
     const turn::Counters& c = worker->counters();
     all.requests += c.requests;
@@ -178,12 +179,13 @@ void Daemon::log_totals() const {
     all.to_client += c.to_client;
     sends.dropped_full += worker->sends().dropped_full;
     sends.dropped_failed += worker->sends().dropped_failed;
+    exhausted += worker->exhausted();
   }
   spdlog::info(
       "stopped: requests={} refusals={} withheld={} allocations={} to_peer={} to_client={} dropped_full={} "
-      "dropped_failed={}",
+      "dropped_failed={} out_of_descriptors={}",
       all.requests, all.refusals, all.answers_withheld, all.allocations_created, all.to_peer, all.to_client,
-      sends.dropped_full, sends.dropped_failed);
+      sends.dropped_full, sends.dropped_failed, exhausted);
 }
 
 }  // namespace turnpike::server

@@ -57,6 +57,7 @@ class Worker : private RelaySockets::Host {
   // To be read after stop().
   const turn::Counters& counters() const { return server_.counters(); }
   const net::SendCounters& sends() const { return sends_; }
+  std::uint64_t exhausted() const { return relays_.exhausted(); }
 
  private:
   void run();
