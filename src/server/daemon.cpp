@@ -103,8 +103,6 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
   }
 }
 
-Daemon::~Daemon() = default;
-
 void Daemon::open_listeners(const config::Config& config) {
   for (const config::Listener& listener : config.listen) {
     try {

@@ -23,9 +23,8 @@ class Daemon {
   // Opens every listener and says where; throws std::exception with a message for the operator when it
   // cannot.
   Daemon(const config::Config& config, auth::CredentialStore credentials);
-  ~Daemon();
 
-  // Serves until `stop_signals` (SIGTERM, SIGINT) arrive, which this thread must not have blocked.
+  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked.
   void run();
 
  private:

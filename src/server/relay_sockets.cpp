@@ -109,13 +109,9 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   turn::PortMap* ports = address ? pool_.ports_of(*address) : nullptr;
   if (!ports) return turn::RelayError::no_address;
 
-  if (request.parity == turn::RelayRequest::Parity::any) {
-    std::optional<BoundRelay> bound = bind_any(*address, *ports);
-    if (!bound) return turn::RelayError::no_port;
-    return adopt(std::move(*bound));
-  }
   net::Fd next;
-  std::optional<BoundRelay> bound = bind_even(*address, *ports, request.reserve_next ? &next : nullptr);
+  const bool even = request.parity == turn::RelayRequest::Parity::even;
+  std::optional<BoundRelay> bound = bind(*address, *ports, even, request.reserve_next ? &next : nullptr);
   if (!bound) return turn::RelayError::no_port;
   if (request.reserve_next) {
     const auto next_port = static_cast<std::uint16_t>(bound->local.port + 1);
@@ -124,30 +120,13 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   return adopt(std::move(*bound));
 }
 
-std::optional<BoundRelay> RelaySockets::bind_any(const IpAddress& address, turn::PortMap& ports) {
+// Binds a port of the range, an even one where that is asked for; with `next`, the odd port above it as well.
+std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address, turn::PortMap& ports, bool even,
+                                             net::Fd* next) {
+  const std::uint16_t step = even ? 2 : 1;
   std::uint16_t start = ports.random_start(random_);
   for (int tries = 0; tries < kForeignPortsTolerated; ++tries) {
-    const auto port = ports.take_from(start);
-    if (!port) return std::nullopt;
-    Result<net::Fd> socket = net::open_udp_relay({address, *port});
-    if (socket) return BoundRelay{std::move(*socket), {address, *port}};
-    ports.give_back(*port);
-    if (!is_port_taken_elsewhere(socket.error())) {
-      ++exhausted_;
-      return std::nullopt;
-    }
-    start = ports.contains(static_cast<std::uint16_t>(*port + 1)) ? static_cast<std::uint16_t>(*port + 1)
-                                                                  : ports.first();
-  }
-  return std::nullopt;
-}
-
-// With `next`, binds the odd port above as well.
-std::optional<BoundRelay> RelaySockets::bind_even(const IpAddress& address, turn::PortMap& ports,
-                                                  net::Fd* next) {
-  std::uint16_t start = ports.random_start(random_);
-  for (int tries = 0; tries < kForeignPortsTolerated; ++tries) {
-    const auto port = ports.take_even_from(start, next != nullptr);
+    const auto port = even ? ports.take_even_from(start, next != nullptr) : ports.take_from(start);
     if (!port) return std::nullopt;
     const auto above = static_cast<std::uint16_t>(*port + 1);
     Result<net::Fd> socket = net::open_udp_relay({address, *port});
@@ -167,8 +146,8 @@ std::optional<BoundRelay> RelaySockets::bind_even(const IpAddress& address, turn
       ++exhausted_;
       return std::nullopt;
     }
-    start = ports.contains(static_cast<std::uint16_t>(*port + 2)) ? static_cast<std::uint16_t>(*port + 2)
-                                                                  : ports.first();
+    const auto behind = static_cast<std::uint16_t>(*port + step);
+    start = ports.contains(behind) ? behind : ports.first();
   }
   return std::nullopt;
 }

@@ -111,8 +111,7 @@ class RelaySockets : public turn::RelayPorts {
   void close(turn::RelayId id) override;
 
  private:
-  std::optional<BoundRelay> bind_any(const IpAddress& address, turn::PortMap& ports);
-  std::optional<BoundRelay> bind_even(const IpAddress& address, turn::PortMap& ports, net::Fd* next);
+  std::optional<BoundRelay> bind(const IpAddress& address, turn::PortMap& ports, bool even, net::Fd* next);
   Result<turn::Relay, turn::RelayError> adopt(BoundRelay bound);
 
   struct OpenRelay {

@@ -17,14 +17,13 @@ namespace turnpike::turn {
 // Payloads view the buffers that were handed to the server: carry the output out before they are used again.
 class Output {
  public:
-  // head() and then the payload make one message. A payload is padded by the shell on streams, where
-  // `pad_to_four` says so.
+  // head(), the payload and `padding` zero bytes make one message.
   struct ToClient {
     FiveTuple tuple;
     std::uint32_t head_at = 0;
     std::uint32_t head_size = 0;
     Bytes payload;
-    std::uint8_t padding = 0;  // zero bytes behind the payload
+    std::uint8_t padding = 0;
   };
 
   struct ToPeer {
@@ -64,8 +63,6 @@ class Output {
   }
 
   void tell(Event event) { events_.push_back(std::move(event)); }
-
-  bool empty() const { return to_clients_.empty() && to_peers_.empty() && events_.empty(); }
 
   // What goes to peers was carried out ahead of the rest.
   void clear_to_peers() { to_peers_.clear(); }
