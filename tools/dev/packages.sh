@@ -6,12 +6,12 @@
 
 packages_build=(
   g++ cmake ninja-build pkg-config ca-certificates iproute2
-  "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev" "libboost-url1.81-dev|libboost-url-dev"
+  "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev"
   libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev libunistring-dev
 )
 packages_test=(
   catch2 python3 systemd
-  iproute2 coturn  # hosts in network namespaces; another maker's server and clients to test against
+  coturn  # another maker's server and clients to test against
   chromium
 )
 packages_check=(
