@@ -1,6 +1,8 @@
 #include "server/worker.hpp"
 
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +12,7 @@
 
 #include "net/udp_socket.hpp"
 #include "server/event_log.hpp"
+#include "server/gathering.hpp"
 
 namespace turnpike::server {
 namespace {
@@ -26,6 +29,14 @@ constexpr std::uint64_t kWakeTag = std::uint64_t{3} << 62;
 constexpr std::uint64_t kTagMask = std::uint64_t{3} << 62;
 constexpr int kDescriptorBits = 31;
 constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) - 1;
+
+constexpr long kPause = 200'000;              // ns; a fiftieth of what a jitter buffer holds
+constexpr unsigned long kTimerSlack = 1'000;  // ns; 50,000 by default, which would make pauses uneven
+
+void pause() {
+  const timespec time{0, kPause};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
+}
 
 net::Fd require(int fd, const char* call) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
@@ -101,9 +112,12 @@ int Worker::timeout_ms(SteadyTime now) const {
 }
 
 void Worker::run() {
+  prctl(PR_SET_TIMERSLACK, kTimerSlack, 0UL, 0UL, 0UL);
   std::array<epoll_event, kEventsPerWait> events;
   TimePoint now = read_clocks();
+  Gathering gathering;
   while (!stopping_.load(std::memory_order_relaxed)) {
+    if (gathering.pays(counters().to_peer + counters().to_client, now.steady)) pause();
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
     now = read_clocks();
     // First, so that no request revives what has just expired.

@@ -1,0 +1,17 @@
+// What is remembered on this device. Storage may be forbidden (private windows): then it lasts until reload.
+const fallback = new Map();
+
+export function remember(name, value) {
+  fallback.set(name, value);
+  try {
+    localStorage.setItem(`turnpike.${name}`, value);
+  } catch { /* not allowed: the map has it */ }
+}
+
+export function recall(name) {
+  try {
+    return localStorage.getItem(`turnpike.${name}`) ?? fallback.get(name);
+  } catch {
+    return fallback.get(name);
+  }
+}

@@ -1,0 +1,224 @@
+// The line to /ws: joins a room, comes back by itself when it drops (as the same member if the server still
+// knows us), and sends again what was not acknowledged. Events, each with a detail:
+//   joined · peer-joined · peer-left · signal · broadcast · ice-servers   the server's messages
+//   line      { online }                                                 it dropped, or is back
+//   refused   { code }                                                   the server will not have us back
+const firstDelay = 250;
+const longestDelay = 2000;
+const joinTime = 6000;
+const ackTime = 5000;
+const idleTime = 15_000;
+const forGood = ['token-required', 'token-invalid', 'token-expired', 'bad-room', 'bad-name'];
+
+export class SignalingError extends Error {
+  constructor(code, message = code) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Signaling extends EventTarget {
+  #url;
+  #socket = null;
+  #membership = null; // { room, name, token }, from the first join until we leave
+  #resume = null;
+  #first = null; // settles the promise of join()
+  #attempts = 0;
+  #retry = 0;
+  #deadline = 0;
+  #idle = 0;
+  #nextId = 1;
+  #pending = new Map(); // id → { message, timer, resolve, reject }, in the order in which they were sent
+  #online = false;
+  #wake = () => { if (document.visibilityState === 'visible') this.#hurry(); };
+
+  constructor(url) {
+    super();
+    this.#url = url;
+  }
+
+  get online() { return this.#online; }
+
+  // Resolves to the `joined` message, or rejects with a SignalingError; later drops are mended silently.
+  join(membership) {
+    this.#membership = membership;
+    addEventListener('online', this.#wake);
+    document.addEventListener('visibilitychange', this.#wake);
+    return new Promise((resolve, reject) => {
+      this.#first = { resolve, reject };
+      this.#connect();
+    });
+  }
+
+  rename(name) {
+    if (this.#membership) this.#membership.name = name;
+  }
+
+  // A message that wants an answer. What is sent while the line is down waits for it.
+  request(message) {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const entry = { message: { ...message, id }, resolve, reject, timer: 0 };
+      this.#pending.set(id, entry);
+      if (this.#online) this.#transmit(entry);
+    });
+  }
+
+  signal(to, data) { return this.request({ type: 'signal', to, data }); }
+
+  leave() {
+    const socket = this.#socket;
+    if (this.#online) socket.send('{"type":"leave"}');
+    this.#end();
+    socket?.close(1000);
+  }
+
+  #end() {
+    this.#membership = null;
+    this.#resume = null;
+    this.#drop();
+    clearTimeout(this.#retry);
+    removeEventListener('online', this.#wake);
+    document.removeEventListener('visibilitychange', this.#wake);
+    this.#forget(new SignalingError('left'));
+  }
+
+  #connect() {
+    clearTimeout(this.#retry);
+    this.#retry = 0;
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    const current = handler => event => { if (this.#socket === socket) handler(event); };
+    socket.addEventListener('open', current(() => this.#enter()));
+    socket.addEventListener('message', current(({ data }) => this.#receive(data)));
+    socket.addEventListener('close', current(() => this.#lost()));
+    this.#deadline = setTimeout(() => this.#abandon(), joinTime);
+  }
+
+  #enter() {
+    const { room, name, token } = this.#membership;
+    const message = this.#resume
+      ? { type: 'resume', resume: this.#resume }
+      : { type: 'join', room, name, ...token && { token } };
+    this.#socket.send(JSON.stringify({ ...message, id: 0 }));
+  }
+
+  #receive(text) {
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return;
+    }
+    clearTimeout(this.#idle);
+    if (this.#online) this.#idle = setTimeout(() => this.#probe(), idleTime);
+    switch (message.type) {
+      case 'ack': return this.#settle(message.id, ({ resolve }) => resolve());
+      case 'error': return this.#failed(message);
+      case 'joined': return this.#joined(message);
+      default: this.#emit(message.type, message);
+    }
+  }
+
+  #joined(message) {
+    clearTimeout(this.#deadline);
+    this.#attempts = 0;
+    this.#resume = message.resume;
+    this.#online = true;
+    this.#idle = setTimeout(() => this.#probe(), idleTime);
+    if (!message.resumed) this.#forget(new SignalingError('lost'));
+    this.#first?.resolve(message);
+    this.#first = null;
+    this.#emit('joined', message);
+    this.#emit('line', { online: true });
+    for (const entry of [...this.#pending.values()]) this.#transmit(entry);
+  }
+
+  #failed({ id, code, message }) {
+    if (id !== 0) {
+      this.#settle(id, ({ reject }) => reject(new SignalingError(code, message)));
+      return;
+    }
+    if (code === 'resume-unknown') { // the server was restarted, or we were away too long
+      this.#resume = null;
+      this.#enter();
+    } else if (this.#first) {
+      this.#giveUp(new SignalingError(code, message));
+    } else if (forGood.includes(code)) {
+      this.#end();
+      this.#emit('line', { online: false });
+      this.#emit('refused', { code });
+    } else {
+      this.#attempts = Math.max(this.#attempts, 4);
+      this.#abandon();
+    }
+  }
+
+  #giveUp(error) {
+    const { reject } = this.#first;
+    this.#first = null;
+    const socket = this.#socket;
+    this.#end();
+    socket?.close(1000);
+    reject(error);
+  }
+
+  #settle(id, how) {
+    const entry = this.#pending.get(id);
+    if (!entry) return;
+    clearTimeout(entry.timer);
+    this.#pending.delete(id);
+    how(entry);
+  }
+
+  #forget(error) {
+    for (const id of [...this.#pending.keys()]) this.#settle(id, ({ reject }) => reject(error));
+  }
+
+  #transmit(entry) {
+    clearTimeout(entry.timer);
+    entry.timer = setTimeout(() => this.#abandon(), ackTime);
+    this.#socket.send(JSON.stringify(entry.message));
+  }
+
+  // Nothing has been heard for long: only an answer tells whether the line still lives.
+  #probe() {
+    if (this.#online) this.request({ type: 'broadcast', data: { here: true } }).catch(() => {});
+  }
+
+  // A dead line may take minutes to notice that it is closed: we do not wait for it.
+  #abandon() {
+    this.#socket?.close();
+    this.#lost();
+  }
+
+  #drop() {
+    this.#socket = null;
+    this.#online = false;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#idle);
+    for (const { timer } of this.#pending.values()) clearTimeout(timer);
+  }
+
+  #lost() {
+    if (!this.#socket) return;
+    const was = this.#online;
+    this.#drop();
+    if (this.#first) {
+      this.#giveUp(new SignalingError('unreachable'));
+      return;
+    }
+    if (!this.#membership) return;
+    const delay = Math.min(firstDelay * 2 ** this.#attempts, longestDelay);
+    this.#attempts += 1;
+    this.#retry = setTimeout(() => this.#connect(), delay * (0.75 + Math.random() / 2));
+    if (was) this.#emit('line', { online: false });
+  }
+
+  #hurry() {
+    if (this.#retry) this.#connect();
+    else this.#probe();
+  }
+
+  #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+}
