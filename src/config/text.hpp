@@ -10,13 +10,10 @@
 #include <vector>
 
 #include "turnpike/base/bytes.hpp"
+#include "turnpike/base/text.hpp"
 #include "turnpike/base/time.hpp"
 
 namespace turnpike::config {
-
-// The number of characters of a well-formed UTF-8 text; nothing when it is ill-formed or holds a control
-// character.
-std::optional<std::size_t> count_characters(std::string_view text);
 
 // For error texts: one line, escaped where it is not plain text, shortened where it is long.
 std::string shown(std::string_view text);

@@ -78,7 +78,8 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
       credentials_(std::move(credentials)),
       relays_(config.relay, own_addresses_),
       quota_(config.limits.allocations, config.limits.allocations_per_user),
-      limiter_(config.limits.unauthenticated_per_second, random_seed()) {
+      limiter_(config.limits.unauthenticated_per_second,
+               std::uint64_t{2} * config.limits.unauthenticated_per_second, random_seed()) {
   raise_descriptor_limit();
   open_listeners(config);
   policy_ =

@@ -9,7 +9,7 @@
 #include "server/relay_sockets.hpp"
 #include "server/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
-#include "turnpike/turn/answer_limiter.hpp"
+#include "turnpike/base/address_limiter.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 #include "turnpike/turn/quota.hpp"
 
@@ -41,7 +41,7 @@ class Daemon {
   auth::CredentialStore credentials_;
   RelayPool relays_;
   turn::Quota quota_;
-  turn::AnswerLimiter limiter_;
+  AddressLimiter limiter_;
   std::unique_ptr<turn::PeerPolicy> policy_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -38,7 +38,7 @@ class Worker : private RelaySockets::Host {
     const turn::PeerPolicy& policy;
     RelayPool& relays;
     turn::Quota& quota;
-    turn::AnswerLimiter& limiter;
+    AddressLimiter& limiter;
     turn::Limits limits;
     auth::Nonces::MasterKey nonce_key{};
     Duration nonce_lifetime{};

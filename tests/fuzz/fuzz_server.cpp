@@ -328,7 +328,7 @@ class World {
   FakeRelayHost host_{relays()};
   FakeRelayPorts ports_{host_};
   turn::Quota quota_{4, 3};
-  turn::AnswerLimiter limiter_{0, 1};
+  AddressLimiter limiter_{0, 0, 1};
   turn::Limits limits_{
       .permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0};
   turn::Server server_{

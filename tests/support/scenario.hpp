@@ -50,7 +50,8 @@ class Scenario {
         policy_({setup_.peers, own_addresses(), {endpoint("192.0.2.1:3478")}}),
         host_(setup_.relays),
         quota_(setup_.limits.allocations, setup_.limits.allocations_per_user),
-        limiter_(setup_.limits.unauthenticated_per_second, 7) {
+        limiter_(setup_.limits.unauthenticated_per_second,
+                 std::uint64_t{2} * setup_.limits.unauthenticated_per_second, 7) {
     for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this));
   }
   Scenario(const Scenario&) = delete;
@@ -316,7 +317,7 @@ class Scenario {
   turn::PeerPolicy policy_;
   FakeRelayHost host_;
   turn::Quota quota_;
-  turn::AnswerLimiter limiter_;
+  AddressLimiter limiter_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<Key, std::vector<Endpoint>> relayed_;  // local form, by client
   std::map<Key, Nonce> nonces_;

@@ -16,6 +16,7 @@
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/auth/nonce.hpp"
+#include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
@@ -24,7 +25,6 @@
 #include "turnpike/stun/message.hpp"
 #include "turnpike/stun/message_builder.hpp"
 #include "turnpike/turn/allocation.hpp"
-#include "turnpike/turn/answer_limiter.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/peer_policy.hpp"
@@ -59,7 +59,7 @@ class Server {
     const PeerPolicy& policy;
     RelayPorts& ports;
     Quota& quota;
-    AnswerLimiter& limiter;
+    AddressLimiter& limiter;
     crypto::Random& random;
     Limits limits;
     auth::Nonces::MasterKey nonce_key{};  // the same on every worker
@@ -139,7 +139,7 @@ class Server {
   const PeerPolicy& policy_;
   RelayPorts& ports_;
   Quota& quota_;
-  AnswerLimiter& limiter_;
+  AddressLimiter& limiter_;
   crypto::Random& random_;
   const Limits limits_;
   crypto::Digester digester_;

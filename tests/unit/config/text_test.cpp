@@ -9,36 +9,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace std::string_view_literals;
 
-TEST_CASE("UTF-8 is counted by characters and taken strictly", "[config]") {
-  struct Case {
-    std::string_view text;
-    std::optional<std::size_t> count;
-  };
-  const Case cases[] = {
-      {"", 0},
-      {"abc", 3},
-      {"\u00e9\u20ac\U0001f600", 3},
-      {"\xf4\x8f\xbf\xbf", 1},             // U+10FFFF
-      {"\xf4\x90\x80\x80", std::nullopt},  // beyond
-      {"\xc0\xaf", std::nullopt},          // overlong
-      {"\xe0\x80\xaf", std::nullopt},      // overlong
-      {"\xed\xa0\x80", std::nullopt},      // a surrogate
-      {"\xc3", std::nullopt},              // cut short
-      {"\xc3(", std::nullopt},             // no continuation
-      {"\x80", std::nullopt},              // no lead
-      {"\xff", std::nullopt},              // never
-      {"a\nb", std::nullopt},              // C0
-      {"a\0b"sv, std::nullopt},            //
-      {"\x7f", std::nullopt},              // DEL
-      {"\xc2\x85", std::nullopt},          // C1
-      {"\xc2\xa0", 1},                     // the first after C1
-  };
-  for (const Case& c : cases) {
-    CAPTURE(c.text);
-    CHECK(count_characters(c.text) == c.count);
-  }
-}
-
 TEST_CASE("a text is shown on one line", "[config]") {
   CHECK(shown("udp://[::]:3478") == "udp://[::]:3478");
   CHECK(shown("gr\u00fc\u00df") == "gr\u00fc\u00df");

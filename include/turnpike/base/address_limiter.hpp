@@ -1,6 +1,5 @@
-// Bounds what a stranger can make the server send: each source address has a token bucket for answers that
-// needed no valid nonce, so that a spoofed source is not worth spoofing. The table has a fixed size, whoever
-// fills it.
+// Bounds how often a source address may have something: each has a token bucket, in a table of fixed size,
+// whoever fills it. TURN counts answers that needed no valid nonce, signaling the credentials that it makes.
 #pragma once
 
 #include <array>
@@ -11,16 +10,16 @@
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
 
-namespace turnpike::turn {
+namespace turnpike {
 
 // Thread-safe. An IPv4 address or an IPv6 /64 is one source.
-class AnswerLimiter {
+class AddressLimiter {
  public:
-  // `per_second` answers, and twice that at once; 0 means no limit. `seed` keeps strangers from choosing
+  // `per_second` times, and `burst` at once; a rate of 0 means no limit. `seed` keeps strangers from choosing
   // their place.
-  AnswerLimiter(std::uint32_t per_second, std::uint64_t seed);
+  AddressLimiter(std::uint32_t per_second, std::uint64_t burst, std::uint64_t seed);
 
-  // Takes a token; false when the source has none left, and nothing is to be sent.
+  // Takes a token; false when the source has none left.
   bool allow(const IpAddress& source, SteadyTime now);
 
  private:
@@ -37,12 +36,12 @@ class AnswerLimiter {
   };
 
   std::uint64_t hash(const IpAddress& source) const;
-  std::uint64_t full() const { return std::uint64_t{2000} * per_second_; }
   void refill(Bucket& bucket, SteadyTime now) const;
 
   std::uint32_t per_second_;
+  std::uint64_t full_;  // millitokens
   std::uint64_t seed_;
   std::array<Shard, 16> shards_;
 };
 
-}  // namespace turnpike::turn
+}  // namespace turnpike

@@ -1,8 +1,8 @@
-#include "turnpike/turn/answer_limiter.hpp"
+#include "turnpike/base/address_limiter.hpp"
 
 #include <algorithm>
 
-namespace turnpike::turn {
+namespace turnpike {
 namespace {
 
 constexpr std::size_t kSetsPerShard = 1024;  // 64 Ki sources in all
@@ -10,13 +10,13 @@ constexpr std::uint64_t kMilli = 1000;
 
 }  // namespace
 
-AnswerLimiter::AnswerLimiter(std::uint32_t per_second, std::uint64_t seed)
-    : per_second_(per_second), seed_(seed) {
+AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, std::uint64_t seed)
+    : per_second_(per_second), full_(burst * kMilli), seed_(seed) {
   if (per_second_ == 0) return;
   for (Shard& shard : shards_) shard.sets.resize(kSetsPerShard);
 }
 
-std::uint64_t AnswerLimiter::hash(const IpAddress& source) const {
+std::uint64_t AddressLimiter::hash(const IpAddress& source) const {
   std::array<std::uint8_t, 16> block = source.storage();
   if (!source.is_v4()) std::fill(block.begin() + 8, block.end(), std::uint8_t{0});
   const Endpoint seeded{IpAddress::from_bytes(source.family(), Bytes(block).first(source.bytes().size())),
@@ -24,14 +24,14 @@ std::uint64_t AnswerLimiter::hash(const IpAddress& source) const {
   return hash_value(seeded) | 1;
 }
 
-void AnswerLimiter::refill(Bucket& bucket, SteadyTime now) const {
+void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
-  const std::uint64_t gained = std::min(elapsed, std::uint64_t{2000}) * per_second_;  // a bucket fills in 2 s
-  bucket.millitokens = std::min(full(), bucket.millitokens + gained);
+  const std::uint64_t gained = std::min(elapsed, full_) * per_second_;  // full after so many ms at any rate
+  bucket.millitokens = std::min(full_, bucket.millitokens + gained);
   bucket.refilled = std::max(bucket.refilled, now);  // another worker may be a batch ahead
 }
 
-bool AnswerLimiter::allow(const IpAddress& source, SteadyTime now) {
+bool AddressLimiter::allow(const IpAddress& source, SteadyTime now) {
   if (per_second_ == 0) return true;
   const std::uint64_t key = hash(source);
   Shard& shard = shards_[key >> 60];
@@ -40,7 +40,7 @@ bool AnswerLimiter::allow(const IpAddress& source, SteadyTime now) {
   auto bucket = std::ranges::find(set, key, &Bucket::source);
   if (bucket == set.end()) {
     bucket = std::ranges::min_element(set, {}, &Bucket::refilled);
-    *bucket = {key, now, full()};
+    *bucket = {key, now, full_};
   }
   refill(*bucket, now);
   if (bucket->millitokens < kMilli) return false;
@@ -48,4 +48,4 @@ bool AnswerLimiter::allow(const IpAddress& source, SteadyTime now) {
   return true;
 }
 
-}  // namespace turnpike::turn
+}  // namespace turnpike
