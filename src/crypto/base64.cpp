@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 namespace turnpike::crypto {
 
 std::string base64_encode(Bytes bytes) {
@@ -25,6 +27,23 @@ std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
   bytes.resize(bytes.size() - padding);
   if (base64_encode(bytes) != text) return std::nullopt;
   return bytes;
+}
+
+std::string base64url_encode(Bytes bytes) {
+  std::string text = base64_encode(bytes);
+  text.erase(std::min(text.find('='), text.size()));
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  return text;
+}
+
+std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text) {
+  if (text.find_first_of("+/=") != std::string_view::npos) return std::nullopt;
+  std::string padded(text);
+  padded.resize((text.size() + 3) / 4 * 4, '=');
+  std::ranges::replace(padded, '-', '+');
+  std::ranges::replace(padded, '_', '/');
+  return base64_decode(padded);
 }
 
 }  // namespace turnpike::crypto

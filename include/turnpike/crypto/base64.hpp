@@ -1,4 +1,4 @@
-// Base64 with padding (RFC 4648 §4), by OpenSSL.
+// Base64 with padding (RFC 4648 §4) and base64url without (§5), by OpenSSL.
 #pragma once
 
 #include <optional>
@@ -14,5 +14,9 @@ std::string base64_encode(Bytes bytes);
 
 // Nothing when `text` is not what base64_encode writes: padding at its end, no white space, unused bits zero.
 std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
+
+// With the alphabet that URLs and JSON Web Tokens use, unpadded (RFC 7515 §2).
+std::string base64url_encode(Bytes bytes);
+std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text);
 
 }  // namespace turnpike::crypto

@@ -1,0 +1,70 @@
+// What a browser needs to know to use this relay: the URLs of the listeners that are up, and credentials that
+// last for a while (draft-uberti-behave-turn-rest). Belongs to one thread.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/crypto/digest.hpp"
+
+namespace turnpike::signaling {
+
+struct IceParams {
+  struct Listener {
+    Transport transport = Transport::udp;
+    Endpoint endpoint;  // the port that was really taken
+  };
+  std::vector<Listener> listeners;
+  std::string host;              // what clients are told; empty: see IceServers::host_for
+  std::string certificate_name;  // the first name of the certificate that tls listeners show; empty without
+  std::map<IpAddress, IpAddress> advertise;  // local → advertised
+  std::optional<IpAddress> default_address;  // where other machines of this network find this one
+  std::string secret;                        // of auth.secrets
+  Duration lifetime = std::chrono::hours(1);
+};
+
+struct IceCredentials {
+  std::string username;
+  std::string password;
+  WallTime expires;
+};
+
+class IceServers {
+ public:
+  explicit IceServers(IceParams params) : params_(std::move(params)) {}
+
+  // The host that URLs name for a client: the operator's, else the certificate's, else an advertised address,
+  // else the one that the request named, without its port; `requested` is empty where a proxy stands between.
+  // A request to localhost gets the address by which the relay is reached, since relayed addresses are never
+  // on loopback.
+  std::string host_for(std::string_view requested) const;
+
+  // For `user`, by which the relay's quota counts.
+  IceCredentials mint(std::string_view user, WallTime now);
+
+  // urls, username, credential: the entries of an RTCConfiguration, STUN first, then TURN by udp, tcp, tls.
+  boost::json::array entries(const std::string& host, const IceCredentials& credentials) const;
+  std::vector<std::string> stun_urls(const std::string& host) const;
+  std::vector<std::string> turn_urls(const std::string& host) const;
+
+  Duration lifetime() const { return params_.lifetime; }
+
+ private:
+  std::vector<std::string> urls(const std::string& host, std::string_view plain, std::string_view secure,
+                                bool with_transport) const;
+  std::optional<std::string> authority(const IceParams::Listener& listener, const std::string& host) const;
+
+  IceParams params_;
+  crypto::Digester digester_;
+};
+
+// RFC 3339, in UTC, to the second: "2026-11-20T13:45:00Z".
+std::string to_rfc3339(WallTime time);
+
+}  // namespace turnpike::signaling

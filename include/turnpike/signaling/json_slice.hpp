@@ -1,0 +1,22 @@
+// Parts of a JSON text as they stand in it. What members tell each other is passed on letter by letter, since
+// writing it anew would change numbers; so a parser judges a text as a whole, and these then find a part of
+// it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace turnpike::signaling {
+
+// Both take what a JSON parser has accepted; the slices view it and carry no white space around them.
+
+// The value of a member of an object: of its last one of that name, as parsers have it. Nothing when there is
+// none, or when `object` is none. `key` must need no escape in JSON; nor is one found that was written with
+// escapes.
+std::optional<std::string_view> json_member(std::string_view object, std::string_view key);
+
+// The elements of an array; none when `array` is none.
+std::vector<std::string_view> json_elements(std::string_view array);
+
+}  // namespace turnpike::signaling

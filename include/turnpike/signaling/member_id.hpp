@@ -1,0 +1,43 @@
+// The names under which members of rooms know each other: 128 random bits, so that nobody guesses one.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "turnpike/crypto/random.hpp"
+
+namespace turnpike::signaling {
+
+class MemberId {
+ public:
+  MemberId() = default;  // nobody
+  static MemberId random(crypto::Random& random);
+  // The inverse of to_string().
+  static std::optional<MemberId> parse(std::string_view text);
+
+  // 22 characters of base64url.
+  std::string to_string() const;
+  Bytes bytes() const { return bits_; }
+
+  friend bool operator==(const MemberId&, const MemberId&) = default;
+  friend std::strong_ordering operator<=>(const MemberId&, const MemberId&) = default;
+
+ private:
+  std::array<std::uint8_t, 16> bits_{};
+};
+
+// The bits are random already.
+struct MemberIdHash {
+  std::size_t operator()(const MemberId& id) const {
+    std::size_t hash = 0;
+    std::memcpy(&hash, id.bytes().data(), sizeof hash);
+    return hash;
+  }
+};
+
+}  // namespace turnpike::signaling

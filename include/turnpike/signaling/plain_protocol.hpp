@@ -1,0 +1,116 @@
+// The plain JSON protocol of /ws: text frames, each an object with a `type`. It turns what connections say
+// into calls of the hub and what the hub tells into text; connections, frames and clocks are somebody else's.
+//
+//   → join {room, name?, token?}    ← joined {room, self, peers, iceServers, expiresAt, resume}
+//   → signal {to, data}             ← signal {from, data}
+//   → broadcast {data}              ← broadcast {from, data}
+//   → leave                         ← peer-joined {peer}, peer-left {id, reason}: of others
+//   → resume {resume}               ← joined {..., resumed: true}, then what was missed
+//   → ice-servers                   ← ice-servers {iceServers, expiresAt}: also unasked, before the old ones
+//   expire
+//
+// A request with an `id` is answered by ack or error with the same id, after whatever else belongs to the
+// answer.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "turnpike/base/address_limiter.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/signaling/hub.hpp"
+#include "turnpike/signaling/ice_servers.hpp"
+#include "turnpike/signaling/token.hpp"
+
+namespace turnpike::signaling {
+
+class PlainProtocol {
+ public:
+  static constexpr std::size_t kLongestName = 64;  // characters, of rooms and of members
+  static constexpr std::size_t kDeepest = 32;      // JSON in JSON
+
+  // All references outlive the protocol.
+  struct Params {
+    Hub& hub;
+    IceServers& ice_servers;
+    TokenVerifier& tokens;
+    AddressLimiter& minting;  // credentials that an address may have
+    Access access = Access::open;
+    Duration connect_timeout = std::chrono::seconds(45);  // to be in a room by
+  };
+
+  // What is known of a connection before it says anything.
+  struct Opening {
+    IpAddress address;
+    std::string host;   // that it asked for, see IceServers::host_for
+    std::string token;  // of an Authorization header
+  };
+
+  struct Output {
+    struct Send {
+      ConnectionId to;
+      std::shared_ptr<const std::string> text;
+    };
+    struct Close {
+      ConnectionId to;
+      std::uint16_t code;  // RFC 6455 §7.4
+      std::string_view reason;
+    };
+    std::vector<Send> sends;
+    std::vector<Close> closes;  // after the sends
+    void clear();
+  };
+
+  explicit PlainProtocol(const Params& params) : params_(params) {}
+
+  void on_open(ConnectionId connection, Opening opening, TimePoint now);
+  // `text` is valid UTF-8.
+  void on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out);
+  // `goodbye` when the other side closed in form, not when it was cut off.
+  void on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out);
+
+  void on_timeout(TimePoint now, Output& out);
+  SteadyTime next_deadline() const;
+
+ private:
+  struct Session {
+    ConnectionId connection = 0;
+    Opening opening;
+    MemberId member;         // nobody until it has joined
+    std::string room;        // empty until then
+    std::string quota_user;  // whom the relay's quota counts
+    SteadyTime deadline{};   // to have joined by, later to be sent new credentials at
+  };
+  struct Request;
+
+  std::optional<Refusal> carry_out(Request& request);
+  std::optional<Refusal> join(Request& request);
+  std::optional<Refusal> resume(Request& request);
+  std::optional<Refusal> leave(Request& request);
+  std::optional<Refusal> signal(Request& request);
+  std::optional<Refusal> broadcast(Request& request);
+  std::optional<Refusal> renew(Request& request);
+
+  Result<Grant, Refusal> admit(const Request& request, std::string_view room);
+  void welcome(Session& session, bool resumed, TimePoint now, Output& out);
+  void send_credentials(Session& session, TimePoint now, Output& out);
+  void add_credentials(Session& session, TimePoint now, boost::json::object& to);
+  void flush_hub(Output& out);
+  void set_deadline(Session& session, SteadyTime at);
+  void clear_deadline(Session& session);
+  void forget(Session& session);
+
+  Params params_;
+  Hub::Output from_hub_;
+  std::unordered_map<ConnectionId, Session> sessions_;
+  std::set<std::pair<SteadyTime, ConnectionId>> deadlines_;
+};
+
+}  // namespace turnpike::signaling

@@ -1,0 +1,31 @@
+// Why a request was not carried out, in the words that clients are told. One list for all protocols.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace turnpike::signaling {
+
+enum class Refusal : std::uint8_t {
+  bad_message,     // no JSON object, or one that lacks what its type needs
+  unknown_type,    // a type that no request has
+  not_joined,      // asks for what only a member of a room may do
+  already_joined,  // in a room already
+  room_full,
+  too_many_rooms,  // of this member, or opened from its address
+  bad_room,        // a room name that is too long, empty or no clean text
+  bad_name,        // likewise the name of a member
+  no_such_peer,    // nobody of that id shares a room with the sender
+  token_required,
+  token_invalid,
+  token_expired,
+  rate_limited,
+  resume_unknown,  // nobody to come back as: two minutes have gone by, or the server was restarted
+};
+
+// "room-full": stays the same on the outside.
+std::string_view code_of(Refusal refusal);
+// A sentence for people.
+std::string_view message_of(Refusal refusal);
+
+}  // namespace turnpike::signaling

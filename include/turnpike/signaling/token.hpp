@@ -1,0 +1,46 @@
+// Who may come in where signaling asks for a token: a JSON Web Token (RFC 7519) signed with HMAC-SHA-256 by
+// the operator's own web application. Nothing but HS256 is accepted, whatever the token says of itself (RFC
+// 8725 §3.1).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "turnpike/base/result.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/signaling/params.hpp"
+#include "turnpike/signaling/refusal.hpp"
+
+namespace turnpike::signaling {
+
+// What a valid token allows.
+struct Grant {
+  std::optional<std::string> room;  // this one alone; any without it
+  std::string role;                 // shown to the others, with no meaning here
+  std::string subject;              // `sub`: whose quota the relay counts
+};
+
+class TokenVerifier {
+ public:
+  static constexpr std::size_t kLongestToken = 4096;
+
+  explicit TokenVerifier(std::vector<std::string> secrets) : secrets_(std::move(secrets)) {}
+
+  // A token without `exp` is refused: one that leaks would be good for ever. `nbf` is honoured. Fails with
+  // token_invalid or token_expired.
+  Result<Grant, Refusal> verify(std::string_view token, WallTime now);
+
+ private:
+  bool is_signed(std::string_view content, Bytes signature);
+
+  std::vector<std::string> secrets_;
+  crypto::Digester digester_;
+};
+
+// HS256 over `payload`, a JSON object. For tests and for those who want to make one by hand.
+std::string sign_token(std::string_view payload, std::string_view secret);
+
+}  // namespace turnpike::signaling

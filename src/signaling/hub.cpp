@@ -1,0 +1,270 @@
+#include "turnpike/signaling/hub.hpp"
+
+#include <algorithm>
+
+#include "turnpike/crypto/digest.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+constexpr std::size_t kIdLength = 22;
+
+}  // namespace
+
+Hub::Member* Hub::find(MemberId id) {
+  const auto it = members_.find(id);
+  return it == members_.end() ? nullptr : &it->second;
+}
+
+const Hub::Member* Hub::find(MemberId id) const { return const_cast<Hub*>(this)->find(id); }
+
+Hub::Room* Hub::find_room(std::string_view name) {
+  const auto it = rooms_.find(name);
+  return it == rooms_.end() ? nullptr : &it->second;
+}
+
+const Hub::Room* Hub::find_room(std::string_view name) const {
+  return const_cast<Hub*>(this)->find_room(name);
+}
+
+MemberId Hub::enter(Newcomer newcomer) {
+  Member member;
+  member.id = MemberId::random(random_);
+  member.secret = MemberId::random(random_);
+  member.name = std::move(newcomer.name);
+  member.role = std::move(newcomer.role);
+  member.quota_user = std::move(newcomer.quota_user);
+  member.address = newcomer.address;
+  member.connection = newcomer.connection;
+  const MemberId id = member.id;
+  members_.emplace(id, std::move(member));
+  return id;
+}
+
+void Hub::remove(MemberId id, Output& out) {
+  Member* member = find(id);
+  if (!member) return;
+  clear_deadline(*member);
+  while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), false, out);
+  members_.erase(id);
+}
+
+Hub::Room* Hub::open_room(std::string_view name, const IpAddress& from) {
+  std::uint32_t& opened = rooms_from_[from];
+  if (limits_.rooms_per_address != 0 && opened >= limits_.rooms_per_address) return nullptr;
+  ++opened;
+  Room& room = rooms_[std::string(name)];
+  room.name = name;
+  room.opened_from = from;
+  return &room;
+}
+
+void Hub::close_if_empty(Room& room) {
+  if (!room.members.empty()) return;
+  const auto opened = rooms_from_.find(room.opened_from);
+  if (--opened->second == 0) rooms_from_.erase(opened);
+  rooms_.erase(rooms_.find(room.name));
+}
+
+bool Hub::is_full(const Room& room) const {
+  const auto there = std::ranges::count(room.members, false, &Member::noticed);
+  return limits_.members_per_room != 0 && there >= limits_.members_per_room;
+}
+
+Result<std::vector<Hub::Peer>, Refusal> Hub::join(MemberId id, std::string_view name, Output& out) {
+  Member* member = find(id);
+  if (!member) return Refusal::not_joined;
+  Room* room = find_room(name);
+  if (room && std::ranges::find(member->rooms, room) != member->rooms.end()) return peers_of(id, name);
+  if (limits_.rooms_per_member != 0 && member->rooms.size() >= limits_.rooms_per_member) {
+    return Refusal::too_many_rooms;
+  }
+  if (room && is_full(*room)) return Refusal::room_full;
+  if (!room) room = open_room(name, member->address);
+  if (!room) return Refusal::too_many_rooms;
+  room->members.push_back(member);
+  member->rooms.push_back(room);
+  tell_others(*member, *room,
+              std::make_shared<const Event>(Event{.kind = Event::Kind::peer_joined,
+                                                  .room = room->name,
+                                                  .from = id,
+                                                  .name = member->name,
+                                                  .role = member->role,
+                                                  .payload = {}}),
+              out);
+  return peers_of(id, name);
+}
+
+bool Hub::leave(MemberId id, std::string_view name, Output& out) {
+  Member* member = find(id);
+  Room* room = find_room(name);
+  if (!member || !room || std::ranges::find(member->rooms, room) == member->rooms.end()) return false;
+  take_out(*member, *room, false, out);
+  return true;
+}
+
+void Hub::take_out(Member& member, Room& room, bool lost, Output& out) {
+  std::erase(room.members, &member);
+  std::erase(member.rooms, &room);
+  if (!member.noticed) {
+    tell_others(member, room,
+                std::make_shared<const Event>(Event{.kind = Event::Kind::peer_left,
+                                                    .room = room.name,
+                                                    .from = member.id,
+                                                    .name = member.name,
+                                                    .role = {},
+                                                    .payload = {},
+                                                    .lost = lost}),
+                out);
+  }
+  close_if_empty(room);
+}
+
+std::optional<Refusal> Hub::signal(MemberId from, MemberId to, std::string_view payload, Output& out) {
+  const Member* sender = find(from);
+  Member* receiver = find(to);
+  if (!sender || sender->rooms.empty()) return Refusal::not_joined;
+  const auto is_shared = [&](const Room* room) {
+    return receiver && std::ranges::find(receiver->rooms, room) != receiver->rooms.end();
+  };
+  if (from == to || std::ranges::none_of(sender->rooms, is_shared)) return Refusal::no_such_peer;
+  deliver(*receiver,
+          std::make_shared<const Event>(Event{.kind = Event::Kind::signal,
+                                              .room = {},
+                                              .from = from,
+                                              .name = sender->name,
+                                              .role = {},
+                                              .payload = std::string(payload)}),
+          out);
+  return std::nullopt;
+}
+
+std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, std::string_view payload,
+                                      Output& out) {
+  const Member* sender = find(from);
+  const Room* room = find_room(name);
+  if (!sender || !room || std::ranges::find(sender->rooms, room) == sender->rooms.end()) {
+    return Refusal::not_joined;
+  }
+  tell_others(*sender, *room,
+              std::make_shared<const Event>(Event{.kind = Event::Kind::broadcast,
+                                                  .room = room->name,
+                                                  .from = from,
+                                                  .name = sender->name,
+                                                  .role = {},
+                                                  .payload = std::string(payload)}),
+              out);
+  return std::nullopt;
+}
+
+void Hub::tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out) {
+  for (Member* other : room.members) {
+    if (other != &member) deliver(*other, event, out);
+  }
+}
+
+void Hub::announce(const Member& member, Event::Kind kind, bool lost, Output& out) {
+  for (const Room* room : member.rooms) {
+    tell_others(member, *room,
+                std::make_shared<const Event>(Event{.kind = kind,
+                                                    .room = room->name,
+                                                    .from = member.id,
+                                                    .name = member.name,
+                                                    .role = member.role,
+                                                    .payload = {},
+                                                    .lost = lost}),
+                out);
+  }
+}
+
+// Who is in the room is told afresh when a member comes back; only what members said is kept for it.
+void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
+  if (member.connection != 0) {
+    out.deliveries.push_back({member.connection, event});
+    return;
+  }
+  if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
+  member.missed_bytes += event->payload.size();
+  if (member.missed.size() >= limits_.missed_messages || member.missed_bytes > limits_.missed_bytes) {
+    member.missed.clear();
+    member.forgotten_at = SteadyTime::min();  // to come back with gaps would be worse than to join anew
+    set_deadline(member, SteadyTime::min());
+    return;
+  }
+  member.missed.push_back(event);
+}
+
+void Hub::disconnect(MemberId id, bool goodbye, TimePoint now, Output& out) {
+  Member* member = find(id);
+  if (!member || member->connection == 0) return;
+  if (member->rooms.empty()) return remove(id, out);
+  member->connection = 0;
+  member->forgotten_at = now.steady + kRecovery;
+  if (goodbye) {
+    member->noticed = true;
+    announce(*member, Event::Kind::peer_left, false, out);
+  }
+  set_deadline(*member, goodbye ? member->forgotten_at : now.steady + kUnnoticed);
+}
+
+std::string Hub::resume_secret(MemberId id) const {
+  const Member* member = find(id);
+  return member ? id.to_string() + member->secret.to_string() : std::string();
+}
+
+Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId connection, Output& out) {
+  if (secret.size() != 2 * kIdLength) return Refusal::resume_unknown;
+  const std::optional<MemberId> id = MemberId::parse(secret.substr(0, kIdLength));
+  const std::optional<MemberId> proof = MemberId::parse(secret.substr(kIdLength));
+  Member* member = id ? find(*id) : nullptr;
+  if (!member || !proof || !crypto::equal_in_constant_time(proof->bytes(), member->secret.bytes()) ||
+      (member->connection == 0 && member->forgotten_at == SteadyTime::min())) {
+    return Refusal::resume_unknown;
+  }
+  Resumed resumed{
+      .id = member->id, .replaced = member->connection, .rooms = {}, .quota_user = member->quota_user};
+  for (const Room* room : member->rooms) resumed.rooms.push_back(room->name);
+  clear_deadline(*member);
+  member->connection = connection;
+  if (member->noticed) {
+    member->noticed = false;
+    announce(*member, Event::Kind::peer_joined, false, out);
+  }
+  for (const EventPtr& event : member->missed) out.deliveries.push_back({connection, event});
+  member->missed = {};
+  member->missed_bytes = 0;
+  return resumed;
+}
+
+std::vector<Hub::Peer> Hub::peers_of(MemberId id, std::string_view name) const {
+  std::vector<Peer> peers;
+  const Room* room = find_room(name);
+  if (!room) return peers;
+  for (const Member* member : room->members) {
+    if (member->id != id && !member->noticed) peers.push_back({member->id, member->name, member->role});
+  }
+  return peers;
+}
+
+void Hub::on_timeout(TimePoint now, Output& out) {
+  while (next_deadline() <= now.steady) {
+    Member& member = *find(deadlines_.begin()->second);
+    if (member.forgotten_at <= now.steady) {
+      remove(member.id, out);
+      continue;
+    }
+    member.noticed = true;
+    announce(member, Event::Kind::peer_left, true, out);
+    set_deadline(member, member.forgotten_at);
+  }
+}
+
+void Hub::set_deadline(Member& member, SteadyTime at) {
+  clear_deadline(member);
+  member.deadline = at;
+  deadlines_.emplace(at, member.id);
+}
+
+void Hub::clear_deadline(Member& member) { deadlines_.erase({member.deadline, member.id}); }
+
+}  // namespace turnpike::signaling

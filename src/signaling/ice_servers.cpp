@@ -1,0 +1,117 @@
+#include "turnpike/signaling/ice_servers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+
+#include "turnpike/auth/rest.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+namespace json = boost::json;
+
+bool is_localhost(std::string_view host) {
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  const std::optional<IpAddress> address = IpAddress::parse(host);
+  return address && address->is_loopback();
+}
+
+json::array to_json(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+std::string padded(std::int64_t number, std::size_t width) {
+  const std::string digits = std::to_string(number);
+  return std::string(width - std::min(width, digits.size()), '0') + digits;
+}
+
+}  // namespace
+
+std::string IceServers::host_for(std::string_view requested) const {
+  if (!params_.host.empty()) return params_.host;
+  if (!params_.certificate_name.empty()) return params_.certificate_name;
+  if (!params_.advertise.empty()) return params_.advertise.begin()->second.to_string();
+  if (!requested.empty() && !is_localhost(requested)) return std::string(requested);
+  if (params_.default_address) return params_.default_address->to_string();
+  return std::string(requested);
+}
+
+IceCredentials IceServers::mint(std::string_view user, WallTime now) {
+  IceCredentials credentials;
+  credentials.expires = std::chrono::floor<std::chrono::seconds>(now + params_.lifetime);
+  const auto expiry =
+      std::chrono::duration_cast<std::chrono::seconds>(credentials.expires.time_since_epoch());
+  credentials.username = std::to_string(expiry.count()).append(":").append(user);
+  credentials.password = auth::rest_password(digester_, params_.secret, credentials.username);
+  return credentials;
+}
+
+// HOST:PORT of a listener for somebody who knows this server as `host`; nothing when it cannot be reached
+// there.
+std::optional<std::string> IceServers::authority(const IceParams::Listener& listener,
+                                                 const std::string& host) const {
+  const Endpoint& at = listener.endpoint;
+  const std::string port = ':' + std::to_string(at.port);
+  const std::optional<IpAddress> literal = IpAddress::parse(host);
+  const bool told = !params_.host.empty() || !params_.certificate_name.empty();
+  if (!told && !at.address.is_unspecified()) {
+    const auto advertised = params_.advertise.find(at.address);
+    const IpAddress& address = advertised == params_.advertise.end() ? at.address : advertised->second;
+    return Endpoint{address, at.port, 0}.to_string();
+  }
+  if (!literal) return host + port;
+  if (literal->family() != at.address.family()) return std::nullopt;
+  return Endpoint{*literal, at.port, 0}.to_string();
+}
+
+std::vector<std::string> IceServers::urls(const std::string& host, std::string_view plain,
+                                          std::string_view secure, bool with_transport) const {
+  constexpr std::array kOrder{Transport::udp, Transport::tcp, Transport::tls};
+  std::vector<std::string> urls;
+  for (const Transport transport : kOrder) {
+    for (const IceParams::Listener& listener : params_.listeners) {
+      if (listener.transport != transport) continue;
+      const std::optional<std::string> authority = this->authority(listener, host);
+      if (!authority) continue;
+      std::string url(transport == Transport::tls ? secure : plain);
+      url.append(":").append(*authority);
+      if (with_transport) url.append(transport == Transport::udp ? "?transport=udp" : "?transport=tcp");
+      if (std::ranges::find(urls, url) == urls.end()) urls.push_back(std::move(url));
+    }
+    if (!with_transport) break;  // RFC 7064: a stun: URL names no transport, and browsers ask by UDP
+  }
+  return urls;
+}
+
+std::vector<std::string> IceServers::stun_urls(const std::string& host) const {
+  return urls(host, "stun", "stuns", false);
+}
+
+std::vector<std::string> IceServers::turn_urls(const std::string& host) const {
+  return urls(host, "turn", "turns", true);
+}
+
+json::array IceServers::entries(const std::string& host, const IceCredentials& credentials) const {
+  json::array entries;
+  if (const auto stun = stun_urls(host); !stun.empty())
+    entries.emplace_back(json::object{{"urls", to_json(stun)}});
+  if (const auto turn = turn_urls(host); !turn.empty()) {
+    entries.emplace_back(json::object{
+        {"urls", to_json(turn)}, {"username", credentials.username}, {"credential", credentials.password}});
+  }
+  return entries;
+}
+
+std::string to_rfc3339(WallTime time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time.time_since_epoch());
+  const std::chrono::year_month_day date{std::chrono::sys_days(day)};
+  const std::chrono::hh_mm_ss clock{std::chrono::floor<std::chrono::seconds>(time.time_since_epoch() - day)};
+  return padded(static_cast<int>(date.year()), 4) + '-' + padded(static_cast<unsigned>(date.month()), 2) +
+         '-' + padded(static_cast<unsigned>(date.day()), 2) + 'T' + padded(clock.hours().count(), 2) + ':' +
+         padded(clock.minutes().count(), 2) + ':' + padded(clock.seconds().count(), 2) + 'Z';
+}
+
+}  // namespace turnpike::signaling

@@ -1,0 +1,329 @@
+#include "turnpike/signaling/plain_protocol.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "turnpike/base/text.hpp"
+#include "turnpike/crypto/base64.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/signaling/json_slice.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint16_t kPolicyViolation = 1008;  // RFC 6455 §7.4.1
+constexpr std::uint16_t kNormalClosure = 1000;
+constexpr std::size_t kLongestRequestId = 128;  // bytes
+
+std::shared_ptr<const std::string> shared(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+json::object to_json(const Hub::Peer& peer) {
+  json::object object{{"id", peer.id.to_string()}, {"name", peer.name}};
+  if (!peer.role.empty()) object["role"] = peer.role;
+  return object;
+}
+
+// {"type":TYPE,"from":ID,"data":PAYLOAD}, the payload as it is.
+std::string with_payload(std::string_view type, const Event& event) {
+  std::string text(R"({"type":")");
+  text.append(type).append(R"(","from":")").append(event.from.to_string());
+  return text.append(R"(","data":)").append(event.payload).append("}");
+}
+
+std::string encode(const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::peer_joined:
+      return json::serialize(
+          json::object{{"type", "peer-joined"}, {"peer", to_json({event.from, event.name, event.role})}});
+    case Event::Kind::peer_left:
+      return json::serialize(json::object{
+          {"type", "peer-left"}, {"id", event.from.to_string()}, {"reason", event.lost ? "lost" : "left"}});
+    case Event::Kind::signal: return with_payload("signal", event);
+    case Event::Kind::broadcast: return with_payload("broadcast", event);
+  }
+  return {};
+}
+
+// Rooms are secrets of their members, so a user name carries no more than a hash of one.
+std::string quota_user_of_room(std::string_view room) {
+  crypto::Digester digester;
+  const crypto::Sha256 hash = digester.sha256({as_bytes(room)});
+  return "room-" + crypto::base64url_encode(Bytes(hash).first(9));
+}
+
+bool is_name(std::string_view text) {
+  const std::optional<std::size_t> length = count_characters(text);
+  return length && *length <= PlainProtocol::kLongestName;
+}
+
+}  // namespace
+
+struct PlainProtocol::Request {
+  Session& session;
+  const json::object& message;
+  std::string_view text;  // the whole message, to take slices of
+  TimePoint now;
+  Output& out;
+
+  // The text of a member; nothing when it is absent or no text.
+  std::optional<std::string_view> text_of(std::string_view name) const {
+    const json::value* value = message.if_contains(name);
+    if (!value || !value->is_string()) return std::nullopt;
+    return std::string_view(value->get_string());
+  }
+
+  void answer(const json::object& object) const {
+    out.sends.push_back({session.connection, shared(json::serialize(object))});
+  }
+};
+
+void PlainProtocol::Output::clear() {
+  sends.clear();
+  closes.clear();
+}
+
+void PlainProtocol::on_open(ConnectionId connection, Opening opening, TimePoint now) {
+  Session& session = sessions_[connection];
+  session.connection = connection;
+  session.opening = std::move(opening);
+  set_deadline(session, now.steady + params_.connect_timeout);
+}
+
+void PlainProtocol::on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out) {
+  const auto it = sessions_.find(connection);
+  if (it == sessions_.end()) return;
+  Session& session = it->second;
+
+  json::parse_options options;
+  options.max_depth = kDeepest;
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error, {}, options);
+  static const json::object kNothing;
+  const json::object* object = error ? nullptr : value.if_object();
+  Request request{session, object ? *object : kNothing, text, now, out};
+  std::string_view id;  // empty for a request without
+  if (object) id = json_member(text, "id").value_or("");
+
+  std::optional<Refusal> refusal = Refusal::bad_message;
+  if (id.size() > kLongestRequestId) {
+    id = {};
+  } else if (object) {
+    refusal = carry_out(request);
+  }
+  if (refusal) {
+    std::string answer = R"({"type":"error",)";
+    if (!id.empty()) answer.append(R"("id":)").append(id).append(",");
+    answer.append(R"("code":")").append(code_of(*refusal)).append(R"(","message":")");
+    out.sends.push_back({connection, shared(answer.append(message_of(*refusal)).append("\"}"))});
+  } else if (!id.empty()) {
+    out.sends.push_back({connection, shared(std::string(R"({"type":"ack","id":)").append(id).append("}"))});
+  }
+  flush_hub(out);
+}
+
+std::optional<Refusal> PlainProtocol::carry_out(Request& request) {
+  struct Type {
+    std::string_view name;
+    std::optional<Refusal> (PlainProtocol::*handle)(Request&);
+    bool needs_room;
+  };
+  static constexpr std::array kTypes{
+      Type{"join", &PlainProtocol::join, false},        Type{"resume", &PlainProtocol::resume, false},
+      Type{"signal", &PlainProtocol::signal, true},     Type{"broadcast", &PlainProtocol::broadcast, true},
+      Type{"ice-servers", &PlainProtocol::renew, true}, Type{"leave", &PlainProtocol::leave, true},
+  };
+  const std::optional<std::string_view> name = request.text_of("type");
+  if (!name) return Refusal::bad_message;
+  const auto* type = std::ranges::find(kTypes, *name, &Type::name);
+  if (type == kTypes.end()) return Refusal::unknown_type;
+  const bool joined = !request.session.room.empty();
+  if (type->needs_room && !joined) return Refusal::not_joined;
+  if (!type->needs_room && joined) return Refusal::already_joined;
+  return (this->*type->handle)(request);
+}
+
+// What the token allows; everything where none is asked for.
+Result<Grant, Refusal> PlainProtocol::admit(const Request& request, std::string_view room) {
+  if (params_.access == Access::open) return Grant{};
+  const std::string_view token = request.text_of("token").value_or(request.session.opening.token);
+  if (token.empty()) return Refusal::token_required;
+  Result<Grant, Refusal> grant = params_.tokens.verify(token, request.now.wall);
+  if (grant && grant->room && *grant->room != room) return Refusal::token_invalid;
+  return grant;
+}
+
+std::optional<Refusal> PlainProtocol::join(Request& request) {
+  Session& session = request.session;
+  const std::optional<std::string_view> room = request.text_of("room");
+  if (!room || room->empty() || !is_name(*room)) return Refusal::bad_room;
+  const std::string_view name = request.text_of("name").value_or("");
+  if (!is_name(name) || (request.message.contains("name") && !request.text_of("name"))) {
+    return Refusal::bad_name;
+  }
+  const Result<Grant, Refusal> grant = admit(request, *room);
+  if (!grant) return grant.error();
+  if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
+
+  session.quota_user = grant->subject.empty() ? quota_user_of_room(*room) : grant->subject;
+  const MemberId member = params_.hub.enter({.connection = session.connection,
+                                             .address = session.opening.address,
+                                             .name = std::string(name),
+                                             .role = grant->role,
+                                             .quota_user = session.quota_user});
+  const auto peers = params_.hub.join(member, *room, from_hub_);
+  if (!peers) {
+    params_.hub.remove(member, from_hub_);
+    return peers.error();
+  }
+  session.member = member;
+  session.room = *room;
+  welcome(session, false, request.now, request.out);
+  return std::nullopt;
+}
+
+std::optional<Refusal> PlainProtocol::resume(Request& request) {
+  Session& session = request.session;
+  const std::optional<std::string_view> secret = request.text_of("resume");
+  if (!secret) return Refusal::bad_message;
+  if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
+  const auto resumed = params_.hub.resume(*secret, session.connection, from_hub_);
+  if (!resumed) return resumed.error();
+
+  session.member = resumed->id;
+  session.room = resumed->rooms.front();
+  session.quota_user = resumed->quota_user;
+  if (const auto old = sessions_.find(resumed->replaced); old != sessions_.end()) {
+    request.out.closes.push_back({old->first, kNormalClosure, "resumed elsewhere"});
+    forget(old->second);
+  }
+  welcome(session, true, request.now, request.out);
+  return std::nullopt;
+}
+
+void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Output& out) {
+  json::array peers;
+  for (const Hub::Peer& peer : params_.hub.peers_of(session.member, session.room)) {
+    peers.push_back(to_json(peer));
+  }
+  json::object joined{{"type", "joined"},
+                      {"room", session.room},
+                      {"self", session.member.to_string()},
+                      {"peers", std::move(peers)}};
+  add_credentials(session, now, joined);
+  joined["resume"] = params_.hub.resume_secret(session.member);
+  if (resumed) joined["resumed"] = true;
+  out.sends.push_back({session.connection, shared(json::serialize(joined))});
+}
+
+std::optional<Refusal> PlainProtocol::leave(Request& request) {
+  Session& session = request.session;
+  params_.hub.remove(session.member, from_hub_);
+  session.member = {};
+  session.room.clear();
+  set_deadline(session, request.now.steady + params_.connect_timeout);
+  return std::nullopt;
+}
+
+std::optional<Refusal> PlainProtocol::signal(Request& request) {
+  const std::optional<std::string_view> to = request.text_of("to");
+  const std::optional<std::string_view> data = json_member(request.text, "data");
+  if (!to || !data) return Refusal::bad_message;
+  const std::optional<MemberId> receiver = MemberId::parse(*to);
+  if (!receiver) return Refusal::no_such_peer;
+  return params_.hub.signal(request.session.member, *receiver, *data, from_hub_);
+}
+
+std::optional<Refusal> PlainProtocol::broadcast(Request& request) {
+  const std::optional<std::string_view> data = json_member(request.text, "data");
+  if (!data) return Refusal::bad_message;
+  return params_.hub.broadcast(request.session.member, request.session.room, *data, from_hub_);
+}
+
+std::optional<Refusal> PlainProtocol::renew(Request& request) {
+  if (!params_.minting.allow(request.session.opening.address, request.now.steady)) {
+    return Refusal::rate_limited;
+  }
+  send_credentials(request.session, request.now, request.out);
+  return std::nullopt;
+}
+
+void PlainProtocol::send_credentials(Session& session, TimePoint now, Output& out) {
+  json::object message{{"type", "ice-servers"}};
+  add_credentials(session, now, message);
+  out.sends.push_back({session.connection, shared(json::serialize(message))});
+}
+
+// Three quarters of their lifetime later the next ones are due.
+void PlainProtocol::add_credentials(Session& session, TimePoint now, json::object& to) {
+  const IceCredentials credentials = params_.ice_servers.mint(session.quota_user, now.wall);
+  const std::string host = params_.ice_servers.host_for(session.opening.host);
+  to["iceServers"] = params_.ice_servers.entries(host, credentials);
+  to["expiresAt"] = to_rfc3339(credentials.expires);
+  set_deadline(session, now.steady + params_.ice_servers.lifetime() * 3 / 4);
+}
+
+void PlainProtocol::on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out) {
+  const auto it = sessions_.find(connection);
+  if (it == sessions_.end()) return;
+  if (!it->second.room.empty()) params_.hub.disconnect(it->second.member, goodbye, now, from_hub_);
+  forget(it->second);
+  flush_hub(out);
+}
+
+void PlainProtocol::on_timeout(TimePoint now, Output& out) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now.steady) {
+    Session& session = sessions_.at(deadlines_.begin()->second);
+    if (session.room.empty()) {
+      out.closes.push_back({session.connection, kPolicyViolation, "no room joined in time"});
+      forget(session);
+    } else {
+      send_credentials(session, now, out);
+    }
+  }
+  params_.hub.on_timeout(now, from_hub_);
+  flush_hub(out);
+}
+
+SteadyTime PlainProtocol::next_deadline() const {
+  const SteadyTime own = deadlines_.empty() ? SteadyTime::max() : deadlines_.begin()->first;
+  return std::min(own, params_.hub.next_deadline());
+}
+
+// An event for many is written once.
+void PlainProtocol::flush_hub(Output& out) {
+  const Event* written = nullptr;
+  std::shared_ptr<const std::string> text;
+  for (const Delivery& delivery : from_hub_.deliveries) {
+    if (delivery.event.get() != written) {
+      text = shared(encode(*delivery.event));
+      written = delivery.event.get();
+    }
+    out.sends.push_back({delivery.to, text});
+  }
+  from_hub_.clear();
+}
+
+void PlainProtocol::set_deadline(Session& session, SteadyTime at) {
+  clear_deadline(session);
+  session.deadline = at;
+  deadlines_.emplace(at, session.connection);
+}
+
+void PlainProtocol::clear_deadline(Session& session) {
+  deadlines_.erase({session.deadline, session.connection});
+}
+
+void PlainProtocol::forget(Session& session) {
+  clear_deadline(session);
+  sessions_.erase(session.connection);
+}
+
+}  // namespace turnpike::signaling

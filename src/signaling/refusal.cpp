@@ -1,0 +1,40 @@
+#include "turnpike/signaling/refusal.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+struct Words {
+  std::string_view code;
+  std::string_view message;
+};
+
+Words words_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::bad_message: return {"bad-message", "This is not a message of the protocol."};
+    case Refusal::unknown_type: return {"unknown-type", "No message has this type."};
+    case Refusal::not_joined: return {"not-joined", "Join a room first."};
+    case Refusal::already_joined: return {"already-joined", "Leave the room first."};
+    case Refusal::room_full: return {"room-full", "The room is full."};
+    case Refusal::too_many_rooms: return {"too-many-rooms", "There are too many rooms from here already."};
+    case Refusal::bad_room:
+      return {"bad-room", "A room has a name of 1 to 64 characters, without control characters."};
+    case Refusal::bad_name:
+      return {"bad-name", "A name has at most 64 characters, and no control characters."};
+    case Refusal::no_such_peer: return {"no-such-peer", "Nobody of that id is in the room."};
+    case Refusal::token_required: return {"token-required", "This server asks for a token."};
+    case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};
+    case Refusal::token_expired: return {"token-expired", "The token has expired."};
+    case Refusal::rate_limited:
+      return {"rate-limited", "Too many requests from this address; try again soon."};
+    case Refusal::resume_unknown: return {"resume-unknown", "There is nothing to resume; join again."};
+  }
+  return {"error", ""};
+}
+
+}  // namespace
+
+std::string_view code_of(Refusal refusal) { return words_of(refusal).code; }
+
+std::string_view message_of(Refusal refusal) { return words_of(refusal).message; }
+
+}  // namespace turnpike::signaling
