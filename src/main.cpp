@@ -26,13 +26,14 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "turnpike " TURNPIKE_VERSION);
   CLI11_PARSE(app, argc, argv);
 
-  const auto config = config::load(file, overrides);
+  auto config = config::load(file, overrides);
   if (!config) {
     for (const auto& error : config.error()) std::cerr << to_string(error) << '\n';
     return 1;
   }
 
   try {
+    server::add_missing_secret(*config);
     auth::CredentialStore credentials = server::make_credentials(config->auth);
     if (check) return 0;
     const server::LogScope log(config->log);

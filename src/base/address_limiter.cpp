@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "turnpike/base/prefix.hpp"
+
 namespace turnpike {
 namespace {
 
@@ -17,10 +19,8 @@ AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, st
 }
 
 std::uint64_t AddressLimiter::hash(const IpAddress& source) const {
-  std::array<std::uint8_t, 16> block = source.storage();
-  if (!source.is_v4()) std::fill(block.begin() + 8, block.end(), std::uint8_t{0});
-  const Endpoint seeded{IpAddress::from_bytes(source.family(), Bytes(block).first(source.bytes().size())),
-                        static_cast<std::uint16_t>(seed_), static_cast<std::uint32_t>(seed_ >> 16)};
+  const Endpoint seeded{source_block(source), static_cast<std::uint16_t>(seed_),
+                        static_cast<std::uint32_t>(seed_ >> 16)};
   return hash_value(seeded) | 1;
 }
 

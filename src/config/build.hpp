@@ -12,13 +12,16 @@ struct AbsentKey {
 };
 
 inline constexpr AbsentKey kAbsentKeys[] = {
-    {"tls", ""},
     {"relay.tcp", "false"},
     {"relay.mobility", "false"},
     {"auth.database", ""},
     {"limits.bytes_per_second_per_allocation", "0"},
     {"nat_discovery", ""},
-    {"signaling", ""},
+    {"signaling.list_rooms", "false"},
+    {"signaling.preset", ""},
+    {"signaling.ping_interval", ""},
+    {"signaling.ping_timeout", ""},
+    {"signaling.recovery", "0s"},
     {"admin", ""},
 };
 

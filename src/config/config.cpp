@@ -1,5 +1,6 @@
 #include "config/config.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
@@ -29,10 +30,18 @@ Locate lines_of(const std::string& name) {
   return [&name](int line) { return line > 0 ? name + ':' + std::to_string(line) : name; };
 }
 
+bool names_any_key_of(const Value& document, std::string_view name) {
+  for (const auto& [section, keys] : document.entries()) {
+    if (section == name && keys.is_map() && !keys.entries().empty()) return true;
+  }
+  return false;
+}
+
 // What one key alone cannot tell. Each key has been found right by itself.
 void check_together(const Value& document, const Config& config) {
   for (const auto& [section, keys] : document.entries()) {
     if (!keys.is_map()) continue;
+    if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
     for (const auto& [name, value] : keys.entries()) {
       if (value.path() == "relay.advertise") check_advertise(value, config.relay);
       if (value.path() == "peers.deny") check_deny(value, config.peers);
@@ -41,6 +50,15 @@ void check_together(const Value& document, const Config& config) {
 }
 
 }  // namespace
+
+bool SignalingParams::only_loopback() const {
+  return std::ranges::all_of(listen,
+                             [](const http::Listener& l) { return l.endpoint.address.is_loopback(); });
+}
+
+signaling::Access SignalingParams::effective_access() const {
+  return access.value_or(only_loopback() ? signaling::Access::open : signaling::Access::token);
+}
 
 Result<Config, Errors> parse(std::string_view text, const std::string& name,
                              const std::vector<std::string>& overrides) {
@@ -54,7 +72,10 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   }
   const Value document(*root, "", errors);
   read_keys(document, config);
-  if (errors.empty()) check_together(document, config);
+  if (errors.empty()) {
+    config.signaling.enabled = names_any_key_of(document, "signaling");
+    check_together(document, config);
+  }
   if (!errors.empty()) return errors;
   config.auth.realm = config.realm;
   return config;

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/error.hpp"
+#include "http/params.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
+#include "turnpike/signaling/params.hpp"
 #include "turnpike/turn/params.hpp"
 
 namespace turnpike::config {
@@ -31,6 +34,27 @@ struct LogParams {
   LogFormat format = LogFormat::text;
 };
 
+struct SignalingParams {
+  bool enabled = false;  // by naming any key of the section
+  std::vector<http::Listener> listen = {{false, {IpAddress::v4(0x7f000001), 8080}}};
+  std::optional<signaling::Access> access;  // unset: see effective_access()
+  std::vector<std::string> token_secrets;
+  std::string public_host;
+  std::string root;
+  std::vector<std::string> cors;
+  std::vector<Prefix> trusted_proxies;
+  Duration credential_lifetime = std::chrono::hours(1);
+  Duration connect_timeout = std::chrono::seconds(45);
+  std::uint32_t credentials_per_second = 10;
+  signaling::Limits limits;
+  http::Limits http;
+
+  // Nobody but this machine reaches it.
+  bool only_loopback() const;
+  // Open on loopback, token elsewhere, unless it is written out.
+  signaling::Access effective_access() const;
+};
+
 // A default-constructed Config is what an empty file gives, but for auth.realm, which load() copies from
 // `realm`.
 struct Config {
@@ -41,6 +65,8 @@ struct Config {
   auth::Params auth;
   turn::PeerParams peers;
   turn::Limits limits;
+  http::TlsParams tls;
+  SignalingParams signaling;
   LogParams log;
 };
 

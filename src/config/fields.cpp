@@ -58,6 +58,16 @@ void read_count(const Value& value, std::uint32_t& out) {
   out = *number;
 }
 
+void read_duration(const Value& value, Duration shortest, Duration& out) {
+  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
+  const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
+  if (!duration || *duration < shortest || *duration > kLongestLifetime) {
+    return value.expected("a duration from " + std::to_string(shortest.count()) +
+                          "ms to 24h, such as 500ms, 45s or 2m");
+  }
+  out = *duration;
+}
+
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out) {
   if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
   const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;

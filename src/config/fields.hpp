@@ -16,6 +16,8 @@ namespace turnpike::config {
 void read_realm(const Value& value, std::string& out);
 void read_workers(const Value& value, unsigned& out);
 void read_count(const Value& value, std::uint32_t& out);
+// From `shortest` to a day, in milliseconds.
+void read_duration(const Value& value, Duration shortest, Duration& out);
 // Whole seconds, from `shortest` to a day.
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
 void read_level(const Value& value, LogLevel& out);
@@ -35,9 +37,22 @@ void check_advertise(const Value& advertise, const turn::RelayParams& relay);
 void read_users(const Value& value, std::vector<auth::UserParams>& out);
 void read_secrets(const Value& value, std::vector<std::string>& out);
 
+// signaling.cpp
+void read_site_listeners(const Value& value, std::vector<http::Listener>& out);
+void read_access(const Value& value, std::optional<signaling::Access>& out);
+void read_token_secrets(const Value& value, std::vector<std::string>& out);
+void read_host(const Value& value, std::string& out);
+void read_folder(const Value& value, std::string& out);
+void read_file_name(const Value& value, std::string& out);
+void read_origins(const Value& value, std::vector<std::string>& out);
+void read_proxies(const Value& value, std::vector<Prefix>& out);
+void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
+// What its keys ask of each other and of tls.
+void check_signaling(const Value& section, const Config& config);
+
 // peers.cpp
-void read_allow(const Value& value, std::vector<turn::Prefix>& out);
-void read_deny(const Value& value, std::vector<turn::Prefix>& out);
+void read_allow(const Value& value, std::vector<Prefix>& out);
+void read_deny(const Value& value, std::vector<Prefix>& out);
 // Prefixes of `deny` that are allowed as well.
 void check_deny(const Value& deny, const turn::PeerParams& peers);
 

@@ -12,6 +12,12 @@ namespace {
 constexpr std::chrono::seconds kShortestNonceLifetime{10};        // less, and slow clients loop in 438
 constexpr std::chrono::seconds kShortestAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
 
+constexpr std::chrono::seconds kShortestCredentialLifetime{60};
+constexpr std::chrono::milliseconds kShortestConnectTimeout{100};
+constexpr std::uint32_t kSmallestPayload = 1 << 10;
+constexpr std::uint32_t kLargestPayload = 16 << 20;
+constexpr std::uint32_t kLargestWaiting = 256 << 20;
+
 struct Key {
   std::string_view path;
   std::string_view default_value;
@@ -51,6 +57,46 @@ constexpr Key kKeys[] = {
      }},
     {"limits.unauthenticated_per_second", "100",
      [](const Value& v, Config& c) { read_count(v, c.limits.unauthenticated_per_second); }},
+
+    {"tls.certificate", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.certificate); }},
+    {"tls.private_key", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.private_key); }},
+
+    {"signaling.listen", "http://127.0.0.1:8080",
+     [](const Value& v, Config& c) { read_site_listeners(v, c.signaling.listen); }},
+    {"signaling.access", "", [](const Value& v, Config& c) { read_access(v, c.signaling.access); }},
+    {"signaling.token_secrets", "[]",
+     [](const Value& v, Config& c) { read_token_secrets(v, c.signaling.token_secrets); }},
+    {"signaling.public_host", "", [](const Value& v, Config& c) { read_host(v, c.signaling.public_host); }},
+    {"signaling.root", "", [](const Value& v, Config& c) { read_folder(v, c.signaling.root); }},
+    {"signaling.cors", "[]", [](const Value& v, Config& c) { read_origins(v, c.signaling.cors); }},
+    {"signaling.trusted_proxies", "[]",
+     [](const Value& v, Config& c) { read_proxies(v, c.signaling.trusted_proxies); }},
+    {"signaling.credential_lifetime", "1h",
+     [](const Value& v, Config& c) {
+       read_lifetime(v, kShortestCredentialLifetime, c.signaling.credential_lifetime);
+     }},
+    {"signaling.connect_timeout", "45s",
+     [](const Value& v, Config& c) {
+       read_duration(v, kShortestConnectTimeout, c.signaling.connect_timeout);
+     }},
+    {"signaling.max_payload", "65536",
+     [](const Value& v, Config& c) {
+       read_bytes(v, kSmallestPayload, kLargestPayload, c.signaling.http.message_bytes);
+     }},
+    {"signaling.max_waiting", "1048576",
+     [](const Value& v, Config& c) {
+       read_bytes(v, kSmallestPayload, kLargestWaiting, c.signaling.http.waiting_bytes);
+     }},
+    {"signaling.connections", "20000",
+     [](const Value& v, Config& c) { read_count(v, c.signaling.http.connections); }},
+    {"signaling.connections_per_address", "200",
+     [](const Value& v, Config& c) { read_count(v, c.signaling.http.connections_per_address); }},
+    {"signaling.credentials_per_second", "10",
+     [](const Value& v, Config& c) { read_count(v, c.signaling.credentials_per_second); }},
+    {"signaling.members_per_room", "16",
+     [](const Value& v, Config& c) { read_count(v, c.signaling.limits.members_per_room); }},
+    {"signaling.rooms_per_address", "100",
+     [](const Value& v, Config& c) { read_count(v, c.signaling.limits.rooms_per_address); }},
 
     {"log.level", "info", [](const Value& v, Config& c) { read_level(v, c.log.level); }},
     {"log.format", "text", [](const Value& v, Config& c) { read_format(v, c.log.format); }},

@@ -27,8 +27,8 @@ constexpr Forbidden kForbidden[] = {
     {"::/96", "addresses with an IPv4 address inside"},            // RFC 4291 §2.5.5.1; ::1 is in here too
 };
 
-std::optional<std::string_view> why_forbidden(const turn::Prefix& prefix) {
-  static const turn::Prefix loopback = *parse_prefix("::1/128");
+std::optional<std::string_view> why_forbidden(const Prefix& prefix) {
+  static const Prefix loopback = *parse_prefix("::1/128");
   if (prefix == loopback) return std::nullopt;
   for (const auto& [text, why] : kForbidden) {
     if (contains(*parse_prefix(text), prefix)) return why;
@@ -36,13 +36,13 @@ std::optional<std::string_view> why_forbidden(const turn::Prefix& prefix) {
   return std::nullopt;
 }
 
-std::optional<turn::Prefix> read_prefix(const Value& value) {
-  const std::optional<turn::Prefix> prefix = value.is_scalar() ? parse_prefix(value.text()) : std::nullopt;
+std::optional<Prefix> read_prefix(const Value& value) {
+  const std::optional<Prefix> prefix = value.is_scalar() ? parse_prefix(value.text()) : std::nullopt;
   if (!prefix) {
     value.expected("a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address");
   } else if (is_v4_mapped(prefix->address)) {
     value.expected("an IPv4 prefix in its own form, such as 10.20.0.0/16");
-  } else if (const turn::Prefix clean = without_host_bits(*prefix); clean != *prefix) {
+  } else if (const Prefix clean = without_host_bits(*prefix); clean != *prefix) {
     value.expected("no bits beyond the prefix length, that is " + to_string(clean));
   } else {
     return prefix;
@@ -51,31 +51,31 @@ std::optional<turn::Prefix> read_prefix(const Value& value) {
 }
 
 template <class Accept>
-void read_prefixes(const Value& value, std::vector<turn::Prefix>& out, Accept accept) {
+void read_prefixes(const Value& value, std::vector<Prefix>& out, Accept accept) {
   if (!value.is_list()) return value.expected("a list of prefixes");
   for (const Value& item : value.items()) {
-    const std::optional<turn::Prefix> prefix = read_prefix(item);
+    const std::optional<Prefix> prefix = read_prefix(item);
     if (prefix && accept(item, *prefix)) out.push_back(*prefix);
   }
 }
 
 }  // namespace
 
-void read_allow(const Value& value, std::vector<turn::Prefix>& out) {
-  read_prefixes(value, out, [](const Value& item, const turn::Prefix& prefix) {
+void read_allow(const Value& value, std::vector<Prefix>& out) {
+  read_prefixes(value, out, [](const Value& item, const Prefix& prefix) {
     const std::optional<std::string_view> why = why_forbidden(prefix);
     if (why) item.problem(item.with_got(std::string(*why) + " cannot be allowed"));
     return !why;
   });
 }
 
-void read_deny(const Value& value, std::vector<turn::Prefix>& out) {
-  read_prefixes(value, out, [](const Value&, const turn::Prefix&) { return true; });
+void read_deny(const Value& value, std::vector<Prefix>& out) {
+  read_prefixes(value, out, [](const Value&, const Prefix&) { return true; });
 }
 
 void check_deny(const Value& deny, const turn::PeerParams& peers) {
   for (const Value& item : deny.items()) {
-    const std::optional<turn::Prefix> prefix = parse_prefix(item.text());
+    const std::optional<Prefix> prefix = parse_prefix(item.text());
     if (std::ranges::find(peers.allow, *prefix) != peers.allow.end()) {
       item.expected("a prefix that peers.allow does not have");
     }

@@ -6,22 +6,22 @@
 
 namespace turnpike::config {
 
-std::optional<turn::Prefix> parse_prefix(std::string_view text) {
+std::optional<Prefix> parse_prefix(std::string_view text) {
   const std::size_t slash = std::min(text.find('/'), text.size());
   const std::optional<IpAddress> address = IpAddress::parse(text.substr(0, slash));
   if (!address) return std::nullopt;
   const std::uint8_t longest = address->is_v4() ? 32 : 128;
-  if (slash == text.size()) return turn::Prefix{*address, longest};
+  if (slash == text.size()) return Prefix{*address, longest};
   const std::optional<std::uint32_t> length = parse_number(text.substr(slash + 1));
   if (!length || *length > longest) return std::nullopt;
-  return turn::Prefix{*address, static_cast<std::uint8_t>(*length)};
+  return Prefix{*address, static_cast<std::uint8_t>(*length)};
 }
 
-std::string to_string(const turn::Prefix& prefix) {
+std::string to_string(const Prefix& prefix) {
   return prefix.address.to_string() + '/' + std::to_string(prefix.length);
 }
 
-turn::Prefix without_host_bits(const turn::Prefix& prefix) {
+Prefix without_host_bits(const Prefix& prefix) {
   std::array<std::uint8_t, 16> bytes = prefix.address.storage();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const int kept_bits = std::clamp(prefix.length - static_cast<int>(8 * i), 0, 8);
@@ -30,13 +30,13 @@ turn::Prefix without_host_bits(const turn::Prefix& prefix) {
   return {IpAddress::from_bytes(prefix.address.family(), bytes), prefix.length};
 }
 
-bool contains(const turn::Prefix& outer, const turn::Prefix& inner) {
+bool contains(const Prefix& outer, const Prefix& inner) {
   return outer.address.family() == inner.address.family() && outer.length <= inner.length &&
          without_host_bits({inner.address, outer.length}) == outer;
 }
 
 bool is_v4_mapped(const IpAddress& address) {
-  static const turn::Prefix mapped = *parse_prefix("::ffff:0:0/96");
+  static const Prefix mapped = *parse_prefix("::ffff:0:0/96");
   return contains(mapped, {address, 128});
 }
 

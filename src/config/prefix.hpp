@@ -12,13 +12,13 @@ namespace turnpike::config {
 
 // "10.20.0.0/16", or an address alone for exactly that address. Bits beyond the length are kept: see
 // without_host_bits.
-std::optional<turn::Prefix> parse_prefix(std::string_view text);
-std::string to_string(const turn::Prefix& prefix);
+std::optional<Prefix> parse_prefix(std::string_view text);
+std::string to_string(const Prefix& prefix);
 
-turn::Prefix without_host_bits(const turn::Prefix& prefix);
+Prefix without_host_bits(const Prefix& prefix);
 
 // Whether every address of `inner` is one of `outer`; both without host bits.
-bool contains(const turn::Prefix& outer, const turn::Prefix& inner);
+bool contains(const Prefix& outer, const Prefix& inner);
 
 // ::ffff:0:0/96: such an address is an IPv4 address in disguise, and everything here wants it written as
 // IPv4.

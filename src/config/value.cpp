@@ -16,7 +16,9 @@ std::string join(std::string_view parent, std::string_view key) {
   return path.append(key);
 }
 
-bool is_private(std::string_view path) { return path == "auth" || path.starts_with("auth."); }
+bool is_private(std::string_view path) {
+  return path == "auth" || path.starts_with("auth.") || path.starts_with("signaling.token_secrets");
+}
 
 std::vector<Value> Value::items() const {
   std::vector<Value> out;

@@ -15,6 +15,7 @@
 #include "net/udp_socket.hpp"
 #include "server/cores.hpp"
 #include "server/notify.hpp"
+#include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::server {
 namespace {
@@ -72,6 +73,13 @@ auth::CredentialStore make_credentials(const auth::Params& params) {
   }
 }
 
+void add_missing_secret(config::Config& config) {
+  if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
+  std::array<std::uint8_t, 32> secret;
+  net::SystemRandom().fill(secret);
+  config.auth.secrets.push_back(crypto::base64_encode(secret));
+}
+
 Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
     : own_addresses_(net::interface_addresses()),
       sockets_(config.workers == 0 ? usable_cores() : config.workers),
@@ -97,6 +105,7 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
   for (ListenerSockets& sockets : sockets_) {
     workers_.push_back(std::make_unique<Worker>(shared, std::move(sockets)));
   }
+  if (config.signaling.enabled) signaling_ = std::make_unique<SignalingThread>(config, told_);
   if (credentials_.empty()) {
     spdlog::info("auth has neither users nor secrets: STUN only, nothing is relayed");
   } else {
@@ -128,6 +137,7 @@ void Daemon::open_listener(const config::Listener& listener) {
     sockets.push_back({std::move(socket), at});
   }
   listeners_.push_back(at);
+  told_.push_back({listener.transport, at});
   spdlog::info("listening on {}", url(listener, at));
   if (granted < kListenerBuffer) {
     spdlog::warn("the kernel granted {} of {} KiB of buffer: raise net.core.rmem_max and wmem_max",
@@ -155,11 +165,13 @@ void Daemon::run() {
   {
     const SignalsBlocked blocked;
     for (const auto& worker : workers_) worker->start();
+    if (signaling_) signaling_->start();
   }
   spdlog::info("ready");
   notify_service_manager("READY=1");
   control.run();
   notify_service_manager("STOPPING=1");
+  if (signaling_) signaling_->stop();
   for (const auto& worker : workers_) worker->stop();
   log_totals();
 }

@@ -7,6 +7,7 @@
 
 #include "config/config.hpp"
 #include "server/relay_sockets.hpp"
+#include "server/signaling_thread.hpp"
 #include "server/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/base/address_limiter.hpp"
@@ -17,6 +18,10 @@ namespace turnpike::server {
 
 // Throws std::invalid_argument with a message for the operator; see CredentialStore.
 auth::CredentialStore make_credentials(const auth::Params& params);
+
+// Signaling makes relay credentials out of the first secret; one is made up for this run when none is
+// configured.
+void add_missing_secret(config::Config& config);
 
 class Daemon {
  public:
@@ -38,12 +43,14 @@ class Daemon {
   std::vector<IpAddress> own_addresses_;
   std::vector<ListenerSockets> sockets_;  // for each worker, until it takes them
   std::vector<Endpoint> listeners_;
+  std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
   auth::CredentialStore credentials_;
   RelayPool relays_;
   turn::Quota quota_;
   AddressLimiter limiter_;
   std::unique_ptr<turn::PeerPolicy> policy_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<SignalingThread> signaling_;  // null where there is none
 };
 
 }  // namespace turnpike::server

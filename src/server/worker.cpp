@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "net/udp_socket.hpp"
+#include "server/clock.hpp"
 #include "server/event_log.hpp"
 #include "server/gathering.hpp"
 
@@ -41,13 +42,6 @@ void pause() {
 net::Fd require(int fd, const char* call) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
   return net::Fd(fd);
-}
-
-TimePoint read_clocks() {
-  const auto steady = std::chrono::steady_clock::now().time_since_epoch();
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return {SteadyTime(std::chrono::duration_cast<Duration>(steady)),
-          WallTime(std::chrono::duration_cast<Duration>(wall))};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 
 #include "turnpike/auth/rest.hpp"
+#include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -103,6 +104,11 @@ json::array IceServers::entries(const std::string& host, const IceCredentials& c
         {"urls", to_json(turn)}, {"username", credentials.username}, {"credential", credentials.password}});
   }
   return entries;
+}
+
+std::string quota_user(crypto::Digester& digester, std::string_view kind, std::string_view name) {
+  const crypto::Sha256 hash = digester.sha256({as_bytes(name)});
+  return std::string(kind).append("-").append(crypto::base64url_encode(Bytes(hash).first(9)));
 }
 
 std::string to_rfc3339(WallTime time) {

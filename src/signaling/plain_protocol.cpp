@@ -8,8 +8,6 @@
 #include <boost/json/value.hpp>
 
 #include "turnpike/base/text.hpp"
-#include "turnpike/crypto/base64.hpp"
-#include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/json_slice.hpp"
 
 namespace turnpike::signaling {
@@ -50,13 +48,6 @@ std::string encode(const Event& event) {
     case Event::Kind::broadcast: return with_payload("broadcast", event);
   }
   return {};
-}
-
-// Rooms are secrets of their members, so a user name carries no more than a hash of one.
-std::string quota_user_of_room(std::string_view room) {
-  crypto::Digester digester;
-  const crypto::Sha256 hash = digester.sha256({as_bytes(room)});
-  return "room-" + crypto::base64url_encode(Bytes(hash).first(9));
 }
 
 bool is_name(std::string_view text) {
@@ -172,7 +163,7 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
   if (!grant) return grant.error();
   if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
 
-  session.quota_user = grant->subject.empty() ? quota_user_of_room(*room) : grant->subject;
+  session.quota_user = grant->subject.empty() ? quota_user(digester_, "room", *room) : grant->subject;
   const MemberId member = params_.hub.enter({.connection = session.connection,
                                              .address = session.opening.address,
                                              .name = std::string(name),

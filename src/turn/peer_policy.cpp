@@ -56,18 +56,6 @@ constexpr Rule kNeverPeers[] = {
     {"ff00::", 8},            // multicast
 };
 
-bool bit(const IpAddress& address, unsigned index) {
-  return (address.storage()[index / 8] >> (7 - index % 8) & 1) != 0;
-}
-
-bool contains(const Prefix& prefix, const IpAddress& address) {
-  if (prefix.address.family() != address.family()) return false;
-  for (unsigned i = 0; i < prefix.length; ++i) {
-    if (bit(prefix.address, i) != bit(address, i)) return false;
-  }
-  return true;
-}
-
 Prefix to_prefix(const Rule& rule) { return {*IpAddress::parse(rule.address), rule.length}; }
 
 const std::vector<Prefix>& never_peers() {
@@ -98,7 +86,7 @@ PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
 void PeerPolicy::insert(const Prefix& prefix, bool allowed) {
   std::uint32_t at = prefix.address.is_v4() ? 0 : 1;
   for (unsigned i = 0; i < prefix.length; ++i) {
-    const bool side = bit(prefix.address, i);
+    const bool side = prefix.address.bit(i);
     if (nodes_[at].child[side] == 0) {
       const auto added = static_cast<std::uint32_t>(nodes_.size());
       nodes_.emplace_back();
@@ -115,7 +103,7 @@ bool PeerPolicy::longest_match_allows(const IpAddress& peer) const {
   for (unsigned i = 0;; ++i) {
     allowed = nodes_[at].allowed.value_or(allowed);
     if (i == full_length(peer)) return allowed;
-    at = nodes_[at].child[bit(peer, i)];
+    at = nodes_[at].child[peer.bit(i)];
     if (at == 0) return allowed;
   }
 }

@@ -29,7 +29,7 @@ EDGES: dict[str, set[str]] = {
     # F4: net frames STUN on streams and knows nothing of TURN
     "net": {"base", "crypto", "stun"},
     "offload": {"base", "turn"},
-    "http": {"base", "crypto", "auth", "signaling"},
+    "http": {"base", "crypto", "auth", "signaling", "net"},
     # F5
     "admin": {"base", "auth", "turn", "signaling", "net", "http"},
     "config": {"base", "auth", "turn", "signaling", "net", "offload", "http"},
@@ -42,6 +42,9 @@ FLOORS = {
     "base": 0, "crypto": 0, "stun": 1, "auth": 2, "turn": 3, "signaling": 3, "net": 4, "offload": 4, "http": 4,
     "admin": 5, "config": 5, "server": 6, "main": 7,
 }  # fmt: skip
+
+# Edges that stay on one floor.
+NEIGHBOURS = {("crypto", "base"), ("http", "net")}
 
 # Bytes and time come in as arguments here and leave as results.
 PURE = {"base", "crypto", "stun", "auth", "turn", "signaling"}
@@ -219,7 +222,7 @@ def check_table() -> None:
     assert set(EDGES) == set(FLOORS)
     for module, others in EDGES.items():
         for other in others:
-            assert FLOORS[other] < FLOORS[module] or (module, other) == ("crypto", "base"), (module, other)
+            assert FLOORS[other] < FLOORS[module] or (module, other) in NEIGHBOURS, (module, other)
 
 
 # (file, its text, a part of the message; "" stands for none): one file each, so every rule is seen to act alone.

@@ -6,11 +6,11 @@
 
 packages_build=(
   g++ cmake ninja-build pkg-config ca-certificates iproute2
-  "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev"
+  python3 "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev" "libboost-url1.81-dev|libboost-url-dev"
   libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev libunistring-dev
 )
 packages_test=(
-  catch2 python3 systemd
+  catch2 systemd
   coturn  # another maker's server and clients to test against
   chromium
 )

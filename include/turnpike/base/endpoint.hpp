@@ -37,6 +37,9 @@ class IpAddress {
   // All 16 octets, zero-filled for IPv4.
   const std::array<std::uint8_t, 16>& storage() const { return bytes_; }
 
+  // The first one is the most significant.
+  bool bit(unsigned index) const { return (bytes_[index / 8] >> (7 - index % 8) & 1) != 0; }
+
   bool is_unspecified() const { return bytes_ == std::array<std::uint8_t, 16>{}; }
   bool is_loopback() const;
   bool is_link_local() const;

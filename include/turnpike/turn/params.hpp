@@ -7,17 +7,10 @@
 #include <vector>
 
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/prefix.hpp"
 #include "turnpike/base/time.hpp"
 
 namespace turnpike::turn {
-
-// An address block in CIDR form; bits beyond `length` are zero.
-struct Prefix {
-  IpAddress address;
-  std::uint8_t length = 0;  // 0 to 32 or 128
-
-  friend bool operator==(const Prefix&, const Prefix&) = default;
-};
 
 struct PeerParams {
   std::vector<Prefix> allow;

@@ -19,10 +19,25 @@ inline std::string hex(Bytes bytes) {
   return out;
 }
 
-inline void describe(std::ostream& out, std::string_view name, const std::vector<turn::Prefix>& prefixes) {
-  for (const turn::Prefix& p : prefixes) {
+inline void describe(std::ostream& out, std::string_view name, const std::vector<Prefix>& prefixes) {
+  for (const Prefix& p : prefixes) {
     out << name << ' ' << p.address.to_string() << '/' << int{p.length} << '\n';
   }
+}
+
+inline void describe(std::ostream& out, const SignalingParams& s) {
+  for (const http::Listener& l : s.listen) {
+    out << "signaling " << (l.secure ? "https " : "http ") << l.endpoint.to_string() << '\n';
+  }
+  out << "access " << static_cast<int>(s.effective_access()) << '\n';
+  for (const std::string& secret : s.token_secrets) out << "token_secret " << secret << '\n';
+  out << "host '" << s.public_host << "' root '" << s.root << "'\n";
+  for (const std::string& origin : s.cors) out << "cors " << origin << '\n';
+  describe(out, "proxy", s.trusted_proxies);
+  out << "credentials " << s.credential_lifetime.count() << ' ' << s.credentials_per_second << '\n';
+  out << "signaling limits " << s.connect_timeout.count() << ' ' << s.http.message_bytes << ' '
+      << s.http.waiting_bytes << ' ' << s.http.connections << ' ' << s.http.connections_per_address << ' '
+      << s.limits.members_per_room << ' ' << s.limits.rooms_per_address << '\n';
 }
 
 inline std::string describe(const Config& c) {
@@ -54,6 +69,8 @@ inline std::string describe(const Config& c) {
   out << "limits " << c.limits.allocations << ' ' << c.limits.allocations_per_user << ' '
       << c.limits.permissions_per_allocation << ' ' << c.limits.channels_per_allocation << ' '
       << c.limits.unauthenticated_per_second << ' ' << c.limits.allocation_lifetime.count() << '\n';
+  if (!c.tls.certificate.empty()) out << "tls " << c.tls.certificate << ' ' << c.tls.private_key << '\n';
+  if (c.signaling.enabled) describe(out, c.signaling);
   out << "log " << static_cast<int>(c.log.level) << ' ' << static_cast<int>(c.log.format) << '\n';
   return out.str();
 }

@@ -51,14 +51,15 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
       {"ports: 1024-2048", "t.yaml:1: ports: unknown key, did you mean relay.ports?"},
       {"log:\n  realm: x", "t.yaml:2: log.realm: unknown key, did you mean realm?"},
       {"foo: 1",
-       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, log"},
+       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, tls, "
+       "signaling, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format"},
       {"relay.ports: 1024-2048",
        "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, peers, "
-       "limits, log"},
+       "limits, tls, signaling, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
-       "log"},
+       "tls, signaling, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
        "t.yaml:3: listen[0].backlog: unknown key, expected one of url"},
       {"realm: a\nworkers: 1\nrealm: b", "t.yaml:3: realm: duplicate key, first set at t.yaml:1"},
@@ -336,8 +337,8 @@ TEST_CASE("prefixes that cannot be allowed, though they may be denied", "[config
 
 TEST_CASE("what this build does not carry is refused", "[config]") {
   check_all({
-      {"tls: {certificate: x}", "t.yaml:1: tls: is not in this build"},
-      {"signaling:\n  token_secrets: [hunter2]", "t.yaml:1: signaling: is not in this build"},
+      {"signaling: {list_rooms: true}",
+       "t.yaml:1: signaling.list_rooms: is not in this build, expected false (got true)"},
       {"admin: {}", "t.yaml:1: admin: is not in this build"},
       {"nat_discovery:", "t.yaml:1: nat_discovery: is not in this build"},
       {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},

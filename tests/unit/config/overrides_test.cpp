@@ -70,9 +70,12 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "have (got 1.1.1.1)"},
       {"realm=a\nb: c", "--set realm=a\\x0ab: c: not valid YAML: illegal map value"},
       {"relay.tcp=true", "--set relay.tcp=...: relay.tcp: is not in this build, expected false (got true)"},
-      {"tls.certificate=x", "--set tls.certificate=...: tls: is not in this build"},
+      {"tls.certificate=/nowhere/x",
+       "--set tls.certificate=/nowhere/x: tls.certificate: expected a file that can be read (got "
+       "/nowhere/x)"},
       {"signaling.token_secrets=[hunter2]",
-       "--set signaling.token_secrets=...: signaling: is not in this build"},
+       "--set signaling.token_secrets=...: signaling.token_secrets[0]: expected a secret of at least 16 "
+       "characters, without control characters (got a text that is not shown here)"},
       {"workers", "--set: expected key.path=value (got no =)"},
       {"=5", "--set =...: expected key.path=value (got an empty name in the path)"},
       {"limits..allocations=5",

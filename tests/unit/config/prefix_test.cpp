@@ -32,7 +32,7 @@ TEST_CASE("a prefix is read and written", "[config]") {
   };
   for (const Case& c : cases) {
     CAPTURE(c.text);
-    const std::optional<turn::Prefix> prefix = parse_prefix(c.text);
+    const std::optional<Prefix> prefix = parse_prefix(c.text);
     REQUIRE(prefix.has_value() == !c.written.empty());
     if (!prefix) continue;
     CHECK(to_string(*prefix) == c.written);

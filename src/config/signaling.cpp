@@ -1,0 +1,165 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+
+#include "config/fields.hpp"
+#include "config/prefix.hpp"
+#include "config/text.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::string_view kUrlForm = "http://ADDRESS:PORT or https://ADDRESS:PORT";
+constexpr std::size_t kShortestSecret = 16;  // characters; an HS256 key should have 32 (RFC 7518 §3.2)
+
+bool is_clean_text(const Value& value) {
+  return value.is_scalar() && !value.text().empty() && count_characters(value.text()).has_value();
+}
+
+std::optional<http::Listener> parse_url(const Value& value) {
+  constexpr std::array kSchemes{std::pair<std::string_view, bool>{"http://", false},
+                                std::pair<std::string_view, bool>{"https://", true}};
+  for (const auto& [scheme, secure] : kSchemes) {
+    if (!value.is_scalar() || !value.text().starts_with(scheme)) continue;
+    const std::optional<Endpoint> endpoint = Endpoint::parse(value.text().substr(scheme.size()));
+    if (!endpoint) return std::nullopt;
+    const IpAddress& address = endpoint->address;
+    if (!address.is_unspecified() && !is_host_address(address)) return std::nullopt;
+    return http::Listener{secure, *endpoint};
+  }
+  return std::nullopt;
+}
+
+bool clash(const Endpoint& a, const Endpoint& b) {
+  return a.port != 0 && a.port == b.port && a.family() == b.family() &&
+         (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
+}
+
+// A name or an address, without scheme, port or path.
+bool is_host(std::string_view text) {
+  if (IpAddress::parse(text)) return true;
+  return !text.empty() && text.size() <= 253 && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
+}
+
+bool is_origin(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos || scheme == 0) return false;
+  const std::string_view rest = text.substr(scheme + 3);
+  return !rest.empty() && rest.find_first_of("/ *") == std::string_view::npos;
+}
+
+}  // namespace
+
+void read_site_listeners(const Value& value, std::vector<http::Listener>& out) {
+  const std::vector<Value> elements = value.is_list() ? value.items() : std::vector<Value>{value};
+  if (elements.empty()) return value.expected(std::string(kUrlForm) + ", or a list of them");
+  out.clear();
+  for (const Value& element : elements) {
+    const std::optional<http::Listener> listener = parse_url(element);
+    const auto taken = [&](const http::Listener& other) { return clash(other.endpoint, listener->endpoint); };
+    if (!listener) {
+      element.expected(kUrlForm);
+    } else if (std::ranges::any_of(out, taken)) {
+      element.expected("an address and port that no other entry takes");
+    } else {
+      out.push_back(*listener);
+    }
+  }
+}
+
+void read_access(const Value& value, std::optional<signaling::Access>& out) {
+  if (value.is_scalar() && value.text() == "open") {
+    out = signaling::Access::open;
+  } else if (value.is_scalar() && value.text() == "token") {
+    out = signaling::Access::token;
+  } else {
+    value.expected("one of open, token");
+  }
+}
+
+void read_token_secrets(const Value& value, std::vector<std::string>& out) {
+  if (!value.is_list()) return value.expected("a list of secrets");
+  for (const Value& item : value.items()) {
+    if (is_clean_text(item) && *count_characters(item.text()) >= kShortestSecret) {
+      out.push_back(item.text());
+    } else {
+      item.expected("a secret of at least 16 characters, without control characters");
+    }
+  }
+}
+
+void read_host(const Value& value, std::string& out) {
+  if (!value.is_scalar() || !is_host(value.text())) {
+    return value.expected("a host name or an address, such as turn.example.org");
+  }
+  out = value.text();
+}
+
+void read_folder(const Value& value, std::string& out) {
+  std::error_code error;
+  if (!value.is_scalar() || !std::filesystem::is_directory(value.text(), error)) {
+    return value.expected("a folder that is there");
+  }
+  out = value.text();
+}
+
+void read_file_name(const Value& value, std::string& out) {
+  if (!value.is_scalar() || access(value.text().c_str(), R_OK) != 0 ||
+      std::filesystem::is_directory(value.text())) {
+    return value.expected("a file that can be read");
+  }
+  out = value.text();
+}
+
+void read_origins(const Value& value, std::vector<std::string>& out) {
+  if (!value.is_list()) return value.expected("a list of origins");
+  for (const Value& item : value.items()) {
+    if (item.is_scalar() && is_origin(item.text())) {
+      out.push_back(item.text());
+    } else {
+      item.expected("an origin as browsers write it, such as https://admin.example.org");
+    }
+  }
+}
+
+void read_proxies(const Value& value, std::vector<Prefix>& out) {
+  if (!value.is_list()) return value.expected("a list of prefixes");
+  for (const Value& item : value.items()) {
+    const std::optional<Prefix> prefix = item.is_scalar() ? parse_prefix(item.text()) : std::nullopt;
+    if (prefix && without_host_bits(*prefix) == *prefix) {
+      out.push_back(*prefix);
+    } else {
+      item.expected("a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address");
+    }
+  }
+}
+
+void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out) {
+  const std::optional<std::uint32_t> number = value.is_plain() ? parse_number(value.text()) : std::nullopt;
+  if (!number || *number < smallest || *number > largest) {
+    return value.expected("a number of bytes from " + std::to_string(smallest) + " to " +
+                          std::to_string(largest));
+  }
+  out = *number;
+}
+
+void check_signaling(const Value& section, const Config& config) {
+  const SignalingParams& signaling = config.signaling;
+  const bool secure = std::ranges::any_of(signaling.listen, &http::Listener::secure);
+  if (secure && (config.tls.certificate.empty() || config.tls.private_key.empty())) {
+    section.problem("https:// needs tls.certificate and tls.private_key");
+  }
+  if (signaling.effective_access() == signaling::Access::token && signaling.token_secrets.empty()) {
+    section.problem(
+        "expected token_secrets, since access is token" +
+        std::string(
+            signaling.access ? "" : " by default where others can reach it; or access: open, for everybody"));
+  }
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,49 @@
+#include "http/call_page.hpp"
+
+#include <algorithm>
+
+#include "http/assets.hpp"
+#include "http/conditional.hpp"
+
+namespace turnpike::http {
+namespace {
+
+constexpr std::string_view kPolicy =
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri "
+    "'none'; "
+    "form-action 'none'; frame-ancestors 'none'";
+
+bool takes_gzip(const Request& request) {
+  return request.header("accept-encoding").find("gzip") != std::string_view::npos;
+}
+
+}  // namespace
+
+Response call_page(const Request& request) {
+  const std::string_view path = request.path == "/" ? "/index.html" : std::string_view(request.path);
+  const auto all = assets();
+  const auto asset = std::ranges::lower_bound(all, path, {}, &Asset::path);
+  if (asset == all.end() || asset->path != path) return error_response(404, "nothing is at this path");
+
+  Response response;
+  response.set("Cache-Control", "no-cache");  // to be kept, and asked about each time
+  response.set("Content-Security-Policy", std::string(kPolicy));
+  response.set("Referrer-Policy", "no-referrer");
+  response.set("Cross-Origin-Opener-Policy", "same-origin");
+  response.set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)");
+  response.set("Vary", "Accept-Encoding");
+  const bool gzip = !asset->gzip.empty() && takes_gzip(request);
+  const std::string etag =
+      quoted_etag(gzip ? std::string(asset->etag).append("-gz") : std::string(asset->etag));
+  response.set("ETag", etag);
+  if (is_unchanged(request, etag)) {
+    response.status = 304;
+    return response;
+  }
+  response.set("Content-Type", std::string(asset->content_type));
+  if (gzip) response.set("Content-Encoding", "gzip");
+  response.body = gzip ? asset->gzip : asset->body;
+  return response;
+}
+
+}  // namespace turnpike::http

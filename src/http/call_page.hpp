@@ -1,0 +1,11 @@
+// The call page out of the program itself: compressed where the browser takes that, revalidated by ETag, and
+// under a Content-Security-Policy that lets it load nothing from elsewhere and run no inline script.
+#pragma once
+
+#include "http/message.hpp"
+
+namespace turnpike::http {
+
+Response call_page(const Request& request);
+
+}  // namespace turnpike::http

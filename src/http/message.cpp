@@ -1,0 +1,61 @@
+#include "http/message.hpp"
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/parse_query.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace turnpike::http {
+
+std::string_view Request::header(std::string_view name) const {
+  const auto it = std::ranges::find_if(
+      headers, [&](const auto& header) { return boost::beast::iequals(header.first, name); });
+  return it == headers.end() ? std::string_view() : it->second;
+}
+
+Response error_response(unsigned status, std::string_view text) {
+  Response response{.status = status, .headers = {}, .body = {}};
+  const auto reason = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
+  std::string body = std::to_string(status).append(" ").append(reason.data(), reason.size());
+  if (!text.empty()) body.append(": ").append(text);
+  response.set("Content-Type", "text/plain; charset=utf-8");
+  response.set("Cache-Control", "no-store");
+  response.body = body.append("\n");
+  return response;
+}
+
+Response json_response(std::string body) {
+  Response response{.status = 200, .headers = {}, .body = std::move(body)};
+  response.set("Content-Type", "application/json");
+  response.set("Cache-Control", "no-store");
+  return response;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  const auto params = boost::urls::parse_query(query);
+  if (!params) return std::nullopt;
+  const auto it = boost::urls::params_view(*params).find(name);
+  if (it == boost::urls::params_view(*params).end()) return std::nullopt;
+  return (*it).value;
+}
+
+bool parse_target(std::string_view target, Request& request) {
+  const auto url = boost::urls::parse_origin_form(target);
+  if (!url) return false;
+  request.path = url->path();
+  request.query = target.substr(std::min(target.find('?'), target.size() - 1) + 1);
+  if (target.find('?') == std::string_view::npos) request.query = {};
+  return request.path.find('\0') == std::string::npos;
+}
+
+std::string_view host_without_port(std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const std::size_t end = authority.find(']');
+    return end == std::string_view::npos ? std::string_view() : authority.substr(1, end - 1);
+  }
+  return authority.substr(0, authority.find(':'));
+}
+
+}  // namespace turnpike::http

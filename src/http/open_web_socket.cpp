@@ -1,0 +1,132 @@
+#include "http/open_web_socket.hpp"
+
+#include <boost/asio/experimental/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/websocket/stream.hpp>
+#include <deque>
+#include <optional>
+
+namespace turnpike::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace websocket = boost::beast::websocket;
+
+using Error = boost::system::error_code;
+
+constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
+constexpr std::size_t kKeptBuffer = 4 << 10;  // what a quiet socket may hold on to
+
+class Implementation final : public OpenWebSocket, public std::enable_shared_from_this<Implementation> {
+ public:
+  Implementation(std::unique_ptr<Stream> stream, const Params& params)
+      : stream_(std::move(stream)), socket_(*stream_), most_waiting_(params.limits.waiting_bytes) {
+    websocket::stream_base::timeout timeout{};
+    timeout.handshake_timeout = params.deadlines.handshake;
+    timeout.idle_timeout = params.deadlines.silence;
+    timeout.keep_alive_pings = true;
+    socket_.set_option(timeout);
+    socket_.auto_fragment(false);
+    socket_.read_message_max(params.limits.message_bytes);
+  }
+
+  Awaitable<bool> accept(const beast::http::request<beast::http::string_body>& upgrade) override {
+    const auto [error] = co_await socket_.async_accept(upgrade, kToken);
+    open_ = !error;
+    co_return open_;
+  }
+
+  Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number,
+                           beast::flat_buffer early) override {
+    // Held through the loop, whatever the handler lets go of.
+    const auto self = shared_from_this();
+    beast::flat_buffer buffer = std::move(early);
+    Error error;
+    for (;;) {
+      std::tie(error, std::ignore) = co_await socket_.async_read(buffer, kToken);
+      if (error) break;
+      const auto data = buffer.cdata();
+      handler.on_message(number, {static_cast<const char*>(data.data()), data.size()}, socket_.got_binary());
+      buffer.clear();
+      if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
+    }
+    open_ = false;
+    const std::uint16_t code = socket_.reason().code;
+    co_return error == websocket::error::closed &&
+        (code == websocket::close_code::normal || code == websocket::close_code::going_away);
+  }
+
+  void send(std::shared_ptr<const std::string> message, bool binary) override {
+    if (!open_ || closing_) return;
+    waiting_bytes_ += message->size();
+    if (most_waiting_ != 0 && waiting_bytes_ > most_waiting_) return drop();
+    waiting_.push_back({std::move(message), binary});
+    if (!writing_) write_next();
+  }
+
+  void close(std::uint16_t code, std::string_view reason) override {
+    if (!open_ || closing_) return;
+    closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),
+                                       beast::string_view(reason.data(), reason.size()));
+    if (!writing_) write_next();
+  }
+
+  bool was_slow() const override { return slow_; }
+
+  void abort() override {
+    open_ = false;
+    Error ignored;
+    stream_->next_layer().close(ignored);
+  }
+
+ private:
+  struct Message {
+    std::shared_ptr<const std::string> text;
+    bool binary;
+  };
+
+  // One after another, and the goodbye after the last.
+  void write_next() {
+    writing_ = false;
+    if (!open_) return;
+    if (!waiting_.empty()) {
+      writing_ = true;
+      socket_.binary(waiting_.front().binary);
+      socket_.async_write(asio::buffer(*waiting_.front().text),
+                          [self = shared_from_this()](const Error& error, std::size_t) {
+                            if (error) return;  // the reader hears of it too
+                            self->waiting_bytes_ -= self->waiting_.front().text->size();
+                            self->waiting_.pop_front();
+                            self->write_next();
+                          });
+    } else if (closing_) {
+      writing_ = true;
+      socket_.async_close(*closing_, [self = shared_from_this()](const Error&) {});
+    }
+  }
+
+  void drop() {
+    slow_ = true;
+    abort();
+  }
+
+  std::unique_ptr<Stream> stream_;
+  websocket::stream<Stream&, false> socket_;
+  std::size_t most_waiting_;
+  std::deque<Message> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::optional<websocket::close_reason> closing_;
+  bool open_ = false;
+  bool writing_ = false;
+  bool slow_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<OpenWebSocket> OpenWebSocket::make(std::unique_ptr<Stream> stream, const Params& params) {
+  return std::make_shared<Implementation>(std::move(stream), params);
+}
+
+}  // namespace turnpike::http

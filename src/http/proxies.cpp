@@ -1,0 +1,40 @@
+#include "http/proxies.hpp"
+
+#include <algorithm>
+
+#include "http/message.hpp"
+
+namespace turnpike::http {
+namespace {
+
+// An address with a port or without, as proxies write them.
+std::optional<IpAddress> parse_hop(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return std::nullopt;
+  text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  if (const auto address = IpAddress::parse(text)) return address;
+  return IpAddress::parse(host_without_port(text));
+}
+
+}  // namespace
+
+bool Proxies::is_trusted(const IpAddress& address) const {
+  return std::ranges::any_of(trusted_, [&](const Prefix& prefix) { return contains(prefix, address); });
+}
+
+// From the right, where the nearest proxy wrote: the first that is no proxy of ours is the client. What
+// stands further left is the client's own word.
+IpAddress Proxies::client(const IpAddress& peer, std::string_view forwarded_for) const {
+  IpAddress client = peer;
+  while (is_trusted(client) && !forwarded_for.empty()) {
+    const std::size_t comma = forwarded_for.rfind(',');
+    const std::size_t start = comma == std::string_view::npos ? 0 : comma + 1;
+    const auto hop = parse_hop(forwarded_for.substr(start));
+    if (!hop) break;
+    client = *hop;
+    forwarded_for = forwarded_for.substr(0, start == 0 ? 0 : comma);
+  }
+  return client;
+}
+
+}  // namespace turnpike::http

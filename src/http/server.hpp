@@ -1,0 +1,78 @@
+// The HTTP server: listeners, one coroutine for each connection, limits and deadlines, and the upgrade to
+// WebSocket. It belongs to one thread, which runs the io_context that it is given.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "http/origins.hpp"
+#include "http/params.hpp"
+#include "http/proxies.hpp"
+#include "http/router.hpp"
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace turnpike::http {
+
+// To be read on the server's thread.
+struct Counters {
+  std::uint64_t connections = 0;
+  std::uint64_t refused = 0;  // over a limit of connections
+  std::uint64_t requests = 0;
+  std::uint64_t web_sockets = 0;
+  std::uint64_t dropped_slow = 0;  // WebSockets that did not read
+};
+
+class Server {
+ public:
+  // Opens every listener, and throws std::runtime_error with a message for the operator when one cannot be.
+  // `tls` is null where no listener is secure. All references outlive the server.
+  Server(boost::asio::io_context& io, const Params& params, boost::asio::ssl::context* tls,
+         const Router& router);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // In the order of the listeners, with the ports that were really taken.
+  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  const Counters& counters() const { return counters_; }
+
+  void start();
+  // Takes no more connections and says goodbye to WebSockets. When all are gone, at the latest after
+  // Deadlines::closing, the server leaves the io_context without work.
+  void stop();
+
+ private:
+  class Connection;
+  struct Acceptor;
+
+  Awaitable<void> accept(Acceptor& acceptor);
+  bool admit(const IpAddress& source);
+  void release(const IpAddress& source);
+  void remove(std::uint64_t number);
+
+  boost::asio::io_context& io_;
+  Params params_;
+  Proxies proxies_;
+  Origins origins_;
+  boost::asio::ssl::context* tls_;
+  const Router& router_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::vector<Endpoint> endpoints_;
+  boost::unordered_flat_map<IpAddress, std::uint32_t> connections_from_;
+  std::map<std::uint64_t, Connection*> connections_;  // that are being served
+  std::uint64_t last_number_ = 0;
+  std::uint32_t being_refused_ = 0;
+  bool stopping_ = false;
+  boost::asio::steady_timer patience_;
+  Counters counters_;
+};
+
+}  // namespace turnpike::http

@@ -1,0 +1,74 @@
+// What the signaling endpoint serves: the call page or a folder, iceServers, and the plain protocol over
+// WebSocket. It joins the pure protocols to the HTTP server and belongs to the server's thread.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "http/origins.hpp"
+#include "http/router.hpp"
+#include "http/static_files.hpp"
+#include "turnpike/base/address_limiter.hpp"
+#include "turnpike/signaling/plain_protocol.hpp"
+
+namespace turnpike::http {
+
+class SignalingSite : private WebSocketHandler {
+ public:
+  struct Params {
+    signaling::Limits limits;
+    signaling::TokenParams tokens;
+    signaling::IceParams ice_servers;
+    std::uint32_t credentials_per_second =
+        0;             // for each address, and twenty times that at once; 0 = no limit
+    std::string root;  // a folder instead of the call page; empty without
+    std::vector<std::string> cors;
+    Duration connect_timeout{};
+    std::uint64_t seed = 0;  // for the limiter
+    std::function<TimePoint()> clock;
+  };
+
+  // Throws std::runtime_error with a message for the operator. `random` outlives the site.
+  SignalingSite(boost::asio::io_context& io, Params params, crypto::Random& random);
+
+  // To be called once; the router must not outlive the site.
+  void add_routes(Router& router);
+  // Leaves the io_context without work of the site's.
+  void stop();
+
+ private:
+  using ConnectionId = signaling::ConnectionId;
+
+  void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
+  void on_message(std::uint64_t number, std::string_view message, bool binary) override;
+  void on_closed(std::uint64_t number, bool goodbye) override;
+
+  Response ice_servers(const Request& request);
+  Response turn_rest(const Request& request);
+  Response minted(const Request& request,
+                  const std::function<std::string(const signaling::IceCredentials&)>& body);
+  Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request);
+  std::string quota_user(const Request& request, const signaling::Grant& grant);
+  void flush();
+  void set_timer();
+
+  Params params_;
+  Origins origins_;
+  std::optional<StaticFiles> files_;
+  AddressLimiter minting_;
+  signaling::Hub hub_;
+  signaling::TokenVerifier tokens_;
+  signaling::IceServers ice_servers_;
+  signaling::PlainProtocol plain_;
+  signaling::PlainProtocol::Output output_;
+  crypto::Digester digester_;
+  std::unordered_map<ConnectionId, std::shared_ptr<WebSocket>> sockets_;
+  boost::asio::steady_timer timer_;
+  SteadyTime timer_set_to_ = SteadyTime::max();
+  bool stopping_ = false;
+};
+
+}  // namespace turnpike::http

@@ -1,0 +1,120 @@
+#include <catch2/catch.hpp>
+
+#include "describe.hpp"
+
+namespace turnpike::config {
+namespace {
+
+using test::outcome;
+
+const std::string kReadable = TURNPIKE_SOURCE_DIR "/README.md";
+
+Config loaded(const std::string& text) {
+  const Result<Config, Errors> config = parse(text, "t.yaml");
+  INFO(outcome(config));
+  REQUIRE(config.has_value());
+  return *config;
+}
+
+TEST_CASE("signaling is off until one of its keys is set", "[config]") {
+  CHECK_FALSE(loaded("").signaling.enabled);
+  CHECK_FALSE(loaded("signaling:").signaling.enabled);
+  CHECK_FALSE(loaded("signaling: {}").signaling.enabled);
+  const Config config = loaded("signaling: {public_host: turn.example.org}");
+  CHECK(config.signaling.enabled);
+  REQUIRE(config.signaling.listen.size() == 1);
+  CHECK(config.signaling.listen[0].endpoint.to_string() == "127.0.0.1:8080");
+  CHECK_FALSE(config.signaling.listen[0].secure);
+}
+
+TEST_CASE("everybody may come in on loopback, and elsewhere only by token or when that is written out",
+          "[config]") {
+  const auto access = [](const std::string& keys) {
+    return loaded("signaling: {token_secrets: [0123456789abcdef], " + keys + "}")
+        .signaling.effective_access();
+  };
+  CHECK(access("listen: http://127.0.0.1:80") == signaling::Access::open);
+  CHECK(access("listen: 'http://[::1]:80'") == signaling::Access::open);
+  CHECK(access("listen: [http://127.0.0.1:80, http://127.0.0.2:81]") == signaling::Access::open);
+  CHECK(access("listen: http://0.0.0.0:80") == signaling::Access::token);
+  CHECK(access("listen: [http://127.0.0.1:80, http://192.0.2.1:81]") == signaling::Access::token);
+  CHECK(access("listen: http://0.0.0.0:80, access: open") == signaling::Access::open);
+  CHECK(access("listen: http://127.0.0.1:80, access: token") == signaling::Access::token);
+}
+
+TEST_CASE("every key of signaling is read", "[config]") {
+  const Config c = loaded("tls: {certificate: " + kReadable + ", private_key: " + kReadable +
+                          "}\n"
+                          "signaling:\n"
+                          "  listen: [http://127.0.0.1:8080, 'https://[::]:443']\n"
+                          "  access: token\n"
+                          "  token_secrets: [0123456789abcdef, fedcba9876543210]\n"
+                          "  public_host: turn.example.org\n"
+                          "  root: " TURNPIKE_SOURCE_DIR
+                          "\n"
+                          "  cors: [https://admin.example.org, 'http://localhost:3000']\n"
+                          "  trusted_proxies: [127.0.0.1, 10.0.0.0/8]\n"
+                          "  credential_lifetime: 24h\n"
+                          "  connect_timeout: 1500ms\n"
+                          "  max_payload: 1000000\n"
+                          "  max_waiting: 5000000\n"
+                          "  connections: 7\n"
+                          "  connections_per_address: 6\n"
+                          "  credentials_per_second: 5\n"
+                          "  members_per_room: 4\n"
+                          "  rooms_per_address: 3\n");
+  CHECK(c.tls.certificate == kReadable);
+  const SignalingParams& s = c.signaling;
+  REQUIRE(s.listen.size() == 2);
+  CHECK(s.listen[1].secure);
+  CHECK(s.listen[1].endpoint.to_string() == "[::]:443");
+  CHECK(s.token_secrets.size() == 2);
+  CHECK(s.public_host == "turn.example.org");
+  CHECK(s.root == TURNPIKE_SOURCE_DIR);
+  CHECK(s.cors == std::vector<std::string>{"https://admin.example.org", "http://localhost:3000"});
+  CHECK(s.trusted_proxies.size() == 2);
+  CHECK(s.credential_lifetime == std::chrono::hours(24));
+  CHECK(s.connect_timeout == std::chrono::milliseconds(1500));
+  CHECK(s.http.message_bytes == 1'000'000);
+  CHECK(s.http.waiting_bytes == 5'000'000);
+  CHECK(s.http.connections == 7);
+  CHECK(s.http.connections_per_address == 6);
+  CHECK(s.credentials_per_second == 5);
+  CHECK(s.limits.members_per_room == 4);
+  CHECK(s.limits.rooms_per_address == 3);
+}
+
+TEST_CASE("what signaling cannot honour is refused", "[config]") {
+  const auto refused = [](const std::string& keys) { return outcome("signaling: {" + keys + "}"); };
+  CHECK(refused("listen: ftp://127.0.0.1:1") ==
+        "t.yaml:1: signaling.listen: expected http://ADDRESS:PORT or https://ADDRESS:PORT (got "
+        "ftp://127.0.0.1:1)");
+  CHECK(refused("listen: []") ==
+        "t.yaml:1: signaling.listen: expected http://ADDRESS:PORT or https://ADDRESS:PORT, or a list of them "
+        "(got a list)");
+  CHECK(refused("listen: [http://127.0.0.1:1, http://0.0.0.0:1], access: open") ==
+        "t.yaml:1: signaling.listen[1]: expected an address and port that no other entry takes (got "
+        "http://0.0.0.0:1)");
+  CHECK(refused("listen: https://127.0.0.1:1") ==
+        "t.yaml:1: signaling: https:// needs tls.certificate and tls.private_key");
+  CHECK(refused("listen: http://0.0.0.0:1") ==
+        "t.yaml:1: signaling: expected token_secrets, since access is token by default where others can "
+        "reach it; or "
+        "access: open, for everybody");
+  CHECK(refused("access: token") == "t.yaml:1: signaling: expected token_secrets, since access is token");
+  CHECK(refused("access: yes") == "t.yaml:1: signaling.access: expected one of open, token (got yes)");
+  CHECK(refused("token_secrets: [short]").find("short") == std::string::npos);
+  CHECK(refused("public_host: 'http://x'").find("expected a host name") != std::string::npos);
+  CHECK(refused("root: /nowhere").find("expected a folder that is there") != std::string::npos);
+  CHECK(refused("cors: ['*']").find("expected an origin") != std::string::npos);
+  CHECK(refused("cors: ['https://x/']").find("expected an origin") != std::string::npos);
+  CHECK(refused("trusted_proxies: [10.1.2.3/8]").find("expected a prefix") != std::string::npos);
+  CHECK(refused("connect_timeout: 45").find("a unit after the number") != std::string::npos);
+  CHECK(refused("credential_lifetime: 25h").find("from 60s to 24h") != std::string::npos);
+  CHECK(refused("max_payload: 1").find("from 1024 to 16777216") != std::string::npos);
+  CHECK(outcome("tls: {certificate: /nowhere/x}") ==
+        "t.yaml:1: tls.certificate: expected a file that can be read (got /nowhere/x)");
+}
+
+}  // namespace
+}  // namespace turnpike::config
