@@ -276,7 +276,8 @@ bool Server::Connection::Served::describe(const Parser& parser, Request& request
   request.client = server_.proxies_.client(peer_, request.header("x-forwarded-for"));
   const bool forwarded = server_.proxies_.is_trusted(peer_) || !request.header("x-forwarded-for").empty() ||
                          !request.header("forwarded").empty() || !request.header("via").empty();
-  if (!forwarded) request.host = host_without_port(request.header("host"));
+  const std::string_view host = host_without_port(request.header("host"));
+  if (!forwarded && is_host(host)) request.host = host;
   return parse_target(view(message.target()), request);
 }
 

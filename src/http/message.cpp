@@ -34,11 +34,14 @@ Response json_response(std::string body) {
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  const auto params = boost::urls::parse_query(query);
-  if (!params) return std::nullopt;
-  const auto it = boost::urls::params_view(*params).find(name);
-  if (it == boost::urls::params_view(*params).end()) return std::nullopt;
-  return (*it).value;
+  if (query.empty()) return std::nullopt;  // parse_query of Boost 1.81 takes no null view
+  const auto parsed = boost::urls::parse_query(query);
+  if (!parsed) return std::nullopt;
+  const boost::urls::params_view params(*parsed);
+  for (const auto& param : params) {
+    if (param.key == name) return param.value;
+  }
+  return std::nullopt;
 }
 
 bool parse_target(std::string_view target, Request& request) {
@@ -56,6 +59,13 @@ std::string_view host_without_port(std::string_view authority) {
     return end == std::string_view::npos ? std::string_view() : authority.substr(1, end - 1);
   }
   return authority.substr(0, authority.find(':'));
+}
+
+bool is_host(std::string_view host) {
+  return !host.empty() && std::ranges::all_of(host, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == ':';
+  });
 }
 
 }  // namespace turnpike::http

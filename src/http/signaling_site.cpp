@@ -85,8 +85,8 @@ void SignalingSite::add_routes(Router& router) {
 // another's.
 std::string SignalingSite::quota_user(const Request& request, const signaling::Grant& grant) {
   if (!grant.subject.empty()) return grant.subject;
-  if (grant.room) return signaling::quota_user(digester_, "room", *grant.room);
-  return signaling::quota_user(digester_, "guest", source_block(request.client).to_string());
+  if (grant.room) return ice_servers_.quota_user("room", *grant.room);
+  return ice_servers_.quota_user("guest", source_block(request.client).to_string());
 }
 
 Result<signaling::IceCredentials, Refusal> SignalingSite::mint(const Request& request) {

@@ -64,7 +64,6 @@ class SignalingSite : private WebSocketHandler {
   signaling::IceServers ice_servers_;
   signaling::PlainProtocol plain_;
   signaling::PlainProtocol::Output output_;
-  crypto::Digester digester_;
   std::unordered_map<ConnectionId, std::shared_ptr<WebSocket>> sockets_;
   boost::asio::steady_timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();

@@ -1,13 +1,16 @@
 #include "turnpike/signaling/hub.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "turnpike/base/prefix.hpp"
 #include "turnpike/crypto/digest.hpp"
 
 namespace turnpike::signaling {
 namespace {
 
 constexpr std::size_t kIdLength = 22;
+constexpr SteadyTime kAtOnce{};  // before anything that a steady clock says
 
 }  // namespace
 
@@ -45,17 +48,17 @@ void Hub::remove(MemberId id, Output& out) {
   Member* member = find(id);
   if (!member) return;
   clear_deadline(*member);
-  while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), false, out);
+  while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), out);
   members_.erase(id);
 }
 
 Hub::Room* Hub::open_room(std::string_view name, const IpAddress& from) {
-  std::uint32_t& opened = rooms_from_[from];
+  std::uint32_t& opened = rooms_from_[source_block(from)];
   if (limits_.rooms_per_address != 0 && opened >= limits_.rooms_per_address) return nullptr;
   ++opened;
   Room& room = rooms_[std::string(name)];
   room.name = name;
-  room.opened_from = from;
+  room.opened_from = source_block(from);
   return &room;
 }
 
@@ -99,11 +102,11 @@ bool Hub::leave(MemberId id, std::string_view name, Output& out) {
   Member* member = find(id);
   Room* room = find_room(name);
   if (!member || !room || std::ranges::find(member->rooms, room) == member->rooms.end()) return false;
-  take_out(*member, *room, false, out);
+  take_out(*member, *room, out);
   return true;
 }
 
-void Hub::take_out(Member& member, Room& room, bool lost, Output& out) {
+void Hub::take_out(Member& member, Room& room, Output& out) {
   std::erase(room.members, &member);
   std::erase(member.rooms, &room);
   if (!member.noticed) {
@@ -113,8 +116,7 @@ void Hub::take_out(Member& member, Room& room, bool lost, Output& out) {
                                                     .from = member.id,
                                                     .name = member.name,
                                                     .role = {},
-                                                    .payload = {},
-                                                    .lost = lost}),
+                                                    .payload = {}}),
                 out);
   }
   close_if_empty(room);
@@ -185,10 +187,12 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   }
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
   member.missed_bytes += event->payload.size();
-  if (member.missed.size() >= limits_.missed_messages || member.missed_bytes > limits_.missed_bytes) {
+  const bool too_many = limits_.missed_messages != 0 && member.missed.size() >= limits_.missed_messages;
+  const bool too_much = limits_.missed_bytes != 0 && member.missed_bytes > limits_.missed_bytes;
+  if (too_many || too_much) {
     member.missed.clear();
-    member.forgotten_at = SteadyTime::min();  // to come back with gaps would be worse than to join anew
-    set_deadline(member, SteadyTime::min());
+    member.forgotten_at = kAtOnce;  // to come back with gaps would be worse than to join anew
+    set_deadline(member, kAtOnce);
     return;
   }
   member.missed.push_back(event);
@@ -218,9 +222,11 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   const std::optional<MemberId> proof = MemberId::parse(secret.substr(kIdLength));
   Member* member = id ? find(*id) : nullptr;
   if (!member || !proof || !crypto::equal_in_constant_time(proof->bytes(), member->secret.bytes()) ||
-      (member->connection == 0 && member->forgotten_at == SteadyTime::min())) {
+      (member->connection == 0 && member->forgotten_at == kAtOnce)) {
     return Refusal::resume_unknown;
   }
+  const auto full = [this](const Room* room) { return is_full(*room); };
+  if (member->noticed && std::ranges::any_of(member->rooms, full)) return Refusal::room_full;
   Resumed resumed{
       .id = member->id, .replaced = member->connection, .rooms = {}, .quota_user = member->quota_user};
   for (const Room* room : member->rooms) resumed.rooms.push_back(room->name);
@@ -249,13 +255,12 @@ std::vector<Hub::Peer> Hub::peers_of(MemberId id, std::string_view name) const {
 void Hub::on_timeout(TimePoint now, Output& out) {
   while (next_deadline() <= now.steady) {
     Member& member = *find(deadlines_.begin()->second);
+    if (!std::exchange(member.noticed, true)) announce(member, Event::Kind::peer_left, true, out);
     if (member.forgotten_at <= now.steady) {
       remove(member.id, out);
-      continue;
+    } else {
+      set_deadline(member, member.forgotten_at);
     }
-    member.noticed = true;
-    announce(member, Event::Kind::peer_left, true, out);
-    set_deadline(member, member.forgotten_at);
   }
 }
 

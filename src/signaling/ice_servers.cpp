@@ -12,6 +12,12 @@ namespace {
 
 namespace json = boost::json;
 
+// A URL writes an IPv6 address in brackets, and so does the request that a browser makes of one.
+std::string_view without_brackets(std::string_view host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  return bracketed ? host.substr(1, host.size() - 2) : host;
+}
+
 bool is_localhost(std::string_view host) {
   if (host == "localhost" || host.ends_with(".localhost")) return true;
   const std::optional<IpAddress> address = IpAddress::parse(host);
@@ -32,12 +38,18 @@ std::string padded(std::int64_t number, std::size_t width) {
 }  // namespace
 
 std::string IceServers::host_for(std::string_view requested) const {
+  requested = without_brackets(requested);
   if (!params_.host.empty()) return params_.host;
   if (!params_.certificate_name.empty()) return params_.certificate_name;
   if (!params_.advertise.empty()) return params_.advertise.begin()->second.to_string();
   if (!requested.empty() && !is_localhost(requested)) return std::string(requested);
   if (params_.default_address) return params_.default_address->to_string();
   return std::string(requested);
+}
+
+std::string IceServers::quota_user(std::string_view kind, std::string_view name) {
+  const crypto::Sha256 hash = digester_.hmac_sha256(as_bytes(params_.secret), {as_bytes(name)});
+  return std::string(kind).append("-").append(crypto::base64url_encode(Bytes(hash).first(9)));
 }
 
 IceCredentials IceServers::mint(std::string_view user, WallTime now) {
@@ -104,11 +116,6 @@ json::array IceServers::entries(const std::string& host, const IceCredentials& c
         {"urls", to_json(turn)}, {"username", credentials.username}, {"credential", credentials.password}});
   }
   return entries;
-}
-
-std::string quota_user(crypto::Digester& digester, std::string_view kind, std::string_view name) {
-  const crypto::Sha256 hash = digester.sha256({as_bytes(name)});
-  return std::string(kind).append("-").append(crypto::base64url_encode(Bytes(hash).first(9)));
 }
 
 std::string to_rfc3339(WallTime time) {

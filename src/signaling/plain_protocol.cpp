@@ -15,9 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::uint16_t kPolicyViolation = 1008;  // RFC 6455 §7.4.1
-constexpr std::uint16_t kNormalClosure = 1000;
-constexpr std::size_t kLongestRequestId = 128;  // bytes
+constexpr std::uint16_t kPolicyViolation = 1008;   // RFC 6455 §7.4.1
+constexpr std::uint16_t kResumedElsewhere = 4000;  // ours (RFC 6455 §7.4.2): no reason to connect again
+constexpr std::size_t kLongestRequestId = 128;     // bytes
 
 std::shared_ptr<const std::string> shared(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
@@ -163,7 +163,8 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
   if (!grant) return grant.error();
   if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
 
-  session.quota_user = grant->subject.empty() ? quota_user(digester_, "room", *room) : grant->subject;
+  session.quota_user =
+      grant->subject.empty() ? params_.ice_servers.quota_user("room", *room) : grant->subject;
   const MemberId member = params_.hub.enter({.connection = session.connection,
                                              .address = session.opening.address,
                                              .name = std::string(name),
@@ -192,7 +193,7 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   session.room = resumed->rooms.front();
   session.quota_user = resumed->quota_user;
   if (const auto old = sessions_.find(resumed->replaced); old != sessions_.end()) {
-    request.out.closes.push_back({old->first, kNormalClosure, "resumed elsewhere"});
+    request.out.closes.push_back({old->first, kResumedElsewhere, "resumed elsewhere"});
     forget(old->second);
   }
   welcome(session, true, request.now, request.out);

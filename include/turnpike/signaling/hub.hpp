@@ -97,7 +97,8 @@ class Hub {
 
   // The connection is gone; `goodbye` when the other side closed it in form.
   void disconnect(MemberId id, bool goodbye, TimePoint now, Output& out);
-  // With the secret of resume_secret(). What was missed stands in `out`, after what the others are told.
+  // With the secret of resume_secret(). What was missed stands in `out`, after what the others are told. One
+  // whose place was given to somebody else finds the room full, and may try again.
   Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, Output& out);
   std::string resume_secret(MemberId id) const;
 
@@ -147,7 +148,7 @@ class Hub {
   Room* open_room(std::string_view name, const IpAddress& from);
   void close_if_empty(Room& room);
   bool is_full(const Room& room) const;
-  void take_out(Member& member, Room& room, bool lost, Output& out);
+  void take_out(Member& member, Room& room, Output& out);
   void tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out);
   void announce(const Member& member, Event::Kind kind, bool lost, Output& out);
   void deliver(Member& member, const EventPtr& event, Output& out);

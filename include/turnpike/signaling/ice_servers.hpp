@@ -45,7 +45,11 @@ class IceServers {
   // on loopback.
   std::string host_for(std::string_view requested) const;
 
-  // For `user`, by which the relay's quota counts; see quota_user.
+  // The user part for somebody without a name of their own; `kind` is "room" or "guest". It tells nobody
+  // which room or address that is, since user names are seen by more people than the names of rooms are.
+  std::string quota_user(std::string_view kind, std::string_view name);
+
+  // For `user`, by which the relay's quota counts.
   IceCredentials mint(std::string_view user, WallTime now);
 
   // urls, username, credential: the entries of an RTCConfiguration, STUN first, then TURN by udp, tcp, tls.
@@ -63,10 +67,6 @@ class IceServers {
   IceParams params_;
   crypto::Digester digester_;
 };
-
-// The user part of a name whose `kind` is "room" or "guest": it tells nobody which room or address that is,
-// since user names are seen by more people than the names of rooms are.
-std::string quota_user(crypto::Digester& digester, std::string_view kind, std::string_view name);
 
 // RFC 3339, in UTC, to the second: "2026-11-20T13:45:00Z".
 std::string to_rfc3339(WallTime time);

@@ -108,7 +108,6 @@ class PlainProtocol {
   void forget(Session& session);
 
   Params params_;
-  crypto::Digester digester_;
   Hub::Output from_hub_;
   std::unordered_map<ConnectionId, Session> sessions_;
   std::set<std::pair<SteadyTime, ConnectionId>> deadlines_;

@@ -1,0 +1,262 @@
+// The HTTP side of the real daemon: the page, credentials that the relay takes, folders, proxies, origins, and clients that
+// are slow, many or broken.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { connect, member } from './support/client.mjs';
+import { exchange, makeCertificate, request } from './support/http.mjs';
+import { inSeconds, secret, startServer, token } from './support/server.mjs';
+
+const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
+
+// Allocates, permits and relays a datagram; throws when a step fails.
+function relayWith(uri, username, password) {
+  execFileSync(stunclient, ['--turn', '--user', username, uri],
+    { env: { ...process.env, STUNCLIENT_PASSWORD: password }, stdio: 'pipe', timeout: 10_000 });
+}
+
+test('the call page', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const page = await request(server.url, '/');
+  assert.equal(page.status, 200);
+  assert.match(page.headers['content-type'], /^text\/html/);
+  assert.match(page.headers['content-security-policy'], /default-src 'self'/);
+  assert.doesNotMatch(page.headers['content-security-policy'], /unsafe/);
+  assert.equal(page.headers['x-content-type-options'], 'nosniff');
+
+  const packed = await request(server.url, '/', { headers: { 'accept-encoding': 'gzip, br' } });
+  assert.equal(packed.headers['content-encoding'], 'gzip');
+  assert.deepEqual(gunzipSync(packed.body), page.body);
+  for (const known of [page, packed]) {
+    const headers = { 'if-none-match': known.headers.etag, 'accept-encoding': known === packed ? 'gzip' : 'identity' };
+    const again = await request(server.url, '/', { headers });
+    assert.equal(again.status, 304);
+    assert.equal(again.body.length, 0);
+  }
+  const head = await request(server.url, '/', { method: 'HEAD' });
+  assert.equal(Number(head.headers['content-length']), page.body.length);
+  assert.equal((await request(server.url, '/index.html')).status, 200);
+  assert.equal((await request(server.url, '/nothing')).status, 404);
+  assert.equal((await request(server.url, '/../../etc/passwd')).status, 404);
+  const post = await request(server.url, '/', { method: 'POST' });
+  assert.equal(post.status, 405);
+  assert.equal(post.headers.allow, 'GET, HEAD');
+});
+
+test('credentials that the relay takes', async t => {
+  const server = await startServer({ signaling: ['cors: ["https://app.example"]', 'credential_lifetime: 2h'] });
+  t.after(server.stop);
+  const turn = server.listeners[0].replace('udp://', 'turn:') + '?transport=udp';
+
+  await t.test('for new RTCPeerConnection', async () => {
+    const { headers, body } = await request(server.url, '/ice-servers');
+    assert.equal(headers['cache-control'], 'no-store');
+    const configuration = JSON.parse(body);
+    assert.equal(configuration.iceTransportPolicy, 'all');
+    assert.equal(configuration.ttl, 7200);
+    assert.ok(Math.abs(Date.parse(configuration.expiresAt) - Date.now() - 7_200_000) < 10_000);
+    const [stun, relay] = configuration.iceServers;
+    assert.deepEqual(stun, { urls: [turn.replace('turn:', 'stun:').replace('?transport=udp', '')] });
+    assert.deepEqual(relay.urls, [turn]);
+    relayWith(relay.urls[0], relay.username, relay.credential);
+    assert.throws(() => relayWith(relay.urls[0], relay.username, `x${relay.credential}`));
+  });
+
+  await t.test('as the TURN REST draft has them', async () => {
+    const { username, password, ttl, uris } = JSON.parse((await request(server.url, '/turn?service=turn')).body);
+    assert.equal(ttl, 7200);
+    relayWith(uris[0], username, password);
+    assert.equal((await request(server.url, '/turn')).status, 400);
+    assert.equal((await request(server.url, '/turn?service=stun')).status, 400);
+  });
+
+  await t.test('for members of a room', async () => {
+    const ann = await member(server.ws, 'blue', 'Ann');
+    const [first] = await ann.request({ type: 'ice-servers' });
+    for (const { iceServers } of [ann.joined, first]) {
+      const { urls, username, credential } = iceServers.at(-1);
+      relayWith(urls[0], username, credential);
+      assert.doesNotMatch(username, /blue/, 'who sees a user name does not learn the room');
+    }
+    ann.close();
+  });
+
+  await t.test('for pages of allowed origins only', async () => {
+    const from = origin => request(server.url, '/ice-servers', { headers: { origin } });
+    const allowed = await from('https://app.example');
+    assert.equal(allowed.headers['access-control-allow-origin'], 'https://app.example');
+    assert.equal(allowed.headers['access-control-allow-credentials'], 'true');
+    assert.equal((await from(server.url)).status, 200);
+    assert.equal((await from('https://evil.example')).status, 403);
+    assert.equal((await from('https://app.example.evil')).status, 403);
+    assert.equal((await from('null')).status, 403);
+    const preflight = await request(server.url, '/ice-servers', { method: 'OPTIONS',
+      headers: { origin: 'https://app.example', 'access-control-request-method': 'GET' } });
+    assert.equal(preflight.status, 204);
+    assert.match(preflight.headers['access-control-allow-headers'], /Authorization/);
+    (await connect(server.ws, { origin: 'https://app.example' })).close();
+  });
+});
+
+test('credentials by token', async t => {
+  const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
+  t.after(server.stop);
+  const by = value => request(server.url, '/ice-servers', { headers: value ? { authorization: value } : {} });
+  const refused = async (value, code) => {
+    const { status, headers, body } = await by(value);
+    assert.equal(status, 401);
+    assert.equal(headers['www-authenticate'], 'Bearer');
+    assert.equal(JSON.parse(body).code, code);
+  };
+  await refused(undefined, 'token-required');
+  await refused('Bearer nonsense', 'token-invalid');
+  await refused(`Bearer ${token({ exp: inSeconds(-5) })}`, 'token-expired');
+  assert.equal((await by(`Bearer ${token({ exp: inSeconds(60) })}`)).status, 200);
+  assert.equal((await request(server.url, `/ice-servers?token=${token({ exp: inSeconds(60) })}`)).status, 401);
+});
+
+test('only so many credentials for one address', async t => {
+  const server = await startServer({ signaling: ['credentials_per_second: 1', 'trusted_proxies: [127.0.0.1]'] });
+  t.after(server.stop);
+  const by = address => request(server.url, '/ice-servers', { headers: { 'x-forwarded-for': address } });
+  const statuses = [];
+  for (let i = 0; i < 25; ++i) statuses.push((await by('198.51.100.1')).status);
+  assert.ok(statuses.filter(status => status === 200).length >= 20);
+  const refused = await by('198.51.100.1');
+  assert.equal(refused.status, 429);
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  assert.equal((await by('198.51.100.2')).status, 200);
+  assert.equal((await by('198.51.100.1, 198.51.100.3')).status, 200, 'the nearest that is no proxy counts');
+  assert.equal((await by('198.51.100.3, 198.51.100.1, 127.0.0.1')).status, 429);
+});
+
+test('the host that clients are told', async t => {
+  const certificate = makeCertificate('turn.example.net');
+  t.after(certificate.directory.remove);
+  const tls = [`tls: {certificate: ${certificate.certificate}, private_key: ${certificate.key}}`];
+  const hostOf = async (signaling, headers, more, listen) => {
+    const server = await startServer({ signaling, more, listen });
+    const { body } = await request(server.url, '/ice-servers', { headers });
+    await server.stop();
+    return JSON.parse(body).iceServers[0].urls[0].split(':')[1];
+  };
+  const wildcard = 'udp://0.0.0.0:0';
+  assert.equal(await hostOf(['public_host: turn.example.org'], { host: 'other.example' }, tls), 'turn.example.org');
+  assert.equal(await hostOf([], { host: 'other.example' }, tls), 'turn.example.net');
+  assert.equal(await hostOf([], { host: 'other.example' }, [], wildcard), 'other.example');
+  assert.equal(await hostOf([], { host: 'other.example:8080' }), '127.0.0.1', 'where only that address listens');
+  const proxied = { host: 'tunnel.example', 'x-forwarded-for': '198.51.100.1' };
+  assert.notEqual(await hostOf([], proxied, [], wildcard), 'tunnel.example', 'a tunnel does not carry UDP');
+});
+
+test('https with a certificate of one\'s own', async t => {
+  const { directory, certificate, key } = makeCertificate('localhost');
+  t.after(directory.remove);
+  const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${key}}`] });
+  t.after(server.stop);
+  assert.equal((await request(server.url, '/')).status, 200);
+  const ann = await member(server.ws, 'blue', 'Ann', { rejectUnauthorized: false });
+  const bob = await member(server.ws, 'blue', 'Bob', { rejectUnauthorized: false });
+  await ann.hear('peer-joined');
+  await bob.request({ type: 'signal', to: ann.id, data: 'x'.repeat(60_000) });
+  assert.equal((await ann.hear('signal')).data.length, 60_000);
+  for (const version of ['TLSv1', 'TLSv1.1'])
+    await assert.rejects(request(server.url, '/', { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' }));
+  assert.equal((await request(server.url, '/', { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })).status, 200);
+  assert.equal(await exchange(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), '', 'plain text gets nothing');
+  assert.equal(await server.stop(), 0);
+});
+
+test('a folder of one\'s own', async t => {
+  const root = temporaryDirectory('root');
+  t.after(root.remove);
+  const file = (name, content) => writeFileSync(join(root.path, name), content);
+  file('index.html', '<script>inline()</script>');
+  file('big.bin', Buffer.alloc(3 << 20, 7));
+  file('.secret', 'x');
+  mkdirSync(join(root.path, 'sub'));
+  file('sub/index.html', 'sub');
+  file('sub/ü b.js', 'script');
+  symlinkSync('/etc/passwd', join(root.path, 'outside'));
+  symlinkSync('big.bin', join(root.path, 'inside'));
+  const server = await startServer({ signaling: [`root: ${root.path}`] });
+  t.after(server.stop);
+  const get = (path, options) => request(server.url, path, options);
+
+  const index = await get('/');
+  assert.equal(index.body.toString(), '<script>inline()</script>');
+  assert.equal(index.headers['content-security-policy'], undefined, 'their page, their policy');
+  assert.equal((await get('/', { headers: { 'if-none-match': index.headers.etag } })).status, 304);
+  assert.equal((await get('/big.bin')).body.length, 3 << 20);
+  assert.equal((await get('/big.bin', { method: 'HEAD' })).headers['content-length'], String(3 << 20));
+  assert.equal((await get('/inside')).body.length, 3 << 20);
+  assert.equal((await get('/sub')).headers.location, '/sub/');
+  assert.equal((await get('/sub/')).body.toString(), 'sub');
+  const script = await get('/sub/%C3%BC%20b.js');
+  assert.match(script.headers['content-type'], /javascript/);
+  for (const path of ['/outside', '/../../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/sub/../../x', '/.secret', '//etc/passwd',
+    '/sub/%00', '/nothing']) assert.notEqual((await get(path)).status, 200, path);
+  const ice = await get('/ice-servers');
+  assert.equal(ice.status, 200);
+});
+
+test('requests that are none', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const ann = await member(server.ws, 'unharmed', 'Ann');
+  const bob = await member(server.ws, 'unharmed', 'Bob');
+  await ann.hear('peer-joined');
+  const answer = async (bytes, status) => {
+    const text = await exchange(server.port, bytes);
+    assert.match(text, new RegExp(`^HTTP/1.1 ${status} `), JSON.stringify(bytes.slice(0, 60)));
+  };
+  await Promise.all([
+    answer('GET / HTTP/1.1\r\nHost: x\r\nX: ', 408), // and then nothing
+    answer('POST /ice-servers HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n', 413),
+    answer(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 431),
+    answer('nonsense\r\n\r\n', 400),
+    answer('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400),
+    answer('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n', 400),
+    answer('GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n', 400),
+    answer('GET nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400),
+    answer('GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400),
+    answer('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 7\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n', '(400|426)'),
+  ]);
+  const pipelined = await exchange(server.port,
+    'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /ice-servers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  assert.match(pipelined, /404 Not Found[^]*HTTP\/1.1 200 OK[^]*iceServers/);
+  await bob.request({ type: 'signal', to: ann.id, data: 'all is well' });
+  assert.equal((await ann.hear('signal')).data, 'all is well');
+});
+
+test('five hundred connections from one address', async t => {
+  const server = await startServer({ signaling: ['connections_per_address: 100'] });
+  t.after(server.stop);
+  const sockets = [];
+  let refusals = 0;
+  let ends = 0;
+  await within(10_000, 'what is over the limit to be refused', new Promise(resolve => {
+    for (let i = 0; i < 500; ++i) {
+      const socket = net.connect(server.port, '127.0.0.1');
+      socket.on('data', data => { refusals += data.includes('429 Too Many Requests') ? 1 : 0; });
+      socket.on('error', () => {});
+      socket.on('close', () => { if (++ends === 400) resolve(); });
+      sockets.push(socket);
+    }
+  }));
+  assert.ok(refusals > 0, 'they are told so');
+  for (const socket of sockets) socket.destroy();
+  const until = Date.now() + 5000;
+  let status;
+  do status = (await request(server.url, '/ice-servers', { agent: false }).catch(() => ({}))).status;
+  while (status !== 200 && Date.now() < until);
+  assert.equal(status, 200, 'their places are free again');
+});

@@ -1,0 +1,42 @@
+// Requests as bytes and as they should be, and a certificate to speak https with.
+import { execFileSync } from 'node:child_process';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import { join } from 'node:path';
+import { temporaryDirectory, within } from '../../browser/support/cleanup.mjs';
+
+// Resolves to { status, headers, body }; the path goes out as it is, dots and all.
+export function request(url, path, { method = 'GET', headers = {}, body, ...options } = {}) {
+  const library = url.startsWith('https') ? https : http;
+  return within(15_000, `${method} ${path}`, new Promise((resolve, reject) => {
+    const sent = library.request(url, { path, method, headers, rejectUnauthorized: false, ...options }, response => {
+      const chunks = [];
+      response.on('data', chunk => chunks.push(chunk));
+      response.on('end', () => resolve(
+        { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  }));
+}
+
+// Sends bytes and resolves to everything that comes back until the other side closes.
+export function exchange(port, bytes, patience = 20_000) {
+  const socket = net.connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', data => { text += data; });
+  socket.on('error', () => {});
+  socket.write(bytes);
+  return within(patience, 'the end of the connection', new Promise(resolve => socket.on('close', () => resolve(text))));
+}
+
+// A certificate of its own making for these names: { directory, certificate, key }.
+export function makeCertificate(...names) {
+  const directory = temporaryDirectory('certificate');
+  const [certificate, key] = ['cert.pem', 'key.pem'].map(name => join(directory.path, name));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', '/CN=turnpike test', '-addext', `subjectAltName=${names.map(name => `DNS:${name}`).join(',')}`,
+    '-keyout', key, '-out', certificate], { stdio: 'pipe' });
+  return { directory, certificate, key };
+}

@@ -1,0 +1,32 @@
+// The daemon with signaling, on ports of its own choice.
+import { createHmac } from 'node:crypto';
+import { startTurnpike } from '../../browser/support/daemon.mjs';
+
+// `signaling` are lines of YAML for that section, `more` for the top level.
+export async function startServer({ signaling = [], more = [], scheme = 'http', listen = 'udp://127.0.0.1:0' } = {}) {
+  const daemon = await startTurnpike([
+    'realm: example.org',
+    `listen: ["${listen}"]`,
+    'relay: {addresses: [127.0.0.1]}',
+    'peers: {allow: [127.0.0.0/8]}',
+    'signaling:',
+    `  listen: ${scheme}://127.0.0.1:0`,
+    ...signaling.map(line => `  ${line}`),
+    ...more,
+    '',
+  ].join('\n'));
+  const url = daemon.listeners.find(listener => listener.startsWith(scheme));
+  return { ...daemon, url, ws: `${url.replace('http', 'ws')}/ws`, port: Number(new URL(url).port) };
+}
+
+export const secret = '0123456789abcdef0123456789abcdef';
+
+const part = object => Buffer.from(JSON.stringify(object)).toString('base64url');
+
+// A JSON Web Token, signed by `key`.
+export function token(claims, { header = { alg: 'HS256', typ: 'JWT' }, key = secret } = {}) {
+  const content = `${part(header)}.${part(claims)}`;
+  return `${content}.${createHmac('sha256', key).update(content).digest('base64url')}`;
+}
+
+export const inSeconds = seconds => Math.floor(Date.now() / 1000) + seconds;
