@@ -13,6 +13,7 @@ packages_test=(
   catch2 systemd
   coturn  # another maker's server and clients to test against
   chromium
+  nftables  # the NAT laboratory's routers
 )
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck

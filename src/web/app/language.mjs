@@ -9,7 +9,7 @@ const valuesOf = new WeakMap();
 const listeners = new Set();
 
 const fromBrowser = () =>
-  (navigator.languages ?? [navigator.language]).map(tag => tag?.slice(0, 2)).find(tag => tag in texts) ?? 'en';
+  (navigator.languages ?? []).map(tag => tag.slice(0, 2)).find(tag => tag in texts) ?? 'en';
 
 let language = recall('language') in texts ? recall('language') : fromBrowser();
 

@@ -4,7 +4,7 @@
 //   line      { online }                                                 it dropped, or is back
 //   refused   { code }                                                   the server will not have us back
 const firstDelay = 250;
-const longestDelay = 2000;
+const delays = { short: 1000, long: 2000, shortFor: 30 }; // a restart is short; an outage may not be
 const joinTime = 6000;
 const ackTime = 5000;
 const idleTime = 15_000;
@@ -129,9 +129,9 @@ export class Signaling extends EventTarget {
     if (!message.resumed) this.#forget(new SignalingError('lost'));
     this.#first?.resolve(message);
     this.#first = null;
+    for (const entry of [...this.#pending.values()]) this.#transmit(entry);
     this.#emit('joined', message);
     this.#emit('line', { online: true });
-    for (const entry of [...this.#pending.values()]) this.#transmit(entry);
   }
 
   #failed({ id, code, message }) {
@@ -149,7 +149,7 @@ export class Signaling extends EventTarget {
       this.#emit('line', { online: false });
       this.#emit('refused', { code });
     } else {
-      this.#attempts = Math.max(this.#attempts, 4);
+      this.#attempts = Math.max(this.#attempts, delays.shortFor); // full, or too many attempts: no hurry
       this.#abandon();
     }
   }
@@ -209,7 +209,8 @@ export class Signaling extends EventTarget {
       return;
     }
     if (!this.#membership) return;
-    const delay = Math.min(firstDelay * 2 ** this.#attempts, longestDelay);
+    const longest = this.#attempts < delays.shortFor ? delays.short : delays.long;
+    const delay = Math.min(firstDelay * 2 ** this.#attempts, longest);
     this.#attempts += 1;
     this.#retry = setTimeout(() => this.#connect(), delay * (0.75 + Math.random() / 2));
     if (was) this.#emit('line', { online: false });

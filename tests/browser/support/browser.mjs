@@ -14,7 +14,7 @@ const types = { '.html': 'text/html; charset=utf-8', '.mjs': 'text/javascript; c
 const flags = [
   '--disable-gpu', '--disable-quic', '--disable-component-update', // and puppeteer's own: no calls home
   '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
-  '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--autoplay-policy=no-user-gesture-required',
 ];
 
@@ -35,9 +35,17 @@ export function findChromium() {
 export const skipReason = () =>
   process.env.CI !== 'true' && !findChromium() && `no Chromium: none of ${names.join(', ')} on $PATH`;
 
-// Resolves to { openPage, close }; extra command line flags are for tests with other networks or devices.
-export async function startBrowser(...extraFlags) {
-  const executablePath = findChromium();
+// Among the extra flags of startBrowser: leaves one of the usual flags out.
+export const without = flag => ({ without: flag });
+
+// Resolves to { openPage, setPermissions, close }; extra command line flags are for tests with other networks
+// or devices.
+export const startBrowser = (...extraFlags) =>
+  startChromium(findChromium(), '--allow-loopback-in-peer-connection', ...extraFlags);
+
+// The same without loopback candidates, and with another program that becomes Chromium, such as a script that
+// enters a namespace first.
+export async function startChromium(executablePath, ...extraFlags) {
   if (!executablePath) throw new Error(`no Chromium: none of ${names.join(', ')} on $PATH, nor $CHROMIUM`);
   const home = temporaryDirectory('chromium');
   const killer = new AbortController(); // puppeteer then kills the process group that it made Chromium's
@@ -46,10 +54,12 @@ export async function startBrowser(...extraFlags) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500); // meanwhile its crash handler ends
   });
   const end = () => { killer.abort(); forget(); home.remove(); };
+  const left = extraFlags.map(flag => flag.without);
+  const wanted = [...flags, ...extraFlags].filter(flag => typeof flag === 'string' && !left.includes(flag));
   const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
   const browser = await puppeteer.launch({
     executablePath,
-    args: [...sandbox, ...flags, ...extraFlags],
+    args: [...sandbox, ...wanted],
     userDataDir: join(home.path, 'profile'),
     env: { ...process.env, HOME: home.path, TMPDIR: home.path },
     pipe: true,
@@ -74,7 +84,11 @@ export async function startBrowser(...extraFlags) {
     end();
   }
 
-  return { openPage, close };
+  // Grants these permissions to the pages of a server, and denies all others.
+  const setPermissions = (url, permissions) =>
+    browser.defaultBrowserContext().overridePermissions(url, permissions);
+
+  return { openPage, setPermissions, close };
 }
 
 // Serves tests/browser/pages on a free port of 127.0.0.1, which browsers trust like https: with a camera.

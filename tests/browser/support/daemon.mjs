@@ -8,17 +8,19 @@ import { atExit, temporaryDirectory, within } from './cleanup.mjs';
 
 const releaseBuild = fileURLToPath(new URL('../../../build/release/turnpike', import.meta.url));
 
-// `config` is the text of the YAML file. Resolves once every listener is up, to
+// `config` is the text of the YAML file, `prefix` a command that becomes the daemon somewhere else, such as
+// in a namespace. Resolves once every listener is up, to
 //   listeners  their URLs with the chosen ports, such as udp://127.0.0.1:34567, in the order of the log
 //   log()      everything the daemon has written so far
 //   stop()     SIGTERM, later SIGKILL; resolves to the exit code, or to the name of the signal that ended it
-export async function startTurnpike(config) {
+export async function startTurnpike(config, prefix = []) {
   const binary = process.env.TURNPIKE ?? releaseBuild;
   const directory = temporaryDirectory('turnpike');
   const file = join(directory.path, 'turnpike.yaml');
   writeFileSync(file, config);
 
-  const child = spawn(binary, ['--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, ...args] = [...prefix, binary, '--config', file];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const forget = atExit(() => child.kill('SIGKILL'));
   const ended = new Promise(resolve => {
     child.once('error', error => resolve(error.message));
@@ -32,6 +34,7 @@ export async function startTurnpike(config) {
         if (/\bready\s*\n/.test(log)) resolve();
       });
   });
+  ended.then(status => { log += `--- ended: ${status} ---\n`; });
 
   async function stop() {
     const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);

@@ -1,0 +1,225 @@
+// Files from page to page, each over a data channel of its own so that the chat does not wait behind it. The
+// talk channel carries what is said about it: file-offer, file-accept, file-refuse, file-cancel, file-done.
+// Events, with a Transfer in their detail: offered · changed
+import { randomId } from './random.mjs';
+
+export const sizeLimit = 500 * 1024 * 1024;
+const unasked = { image: 10 * 1024 * 1024, other: 1024 * 1024 }; // larger ones wait until they are accepted
+const highWater = 1024 * 1024;
+const lowWater = 256 * 1024;
+const readAhead = 1024 * 1024;
+const packAt = 8 * 1024 * 1024;
+const previewed = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp'];
+const over = ['done', 'refused', 'cancelled', 'failed'];
+
+export const isImage = ({ mime }) => previewed.includes(mime);
+
+export class Transfer {
+  state = 'offered'; // then running, and one of `over`
+  bytes = 0; // that the other side has, or that are here
+  reason = null; // why it was refused, cancelled or failed
+  result = null; // the Blob that arrived
+  channel = null;
+
+  constructor({ id, person, outgoing, name, size, mime, file = null }) {
+    Object.assign(this, { id, person, outgoing, name, size, mime, file });
+  }
+
+  get isOver() { return over.includes(this.state); }
+  get share() { return this.size ? Math.min(1, this.bytes / this.size) : Number(this.state === 'done'); }
+}
+
+export class Files extends EventTarget {
+  #transfers = new Map(); // id → Transfer, of both directions; ids are random, made by the sender
+
+  // Offers a file to everyone given; returns the transfers. Too large a file is the caller's to refuse.
+  offer(file, people) {
+    return people.map(person => {
+      const transfer = new Transfer({
+        id: randomId(), person, outgoing: true, file, name: file.name, size: file.size, mime: file.type,
+      });
+      this.#transfers.set(transfer.id, transfer);
+      const { id, name, size, mime } = transfer;
+      if (!person.say({ type: 'file-offer', id, name, size, mime })) this.#end(transfer, 'failed', 'gone');
+      return transfer;
+    });
+  }
+
+  accept(transfer) {
+    if (transfer.outgoing || transfer.state !== 'offered') return;
+    transfer.state = 'running';
+    if (!transfer.person.say({ type: 'file-accept', id: transfer.id })) {
+      this.#end(transfer, 'failed', 'gone');
+      return;
+    }
+    this.#changed(transfer);
+  }
+
+  refuse(transfer, reason = 'declined') {
+    if (transfer.outgoing || transfer.state !== 'offered') return;
+    transfer.person.say({ type: 'file-refuse', id: transfer.id, reason });
+    this.#end(transfer, 'refused', reason);
+  }
+
+  cancel(transfer) {
+    if (transfer.isOver) return;
+    transfer.person.say({ type: 'file-cancel', id: transfer.id });
+    this.#end(transfer, 'cancelled', 'here');
+  }
+
+  // A message of the talk channel; tells whether it was about a file.
+  heard(person, message) {
+    if (!message.type.startsWith('file-')) return false;
+    if (message.type === 'file-offer') {
+      this.#offered(person, message);
+      return true;
+    }
+    const transfer = this.#transfers.get(message.id);
+    if (!transfer || transfer.person !== person || transfer.isOver) return true;
+    switch (message.type) {
+      case 'file-accept': if (transfer.outgoing && transfer.state === 'offered') this.#send(transfer); break;
+      case 'file-refuse': this.#end(transfer, 'refused', String(message.reason)); break;
+      case 'file-cancel': this.#end(transfer, 'cancelled', 'there'); break;
+      case 'file-done': if (transfer.outgoing) this.#finished(transfer); break;
+    }
+    return true;
+  }
+
+  // A data channel that the other side opened, named file:<id>.
+  opened(person, channel) {
+    const transfer = this.#transfers.get(channel.label.replace(/^file:/, ''));
+    const expected = transfer && transfer.person === person && !transfer.outgoing
+      && transfer.state === 'running' && !transfer.channel;
+    if (expected) this.#receive(transfer, channel);
+    else channel.close();
+  }
+
+  lost(person) {
+    for (const transfer of this.#transfers.values())
+      if (transfer.person === person && !transfer.isOver) this.#end(transfer, 'failed', 'gone');
+  }
+
+  #offered(person, { id, name, size, mime }) {
+    const valid = typeof id === 'string' && id.length <= 64 && !this.#transfers.has(id)
+      && Number.isSafeInteger(size) && size >= 0;
+    if (!valid) return;
+    const transfer = new Transfer({
+      id, person, outgoing: false, size,
+      name: cleanName(name), mime: typeof mime === 'string' ? mime.slice(0, 100) : '',
+    });
+    this.#transfers.set(id, transfer);
+    if (size > sizeLimit) this.refuse(transfer, 'too-large');
+    this.dispatchEvent(new CustomEvent('offered', { detail: transfer }));
+    if (size <= (isImage(transfer) ? unasked.image : unasked.other)) this.accept(transfer);
+  }
+
+  async #send(transfer) {
+    const { person: { peer }, file } = transfer;
+    transfer.state = 'running';
+    const channel = peer.openChannel(`file:${transfer.id}`);
+    transfer.channel = channel;
+    channel.binaryType = 'arraybuffer';
+    channel.bufferedAmountLowThreshold = lowWater;
+    channel.addEventListener('close', () => this.#closed(transfer));
+    this.#changed(transfer);
+    try {
+      await event(channel, 'open');
+      for (let start = 0; start < file.size; start += readAhead) {
+        const part = await file.slice(start, start + readAhead).arrayBuffer();
+        for (let offset = 0; offset < part.byteLength; offset += peer.chunkSize) {
+          if (channel.bufferedAmount > highWater) await event(channel, 'bufferedamountlow');
+          if (transfer.isOver) return;
+          channel.send(part.slice(offset, offset + peer.chunkSize));
+          transfer.bytes = Math.max(0, start + offset - channel.bufferedAmount);
+          this.#changed(transfer);
+        }
+      }
+      while (channel.readyState === 'open' && channel.bufferedAmount > 0) {
+        channel.bufferedAmountLowThreshold = Math.max(0, channel.bufferedAmount - lowWater);
+        await event(channel, 'bufferedamountlow');
+        transfer.bytes = file.size - channel.bufferedAmount;
+        this.#changed(transfer);
+      }
+    } catch (error) { // the channel closed, or the file changed on disk while it was read
+      if (transfer.isOver) return;
+      transfer.person.say({ type: 'file-cancel', id: transfer.id });
+      this.#end(transfer, 'failed', error.name === 'NotReadableError' ? 'unreadable' : 'gone');
+    }
+  }
+
+  #receive(transfer, channel) {
+    transfer.channel = channel;
+    channel.binaryType = 'arraybuffer';
+    let parts = [];
+    let loose = 0; // bytes in parts that are not in a Blob yet, which may live on disk
+    channel.addEventListener('close', () => this.#closed(transfer));
+    channel.addEventListener('message', ({ data }) => {
+      if (transfer.isOver || !(data instanceof ArrayBuffer)) return;
+      parts.push(data);
+      loose += data.byteLength;
+      transfer.bytes += data.byteLength;
+      if (loose >= packAt) {
+        parts = [new Blob(parts)];
+        loose = 0;
+      }
+      if (transfer.bytes > transfer.size) {
+        this.cancel(transfer);
+        return;
+      }
+      if (transfer.bytes === transfer.size) this.#complete(transfer, parts);
+      else this.#changed(transfer);
+    });
+    if (transfer.size === 0) this.#complete(transfer, parts);
+  }
+
+  #complete(transfer, parts) {
+    // Only pictures keep their type: a stranger's HTML must not be opened as a page of ours.
+    const type = isImage(transfer) ? transfer.mime : 'application/octet-stream';
+    transfer.result = new Blob(parts, { type });
+    transfer.person.say({ type: 'file-done', id: transfer.id });
+    this.#end(transfer, 'done');
+  }
+
+  #finished(transfer) {
+    transfer.bytes = transfer.size;
+    this.#end(transfer, 'done');
+    transfer.channel?.close();
+  }
+
+  #closed(transfer) {
+    if (!transfer.isOver) this.#end(transfer, 'failed', 'gone');
+  }
+
+  #end(transfer, state, reason = null) {
+    transfer.state = state;
+    transfer.reason = reason;
+    if (state !== 'done') transfer.channel?.close();
+    this.#changed(transfer);
+  }
+
+  #changed(transfer) {
+    this.dispatchEvent(new CustomEvent('changed', { detail: transfer }));
+  }
+}
+
+// Only the name itself: no folders, no control or direction characters that disguise an extension.
+function cleanName(name) {
+  const last = String(name ?? '').split(/[\\/]/).pop();
+  return last.replace(/[\p{Cc}\p{Cf}]/gu, '').trim().slice(0, 150) || 'file';
+}
+
+function event(channel, type) {
+  if (type === 'open' && channel.readyState === 'open') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const settle = how => () => {
+      channel.removeEventListener(type, done);
+      channel.removeEventListener('close', closed);
+      how();
+    };
+    const done = settle(resolve);
+    const closed = settle(() => reject(new Error('closed')));
+    channel.addEventListener(type, done);
+    channel.addEventListener('close', closed);
+    if (channel.readyState === 'closed') closed();
+  });
+}

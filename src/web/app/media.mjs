@@ -1,0 +1,254 @@
+// This person's microphone, camera and screen. A muted microphone stays open, silent; a camera that is off is
+// closed, so that its light goes out. Events: change (tracks or states), trouble { kind, code }.
+import { recall, remember } from './settings.mjs';
+
+const wishes = {
+  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } },
+};
+const inputs = { audio: 'audioinput', video: 'videoinput' };
+
+export const isPossible = () => isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
+
+export class LocalMedia extends EventTarget {
+  microphone = null; // MediaStreamTrack or null
+  camera = null;
+  screen = null;
+  wantsMicrophone = recall('microphone') !== 'off';
+  wantsCamera = recall('camera') !== 'off';
+  trouble = { audio: null, video: null }; // why there is none: one of the codes below
+  devices = { audio: [], video: [] };
+  #busy = Promise.resolve(); // devices are opened one after another
+  #declined = false; // what is still being opened is not wanted any more
+
+  constructor() {
+    super();
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => this.#devicesChanged());
+  }
+
+  get microphoneOn() { return Boolean(this.microphone) && this.microphone.enabled; }
+  get cameraOn() { return Boolean(this.camera); }
+  get screenOn() { return Boolean(this.screen); }
+
+  // Opens what is wanted and there. Never rejects: what went wrong is in `trouble`.
+  start() {
+    this.#declined = false;
+    return this.#inTurn(async () => {
+      await this.#listDevices();
+      if (!isPossible()) {
+        this.trouble = { audio: 'insecure', video: 'insecure' };
+        return;
+      }
+      const needed = ['audio', 'video'].filter(kind =>
+        kind === 'audio' ? !this.microphone : this.wantsCamera && !this.camera);
+      const there = needed.filter(kind => this.devices[kind].length);
+      for (const kind of needed) this.trouble[kind] = there.includes(kind) ? null : 'missing';
+      if (there.length === 2 && await this.#open(there)) return; // one question to the person instead of two
+      for (const kind of there) await this.#open([kind]);
+    });
+  }
+
+  setMicrophone(on) {
+    if (on) this.#declined = false;
+    this.wantsMicrophone = on;
+    remember('microphone', on ? 'on' : 'off');
+    if (this.microphone) {
+      this.microphone.enabled = on;
+      this.#changed();
+      return Promise.resolve();
+    }
+    return on ? this.#inTurn(() => this.#reopen('audio')) : Promise.resolve();
+  }
+
+  setCamera(on) {
+    if (on) this.#declined = false;
+    this.wantsCamera = on;
+    remember('camera', on ? 'on' : 'off');
+    if (!on) {
+      return this.#inTurn(() => this.#close('video'));
+    }
+    return this.#inTurn(() => this.camera ? null : this.#reopen('video'));
+  }
+
+  // Another camera or microphone. A phone can open only one camera at a time, so the old one goes first, and
+  // comes back if the new one will not open.
+  choose(kind, deviceId) {
+    const before = recall(`device.${kind}`);
+    remember(`device.${kind}`, deviceId);
+    if (kind === 'video' && !this.wantsCamera) return Promise.resolve();
+    return this.#inTurn(async () => {
+      this.#close(kind);
+      if (await this.#open([kind]) || !before) return;
+      const why = this.trouble[kind];
+      remember(`device.${kind}`, before);
+      if (await this.#open([kind])) this.#report(kind, why);
+    });
+  }
+
+  async setScreen(on) {
+    if (!on) {
+      this.screen?.stop();
+      this.screen = null;
+      this.#changed();
+      return;
+    }
+    if (!navigator.mediaDevices?.getDisplayMedia) {
+      this.#report('screen', 'unsupported');
+      return;
+    }
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } } });
+      this.screen?.stop();
+      const [track] = stream.getVideoTracks();
+      track.contentHint = 'detail';
+      track.addEventListener('ended', () => { if (this.screen === track) this.setScreen(false); });
+      this.screen = track;
+      this.#changed();
+    } catch (error) {
+      if (error.name !== 'NotAllowedError') this.#report('screen', 'failed');
+    }
+  }
+
+  // Neither camera nor microphone, whatever the person may yet answer to the browser's question.
+  decline() {
+    this.#declined = true;
+    this.wantsMicrophone = this.wantsCamera = false;
+    this.stop();
+  }
+
+  stop() {
+    for (const track of [this.microphone, this.camera, this.screen]) track?.stop();
+    this.microphone = this.camera = this.screen = null;
+    this.#changed();
+  }
+
+  deviceOf(kind) {
+    const track = kind === 'audio' ? this.microphone : this.camera;
+    return track?.getSettings().deviceId ?? recall(`device.${kind}`);
+  }
+
+  // A camera or microphone that was plugged in is taken when it was missed, or tried again when asked to.
+  retry() {
+    return this.#inTurn(async () => {
+      if (!isPossible()) return;
+      await this.#listDevices();
+      if (!this.microphone) await this.#reopen('audio');
+      if (!this.camera && this.wantsCamera) await this.#reopen('video');
+    });
+  }
+
+  async #reopen(kind) {
+    if (!isPossible()) return this.#fail([kind], 'insecure');
+    await this.#listDevices();
+    if (!this.devices[kind].length) return this.#fail([kind], 'missing');
+    return this.#open([kind]);
+  }
+
+  async #open(kinds, anyDevice = false) {
+    const constraints = {};
+    for (const kind of kinds) {
+      const known = this.devices[kind].map(({ deviceId }) => deviceId);
+      const chosen = recall(`device.${kind}`);
+      const exact = !anyDevice && chosen && known.includes(chosen) && { deviceId: { exact: chosen } };
+      constraints[kind] = anyDevice ? true : { ...wishes[kind], ...exact };
+    }
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia(constraints);
+      if (this.#declined) {
+        for (const track of stream.getTracks()) track.stop();
+        return true;
+      }
+      for (const track of stream.getTracks()) this.#take(track);
+      await this.#listDevices(); // only now do they have names
+      return true;
+    } catch (error) {
+      if (error.name === 'OverconstrainedError' && !anyDevice) return this.#open(kinds, true);
+      if (kinds.length === 2) return false; // start() asks for each by itself
+      this.#fail(kinds, await codeOf(error, kinds[0]));
+      return false;
+    }
+  }
+
+  #take(track) {
+    const kind = track.kind;
+    this.#close(kind, { quietly: true });
+    this.trouble[kind] = null;
+    if (kind === 'audio') {
+      track.enabled = this.wantsMicrophone;
+      this.microphone = track;
+    } else {
+      this.camera = track;
+    }
+    track.addEventListener('ended', () => { // unplugged, or taken back in the browser's settings
+      if (track !== this.microphone && track !== this.camera) return;
+      this.#close(kind, { quietly: true });
+      this.#fail([kind], 'ended');
+      this.#report(kind, 'ended');
+    });
+    this.#changed();
+  }
+
+  #close(kind, { quietly = false } = {}) {
+    const name = kind === 'audio' ? 'microphone' : 'camera';
+    this[name]?.stop();
+    this[name] = null;
+    if (!quietly) this.#changed();
+  }
+
+  #fail(kinds, code) {
+    for (const kind of kinds) this.trouble[kind] = code;
+    this.#changed();
+    return false;
+  }
+
+  async #listDevices() {
+    let all = [];
+    try {
+      all = await navigator.mediaDevices?.enumerateDevices?.() ?? [];
+    } catch { /* then there are none */ }
+    for (const [kind, input] of Object.entries(inputs))
+      this.devices[kind] = all.filter(device => device.kind === input);
+  }
+
+  #devicesChanged() {
+    this.#inTurn(async () => {
+      await this.#listDevices();
+      const missed = kind => ['missing', 'ended'].includes(this.trouble[kind]) && this.devices[kind].length;
+      if (missed('audio')) await this.#open(['audio']);
+      if (missed('video') && this.wantsCamera) await this.#open(['video']);
+      this.#changed();
+    });
+  }
+
+  #inTurn(step) {
+    this.#busy = this.#busy.then(step).catch(error => this.#report('audio', codeFromName(error.name)))
+      .then(() => this.#changed());
+    return this.#busy;
+  }
+
+  #changed() { this.dispatchEvent(new Event('change')); }
+
+  #report(kind, code) {
+    this.dispatchEvent(new CustomEvent('trouble', { detail: { kind, code } }));
+  }
+}
+
+const codeFromName = name => ({
+  NotFoundError: 'missing', DevicesNotFoundError: 'missing',
+  NotReadableError: 'busy', TrackStartError: 'busy', AbortError: 'busy',
+  NotAllowedError: 'denied', SecurityError: 'denied',
+}[name] ?? 'failed');
+
+// Tells "not now" from "never" and from "the system does not let the browser".
+async function codeOf(error, kind) {
+  const code = codeFromName(error.name);
+  if (code !== 'denied') return code;
+  if (/system/i.test(error.message)) return 'blocked-by-system';
+  try {
+    const name = kind === 'audio' ? 'microphone' : 'camera';
+    const { state } = await navigator.permissions.query({ name });
+    return state === 'prompt' ? 'dismissed' : 'denied';
+  } catch {
+    return 'denied';
+  }
+}

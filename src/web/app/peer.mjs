@@ -1,0 +1,328 @@
+// The connection to one other page: perfect negotiation over whatever carries the signals, three m-lines that
+// are there from the start (microphone, camera, screen), so that switching one is a replaceTrack, and a data
+// channel for talk. Of two pages the one with the greater `load` is the first to offer; the other is polite.
+// Events: state · track { kind, track } · message { … } · channel { channel } · path
+import { judgePath, turnAddresses } from './path.mjs';
+
+const kinds = ['microphone', 'camera', 'screen'];
+const patience = 2500; // with a connection that is only disconnected
+const silence = 5500; // on the data channel, after which the other page is taken for dead
+const heartbeat = 1500;
+const mostEarlyCandidates = 64;
+
+export class Peer extends EventTarget {
+  initiator;
+  id; // of the connection: the offering side makes it up, the other takes it from the first offer
+  since = performance.now();
+  path = null;
+  lastHeard = 0;
+  #connection;
+  #talk;
+  #send;
+  #iceServers;
+  #offering = false;
+  #ignoring = false;
+  #started = false; // the first description has been exchanged, or we are the one to offer
+  #work = Promise.resolve(); // signals are taken in one after another
+  #early = []; // candidates whose description is not here yet
+  #known = []; // candidates of the other side, for judging the path
+  #restart = 0;
+  #pulse = 0;
+  #canSignal = true;
+  #wantsRestart = false;
+  #wasConnected = false;
+  #waiting = null; // tracks to send once the other side's first offer has made room for them
+  #watched = null;
+
+  // `send` carries a signal to the other page; `tracks` are what to send from the start.
+  constructor({ id, initiator, configuration, tracks, send }) {
+    super();
+    this.id = id;
+    this.initiator = initiator;
+    this.#send = signal => send({ ...signal, connection: id });
+    this.#iceServers = configuration.iceServers;
+    const connection = new RTCPeerConnection({ ...configuration, bundlePolicy: 'max-bundle' });
+    this.#connection = connection;
+    this.#started = initiator;
+
+    connection.addEventListener('negotiationneeded', () => this.#offer());
+    connection.addEventListener('icecandidate', ({ candidate }) => {
+      if (candidate) this.#send({ candidate });
+    });
+    connection.addEventListener('connectionstatechange', () => this.#stateChanged());
+    connection.addEventListener('iceconnectionstatechange', () => this.#stateChanged());
+    connection.addEventListener('track', ({ transceiver, track }) =>
+      this.#emit('track', { kind: this.#kindOf(transceiver), track }));
+    connection.addEventListener('datachannel', ({ channel }) => this.#emit('channel', { channel }));
+
+    if (initiator) {
+      for (const kind of kinds) {
+        const transceiver = connection.addTransceiver(kind === 'microphone' ? 'audio' : 'video');
+        transceiver.sender.replaceTrack(tracks[kind]);
+      }
+    } else {
+      this.#waiting = tracks;
+    }
+    this.#openTalk();
+  }
+
+  get connection() { return this.#connection; }
+  get state() { return this.#connection.connectionState; }
+  get connected() { return this.state === 'connected'; }
+  get canTalk() { return this.#talk.readyState === 'open'; }
+  get alive() { return this.connected && performance.now() - this.lastHeard < silence; }
+  get settled() { return this.#connection.signalingState === 'stable' && this.#started; }
+
+  // Sends another track, or none, without negotiating.
+  async replace(kind, track) {
+    if (this.#waiting) this.#waiting = { ...this.#waiting, [kind]: track };
+    const sender = this.#sender(kind);
+    if (sender && sender.track !== track) await sender.replaceTrack(track).catch(() => {}); // it is closed
+  }
+
+  // At most so many bits per second; `scale` divides width and height.
+  async limit(kind, maxBitrate, scale = 1) {
+    const sender = this.#sender(kind);
+    const parameters = sender?.getParameters();
+    const encoding = parameters?.encodings?.[0];
+    if (!encoding || (encoding.maxBitrate === maxBitrate && (encoding.scaleResolutionDownBy ?? 1) === scale))
+      return;
+    encoding.maxBitrate = maxBitrate;
+    encoding.scaleResolutionDownBy = scale;
+    await sender.setParameters(parameters).catch(() => {}); // the next change of the call tries again
+  }
+
+  // Has the pictures start anew for the other side, which would otherwise wait seconds before it asks for
+  // that.
+  async refresh() {
+    for (const kind of ['camera', 'screen']) {
+      const sender = this.#sender(kind);
+      const parameters = sender?.track && sender.getParameters();
+      if (!parameters?.encodings?.length) continue;
+      const encodingOptions = parameters.encodings.map(() => ({ keyFrame: true }));
+      await sender.setParameters(parameters, { encodingOptions }).catch(() => {});
+    }
+  }
+
+  configure(configuration) {
+    this.#iceServers = configuration.iceServers;
+    try {
+      this.#connection.setConfiguration({ ...configuration, bundlePolicy: 'max-bundle' });
+    } catch { /* it is closed */ }
+  }
+
+  restartIce() {
+    clearTimeout(this.#restart);
+    this.#restart = 0;
+    if (!this.#canSignal || !this.#started) {
+      this.#wantsRestart = true;
+      return;
+    }
+    this.#wantsRestart = false;
+    this.#connection.restartIce();
+  }
+
+  // The line to the other page is up, or down: an offer that nobody gets would only get in the way.
+  set canSignal(can) {
+    this.#canSignal = can;
+    if (can && this.#wantsRestart) this.restartIce();
+    if (can) this.#stateChanged();
+  }
+
+  // The other page is back under a new id and may have missed what we sent: start over from a clean state.
+  async recover({ restart }) {
+    await this.#enqueue(async () => {
+      if (this.#connection.signalingState === 'have-local-offer') {
+        await this.#connection.setLocalDescription({ type: 'rollback' });
+        restart = true;
+      }
+    });
+    if (restart && this.initiator) this.restartIce();
+  }
+
+  receive({ description, candidate }) {
+    return this.#enqueue(async () => {
+      if (description) await this.#describe(description);
+      else if (candidate) await this.#candidate(candidate);
+    });
+  }
+
+  say(message) {
+    if (!this.canTalk) return false;
+    this.#talk.send(JSON.stringify(message));
+    return true;
+  }
+
+  openChannel(name) {
+    return this.#connection.createDataChannel(name);
+  }
+
+  // The largest message the other side takes, within reason: large ones would hold up the chat.
+  get chunkSize() { return Math.min(32 * 1024, this.#connection.sctp?.maxMessageSize || 16 * 1024); }
+
+  // How loud the other side is right now, from the headers of its RTP packets.
+  get loudness() {
+    const { receiver } = this.#transceiver('microphone') ?? {};
+    return receiver?.getSynchronizationSources?.()[0]?.audioLevel ?? 0;
+  }
+
+  async statistics() {
+    const stats = await this.#connection.getStats();
+    this.#judge(stats);
+    return stats;
+  }
+
+  close() {
+    clearTimeout(this.#restart);
+    clearInterval(this.#pulse);
+    this.#connection.close();
+  }
+
+  #openTalk() {
+    this.#talk = this.#connection.createDataChannel('talk', { negotiated: true, id: 0 });
+    this.#talk.addEventListener('open', () => {
+      this.lastHeard = performance.now();
+      this.#pulse = setInterval(() => this.say({ type: 'alive' }), heartbeat);
+      this.#emit('state');
+    });
+    this.#talk.addEventListener('close', () => {
+      clearInterval(this.#pulse);
+      this.#emit('state');
+    });
+    this.#talk.addEventListener('message', ({ data }) => {
+      this.lastHeard = performance.now();
+      const message = parse(data);
+      if (message && message.type !== 'alive') this.#emit('message', message);
+    });
+  }
+
+  async #offer() {
+    if (!this.#started) return; // what was set up for the other side's first offer needs none of our own
+    try {
+      this.#offering = true;
+      await this.#connection.setLocalDescription();
+      this.#send({ description: this.#connection.localDescription });
+    } catch (error) {
+      if (this.state !== 'closed' && this.#connection.signalingState === 'stable')
+        console.warn(`negotiation: ${error}`);
+    } finally {
+      this.#offering = false;
+    }
+  }
+
+  async #describe(description) {
+    const connection = this.#connection;
+    const collision = description.type === 'offer'
+      && (this.#offering || connection.signalingState !== 'stable');
+    this.#ignoring = this.initiator && collision;
+    if (this.#ignoring) return;
+    if (description.type === 'answer' && connection.signalingState !== 'have-local-offer') return; // too late
+    await connection.setRemoteDescription(description);
+    this.#started = true;
+    if (description.type === 'offer') {
+      await this.#adopt();
+      await connection.setLocalDescription();
+      this.#send({ description: connection.localDescription });
+    }
+    const early = this.#early;
+    this.#early = [];
+    for (const candidate of early) await this.#candidate(candidate);
+    this.#watchPath();
+    this.#emit('state');
+  }
+
+  // The polite side's first answer: the transceivers are those of the offer.
+  async #adopt() {
+    if (!this.#waiting) return;
+    const tracks = this.#waiting;
+    this.#waiting = null;
+    for (const [index, transceiver] of this.#connection.getTransceivers().entries()) {
+      transceiver.direction = 'sendrecv';
+      await transceiver.sender.replaceTrack(tracks[kinds[index]] ?? null);
+    }
+  }
+
+  async #candidate(candidate) {
+    const { remoteDescription } = this.#connection;
+    const known = remoteDescription && (!candidate.usernameFragment
+      || remoteDescription.sdp.includes(`a=ice-ufrag:${candidate.usernameFragment}`));
+    if (!known) {
+      if (!this.#ignoring) this.#early = [...this.#early, candidate].slice(-mostEarlyCandidates);
+      return;
+    }
+    const { address, port, type } = new RTCIceCandidate(candidate);
+    if (address) this.#known = [...this.#known, { address, port, type }].slice(-mostEarlyCandidates);
+    await this.#connection.addIceCandidate(candidate).catch(() => {}); // of an address family we do not have
+  }
+
+  #stateChanged() {
+    const { connectionState, iceConnectionState } = this.#connection;
+    if (connectionState === 'closed') return;
+    if (connectionState === 'connected' && iceConnectionState !== 'disconnected') {
+      clearTimeout(this.#restart);
+      this.#restart = 0;
+      this.#wantsRestart = false;
+      if (this.#wasConnected) this.refresh();
+      this.#wasConnected = true;
+      this.statistics().catch(() => {});
+    } else if (connectionState === 'failed') {
+      if (!this.#restart) this.#restartAfter(this.initiator ? 0 : patience);
+    } else if (iceConnectionState === 'disconnected' && !this.#restart) {
+      this.#restartAfter(this.initiator ? patience : 2 * patience);
+    }
+    this.#emit('state');
+  }
+
+  #restartAfter(delay) {
+    this.#restart = setTimeout(() => {
+      this.#restart = 0;
+      if (!this.connected) this.restartIce();
+    }, delay);
+  }
+
+  #watchPath() {
+    const transport = this.#connection.getReceivers()[0]?.transport?.iceTransport;
+    if (!transport || transport === this.#watched) return;
+    this.#watched = transport;
+    transport.addEventListener?.('selectedcandidatepairchange', () => {
+      this.statistics().catch(() => {});
+      if (this.#wasConnected) this.refresh();
+    });
+  }
+
+  #judge(stats) {
+    const known = this.#known;
+    const path = judgePath(stats, { known, servers: turnAddresses(this.#iceServers) });
+    if (!path) return;
+    const changed = path.path !== this.path?.path || path.transport !== this.path?.transport
+      || path.ownRelay !== this.path?.ownRelay;
+    this.path = path;
+    if (changed) this.#emit('path');
+  }
+
+  #transceiver(kind) { return this.#connection.getTransceivers()[kinds.indexOf(kind)]; }
+
+  #sender(kind) { return this.#waiting ? undefined : this.#transceiver(kind)?.sender; }
+
+  #kindOf(transceiver) { return kinds[this.#connection.getTransceivers().indexOf(transceiver)]; }
+
+  #enqueue(step) {
+    this.#work = this.#work.then(step).catch(error => {
+      if (this.state !== 'closed') console.warn(`negotiation: ${error}`);
+    });
+    return this.#work;
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function parse(data) {
+  try {
+    const message = JSON.parse(data);
+    return typeof message?.type === 'string' ? message : null;
+  } catch {
+    return null;
+  }
+}

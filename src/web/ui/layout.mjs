@@ -1,0 +1,65 @@
+// Places tiles so that all fit without scrolling and their pictures are as large as can be. With a shared
+// screen that takes most of the room and the others line up beside or below it.
+const gap = 10;
+const ratio = 16 / 9;
+
+export function arrange(grid, tiles) {
+  const { clientWidth: width, clientHeight: height } = grid;
+  if (!width || !height || !tiles.length) return;
+  const screens = tiles.filter(({ dataset }) => dataset.kind === 'screen');
+  const others = tiles.filter(tile => !screens.includes(tile));
+  if (!screens.length || !others.length) {
+    fill(tiles, { x: 0, y: 0, width, height });
+    return;
+  }
+  const beside = width > height * 1.2;
+  const strip = beside
+    ? Math.min(260, width * 0.24)
+    : Math.min(150, height * 0.26);
+  if (beside) {
+    fill(screens, { x: 0, y: 0, width: width - strip - gap, height });
+    fill(others, { x: width - strip, y: 0, width: strip, height }, others.length <= 5 ? 1 : 0);
+  } else {
+    fill(screens, { x: 0, y: 0, width, height: height - strip - gap });
+    fill(others, { x: 0, y: height - strip, width, height: strip }, others.length <= 4 ? others.length : 0);
+  }
+}
+
+function fill(tiles, area, wanted = 0) {
+  const columns = wanted || bestColumns(tiles.length, area);
+  const rows = Math.ceil(tiles.length / columns);
+  const cellHeight = (area.height - (rows - 1) * gap) / rows;
+  const most = (area.width - (columns - 1) * gap) / columns;
+  // No wider than a picture, and not so much taller that it is cut to a strip: alone in its row it may be.
+  const width = Math.min(most, cellHeight * ratio);
+  const height = Math.min(cellHeight, width * (columns === 1 ? 1.4 : 0.85));
+  const top = area.y + (area.height - rows * height - (rows - 1) * gap) / 2;
+  tiles.forEach((tile, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = Math.min(columns, tiles.length - row * columns);
+    const left = area.x + (area.width - inRow * width - (inRow - 1) * gap) / 2;
+    place(tile, left + (index % columns) * (width + gap), top + row * (height + gap), width, height);
+  });
+}
+
+function bestColumns(count, { width, height }) {
+  let best = { columns: 1, area: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = (width - (columns - 1) * gap) / columns;
+    const cellHeight = (height - (rows - 1) * gap) / rows;
+    const shown = Math.min(cellWidth, cellHeight * ratio);
+    const area = shown * Math.min(cellHeight, shown / ratio);
+    if (area > best.area) best = { columns, area };
+  }
+  return best.columns;
+}
+
+function place({ style, dataset }, x, y, width, height) {
+  dataset.small = width < 300 || height < 290;
+  dataset.tiny = width < 180 || height < 110;
+  style.setProperty('--x', `${Math.round(x)}px`);
+  style.setProperty('--y', `${Math.round(y)}px`);
+  style.setProperty('--w', `${Math.round(width)}px`);
+  style.setProperty('--h', `${Math.round(height)}px`);
+}

@@ -1,0 +1,11 @@
+// A short word that goes away by itself; those who hear the page instead of seeing it are told too.
+import { byId, element } from '../app/dom.mjs';
+import { t } from '../app/language.mjs';
+
+const shown = 4500;
+
+export function toast(key, values) {
+  const node = element('p', { class: 'toast', 'data-toast': key }, t(key, values));
+  byId('toasts').append(node);
+  setTimeout(() => node.remove(), shown);
+}

@@ -1,0 +1,183 @@
+// When something is missing: devices, permissions, a token, a server; and that the page says so in words that
+// help, in either language.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { skipReason, startBrowser, without } from './support/browser.mjs';
+import { CallPage, byTestId, checker, makeToken, startCallServer } from './support/call_page.mjs';
+
+const fakes = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+const notes = page => page.until('a note', () =>
+  [...document.querySelectorAll('.note')].map(({ dataset }) => dataset.note).join(' '));
+
+test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, async t => {
+  const server = await startCallServer();
+  t.after(server.stop);
+  const browser = await startBrowser();
+  t.after(browser.close);
+  let page = null;
+  const check = checker(t, server, () => page ? [page] : []);
+  const open = async (url, from = browser) => {
+    if (page?.page.browser().connected && !page.page.isClosed()) await page.page.close();
+    page = await CallPage.open(from, url);
+    return page;
+  };
+
+  await check('no devices: one can join all the same, and be told why', async () => {
+    const bare = await startBrowser(without(fakes[0]));
+    try {
+      await open(`${server.url}/#room=quiet`, bare);
+      assert.equal(await notes(page), 'trouble.both.missing');
+      await page.untilText('device-notes', 'No camera and no microphone were found');
+      await page.join('Ann');
+      await page.click('camera-call');
+      await page.until('the reason', () => document.querySelector('[data-toast="trouble.video.missing"]'));
+      assert.deepEqual(page.complaints(), []);
+    } finally {
+      await page.page.close();
+      await bare.close();
+    }
+  });
+
+  await check('an insecure page', async () => {
+    const rules = `--host-resolver-rules=MAP call.test ${new URL(server.url).hostname}`;
+    const insecure = await startBrowser(rules);
+    try {
+      await open(`${server.url.replace('127.0.0.1', 'call.test')}/#room=quiet`, insecure);
+      assert.equal(await notes(page), 'trouble.insecure');
+      await page.untilText('device-notes', 'Open this page by https://');
+      await page.join('Ann');
+      await page.see('alone');
+      await page.click('invite');
+      await page.untilText('invite', 'Link copied');
+      assert.deepEqual(page.complaints(), []);
+    } finally {
+      await page.page.close();
+      await insecure.close();
+    }
+  });
+
+  await check('permission denied', async () => {
+    const strict = await startBrowser(without(fakes[1]));
+    try {
+      await strict.setPermissions(server.url, []);
+      await open(`${server.url}/#room=quiet`, strict);
+      assert.equal(await notes(page), 'trouble.both.denied');
+      await page.untilText('device-notes', 'Allow them by the symbol beside the address');
+      await page.join('Ann', { bare: true });
+      await page.see('alone');
+      assert.deepEqual(page.complaints(), []);
+    } finally {
+      await page.page.close();
+      await strict.close();
+    }
+  });
+
+  await check('a camera that is in use', async () => {
+    const page2 = await browser.openPage('about:blank');
+    page = new CallPage(page2);
+    await page2.evaluateOnNewDocument(() => {
+      const { getUserMedia } = MediaDevices.prototype;
+      MediaDevices.prototype.getUserMedia = async function open(constraints) {
+        if (constraints.video) throw new DOMException('Could not start video source', 'NotReadableError');
+        return getUserMedia.call(this, constraints);
+      };
+    });
+    await page2.goto(`${server.url}/#room=quiet`);
+    assert.equal(await notes(page), 'trouble.video.busy');
+    assert.equal(await page2.$eval(byTestId('preview'), ({ dataset }) => dataset.microphone), 'on');
+  });
+
+  await check('Korean, remembered', async () => {
+    await open(`${server.url}/#room=quiet`);
+    await page.click('language');
+    await page.untilText('join', '참가하기');
+    assert.equal(await page.page.evaluate(() => document.documentElement.lang), 'ko');
+    await page.page.reload();
+    await page.untilText('join', '참가하기');
+    await page.join('안나');
+    await page.untilText('count', '나 혼자');
+    assert.equal(await page.page.$eval(byTestId('leave'), node => node.ariaLabel), '나가기');
+    await page.click('open-settings');
+    await page.click('language-call');
+    await page.untilText('count', 'Only you');
+    const missing = await page.page.evaluate(async () => {
+      const [en, ko] = await Promise.all(['en', 'ko'].map(tag => import(`/text/${tag}.mjs`)));
+      const [a, b] = [en, ko].map(module => new Set(Object.keys(module.default)));
+      return [...a, ...b].filter(key => !a.has(key) || !b.has(key));
+    });
+    assert.deepEqual(missing, [], 'texts that one language lacks');
+    assert.deepEqual(page.complaints(), []);
+  });
+
+  await check('no server', async () => {
+    await open(`${server.url}/#room=quiet`);
+    await server.stop();
+    await page.click('join');
+    await page.untilText('join-problem', 'The server does not answer');
+    await server.start();
+    await page.click('join');
+    await page.see('alone');
+  });
+
+  await check('nothing scrolls and nothing is cut at 360 and at 1920 pixels', async () => {
+    await page.click('leave');
+    await page.see('join');
+    for (const [width, height] of [[360, 640], [1920, 1080]]) {
+      await page.page.setViewport({ width, height });
+      const wide = await page.page.evaluate(() => document.documentElement.scrollWidth);
+      assert.equal(wide, width, 'the lobby');
+    }
+    await page.click('join');
+    await page.see('alone');
+    for (const [width, height] of [[360, 640], [1920, 1080]]) {
+      await page.page.setViewport({ width, height });
+      await page.until(`nothing outside of ${width} × ${height}`, () =>
+        [...document.querySelectorAll('.tile, .controls button, .call-top *')].every(node => {
+          const { left, right, top, bottom } = node.getBoundingClientRect();
+          return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+        }));
+    }
+  });
+});
+
+test('a server that wants a token', { skip: skipReason(), timeout: 60_000 }, async t => {
+  const secret = 'a-secret-of-32-bytes-or-even-more';
+  const server = await startCallServer({ extra: `access: token, token_secrets: [${secret}]` });
+  t.after(server.stop);
+  const browser = await startBrowser();
+  t.after(browser.close);
+  let page = null;
+  const check = checker(t, server, () => page ? [page] : []);
+  const now = Math.floor(Date.now() / 1000);
+  const attempt = async (token, text) => {
+    await page?.page.close();
+    page = await CallPage.open(browser, `${server.url}/#room=blue${token && `&token=${token}`}`);
+    await page.click('join');
+    await page.untilText('join-problem', text);
+    assert.deepEqual(page.complaints(), []);
+  };
+
+  await check('none', () => attempt('', 'only people with an invitation'));
+  await check('a wrong one', () =>
+    attempt(makeToken(`not ${secret}`, { room: 'blue', exp: now + 60 }), 'is not valid here'));
+  await check('one that has expired', () =>
+    attempt(makeToken(secret, { room: 'blue', exp: now - 60 }), 'has expired'));
+  await check('a good one lets in, and is in the invite link, but never in a request', async () => {
+    const token = makeToken(secret, { room: 'blue', exp: now + 600 });
+    await page.page.close();
+    const requests = [];
+    const tab = await browser.openPage('about:blank');
+    tab.on('request', request => requests.push(request.url()));
+    page = new CallPage(tab);
+    await tab.goto(`${server.url}/#room=blue&token=${token}`);
+    await page.join('Ann');
+    await page.see('alone');
+    const invitation = await tab.$eval('.alone input', ({ value }) => value);
+    assert.equal(invitation, `${server.url}/#room=blue&token=${token}`);
+    assert.deepEqual(requests.filter(url => url.split('#')[0].includes(token)), []);
+    await page.click('open-settings');
+    await page.click('open-diagnostics-call');
+    await page.see('verdict');
+    assert.deepEqual(page.complaints(), []);
+  });
+});

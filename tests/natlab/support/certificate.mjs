@@ -1,0 +1,18 @@
+// A certificate for an address of the laboratory, and the flag that makes Chromium take it, for TURN as well.
+import { execFileSync } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '../../browser/support/cleanup.mjs';
+
+export function makeCertificate(address) {
+  const folder = temporaryDirectory('certificate').path;
+  const [certificate, privateKey] = ['certificate.pem', 'key.pem'].map(name => join(folder, name));
+  execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', '-newkey', 'ec', '-pkeyopt',
+    'ec_paramgen_curve:prime256v1', '-subj', '/CN=natlab', '-addext', `subjectAltName=IP:${address}`,
+    '-keyout', privateKey, '-out', certificate], { stdio: 'pipe' });
+  const { publicKey } = new X509Certificate(readFileSync(certificate));
+  const key = publicKey.export({ type: 'spki', format: 'der' });
+  const hash = createHash('sha256').update(key).digest('base64');
+  return { certificate, privateKey, flag: `--ignore-certificate-errors-spki-list=${hash}` };
+}

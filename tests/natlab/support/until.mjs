@@ -1,0 +1,15 @@
+// Asks again and again until the answer is truthy, and returns it; throws when that takes too long. `what`
+// may be a function, so that it can tell how things stood in the end.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export async function until(milliseconds, what, ask) {
+  for (const deadline = performance.now() + milliseconds; ;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (performance.now() > deadline) {
+      const failed = typeof what === 'function' ? what() : what;
+      throw new Error(`${failed}: not within ${Math.round(milliseconds)} ms`);
+    }
+    await sleep(20);
+  }
+}
