@@ -66,6 +66,71 @@ test('the connection check', { skip: skipReason(), timeout: 120_000 }, async t =
     assert.equal(await tab.$eval(byTestId('summary'), ({ dataset }) => dataset.tone), 'bad');
   });
 
+  await check('what is said about NATs, tunnels and servers that others can not reach', async () => {
+    const said = await page.page.evaluate(async () => {
+      const { remarks } = await import('/diagnostics/verdict.mjs');
+      const stun = host => ({ kind: 'stun', url: `stun:${host}:3478` });
+      const seen = port => ({ address: '203.0.113.5', port, relatedAddress: '192.168.0.7', relatedPort: 5000 });
+      const look = (targets, reflexive, mappings, hostname) => remarks({
+        targets, mappings, page: { hostname },
+        results: targets.map(target => ({ ...target, state: 'ok', reflexive })),
+      }).map(({ key }) => key).join(' ');
+      const two = [stun('198.51.100.1'), stun('198.51.100.2')];
+      return {
+        open: look(two, [], [], '198.51.100.1'),
+        one: look([stun('198.51.100.1')], [seen(5000)], [], '198.51.100.1'),
+        cone: look(two, [seen(5000)], [seen(5000)], '198.51.100.1'),
+        symmetric: look(two, [seen(5000)], [seen(5000), seen(5001)], '198.51.100.1'),
+        tunnel: look([stun('192.168.0.2')], [seen(1)], [], 'calm-otter.loca.lt'),
+        proxy: look([stun('192.168.0.2')], [seen(1)], [], 'call.example.org'),
+        home: look([stun('192.168.0.2')], [], [], '192.168.0.2'),
+      };
+    });
+    assert.deepEqual(said, {
+      open: 'nat.none',
+      one: 'nat.some nat.oneServer',
+      cone: 'nat.some nat.cone',
+      symmetric: 'nat.some nat.symmetric',
+      tunnel: 'nat.some nat.oneServer note.tunnel',
+      proxy: 'nat.some nat.oneServer note.tunnel note.privateRelay',
+      home: 'nat.none',
+    });
+  });
+
+  await check('the path is judged by what is known of both ends', async () => {
+    const judged = await page.page.evaluate(async () => {
+      const { judgePath } = await import('/app/path.mjs');
+      const look = (local, remote, context) => {
+        const stats = new Map([
+          { id: 't', type: 'transport', selectedCandidatePairId: 'p' },
+          { id: 'p', type: 'candidate-pair', localCandidateId: 'l', remoteCandidateId: 'r' },
+          { id: 'l', type: 'local-candidate', protocol: 'udp', ...local },
+          { id: 'r', type: 'remote-candidate', protocol: 'udp', ...remote },
+        ].map(entry => [entry.id, entry]));
+        const { path, transport } = judgePath(stats, context);
+        return `${path} ${transport}`;
+      };
+      const host = { candidateType: 'host', address: '192.168.0.7', port: 1 };
+      const reflexive = { candidateType: 'prflx', address: '203.0.113.5', port: 2 };
+      const relay = { candidateType: 'relay', address: '198.51.100.1', port: 3 };
+      const early = { ...relay, candidateType: 'prflx' };
+      const servers = new Set(['198.51.100.1']);
+      return [
+        look(host, host), look(host, reflexive, { servers }), look(relay, host), look(host, relay),
+        look({ ...relay, relayProtocol: 'tls' }, host),
+        look({ ...relay, url: 'turn:198.51.100.1:3478?transport=tcp' }, host),
+        look(host, early, { servers }),
+        look(host, early, { known: [{ address: early.address, port: 3, type: 'relay' }] }),
+        look(host, early, { servers, known: [{ address: early.address, port: 3, type: 'srflx' }] }),
+        look(host, { ...reflexive, address: '192.168.0.9' }, { known: [{ address: 'x.local', type: 'host' }] }),
+      ];
+    });
+    assert.deepEqual(judged, [
+      'direct udp', 'nat udp', 'relay udp', 'relay udp', 'relay tls', 'relay tcp', 'relay udp', 'relay udp',
+      'nat udp', 'direct udp',
+    ]);
+  });
+
   await check('and nothing was complained of', async () => {
     assert.deepEqual(page.complaints(), []);
   });

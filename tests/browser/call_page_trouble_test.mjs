@@ -87,6 +87,28 @@ test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, asyn
     assert.equal(await page2.$eval(byTestId('preview'), ({ dataset }) => dataset.microphone), 'on');
   });
 
+  await check('who joins without devices while they are being opened has none', async () => {
+    await page.page.close();
+    const tab = await browser.openPage('about:blank');
+    page = new CallPage(tab);
+    await tab.evaluateOnNewDocument(() => {
+      const { getUserMedia } = MediaDevices.prototype;
+      globalThis.opened = new Promise(resolve => {
+        MediaDevices.prototype.getUserMedia = async function open(constraints) {
+          const stream = await getUserMedia.call(this, constraints);
+          await new Promise(goOn => { globalThis.goOn = goOn; });
+          setTimeout(() => resolve(stream.getTracks().map(({ readyState }) => readyState)));
+          return stream;
+        };
+      });
+    });
+    await tab.goto(`${server.url}/#room=quiet`);
+    await page.until('devices to be opened', () => globalThis.goOn);
+    await page.join('Ann', { bare: true });
+    assert.deepEqual(await tab.evaluate(() => { globalThis.goOn(); return globalThis.opened; }), ['ended', 'ended']);
+    await page.untilTile('Ann', { camera: 'off', mic: 'off' });
+  });
+
   await check('Korean, remembered', async () => {
     await open(`${server.url}/#room=quiet`);
     await page.click('language');
