@@ -12,17 +12,9 @@ struct AbsentKey {
 };
 
 inline constexpr AbsentKey kAbsentKeys[] = {
-    {"relay.tcp", "false"},
-    {"relay.mobility", "false"},
-    {"auth.database", ""},
-    {"limits.bytes_per_second_per_allocation", "0"},
-    {"nat_discovery", ""},
-    {"signaling.list_rooms", "false"},
-    {"signaling.preset", ""},
-    {"signaling.ping_interval", ""},
-    {"signaling.ping_timeout", ""},
-    {"signaling.recovery", "0s"},
-    {"admin", ""},
+    {"relay.tcp", "false"}, {"relay.mobility", "false"},
+    {"auth.database", ""},  {"limits.bytes_per_second_per_allocation", "0"},
+    {"nat_discovery", ""},  {"admin", ""},
 };
 
 inline constexpr std::string_view kAbsentSchemes[] = {"tcp", "tls", "dtls", "auto"};

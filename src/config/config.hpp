@@ -46,6 +46,11 @@ struct SignalingParams {
   Duration credential_lifetime = std::chrono::hours(1);
   Duration connect_timeout = std::chrono::seconds(45);
   std::uint32_t credentials_per_second = 10;
+  signaling::Preset preset = signaling::Preset::course;
+  Duration ping_interval = std::chrono::seconds(25);
+  Duration ping_timeout = std::chrono::seconds(20);
+  Duration recovery{};  // 0: off
+  bool list_rooms = false;
   signaling::Limits limits;
   http::Limits http;
 

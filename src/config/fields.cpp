@@ -18,17 +18,18 @@ std::optional<std::uint32_t> number_of(const Value& value) {
 }
 
 template <class Choice, std::size_t Count>
-void read_choice(const Value& value, const std::array<std::pair<std::string_view, Choice>, Count>& choices,
+bool read_choice(const Value& value, const std::array<std::pair<std::string_view, Choice>, Count>& choices,
                  Choice& out) {
   std::vector<std::string> words;
   for (const auto& [word, choice] : choices) {
     if (value.is_scalar() && value.text() == word) {
       out = choice;
-      return;
+      return true;
     }
     words.emplace_back(word);
   }
   value.expected("one of " + listed(words));
+  return false;
 }
 
 }  // namespace
@@ -58,14 +59,21 @@ void read_count(const Value& value, std::uint32_t& out) {
   out = *number;
 }
 
-void read_duration(const Value& value, Duration shortest, Duration& out) {
+void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out) {
   if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
   const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
-  if (!duration || *duration < shortest || *duration > kLongestLifetime) {
-    return value.expected("a duration from " + std::to_string(shortest.count()) +
-                          "ms to 24h, such as 500ms, 45s or 2m");
+  if (!duration || *duration < shortest || *duration > longest) {
+    return value.expected("a duration from " + std::to_string(shortest.count()) + "ms to " +
+                          std::to_string(longest.count() / 1000) + "s, such as 500ms, 45s or 2m");
   }
   out = *duration;
+}
+
+void read_flag(const Value& value, bool& out) {
+  if (!value.is_plain() || (value.text() != "true" && value.text() != "false")) {
+    return value.expected("true or false");
+  }
+  out = value.text() == "true";
 }
 
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out) {
@@ -91,6 +99,21 @@ void read_format(const Value& value, LogFormat& out) {
   constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats{
       {{"text", LogFormat::text}, {"json", LogFormat::json}}};
   read_choice(value, kFormats, out);
+}
+
+void read_access(const Value& value, std::optional<signaling::Access>& out) {
+  constexpr std::array<std::pair<std::string_view, signaling::Access>, 2> kAccess{
+      {{"open", signaling::Access::open}, {"token", signaling::Access::token}}};
+  signaling::Access access{};
+  if (read_choice(value, kAccess, access)) out = access;
+}
+
+void read_preset(const Value& value, signaling::Preset& out) {
+  constexpr std::array<std::pair<std::string_view, signaling::Preset>, 3> kPresets{
+      {{"course", signaling::Preset::course},
+       {"echo", signaling::Preset::echo},
+       {"none", signaling::Preset::none}}};
+  read_choice(value, kPresets, out);
 }
 
 }  // namespace turnpike::config

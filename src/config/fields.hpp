@@ -16,12 +16,15 @@ namespace turnpike::config {
 void read_realm(const Value& value, std::string& out);
 void read_workers(const Value& value, unsigned& out);
 void read_count(const Value& value, std::uint32_t& out);
-// From `shortest` to a day, in milliseconds.
-void read_duration(const Value& value, Duration shortest, Duration& out);
+// In milliseconds, both bounds included.
+void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out);
+void read_flag(const Value& value, bool& out);
 // Whole seconds, from `shortest` to a day.
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
 void read_level(const Value& value, LogLevel& out);
 void read_format(const Value& value, LogFormat& out);
+void read_access(const Value& value, std::optional<signaling::Access>& out);
+void read_preset(const Value& value, signaling::Preset& out);
 
 // listen.cpp
 void read_listeners(const Value& value, std::vector<Listener>& out);
@@ -39,7 +42,6 @@ void read_secrets(const Value& value, std::vector<std::string>& out);
 
 // signaling.cpp
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out);
-void read_access(const Value& value, std::optional<signaling::Access>& out);
 void read_token_secrets(const Value& value, std::vector<std::string>& out);
 void read_host(const Value& value, std::string& out);
 void read_folder(const Value& value, std::string& out);

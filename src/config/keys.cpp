@@ -14,6 +14,10 @@ constexpr std::chrono::seconds kShortestAllocationLifetime{600};  // RFC 8656 §
 
 constexpr std::chrono::seconds kShortestCredentialLifetime{60};
 constexpr std::chrono::milliseconds kShortestConnectTimeout{100};
+constexpr std::chrono::milliseconds kShortestPing{100};
+constexpr std::chrono::minutes kLongestPing{10};
+constexpr std::chrono::minutes kLongestRecovery{2};
+constexpr std::chrono::hours kLongestConnectTimeout{1};
 constexpr std::uint32_t kSmallestPayload = 1 << 10;
 constexpr std::uint32_t kLargestPayload = 16 << 20;
 constexpr std::uint32_t kLargestWaiting = 256 << 20;
@@ -77,7 +81,22 @@ constexpr Key kKeys[] = {
      }},
     {"signaling.connect_timeout", "45s",
      [](const Value& v, Config& c) {
-       read_duration(v, kShortestConnectTimeout, c.signaling.connect_timeout);
+       read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.signaling.connect_timeout);
+     }},
+    {"signaling.preset", "course", [](const Value& v, Config& c) { read_preset(v, c.signaling.preset); }},
+    {"signaling.list_rooms", "false",
+     [](const Value& v, Config& c) { read_flag(v, c.signaling.list_rooms); }},
+    {"signaling.ping_interval", "25s",
+     [](const Value& v, Config& c) {
+       read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_interval);
+     }},
+    {"signaling.ping_timeout", "20s",
+     [](const Value& v, Config& c) {
+       read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_timeout);
+     }},
+    {"signaling.recovery", "0s",
+     [](const Value& v, Config& c) {
+       read_duration(v, Duration::zero(), kLongestRecovery, c.signaling.recovery);
      }},
     {"signaling.max_payload", "65536",
      [](const Value& v, Config& c) {

@@ -72,16 +72,6 @@ void read_site_listeners(const Value& value, std::vector<http::Listener>& out) {
   }
 }
 
-void read_access(const Value& value, std::optional<signaling::Access>& out) {
-  if (value.is_scalar() && value.text() == "open") {
-    out = signaling::Access::open;
-  } else if (value.is_scalar() && value.text() == "token") {
-    out = signaling::Access::token;
-  } else {
-    value.expected("one of open, token");
-  }
-}
-
 void read_token_secrets(const Value& value, std::vector<std::string>& out) {
   if (!value.is_list()) return value.expected("a list of secrets");
   for (const Value& item : value.items()) {

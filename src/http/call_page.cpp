@@ -17,33 +17,49 @@ bool takes_gzip(const Request& request) {
   return request.header("accept-encoding").find("gzip") != std::string_view::npos;
 }
 
-}  // namespace
-
-Response call_page(const Request& request) {
-  const std::string_view path = request.path == "/" ? "/index.html" : std::string_view(request.path);
-  const auto all = assets();
-  const auto asset = std::ranges::lower_bound(all, path, {}, &Asset::path);
-  if (asset == all.end() || asset->path != path) return error_response(404, "nothing is at this path");
-
+Response serve(const Request& request, const Asset& asset) {
   Response response;
   response.set("Cache-Control", "no-cache");  // to be kept, and asked about each time
-  response.set("Content-Security-Policy", std::string(kPolicy));
-  response.set("Referrer-Policy", "no-referrer");
-  response.set("Cross-Origin-Opener-Policy", "same-origin");
-  response.set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)");
   response.set("Vary", "Accept-Encoding");
-  const bool gzip = !asset->gzip.empty() && takes_gzip(request);
+  const bool gzip = !asset.gzip.empty() && takes_gzip(request);
   const std::string etag =
-      quoted_etag(gzip ? std::string(asset->etag).append("-gz") : std::string(asset->etag));
+      quoted_etag(gzip ? std::string(asset.etag).append("-gz") : std::string(asset.etag));
   response.set("ETag", etag);
   if (is_unchanged(request, etag)) {
     response.status = 304;
     return response;
   }
-  response.set("Content-Type", std::string(asset->content_type));
+  response.set("Content-Type", std::string(asset.content_type));
   if (gzip) response.set("Content-Encoding", "gzip");
-  response.body = gzip ? asset->gzip : asset->body;
+  response.body = gzip ? asset.gzip : asset.body;
   return response;
+}
+
+const Asset* find(std::string_view path) {
+  const auto all = assets();
+  const auto asset = std::ranges::lower_bound(all, path, {}, &Asset::path);
+  return asset == all.end() || asset->path != path ? nullptr : &*asset;
+}
+
+}  // namespace
+
+Response call_page(const Request& request) {
+  const Asset* asset = find(request.path == "/" ? "/index.html" : std::string_view(request.path));
+  if (!asset) return error_response(404, "nothing is at this path");
+  Response response = serve(request, *asset);
+  response.set("Content-Security-Policy", std::string(kPolicy));
+  response.set("Referrer-Policy", "no-referrer");
+  if (request.secure)
+    response.set("Cross-Origin-Opener-Policy", "same-origin");  // browsers complain elsewhere
+  response.set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)");
+  return response;
+}
+
+Response socket_io_client(const Request& request) {
+  const Asset* asset = find(request.path);
+  if (!asset)
+    return error_response(404, "this build is without socket.io-client, which tools/run fetches from npm");
+  return serve(request, *asset);
 }
 
 }  // namespace turnpike::http

@@ -8,4 +8,7 @@ namespace turnpike::http {
 
 Response call_page(const Request& request);
 
+// Socket.IO's own client, for pages that load it from here. Without a policy: it is for whatever page.
+Response socket_io_client(const Request& request);
+
 }  // namespace turnpike::http

@@ -1,5 +1,9 @@
 #include "http/connection.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -70,6 +74,14 @@ class Deadline {
   std::shared_ptr<State> state_;
 };
 
+// Whether the other side has closed, whatever it has sent before.
+bool has_ended(TcpSocket& socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
+  return info.tcpi_state != TCP_ESTABLISHED;
+}
+
 // Says that there are too many, and waits a moment for the other side to have read it: to close at once would
 // take the answer back.
 Awaitable<void> refuse(TcpSocket socket) {
@@ -113,6 +125,7 @@ class Server::Connection::Served final : public Connection {
   template <class Message>
   Awaitable<bool> write(Message message, const Parser& parser);
   Awaitable<void> upgrade(const Parser& parser, const Request& request, WebSocketHandler& handler);
+  void watch(std::function<void()> gone);
   bool describe(const Parser& parser, Request& request) const;
 
   Server& server_;
@@ -122,6 +135,7 @@ class Server::Connection::Served final : public Connection {
   Deadline deadline_;
   beast::flat_buffer buffer_;
   std::shared_ptr<OpenWebSocket> web_socket_;
+  std::shared_ptr<std::function<void()>> watched_;  // whom to tell when the client goes away
   bool stopping_ = false;
 };
 
@@ -229,13 +243,18 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     if (!server_.origins_.allow(request)) {
       co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
     }
+    if (std::optional<Response> refusal = handler->check(request)) {
+      co_return co_await answer(parser, request, std::move(*refusal));
+    }
     co_await upgrade(parser, request, *handler);
     co_return false;
   }
   if (request.method == "OPTIONS") {
     co_return co_await answer(parser, request, server_.origins_.preflight(request));
   }
+  request.watch = [this](std::function<void()> gone) { watch(std::move(gone)); };
   Response response = co_await server_.router_.handle(request);
+  watched_.reset();
   co_return co_await answer(parser, request, std::move(response));
 }
 
@@ -271,6 +290,7 @@ bool Server::Connection::Served::describe(const Parser& parser, Request& request
   const auto& message = parser.get();
   request.method = view(message.method_string());
   request.body = message.body();
+  request.secure = stream_->secure();
   for (const auto& field : message)
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
   request.client = server_.proxies_.client(peer_, request.header("x-forwarded-for"));
@@ -279,6 +299,18 @@ bool Server::Connection::Served::describe(const Parser& parser, Request& request
   const std::string_view host = host_without_port(request.header("host"));
   if (!forwarded && is_host(host)) request.host = host;
   return parse_target(view(message.target()), request);
+}
+
+void Server::Connection::Served::watch(std::function<void()> gone) {
+  deadline_.clear();
+  watched_ = std::make_shared<std::function<void()>>(std::move(gone));
+  // Nothing is to be read while a request waits but the end. What a client sends ahead is left until later.
+  stream_->next_layer().async_wait(TcpSocket::wait_read,
+                                   [this, weak = std::weak_ptr(watched_)](const Error& error) {
+                                     const auto watched = weak.lock();
+                                     if (!watched || (!error && !has_ended(stream_->next_layer()))) return;
+                                     (*std::exchange(watched_, nullptr))();
+                                   });
 }
 
 template <class Message>

@@ -4,7 +4,6 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/url/parse.hpp>
-#include <boost/url/parse_query.hpp>
 #include <boost/url/url_view.hpp>
 
 namespace turnpike::http {
@@ -33,12 +32,10 @@ Response json_response(std::string body) {
   return response;
 }
 
-std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  if (query.empty()) return std::nullopt;  // parse_query of Boost 1.81 takes no null view
-  const auto parsed = boost::urls::parse_query(query);
-  if (!parsed) return std::nullopt;
-  const boost::urls::params_view params(*parsed);
-  for (const auto& param : params) {
+std::optional<std::string> Request::query(std::string_view name) const {
+  const auto url = boost::urls::parse_origin_form(target);  // Boost 1.81's parse_query reads past its view
+  if (!url) return std::nullopt;
+  for (const auto& param : url->params()) {
     if (param.key == name) return param.value;
   }
   return std::nullopt;
@@ -47,9 +44,8 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 bool parse_target(std::string_view target, Request& request) {
   const auto url = boost::urls::parse_origin_form(target);
   if (!url) return false;
+  request.target = target;
   request.path = url->path();
-  request.query = target.substr(std::min(target.find('?'), target.size() - 1) + 1);
-  if (target.find('?') == std::string_view::npos) request.query = {};
   return request.path.find('\0') == std::string::npos;
 }
 

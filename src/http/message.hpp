@@ -24,15 +24,22 @@ using Awaitable = boost::asio::awaitable<T, Executor>;
 // All views live as long as the request does.
 struct Request {
   std::string_view method;
-  std::string path;        // percent-decoded, without the query
-  std::string_view query;  // as it came
+  std::string_view target;  // as it came
+  std::string path;         // percent-decoded, without the query
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string_view body;
+  bool secure = false;    // https, as far as this server sees
   IpAddress client;       // behind trusted proxies, whom they speak for
   std::string_view host;  // that the client asked for, without its port; empty when it came through a proxy
 
+  // For a handler that keeps its client waiting: calls `gone`, once, if the client goes away before it is
+  // answered.
+  std::function<void(std::function<void()> gone)> watch;
+
   // The first header of that name, whatever its case; empty without one.
   std::string_view header(std::string_view name) const;
+  // A value of the query, percent-decoded; nothing without it.
+  std::optional<std::string> query(std::string_view name) const;
 };
 
 // An open file, sent from its start.
@@ -55,10 +62,7 @@ Response json_response(std::string body);
 
 using Handler = std::function<Awaitable<Response>(const Request&)>;
 
-// "a=1&b=2": the value of `name`, percent-decoded; nothing without it.
-std::optional<std::string> query_value(std::string_view query, std::string_view name);
-
-// The path and the query of an origin-form target (RFC 9112 §3.2.1); false when it is none.
+// Takes the path and the query of an origin-form target (RFC 9112 §3.2.1); false when it is none.
 bool parse_target(std::string_view target, Request& request);
 
 // The host of "example.org:8080" or "[::1]:8080": "example.org", "::1".

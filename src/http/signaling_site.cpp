@@ -1,10 +1,10 @@
 #include "http/signaling_site.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/beast/core/string.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "http/bearer.hpp"
 #include "http/call_page.hpp"
 #include "turnpike/base/prefix.hpp"
 
@@ -21,14 +21,6 @@ Handler at_once(std::function<Response(const Request&)> function) {
   return [function = std::move(function)](const Request& request) -> Awaitable<Response> {
     co_return function(request);
   };
-}
-
-std::string_view bearer_token(const Request& request) {
-  constexpr std::string_view kScheme = "Bearer ";
-  const std::string_view value = request.header("authorization");
-  if (value.size() < kScheme.size() || !boost::beast::iequals(value.substr(0, kScheme.size()), kScheme))
-    return {};
-  return value.substr(kScheme.size());
 }
 
 unsigned status_of(Refusal refusal) {
@@ -66,7 +58,21 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
               .minting = minting_,
               .access = params_.tokens.access,
               .connect_timeout = params_.connect_timeout}),
+      socket_io_({.hub = hub_,
+                  .tokens = tokens_,
+                  .random = random,
+                  .access = params_.tokens.access,
+                  .preset = params_.preset,
+                  .connect_timeout = params_.connect_timeout,
+                  .recovery = params_.recovery,
+                  .list_rooms = params_.list_rooms}),
+      engine_(params_.engine_io, random, socket_io_),
+      socket_io_endpoint_(io, {engine_, origins_, params_.clock, [this] { flush(); }}),
+      echo_engine_(params_.engine_io, random, echo_),
+      echo_endpoint_(io, {echo_engine_, origins_, params_.clock, [this] { flush(); }}),
       timer_(io) {
+  socket_io_.use(engine_);
+  echo_.use(echo_engine_);
   if (!params_.root.empty()) files_.emplace(params_.root);
 }
 
@@ -74,6 +80,17 @@ void SignalingSite::add_routes(Router& router) {
   router.add("GET", "/ice-servers", at_once([this](const Request& request) { return ice_servers(request); }));
   router.add("GET", "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
   router.add_web_socket("/ws", *this);
+  if (params_.preset != signaling::Preset::none) {
+    socket_io_endpoint_.add_routes(router, "/socket.io/");
+    for (const char* name : {"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "LICENSE"}) {
+      router.add("GET", std::string("/socket.io/") + name, at_once([this](const Request& request) {
+                   Response response = socket_io_client(request);
+                   origins_.add_headers(request, response);
+                   return response;
+                 }));
+    }
+  }
+  if (params_.preset == signaling::Preset::echo) echo_endpoint_.add_routes(router, "/engine.io/");
   if (files_) {
     router.set_fallback(at_once([this](const Request& request) { return files_->serve(request); }));
   } else {
@@ -125,7 +142,7 @@ Response SignalingSite::ice_servers(const Request& request) {
 
 // draft-uberti-behave-turn-rest §2.2.
 Response SignalingSite::turn_rest(const Request& request) {
-  if (query_value(request.query, "service") != "turn") {
+  if (request.query("service") != "turn") {
     return error_response(400, "expected ?service=turn");
   }
   return minted(request, [&](const signaling::IceCredentials& credentials) {
@@ -165,10 +182,20 @@ void SignalingSite::on_closed(std::uint64_t number, bool goodbye) {
   flush();
 }
 
+// Members of one room hear each other by whatever protocol. What one hears may make another speak, never
+// back.
+void SignalingSite::exchange_between_protocols() {
+  plain_.deliver(socket_io_.take_foreign(), output_);
+  const std::vector<signaling::Delivery> foreign = std::exchange(output_.foreign, {});
+  socket_io_.deliver(foreign, socket_io_endpoint_.output());
+}
+
 void SignalingSite::flush() {
+  exchange_between_protocols();
   for (const auto& send : output_.sends) {
-    if (const auto socket = sockets_.find(send.to); socket != sockets_.end())
+    if (const auto socket = sockets_.find(send.to); socket != sockets_.end()) {
       socket->second->send(send.text, false);
+    }
   }
   for (const auto& close : output_.closes) {
     if (const auto socket = sockets_.find(close.to); socket != sockets_.end()) {
@@ -176,17 +203,32 @@ void SignalingSite::flush() {
     }
   }
   output_.clear();
+  socket_io_endpoint_.flush();
+  echo_endpoint_.flush();
   set_timer();
+}
+
+void SignalingSite::on_timer() {
+  const TimePoint now = params_.clock();
+  plain_.on_timeout(now, output_);
+  socket_io_.on_timeout(now, socket_io_endpoint_.output());
+  engine_.on_timeout(now, socket_io_endpoint_.output());
+  echo_engine_.on_timeout(now, echo_endpoint_.output());
+  flush();
 }
 
 void SignalingSite::stop() {
   stopping_ = true;
   timer_.cancel();
+  engine_.close_all(params_.clock(), socket_io_endpoint_.output());
+  echo_engine_.close_all(params_.clock(), echo_endpoint_.output());
+  flush();
 }
 
 void SignalingSite::set_timer() {
   if (stopping_) return;
-  const SteadyTime deadline = plain_.next_deadline();
+  const SteadyTime deadline = std::min({plain_.next_deadline(), socket_io_.next_deadline(),
+                                        engine_.next_deadline(), echo_engine_.next_deadline()});
   if (deadline == timer_set_to_) return;
   timer_set_to_ = deadline;
   if (deadline == SteadyTime::max()) {
@@ -197,8 +239,7 @@ void SignalingSite::set_timer() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     timer_set_to_ = SteadyTime::max();
-    plain_.on_timeout(params_.clock(), output_);
-    flush();
+    on_timer();
   });
 }
 

@@ -8,13 +8,33 @@
 #include <optional>
 #include <unordered_map>
 
+#include "http/engine_io_endpoint.hpp"
 #include "http/origins.hpp"
 #include "http/router.hpp"
 #include "http/static_files.hpp"
 #include "turnpike/base/address_limiter.hpp"
+#include "turnpike/signaling/engine_io.hpp"
 #include "turnpike/signaling/plain_protocol.hpp"
+#include "turnpike/signaling/socket_io.hpp"
 
 namespace turnpike::http {
+
+// Bare Engine.IO where every message comes back: what the protocol's test suite expects. Only with
+// Preset::echo.
+class EngineEcho : public signaling::EngineIo::Application {
+ public:
+  void use(signaling::EngineIo& engine) { engine_ = &engine; }
+
+  void on_session(signaling::SessionKey, const signaling::EngineIo::Opening&, TimePoint) override {}
+  void on_message(signaling::SessionKey session, std::string_view data, bool binary, TimePoint,
+                  signaling::EngineIo::Output& out) override {
+    engine_->send(session, data, binary, out);
+  }
+  void on_session_closed(signaling::SessionKey, bool, TimePoint, signaling::EngineIo::Output&) override {}
+
+ private:
+  signaling::EngineIo* engine_ = nullptr;
+};
 
 class SignalingSite : private WebSocketHandler {
  public:
@@ -27,6 +47,10 @@ class SignalingSite : private WebSocketHandler {
     std::string root;  // a folder instead of the call page; empty without
     std::vector<std::string> cors;
     Duration connect_timeout{};
+    signaling::Preset preset = signaling::Preset::course;
+    signaling::EngineIo::Params engine_io;
+    Duration recovery{};  // 0: off
+    bool list_rooms = false;
     std::uint64_t seed = 0;  // for the limiter
     std::function<TimePoint()> clock;
   };
@@ -52,7 +76,10 @@ class SignalingSite : private WebSocketHandler {
                   const std::function<std::string(const signaling::IceCredentials&)>& body);
   Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request);
   std::string quota_user(const Request& request, const signaling::Grant& grant);
+  // After every event: sends what it led to, whoever it is for.
   void flush();
+  void exchange_between_protocols();
+  void on_timer();
   void set_timer();
 
   Params params_;
@@ -64,6 +91,12 @@ class SignalingSite : private WebSocketHandler {
   signaling::IceServers ice_servers_;
   signaling::PlainProtocol plain_;
   signaling::PlainProtocol::Output output_;
+  signaling::SocketIo socket_io_;
+  signaling::EngineIo engine_;
+  EngineIoEndpoint socket_io_endpoint_;
+  EngineEcho echo_;
+  signaling::EngineIo echo_engine_;
+  EngineIoEndpoint echo_endpoint_;
   std::unordered_map<ConnectionId, std::shared_ptr<WebSocket>> sockets_;
   boost::asio::steady_timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();

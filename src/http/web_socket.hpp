@@ -26,6 +26,8 @@ class WebSocket {
 class WebSocketHandler {
  public:
   virtual ~WebSocketHandler() = default;
+  // Before the upgrade: an answer that refuses it, or nothing.
+  virtual std::optional<Response> check(const Request&) { return std::nullopt; }
   // `number` is never used twice.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;

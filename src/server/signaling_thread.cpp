@@ -35,6 +35,13 @@ http::SignalingSite::Params site_params(const config::Config& config,
   params.root = signaling.root;
   params.cors = signaling.cors;
   params.connect_timeout = signaling.connect_timeout;
+  params.preset = signaling.preset;
+  params.engine_io.ping_interval = signaling.ping_interval;
+  params.engine_io.ping_timeout = signaling.ping_timeout;
+  params.engine_io.max_payload = signaling.http.message_bytes;
+  params.engine_io.max_waiting = signaling.http.waiting_bytes;
+  params.recovery = signaling.recovery;
+  params.list_rooms = signaling.list_rooms;
   net::SystemRandom random;
   std::array<std::uint8_t, sizeof params.seed> seed;
   random.fill(seed);

@@ -69,9 +69,12 @@ void Hub::close_if_empty(Room& room) {
   rooms_.erase(rooms_.find(room.name));
 }
 
+std::size_t Hub::present_in(const Room& room) {
+  return static_cast<std::size_t>(std::ranges::count(room.members, false, &Member::noticed));
+}
+
 bool Hub::is_full(const Room& room) const {
-  const auto there = std::ranges::count(room.members, false, &Member::noticed);
-  return limits_.members_per_room != 0 && there >= limits_.members_per_room;
+  return limits_.members_per_room != 0 && present_in(room) >= limits_.members_per_room;
 }
 
 Result<std::vector<Hub::Peer>, Refusal> Hub::join(MemberId id, std::string_view name, Output& out) {
@@ -87,14 +90,7 @@ Result<std::vector<Hub::Peer>, Refusal> Hub::join(MemberId id, std::string_view 
   if (!room) return Refusal::too_many_rooms;
   room->members.push_back(member);
   member->rooms.push_back(room);
-  tell_others(*member, *room,
-              std::make_shared<const Event>(Event{.kind = Event::Kind::peer_joined,
-                                                  .room = room->name,
-                                                  .from = id,
-                                                  .name = member->name,
-                                                  .role = member->role,
-                                                  .payload = {}}),
-              out);
+  tell_others(*member, *room, change(Event::Kind::peer_joined, *member, *room, false), out);
   return peers_of(id, name);
 }
 
@@ -109,20 +105,11 @@ bool Hub::leave(MemberId id, std::string_view name, Output& out) {
 void Hub::take_out(Member& member, Room& room, Output& out) {
   std::erase(room.members, &member);
   std::erase(member.rooms, &room);
-  if (!member.noticed) {
-    tell_others(member, room,
-                std::make_shared<const Event>(Event{.kind = Event::Kind::peer_left,
-                                                    .room = room.name,
-                                                    .from = member.id,
-                                                    .name = member.name,
-                                                    .role = {},
-                                                    .payload = {}}),
-                out);
-  }
+  if (!member.noticed) tell_others(member, room, change(Event::Kind::peer_left, member, room, false), out);
   close_if_empty(room);
 }
 
-std::optional<Refusal> Hub::signal(MemberId from, MemberId to, std::string_view payload, Output& out) {
+std::optional<Refusal> Hub::signal(MemberId from, MemberId to, Saying saying, Output& out) {
   const Member* sender = find(from);
   Member* receiver = find(to);
   if (!sender || sender->rooms.empty()) return Refusal::not_joined;
@@ -130,33 +117,45 @@ std::optional<Refusal> Hub::signal(MemberId from, MemberId to, std::string_view 
     return receiver && std::ranges::find(receiver->rooms, room) != receiver->rooms.end();
   };
   if (from == to || std::ranges::none_of(sender->rooms, is_shared)) return Refusal::no_such_peer;
-  deliver(*receiver,
-          std::make_shared<const Event>(Event{.kind = Event::Kind::signal,
-                                              .room = {},
-                                              .from = from,
-                                              .name = sender->name,
-                                              .role = {},
-                                              .payload = std::string(payload)}),
-          out);
+  const auto event = std::make_shared<Event>();
+  event->kind = Event::Kind::signal;
+  event->from = from;
+  event->name = sender->name;
+  event->saying = std::move(saying);
+  deliver(*receiver, event, out);
   return std::nullopt;
 }
 
-std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, std::string_view payload,
-                                      Output& out) {
+std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, Saying saying, Output& out) {
   const Member* sender = find(from);
   const Room* room = find_room(name);
   if (!sender || !room || std::ranges::find(sender->rooms, room) == sender->rooms.end()) {
     return Refusal::not_joined;
   }
-  tell_others(*sender, *room,
-              std::make_shared<const Event>(Event{.kind = Event::Kind::broadcast,
-                                                  .room = room->name,
-                                                  .from = from,
-                                                  .name = sender->name,
-                                                  .role = {},
-                                                  .payload = std::string(payload)}),
-              out);
+  const auto event = std::make_shared<Event>();
+  event->kind = Event::Kind::broadcast;
+  event->room = room->name;
+  event->from = from;
+  event->name = sender->name;
+  event->saying = std::move(saying);
+  tell_others(*sender, *room, event, out);
   return std::nullopt;
+}
+
+Hub::EventPtr Hub::change(Event::Kind kind, const Member& member, const Room& room, bool lost) {
+  const auto event = std::make_shared<Event>();
+  event->kind = kind;
+  event->room = room.name;
+  event->from = member.id;
+  event->name = member.name;
+  event->role = member.role;
+  event->present = present_in(room);
+  event->lost = lost;
+  return event;
+}
+
+void Hub::rename(MemberId id, std::string name) {
+  if (Member* member = find(id)) member->name = std::move(name);
 }
 
 void Hub::tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out) {
@@ -166,17 +165,7 @@ void Hub::tell_others(const Member& member, const Room& room, const EventPtr& ev
 }
 
 void Hub::announce(const Member& member, Event::Kind kind, bool lost, Output& out) {
-  for (const Room* room : member.rooms) {
-    tell_others(member, *room,
-                std::make_shared<const Event>(Event{.kind = kind,
-                                                    .room = room->name,
-                                                    .from = member.id,
-                                                    .name = member.name,
-                                                    .role = member.role,
-                                                    .payload = {},
-                                                    .lost = lost}),
-                out);
-  }
+  for (const Room* room : member.rooms) tell_others(member, *room, change(kind, member, *room, lost), out);
 }
 
 // Who is in the room is told afresh when a member comes back; only what members said is kept for it.
@@ -186,7 +175,7 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
     return;
   }
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
-  member.missed_bytes += event->payload.size();
+  member.missed_bytes += event->saying.payload.size();
   const bool too_many = limits_.missed_messages != 0 && member.missed.size() >= limits_.missed_messages;
   const bool too_much = limits_.missed_bytes != 0 && member.missed_bytes > limits_.missed_bytes;
   if (too_many || too_much) {
@@ -201,7 +190,6 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
 void Hub::disconnect(MemberId id, bool goodbye, TimePoint now, Output& out) {
   Member* member = find(id);
   if (!member || member->connection == 0) return;
-  if (member->rooms.empty()) return remove(id, out);
   member->connection = 0;
   member->forgotten_at = now.steady + kRecovery;
   if (goodbye) {
@@ -250,6 +238,15 @@ std::vector<Hub::Peer> Hub::peers_of(MemberId id, std::string_view name) const {
     if (member->id != id && !member->noticed) peers.push_back({member->id, member->name, member->role});
   }
   return peers;
+}
+
+std::vector<std::string> Hub::room_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, room] : rooms_) {
+    if (present_in(room) > 0) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 void Hub::on_timeout(TimePoint now, Output& out) {

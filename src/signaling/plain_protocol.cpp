@@ -32,8 +32,9 @@ json::object to_json(const Hub::Peer& peer) {
 // {"type":TYPE,"from":ID,"data":PAYLOAD}, the payload as it is.
 std::string with_payload(std::string_view type, const Event& event) {
   std::string text(R"({"type":")");
-  text.append(type).append(R"(","from":")").append(event.from.to_string());
-  return text.append(R"(","data":)").append(event.payload).append("}");
+  text.append(type).append(R"(","from":")").append(event.from.to_string()).append("\"");
+  if (!event.saying.event.empty()) text.append(R"(,"event":)").append(json::serialize(event.saying.event));
+  return text.append(R"(,"data":)").append(event.saying.payload).append("}");
 }
 
 std::string encode(const Event& event) {
@@ -79,6 +80,7 @@ struct PlainProtocol::Request {
 void PlainProtocol::Output::clear() {
   sends.clear();
   closes.clear();
+  foreign.clear();
 }
 
 void PlainProtocol::on_open(ConnectionId connection, Opening opening, TimePoint now) {
@@ -133,6 +135,7 @@ std::optional<Refusal> PlainProtocol::carry_out(Request& request) {
   };
   const std::optional<std::string_view> name = request.text_of("type");
   if (!name) return Refusal::bad_message;
+  if (*name == "ping") return std::nullopt;
   const auto* type = std::ranges::find(kTypes, *name, &Type::name);
   if (type == kTypes.end()) return Refusal::unknown_type;
   const bool joined = !request.session.room.empty();
@@ -224,19 +227,32 @@ std::optional<Refusal> PlainProtocol::leave(Request& request) {
   return std::nullopt;
 }
 
+// What the request has to say; nothing where that is not as it should be.
+std::optional<Saying> PlainProtocol::saying_of(const Request& request) {
+  const std::optional<std::string_view> data = json_member(request.text, "data");
+  if (!data) return std::nullopt;
+  Saying saying(*data);
+  if (request.message.contains("event")) {
+    const std::optional<std::string_view> event = request.text_of("event");
+    if (!event || !is_name(*event)) return std::nullopt;
+    saying.event = *event;
+  }
+  return saying;
+}
+
 std::optional<Refusal> PlainProtocol::signal(Request& request) {
   const std::optional<std::string_view> to = request.text_of("to");
-  const std::optional<std::string_view> data = json_member(request.text, "data");
-  if (!to || !data) return Refusal::bad_message;
+  std::optional<Saying> saying = saying_of(request);
+  if (!to || !saying) return Refusal::bad_message;
   const std::optional<MemberId> receiver = MemberId::parse(*to);
   if (!receiver) return Refusal::no_such_peer;
-  return params_.hub.signal(request.session.member, *receiver, *data, from_hub_);
+  return params_.hub.signal(request.session.member, *receiver, std::move(*saying), from_hub_);
 }
 
 std::optional<Refusal> PlainProtocol::broadcast(Request& request) {
-  const std::optional<std::string_view> data = json_member(request.text, "data");
-  if (!data) return Refusal::bad_message;
-  return params_.hub.broadcast(request.session.member, request.session.room, *data, from_hub_);
+  std::optional<Saying> saying = saying_of(request);
+  if (!saying) return Refusal::bad_message;
+  return params_.hub.broadcast(request.session.member, request.session.room, std::move(*saying), from_hub_);
 }
 
 std::optional<Refusal> PlainProtocol::renew(Request& request) {
@@ -289,17 +305,24 @@ SteadyTime PlainProtocol::next_deadline() const {
   return std::min(own, params_.hub.next_deadline());
 }
 
-// An event for many is written once.
-void PlainProtocol::flush_hub(Output& out) {
+void PlainProtocol::deliver(std::span<const Delivery> deliveries, Output& out) {
   const Event* written = nullptr;
   std::shared_ptr<const std::string> text;
-  for (const Delivery& delivery : from_hub_.deliveries) {
-    if (delivery.event.get() != written) {
+  for (const Delivery& delivery : deliveries) {
+    if (delivery.to & kSocketIoBit) {
+      out.foreign.push_back(delivery);
+      continue;
+    }
+    if (delivery.event.get() != written) {  // an event for many is written once
       text = shared(encode(*delivery.event));
       written = delivery.event.get();
     }
     out.sends.push_back({delivery.to, text});
   }
+}
+
+void PlainProtocol::flush_hub(Output& out) {
+  deliver(from_hub_.deliveries, out);
   from_hub_.clear();
 }
 

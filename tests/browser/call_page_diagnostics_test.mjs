@@ -70,7 +70,8 @@ test('the connection check', { skip: skipReason(), timeout: 120_000 }, async t =
     const said = await page.page.evaluate(async () => {
       const { remarks } = await import('/diagnostics/verdict.mjs');
       const stun = host => ({ kind: 'stun', url: `stun:${host}:3478` });
-      const seen = port => ({ address: '203.0.113.5', port, relatedAddress: '192.168.0.7', relatedPort: 5000 });
+      const inside = { relatedAddress: '192.168.0.7', relatedPort: 5000 };
+      const seen = port => ({ address: '203.0.113.5', port, ...inside });
       const look = (targets, reflexive, mappings, hostname) => remarks({
         targets, mappings, page: { hostname },
         results: targets.map(target => ({ ...target, state: 'ok', reflexive })),
@@ -122,7 +123,8 @@ test('the connection check', { skip: skipReason(), timeout: 120_000 }, async t =
         look(host, early, { servers }),
         look(host, early, { known: [{ address: early.address, port: 3, type: 'relay' }] }),
         look(host, early, { servers, known: [{ address: early.address, port: 3, type: 'srflx' }] }),
-        look(host, { ...reflexive, address: '192.168.0.9' }, { known: [{ address: 'x.local', type: 'host' }] }),
+        look(host, { ...reflexive, address: '192.168.0.9' },
+          { known: [{ address: 'x.local', type: 'host' }] }),
       ];
     });
     assert.deepEqual(judged, [

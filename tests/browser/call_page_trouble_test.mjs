@@ -105,7 +105,11 @@ test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, asyn
     await tab.goto(`${server.url}/#room=quiet`);
     await page.until('devices to be opened', () => globalThis.goOn);
     await page.join('Ann', { bare: true });
-    assert.deepEqual(await tab.evaluate(() => { globalThis.goOn(); return globalThis.opened; }), ['ended', 'ended']);
+    const states = await tab.evaluate(() => {
+      globalThis.goOn();
+      return globalThis.opened;
+    });
+    assert.deepEqual(states, ['ended', 'ended']);
     await page.untilTile('Ann', { camera: 'off', mic: 'off' });
   });
 

@@ -15,9 +15,6 @@ import { until } from './support/until.mjs';
 // calls that need them are no longer skipped.
 const transports = ['udp'];
 
-// What the page does not do yet. Who mends it removes this.
-const todo = 'Chromium hides the address of what was not signaled: only the other page knows of its relay';
-
 const [address] = server.addresses;
 const listeners = {
   udp: `udp://${address}:3478`,
@@ -150,7 +147,7 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
 
   // The relayed address is peer-reflexive for a page that was not told of it, and only a full cone lets its
   // packets in to such a page. The badge has to see through that.
-  await t.test('relay only, unbeknown to the other side: relay over udp', { todo }, () =>
+  await t.test('relay only, unbeknown to the other side: relay over udp', () =>
     inCall(['cone', 'full-cone'], call => assertWay(call, relayed), {
       beforehand: async ([one, other]) => {
         await useRelayOnly(one);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Turns a folder of web files into a C++ source that holds them, as they are and compressed.
+"""Turns web files into a C++ source that holds them, as they are and compressed.
 
-    embed_assets.py FOLDER OUTPUT.cpp
+    embed_assets.py OUTPUT.cpp PATH=FILE-OR-FOLDER...
 
-The output defines what src/http/assets.hpp declares. It is the same whenever the folder is. Nothing but Python's
+PATH is where a file is served, or what the paths of a folder's files start with. The output defines what src/http/assets.hpp declares. It is the same whenever the folder is. Nothing but Python's
 standard library.
 """
 
@@ -24,6 +24,7 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
+    "": "text/plain; charset=utf-8",  # LICENSE
 }
 BYTES_PER_LINE = 32
 
@@ -38,16 +39,23 @@ def view(name: str) -> str:
     return f"std::string_view(reinterpret_cast<const char*>({name}), sizeof {name})"
 
 
+def find_files(mapping: str) -> dict[str, Path]:
+    path, source = mapping.split("=", 1)
+    if Path(source).is_file():
+        return {path: Path(source)}
+    files = (file for file in Path(source).rglob("*") if file.is_file())
+    return {f"{path}/{file.relative_to(source).as_posix()}": file for file in files}
+
+
 def main() -> None:
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    folder, output = Path(sys.argv[1]), Path(sys.argv[2])
+    output = Path(sys.argv[1])
+    files = {path: file for mapping in sys.argv[2:] for path, file in find_files(mapping).items()}
     arrays, entries = [], []
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file():
-            continue
+    for path, file in sorted(files.items()):
         if file.suffix not in TYPES:
-            sys.exit(f"{file}: no content type is known for {file.suffix or 'a name without an ending'}")
+            sys.exit(f"{file}: no content type is known for {file.suffix}")
         data = file.read_bytes()
         if not data:
             sys.exit(f"{file}: is empty")
@@ -58,7 +66,6 @@ def main() -> None:
         if len(packed) < 0.9 * len(data):
             arrays.append(array(f"{name}Gzip", packed))
             zipped = view(f"{name}Gzip")
-        path = "/" + file.relative_to(folder).as_posix()
         etag = hashlib.sha256(data).hexdigest()[:16]
         entries.append(f'    {{"{path}", "{TYPES[file.suffix]}", "{etag}", {view(name)}, {zipped}}},\n')
 

@@ -31,6 +31,24 @@ give_back() {
   fi
 }
 
+# npm_install FOLDER TARGET WHAT: in TARGET, exactly what FOLDER's package-lock.json says; again only when that has changed.
+npm_install() {
+  local folder=$1 target=$2 what=$3
+  local stamp=$target/node_modules/.package-lock-installed
+  if cmp -s "$folder/package-lock.json" "$stamp"; then return; fi
+  say "installing $what from npm"
+  mkdir -p "$target"
+  if [[ ! $folder -ef $target ]]; then cp "$folder/package.json" "$folder/package-lock.json" "$target"; fi
+  (cd "$target" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error) || return 1
+  cp "$folder/package-lock.json" "$stamp"
+}
+
+# What the daemon serves at /socket.io/socket.io.js; it does without where that cannot be had.
+fetch_socket_io_client() {
+  npm_install "$root/tools/dev/socket.io-client" "$root/build/npm" "Socket.IO's client" ||
+    say "going on without: the daemon will say so at /socket.io/socket.io.js"
+}
+
 # build_preset NAME [CMAKE ARGUMENT...]
 build_preset() {
   local preset=$1 started=$SECONDS

@@ -21,7 +21,7 @@ packages_check=(
 
 # Debian's own nodejs and npm, unless the machine has both already: another maker's nodejs conflicts with Debian's npm.
 if ! { command -v node && command -v npm; } >/dev/null; then
-  packages_test+=(nodejs npm)
+  packages_build+=(nodejs npm)
 fi
 
 package_installed() {

@@ -30,15 +30,34 @@ namespace turnpike::signaling {
 // Given by whoever owns the connections, never twice; 0 is none.
 using ConnectionId = std::uint64_t;
 
+// Set in the numbers of Socket.IO's sockets, several of which may share a connection.
+inline constexpr ConnectionId kSocketIoBit = ConnectionId{1} << 63;
+
+// What one member says to others.
+struct Saying {
+  using Attachment = std::shared_ptr<const std::string>;
+
+  Saying(std::string_view json) : payload(json) {}    // NOLINT(google-explicit-constructor)
+  Saying(const char* json) : payload(json) {}         // NOLINT(google-explicit-constructor)
+  Saying(const std::string& json) : payload(json) {}  // NOLINT(google-explicit-constructor)
+
+  std::string payload;     // JSON, as the sender wrote it
+  std::string event;       // what protocols that name their events call it; empty: what they call by default
+  std::string rest;        // further arguments in such a protocol: JSON, each after a comma
+  bool anonymous = false;  // such a protocol passes it on without the sender's id
+  std::vector<Attachment> attachments;  // octets that the payload has placeholders for
+};
+
 struct Event {
   enum class Kind : std::uint8_t { peer_joined, peer_left, signal, broadcast };
   Kind kind = Kind::signal;
   std::string room;  // empty for a signal
   MemberId from;
-  std::string name;     // of `from`; as it is told on joining
-  std::string role;     // likewise
-  std::string payload;  // JSON, as the sender wrote it
-  bool lost = false;    // of peer_left: cut off, not gone by itself
+  std::string name;  // of `from`
+  std::string role;  // likewise, told on joining
+  Saying saying{std::string_view()};
+  std::size_t present = 0;  // of peer_joined and peer_left: how many are in the room now
+  bool lost = false;        // of peer_left: cut off, not gone by itself
 };
 
 struct Delivery {
@@ -89,11 +108,10 @@ class Hub {
   Result<std::vector<Peer>, Refusal> join(MemberId id, std::string_view room, Output& out);
   bool leave(MemberId id, std::string_view room, Output& out);
 
-  // To one member of a room that both are in; kept for one that is cut off. `payload` is JSON.
-  std::optional<Refusal> signal(MemberId from, MemberId to, std::string_view payload, Output& out);
+  // To one member of a room that both are in; kept for one that is cut off.
+  std::optional<Refusal> signal(MemberId from, MemberId to, Saying saying, Output& out);
   // To everybody else in the room.
-  std::optional<Refusal> broadcast(MemberId from, std::string_view room, std::string_view payload,
-                                   Output& out);
+  std::optional<Refusal> broadcast(MemberId from, std::string_view room, Saying saying, Output& out);
 
   // The connection is gone; `goodbye` when the other side closed it in form.
   void disconnect(MemberId id, bool goodbye, TimePoint now, Output& out);
@@ -102,7 +120,11 @@ class Hub {
   Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, Output& out);
   std::string resume_secret(MemberId id) const;
 
+  void rename(MemberId id, std::string name);
+
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
+  // The rooms that somebody is in, by name.
+  std::vector<std::string> room_names() const;
 
   void on_timeout(TimePoint now, Output& out);
   SteadyTime next_deadline() const {
@@ -147,9 +169,11 @@ class Hub {
   const Room* find_room(std::string_view name) const;
   Room* open_room(std::string_view name, const IpAddress& from);
   void close_if_empty(Room& room);
+  static std::size_t present_in(const Room& room);
   bool is_full(const Room& room) const;
   void take_out(Member& member, Room& room, Output& out);
   void tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out);
+  static EventPtr change(Event::Kind kind, const Member& member, const Room& room, bool lost);
   void announce(const Member& member, Event::Kind kind, bool lost, Output& out);
   void deliver(Member& member, const EventPtr& event, Output& out);
   void set_deadline(Member& member, SteadyTime at);

@@ -25,6 +25,13 @@ enum class Access : std::uint8_t {
   token,  // who brings a JSON Web Token that one of the secrets signed
 };
 
+// What becomes of Socket.IO's events.
+enum class Preset : std::uint8_t {
+  course,  // rooms, nicknames, offers and chat, as front ends of WebRTC courses have them
+  echo,    // what public test suites of the protocol expect; for tests alone
+  none,    // no Socket.IO
+};
+
 struct TokenParams {
   Access access = Access::open;
   std::vector<std::string> secrets;  // HS256 keys; several, for rotation

@@ -2,10 +2,11 @@
 // into calls of the hub and what the hub tells into text; connections, frames and clocks are somebody else's.
 //
 //   → join {room, name?, token?}    ← joined {room, self, peers, iceServers, expiresAt, resume}
-//   → signal {to, data}             ← signal {from, data}
-//   → broadcast {data}              ← broadcast {from, data}
+//   → signal {to, data, event?}     ← signal {from, data, event?}: event is what Socket.IO calls it
+//   → broadcast {data, event?}      ← broadcast {from, data, event?}
 //   → leave                         ← peer-joined {peer}, peer-left {id, reason}: of others
 //   → resume {resume}               ← joined {..., resumed: true}, then what was missed
+//   → ping {id}                     ← ack {id}: whether the line still lives
 //   → ice-servers                   ← ice-servers {iceServers, expiresAt}: also unasked, before the old ones
 //   expire
 //
@@ -17,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -64,7 +66,8 @@ class PlainProtocol {
       std::string_view reason;
     };
     std::vector<Send> sends;
-    std::vector<Close> closes;  // after the sends
+    std::vector<Close> closes;      // after the sends
+    std::vector<Delivery> foreign;  // for members that speak another protocol
     void clear();
   };
 
@@ -75,6 +78,9 @@ class PlainProtocol {
   void on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out);
   // `goodbye` when the other side closed in form, not when it was cut off.
   void on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out);
+
+  // What members of another protocol tell members of this one.
+  void deliver(std::span<const Delivery> deliveries, Output& out);
 
   void on_timeout(TimePoint now, Output& out);
   SteadyTime next_deadline() const;
@@ -99,6 +105,7 @@ class PlainProtocol {
   std::optional<Refusal> renew(Request& request);
 
   Result<Grant, Refusal> admit(const Request& request, std::string_view room);
+  static std::optional<Saying> saying_of(const Request& request);
   void welcome(Session& session, bool resumed, TimePoint now, Output& out);
   void send_credentials(Session& session, TimePoint now, Output& out);
   void add_credentials(Session& session, TimePoint now, boost::json::object& to);

@@ -1,6 +1,5 @@
 // The mesh: who is in the room, one Peer to each of them, and what survives a lost signaling line.
-// A Person is one page in the room; `member` is its id on the server, which changes when the server restarts,
-// `load` is the page itself. Events, with { person } in their detail where one is meant:
+// Events, with { person } in their detail where one is meant:
 //   person-joined · person-changed · person-left { person, reason } · person-track { person, kind }
 //   person-message { person, message } · person-channel { person, channel }
 //   person-sample { person, sample } · people · line { online } · refused { code }
@@ -8,6 +7,7 @@ import { identity } from './identity.mjs';
 import { stepFor } from './ladder.mjs';
 import { compare, read } from './meter.mjs';
 import { Peer } from './peer.mjs';
+import { Person } from './person.mjs';
 import { randomId } from './random.mjs';
 import { Signaling } from './signaling.mjs';
 
@@ -16,56 +16,6 @@ const graceForMissing = 15_000; // who was here before it has so long to come ba
 const graceForFormer = 8000; // for a new connection to take over from one that works
 const justMade = 3000;
 const longestMessage = 60 * 1024;
-
-export class Person {
-  member = null;
-  instance = null;
-  load = null;
-  name = '';
-  peer = null;
-  former = null; // the Peer before this one, which carries the call until this one is connected
-  wasConnected = false;
-  state = { microphone: false, camera: false, screen: false };
-  relayTransport = null; // how the other side reaches its relay, if it uses one
-  missing = null; // 'lost' or 'restart': why the server does not know them at the moment
-  tracks = {};
-  samples = [];
-  reading = null;
-  counts = {}; // frames, packets and energy of all connections to this person so far
-  countsBefore = {}; // of those before the present one
-
-  constructor(member, name) {
-    this.member = member;
-    this.name = name;
-  }
-
-  // Over the data channel; tells whether it could be sent.
-  say(message) { return Boolean(this.peer?.say(message) || this.former?.say(message)); }
-
-  get canTalk() { return Boolean(this.peer?.canTalk || this.former?.canTalk); }
-
-  close() {
-    this.former?.close();
-    this.peer?.close();
-  }
-
-  get status() {
-    const { connection, connected } = this.peer ?? {};
-    if ((connected && connection.iceConnectionState !== 'disconnected') || this.former?.connected)
-      return 'connected';
-    return this.wasConnected ? 'reconnecting' : 'connecting';
-  }
-
-  // { path, transport } for the badge: where only the other side relays, its transport is the telling one.
-  get path() {
-    const path = this.peer?.path ?? this.former?.path;
-    if (!path) return null;
-    const transport = path.path === 'relay' && !path.ownRelay
-      ? this.relayTransport ?? path.transport
-      : path.transport;
-    return { ...path, transport };
-  }
-}
 
 export class Call extends EventTarget {
   room = '';
@@ -79,6 +29,7 @@ export class Call extends EventTarget {
   #members = new Map(); // id → name, as the server tells
   #stateTold = '';
   #backSince = 0;
+  #onlineSince = 0;
   #timers = [];
 
   constructor(url, media) {
@@ -260,10 +211,11 @@ export class Call extends EventTarget {
     if (hello.ask) this.#hello(from, false);
 
     const held = hello.holds?.[identity.load];
-    const young = person.peer && performance.now() - person.peer.since < justMade;
+    const young = !missed && person.peer && performance.now() - person.peer.since < justMade;
     if (person.peer) person.peer.canSignal = true;
     if (person.peer && person.peer.id === held) {
-      const relayed = person.path?.path === 'relay' || hello.relayed?.includes(identity.load);
+      const relayed = person.path?.path === 'relay'
+        || (Array.isArray(hello.relayed) && hello.relayed.includes(identity.load));
       if (!young) person.peer.recover({ restart: !person.peer.connected || (missed && relayed) });
     } else if (this.#offersTo(person) && !young) {
       this.#connect(person, randomId());
@@ -293,22 +245,25 @@ export class Call extends EventTarget {
     person.peer = peer;
     person.reading = null;
     person.countsBefore = person.counts;
-    if (!person.former?.connected) this.#forgetFormer(person);
-    else setTimeout(() => { if (person.peer === peer) this.#forgetFormer(person); }, graceForFormer);
     const tracks = {};
-    const adopt = () => { // the picture of the former connection stays until this one has its own
+    const adopt = () => {
       Object.assign(person.tracks, tracks);
       for (const kind of Object.keys(tracks)) this.#emit('person-track', { person, kind });
     };
+    const takeOver = () => { // until then the former connection's picture and sound stay
+      if (person.peer !== peer || !person.former) return;
+      person.former.close();
+      person.former = null;
+      adopt();
+    };
+    if (person.former?.connected) setTimeout(takeOver, graceForFormer);
+    else takeOver();
     const on = (type, handler, always) => peer.addEventListener(type, ({ detail }) => {
       if (person.peer === peer || (always && person.former === peer)) handler(detail);
     });
     let couldTalk = false;
     on('state', () => {
-      if (peer.connected && person.former) {
-        adopt();
-        this.#forgetFormer(person);
-      }
+      if (peer.connected) takeOver();
       if (peer.connected) person.wasConnected = true;
       if (peer.canTalk && !couldTalk) {
         couldTalk = true;
@@ -328,11 +283,6 @@ export class Call extends EventTarget {
     on('channel', ({ channel }) => this.#emit('person-channel', { person, channel }), true);
     on('message', message => this.#heard(person, message), true);
     this.#changed(person);
-  }
-
-  #forgetFormer(person) {
-    person.former?.close();
-    person.former = null;
   }
 
   #heard(person, message) {
@@ -383,6 +333,7 @@ export class Call extends EventTarget {
   }
 
   #line({ online }) {
+    this.#onlineSince = performance.now();
     if (!online) for (const { peer } of this.people) if (peer) peer.canSignal = false;
     this.#emit('line', { online });
   }
@@ -405,6 +356,8 @@ export class Call extends EventTarget {
   // have a moment to come back too: their connection was relayed, perhaps, and the relay is gone.
   #check() {
     if (!this.online) return;
+    for (const person of this.people)
+      if (person.member && person.peer?.unanswered(this.#onlineSince)) this.#renew(person);
     const stillEarly = performance.now() - this.#backSince < graceForMissing;
     for (const person of [...this.people]) {
       if (!person.missing || person.peer?.alive) continue;

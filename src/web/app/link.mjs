@@ -11,7 +11,7 @@ const places = ('bay beach bridge canyon cliff creek field forest garden glen gr
   'lagoon lake meadow mesa moor orchard park peak plaza pond prairie ridge river shore spring trail valley')
   .split(' ');
 
-export const roomLimit = 64;
+const roomLimit = 64;
 
 export const proposeRoom = () => [adjectives, animals, places].map(pick).join('-');
 

@@ -24,7 +24,7 @@ import { fillIcons } from '../ui/icons.mjs';
 import { Lobby } from '../ui/lobby.mjs';
 import { refusal, Stage } from '../ui/stage.mjs';
 import { Call } from './call.mjs';
-import { byId, setData } from './dom.mjs';
+import { setData } from './dom.mjs';
 import { translatePage } from './language.mjs';
 import { readLink, writeLink } from './link.mjs';
 import { LocalMedia } from './media.mjs';

@@ -8,7 +8,7 @@ const wishes = {
 };
 const inputs = { audio: 'audioinput', video: 'videoinput' };
 
-export const isPossible = () => isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
+const isPossible = () => isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
 
 export class LocalMedia extends EventTarget {
   microphone = null; // MediaStreamTrack or null

@@ -3,7 +3,7 @@
 // A peer-reflexive candidate has no type of its own. If it is an address that the other side has told us of,
 // it is what they say; at the address of a TURN server it is a relay whose check overtook its signaling.
 
-export function selectedPair(stats) {
+function selectedPair(stats) {
   const all = [...stats.values()];
   const transport = all.find(({ type, selectedCandidatePairId }) =>
     type === 'transport' && selectedCandidatePairId);
@@ -64,7 +64,7 @@ export function hostOf(url) {
   return bracketed ? bracketed[1] : rest.replace(/:\d+$/, '');
 }
 
-export const urlsOf = iceServers => iceServers.flatMap(({ urls }) => urls);
+const urlsOf = iceServers => iceServers.flatMap(({ urls }) => urls);
 
 export const isAddress = host => /^\d+(\.\d+){3}$/.test(host) || host.includes(':');
 

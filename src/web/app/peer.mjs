@@ -8,6 +8,7 @@ const kinds = ['microphone', 'camera', 'screen'];
 const patience = 2500; // with a connection that is only disconnected
 const silence = 5500; // on the data channel, after which the other page is taken for dead
 const heartbeat = 1500;
+const answerTime = 10_000;
 const mostEarlyCandidates = 64;
 
 export class Peer extends EventTarget {
@@ -21,6 +22,7 @@ export class Peer extends EventTarget {
   #send;
   #iceServers;
   #offering = false;
+  #offeredAt = 0;
   #ignoring = false;
   #started = false; // the first description has been exchanged, or we are the one to offer
   #work = Promise.resolve(); // signals are taken in one after another
@@ -71,7 +73,12 @@ export class Peer extends EventTarget {
   get connected() { return this.state === 'connected'; }
   get canTalk() { return this.#talk.readyState === 'open'; }
   get alive() { return this.connected && performance.now() - this.lastHeard < silence; }
-  get settled() { return this.#connection.signalingState === 'stable' && this.#started; }
+
+  // Whether an offer of ours got no answer for long, while we had a line all the time.
+  unanswered(onlineSince) {
+    return this.initiator && this.#connection.signalingState === 'have-local-offer'
+      && performance.now() - Math.max(this.#offeredAt, onlineSince) > answerTime;
+  }
 
   // Sends another track, or none, without negotiating.
   async replace(kind, track) {
@@ -201,6 +208,7 @@ export class Peer extends EventTarget {
     try {
       this.#offering = true;
       await this.#connection.setLocalDescription();
+      this.#offeredAt = performance.now();
       this.#send({ description: this.#connection.localDescription });
     } catch (error) {
       if (this.state !== 'closed' && this.#connection.signalingState === 'stable')

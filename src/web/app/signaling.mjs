@@ -8,9 +8,10 @@ const delays = { short: 1000, long: 2000, shortFor: 30 }; // a restart is short;
 const joinTime = 6000;
 const ackTime = 5000;
 const idleTime = 15_000;
+const resumedElsewhere = 4000;
 const forGood = ['token-required', 'token-invalid', 'token-expired', 'bad-room', 'bad-name'];
 
-export class SignalingError extends Error {
+class SignalingError extends Error {
   constructor(code, message = code) {
     super(message);
     this.code = code;
@@ -91,7 +92,10 @@ export class Signaling extends EventTarget {
     const current = handler => event => { if (this.#socket === socket) handler(event); };
     socket.addEventListener('open', current(() => this.#enter()));
     socket.addEventListener('message', current(({ data }) => this.#receive(data)));
-    socket.addEventListener('close', current(() => this.#lost()));
+    socket.addEventListener('close', current(({ code }) => {
+      if (code === resumedElsewhere) this.#resume = null; // by a copy of this page: become somebody else
+      this.#lost();
+    }));
     this.#deadline = setTimeout(() => this.#abandon(), joinTime);
   }
 
@@ -183,7 +187,7 @@ export class Signaling extends EventTarget {
 
   // Nothing has been heard for long: only an answer tells whether the line still lives.
   #probe() {
-    if (this.#online) this.request({ type: 'broadcast', data: { here: true } }).catch(() => {});
+    if (this.#online) this.request({ type: 'ping' }).catch(() => {});
   }
 
   // A dead line may take minutes to notice that it is closed: we do not wait for it.

@@ -3,7 +3,7 @@
 // For TURN, data is sent through the relay to ourselves: from one relayed address to another, and back.
 import { isAddress } from '../app/path.mjs';
 
-const patience = 12_000;
+const patience = 10_000;
 
 // One entry for each URL, with the credentials that belong to it.
 export const targetsOf = iceServers => iceServers.flatMap(({ urls, username, credential }) =>

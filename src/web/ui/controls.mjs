@@ -43,7 +43,6 @@ export function bindMedia(media) {
       const state = on ? 'on' : 'off';
       if (button.dataset.state !== state) button.replaceChildren(iconSpan(icons[toggle][Number(on)]));
       setData(button, { state });
-      button.setAttribute('aria-pressed', on);
       label(button, `control.${toggle}.${on ? 'off' : 'on'}`);
     }
     for (const select of selects) showDevices(select, media);

@@ -40,7 +40,7 @@ const strokes = {
   warning: 'M12 4l9.5 16h-19zM12 10v4.5M12 17.3v.2',
 };
 
-export function icon(name) {
+function icon(name) {
   return svg('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true', focusable: 'false' },
     svg('path', {
       d: strokes[name], fill: 'none', stroke: 'currentColor', 'stroke-width': 1.8,

@@ -3,9 +3,8 @@ import { byId, element, setData } from '../app/dom.mjs';
 import { crowdFrom } from '../app/ladder.mjs';
 import { onLanguage, say, t } from '../app/language.mjs';
 import { watchLevel } from '../app/level.mjs';
-import { inviteLink } from '../app/link.mjs';
 import { Chat } from './chat.mjs';
-import { copyText } from './clipboard.mjs';
+import { Invite } from './invite.mjs';
 import { arrange } from './layout.mjs';
 import { Tile } from './tile.mjs';
 import { toast } from './toast.mjs';
@@ -16,7 +15,7 @@ const linger = 700;
 export class Stage {
   #call;
   #media;
-  #token;
+  #invite;
   #chat;
   #views = new Map(); // Person → { camera: Tile, screen: Tile | null, audio }
   #self;
@@ -30,12 +29,11 @@ export class Stage {
   #resize;
   #over = new AbortController();
   #crowdSeen = false;
-  #copied = 0;
 
   constructor(call, media, { token, leave }) {
     this.#call = call;
     this.#media = media;
-    this.#token = token;
+    this.#invite = new Invite({ room: call.room, token });
     this.#chat = new Chat(call);
     const { signal } = this.#over;
     const on = (type, handler) =>
@@ -54,7 +52,7 @@ export class Stage {
 
     const click = (id, handler) => byId(id).addEventListener('click', handler, { signal });
     click('leave', leave);
-    click('invite', () => this.#invite());
+    click('invite', () => this.#invite.copy());
     click('sound-start', () => this.#startSound());
     byId('crowd-note').querySelector('button').addEventListener('click', () => {
       this.#crowdSeen = true;
@@ -211,45 +209,13 @@ export class Stage {
     relay.checked = this.#call.relayOnly;
     say(byId('relay-only-text'), this.#call.hasRelay ? 'settings.relayOnlyText' : 'settings.relayNone');
     if (n === 1 && !this.#alone) {
-      this.#alone = this.#aloneCard();
+      this.#alone = this.#invite.card();
       byId('grid').append(this.#alone);
     } else if (n > 1 && this.#alone) {
       this.#alone.remove();
       this.#alone = null;
     }
     this.#arrange();
-  }
-
-  #aloneCard() {
-    const link = element('input', { readonly: true, value: this.#link(), 'data-t-label': 'call.link' });
-    link.setAttribute('aria-label', t('call.link'));
-    link.addEventListener('focus', () => link.select());
-    const share = navigator.share
-      && say(element('button', { type: 'button', class: 'primary' }), 'call.share');
-    share?.addEventListener('click', () => navigator.share({ url: this.#link() }).catch(() => {}));
-    return element('div', { class: 'alone', 'data-testid': 'alone' },
-      say(element('b'), 'call.aloneTitle'), say(element('p'), 'call.alone'),
-      element('div', { class: 'link' }, link, share));
-  }
-
-  #link() { return inviteLink({ room: this.#call.room, token: this.#token }); }
-
-  async #invite() {
-    const button = byId('invite');
-    if (!await copyText(this.#link())) {
-      toast('call.copyFailed', { link: this.#link() });
-      return;
-    }
-    setData(button, { state: 'copied' });
-    say(byId('invite-text'), 'call.copied');
-    say(byId('invite-short'), 'call.copiedShort');
-    toast('call.copied');
-    clearTimeout(this.#copied);
-    this.#copied = setTimeout(() => {
-      setData(button, { state: undefined });
-      say(byId('invite-text'), 'call.invite');
-      say(byId('invite-short'), 'call.inviteShort');
-    }, 2500);
   }
 
   #showLine() {

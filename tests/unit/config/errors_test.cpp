@@ -337,8 +337,6 @@ TEST_CASE("prefixes that cannot be allowed, though they may be denied", "[config
 
 TEST_CASE("what this build does not carry is refused", "[config]") {
   check_all({
-      {"signaling: {list_rooms: true}",
-       "t.yaml:1: signaling.list_rooms: is not in this build, expected false (got true)"},
       {"admin: {}", "t.yaml:1: admin: is not in this build"},
       {"nat_discovery:", "t.yaml:1: nat_discovery: is not in this build"},
       {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},

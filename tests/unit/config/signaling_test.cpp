@@ -58,6 +58,11 @@ TEST_CASE("every key of signaling is read", "[config]") {
                           "  connect_timeout: 1500ms\n"
                           "  max_payload: 1000000\n"
                           "  max_waiting: 5000000\n"
+                          "  preset: echo\n"
+                          "  list_rooms: true\n"
+                          "  ping_interval: 300ms\n"
+                          "  ping_timeout: 200ms\n"
+                          "  recovery: 2m\n"
                           "  connections: 7\n"
                           "  connections_per_address: 6\n"
                           "  credentials_per_second: 5\n"
@@ -77,6 +82,11 @@ TEST_CASE("every key of signaling is read", "[config]") {
   CHECK(s.connect_timeout == std::chrono::milliseconds(1500));
   CHECK(s.http.message_bytes == 1'000'000);
   CHECK(s.http.waiting_bytes == 5'000'000);
+  CHECK(s.preset == signaling::Preset::echo);
+  CHECK(s.list_rooms);
+  CHECK(s.ping_interval == std::chrono::milliseconds(300));
+  CHECK(s.ping_timeout == std::chrono::milliseconds(200));
+  CHECK(s.recovery == std::chrono::minutes(2));
   CHECK(s.http.connections == 7);
   CHECK(s.http.connections_per_address == 6);
   CHECK(s.credentials_per_second == 5);
@@ -111,6 +121,10 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
   CHECK(refused("trusted_proxies: [10.1.2.3/8]").find("expected a prefix") != std::string::npos);
   CHECK(refused("connect_timeout: 45").find("a unit after the number") != std::string::npos);
   CHECK(refused("credential_lifetime: 25h").find("from 60s to 24h") != std::string::npos);
+  CHECK(refused("preset: other") ==
+        "t.yaml:1: signaling.preset: expected one of course, echo, none (got other)");
+  CHECK(refused("list_rooms: yes") == "t.yaml:1: signaling.list_rooms: expected true or false (got yes)");
+  CHECK(refused("recovery: 3m").find("from 0ms to 120s") != std::string::npos);
   CHECK(refused("max_payload: 1").find("from 1024 to 16777216") != std::string::npos);
   CHECK(outcome("tls: {certificate: /nowhere/x}") ==
         "t.yaml:1: tls.certificate: expected a file that can be read (got /nowhere/x)");

@@ -121,8 +121,8 @@ class Meeting {
       case Event::Kind::peer_joined:
         return event.name + " joined " + event.room + (event.role.empty() ? "" : " as " + event.role);
       case Event::Kind::peer_left: return event.name + (event.lost ? " lost " : " left ") + event.room;
-      case Event::Kind::signal: return event.room + event.name + " " + event.payload;
-      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.payload;
+      case Event::Kind::signal: return event.room + event.name + " " + event.saying.payload;
+      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.saying.payload;
     }
     return "?";
   }
@@ -433,12 +433,16 @@ TEST_CASE("whoever wakes late still tells that one was lost", "[signaling]") {
   CHECK(m.hub().next_deadline() == SteadyTime::max());
 }
 
-TEST_CASE("one in no room is gone with its connection", "[signaling]") {
+TEST_CASE("one in no room may come back as well", "[signaling]") {
   Meeting m;
   m.enters("ann").enters("bob");
   const std::string secret = m.secret("ann");
   m.drops("ann");
   m.says_goodbye("bob");
+  CHECK(m.heard().empty());
+  CHECK(m.resumes_with("ann", secret).empty());
+  m.drops("ann");
+  m.oversleep(3min);
   CHECK(m.hub().members() == 0);
   CHECK(m.hub().next_deadline() == SteadyTime::max());
   CHECK(m.resumes_with("ann", secret) == "resume-unknown");

@@ -1,0 +1,20 @@
+// The token of an Authorization header (RFC 6750 §2.1).
+#pragma once
+
+#include <boost/beast/core/string.hpp>
+#include <string_view>
+
+#include "http/message.hpp"
+
+namespace turnpike::http {
+
+// Views the request; empty without one.
+inline std::string_view bearer_token(const Request& request) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string_view value = request.header("authorization");
+  if (value.size() < kScheme.size() || !boost::beast::iequals(value.substr(0, kScheme.size()), kScheme))
+    return {};
+  return value.substr(kScheme.size());
+}
+
+}  // namespace turnpike::http

@@ -1,0 +1,57 @@
+// Engine.IO over this server: its requests, its WebSockets, and those of its GETs that wait for something to
+// say. Belongs to the server's thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "http/origins.hpp"
+#include "http/router.hpp"
+#include "turnpike/signaling/engine_io.hpp"
+
+namespace turnpike::http {
+
+class EngineIoEndpoint : private WebSocketHandler {
+ public:
+  struct Params {
+    signaling::EngineIo& engine;
+    const Origins& origins;
+    std::function<TimePoint()> clock;
+    std::function<void()> changed;  // called after each event, with what it led to in output()
+  };
+
+  // References outlive this.
+  EngineIoEndpoint(boost::asio::io_context& io, Params params) : io_(io), params_(std::move(params)) {}
+
+  // At `path`, with the slash at its end.
+  void add_routes(Router& router, const std::string& path);
+
+  signaling::EngineIo::Output& output() { return output_; }
+  // Sends what stands in output() and empties it.
+  void flush();
+
+ private:
+  struct Waiting;
+
+  std::optional<Response> check(const Request& request) override;
+  void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
+  void on_message(std::uint64_t number, std::string_view message, bool binary) override;
+  void on_closed(std::uint64_t number, bool goodbye) override;
+
+  Awaitable<Response> serve(const Request& request);
+  std::optional<signaling::EngineIoError> find_fault(const Request& request,
+                                                     std::string_view transport) const;
+  Response answer(const Request& request, unsigned status, std::string body) const;
+
+  boost::asio::io_context& io_;
+  Params params_;
+  signaling::EngineIo::Output output_;
+  signaling::RequestId last_request_ = 0;
+  std::unordered_map<signaling::RequestId, std::shared_ptr<Waiting>> waiting_;
+  std::unordered_map<signaling::WireId, std::shared_ptr<WebSocket>> wires_;
+};
+
+}  // namespace turnpike::http

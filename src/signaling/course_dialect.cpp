@@ -1,0 +1,215 @@
+// What events mean: to front ends as WebRTC courses have them, and to the test suites of the protocol.
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "turnpike/base/text.hpp"
+#include "turnpike/signaling/plain_protocol.hpp"
+#include "turnpike/signaling/socket_io.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kUnnamed = "Anon";
+
+std::string_view shown(std::string_view name) { return name.empty() ? kUnnamed : name; }
+
+std::string quoted(std::string_view text) {
+  return json::serialize(json::string_view(text.data(), text.size()));
+}
+
+// An argument that is a text; nothing when it is absent or something else.
+std::optional<std::string> text_argument(const std::vector<std::string_view>& arguments, std::size_t index) {
+  if (index >= arguments.size()) return std::nullopt;
+  boost::system::error_code error;
+  const json::value value =
+      json::parse(json::string_view(arguments[index].data(), arguments[index].size()), error);
+  if (error || !value.is_string()) return std::nullopt;
+  return std::string(value.get_string());
+}
+
+bool is_name(std::string_view text) {
+  const std::optional<std::size_t> length = count_characters(text);
+  return length && *length <= PlainProtocol::kLongestName;
+}
+
+std::string joined(const std::vector<std::string_view>& arguments) {
+  std::string all;
+  for (const std::string_view argument : arguments) all.append(all.empty() ? "" : ",").append(argument);
+  return all;
+}
+
+}  // namespace
+
+// The dialect at a glance. Any other event is relayed: its second argument names the room or the socket that
+// it is for.
+struct SocketIo::CourseEvent {
+  std::string_view name;
+  void (SocketIo::*handle)(Call&);
+};
+
+void SocketIo::on_course_event(Call& call) {
+  static constexpr std::array kEvents{
+      CourseEvent{"join_room", &SocketIo::join_room},      // (room[, ack]) or (room, nickname)
+      CourseEvent{"enter_room", &SocketIo::join_room},     // likewise
+      CourseEvent{"leave_room", &SocketIo::leave_room},    // (room[, ack])
+      CourseEvent{"nickname", &SocketIo::set_nickname},    // (name)
+      CourseEvent{"new_message", &SocketIo::new_message},  // (text, room[, ack]): others get "nickname: text"
+      CourseEvent{"chat", &SocketIo::chat},                // (text, room): others get the text
+  };
+  const auto* event = std::ranges::find(kEvents, call.name, &CourseEvent::name);
+  if (event == kEvents.end()) return relay(call);
+  (this->*event->handle)(call);
+}
+
+// Rooms of one namespace are none of another's; those of "/" are the ones that every protocol meets in.
+std::string SocketIo::scoped(const Socket& socket, std::string_view room) const {
+  return socket.nsp == "/" ? std::string(room) : socket.nsp + '\n' + std::string(room);
+}
+
+void SocketIo::join_room(Call& call) {
+  const std::optional<std::string> room = text_argument(call.arguments, 0);
+  const std::optional<std::string> nickname = text_argument(call.arguments, 1);
+  const auto refuse = [&](Refusal refusal) {
+    if (refusal == Refusal::room_full) emit(call.socket, "reject_join", "", {}, call.out);
+    acknowledge(call, json::serialize(json::array{json::object{{"error", code_of(refusal)}}}));
+  };
+  if (!room || room->empty() || !is_name(*room)) return refuse(Refusal::bad_room);
+  if (nickname && !is_name(*nickname)) return refuse(Refusal::bad_name);
+  if (call.socket.allowed_room && *call.socket.allowed_room != *room) return refuse(Refusal::token_invalid);
+  if (nickname) {
+    call.socket.nickname = *nickname;
+    params_.hub.rename(call.socket.member, *nickname);
+  }
+  const auto peers = params_.hub.join(call.socket.member, scoped(call.socket, *room), from_hub_);
+  if (!peers) return refuse(peers.error());
+  std::vector<std::string>& rooms = call.socket.rooms;
+  if (std::ranges::find(rooms, *room) == rooms.end()) rooms.push_back(*room);
+  if (nickname) {
+    json::array members;
+    for (const Hub::Peer& peer : *peers) {
+      members.push_back(json::object{{"socketId", peer.id.to_string()}, {"nickname", shown(peer.name)}});
+    }
+    members.push_back(
+        json::object{{"socketId", call.socket.member.to_string()}, {"nickname", shown(*nickname)}});
+    emit(call.socket, "accept_join", json::serialize(members), {}, call.out);
+  }
+  acknowledge(call, "[]");
+  tell_rooms(call.out);
+}
+
+void SocketIo::leave_room(Call& call) {
+  const std::optional<std::string> room = text_argument(call.arguments, 0);
+  if (room && params_.hub.leave(call.socket.member, scoped(call.socket, *room), from_hub_)) {
+    std::erase(call.socket.rooms, *room);
+    tell_rooms(call.out);
+  }
+  acknowledge(call, "[]");
+}
+
+void SocketIo::set_nickname(Call& call) {
+  const std::optional<std::string> name = text_argument(call.arguments, 0);
+  if (name && is_name(*name)) {
+    call.socket.nickname = *name;
+    params_.hub.rename(call.socket.member, *name);
+  }
+  acknowledge(call, "[]");
+}
+
+void SocketIo::say_in_room(Call& call, std::string_view room, Saying saying) {
+  saying.event = call.name;
+  saying.anonymous = true;
+  params_.hub.broadcast(call.socket.member, scoped(call.socket, room), std::move(saying), from_hub_);
+}
+
+void SocketIo::new_message(Call& call) {
+  const std::optional<std::string> text = text_argument(call.arguments, 0);
+  const std::optional<std::string> room = text_argument(call.arguments, 1);
+  if (text && room) {
+    const std::string signed_text = std::string(shown(call.socket.nickname)).append(": ").append(*text);
+    say_in_room(call, *room, quoted(signed_text));
+  }
+  acknowledge(call, "[]");
+}
+
+void SocketIo::chat(Call& call) {
+  const std::optional<std::string> room = text_argument(call.arguments, 1);
+  if (room) say_in_room(call, *room, call.arguments[0]);
+  acknowledge(call, "[]");
+}
+
+// offer, answer, ice, candidate and whatever else: (data, target, ...) goes to the target as (data, sender,
+// ...).
+void SocketIo::relay(Call& call) {
+  const std::optional<std::string> target = text_argument(call.arguments, 1);
+  if (target) {
+    Saying saying(call.arguments[0]);
+    saying.event = call.name;
+    saying.attachments = call.attachments;
+    for (std::size_t i = 2; i < call.arguments.size(); ++i) saying.rest.append(",").append(call.arguments[i]);
+    const std::vector<std::string>& rooms = call.socket.rooms;
+    const std::optional<MemberId> member = MemberId::parse(*target);
+    if (std::ranges::find(rooms, *target) != rooms.end()) {
+      params_.hub.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying), from_hub_);
+    } else if (member) {
+      params_.hub.signal(call.socket.member, *member, std::move(saying), from_hub_);
+    }
+  }
+  acknowledge(call, "[]");
+}
+
+void SocketIo::tell_rooms(EngineIo::Output& out) {
+  if (!params_.list_rooms) return;
+  json::array names;
+  for (const std::string& name : params_.hub.room_names()) {
+    if (name.find('\n') == std::string::npos) names.emplace_back(name);
+  }
+  const std::string text = json::serialize(names);
+  for (auto& [number, socket] : sockets_) {
+    if (socket.nsp == "/" && socket.session != 0) emit(socket, "room_change", text, {}, out);
+  }
+}
+
+void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& out) {
+  for (const Delivery& delivery : deliveries) {
+    if (!(delivery.to & kSocketIoBit)) {
+      foreign_.push_back(delivery);
+      continue;
+    }
+    const auto it = sockets_.find(delivery.to);
+    if (it == sockets_.end()) continue;
+    Socket& socket = it->second;
+    const Event& event = *delivery.event;
+    const std::string from = quoted(event.from.to_string());
+    const std::string name = quoted(shown(event.name));
+    const std::string count = std::to_string(event.present);
+    switch (event.kind) {
+      case Event::Kind::peer_joined: emit(socket, "welcome", name + ',' + count, {}, out); break;
+      case Event::Kind::peer_left:
+        emit(socket, "bye", name + ',' + count, {}, out);
+        emit(socket, "leave_room", from + ',' + name, {}, out);
+        break;
+      case Event::Kind::signal:
+      case Event::Kind::broadcast: {
+        const Saying& saying = event.saying;
+        const std::string_view usual = event.kind == Event::Kind::signal ? "signal" : "broadcast";
+        std::string arguments = saying.payload;
+        if (!saying.anonymous) arguments.append(",").append(from).append(saying.rest);
+        emit(socket, saying.event.empty() ? usual : saying.event, arguments, saying.attachments, out);
+      }
+    }
+  }
+}
+
+void SocketIo::on_echo_event(Call& call) {
+  if (call.name == "message")
+    emit(call.socket, "message-back", joined(call.arguments), call.attachments, call.out);
+  if (call.name == "message-with-ack") acknowledge(call, '[' + joined(call.arguments) + ']');
+}
+
+}  // namespace turnpike::signaling

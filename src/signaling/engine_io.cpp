@@ -1,0 +1,322 @@
+#include "turnpike/signaling/engine_io.hpp"
+
+#include <algorithm>
+
+#include "turnpike/signaling/member_id.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+constexpr unsigned kOk = 200;
+constexpr unsigned kBadRequest = 400;
+constexpr std::string_view kProbe = "probe";
+
+std::shared_ptr<const std::string> shared(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+void refuse(RequestId request, EngineIoError error, EngineIo::Output& out) {
+  out.answers.push_back({request, kBadRequest, to_json(error)});
+}
+
+}  // namespace
+
+std::string to_json(EngineIoError error) {
+  switch (error) {
+    case EngineIoError::transport_unknown: return R"({"code":0,"message":"Transport unknown"})";
+    case EngineIoError::session_unknown: return R"({"code":1,"message":"Session ID unknown"})";
+    case EngineIoError::bad_handshake_method: return R"({"code":2,"message":"Bad handshake method"})";
+    case EngineIoError::bad_request: return R"({"code":3,"message":"Bad request"})";
+    case EngineIoError::unsupported_version: return R"({"code":5,"message":"Unsupported protocol version"})";
+  }
+  return {};
+}
+
+void EngineIo::Output::clear() {
+  answers.clear();
+  frames.clear();
+  closes.clear();
+}
+
+EngineIo::Session* EngineIo::find(SessionKey key) {
+  const auto it = sessions_.find(key);
+  return it == sessions_.end() ? nullptr : &it->second;
+}
+
+// Deadlines hold also where a request comes before the timer did.
+EngineIo::Session* EngineIo::find(std::string_view sid, TimePoint now, Output& out) {
+  const auto key = by_sid_.find(std::string(sid));
+  if (key == by_sid_.end()) return nullptr;
+  Session* session = find(key->second);
+  if (session->expects_pong && session->ping_due <= now.steady) {
+    end(*session, EngineIoType::close, false, now, out);
+    return nullptr;
+  }
+  return session;
+}
+
+EngineIo::Session& EngineIo::begin(const Opening& opening, TimePoint now) {
+  const SessionKey key = ++last_key_;
+  Session& session = sessions_[key];
+  session.key = key;
+  session.sid = MemberId::random(random_).to_string();
+  session.ping_due = now.steady + params_.ping_interval;
+  session.upgrade_due = SteadyTime::max();
+  by_sid_.emplace(session.sid, key);
+  set_deadline(session);
+  application_.on_session(key, opening, now);
+  return session;
+}
+
+std::string EngineIo::handshake(const Session& session) const {
+  std::string json = R"({"sid":")" + session.sid + R"(","upgrades":[)";
+  if (session.wire == 0) json += R"("websocket")";
+  json.append(R"(],"pingInterval":)").append(std::to_string(params_.ping_interval.count()));
+  json.append(R"(,"pingTimeout":)").append(std::to_string(params_.ping_timeout.count()));
+  json.append(R"(,"maxPayload":)").append(std::to_string(params_.max_payload)).append("}");
+  return encode_packet(EngineIoType::open, json);
+}
+
+void EngineIo::open(RequestId request, const Opening& opening, TimePoint now, Output& out) {
+  const Session& session = begin(opening, now);
+  out.answers.push_back({request, kOk, handshake(session)});
+}
+
+void EngineIo::open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out) {
+  Session& session = begin(opening, now);
+  session.wire = wire;
+  by_wire_.emplace(wire, session.key);
+  out.frames.push_back({wire, shared(handshake(session)), false});
+}
+
+void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Output& out) {
+  Session* session = find(sid, now, out);
+  if (!session) return refuse(request, EngineIoError::session_unknown, out);
+  if (session->wire != 0) return refuse(request, EngineIoError::bad_request, out);
+  if (session->waiting_get != 0) {
+    refuse(request, EngineIoError::bad_request, out);
+    return end(*session, EngineIoType::close, false, now, out);
+  }
+  session->waiting_get = request;
+  by_get_.emplace(request, session->key);
+  if (session->waiting.empty() && session->probed)
+    send_packet(*session, {EngineIoType::noop, false, {}}, out);
+  release_get(*session, out);
+}
+
+void EngineIo::post(std::string_view sid, RequestId request, std::string_view body, TimePoint now,
+                    Output& out) {
+  Session* session = find(sid, now, out);
+  if (!session) return refuse(request, EngineIoError::session_unknown, out);
+  if (session->wire != 0) return refuse(request, EngineIoError::bad_request, out);
+  const auto packets = decode_payload(body);
+  if (!packets) {
+    refuse(request, EngineIoError::bad_request, out);
+    return end(*session, EngineIoType::close, false, now, out);
+  }
+  out.answers.push_back({request, kOk, "ok"});
+  const SessionKey key = session->key;
+  for (const EngineIoPacket& packet : *packets) {
+    take(*session, packet, now, out);
+    end_if_closing(key, now, out);
+    session = find(key);
+    if (!session) return;
+  }
+}
+
+void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
+  const auto key = by_get_.find(request);
+  if (key == by_get_.end()) return;
+  Session& session = *find(key->second);
+  by_get_.erase(key);
+  session.waiting_get = 0;
+  end(session, EngineIoType::close, false, now, out);
+}
+
+bool EngineIo::can_upgrade(std::string_view sid, TimePoint now, Output& out) {
+  const Session* session = find(sid, now, out);
+  return session && session->wire == 0 && session->probing == 0;
+}
+
+void EngineIo::upgrade(std::string_view sid, WireId wire, TimePoint now, Output& out) {
+  if (!can_upgrade(sid, now, out)) {
+    out.closes.push_back(wire);
+    return;
+  }
+  Session& session = *find(sid, now, out);
+  session.probing = wire;
+  session.upgrade_due = now.steady + params_.upgrade_timeout;
+  by_wire_.emplace(wire, session.key);
+  set_deadline(session);
+}
+
+void EngineIo::on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out) {
+  const auto key = by_wire_.find(wire);
+  if (key == by_wire_.end()) return;
+  Session& session = *find(key->second);
+  std::optional<EngineIoPacket> packet;
+  if (binary) {
+    packet = EngineIoPacket{EngineIoType::message, true, std::string(data)};
+  } else if (!data.starts_with('b')) {
+    packet = decode_packet(data);
+  }
+  if (wire == session.probing) {
+    if (!packet) return drop_probe(session, out);
+    return take_probe(session, *packet, now, out);
+  }
+  const bool late = session.expects_pong && session.ping_due <= now.steady;
+  if (!packet || late) return end(session, EngineIoType::close, false, now, out);
+  const SessionKey session_key = session.key;
+  take(session, *packet, now, out);
+  end_if_closing(session_key, now, out);
+}
+
+void EngineIo::on_wire_closed(WireId wire, bool goodbye, TimePoint now, Output& out) {
+  const auto key = by_wire_.find(wire);
+  if (key == by_wire_.end()) return;
+  Session& session = *find(key->second);
+  by_wire_.erase(key);
+  if (wire == session.probing) {
+    session.probing = 0;
+    return drop_probe(session, out);
+  }
+  session.wire = 0;
+  end(session, EngineIoType::close, goodbye, now, out);
+}
+
+void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out) {
+  switch (packet.type) {
+    case EngineIoType::message:
+      return application_.on_message(session.key, packet.data, packet.binary, now, out);
+    case EngineIoType::pong:
+      session.expects_pong = false;
+      session.ping_due = now.steady + params_.ping_interval;
+      return set_deadline(session);
+    case EngineIoType::close: return end(session, EngineIoType::noop, true, now, out);
+    case EngineIoType::noop: return;
+    default: session.closing = true;  // what only a server says, or an upgrade that nobody asked for
+  }
+}
+
+void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, TimePoint, Output& out) {
+  if (packet.type == EngineIoType::ping && packet.data == kProbe) {
+    session.probed = true;
+    out.frames.push_back({session.probing, shared(encode_packet(EngineIoType::pong, kProbe)), false});
+    // The client asks no more until its last GET is answered.
+    if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
+    return;
+  }
+  if (packet.type != EngineIoType::upgrade || !session.probed) return drop_probe(session, out);
+  if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
+  session.wire = std::exchange(session.probing, 0);
+  session.probed = false;
+  session.upgrade_due = SteadyTime::max();
+  set_deadline(session);
+  std::vector<EngineIoPacket> waiting = std::move(session.waiting);
+  session.waiting.clear();
+  session.waiting_bytes = 0;
+  for (EngineIoPacket& waited : waiting) send_packet(session, std::move(waited), out);
+}
+
+void EngineIo::drop_probe(Session& session, Output& out) {
+  if (session.probing != 0) {
+    by_wire_.erase(session.probing);
+    out.closes.push_back(session.probing);
+  }
+  session.probing = 0;
+  session.probed = false;
+  session.upgrade_due = SteadyTime::max();
+  set_deadline(session);
+}
+
+void EngineIo::send(SessionKey key, std::string_view data, bool binary, Output& out) {
+  Session* session = find(key);
+  if (session && !session->closing) {
+    send_packet(*session, {EngineIoType::message, binary, std::string(data)}, out);
+  }
+}
+
+void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out) {
+  if (session.wire != 0) {
+    std::string frame = packet.binary ? std::move(packet.data) : encode_packet(packet.type, packet.data);
+    out.frames.push_back({session.wire, shared(std::move(frame)), packet.binary});
+    return;
+  }
+  session.waiting_bytes += packet.data.size();
+  session.waiting.push_back(std::move(packet));
+  if (session.waiting_bytes > params_.max_waiting || session.waiting.size() > params_.max_packets) {
+    session.closing = true;
+    session.waiting.clear();
+    session.ping_due = SteadyTime{};  // on_timeout sees to it where no call of its own is under way
+    return set_deadline(session);
+  }
+  release_get(session, out);
+}
+
+void EngineIo::release_get(Session& session, Output& out) {
+  if (session.waiting_get == 0 || session.waiting.empty()) return;
+  std::string body;
+  for (const EngineIoPacket& packet : session.waiting) append_to_payload(body, packet);
+  session.waiting.clear();
+  session.waiting_bytes = 0;
+  by_get_.erase(session.waiting_get);
+  out.answers.push_back({std::exchange(session.waiting_get, 0), kOk, std::move(body)});
+}
+
+void EngineIo::close(SessionKey key, Output&) {
+  Session* session = find(key);
+  if (!session) return;
+  session->closing = true;
+  session->ping_due = SteadyTime{};
+  set_deadline(*session);
+}
+
+void EngineIo::end_if_closing(SessionKey key, TimePoint now, Output& out) {
+  Session* session = find(key);
+  if (session && session->closing) end(*session, EngineIoType::close, false, now, out);
+}
+
+void EngineIo::end(Session& session, EngineIoType last_word, bool goodbye, TimePoint now, Output& out) {
+  const SessionKey key = session.key;
+  if (session.waiting_get != 0) {
+    session.waiting.push_back({last_word, false, {}});
+    release_get(session, out);
+  }
+  for (const WireId wire : {session.wire, session.probing}) {
+    if (wire == 0) continue;
+    by_wire_.erase(wire);
+    out.closes.push_back(wire);
+  }
+  by_sid_.erase(session.sid);
+  deadlines_.erase({session.deadline, key});
+  sessions_.erase(key);
+  application_.on_session_closed(key, goodbye, now, out);
+}
+
+void EngineIo::close_all(TimePoint now, Output& out) {
+  while (!sessions_.empty()) end(sessions_.begin()->second, EngineIoType::close, false, now, out);
+}
+
+void EngineIo::on_timeout(TimePoint now, Output& out) {
+  while (next_deadline() <= now.steady) {
+    Session& session = *find(deadlines_.begin()->second);
+    if (session.upgrade_due <= now.steady) {
+      drop_probe(session, out);
+    } else if (session.closing || session.expects_pong) {
+      end(session, EngineIoType::close, false, now, out);
+    } else {
+      session.expects_pong = true;
+      session.ping_due = now.steady + params_.ping_timeout;
+      set_deadline(session);
+      send_packet(session, {EngineIoType::ping, false, {}}, out);
+    }
+  }
+}
+
+void EngineIo::set_deadline(Session& session) {
+  deadlines_.erase({session.deadline, session.key});
+  session.deadline = std::min(session.ping_due, session.upgrade_due);
+  deadlines_.emplace(session.deadline, session.key);
+}
+
+}  // namespace turnpike::signaling

@@ -1,0 +1,317 @@
+#include "turnpike/signaling/socket_io.hpp"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <charconv>
+
+#include "turnpike/signaling/json_slice.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+namespace json = boost::json;
+
+// What is kept of events that may have to be sent again.
+constexpr std::size_t kMostSent = 1000;
+constexpr std::size_t kMostSentBytes = 256 << 10;
+
+json::value parse(std::string_view text) {
+  boost::system::error_code error;
+  return json::parse(json::string_view(text.data(), text.size()), error);
+}
+
+std::string text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::optional<std::uint64_t> to_offset(std::string_view text) {
+  if (text.empty()) return 0;  // nothing has come yet
+  std::uint64_t offset = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return offset;
+}
+
+std::vector<std::string> namespaces_of(Preset preset) {
+  if (preset == Preset::echo) return {"/", "/custom"};
+  return {"/"};
+}
+
+}  // namespace
+
+SocketIo::SocketIo(const Params& params) : params_(params), namespaces_(namespaces_of(params.preset)) {}
+
+void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) {
+  Client& client = clients_[session];
+  client.session = session;
+  client.opening = opening;
+  client.deadline = now.steady + params_.connect_timeout;
+  deadlines_.emplace(client.deadline, session);
+}
+
+void SocketIo::on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
+                          EngineIo::Output& out) {
+  Client& client = clients_.at(session);
+  if (binary != (client.missing > 0)) return engine_->close(session, out);  // out of its turn
+  if (binary) {
+    client.attachments.push_back(std::make_shared<const std::string>(data));
+    client.attachment_bytes += data.size();
+    if (client.attachment_bytes > kMostSentBytes * SocketIoPacket::kMostAttachments) {
+      return engine_->close(session, out);
+    }
+    if (--client.missing > 0) return;
+    const std::string text = std::exchange(client.partial, {});
+    client.attachment_bytes = 0;
+    return take(client, *decode_socket_io(text), std::exchange(client.attachments, {}), now, out);
+  }
+  const std::optional<SocketIoPacket> packet = decode_socket_io(data);
+  if (!packet) return engine_->close(session, out);
+  if (packet->attachments > 0) {
+    client.partial = data;
+    client.missing = packet->attachments;
+    return;
+  }
+  take(client, *packet, {}, now, out);
+}
+
+void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,
+                    EngineIo::Output& out) {
+  if (packet.type == SocketIoType::connect) {
+    connect(client, packet, now, out);
+    return flush_hub(out);
+  }
+  const auto number = client.sockets.find(std::string(packet.nsp));
+  if (number == client.sockets.end()) return engine_->close(client.session, out);
+  if (packet.type == SocketIoType::disconnect) {
+    disconnect(client, packet.nsp, out);
+  } else if (packet.type == SocketIoType::event || packet.type == SocketIoType::binary_event) {
+    Call call{.socket = sockets_.at(number->second),
+              .name = {},
+              .arguments = json_elements(packet.json),
+              .attachments = attachments,
+              .ack = packet.ack,
+              .now = now,
+              .out = out};
+    const json::value first = parse(call.arguments.front());
+    const std::string name = first.is_string() ? std::string(first.get_string()) : json::serialize(first);
+    call.name = name;
+    call.arguments.erase(call.arguments.begin());
+    if (params_.preset == Preset::echo) {
+      on_echo_event(call);
+    } else {
+      on_course_event(call);
+    }
+  }
+  flush_hub(out);  // an acknowledgement is of something that nobody here asked for
+}
+
+void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out) {
+  const std::string nsp(packet.nsp);
+  if (client.sockets.contains(nsp)) return engine_->close(client.session, out);
+  if (std::ranges::find(namespaces_, nsp) == namespaces_.end()) {
+    return refuse(client, nsp, R"({"message":"Invalid namespace"})", out);
+  }
+  Grant grant;
+  if (params_.access == Access::token) {
+    const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
+    std::string token = text_member(auth.get_object(), "token");
+    if (token.empty()) token = client.opening.token;
+    Result<Grant, Refusal> verified = token.empty() ? Result<Grant, Refusal>(Refusal::token_required)
+                                                    : params_.tokens.verify(token, now.wall);
+    if (!verified) {
+      const json::object error{{"message", message_of(verified.error())},
+                               {"data", json::object{{"code", code_of(verified.error())}}}};
+      return refuse(client, nsp, json::serialize(error), out);
+    }
+    grant = std::move(*verified);
+  }
+  if (!client.connected) {
+    client.connected = true;
+    deadlines_.erase({client.deadline, client.session});
+  }
+  if (params_.recovery > Duration::zero() && recover(client, packet, out)) return;
+  open_socket(client, packet, grant, out);
+}
+
+void SocketIo::refuse(const Client& client, std::string_view nsp, std::string_view message,
+                      EngineIo::Output& out) {
+  SocketIoPacket packet;
+  packet.type = SocketIoType::connect_error;
+  packet.nsp = nsp;
+  packet.json = message;
+  engine_->send(client.session, encode_socket_io(packet), false, out);
+}
+
+void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant,
+                           EngineIo::Output& out) {
+  const SocketNumber number = ++last_number_;
+  Socket& socket = sockets_[number];
+  socket.number = number;
+  socket.session = client.session;
+  socket.nsp = packet.nsp;
+  socket.allowed_room = grant.room;
+  socket.member = params_.hub.enter({.connection = number,
+                                     .address = client.opening.address,
+                                     .name = {},
+                                     .role = grant.role,
+                                     .quota_user = grant.subject});
+  client.sockets.emplace(socket.nsp, number);
+  std::string answer = R"({"sid":")" + socket.member.to_string() + '"';
+  if (params_.recovery > Duration::zero()) {
+    socket.pid = MemberId::random(params_.random).to_string();
+    by_pid_.emplace(socket.pid, number);
+    answer.append(R"(,"pid":")").append(socket.pid).append("\"");
+  }
+  answer += '}';
+  SocketIoPacket connected;
+  connected.type = SocketIoType::connect;
+  connected.nsp = socket.nsp;
+  connected.json = answer;
+  send(socket, connected, {}, out);
+  if (params_.preset == Preset::echo) emit(socket, "auth", packet.json.empty() ? "{}" : packet.json, {}, out);
+}
+
+// A client that was cut off comes back as the socket that it was, and gets what it has not seen.
+SocketIo::Socket* SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out) {
+  const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
+  const auto number = by_pid_.find(text_member(auth.get_object(), "pid"));
+  const std::optional<std::uint64_t> offset = to_offset(text_member(auth.get_object(), "offset"));
+  if (number == by_pid_.end() || !offset) return nullptr;
+  Socket& socket = sockets_.at(number->second);
+  const std::uint64_t oldest = socket.last_offset - socket.sent.size();
+  if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return nullptr;
+  if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, from_hub_)) return nullptr;
+
+  if (const auto old = clients_.find(socket.session); old != clients_.end()) {  // thought alive until now
+    old->second.sockets.erase(socket.nsp);
+    engine_->close(old->first, out);
+  }
+  clear_deadline(socket);
+  socket.session = client.session;
+  client.sockets.emplace(socket.nsp, socket.number);
+  const std::string answer = R"({"sid":")" + socket.member.to_string() + R"(","pid":")" + socket.pid + "\"}";
+  SocketIoPacket connected;
+  connected.type = SocketIoType::connect;
+  connected.nsp = socket.nsp;
+  connected.json = answer;
+  send(socket, connected, {}, out);
+  for (const Sent& sent : socket.sent) {
+    if (sent.offset <= *offset) continue;
+    engine_->send(socket.session, sent.text, false, out);
+    for (const Saying::Attachment& attachment : sent.attachments) {
+      engine_->send(socket.session, *attachment, true, out);
+    }
+  }
+  return &socket;
+}
+
+void SocketIo::disconnect(Client& client, std::string_view nsp, EngineIo::Output& out) {
+  const auto number = client.sockets.find(std::string(nsp));
+  close_socket(sockets_.at(number->second), out);
+  client.sockets.erase(number);
+}
+
+void SocketIo::close_socket(Socket& socket, EngineIo::Output& out) {
+  const bool was_in_rooms = !socket.rooms.empty();
+  params_.hub.remove(socket.member, from_hub_);
+  clear_deadline(socket);
+  by_pid_.erase(socket.pid);
+  sockets_.erase(socket.number);
+  if (was_in_rooms) tell_rooms(out);
+}
+
+void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, EngineIo::Output& out) {
+  const auto it = clients_.find(session);
+  Client client = std::move(it->second);
+  clients_.erase(it);
+  deadlines_.erase({client.deadline, session});
+  for (const auto& [nsp, number] : client.sockets) {
+    Socket& socket = sockets_.at(number);
+    if (params_.recovery == Duration::zero()) {
+      close_socket(socket, out);
+      continue;
+    }
+    socket.session = 0;
+    params_.hub.disconnect(socket.member, false, now, from_hub_);
+    set_deadline(socket, now.steady + params_.recovery);
+  }
+  flush_hub(out);
+}
+
+void SocketIo::send(const Socket& socket, const SocketIoPacket& packet, const Attachments& attachments,
+                    EngineIo::Output& out) {
+  engine_->send(socket.session, encode_socket_io(packet), false, out);
+  for (const Saying::Attachment& attachment : attachments)
+    engine_->send(socket.session, *attachment, true, out);
+}
+
+// `arguments` are JSON, with commas between them.
+void SocketIo::emit(Socket& socket, std::string_view name, std::string_view arguments,
+                    const Attachments& attachments, EngineIo::Output& out) {
+  std::string event = "[" + json::serialize(json::string_view(name.data(), name.size()));
+  if (!arguments.empty()) event.append(",").append(arguments);
+  const bool recoverable = !socket.pid.empty();
+  if (recoverable) event.append(",\"").append(std::to_string(++socket.last_offset)).append("\"");
+  event += ']';
+  SocketIoPacket packet;
+  packet.type = attachments.empty() ? SocketIoType::event : SocketIoType::binary_event;
+  packet.attachments = static_cast<std::uint32_t>(attachments.size());
+  packet.nsp = socket.nsp;
+  packet.json = event;
+  send(socket, packet, attachments, out);
+  if (!recoverable) return;
+  socket.sent.push_back({socket.last_offset, encode_socket_io(packet), attachments});
+  const auto bytes_of = [](const Sent& sent) {
+    std::size_t bytes = sent.text.size();
+    for (const Saying::Attachment& attachment : sent.attachments) bytes += attachment->size();
+    return bytes;
+  };
+  socket.sent_bytes += bytes_of(socket.sent.back());
+  while (socket.sent.size() > kMostSent || socket.sent_bytes > kMostSentBytes) {
+    socket.sent_bytes -= bytes_of(socket.sent.front());
+    socket.sent.pop_front();
+  }
+}
+
+void SocketIo::acknowledge(const Call& call, std::string_view arguments) {
+  if (!call.ack) return;
+  SocketIoPacket packet;
+  packet.type = call.attachments.empty() || arguments == "[]" ? SocketIoType::ack : SocketIoType::binary_ack;
+  const bool binary = packet.type == SocketIoType::binary_ack;
+  packet.attachments = binary ? static_cast<std::uint32_t>(call.attachments.size()) : 0;
+  packet.nsp = call.socket.nsp;
+  packet.ack = call.ack;
+  packet.json = arguments;
+  send(call.socket, packet, binary ? call.attachments : Attachments(), call.out);
+}
+
+void SocketIo::flush_hub(EngineIo::Output& out) {
+  const Hub::Output told = std::exchange(from_hub_, {});
+  deliver(told.deliveries, out);
+}
+
+void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
+  while (next_deadline() <= now.steady) {
+    const std::uint64_t whose = deadlines_.begin()->second;
+    if (whose & kSocketIoBit) {
+      close_socket(sockets_.at(whose), out);
+    } else {
+      deadlines_.erase(deadlines_.begin());
+      engine_->close(whose, out);
+    }
+  }
+  flush_hub(out);
+}
+
+void SocketIo::set_deadline(Socket& socket, SteadyTime at) {
+  clear_deadline(socket);
+  socket.deadline = at;
+  deadlines_.emplace(at, socket.number);
+}
+
+void SocketIo::clear_deadline(Socket& socket) { deadlines_.erase({socket.deadline, socket.number}); }
+
+}  // namespace turnpike::signaling

@@ -1,0 +1,233 @@
+// Engine.IO 4 against the real daemon, bare (the echo preset's /engine.io/) and below Socket.IO: handshakes, payloads,
+// heartbeats, upgrades, and what ends a session.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WebSocket } from './support/client.mjs';
+import { exchange, request } from './support/http.mjs';
+import { startServer } from './support/server.mjs';
+import { wire } from './support/wire.mjs';
+
+const echo = ['preset: echo', 'ping_interval: 300ms', 'ping_timeout: 200ms', 'max_payload: 1000000', 'connect_timeout: 1s'];
+
+for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, { concurrency: true }, async t => {
+  const server = await startServer({ signaling: echo });
+  t.after(server.stop);
+  const bare = path === '/engine.io/';
+  const at = (query, options) => request(server.url, `${path}?${query}`, options);
+  const ws = query => wire(`${server.url.replace('http', 'ws')}${path}?${query}`);
+  const open = async () => JSON.parse((await at('EIO=4&transport=polling')).body.toString().slice(1)).sid;
+  const get = (sid, more = '') => at(`EIO=4&transport=polling&sid=${sid}${more}`);
+  const post = (sid, body) => at(`EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body });
+  const gone = async sid => assert.equal((await get(sid)).status, 400);
+  const hello = bare ? '4hello' : '40';
+
+  await t.test('a session opens by polling', async () => {
+    const { status, headers, body } = await at('EIO=4&transport=polling');
+    assert.equal(status, 200);
+    assert.match(headers['content-type'], /^text\/plain/);
+    const text = body.toString();
+    assert.equal(text[0], '0');
+    const { sid, ...rest } = JSON.parse(text.slice(1));
+    assert.ok(sid.length >= 22);
+    assert.deepEqual(rest, { upgrades: ['websocket'], pingInterval: 300, pingTimeout: 200, maxPayload: 1_000_000 });
+  });
+
+  await t.test('a session opens by WebSocket', async () => {
+    const socket = ws('EIO=4&transport=websocket');
+    const text = await socket.next();
+    const { sid, ...rest } = JSON.parse(text.slice(1));
+    assert.ok(text.startsWith('0') && sid);
+    assert.deepEqual(rest, { upgrades: [], pingInterval: 300, pingTimeout: 200, maxPayload: 1_000_000 });
+    socket.close();
+  });
+
+  await t.test('a wrong handshake is told what is wrong', async () => {
+    const told = async (query, code, options) => {
+      const { status, body } = await at(query, options);
+      assert.equal(status, 400);
+      assert.equal(JSON.parse(body).code, code);
+    };
+    await told('transport=polling', 5);
+    await told('EIO=abc&transport=polling', 5);
+    await told('EIO=3&transport=polling', 5);
+    await told('EIO=4', 0);
+    await told('EIO=4&transport=abc', 0);
+    await told('EIO=4&transport=polling', 2, { method: 'POST', body: '4x' });
+    await told('EIO=4&transport=polling', 2, { method: 'PUT' });
+    await told('EIO=4&transport=polling&sid=nobody', 1);
+    for (const query of ['transport=websocket', 'EIO=abc&transport=websocket', 'EIO=4', 'EIO=4&transport=abc',
+      'EIO=4&transport=websocket&sid=nobody']) await ws(query).closed();
+  });
+
+  if (bare) await t.test('messages come back, text and binary, one or several', async () => {
+    const sid = await open();
+    for (const body of ['4hello', '4test1\x1e4test2\x1e4test3', '4hello\x1ebAQIDBA==', '4€ 한글']) {
+      const { status, body: answer } = await post(sid, body);
+      assert.equal(status, 200);
+      assert.equal(answer.toString(), 'ok');
+      assert.equal((await get(sid)).body.toString(), body);
+    }
+    const socket = ws('EIO=4&transport=websocket');
+    await socket.next();
+    socket.send('4hello');
+    assert.equal(await socket.next(), '4hello');
+    socket.send(Buffer.from([1, 2, 3, 4]));
+    assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3, 4]));
+    socket.close();
+  });
+
+  await t.test('a held GET is answered when there is something to say', async () => {
+    const sid = await open();
+    const held = get(sid);
+    await post(sid, hello);
+    assert.match((await held).body.toString(), bare ? /^4hello$/ : /^40\{"sid"/);
+  });
+
+  await t.test('what is no packet ends the session', async () => {
+    for (const body of ['abc', '', '4x\x1e', '9', 'b!!!!']) {
+      const sid = await open();
+      assert.equal((await post(sid, body)).status, 400, body);
+      await gone(sid);
+    }
+    for (const frame of ['abc', '', 'bAQID']) {
+      const socket = ws('EIO=4&transport=websocket');
+      await socket.next();
+      socket.send(frame);
+      await socket.closed();
+    }
+  });
+
+  await t.test('a second GET at the same time ends the session', async () => {
+    const sid = await open();
+    const first = get(sid);
+    const [one, two] = await Promise.all([first, get(sid, '&t=burst')]);
+    const statuses = [one.status, two.status].sort();
+    assert.deepEqual(statuses, [200, 400]);
+    assert.equal([one, two].find(({ status }) => status === 200).body.toString(), '1');
+    await gone(sid);
+  });
+
+  await t.test('a GET that is given up ends the session', async () => {
+    const sid = await open();
+    const text = `GET ${path}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const { connect } = await import('node:net');
+    const socket = connect(server.port, '127.0.0.1');
+    await new Promise(resolve => socket.write(text, resolve));
+    socket.destroy();
+    const until = Date.now() + 400; // long before the ping timeout
+    let status;
+    do ({ status } = await post(sid, '3')); while (status !== 400 && Date.now() < until);
+    assert.equal(status, 400);
+  });
+
+  await t.test('too large a payload is refused', async () => {
+    const sid = await open();
+    assert.equal((await post(sid, `4${'x'.repeat(1_000_001)}`)).status, 413);
+  });
+
+  await t.test('the server pings, and waits only so long', async () => {
+    const sid = await open();
+    if (!bare) { // or it would be closed for want of a namespace
+      await post(sid, '40');
+      await get(sid);
+    }
+    for (let i = 0; i < 3; ++i) {
+      assert.equal((await get(sid)).body.toString(), '2');
+      assert.equal((await post(sid, '3')).body.toString(), 'ok');
+    }
+    await get(sid); // a ping that stays without an answer
+    const started = Date.now();
+    assert.equal((await get(sid)).body.toString(), '1');
+    assert.ok(Date.now() - started < 450);
+    await gone(sid);
+
+    const socket = ws('EIO=4&transport=websocket');
+    await socket.next();
+    if (!bare) {
+      socket.send('40');
+      await socket.next();
+      await socket.next();
+    }
+    for (let i = 0; i < 3; ++i) {
+      assert.equal(await socket.next(), '2');
+      socket.send('3');
+    }
+    assert.equal(await socket.next(), '2');
+    await socket.closed();
+  });
+
+  await t.test('a client closes in form', async () => {
+    const sid = await open();
+    const held = get(sid);
+    await post(sid, '1');
+    assert.equal((await held).body.toString(), '6');
+    await gone(sid);
+    const socket = ws('EIO=4&transport=websocket');
+    await socket.next();
+    socket.send('1');
+    await socket.closed();
+  });
+
+  await t.test('from polling to a WebSocket', async () => {
+    const sid = await open();
+    const held = get(sid);
+    const socket = ws(`EIO=4&transport=websocket&sid=${sid}`);
+    await socket.opened;
+    socket.send('2probe');
+    assert.equal(await socket.next(), '3probe');
+    assert.equal((await held).body.toString(), '6');
+    socket.send('5');
+    socket.send(hello);
+    assert.match(await socket.next(), bare ? /^4hello$/ : /^40\{"sid"/);
+    assert.equal((await get(sid)).status, 400, 'polling is over');
+    await ws(`EIO=4&transport=websocket&sid=${sid}`).closed();
+    socket.send('3');
+    assert.equal(socket.readyState, WebSocket.OPEN);
+    socket.close();
+  });
+
+  await t.test('a WebSocket that does not know how leaves the session to polling', async () => {
+    const sid = await open();
+    const socket = ws(`EIO=4&transport=websocket&sid=${sid}`);
+    await socket.opened;
+    socket.send('4hello');
+    await socket.closed();
+    assert.equal((await post(sid, hello)).status, 200);
+    assert.equal((await get(sid)).status, 200);
+  });
+
+  await t.test('pages of other origins are kept out, by polling too', async () => {
+    const from = origin => at('EIO=4&transport=polling', { headers: { origin } });
+    assert.equal((await from('https://evil.example')).status, 403);
+    assert.equal((await from(server.url)).status, 200);
+  });
+});
+
+test('ten thousand of each kind of garbage leave nothing behind', async t => {
+  const { readFileSync } = await import('node:fs');
+  const server = await startServer({ signaling: [...echo, 'connections_per_address: 0'] });
+  t.after(server.stop);
+  const resident = () => Number(readFileSync(`/proc/${server.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]);
+  const head = (method, query, length) =>
+    `${method} /socket.io/?${query} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n`;
+  const rounds = [
+    head('GET', 'EIO=4&transport=polling', 0) + '\r\n',                 // sessions that nobody comes back to
+    head('POST', 'EIO=4&transport=polling&sid=nobody', 3) + '\r\nabc',
+    head('GET', 'EIO=9&transport=x', 0) + '\r\n',
+  ];
+  const volley = async count => {
+    for (const bytes of rounds) {
+      const end = head('GET', 'EIO=4', 0) + 'Connection: close\r\n\r\n';
+      await exchange(server.port, bytes.repeat(count) + end);
+    }
+  };
+  await volley(1000); // to have the memory that it will use
+  await new Promise(resolve => setTimeout(resolve, 600)); // until their pings time out
+  const before = resident();
+  for (let i = 0; i < 10; ++i) {
+    await volley(1000);
+    await new Promise(resolve => setTimeout(resolve, 600));
+  }
+  assert.ok(resident() < before + 4096, `${before} kB → ${resident()} kB`);
+  assert.equal((await request(server.url, '/socket.io/?EIO=4&transport=polling')).status, 200);
+});

@@ -1,0 +1,21 @@
+// A WebSocket as it is: its frames and its end are awaited, and one that is refused just ends.
+import { within } from '../../browser/support/cleanup.mjs';
+import { WebSocket } from './client.mjs';
+
+export function wire(url) {
+  const socket = new WebSocket(url);
+  const frames = [];
+  let wake = () => {};
+  socket.on('message', (data, binary) => { frames.push(binary ? data : data.toString()); wake(); });
+  socket.on('error', () => {});
+  const closed = new Promise(resolve => socket.on('close', () => { resolve(true); wake(); }));
+  const opened = new Promise(resolve => socket.on('open', resolve));
+  const next = async () => {
+    while (frames.length === 0) {
+      if (socket.readyState === WebSocket.CLOSED) throw new Error('closed');
+      await within(3000, 'a frame', new Promise(resolve => { wake = resolve; }));
+    }
+    return frames.shift();
+  };
+  return Object.assign(socket, { next, opened, closed: () => within(3000, 'the end of the WebSocket', closed) });
+}
