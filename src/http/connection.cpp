@@ -19,6 +19,7 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 
+#include "http/deadline.hpp"
 #include "http/open_web_socket.hpp"
 #include "http/stream.hpp"
 
@@ -29,8 +30,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 
 using Error = boost::system::error_code;
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Parser = beast::http::request_parser<beast::http::string_body>;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
@@ -44,36 +43,6 @@ constexpr std::string_view kTooMany =
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
-// Cancels what the socket is doing when time is up, and leaves it open, so that an answer can still be given.
-class Deadline {
- public:
-  explicit Deadline(TcpSocket& socket) : state_(std::make_shared<State>(socket)) {}
-
-  void set(Duration duration) {
-    state_->expired = false;
-    state_->timer.expires_after(duration);
-    state_->timer.async_wait([weak = std::weak_ptr(state_)](const Error& error) {
-      const auto state = weak.lock();
-      // One that was on its way when the timer was set anew finds that it comes too early.
-      if (error || !state || state->timer.expiry() > Timer::clock_type::now()) return;
-      state->expired = true;
-      Error ignored;
-      state->socket.cancel(ignored);
-    });
-  }
-  void clear() { state_->timer.expires_at(Timer::time_point::max()); }
-  bool expired() const { return state_->expired; }
-
- private:
-  struct State {
-    explicit State(TcpSocket& s) : socket(s), timer(s.get_executor()) {}
-    TcpSocket& socket;
-    Timer timer;
-    bool expired = false;
-  };
-  std::shared_ptr<State> state_;
-};
-
 // Whether the other side has closed, whatever it has sent before.
 bool has_ended(TcpSocket& socket) {
   tcp_info info{};
@@ -82,18 +51,9 @@ bool has_ended(TcpSocket& socket) {
   return info.tcpi_state != TCP_ESTABLISHED;
 }
 
-// Says that there are too many, and waits a moment for the other side to have read it: to close at once would
-// take the answer back.
 Awaitable<void> refuse(TcpSocket socket) {
-  Deadline deadline(socket);
-  deadline.set(std::chrono::seconds(1));
   const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(kTooMany), kToken);
-  Error ignored;
-  socket.shutdown(TcpSocket::shutdown_send, ignored);
-  std::array<char, 1024> unread;
-  for (Error end = error; !end && !deadline.expired();) {
-    std::tie(end, std::ignore) = co_await socket.async_read_some(asio::buffer(unread), kToken);
-  }
+  if (!error) co_await see_off(socket);
 }
 
 }  // namespace
@@ -181,16 +141,8 @@ Awaitable<void> Server::Connection::Served::run() {
   }
   while (!stopping_ && co_await serve_request()) {
   }
-  if (!stream_) co_return;
-  // What the other side sent and nobody read would take back the last answer: see it off first.
-  Error error;
-  stream_->next_layer().shutdown(TcpSocket::shutdown_send, error);
-  deadline_.set(std::chrono::seconds(1));
-  std::array<char, 1024> unread;
-  while (!error && !deadline_.expired() && !stopping_) {
-    std::tie(error, std::ignore) =
-        co_await stream_->next_layer().async_read_some(asio::buffer(unread), kToken);
-  }
+  if (!stream_ || stopping_) co_return;
+  co_await see_off(stream_->next_layer());
 }
 
 void Server::Connection::Served::stop() {

@@ -1,10 +1,10 @@
 #include "http/engine_io_endpoint.hpp"
 
 #include <boost/asio/experimental/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/bearer.hpp"
+#include "http/deadline.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -27,8 +27,6 @@ signaling::EngineIo::Opening opening_of(const Request& request) {
 // The timer never expires: to cancel it is to wake whoever waits.
 struct EngineIoEndpoint::Waiting {
   explicit Waiting(asio::io_context& io) : timer(io.get_executor(), Timer::time_point::max()) {}
-  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                           asio::wait_traits<std::chrono::steady_clock>, Executor>;
   Timer timer;
   bool answered = false;
   unsigned status = 0;

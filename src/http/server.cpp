@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "http/connection.hpp"
+#include "http/deadline.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -83,9 +84,7 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
     if (error) {
       // Out of descriptors, most likely: whoever ends a connection frees one. To accept again at once would
       // spin.
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                 Executor>
-          timer(io_.get_executor(), kOutOfDescriptors);
+      Timer timer(io_.get_executor(), kOutOfDescriptors);
       co_await timer.async_wait(kToken);
       continue;
     }

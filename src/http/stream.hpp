@@ -1,18 +1,16 @@
 // A connection's bytes, in TLS or without: one type, so that what is heavy to compile is compiled once.
 #pragma once
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 #include <memory>
 #include <utility>
 
-#include "http/message.hpp"
+#include "http/deadline.hpp"
 
 namespace turnpike::http {
-
-using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 
 class Stream {
  public:
@@ -47,15 +45,13 @@ class Stream {
                 : socket_.async_write_some(buffers, std::forward<Token>(token));
   }
 
-  // How a WebSocket ends the layer below it (RFC 6455 §7.1.1).
+  // How a WebSocket ends the layer below it (RFC 6455 §7.1.1). Beast's own way reads just once.
   template <class Handler>
-  friend void async_teardown(boost::beast::role_type role, Stream& stream, Handler&& handler) {
-    using boost::beast::websocket::async_teardown;
-    if (stream.tls_) {
-      async_teardown(role, *stream.tls_, std::forward<Handler>(handler));
-    } else {
-      async_teardown(role, stream.socket_, std::forward<Handler>(handler));
-    }
+  friend void async_teardown(boost::beast::role_type, Stream& stream, Handler&& handler) {
+    boost::asio::co_spawn(stream.get_executor(), see_off(stream.socket_),
+                          [handler = std::forward<Handler>(handler)](const std::exception_ptr&) mutable {
+                            std::move(handler)(boost::system::error_code());
+                          });
   }
 
  private:

@@ -1,0 +1,53 @@
+// Cancels what a socket is doing when time is up, and leaves it open, so that an answer can still be given:
+// Beast's own timeouts close it.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+
+#include "http/message.hpp"
+#include "turnpike/base/time.hpp"
+
+namespace turnpike::http {
+
+using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+using Timer =
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// The socket outlives it.
+class Deadline {
+ public:
+  explicit Deadline(TcpSocket& socket) : state_(std::make_shared<State>(socket)) {}
+
+  void set(Duration duration) {
+    state_->expired = false;
+    state_->timer.expires_after(duration);
+    state_->timer.async_wait([weak = std::weak_ptr(state_)](const boost::system::error_code& error) {
+      const auto state = weak.lock();
+      // One that was on its way when the timer was set anew finds that it comes too early.
+      if (error || !state || state->timer.expiry() > Timer::clock_type::now()) return;
+      state->expired = true;
+      boost::system::error_code ignored;
+      state->socket.cancel(ignored);
+    });
+  }
+  void clear() { state_->timer.expires_at(Timer::time_point::max()); }
+  bool expired() const { return state_->expired; }
+
+ private:
+  struct State {
+    explicit State(TcpSocket& s) : socket(s), timer(s.get_executor()) {}
+    TcpSocket& socket;
+    Timer timer;
+    bool expired = false;
+  };
+  std::shared_ptr<State> state_;
+};
+
+// Ends what we send, and reads for a moment what the other side had on its way. To close at once would have
+// the kernel take back what we said last, if anything of theirs had not been read.
+Awaitable<void> see_off(TcpSocket& socket);
+
+}  // namespace turnpike::http
