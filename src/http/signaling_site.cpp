@@ -70,6 +70,10 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
       socket_io_endpoint_(io, {engine_, origins_, params_.clock, [this] { flush(); }}),
       echo_engine_(params_.engine_io, random, echo_),
       echo_endpoint_(io, {echo_engine_, origins_, params_.clock, [this] { flush(); }}),
+      course_chat_([this](std::string_view token) {
+        return params_.tokens.access == signaling::Access::open ||
+               tokens_.verify(token, params_.clock().wall).has_value();
+      }),
       timer_(io) {
   socket_io_.use(engine_);
   echo_.use(echo_engine_);
@@ -90,6 +94,7 @@ void SignalingSite::add_routes(Router& router) {
                  }));
     }
   }
+  if (params_.preset == signaling::Preset::course) router.add_web_socket("/", course_chat_);
   if (params_.preset == signaling::Preset::echo) echo_endpoint_.add_routes(router, "/engine.io/");
   if (files_) {
     router.set_fallback(at_once([this](const Request& request) { return files_->serve(request); }));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "http/course_chat_endpoint.hpp"
 #include "http/engine_io_endpoint.hpp"
 #include "http/origins.hpp"
 #include "http/router.hpp"
@@ -97,6 +98,7 @@ class SignalingSite : private WebSocketHandler {
   EngineEcho echo_;
   signaling::EngineIo echo_engine_;
   EngineIoEndpoint echo_endpoint_;
+  CourseChatEndpoint course_chat_;
   std::unordered_map<ConnectionId, std::shared_ptr<WebSocket>> sockets_;
   boost::asio::steady_timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();

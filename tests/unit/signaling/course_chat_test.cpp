@@ -1,0 +1,42 @@
+#include "turnpike/signaling/course_chat.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+namespace turnpike::signaling {
+namespace {
+
+std::string heard(CourseChat& chat, ConnectionId from, std::string_view text) {
+  CourseChat::Output out = chat.on_text(from, text);
+  std::ranges::sort(out.to);
+  std::string all = out.text ? *out.text : "nothing";
+  for (const ConnectionId to : out.to) all += ' ' + std::to_string(to);
+  return all;
+}
+
+TEST_CASE("everybody hears everything, the sender included", "[signaling]") {
+  CourseChat chat;
+  chat.on_open(1);
+  chat.on_open(2);
+  CHECK(heard(chat, 1, "hello") == "hello 1 2");
+  CHECK(heard(chat, 1, R"({"type":"new_message","payload":"hi"})") == "Anon: hi 1 2");
+  CHECK(heard(chat, 1, R"({"type":"nickname","payload":"Ann"})") == "nothing");
+  CHECK(heard(chat, 1, R"({"type":"new_message","payload":"hi"})") == "Ann: hi 1 2");
+  CHECK(heard(chat, 2, R"({"type":"new_message","payload":7})") == "Anon: 7 1 2");
+  chat.on_closed(1);
+  CHECK(heard(chat, 2, R"({"type":"other"})") == R"({"type":"other"} 2)");
+  CHECK(heard(chat, 2, "{") == "{ 2");
+}
+
+TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
+  CourseChat chat;
+  chat.on_open(1);
+  chat.on_text(1, R"({"type":"nickname","payload":"Ann"})");
+  chat.on_text(1, R"({"type":"nickname","payload":""})");
+  chat.on_text(1, R"({"type":"nickname","payload":"a\nb"})");
+  chat.on_text(1, R"({"type":"nickname","payload":")" + std::string(65, 'x') + "\"}");
+  CHECK(heard(chat, 1, R"({"type":"new_message","payload":"hi"})") == "Ann: hi 1");
+}
+
+}  // namespace
+}  // namespace turnpike::signaling
