@@ -2,10 +2,10 @@
 // another. Prints how long a signal takes from member to member, and what an idle member costs in memory.
 //
 //     node tests/bench/signaling_load.mjs [--rooms 1000] [--seconds 10] [--rate 3000]
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startTurnpike } from '../browser/support/daemon.mjs';
 import { member } from '../signaling/support/client.mjs';
+import { cpuSeconds, percentile, residentKilobytes } from './process.mjs';
 
 const { values } = parseArgs({ options: {
   rooms: { type: 'string', default: '1000' },
@@ -27,18 +27,11 @@ signaling:
 `, ['taskset', '-c', '0']);
 const url = `${daemon.listeners.find(listener => listener.startsWith('http')).replace('http', 'ws')}/ws`;
 
-const status = name => Number(readFileSync(`/proc/${daemon.pid}/status`, 'utf8').match(`${name}:\\s+(\\d+)`)[1]);
-const cpuSeconds = () => {
-  const fields = readFileSync(`/proc/${daemon.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-};
-const percentile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))];
-
-const before = status('VmRSS');
+const before = residentKilobytes(daemon.pid);
 const members = [];
 for (let room = 0; room < rooms; ++room)
   members.push(await Promise.all(Array.from({ length: perRoom }, (_, i) => member(url, `room-${room}`, `member ${i}`))));
-const resident = status('VmRSS') - before;
+const resident = residentKilobytes(daemon.pid) - before;
 console.log(`${rooms * perRoom} members: ${(resident * 1024 / rooms / perRoom / 1000).toFixed(1)} kB each when idle`);
 
 const delays = [];
@@ -53,7 +46,7 @@ for (const member of members.flat()) {
 const candidate = 'candidate:842163049 1 udp 1677729535 203.0.113.7 46154 typ srflx raddr 10.0.0.17 rport 46154 generation 0';
 const tick = 10; // milliseconds
 let sent = 0;
-const cpuBefore = cpuSeconds();
+const cpuBefore = cpuSeconds(daemon.pid);
 const started = performance.now();
 await new Promise(resolve => {
   const timer = setInterval(() => {
@@ -70,7 +63,7 @@ await new Promise(resolve => {
     }
   }, tick);
 });
-const cpu = cpuSeconds() - cpuBefore;
+const cpu = cpuSeconds(daemon.pid) - cpuBefore;
 delays.sort((a, b) => a - b);
 console.log(`${sent} signals at ${rate} a second, ${delays.length} arrived; a signal's way: ` +
   `p50 ${percentile(delays, 0.5).toFixed(1)} ms, p99 ${percentile(delays, 0.99).toFixed(1)} ms, ` +
