@@ -25,6 +25,6 @@ inline constexpr AbsentKey kAbsentKeys[] = {
     {"admin", ""},
 };
 
-inline constexpr std::string_view kAbsentSchemes[] = {"tcp", "tls", "dtls", "auto"};
+inline constexpr std::string_view kAbsentSchemes[] = {"dtls", "auto"};
 
 }  // namespace turnpike::config

@@ -25,6 +25,8 @@ void read_format(const Value& value, LogFormat& out);
 
 // listen.cpp
 void read_listeners(const Value& value, std::vector<Listener>& out);
+// What they ask of tls.
+void check_listeners(const Value& value, const Config& config);
 
 // relay.cpp
 void read_relay_addresses(const Value& value, std::vector<IpAddress>& out);
