@@ -16,7 +16,6 @@
 
 #include "net/socket_address.hpp"
 #include "net/udp_socket.hpp"
-#include "turnpike/stun/stream_framer.hpp"
 
 namespace turnpike::client {
 namespace {
@@ -141,23 +140,26 @@ std::optional<Datagram> StreamSocket::receive(milliseconds timeout) {
 }
 
 bool StreamSocket::read_more(Clock::time_point deadline) {
-  std::array<std::uint8_t, 65536> chunk;
-  for (;;) {
-    ERR_clear_error();
-    const ssize_t got = tls_ ? SSL_read(tls_.get(), chunk.data(), static_cast<int>(chunk.size()))
-                             : recv(fd(), chunk.data(), chunk.size(), 0);
-    if (got > 0) {
-      received_.insert(received_.end(), chunk.begin(), chunk.begin() + got);
-      return true;
-    }
-    const bool empty = tls_ ? SSL_get_error(tls_.get(), static_cast<int>(got)) == SSL_ERROR_WANT_READ
-                            : got < 0 && (errno == EAGAIN || errno == EINTR);
-    if (!empty) {
-      closed_ = true;
-      return true;
-    }
+  while (!read_available()) {
+    if (closed_) return true;
     if (!wait(POLLIN, deadline)) return false;
   }
+  return true;
+}
+
+bool StreamSocket::read_available() {
+  std::array<std::uint8_t, 65536> chunk;
+  ERR_clear_error();
+  const ssize_t got = tls_ ? SSL_read(tls_.get(), chunk.data(), static_cast<int>(chunk.size()))
+                           : recv(fd(), chunk.data(), chunk.size(), 0);
+  if (got > 0) {
+    received_.insert(received_.end(), chunk.begin(), chunk.begin() + got);
+    return true;
+  }
+  const bool empty = tls_ ? SSL_get_error(tls_.get(), static_cast<int>(got)) == SSL_ERROR_WANT_READ
+                          : got < 0 && (errno == EAGAIN || errno == EINTR);
+  if (!empty) closed_ = true;
+  return false;
 }
 
 std::optional<Datagram> StreamSocket::take_message() {

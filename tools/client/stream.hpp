@@ -15,6 +15,7 @@
 #include "net/fd.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/stun/stream_framer.hpp"
 
 namespace turnpike::client {
 
@@ -39,7 +40,21 @@ class StreamSocket {
   void send(Bytes bytes);
   // The next message, without padding. Nothing when the time is up, or when the server has closed.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout);
-  // Found out by receive().
+  // Calls visit(Bytes) for each message that is there by now, without waiting; each lives for the call.
+  template <class Visitor>
+  void receive_all(Visitor&& visit) {
+    while (read_available()) {
+      std::size_t at = 0;
+      for (;;) {
+        const stun::Frame frame = stun::next_frame(Bytes(received_).subspan(at));
+        if (frame.message.empty()) break;
+        visit(frame.message);
+        at += frame.consumed;
+      }
+      received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+  }
+  // Found out when receiving.
   bool closed() const { return closed_; }
 
  private:
@@ -54,6 +69,8 @@ class StreamSocket {
   bool wait(short events, Clock::time_point deadline) const;
   // False when the time is up.
   bool read_more(Clock::time_point deadline);
+  // False when there is nothing.
+  bool read_available();
   std::optional<Datagram> take_message();
 
   Endpoint server_;
