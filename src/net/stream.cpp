@@ -193,9 +193,9 @@ Stream::State Stream::receive_tls(Bytes cipher_text, MutableBytes room, std::siz
     if (SSL_get_error(tls_.get(), result) != SSL_ERROR_WANT_READ) state = State::ended;
     break;
   }
-  // An alert as well, where TLS wrote one.
-  const State sent = transmit(buffers.wire_out_);
-  return state == State::ended ? state : sent;
+  // Alerts as well, and what TLS answers without our doing, such as a request for new keys.
+  if (transmit(buffers.wire_out_) == State::ended) state = State::ended;
+  return state == State::ended ? state : check_limit(buffers);
 }
 
 Stream::State Stream::shake_hands(StreamBuffers& buffers) {

@@ -43,6 +43,19 @@ net::Fd open_socket(const Endpoint& local) {
   return fd;
 }
 
+// One for the process: to read the certificates that this machine trusts takes longer than a handshake.
+SSL_CTX* tls_context() {
+  struct Deleter {
+    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+  };
+  static const std::unique_ptr<SSL_CTX, Deleter> context = [] {
+    std::unique_ptr<SSL_CTX, Deleter> made(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_default_verify_paths(made.get());
+    return made;
+  }();
+  return context.get();
+}
+
 std::string last_tls_error() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   return reason ? reason : "the server closed the connection";
@@ -71,9 +84,7 @@ void StreamSocket::connect(const Endpoint& server, Clock::time_point deadline) {
 
 void StreamSocket::start_tls(const Tls& tls, Clock::time_point deadline) {
   signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to the socket itself
-  context_.reset(SSL_CTX_new(TLS_client_method()));
-  SSL_CTX_set_default_verify_paths(context_.get());
-  tls_.reset(SSL_new(context_.get()));
+  tls_.reset(SSL_new(tls_context()));
   SSL_set_fd(tls_.get(), fd());
   SSL_set_alpn_protos(tls_.get(), reinterpret_cast<const unsigned char*>(kProtocols.data()),
                       static_cast<unsigned>(kProtocols.size()));

@@ -59,7 +59,6 @@ class StreamSocket {
 
  private:
   struct Deleter {
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
     void operator()(SSL* session) const { SSL_free(session); }
   };
   using Clock = std::chrono::steady_clock;
@@ -75,7 +74,6 @@ class StreamSocket {
 
   Endpoint server_;
   net::Fd fd_;
-  std::unique_ptr<SSL_CTX, Deleter> context_;
   std::unique_ptr<SSL, Deleter> tls_;
   std::vector<std::uint8_t> received_;
   bool closed_ = false;

@@ -405,6 +405,24 @@ TEST_CASE("old TLS and what is no TLS end the connection", "[stream][tls]") {
   CHECK(ends.receive(State::ended).empty());
 }
 
+TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get(), TLS1_3_VERSION);
+  REQUIRE(client.shakes_hands_with(ends));
+  State state = State::open;
+  for (int asked = 0; state == State::open && asked < 100'000; ++asked) {
+    REQUIRE(SSL_key_update(client.ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    REQUIRE(SSL_do_handshake(client.ssl.get()) == 1);
+    std::vector<Bytes> none;
+    ends.buffers.reset();
+    state = ends.stream->receive(ends.buffers, none);
+  }
+  CHECK(state == State::ended);
+  CHECK(ends.buffers.counters.too_slow == 1);
+}
+
 TEST_CASE("a session is resumed", "[stream][tls]") {
   const Files files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
