@@ -35,9 +35,10 @@ int main(int argc, char** argv) {
   try {
     server::add_missing_secret(*config);
     auth::CredentialStore credentials = server::make_credentials(config->auth);
+    auto tls = server::make_tls_context(*config);
     if (check) return 0;
     const server::LogScope log(config->log);
-    server::Daemon(*config, std::move(credentials)).run();
+    server::Daemon(*config, std::move(credentials), std::move(tls)).run();
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "turnpike: " << error.what() << '\n';

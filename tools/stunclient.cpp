@@ -67,15 +67,21 @@ void run_turn(const Context& context, Client& client, Report& report) {
 // False when there is no server at this address, so that the name's next one may be tried.
 bool test_server(const Context& context, const Options& options, const Endpoint& server, Report& report) {
   report.server = server;
+  report.transport = context.transport;
   try {
     Client client(context, local_endpoint(options, server), server, Client::Connect::yes);
+    if (const std::string why = client.untrusted(); !why.empty())
+      report.notes.push_back("the server's certificate does not verify: " + why);
     report.binding = bind(client, report);
     const bool answered = report.binding.ok() || report.binding.problem->kind == ProblemKind::error_response;
     if (answered && options.turn) run_turn(context, client, report);
     return answered;
   } catch (const std::system_error& error) {
-    report.binding.problem = network_error(error, server);
+    report.binding.problem = network_error(error, server, context.transport);
     return false;
+  } catch (const std::runtime_error& error) {
+    report.binding.problem = no_tls(error.what());
+    return true;
   }
 }
 
@@ -113,7 +119,9 @@ int main_of(const Options& options) {
                         .trace = options.verbosity > 0 ? &std::cerr : nullptr,
                         .trace_attributes = options.verbosity > 1,
                         .credentials = options.credentials,
-                        .timeout = options.timeout};
+                        .timeout = options.timeout,
+                        .transport = options.transport,
+                        .host = options.host};
   const Report report = run(context, options);
   print(report, options.json);
   return report.ok() ? 0 : kTestFailed;

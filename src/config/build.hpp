@@ -17,6 +17,6 @@ inline constexpr AbsentKey kAbsentKeys[] = {
     {"nat_discovery", ""},  {"admin", ""},
 };
 
-inline constexpr std::string_view kAbsentSchemes[] = {"tcp", "tls", "dtls", "auto"};
+inline constexpr std::string_view kAbsentSchemes[] = {"dtls", "auto"};
 
 }  // namespace turnpike::config

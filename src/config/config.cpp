@@ -40,6 +40,7 @@ bool names_any_key_of(const Value& document, std::string_view name) {
 // What one key alone cannot tell. Each key has been found right by itself.
 void check_together(const Value& document, const Config& config) {
   for (const auto& [section, keys] : document.entries()) {
+    if (section == "listen") check_listeners(keys, config);
     if (!keys.is_map()) continue;
     if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
     for (const auto& [name, value] : keys.entries()) {

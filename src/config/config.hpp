@@ -60,6 +60,13 @@ struct SignalingParams {
   signaling::Access effective_access() const;
 };
 
+// For clients that come by TCP or TLS.
+struct StreamLimits {
+  std::uint32_t idle_per_address = 200;                 // connections without an allocation; 0 = no limit
+  Duration connect_timeout = std::chrono::seconds(10);  // of the TLS handshake, and then of the first message
+  Duration idle_timeout = std::chrono::seconds(60);     // without an allocation
+};
+
 // A default-constructed Config is what an empty file gives, but for auth.realm, which load() copies from
 // `realm`.
 struct Config {
@@ -70,6 +77,7 @@ struct Config {
   auth::Params auth;
   turn::PeerParams peers;
   turn::Limits limits;
+  StreamLimits streams;
   http::TlsParams tls;
   SignalingParams signaling;
   LogParams log;

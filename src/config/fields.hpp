@@ -28,6 +28,8 @@ void read_preset(const Value& value, signaling::Preset& out);
 
 // listen.cpp
 void read_listeners(const Value& value, std::vector<Listener>& out);
+// What they ask of tls.
+void check_listeners(const Value& value, const Config& config);
 
 // relay.cpp
 void read_relay_addresses(const Value& value, std::vector<IpAddress>& out);

@@ -61,6 +61,16 @@ constexpr Key kKeys[] = {
      }},
     {"limits.unauthenticated_per_second", "100",
      [](const Value& v, Config& c) { read_count(v, c.limits.unauthenticated_per_second); }},
+    {"limits.idle_connections_per_address", "200",
+     [](const Value& v, Config& c) { read_count(v, c.streams.idle_per_address); }},
+    {"limits.connect_timeout", "10s",
+     [](const Value& v, Config& c) {
+       read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.streams.connect_timeout);
+     }},
+    {"limits.idle_timeout", "60s",
+     [](const Value& v, Config& c) {
+       read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.streams.idle_timeout);
+     }},
 
     {"tls.certificate", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.certificate); }},
     {"tls.private_key", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.private_key); }},

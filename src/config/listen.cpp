@@ -13,9 +13,10 @@ struct Scheme {
   Transport transport;
 };
 
-constexpr Scheme kSchemes[] = {{"udp", Transport::udp}};
+constexpr Scheme kSchemes[] = {{"udp", Transport::udp}, {"tcp", Transport::tcp}, {"tls", Transport::tls}};
 constexpr std::string_view kSchemeEnd = "://";
-constexpr std::string_view kUrlForm = "udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478";
+constexpr std::string_view kUrlForm =
+    "udp://, tcp:// or tls:// and ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478";
 
 // The URL of an element of `listen`: the element itself, or the `url` of a map.
 std::optional<Value> find_url(const Value& element) {
@@ -64,15 +65,13 @@ std::optional<Listener> read_url(const Value& url) {
   return Listener{*transport, *endpoint};
 }
 
-bool is_datagram(Transport transport) { return transport == Transport::udp || transport == Transport::dtls; }
-
 // Whether both would receive the same client's packets. [::] is IPv6 only and leaves 0.0.0.0 alone; port 0 is
 // another port each time.
 bool clash(const Listener& a, const Listener& b) {
   const IpAddress& first = a.endpoint.address;
   const IpAddress& second = b.endpoint.address;
   const bool same_address = first == second || first.is_unspecified() || second.is_unspecified();
-  return is_datagram(a.transport) == is_datagram(b.transport) && a.endpoint.port == b.endpoint.port &&
+  return is_stream(a.transport) == is_stream(b.transport) && a.endpoint.port == b.endpoint.port &&
          a.endpoint.port != 0 && first.family() == second.family() && same_address;
 }
 
@@ -107,6 +106,14 @@ void read_listeners(const Value& value, std::vector<Listener>& out) {
   for (const Placed& p : placed) {
     out.push_back(p.listener);
   }
+}
+
+void check_listeners(const Value& value, const Config& config) {
+  const bool secure =
+      std::ranges::any_of(config.listen, [](const Listener& l) { return l.transport == Transport::tls; });
+  if (!secure) return;
+  if (config.tls.certificate.empty()) value.problem("tls:// needs tls.certificate");
+  if (config.tls.private_key.empty()) value.problem("tls:// needs tls.private_key");
 }
 
 }  // namespace turnpike::config

@@ -140,6 +140,14 @@ void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t larges
 
 void check_signaling(const Value& section, const Config& config) {
   const SignalingParams& signaling = config.signaling;
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const Listener& relay = config.listen[i];
+    const auto same = [&](const http::Listener& site) { return clash(site.endpoint, relay.endpoint); };
+    if (is_stream(relay.transport) && std::ranges::any_of(signaling.listen, same)) {
+      section.problem("listens where listen[" + std::to_string(i) +
+                      "] does: expected another address or port");
+    }
+  }
   const bool secure = std::ranges::any_of(signaling.listen, &http::Listener::secure);
   if (secure && (config.tls.certificate.empty() || config.tls.private_key.empty())) {
     section.problem("https:// needs tls.certificate and tls.private_key");

@@ -12,6 +12,7 @@
 
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
+#include "net/tcp_socket.hpp"
 #include "net/udp_socket.hpp"
 #include "server/cores.hpp"
 #include "server/notify.hpp"
@@ -80,18 +81,26 @@ void add_missing_secret(config::Config& config) {
   config.auth.secrets.push_back(crypto::base64_encode(secret));
 }
 
-Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
+std::unique_ptr<const net::TlsContext> make_tls_context(const config::Config& config) {
+  if (config.tls.certificate.empty() || config.tls.private_key.empty()) return nullptr;
+  return std::make_unique<const net::TlsContext>(config.tls.certificate, config.tls.private_key);
+}
+
+Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
+               std::unique_ptr<const net::TlsContext> tls)
     : own_addresses_(net::interface_addresses()),
       sockets_(config.workers == 0 ? usable_cores() : config.workers),
       credentials_(std::move(credentials)),
       relays_(config.relay, own_addresses_),
       quota_(config.limits.allocations, config.limits.allocations_per_user),
       limiter_(config.limits.unauthenticated_per_second,
-               std::uint64_t{2} * config.limits.unauthenticated_per_second, random_seed()) {
+               std::uint64_t{2} * config.limits.unauthenticated_per_second, random_seed()),
+      tls_(std::move(tls)),
+      idle_connections_(config.streams.idle_per_address) {
   raise_descriptor_limit();
   open_listeners(config);
-  policy_ =
-      std::make_unique<turn::PeerPolicy>(turn::PeerPolicy::Params{config.peers, own_addresses_, listeners_});
+  policy_ = std::make_unique<turn::PeerPolicy>(
+      turn::PeerPolicy::Params{config.peers, own_addresses_, udp_listeners_});
   const Worker::Shared shared{
       .credentials = credentials_,
       .policy = *policy_,
@@ -101,8 +110,9 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials)
       .limits = config.limits,
       .nonce_key = random_key(),
       .nonce_lifetime = config.auth.nonce_lifetime,
+      .streams = {.tls = tls_.get(), .idle = idle_connections_, .limits = config.streams},
   };
-  for (ListenerSockets& sockets : sockets_) {
+  for (WorkerListeners& sockets : sockets_) {
     workers_.push_back(std::make_unique<Worker>(shared, std::move(sockets)));
   }
   if (config.signaling.enabled) signaling_ = std::make_unique<SignalingThread>(config, told_);
@@ -127,22 +137,37 @@ void Daemon::open_listeners(const config::Config& config) {
 // One socket for each worker. Their number stays as it is for the life of the process, since changing it
 // would send clients to other workers.
 void Daemon::open_listener(const config::Listener& listener) {
+  const Endpoint at = is_stream(listener.transport) ? open_streams(listener) : open_udp(listener.endpoint);
+  told_.push_back({listener.transport, at});
+  spdlog::info("listening on {}", url(listener, at));
+}
+
+Endpoint Daemon::open_streams(const config::Listener& listener) {
   Endpoint at = listener.endpoint;
+  if (at.port != 0) net::require_free_tcp_address(at);
+  for (WorkerListeners& sockets : sockets_) {
+    net::Fd socket = net::open_tcp_listener(at);
+    at.port = net::local_endpoint(socket.get()).port;
+    sockets.streams.push_back({std::move(socket), at, listener.transport});
+  }
+  return at;
+}
+
+Endpoint Daemon::open_udp(Endpoint at) {
   if (at.port != 0) net::require_free_udp_address(at);
   int granted = kListenerBuffer;
-  for (ListenerSockets& sockets : sockets_) {
+  for (WorkerListeners& sockets : sockets_) {
     net::Fd socket = net::open_udp_listener(at);
     at.port = net::local_endpoint(socket.get()).port;
     granted = std::min(granted, net::set_buffer_sizes(socket.get(), kListenerBuffer));
-    sockets.push_back({std::move(socket), at});
+    sockets.udp.push_back({std::move(socket), at});
   }
-  listeners_.push_back(at);
-  told_.push_back({listener.transport, at});
-  spdlog::info("listening on {}", url(listener, at));
+  udp_listeners_.push_back(at);
   if (granted < kListenerBuffer) {
     spdlog::warn("the kernel granted {} of {} KiB of buffer: raise net.core.rmem_max and wmem_max",
                  granted >> 10, kListenerBuffer >> 10);
   }
+  return at;
 }
 
 void Daemon::warn_about_relay_addresses() const {
@@ -157,6 +182,7 @@ void Daemon::warn_about_relay_addresses() const {
 }
 
 void Daemon::run() {
+  signal(SIGPIPE, SIG_IGN);
   boost::asio::io_context control;
   boost::asio::signal_set stop_signals(control, SIGTERM, SIGINT);
   stop_signals.async_wait([](const boost::system::error_code&, int signal) {
@@ -180,6 +206,8 @@ void Daemon::log_totals() const {
   turn::Counters all;
   net::SendCounters sends;
   std::uint64_t exhausted = 0;
+  Streams::Counters connections;
+  net::StreamCounters streams;
   for (const auto& worker : workers_) {
     const turn::Counters& c = worker->counters();
     all.requests += c.requests;
@@ -190,13 +218,24 @@ void Daemon::log_totals() const {
     all.to_client += c.to_client;
     sends.dropped_full += worker->sends().dropped_full;
     sends.dropped_failed += worker->sends().dropped_failed;
-    exhausted += worker->exhausted();
+    exhausted += worker->exhausted() + worker->streams().counters().out_of_descriptors;
+    connections.accepted += worker->streams().counters().accepted;
+    connections.refused += worker->streams().counters().refused;
+    connections.timed_out += worker->streams().counters().timed_out;
+    streams.media_dropped += worker->streams().stream_counters().media_dropped;
+    streams.too_slow += worker->streams().stream_counters().too_slow;
+    streams.handshakes_failed += worker->streams().stream_counters().handshakes_failed;
   }
   spdlog::info(
       "stopped: requests={} refusals={} withheld={} allocations={} to_peer={} to_client={} dropped_full={} "
       "dropped_failed={} out_of_descriptors={}",
       all.requests, all.refusals, all.answers_withheld, all.allocations_created, all.to_peer, all.to_client,
       sends.dropped_full, sends.dropped_failed, exhausted);
+  if (connections.accepted + connections.refused == 0) return;
+  spdlog::info(
+      "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} media_dropped={}",
+      connections.accepted, connections.refused, connections.timed_out, streams.too_slow,
+      streams.handshakes_failed, streams.media_dropped);
 }
 
 }  // namespace turnpike::server

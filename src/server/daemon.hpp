@@ -23,31 +23,38 @@ auth::CredentialStore make_credentials(const auth::Params& params);
 // configured.
 void add_missing_secret(config::Config& config);
 
+// The certificate and key for all TLS, or null where none are configured. Throws std::runtime_error, naming
+// the file.
+std::unique_ptr<const net::TlsContext> make_tls_context(const config::Config& config);
+
 class Daemon {
  public:
   // Opens every listener and says where; throws std::exception with a message for the operator when it
-  // cannot.
-  Daemon(const config::Config& config, auth::CredentialStore credentials);
+  // cannot. `tls` may be null where no listener is tls.
+  Daemon(const config::Config& config, auth::CredentialStore credentials,
+         std::unique_ptr<const net::TlsContext> tls);
 
   // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked.
   void run();
 
  private:
-  using ListenerSockets = std::vector<ListenerSocket>;
-
   void open_listeners(const config::Config& config);
   void open_listener(const config::Listener& listener);
+  Endpoint open_udp(Endpoint at);
+  Endpoint open_streams(const config::Listener& listener);
   void warn_about_relay_addresses() const;
   void log_totals() const;
 
   std::vector<IpAddress> own_addresses_;
-  std::vector<ListenerSockets> sockets_;  // for each worker, until it takes them
-  std::vector<Endpoint> listeners_;
+  std::vector<WorkerListeners> sockets_;  // for each worker, until it takes them
+  std::vector<Endpoint> udp_listeners_;
   std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
   auth::CredentialStore credentials_;
   RelayPool relays_;
   turn::Quota quota_;
   AddressLimiter limiter_;
+  std::unique_ptr<const net::TlsContext> tls_;
+  IdleConnections idle_connections_;
   std::unique_ptr<turn::PeerPolicy> policy_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null where there is none

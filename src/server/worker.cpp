@@ -23,7 +23,8 @@ constexpr std::size_t kPoolSlots = 64;
 constexpr std::size_t kDatagramsPerRelay = 8;  // so that one flow does not keep the others waiting
 
 // Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
-// descriptor, neither of which needs all of 31 bits.
+// descriptor, neither of which needs all of 31 bits. Streams have tags of their own.
+constexpr std::uint64_t kStreamTag = 0;
 constexpr std::uint64_t kListenerTag = std::uint64_t{1} << 62;
 constexpr std::uint64_t kRelayTag = std::uint64_t{2} << 62;
 constexpr std::uint64_t kWakeTag = std::uint64_t{3} << 62;
@@ -46,11 +47,12 @@ net::Fd require(int fd, const char* call) {
 
 }  // namespace
 
-Worker::Worker(const Shared& shared, std::vector<ListenerSocket> listeners)
+Worker::Worker(const Shared& shared, WorkerListeners listeners)
     : epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      listeners_(std::move(listeners)),
+      listeners_(std::move(listeners.udp)),
       received_(kPoolSlots),
+      streams_(epoll_.get(), std::move(listeners.streams), shared.streams),
       relays_(shared.relays, random_, *this),
       server_({
           .credentials = shared.credentials,
@@ -99,7 +101,7 @@ bool Worker::watch(int fd, std::uint64_t tag) {
 }
 
 int Worker::timeout_ms(SteadyTime now) const {
-  const SteadyTime deadline = server_.next_deadline();
+  const SteadyTime deadline = std::min(server_.next_deadline(), streams_.next_deadline());
   if (deadline == SteadyTime::max()) return -1;
   const auto wait = (deadline - now).count();
   return static_cast<int>(std::clamp<Duration::rep>(wait, 0, 60'000));
@@ -116,14 +118,16 @@ void Worker::run() {
     now = read_clocks();
     // First, so that no request revives what has just expired.
     if (server_.next_deadline() <= now.steady) server_.on_timeout(now, output_);
+    if (streams_.next_deadline() <= now.steady) streams_.on_timeout(now);
     for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)], now);
-    flush();
+    flush(now);
   }
 }
 
 void Worker::on_event(const epoll_event& event, TimePoint now) {
   const std::uint64_t what = event.data.u64 & ~kTagMask;
   switch (event.data.u64 & kTagMask) {
+    case kStreamTag: return on_stream(what, event.events, now);
     case kListenerTag: return on_listener(static_cast<std::uint32_t>(what), now);
     case kRelayTag:
       return on_relay(turn::RelayId(what >> kDescriptorBits), static_cast<int>(what & kDescriptorMask),
@@ -136,7 +140,7 @@ void Worker::on_event(const epoll_event& event, TimePoint now) {
 void Worker::on_listener(std::uint32_t index, TimePoint now) {
   const ListenerSocket& listener = listeners_[index];
   const bool wildcard = listener.endpoint.address.is_unspecified();
-  if (received_.free_slots() < kPoolSlots / 2) flush();
+  if (received_.free_slots() < kPoolSlots / 2) flush(now);
   for (const net::ReceivedDatagram& datagram :
        received_.receive(listener.socket.get(), received_.free_slots(), wildcard)) {
     const Endpoint local{wildcard ? datagram.to : listener.endpoint.address, listener.endpoint.port};
@@ -144,11 +148,18 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
   }
 }
 
+void Worker::on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now) {
+  if (Streams::is_listener(tag)) return streams_.on_listener(tag, now);
+  if (!streams_.can_receive()) flush(now);
+  const Streams::Received received = streams_.on_event(tag, events, now);
+  for (const Bytes message : received.messages) server_.on_client(received.tuple, message, now, output_);
+}
+
 void Worker::on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now) {
   if (!relays_.owns(relay, fd)) return;
   if ((events & EPOLLERR) != 0) take_relay_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
-  if (received_.free_slots() < kDatagramsPerRelay) flush();
+  if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay, false)) {
     server_.on_peer(relay, datagram.from, datagram.payload, now, output_);
   }
@@ -162,12 +173,21 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
   }
 }
 
-void Worker::flush() {
+void Worker::flush(TimePoint now) {
   send_to_peers();
   send_to_clients();
+  part_with_ended(now);
   log_events(output_.events());
   output_.clear();
   received_.reset();
+  streams_.release_received();
+}
+
+// After all answers have gone out, the last one of a connection as well.
+void Worker::part_with_ended(TimePoint now) {
+  for (const FiveTuple& tuple : streams_.ended()) server_.on_client_closed(tuple, now, output_);
+  streams_.follow(output_.events(), now);
+  streams_.remove_ended();
 }
 
 void Worker::send_to_peers() {
@@ -190,6 +210,10 @@ void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
 
 void Worker::send_to_clients() {
   for (const turn::Output::ToClient& message : output_.to_clients()) {
+    if (is_stream(message.tuple.transport)) {
+      streams_.add(message, output_.head(message));
+      continue;
+    }
     const ListenerSocket& listener = listeners_[message.tuple.connection];
     const IpAddress from =
         listener.endpoint.address.is_unspecified() ? message.tuple.server.address : IpAddress();
@@ -197,6 +221,7 @@ void Worker::send_to_clients() {
                message.padding, from);
   }
   batch_.send();
+  streams_.send();
 }
 
 }  // namespace turnpike::server

@@ -19,15 +19,22 @@
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
 #include "server/relay_sockets.hpp"
+#include "server/streams.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/server.hpp"
 
 namespace turnpike::server {
 
-// One worker's socket of a listener.
+// One worker's UDP socket of a listener.
 struct ListenerSocket {
   net::Fd socket;
   Endpoint endpoint;  // an unspecified address for a wildcard listener
+};
+
+// All sockets of one worker that clients come to.
+struct WorkerListeners {
+  std::vector<ListenerSocket> udp;
+  std::vector<StreamListener> streams;
 };
 
 class Worker : private RelaySockets::Host {
@@ -42,10 +49,11 @@ class Worker : private RelaySockets::Host {
     turn::Limits limits;
     auth::Nonces::MasterKey nonce_key{};
     Duration nonce_lifetime{};
+    Streams::Shared streams;
   };
 
   // Throws std::system_error.
-  Worker(const Shared& shared, std::vector<ListenerSocket> listeners);
+  Worker(const Shared& shared, WorkerListeners listeners);
   ~Worker() override;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -58,6 +66,7 @@ class Worker : private RelaySockets::Host {
   const turn::Counters& counters() const { return server_.counters(); }
   const net::SendCounters& sends() const { return sends_; }
   std::uint64_t exhausted() const { return relays_.exhausted(); }
+  const Streams& streams() const { return streams_; }
 
  private:
   void run();
@@ -66,14 +75,16 @@ class Worker : private RelaySockets::Host {
   int timeout_ms(SteadyTime now) const;
   void on_event(const epoll_event& event, TimePoint now);
   void on_listener(std::uint32_t index, TimePoint now);
+  void on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now);
   void on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now);
   void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
 
-  // Carries out what the server wants and makes the receive pool free again.
-  void flush();
+  // Carries out what the server wants and makes the receive pools free again.
+  void flush(TimePoint now);
   void send_to_peers();
   void send_dont_fragment(const turn::Output::ToPeer& message);
   void send_to_clients();
+  void part_with_ended(TimePoint now);
 
   bool watch(int fd, std::uint64_t tag);
 
@@ -85,6 +96,7 @@ class Worker : private RelaySockets::Host {
   net::ReceivePool received_;
   net::SendCounters sends_;
   net::SendBatch batch_{sends_};
+  Streams streams_;
   RelaySockets relays_;
   turn::Server server_;  // goes first, and closes its relays while all else is there
   std::atomic<bool> stopping_{false};

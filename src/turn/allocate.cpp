@@ -36,7 +36,9 @@ ErrorCode to_error(RelayError error) {
 
 void Server::on_allocate(Request& request, Output& out) {
   if (request.allocation) {
+    // Streams lose nothing, so nothing is sent again: a second one is another request.
     const bool retransmitted =
+        !is_stream(request.tuple.transport) &&
         request.allocation->transaction_id == request.message.transaction_id() &&
         request.allocation->identity.username == request.authenticated->identity.username;
     if (!retransmitted) return reject(request, ErrorCode::allocation_mismatch, out);

@@ -21,8 +21,7 @@ using IndicationHead = std::array<std::uint8_t, stun::kHeaderSize + 4 + 20 + 4 +
 // On a stream every message ends on a multiple of four bytes (RFC 8656 §12.5); over UDP ChannelData is never
 // padded.
 std::uint8_t channel_padding(Transport transport, std::size_t size) {
-  const bool stream = transport == Transport::tcp || transport == Transport::tls;
-  return stream ? static_cast<std::uint8_t>(stun::padded(size) - size) : std::uint8_t{0};
+  return is_stream(transport) ? static_cast<std::uint8_t>(stun::padded(size) - size) : std::uint8_t{0};
 }
 
 }  // namespace

@@ -48,6 +48,10 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
   if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
 }
 
+void Server::on_client_closed(const FiveTuple& tuple, TimePoint, Output& out) {
+  if (Allocation* allocation = find(tuple)) remove(*allocation, out);
+}
+
 void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now,
                         Output& out) {
   Request request{tuple, message, now};
@@ -137,8 +141,10 @@ stun::MessageBuilder Server::response(const Request& request, Class message_clas
 }
 
 // Signs as the request was signed (RFC 8489 §9.2.4), and adds a fingerprint where the request had one.
+// Over a stream an answer goes to whoever asked, and one that is withheld would be waited for in vain.
 void Server::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
-  if (!request.had_valid_nonce && !limiter_.allow(request.tuple.client.address, request.now.steady)) {
+  if (!request.had_valid_nonce && !is_stream(request.tuple.transport) &&
+      !limiter_.allow(request.tuple.client.address, request.now.steady)) {
     ++counters_.answers_withheld;
     return;
   }

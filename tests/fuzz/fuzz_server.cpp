@@ -87,7 +87,7 @@ class World {
 
  private:
   void step(Input& input) {
-    switch (input.pick(12)) {
+    switch (input.pick(13)) {
       case 0:
       case 1:
       case 2: return client_requests(input);
@@ -100,6 +100,7 @@ class World {
       case 9:
         return clock_.advance(std::chrono::milliseconds(input.u16() * 100));  // and nobody wakes the server
       case 10: return ports_fail(input);
+      case 11: return client_closes(input);
       default: return client_repeats(input);
     }
   }
@@ -195,6 +196,14 @@ class World {
     expect(after.to_peer - before.to_peer == out.to_peers().size(), "what goes to peers is counted");
     expect(after.requests - before.requests >= out.to_clients().size(), "only requests are answered");
     take(out, message);
+  }
+
+  void client_closes(Input& input) {
+    const Client& from = input.pick(kClients);
+    Output out;
+    server_.on_client_closed(from.tuple, clock_.now(), out);
+    expect(out.to_clients().empty() && out.to_peers().empty(), "nobody is told");
+    take(out, {});
   }
 
   // --- Peers

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <regex>
 
+#include "support/certificate.hpp"
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
 
@@ -105,4 +106,32 @@ TEST_CASE("turnutils_uclient loses nothing", "[integration][coturn]") {
     expect_nothing_lost(uclient(v4, "127.0.0.1", {"-y"}));
   }
   SECTION("without the RTCP neighbour") { expect_nothing_lost(uclient(v4, "127.0.0.1", {"-c"})); }
+}
+
+TEST_CASE("turnutils_uclient loses nothing by TCP and TLS", "[integration][coturn]") {
+  if (!has_coturn()) return;
+  const Certificate pem = make_certificate();
+  const TemporaryFile certificate(pem.certificate);
+  const TemporaryFile key(pem.private_key);
+  Daemon daemon({R"(listen=["tcp://127.0.0.1:0", "tcp://[::1]:0", "tls://127.0.0.1:0", "tls://[::1]:0"])",
+                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+  const EchoPeer echo_v4("127.0.0.1");
+  const EchoPeer echo_v6("::1");
+
+  SECTION("TCP") { expect_nothing_lost(uclient(daemon.listener(0), "127.0.0.1", {"-t"})); }
+  SECTION("TCP, Send indications") {
+    expect_nothing_lost(uclient(daemon.listener(0), "127.0.0.1", {"-t", "-s"}));
+  }
+  SECTION("TCP, IPv6") { expect_nothing_lost(uclient(daemon.listener(1), "::1", {"-t", "-x"})); }
+  SECTION("TCP, client to client") {
+    expect_nothing_lost(uclient(daemon.listener(0), "127.0.0.1", {"-t", "-y"}));
+  }
+  SECTION("TLS") { expect_nothing_lost(uclient(daemon.listener(2), "127.0.0.1", {"-t", "-S"})); }
+  SECTION("TLS, Send indications") {
+    expect_nothing_lost(uclient(daemon.listener(2), "127.0.0.1", {"-t", "-S", "-s"}));
+  }
+  SECTION("TLS, IPv6") { expect_nothing_lost(uclient(daemon.listener(3), "::1", {"-t", "-S", "-x"})); }
+  SECTION("TLS, faster than it reads") {
+    expect_nothing_lost(uclient(daemon.listener(2), "127.0.0.1", {"-t", "-S", "-z", "1", "-n", "200"}));
+  }
 }

@@ -31,7 +31,8 @@ listen: [%(listen)s]
 relay: {addresses: [%(addresses)s]}
 auth: {users: {alice: s3same-0pen}, secrets: [n0rth-star]}
 """
-OPEN = CONFIG + 'peers: {allow: [127.0.0.0/8, "::1/128"]}\n'
+TLS = 'tls: {certificate: %(certificate)s, private_key: %(key)s}\n'
+OPEN = CONFIG + TLS + 'peers: {allow: [127.0.0.0/8, "::1/128"]}\n'
 ONE_EACH = OPEN + "limits: {allocations_per_user: 1}\n"
 
 
@@ -44,16 +45,26 @@ def has_ipv6():
         return False
 
 
+def make_certificate(certificate, key):
+    command = "openssl req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=test"
+    subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+
+
 class Daemon:
-    """A turnpike of its own on free ports; ports["4"] and, where there is IPv6, ports["6"]."""
+    """A turnpike of its own on free ports; ports["4"] and, where there is IPv6, ports["6"]; ports["tcp"], ["tls"]."""
 
     def __init__(self, config):
-        listen, addresses = ['"udp://127.0.0.1:0"'], ["127.0.0.1"]
+        listen, addresses = ['"udp://127.0.0.1:0"', '"tcp://127.0.0.1:0"'], ["127.0.0.1"]
         if has_ipv6():
             listen.append('"udp://[::1]:0"')
             addresses.append('"::1"')
+        self.folder = tempfile.TemporaryDirectory()
+        files = {name: f"{self.folder.name}/{name}.pem" for name in ["certificate", "key"]}
+        if "tls:" in config:
+            listen.append('"tls://127.0.0.1:0"')
+            make_certificate(**files)
         self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
-        self.file.write(config % {"listen": ", ".join(listen), "addresses": ", ".join(addresses)})
+        self.file.write(config % {"listen": ", ".join(listen), "addresses": ", ".join(addresses), **files})
         self.file.flush()
         self.process = subprocess.Popen(
             [TURNPIKE, "--config", self.file.name], stderr=subprocess.PIPE, text=True
@@ -67,8 +78,9 @@ class Daemon:
         ports, log = {}, ""
         for line in self.process.stderr:
             log += line
-            if found := re.search(r"listening on udp://(\S+):(\d+)", line):
-                ports["6" if "[" in found[1] else "4"] = found[2]
+            if found := re.search(r"listening on (\w+)://(\S+):(\d+)", line):
+                family = "6" if "[" in found[2] else "4"
+                ports[family if found[1] == "udp" else found[1]] = found[3]
             if line.rstrip().endswith("ready"):
                 return ports
         raise RuntimeError(f"{TURNPIKE} did not become ready:\n{log}")
@@ -79,6 +91,7 @@ class Daemon:
         self.drain.join(timeout=10)
         self.process.stderr.close()
         self.file.close()
+        self.folder.cleanup()
 
 
 class Refuser:
@@ -180,6 +193,29 @@ class OpenServer(StunclientTest):
         self.assert_relayed(text, "[::1]")
         self.expect_success("--family", "6", "::1", self.daemon.ports["6"])
 
+    def test_binding_over_streams(self):
+        for protocol in ["tcp", "tls"]:
+            port = self.daemon.ports[protocol]
+            lines = self.expect_success("--protocol", protocol, "127.0.0.1", port).splitlines()
+            self.assertEqual(lines[0], "Binding test: success")
+            self.assertEqual(lines[2], lines[1].replace("Local", "Mapped"))
+        self.expect_success(f"stuns:127.0.0.1:{port}")
+
+    def test_turn_over_streams(self):
+        tcp, tls = self.daemon.ports["tcp"], self.daemon.ports["tls"]
+        for uri in [f"turn:127.0.0.1:{tcp}?transport=tcp", f"turns:127.0.0.1:{tls}?transport=tcp", f"turns:127.0.0.1:{tls}"]:
+            with self.subTest(uri=uri):
+                text = self.expect_success(*ALICE, uri)
+                self.assert_relayed(text, "127.0.0.1")
+        report = json.loads(self.expect_success(*ALICE, "--json", "--protocol", "tls", "127.0.0.1", tls))
+        self.assertEqual(report["protocol"], "tls")
+        self.assertRegex(report["notes"][0], "certificate does not verify: self-signed")
+
+    def test_the_wrong_protocol(self):
+        tcp, tls = self.daemon.ports["tcp"], self.daemon.ports["tls"]
+        self.expect_failure(1, "closed the connection", "--protocol", "tcp", "127.0.0.1", tls)
+        self.expect_failure(1, "no TLS with", "--protocol", "tls", "127.0.0.1", tcp)
+
     def test_rest_secret(self):
         self.expect_success("--turn", "--secret", "n0rth-star", "--user", "bob", "127.0.0.1", self.port)
         self.expect_success("--turn", "--secret", "n0rth-star", "127.0.0.1", self.port)
@@ -271,6 +307,8 @@ class NoServer(StunclientTest):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
             closed.bind(("127.0.0.1", 0))
             port = str(closed.getsockname()[1])
+        for protocol in ["tcp", "tls"]:
+            self.expect_failure(1, "refused.*TCP port", "--protocol", protocol, "127.0.0.1", port)
         text = self.expect_failure(1, "refused", "127.0.0.1", port)
         self.assertEqual(text, "Binding test: fail\n")
 
@@ -301,9 +339,7 @@ class NoServer(StunclientTest):
 
 class CommandLine(StunclientTest):
     def test_what_is_not_in_this_build(self):
-        self.expect_failure(2, "TLS is not in this build", "stuns:127.0.0.1")
-        self.expect_failure(2, "TLS is not in this build", "turns:127.0.0.1:443?transport=tcp")
-        self.expect_failure(2, "TCP is not in this build", "turn:127.0.0.1?transport=tcp")
+        self.expect_failure(2, "DTLS is not in this build", "turns:127.0.0.1:443?transport=udp")
         self.expect_failure(2, "DTLS is not in this build", "--protocol", "dtls", "127.0.0.1")
         self.expect_failure(2, "full is not in this build", "--mode", "full", "127.0.0.1")
 

@@ -11,15 +11,15 @@ import { makeCertificate } from './support/certificate.mjs';
 import { inside, makeLab, publicNetwork, server } from './support/lab.mjs';
 import { until } from './support/until.mjs';
 
-// How turnpike can be reached for TURN. Who gives it TCP and TLS listeners adds 'tcp' and 'tls' here, and the
-// calls that need them are no longer skipped.
-const transports = ['udp'];
+// How turnpike can be reached for TURN. Without one of them here, the calls that need it are skipped.
+const transports = ['udp', 'tcp', 'tls'];
 
-const [address] = server.addresses;
+// The page and TURN by TLS are both on port 443, so each has an address of its own.
+const [address, tlsAddress] = server.addresses;
 const listeners = {
   udp: `udp://${address}:3478`,
   tcp: `tcp://${address}:3478`,
-  tls: `auto://${address}:443`, // which has the page too
+  tls: `tls://${tlsAddress}:443`,
 };
 const origins = { plain: `http://${address}:${server.signalingPort}`, tls: `https://${address}` };
 
@@ -46,7 +46,7 @@ realm: example.org
 listen: [${urls.join(', ')}]
 ${files}
 peers: {allow: [${publicNetwork}]}
-signaling: {listen: ${origins.plain}, access: open, public_host: ${address}}
+signaling: {listen: [${origins.plain}${tls ? `, ${origins.tls}:443` : ''}], access: open}
 `;
 }
 

@@ -41,9 +41,10 @@ Daemon::Daemon(const std::vector<std::string>& set, const std::string& config, c
   if (!child_.wait_for(is_ready)) throw std::runtime_error("turnpike did not get ready:\n" + child_.output());
   std::istringstream lines(child_.output());
   for (std::string line; std::getline(lines, line);) {
-    const std::size_t at = line.find("udp://");
+    const std::size_t at = line.find("://");
     if (at == std::string::npos || line.find("listening on") == std::string::npos) continue;
-    const std::size_t host = at + 6;
+    if (line.find("http") != std::string::npos) continue;
+    const std::size_t host = at + 3;
     listeners_.push_back(Endpoint::parse(line.substr(host, line.find('"', host) - host)).value());
   }
 }

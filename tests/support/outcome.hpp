@@ -110,8 +110,7 @@ class Outcome {
     REQUIRE(to_clients.size() == 1);
     Octets expected = channel_data(channel, payload);
     const Transport transport = to_clients[0].tuple.transport;
-    if (transport == Transport::tcp || transport == Transport::tls)
-      expected.resize(stun::padded(expected.size()));
+    if (is_stream(transport)) expected.resize(stun::padded(expected.size()));
     CHECK(to_clients[0].message == expected);
     return *this;
   }

@@ -10,13 +10,22 @@ Endpoint loopback(Family family) {
   return *Endpoint::parse(family == Family::ipv4 ? "127.0.0.1:0" : "[::1]:0");
 }
 
-RelayClient::RelayClient(const Endpoint& server, client::Params params, std::optional<Endpoint> local)
-    : turn_(digester_, random_, std::move(params)),
-      server_(server),
-      socket_(local.value_or(loopback(server.family()))) {}
+RelayClient::RelayClient(const Endpoint& server, client::Params params, std::optional<Endpoint> local,
+                         Transport transport)
+    : turn_(digester_, random_, std::move(params)), server_(server) {
+  const Endpoint at = local.value_or(loopback(server.family()));
+  if (!is_stream(transport)) {
+    socket_.emplace(at);
+    return;
+  }
+  std::optional<client::StreamSocket::Tls> tls;
+  if (transport == Transport::tls) tls = {server.address.to_string()};
+  stream_.emplace(at, server, tls);
+}
 
 int RelayClient::ask(const client::Request& request) {
-  const auto answer = client::exchange(socket_, server_, turn_, request);
+  const auto answer = stream_ ? client::exchange(*stream_, turn_, request)
+                              : client::exchange(*socket_, server_, turn_, request);
   if (!answer) throw std::runtime_error("the server does not answer");
   if (const auto* failure = std::get_if<client::Failure>(&answer->event)) return failure->code;
   const auto& success = std::get<client::Success>(answer->event);
@@ -42,7 +51,8 @@ void RelayClient::send(const Endpoint& peer, Bytes payload, bool dont_fragment) 
 }
 
 void RelayClient::send_on_channel(std::uint16_t channel, Bytes payload) {
-  send_raw(client::TurnClient::channel_data(stun::ChannelNumber::from_wire(channel).value(), payload));
+  send_raw(client::TurnClient::channel_data(stun::ChannelNumber::from_wire(channel).value(), payload,
+                                            stream_.has_value()));
 }
 
 std::optional<Arrival> RelayClient::receive(std::chrono::milliseconds timeout) {
@@ -51,7 +61,7 @@ std::optional<Arrival> RelayClient::receive(std::chrono::milliseconds timeout) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return std::nullopt;
-    const auto datagram = socket_.receive(left);
+    const auto datagram = receive_raw(left);
     if (!datagram) return std::nullopt;
     const client::Event event = turn_.receive(datagram->bytes);
     if (const auto* data = std::get_if<client::PeerData>(&event)) {

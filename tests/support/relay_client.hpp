@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/stream.hpp"
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
 #include "net/system_random.hpp"
@@ -31,7 +32,9 @@ class RelayClient {
   // `local` defaults to the server's family on loopback.
   explicit RelayClient(const Endpoint& server,
                        client::Params params = {.credentials = client::Credentials{"alice", "secret"}},
-                       std::optional<Endpoint> local = {});
+                       std::optional<Endpoint> local = {}, Transport transport = Transport::udp);
+  RelayClient(const Endpoint& server, Transport transport)
+      : RelayClient(server, {.credentials = client::Credentials{"alice", "secret"}}, {}, transport) {}
 
   // 0 for success, else the error code; throws when no answer comes.
   int ask(const client::Request& request);
@@ -42,16 +45,20 @@ class RelayClient {
 
   void send(const Endpoint& peer, Bytes payload, bool dont_fragment = false);
   void send_on_channel(std::uint16_t channel, Bytes payload);
-  void send_raw(Bytes datagram) { socket_.send_to(datagram, server_); }
+  void send_raw(Bytes bytes) { stream_ ? stream_->send(bytes) : socket_->send_to(bytes, server_); }
 
   // The next that arrives from a peer; nothing when the time is up.
   std::optional<Arrival> receive(std::chrono::milliseconds timeout = std::chrono::seconds(10));
   std::optional<client::Datagram> receive_raw(std::chrono::milliseconds timeout) {
-    return socket_.receive(timeout);
+    return stream_ ? stream_->receive(timeout) : socket_->receive(timeout);
   }
 
   client::TurnClient& turn() { return turn_; }
-  Endpoint local() const { return socket_.local(); }
+  Endpoint local() const { return stream_ ? stream_->local() : socket_->local(); }
+  // Of a client by TCP or TLS.
+  client::StreamSocket& stream() { return stream_.value(); }
+  // Ends the connection, without a word of the allocation.
+  void disconnect() { stream_.reset(); }
   // Of the last Allocate that succeeded.
   const Endpoint& relayed() const { return relayed_; }
   const std::optional<Endpoint>& relayed_v6() const { return relayed_v6_; }
@@ -63,7 +70,8 @@ class RelayClient {
   net::SystemRandom random_;
   client::TurnClient turn_;
   Endpoint server_;
-  client::UdpSocket socket_;
+  std::optional<client::UdpSocket> socket_;
+  std::optional<client::StreamSocket> stream_;
   Endpoint relayed_;
   std::optional<Endpoint> relayed_v6_;
   std::optional<Endpoint> mapped_;

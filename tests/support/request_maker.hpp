@@ -42,7 +42,7 @@ inline Client client(unsigned n, unsigned worker = 0) {
 inline Client client_on(Transport transport, unsigned n = 1) {
   Client c = client(n);
   c.tuple.transport = transport;
-  if (transport == Transport::tcp || transport == Transport::tls) c.tuple.connection = n;
+  if (is_stream(transport)) c.tuple.connection = n;
   return c;
 }
 

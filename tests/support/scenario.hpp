@@ -87,6 +87,18 @@ class Scenario {
     return outcome;
   }
 
+  // Its connection is gone.
+  Outcome client_closes(const Client& from, int line = __builtin_LINE()) {
+    turn::Output out;
+    Worker& worker = *workers_[from.worker];
+    worker.server.on_client_closed(from.tuple, clock_.now(), out);
+    Outcome outcome;
+    outcome.line = line;
+    copy(worker, out, {}, outcome);
+    check_books(line);
+    return outcome;
+  }
+
   // To the first relayed address of client 1, or to another one (in its local form).
   Outcome peer_sends(std::string_view peer, std::string_view payload, int line = __builtin_LINE()) {
     return peer_sends(peer, payload, relayed(client(1)), line);

@@ -76,17 +76,25 @@ struct Describe {
 Client::Client(const Context& context, const Endpoint& local, const Endpoint& server, Connect connect)
     : context_(context),
       server_(server),
-      socket_(open_socket(local, server, connect)),
-      turn_(context.digester, context.random, {.credentials = context.credentials}) {}
+      turn_(context.digester, context.random, {.credentials = context.credentials}) {
+  if (!turnpike::is_stream(context.transport)) {
+    socket_.emplace(open_socket(local, server, connect));
+    return;
+  }
+  std::optional<client::StreamSocket::Tls> tls;
+  if (context.transport == Transport::tls) tls = {context.host};
+  stream_.emplace(local, server, tls, context.timeout);
+}
 
 void Client::send(Bytes datagram, const Endpoint& to) {
   if (context_.trace)
     *context_.trace << "  --> " << to.to_string() << "  data, " << datagram.size() << " bytes\n";
-  socket_.send_to(datagram, to);
+  if (stream_) return stream_->send(datagram);
+  socket_->send_to(datagram, to);
 }
 
 std::optional<client::Datagram> Client::receive(milliseconds timeout) {
-  auto datagram = socket_.receive(timeout);
+  auto datagram = stream_ ? stream_->receive(timeout) : socket_->receive(timeout);
   if (datagram && context_.trace)
     *context_.trace << "  <-- " << datagram->from.to_string() << "  data, " << datagram->bytes.size()
                     << " bytes\n";
@@ -98,7 +106,7 @@ Result<Answer, Problem> Client::ask(client::Request request) {
     return transact(request);
   } catch (const std::system_error& error) {
     turn_.abandon(request.id);
-    return network_error(error, server_);
+    return network_error(error, server_, context_.transport);
   }
 }
 
@@ -109,7 +117,10 @@ Result<Answer, Problem> Client::transact(client::Request& request) {
   ignored_.reset();
   do {
     transmit(request);
-    auto heard = listen(request, std::min(deadline, Clock::now() + std::exchange(wait, wait * 2)));
+    // A stream loses nothing, and what it has not brought comes no sooner for being asked for again.
+    const Clock::time_point again = Clock::now() + std::exchange(wait, wait * 2);
+    auto heard = listen(request, stream_ ? deadline : std::min(deadline, again));
+    if (stream_ && stream_->closed()) return connection_closed(server_);
     if (!heard) continue;
     if (auto* retry = std::get_if<client::Retry>(&heard->event)) {
       request = std::move(retry->request);
@@ -119,13 +130,14 @@ Result<Answer, Problem> Client::transact(client::Request& request) {
     return conclude(std::move(*heard), std::chrono::duration_cast<microseconds>(Clock::now() - started));
   } while (Clock::now() < deadline);
   turn_.abandon(request.id);
-  return no_answer(server_, context_.timeout, ignored_);
+  return no_answer(server_, context_.timeout, ignored_, context_.transport);
 }
 
 void Client::transmit(const client::Request& request) {
   trace_sent(request);
+  if (stream_) return stream_->send(request.bytes);
   const net::SocketAddress to(server_);
-  check(sendto(socket_.fd(), request.bytes.data(), request.bytes.size(), 0, &to.any, to.size()), "send");
+  check(sendto(socket_->fd(), request.bytes.data(), request.bytes.size(), 0, &to.any, to.size()), "send");
 }
 
 std::optional<Client::Heard> Client::listen(const client::Request& request, Clock::time_point until) {
@@ -138,16 +150,21 @@ std::optional<Client::Heard> Client::listen(const client::Request& request, Cloc
 }
 
 std::optional<client::Datagram> Client::receive_from_server(Clock::time_point until) {
+  if (!stream_) return receive_datagram(until);
+  return stream_->receive(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - Clock::now())));
+}
+
+std::optional<client::Datagram> Client::receive_datagram(Clock::time_point until) {
   client::Datagram datagram;
   datagram.bytes.resize(kMaxDatagram);
   for (;;) {
-    pollfd ready{socket_.fd(), POLLIN, 0};
+    pollfd ready{socket_->fd(), POLLIN, 0};
     const int count = poll(&ready, 1, poll_timeout(until));
     check(count, "poll");
     if (count == 0) return std::nullopt;
     net::SocketAddress from;
     socklen_t from_size = sizeof from;
-    const ssize_t size = recvfrom(socket_.fd(), datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT,
+    const ssize_t size = recvfrom(socket_->fd(), datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT,
                                   &from.any, &from_size);
     check(size, "receive");
     if (size < 0) continue;

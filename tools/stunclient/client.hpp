@@ -1,5 +1,5 @@
-// A UDP socket and the TURN client behind it: requests with their retransmissions, each answered by a success
-// or by a Problem in words. Blocks; one thread.
+// A socket and the TURN client behind it: requests, over UDP with their retransmissions, each answered by a
+// success or by a Problem in words. Blocks; one thread.
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "client/stream.hpp"
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
 #include "stunclient/problem.hpp"
@@ -31,6 +32,8 @@ struct Context {
   bool trace_attributes = false;
   std::optional<client::Credentials> credentials{};
   milliseconds timeout{};
+  Transport transport = Transport::udp;
+  std::string host{};  // as the user wrote it, for the certificate
 };
 
 struct Answer {
@@ -44,7 +47,7 @@ class Client {
   enum class Connect : bool { no, yes };
 
   // Only a connected socket hears of ICMP errors; only an unconnected one can talk to others than the server.
-  // Throws std::system_error.
+  // A stream is always connected. Throws std::system_error, or std::runtime_error where TLS says no.
   Client(const Context& context, const Endpoint& local, const Endpoint& server, Connect connect);
 
   Result<Answer, Problem> ask(client::Request request);
@@ -55,7 +58,10 @@ class Client {
 
   client::TurnClient& turn() { return turn_; }
   const Endpoint& server() const { return server_; }
-  Endpoint local() const { return socket_.local(); }
+  Endpoint local() const { return stream_ ? stream_->local() : socket_->local(); }
+  bool is_stream() const { return stream_.has_value(); }
+  // See StreamSocket.
+  std::string untrusted() const { return stream_ ? stream_->untrusted() : ""; }
 
  private:
   // An event that settles the request or replaces it, and the datagram that it views.
@@ -69,6 +75,7 @@ class Client {
   void transmit(const client::Request& request);
   std::optional<Heard> listen(const client::Request& request, Clock::time_point until);
   std::optional<client::Datagram> receive_from_server(Clock::time_point until);
+  std::optional<client::Datagram> receive_datagram(Clock::time_point until);
   bool settles(const client::Event& event, const client::Request& request);
   Result<Answer, Problem> conclude(Heard heard, microseconds time) const;
 
@@ -77,7 +84,9 @@ class Client {
 
   const Context& context_;
   Endpoint server_;
-  client::UdpSocket socket_;
+  // One of the two.
+  std::optional<client::UdpSocket> socket_;
+  std::optional<client::StreamSocket> stream_;
   client::TurnClient turn_;
   std::optional<client::Ignored> ignored_;  // since the request was sent
 };

@@ -11,6 +11,8 @@ namespace turnpike::stunclient {
 namespace {
 
 constexpr int kUsageError = 2;
+constexpr std::uint16_t kPort = 3478;  // RFC 8489 §8.1
+constexpr std::uint16_t kTlsPort = 5349;
 constexpr double kDefaultTimeout = 10;
 // Only the server's clock and ours have to agree about it, and they may be hours apart.
 constexpr std::chrono::hours kRestLifetime{24};
@@ -37,7 +39,8 @@ struct Text {
 
 void add_server_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("HOST", text.host, "Name, address, or a stun:, stuns:, turn: or turns: URI")->required();
-  app.add_option("PORT", text.port, "Its port (default: the URI's, or 3478)")->check(CLI::Range(1, 65535));
+  app.add_option("PORT", text.port, "Its port (default: the URI's, or 3478; for TLS 5349)")
+      ->check(CLI::Range(1, 65535));
   app.add_option("--mode", text.mode, "full adds NAT mapping and filtering behaviour (RFC 5780)")
       ->check(CLI::IsMember({"basic", "full"}))
       ->capture_default_str();
@@ -107,7 +110,7 @@ const char* display_name(Transport transport) {
   return "";
 }
 
-void check_is_in_this_build(const Text& text, const ServerUri& uri) {
+Transport choose_transport(const Text& text, const ServerUri& uri) {
   Transport transport = uri.transport.value_or(Transport::udp);
   if (!text.protocol.empty()) {
     const Transport asked = parse_transport(text.protocol);
@@ -116,19 +119,21 @@ void check_is_in_this_build(const Text& text, const ServerUri& uri) {
                                   ", --protocol " + text.protocol);
     transport = asked;
   }
-  if (transport != Transport::udp)
-    throw std::invalid_argument(std::string(display_name(transport)) + " is not in this build; UDP is");
+  if (transport == Transport::dtls)
+    throw std::invalid_argument("DTLS is not in this build; UDP, TCP and TLS are");
   if (text.mode == "full") throw std::invalid_argument("--mode full is not in this build; --mode basic is");
+  return transport;
 }
 
 void finish(Options& options, const Text& text) {
   const ServerUri uri = parse_server(text.host);
-  check_is_in_this_build(text, uri);
+  options.transport = choose_transport(text, uri);
   if (text.port != 0 && uri.port && *uri.port != text.port)
     throw std::invalid_argument("HOST names port " + std::to_string(*uri.port) + ", PORT is " +
                                 std::to_string(text.port));
   options.host = uri.host;
-  options.port = text.port != 0 ? text.port : uri.port.value_or(options.port);
+  const bool secure = options.transport == Transport::tls;
+  options.port = text.port != 0 ? text.port : uri.port.value_or(secure ? kTlsPort : kPort);
   if (!text.family.empty()) options.family = text.family == "4" ? Family::ipv4 : Family::ipv6;
   if (options.turn) options.credentials = make_credentials(text);
   options.timeout =

@@ -13,7 +13,8 @@ namespace turnpike::stunclient {
 
 struct Options {
   std::string host;
-  std::uint16_t port = 3478;
+  std::uint16_t port = 0;
+  Transport transport = Transport::udp;
   std::optional<Family> family;
   std::string local_address;  // empty: whichever leads to the server
   std::uint16_t local_port = 0;

@@ -88,7 +88,7 @@ std::string explain(const Failure& failure, const Facts& facts) {
   return "";
 }
 
-std::string_view explain(client::Ignored ignored) {
+std::string_view explain(client::Ignored ignored, Transport transport) {
   switch (ignored) {
     case client::Ignored::bad_integrity:
       return "answers came whose integrity does not verify: a wrong password, or somebody on the way";
@@ -98,6 +98,8 @@ std::string_view explain(client::Ignored ignored) {
     case client::Ignored::not_a_message: return "what came is not STUN";
     case client::Ignored::unknown_transaction: break;
   }
+  if (is_stream(transport))
+    return "what listens there is no STUN server, or something on the way holds it back";
   return "no server at this address and port, or a firewall drops UDP on the way";
 }
 
@@ -127,6 +129,7 @@ std::string_view to_string(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::unresolved: return "unresolved";
     case ProblemKind::network: return "network";
+    case ProblemKind::no_tls: return "no_tls";
     case ProblemKind::no_answer: return "no_answer";
     case ProblemKind::error_response: return "error_response";
     case ProblemKind::bad_answer: return "bad_answer";
@@ -167,12 +170,28 @@ Problem error_response(const Failure& failure, const Facts& facts) {
 }
 
 Problem no_answer(const Endpoint& server, std::chrono::milliseconds timeout,
-                  std::optional<client::Ignored> ignored) {
+                  std::optional<client::Ignored> ignored, Transport transport) {
   return {ProblemKind::no_answer, 0, "no answer from " + server.to_string() + " within " + seconds(timeout),
-          std::string(explain(ignored.value_or(client::Ignored::unknown_transaction)))};
+          std::string(explain(ignored.value_or(client::Ignored::unknown_transaction), transport))};
 }
 
-Problem network_error(const std::system_error& error, const Endpoint& server) {
+Problem no_tls(const std::string& why) {
+  return {ProblemKind::no_tls, 0, why, "what listens there speaks no TLS, or none of the same version"};
+}
+
+Problem connection_closed(const Endpoint& server) {
+  return {
+      ProblemKind::network, 0, server.to_string() + " closed the connection",
+      "what listens there is no STUN server, or it has as many connections of this address as it permits"};
+}
+
+Problem network_error(const std::system_error& error, const Endpoint& server, Transport transport) {
+  if (is_stream(transport) && error.code() == std::errc::connection_refused)
+    return {ProblemKind::network, 0, server.to_string() + " refused",
+            "nothing listens on this TCP port, or a firewall rejects it"};
+  if (error.code() == std::errc::timed_out)
+    return {ProblemKind::no_answer, 0, "no connection to " + server.to_string() + ": " + error.what(),
+            "no server at this address and port, or a firewall drops TCP on the way"};
   if (error.code() == std::errc::connection_refused)
     return {ProblemKind::network, 0, server.to_string() + " refused (ICMP port unreachable)",
             "nothing listens on this UDP port, or a firewall rejects it"};

@@ -16,6 +16,7 @@ namespace turnpike::stunclient {
 enum class ProblemKind : std::uint8_t {
   unresolved,      // the name has no address
   network,         // the kernel says no, or an ICMP error came
+  no_tls,          // the server and we do not agree on it
   no_answer,       // the time is up
   error_response,  // the server says no
   bad_answer,      // an answer that lacks what it must have
@@ -41,8 +42,10 @@ struct Facts {
 Problem error_response(const client::Failure& failure, const Facts& facts);
 // `ignored` is what came instead of an answer, if anything did.
 Problem no_answer(const Endpoint& server, std::chrono::milliseconds timeout,
-                  std::optional<client::Ignored> ignored);
-Problem network_error(const std::system_error& error, const Endpoint& server);
+                  std::optional<client::Ignored> ignored, Transport transport);
+Problem network_error(const std::system_error& error, const Endpoint& server, Transport transport);
+Problem no_tls(const std::string& why);
+Problem connection_closed(const Endpoint& server);
 Problem bad_answer(std::string_view what_is_missing);
 // A 403 for a peer.
 Problem peer_denied(Problem problem, const Endpoint& peer);

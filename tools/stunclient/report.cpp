@@ -160,7 +160,7 @@ void print_problems(std::ostream& out, const Report& report) {
 object to_json(const Report& report) {
   object json{{"success", report.ok()}};
   add(json, "server", report.server);
-  json["protocol"] = "udp";
+  json["protocol"] = turnpike::to_string(report.transport);
   object binding = to_json(report.binding);
   add(binding, "local_address", report.local);
   add(binding, "mapped_address", report.mapped);

@@ -47,6 +47,7 @@ struct TurnReport {
 };
 
 struct Report {
+  Transport transport = Transport::udp;
   std::optional<Endpoint> server;  // absent when it has no address
   Step binding;
   std::optional<Endpoint> local;

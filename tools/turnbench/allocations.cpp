@@ -73,7 +73,7 @@ void Cycles::start(std::uint32_t number) {
   Slot& slot = slots_[number];
   slot.client = make_client();
   slot.deleting = false;
-  epoll_.add(slot.client->socket.fd(), number);
+  epoll_.add(slot.client->fd(), number);
   send(slot, slot.client->turn.allocate());
 }
 
@@ -91,13 +91,13 @@ std::unique_ptr<Client> Cycles::make_client() {
 
 void Cycles::send(Slot& slot, const client::Request& request) {
   slot.deadline = Clock::now() + kPatience;
-  slot.client->socket.send_to(request.bytes, options_.server);
+  slot.client->send(request.bytes);
 }
 
 void Cycles::receive(std::uint32_t number) {
   Slot& slot = slots_[number];
   std::array<std::uint8_t, 2048> buffer;
-  const ssize_t size = recv(slot.client->socket.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t size = recv(slot.client->fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (size < 0) return;
   const client::Event event = slot.client->turn.receive(Bytes(buffer).first(static_cast<std::size_t>(size)));
   if (const auto* retry = std::get_if<client::Retry>(&event)) return send(slot, retry->request);
@@ -140,7 +140,7 @@ IdleResult run_idle(const Options& options, const UsageMeter& meter) {
   for (std::uint32_t i = 0; i < options.count; ++i)
     clients.push_back(allocate(digester, random, options).client);
   const IdleResult result{options.count, Clock::now() - started, meter.read().since(before)};
-  for (const auto& client : clients) close_lane(*client, options.server);
+  for (const auto& client : clients) close_lane(*client);
   return result;
 }
 

@@ -35,6 +35,17 @@ std::size_t SendBatch::send(int fd, Bytes header, Stamp stamp, std::size_t count
   return coalesce_ && count > 1 ? send_coalesced(fd, count) : send_one_by_one(fd, count);
 }
 
+Bytes SendBatch::for_stream(Bytes header, Stamp stamp, std::size_t count) {
+  stream_.clear();
+  for (; count > 0; --count, ++stamp.number) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&stamp);
+    stream_.insert(stream_.end(), header.begin(), header.end());
+    stream_.insert(stream_.end(), bytes, bytes + kStampSize);
+    stream_.insert(stream_.end(), filler_.begin(), filler_.end());
+  }
+  return stream_;
+}
+
 std::size_t SendBatch::send_one_by_one(int fd, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     messages_[i].msg_hdr = {};

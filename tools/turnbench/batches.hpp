@@ -26,6 +26,9 @@ class SendBatch {
   // Sends `count` datagrams whose stamps count up from `stamp`; returns how many the kernel took.
   std::size_t send(int fd, Bytes header, Stamp stamp, std::size_t count);
 
+  // The same for a stream, where each has its padding: in one piece, until the next call.
+  Bytes for_stream(Bytes header, Stamp stamp, std::size_t count);
+
  private:
   struct Parts {
     iovec head;
@@ -38,6 +41,7 @@ class SendBatch {
   std::size_t payload_size_;
   bool coalesce_;
   std::vector<std::uint8_t> filler_;
+  std::vector<std::uint8_t> stream_;
   std::array<std::array<std::uint8_t, kMaxHeader + kStampSize>, kMaxBurst> heads_{};
   std::array<Parts, kMaxBurst> parts_{};
   std::array<mmsghdr, kMaxBurst> messages_{};

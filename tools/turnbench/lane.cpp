@@ -46,8 +46,8 @@ client::Request bind_request(Client& client, const Endpoint& peer, Mode mode) {
 }
 
 Lane connect_directly(std::unique_ptr<Client> client, client::UdpSocket peer) {
-  peer.connect(client->socket.local());
-  client->socket.connect(peer.local());
+  peer.connect(client->socket->local());
+  client->socket->connect(peer.local());
   return {std::move(client), std::move(peer)};
 }
 
@@ -58,8 +58,8 @@ client::UdpSocket open_peer(const IpAddress& address) {
 }
 
 // Empty on 437.
-std::optional<Endpoint> relayed_address(Client& client, const Endpoint& server) {
-  const auto answer = client::exchange(client.socket, server, client.turn, client.turn.allocate(kLifetime));
+std::optional<Endpoint> relayed_address(Client& client) {
+  const auto answer = client.ask(client.turn.allocate(kLifetime));
   if (!answer) throw std::runtime_error("Allocate: no answer");
   const auto* failure = std::get_if<client::Failure>(&answer->event);
   if (failure && failure->code == static_cast<std::uint16_t>(stun::ErrorCode::allocation_mismatch))
@@ -72,9 +72,27 @@ std::optional<Endpoint> relayed_address(Client& client, const Endpoint& server) 
 }  // namespace
 
 Client::Client(crypto::Digester& digester, crypto::Random& random, const Options& options, std::uint16_t port)
-    : socket(any_of(options.server, port)), turn(digester, random, {.credentials = options.credentials}) {
-  enlarge_receive_buffer(socket);
-  socket.connect(options.server);
+    : server(options.server), turn(digester, random, {.credentials = options.credentials}) {
+  const Endpoint local = any_of(server, port);
+  if (is_stream(options.transport)) {
+    std::optional<client::StreamSocket::Tls> tls;
+    if (options.transport == Transport::tls) tls.emplace();
+    stream.emplace(local, server, tls);
+    return;
+  }
+  socket.emplace(local);
+  enlarge_receive_buffer(*socket);
+  socket->connect(server);
+}
+
+std::optional<client::Answer> Client::ask(client::Request request, const client::Retransmission& timers) {
+  if (stream) return client::exchange(*stream, turn, std::move(request));
+  return client::exchange(*socket, server, turn, std::move(request), timers);
+}
+
+void Client::send(Bytes message) {
+  if (stream) return stream->send(message);
+  socket->send_to(message, server);
 }
 
 std::string outcome(const client::Event& event) {
@@ -86,7 +104,7 @@ std::string outcome(const client::Event& event) {
 Allocated allocate(crypto::Digester& digester, crypto::Random& random, const Options& options) {
   for (int attempt = 0; attempt < kMaxMismatches; ++attempt) {
     auto client = std::make_unique<Client>(digester, random, options);
-    if (const auto relayed = relayed_address(*client, options.server)) return {std::move(client), *relayed};
+    if (const auto relayed = relayed_address(*client)) return {std::move(client), *relayed};
   }
   throw std::runtime_error("Allocate: 437 again and again");
 }
@@ -97,8 +115,7 @@ Lane open_lane(crypto::Digester& digester, crypto::Random& random, const Options
     return connect_directly(std::make_unique<Client>(digester, random, options), std::move(peer));
 
   auto [client, relayed] = allocate(digester, random, options);
-  const auto bound = client::exchange(client->socket, options.server, client->turn,
-                                      bind_request(*client, peer.local(), options.mode));
+  const auto bound = client->ask(bind_request(*client, peer.local(), options.mode));
   if (!bound || !std::holds_alternative<client::Success>(bound->event))
     throw std::runtime_error("ChannelBind or CreatePermission: " +
                              (bound ? outcome(bound->event) : "no answer"));
@@ -113,10 +130,9 @@ std::vector<client::Request> refreshes(Lane& lane, Mode mode) {
   return {lane.client->turn.refresh(kLifetime), bind_request(*lane.client, lane.peer.local(), mode)};
 }
 
-void close_lane(Client& client, const Endpoint& server) {
+void close_lane(Client& client) {
   const client::Retransmission patience{.rto = std::chrono::milliseconds(200), .count = 2, .last_wait = 2};
-  client::exchange(client.socket, server, client.turn, client.turn.refresh(std::chrono::seconds(0)),
-                   patience);
+  client.ask(client.turn.refresh(std::chrono::seconds(0)), patience);
 }
 
 }  // namespace turnpike::bench

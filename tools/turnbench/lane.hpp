@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/stream.hpp"
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
 #include "turnbench/options.hpp"
@@ -18,7 +19,14 @@ struct Client {
   // `port` is the local one, 0 for any. Throws std::system_error when it is taken.
   Client(crypto::Digester& digester, crypto::Random& random, const Options& options, std::uint16_t port = 0);
 
-  client::UdpSocket socket;  // connected to the server
+  int fd() const { return stream ? stream->fd() : socket->fd(); }
+  std::optional<client::Answer> ask(client::Request request, const client::Retransmission& timers = {});
+  void send(Bytes message);
+
+  Endpoint server;
+  // One of the two, connected to the server.
+  std::optional<client::UdpSocket> socket;
+  std::optional<client::StreamSocket> stream;
   client::TurnClient turn;
 };
 
@@ -62,6 +70,6 @@ std::vector<client::Request> refreshes(Lane& lane, Mode mode);
 std::string outcome(const client::Event& event);
 
 // Gives the allocation up; a server that does not answer is left alone.
-void close_lane(Client& client, const Endpoint& server);
+void close_lane(Client& client);
 
 }  // namespace turnpike::bench

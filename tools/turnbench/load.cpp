@@ -85,10 +85,10 @@ Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
   random.fill({reinterpret_cast<std::uint8_t*>(&run_id_), sizeof run_id_});
   for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
     epoll_.add(lanes_[i].peer.fd(), 2 * i);
-    epoll_.add(lanes_[i].client->socket.fd(), 2 * i + 1);
+    epoll_.add(lanes_[i].client->fd(), 2 * i + 1);
     if (options.coalesce) {
       enable_coalescing(lanes_[i].peer.fd());
-      enable_coalescing(lanes_[i].client->socket.fd());
+      enable_coalescing(lanes_[i].client->fd());
     }
     if (options.direction != Direction::down) order_.push_back(2 * i);
     if (options.direction != Direction::up) order_.push_back(2 * i + 1);
@@ -156,9 +156,14 @@ void Load::send_next(Clock::time_point now) {
   Lane& lane = lane_of(number);
   Flow& flow = flow_state(number);
   const Stamp stamp{run_id_, number, flow.next, to_ns(now)};
-  const std::size_t sent =
-      is_down(number) ? sending_.send(lane.peer.fd(), {}, stamp, options_.burst)
-                      : sending_.send(lane.client->socket.fd(), lane.up_header, stamp, options_.burst);
+  std::size_t sent = options_.burst;
+  if (is_down(number)) {
+    sent = sending_.send(lane.peer.fd(), {}, stamp, options_.burst);
+  } else if (lane.client->stream) {
+    lane.client->stream->send(sending_.for_stream(lane.up_header, stamp, options_.burst));
+  } else {
+    sent = sending_.send(lane.client->fd(), lane.up_header, stamp, options_.burst);
+  }
   flow.next += sent;
   flow.under_way += sent;
   under_way_ += sent;
@@ -167,8 +172,12 @@ void Load::send_next(Clock::time_point now) {
 
 void Load::receive(std::uint32_t flow) {
   const bool at_client = is_down(flow) && !options_.direct;
-  const int fd = is_down(flow) ? lane_of(flow).client->socket.fd() : lane_of(flow).peer.fd();
+  const int fd = is_down(flow) ? lane_of(flow).client->fd() : lane_of(flow).peer.fd();
   const std::int64_t now_ns = to_ns(Clock::now());
+  if (at_client && lane_of(flow).client->stream) {
+    return lane_of(flow).client->stream->receive_all(
+        [&](Bytes message) { receive_at_client(flow, message, now_ns); });
+  }
   receiving_.receive(fd, [&](Bytes datagram) {
     if (at_client) {
       receive_at_client(flow, datagram, now_ns);
@@ -184,7 +193,7 @@ void Load::receive_at_client(std::uint32_t flow, Bytes datagram, std::int64_t no
   if (const auto* data = std::get_if<client::PeerData>(&event)) {
     count(flow, data->payload, now_ns);
   } else if (const auto* retry = std::get_if<client::Retry>(&event)) {
-    client.socket.send_to(retry->request.bytes, options_.server);
+    client.send(retry->request.bytes);
   }
 }
 
@@ -230,8 +239,7 @@ void Load::refresh(Clock::time_point now) {
   next_refresh_ = now + kRefreshEvery;
   if (options_.direct) return;
   for (Lane& lane : lanes_) {
-    for (const client::Request& request : refreshes(lane, options_.mode))
-      lane.client->socket.send_to(request.bytes, options_.server);
+    for (const client::Request& request : refreshes(lane, options_.mode)) lane.client->send(request.bytes);
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kMaxSize = 1400;
 constexpr std::size_t kMaxCoalesced = 65507;  // a UDP datagram's payload
 constexpr const char* kDescription =
-    "Loads a TURN server over UDP and says what it delivered and at what cost. Clients and peers are sockets "
+    "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets "
     "of "
     "this process; one thread moves their datagrams.\n"
     "--saturate keeps at most --window datagrams under way, so that a full server is always busy and never "
@@ -25,6 +25,7 @@ constexpr const char* kDescription =
 // What CLI11 fills and is turned into Options afterwards.
 struct Text {
   std::string server;
+  std::string transport = "udp";
   std::string user;
   std::string password;
   std::string secret;
@@ -82,6 +83,9 @@ IpAddress choose_peer_address(const std::string& text, const Endpoint& server) {
 
 void add_common_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("--server", text.server, "HOST:PORT of the TURN server")->required();
+  app.add_option("--transport", text.transport, "Between clients and server: udp, tcp or tls")
+      ->check(CLI::IsMember({"udp", "tcp", "tls"}))
+      ->capture_default_str();
   CLI::Option* user = app.add_option("--user", text.user, "User name; without one, requests are not signed");
   CLI::Option* password = app.add_option("--password", text.password, "The user's password")->needs(user);
   app.add_option("--secret", text.secret, "TURN REST secret that a name and password are made from")
@@ -139,6 +143,9 @@ void add_other_tasks(CLI::App& app, Options& options, Text& text) {
 
 void finish(Options& options, const Text& text) {
   options.server = resolve_server(text.server);
+  if (text.transport != "udp") options.transport = text.transport == "tcp" ? Transport::tcp : Transport::tls;
+  if (is_stream(options.transport) && (options.coalesce || options.direct || text.cycles > 0))
+    throw std::runtime_error("--coalesce, --direct and --cycles are for UDP");
   options.credentials = make_credentials(text);
   options.peer_address = choose_peer_address(text.peer_address, options.server);
   if (text.direction != "both") options.direction = text.direction == "up" ? Direction::up : Direction::down;

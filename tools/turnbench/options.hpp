@@ -20,6 +20,7 @@ enum class Task : std::uint8_t { relay, allocations, cycles };
 
 struct Options {
   Endpoint server;
+  Transport transport = Transport::udp;  // to the server
   std::optional<client::Credentials> credentials;
   IpAddress peer_address;
   std::vector<pid_t> server_pids;

@@ -82,9 +82,13 @@ struct Endpoint {
 enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
 std::string_view to_string(Transport transport);
 
+// Whether messages follow one another in a stream of bytes, and nothing of it gets lost.
+constexpr bool is_stream(Transport transport) {
+  return transport == Transport::tcp || transport == Transport::tls;
+}
+
 // RFC 8656 §2.2: the client's and the server's transport address and the protocol between them. A stream
-// client also carries the number of its connection, since a 5-tuple is reused once a connection is gone; it
-// is 0 for UDP.
+// client also carries the number of its connection, since a 5-tuple is reused once a connection is gone.
 struct FiveTuple {
   Endpoint client;
   Endpoint server;

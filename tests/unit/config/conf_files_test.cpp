@@ -80,13 +80,13 @@ TEST_CASE("the examples in conf/turnpike.yaml are valid once their comment is ta
   CHECK(loaded->signaling.token_secrets.size() == 1);
 }
 
-TEST_CASE("conf/dev.yaml listens for UDP on both families and leaves the credentials to tools/run",
+TEST_CASE("conf/dev.yaml listens on both families by UDP and TCP, and leaves the credentials to tools/run",
           "[config]") {
   const Result<Config, Errors> loaded = load(conf_file("dev.yaml"), {"auth.users={dev: x}"});
   INFO(outcome(loaded));
   REQUIRE(loaded.has_value());
   CHECK(loaded->auth.realm == "turnpike.dev");
-  CHECK(loaded->listen.size() == 2);
+  CHECK(loaded->listen.size() == 4);
   CHECK(loaded->log.level == LogLevel::info);
   CHECK(loaded->auth.users.size() == 1);
 }

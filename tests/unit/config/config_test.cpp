@@ -25,6 +25,7 @@ const char* const kDefaults =
     "ports 49152-65535\n"
     "nonce_lifetime 600000\n"
     "limits 0 0 0 0 100 3600000\n"
+    "streams 200 10000 60000\n"
     "log 1 0\n";
 
 TEST_CASE("nothing written means the defaults, and STUN only", "[config]") {
@@ -80,6 +81,9 @@ limits:
   allocation_lifetime: 1h
   bytes_per_second_per_allocation: 0
   unauthenticated_per_second: 5
+  idle_connections_per_address: 6
+  connect_timeout: 500ms
+  idle_timeout: 2m
 log: {level: debug, format: json}
 )") == R"(realm example.org = example.org
 workers 4
@@ -101,6 +105,7 @@ allow 127.0.0.1/32
 allow ::1/128
 deny 8.8.8.0/24
 limits 1 2 3 4 5 3600000
+streams 6 500 120000
 log 0 1
 )");
 }

@@ -69,6 +69,8 @@ inline std::string describe(const Config& c) {
   out << "limits " << c.limits.allocations << ' ' << c.limits.allocations_per_user << ' '
       << c.limits.permissions_per_allocation << ' ' << c.limits.channels_per_allocation << ' '
       << c.limits.unauthenticated_per_second << ' ' << c.limits.allocation_lifetime.count() << '\n';
+  out << "streams " << c.streams.idle_per_address << ' ' << c.streams.connect_timeout.count() << ' '
+      << c.streams.idle_timeout.count() << '\n';
   if (!c.tls.certificate.empty()) out << "tls " << c.tls.certificate << ' ' << c.tls.private_key << '\n';
   if (c.signaling.enabled) describe(out, c.signaling);
   out << "log " << static_cast<int>(c.log.level) << ' ' << static_cast<int>(c.log.format) << '\n';

@@ -135,8 +135,8 @@ TEST_CASE("listeners", "[config]") {
       {"listen: []", "t.yaml:1: listen: expected a list of at least one URL (got a list)"},
       {"listen: [{}]", "t.yaml:1: listen[0]: expected a url (got a map)"},
       {"listen: [{url: 5}]",
-       "t.yaml:1: listen[0].url: expected udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478 "
-       "(got 5)"},
+       "t.yaml:1: listen[0].url: expected udp://, tcp:// or tls:// and ADDRESS:PORT, such as "
+       "udp://0.0.0.0:3478 or udp://[::]:3478 (got 5)"},
       {"listen:\n- udp://0.0.0.0:1\n- udp://0.0.0.0:1",
        "t.yaml:3: listen[1]: expected an address and port that listen[0] does not take (got "
        "udp://0.0.0.0:1)"},
@@ -146,8 +146,18 @@ TEST_CASE("listeners", "[config]") {
       {"listen:\n- udp://0.0.0.0:2\n- udp://[::1]:1\n- {url: 'udp://[::]:1'}",
        "t.yaml:4: listen[2].url: expected an address and port that listen[1] does not take (got "
        "\"udp://[::]:1\")"},
-      {"listen: [tcp://0.0.0.0:1]", "t.yaml:1: listen[0]: tcp:// is not in this build (got tcp://0.0.0.0:1)"},
-      {"listen: [tls://0.0.0.0:1]", "t.yaml:1: listen[0]: tls:// is not in this build (got tls://0.0.0.0:1)"},
+      {"listen:\n- tcp://0.0.0.0:1\n- udp://0.0.0.0:1\n- tls://127.0.0.1:1",
+       "t.yaml:4: listen[2]: expected an address and port that listen[0] does not take (got "
+       "tls://127.0.0.1:1)"},
+      {"listen: [tls://0.0.0.0:1]",
+       "t.yaml:1: listen: tls:// needs tls.certificate\nt.yaml:1: listen: tls:// needs tls.private_key"},
+      {"tls: {certificate: /dev/null}\nlisten:\n- tls://0.0.0.0:1",
+       "t.yaml:2: listen: tls:// needs tls.private_key"},
+      {"listen: [tcp://0.0.0.0:8080]\nsignaling: {listen: http://127.0.0.1:8080}",
+       "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
+      {"listen: ['tcp://[::1]:8080', tcp://127.0.0.1:8080]\nsignaling: {listen: ['http://[::]:8080'], "
+       "access: open}",
+       "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
       {"listen: [dtls://0.0.0.0:1]",
        "t.yaml:1: listen[0]: dtls:// is not in this build (got dtls://0.0.0.0:1)"},
       {"listen: [auto://0.0.0.0:1]",
@@ -157,8 +167,8 @@ TEST_CASE("listeners", "[config]") {
                                 "udp://0.0.0.0:65536", "UDP://0.0.0.0:1", "udp://224.0.0.1:1",
                                 "udp://0.0.0.0:1/", "udp://[fe80::1]:1", "udp://[::ffff:1.2.3.4]:1"}) {
     CHECK(outcome("listen:\n- " + url) ==
-          "t.yaml:2: listen[0]: expected udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478 "
-          "(got " +
+          "t.yaml:2: listen[0]: expected udp://, tcp:// or tls:// and ADDRESS:PORT, such as "
+          "udp://0.0.0.0:3478 or udp://[::]:3478 (got " +
               url + ")");
   }
 }
@@ -350,14 +360,14 @@ TEST_CASE("what this build does not carry is refused", "[config]") {
 }
 
 TEST_CASE("all errors of a file come at once", "[config]") {
-  CHECK(
-      outcome("relm: x\nworkers: 0\nlisten:\n  - tcp://0.0.0.0:1\n  - udp://x\nlog:\n  level: loud\n") ==
-      "t.yaml:1: relm: unknown key, did you mean realm?\n"
-      "t.yaml:2: workers: expected auto or a number from 1 to 1024 (got 0)\n"
-      "t.yaml:4: listen[0]: tcp:// is not in this build (got tcp://0.0.0.0:1)\n"
-      "t.yaml:5: listen[1]: expected udp://ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478 (got "
-      "udp://x)\n"
-      "t.yaml:7: log.level: expected one of debug, info, warning, error (got loud)");
+  CHECK(outcome("relm: x\nworkers: 0\nlisten:\n  - dtls://0.0.0.0:1\n  - udp://x\nlog:\n  level: loud\n") ==
+        "t.yaml:1: relm: unknown key, did you mean realm?\n"
+        "t.yaml:2: workers: expected auto or a number from 1 to 1024 (got 0)\n"
+        "t.yaml:4: listen[0]: dtls:// is not in this build (got dtls://0.0.0.0:1)\n"
+        "t.yaml:5: listen[1]: expected udp://, tcp:// or tls:// and ADDRESS:PORT, such as udp://0.0.0.0:3478 "
+        "or "
+        "udp://[::]:3478 (got udp://x)\n"
+        "t.yaml:7: log.level: expected one of debug, info, warning, error (got loud)");
 }
 
 }  // namespace

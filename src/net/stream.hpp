@@ -1,0 +1,127 @@
+// One client's connection, TCP or TLS: takes whole messages out of what arrives and queues what the client is
+// too slow for. Between two passes a connection keeps no more than an incomplete message and what waits to go
+// out; all other memory is the thread's.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "net/fd.hpp"
+#include "net/tls_context.hpp"
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/stun/stream_framer.hpp"
+
+namespace turnpike::net {
+
+struct StreamCounters {
+  std::uint64_t media_dropped = 0;  // messages that a client was too slow for
+  std::uint64_t too_slow = 0;       // connections closed for the control messages that waited
+  std::uint64_t handshakes_failed = 0;
+};
+
+// A message to a client, in parts that follow one another.
+struct StreamMessage {
+  Bytes head;
+  Bytes payload;
+  std::size_t padding = 0;  // zero bytes, up to 3
+  bool is_media = false;    // may be dropped
+
+  std::size_t size() const { return head.size() + payload.size() + padding; }
+};
+
+// What the streams of one thread share. Messages received stay until reset().
+class StreamBuffers {
+ public:
+  StreamBuffers();
+
+  // When there is no free slot, nothing can be received.
+  bool has_free_slot() const { return used_ < kSlots; }
+  void reset() { used_ = 0; }
+
+  StreamCounters counters;
+
+ private:
+  friend class Stream;
+
+  static constexpr std::size_t kSlots = 16;
+  static constexpr std::size_t kReceiveSize = 64 << 10;
+  static constexpr std::size_t kRecordSize = 16 << 10;  // of plain text, at most
+  // In front of what is received there is room for the incomplete message before it; behind it, for a record
+  // of which TLS had the greater part already.
+  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + kRecordSize;
+
+  MutableBytes take_slot();
+
+  std::unique_ptr<std::uint8_t[]> slots_;
+  std::unique_ptr<std::uint8_t[]> wire_in_;  // cipher text as received
+  std::vector<std::uint8_t> wire_out_;       // cipher text to send
+  std::vector<std::uint8_t> plain_;          // the parts of a message in one piece
+  std::vector<iovec> parts_;
+  std::size_t used_ = 0;
+};
+
+class Stream {
+ public:
+  // What may wait: beyond the first, media is dropped; beyond the second, the connection is given up.
+  static constexpr std::size_t kMediaLimit = 256 << 10;
+  static constexpr std::size_t kControlLimit = 512 << 10;
+
+  enum class State : bool { open, ended };
+
+  // TLS with `tls`, which outlives this, else plain TCP. `fd` is connected and does not block.
+  Stream(Fd fd, const TlsContext* tls);
+  // Leaves at once; TLS says goodbye where nothing waits.
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  int fd() const { return fd_.get(); }
+  // True for TCP from the start, for TLS once its handshake is done.
+  bool is_established() const { return established_; }
+  bool has_waiting() const { return waiting_.size() > waiting_from_; }
+
+  // Receives once and adds each message that is whole now to `messages`; they view the buffers. Ended: by the
+  // client, by an error, or by bytes that are no message. The messages before that count all the same.
+  // `buffers` has a free slot.
+  [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages);
+
+  // Sends the messages together, as far as the connection takes them; the rest waits.
+  [[nodiscard]] State send(std::span<const StreamMessage> messages, StreamBuffers& buffers);
+  // Sends what waits, as far as the connection takes it.
+  [[nodiscard]] State send_waiting();
+
+ private:
+  struct Wire;
+  static const BIO_METHOD* wire_method();
+
+  State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);
+  void keep(Bytes tail, std::size_t needed);
+
+  State receive_tls(Bytes wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  State shake_hands(StreamBuffers& buffers);
+
+  State send_plain(std::span<const StreamMessage> messages, StreamBuffers& buffers);
+  State send_tls(std::span<const StreamMessage> messages, StreamBuffers& buffers);
+  State encrypt(const StreamMessage& message, StreamBuffers& buffers);
+  State transmit(std::vector<std::uint8_t>& wire);
+
+  bool is_dropped(const StreamMessage& message, std::size_t waiting, StreamBuffers& buffers) const;
+  void wait(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }
+  std::size_t waiting_size() const { return waiting_.size() - waiting_from_; }
+  State check_limit(StreamBuffers& buffers) const;
+
+  Fd fd_;
+  std::unique_ptr<SSL, TlsDeleter> tls_;  // null for TCP
+  bool established_;
+  std::uint32_t needed_ = 0;           // how long `tail_` has to be before it can be a message
+  std::vector<std::uint8_t> tail_;     // the beginning of a message
+  std::vector<std::uint8_t> waiting_;  // to go out, as it goes over the wire,
+  std::size_t waiting_from_ = 0;       // from here on
+};
+
+}  // namespace turnpike::net

@@ -1,0 +1,437 @@
+// Clients by TCP and TLS against the real daemon: what they may do to a stream, how long they may stay, and
+// that they reach all others.
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/certificate.hpp"
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kTcp = 1;
+constexpr std::size_t kTcpV6 = 2;
+constexpr std::size_t kTls = 3;
+constexpr std::size_t kTlsV6 = 4;
+
+// A daemon with a certificate and a listener of each kind: udp, tcp, tls.
+struct Server {
+  explicit Server(std::vector<std::string> set = {}, const Child::Options& options = {})
+      : daemon(with_files(std::move(set)), kLoopbackConfig, options) {}
+
+  std::vector<std::string> with_files(std::vector<std::string> set) const {
+    set.insert(set.begin(), {R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tcp://[::1]:0", )"
+                             R"("tls://127.0.0.1:0", "tls://[::1]:0"])",
+                             "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+    return set;
+  }
+  Endpoint at(Transport transport) const {
+    return daemon.listener(transport == Transport::udp ? 0 : transport == Transport::tcp ? kTcp : kTls);
+  }
+  RelayClient client(Transport transport, const char* user = "alice", const char* password = "secret") const {
+    return RelayClient(at(transport), {.credentials = client::Credentials{user, password}}, {}, transport);
+  }
+  client::StreamSocket connect(Transport transport = Transport::tcp) const {
+    std::optional<client::StreamSocket::Tls> tls;
+    if (transport == Transport::tls) tls.emplace();
+    return client::StreamSocket(loopback(Family::ipv4), at(transport), tls);
+  }
+
+  Certificate pem = make_certificate();
+  TemporaryFile certificate{pem.certificate};
+  TemporaryFile key{pem.private_key};
+  Daemon daemon;
+};
+
+bool is_closed(client::StreamSocket& socket) {
+  while (socket.receive(10s)) {
+  }
+  return socket.closed();
+}
+
+// A Binding request that nobody remembers.
+Octets binding() {
+  Octets bytes{0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42};
+  bytes.resize(20, 7);
+  return bytes;
+}
+
+bool is_answered(client::StreamSocket& socket) {
+  socket.send(binding());
+  const auto answer = socket.receive(10s);
+  return answer && answer->bytes.size() >= 20 && answer->bytes[0] == 1 && answer->bytes[1] == 1;
+}
+
+void expect_relaying(RelayClient& client, client::UdpSocket& peer, std::uint16_t channel) {
+  for (const std::size_t size : {0, 1, 2, 3, 4, 160, 1100, 9000, 60000}) {
+    INFO(size << " bytes");
+    const Octets payload(size, static_cast<std::uint8_t>(size));
+    client.send_on_channel(channel, payload);
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK(datagram->from == client.relayed());
+    CHECK((datagram->bytes == payload));
+    peer.send_to(payload, client.relayed());
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    CHECK((arrival->payload == payload));
+    CHECK(arrival->channel.has_value());
+  }
+}
+
+std::size_t resident_kib(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("TCP and TLS clients relay by indication and by channel, in both families", "[integration]") {
+  Server server;
+  for (const auto& [transport, listener] : {std::pair{Transport::tcp, kTcp},
+                                            {Transport::tcp, kTcpV6},
+                                            {Transport::tls, kTls},
+                                            {Transport::tls, kTlsV6}}) {
+    CAPTURE(to_string(transport));
+    RelayClient client(server.daemon.listener(listener), transport);
+    client::UdpSocket peer(loopback(Family::ipv4));
+    client::RequestContents contents;
+    contents.requested_family = Family::ipv4;
+    REQUIRE(client.allocate(contents) == 0);
+    CHECK(client.mapped() == client.local());
+    REQUIRE(client.permit(peer.local()) == 0);
+    client.send(peer.local(), octets("out"));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK((datagram->bytes == octets("out")));
+    peer.send_to(octets("in"), datagram->from);
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == "in");
+    CHECK(arrival->peer == peer.local());
+    REQUIRE(client.bind(0x4000, peer.local()) == 0);
+    expect_relaying(client, peer, 0x4000);
+    CHECK(client.refresh(0s) == 0);
+  }
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("clients of every transport reach one another through the relay", "[integration]") {
+  Server server;
+  constexpr Transport kAll[] = {Transport::udp, Transport::tcp, Transport::tls};
+  for (const Transport first : kAll) {
+    for (const Transport second : kAll) {
+      INFO(to_string(first) << " to " << to_string(second));
+      RelayClient ann = server.client(first);
+      RelayClient ben = server.client(second, "bob", "hunter2");
+      REQUIRE(ann.allocate() == 0);
+      REQUIRE(ben.allocate() == 0);
+      REQUIRE(ann.permit(ben.relayed()) == 0);
+      REQUIRE(ben.bind(0x4003, ann.relayed()) == 0);
+      ann.send(ben.relayed(), octets("hello"));
+      auto arrival = ben.receive();
+      REQUIRE(arrival);
+      CHECK(arrival->text() == "hello");
+      ben.send_on_channel(0x4003, octets("hello yourself"));
+      arrival = ann.receive();
+      REQUIRE(arrival);
+      CHECK(arrival->text() == "hello yourself");
+    }
+  }
+}
+
+TEST_CASE("requests may come in single bytes or all at once", "[integration]") {
+  Server server;
+  for (const Transport transport : {Transport::tcp, Transport::tls}) {
+    client::StreamSocket socket = server.connect(transport);
+    const Octets request = binding();
+    for (const std::uint8_t& byte : request) socket.send({&byte, 1});
+    CHECK(socket.receive(10s));
+    Octets many;
+    for (int i = 0; i < 1000; ++i) many.insert(many.end(), request.begin(), request.end());
+    socket.send(many);
+    for (int i = 0; i < 1000; ++i) REQUIRE(socket.receive(10s));
+    CHECK_FALSE(socket.closed());
+  }
+}
+
+TEST_CASE("what is no message closes the connection, after what came before is answered", "[integration]") {
+  Server server;
+  for (const Transport transport : {Transport::tcp, Transport::tls}) {
+    for (const Octets& garbage :
+         {Octets{0xFF}, Octets{0x80, 1, 2, 3}, Octets{0, 1, 0, 3}, Octets{0, 1, 0, 0, 1, 2, 3, 4}}) {
+      client::StreamSocket socket = server.connect(transport);
+      Octets bytes = binding();
+      bytes.insert(bytes.end(), garbage.begin(), garbage.end());
+      socket.send(bytes);
+      CHECK(socket.receive(10s));
+      CHECK(is_closed(socket));
+    }
+  }
+  client::StreamSocket socket = server.connect();
+  CHECK(is_answered(socket));
+}
+
+TEST_CASE("a request is answered though the client has closed its half", "[integration]") {
+  Server server;
+  client::StreamSocket socket = server.connect();
+  socket.send(binding());
+  shutdown(socket.fd(), SHUT_WR);
+  CHECK(socket.receive(10s));
+  CHECK(is_closed(socket));
+}
+
+TEST_CASE("a connection's end frees its allocation, its port and its place in the quota", "[integration]") {
+  Server server({"relay.ports=61100-61101", "limits.allocations_per_user=1", "limits.allocations=2"});
+  for (const Transport transport : {Transport::tcp, Transport::tls}) {
+    for (int i = 0; i < 5; ++i) {
+      RelayClient client = server.client(transport);
+      REQUIRE(client.allocate() == 0);
+      CHECK(server.client(transport).allocate() == 486);
+      const std::string gone = "allocation deleted client=" + client.local().to_string() + " ";
+      client.disconnect();
+      REQUIRE(server.daemon.wait_for_log(gone));
+    }
+  }
+  // And when it ends abruptly.
+  RelayClient client = server.client(Transport::tcp);
+  REQUIRE(client.allocate() == 0);
+  const std::string gone = "allocation deleted client=" + client.local().to_string() + " ";
+  const linger reset{1, 0};
+  setsockopt(client.stream().fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  client.disconnect();
+  REQUIRE(server.daemon.wait_for_log(gone));
+  CHECK(server.client(Transport::udp).allocate() == 0);
+}
+
+TEST_CASE("a client that does not read loses media, and nobody else notices", "[integration]") {
+  Server server({"workers=1"});
+  for (const Transport transport : {Transport::tcp, Transport::tls}) {
+    RelayClient lazy = server.client(transport);
+    RelayClient busy = server.client(Transport::tcp, "bob", "hunter2");
+    client::UdpSocket peer(loopback(Family::ipv4));
+    REQUIRE(lazy.allocate() == 0);
+    REQUIRE(lazy.bind(0x4000, peer.local()) == 0);
+    REQUIRE(busy.allocate() == 0);
+    REQUIRE(busy.bind(0x4000, peer.local()) == 0);
+    expect_relaying(busy, peer, 0x4000);
+    const std::size_t before = resident_kib(server.daemon.pid());
+    const Octets payload(1000, 'm');
+    for (int burst = 0; burst < 600; ++burst) {
+      for (int i = 0; i < 50; ++i) peer.send_to(payload, lazy.relayed());
+      if (burst % 100 == 0) expect_relaying(busy, peer, 0x4000);
+    }
+    const std::size_t after = resident_kib(server.daemon.pid());
+    CHECK(after < before + 4096);
+    // What did come is whole, and control was kept.
+    CHECK(lazy.refresh(600s) == 0);
+    peer.send_to(octets("the last"), lazy.relayed());
+    std::optional<Arrival> arrival;
+    std::size_t arrived = 0;
+    do {
+      arrival = lazy.receive();
+      REQUIRE(arrival);
+      ++arrived;
+      REQUIRE((arrival->payload == payload || arrival->text() == "the last"));
+    } while (arrival->text() != "the last");
+    CHECK(arrived < 30000);
+  }
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), !Catch::Contains("media_dropped=0"));
+  CHECK_THAT(server.daemon.log(), Catch::Contains("too_slow=0"));
+}
+
+TEST_CASE("a client that asks for ever and never reads is closed", "[integration]") {
+  Server server({"workers=1"});
+  client::StreamSocket rude = server.connect();
+  client::StreamSocket polite = server.connect();
+  Octets many;
+  for (int i = 0; i < 1000; ++i) {
+    const Octets request = binding();
+    many.insert(many.end(), request.begin(), request.end());
+  }
+  std::size_t sent = 0;
+  try {
+    for (; sent < 10'000; ++sent) rude.send(many);
+  } catch (const std::system_error&) {
+  }
+  CHECK(sent < 10'000);
+  CHECK(is_answered(polite));
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("too_slow=1"));
+}
+
+TEST_CASE("who does not get on with it is closed", "[integration]") {
+  Server server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
+  SECTION("no TLS handshake") {
+    client::StreamSocket silent(loopback(Family::ipv4), server.at(Transport::tls), {});
+    CHECK(is_closed(silent));
+    client::StreamSocket begun(loopback(Family::ipv4), server.at(Transport::tls), {});
+    begun.send(Octets{0x16, 3, 1, 2, 0, 1});
+    CHECK(is_closed(begun));
+  }
+  SECTION("no first message") {
+    for (const Transport transport : {Transport::tcp, Transport::tls}) {
+      client::StreamSocket silent = server.connect(transport);
+      CHECK(is_closed(silent));
+      client::StreamSocket begun = server.connect(transport);
+      begun.send(Bytes(binding()).first(19));
+      CHECK(is_closed(begun));
+    }
+  }
+  SECTION("no allocation, where one with an allocation stays") {
+    RelayClient staying = server.client(Transport::tls);
+    REQUIRE(staying.allocate() == 0);
+    for (int i = 0; i < 2; ++i) {
+      client::StreamSocket idle = server.connect();
+      CHECK(is_answered(idle));
+      CHECK(is_closed(idle));
+    }
+    CHECK(staying.refresh(600s) == 0);
+    CHECK(staying.refresh(0s) == 0);
+    CHECK(is_closed(staying.stream()));
+  }
+}
+
+TEST_CASE("one address has so many connections without an allocation", "[integration]") {
+  Server server({"limits.idle_connections_per_address=4"});
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<RelayClient>(server.at(Transport::tcp), Transport::tcp));
+    CHECK(is_answered(clients.back()->stream()));
+  }
+  client::StreamSocket fifth = server.connect();
+  CHECK(is_closed(fifth));
+  // Another address has its own.
+  client::StreamSocket other(*Endpoint::parse("127.0.0.9:0"), server.at(Transport::tcp), {});
+  CHECK(is_answered(other));
+  // An allocation makes room, and a deleted one takes it again.
+  REQUIRE(clients[0]->allocate() == 0);
+  client::StreamSocket next = server.connect();
+  CHECK(is_answered(next));
+  REQUIRE(clients[0]->refresh(0s) == 0);
+  client::StreamSocket late = server.connect();
+  CHECK(is_closed(late));
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("refused=2"));
+}
+
+TEST_CASE("several hundred connections relay at once", "[integration]") {
+  Server server;
+  client::UdpSocket peer(loopback(Family::ipv4));
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 400; ++i) {
+    const Transport transport = i % 4 == 0 ? Transport::tls : Transport::tcp;
+    RelayClient& client =
+        *clients.emplace_back(std::make_unique<RelayClient>(server.at(transport), transport));
+    REQUIRE(client.allocate() == 0);
+    REQUIRE(client.bind(0x4000, peer.local()) == 0);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK((datagram->bytes == octets(std::to_string(i))));
+    peer.send_to(datagram->bytes, datagram->from);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const auto arrival = clients[i]->receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == std::to_string(i));
+  }
+  clients.clear();
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("refused=0"));
+}
+
+TEST_CASE("on a wildcard listener the address that a client came to is the server's", "[integration]") {
+  Daemon daemon({R"(listen=["udp://127.0.0.1:0", "tcp://0.0.0.0:0", "tcp://[::]:0"])",
+                 "relay.addresses=[127.0.0.1, 127.0.0.2, 127.0.0.3]"});
+  for (const char* address : {"127.0.0.3", "127.0.0.2"}) {
+    RelayClient client({*IpAddress::parse(address), daemon.listener(1).port}, Transport::tcp);
+    REQUIRE(client.allocate() == 0);
+    CHECK(client.relayed().address == *IpAddress::parse(address));
+  }
+  RelayClient v6({*IpAddress::parse("::1"), daemon.listener(2).port}, Transport::tcp);
+  CHECK(v6.allocate() == 0);
+}
+
+TEST_CASE("when descriptors run out, connections wait and the rest goes on", "[integration]") {
+  Server server({"workers=1"}, {.descriptor_limit = 40});
+  RelayClient before = server.client(Transport::udp);
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(before.allocate() == 0);
+  REQUIRE(before.bind(0x4000, peer.local()) == 0);
+  std::vector<std::unique_ptr<client::StreamSocket>> sockets;
+  for (int i = 0; i < 60; ++i) {
+    sockets.push_back(std::make_unique<client::StreamSocket>(loopback(Family::ipv4),
+                                                             server.at(Transport::tcp), std::nullopt));
+  }
+  expect_relaying(before, peer, 0x4000);
+  CHECK(is_answered(*sockets.front()));
+  auto last = std::move(sockets.back());
+  sockets.clear();
+  CHECK(is_answered(*last));
+}
+
+TEST_CASE("a TCP port has one daemon, and the next one may start at once", "[integration]") {
+  Daemon first({R"(listen=["tcp://127.0.0.1:0"])"});
+  const Endpoint at = first.listener();
+  const std::string listen = R"(listen=["tcp://)" + at.to_string() + R"("])";
+  CHECK_THROWS_WITH(Daemon({listen}), Catch::Contains("cannot listen on tcp://" + at.to_string()));
+  RelayClient client(at, Transport::tcp);
+  REQUIRE(client.allocate() == 0);
+  CHECK(first.stop() == 0);  // it closes first, so that its side stays in TIME_WAIT
+  CHECK(is_closed(client.stream()));
+  Daemon second({listen});
+  CHECK(RelayClient(at, Transport::tcp).allocate() == 0);
+}
+
+TEST_CASE("openssl agrees with it on TLS 1.2, TLS 1.3 and ALPN, and on nothing older", "[integration]") {
+  if (!has_program("openssl")) return;
+  Server server;
+  const auto ask = [&](const std::string& options) {
+    Child child({"sh", "-c",
+                 "openssl s_client -connect " + server.at(Transport::tls).to_string() + " -CAfile " +
+                     server.certificate.path() + " " + options + " </dev/null"});
+    child.wait();
+    return child.output();
+  };
+  for (const std::string version : {"1_2", "1_3"}) {
+    const std::string said = ask("-tls" + version + " -alpn stun.turn");
+    CHECK_THAT(said, Catch::Contains("ALPN protocol: stun.turn"));
+    CHECK_THAT(said, Catch::Contains("Verify return code: 0 (ok)"));
+  }
+  CHECK_THAT(ask("-tls1_1 -cipher ALL:@SECLEVEL=0"), Catch::Contains("alert protocol version"));
+}
+
+TEST_CASE("a certificate that cannot be used keeps it from starting, and --check finds it", "[integration]") {
+  const Certificate pem = make_certificate();
+  const TemporaryFile certificate(pem.certificate);
+  const TemporaryFile key(pem.private_key);
+  const TemporaryFile other(make_certificate().private_key);
+  const TemporaryFile noise("noise\n");
+  const TemporaryFile config("listen: [\"tls://127.0.0.1:0\"]\n");
+  const auto check = [&](const TemporaryFile& certificate_file, const TemporaryFile& key_file) {
+    Child child({daemon_path(), "--check", "--config", config.path(), "--set",
+                 "tls.certificate=" + certificate_file.path(), "--set",
+                 "tls.private_key=" + key_file.path()});
+    return child.wait() == 0 ? "fine" : child.output();
+  };
+  CHECK(check(certificate, key) == "fine");
+  CHECK(check(noise, key) == "turnpike: tls.certificate: " + noise.path() + ": no start line\n");
+  CHECK(check(certificate, other) ==
+        "turnpike: tls.private_key: " + other.path() + ": key values mismatch\n");
+}

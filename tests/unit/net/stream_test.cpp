@@ -1,0 +1,460 @@
+#include "net/stream.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "support/certificate.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/stun/message_builder.hpp"
+
+namespace turnpike::net {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+using State = Stream::State;
+
+Octets octets(std::string_view text) { return {text.begin(), text.end()}; }
+
+Octets operator+(Octets a, const Octets& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// A STUN message with `size` bytes of SOFTWARE.
+Octets stun_message(std::size_t size) {
+  Octets buffer(stun::kHeaderSize + 4 + stun::padded(size));
+  stun::MessageBuilder builder(buffer, {stun::Method::binding, stun::Class::request}, {});
+  builder.add(stun::AttributeType::software, std::string(size, 's'));
+  return {builder.bytes().begin(), builder.bytes().end()};
+}
+
+// Without padding.
+Octets channel_data(std::string_view payload) {
+  Octets message(stun::kChannelDataHeaderSize);
+  stun::ChannelData::write_header(*stun::ChannelNumber::from_wire(0x4001), payload.size(), message.data());
+  return message + octets(payload);
+}
+
+Octets padded(Octets message) {
+  message.resize(stun::padded(message.size()));
+  return message;
+}
+
+std::pair<Fd, Fd> socket_pair() {
+  std::array<int, 2> ends{};
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+struct Ends {
+  explicit Ends(const TlsContext* tls = nullptr) : Ends(socket_pair(), tls) {}
+  Ends(std::pair<Fd, Fd> fds, const TlsContext* tls)
+      : client(std::move(fds.first)), stream(std::make_unique<Stream>(std::move(fds.second), tls)) {}
+
+  void client_sends(Bytes bytes) {
+    REQUIRE(send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(bytes.size()));
+  }
+  // What the server has of it, copied.
+  std::vector<Octets> receive(State expected = State::open) {
+    std::vector<Bytes> views;
+    buffers.reset();
+    CHECK(stream->receive(buffers, views) == expected);
+    std::vector<Octets> messages;
+    for (const Bytes view : views) messages.emplace_back(view.begin(), view.end());
+    return messages;
+  }
+  Octets client_reads() {
+    Octets all;
+    std::array<std::uint8_t, 65536> chunk{};
+    for (;;) {
+      const ssize_t got = recv(client.get(), chunk.data(), chunk.size(), 0);
+      if (got <= 0) return all;
+      all.insert(all.end(), chunk.begin(), chunk.begin() + got);
+    }
+  }
+  State send_one(Bytes head, Bytes payload, bool is_media) {
+    const StreamMessage message{head, payload, stun::padded(payload.size()) - payload.size(), is_media};
+    return stream->send({&message, 1}, buffers);
+  }
+
+  StreamBuffers buffers;
+  Fd client;
+  std::unique_ptr<Stream> stream;
+};
+
+const std::vector<Octets> kStory{stun_message(0),  channel_data(""),         channel_data("1"),
+                                 stun_message(33), channel_data("12345678"), stun_message(700)};
+
+Octets wire_of(const std::vector<Octets>& story) {
+  Octets wire;
+  for (const Octets& message : story) wire = wire + padded(message);
+  return wire;
+}
+
+TEST_CASE("messages come whole, however they are cut", "[stream]") {
+  const Octets wire = wire_of(kStory);
+  for (const std::size_t size :
+       {std::size_t{1}, std::size_t{3}, std::size_t{7}, std::size_t{100}, wire.size()}) {
+    CAPTURE(size);
+    Ends ends;
+    std::vector<Octets> got;
+    for (std::size_t at = 0; at < wire.size(); at += size) {
+      ends.client_sends(Bytes(wire).subspan(at, std::min(size, wire.size() - at)));
+      for (Octets& message : ends.receive()) got.push_back(std::move(message));
+    }
+    CHECK((got == kStory));
+  }
+}
+
+TEST_CASE("the longest messages come whole in single bytes too", "[stream]") {
+  const std::vector<Octets> story{channel_data(std::string(65535, 'x')), stun_message(700)};
+  const Octets wire = wire_of(story);
+  Ends ends;
+  std::vector<Octets> got;
+  for (std::size_t at = 0; at < wire.size(); ++at) {
+    ends.client_sends(Bytes(wire).subspan(at, 1));
+    for (Octets& message : ends.receive()) got.push_back(std::move(message));
+  }
+  CHECK((got == story));
+}
+
+TEST_CASE("what is no message ends a stream, and what came before counts", "[stream]") {
+  const std::vector<Octets> garbage{octets("\x16\x03\x01\x02\x03\x04\x05\x06"),  // TLS
+                                    {0x80},
+                                    {0xFF, 0xFF},
+                                    {0, 1, 0, 3},                  // a length that is no multiple of four
+                                    {0, 1, 0xFF, 0, 1, 2, 3, 4}};  // no magic cookie, long before its end
+  for (const Octets& bytes : garbage) {
+    Ends ends;
+    ends.client_sends(stun_message(5) + bytes);
+    CHECK((ends.receive(State::ended) == std::vector<Octets>{stun_message(5)}));
+  }
+  // The cookie is looked at as soon as it is there.
+  Ends ends;
+  ends.client_sends(Octets{0, 1, 0xFF, 0});
+  CHECK(ends.receive().empty());
+  ends.client_sends(Octets{1, 2, 3, 4});
+  CHECK(ends.receive(State::ended).empty());
+}
+
+TEST_CASE("a stream ends when the client closes, or closes its half", "[stream]") {
+  Ends closing;
+  closing.client_sends(stun_message(1) + octets("\x40"));
+  CHECK(closing.receive().size() == 1);
+  closing.client = Fd();
+  CHECK(closing.receive(State::ended).empty());
+  // A write to it raises no signal.
+  const Octets message = stun_message(1);
+  CHECK(closing.send_one(message, {}, false) == State::ended);
+
+  Ends half;
+  shutdown(half.client.get(), SHUT_WR);
+  CHECK(half.receive(State::ended).empty());
+}
+
+TEST_CASE("nothing received yet is nothing", "[stream]") {
+  Ends ends;
+  CHECK(ends.receive().empty());
+}
+
+TEST_CASE("many messages go out together and in order", "[stream]") {
+  Ends ends;
+  std::vector<StreamMessage> messages;
+  std::vector<Octets> sent;
+  for (int i = 0; i < 2000; ++i)
+    sent.push_back(i % 2 == 0 ? stun_message(4) : channel_data(std::to_string(i)));
+  for (const Octets& message : sent) {
+    messages.push_back({Bytes(message).first(4), Bytes(message).subspan(4),
+                        stun::padded(message.size()) - message.size(), false});
+  }
+  CHECK(ends.stream->send(messages, ends.buffers) == State::open);
+  Octets got = ends.client_reads();
+  while (ends.stream->has_waiting()) {
+    REQUIRE(ends.stream->send_waiting() == State::open);
+    got = got + ends.client_reads();
+  }
+  CHECK((got == wire_of(sent)));
+}
+
+TEST_CASE("to a client that does not read, media is dropped and control is kept", "[stream]") {
+  Ends ends;
+  const Octets media = channel_data(std::string(1000, 'm'));
+  const Octets control = stun_message(80);
+  std::size_t controls = 0;
+  while (ends.buffers.counters.media_dropped < 1000) {
+    REQUIRE(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == State::open);
+    if (ends.buffers.counters.media_dropped % 10 != 5) continue;
+    REQUIRE(ends.send_one(control, {}, false) == State::open);
+    ++controls;
+  }
+  Octets got;
+  do {
+    got = got + ends.client_reads();
+    REQUIRE(ends.stream->send_waiting() == State::open);
+  } while (ends.stream->has_waiting());
+  got = got + ends.client_reads();
+  std::size_t controls_seen = 0;
+  std::size_t media_seen = 0;
+  for (Bytes rest(got); !rest.empty();) {
+    const stun::Frame frame = stun::next_frame(rest);
+    if (frame.kind == stun::Frame::Kind::stun) {
+      ++controls_seen;
+    } else {
+      REQUIRE(frame.kind == stun::Frame::Kind::channel_data);
+      ++media_seen;
+      CHECK((Octets(frame.message.begin(), frame.message.end()) == media));
+    }
+    rest = rest.subspan(frame.consumed);
+  }
+  CHECK(controls_seen == controls);
+  CHECK(media_seen > Stream::kMediaLimit / media.size());
+  // It has caught up, and gets media again.
+  const auto dropped = ends.buffers.counters.media_dropped;
+  CHECK(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == State::open);
+  CHECK(ends.buffers.counters.media_dropped == dropped);
+  CHECK((ends.client_reads() == media));
+}
+
+TEST_CASE("a client that asks and never reads is given up", "[stream]") {
+  Ends ends;
+  const Octets control = stun_message(500);
+  State state = State::open;
+  std::size_t sent = 0;
+  for (; state == State::open && sent < 10'000'000; sent += control.size()) {
+    state = ends.send_one(control, {}, false);
+  }
+  CHECK(state == State::ended);
+  CHECK(sent > Stream::kControlLimit);
+  CHECK(ends.buffers.counters.too_slow == 1);
+}
+
+// --- TLS
+// ----------------------------------------------------------------------------------------------------------------
+
+class Files {
+ public:
+  Files() : folder_(std::filesystem::temp_directory_path() / ("turnpike-unit-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+    const test::Certificate made = test::make_certificate();
+    write("certificate.pem", made.certificate);
+    write("key.pem", made.private_key);
+    write("other.pem", test::make_certificate().private_key);
+    write("noise.pem", "noise\n");
+  }
+  ~Files() { std::filesystem::remove_all(folder_); }
+  std::string operator[](const char* name) const { return folder_ / name; }
+
+ private:
+  void write(const char* name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+  std::filesystem::path folder_;
+};
+
+struct TlsClient {
+  explicit TlsClient(int fd, int version = 0, std::string_view alpn = {}) {
+    if (version != 0) SSL_CTX_set_max_proto_version(context.get(), version);
+    if (version != 0) SSL_CTX_set_min_proto_version(context.get(), version);
+    SSL_CTX_set_security_level(context.get(), 0);
+    ssl.reset(SSL_new(context.get()));
+    SSL_set_fd(ssl.get(), fd);
+    if (!alpn.empty()) {
+      SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
+                          static_cast<unsigned>(alpn.size()));
+    }
+  }
+
+  // Whether both sides come to an agreement.
+  bool shakes_hands_with(Ends& ends) {
+    State state = State::open;
+    for (int i = 0; i < 10; ++i) {
+      const int result = SSL_connect(ssl.get());
+      if (result == 1 && ends.stream->is_established()) return true;
+      if (result != 1 && SSL_get_error(ssl.get(), result) != SSL_ERROR_WANT_READ) return false;
+      std::vector<Bytes> none;
+      ends.buffers.reset();
+      if (state == State::open) state = ends.stream->receive(ends.buffers, none);
+    }
+    return false;
+  }
+  void writes(Bytes bytes) {
+    REQUIRE(SSL_write(ssl.get(), bytes.data(), static_cast<int>(bytes.size())) ==
+            static_cast<int>(bytes.size()));
+  }
+  // One record; empty when there is none.
+  Octets reads() {
+    Octets record(20000);
+    const int size = SSL_read(ssl.get(), record.data(), static_cast<int>(record.size()));
+    record.resize(static_cast<std::size_t>(std::max(size, 0)));
+    return record;
+  }
+  std::string protocol() const {
+    const unsigned char* data = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl.get(), &data, &size);
+    return {reinterpret_cast<const char*>(data), size};
+  }
+
+  std::unique_ptr<SSL_CTX, TlsDeleter> context{SSL_CTX_new(TLS_client_method())};
+  std::unique_ptr<SSL, TlsDeleter> ssl;
+};
+
+TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Ends ends(&tls);
+    CHECK_FALSE(ends.stream->is_established());
+    TlsClient client(ends.client.get(), version);
+    REQUIRE(client.shakes_hands_with(ends));
+    const Octets wire = wire_of(kStory);
+    client.writes(wire);
+    CHECK((ends.receive() == kStory));
+    std::vector<Octets> got;
+    for (const std::uint8_t byte : wire) {
+      client.writes({&byte, 1});
+      for (Octets& message : ends.receive()) got.push_back(std::move(message));
+    }
+    CHECK((got == kStory));
+
+    std::vector<StreamMessage> answers;
+    for (const Octets& message : kStory) {
+      answers.push_back({message, {}, stun::padded(message.size()) - message.size(), false});
+    }
+    CHECK(ends.stream->send(answers, ends.buffers) == State::open);
+    for (const Octets& message : kStory) CHECK((client.reads() == padded(message)));
+
+    // The end is said.
+    ends.stream.reset();
+    CHECK(client.reads().empty());
+    CHECK((SSL_get_shutdown(client.ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0);
+  }
+}
+
+TEST_CASE("a long message goes out in as many records as it takes", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get());
+  REQUIRE(client.shakes_hands_with(ends));
+  const Octets message = channel_data(std::string(60000, 'x'));
+  CHECK(ends.send_one(message, {}, true) == State::open);
+  Octets got;
+  while (got.size() < message.size()) {
+    const Octets record = client.reads();
+    if (record.empty()) REQUIRE(ends.stream->send_waiting() == State::open);
+    got = got + record;
+  }
+  CHECK((got == message));
+}
+
+TEST_CASE("a TLS client that does not read loses media and keeps its session", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get());
+  REQUIRE(client.shakes_hands_with(ends));
+  const Octets media = channel_data(std::string(1000, 'm'));
+  const Octets last = stun_message(4);
+  while (ends.buffers.counters.media_dropped < 100) REQUIRE(ends.send_one(media, {}, true) == State::open);
+  REQUIRE(ends.send_one(last, {}, false) == State::open);
+  Octets got;
+  do {
+    got = client.reads();
+    if (got.empty()) REQUIRE(ends.stream->send_waiting() == State::open);
+  } while (got != last);
+  CHECK_FALSE(ends.stream->has_waiting());
+}
+
+TEST_CASE("ALPN: stun.turn is preferred, and nobody is refused for what they offer", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  const std::pair<std::string, std::string> cases[] = {
+      {"", ""},
+      {"\x9stun.turn", "stun.turn"},
+      {"\x12stun.nat-discovery", "stun.nat-discovery"},
+      {"\x12stun.nat-discovery\x9stun.turn", "stun.turn"},
+      {"\x2h2\x8http/1.1", ""},
+  };
+  for (const auto& [offered, chosen] : cases) {
+    Ends ends(&tls);
+    TlsClient client(ends.client.get(), 0, offered);
+    CHECK(client.shakes_hands_with(ends));
+    CHECK(client.protocol() == chosen);
+  }
+}
+
+TEST_CASE("old TLS and what is no TLS end the connection", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {
+    Ends ends(&tls);
+    TlsClient client(ends.client.get(), version);
+    CHECK_FALSE(client.shakes_hands_with(ends));
+    CHECK(ends.buffers.counters.handshakes_failed == 1);
+  }
+  Ends ends(&tls);
+  ends.client_sends(stun_message(4));
+  CHECK(ends.receive(State::ended).empty());
+}
+
+TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get(), TLS1_3_VERSION);
+  REQUIRE(client.shakes_hands_with(ends));
+  State state = State::open;
+  for (int asked = 0; state == State::open && asked < 100'000; ++asked) {
+    REQUIRE(SSL_key_update(client.ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    REQUIRE(SSL_do_handshake(client.ssl.get()) == 1);
+    std::vector<Bytes> none;
+    ends.buffers.reset();
+    state = ends.stream->receive(ends.buffers, none);
+  }
+  CHECK(state == State::ended);
+  CHECK(ends.buffers.counters.too_slow == 1);
+}
+
+TEST_CASE("a session is resumed", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Ends first(&tls);
+    TlsClient client(first.client.get(), version);
+    REQUIRE(client.shakes_hands_with(first));
+    client.reads();  // the ticket of TLS 1.3
+    Ends second(&tls);
+    TlsClient again(second.client.get(), version);
+    SSL_set_session(again.ssl.get(), SSL_get_session(client.ssl.get()));
+    REQUIRE(again.shakes_hands_with(second));
+    CHECK(SSL_session_reused(again.ssl.get()) == 1);
+  }
+}
+
+TEST_CASE("what is wrong with a certificate is said with the file's name", "[stream][tls]") {
+  const Files files;
+  const auto problem = [&](const char* certificate, const char* key) -> std::string {
+    try {
+      TlsContext(files[certificate], files[key]);
+      return "";
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  };
+  CHECK(problem("certificate.pem", "key.pem").empty());
+  CHECK(problem("noise.pem", "key.pem") == "tls.certificate: " + files["noise.pem"] + ": no start line");
+  CHECK(problem("certificate.pem", "noise.pem").starts_with("tls.private_key: " + files["noise.pem"] + ": "));
+  CHECK(problem("certificate.pem", "other.pem") ==
+        "tls.private_key: " + files["other.pem"] + ": key values mismatch");
+}
+
+}  // namespace
+}  // namespace turnpike::net
