@@ -58,6 +58,7 @@ Response EngineIoEndpoint::answer(const Request& request, unsigned status, std::
   response.status = status;
   response.set("Content-Type", status == 200 ? "text/plain; charset=UTF-8" : "application/json");
   response.set("Cache-Control", "no-store");
+  if (status == 429) response.set("Retry-After", "10");
   response.body = std::move(body);
   params_.origins.add_headers(request, response);
   return response;

@@ -40,6 +40,7 @@ http::SignalingSite::Params site_params(const config::Config& config,
   params.engine_io.ping_timeout = signaling.ping_timeout;
   params.engine_io.max_payload = signaling.http.message_bytes;
   params.engine_io.max_waiting = signaling.http.waiting_bytes;
+  params.engine_io.sessions_per_address = signaling.http.connections_per_address;
   params.recovery = signaling.recovery;
   params.list_rooms = signaling.list_rooms;
   net::SystemRandom random;

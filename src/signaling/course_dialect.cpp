@@ -200,7 +200,8 @@ void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& o
         const std::string_view usual = event.kind == Event::Kind::signal ? "signal" : "broadcast";
         std::string arguments = saying.payload;
         if (!saying.anonymous) arguments.append(",").append(from).append(saying.rest);
-        emit(socket, saying.event.empty() ? usual : saying.event, arguments, saying.attachments, out);
+        const bool usable = !saying.event.empty() && !is_reserved_event(saying.event);
+        emit(socket, usable ? saying.event : usual, arguments, saying.attachments, out);
       }
     }
   }
@@ -209,7 +210,8 @@ void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& o
 void SocketIo::on_echo_event(Call& call) {
   if (call.name == "message")
     emit(call.socket, "message-back", joined(call.arguments), call.attachments, call.out);
-  if (call.name == "message-with-ack") acknowledge(call, '[' + joined(call.arguments) + ']');
+  if (call.name == "message-with-ack")
+    acknowledge(call, '[' + joined(call.arguments) + ']', call.attachments);
 }
 
 }  // namespace turnpike::signaling

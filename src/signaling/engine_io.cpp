@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "turnpike/base/prefix.hpp"
 #include "turnpike/signaling/member_id.hpp"
 
 namespace turnpike::signaling {
@@ -9,6 +10,7 @@ namespace {
 
 constexpr unsigned kOk = 200;
 constexpr unsigned kBadRequest = 400;
+constexpr unsigned kTooMany = 429;
 constexpr std::string_view kProbe = "probe";
 
 std::shared_ptr<const std::string> shared(std::string text) {
@@ -52,20 +54,26 @@ EngineIo::Session* EngineIo::find(std::string_view sid, TimePoint now, Output& o
     end(*session, EngineIoType::close, false, now, out);
     return nullptr;
   }
+  if (session->upgrade_due <= now.steady) drop_probe(*session, out);
   return session;
 }
 
-EngineIo::Session& EngineIo::begin(const Opening& opening, TimePoint now) {
+EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
+  const IpAddress source = source_block(opening.address);
+  std::uint32_t& held = sessions_from_[source];
+  if (params_.sessions_per_address != 0 && held >= params_.sessions_per_address) return nullptr;
+  ++held;
   const SessionKey key = ++last_key_;
   Session& session = sessions_[key];
   session.key = key;
+  session.source = source;
   session.sid = MemberId::random(random_).to_string();
   session.ping_due = now.steady + params_.ping_interval;
   session.upgrade_due = SteadyTime::max();
   by_sid_.emplace(session.sid, key);
   set_deadline(session);
   application_.on_session(key, opening, now);
-  return session;
+  return &session;
 }
 
 std::string EngineIo::handshake(const Session& session) const {
@@ -78,15 +86,24 @@ std::string EngineIo::handshake(const Session& session) const {
 }
 
 void EngineIo::open(RequestId request, const Opening& opening, TimePoint now, Output& out) {
-  const Session& session = begin(opening, now);
-  out.answers.push_back({request, kOk, handshake(session)});
+  const Session* session = begin(opening, now);
+  if (!session) {
+    out.answers.push_back(
+        {request, kTooMany, R"({"code":3,"message":"Too many sessions from this address"})"});
+    return;
+  }
+  out.answers.push_back({request, kOk, handshake(*session)});
 }
 
 void EngineIo::open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out) {
-  Session& session = begin(opening, now);
-  session.wire = wire;
-  by_wire_.emplace(wire, session.key);
-  out.frames.push_back({wire, shared(handshake(session)), false});
+  Session* session = begin(opening, now);
+  if (!session) {
+    out.closes.push_back(wire);
+    return;
+  }
+  session->wire = wire;
+  by_wire_.emplace(wire, session->key);
+  out.frames.push_back({wire, shared(handshake(*session)), false});
 }
 
 void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Output& out) {
@@ -161,7 +178,7 @@ void EngineIo::on_frame(WireId wire, std::string_view data, bool binary, TimePoi
     packet = decode_packet(data);
   }
   if (wire == session.probing) {
-    if (!packet) return drop_probe(session, out);
+    if (!packet || session.upgrade_due <= now.steady) return drop_probe(session, out);
     return take_probe(session, *packet, now, out);
   }
   const bool late = session.expects_pong && session.ping_due <= now.steady;
@@ -287,6 +304,8 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool goodbye, TimeP
     by_wire_.erase(wire);
     out.closes.push_back(wire);
   }
+  const auto held = sessions_from_.find(session.source);
+  if (--held->second == 0) sessions_from_.erase(held);
   by_sid_.erase(session.sid);
   deadlines_.erase({session.deadline, key});
   sessions_.erase(key);

@@ -12,6 +12,12 @@ namespace {
 constexpr std::size_t kIdLength = 22;
 constexpr SteadyTime kAtOnce{};  // before anything that a steady clock says
 
+std::size_t size_of(const Saying& saying) {
+  std::size_t size = saying.payload.size() + saying.event.size() + saying.rest.size();
+  for (const Saying::Attachment& attachment : saying.attachments) size += attachment->size();
+  return size;
+}
+
 }  // namespace
 
 Hub::Member* Hub::find(MemberId id) {
@@ -175,7 +181,7 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
     return;
   }
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
-  member.missed_bytes += event->saying.payload.size();
+  member.missed_bytes += size_of(event->saying);
   const bool too_many = limits_.missed_messages != 0 && member.missed.size() >= limits_.missed_messages;
   const bool too_much = limits_.missed_bytes != 0 && member.missed_bytes > limits_.missed_bytes;
   if (too_many || too_much) {

@@ -70,6 +70,7 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
   const std::optional<SocketIoPacket> packet = decode_socket_io(data);
   if (!packet) return engine_->close(session, out);
   if (packet->attachments > 0) {
+    if (!client.sockets.contains(std::string(packet->nsp))) return engine_->close(session, out);
     client.partial = data;
     client.missing = packet->attachments;
     return;
@@ -96,7 +97,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
               .now = now,
               .out = out};
     const json::value first = parse(call.arguments.front());
-    const std::string name = first.is_string() ? std::string(first.get_string()) : json::serialize(first);
+    const std::string name(first.is_string() ? std::string_view(first.get_string()) : call.arguments.front());
     call.name = name;
     call.arguments.erase(call.arguments.begin());
     if (params_.preset == Preset::echo) {
@@ -276,16 +277,15 @@ void SocketIo::emit(Socket& socket, std::string_view name, std::string_view argu
   }
 }
 
-void SocketIo::acknowledge(const Call& call, std::string_view arguments) {
+void SocketIo::acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments) {
   if (!call.ack) return;
   SocketIoPacket packet;
-  packet.type = call.attachments.empty() || arguments == "[]" ? SocketIoType::ack : SocketIoType::binary_ack;
-  const bool binary = packet.type == SocketIoType::binary_ack;
-  packet.attachments = binary ? static_cast<std::uint32_t>(call.attachments.size()) : 0;
+  packet.type = attachments.empty() ? SocketIoType::ack : SocketIoType::binary_ack;
+  packet.attachments = static_cast<std::uint32_t>(attachments.size());
   packet.nsp = call.socket.nsp;
   packet.ack = call.ack;
   packet.json = arguments;
-  send(call.socket, packet, binary ? call.attachments : Attachments(), call.out);
+  send(call.socket, packet, attachments, call.out);
 }
 
 void SocketIo::flush_hub(EngineIo::Output& out) {

@@ -33,7 +33,7 @@ bool is_event(const json::array& arguments) {
   if (arguments[0].is_number()) return true;
   if (!arguments[0].is_string()) return false;
   const std::string_view name(arguments[0].get_string());
-  return std::ranges::find(kReserved, name) == kReserved.end();
+  return !is_reserved_event(name);
 }
 
 // How many placeholders stand for attachments; nothing when one stands for none that there is.
@@ -85,6 +85,10 @@ bool has_right_json(const SocketIoPacket& packet) {
 }
 
 }  // namespace
+
+bool is_reserved_event(std::string_view name) {
+  return std::ranges::find(kReserved, name) != kReserved.end();
+}
 
 std::optional<SocketIoPacket> decode_socket_io(std::string_view text) {
   SocketIoPacket packet;

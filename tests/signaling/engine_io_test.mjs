@@ -203,6 +203,17 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
   });
 });
 
+test('only so many sessions for one address, however few its connections', async t => {
+  const server = await startServer({ signaling: [...echo, 'connections_per_address: 5', 'trusted_proxies: [127.0.0.1]'] });
+  t.after(server.stop);
+  const open = from => request(server.url, '/socket.io/?EIO=4&transport=polling', { headers: { 'x-forwarded-for': from } });
+  for (let i = 0; i < 5; ++i) assert.equal((await open('198.51.100.1')).status, 200);
+  const refused = await open('198.51.100.1');
+  assert.equal(refused.status, 429);
+  assert.ok(refused.headers['retry-after']);
+  assert.equal((await open('198.51.100.2')).status, 200);
+});
+
 test('ten thousand of each kind of garbage leave nothing behind', async t => {
   const { readFileSync } = await import('node:fs');
   const server = await startServer({ signaling: [...echo, 'connections_per_address: 0'] });

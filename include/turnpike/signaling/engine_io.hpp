@@ -3,6 +3,7 @@
 // to answer and to send goes out, and messages go to an application.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -40,9 +41,10 @@ class EngineIo {
   struct Params {
     Duration ping_interval = std::chrono::seconds(25);
     Duration ping_timeout = std::chrono::seconds(20);
-    std::uint32_t max_payload = 64 << 10;  // bytes that a client may send at once
-    std::uint32_t max_waiting = 1 << 20;   // bytes that may wait for a client that does not ask for them
-    std::uint32_t max_packets = 16 << 10;  // likewise, packets
+    std::uint32_t max_payload = 64 << 10;    // bytes that a client may send at once
+    std::uint32_t max_waiting = 1 << 20;     // bytes that may wait for a client that does not ask for them
+    std::uint32_t max_packets = 16 << 10;    // likewise, packets
+    std::uint32_t sessions_per_address = 0;  // 0: no limit; an IPv6 /64 counts as one
     Duration upgrade_timeout = std::chrono::seconds(10);
   };
 
@@ -115,6 +117,7 @@ class EngineIo {
  private:
   struct Session {
     SessionKey key = 0;
+    IpAddress source;
     std::string sid;
     WireId wire = 0;      // 0 while it polls
     WireId probing = 0;   // a WebSocket that wants to take over
@@ -129,7 +132,8 @@ class EngineIo {
     SteadyTime deadline{};
   };
 
-  Session& begin(const Opening& opening, TimePoint now);
+  // Null where its address has too many already.
+  Session* begin(const Opening& opening, TimePoint now);
   std::string handshake(const Session& session) const;
   Session* find(std::string_view sid, TimePoint now, Output& out);
   Session* find(SessionKey key);
@@ -148,6 +152,7 @@ class EngineIo {
   Application& application_;
   SessionKey last_key_ = 0;
   std::unordered_map<SessionKey, Session> sessions_;
+  boost::unordered_flat_map<IpAddress, std::uint32_t> sessions_from_;
   std::unordered_map<std::string, SessionKey> by_sid_;
   std::unordered_map<WireId, SessionKey> by_wire_;
   std::unordered_map<RequestId, SessionKey> by_get_;

@@ -116,7 +116,7 @@ class SocketIo : public EngineIo::Application {
             EngineIo::Output& out);
   void emit(Socket& socket, std::string_view name, std::string_view arguments, const Attachments& attachments,
             EngineIo::Output& out);
-  void acknowledge(const Call& call, std::string_view arguments);
+  void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
   void flush_hub(EngineIo::Output& out);
   void set_deadline(Socket& socket, SteadyTime at);
   void clear_deadline(Socket& socket);

@@ -35,6 +35,9 @@ struct SocketIoPacket {
 // many attachments.
 std::optional<SocketIoPacket> decode_socket_io(std::string_view text);
 
+// A client's library gives up its connection over an event of such a name.
+bool is_reserved_event(std::string_view name);
+
 std::string encode_socket_io(const SocketIoPacket& packet);
 
 }  // namespace turnpike::signaling

@@ -1,0 +1,256 @@
+// An Engine.IO server and its clients on one page, without a socket and without a clock. What a step led to
+// stands in lines: "ann 200 ok" answers a request, "ann: 2" is a text frame, "ann# \1\2" a binary one, "ann
+// closed" the end of a WebSocket. 0x1e stands as |, and what a step learnt to be an id as <ann>.
+#pragma once
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <initializer_list>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/manual_clock.hpp"
+#include "support/request_maker.hpp"
+#include "support/scripted_random.hpp"
+#include "turnpike/signaling/engine_io.hpp"
+
+namespace turnpike::test {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+// What one step led to.
+class Lines {
+ public:
+  int line = 0;  // of the step, in the test
+  std::vector<std::string> all;
+
+  // This and nothing else, in this order.
+  const Lines& expect(std::initializer_list<std::string> expected) const {
+    INFO("step in line " << line);
+    CHECK(all == std::vector<std::string>(expected));
+    return *this;
+  }
+  // This and nothing else, in any order.
+  const Lines& expect_unordered(std::initializer_list<std::string> expected) const {
+    INFO("step in line " << line);
+    CHECK(std::multiset<std::string>(all.begin(), all.end()) == std::multiset<std::string>(expected));
+    return *this;
+  }
+  const Lines& expect_silence() const { return expect({}); }
+  std::size_t count(std::string_view part) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        all, [&](const std::string& text) { return text.find(part) != std::string::npos; }));
+  }
+};
+
+class EngineIoScenario {
+ public:
+  using Output = signaling::EngineIo::Output;
+
+  EngineIoScenario(signaling::EngineIo::Application& application, crypto::Random& random,
+                   const signaling::EngineIo::Params& params = {})
+      : engine_(params, random, application) {}
+  EngineIoScenario(const EngineIoScenario&) = delete;
+  EngineIoScenario& operator=(const EngineIoScenario&) = delete;
+  virtual ~EngineIoScenario() = default;
+
+  // --- Steps over HTTP. A name stands for a session; there is at most one GET of it that waits.
+  Lines opens(const std::string& name, std::string token = {}, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      opening_ = name;
+      engine_.open(request(name), opening(std::move(token)), now(), out);
+    });
+  }
+  Lines gets(const std::string& name, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      last_get_[name] = request(name);
+      engine_.get(sid(name), last_get_[name], now(), out);
+    });
+  }
+  Lines posts(const std::string& name, std::string_view body, int line = __builtin_LINE()) {
+    std::string text(body);
+    std::ranges::replace(text, '|', '\x1e');
+    text = with_ids(text);
+    return step(line, [&](Output& out) { engine_.post(sid(name), request(name), text, now(), out); });
+  }
+  // The last GET is given up.
+  Lines aborts(const std::string& name, int line = __builtin_LINE()) {
+    aborted_.insert(last_get_.at(name));
+    return step(line, [&](Output& out) { engine_.on_aborted(last_get_.at(name), now(), out); });
+  }
+
+  // --- Steps over WebSockets. Their names are those of sessions, or others where they only try.
+  Lines opens_wire(const std::string& name, std::string token = {}, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      opening_ = name;
+      engine_.open_wire(wire(name), opening(std::move(token)), now(), out);
+    });
+  }
+  bool can_upgrade(const std::string& name) {
+    Output out;
+    return engine_.can_upgrade(sid(name), now(), out);
+  }
+  Lines upgrades(const std::string& name, const std::string& as = {}, int line = __builtin_LINE()) {
+    const std::string wire_name = as.empty() ? name : as;
+    return step(line, [&](Output& out) { engine_.upgrade(sid(name), wire(wire_name), now(), out); });
+  }
+  Lines frames(const std::string& name, std::string_view data, bool binary = false,
+               int line = __builtin_LINE()) {
+    const std::string text = binary ? std::string(data) : with_ids(std::string(data));
+    return step(line, [&](Output& out) { engine_.on_frame(wires_.at(name), text, binary, now(), out); });
+  }
+  Lines loses_wire(const std::string& name, bool goodbye = false, int line = __builtin_LINE()) {
+    const signaling::WireId number = wires_.at(name);
+    open_.erase(number);
+    return step(line, [&](Output& out) { engine_.on_wire_closed(number, goodbye, now(), out); });
+  }
+
+  // --- Steps of the server's own
+  Lines all_closed(int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) { engine_.close_all(now(), out); });
+  }
+  // Time passes, and the server is woken whenever it asked to be.
+  Lines advance(Duration duration, int line = __builtin_LINE()) {
+    const SteadyTime until = now().steady + duration;
+    return step(line, [&](Output& out) {
+      for (SteadyTime next = next_deadline(); next <= until; next = next_deadline()) {
+        clock_.advance(std::max(next - now().steady, Duration::zero()));
+        wake(out);
+        REQUIRE(next_deadline() > now().steady);
+      }
+      clock_.advance(until - now().steady);
+    });
+  }
+  // Time passes, and nobody wakes the server.
+  void advance_asleep(Duration duration) { clock_.advance(duration); }
+
+  // Anything else that leads to output.
+  template <class Does>
+  Lines step(int line, Does&& does) {
+    Output out;
+    lines_ = {};
+    lines_.line = line;
+    does(out);
+    settle(out);
+    take(out);
+    for (std::string& note : std::exchange(notes_, {})) say(std::move(note));
+    return std::exchange(lines_, {});
+  }
+
+  // --- What is there
+  signaling::EngineIo& engine() { return engine_; }
+  TimePoint now() const { return clock_.now(); }
+  const std::string& id(const std::string& name) const { return ids_.at(name); }
+  const std::string& sid(const std::string& name) const { return sids_.at(name); }
+  std::string with_ids(std::string text) const {
+    for (const auto& [name, id] : ids_) replace(text, '<' + name + '>', id);
+    return text;
+  }
+  bool is_open(const std::string& name) const { return open_.contains(wires_.at(name)); }
+
+ protected:
+  virtual void wake(Output& out) { engine_.on_timeout(now(), out); }
+  virtual SteadyTime next_deadline() const { return engine_.next_deadline(); }
+  // Before the output is looked at.
+  virtual void settle(Output&) {}
+  // What a message says of ids, see learn().
+  virtual void read(const std::string&, std::string_view) {}
+
+  // What happened elsewhere meanwhile: it stands behind the output.
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  void say(std::string text) { lines_.all.push_back(shown(std::move(text))); }
+  void learn(const std::string& name, const std::string& id) { ids_[name] = id; }
+  const std::string& opening_name() const { return opening_; }
+
+ private:
+  static signaling::EngineIo::Opening opening(std::string token) {
+    return {.address = address("198.51.100.1"), .host = {}, .token = std::move(token)};
+  }
+  signaling::RequestId request(const std::string& name) {
+    requests_[++last_request_] = name;
+    return last_request_;
+  }
+  signaling::WireId wire(const std::string& name) {
+    wires_[name] = ++last_wire_;
+    wire_names_[last_wire_] = name;
+    open_.insert(last_wire_);
+    return last_wire_;
+  }
+
+  void take(const Output& out) {
+    INFO("step in line " << lines_.line);
+    for (const auto& answer : out.answers) {
+      const auto asked = requests_.find(answer.to);
+      REQUIRE(asked != requests_.end());  // once
+      REQUIRE_FALSE(aborted_.contains(answer.to));
+      const std::string name = asked->second;
+      requests_.erase(asked);
+      if (answer.status == 200) {
+        std::string_view rest = answer.body;
+        for (;;) {
+          const std::size_t end = rest.find('\x1e');
+          hear(name, rest.substr(0, end));
+          if (end == std::string_view::npos) break;
+          rest.remove_prefix(end + 1);
+        }
+      }
+      say(name + ' ' + std::to_string(answer.status) + ' ' + answer.body);
+    }
+    for (const auto& frame : out.frames) {
+      REQUIRE(open_.contains(frame.to));
+      const std::string& name = wire_names_.at(frame.to);
+      if (!frame.binary) hear(name, *frame.data);
+      say(name + (frame.binary ? "# " : ": ") + *frame.data);
+    }
+    for (const signaling::WireId wire : out.closes) {
+      REQUIRE(open_.erase(wire) == 1);
+      say(wire_names_.at(wire) + " closed");
+      // Whoever owns it says so when it is, which changes nothing any more.
+      Output after;
+      engine_.on_wire_closed(wire, true, now(), after);
+      CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty()));
+    }
+  }
+
+  void hear(const std::string& name, std::string_view packet) {
+    constexpr std::string_view kOpen = R"(0{"sid":")";
+    if (packet.starts_with(kOpen)) {
+      sids_[name] = packet.substr(kOpen.size(), packet.find('"', kOpen.size()) - kOpen.size());
+      CHECK(sids_[name].size() == 22);
+      learn(name + "'s sid", sids_[name]);
+    }
+    read(name, packet);
+  }
+
+  std::string shown(std::string text) const {
+    for (const auto& [name, id] : ids_) replace(text, id, '<' + name + '>');
+    std::ranges::replace(text, '\x1e', '|');
+    return text;
+  }
+  static void replace(std::string& text, std::string_view what, std::string_view by) {
+    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+      text.replace(at, what.size(), by);
+  }
+
+  ManualClock clock_;
+  signaling::EngineIo engine_;
+  Lines lines_;
+  std::vector<std::string> notes_;
+  std::string opening_;                      // whose session begins
+  std::map<std::string, std::string> sids_;  // of sessions, by name
+  std::map<std::string, std::string> ids_;   // whatever is shown by name
+  signaling::RequestId last_request_ = 0;
+  std::map<signaling::RequestId, std::string> requests_;  // unanswered
+  std::set<signaling::RequestId> aborted_;
+  std::map<std::string, signaling::RequestId> last_get_;
+  signaling::WireId last_wire_ = 0;
+  std::map<std::string, signaling::WireId> wires_;
+  std::map<signaling::WireId, std::string> wire_names_;
+  std::set<signaling::WireId> open_;
+};
+
+}  // namespace turnpike::test

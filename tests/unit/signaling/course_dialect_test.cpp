@@ -1,0 +1,222 @@
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "support/socket_io_scenario.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+using namespace test;
+
+// In blue, with nothing left to be heard.
+struct Course : SocketIoScenario {
+  explicit Course(std::initializer_list<std::string> who, const SocketIoSetup& setup = {})
+      : SocketIoScenario(setup) {
+    join("blue", who);
+  }
+};
+
+TEST_CASE("rooms are joined by either event, acked, and others are told", "[signaling]") {
+  SocketIoScenario s;
+  for (const std::string name : {"ann", "bob", "carl"}) s.connects(name);
+  s.frames("ann", R"(421["join_room","blue"])").expect({"ann: 431[]"});
+  s.emits("bob", R"(["nickname","Bob"])").expect_silence();
+  s.frames("bob", R"(422["enter_room","blue"])")
+      .expect_unordered({"bob: 432[]", R"(ann: 42["welcome","Bob",2])"});
+  s.frames("bob", R"(423["enter_room","blue"])").expect({"bob: 433[]"});
+  s.emits("carl", R"(["join_room","blue"])")
+      .expect_unordered({R"(ann: 42["welcome","Anon",3])", R"(bob: 42["welcome","Anon",3])"});
+}
+
+TEST_CASE("with a nickname one is told who is there, oneself last", "[signaling]") {
+  SocketIoScenario s({.limits = {.members_per_room = 2}});
+  for (const std::string name : {"ann", "bob", "carl"}) s.connects(name);
+  s.emits("ann", R"(["join_room","blue","Ann"])")
+      .expect({R"(ann: 42["accept_join",[{"socketId":"<ann>","nickname":"Ann"}]])"});
+  s.frames("bob", R"(425["enter_room","blue","Bob"])")
+      .expect(
+          {R"(bob: 42["accept_join",[{"socketId":"<ann>","nickname":"Ann"},{"socketId":"<bob>","nickname":"Bob"}]])",
+           "bob: 435[]", R"(ann: 42["welcome","Bob",2])"});
+  s.emits("carl", R"(["join_room","blue","Carl"])").expect({R"(carl: 42["reject_join"])"});
+  s.frames("carl", R"(421["join_room","blue"])")
+      .expect({R"(carl: 42["reject_join"])", R"(carl: 431[{"error":"room-full"}])"});
+  s.emits("carl", R"(["chat","x","blue"])").expect_silence();
+  s.emits("bob", R"(["leave_room","blue"])")
+      .expect({R"(ann: 42["bye","Bob",1])", R"(ann: 42["leave_room","<bob>","Bob"])"});
+  s.emits("carl", R"(["join_room","blue"])").expect({R"(ann: 42["welcome","Carl",2])"});
+}
+
+TEST_CASE("names are looked at", "[signaling]") {
+  SocketIoScenario s({.limits = {.rooms_per_member = 1}});
+  s.connects("ann");
+  const std::string long_name(65, 'x');
+  for (const std::string room : {"\"\"", "5", "null", "\"a\\n\"", "{}"}) {
+    CAPTURE(room);
+    s.frames("ann", R"(421["join_room",)" + room + "]").expect({R"(ann: 431[{"error":"bad-room"}])"});
+  }
+  s.frames("ann", R"(421["join_room"])").expect({R"(ann: 431[{"error":"bad-room"}])"});
+  s.frames("ann", R"(421["join_room",")" + long_name + "\"]").expect({R"(ann: 431[{"error":"bad-room"}])"});
+  s.frames("ann", R"(421["join_room","blue",")" + long_name + "\"]")
+      .expect({R"(ann: 431[{"error":"bad-name"}])"});
+  s.emits("ann", R"(["join_room"])").expect_silence();
+  s.frames("ann", R"(421["join_room","blue"])").expect({"ann: 431[]"});
+  s.frames("ann", R"(421["join_room","red"])").expect({R"(ann: 431[{"error":"too-many-rooms"}])"});
+  s.frames("ann", R"(421["leave_room","green"])").expect({"ann: 431[]"});
+  CHECK(s.hub.rooms() == 1);
+  // What is answered has no octets, though the question had.
+  s.frames("ann", R"(451-7["join_room",{"_placeholder":true,"num":0}])");
+  s.frames("ann", "x", true).expect({R"(ann: 437[{"error":"bad-room"}])"});
+}
+
+TEST_CASE("messages are signed, chat is not", "[signaling]") {
+  Course s({"ann", "bob", "carl"});
+  s.frames("ann", R"(421["new_message","hello","blue"])")
+      .expect_unordered({"ann: 431[]", R"(bob: 42["new_message","Anon: hello"])",
+                         R"(carl: 42["new_message","Anon: hello"])"});
+  s.frames("ann", R"(422["nickname","Ann"])").expect({"ann: 432[]"});
+  s.emits("ann", R"(["nickname",5])").expect_silence();
+  s.emits("ann", R"(["nickname","a\nb"])").expect_silence();
+  s.emits("ann", R"(["new_message","\u00e9 \"q\"","blue"])")
+      .expect_unordered(
+          {R"(bob: 42["new_message","Ann: é \"q\""])", R"(carl: 42["new_message","Ann: é \"q\""])"});
+  s.emits("ann", R"(["chat","plain\u0041","blue"])")
+      .expect_unordered({R"(bob: 42["chat","plain\u0041"])", R"(carl: 42["chat","plain\u0041"])"});
+  for (const std::string event : {R"(["chat","x","red"])", R"(["new_message","x","red"])", R"(["chat","x"])",
+                                  R"(["new_message","x"])", R"(["new_message",5,"blue"])", R"(["chat"])"}) {
+    CAPTURE(event);
+    s.emits("ann", event).expect_silence();
+    s.frames("ann", "429" + event).expect({"ann: 439[]"});
+  }
+}
+
+TEST_CASE("offers go to a room or to a socket, with the sender's id", "[signaling]") {
+  Course s({"ann", "bob", "carl"});
+  for (const std::string event : {"offer", "answer", "ice", "candidate", "anything"}) {
+    const std::string head = ": 42[\"" + event + "\",";
+    for (const std::string data : {R"({"type":"offer","sdp":"v=0\r\n"})", "null", "1.10", "[ 1 ]"}) {
+      CAPTURE(event, data);
+      s.emits("ann", "[\"" + event + "\"," + data + R"(,"blue"])")
+          .expect_unordered({"bob" + head + data + R"(,"<ann>"])", "carl" + head + data + R"(,"<ann>"])"});
+      s.emits("ann", "[\"" + event + "\"," + data + R"(,"<carl>"])")
+          .expect({"carl" + head + data + R"(,"<ann>"])"});
+      s.frames("ann", "427[\"" + event + "\"," + data + R"(,"<bob>","Ann", 1.0 ,null])")
+          .expect_unordered({"ann: 437[]", "bob" + head + data + R"(,"<ann>","Ann",1.0,null])"});
+    }
+  }
+  for (const std::string event :
+       {R"(["offer"])", R"(["offer",1])", R"(["offer",1,2])", R"(["offer",1,"red"])",
+        R"(["offer",1,"<ann>"])", R"(["offer",1,"AAAAAAAAAAAAAAAAAAAAAA"])"}) {
+    s.emits("ann", event).expect_silence();
+  }
+}
+
+TEST_CASE("an event's name may be a number", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.emits("ann", R"([5,1,"blue"])").expect({R"(bob: 42["5",1,"<ann>"])"});
+  s.emits("ann", R"([1.5,1,"blue"])").expect({R"(bob: 42["1.5",1,"<ann>"])"});
+}
+
+TEST_CASE("octets are relayed", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.frames("ann", R"(452-3["photo",{"_placeholder":true,"num":1},"blue",{"_placeholder":true,"num":0}])")
+      .expect_silence();
+  s.frames("ann", "\1", true).expect_silence();
+  s.frames("ann", "\2", true)
+      .expect({"ann: 433[]",
+               R"(bob: 452-["photo",{"_placeholder":true,"num":1},"<ann>",{"_placeholder":true,"num":0}])",
+               "bob# \1", "bob# \2"});
+}
+
+TEST_CASE("who leaves or drops is missed, in every room", "[signaling]") {
+  Course s({"ann", "bob", "carl"});
+  s.emits("ann", R"(["nickname","Ann"])");
+  for (const std::string name : {"ann", "bob"}) s.emits(name, R"(["join_room","red"])");
+  s.loses_wire("ann").expect_unordered(
+      {R"(bob: 42["bye","Ann",2])", R"(bob: 42["leave_room","<ann>","Ann"])", R"(carl: 42["bye","Ann",2])",
+       R"(carl: 42["leave_room","<ann>","Ann"])", R"(bob: 42["bye","Ann",1])",
+       R"(bob: 42["leave_room","<ann>","Ann"])"});
+  s.frames("bob", "41").expect({R"(carl: 42["bye","Anon",1])", R"(carl: 42["leave_room","<bob>","Anon"])"});
+  s.emits("carl", R"(["offer",1,"<bob>"])").expect_silence();
+}
+
+TEST_CASE("rooms are named to all only where they may be", "[signaling]") {
+  Course s({}, {.list_rooms = true});
+  s.connects("ann");
+  s.connects("bob");
+  s.emits("ann", R"(["join_room","blue"])")
+      .expect_unordered({R"(ann: 42["room_change",["blue"]])", R"(bob: 42["room_change",["blue"]])"});
+  CHECK(s.emits("bob", R"(["join_room","a \"b\""])").count(R"(42["room_change",["a \"b\"","blue"]])") == 2);
+  CHECK(s.emits("ann", R"(["leave_room","blue"])").count(R"(42["room_change",["a \"b\""]])") == 2);
+  s.loses_wire("bob").expect({R"(ann: 42["room_change",[]])"});
+}
+
+TEST_CASE("strangers are not reached", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.connects("eve");
+  s.emits("eve", R"(["join_room","red"])");
+  for (const std::string event :
+       {R"(["offer",1,"blue"])", R"(["offer",1,"<ann>"])", R"(["chat","x","blue"])",
+        R"(["new_message","x","blue"])", R"(["leave_room","blue"])", R"(["new_message","x","<ann>"])"}) {
+    CAPTURE(event);
+    s.emits("eve", event).expect_silence();
+  }
+  s.emits("ann", R"(["offer",1,"<eve>"])").expect_silence();
+  // A room that is called like somebody's id is still a room.
+  s.emits("eve", R"(["join_room","<ann>"])").expect_silence();
+  s.emits("bob", R"(["offer",1,"<ann>"])").expect({R"(ann: 42["offer",1,"<bob>"])"});
+}
+
+TEST_CASE("sockets and members of the plain protocol meet", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.emits("ann", R"(["nickname","Ann"])");
+  s.plain_joins("pat", "blue")
+      .expect_unordered(
+          {R"(ann: 42["welcome","pat",3])", R"(bob: 42["welcome","pat",3])", R"(pat> {"type":"joined"})"});
+  s.emits("ann", R"(["offer",{"sdp":1.0},"<pat>"])")
+      .expect({R"(pat> {"type":"signal","from":"<ann>","event":"offer","data":{"sdp":1.0}})"});
+  s.plain_says("pat", R"({"type":"signal","to":"<ann>","event":"answer","data":1.10})")
+      .expect({R"(ann: 42["answer",1.10,"<pat>"])"});
+  s.plain_says("pat", R"({"type":"signal","to":"<ann>","data":1})")
+      .expect({R"(ann: 42["signal",1,"<pat>"])"});
+  s.plain_says("pat", R"({"type":"broadcast","data":2})")
+      .expect_unordered({R"(ann: 42["broadcast",2,"<pat>"])", R"(bob: 42["broadcast",2,"<pat>"])"});
+  s.emits("ann", R"(["new_message","hi","blue"])")
+      .expect_unordered(
+          {R"(bob: 42["new_message","Ann: hi"])",
+           R"(pat> {"type":"broadcast","from":"<ann>","event":"new_message","data":"Ann: hi"})"});
+  s.loses_wire("bob").expect_unordered({R"(ann: 42["bye","Anon",2])",
+                                        R"(ann: 42["leave_room","<bob>","Anon"])",
+                                        R"(pat> {"type":"peer-left","id":"<bob>","reason":"left"})"});
+  s.plain_drops("pat").expect_silence();
+  s.advance(3s).expect({R"(ann: 42["bye","pat",1])", R"(ann: 42["leave_room","<pat>","pat"])"});
+}
+
+TEST_CASE("nobody puts a socket's client off by a reserved name", "[signaling]") {
+  Course s({"ann"});
+  s.plain_joins("pat", "blue");
+  for (const std::string name :
+       {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}) {
+    CAPTURE(name);
+    s.plain_says("pat", R"({"type":"signal","to":"<ann>","event":")" + name + R"(","data":1})")
+        .expect({R"(ann: 42["signal",1,"<pat>"])"});
+    s.plain_says("pat", R"({"type":"broadcast","event":")" + name + R"(","data":1})")
+        .expect({R"(ann: 42["broadcast",1,"<pat>"])"});
+  }
+}
+
+TEST_CASE("a client that never polls is dropped, and others are not", "[signaling]") {
+  Course s({"ann", "bob"}, {.engine = {.max_waiting = 1000}});
+  s.opens("carl");
+  s.posts("carl", "40");
+  s.gets("carl").expect({R"(carl 200 40{"sid":"<carl>"})"});
+  s.posts("carl", R"(42["join_room","blue"])");
+  for (int i = 0; i < 12; ++i)
+    s.emits("ann", R"(["chat",")" + std::string(100, 'x') + R"(","blue"])")
+        .expect({R"(bob: 42["chat",")" + std::string(100, 'x') + "\"]"});
+  s.advance(0s).expect_unordered({R"(ann: 42["bye","Anon",2])", R"(ann: 42["leave_room","<carl>","Anon"])",
+                                  R"(bob: 42["bye","Anon",2])", R"(bob: 42["leave_room","<carl>","Anon"])"});
+  CHECK(s.engine().sessions() == 2);
+}
+
+}  // namespace
+}  // namespace turnpike::signaling

@@ -1,0 +1,590 @@
+#include "turnpike/signaling/engine_io.hpp"
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <string>
+
+#include "support/engine_io_scenario.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+using namespace test;
+
+// Keeps what it hears among the lines: "app: ann hello", "app: ann# \1", "app: ann left" after a goodbye,
+// "app: ann lost". A message that somebody is waiting for is answered from within the call.
+struct Recorder : EngineIo::Application {
+  void on_session(SessionKey session, const EngineIo::Opening&, TimePoint) override { last = session; }
+  void on_message(SessionKey session, std::string_view data, bool binary, TimePoint,
+                  EngineIo::Output& out) override {
+    say(session, (binary ? "# " : " ") + std::string(data));
+    if (heard) heard(session, data, out);
+  }
+  void on_session_closed(SessionKey session, bool goodbye, TimePoint, EngineIo::Output& out) override {
+    say(session, goodbye ? " left" : " lost");
+    if (closed) closed(session, out);
+  }
+
+  SessionKey last = 0;
+  std::function<void(SessionKey, const std::string&)> say;
+  std::function<void(SessionKey, std::string_view, EngineIo::Output&)> heard;
+  std::function<void(SessionKey, EngineIo::Output&)> closed;
+};
+
+struct Parts {
+  Recorder app;
+  ScriptedRandom random;
+};
+
+class Scenario : public Parts, public EngineIoScenario {
+ public:
+  explicit Scenario(const EngineIo::Params& params = {}) : EngineIoScenario(app, random, params) {
+    app.say = [this](SessionKey key, const std::string& text) { note("app: " + names_[key] + text); };
+  }
+  // Once everybody is gone nothing is left.
+  ~Scenario() override {
+    app.heard = {};
+    app.closed = {};
+    all_closed(0);
+    CHECK(engine().sessions() == 0);
+    CHECK(engine().next_deadline() == SteadyTime::max());
+  }
+
+  // A session, with nothing left to be heard.
+  void polls(const std::string& name) {
+    opens(name);
+    names_[app.last] = name;
+  }
+  void has_wire(const std::string& name) {
+    opens_wire(name);
+    names_[app.last] = name;
+  }
+  Lines sends(const std::string& name, std::string_view data, bool binary = false,
+              int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) { engine().send(key(name), data, binary, out); });
+  }
+  Lines closes(const std::string& name, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) { engine().close(key(name), out); });
+  }
+  SessionKey key(const std::string& name) const {
+    return std::ranges::find(names_, name, [](const auto& entry) { return entry.second; })->first;
+  }
+
+ private:
+  std::map<SessionKey, std::string> names_;
+};
+
+const std::string kUnknown = R"( 400 {"code":1,"message":"Session ID unknown"})";
+const std::string kBad = R"( 400 {"code":3,"message":"Bad request"})";
+
+// --- Opening
+TEST_CASE("a session opens with what a client needs to know", "[signaling]") {
+  Scenario s;
+  s.opens("ann").expect(
+      {R"(ann 200 0{"sid":"<ann's sid>","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,)"
+       R"("maxPayload":65536})"});
+  s.opens_wire("bob").expect(
+      {R"(bob: 0{"sid":"<bob's sid>","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":65536})"});
+  CHECK(s.sid("ann") != s.sid("bob"));
+  CHECK(s.engine().sessions() == 2);
+  // The recorder does not know their names.
+  s.app.say = [](SessionKey, const std::string&) {};
+}
+
+TEST_CASE("the handshake tells what is configured", "[signaling]") {
+  Scenario s({.ping_interval = 300ms, .ping_timeout = 200ms, .max_payload = 1000});
+  CHECK(s.opens("ann").count(R"("pingInterval":300,"pingTimeout":200,"maxPayload":1000})") == 1);
+  s.app.say = [](SessionKey, const std::string&) {};
+}
+
+TEST_CASE("errors have their numbers", "[signaling]") {
+  CHECK(to_json(EngineIoError::transport_unknown) == R"({"code":0,"message":"Transport unknown"})");
+  CHECK(to_json(EngineIoError::session_unknown) == R"({"code":1,"message":"Session ID unknown"})");
+  CHECK(to_json(EngineIoError::bad_handshake_method) == R"({"code":2,"message":"Bad handshake method"})");
+  CHECK(to_json(EngineIoError::bad_request) == R"({"code":3,"message":"Bad request"})");
+  CHECK(to_json(EngineIoError::unsupported_version) ==
+        R"({"code":5,"message":"Unsupported protocol version"})");
+}
+
+TEST_CASE("a session that nobody has is unknown", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.posts("ann", "1").expect({"ann 200 ok", "app: ann left"});
+  s.gets("ann").expect({"ann" + kUnknown});
+  s.posts("ann", "4x").expect({"ann" + kUnknown});
+  CHECK_FALSE(s.can_upgrade("ann"));
+  s.upgrades("ann").expect({"ann closed"});
+}
+
+// --- Polling
+TEST_CASE("a GET waits until there is something to say", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann").expect_silence();
+  s.sends("ann", "hello").expect({"ann 200 4hello"});
+  s.sends("ann", "a").expect_silence();
+  s.sends("ann", "\1\2\3\4", true).expect_silence();
+  s.sends("ann", "").expect_silence();
+  s.gets("ann").expect({"ann 200 4a|bAQIDBA==|4"});
+  s.gets("ann").expect_silence();
+  s.aborts("ann").expect({"app: ann lost"});
+}
+
+TEST_CASE("a POST carries one packet or several", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.posts("ann", "4hello").expect({"ann 200 ok", "app: ann hello"});
+  s.posts("ann", "4a|bAQIDBA==|6|4").expect({"ann 200 ok", "app: ann a", "app: ann# \1\2\3\4", "app: ann "});
+}
+
+TEST_CASE("a body that is none ends the session, and nothing of it is taken", "[signaling]") {
+  for (const std::string body : {"", "abc", "4ok|9", "4ok|", "bA"}) {
+    CAPTURE(body);
+    Scenario s;
+    s.polls("ann");
+    s.gets("ann");
+    s.posts("ann", body).expect({"ann" + kBad, "ann 200 1", "app: ann lost"});
+    s.gets("ann").expect({"ann" + kUnknown});
+  }
+}
+
+TEST_CASE("what only a server says ends the session, and what stands behind it is not read", "[signaling]") {
+  for (const std::string packet : {"0", "2", "2probe", "5"}) {
+    CAPTURE(packet);
+    Scenario s;
+    s.polls("ann");
+    s.posts("ann", "4a|" + packet + "|4b").expect({"ann 200 ok", "app: ann a", "app: ann lost"});
+    s.has_wire("bob");
+    s.frames("bob", packet).expect({"bob closed", "app: bob lost"});
+  }
+}
+
+TEST_CASE("a second GET ends the session", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann").expect_silence();
+  s.gets("ann").expect({"ann" + kBad, "ann 200 1", "app: ann lost"});
+  CHECK(s.engine().sessions() == 0);
+}
+
+TEST_CASE("a GET that is given up ends the session, one that was answered does not", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.aborts("ann").expect({"app: ann lost"});
+  s.polls("bob");
+  s.gets("bob");
+  s.sends("bob", "x").expect({"bob 200 4x"});
+  s.aborts("bob").expect_silence();
+  s.gets("bob").expect_silence();
+}
+
+TEST_CASE("over a WebSocket a frame is a packet", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.frames("ann", "4hello").expect({"app: ann hello"});
+  s.frames("ann", "\1\2", true).expect({"app: ann# \1\2"});
+  s.frames("ann", "", true).expect({"app: ann# "});
+  s.sends("ann", "hello").expect({"ann: 4hello"});
+  s.sends("ann", "\3\4", true).expect({"ann# \3\4"});
+  // It does not poll as well.
+  s.gets("ann").expect({"ann" + kBad});
+  s.posts("ann", "4x").expect({"ann" + kBad});
+  s.frames("ann", "4still here").expect({"app: ann still here"});
+}
+
+TEST_CASE("a frame that is no packet ends the session", "[signaling]") {
+  for (const std::string frame : {"", "9", "abc", "bAQIDBA==", "7"}) {
+    CAPTURE(frame);
+    Scenario s;
+    s.has_wire("ann");
+    s.frames("ann", frame).expect({"ann closed", "app: ann lost"});
+    s.frames("ann", "4late").expect_silence();
+  }
+}
+
+// --- Pings
+TEST_CASE("the server pings and waits only so long", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.advance(25s - 1ms).expect_silence();
+  s.advance(1ms).expect({"ann: 2"});
+  s.advance(20s - 1ms).expect_silence();
+  s.frames("ann", "3").expect_silence();
+  s.advance(25s - 1ms).expect_silence();
+  s.advance(1ms).expect({"ann: 2"});
+  s.advance(20s - 1ms).expect_silence();
+  s.advance(1ms).expect({"ann closed", "app: ann lost"});
+}
+
+TEST_CASE("what a client says otherwise is no pong", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.advance(25s).expect({"ann: 2"});
+  s.advance(19s);
+  s.frames("ann", "4x").expect({"app: ann x"});
+  s.frames("ann", "6").expect_silence();
+  s.advance(1s).expect({"ann closed", "app: ann lost"});
+}
+
+TEST_CASE("a held GET gets the ping", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.advance(25s).expect({"ann 200 2"});
+  s.posts("ann", "3").expect({"ann 200 ok"});
+  s.advance(25s).expect_silence();
+  s.gets("ann").expect({"ann 200 2"});
+  s.gets("ann").expect_silence();
+  s.advance(20s).expect({"ann 200 1", "app: ann lost"});
+}
+
+TEST_CASE("one that never asks is gone at last", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.advance(45s - 1ms).expect_silence();
+  CHECK(s.engine().sessions() == 1);
+  s.advance(1ms).expect({"app: ann lost"});
+}
+
+TEST_CASE("deadlines hold where a request comes before the timer did", "[signaling]") {
+  const auto late = [](Scenario& s) {
+    s.advance(25s);
+    s.advance_asleep(20s);
+  };
+  SECTION("a GET") {
+    Scenario s;
+    s.polls("ann");
+    late(s);
+    s.gets("ann").expect({"ann" + kUnknown, "app: ann lost"});
+  }
+  SECTION("a pong by POST") {
+    Scenario s;
+    s.polls("ann");
+    s.gets("ann");
+    late(s);
+    s.posts("ann", "3").expect({"ann" + kUnknown, "app: ann lost"});
+  }
+  SECTION("a GET that was there") {
+    Scenario s;
+    s.polls("ann");
+    late(s);
+    s.advance_asleep(-20s);
+    s.gets("ann").expect({"ann 200 2"});
+    s.gets("ann");
+    s.advance_asleep(20s);
+    s.posts("ann", "3").expect({"ann 200 1", "ann" + kUnknown, "app: ann lost"});
+  }
+  SECTION("a pong in a frame") {
+    Scenario s;
+    s.has_wire("ann");
+    late(s);
+    s.frames("ann", "3").expect({"ann closed", "app: ann lost"});
+  }
+  SECTION("an upgrade") {
+    Scenario s;
+    s.polls("ann");
+    late(s);
+    s.upgrades("ann").expect({"ann closed", "app: ann lost"});
+  }
+  SECTION("just in time") {
+    Scenario s;
+    s.has_wire("ann");
+    s.advance(25s).expect({"ann: 2"});
+    s.advance_asleep(20s - 1ms);
+    s.frames("ann", "3").expect_silence();
+    s.advance(25s).expect({"ann: 2"});
+  }
+}
+
+// --- Upgrades
+TEST_CASE("from polling to a WebSocket, as clients do it", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  CHECK(s.can_upgrade("ann"));
+  s.upgrades("ann").expect_silence();
+  CHECK_FALSE(s.can_upgrade("ann"));
+  s.frames("ann", "2probe").expect_unordered({"ann: 3probe", "ann 200 6"});
+  s.sends("ann", "one").expect_silence();
+  s.sends("ann", "\2", true).expect_silence();
+  s.sends("ann", "three").expect_silence();
+  s.frames("ann", "5").expect({"ann: 4one", "ann# \2", "ann: 4three"});
+  s.sends("ann", "four").expect({"ann: 4four"});
+  s.frames("ann", "4hello").expect({"app: ann hello"});
+  s.gets("ann").expect({"ann" + kBad});
+  CHECK_FALSE(s.can_upgrade("ann"));
+  s.advance(25s).expect({"ann: 2"});
+  s.frames("ann", "3");
+  s.loses_wire("ann").expect({"app: ann lost"});
+}
+
+TEST_CASE("until it is upgraded a session polls on", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.upgrades("ann");
+  s.gets("ann").expect_silence();
+  s.sends("ann", "one").expect({"ann 200 4one"});
+  s.posts("ann", "4hello").expect({"ann 200 ok", "app: ann hello"});
+  s.frames("ann", "2probe").expect({"ann: 3probe"});
+  // The client waits for its last GET, so this one has its answer at once.
+  s.gets("ann").expect({"ann 200 6"});
+  s.sends("ann", "two").expect_silence();
+  s.gets("ann").expect({"ann 200 4two"});
+  s.posts("ann", "4again").expect({"ann 200 ok", "app: ann again"});
+  s.frames("ann", "5").expect_silence();
+  s.sends("ann", "three").expect({"ann: 4three"});
+}
+
+TEST_CASE("a WebSocket that goes away before it took over changes nothing", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe").expect({"ann: 3probe"});
+  s.loses_wire("ann").expect_silence();
+  s.gets("ann").expect_silence();
+  s.sends("ann", "x").expect({"ann 200 4x"});
+  CHECK(s.can_upgrade("ann"));
+  s.upgrades("ann", "again");
+  s.frames("again", "2probe").expect({"again: 3probe"});
+  s.frames("again", "5");
+  s.sends("ann", "y").expect({"again: 4y"});
+}
+
+TEST_CASE("a WebSocket that does not know how is closed, and the session polls on", "[signaling]") {
+  for (const std::string frame : {"5", "4x", "2", "2probes", "3probe", "1", "", "9"}) {
+    CAPTURE(frame);
+    Scenario s;
+    s.polls("ann");
+    s.upgrades("ann");
+    s.frames("ann", frame).expect({"ann closed"});
+    s.frames("ann", "2probe").expect_silence();
+    s.gets("ann").expect_silence();
+    s.sends("ann", "x").expect({"ann 200 4x"});
+  }
+  Scenario s;
+  s.polls("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe", true).expect({"ann closed"});
+  s.upgrades("ann", "again");
+  s.frames("again", "2probe");
+  s.frames("again", "4x").expect({"again closed"});
+  s.upgrades("ann", "third");
+  s.frames("third", "5").expect({"third closed"});  // what the others did is not its own
+}
+
+TEST_CASE("one WebSocket at a time", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.upgrades("ann");
+  s.upgrades("ann", "second").expect({"second closed"});
+  s.frames("second", "2probe").expect_silence();
+  s.frames("ann", "2probe").expect({"ann: 3probe"});
+  s.frames("ann", "5");
+  s.upgrades("ann", "third").expect({"third closed"});
+  s.sends("ann", "x").expect({"ann: 4x"});
+}
+
+TEST_CASE("a WebSocket has ten seconds to take over", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.upgrades("ann");
+  s.advance(10s - 1ms).expect_silence();
+  s.frames("ann", "2probe").expect({"ann: 3probe"});
+  s.advance(1ms).expect({"ann closed"});
+  s.gets("ann").expect_silence();
+  s.sends("ann", "x").expect({"ann 200 4x"});
+  s.upgrades("ann", "again");
+  s.frames("again", "2probe");
+  s.advance(10s - 1ms).expect_silence();
+  s.frames("again", "5").expect_silence();
+  s.advance(5s).expect_silence();
+  s.advance(1ms).expect({"again: 2"});
+}
+
+TEST_CASE("ten seconds are ten seconds, also where the timer is late", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe");
+  s.advance_asleep(10s);
+  s.frames("ann", "5").expect({"ann closed"});
+  s.gets("ann").expect_silence();
+  s.upgrades("ann", "again");
+  s.advance_asleep(10s);
+  s.upgrades("ann", "third").expect({"again closed"});
+  s.frames("third", "2probe").expect_unordered({"third: 3probe", "ann 200 6"});
+}
+
+TEST_CASE("a ping that waits goes with the upgrade", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.advance(20s);
+  s.upgrades("ann");
+  s.frames("ann", "2probe");
+  s.sends("ann", "a");
+  s.advance(5s).expect_silence();
+  s.sends("ann", "b");
+  s.frames("ann", "5").expect({"ann: 4a", "ann: 2", "ann: 4b"});
+  s.advance(20s).expect({"ann closed", "app: ann lost"});
+}
+
+TEST_CASE("a session that ends takes its WebSocket with it, also one that only probes", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.upgrades("ann");
+  s.posts("ann", "1").expect({"ann 200 ok", "ann 200 6", "ann closed", "app: ann left"});
+  s.frames("ann", "2probe").expect_silence();
+}
+
+// --- Closing
+TEST_CASE("a client closes in form", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.posts("ann", "4bye|1|4late").expect({"ann 200 ok", "ann 200 6", "app: ann bye", "app: ann left"});
+  s.has_wire("bob");
+  s.frames("bob", "1").expect({"bob closed", "app: bob left"});
+  s.has_wire("carl");
+  s.loses_wire("carl", true).expect({"app: carl left"});
+  s.has_wire("dora");
+  s.loses_wire("dora").expect({"app: dora lost"});
+  CHECK(s.engine().sessions() == 0);
+  CHECK(s.engine().next_deadline() == SteadyTime::max());
+}
+
+TEST_CASE("the application closes, and hears of it in time", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.closes("ann").expect_silence();
+  s.sends("ann", "nobody hears this").expect_silence();
+  CHECK(s.engine().next_deadline() <= s.now().steady);
+  s.advance(0s).expect({"ann closed", "app: ann lost"});
+  s.polls("bob");
+  s.gets("bob");
+  s.closes("bob");
+  s.advance(0s).expect({"bob 200 1", "app: bob lost"});
+  s.closes("bob").expect_silence();
+  s.sends("bob", "x").expect_silence();
+}
+
+TEST_CASE("the application sends and closes from within its calls", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.polls("bob");
+  s.gets("bob");
+  s.app.heard = [&](SessionKey session, std::string_view data, EngineIo::Output& out) {
+    if (data == "echo") s.engine().send(session, data, false, out);
+    if (data == "other") s.engine().send(s.key("bob"), data, false, out);
+    if (data == "me") s.engine().close(session, out);
+    if (data == "him") s.engine().close(s.key("bob"), out);
+  };
+  s.frames("ann", "4echo").expect({"ann: 4echo", "app: ann echo"});
+  s.frames("ann", "4other").expect_unordered({"app: ann other", "bob 200 4other"});
+  s.posts("bob", "4echo|4me|4echo")
+      .expect_unordered({"bob 200 ok", "app: bob echo", "app: bob me", "app: bob lost"});
+  s.polls("bob2");
+  s.frames("ann", "4him").expect({"app: ann him"});
+  s.frames("ann", "4me").expect({"ann closed", "app: ann me", "app: ann lost"});
+}
+
+TEST_CASE("the application closes another one, which may still speak until it is gone", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.polls("bob");
+  s.app.heard = [&](SessionKey, std::string_view data, EngineIo::Output& out) {
+    if (data == "him") s.engine().close(s.key("bob"), out);
+  };
+  SECTION("by time") {
+    s.frames("ann", "4him");
+    s.gets("bob").expect_silence();
+    s.advance(0s).expect({"bob 200 1", "app: bob lost"});
+  }
+  SECTION("by what it says itself") {
+    s.frames("ann", "4him");
+    s.posts("bob", "3|4never").expect({"bob 200 ok", "app: bob lost"});
+  }
+  SECTION("with a WebSocket on the way") {
+    s.upgrades("bob");
+    s.frames("bob", "2probe");
+    s.frames("ann", "4him");
+    s.frames("bob", "5");
+    s.advance(0s).expect({"bob closed", "app: bob lost"});
+  }
+}
+
+TEST_CASE("what the application says in a session's last moment goes to the others", "[signaling]") {
+  Scenario s;
+  for (const std::string name : {"ann", "bob", "carl"}) s.has_wire(name);
+  s.app.closed = [&](SessionKey gone, EngineIo::Output& out) {
+    for (const std::string name : {"ann", "bob", "carl"}) s.engine().send(s.key(name), "bye", false, out);
+    s.engine().close(gone, out);
+    s.engine().close(s.key("carl"), out);
+  };
+  s.frames("ann", "1").expect({"bob: 4bye", "carl: 4bye", "ann closed", "app: ann left"});
+  s.advance(0s);
+  CHECK_FALSE(s.is_open("carl"));
+  CHECK(s.engine().sessions() == 1);
+}
+
+TEST_CASE("all are closed", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.has_wire("bob");
+  s.polls("carl");
+  s.upgrades("carl");
+  s.app.closed = [&](SessionKey, EngineIo::Output& out) {
+    for (const std::string name : {"ann", "bob", "carl"}) s.engine().close(s.key(name), out);
+  };
+  s.all_closed().expect_unordered(
+      {"ann 200 1", "bob closed", "carl closed", "app: ann lost", "app: bob lost", "app: carl lost"});
+  CHECK(s.engine().sessions() == 0);
+  CHECK(s.engine().next_deadline() == SteadyTime::max());
+}
+
+// --- Those who do not read
+TEST_CASE("so many octets wait for a client that does not ask for them", "[signaling]") {
+  Scenario s({.max_waiting = 100});
+  s.polls("ann");
+  s.sends("ann", std::string(60, 'a'));
+  s.sends("ann", std::string(40, 'b'));
+  s.gets("ann").expect({"ann 200 4" + std::string(60, 'a') + "|4" + std::string(40, 'b')});
+  s.sends("ann", std::string(100, 'c')).expect_silence();
+  s.advance(0s).expect_silence();
+  s.sends("ann", "d").expect_silence();
+  s.sends("ann", "e").expect_silence();
+  s.advance(0s).expect({"app: ann lost"});
+  s.gets("ann").expect({"ann" + kUnknown});
+}
+
+TEST_CASE("so many packets wait for a client that does not ask for them", "[signaling]") {
+  Scenario s({.max_packets = 3});
+  s.polls("ann");
+  for (int i = 0; i < 3; ++i) s.sends("ann", "");
+  s.gets("ann").expect({"ann 200 4|4|4"});
+  for (int i = 0; i < 4; ++i) s.sends("ann", "");
+  s.gets("ann").expect_silence();
+  s.advance(0s).expect({"ann 200 1", "app: ann lost"});
+}
+
+TEST_CASE("a client that makes too much for itself is ended by that very request", "[signaling]") {
+  Scenario s({.max_waiting = 10});
+  s.polls("ann");
+  s.app.heard = [&](SessionKey session, std::string_view data, EngineIo::Output& out) {
+    s.engine().send(session, data, false, out);
+  };
+  s.posts("ann", "4123456|4123456|4never")
+      .expect({"ann 200 ok", "app: ann 123456", "app: ann 123456", "app: ann lost"});
+}
+
+TEST_CASE("a ping may be one packet too many", "[signaling]") {
+  Scenario s({.max_packets = 1});
+  s.polls("ann");
+  s.sends("ann", "x");
+  s.advance(25s).expect({"app: ann lost"});
+}
+
+}  // namespace
+}  // namespace turnpike::signaling
