@@ -174,6 +174,8 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
 }
 
 void Worker::flush(TimePoint now) {
+  // Before the answers: whoever is told of an allocation may connect again at once.
+  streams_.follow(output_.events(), now);
   send_to_peers();
   send_to_clients();
   part_with_ended(now);
@@ -186,7 +188,6 @@ void Worker::flush(TimePoint now) {
 // After all answers have gone out, the last one of a connection as well.
 void Worker::part_with_ended(TimePoint now) {
   for (const FiveTuple& tuple : streams_.ended()) server_.on_client_closed(tuple, now, output_);
-  streams_.follow(output_.events(), now);
   streams_.remove_ended();
 }
 

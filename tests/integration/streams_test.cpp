@@ -234,7 +234,7 @@ TEST_CASE("a client that does not read loses media, and nobody else notices", "[
       if (burst % 100 == 0) expect_relaying(busy, peer, 0x4000);
     }
     const std::size_t after = resident_kib(server.daemon.pid());
-    CHECK(after < before + 4096);
+    CHECK(after < before + 16 * 1024);  // of 30 MB; a sanitizer holds on to what was freed
     // What did come is whole, and control was kept.
     CHECK(lazy.refresh(600s) == 0);
     peer.send_to(octets("the last"), lazy.relayed());

@@ -203,7 +203,8 @@ class OpenServer(StunclientTest):
 
     def test_turn_over_streams(self):
         tcp, tls = self.daemon.ports["tcp"], self.daemon.ports["tls"]
-        for uri in [f"turn:127.0.0.1:{tcp}?transport=tcp", f"turns:127.0.0.1:{tls}?transport=tcp", f"turns:127.0.0.1:{tls}"]:
+        secure = f"turns:127.0.0.1:{tls}"
+        for uri in [f"turn:127.0.0.1:{tcp}?transport=tcp", f"{secure}?transport=tcp", secure]:
             with self.subTest(uri=uri):
                 text = self.expect_success(*ALICE, uri)
                 self.assert_relayed(text, "127.0.0.1")

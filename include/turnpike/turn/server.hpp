@@ -72,8 +72,8 @@ class Server {
   // A datagram from a client, or one message of its stream. Valid until `out` was carried out.
   void on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
 
-  // The connection of a stream client is gone, and its allocation ends with it (RFC 8656 §3.1). Nothing more
-  // comes from this 5-tuple.
+  // The connection of a stream client is gone, and its allocation ends with it: nobody can come back to this
+  // 5-tuple.
   void on_client_closed(const FiveTuple& tuple, TimePoint now, Output& out);
 
   // A datagram from a peer to a relayed address.
