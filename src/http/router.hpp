@@ -19,7 +19,7 @@ class Router {
   // For every other path, by GET.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
   // The handler outlives the router.
-  void add_web_socket(std::string path, WebSocketHandler& handler) { web_sockets_[path] = &handler; }
+  void add_web_socket(const std::string& path, WebSocketHandler& handler) { web_sockets_[path] = &handler; }
 
   Awaitable<Response> handle(const Request& request) const;
   WebSocketHandler* web_socket(std::string_view path) const;

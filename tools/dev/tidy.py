@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "turnpike-tidy"
 
 # GCC builds this project: a warning of clang's own is no error here, an option that only GCC knows is no news, and
-# libstdc++ 12 asks for a macro before it lets anyone have <coroutine> that clang 14 does not define.
-EXTRA = ["-Wno-error", "-Wno-unknown-warning-option", "-D__cpp_impl_coroutine"]
+# libstdc++ 12 asks for a macro before it lets anyone have <coroutine> that clang 14 does not define, and Asio for its value.
+EXTRA = ["-Wno-error", "-Wno-unknown-warning-option", "-D__cpp_impl_coroutine=201902L"]
 NOISE = re.compile(r"^(\d+ warnings? (and \d+ errors? )?generated.*|Suppressed .*|Use -header-filter.*)\n?", re.MULTILINE)
 
 
