@@ -189,10 +189,10 @@ void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& o
     const std::string name = quoted(shown(event.name));
     const std::string count = std::to_string(event.present);
     switch (event.kind) {
-      case Event::Kind::peer_joined: emit(socket, "welcome", name + ',' + count, {}, out); break;
+      case Event::Kind::peer_joined: emit(socket, "welcome", joined({name, count}), {}, out); break;
       case Event::Kind::peer_left:
-        emit(socket, "bye", name + ',' + count, {}, out);
-        emit(socket, "leave_room", from + ',' + name, {}, out);
+        emit(socket, "bye", joined({name, count}), {}, out);
+        emit(socket, "leave_room", joined({from, name}), {}, out);
         break;
       case Event::Kind::signal:
       case Event::Kind::broadcast: {
