@@ -99,9 +99,9 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
   options.max_depth = kDeepest;
   boost::system::error_code error;
   const json::value value = json::parse(text, error, {}, options);
-  static const json::object kNothing;
+  static const json::object nothing;
   const json::object* object = error ? nullptr : value.if_object();
-  Request request{session, object ? *object : kNothing, text, now, out};
+  Request request{session, object ? *object : nothing, text, now, out};
   std::string_view id;  // empty for a request without
   if (object) id = json_member(text, "id").value_or("");
 
