@@ -212,17 +212,17 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
 
 // The client is told what was wrong where it can still be told, and the connection ends.
 Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
+  const bool is_http = error.category() == make_error_code(beast::http::error::end_of_stream).category();
+  const bool cut_off =
+      error == beast::http::error::end_of_stream || error == beast::http::error::partial_message;
+  if (!deadline_.expired() && (cut_off || !is_http)) co_return false;  // nobody is there to be told
   unsigned status = 400;
   if (deadline_.expired()) {
     status = 408;
-  } else if (error == beast::http::error::end_of_stream || error == beast::http::error::partial_message) {
-    co_return false;
   } else if (error == beast::http::error::header_limit) {
     status = 431;
   } else if (error == beast::http::error::body_limit) {
     status = 413;
-  } else if (error.category() != make_error_code(beast::http::error::end_of_stream).category()) {
-    co_return false;  // the line is gone
   }
   const Response response = error_response(status, error == beast::http::error::body_limit ? "too much" : "");
   beast::http::response<beast::http::string_body> message;
