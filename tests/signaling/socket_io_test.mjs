@@ -209,6 +209,26 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
   });
 });
 
+for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own client in two namespaces, ${name}`, async t => {
+  const server = await startServer({ signaling: ['preset: echo'] });
+  t.after(server.stop);
+  const manager = { transports: use, auth: { token: 'abc' } };
+  const [main, custom] = [io(server.url, { ...manager, forceNew: true }), io(`${server.url}/custom`, manager)];
+  const none = io(`${server.url}/random`, manager);
+  t.after(() => [main, custom, none].forEach(socket => socket.disconnect()));
+  const auth = Promise.all([heard(main, 'auth'), heard(custom, 'auth')]);
+  const refused = heard(none, 'connect_error');
+  assert.deepEqual(await auth, [[{ token: 'abc' }], [{ token: 'abc' }]]);
+  assert.equal((await refused)[0].message, 'Invalid namespace');
+  for (const socket of [main, custom]) {
+    const back = heard(socket, 'message-back');
+    socket.emit('message', 1, '2', { 3: [Buffer.from([4, 5])] });
+    assert.deepEqual(await back, [1, '2', { 3: [Buffer.from([4, 5])] }]);
+    const ack = await new Promise(resolve => socket.emit('message-with-ack', 'a', Buffer.from([6]), (...args) => resolve(args)));
+    assert.deepEqual(ack, ['a', Buffer.from([6])]);
+  }
+});
+
 test('the daemon is restarted, and clients come back by themselves', async t => {
   const port = await new Promise(resolve => {
     const probe = net.createServer().listen(0, '127.0.0.1', () => {
