@@ -3,7 +3,7 @@
 // instead.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeCertificate } from '../natlab/support/certificate.mjs';
+import { makeCertificate } from './support/certificate.mjs';
 import { servePages, skipReason, startBrowser } from './support/browser.mjs';
 import { startTurnpike } from './support/daemon.mjs';
 

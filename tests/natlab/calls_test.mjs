@@ -7,7 +7,7 @@ import { startTurnpike } from '../browser/support/daemon.mjs';
 import {
   cameraRuns, joinCall, missRelayedCandidates, seenBy, startBrowserOn, useRelayOnly,
 } from './support/call.mjs';
-import { makeCertificate } from './support/certificate.mjs';
+import { makeCertificate } from '../browser/support/certificate.mjs';
 import { inside, makeLab, publicNetwork, server } from './support/lab.mjs';
 import { until } from './support/until.mjs';
 

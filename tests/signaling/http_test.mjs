@@ -9,8 +9,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { makeCertificate } from '../browser/support/certificate.mjs';
 import { connect, member } from './support/client.mjs';
-import { exchange, makeCertificate, request } from './support/http.mjs';
+import { exchange, request } from './support/http.mjs';
 import { inSeconds, secret, startServer, token } from './support/server.mjs';
 
 const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
@@ -138,9 +139,8 @@ test('only so many credentials for one address', async t => {
 });
 
 test('the host that clients are told', async t => {
-  const certificate = makeCertificate('turn.example.net');
-  t.after(certificate.directory.remove);
-  const tls = [`tls: {certificate: ${certificate.certificate}, private_key: ${certificate.key}}`];
+  const { certificate, privateKey } = makeCertificate('turn.example.net');
+  const tls = [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`];
   const hostOf = async (signaling, headers, more, listen) => {
     const server = await startServer({ signaling, more, listen });
     const { body } = await request(server.url, '/ice-servers', { headers });
@@ -157,9 +157,8 @@ test('the host that clients are told', async t => {
 });
 
 test('https with a certificate of one\'s own', async t => {
-  const { directory, certificate, key } = makeCertificate('localhost');
-  t.after(directory.remove);
-  const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${key}}`] });
+  const { certificate, privateKey } = makeCertificate('localhost');
+  const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`] });
   t.after(server.stop);
   assert.equal((await request(server.url, '/')).status, 200);
   const ann = await member(server.ws, 'blue', 'Ann', { rejectUnauthorized: false });

@@ -74,7 +74,8 @@ def main() -> int:
 
     CACHE.mkdir(parents=True, exist_ok=True)
     version = subprocess.run([CLANG_TIDY, "--version"], stdout=subprocess.PIPE, check=True).stdout
-    salt = b"\0".join([version, (ROOT / ".clang-tidy").read_bytes(), " ".join(EXTRA).encode()])
+    rules = [file.read_bytes() for file in [ROOT / ".clang-tidy", *sorted((ROOT / "src").rglob(".clang-tidy"))]]
+    salt = b"\0".join([version, *rules, " ".join(EXTRA).encode()])
     findings = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = [pool.submit(check, build, entry, salt) for entry in entries]

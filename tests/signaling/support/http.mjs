@@ -1,10 +1,8 @@
-// Requests as bytes and as they should be, and a certificate to speak https with.
-import { execFileSync } from 'node:child_process';
+// Requests as bytes and as they should be.
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { join } from 'node:path';
-import { temporaryDirectory, within } from '../../browser/support/cleanup.mjs';
+import { within } from '../../browser/support/cleanup.mjs';
 
 // Resolves to { status, headers, body }; the path goes out as it is, dots and all.
 export function request(url, path, { method = 'GET', headers = {}, body, ...options } = {}) {
@@ -29,14 +27,4 @@ export function exchange(port, bytes, patience = 20_000) {
   socket.on('error', () => {});
   socket.write(bytes);
   return within(patience, 'the end of the connection', new Promise(resolve => socket.on('close', () => resolve(text))));
-}
-
-// A certificate of its own making for these names: { directory, certificate, key }.
-export function makeCertificate(...names) {
-  const directory = temporaryDirectory('certificate');
-  const [certificate, key] = ['cert.pem', 'key.pem'].map(name => join(directory.path, name));
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-    '-subj', '/CN=turnpike test', '-addext', `subjectAltName=${names.map(name => `DNS:${name}`).join(',')}`,
-    '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-  return { directory, certificate, key };
 }

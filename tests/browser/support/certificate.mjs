@@ -1,15 +1,17 @@
-// A certificate for an address of the laboratory, and the flag that makes Chromium take it, for TURN as well.
+// A certificate of its own making, and the flag that makes Chromium take it, for TURN as well.
 import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { temporaryDirectory } from '../../browser/support/cleanup.mjs';
+import { temporaryDirectory } from './cleanup.mjs';
 
-export function makeCertificate(address) {
+// For addresses and host names.
+export function makeCertificate(...names) {
   const folder = temporaryDirectory('certificate').path;
   const [certificate, privateKey] = ['certificate.pem', 'key.pem'].map(name => join(folder, name));
   execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', '-newkey', 'ec', '-pkeyopt',
-    'ec_paramgen_curve:prime256v1', '-subj', '/CN=natlab', '-addext', `subjectAltName=IP:${address}`,
+    'ec_paramgen_curve:prime256v1', '-subj', '/CN=turnpike test', '-addext', `subjectAltName=${names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`)}`,
     '-keyout', privateKey, '-out', certificate], { stdio: 'pipe' });
   const { publicKey } = new X509Certificate(readFileSync(certificate));
   const key = publicKey.export({ type: 'spki', format: 'der' });
