@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   try {
     server::add_missing_secret(*config);
     auth::CredentialStore credentials = server::make_credentials(config->auth);
-    auto tls = server::make_tls_context(*config);
+    auto tls = server::Certificates::load(config->tls);
     if (check) return 0;
     const server::LogScope log(config->log);
     server::Daemon(*config, std::move(credentials), std::move(tls)).run();

@@ -9,6 +9,7 @@
 #include "client/udp.hpp"
 #include "net/system_random.hpp"
 #include "stunclient/client.hpp"
+#include "stunclient/nat_test.hpp"
 #include "stunclient/options.hpp"
 #include "stunclient/report.hpp"
 #include "stunclient/turn_test.hpp"
@@ -48,11 +49,28 @@ std::string explain_family(std::optional<Family> family) {
   return std::string("an IPv") + (*family == Family::ipv4 ? "4" : "6") + " address was asked for";
 }
 
+std::optional<Endpoint> plain_address(const stun::MessageView& message, stun::AttributeType type) {
+  const auto value = message.find(type);
+  return value ? stun::decode_address(*value) : std::nullopt;
+}
+
+// RFC 5780 §3.6: what rewrites addresses wherever it sees them finds the one that is not masked.
+void notice_alg(const stun::MessageView& message, Report& report) {
+  const auto plain = plain_address(message, stun::AttributeType::mapped_address);
+  if (plain && plain != report.mapped)
+    report.notes.push_back(
+        "something on the way rewrites addresses inside of packets (a generic ALG): MAPPED-ADDRESS "
+        "arrived as " +
+        plain->to_string());
+}
+
 Step bind(Client& client, Report& report) {
   const auto answer = client.ask(client.turn().binding());
   if (!answer) return {{}, answer.error()};
   report.local = client.local();
   report.mapped = answer->success.mapped;
+  report.other = plain_address(answer->success.message, stun::AttributeType::other_address);
+  if (report.mapped) notice_alg(answer->success.message, report);
   if (!report.mapped) return {answer->time, bad_answer("mapped address")};
   return {answer->time, std::nullopt};
 }
@@ -74,6 +92,8 @@ bool test_server(const Context& context, const Options& options, const Endpoint&
       report.notes.push_back("the server's certificate does not verify: " + why);
     report.binding = bind(client, report);
     const bool answered = report.binding.ok() || report.binding.problem->kind == ProblemKind::error_response;
+    if (options.nat && report.binding.ok())
+      report.nat = NatTest(context, client, {*report.mapped, report.other}).run(report.notes);
     if (answered && options.turn) run_turn(context, client, report);
     return answered;
   } catch (const std::system_error& error) {
@@ -85,18 +105,41 @@ bool test_server(const Context& context, const Options& options, const Endpoint&
   }
 }
 
-Report run(const Context& context, const Options& options) {
-  Report report;
-  std::vector<Endpoint> servers;
+// What came of the server before this one did not matter in the end.
+void set_aside(Report& report) {
+  if (!report.binding.problem) return;
+  report.notes.push_back(report.binding.problem->message());
+  report.binding = {};
+}
+
+// False when it is nowhere a server.
+bool test_target(const Context& context, const Options& options, const Target& target, Report& report) {
   const std::optional<Family> family = wanted_family(options);
+  report.transport = context.transport;
+  std::vector<Endpoint> servers;
   try {
-    servers = client::resolve(options.host, options.port, family);
+    servers = client::resolve(target.host, target.port, family);
   } catch (const std::runtime_error& error) {
+    set_aside(report);
     report.binding.problem = Problem{ProblemKind::unresolved, 0, error.what(), explain_family(family)};
   }
   for (const Endpoint& server : servers) {
-    if (test_server(context, options, server, report)) break;
-    if (server != servers.back()) report.notes.push_back(report.binding.problem->message());
+    set_aside(report);
+    if (test_server(context, options, server, report)) return true;
+  }
+  return false;
+}
+
+Report run(const Context& context, const Options& options) {
+  Report report;
+  const std::vector<Target> targets = find_targets(options.server, context.random, report.notes);
+  if (targets.empty())
+    report.binding.problem = Problem{ProblemKind::unresolved, 0, options.server.host + " has no such service",
+                                     "its SRV record in the DNS says so"};
+  for (const Target& target : targets) {
+    Context at = context;
+    at.transport = target.transport;
+    if (test_target(at, options, target, report)) break;
   }
   return report;
 }
@@ -120,8 +163,7 @@ int main_of(const Options& options) {
                         .trace_attributes = options.verbosity > 1,
                         .credentials = options.credentials,
                         .timeout = options.timeout,
-                        .transport = options.transport,
-                        .host = options.host};
+                        .host = options.server.host};
   const Report report = run(context, options);
   print(report, options.json);
   return report.ok() ? 0 : kTestFailed;

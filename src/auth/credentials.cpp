@@ -23,7 +23,10 @@ crypto::Sha256 userhash(crypto::Digester& digester, std::string_view username, s
   return digester.sha256({as_bytes(username), as_bytes(":"), as_bytes(realm)});
 }
 
-Key::Key(const Md5Key& key) { std::ranges::copy(key, storage.begin()); }
+Key::Key(stun::PasswordAlgorithm a, Bytes key)
+    : algorithm(a), size(static_cast<std::uint8_t>(std::min(key.size(), kLongestMacKey))) {
+  std::ranges::copy(key.first(size), storage.begin());
+}
 
 std::optional<Key> User::key(stun::PasswordAlgorithm algorithm) const {
   if (algorithm == stun::PasswordAlgorithm::md5) return key_md5 ? std::optional<Key>(*key_md5) : std::nullopt;
@@ -31,7 +34,7 @@ std::optional<Key> User::key(stun::PasswordAlgorithm algorithm) const {
 }
 
 CredentialStore::CredentialStore(const Params& params, crypto::Digester& digester)
-    : realm_(params.realm), secrets_(params.secrets) {
+    : realm_(params.realm), secrets_(params.secrets), third_party_(params.third_party) {
   users_.reserve(params.users.size());
   for (const UserParams& user : params.users) add_user(user, digester);
   for (std::size_t i = 0; i < users_.size(); ++i) {
@@ -75,6 +78,11 @@ const User* CredentialStore::find(std::string_view name) const {
 const User* CredentialStore::find_by_userhash(Bytes hash) const {
   const auto found = by_userhash_.find(std::string(as_text(hash)));
   return found == by_userhash_.end() ? nullptr : &users_[found->second];
+}
+
+const TokenKeyParams* CredentialStore::find_token_key(std::string_view kid) const {
+  const auto found = std::ranges::find(third_party_.keys, kid, &TokenKeyParams::kid);
+  return found == third_party_.keys.end() ? nullptr : &*found;
 }
 
 bool CredentialStore::offers(stun::PasswordAlgorithm algorithm) const {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "turnpike/auth/access_token.hpp"
 #include "turnpike/auth/rest.hpp"
+#include "turnpike/crypto/base64.hpp"
 #include "turnpike/stun/attributes.hpp"
 
 namespace turnpike::auth {
@@ -31,7 +33,17 @@ bool same_list(Bytes value, std::span<const PasswordAlgorithm> offered) {
 
 }  // namespace
 
+bool Identity::has_expired(WallTime now) const {
+  if (!expires) return false;
+  return *expires + (is_token() ? kTokenClockSkew : std::chrono::seconds::zero()) <= now;
+}
+
+bool Identity::may_act_for(const Identity& other) const {
+  return is_token() == other.is_token() && (is_token() || username == other.username);
+}
+
 std::string_view Identity::quota_name() const {
+  if (is_token()) return token;
   if (!expires) return username;
   const std::size_t colon = username.find(':');
   return colon == std::string::npos ? std::string_view() : std::string_view(username).substr(colon + 1);
@@ -41,6 +53,7 @@ std::string_view Identity::quota_name() const {
 struct LongTermCheck::Claim {
   std::optional<Bytes> username;
   std::optional<Bytes> userhash;
+  std::optional<Bytes> token;
   std::string_view realm;
   std::string_view nonce;
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
@@ -54,6 +67,7 @@ LongTermCheck::LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey
   const crypto::Sha256 unguessable = digester.hmac_sha256(master, {as_bytes("dummy key")});
   dummy_sha256_ = Key(unguessable);
   dummy_md5_ = Key(digester.md5({unguessable}));
+  dummy_token_key_.key.assign(unguessable.begin(), unguessable.end());
 }
 
 Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store,
@@ -61,9 +75,11 @@ Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store
                                                     WallTime now, const Identity* known) {
   Claim claim;
   if (auto e = check_presence(request, claim)) return Refusal{*e};
+  if (store.takes_tokens()) claim.token = request.find(AttributeType::access_token);
   if (auto e = check_realm_and_nonce(store, from, now, claim)) return Refusal{*e, claim.had_valid_nonce};
   if (auto e = check_algorithm(store, request, claim)) return Refusal{*e, claim.had_valid_nonce};
-  std::optional<Identity> identity = find_identity(store, request, claim, known);
+  std::optional<Identity> identity = claim.token ? find_token_identity(store, request, claim, now)
+                                                 : find_identity(store, request, claim, known);
   if (!identity) return Refusal{ErrorCode::unauthorized, claim.had_valid_nonce};
   return Authenticated{std::move(*identity),
                        request.has_integrity_sha256() ? Integrity::sha256 : Integrity::sha1};
@@ -109,8 +125,41 @@ std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& s
     if (!number) return ErrorCode::bad_request;
     claim.algorithm = PasswordAlgorithm{*number};
   }
-  if (!store.offers(claim.algorithm)) return ErrorCode::bad_request;
+  // A token brings its key along, and no password makes it.
+  if (!claim.token && !store.offers(claim.algorithm)) return ErrorCode::bad_request;
   return std::nullopt;
+}
+
+// RFC 7635 §8. Of whatever does not fit, the steps are the same up to the end.
+std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore& store,
+                                                           const stun::MessageView& request,
+                                                           const Claim& claim, WallTime now) {
+  const std::string_view kid = claim.username ? as_text(*claim.username) : std::string_view();
+  const TokenKeyParams* named = store.find_token_key(kid);
+  const bool is_valid = named && named->is_valid(now);
+  const auto token =
+      open_access_token(aes_gcm_, is_valid ? *named : dummy_token_key_, store.server_name(), *claim.token);
+  const std::optional<Key> key = verify_session(request, token ? token->mac_key() : dummy_sha256_.bytes());
+  if (!token || !key || !token->is_current(now)) return std::nullopt;
+
+  const crypto::Sha256 digest = digester_.sha256({as_bytes("access token"), token->mac_key()});
+  return Identity{std::string(kid), *key, std::min(token->issued, now) + token->lifetime,
+                  std::string(kid) + '/' + crypto::base64url_encode(Bytes(digest).first(9))};
+}
+
+// The key that has signed, which is that of the token, of at least the size of the hash. Coturn's clients,
+// which sign with SHA-1, take as much of it as MD5 would give them.
+std::optional<Key> LongTermCheck::verify_session(const stun::MessageView& request, Bytes mac_key) {
+  const Key whole = Key::of_session(mac_key);
+  const bool whole_fits = verify(request, whole);
+  if (request.has_integrity_sha256()) {
+    return whole_fits && mac_key.size() >= std::tuple_size_v<crypto::Sha256> ? std::optional(whole)
+                                                                             : std::nullopt;
+  }
+  const Key beginning = Key::of_session(mac_key.first(std::tuple_size_v<Md5Key>));
+  const bool beginning_fits = verify(request, beginning);
+  if (whole_fits) return whole;
+  return beginning_fits ? std::optional(beginning) : std::nullopt;
 }
 
 // Whoever the name belongs to, and also when it belongs to nobody, the same keys are made and tried, so that
@@ -119,7 +168,7 @@ std::optional<Identity> LongTermCheck::find_identity(const CredentialStore& stor
                                                      const stun::MessageView& request, const Claim& claim,
                                                      const Identity* known) {
   if (known && claim.username && as_text(*claim.username) == known->username &&
-      claim.algorithm == known->key.algorithm && verify(request, known->key)) {
+      (known->is_token() || claim.algorithm == known->key.algorithm) && verify(request, known->key)) {
     return *known;
   }
 
@@ -164,6 +213,7 @@ void LongTermCheck::add_challenge(const CredentialStore& store, const FiveTuple&
   // Only SHA-256 needs the attribute; without it a client of RFC 8489 falls back to MD5 as one of RFC 5389
   // does.
   response.add_password_algorithms(store.algorithms());
+  if (store.takes_tokens()) response.add(AttributeType::third_party_authorization, store.server_name());
 }
 
 }  // namespace turnpike::auth

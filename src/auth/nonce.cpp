@@ -55,10 +55,13 @@ std::string Nonces::text(crypto::Digester& digester, const NonceBinding& binding
   ByteWriter writer(bound);
   writer.u32(time);
   writer.bytes(features);
-  writer.u8(static_cast<std::uint8_t>(binding.transport));
+  // A stream cannot come from where its sender is not, so the nonce of one is good for all of a host's: for
+  // the data connections of RFC 6062, and for who comes back.
+  const bool stream = is_stream(binding.transport);
+  writer.u8(static_cast<std::uint8_t>(stream ? Transport::tcp : binding.transport));
   writer.u8(static_cast<std::uint8_t>(binding.client.family()));
   writer.bytes(binding.client.address.storage());
-  writer.u16(binding.client.port);
+  writer.u16(stream ? 0 : binding.client.port);
   for (const stun::PasswordAlgorithm a : binding.algorithms) writer.u16(static_cast<std::uint16_t>(a));
 
   const crypto::Sha256 code = digester.hmac_sha256(key_of(digester, time), {writer.written()});

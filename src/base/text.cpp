@@ -1,5 +1,9 @@
 #include "turnpike/base/text.hpp"
 
+#include <algorithm>
+
+#include "turnpike/base/endpoint.hpp"
+
 namespace turnpike {
 namespace {
 
@@ -42,6 +46,14 @@ std::optional<std::size_t> count_characters(std::string_view text) {
     if (!character || is_control(*character)) return std::nullopt;
   }
   return count;
+}
+
+bool is_host(std::string_view text) {
+  constexpr std::size_t kLongestDnsName = 253;  // as text, RFC 1035 §2.3.4
+  if (IpAddress::parse(text)) return true;
+  return !text.empty() && text.size() <= kLongestDnsName && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
 }
 
 }  // namespace turnpike

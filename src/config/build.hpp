@@ -1,5 +1,5 @@
 // What the configuration format has and this build does not carry yet. Whoever builds one of these shortens
-// the list and adds the key to keys.cpp, or the scheme to listen.cpp.
+// the list and adds the key to keys.cpp.
 #pragma once
 
 #include <string_view>
@@ -12,11 +12,9 @@ struct AbsentKey {
 };
 
 inline constexpr AbsentKey kAbsentKeys[] = {
-    {"relay.tcp", "false"}, {"relay.mobility", "false"},
-    {"auth.database", ""},  {"limits.bytes_per_second_per_allocation", "0"},
-    {"nat_discovery", ""},  {"admin", ""},
+    {"auth.database", ""},
+    {"limits.bytes_per_second_per_allocation", "0"},
+    {"admin", ""},
 };
-
-inline constexpr std::string_view kAbsentSchemes[] = {"dtls", "auto"};
 
 }  // namespace turnpike::config

@@ -42,9 +42,11 @@ void check_together(const Value& document, const Config& config) {
   for (const auto& [section, keys] : document.entries()) {
     if (section == "listen") check_listeners(keys, config);
     if (!keys.is_map()) continue;
+    if (section == "tls") check_tls(keys, config);
     if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
     for (const auto& [name, value] : keys.entries()) {
-      if (value.path() == "relay.advertise") check_advertise(value, config.relay);
+      if (value.path() == "relay.advertise") check_advertise(value, config);
+      if (value.path() == "nat_discovery.alternate") check_alternates(value, config);
       if (value.path() == "peers.deny") check_deny(value, config.peers);
     }
   }
@@ -54,7 +56,8 @@ void check_together(const Value& document, const Config& config) {
 
 bool SignalingParams::only_loopback() const {
   return std::ranges::all_of(listen,
-                             [](const http::Listener& l) { return l.endpoint.address.is_loopback(); });
+                             [](const http::Listener& l) { return l.endpoint.address.is_loopback(); }) &&
+         std::ranges::all_of(also_at, [](const Endpoint& e) { return e.address.is_loopback(); });
 }
 
 signaling::Access SignalingParams::effective_access() const {
@@ -75,6 +78,9 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   read_keys(document, config);
   if (errors.empty()) {
     config.signaling.enabled = names_any_key_of(document, "signaling");
+    for (const Listener& listener : config.listen) {
+      if (listener.tells_apart) config.signaling.also_at.push_back(listener.endpoint);
+    }
     check_together(document, config);
   }
   if (!errors.empty()) return errors;

@@ -10,6 +10,7 @@
 
 #include "config/error.hpp"
 #include "http/params.hpp"
+#include "net/certificate.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
@@ -22,7 +23,14 @@ namespace turnpike::config {
 struct Listener {
   Transport transport = Transport::udp;
   Endpoint endpoint;  // port 0 means any free port
+  // auto://: each connection tells what it is, TURN by TCP or TLS, or HTTP. `transport` is tcp then.
+  bool tells_apart = false;
+  // Load balancers, whose connections begin with a header of the PROXY protocol. Nobody else may come then.
+  std::vector<Prefix> proxy_protocol{};
 };
+
+// "auto", or the transport's name.
+std::string_view scheme_of(const Listener& listener);
 
 std::vector<Listener> default_listeners();
 
@@ -34,8 +42,15 @@ struct LogParams {
   LogFormat format = LogFormat::text;
 };
 
+// RFC 5780. Each takes the first udp listener of its family for the primary, and the first tcp listener on
+// the same address.
+struct NatDiscoveryParams {
+  std::vector<Endpoint> alternates;  // of each family at most one; port 0 means any free port
+};
+
 struct SignalingParams {
-  bool enabled = false;  // by naming any key of the section
+  bool enabled = false;             // by naming any key of the section
+  std::vector<Endpoint> also_at{};  // listeners of STUN and TURN that let HTTP in as well
   std::vector<http::Listener> listen = {{false, {IpAddress::v4(0x7f000001), 8080}}};
   std::optional<signaling::Access> access;  // unset: see effective_access()
   std::vector<std::string> token_secrets;
@@ -60,10 +75,10 @@ struct SignalingParams {
   signaling::Access effective_access() const;
 };
 
-// For clients that come by TCP or TLS.
+// For clients that come by TCP, TLS or DTLS.
 struct StreamLimits {
   std::uint32_t idle_per_address = 200;                 // connections without an allocation; 0 = no limit
-  Duration connect_timeout = std::chrono::seconds(10);  // of the TLS handshake, and then of the first message
+  Duration connect_timeout = std::chrono::seconds(10);  // of the handshake, and then of the first message
   Duration idle_timeout = std::chrono::seconds(60);     // without an allocation
 };
 
@@ -78,10 +93,14 @@ struct Config {
   turn::PeerParams peers;
   turn::Limits limits;
   StreamLimits streams;
-  http::TlsParams tls;
+  NatDiscoveryParams nat_discovery;
+  net::TlsParams tls;
   SignalingParams signaling;
   LogParams log;
 };
+
+// The alternate that goes with this one of config.listen; none for most.
+std::optional<Endpoint> find_alternate(const Listener& listener, const Config& config);
 
 // Reads `file`, puts the value of each override ("key.path=value", the value being YAML) in place of what the
 // file says at that path, and checks the outcome. Gives every error it can find at once.

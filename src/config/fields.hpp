@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
@@ -28,26 +30,48 @@ void read_preset(const Value& value, signaling::Preset& out);
 
 // listen.cpp
 void read_listeners(const Value& value, std::vector<Listener>& out);
+// Whether both would receive the same client's packets.
+bool clash(const Listener& a, const Listener& b);
 // What they ask of tls.
 void check_listeners(const Value& value, const Config& config);
+
+// The transport and endpoint of "udp://192.0.2.1:3478", whatever the endpoint is for.
+std::optional<Listener> parse_listener(std::string_view url);
+
+// alternate_servers.cpp
+void read_alternate_servers(const Value& value, std::vector<turn::AlternateServer>& out);
+void read_redirect(const Value& value, turn::Redirect& out);
+
+// nat_discovery.cpp
+void read_alternates(const Value& value, std::vector<Endpoint>& out);
+// What they ask of `listen`.
+void check_alternates(const Value& value, const Config& config);
+
+// tls.cpp
+void read_file_name(const Value& value, std::string& out);
+void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out);
+// A certificate without its key, or the other way round, beside a list of whole ones.
+void check_tls(const Value& section, const Config& config);
 
 // relay.cpp
 void read_relay_addresses(const Value& value, std::vector<IpAddress>& out);
 void read_advertise(const Value& value, std::map<IpAddress, IpAddress>& out);
 void read_ports(const Value& value, turn::RelayParams& out);
 // Entries of `advertise` that no relayed address will ever use.
-void check_advertise(const Value& advertise, const turn::RelayParams& relay);
+void check_advertise(const Value& advertise, const Config& config);
 
 // auth.cpp
 void read_users(const Value& value, std::vector<auth::UserParams>& out);
 void read_secrets(const Value& value, std::vector<std::string>& out);
+
+// third_party.cpp
+void read_third_party(const Value& value, auth::ThirdPartyParams& out);
 
 // signaling.cpp
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out);
 void read_token_secrets(const Value& value, std::vector<std::string>& out);
 void read_host(const Value& value, std::string& out);
 void read_folder(const Value& value, std::string& out);
-void read_file_name(const Value& value, std::string& out);
 void read_origins(const Value& value, std::vector<std::string>& out);
 void read_proxies(const Value& value, std::vector<Prefix>& out);
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);

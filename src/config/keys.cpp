@@ -39,9 +39,15 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) { read_relay_addresses(v, c.relay.addresses); }},
     {"relay.advertise", "{}", [](const Value& v, Config& c) { read_advertise(v, c.relay.advertise); }, true},
     {"relay.ports", "49152-65535", [](const Value& v, Config& c) { read_ports(v, c.relay); }},
+    {"relay.tcp", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.tcp); }},
+    {"relay.mobility", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.mobility); }},
+    {"relay.alternate_servers", "[]",
+     [](const Value& v, Config& c) { read_alternate_servers(v, c.relay.alternates.servers); }},
+    {"relay.redirect", "full", [](const Value& v, Config& c) { read_redirect(v, c.relay.alternates.when); }},
 
     {"auth.users", "{}", [](const Value& v, Config& c) { read_users(v, c.auth.users); }, true},
     {"auth.secrets", "[]", [](const Value& v, Config& c) { read_secrets(v, c.auth.secrets); }},
+    {"auth.third_party", "{}", [](const Value& v, Config& c) { read_third_party(v, c.auth.third_party); }},
     {"auth.nonce_lifetime", "600s",
      [](const Value& v, Config& c) { read_lifetime(v, kShortestNonceLifetime, c.auth.nonce_lifetime); }},
 
@@ -72,8 +78,12 @@ constexpr Key kKeys[] = {
        read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.streams.idle_timeout);
      }},
 
+    {"nat_discovery.alternate", "",
+     [](const Value& v, Config& c) { read_alternates(v, c.nat_discovery.alternates); }},
+
     {"tls.certificate", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.certificate); }},
     {"tls.private_key", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.private_key); }},
+    {"tls.certificates", "[]", [](const Value& v, Config& c) { read_certificates(v, c.tls.certificates); }},
 
     {"signaling.listen", "http://127.0.0.1:8080",
      [](const Value& v, Config& c) { read_site_listeners(v, c.signaling.listen); }},

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "config/build.hpp"
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
 
@@ -13,35 +12,43 @@ struct Scheme {
   Transport transport;
 };
 
-constexpr Scheme kSchemes[] = {{"udp", Transport::udp}, {"tcp", Transport::tcp}, {"tls", Transport::tls}};
+constexpr Scheme kSchemes[] = {
+    {"udp", Transport::udp}, {"tcp", Transport::tcp}, {"tls", Transport::tls}, {"dtls", Transport::dtls}};
 constexpr std::string_view kSchemeEnd = "://";
 constexpr std::string_view kUrlForm =
-    "udp://, tcp:// or tls:// and ADDRESS:PORT, such as udp://0.0.0.0:3478 or udp://[::]:3478";
+    "udp://, tcp://, tls://, dtls:// or auto:// and ADDRESS:PORT, such as udp://0.0.0.0:3478 or "
+    "udp://[::]:3478";
 
-// The URL of an element of `listen`: the element itself, or the `url` of a map.
-std::optional<Value> find_url(const Value& element) {
-  if (!element.is_map()) return element;
+constexpr std::string_view kAuto = "auto";
+
+// What an element of `listen` says: the element itself is the URL, or it is a map with it.
+struct Element {
   std::optional<Value> url;
+  std::optional<Value> proxy_protocol;
+};
+
+Element take_apart(const Value& element) {
+  if (!element.is_map()) return {element, std::nullopt};
+  Element found;
   for (const auto& [key, value] : element.entries()) {
     if (key == "url") {
-      url = value;
+      found.url = value;
+    } else if (key == "proxy_protocol") {
+      found.proxy_protocol = value;
     } else {
-      report_unknown(element, key, value, {"url"});
+      report_unknown(element, key, value, {"url", "proxy_protocol"});
     }
   }
-  if (!url) element.expected("a url");
-  return url;
+  if (!found.url) element.expected("a url");
+  return found;
 }
 
 std::optional<Transport> read_scheme(const Value& url, std::string_view scheme) {
+  if (scheme == kAuto) return Transport::tcp;
   for (const Scheme& known : kSchemes) {
     if (known.name == scheme) return known.transport;
   }
-  if (std::ranges::find(kAbsentSchemes, scheme) != std::ranges::end(kAbsentSchemes)) {
-    url.problem(url.with_got(std::string(scheme).append(kSchemeEnd) + " is not in this build"));
-  } else {
-    url.expected(kUrlForm);
-  }
+  url.expected(kUrlForm);
   return std::nullopt;
 }
 
@@ -53,7 +60,8 @@ std::optional<Listener> read_url(const Value& url) {
     url.expected(kUrlForm);
     return std::nullopt;
   }
-  const std::optional<Transport> transport = read_scheme(url, url.text().substr(0, scheme_length));
+  const std::string scheme = url.text().substr(0, scheme_length);
+  const std::optional<Transport> transport = read_scheme(url, scheme);
   if (!transport) return std::nullopt;
 
   const std::optional<Endpoint> endpoint =
@@ -62,17 +70,19 @@ std::optional<Listener> read_url(const Value& url) {
     url.expected(kUrlForm);
     return std::nullopt;
   }
-  return Listener{*transport, *endpoint};
+  return Listener{*transport, *endpoint, scheme == kAuto};
 }
 
-// Whether both would receive the same client's packets. [::] is IPv6 only and leaves 0.0.0.0 alone; port 0 is
-// another port each time.
-bool clash(const Listener& a, const Listener& b) {
-  const IpAddress& first = a.endpoint.address;
-  const IpAddress& second = b.endpoint.address;
-  const bool same_address = first == second || first.is_unspecified() || second.is_unspecified();
-  return is_stream(a.transport) == is_stream(b.transport) && a.endpoint.port == b.endpoint.port &&
-         a.endpoint.port != 0 && first.family() == second.family() && same_address;
+void read_balancers(const Value& value, Listener& listener) {
+  if (!is_stream(listener.transport)) return value.problem("is for tcp://, tls:// and auto:// only");
+  if (value.is_list() && value.items().empty()) return value.expected("at least one prefix");
+  read_proxies(value, listener.proxy_protocol);
+}
+
+std::optional<Listener> read_listener(const Element& element) {
+  std::optional<Listener> listener = element.url ? read_url(*element.url) : std::nullopt;
+  if (listener && element.proxy_protocol) read_balancers(*element.proxy_protocol, *listener);
+  return listener;
 }
 
 struct Placed {
@@ -87,19 +97,32 @@ std::vector<Listener> default_listeners() {
   return {{Transport::udp, {IpAddress::v4(0), kStunPort}}, {Transport::udp, {IpAddress::v6({}), kStunPort}}};
 }
 
+// [::] is IPv6 only and leaves 0.0.0.0 alone; port 0 is another port each time.
+bool clash(const Listener& a, const Listener& b) {
+  const IpAddress& first = a.endpoint.address;
+  const IpAddress& second = b.endpoint.address;
+  const bool same_address = first == second || first.is_unspecified() || second.is_unspecified();
+  return is_stream(a.transport) == is_stream(b.transport) && a.endpoint.port == b.endpoint.port &&
+         a.endpoint.port != 0 && first.family() == second.family() && same_address;
+}
+
+std::string_view scheme_of(const Listener& listener) {
+  return listener.tells_apart ? kAuto : to_string(listener.transport);
+}
+
 void read_listeners(const Value& value, std::vector<Listener>& out) {
   if (!value.is_list() || value.items().empty()) return value.expected("a list of at least one URL");
   std::vector<Placed> placed;
   for (const Value& element : value.items()) {
-    const std::optional<Value> url = find_url(element);
-    const std::optional<Listener> listener = url ? read_url(*url) : std::nullopt;
+    const Element parts = take_apart(element);
+    const std::optional<Listener> listener = read_listener(parts);
     if (!listener) continue;
     const auto taken =
         std::ranges::find_if(placed, [&](const Placed& p) { return clash(p.listener, *listener); });
     if (taken == placed.end()) {
       placed.push_back({*listener, element.path()});
     } else {
-      url->expected("an address and port that " + taken->path + " does not take");
+      parts.url->expected("an address and port that " + taken->path + " does not take");
     }
   }
   out.clear();
@@ -108,12 +131,22 @@ void read_listeners(const Value& value, std::vector<Listener>& out) {
   }
 }
 
+std::optional<Listener> parse_listener(std::string_view url) {
+  const std::size_t scheme_size = std::min(url.find(kSchemeEnd), url.size());
+  const auto* scheme = std::ranges::find(kSchemes, url.substr(0, scheme_size), &Scheme::name);
+  if (scheme == std::ranges::end(kSchemes) || scheme_size == url.size()) return std::nullopt;
+  const std::optional<Endpoint> endpoint = Endpoint::parse(url.substr(scheme_size + kSchemeEnd.size()));
+  return endpoint ? std::optional(Listener{scheme->transport, *endpoint}) : std::nullopt;
+}
+
 void check_listeners(const Value& value, const Config& config) {
-  const bool secure =
-      std::ranges::any_of(config.listen, [](const Listener& l) { return l.transport == Transport::tls; });
-  if (!secure) return;
-  if (config.tls.certificate.empty()) value.problem("tls:// needs tls.certificate");
-  if (config.tls.private_key.empty()) value.problem("tls:// needs tls.private_key");
+  if (config.tls.complete()) return;
+  for (const Transport secure : {Transport::tls, Transport::dtls}) {
+    if (!std::ranges::count(config.listen, secure, &Listener::transport)) continue;
+    const std::string needs = std::string(to_string(secure)).append(kSchemeEnd) + " needs ";
+    if (config.tls.certificate.empty()) value.problem(needs + "tls.certificate");
+    if (config.tls.private_key.empty()) value.problem(needs + "tls.private_key");
+  }
 }
 
 }  // namespace turnpike::config

@@ -18,6 +18,17 @@ std::optional<IpAddress> parse_host_address(std::string_view text) {
   return address && is_host_address(*address) ? address : std::nullopt;
 }
 
+// The local addresses that clients are told of where none is `auto`: relayed ones, and with NAT discovery
+// those that answers come from.
+std::set<IpAddress> addresses_told(const Config& config) {
+  std::set<IpAddress> told(config.relay.addresses.begin(), config.relay.addresses.end());
+  for (const Endpoint& alternate : config.nat_discovery.alternates) told.insert(alternate.address);
+  for (const Listener& listener : config.listen) {
+    if (find_alternate(listener, config)) told.insert(listener.endpoint.address);
+  }
+  return told;
+}
+
 bool is_auto(const Value& value) { return value.is_scalar() && value.text() == "auto"; }
 
 }  // namespace
@@ -69,12 +80,14 @@ void read_ports(const Value& value, turn::RelayParams& out) {
 }
 
 // Addresses are translated both ways, so an advertised one has to say by itself which local one is meant.
-void check_advertise(const Value& advertise, const turn::RelayParams& relay) {
+void check_advertise(const Value& advertise, const Config& config) {
+  const turn::RelayParams& relay = config.relay;
+  const std::set<IpAddress> told_of = addresses_told(config);
   std::set<IpAddress> seen;
   for (const auto& [key, entry] : advertise.entries()) {
     const IpAddress local = *IpAddress::parse(key);
     const IpAddress told = relay.advertise.at(local);
-    if (!relay.addresses.empty() && std::ranges::find(relay.addresses, local) == relay.addresses.end()) {
+    if (!relay.addresses.empty() && !told_of.contains(local)) {
       entry.problem("expected as its key one of relay.addresses");
     } else if (relay.advertise.contains(told)) {
       entry.expected("an address that is not a local one here");

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -38,14 +36,6 @@ bool clash(const Endpoint& a, const Endpoint& b) {
          (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
 }
 
-// A name or an address, without scheme, port or path.
-bool is_host(std::string_view text) {
-  if (IpAddress::parse(text)) return true;
-  return !text.empty() && text.size() <= 253 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  });
-}
-
 bool is_origin(std::string_view text) {
   const std::size_t scheme = text.find("://");
   if (scheme == std::string_view::npos || scheme == 0) return false;
@@ -57,7 +47,6 @@ bool is_origin(std::string_view text) {
 
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out) {
   const std::vector<Value> elements = value.is_list() ? value.items() : std::vector<Value>{value};
-  if (elements.empty()) return value.expected(std::string(kUrlForm) + ", or a list of them");
   out.clear();
   for (const Value& element : elements) {
     const std::optional<http::Listener> listener = parse_url(element);
@@ -98,14 +87,6 @@ void read_folder(const Value& value, std::string& out) {
   out = value.text();
 }
 
-void read_file_name(const Value& value, std::string& out) {
-  if (!value.is_scalar() || access(value.text().c_str(), R_OK) != 0 ||
-      std::filesystem::is_directory(value.text())) {
-    return value.expected("a file that can be read");
-  }
-  out = value.text();
-}
-
 void read_origins(const Value& value, std::vector<std::string>& out) {
   if (!value.is_list()) return value.expected("a list of origins");
   for (const Value& item : value.items()) {
@@ -140,16 +121,23 @@ void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t larges
 
 void check_signaling(const Value& section, const Config& config) {
   const SignalingParams& signaling = config.signaling;
+  if (signaling.listen.empty() && signaling.also_at.empty()) {
+    for (const auto& [name, value] : section.entries()) {
+      if (name == "listen")
+        value.expected(std::string(kUrlForm) + ", or an auto:// listener where it is empty");
+    }
+  }
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const Listener& relay = config.listen[i];
     const auto same = [&](const http::Listener& site) { return clash(site.endpoint, relay.endpoint); };
     if (is_stream(relay.transport) && std::ranges::any_of(signaling.listen, same)) {
       section.problem("listens where listen[" + std::to_string(i) +
-                      "] does: expected another address or port");
+                      "] does: expected another address or port" +
+                      (relay.tells_apart ? ", or listen: [] since auto:// serves the page as well" : ""));
     }
   }
   const bool secure = std::ranges::any_of(signaling.listen, &http::Listener::secure);
-  if (secure && (config.tls.certificate.empty() || config.tls.private_key.empty())) {
+  if (secure && !config.tls.complete()) {
     section.problem("https:// needs tls.certificate and tls.private_key");
   }
   if (signaling.effective_access() == signaling::Access::token && signaling.token_secrets.empty()) {

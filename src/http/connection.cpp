@@ -6,7 +6,6 @@
 
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -22,6 +21,8 @@
 #include "http/deadline.hpp"
 #include "http/open_web_socket.hpp"
 #include "http/stream.hpp"
+#include "http/to_https.hpp"
+#include "turnpike/base/text.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -60,14 +61,18 @@ Awaitable<void> refuse(TcpSocket socket) {
 
 class Server::Connection::Served final : public Connection {
  public:
-  Served(Server& server, TcpSocket socket, const IpAddress& peer, bool secure)
+  Served(Server& server, TcpSocket socket, Arrival arrival)
       : server_(server),
         number_(++server.last_number_),
-        peer_(peer),
-        stream_(std::make_unique<Stream>(std::move(socket), secure ? server.tls_ : nullptr)),
+        peer_(arrival.peer),
+        to_https_(arrival.to_https),
+        has_shaken_hands_(arrival.tls != nullptr),
+        stream_(std::make_unique<Stream>(std::move(socket), session_for(server, arrival))),
         deadline_(stream_->next_layer()) {
     ++server_.counters_.connections;
     server_.connections_.emplace(number_, this);
+    const auto early = asio::buffer(arrival.received);
+    buffer_.commit(asio::buffer_copy(buffer_.prepare(early.size()), early));
   }
   ~Served() override { server_.remove(number_); }
   Served(const Served&) = delete;
@@ -87,10 +92,13 @@ class Server::Connection::Served final : public Connection {
   Awaitable<void> upgrade(const Parser& parser, const Request& request, WebSocketHandler& handler);
   void watch(std::function<void()> gone);
   bool describe(const Parser& parser, Request& request) const;
+  static net::TlsSession session_for(Server& server, Arrival& arrival);
 
   Server& server_;
   std::uint64_t number_;
   IpAddress peer_;
+  bool to_https_;
+  bool has_shaken_hands_;
   std::unique_ptr<Stream> stream_;  // null once a WebSocket has taken it over
   Deadline deadline_;
   beast::flat_buffer buffer_;
@@ -117,24 +125,25 @@ class Place {
 }  // namespace
 
 // A trusted proxy speaks for many, so its connections are not counted as one address's.
-Awaitable<void> Server::Connection::serve(Server& server, Socket socket, IpAddress peer, bool secure) {
+Awaitable<void> Server::Connection::serve(Server& server, Socket socket, Arrival arrival) {
+  const IpAddress peer = arrival.peer;
   const bool proxy = server.proxies_.is_trusted(peer);
   if (!proxy && !server.admit(peer)) {
-    if (secure || server.being_refused_ >= kMostRefusals) co_return;
+    if (arrival.secure || server.being_refused_ >= kMostRefusals) co_return;
     ++server.being_refused_;
     const Place refusing([&] { --server.being_refused_; });
     co_await refuse(std::move(socket));
     co_return;
   }
   const Place place([&] {
-    if (!proxy) server.release(peer);
+    if (!proxy) server.connections_from_.give_back(peer);
   });
-  Served connection(server, std::move(socket), peer, secure);
+  Served connection(server, std::move(socket), std::move(arrival));
   co_await connection.run();
 }
 
 Awaitable<void> Server::Connection::Served::run() {
-  if (stream_->secure()) {
+  if (stream_->secure() && !has_shaken_hands_) {
     deadline_.set(server_.params_.deadlines.handshake);
     const auto [error] = co_await stream_->async_handshake(kToken);
     if (error) co_return;
@@ -189,6 +198,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (!describe(parser, request)) {
     co_return co_await answer(parser, request, error_response(400, "this is no path"));
   }
+  if (to_https_) co_return co_await answer(parser, request, to_https(request));
   if (beast::websocket::is_upgrade(parser.get())) {
     WebSocketHandler* handler = server_.router_.web_socket(request.path);
     if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
@@ -208,6 +218,11 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   Response response = co_await server_.router_.handle(request);
   watched_.reset();
   co_return co_await answer(parser, request, std::move(response));
+}
+
+net::TlsSession Server::Connection::Served::session_for(Server& server, Arrival& arrival) {
+  if (arrival.tls || !arrival.secure) return std::move(arrival.tls);
+  return server.tls_->get()->new_session(net::TlsUse::http);
 }
 
 // The client is told what was wrong where it can still be told, and the connection ends.

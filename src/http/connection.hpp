@@ -8,10 +8,8 @@ namespace turnpike::http {
 
 class Server::Connection {
  public:
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-
   // Runs until the connection has ended.
-  static Awaitable<void> serve(Server& server, Socket socket, IpAddress peer, bool secure);
+  static Awaitable<void> serve(Server& server, Socket socket, Arrival arrival);
 
   virtual ~Connection() = default;
   // A WebSocket says goodbye, anything else just ends.

@@ -57,11 +57,4 @@ std::string_view host_without_port(std::string_view authority) {
   return authority.substr(0, authority.find(':'));
 }
 
-bool is_host(std::string_view host) {
-  return !host.empty() && std::ranges::all_of(host, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == ':';
-  });
-}
-
 }  // namespace turnpike::http

@@ -68,7 +68,4 @@ bool parse_target(std::string_view target, Request& request);
 // The host of "example.org:8080" or "[::1]:8080": "example.org", "::1".
 std::string_view host_without_port(std::string_view authority);
 
-// Whether it can be a name or an address, so that it may be passed on in a URL.
-bool is_host(std::string_view host);
-
 }  // namespace turnpike::http

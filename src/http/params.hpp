@@ -36,17 +36,10 @@ struct Deadlines {
 
 struct Params {
   std::vector<Listener> listeners;
-  std::string root;                     // a folder to serve instead of the call page; empty: the call page
   std::vector<std::string> cors;        // origins besides our own, as browsers write them
   std::vector<Prefix> trusted_proxies;  // whose X-Forwarded-* count
   Limits limits;
   Deadlines deadlines;
-};
-
-// PEM files.
-struct TlsParams {
-  std::string certificate;  // with its chain
-  std::string private_key;
 };
 
 }  // namespace turnpike::http

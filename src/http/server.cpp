@@ -1,5 +1,7 @@
 #include "http/server.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/as_tuple.hpp>
@@ -45,13 +47,14 @@ struct Server::Acceptor {
   bool secure;
 };
 
-Server::Server(asio::io_context& io, const Params& params, asio::ssl::context* tls, const Router& router)
+Server::Server(asio::io_context& io, const Params& params, const net::CurrentTls* tls, const Router& router)
     : io_(io),
       params_(params),
       proxies_(params.trusted_proxies),
       origins_(params.cors),
       tls_(tls),
       router_(router),
+      connections_from_(params.limits.connections_per_address),
       patience_(io) {
   for (const Listener& listener : params_.listeners) {
     const tcp::endpoint at = to_asio(listener.endpoint);
@@ -92,28 +95,33 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
     const tcp::endpoint peer = socket.remote_endpoint(gone);
     if (gone) continue;
     socket.set_option(tcp::no_delay(true), gone);
-    asio::co_spawn(io_,
-                   Connection::serve(*this, std::move(socket), from_asio(peer.address()), acceptor.secure),
-                   asio::detached);
+    serve(std::move(socket), {.peer = from_asio(peer.address()), .secure = acceptor.secure});
   }
+}
+
+void Server::serve(Socket socket, Arrival arrival) {
+  asio::co_spawn(io_, Connection::serve(*this, std::move(socket), std::move(arrival)), asio::detached);
+}
+
+void Server::adopt(net::Fd connection, Arrival arrival) {
+  if (stopping_) return;
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  if (getsockopt(connection.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) return;
+  Socket socket(io_.get_executor());
+  boost::system::error_code error;
+  socket.assign(domain == AF_INET ? tcp::v4() : tcp::v6(), connection.get(), error);
+  if (error) return;
+  connection.release();
+  serve(std::move(socket), std::move(arrival));
 }
 
 bool Server::admit(const IpAddress& source) {
-  std::uint32_t& held = connections_from_[source_block(source)];
-  const Limits& limits = params_.limits;
-  const bool full = limits.connections != 0 && connections_.size() >= limits.connections;
-  if (full || (limits.connections_per_address != 0 && held >= limits.connections_per_address)) {
-    ++counters_.refused;
-    if (held == 0) connections_from_.erase(source_block(source));
-    return false;
-  }
-  ++held;
-  return true;
-}
-
-void Server::release(const IpAddress& source) {
-  const auto held = connections_from_.find(source_block(source));
-  if (--held->second == 0) connections_from_.erase(held);
+  const std::uint32_t most = params_.limits.connections;
+  const bool full = most != 0 && connections_.size() >= most;
+  if (!full && connections_from_.take(source)) return true;
+  ++counters_.refused;
+  return false;
 }
 
 void Server::remove(std::uint64_t number) {

@@ -4,20 +4,17 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "http/arrival.hpp"
 #include "http/origins.hpp"
 #include "http/params.hpp"
 #include "http/proxies.hpp"
 #include "http/router.hpp"
-
-namespace boost::asio::ssl {
-class context;
-}
+#include "turnpike/base/source_counter.hpp"
 
 namespace turnpike::http {
 
@@ -34,8 +31,7 @@ class Server {
  public:
   // Opens every listener, and throws std::runtime_error with a message for the operator when one cannot be.
   // `tls` is null where no listener is secure. All references outlive the server.
-  Server(boost::asio::io_context& io, const Params& params, boost::asio::ssl::context* tls,
-         const Router& router);
+  Server(boost::asio::io_context& io, const Params& params, const net::CurrentTls* tls, const Router& router);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -45,6 +41,8 @@ class Server {
   const Counters& counters() const { return counters_; }
 
   void start();
+  // A connection that was accepted elsewhere. On the server's thread.
+  void adopt(net::Fd connection, Arrival arrival);
   // Takes no more connections and says goodbye to WebSockets. When all are gone, at the latest after
   // Deadlines::closing, the server leaves the io_context without work.
   void stop();
@@ -53,20 +51,22 @@ class Server {
   class Connection;
   struct Acceptor;
 
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+
   Awaitable<void> accept(Acceptor& acceptor);
+  void serve(Socket socket, Arrival arrival);
   bool admit(const IpAddress& source);
-  void release(const IpAddress& source);
   void remove(std::uint64_t number);
 
   boost::asio::io_context& io_;
   Params params_;
   Proxies proxies_;
   Origins origins_;
-  boost::asio::ssl::context* tls_;
+  const net::CurrentTls* tls_;
   const Router& router_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<Endpoint> endpoints_;
-  boost::unordered_flat_map<IpAddress, std::uint32_t> connections_from_;
+  SourceCounter connections_from_;
   std::map<std::uint64_t, Connection*> connections_;  // that are being served
   std::uint64_t last_number_ = 0;
   std::uint32_t being_refused_ = 0;

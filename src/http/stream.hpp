@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "http/deadline.hpp"
+#include "net/tls_context.hpp"
 
 namespace turnpike::http {
 
@@ -17,8 +18,9 @@ class Stream {
   using executor_type = Executor;
   using next_layer_type = TcpSocket;
 
-  Stream(TcpSocket socket, boost::asio::ssl::context* tls) : socket_(std::move(socket)) {
-    if (tls) tls_ = std::make_unique<Tls>(socket_, *tls);
+  // In TLS with `tls`, which may have shaken hands already, else without.
+  Stream(TcpSocket socket, net::TlsSession tls) : socket_(std::move(socket)) {
+    if (tls) tls_ = std::make_unique<Tls>(socket_, tls.release());
   }
   Stream(const Stream&) = delete;  // tls_ refers to socket_
   Stream& operator=(const Stream&) = delete;
@@ -28,7 +30,7 @@ class Stream {
   const TcpSocket& next_layer() const { return socket_; }
 
   bool secure() const { return tls_ != nullptr; }
-  // To be awaited before anything else on a secure stream.
+  // To be awaited before anything else on a secure stream that has not shaken hands.
   template <class Token>
   auto async_handshake(Token&& token) {
     return tls_->async_handshake(boost::asio::ssl::stream_base::server, std::forward<Token>(token));

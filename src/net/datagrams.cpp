@@ -1,5 +1,6 @@
 #include "net/datagrams.hpp"
 
+#include <linux/udp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,20 +27,35 @@ void read_packet_info(msghdr& message, ReceivedDatagram& datagram) {
   }
 }
 
-// Writes the control message that picks the source address; returns its size.
-std::size_t write_packet_info(msghdr& message, const IpAddress& from, std::uint32_t scope) {
-  const auto write = [&](int level, int type, const auto& info) {
-    message.msg_controllen = CMSG_SPACE(sizeof info);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = level;
-    header->cmsg_type = type;
-    header->cmsg_len = CMSG_LEN(sizeof info);
-    std::memcpy(CMSG_DATA(header), &info, sizeof info);
-    return message.msg_controllen;
-  };
-  if (from.is_v4()) return write(IPPROTO_IP, IP_PKTINFO, in_pktinfo{0, to_in_addr(from), {}});
-  return write(IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to_in6_addr(from), from.is_link_local() ? scope : 0});
+// Adds a control message; msg_control points at room for it.
+template <class Value>
+void write_control(msghdr& message, int level, int type, const Value& value) {
+  auto* header =
+      reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(message.msg_control) + message.msg_controllen);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  message.msg_controllen += CMSG_SPACE(sizeof value);
 }
+
+// Picks the source address.
+void write_packet_info(msghdr& message, const IpAddress& from, std::uint32_t scope) {
+  if (from.is_v4()) {
+    write_control(message, IPPROTO_IP, IP_PKTINFO, in_pktinfo{0, to_in_addr(from), {}});
+  } else {
+    write_control(message, IPPROTO_IPV6, IPV6_PKTINFO,
+                  in6_pktinfo{to_in6_addr(from), from.is_link_local() ? scope : 0});
+  }
+}
+
+// Of runs. A segment fits into a packet of the shortest path that IPv6 allows; the kernel takes 64 of them,
+// and no more than one datagram may have; for two it pays nothing.
+constexpr std::size_t kLongestSegment = 1280 - 40 - 8;
+constexpr std::size_t kMostSegments = 64;
+constexpr std::size_t kLongestRun = 65'000;
+constexpr std::uint32_t kShortestRun = 3;
+constexpr std::size_t kWithoutRuns = 4096;  // datagrams, after a run could not be sent
 
 constexpr std::array<std::uint8_t, 4> kZeros{};
 
@@ -64,6 +80,7 @@ ReceivePool::ReceivePool(std::size_t slots)
     headers_[i].msg_hdr.msg_name = &slots_[i].from;
     headers_[i].msg_hdr.msg_iov = &slots_[i].data;
     headers_[i].msg_hdr.msg_iovlen = 1;
+    received_[i].slot = {memory_.get() + i * kSlotSize, kSlotSize};
   }
 }
 
@@ -90,47 +107,93 @@ std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most,
 }
 
 SendBatch::SendBatch(SendCounters& counters)
-    : messages_(kCapacity), headers_(kCapacity), counters_(counters) {
-  for (std::size_t i = 0; i < kCapacity; ++i) {
-    headers_[i].msg_hdr.msg_iov = messages_[i].parts.data();
-  }
-}
+    : parts_(kCapacity * kMostParts),
+      datagrams_(kCapacity),
+      messages_(kCapacity),
+      headers_(kCapacity),
+      counters_(counters) {}
 
 void SendBatch::add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::size_t padding,
                     const IpAddress& from) {
   if (fd != fd_ || size_ == kCapacity) send();
   fd_ = fd;
-  Message& message = messages_[size_];
-  msghdr& header = headers_[size_].msg_hdr;
-  ++size_;
-  if (to) message.to = *to;
-  header.msg_name = to ? &message.to : nullptr;
-  header.msg_namelen = to ? message.to.size() : 0;
-  std::size_t parts = 0;
-  if (!head.empty()) message.parts[parts++] = part(head);
-  if (!payload.empty()) message.parts[parts++] = part(payload);
-  if (padding != 0) message.parts[parts++] = part(Bytes(kZeros).first(padding));
-  header.msg_iovlen = parts;
-  header.msg_control = nullptr;
-  header.msg_controllen = 0;
-  if (!from.is_unspecified()) {
-    header.msg_control = message.control.data();
-    header.msg_controllen = write_packet_info(header, from, to ? to->scope : 0);
+  Datagram& datagram = datagrams_[size_++];
+  datagram.connected = to == nullptr;
+  if (to) datagram.to = *to;
+  datagram.from = from;
+  datagram.size = static_cast<std::uint32_t>(head.size() + payload.size() + padding);
+  datagram.first_part = static_cast<std::uint32_t>(part_count_);
+  if (!head.empty()) parts_[part_count_++] = part(head);
+  if (!payload.empty()) parts_[part_count_++] = part(payload);
+  if (padding != 0) parts_[part_count_++] = part(Bytes(kZeros).first(padding));
+  datagram.parts = static_cast<std::uint32_t>(part_count_) - datagram.first_part;
+}
+
+// How many datagrams from this one on may go together: of one way and one length, and one shorter at the end.
+std::uint32_t SendBatch::run_length(std::size_t first) const {
+  const Datagram& one = datagrams_[first];
+  if (one.size == 0 || one.size > kLongestSegment) return 1;
+  const std::size_t most = std::min({size_ - first, kMostSegments, kLongestRun / one.size});
+  std::uint32_t length = 1;
+  for (; length < most; ++length) {
+    const Datagram& next = datagrams_[first + length];
+    const bool same_way =
+        next.connected == one.connected && (one.connected || next.to == one.to) && next.from == one.from;
+    if (!same_way || next.size == 0 || next.size > one.size) return length;
+    if (next.size < one.size) return length + 1;
+  }
+  return length;
+}
+
+void SendBatch::prepare_messages() {
+  message_count_ = 0;
+  const bool runs = without_runs_ == 0;
+  without_runs_ -= std::min(without_runs_, size_);
+  for (std::uint32_t i = 0; i < size_;) {
+    const std::uint32_t length = runs ? run_length(i) : 1;
+    const std::uint32_t together = length >= kShortestRun ? length : 1;
+    for (const std::uint32_t end = i + length; i < end; i += together) prepare(i, together);
   }
 }
 
+void SendBatch::prepare(std::uint32_t first, std::uint32_t count) {
+  Message& message = messages_[message_count_];
+  msghdr& header = headers_[message_count_].msg_hdr;
+  ++message_count_;
+  message.first = first;
+  message.count = count;
+  const Datagram& one = datagrams_[first];
+  const Datagram& last = datagrams_[first + count - 1];
+  if (!one.connected) message.to = one.to;
+  header.msg_name = one.connected ? nullptr : &message.to;
+  header.msg_namelen = one.connected ? 0 : message.to.size();
+  header.msg_iov = &parts_[one.first_part];
+  header.msg_iovlen = last.first_part + last.parts - one.first_part;
+  header.msg_control = message.control.data();
+  header.msg_controllen = 0;
+  if (!one.from.is_unspecified()) write_packet_info(header, one.from, one.connected ? 0 : one.to.scope);
+  if (count > 1) write_control(header, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(one.size));
+}
+
 void SendBatch::send() {
+  prepare_messages();
   std::size_t done = 0;
   bool retried = false;
-  while (done < size_) {
+  while (done < message_count_) {
     const long sent = send_from(done);
+    const Message& first = messages_[done];
     if (sent > 0) {
-      counters_.sent += static_cast<std::uint64_t>(sent);
       done += static_cast<std::size_t>(sent);
+      const std::size_t next = done < message_count_ ? messages_[done].first : size_;
+      counters_.sent += next - first.first;
       retried = false;
     } else if (errno == EAGAIN || errno == ENOBUFS) {
-      counters_.dropped_full += size_ - done;
+      counters_.dropped_full += size_ - first.first;
       break;
+    } else if (first.count > 1) {
+      // Its way takes no runs, or the error is that of a datagram before.
+      send_singly(first);
+      ++done;
     } else if (!std::exchange(retried, !retried)) {
       // The first error may be an earlier datagram's, which the socket had kept for us: the same again.
     } else {
@@ -138,12 +201,14 @@ void SendBatch::send() {
       ++done;
     }
   }
-  size_ = 0;
+  size_ = part_count_ = 0;
 }
 
-// How many went out, or -1 with errno for the one at `first`.
+// How many messages went out, or -1 with errno for the one at `first`.
 long SendBatch::send_from(std::size_t first) {
-  if (first + 1 < size_) return system_call(SYS_sendmmsg, fd_, &headers_[first], size_ - first, MSG_DONTWAIT);
+  if (first + 1 < message_count_) {
+    return system_call(SYS_sendmmsg, fd_, &headers_[first], message_count_ - first, MSG_DONTWAIT);
+  }
   const msghdr& header = headers_[first].msg_hdr;
   const long sent =
       header.msg_iovlen == 1 && header.msg_controllen == 0
@@ -152,6 +217,20 @@ long SendBatch::send_from(std::size_t first) {
                         header.msg_name, header.msg_namelen)
           : system_call(SYS_sendmsg, fd_, &header, MSG_DONTWAIT);
   return sent < 0 ? -1 : 1;
+}
+
+void SendBatch::send_singly(const Message& message) {
+  for (const Datagram& datagram : std::span(datagrams_).subspan(message.first, message.count)) {
+    msghdr header = headers_[static_cast<std::size_t>(&message - messages_.data())].msg_hdr;
+    header.msg_iov = &parts_[datagram.first_part];
+    header.msg_iovlen = datagram.parts;
+    header.msg_controllen -= CMSG_SPACE(sizeof(std::uint16_t));  // the segments' size is the last
+    const auto send = [&] { return system_call(SYS_sendmsg, fd_, &header, MSG_DONTWAIT) < 0 ? errno : 0; };
+    int error = send();
+    if (error != 0 && error != EAGAIN && error != ENOBUFS) error = send();
+    counters_.count(error);
+  }
+  without_runs_ = kWithoutRuns;
 }
 
 }  // namespace turnpike::net

@@ -25,6 +25,7 @@ struct ReceivedDatagram {
   Endpoint from;
   IpAddress to;  // on wildcard sockets the local address it came to; else unspecified
   Bytes payload;
+  MutableBytes slot;  // all of the memory that the payload stands at the beginning of; free to be written to
 };
 
 // A fixed number of slots, each large enough for any datagram; a slot costs memory as far as it was ever
@@ -66,35 +67,57 @@ struct SendCounters {
   }
 };
 
-// Collects datagrams and sends neighbours that leave by one socket together. A datagram that cannot be sent
-// is dropped and counted; the ones behind it go out all the same.
+// Collects datagrams and sends neighbours that leave by one socket together. Neighbours of one length that
+// also go to one address make a run, which goes through the kernel's UDP as one (UDP_SEGMENT). A datagram
+// that cannot be sent is dropped and counted; the ones behind it go out all the same.
 class SendBatch {
  public:
   // The counters outlive this.
   explicit SendBatch(SendCounters& counters);
 
-  // The views stay valid until send(). Without `to` the socket is connected. `from`, where it is specified,
-  // is the address to answer from. Sends what was collected before when the batch is full or was for another
-  // socket.
+  // The views stay valid until send(). Without `to` the socket is connected. `from`, where it is
+  // specified, is the address to answer from. Sends what was collected before when the batch is full or was
+  // for another socket.
   void add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
 
   void send();
 
  private:
-  static constexpr std::size_t kCapacity = 64;
+  static constexpr std::size_t kCapacity = 256;  // datagrams
+  static constexpr std::size_t kMostParts = 3;   // of a datagram
+  static constexpr std::size_t kControlSpace = kPacketInfoSpace + CMSG_SPACE(sizeof(std::uint16_t));
 
-  long send_from(std::size_t first);
-
+  struct Datagram {
+    bool connected = false;
+    Endpoint to;
+    IpAddress from;
+    std::uint32_t size = 0;
+    std::uint32_t first_part = 0;
+    std::uint32_t parts = 0;
+  };
+  // One or a run, as it goes to the kernel.
   struct Message {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
     SocketAddress to;
-    std::array<iovec, 3> parts{};
-    alignas(cmsghdr) std::array<std::uint8_t, kPacketInfoSpace> control{};
+    alignas(cmsghdr) std::array<std::uint8_t, kControlSpace> control{};
   };
 
+  std::uint32_t run_length(std::size_t first) const;
+  void prepare_messages();
+  void prepare(std::uint32_t first, std::uint32_t count);
+  long send_from(std::size_t first);
+  void send_singly(const Message& message);
+
+  std::vector<iovec> parts_;
+  std::size_t part_count_ = 0;
+  std::vector<Datagram> datagrams_;
+  std::size_t size_ = 0;  // datagrams
   std::vector<Message> messages_;
-  std::vector<mmsghdr> headers_;
-  std::size_t size_ = 0;
+  std::vector<mmsghdr> headers_;  // of the messages
+  std::size_t message_count_ = 0;
   int fd_ = -1;
+  std::size_t without_runs_ = 0;  // datagrams to go until runs are tried again
   SendCounters& counters_;
 };
 

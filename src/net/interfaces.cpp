@@ -3,6 +3,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -33,8 +34,17 @@ std::optional<IpAddress> default_route_source(Family family) {
   const SocketAddress target(
       *Endpoint::parse(family == Family::ipv4 ? "198.41.0.4:53" : "[2001:503:ba3e::2:30]:53"));
   const Fd fd(socket(target.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd && errno != EAFNOSUPPORT) throw std::system_error(errno, std::generic_category(), "socket");
   if (!fd || connect(fd.get(), &target.any, target.size()) != 0) return std::nullopt;
   return local_endpoint(fd.get()).address;
+}
+
+LocalAddresses local_addresses() {
+  LocalAddresses now{interface_addresses(), default_route_source(Family::ipv4),
+                     default_route_source(Family::ipv6)};
+  std::ranges::sort(now.all);
+  now.all.erase(std::unique(now.all.begin(), now.all.end()), now.all.end());
+  return now;
 }
 
 bool is_local_address(const IpAddress& address) { return open_udp_relay({address, 0}).has_value(); }

@@ -7,7 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
+
+#include "net/custom_bio.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -84,22 +87,6 @@ struct Stream::Wire {
   static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 };
 
-const BIO_METHOD* Stream::wire_method() {
-  struct Deleter {
-    void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-  };
-  static const std::unique_ptr<BIO_METHOD, Deleter> method = [] {
-    std::unique_ptr<BIO_METHOD, Deleter> made(
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream"));
-    if (!made) throw std::bad_alloc();
-    BIO_meth_set_read(made.get(), Wire::read);
-    BIO_meth_set_write(made.get(), Wire::write);
-    BIO_meth_set_ctrl(made.get(), Wire::control);
-    return made;
-  }();
-  return method.get();
-}
-
 // --- Buffers
 
 StreamBuffers::StreamBuffers()
@@ -110,12 +97,15 @@ MutableBytes StreamBuffers::take_slot() { return {slots_.get() + kSlotSize * use
 
 // --- Stream
 
-Stream::Stream(Fd fd, const TlsContext* tls) : fd_(std::move(fd)), established_(!tls) {
-  if (!tls) return;
-  tls_ = tls->new_session();
-  BIO* bio = BIO_new(wire_method());
-  if (!bio) throw std::bad_alloc();
-  BIO_set_init(bio, 1);
+Stream::Stream(Fd fd, const TlsContext* tls) : fd_(std::move(fd)), established_(true) {
+  if (tls) start_tls(*tls, TlsUse::turn);
+}
+
+void Stream::start_tls(const TlsContext& tls, TlsUse use) {
+  tls_ = tls.new_session(use);
+  established_ = false;
+  is_undecided_ = use == TlsUse::any_of_them;
+  BIO* bio = make_custom_bio<Wire>();
   SSL_set_bio(tls_.get(), bio, bio);
 }
 
@@ -132,18 +122,52 @@ Stream::~Stream() {
 Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messages) {
   const MutableBytes slot = buffers.take_slot();
   const MutableBytes room = slot.subspan(stun::kMaxFrameSize);
+  std::size_t received = 0;
+  const State after_receive = receive_some(room, received, buffers);
+  if (is_undecided_ && established_ && after_receive == State::open &&
+      tell_apart(room.first(received)) == State::http) {
+    return State::http;
+  }
+  if (received == 0) return after_receive;
+  const State after_messages = take_messages(slot, received, messages);
+  return after_receive == State::ended ? after_receive : after_messages;
+}
+
+// Into `room`, as plain text.
+Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers) {
   std::uint8_t* to = tls_ ? buffers.wire_in_.get() : room.data();
   const ssize_t got = recv(fd(), to, StreamBuffers::kReceiveSize, MSG_DONTWAIT);
   if (got < 0 && is_passing(errno)) return State::open;
   if (got <= 0) return State::ended;
+  if (tls_) return receive_tls({to, static_cast<std::size_t>(got)}, room, received, buffers);
+  received = static_cast<std::size_t>(got);
+  return State::open;
+}
 
-  auto received = static_cast<std::size_t>(got);
-  if (!tls_) return take_messages(slot, received, messages);
-  const Bytes wire(to, std::exchange(received, 0));
-  const State after_tls = receive_tls(wire, room, received, buffers);
-  if (received == 0) return after_tls;
-  const State after_messages = take_messages(slot, received, messages);
-  return after_tls == State::ended ? after_tls : after_messages;
+Stream::State Stream::receive_bytes(StreamBuffers& buffers, Bytes& bytes) {
+  const MutableBytes slot = buffers.take_slot();
+  std::size_t received = 0;
+  const State state = receive_some(slot.subspan(stun::kMaxFrameSize), received, buffers);
+  const std::vector<std::uint8_t> before = std::exchange(tail_, {});
+  const MutableBytes all = slot.subspan(stun::kMaxFrameSize - before.size(), before.size() + received);
+  std::ranges::copy(before, all.begin());
+  bytes = all;
+  return state;
+}
+
+Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
+  if (tls_) {
+    Wire wire{{}, &buffers.wire_out_};
+    BIO_set_data(SSL_get_rbio(tls_.get()), &wire);
+    return encrypt({bytes, {}}, buffers) == State::ended ? State::ended : transmit(buffers.wire_out_);
+  }
+  if (!has_waiting()) {
+    const std::optional<std::size_t> sent = send_some(fd(), bytes);
+    if (!sent) return State::ended;
+    bytes = bytes.subspan(*sent);
+  }
+  wait(bytes);
+  return State::open;
 }
 
 // An incomplete message is put in front of what continues it only when that can make it whole: the sender of
@@ -204,6 +228,31 @@ Stream::State Stream::shake_hands(StreamBuffers& buffers) {
     return State::ended;
   }
   return State::open;
+}
+
+// By what ALPN agreed on, else by the first octet, which is a letter of a method.
+Stream::State Stream::tell_apart(Bytes received) {
+  constexpr std::string_view kHttp = "http/1.1";
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls_.get(), &protocol, &size);
+  const std::string_view agreed(reinterpret_cast<const char*>(protocol), size);
+  if (agreed.empty() && received.empty()) return State::open;
+  is_undecided_ = false;
+  const bool is_http = agreed.empty() ? received[0] >= 'A' && received[0] <= 'Z' : agreed == kHttp;
+  if (!is_http) return State::open;
+  tail_.assign(received.begin(), received.end());
+  return State::http;
+}
+
+Stream::Released Stream::release() {
+  return {std::exchange(fd_, Fd()), std::exchange(tls_, nullptr), std::exchange(tail_, {})};
+}
+
+void Stream::turn_away(Bytes answer, StreamBuffers& buffers) {
+  recv(fd(), buffers.wire_in_.get(), StreamBuffers::kReceiveSize, MSG_DONTWAIT);
+  const StreamMessage message{answer, {}, 0, false};
+  (void)send({&message, 1}, buffers);
 }
 
 Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffers& buffers) {

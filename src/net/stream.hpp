@@ -71,14 +71,21 @@ class Stream {
   static constexpr std::size_t kMediaLimit = 256 << 10;
   static constexpr std::size_t kControlLimit = 512 << 10;
 
-  enum class State : bool { open, ended };
+  enum class State : std::uint8_t {
+    open,
+    ended,
+    http,  // a TLS client that speaks HTTP: release() gives it to whoever serves that
+  };
 
-  // TLS with `tls`, which outlives this, else plain TCP. `fd` is connected and does not block.
+  // TLS with `tls`, else plain TCP. `fd` is connected and does not block.
   Stream(Fd fd, const TlsContext* tls);
+  // Of a plain one that nothing has been received from or sent to. With TlsUse::any_of_them it is told apart
+  // once it is encrypted.
+  void start_tls(const TlsContext& tls, TlsUse use);
   // Leaves at once; TLS says goodbye where nothing waits.
   ~Stream();
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(Stream&&) = delete;
 
   int fd() const { return fd_.get(); }
   // True for TCP from the start, for TLS once its handshake is done.
@@ -95,15 +102,35 @@ class Stream {
   // Sends what waits, as far as the connection takes it.
   [[nodiscard]] State send_waiting();
 
+  // The connection, for somebody else to go on with; this is of no more use then.
+  struct Released {
+    Fd fd;
+    TlsSession tls;                      // null for TCP
+    std::vector<std::uint8_t> received;  // in plain text, and taken by nobody yet
+  };
+  // Where nothing waits.
+  Released release();
+  // Says something to a client that cannot be served and will be left: what it has said is read and
+  // forgotten, since what is left unread would have the kernel take back our answer.
+  void turn_away(Bytes answer, StreamBuffers& buffers);
+
+  // --- Bytes instead of messages: what a connection carries that was joined with a peer's (RFC 6062)
+  // Receives once; `bytes` view the buffers, and begin with what no message had been made of before.
+  // `buffers` has a free slot.
+  [[nodiscard]] State receive_bytes(StreamBuffers& buffers, Bytes& bytes);
+  // Sends as far as the connection takes it; the rest waits, however much it is.
+  [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
+
  private:
   struct Wire;
-  static const BIO_METHOD* wire_method();
 
+  State receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers);
   State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);
   void keep(Bytes tail, std::size_t needed);
 
   State receive_tls(Bytes wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
   State shake_hands(StreamBuffers& buffers);
+  State tell_apart(Bytes received);
 
   State send_plain(std::span<const StreamMessage> messages, StreamBuffers& buffers);
   State send_tls(std::span<const StreamMessage> messages, StreamBuffers& buffers);
@@ -116,8 +143,9 @@ class Stream {
   State check_limit(StreamBuffers& buffers) const;
 
   Fd fd_;
-  std::unique_ptr<SSL, TlsDeleter> tls_;  // null for TCP
+  TlsSession tls_;  // null for TCP
   bool established_;
+  bool is_undecided_ = false;          // it may speak HTTP
   std::uint32_t needed_ = 0;           // how long `tail_` has to be before it can be a message
   std::vector<std::uint8_t> tail_;     // the beginning of a message
   std::vector<std::uint8_t> waiting_;  // to go out, as it goes over the wire,

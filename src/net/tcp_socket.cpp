@@ -34,6 +34,28 @@ Fd open_socket(Family family) {
   return fd;
 }
 
+boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
+
+bool set_option(const Fd& fd, int level, int name, int value) {
+  return setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
+}
+
+bool try_bind(const Fd& fd, const Endpoint& at) {
+  const SocketAddress address(at);
+  return bind(fd.get(), &address.any, address.size()) == 0;
+}
+
+// None when the machine is out of descriptors; errno says so.
+Fd relay_socket(Family family) {
+  const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
+  Fd fd(socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fd;
+  if (family == Family::ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);  // the connections of a relay that has ended are no hindrance
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  return fd;
+}
+
 void bind_socket(const Fd& fd, const Endpoint& at) {
   const SocketAddress address(at);
   if (bind(fd.get(), &address.any, address.size()) != 0) throw_errno("bind");
@@ -60,6 +82,34 @@ std::optional<Accepted> accept_tcp(int listener) {
   Fd fd(accept4(listener, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!fd) return std::nullopt;
   return Accepted{std::move(fd), from.endpoint()};
+}
+
+// A port is one allocation's, so nobody else may bind it while it is free in our map; from then on the
+// connections that go out from it share it.
+Result<Fd> open_tcp_relay(const Endpoint& at) {
+  Fd fd = relay_socket(at.family());
+  if (!fd || !try_bind(fd, at)) return last_error();
+  if (!set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) || listen(fd.get(), kBacklog) != 0) return last_error();
+  return fd;
+}
+
+Result<Fd> connect_tcp(const Endpoint& from, const Endpoint& to) {
+  Fd fd = relay_socket(from.family());
+  if (!fd || !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) || !try_bind(fd, from)) return last_error();
+  const SocketAddress address(to);
+  if (connect(fd.get(), &address.any, address.size()) != 0 && errno != EINPROGRESS) return last_error();
+  return fd;
+}
+
+boost::system::error_code connection_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  return {error, boost::system::system_category()};
+}
+
+bool is_exhaustion(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 std::optional<Endpoint> connection_endpoint(int fd) {

@@ -5,6 +5,7 @@
 
 #include "net/fd.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/result.hpp"
 
 namespace turnpike::net {
 
@@ -24,6 +25,19 @@ struct Accepted {
 
 // The next one; without, errno says why: EAGAIN when none waits.
 std::optional<Accepted> accept_tcp(int listener);
+
+// A relayed address that peers connect to (RFC 6062): non-blocking and listening.
+Result<Fd> open_tcp_relay(const Endpoint& at);
+
+// Begins a connection from the relayed address `from`, whose listening socket is open. It is there, or has
+// failed, when the socket is writable: see connection_error().
+Result<Fd> connect_tcp(const Endpoint& from, const Endpoint& to);
+
+// What has become of a connection that was begun; without an error it is there.
+boost::system::error_code connection_error(int fd);
+
+// Whether an errno says that the machine, and not the other side, has no more to give.
+bool is_exhaustion(int error);
 
 // The address here that a connection came to.
 std::optional<Endpoint> connection_endpoint(int fd);

@@ -5,27 +5,34 @@
 #include <algorithm>
 #include <array>
 #include <new>
-#include <stdexcept>
+#include <span>
 #include <string_view>
+#include <vector>
+
+#include "net/context_data.hpp"
 
 namespace turnpike::net {
 namespace {
 
-// RFC 7443 §3, the preferred one first.
-constexpr std::array<std::string_view, 2> kProtocols{"stun.turn", "stun.nat-discovery"};
+// RFC 7443 §3 and RFC 7301 §6, the preferred one first.
+constexpr std::array<std::string_view, 3> kProtocols{"stun.turn", "stun.nat-discovery", "http/1.1"};
+
+std::span<const std::string_view> protocols_for(TlsUse use) {
+  const std::span all(kProtocols);
+  switch (use) {
+    case TlsUse::turn: return all.first(2);
+    case TlsUse::http: return all.last(1);
+    case TlsUse::any_of_them: break;
+  }
+  return all;
+}
 
 // With forward secrecy and authenticated encryption alone; TLS 1.3 has no others.
 constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-constexpr std::string_view kSessionContext = "turnpike";
+constexpr long kLongestMessage = 16 << 10;
 
-[[noreturn]] void fail(const char* key, const std::string& file) {
-  const unsigned long error = ERR_peek_error();
-  const char* reason = ERR_SYSTEM_ERROR(error) ? nullptr : ERR_reason_error_string(error);
-  ERR_clear_error();
-  throw std::runtime_error(std::string(key) + ": " + file + ": " +
-                           (reason ? reason : "cannot be read as PEM"));
-}
+constexpr std::string_view kSessionContext = "turnpike";
 
 bool offers(std::string_view list, std::string_view protocol) {
   while (!list.empty()) {
@@ -36,11 +43,26 @@ bool offers(std::string_view list, std::string_view protocol) {
   return false;
 }
 
-// A client that offers other protocols only is served all the same: it came to this port for TURN.
-int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* list,
-                    unsigned int list_size, void*) {
+int use_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+// OpenSSL keeps a pointer, so there is something to point at.
+bool set_use(SSL* session, TlsUse use) {
+  static std::array<TlsUse, 3> all{TlsUse::turn, TlsUse::http, TlsUse::any_of_them};
+  return SSL_set_ex_data(session, use_index(), &all[static_cast<std::size_t>(use)]) == 1;
+}
+
+TlsUse use_of(const SSL* session) {
+  return *static_cast<const TlsUse*>(SSL_get_ex_data(session, use_index()));
+}
+
+// A client that offers other protocols only is served all the same: it came to this port for what is there.
+int select_protocol(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
+                    const unsigned char* list, unsigned int list_size, void*) {
   const std::string_view offered(reinterpret_cast<const char*>(list), list_size);
-  for (const std::string_view protocol : kProtocols) {
+  for (const std::string_view protocol : protocols_for(use_of(session))) {
     if (!offers(offered, protocol)) continue;
     *chosen = reinterpret_cast<const unsigned char*>(protocol.data());
     *chosen_size = static_cast<unsigned char>(protocol.size());
@@ -49,34 +71,64 @@ int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_si
   return SSL_TLSEXT_ERR_NOACK;
 }
 
+using Certificates = std::vector<Certificate>;
+
+// A client that asks for a name which none is for gets the first one: it knows best whether it takes that.
+int select_certificate(SSL* session, int*, void*) {
+  const char* name = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
+  if (!name) return SSL_TLSEXT_ERR_NOACK;
+  const Certificates& certificates = ContextData<Certificates>::of(session);
+  const auto found =
+      std::ranges::find_if(certificates, [name](const Certificate& c) { return c.is_for(name); });
+  if (found == certificates.end()) return SSL_TLSEXT_ERR_NOACK;
+  if (found == certificates.begin()) return SSL_TLSEXT_ERR_OK;
+  return found->use_for(session) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+// Who gets here has shown its cookie: see DtlsAssociation.
+int accept_cookie(SSL*, const unsigned char*, unsigned int) { return 1; }
+
+void set_versions(SSL_CTX* context, TlsKind kind) {
+  if (kind == TlsKind::tls) {
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    return;
+  }
+  SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU);
+  SSL_CTX_set_cookie_verify_cb(context, accept_cookie);
+}
+
 }  // namespace
 
-TlsContext::TlsContext(const std::string& certificate, const std::string& private_key)
-    : context_(SSL_CTX_new(TLS_server_method())) {
+TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys, TlsKind kind)
+    : context_(SSL_CTX_new(kind == TlsKind::dtls ? DTLS_server_method() : TLS_server_method())) {
   if (!context_) throw std::bad_alloc();
   SSL_CTX* context = context_.get();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  set_versions(context, kind);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_cipher_list(context, kTls12Ciphers);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  // Nobody is asked for a certificate, so no handshake message is as long as one may be.
+  SSL_CTX_set_max_cert_list(context, kLongestMessage);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                  static_cast<unsigned>(kSessionContext.size()));
   SSL_CTX_set_alpn_select_cb(context, select_protocol, nullptr);
+  set_ticket_keys(context, std::move(keys));
 
-  ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
-    fail("tls.certificate", certificate);
-  if (SSL_CTX_use_PrivateKey_file(context, private_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1) {
-    fail("tls.private_key", private_key);
-  }
+  auto certificates = std::make_unique<Certificates>(load_certificates(params));
+  certificates->front().use_for(context);
+  ContextData<Certificates>::set(context, std::move(certificates));
+  SSL_CTX_set_tlsext_servername_callback(context, select_certificate);
 }
 
-std::unique_ptr<SSL, TlsDeleter> TlsContext::new_session() const {
-  std::unique_ptr<SSL, TlsDeleter> session(SSL_new(context_.get()));
-  if (!session) throw std::bad_alloc();
+TlsContext::TlsContext(const std::string& certificate, const std::string& private_key, TlsKind kind)
+    : TlsContext({{certificate, private_key}, {}}, std::make_shared<TicketKeys>(), kind) {}
+
+TlsSession TlsContext::new_session(TlsUse use) const {
+  TlsSession session(SSL_new(context_.get()));
+  if (!session || !set_use(session.get(), use)) throw std::bad_alloc();
   SSL_set_accept_state(session.get());
   return session;
 }

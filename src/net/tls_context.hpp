@@ -1,11 +1,17 @@
-// What TLS listeners show and accept: the operator's certificate, TLS 1.2 and 1.3, and the protocols of
-// RFC 7443. One context serves the connections of all threads.
+// What TLS and DTLS listeners show and accept: the operator's certificates, TLS 1.2 and 1.3 or DTLS 1.2, and
+// the protocols of RFC 7443 and of HTTP. One context serves the connections of all threads.
 #pragma once
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
+
+#include "net/certificate.hpp"
+#include "net/ticket_keys.hpp"
 
 namespace turnpike::net {
 
@@ -13,19 +19,50 @@ struct TlsDeleter {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(SSL* session) const { SSL_free(session); }
 };
+using TlsSession = std::unique_ptr<SSL, TlsDeleter>;
 
-// Immutable. Sessions are resumed by tickets, which any thread can read and none has to remember.
+enum class TlsKind : std::uint8_t { tls, dtls };
+
+// What a listener's clients may ask for by ALPN.
+enum class TlsUse : std::uint8_t {
+  turn,  // stun.turn and stun.nat-discovery
+  http,  // http/1.1
+  any_of_them
+};
+
+// Immutable. Sessions are resumed by tickets, which any thread can read and none has to remember. A
+// connection keeps what it began with, however long that is after the context has gone.
 class TlsContext {
  public:
-  // Both are PEM files, the first one with its chain. Throws std::runtime_error with a message for the
-  // operator, which names the file.
-  TlsContext(const std::string& certificate, const std::string& private_key);
+  // Throws std::runtime_error with a message for the operator, which names the file. A client that names a
+  // host (RFC 6066 §3) gets the first certificate for that, any other the first of all.
+  TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys, TlsKind kind = TlsKind::tls);
+  TlsContext(const std::string& certificate, const std::string& private_key, TlsKind kind = TlsKind::tls);
 
   // The server's side of a new connection; throws std::bad_alloc.
-  std::unique_ptr<SSL, TlsDeleter> new_session() const;
+  TlsSession new_session(TlsUse use = TlsUse::turn) const;
 
  private:
   std::unique_ptr<SSL_CTX, TlsDeleter> context_;
+};
+
+// The context that new connections get. Thread-safe.
+class CurrentTls {
+ public:
+  explicit CurrentTls(std::shared_ptr<const TlsContext> context) : context_(std::move(context)) {}
+
+  std::shared_ptr<const TlsContext> get() const {
+    const std::lock_guard lock(mutex_);
+    return context_;
+  }
+  void replace(std::shared_ptr<const TlsContext> context) {
+    const std::lock_guard lock(mutex_);
+    context_.swap(context);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const TlsContext> context_;
 };
 
 }  // namespace turnpike::net

@@ -4,24 +4,23 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
-#include "net/tcp_socket.hpp"
-#include "net/udp_socket.hpp"
+#include "server/address_follower.hpp"
 #include "server/cores.hpp"
 #include "server/notify.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::server {
 namespace {
-
-constexpr int kListenerBuffer = 4 << 20;  // bytes; about 30 ms of a gigabit
 
 std::uint64_t random_seed() {
   std::array<std::uint8_t, 8> bytes;
@@ -60,7 +59,16 @@ class SignalsBlocked {
 };
 
 std::string url(const config::Listener& listener, const Endpoint& at) {
-  return std::string(to_string(listener.transport)) + "://" + at.to_string();
+  return std::string(config::scheme_of(listener)) + "://" + at.to_string();
+}
+
+std::optional<net::AddressWatch> watch_addresses() {
+  try {
+    return net::AddressWatch();
+  } catch (const std::system_error& error) {
+    spdlog::warn("addresses that come and go will not be noticed: {}", error.what());
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -81,43 +89,66 @@ void add_missing_secret(config::Config& config) {
   config.auth.secrets.push_back(crypto::base64_encode(secret));
 }
 
-std::unique_ptr<const net::TlsContext> make_tls_context(const config::Config& config) {
-  if (config.tls.certificate.empty() || config.tls.private_key.empty()) return nullptr;
-  return std::make_unique<const net::TlsContext>(config.tls.certificate, config.tls.private_key);
-}
-
 Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
-               std::unique_ptr<const net::TlsContext> tls)
-    : own_addresses_(net::interface_addresses()),
+               std::unique_ptr<Certificates> tls)
+    : address_watch_(watch_addresses()),
+      first_addresses_(net::local_addresses()),
+      peers_(config.peers),
       sockets_(config.workers == 0 ? usable_cores() : config.workers),
       credentials_(std::move(credentials)),
-      relays_(config.relay, own_addresses_),
+      relays_(config.relay, first_addresses_),
       quota_(config.limits.allocations, config.limits.allocations_per_user),
+      alternates_(config.relay.alternates),
       limiter_(config.limits.unauthenticated_per_second,
                std::uint64_t{2} * config.limits.unauthenticated_per_second, random_seed()),
       tls_(std::move(tls)),
       idle_connections_(config.streams.idle_per_address) {
   raise_descriptor_limit();
+  has_public_host_ = !config.signaling.public_host.empty();
+  for (const http::Listener& listener : config.signaling.listen) {
+    if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
+  }
   open_listeners(config);
-  policy_ = std::make_unique<turn::PeerPolicy>(
-      turn::PeerPolicy::Params{config.peers, own_addresses_, udp_listeners_});
-  const Worker::Shared shared{
+  if (config.signaling.enabled) {
+    signaling_ =
+        std::make_unique<SignalingThread>(config, told_, tls_.get(), first_addresses_.default_source());
+    tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
+                          signaling_->endpoints().end());
+  }
+  warn_about_alternates(config);
+  Worker::Shared shared{
       .credentials = credentials_,
-      .policy = *policy_,
+      .policy = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_)),
       .relays = relays_,
       .quota = quota_,
       .limiter = limiter_,
       .limits = config.limits,
       .nonce_key = random_key(),
       .nonce_lifetime = config.auth.nonce_lifetime,
-      .streams = {.tls = tls_.get(), .idle = idle_connections_, .limits = config.streams},
+      .nat_discoveries = nat_discoveries_,
+      .streams = {.tls = tls_ ? &tls_->tls() : nullptr, .idle = idle_connections_, .limits = config.streams},
+      .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
+                       .idle = idle_connections_,
+                       .limiter = limiter_,
+                       .limits = config.streams},
+      .peer_connections = peer_connections_,
+      .mailboxes = mailboxes_,
+      .relays_tcp = config.relay.tcp,
+      .mobility = config.relay.mobility,
+      .alternates = alternates_,
   };
-  for (WorkerListeners& sockets : sockets_) {
-    workers_.push_back(std::make_unique<Worker>(shared, std::move(sockets)));
+  if (config.signaling.enabled) {
+    // What workers still give it after it has ended goes when it goes itself.
+    shared.streams.http = [this](net::Fd connection, http::Arrival arrival) {
+      signaling_->adopt(std::move(connection), std::move(arrival));
+    };
   }
-  if (config.signaling.enabled) signaling_ = std::make_unique<SignalingThread>(config, told_);
+  for (std::size_t i = 0; i < sockets_.size(); ++i) mailboxes_.emplace_back();
+  for (unsigned i = 0; i < sockets_.size(); ++i) {
+    workers_.push_back(std::make_unique<Worker>(shared, i, std::move(sockets_[i])));
+  }
   if (credentials_.empty()) {
-    spdlog::info("auth has neither users nor secrets: STUN only, nothing is relayed");
+    spdlog::info("auth has no users, secrets or third party: STUN only, nothing is relayed");
   } else {
     warn_about_relay_addresses();
   }
@@ -126,7 +157,7 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
 void Daemon::open_listeners(const config::Config& config) {
   for (const config::Listener& listener : config.listen) {
     try {
-      open_listener(listener);
+      open_listener(listener, config);
     } catch (const std::system_error& error) {
       throw std::runtime_error("cannot listen on " + url(listener, listener.endpoint) + ": " +
                                error.code().message());
@@ -134,45 +165,87 @@ void Daemon::open_listeners(const config::Config& config) {
   }
 }
 
-// One socket for each worker. Their number stays as it is for the life of the process, since changing it
-// would send clients to other workers.
-void Daemon::open_listener(const config::Listener& listener) {
-  const Endpoint at = is_stream(listener.transport) ? open_streams(listener) : open_udp(listener.endpoint);
-  told_.push_back({listener.transport, at});
+void Daemon::open_listener(const config::Listener& listener, const config::Config& config) {
+  const std::optional<Endpoint> alternate = config::find_alternate(listener, config);
+  const Endpoint at =
+      alternate ? open_discovery(listener, *alternate)
+                : add(listener, open_shared_listener(listener.transport, listener.endpoint, sockets_.size()));
+  if (listener.proxy_protocol.empty() || has_public_host_) tell(listener, at);
   spdlog::info("listening on {}", url(listener, at));
 }
 
-Endpoint Daemon::open_streams(const config::Listener& listener) {
-  Endpoint at = listener.endpoint;
-  if (at.port != 0) net::require_free_tcp_address(at);
-  for (WorkerListeners& sockets : sockets_) {
-    net::Fd socket = net::open_tcp_listener(at);
-    at.port = net::local_endpoint(socket.get()).port;
-    sockets.streams.push_back({std::move(socket), at, listener.transport});
+void Daemon::tell(const config::Listener& listener, const Endpoint& at) {
+  told_.push_back({listener.transport, at});
+  if (listener.tells_apart && tls_) told_.push_back({Transport::tls, at});
+}
+
+Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
+  const Endpoint at = opened.at;
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    if (!is_stream(listener.transport)) {
+      sockets_[i].datagrams.push_back({std::move(opened.sockets[i]), at, listener.transport});
+      continue;
+    }
+    sockets_[i].streams.push_back({
+        .socket = std::move(opened.sockets[i]),
+        .endpoint = at,
+        .transport = listener.tells_apart ? std::nullopt : std::optional(listener.transport),
+        .balancers = listener.proxy_protocol,
+        .plain_http_to_https = tls_ && !plain_http_reaches(at.address),
+    });
   }
+  (is_stream(listener.transport) ? tcp_listeners_ : udp_listeners_).push_back(at);
   return at;
 }
 
-Endpoint Daemon::open_udp(Endpoint at) {
-  if (at.port != 0) net::require_free_udp_address(at);
-  int granted = kListenerBuffer;
-  for (WorkerListeners& sockets : sockets_) {
-    net::Fd socket = net::open_udp_listener(at);
-    at.port = net::local_endpoint(socket.get()).port;
-    granted = std::min(granted, net::set_buffer_sizes(socket.get(), kListenerBuffer));
-    sockets.udp.push_back({std::move(socket), at});
-  }
-  udp_listeners_.push_back(at);
-  if (granted < kListenerBuffer) {
-    spdlog::warn("the kernel granted {} of {} KiB of buffer: raise net.core.rmem_max and wmem_max",
-                 granted >> 10, kListenerBuffer >> 10);
-  }
-  return at;
+// Whether the operator has the page served without TLS to those who come to this address.
+bool Daemon::plain_http_reaches(const IpAddress& address) const {
+  return std::ranges::any_of(
+      plain_http_, [&](const IpAddress& plain) { return !plain.is_loopback() || address.is_loopback(); });
 }
 
-void Daemon::warn_about_relay_addresses() const {
+Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint& alternate) {
+  DiscoveryListeners opened = open_discovery_listeners(listener.transport, listener.endpoint, alternate,
+                                                       sockets_.size(), first_addresses_.all);
+  const auto before = static_cast<std::uint32_t>(sockets_.front().datagrams.size());
+  for (auto& at_address : opened.discovery.listeners) {
+    for (std::uint32_t& number : at_address) number += before;
+  }
+  const Endpoint first = opened.listeners.front().at;
+  std::string others;
+  for (SharedListener& one : opened.listeners) {
+    const Endpoint at = add(listener, std::move(one));
+    if (at != first) others += " " + url(listener, at);
+  }
+  spdlog::info("NAT discovery also answers at{}", others);
+  nat_discoveries_.emplace_back(opened.discovery);
+  return first;
+}
+
+void Daemon::warn_about_alternates(const config::Config& config) const {
+  for (const Endpoint& alternate : config.nat_discovery.alternates) {
+    if (relays_.is_public_to_clients(alternate.address) || alternate.address.is_loopback()) continue;
+    spdlog::warn(
+        "{} is not reachable from the Internet: behind a NAT, name its public address in relay.advertise",
+        alternate.address.to_string());
+  }
+}
+
+turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
+  return turn::PeerPolicy({peers_, now.all, udp_listeners_, tcp_listeners_});
+}
+
+void Daemon::follow_addresses(const net::LocalAddresses& now) {
+  relays_.follow(now);
+  const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(now));
+  for (Mailbox& mailbox : mailboxes_) mailbox.post(Surroundings{relays_.addresses(), policy});
+  if (signaling_) signaling_->set_default_address(now.default_source());
+  if (!credentials_.empty()) warn_about_relay_addresses();
+}
+
+void Daemon::warn_about_relay_addresses() {
   for (const IpAddress& address : relays_.private_without_advertisement()) {
-    if (address.is_loopback()) continue;
+    if (address.is_loopback() || !warned_about_.insert(address).second) continue;
     spdlog::warn(
         "relayed addresses on {} are not reachable from the Internet: behind a NAT, name its public address "
         "in "
@@ -184,9 +257,26 @@ void Daemon::warn_about_relay_addresses() const {
 void Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
   boost::asio::io_context control;
+  boost::asio::signal_set reload_signals(control);
+  reload_signals.add(SIGHUP);
+  const std::function<void()> wait_for_reload = [&] {
+    reload_signals.async_wait([&](const boost::system::error_code& error, int) {
+      if (error) return;
+      reload();
+      wait_for_reload();
+    });
+  };
+  wait_for_reload();
+  std::optional<AddressFollower> follower;
+  if (address_watch_) {
+    follower.emplace(control, *address_watch_, first_addresses_,
+                     [this](const net::LocalAddresses& now) { follow_addresses(now); });
+  }
   boost::asio::signal_set stop_signals(control, SIGTERM, SIGINT);
-  stop_signals.async_wait([](const boost::system::error_code&, int signal) {
+  stop_signals.async_wait([&](const boost::system::error_code&, int signal) {
     spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    reload_signals.cancel();
+    if (follower) follower->stop();
   });
   {
     const SignalsBlocked blocked;
@@ -202,12 +292,26 @@ void Daemon::run() {
   log_totals();
 }
 
+void Daemon::reload() {
+  if (!tls_)
+    return spdlog::info("SIGHUP: there is no certificate to reload, and this build reloads nothing else");
+  try {
+    tls_->reload();
+    spdlog::info("SIGHUP: certificates reloaded; in this build all else stays as it was until a restart");
+  } catch (const std::exception& error) {
+    spdlog::error("SIGHUP: the certificates stay as they were: {}", error.what());
+  }
+}
+
 void Daemon::log_totals() const {
   turn::Counters all;
   net::SendCounters sends;
   std::uint64_t exhausted = 0;
+  std::uint64_t joined = 0;
   Streams::Counters connections;
   net::StreamCounters streams;
+  Associations::Counters associations;
+  net::DtlsCounters dtls;
   for (const auto& worker : workers_) {
     const turn::Counters& c = worker->counters();
     all.requests += c.requests;
@@ -219,23 +323,37 @@ void Daemon::log_totals() const {
     sends.dropped_full += worker->sends().dropped_full;
     sends.dropped_failed += worker->sends().dropped_failed;
     exhausted += worker->exhausted() + worker->streams().counters().out_of_descriptors;
+    joined += worker->tcp_relays().counters().joined;
+    exhausted += worker->tcp_relays().counters().out_of_descriptors;
     connections.accepted += worker->streams().counters().accepted;
     connections.refused += worker->streams().counters().refused;
     connections.timed_out += worker->streams().counters().timed_out;
     streams.media_dropped += worker->streams().stream_counters().media_dropped;
     streams.too_slow += worker->streams().stream_counters().too_slow;
     streams.handshakes_failed += worker->streams().stream_counters().handshakes_failed;
+    associations += worker->associations().counters();
+    dtls.handshakes_failed += worker->associations().dtls_counters().handshakes_failed;
+    dtls.too_long += worker->associations().dtls_counters().too_long;
   }
   spdlog::info(
       "stopped: requests={} refusals={} withheld={} allocations={} to_peer={} to_client={} dropped_full={} "
       "dropped_failed={} out_of_descriptors={}",
       all.requests, all.refusals, all.answers_withheld, all.allocations_created, all.to_peer, all.to_client,
       sends.dropped_full, sends.dropped_failed, exhausted);
-  if (connections.accepted + connections.refused == 0) return;
+  if (connections.accepted + connections.refused != 0) {
+    spdlog::info(
+        "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} media_dropped={} "
+        "joined_with_peers={}",
+        connections.accepted, connections.refused, connections.timed_out, streams.too_slow,
+        streams.handshakes_failed, streams.media_dropped, joined);
+  }
+  if (associations.hellos_answered + associations.hellos_withheld == 0) return;
   spdlog::info(
-      "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} media_dropped={}",
-      connections.accepted, connections.refused, connections.timed_out, streams.too_slow,
-      streams.handshakes_failed, streams.media_dropped);
+      "dtls: hellos_answered={} hellos_withheld={} begun={} established={} refused={} made_room={} "
+      "timed_out={} nobodys={} handshakes_failed={} too_long={}",
+      associations.hellos_answered, associations.hellos_withheld, associations.begun,
+      associations.established, associations.refused, associations.made_room, associations.timed_out,
+      associations.nobodys, dtls.handshakes_failed, dtls.too_long);
 }
 
 }  // namespace turnpike::server

@@ -3,10 +3,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "config/config.hpp"
+#include "net/address_watch.hpp"
+#include "net/interfaces.hpp"
+#include "server/certificates.hpp"
 #include "server/relay_sockets.hpp"
+#include "server/shared_listeners.hpp"
 #include "server/signaling_thread.hpp"
 #include "server/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
@@ -23,39 +29,50 @@ auth::CredentialStore make_credentials(const auth::Params& params);
 // configured.
 void add_missing_secret(config::Config& config);
 
-// The certificate and key for all TLS, or null where none are configured. Throws std::runtime_error, naming
-// the file.
-std::unique_ptr<const net::TlsContext> make_tls_context(const config::Config& config);
-
 class Daemon {
  public:
   // Opens every listener and says where; throws std::exception with a message for the operator when it
   // cannot. `tls` may be null where no listener is tls.
-  Daemon(const config::Config& config, auth::CredentialStore credentials,
-         std::unique_ptr<const net::TlsContext> tls);
+  Daemon(const config::Config& config, auth::CredentialStore credentials, std::unique_ptr<Certificates> tls);
 
-  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked.
+  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked; SIGHUP reloads.
   void run();
 
  private:
   void open_listeners(const config::Config& config);
-  void open_listener(const config::Listener& listener);
-  Endpoint open_udp(Endpoint at);
-  Endpoint open_streams(const config::Listener& listener);
-  void warn_about_relay_addresses() const;
+  void open_listener(const config::Listener& listener, const config::Config& config);
+  Endpoint open_discovery(const config::Listener& listener, const Endpoint& alternate);
+  Endpoint add(const config::Listener& listener, SharedListener opened);
+  void warn_about_alternates(const config::Config& config) const;
+  void tell(const config::Listener& listener, const Endpoint& at);
+  bool plain_http_reaches(const IpAddress& address) const;
+  void warn_about_relay_addresses();
+  void follow_addresses(const net::LocalAddresses& now);
+  turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
+  void reload();
   void log_totals() const;
 
-  std::vector<IpAddress> own_addresses_;
+  // The watch began before the addresses were read. Nothing where the machine does not let us.
+  std::optional<net::AddressWatch> address_watch_;
+  const net::LocalAddresses first_addresses_;
+  const turn::PeerParams peers_;
   std::vector<WorkerListeners> sockets_;  // for each worker, until it takes them
   std::vector<Endpoint> udp_listeners_;
+  std::vector<Endpoint> tcp_listeners_;
+  turn::NatDiscoveries nat_discoveries_;
+  bool has_public_host_ = false;       // by which clients find the load balancer that stands in front
+  std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
   std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
   auth::CredentialStore credentials_;
   RelayPool relays_;
   turn::Quota quota_;
+  turn::AlternateParams alternates_;
   AddressLimiter limiter_;
-  std::unique_ptr<const net::TlsContext> tls_;
+  std::unique_ptr<Certificates> tls_;  // may be null
   IdleConnections idle_connections_;
-  std::unique_ptr<turn::PeerPolicy> policy_;
+  PeerConnectionTable peer_connections_;
+  std::deque<Mailbox> mailboxes_;
+  std::set<IpAddress> warned_about_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null where there is none
 };

@@ -24,6 +24,8 @@ std::string_view name(stun::Method method) {
     case stun::Method::refresh: return "Refresh";
     case stun::Method::create_permission: return "CreatePermission";
     case stun::Method::channel_bind: return "ChannelBind";
+    case stun::Method::connect: return "Connect";
+    case stun::Method::connection_bind: return "ConnectionBind";
     default: return "request";
   }
 }
@@ -34,6 +36,9 @@ void log_event(const turn::Output::Event& event) {
   switch (event.kind) {
     case Kind::allocation_created:
       return spdlog::info("allocation created client={} user={} relayed={}", client, quoted(event.username),
+                          event.relayed.to_string());
+    case Kind::allocation_moved:
+      return spdlog::info("allocation moved client={} user={} relayed={}", client, quoted(event.username),
                           event.relayed.to_string());
     case Kind::allocation_deleted:
       return spdlog::info("allocation deleted client={} user={} relayed={}", client, quoted(event.username),

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "net/interfaces.hpp"
+#include "net/tcp_socket.hpp"
 #include "net/udp_socket.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 
@@ -20,10 +21,17 @@ bool is_port_taken_elsewhere(const boost::system::error_code& error) {
   return error == boost::system::errc::address_in_use || error == boost::system::errc::permission_denied;
 }
 
+Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at) {
+  return transport == turn::RelayedTransport::udp ? net::open_udp_relay(at) : net::open_tcp_relay(at);
+}
+
 }  // namespace
 
-RelayPool::RelayPool(const turn::RelayParams& params, const std::vector<IpAddress>& local_addresses)
-    : configured_(params.addresses), advertise_(params.advertise) {
+RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local)
+    : configured_(params.addresses),
+      first_port_(params.first_port),
+      last_port_(params.last_port),
+      advertise_(params.advertise) {
   for (const IpAddress& address : configured_) {
     if (!net::is_local_address(address)) {
       throw std::runtime_error(
@@ -32,31 +40,25 @@ RelayPool::RelayPool(const turn::RelayParams& params, const std::vector<IpAddres
           "and the public one in relay.advertise");
     }
   }
-  if (configured_.empty()) {
-    default_v4_ = net::default_route_source(Family::ipv4);
-    default_v6_ = net::default_route_source(Family::ipv6);
-  }
-  for (const IpAddress& address : configured_.empty() ? local_addresses : configured_) {
-    ports_.emplace(address, std::make_unique<turn::PortMap>(params.first_port, params.last_port));
-    (address.is_v4() ? supports_v4_ : supports_v6_) = true;
-  }
-  for (const auto& [local, advertised] : advertise_) advertised_to_local_.emplace(advertised, local);
+  for (const auto& [inner, outer] : advertise_) advertised_to_local_.emplace(outer, inner);
+  follow(local);
 }
 
-std::optional<IpAddress> RelayPool::choose_address(Family family, const IpAddress& client_side,
-                                                   crypto::Random& random) const {
-  if (client_side.family() == family && ports_.contains(client_side)) return client_side;
-  if (configured_.empty()) return family == Family::ipv4 ? default_v4_ : default_v6_;
-  std::vector<IpAddress> candidates;
-  std::ranges::copy_if(configured_, std::back_inserter(candidates),
-                       [&](const IpAddress& a) { return a.family() == family; });
-  if (candidates.empty()) return std::nullopt;
-  return candidates[random.below(static_cast<std::uint32_t>(candidates.size()))];
+void RelayPool::follow(const net::LocalAddresses& local) {
+  if (addresses_ && !configured_.empty()) return;
+  RelayAddresses::Ports ports;
+  for (const IpAddress& address : configured_.empty() ? local.all : configured_) {
+    ports.emplace(address, ports_for(address));
+  }
+  addresses_ = std::make_shared<const RelayAddresses>(configured_, local, std::move(ports));
+  std::erase_if(ports_, [](const auto& entry) { return entry.second.expired(); });
 }
 
-turn::PortMap* RelayPool::ports_of(const IpAddress& address) const {
-  const auto found = ports_.find(address);
-  return found == ports_.end() ? nullptr : found->second.get();
+std::shared_ptr<turn::PortMap> RelayPool::ports_for(const IpAddress& address) {
+  std::weak_ptr<turn::PortMap>& known = ports_[address];
+  std::shared_ptr<turn::PortMap> ports = known.lock();
+  if (!ports) known = ports = std::make_shared<turn::PortMap>(first_port_, last_port_);
+  return ports;
 }
 
 IpAddress RelayPool::to_advertised(const IpAddress& local) const {
@@ -88,48 +90,50 @@ void RelayPool::drop_reservation(const stun::ReservationToken& token) {
   const std::lock_guard lock(reservations_mutex_);
   const auto found = reservations_.find(token);
   if (found == reservations_.end()) return;
-  const Endpoint local = found->second.relay.local;
+  const std::uint16_t port = found->second.relay.local.port;
+  const std::shared_ptr<turn::PortMap> ports = std::move(found->second.relay.ports);
   reservations_.erase(found);
-  ports_of(local.address)->give_back(local.port);
+  ports->give_back(port);
 }
 
 std::vector<IpAddress> RelayPool::private_without_advertisement() const {
-  std::vector<IpAddress> used = configured_;
-  if (default_v4_) used.push_back(*default_v4_);
-  if (default_v6_) used.push_back(*default_v6_);
-  const turn::PeerPolicy public_only({});
-  std::erase_if(used, [&](const IpAddress& a) {
-    return advertise_.contains(a) || public_only.judge(a) == turn::Reach::allowed;
-  });
+  std::vector<IpAddress> used = addresses_->for_everybody();
+  std::erase_if(used, [&](const IpAddress& a) { return is_public_to_clients(a); });
   return used;
 }
 
+bool RelayPool::is_public_to_clients(const IpAddress& local) const {
+  return advertise_.contains(local) || turn::PeerPolicy({}).judge(local) == turn::Reach::allowed;
+}
+
 Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayRequest& request) {
-  const auto address = pool_.choose_address(request.family, request.client_side, random_);
-  turn::PortMap* ports = address ? pool_.ports_of(*address) : nullptr;
+  const auto address = addresses_->choose(request.family, request.client_side, random_);
+  const std::shared_ptr<turn::PortMap> ports = address ? addresses_->ports_of(*address) : nullptr;
   if (!ports) return turn::RelayError::no_address;
 
   net::Fd next;
-  const bool even = request.parity == turn::RelayRequest::Parity::even;
-  std::optional<BoundRelay> bound = bind(*address, *ports, even, request.reserve_next ? &next : nullptr);
+  std::optional<BoundRelay> bound = bind(*address, ports, request, request.reserve_next ? &next : nullptr);
   if (!bound) return turn::RelayError::no_port;
   if (request.reserve_next) {
     const auto next_port = static_cast<std::uint16_t>(bound->local.port + 1);
-    pool_.reserve(*request.reserve_next, request.owner, {std::move(next), {*address, next_port}});
+    pool_.reserve(*request.reserve_next, request.owner,
+                  {std::move(next), {*address, next_port}, turn::RelayedTransport::udp, ports});
   }
   return adopt(std::move(*bound));
 }
 
 // Binds a port of the range, an even one where that is asked for; with `next`, the odd port above it as well.
-std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address, turn::PortMap& ports, bool even,
-                                             net::Fd* next) {
+std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
+                                             const std::shared_ptr<turn::PortMap>& ports,
+                                             const turn::RelayRequest& request, net::Fd* next) {
+  const bool even = request.parity == turn::RelayRequest::Parity::even;
   const std::uint16_t step = even ? 2 : 1;
-  std::uint16_t start = ports.random_start(random_);
+  std::uint16_t start = ports->random_start(random_);
   for (int tries = 0; tries < kForeignPortsTolerated; ++tries) {
-    const auto port = even ? ports.take_even_from(start, next != nullptr) : ports.take_from(start);
+    const auto port = even ? ports->take_even_from(start, next != nullptr) : ports->take_from(start);
     if (!port) return std::nullopt;
     const auto above = static_cast<std::uint16_t>(*port + 1);
-    Result<net::Fd> socket = net::open_udp_relay({address, *port});
+    Result<net::Fd> socket = open_relay(request.transport, {address, *port});
     boost::system::error_code error = socket ? boost::system::error_code() : socket.error();
     if (socket && next) {
       Result<net::Fd> second = net::open_udp_relay({address, above});
@@ -139,15 +143,18 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address, turn::Por
         error = second.error();
       }
     }
-    if (!error) return BoundRelay{std::move(*socket), {address, *port}};
-    ports.give_back(*port);
-    if (next) ports.give_back(above);
+    if (!error) {
+      if (request.transport == turn::RelayedTransport::tcp) ports->set_tcp(*port);
+      return BoundRelay{std::move(*socket), {address, *port}, request.transport, ports};
+    }
+    ports->give_back(*port);
+    if (next) ports->give_back(above);
     if (!is_port_taken_elsewhere(error)) {
-      ++exhausted_;
+      if (error != boost::system::errc::address_not_available) ++exhausted_;  // gone, and soon we know
       return std::nullopt;
     }
     const auto behind = static_cast<std::uint16_t>(*port + step);
-    start = ports.contains(behind) ? behind : ports.first();
+    start = ports->contains(behind) ? behind : ports->first();
   }
   return std::nullopt;
 }
@@ -165,7 +172,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
   if (!host_.watch_relay(fd, turn::RelayId(fd))) {
     ++exhausted_;
     bound.socket = net::Fd();
-    pool_.ports_of(local.address)->give_back(local.port);
+    bound.ports->give_back(local.port);
     return turn::RelayError::no_port;
   }
   open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
@@ -176,9 +183,10 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
 void RelaySockets::close(turn::RelayId id) {
   host_.before_close(id);
   const auto found = open_.find(id);
-  const Endpoint local = found->second.bound.local;
+  const std::uint16_t port = found->second.bound.local.port;
+  const std::shared_ptr<turn::PortMap> ports = std::move(found->second.bound.ports);
   open_.erase(found);
-  pool_.ports_of(local.address)->give_back(local.port);
+  ports->give_back(port);
 }
 
 RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer) {
@@ -210,15 +218,12 @@ void RelaySockets::connect(turn::RelayId relay, OpenRelay& open, const Endpoint&
   open.connected_to = net::connect_udp(open.connected.get(), peer) ? peer : Endpoint();
 }
 
-bool RelaySockets::owns(turn::RelayId relay, int fd) const {
+RelaySockets::Role RelaySockets::role_of(turn::RelayId relay, int fd) const {
   const auto found = open_.find(relay);
-  return found != open_.end() &&
-         (found->second.bound.socket.get() == fd || found->second.connected.get() == fd);
-}
-
-bool RelaySockets::is_live(const Endpoint& local) const {
-  const turn::PortMap* ports = pool_.ports_of(local.address);
-  return ports && ports->is_taken(local.port);
+  if (found == open_.end()) return Role::none;
+  const OpenRelay& open = found->second;
+  if (open.bound.socket.get() != fd && open.connected.get() != fd) return Role::none;
+  return open.bound.transport == turn::RelayedTransport::udp ? Role::udp : Role::tcp_listener;
 }
 
 }  // namespace turnpike::server

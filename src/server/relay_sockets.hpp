@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/fd.hpp"
+#include "server/relay_addresses.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/port_map.hpp"
@@ -21,21 +22,22 @@ namespace turnpike::server {
 struct BoundRelay {
   net::Fd socket;
   Endpoint local;
+  turn::RelayedTransport transport = turn::RelayedTransport::udp;
+  std::shared_ptr<turn::PortMap> ports;  // where its port is taken
 };
 
-// The relay addresses of this process. Immutable but for the port maps, which are lock-free, and the
-// reservations.
+// What this process relays from. Workers may use it all but for addresses() and what changes them, which are
+// the main thread's.
 class RelayPool {
  public:
-  // `local_addresses` are what `auto` may turn into. Throws std::runtime_error when a configured address is
-  // not of this machine.
-  RelayPool(const turn::RelayParams& params, const std::vector<IpAddress>& local_addresses);
+  // `local` is what `auto` turns into. Throws std::runtime_error when a configured address is not of this
+  // machine.
+  RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local);
 
-  // The relay address for a client that came to `client_side`.
-  std::optional<IpAddress> choose_address(Family family, const IpAddress& client_side,
-                                          crypto::Random& random) const;
-  turn::PortMap* ports_of(const IpAddress& address) const;
-  bool supports(Family family) const { return family == Family::ipv4 ? supports_v4_ : supports_v6_; }
+  // The latest, for the workers.
+  const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
+  // Where they are `auto`, they follow this machine's.
+  void follow(const net::LocalAddresses& local);
 
   IpAddress to_advertised(const IpAddress& local) const;
   IpAddress to_local(const IpAddress& advertised) const;
@@ -47,6 +49,7 @@ class RelayPool {
 
   // Relay addresses that clients on the Internet will not reach as they are.
   std::vector<IpAddress> private_without_advertisement() const;
+  bool is_public_to_clients(const IpAddress& local) const;
 
  private:
   struct Reservation {
@@ -54,14 +57,16 @@ class RelayPool {
     BoundRelay relay;
   };
 
-  std::vector<IpAddress> configured_;  // empty: auto
-  std::optional<IpAddress> default_v4_;
-  std::optional<IpAddress> default_v6_;
-  bool supports_v4_ = false;
-  bool supports_v6_ = false;
+  std::shared_ptr<turn::PortMap> ports_for(const IpAddress& address);
+
+  const std::vector<IpAddress> configured_;  // empty: auto
+  const std::uint16_t first_port_;
+  const std::uint16_t last_port_;
+  // Also of addresses that are gone, while an allocation is left on them: they may come back.
+  std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
+  std::shared_ptr<const RelayAddresses> addresses_;
   std::map<IpAddress, IpAddress> advertise_;
   std::map<IpAddress, IpAddress> advertised_to_local_;
-  boost::unordered_flat_map<IpAddress, std::unique_ptr<turn::PortMap>> ports_;
   std::mutex reservations_mutex_;
   std::map<stun::ReservationToken, Reservation> reservations_;
 };
@@ -80,14 +85,19 @@ class RelaySockets : public turn::RelayPorts {
 
   // All references outlive this.
   RelaySockets(RelayPool& pool, crypto::Random& random, Host& host)
-      : pool_(pool), random_(random), host_(host) {}
+      : pool_(pool), addresses_(pool.addresses()), random_(random), host_(host) {}
+
+  // From now on relays are opened on these. Those that are open stay, wherever they are.
+  void use(std::shared_ptr<const RelayAddresses> addresses) { addresses_ = std::move(addresses); }
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override;
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token,
                                               std::string_view owner) override;
   void release(const stun::ReservationToken& token) override { pool_.drop_reservation(token); }
-  bool supports(Family family) const override { return pool_.supports(family); }
-  bool is_live(const Endpoint& local) const override;
+  bool supports(Family family) const override { return addresses_->supports(family); }
+  bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
+    return addresses_->is_live(local, transport);
+  }
   IpAddress to_advertised(const IpAddress& local) const override { return pool_.to_advertised(local); }
   IpAddress to_local(const IpAddress& advertised) const override { return pool_.to_local(advertised); }
 
@@ -100,9 +110,12 @@ class RelaySockets : public turn::RelayPorts {
   };
   Way way_to(turn::RelayId relay, const Endpoint& peer);
 
-  // Whether `fd` is a socket of this relay: one that was closed a moment ago may have been opened again for
-  // another.
-  bool owns(turn::RelayId relay, int fd) const;
+  // What `fd` is to this relay: one that was closed a moment ago may have been opened again for another.
+  enum class Role : std::uint8_t { none, udp, tcp_listener };
+  Role role_of(turn::RelayId relay, int fd) const;
+
+  // Where an open relay is bound.
+  const Endpoint& local_of(turn::RelayId relay) const { return open_.find(relay)->second.bound.local; }
 
   // How often a port could not be had for want of descriptors or memory, as opposed to a full range.
   std::uint64_t exhausted() const { return exhausted_; }
@@ -111,7 +124,8 @@ class RelaySockets : public turn::RelayPorts {
   void close(turn::RelayId id) override;
 
  private:
-  std::optional<BoundRelay> bind(const IpAddress& address, turn::PortMap& ports, bool even, net::Fd* next);
+  std::optional<BoundRelay> bind(const IpAddress& address, const std::shared_ptr<turn::PortMap>& ports,
+                                 const turn::RelayRequest& request, net::Fd* next);
   Result<turn::Relay, turn::RelayError> adopt(BoundRelay bound);
 
   struct OpenRelay {
@@ -124,6 +138,7 @@ class RelaySockets : public turn::RelayPorts {
   void connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer);
 
   RelayPool& pool_;
+  std::shared_ptr<const RelayAddresses> addresses_;
   crypto::Random& random_;
   Host& host_;
   boost::unordered_flat_map<turn::RelayId, OpenRelay> open_;

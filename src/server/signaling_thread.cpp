@@ -4,20 +4,15 @@
 
 #include <boost/asio/post.hpp>
 
-#include "http/tls_context.hpp"
-#include "net/interfaces.hpp"
 #include "server/clock.hpp"
 
 namespace turnpike::server {
 namespace {
 
-std::optional<IpAddress> default_address() {
-  const auto v4 = net::default_route_source(Family::ipv4);
-  return v4 ? v4 : net::default_route_source(Family::ipv6);
-}
-
 http::SignalingSite::Params site_params(const config::Config& config,
-                                        std::vector<signaling::IceParams::Listener> relay) {
+                                        std::vector<signaling::IceParams::Listener> relay,
+                                        const Certificates* tls,
+                                        const std::optional<IpAddress>& default_address) {
   const config::SignalingParams& signaling = config.signaling;
   http::SignalingSite::Params params;
   params.limits = signaling.limits;
@@ -25,9 +20,9 @@ http::SignalingSite::Params site_params(const config::Config& config,
   params.ice_servers = {
       .listeners = std::move(relay),
       .host = signaling.public_host,
-      .certificate_name = config.tls.certificate.empty() ? std::string() : http::certificate_name(config.tls),
+      .certificate_name = tls ? tls->public_name() : std::string(),
       .advertise = config.relay.advertise,
-      .default_address = default_address(),
+      .default_address = default_address,
       .secret = config.auth.secrets.front(),
       .lifetime = signaling.credential_lifetime,
   };
@@ -60,19 +55,13 @@ http::Params http_params(const config::SignalingParams& signaling) {
   return params;
 }
 
-std::optional<boost::asio::ssl::context> tls_context(const config::Config& config) {
-  const bool secure = std::ranges::any_of(config.signaling.listen, &http::Listener::secure);
-  if (!secure) return std::nullopt;
-  return http::make_tls_context(config.tls);
-}
-
 }  // namespace
 
 SignalingThread::SignalingThread(const config::Config& config,
-                                 std::vector<signaling::IceParams::Listener> relay)
-    : tls_(tls_context(config)),
-      site_(io_, site_params(config, std::move(relay)), random_),
-      server_(io_, http_params(config.signaling), tls_ ? &*tls_ : nullptr, router_) {
+                                 std::vector<signaling::IceParams::Listener> relay, const Certificates* tls,
+                                 const std::optional<IpAddress>& default_address)
+    : site_(io_, site_params(config, std::move(relay), tls, default_address), random_),
+      server_(io_, http_params(config.signaling), tls ? &tls->tls() : nullptr, router_) {
   site_.add_routes(router_);
   for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {
     spdlog::info("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
@@ -92,8 +81,19 @@ void SignalingThread::start() {
   thread_ = std::thread([this] { io_.run(); });
 }
 
+void SignalingThread::set_default_address(const std::optional<IpAddress>& address) {
+  boost::asio::post(io_, [this, address] { site_.set_default_address(address); });
+}
+
+void SignalingThread::adopt(net::Fd connection, http::Arrival arrival) {
+  boost::asio::post(io_, [this, connection = std::move(connection), arrival = std::move(arrival)]() mutable {
+    server_.adopt(std::move(connection), std::move(arrival));
+  });
+}
+
 void SignalingThread::stop() {
   boost::asio::post(io_, [this] {
+    open_.reset();
     site_.stop();
     server_.stop();
   });

@@ -2,9 +2,8 @@
 // their own.
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -12,30 +11,39 @@
 #include "http/server.hpp"
 #include "http/signaling_site.hpp"
 #include "net/system_random.hpp"
+#include "server/certificates.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
 
 namespace turnpike::server {
 
 class SignalingThread {
  public:
-  // Opens the listeners and says where. `relay` are the listeners that clients are told of. Throws
-  // std::exception with a message for the operator.
-  SignalingThread(const config::Config& config, std::vector<signaling::IceParams::Listener> relay);
+  // Opens the listeners and says where. `relay` are the listeners that clients are told of; `tls`, null where
+  // there is none, outlives this. Throws std::exception with a message for the operator.
+  SignalingThread(const config::Config& config, std::vector<signaling::IceParams::Listener> relay,
+                  const Certificates* tls, const std::optional<IpAddress>& default_address);
   ~SignalingThread();
   SignalingThread(const SignalingThread&) = delete;
   SignalingThread& operator=(const SignalingThread&) = delete;
 
   void start();
+  // See IceParams. From any thread.
+  void set_default_address(const std::optional<IpAddress>& address);
+  // A connection that came to another listener and speaks HTTP. From any thread.
+  void adopt(net::Fd connection, http::Arrival arrival);
   // Says goodbye to whoever is connected and joins the thread, within seconds.
   void stop();
+
+  const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
   // To be read after stop().
   const http::Counters& counters() const { return server_.counters(); }
 
  private:
   boost::asio::io_context io_{1};
+  // Somebody may come though there is no listener of its own.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};
   net::SystemRandom random_;
-  std::optional<boost::asio::ssl::context> tls_;
   http::SignalingSite site_;
   http::Router router_;
   http::Server server_;

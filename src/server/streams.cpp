@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "net/tcp_socket.hpp"
-#include "turnpike/base/prefix.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/types.hpp"
 
@@ -17,44 +16,46 @@ constexpr int kAcceptsPerPass = 64;      // so that a flood of them does not kee
 constexpr Duration kListenerPause{100};  // while there is no descriptor for another connection
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 
-constexpr std::uint64_t kSlotMask = 0xFFFFFFFF;
-constexpr int kSlotBits = 32;
-constexpr std::uint32_t kGenerationMask = 0x1FFFFFFF;
-
-// What a client can do without: data, and what ICMP said of it.
-bool is_media(Bytes head) {
-  if (stun::looks_like_channel_data(head)) return true;
-  constexpr stun::MessageType kData{stun::Method::data, stun::Class::indication};
-  return head.size() >= 2 && stun::MessageType::from_wire(load_u16(head.data())) == kData;
+bool is_any_of(const std::vector<Prefix>& prefixes, const IpAddress& address) {
+  return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return contains(prefix, address); });
 }
 
-bool is_exhaustion(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
+// For who looks for a page where there is none.
+constexpr std::string_view kNoPage =
+    "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 69\r\n\r\n"
+    "404 Not Found: STUN and TURN are served here, and there is no page.\r\n";
 
 }  // namespace
 
 bool IdleConnections::take(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
-  std::uint32_t& count = counts_[source_block(source)];
-  if (most_ != 0 && count >= most_) return false;
-  ++count;
-  return true;
+  return counter_.take(source);
 }
 
 void IdleConnections::add(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
-  ++counts_[source_block(source)];
+  counter_.add(source);
 }
 
 void IdleConnections::give_back(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
-  const auto found = counts_.find(source_block(source));
-  if (--found->second == 0) counts_.erase(found);
+  counter_.give_back(source);
+}
+
+bool Streams::is_media(Bytes head) {
+  if (stun::looks_like_channel_data(head)) return true;
+  constexpr stun::MessageType kData{stun::Method::data, stun::Class::indication};
+  return head.size() >= 2 && stun::MessageType::from_wire(load_u16(head.data())) == kData;
 }
 
 Streams::Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared)
-    : epoll_(epoll), listeners_(std::move(listeners)), shared_(shared) {
+    : epoll_(epoll),
+      handshakes_(epoll_create1(EPOLL_CLOEXEC)),
+      listeners_(std::move(listeners)),
+      shared_(shared) {
+  if (!handshakes_ || !watch(handshakes_.get(), kHandshakes, EPOLL_CTL_ADD, EPOLLIN)) {
+    throw std::system_error(errno, std::generic_category(), "epoll");
+  }
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     if (!watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_ADD, EPOLLIN)) {
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
@@ -69,6 +70,19 @@ bool Streams::watch(int fd, std::uint64_t tag, int operation, std::uint32_t even
   return epoll_ctl(epoll_, operation, fd, &event) == 0;
 }
 
+bool Streams::watch(const Connection& connection, int operation, std::uint32_t events) {
+  epoll_event event{.events = events, .data = {.u64 = connection.tuple.connection}};
+  const int set = connection.in_handshake ? handshakes_.get() : epoll_;
+  return epoll_ctl(set, operation, connection.stream.fd(), &event) == 0;
+}
+
+bool Streams::move_to_handshakes(Connection& connection, bool in_handshake) {
+  if (!watch(connection, EPOLL_CTL_DEL, 0)) return false;
+  connection.in_handshake = in_handshake;
+  return watch(connection, EPOLL_CTL_ADD,
+               kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
+}
+
 // --- Connections come
 
 void Streams::on_listener(std::uint64_t tag, TimePoint now) {
@@ -81,13 +95,14 @@ void Streams::on_listener(std::uint64_t tag, TimePoint now) {
 bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
   std::optional<net::Accepted> accepted = net::accept_tcp(listener.socket.get());
   if (!accepted) {
-    if (is_exhaustion(errno)) {
+    if (net::is_exhaustion(errno)) {
       ++counters_.out_of_descriptors;
       pause_listeners(now);
     }
-    return !is_exhaustion(errno) && errno != EAGAIN;
+    return !net::is_exhaustion(errno) && errno != EAGAIN;
   }
-  if (shared_.idle.take(accepted->from.address)) {
+  const IpAddress& from = accepted->from.address;
+  if (listener.balancers.empty() ? shared_.idle.take(from) : is_any_of(listener.balancers, from)) {
     open(listener, std::move(accepted->fd), accepted->from, now);
   } else {
     ++counters_.refused;
@@ -99,32 +114,27 @@ void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& f
   const bool wildcard = listener.endpoint.address.is_unspecified();
   const std::optional<Endpoint> local =
       wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
-  const std::uint32_t index = free_slot();
-  Slot& slot = slots_[index];
-  const std::uint64_t number = std::uint64_t{slot.generation} << kSlotBits | index;
-  const bool tls = listener.transport == Transport::tls;
+  const std::uint64_t number = connections_.take();
+  const bool counted = listener.balancers.empty();
   if (!local || !watch(fd.get(), number, EPOLL_CTL_ADD, kReading)) {
-    free_.push_back(index);
-    return shared_.idle.give_back(from.address);
+    connections_.free(number);
+    if (counted) shared_.idle.give_back(from.address);
+    return;
   }
-  slot.connection = std::make_unique<Connection>(std::move(fd), tls ? shared_.tls : nullptr);
-  Connection& connection = *slot.connection;
-  connection.tuple = {from, *local, listener.transport, number};
+  Connection& connection = connections_.emplace(number, std::move(fd));
+  connection.listener = &listener;
+  connection.is_counted = counted;
+  connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), number};
+  if (!counted || !listener.transport) {
+    connection.greeting = std::make_unique<Greeting>(!counted, listener.transport);
+  } else if (listener.transport == Transport::tls) {
+    start_tls(connection);
+  }
   connection.was_established = connection.stream.is_established();
   connection.deadline = now.steady + shared_.limits.connect_timeout;
   connection.looked_at_by = connection.deadline;
   by_deadline_.insert(connection);
   ++counters_.accepted;
-}
-
-std::uint32_t Streams::free_slot() {
-  if (free_.empty()) {
-    slots_.emplace_back();
-    return static_cast<std::uint32_t>(slots_.size() - 1);
-  }
-  const std::uint32_t index = free_.back();
-  free_.pop_back();
-  return index;
 }
 
 // A connection that nobody can accept stays readable: without a pause the worker would do nothing but look at
@@ -145,35 +155,40 @@ void Streams::resume_listeners() {
 
 // --- What they bring
 
-Streams::Connection* Streams::find_last(std::uint64_t number) {
-  const std::uint64_t index = number & kSlotMask;
-  if (index >= slots_.size() || slots_[index].generation != number >> kSlotBits) return nullptr;
-  return slots_[index].connection.get();
+Streams::Connection* Streams::find_last(const FiveTuple& tuple) {
+  Connection* connection = connections_.find(tuple.connection);
+  return connection && connection->tuple == tuple ? connection : nullptr;
 }
 
 Streams::Connection* Streams::find(std::uint64_t number) {
-  Connection* connection = find_last(number);
+  Connection* connection = connections_.find(number);
   return connection && !connection->has_ended ? connection : nullptr;
 }
 
 // Whatever happened to a connection, a receive tells; there is no other way to its end.
 Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, TimePoint now) {
   messages_.clear();
+  if (number == kHandshakes && !take_handshake(number, events)) return {};
   Connection* connection = find(number);
   if (!connection) return {};
+  using State = net::Stream::State;
   net::Stream& stream = connection->stream;
-  bool open = true;
-  if ((events & EPOLLOUT) != 0) open = stream.send_waiting() == net::Stream::State::open;
-  if (open && (events & ~EPOLLOUT) != 0) {
-    open = stream.receive(buffers_, messages_) == net::Stream::State::open;
+  if (connection->greeting && !greet(*connection)) return {};
+  State state = State::open;
+  if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
+  if (state == State::open && (events & ~EPOLLOUT) != 0) state = stream.receive(buffers_, messages_);
+  if (state == State::http) {
+    hand_over_http(*connection);
+    return {};
   }
   if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
+    if (!move_to_handshakes(*connection, false)) state = State::ended;
     live_until(*connection, now.steady + shared_.limits.connect_timeout);
   }
   if (!messages_.empty() && !connection->has_allocation) {
     live_until(*connection, now.steady + shared_.limits.idle_timeout);
   }
-  if (open) {
+  if (state == State::open) {
     watch_output(*connection);
   } else {
     end(*connection);
@@ -181,10 +196,69 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
   return {connection->tuple, messages_};
 }
 
+// --- What they turn out to be
+
+bool Streams::greet(Connection& connection) {
+  const Greeting::Verdict verdict = connection.greeting->read(connection.stream.fd());
+  if (verdict == Greeting::Verdict::wait) return false;
+  if (const auto& client = connection.greeting->client()) connection.tuple.client = *client;
+  connection.greeting.reset();
+  if (verdict == Greeting::Verdict::broken) {
+    end(connection);
+    return false;
+  }
+  if (!connection.is_counted) connection.is_counted = shared_.idle.take(connection.tuple.client.address);
+  if (!connection.is_counted) {
+    ++counters_.refused;
+    end(connection);
+    return false;
+  }
+  if (verdict == Greeting::Verdict::http) {
+    hand_over_http(connection);
+    return false;
+  }
+  if (verdict == Greeting::Verdict::turn) return true;
+  start_tls(connection);  // and it waits among those
+  return false;
+}
+
+void Streams::start_tls(Connection& connection) {
+  if (!shared_.tls) return end(connection);
+  connection.tuple.transport = Transport::tls;
+  const net::TlsUse use = connection.listener->transport ? net::TlsUse::turn : net::TlsUse::any_of_them;
+  connection.stream.start_tls(*shared_.tls->get(), use);
+  connection.was_established = false;
+  if (!move_to_handshakes(connection, true)) end(connection);
+}
+
+// It ends here in any case; for its client it goes on.
+void Streams::hand_over_http(Connection& connection) {
+  net::Stream& stream = connection.stream;
+  end(connection);
+  if (!shared_.http) return stream.turn_away(as_bytes(kNoPage), buffers_);
+  if (stream.has_waiting() || !watch(connection, EPOLL_CTL_DEL, 0)) return;
+  net::Stream::Released released = stream.release();
+  const bool secure = released.tls != nullptr;
+  shared_.http(std::move(released.fd), {.peer = connection.tuple.client.address,
+                                        .secure = secure,
+                                        .tls = std::move(released.tls),
+                                        .received = std::move(released.received),
+                                        .to_https = !secure && connection.listener->plain_http_to_https});
+}
+
+// The one that has waited longest of those that can go on.
+bool Streams::take_handshake(std::uint64_t& number, std::uint32_t& events) const {
+  epoll_event event{};
+  if (epoll_wait(handshakes_.get(), &event, 1, 0) != 1) return false;
+  number = event.data.u64;
+  events = event.events;
+  return true;
+}
+
 // --- What they get
 
 void Streams::add(const turn::Output::ToClient& message, Bytes head) {
-  Connection* connection = find_last(message.tuple.connection);
+  Connection* connection = find_last(message.tuple);
   if (!connection) return;
   const auto index = static_cast<std::uint32_t>(outgoing_.size());
   outgoing_.push_back({{head, message.payload, message.padding, is_media(head)}, kNone});
@@ -217,26 +291,21 @@ void Streams::send() {
 void Streams::watch_output(Connection& connection) {
   if (connection.has_ended || connection.watches_output == connection.stream.has_waiting()) return;
   connection.watches_output = connection.stream.has_waiting();
-  watch(connection.stream.fd(), connection.tuple.connection, EPOLL_CTL_MOD,
-        kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
+  watch(connection, EPOLL_CTL_MOD, kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
 }
 
 // --- How long they stay
 
-void Streams::follow(std::span<const turn::Output::Event> events, TimePoint now) {
-  using Kind = turn::Output::Event::Kind;
-  for (const turn::Output::Event& event : events) {
-    if (event.kind == Kind::request_refused || !is_stream(event.tuple.transport)) continue;
-    Connection* connection = find(event.tuple.connection);
-    if (!connection) continue;
-    connection->has_allocation = event.kind == Kind::allocation_created;
-    if (connection->has_allocation) {
-      shared_.idle.give_back(connection->tuple.client.address);
-      live_until(*connection, SteadyTime::max());
-    } else {
-      shared_.idle.add(connection->tuple.client.address);
-      live_until(*connection, now.steady + shared_.limits.idle_timeout);
-    }
+void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
+  Connection* connection = find_last(tuple);
+  if (!connection || connection->has_ended || connection->has_allocation == has_allocation) return;
+  connection->has_allocation = has_allocation;
+  if (has_allocation) {
+    shared_.idle.give_back(tuple.client.address);
+    live_until(*connection, SteadyTime::max());
+  } else {
+    shared_.idle.add(tuple.client.address);
+    live_until(*connection, now.steady + shared_.limits.idle_timeout);
   }
 }
 
@@ -255,16 +324,24 @@ void Streams::end(Connection& connection) {
 }
 
 void Streams::remove_ended() {
-  for (const FiveTuple& tuple : ended_) {
-    const auto index = static_cast<std::uint32_t>(tuple.connection & kSlotMask);
-    Slot& slot = slots_[index];
-    if (!slot.connection->has_allocation) shared_.idle.give_back(tuple.client.address);
-    by_deadline_.erase(by_deadline_.iterator_to(*slot.connection));
-    slot.connection.reset();
-    slot.generation = (slot.generation + 1) & kGenerationMask;
-    free_.push_back(index);
-  }
+  for (const FiveTuple& tuple : ended_) free(*connections_.find(tuple.connection));
   ended_.clear();
+}
+
+void Streams::free(Connection& connection) {
+  if (connection.is_counted && !connection.has_allocation) {
+    shared_.idle.give_back(connection.tuple.client.address);
+  }
+  by_deadline_.erase(by_deadline_.iterator_to(connection));
+  connections_.free(connection.tuple.connection);
+}
+
+std::optional<net::Stream> Streams::release(const FiveTuple& tuple) {
+  Connection* connection = find_last(tuple);
+  if (!connection || connection->has_ended) return std::nullopt;
+  std::optional<net::Stream> stream(std::move(connection->stream));
+  free(*connection);
+  return stream;
 }
 
 void Streams::on_timeout(TimePoint now) {

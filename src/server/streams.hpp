@@ -1,13 +1,14 @@
 // One worker's clients by TCP and TLS: its listening sockets, the connections that they gave, and which of
-// them stay. They wait in the worker's epoll set and are served by its thread, TLS handshakes included: a
-// handshake costs what hundreds of relayed packets do, so a flood of new ones is felt by that worker's calls.
+// them stay. They wait in the worker's epoll set and are served by its thread. A TLS handshake costs what
+// hundreds of relayed packets do, so those in one wait in a set of their own inside of the worker's, of which
+// each pass takes one step: however many come at once, a call waits for one of them.
 #pragma once
 
 #include <sys/epoll.h>
 
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,9 +16,14 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "http/arrival.hpp"
 #include "net/stream.hpp"
 #include "net/tls_context.hpp"
+#include "server/greeting.hpp"
+#include "server/slots.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/prefix.hpp"
+#include "turnpike/base/source_counter.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/turn/output.hpp"
 
@@ -26,13 +32,20 @@ namespace turnpike::server {
 struct StreamListener {
   net::Fd socket;
   Endpoint endpoint;  // an unspecified address for a wildcard listener
-  Transport transport = Transport::tcp;
+  // tcp or tls; nothing where each connection tells, HTTP among them.
+  std::optional<Transport> transport = Transport::tcp;
+  // The load balancers in front. Where there are any, nobody else may come.
+  std::vector<Prefix> balancers{};
+  bool plain_http_to_https = false;  // where each connection tells
 };
+
+// Where connections go that speak HTTP; called on the threads of all workers. Empty where there is no page.
+using HttpHandOver = std::function<void(net::Fd, http::Arrival)>;
 
 // How many connections without an allocation each source address has, at all workers together. Thread-safe.
 class IdleConnections {
  public:
-  explicit IdleConnections(std::uint32_t most_per_address) : most_(most_per_address) {}  // 0 = no limit
+  explicit IdleConnections(std::uint32_t most_per_address) : counter_(most_per_address) {}  // 0 = no limit
 
   // An IPv6 /64 counts as one address.
   bool take(const IpAddress& source);
@@ -41,9 +54,8 @@ class IdleConnections {
   void give_back(const IpAddress& source);
 
  private:
-  const std::uint32_t most_;
   std::mutex mutex_;
-  std::map<IpAddress, std::uint32_t> counts_;  // ordered, since strangers choose the addresses
+  SourceCounter counter_;
 };
 
 class Streams {
@@ -57,9 +69,10 @@ class Streams {
 
   // What all workers share; outlives them.
   struct Shared {
-    const net::TlsContext* tls;  // may be null where no listener is tls
+    const net::CurrentTls* tls;  // may be null where no listener is tls
     IdleConnections& idle;
     config::StreamLimits limits;
+    HttpHandOver http{};
   };
 
   // Throws std::system_error.
@@ -81,10 +94,16 @@ class Streams {
 
   // --- What the server wants sent: all that one pass has for a connection goes out together
   void add(const turn::Output::ToClient& message, Bytes head);
+  // What a client can do without: data, and what ICMP said of it.
+  static bool is_media(Bytes head);
   void send();
 
-  // Connections with an allocation live as long as that does.
-  void follow(std::span<const turn::Output::Event> events, TimePoint now);
+  // Connections with an allocation, here or at another worker, live as long as that does.
+  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
+
+  // Gives a connection away, which is no longer one of a client's messages (RFC 6062). Its descriptor stays
+  // in the epoll set. Nothing when it has ended.
+  std::optional<net::Stream> release(const FiveTuple& tuple);
 
   // Connections that have ended. Nothing more comes from them; answers to what came before still go out.
   const std::vector<FiveTuple>& ended() const { return ended_; }
@@ -100,26 +119,27 @@ class Streams {
 
  private:
   static constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 61;
+  static constexpr std::uint64_t kHandshakes = kListenerBit - 1;  // a slot that there never is
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
   struct Connection : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
-    Connection(net::Fd fd, const net::TlsContext* tls) : stream(std::move(fd), tls) {}
+    explicit Connection(net::Fd fd) : stream(std::move(fd), nullptr) {}
 
     net::Stream stream;
+    std::unique_ptr<Greeting> greeting;  // until it is clear what it is
+    const StreamListener* listener = nullptr;
     FiveTuple tuple;
     SteadyTime deadline;      // SteadyTime::max() with an allocation
     SteadyTime looked_at_by;  // its place in the queue, never after `deadline`
     bool was_established = false;
     bool has_allocation = false;
+    bool is_counted = false;  // among the idle ones of its address
     bool has_ended = false;
     bool watches_output = false;
+    bool in_handshake = false;
     // What this pass has for it, in outgoing_.
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;
-  };
-  struct Slot {
-    std::unique_ptr<Connection> connection;
-    std::uint32_t generation = 0;
   };
   struct Outgoing {
     net::StreamMessage message;
@@ -129,24 +149,31 @@ class Streams {
   bool accept_one(const StreamListener& listener, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   bool watch(int fd, std::uint64_t tag, int operation, std::uint32_t events);
+  bool watch(const Connection& connection, int operation, std::uint32_t events);
+  bool move_to_handshakes(Connection& connection, bool in_handshake);
+  bool take_handshake(std::uint64_t& number, std::uint32_t& events) const;
   void pause_listeners(TimePoint now);
   void resume_listeners();
 
-  Connection* find(std::uint64_t number);       // that has not ended
-  Connection* find_last(std::uint64_t number);  // even if it has
-  std::uint32_t free_slot();
+  Connection* find(std::uint64_t number);         // that has not ended
+  Connection* find_last(const FiveTuple& tuple);  // even if it has; a number may be another worker's
   void end(Connection& connection);
+  // False when there is no more to do with it for now.
+  bool greet(Connection& connection);
+  void start_tls(Connection& connection);
+  void hand_over_http(Connection& connection);
+  void free(Connection& connection);
   void live_until(Connection& connection, SteadyTime deadline);
   void watch_output(Connection& connection);
 
   int epoll_;
+  net::Fd handshakes_;  // the set inside of it
   std::vector<StreamListener> listeners_;
   const Shared shared_;
   Counters counters_;
   net::StreamBuffers buffers_;
 
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_;
+  Slots<Connection> connections_;
   struct ByDeadline {
     bool operator()(const Connection& a, const Connection& b) const {
       return a.looked_at_by < b.looked_at_by;

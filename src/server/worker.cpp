@@ -19,7 +19,8 @@ namespace turnpike::server {
 namespace {
 
 constexpr std::size_t kEventsPerWait = 64;
-constexpr std::size_t kPoolSlots = 64;
+constexpr std::size_t kPoolSlots = 256;
+constexpr int kAcceptsPerRelay = 16;
 constexpr std::size_t kDatagramsPerRelay = 8;  // so that one flow does not keep the others waiting
 
 // Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
@@ -27,7 +28,10 @@ constexpr std::size_t kDatagramsPerRelay = 8;  // so that one flow does not keep
 constexpr std::uint64_t kStreamTag = 0;
 constexpr std::uint64_t kListenerTag = std::uint64_t{1} << 62;
 constexpr std::uint64_t kRelayTag = std::uint64_t{2} << 62;
-constexpr std::uint64_t kWakeTag = std::uint64_t{3} << 62;
+constexpr std::uint64_t kOtherTag = std::uint64_t{3}
+                                    << 62;  // TCP relays, by tags of their own, and these two:
+constexpr std::uint64_t kWakeTag = kOtherTag | 0;
+constexpr std::uint64_t kMailTag = kOtherTag | 1;
 constexpr std::uint64_t kTagMask = std::uint64_t{3} << 62;
 constexpr int kDescriptorBits = 31;
 constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) - 1;
@@ -47,25 +51,37 @@ net::Fd require(int fd, const char* call) {
 
 }  // namespace
 
-Worker::Worker(const Shared& shared, WorkerListeners listeners)
+Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
     : epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      listeners_(std::move(listeners.udp)),
+      mailbox_(shared.mailboxes[number]),
+      listeners_(std::move(listeners.datagrams)),
       received_(kPoolSlots),
       streams_(epoll_.get(), std::move(listeners.streams), shared.streams),
+      associations_(listeners_, shared.associations, random_, sends_),
       relays_(shared.relays, random_, *this),
+      tcp_relays_(epoll_.get(), number, relays_, random_, {shared.peer_connections, shared.mailboxes}),
+      roaming_(number, shared.mailboxes),
+      policy_(shared.policy),
       server_({
           .credentials = shared.credentials,
-          .policy = shared.policy,
+          .policy = *policy_,
           .ports = relays_,
           .quota = shared.quota,
           .limiter = shared.limiter,
           .random = random_,
+          .connections = shared.relays_tcp ? &tcp_relays_ : nullptr,
+          .mobile = {.enabled = shared.mobility,
+                     .worker = static_cast<std::uint16_t>(number),
+                     .workers = static_cast<std::uint16_t>(shared.mailboxes.size())},
           .limits = shared.limits,
           .nonce_key = shared.nonce_key,
           .nonce_lifetime = shared.nonce_lifetime,
+          .nat_discoveries = shared.nat_discoveries,
+          .alternates = &shared.alternates,
       }) {
-  if (!watch(wake_.get(), kWakeTag)) throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  if (!watch(wake_.get(), kWakeTag) || !watch(mailbox_.fd(), kMailTag))
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     if (!watch(listeners_[i].socket.get(), kListenerTag | i)) {
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
@@ -101,7 +117,8 @@ bool Worker::watch(int fd, std::uint64_t tag) {
 }
 
 int Worker::timeout_ms(SteadyTime now) const {
-  const SteadyTime deadline = std::min(server_.next_deadline(), streams_.next_deadline());
+  const SteadyTime deadline = std::min({server_.next_deadline(), streams_.next_deadline(),
+                                        associations_.next_deadline(), tcp_relays_.next_deadline()});
   if (deadline == SteadyTime::max()) return -1;
   const auto wait = (deadline - now).count();
   return static_cast<int>(std::clamp<Duration::rep>(wait, 0, 60'000));
@@ -119,6 +136,8 @@ void Worker::run() {
     // First, so that no request revives what has just expired.
     if (server_.next_deadline() <= now.steady) server_.on_timeout(now, output_);
     if (streams_.next_deadline() <= now.steady) streams_.on_timeout(now);
+    if (associations_.next_deadline() <= now.steady) associations_.on_timeout(now);
+    if (tcp_relays_.next_deadline() <= now.steady) tcp_relays_.on_timeout(now);
     for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)], now);
     flush(now);
   }
@@ -132,37 +151,144 @@ void Worker::on_event(const epoll_event& event, TimePoint now) {
     case kRelayTag:
       return on_relay(turn::RelayId(what >> kDescriptorBits), static_cast<int>(what & kDescriptorMask),
                       event.events, now);
-    default: return;  // woken to see that it is to stop
+    default:
+      if (TcpRelays::is_tag(event.data.u64)) return on_tcp_relay(event.data.u64, event.events, now);
+      if (event.data.u64 == kMailTag) take_mail(now);
+      return;  // or woken to see that it is to stop
   }
 }
 
 // Level-triggered: what a full pool leaves behind is reported again.
 void Worker::on_listener(std::uint32_t index, TimePoint now) {
   const ListenerSocket& listener = listeners_[index];
-  const bool wildcard = listener.endpoint.address.is_unspecified();
   if (received_.free_slots() < kPoolSlots / 2) flush(now);
-  for (const net::ReceivedDatagram& datagram :
-       received_.receive(listener.socket.get(), received_.free_slots(), wildcard)) {
-    const Endpoint local{wildcard ? datagram.to : listener.endpoint.address, listener.endpoint.port};
-    server_.on_client({datagram.from, local, Transport::udp, index}, datagram.payload, now, output_);
+  const auto datagrams =
+      received_.receive(listener.socket.get(), received_.free_slots(), listener.is_wildcard());
+  if (listener.transport == Transport::dtls) {
+    for (const net::ReceivedDatagram& datagram : datagrams) on_dtls(index, datagram, now);
+    return;
   }
+  for (const net::ReceivedDatagram& datagram : datagrams) {
+    on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload, now);
+  }
+}
+
+void Worker::on_dtls(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now) {
+  const Associations::Received received = associations_.receive(listener, datagram, now);
+  // Before the new one asks for what the old one still holds.
+  if (received.replaced) on_client_closed(*received.replaced, now);
+  for (const Bytes message : received.messages) on_client(received.tuple, message, now);
 }
 
 void Worker::on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now) {
   if (Streams::is_listener(tag)) return streams_.on_listener(tag, now);
   if (!streams_.can_receive()) flush(now);
   const Streams::Received received = streams_.on_event(tag, events, now);
-  for (const Bytes message : received.messages) server_.on_client(received.tuple, message, now, output_);
+  for (const Bytes message : received.messages) on_client(received.tuple, message, now);
+}
+
+void Worker::on_client(const FiveTuple& tuple, Bytes message, TimePoint now) {
+  if (roaming_.forward(tuple, message)) return;
+  server_.on_client(tuple, message, now, output_);
+  if (!output_.forwards().empty()) begin_forwards(now);
+}
+
+// At once: what the client says next in the same pass goes the same way.
+void Worker::begin_forwards(TimePoint now) {
+  for (const turn::Output::Forward& forward : output_.forwards()) {
+    roaming_.begin(forward);
+    set_allocation(forward.tuple, true, now);
+  }
+  output_.clear_forwards();
 }
 
 void Worker::on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now) {
-  if (!relays_.owns(relay, fd)) return;
+  const RelaySockets::Role role = relays_.role_of(relay, fd);
+  if (role == RelaySockets::Role::none) return;
+  if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
   if ((events & EPOLLERR) != 0) take_relay_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay, false)) {
     server_.on_peer(relay, datagram.from, datagram.payload, now, output_);
   }
+}
+
+void Worker::accept_peers(turn::RelayId relay, int fd, TimePoint now) {
+  for (int i = 0; i < kAcceptsPerRelay; ++i) {
+    const auto accepted = tcp_relays_.accept(fd);
+    if (!accepted) return;
+    if (!server_.on_accepted(relay, accepted->id, accepted->from, now, output_)) {
+      tcp_relays_.close(accepted->id);
+    }
+  }
+}
+
+void Worker::on_tcp_relay(std::uint64_t tag, std::uint32_t events, TimePoint now) {
+  const auto connected = tcp_relays_.on_event(tag, events, now);
+  if (connected) server_.on_connected(connected->id, connected->connected, now, output_);
+}
+
+void Worker::on_client_closed(const FiveTuple& tuple, TimePoint now) {
+  if (!roaming_.on_closed(tuple)) server_.on_client_closed(tuple, now, output_);
+}
+
+// Carried out before the mail is gone, which the output views.
+void Worker::take_mail(TimePoint now) {
+  const std::vector<Mail> all = mailbox_.take();
+  for (const Mail& mail : all) {
+    std::visit([&](const auto& each) { take(each, now); }, mail);
+  }
+  flush(now);
+}
+
+void Worker::take(const PeerClosed& mail, TimePoint) { server_.on_peer_closed(mail.connection); }
+
+void Worker::take(const CloseDataConnection& mail, TimePoint) {
+  tcp_relays_.close_data_connection(mail.connection);
+}
+
+void Worker::take(const FromClient& mail, TimePoint now) {
+  // What comes after the end of an allocation is for the worker that the client has come to.
+  if (!mail.begins && !server_.knows(mail.tuple)) return roaming_.give_back(mail);
+  roaming_.add_guest(mail.tuple, mail.worker);
+  server_.on_client(mail.tuple, mail.message, now, output_);
+  if (!output_.forwards().empty()) {  // to a third one, which has to know where the client really comes to
+    output_.clear_forwards();
+    roaming_.give_back(mail);
+  }
+  output_.leave(mail.tuple);  // where that is so
+}
+
+void Worker::take(const Returned& mail, TimePoint now) {
+  if (roaming_.forget(mail.tuple, mail.worker)) set_allocation(mail.tuple, false, now);
+  on_client(mail.tuple, mail.message, now);
+}
+
+void Worker::take(const ClientClosed& mail, TimePoint now) {
+  server_.on_client_closed(mail.tuple, now, output_);
+  output_.leave(mail.tuple);
+}
+
+void Worker::take(const ToClient& mail, TimePoint) {
+  add_to_connection({.tuple = mail.tuple, .payload = {}}, mail.message);
+}
+
+void Worker::take(const ForgetClient& mail, TimePoint now) {
+  if (roaming_.forget(mail.tuple, mail.worker)) set_allocation(mail.tuple, false, now);
+}
+
+// The addresses first: of an own address the policy asks which relayed addresses are live.
+void Worker::take(const Surroundings& mail, TimePoint now) {
+  relays_.use(mail.relay_addresses);
+  server_.on_policy(*mail.policy, now, output_);
+  policy_ = mail.policy;
+}
+
+// Joined only when the answers to ConnectionBind are out.
+void Worker::settle_tcp_relays() {
+  tcp_relays_.join(streams_);
+  for (const turn::ConnectionId id : tcp_relays_.take_closed()) server_.on_peer_closed(id);
 }
 
 // An error that is left in the queue would be reported for ever, and would fail the next send, whomever that
@@ -174,11 +300,18 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
 }
 
 void Worker::flush(TimePoint now) {
+  for (const turn::ConnectionId id : tcp_relays_.take_failed()) {
+    server_.on_connected(id, false, now, output_);
+  }
   // Before the answers: whoever is told of an allocation may connect again at once.
-  streams_.follow(output_.events(), now);
+  follow_allocations(now);
   send_to_peers();
   send_to_clients();
+  settle_tcp_relays();
   part_with_ended(now);
+  for (const FiveTuple& tuple : output_.left()) {
+    if (!server_.knows(tuple)) roaming_.part_with(tuple);
+  }
   log_events(output_.events());
   output_.clear();
   received_.reset();
@@ -187,12 +320,22 @@ void Worker::flush(TimePoint now) {
 
 // After all answers have gone out, the last one of a connection as well.
 void Worker::part_with_ended(TimePoint now) {
-  for (const FiveTuple& tuple : streams_.ended()) server_.on_client_closed(tuple, now, output_);
+  for (const FiveTuple& tuple : streams_.ended()) on_client_closed(tuple, now);
   streams_.remove_ended();
+  for (const FiveTuple& tuple : associations_.ended()) on_client_closed(tuple, now);
+  associations_.remove_ended();
 }
 
+// By relays, and for each in the order of arrival: what has one way to go goes it together.
 void Worker::send_to_peers() {
-  for (const turn::Output::ToPeer& message : output_.to_peers()) {
+  const std::vector<turn::Output::ToPeer>& messages = output_.to_peers();
+  by_relay_.clear();
+  for (std::uint64_t i = 0; i < messages.size(); ++i) {
+    by_relay_.push_back(static_cast<std::uint64_t>(messages[i].relay) << 32 | i);
+  }
+  std::ranges::sort(by_relay_);
+  for (const std::uint64_t key : by_relay_) {
+    const turn::Output::ToPeer& message = messages[static_cast<std::uint32_t>(key)];
     if (message.dont_fragment) {
       batch_.send();
       send_dont_fragment(message);
@@ -211,18 +354,46 @@ void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
 
 void Worker::send_to_clients() {
   for (const turn::Output::ToClient& message : output_.to_clients()) {
-    if (is_stream(message.tuple.transport)) {
-      streams_.add(message, output_.head(message));
+    if (message.tuple.transport != Transport::udp) {
+      send_on_connection(message);
       continue;
     }
     const ListenerSocket& listener = listeners_[message.tuple.connection];
-    const IpAddress from =
-        listener.endpoint.address.is_unspecified() ? message.tuple.server.address : IpAddress();
     batch_.add(listener.socket.get(), &message.tuple.client, output_.head(message), message.payload,
-               message.padding, from);
+               message.padding, listener.source(message.tuple.server));
   }
   batch_.send();
   streams_.send();
+  associations_.send();
+}
+
+void Worker::send_on_connection(const turn::Output::ToClient& message) {
+  const Bytes head = output_.head(message);
+  const bool with_another =
+      roaming_.send(message.tuple, head, message.payload, message.padding, Streams::is_media(head));
+  if (!with_another) add_to_connection(message, head);
+}
+
+void Worker::add_to_connection(const turn::Output::ToClient& message, Bytes head) {
+  if (is_stream(message.tuple.transport)) {
+    streams_.add(message, head);
+  } else {
+    associations_.add(message, head);
+  }
+}
+
+void Worker::follow_allocations(TimePoint now) {
+  using Kind = turn::Output::Event::Kind;
+  for (const turn::Output::Event& event : output_.events()) {
+    if (event.kind == Kind::request_refused) continue;
+    if (event.kind == Kind::allocation_moved) set_allocation(event.former, false, now);
+    set_allocation(event.tuple, event.kind != Kind::allocation_deleted, now);
+  }
+}
+
+void Worker::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
+  if (is_stream(tuple.transport)) streams_.set_allocation(tuple, has_allocation, now);
+  if (tuple.transport == Transport::dtls) associations_.set_allocation(tuple, has_allocation, now);
 }
 
 }  // namespace turnpike::server

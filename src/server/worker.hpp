@@ -18,22 +18,21 @@
 #include "net/datagrams.hpp"
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
+#include "server/associations.hpp"
+#include "server/listener_socket.hpp"
+#include "server/mailbox.hpp"
 #include "server/relay_sockets.hpp"
+#include "server/roaming.hpp"
 #include "server/streams.hpp"
+#include "server/tcp_relays.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/server.hpp"
 
 namespace turnpike::server {
 
-// One worker's UDP socket of a listener.
-struct ListenerSocket {
-  net::Fd socket;
-  Endpoint endpoint;  // an unspecified address for a wildcard listener
-};
-
 // All sockets of one worker that clients come to.
 struct WorkerListeners {
-  std::vector<ListenerSocket> udp;
+  std::vector<ListenerSocket> datagrams;
   std::vector<StreamListener> streams;
 };
 
@@ -42,18 +41,25 @@ class Worker : private RelaySockets::Host {
   // What all workers share; outlives them.
   struct Shared {
     const auth::CredentialStore& credentials;
-    const turn::PeerPolicy& policy;
+    std::shared_ptr<const turn::PeerPolicy> policy;  // until there is mail of another one
     RelayPool& relays;
     turn::Quota& quota;
     AddressLimiter& limiter;
     turn::Limits limits;
     auth::Nonces::MasterKey nonce_key{};
     Duration nonce_lifetime{};
+    turn::NatDiscoveries nat_discoveries{};
     Streams::Shared streams;
+    Associations::Shared associations;
+    PeerConnectionTable& peer_connections;
+    std::deque<Mailbox>& mailboxes;           // one for each worker
+    bool relays_tcp = false;                  // RFC 6062
+    bool mobility = false;                    // RFC 8016
+    const turn::AlternateParams& alternates;  // where clients may be sent instead
   };
 
-  // Throws std::system_error.
-  Worker(const Shared& shared, WorkerListeners listeners);
+  // `number` is its place among the workers. Throws std::system_error.
+  Worker(const Shared& shared, unsigned number, WorkerListeners listeners);
   ~Worker() override;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -67,6 +73,8 @@ class Worker : private RelaySockets::Host {
   const net::SendCounters& sends() const { return sends_; }
   std::uint64_t exhausted() const { return relays_.exhausted(); }
   const Streams& streams() const { return streams_; }
+  const TcpRelays& tcp_relays() const { return tcp_relays_; }
+  const Associations& associations() const { return associations_; }
 
  private:
   void run();
@@ -75,8 +83,23 @@ class Worker : private RelaySockets::Host {
   int timeout_ms(SteadyTime now) const;
   void on_event(const epoll_event& event, TimePoint now);
   void on_listener(std::uint32_t index, TimePoint now);
+  void on_dtls(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
   void on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now);
   void on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now);
+  void on_tcp_relay(std::uint64_t tag, std::uint32_t events, TimePoint now);
+  void accept_peers(turn::RelayId relay, int fd, TimePoint now);
+  void on_client(const FiveTuple& tuple, Bytes message, TimePoint now);
+  void on_client_closed(const FiveTuple& tuple, TimePoint now);
+  void begin_forwards(TimePoint now);
+  void take_mail(TimePoint now);
+  void take(const PeerClosed& mail, TimePoint now);
+  void take(const CloseDataConnection& mail, TimePoint now);
+  void take(const FromClient& mail, TimePoint now);
+  void take(const Returned& mail, TimePoint now);
+  void take(const ClientClosed& mail, TimePoint now);
+  void take(const ToClient& mail, TimePoint now);
+  void take(const ForgetClient& mail, TimePoint now);
+  void take(const Surroundings& mail, TimePoint now);
   void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
 
   // Carries out what the server wants and makes the receive pools free again.
@@ -84,20 +107,32 @@ class Worker : private RelaySockets::Host {
   void send_to_peers();
   void send_dont_fragment(const turn::Output::ToPeer& message);
   void send_to_clients();
+  void send_on_connection(const turn::Output::ToClient& message);
+  void add_to_connection(const turn::Output::ToClient& message, Bytes head);
+  // Who comes by a connection keeps that as long as its allocation.
+  void follow_allocations(TimePoint now);
+  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
   void part_with_ended(TimePoint now);
+  void settle_tcp_relays();
 
   bool watch(int fd, std::uint64_t tag);
 
   net::SystemRandom random_;
   net::Fd epoll_;
   net::Fd wake_;
+  Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
   turn::Output output_;
+  std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
   net::ReceivePool received_;
   net::SendCounters sends_;
   net::SendBatch batch_{sends_};
   Streams streams_;
+  Associations associations_;
   RelaySockets relays_;
+  TcpRelays tcp_relays_;
+  Roaming roaming_;
+  std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Server server_;  // goes first, and closes its relays while all else is there
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -4,8 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include "turnpike/base/text.hpp"
-#include "turnpike/signaling/plain_protocol.hpp"
+#include "turnpike/signaling/name.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -28,8 +27,7 @@ CourseChat::Output CourseChat::on_text(ConnectionId connection, std::string_view
   const json::value* payload = object ? object->if_contains("payload") : nullptr;
   if (type && payload && *type == "nickname") {
     const std::string name = to_text(*payload);
-    const std::optional<std::size_t> length = count_characters(name);
-    if (length && *length > 0 && *length <= PlainProtocol::kLongestName) nickname = name;
+    if (!name.empty() && is_name(name)) nickname = name;
     return {};
   }
   if (type && payload && *type == "new_message") said = nickname + ": " + to_text(*payload);

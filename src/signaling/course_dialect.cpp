@@ -6,8 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include "turnpike/base/text.hpp"
-#include "turnpike/signaling/plain_protocol.hpp"
+#include "turnpike/signaling/name.hpp"
 #include "turnpike/signaling/socket_io.hpp"
 
 namespace turnpike::signaling {
@@ -31,11 +30,6 @@ std::optional<std::string> text_argument(const std::vector<std::string_view>& ar
       json::parse(json::string_view(arguments[index].data(), arguments[index].size()), error);
   if (error || !value.is_string()) return std::nullopt;
   return std::string(value.get_string());
-}
-
-bool is_name(std::string_view text) {
-  const std::optional<std::size_t> length = count_characters(text);
-  return length && *length <= PlainProtocol::kLongestName;
 }
 
 std::string joined(const std::vector<std::string_view>& arguments) {

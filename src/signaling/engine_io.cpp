@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "turnpike/base/prefix.hpp"
 #include "turnpike/signaling/member_id.hpp"
 
 namespace turnpike::signaling {
@@ -59,14 +58,11 @@ EngineIo::Session* EngineIo::find(std::string_view sid, TimePoint now, Output& o
 }
 
 EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
-  const IpAddress source = source_block(opening.address);
-  std::uint32_t& held = sessions_from_[source];
-  if (params_.sessions_per_address != 0 && held >= params_.sessions_per_address) return nullptr;
-  ++held;
+  if (!sessions_from_.take(opening.address)) return nullptr;
   const SessionKey key = ++last_key_;
   Session& session = sessions_[key];
   session.key = key;
-  session.source = source;
+  session.source = opening.address;
   session.sid = MemberId::random(random_).to_string();
   session.ping_due = now.steady + params_.ping_interval;
   session.upgrade_due = SteadyTime::max();
@@ -179,7 +175,7 @@ void EngineIo::on_frame(WireId wire, std::string_view data, bool binary, TimePoi
   }
   if (wire == session.probing) {
     if (!packet || session.upgrade_due <= now.steady) return drop_probe(session, out);
-    return take_probe(session, *packet, now, out);
+    return take_probe(session, *packet, out);
   }
   const bool late = session.expects_pong && session.ping_due <= now.steady;
   if (!packet || late) return end(session, EngineIoType::close, false, now, out);
@@ -215,7 +211,7 @@ void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint no
   }
 }
 
-void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, TimePoint, Output& out) {
+void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output& out) {
   if (packet.type == EngineIoType::ping && packet.data == kProbe) {
     session.probed = true;
     out.frames.push_back({session.probing, shared(encode_packet(EngineIoType::pong, kProbe)), false});
@@ -280,7 +276,7 @@ void EngineIo::release_get(Session& session, Output& out) {
   out.answers.push_back({std::exchange(session.waiting_get, 0), kOk, std::move(body)});
 }
 
-void EngineIo::close(SessionKey key, Output&) {
+void EngineIo::close(SessionKey key) {
   Session* session = find(key);
   if (!session) return;
   session->closing = true;
@@ -304,10 +300,9 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool goodbye, TimeP
     by_wire_.erase(wire);
     out.closes.push_back(wire);
   }
-  const auto held = sessions_from_.find(session.source);
-  if (--held->second == 0) sessions_from_.erase(held);
+  sessions_from_.give_back(session.source);
   by_sid_.erase(session.sid);
-  deadlines_.erase({session.deadline, key});
+  deadlines_.clear(key, session.deadline);
   sessions_.erase(key);
   application_.on_session_closed(key, goodbye, now, out);
 }
@@ -318,7 +313,7 @@ void EngineIo::close_all(TimePoint now, Output& out) {
 
 void EngineIo::on_timeout(TimePoint now, Output& out) {
   while (next_deadline() <= now.steady) {
-    Session& session = *find(deadlines_.begin()->second);
+    Session& session = *find(deadlines_.first());
     if (session.upgrade_due <= now.steady) {
       drop_probe(session, out);
     } else if (session.closing || session.expects_pong) {
@@ -333,9 +328,7 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
 }
 
 void EngineIo::set_deadline(Session& session) {
-  deadlines_.erase({session.deadline, session.key});
-  session.deadline = std::min(session.ping_due, session.upgrade_due);
-  deadlines_.emplace(session.deadline, session.key);
+  deadlines_.set(session.key, session.deadline, std::min(session.ping_due, session.upgrade_due));
 }
 
 }  // namespace turnpike::signaling

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "turnpike/base/prefix.hpp"
 #include "turnpike/crypto/digest.hpp"
 
 namespace turnpike::signaling {
@@ -53,25 +52,22 @@ MemberId Hub::enter(Newcomer newcomer) {
 void Hub::remove(MemberId id, Output& out) {
   Member* member = find(id);
   if (!member) return;
-  clear_deadline(*member);
+  deadlines_.clear(id, member->deadline);
   while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), out);
   members_.erase(id);
 }
 
 Hub::Room* Hub::open_room(std::string_view name, const IpAddress& from) {
-  std::uint32_t& opened = rooms_from_[source_block(from)];
-  if (limits_.rooms_per_address != 0 && opened >= limits_.rooms_per_address) return nullptr;
-  ++opened;
+  if (!rooms_from_.take(from)) return nullptr;
   Room& room = rooms_[std::string(name)];
   room.name = name;
-  room.opened_from = source_block(from);
+  room.opened_from = from;
   return &room;
 }
 
 void Hub::close_if_empty(Room& room) {
   if (!room.members.empty()) return;
-  const auto opened = rooms_from_.find(room.opened_from);
-  if (--opened->second == 0) rooms_from_.erase(opened);
+  rooms_from_.give_back(room.opened_from);
   rooms_.erase(rooms_.find(room.name));
 }
 
@@ -187,7 +183,7 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   if (too_many || too_much) {
     member.missed.clear();
     member.forgotten_at = kAtOnce;  // to come back with gaps would be worse than to join anew
-    set_deadline(member, kAtOnce);
+    deadlines_.set(member.id, member.deadline, kAtOnce);
     return;
   }
   member.missed.push_back(event);
@@ -202,7 +198,7 @@ void Hub::disconnect(MemberId id, bool goodbye, TimePoint now, Output& out) {
     member->noticed = true;
     announce(*member, Event::Kind::peer_left, false, out);
   }
-  set_deadline(*member, goodbye ? member->forgotten_at : now.steady + kUnnoticed);
+  deadlines_.set(id, member->deadline, goodbye ? member->forgotten_at : now.steady + kUnnoticed);
 }
 
 std::string Hub::resume_secret(MemberId id) const {
@@ -224,7 +220,7 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   Resumed resumed{
       .id = member->id, .replaced = member->connection, .rooms = {}, .quota_user = member->quota_user};
   for (const Room* room : member->rooms) resumed.rooms.push_back(room->name);
-  clear_deadline(*member);
+  deadlines_.clear(member->id, member->deadline);
   member->connection = connection;
   if (member->noticed) {
     member->noticed = false;
@@ -257,22 +253,14 @@ std::vector<std::string> Hub::room_names() const {
 
 void Hub::on_timeout(TimePoint now, Output& out) {
   while (next_deadline() <= now.steady) {
-    Member& member = *find(deadlines_.begin()->second);
+    Member& member = *find(deadlines_.first());
     if (!std::exchange(member.noticed, true)) announce(member, Event::Kind::peer_left, true, out);
     if (member.forgotten_at <= now.steady) {
       remove(member.id, out);
     } else {
-      set_deadline(member, member.forgotten_at);
+      deadlines_.set(member.id, member.deadline, member.forgotten_at);
     }
   }
 }
-
-void Hub::set_deadline(Member& member, SteadyTime at) {
-  clear_deadline(member);
-  member.deadline = at;
-  deadlines_.emplace(at, member.id);
-}
-
-void Hub::clear_deadline(Member& member) { deadlines_.erase({member.deadline, member.id}); }
 
 }  // namespace turnpike::signaling

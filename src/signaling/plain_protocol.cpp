@@ -7,8 +7,8 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include "turnpike/base/text.hpp"
 #include "turnpike/signaling/json_slice.hpp"
+#include "turnpike/signaling/name.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -51,11 +51,6 @@ std::string encode(const Event& event) {
   return {};
 }
 
-bool is_name(std::string_view text) {
-  const std::optional<std::size_t> length = count_characters(text);
-  return length && *length <= PlainProtocol::kLongestName;
-}
-
 }  // namespace
 
 struct PlainProtocol::Request {
@@ -87,7 +82,7 @@ void PlainProtocol::on_open(ConnectionId connection, Opening opening, TimePoint 
   Session& session = sessions_[connection];
   session.connection = connection;
   session.opening = std::move(opening);
-  set_deadline(session, now.steady + params_.connect_timeout);
+  deadlines_.set(connection, session.deadline, now.steady + params_.connect_timeout);
 }
 
 void PlainProtocol::on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out) {
@@ -223,7 +218,7 @@ std::optional<Refusal> PlainProtocol::leave(Request& request) {
   params_.hub.remove(session.member, from_hub_);
   session.member = {};
   session.room.clear();
-  set_deadline(session, request.now.steady + params_.connect_timeout);
+  deadlines_.set(session.connection, session.deadline, request.now.steady + params_.connect_timeout);
   return std::nullopt;
 }
 
@@ -275,7 +270,7 @@ void PlainProtocol::add_credentials(Session& session, TimePoint now, json::objec
   const std::string host = params_.ice_servers.host_for(session.opening.host);
   to["iceServers"] = params_.ice_servers.entries(host, credentials);
   to["expiresAt"] = to_rfc3339(credentials.expires);
-  set_deadline(session, now.steady + params_.ice_servers.lifetime() * 3 / 4);
+  deadlines_.set(session.connection, session.deadline, now.steady + params_.ice_servers.lifetime() * 3 / 4);
 }
 
 void PlainProtocol::on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out) {
@@ -287,8 +282,8 @@ void PlainProtocol::on_closed(ConnectionId connection, bool goodbye, TimePoint n
 }
 
 void PlainProtocol::on_timeout(TimePoint now, Output& out) {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now.steady) {
-    Session& session = sessions_.at(deadlines_.begin()->second);
+  while (deadlines_.next() <= now.steady) {
+    Session& session = sessions_.at(deadlines_.first());
     if (session.room.empty()) {
       out.closes.push_back({session.connection, kPolicyViolation, "no room joined in time"});
       forget(session);
@@ -301,8 +296,7 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
 }
 
 SteadyTime PlainProtocol::next_deadline() const {
-  const SteadyTime own = deadlines_.empty() ? SteadyTime::max() : deadlines_.begin()->first;
-  return std::min(own, params_.hub.next_deadline());
+  return std::min(deadlines_.next(), params_.hub.next_deadline());
 }
 
 void PlainProtocol::deliver(std::span<const Delivery> deliveries, Output& out) {
@@ -326,18 +320,8 @@ void PlainProtocol::flush_hub(Output& out) {
   from_hub_.clear();
 }
 
-void PlainProtocol::set_deadline(Session& session, SteadyTime at) {
-  clear_deadline(session);
-  session.deadline = at;
-  deadlines_.emplace(at, session.connection);
-}
-
-void PlainProtocol::clear_deadline(Session& session) {
-  deadlines_.erase({session.deadline, session.connection});
-}
-
 void PlainProtocol::forget(Session& session) {
-  clear_deadline(session);
+  deadlines_.clear(session.connection, session.deadline);
   sessions_.erase(session.connection);
 }
 

@@ -48,19 +48,18 @@ void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, 
   Client& client = clients_[session];
   client.session = session;
   client.opening = opening;
-  client.deadline = now.steady + params_.connect_timeout;
-  deadlines_.emplace(client.deadline, session);
+  deadlines_.set(session, client.deadline, now.steady + params_.connect_timeout);
 }
 
 void SocketIo::on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
                           EngineIo::Output& out) {
   Client& client = clients_.at(session);
-  if (binary != (client.missing > 0)) return engine_->close(session, out);  // out of its turn
+  if (binary != (client.missing > 0)) return engine_->close(session);  // out of its turn
   if (binary) {
     client.attachments.push_back(std::make_shared<const std::string>(data));
     client.attachment_bytes += data.size();
     if (client.attachment_bytes > kMostSentBytes * SocketIoPacket::kMostAttachments) {
-      return engine_->close(session, out);
+      return engine_->close(session);
     }
     if (--client.missing > 0) return;
     const std::string text = std::exchange(client.partial, {});
@@ -68,9 +67,9 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
     return take(client, *decode_socket_io(text), std::exchange(client.attachments, {}), now, out);
   }
   const std::optional<SocketIoPacket> packet = decode_socket_io(data);
-  if (!packet) return engine_->close(session, out);
+  if (!packet) return engine_->close(session);
   if (packet->attachments > 0) {
-    if (!client.sockets.contains(std::string(packet->nsp))) return engine_->close(session, out);
+    if (!client.sockets.contains(std::string(packet->nsp))) return engine_->close(session);
     client.partial = data;
     client.missing = packet->attachments;
     return;
@@ -85,7 +84,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
     return flush_hub(out);
   }
   const auto number = client.sockets.find(std::string(packet.nsp));
-  if (number == client.sockets.end()) return engine_->close(client.session, out);
+  if (number == client.sockets.end()) return engine_->close(client.session);
   if (packet.type == SocketIoType::disconnect) {
     disconnect(client, packet.nsp, out);
   } else if (packet.type == SocketIoType::event || packet.type == SocketIoType::binary_event) {
@@ -111,7 +110,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
 
 void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out) {
   const std::string nsp(packet.nsp);
-  if (client.sockets.contains(nsp)) return engine_->close(client.session, out);
+  if (client.sockets.contains(nsp)) return engine_->close(client.session);
   if (std::ranges::find(namespaces_, nsp) == namespaces_.end()) {
     return refuse(client, nsp, R"({"message":"Invalid namespace"})", out);
   }
@@ -131,7 +130,7 @@ void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint n
   }
   if (!client.connected) {
     client.connected = true;
-    deadlines_.erase({client.deadline, client.session});
+    deadlines_.clear(client.session, client.deadline);
   }
   if (params_.recovery > Duration::zero() && recover(client, packet, out)) return;
   open_socket(client, packet, grant, out);
@@ -176,21 +175,21 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
 }
 
 // A client that was cut off comes back as the socket that it was, and gets what it has not seen.
-SocketIo::Socket* SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out) {
+bool SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out) {
   const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
   const auto number = by_pid_.find(text_member(auth.get_object(), "pid"));
   const std::optional<std::uint64_t> offset = to_offset(text_member(auth.get_object(), "offset"));
-  if (number == by_pid_.end() || !offset) return nullptr;
+  if (number == by_pid_.end() || !offset) return false;
   Socket& socket = sockets_.at(number->second);
   const std::uint64_t oldest = socket.last_offset - socket.sent.size();
-  if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return nullptr;
-  if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, from_hub_)) return nullptr;
+  if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return false;
+  if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, from_hub_)) return false;
 
   if (const auto old = clients_.find(socket.session); old != clients_.end()) {  // thought alive until now
     old->second.sockets.erase(socket.nsp);
-    engine_->close(old->first, out);
+    engine_->close(old->first);
   }
-  clear_deadline(socket);
+  deadlines_.clear(socket.number, socket.deadline);
   socket.session = client.session;
   client.sockets.emplace(socket.nsp, socket.number);
   const std::string answer = R"({"sid":")" + socket.member.to_string() + R"(","pid":")" + socket.pid + "\"}";
@@ -206,7 +205,7 @@ SocketIo::Socket* SocketIo::recover(Client& client, const SocketIoPacket& packet
       engine_->send(socket.session, *attachment, true, out);
     }
   }
-  return &socket;
+  return true;
 }
 
 void SocketIo::disconnect(Client& client, std::string_view nsp, EngineIo::Output& out) {
@@ -218,7 +217,7 @@ void SocketIo::disconnect(Client& client, std::string_view nsp, EngineIo::Output
 void SocketIo::close_socket(Socket& socket, EngineIo::Output& out) {
   const bool was_in_rooms = !socket.rooms.empty();
   params_.hub.remove(socket.member, from_hub_);
-  clear_deadline(socket);
+  deadlines_.clear(socket.number, socket.deadline);
   by_pid_.erase(socket.pid);
   sockets_.erase(socket.number);
   if (was_in_rooms) tell_rooms(out);
@@ -228,7 +227,7 @@ void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, Engine
   const auto it = clients_.find(session);
   Client client = std::move(it->second);
   clients_.erase(it);
-  deadlines_.erase({client.deadline, session});
+  deadlines_.clear(session, client.deadline);
   for (const auto& [nsp, number] : client.sockets) {
     Socket& socket = sockets_.at(number);
     if (params_.recovery == Duration::zero()) {
@@ -237,7 +236,7 @@ void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, Engine
     }
     socket.session = 0;
     params_.hub.disconnect(socket.member, false, now, from_hub_);
-    set_deadline(socket, now.steady + params_.recovery);
+    deadlines_.set(number, socket.deadline, now.steady + params_.recovery);
   }
   flush_hub(out);
 }
@@ -295,23 +294,15 @@ void SocketIo::flush_hub(EngineIo::Output& out) {
 
 void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
   while (next_deadline() <= now.steady) {
-    const std::uint64_t whose = deadlines_.begin()->second;
+    const std::uint64_t whose = deadlines_.first();
     if (whose & kSocketIoBit) {
       close_socket(sockets_.at(whose), out);
     } else {
-      deadlines_.erase(deadlines_.begin());
-      engine_->close(whose, out);
+      deadlines_.clear(whose, clients_.at(whose).deadline);
+      engine_->close(whose);
     }
   }
   flush_hub(out);
 }
-
-void SocketIo::set_deadline(Socket& socket, SteadyTime at) {
-  clear_deadline(socket);
-  socket.deadline = at;
-  deadlines_.emplace(at, socket.number);
-}
-
-void SocketIo::clear_deadline(Socket& socket) { deadlines_.erase({socket.deadline, socket.number}); }
 
 }  // namespace turnpike::signaling

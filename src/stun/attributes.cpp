@@ -62,6 +62,11 @@ std::optional<ReservationToken> decode_reservation_token(Bytes value) {
   return token;
 }
 
+std::optional<std::uint32_t> decode_connection_id(Bytes value) {
+  if (value.size() != 4) return std::nullopt;
+  return load_u32(value.data());
+}
+
 std::optional<std::uint16_t> decode_password_algorithm(Bytes value) {
   if (value.size() != 4 || load_u16(&value[2]) != 0) return std::nullopt;
   return load_u16(value.data());
@@ -80,6 +85,17 @@ std::optional<Icmp> decode_icmp(Bytes value) {
   const std::uint16_t type_and_code = load_u16(&value[2]);
   return Icmp{static_cast<std::uint8_t>(type_and_code >> 9),
               static_cast<std::uint16_t>(type_and_code & 0x1FF), load_u32(&value[4])};
+}
+
+std::optional<ChangeRequest> decode_change_request(Bytes value) {
+  if (value.size() != 4) return std::nullopt;
+  const std::uint32_t flags = load_u32(value.data());
+  return ChangeRequest{(flags & kChangeIp) != 0, (flags & kChangePort) != 0};
+}
+
+std::optional<std::uint16_t> decode_response_port(Bytes value) {
+  if (value.size() != 2 && value.size() != 4) return std::nullopt;
+  return load_u16(value.data());
 }
 
 }  // namespace turnpike::stun

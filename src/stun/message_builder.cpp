@@ -118,6 +118,20 @@ MessageBuilder& MessageBuilder::add_icmp(const Icmp& icmp) {
   return *this;
 }
 
+MessageBuilder& MessageBuilder::add_change_request(const ChangeRequest& change) {
+  return add_u32(AttributeType::change_request,
+                 (change.ip ? kChangeIp : 0) | (change.port ? kChangePort : 0));
+}
+
+MessageBuilder& MessageBuilder::add_response_port(std::uint16_t port) {
+  return add_u32(AttributeType::response_port, std::uint32_t{port} << 16);
+}
+
+MessageBuilder& MessageBuilder::add_padding(std::size_t size) {
+  std::ranges::fill(claim_attribute(AttributeType::padding, size), std::uint8_t{0});
+  return *this;
+}
+
 MessageBuilder& MessageBuilder::add_password_algorithm(PasswordAlgorithm algorithm) {
   return add_u32(AttributeType::password_algorithm, static_cast<std::uint32_t>(algorithm) << 16);
 }

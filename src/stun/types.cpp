@@ -15,6 +15,8 @@ std::string_view reason_phrase(ErrorCode code) {
     case ErrorCode::wrong_credentials: return "Wrong Credentials";
     case ErrorCode::unsupported_transport_protocol: return "Unsupported Transport Protocol";
     case ErrorCode::peer_address_family_mismatch: return "Peer Address Family Mismatch";
+    case ErrorCode::connection_already_exists: return "Connection Already Exists";
+    case ErrorCode::connection_timeout_or_failure: return "Connection Timeout or Failure";
     case ErrorCode::allocation_quota_reached: return "Allocation Quota Reached";
     case ErrorCode::server_error: return "Server Error";
     case ErrorCode::insufficient_capacity: return "Insufficient Capacity";

@@ -1,5 +1,6 @@
 // Allocate (RFC 8656 §7.2): the checks in the order of the RFC, then the relayed addresses, then the answer.
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 
 #include "request.hpp"
 #include "turnpike/stun/attributes.hpp"
@@ -12,8 +13,10 @@ using stun::ErrorCode;
 
 // What an Allocate asks for, once its attributes have been read and found to agree.
 struct Server::Wish {
+  RelayedTransport transport = RelayedTransport::udp;
   std::optional<stun::ReservationToken> claim;
   std::optional<Family> family;  // absent with a claim
+  bool mobile = false;           // RFC 8016
   bool both_families = false;    // IPv4 and IPv6, of which one may fail
   bool even_port = false;
   std::optional<stun::ReservationToken> reserve_next;
@@ -32,15 +35,19 @@ ErrorCode to_error(RelayError error) {
                                          : ErrorCode::insufficient_capacity;
 }
 
+// A client may have another token by the time it comes for what it reserved; 64 random bits keep others away.
+std::string_view reservation_owner(const auth::Identity& identity) {
+  return identity.is_token() ? std::string_view() : identity.quota_name();
+}
+
 }  // namespace
 
 void Server::on_allocate(Request& request, Output& out) {
   if (request.allocation) {
     // Streams lose nothing, so nothing is sent again: a second one is another request.
-    const bool retransmitted =
-        !is_stream(request.tuple.transport) &&
-        request.allocation->transaction_id == request.message.transaction_id() &&
-        request.allocation->identity.username == request.authenticated->identity.username;
+    const bool retransmitted = !is_stream(request.tuple.transport) &&
+                               request.allocation->transaction_id == request.message.transaction_id() &&
+                               request.authenticated->identity.may_act_for(request.allocation->identity);
     if (!retransmitted) return reject(request, ErrorCode::allocation_mismatch, out);
     return answer_allocate(request, *request.allocation, out);
   }
@@ -49,38 +56,52 @@ void Server::on_allocate(Request& request, Output& out) {
     request.authenticated.reset();  // who may not use its key any more is answered as a stranger
     return reject(request, *e, out);
   }
-  if (auto e = check_transport(request)) return reject(request, *e, out);
+  if (auto e = check_transport(request, wish)) return reject(request, *e, out);
   if (auto e = read_wish(request, wish)) return reject(request, *e, out);
+  const bool may_go = !wish.claim;  // what it has reserved is here
+  if (may_go && is_sent_away(request, Redirect::always, out)) return;
 
   auto allocation = std::make_unique<Allocation>();
   allocation->identity = request.authenticated->identity;
-  allocation->quota = quota_.take(allocation->identity.quota_name());
-  if (!allocation->quota) return reject(request, ErrorCode::allocation_quota_reached, out);
-  if (auto e = open_relays(request, wish, *allocation)) return reject(request, *e, out);
-
+  if (auto e = take_place(request, wish, *allocation)) {
+    const bool is_full =
+        allocation->quota.reached() != QuotaLimit::user &&
+        (*e == ErrorCode::allocation_quota_reached || *e == ErrorCode::insufficient_capacity);
+    if (may_go && is_full && is_sent_away(request, Redirect::full, out)) return;
+    return reject(request, *e, out);
+  }
   allocation->tuple = request.tuple;
+  allocation->transport = wish.transport;
   allocation->transaction_id = request.message.transaction_id();
   allocation->granted_lifetime = granted_lifetime(request);
   allocation->expiry = request.now.steady + allocation->granted_lifetime;
   allocation->reservation = wish.reserve_next;
   if (wish.reserve_next)
     reservations_.push_back({request.now.steady + kReservationLifetime, *wish.reserve_next});
+  if (wish.mobile) give_ticket(*allocation);
   answer_allocate(request, *allocation, out);
   add(std::move(allocation), out);
 }
 
 // TURN REST credentials end here; what was allocated with them in time goes on.
 Server::Check Server::check_credential_expiry(const Request& request) const {
-  const auto& expires = request.authenticated->identity.expires;
-  if (expires && *expires <= request.now.wall) return ErrorCode::unauthorized;
+  if (request.authenticated->identity.has_expired(request.now.wall)) return ErrorCode::unauthorized;
   return std::nullopt;
 }
 
-Server::Check Server::check_transport(const Request& request) const {
+// RFC 8656 §7.2, and for TCP RFC 6062 §5.1.
+Server::Check Server::check_transport(const Request& request, Wish& wish) const {
   const auto value = request.find(AttributeType::requested_transport);
   const auto protocol = value ? stun::decode_requested_transport(*value) : std::nullopt;
   if (!protocol) return ErrorCode::bad_request;
-  if (*protocol != stun::kProtocolUdp) return ErrorCode::unsupported_transport_protocol;
+  if (*protocol == stun::kProtocolUdp) return std::nullopt;
+  if (*protocol != stun::kProtocolTcp || !connections_) return ErrorCode::unsupported_transport_protocol;
+  for (const AttributeType of_udp :
+       {AttributeType::even_port, AttributeType::reservation_token, AttributeType::dont_fragment}) {
+    if (request.has(of_udp)) return ErrorCode::bad_request;
+  }
+  if (!is_stream(request.tuple.transport)) return ErrorCode::bad_request;
+  wish.transport = RelayedTransport::tcp;
   return std::nullopt;
 }
 
@@ -92,6 +113,10 @@ Server::Check Server::read_wish(const Request& request, Wish& wish) const {
   if (!additional) additional = request.find(AttributeType::draft_additional_address_family);
   if (const auto lifetime = request.find(AttributeType::lifetime)) {
     if (!stun::decode_lifetime(*lifetime)) return ErrorCode::bad_request;
+  }
+  if (const auto ticket = request.find(AttributeType::mobility_ticket); ticket && mobile_.enabled) {
+    if (!ticket->empty()) return ErrorCode::bad_request;
+    wish.mobile = wish.transport == RelayedTransport::udp;
   }
   if (token) {
     if (even_port || requested || additional) return ErrorCode::bad_request;
@@ -122,9 +147,15 @@ Server::Check Server::read_wish(const Request& request, Wish& wish) const {
   return std::nullopt;
 }
 
+Server::Check Server::take_place(const Request& request, Wish& wish, Allocation& allocation) {
+  allocation.quota = quota_.take(allocation.identity.quota_name());
+  if (!allocation.quota) return ErrorCode::allocation_quota_reached;
+  return open_relays(request, wish, allocation);
+}
+
 Server::Check Server::open_relays(const Request& request, Wish& wish, Allocation& allocation) {
   if (wish.claim) {
-    auto relay = ports_.claim(*wish.claim, allocation.identity.quota_name());
+    auto relay = ports_.claim(*wish.claim, reservation_owner(allocation.identity));
     if (!relay) return to_error(relay.error());
     allocation.relays.push_back(std::move(*relay));
     return std::nullopt;
@@ -142,22 +173,52 @@ Server::Check Server::open_relays(const Request& request, Wish& wish, Allocation
 Server::Check Server::open_relay(const Request& request, Wish& wish, Family family, Allocation& allocation) {
   auto relay = ports_.open({
       .family = family,
+      .transport = wish.transport,
       .client_side = request.tuple.server.address,
       .parity = wish.even_port ? RelayRequest::Parity::even : RelayRequest::Parity::any,
       .reserve_next = wish.reserve_next,
-      .owner = allocation.identity.quota_name(),
+      .owner = reservation_owner(allocation.identity),
   });
   if (!relay) return to_error(relay.error());
   allocation.relays.push_back(std::move(*relay));
   return std::nullopt;
 }
 
-// Absent or shorter than the default is the default, longer than the limit is the limit.
+// 300 with one of the other servers that the client can reach as it has reached this one (RFC 8489 §10). Who
+// is not known is told none of it.
+bool Server::is_sent_away(const Request& request, Redirect reason, Output& out) {
+  if (!alternates_ || (reason == Redirect::always && alternates_->when != Redirect::always)) return false;
+  boost::container::small_vector<const AlternateServer*, 8> suitable;
+  for (const AlternateServer& server : alternates_->servers) {
+    const bool suits = server.transport == request.tuple.transport &&
+                       server.endpoint.family() == request.tuple.client.family();
+    if (suits) suitable.push_back(&server);
+  }
+  if (suitable.empty()) return false;
+  const AlternateServer& server = *suitable[random_.below(static_cast<std::uint32_t>(suitable.size()))];
+
+  ++counters_.refusals;
+  ++counters_.redirects;
+  stun::MessageBuilder builder = response(request, stun::Class::error);
+  builder.add_error(ErrorCode::try_alternate).add_address(AttributeType::alternate_server, server.endpoint);
+  if (!server.domain.empty()) builder.add(AttributeType::alternate_domain, server.domain);
+  finish(request, builder, out);
+  tell_refused(request, ErrorCode::try_alternate, out);
+  return true;
+}
+
+// Absent or shorter than the default is the default, longer than the limit is the limit. What a token has
+// left bounds it further (RFC 7635 §10), down to the second that makes no end of it.
 std::chrono::seconds Server::granted_lifetime(const Request& request) const {
   const auto value = request.find(AttributeType::lifetime);
   const auto asked = value ? stun::decode_lifetime(*value) : std::nullopt;
   const auto limit = std::chrono::duration_cast<std::chrono::seconds>(limits_.allocation_lifetime);
-  return std::clamp(asked.value_or(kDefaultLifetime), kDefaultLifetime, std::max(limit, kDefaultLifetime));
+  const auto granted =
+      std::clamp(asked.value_or(kDefaultLifetime), kDefaultLifetime, std::max(limit, kDefaultLifetime));
+  const auth::Identity& identity = request.authenticated->identity;
+  if (!identity.is_token()) return granted;
+  const auto left = std::chrono::floor<std::chrono::seconds>(*identity.expires - request.now.wall);
+  return std::clamp(left, std::chrono::seconds(1), granted);
 }
 
 void Server::answer_allocate(const Request& request, const Allocation& allocation, Output& out) {
@@ -166,6 +227,7 @@ void Server::answer_allocate(const Request& request, const Allocation& allocatio
     builder.add_xor_address(AttributeType::xor_relayed_address, relay.advertised());
   }
   builder.add_lifetime(allocation.granted_lifetime);
+  if (allocation.mobility) builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
   if (allocation.reservation) builder.add(AttributeType::reservation_token, *allocation.reservation);
   builder.add_xor_address(AttributeType::xor_mapped_address, request.tuple.client);
   if (const auto& missing = allocation.missing_family)

@@ -62,6 +62,18 @@ void PeerTable::remove_family(Family family) {
   erase_if(by_peer_, [&](const auto& entry) { return entry.first.family() == family; });
 }
 
+// A channel may outlive its permission, so each is judged by its own peer.
+void PeerTable::judge_again(const PeerPolicy& policy) {
+  for (auto& [address, permission] : permissions_) permission.reach = policy.judge(address);
+  boost::unordered::erase_if(permissions_,
+                             [](const auto& entry) { return entry.second.reach == Reach::denied; });
+  for (auto& [number, binding] : channels_) binding.reach = policy.judge(binding.peer.address);
+  erase_if(channels_, [&](const auto& entry) {
+    return entry.second.reach == Reach::denied || policy.is_listener(entry.second.peer);
+  });
+  erase_if(by_peer_, [&](const auto& entry) { return !channels_.contains(entry.second); });
+}
+
 SteadyTime PeerTable::next_expiry() const {
   SteadyTime next = SteadyTime::max();
   for (const auto& [address, permission] : permissions_) next = std::min(next, permission.expiry);

@@ -129,8 +129,9 @@ Reach PeerPolicy::judge(const IpAddress& peer) const {
   return longest_match_allows(peer) ? Reach::allowed : Reach::denied;
 }
 
-bool PeerPolicy::is_listener(const Endpoint& peer) const {
-  return std::ranges::any_of(params_.listeners, [&](const Endpoint& listener) {
+bool PeerPolicy::is_listener(const Endpoint& peer, RelayedTransport transport) const {
+  const auto& listeners = transport == RelayedTransport::udp ? params_.listeners : params_.tcp_listeners;
+  return std::ranges::any_of(listeners, [&](const Endpoint& listener) {
     if (listener.port != peer.port || listener.family() != peer.family()) return false;
     if (!listener.address.is_unspecified()) return listener.address == peer.address;
     return peer.address.is_loopback() || is_own(peer.address);

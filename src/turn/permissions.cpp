@@ -11,20 +11,22 @@ namespace turnpike::turn {
 using stun::AttributeType;
 using stun::ErrorCode;
 
-// A peer as the request names it, in its local form and found to be within reach.
-struct Server::Peer {
-  Endpoint endpoint;
-  Reach reach = Reach::denied;
-};
-
 Server::Check Server::read_peer(const Request& request, Bytes value, Peer& peer) const {
   const auto endpoint = stun::decode_xor_address(value, request.message.transaction_id());
   if (!endpoint) return ErrorCode::bad_request;
   peer.endpoint = {ports_.to_local(endpoint->address), endpoint->port};
   if (!request.allocation->relay_for(endpoint->family())) return ErrorCode::peer_address_family_mismatch;
-  peer.reach = policy_.judge(peer.endpoint.address);
+  peer.reach = policy_->judge(peer.endpoint.address);
   if (peer.reach == Reach::denied) return ErrorCode::forbidden;
   return std::nullopt;
+}
+
+void Server::on_policy(const PeerPolicy& policy, TimePoint now, Output& out) {
+  policy_ = &policy;
+  for (const auto& [tuple, allocation] : allocations_) {
+    allocation->peers.judge_again(policy);
+    close_forbidden_connections(*allocation, now, out);
+  }
 }
 
 // All of its peers or none of them.
@@ -61,6 +63,7 @@ void Server::on_create_permission(Request& request, Output& out) {
 
 void Server::on_channel_bind(Request& request, Output& out) {
   Allocation& allocation = *request.allocation;
+  if (allocation.transport != RelayedTransport::udp) return reject(request, ErrorCode::bad_request, out);
   const auto number_value = request.find(AttributeType::channel_number);
   const auto peer_value = request.find(AttributeType::xor_peer_address);
   const auto number = number_value ? stun::decode_channel_number(*number_value) : std::nullopt;
@@ -69,7 +72,7 @@ void Server::on_channel_bind(Request& request, Output& out) {
   Peer peer;
   if (auto e = read_peer(request, *peer_value, peer)) return reject(request, *e, out);
   if (peer.endpoint.port == 0) return reject(request, ErrorCode::bad_request, out);
-  if (policy_.is_listener(peer.endpoint)) return reject(request, ErrorCode::forbidden, out);
+  if (policy_->is_listener(peer.endpoint)) return reject(request, ErrorCode::forbidden, out);
   allocation.peers.purge(request.now.steady);
   if (auto e = check_channel(request, *number, peer.endpoint)) return reject(request, *e, out);
 

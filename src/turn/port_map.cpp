@@ -3,7 +3,7 @@
 namespace turnpike::turn {
 
 PortMap::PortMap(std::uint16_t first, std::uint16_t last)
-    : first_(first), last_(last), words_(last / 64u - first / 64u + 1u) {}
+    : first_(first), last_(last), words_(last / 64u - first / 64u + 1u), tcp_(words_.size()) {}
 
 std::uint16_t PortMap::random_start(crypto::Random& random) const {
   return static_cast<std::uint16_t>(first_ + random.below(capacity()));
@@ -17,7 +17,18 @@ bool PortMap::try_take(std::uint16_t port) {
 }
 
 void PortMap::give_back(std::uint16_t port) {
-  words_[port / 64u - first_ / 64u].fetch_and(~(std::uint64_t{1} << port % 64u), std::memory_order_acq_rel);
+  const std::uint64_t others = ~(std::uint64_t{1} << port % 64u);
+  tcp_[port / 64u - first_ / 64u].fetch_and(others, std::memory_order_acq_rel);
+  words_[port / 64u - first_ / 64u].fetch_and(others, std::memory_order_acq_rel);
+}
+
+void PortMap::set_tcp(std::uint16_t port) {
+  tcp_[port / 64u - first_ / 64u].fetch_or(std::uint64_t{1} << port % 64u, std::memory_order_acq_rel);
+}
+
+bool PortMap::is_tcp(std::uint16_t port) const {
+  if (!contains(port)) return false;
+  return (tcp_[port / 64u - first_ / 64u].load(std::memory_order_acquire) >> port % 64u & 1) != 0;
 }
 
 bool PortMap::is_taken(std::uint16_t port) const {

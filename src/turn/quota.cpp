@@ -7,6 +7,7 @@ namespace turnpike::turn {
 QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
   std::swap(quota_, other.quota_);
   std::swap(user_, other.user_);
+  std::swap(reached_, other.reached_);
   return *this;
 }
 
@@ -20,16 +21,18 @@ Quota::Shard& Quota::shard_of(std::string_view user) {
 
 QuotaSlot Quota::take(std::string_view user) {
   QuotaSlot slot(this, user);
+  QuotaLimit reached = QuotaLimit::none;
   Shard& shard = shard_of(user);
   {
     const std::lock_guard lock(shard.mutex);
     std::uint32_t& held = shard.held[slot.user_];
     ++held;
     const std::uint32_t total = in_use_.fetch_add(1, std::memory_order_relaxed) + 1;
-    const bool too_many = (per_user_ != 0 && held > per_user_) || (allocations_ != 0 && total > allocations_);
-    if (!too_many) return slot;
+    if (allocations_ != 0 && total > allocations_) reached = QuotaLimit::total;
+    if (per_user_ != 0 && held > per_user_) reached = QuotaLimit::user;
+    if (reached == QuotaLimit::none) return slot;
   }
-  return {};  // and `slot` takes back what was counted
+  return QuotaSlot(reached);  // and `slot` takes back what was counted
 }
 
 void Quota::give_back(const std::string& user) {

@@ -32,7 +32,7 @@ void Server::on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint no
     ++counters_.client_malformed;
     return;
   }
-  const Allocation* allocation = find(tuple);
+  const Allocation* allocation = find_or_settle(tuple, now, out);
   const ChannelBinding* binding = allocation ? allocation->peers.find_channel(data->channel) : nullptr;
   if (!binding || !binding->carries_data(now.steady)) {
     ++counters_.to_peer_refused;
@@ -48,16 +48,17 @@ void Server::on_send(const FiveTuple& tuple, const stun::MessageView& indication
   const auto payload = indication.find(AttributeType::data);
   std::optional<Endpoint> peer;
   if (peer_value) peer = stun::decode_xor_address(*peer_value, indication.transaction_id());
-  if (!peer || !payload || !unknown_required(indication).empty()) {
+  if (!peer || !payload || !unknown_required(indication, {.tokens = credentials_.takes_tokens()}).empty()) {
     ++counters_.client_malformed;
     return;
   }
   peer->address = ports_.to_local(peer->address);
-  const Allocation* allocation = find(tuple);
-  const Relay* relay = allocation ? allocation->relay_for(peer->family()) : nullptr;
+  const Allocation* allocation = find_or_settle(tuple, now, out);
+  const bool by_udp = allocation && allocation->transport == RelayedTransport::udp;
+  const Relay* relay = by_udp ? allocation->relay_for(peer->family()) : nullptr;
   const Permission* permission =
       relay ? allocation->peers.find_permission(peer->address, now.steady) : nullptr;
-  if (!permission || peer->port == 0 || policy_.is_listener(*peer)) {
+  if (!permission || peer->port == 0 || policy_->is_listener(*peer)) {
     ++counters_.to_peer_refused;
     return;
   }
@@ -67,7 +68,8 @@ void Server::on_send(const FiveTuple& tuple, const stun::MessageView& indication
 
 void Server::relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
                            bool dont_fragment, Output& out) {
-  if (reach == Reach::denied || (reach == Reach::relays_only && !ports_.is_live(peer))) {
+  if (reach == Reach::denied ||
+      (reach == Reach::relays_only && !ports_.is_live(peer, RelayedTransport::udp))) {
     ++counters_.to_peer_refused;
     return;
   }
@@ -90,7 +92,8 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
     return;
   }
   const Reach reach = by_channel ? binding->reach : permission->reach;
-  if (reach == Reach::denied || (reach == Reach::relays_only && !ports_.is_live(from))) {
+  if (reach == Reach::denied ||
+      (reach == Reach::relays_only && !ports_.is_live(from, RelayedTransport::udp))) {
     ++counters_.to_client_refused;
     return;
   }

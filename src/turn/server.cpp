@@ -15,20 +15,31 @@ using stun::Method;
 namespace {
 
 bool is_turn_request(Method method) {
-  return method == Method::allocate || method == Method::refresh || method == Method::create_permission ||
-         method == Method::channel_bind;
+  switch (method) {
+    case Method::allocate:
+    case Method::refresh:
+    case Method::create_permission:
+    case Method::channel_bind:
+    case Method::connect:
+    case Method::connection_bind: return true;
+    default: return false;
+  }
 }
 
 }  // namespace
 
 Server::Server(const Params& params)
     : credentials_(params.credentials),
-      policy_(params.policy),
+      policy_(&params.policy),
       ports_(params.ports),
       quota_(params.quota),
       limiter_(params.limiter),
       random_(params.random),
+      connections_(params.connections),
+      mobile_(params.mobile),
+      alternates_(params.alternates),
       limits_(params.limits),
+      nat_discoveries_(params.nat_discoveries),
       long_term_(digester_, params.nonce_key, params.nonce_lifetime),
       indication_ids_(params.random.below(std::minstd_rand::max())) {}
 
@@ -49,7 +60,11 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
 }
 
 void Server::on_client_closed(const FiveTuple& tuple, TimePoint, Output& out) {
-  if (Allocation* allocation = find(tuple)) remove(*allocation, out);
+  if (Allocation* allocation = find(tuple)) {
+    if (!allocation->mobility) remove(*allocation, out);
+  } else if (const auto move = moves_.find(tuple); move != moves_.end()) {
+    cancel_move(*move->second, out);
+  }
 }
 
 void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now,
@@ -64,10 +79,14 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
     return;
   }
   ++counters_.requests;
-  if (credentials_.empty()) return reject(request, ErrorCode::forbidden, out);  // STUN only
+  if (credentials_.empty() || is_for_discovery_alone(tuple)) {  // STUN only
+    return reject(request, ErrorCode::forbidden, out);
+  }
 
   request.allocation = find(tuple);
-  const auth::Identity* known = request.allocation ? &request.allocation->identity : nullptr;
+  const std::optional<auth::Identity> awaited = find_awaited(request);
+  const auth::Identity* known = awaited ? &*awaited : find_arriving(request);
+  if (request.allocation) known = &request.allocation->identity;
   auto checked = long_term_.check(credentials_, message, tuple, now.wall, known);
   if (!checked) {
     request.had_valid_nonce = checked.error().had_valid_nonce;
@@ -79,27 +98,29 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
 }
 
 void Server::on_authenticated(Request& request, Output& out) {
-  const UnknownTypes unknown = unknown_required(request.message);
+  const UnknownTypes unknown = unknown_required(request.message, {.tokens = credentials_.takes_tokens()});
   if (!unknown.empty()) return reject_unknown(request, {unknown.data(), unknown.size()}, out);
   if (request.message.method() == Method::allocate) return on_allocate(request, out);
+  if (request.message.method() == Method::connection_bind) return on_connection_bind(request, out);
 
+  const bool may_move = mobile_.enabled && !request.allocation;
+  if (may_move && request.message.method() == Method::refresh &&
+      request.has(AttributeType::mobility_ticket)) {
+    return on_move(request, out);
+  }
+  if (may_move) {
+    request.allocation = settle_move(request.tuple, &request.authenticated->identity, request.now, out);
+  }
   if (!request.allocation) return reject(request, ErrorCode::allocation_mismatch, out);  // RFC 8656 §5
-  if (request.authenticated->identity.username != request.allocation->identity.username) {
+  if (!request.authenticated->identity.may_act_for(request.allocation->identity)) {
     return reject(request, ErrorCode::wrong_credentials, out);
   }
   switch (request.message.method()) {
     case Method::refresh: return on_refresh(request, out);
     case Method::create_permission: return on_create_permission(request, out);
+    case Method::connect: return on_connect(request, out);
     default: return on_channel_bind(request, out);
   }
-}
-
-void Server::on_binding(const Request& request, Output& out) {
-  const UnknownTypes unknown = unknown_required(request.message);
-  if (!unknown.empty()) return reject_unknown(request, {unknown.data(), unknown.size()}, out);
-  stun::MessageBuilder builder = response(request, Class::success);
-  builder.add_xor_address(AttributeType::xor_mapped_address, request.tuple.client);
-  finish(request, builder, out);
 }
 
 // RFC 8656 §8.2.
@@ -118,11 +139,14 @@ void Server::on_refresh(Request& request, Output& out) {
     if (!asked) return reject(request, ErrorCode::bad_request, out);
     if (asked->count() == 0) lifetime = std::chrono::seconds::zero();
   }
+  if (lifetime.count() != 0 && asks_for_token(request, out)) return;
 
+  const auth::Identity& identity = request.authenticated->identity;
   stun::MessageBuilder builder = response(request, Class::success);
   builder.add_lifetime(lifetime);
   if (lifetime.count() != 0) {
     allocation.expiry = request.now.steady + lifetime;
+    if (identity.is_token()) allocation.identity = identity;  // a new one takes over, and its key with it
     wake_by(allocation, allocation.expiry);
   } else if (family && allocation.relays.size() > 1) {
     close_relay(allocation, *family);  // of a dual allocation, one family may go alone
@@ -133,6 +157,16 @@ void Server::on_refresh(Request& request, Output& out) {
   finish(request, builder, out);
 }
 
+// The token that the allocation was made with lives no longer, and no other was given. True: so it was
+// answered.
+bool Server::asks_for_token(Request& request, Output& out) {
+  const auth::Identity& identity = request.authenticated->identity;
+  if (!identity.is_token() || !identity.has_expired(request.now.wall)) return false;
+  request.authenticated.reset();
+  reject(request, ErrorCode::unauthorized, out);
+  return true;
+}
+
 // --- Answers
 // ---------------------------------------------------------------------------------------------------------
 
@@ -141,9 +175,9 @@ stun::MessageBuilder Server::response(const Request& request, Class message_clas
 }
 
 // Signs as the request was signed (RFC 8489 §9.2.4), and adds a fingerprint where the request had one.
-// Over a stream an answer goes to whoever asked, and one that is withheld would be waited for in vain.
+// Only plain UDP can be asked in another's name: all others have shown that they are where they say they are.
 void Server::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
-  if (!request.had_valid_nonce && !is_stream(request.tuple.transport) &&
+  if (!request.had_valid_nonce && request.tuple.transport == Transport::udp &&
       !limiter_.allow(request.tuple.client.address, request.now.steady)) {
     ++counters_.answers_withheld;
     return;
@@ -157,7 +191,7 @@ void Server::finish(const Request& request, stun::MessageBuilder& builder, Outpu
     }
   }
   if (request.message.has_fingerprint()) builder.add_fingerprint();
-  if (builder.ok()) out.send_to_client(request.tuple, builder.bytes());
+  if (builder.ok()) out.send_to_client(request.answer_to.value_or(request.tuple), builder.bytes());
 }
 
 void Server::succeed(const Request& request, Output& out) {
@@ -172,16 +206,18 @@ void Server::reject(const Request& request, ErrorCode error, Output& out) {
   const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
   if (challenge) long_term_.add_challenge(credentials_, request.tuple, request.now.wall, builder);
   finish(request, builder, out);
+  tell_refused(request, error, out);
+}
 
-  // A client's first request is always refused, to hand it a nonce: that is nothing to tell.
+// A client's first request is always refused, to hand it a nonce: that is nothing to tell.
+void Server::tell_refused(const Request& request, ErrorCode error, Output& out) {
   if (!request.had_valid_nonce) return;
   const auto username = request.find(AttributeType::username);
-  out.tell({Output::Event::Kind::request_refused,
-            request.tuple,
-            std::string(username ? as_text(*username) : ""),
-            {},
-            request.message.method(),
-            error});
+  out.tell({.kind = Output::Event::Kind::request_refused,
+            .tuple = request.tuple,
+            .username = std::string(username ? as_text(*username) : ""),
+            .method = request.message.method(),
+            .error = error});
 }
 
 void Server::reject_unknown(const Request& request, std::span<const AttributeType> unknown, Output& out) {
@@ -199,6 +235,11 @@ Allocation* Server::find(const FiveTuple& tuple) {
   return found == allocations_.end() ? nullptr : found->second.get();
 }
 
+Allocation* Server::find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out) {
+  Allocation* allocation = find(tuple);
+  return allocation || moves_.empty() ? allocation : settle_move(tuple, nullptr, now, out);
+}
+
 Allocation* Server::find(RelayId relay) {
   const auto index = static_cast<std::size_t>(relay);
   return index < by_relay_.size() ? by_relay_[index] : nullptr;
@@ -213,26 +254,25 @@ void Server::add(std::unique_ptr<Allocation> allocation, Output& out) {
   allocation->deadline = allocation->expiry;
   deadlines_.insert(*allocation);
   ++counters_.allocations_created;
-  out.tell({Output::Event::Kind::allocation_created,
-            allocation->tuple,
-            allocation->identity.username,
-            allocation->relays.front().advertised(),
-            {},
-            {}});
+  out.tell({.kind = Output::Event::Kind::allocation_created,
+            .tuple = allocation->tuple,
+            .username = allocation->identity.username,
+            .relayed = allocation->relays.front().advertised()});
   allocations_.emplace(allocation->tuple, std::move(allocation));
 }
 
 void Server::remove(Allocation& allocation, Output& out) {
-  out.tell({Output::Event::Kind::allocation_deleted,
-            allocation.tuple,
-            allocation.identity.username,
-            allocation.relays.front().advertised(),
-            {},
-            {}});
+  out.tell({.kind = Output::Event::Kind::allocation_deleted,
+            .tuple = allocation.tuple,
+            .username = allocation.identity.username,
+            .relayed = allocation.relays.front().advertised()});
   ++counters_.allocations_deleted;
+  close_connections(allocation);
+  forget_mobility(allocation, out);
   for (const Relay& relay : allocation.relays) by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
   deadlines_.erase(deadlines_.iterator_to(allocation));
   const FiveTuple tuple = allocation.tuple;
+  out.leave(tuple);
   allocations_.erase(tuple);
 }
 
@@ -241,6 +281,7 @@ void Server::close_relay(Allocation& allocation, Family family) {
   by_relay_[static_cast<std::size_t>(relay->id())] = nullptr;
   allocation.relays.erase(relay);
   allocation.peers.remove_family(family);
+  close_connections(allocation, family);
 }
 
 // Deadlines that move later are noticed when the old one comes.
@@ -255,7 +296,7 @@ SteadyTime Server::next_deadline() const {
   SteadyTime next = SteadyTime::max();
   if (!deadlines_.empty()) next = deadlines_.begin()->deadline;
   if (!reservations_.empty()) next = std::min(next, reservations_.front().at);
-  return next;
+  return std::min(next, connection_deadlines_.next());
 }
 
 void Server::on_timeout(TimePoint now, Output& out) {
@@ -263,6 +304,7 @@ void Server::on_timeout(TimePoint now, Output& out) {
     ports_.release(reservations_.front().token);
     reservations_.pop_front();
   }
+  expire_connections(now, out);
   while (!deadlines_.empty() && deadlines_.begin()->deadline <= now.steady) {
     Allocation& allocation = *deadlines_.begin();
     if (allocation.expiry <= now.steady) {

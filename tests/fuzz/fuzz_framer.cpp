@@ -1,9 +1,10 @@
 // A byte stream cut at arbitrary places gives the messages that it gives in one piece. The input's first
-// octet seeds the cuts; the rest is the stream.
+// octet seeds the cuts; the rest is the stream. It is also taken for one that begins with a PROXY header.
 #include <algorithm>
 #include <vector>
 
 #include "fuzz/expect.hpp"
+#include "turnpike/stun/proxy_header.hpp"
 #include "turnpike/stun/stream_framer.hpp"
 #include "turnpike/stun/types.hpp"
 
@@ -80,7 +81,32 @@ void check_prefixes(Bytes stream) {
     expect(whole.consumed >= needed, "no more was asked for than it takes");
 }
 
+using stun::ProxyHeader;
+
+ProxyHeader checked_header(Bytes received) {
+  const ProxyHeader header = stun::parse_proxy_header(received);
+  const bool whole = header.kind == ProxyHeader::Kind::local || header.kind == ProxyHeader::Kind::proxied;
+  expect(whole == (header.size > 0), "a whole header has a size");
+  expect(header.size <= received.size() && header.size <= stun::kMaxProxyHeaderSize, "a header was there");
+  if (header.kind == ProxyHeader::Kind::incomplete) {
+    expect(received.size() < stun::kMaxProxyHeaderSize, "nothing longer than a header is waited for");
+  }
+  return header;
+}
+
+// The same stream behind a load balancer.
+void check_proxy_header(std::uint8_t seed, Bytes stream) {
+  const ProxyHeader whole = checked_header(stream);
+  for (std::size_t size = 0; size < stream.size(); size += 1 + seed % 8) {
+    const ProxyHeader start = checked_header(stream.first(size));
+    if (start.kind == ProxyHeader::Kind::incomplete) continue;
+    expect(start.kind == whole.kind && start.size == whole.size && start.client == whole.client,
+           "a verdict stands, whatever follows");
+  }
+}
+
 void check(std::uint8_t seed, Bytes stream) {
+  check_proxy_header(seed, stream);
   check_prefixes(stream);
 
   std::vector<Found> at_once;

@@ -51,10 +51,18 @@ struct World {
   static Params params(std::vector<std::string> secrets) {
     return {.realm = "example.org",
             .users = {{"alice", "wonder", {}, {}}, {"bob", "builder", {}, {}}},
-            .secrets = std::move(secrets)};
+            .secrets = std::move(secrets),
+            .third_party = {"turn.example.org", {}}};
   }
 
-  World() : users(params({}), digester), users_and_secrets(params({"north", "south"}), digester) {
+  // Whoever may use the relay, of every kind.
+  static Params all_params() {
+    Params all = params({"north", "south"});
+    all.third_party.keys = {{"k1", TokenAlgorithm::a256gcm, Octets(32, 'k'), {}, {}}};
+    return all;
+  }
+
+  World() : users(params({}), digester), users_and_secrets(all_params(), digester) {
     alice = {"alice", *users.find("alice")->key(PasswordAlgorithm::md5), std::nullopt};
   }
 
@@ -109,7 +117,7 @@ Octets resigned(World& world, const CredentialStore& store, std::uint8_t how, co
 bool says_who(const MessageView& message) {
   using enum AttributeType;
   for (const AttributeType type :
-       {username, userhash, realm, nonce, password_algorithm, password_algorithms}) {
+       {username, userhash, realm, nonce, password_algorithm, password_algorithms, access_token}) {
     if (message.has(type)) return true;
   }
   return false;
@@ -136,8 +144,10 @@ void check_admitted(World& world, const CredentialStore& store, const MessageVie
         same(*message.find(AttributeType::userhash), userhash(world.digester, who.username, store.realm())),
         "the hash is that of the name");
   }
+  expect(!who.is_token() || message.has(AttributeType::access_token), "a token is there");
   const bool is_known = known && known->username == who.username;
-  expect(is_known || store.find(who.username) || (!store.secrets().empty() && parse_rest_name(who.username)),
+  expect(is_known || store.find(who.username) || (who.is_token() && store.find_token_key(who.username)) ||
+             (!store.secrets().empty() && parse_rest_name(who.username)),
          "the name belongs to the store");
   expect(store.offers(who.key.algorithm), "the algorithm was offered");
 }

@@ -148,11 +148,22 @@ class World {
       case 9: request.transport(input.u8()); return;
       case 10: request.dont_fragment(); return;
       case 11: request.channel(input.u16()); return;
+      case 12: return add_discovery(request, input);
       default: {
         const AttributeType type{input.u16()};
         request.raw(type, input.text(input.pick(32)));
       }
     }
+  }
+
+  // RFC 5780.
+  static void add_discovery(RequestMaker& request, Input& input) {
+    const std::uint16_t value = input.u16();
+    request.with([kind = value % 3, value](auto& b) {
+      if (kind == 0) b.add_change_request({.ip = (value & 0x100) != 0, .port = (value & 0x200) != 0});
+      if (kind == 1) b.add_response_port(value);
+      if (kind == 2) b.add_padding(value % 4096);
+    });
   }
 
   void client_sends_datagram(Input& input) {
@@ -191,11 +202,29 @@ class World {
     server_.on_client(from.tuple, message, clock_.now(), out);
     expect(out.to_clients().size() + out.to_peers().size() <= 1, "a message has one consequence");
     for (const auto& sent : out.to_clients())
-      expect(sent.tuple == from.tuple && sent.payload.empty(), "an answer goes to who asked");
+      expect(answers(sent, from, message, out) && sent.payload.empty(), "an answer goes to who asked");
     const turn::Counters& after = server_.counters();
     expect(after.to_peer - before.to_peer == out.to_peers().size(), "what goes to peers is counted");
     expect(after.requests - before.requests >= out.to_clients().size(), "only requests are answered");
     take(out, message);
+  }
+
+  // Only NAT discovery answers from elsewhere, or another port, and then with no more than such an answer
+  // needs or came.
+  static bool answers(const Output::ToClient& sent, const Client& from, const Octets& message,
+                      const Output& out) {
+    if (sent.tuple == from.tuple && from.tuple.transport != Transport::udp) return true;
+    constexpr std::size_t kWithoutPadding = 80;
+    const std::size_t size = out.head(sent).size();
+    const auto view = stun::MessageView::parse(out.head(sent));
+    const bool success = view && view->type() == stun::MessageType{Method::binding, stun::Class::success};
+    if (success && size > std::max(message.size(), kWithoutPadding)) return false;
+    if (sent.tuple == from.tuple) return true;
+    const Endpoint& by = sent.tuple.server;
+    return success && sent.tuple.client.address == from.tuple.client.address && sent.tuple.client.port != 0 &&
+           sent.tuple.transport == Transport::udp && view->has(AttributeType::response_origin) &&
+           (by.address == address("192.0.2.1") || by.address == address("192.0.2.2")) &&
+           (by.port == 3478 || by.port == 3479);
   }
 
   void client_closes(Input& input) {
@@ -265,8 +294,10 @@ class World {
   void take(const Output& out, Bytes input) {
     for (const auto& event : out.events()) note(event);
     for (const auto& sent : out.to_clients()) {
-      expect(std::ranges::any_of(kClients, [&](const Client& c) { return c.tuple == sent.tuple; }),
-             "the client is known");
+      expect(
+          std::ranges::any_of(
+              kClients, [&](const Client& c) { return c.tuple.client.address == sent.tuple.client.address; }),
+          "the client is known");
       expect(sent.payload.empty() || lies_inside(sent.payload, input), "a payload lies in what came in");
       check_message(out, sent);
     }
@@ -340,8 +371,20 @@ class World {
   AddressLimiter limiter_{0, 0, 1};
   turn::Limits limits_{
       .permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0};
-  turn::Server server_{
-      {constants_.credentials, constants_.policy, ports_, quota_, limiter_, random_, limits_, kMaster, 600s}};
+  turn::AlternateParams alternates_{{{Transport::tcp, endpoint("198.51.100.8:3478"), "b.example.org"}}};
+  turn::Server server_{{.credentials = constants_.credentials,
+                        .policy = constants_.policy,
+                        .ports = ports_,
+                        .quota = quota_,
+                        .limiter = limiter_,
+                        .random = random_,
+                        .limits = limits_,
+                        .nonce_key = kMaster,
+                        .nonce_lifetime = 600s,
+                        .nat_discoveries = {turn::NatDiscovery({.primary = endpoint("192.0.2.1:3478"),
+                                                                .alternate = endpoint("192.0.2.2:3479"),
+                                                                .listeners = {{{0, 7}, {8, 9}}}})},
+                        .alternates = &alternates_}};
 
   std::set<Endpoint> relayed_;
   stun::ReservationToken token_{};

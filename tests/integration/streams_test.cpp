@@ -3,14 +3,14 @@
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "support/certificate.hpp"
 #include "support/daemon.hpp"
-#include "support/relay_client.hpp"
+#include "support/process.hpp"
+#include "support/relaying.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -52,49 +52,7 @@ struct Server {
   Daemon daemon;
 };
 
-bool is_closed(client::StreamSocket& socket) {
-  while (socket.receive(10s)) {
-  }
-  return socket.closed();
-}
-
-// A Binding request that nobody remembers.
-Octets binding() {
-  Octets bytes{0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42};
-  bytes.resize(20, 7);
-  return bytes;
-}
-
-bool is_answered(client::StreamSocket& socket) {
-  socket.send(binding());
-  const auto answer = socket.receive(10s);
-  return answer && answer->bytes.size() >= 20 && answer->bytes[0] == 1 && answer->bytes[1] == 1;
-}
-
-void expect_relaying(RelayClient& client, client::UdpSocket& peer, std::uint16_t channel) {
-  for (const std::size_t size : {0, 1, 2, 3, 4, 160, 1100, 9000, 60000}) {
-    INFO(size << " bytes");
-    const Octets payload(size, static_cast<std::uint8_t>(size));
-    client.send_on_channel(channel, payload);
-    const auto datagram = peer.receive(10s);
-    REQUIRE(datagram);
-    CHECK(datagram->from == client.relayed());
-    CHECK((datagram->bytes == payload));
-    peer.send_to(payload, client.relayed());
-    const auto arrival = client.receive();
-    REQUIRE(arrival);
-    CHECK((arrival->payload == payload));
-    CHECK(arrival->channel.has_value());
-  }
-}
-
-std::size_t resident_kib(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
-  }
-  return 0;
-}
+constexpr std::size_t kSizes[] = {0, 1, 2, 3, 4, 160, 1100, 9000, 60000};
 
 }  // namespace
 
@@ -111,18 +69,9 @@ TEST_CASE("TCP and TLS clients relay by indication and by channel, in both famil
     contents.requested_family = Family::ipv4;
     REQUIRE(client.allocate(contents) == 0);
     CHECK(client.mapped() == client.local());
-    REQUIRE(client.permit(peer.local()) == 0);
-    client.send(peer.local(), octets("out"));
-    const auto datagram = peer.receive(10s);
-    REQUIRE(datagram);
-    CHECK((datagram->bytes == octets("out")));
-    peer.send_to(octets("in"), datagram->from);
-    const auto arrival = client.receive();
-    REQUIRE(arrival);
-    CHECK(arrival->text() == "in");
-    CHECK(arrival->peer == peer.local());
+    expect_indications(client, peer);
     REQUIRE(client.bind(0x4000, peer.local()) == 0);
-    expect_relaying(client, peer, 0x4000);
+    expect_relaying(client, peer, 0x4000, kSizes);
     CHECK(client.refresh(0s) == 0);
   }
   CHECK(server.daemon.stop() == 0);
@@ -136,18 +85,7 @@ TEST_CASE("clients of every transport reach one another through the relay", "[in
       INFO(to_string(first) << " to " << to_string(second));
       RelayClient ann = server.client(first);
       RelayClient ben = server.client(second, "bob", "hunter2");
-      REQUIRE(ann.allocate() == 0);
-      REQUIRE(ben.allocate() == 0);
-      REQUIRE(ann.permit(ben.relayed()) == 0);
-      REQUIRE(ben.bind(0x4003, ann.relayed()) == 0);
-      ann.send(ben.relayed(), octets("hello"));
-      auto arrival = ben.receive();
-      REQUIRE(arrival);
-      CHECK(arrival->text() == "hello");
-      ben.send_on_channel(0x4003, octets("hello yourself"));
-      arrival = ann.receive();
-      REQUIRE(arrival);
-      CHECK(arrival->text() == "hello yourself");
+      expect_conversation(ann, ben);
     }
   }
 }
@@ -156,7 +94,7 @@ TEST_CASE("requests may come in single bytes or all at once", "[integration]") {
   Server server;
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     client::StreamSocket socket = server.connect(transport);
-    const Octets request = binding();
+    const Octets request = binding_request();
     for (const std::uint8_t& byte : request) socket.send({&byte, 1});
     CHECK(socket.receive(10s));
     Octets many;
@@ -173,7 +111,7 @@ TEST_CASE("what is no message closes the connection, after what came before is a
     for (const Octets& garbage :
          {Octets{0xFF}, Octets{0x80, 1, 2, 3}, Octets{0, 1, 0, 3}, Octets{0, 1, 0, 0, 1, 2, 3, 4}}) {
       client::StreamSocket socket = server.connect(transport);
-      Octets bytes = binding();
+      Octets bytes = binding_request();
       bytes.insert(bytes.end(), garbage.begin(), garbage.end());
       socket.send(bytes);
       CHECK(socket.receive(10s));
@@ -187,7 +125,7 @@ TEST_CASE("what is no message closes the connection, after what came before is a
 TEST_CASE("a request is answered though the client has closed its half", "[integration]") {
   Server server;
   client::StreamSocket socket = server.connect();
-  socket.send(binding());
+  socket.send(binding_request());
   shutdown(socket.fd(), SHUT_WR);
   CHECK(socket.receive(10s));
   CHECK(is_closed(socket));
@@ -226,12 +164,12 @@ TEST_CASE("a client that does not read loses media, and nobody else notices", "[
     REQUIRE(lazy.bind(0x4000, peer.local()) == 0);
     REQUIRE(busy.allocate() == 0);
     REQUIRE(busy.bind(0x4000, peer.local()) == 0);
-    expect_relaying(busy, peer, 0x4000);
+    expect_relaying(busy, peer, 0x4000, kSizes);
     const std::size_t before = resident_kib(server.daemon.pid());
     const Octets payload(1000, 'm');
     for (int burst = 0; burst < 600; ++burst) {
       for (int i = 0; i < 50; ++i) peer.send_to(payload, lazy.relayed());
-      if (burst % 100 == 0) expect_relaying(busy, peer, 0x4000);
+      if (burst % 100 == 0) expect_relaying(busy, peer, 0x4000, kSizes);
     }
     const std::size_t after = resident_kib(server.daemon.pid());
     CHECK(after < before + 16 * 1024);  // of 30 MB; a sanitizer holds on to what was freed
@@ -259,7 +197,7 @@ TEST_CASE("a client that asks for ever and never reads is closed", "[integration
   client::StreamSocket polite = server.connect();
   Octets many;
   for (int i = 0; i < 1000; ++i) {
-    const Octets request = binding();
+    const Octets request = binding_request();
     many.insert(many.end(), request.begin(), request.end());
   }
   std::size_t sent = 0;
@@ -287,7 +225,7 @@ TEST_CASE("who does not get on with it is closed", "[integration]") {
       client::StreamSocket silent = server.connect(transport);
       CHECK(is_closed(silent));
       client::StreamSocket begun = server.connect(transport);
-      begun.send(Bytes(binding()).first(19));
+      begun.send(Bytes(binding_request()).first(19));
       CHECK(is_closed(begun));
     }
   }
@@ -379,7 +317,7 @@ TEST_CASE("when descriptors run out, connections wait and the rest goes on", "[i
     sockets.push_back(std::make_unique<client::StreamSocket>(loopback(Family::ipv4),
                                                              server.at(Transport::tcp), std::nullopt));
   }
-  expect_relaying(before, peer, 0x4000);
+  expect_relaying(before, peer, 0x4000, kSizes);
   CHECK(is_answered(*sockets.front()));
   auto last = std::move(sockets.back());
   sockets.clear();

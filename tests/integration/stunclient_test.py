@@ -5,10 +5,12 @@ The programs are those of the environment's TURNPIKE and STUNCLIENT, else of bui
 the daemon says when it is ready, and where nobody answers stunclient is given a short --timeout.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -19,6 +21,10 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TURNPIKE = os.environ.get("TURNPIKE", str(ROOT / "build/release/turnpike"))
 STUNCLIENT = os.environ.get("STUNCLIENT", str(ROOT / "build/release/stunclient"))
+
+COTURN = shutil.which("turnserver")
+if not COTURN and os.environ.get("CI") == "true":
+    raise SystemExit("there is no turnserver (Debian: coturn)")
 
 ALICE = ["--turn", "--user", "alice", "--password", "s3same-0pen"]
 SECRETS = ["s3same-0pen", "wr0ng-pass", "n0rth-star"]
@@ -51,7 +57,7 @@ def make_certificate(certificate, key):
 
 
 class Daemon:
-    """A turnpike of its own on free ports; ports["4"] and, where there is IPv6, ports["6"]; ports["tcp"], ["tls"]."""
+    """A turnpike of its own on free ports; ports["4"] and, where there is IPv6, ports["6"]; ports["tcp"], ["tls"], ["dtls"]."""
 
     def __init__(self, config):
         listen, addresses = ['"udp://127.0.0.1:0"', '"tcp://127.0.0.1:0"'], ["127.0.0.1"]
@@ -61,7 +67,7 @@ class Daemon:
         self.folder = tempfile.TemporaryDirectory()
         files = {name: f"{self.folder.name}/{name}.pem" for name in ["certificate", "key"]}
         if "tls:" in config:
-            listen.append('"tls://127.0.0.1:0"')
+            listen += ['"tls://127.0.0.1:0"', '"dtls://127.0.0.1:0"']
             make_certificate(**files)
         self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.file.write(config % {"listen": ", ".join(listen), "addresses": ", ".join(addresses), **files})
@@ -117,6 +123,112 @@ class Refuser:
         self.socket.sendto(b"", self.socket.getsockname())
         self.thread.join(timeout=10)
         self.socket.close()
+
+
+def free_ports(addresses, count):
+    """Ports that are free on all of these addresses, by UDP and TCP."""
+    ports = []
+    while len(ports) < count:
+        with contextlib.ExitStack() as stack:
+            port = 0
+            try:
+                for address in addresses:
+                    for kind in [socket.SOCK_DGRAM, socket.SOCK_STREAM]:
+                        probe = stack.enter_context(socket.socket(socket.AF_INET, kind))
+                        probe.bind((address, port))
+                        port = probe.getsockname()[1]
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
+    return ports
+
+
+class NatSimulation:
+    """An RFC 5780 server at 127.0.0.1 and 127.0.0.2 that answers as if a NAT stood before the client.
+
+    mapping and filtering are "independent", "address" or "port"; bugs is a set of what the server does wrong.
+    """
+
+    COOKIE = 0x2112A442
+
+    def __init__(self, mapping="independent", filtering="independent", bugs=()):
+        self.mapping, self.filtering, self.bugs = mapping, filtering, bugs
+        self.addresses = ["127.0.0.1", "127.0.0.2"]
+        self.ports = free_ports(self.addresses, 2)
+        self.port = str(self.ports[0])
+        self.sockets, self.listeners = {}, []
+        for at in [(address, port) for address in self.addresses for port in self.ports]:
+            self.sockets[at] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sockets[at].bind(at)
+            threading.Thread(target=self.serve_datagrams, args=[at], daemon=True).start()
+            listener = socket.create_server(at)
+            self.listeners.append(listener)
+            threading.Thread(target=self.serve_streams, args=[at, listener], daemon=True).start()
+
+    def stop(self):
+        for endpoint in [*self.sockets.values(), *self.listeners]:
+            # Whoever waits in there wakes up.
+            with contextlib.suppress(OSError):
+                endpoint.shutdown(socket.SHUT_RDWR)
+            endpoint.close()
+
+    def serve_datagrams(self, at):
+        with contextlib.suppress(OSError):
+            while True:
+                request, sender = self.sockets[at].recvfrom(2048)
+                if not request:
+                    return
+                source = self.source(at, request)
+                if source:
+                    self.sockets[source].sendto(self.answer(at, source, request, sender), sender)
+
+    def serve_streams(self, at, listener):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as open_connections:
+            while True:
+                connection, sender = listener.accept()
+                open_connections.enter_context(connection)
+                connection.sendall(self.answer(at, at, connection.recv(2048), sender))
+
+    def other(self, at):
+        address, port = at
+        return (self.addresses[address == self.addresses[0]], self.ports[port == self.ports[0]])
+
+    def source(self, at, request):
+        """Where the answer comes from; None where the NAT keeps it out."""
+        flags = struct.unpack("!I", request[24:28])[0] if request[20:22] == b"\0\3" else 0
+        if flags and "same address" in self.bugs:
+            return at
+        other = self.other(at)
+        source = (other[0] if flags & 4 else at[0], other[1] if flags & 2 else at[1])
+        if self.filtering == "port" and source != at:
+            return None
+        if self.filtering == "address" and source[0] != at[0]:
+            return None
+        return source
+
+    def mapped(self, at, sender):
+        port = (sender[1] + 1000) % 65536
+        if self.mapping != "independent" and at[0] == self.addresses[1]:
+            port += 1
+        if self.mapping == "port" and at[1] == self.ports[1]:
+            port += 2
+        return ("203.0.113.5", port % 65536)
+
+    def answer(self, at, source, request, sender):
+        address, port = self.mapped(at, sender)
+        number = struct.unpack("!I", socket.inet_aton(address))[0]
+        masked = struct.pack("!HHBBHI", 0x0020, 8, 0, 1, port ^ (self.COOKIE >> 16), number ^ self.COOKIE)
+        seen = ("203.0.113.6", port) if "alg" in self.bugs else (address, port)
+        attributes = masked + self.address(0x0001, seen) + self.address(0x802B, source)
+        if "no other" not in self.bugs:
+            other = (at[0], self.other(at)[1]) if "half an other" in self.bugs else self.other(at)
+            attributes += self.address(0x802C, other)
+        return struct.pack("!HH", 0x0101, len(attributes)) + request[4:20] + attributes
+
+    @staticmethod
+    def address(kind, endpoint):
+        return struct.pack("!HHBBH4s", kind, 8, 0, 1, endpoint[1], socket.inet_aton(endpoint[0]))
 
 
 class StunclientTest(unittest.TestCase):
@@ -212,6 +324,19 @@ class OpenServer(StunclientTest):
         self.assertEqual(report["protocol"], "tls")
         self.assertRegex(report["notes"][0], "certificate does not verify: self-signed")
 
+    def test_dtls(self):
+        port = self.daemon.ports["dtls"]
+        lines = self.expect_success("--protocol", "dtls", "127.0.0.1", port).splitlines()
+        self.assertEqual(lines[0], "Binding test: success")
+        self.assertEqual(lines[2], lines[1].replace("Local", "Mapped"))
+        self.assert_relayed(self.expect_success(*ALICE, f"turns:127.0.0.1:{port}?transport=udp"), "127.0.0.1")
+        report = json.loads(self.expect_success(*ALICE, "--json", "--protocol", "dtls", "127.0.0.1", port))
+        self.assertEqual(report["protocol"], "dtls")
+        self.assertRegex(report["notes"][0], "certificate does not verify: self-signed")
+
+    def test_no_dtls_there(self):
+        self.expect_failure(1, "no DTLS with", "--timeout", "0.6", "--protocol", "dtls", "127.0.0.1", self.port)
+
     def test_the_wrong_protocol(self):
         tcp, tls = self.daemon.ports["tcp"], self.daemon.ports["tls"]
         self.expect_failure(1, "closed the connection", "--protocol", "tcp", "127.0.0.1", tls)
@@ -303,6 +428,127 @@ class OtherServers(StunclientTest):
                 self.assertTrue(text.startswith("Binding test: fail\n"))
 
 
+class NatDiscovery(StunclientTest):
+    NAMES = {"independent": "Endpoint-Independent", "address": "Address-Dependent", "port": "Address and Port-Dependent"}
+
+    def simulate(self, **what):
+        simulation = NatSimulation(**what)
+        self.addCleanup(simulation.stop)
+        return simulation
+
+    def test_the_daemon_without_a_nat(self):
+        daemon = Daemon(OPEN + 'nat_discovery: {alternate: "127.0.0.2:0"}\n')
+        self.addCleanup(daemon.stop)
+        arguments = ["--mode", "full", "127.0.0.1", daemon.ports["4"]]
+        lines = self.expect_success(*arguments).splitlines()
+        self.assertEqual(lines[0], "Binding test: success")
+        self.assertEqual(lines[2], lines[1].replace("Local", "Mapped"))
+        self.assertEqual(
+            lines[3:],
+            [
+                "Behavior test: success",
+                "Nat behavior: Direct Mapping",
+                "Filtering test: success",
+                "Nat filtering: Endpoint-Independent Filtering",
+            ],
+        )
+        report = json.loads(self.expect_success("--json", *arguments))
+        self.assertIs(report["success"], True)
+        self.assertEqual(report["nat"]["mapping"]["behavior"], "Direct Mapping")
+        self.assertEqual(report["nat"]["filtering"]["behavior"], "Endpoint-Independent Filtering")
+        self.assertRegex(report["binding"]["other_address"], r"^127\.0\.0\.2:\d+$")
+        tcp = self.stunclient("--mode", "full", "--protocol", "tcp", "127.0.0.1", daemon.ports["tcp"])
+        self.assertEqual(tcp.returncode, 0, tcp.stderr)
+        self.assertIn("Nat behavior: Direct Mapping\n", tcp.stdout)
+        # All that was asked for, in one run.
+        text = self.expect_success(*ALICE, *arguments)
+        self.assertIn("Nat filtering: Endpoint-Independent Filtering\n", text)
+        self.assertRegex(text, "(?m)^Relay test: success")
+
+    def test_each_mapping(self):
+        for mapping, name in self.NAMES.items():
+            with self.subTest(mapping=mapping):
+                server = self.simulate(mapping=mapping)
+                text = self.expect_success("--mode", "full", "127.0.0.1", server.port)
+                self.assertIn(f"Behavior test: success\nNat behavior: {name} Mapping\n", text)
+                self.assertIn("Nat filtering: Endpoint-Independent Filtering\n", text)
+
+    def test_each_filtering(self):
+        for filtering, name in self.NAMES.items():
+            with self.subTest(filtering=filtering):
+                server = self.simulate(filtering=filtering)
+                # What is filtered is waited for as long as that.
+                text = self.expect_success("--timeout", "1", "--mode", "full", "127.0.0.1", server.port)
+                self.assertIn(f"Filtering test: success\nNat filtering: {name} Filtering\n", text)
+                self.assertIn("Nat behavior: Endpoint-Independent Mapping\n", text)
+
+    def test_tcp_has_a_mapping_and_no_filtering(self):
+        for mapping, name in self.NAMES.items():
+            with self.subTest(mapping=mapping):
+                server = self.simulate(mapping=mapping)
+                done = self.stunclient("--mode", "full", "--protocol", "tcp", "127.0.0.1", server.port)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(f"Nat behavior: {name} Mapping\n", done.stdout)
+                self.assertNotIn("iltering", done.stdout)
+                self.assertIn("filtering was not tested", done.stderr)
+
+    def test_a_server_without_a_second_address(self):
+        daemon = Daemon(OPEN)
+        self.addCleanup(daemon.stop)
+        text = self.expect_failure(1, "no OTHER-ADDRESS", "--mode", "full", "127.0.0.1", daemon.ports["4"])
+        self.assertTrue(text.startswith("Binding test: success\n"))
+        self.assertTrue(text.endswith("Behavior test: fail\nFiltering test: fail\n"))
+
+    def test_servers_that_would_make_each_nat_look_harmless(self):
+        full = ["--mode", "full", "127.0.0.1"]
+        server = self.simulate(bugs={"half an other"})
+        text = self.expect_failure(1, "is not a second address and a second port", *full, server.port)
+        self.assertNotIn("Nat ", text)
+        server = self.simulate(bugs={"same address"})
+        text = self.expect_failure(1, "asked to answer from another address and port and answers from", *full, server.port)
+        self.assertIn("Nat behavior: Endpoint-Independent Mapping\nFiltering test: fail\n", text)
+
+    def test_what_rewrites_addresses_in_packets(self):
+        done = self.stunclient("127.0.0.1", self.simulate(bugs={"alg"}).port)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"note: .*ALG.*203\.0\.113\.6")
+
+    def test_an_alternate_address_that_does_not_answer(self):
+        server = self.simulate(mapping="address")
+        server.sockets[(server.addresses[1], server.ports[0])].close()
+        full = ["--timeout", "0.3", "--mode", "full", "127.0.0.1", server.port]
+        text = self.expect_failure(1, r"Behavior: (no answer from|127\.0\.0\.2:\d+ refused)", *full)
+        self.assertIn("Behavior test: fail\nFiltering test: success\n", text)
+
+
+@unittest.skipUnless(COTURN, "there is no turnserver (Debian: coturn)")
+class CoturnServer(StunclientTest):
+    """Another maker's server."""
+
+    def test_full(self):
+        first, second = free_ports(["127.0.0.1", "127.0.0.2"], 2)
+        with tempfile.TemporaryDirectory() as folder:
+            command = f"{COTURN} -n --no-cli --no-tls --no-dtls --simple-log --log-file=stdout -L 127.0.0.1 -L 127.0.0.2"
+            command += f" -p {first} --alt-listening-port={second} --pidfile={folder}/pid --userdb={folder}/db"
+            process = subprocess.Popen(command.split(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            try:
+                for line in process.stdout:
+                    if "Total auth threads" in line or "Total General servers" in line:
+                        break
+                drain = threading.Thread(target=process.stdout.read, daemon=True)
+                drain.start()
+                text = self.expect_success("--mode", "full", "127.0.0.1", str(first))
+                self.assertIn("Nat behavior: Direct Mapping\n", text)
+                self.assertIn("Nat filtering: Endpoint-Independent Filtering\n", text)
+                text = self.expect_success("--mode", "full", "--protocol", "tcp", "127.0.0.1", str(first))
+                self.assertIn("Nat behavior: Direct Mapping\n", text)
+            finally:
+                process.kill()
+                process.wait(timeout=10)
+                drain.join(timeout=10)
+                process.stdout.close()
+
+
 class NoServer(StunclientTest):
     def test_refused(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
@@ -339,11 +585,6 @@ class NoServer(StunclientTest):
 
 
 class CommandLine(StunclientTest):
-    def test_what_is_not_in_this_build(self):
-        self.expect_failure(2, "DTLS is not in this build", "turns:127.0.0.1:443?transport=udp")
-        self.expect_failure(2, "DTLS is not in this build", "--protocol", "dtls", "127.0.0.1")
-        self.expect_failure(2, "full is not in this build", "--mode", "full", "127.0.0.1")
-
     def test_what_contradicts_itself(self):
         self.expect_failure(2, "3478.*3479", "stun:127.0.0.1:3478", "3479")
         self.expect_failure(2, "--protocol", "--protocol", "tcp", "turn:127.0.0.1?transport=udp")

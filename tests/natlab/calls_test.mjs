@@ -14,12 +14,12 @@ import { until } from './support/until.mjs';
 // How turnpike can be reached for TURN. Without one of them here, the calls that need it are skipped.
 const transports = ['udp', 'tcp', 'tls'];
 
-// The page and TURN by TLS are both on port 443, so each has an address of its own.
-const [address, tlsAddress] = server.addresses;
+// The page and TURN by TLS are both on port 443 of one address.
+const [address] = server.addresses;
 const listeners = {
   udp: `udp://${address}:3478`,
   tcp: `tcp://${address}:3478`,
-  tls: `tls://${tlsAddress}:443`,
+  tls: `auto://${address}:443`,
 };
 const origins = { plain: `http://${address}:${server.signalingPort}`, tls: `https://${address}` };
 
@@ -46,7 +46,7 @@ realm: example.org
 listen: [${urls.join(', ')}]
 ${files}
 peers: {allow: [${publicNetwork}]}
-signaling: {listen: [${origins.plain}${tls ? `, ${origins.tls}:443` : ''}], access: open}
+signaling: {listen: ${origins.plain}, access: open}
 `;
 }
 

@@ -15,18 +15,22 @@ const stunclient = process.env.STUNCLIENT
 const [main, other] = server.addresses;
 const config = `\
 realm: example.org
-listen: [udp://${main}:3478, udp://${main}:3479, udp://${other}:3478]
+listen: [udp://${main}:3478, tcp://${main}:3478]
+nat_discovery: {alternate: "${other}:3479"}
 auth: {users: {alice: secret}}
 peers: {allow: [${publicNetwork}]}
 limits: {unauthenticated_per_second: 0}
 `;
+// In the terms of RFC 4787, as stunclient says them.
 const claims = {
-  'cone': { mapping: 'endpoint-independent', filtering: 'address and port-dependent' },
-  'full-cone': { mapping: 'endpoint-independent', filtering: 'endpoint-independent' },
-  'symmetric': { mapping: 'address and port-dependent', filtering: 'address and port-dependent' },
+  'cone': { mapping: 'Endpoint-Independent', filtering: 'Address and Port-Dependent' },
+  'full-cone': { mapping: 'Endpoint-Independent', filtering: 'Endpoint-Independent' },
+  'restricted-cone': { mapping: 'Endpoint-Independent', filtering: 'Address-Dependent' },
+  'address-dependent': { mapping: 'Address-Dependent', filtering: 'Address and Port-Dependent' },
+  'symmetric': { mapping: 'Address and Port-Dependent', filtering: 'Address and Port-Dependent' },
 };
 
-test('the NAT laboratory is what it claims to be', { timeout: 60_000 }, async t => {
+test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t => {
   const { a, b } = makeLab();
   const daemon = await startTurnpike(config, inside(server.namespace));
   t.after(daemon.stop);
@@ -46,6 +50,12 @@ test('the NAT laboratory is what it claims to be', { timeout: 60_000 }, async t 
     }
   });
   const refused = () => a.counters().refused.packets;
+  // What stunclient prints behind home a's router.
+  async function askServer(...options) {
+    const [program, ...args] = [...inside('host-a1'), stunclient, ...options, main];
+    const env = { ...process.env, STUNCLIENT_PASSWORD: 'secret' };
+    return (await promisify(execFile)(program, args, { env })).stdout;
+  }
   const texts = async endpoint => (await endpoint.received()).map(({ text }) => text);
 
   // In the terms of RFC 4787: what one port inside is outside, as three ports of the server see it…
@@ -55,8 +65,8 @@ test('the NAT laboratory is what it claims to be', { timeout: 60_000 }, async t 
       seen.push(await host.mapped(address, port));
     for (const mapped of seen) assert.equal(mapped?.address, a.wan);
     const [first, fromPort, fromAddress] = seen.map(({ port }) => port);
-    const mapping = fromPort !== first ? 'address and port-dependent'
-      : fromAddress !== first ? 'address-dependent' : 'endpoint-independent';
+    const mapping = fromPort !== first ? 'Address and Port-Dependent'
+      : fromAddress !== first ? 'Address-Dependent' : 'Endpoint-Independent';
     return { mapping, at: seen[0] };
   }
 
@@ -69,8 +79,8 @@ test('the NAT laboratory is what it claims to be', { timeout: 60_000 }, async t 
       const received = await texts(host);
       return received.length + refused() - before === 2 && received;
     });
-    return came.includes('from another address') ? 'endpoint-independent'
-      : came.includes('from another port') ? 'address-dependent' : 'address and port-dependent';
+    return came.includes('from another address') ? 'Endpoint-Independent'
+      : came.includes('from another port') ? 'Address-Dependent' : 'Address and Port-Dependent';
   }
 
   for (const [kind, claimed] of Object.entries(claims)) {
@@ -91,20 +101,55 @@ test('the NAT laboratory is what it claims to be', { timeout: 60_000 }, async t 
       await host.send('hello', { address: stranger.address, port: outside.address.port });
       const hello = await until(5000, 'hello outside', async () => (await outside.received())[known]);
       const fromThere = hello.from.address === at.address && hello.from.port === at.port;
-      assert.equal(fromThere, claimed.mapping === 'endpoint-independent', 'hello is from where STUN saw it');
+      assert.equal(fromThere, claimed.mapping === 'Endpoint-Independent', 'hello is from where STUN saw it');
 
       await outside.send('answer', hello.from);
       await until(5000, 'the answer inside', async () => (await texts(host)).includes('answer'));
     });
 
+    // Twice, since what the first one left in the NAT must not make the second one see another kind.
+    await check(kind, 'stunclient names it', async () => {
+      for (let times = 0; times < 2; ++times) {
+        const report = JSON.parse(await askServer('--mode', 'full', '--json', '--timeout', '2'));
+        assert.equal(report.nat.mapping.behavior, `${claimed.mapping} Mapping`);
+        assert.equal(report.nat.filtering.behavior, `${claimed.filtering} Filtering`);
+      }
+    });
+
     await check(kind, 'the relay works through it', async () => {
-      const [program, ...args] = [...inside('host-a1'), stunclient, '--turn', '--user', 'alice', main];
-      await promisify(execFile)(program, args, { env: { ...process.env, STUNCLIENT_PASSWORD: 'secret' } });
+      await askServer('--turn', '--user', 'alice');
       const counted = a.counters();
       assert.ok(counted.server_udp.packets > 0);
       assert.equal(counted.peers.packets, 0);
     });
   }
+
+  // PADDING makes more than one packet of each message.
+  for (const [kind, filtering] of [['cone', 'Address and Port Dependent'], ['full-cone', 'Endpoint Independent']]) {
+    await check(kind, "coturn's turnutils_natdiscovery names it, in fragments", async () => {
+      const [program, ...args] = [...inside('host-a1'), 'turnutils_natdiscovery', '-m', '-f', '-P',
+        '-L', a.hosts[0].address, main];
+      const { stdout } = await promisify(execFile)(program, args);
+      assert.match(stdout, /NAT with Endpoint Independent Mapping!/);
+      assert.match(stdout, new RegExp(`NAT with ${filtering} Filtering!`));
+      assert.doesNotMatch(stdout, /ALG detected/);
+    });
+  }
+
+  for (const [kind, mapping] of [['cone', 'Endpoint-Independent'], ['symmetric', 'Address and Port-Dependent']]) {
+    await check(kind, 'stunclient names what it does with TCP', async () => {
+      const { nat } = JSON.parse(await askServer('--mode', 'full', '--json', '--protocol', 'tcp'));
+      assert.equal(nat.mapping.behavior, `${mapping} Mapping`);
+      assert.equal(nat.filtering, undefined);
+    });
+  }
+
+  await t.test('on the public network itself there is nothing to name', async () => {
+    const [program, ...args] = [stunclient, '--mode', 'full', main];
+    const { stdout } = await promisify(execFile)(program, args);
+    assert.match(stdout, /^Nat behavior: Direct Mapping$/m);
+    assert.match(stdout, /^Nat filtering: Endpoint-Independent Filtering$/m);
+  });
 
   async function assertNoUdp(host) {
     const before = refused();

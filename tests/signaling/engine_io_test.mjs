@@ -203,6 +203,29 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
   });
 });
 
+test('a post that never ends is 408 in the end, and its session is gone long before', async t => {
+  const server = await startServer({ signaling: echo });
+  t.after(server.stop);
+  const open = async () =>
+    JSON.parse((await request(server.url, '/engine.io/?EIO=4&transport=polling')).body.toString().slice(1)).sid;
+  const sid = await open();
+  const slow = exchange(server.port, `POST /engine.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n` +
+    'Content-Length: 1000\r\n\r\n4never the rest', 30_000);
+  // Meanwhile another one of the same address is served.
+  const other = wire(`${server.url.replace('http', 'ws')}/engine.io/?EIO=4&transport=websocket`);
+  assert.match(await other.next(), /^0/);
+  other.send('4hello');
+  assert.equal(await other.next(), '4hello');
+  // The third ping of the other is later than the last moment for a pong of this one.
+  for (let i = 0; i < 3; ++i) {
+    assert.equal(await other.next(), '2');
+    other.send('3');
+  }
+  assert.equal((await request(server.url, `/engine.io/?EIO=4&transport=polling&sid=${sid}`)).status, 400);
+  other.close();
+  assert.match(await slow, /^HTTP\/1\.1 408 /);
+});
+
 test('only so many sessions for one address, however few its connections', async t => {
   const server = await startServer({ signaling: [...echo, 'connections_per_address: 5', 'trusted_proxies: [127.0.0.1]'] });
   t.after(server.stop);

@@ -1,4 +1,5 @@
-// A self-signed certificate for 127.0.0.1, ::1 and localhost, made anew for each run.
+// A self-signed certificate, made anew for each run; for 127.0.0.1, ::1 and localhost where nothing else is
+// said.
 #pragma once
 
 #include <openssl/ec.h>
@@ -24,7 +25,9 @@ inline std::string to_pem(const auto& write) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-inline Certificate make_certificate() {
+// `names` as openssl.cnf has them.
+inline Certificate make_certificate(const char* names_of = "IP:127.0.0.1,IP:::1,DNS:localhost",
+                                    const char* common_name = "turnpike") {
   constexpr long kLifetime = 24L * 60 * 60;
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
@@ -33,13 +36,12 @@ inline Certificate make_certificate() {
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -kLifetime);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kLifetime);
   X509_NAME* name = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("turnpike"), -1,
-                             -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name),
+                             -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
   X509_set_pubkey(certificate.get(), key.get());
   const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> names(
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1,IP:::1,DNS:localhost"),
-      X509_EXTENSION_free);
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names_of), X509_EXTENSION_free);
   X509_add_ext(certificate.get(), names.get(), -1);
   if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0)
     throw std::runtime_error("X509_sign failed");

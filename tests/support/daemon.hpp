@@ -49,6 +49,11 @@ class Daemon {
   Endpoint listener(std::size_t n = 0) const { return listeners_.at(n); }
   std::string log() const { return child_.output(); }
   bool wait_for_log(const std::string& text) { return child_.wait_for(text); }
+  // In what comes behind the first `after` characters.
+  bool wait_for_log(const std::string& text, std::size_t after) {
+    return child_.wait_for(
+        [&](const std::string& log) { return log.find(text, after) != std::string::npos; });
+  }
   pid_t pid() const { return child_.pid(); }
 
   // SIGTERM; returns the exit code.

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -84,7 +83,7 @@ class FakeRelayHost {
   IpAddress client_side_;
   std::map<unsigned, turn::RelayError> failures_;
   std::optional<turn::RelayError> fail_always_;
-  std::set<Endpoint> open_;
+  std::map<Endpoint, turn::RelayedTransport> open_;
   std::map<stun::ReservationToken, Reservation> reserved_;
 };
 
@@ -105,7 +104,7 @@ class FakeRelayPorts : public turn::RelayPorts {
       const Endpoint next{*address, static_cast<std::uint16_t>(local->port + 1)};
       host_.reserved_[*request.reserve_next] = {std::string(request.owner), next};
     }
-    return make(*local);
+    return make(*local, request.transport);
   }
 
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token,
@@ -116,13 +115,16 @@ class FakeRelayPorts : public turn::RelayPorts {
       return turn::RelayError::no_reservation;
     const Endpoint local = found->second.local;
     host_.reserved_.erase(found);
-    return make(local);
+    return make(local, turn::RelayedTransport::udp);
   }
 
   void release(const stun::ReservationToken& token) override { host_.reserved_.erase(token); }
 
   bool supports(Family family) const override { return host_.address(family).has_value(); }
-  bool is_live(const Endpoint& local) const override { return host_.is_open(local); }
+  bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
+    const auto found = host_.open_.find(local);
+    return found != host_.open_.end() && found->second == transport;
+  }
 
   IpAddress to_advertised(const IpAddress& local) const override {
     const auto found = host_.params_.advertise.find(local);
@@ -150,11 +152,11 @@ class FakeRelayPorts : public turn::RelayPorts {
   }
 
  private:
-  turn::Relay make(const Endpoint& local) {
+  turn::Relay make(const Endpoint& local, turn::RelayedTransport transport) {
     auto slot = std::ranges::find_if(relays_, [](const auto& relay) { return !relay; });
     if (slot == relays_.end()) slot = relays_.insert(slot, std::nullopt);
     *slot = local;
-    host_.open_.insert(local);
+    host_.open_.emplace(local, transport);
     return {*this,
             static_cast<turn::RelayId>(slot - relays_.begin()),
             local,

@@ -12,6 +12,7 @@
 #include "turnpike/stun/attributes.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/turn/output.hpp"
+#include "turnpike/turn/peer_connections.hpp"
 
 namespace turnpike::test {
 
@@ -48,6 +49,13 @@ class Outcome {
     INFO("step in line " << line);
     REQUIRE(answer_code() == 0);
     REQUIRE(is_signed() == (asked->signing != Signing::none));
+    return *this;
+  }
+
+  // A success that leaves from, or goes to, another address than the request had (RFC 5780).
+  const Outcome& expect_success_by(const FiveTuple& tuple) const {
+    INFO("step in line " << line);
+    REQUIRE(answer_code(tuple) == 0);
     return *this;
   }
 
@@ -170,6 +178,27 @@ class Outcome {
     REQUIRE(has(stun::AttributeType::reservation_token));
     return *stun::decode_reservation_token(*find(stun::AttributeType::reservation_token));
   }
+  turn::ConnectionId connection_id() const {
+    INFO("step in line " << line);
+    REQUIRE(has(stun::AttributeType::connection_id));
+    return turn::ConnectionId{*stun::decode_connection_id(*find(stun::AttributeType::connection_id))};
+  }
+  // RFC 6062 §5.3.
+  const Outcome& expect_attempt(std::string_view peer) const {
+    INFO("step in line " << line);
+    const stun::MessageView view = answer();
+    REQUIRE(view.type() == stun::MessageType{stun::Method::connection_attempt, stun::Class::indication});
+    const auto from = view.find(stun::AttributeType::xor_peer_address);
+    REQUIRE(from);
+    CHECK(stun::decode_xor_address(*from, view.transaction_id())->to_string() == peer);
+    CHECK_FALSE(view.has_integrity());
+    return *this;
+  }
+  std::string ticket() const {
+    INFO("step in line " << line);
+    REQUIRE(has(stun::AttributeType::mobility_ticket));
+    return std::string(as_text(*find(stun::AttributeType::mobility_ticket)));
+  }
   std::string nonce() const {
     INFO("step in line " << line);
     REQUIRE(has(stun::AttributeType::nonce));
@@ -180,9 +209,13 @@ class Outcome {
   // 0 is a success.
   int answer_code() const {
     REQUIRE(asked);
+    return answer_code(asked->tuple);
+  }
+  int answer_code(const FiveTuple& by) const {
+    REQUIRE(asked);
     REQUIRE(to_peers.empty());
     const stun::MessageView view = answer();
-    CHECK(to_clients[0].tuple == asked->tuple);
+    CHECK(to_clients[0].tuple == by);
     CHECK(view.method() == asked->type.method);
     CHECK(view.transaction_id() == asked->transaction_id);
     CHECK(view.has_fingerprint() == asked->has_fingerprint);

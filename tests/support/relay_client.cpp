@@ -14,17 +14,24 @@ RelayClient::RelayClient(const Endpoint& server, client::Params params, std::opt
                          Transport transport)
     : turn_(digester_, random_, std::move(params)), server_(server) {
   const Endpoint at = local.value_or(loopback(server.family()));
-  if (!is_stream(transport)) {
-    socket_.emplace(at);
-    return;
+  const std::string name = server.address.to_string();
+  switch (transport) {
+    case Transport::udp: socket_.emplace(at); break;
+    case Transport::dtls: dtls_.emplace(at, server, name); break;
+    case Transport::tcp: stream_.emplace(at, server, std::nullopt); break;
+    case Transport::tls: stream_.emplace(at, server, client::StreamSocket::Tls{name}); break;
   }
-  std::optional<client::StreamSocket::Tls> tls;
-  if (transport == Transport::tls) tls = {server.address.to_string()};
-  stream_.emplace(at, server, tls);
+}
+
+void RelayClient::send_raw(Bytes bytes) {
+  if (stream_) return stream_->send(bytes);
+  if (dtls_) return dtls_->send(bytes);
+  socket_->send_to(bytes, server_);
 }
 
 int RelayClient::ask(const client::Request& request) {
   const auto answer = stream_ ? client::exchange(*stream_, turn_, request)
+                      : dtls_ ? client::exchange(*dtls_, turn_, request)
                               : client::exchange(*socket_, server_, turn_, request);
   if (!answer) throw std::runtime_error("the server does not answer");
   if (const auto* failure = std::get_if<client::Failure>(&answer->event)) return failure->code;
@@ -32,6 +39,12 @@ int RelayClient::ask(const client::Request& request) {
   if (success.relayed) relayed_ = *success.relayed;
   if (success.relayed) relayed_v6_ = success.relayed_v6;
   if (success.mapped) mapped_ = success.mapped;
+  if (const auto ticket = success.message.find(stun::AttributeType::mobility_ticket)) {
+    ticket_ = as_text(*ticket);
+  }
+  if (const auto id = success.message.find(stun::AttributeType::connection_id)) {
+    connection_id_ = stun::decode_connection_id(*id);
+  }
   if (success.reservation_token) reservation_ = success.reservation_token;
   return 0;
 }
@@ -44,6 +57,22 @@ int RelayClient::allocate(client::RequestContents contents) {
 
 int RelayClient::bind(std::uint16_t channel, const Endpoint& peer) {
   return ask(turn_.channel_bind(stun::ChannelNumber::from_wire(channel).value(), peer));
+}
+
+int RelayClient::move_here(const std::string& ticket) {
+  return ask(turn_.request(
+      {.method = stun::Method::refresh, .others = {{stun::AttributeType::mobility_ticket, octets(ticket)}}}));
+}
+
+int RelayClient::connect(const Endpoint& peer) {
+  return ask(turn_.request({.method = stun::Method::connect, .peers = {peer}}));
+}
+
+int RelayClient::bind_connection(std::uint32_t id) {
+  Octets value(4);
+  store_u32(value.data(), id);
+  return ask(turn_.request(
+      {.method = stun::Method::connection_bind, .others = {{stun::AttributeType::connection_id, value}}}));
 }
 
 void RelayClient::send(const Endpoint& peer, Bytes payload, bool dont_fragment) {

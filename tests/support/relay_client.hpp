@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/dtls.hpp"
 #include "client/stream.hpp"
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
@@ -42,23 +43,37 @@ class RelayClient {
   int refresh(std::chrono::seconds lifetime) { return ask(turn().refresh(lifetime)); }
   int permit(const Endpoint& peer) { return ask(turn().create_permission(std::vector{peer})); }
   int bind(std::uint16_t channel, const Endpoint& peer);
+  // RFC 8016: a Refresh from here for an allocation that was made elsewhere.
+  int move_here(const std::string& ticket);
+  // The latest of them.
+  const std::string& ticket() const { return ticket_; }
+  // RFC 6062. The second one makes the client's connection a data connection.
+  int connect(const Endpoint& peer);
+  int bind_connection(std::uint32_t id);
+  // Of the last Connect that succeeded.
+  std::uint32_t connection_id() const { return connection_id_.value(); }
 
   void send(const Endpoint& peer, Bytes payload, bool dont_fragment = false);
   void send_on_channel(std::uint16_t channel, Bytes payload);
-  void send_raw(Bytes bytes) { stream_ ? stream_->send(bytes) : socket_->send_to(bytes, server_); }
+  void send_raw(Bytes bytes);
 
   // The next that arrives from a peer; nothing when the time is up.
   std::optional<Arrival> receive(std::chrono::milliseconds timeout = std::chrono::seconds(10));
   std::optional<client::Datagram> receive_raw(std::chrono::milliseconds timeout) {
-    return stream_ ? stream_->receive(timeout) : socket_->receive(timeout);
+    return stream_ ? stream_->receive(timeout) : dtls_ ? dtls_->receive(timeout) : socket_->receive(timeout);
   }
 
   client::TurnClient& turn() { return turn_; }
-  Endpoint local() const { return stream_ ? stream_->local() : socket_->local(); }
+  Endpoint local() const { return stream_ ? stream_->local() : dtls_ ? dtls_->local() : socket_->local(); }
   // Of a client by TCP or TLS.
   client::StreamSocket& stream() { return stream_.value(); }
+  // Of a client by DTLS.
+  client::DtlsSocket& dtls() { return dtls_.value(); }
   // Ends the connection, without a word of the allocation.
-  void disconnect() { stream_.reset(); }
+  void disconnect() {
+    stream_.reset();
+    dtls_.reset();
+  }
   // Of the last Allocate that succeeded.
   const Endpoint& relayed() const { return relayed_; }
   const std::optional<Endpoint>& relayed_v6() const { return relayed_v6_; }
@@ -72,9 +87,12 @@ class RelayClient {
   Endpoint server_;
   std::optional<client::UdpSocket> socket_;
   std::optional<client::StreamSocket> stream_;
+  std::optional<client::DtlsSocket> dtls_;
   Endpoint relayed_;
   std::optional<Endpoint> relayed_v6_;
   std::optional<Endpoint> mapped_;
+  std::optional<std::uint32_t> connection_id_;
+  std::string ticket_;
   std::optional<stun::ReservationToken> reservation_;
 };
 

@@ -3,6 +3,7 @@
 // MESSAGE-INTEGRITY.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
@@ -120,6 +121,15 @@ class RequestMaker {
     password_ = p;
     return *this;
   }
+  // RFC 7635: a token, and the session key in it to sign with; requests that carry no token do so as well.
+  RequestMaker& with_token(Bytes token, std::string_view kid, std::string_view mac_key) {
+    return raw(stun::AttributeType::access_token, as_text(token)).with_session(kid, mac_key);
+  }
+  RequestMaker& with_session(std::string_view kid, std::string_view mac_key) {
+    username_ = kid;
+    session_key_ = mac_key;
+    return *this;
+  }
   RequestMaker& unsigned_by_anybody() {
     signing_ = Signing::none;
     return *this;
@@ -182,6 +192,7 @@ class RequestMaker {
   const std::optional<stun::TransactionId>& transaction_id() const { return transaction_id_; }
 
   auth::Key key(crypto::Digester& digester) const {
+    if (session_key_) return auth::Key::of_session(as_bytes(*session_key_));
     if (algorithm_ == stun::PasswordAlgorithm::md5)
       return auth::Key(auth::long_term_key_md5(digester, username_, kRealm, password_));
     return auth::Key(auth::long_term_key_sha256(digester, username_, kRealm, password_));
@@ -228,6 +239,7 @@ class RequestMaker {
 
   std::string username_ = "alice";
   std::string password_ = "alice's password";
+  std::optional<std::string> session_key_;
   Signing signing_ = Signing::sha1;
   stun::PasswordAlgorithm algorithm_ = stun::PasswordAlgorithm::md5;
   bool both_integrities_ = false;
@@ -250,6 +262,17 @@ inline RequestMaker create_permission(std::string_view peer) { return create_per
 inline RequestMaker channel_bind(std::uint16_t number, std::string_view peer) {
   return request(stun::Method::channel_bind).channel(number).peer(peer);
 }
+// RFC 8016.
+inline RequestMaker allocate_mobile() { return allocate().raw(stun::AttributeType::mobility_ticket, ""); }
+inline RequestMaker refresh_with(std::string_view ticket) {
+  return refresh().raw(stun::AttributeType::mobility_ticket, ticket);
+}
+// RFC 6062.
+inline RequestMaker allocate_tcp() { return request(stun::Method::allocate).transport(stun::kProtocolTcp); }
+inline RequestMaker connect(std::string_view peer) { return request(stun::Method::connect).peer(peer); }
+inline RequestMaker connection_bind(std::uint32_t id) {
+  return request(stun::Method::connection_bind).word(stun::AttributeType::connection_id, id);
+}
 inline RequestMaker indication(stun::Method method) {
   return RequestMaker(method, stun::Class::indication).unsigned_by_anybody();
 }
@@ -258,10 +281,10 @@ inline RequestMaker send(std::string_view peer, std::string_view payload) {
 }
 
 inline Octets channel_data(std::uint16_t number, std::string_view payload) {
-  Octets message(stun::kChannelDataHeaderSize);
+  Octets message(stun::kChannelDataHeaderSize + payload.size());
   store_u16(&message[0], number);
   store_u16(&message[2], static_cast<std::uint16_t>(payload.size()));
-  message.insert(message.end(), payload.begin(), payload.end());
+  std::ranges::copy(payload, message.begin() + stun::kChannelDataHeaderSize);
   return message;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "support/fake_peer_connections.hpp"
 #include "support/fake_relay_ports.hpp"
 #include "support/manual_clock.hpp"
 #include "support/outcome.hpp"
@@ -31,6 +32,10 @@ struct Setup {
   turn::PeerParams peers;
   turn::Limits limits{.unauthenticated_per_second = 0};
   unsigned workers = 1;
+  bool tcp_relay = false;  // RFC 6062
+  bool mobility = false;   // RFC 8016
+  turn::NatDiscoveries nat_discoveries;
+  turn::AlternateParams alternates;
 };
 
 // A user name and password of the TURN REST draft, good for `lifetime` from `now` on.
@@ -47,17 +52,20 @@ class Scenario {
   explicit Scenario(Setup setup = {})
       : setup_(std::move(setup)),
         credentials_(setup_.auth, digester_),
-        policy_({setup_.peers, own_addresses(), {endpoint("192.0.2.1:3478")}}),
+        policy_params_{
+            setup_.peers, own_addresses(), {endpoint("192.0.2.1:3478")}, {endpoint("192.0.2.1:443")}},
+        policy_(std::make_unique<turn::PeerPolicy>(policy_params_)),
         host_(setup_.relays),
         quota_(setup_.limits.allocations, setup_.limits.allocations_per_user),
         limiter_(setup_.limits.unauthenticated_per_second,
                  std::uint64_t{2} * setup_.limits.unauthenticated_per_second, 7) {
-    for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this));
+    for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
   }
   Scenario(const Scenario&) = delete;
   Scenario& operator=(const Scenario&) = delete;
 
   ~Scenario() {
+    if (allocations() == 0) CHECK(peers_.open.empty());
     workers_.clear();
     CHECK(host_.open_relays() == 0);
     CHECK(quota_.in_use() == 0);
@@ -90,7 +98,8 @@ class Scenario {
   // Its connection is gone.
   Outcome client_closes(const Client& from, int line = __builtin_LINE()) {
     turn::Output out;
-    Worker& worker = *workers_[from.worker];
+    const auto home = homes_.find(key_of(from.tuple));
+    Worker& worker = *workers_[home == homes_.end() ? from.worker : home->second];
     worker.server.on_client_closed(from.tuple, clock_.now(), out);
     Outcome outcome;
     outcome.line = line;
@@ -128,6 +137,56 @@ class Scenario {
                       worker.server.on_icmp(relay, endpoint(peer), icmp, clock_.now(), out);
                     });
   }
+
+  // RFC 6062: what the network says of the connection that was asked for last, by `connect`.
+  Outcome connection_ends_up(bool connected, const Outcome& connect, unsigned worker = 0,
+                             int line = __builtin_LINE()) {
+    const turn::ConnectionId id{peers_.last_id};
+    turn::Output out;
+    workers_[worker]->server.on_connected(id, connected, clock_.now(), out);
+    Outcome outcome;
+    outcome.line = line;
+    outcome.asked = connect.asked;
+    copy(*workers_[worker], out, {}, outcome);
+    check_books(line);
+    return outcome;
+  }
+  // A peer connects to a relayed address; its number, unless it is turned away.
+  struct Accepted {
+    std::optional<turn::ConnectionId> id;
+    Outcome outcome;
+  };
+  Accepted peer_connects(std::string_view peer, const Endpoint& relayed, int line = __builtin_LINE()) {
+    const turn::ConnectionId id = peers_.add();
+    Accepted accepted;
+    accepted.outcome =
+        at_relay(relayed, {}, line, [&](Worker& worker, turn::RelayId relay, turn::Output& out) {
+          if (worker.server.on_accepted(relay, id, endpoint(peer), clock_.now(), out)) accepted.id = id;
+        });
+    if (!accepted.id) peers_.open.erase(id);
+    return accepted;
+  }
+  void peer_closes(turn::ConnectionId id, unsigned worker = 0) {
+    peers_.open.erase(id);
+    workers_[worker]->server.on_peer_closed(id);
+  }
+
+  // The operator's lists, or this machine's addresses, are other ones from now on.
+  Outcome policy_becomes(const turn::PeerPolicy::Params& params, int line = __builtin_LINE()) {
+    auto next = std::make_unique<turn::PeerPolicy>(params);
+    Outcome outcome;
+    outcome.line = line;
+    for (const auto& worker : workers_) {
+      turn::Output out;
+      worker->server.on_policy(*next, clock_.now(), out);
+      copy(*worker, out, {}, outcome);
+    }
+    policy_ = std::move(next);
+    policy_params_ = params;
+    check_books(line);
+    return outcome;
+  }
+  const turn::PeerPolicy::Params& policy() const { return policy_params_; }
 
   // Time passes, and the servers are woken whenever they asked to be.
   Outcome advance(Duration duration, int line = __builtin_LINE()) {
@@ -177,6 +236,7 @@ class Scenario {
   }
   const turn::Counters& counters(unsigned worker = 0) const { return workers_[worker]->server.counters(); }
   FakeRelayHost& host() { return host_; }
+  FakePeers& peers() { return peers_; }
   turn::Quota& quota() { return quota_; }
   ScriptedRandom& random() { return random_; }
   crypto::Digester& digester() { return digester_; }
@@ -193,11 +253,26 @@ class Scenario {
 
  private:
   struct Worker {
-    explicit Worker(Scenario& s)
+    Worker(Scenario& s, unsigned number)
         : ports(s.host_),
-          server({s.credentials_, s.policy_, ports, s.quota_, s.limiter_, s.random_, s.setup_.limits,
-                  auth::Nonces::MasterKey{1, 2, 3}, s.setup_.auth.nonce_lifetime}) {}
+          connections(s.peers_),
+          server({.credentials = s.credentials_,
+                  .policy = *s.policy_,
+                  .ports = ports,
+                  .quota = s.quota_,
+                  .limiter = s.limiter_,
+                  .random = s.random_,
+                  .connections = s.setup_.tcp_relay ? &connections : nullptr,
+                  .mobile = {.enabled = s.setup_.mobility,
+                             .worker = static_cast<std::uint16_t>(number),
+                             .workers = static_cast<std::uint16_t>(s.setup_.workers)},
+                  .limits = s.setup_.limits,
+                  .nonce_key = auth::Nonces::MasterKey{1, 2, 3},
+                  .nonce_lifetime = s.setup_.auth.nonce_lifetime,
+                  .nat_discoveries = s.setup_.nat_discoveries,
+                  .alternates = &s.setup_.alternates}) {}
     FakeRelayPorts ports;
+    FakePeerConnections connections;
     turn::Server server;
   };
   struct Nonce {
@@ -226,11 +301,21 @@ class Scenario {
 
   Outcome deliver(const Client& from, const Octets& message, int line) {
     turn::Output out;
-    Worker& worker = *workers_[from.worker];
-    worker.server.on_client(from.tuple, message, clock_.now(), out);
+    const auto home = homes_.find(key_of(from.tuple));
+    unsigned number = home == homes_.end() ? from.worker : home->second;
+    workers_[number]->server.on_client(from.tuple, message, clock_.now(), out);
+    if (!out.forwards().empty()) {  // as the daemon does: this, and all that follows
+      number = out.forwards().front().worker;
+      homes_[key_of(from.tuple)] = number;
+      CHECK(out.to_clients().empty());
+      out.clear();
+      workers_[number]->server.on_client(from.tuple, message, clock_.now(), out);
+      CHECK(out.forwards().empty());
+    }
     Outcome outcome;
     outcome.line = line;
-    copy(worker, out, message, outcome);
+    copy(*workers_[number], out, message, outcome);
+    if (!workers_[number]->server.knows(from.tuple)) homes_.erase(key_of(from.tuple));
     return outcome;
   }
 
@@ -278,8 +363,16 @@ class Scenario {
       CHECK(local->family() == m.peer.family());
       outcome.to_peers.push_back({*local, m.peer, std::string(as_text(m.payload)), m.dont_fragment});
     }
+    for (const FiveTuple& tuple : out.left()) {
+      if (!worker.server.knows(tuple)) homes_.erase(key_of(tuple));
+    }
     for (const auto& event : out.events()) {
       if (event.kind == turn::Output::Event::Kind::allocation_deleted) relayed_.erase(key_of(event.tuple));
+      if (event.kind == turn::Output::Event::Kind::allocation_moved) {
+        auto moved = relayed_.extract(key_of(event.former));
+        moved.key() = key_of(event.tuple);
+        relayed_.insert(std::move(moved));
+      }
       outcome.events.push_back(event);
     }
   }
@@ -326,13 +419,16 @@ class Scenario {
   ScriptedRandom random_;
   crypto::Digester digester_;
   auth::CredentialStore credentials_;
-  turn::PeerPolicy policy_;
+  turn::PeerPolicy::Params policy_params_;
+  std::unique_ptr<turn::PeerPolicy> policy_;
   FakeRelayHost host_;
+  FakePeers peers_;
   turn::Quota quota_;
   AddressLimiter limiter_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<Key, std::vector<Endpoint>> relayed_;  // local form, by client
   std::map<Key, Nonce> nonces_;
+  std::map<Key, unsigned> homes_;  // of clients whose allocation is another worker's
   std::uint32_t transactions_ = 0;
 };
 

@@ -150,6 +150,16 @@ std::optional<Datagram> StreamSocket::receive(milliseconds timeout) {
   }
 }
 
+std::vector<std::uint8_t> StreamSocket::receive_bytes(std::size_t count, milliseconds timeout) {
+  const Clock::time_point deadline = Clock::now() + timeout;
+  while (received_.size() < count && !closed_ && read_more(deadline)) {
+  }
+  const auto end = received_.begin() + static_cast<std::ptrdiff_t>(std::min(count, received_.size()));
+  std::vector<std::uint8_t> bytes(received_.begin(), end);
+  received_.erase(received_.begin(), end);
+  return bytes;
+}
+
 bool StreamSocket::read_more(Clock::time_point deadline) {
   while (!read_available()) {
     if (closed_) return true;

@@ -40,6 +40,8 @@ class StreamSocket {
   void send(Bytes bytes);
   // The next message, without padding. Nothing when the time is up, or when the server has closed.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout);
+  // `count` bytes, whatever they are; fewer when the time is up, or when the server has closed.
+  std::vector<std::uint8_t> receive_bytes(std::size_t count, std::chrono::milliseconds timeout);
   // Calls visit(Bytes) for each message that is there by now, without waiting; each lives for the call.
   template <class Visitor>
   void receive_all(Visitor&& visit) {

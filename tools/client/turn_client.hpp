@@ -35,13 +35,6 @@
 
 namespace turnpike::client {
 
-// Attributes that only clients have to do with, or that the daemon's own list does not name.
-inline constexpr stun::AttributeType kChangeRequest{0x0003};   // RFC 5780 §7.2
-inline constexpr stun::AttributeType kConnectionId{0x002A};    // RFC 6062 §6.2.1
-inline constexpr stun::AttributeType kMobilityTicket{0x8030};  // RFC 8016 §4
-inline constexpr stun::AttributeType kResponseOrigin{0x802B};  // RFC 5780 §7.3
-inline constexpr stun::AttributeType kOtherAddress{0x802C};    // RFC 5780 §7.4
-
 struct Credentials {
   std::string username;
   std::string password;

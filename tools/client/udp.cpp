@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/exchange.hpp"
 #include "net/socket_address.hpp"
 #include "net/udp_socket.hpp"
 
@@ -104,63 +105,19 @@ std::optional<Datagram> UdpSocket::receive(milliseconds timeout) {
   }
 }
 
-namespace {
-
-// One request's transmissions (RFC 8489 §6.2.1).
-class Transmissions {
- public:
-  explicit Transmissions(const Retransmission& timers) : timers_(timers), wait_(timers.rto) {}
-
-  bool exhausted() const { return sent_ == timers_.count; }
-  Clock::time_point latest() const { return latest_; }
-
-  // Called with each transmission; says how long to wait before the next one or the end.
-  Clock::time_point next(Clock::time_point now) {
-    latest_ = now;
-    if (++sent_ == timers_.count) return now + timers_.rto * timers_.last_wait;
-    return now + std::exchange(wait_, wait_ * 2);
-  }
-
- private:
-  Retransmission timers_;
-  milliseconds wait_;
-  int sent_ = 0;
-  Clock::time_point latest_{};
-};
-
-bool answers(const Event& event, const stun::TransactionId& id) {
-  if (const auto* success = std::get_if<Success>(&event)) return success->message.transaction_id() == id;
-  if (const auto* failure = std::get_if<Failure>(&event)) return failure->message.transaction_id() == id;
-  return false;
-}
-
-}  // namespace
-
 std::optional<Answer> exchange(UdpSocket& socket, const Endpoint& server, TurnClient& client, Request request,
                                const Retransmission& timers,
                                const std::function<void(const Event&)>& on_other) {
-  Transmissions transmissions(timers);
-  while (!transmissions.exhausted()) {
-    const Clock::time_point deadline = transmissions.next(Clock::now());
-    socket.send_to(request.bytes, server);
-    while (auto datagram = socket.receive(until(deadline))) {
-      if (datagram->from.port != server.port || datagram->from.address != server.address) continue;
-      Event event = client.receive(datagram->bytes);
-      if (answers(event, request.id)) {
-        const auto took = Clock::now() - transmissions.latest();
-        return Answer{std::move(*datagram), std::move(event),
-                      std::chrono::duration_cast<std::chrono::microseconds>(took)};
-      }
-      if (auto* retry = std::get_if<Retry>(&event); retry && retry->replaces == request.id) {
-        request = std::move(retry->request);
-        transmissions = Transmissions(timers);
-        break;
-      }
-      if (on_other) on_other(event);
+  const auto receive = [&](milliseconds wait) {
+    const Clock::time_point deadline = Clock::now() + wait;
+    for (;;) {
+      auto datagram = socket.receive(until(deadline));
+      if (!datagram || (datagram->from.port == server.port && datagram->from.address == server.address))
+        return datagram;
     }
-  }
-  client.abandon(request.id);
-  return std::nullopt;
+  };
+  return exchange_datagrams([&](Bytes bytes) { socket.send_to(bytes, server); }, receive, client,
+                            std::move(request), timers, on_other);
 }
 
 }  // namespace turnpike::client

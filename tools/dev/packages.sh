@@ -14,6 +14,8 @@ packages_test=(
   coturn  # another maker's server and clients to test against
   chromium
   nftables  # the NAT laboratory's routers
+  dnsmasq-base  # a name server for stunclient to ask
+  python3-aioice libnice-dev  # more clients of other makers
 )
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck

@@ -77,31 +77,41 @@ Client::Client(const Context& context, const Endpoint& local, const Endpoint& se
     : context_(context),
       server_(server),
       turn_(context.digester, context.random, {.credentials = context.credentials}) {
-  if (!turnpike::is_stream(context.transport)) {
-    socket_.emplace(open_socket(local, server, connect));
-    return;
+  switch (context.transport) {
+    case Transport::udp: socket_.emplace(open_socket(local, server, connect)); break;
+    case Transport::dtls: dtls_.emplace(local, server, context.host, context.timeout); break;
+    case Transport::tcp: stream_.emplace(local, server, std::nullopt, context.timeout); break;
+    case Transport::tls:
+      stream_.emplace(local, server, client::StreamSocket::Tls{context.host}, context.timeout);
+      break;
   }
-  std::optional<client::StreamSocket::Tls> tls;
-  if (context.transport == Transport::tls) tls = {context.host};
-  stream_.emplace(local, server, tls, context.timeout);
 }
 
 void Client::send(Bytes datagram, const Endpoint& to) {
   if (context_.trace)
     *context_.trace << "  --> " << to.to_string() << "  data, " << datagram.size() << " bytes\n";
   if (stream_) return stream_->send(datagram);
+  if (dtls_) return dtls_->send(datagram);
   socket_->send_to(datagram, to);
 }
 
 std::optional<client::Datagram> Client::receive(milliseconds timeout) {
-  auto datagram = stream_ ? stream_->receive(timeout) : socket_->receive(timeout);
+  auto datagram = stream_ ? stream_->receive(timeout)
+                  : dtls_ ? dtls_->receive(timeout)
+                          : socket_->receive(timeout);
   if (datagram && context_.trace)
     *context_.trace << "  <-- " << datagram->from.to_string() << "  data, " << datagram->bytes.size()
                     << " bytes\n";
   return datagram;
 }
 
-Result<Answer, Problem> Client::ask(client::Request request) {
+void Client::turn_to(const Endpoint& server) {
+  socket_->connect(server);
+  server_ = server;
+}
+
+Result<Answer, Problem> Client::ask(client::Request request, From from) {
+  from_ = from;
   try {
     return transact(request);
   } catch (const std::system_error& error) {
@@ -120,7 +130,7 @@ Result<Answer, Problem> Client::transact(client::Request& request) {
     // A stream loses nothing, and what it has not brought comes no sooner for being asked for again.
     const Clock::time_point again = Clock::now() + std::exchange(wait, wait * 2);
     auto heard = listen(request, stream_ ? deadline : std::min(deadline, again));
-    if (stream_ && stream_->closed()) return connection_closed(server_);
+    if (is_closed()) return connection_closed(server_);
     if (!heard) continue;
     if (auto* retry = std::get_if<client::Retry>(&heard->event)) {
       request = std::move(retry->request);
@@ -136,6 +146,7 @@ Result<Answer, Problem> Client::transact(client::Request& request) {
 void Client::transmit(const client::Request& request) {
   trace_sent(request);
   if (stream_) return stream_->send(request.bytes);
+  if (dtls_) return dtls_->send(request.bytes);
   const net::SocketAddress to(server_);
   check(sendto(socket_->fd(), request.bytes.data(), request.bytes.size(), 0, &to.any, to.size()), "send");
 }
@@ -150,8 +161,9 @@ std::optional<Client::Heard> Client::listen(const client::Request& request, Cloc
 }
 
 std::optional<client::Datagram> Client::receive_from_server(Clock::time_point until) {
-  if (!stream_) return receive_datagram(until);
-  return stream_->receive(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - Clock::now())));
+  if (socket_) return receive_datagram(until);
+  const milliseconds left(poll_timeout(until));
+  return stream_ ? stream_->receive(left) : dtls_->receive(left);
 }
 
 std::optional<client::Datagram> Client::receive_datagram(Clock::time_point until) {
@@ -169,7 +181,8 @@ std::optional<client::Datagram> Client::receive_datagram(Clock::time_point until
     check(size, "receive");
     if (size < 0) continue;
     datagram.from = from.endpoint();
-    if (datagram.from.port != server_.port || datagram.from.address != server_.address) continue;
+    const bool from_server = datagram.from.port == server_.port && datagram.from.address == server_.address;
+    if (!from_server && from_ == From::server) continue;
     datagram.bytes.resize(static_cast<std::size_t>(size));
     return datagram;
   }

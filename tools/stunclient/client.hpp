@@ -1,5 +1,5 @@
-// A socket and the TURN client behind it: requests, over UDP with their retransmissions, each answered by a
-// success or by a Problem in words. Blocks; one thread.
+// A socket and the TURN client behind it: requests, over UDP and DTLS with their retransmissions, each
+// answered by a success or by a Problem in words. Blocks; one thread.
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "client/dtls.hpp"
 #include "client/stream.hpp"
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
@@ -32,8 +33,8 @@ struct Context {
   bool trace_attributes = false;
   std::optional<client::Credentials> credentials{};
   milliseconds timeout{};
-  Transport transport = Transport::udp;
-  std::string host{};  // as the user wrote it, for the certificate
+  Transport transport = Transport::udp;  // each target has its own
+  std::string host{};                    // as the user wrote it, for the certificate
 };
 
 struct Answer {
@@ -45,12 +46,17 @@ struct Answer {
 class Client {
  public:
   enum class Connect : bool { no, yes };
+  // Whose answers count. Others than the server's reach only a socket that is not connected.
+  enum class From : bool { server, anybody };
 
   // Only a connected socket hears of ICMP errors; only an unconnected one can talk to others than the server.
-  // A stream is always connected. Throws std::system_error, or std::runtime_error where TLS says no.
+  // Streams and DTLS are always connected. Throws std::system_error, or std::runtime_error where TLS says no.
   Client(const Context& context, const Endpoint& local, const Endpoint& server, Connect connect);
 
-  Result<Answer, Problem> ask(client::Request request);
+  Result<Answer, Problem> ask(client::Request request, From from = From::server);
+
+  // The same port, and from here on another server: UDP, connected. Throws std::system_error.
+  void turn_to(const Endpoint& server);
 
   // For what is no request: a datagram may get lost, and so may the kernel's complaint about it.
   void send(Bytes datagram, const Endpoint& to);
@@ -58,10 +64,14 @@ class Client {
 
   client::TurnClient& turn() { return turn_; }
   const Endpoint& server() const { return server_; }
-  Endpoint local() const { return stream_ ? stream_->local() : socket_->local(); }
+  Endpoint local() const { return stream_ ? stream_->local() : dtls_ ? dtls_->local() : socket_->local(); }
   bool is_stream() const { return stream_.has_value(); }
+  // Whether it is a socket that others than the server may reach.
+  bool is_plain_udp() const { return socket_.has_value(); }
   // See StreamSocket.
-  std::string untrusted() const { return stream_ ? stream_->untrusted() : ""; }
+  std::string untrusted() const {
+    return stream_ ? stream_->untrusted() : dtls_ ? dtls_->untrusted() : std::string();
+  }
 
  private:
   // An event that settles the request or replaces it, and the datagram that it views.
@@ -84,11 +94,15 @@ class Client {
 
   const Context& context_;
   Endpoint server_;
-  // One of the two.
+  bool is_closed() const { return stream_ ? stream_->closed() : dtls_ && dtls_->closed(); }
+
+  // One of the three.
   std::optional<client::UdpSocket> socket_;
   std::optional<client::StreamSocket> stream_;
+  std::optional<client::DtlsSocket> dtls_;
   client::TurnClient turn_;
   std::optional<client::Ignored> ignored_;  // since the request was sent
+  From from_ = From::server;
 };
 
 }  // namespace turnpike::stunclient

@@ -11,8 +11,6 @@ namespace turnpike::stunclient {
 namespace {
 
 constexpr int kUsageError = 2;
-constexpr std::uint16_t kPort = 3478;  // RFC 8489 §8.1
-constexpr std::uint16_t kTlsPort = 5349;
 constexpr double kDefaultTimeout = 10;
 // Only the server's clock and ours have to agree about it, and they may be hours apart.
 constexpr std::chrono::hours kRestLifetime{24};
@@ -39,9 +37,11 @@ struct Text {
 
 void add_server_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("HOST", text.host, "Name, address, or a stun:, stuns:, turn: or turns: URI")->required();
-  app.add_option("PORT", text.port, "Its port (default: the URI's, or 3478; for TLS 5349)")
+  app.add_option(
+         "PORT", text.port,
+         "Its port (default: the URI's, or what DNS says of a domain, or 3478; for TLS and DTLS 5349)")
       ->check(CLI::Range(1, 65535));
-  app.add_option("--mode", text.mode, "full adds NAT mapping and filtering behaviour (RFC 5780)")
+  app.add_option("--mode", text.mode, "full adds NAT mapping and filtering behavior (RFC 5780)")
       ->check(CLI::IsMember({"basic", "full"}))
       ->capture_default_str();
   app.add_option("--protocol", text.protocol, "Default: the URI's, or udp")
@@ -110,8 +110,9 @@ const char* display_name(Transport transport) {
   return "";
 }
 
-Transport choose_transport(const Text& text, const ServerUri& uri) {
-  Transport transport = uri.transport.value_or(Transport::udp);
+// Absent where neither says anything.
+std::optional<Transport> choose_transport(const Text& text, const ServerName& uri) {
+  std::optional<Transport> transport = uri.transport;
   if (!text.protocol.empty()) {
     const Transport asked = parse_transport(text.protocol);
     if (uri.transport && *uri.transport != asked)
@@ -119,22 +120,28 @@ Transport choose_transport(const Text& text, const ServerUri& uri) {
                                   ", --protocol " + text.protocol);
     transport = asked;
   }
-  if (transport == Transport::dtls)
-    throw std::invalid_argument("DTLS is not in this build; UDP, TCP and TLS are");
-  if (text.mode == "full") throw std::invalid_argument("--mode full is not in this build; --mode basic is");
   return transport;
 }
 
-void finish(Options& options, const Text& text) {
-  const ServerUri uri = parse_server(text.host);
-  options.transport = choose_transport(text, uri);
-  if (text.port != 0 && uri.port && *uri.port != text.port)
-    throw std::invalid_argument("HOST names port " + std::to_string(*uri.port) + ", PORT is " +
+ServerName choose_server(const Text& text, bool turn) {
+  ServerName server = parse_server(text.host);
+  server.transport = choose_transport(text, server);
+  if (text.port != 0 && server.port && *server.port != text.port)
+    throw std::invalid_argument("HOST names port " + std::to_string(*server.port) + ", PORT is " +
                                 std::to_string(text.port));
-  options.host = uri.host;
-  const bool secure = options.transport == Transport::tls;
-  options.port = text.port != 0 ? text.port : uri.port.value_or(secure ? kTlsPort : kPort);
+  if (text.port != 0) server.port = text.port;
+  if (turn) {
+    server.service = Service::turn;
+  } else if (text.mode == "full" && server.service == Service::stun) {
+    server.service = Service::stun_behavior;
+  }
+  return server;
+}
+
+void finish(Options& options, const Text& text) {
+  options.server = choose_server(text, options.turn);
   if (!text.family.empty()) options.family = text.family == "4" ? Family::ipv4 : Family::ipv6;
+  options.nat = text.mode == "full";
   if (options.turn) options.credentials = make_credentials(text);
   options.timeout =
       std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(text.timeout));

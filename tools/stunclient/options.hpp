@@ -7,19 +7,19 @@
 #include <string>
 
 #include "client/turn_client.hpp"
+#include "stunclient/targets.hpp"
 #include "turnpike/base/endpoint.hpp"
 
 namespace turnpike::stunclient {
 
 struct Options {
-  std::string host;
-  std::uint16_t port = 0;
-  Transport transport = Transport::udp;
+  ServerName server;
   std::optional<Family> family;
   std::string local_address;  // empty: whichever leads to the server
   std::uint16_t local_port = 0;
   bool json = false;
   int verbosity = 0;
+  bool nat = false;  // --mode full
   bool turn = false;
   std::optional<client::Credentials> credentials;
   std::chrono::milliseconds timeout{};

@@ -79,6 +79,8 @@ std::string explain(const Failure& failure, const Facts& facts) {
     case ErrorCode::unsupported_transport_protocol: return "the server does not relay UDP";
     case ErrorCode::peer_address_family_mismatch:
       return "the relayed address and the peer's are not of one family, IPv4 or IPv6";
+    case ErrorCode::connection_already_exists: return "there is a connection to this peer already";
+    case ErrorCode::connection_timeout_or_failure: return "the server cannot connect to this peer";
     case ErrorCode::allocation_quota_reached:
       return "this user has as many allocations as the server permits";
     case ErrorCode::server_error: return "the server has a fault of its own; its log may say more";
@@ -133,6 +135,7 @@ std::string_view to_string(ProblemKind kind) {
     case ProblemKind::no_answer: return "no_answer";
     case ProblemKind::error_response: return "error_response";
     case ProblemKind::bad_answer: return "bad_answer";
+    case ProblemKind::no_discovery: return "no_discovery";
     case ProblemKind::not_relayed: return "not_relayed";
   }
   return "";
@@ -189,6 +192,9 @@ Problem network_error(const std::system_error& error, const Endpoint& server, Tr
   if (is_stream(transport) && error.code() == std::errc::connection_refused)
     return {ProblemKind::network, 0, server.to_string() + " refused",
             "nothing listens on this TCP port, or a firewall rejects it"};
+  if (transport == Transport::dtls && error.code() == std::errc::timed_out)
+    return {ProblemKind::no_answer, 0, "no DTLS with " + server.to_string() + ": " + error.what(),
+            "no DTLS server at this address and port, or a firewall drops UDP on the way"};
   if (error.code() == std::errc::timed_out)
     return {ProblemKind::no_answer, 0, "no connection to " + server.to_string() + ": " + error.what(),
             "no server at this address and port, or a firewall drops TCP on the way"};

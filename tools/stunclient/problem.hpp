@@ -20,6 +20,7 @@ enum class ProblemKind : std::uint8_t {
   no_answer,       // the time is up
   error_response,  // the server says no
   bad_answer,      // an answer that lacks what it must have
+  no_discovery,    // the server has no second address to test a NAT with
   not_relayed,     // a datagram that the server took did not come out
 };
 std::string_view to_string(ProblemKind kind);

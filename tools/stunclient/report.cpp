@@ -41,6 +41,17 @@ void print_time(std::ostream& out, const char* name, const std::optional<microse
   if (time) out << name << " round trip: " << text_of(*time) << '\n';
 }
 
+void print_verdict(std::ostream& out, const char* name, const Step& step) {
+  out << name << " test: " << (step.ok() ? "success" : "fail") << '\n';
+}
+
+void print_nat(std::ostream& out, const NatReport& nat) {
+  print_verdict(out, "Behavior", nat.behavior_test);
+  if (nat.behavior) out << "Nat behavior: " << *nat.behavior << '\n';
+  if (nat.filtering_test) print_verdict(out, "Filtering", *nat.filtering_test);
+  if (nat.filtering) out << "Nat filtering: " << *nat.filtering << '\n';
+}
+
 void print_path(std::ostream& out, const PathReport& path) {
   out << "Path: " << path.name << '\n';
   print_step(out, "Peer", path.peer);
@@ -71,6 +82,10 @@ void for_each_step(const PathReport& path, Visitor&& visit) {
 template <class Visitor>
 void for_each_step(const Report& report, Visitor&& visit) {
   visit("Binding", report.binding);
+  if (report.nat) {
+    visit("Behavior", report.nat->behavior_test);
+    if (report.nat->filtering_test) visit("Filtering", *report.nat->filtering_test);
+  }
   if (!report.turn) return;
   visit("Allocation", report.turn->allocation);
   if (report.turn->path) for_each_step(*report.turn->path, visit);
@@ -117,6 +132,19 @@ void add_path(object& json, const PathReport& path) {
   add(json, "channel_round_trip_ms", path.channel_round_trip);
 }
 
+object to_json(const Step& step, const std::optional<std::string_view>& behavior) {
+  object json = to_json(step);
+  if (behavior) json["behavior"] = *behavior;
+  return json;
+}
+
+object to_json(const NatReport& nat) {
+  object json;
+  json["mapping"] = to_json(nat.behavior_test, nat.behavior);
+  if (nat.filtering_test) json["filtering"] = to_json(*nat.filtering_test, nat.filtering);
+  return json;
+}
+
 object to_json(const TurnReport& turn) {
   object json{{"allocation", to_json(turn.allocation)}};
   if (!turn.realm.empty()) json["realm"] = printable(turn.realm);
@@ -144,9 +172,10 @@ bool Report::ok() const {
 }
 
 void print_text(std::ostream& out, const Report& report) {
-  out << "Binding test: " << (report.binding.ok() ? "success" : "fail") << '\n';
+  print_verdict(out, "Binding", report.binding);
   print_address(out, "Local", report.local);
   print_address(out, "Mapped", report.mapped);
+  if (report.nat) print_nat(out, *report.nat);
   if (report.turn) print_turn(out, *report.turn);
 }
 
@@ -164,7 +193,9 @@ object to_json(const Report& report) {
   object binding = to_json(report.binding);
   add(binding, "local_address", report.local);
   add(binding, "mapped_address", report.mapped);
+  add(binding, "other_address", report.other);
   json["binding"] = std::move(binding);
+  if (report.nat) json["nat"] = to_json(*report.nat);
   if (report.turn) json["turn"] = to_json(*report.turn);
   if (!report.notes.empty()) json["notes"] = boost::json::array(report.notes.begin(), report.notes.end());
   return json;

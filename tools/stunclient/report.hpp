@@ -46,12 +46,22 @@ struct TurnReport {
   std::optional<Step> release;
 };
 
+// RFC 5780. What a NAT does, in the words of RFC 4787; absent where it was not found out.
+struct NatReport {
+  Step behavior_test;
+  std::optional<std::string_view> behavior;
+  std::optional<Step> filtering_test;  // absent where the protocol knows no filtering
+  std::optional<std::string_view> filtering;
+};
+
 struct Report {
   Transport transport = Transport::udp;
   std::optional<Endpoint> server;  // absent when it has no address
   Step binding;
   std::optional<Endpoint> local;
   std::optional<Endpoint> mapped;
+  std::optional<Endpoint> other;  // the server's OTHER-ADDRESS
+  std::optional<NatReport> nat;
   std::optional<TurnReport> turn;
   std::vector<std::string> notes;  // what did not matter in the end, and why
 
@@ -62,7 +72,8 @@ void print_text(std::ostream& out, const Report& report);
 // The problems and notes, which stand beside the text.
 void print_problems(std::ostream& out, const Report& report);
 
-// {"success", "server", "protocol", "binding": {…}, "turn": {…}, "notes": […]}; times in milliseconds.
+// {"success", "server", "protocol", "binding": {…}, "nat": {…}, "turn": {…}, "notes": […]}; times in
+// milliseconds.
 boost::json::object to_json(const Report& report);
 
 }  // namespace turnpike::stunclient

@@ -69,14 +69,15 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-ServerUri parse_server(std::string_view text) {
+ServerName parse_server(std::string_view text) {
   const std::string_view whole = text;
   // First, since every other refusal repeats the text.
   if (text.find('@') != std::string_view::npos)
     refuse("HOST", "credentials are no part of it; see --user and --password");
   const Scheme scheme = take_scheme(text);
   if (scheme != Scheme::none && text.starts_with("//")) refuse(whole, "STUN and TURN URIs have no slashes");
-  ServerUri uri;
+  ServerName uri;
+  if (scheme == Scheme::turn || scheme == Scheme::turns) uri.service = Service::turn;
   uri.transport = take_transport(whole, text, scheme);
   uri.port = take_port(whole, text);
   if (text.starts_with('[') != text.ends_with(']')) refuse(whole, "a bracket is missing");

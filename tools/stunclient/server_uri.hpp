@@ -7,18 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "stunclient/targets.hpp"
 #include "turnpike/base/endpoint.hpp"
 
 namespace turnpike::stunclient {
 
-struct ServerUri {
-  std::string host;  // without brackets
-  std::optional<std::uint16_t> port;
-  std::optional<Transport> transport;  // where the scheme or ?transport= says so
-};
-
-// Throws std::invalid_argument with a sentence for the user.
-ServerUri parse_server(std::string_view text);
+// The host comes without brackets, the transport where the scheme or ?transport= says so; without a scheme
+// the service is STUN. Throws std::invalid_argument with a sentence for the user.
+ServerName parse_server(std::string_view text);
 
 // 1 to 65535.
 std::optional<std::uint16_t> parse_port(std::string_view text);

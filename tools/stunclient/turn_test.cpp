@@ -88,8 +88,8 @@ Result<Answer, Problem> TurnTest::ask_for_allocation(Client& client) {
 
 void TurnTest::find_path(std::vector<std::string>& notes) {
   report_.path = relay_to_relay();
-  // A plain socket of ours would have to reach the server by UDP, of which a stream tells nothing.
-  if (client_.is_stream()) return;
+  // A plain socket of ours would have to reach the server by UDP in the clear, of which others tell nothing.
+  if (!client_.is_plain_udp()) return;
   if (report_.path->ok() || report_.relayed->family() != client_.server().family()) return;
   PathReport second = relay_to_host();
   notes.push_back(std::string(report_.path->name) + " does not work here, so " + std::string(second.name) +

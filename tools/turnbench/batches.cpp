@@ -22,10 +22,14 @@ SendBatch::SendBatch(std::size_t payload_size, bool coalesce)
       coalesce_(coalesce),
       filler_(stun::padded(payload_size) - kStampSize, 0xA5) {}
 
-std::size_t SendBatch::send(int fd, Bytes header, Stamp stamp, std::size_t count) {
-  // Indications are padded (RFC 8489 §14), ChannelData over UDP is not (RFC 8656 §12.5).
+// Indications are padded (RFC 8489 §14), ChannelData in datagrams is not (RFC 8656 §12.5).
+std::size_t SendBatch::tail_size(Bytes header) const {
   const bool pad = header.size() > stun::kChannelDataHeaderSize;
-  const std::size_t tail = (pad ? stun::padded(payload_size_) : payload_size_) - kStampSize;
+  return (pad ? stun::padded(payload_size_) : payload_size_) - kStampSize;
+}
+
+std::size_t SendBatch::send(int fd, Bytes header, Stamp stamp, std::size_t count) {
+  const std::size_t tail = tail_size(header);
   for (std::size_t i = 0; i < count; ++i) {
     std::ranges::copy(header, heads_[i].begin());
     std::memcpy(&heads_[i][header.size()], &stamp, kStampSize);

@@ -26,10 +26,20 @@ class SendBatch {
   // Sends `count` datagrams whose stamps count up from `stamp`; returns how many the kernel took.
   std::size_t send(int fd, Bytes header, Stamp stamp, std::size_t count);
 
+  // Calls visit(Bytes) with each of them in one piece.
+  template <class Visit>
+  void for_each(Bytes header, Stamp stamp, std::size_t count, Visit&& visit) {
+    const std::size_t size = header.size() + kStampSize + tail_size(header);
+    for (std::size_t i = 0; i < count; ++i, ++stamp.number) visit(for_stream(header, stamp, 1).first(size));
+  }
+
   // The same for a stream, where each has its padding: in one piece, until the next call.
   Bytes for_stream(Bytes header, Stamp stamp, std::size_t count);
 
  private:
+  // What follows the stamp.
+  std::size_t tail_size(Bytes header) const;
+
   struct Parts {
     iovec head;
     iovec tail;

@@ -18,8 +18,8 @@ Endpoint any_of(const Endpoint& like, std::uint16_t port) {
 }
 
 // Losses are to be the server's and not ours; the kernel clamps this to net.core.rmem_max.
-void enlarge_receive_buffer(const client::UdpSocket& socket) {
-  setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
+void enlarge_receive_buffer(int fd) {
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
 }
 
 // A Send indication up to and with the head of DATA: its transaction id means nothing, so it may be used
@@ -53,7 +53,7 @@ Lane connect_directly(std::unique_ptr<Client> client, client::UdpSocket peer) {
 
 client::UdpSocket open_peer(const IpAddress& address) {
   client::UdpSocket peer(Endpoint{address, 0});
-  enlarge_receive_buffer(peer);
+  enlarge_receive_buffer(peer.fd());
   return peer;
 }
 
@@ -80,18 +80,26 @@ Client::Client(crypto::Digester& digester, crypto::Random& random, const Options
     stream.emplace(local, server, tls);
     return;
   }
+  if (options.transport == Transport::dtls) {
+    dtls.emplace(local, server);
+    dtls->hurry();
+    enlarge_receive_buffer(dtls->fd());
+    return;
+  }
   socket.emplace(local);
-  enlarge_receive_buffer(*socket);
+  enlarge_receive_buffer(socket->fd());
   socket->connect(server);
 }
 
 std::optional<client::Answer> Client::ask(client::Request request, const client::Retransmission& timers) {
   if (stream) return client::exchange(*stream, turn, std::move(request));
+  if (dtls) return client::exchange(*dtls, turn, std::move(request), timers);
   return client::exchange(*socket, server, turn, std::move(request), timers);
 }
 
 void Client::send(Bytes message) {
   if (stream) return stream->send(message);
+  if (dtls) return dtls->send(message);
   socket->send_to(message, server);
 }
 

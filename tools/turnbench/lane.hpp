@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/dtls.hpp"
 #include "client/stream.hpp"
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
@@ -19,14 +20,15 @@ struct Client {
   // `port` is the local one, 0 for any. Throws std::system_error when it is taken.
   Client(crypto::Digester& digester, crypto::Random& random, const Options& options, std::uint16_t port = 0);
 
-  int fd() const { return stream ? stream->fd() : socket->fd(); }
+  int fd() const { return stream ? stream->fd() : dtls ? dtls->fd() : socket->fd(); }
   std::optional<client::Answer> ask(client::Request request, const client::Retransmission& timers = {});
   void send(Bytes message);
 
   Endpoint server;
-  // One of the two, connected to the server.
+  // One of the three, connected to the server.
   std::optional<client::UdpSocket> socket;
   std::optional<client::StreamSocket> stream;
+  std::optional<client::DtlsSocket> dtls;
   client::TurnClient turn;
 };
 

@@ -161,6 +161,9 @@ void Load::send_next(Clock::time_point now) {
     sent = sending_.send(lane.peer.fd(), {}, stamp, options_.burst);
   } else if (lane.client->stream) {
     lane.client->stream->send(sending_.for_stream(lane.up_header, stamp, options_.burst));
+  } else if (lane.client->dtls) {
+    sending_.for_each(lane.up_header, stamp, options_.burst,
+                      [&](Bytes message) { lane.client->dtls->send(message); });
   } else {
     sent = sending_.send(lane.client->fd(), lane.up_header, stamp, options_.burst);
   }
@@ -176,6 +179,10 @@ void Load::receive(std::uint32_t flow) {
   const std::int64_t now_ns = to_ns(Clock::now());
   if (at_client && lane_of(flow).client->stream) {
     return lane_of(flow).client->stream->receive_all(
+        [&](Bytes message) { receive_at_client(flow, message, now_ns); });
+  }
+  if (at_client && lane_of(flow).client->dtls) {
+    return lane_of(flow).client->dtls->receive_next(
         [&](Bytes message) { receive_at_client(flow, message, now_ns); });
   }
   receiving_.receive(fd, [&](Bytes datagram) {

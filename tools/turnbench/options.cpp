@@ -81,10 +81,17 @@ IpAddress choose_peer_address(const std::string& text, const Endpoint& server) {
   return probe.local().address;
 }
 
+Transport parse_transport(std::string_view name) {
+  for (const Transport transport : {Transport::tcp, Transport::tls, Transport::dtls}) {
+    if (to_string(transport) == name) return transport;
+  }
+  return Transport::udp;
+}
+
 void add_common_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("--server", text.server, "HOST:PORT of the TURN server")->required();
-  app.add_option("--transport", text.transport, "Between clients and server: udp, tcp or tls")
-      ->check(CLI::IsMember({"udp", "tcp", "tls"}))
+  app.add_option("--transport", text.transport, "Between clients and server: udp, tcp, tls or dtls")
+      ->check(CLI::IsMember({"udp", "tcp", "tls", "dtls"}))
       ->capture_default_str();
   CLI::Option* user = app.add_option("--user", text.user, "User name; without one, requests are not signed");
   CLI::Option* password = app.add_option("--password", text.password, "The user's password")->needs(user);
@@ -143,8 +150,8 @@ void add_other_tasks(CLI::App& app, Options& options, Text& text) {
 
 void finish(Options& options, const Text& text) {
   options.server = resolve_server(text.server);
-  if (text.transport != "udp") options.transport = text.transport == "tcp" ? Transport::tcp : Transport::tls;
-  if (is_stream(options.transport) && (options.coalesce || options.direct || text.cycles > 0))
+  options.transport = parse_transport(text.transport);
+  if (options.transport != Transport::udp && (options.coalesce || options.direct || text.cycles > 0))
     throw std::runtime_error("--coalesce, --direct and --cycles are for UDP");
   options.credentials = make_credentials(text);
   options.peer_address = choose_peer_address(text.peer_address, options.server);

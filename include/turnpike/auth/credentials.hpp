@@ -1,8 +1,9 @@
-// Who may use the relay and the keys that prove it: the operator's users and TURN REST secrets as one
-// immutable snapshot. Whoever checks a request holds a snapshot for as long as the check takes; a reload
-// makes a new one.
+// Who may use the relay and the keys that prove it: the operator's users, TURN REST secrets and the keys of
+// access tokens as one immutable snapshot. Whoever checks a request holds a snapshot for as long as the check
+// takes; a reload makes a new one.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <optional>
 #include <span>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "turnpike/auth/access_token.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/crypto/digest.hpp"
@@ -27,19 +29,22 @@ Sha256Key long_term_key_sha256(crypto::Digester& digester, std::string_view user
 // USERHASH: SHA-256(username ":" realm) (RFC 8489 §14.4).
 crypto::Sha256 userhash(crypto::Digester& digester, std::string_view username, std::string_view realm);
 
-// A long-term key of either algorithm.
+// What messages are signed with: a long-term key of either algorithm, or the session key of an access token.
 struct Key {
-  stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;
-  Sha256Key storage{};  // the first 16 bytes for MD5
+  stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;  // of a long-term key
+  std::uint8_t size = std::tuple_size_v<Md5Key>;
+  std::array<std::uint8_t, kLongestMacKey> storage{};
 
   Key() = default;
-  explicit Key(const Md5Key& key);
-  explicit Key(const Sha256Key& key) : algorithm(stun::PasswordAlgorithm::sha256), storage(key) {}
+  explicit Key(const Md5Key& key) : Key(stun::PasswordAlgorithm::md5, key) {}
+  explicit Key(const Sha256Key& key) : Key(stun::PasswordAlgorithm::sha256, key) {}
+  // Of more than kLongestMacKey bytes the rest does not count.
+  static Key of_session(Bytes mac_key) { return {stun::PasswordAlgorithm::md5, mac_key}; }
 
-  Bytes bytes() const {
-    return Bytes(storage).first(algorithm == stun::PasswordAlgorithm::md5 ? std::tuple_size_v<Md5Key>
-                                                                          : std::tuple_size_v<Sha256Key>);
-  }
+  Bytes bytes() const { return Bytes(storage).first(size); }
+
+ private:
+  Key(stun::PasswordAlgorithm a, Bytes key);
 };
 
 struct User {
@@ -61,8 +66,14 @@ class CredentialStore {
   const std::string& realm() const { return realm_; }
   std::span<const std::string> secrets() const { return secrets_; }
 
-  // Without users and secrets there is STUN alone, never an open relay.
-  bool empty() const { return users_.empty() && secrets_.empty(); }
+  // Without users, secrets and a third party there is STUN alone, never an open relay.
+  bool empty() const { return users_.empty() && secrets_.empty() && !takes_tokens(); }
+
+  // Third-party authorization (RFC 7635).
+  bool takes_tokens() const { return !third_party_.keys.empty(); }
+  const std::string& server_name() const { return third_party_.server_name; }
+  // The key of this name, valid or not.
+  const TokenKeyParams* find_token_key(std::string_view kid) const;
 
   const User* find(std::string_view name) const;
   const User* find_by_userhash(Bytes hash) const;
@@ -72,8 +83,8 @@ class CredentialStore {
   std::span<const stun::PasswordAlgorithm> algorithms() const { return algorithms_; }
   bool offers(stun::PasswordAlgorithm algorithm) const;
 
-  // Whether USERHASH may be used: every user can be found by hash, which REST names cannot.
-  bool offers_anonymity() const { return secrets_.empty() && !users_.empty(); }
+  // Whether USERHASH may be used: every user can be found by hash, which REST names and key ids cannot.
+  bool offers_anonymity() const { return secrets_.empty() && !users_.empty() && !takes_tokens(); }
 
  private:
   void add_user(const UserParams& params, crypto::Digester& digester);
@@ -81,6 +92,7 @@ class CredentialStore {
 
   std::string realm_;
   std::vector<std::string> secrets_;
+  ThirdPartyParams third_party_;
   std::vector<User> users_;
   boost::unordered_flat_map<std::string_view, std::size_t> by_name_;  // views users_
   boost::unordered_flat_map<std::string, std::size_t> by_userhash_;

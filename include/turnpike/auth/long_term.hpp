@@ -1,4 +1,5 @@
-// The long-term credential mechanism of RFC 8489 §9.2: decides who sent a request, or what to answer instead.
+// The long-term credential mechanism of RFC 8489 §9.2, and with access tokens that of RFC 7635: decides who
+// sent a request, or what to answer instead.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/time.hpp"
+#include "turnpike/crypto/aes_gcm.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/stun/message.hpp"
 #include "turnpike/stun/message_builder.hpp"
@@ -18,11 +20,22 @@ namespace turnpike::auth {
 
 // Who made a request, and the key to answer with.
 struct Identity {
-  std::string username;  // as in the configuration, or the whole REST name
+  std::string username;  // as in the configuration, the whole REST name, or the key id of an access token
   Key key;
-  std::optional<WallTime> expires;  // of a REST name
+  std::optional<WallTime> expires;  // of a REST name or an access token
+  std::string token{};              // tells access tokens apart and keeps their secret; else empty
 
-  // What quotas count: a REST name without its expiry, which changes with every credential.
+  bool is_token() const { return !token.empty(); }
+  bool has_expired(WallTime now) const;
+
+  // Whether an allocation of one may be used by the other. A token names nobody, and its allocations live on
+  // with the next token, which another key may have sealed (RFC 7635 §10).
+  bool may_act_for(const Identity& other) const;
+
+  // Whether both came with the same name and, if any, the same token.
+  bool is_same(const Identity& other) const { return username == other.username && token == other.token; }
+
+  // What quotas count: a REST name without its expiry, which changes with every credential, or a token.
   std::string_view quota_name() const;
 };
 
@@ -47,12 +60,13 @@ class LongTermCheck {
   LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey& master, Duration nonce_lifetime);
 
   // `known` is whose allocation the request's 5-tuple already has, if any: its key is tried first, and a REST
-  // name that has expired meanwhile goes on serving it. Whether an expiry has passed is not judged here: only
-  // an Allocate asks.
+  // name that has expired meanwhile goes on serving it. Whether the expiry of a name has passed is not judged
+  // here: only an Allocate asks. An access token that the request carries must be good now.
   Result<Authenticated, Refusal> check(const CredentialStore& store, const stun::MessageView& request,
                                        const FiveTuple& from, WallTime now, const Identity* known);
 
-  // Adds REALM, NONCE and PASSWORD-ALGORITHMS to a 401 or 438 (RFC 8489 §9.2.4).
+  // Adds REALM, NONCE and PASSWORD-ALGORITHMS to a 401 or 438 (RFC 8489 §9.2.4), and
+  // THIRD-PARTY-AUTHORIZATION where tokens are taken.
   void add_challenge(const CredentialStore& store, const FiveTuple& to, WallTime now,
                      stun::MessageBuilder& response);
 
@@ -65,13 +79,18 @@ class LongTermCheck {
                                                  const stun::MessageView& request, Claim& claim) const;
   std::optional<Identity> find_identity(const CredentialStore& store, const stun::MessageView& request,
                                         const Claim& claim, const Identity* known);
+  std::optional<Identity> find_token_identity(const CredentialStore& store, const stun::MessageView& request,
+                                              const Claim& claim, WallTime now);
+  std::optional<Key> verify_session(const stun::MessageView& request, Bytes mac_key);
   bool verify(const stun::MessageView& request, const Key& key);
   Key derive_rest_key(const CredentialStore& store, std::string_view secret, const Claim& claim);
 
   crypto::Digester& digester_;
+  crypto::AesGcm aes_gcm_;
   Nonces nonces_;
   Key dummy_md5_;
   Key dummy_sha256_;
+  TokenKeyParams dummy_token_key_;
 };
 
 }  // namespace turnpike::auth

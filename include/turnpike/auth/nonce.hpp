@@ -17,7 +17,7 @@ namespace turnpike::auth {
 
 // What a nonce is bound to besides its time.
 struct NonceBinding {
-  Endpoint client;
+  Endpoint client;  // of a stream: its address alone
   Transport transport = Transport::udp;
   std::span<const stun::PasswordAlgorithm> algorithms;  // offered along with it
   bool anonymity = false;                               // whether USERHASH was offered

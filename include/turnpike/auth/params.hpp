@@ -23,11 +23,34 @@ struct UserParams {
   std::optional<Sha256Key> key_sha256;
 };
 
+// What access tokens are sealed with, named as in RFC 7635 §4.
+enum class TokenAlgorithm : std::uint8_t { a128gcm, a256gcm };
+
+// A key that an authorization server shares with this one.
+struct TokenKeyParams {
+  std::string kid;  // what the client names it by, in USERNAME
+  TokenAlgorithm algorithm = TokenAlgorithm::a256gcm;
+  std::vector<std::uint8_t> key;  // of which the first 16 or 32 bytes count, as the algorithm takes them
+  std::optional<WallTime> valid_from;
+  std::optional<WallTime> valid_until;
+
+  bool is_valid(WallTime now) const {
+    return (!valid_from || *valid_from <= now) && (!valid_until || now < *valid_until);
+  }
+};
+
+// Third-party authorization (RFC 7635); without keys there is none.
+struct ThirdPartyParams {
+  std::string server_name;  // this server's, as the authorization server knows it
+  std::vector<TokenKeyParams> keys;
+};
+
 struct Params {
   std::string realm;
   std::vector<UserParams> users;
   std::vector<std::string> secrets;  // TURN REST: HMAC-SHA1 keys for time-limited credentials
   Duration nonce_lifetime = std::chrono::seconds(600);
+  ThirdPartyParams third_party{};
 };
 
 }  // namespace turnpike::auth

@@ -40,7 +40,11 @@ class IpAddress {
   // The first one is the most significant.
   bool bit(unsigned index) const { return (bytes_[index / 8] >> (7 - index % 8) & 1) != 0; }
 
-  bool is_unspecified() const { return bytes_ == std::array<std::uint8_t, 16>{}; }
+  bool is_unspecified() const {
+    std::uint64_t words[2];
+    std::memcpy(words, bytes_.data(), sizeof words);
+    return (words[0] | words[1]) == 0;
+  }
   bool is_loopback() const;
   bool is_link_local() const;
   bool is_multicast() const;

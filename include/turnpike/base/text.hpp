@@ -11,4 +11,7 @@ namespace turnpike {
 // character.
 std::optional<std::size_t> count_characters(std::string_view text);
 
+// A DNS name or an address, without brackets, scheme, port or path.
+bool is_host(std::string_view text);
+
 }  // namespace turnpike

@@ -3,18 +3,18 @@
 // to answer and to send goes out, and messages go to an application.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/source_counter.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/signaling/engine_io_packet.hpp"
@@ -85,7 +85,10 @@ class EngineIo {
 
   // References outlive this.
   EngineIo(const Params& params, crypto::Random& random, Application& application)
-      : params_(params), random_(random), application_(application) {}
+      : params_(params),
+        random_(random),
+        application_(application),
+        sessions_from_(params.sessions_per_address) {}
 
   // Over HTTP. Each request is answered exactly once in some Output, unless it was aborted.
   void open(RequestId request, const Opening& opening, TimePoint now, Output& out);
@@ -105,13 +108,11 @@ class EngineIo {
   // By the application; a session that is gone is left alone.
   void send(SessionKey session, std::string_view data, bool binary, Output& out);
   // The application hears of it in time.
-  void close(SessionKey session, Output& out);
+  void close(SessionKey session);
 
   void close_all(TimePoint now, Output& out);
   void on_timeout(TimePoint now, Output& out);
-  SteadyTime next_deadline() const {
-    return deadlines_.empty() ? SteadyTime::max() : deadlines_.begin()->first;
-  }
+  SteadyTime next_deadline() const { return deadlines_.next(); }
   std::size_t sessions() const { return sessions_.size(); }
 
  private:
@@ -138,7 +139,7 @@ class EngineIo {
   Session* find(std::string_view sid, TimePoint now, Output& out);
   Session* find(SessionKey key);
   void take(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
-  void take_probe(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
+  void take_probe(Session& session, const EngineIoPacket& packet, Output& out);
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   void release_get(Session& session, Output& out);
   void drop_probe(Session& session, Output& out);
@@ -152,11 +153,11 @@ class EngineIo {
   Application& application_;
   SessionKey last_key_ = 0;
   std::unordered_map<SessionKey, Session> sessions_;
-  boost::unordered_flat_map<IpAddress, std::uint32_t> sessions_from_;
+  SourceCounter sessions_from_;
   std::unordered_map<std::string, SessionKey> by_sid_;
   std::unordered_map<WireId, SessionKey> by_wire_;
   std::unordered_map<RequestId, SessionKey> by_get_;
-  std::set<std::pair<SteadyTime, SessionKey>> deadlines_;
+  Deadlines<SessionKey> deadlines_;
 };
 
 }  // namespace turnpike::signaling

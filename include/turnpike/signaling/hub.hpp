@@ -6,19 +6,19 @@
 // what it missed. One that said goodbye is gone at once, but can come back likewise.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
+#include "turnpike/base/source_counter.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/signaling/member_id.hpp"
@@ -97,7 +97,8 @@ class Hub {
     std::string quota_user;
   };
 
-  Hub(const Limits& limits, crypto::Random& random) : limits_(limits), random_(random) {}
+  Hub(const Limits& limits, crypto::Random& random)
+      : limits_(limits), random_(random), rooms_from_(limits.rooms_per_address) {}
 
   // A new member, in no room yet.
   MemberId enter(Newcomer newcomer);
@@ -127,9 +128,7 @@ class Hub {
   std::vector<std::string> room_names() const;
 
   void on_timeout(TimePoint now, Output& out);
-  SteadyTime next_deadline() const {
-    return deadlines_.empty() ? SteadyTime::max() : deadlines_.begin()->first;
-  }
+  SteadyTime next_deadline() const { return deadlines_.next(); }
 
   std::size_t members() const { return members_.size(); }
   std::size_t rooms() const { return rooms_.size(); }
@@ -176,16 +175,14 @@ class Hub {
   static EventPtr change(Event::Kind kind, const Member& member, const Room& room, bool lost);
   void announce(const Member& member, Event::Kind kind, bool lost, Output& out);
   void deliver(Member& member, const EventPtr& event, Output& out);
-  void set_deadline(Member& member, SteadyTime at);
-  void clear_deadline(Member& member);
 
   Limits limits_;
   crypto::Random& random_;
   // Nodes stay where they are: members and rooms point at each other.
   std::unordered_map<MemberId, Member, MemberIdHash> members_;
   std::unordered_map<std::string, Room, NameHash, std::equal_to<>> rooms_;
-  boost::unordered_flat_map<IpAddress, std::uint32_t> rooms_from_;
-  std::set<std::pair<SteadyTime, MemberId>> deadlines_;
+  SourceCounter rooms_from_;
+  Deadlines<MemberId> deadlines_;
 };
 
 }  // namespace turnpike::signaling

@@ -39,6 +39,9 @@ class IceServers {
  public:
   explicit IceServers(IceParams params) : params_(std::move(params)) {}
 
+  // This machine has another one than before.
+  void set_default_address(const std::optional<IpAddress>& address) { params_.default_address = address; }
+
   // The host that URLs name for a client: the operator's, else the certificate's, else an advertised address,
   // else the one that the request named, without its port; `requested` is empty where a proxy stands between.
   // A request to localhost gets the address by which the relay is reached, since relayed addresses are never

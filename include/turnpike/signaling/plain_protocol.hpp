@@ -17,7 +17,6 @@
 #include <boost/json/object.hpp>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +25,7 @@
 #include <vector>
 
 #include "turnpike/base/address_limiter.hpp"
+#include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/signaling/hub.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
@@ -35,8 +35,7 @@ namespace turnpike::signaling {
 
 class PlainProtocol {
  public:
-  static constexpr std::size_t kLongestName = 64;  // characters, of rooms and of members
-  static constexpr std::size_t kDeepest = 32;      // JSON in JSON
+  static constexpr std::size_t kDeepest = 32;  // JSON in JSON
 
   // All references outlive the protocol.
   struct Params {
@@ -110,14 +109,12 @@ class PlainProtocol {
   void send_credentials(Session& session, TimePoint now, Output& out);
   void add_credentials(Session& session, TimePoint now, boost::json::object& to);
   void flush_hub(Output& out);
-  void set_deadline(Session& session, SteadyTime at);
-  void clear_deadline(Session& session);
   void forget(Session& session);
 
   Params params_;
   Hub::Output from_hub_;
   std::unordered_map<ConnectionId, Session> sessions_;
-  std::set<std::pair<SteadyTime, ConnectionId>> deadlines_;
+  Deadlines<ConnectionId> deadlines_;
 };
 
 }  // namespace turnpike::signaling

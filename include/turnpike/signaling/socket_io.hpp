@@ -6,7 +6,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "turnpike/base/deadlines.hpp"
 #include "turnpike/signaling/engine_io.hpp"
 #include "turnpike/signaling/hub.hpp"
 #include "turnpike/signaling/socket_io_packet.hpp"
@@ -50,9 +50,7 @@ class SocketIo : public EngineIo::Application {
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
 
   void on_timeout(TimePoint now, EngineIo::Output& out);
-  SteadyTime next_deadline() const {
-    return deadlines_.empty() ? SteadyTime::max() : deadlines_.begin()->first;
-  }
+  SteadyTime next_deadline() const { return deadlines_.next(); }
 
  private:
   using Attachments = std::vector<Saying::Attachment>;
@@ -108,7 +106,7 @@ class SocketIo : public EngineIo::Application {
             EngineIo::Output& out);
   void connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out);
   void open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant, EngineIo::Output& out);
-  Socket* recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out);
+  bool recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out);
   void refuse(const Client& client, std::string_view nsp, std::string_view message, EngineIo::Output& out);
   void disconnect(Client& client, std::string_view nsp, EngineIo::Output& out);
   void close_socket(Socket& socket, EngineIo::Output& out);
@@ -118,8 +116,6 @@ class SocketIo : public EngineIo::Application {
             EngineIo::Output& out);
   void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
   void flush_hub(EngineIo::Output& out);
-  void set_deadline(Socket& socket, SteadyTime at);
-  void clear_deadline(Socket& socket);
 
   // The course dialect.
   struct CourseEvent;
@@ -146,7 +142,7 @@ class SocketIo : public EngineIo::Application {
   std::unordered_map<SocketNumber, Socket> sockets_;
   std::unordered_map<std::string, SocketNumber> by_pid_;
   // Of clients that are in no namespace yet, by session, and of sockets that are cut off, by number.
-  std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
+  Deadlines<std::uint64_t> deadlines_;
 };
 
 }  // namespace turnpike::signaling

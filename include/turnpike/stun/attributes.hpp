@@ -15,7 +15,8 @@
 
 namespace turnpike::stun {
 
-// MAPPED-ADDRESS, ALTERNATE-SERVER (RFC 8489 §14.1): a plain address and port.
+// MAPPED-ADDRESS, ALTERNATE-SERVER (RFC 8489 §14.1), RESPONSE-ORIGIN, OTHER-ADDRESS (RFC 5780 §7.3 and §7.4):
+// a plain address and port.
 std::optional<Endpoint> decode_address(Bytes value);
 
 // XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS (RFC 8489 §14.2, RFC 8656 §18.3 and §18.5).
@@ -41,6 +42,9 @@ std::optional<bool> decode_even_port(Bytes value);
 using ReservationToken = std::array<std::uint8_t, 8>;
 std::optional<ReservationToken> decode_reservation_token(Bytes value);
 
+// CONNECTION-ID (RFC 6062 §6.2.1).
+std::optional<std::uint32_t> decode_connection_id(Bytes value);
+
 // PASSWORD-ALGORITHM (RFC 8489 §14.12): the number of an algorithm without parameters, known or not.
 std::optional<std::uint16_t> decode_password_algorithm(Bytes value);
 
@@ -61,5 +65,17 @@ struct Icmp {
   friend bool operator==(const Icmp&, const Icmp&) = default;
 };
 std::optional<Icmp> decode_icmp(Bytes value);
+
+// CHANGE-REQUEST (RFC 5780 §7.2): what of the answer's source is to be another than what was asked.
+struct ChangeRequest {
+  bool ip = false;
+  bool port = false;
+
+  friend bool operator==(const ChangeRequest&, const ChangeRequest&) = default;
+};
+std::optional<ChangeRequest> decode_change_request(Bytes value);
+
+// RESPONSE-PORT (RFC 5780 §7.5). Its two octets of padding may stand within the value or behind it.
+std::optional<std::uint16_t> decode_response_port(Bytes value);
 
 }  // namespace turnpike::stun

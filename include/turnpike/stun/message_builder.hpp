@@ -39,6 +39,9 @@ class MessageBuilder {
   MessageBuilder& add_even_port(bool reserve_next);                                        // RFC 8656 §18.8
   MessageBuilder& add_address_error_code(Family family, ErrorCode code);                   // RFC 8656 §18.12
   MessageBuilder& add_icmp(const Icmp& icmp);                                              // RFC 8656 §18.13
+  MessageBuilder& add_change_request(const ChangeRequest& change);                         // RFC 5780 §7.2
+  MessageBuilder& add_response_port(std::uint16_t port);                                   // RFC 5780 §7.5
+  MessageBuilder& add_padding(std::size_t size);                                           // RFC 5780 §7.6
   MessageBuilder& add_password_algorithm(PasswordAlgorithm algorithm);                     // RFC 8489 §14.12
   MessageBuilder& add_password_algorithms(std::span<const PasswordAlgorithm> algorithms);  // RFC 8489 §14.11
 

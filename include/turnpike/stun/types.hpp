@@ -57,6 +57,7 @@ struct MessageType {
 
 enum class AttributeType : std::uint16_t {
   mapped_address = 0x0001,
+  change_request = 0x0003,  // RFC 5780
   username = 0x0006,
   message_integrity = 0x0008,
   error_code = 0x0009,
@@ -72,11 +73,15 @@ enum class AttributeType : std::uint16_t {
   even_port = 0x0018,
   requested_transport = 0x0019,
   dont_fragment = 0x001A,
+  access_token = 0x001B,  // RFC 7635
   message_integrity_sha256 = 0x001C,
   password_algorithm = 0x001D,
   userhash = 0x001E,
   xor_mapped_address = 0x0020,
   reservation_token = 0x0022,
+  padding = 0x0026,        // RFC 5780
+  response_port = 0x0027,  // RFC 5780
+  connection_id = 0x002A,  // RFC 6062
   additional_address_family = 0x8000,
   address_error_code = 0x8001,
   password_algorithms = 0x8002,
@@ -85,6 +90,10 @@ enum class AttributeType : std::uint16_t {
   software = 0x8022,
   alternate_server = 0x8023,
   fingerprint = 0x8028,
+  response_origin = 0x802B,                  // RFC 5780
+  other_address = 0x802C,                    // RFC 5780
+  third_party_authorization = 0x802E,        // RFC 7635
+  mobility_ticket = 0x8030,                  // RFC 8016
   draft_additional_address_family = 0x8032,  // its number before RFC 8656; coturn's clients up to 4.6 use it
 };
 
@@ -105,6 +114,8 @@ enum class ErrorCode : std::uint16_t {
   wrong_credentials = 441,
   unsupported_transport_protocol = 442,
   peer_address_family_mismatch = 443,
+  connection_already_exists = 446,      // RFC 6062
+  connection_timeout_or_failure = 447,  // RFC 6062
   allocation_quota_reached = 486,
   server_error = 500,
   insufficient_capacity = 508,
@@ -115,6 +126,10 @@ std::string_view reason_phrase(ErrorCode code);
 
 // PASSWORD-ALGORITHM values (RFC 8489 §18.5.1).
 enum class PasswordAlgorithm : std::uint16_t { md5 = 1, sha256 = 2 };
+
+// The flags of CHANGE-REQUEST (RFC 5780 §7.2).
+inline constexpr std::uint32_t kChangeIp = 4;
+inline constexpr std::uint32_t kChangePort = 2;
 
 // REQUESTED-TRANSPORT values are IP protocol numbers (RFC 8656 §18.7).
 inline constexpr std::uint8_t kProtocolUdp = 17;

@@ -9,13 +9,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/stun/attributes.hpp"
 #include "turnpike/stun/channel_data.hpp"
+#include "turnpike/turn/mobility.hpp"
+#include "turnpike/turn/peer_connections.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 #include "turnpike/turn/quota.hpp"
 #include "turnpike/turn/relay_ports.hpp"
@@ -56,9 +60,10 @@ class PeerTable {
   void permit(const IpAddress& peer, Reach reach, SteadyTime now);
   void bind(stun::ChannelNumber number, const Endpoint& peer, RelayId relay, Reach reach, SteadyTime now);
 
-  // Removes what has expired, or what belongs to a relay that is gone.
+  // Removes what has expired, what belongs to a relay that is gone, or what `policy` does not allow.
   void purge(SteadyTime now);
   void remove_family(Family family);
+  void judge_again(const PeerPolicy& policy);
 
   std::size_t permissions() const { return permissions_.size(); }
   std::size_t channels() const { return channels_.size(); }
@@ -77,8 +82,11 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   FiveTuple tuple;
   auth::Identity identity;
   QuotaSlot quota;
+  RelayedTransport transport = RelayedTransport::udp;
   boost::container::static_vector<Relay, 2> relays;  // IPv4 first when there are two
   PeerTable peers;
+  std::unique_ptr<Mobility> mobility;     // null for a client that stays where it is
+  std::vector<ConnectionId> connections;  // with peers, by TCP
   SteadyTime expiry;
   SteadyTime deadline;  // never after the next thing that expires
 

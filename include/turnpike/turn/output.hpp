@@ -35,15 +35,32 @@ class Output {
 
   // For the log. Texts come from strangers: whoever prints them escapes them.
   struct Event {
-    enum class Kind : std::uint8_t { allocation_created, allocation_deleted, request_refused };
+    enum class Kind : std::uint8_t {
+      allocation_created,
+      allocation_moved,
+      allocation_deleted,
+      request_refused
+    };
     Kind kind{};
-    FiveTuple tuple;
-    std::string username;
-    Endpoint relayed;         // created, deleted: the first relayed address
+    FiveTuple tuple{};
+    std::string username{};
+    Endpoint relayed{};       // but for refused: the first relayed address
+    FiveTuple former{};       // moved: where it was
     stun::Method method{};    // refused
     stun::ErrorCode error{};  // refused
   };
 
+  // RFC 8016: a message for the worker that has the client's allocation, and from now on all that comes from
+  // this 5-tuple, until that worker has no more to do with it.
+  struct Forward {
+    std::uint16_t worker = 0;
+    FiveTuple tuple;
+    Bytes message;
+  };
+
+  const std::vector<Forward>& forwards() const { return forwards_; }
+  // 5-tuples that the server has no more to do with: their allocation was deleted, or has moved.
+  const std::vector<FiveTuple>& left() const { return left_; }
   const std::vector<ToClient>& to_clients() const { return to_clients_; }
   const std::vector<ToPeer>& to_peers() const { return to_peers_; }
   const std::vector<Event>& events() const { return events_; }
@@ -62,15 +79,23 @@ class Output {
     to_clients_.push_back({tuple, at, static_cast<std::uint32_t>(head.size()), payload, padding});
   }
 
+  void forward(std::uint16_t worker, const FiveTuple& tuple, Bytes message) {
+    forwards_.push_back({worker, tuple, message});
+  }
+  void leave(const FiveTuple& tuple) { left_.push_back(tuple); }
+
   void tell(Event event) { events_.push_back(std::move(event)); }
 
   // What goes to peers was carried out ahead of the rest.
   void clear_to_peers() { to_peers_.clear(); }
+  void clear_forwards() { forwards_.clear(); }
 
   void clear() {
     to_clients_.clear();
     to_peers_.clear();
     events_.clear();
+    forwards_.clear();
+    left_.clear();
     heads_.clear();
   }
 
@@ -78,6 +103,8 @@ class Output {
   std::vector<ToClient> to_clients_;
   std::vector<ToPeer> to_peers_;
   std::vector<Event> events_;
+  std::vector<Forward> forwards_;
+  std::vector<FiveTuple> left_;
   std::vector<std::uint8_t> heads_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "turnpike/base/endpoint.hpp"
@@ -12,9 +13,26 @@
 
 namespace turnpike::turn {
 
+// Between a relayed transport address and its peers.
+enum class RelayedTransport : std::uint8_t { udp, tcp };
+
 struct PeerParams {
   std::vector<Prefix> allow;
   std::vector<Prefix> deny;
+};
+
+// Another server that clients can be sent to (RFC 8489 §10). A client keeps its transport and its family.
+struct AlternateServer {
+  Transport transport = Transport::udp;
+  Endpoint endpoint;
+  std::string domain;  // the name in its certificate; may be empty
+};
+
+enum class Redirect : std::uint8_t { full, always };
+
+struct AlternateParams {
+  std::vector<AlternateServer> servers;
+  Redirect when = Redirect::full;  // full: instead of an error for want of ports or places
 };
 
 struct RelayParams {
@@ -23,6 +41,9 @@ struct RelayParams {
   std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
   std::uint16_t first_port = 49152;
   std::uint16_t last_port = 65535;  // inclusive
+  bool tcp = false;                 // RFC 6062
+  bool mobility = false;            // RFC 8016
+  AlternateParams alternates;
 };
 
 // 0 means no limit, except for allocation_lifetime, which is at least 600 s.

@@ -27,7 +27,9 @@ class PeerPolicy {
   struct Params {
     PeerParams peers;
     std::vector<IpAddress> own_addresses;  // of this machine's interfaces
-    std::vector<Endpoint> listeners;       // our own; an unspecified address stands for all of its family
+    // Our own; an unspecified address stands for all of its family.
+    std::vector<Endpoint> listeners{};      // by UDP
+    std::vector<Endpoint> tcp_listeners{};  // STUN and TURN, HTTP and whatever else
   };
 
   explicit PeerPolicy(Params params);
@@ -35,7 +37,7 @@ class PeerPolicy {
   Reach judge(const IpAddress& peer) const;
 
   // One of our own listeners, which no rule opens.
-  bool is_listener(const Endpoint& peer) const;
+  bool is_listener(const Endpoint& peer, RelayedTransport transport = RelayedTransport::udp) const;
 
  private:
   // A binary trie over address bits. The verdict of the last node with one on the way down is that of the

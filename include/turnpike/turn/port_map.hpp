@@ -32,6 +32,10 @@ class PortMap {
   void give_back(std::uint16_t port);
   bool is_taken(std::uint16_t port) const;
 
+  // A port that was taken is one of TCP, and not of UDP (RFC 6062), until it is given back.
+  void set_tcp(std::uint16_t port);
+  bool is_tcp(std::uint16_t port) const;
+
  private:
   bool try_take(std::uint16_t port);
   template <class Try>
@@ -40,6 +44,7 @@ class PortMap {
   std::uint16_t first_;
   std::uint16_t last_;
   std::vector<std::atomic<std::uint64_t>> words_;  // bit p % 64 of word p / 64 - first_ / 64
+  std::vector<std::atomic<std::uint64_t>> tcp_;    // likewise
 };
 
 }  // namespace turnpike::turn

@@ -15,23 +15,32 @@ namespace turnpike::turn {
 
 class Quota;
 
+// Why there is no place: the user holds as many as it may, or else all together do.
+enum class QuotaLimit : std::uint8_t { none, user, total };
+
 // One allocation's place in the quota; gives it back when it goes. The Quota outlives it.
 class QuotaSlot {
  public:
   QuotaSlot() = default;
   QuotaSlot(QuotaSlot&& other) noexcept
-      : quota_(std::exchange(other.quota_, nullptr)), user_(std::move(other.user_)) {}
+      : quota_(std::exchange(other.quota_, nullptr)),
+        user_(std::move(other.user_)),
+        reached_(other.reached_) {}
   QuotaSlot& operator=(QuotaSlot&& other) noexcept;
   ~QuotaSlot();
 
   explicit operator bool() const { return quota_ != nullptr; }
+  // Of a slot that take() returned empty.
+  QuotaLimit reached() const { return reached_; }
 
  private:
   friend class Quota;
   QuotaSlot(Quota* quota, std::string_view user) : quota_(quota), user_(user) {}
+  explicit QuotaSlot(QuotaLimit reached) : reached_(reached) {}
 
   Quota* quota_ = nullptr;
   std::string user_;
+  QuotaLimit reached_ = QuotaLimit::none;
 };
 
 // Thread-safe.

@@ -11,6 +11,7 @@
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
 #include "turnpike/stun/attributes.hpp"
+#include "turnpike/turn/params.hpp"
 
 namespace turnpike::turn {
 
@@ -28,6 +29,7 @@ struct RelayRequest {
   enum class Parity : std::uint8_t { any, even };
 
   Family family = Family::ipv4;
+  RelayedTransport transport = RelayedTransport::udp;
   IpAddress client_side;  // the server address that the client came to
   Parity parity = Parity::any;
   // Set: the port must be even, and the next one is held under this token for `owner` (RFC 8656 §7.2,
@@ -85,7 +87,7 @@ class RelayPorts {
 
   virtual bool supports(Family family) const = 0;
   // Whether a local endpoint is the relayed address of an allocation here, on any worker.
-  virtual bool is_live(const Endpoint& local) const = 0;
+  virtual bool is_live(const Endpoint& local, RelayedTransport transport) const = 0;
 
   // 1:1 NAT: what clients call a local address, and back. An address without a mapping is its own image.
   virtual IpAddress to_advertised(const IpAddress& local) const = 0;

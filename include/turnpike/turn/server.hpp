@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -18,6 +19,7 @@
 #include "turnpike/auth/nonce.hpp"
 #include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/bytes.hpp"
+#include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
@@ -25,8 +27,10 @@
 #include "turnpike/stun/message.hpp"
 #include "turnpike/stun/message_builder.hpp"
 #include "turnpike/turn/allocation.hpp"
+#include "turnpike/turn/nat_discovery.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/params.hpp"
+#include "turnpike/turn/peer_connections.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 #include "turnpike/turn/quota.hpp"
 #include "turnpike/turn/relay_ports.hpp"
@@ -39,6 +43,7 @@ struct Counters {
   std::uint64_t client_unexpected = 0;  // of a class or method that a server does not take
   std::uint64_t requests = 0;
   std::uint64_t refusals = 0;          // answered with an error
+  std::uint64_t redirects = 0;         // of these, with another server to go to
   std::uint64_t answers_withheld = 0;  // the source had used up its unauthenticated answers
   std::uint64_t to_peer = 0;
   std::uint64_t to_peer_bytes = 0;
@@ -53,7 +58,8 @@ struct Counters {
 // Belongs to one worker and its thread.
 class Server {
  public:
-  // All references outlive the server; quota and limiter are shared with the other workers.
+  // All references outlive the server, the policy's until on_policy; quota and limiter are shared with the
+  // other workers.
   struct Params {
     const auth::CredentialStore& credentials;
     const PeerPolicy& policy;
@@ -61,9 +67,19 @@ class Server {
     Quota& quota;
     AddressLimiter& limiter;
     crypto::Random& random;
+    PeerConnections* connections = nullptr;  // RFC 6062; null: no TCP relay
+    // RFC 8016: where allocations that move can be found.
+    struct Mobile {
+      bool enabled = false;
+      std::uint16_t worker = 0;  // this one, among
+      std::uint16_t workers = 1;
+    };
+    Mobile mobile{};
     Limits limits;
     auth::Nonces::MasterKey nonce_key{};  // the same on every worker
     Duration nonce_lifetime = std::chrono::seconds(600);
+    NatDiscoveries nat_discoveries{};
+    const AlternateParams* alternates = nullptr;  // null: clients stay here
   };
 
   explicit Server(const Params& params);
@@ -72,8 +88,8 @@ class Server {
   // A datagram from a client, or one message of its stream. Valid until `out` was carried out.
   void on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
 
-  // The connection of a stream client is gone, and its allocation ends with it: nobody can come back to this
-  // 5-tuple.
+  // The connection of a stream client is gone. Nobody can come back to this 5-tuple, so its allocation ends
+  // with it, unless the client may move (RFC 8016).
   void on_client_closed(const FiveTuple& tuple, TimePoint now, Output& out);
 
   // A datagram from a peer to a relayed address.
@@ -82,10 +98,24 @@ class Server {
   // An ICMP error for a datagram that went from a relayed address to `peer` (RFC 8656 §11.5).
   void on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now, Output& out);
 
+  // RFC 6062: a connection that was asked for with PeerConnections::connect is there, or cannot be had.
+  void on_connected(ConnectionId id, bool connected, TimePoint now, Output& out);
+  // A peer has connected to a relayed address. False when it may not: the connection is to be closed.
+  bool on_accepted(RelayId relay, ConnectionId id, const Endpoint& from, TimePoint now, Output& out);
+  // The peer or the client has closed it.
+  void on_peer_closed(ConnectionId id);
+
+  // From now on this policy holds, which outlives the server or the next call. What it no longer allows ends:
+  // permissions, channels, and connections with peers.
+  void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);
+
   // To be called at next_deadline() or later; removes what has expired.
   void on_timeout(TimePoint now, Output& out);
   // SteadyTime::max() when nothing is waiting.
   SteadyTime next_deadline() const;
+
+  // Whether a 5-tuple has an allocation here, or one that is about to move to it.
+  bool knows(const FiveTuple& tuple) const { return allocations_.contains(tuple) || moves_.contains(tuple); }
 
   std::size_t allocations() const { return allocations_.size(); }
   const Counters& counters() const { return counters_; }
@@ -101,18 +131,31 @@ class Server {
                      Output& out);
 
   void on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now, Output& out);
-  void on_binding(const Request& request, Output& out);
   void on_authenticated(Request& request, Output& out);
   void on_allocate(Request& request, Output& out);
   void on_refresh(Request& request, Output& out);
+  bool asks_for_token(Request& request, Output& out);
   void on_create_permission(Request& request, Output& out);
   void on_channel_bind(Request& request, Output& out);
+
+  // Binding, and what RFC 5780 adds to it (binding.cpp).
+  struct Discovery;
+  void on_binding(Request& request, Output& out);
+  const NatDiscovery* discovery_at(const FiveTuple& tuple) const;
+  bool is_for_discovery_alone(const FiveTuple& tuple) const;
+  Check read_discovery(const Request& request, Discovery& wish) const;
+  void add_discovery(Request& request, const Discovery& wish, stun::MessageBuilder& builder) const;
+  static std::size_t padding_for(const Request& request, std::size_t asked,
+                                 const stun::MessageBuilder& builder);
+  Endpoint advertised(Endpoint local) const;
 
   // Allocate, step by step (allocate.cpp).
   struct Wish;
   Check check_credential_expiry(const Request& request) const;
-  Check check_transport(const Request& request) const;
+  Check check_transport(const Request& request, Wish& wish) const;
+  bool is_sent_away(const Request& request, Redirect reason, Output& out);
   Check read_wish(const Request& request, Wish& wish) const;
+  Check take_place(const Request& request, Wish& wish, Allocation& allocation);
   Check open_relays(const Request& request, Wish& wish, Allocation& allocation);
   Check open_relay(const Request& request, Wish& wish, Family family, Allocation& allocation);
   void answer_allocate(const Request& request, const Allocation& allocation, Output& out);
@@ -124,15 +167,52 @@ class Server {
   static bool speaks_rfc5766(const Request& request);
   Check check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer) const;
 
+  // Connect and ConnectionBind (tcp_relay.cpp).
+  struct PeerConnection {
+    Allocation* allocation = nullptr;
+    Endpoint peer;
+    SteadyTime deadline;                // of the connection, and then of ConnectionBind
+    bool waits = false;                 // the peer began it, and it may not be bound yet
+    std::vector<std::uint8_t> request;  // the Connect that waits for its answer
+    auth::Authenticated sender;         // who signed that, and how
+  };
+  void on_connect(Request& request, Output& out);
+  Check check_connect(const Request& request, Peer& peer) const;
+  void on_connection_bind(Request& request, Output& out);
+  std::optional<auth::Identity> find_awaited(const Request& request) const;
+  void answer_connect(const PeerConnection& connection, ConnectionId id, Check failure, TimePoint now,
+                      Output& out);
+  bool may_connect(const Peer& peer) const;
+  void close_forbidden_connections(Allocation& allocation, TimePoint now, Output& out);
+  void add_connection(ConnectionId id, PeerConnection connection, SteadyTime deadline);
+  void forget_connection(ConnectionId id);
+  void close_connections(Allocation& allocation, std::optional<Family> family = {});
+  std::size_t waiting_connections(const Allocation& allocation) const;
+  void expire_connections(TimePoint now, Output& out);
+
+  // RFC 8016 (mobility.cpp).
+  void on_move(Request& request, Output& out);
+  Check check_ticket(const Request& request, const Ticket& ticket) const;
+  void begin_move(Allocation& allocation, const Request& request, Output& out);
+  const auth::Identity* find_arriving(const Request& request) const;
+  Allocation* settle_move(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now, Output& out);
+  std::optional<FiveTuple> undo_move(Allocation& allocation);
+  void cancel_move(Allocation& allocation, Output& out);
+  void give_ticket(Allocation& allocation);
+  void forget_mobility(Allocation& allocation, Output& out);
+
   // Answers.
   stun::MessageBuilder response(const Request& request, stun::Class message_class);
   void finish(const Request& request, stun::MessageBuilder& builder, Output& out);
   void succeed(const Request& request, Output& out);
   void reject(const Request& request, stun::ErrorCode error, Output& out);
+  static void tell_refused(const Request& request, stun::ErrorCode error, Output& out);
   void reject_unknown(const Request& request, std::span<const stun::AttributeType> unknown, Output& out);
 
   // The books.
   Allocation* find(const FiveTuple& tuple);
+  // What came by this 5-tuple is proof that the client is there.
+  Allocation* find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out);
   Allocation* find(RelayId relay);
   void add(std::unique_ptr<Allocation> allocation, Output& out);
   void remove(Allocation& allocation, Output& out);
@@ -140,12 +220,16 @@ class Server {
   void wake_by(Allocation& allocation, SteadyTime deadline);
 
   const auth::CredentialStore& credentials_;
-  const PeerPolicy& policy_;
+  const PeerPolicy* policy_;  // never null
   RelayPorts& ports_;
   Quota& quota_;
   AddressLimiter& limiter_;
   crypto::Random& random_;
+  PeerConnections* connections_;
+  const Params::Mobile mobile_;
+  const AlternateParams* alternates_;
   const Limits limits_;
+  const NatDiscoveries nat_discoveries_;
   crypto::Digester digester_;
   auth::LongTermCheck long_term_;
   Counters counters_;
@@ -162,9 +246,13 @@ class Server {
     SteadyTime at;
     stun::ReservationToken token{};
   };
-  std::deque<ReservationDeadline> reservations_;  // in order: each waits equally long
+  std::deque<ReservationDeadline> reservations_;             // in order: each waits equally long
+  std::map<Ticket, Allocation*> by_ticket_;                  // ordered: strangers may ask for any
+  boost::unordered_flat_map<FiveTuple, Allocation*> moves_;  // not yet settled, by the new path
+  boost::unordered_flat_map<ConnectionId, PeerConnection> peer_connections_;
+  Deadlines<ConnectionId> connection_deadlines_;
   std::minstd_rand indication_ids_;
-  std::array<std::uint8_t, 1500> scratch_{};  // where answers are written
+  std::array<std::uint8_t, 2048> scratch_{};  // where answers are written
 };
 
 }  // namespace turnpike::turn

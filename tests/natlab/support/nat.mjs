@@ -30,6 +30,38 @@ const kinds = {
   ${masquerade()}`,
   },
 
+  // As full-cone, but for a peer whose address was sent to, whatever its port.
+  'restricted-cone': {
+    forward: 'iifname "lan" oifname "wan" meta l4proto udp update @mappings { udp sport : ip saddr }' +
+      ' update @known { ip daddr . udp sport }',
+    chains: `
+  map mappings {
+    type inet_service : ipv4_addr
+    flags dynamic,timeout
+    timeout 5m
+  }
+  set known {
+    type ipv4_addr . inet_service
+    flags dynamic,timeout
+    timeout 5m
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    iifname "wan" meta l4proto udp ip saddr . udp dport @known dnat to udp dport map @mappings
+  }
+  ${masquerade()}`,
+  },
+
+  // Another port outside for each address that is sent to, the same for all its ports.
+  'address-dependent': {
+    chains: `
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    oifname "wan" meta l4proto udp masquerade to :jhash ip daddr . udp sport mod 16384 offset 32768
+    oifname "wan" masquerade
+  }`,
+  },
+
   // Another port outside for each peer.
   'symmetric': { chains: masquerade('random', 'fully-random') },
 
@@ -38,9 +70,11 @@ const kinds = {
     forward: 'oifname "wan" meta l4proto udp counter name refused drop',
     chains: masquerade(),
   },
+  // This one looks at what goes to port 443, and drops what is STUN by its magic cookie.
   'tls-443-only': {
     forward: 'oifname "wan" tcp dport != 443 counter name refused drop\n' +
-      '    oifname "wan" meta l4proto != tcp counter name refused drop',
+      '    oifname "wan" meta l4proto != tcp counter name refused drop\n' +
+      '    oifname "wan" @ih,32,32 0x2112a442 counter name refused drop',
     chains: masquerade(),
   },
 };

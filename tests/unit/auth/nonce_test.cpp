@@ -68,11 +68,26 @@ TEST_CASE_METHOD(Fixture, "a nonce is bound to what it was made for", "[auth]") 
   CHECK(differs(
       [](auto& b) { b.client = endpoint("[c633:6401::]:40001"); }));  // the same octets, another family
   CHECK(differs([](auto& b) { b.transport = Transport::tcp; }));
+  CHECK(differs([](auto& b) { b.transport = Transport::tls; }));
   CHECK(differs([](auto& b) { b.transport = Transport::dtls; }));
   CHECK(differs([](auto& b) { b.algorithms = kMd5; }));
   CHECK(differs([](auto& b) { b.algorithms = {}; }));
   CHECK(differs([](auto& b) { b.anonymity = true; }));
   CHECK_FALSE(differs([](auto&) {}));
+}
+
+TEST_CASE_METHOD(Fixture, "the nonce of a stream is good for all streams of its host", "[auth]") {
+  binding.transport = Transport::tcp;
+  const std::string nonce = mint();
+  binding.client = endpoint("198.51.100.1:40002");
+  CHECK(valid(nonce));
+  binding.transport = Transport::tls;
+  CHECK(valid(nonce));
+  binding.client = endpoint("198.51.100.2:40001");
+  CHECK_FALSE(valid(nonce));
+  binding.client = endpoint("198.51.100.1:40001");
+  binding.transport = Transport::udp;
+  CHECK_FALSE(valid(nonce));
 }
 
 TEST_CASE_METHOD(Fixture, "a nonce lives as long as it is said to", "[auth]") {

@@ -39,3 +39,18 @@ TEST_CASE("UTF-8 is counted by characters and taken strictly", "[base]") {
 
 }  // namespace
 }  // namespace turnpike
+
+TEST_CASE("a host is a DNS name or an address") {
+  for (const char* host :
+       {"example.org", "turn-1.Example.ORG", "localhost", "192.0.2.1", "2001:db8::1", "::1"}) {
+    CAPTURE(host);
+    CHECK(turnpike::is_host(host));
+  }
+  CHECK(turnpike::is_host(std::string(253, 'a')));
+  CHECK_FALSE(turnpike::is_host(std::string(254, 'a')));
+  for (const char* other :
+       {"", "a b", "a/b", "a:80", "[::1]", "user@host", "a\r\nb", "\xc3\xa9", "a\"b", "a_b"}) {
+    CAPTURE(other);
+    CHECK_FALSE(turnpike::is_host(other));
+  }
+}

@@ -69,13 +69,18 @@ TEST_CASE("the examples in conf/turnpike.yaml are valid once their comment is ta
   };
   replace("/etc/turnpike/fullchain.pem", TURNPIKE_SOURCE_DIR "/README.md");
   replace("/etc/turnpike/privkey.pem", TURNPIKE_SOURCE_DIR "/README.md");
+  replace("/etc/turnpike/other.pem", TURNPIKE_SOURCE_DIR "/README.md");
+  replace("/etc/turnpike/other.key", TURNPIKE_SOURCE_DIR "/README.md");
   replace("/srv/my-front-end", TURNPIKE_SOURCE_DIR);
   const Result<Config, Errors> loaded = parse(text, "turnpike.yaml");
   INFO(outcome(loaded));
   REQUIRE(loaded.has_value());
   CHECK(loaded->auth.users.size() == 2);
   CHECK(loaded->auth.secrets.size() == 1);
+  CHECK(loaded->auth.third_party.keys.size() == 1);
   CHECK(loaded->relay.advertise.size() == 1);
+  CHECK(loaded->relay.alternates.servers.size() == 2);
+  CHECK(loaded->nat_discovery.alternates.size() == 1);
   CHECK(loaded->signaling.enabled);
   CHECK(loaded->signaling.token_secrets.size() == 1);
 }

@@ -58,8 +58,10 @@ relay:
   addresses: [10.0.0.5, "2001:db8::5"]
   advertise: {10.0.0.5: 198.51.100.7}
   ports: 1024-2048
-  tcp: false
-  mobility: false
+  tcp: true
+  mobility: true
+  alternate_servers: ["udp://198.51.100.8:3478", {url: "tls://[2001:db8::8]:5349", domain: b.example.org}]
+  redirect: always
 auth:
   users:
     alice: secret
@@ -69,6 +71,11 @@ auth:
       key_md5: 101112131415161718191a1b1c1d1e1f
       key_sha256: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
   secrets: [north, 8080]
+  third_party:
+    server_name: turn.example.org
+    keys:
+      - {kid: north, key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=, valid_from: 1790000000, lifetime: 720h}
+      - {kid: union, key: MTIzNDU2Nzg5MDEyMzQ1Ngo=, algorithm: A128GCM, valid_from: 1}
   nonce_lifetime: 10m
 peers:
   allow: [10.20.0.0/16, 127.0.0.1, "::1"]
@@ -84,6 +91,7 @@ limits:
   idle_connections_per_address: 6
   connect_timeout: 500ms
   idle_timeout: 2m
+nat_discovery: {alternate: [192.0.2.2:3479, "[2001:db8::2]:0"]}
 log: {level: debug, format: json}
 )") == R"(realm example.org = example.org
 workers 4
@@ -92,13 +100,17 @@ listen udp [2001:db8::1]:0
 relay 10.0.0.5
 relay 2001:db8::5
 advertise 10.0.0.5 as 198.51.100.7
-ports 1024-2048
+ports 1024-2048 tcp mobility
 user alice password secret
 user bob@example.org password 12345
 user carol md5 000102030405060708090a0b0c0d0e0f
 user dave md5 101112131415161718191a1b1c1d1e1f sha256 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 secret north
 secret 8080
+token turn.example.org north 3031323334353637383930313233343536373839303132333435363738393031 A256GCM from 1790000000000 until 1792592000000
+token turn.example.org union 313233343536373839303132333435360a A128GCM from 1000
+alternate udp 198.51.100.8:3478 '' always
+alternate tls [2001:db8::8]:5349 'b.example.org' always
 nonce_lifetime 600000
 allow 10.20.0.0/16
 allow 127.0.0.1/32
@@ -106,6 +118,8 @@ allow ::1/128
 deny 8.8.8.0/24
 limits 1 2 3 4 5 3600000
 streams 6 500 120000
+alternate 192.0.2.2:3479
+alternate [2001:db8::2]:0
 log 0 1
 )");
 }
@@ -139,6 +153,15 @@ TEST_CASE("listeners that do not take each other's packets", "[config]") {
     CAPTURE(listen);
     CHECK(parsed("listen: " + std::string(listen)).listen.size() == 2);
   }
+}
+
+TEST_CASE("tls:// and dtls:// may have one port", "[config]") {
+  const Config config = parsed(
+      "listen: [tls://0.0.0.0:5349, dtls://0.0.0.0:5349]\ntls: {certificate: /dev/null, private_key: "
+      "/dev/null}");
+  REQUIRE(config.listen.size() == 2);
+  CHECK(config.listen[1].transport == Transport::dtls);
+  CHECK(config.listen[1].endpoint.port == 5349);
 }
 
 TEST_CASE("a wide prefix may be allowed: longer rules still deny what must be denied", "[config]") {

@@ -44,7 +44,8 @@ inline std::string describe(const Config& c) {
   std::ostringstream out;
   out << "realm " << c.realm << " = " << c.auth.realm << "\nworkers " << c.workers << '\n';
   for (const Listener& l : c.listen) {
-    out << "listen " << to_string(l.transport) << ' ' << l.endpoint.to_string() << '\n';
+    out << "listen " << scheme_of(l) << ' ' << l.endpoint.to_string() << '\n';
+    describe(out, "behind", l.proxy_protocol);
   }
   for (const IpAddress& a : c.relay.addresses) {
     out << "relay " << a.to_string() << '\n';
@@ -52,7 +53,8 @@ inline std::string describe(const Config& c) {
   for (const auto& [local, told] : c.relay.advertise) {
     out << "advertise " << local.to_string() << " as " << told.to_string() << '\n';
   }
-  out << "ports " << c.relay.first_port << '-' << c.relay.last_port << '\n';
+  out << "ports " << c.relay.first_port << '-' << c.relay.last_port << (c.relay.tcp ? " tcp" : "")
+      << (c.relay.mobility ? " mobility" : "") << '\n';
   for (const auth::UserParams& u : c.auth.users) {
     out << "user " << u.name;
     if (u.password) out << " password " << *u.password;
@@ -63,6 +65,17 @@ inline std::string describe(const Config& c) {
   for (const std::string& s : c.auth.secrets) {
     out << "secret " << s << '\n';
   }
+  for (const auth::TokenKeyParams& k : c.auth.third_party.keys) {
+    out << "token " << c.auth.third_party.server_name << ' ' << k.kid << ' ' << hex(k.key)
+        << (k.algorithm == auth::TokenAlgorithm::a128gcm ? " A128GCM" : " A256GCM");
+    if (k.valid_from) out << " from " << k.valid_from->time_since_epoch().count();
+    if (k.valid_until) out << " until " << k.valid_until->time_since_epoch().count();
+    out << '\n';
+  }
+  for (const turn::AlternateServer& a : c.relay.alternates.servers) {
+    out << "alternate " << to_string(a.transport) << ' ' << a.endpoint.to_string() << " '" << a.domain << "'"
+        << (c.relay.alternates.when == turn::Redirect::always ? " always" : " when full") << '\n';
+  }
   out << "nonce_lifetime " << c.auth.nonce_lifetime.count() << '\n';
   describe(out, "allow", c.peers.allow);
   describe(out, "deny", c.peers.deny);
@@ -71,7 +84,13 @@ inline std::string describe(const Config& c) {
       << c.limits.unauthenticated_per_second << ' ' << c.limits.allocation_lifetime.count() << '\n';
   out << "streams " << c.streams.idle_per_address << ' ' << c.streams.connect_timeout.count() << ' '
       << c.streams.idle_timeout.count() << '\n';
+  for (const Endpoint& e : c.nat_discovery.alternates) {
+    out << "alternate " << e.to_string() << '\n';
+  }
   if (!c.tls.certificate.empty()) out << "tls " << c.tls.certificate << ' ' << c.tls.private_key << '\n';
+  for (const net::CertificateFiles& f : c.tls.certificates) {
+    out << "tls more " << f.certificate << ' ' << f.private_key << '\n';
+  }
   if (c.signaling.enabled) describe(out, c.signaling);
   out << "log " << static_cast<int>(c.log.level) << ' ' << static_cast<int>(c.log.format) << '\n';
   return out.str();

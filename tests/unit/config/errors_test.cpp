@@ -51,17 +51,17 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
       {"ports: 1024-2048", "t.yaml:1: ports: unknown key, did you mean relay.ports?"},
       {"log:\n  realm: x", "t.yaml:2: log.realm: unknown key, did you mean realm?"},
       {"foo: 1",
-       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, tls, "
-       "signaling, log"},
+       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
+       "nat_discovery, tls, signaling, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format"},
       {"relay.ports: 1024-2048",
        "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, peers, "
-       "limits, tls, signaling, log"},
+       "limits, nat_discovery, tls, signaling, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
-       "tls, signaling, log"},
+       "nat_discovery, tls, signaling, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
-       "t.yaml:3: listen[0].backlog: unknown key, expected one of url"},
+       "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol"},
       {"realm: a\nworkers: 1\nrealm: b", "t.yaml:3: realm: duplicate key, first set at t.yaml:1"},
       {"log: {level: info}\nlog: {format: text}", "t.yaml:2: log: duplicate key, first set at t.yaml:1"},
   });
@@ -135,7 +135,8 @@ TEST_CASE("listeners", "[config]") {
       {"listen: []", "t.yaml:1: listen: expected a list of at least one URL (got a list)"},
       {"listen: [{}]", "t.yaml:1: listen[0]: expected a url (got a map)"},
       {"listen: [{url: 5}]",
-       "t.yaml:1: listen[0].url: expected udp://, tcp:// or tls:// and ADDRESS:PORT, such as "
+       "t.yaml:1: listen[0].url: expected udp://, tcp://, tls://, dtls:// or auto:// and ADDRESS:PORT, such "
+       "as "
        "udp://0.0.0.0:3478 or udp://[::]:3478 (got 5)"},
       {"listen:\n- udp://0.0.0.0:1\n- udp://0.0.0.0:1",
        "t.yaml:3: listen[1]: expected an address and port that listen[0] does not take (got "
@@ -159,17 +160,43 @@ TEST_CASE("listeners", "[config]") {
        "access: open}",
        "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
       {"listen: [dtls://0.0.0.0:1]",
-       "t.yaml:1: listen[0]: dtls:// is not in this build (got dtls://0.0.0.0:1)"},
-      {"listen: [auto://0.0.0.0:1]",
-       "t.yaml:1: listen[0]: auto:// is not in this build (got auto://0.0.0.0:1)"},
+       "t.yaml:1: listen: dtls:// needs tls.certificate\nt.yaml:1: listen: dtls:// needs tls.private_key"},
+      {"tls: {private_key: /dev/null}\nlisten:\n- dtls://0.0.0.0:1",
+       "t.yaml:2: listen: dtls:// needs tls.certificate"},
+      {"tls: {certificate: /dev/null, private_key: /dev/null}\nlisten: [udp://0.0.0.0:1, dtls://127.0.0.1:1]",
+       "t.yaml:2: listen[1]: expected an address and port that listen[0] does not take (got "
+       "dtls://127.0.0.1:1)"},
+      {"listen:\n- tcp://0.0.0.0:1\n- auto://127.0.0.1:1",
+       "t.yaml:3: listen[1]: expected an address and port that listen[0] does not take (got "
+       "auto://127.0.0.1:1)"},
+      {"listen: [auto://0.0.0.0:8080]\nsignaling: {access: open}",
+       "t.yaml:2: signaling: listens where listen[0] does: expected another address or port, or listen: [] "
+       "since auto:// serves the page as well"},
+      {"listen: [auto://0.0.0.0:1]\nsignaling: {listen: []}",
+       "t.yaml:2: signaling: expected token_secrets, since access is token by default where others can reach "
+       "it; "
+       "or access: open, for everybody"},
+      {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [10.0.0.0/8]}]",
+       "t.yaml:1: listen[0].proxy_protocol: is for tcp://, tls:// and auto:// only"},
+      {"listen: [{url: tcp://0.0.0.0:1, proxy_protocol: 10.0.0.0/8}]",
+       "t.yaml:1: listen[0].proxy_protocol: expected a list of prefixes (got 10.0.0.0/8)"},
+      {"listen: [{url: tcp://0.0.0.0:1, proxy_protocol: []}]",
+       "t.yaml:1: listen[0].proxy_protocol: expected at least one prefix (got a list)"},
+      {"listen: [{url: tcp://0.0.0.0:1, proxy_protocol: [10.0.0.1/8]}]",
+       "t.yaml:1: listen[0].proxy_protocol[0]: expected a prefix such as 10.20.0.0/16 or 2001:db8::/32, or "
+       "one "
+       "address (got 10.0.0.1/8)"},
+      {"listen: [{url: tcp://0.0.0.0:1, proxy_protcol: [10.0.0.0/8]}]",
+       "t.yaml:1: listen[0].proxy_protcol: unknown key, did you mean listen[0].proxy_protocol?"},
   });
   for (const std::string url : {"0.0.0.0:3478", "http://0.0.0.0:1", "udp://0.0.0.0", "udp://example.org:1",
                                 "udp://0.0.0.0:65536", "UDP://0.0.0.0:1", "udp://224.0.0.1:1",
                                 "udp://0.0.0.0:1/", "udp://[fe80::1]:1", "udp://[::ffff:1.2.3.4]:1"}) {
-    CHECK(outcome("listen:\n- " + url) ==
-          "t.yaml:2: listen[0]: expected udp://, tcp:// or tls:// and ADDRESS:PORT, such as "
-          "udp://0.0.0.0:3478 or udp://[::]:3478 (got " +
-              url + ")");
+    CHECK(
+        outcome("listen:\n- " + url) ==
+        "t.yaml:2: listen[0]: expected udp://, tcp://, tls://, dtls:// or auto:// and ADDRESS:PORT, such as "
+        "udp://0.0.0.0:3478 or udp://[::]:3478 (got " +
+            url + ")");
   }
 }
 
@@ -273,8 +300,9 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
        "t.yaml:1: auth.secrets[0]: expected a secret of at least one character, without control characters "
        "(got a map)"},
       {"auth: {secrets:hunter2}",
-       "t.yaml:1: auth: unknown key, expected one of users, secrets, nonce_lifetime"},
-      {"auth: {hunter2: x}", "t.yaml:1: auth: unknown key, expected one of users, secrets, nonce_lifetime"},
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime"},
+      {"auth: {hunter2: x}",
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime"},
       {"auth: {secret: [hunter2]}", "t.yaml:1: auth: unknown key, did you mean auth.secrets?"},
       {"auth: {nonce_lifetime: 600}",
        "t.yaml:1: auth.nonce_lifetime: expected a unit after the number: ms, s, m or h (got a text that is "
@@ -284,6 +312,84 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
        "t.yaml:1: auth.nonce_lifetime: expected a duration in whole seconds from 10s to 24h, such as 600s, "
        "10m or 1h "
        "(got a text that is not shown here)"},
+  });
+}
+
+TEST_CASE("third parties are refused without being shown", "[config]") {
+  const std::string key = "Y2hhbmdlLW1lLWNoYW5nZS1tZS1jaGFuZ2UtbWUtISE=";
+  const auto section = [](const std::string& keys) {
+    return "auth: {third_party: {server_name: turn.example.org, keys: [" + keys + "]}}";
+  };
+  const auto with = [&](const std::string& more) {
+    return section("{kid: north, key: " + key + ", " + more + "}");
+  };
+  const std::string hidden = " (got a text that is not shown here)";
+  const std::string at = "t.yaml:1: auth.third_party";
+  const std::pair<std::string, std::string> cases[] = {
+      {"auth: {third_party: hunter2}", ": expected a map with server_name and keys" + hidden},
+      {"auth: {third_party: {server_name: x}}", ": expected server_name and keys, both or neither"},
+      {"auth: {third_party: {keys: []}}", ": expected server_name and keys, both or neither"},
+      {"auth: {third_party: {server_name: x, key: []}}",
+       ": unknown key, did you mean auth.third_party.keys?\n" + at +
+           ": expected server_name and keys, both or neither"},
+      {"auth: {third_party: {server_name: '', keys: []}}",
+       ".server_name: expected the name that the authorization server knows this one by, such as "
+       "turn.example.org" +
+           hidden},
+      {"auth: {third_party: {server_name: x, keys: hunter2}}", ".keys: expected a list of keys" + hidden},
+      {section("hunter2"), ".keys[0]: expected a map with kid and key" + hidden},
+      {section("{kid: north}"), ".keys[0]: expected kid and key (got a map)"},
+      {section("{key: " + key + "}"), ".keys[0]: expected kid and key (got a map)"},
+      {section("{kid: '', key: " + key + "}"),
+       ".keys[0].kid: expected a name of 1 to 128 bytes of UTF-8 without control characters" + hidden + "\n" +
+           at + ".keys[0]: expected kid and key (got a map)"},
+      {section("{kid: north, key: hunter2}"), ".keys[0].key: expected a key in base64" + hidden + "\n" + at +
+                                                  ".keys[0]: expected kid and key (got a map)"},
+      {section("{kid: north, key: aHVudGVyMg==}"),
+       ".keys[0]: expected a key of at least 32 bytes before base64"},
+      {section("{kid: north, key: aHVudGVyMg==, algorithm: A128GCM}"),
+       ".keys[0]: expected a key of at least 16 bytes before base64"},
+      {with("algorithm: A192GCM"), ".keys[0].algorithm: expected A256GCM or A128GCM" + hidden},
+      {with("hunter2: x"),
+       ".keys[0]: unknown key, expected one of kid, key, algorithm, valid_from, lifetime"},
+      {with("valid_from: 2026-01-01"),
+       ".keys[0].valid_from: expected a time in seconds since 1970, such as 1790000000" + hidden},
+      {with("lifetime: 720h"), ".keys[0]: expected valid_from beside lifetime"},
+      {with("valid_from: 1790000000, lifetime: 30"),
+       ".keys[0].lifetime: expected a unit after the number: ms, s, m or h" + hidden},
+      {section("{kid: north, key: " + key + "}, {kid: north, key: " + key + "}"),
+       ".keys[1]: expected each kid once"},
+  };
+  for (const auto& [text, error] : cases) {
+    CAPTURE(text);
+    CHECK(outcome(text) == at + error);
+  }
+}
+
+TEST_CASE("other servers", "[config]") {
+  const std::string form =
+      "expected udp://, tcp://, tls:// or dtls:// and the address and port of another server, such as "
+      "udp://198.51.100.8:3478";
+  const auto wrong = [&](const std::string& url) {
+    return "t.yaml:1: relay.alternate_servers[0]: " + form + " (got \"" + url + "\")";
+  };
+  for (const std::string url : {"198.51.100.8:3478", "http://198.51.100.8:80", "udp://198.51.100.8:0",
+                                "udp://b.example.org:3478", "udp://0.0.0.0:3478", "udp://198.51.100.8",
+                                "udp://224.0.0.1:3478", "auto://198.51.100.8:443", "udp:", ""}) {
+    CAPTURE(url);
+    CHECK(outcome("relay: {alternate_servers: [\"" + url + "\"]}") == wrong(url));
+  }
+  check_all({
+      {"relay: {alternate_servers: udp://198.51.100.8:3478}",
+       "t.yaml:1: relay.alternate_servers: expected a list of URLs (got udp://198.51.100.8:3478)"},
+      {"relay: {alternate_servers: [{domain: b.example.org}]}",
+       "t.yaml:1: relay.alternate_servers[0]: expected a url (got a map)"},
+      {"relay: {alternate_servers: [{url: \"udp://198.51.100.8:1\", domain: 'a b'}]}",
+       "t.yaml:1: relay.alternate_servers[0].domain: expected a host name or an address, such as "
+       "turn.example.org (got \"a b\")"},
+      {"relay: {alternate_servers: [{url: \"udp://198.51.100.8:1\", name: b}]}",
+       "t.yaml:1: relay.alternate_servers[0].name: unknown key, expected one of url, domain"},
+      {"relay: {redirect: never}", "t.yaml:1: relay.redirect: expected full or always (got never)"},
   });
 }
 
@@ -345,26 +451,66 @@ TEST_CASE("prefixes that cannot be allowed, though they may be denied", "[config
   }
 }
 
+TEST_CASE("NAT discovery needs a second address and a second port that nobody else takes", "[config]") {
+  const std::string form =
+      "expected ADDRESS:PORT, a second address of this machine and a second port, such as "
+      "198.51.100.8:3479";
+  const std::string listen =
+      "listen: ['udp://192.0.2.1:3478', 'udp://192.0.2.9:3480', 'tcp://192.0.2.2:3479']\n";
+  const auto refuses = [&](const std::string& alternate, const std::string& why, const std::string& before) {
+    CAPTURE(alternate);
+    const int line = before.empty() ? 1 : 2;
+    CHECK(outcome(before + "nat_discovery: {alternate: " + alternate + "}") ==
+          "t.yaml:" + std::to_string(line) + ": nat_discovery.alternate" + why);
+  };
+  refuses("yes", ": " + form + " (got yes)", "");
+  refuses("198.51.100.8", ": " + form + " (got 198.51.100.8)", "");
+  refuses("0.0.0.0:3479", ": " + form + " (got 0.0.0.0:3479)", "");
+  refuses("224.0.0.1:3479", ": " + form + " (got 224.0.0.1:3479)", "");
+  refuses("{a: b}", ": " + form + " (got a map)", "");
+  refuses("[192.0.2.2:1, 192.0.2.3:2]",
+          "[1]: expected one alternate for each of IPv4 and IPv6 (got 192.0.2.3:2)", "");
+  refuses("'[2001:db8::2]:3479'", ": needs a udp:// listener for IPv6", listen);
+  refuses("192.0.2.1:3479", ": expected another address than that of listen[0] (got 192.0.2.1:3479)", listen);
+  refuses("192.0.2.2:3478", ": expected another port than that of listen[0] (got 192.0.2.2:3478)", listen);
+  refuses("192.0.2.9:3480", ": needs udp://192.0.2.9:3480, which listen[1] takes", listen);
+  refuses("192.0.2.2:3480", ": needs udp://0.0.0.0:3480, which listen[1] takes",
+          "listen: ['udp://0.0.0.0:3478', 'udp://192.0.2.9:3480']\n");
+  refuses("192.0.2.2:3480", ": needs udp://192.0.2.1:3480, which listen[1] takes",
+          "listen: ['udp://192.0.2.1:3478', 'udp://0.0.0.0:3480']\n");
+  refuses("192.0.2.2:3480", ": needs udp://192.0.2.2:3478, which listen[1] takes",
+          "listen: ['udp://192.0.2.1:3478', 'udp://192.0.2.2:3478']\n");
+  // And so by TCP, where the same address is listened on.
+  const std::string both =
+      "listen: ['udp://192.0.2.1:3478', 'tcp://192.0.2.1:3480', 'tcp://192.0.2.2:3481']\n";
+  refuses("192.0.2.2:3480", ": expected another port than that of listen[1] (got 192.0.2.2:3480)", both);
+  refuses("192.0.2.2:3481", ": needs tcp://192.0.2.2:3481, which listen[2] takes", both);
+  CHECK(outcome("nat_discovery: {other: 1}") ==
+        "t.yaml:1: nat_discovery.other: unknown key, expected one of alternate");
+  // What clients are told of NAT discovery is advertised as well.
+  const std::string relay =
+      "relay: {addresses: [10.0.0.5], advertise: {10.0.0.5: 198.51.100.7, 10.0.0.6: 198.51.100.8}}\n";
+  CHECK(outcome(relay) == "t.yaml:1: relay.advertise.10.0.0.6: expected as its key one of relay.addresses");
+  CHECK(parse(relay + "nat_discovery: {alternate: 10.0.0.6:3479}", "t.yaml").has_value());
+}
+
 TEST_CASE("what this build does not carry is refused", "[config]") {
   check_all({
       {"admin: {}", "t.yaml:1: admin: is not in this build"},
-      {"nat_discovery:", "t.yaml:1: nat_discovery: is not in this build"},
       {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},
-      {"relay: {tcp: true}", "t.yaml:1: relay.tcp: is not in this build, expected false (got true)"},
-      {"relay: {tcp: 'false'}", "t.yaml:1: relay.tcp: is not in this build, expected false (got \"false\")"},
-      {"relay: {mobility: true}",
-       "t.yaml:1: relay.mobility: is not in this build, expected false (got true)"},
+      {"limits: {bytes_per_second_per_allocation: '0'}",
+       "t.yaml:1: limits.bytes_per_second_per_allocation: is not in this build, expected 0 (got \"0\")"},
       {"limits: {bytes_per_second_per_allocation: 5000}",
        "t.yaml:1: limits.bytes_per_second_per_allocation: is not in this build, expected 0 (got 5000)"},
   });
 }
 
 TEST_CASE("all errors of a file come at once", "[config]") {
-  CHECK(outcome("relm: x\nworkers: 0\nlisten:\n  - dtls://0.0.0.0:1\n  - udp://x\nlog:\n  level: loud\n") ==
+  CHECK(outcome("relm: x\nworkers: 0\nlisten:\n  - udp://0.0.0.0:1\n  - udp://x\nlog:\n  level: loud\n") ==
         "t.yaml:1: relm: unknown key, did you mean realm?\n"
         "t.yaml:2: workers: expected auto or a number from 1 to 1024 (got 0)\n"
-        "t.yaml:4: listen[0]: dtls:// is not in this build (got dtls://0.0.0.0:1)\n"
-        "t.yaml:5: listen[1]: expected udp://, tcp:// or tls:// and ADDRESS:PORT, such as udp://0.0.0.0:3478 "
+        "t.yaml:5: listen[1]: expected udp://, tcp://, tls://, dtls:// or auto:// and ADDRESS:PORT, such as "
+        "udp://0.0.0.0:3478 "
         "or "
         "udp://[::]:3478 (got udp://x)\n"
         "t.yaml:7: log.level: expected one of debug, info, warning, error (got loud)");

@@ -69,7 +69,7 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "does not "
        "have (got 1.1.1.1)"},
       {"realm=a\nb: c", "--set realm=a\\x0ab: c: not valid YAML: illegal map value"},
-      {"relay.tcp=true", "--set relay.tcp=...: relay.tcp: is not in this build, expected false (got true)"},
+      {"auth.database=x", "--set auth=...: auth.database: is not in this build"},
       {"tls.certificate=/nowhere/x",
        "--set tls.certificate=/nowhere/x: tls.certificate: expected a file that can be read (got "
        "/nowhere/x)"},
@@ -129,7 +129,7 @@ TEST_CASE("no secret of an override is shown", "[config]") {
         "not shown "
         "here)");
   CHECK(outcome("", {"auth.hunter2=x"}) ==
-        "--set auth=...: auth: unknown key, expected one of users, secrets, nonce_lifetime");
+        "--set auth=...: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime");
 }
 
 }  // namespace

@@ -100,8 +100,9 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
         "t.yaml:1: signaling.listen: expected http://ADDRESS:PORT or https://ADDRESS:PORT (got "
         "ftp://127.0.0.1:1)");
   CHECK(refused("listen: []") ==
-        "t.yaml:1: signaling.listen: expected http://ADDRESS:PORT or https://ADDRESS:PORT, or a list of them "
-        "(got a list)");
+        "t.yaml:1: signaling.listen: expected http://ADDRESS:PORT or https://ADDRESS:PORT, or an auto:// "
+        "listener "
+        "where it is empty (got a list)");
   CHECK(refused("listen: [http://127.0.0.1:1, http://0.0.0.0:1], access: open") ==
         "t.yaml:1: signaling.listen[1]: expected an address and port that no other entry takes (got "
         "http://0.0.0.0:1)");
@@ -128,6 +129,44 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
   CHECK(refused("max_payload: 1").find("from 1024 to 16777216") != std::string::npos);
   CHECK(outcome("tls: {certificate: /nowhere/x}") ==
         "t.yaml:1: tls.certificate: expected a file that can be read (got /nowhere/x)");
+}
+
+TEST_CASE("an auto:// listener lets people in to the page", "[config]") {
+  const Config open = loaded("listen: [auto://127.0.0.1:1]\nsignaling: {listen: []}");
+  CHECK(open.listen.at(0).tells_apart);
+  CHECK(open.listen.at(0).transport == Transport::tcp);
+  CHECK(open.signaling.listen.empty());
+  CHECK(open.signaling.effective_access() == signaling::Access::open);
+  // Whoever reaches that needs a token, though signaling listens on loopback itself.
+  const Config secured = loaded(
+      "listen: [{url: auto://0.0.0.0:1, proxy_protocol: [10.0.0.0/8, 192.0.2.1]}]\n"
+      "signaling: {token_secrets: [0123456789abcdef]}");
+  CHECK(secured.listen.at(0).proxy_protocol.size() == 2);
+  CHECK(secured.signaling.effective_access() == signaling::Access::token);
+}
+
+TEST_CASE("several certificates", "[config]") {
+  const std::string pair = "{certificate: " + kReadable + ", private_key: " + kReadable + "}";
+  const Config c = loaded("listen: [tls://0.0.0.0:5349]\ntls: {certificates: [" + pair + ", " + pair + "]}");
+  CHECK(c.tls.certificates.size() == 2);
+  CHECK(c.tls.certificates[1].private_key == kReadable);
+  CHECK(c.tls.complete());
+
+  const auto refused = [&](const std::string& certificates) {
+    return outcome("tls: {certificates: " + certificates + "}");
+  };
+  CHECK(refused("x") ==
+        "t.yaml:1: tls.certificates: expected a list of maps with certificate and private_key (got x)");
+  CHECK(refused("[x]") ==
+        "t.yaml:1: tls.certificates[0]: expected a map with certificate and private_key (got x)");
+  CHECK(refused("[{certificate: " + kReadable + "}]") ==
+        "t.yaml:1: tls.certificates[0]: expected certificate and private_key (got a map)");
+  CHECK(refused("[{certificate: /nowhere/x, private_key: " + kReadable + "}]") ==
+        "t.yaml:1: tls.certificates[0].certificate: expected a file that can be read (got /nowhere/x)");
+  CHECK(refused("[{certificate: " + kReadable + ", private_key: " + kReadable + ", name: x}]") ==
+        "t.yaml:1: tls.certificates[0].name: unknown key, expected one of certificate, private_key");
+  CHECK(outcome("tls: {certificate: " + kReadable + ", certificates: [" + pair + "]}") ==
+        "t.yaml:1: tls: certificate needs private_key");
 }
 
 }  // namespace

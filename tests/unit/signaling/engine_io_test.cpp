@@ -64,7 +64,7 @@ class Scenario : public Parts, public EngineIoScenario {
     return step(line, [&](Output& out) { engine().send(key(name), data, binary, out); });
   }
   Lines closes(const std::string& name, int line = __builtin_LINE()) {
-    return step(line, [&](Output& out) { engine().close(key(name), out); });
+    return step(line, [&](Output&) { engine().close(key(name)); });
   }
   SessionKey key(const std::string& name) const {
     return std::ranges::find(names_, name, [](const auto& entry) { return entry.second; })->first;
@@ -477,8 +477,8 @@ TEST_CASE("the application sends and closes from within its calls", "[signaling]
   s.app.heard = [&](SessionKey session, std::string_view data, EngineIo::Output& out) {
     if (data == "echo") s.engine().send(session, data, false, out);
     if (data == "other") s.engine().send(s.key("bob"), data, false, out);
-    if (data == "me") s.engine().close(session, out);
-    if (data == "him") s.engine().close(s.key("bob"), out);
+    if (data == "me") s.engine().close(session);
+    if (data == "him") s.engine().close(s.key("bob"));
   };
   s.frames("ann", "4echo").expect({"ann: 4echo", "app: ann echo"});
   s.frames("ann", "4other").expect_unordered({"app: ann other", "bob 200 4other"});
@@ -493,8 +493,8 @@ TEST_CASE("the application closes another one, which may still speak until it is
   Scenario s;
   s.has_wire("ann");
   s.polls("bob");
-  s.app.heard = [&](SessionKey, std::string_view data, EngineIo::Output& out) {
-    if (data == "him") s.engine().close(s.key("bob"), out);
+  s.app.heard = [&](SessionKey, std::string_view data, EngineIo::Output&) {
+    if (data == "him") s.engine().close(s.key("bob"));
   };
   SECTION("by time") {
     s.frames("ann", "4him");
@@ -519,8 +519,8 @@ TEST_CASE("what the application says in a session's last moment goes to the othe
   for (const std::string name : {"ann", "bob", "carl"}) s.has_wire(name);
   s.app.closed = [&](SessionKey gone, EngineIo::Output& out) {
     for (const std::string name : {"ann", "bob", "carl"}) s.engine().send(s.key(name), "bye", false, out);
-    s.engine().close(gone, out);
-    s.engine().close(s.key("carl"), out);
+    s.engine().close(gone);
+    s.engine().close(s.key("carl"));
   };
   s.frames("ann", "1").expect({"bob: 4bye", "carl: 4bye", "ann closed", "app: ann left"});
   s.advance(0s);
@@ -535,8 +535,8 @@ TEST_CASE("all are closed", "[signaling]") {
   s.has_wire("bob");
   s.polls("carl");
   s.upgrades("carl");
-  s.app.closed = [&](SessionKey, EngineIo::Output& out) {
-    for (const std::string name : {"ann", "bob", "carl"}) s.engine().close(s.key(name), out);
+  s.app.closed = [&](SessionKey, EngineIo::Output&) {
+    for (const std::string name : {"ann", "bob", "carl"}) s.engine().close(s.key(name));
   };
   s.all_closed().expect_unordered(
       {"ann 200 1", "bob closed", "carl closed", "app: ann lost", "app: bob lost", "app: carl lost"});

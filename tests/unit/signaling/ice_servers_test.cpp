@@ -90,6 +90,16 @@ TEST_CASE("the host that clients are told", "[signaling]") {
   }
 }
 
+TEST_CASE("the address that clients are told changes with the machine's", "[signaling]") {
+  IceParams p = params(kAll);
+  p.default_address = address("10.0.0.5");
+  IceServers servers(p);
+  servers.set_default_address(address("10.0.0.6"));
+  CHECK(servers.host_for("localhost") == "10.0.0.6");
+  servers.set_default_address({});
+  CHECK(servers.host_for("localhost") == "localhost");
+}
+
 TEST_CASE("a name stands for all listeners, each URL once: udp, tcp, tls", "[signaling]") {
   IceParams p = params(kAll);
   SECTION("the operator's") { p.host = "turn.example.org"; }

@@ -43,6 +43,8 @@ TEST_CASE("each decoder takes the sizes of its RFC and no other", "[stun]") {
       {"PASSWORD-ALGORITHM", [](Bytes v) { return decode_password_algorithm(v).has_value(); }, {}, {4}},
       {"ERROR-CODE", [](Bytes v) { return v.size() < 4 && decode_error_code(v); }, "00000401"_hex, {}},
       {"ICMP", [](Bytes v) { return decode_icmp(v).has_value(); }, {}, {8}},
+      {"CHANGE-REQUEST", [](Bytes v) { return decode_change_request(v).has_value(); }, {}, {4}},
+      {"RESPONSE-PORT", [](Bytes v) { return decode_response_port(v).has_value(); }, {}, {2, 4}},
   };
   for (const Case& c : cases) {
     for (std::size_t size = 0; size <= 40; ++size) {
@@ -52,6 +54,18 @@ TEST_CASE("each decoder takes the sizes of its RFC and no other", "[stun]") {
       CHECK(c.decodes(value) == (std::count(c.sizes.begin(), c.sizes.end(), size) == 1));
     }
   }
+}
+
+TEST_CASE("CHANGE-REQUEST has two flags and RESPONSE-PORT one port; what else stands there is ignored",
+          "[stun]") {
+  CHECK(decode_change_request("00000000"_hex) == ChangeRequest{false, false});
+  CHECK(decode_change_request("00000004"_hex) == ChangeRequest{.ip = true, .port = false});
+  CHECK(decode_change_request("00000002"_hex) == ChangeRequest{.ip = false, .port = true});
+  CHECK(decode_change_request("00000006"_hex) == ChangeRequest{.ip = true, .port = true});
+  CHECK(decode_change_request("fffffff9"_hex) == ChangeRequest{false, false});
+  CHECK(decode_response_port("0d96 0000"_hex) == 3478);
+  CHECK(decode_response_port("ffff"_hex) == 65535);
+  CHECK(decode_response_port("0000 ffff"_hex) == 0);
 }
 
 TEST_CASE("an address is decoded; the octet before the family is ignored", "[stun]") {

@@ -38,6 +38,20 @@ TEST_CASE("all users together hold as many as they may", "[turn]") {
   CHECK(quota.in_use() == 2);
 }
 
+TEST_CASE("an empty slot says whose limit was reached", "[turn]") {
+  Quota quota(2, 1);
+  const QuotaSlot first = quota.take("a");
+  CHECK(first.reached() == QuotaLimit::none);
+  CHECK(quota.take("a").reached() == QuotaLimit::user);
+  QuotaSlot second = quota.take("b");
+  CHECK(quota.take("c").reached() == QuotaLimit::total);
+  CHECK(quota.take("a").reached() == QuotaLimit::user);  // and that of all, but the user's is no news there
+  second = quota.take("c");
+  CHECK(second.reached() == QuotaLimit::total);
+  CHECK(quota.in_use() == 1);
+  CHECK(quota.take("c"));
+}
+
 TEST_CASE("a quota of zero is no limit", "[turn]") {
   Quota quota(0, 0);
   std::vector<QuotaSlot> slots;

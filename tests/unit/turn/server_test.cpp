@@ -129,9 +129,9 @@ TEST_CASE("unknown attributes: 420 with each of them, or none at all", "[turn]")
                                              .raw(type(0x8FFF), "ignored")
                                              .raw(type(0xFFFF), "")
                                              .raw(type(0x7FFF), "again")
-                                             .raw(type(0x002A), "1234"));
+                                             .raw(type(0x002B), "1234"));
   refused.expect_error(420);
-  CHECK(unknown_types(refused) == std::vector<std::uint16_t>{0x7FFF, 0x0002, 0x002A});
+  CHECK(unknown_types(refused) == std::vector<std::uint16_t>{0x7FFF, 0x0002, 0x002B});
   CHECK(unknown_types(s.client_sends(binding().raw(type(0x0003), "\0\0\0\6")).expect_error(420)) ==
         std::vector<std::uint16_t>{0x0003});
 

@@ -74,11 +74,13 @@ TEST_CASE("what is relayed for a stream client is UDP", "[turn]") {
   s.client_sends(allocate().from(c)).expect_success();
 }
 
-TEST_CASE("no answer is withheld from a stream client", "[turn]") {
+TEST_CASE("no answer is withheld from who has shown where it is", "[turn]") {
   Setup setup;
   setup.limits.unauthenticated_per_second = 1;
   Scenario s(setup);
-  for (int i = 0; i < 20; ++i) s.client_sends(binding().from(client_on(Transport::tcp))).expect_success();
+  for (const Transport transport : {Transport::tcp, Transport::tls, Transport::dtls}) {
+    for (int i = 0; i < 20; ++i) s.client_sends(binding().from(client_on(transport))).expect_success();
+  }
   CHECK(s.counters().answers_withheld == 0);
   // Nor do they use up what the same address may have by UDP.
   s.client_sends(binding()).expect_success();

@@ -1,0 +1,31 @@
+// What a load balancer writes in front of a client's stream to say whose it is: HAProxy's PROXY protocol,
+// versions 1 and 2. It looks and never buffers; who may write it is the caller's to know.
+#pragma once
+
+#include <cstddef>
+
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::stun {
+
+// Of version 2 with room for what it may say besides addresses; version 1 is much shorter.
+inline constexpr std::size_t kMaxProxyHeaderSize = 16 + 4096;
+
+struct ProxyHeader {
+  enum class Kind : std::uint8_t {
+    incomplete,  // read on and ask again
+    local,       // the balancer speaks for itself, or does not say for whom
+    proxied,     // it speaks for `client`
+    invalid,     // not this protocol, or longer than it may be
+  };
+
+  Kind kind = Kind::incomplete;
+  Endpoint client{};     // of proxied; an IPv4-mapped address as the IPv4 address that it is
+  std::size_t size = 0;  // of local and proxied: where the client's own bytes begin
+};
+
+// Looks at the first bytes of a stream. A verdict stands, whatever follows.
+ProxyHeader parse_proxy_header(Bytes received);
+
+}  // namespace turnpike::stun

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <optional>
+
+#include "config/fields.hpp"
+#include "config/text.hpp"
+#include "turnpike/auth/access_token.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::size_t kLongestServerName = 255;
+constexpr std::size_t kLongestKid = 128;
+constexpr Duration kShortestKeyLifetime = std::chrono::minutes(1);
+constexpr Duration kLongestKeyLifetime = std::chrono::hours(24 * 3660);
+
+bool is_name(const Value& value, std::size_t longest) {
+  return value.is_scalar() && !value.text().empty() && value.text().size() <= longest &&
+         count_characters(value.text()).has_value();
+}
+
+void read_server_name(const Value& value, std::string& out) {
+  if (!is_name(value, kLongestServerName)) {
+    return value.expected(
+        "the name that the authorization server knows this one by, such as turn.example.org");
+  }
+  out = value.text();
+}
+
+void read_kid(const Value& value, std::string& out) {
+  if (!is_name(value, kLongestKid)) {
+    return value.expected("a name of 1 to 128 bytes of UTF-8 without control characters");
+  }
+  out = value.text();
+}
+
+void read_key(const Value& value, std::vector<std::uint8_t>& out) {
+  auto key = value.is_scalar() ? auth::decode_token_key(value.text()) : std::nullopt;
+  if (!key || key->empty()) return value.expected("a key in base64");
+  out = std::move(*key);
+}
+
+void read_algorithm(const Value& value, auth::TokenAlgorithm& out) {
+  if (value.is_scalar() && value.text() == "A256GCM") {
+    out = auth::TokenAlgorithm::a256gcm;
+  } else if (value.is_scalar() && value.text() == "A128GCM") {
+    out = auth::TokenAlgorithm::a128gcm;
+  } else {
+    value.expected("A256GCM or A128GCM");
+  }
+}
+
+void read_valid_from(const Value& value, std::optional<WallTime>& out) {
+  const auto seconds = value.is_plain() ? parse_number(value.text()) : std::nullopt;
+  if (!seconds) return value.expected("a time in seconds since 1970, such as 1790000000");
+  out = WallTime(std::chrono::seconds(*seconds));
+}
+
+// What has to be there beside the rest.
+void check_key(const Value& map, const auth::TokenKeyParams& key, const std::optional<Duration>& lifetime) {
+  const std::size_t size = auth::key_size(key.algorithm);
+  if (key.kid.empty() || key.key.empty()) {
+    map.expected("kid and key");
+  } else if (key.key.size() < size) {
+    map.problem("expected a key of at least " + std::to_string(size) + " bytes before base64");
+  } else if (lifetime && !key.valid_from) {
+    map.problem("expected valid_from beside lifetime");
+  }
+}
+
+auth::TokenKeyParams read_token_key(const Value& map) {
+  auth::TokenKeyParams key;
+  std::optional<Duration> lifetime;
+  for (const auto& [name, value] : map.entries()) {
+    if (name == "kid") {
+      read_kid(value, key.kid);
+    } else if (name == "key") {
+      read_key(value, key.key);
+    } else if (name == "algorithm") {
+      read_algorithm(value, key.algorithm);
+    } else if (name == "valid_from") {
+      read_valid_from(value, key.valid_from);
+    } else if (name == "lifetime") {
+      read_duration(value, kShortestKeyLifetime, kLongestKeyLifetime, lifetime.emplace());
+    } else {
+      report_unknown(map, name, value, {"kid", "key", "algorithm", "valid_from", "lifetime"});
+    }
+  }
+  check_key(map, key, lifetime);
+  if (key.valid_from && lifetime) key.valid_until = *key.valid_from + *lifetime;
+  return key;
+}
+
+void read_token_keys(const Value& value, std::vector<auth::TokenKeyParams>& out) {
+  if (!value.is_list()) return value.expected("a list of keys");
+  for (const Value& item : value.items()) {
+    if (!item.is_map()) {
+      item.expected("a map with kid and key");
+      continue;
+    }
+    auth::TokenKeyParams key = read_token_key(item);
+    const bool is_new = std::ranges::find(out, key.kid, &auth::TokenKeyParams::kid) == out.end();
+    if (!is_new && !key.kid.empty()) item.problem("expected each kid once");
+    out.push_back(std::move(key));
+  }
+}
+
+}  // namespace
+
+void read_third_party(const Value& value, auth::ThirdPartyParams& out) {
+  if (!value.is_map()) return value.expected("a map with server_name and keys");
+  bool has_keys = false;
+  bool has_name = false;
+  for (const auto& [name, entry] : value.entries()) {
+    if (name == "server_name") {
+      has_name = true;
+      read_server_name(entry, out.server_name);
+    } else if (name == "keys") {
+      has_keys = true;
+      read_token_keys(entry, out.keys);
+    } else {
+      report_unknown(value, name, entry, {"server_name", "keys"});
+    }
+  }
+  if (has_keys != has_name) value.problem("expected server_name and keys, both or neither");
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,46 @@
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "config/fields.hpp"
+
+namespace turnpike::config {
+
+void read_file_name(const Value& value, std::string& out) {
+  if (!value.is_scalar() || access(value.text().c_str(), R_OK) != 0 ||
+      std::filesystem::is_directory(value.text())) {
+    return value.expected("a file that can be read");
+  }
+  out = value.text();
+}
+
+void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out) {
+  if (!value.is_list()) return value.expected("a list of maps with certificate and private_key");
+  for (const Value& item : value.items()) {
+    if (!item.is_map()) {
+      item.expected("a map with certificate and private_key");
+      continue;
+    }
+    net::CertificateFiles files;
+    std::size_t known = 0;
+    for (const auto& [key, entry] : item.entries()) {
+      if (key == "certificate" || key == "private_key") {
+        read_file_name(entry, key == "certificate" ? files.certificate : files.private_key);
+        ++known;
+      } else {
+        report_unknown(item, key, entry, {"certificate", "private_key"});
+      }
+    }
+    if (known < 2) item.expected("certificate and private_key");
+    out.push_back(std::move(files));
+  }
+}
+
+void check_tls(const Value& section, const Config& config) {
+  if (config.tls.certificates.empty() || config.tls.certificate.empty() == config.tls.private_key.empty())
+    return;
+  section.problem(config.tls.certificate.empty() ? "private_key needs certificate"
+                                                 : "certificate needs private_key");
+}
+
+}  // namespace turnpike::config

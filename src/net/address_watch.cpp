@@ -1,0 +1,33 @@
+#include "net/address_watch.hpp"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+namespace turnpike::net {
+
+AddressWatch::AddressWatch()
+    : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)) {
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  // An interface that goes down takes its IPv4 addresses along without a word of them.
+  address.nl_groups =
+      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  if (!socket_ || bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    throw std::system_error(errno, std::generic_category(), "rtnetlink");
+  }
+}
+
+// A queue that has overflowed says so once, with ENOBUFS, and has lost nothing that matters.
+void AddressWatch::drain() {
+  std::uint8_t rest_is_dropped = 0;
+  while (recv(socket_.get(), &rest_is_dropped, sizeof rest_is_dropped, 0) >= 0 || errno == ENOBUFS ||
+         errno == EINTR) {
+  }
+}
+
+}  // namespace turnpike::net

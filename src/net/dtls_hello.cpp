@@ -1,0 +1,123 @@
+#include "net/dtls_hello.hpp"
+
+#include <algorithm>
+
+namespace turnpike::net {
+namespace {
+
+constexpr std::uint8_t kHandshake = 22;
+constexpr std::uint8_t kClientHello = 1;
+constexpr std::uint8_t kHelloVerifyRequest = 3;
+constexpr std::uint8_t kDtlsMajor = 0xFE;
+constexpr std::uint16_t kDtls10 = 0xFEFF;  // RFC 6347 §4.2.1: of a HelloVerifyRequest, whatever is to follow
+constexpr std::size_t kRecordNumberSize = 8;
+constexpr std::size_t kRandomSize = 32;
+
+std::uint32_t read_u24(ByteReader& reader) {
+  const Bytes bytes = reader.take(3);
+  return bytes.empty() ? 0 : std::uint32_t{bytes[0]} << 16 | load_u16(&bytes[1]);
+}
+
+void write_u24(ByteWriter& writer, std::size_t value) {
+  writer.u8(static_cast<std::uint8_t>(value >> 16));
+  writer.u16(static_cast<std::uint16_t>(value));
+}
+
+std::optional<DtlsHello> parse_body(Bytes fragment, Bytes record_number) {
+  ByteReader body(fragment);
+  DtlsHello hello;
+  hello.record_number = record_number;
+  const bool is_dtls = body.u8() == kDtlsMajor;
+  body.u8();
+  hello.random = body.take(kRandomSize);
+  body.take(body.u8());  // the session to resume
+  hello.cookie = body.take(body.u8());
+  if (!body.ok() || !is_dtls) return std::nullopt;
+  return hello;
+}
+
+std::array<std::uint8_t, 20> flat(const Endpoint& endpoint) {
+  std::array<std::uint8_t, 20> bytes{};
+  std::ranges::copy(endpoint.address.storage(), bytes.begin());
+  store_u16(&bytes[16], endpoint.port);
+  bytes[18] = static_cast<std::uint8_t>(endpoint.family());
+  return bytes;
+}
+
+}  // namespace
+
+// RFC 6347 §4.1 and §4.2.2. Anything else is not ours to answer.
+std::optional<DtlsHello> parse_dtls_hello(Bytes datagram) {
+  ByteReader record(datagram);
+  if (record.u8() != kHandshake || record.u8() != kDtlsMajor) return std::nullopt;
+  record.u8();
+  const Bytes number = record.take(kRecordNumberSize);
+  ByteReader message(record.take(record.u16()));
+  if (!record.ok() || load_u16(number.data()) != 0) return std::nullopt;
+
+  const bool is_hello = message.u8() == kClientHello;
+  const std::uint32_t size = read_u24(message);
+  message.u16();  // 0, and 1 with the cookie
+  const std::uint32_t fragment_at = read_u24(message);
+  const std::uint32_t fragment_size = read_u24(message);
+  const Bytes fragment = message.take(fragment_size);
+  if (!message.ok() || !message.at_end() || !is_hello || fragment_at != 0 || fragment_size > size) {
+    return std::nullopt;
+  }
+  return parse_body(fragment, number);
+}
+
+DtlsCookies::Cookie DtlsCookies::make(const Endpoint& client, const Endpoint& server, const DtlsHello& hello,
+                                      SteadyTime now) {
+  rotate(now);
+  return sign(*present_, client, server, hello.random);
+}
+
+bool DtlsCookies::verify(const Endpoint& client, const Endpoint& server, const DtlsHello& hello,
+                         SteadyTime now) {
+  if (hello.cookie.size() != std::tuple_size_v<Cookie>) return false;
+  rotate(now);
+  const auto is_of = [&](const std::optional<Key>& key) {
+    return key && crypto::equal_in_constant_time(sign(*key, client, server, hello.random), hello.cookie);
+  };
+  return is_of(present_) || is_of(previous_);
+}
+
+void DtlsCookies::rotate(SteadyTime now) {
+  if (present_ && now - rotated_ < kPeriod) return;
+  previous_.reset();
+  if (present_ && now - rotated_ < 2 * kPeriod) previous_ = present_;
+  random_.fill(present_.emplace());
+  rotated_ = now;
+}
+
+DtlsCookies::Cookie DtlsCookies::sign(const Key& key, const Endpoint& client, const Endpoint& server,
+                                      Bytes random) {
+  const crypto::Sha256 hash = digester_.hmac_sha256(key, {flat(client), flat(server), random});
+  Cookie cookie;
+  std::copy_n(hash.begin(), cookie.size(), cookie.begin());
+  return cookie;
+}
+
+std::array<std::uint8_t, kHelloVerifySize> make_hello_verify(const DtlsHello& hello,
+                                                             const DtlsCookies::Cookie& cookie) {
+  constexpr std::size_t kBody = 3 + std::tuple_size_v<DtlsCookies::Cookie>;
+  constexpr std::size_t kMessageHeader = 12;
+  std::array<std::uint8_t, kHelloVerifySize> datagram;
+  ByteWriter writer(datagram);
+  writer.u8(kHandshake);
+  writer.u16(kDtls10);
+  writer.bytes(hello.record_number);  // RFC 6347 §4.2.1: the hello's own
+  writer.u16(kMessageHeader + kBody);
+  writer.u8(kHelloVerifyRequest);
+  write_u24(writer, kBody);
+  writer.u16(0);
+  write_u24(writer, 0);
+  write_u24(writer, kBody);
+  writer.u16(kDtls10);
+  writer.u8(static_cast<std::uint8_t>(cookie.size()));
+  writer.bytes(cookie);
+  return datagram;
+}
+
+}  // namespace turnpike::net

@@ -1,0 +1,124 @@
+#include "turnpike/stun/proxy_header.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace turnpike::stun {
+namespace {
+
+using Kind = ProxyHeader::Kind;
+
+constexpr ProxyHeader kIncomplete{};
+constexpr ProxyHeader kInvalid{.kind = Kind::invalid, .client = {}, .size = 0};
+
+// Whether `received` is `mark`, as far as both go.
+bool begins_like(Bytes received, std::string_view mark) {
+  const std::size_t size = std::min(received.size(), mark.size());
+  return as_text(received.first(size)) == mark.substr(0, size);
+}
+
+IpAddress unmapped(const IpAddress& address) {
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  const Bytes bytes = address.bytes();
+  if (address.is_v4() || !std::ranges::equal(bytes.first(12), kMapped)) return address;
+  return IpAddress::from_bytes(Family::ipv4, bytes.subspan(12));
+}
+
+// --- Version 1: a line of text
+
+constexpr std::string_view kTextMark = "PROXY ";
+constexpr std::size_t kLongestLine = 107;
+
+std::string_view take_word(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto [parsed_to, error] = std::from_chars(text.data(), end, port);
+  const bool padded = text.size() > 1 && text.front() == '0';
+  if (error != std::errc{} || parsed_to != end || padded) return std::nullopt;
+  return port;
+}
+
+// What stands behind "PROXY ", without the end of the line.
+ProxyHeader parse_line(std::string_view line) {
+  const std::string_view protocol = take_word(line);
+  if (protocol == "UNKNOWN") return {.kind = Kind::local, .client = {}, .size = 0};
+  if (protocol != "TCP4" && protocol != "TCP6") return kInvalid;
+  const Family family = protocol == "TCP4" ? Family::ipv4 : Family::ipv6;
+  const std::optional<IpAddress> client = IpAddress::parse(take_word(line));
+  const std::optional<IpAddress> server = IpAddress::parse(take_word(line));
+  const std::optional<std::uint16_t> client_port = parse_port(take_word(line));
+  const std::optional<std::uint16_t> server_port = parse_port(line);
+  if (!client || !server || !client_port || !server_port) return kInvalid;
+  if (client->family() != family || server->family() != family) return kInvalid;
+  return {.kind = Kind::proxied, .client = {unmapped(*client), *client_port, 0}, .size = 0};
+}
+
+ProxyHeader parse_text(Bytes received) {
+  const std::string_view text = as_text(received.first(std::min(received.size(), kLongestLine)));
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos) return text.size() < kLongestLine ? kIncomplete : kInvalid;
+  if (end < kTextMark.size() || text[end - 1] != '\r') return kInvalid;
+  ProxyHeader header = parse_line(text.substr(kTextMark.size(), end - 1 - kTextMark.size()));
+  if (header.kind != Kind::invalid) header.size = end + 1;
+  return header;
+}
+
+// --- Version 2: a mark, version and command, family and protocol, a length; addresses and more
+
+constexpr std::string_view kBinaryMark("\r\n\r\n\0\r\nQUIT\n", 12);
+constexpr std::size_t kFixedSize = 16;
+
+constexpr std::uint8_t kLocal = 0x20;  // version and command
+constexpr std::uint8_t kProxy = 0x21;
+constexpr std::uint8_t kUnspecified = 0x00;  // family and protocol
+constexpr std::uint8_t kTcp4 = 0x11;
+constexpr std::uint8_t kTcp6 = 0x21;
+constexpr std::uint8_t kUnixStream = 0x31;
+
+ProxyHeader proxied(Bytes addresses, Family family, std::size_t size) {
+  const std::size_t width = family == Family::ipv4 ? 4 : 16;
+  if (addresses.size() < 2 * width + 4) return kInvalid;
+  const IpAddress client = IpAddress::from_bytes(family, addresses.first(width));
+  return {
+      .kind = Kind::proxied, .client = {unmapped(client), load_u16(&addresses[2 * width]), 0}, .size = size};
+}
+
+ProxyHeader parse_binary(Bytes received) {
+  if (received.size() < kFixedSize) return kIncomplete;
+  const std::uint8_t command = received[12];
+  if (command != kLocal && command != kProxy) return kInvalid;
+  const std::size_t size = kFixedSize + load_u16(&received[14]);
+  if (size > kMaxProxyHeaderSize) return kInvalid;
+  if (received.size() < size) return kIncomplete;
+  if (command == kLocal) return {.kind = Kind::local, .client = {}, .size = size};
+  const Bytes addresses = received.subspan(kFixedSize, size - kFixedSize);
+  switch (received[13]) {
+    case kTcp4: return proxied(addresses, Family::ipv4, size);
+    case kTcp6: return proxied(addresses, Family::ipv6, size);
+    case kUnspecified:
+    case kUnixStream: return {.kind = Kind::local, .client = {}, .size = size};
+    default: return kInvalid;
+  }
+}
+
+}  // namespace
+
+ProxyHeader parse_proxy_header(Bytes received) {
+  if (received.empty()) return kIncomplete;
+  if (begins_like(received, kTextMark)) {
+    return received.size() < kTextMark.size() ? kIncomplete : parse_text(received);
+  }
+  return begins_like(received, kBinaryMark) ? parse_binary(received) : kInvalid;
+}
+
+}  // namespace turnpike::stun

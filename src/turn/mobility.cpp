@@ -1,0 +1,141 @@
+// Refresh with MOBILITY-TICKET (RFC 8016 §3.2): an allocation moves to the 5-tuple that its client has now.
+#include <utility>
+
+#include "request.hpp"
+#include "turnpike/stun/attributes.hpp"
+#include "turnpike/turn/server.hpp"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+namespace {
+
+// Who is not heard from by then has gone elsewhere, and the address may be another's.
+constexpr Duration kMoveTimeout = std::chrono::seconds(60);
+
+}  // namespace
+
+void Server::give_ticket(Allocation& allocation) {
+  allocation.mobility = std::make_unique<Mobility>();
+  allocation.mobility->ticket = Ticket::issue(mobile_.worker, random_);
+  by_ticket_.emplace(allocation.mobility->ticket, &allocation);
+}
+
+Server::Check Server::check_ticket(const Request& request, const Ticket& ticket) const {
+  const auto found = by_ticket_.find(ticket);
+  if (found == by_ticket_.end()) return ErrorCode::bad_request;
+  if (!request.authenticated->identity.may_act_for(found->second->identity))
+    return ErrorCode::wrong_credentials;
+  const auto lifetime = request.find(AttributeType::lifetime);
+  if (lifetime && !stun::decode_lifetime(*lifetime)) return ErrorCode::bad_request;
+  return std::nullopt;
+}
+
+void Server::on_move(Request& request, Output& out) {
+  const auto ticket = Ticket::from_wire(*request.find(AttributeType::mobility_ticket));
+  if (!ticket || ticket->worker() >= mobile_.workers) return reject(request, ErrorCode::bad_request, out);
+  if (ticket->worker() != mobile_.worker) {
+    return out.forward(ticket->worker(), request.tuple, request.message.bytes());
+  }
+  if (auto e = check_ticket(request, *ticket)) return reject(request, *e, out);
+  Allocation& allocation = *by_ticket_.at(*ticket);
+  const auto value = request.find(AttributeType::lifetime);
+  const bool gives_up = value && stun::decode_lifetime(*value)->count() == 0;
+  if (!gives_up && asks_for_token(request, out)) return;
+  stun::MessageBuilder builder = response(request, stun::Class::success);
+  if (gives_up) {
+    builder.add_lifetime(std::chrono::seconds::zero());
+    remove(allocation, out);
+  } else {
+    const auto& move = allocation.mobility->move;
+    const bool again =
+        move && move->to == request.tuple && move->transaction_id == request.message.transaction_id();
+    if (!again) begin_move(allocation, request, out);
+    const std::chrono::seconds lifetime = granted_lifetime(request);
+    allocation.expiry = request.now.steady + lifetime;
+    wake_by(allocation, allocation.expiry);
+    builder.add_lifetime(lifetime);
+    builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
+  }
+  finish(request, builder, out);
+}
+
+// One at a time. Whoever moves on before a move is settled may not have heard of the new ticket, and shows
+// the one before.
+void Server::begin_move(Allocation& allocation, const Request& request, Output& out) {
+  const auto given_up = undo_move(allocation);
+  if (given_up && *given_up != request.tuple) out.leave(*given_up);
+  // Two allocations cannot be moved to one place.
+  if (const auto other = moves_.find(request.tuple); other != moves_.end()) undo_move(*other->second);
+  Mobility& mobility = *allocation.mobility;
+  const Ticket former = std::exchange(mobility.ticket, Ticket::issue(mobile_.worker, random_));
+  by_ticket_.emplace(mobility.ticket, &allocation);
+  mobility.move = {request.tuple, request.message.transaction_id(), former, request.now.steady + kMoveTimeout,
+                   request.authenticated->identity};
+  moves_.emplace(request.tuple, &allocation);
+}
+
+// Where to it was, if there was one. The ticket that came with it is as if it had not been given out.
+std::optional<FiveTuple> Server::undo_move(Allocation& allocation) {
+  Mobility& mobility = *allocation.mobility;
+  if (!mobility.move) return std::nullopt;
+  const FiveTuple to = mobility.move->to;
+  by_ticket_.erase(mobility.ticket);
+  mobility.ticket = mobility.move->former;
+  moves_.erase(to);
+  mobility.move.reset();
+  return to;
+}
+
+void Server::cancel_move(Allocation& allocation, Output& out) {
+  if (const auto to = undo_move(allocation)) out.leave(*to);
+}
+
+// Who is about to move to this 5-tuple: whoever came with an access token needs none for what follows. Null
+// when nobody is.
+const auth::Identity* Server::find_arriving(const Request& request) const {
+  const auto found = moves_.find(request.tuple);
+  if (found == moves_.end() || request.message.method() == stun::Method::allocate) return nullptr;
+  return &found->second->mobility->move->by;
+}
+
+// RFC 8016 §3.2.2: the client has been heard on the new path.
+Allocation* Server::settle_move(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now,
+                                Output& out) {
+  const auto found = moves_.find(tuple);
+  if (found == moves_.end()) return nullptr;
+  Allocation& allocation = *found->second;
+  if (sender && !sender->may_act_for(allocation.identity)) return nullptr;
+  if (allocation.mobility->move->expiry <= now.steady) {
+    cancel_move(allocation, out);
+    return nullptr;
+  }
+  moves_.erase(found);
+  by_ticket_.erase(allocation.mobility->move->former);
+  auth::Identity& by = allocation.mobility->move->by;
+  if (by.is_token()) allocation.identity = std::move(by);  // its key with it, as by a Refresh
+  allocation.mobility->move.reset();
+
+  const auto old = allocations_.find(allocation.tuple);
+  std::unique_ptr<Allocation> owned = std::move(old->second);
+  allocations_.erase(old);
+  out.leave(allocation.tuple);
+  const FiveTuple former = std::exchange(allocation.tuple, tuple);
+  allocations_.emplace(tuple, std::move(owned));
+  out.tell({.kind = Output::Event::Kind::allocation_moved,
+            .tuple = tuple,
+            .username = allocation.identity.username,
+            .relayed = allocation.relays.front().advertised(),
+            .former = former});
+  return &allocation;
+}
+
+void Server::forget_mobility(Allocation& allocation, Output& out) {
+  if (!allocation.mobility) return;
+  cancel_move(allocation, out);
+  by_ticket_.erase(allocation.mobility->ticket);
+}
+
+}  // namespace turnpike::turn

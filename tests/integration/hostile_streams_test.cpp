@@ -1,0 +1,166 @@
+// Clients of TCP and TLS that mean harm, or die in the middle of a word: what they cost, and that nobody else
+// notices.
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/certificate.hpp"
+#include "support/daemon.hpp"
+#include "support/process.hpp"
+#include "support/relay_client.hpp"
+#include "support/tls_probe.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+namespace {
+
+struct Server {
+  explicit Server(std::vector<std::string> set = {}, const std::string& listen = "tls://127.0.0.1:0")
+      : daemon(with_files(std::move(set), listen)) {}
+
+  std::vector<std::string> with_files(std::vector<std::string> set, const std::string& listen) const {
+    set.insert(set.begin(), {"listen=[\"" + listen + "\"]", "tls.certificate=" + certificate.path(),
+                             "tls.private_key=" + key.path()});
+    return set;
+  }
+  Endpoint at() const { return daemon.listener(0); }
+
+  Certificate pem = make_certificate();
+  TemporaryFile certificate{pem.certificate};
+  TemporaryFile key{pem.private_key};
+  Daemon daemon;
+};
+
+// Somebody in a call, who would notice.
+struct Caller {
+  explicit Caller(const Endpoint& server) : client(server, Transport::tls), peer(loopback(Family::ipv4)) {
+    REQUIRE(client.allocate() == 0);
+    REQUIRE(client.bind(0x4000, peer.local()) == 0);
+  }
+  void talk() {
+    client.send_on_channel(0x4000, octets("there"));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    peer.send_to(octets("and back"), datagram->from);
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == "and back");
+  }
+
+  RelayClient client;
+  client::UdpSocket peer;
+};
+
+void allow_descriptors(rlim_t count) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= count) return;
+  limit.rlim_cur = std::min(count, limit.rlim_max);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+void reset(net::Fd fd) {
+  const linger now{1, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+}  // namespace
+
+// 200 from each of ten addresses, as many as one address may have.
+TEST_CASE("two thousand TLS handshakes that do not go on cost little and end in time",
+          "[integration][hostile]") {
+  const std::string listen = GENERATE("tls://127.0.0.1:0"s, "auto://127.0.0.1:0"s);
+  CAPTURE(listen);
+  allow_descriptors(4096);
+  Server server({"limits.connect_timeout=3s"}, listen);
+  Caller caller(server.at());
+  caller.talk();
+  const std::size_t before = resident_kib(server.daemon.pid());
+  const std::string hello = client_hello();
+  std::vector<net::Fd> open;
+  for (int i = 0; i < 2000; ++i) {
+    const Endpoint from{IpAddress::v4(0x7F000101 + static_cast<std::uint32_t>(i % 10)), 0, 0};
+    open.push_back(connect_to(server.at(), from));
+    // A different part each: nothing, an octet, a header, nearly all.
+    write_all(open.back().get(),
+              std::string_view(hello).substr(0, static_cast<std::size_t>(i) % hello.size()));
+    if (i % 50 == 0) caller.talk();
+  }
+  caller.talk();
+  const std::size_t after = resident_kib(server.daemon.pid());
+  INFO("resident: " << before << " → " << after << " KiB");
+  // TLS has buffers of 45 KiB in a handshake; a sanitizer needs several times as much for all of it.
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + std::size_t{2000} * 60);
+  // A place is still there for everybody else.
+  CHECK(RelayClient(server.at(), Transport::tls).allocate() == 0);
+  for (const net::Fd& fd : open) CHECK(read_all(fd.get()).size() < 10);
+  open.clear();
+  caller.talk();
+  CHECK(caller.client.refresh(600s) == 0);
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("timed_out=2000"));
+}
+
+TEST_CASE("handshakes that are broken off, one after another, leave nothing behind",
+          "[integration][hostile]") {
+  Server server({"limits.idle_connections_per_address=8"});
+  Caller caller(server.at());
+  const std::string hello = client_hello();
+  for (int i = 0; i < 500; ++i) {
+    net::Fd fd = connect_to(server.at(), Endpoint::parse("127.0.0.77:0"));
+    write_all(fd.get(), hello);
+    char byte = 0;
+    // Those that came before may still be taken for open, and then this one is refused.
+    if (recv(fd.get(), &byte, 1, 0) != 1) continue;
+    if (i % 2 == 0) reset(std::move(fd));
+  }
+  caller.talk();
+  const net::Fd fd = connect_to(server.at(), Endpoint::parse("127.0.0.77:0"));
+  write_all(fd.get(), "no TLS at all");
+  CHECK(read_all(fd.get()).size() < 10);
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("TLS 1.2 is not negotiated anew", "[integration][hostile]") {
+  Server server({"workers=1"});
+  Caller caller(server.at());
+  for (int i = 0; i < 20; ++i) {
+    TlsProbe probe(server.at(), {.version = TLS1_2_VERSION});
+    REQUIRE(probe.is_open());
+    REQUIRE(SSL_renegotiate(probe.ssl()) == 1);
+    CHECK(SSL_do_handshake(probe.ssl()) != 1);
+    caller.talk();
+  }
+  // Many times over one connection, without waiting for an answer.
+  TlsProbe rude(server.at(), {.version = TLS1_2_VERSION});
+  SSL_renegotiate(rude.ssl());
+  SSL_do_handshake(rude.ssl());
+  CHECK(rude.read_all().empty());
+  caller.talk();
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("a TLS client that dies in the middle of a record frees what it had", "[integration][hostile]") {
+  Server server({"limits.allocations_per_user=2", "relay.ports=61110-61111"});
+  for (const std::string& part :
+       {"\x17"s, "\x17\3\3"s, "\x17\3\3\1\0"s, "\x17\3\3\1\0some of it"s, "\x17\3\3\0\4abcd"s}) {
+    RelayClient client(server.at(), Transport::tls);
+    REQUIRE(client.allocate() == 0);
+    const std::string gone = "allocation deleted client=" + client.local().to_string() + " ";
+    write_all(client.stream().fd(), part);
+    const linger now{1, 0};
+    setsockopt(client.stream().fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    shutdown(client.stream().fd(), SHUT_RD);
+    client.disconnect();
+    REQUIRE(server.daemon.wait_for_log(gone));
+  }
+  CHECK(RelayClient(server.at(), Transport::tls).allocate() == 0);
+  CHECK(server.daemon.stop() == 0);
+}

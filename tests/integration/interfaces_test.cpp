@@ -1,0 +1,186 @@
+// A machine whose addresses change while the daemon runs. Hidden from whoever runs all tests: these are for
+// tests/integration/own_network, which makes them a network to change.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <sstream>
+
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kWildcardConfig = R"(
+realm: example.org
+workers: 2
+listen: ["udp://0.0.0.0:0"]
+auth: {users: {alice: secret}}
+limits: {unauthenticated_per_second: 0}
+)";
+
+// The only network card of this machine. Its addresses are public ones, as far as anybody can tell in here.
+class Wan {
+ public:
+  Wan() {
+    const char* where = std::getenv("OWN_NETWORK");
+    if (!where) throw std::runtime_error("use tests/integration/own_network, which protects the host");
+    ip("link add wan type veth peer name lan");
+    ip("link set wan up");
+    ip("link set lan up");
+  }
+  ~Wan() { Child({"ip", "link", "del", "wan"}).wait(); }
+  Wan(const Wan&) = delete;
+  Wan& operator=(const Wan&) = delete;
+
+  void add(const std::string& address) { ip("address add " + address + " dev wan"); }
+  void remove(const std::string& address) { ip("address del " + address + " dev wan"); }
+  void ip(const std::string& command) {
+    std::istringstream words("ip " + command);
+    Child child(std::vector<std::string>(std::istream_iterator<std::string>(words), {}));
+    if (child.wait() != 0) throw std::runtime_error("ip " + command + ": " + child.output());
+  }
+};
+
+Endpoint at(const std::string& address, std::uint16_t port) { return {*IpAddress::parse(address), port}; }
+
+// Does it, and returns when the daemon has noticed.
+template <class Change>
+void change(Daemon& daemon, const std::string& noticed, Change&& make) {
+  const std::size_t before = daemon.log().size();
+  make();
+  INFO(daemon.log());
+  REQUIRE(daemon.wait_for_log(noticed, before));
+}
+
+RelayClient come_to(const std::string& server, const Daemon& daemon, const std::string& from = "44.0.0.1") {
+  return RelayClient(at(server, daemon.listener().port),
+                     {.credentials = client::Credentials{"alice", "secret"}}, at(from, 0));
+}
+
+void expect_relayed(RelayClient& from, RelayClient& to, const std::string& text) {
+  REQUIRE(from.permit(to.relayed()) == 0);
+  REQUIRE(to.permit(from.relayed()) == 0);
+  from.send(to.relayed(), octets(text));
+  const auto arrival = to.receive();
+  REQUIRE(arrival);
+  CHECK(arrival->text() == text);
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t times = 0;
+  for (std::size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++times;
+  return times;
+}
+
+}  // namespace
+
+TEST_CASE("clients are relayed from the addresses that the machine has by then", "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.ip("route add default dev wan");
+  Daemon daemon({}, kWildcardConfig);
+  RelayClient ann = come_to("44.0.0.1", daemon);
+  REQUIRE(ann.allocate() == 0);
+
+  change(daemon, "44.0.0.2 is new", [&] { wan.add("44.0.0.2/32"); });
+  RelayClient ben = come_to("44.0.0.2", daemon);
+  REQUIRE(ben.allocate() == 0);
+  CHECK(ben.relayed().address == *IpAddress::parse("44.0.0.2"));
+  expect_relayed(ann, ben, "to the new one");
+
+  change(daemon, "44.0.0.2 is gone", [&] { wan.remove("44.0.0.2/32"); });
+  RelayClient cid = come_to("44.0.0.1", daemon);
+  REQUIRE(cid.allocate() == 0);
+  CHECK(cid.relayed().address == *IpAddress::parse("44.0.0.1"));
+  expect_relayed(cid, ann, "as before");
+
+  change(daemon, "44.0.0.2 is new", [&] { wan.add("44.0.0.2/32"); });
+  REQUIRE(ben.refresh(600s) == 0);
+  expect_relayed(ann, ben, "to the one that came back");
+  REQUIRE(ben.refresh(0s) == 0);
+  CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("an address that goes and comes back does not leave its allocation's port behind",
+          "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.add("44.0.0.2/32");
+  Daemon daemon({"relay.ports=50000-50001"}, kWildcardConfig);
+  RelayClient ann = come_to("44.0.0.2", daemon);
+  RelayClient ben = come_to("44.0.0.2", daemon);
+  RelayClient cid = come_to("44.0.0.2", daemon);
+  REQUIRE(ann.allocate() == 0);
+  REQUIRE(ben.allocate() == 0);
+  REQUIRE(cid.allocate() == 508);
+  change(daemon, "44.0.0.2 is gone", [&] { wan.remove("44.0.0.2/32"); });
+  change(daemon, "44.0.0.2 is new", [&] { wan.add("44.0.0.2/32"); });
+  REQUIRE(cid.allocate() == 508);
+  REQUIRE(ann.refresh(0s) == 0);
+  REQUIRE(cid.allocate() == 0);
+  CHECK(cid.relayed() == ann.relayed());
+}
+
+TEST_CASE("the default route's source is the address of clients that came by the other family",
+          "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  Daemon daemon({}, kWildcardConfig);
+  RelayClient client = come_to("44.0.0.1", daemon);
+  client::RequestContents contents;
+  contents.requested_family = Family::ipv6;
+  CHECK(client.allocate(contents) == 440);
+  change(daemon, "the default route of IPv6 is from 2a00:77::1", [&] {
+    wan.add("2a00:77::1/128 nodad");
+    wan.ip("-6 route add default dev wan");
+  });
+  REQUIRE(client.allocate(contents) == 0);
+  CHECK(client.relayed().address == *IpAddress::parse("2a00:77::1"));
+}
+
+TEST_CASE("a permission from before is no way to the services of an address that comes", "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.ip("route add default dev wan");
+  Daemon daemon({}, kWildcardConfig);
+  RelayClient ann = come_to("44.0.0.1", daemon);
+  RelayClient ben = come_to("44.0.0.1", daemon);
+  REQUIRE(ann.allocate() == 0);
+  REQUIRE(ben.allocate() == 0);
+  const Endpoint service = at("44.0.0.2", 7000);
+  const Endpoint listener = at("44.0.0.2", daemon.listener().port);
+  REQUIRE(ann.bind(0x4000, service) == 0);
+  REQUIRE(ann.bind(0x4001, listener) == 0);
+  change(daemon, "44.0.0.2 is new", [&] { wan.add("44.0.0.2/32"); });
+  client::UdpSocket socket(service);
+  ann.send_on_channel(0x4000, octets("not for you"));
+  ann.send(service, octets("not for you"));
+  ann.send_on_channel(0x4001, ann.turn().binding().bytes);
+  expect_relayed(ann, ben, "for you");
+  CHECK_FALSE(socket.receive(50ms));
+  CHECK_FALSE(ann.receive(50ms));
+  CHECK(ann.bind(0x4001, listener) == 403);
+}
+
+TEST_CASE("a private relay address is worth one warning", "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.ip("route add default dev wan");
+  Daemon daemon({}, kWildcardConfig);
+  const std::string warning = "relayed addresses on 10.9.8.7 are not reachable from the Internet";
+  CHECK(count(daemon.log(), warning) == 0);
+  change(daemon, "the default route of IPv4 is from 10.9.8.7", [&] {
+    wan.ip("route replace default dev wan src 44.0.0.1"), wan.add("10.9.8.7/32"),
+        wan.ip("route replace default dev wan src 10.9.8.7");
+  });
+  CHECK(count(daemon.log(), warning) == 1);
+  change(daemon, "10.9.8.7 is gone", [&] { wan.remove("10.9.8.7/32"); });
+  change(daemon, "the default route of IPv4 is from 10.9.8.7", [&] {
+    wan.add("10.9.8.7/32");
+    wan.ip("route replace default dev wan src 10.9.8.7");
+  });
+  CHECK(count(daemon.log(), warning) == 1);
+}

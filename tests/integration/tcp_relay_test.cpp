@@ -1,0 +1,325 @@
+// TCP relayed addresses (RFC 6062) on real sockets: data connections that come to any worker, bytes in their
+// order, an end for each side, and a side that does not read.
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/socket_address.hpp"
+#include "net/tcp_socket.hpp"
+#include "net/udp_socket.hpp"
+#include "support/certificate.hpp"
+#include "support/daemon.hpp"
+#include "support/process.hpp"
+#include "support/relay_client.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Transport kStreams[] = {Transport::tcp, Transport::tls};
+
+struct Server {
+  Endpoint at(Transport transport) const { return daemon.listener(transport == Transport::tcp ? 0 : 1); }
+  RelayClient client(Transport transport, const char* user = "alice", const char* password = "secret") const {
+    return RelayClient(at(transport), {.credentials = client::Credentials{user, password}}, {}, transport);
+  }
+
+  Certificate pem = make_certificate();
+  TemporaryFile certificate{pem.certificate};
+  TemporaryFile key{pem.private_key};
+  Daemon daemon{{R"(listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"])", "workers=4", "relay.tcp=true",
+                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()}};
+};
+
+void allocate_tcp(RelayClient& client) {
+  REQUIRE(client.allocate({.requested_transport = stun::kProtocolTcp}) == 0);
+}
+
+bool wait_for(int fd, short events) {
+  pollfd ready{fd, events, 0};
+  return poll(&ready, 1, 20'000) == 1;
+}
+
+// A TCP connection as a peer has it.
+class PeerSocket {
+ public:
+  PeerSocket() = default;
+  explicit PeerSocket(net::Fd fd) : fd_(std::move(fd)) {}
+  explicit PeerSocket(const Endpoint& to) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const net::SocketAddress address(to);
+    REQUIRE(connect(fd_.get(), &address.any, address.size()) == 0);
+  }
+
+  Endpoint local() const { return net::local_endpoint(fd_.get()); }
+  void send(Bytes bytes) {
+    while (!bytes.empty()) {
+      REQUIRE(wait_for(fd_.get(), POLLOUT));
+      const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      REQUIRE(sent > 0);
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+    }
+  }
+  // As much as goes without waiting for the reader for more than a moment.
+  std::size_t send_until_full(Bytes bytes) {
+    std::size_t total = 0;
+    pollfd ready{fd_.get(), POLLOUT, 0};
+    while (total < bytes.size() && poll(&ready, 1, 500) == 1) {
+      const ssize_t sent =
+          ::send(fd_.get(), &bytes[total], bytes.size() - total, MSG_NOSIGNAL | MSG_DONTWAIT);
+      REQUIRE(sent > 0);
+      total += static_cast<std::size_t>(sent);
+    }
+    return total;
+  }
+  // Until there are so many, or until the other side has closed.
+  Octets receive(std::size_t count) {
+    Octets bytes(count);
+    std::size_t total = 0;
+    while (total < count) {
+      REQUIRE(wait_for(fd_.get(), POLLIN));
+      const ssize_t got = recv(fd_.get(), &bytes[total], count - total, 0);
+      if (got <= 0) break;
+      total += static_cast<std::size_t>(got);
+    }
+    bytes.resize(total);
+    return bytes;
+  }
+  bool is_closed() { return receive(1).empty(); }
+  void close() { fd_ = net::Fd(); }
+
+ private:
+  net::Fd fd_;
+};
+
+class PeerListener {
+ public:
+  PeerListener() : fd_(net::open_tcp_listener(loopback(Family::ipv4))) {}
+  Endpoint local() const { return net::local_endpoint(fd_.get()); }
+  PeerSocket accept() {
+    REQUIRE(wait_for(fd_.get(), POLLIN));
+    std::optional<net::Accepted> accepted = net::accept_tcp(fd_.get());
+    REQUIRE(accepted);
+    from_ = accepted->from;
+    return PeerSocket(std::move(accepted->fd));
+  }
+  const Endpoint& from() const { return from_; }
+
+ private:
+  net::Fd fd_;
+  Endpoint from_;
+};
+
+Octets pattern(std::size_t size) {
+  Octets bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + (i >> 9));
+  return bytes;
+}
+
+// The number in the next ConnectionAttempt, and whom it is from.
+std::pair<std::uint32_t, Endpoint> attempt(RelayClient& control) {
+  const auto message = control.receive_raw(10s);
+  REQUIRE(message);
+  const auto view = stun::MessageView::parse(message->bytes);
+  REQUIRE(view.has_value());
+  REQUIRE((view->type() == stun::MessageType{stun::Method::connection_attempt, stun::Class::indication}));
+  return {
+      *stun::decode_connection_id(*view->find(stun::AttributeType::connection_id)),
+      *stun::decode_xor_address(*view->find(stun::AttributeType::xor_peer_address), view->transaction_id())};
+}
+
+// A client with a TCP relayed address and a peer that it has connected to.
+struct Connected {
+  Connected(const Server& server, Transport transport) : control(server.client(transport)) {
+    allocate_tcp(control);
+    REQUIRE(control.connect(listener.local()) == 0);
+    peer = listener.accept();
+  }
+
+  RelayClient control;
+  PeerListener listener;
+  PeerSocket peer;
+};
+
+}  // namespace
+
+// Sixteen of them meet all four workers, more likely than not in one part of 10^8.
+TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[integration][tcp]") {
+  Server server;
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    RelayClient control = server.client(transport);
+    allocate_tcp(control);
+    for (int i = 0; i < 16; ++i) {
+      PeerListener listener;
+      REQUIRE(control.connect(listener.local()) == 0);
+      PeerSocket peer = listener.accept();
+      CHECK(listener.from() == control.relayed());
+      peer.send(octets("early"));  // before anybody is there to read it
+      RelayClient data = server.client(transport);
+      REQUIRE(data.bind_connection(control.connection_id()) == 0);
+      peer.send(octets(", and later"));
+      CHECK((data.stream().receive_bytes(16, 10s) == octets("early, and later")));
+      data.stream().send(octets("from the client"));
+      CHECK((peer.receive(15) == octets("from the client")));
+      peer.close();
+      CHECK(data.stream().receive_bytes(1, 10s).empty());
+      CHECK(data.stream().closed());
+    }
+  }
+}
+
+TEST_CASE("a megabyte each way at once arrives as it was", "[integration][tcp]") {
+  Server server;
+  const Octets sent = pattern(1 << 20);
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    Connected connected(server, transport);
+    auto& [control, listener, peer] = connected;
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(control.connection_id()) == 0);
+    constexpr std::size_t kPiece = 64 << 10;
+    for (std::size_t at = 0; at < sent.size(); at += kPiece) {
+      const Bytes piece = Bytes(sent).subspan(at, kPiece);
+      data.stream().send(piece);
+      peer.send(piece);
+      REQUIRE((peer.receive(kPiece) == Octets(piece.begin(), piece.end())));
+      REQUIRE((data.stream().receive_bytes(kPiece, 10s) == Octets(piece.begin(), piece.end())));
+    }
+  }
+}
+
+TEST_CASE("who does not read holds the peer back, and nothing is kept for it here", "[integration][tcp]") {
+  Server server;
+  const Octets sent = pattern(64 << 20);
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    Connected connected(server, transport);
+    auto& [control, listener, peer] = connected;
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(control.connection_id()) == 0);
+    const std::size_t before = resident_kib(server.daemon.pid());
+    const std::size_t taken = peer.send_until_full(sent);
+    CHECK(taken < sent.size());
+    CHECK(resident_kib(server.daemon.pid()) < before + 4096);
+
+    RelayClient other = server.client(transport);  // meanwhile
+    CHECK(other.allocate() == 0);
+    const Octets arrived = data.stream().receive_bytes(taken, 30s);
+    CHECK((arrived == Octets(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(taken))));
+  }
+}
+
+TEST_CASE("the last words of a peer arrive, and then the end", "[integration][tcp]") {
+  Server server;
+  const Octets sent = pattern(1 << 20);
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    Connected connected(server, transport);
+    auto& [control, listener, peer] = connected;
+    peer.send_until_full(octets("gone before anybody came"));
+    peer.close();
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(control.connection_id()) == 0);
+    CHECK((data.stream().receive_bytes(100, 10s) == octets("gone before anybody came")));
+    CHECK(data.stream().closed());
+    // The peer's address is free for another connection: the end was heard of by the allocation's worker.
+    int code = 446;
+    for (int tries = 0; code == 446 && tries < 100; ++tries) code = control.connect(listener.local());
+    CHECK(code == 0);
+  }
+}
+
+TEST_CASE("peers connect to the relayed address, where they may", "[integration][tcp]") {
+  Server server;
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    RelayClient control = server.client(transport);
+    allocate_tcp(control);
+    PeerSocket stranger(control.relayed());
+    CHECK(stranger.is_closed());
+    REQUIRE(control.permit(loopback(Family::ipv4)) == 0);
+    PeerSocket peer(control.relayed());
+    peer.send(octets("hello"));
+    const auto [id, from] = attempt(control);
+    CHECK(from == peer.local());
+
+    CHECK(server.client(transport, "bob", "hunter2").bind_connection(id) == 400);
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(id) == 0);
+    CHECK((data.stream().receive_bytes(5, 10s) == octets("hello")));
+    data.disconnect();
+    CHECK(peer.is_closed());
+  }
+}
+
+TEST_CASE("an answer of 400 to ConnectionBind arrives, and the connection goes on", "[integration][tcp]") {
+  Server server;
+  for (const Transport transport : kStreams) {
+    RelayClient data = server.client(transport);
+    CHECK(data.bind_connection(4711) == 400);
+    CHECK(data.allocate() == 0);
+  }
+}
+
+TEST_CASE("the end of the control connection ends them all", "[integration][tcp]") {
+  Server server;
+  for (const auto& [transport, by_refresh] :
+       {std::pair{Transport::tcp, true}, {Transport::tcp, false}, {Transport::tls, false}}) {
+    CAPTURE(to_string(transport), by_refresh);
+    RelayClient control = server.client(transport);
+    allocate_tcp(control);
+    std::vector<PeerSocket> peers;
+    std::vector<std::unique_ptr<RelayClient>> clients;
+    for (int i = 0; i < 8; ++i) {
+      PeerListener listener;
+      REQUIRE(control.connect(listener.local()) == 0);
+      peers.push_back(listener.accept());
+      if (i % 2 == 0) continue;  // nobody has bound those
+      clients.emplace_back(new RelayClient(server.client(transport)));
+      REQUIRE(clients.back()->bind_connection(control.connection_id()) == 0);
+    }
+    if (by_refresh) {
+      REQUIRE(control.refresh(0s) == 0);
+    } else {
+      control.disconnect();
+    }
+    for (PeerSocket& peer : peers) CHECK(peer.is_closed());
+    for (const auto& data : clients) {
+      CHECK(data->stream().receive_bytes(1, 10s).empty());
+      CHECK(data->stream().closed());
+    }
+  }
+}
+
+TEST_CASE("a peer that refuses is a 447", "[integration][tcp]") {
+  Server server;
+  Endpoint nobody;
+  {
+    PeerListener gone;
+    nobody = gone.local();
+  }
+  RelayClient control = server.client(Transport::tcp);
+  allocate_tcp(control);
+  CHECK(control.connect(nobody) == 447);
+  CHECK(control.connect(server.at(Transport::tcp)) == 403);  // our own listener
+}
+
+TEST_CASE("an address of the other kind on the same port does not stand in the way", "[integration][tcp]") {
+  Server server;
+  RelayClient tcp = server.client(Transport::tcp);
+  allocate_tcp(tcp);
+  RelayClient udp = server.client(Transport::tcp);
+  REQUIRE(udp.allocate() == 0);
+  CHECK(tcp.relayed() != udp.relayed());
+  // A UDP datagram to a TCP relayed address goes nowhere.
+  REQUIRE(tcp.permit(loopback(Family::ipv4)) == 0);
+  client::UdpSocket peer(loopback(Family::ipv4));
+  peer.send_to(octets("x"), tcp.relayed());
+  CHECK(tcp.refresh(600s) == 0);
+}

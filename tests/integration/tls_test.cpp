@@ -1,0 +1,157 @@
+// Certificates, sessions and hostile clients of TLS against the real daemon.
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/certificate.hpp"
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+#include "support/tls_probe.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kNames = "IP:127.0.0.1,DNS:localhost";
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+// TURN by TLS and the call page by https, with one certificate.
+struct Server {
+  explicit Server(std::vector<std::string> set = {}) : daemon(with_files(std::move(set))) {
+    const std::string log = daemon.log();
+    const std::size_t at = log.find("https://") + 8;
+    https = Endpoint::parse(log.substr(at, log.find('\n', at) - at)).value();
+  }
+
+  std::vector<std::string> with_files(std::vector<std::string> set) const {
+    set.insert(set.begin(), {R"(listen=["tls://127.0.0.1:0"])", "tls.certificate=" + certificate.path(),
+                             "tls.private_key=" + key.path(), "signaling.listen=https://127.0.0.1:0"});
+    return set;
+  }
+  void install(const Certificate& made) const {
+    write(certificate.path(), made.certificate);
+    write(key.path(), made.private_key);
+  }
+  // SIGHUP, and what is said of it.
+  void reload(const std::string& said) {
+    const std::size_t before = daemon.log().size();
+    kill(daemon.pid(), SIGHUP);
+    REQUIRE(daemon.wait_for_log(said, before));
+  }
+  Endpoint turn() const { return daemon.listener(0); }
+
+  Certificate pem = make_certificate(kNames, "old");
+  TemporaryFile certificate{pem.certificate};
+  TemporaryFile key{pem.private_key};
+  Daemon daemon;
+  Endpoint https;
+};
+
+}  // namespace
+
+TEST_CASE("a new certificate is shown to new connections, and 200 others notice nothing", "[integration]") {
+  Server server({"limits.idle_connections_per_address=0"});
+  client::UdpSocket peer(loopback(Family::ipv4));
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(std::make_unique<RelayClient>(server.turn(), Transport::tls));
+    REQUIRE(clients.back()->allocate() == 0);
+    REQUIRE(clients.back()->bind(0x4000, peer.local()) == 0);
+  }
+  TlsProbe page(server.https);
+  REQUIRE(page.is_open());
+  CHECK(TlsProbe(server.turn()).shown() == "old");
+
+  // Something is under way at each of them while the certificate changes.
+  const auto send = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));
+  };
+  send(0, 100);
+  server.install(make_certificate(kNames, "new"));
+  server.reload("certificates reloaded");
+  send(100, clients.size());
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    peer.send_to(datagram->bytes, datagram->from);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const auto arrival = clients[i]->receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == std::to_string(i));
+  }
+  CHECK(TlsProbe(server.turn()).shown() == "new");
+  CHECK(TlsProbe(server.https).shown() == "new");
+  REQUIRE(page.write("GET /ice-servers HTTP/1.1\r\nHost: x\r\n\r\n"));
+  CHECK_THAT(page.read(), Catch::StartsWith("HTTP/1.1 200"));
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("files that cannot be used change nothing, and the log says why", "[integration]") {
+  Server server;
+  const Certificate good = make_certificate(kNames, "new");
+  const auto still_old = [&] {
+    CHECK(TlsProbe(server.turn()).shown() == "old");
+    CHECK(TlsProbe(server.https).shown() == "old");
+  };
+  write(server.certificate.path(), good.certificate);  // and not yet the key
+  server.reload("certificates stay as they were: tls.private_key: " + server.key.path() +
+                ": key values mismatch");
+  still_old();
+  write(server.key.path(), "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
+  server.reload("certificates stay as they were: tls.private_key: " + server.key.path());
+  still_old();
+  CHECK_THAT(server.daemon.log(), !Catch::Contains("c2VjcmV0"));
+  write(server.certificate.path(), "");
+  server.reload("certificates stay as they were: tls.certificate: " + server.certificate.path());
+  still_old();
+  server.install(good);
+  server.reload("certificates reloaded");
+  CHECK(TlsProbe(server.turn()).shown() == "new");
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("a daemon without certificates survives SIGHUP", "[integration]") {
+  Daemon daemon;
+  kill(daemon.pid(), SIGHUP);
+  REQUIRE(daemon.wait_for_log("no certificate to reload"));
+  CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("each name has its certificate, and so has the page", "[integration]") {
+  const Certificate pem = make_certificate("DNS:other.example", "other");
+  const TemporaryFile certificate(pem.certificate);
+  const TemporaryFile key(pem.private_key);
+  Server server(
+      {"tls.certificates=[{certificate: " + certificate.path() + ", private_key: " + key.path() + "}]"});
+  for (const Endpoint& at : {server.turn(), server.https}) {
+    CHECK(TlsProbe(at).shown() == "old");
+    CHECK(TlsProbe(at, {.server_name = "other.example"}).shown() == "other");
+    CHECK(TlsProbe(at, {.server_name = "third.example"}).shown() == "old");
+  }
+}
+
+TEST_CASE("a session is resumed at every worker, and after a reload", "[integration]") {
+  Server server({"workers=4", "limits.idle_connections_per_address=0"});
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    // A TURN client has its ticket once it has read something.
+    TlsProbe first(server.turn(), {.version = version});
+    REQUIRE(first.write(std::string("\0\1\0\0\x21\x12\xA4\x42twelve octet", 20)));
+    REQUIRE_FALSE(first.read().empty());
+    for (int i = 0; i < 16; ++i) {  // by chance one worker alone: 4^-15
+      CHECK(TlsProbe(server.turn(), {.version = version, .session = first.session()}).resumed());
+    }
+    server.install(make_certificate(kNames, "new"));
+    server.reload("certificates reloaded");
+    CHECK(TlsProbe(server.turn(), {.version = version, .session = first.session()}).resumed());
+  }
+}

@@ -1,0 +1,76 @@
+// PeerConnections without sockets: what was asked for, in the order of the calls, and who waits for whom. All
+// workers of a scenario share one FakePeers, as they share a table in the daemon.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "turnpike/turn/peer_connections.hpp"
+
+namespace turnpike::test {
+
+struct FakePeers {
+  enum class State { connecting, waiting, bound };
+  struct Connection {
+    State state = State::connecting;
+    auth::Identity awaits;  // once it waits
+    FiveTuple client;       // once it is bound
+    Endpoint peer;          // of one that was asked for
+  };
+
+  std::map<turn::ConnectionId, Connection> open;
+  bool exhausted = false;
+  std::uint32_t last_id = 0;
+
+  // What a peer's connecting begins with.
+  turn::ConnectionId add() {
+    open[turn::ConnectionId{++last_id}] = {};
+    return turn::ConnectionId{last_id};
+  }
+};
+
+class FakePeerConnections : public turn::PeerConnections {
+ public:
+  // `peers` outlives this.
+  explicit FakePeerConnections(FakePeers& peers) : peers_(peers) {}
+
+  std::optional<turn::ConnectionId> connect(turn::RelayId, const Endpoint& peer) override {
+    if (peers_.exhausted) return std::nullopt;
+    const turn::ConnectionId id = peers_.add();
+    peers_.open[id].peer = peer;
+    return id;
+  }
+  void offer(turn::ConnectionId id, const auth::Identity& client) override {
+    FakePeers::Connection& connection = peers_.open.at(id);
+    connection.state = FakePeers::State::waiting;
+    connection.awaits = client;
+  }
+  std::optional<auth::Identity> awaited_by(turn::ConnectionId id) override {
+    const auto found = peers_.open.find(id);
+    if (found == peers_.open.end() || found->second.state != FakePeers::State::waiting) return std::nullopt;
+    return found->second.awaits;
+  }
+  bool bind(turn::ConnectionId id, const auth::Identity& identity, const FiveTuple& client) override {
+    const auto found = peers_.open.find(id);
+    if (found == peers_.open.end() || found->second.state != FakePeers::State::waiting ||
+        !found->second.awaits.is_same(identity)) {
+      return false;
+    }
+    found->second.state = FakePeers::State::bound;
+    found->second.client = client;
+    return true;
+  }
+  bool close_unbound(turn::ConnectionId id) override {
+    if (peers_.open.at(id).state == FakePeers::State::bound) return false;
+    peers_.open.erase(id);
+    return true;
+  }
+  void close(turn::ConnectionId id) override { peers_.open.erase(id); }
+
+ private:
+  FakePeers& peers_;
+};
+
+}  // namespace turnpike::test

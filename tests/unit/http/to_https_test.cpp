@@ -1,0 +1,40 @@
+#include "http/to_https.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace turnpike::http {
+namespace {
+
+// The Location of the answer, or its status.
+std::string answer(std::string_view host, std::string_view target = "/") {
+  Request request;
+  request.method = "GET";
+  request.target = target;
+  if (!host.empty()) request.headers.emplace_back("Host", host);
+  const Response response = to_https(request);
+  for (const auto& [name, value] : response.headers) {
+    if (name == "Location") return value;
+  }
+  return std::to_string(response.status);
+}
+
+TEST_CASE("by https one comes to the same place", "[http]") {
+  CHECK(answer("turn.example.org:443") == "https://turn.example.org/");
+  CHECK(answer("turn.example.org:8443", "/a/b?c=d%20e") == "https://turn.example.org:8443/a/b?c=d%20e");
+  CHECK(answer("turn.example.org") == "https://turn.example.org:80/");
+  CHECK(answer("[2001:db8::1]:443", "/x") == "https://[2001:db8::1]/x");
+  CHECK(answer("[2001:db8::1]:444") == "https://[2001:db8::1]:444/");
+  CHECK(answer("192.0.2.1:444") == "https://192.0.2.1:444/");
+}
+
+TEST_CASE("who does not say where they came is not sent anywhere", "[http]") {
+  for (const std::string_view host :
+       {"", ":443", "a b:443", "example.org:", "example.org:x", "example.org:443:1", "[2001:db8::1",
+        "[::1]x:1", "example.org:123456", "evil.example/", "user@example.org:443"}) {
+    CAPTURE(host);
+    CHECK(answer(host) == "400");
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::http

@@ -1,0 +1,131 @@
+// Batches of datagrams on real sockets: what is sent together arrives one by one, as it was.
+#include "net/datagrams.hpp"
+
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "net/udp_socket.hpp"
+
+namespace turnpike::net {
+namespace {
+
+struct Receiver {
+  Endpoint local() const { return local_endpoint(socket.get()); }
+  // All that is there.
+  std::vector<std::string> take() const {
+    std::vector<std::string> datagrams;
+    std::string buffer(65536, '\0');
+    for (;;) {
+      const ssize_t got = recv(socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got < 0) return datagrams;
+      datagrams.push_back(buffer.substr(0, static_cast<std::size_t>(got)));
+    }
+  }
+
+  Receiver() { set_buffer_sizes(socket.get(), 1 << 20); }
+  Fd socket = open_udp_listener({IpAddress::v4(0x7f000001), 0});
+};
+
+std::string text(char c, std::size_t size) { return std::string(size, c); }
+
+}  // namespace
+
+TEST_CASE("datagrams of one length to one address go together and arrive apart", "[net]") {
+  Receiver a;
+  Receiver b;
+  Receiver from;
+  SendCounters counters;
+  SendBatch batch(counters);
+  std::vector<std::string> to_a;
+  std::vector<std::string> to_b;
+  const Endpoint at_a = a.local();
+  const Endpoint at_b = b.local();
+  const auto send = [&](const Endpoint& to, const std::string& payload, std::string_view head = {}) {
+    batch.add(from.socket.get(), &to, as_bytes(head), as_bytes(payload), 0, {});
+  };
+  const auto add = [&](std::vector<std::string>& expected, char c, std::size_t size) {
+    return expected.emplace_back(text(c, size));
+  };
+  std::vector<std::string> payloads;
+  payloads.reserve(600);
+  const auto put = [&](const Endpoint& to, std::vector<std::string>& expected, char c, std::size_t size) {
+    send(to, payloads.emplace_back(add(expected, c, size)));
+  };
+  for (char c = 'a'; c < 'k'; ++c) put(at_a, to_a, c, 160);  // a run
+  put(at_a, to_a, 'k', 100);                                 // its shorter end
+  put(at_a, to_a, 'l', 160);                                 // which nothing joins
+  put(at_a, to_a, 'm', 161);                                 // longer
+  put(at_b, to_b, 'n', 161);                                 // somebody else
+  put(at_a, to_a, 'o', 161);
+  put(at_a, to_a, 'p', 0);
+  put(at_a, to_a, 'q', 0);
+  for (char c = 'r'; c < 'v'; ++c) put(at_a, to_a, c, 9000);  // too long for a run
+  batch.send();
+  CHECK((a.take() == to_a));
+  CHECK((b.take() == to_b));
+  CHECK(counters.sent == to_a.size() + to_b.size());
+
+  SECTION("more than one run may have, and more than one batch") {
+    for (const auto& [count, size] : {std::pair{140, 1200}, {300, 10}}) {
+      to_a.clear();
+      for (int i = 0; i < count; ++i) {
+        put(at_a, to_a, static_cast<char>('a' + i % 26), static_cast<std::size_t>(size));
+      }
+      batch.send();
+      CHECK((a.take() == to_a));
+    }
+  }
+  SECTION("heads before payloads") {
+    const std::string payload = "payload";
+    for (const char* head : {"1:", "2:", "3:"}) send(at_a, payload, head);
+    batch.send();
+    CHECK(a.take() == std::vector<std::string>{"1:payload", "2:payload", "3:payload"});
+  }
+  SECTION("one that cannot be sent takes no other with it") {
+    const Endpoint nowhere{IpAddress::v4(0x7f000001), 0};
+    const std::string payload = "payload";
+    send(at_a, payload);
+    for (int i = 0; i < 3; ++i) send(nowhere, payload);
+    send(at_a, payload);
+    batch.send();
+    CHECK(a.take() == std::vector<std::string>(2, payload));
+    CHECK(counters.dropped_failed == 3);
+    for (int i = 0; i < 3; ++i) send(at_a, payload);
+    batch.send();
+    CHECK(a.take() == std::vector<std::string>(3, payload));
+  }
+  CHECK(counters.dropped_full == 0);
+}
+
+TEST_CASE("a run from a connected socket, and one from a chosen address", "[net]") {
+  Receiver a;
+  SendCounters counters;
+  SendBatch batch(counters);
+  const std::string payload = "payload";
+  SECTION("connected") {
+    Receiver from;
+    REQUIRE(connect_udp(from.socket.get(), a.local()));
+    for (int i = 0; i < 5; ++i) batch.add(from.socket.get(), nullptr, {}, as_bytes(payload), 1, {});
+    batch.send();
+    CHECK(a.take() == std::vector<std::string>(5, payload + '\0'));
+  }
+  SECTION("by a wildcard socket") {
+    const Fd from = open_udp_listener({IpAddress::v4(0), 0});
+    const Endpoint to = a.local();
+    for (const std::uint32_t address : {0x7f000002U, 0x7f000002U, 0x7f000003U}) {
+      batch.add(from.get(), &to, {}, as_bytes(payload), 0, IpAddress::v4(address));
+    }
+    batch.send();
+    ReceivePool pool(8);
+    std::vector<std::string> sources;
+    for (const ReceivedDatagram& datagram : pool.receive(a.socket.get(), 8, false)) {
+      sources.push_back(datagram.from.address.to_string());
+    }
+    CHECK(sources == std::vector<std::string>{"127.0.0.2", "127.0.0.2", "127.0.0.3"});
+  }
+}
+
+}  // namespace turnpike::net

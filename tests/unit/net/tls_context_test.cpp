@@ -1,0 +1,252 @@
+#include "net/tls_context.hpp"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+
+#include "support/certificate.hpp"
+
+namespace turnpike::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A folder with a certificate and a key for each name that was asked for.
+class Files {
+ public:
+  Files() : folder_(std::filesystem::temp_directory_path() / ("turnpike-tls-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~Files() { std::filesystem::remove_all(folder_); }
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
+
+  CertificateFiles make(const std::string& name, const char* subject_names) const {
+    const test::Certificate made = test::make_certificate(subject_names, name.c_str());
+    return {write(name + ".pem", made.certificate), write(name + ".key", made.private_key)};
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+struct Hello {
+  int version = TLS1_3_VERSION;
+  std::string server_name{};
+  std::string protocols{};  // as on the wire
+  SSL_SESSION* session = nullptr;
+};
+
+// A client and a server in one place, after their handshake.
+struct Handshake {
+  Handshake(const TlsContext& tls, const Hello& hello, TlsUse use = TlsUse::turn)
+      : server(tls.new_session(use)), client(SSL_new(context.get())) {
+    SSL_set_min_proto_version(client.get(), hello.version);
+    SSL_set_max_proto_version(client.get(), hello.version);
+    if (!hello.server_name.empty()) SSL_set_tlsext_host_name(client.get(), hello.server_name.c_str());
+    if (hello.session) SSL_set_session(client.get(), hello.session);
+    SSL_set_alpn_protos(client.get(), reinterpret_cast<const unsigned char*>(hello.protocols.data()),
+                        static_cast<unsigned>(hello.protocols.size()));
+    SSL_set_connect_state(client.get());
+    BIO* client_end = nullptr;
+    BIO* server_end = nullptr;
+    BIO_new_bio_pair(&client_end, 0, &server_end, 0);
+    SSL_set_bio(client.get(), client_end, client_end);
+    SSL_set_bio(server.get(), server_end, server_end);
+    for (int i = 0; i < 10; ++i) {
+      SSL_do_handshake(client.get());
+      SSL_do_handshake(server.get());
+    }
+    char none = 0;
+    SSL_read(client.get(), &none, 1);  // takes the tickets of TLS 1.3
+  }
+  // A session that ends without a goodbye is not to be resumed.
+  ~Handshake() { SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
+  Handshake(const Handshake&) = delete;
+  Handshake& operator=(const Handshake&) = delete;
+
+  bool done() const {
+    return SSL_is_init_finished(client.get()) == 1 && SSL_is_init_finished(server.get()) == 1;
+  }
+  bool resumed() const { return done() && SSL_session_reused(client.get()) == 1; }
+  SSL_SESSION* session() const { return SSL_get_session(client.get()); }
+  std::string shown() const {
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(client.get()),
+                                                                  X509_free);
+    if (!certificate) return "";
+    char name[80] = "";
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+    return name;
+  }
+  std::string protocol() const {
+    const unsigned char* data = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(client.get(), &data, &size);
+    return {reinterpret_cast<const char*>(data), size};
+  }
+
+  std::unique_ptr<SSL_CTX, TlsDeleter> context{SSL_CTX_new(TLS_client_method())};
+  TlsSession server;
+  TlsSession client;
+};
+
+constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+TEST_CASE("SNI: the first certificate for the name, else the first", "[tls]") {
+  const Files files;
+  TlsParams params{files.make("first", "DNS:turn.example.org"), {}};
+  params.certificates = {files.make("second", "DNS:example.net,DNS:*.example.net"),
+                         files.make("third", "DNS:a.example.net,DNS:other.example"),
+                         files.make("fourth", "IP:192.0.2.1")};
+  const TlsContext tls(params, std::make_shared<TicketKeys>());
+  const std::pair<std::string, std::string> cases[] = {
+      {"", "first"},
+      {"turn.example.org", "first"},
+      {"TURN.example.ORG", "first"},
+      {"example.net", "second"},
+      {"a.example.net", "second"},
+      {"a.b.example.net", "first"},
+      {"other.example", "third"},
+      {"fourth", "first"},  // a common name counts for nothing here
+      {"unknown.example", "first"},
+  };
+  for (const int version : kVersions) {
+    for (const auto& [name, shown] : cases) {
+      CAPTURE(version, name);
+      const Handshake handshake(tls, {.version = version, .server_name = name});
+      CHECK(handshake.done());
+      CHECK(handshake.shown() == shown);
+    }
+  }
+  CHECK(load_certificates(params).size() == 4);
+  CHECK(load_certificates(params)[1].public_name() == "example.net");
+  CHECK(load_certificates(params)[3].public_name().empty());
+}
+
+TEST_CASE("a list of certificates alone does as well", "[tls]") {
+  const Files files;
+  TlsParams params;
+  CHECK_FALSE(params.complete());
+  params.certificates = {files.make("one", "DNS:one.example"), files.make("two", "DNS:two.example")};
+  CHECK(params.complete());
+  const TlsContext tls(params, std::make_shared<TicketKeys>());
+  CHECK(Handshake(tls, {.server_name = "two.example"}).shown() == "two");
+  CHECK(Handshake(tls, {}).shown() == "one");
+
+  params.certificates[1].private_key = params.certificates[0].private_key;
+  CHECK_THROWS_WITH(
+      TlsContext(params, std::make_shared<TicketKeys>()),
+      "tls.certificates[1].private_key: " + params.certificates[1].private_key + ": key values mismatch");
+}
+
+TEST_CASE("a key with a passphrase is an error, and nobody is asked", "[tls]") {
+  const Files files;
+  const CertificateFiles made = files.make("locked", "DNS:locked.example");
+  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(made.private_key.c_str(), "r"), BIO_free);
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  const std::string locked = test::to_pem([&](BIO* bio) {
+    return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_256_cbc(), "open", 4, nullptr, nullptr);
+  });
+  const TlsParams params{{made.certificate, files.write("locked.pem8", locked)}, {}};
+  CHECK_THROWS_WITH(TlsContext(params, std::make_shared<TicketKeys>()),
+                    Catch::StartsWith("tls.private_key: " + params.private_key + ": "));
+}
+
+TEST_CASE("ALPN by what a listener is for", "[tls]") {
+  const Files files;
+  const TlsContext tls({files.make("x", "DNS:x.example"), {}}, std::make_shared<TicketKeys>());
+  const auto chosen = [&](TlsUse use, std::string protocols) {
+    return Handshake(tls, {.protocols = std::move(protocols)}, use).protocol();
+  };
+  const std::string browser = "\x02h2\x08http/1.1";
+  const std::string both = "\x08http/1.1\x12stun.nat-discovery\x09stun.turn";
+  CHECK(chosen(TlsUse::http, browser) == "http/1.1");
+  CHECK(chosen(TlsUse::http, both) == "http/1.1");
+  CHECK(chosen(TlsUse::turn, browser).empty());
+  CHECK(chosen(TlsUse::turn, both) == "stun.turn");
+  CHECK(chosen(TlsUse::any_of_them, browser) == "http/1.1");
+  CHECK(chosen(TlsUse::any_of_them, both) == "stun.turn");
+  CHECK(chosen(TlsUse::any_of_them, "\x12stun.nat-discovery") == "stun.nat-discovery");
+  CHECK(chosen(TlsUse::any_of_them, "\x02h2").empty());
+}
+
+TEST_CASE("a session is resumed for two periods of the ticket key, whatever the certificate", "[tls]") {
+  const Files files;
+  SteadyTime now{};
+  const auto keys = std::make_shared<TicketKeys>([&] { return now; }, 12h);
+  const TlsContext before({files.make("before", "DNS:x.example"), {}}, keys);
+  const TlsContext after({files.make("after", "DNS:x.example"), {}}, keys);
+  const TlsContext stranger({files.make("before", "DNS:x.example"), {}}, std::make_shared<TicketKeys>());
+  for (const int version : kVersions) {
+    CAPTURE(version);
+    const Handshake first(before, {.version = version});
+    REQUIRE(first.done());
+    CHECK_FALSE(first.resumed());
+    const auto is_resumed = [&](const TlsContext& tls) {
+      const Handshake again(tls, {.version = version, .session = first.session()});
+      CHECK(again.done());
+      return again.resumed();
+    };
+    CHECK(is_resumed(before));
+    CHECK(is_resumed(after));  // and there was no need to show the certificate
+    CHECK_FALSE(is_resumed(stranger));
+    now += 12h;
+    CHECK(is_resumed(after));
+    now += 12h - 1ms;
+    CHECK(is_resumed(after));
+    now += 1ms;
+    CHECK_FALSE(is_resumed(after));
+    CHECK(SSL_SESSION_get_max_early_data(first.session()) == 0);
+  }
+}
+
+TEST_CASE("an old ticket is replaced by one that the present key seals", "[tls]") {
+  const Files files;
+  SteadyTime now{};
+  const auto keys = std::make_shared<TicketKeys>([&] { return now; }, 12h);
+  const TlsContext tls({files.make("x", "DNS:x.example"), {}}, keys);
+  for (const int version : kVersions) {
+    const Handshake first(tls, {.version = version});
+    now += 12h;
+    const Handshake second(tls, {.version = version, .session = first.session()});
+    REQUIRE(second.resumed());
+    now += 12h;
+    CHECK(Handshake(tls, {.version = version, .session = second.session()}).resumed());
+  }
+}
+
+TEST_CASE("ticket keys: a present one, the one before, and nothing older", "[tls]") {
+  SteadyTime now{};
+  TicketKeys keys([&] { return now; }, 10s);
+  const auto first = keys.to_seal();
+  CHECK((keys.to_seal().name == first.name));
+  now += 10s;
+  const auto second = keys.to_seal();
+  CHECK_FALSE((second.name == first.name));
+  CHECK_FALSE((second.cipher == first.cipher));
+  CHECK_FALSE((second.mac == first.mac));
+  REQUIRE(keys.to_open(first.name));
+  CHECK(keys.to_open(first.name)->is_old);
+  CHECK((keys.to_open(first.name)->key.cipher == first.cipher));
+  REQUIRE(keys.to_open(second.name));
+  CHECK_FALSE(keys.to_open(second.name)->is_old);
+  now += 25s;  // nobody came for two periods
+  CHECK_FALSE(keys.to_open(second.name));
+  CHECK_FALSE(keys.to_open(first.name));
+  const auto third = keys.to_seal();
+  now += 5s;  // periods follow one another without a gap
+  CHECK_FALSE((keys.to_seal().name == third.name));
+  CHECK(keys.to_open(third.name)->is_old);
+}
+
+}  // namespace
+}  // namespace turnpike::net

@@ -1,0 +1,141 @@
+#include "turnpike/stun/proxy_header.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+namespace turnpike::stun {
+namespace {
+
+using Kind = ProxyHeader::Kind;
+using namespace std::string_literals;
+
+const std::string kMark = "\r\n\r\n\0\r\nQUIT\n"s;
+const std::string kV4 =
+    "\xC6\x33\x64\x07\xCB\x00\x71\x09\xD9\x03\x0D\x96"s;  // 198.51.100.7:55555 → 203.0.113.9:3478
+
+// A header of version 2 with that command, family and content.
+std::string binary(char command, char family, const std::string& content) {
+  return kMark + command + family + static_cast<char>(content.size() >> 8) +
+         static_cast<char>(content.size()) + content;
+}
+
+ProxyHeader parse(const std::string& text) { return parse_proxy_header(as_bytes(text)); }
+
+// The client that is spoken for; "local", "invalid" or "incomplete" without.
+std::string verdict(const std::string& text) {
+  const ProxyHeader header = parse(text);
+  switch (header.kind) {
+    case Kind::incomplete: return "incomplete";
+    case Kind::local: return "local";
+    case Kind::invalid: return "invalid";
+    case Kind::proxied: break;
+  }
+  return header.client.to_string();
+}
+
+// Each of its beginnings is incomplete, and what follows changes nothing.
+void check_whole(const std::string& header, const std::string& expected) {
+  CAPTURE(header);
+  for (std::size_t size = 0; size < header.size(); ++size) {
+    REQUIRE(parse(header.substr(0, size)).kind == Kind::incomplete);
+  }
+  CHECK(verdict(header) == expected);
+  CHECK(parse(header).size == header.size());
+  for (const std::string& more : {"\0\1\0\0"s, "PROXY TCP4\r\n"s, std::string(5000, 'x')}) {
+    CHECK(verdict(header + more) == expected);
+    CHECK(parse(header + more).size == header.size());
+  }
+}
+
+TEST_CASE("PROXY protocol, version 1", "[proxy]") {
+  check_whole("PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478\r\n", "198.51.100.7:55555");
+  check_whole("PROXY TCP6 2001:db8::7 2001:db8::9 1 65535\r\n", "[2001:db8::7]:1");
+  check_whole("PROXY TCP6 ::ffff:198.51.100.7 ::ffff:203.0.113.9 55555 3478\r\n", "198.51.100.7:55555");
+  check_whole("PROXY TCP4 255.255.255.255 255.255.255.255 0 0\r\n", "255.255.255.255:0");
+  check_whole("PROXY UNKNOWN\r\n", "local");
+  check_whole("PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n", "local");
+  check_whole(
+      "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 "
+      "65535\r\n",
+      "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
+  check_whole("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n", "local");  // 107 characters
+}
+
+TEST_CASE("what is not version 1 as it is written down", "[proxy]") {
+  for (const std::string header : {
+           "PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478 \r\n",
+           "PROXY TCP4  198.51.100.7 203.0.113.9 55555 3478\r\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 55555\r\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 65536 3478\r\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 055 3478\r\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 -1 3478\r\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 1 +3478\r\n",
+           "PROXY TCP4 198.51.100 203.0.113.9 1 2\r\n",
+           "PROXY TCP4 2001:db8::7 2001:db8::9 1 2\r\n",
+           "PROXY TCP6 198.51.100.7 203.0.113.9 1 2\r\n",
+           "PROXY UDP4 198.51.100.7 203.0.113.9 1 2\r\n",
+           "PROXY unknown\r\n",
+           "PROXY \r\n",
+           "PROXY \n",
+           "PROXY\r\n",
+           "PROXY TCP4 198.51.100.7 203.0.113.9 1 2\n\r\n",
+           "proxy UNKNOWN\r\n",
+           "GET / HTTP/1.1\r\n",
+           "P\r\n",
+       }) {
+    CAPTURE(header);
+    CHECK(verdict(header) == "invalid");
+  }
+  CHECK(verdict("PROXY UNKNOWN " + std::string(92, 'x') + "\r\n") == "invalid");  // 108 characters
+  CHECK(verdict("PROXY UNKNOWN " + std::string(93, 'x')) == "invalid");           // and no end yet
+  CHECK(verdict("PROXY UNKNOWN " + std::string(92, 'x')) == "incomplete");
+}
+
+TEST_CASE("PROXY protocol, version 2", "[proxy]") {
+  check_whole(binary(0x21, 0x11, kV4), "198.51.100.7:55555");
+  const std::string v6 =
+      "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x07"s + std::string(16, '\0') + "\x12\x34\x0D\x96"s;
+  check_whole(binary(0x21, 0x21, v6), "[2001:db8::7]:4660");
+  const std::string mapped =
+      std::string(10, '\0') + "\xFF\xFF\xC6\x33\x64\x07"s + std::string(16, '\0') + "\x12\x34\x0D\x96"s;
+  check_whole(binary(0x21, 0x21, mapped), "198.51.100.7:4660");
+
+  // What else it says is passed over, as long as it may be.
+  check_whole(binary(0x21, 0x11, kV4 + "\x04\x00\x03xyz"s), "198.51.100.7:55555");
+  check_whole(binary(0x21, 0x11, kV4 + std::string(4096 - 12, 'x')), "198.51.100.7:55555");
+
+  check_whole(binary(0x20, 0x00, ""), "local");
+  check_whole(binary(0x20, 0x11, kV4), "local");
+  check_whole(binary(0x20, 0x7F, "more"), "local");  // of LOCAL nothing else counts
+  check_whole(binary(0x21, 0x00, "more"), "local");
+  check_whole(binary(0x21, 0x31, std::string(216, 'x')), "local");
+}
+
+TEST_CASE("what is not version 2 as it is written down", "[proxy]") {
+  CHECK(verdict(binary(0x11, 0x11, kV4)) == "invalid");
+  CHECK(verdict(binary(0x31, 0x11, kV4)) == "invalid");
+  CHECK(verdict(binary(0x22, 0x11, kV4)) == "invalid");
+  CHECK(verdict(binary(0x2F, 0x11, kV4)) == "invalid");
+  for (const char family : {0x10, 0x12, 0x13, 0x01, 0x20, 0x22, 0x40, 0x41}) {
+    CHECK(verdict(binary(0x21, family, kV4)) == "invalid");
+  }
+  CHECK(verdict(binary(0x21, 0x11, kV4.substr(1))) == "invalid");
+  CHECK(verdict(binary(0x21, 0x21, std::string(35, 'x'))) == "invalid");
+  CHECK(verdict(binary(0x21, 0x11, "")) == "invalid");
+  // Too long is said as soon as the length is there.
+  CHECK(verdict(kMark + "\x21\x11\x10\x01"s) == "invalid");
+  CHECK(verdict(kMark + "\x20\x00\xFF\xFF"s) == "invalid");
+  // So is a mark that is not one.
+  for (std::size_t i = 0; i < kMark.size(); ++i) {
+    std::string broken = kMark.substr(0, i + 1);
+    broken[i] = static_cast<char>(broken[i] ^ 1);
+    CHECK(verdict(broken) == "invalid");
+  }
+  CHECK(verdict(std::string(1, '\x16')) == "invalid");
+  CHECK(verdict(std::string(1, '\0')) == "invalid");
+}
+
+}  // namespace
+}  // namespace turnpike::stun

@@ -1,0 +1,278 @@
+// Allocations of clients with access tokens (RFC 7635 §10).
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "support/access_token.hpp"
+#include "support/scenario.hpp"
+
+namespace turnpike::turn {
+namespace {
+
+using namespace test;
+using stun::AttributeType;
+using Kind = Output::Event::Kind;
+
+Setup with_third_party() {
+  Setup setup;
+  setup.auth.third_party = north_and_south();
+  return setup;
+}
+
+struct Town : Scenario {
+  explicit Town(Setup setup = with_third_party()) : Scenario(std::move(setup)) {}
+
+  // One that was made now.
+  TokenMaker token(std::uint32_t lifetime, std::string mac_key = "twenty bytes of key.") const {
+    TokenMaker maker = TokenMaker::at(now().wall);
+    maker.lifetime = lifetime;
+    maker.mac_key = std::move(mac_key);
+    return maker;
+  }
+};
+
+RequestMaker with(RequestMaker request, const TokenMaker& token) {
+  return request.with_token(token.seal(), token.key.kid, token.mac_key);
+}
+RequestMaker in_session(RequestMaker request, const TokenMaker& token) {
+  return request.with_session(token.key.kid, token.mac_key);
+}
+
+TEST_CASE("a client with a token has an allocation like everybody's", "[turn][token]") {
+  Town s;
+  const TokenMaker token = s.token(3600);
+  s.client_sends(with(allocate(), token).fingerprint()).expect_success().expect_lifetime(600s);
+  s.client_sends(in_session(create_permission("5.6.7.8:1"), token)).expect_success();
+  s.client_sends(in_session(channel_bind(0x4000, "5.6.7.8:1"), token)).expect_success();
+  s.client_sends(channel_data(0x4000, "hello")).expect_sent("5.6.7.8:1", "hello");
+  s.peer_sends("5.6.7.8:1", "hi").expect_channel_data(0x4000, "hi");
+  s.client_sends(in_session(refresh(0s), token)).expect_success();
+  s.expect_no_allocation();
+  s.client_sends(allocate()).expect_success();  // alice
+}
+
+TEST_CASE("a challenge says that tokens are taken", "[turn][token]") {
+  const auto answered = [](Setup setup, int code) {
+    Scenario s(std::move(setup));
+    RequestMaker request = allocate();
+    if (code == 401) request.unsigned_by_anybody();
+    if (code == 438) request.nonce("stale");
+    return s.client_sends(request).expect_error(code);
+  };
+  for (const int code : {401, 438}) {
+    const Outcome told = answered(with_third_party(), code);
+    REQUIRE(told.has(AttributeType::third_party_authorization));
+    CHECK(as_text(*told.find(AttributeType::third_party_authorization)) == kServerName);
+    CHECK_FALSE(answered({}, code).has(AttributeType::third_party_authorization));
+  }
+}
+
+TEST_CASE("where no tokens are taken, one is an unknown attribute", "[turn][token]") {
+  Scenario s;
+  const Outcome outcome = s.client_sends(allocate().raw(AttributeType::access_token, "x")).expect_error(420);
+  const Bytes unknown = outcome.find(AttributeType::unknown_attributes).value();
+  REQUIRE(unknown.size() == 2);
+  CHECK(load_u16(unknown.data()) == 0x001B);
+  s.client_sends(with(allocate(), TokenMaker::at(s.now().wall))).expect_error(401);
+  s.client_sends(binding().raw(AttributeType::access_token, "x")).expect_error(420);
+  Town town;
+  town.client_sends(binding().raw(AttributeType::access_token, "x")).expect_success();
+}
+
+TEST_CASE("a wrong token is answered as a wrong password is", "[turn][token]") {
+  Town s;
+  const Outcome password = s.client_sends(allocate().password("guess")).expect_error(401);
+  TokenMaker other = s.token(3600);
+  other.server_name = "turn.example.com";
+  TokenMaker expired = s.token(3600);
+  expired.seconds -= 7200;
+  for (const TokenMaker& token : {other, expired}) {
+    const Outcome outcome = s.client_sends(with(allocate(), token)).expect_error(401);
+    outcome.signed_by_server(false);
+    CHECK(outcome.count(Kind::request_refused) == 1);
+    Octets ours = outcome.to_clients.at(0).message;
+    Octets theirs = password.to_clients.at(0).message;
+    std::fill_n(ours.begin() + 8, 12, 0);  // the transaction id
+    std::fill_n(theirs.begin() + 8, 12, 0);
+    CHECK(ours == theirs);
+  }
+  s.expect_no_allocation();
+}
+
+TEST_CASE("an allocation does not outlive the token", "[turn][token]") {
+  Town s;
+  const TokenMaker token = s.token(300);
+  s.client_sends(with(allocate(), token)).expect_success().expect_lifetime(300s);
+  s.advance(100s);
+  // Not longer by a Refresh, with the token or without.
+  s.client_sends(with(refresh(3600s), token)).expect_success().expect_lifetime(200s);
+  s.client_sends(in_session(refresh(), token)).expect_success().expect_lifetime(200s);
+  CHECK(s.advance(199s).events.empty());
+  s.advance(1s).expect_expired();
+  s.client_sends(with(refresh(), token).from(client(2))).expect_error(437);  // within the five seconds
+  s.advance(5s);
+  s.client_sends(with(allocate(), token)).expect_error(401);
+}
+
+TEST_CASE("a long token leaves the limits as they are", "[turn][token]") {
+  Town s;
+  const TokenMaker token = s.token(UINT32_MAX);
+  s.client_sends(with(allocate(), token)).expect_success().expect_lifetime(600s);
+  s.client_sends(with(refresh(99999s), token)).expect_success().expect_lifetime(3600s);
+}
+
+TEST_CASE("a new token carries an allocation on, whichever key has sealed it", "[turn][token]") {
+  Town s;
+  const TokenMaker first = s.token(300);
+  s.client_sends(with(allocate(), first)).expect_success();
+  s.client_sends(in_session(create_permission("5.6.7.8:1"), first)).expect_success();
+  s.advance(250s);
+  TokenMaker second = s.token(600, "another key that is longer than the first");
+  second.key = south();
+  s.client_sends(with(refresh(600s), second)).expect_success().expect_lifetime(600s);
+  // The first is not needed any more.
+  s.client_sends(in_session(create_permission("5.6.7.8:1"), first)).expect_error(401);
+  s.client_sends(in_session(create_permission("5.6.7.8:1"), second)).expect_success();
+  s.client_sends(in_session(refresh(), second).signing(Signing::sha256)).expect_success();
+  s.peer_sends("5.6.7.8:1", "hi").expect_data_from("5.6.7.8:1", "hi");
+  s.advance(599s).expect_no_event();
+  s.advance(1s).expect_expired();
+}
+
+TEST_CASE("where the wall clock has jumped, a token that is over needs another", "[turn][token]") {
+  Town s;
+  const TokenMaker token = s.token(600);
+  s.client_sends(with(allocate(), token)).expect_success();
+  s.client_sends(in_session(refresh(), token)).expect_success();  // takes a nonce before the jump
+  s.set_wall(595s);
+  s.client_sends(in_session(refresh(), token)).expect_success().expect_lifetime(5s);
+  s.set_wall(10s);
+  const Outcome refused = s.client_sends(in_session(refresh(), token)).expect_error(401);
+  refused.signed_by_server(false);
+  s.client_sends(with(refresh(), token)).expect_error(401);
+  CHECK(s.allocations() == 1);
+  s.client_sends(in_session(refresh(0s), token)).expect_success();
+  s.expect_no_allocation();
+}
+
+TEST_CASE("tokens and users keep to their own allocations", "[turn][token]") {
+  Town s;
+  const TokenMaker token = s.token(3600);
+  s.client_sends(with(allocate(), token).from(client(1))).expect_success();
+  s.client_sends(allocate().from(client(2))).expect_success();
+  s.client_sends(refresh().from(client(1))).expect_error(441);
+  s.client_sends(create_permission("5.6.7.8:1").from(client(1))).expect_error(441);
+  s.client_sends(with(refresh(), token).from(client(2))).expect_error(441);
+  s.client_sends(with(create_permission("5.6.7.8:1"), token).from(client(2))).expect_error(441);
+  s.client_sends(in_session(refresh(), token).from(client(2))).expect_error(401);
+  s.client_sends(with(allocate(), token).from(client(1))).expect_error(437);
+  s.client_sends(with(allocate(), token).from(client(2))).expect_error(437);
+
+  Setup namesake = with_third_party();
+  namesake.auth.users.push_back({"north", "north's password", {}, {}});
+  Town other(namesake);
+  other.client_sends(with(allocate(), other.token(3600))).expect_success();
+  other.client_sends(refresh().as("north")).expect_error(441);
+}
+
+TEST_CASE("an Allocate with a token that comes again has the same answer", "[turn][token]") {
+  Town s;
+  const TokenMaker token = s.token(3600);
+  const std::string nonce = s.nonce_of(client(1));
+  const RequestMaker request = with(allocate(), token).nonce(nonce).transaction(7);
+  const Outcome first = s.client_sends(request).expect_success();
+  s.advance(1s);
+  const Outcome second = s.client_sends(request).expect_success();
+  CHECK(first.to_clients[0].message == second.to_clients[0].message);
+  CHECK(s.allocations() == 1);
+}
+
+TEST_CASE("a quota counts a token, which is one grant", "[turn][token]") {
+  Setup setup = with_third_party();
+  setup.limits.allocations_per_user = 2;
+  Town s(setup);
+  const TokenMaker first = s.token(3600);
+  const TokenMaker second = s.token(3600, "the key of another token");
+  s.client_sends(with(allocate(), first).from(client(1))).expect_success();
+  s.client_sends(with(allocate(), first).from(client(2))).expect_success();
+  s.client_sends(with(allocate(), first).from(client(3))).expect_error(486);
+  s.client_sends(with(allocate(), second).from(client(3))).expect_success();
+  s.client_sends(with(refresh(0s), second).from(client(1))).expect_success();
+  s.client_sends(with(allocate(), first).from(client(1))).expect_success();
+}
+
+TEST_CASE("what was reserved with one token can be had with the next", "[turn][token]") {
+  Town s;
+  const TokenMaker first = s.token(3600);
+  const TokenMaker second = s.token(3600, "the key of another token");
+  const auto reserved = s.client_sends(with(allocate().even_port(true), first)).expect_success().token();
+  s.client_sends(allocate().claiming(reserved).from(client(2))).expect_error(508);  // not by a user
+  s.client_sends(with(allocate().claiming(reserved), second).from(client(2))).expect_success();
+}
+
+TEST_CASE("a data connection needs the key of its allocation, and no token", "[turn][token][tcp]") {
+  Setup setup = with_third_party();
+  setup.tcp_relay = true;
+  setup.workers = 2;
+  Town s(setup);
+  Client control = client_on(Transport::tcp, 1);
+  Client data = client_on(Transport::tcp, 2);
+  data.worker = 1;
+  const TokenMaker token = s.token(3600);
+  s.client_sends(with(allocate_tcp(), token).from(control)).expect_success();
+  const Outcome asked = s.client_sends(in_session(connect("5.6.7.8:80"), token).from(control));
+  const ConnectionId id = s.connection_ends_up(true, asked).expect_success().connection_id();
+  const auto bind = [&](const TokenMaker& by) {
+    return in_session(connection_bind(static_cast<std::uint32_t>(id)), by).from(data);
+  };
+  const TokenMaker other = s.token(3600, "the key of another token");
+  s.client_sends(bind(other)).expect_error(401);
+  s.client_sends(with(connection_bind(static_cast<std::uint32_t>(id)), other).from(data)).expect_error(400);
+  s.client_sends(connection_bind(static_cast<std::uint32_t>(id)).from(data)).expect_error(400);  // alice
+  s.client_sends(in_session(connection_bind(12345), token).from(data)).expect_error(401);
+  s.client_sends(bind(token)).expect_success();
+  s.client_sends(bind(token)).expect_error(401);  // nobody waits any more
+  s.client_sends(in_session(refresh(0s), token).from(control)).expect_success();
+}
+
+TEST_CASE("an allocation moves by any good token, whose key is good where it goes",
+          "[turn][token][mobility]") {
+  Setup setup = with_third_party();
+  setup.mobility = true;
+  setup.workers = 2;
+  Town s(setup);
+  const unsigned worker = GENERATE(0U, 1U);
+  const Client before = client(1, 0);
+  const Client after = client(2, worker);
+  const TokenMaker first = s.token(3600);
+  const TokenMaker second = s.token(1200, "the key of another token");
+  const std::string ticket = s.client_sends(with(allocate_mobile(), first).from(before)).ticket();
+  s.client_sends(refresh_with(ticket).from(after)).expect_error(441);  // alice
+  s.client_sends(in_session(refresh_with(ticket), first).from(after)).expect_error(401);
+  const Outcome moved = s.client_sends(with(refresh_with(ticket), second).from(after));
+  moved.expect_success().expect_lifetime(600s);
+
+  SECTION("each path has its key until the new one is in use") {
+    s.client_sends(in_session(create_permission("5.6.7.8:1"), first).from(before)).expect_success();
+    s.client_sends(in_session(create_permission("5.6.7.8:1"), first).from(after)).expect_error(401);
+    const Outcome used = s.client_sends(in_session(create_permission("5.6.7.8:1"), second).from(after));
+    CHECK(used.expect_success().count(Kind::allocation_moved) == 1);
+    s.client_sends(in_session(create_permission("5.6.7.8:1"), first).from(after)).expect_error(401);
+    s.client_sends(in_session(refresh(0s), second).from(after)).expect_success();
+    CHECK(s.allocations() == 0);
+  }
+  SECTION("a token that is over moves nothing, and ends what it has") {
+    const auto again = [&](RequestMaker request) {
+      return s.client_sends(in_session(std::move(request), second).from(after));
+    };
+    s.set_wall(1190s);
+    again(refresh_with(ticket)).expect_success().expect_lifetime(10s);
+    s.set_wall(15s);
+    again(refresh_with(ticket)).expect_error(401).signed_by_server(false);
+    CHECK(s.allocations() == 1);
+    again(refresh(0s).raw(AttributeType::mobility_ticket, ticket)).expect_success();
+    CHECK(s.allocations() == 0);
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::turn

@@ -1,0 +1,81 @@
+// A request and its answer over datagrams, whatever carries them: the retransmissions of RFC 8489 §6.2.1 and
+// the retry that a challenge leads to.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "client/turn_client.hpp"
+#include "client/udp.hpp"
+
+namespace turnpike::client {
+
+// One request's transmissions.
+class Transmissions {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Transmissions(const Retransmission& timers) : timers_(timers), wait_(timers.rto) {}
+
+  bool exhausted() const { return sent_ == timers_.count; }
+  Clock::time_point latest() const { return latest_; }
+
+  // Called with each transmission; says how long to wait before the next one or the end.
+  Clock::time_point next(Clock::time_point now) {
+    latest_ = now;
+    if (++sent_ == timers_.count) return now + timers_.rto * timers_.last_wait;
+    return now + std::exchange(wait_, wait_ * 2);
+  }
+
+ private:
+  Retransmission timers_;
+  std::chrono::milliseconds wait_;
+  int sent_ = 0;
+  Clock::time_point latest_{};
+};
+
+inline bool answers(const Event& event, const stun::TransactionId& id) {
+  if (const auto* success = std::get_if<Success>(&event)) return success->message.transaction_id() == id;
+  if (const auto* failure = std::get_if<Failure>(&event)) return failure->message.transaction_id() == id;
+  return false;
+}
+
+// send(Bytes) sends to the server; receive(milliseconds) gives the next std::optional<Datagram> that is the
+// server's.
+template <class Send, class Receive>
+std::optional<Answer> exchange_datagrams(Send&& send, Receive&& receive, TurnClient& client, Request request,
+                                         const Retransmission& timers,
+                                         const std::function<void(const Event&)>& on_other) {
+  using std::chrono::milliseconds;
+  using Clock = Transmissions::Clock;
+  Transmissions transmissions(timers);
+  while (!transmissions.exhausted()) {
+    const Clock::time_point deadline = transmissions.next(Clock::now());
+    const auto left = [&] {
+      return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
+    };
+    send(Bytes(request.bytes));
+    while (auto datagram = receive(left())) {
+      Event event = client.receive(datagram->bytes);
+      if (answers(event, request.id)) {
+        const auto took = Clock::now() - transmissions.latest();
+        return Answer{std::move(*datagram), std::move(event),
+                      std::chrono::duration_cast<std::chrono::microseconds>(took)};
+      }
+      if (auto* retry = std::get_if<Retry>(&event); retry && retry->replaces == request.id) {
+        request = std::move(retry->request);
+        transmissions = Transmissions(timers);
+        break;
+      }
+      if (on_other) on_other(event);
+    }
+  }
+  client.abandon(request.id);
+  return std::nullopt;
+}
+
+}  // namespace turnpike::client
