@@ -2,12 +2,13 @@
 
 #include <linux/udp.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "net/system_call.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -59,28 +60,22 @@ constexpr std::size_t kWithoutRuns = 4096;  // datagrams, after a run could not 
 
 constexpr std::array<std::uint8_t, 4> kZeros{};
 
-// The C library's wrappers are cancellation points, which in a process with threads costs two atomic
-// operations a call.
-template <class... Arguments>
-long system_call(long number, Arguments... arguments) {
-  return syscall(number, arguments...);
-}
-
 iovec part(Bytes bytes) { return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; }
 
 }  // namespace
 
 ReceivePool::ReceivePool(std::size_t slots)
-    : memory_(std::make_unique_for_overwrite<std::uint8_t[]>(slots * kSlotSize)),
+    : memory_(std::make_unique_for_overwrite<std::uint8_t[]>(slots * kSlotDistance)),
       slots_(slots),
       headers_(slots),
       received_(slots) {
   for (std::size_t i = 0; i < slots; ++i) {
-    slots_[i].data = {memory_.get() + i * kSlotSize, kSlotSize};
+    std::uint8_t* slot = memory_.get() + i * kSlotDistance;
+    slots_[i].data = {slot, kSlotSize};
     headers_[i].msg_hdr.msg_name = &slots_[i].from;
     headers_[i].msg_hdr.msg_iov = &slots_[i].data;
     headers_[i].msg_hdr.msg_iovlen = 1;
-    received_[i].slot = {memory_.get() + i * kSlotSize, kSlotSize};
+    received_[i].slot = {slot, kSlotSize};
   }
 }
 
