@@ -192,14 +192,14 @@ void DtlsAssociation::send(Bytes head, Bytes payload, std::size_t padding) {
   if (!head.empty()) std::memcpy(plain, head.data(), head.size());
   if (!payload.empty()) std::memcpy(plain + head.size(), payload.data(), payload.size());
   if (padding != 0) std::memset(plain + head.size() + payload.size(), 0, padding);
-  if (records_) return seal(DtlsContent::application_data, size);
+  if (records_) return seal(RecordContent::application_data, size);
   clear_errors();
   std::size_t written = 0;
   SSL_write_ex(dtls_.get(), plain, size, &written);
 }
 
 // What stands where the text of the next datagram goes.
-void DtlsAssociation::seal(DtlsContent type, std::size_t size) {
+void DtlsAssociation::seal(RecordContent type, std::size_t size) {
   if (records_->seal(type, buffers_.next(), size)) buffers_.add_next(size + DtlsRecords::kOverhead);
 }
 
@@ -208,7 +208,7 @@ void DtlsAssociation::say_goodbye() {
   if (records_) {
     constexpr std::array<std::uint8_t, 2> kCloseNotify{1, 0};  // RFC 5246 §7.2
     std::ranges::copy(kCloseNotify, buffers_.next() + DtlsRecords::kTextAt);
-    return seal(DtlsContent::alert, kCloseNotify.size());
+    return seal(RecordContent::alert, kCloseNotify.size());
   }
   clear_errors();
   SSL_shutdown(dtls_.get());

@@ -101,7 +101,7 @@ class DtlsAssociation {
   State read_records(MutableBytes datagram, std::vector<Bytes>& messages);
   State read_control(Bytes record);
   void take_over_records(std::uint64_t seen);
-  void seal(DtlsContent type, std::size_t size);
+  void seal(RecordContent type, std::size_t size);
   State fail();
   State after(int result);
 

@@ -1,20 +1,15 @@
 #include "net/dtls_records.hpp"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/kdf.h>
 #include <openssl/params.h>
 
-#include <algorithm>
-#include <cstring>
-#include <string_view>
+#include <array>
 
 namespace turnpike::net {
 namespace {
 
 constexpr std::uint16_t kVersion = 0xFEFD;
 constexpr std::size_t kAadSize = 13;
-constexpr std::size_t kRandomSize = 32;
 constexpr std::size_t kSaltSize = 4;
 constexpr std::size_t kWindow = 64;
 
@@ -32,7 +27,8 @@ void store_u64(std::uint8_t* to, std::uint64_t value) {
 }
 
 // RFC 5246 §6.2.3.3.
-std::array<std::uint8_t, kAadSize> additional_data(std::uint64_t number, DtlsContent type, std::size_t size) {
+std::array<std::uint8_t, kAadSize> additional_data(std::uint64_t number, RecordContent type,
+                                                   std::size_t size) {
   std::array<std::uint8_t, kAadSize> data;
   store_u64(data.data(), number);
   data[8] = static_cast<std::uint8_t>(type);
@@ -43,7 +39,7 @@ std::array<std::uint8_t, kAadSize> additional_data(std::uint64_t number, DtlsCon
 
 // Treats a whole record body, nonce, text and tag, in place: a call for each of them would take twice the
 // time. `size` is what OpenSSL is told of it: on the way out the tag is not there yet.
-bool process(EVP_CIPHER_CTX* context, DtlsContent type, std::uint64_t number, MutableBytes body,
+bool process(EVP_CIPHER_CTX* context, RecordContent type, std::uint64_t number, MutableBytes body,
              std::size_t size) {
   auto data = additional_data(number, type, size);
   const OSSL_PARAM params[] = {
@@ -60,52 +56,7 @@ bool set_salt(EVP_CIPHER_CTX* context, Bytes salt) {
                              const_cast<std::uint8_t*>(salt.data())) == 1;
 }
 
-// Fetched once, since each fetch costs more than a record does.
-const EVP_CIPHER* aes_gcm(int nid) {
-  struct CipherDeleter {
-    void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }
-  };
-  using Cipher = std::unique_ptr<EVP_CIPHER, CipherDeleter>;
-  static const Cipher aes128(EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr));
-  static const Cipher aes256(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
-  return nid == NID_aes_128_gcm ? aes128.get() : nid == NID_aes_256_gcm ? aes256.get() : nullptr;
-}
-
-// Secrets that are gone when they are no longer needed.
-template <std::size_t size>
-struct Secret : std::array<std::uint8_t, size> {
-  ~Secret() { OPENSSL_cleanse(this->data(), size); }
-};
-
 constexpr std::size_t kLongestKeys = 2 * (32 + kSaltSize);
-
-// RFC 5246 §6.3: the keys of the connection out of its master secret.
-bool derive_keys(SSL* dtls, MutableBytes keys) {
-  struct KdfDeleter {
-    void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
-    void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
-  };
-  static const std::unique_ptr<EVP_KDF, KdfDeleter> prf(EVP_KDF_fetch(nullptr, "TLS1-PRF", nullptr));
-  const std::unique_ptr<EVP_KDF_CTX, KdfDeleter> context(EVP_KDF_CTX_new(prf.get()));
-  const EVP_MD* digest = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(dtls));
-  if (!context || !digest) return false;
-
-  Secret<SSL_MAX_MASTER_KEY_LENGTH> master;
-  const std::size_t master_size =
-      SSL_SESSION_get_master_key(SSL_get_session(dtls), master.data(), master.size());
-  constexpr std::string_view kLabel = "key expansion";
-  std::array<std::uint8_t, kLabel.size() + 2 * kRandomSize> seed;
-  std::ranges::copy(kLabel, seed.begin());
-  SSL_get_server_random(dtls, &seed[kLabel.size()], kRandomSize);
-  SSL_get_client_random(dtls, &seed[kLabel.size() + kRandomSize], kRandomSize);
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, const_cast<char*>(EVP_MD_get0_name(digest)), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master.data(), master_size),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed.data(), seed.size()),
-      OSSL_PARAM_construct_end(),
-  };
-  return EVP_KDF_derive(context.get(), keys.data(), keys.size(), params) == 1;
-}
 
 }  // namespace
 
@@ -113,17 +64,17 @@ std::optional<DtlsRecord> DtlsRecord::take(MutableBytes& datagram) {
   if (datagram.size() < kHeaderSize) return std::nullopt;
   const std::size_t size = kHeaderSize + load_u16(&datagram[11]);
   if (datagram.size() < size) return std::nullopt;
-  const DtlsRecord record{datagram.first(size), DtlsContent{datagram[0]}, load_u64(&datagram[3])};
+  const DtlsRecord record{datagram.first(size), RecordContent{datagram[0]}, load_u64(&datagram[3])};
   datagram = datagram.subspan(size);
   return record;
 }
 
 std::optional<DtlsRecords> DtlsRecords::of(SSL* dtls, std::uint64_t seen) {
-  const EVP_CIPHER* cipher = aes_gcm(SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(dtls)));
-  if (!cipher) return std::nullopt;
+  const EVP_CIPHER* cipher = record_cipher(dtls);
+  if (!cipher || !is_gcm(cipher)) return std::nullopt;
   const auto key_size = static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher));
   Secret<kLongestKeys> keys;
-  if (!derive_keys(dtls, MutableBytes(keys).first(2 * (key_size + kSaltSize)))) return std::nullopt;
+  if (!derive_key_block(dtls, MutableBytes(keys).first(2 * (key_size + kSaltSize)))) return std::nullopt;
 
   const Bytes client_key = Bytes(keys).first(key_size);
   const Bytes server_key = Bytes(keys).subspan(key_size, key_size);
@@ -162,7 +113,7 @@ std::optional<MutableBytes> DtlsRecords::open(const DtlsRecord& record) {
   return body.subspan(kNonceSize, body.size() - kNonceSize - kTagSize);
 }
 
-bool DtlsRecords::seal(DtlsContent type, std::uint8_t* record, std::size_t size) {
+bool DtlsRecords::seal(RecordContent type, std::uint8_t* record, std::size_t size) {
   const std::uint64_t number = next_++;
   record[0] = static_cast<std::uint8_t>(type);
   store_u16(record + 1, kVersion);

@@ -3,33 +3,28 @@
 // this one works in place and leaves everything else, such as handshakes and alerts, to OpenSSL.
 #pragma once
 
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
+#include "net/traffic_keys.hpp"
 #include "turnpike/base/bytes.hpp"
 
 namespace turnpike::net {
-
-enum class DtlsContent : std::uint8_t { change_cipher_spec = 20, alert, handshake, application_data };
 
 // Where a record stands in a datagram. Views it.
 struct DtlsRecord {
   static constexpr std::size_t kHeaderSize = 13;
 
   MutableBytes bytes;  // with its header
-  DtlsContent type{};
+  RecordContent type{};
   std::uint64_t number = 0;  // with the epoch in the upper 16 bits
 
   // Data under the first keys that were agreed on, and with DTLS 1.2 there are no others.
-  bool is_data() const { return type == DtlsContent::application_data && number >> 48 == 1; }
+  bool is_data() const { return type == RecordContent::application_data && number >> 48 == 1; }
   // What else may come under these keys.
   bool is_control() const {
-    return (type == DtlsContent::alert || type == DtlsContent::handshake) && number >> 48 == 1;
+    return (type == RecordContent::alert || type == RecordContent::handshake) && number >> 48 == 1;
   }
 
   // The first one, taken off the front of `datagram`; nothing when it is cut short.
@@ -57,22 +52,17 @@ class DtlsRecords {
   // Encrypts the `size` bytes behind the place for header and nonce at `record`, and makes it a record of
   // size
   // + kOverhead. What is there when it fails must not be sent.
-  [[nodiscard]] bool seal(DtlsContent type, std::uint8_t* record, std::size_t size);
+  [[nodiscard]] bool seal(RecordContent type, std::uint8_t* record, std::size_t size);
 
  private:
-  struct Deleter {
-    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-  };
-  using Context = std::unique_ptr<EVP_CIPHER_CTX, Deleter>;
-
   DtlsRecords() = default;
   bool is_new(std::uint64_t number) const;
   void note(std::uint64_t number);
 
   // Both know the salt of their nonces. The rest of a nonce is the record's own to read, and to write a count
   // from a random start, as with OpenSSL's own records under the same key.
-  Context reading_;
-  Context writing_;
+  CipherContext reading_;
+  CipherContext writing_;
   std::uint64_t next_ = 0;      // number to write
   std::uint64_t highest_ = 0;   // number received,
   std::uint64_t received_ = 0;  // and which of the 64 up to it (RFC 6347 §4.1.2.6), it being bit 0

@@ -2,66 +2,64 @@
 
 #include <openssl/err.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "net/custom_bio.hpp"
+#include "net/system_call.hpp"
 
 namespace turnpike::net {
 namespace {
 
-constexpr std::size_t kMaxParts = 1024;          // UIO_MAXIOV
-constexpr std::size_t kWorthSending = 64 << 10;  // of cipher text
-constexpr std::size_t kCookieEnd = 8;            // where a STUN message has shown its magic cookie
-constexpr std::array<std::uint8_t, 4> kZeros{};
+constexpr std::size_t kWorthSending = 64 << 10;
+constexpr std::size_t kCookieEnd = 8;  // where a STUN message has shown its magic cookie
 
 bool is_passing(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
 }
 
 // How many bytes went out, or nothing when the connection is broken.
-std::optional<std::size_t> send_some(int fd, const msghdr& message) {
-  const ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+std::optional<std::size_t> send_some(int fd, Bytes bytes) {
+  const long sent =
+      system_call(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (is_passing(errno)) return 0;
   return std::nullopt;
 }
 
-std::optional<std::size_t> send_some(int fd, Bytes bytes) {
-  iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-  return send_some(fd, msghdr{nullptr, 0, &part, 1, nullptr, 0, 0});
+// Writes the message in one piece and returns where it ends.
+std::uint8_t* write(const StreamMessage& message, std::uint8_t* to) {
+  to = std::ranges::copy(message.head, to).out;
+  to = std::ranges::copy(message.payload, to).out;
+  return std::fill_n(to, message.padding, std::uint8_t{0});
 }
 
-// Calls visit(part) for each part that is not empty.
-template <class Visitor>
-void for_each_part(const StreamMessage& message, Visitor&& visit) {
-  if (!message.head.empty()) visit(message.head);
-  if (!message.payload.empty()) visit(message.payload);
-  if (message.padding != 0) visit(Bytes(kZeros).first(message.padding));
-}
-
-void append(std::vector<std::uint8_t>& to, const StreamMessage& message, std::size_t from = 0) {
-  for_each_part(message, [&](Bytes part) {
-    const std::size_t skipped = std::min(from, part.size());
-    from -= skipped;
-    to.insert(to.end(), part.begin() + static_cast<std::ptrdiff_t>(skipped), part.end());
-  });
+void append(std::vector<std::uint8_t>& to, const StreamMessage& message) {
+  const std::size_t before = to.size();
+  to.resize(before + message.size());
+  write(message, to.data() + before);
 }
 
 }  // namespace
 
 // --- What TLS reads and writes
 
-// TLS never touches the socket: it takes cipher text from what was received, and adds to what is to be sent.
-// So it waits for input alone, and what it has written is sent, or queued, as plain TCP is.
+// OpenSSL never touches the socket: it takes cipher text from what was received, and adds to what is to be
+// sent. So it waits for input alone, and what it has written is sent, or queued, as plain TCP is.
 struct Stream::Wire {
   Bytes in;
-  std::vector<std::uint8_t>* out = nullptr;
+  std::vector<std::uint8_t>* out;
+
+  // For what is done with `tls` while this is there.
+  Wire(SSL* tls, Bytes input, std::vector<std::uint8_t>& output) : in(input), out(&output) {
+    BIO_set_data(SSL_get_rbio(tls), this);
+    ERR_clear_error();
+  }
 
   static Wire& of(BIO* bio) { return *static_cast<Wire*>(BIO_get_data(bio)); }
 
@@ -91,7 +89,7 @@ struct Stream::Wire {
 
 StreamBuffers::StreamBuffers()
     : slots_(std::make_unique_for_overwrite<std::uint8_t[]>(kSlots * kSlotSize)),
-      wire_in_(std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveSize)) {}
+      wire_in_(std::make_unique_for_overwrite<std::uint8_t[]>(TlsRecords::kMaxRecord + kReceiveSize)) {}
 
 MutableBytes StreamBuffers::take_slot() { return {slots_.get() + kSlotSize * used_++, kSlotSize}; }
 
@@ -110,12 +108,14 @@ void Stream::start_tls(const TlsContext& tls, TlsUse use) {
 }
 
 Stream::~Stream() {
-  if (!tls_ || !established_ || has_waiting()) return;
+  if (has_waiting()) return;
   std::vector<std::uint8_t> goodbye;
-  Wire wire{{}, &goodbye};
-  BIO_set_data(SSL_get_rbio(tls_.get()), &wire);
-  SSL_shutdown(tls_.get());
-  ERR_clear_error();
+  if (records_) {
+    records_->close(goodbye);
+  } else if (tls_ && established_) {
+    const Wire wire(tls_.get(), {}, goodbye);
+    SSL_shutdown(tls_.get());
+  }
   if (!goodbye.empty()) send_some(fd(), goodbye);
 }
 
@@ -124,22 +124,20 @@ Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messag
   const MutableBytes room = slot.subspan(stun::kMaxFrameSize);
   std::size_t received = 0;
   const State after_receive = receive_some(room, received, buffers);
-  if (is_undecided_ && established_ && after_receive == State::open &&
-      tell_apart(room.first(received)) == State::http) {
-    return State::http;
-  }
-  if (received == 0) return after_receive;
+  if (received == 0 || after_receive == State::http) return after_receive;
   const State after_messages = take_messages(slot, received, messages);
   return after_receive == State::ended ? after_receive : after_messages;
 }
 
 // Into `room`, as plain text.
 Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers) {
-  std::uint8_t* to = tls_ ? buffers.wire_in_.get() : room.data();
-  const ssize_t got = recv(fd(), to, StreamBuffers::kReceiveSize, MSG_DONTWAIT);
+  const bool is_tls = tls_ || records_;
+  std::uint8_t* to = is_tls ? buffers.wire_in_.get() + TlsRecords::kMaxRecord : room.data();
+  const long got =
+      system_call(SYS_recvfrom, fd(), to, StreamBuffers::kReceiveSize, MSG_DONTWAIT, nullptr, nullptr);
   if (got < 0 && is_passing(errno)) return State::open;
   if (got <= 0) return State::ended;
-  if (tls_) return receive_tls({to, static_cast<std::size_t>(got)}, room, received, buffers);
+  if (is_tls) return receive_tls(static_cast<std::size_t>(got), room, received, buffers);
   received = static_cast<std::size_t>(got);
   return State::open;
 }
@@ -156,18 +154,8 @@ Stream::State Stream::receive_bytes(StreamBuffers& buffers, Bytes& bytes) {
 }
 
 Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
-  if (tls_) {
-    Wire wire{{}, &buffers.wire_out_};
-    BIO_set_data(SSL_get_rbio(tls_.get()), &wire);
-    return encrypt({bytes, {}}, buffers) == State::ended ? State::ended : transmit(buffers.wire_out_);
-  }
-  if (!has_waiting()) {
-    const std::optional<std::size_t> sent = send_some(fd(), bytes);
-    if (!sent) return State::ended;
-    bytes = bytes.subspan(*sent);
-  }
-  wait(bytes);
-  return State::open;
+  if (!records_) return transmit(bytes);
+  return encrypt({bytes, {}}, buffers) ? transmit(buffers.wire_out_) : State::ended;
 }
 
 // An incomplete message is put in front of what continues it only when that can make it whole: the sender of
@@ -200,49 +188,117 @@ void Stream::keep(Bytes tail, std::size_t needed) {
   needed_ = static_cast<std::uint32_t>(tail.size() < kCookieEnd ? std::min(needed, kCookieEnd) : needed);
 }
 
-Stream::State Stream::receive_tls(Bytes cipher_text, MutableBytes room, std::size_t& received,
+// Cipher text that was received goes through OpenSSL up to the end of the handshake, and where both TURN and
+// HTTP may be spoken, up to the first record that tells.
+Stream::State Stream::receive_tls(std::size_t got, MutableBytes room, std::size_t& received,
                                   StreamBuffers& buffers) {
-  Wire wire{cipher_text, &buffers.wire_out_};
-  BIO_set_data(SSL_get_rbio(tls_.get()), &wire);
-  ERR_clear_error();
-  State state = established_ ? State::open : shake_hands(buffers);
-  while (established_ && state == State::open) {
-    std::size_t size = 0;
-    const int result = SSL_read_ex(tls_.get(), room.data() + received, room.size() - received, &size);
-    received += size;
-    if (result == 1) continue;
-    if (SSL_get_error(tls_.get(), result) != SSL_ERROR_WANT_READ) state = State::ended;
-    break;
+  std::uint8_t* from = buffers.wire_in_.get() + TlsRecords::kMaxRecord;
+  const std::size_t before = record_tail_.size();
+  if (before != 0 && before + got < TlsRecords::size_of(record_tail_).value_or(TlsRecords::kHeaderSize)) {
+    record_tail_.insert(record_tail_.end(), from, from + got);
+    return State::open;
   }
-  // Alerts as well, and what TLS answers without our doing, such as a request for new keys.
+  MutableBytes wire(from - before, before + got);
+  std::ranges::copy(record_tail_, wire.begin());
+
+  State state = State::open;
+  if (!established_) state = shake_hands(wire, buffers);
+  if (established_ && is_undecided_ && state == State::open)
+    state = tell_apart(wire, room, received, buffers);
+  if (records_ && state == State::open) state = read_records(wire, room, received, buffers);
+  if (state == State::open && TlsRecords::size_of(wire).value_or(0) > TlsRecords::kMaxRecord) {
+    if (records_) records_->refuse_long_record(buffers.wire_out_);
+    state = State::ended;
+  }
+  record_tail_ = std::vector<std::uint8_t>(wire.begin(), wire.end());
+  // Alerts as well, and new keys.
   if (transmit(buffers.wire_out_) == State::ended) state = State::ended;
-  return state == State::ended ? state : check_limit(buffers);
+  return state == State::open ? check_limit(buffers) : state;
 }
 
-Stream::State Stream::shake_hands(StreamBuffers& buffers) {
+// Leaves what comes behind the end of the handshake.
+Stream::State Stream::shake_hands(MutableBytes& wire, StreamBuffers& buffers) {
+  std::vector<std::uint8_t>& out = buffers.wire_out_;
+  const std::size_t out_before = out.size();
+  const Wire bio(tls_.get(), wire, out);
   const int result = SSL_do_handshake(tls_.get());
-  if (result == 1) {
-    established_ = true;
-  } else if (SSL_get_error(tls_.get(), result) != SSL_ERROR_WANT_READ) {
+  wire = wire.last(bio.in.size());
+  if (result != 1) {
+    if (SSL_get_error(tls_.get(), result) == SSL_ERROR_WANT_READ) return State::open;
     ++buffers.counters.handshakes_failed;
     return State::ended;
   }
-  return State::open;
+  established_ = true;
+  // With the client's last word TLS 1.3 has its keys for data: what goes out after that is tickets.
+  for (Bytes rest = Bytes(out).subspan(out_before); const auto size = TlsRecords::size_of(rest);) {
+    rest = rest.subspan(*size);
+    ++counts_.written;
+  }
+  // In TLS 1.2 both sides' last words themselves are the first under the new keys.
+  if (SSL_version(tls_.get()) == TLS1_2_VERSION) counts_ = {1, 1};
+  return is_undecided_ ? State::open : take_over_records();
 }
 
 // By what ALPN agreed on, else by the first octet, which is a letter of a method.
-Stream::State Stream::tell_apart(Bytes received) {
+Stream::State Stream::tell_apart(MutableBytes& wire, MutableBytes room, std::size_t& received,
+                                 StreamBuffers& buffers) {
   constexpr std::string_view kHttp = "http/1.1";
   const unsigned char* protocol = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(tls_.get(), &protocol, &size);
   const std::string_view agreed(reinterpret_cast<const char*>(protocol), size);
-  if (agreed.empty() && received.empty()) return State::open;
+  bool is_http = agreed == kHttp;
+  while (agreed.empty() && received == 0) {
+    const auto record_size = TlsRecords::size_of(wire);
+    if (!record_size || wire.size() < *record_size) return State::open;
+    const State state = read_by_openssl(wire.first(*record_size), room, received, buffers);
+    if (state == State::ended) return state;
+    wire = wire.subspan(*record_size);
+    ++counts_.read;
+    is_http = received != 0 && room[0] >= 'A' && room[0] <= 'Z';
+  }
   is_undecided_ = false;
-  const bool is_http = agreed.empty() ? received[0] >= 'A' && received[0] <= 'Z' : agreed == kHttp;
-  if (!is_http) return State::open;
-  tail_.assign(received.begin(), received.end());
-  return State::http;
+  if (!is_http) return take_over_records();
+  const State state = read_by_openssl(wire, room, received, buffers);
+  wire = {};
+  tail_.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(received));
+  // Who asks and closes its half in one go is answered all the same.
+  return received == 0 && state == State::ended ? state : State::http;
+}
+
+Stream::State Stream::read_by_openssl(Bytes cipher_text, MutableBytes room, std::size_t& received,
+                                      StreamBuffers& buffers) {
+  const Wire bio(tls_.get(), cipher_text, buffers.wire_out_);
+  for (;;) {
+    std::size_t size = 0;
+    const int result = SSL_read_ex(tls_.get(), room.data() + received, room.size() - received, &size);
+    received += size;
+    if (result != 1) {
+      return SSL_get_error(tls_.get(), result) == SSL_ERROR_WANT_READ ? State::open : State::ended;
+    }
+  }
+}
+
+Stream::State Stream::take_over_records() {
+  std::optional<TlsRecords> records = TlsRecords::of(tls_.get(), counts_);
+  if (!records) return State::ended;
+  records_ = std::make_unique<TlsRecords>(std::move(*records));
+  tls_.reset();
+  return State::open;
+}
+
+// Leaves an incomplete record.
+Stream::State Stream::read_records(MutableBytes& wire, MutableBytes room, std::size_t& received,
+                                   StreamBuffers& buffers) {
+  for (auto size = TlsRecords::size_of(wire); size && *size <= wire.size();
+       size = TlsRecords::size_of(wire)) {
+    const TlsRecords::Opened opened = records_->open(wire.first(*size), buffers.wire_out_);
+    if (opened.is_end) return State::ended;
+    std::ranges::copy(opened.text, room.begin() + static_cast<std::ptrdiff_t>(received));
+    received += opened.text.size();
+    wire = wire.subspan(*size);
+  }
+  return State::open;
 }
 
 Stream::Released Stream::release() {
@@ -251,88 +307,67 @@ Stream::Released Stream::release() {
 
 void Stream::turn_away(Bytes answer, StreamBuffers& buffers) {
   recv(fd(), buffers.wire_in_.get(), StreamBuffers::kReceiveSize, MSG_DONTWAIT);
-  const StreamMessage message{answer, {}, 0, false};
-  (void)send({&message, 1}, buffers);
+  if (tls_) {
+    const Wire wire(tls_.get(), {}, buffers.wire_out_);
+    std::size_t written = 0;
+    SSL_write_ex(tls_.get(), answer.data(), answer.size(), &written);
+    (void)transmit(buffers.wire_out_);
+  } else {
+    (void)send_bytes(answer, buffers);
+  }
 }
 
+// Messages go out in one piece: to copy one costs less than to tell the kernel of its parts.
 Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffers& buffers) {
   if (!established_) return State::open;
-  const State state = tls_ ? send_tls(messages, buffers) : send_plain(messages, buffers);
+  std::vector<std::uint8_t>& out = buffers.wire_out_;
+  for (const StreamMessage& message : messages) {
+    if (is_dropped(message, waiting_size() + out.size(), buffers)) continue;
+    if (records_) {
+      if (!encrypt(message, buffers)) return State::ended;
+    } else {
+      append(out, message);
+    }
+    if (out.size() >= kWorthSending && transmit(out) == State::ended) return State::ended;
+  }
+  const State state = transmit(out);
   return state == State::ended ? state : check_limit(buffers);
 }
 
-Stream::State Stream::send_plain(std::span<const StreamMessage> messages, StreamBuffers& buffers) {
-  std::vector<iovec>& parts = buffers.parts_;
-  while (!messages.empty() && !has_waiting()) {
-    parts.clear();
-    std::size_t count = 0;
-    std::size_t size = 0;
-    for (; count < messages.size() && parts.size() + 3 <= kMaxParts; ++count) {
-      size += messages[count].size();
-      for_each_part(messages[count], [&](Bytes part) {
-        parts.push_back({const_cast<std::uint8_t*>(part.data()), part.size()});
-      });
-    }
-    std::optional<std::size_t> sent =
-        send_some(fd(), msghdr{nullptr, 0, parts.data(), parts.size(), nullptr, 0, 0});
-    if (!sent) return State::ended;
-    if (*sent == size) {
-      messages = messages.subspan(count);
-      continue;
-    }
-    while (*sent >= messages.front().size()) {
-      *sent -= messages.front().size();
-      messages = messages.subspan(1);
-    }
-    // Of a message that has begun to go out, the rest has to follow.
-    if (*sent == 0) break;
-    append(waiting_, messages.front(), *sent);
-    messages = messages.subspan(1);
-  }
-  for (const StreamMessage& message : messages) {
-    if (!is_dropped(message, waiting_size(), buffers)) append(waiting_, message);
-  }
-  return State::open;
-}
-
 // One record for each message: coturn's clients, among others, take what one record brought for one message.
-// The records still go out together.
-Stream::State Stream::send_tls(std::span<const StreamMessage> messages, StreamBuffers& buffers) {
-  Wire wire{{}, &buffers.wire_out_};
-  BIO_set_data(SSL_get_rbio(tls_.get()), &wire);
-  for (const StreamMessage& message : messages) {
-    if (is_dropped(message, waiting_size() + buffers.wire_out_.size(), buffers)) continue;
-    if (encrypt(message, buffers) == State::ended) return State::ended;
-  }
-  return transmit(buffers.wire_out_);
-}
-
-Stream::State Stream::encrypt(const StreamMessage& message, StreamBuffers& buffers) {
-  std::vector<std::uint8_t>& plain = buffers.plain_;
-  plain.clear();
-  append(plain, message);
-  ERR_clear_error();
-  std::size_t written = 0;
-  if (SSL_write_ex(tls_.get(), plain.data(), plain.size(), &written) != 1) {
-    buffers.wire_out_.clear();
-    return State::ended;
-  }
-  return buffers.wire_out_.size() < kWorthSending ? State::open : transmit(buffers.wire_out_);
-}
-
-// Sends cipher text, or has it wait, and makes the buffer empty.
-Stream::State Stream::transmit(std::vector<std::uint8_t>& wire) {
-  Bytes rest(wire);
-  if (!rest.empty() && !has_waiting()) {
-    const std::optional<std::size_t> sent = send_some(fd(), rest);
-    if (!sent) {
-      wire.clear();
-      return State::ended;
+// False when OpenSSL fails.
+bool Stream::encrypt(const StreamMessage& message, StreamBuffers& buffers) {
+  std::vector<std::uint8_t>& out = buffers.wire_out_;
+  bool done = true;
+  if (message.size() <= TlsRecords::kMaxText) {
+    done = records_->seal(message.size(), out, [&](std::uint8_t* to) { write(message, to); });
+  } else {
+    buffers.plain_.clear();
+    append(buffers.plain_, message);
+    for (Bytes rest(buffers.plain_); done && !rest.empty();) {
+      const Bytes part = rest.first(std::min(rest.size(), TlsRecords::kMaxText));
+      done = records_->seal(part.size(), out, [&](std::uint8_t* to) { std::ranges::copy(part, to); });
+      rest = rest.subspan(part.size());
     }
-    rest = rest.subspan(*sent);
   }
-  wait(rest);
+  if (!done) out.clear();
+  return done;
+}
+
+Stream::State Stream::transmit(std::vector<std::uint8_t>& wire) {
+  const State state = transmit(Bytes(wire));
   wire.clear();
+  return state;
+}
+
+// Sends what is ready to go over the wire, or has it wait.
+Stream::State Stream::transmit(Bytes wire) {
+  if (!wire.empty() && !has_waiting()) {
+    const std::optional<std::size_t> sent = send_some(fd(), wire);
+    if (!sent) return State::ended;
+    wire = wire.subspan(*sent);
+  }
+  wait(wire);
   return State::open;
 }
 

@@ -1,9 +1,7 @@
 // One client's connection, TCP or TLS: takes whole messages out of what arrives and queues what the client is
 // too slow for. Between two passes a connection keeps no more than an incomplete message and what waits to go
-// out; all other memory is the thread's.
+// out; all other memory is the thread's. OpenSSL shakes hands and is gone after that: the records are ours.
 #pragma once
-
-#include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +11,7 @@
 
 #include "net/fd.hpp"
 #include "net/tls_context.hpp"
+#include "net/tls_records.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/stun/stream_framer.hpp"
 
@@ -50,18 +49,16 @@ class StreamBuffers {
 
   static constexpr std::size_t kSlots = 16;
   static constexpr std::size_t kReceiveSize = 64 << 10;
-  static constexpr std::size_t kRecordSize = 16 << 10;  // of plain text, at most
   // In front of what is received there is room for the incomplete message before it; behind it, for a record
-  // of which TLS had the greater part already.
-  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + kRecordSize;
+  // of which the greater part was there before.
+  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsRecords::kMaxRecord;
 
   MutableBytes take_slot();
 
   std::unique_ptr<std::uint8_t[]> slots_;
-  std::unique_ptr<std::uint8_t[]> wire_in_;  // cipher text as received
-  std::vector<std::uint8_t> wire_out_;       // cipher text to send
-  std::vector<std::uint8_t> plain_;          // the parts of a message in one piece
-  std::vector<iovec> parts_;
+  std::unique_ptr<std::uint8_t[]> wire_in_;  // cipher text as received, behind room for an incomplete record
+  std::vector<std::uint8_t> wire_out_;       // to send, as it goes over the wire
+  std::vector<std::uint8_t> plain_;          // the parts of a message that takes several records
   std::size_t used_ = 0;
 };
 
@@ -128,14 +125,16 @@ class Stream {
   State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);
   void keep(Bytes tail, std::size_t needed);
 
-  State receive_tls(Bytes wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-  State shake_hands(StreamBuffers& buffers);
-  State tell_apart(Bytes received);
+  State receive_tls(std::size_t got, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  State shake_hands(MutableBytes& wire, StreamBuffers& buffers);
+  State tell_apart(MutableBytes& wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  State read_by_openssl(Bytes wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  State take_over_records();
+  State read_records(MutableBytes& wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
 
-  State send_plain(std::span<const StreamMessage> messages, StreamBuffers& buffers);
-  State send_tls(std::span<const StreamMessage> messages, StreamBuffers& buffers);
-  State encrypt(const StreamMessage& message, StreamBuffers& buffers);
-  State transmit(std::vector<std::uint8_t>& wire);
+  bool encrypt(const StreamMessage& message, StreamBuffers& buffers);
+  State transmit(std::vector<std::uint8_t>& wire);  // and makes it empty
+  State transmit(Bytes wire);
 
   bool is_dropped(const StreamMessage& message, std::size_t waiting, StreamBuffers& buffers) const;
   void wait(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }
@@ -143,13 +142,16 @@ class Stream {
   State check_limit(StreamBuffers& buffers) const;
 
   Fd fd_;
-  TlsSession tls_;  // null for TCP
+  TlsSession tls_;                       // of TLS, until it is clear that it carries messages,
+  std::unique_ptr<TlsRecords> records_;  // and these from then on
+  TlsRecords::Counts counts_;            // what OpenSSL has read and written with their keys
   bool established_;
-  bool is_undecided_ = false;          // it may speak HTTP
-  std::uint32_t needed_ = 0;           // how long `tail_` has to be before it can be a message
-  std::vector<std::uint8_t> tail_;     // the beginning of a message
-  std::vector<std::uint8_t> waiting_;  // to go out, as it goes over the wire,
-  std::size_t waiting_from_ = 0;       // from here on
+  bool is_undecided_ = false;              // it may speak HTTP
+  std::uint32_t needed_ = 0;               // how long `tail_` has to be before it can be a message
+  std::vector<std::uint8_t> tail_;         // the beginning of a message
+  std::vector<std::uint8_t> record_tail_;  // the beginning of a record
+  std::vector<std::uint8_t> waiting_;      // to go out, as it goes over the wire,
+  std::size_t waiting_from_ = 0;           // from here on
 };
 
 }  // namespace turnpike::net

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/context_data.hpp"
+#include "net/traffic_keys.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -116,6 +117,7 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
                                  static_cast<unsigned>(kSessionContext.size()));
   SSL_CTX_set_alpn_select_cb(context, select_protocol, nullptr);
   set_ticket_keys(context, std::move(keys));
+  if (kind == TlsKind::tls) TrafficSecrets::keep(context);
 
   auto certificates = std::make_unique<Certificates>(load_certificates(params));
   certificates->front().use_for(context);

@@ -241,7 +241,7 @@ void DtlsSocket::send_in_a_hurry(Bytes message) {
   using Records = net::DtlsRecords;
   std::uint8_t* record = scratch().datagram.data();
   std::memcpy(record + Records::kTextAt, message.data(), message.size());
-  if (!records_->seal(net::DtlsContent::application_data, record, message.size())) return;
+  if (!records_->seal(net::RecordContent::application_data, record, message.size())) return;
   ::send(fd(), record, message.size() + Records::kOverhead, 0);
 }
 

@@ -1,5 +1,6 @@
 #include "net/stream.hpp"
 
+#include <openssl/err.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -336,6 +337,132 @@ TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream]
     CHECK(client.reads().empty());
     CHECK((SSL_get_shutdown(client.ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0);
   }
+}
+
+TEST_CASE("records come whole, however they are cut", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  const Octets wire = wire_of(kStory);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, std::size_t{333}}) {
+      CAPTURE(version, size);
+      Ends ends(&tls);
+      TlsClient client(ends.client.get(), version);
+      REQUIRE(client.shakes_hands_with(ends));
+      // What the client writes from here on is cut.
+      BIO* written = BIO_new(BIO_s_mem());
+      SSL_set0_wbio(client.ssl.get(), written);
+      for (const Octets& message : kStory) client.writes(padded(message));
+      client.writes(wire);
+      Octets records(static_cast<std::size_t>(BIO_pending(written)));
+      BIO_read(written, records.data(), static_cast<int>(records.size()));
+      std::vector<Octets> got;
+      for (std::size_t at = 0; at < records.size(); at += size) {
+        ends.client_sends(Bytes(records).subspan(at, std::min(size, records.size() - at)));
+        for (Octets& message : ends.receive()) got.push_back(std::move(message));
+      }
+      std::vector<Octets> twice = kStory;
+      twice.insert(twice.end(), kStory.begin(), kStory.end());
+      CHECK((got == twice));
+    }
+  }
+}
+
+TEST_CASE("what a client says with its last word of the handshake is not lost", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get(), TLS1_3_VERSION);
+  SSL_connect(client.ssl.get());
+  CHECK(ends.receive().empty());
+  BIO* written = BIO_new(BIO_s_mem());
+  SSL_set0_wbio(client.ssl.get(), written);
+  REQUIRE(SSL_connect(client.ssl.get()) == 1);
+  const Octets wire = wire_of(kStory);
+  client.writes(wire);
+  Octets records(static_cast<std::size_t>(BIO_pending(written)));
+  BIO_read(written, records.data(), static_cast<int>(records.size()));
+  ends.client_sends(records);
+  CHECK((ends.receive() == kStory));
+}
+
+TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{50}, std::size_t{60000}}) {
+      CAPTURE(version, size);
+      Ends ends;
+      ends.stream->start_tls(tls, TlsUse::any_of_them);
+      TlsClient client(ends.client.get(), version);
+      REQUIRE(client.shakes_hands_with(ends));
+      BIO* written = BIO_new(BIO_s_mem());
+      SSL_set0_wbio(client.ssl.get(), written);
+      for (const Octets& message : kStory) client.writes(padded(message));
+      Octets records(static_cast<std::size_t>(BIO_pending(written)));
+      BIO_read(written, records.data(), static_cast<int>(records.size()));
+      std::vector<Octets> got;
+      for (std::size_t at = 0; at < records.size(); at += size) {
+        ends.client_sends(Bytes(records).subspan(at, std::min(size, records.size() - at)));
+        for (Octets& message : ends.receive()) got.push_back(std::move(message));
+      }
+      CHECK((got == kStory));
+      REQUIRE(ends.send_one(kStory[1], {}, false) == State::open);
+      CHECK((client.reads() == kStory[1]));
+    }
+  }
+}
+
+TEST_CASE("a request that comes with its end, or in pieces, is all handed on", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const std::string_view alpn : {"", "\x8http/1.1"}) {
+    Ends ends;
+    ends.stream->start_tls(tls, TlsUse::any_of_them);
+    TlsClient client(ends.client.get(), 0, alpn);
+    REQUIRE(client.shakes_hands_with(ends));
+    client.writes(octets("GET / "));
+    client.writes(octets("HTTP/1.1\r\n\r\n"));
+    SSL_shutdown(client.ssl.get());
+    std::vector<Bytes> none;
+    ends.buffers.reset();
+    if (alpn.empty()) {
+      REQUIRE(ends.stream->receive(ends.buffers, none) == State::http);
+      CHECK((ends.stream->release().received == octets("GET / HTTP/1.1\r\n\r\n")));
+    } else {
+      // It was clear before there was a request.
+      CHECK(ends.stream->release().received.empty());
+    }
+  }
+}
+
+TEST_CASE("a record of more than there may be ends a connection that is not told apart yet",
+          "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends;
+  ends.stream->start_tls(tls, TlsUse::any_of_them);
+  TlsClient client(ends.client.get());
+  REQUIRE(client.shakes_hands_with(ends));
+  ends.client_sends(Octets{23, 3, 3, 0xFF});
+  CHECK(ends.receive().empty());
+  ends.client_sends(Octets{0xFF});
+  CHECK(ends.receive(State::ended).empty());
+}
+
+TEST_CASE("a record of more than there may be ends the connection at once", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get());
+  REQUIRE(client.shakes_hands_with(ends));
+  ends.client_sends(Octets{23, 3, 3, 0xFF, 0xFF});
+  CHECK(ends.receive(State::ended).empty());
+  ends.stream.reset();
+  client.reads();
+  CHECK(ERR_GET_REASON(ERR_peek_error()) == SSL_AD_REASON_OFFSET + SSL_AD_RECORD_OVERFLOW);
+  ERR_clear_error();
 }
 
 TEST_CASE("a long message goes out in as many records as it takes", "[stream][tls]") {
