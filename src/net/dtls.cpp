@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::uint32_t kMostEarly = 32;  // records that come ahead of the end of a handshake
 
+// RFC 5246 §7.2 and §7.4.
+constexpr std::array<std::uint8_t, 2> kNoRenegotiation{1, 100};
+constexpr std::uint8_t kFatal = 2;
+constexpr std::uint8_t kClientHello = 1;
+
 struct BioAddressDeleter {
   void operator()(BIO_ADDR* address) const { BIO_ADDR_free(address); }
 };
@@ -143,9 +148,12 @@ DtlsAssociation::State DtlsAssociation::read_records(MutableBytes datagram, std:
   while (const auto record = DtlsRecord::take(datagram)) {
     if (record->is_data()) {
       const auto message = records_->open(*record);
-      if (message && !message->empty()) messages.push_back(*message);
+      if (!message) continue;
+      dtls_.reset();  // the client has all of the handshake, and needs none of it again
+      if (!message->empty()) messages.push_back(*message);
     } else if (record->is_control() && record->bytes.size() > DtlsRecords::kOverhead) {
-      if (read_control(record->bytes) == State::ended) state = State::ended;
+      if ((dtls_ ? read_control(record->bytes) : read_own_control(*record)) == State::ended)
+        state = State::ended;
     }
   }
   return state;
@@ -164,8 +172,21 @@ DtlsAssociation::State DtlsAssociation::read_control(Bytes record) {
   return state;
 }
 
+// The same without OpenSSL: this handshake is over, and there will be no other.
+DtlsAssociation::State DtlsAssociation::read_own_control(const DtlsRecord& record) {
+  const auto text = records_->open(record);
+  if (!text || text->empty()) return State::open;
+  if (record.type == RecordContent::alert) {
+    return text->front() == kFatal || std::ranges::equal(*text, DtlsRecords::kCloseNotify) ? State::ended
+                                                                                           : State::open;
+  }
+  if (text->front() == kClientHello) seal_alert(kNoRenegotiation);
+  return State::open;
+}
+
 // Records up to `seen` have been read by OpenSSL.
 void DtlsAssociation::take_over_records(std::uint64_t seen) {
+  max_message_ = longest_text(dtls_.get());
   records_ = DtlsRecords::of(dtls_.get(), std::max(seen, DtlsRecords::kFinished));
   if (records_) SSL_free_buffers(dtls_.get());
 }
@@ -184,7 +205,7 @@ DtlsAssociation::State DtlsAssociation::fail() {
 void DtlsAssociation::send(Bytes head, Bytes payload, std::size_t padding) {
   if (!established_) return;
   const std::size_t size = head.size() + payload.size() + padding;
-  if (size > kMaxMessage) {
+  if (size > max_message_) {
     ++buffers_.counters.too_long;
     return;
   }
@@ -203,13 +224,14 @@ void DtlsAssociation::seal(RecordContent type, std::size_t size) {
   if (records_->seal(type, buffers_.next(), size)) buffers_.add_next(size + DtlsRecords::kOverhead);
 }
 
+void DtlsAssociation::seal_alert(Bytes alert) {
+  std::ranges::copy(alert, buffers_.next() + DtlsRecords::kTextAt);
+  seal(RecordContent::alert, alert.size());
+}
+
 void DtlsAssociation::say_goodbye() {
   if (!established_) return;
-  if (records_) {
-    constexpr std::array<std::uint8_t, 2> kCloseNotify{1, 0};  // RFC 5246 §7.2
-    std::ranges::copy(kCloseNotify, buffers_.next() + DtlsRecords::kTextAt);
-    return seal(RecordContent::alert, kCloseNotify.size());
-  }
+  if (records_) return seal_alert(DtlsRecords::kCloseNotify);
   clear_errors();
   SSL_shutdown(dtls_.get());
 }

@@ -65,7 +65,7 @@ class DtlsAssociation {
   enum class State : std::uint8_t { open, ended };
 
   // Of plain text in one record (RFC 6347 §4.1).
-  static constexpr std::size_t kMaxMessage = 16 << 10;
+  static constexpr std::size_t kMaxMessage = kLongestText;
   // What a datagram of the handshake has at most: it passes every path that carries IPv6.
   static constexpr long kHandshakeMtu = 1200;
 
@@ -100,15 +100,19 @@ class DtlsAssociation {
   State read(Bytes datagram, MutableBytes room, std::vector<Bytes>& messages);
   State read_records(MutableBytes datagram, std::vector<Bytes>& messages);
   State read_control(Bytes record);
+  State read_own_control(const DtlsRecord& record);
   void take_over_records(std::uint64_t seen);
   void seal(RecordContent type, std::size_t size);
+  void seal_alert(Bytes alert);
   State fail();
   State after(int result);
 
-  std::unique_ptr<SSL, TlsDeleter> dtls_;
+  TlsSession
+      dtls_;  // with records of our own only until the client has shown that it has all of the handshake
   DtlsBuffers& buffers_;
   std::array<std::uint8_t, 32> random_;
   bool established_ = false;
+  std::size_t max_message_ = kMaxMessage;
   std::uint32_t early_ = 0;             // records that OpenSSL keeps until the handshake is done
   std::uint64_t highest_early_ = 0;     // record of data that came before the handshake was done
   std::optional<DtlsRecords> records_;  // once established; absent with other ciphers than AES-GCM

@@ -3,8 +3,6 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-#include <array>
-
 namespace turnpike::net {
 namespace {
 

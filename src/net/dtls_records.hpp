@@ -3,6 +3,7 @@
 // this one works in place and leaves everything else, such as handshakes and alerts, to OpenSSL.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,6 +39,9 @@ class DtlsRecords {
   static constexpr std::size_t kTagSize = 16;
   static constexpr std::size_t kTextAt = DtlsRecord::kHeaderSize + kNonceSize;
   static constexpr std::size_t kOverhead = kTextAt + kTagSize;
+
+  // The text of the alert that is a goodbye (RFC 5246 §7.2.1).
+  static constexpr std::array<std::uint8_t, 2> kCloseNotify{1, 0};
 
   // The number of the record that ends a handshake.
   static constexpr std::uint64_t kFinished = std::uint64_t{1} << 48;

@@ -154,6 +154,7 @@ Stream::State Stream::receive_bytes(StreamBuffers& buffers, Bytes& bytes) {
 }
 
 Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
+  if (tls_) return State::ended;  // nothing goes past TLS
   if (!records_) return transmit(bytes);
   return encrypt({bytes, {}}, buffers) ? transmit(buffers.wire_out_) : State::ended;
 }
@@ -248,14 +249,16 @@ Stream::State Stream::tell_apart(MutableBytes& wire, MutableBytes room, std::siz
   SSL_get0_alpn_selected(tls_.get(), &protocol, &size);
   const std::string_view agreed(reinterpret_cast<const char*>(protocol), size);
   bool is_http = agreed == kHttp;
-  while (agreed.empty() && received == 0) {
+  if (agreed.empty()) {
     const auto record_size = TlsRecords::size_of(wire);
     if (!record_size || wire.size() < *record_size) return State::open;
-    const State state = read_by_openssl(wire.first(*record_size), room, received, buffers);
-    if (state == State::ended) return state;
+    // One that brings no data may bring other keys, or an answer by OpenSSL: records that nobody has counted.
+    if (read_by_openssl(wire.first(*record_size), room, received, buffers) == State::ended || received == 0) {
+      return State::ended;
+    }
     wire = wire.subspan(*record_size);
     ++counts_.read;
-    is_http = received != 0 && room[0] >= 'A' && room[0] <= 'Z';
+    is_http = room[0] >= 'A' && room[0] <= 'Z';
   }
   is_undecided_ = false;
   if (!is_http) return take_over_records();
@@ -319,7 +322,8 @@ void Stream::turn_away(Bytes answer, StreamBuffers& buffers) {
 
 // Messages go out in one piece: to copy one costs less than to tell the kernel of its parts.
 Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffers& buffers) {
-  if (!established_) return State::open;
+  if (tls_) return State::open;  // no message has come, so there is no answer
+  if (records_ && records_->is_closed()) return State::ended;
   std::vector<std::uint8_t>& out = buffers.wire_out_;
   for (const StreamMessage& message : messages) {
     if (is_dropped(message, waiting_size() + out.size(), buffers)) continue;
@@ -339,13 +343,13 @@ Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffer
 bool Stream::encrypt(const StreamMessage& message, StreamBuffers& buffers) {
   std::vector<std::uint8_t>& out = buffers.wire_out_;
   bool done = true;
-  if (message.size() <= TlsRecords::kMaxText) {
+  if (message.size() <= records_->max_text()) {
     done = records_->seal(message.size(), out, [&](std::uint8_t* to) { write(message, to); });
   } else {
     buffers.plain_.clear();
     append(buffers.plain_, message);
     for (Bytes rest(buffers.plain_); done && !rest.empty();) {
-      const Bytes part = rest.first(std::min(rest.size(), TlsRecords::kMaxText));
+      const Bytes part = rest.first(std::min(rest.size(), records_->max_text()));
       done = records_->seal(part.size(), out, [&](std::uint8_t* to) { std::ranges::copy(part, to); });
       rest = rest.subspan(part.size());
     }

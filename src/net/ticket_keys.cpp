@@ -56,8 +56,10 @@ Verdict seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHE
   return done ? good : broken;
 }
 
-Verdict open(TicketKeys& keys, const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher,
-             EVP_MAC_CTX* mac) {
+// A ticket of TLS 1.3 is good once for a client that wants not to be recognized (RFC 8446 §C.4): it gets
+// another.
+Verdict open(TicketKeys& keys, bool is_1_3, const unsigned char* name, const unsigned char* iv,
+             EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) {
   std::optional<TicketKeys::Opening> opening = keys.to_open({name, TicketKeys::kNameSize});
   if (!opening) return full_handshake;
   const bool done =
@@ -65,7 +67,7 @@ Verdict open(TicketKeys& keys, const unsigned char* name, const unsigned char* i
       EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), opening->key.cipher.data(), iv, nullptr) == 1;
   wipe(opening->key);
   if (!done) return broken;
-  return opening->is_old ? good_and_renew : good;
+  return opening->is_old || is_1_3 ? good_and_renew : good;
 }
 
 using SharedKeys = std::shared_ptr<TicketKeys>;
@@ -73,7 +75,8 @@ using SharedKeys = std::shared_ptr<TicketKeys>;
 int on_ticket(SSL* session, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
               int sealing) {
   TicketKeys& keys = *ContextData<SharedKeys>::of(session);
-  return sealing == 1 ? seal(keys, name, iv, cipher, mac) : open(keys, name, iv, cipher, mac);
+  return sealing == 1 ? seal(keys, name, iv, cipher, mac)
+                      : open(keys, SSL_version(session) == TLS1_3_VERSION, name, iv, cipher, mac);
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ std::optional<TlsRecords> TlsRecords::of(SSL* session, const Counts& counts, std
   TlsRecords records;
   records.cipher_ = record_cipher(session);
   records.records_per_key_ = records_per_key;
+  records.max_text_ = longest_text(session);
   records.reading_.context.reset(EVP_CIPHER_CTX_new());
   records.writing_.context.reset(EVP_CIPHER_CTX_new());
   if (!records.cipher_ || !records.reading_.context || !records.writing_.context) return std::nullopt;
@@ -116,10 +117,15 @@ bool TlsRecords::use_secret(Direction& direction) {
 // RFC 8446 §7.2.
 bool TlsRecords::renew(Direction& direction) {
   const Secret<EVP_MAX_MD_SIZE> last = direction.secret;
-  direction.next = 0;
-  return expand_label(digest_, Bytes(last).first(secret_size()), "traffic upd",
-                      MutableBytes(direction.secret).first(secret_size())) &&
-         use_secret(direction);
+  const bool done = expand_label(digest_, Bytes(last).first(secret_size()), "traffic upd",
+                                 MutableBytes(direction.secret).first(secret_size())) &&
+                    use_secret(direction);
+  if (done) {
+    direction.next = 0;
+  } else {
+    all_said_ = true;  // there is no key to say anything with
+  }
+  return done;
 }
 
 std::size_t TlsRecords::secret_size() const { return static_cast<std::size_t>(EVP_MD_get_size(digest_)); }
@@ -150,7 +156,10 @@ TlsRecords::Opened TlsRecords::open(MutableBytes record, std::vector<std::uint8_
   MutableBytes text = record.subspan(kHeaderSize);
   if (!decrypt(record, text)) return fail(Alert::bad_record_mac, out);
   if (is_1_3() && !unwrap(type, text)) return fail(Alert::unexpected_message, out);
-  if (text.size() > kMaxText) return fail(Alert::record_overflow, out);
+  if (text.size() > kLongestText) return fail(Alert::record_overflow, out);
+  const bool is_data = type == RecordContent::application_data && !text.empty();
+  control_in_a_row_ = is_data ? 0 : control_in_a_row_ + 1;
+  if (control_in_a_row_ > kMostControl) return fail(Alert::unexpected_message, out);
   switch (type) {
     case RecordContent::application_data: return {text, false};
     case RecordContent::alert: return on_alert(text, out);
@@ -189,8 +198,8 @@ TlsRecords::Opened TlsRecords::on_alert(Bytes text, std::vector<std::uint8_t>& o
   if (text.size() != kAlertSize) return fail(Alert::decode_error, out);
   const Alert alert{text[1]};
   if (alert == Alert::close_notify) return {{}, true};
-  const bool ends = is_1_3() || AlertLevel{text[0]} != AlertLevel::warning;
-  if (!ends || alert == Alert::user_canceled) return {};
+  // In TLS 1.3 the level says nothing (RFC 8446 §6).
+  if (is_1_3() ? alert == Alert::user_canceled : AlertLevel{text[0]} == AlertLevel::warning) return {};
   all_said_ = true;
   return {{}, true};
 }
@@ -237,12 +246,14 @@ bool TlsRecords::encrypt(RecordContent type, std::size_t size, std::vector<std::
   ++writing_.next;
   OSSL_PARAM params[] = {tag_param(text + size), OSSL_PARAM_construct_end()};
   EVP_CIPHER_CTX* context = writing_.context.get();
-  int done = 0;
-  return EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
-         EVP_EncryptUpdate(context, nullptr, &done, associated.data(), associated.size()) == 1 &&
-         EVP_EncryptUpdate(context, text, &done, text, static_cast<int>(size)) == 1 &&
-         EVP_EncryptFinal_ex(context, text + size, &done) == 1 &&
-         EVP_CIPHER_CTX_get_params(context, params) == 1;
+  int sealed = 0;
+  const bool done = EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
+                    EVP_EncryptUpdate(context, nullptr, &sealed, associated.data(), associated.size()) == 1 &&
+                    EVP_EncryptUpdate(context, text, &sealed, text, static_cast<int>(size)) == 1 &&
+                    EVP_EncryptFinal_ex(context, text + size, &sealed) == 1 &&
+                    EVP_CIPHER_CTX_get_params(context, params) == 1;
+  if (!done) all_said_ = true;
+  return done;
 }
 
 bool TlsRecords::update_keys(std::vector<std::uint8_t>& out) {

@@ -20,9 +20,8 @@ namespace turnpike::net {
 class TlsRecords {
  public:
   static constexpr std::size_t kHeaderSize = 5;
-  static constexpr std::size_t kMaxText = 16 << 10;
   // A record of more has no place in either version.
-  static constexpr std::size_t kMaxRecord = kHeaderSize + kMaxText + 256;
+  static constexpr std::size_t kMaxRecord = kHeaderSize + kLongestText + 256;
 
   // How many records OpenSSL has read and written under the keys that the handshake ended with.
   struct Counts {
@@ -47,15 +46,20 @@ class TlsRecords {
   // `out`, as records.
   Opened open(MutableBytes record, std::vector<std::uint8_t>& out);
 
-  // Adds a record with `size` octets of application data, at most kMaxText, to `out`; `fill` is called with
-  // where they are to be written. False when OpenSSL fails; `out` must then not be sent.
+  // How much text one record may have that we send.
+  std::size_t max_text() const { return max_text_; }
+  // Adds a record with `size` octets of application data, at most max_text(), to `out`; `fill` is called with
+  // where they are to be written. False when it is closed or OpenSSL
+  // fails; `out` must then not be sent.
   template <class Fill>
   [[nodiscard]] bool seal(std::size_t size, std::vector<std::uint8_t>& out, Fill&& fill) {
-    if (is_1_3() && writing_.next >= records_per_key_ && !update_keys(out)) return false;
+    if (all_said_ || (is_1_3() && writing_.next >= records_per_key_ && !update_keys(out))) return false;
     fill(add_room(size, out));
     return encrypt(RecordContent::application_data, size, out);
   }
 
+  // Whether nothing more may be sent: one side has said goodbye, or why it ends.
+  bool is_closed() const { return all_said_; }
   // Adds the goodbye, unless all has been said already.
   void close(std::vector<std::uint8_t>& out);
   // The same for a client that sent a record of more than kMaxRecord.
@@ -63,6 +67,8 @@ class TlsRecords {
 
  private:
   static constexpr std::size_t kNonceSize = 12;
+  // Records in a row that bring no data. Each costs more than one that does.
+  static constexpr std::uint8_t kMostControl = 32;
 
   // RFC 5246 §7.2, RFC 8446 §6.
   enum class Alert : std::uint8_t {
@@ -114,6 +120,8 @@ class TlsRecords {
   const EVP_MD* digest_ = nullptr;  // of TLS 1.3
   std::uint64_t records_per_key_ = kRecordsPerKey;
   std::uint8_t explicit_nonce_ = 0;  // octets of a nonce that a record carries
+  std::uint8_t control_in_a_row_ = 0;
+  std::size_t max_text_ = kLongestText;
   bool all_said_ = false;
 };
 

@@ -54,7 +54,8 @@ void on_secret(const SSL* session, const char* line) {
   if (!secrets) return;
   auto& secret = is_client ? secrets->client : secrets->server;
   std::size_t size = 0;
-  OPENSSL_hexstr2buf_ex(secret.data(), secret.size(), &size, line + text.rfind(' ') + 1, '\0');
+  (is_client ? secrets->has_client : secrets->has_server) =
+      OPENSSL_hexstr2buf_ex(secret.data(), secret.size(), &size, line + text.rfind(' ') + 1, '\0') == 1;
 }
 
 }  // namespace
@@ -73,6 +74,11 @@ const EVP_CIPHER* record_cipher(const SSL* session) {
 }
 
 bool is_gcm(const EVP_CIPHER* cipher) { return EVP_CIPHER_get_mode(cipher) == EVP_CIPH_GCM_MODE; }
+
+std::size_t longest_text(const SSL* session) {
+  const std::uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(session));
+  return code == TLSEXT_max_fragment_length_DISABLED ? kLongestText : std::size_t{256} << code;
+}
 
 bool derive_key_block(SSL* session, MutableBytes keys) {
   static const Kdf prf(EVP_KDF_fetch(nullptr, "TLS1-PRF", nullptr));
@@ -116,7 +122,8 @@ bool expand_label(const EVP_MD* digest, Bytes secret, std::string_view label, Mu
 void TrafficSecrets::keep(SSL_CTX* context) { SSL_CTX_set_keylog_callback(context, on_secret); }
 
 const TrafficSecrets* TrafficSecrets::of(const SSL* session) {
-  return static_cast<const TrafficSecrets*>(SSL_get_ex_data(session, secrets_index()));
+  const auto* secrets = static_cast<const TrafficSecrets*>(SSL_get_ex_data(session, secrets_index()));
+  return secrets && secrets->has_client && secrets->has_server ? secrets : nullptr;
 }
 
 }  // namespace turnpike::net

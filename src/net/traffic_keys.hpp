@@ -45,14 +45,20 @@ bool is_gcm(const EVP_CIPHER* cipher);
 [[nodiscard]] bool expand_label(const EVP_MD* digest, Bytes secret, std::string_view label,
                                 MutableBytes expanded);
 
+// How much text a record may have, which a client may have asked to be less than usual (RFC 6066 §4).
+inline constexpr std::size_t kLongestText = 16 << 10;
+std::size_t longest_text(const SSL* session);
+
 // The first secrets for data under TLS 1.3, which OpenSSL tells nobody but who wants to log them.
 struct TrafficSecrets {
   Secret<EVP_MAX_MD_SIZE> client;
   Secret<EVP_MAX_MD_SIZE> server;
+  bool has_client = false;
+  bool has_server = false;
 
   // Has the sessions of this context keep theirs.
   static void keep(SSL_CTX* context);
-  // Null before the handshake is done, and with TLS 1.2.
+  // Null before both are known, and with TLS 1.2.
   static const TrafficSecrets* of(const SSL* session);
 };
 

@@ -192,8 +192,12 @@ DtlsSocket::DtlsSocket(const Endpoint& local, const Endpoint& server, const std:
 
 DtlsSocket::~DtlsSocket() {
   if (fd() < 0) return;
-  dtls_.say_goodbye();
-  transmit();
+  if (records_) {
+    send_in_a_hurry(net::RecordContent::alert, net::DtlsRecords::kCloseNotify);
+  } else {
+    dtls_.say_goodbye();
+    transmit();
+  }
 }
 
 void DtlsSocket::shake_hands(milliseconds timeout) {
@@ -232,16 +236,16 @@ void DtlsSocket::transmit() {
 }
 
 void DtlsSocket::send(Bytes message) {
-  if (records_) return send_in_a_hurry(message);
+  if (records_) return send_in_a_hurry(net::RecordContent::application_data, message);
   dtls_.send(message);
   transmit();
 }
 
-void DtlsSocket::send_in_a_hurry(Bytes message) {
+void DtlsSocket::send_in_a_hurry(net::RecordContent type, Bytes message) {
   using Records = net::DtlsRecords;
   std::uint8_t* record = scratch().datagram.data();
   std::memcpy(record + Records::kTextAt, message.data(), message.size());
-  if (!records_->seal(net::RecordContent::application_data, record, message.size())) return;
+  if (!records_->seal(type, record, message.size())) return;
   ::send(fd(), record, message.size() + Records::kOverhead, 0);
 }
 

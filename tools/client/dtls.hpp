@@ -128,7 +128,7 @@ class DtlsSocket {
  private:
   void shake_hands(std::chrono::milliseconds timeout);
   MutableBytes take_datagram();
-  void send_in_a_hurry(Bytes message);
+  void send_in_a_hurry(net::RecordContent type, Bytes message);
   void transmit();
 
   Endpoint server_;

@@ -255,6 +255,16 @@ TEST_CASE("a message is a datagram of its own", "[dtls]") {
   for (const Octets& datagram : datagrams) CHECK(datagram.size() == 1400 + 13 + 8 + 16);
 }
 
+TEST_CASE("a message longer than the client's records may be is dropped and counted", "[dtls]") {
+  Ends ends(any_cipher());
+  SSL_set_tlsext_max_fragment_length(ends.client.ssl(), TLSEXT_max_fragment_length_512);
+  REQUIRE(ends.shake_hands());
+  ends.server.association->send(Octets(513), {}, 0);
+  CHECK(ends.server.take().empty());
+  ends.server.association->send(Octets(512), {}, 0);
+  CHECK(ends.server.take().size() == 1);
+}
+
 TEST_CASE("a message that no record holds is dropped and counted, and nothing else happens", "[dtls]") {
   Ends ends(any_cipher());
   REQUIRE(ends.shake_hands());
@@ -461,6 +471,11 @@ TEST_CASE("several records may come in one datagram", "[dtls]") {
 TEST_CASE("either side may say goodbye", "[dtls]") {
   Ends ends(any_cipher());
   REQUIRE(ends.shake_hands());
+  SECTION("the client, at once") {
+    ends.client.say_goodbye();
+    ends.exchange();
+    CHECK(ends.server.state == State::ended);
+  }
   SECTION("the client") {
     ends.client.send(Octets{9});
     ends.client.say_goodbye();
@@ -480,6 +495,11 @@ TEST_CASE("either side may say goodbye", "[dtls]") {
 TEST_CASE("who wants to negotiate again is refused and served all the same", "[dtls]") {
   Ends ends(any_cipher());
   REQUIRE(ends.shake_hands());
+  if (GENERATE(false, true)) {  // before and after it has said anything else
+    ends.client.send(Octets{4});
+    ends.exchange();
+    ends.server.got.clear();
+  }
   ends.client.send(Octets{5});
   const auto data = ends.client_datagrams();
   REQUIRE(SSL_renegotiate(ends.client.ssl()) == 1);

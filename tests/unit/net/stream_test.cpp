@@ -414,6 +414,58 @@ TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "
   }
 }
 
+TEST_CASE("who begins with anything but data, where both may be spoken, is closed", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    Ends ends;
+    ends.stream->start_tls(tls, TlsUse::any_of_them);
+    TlsClient client(ends.client.get(), version);
+    REQUIRE(client.shakes_hands_with(ends));
+    if (version == TLS1_3_VERSION) {
+      REQUIRE(SSL_key_update(client.ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    } else {
+      REQUIRE(SSL_renegotiate(client.ssl.get()) == 1);
+    }
+    SSL_do_handshake(client.ssl.get());
+    CHECK(ends.receive(State::ended).empty());
+  }
+}
+
+TEST_CASE("records are as short as the client has asked for", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Ends ends(&tls);
+    TlsClient client(ends.client.get(), version);
+    SSL_set_tlsext_max_fragment_length(client.ssl.get(), TLSEXT_max_fragment_length_512);
+    REQUIRE(client.shakes_hands_with(ends));
+    const Octets message = channel_data(std::string(1316, 'x'));
+    REQUIRE(ends.send_one(message, {}, true) == State::open);
+    CHECK(client.reads().size() == 512);
+    CHECK(client.reads().size() == 512);
+    CHECK(client.reads().size() == message.size() - 1024);
+  }
+}
+
+TEST_CASE("after an alert that ends it, nothing more is said", "[stream][tls]") {
+  const Files files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  Ends ends(&tls);
+  TlsClient client(ends.client.get());
+  REQUIRE(client.shakes_hands_with(ends));
+  client.reads();  // tickets
+  client.writes(kStory[0]);
+  ends.client_sends(Octets{23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17});
+  CHECK((ends.receive(State::ended) == std::vector<Octets>{kStory[0]}));
+  const Octets alert = ends.client_reads();
+  CHECK(alert.size() > 5);
+  CHECK(ends.send_one(kStory[0], {}, false) == State::ended);
+  ends.stream.reset();
+  CHECK(ends.client_reads().empty());
+}
+
 TEST_CASE("a request that comes with its end, or in pieces, is all handed on", "[stream][tls]") {
   const Files files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
@@ -542,6 +594,7 @@ TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {
   for (int asked = 0; state == State::open && asked < 100'000; ++asked) {
     REQUIRE(SSL_key_update(client.ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
     REQUIRE(SSL_do_handshake(client.ssl.get()) == 1);
+    client.writes(kStory[1]);
     std::vector<Bytes> none;
     ends.buffers.reset();
     state = ends.stream->receive(ends.buffers, none);
@@ -563,6 +616,15 @@ TEST_CASE("a session is resumed", "[stream][tls]") {
     SSL_set_session(again.ssl.get(), SSL_get_session(client.ssl.get()));
     REQUIRE(again.shakes_hands_with(second));
     CHECK(SSL_session_reused(again.ssl.get()) == 1);
+    if (version == TLS1_2_VERSION) continue;
+    // A ticket of TLS 1.3 is used once: there is another.
+    again.reads();
+    Ends third(&tls);
+    TlsClient once_more(third.client.get(), version);
+    CHECK(SSL_get_session(again.ssl.get()) != SSL_get_session(client.ssl.get()));
+    SSL_set_session(once_more.ssl.get(), SSL_get_session(again.ssl.get()));
+    REQUIRE(once_more.shakes_hands_with(third));
+    CHECK(SSL_session_reused(once_more.ssl.get()) == 1);
   }
 }
 

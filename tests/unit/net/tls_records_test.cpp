@@ -168,8 +168,7 @@ TEST_CASE("records of ours and OpenSSL's are the same, under every cipher", "[tl
     CAPTURE(suite.name);
     Connection connection(suite);
     REQUIRE(connection.both_ways_are_open());
-    for (const std::size_t size :
-         {std::size_t{1}, std::size_t{160}, std::size_t{4095}, TlsRecords::kMaxText}) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{160}, std::size_t{4095}, kLongestText}) {
       const Octets text(size, 'x');
       CHECK((connection.server_reads(connection.client_writes(text)) == text));
       connection.to_client(connection.server_writes(text));
@@ -272,6 +271,24 @@ TEST_CASE("TLS 1.3: new keys for one direction, or for both", "[tls][records]") 
   }
 }
 
+TEST_CASE("who asks for new keys and says nothing else is left", "[tls][records]") {
+  Connection connection(k13);
+  for (int i = 0; i < 32; ++i) {
+    SSL_key_update(connection.client(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(connection.client());
+    connection.server_reads(connection.from_client());
+  }
+  REQUIRE(connection.both_ways_are_open());  // data in between
+  for (int i = 0; i < 33; ++i) {
+    CHECK_FALSE(connection.ended);
+    SSL_key_update(connection.client(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(connection.client());
+    connection.server_reads(connection.from_client());
+  }
+  CHECK(connection.ended);
+  CHECK(connection.alert_seen() == SSL_AD_UNEXPECTED_MESSAGE);
+}
+
 TEST_CASE("TLS 1.3: our keys are replaced before they have been used too often", "[tls][records]") {
   Connection connection(k13, 5);
   const Octets text = octets("data");
@@ -335,7 +352,7 @@ struct RudeClient : Connection {
 TEST_CASE("TLS 1.3: what breaks the rules though it is authentic is answered with an alert",
           "[tls][records]") {
   constexpr int kUnexpected = SSL_AD_UNEXPECTED_MESSAGE;
-  Octets long_by_one(TlsRecords::kMaxText + 2, 23);
+  Octets long_by_one(kLongestText + 2, 23);
   const std::pair<Octets, int> cases[] = {
       {{}, kUnexpected},                        // no type at all
       {{0, 0, 0}, kUnexpected},                 // nothing but padding
