@@ -49,8 +49,7 @@ class TlsRecords {
   // How much text one record may have that we send.
   std::size_t max_text() const { return max_text_; }
   // Adds a record with `size` octets of application data, at most max_text(), to `out`; `fill` is called with
-  // where they are to be written. False when it is closed or OpenSSL
-  // fails; `out` must then not be sent.
+  // where they are to be written. False when it is closed or OpenSSL fails; `out` must then not be sent.
   template <class Fill>
   [[nodiscard]] bool seal(std::size_t size, std::vector<std::uint8_t>& out, Fill&& fill) {
     if (all_said_ || (is_1_3() && writing_.next >= records_per_key_ && !update_keys(out))) return false;

@@ -73,6 +73,15 @@ struct Ends {
     for (const Bytes view : views) messages.emplace_back(view.begin(), view.end());
     return messages;
   }
+  // All of it, sent and received `size` bytes at a time.
+  std::vector<Octets> receive_in_pieces(const Octets& wire, std::size_t size) {
+    std::vector<Octets> got;
+    for (std::size_t at = 0; at < wire.size(); at += size) {
+      client_sends(Bytes(wire).subspan(at, std::min(size, wire.size() - at)));
+      for (Octets& message : receive()) got.push_back(std::move(message));
+    }
+    return got;
+  }
   Octets client_reads() {
     Octets all;
     std::array<std::uint8_t, 65536> chunk{};
@@ -106,26 +115,14 @@ TEST_CASE("messages come whole, however they are cut", "[stream]") {
   for (const std::size_t size :
        {std::size_t{1}, std::size_t{3}, std::size_t{7}, std::size_t{100}, wire.size()}) {
     CAPTURE(size);
-    Ends ends;
-    std::vector<Octets> got;
-    for (std::size_t at = 0; at < wire.size(); at += size) {
-      ends.client_sends(Bytes(wire).subspan(at, std::min(size, wire.size() - at)));
-      for (Octets& message : ends.receive()) got.push_back(std::move(message));
-    }
-    CHECK((got == kStory));
+    CHECK((Ends().receive_in_pieces(wire, size) == kStory));
   }
 }
 
 TEST_CASE("the longest messages come whole in single bytes too", "[stream]") {
   const std::vector<Octets> story{channel_data(std::string(65535, 'x')), stun_message(700)};
   const Octets wire = wire_of(story);
-  Ends ends;
-  std::vector<Octets> got;
-  for (std::size_t at = 0; at < wire.size(); ++at) {
-    ends.client_sends(Bytes(wire).subspan(at, 1));
-    for (Octets& message : ends.receive()) got.push_back(std::move(message));
-  }
-  CHECK((got == story));
+  CHECK((Ends().receive_in_pieces(wire, 1) == story));
 }
 
 TEST_CASE("what is no message ends a stream, and what came before counts", "[stream]") {
@@ -289,6 +286,17 @@ struct TlsClient {
     REQUIRE(SSL_write(ssl.get(), bytes.data(), static_cast<int>(bytes.size())) ==
             static_cast<int>(bytes.size()));
   }
+  // From here on what it writes stays here,
+  void holds_back() {
+    held_back = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl.get(), held_back);
+  }
+  // until it is taken.
+  Octets take_records() {
+    Octets records(static_cast<std::size_t>(BIO_pending(held_back)));
+    BIO_read(held_back, records.data(), static_cast<int>(records.size()));
+    return records;
+  }
   // One record; empty when there is none.
   Octets reads() {
     Octets record(20000);
@@ -305,6 +313,7 @@ struct TlsClient {
 
   std::unique_ptr<SSL_CTX, TlsDeleter> context{SSL_CTX_new(TLS_client_method())};
   std::unique_ptr<SSL, TlsDeleter> ssl;
+  BIO* held_back = nullptr;
 };
 
 TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream][tls]") {
@@ -350,21 +359,12 @@ TEST_CASE("records come whole, however they are cut", "[stream][tls]") {
       Ends ends(&tls);
       TlsClient client(ends.client.get(), version);
       REQUIRE(client.shakes_hands_with(ends));
-      // What the client writes from here on is cut.
-      BIO* written = BIO_new(BIO_s_mem());
-      SSL_set0_wbio(client.ssl.get(), written);
+      client.holds_back();
       for (const Octets& message : kStory) client.writes(padded(message));
       client.writes(wire);
-      Octets records(static_cast<std::size_t>(BIO_pending(written)));
-      BIO_read(written, records.data(), static_cast<int>(records.size()));
-      std::vector<Octets> got;
-      for (std::size_t at = 0; at < records.size(); at += size) {
-        ends.client_sends(Bytes(records).subspan(at, std::min(size, records.size() - at)));
-        for (Octets& message : ends.receive()) got.push_back(std::move(message));
-      }
       std::vector<Octets> twice = kStory;
       twice.insert(twice.end(), kStory.begin(), kStory.end());
-      CHECK((got == twice));
+      CHECK((ends.receive_in_pieces(client.take_records(), size) == twice));
     }
   }
 }
@@ -376,14 +376,10 @@ TEST_CASE("what a client says with its last word of the handshake is not lost", 
   TlsClient client(ends.client.get(), TLS1_3_VERSION);
   SSL_connect(client.ssl.get());
   CHECK(ends.receive().empty());
-  BIO* written = BIO_new(BIO_s_mem());
-  SSL_set0_wbio(client.ssl.get(), written);
+  client.holds_back();
   REQUIRE(SSL_connect(client.ssl.get()) == 1);
-  const Octets wire = wire_of(kStory);
-  client.writes(wire);
-  Octets records(static_cast<std::size_t>(BIO_pending(written)));
-  BIO_read(written, records.data(), static_cast<int>(records.size()));
-  ends.client_sends(records);
+  client.writes(wire_of(kStory));
+  ends.client_sends(client.take_records());
   CHECK((ends.receive() == kStory));
 }
 
@@ -397,17 +393,9 @@ TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "
       ends.stream->start_tls(tls, TlsUse::any_of_them);
       TlsClient client(ends.client.get(), version);
       REQUIRE(client.shakes_hands_with(ends));
-      BIO* written = BIO_new(BIO_s_mem());
-      SSL_set0_wbio(client.ssl.get(), written);
+      client.holds_back();
       for (const Octets& message : kStory) client.writes(padded(message));
-      Octets records(static_cast<std::size_t>(BIO_pending(written)));
-      BIO_read(written, records.data(), static_cast<int>(records.size()));
-      std::vector<Octets> got;
-      for (std::size_t at = 0; at < records.size(); at += size) {
-        ends.client_sends(Bytes(records).subspan(at, std::min(size, records.size() - at)));
-        for (Octets& message : ends.receive()) got.push_back(std::move(message));
-      }
-      CHECK((got == kStory));
+      CHECK((ends.receive_in_pieces(client.take_records(), size) == kStory));
       REQUIRE(ends.send_one(kStory[1], {}, false) == State::open);
       CHECK((client.reads() == kStory[1]));
     }
