@@ -36,11 +36,10 @@ constexpr std::uint64_t kTagMask = std::uint64_t{3} << 62;
 constexpr int kDescriptorBits = 31;
 constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) - 1;
 
-constexpr long kPause = 200'000;              // ns; a fiftieth of what a jitter buffer holds
 constexpr unsigned long kTimerSlack = 1'000;  // ns; 50,000 by default, which would make pauses uneven
 
-void pause() {
-  const timespec time{0, kPause};
+void sleep_for(std::chrono::nanoseconds duration) {
+  const timespec time{0, duration.count()};
   clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
 }
 
@@ -130,7 +129,8 @@ void Worker::run() {
   TimePoint now = read_clocks();
   Gathering gathering;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (gathering.pays(counters().to_peer + counters().to_client, now.steady)) pause();
+    const auto pause = gathering.pause(counters().to_peer + counters().to_client, now.steady);
+    if (pause.count() != 0) sleep_for(pause);
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
     now = read_clocks();
     // First, so that no request revives what has just expired.

@@ -7,49 +7,50 @@
 namespace turnpike::server {
 namespace {
 
-// A worker that makes a pass each millisecond and finds `per_pass` datagrams; whether the last pass was to
-// pause.
-bool pays_after(std::uint64_t per_pass, Gathering gathering = {}) {
-  test::ManualClock clock;
-  std::uint64_t relayed = 0;
-  bool pays = false;
-  for (int pass = 0; pass < 20; ++pass) {
-    pays = gathering.pays(relayed, clock.now().steady);
-    relayed += per_pass;
-    clock.advance(Duration(1));
+using Pause = Gathering::Pause;
+constexpr Pause kNone{0};
+
+// A worker that makes a pass each millisecond and finds `per_pass` datagrams.
+class Worker {
+ public:
+  explicit Worker(std::uint64_t per_pass) {
+    for (int pass = 0; pass < 20; ++pass, clock_.advance(Duration(1))) pause_after(per_pass);
   }
-  return pays;
-}
+  // How long it is to pause after one more pass, at once.
+  Pause pause_after(std::uint64_t found) { return gathering_.pause(relayed_ += found, clock_.now().steady); }
+
+ private:
+  test::ManualClock clock_;
+  Gathering gathering_;
+  std::uint64_t relayed_ = 0;
+};
 
 TEST_CASE("A pause pays where datagrams come often, and few at a time", "[gathering]") {
-  CHECK_FALSE(pays_after(0));
-  CHECK_FALSE(pays_after(3));
-  CHECK(pays_after(4));
-  CHECK(pays_after(39));
-  CHECK_FALSE(pays_after(40));
-  CHECK_FALSE(pays_after(1000));
+  CHECK(Worker(0).pause_after(0) == kNone);
+  CHECK(Worker(3).pause_after(3) == kNone);
+  CHECK(Worker(4).pause_after(4) == Gathering::kPause);
+  CHECK(Worker(99).pause_after(39) == Gathering::kPause);
+  CHECK(Worker(99).pause_after(40) == kNone);
+  CHECK(Worker(150).pause_after(39) == Gathering::kBusyPause);
+  CHECK(Worker(1000).pause_after(1000) == kNone);
 }
 
-TEST_CASE("At any rate, a pass that found little is followed by a pause", "[gathering]") {
-  test::ManualClock clock;
-  Gathering gathering;
-  std::uint64_t relayed = 0;
-  for (int pass = 0; pass < 20; ++pass, clock.advance(Duration(1)))
-    gathering.pays(relayed += 200, clock.now().steady);
-  CHECK_FALSE(gathering.pays(relayed += 40, clock.now().steady));
-  CHECK(gathering.pays(relayed += 39, clock.now().steady));
-  CHECK(gathering.pays(relayed, clock.now().steady));
-  CHECK_FALSE(gathering.pays(relayed += 200, clock.now().steady));
+TEST_CASE("What a pass found counts for itself alone", "[gathering]") {
+  Worker worker(200);
+  CHECK(worker.pause_after(40) == kNone);
+  CHECK(worker.pause_after(39) == Gathering::kBusyPause);
+  CHECK(worker.pause_after(0) == Gathering::kBusyPause);
+  CHECK(worker.pause_after(200) == kNone);
 }
 
 TEST_CASE("A flow that ends is no reason to go on pausing", "[gathering]") {
   test::ManualClock clock;
   Gathering gathering;
-  gathering.pays(0, clock.now().steady);
+  gathering.pause(0, clock.now().steady);
   clock.advance(Gathering::kWindow);
-  CHECK(gathering.pays(30, clock.now().steady));
+  CHECK(gathering.pause(30, clock.now().steady) == Gathering::kPause);
   clock.advance(Gathering::kWindow);
-  CHECK_FALSE(gathering.pays(31, clock.now().steady));
+  CHECK(gathering.pause(31, clock.now().steady) == kNone);
 }
 
 }  // namespace
