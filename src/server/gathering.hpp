@@ -17,7 +17,7 @@ class Gathering {
 
   static constexpr Duration kWindow{4};             // how long a rate is taken over
   static constexpr std::uint64_t kSlowest = 4'000;  // datagrams a second: below, nothing gathers in a pause
-  static constexpr std::uint64_t kLittle = 40;      // datagrams: a pass for as many wastes nothing
+  static constexpr std::uint64_t kLittle = 64;      // datagrams: a pass for as many wastes nothing
   static constexpr Pause kPause{200};               // a fiftieth of what a jitter buffer holds
   // From this rate on processor time is what is short.
   static constexpr std::uint64_t kBusy = 100'000;

@@ -29,16 +29,16 @@ TEST_CASE("A pause pays where datagrams come often, and few at a time", "[gather
   CHECK(Worker(0).pause_after(0) == kNone);
   CHECK(Worker(3).pause_after(3) == kNone);
   CHECK(Worker(4).pause_after(4) == Gathering::kPause);
-  CHECK(Worker(99).pause_after(39) == Gathering::kPause);
-  CHECK(Worker(99).pause_after(40) == kNone);
-  CHECK(Worker(150).pause_after(39) == Gathering::kBusyPause);
+  CHECK(Worker(99).pause_after(63) == Gathering::kPause);
+  CHECK(Worker(99).pause_after(64) == kNone);
+  CHECK(Worker(150).pause_after(63) == Gathering::kBusyPause);
   CHECK(Worker(1000).pause_after(1000) == kNone);
 }
 
 TEST_CASE("What a pass found counts for itself alone", "[gathering]") {
   Worker worker(200);
-  CHECK(worker.pause_after(40) == kNone);
-  CHECK(worker.pause_after(39) == Gathering::kBusyPause);
+  CHECK(worker.pause_after(64) == kNone);
+  CHECK(worker.pause_after(63) == Gathering::kBusyPause);
   CHECK(worker.pause_after(0) == Gathering::kBusyPause);
   CHECK(worker.pause_after(200) == kNone);
 }
