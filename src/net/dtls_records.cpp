@@ -15,15 +15,6 @@ constexpr std::size_t kWindow = 64;
 // client has read the Finished before it sends anything that these are an answer to.
 constexpr std::uint64_t kFirstNumber = DtlsRecords::kFinished + 4096;
 
-std::uint64_t load_u64(const std::uint8_t* from) {
-  return std::uint64_t{load_u32(from)} << 32 | load_u32(from + 4);
-}
-
-void store_u64(std::uint8_t* to, std::uint64_t value) {
-  store_u32(to, static_cast<std::uint32_t>(value >> 32));
-  store_u32(to + 4, static_cast<std::uint32_t>(value));
-}
-
 // RFC 5246 §6.2.3.3.
 std::array<std::uint8_t, kAadSize> additional_data(std::uint64_t number, RecordContent type,
                                                    std::size_t size) {

@@ -23,11 +23,6 @@ constexpr std::array<std::uint8_t, 4> kKeyUpdate{24, 0, 0, 1};
 constexpr std::uint8_t kNotRequested = 0;
 constexpr std::uint8_t kRequested = 1;
 
-void store_u64(std::uint8_t* to, std::uint64_t value) {
-  store_u32(to, static_cast<std::uint32_t>(value >> 32));
-  store_u32(to + 4, static_cast<std::uint32_t>(value));
-}
-
 // RFC 8446 §5.2: the header. RFC 5246 §6.2.3.3: the record's number, and a header with the size of the text.
 class AssociatedData {
  public:
@@ -219,11 +214,16 @@ TlsRecords::Opened TlsRecords::on_renegotiation(std::vector<std::uint8_t>& out) 
 
 // --- What goes
 
+// With its type behind the text in TLS 1.3.
+std::size_t TlsRecords::record_size(std::size_t text_size) const {
+  return kHeaderSize + explicit_nonce_ + text_size + (is_1_3() ? 1 : 0) + kTagSize;
+}
+
 // Room for a record with a text of `size` octets; returns where that begins.
 std::uint8_t* TlsRecords::add_room(std::size_t size, std::vector<std::uint8_t>& out) const {
-  const std::size_t text_at = out.size() + kHeaderSize + explicit_nonce_;
-  out.resize(text_at + size + (is_1_3() ? 1 : 0) + kTagSize);
-  return &out[text_at];
+  const std::size_t before = out.size();
+  out.resize(before + record_size(size));
+  return &out[before + kHeaderSize + explicit_nonce_];
 }
 
 bool TlsRecords::add(RecordContent type, Bytes text, std::vector<std::uint8_t>& out) {
@@ -233,8 +233,7 @@ bool TlsRecords::add(RecordContent type, Bytes text, std::vector<std::uint8_t>& 
 
 // The record that `out` ends with, whose text of `size` octets is in its place.
 bool TlsRecords::encrypt(RecordContent type, std::size_t size, std::vector<std::uint8_t>& out) {
-  const std::size_t whole = kHeaderSize + explicit_nonce_ + size + (is_1_3() ? 1 : 0) + kTagSize;
-  const MutableBytes record = MutableBytes(out).last(whole);
+  const MutableBytes record = MutableBytes(out).last(record_size(size));
   record[0] = static_cast<std::uint8_t>(is_1_3() ? RecordContent::application_data : type);
   store_u16(&record[1], kVersion);
   store_u16(&record[3], static_cast<std::uint16_t>(record.size() - kHeaderSize));

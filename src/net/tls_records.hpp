@@ -106,6 +106,7 @@ class TlsRecords {
   Opened on_key_update(Bytes text, std::vector<std::uint8_t>& out);
   Opened on_renegotiation(std::vector<std::uint8_t>& out);
 
+  std::size_t record_size(std::size_t text_size) const;
   std::uint8_t* add_room(std::size_t size, std::vector<std::uint8_t>& out) const;
   bool encrypt(RecordContent type, std::size_t size, std::vector<std::uint8_t>& out);
   bool add(RecordContent type, Bytes text, std::vector<std::uint8_t>& out);

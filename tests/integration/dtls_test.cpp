@@ -330,18 +330,7 @@ TEST_CASE("several hundred associations relay at once", "[integration][dtls]") {
     REQUIRE(client.allocate() == 0);
     REQUIRE(client.bind(0x4000, peer.local()) == 0);
   }
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));
-    const auto datagram = peer.receive(10s);
-    REQUIRE(datagram);
-    CHECK((datagram->bytes == octets(std::to_string(i))));
-    peer.send_to(datagram->bytes, datagram->from);
-  }
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    const auto arrival = clients[i]->receive();
-    REQUIRE(arrival);
-    CHECK(arrival->text() == std::to_string(i));
-  }
+  expect_echoes(clients, peer);
   // The daemon says goodbye to all of them.
   CHECK(server.daemon.stop() == 0);
   for (const auto& client : clients) CHECK(is_closed(client->dtls()));

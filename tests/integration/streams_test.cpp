@@ -277,18 +277,7 @@ TEST_CASE("several hundred connections relay at once", "[integration]") {
     REQUIRE(client.allocate() == 0);
     REQUIRE(client.bind(0x4000, peer.local()) == 0);
   }
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));
-    const auto datagram = peer.receive(10s);
-    REQUIRE(datagram);
-    CHECK((datagram->bytes == octets(std::to_string(i))));
-    peer.send_to(datagram->bytes, datagram->from);
-  }
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    const auto arrival = clients[i]->receive();
-    REQUIRE(arrival);
-    CHECK(arrival->text() == std::to_string(i));
-  }
+  expect_echoes(clients, peer);
   clients.clear();
   CHECK(server.daemon.stop() == 0);
   CHECK_THAT(server.daemon.log(), Catch::Contains("refused=0"));

@@ -3,7 +3,10 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "support/relay_client.hpp"
 
@@ -75,6 +78,22 @@ inline void expect_conversation(RelayClient& ann, RelayClient& ben) {
   arrival = ann.receive();
   REQUIRE(arrival);
   CHECK(arrival->text() == "hello yourself");
+}
+
+// Clients that have bound 0x4000 to the peer: what each says on it comes back to that one.
+inline void expect_echoes(const std::vector<std::unique_ptr<RelayClient>>& clients, client::UdpSocket& peer) {
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));
+    const auto datagram = peer.receive(std::chrono::seconds(10));
+    REQUIRE(datagram);
+    CHECK((datagram->bytes == octets(std::to_string(i))));
+    peer.send_to(datagram->bytes, datagram->from);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const auto arrival = clients[i]->receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == std::to_string(i));
+  }
 }
 
 }  // namespace turnpike::test

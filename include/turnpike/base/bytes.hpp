@@ -30,6 +30,10 @@ inline std::uint32_t load_u32(const std::uint8_t* p) {
          std::uint32_t{p[3]};
 }
 
+inline std::uint64_t load_u64(const std::uint8_t* p) {
+  return std::uint64_t{load_u32(p)} << 32 | load_u32(p + 4);
+}
+
 inline void store_u16(std::uint8_t* p, std::uint16_t value) {
   p[0] = static_cast<std::uint8_t>(value >> 8);
   p[1] = static_cast<std::uint8_t>(value);
@@ -38,6 +42,11 @@ inline void store_u16(std::uint8_t* p, std::uint16_t value) {
 inline void store_u32(std::uint8_t* p, std::uint32_t value) {
   store_u16(p, static_cast<std::uint16_t>(value >> 16));
   store_u16(p + 2, static_cast<std::uint16_t>(value));
+}
+
+inline void store_u64(std::uint8_t* p, std::uint64_t value) {
+  store_u32(p, static_cast<std::uint32_t>(value >> 32));
+  store_u32(p + 4, static_cast<std::uint32_t>(value));
 }
 
 // Reads a view from front to back. A read past the end makes the reader fail for good and yields zeros, so a
