@@ -1,10 +1,14 @@
 // A connection's bytes, in TLS or without: one type, so that what is heavy to compile is compiled once.
+// Whoever waits for an operation is kept behind a virtual call, so that Asio's own operations on the socket
+// and in TLS exist once, and not again for everyone who waits.
 #pragma once
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/websocket/teardown.hpp>
+#include <boost/container/static_vector.hpp>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -13,16 +17,17 @@
 
 namespace turnpike::http {
 
+// An AsyncStream as Asio and Beast want it. It belongs to one thread, which runs its executor's io_context.
 class Stream {
  public:
   using executor_type = Executor;
   using next_layer_type = TcpSocket;
+  using Error = boost::system::error_code;
 
   // In TLS with `tls`, which may have shaken hands already, else without.
-  Stream(TcpSocket socket, net::TlsSession tls) : socket_(std::move(socket)) {
-    if (tls) tls_ = std::make_unique<Tls>(socket_, tls.release());
-  }
-  Stream(const Stream&) = delete;  // tls_ refers to socket_
+  Stream(TcpSocket socket, net::TlsSession tls);
+  ~Stream();
+  Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   executor_type get_executor() { return socket_.get_executor(); }
@@ -33,18 +38,30 @@ class Stream {
   // To be awaited before anything else on a secure stream that has not shaken hands.
   template <class Token>
   auto async_handshake(Token&& token) {
-    return tls_->async_handshake(boost::asio::ssl::stream_base::server, std::forward<Token>(token));
+    return boost::asio::async_initiate<Token, void(Error)>(
+        [this](auto handler) {
+          shake_hands(make_waiting([handler = std::move(handler)](Error error, std::size_t) mutable {
+            std::move(handler)(error);
+          }));
+        },
+        token);
   }
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
-    return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
-                : socket_.async_read_some(buffers, std::forward<Token>(token));
+    return boost::asio::async_initiate<Token, void(Error, std::size_t)>(
+        [this](auto handler, const auto& room) {
+          read_some(list_of<boost::asio::mutable_buffer>(room), make_waiting(std::move(handler)));
+        },
+        token, buffers);
   }
   template <class Buffers, class Token>
   auto async_write_some(const Buffers& buffers, Token&& token) {
-    return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
-                : socket_.async_write_some(buffers, std::forward<Token>(token));
+    return boost::asio::async_initiate<Token, void(Error, std::size_t)>(
+        [this](auto handler, const auto& bytes) {
+          write_some(list_of<boost::asio::const_buffer>(bytes), make_waiting(std::move(handler)));
+        },
+        token, buffers);
   }
 
   // How a WebSocket ends the layer below it (RFC 6455 §7.1.1). Beast's own way reads just once.
@@ -57,9 +74,44 @@ class Stream {
   }
 
  private:
-  using Tls = boost::asio::ssl::stream<TcpSocket&>;
+  // Who waits for an operation. It is called once, on the io_context's thread, and never before the
+  // operation's initiating function has returned.
+  struct Waiting {
+    virtual ~Waiting() = default;
+    virtual void on_done(Error error, std::size_t size) = 0;
+  };
+  using WaitingPtr = std::unique_ptr<Waiting>;
+  template <class Handler>
+  static WaitingPtr make_waiting(Handler handler) {
+    struct Of final : Waiting {
+      explicit Of(Handler h) : handler(std::move(h)) {}
+      void on_done(Error error, std::size_t size) override { std::move(handler)(error, size); }
+      Handler handler;
+    };
+    return std::make_unique<Of>(std::move(handler));
+  }
+
+  // As many parts as one operation takes; those beyond are left to the next one.
+  template <class Buffer>
+  using BufferList = boost::container::static_vector<Buffer, 8>;
+  template <class Buffer, class Buffers>
+  static BufferList<Buffer> list_of(const Buffers& buffers) {
+    BufferList<Buffer> list;
+    const auto end = boost::asio::buffer_sequence_end(buffers);
+    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != end && list.size() < list.capacity();
+         ++at) {
+      if (const Buffer buffer = *at; buffer.size() != 0) list.push_back(buffer);
+    }
+    return list;
+  }
+
+  void shake_hands(WaitingPtr waiting);
+  void read_some(const BufferList<boost::asio::mutable_buffer>& room, WaitingPtr waiting);
+  void write_some(const BufferList<boost::asio::const_buffer>& bytes, WaitingPtr waiting);
+
+  struct Tls;
   TcpSocket socket_;
-  std::unique_ptr<Tls> tls_;
+  std::unique_ptr<Tls> tls_;  // refers to socket_
 };
 
 }  // namespace turnpike::http

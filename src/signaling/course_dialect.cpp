@@ -18,7 +18,7 @@ constexpr std::string_view kUnnamed = "Anon";
 
 std::string_view shown(std::string_view name) { return name.empty() ? kUnnamed : name; }
 
-std::string quoted(std::string_view text) {
+std::string as_json(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
@@ -126,7 +126,7 @@ void SocketIo::new_message(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 1);
   if (text && room) {
     const std::string signed_text = std::string(shown(call.socket.nickname)).append(": ").append(*text);
-    say_in_room(call, *room, quoted(signed_text));
+    say_in_room(call, *room, as_json(signed_text));
   }
   acknowledge(call, "[]");
 }
@@ -179,8 +179,8 @@ void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& o
     if (it == sockets_.end()) continue;
     Socket& socket = it->second;
     const Event& event = *delivery.event;
-    const std::string from = quoted(event.from.to_string());
-    const std::string name = quoted(shown(event.name));
+    const std::string from = as_json(event.from.to_string());
+    const std::string name = as_json(shown(event.name));
     const std::string count = std::to_string(event.present);
     switch (event.kind) {
       case Event::Kind::peer_joined: emit(socket, "welcome", joined({name, count}), {}, out); break;

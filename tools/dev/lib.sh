@@ -55,6 +55,8 @@ build_preset() {
   shift
   if [[ -z ${TURNPIKE_CXX_LAUNCHER:-} ]] && command -v ccache >/dev/null; then
     export TURNPIKE_CXX_LAUNCHER=ccache
+    # Without these it would not cache what is compiled with a precompiled header.
+    export CCACHE_SLOPPINESS=pch_defines,time_macros
   fi
   say "configuring preset $preset"
   (cd "$root" && cmake --preset "$preset" "$@" >"build/$preset.configure.log" 2>&1) || {

@@ -6,9 +6,12 @@ import { within } from '../../browser/support/cleanup.mjs';
 
 // Resolves to { status, headers, body }; the path goes out as it is, dots and all.
 export function request(url, path, { method = 'GET', headers = {}, body, ...options } = {}) {
-  const library = url.startsWith('https') ? https : http;
+  const { protocol, hostname, port } = new URL(url);
+  const library = protocol === 'https:' ? https : http;
+  // One object: beside a URL of its own, Node 18 asks for that URL's path.
+  const target = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path, method, headers };
   return within(15_000, `${method} ${path}`, new Promise((resolve, reject) => {
-    const sent = library.request(url, { path, method, headers, rejectUnauthorized: false, ...options }, response => {
+    const sent = library.request({ ...target, rejectUnauthorized: false, ...options }, response => {
       const chunks = [];
       response.on('data', chunk => chunks.push(chunk));
       response.on('end', () => resolve(

@@ -1,5 +1,5 @@
-// The header that Catch2's version 2 has, for Debian releases with version 3. CMake puts this folder in front only there,
-// so that every test includes <catch2/catch.hpp> whichever version the machine has.
+// The header that Catch2's version 2 has, for Debian releases with version 3. CMake puts this folder in front
+// only there, so that every test includes <catch2/catch.hpp> whichever version the machine has.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -10,7 +10,8 @@
 namespace Catch {
 
 // Version 2's names of two matchers.
-inline Matchers::StringContainsMatcher Contains(const std::string& text) {  // NOLINT(readability-identifier-naming)
+inline Matchers::StringContainsMatcher Contains(
+    const std::string& text) {  // NOLINT(readability-identifier-naming)
   return Matchers::ContainsSubstring(text);
 }
 using Matchers::StartsWith;
