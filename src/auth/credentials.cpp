@@ -76,7 +76,7 @@ const User* CredentialStore::find(std::string_view name) const {
 }
 
 const User* CredentialStore::find_by_userhash(Bytes hash) const {
-  const auto found = by_userhash_.find(std::string(as_text(hash)));
+  const auto found = by_userhash_.find(as_text(hash));
   return found == by_userhash_.end() ? nullptr : &users_[found->second];
 }
 

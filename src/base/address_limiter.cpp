@@ -12,16 +12,10 @@ constexpr std::uint64_t kMilli = 1000;
 
 }  // namespace
 
-AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, std::uint64_t seed)
-    : per_second_(per_second), full_(burst * kMilli), seed_(seed) {
+AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, const HashKey& key)
+    : per_second_(per_second), full_(burst * kMilli), hash_(key) {
   if (per_second_ == 0) return;
   for (Shard& shard : shards_) shard.sets.resize(kSetsPerShard);
-}
-
-std::uint64_t AddressLimiter::hash(const IpAddress& source) const {
-  const Endpoint seeded{source_block(source), static_cast<std::uint16_t>(seed_),
-                        static_cast<std::uint32_t>(seed_ >> 16)};
-  return hash_value(seeded) | 1;
 }
 
 void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
@@ -33,7 +27,7 @@ void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
 
 bool AddressLimiter::allow(const IpAddress& source, SteadyTime now) {
   if (per_second_ == 0) return true;
-  const std::uint64_t key = hash(source);
+  const std::uint64_t key = hash_(source_block(source)) | 1;
   Shard& shard = shards_[key >> 60];
   const std::lock_guard lock(shard.mutex);
   Set& set = shard.sets[(key >> 1) % kSetsPerShard];

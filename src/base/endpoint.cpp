@@ -85,36 +85,4 @@ std::string_view to_string(Transport transport) {
   return "unknown";
 }
 
-namespace {
-
-__extension__ using Wide = unsigned __int128;
-
-// The two halves of a product of 64-bit words, folded: every input bit reaches every output bit. `a` goes in
-// once more, since some `b` makes the product zero.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  const Wide product = Wide{a ^ 0x9e3779b97f4a7c15} * (b ^ 0xd1b54a32d192ed03);
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^ a;
-}
-
-std::uint64_t mix(std::uint64_t seed, const IpAddress& address) {
-  std::uint64_t halves[2];
-  std::memcpy(halves, address.storage().data(), sizeof halves);
-  return mix(seed ^ halves[0], halves[1] + static_cast<std::uint64_t>(address.family()));
-}
-
-std::uint64_t mix(std::uint64_t seed, const Endpoint& endpoint) {
-  return mix(mix(seed, endpoint.address), std::uint64_t{endpoint.port} << 32 | endpoint.scope);
-}
-
-}  // namespace
-
-std::size_t hash_value(const IpAddress& address) { return mix(0, address); }
-
-std::size_t hash_value(const Endpoint& endpoint) { return mix(0, endpoint); }
-
-std::size_t hash_value(const FiveTuple& tuple) {
-  const std::uint64_t seed = tuple.connection << 8 | static_cast<std::uint64_t>(tuple.transport);
-  return mix(mix(seed, tuple.client), tuple.server);
-}
-
 }  // namespace turnpike

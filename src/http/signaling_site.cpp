@@ -48,7 +48,7 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
     : params_(std::move(params)),
       origins_(params_.cors),
       minting_(params_.credentials_per_second, std::uint64_t{20} * params_.credentials_per_second,
-               params_.seed),
+               params_.hash_key),
       hub_(params_.limits, random),
       tokens_(params_.tokens.secrets),
       ice_servers_(params_.ice_servers),

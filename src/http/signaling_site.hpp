@@ -52,7 +52,7 @@ class SignalingSite : private WebSocketHandler {
     signaling::EngineIo::Params engine_io;
     Duration recovery{};  // 0: off
     bool list_rooms = false;
-    std::uint64_t seed = 0;  // for the limiter
+    HashKey hash_key{};  // for tables whose keys strangers choose
     std::function<TimePoint()> clock;
   };
 

@@ -37,7 +37,11 @@ Associations::Counters& Associations::Counters::operator+=(const Counters& other
 
 Associations::Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared,
                            crypto::Random& random, net::SendCounters& sends)
-    : listeners_(listeners), shared_(shared), cookies_(digester_, random), batch_(sends) {}
+    : listeners_(listeners),
+      shared_(shared),
+      cookies_(digester_, random),
+      batch_(sends),
+      places_(0, KeyedHash(crypto::draw_hash_key(random))) {}
 
 Associations::~Associations() {
   associations_.for_each([this](Association& association) { end(association); });

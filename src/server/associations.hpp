@@ -22,6 +22,7 @@
 #include "server/streams.hpp"
 #include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/turn/output.hpp"
@@ -144,7 +145,7 @@ class Associations {
   net::SendBatch batch_;
   std::uint32_t begun_in_pass_ = 0;
 
-  boost::unordered_flat_map<FiveTuple, Place> places_;
+  boost::unordered_flat_map<FiveTuple, Place, KeyedHash> places_;
   Slots<Association> associations_;
   struct ByDeadline {
     bool operator()(const Association& a, const Association& b) const {

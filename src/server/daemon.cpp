@@ -22,10 +22,9 @@
 namespace turnpike::server {
 namespace {
 
-std::uint64_t random_seed() {
-  std::array<std::uint8_t, 8> bytes;
-  net::SystemRandom().fill(bytes);
-  return std::uint64_t{load_u32(bytes.data())} << 32 | load_u32(&bytes[4]);
+HashKey new_hash_key() {
+  net::SystemRandom random;
+  return crypto::draw_hash_key(random);
 }
 
 auth::Nonces::MasterKey random_key() {
@@ -97,10 +96,10 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       sockets_(config.workers == 0 ? usable_cores() : config.workers),
       credentials_(std::move(credentials)),
       relays_(config.relay, first_addresses_),
-      quota_(config.limits.allocations, config.limits.allocations_per_user),
+      quota_(config.limits.allocations, config.limits.allocations_per_user, new_hash_key()),
       alternates_(config.relay.alternates),
       limiter_(config.limits.unauthenticated_per_second,
-               std::uint64_t{2} * config.limits.unauthenticated_per_second, random_seed()),
+               std::uint64_t{2} * config.limits.unauthenticated_per_second, new_hash_key()),
       tls_(std::move(tls)),
       idle_connections_(config.streams.idle_per_address) {
   raise_descriptor_limit();

@@ -2,7 +2,7 @@
 // daemon runs. Each worker has the latest that it was sent, and asks it without a lock.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,7 +20,7 @@ class RelayAddresses {
  public:
   // An address keeps its map of ports from one of these to the next, and allocations keep it when the address
   // is gone.
-  using Ports = boost::unordered_flat_map<IpAddress, std::shared_ptr<turn::PortMap>>;
+  using Ports = std::map<IpAddress, std::shared_ptr<turn::PortMap>>;
 
   // `configured` is empty for `auto`, which takes them from `local`.
   RelayAddresses(std::vector<IpAddress> configured, const net::LocalAddresses& local, Ports ports);

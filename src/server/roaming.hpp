@@ -8,6 +8,7 @@
 #include "server/mailbox.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/turn/output.hpp"
 
 namespace turnpike::server {
@@ -15,7 +16,8 @@ namespace turnpike::server {
 class Roaming {
  public:
   // `mailboxes` are those of all workers, of which this is number `worker`, and outlive this.
-  Roaming(unsigned worker, std::deque<Mailbox>& mailboxes) : worker_(worker), mailboxes_(mailboxes) {}
+  Roaming(unsigned worker, std::deque<Mailbox>& mailboxes, const HashKey& key)
+      : worker_(worker), mailboxes_(mailboxes), away_(0, KeyedHash(key)), guests_(0, KeyedHash(key)) {}
 
   // --- Clients that come here and belong to another worker
   // From now on all that this client sends goes there, beginning with `message`.
@@ -47,8 +49,8 @@ class Roaming {
 
   unsigned worker_;
   std::deque<Mailbox>& mailboxes_;
-  boost::unordered_flat_map<FiveTuple, unsigned> away_;    // and where their allocation is
-  boost::unordered_flat_map<FiveTuple, unsigned> guests_;  // and where they come
+  boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> away_;    // and where their allocation is
+  boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> guests_;  // and where they come
 };
 
 }  // namespace turnpike::server

@@ -39,9 +39,7 @@ http::SignalingSite::Params site_params(const config::Config& config,
   params.recovery = signaling.recovery;
   params.list_rooms = signaling.list_rooms;
   net::SystemRandom random;
-  std::array<std::uint8_t, sizeof params.seed> seed;
-  random.fill(seed);
-  std::memcpy(&params.seed, seed.data(), seed.size());
+  params.hash_key = crypto::draw_hash_key(random);
   params.clock = read_clocks;
   return params;
 }

@@ -60,7 +60,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       associations_(listeners_, shared.associations, random_, sends_),
       relays_(shared.relays, random_, *this),
       tcp_relays_(epoll_.get(), number, relays_, random_, {shared.peer_connections, shared.mailboxes}),
-      roaming_(number, shared.mailboxes),
+      roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
       policy_(shared.policy),
       server_({
           .credentials = shared.credentials,

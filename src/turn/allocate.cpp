@@ -61,7 +61,7 @@ void Server::on_allocate(Request& request, Output& out) {
   const bool may_go = !wish.claim;  // what it has reserved is here
   if (may_go && is_sent_away(request, Redirect::always, out)) return;
 
-  auto allocation = std::make_unique<Allocation>();
+  auto allocation = std::make_unique<Allocation>(hash_key_);
   allocation->identity = request.authenticated->identity;
   if (auto e = take_place(request, wish, *allocation)) {
     const bool is_full =

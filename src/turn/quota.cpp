@@ -1,7 +1,5 @@
 #include "turnpike/turn/quota.hpp"
 
-#include <functional>
-
 namespace turnpike::turn {
 
 QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
@@ -15,9 +13,12 @@ QuotaSlot::~QuotaSlot() {
   if (quota_) quota_->give_back(user_);
 }
 
-Quota::Shard& Quota::shard_of(std::string_view user) {
-  return shards_[std::hash<std::string_view>{}(user) % shards_.size()];
+Quota::Quota(std::uint32_t allocations, std::uint32_t allocations_per_user, const HashKey& key)
+    : allocations_(allocations), per_user_(allocations_per_user), hash_(key) {
+  for (std::size_t i = 0; i < kShards; ++i) shards_.emplace_back(hash_);
 }
+
+Quota::Shard& Quota::shard_of(std::string_view user) { return shards_[hash_(user) % kShards]; }
 
 QuotaSlot Quota::take(std::string_view user) {
   QuotaSlot slot(this, user);

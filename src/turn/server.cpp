@@ -40,7 +40,10 @@ Server::Server(const Params& params)
       alternates_(params.alternates),
       limits_(params.limits),
       nat_discoveries_(params.nat_discoveries),
+      hash_key_(crypto::draw_hash_key(params.random)),
       long_term_(digester_, params.nonce_key, params.nonce_lifetime),
+      allocations_(0, KeyedHash(hash_key_)),
+      moves_(0, KeyedHash(hash_key_)),
       indication_ids_(params.random.below(std::minstd_rand::max())) {}
 
 Server::~Server() { deadlines_.clear(); }

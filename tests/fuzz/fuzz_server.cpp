@@ -367,8 +367,8 @@ class World {
   ScriptedRandom random_;
   FakeRelayHost host_{relays()};
   FakeRelayPorts ports_{host_};
-  turn::Quota quota_{4, 3};
-  AddressLimiter limiter_{0, 0, 1};
+  turn::Quota quota_{4, 3, HashKey{1, 0}};
+  AddressLimiter limiter_{0, 0, HashKey{1, 0}};
   turn::Limits limits_{
       .permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0};
   turn::AlternateParams alternates_{{{Transport::tcp, endpoint("198.51.100.8:3478"), "b.example.org"}}};

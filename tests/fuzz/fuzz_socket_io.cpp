@@ -298,7 +298,7 @@ class World {
   Hub hub_{kLimits, random_};
   IceServers ice_servers_{ice()};
   TokenVerifier tokens_{{"south"}};
-  AddressLimiter no_limit_{0, 0, 1};
+  AddressLimiter no_limit_{0, 0, HashKey{1, 0}};
   SocketIo socket_io_;
   EngineIo engine_;
   PlainProtocol plain_;

@@ -56,9 +56,9 @@ class Scenario {
             setup_.peers, own_addresses(), {endpoint("192.0.2.1:3478")}, {endpoint("192.0.2.1:443")}},
         policy_(std::make_unique<turn::PeerPolicy>(policy_params_)),
         host_(setup_.relays),
-        quota_(setup_.limits.allocations, setup_.limits.allocations_per_user),
+        quota_(setup_.limits.allocations, setup_.limits.allocations_per_user, HashKey{5, 0}),
         limiter_(setup_.limits.unauthenticated_per_second,
-                 std::uint64_t{2} * setup_.limits.unauthenticated_per_second, 7) {
+                 std::uint64_t{2} * setup_.limits.unauthenticated_per_second, HashKey{7, 0}) {
     for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
   }
   Scenario(const Scenario&) = delete;

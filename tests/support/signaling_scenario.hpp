@@ -170,7 +170,7 @@ class SignalingScenario {
         hub_(setup_.limits, random_),
         ice_servers_(setup_.ice),
         tokens_(setup_.token_secrets),
-        minting_(setup_.mints_per_second, setup_.mints_at_once, 7),
+        minting_(setup_.mints_per_second, setup_.mints_at_once, HashKey{7, 0}),
         protocol_({.hub = hub_,
                    .ice_servers = ice_servers_,
                    .tokens = tokens_,

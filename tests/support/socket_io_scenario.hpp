@@ -45,7 +45,7 @@ struct SocketIoParts {
                                      .advertise = {},
                                      .default_address = {},
                                      .secret = "north"}};
-  AddressLimiter no_limit{0, 0, 1};
+  AddressLimiter no_limit{0, 0, HashKey{1, 0}};
   signaling::PlainProtocol plain;
 };
 

@@ -4,7 +4,8 @@
 #pragma once
 
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -94,8 +95,9 @@ class CredentialStore {
   std::vector<std::string> secrets_;
   ThirdPartyParams third_party_;
   std::vector<User> users_;
-  boost::unordered_flat_map<std::string_view, std::size_t> by_name_;  // views users_
-  boost::unordered_flat_map<std::string, std::size_t> by_userhash_;
+  // Ordered, since users may have chosen their names.
+  std::map<std::string_view, std::size_t> by_name_;  // views users_
+  std::map<std::string, std::size_t, std::less<>> by_userhash_;
   std::vector<stun::PasswordAlgorithm> algorithms_;
 };
 

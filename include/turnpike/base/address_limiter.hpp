@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 
 namespace turnpike {
@@ -15,9 +16,9 @@ namespace turnpike {
 // Thread-safe. An IPv4 address or an IPv6 /64 is one source.
 class AddressLimiter {
  public:
-  // `per_second` times, and `burst` at once; a rate of 0 means no limit. `seed` keeps strangers from choosing
-  // their place.
-  AddressLimiter(std::uint32_t per_second, std::uint64_t burst, std::uint64_t seed);
+  // `per_second` times, and `burst` at once; a rate of 0 means no limit. `key` keeps strangers from choosing
+  // their place, or another's.
+  AddressLimiter(std::uint32_t per_second, std::uint64_t burst, const HashKey& key);
 
   // Takes a token; false when the source has none left.
   bool allow(const IpAddress& source, SteadyTime now);
@@ -35,12 +36,11 @@ class AddressLimiter {
     std::vector<Set> sets;
   };
 
-  std::uint64_t hash(const IpAddress& source) const;
   void refill(Bucket& bucket, SteadyTime now) const;
 
   std::uint32_t per_second_;
   std::uint64_t full_;  // millitokens
-  std::uint64_t seed_;
+  KeyedHash hash_;
   std::array<Shard, 16> shards_;
 };
 

@@ -1,5 +1,5 @@
 // An IP address, an address with a port, and the 5-tuple by which a TURN server knows its client. Plain
-// values: small, comparable, hashable, and independent of any socket interface.
+// values: small, comparable, and independent of any socket interface.
 #pragma once
 
 #include <array>
@@ -101,10 +101,5 @@ struct FiveTuple {
 
   friend bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };
-
-// Spread over all 64 bits; unseeded, since only authenticated clients fill the tables that use them.
-std::size_t hash_value(const IpAddress& address);
-std::size_t hash_value(const Endpoint& endpoint);
-std::size_t hash_value(const FiveTuple& tuple);
 
 }  // namespace turnpike

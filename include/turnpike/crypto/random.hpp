@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "turnpike/base/bytes.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 
 namespace turnpike::crypto {
 
@@ -22,5 +23,13 @@ class Random {
     return static_cast<std::uint32_t>(std::uint64_t{load_u32(bytes.data())} * bound >> 32);
   }
 };
+
+// For the hash tables of this process, or of one part of it: who does not know the key cannot choose
+// collisions.
+inline HashKey draw_hash_key(Random& random) {
+  std::array<std::uint8_t, 16> bytes;
+  random.fill(bytes);
+  return {load_u64(bytes.data()), load_u64(&bytes[8])};
+}
 
 }  // namespace turnpike::crypto

@@ -15,6 +15,7 @@
 
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/stun/attributes.hpp"
 #include "turnpike/stun/channel_data.hpp"
@@ -51,6 +52,9 @@ struct ChannelBinding {
 // peer. An expired entry counts as absent; purge() removes it.
 class PeerTable {
  public:
+  // Clients choose the peers.
+  explicit PeerTable(const HashKey& key) : permissions_(0, KeyedHash(key)) {}
+
   const Permission* find_permission(const IpAddress& peer, SteadyTime now) const;
   const ChannelBinding* find_channel(stun::ChannelNumber number) const;
   std::optional<stun::ChannelNumber> find_channel_number(const Endpoint& peer) const;
@@ -72,13 +76,15 @@ class PeerTable {
   SteadyTime next_expiry() const;
 
  private:
-  boost::unordered_flat_map<IpAddress, Permission> permissions_;
+  boost::unordered_flat_map<IpAddress, Permission, KeyedHash> permissions_;
   boost::container::flat_map<stun::ChannelNumber, ChannelBinding> channels_;
   boost::container::flat_map<Endpoint, stun::ChannelNumber> by_peer_;
 };
 
 // Ordered by `deadline` in the server's deadline queue, which is told before the deadline changes.
 struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+  explicit Allocation(const HashKey& key) : peers(key) {}
+
   FiveTuple tuple;
   auth::Identity identity;
   QuotaSlot quota;

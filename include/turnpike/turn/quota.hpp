@@ -2,14 +2,16 @@
 // come here, packets never do.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "turnpike/base/keyed_hash.hpp"
 
 namespace turnpike::turn {
 
@@ -46,9 +48,8 @@ class QuotaSlot {
 // Thread-safe.
 class Quota {
  public:
-  // 0 means no limit.
-  Quota(std::uint32_t allocations, std::uint32_t allocations_per_user)
-      : allocations_(allocations), per_user_(allocations_per_user) {}
+  // 0 means no limit. `key` is for the table of names, which strangers choose.
+  Quota(std::uint32_t allocations, std::uint32_t allocations_per_user, const HashKey& key);
 
   // An empty slot when the server or the user holds as many as it may.
   QuotaSlot take(std::string_view user);
@@ -60,15 +61,20 @@ class Quota {
   void give_back(const std::string& user);
 
   struct Shard {
+    explicit Shard(const KeyedHash& hash) : held(0, hash) {}
+
     std::mutex mutex;
-    boost::unordered_flat_map<std::string, std::uint32_t> held;
+    boost::unordered_flat_map<std::string, std::uint32_t, KeyedHash> held;
   };
   Shard& shard_of(std::string_view user);
 
+  static constexpr std::size_t kShards = 16;
+
   std::uint32_t allocations_;
   std::uint32_t per_user_;
+  KeyedHash hash_;
   std::atomic<std::uint32_t> in_use_{0};
-  std::array<Shard, 16> shards_;
+  std::deque<Shard> shards_;
 };
 
 }  // namespace turnpike::turn

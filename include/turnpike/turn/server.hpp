@@ -21,6 +21,7 @@
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/crypto/random.hpp"
@@ -230,6 +231,7 @@ class Server {
   const AlternateParams* alternates_;
   const Limits limits_;
   const NatDiscoveries nat_discoveries_;
+  const HashKey hash_key_;
   crypto::Digester digester_;
   auth::LongTermCheck long_term_;
   Counters counters_;
@@ -237,7 +239,7 @@ class Server {
   struct ByDeadline {
     bool operator()(const Allocation& a, const Allocation& b) const { return a.deadline < b.deadline; }
   };
-  boost::unordered_flat_map<FiveTuple, std::unique_ptr<Allocation>> allocations_;
+  boost::unordered_flat_map<FiveTuple, std::unique_ptr<Allocation>, KeyedHash> allocations_;
   std::vector<Allocation*> by_relay_;  // by RelayId; null where there is none
   boost::intrusive::multiset<Allocation, boost::intrusive::compare<ByDeadline>,
                              boost::intrusive::constant_time_size<false>>
@@ -246,9 +248,10 @@ class Server {
     SteadyTime at;
     stun::ReservationToken token{};
   };
-  std::deque<ReservationDeadline> reservations_;             // in order: each waits equally long
-  std::map<Ticket, Allocation*> by_ticket_;                  // ordered: strangers may ask for any
-  boost::unordered_flat_map<FiveTuple, Allocation*> moves_;  // not yet settled, by the new path
+  std::deque<ReservationDeadline> reservations_;                        // in order: each waits equally long
+  std::map<Ticket, Allocation*> by_ticket_;                             // ordered: strangers may ask for any
+  boost::unordered_flat_map<FiveTuple, Allocation*, KeyedHash> moves_;  // not yet settled, by the new path
+  // By numbers that this process has drawn: no stranger chooses what stands here.
   boost::unordered_flat_map<ConnectionId, PeerConnection> peer_connections_;
   Deadlines<ConnectionId> connection_deadlines_;
   std::minstd_rand indication_ids_;

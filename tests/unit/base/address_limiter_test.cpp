@@ -24,7 +24,7 @@ unsigned answers(AddressLimiter& limiter, const IpAddress& source, SteadyTime no
 TEST_CASE("a source has a burst of twice its rate, and then its rate", "[base]") {
   for (const std::uint32_t rate : {1u, 7u, 100u}) {
     CAPTURE(rate);
-    AddressLimiter limiter(rate, 2 * rate, 1);
+    AddressLimiter limiter(rate, 2 * rate, HashKey{1, 0});
     const IpAddress source = address("198.51.100.1");
     CHECK(answers(limiter, source, kNow, 3 * rate) == 2 * rate);
     CHECK(answers(limiter, source, kNow + 1s, 3 * rate) == rate);
@@ -34,7 +34,7 @@ TEST_CASE("a source has a burst of twice its rate, and then its rate", "[base]")
 }
 
 TEST_CASE("the rate holds however it is asked for", "[base]") {
-  AddressLimiter limiter(10, 2 * 10, 1);
+  AddressLimiter limiter(10, 2 * 10, HashKey{1, 0});
   unsigned allowed = 0;
   for (int ms = 0; ms < 10'000; ++ms) allowed += limiter.allow(address("198.51.100.1"), kNow + Duration(ms));
   CHECK(allowed >= 119);
@@ -42,7 +42,7 @@ TEST_CASE("the rate holds however it is asked for", "[base]") {
 }
 
 TEST_CASE("a source is an IPv4 address or an IPv6 /64", "[base]") {
-  AddressLimiter limiter(1, 2 * 1, 1);
+  AddressLimiter limiter(1, 2 * 1, HashKey{1, 0});
   const auto exhausted = [&](std::string_view source) { return !limiter.allow(address(source), kNow); };
   CHECK(answers(limiter, address("2001:db8:0:1::1"), kNow, 5) == 2);
   CHECK(exhausted("2001:db8:0:1::2"));
@@ -55,21 +55,21 @@ TEST_CASE("a source is an IPv4 address or an IPv6 /64", "[base]") {
 }
 
 TEST_CASE("a rate of zero is no limit", "[base]") {
-  AddressLimiter limiter(0, 2 * 0, 1);
+  AddressLimiter limiter(0, 2 * 0, HashKey{1, 0});
   CHECK(answers(limiter, address("198.51.100.1"), kNow, 10'000) == 10'000);
 }
 
 TEST_CASE("a very large rate is one", "[base]") {
   for (const std::uint32_t rate : {2'200'000u, 4'294'968u, UINT32_MAX}) {
     CAPTURE(rate);
-    AddressLimiter limiter(rate, 2 * rate, 1);
+    AddressLimiter limiter(rate, 2 * rate, HashKey{1, 0});
     CHECK(answers(limiter, address("198.51.100.1"), kNow, 10'000) == 10'000);
     CHECK(answers(limiter, address("198.51.100.1"), kNow + 10s, 10'000) == 10'000);
   }
 }
 
 TEST_CASE("workers whose clocks differ by a batch do not add to the rate", "[base]") {
-  AddressLimiter limiter(10, 2 * 10, 1);
+  AddressLimiter limiter(10, 2 * 10, HashKey{1, 0});
   const IpAddress source = address("198.51.100.1");
   CHECK(answers(limiter, source, kNow, 100) == 20);
   unsigned allowed = 0;
@@ -79,7 +79,7 @@ TEST_CASE("workers whose clocks differ by a batch do not add to the rate", "[bas
 
 // 64 Ki buckets for 200,000 sources: the table does not grow, and who keeps asking keeps its bucket.
 TEST_CASE("strangers do not wash a busy source out of the table", "[base]") {
-  AddressLimiter limiter(10, 2 * 10, 42);
+  AddressLimiter limiter(10, 2 * 10, HashKey{42, 0});
   const IpAddress busy = address("198.51.100.1");
   unsigned allowed = 0;
   unsigned strangers = 0;
@@ -94,7 +94,7 @@ TEST_CASE("strangers do not wash a busy source out of the table", "[base]") {
 }
 
 TEST_CASE("threads share a source's tokens", "[base]") {
-  AddressLimiter limiter(500, 2 * 500, 1);
+  AddressLimiter limiter(500, 2 * 500, HashKey{1, 0});
   std::atomic<unsigned> allowed{0};
   {
     std::vector<std::jthread> threads;

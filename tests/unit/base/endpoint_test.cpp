@@ -1,13 +1,12 @@
 #include "turnpike/base/endpoint.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <catch2/catch.hpp>
-#include <functional>
 #include <set>
 #include <vector>
 
 #include "support/rfc_vectors.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 
 namespace turnpike {
 namespace {
@@ -97,8 +96,9 @@ TEST_CASE("the same octets in another family are another address", "[base]") {
   CHECK(ip("0.0.0.0") != ip("::"));
   CHECK(ip("192.0.2.1") != ip("c000:201::"));
   CHECK(ip("192.0.2.1") != ip("::ffff:192.0.2.1"));
-  CHECK(hash_value(ip("0.0.0.0")) != hash_value(ip("::")));
-  CHECK(hash_value(ip("192.0.2.1")) != hash_value(ip("c000:201::")));
+  const KeyedHash hash(HashKey{1, 2});
+  CHECK(hash(ip("0.0.0.0")) != hash(ip("::")));
+  CHECK(hash(ip("192.0.2.1")) != hash(ip("c000:201::")));
 }
 
 TEST_CASE("addresses are told apart by their prefixes", "[base]") {
@@ -221,12 +221,13 @@ TEST_CASE("every part of an endpoint and of a 5-tuple counts", "[base]") {
       {endpoints[0], endpoints[1], Transport::dtls, 0}, {endpoints[0], endpoints[1], Transport::tcp, 1},
       {endpoints[0], endpoints[1], Transport::tcp, 2},
   };
-  const auto expect_all_different = [](const auto& values) {
+  const KeyedHash hash(HashKey{1, 2});
+  const auto expect_all_different = [&](const auto& values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       for (std::size_t j = 0; j < values.size(); ++j) {
         CAPTURE(i, j);
         CHECK((values[i] == values[j]) == (i == j));
-        CHECK((hash_value(values[i]) == hash_value(values[j])) == (i == j));
+        CHECK((hash(values[i]) == hash(values[j])) == (i == j));
       }
     }
   };
@@ -241,51 +242,6 @@ TEST_CASE("a transport has a name", "[base]") {
   CHECK(to_string(Transport::tcp) == "tcp");
   CHECK(to_string(Transport::tls) == "tls");
   CHECK(to_string(Transport::dtls) == "dtls");
-}
-
-// How many of 4,096 buckets the hashes of 4,096 keys fill; a random function fills 63 %.
-std::size_t filled_buckets(const std::function<std::size_t(std::uint32_t)>& hash, unsigned shift) {
-  std::vector<bool> buckets(4096);
-  for (std::uint32_t i = 0; i < 4096; ++i) buckets[hash(i) >> shift & 4095] = true;
-  return static_cast<std::size_t>(std::count(buckets.begin(), buckets.end(), true));
-}
-
-TEST_CASE("the hashes of neighbours spread over the low, middle and high bits", "[base]") {
-  struct Case {
-    const char* what;
-    std::function<std::size_t(std::uint32_t)> hash;
-  };
-  const Endpoint server = *Endpoint::parse("198.51.100.1:3478");
-  const auto v6 = [](std::size_t at, std::uint32_t i) {
-    std::array<std::uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8};
-    store_u32(&bytes[at], i);
-    return IpAddress::v6(bytes);
-  };
-  const Case cases[] = {
-      {"IPv4 hosts", [](std::uint32_t i) { return hash_value(IpAddress::v4(0xC0000200 + i)); }},
-      {"IPv4 networks", [](std::uint32_t i) { return hash_value(IpAddress::v4(i << 20)); }},
-      {"IPv6 hosts", [&](std::uint32_t i) { return hash_value(v6(12, i)); }},
-      {"IPv6 networks", [&](std::uint32_t i) { return hash_value(v6(4, i)); }},
-      {"ports",
-       [](std::uint32_t i) {
-         return hash_value(Endpoint{IpAddress::v4(0x0A000001), static_cast<std::uint16_t>(49152 + i)});
-       }},
-      {"clients behind one NAT",
-       [&](std::uint32_t i) {
-         return hash_value(
-             FiveTuple{{IpAddress::v4(0x0A000001), static_cast<std::uint16_t>(1024 + i)}, server});
-       }},
-      {"connections",
-       [&](std::uint32_t i) {
-         return hash_value(FiveTuple{{IpAddress::v4(0x0A000001), 5000}, server, Transport::tcp, i});
-       }},
-  };
-  for (const Case& c : cases) {
-    for (const unsigned shift : {0U, 26U, 52U}) {
-      INFO(c.what << " from bit " << shift);
-      CHECK(filled_buckets(c.hash, shift) > 4096 * 40 / 100);
-    }
-  }
 }
 
 }  // namespace

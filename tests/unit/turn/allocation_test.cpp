@@ -18,7 +18,7 @@ constexpr RelayId kRelay{3};
 ChannelNumber channel(std::uint16_t number) { return *ChannelNumber::from_wire(number); }
 
 TEST_CASE("a permission lives 300 s from its last grant", "[turn]") {
-  PeerTable peers;
+  PeerTable peers(HashKey{1, 2});
   const IpAddress peer = address("5.6.7.8");
   CHECK_FALSE(peers.find_permission(peer, kNow));
   peers.permit(peer, Reach::allowed, kNow);
@@ -37,7 +37,7 @@ TEST_CASE("a permission lives 300 s from its last grant", "[turn]") {
 }
 
 TEST_CASE("a channel lives 600 s and carries data while its permission lives", "[turn]") {
-  PeerTable peers;
+  PeerTable peers(HashKey{1, 2});
   const Endpoint peer = endpoint("5.6.7.8:9");
   peers.bind(channel(0x4000), peer, kRelay, Reach::allowed, kNow);
   CHECK(peers.find_channel_number(peer) == channel(0x4000));
@@ -60,7 +60,7 @@ TEST_CASE("a channel lives 600 s and carries data while its permission lives", "
 }
 
 TEST_CASE("binding again restarts both lifetimes", "[turn]") {
-  PeerTable peers;
+  PeerTable peers(HashKey{1, 2});
   const Endpoint peer = endpoint("5.6.7.8:9");
   peers.bind(channel(0x4000), peer, kRelay, Reach::allowed, kNow);
   peers.bind(channel(0x4000), peer, kRelay, Reach::allowed, kNow + 299s);
@@ -70,7 +70,7 @@ TEST_CASE("binding again restarts both lifetimes", "[turn]") {
 }
 
 TEST_CASE("a permission is for all channels of its address and for no other", "[turn]") {
-  PeerTable peers;
+  PeerTable peers(HashKey{1, 2});
   peers.bind(channel(0x4000), endpoint("5.6.7.8:1"), kRelay, Reach::allowed, kNow);
   peers.bind(channel(0x4001), endpoint("5.6.7.8:2"), kRelay, Reach::allowed, kNow + 100s);
   peers.bind(channel(0x4002), endpoint("5.6.7.9:1"), kRelay, Reach::allowed, kNow);
@@ -80,7 +80,7 @@ TEST_CASE("a permission is for all channels of its address and for no other", "[
 }
 
 TEST_CASE("a family goes alone", "[turn]") {
-  PeerTable peers;
+  PeerTable peers(HashKey{1, 2});
   peers.bind(channel(0x4000), endpoint("5.6.7.8:1"), kRelay, Reach::allowed, kNow);
   peers.bind(channel(0x4001), endpoint("[2a00::1]:1"), RelayId{4}, Reach::allowed, kNow);
   peers.permit(address("2a00::2"), Reach::allowed, kNow);

@@ -9,7 +9,7 @@ namespace turnpike::turn {
 namespace {
 
 TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn]") {
-  Quota quota(0, 2);
+  Quota quota(0, 2, HashKey{1, 2});
   std::vector<QuotaSlot> slots;
   CHECK(slots.emplace_back(quota.take("alice")));
   CHECK(slots.emplace_back(quota.take("alice")));
@@ -27,7 +27,7 @@ TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn
 }
 
 TEST_CASE("all users together hold as many as they may", "[turn]") {
-  Quota quota(3, 2);
+  Quota quota(3, 2, HashKey{1, 2});
   std::vector<QuotaSlot> slots;
   for (const std::string user : {"a", "b", "c"}) CHECK(slots.emplace_back(quota.take(user)));
   CHECK_FALSE(quota.take("a"));
@@ -39,7 +39,7 @@ TEST_CASE("all users together hold as many as they may", "[turn]") {
 }
 
 TEST_CASE("an empty slot says whose limit was reached", "[turn]") {
-  Quota quota(2, 1);
+  Quota quota(2, 1, HashKey{1, 2});
   const QuotaSlot first = quota.take("a");
   CHECK(first.reached() == QuotaLimit::none);
   CHECK(quota.take("a").reached() == QuotaLimit::user);
@@ -53,14 +53,14 @@ TEST_CASE("an empty slot says whose limit was reached", "[turn]") {
 }
 
 TEST_CASE("a quota of zero is no limit", "[turn]") {
-  Quota quota(0, 0);
+  Quota quota(0, 0, HashKey{1, 2});
   std::vector<QuotaSlot> slots;
   for (int i = 0; i < 1000; ++i) CHECK(slots.emplace_back(quota.take("alice")));
   CHECK(quota.in_use() == 1000);
 }
 
 TEST_CASE("a slot that moves is given back once", "[turn]") {
-  Quota quota(0, 1);
+  Quota quota(0, 1, HashKey{1, 2});
   QuotaSlot first = quota.take("alice");
   QuotaSlot second = std::move(first);
   CHECK(second);
@@ -78,7 +78,7 @@ TEST_CASE("a slot that moves is given back once", "[turn]") {
 
 TEST_CASE("threads never hold more than the quota, and leave nothing behind", "[turn]") {
   constexpr unsigned kPerUser = 3;
-  Quota quota(8, kPerUser);
+  Quota quota(8, kPerUser, HashKey{1, 2});
   std::atomic<int> held_by_alice{0}, held{0}, refused{0};
   std::atomic<bool> too_many{false};
   const auto work = [&](unsigned seed) {
