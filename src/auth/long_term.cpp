@@ -49,6 +49,14 @@ std::string_view Identity::quota_name() const {
   return colon == std::string::npos ? std::string_view() : std::string_view(username).substr(colon + 1);
 }
 
+bool Identity::is_shared() const {
+  if (is_token()) return false;
+  if (!expires) return true;
+  const std::size_t colon = username.find(':');
+  return colon == std::string::npos || colon + 1 == username.size() ||
+         is_guest_name(std::string_view(username).substr(colon + 1));
+}
+
 // What a request says of itself; views the message.
 struct LongTermCheck::Claim {
   std::optional<Bytes> username;

@@ -21,6 +21,8 @@ std::optional<RestName> parse_rest_name(std::string_view username) {
   return RestName{WallTime(std::chrono::seconds(seconds)), user};
 }
 
+bool is_guest_name(std::string_view user) { return user.starts_with("guest-") || user.starts_with("room-"); }
+
 std::string rest_password(crypto::Digester& digester, std::string_view secret, std::string_view username) {
   return crypto::base64_encode(digester.hmac_sha1(as_bytes(secret), {as_bytes(username)}));
 }

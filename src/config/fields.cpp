@@ -69,6 +69,15 @@ void read_duration(const Value& value, Duration shortest, Duration longest, Dura
   out = *duration;
 }
 
+void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out) {
+  const std::optional<std::uint32_t> size = value.is_plain() ? parse_size(value.text()) : std::nullopt;
+  if (!size || *size < smallest || *size > largest) {
+    return value.expected("a size from " + std::to_string(smallest >> 10) + "KiB to " +
+                          std::to_string(largest >> 20) + "MiB, such as 256KiB or 1MiB");
+  }
+  out = *size;
+}
+
 void read_flag(const Value& value, bool& out) {
   if (!value.is_plain() || (value.text() != "true" && value.text() != "false")) {
     return value.expected("true or false");

@@ -21,6 +21,8 @@ void read_count(const Value& value, std::uint32_t& out);
 // In milliseconds, both bounds included.
 void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out);
 void read_flag(const Value& value, bool& out);
+// In bytes, both bounds included.
+void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
 // Whole seconds, from `shortest` to a day.
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
 void read_level(const Value& value, LogLevel& out);

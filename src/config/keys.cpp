@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kShortestPing{100};
 constexpr std::chrono::minutes kLongestPing{10};
 constexpr std::chrono::minutes kLongestRecovery{2};
 constexpr std::chrono::hours kLongestConnectTimeout{1};
+constexpr std::uint32_t kSmallestReceiveBuffer = 4 << 10;
+constexpr std::uint32_t kLargestReceiveBuffer = 64 << 20;
 constexpr std::uint32_t kSmallestPayload = 1 << 10;
 constexpr std::uint32_t kLargestPayload = 16 << 20;
 constexpr std::uint32_t kLargestWaiting = 256 << 20;
@@ -39,6 +41,10 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) { read_relay_addresses(v, c.relay.addresses); }},
     {"relay.advertise", "{}", [](const Value& v, Config& c) { read_advertise(v, c.relay.advertise); }, true},
     {"relay.ports", "49152-65535", [](const Value& v, Config& c) { read_ports(v, c.relay); }},
+    {"relay.receive_buffer", "1MiB",
+     [](const Value& v, Config& c) {
+       read_size(v, kSmallestReceiveBuffer, kLargestReceiveBuffer, c.relay.receive_buffer);
+     }},
     {"relay.tcp", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.tcp); }},
     {"relay.mobility", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.mobility); }},
     {"relay.alternate_servers", "[]",
@@ -55,12 +61,19 @@ constexpr Key kKeys[] = {
     {"peers.deny", "[]", [](const Value& v, Config& c) { read_deny(v, c.peers.deny); }},
 
     {"limits.allocations", "0", [](const Value& v, Config& c) { read_count(v, c.limits.allocations); }},
-    {"limits.allocations_per_user", "0",
-     [](const Value& v, Config& c) { read_count(v, c.limits.allocations_per_user); }},
-    {"limits.permissions_per_allocation", "0",
+    {"limits.allocations_per_user", "1000",
+     [](const Value& v, Config& c) {
+       read_count(v, c.limits.allocations_per_user);
+       c.limits.counts_shared_names = true;
+     }},
+    {"limits.permissions_per_allocation", "256",
      [](const Value& v, Config& c) { read_count(v, c.limits.permissions_per_allocation); }},
-    {"limits.channels_per_allocation", "0",
+    {"limits.channels_per_allocation", "256",
      [](const Value& v, Config& c) { read_count(v, c.limits.channels_per_allocation); }},
+    {"limits.peer_connections", "10000",
+     [](const Value& v, Config& c) { read_count(v, c.limits.peer_connections); }},
+    {"limits.peer_connections_per_user", "1000",
+     [](const Value& v, Config& c) { read_count(v, c.limits.peer_connections_per_user); }},
     {"limits.allocation_lifetime", "3600s",
      [](const Value& v, Config& c) {
        read_lifetime(v, kShortestAllocationLifetime, c.limits.allocation_lifetime);

@@ -84,6 +84,17 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> parse_size(std::string_view text) {
+  const std::size_t unit_at = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::optional<std::uint32_t> number = parse_number(text.substr(0, unit_at));
+  const std::string_view unit = text.substr(unit_at);
+  if (!number) return std::nullopt;
+  const unsigned shift = unit == "KiB" ? 10 : unit == "MiB" ? 20 : 0;
+  if (shift == 0 && !unit.empty()) return std::nullopt;
+  const std::uint64_t size = std::uint64_t{*number} << shift;
+  return size <= UINT32_MAX ? std::optional(static_cast<std::uint32_t>(size)) : std::nullopt;
+}
+
 bool parse_hex(std::string_view text, MutableBytes out) {
   if (text.size() != out.size() * 2) return false;
   for (std::size_t i = 0; i < out.size(); ++i) {

@@ -24,6 +24,9 @@ std::optional<std::uint32_t> parse_number(std::string_view text);
 // A number and its unit: "500ms", "600s", "10m", "1h".
 std::optional<Duration> parse_duration(std::string_view text);
 
+// A number of bytes, or of KiB or MiB: "65536", "64KiB", "1MiB".
+std::optional<std::uint32_t> parse_size(std::string_view text);
+
 // Fills `out` exactly; false when `text` has another length or anything but hex digits.
 bool parse_hex(std::string_view text, MutableBytes out);
 

@@ -6,6 +6,7 @@
 #include <openssl/provider.h>
 
 #include <boost/crc.hpp>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -34,7 +35,7 @@ T require(T object, const char* what) {
 }
 
 void require_success(int result) {
-  if (result != 1) throw std::runtime_error("OpenSSL failed to compute a digest");
+  if (result != 1) throw std::bad_alloc();  // the algorithms are there, so it can want nothing else
 }
 
 }  // namespace

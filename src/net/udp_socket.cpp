@@ -46,10 +46,24 @@ void allow_fragments(int fd, Family family) {
 
 boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
 
+// FORCE passes the limit where the process may administer the network.
+void set_receive_buffer(int fd, std::uint32_t bytes) {
+  const int size = static_cast<int>(bytes);
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, size)) set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
+}
+
+std::uint32_t receive_buffer_of(int fd) {
+  int granted = 0;
+  socklen_t size = sizeof granted;
+  getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
+  return static_cast<std::uint32_t>(granted) / 2;  // the kernel doubles it for its own bookkeeping
+}
+
 // Datagrams that leave by it may be fragmented, and what ICMP says of them is kept.
-Fd open_relay_socket(Family family) {
+Fd open_relay_socket(Family family, std::uint32_t receive_buffer) {
   Fd fd = open_socket(family);
   if (!fd) return fd;
+  if (receive_buffer != 0) set_receive_buffer(fd.get(), receive_buffer);
   allow_fragments(fd.get(), family);
   if (family == Family::ipv4) {
     set_option(fd.get(), IPPROTO_IP, IP_RECVERR, 1);
@@ -98,15 +112,15 @@ void require_free_udp_address(const Endpoint& at) {
   if (!bind_socket(fd.get(), at)) throw_errno("bind");
 }
 
-Result<Fd> open_udp_relay(const Endpoint& at) {
-  Fd fd = open_relay_socket(at.family());
+Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer) {
+  Fd fd = open_relay_socket(at.family(), receive_buffer);
   if (!fd || !bind_socket(fd.get(), at)) return last_error();
   return fd;
 }
 
 // The option is on for as long as the second bind takes: at any other time the port is the relay's alone.
-Result<Fd> open_second_udp_relay(int first, const Endpoint& at) {
-  Fd fd = open_relay_socket(at.family());
+Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer) {
+  Fd fd = open_relay_socket(at.family(), receive_buffer);
   if (!fd) return last_error();
   set_option(first, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
@@ -131,13 +145,14 @@ Endpoint local_endpoint(int fd) {
 }
 
 int set_buffer_sizes(int fd, int bytes) {
-  // FORCE passes the limit where the process may administer the network.
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) set_option(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  set_receive_buffer(fd, static_cast<std::uint32_t>(bytes));
   if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes)) set_option(fd, SOL_SOCKET, SO_SNDBUF, bytes);
-  int granted = 0;
-  socklen_t size = sizeof granted;
-  getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
-  return granted / 2;  // the kernel doubles it for its own bookkeeping
+  return static_cast<int>(receive_buffer_of(fd));
+}
+
+std::uint32_t granted_receive_buffer(std::uint32_t bytes) {
+  const Fd fd = open_relay_socket(Family::ipv4, bytes);
+  return fd ? receive_buffer_of(fd.get()) : bytes;
 }
 
 int send_dont_fragment(int fd, const Endpoint& to, Bytes payload) {

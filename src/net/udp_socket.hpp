@@ -20,12 +20,13 @@ Fd open_udp_listener(const Endpoint& at);
 // second daemon would silently get half of the datagrams.
 void require_free_udp_address(const Endpoint& at);
 
-// A relay socket, bound to `at`: non-blocking, never setting DF on its own, with ICMP errors queued.
-Result<Fd> open_udp_relay(const Endpoint& at);
+// A relay socket, bound to `at`: non-blocking, never setting DF on its own, with ICMP errors queued, and with
+// so many bytes to receive into as far as the kernel grants them; 0 for as many as it gives by itself.
+Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer = 0);
 
 // A second socket on the address of the relay socket `first`. Until it is connected it may receive what is
 // for the first.
-Result<Fd> open_second_udp_relay(int first, const Endpoint& at);
+Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer);
 
 // From here on the socket receives from `peer` alone, and sends to it; false when there is no way to it.
 bool connect_udp(int fd, const Endpoint& peer);
@@ -35,6 +36,9 @@ Endpoint local_endpoint(int fd);
 
 // Asks for `bytes` of receive and send buffer; returns how many bytes of receive buffer the kernel granted.
 int set_buffer_sizes(int fd, int bytes);
+
+// How much of a relay socket's receive buffer the kernel grants to this process.
+std::uint32_t granted_receive_buffer(std::uint32_t bytes);
 
 // Sends one datagram with DF set (RFC 8656 §14), or returns the errno. IPv4 has no way to say so per message,
 // so the socket's option is turned on and off again.

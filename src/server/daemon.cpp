@@ -14,6 +14,7 @@
 
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
+#include "net/udp_socket.hpp"
 #include "server/address_follower.hpp"
 #include "server/cores.hpp"
 #include "server/notify.hpp"
@@ -97,6 +98,9 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       credentials_(std::move(credentials)),
       relays_(config.relay, first_addresses_),
       quota_(config.limits.allocations, config.limits.allocations_per_user, new_hash_key()),
+      connection_quota_(config.limits.peer_connections, config.limits.peer_connections_per_user,
+                        new_hash_key()),
+      warnings_(config.limits),
       alternates_(config.relay.alternates),
       limiter_(config.limits.unauthenticated_per_second,
                std::uint64_t{2} * config.limits.unauthenticated_per_second, new_hash_key()),
@@ -120,6 +124,8 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       .policy = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_)),
       .relays = relays_,
       .quota = quota_,
+      .connection_quota = connection_quota_,
+      .warnings = warnings_,
       .limiter = limiter_,
       .limits = config.limits,
       .nonce_key = random_key(),
@@ -150,6 +156,7 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
     spdlog::info("auth has no users, secrets or third party: STUN only, nothing is relayed");
   } else {
     warn_about_relay_addresses();
+    warn_about_receive_buffer();
   }
 }
 
@@ -253,6 +260,13 @@ void Daemon::warn_about_relay_addresses() {
   }
 }
 
+void Daemon::warn_about_receive_buffer() const {
+  const std::uint32_t granted = net::granted_receive_buffer(relays_.receive_buffer());
+  if (granted >= relays_.receive_buffer()) return;
+  spdlog::warn("relay.receive_buffer: the kernel granted {} of {} KiB: raise net.core.rmem_max",
+               granted >> 10, relays_.receive_buffer() >> 10);
+}
+
 void Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
   boost::asio::io_context control;
@@ -306,6 +320,9 @@ void Daemon::log_totals() const {
   turn::Counters all;
   net::SendCounters sends;
   std::uint64_t exhausted = 0;
+  std::uint64_t out_of_memory = 0;
+  std::uint64_t mail_dropped = 0;
+  for (const Mailbox& mailbox : mailboxes_) mail_dropped += mailbox.dropped();
   std::uint64_t joined = 0;
   Streams::Counters connections;
   net::StreamCounters streams;
@@ -324,6 +341,7 @@ void Daemon::log_totals() const {
     exhausted += worker->exhausted() + worker->streams().counters().out_of_descriptors;
     joined += worker->tcp_relays().counters().joined;
     exhausted += worker->tcp_relays().counters().out_of_descriptors;
+    out_of_memory += worker->out_of_memory();
     connections.accepted += worker->streams().counters().accepted;
     connections.refused += worker->streams().counters().refused;
     connections.timed_out += worker->streams().counters().timed_out;
@@ -336,9 +354,9 @@ void Daemon::log_totals() const {
   }
   spdlog::info(
       "stopped: requests={} refusals={} withheld={} allocations={} to_peer={} to_client={} dropped_full={} "
-      "dropped_failed={} out_of_descriptors={}",
+      "dropped_failed={} out_of_descriptors={} out_of_memory={} mail_dropped={}",
       all.requests, all.refusals, all.answers_withheld, all.allocations_created, all.to_peer, all.to_client,
-      sends.dropped_full, sends.dropped_failed, exhausted);
+      sends.dropped_full, sends.dropped_failed, exhausted, out_of_memory, mail_dropped);
   if (connections.accepted + connections.refused != 0) {
     spdlog::info(
         "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} media_dropped={} "

@@ -14,6 +14,7 @@
 #include "server/relay_sockets.hpp"
 #include "server/shared_listeners.hpp"
 #include "server/signaling_thread.hpp"
+#include "server/warnings.hpp"
 #include "server/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/base/address_limiter.hpp"
@@ -47,6 +48,7 @@ class Daemon {
   void tell(const config::Listener& listener, const Endpoint& at);
   bool plain_http_reaches(const IpAddress& address) const;
   void warn_about_relay_addresses();
+  void warn_about_receive_buffer() const;
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
   void reload();
@@ -66,6 +68,8 @@ class Daemon {
   auth::CredentialStore credentials_;
   RelayPool relays_;
   turn::Quota quota_;
+  turn::Quota connection_quota_;
+  Warnings warnings_;
   turn::AlternateParams alternates_;
   AddressLimiter limiter_;
   std::unique_ptr<Certificates> tls_;  // may be null

@@ -25,15 +25,32 @@ void Mailbox::post(Mail mail) {
 
 bool Mailbox::post(Mail mail, std::size_t size, bool is_media) {
   const std::lock_guard lock(mutex_);
-  if (bytes_ + size + kOverhead > (is_media ? kMostMedia : kMost)) return false;
-  bytes_ += size + kOverhead;
+  if (!has_room(size, is_media)) return false;
   add(std::move(mail));
+  bytes_ += size + kOverhead;
   return true;
 }
 
+void Mailbox::post(Returned mail) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t size = mail.message.size();
+  const bool whole = has_room(size, false);
+  if (!whole) mail.message.clear();
+  add(std::move(mail));
+  if (whole) bytes_ += size + kOverhead;
+}
+
+// Counts what there is none for.
+bool Mailbox::has_room(std::size_t size, bool is_media) {
+  if (bytes_ + size + kOverhead <= (is_media ? kMostMedia : kMost)) return true;
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+// The worker is woken for the first one, once it is there.
 void Mailbox::add(Mail mail) {
-  if (mail_.empty()) eventfd_write(ready_.get(), 1);
   mail_.push_back(std::move(mail));
+  if (mail_.size() == 1) eventfd_write(ready_.get(), 1);
 }
 
 std::vector<Mail> Mailbox::take() {

@@ -2,6 +2,7 @@
 // what a client sends that has moved to another worker (RFC 8016): its allocation stays where it is.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -27,14 +28,15 @@ struct PeerClosed {
 struct CloseDataConnection {
   turn::ConnectionId connection{};
 };
-// To the worker that has the client's allocation, from the one that the client comes to.
+// To the worker that has the client's allocation, from the one that the client comes to. May be dropped.
 struct FromClient {
   unsigned worker = 0;
   bool begins = false;  // a Refresh with a ticket of the other worker's
   FiveTuple tuple;
   std::vector<std::uint8_t> message;
 };
-// And back: that worker has nothing to do with this client, or not any more.
+// And back: that worker has nothing to do with this client, or not any more. Where too much waits already it
+// comes without the message.
 struct Returned {
   unsigned worker = 0;
   FiveTuple tuple;
@@ -43,7 +45,7 @@ struct Returned {
 struct ClientClosed {
   FiveTuple tuple;
 };
-// And back, where a client has a connection: over UDP every worker can send to it.
+// And back, where a client has a connection: over UDP every worker can send to it. May be dropped.
 struct ToClient {
   FiveTuple tuple;
   std::vector<std::uint8_t> message;
@@ -64,6 +66,12 @@ using Mail = std::variant<PeerClosed, CloseDataConnection, FromClient, Returned,
                           ForgetClient, Surroundings>;
 
 // One worker's. Thread-safe.
+//
+// What waits in it is bounded. Messages of clients are, by their octets: beyond, they are dropped and
+// counted. Of everything else nothing is ever dropped, since it tells of something that has happened, and
+// there is no more of it than there are things to tell of: each of these is told once of a connection with a
+// peer or of a client that has moved, whose first message was accepted here, and Surroundings by the main
+// thread alone.
 class Mailbox {
  public:
   // Throws std::system_error.
@@ -75,16 +83,23 @@ class Mailbox {
   // A message, unless so much of them waits already that media would come too late, and requests that were
   // not sent again are given up. False when it was dropped.
   bool post(Mail mail, std::size_t size, bool is_media);
+  // Always, if need be without its message.
+  void post(Returned mail);
   // In the order of posting.
   std::vector<Mail> take();
 
+  // How many messages were dropped so far.
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
  private:
+  bool has_room(std::size_t size, bool is_media);
   void add(Mail mail);
 
   net::Fd ready_;
   std::mutex mutex_;
   std::vector<Mail> mail_;
   std::size_t bytes_ = 0;  // of messages
+  std::atomic<std::uint64_t> dropped_{0};
 };
 
 }  // namespace turnpike::server

@@ -21,8 +21,10 @@ bool is_port_taken_elsewhere(const boost::system::error_code& error) {
   return error == boost::system::errc::address_in_use || error == boost::system::errc::permission_denied;
 }
 
-Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at) {
-  return transport == turn::RelayedTransport::udp ? net::open_udp_relay(at) : net::open_tcp_relay(at);
+Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at,
+                           std::uint32_t receive_buffer) {
+  if (transport == turn::RelayedTransport::tcp) return net::open_tcp_relay(at);
+  return net::open_udp_relay(at, receive_buffer);
 }
 
 }  // namespace
@@ -31,6 +33,7 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
     : configured_(params.addresses),
       first_port_(params.first_port),
       last_port_(params.last_port),
+      receive_buffer_(params.receive_buffer),
       advertise_(params.advertise) {
   for (const IpAddress& address : configured_) {
     if (!net::is_local_address(address)) {
@@ -88,12 +91,7 @@ std::optional<BoundRelay> RelayPool::take_reservation(const stun::ReservationTok
 
 void RelayPool::drop_reservation(const stun::ReservationToken& token) {
   const std::lock_guard lock(reservations_mutex_);
-  const auto found = reservations_.find(token);
-  if (found == reservations_.end()) return;
-  const std::uint16_t port = found->second.relay.local.port;
-  const std::shared_ptr<turn::PortMap> ports = std::move(found->second.relay.ports);
-  reservations_.erase(found);
-  ports->give_back(port);
+  reservations_.erase(token);
 }
 
 std::vector<IpAddress> RelayPool::private_without_advertisement() const {
@@ -111,21 +109,17 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   const std::shared_ptr<turn::PortMap> ports = address ? addresses_->ports_of(*address) : nullptr;
   if (!ports) return turn::RelayError::no_address;
 
-  net::Fd next;
+  BoundRelay next;
   std::optional<BoundRelay> bound = bind(*address, ports, request, request.reserve_next ? &next : nullptr);
   if (!bound) return turn::RelayError::no_port;
-  if (request.reserve_next) {
-    const auto next_port = static_cast<std::uint16_t>(bound->local.port + 1);
-    pool_.reserve(*request.reserve_next, request.owner,
-                  {std::move(next), {*address, next_port}, turn::RelayedTransport::udp, ports});
-  }
+  if (request.reserve_next) pool_.reserve(*request.reserve_next, request.owner, std::move(next));
   return adopt(std::move(*bound));
 }
 
 // Binds a port of the range, an even one where that is asked for; with `next`, the odd port above it as well.
 std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
                                              const std::shared_ptr<turn::PortMap>& ports,
-                                             const turn::RelayRequest& request, net::Fd* next) {
+                                             const turn::RelayRequest& request, BoundRelay* next) {
   const bool even = request.parity == turn::RelayRequest::Parity::even;
   const std::uint16_t step = even ? 2 : 1;
   std::uint16_t start = ports->random_start(random_);
@@ -133,22 +127,22 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
     const auto port = even ? ports->take_even_from(start, next != nullptr) : ports->take_from(start);
     if (!port) return std::nullopt;
     const auto above = static_cast<std::uint16_t>(*port + 1);
-    Result<net::Fd> socket = open_relay(request.transport, {address, *port});
+    PortLease lease(ports, *port);
+    PortLease lease_above = next ? PortLease(ports, above) : PortLease();
+    Result<net::Fd> socket = open_relay(request.transport, {address, *port}, pool_.receive_buffer());
     boost::system::error_code error = socket ? boost::system::error_code() : socket.error();
     if (socket && next) {
-      Result<net::Fd> second = net::open_udp_relay({address, above});
+      Result<net::Fd> second = net::open_udp_relay({address, above}, pool_.receive_buffer());
       if (second) {
-        *next = std::move(*second);
+        *next = {std::move(lease_above), {address, above}, turn::RelayedTransport::udp, std::move(*second)};
       } else {
         error = second.error();
       }
     }
     if (!error) {
       if (request.transport == turn::RelayedTransport::tcp) ports->set_tcp(*port);
-      return BoundRelay{std::move(*socket), {address, *port}, request.transport, ports};
+      return BoundRelay{std::move(lease), {address, *port}, request.transport, std::move(*socket)};
     }
-    ports->give_back(*port);
-    if (next) ports->give_back(above);
     if (!is_port_taken_elsewhere(error)) {
       if (error != boost::system::errc::address_not_available) ++exhausted_;  // gone, and soon we know
       return std::nullopt;
@@ -171,22 +165,15 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
   const Endpoint local = bound.local;
   if (!host_.watch_relay(fd, turn::RelayId(fd))) {
     ++exhausted_;
-    bound.socket = net::Fd();
-    bound.ports->give_back(local.port);
     return turn::RelayError::no_port;
   }
   open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
   return turn::Relay(*this, turn::RelayId(fd), local, {pool_.to_advertised(local.address), local.port});
 }
 
-// The socket goes first: a port that is free in the map must be free to bind.
 void RelaySockets::close(turn::RelayId id) {
   host_.before_close(id);
-  const auto found = open_.find(id);
-  const std::uint16_t port = found->second.bound.local.port;
-  const std::shared_ptr<turn::PortMap> ports = std::move(found->second.bound.ports);
-  open_.erase(found);
-  ports->give_back(port);
+  open_.erase(id);
 }
 
 RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer) {
@@ -211,7 +198,8 @@ RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer
 // the same reason.
 void RelaySockets::connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer) {
   if (!open.connected) {
-    Result<net::Fd> second = net::open_second_udp_relay(open.bound.socket.get(), open.bound.local);
+    Result<net::Fd> second =
+        net::open_second_udp_relay(open.bound.socket.get(), open.bound.local, pool_.receive_buffer());
     if (!second || !host_.watch_relay(second->get(), relay)) return;
     open.connected = std::move(*second);
   }

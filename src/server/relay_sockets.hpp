@@ -18,12 +18,36 @@
 
 namespace turnpike::server {
 
-// A bound socket and its place in the port map.
+// A port that was taken in a port map; gives it back when it goes.
+class PortLease {
+ public:
+  PortLease() = default;
+  PortLease(std::shared_ptr<turn::PortMap> ports, std::uint16_t port)
+      : ports_(std::move(ports)), port_(port) {}
+  PortLease(PortLease&&) = default;  // leaves the other one empty
+  PortLease& operator=(PortLease&& other) noexcept {
+    std::swap(ports_, other.ports_);
+    std::swap(port_, other.port_);
+    return *this;
+  }
+  ~PortLease() {
+    if (ports_) ports_->give_back(port_);
+  }
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  std::shared_ptr<turn::PortMap> ports_;
+  std::uint16_t port_ = 0;
+};
+
+// A bound socket and its place in the port map. The socket goes first, which stands last: a port that is free
+// in the map must be free to bind.
 struct BoundRelay {
-  net::Fd socket;
+  PortLease port;
   Endpoint local;
   turn::RelayedTransport transport = turn::RelayedTransport::udp;
-  std::shared_ptr<turn::PortMap> ports;  // where its port is taken
+  net::Fd socket;
 };
 
 // What this process relays from. Workers may use it all but for addresses() and what changes them, which are
@@ -51,6 +75,8 @@ class RelayPool {
   std::vector<IpAddress> private_without_advertisement() const;
   bool is_public_to_clients(const IpAddress& local) const;
 
+  std::uint32_t receive_buffer() const { return receive_buffer_; }  // bytes, of each socket
+
  private:
   struct Reservation {
     std::string owner;
@@ -62,6 +88,7 @@ class RelayPool {
   const std::vector<IpAddress> configured_;  // empty: auto
   const std::uint16_t first_port_;
   const std::uint16_t last_port_;
+  const std::uint32_t receive_buffer_;
   // Also of addresses that are gone, while an allocation is left on them: they may come back.
   std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
   std::shared_ptr<const RelayAddresses> addresses_;
@@ -125,7 +152,7 @@ class RelaySockets : public turn::RelayPorts {
 
  private:
   std::optional<BoundRelay> bind(const IpAddress& address, const std::shared_ptr<turn::PortMap>& ports,
-                                 const turn::RelayRequest& request, net::Fd* next);
+                                 const turn::RelayRequest& request, BoundRelay* next);
   Result<turn::Relay, turn::RelayError> adopt(BoundRelay bound);
 
   struct OpenRelay {

@@ -1,5 +1,7 @@
 #include "server/roaming.hpp"
 
+#include <utility>
+
 #include "turnpike/stun/types.hpp"
 
 namespace turnpike::server {
@@ -13,9 +15,13 @@ bool is_request(Bytes message) {
 
 }  // namespace
 
-void Roaming::begin(const turn::Output::Forward& forward) {
-  away_.insert_or_assign(forward.tuple, forward.worker);
-  post(forward.worker, forward.tuple, forward.message, true);
+bool Roaming::begin(const turn::Output::Forward& forward) {
+  const auto [away, added] = away_.try_emplace(forward.tuple, forward.worker);
+  const unsigned before = std::exchange(away->second, forward.worker);
+  if (post(forward.worker, forward.tuple, forward.message, true)) return true;
+  away->second = before;
+  if (added) away_.erase(away);
+  return false;
 }
 
 bool Roaming::forward_if_away(const FiveTuple& tuple, Bytes message) {
@@ -25,13 +31,13 @@ bool Roaming::forward_if_away(const FiveTuple& tuple, Bytes message) {
   return true;
 }
 
-void Roaming::post(unsigned worker, const FiveTuple& tuple, Bytes message, bool begins) {
-  mailboxes_[worker].post(FromClient{worker_, begins, tuple, {message.begin(), message.end()}},
-                          message.size(), !is_request(message));
+bool Roaming::post(unsigned worker, const FiveTuple& tuple, Bytes message, bool begins) {
+  return mailboxes_[worker].post(FromClient{worker_, begins, tuple, {message.begin(), message.end()}},
+                                 message.size(), !is_request(message));
 }
 
 void Roaming::give_back(const FromClient& mail) {
-  mailboxes_[mail.worker].post(Returned{worker_, mail.tuple, mail.message}, mail.message.size(), false);
+  mailboxes_[mail.worker].post(Returned{worker_, mail.tuple, mail.message});
 }
 
 bool Roaming::on_closed(const FiveTuple& tuple) {

@@ -20,8 +20,9 @@ class Roaming {
       : worker_(worker), mailboxes_(mailboxes), away_(0, KeyedHash(key)), guests_(0, KeyedHash(key)) {}
 
   // --- Clients that come here and belong to another worker
-  // From now on all that this client sends goes there, beginning with `message`.
-  void begin(const turn::Output::Forward& forward);
+  // From now on all that this client sends goes there, beginning with this message. False when that was
+  // dropped, and nothing has begun.
+  bool begin(const turn::Output::Forward& forward);
   // True when the message was forwarded.
   bool forward(const FiveTuple& tuple, Bytes message) {
     return !away_.empty() && forward_if_away(tuple, message);
@@ -43,7 +44,7 @@ class Roaming {
   void part_with(const FiveTuple& tuple);
 
  private:
-  void post(unsigned worker, const FiveTuple& tuple, Bytes message, bool begins);
+  bool post(unsigned worker, const FiveTuple& tuple, Bytes message, bool begins);
   bool forward_if_away(const FiveTuple& tuple, Bytes message);
   bool send_if_guest(const FiveTuple& tuple, Bytes head, Bytes payload, std::size_t padding, bool is_media);
 

@@ -16,8 +16,10 @@ class Slots {
   // The number of a free place, which is taken from now on. It has no more than 61 bits.
   std::uint64_t take() {
     if (free_.empty()) {
-      free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+      // Room for all of them, so that free() needs no memory.
+      if (free_.capacity() <= slots_.size()) free_.reserve(2 * slots_.size() + 16);
       slots_.emplace_back();
+      free_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
     }
     const std::uint32_t index = free_.back();
     free_.pop_back();

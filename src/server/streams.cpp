@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -103,7 +104,11 @@ bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
   }
   const IpAddress& from = accepted->from.address;
   if (listener.balancers.empty() ? shared_.idle.take(from) : is_any_of(listener.balancers, from)) {
-    open(listener, std::move(accepted->fd), accepted->from, now);
+    try {
+      open(listener, std::move(accepted->fd), accepted->from, now);
+    } catch (const std::bad_alloc&) {
+      ++counters_.out_of_memory;
+    }
   } else {
     ++counters_.refused;
   }
@@ -114,27 +119,41 @@ void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& f
   const bool wildcard = listener.endpoint.address.is_unspecified();
   const std::optional<Endpoint> local =
       wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
-  const std::uint64_t number = connections_.take();
   const bool counted = listener.balancers.empty();
-  if (!local || !watch(fd.get(), number, EPOLL_CTL_ADD, kReading)) {
+  std::uint64_t number = kHandshakes;
+  try {
+    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
+    number = connections_.take();
+    connections_.emplace(number, std::move(fd));
+  } catch (...) {
+    if (number != kHandshakes) connections_.free(number);
+    if (counted) shared_.idle.give_back(from.address);
+    throw;
+  }
+  Connection& connection = *connections_.find(number);
+  if (!local || !watch(connection.stream.fd(), number, EPOLL_CTL_ADD, kReading)) {
     connections_.free(number);
     if (counted) shared_.idle.give_back(from.address);
     return;
   }
-  Connection& connection = connections_.emplace(number, std::move(fd));
   connection.listener = &listener;
   connection.is_counted = counted;
   connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), number};
-  if (!counted || !listener.transport) {
-    connection.greeting = std::make_unique<Greeting>(!counted, listener.transport);
-  } else if (listener.transport == Transport::tls) {
-    start_tls(connection);
-  }
-  connection.was_established = connection.stream.is_established();
   connection.deadline = now.steady + shared_.limits.connect_timeout;
   connection.looked_at_by = connection.deadline;
   by_deadline_.insert(connection);
   ++counters_.accepted;
+  try {
+    if (!counted || !listener.transport) {
+      connection.greeting = std::make_unique<Greeting>(!counted, listener.transport);
+    } else if (listener.transport == Transport::tls) {
+      start_tls(connection);
+    }
+  } catch (...) {
+    end(connection);
+    throw;
+  }
+  connection.was_established = connection.stream.is_established();
 }
 
 // A connection that nobody can accept stays readable: without a pause the worker would do nothing but look at
@@ -169,6 +188,7 @@ Streams::Connection* Streams::find(std::uint64_t number) {
 Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, TimePoint now) {
   messages_.clear();
   if (number == kHandshakes && !take_handshake(number, events)) return {};
+  in_hand_ = number;
   Connection* connection = find(number);
   if (!connection) return {};
   using State = net::Stream::State;
@@ -263,8 +283,8 @@ void Streams::add(const turn::Output::ToClient& message, Bytes head) {
   const auto index = static_cast<std::uint32_t>(outgoing_.size());
   outgoing_.push_back({{head, message.payload, message.padding, is_media(head)}, kNone});
   if (connection->first == kNone) {
-    connection->first = index;
     with_output_.push_back(connection);
+    connection->first = index;
   } else {
     outgoing_[connection->last].next = index;
   }
@@ -273,12 +293,14 @@ void Streams::add(const turn::Output::ToClient& message, Bytes head) {
 
 void Streams::send() {
   for (Connection* connection : with_output_) {
-    together_.clear();
-    for (std::uint32_t i = connection->first; i != kNone; i = outgoing_[i].next) {
-      together_.push_back(outgoing_[i].message);
+    net::Stream::State state = net::Stream::State::ended;
+    try {
+      state = send_to(*connection);
+    } catch (const std::bad_alloc&) {
+      ++counters_.out_of_memory;
     }
     connection->first = connection->last = kNone;
-    if (connection->stream.send(together_, buffers_) == net::Stream::State::ended) {
+    if (state == net::Stream::State::ended) {
       end(*connection);
     } else {
       watch_output(*connection);
@@ -286,6 +308,19 @@ void Streams::send() {
   }
   with_output_.clear();
   outgoing_.clear();
+}
+
+net::Stream::State Streams::send_to(Connection& connection) {
+  together_.clear();
+  for (std::uint32_t i = connection.first; i != kNone; i = outgoing_[i].next) {
+    together_.push_back(outgoing_[i].message);
+  }
+  return connection.stream.send(together_, buffers_);
+}
+
+void Streams::give_up() {
+  messages_.clear();
+  if (Connection* connection = find(in_hand_)) end(*connection);
 }
 
 void Streams::watch_output(Connection& connection) {

@@ -65,6 +65,7 @@ class Streams {
     std::uint64_t refused = 0;    // the address had enough of them
     std::uint64_t timed_out = 0;  // no handshake, no message or no allocation in time
     std::uint64_t out_of_descriptors = 0;
+    std::uint64_t out_of_memory = 0;
   };
 
   // What all workers share; outlives them.
@@ -89,6 +90,8 @@ class Streams {
   };
   // Only when can_receive().
   Received on_event(std::uint64_t connection, std::uint32_t events, TimePoint now);
+  // There is no memory for what the last on_event() was about: that connection ends.
+  void give_up();
   bool can_receive() const { return buffers_.has_free_slot(); }
   void release_received() { buffers_.reset(); }
 
@@ -165,6 +168,7 @@ class Streams {
   void free(Connection& connection);
   void live_until(Connection& connection, SteadyTime deadline);
   void watch_output(Connection& connection);
+  net::Stream::State send_to(Connection& connection);
 
   int epoll_;
   net::Fd handshakes_;  // the set inside of it
@@ -182,6 +186,7 @@ class Streams {
   boost::intrusive::multiset<Connection, boost::intrusive::compare<ByDeadline>> by_deadline_;
   std::optional<SteadyTime> paused_until_;
 
+  std::uint64_t in_hand_ = 0;  // what the last on_event() was about
   std::vector<Bytes> messages_;
   std::vector<Outgoing> outgoing_;
   std::vector<Connection*> with_output_;

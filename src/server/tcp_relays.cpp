@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "net/tcp_socket.hpp"
@@ -45,12 +46,21 @@ std::optional<turn::ConnectionId> TcpRelays::connect(turn::RelayId relay, const 
     return std::nullopt;
   }
   const ConnectionId id = shared_.table.add(worker_, random_);
+  try {
+    begin(id, std::move(socket));
+  } catch (...) {
+    shared_.table.close(id);
+    throw;
+  }
+  return id;
+}
+
+void TcpRelays::begin(ConnectionId id, Result<net::Fd> socket) {
   if (socket && watch(socket->get(), kConnecting | tag_of(id, Side::peer), EPOLL_CTL_ADD, EPOLLOUT)) {
     sockets_.insert_or_assign(id, std::move(*socket));
   } else {
     failed_.push_back(id);
   }
-  return id;
 }
 
 std::optional<TcpRelays::Accepted> TcpRelays::accept(int listener) {
@@ -65,7 +75,12 @@ std::optional<TcpRelays::Accepted> TcpRelays::accept(int listener) {
     return std::nullopt;
   }
   const ConnectionId id = shared_.table.add(worker_, random_);
-  sockets_.insert_or_assign(id, std::move(accepted->fd));
+  try {
+    sockets_.insert_or_assign(id, std::move(accepted->fd));
+  } catch (...) {
+    shared_.table.close(id);
+    throw;
+  }
   return Accepted{id, accepted->from};
 }
 
@@ -98,11 +113,17 @@ void TcpRelays::close(ConnectionId id) {
 
 void TcpRelays::join(Streams& streams) {
   for (Bound& bound : std::exchange(bound_, {})) {
-    std::optional<net::Stream> client = streams.release(bound.client);
-    if (client) {
-      add(std::move(bound), std::move(*client));
-    } else {
-      part(bound.id);
+    const ConnectionId id = bound.id;
+    try {
+      std::optional<net::Stream> client = streams.release(bound.client);
+      if (client) {
+        add(std::move(bound), std::move(*client));
+      } else {
+        part(id);
+      }
+    } catch (const std::bad_alloc&) {
+      ++counters_.out_of_memory;
+      part(id);
     }
   }
 }

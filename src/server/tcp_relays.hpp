@@ -18,6 +18,7 @@
 #include "server/relay_sockets.hpp"
 #include "server/streams.hpp"
 #include "turnpike/base/deadlines.hpp"
+#include "turnpike/base/result.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/peer_connections.hpp"
@@ -33,6 +34,7 @@ class TcpRelays : public turn::PeerConnections {
     std::uint64_t to_peer_bytes = 0;
     std::uint64_t to_client_bytes = 0;
     std::uint64_t out_of_descriptors = 0;
+    std::uint64_t out_of_memory = 0;
   };
 
   // What all workers share; outlives them.
@@ -105,6 +107,7 @@ class TcpRelays : public turn::PeerConnections {
     FiveTuple client;
   };
 
+  void begin(ConnectionId id, Result<net::Fd> socket);
   static std::uint64_t tag_of(ConnectionId id, Side side);
   bool watch(int fd, std::uint64_t tag, int operation, std::uint32_t events);
   void add(Bound bound, net::Stream client);

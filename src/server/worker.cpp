@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <system_error>
 
 #include "net/udp_socket.hpp"
@@ -50,9 +51,22 @@ net::Fd require(int fd, const char* call) {
 
 }  // namespace
 
+template <class Act>
+bool Worker::attempt(Act&& act) {
+  try {
+    act();
+    return true;
+  } catch (const std::bad_alloc&) {
+    ++out_of_memory_;
+    warnings_.out_of_memory();
+    return false;
+  }
+}
+
 Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
     : epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      warnings_(shared.warnings),
       mailbox_(shared.mailboxes[number]),
       listeners_(std::move(listeners.datagrams)),
       received_(kPoolSlots),
@@ -67,6 +81,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .policy = *policy_,
           .ports = relays_,
           .quota = shared.quota,
+          .connection_quota = shared.connection_quota,
           .limiter = shared.limiter,
           .random = random_,
           .connections = shared.relays_tcp ? &tcp_relays_ : nullptr,
@@ -81,6 +96,9 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       }) {
   if (!watch(wake_.get(), kWakeTag) || !watch(mailbox_.fd(), kMailTag))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  // What a pass usually needs is there before there is no memory.
+  output_.reserve(kPoolSlots);
+  by_relay_.reserve(kPoolSlots);
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     if (!watch(listeners_[i].socket.get(), kListenerTag | i)) {
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
@@ -108,7 +126,10 @@ bool Worker::watch_relay(int fd, turn::RelayId relay) {
 }
 
 // What is still to go out through it goes first: its number may be another relay's a moment later.
-void Worker::before_close(turn::RelayId) { send_to_peers(); }
+// It is called while a relay is destroyed, so it must not fail.
+void Worker::before_close(turn::RelayId) {
+  if (!attempt([&] { send_to_peers(); })) output_.clear_to_peers();
+}
 
 bool Worker::watch(int fd, std::uint64_t tag) {
   epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
@@ -119,8 +140,14 @@ int Worker::timeout_ms(SteadyTime now) const {
   const SteadyTime deadline = std::min({server_.next_deadline(), streams_.next_deadline(),
                                         associations_.next_deadline(), tcp_relays_.next_deadline()});
   if (deadline == SteadyTime::max()) return -1;
+  if (deadline <= now) return 0;
   const auto wait = (deadline - now).count();
   return static_cast<int>(std::clamp<Duration::rep>(wait, 0, 60'000));
+}
+
+std::uint64_t Worker::out_of_memory() const {
+  return out_of_memory_ + server_.counters().out_of_memory + streams_.counters().out_of_memory +
+         tcp_relays_.counters().out_of_memory;
 }
 
 void Worker::run() {
@@ -133,14 +160,20 @@ void Worker::run() {
     if (pause.count() != 0) sleep_for(pause);
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
     now = read_clocks();
-    // First, so that no request revives what has just expired.
-    if (server_.next_deadline() <= now.steady) server_.on_timeout(now, output_);
-    if (streams_.next_deadline() <= now.steady) streams_.on_timeout(now);
-    if (associations_.next_deadline() <= now.steady) associations_.on_timeout(now);
-    if (tcp_relays_.next_deadline() <= now.steady) tcp_relays_.on_timeout(now);
-    for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)], now);
+    expire(now);
+    for (int i = 0; i < count; ++i) {
+      attempt([&] { on_event(events[static_cast<std::size_t>(i)], now); });
+    }
     flush(now);
   }
+}
+
+// First in each pass, so that no request revives what has just expired.
+void Worker::expire(TimePoint now) {
+  if (server_.next_deadline() <= now.steady) attempt([&] { server_.on_timeout(now, output_); });
+  if (streams_.next_deadline() <= now.steady) attempt([&] { streams_.on_timeout(now); });
+  if (associations_.next_deadline() <= now.steady) attempt([&] { associations_.on_timeout(now); });
+  if (tcp_relays_.next_deadline() <= now.steady) attempt([&] { tcp_relays_.on_timeout(now); });
 }
 
 void Worker::on_event(const epoll_event& event, TimePoint now) {
@@ -165,7 +198,9 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
   const auto datagrams =
       received_.receive(listener.socket.get(), received_.free_slots(), listener.is_wildcard());
   if (listener.transport == Transport::dtls) {
-    for (const net::ReceivedDatagram& datagram : datagrams) on_dtls(index, datagram, now);
+    for (const net::ReceivedDatagram& datagram : datagrams) {
+      attempt([&] { on_dtls(index, datagram, now); });
+    }
     return;
   }
   for (const net::ReceivedDatagram& datagram : datagrams) {
@@ -183,21 +218,23 @@ void Worker::on_dtls(std::uint32_t listener, const net::ReceivedDatagram& datagr
 void Worker::on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now) {
   if (Streams::is_listener(tag)) return streams_.on_listener(tag, now);
   if (!streams_.can_receive()) flush(now);
-  const Streams::Received received = streams_.on_event(tag, events, now);
+  Streams::Received received;
+  if (!attempt([&] { received = streams_.on_event(tag, events, now); })) return streams_.give_up();
   for (const Bytes message : received.messages) on_client(received.tuple, message, now);
 }
 
 void Worker::on_client(const FiveTuple& tuple, Bytes message, TimePoint now) {
-  if (roaming_.forward(tuple, message)) return;
-  server_.on_client(tuple, message, now, output_);
-  if (!output_.forwards().empty()) begin_forwards(now);
+  attempt([&] {
+    if (roaming_.forward(tuple, message)) return;
+    server_.on_client(tuple, message, now, output_);
+    if (!output_.forwards().empty()) begin_forwards(now);
+  });
 }
 
 // At once: what the client says next in the same pass goes the same way.
 void Worker::begin_forwards(TimePoint now) {
   for (const turn::Output::Forward& forward : output_.forwards()) {
-    roaming_.begin(forward);
-    set_allocation(forward.tuple, true, now);
+    if (roaming_.begin(forward)) set_allocation(forward.tuple, true, now);
   }
   output_.clear_forwards();
 }
@@ -210,7 +247,7 @@ void Worker::on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoi
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay, false)) {
-    server_.on_peer(relay, datagram.from, datagram.payload, now, output_);
+    attempt([&] { server_.on_peer(relay, datagram.from, datagram.payload, now, output_); });
   }
 }
 
@@ -218,9 +255,9 @@ void Worker::accept_peers(turn::RelayId relay, int fd, TimePoint now) {
   for (int i = 0; i < kAcceptsPerRelay; ++i) {
     const auto accepted = tcp_relays_.accept(fd);
     if (!accepted) return;
-    if (!server_.on_accepted(relay, accepted->id, accepted->from, now, output_)) {
-      tcp_relays_.close(accepted->id);
-    }
+    bool stays = false;
+    attempt([&] { stays = server_.on_accepted(relay, accepted->id, accepted->from, now, output_); });
+    if (!stays) tcp_relays_.close(accepted->id);
   }
 }
 
@@ -237,7 +274,7 @@ void Worker::on_client_closed(const FiveTuple& tuple, TimePoint now) {
 void Worker::take_mail(TimePoint now) {
   const std::vector<Mail> all = mailbox_.take();
   for (const Mail& mail : all) {
-    std::visit([&](const auto& each) { take(each, now); }, mail);
+    attempt([&] { std::visit([&](const auto& each) { take(each, now); }, mail); });
   }
   flush(now);
 }
@@ -262,7 +299,7 @@ void Worker::take(const FromClient& mail, TimePoint now) {
 
 void Worker::take(const Returned& mail, TimePoint now) {
   if (roaming_.forget(mail.tuple, mail.worker)) set_allocation(mail.tuple, false, now);
-  on_client(mail.tuple, mail.message, now);
+  if (!mail.message.empty()) on_client(mail.tuple, mail.message, now);
 }
 
 void Worker::take(const ClientClosed& mail, TimePoint now) {
@@ -299,23 +336,31 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
   }
 }
 
+// Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
 void Worker::flush(TimePoint now) {
-  for (const turn::ConnectionId id : tcp_relays_.take_failed()) {
-    server_.on_connected(id, false, now, output_);
-  }
-  // Before the answers: whoever is told of an allocation may connect again at once.
-  follow_allocations(now);
-  send_to_peers();
-  send_to_clients();
-  settle_tcp_relays();
-  part_with_ended(now);
-  for (const FiveTuple& tuple : output_.left()) {
-    if (!server_.knows(tuple)) roaming_.part_with(tuple);
-  }
-  log_events(output_.events());
+  carry_out(now);
+  if (output_.limits_met() != 0) warnings_.limits(output_.limits_met(), now.steady);
   output_.clear();
   received_.reset();
   streams_.release_received();
+}
+
+void Worker::carry_out(TimePoint now) {
+  attempt([&] {
+    for (const turn::ConnectionId id : tcp_relays_.take_failed()) {
+      server_.on_connected(id, false, now, output_);
+    }
+  });
+  // Before the answers: whoever is told of an allocation may connect again at once.
+  attempt([&] { follow_allocations(now); });
+  attempt([&] { send_to_peers(); });
+  attempt([&] { send_to_clients(); });
+  attempt([&] { settle_tcp_relays(); });
+  attempt([&] { part_with_ended(now); });
+  for (const FiveTuple& tuple : output_.left()) {
+    if (!server_.knows(tuple)) attempt([&] { roaming_.part_with(tuple); });
+  }
+  attempt([&] { log_events(output_.events()); });
 }
 
 // After all answers have gone out, the last one of a connection as well.
@@ -355,7 +400,7 @@ void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
 void Worker::send_to_clients() {
   for (const turn::Output::ToClient& message : output_.to_clients()) {
     if (message.tuple.transport != Transport::udp) {
-      send_on_connection(message);
+      attempt([&] { send_on_connection(message); });
       continue;
     }
     const ListenerSocket& listener = listeners_[message.tuple.connection];

@@ -25,6 +25,7 @@
 #include "server/roaming.hpp"
 #include "server/streams.hpp"
 #include "server/tcp_relays.hpp"
+#include "server/warnings.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/server.hpp"
 
@@ -44,6 +45,8 @@ class Worker : private RelaySockets::Host {
     std::shared_ptr<const turn::PeerPolicy> policy;  // until there is mail of another one
     RelayPool& relays;
     turn::Quota& quota;
+    turn::Quota& connection_quota;
+    Warnings& warnings;
     AddressLimiter& limiter;
     turn::Limits limits;
     auth::Nonces::MasterKey nonce_key{};
@@ -69,6 +72,7 @@ class Worker : private RelaySockets::Host {
   void stop();
 
   // To be read after stop().
+  std::uint64_t out_of_memory() const;
   const turn::Counters& counters() const { return server_.counters(); }
   const net::SendCounters& sends() const { return sends_; }
   std::uint64_t exhausted() const { return relays_.exhausted(); }
@@ -77,7 +81,13 @@ class Worker : private RelaySockets::Host {
   const Associations& associations() const { return associations_; }
 
  private:
+  // Does it, and when there is no memory for it counts that: the others are served all the same. Whether it
+  // was done.
+  template <class Act>
+  bool attempt(Act&& act);
   void run();
+  void expire(TimePoint now);
+  void carry_out(TimePoint now);
   bool watch_relay(int fd, turn::RelayId relay) override;
   void before_close(turn::RelayId relay) override;
   int timeout_ms(SteadyTime now) const;
@@ -120,6 +130,8 @@ class Worker : private RelaySockets::Host {
   net::SystemRandom random_;
   net::Fd epoll_;
   net::Fd wake_;
+  Warnings& warnings_;
+  std::uint64_t out_of_memory_ = 0;
   Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
   turn::Output output_;

@@ -61,9 +61,13 @@ void Server::on_allocate(Request& request, Output& out) {
   const bool may_go = !wish.claim;  // what it has reserved is here
   if (may_go && is_sent_away(request, Redirect::always, out)) return;
 
-  auto allocation = std::make_unique<Allocation>(hash_key_);
+  auto allocation = std::make_unique<Allocation>();
   allocation->identity = request.authenticated->identity;
-  if (auto e = take_place(request, wish, *allocation)) {
+  // Before there is anything to be released: of a token that nobody has reserved nothing comes.
+  if (wish.reserve_next)
+    reservations_.push_back({request.now.steady + kReservationLifetime, *wish.reserve_next});
+  if (auto e = take_place(request, wish, *allocation, out)) {
+    if (wish.reserve_next) reservations_.pop_back();
     const bool is_full =
         allocation->quota.reached() != QuotaLimit::user &&
         (*e == ErrorCode::allocation_quota_reached || *e == ErrorCode::insufficient_capacity);
@@ -76,11 +80,20 @@ void Server::on_allocate(Request& request, Output& out) {
   allocation->granted_lifetime = granted_lifetime(request);
   allocation->expiry = request.now.steady + allocation->granted_lifetime;
   allocation->reservation = wish.reserve_next;
-  if (wish.reserve_next)
-    reservations_.push_back({request.now.steady + kReservationLifetime, *wish.reserve_next});
-  if (wish.mobile) give_ticket(*allocation);
-  answer_allocate(request, *allocation, out);
-  add(std::move(allocation), out);
+  out.reserve_for_news();
+  Output::Event created{.kind = Output::Event::Kind::allocation_created,
+                        .tuple = allocation->tuple,
+                        .username = allocation->identity.username,
+                        .relayed = allocation->relays.front().advertised()};
+  Allocation& added = add(std::move(allocation));
+  try {
+    if (wish.mobile) give_ticket(added);
+    answer_allocate(request, added, out);
+  } catch (...) {
+    erase(added, out);  // nobody has heard of it
+    throw;
+  }
+  out.tell(std::move(created));
 }
 
 // TURN REST credentials end here; what was allocated with them in time goes on.
@@ -147,9 +160,14 @@ Server::Check Server::read_wish(const Request& request, Wish& wish) const {
   return std::nullopt;
 }
 
-Server::Check Server::take_place(const Request& request, Wish& wish, Allocation& allocation) {
-  allocation.quota = quota_.take(allocation.identity.quota_name());
-  if (!allocation.quota) return ErrorCode::allocation_quota_reached;
+Server::Check Server::take_place(const Request& request, Wish& wish, Allocation& allocation, Output& out) {
+  const auth::Identity& identity = allocation.identity;
+  allocation.quota = quota_.take(identity.quota_name(), limits_.counts_shared_names || !identity.is_shared());
+  if (!allocation.quota) {
+    const bool by_user = allocation.quota.reached() == QuotaLimit::user;
+    out.meet(by_user ? LimitKey::allocations_per_user : LimitKey::allocations);
+    return ErrorCode::allocation_quota_reached;
+  }
   return open_relays(request, wish, allocation);
 }
 

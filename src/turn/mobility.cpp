@@ -18,14 +18,15 @@ constexpr Duration kMoveTimeout = std::chrono::seconds(60);
 }  // namespace
 
 void Server::give_ticket(Allocation& allocation) {
-  allocation.mobility = std::make_unique<Mobility>();
-  allocation.mobility->ticket = Ticket::issue(mobile_.worker, random_);
-  by_ticket_.emplace(allocation.mobility->ticket, &allocation);
+  auto mobility = std::make_unique<Mobility>();
+  mobility->ticket = Ticket::issue(mobile_.worker, random_);
+  by_ticket_.emplace(mobility->ticket, &allocation);
+  allocation.mobility = std::move(mobility);
 }
 
 Server::Check Server::check_ticket(const Request& request, const Ticket& ticket) const {
   const auto found = by_ticket_.find(ticket);
-  if (found == by_ticket_.end()) return ErrorCode::bad_request;
+  if (found == by_ticket_.end() || found->second->expiry <= request.now.steady) return ErrorCode::bad_request;
   if (!request.authenticated->identity.may_act_for(found->second->identity))
     return ErrorCode::wrong_credentials;
   const auto lifetime = request.find(AttributeType::lifetime);
@@ -65,16 +66,24 @@ void Server::on_move(Request& request, Output& out) {
 // One at a time. Whoever moves on before a move is settled may not have heard of the new ticket, and shows
 // the one before.
 void Server::begin_move(Allocation& allocation, const Request& request, Output& out) {
+  out.reserve_for_news();
   const auto given_up = undo_move(allocation);
   if (given_up && *given_up != request.tuple) out.leave(*given_up);
   // Two allocations cannot be moved to one place.
   if (const auto other = moves_.find(request.tuple); other != moves_.end()) undo_move(*other->second);
   Mobility& mobility = *allocation.mobility;
-  const Ticket former = std::exchange(mobility.ticket, Ticket::issue(mobile_.worker, random_));
-  by_ticket_.emplace(mobility.ticket, &allocation);
-  mobility.move = {request.tuple, request.message.transaction_id(), former, request.now.steady + kMoveTimeout,
-                   request.authenticated->identity};
-  moves_.emplace(request.tuple, &allocation);
+  const Ticket next = Ticket::issue(mobile_.worker, random_);
+  Mobility::Move move{request.tuple, request.message.transaction_id(), mobility.ticket,
+                      request.now.steady + kMoveTimeout, request.authenticated->identity};
+  by_ticket_.emplace(next, &allocation);
+  try {
+    moves_.emplace(request.tuple, &allocation);
+  } catch (...) {
+    by_ticket_.erase(next);
+    throw;
+  }
+  mobility.ticket = next;
+  mobility.move = std::move(move);
 }
 
 // Where to it was, if there was one. The ticket that came with it is as if it had not been given out.
@@ -107,11 +116,19 @@ Allocation* Server::settle_move(const FiveTuple& tuple, const auth::Identity* se
   const auto found = moves_.find(tuple);
   if (found == moves_.end()) return nullptr;
   Allocation& allocation = *found->second;
+  if (allocation.expiry <= now.steady) return nullptr;
   if (sender && !sender->may_act_for(allocation.identity)) return nullptr;
   if (allocation.mobility->move->expiry <= now.steady) {
     cancel_move(allocation, out);
     return nullptr;
   }
+  out.reserve_for_news();
+  Output::Event moved{.kind = Output::Event::Kind::allocation_moved,
+                      .tuple = tuple,
+                      .username = allocation.identity.username,
+                      .relayed = allocation.relays.front().advertised(),
+                      .former = allocation.tuple};
+  std::unique_ptr<Allocation>& place = allocations_[tuple];  // the last that can fail
   moves_.erase(found);
   by_ticket_.erase(allocation.mobility->move->former);
   auth::Identity& by = allocation.mobility->move->by;
@@ -119,16 +136,11 @@ Allocation* Server::settle_move(const FiveTuple& tuple, const auth::Identity* se
   allocation.mobility->move.reset();
 
   const auto old = allocations_.find(allocation.tuple);
-  std::unique_ptr<Allocation> owned = std::move(old->second);
+  place = std::move(old->second);
   allocations_.erase(old);
   out.leave(allocation.tuple);
-  const FiveTuple former = std::exchange(allocation.tuple, tuple);
-  allocations_.emplace(tuple, std::move(owned));
-  out.tell({.kind = Output::Event::Kind::allocation_moved,
-            .tuple = tuple,
-            .username = allocation.identity.username,
-            .relayed = allocation.relays.front().advertised(),
-            .former = former});
+  allocation.tuple = tuple;
+  out.tell(std::move(moved));
   return &allocation;
 }
 

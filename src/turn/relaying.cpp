@@ -38,7 +38,7 @@ void Server::on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint no
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(binding->relay, binding->peer, binding->reach, data->payload, false, out);
+  relay_to_peer(binding->relay, binding->peer, binding->reach(), data->payload, false, out);
 }
 
 // RFC 8656 §11.2.
@@ -80,10 +80,9 @@ void Server::relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Byt
 
 // RFC 8656 §11.3 and §12.7.
 void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoint now, Output& out) {
-  const Allocation* allocation = find(relay);
+  const Allocation* allocation = find(relay, now);
   if (!allocation) return;
-  const auto number = allocation->peers.find_channel_number(from);
-  const ChannelBinding* binding = number ? allocation->peers.find_channel(*number) : nullptr;
+  const ChannelBinding* binding = allocation->peers.find_channel(from);
   const bool by_channel = binding && binding->carries_data(now.steady);
   const Permission* permission =
       by_channel ? nullptr : allocation->peers.find_permission(from.address, now.steady);
@@ -91,7 +90,7 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
     ++counters_.to_client_refused;
     return;
   }
-  const Reach reach = by_channel ? binding->reach : permission->reach;
+  const Reach reach = by_channel ? binding->reach() : permission->reach;
   if (reach == Reach::denied ||
       (reach == Reach::relays_only && !ports_.is_live(from, RelayedTransport::udp))) {
     ++counters_.to_client_refused;
@@ -103,7 +102,7 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
   const FiveTuple& tuple = allocation->tuple;
   if (by_channel) {
     std::array<std::uint8_t, stun::kChannelDataHeaderSize> head;
-    ChannelData::write_header(*number, payload.size(), head.data());
+    ChannelData::write_header(binding->number, payload.size(), head.data());
     out.send_to_client(tuple, head, payload, channel_padding(tuple.transport, payload.size()));
     return;
   }
@@ -127,7 +126,7 @@ stun::TransactionId Server::indication_id() {
 
 void Server::on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,
                      Output& out) {
-  const Allocation* allocation = find(relay);
+  const Allocation* allocation = find(relay, now);
   if (!allocation || !allocation->peers.find_permission(peer.address, now.steady)) return;
   IndicationHead head;
   stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, indication_id());

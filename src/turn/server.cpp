@@ -1,6 +1,7 @@
 #include "turnpike/turn/server.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "known_attributes.hpp"
 #include "request.hpp"
@@ -13,6 +14,9 @@ using stun::ErrorCode;
 using stun::Method;
 
 namespace {
+
+// Discarded permissions that are freed at once: more than most allocations have, and nobody notices.
+constexpr std::size_t kFew = 256;
 
 bool is_turn_request(Method method) {
   switch (method) {
@@ -33,6 +37,7 @@ Server::Server(const Params& params)
       policy_(&params.policy),
       ports_(params.ports),
       quota_(params.quota),
+      connection_quota_(params.connection_quota),
       limiter_(params.limiter),
       random_(params.random),
       connections_(params.connections),
@@ -82,15 +87,28 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
     return;
   }
   ++counters_.requests;
+  const std::size_t before = out.to_clients().size();
+  try {
+    check_request(request, out);
+  } catch (const std::bad_alloc&) {
+    // Whatever it wanted has not been done, unless that was answered and only telling of it failed. The
+    // answer fits into what there is.
+    ++counters_.out_of_memory;
+    if (out.to_clients().size() == before) reject(request, ErrorCode::insufficient_capacity, out);
+  }
+}
+
+void Server::check_request(Request& request, Output& out) {
+  const FiveTuple& tuple = request.tuple;
   if (credentials_.empty() || is_for_discovery_alone(tuple)) {  // STUN only
     return reject(request, ErrorCode::forbidden, out);
   }
 
-  request.allocation = find(tuple);
+  request.allocation = find_current(tuple, request.now, out);
   const std::optional<auth::Identity> awaited = find_awaited(request);
   const auth::Identity* known = awaited ? &*awaited : find_arriving(request);
   if (request.allocation) known = &request.allocation->identity;
-  auto checked = long_term_.check(credentials_, message, tuple, now.wall, known);
+  auto checked = long_term_.check(credentials_, request.message, tuple, request.now.wall, known);
   if (!checked) {
     request.had_valid_nonce = checked.error().had_valid_nonce;
     return reject(request, checked.error().code, out);
@@ -147,6 +165,9 @@ void Server::on_refresh(Request& request, Output& out) {
   const auth::Identity& identity = request.authenticated->identity;
   stun::MessageBuilder builder = response(request, Class::success);
   builder.add_lifetime(lifetime);
+  // The answer first, which there may be no memory for: then nothing has been done.
+  out.reserve_for_news();
+  finish(request, builder, out);
   if (lifetime.count() != 0) {
     allocation.expiry = request.now.steady + lifetime;
     if (identity.is_token()) allocation.identity = identity;  // a new one takes over, and its key with it
@@ -157,7 +178,6 @@ void Server::on_refresh(Request& request, Output& out) {
     remove(allocation, out);
     request.allocation = nullptr;
   }
-  finish(request, builder, out);
 }
 
 // The token that the allocation was made with lives no longer, and no other was given. True: so it was
@@ -238,42 +258,58 @@ Allocation* Server::find(const FiveTuple& tuple) {
   return found == allocations_.end() ? nullptr : found->second.get();
 }
 
-Allocation* Server::find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out) {
+Allocation* Server::find_current(const FiveTuple& tuple, TimePoint now, Output& out) {
   Allocation* allocation = find(tuple);
+  if (!allocation || now.steady < allocation->expiry) return allocation;
+  remove(*allocation, out);
+  return nullptr;
+}
+
+Allocation* Server::find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out) {
+  Allocation* allocation = find_current(tuple, now, out);
   return allocation || moves_.empty() ? allocation : settle_move(tuple, nullptr, now, out);
 }
 
-Allocation* Server::find(RelayId relay) {
+Allocation* Server::find(RelayId relay, TimePoint now) {
   const auto index = static_cast<std::size_t>(relay);
-  return index < by_relay_.size() ? by_relay_[index] : nullptr;
+  Allocation* allocation = index < by_relay_.size() ? by_relay_[index] : nullptr;
+  return allocation && now.steady < allocation->expiry ? allocation : nullptr;
 }
 
-void Server::add(std::unique_ptr<Allocation> allocation, Output& out) {
+// What needs memory comes first: either all of it is done or nothing.
+Allocation& Server::add(std::unique_ptr<Allocation> allocation) {
   for (const Relay& relay : allocation->relays) {
     const auto index = static_cast<std::size_t>(relay.id());
     if (index >= by_relay_.size()) by_relay_.resize(index + 1);
-    by_relay_[index] = allocation.get();
   }
-  allocation->deadline = allocation->expiry;
-  deadlines_.insert(*allocation);
+  std::unique_ptr<Allocation>& place = allocations_[allocation->tuple];
+  place = std::move(allocation);
+  Allocation& added = *place;
+  for (const Relay& relay : added.relays) by_relay_[static_cast<std::size_t>(relay.id())] = &added;
+  added.deadline = added.expiry;
+  deadlines_.insert(added);
   ++counters_.allocations_created;
-  out.tell({.kind = Output::Event::Kind::allocation_created,
-            .tuple = allocation->tuple,
-            .username = allocation->identity.username,
-            .relayed = allocation->relays.front().advertised()});
-  allocations_.emplace(allocation->tuple, std::move(allocation));
+  return added;
 }
 
 void Server::remove(Allocation& allocation, Output& out) {
+  out.reserve_for_news();
+  close_connections(allocation);
   out.tell({.kind = Output::Event::Kind::allocation_deleted,
             .tuple = allocation.tuple,
-            .username = allocation.identity.username,
+            .username = std::move(allocation.identity.username),
             .relayed = allocation.relays.front().advertised()});
+  erase(allocation, out);
+}
+
+// Without a word of it.
+void Server::erase(Allocation& allocation, Output& out) {
   ++counters_.allocations_deleted;
-  close_connections(allocation);
   forget_mobility(allocation, out);
   for (const Relay& relay : allocation.relays) by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
   deadlines_.erase(deadlines_.iterator_to(allocation));
+  allocation.peers.clear(discarded_);
+  discarded_.free(kFew);
   const FiveTuple tuple = allocation.tuple;
   out.leave(tuple);
   allocations_.erase(tuple);
@@ -283,7 +319,8 @@ void Server::close_relay(Allocation& allocation, Family family) {
   const auto relay = std::ranges::find(allocation.relays, family, &Relay::family);
   by_relay_[static_cast<std::size_t>(relay->id())] = nullptr;
   allocation.relays.erase(relay);
-  allocation.peers.remove_family(family);
+  allocation.peers.remove_family(family, discarded_);
+  discarded_.free(kFew);
   close_connections(allocation, family);
 }
 
@@ -296,29 +333,41 @@ void Server::wake_by(Allocation& allocation, SteadyTime deadline) {
 }
 
 SteadyTime Server::next_deadline() const {
+  if (!discarded_.empty()) return SteadyTime::min();
   SteadyTime next = SteadyTime::max();
   if (!deadlines_.empty()) next = deadlines_.begin()->deadline;
   if (!reservations_.empty()) next = std::min(next, reservations_.front().at);
   return std::min(next, connection_deadlines_.next());
 }
 
+// In steps of about half a microsecond. Whatever expires at once, a call does not take much more than a
+// millisecond.
 void Server::on_timeout(TimePoint now, Output& out) {
-  while (!reservations_.empty() && reservations_.front().at <= now.steady) {
+  constexpr std::size_t kMostSteps = 2048;
+  constexpr std::size_t kStepsToClose = 32;  // a socket
+  std::size_t steps = 0;
+  for (; steps < kMostSteps && !reservations_.empty() && reservations_.front().at <= now.steady;
+       steps += kStepsToClose) {
     ports_.release(reservations_.front().token);
     reservations_.pop_front();
   }
-  expire_connections(now, out);
-  while (!deadlines_.empty() && deadlines_.begin()->deadline <= now.steady) {
+  if (steps < kMostSteps) {
+    steps += kStepsToClose * expire_connections(now, (kMostSteps - steps) / kStepsToClose, out);
+  }
+  while (steps < kMostSteps && !deadlines_.empty() && deadlines_.begin()->deadline <= now.steady) {
     Allocation& allocation = *deadlines_.begin();
     if (allocation.expiry <= now.steady) {
+      steps += kStepsToClose * allocation.relays.size() + allocation.peers.channels();
       remove(allocation, out);
       continue;
     }
-    allocation.peers.purge(now.steady);
+    steps += 1 + allocation.peers.purge(now.steady, kMostSteps - steps);
     deadlines_.erase(deadlines_.begin());
     allocation.deadline = std::min(allocation.expiry, allocation.peers.next_expiry());
     deadlines_.insert(allocation);
   }
+  if (steps < kMostSteps) steps += discarded_.free(kMostSteps - steps);
+  counters_.expiry_steps += steps;
 }
 
 }  // namespace turnpike::turn

@@ -55,17 +55,33 @@ void Server::on_connect(Request& request, Output& out) {
   Allocation& allocation = *request.allocation;
   Peer peer;
   if (auto e = check_connect(request, peer)) return reject(request, *e, out);
+  QuotaSlot quota = take_connection(allocation, out);
+  if (!quota) return reject(request, ErrorCode::insufficient_capacity, out);
   const RelayId relay = allocation.relay_for(peer.endpoint.family())->id();
   const std::optional<ConnectionId> id = connections_->connect(relay, peer.endpoint);
   if (!id) return reject(request, ErrorCode::insufficient_capacity, out);
 
-  add_connection(*id,
-                 {.allocation = &allocation,
-                  .peer = peer.endpoint,
-                  .deadline = {},
-                  .request = outline(request.message),
-                  .sender = *request.authenticated},
-                 request.now.steady + kConnectTimeout);
+  try {
+    add_connection(*id,
+                   {.allocation = &allocation,
+                    .peer = peer.endpoint,
+                    .deadline = {},
+                    .request = outline(request.message),
+                    .sender = *request.authenticated,
+                    .quota = std::move(quota)},
+                   request.now.steady + kConnectTimeout);
+  } catch (...) {
+    connections_->close(*id);
+    throw;
+  }
+}
+
+// An empty slot when the user, or all of them together, have as many connections with peers as they may.
+QuotaSlot Server::take_connection(const Allocation& allocation, Output& out) {
+  QuotaSlot slot = connection_quota_.take(allocation.identity.quota_name());
+  if (slot.reached() == QuotaLimit::user) out.meet(LimitKey::peer_connections_per_user);
+  if (slot.reached() == QuotaLimit::total) out.meet(LimitKey::peer_connections);
+  return slot;
 }
 
 void Server::on_connected(ConnectionId id, bool connected, TimePoint now, Output& out) {
@@ -100,18 +116,28 @@ void Server::answer_connect(const PeerConnection& connection, ConnectionId id, C
 
 // RFC 6062 §5.3.
 bool Server::on_accepted(RelayId relay, ConnectionId id, const Endpoint& from, TimePoint now, Output& out) {
-  Allocation* allocation = find(relay);
+  Allocation* allocation = find(relay, now);
   const Permission* permission =
       allocation ? allocation->peers.find_permission(from.address, now.steady) : nullptr;
-  if (!permission || waiting_connections(*allocation) >= kMostWaiting ||
-      (permission->reach == Reach::relays_only && !ports_.is_live(from, RelayedTransport::tcp))) {
+  QuotaSlot quota;
+  const bool may_come =
+      permission && waiting_connections(*allocation) < kMostWaiting &&
+      (permission->reach != Reach::relays_only || ports_.is_live(from, RelayedTransport::tcp));
+  if (may_come) quota = take_connection(*allocation, out);
+  if (!quota) {
     ++counters_.to_client_refused;
     return false;
   }
   connections_->offer(id, allocation->identity);
-  add_connection(id, {.allocation = allocation, .peer = from, .deadline = {}, .request = {}, .sender = {}},
+  add_connection(id,
+                 {.allocation = allocation,
+                  .peer = from,
+                  .deadline = {},
+                  .waits = true,
+                  .request = {},
+                  .sender = {},
+                  .quota = std::move(quota)},
                  now.steady + kBindTimeout);
-  peer_connections_.at(id).waits = true;
 
   stun::MessageBuilder builder(scratch_, {Method::connection_attempt, stun::Class::indication},
                                indication_id());
@@ -154,10 +180,18 @@ void Server::on_connection_bind(Request& request, Output& out) {
 
 // --- The books
 
+// Either all of it is done or nothing.
 void Server::add_connection(ConnectionId id, PeerConnection connection, SteadyTime deadline) {
-  connection.allocation->connections.push_back(id);
-  PeerConnection& added = peer_connections_.insert_or_assign(id, std::move(connection)).first->second;
-  connection_deadlines_.set(id, added.deadline, deadline);
+  std::vector<ConnectionId>& of_allocation = connection.allocation->connections;
+  of_allocation.push_back(id);
+  try {
+    PeerConnection& added = peer_connections_.insert_or_assign(id, std::move(connection)).first->second;
+    connection_deadlines_.set(id, added.deadline, deadline);
+  } catch (...) {
+    of_allocation.pop_back();
+    peer_connections_.erase(id);
+    throw;
+  }
 }
 
 void Server::on_peer_closed(ConnectionId id) { forget_connection(id); }
@@ -171,7 +205,8 @@ void Server::forget_connection(ConnectionId id) {
 }
 
 void Server::close_connections(Allocation& allocation, std::optional<Family> family) {
-  for (const ConnectionId id : std::vector(allocation.connections)) {
+  for (std::size_t i = allocation.connections.size(); i-- > 0;) {
+    const ConnectionId id = allocation.connections[i];
     if (family && peer_connections_.at(id).peer.family() != *family) continue;
     connections_->close(id);
     forget_connection(id);
@@ -190,9 +225,11 @@ void Server::close_forbidden_connections(Allocation& allocation, TimePoint now, 
   }
 }
 
-// Nobody answered, or nobody came for it in time. One that was bound waits for nothing any more.
-void Server::expire_connections(TimePoint now, Output& out) {
-  while (connection_deadlines_.next() <= now.steady) {
+// Nobody answered, or nobody came for it in time. One that was bound waits for nothing any more. How many
+// there were, `most` at most.
+std::size_t Server::expire_connections(TimePoint now, std::size_t most, Output& out) {
+  std::size_t expired = 0;
+  for (; expired < most && connection_deadlines_.next() <= now.steady; ++expired) {
     const ConnectionId id = connection_deadlines_.first();
     PeerConnection& connection = peer_connections_.at(id);
     if (!connection.request.empty()) {
@@ -206,6 +243,7 @@ void Server::expire_connections(TimePoint now, Output& out) {
       connection.waits = false;
     }
   }
+  return expired;
 }
 
 }  // namespace turnpike::turn

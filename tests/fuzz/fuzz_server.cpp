@@ -368,14 +368,18 @@ class World {
   FakeRelayHost host_{relays()};
   FakeRelayPorts ports_{host_};
   turn::Quota quota_{4, 3, HashKey{1, 0}};
+  turn::Quota connection_quota_{4, 3, HashKey{2, 0}};
   AddressLimiter limiter_{0, 0, HashKey{1, 0}};
-  turn::Limits limits_{
-      .permissions_per_allocation = 3, .channels_per_allocation = 2, .unauthenticated_per_second = 0};
+  turn::Limits limits_{.counts_shared_names = true,
+                       .permissions_per_allocation = 3,
+                       .channels_per_allocation = 2,
+                       .unauthenticated_per_second = 0};
   turn::AlternateParams alternates_{{{Transport::tcp, endpoint("198.51.100.8:3478"), "b.example.org"}}};
   turn::Server server_{{.credentials = constants_.credentials,
                         .policy = constants_.policy,
                         .ports = ports_,
                         .quota = quota_,
+                        .connection_quota = connection_quota_,
                         .limiter = limiter_,
                         .random = random_,
                         .limits = limits_,

@@ -1,9 +1,15 @@
 // What must not bring the daemon down or slow anybody else: hostile datagrams, peers that refuse, resources
 // that run out.
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "net/udp_socket.hpp"
 #include "support/daemon.hpp"
+#include "support/process.hpp"
 #include "support/relay_client.hpp"
 
 using namespace turnpike;
@@ -23,6 +29,19 @@ std::size_t count(const std::string& text, const std::string& what) {
   std::size_t found = 0;
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
   return found;
+}
+
+// CreatePermission for addresses of 20.0.0.0/8, from the `first` on.
+int permit_many(RelayClient& client, std::uint32_t first, std::uint32_t count) {
+  std::vector<Endpoint> peers;
+  for (std::uint32_t i = 0; i < count; ++i) peers.push_back({IpAddress::v4(0x14000000 + first + i), 0});
+  return client.ask(client.turn().create_permission(peers));
+}
+
+// What it may still map, beside what it has.
+void leave_memory(pid_t pid, std::size_t bytes) {
+  const rlimit limit{mapped_kib(pid) * 1024 + bytes, RLIM_INFINITY};
+  REQUIRE(prlimit(pid, RLIMIT_AS, &limit, nullptr) == 0);
 }
 
 }  // namespace
@@ -182,4 +201,76 @@ TEST_CASE("unauthenticated answers are limited for each source", "[integration]"
   while (client.receive_raw(300ms)) ++answers;
   CHECK(answers >= 10);
   CHECK(answers < 30);
+}
+
+TEST_CASE("when memory runs out the request that wanted it is refused, and the others are served",
+          "[integration]") {
+  constexpr std::size_t kLeft = 64 << 20;
+  constexpr std::uint32_t kPerRequest = 2500;
+  constexpr std::uint32_t kEnough = 4'000'000;  // 40 octets each would be twice what is left
+  Daemon daemon({"workers=1", "limits.permissions_per_allocation=0"});
+  if (has_sanitizer(daemon.pid())) return;  // it maps terabytes
+  RelayClient greedy(daemon.listener());
+  RelayClient other(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(greedy.allocate() == 0);
+  REQUIRE(other.allocate() == 0);
+  REQUIRE(other.permit(peer.local()) == 0);
+  leave_memory(daemon.pid(), kLeft);
+
+  std::uint32_t permissions = 0;
+  int code = 0;
+  while (code == 0 && permissions < kEnough) {
+    code = permit_many(greedy, permissions, kPerRequest);
+    permissions += kPerRequest;
+  }
+  CHECK(code == 508);
+  CHECK(permissions > 100'000);
+  for (int i = 0; i < 20; ++i) CHECK(permit_many(greedy, permissions, kPerRequest) == 508);
+  CHECK(other.ask(other.turn().binding()) == 0);
+  expect_relaying(other, peer);
+  const int late = RelayClient(daemon.listener()).allocate();
+  CHECK((late == 0 || late == 508));
+
+  // What the greedy one gives back is there for the others.
+  REQUIRE(greedy.refresh(0s) == 0);
+  REQUIRE(greedy.allocate() == 0);
+  CHECK(permit_many(greedy, 0, kPerRequest) == 0);
+  CHECK(RelayClient(daemon.listener()).allocate() == 0);
+  CHECK(daemon.stop() == 0);
+  const std::string log = daemon.log();
+  CHECK(count(log, "out of memory: whoever asks for more is refused") == 1);
+  CHECK_THAT(log, Catch::Contains(" out_of_memory=") && !Catch::Contains(" out_of_memory=0 "));
+}
+
+// At 1,200 bytes each they take 2,304 of the kernel's; the default buffer of 212,992 holds 92.
+TEST_CASE("a burst of 120 datagrams waits for a server that is busy", "[integration]") {
+  Daemon daemon({"workers=1"});
+  RelayClient client(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.bind(0x4000, peer.local()) == 0);
+  net::set_buffer_sizes(client.socket().fd(), 1 << 20);
+  net::set_buffer_sizes(peer.fd(), 1 << 20);
+  REQUIRE(kill(daemon.pid(), SIGSTOP) == 0);
+  // By the time that the kernel tells of it, it has stopped.
+  siginfo_t stopped{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(daemon.pid()), &stopped, WSTOPPED | WNOWAIT) == 0);
+  for (int i = 0; i < 120; ++i) peer.send_to(Octets(1200, static_cast<std::uint8_t>(i)), client.relayed());
+  REQUIRE(kill(daemon.pid(), SIGCONT) == 0);
+  int arrived = 0;
+  while (arrived < 120 && client.receive(5s)) ++arrived;
+  CHECK(arrived == 120);
+}
+
+TEST_CASE("the log names a limit that somebody has met, once", "[integration]") {
+  Daemon daemon({"workers=2", "limits.permissions_per_allocation=1"});
+  RelayClient client(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.permit(peer.local()) == 0);
+  for (int i = 0; i < 5; ++i) CHECK(client.permit(*Endpoint::parse("127.0.0.77:1")) == 508);
+  CHECK(daemon.stop() == 0);
+  const std::string warning = "a client was refused because of limits.permissions_per_allocation, which is 1";
+  CHECK(count(daemon.log(), warning) == 1);
 }

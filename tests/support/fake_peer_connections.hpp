@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/failing_new.hpp"
 #include "turnpike/turn/peer_connections.hpp"
 
 namespace turnpike::test {
@@ -37,12 +38,14 @@ class FakePeerConnections : public turn::PeerConnections {
   explicit FakePeerConnections(FakePeers& peers) : peers_(peers) {}
 
   std::optional<turn::ConnectionId> connect(turn::RelayId, const Endpoint& peer) override {
+    const FailingNew::Pause pause;
     if (peers_.exhausted) return std::nullopt;
     const turn::ConnectionId id = peers_.add();
     peers_.open[id].peer = peer;
     return id;
   }
   void offer(turn::ConnectionId id, const auth::Identity& client) override {
+    const FailingNew::Pause pause;
     FakePeers::Connection& connection = peers_.open.at(id);
     connection.state = FakePeers::State::waiting;
     connection.awaits = client;
@@ -53,6 +56,7 @@ class FakePeerConnections : public turn::PeerConnections {
     return found->second.awaits;
   }
   bool bind(turn::ConnectionId id, const auth::Identity& identity, const FiveTuple& client) override {
+    const FailingNew::Pause pause;
     const auto found = peers_.open.find(id);
     if (found == peers_.open.end() || found->second.state != FakePeers::State::waiting ||
         !found->second.awaits.is_same(identity)) {

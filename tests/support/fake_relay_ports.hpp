@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "support/failing_new.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/turn/relay_ports.hpp"
 
@@ -93,6 +94,7 @@ class FakeRelayPorts : public turn::RelayPorts {
   explicit FakeRelayPorts(FakeRelayHost& host) : host_(host) {}
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override {
+    const FailingNew::Pause pause;
     if (const auto failure = host_.count_call()) return *failure;
     host_.client_side_ = request.client_side;
     const std::optional<IpAddress> address = host_.address(request.family);
@@ -109,6 +111,7 @@ class FakeRelayPorts : public turn::RelayPorts {
 
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token,
                                               std::string_view owner) override {
+    const FailingNew::Pause pause;
     if (const auto failure = host_.count_call()) return *failure;
     const auto found = host_.reserved_.find(token);
     if (found == host_.reserved_.end() || found->second.owner != owner)

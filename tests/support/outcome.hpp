@@ -43,6 +43,8 @@ class Outcome {
   std::vector<ToPeer> to_peers;
   std::vector<turn::Output::Event> events;
   std::optional<Asked> asked;
+  std::uint32_t limits_met = 0;  // one bit for each turn::LimitKey
+  bool out_of_memory = false;    // an allocation of memory failed that nobody had expected to
 
   // --- Answers
   const Outcome& expect_success() const {
@@ -126,6 +128,11 @@ class Outcome {
     INFO("step in line " << line);
     REQUIRE(to_clients.size() == 1);
     CHECK(to_clients[0].tuple == c.tuple);
+    return *this;
+  }
+  const Outcome& expect_limit_met(turn::LimitKey key) const {
+    INFO("step in line " << line);
+    CHECK(limits_met == std::uint32_t{1} << static_cast<unsigned>(key));
     return *this;
   }
   const Outcome& expect_silence() const {

@@ -18,6 +18,15 @@ inline std::size_t resident_kib(pid_t pid) {
   return 0;
 }
 
+// What it has mapped, of which RLIMIT_AS is a limit.
+inline std::size_t mapped_kib(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmSize:")) return std::stoul(line.substr(7));
+  }
+  return 0;
+}
+
 // Whether its memory says nothing: a sanitizer keeps what was freed for a while, and has much of its own.
 inline bool has_sanitizer(pid_t pid) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");

@@ -65,6 +65,8 @@ class RelayClient {
 
   client::TurnClient& turn() { return turn_; }
   Endpoint local() const { return stream_ ? stream_->local() : dtls_ ? dtls_->local() : socket_->local(); }
+  // Of a client by UDP.
+  client::UdpSocket& socket() { return socket_.value(); }
   // Of a client by TCP or TLS.
   client::StreamSocket& stream() { return stream_.value(); }
   // Of a client by DTLS.

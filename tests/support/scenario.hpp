@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "support/failing_new.hpp"
 #include "support/fake_peer_connections.hpp"
 #include "support/fake_relay_ports.hpp"
 #include "support/manual_clock.hpp"
@@ -30,7 +31,9 @@ struct Setup {
                     .nonce_lifetime = 600s};
   FakeRelayHost::Params relays;
   turn::PeerParams peers;
-  turn::Limits limits{.unauthenticated_per_second = 0};
+  // A limit of the user that a test sets holds for all names, as one does that an operator has written.
+  turn::Limits limits{
+      .allocations_per_user = 0, .counts_shared_names = true, .unauthenticated_per_second = 0};
   unsigned workers = 1;
   bool tcp_relay = false;  // RFC 6062
   bool mobility = false;   // RFC 8016
@@ -57,6 +60,8 @@ class Scenario {
         policy_(std::make_unique<turn::PeerPolicy>(policy_params_)),
         host_(setup_.relays),
         quota_(setup_.limits.allocations, setup_.limits.allocations_per_user, HashKey{5, 0}),
+        connection_quota_(setup_.limits.peer_connections, setup_.limits.peer_connections_per_user,
+                          HashKey{6, 0}),
         limiter_(setup_.limits.unauthenticated_per_second,
                  std::uint64_t{2} * setup_.limits.unauthenticated_per_second, HashKey{7, 0}) {
     for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
@@ -69,6 +74,7 @@ class Scenario {
     workers_.clear();
     CHECK(host_.open_relays() == 0);
     CHECK(quota_.in_use() == 0);
+    CHECK(connection_quota_.in_use() == 0);
   }
 
   // --- Steps
@@ -100,9 +106,9 @@ class Scenario {
     turn::Output out;
     const auto home = homes_.find(key_of(from.tuple));
     Worker& worker = *workers_[home == homes_.end() ? from.worker : home->second];
-    worker.server.on_client_closed(from.tuple, clock_.now(), out);
     Outcome outcome;
     outcome.line = line;
+    call(outcome, [&] { worker.server.on_client_closed(from.tuple, clock_.now(), out); });
     copy(worker, out, {}, outcome);
     check_books(line);
     return outcome;
@@ -143,9 +149,9 @@ class Scenario {
                              int line = __builtin_LINE()) {
     const turn::ConnectionId id{peers_.last_id};
     turn::Output out;
-    workers_[worker]->server.on_connected(id, connected, clock_.now(), out);
     Outcome outcome;
     outcome.line = line;
+    call(outcome, [&] { workers_[worker]->server.on_connected(id, connected, clock_.now(), out); });
     outcome.asked = connect.asked;
     copy(*workers_[worker], out, {}, outcome);
     check_books(line);
@@ -161,7 +167,10 @@ class Scenario {
     Accepted accepted;
     accepted.outcome =
         at_relay(relayed, {}, line, [&](Worker& worker, turn::RelayId relay, turn::Output& out) {
-          if (worker.server.on_accepted(relay, id, endpoint(peer), clock_.now(), out)) accepted.id = id;
+          const Endpoint from = endpoint(peer);
+          call(accepted.outcome, [&] {
+            if (worker.server.on_accepted(relay, id, from, clock_.now(), out)) accepted.id = id;
+          });
         });
     if (!accepted.id) peers_.open.erase(id);
     return accepted;
@@ -194,15 +203,23 @@ class Scenario {
     Outcome outcome;
     outcome.line = line;
     for (SteadyTime next = next_deadline(); next <= until; next = next_deadline()) {
-      clock_.advance(next - clock_.now().steady);
-      for (const auto& worker : workers_) wake(*worker, outcome);
+      clock_.advance(std::max(next, clock_.now().steady) - clock_.now().steady);
+      // What they leave for the next call they leave only when there is much.
+      constexpr int kMostWakes = 10'000;
+      int wakes = 0;
+      do {
+        for (const auto& worker : workers_) wake(*worker, outcome);
+      } while (next_deadline() <= clock_.now().steady && ++wakes < kMostWakes);
       INFO("step in line " << line);
-      REQUIRE(next_deadline() > clock_.now().steady);
+      REQUIRE(wakes < kMostWakes);
+      most_wakes_ = std::max(most_wakes_, wakes + 1);
     }
     clock_.advance(until - clock_.now().steady);
     check_books(line);
     return outcome;
   }
+  // How often they had to be woken at one time.
+  int most_wakes() const { return most_wakes_; }
   // Time passes, and nobody wakes the servers.
   void advance_asleep(Duration duration) { clock_.advance(duration); }
   void set_wall(Duration duration) { clock_.set_wall(duration); }
@@ -238,6 +255,7 @@ class Scenario {
   FakeRelayHost& host() { return host_; }
   FakePeers& peers() { return peers_; }
   turn::Quota& quota() { return quota_; }
+  turn::Quota& connection_quota() { return connection_quota_; }
   ScriptedRandom& random() { return random_; }
   crypto::Digester& digester() { return digester_; }
 
@@ -260,6 +278,7 @@ class Scenario {
                   .policy = *s.policy_,
                   .ports = ports,
                   .quota = s.quota_,
+                  .connection_quota = s.connection_quota_,
                   .limiter = s.limiter_,
                   .random = s.random_,
                   .connections = s.setup_.tcp_relay ? &connections : nullptr,
@@ -303,17 +322,17 @@ class Scenario {
     turn::Output out;
     const auto home = homes_.find(key_of(from.tuple));
     unsigned number = home == homes_.end() ? from.worker : home->second;
-    workers_[number]->server.on_client(from.tuple, message, clock_.now(), out);
+    Outcome outcome;
+    outcome.line = line;
+    call(outcome, [&] { workers_[number]->server.on_client(from.tuple, message, clock_.now(), out); });
     if (!out.forwards().empty()) {  // as the daemon does: this, and all that follows
       number = out.forwards().front().worker;
       homes_[key_of(from.tuple)] = number;
       CHECK(out.to_clients().empty());
       out.clear();
-      workers_[number]->server.on_client(from.tuple, message, clock_.now(), out);
+      call(outcome, [&] { workers_[number]->server.on_client(from.tuple, message, clock_.now(), out); });
       CHECK(out.forwards().empty());
     }
-    Outcome outcome;
-    outcome.line = line;
     copy(*workers_[number], out, message, outcome);
     if (!workers_[number]->server.knows(from.tuple)) homes_.erase(key_of(from.tuple));
     return outcome;
@@ -337,14 +356,26 @@ class Scenario {
     return {};
   }
 
+  // As a worker calls the server: what memory runs out for is lost, and everything else goes on.
+  template <class Act>
+  static void call(Outcome& outcome, Act act) {
+    try {
+      const FailingNew::Counting counting;
+      act();
+    } catch (const std::bad_alloc&) {
+      outcome.out_of_memory = true;
+    }
+  }
+
   void wake(Worker& worker, Outcome& outcome) {
     turn::Output out;
-    worker.server.on_timeout(clock_.now(), out);
+    call(outcome, [&] { worker.server.on_timeout(clock_.now(), out); });
     copy(worker, out, {}, outcome);
   }
 
   // Takes everything out of `out`; a payload that is not in the input would dangle.
   void copy(const Worker& worker, const turn::Output& out, Bytes input, Outcome& outcome) {
+    outcome.limits_met |= out.limits_met();
     const auto lies_inside = [&](Bytes payload) {
       return payload.empty() || (payload.data() >= input.data() &&
                                  payload.data() + payload.size() <= input.data() + input.size());
@@ -424,12 +455,14 @@ class Scenario {
   FakeRelayHost host_;
   FakePeers peers_;
   turn::Quota quota_;
+  turn::Quota connection_quota_;
   AddressLimiter limiter_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<Key, std::vector<Endpoint>> relayed_;  // local form, by client
   std::map<Key, Nonce> nonces_;
   std::map<Key, unsigned> homes_;  // of clients whose allocation is another worker's
   std::uint32_t transactions_ = 0;
+  int most_wakes_ = 0;
 };
 
 }  // namespace turnpike::test

@@ -35,6 +35,10 @@ struct Identity {
   // Whether both came with the same name and, if any, the same token.
   bool is_same(const Identity& other) const { return username == other.username && token == other.token; }
 
+  // Whether many clients may have this name at one time: it is a configured user, a time stamp without a
+  // user, or a guest of a room, whose browser makes three allocations for each of the others.
+  bool is_shared() const;
+
   // What quotas count: a REST name without its expiry, which changes with every credential, or a token.
   std::string_view quota_name() const;
 };

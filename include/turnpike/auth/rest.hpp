@@ -19,6 +19,9 @@ struct RestName {
 // `expiry:user` or `expiry`, where expiry is Unix time in seconds: 1 to 15 digits and nothing else.
 std::optional<RestName> parse_rest_name(std::string_view username);
 
+// Whether the user is a guest whom signaling has named, by where it comes from.
+bool is_guest_name(std::string_view user);
+
 // base64(HMAC-SHA1(secret, username)).
 std::string rest_password(crypto::Digester& digester, std::string_view secret, std::string_view username);
 

@@ -10,6 +10,7 @@
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/stun/types.hpp"
+#include "turnpike/turn/params.hpp"
 #include "turnpike/turn/relay_ports.hpp"
 
 namespace turnpike::turn {
@@ -58,6 +59,8 @@ class Output {
     Bytes message;
   };
 
+  // Limits that somebody has met, one bit for each LimitKey.
+  std::uint32_t limits_met() const { return limits_met_; }
   const std::vector<Forward>& forwards() const { return forwards_; }
   // 5-tuples that the server has no more to do with: their allocation was deleted, or has moved.
   const std::vector<FiveTuple>& left() const { return left_; }
@@ -84,6 +87,24 @@ class Output {
   }
   void leave(const FiveTuple& tuple) { left_.push_back(tuple); }
 
+  void meet(LimitKey limit) { limits_met_ |= std::uint32_t{1} << static_cast<unsigned>(limit); }
+
+  // Room for so many messages and for the heads of as many, so that answers need no memory where there is
+  // none.
+  void reserve(std::size_t messages) {
+    to_clients_.reserve(messages);
+    to_peers_.reserve(messages);
+    heads_.reserve(messages * kUsualHead);
+    reserve_for_news();
+  }
+
+  // So that the next tell() and the next two leave() cannot fail for want of memory: what they tell of has
+  // happened.
+  void reserve_for_news() {
+    if (events_.size() == events_.capacity()) events_.reserve(2 * events_.size() + 8);
+    if (left_.size() + 2 > left_.capacity()) left_.reserve(2 * left_.size() + 8);
+  }
+
   void tell(Event event) { events_.push_back(std::move(event)); }
 
   // What goes to peers was carried out ahead of the rest.
@@ -97,15 +118,19 @@ class Output {
     forwards_.clear();
     left_.clear();
     heads_.clear();
+    limits_met_ = 0;
   }
 
  private:
+  static constexpr std::size_t kUsualHead = 256;
+
   std::vector<ToClient> to_clients_;
   std::vector<ToPeer> to_peers_;
   std::vector<Event> events_;
   std::vector<Forward> forwards_;
   std::vector<FiveTuple> left_;
   std::vector<std::uint8_t> heads_;
+  std::uint32_t limits_met_ = 0;
 };
 
 }  // namespace turnpike::turn

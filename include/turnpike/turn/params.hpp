@@ -2,9 +2,11 @@
 // anything one client may hold. Plain data, filled by config/.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "turnpike/base/endpoint.hpp"
@@ -40,18 +42,43 @@ struct RelayParams {
   std::vector<IpAddress> addresses;
   std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
   std::uint16_t first_port = 49152;
-  std::uint16_t last_port = 65535;  // inclusive
-  bool tcp = false;                 // RFC 6062
-  bool mobility = false;            // RFC 8016
+  std::uint16_t last_port = 65535;         // inclusive
+  std::uint32_t receive_buffer = 1 << 20;  // bytes, of each relayed socket
+  bool tcp = false;                        // RFC 6062
+  bool mobility = false;                   // RFC 8016
   AlternateParams alternates;
+};
+
+// The limits that a client can meet, by their keys in the configuration.
+enum class LimitKey : std::uint8_t {
+  allocations,
+  allocations_per_user,
+  permissions_per_allocation,
+  channels_per_allocation,
+  peer_connections,
+  peer_connections_per_user,
+};
+inline constexpr std::array<std::string_view, 6> kLimitKeys = {
+    "limits.allocations",
+    "limits.allocations_per_user",
+    "limits.permissions_per_allocation",
+    "limits.channels_per_allocation",
+    "limits.peer_connections",
+    "limits.peer_connections_per_user",
 };
 
 // 0 means no limit, except for allocation_lifetime, which is at least 600 s.
 struct Limits {
   std::uint32_t allocations = 0;
-  std::uint32_t allocations_per_user = 0;
-  std::uint32_t permissions_per_allocation = 0;
-  std::uint32_t channels_per_allocation = 0;
+  std::uint32_t allocations_per_user = 1000;
+  // Whether that holds for names that many clients share as well; see auth::Identity::is_shared. So it is
+  // where the operator has written the limit.
+  bool counts_shared_names = false;
+  std::uint32_t permissions_per_allocation = 256;
+  std::uint32_t channels_per_allocation = 256;
+  // RFC 6062: TCP connections with peers, each of which is a descriptor.
+  std::uint32_t peer_connections = 10'000;
+  std::uint32_t peer_connections_per_user = 1000;
   std::uint32_t unauthenticated_per_second = 100;  // per IPv4 address or IPv6 /64; burst is twice that
   Duration allocation_lifetime = std::chrono::seconds(3600);
 };

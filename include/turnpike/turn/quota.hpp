@@ -1,5 +1,5 @@
-// How many allocations there are, in all and for each user, over all workers. Cold shared state: requests
-// come here, packets never do.
+// How many of something there are, in all and for each user, over all workers: allocations, and connections
+// with peers. Cold shared state: requests come here, packets never do.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ class Quota;
 // Why there is no place: the user holds as many as it may, or else all together do.
 enum class QuotaLimit : std::uint8_t { none, user, total };
 
-// One allocation's place in the quota; gives it back when it goes. The Quota outlives it.
+// The place of one of them in the quota; gives it back when it goes. The Quota outlives it.
 class QuotaSlot {
  public:
   QuotaSlot() = default;
@@ -37,7 +37,7 @@ class QuotaSlot {
 
  private:
   friend class Quota;
-  QuotaSlot(Quota* quota, std::string_view user) : quota_(quota), user_(user) {}
+  QuotaSlot(Quota* quota, std::string user) : quota_(quota), user_(std::move(user)) {}
   explicit QuotaSlot(QuotaLimit reached) : reached_(reached) {}
 
   Quota* quota_ = nullptr;
@@ -49,10 +49,11 @@ class QuotaSlot {
 class Quota {
  public:
   // 0 means no limit. `key` is for the table of names, which strangers choose.
-  Quota(std::uint32_t allocations, std::uint32_t allocations_per_user, const HashKey& key);
+  Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key);
 
-  // An empty slot when the server or the user holds as many as it may.
-  QuotaSlot take(std::string_view user);
+  // An empty slot when the server or the user holds as many as it may. Where the name is one that many share
+  // the limit of the user may not hold for it.
+  QuotaSlot take(std::string_view user, bool limits_user = true);
 
   std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
@@ -70,7 +71,7 @@ class Quota {
 
   static constexpr std::size_t kShards = 16;
 
-  std::uint32_t allocations_;
+  std::uint32_t total_;
   std::uint32_t per_user_;
   KeyedHash hash_;
   std::atomic<std::uint32_t> in_use_{0};

@@ -46,6 +46,7 @@ struct Counters {
   std::uint64_t refusals = 0;          // answered with an error
   std::uint64_t redirects = 0;         // of these, with another server to go to
   std::uint64_t answers_withheld = 0;  // the source had used up its unauthenticated answers
+  std::uint64_t out_of_memory = 0;     // requests refused for want of memory
   std::uint64_t to_peer = 0;
   std::uint64_t to_peer_bytes = 0;
   std::uint64_t to_peer_refused = 0;  // no allocation, channel or permission
@@ -54,6 +55,7 @@ struct Counters {
   std::uint64_t to_client_refused = 0;  // no permission
   std::uint64_t allocations_created = 0;
   std::uint64_t allocations_deleted = 0;
+  std::uint64_t expiry_steps = 0;  // entries of tables that expiry has looked at
 };
 
 // Belongs to one worker and its thread.
@@ -65,7 +67,8 @@ class Server {
     const auth::CredentialStore& credentials;
     const PeerPolicy& policy;
     RelayPorts& ports;
-    Quota& quota;
+    Quota& quota;             // of allocations
+    Quota& connection_quota;  // of connections with peers (RFC 6062)
     AddressLimiter& limiter;
     crypto::Random& random;
     PeerConnections* connections = nullptr;  // RFC 6062; null: no TCP relay
@@ -110,7 +113,9 @@ class Server {
   // permissions, channels, and connections with peers.
   void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);
 
-  // To be called at next_deadline() or later; removes what has expired.
+  // To be called at next_deadline() or later; removes what has expired. There is a bound to what one call
+  // does, and where it has left something the next deadline is over already. What has expired counts as
+  // absent even before it is removed.
   void on_timeout(TimePoint now, Output& out);
   // SteadyTime::max() when nothing is waiting.
   SteadyTime next_deadline() const;
@@ -132,6 +137,7 @@ class Server {
                      Output& out);
 
   void on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now, Output& out);
+  void check_request(Request& request, Output& out);
   void on_authenticated(Request& request, Output& out);
   void on_allocate(Request& request, Output& out);
   void on_refresh(Request& request, Output& out);
@@ -156,7 +162,7 @@ class Server {
   Check check_transport(const Request& request, Wish& wish) const;
   bool is_sent_away(const Request& request, Redirect reason, Output& out);
   Check read_wish(const Request& request, Wish& wish) const;
-  Check take_place(const Request& request, Wish& wish, Allocation& allocation);
+  Check take_place(const Request& request, Wish& wish, Allocation& allocation, Output& out);
   Check open_relays(const Request& request, Wish& wish, Allocation& allocation);
   Check open_relay(const Request& request, Wish& wish, Family family, Allocation& allocation);
   void answer_allocate(const Request& request, const Allocation& allocation, Output& out);
@@ -166,7 +172,8 @@ class Server {
   struct Peer;
   Check read_peer(const Request& request, Bytes value, Peer& peer) const;
   static bool speaks_rfc5766(const Request& request);
-  Check check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer) const;
+  Check check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer,
+                      Output& out) const;
 
   // Connect and ConnectionBind (tcp_relay.cpp).
   struct PeerConnection {
@@ -176,9 +183,11 @@ class Server {
     bool waits = false;                 // the peer began it, and it may not be bound yet
     std::vector<std::uint8_t> request;  // the Connect that waits for its answer
     auth::Authenticated sender;         // who signed that, and how
+    QuotaSlot quota{};
   };
   void on_connect(Request& request, Output& out);
   Check check_connect(const Request& request, Peer& peer) const;
+  QuotaSlot take_connection(const Allocation& allocation, Output& out);
   void on_connection_bind(Request& request, Output& out);
   std::optional<auth::Identity> find_awaited(const Request& request) const;
   void answer_connect(const PeerConnection& connection, ConnectionId id, Check failure, TimePoint now,
@@ -189,7 +198,7 @@ class Server {
   void forget_connection(ConnectionId id);
   void close_connections(Allocation& allocation, std::optional<Family> family = {});
   std::size_t waiting_connections(const Allocation& allocation) const;
-  void expire_connections(TimePoint now, Output& out);
+  std::size_t expire_connections(TimePoint now, std::size_t most, Output& out);
 
   // RFC 8016 (mobility.cpp).
   void on_move(Request& request, Output& out);
@@ -212,11 +221,14 @@ class Server {
 
   // The books.
   Allocation* find(const FiveTuple& tuple);
+  // Removes one that has expired.
+  Allocation* find_current(const FiveTuple& tuple, TimePoint now, Output& out);
   // What came by this 5-tuple is proof that the client is there.
   Allocation* find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out);
-  Allocation* find(RelayId relay);
-  void add(std::unique_ptr<Allocation> allocation, Output& out);
+  Allocation* find(RelayId relay, TimePoint now);
+  Allocation& add(std::unique_ptr<Allocation> allocation);
   void remove(Allocation& allocation, Output& out);
+  void erase(Allocation& allocation, Output& out);
   void close_relay(Allocation& allocation, Family family);
   void wake_by(Allocation& allocation, SteadyTime deadline);
 
@@ -224,6 +236,7 @@ class Server {
   const PeerPolicy* policy_;  // never null
   RelayPorts& ports_;
   Quota& quota_;
+  Quota& connection_quota_;
   AddressLimiter& limiter_;
   crypto::Random& random_;
   PeerConnections* connections_;
@@ -244,6 +257,7 @@ class Server {
   boost::intrusive::multiset<Allocation, boost::intrusive::compare<ByDeadline>,
                              boost::intrusive::constant_time_size<false>>
       deadlines_;
+  DiscardedPermissions discarded_;  // of allocations that are gone
   struct ReservationDeadline {
     SteadyTime at;
     stun::ReservationToken token{};

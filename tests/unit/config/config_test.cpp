@@ -24,7 +24,7 @@ const char* const kDefaults =
     "listen udp [::]:3478\n"
     "ports 49152-65535\n"
     "nonce_lifetime 600000\n"
-    "limits 0 0 0 0 100 3600000\n"
+    "limits 0 1000 256 256 100 3600000\n"
     "streams 200 10000 60000\n"
     "log 1 0\n";
 
@@ -124,6 +124,13 @@ log 0 1
 )");
 }
 
+TEST_CASE("the limit of a user holds for names that many share where it is written", "[config]") {
+  CHECK_FALSE(parsed("").limits.counts_shared_names);
+  CHECK_FALSE(parsed("limits: {allocations: 5000}").limits.counts_shared_names);
+  CHECK(parsed("limits: {allocations_per_user: 1000}").limits.counts_shared_names);
+  CHECK(parsed("", {"limits.allocations_per_user=0"}).limits.counts_shared_names);
+}
+
 TEST_CASE("the edges of what is allowed", "[config]") {
   std::string realm(126, 'r');
   realm += "\u00e9";
@@ -133,6 +140,12 @@ TEST_CASE("the edges of what is allowed", "[config]") {
   CHECK(parsed("relay: {ports: 50000-50000}").relay.last_port == 50000);
   CHECK(parsed("auth: {nonce_lifetime: 10s}").auth.nonce_lifetime == std::chrono::seconds(10));
   CHECK(parsed("auth: {nonce_lifetime: \"10000ms\"}").auth.nonce_lifetime == std::chrono::seconds(10));
+  CHECK(parsed("").relay.receive_buffer == 1 << 20);
+  CHECK(parsed("relay: {receive_buffer: 4KiB}").relay.receive_buffer == 4 << 10);
+  CHECK(parsed("relay: {receive_buffer: 300000}").relay.receive_buffer == 300'000);
+  CHECK(parsed("relay: {receive_buffer: 64MiB}").relay.receive_buffer == 64 << 20);
+  CHECK(parsed("limits: {peer_connections: 7, peer_connections_per_user: 8}").limits.peer_connections == 7);
+  CHECK(parsed("limits: {peer_connections_per_user: 8}").limits.peer_connections_per_user == 8);
   CHECK(parsed("limits: {allocation_lifetime: 10m}").limits.allocation_lifetime == std::chrono::seconds(600));
   CHECK(parsed("limits: {allocation_lifetime: 24h}").limits.allocation_lifetime == std::chrono::hours(24));
   CHECK(parsed("limits: {allocations: 4294967295}").limits.allocations == 4294967295U);

@@ -41,6 +41,19 @@ TEST_CASE("a duration needs a unit", "[config]") {
   }
 }
 
+TEST_CASE("a size is in bytes, KiB or MiB", "[config]") {
+  CHECK(parse_size("0") == 0);
+  CHECK(parse_size("212992") == 212'992);
+  CHECK(parse_size("64KiB") == 65'536);
+  CHECK(parse_size("1MiB") == 1'048'576);
+  CHECK(parse_size("4095MiB") == 4'293'918'720);
+  for (const std::string_view text :
+       {"", "KiB", "1.5MiB", "-1", "1kB", "1K", "1 MiB", "1mib", "4096MiB", "1GiB"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_size(text));
+  }
+}
+
 TEST_CASE("hex fills its array exactly", "[config]") {
   std::array<std::uint8_t, 3> out{};
   CHECK(parse_hex("00fFa9", out));

@@ -1,0 +1,165 @@
+// Whom one allocation may exchange data with: its permissions (RFC 8656 §9), by peer address, and its
+// channels (§12), by number and by peer. Addresses are in their local form. Whatever a client does, a step
+// costs the logarithm of the table's size and what it finds expired: nothing here looks at all entries, grows
+// by copying them, or can be made slow by addresses that were chosen for it.
+#pragma once
+
+#include <array>
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+#include "turnpike/turn/relay_ports.hpp"
+
+namespace turnpike::turn {
+
+inline constexpr std::chrono::seconds kPermissionLifetime{300};  // RFC 8656 §9
+inline constexpr std::chrono::seconds kChannelLifetime{600};     // RFC 8656 §12
+
+// One that has expired counts as absent. It is removed when its turn comes, or with the last channel of its
+// peer.
+struct Permission
+    : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>,
+                                      boost::intrusive::link_mode<boost::intrusive::normal_link>>,
+      boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+  IpAddress peer;
+  Reach reach = Reach::denied;
+  std::uint16_t channels = 0;  // bound to this peer; there are less than 2^14 of an allocation
+  bool in_force = false;       // waits to expire; else only its channels keep it
+  SteadyTime expiry;
+};
+
+// A channel knows its relay and its permission, so that a relayed packet takes one look-up.
+struct ChannelBinding
+    : boost::intrusive::set_base_hook<boost::intrusive::tag<struct ByNumber>,
+                                      boost::intrusive::link_mode<boost::intrusive::normal_link>>,
+      boost::intrusive::set_base_hook<boost::intrusive::tag<struct ByPeer>,
+                                      boost::intrusive::link_mode<boost::intrusive::normal_link>>,
+      boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+  explicit ChannelBinding(stun::ChannelNumber n) : number(n) {}
+
+  stun::ChannelNumber number;
+  RelayId relay{};
+  Permission* permission = nullptr;  // of its peer; never null in a table
+  Endpoint peer;
+  SteadyTime expiry;
+
+  Reach reach() const { return permission->reach; }
+  bool carries_data(SteadyTime now) const { return now < expiry && now < permission->expiry; }
+};
+
+// Permissions in the order in which they expire.
+using PermissionQueue = boost::intrusive::list<Permission>;
+
+// Permissions that are in no table any more and whose memory is still to be freed. To free a million of them
+// takes a tenth of a second, which nobody shall have to wait for.
+class DiscardedPermissions {
+ public:
+  DiscardedPermissions() = default;
+  ~DiscardedPermissions() { free(permissions_.size()); }
+  DiscardedPermissions(const DiscardedPermissions&) = delete;
+  DiscardedPermissions& operator=(const DiscardedPermissions&) = delete;
+
+  bool empty() const { return permissions_.empty(); }
+  std::size_t size() const { return permissions_.size(); }
+  // Takes all of them, in one step.
+  void take(PermissionQueue& permissions) { permissions_.splice(permissions_.end(), permissions); }
+  // Frees `most` of them, or all if there are less; how many it freed.
+  std::size_t free(std::size_t most);
+
+ private:
+  PermissionQueue permissions_;
+};
+
+class PeerTable {
+ public:
+  PeerTable() = default;
+  ~PeerTable();
+  PeerTable(const PeerTable&) = delete;
+  PeerTable& operator=(const PeerTable&) = delete;
+
+  const Permission* find_permission(const IpAddress& peer, SteadyTime now) const;
+  // Both give channels that have expired as well; carries_data() tells.
+  const ChannelBinding* find_channel(stun::ChannelNumber number) const;
+  const ChannelBinding* find_channel(const Endpoint& peer) const;
+
+  // Both start or restart the lifetimes: a channel binding restarts its peer's permission as well (RFC 8656
+  // §12.2). Where std::bad_alloc is thrown nothing has changed. A channel that would be in the way of bind()
+  // has expired.
+  void permit(const IpAddress& peer, Reach reach, SteadyTime now);
+  void bind(stun::ChannelNumber number, const Endpoint& peer, RelayId relay, Reach reach, SteadyTime now);
+
+  // Removes what has expired, but no more than `most` permissions and channels. How many it removed.
+  std::size_t purge(SteadyTime now, std::size_t most);
+  // Removes what belongs to a relay that is gone, and all there is. Where there are many permissions, their
+  // memory is left to `discarded`.
+  void remove_family(Family family, DiscardedPermissions& discarded);
+  void clear(DiscardedPermissions& discarded);
+  // Removes what `policy` does not allow.
+  void judge_again(const PeerPolicy& policy);
+
+  // With those that have expired and were not purged.
+  std::size_t permissions() const { return of_v4_.queue.size() + of_v6_.queue.size(); }
+  std::size_t channels() const { return channel_queue_.size(); }
+
+  // When purge() will find something next; SteadyTime::max() when there is nothing.
+  SteadyTime next_expiry() const;
+
+ private:
+  // Any order does. Comparing words takes no call.
+  struct AddressOrder {
+    bool operator()(const IpAddress& a, const IpAddress& b) const;
+  };
+  struct EndpointOrder {
+    bool operator()(const Endpoint& a, const Endpoint& b) const;
+  };
+  struct PeerOf {
+    using type = IpAddress;
+    const type& operator()(const Permission& permission) const { return permission.peer; }
+  };
+  struct NumberOf {
+    using type = stun::ChannelNumber;
+    const type& operator()(const ChannelBinding& binding) const { return binding.number; }
+  };
+  struct EndpointOf {
+    using type = Endpoint;
+    const type& operator()(const ChannelBinding& binding) const { return binding.peer; }
+  };
+  template <class Tag>
+  using HookOf = boost::intrusive::base_hook<boost::intrusive::set_base_hook<
+      boost::intrusive::tag<Tag>, boost::intrusive::link_mode<boost::intrusive::normal_link>>>;
+
+  // All lifetimes are equal, so who is granted or bound again goes to the end of the queue.
+  struct Permissions {
+    boost::intrusive::set<Permission, boost::intrusive::key_of_value<PeerOf>,
+                          boost::intrusive::compare<AddressOrder>,
+                          boost::intrusive::constant_time_size<false>>
+        by_peer;            // all of them
+    PermissionQueue queue;  // those in force
+  };
+
+  Permissions& of(Family family) { return family == Family::ipv4 ? of_v4_ : of_v6_; }
+  const Permissions& of(Family family) const { return family == Family::ipv4 ? of_v4_ : of_v6_; }
+  Permission* find(const IpAddress& peer);
+  void start(Permission& permission, Reach reach, SteadyTime now);
+  void end(Permission& permission);
+  void drop(ChannelBinding& binding);
+
+  Permissions of_v4_;
+  Permissions of_v6_;
+  boost::intrusive::set<ChannelBinding, HookOf<ByNumber>, boost::intrusive::key_of_value<NumberOf>,
+                        boost::intrusive::constant_time_size<false>>
+      by_number_;
+  boost::intrusive::set<ChannelBinding, HookOf<ByPeer>, boost::intrusive::key_of_value<EndpointOf>,
+                        boost::intrusive::compare<EndpointOrder>, boost::intrusive::constant_time_size<false>>
+      by_peer_;
+  boost::intrusive::list<ChannelBinding> channel_queue_;
+};
+
+}  // namespace turnpike::turn
