@@ -14,6 +14,15 @@ std::string_view Request::header(std::string_view name) const {
   return it == headers.end() ? std::string_view() : it->second;
 }
 
+std::string Request::header_list(std::string_view name) const {
+  std::string list;
+  for (const auto& [field, value] : headers) {
+    if (!boost::beast::iequals(field, name) || value.empty()) continue;
+    list.append(list.empty() ? "" : ", ").append(value);
+  }
+  return list;
+}
+
 Response error_response(unsigned status, std::string_view text) {
   Response response{.status = status, .headers = {}, .body = {}};
   const auto reason = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));

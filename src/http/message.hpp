@@ -38,6 +38,9 @@ struct Request {
 
   // The first header of that name, whatever its case; empty without one.
   std::string_view header(std::string_view name) const;
+  // All headers of that name as the one list that they are, in their order and with commas between them
+  // (RFC 9110 §5.3); empty without one.
+  std::string header_list(std::string_view name) const;
   // A value of the query, percent-decoded; nothing without it.
   std::optional<std::string> query(std::string_view name) const;
 };
