@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/accept_encoding.hpp"
 #include "http/assets.hpp"
 #include "http/conditional.hpp"
 
@@ -13,15 +14,11 @@ constexpr std::string_view kPolicy =
     "'none'; "
     "form-action 'none'; frame-ancestors 'none'";
 
-bool takes_gzip(const Request& request) {
-  return request.header("accept-encoding").find("gzip") != std::string_view::npos;
-}
-
 Response serve(const Request& request, const Asset& asset) {
   Response response;
   response.set("Cache-Control", "no-cache");  // to be kept, and asked about each time
   response.set("Vary", "Accept-Encoding");
-  const bool gzip = !asset.gzip.empty() && takes_gzip(request);
+  const bool gzip = !asset.gzip.empty() && accepts_gzip(request.header_list("accept-encoding"));
   const std::string etag =
       quoted_etag(gzip ? std::string(asset.etag).append("-gz") : std::string(asset.etag));
   response.set("ETag", etag);

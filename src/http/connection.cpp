@@ -3,16 +3,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/file_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/span_body.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
@@ -37,10 +39,9 @@ constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Execu
 constexpr std::size_t kLargestHeader = 16 << 10;
 constexpr std::uint32_t kMostRefusals = 100;  // that are answered at one time
 
-// What somebody gets who has too many connections already. Nothing of the request is read before.
-constexpr std::string_view kTooMany =
-    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-    "Content-Length: 56\r\n\r\n429 Too Many Requests: too many connections from here\r\n\r\n";
+constexpr std::size_t kFileChunk = 64 << 10;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr unsigned kHttp11 = 11;  // as Beast writes versions
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -52,10 +53,32 @@ bool has_ended(TcpSocket& socket) {
   return info.tcpi_state != TCP_ESTABLISHED;
 }
 
+// What somebody gets who has too many connections already. Nothing of the request is read before.
 Awaitable<void> refuse(TcpSocket socket) {
-  const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(kTooMany), kToken);
+  Response response = error_response(429, "too many connections from here");
+  response.set("Retry-After", "10");
+  const std::string octets = to_octets(response);
+  const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), kToken);
   if (!error) co_await see_off(socket);
 }
+
+// Beast looks at the first line of a header alone, where these may come in several (RFC 9110 §5.3).
+void join_lines(beast::http::fields& fields, beast::http::field name) {
+  const auto [first, end] = fields.equal_range(name);
+  if (first == end || std::next(first) == end) return;
+  std::string all;
+  for (auto field = first; field != end; ++field) {
+    all.append(all.empty() ? "" : ", ").append(view(field->value()));
+  }
+  fields.set(name, all);
+}
+
+// What the writing of an answer takes from its request.
+struct Framing {
+  unsigned version = kHttp11;
+  bool keep_alive = false;
+  bool only_head = false;
+};
 
 }  // namespace
 
@@ -86,12 +109,13 @@ class Server::Connection::Served final : public Connection {
   Awaitable<bool> serve_request();
   Awaitable<bool> wait_for_request();
   Awaitable<bool> answer_broken(Error error);
-  Awaitable<bool> answer(const Parser& parser, const Request& request, Response response);
-  template <class Message>
-  Awaitable<bool> write(Message message, const Parser& parser);
+  Awaitable<bool> receive_body(Parser& parser);
+  Awaitable<bool> answer(const Parser& parser, Response response);
+  Awaitable<bool> write(Response response, Framing framing);
+  Awaitable<bool> write_file(const FileBody& file);
   Awaitable<void> upgrade(const Parser& parser, const Request& request, WebSocketHandler& handler);
   void watch(std::function<void()> gone);
-  bool describe(const Parser& parser, Request& request) const;
+  std::optional<std::string_view> describe(Parser& parser, Request& request) const;
   static net::TlsSession session_for(Server& server, Arrival& arrival);
 
   Server& server_;
@@ -187,37 +211,53 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   parser.body_limit(server_.params_.limits.message_bytes);
   deadline_.set(server_.params_.deadlines.headers);
   auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, kToken);
-  if (!error && !parser.is_done()) {
-    deadline_.set(server_.params_.deadlines.body);
-    std::tie(error, size) = co_await beast::http::async_read(*stream_, buffer_, parser, kToken);
-  }
   if (error) co_return co_await answer_broken(error);
+  if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   ++server_.counters_.requests;
 
   Request request;
-  if (!describe(parser, request)) {
-    co_return co_await answer(parser, request, error_response(400, "this is no path"));
+  if (const auto fault = describe(parser, request)) {
+    co_return co_await answer(parser, error_response(400, *fault));
   }
-  if (to_https_) co_return co_await answer(parser, request, to_https(request));
+  if (to_https_) co_return co_await answer(parser, to_https(request));
   if (beast::websocket::is_upgrade(parser.get())) {
     WebSocketHandler* handler = server_.router_.web_socket(request.path);
-    if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
+    if (!handler) co_return co_await answer(parser, error_response(404, "no WebSocket is here"));
     if (!server_.origins_.allow(request)) {
-      co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
+      co_return co_await answer(parser, error_response(403, "this origin is not allowed here"));
     }
     if (std::optional<Response> refusal = handler->check(request)) {
-      co_return co_await answer(parser, request, std::move(*refusal));
+      co_return co_await answer(parser, std::move(*refusal));
     }
     co_await upgrade(parser, request, *handler);
     co_return false;
   }
   if (request.method == "OPTIONS") {
-    co_return co_await answer(parser, request, server_.origins_.preflight(request));
+    Response response = server_.origins_.preflight(request);
+    if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
+    co_return co_await answer(parser, std::move(response));
   }
   request.watch = [this](std::function<void()> gone) { watch(std::move(gone)); };
   Response response = co_await server_.router_.handle(request);
   watched_.reset();
-  co_return co_await answer(parser, request, std::move(response));
+  co_return co_await answer(parser, std::move(response));
+}
+
+// A client may wait with the body until it is asked for it (RFC 9110 §10.1.1). False when the connection
+// ends.
+Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
+  deadline_.set(server_.params_.deadlines.body);
+  const std::string_view expected = view(parser.get()[beast::http::field::expect]);
+  if (!expected.empty() && parser.get().version() >= kHttp11) {
+    if (!beast::iequals(expected, "100-continue")) {
+      co_return co_await write(error_response(417, "only 100-continue may be expected"), {});
+    }
+    const auto [error, size] = co_await asio::async_write(*stream_, asio::buffer(kContinue), kToken);
+    if (error) co_return false;
+  }
+  const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, kToken);
+  if (error) co_return co_await answer_broken(error);
+  co_return true;
 }
 
 net::TlsSession Server::Connection::Served::session_for(Server& server, Arrival& arrival) {
@@ -239,33 +279,29 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
   } else if (error == beast::http::error::body_limit) {
     status = 413;
   }
-  const Response response = error_response(status, error == beast::http::error::body_limit ? "too much" : "");
-  beast::http::response<beast::http::string_body> message;
-  message.result(status);
-  for (const auto& [name, value] : response.headers)
-    message.set(beast::string_view(name.data(), name.size()), value);
-  message.body() = std::get<std::string>(response.body);
-  message.keep_alive(false);
-  message.prepare_payload();
-  deadline_.set(server_.params_.deadlines.answer);
-  co_await beast::http::async_write(*stream_, message, kToken);
-  co_return false;
+  co_return co_await write(error_response(status, error == beast::http::error::body_limit ? "too much" : ""),
+                           {});
 }
 
-// Where the request is from, by the chain of proxies that are trusted.
-bool Server::Connection::Served::describe(const Parser& parser, Request& request) const {
-  const auto& message = parser.get();
+// What the request is, and where it is from by the chain of proxies that are trusted; or what is wrong with
+// it.
+std::optional<std::string_view> Server::Connection::Served::describe(Parser& parser, Request& request) const {
+  auto& message = parser.get();
+  join_lines(message, beast::http::field::connection);
+  join_lines(message, beast::http::field::upgrade);
   request.method = view(message.method_string());
   request.body = message.body();
   request.secure = stream_->secure();
   for (const auto& field : message)
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
+  const auto version = message.version() >= kHttp11 ? HttpVersion::http_1_1 : HttpVersion::http_1_0;
+  if (const auto fault = take_target(view(message.target()), version, request)) return fault;
   request.client = server_.proxies_.client(peer_, request.header("x-forwarded-for"));
   const bool forwarded = server_.proxies_.is_trusted(peer_) || !request.header("x-forwarded-for").empty() ||
                          !request.header("forwarded").empty() || !request.header("via").empty();
-  const std::string_view host = host_without_port(request.header("host"));
+  const std::string_view host = host_without_port(request.authority);
   if (!forwarded && is_host(host)) request.host = host;
-  return parse_target(view(message.target()), request);
+  return std::nullopt;
 }
 
 void Server::Connection::Served::watch(std::function<void()> gone) {
@@ -280,59 +316,63 @@ void Server::Connection::Served::watch(std::function<void()> gone) {
                                    });
 }
 
-template <class Message>
-Awaitable<bool> Server::Connection::Served::write(Message message, const Parser& parser) {
-  message.version(parser.get().version());
-  message.keep_alive(parser.keep_alive() && !stopping_);
-  deadline_.set(server_.params_.deadlines.answer);
-  const auto [error, size] = co_await beast::http::async_write(*stream_, message, kToken);
-  co_return !error && message.keep_alive();
+Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, Response response) {
+  const auto& message = parser.get();
+  co_return co_await write(std::move(response), {.version = message.version(),
+                                                 .keep_alive = parser.keep_alive() && !stopping_,
+                                                 .only_head = message.method() == beast::http::verb::head});
 }
 
-Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, const Request& request,
-                                                   Response response) {
-  beast::http::response_header<> header;
-  header.result(response.status);
+// True when the connection goes on. What is in memory is written in place, a file by parts.
+Awaitable<bool> Server::Connection::Served::write(Response response, Framing framing) {
+  beast::http::response<beast::http::span_body<const char>> message;
+  message.result(response.status);
+  message.version(framing.version);
   for (const auto& [name, value] : response.headers)
-    header.insert(beast::string_view(name.data(), name.size()), value);
-  header.set("X-Content-Type-Options", "nosniff");
+    message.insert(beast::string_view(name.data(), name.size()), value);
+  message.set("X-Content-Type-Options", "nosniff");
+  message.keep_alive(framing.keep_alive);
 
-  if (auto* file = std::get_if<FileBody>(&response.body)) {
-    beast::http::file_body::value_type body;
-    beast::file handle;
-    handle.native_handle(file->file.release());
-    Error error;
-    body.reset(std::move(handle), error);
-    if (request.method == "HEAD") {
-      beast::http::response<beast::http::empty_body> message(std::move(header));
-      message.content_length(file->size);
-      co_return co_await write(std::move(message), parser);
-    }
-    beast::http::response<beast::http::file_body> message(std::move(header), std::move(body));
-    message.prepare_payload();
-    co_return co_await write(std::move(message), parser);
+  const auto* file = std::get_if<FileBody>(&response.body);
+  std::string_view text;
+  if (const auto* own = std::get_if<std::string>(&response.body)) text = *own;
+  if (const auto* asset = std::get_if<std::string_view>(&response.body)) text = *asset;
+  const bool has_content = response.status != 304 && response.status != 204;  // RFC 9110 §6.4.1
+  if (has_content) message.content_length(file ? file->size : text.size());
+  if (has_content && !framing.only_head) message.body() = {text.data(), text.size()};
+
+  deadline_.set(server_.params_.deadlines.answer);
+  const auto [error, size] = co_await beast::http::async_write(*stream_, message, kToken);
+  if (error) co_return false;
+  if (file && has_content && !framing.only_head && !co_await write_file(*file)) co_return false;
+  co_return framing.keep_alive;
+}
+
+// Each part has to be taken in time, not the whole: a film is watched as long as it lasts.
+Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
+  const auto chunk = std::make_unique<std::array<char, kFileChunk>>();
+  for (std::uint64_t written = 0; written < file.size;) {
+    const std::size_t wanted = std::min<std::uint64_t>(chunk->size(), file.size - written);
+    const ssize_t got =
+        pread(file.file.get(), chunk->data(), wanted, static_cast<off_t>(file.start + written));
+    if (got <= 0) co_return false;  // it was cut while it was being sent
+    deadline_.set(server_.params_.deadlines.answer);
+    const auto part = asio::buffer(chunk->data(), static_cast<std::size_t>(got));
+    const auto [error, size] = co_await asio::async_write(*stream_, part, kToken);
+    if (error) co_return false;
+    written += size;
   }
-  std::string body = std::holds_alternative<std::string>(response.body)
-                         ? std::move(std::get<std::string>(response.body))
-                         : std::string(std::get<std::string_view>(response.body));
-  if (request.method == "HEAD" || response.status == 304 || response.status == 204) {
-    beast::http::response<beast::http::empty_body> message(std::move(header));
-    if (request.method == "HEAD") message.content_length(body.size());
-    co_return co_await write(std::move(message), parser);
-  }
-  beast::http::response<beast::http::string_body> message(std::move(header), std::move(body));
-  message.prepare_payload();
-  co_return co_await write(std::move(message), parser);
+  co_return true;
 }
 
 Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const Request& request,
                                                     WebSocketHandler& handler) {
   deadline_.clear();  // a WebSocket has its own
-  web_socket_ = OpenWebSocket::make(std::move(stream_), server_.params_);
+  web_socket_ = OpenWebSocket::make(std::move(stream_), std::move(buffer_), server_.params_);
   if (!co_await web_socket_->accept(parser.get())) co_return;
   ++server_.counters_.web_sockets;
   handler.on_open(number_, web_socket_, request);
-  const bool goodbye = co_await web_socket_->read_all(handler, number_, std::move(buffer_));
+  const bool goodbye = co_await web_socket_->read_all(handler, number_);
   server_.counters_.dropped_slow += web_socket_->was_slow() ? 1 : 0;
   handler.on_closed(number_, goodbye);
 }

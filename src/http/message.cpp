@@ -3,10 +3,69 @@
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
+#include <boost/url/authority_view.hpp>
+#include <boost/url/encode.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/rfc/pchars.hpp>
 #include <boost/url/url_view.hpp>
 
 namespace turnpike::http {
+namespace {
+
+namespace urls = boost::urls;
+
+// Boost.URL has string types of its own.
+template <class Text>
+std::string_view view(const Text& text) {
+  return {text.data(), text.size()};
+}
+urls::string_view url_text(std::string_view text) { return {text.data(), text.size()}; }
+
+// What stands in a path and a query as it is. A fragment is no part of a target, and is left for the parser
+// to refuse.
+constexpr auto kTargetChars = urls::pchars + '/' + '?' + '#';
+
+// Browsers leave some characters as they are that RFC 3986 wants encoded, such as | and [ in a query.
+std::string with_encoding(std::string_view target) {
+  std::string encoded;
+  for (const char& c : target) {
+    if (c == '%' || kTargetChars(c)) {
+      encoded += c;
+    } else {
+      encoded += urls::encode(urls::string_view(&c, 1), kTargetChars);
+    }
+  }
+  return encoded;
+}
+
+bool is_http(urls::scheme scheme) { return scheme == urls::scheme::http || scheme == urls::scheme::https; }
+
+// RFC 9112 §3.2: an HTTP/1.1 request has one Host, and no request has two or a malformed one. An empty one is
+// that of a target without an authority.
+std::optional<std::string_view> take_host(HttpVersion version, Request& request) {
+  std::size_t count = 0;
+  for (const auto& [name, value] : request.headers) {
+    if (!boost::beast::iequals(name, "host")) continue;
+    ++count;
+    request.authority = value;
+  }
+  if (count == 0 && version != HttpVersion::http_1_0) return "a Host is missing";
+  if (count > 1) return "there is more than one Host";
+  if (!request.authority.empty() && !parse_host_and_port(request.authority)) return "the Host is malformed";
+  return std::nullopt;
+}
+
+// Boost 1.81's parse_query reads past its view, so that this takes a path before it.
+std::optional<std::string> param_of(std::string_view target, std::string_view name) {
+  const auto url = urls::parse_origin_form(url_text(target));
+  if (!url) return std::nullopt;
+  for (const auto& param : url->params()) {
+    if (param.key == name) return param.value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 std::string_view Request::header(std::string_view name) const {
   const auto it = std::ranges::find_if(
@@ -41,29 +100,70 @@ Response json_response(std::string body) {
   return response;
 }
 
-std::optional<std::string> Request::query(std::string_view name) const {
-  const auto url = boost::urls::parse_origin_form(target);  // Boost 1.81's parse_query reads past its view
-  if (!url) return std::nullopt;
-  for (const auto& param : url->params()) {
-    if (param.key == name) return param.value;
+std::string to_octets(const Response& response) {
+  const auto reason = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(response.status));
+  const std::string_view body = std::visit(
+      [](const auto& content) -> std::string_view {
+        if constexpr (std::is_same_v<std::decay_t<decltype(content)>, FileBody>) {
+          return {};
+        } else {
+          return content;
+        }
+      },
+      response.body);
+  std::string octets = "HTTP/1.1 " + std::to_string(response.status) + ' ';
+  octets.append(reason.data(), reason.size()).append("\r\nConnection: close\r\n");
+  for (const auto& [name, value] : response.headers)
+    octets.append(name).append(": ").append(value).append("\r\n");
+  octets.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
+  return octets.append(body);
+}
+
+std::optional<std::string> Request::query(std::string_view name) const { return param_of(target, name); }
+
+std::optional<std::string> Request::form(std::string_view name) const {
+  return param_of(std::string("/?").append(body), name);
+}
+
+std::optional<std::string_view> take_target(std::string_view target, HttpVersion version, Request& request) {
+  if (const auto fault = take_host(version, request)) return fault;
+  if (target == "*" && request.method == "OPTIONS") {
+    request.target = request.path = target;
+    return std::nullopt;
   }
+  constexpr std::string_view kNoPath = "this is no path";
+  if (!target.starts_with('/')) {
+    const std::size_t scheme = target.find("://");
+    if (scheme == std::string_view::npos) return kNoPath;
+    const std::size_t end = std::min(target.find_first_of("/?#", scheme + 3), target.size());
+    const std::string_view authority = target.substr(scheme + 3, end - scheme - 3);
+    const auto base = urls::parse_absolute_uri(url_text(target.substr(0, end)));
+    if (!base || !is_http(base->scheme_id()) || !parse_host_and_port(authority)) return kNoPath;
+    request.authority = authority;
+    target.remove_prefix(end);
+  }
+  request.target = with_encoding(target);
+  if (!request.target.starts_with('/')) request.target.insert(0, "/");
+  const auto url = urls::parse_origin_form(url_text(request.target));
+  if (!url) return kNoPath;
+  request.path = url->path();
+  if (request.path.find('\0') != std::string::npos) return kNoPath;
   return std::nullopt;
 }
 
-bool parse_target(std::string_view target, Request& request) {
-  const auto url = boost::urls::parse_origin_form(target);
-  if (!url) return false;
-  request.target = target;
-  request.path = url->path();
-  return request.path.find('\0') == std::string::npos;
+std::optional<HostAndPort> parse_host_and_port(std::string_view authority) {
+  const auto parsed = urls::parse_authority(url_text(authority));
+  if (!parsed || parsed->has_userinfo() || parsed->encoded_host().empty()) return std::nullopt;
+  const std::string_view port = view(parsed->port());
+  if (!port.empty() && parsed->port_number() == 0 && port.find_first_not_of('0') != std::string_view::npos) {
+    return std::nullopt;  // more than 65535
+  }
+  return HostAndPort{view(parsed->encoded_host_address()), port};
 }
 
 std::string_view host_without_port(std::string_view authority) {
-  if (authority.starts_with('[')) {
-    const std::size_t end = authority.find(']');
-    return end == std::string_view::npos ? std::string_view() : authority.substr(1, end - 1);
-  }
-  return authority.substr(0, authority.find(':'));
+  const auto parsed = parse_host_and_port(authority);
+  return parsed ? parsed->host : std::string_view();
 }
 
 }  // namespace turnpike::http

@@ -2,7 +2,7 @@
 
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/buffered_read_stream.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <deque>
 #include <optional>
@@ -19,10 +19,22 @@ using Error = boost::system::error_code;
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::size_t kKeptBuffer = 4 << 10;  // what a quiet socket may hold on to
 
+// The stream, and before it what has been read from it already.
+class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
+ public:
+  using buffered_read_stream::buffered_read_stream;
+
+  template <class Handler>
+  friend void async_teardown(beast::role_type role, ReadAhead& stream, Handler&& handler) {
+    async_teardown(role, stream.next_layer(), std::forward<Handler>(handler));
+  }
+};
+
 class Implementation final : public OpenWebSocket, public std::enable_shared_from_this<Implementation> {
  public:
-  Implementation(std::unique_ptr<Stream> stream, const Params& params)
+  Implementation(std::unique_ptr<Stream> stream, beast::flat_buffer early, const Params& params)
       : stream_(std::move(stream)), socket_(*stream_), most_waiting_(params.limits.waiting_bytes) {
+    if (early.size() > 0) socket_.next_layer().buffer() = std::move(early);
     websocket::stream_base::timeout timeout{};
     timeout.handshake_timeout = params.deadlines.handshake;
     timeout.idle_timeout = params.deadlines.silence;
@@ -38,21 +50,23 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     co_return open_;
   }
 
-  Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number,
-                           beast::flat_buffer early) override {
+  Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number) override {
     // Held through the loop, whatever the handler lets go of.
     const auto self = shared_from_this();
-    beast::flat_buffer buffer = std::move(early);
+    beast::flat_buffer buffer;
+    beast::flat_buffer& early = socket_.next_layer().buffer();
     Error error;
     for (;;) {
       std::tie(error, std::ignore) = co_await socket_.async_read(buffer, kToken);
       if (error) break;
+      if (early.size() == 0 && early.capacity() > 0) early.shrink_to_fit();
       const auto data = buffer.cdata();
       handler.on_message(number, {static_cast<const char*>(data.data()), data.size()}, socket_.got_binary());
       buffer.clear();
       if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
     }
-    open_ = false;
+    // What still waits to be written would hold on to the socket for as long as its client does not read.
+    abort();
     const std::uint16_t code = socket_.reason().code;
     co_return error == websocket::error::closed &&
         (code == websocket::close_code::normal || code == websocket::close_code::going_away);
@@ -113,7 +127,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
   std::unique_ptr<Stream> stream_;
-  websocket::stream<Stream&, false> socket_;
+  websocket::stream<ReadAhead, false> socket_;
   std::size_t most_waiting_;
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;
@@ -125,8 +139,9 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
 }  // namespace
 
-std::shared_ptr<OpenWebSocket> OpenWebSocket::make(std::unique_ptr<Stream> stream, const Params& params) {
-  return std::make_shared<Implementation>(std::move(stream), params);
+std::shared_ptr<OpenWebSocket> OpenWebSocket::make(std::unique_ptr<Stream> stream, beast::flat_buffer early,
+                                                   const Params& params) {
+  return std::make_shared<Implementation>(std::move(stream), std::move(early), params);
 }
 
 }  // namespace turnpike::http

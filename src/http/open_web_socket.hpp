@@ -15,14 +15,15 @@ namespace turnpike::http {
 
 class OpenWebSocket : public WebSocket {
  public:
-  static std::shared_ptr<OpenWebSocket> make(std::unique_ptr<Stream> stream, const Params& params);
+  // `early` is what the client sent behind its request: frames, for some do not wait for the answer.
+  static std::shared_ptr<OpenWebSocket> make(std::unique_ptr<Stream> stream, boost::beast::flat_buffer early,
+                                             const Params& params);
 
   // Answers the upgrade; false when that failed.
   virtual Awaitable<bool> accept(
       const boost::beast::http::request<boost::beast::http::string_body>& upgrade) = 0;
-  // Until the other side is gone; true when it said goodbye. `early` is what it sent along with the upgrade.
-  virtual Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number,
-                                   boost::beast::flat_buffer early) = 0;
+  // Until the other side is gone; true when it said goodbye.
+  virtual Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number) = 0;
   virtual void abort() = 0;
   // The client did not read what waited for it.
   virtual bool was_slow() const = 0;

@@ -82,7 +82,9 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
 
 void SignalingSite::add_routes(Router& router) {
   router.add("GET", "/ice-servers", at_once([this](const Request& request) { return ice_servers(request); }));
-  router.add("GET", "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
+  for (const char* method : {"GET", "POST"}) {
+    router.add(method, "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
+  }
   router.add_web_socket("/ws", *this);
   if (params_.preset != signaling::Preset::none) {
     socket_io_endpoint_.add_routes(router, "/socket.io/");
@@ -145,9 +147,9 @@ Response SignalingSite::ice_servers(const Request& request) {
   });
 }
 
-// draft-uberti-behave-turn-rest §2.2.
+// draft-uberti-behave-turn-rest §2.2. Janus asks by POST, with the same in a form.
 Response SignalingSite::turn_rest(const Request& request) {
-  if (request.query("service") != "turn") {
+  if (request.query("service") != "turn" && request.form("service") != "turn") {
     return error_response(400, "expected ?service=turn");
   }
   return minted(request, [&](const signaling::IceCredentials& credentials) {

@@ -6,11 +6,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/beast/core/string.hpp>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
 
+#include "http/byte_range.hpp"
 #include "http/conditional.hpp"
 
 namespace turnpike::http {
@@ -37,7 +40,12 @@ constexpr std::array kTypes{
     Type{".webp", "image/webp"},
     Type{".ico", "image/x-icon"},
     Type{".mp3", "audio/mpeg"},
+    Type{".m4a", "audio/mp4"},
+    Type{".wav", "audio/wav"},
+    Type{".ogg", "audio/ogg"},
     Type{".mp4", "video/mp4"},
+    Type{".m4v", "video/mp4"},
+    Type{".mov", "video/quicktime"},
     Type{".webm", "video/webm"},
     Type{".wasm", "application/wasm"},
     Type{".woff2", "font/woff2"},
@@ -45,11 +53,29 @@ constexpr std::array kTypes{
     Type{".webmanifest", "application/manifest+json"},
 };
 
+// Cameras write their endings in capitals.
 std::string_view type_of(std::string_view path) {
   for (const Type& type : kTypes) {
-    if (path.ends_with(type.ending)) return type.content_type;
+    const std::size_t length = std::min(type.ending.size(), path.size());
+    if (boost::beast::iequals(path.substr(path.size() - length), type.ending)) return type.content_type;
   }
   return "application/octet-stream";
+}
+
+// Names that start with a dot are not meant for visitors, but for one that is made for them (RFC 8615 §3).
+bool is_hidden(std::string_view path) {
+  constexpr std::string_view kWellKnown = "/.well-known/";
+  if (path.starts_with(kWellKnown)) path.remove_prefix(kWellKnown.size() - 1);
+  return path.find("/.") != std::string_view::npos;
+}
+
+// To the same path with a slash at its end, so that what an index.html names relative to itself is found.
+Response to_folder(const Request& request) {
+  std::string location = request.target;
+  location.insert(std::min(location.find('?'), location.size()), "/");
+  Response response = error_response(301, "");
+  response.set("Location", std::move(location));
+  return response;
 }
 
 Response missing() { return error_response(404, "nothing is at this path"); }
@@ -71,33 +97,46 @@ net::Fd StaticFiles::open(const std::string& path) const {
 }
 
 Response StaticFiles::serve(const Request& request) const {
-  // Names that start with a dot are not meant for visitors.
-  if (!request.path.starts_with('/') || request.path.find("/.") != std::string::npos) return missing();
+  if (!request.path.starts_with('/') || is_hidden(request.path)) return missing();
   std::string path = request.path.substr(1);
   if (path.empty() || path.ends_with('/')) path += "index.html";
 
   FileBody body{.file = open(path)};
   struct stat status {};
   if (!body.file || fstat(body.file.get(), &status) != 0) return missing();
-  if (S_ISDIR(status.st_mode)) {  // so that what its index.html names relative to itself is found
-    Response response = error_response(301, "");
-    response.set("Location", request.path + '/');
-    return response;
-  }
+  if (S_ISDIR(status.st_mode)) return to_folder(request);
   if (!S_ISREG(status.st_mode)) return missing();
-  body.size = static_cast<std::uint64_t>(status.st_size);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
 
   Response response;
-  const std::string etag =
-      quoted_etag(std::to_string(status.st_mtim.tv_sec) + '-' + std::to_string(status.st_mtim.tv_nsec) + '-' +
-                  std::to_string(body.size));
+  const std::string etag = quoted_etag(std::to_string(status.st_mtim.tv_sec) + '-' +
+                                       std::to_string(status.st_mtim.tv_nsec) + '-' + std::to_string(size));
   response.set("ETag", etag);
   response.set("Cache-Control", "no-cache");
+  response.set("Accept-Ranges", "bytes");
   if (is_unchanged(request, etag)) {
     response.status = 304;
     return response;
   }
+  ByteRange range;
+  if (request.method == "GET" && is_same_for_range(request, etag)) {  // RFC 9110 §14.2
+    range = choose_range(request.header_list("range"), size);
+  }
+  if (range.kind == ByteRange::Kind::unsatisfiable) {
+    Response none = error_response(416, "");
+    none.set("Content-Range", "bytes */" + std::to_string(size));
+    return none;
+  }
   response.set("Content-Type", std::string(type_of(path)));
+  body.size = size;
+  if (range.kind == ByteRange::Kind::part) {
+    response.status = 206;
+    response.set("Content-Range", "bytes " + std::to_string(range.start) + '-' +
+                                      std::to_string(range.start + range.size - 1) + '/' +
+                                      std::to_string(size));
+    body.start = range.start;
+    body.size = range.size;
+  }
   response.body = std::move(body);
   return response;
 }

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "http/message.hpp"
 #include "net/tcp_socket.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/types.hpp"
@@ -22,9 +23,9 @@ bool is_any_of(const std::vector<Prefix>& prefixes, const IpAddress& address) {
 }
 
 // For who looks for a page where there is none.
-constexpr std::string_view kNoPage =
-    "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 69\r\n\r\n"
-    "404 Not Found: STUN and TURN are served here, and there is no page.\r\n";
+std::string no_page() {
+  return to_octets(http::error_response(404, "STUN and TURN are served here, and there is no page"));
+}
 
 }  // namespace
 
@@ -255,7 +256,7 @@ void Streams::start_tls(Connection& connection) {
 void Streams::hand_over_http(Connection& connection) {
   net::Stream& stream = connection.stream;
   end(connection);
-  if (!shared_.http) return stream.turn_away(as_bytes(kNoPage), buffers_);
+  if (!shared_.http) return stream.turn_away(as_bytes(no_page()), buffers_);
   if (stream.has_waiting() || !watch(connection, EPOLL_CTL_DEL, 0)) return;
   net::Stream::Released released = stream.release();
   const bool secure = released.tls != nullptr;

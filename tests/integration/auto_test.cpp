@@ -246,7 +246,10 @@ TEST_CASE("without signaling there is no page, and that is said", "[integration]
   Server server(std::vector<std::string>{});
   CHECK_THAT(converse(server.at(), kGet), Catch::StartsWith("HTTP/1.1 404 Not Found"));
   TlsProbe page(server.at(), {.protocols = "\x08http/1.1"});
-  CHECK_THAT(page.read_all(), Catch::StartsWith("HTTP/1.1 404 Not Found"));
+  const std::string told = page.read_all();
+  CHECK_THAT(told, Catch::StartsWith("HTTP/1.1 404 Not Found"));
+  const std::size_t body = told.find("\r\n\r\n") + 4;
+  CHECK_THAT(told, Catch::Contains("\r\nContent-Length: " + std::to_string(told.size() - body) + "\r\n"));
   TlsProbe other(server.at());
   REQUIRE(other.write(kGet));
   CHECK_THAT(other.read_all(), Catch::StartsWith("HTTP/1.1 404 Not Found"));

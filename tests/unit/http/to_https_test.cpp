@@ -8,9 +8,9 @@ namespace {
 // The Location of the answer, or its status.
 std::string answer(std::string_view host, std::string_view target = "/") {
   Request request;
-  request.method = "GET";
-  request.target = target;
+  request.method = target == "*" ? "OPTIONS" : "GET";
   if (!host.empty()) request.headers.emplace_back("Host", host);
+  if (take_target(target, HttpVersion::http_1_0, request)) return "no request";
   const Response response = to_https(request);
   for (const auto& [name, value] : response.headers) {
     if (name == "Location") return value;
@@ -25,14 +25,22 @@ TEST_CASE("by https one comes to the same place", "[http]") {
   CHECK(answer("[2001:db8::1]:443", "/x") == "https://[2001:db8::1]/x");
   CHECK(answer("[2001:db8::1]:444") == "https://[2001:db8::1]:444/");
   CHECK(answer("192.0.2.1:444") == "https://192.0.2.1:444/");
+  CHECK(answer("example.org:") == "https://example.org:80/");
+  CHECK(answer("example.org:443", "*") == "https://example.org");
+  CHECK(answer("example.org:443", "/a?b=[|]") == "https://example.org/a?b=%5B%7C%5D");
+  CHECK(answer("example.org:443", "http://example.net/a") == "https://example.net:80/a");
 }
 
 TEST_CASE("who does not say where they came is not sent anywhere", "[http]") {
-  for (const std::string_view host :
-       {"", ":443", "a b:443", "example.org:", "example.org:x", "example.org:443:1", "[2001:db8::1",
-        "[::1]x:1", "example.org:123456", "evil.example/", "user@example.org:443"}) {
+  for (const std::string_view host : {"", "a_b:443", "%41:443", "a!b"}) {
     CAPTURE(host);
     CHECK(answer(host) == "400");
+  }
+  for (const std::string_view host :
+       {":443", "a b:443", "example.org:x", "example.org:443:1", "[2001:db8::1", "[::1]x:1",
+        "example.org:123456", "evil.example/", "user@example.org:443"}) {
+    CAPTURE(host);
+    CHECK(answer(host) == "no request");
   }
 }
 

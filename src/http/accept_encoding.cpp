@@ -1,0 +1,38 @@
+#include "http/accept_encoding.hpp"
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <optional>
+
+namespace turnpike::http {
+namespace {
+
+namespace beast = boost::beast;
+
+// A weight of 0 means "not acceptable" (RFC 9110 §12.4.2); it may be written with decimals.
+template <class Parameters>
+bool is_refused(const Parameters& parameters) {
+  return std::ranges::any_of(parameters, [](const auto& parameter) {
+    const auto weight = parameter.second;
+    return beast::iequals(parameter.first, "q") && !weight.empty() &&
+           std::ranges::all_of(weight, [](char c) { return c == '0' || c == '.'; });
+  });
+}
+
+}  // namespace
+
+bool accepts_gzip(std::string_view accept_encoding) {
+  std::optional<bool> gzip;
+  std::optional<bool> others;
+  const beast::http::ext_list codings(beast::string_view(accept_encoding.data(), accept_encoding.size()));
+  for (const auto& [coding, parameters] : codings) {
+    const bool accepted = !is_refused(parameters);
+    if (beast::iequals(coding, "gzip") || beast::iequals(coding, "x-gzip"))
+      gzip = gzip.value_or(false) || accepted;
+    if (coding == "*") others = accepted;
+  }
+  return gzip.value_or(others.value_or(false));
+}
+
+}  // namespace turnpike::http

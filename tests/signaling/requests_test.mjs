@@ -1,0 +1,194 @@
+// HTTP as its users speak it: targets, Hosts, expectations and lists in every form that the standards allow, and the files of
+// a folder as browsers and phones ask for them.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { exchange, request } from './support/http.mjs';
+import { startServer } from './support/server.mjs';
+
+const last = 'Connection: close\r\n\r\n';
+const statusOf = answer => Number(/^HTTP\/1\.[01] (\d+)/.exec(answer)?.[1]);
+
+// The parts of an answer as octets; its Content-Length has to be true.
+function parse(answer) {
+  const [head, body] = [answer.slice(0, answer.indexOf('\r\n\r\n')), answer.slice(answer.indexOf('\r\n\r\n') + 4)];
+  const length = /content-length: (\d+)/i.exec(head)?.[1];
+  assert.equal(Number(length), Buffer.byteLength(body), head);
+  return { head, body };
+}
+
+test('targets and Hosts in every form', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const status = async bytes => statusOf(await exchange(server.port, bytes));
+  const told = async (bytes, expected) => assert.equal(await status(bytes + last), expected, JSON.stringify(bytes));
+  await told('GET http://turn.example.org/ HTTP/1.1\r\nHost: turn.example.org\r\n', 200);
+  await told('GET http://turn.example.org HTTP/1.1\r\nHost: other.example\r\n', 200);
+  await told('GET http://[::1]:8080/ice-servers?x=1 HTTP/1.1\r\nHost: x\r\n', 200);
+  await told('GET https://turn.example.org/nothing HTTP/1.1\r\nHost: x\r\n', 404);
+  await told('GET ftp://turn.example.org/ HTTP/1.1\r\nHost: x\r\n', 400);
+  await told('OPTIONS * HTTP/1.1\r\nHost: x\r\n', 204);
+  await told('GET * HTTP/1.1\r\nHost: x\r\n', 400);
+  await told('GET /turn?service=turn&x=[|]{} HTTP/1.1\r\nHost: x\r\n', 200);
+  await told('GET / HTTP/1.1\r\n', 400);
+  await told('GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n', 400);
+  await told('GET / HTTP/1.1\r\nHost: a/b\r\n', 400);
+  await told('GET / HTTP/1.1\r\nHost: user@x\r\n', 400);
+  await told('GET / HTTP/1.1\r\nHost: a:port\r\n', 400);
+  await told('GET / HTTP/1.1\r\nHost: a_b.internal:8080\r\n', 200);
+  await told('GET / HTTP/1.0\r\n', 200);
+  await told('OPTIONS / HTTP/1.0\r\n', 204); // as HAProxy checks
+  await told('GET / HTTP/1.0\r\nHost: a/b\r\n', 400);
+  const options = await exchange(server.port, `OPTIONS * HTTP/1.1\r\nHost: x\r\n${last}`);
+  assert.match(options, /\r\nAllow: .*GET/);
+  assert.doesNotMatch(options, /content-length/i, 'a 204 has none');
+});
+
+test('a body that waits to be asked for', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const form = 'service=turn';
+  const head = `POST /turn HTTP/1.1\r\nHost: x\r\nContent-Length: ${form.length}\r\nExpect: 100-Continue\r\n${last}`;
+  const socket = net.connect(server.port, '127.0.0.1');
+  let heard = '';
+  await within(5000, 'to be asked for the body', new Promise(resolve => {
+    socket.on('data', data => { heard += data; if (heard.includes('\r\n\r\n')) resolve(); });
+    socket.write(head);
+  }));
+  assert.equal(heard, 'HTTP/1.1 100 Continue\r\n\r\n');
+  const ended = new Promise(resolve => socket.on('close', resolve));
+  socket.write(form);
+  await within(5000, 'the answer', ended);
+  assert.match(heard, /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n[^]*"username"/);
+
+  const post = (version, expect, length) => exchange(server.port,
+    `POST /turn HTTP/${version}\r\nHost: x\r\nContent-Length: ${length}\r\nExpect: ${expect}\r\n${last}${form}`);
+  assert.equal(statusOf(await post('1.1', '200-ok', form.length)), 417);
+  assert.equal(statusOf(await post('1.0', '100-continue', form.length)), 200, 'HTTP/1.0 has no 100');
+  assert.equal(statusOf(await post('1.1', '100-continue', 100_000)), 413, 'nobody is asked for too much');
+});
+
+test('Janus asks for credentials by POST', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  for (const [path, body] of [['/turn?service=turn', ''], ['/turn', 'service=turn'], ['/turn', 'api=key&service=%74urn&username=u']]) {
+    const answer = await request(server.url, path, { method: 'POST', headers, body });
+    assert.equal(answer.status, 200, path);
+    assert.ok(JSON.parse(answer.body).username);
+  }
+  assert.equal((await request(server.url, '/turn', { method: 'POST', headers, body: 'service=stun' })).status, 400);
+  assert.equal((await request(server.url, '/turn', { method: 'PUT', headers, body: 'service=turn' })).headers.allow, 'GET, HEAD, POST');
+});
+
+test('what is over a limit is told in whole', async t => {
+  const server = await startServer({ signaling: ['connections_per_address: 1'] });
+  t.after(server.stop);
+  const first = net.connect(server.port, '127.0.0.1');
+  t.after(() => first.destroy());
+  await new Promise(resolve => {
+    first.once('data', resolve);
+    first.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n');
+  });
+  const { head, body } = parse(await exchange(server.port, ''));
+  assert.match(head, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
+  assert.match(head, /\r\nRetry-After: \d+/);
+  assert.match(body, /too many connections/);
+});
+
+test('who takes gzip gets it, and nobody else', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const encoding = async value =>
+    (await request(server.url, '/', { headers: { 'accept-encoding': value } })).headers['content-encoding'];
+  for (const value of ['gzip', 'gzip;q=0.5, br', 'br, GZIP', '*', 'identity;q=0, *;q=1', ['br', 'gzip']])
+    assert.equal(await encoding(value), 'gzip', String(value));
+  for (const value of ['', 'br', 'gzip;q=0', 'gzip; q=0.000, br', 'gzip;q=0, *', '*;q=0', 'xgzip', ['gzip;q=0', 'br']])
+    assert.equal(await encoding(value), undefined, String(value));
+});
+
+test('what is known already is not sent again, in however many lines it is said', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const { etag } = (await request(server.url, '/')).headers;
+  const known = async value => (await request(server.url, '/', { headers: { 'if-none-match': value } })).status;
+  assert.equal(await known(`"a", ${etag}`), 304);
+  assert.equal(await known(`W/${etag}`), 304);
+  assert.equal(await known('"a"'), 200);
+  const answer = await exchange(server.port,
+    `GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: "a"\r\nIf-None-Match: ${etag}\r\n${last}`);
+  assert.equal(statusOf(answer), 304);
+});
+
+test('the files of a folder as phones ask for them', async t => {
+  const root = temporaryDirectory('files');
+  t.after(root.remove);
+  const octets = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251));
+  const folders = ['.well-known/acme-challenge', '.git', '.well-known/.secret', 'a b/ü', 'sub'];
+  for (const folder of folders) mkdirSync(join(root.path, folder), { recursive: true });
+  writeFileSync(join(root.path, 'IMG_1.MOV'), octets);
+  writeFileSync(join(root.path, 'empty.txt'), '');
+  writeFileSync(join(root.path, 'sub/index.html'), 'sub');
+  writeFileSync(join(root.path, '.git/config'), 'x');
+  writeFileSync(join(root.path, '.well-known/acme-challenge/token'), 'proof');
+  writeFileSync(join(root.path, '.well-known/.secret/x'), 'x');
+  const server = await startServer({ signaling: [`root: ${root.path}`] });
+  t.after(server.stop);
+  const get = (path, headers = {}, options = {}) => request(server.url, path, { headers, ...options });
+
+  await t.test('redirects keep the query and are URLs', async () => {
+    const location = async path => (await get(path)).headers.location;
+    assert.equal(await location('/sub?room=blue&x=%20'), '/sub/?room=blue&x=%20');
+    assert.equal(await location('/a%20b/%C3%BC'), '/a%20b/%C3%BC/');
+    assert.equal(await location('/sub?next=/a'), '/sub/?next=/a');
+    for (const path of ['//sub', '//evil.example/..', '/%2Fsub']) assert.notEqual((await get(path)).status, 301, path);
+  });
+
+  await t.test('names that start with a dot', async () => {
+    assert.equal((await get('/.well-known/acme-challenge/token')).body.toString(), 'proof');
+    for (const path of ['/.git/config', '/.well-known/.secret/x', '/sub/.well-known/x', '/.well-known/../.git/config',
+      '/.well-known/%2e%2e/.git/config']) assert.equal((await get(path)).status, 404, path);
+  });
+
+  await t.test('parts of a film', async () => {
+    const whole = await get('/IMG_1.MOV');
+    assert.equal(whole.headers['content-type'], 'video/quicktime');
+    assert.equal(whole.headers['accept-ranges'], 'bytes');
+    assert.deepEqual(whole.body, octets);
+    const { etag } = whole.headers;
+    const part = async (range, start, end, headers = {}) => {
+      const answer = await get('/IMG_1.MOV', { range, ...headers });
+      assert.equal(answer.status, 206, range);
+      assert.equal(answer.headers['content-range'], `bytes ${start}-${end - 1}/${octets.length}`);
+      assert.equal(answer.headers['content-length'], String(end - start));
+      assert.equal(answer.headers.etag, etag);
+      assert.deepEqual(answer.body, octets.subarray(start, end));
+    };
+    await part('bytes=0-1', 0, 2); // what an iPhone asks first
+    await part('bytes=0-', 0, octets.length);
+    await part('bytes=70000-150000', 70_000, 150_001);
+    await part('bytes=199999-300000', 199_999, 200_000);
+    await part('bytes=-3', 199_997, 200_000);
+    await part('bytes=5-5', 5, 6, { 'if-range': etag });
+    const is = async (status, headers, options) => {
+      const answer = await get('/IMG_1.MOV', headers, options);
+      assert.equal(answer.status, status, JSON.stringify(headers));
+      return answer;
+    };
+    const outside = await is(416, { range: 'bytes=200000-' });
+    assert.equal(outside.headers['content-range'], 'bytes */200000');
+    for (const range of ['bytes=1-2,4-5', 'bytes=2-1', 'items=0-1', 'bytes=x']) await is(200, { range });
+    await is(200, { range: 'bytes=0-1', 'if-range': '"other"' });
+    await is(200, { range: 'bytes=0-1', 'if-range': `W/${etag}` });
+    await is(200, { range: 'bytes=0-1', 'if-range': 'Sat, 01 Jan 2000 00:00:00 GMT' });
+    await is(304, { range: 'bytes=0-1', 'if-none-match': etag });
+    const head = await is(200, { range: 'bytes=0-1' }, { method: 'HEAD' });
+    assert.equal(head.headers['content-length'], '200000');
+    const empty = await get('/empty.txt', { range: 'bytes=0-' });
+    assert.equal(empty.status, 416);
+    assert.equal((await get('/empty.txt')).headers['content-length'], '0');
+  });
+});
