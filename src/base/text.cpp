@@ -48,6 +48,13 @@ std::optional<std::size_t> count_characters(std::string_view text) {
   return count;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    if (!take_character(text)) return false;
+  }
+  return true;
+}
+
 bool is_host(std::string_view text) {
   constexpr std::size_t kLongestDnsName = 253;  // as text, RFC 1035 §2.3.4
   if (IpAddress::parse(text)) return true;

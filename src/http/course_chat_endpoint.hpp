@@ -26,7 +26,10 @@ class CourseChatEndpoint : public WebSocketHandler {
     sockets_.emplace(number, std::move(socket));
     chat_.on_open(number);
   }
-  void on_message(std::uint64_t number, std::string_view message, bool) override {
+  // Octets that are no text would have every browser that gets them as text end its connection (RFC 6455
+  // §8.1).
+  void on_message(std::uint64_t number, std::string_view message, bool binary) override {
+    if (binary) return sockets_.at(number)->close(kUnsupportedData, "this chat is text");
     const signaling::CourseChat::Output out = chat_.on_text(number, message);
     for (const auto to : out.to) sockets_.at(to)->send(out.text, false);
   }
@@ -34,6 +37,8 @@ class CourseChatEndpoint : public WebSocketHandler {
     chat_.on_closed(number);
     sockets_.erase(number);
   }
+
+  static constexpr std::uint16_t kUnsupportedData = 1003;  // RFC 6455 §7.4.1
 
   std::function<bool(std::string_view token)> admits_;
   signaling::CourseChat chat_;

@@ -16,10 +16,14 @@ constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Execu
 constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455 §7.4.1
 constexpr std::string_view kVersion = "4";
 
+// What a client with `forceBase64` asks for.
+bool takes_text_only(const Request& request) { return !request.query("b64").value_or("").empty(); }
+
 signaling::EngineIo::Opening opening_of(const Request& request) {
   return {.address = request.client,
           .host = std::string(request.host),
-          .token = std::string(bearer_token(request))};
+          .token = std::string(bearer_token(request)),
+          .base64 = takes_text_only(request)};
 }
 
 }  // namespace
@@ -96,14 +100,15 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
 }
 
 std::optional<Response> EngineIoEndpoint::check(const Request& request) {
-  std::optional<EngineIoError> fault = find_fault(request, "websocket");
+  if (const auto fault = find_fault(request, "websocket")) return answer(request, 400, to_json(*fault));
   const std::optional<std::string> sid = request.query("sid");
-  if (!fault && sid && !params_.engine.can_upgrade(*sid, params_.clock(), output_)) {
-    fault = EngineIoError::bad_request;
+  if (sid && !params_.engine.is_known(*sid, params_.clock())) {
+    return answer(request, 400, to_json(EngineIoError::session_unknown));
   }
-  params_.changed();
-  if (!fault) return std::nullopt;
-  return answer(request, 400, to_json(*fault));
+  if (!sid && params_.engine.is_full(request.client)) {
+    return answer(request, 429, signaling::EngineIo::too_many_sessions());
+  }
+  return std::nullopt;
 }
 
 void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
@@ -111,7 +116,7 @@ void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> 
   wires_.emplace(number, std::move(socket));
   const TimePoint now = params_.clock();
   if (const std::optional<std::string> sid = request.query("sid")) {
-    params_.engine.upgrade(*sid, number, now, output_);
+    params_.engine.upgrade(*sid, number, takes_text_only(request), now, output_);
   } else {
     params_.engine.open_wire(number, opening_of(request), now, output_);
   }

@@ -1,10 +1,11 @@
 #include "turnpike/signaling/course_chat.hpp"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
+#include "turnpike/signaling/refusal.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -15,19 +16,25 @@ std::string to_text(const json::value& payload) {
   return payload.is_string() ? std::string(payload.get_string()) : json::serialize(payload);
 }
 
+// Told in the words of the plain protocol, for people to read and for pages to switch on.
+std::shared_ptr<const std::string> error_text(Refusal refusal) {
+  return std::make_shared<const std::string>(json::serialize(
+      json::object{{"type", "error"}, {"code", code_of(refusal)}, {"message", message_of(refusal)}}));
+}
+
 }  // namespace
 
 CourseChat::Output CourseChat::on_text(ConnectionId connection, std::string_view text) {
   std::string& nickname = nicknames_.at(connection);
   std::string said(text);
-  boost::system::error_code error;
-  const json::value message = json::parse(json::string_view(text.data(), text.size()), error);
-  const json::object* object = error ? nullptr : message.if_object();
+  const std::optional<json::value> message = parse_json(text);
+  const json::object* object = message ? message->if_object() : nullptr;
   const json::value* type = object ? object->if_contains("type") : nullptr;
   const json::value* payload = object ? object->if_contains("payload") : nullptr;
   if (type && payload && *type == "nickname") {
     const std::string name = to_text(*payload);
-    if (!name.empty() && is_name(name)) nickname = name;
+    if (name.empty() || !is_name(name)) return {.text = error_text(Refusal::bad_name), .to = {connection}};
+    nickname = name;
     return {};
   }
   if (type && payload && *type == "new_message") said = nickname + ": " + to_text(*payload);

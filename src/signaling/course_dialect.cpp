@@ -2,11 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
+#include "turnpike/signaling/placeholders.hpp"
 #include "turnpike/signaling/socket_io.hpp"
 
 namespace turnpike::signaling {
@@ -22,14 +23,14 @@ std::string as_json(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
-// An argument that is a text; nothing when it is absent or something else.
+// An argument that is a text, or a number as it was written: front ends name rooms by numbers too. Nothing
+// when it is absent or something else.
 std::optional<std::string> text_argument(const std::vector<std::string_view>& arguments, std::size_t index) {
   if (index >= arguments.size()) return std::nullopt;
-  boost::system::error_code error;
-  const json::value value =
-      json::parse(json::string_view(arguments[index].data(), arguments[index].size()), error);
-  if (error || !value.is_string()) return std::nullopt;
-  return std::string(value.get_string());
+  const std::optional<json::value> value = parse_json(arguments[index]);
+  if (value && value->is_string()) return std::string(value->get_string());
+  if (value && value->is_number()) return std::string(arguments[index]);
+  return std::nullopt;
 }
 
 std::string joined(const std::vector<std::string_view>& arguments) {
@@ -40,7 +41,9 @@ std::string joined(const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-// The dialect at a glance. Any other event is relayed: its second argument names the room or the socket that
+// The dialect at a glance. What is refused is acknowledged with {"error": code}, or told by the event "error"
+// with {event, code, message} where no acknowledgement was asked for; a full room is told by "reject_join" as
+// well. Any other event is relayed: its second argument names the room or the socket that
 // it is for.
 struct SocketIo::CourseEvent {
   std::string_view name;
@@ -61,6 +64,21 @@ void SocketIo::on_course_event(Call& call) {
   (this->*event->handle)(call);
 }
 
+// Whoever asks for an acknowledgement is told by it, everybody else by an event of its own.
+void SocketIo::turn_down(Call& call, Refusal refusal) {
+  const json::string_view code(code_of(refusal).data(), code_of(refusal).size());
+  if (call.ack) return acknowledge(call, json::serialize(json::array{json::object{{"error", code}}}));
+  const json::object told{{"event", json::string_view(call.name.data(), call.name.size())},
+                          {"code", code},
+                          {"message", message_of(refusal)}};
+  emit(call.socket, "error", json::serialize(told), {}, call.out);
+}
+
+void SocketIo::conclude(Call& call, std::optional<Refusal> refusal) {
+  if (refusal) return turn_down(call, *refusal);
+  acknowledge(call, "[]");
+}
+
 // Rooms of one namespace are none of another's; those of "/" are the ones that every protocol meets in.
 std::string SocketIo::scoped(const Socket& socket, std::string_view room) const {
   return socket.nsp == "/" ? std::string(room) : socket.nsp + '\n' + std::string(room);
@@ -70,8 +88,9 @@ void SocketIo::join_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
   const std::optional<std::string> nickname = text_argument(call.arguments, 1);
   const auto refuse = [&](Refusal refusal) {
-    if (refusal == Refusal::room_full) emit(call.socket, "reject_join", "", {}, call.out);
-    acknowledge(call, json::serialize(json::array{json::object{{"error", code_of(refusal)}}}));
+    const bool full = refusal == Refusal::room_full;
+    if (full) emit(call.socket, "reject_join", "", {}, call.out);
+    if (!full || call.ack) turn_down(call, refusal);
   };
   if (!room || room->empty() || !is_name(*room)) return refuse(Refusal::bad_room);
   if (nickname && !is_name(*nickname)) return refuse(Refusal::bad_name);
@@ -97,9 +116,11 @@ void SocketIo::join_room(Call& call) {
   tell_rooms(call.out);
 }
 
+// Whoever leaves a room that it is not in has what it wants.
 void SocketIo::leave_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
-  if (room && params_.hub.leave(call.socket.member, scoped(call.socket, *room), from_hub_)) {
+  if (!room) return turn_down(call, Refusal::bad_room);
+  if (params_.hub.leave(call.socket.member, scoped(call.socket, *room), from_hub_)) {
     std::erase(call.socket.rooms, *room);
     tell_rooms(call.out);
   }
@@ -108,53 +129,60 @@ void SocketIo::leave_room(Call& call) {
 
 void SocketIo::set_nickname(Call& call) {
   const std::optional<std::string> name = text_argument(call.arguments, 0);
-  if (name && is_name(*name)) {
-    call.socket.nickname = *name;
-    params_.hub.rename(call.socket.member, *name);
-  }
+  if (!name || !is_name(*name)) return turn_down(call, Refusal::bad_name);
+  call.socket.nickname = *name;
+  params_.hub.rename(call.socket.member, *name);
   acknowledge(call, "[]");
 }
 
-void SocketIo::say_in_room(Call& call, std::string_view room, Saying saying) {
+std::optional<Refusal> SocketIo::say_in_room(Call& call, std::string_view room, Saying saying) {
   saying.event = call.name;
   saying.anonymous = true;
-  params_.hub.broadcast(call.socket.member, scoped(call.socket, room), std::move(saying), from_hub_);
+  return params_.hub.broadcast(call.socket.member, scoped(call.socket, room), std::move(saying), from_hub_);
 }
 
 void SocketIo::new_message(Call& call) {
   const std::optional<std::string> text = text_argument(call.arguments, 0);
   const std::optional<std::string> room = text_argument(call.arguments, 1);
-  if (text && room) {
-    const std::string signed_text = std::string(shown(call.socket.nickname)).append(": ").append(*text);
-    say_in_room(call, *room, as_json(signed_text));
-  }
-  acknowledge(call, "[]");
+  if (!text) return turn_down(call, Refusal::bad_message);
+  if (!room) return turn_down(call, Refusal::bad_room);
+  const std::string signed_text = std::string(shown(call.socket.nickname)).append(": ").append(*text);
+  conclude(call, say_in_room(call, *room, as_json(signed_text)));
 }
 
+// What the others get is the first argument alone, so only the octets that it has placeholders for go along,
+// and are numbered anew.
 void SocketIo::chat(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 1);
-  if (room) say_in_room(call, *room, call.arguments[0]);
-  acknowledge(call, "[]");
+  if (!room) return turn_down(call, Refusal::bad_room);
+  Saying saying(call.arguments[0]);
+  if (!call.attachments.empty()) {
+    saying.payload = replace_placeholders(saying.payload, call.attachments.size(), [&](std::size_t number) {
+      saying.attachments.push_back(call.attachments[number]);
+      return R"({"_placeholder":true,"num":)" + std::to_string(saying.attachments.size() - 1) + '}';
+    });
+  }
+  conclude(call, say_in_room(call, *room, std::move(saying)));
 }
 
 // offer, answer, ice, candidate and whatever else: (data, target, ...) goes to the target as (data, sender,
 // ...).
 void SocketIo::relay(Call& call) {
   const std::optional<std::string> target = text_argument(call.arguments, 1);
-  if (target) {
-    Saying saying(call.arguments[0]);
-    saying.event = call.name;
-    saying.attachments = call.attachments;
-    for (std::size_t i = 2; i < call.arguments.size(); ++i) saying.rest.append(",").append(call.arguments[i]);
-    const std::vector<std::string>& rooms = call.socket.rooms;
-    const std::optional<MemberId> member = MemberId::parse(*target);
-    if (std::ranges::find(rooms, *target) != rooms.end()) {
-      params_.hub.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying), from_hub_);
-    } else if (member) {
-      params_.hub.signal(call.socket.member, *member, std::move(saying), from_hub_);
-    }
+  if (!target) return turn_down(call, Refusal::bad_message);
+  Saying saying(call.arguments[0]);
+  saying.event = call.name;
+  saying.attachments = call.attachments;
+  for (std::size_t i = 2; i < call.arguments.size(); ++i) saying.rest.append(",").append(call.arguments[i]);
+  const std::vector<std::string>& rooms = call.socket.rooms;
+  if (std::ranges::find(rooms, *target) != rooms.end()) {
+    conclude(call, params_.hub.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying),
+                                         from_hub_));
+  } else if (const std::optional<MemberId> member = MemberId::parse(*target)) {
+    conclude(call, params_.hub.signal(call.socket.member, *member, std::move(saying), from_hub_));
+  } else {
+    turn_down(call, Refusal::not_joined);
   }
-  acknowledge(call, "[]");
 }
 
 void SocketIo::tell_rooms(EngineIo::Output& out) {

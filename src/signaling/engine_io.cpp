@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "turnpike/base/text.hpp"
 #include "turnpike/signaling/member_id.hpp"
 
 namespace turnpike::signaling {
@@ -39,6 +40,10 @@ void EngineIo::Output::clear() {
   closes.clear();
 }
 
+std::string EngineIo::too_many_sessions() {
+  return R"({"code":3,"message":"Too many sessions from this address"})";
+}
+
 EngineIo::Session* EngineIo::find(SessionKey key) {
   const auto it = sessions_.find(key);
   return it == sessions_.end() ? nullptr : &it->second;
@@ -63,6 +68,7 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
   Session& session = sessions_[key];
   session.key = key;
   session.source = opening.address;
+  session.base64 = opening.base64;
   session.sid = MemberId::random(random_).to_string();
   session.ping_due = now.steady + params_.ping_interval;
   session.upgrade_due = SteadyTime::max();
@@ -84,8 +90,7 @@ std::string EngineIo::handshake(const Session& session) const {
 void EngineIo::open(RequestId request, const Opening& opening, TimePoint now, Output& out) {
   const Session* session = begin(opening, now);
   if (!session) {
-    out.answers.push_back(
-        {request, kTooMany, R"({"code":3,"message":"Too many sessions from this address"})"});
+    out.answers.push_back({request, kTooMany, too_many_sessions()});
     return;
   }
   out.answers.push_back({request, kOk, handshake(*session)});
@@ -122,7 +127,8 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
   Session* session = find(sid, now, out);
   if (!session) return refuse(request, EngineIoError::session_unknown, out);
   if (session->wire != 0) return refuse(request, EngineIoError::bad_request, out);
-  const auto packets = decode_payload(body);
+  // A WebSocket's text is UTF-8 (RFC 6455 §8.1), and what is said here may go out on one.
+  const auto packets = is_utf8(body) ? decode_payload(body) : std::nullopt;
   if (!packets) {
     refuse(request, EngineIoError::bad_request, out);
     return end(*session, EngineIoType::close, false, now, out);
@@ -146,33 +152,32 @@ void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
   end(session, EngineIoType::close, false, now, out);
 }
 
-bool EngineIo::can_upgrade(std::string_view sid, TimePoint now, Output& out) {
-  const Session* session = find(sid, now, out);
-  return session && session->wire == 0 && session->probing == 0;
-}
-
-void EngineIo::upgrade(std::string_view sid, WireId wire, TimePoint now, Output& out) {
-  if (!can_upgrade(sid, now, out)) {
+void EngineIo::upgrade(std::string_view sid, WireId wire, bool base64, TimePoint now, Output& out) {
+  Session* session = find(sid, now, out);
+  if (!session || session->wire != 0 || session->probing != 0) {
     out.closes.push_back(wire);
     return;
   }
-  Session& session = *find(sid, now, out);
-  session.probing = wire;
-  session.upgrade_due = now.steady + params_.upgrade_timeout;
-  by_wire_.emplace(wire, session.key);
-  set_deadline(session);
+  session->probing = wire;
+  session->base64 = base64;
+  session->upgrade_due = now.steady + params_.upgrade_timeout;
+  by_wire_.emplace(wire, session->key);
+  set_deadline(*session);
+}
+
+bool EngineIo::is_known(std::string_view sid, TimePoint now) const {
+  const auto key = by_sid_.find(std::string(sid));
+  if (key == by_sid_.end()) return false;
+  const Session& session = sessions_.at(key->second);
+  return !session.expects_pong || session.ping_due > now.steady;
 }
 
 void EngineIo::on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out) {
   const auto key = by_wire_.find(wire);
   if (key == by_wire_.end()) return;
   Session& session = *find(key->second);
-  std::optional<EngineIoPacket> packet;
-  if (binary) {
-    packet = EngineIoPacket{EngineIoType::message, true, std::string(data)};
-  } else if (!data.starts_with('b')) {
-    packet = decode_packet(data);
-  }
+  const std::optional<EngineIoPacket> packet =
+      binary ? EngineIoPacket{EngineIoType::message, true, std::string(data)} : decode_packet(data);
   if (wire == session.probing) {
     if (!packet || session.upgrade_due <= now.steady) return drop_probe(session, out);
     return take_probe(session, *packet, out);
@@ -251,8 +256,14 @@ void EngineIo::send(SessionKey key, std::string_view data, bool binary, Output& 
 
 void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out) {
   if (session.wire != 0) {
-    std::string frame = packet.binary ? std::move(packet.data) : encode_packet(packet.type, packet.data);
-    out.frames.push_back({session.wire, shared(std::move(frame)), packet.binary});
+    const bool octets = packet.binary && !session.base64;
+    std::string frame;
+    if (octets) {
+      frame = std::move(packet.data);
+    } else {
+      append_to_payload(frame, packet);
+    }
+    out.frames.push_back({session.wire, shared(std::move(frame)), octets});
     return;
   }
   session.waiting_bytes += packet.data.size();

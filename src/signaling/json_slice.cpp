@@ -39,20 +39,28 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-std::optional<std::string_view> json_member(std::string_view object, std::string_view key) {
+std::vector<JsonMember> json_members(std::string_view object) {
+  std::vector<JsonMember> members;
   object = trimmed(object);
-  if (!object.starts_with('{')) return std::nullopt;
-  std::optional<std::string_view> found;
+  if (!object.starts_with('{')) return members;
   std::size_t at = object.find_first_not_of(kWhiteSpace, 1);
   while (at < object.size() && object[at] == '"') {
-    const std::size_t key_end = end_of_string(object, at);
-    const std::string_view name = object.substr(at + 1, key_end - at - 2);
-    const std::size_t colon = std::min(object.find(':', key_end), object.size() - 1);
+    const std::size_t name_end = end_of_string(object, at);
+    const std::string_view name = object.substr(at + 1, name_end - at - 2);
+    const std::size_t colon = std::min(object.find(':', name_end), object.size() - 1);
     const std::size_t end = end_of_value(object, colon + 1);
-    if (name == key) found = trimmed(object.substr(colon + 1, end - colon - 1));
+    members.push_back({name, trimmed(object.substr(colon + 1, end - colon - 1))});
     at = object.find_first_not_of(kWhiteSpace, std::min(end + 1, object.size()));
   }
-  return found;
+  return members;
+}
+
+std::optional<std::string_view> json_member(std::string_view object, std::string_view key) {
+  const std::vector<JsonMember> members = json_members(object);
+  const auto last = std::find_if(members.rbegin(), members.rend(),
+                                 [&](const JsonMember& member) { return member.name == key; });
+  if (last == members.rend()) return std::nullopt;
+  return last->value;
 }
 
 std::vector<std::string_view> json_elements(std::string_view array) {

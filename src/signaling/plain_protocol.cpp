@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "turnpike/crypto/base64.hpp"
 #include "turnpike/signaling/json_slice.hpp"
+#include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
+#include "turnpike/signaling/placeholders.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -29,12 +31,21 @@ json::object to_json(const Hub::Peer& peer) {
   return object;
 }
 
-// {"type":TYPE,"from":ID,"data":PAYLOAD}, the payload as it is.
+// The payload as it is. Octets that came beside it by Socket.IO have no frames of their own here: they stand
+// in its place as {"base64":"AQID"}.
+std::string payload_of(const Saying& saying) {
+  if (saying.attachments.empty()) return saying.payload;
+  return replace_placeholders(saying.payload, saying.attachments.size(), [&](std::size_t number) {
+    return R"({"base64":")" + crypto::base64_encode(as_bytes(*saying.attachments[number])) + R"("})";
+  });
+}
+
+// {"type":TYPE,"from":ID,"data":PAYLOAD}
 std::string with_payload(std::string_view type, const Event& event) {
   std::string text(R"({"type":")");
   text.append(type).append(R"(","from":")").append(event.from.to_string()).append("\"");
   if (!event.saying.event.empty()) text.append(R"(,"event":)").append(json::serialize(event.saying.event));
-  return text.append(R"(,"data":)").append(event.saying.payload).append("}");
+  return text.append(R"(,"data":)").append(payload_of(event.saying)).append("}");
 }
 
 std::string encode(const Event& event) {
@@ -90,12 +101,9 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
   if (it == sessions_.end()) return;
   Session& session = it->second;
 
-  json::parse_options options;
-  options.max_depth = kDeepest;
-  boost::system::error_code error;
-  const json::value value = json::parse(text, error, {}, options);
+  const std::optional<json::value> value = parse_json(text, kDeepest);
   static const json::object nothing;
-  const json::object* object = error ? nullptr : value.if_object();
+  const json::object* object = value ? value->if_object() : nullptr;
   Request request{session, object ? *object : nothing, text, now, out};
   std::string_view id;  // empty for a request without
   if (object) id = json_member(text, "id").value_or("");

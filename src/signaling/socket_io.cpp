@@ -1,12 +1,12 @@
 #include "turnpike/signaling/socket_io.hpp"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <charconv>
 
 #include "turnpike/signaling/json_slice.hpp"
+#include "turnpike/signaling/json_text.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -17,10 +17,8 @@ namespace json = boost::json;
 constexpr std::size_t kMostSent = 1000;
 constexpr std::size_t kMostSentBytes = 256 << 10;
 
-json::value parse(std::string_view text) {
-  boost::system::error_code error;
-  return json::parse(json::string_view(text.data(), text.size()), error);
-}
+// Of a packet that was decoded, so that it is JSON.
+json::value parse(std::string_view text) { return parse_json(text).value_or(nullptr); }
 
 std::string text_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);

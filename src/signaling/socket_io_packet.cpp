@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <charconv>
+
+#include "turnpike/signaling/json_text.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -65,12 +66,9 @@ bool has_right_json(const SocketIoPacket& packet) {
   if (packet.json.empty()) {
     return packet.type == SocketIoType::connect || packet.type == SocketIoType::disconnect;
   }
-  json::parse_options options;
-  options.max_depth = SocketIoPacket::kDeepest;
-  boost::system::error_code error;
-  const json::value value =
-      json::parse(json::string_view(packet.json.data(), packet.json.size()), error, {}, options);
-  if (error) return false;
+  const std::optional<json::value> parsed = parse_json(packet.json, SocketIoPacket::kDeepest);
+  if (!parsed) return false;
+  const json::value& value = *parsed;
   // A receiver's library gives up its connection over a packet that does not add up.
   if (has_attachments(packet.type) && count_placeholders(value, packet.attachments) != packet.attachments)
     return false;

@@ -90,13 +90,19 @@ class EngineIoScenario {
       engine_.open_wire(wire(name), opening(std::move(token)), now(), out);
     });
   }
-  bool can_upgrade(const std::string& name) {
-    Output out;
-    return engine_.can_upgrade(sid(name), now(), out);
+  bool is_known(const std::string& name) const { return engine_.is_known(sid(name), now()); }
+  Lines opens_base64_wire(const std::string& name, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      opening_ = name;
+      engine_.open_wire(wire(name), opening({}, true), now(), out);
+    });
   }
   Lines upgrades(const std::string& name, const std::string& as = {}, int line = __builtin_LINE()) {
-    const std::string wire_name = as.empty() ? name : as;
-    return step(line, [&](Output& out) { engine_.upgrade(sid(name), wire(wire_name), now(), out); });
+    return upgrades(name, as, false, line);
+  }
+  // One that takes binary messages as text only.
+  Lines upgrades_base64(const std::string& name, int line = __builtin_LINE()) {
+    return upgrades(name, name, true, line);
   }
   Lines frames(const std::string& name, std::string_view data, bool binary = false,
                int line = __builtin_LINE()) {
@@ -167,8 +173,12 @@ class EngineIoScenario {
   const std::string& opening_name() const { return opening_; }
 
  private:
-  static signaling::EngineIo::Opening opening(std::string token) {
-    return {.address = address("198.51.100.1"), .host = {}, .token = std::move(token)};
+  Lines upgrades(const std::string& name, const std::string& as, bool base64, int line) {
+    const std::string wire_name = as.empty() ? name : as;
+    return step(line, [&](Output& out) { engine_.upgrade(sid(name), wire(wire_name), base64, now(), out); });
+  }
+  static signaling::EngineIo::Opening opening(std::string token, bool base64 = false) {
+    return {.address = address("198.51.100.1"), .host = {}, .token = std::move(token), .base64 = base64};
   }
   signaling::RequestId request(const std::string& name) {
     requests_[++last_request_] = name;

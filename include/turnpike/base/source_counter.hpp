@@ -14,10 +14,14 @@ class SourceCounter {
  public:
   explicit SourceCounter(std::uint32_t most) : most_(most) {}  // 0 = no limit
 
+  // Whether the source has as many as it may.
+  bool is_full(const IpAddress& source) const {
+    const auto it = counts_.find(source_block(source));
+    return most_ != 0 && it != counts_.end() && it->second >= most_;
+  }
   // One more; false, and nothing taken, when the source has as many as it may.
   bool take(const IpAddress& source) {
-    const auto it = counts_.find(source_block(source));
-    if (most_ != 0 && it != counts_.end() && it->second >= most_) return false;
+    if (is_full(source)) return false;
     add(source);
     return true;
   }

@@ -11,6 +11,9 @@ namespace turnpike {
 // character.
 std::optional<std::size_t> count_characters(std::string_view text);
 
+// Whether a text is well-formed UTF-8, whatever its characters are.
+bool is_utf8(std::string_view text);
+
 // A DNS name or an address, without brackets, scheme, port or path.
 bool is_host(std::string_view text);
 

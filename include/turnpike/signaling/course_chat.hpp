@@ -1,6 +1,6 @@
 // The chat of a first lesson in WebSockets: one room for all, at the path "/". A text goes to everybody, its
 // sender included; {"type":"nickname","payload":NAME} gives a name, {"type":"new_message","payload":TEXT}
-// sends "NAME: TEXT".
+// sends "NAME: TEXT". A name that is none is answered with {"type":"error",...}, to its sender alone.
 #pragma once
 
 #include <memory>

@@ -51,8 +51,9 @@ class EngineIo {
   // What is known of a client when its session begins.
   struct Opening {
     IpAddress address;
-    std::string host;   // see IceServers::host_for
-    std::string token;  // of an Authorization header
+    std::string host;     // see IceServers::host_for
+    std::string token;    // of an Authorization header
+    bool base64 = false;  // takes binary messages as text only, over a WebSocket too (b64=1)
   };
 
   struct Output {
@@ -99,11 +100,17 @@ class EngineIo {
 
   // Over a WebSocket.
   void open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out);
-  // Whether a WebSocket may take over this session.
-  bool can_upgrade(std::string_view sid, TimePoint now, Output& out);
-  void upgrade(std::string_view sid, WireId wire, TimePoint now, Output& out);
+  // A WebSocket that wants to take the session over; closed where another has, or is about to. `base64` as in
+  // Opening.
+  void upgrade(std::string_view sid, WireId wire, bool base64, TimePoint now, Output& out);
   void on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out);
   void on_wire_closed(WireId wire, bool goodbye, TimePoint now, Output& out);
+
+  // Whether there is such a session.
+  bool is_known(std::string_view sid, TimePoint now) const;
+  // Whether an address has as many sessions as it may, and what it is told then, as a body of HTTP 429.
+  bool is_full(const IpAddress& address) const { return sessions_from_.is_full(address); }
+  static std::string too_many_sessions();
 
   // By the application; a session that is gone is left alone.
   void send(SessionKey session, std::string_view data, bool binary, Output& out);
@@ -123,6 +130,7 @@ class EngineIo {
     WireId wire = 0;      // 0 while it polls
     WireId probing = 0;   // a WebSocket that wants to take over
     bool probed = false;  // it has asked, and was answered
+    bool base64 = false;  // no binary frames, see Opening
     RequestId waiting_get = 0;
     std::vector<EngineIoPacket> waiting;
     std::size_t waiting_bytes = 0;

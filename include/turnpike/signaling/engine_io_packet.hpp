@@ -1,4 +1,5 @@
-// Engine.IO 4's packets, on a WebSocket one to a frame, over HTTP several to a body with 0x1e between them.
+// Engine.IO 4's packets, on a WebSocket one to a frame, over HTTP several to a body with 0x1e between them. A
+// binary message is a binary frame, or "b" and base64 in a body and for clients that take no binary frames.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ std::optional<EngineIoPacket> decode_packet(std::string_view text);
 // Nothing when any part of the body is bad, or there is none.
 std::optional<std::vector<EngineIoPacket>> decode_payload(std::string_view body);
 
-// A text packet as a frame: "4hello". A binary message is its data alone, in a binary frame.
+// A text packet as a frame: "4hello".
 std::string encode_packet(EngineIoType type, std::string_view data);
 // Appends a packet to a body.
 void append_to_payload(std::string& body, const EngineIoPacket& packet);

@@ -10,6 +10,9 @@
 //   → ice-servers                   ← ice-servers {iceServers, expiresAt}: also unasked, before the old ones
 //   expire
 //
+// `data` is passed on as it came. Octets that a member of Socket.IO sent along stand in it as
+// {"base64":"AQID"}.
+//
 // A request with an `id` is answered by ack or error with the same id, after whatever else belongs to the
 // answer.
 #pragma once

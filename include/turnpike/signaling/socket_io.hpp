@@ -127,7 +127,10 @@ class SocketIo : public EngineIo::Application {
   void chat(Call& call);
   void relay(Call& call);
   std::string scoped(const Socket& socket, std::string_view room) const;
-  void say_in_room(Call& call, std::string_view room, Saying saying);
+  std::optional<Refusal> say_in_room(Call& call, std::string_view room, Saying saying);
+  void turn_down(Call& call, Refusal refusal);
+  // Acknowledges, or turns down.
+  void conclude(Call& call, std::optional<Refusal> refusal);
   void tell_rooms(EngineIo::Output& out);
 
   void on_echo_event(Call& call);

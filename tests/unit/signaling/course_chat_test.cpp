@@ -32,10 +32,20 @@ TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
   CourseChat chat;
   chat.on_open(1);
   chat.on_text(1, R"({"type":"nickname","payload":"Ann"})");
-  chat.on_text(1, R"({"type":"nickname","payload":""})");
-  chat.on_text(1, R"({"type":"nickname","payload":"a\nb"})");
-  chat.on_text(1, R"({"type":"nickname","payload":")" + std::string(65, 'x') + "\"}");
+  chat.on_open(2);
+  const std::string refusal = R"({"type":"error","code":"bad-name","message":")" +
+                              std::string(message_of(Refusal::bad_name)) + "\"} 1";
+  for (const std::string name : {std::string(), std::string("a\\nb"), std::string(65, 'x')}) {
+    CHECK(heard(chat, 1, R"({"type":"nickname","payload":")" + name + "\"}") == refusal);
+  }
+  chat.on_closed(2);
   CHECK(heard(chat, 1, R"({"type":"new_message","payload":"hi"})") == "Ann: hi 1");
+}
+
+TEST_CASE("a text that was cut inside an emoji is signed all the same", "[signaling]") {
+  CourseChat chat;
+  chat.on_open(1);
+  CHECK(heard(chat, 1, R"({"type":"new_message","payload":"cut \ud83d"})") == "Anon: cut \uFFFD 1");
 }
 
 }  // namespace

@@ -8,6 +8,12 @@ namespace {
 
 using namespace test;
 
+// What a client hears that asked for no acknowledgement.
+std::string told(const std::string& who, const std::string& event, Refusal refusal) {
+  return who + R"(: 42["error",{"event":")" + event + R"(","code":")" + std::string(code_of(refusal)) +
+         R"(","message":")" + std::string(message_of(refusal)) + "\"}]";
+}
+
 // In blue, with nothing left to be heard.
 struct Course : SocketIoScenario {
   explicit Course(std::initializer_list<std::string> who, const SocketIoSetup& setup = {})
@@ -40,7 +46,7 @@ TEST_CASE("with a nickname one is told who is there, oneself last", "[signaling]
   s.emits("carl", R"(["join_room","blue","Carl"])").expect({R"(carl: 42["reject_join"])"});
   s.frames("carl", R"(421["join_room","blue"])")
       .expect({R"(carl: 42["reject_join"])", R"(carl: 431[{"error":"room-full"}])"});
-  s.emits("carl", R"(["chat","x","blue"])").expect_silence();
+  s.emits("carl", R"(["chat","x","blue"])").expect({told("carl", "chat", Refusal::not_joined)});
   s.emits("bob", R"(["leave_room","blue"])")
       .expect({R"(ann: 42["bye","Bob",1])", R"(ann: 42["leave_room","<bob>","Bob"])"});
   s.emits("carl", R"(["join_room","blue"])").expect({R"(ann: 42["welcome","Carl",2])"});
@@ -50,7 +56,7 @@ TEST_CASE("names are looked at", "[signaling]") {
   SocketIoScenario s({.limits = {.rooms_per_member = 1}});
   s.connects("ann");
   const std::string long_name(65, 'x');
-  for (const std::string room : {"\"\"", "5", "null", "\"a\\n\"", "{}"}) {
+  for (const std::string room : {"\"\"", "true", "null", "\"a\\n\"", "{}", "[5]"}) {
     CAPTURE(room);
     s.frames("ann", R"(421["join_room",)" + room + "]").expect({R"(ann: 431[{"error":"bad-room"}])"});
   }
@@ -58,7 +64,7 @@ TEST_CASE("names are looked at", "[signaling]") {
   s.frames("ann", R"(421["join_room",")" + long_name + "\"]").expect({R"(ann: 431[{"error":"bad-room"}])"});
   s.frames("ann", R"(421["join_room","blue",")" + long_name + "\"]")
       .expect({R"(ann: 431[{"error":"bad-name"}])"});
-  s.emits("ann", R"(["join_room"])").expect_silence();
+  s.emits("ann", R"(["join_room"])").expect({told("ann", "join_room", Refusal::bad_room)});
   s.frames("ann", R"(421["join_room","blue"])").expect({"ann: 431[]"});
   s.frames("ann", R"(421["join_room","red"])").expect({R"(ann: 431[{"error":"too-many-rooms"}])"});
   s.frames("ann", R"(421["leave_room","green"])").expect({"ann: 431[]"});
@@ -74,18 +80,34 @@ TEST_CASE("messages are signed, chat is not", "[signaling]") {
       .expect_unordered({"ann: 431[]", R"(bob: 42["new_message","Anon: hello"])",
                          R"(carl: 42["new_message","Anon: hello"])"});
   s.frames("ann", R"(422["nickname","Ann"])").expect({"ann: 432[]"});
-  s.emits("ann", R"(["nickname",5])").expect_silence();
-  s.emits("ann", R"(["nickname","a\nb"])").expect_silence();
+  s.emits("ann", R"(["nickname",{}])").expect({told("ann", "nickname", Refusal::bad_name)});
+  s.frames("ann", R"(423["nickname","a\nb"])").expect({R"(ann: 433[{"error":"bad-name"}])"});
   s.emits("ann", R"(["new_message","\u00e9 \"q\"","blue"])")
       .expect_unordered(
           {R"(bob: 42["new_message","Ann: é \"q\""])", R"(carl: 42["new_message","Ann: é \"q\""])"});
   s.emits("ann", R"(["chat","plain\u0041","blue"])")
       .expect_unordered({R"(bob: 42["chat","plain\u0041"])", R"(carl: 42["chat","plain\u0041"])"});
-  for (const std::string event : {R"(["chat","x","red"])", R"(["new_message","x","red"])", R"(["chat","x"])",
-                                  R"(["new_message","x"])", R"(["new_message",5,"blue"])", R"(["chat"])"}) {
-    CAPTURE(event);
-    s.emits("ann", event).expect_silence();
-    s.frames("ann", "429" + event).expect({"ann: 439[]"});
+  s.emits("ann", R"(["new_message",5,"blue"])")
+      .expect_unordered({R"(bob: 42["new_message","Ann: 5"])", R"(carl: 42["new_message","Ann: 5"])"});
+  struct Case {
+    std::string name, arguments;
+    Refusal refusal;
+  };
+  const Case cases[] = {
+      {"chat", R"(,"x","red")", Refusal::not_joined},
+      {"new_message", R"(,"x","red")", Refusal::not_joined},
+      {"chat", R"(,"x")", Refusal::bad_room},
+      {"new_message", R"(,"x")", Refusal::bad_room},
+      {"new_message", R"(,{},"blue")", Refusal::bad_message},
+      {"chat", "", Refusal::bad_room},
+      {"leave_room", "", Refusal::bad_room},
+  };
+  for (const auto& [name, arguments, refusal] : cases) {
+    CAPTURE(name, arguments);
+    const std::string event = "[\"" + name + '"' + arguments + ']';
+    s.emits("ann", event).expect({told("ann", name, refusal)});
+    s.frames("ann", "429" + event)
+        .expect({"ann: 439[{\"error\":\"" + std::string(code_of(refusal)) + "\"}]"});
   }
 }
 
@@ -103,10 +125,15 @@ TEST_CASE("offers go to a room or to a socket, with the sender's id", "[signalin
           .expect_unordered({"ann: 437[]", "bob" + head + data + R"(,"<ann>","Ann",1.0,null])"});
     }
   }
-  for (const std::string event :
-       {R"(["offer"])", R"(["offer",1])", R"(["offer",1,2])", R"(["offer",1,"red"])",
-        R"(["offer",1,"<ann>"])", R"(["offer",1,"AAAAAAAAAAAAAAAAAAAAAA"])"}) {
-    s.emits("ann", event).expect_silence();
+  for (const std::string event : {R"(["offer"])", R"(["offer",1])", R"(["offer",1,null])"}) {
+    s.emits("ann", event).expect({told("ann", "offer", Refusal::bad_message)});
+  }
+  for (const std::string event : {R"(["offer",1,2])", R"(["offer",1,"red"])"}) {
+    s.emits("ann", event).expect({told("ann", "offer", Refusal::not_joined)});
+  }
+  for (const std::string event : {R"(["offer",1,"<ann>"])", R"(["offer",1,"AAAAAAAAAAAAAAAAAAAAAA"])"}) {
+    s.emits("ann", event).expect({told("ann", "offer", Refusal::no_such_peer)});
+    s.frames("ann", "421" + event).expect({R"(ann: 431[{"error":"no-such-peer"}])"});
   }
 }
 
@@ -127,6 +154,69 @@ TEST_CASE("octets are relayed", "[signaling]") {
                "bob# \1", "bob# \2"});
 }
 
+TEST_CASE("octets go with the chat, those that it has placeholders for", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.plain_joins("pat", "blue");
+  s.frames("ann", R"(451-3["chat",{"_placeholder":true,"num":0},"blue"])").expect_silence();
+  s.frames("ann", "\1\2\3", true)
+      .expect_unordered(
+          {"ann: 433[]", R"(bob: 451-["chat",{"_placeholder":true,"num":0}])", "bob# \1\2\3",
+           R"(pat> {"type":"broadcast","from":"<ann>","event":"chat","data":{"base64":"AQID"}})"});
+  // What is not passed on takes its octets along, and the rest is numbered anew.
+  s.frames("ann", R"(452-["chat",[1.0,{"_placeholder":true,"num":1}],"blue",{"_placeholder":true,"num":0}])");
+  s.frames("ann", "\1", true).expect_silence();
+  s.frames("ann", "\2", true)
+      .expect_unordered(
+          {R"(bob: 451-["chat",[1.0,{"_placeholder":true,"num":0}]])", "bob# \2",
+           R"(pat> {"type":"broadcast","from":"<ann>","event":"chat","data":[1.0,{"base64":"Ag=="}]})"});
+  s.frames("ann", R"(451-["chat","text","blue",{"_placeholder":true,"num":0}])");
+  s.frames("ann", "\1", true)
+      .expect_unordered({R"(bob: 42["chat","text"])",
+                         R"(pat> {"type":"broadcast","from":"<ann>","event":"chat","data":"text"})"});
+}
+
+TEST_CASE("octets reach members of the plain protocol in base64", "[signaling]") {
+  Course s({"ann"});
+  s.plain_joins("pat", "blue");
+  s.frames("ann",
+           R"(452-["photo",{"a":{"_placeholder":true,"num":1}},"<pat>",{"_placeholder":true,"num":0}])");
+  s.frames("ann", "\1", true);
+  s.frames("ann", "\xff\xfe\x80", true)
+      .expect({R"(pat> {"type":"signal","from":"<ann>","event":"photo","data":{"a":{"base64":"//6A"}}})"});
+  s.plain_drops("pat").expect_silence();
+}
+
+TEST_CASE("a room may be a number", "[signaling]") {
+  SocketIoScenario s;
+  s.connects("ann");
+  s.connects("bob");
+  s.frames("ann", R"(421["join_room",5])").expect({"ann: 431[]"});
+  s.emits("bob", R"(["join_room","5"])").expect({R"(ann: 42["welcome","Anon",2])"});
+  s.emits("bob", R"(["chat","x",5])").expect({R"(ann: 42["chat","x"])"});
+  s.emits("bob", R"(["new_message","x",5])").expect({R"(ann: 42["new_message","Anon: x"])"});
+  s.emits("bob", R"(["offer","x",5])").expect({R"(ann: 42["offer","x","<bob>"])"});
+  s.emits("bob", R"(["leave_room",5])")
+      .expect({R"(ann: 42["bye","Anon",1])", R"(ann: 42["leave_room","<bob>","Anon"])"});
+}
+
+TEST_CASE("a text that was cut inside an emoji is passed on as it came", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.plain_joins("pat", "blue");
+  s.emits("ann", R"(["new_message","cut \ud83d","blue"])")
+      .expect_unordered(
+          {"bob: 42[\"new_message\",\"Anon: cut \uFFFD\"]",
+           "pat> {\"type\":\"broadcast\",\"from\":\"<ann>\",\"event\":\"new_message\",\"data\":\"Anon: cut "
+           "\uFFFD\"}"});
+  s.emits("ann", R"(["chat","cut \ud83d","blue"])")
+      .expect_unordered({R"(bob: 42["chat","cut \ud83d"])",
+                         R"(pat> {"type":"broadcast","from":"<ann>","event":"chat","data":"cut \ud83d"})"});
+  s.plain_says("pat", R"({"type":"broadcast","data":{"\ude42":"\ud83d"}})")
+      .expect_unordered({R"(ann: 42["broadcast",{"\ude42":"\ud83d"},"<pat>"])",
+                         R"(bob: 42["broadcast",{"\ude42":"\ud83d"},"<pat>"])"});
+  s.frames("ann", "421[\"join_room\",\"r\\ud83d\"]").expect({"ann: 431[]"});
+  s.emits("bob", "[\"join_room\",\"r\uFFFD\"]").expect({R"(ann: 42["welcome","Anon",2])"});
+}
+
 TEST_CASE("who leaves or drops is missed, in every room", "[signaling]") {
   Course s({"ann", "bob", "carl"});
   s.emits("ann", R"(["nickname","Ann"])");
@@ -136,7 +226,7 @@ TEST_CASE("who leaves or drops is missed, in every room", "[signaling]") {
        R"(carl: 42["leave_room","<ann>","Ann"])", R"(bob: 42["bye","Ann",1])",
        R"(bob: 42["leave_room","<ann>","Ann"])"});
   s.frames("bob", "41").expect({R"(carl: 42["bye","Anon",1])", R"(carl: 42["leave_room","<bob>","Anon"])"});
-  s.emits("carl", R"(["offer",1,"<bob>"])").expect_silence();
+  s.emits("carl", R"(["offer",1,"<bob>"])").expect({told("carl", "offer", Refusal::no_such_peer)});
 }
 
 TEST_CASE("rooms are named to all only where they may be", "[signaling]") {
@@ -154,13 +244,13 @@ TEST_CASE("strangers are not reached", "[signaling]") {
   Course s({"ann", "bob"});
   s.connects("eve");
   s.emits("eve", R"(["join_room","red"])");
-  for (const std::string event :
-       {R"(["offer",1,"blue"])", R"(["offer",1,"<ann>"])", R"(["chat","x","blue"])",
-        R"(["new_message","x","blue"])", R"(["leave_room","blue"])", R"(["new_message","x","<ann>"])"}) {
-    CAPTURE(event);
-    s.emits("eve", event).expect_silence();
-  }
-  s.emits("ann", R"(["offer",1,"<eve>"])").expect_silence();
+  s.emits("eve", R"(["offer",1,"blue"])").expect({told("eve", "offer", Refusal::not_joined)});
+  s.emits("eve", R"(["offer",1,"<ann>"])").expect({told("eve", "offer", Refusal::no_such_peer)});
+  s.emits("eve", R"(["chat","x","blue"])").expect({told("eve", "chat", Refusal::not_joined)});
+  s.emits("eve", R"(["new_message","x","blue"])").expect({told("eve", "new_message", Refusal::not_joined)});
+  s.emits("eve", R"(["new_message","x","<ann>"])").expect({told("eve", "new_message", Refusal::not_joined)});
+  s.emits("eve", R"(["leave_room","blue"])").expect_silence();
+  s.emits("ann", R"(["offer",1,"<eve>"])").expect({told("ann", "offer", Refusal::no_such_peer)});
   // A room that is called like somebody's id is still a room.
   s.emits("eve", R"(["join_room","<ann>"])").expect_silence();
   s.emits("bob", R"(["offer",1,"<ann>"])").expect({R"(ann: 42["offer",1,"<bob>"])"});

@@ -1,0 +1,175 @@
+// WebSockets octet by octet: what comes in one segment with the upgrade, and what is no text.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { test } from 'node:test';
+import { within } from '../browser/support/cleanup.mjs';
+import { connect, member } from './support/client.mjs';
+import { request } from './support/http.mjs';
+import { startServer } from './support/server.mjs';
+import { wire } from './support/wire.mjs';
+
+const require = createRequire(new URL('../browser/package.json', import.meta.url));
+const { io } = require('socket.io-client');
+
+const upgrade = (path, more = 'Connection: Upgrade\r\n') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}Upgrade: websocket\r\n` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+
+// A frame as a client sends it (RFC 6455 §5.2), of at most 65535 octets.
+function frame(data, opcode = 1) {
+  const payload = Buffer.from(data);
+  const key = randomBytes(4);
+  const length = payload.length < 126 ? [0x80 | payload.length] : [0xfe, payload.length >> 8, payload.length & 255];
+  return Buffer.concat([Buffer.from([0x80 | opcode, ...length]), key, payload.map((octet, i) => octet ^ key[i % 4])]);
+}
+
+// Sends `parts` one after the other, each after something was heard, and resolves to the texts of `count` frames.
+async function talk(port, parts, count) {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.setNoDelay(true);
+  let heard = Buffer.alloc(0);
+  const left = [...parts];
+  const frames = await within(8000, `${count} frames`, new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error(`closed after ${heard}`)));
+    socket.on('data', data => {
+      heard = Buffer.concat([heard, data]);
+      if (left.length > 0) socket.write(left.shift());
+      const texts = [];
+      for (let at = heard.indexOf('\r\n\r\n') + 4; at > 3 && at + 2 <= heard.length;) {
+        const short = heard[at + 1] < 126;
+        const size = short ? heard[at + 1] : heard.readUInt16BE(at + 2);
+        const start = at + (short ? 2 : 4);
+        if (start + size > heard.length) break;
+        texts.push(heard.subarray(start, start + size).toString());
+        at = start + size;
+      }
+      if (texts.length >= count) resolve(texts);
+    });
+    socket.write(left.shift());
+  }));
+  socket.destroy();
+  return frames;
+}
+
+test('frames in the segment of the upgrade are frames', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const join = frame('{"type":"join","room":"blue","id":1}');
+  const ping = frame('{"type":"ping","id":2}');
+  const head = Buffer.from(upgrade('/ws'));
+  const both = ([joined, ack, pong]) => {
+    assert.equal(JSON.parse(joined).type, 'joined');
+    assert.deepEqual([ack, pong].map(JSON.parse), [{ type: 'ack', id: 1 }, { type: 'ack', id: 2 }]);
+  };
+  both(await talk(server.port, [Buffer.concat([head, join, ping])], 3));
+  both(await talk(server.port, [Buffer.concat([head, join]), ping], 3));
+  for (const cut of [1, 2, 5, 6, 20, join.length - 1])
+    both(await talk(server.port, [Buffer.concat([head, join.subarray(0, cut)]), Buffer.concat([join.subarray(cut), ping])], 3));
+  const many = await talk(server.port, [Buffer.concat([head, ...Array.from({ length: 300 }, (_, i) => frame(`{"type":"ping","id":${i}}`))])], 300);
+  assert.deepEqual(many, Array.from({ length: 300 }, (_, i) => `{"type":"ack","id":${i}}`));
+  // Socket.IO's client may do so too.
+  const [open, connected] = await talk(server.port,
+    [Buffer.concat([Buffer.from(upgrade('/socket.io/?EIO=4&transport=websocket')), frame('40')])], 2);
+  assert.match(open, /^0{"sid"/);
+  assert.match(connected, /^40{"sid"/);
+});
+
+test('an upgrade that proxies have taken apart', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const parts = more => [Buffer.concat([Buffer.from(upgrade('/ws', more)), frame('{"type":"ping","id":1}')])];
+  for (const more of ['Connection: keep-alive\r\nConnection: Upgrade\r\n', 'connection: x, uPGRADE\r\n', 'Connection: Upgrade\r\nConnection: y\r\n'])
+    assert.deepEqual(await talk(server.port, parts(more), 1), ['{"type":"ack","id":1}'], more);
+  const absolute = [Buffer.concat([Buffer.from(upgrade('http://turn.example.org/ws')), frame('{"type":"ping","id":1}')])];
+  assert.deepEqual(await talk(server.port, absolute, 1), ['{"type":"ack","id":1}']);
+});
+
+test('octets that are no text reach nobody in the chat', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const root = server.url.replace('http', 'ws');
+  const [ann, bob] = [await connect(root), await connect(root)];
+  ann.send(Buffer.from([0xff, 0xfe, 0x80]));
+  assert.equal((await ann.ended).code, 1003);
+  bob.say('still here');
+  assert.equal(await bob.hearText(), 'still here', 'and nothing before it');
+  bob.close();
+});
+
+test('octets that are no text go out by no WebSocket, however they came in', async t => {
+  const server = await startServer({ signaling: ['preset: echo'] });
+  t.after(server.stop);
+  const at = (query, options) => request(server.url, `/engine.io/?EIO=4&transport=polling${query}`, options);
+  const { sid } = JSON.parse((await at('')).body.toString().slice(1));
+  const answer = await at(`&sid=${sid}`, { method: 'POST', body: Buffer.from([0x34, 0xff, 0xfe, 0x80]) });
+  assert.equal(answer.status, 400);
+  assert.equal((await at(`&sid=${sid}`)).status, 400, 'its session has ended');
+});
+
+test('a client that takes no binary frames', async t => {
+  const server = await startServer({ signaling: ['preset: echo'] });
+  t.after(server.stop);
+  const socket = wire(`${server.url.replace('http', 'ws')}/engine.io/?EIO=4&transport=websocket&b64=1`);
+  assert.match(await socket.next(), /^0/);
+  socket.send('bAQID');
+  assert.equal(await socket.next(), 'bAQID');
+  socket.send('4hello');
+  assert.equal(await socket.next(), '4hello');
+  socket.close();
+});
+
+test('Socket.IO\'s own client with forceBase64, by each transport', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
+    const join = async forceBase64 => {
+      const socket = io(server.url, { transports, forceBase64, forceNew: true, reconnection: false });
+      t.after(() => socket.close());
+      await socket.timeout(8000).emitWithAck('join_room', transports.join());
+      return socket;
+    };
+    const [ann, bob] = [await join(true), await join(false)];
+    for (const [from, to] of [[ann, bob], [bob, ann]]) {
+      const heard = within(8000, 'the chat', new Promise(resolve => to.once('chat', resolve)));
+      from.emit('chat', { photo: Buffer.from([1, 2, 255]) }, transports.join());
+      assert.deepEqual([...new Uint8Array((await heard).photo)], [1, 2, 255], transports.join());
+    }
+  }
+});
+
+test('a second WebSocket for a session is accepted and closed', async t => {
+  const server = await startServer({ signaling: ['preset: echo'] });
+  t.after(server.stop);
+  const ws = query => wire(`${server.url.replace('http', 'ws')}/engine.io/?EIO=4&transport=websocket${query}`);
+  const first = ws('');
+  const { sid } = JSON.parse((await first.next()).slice(1));
+  const second = ws(`&sid=${sid}`);
+  await within(3000, 'the second to open', second.opened);
+  await second.closed();
+  first.send('4still here');
+  assert.equal(await first.next(), '4still here');
+  first.close();
+  const unknown = await request(server.url, '/engine.io/?EIO=4&transport=websocket&sid=nobody', { headers: {
+    connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' } });
+  assert.deepEqual([unknown.status, JSON.parse(unknown.body).code], [400, 1]);
+});
+
+test('octets of a chat reach a member of the plain protocol as base64', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const pat = await member(server.ws, 'blue', 'Pat');
+  const ann = wire(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  await ann.next();
+  ann.send('40');
+  await ann.next();
+  ann.send('420["join_room","blue"]');
+  assert.equal(await ann.next(), '430[]');
+  await pat.hear('peer-joined');
+  ann.send('451-["chat",{"_placeholder":true,"num":0},"blue"]');
+  ann.send(Buffer.from([1, 2, 3]));
+  assert.deepEqual((await pat.hear('broadcast')).data, { base64: 'AQID' });
+  pat.close();
+  ann.close();
+});
