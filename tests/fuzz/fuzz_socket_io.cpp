@@ -1,11 +1,12 @@
 // Engine.IO, Socket.IO and the plain protocol on one Hub: the input is a story of several clients, a line for
 // each step. Its first character says whose turn it is, the second what happens: `o` opens by polling, `w` by
 // a WebSocket, `g` asks, `p` posts the rest of the line (`|` stands for 0x1e), `a` gives the waiting GET up,
-// `u` brings a WebSocket for an upgrade, `f` is a text frame on the client's WebSocket, `F` on the one that
-// probes, `b` a binary one, `c` and `C` close these, `j` makes a plain member of it that says the rest of the
-// line, `k` cuts that off, `~` and a number lets so many milliseconds pass (`!` likewise, and nobody wakes
-// the server), `x` closes all. In what is said <n> stands for the id of client n, <pn> for what it can be
-// recovered with. A first line `echo` or `recover` decides on the server.
+// `u` brings a WebSocket for an upgrade, `U` one that takes no binary frames, `f` is a text frame on the
+// client's WebSocket, `F` on the one that probes, `b` a binary one, `c` and `C` close these, `j` makes a
+// plain member of it that says the rest of the line, `k` cuts that off, `~` and a number lets so many
+// milliseconds pass (`!` likewise, and nobody wakes the server), `x` closes all. In what is said <n> stands
+// for the id of client n, <pn> for what it can be recovered with. A first line `echo` or `recover` decides on
+// the server.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -115,11 +116,15 @@ class World {
         engine_.on_aborted(client.get, now, out);
         break;
       case 'u':
-        if (engine_.can_upgrade(client.sid, now, out)) {
-          client.probing = wire(who);
-          engine_.upgrade(client.sid, client.probing, now, out);
-        }
+      case 'U': {
+        const WireId number = wire(who);
+        const bool known = engine_.is_known(client.sid, now);
+        engine_.upgrade(client.sid, number, what == 'U', now, out);
+        const bool closed = std::ranges::find(out.closes, number) != out.closes.end();
+        expect(known || closed, "nobody takes over what is not there");
+        if (!closed) client.probing = number;
         break;
+      }
       case 'f': frame(client.wire, text, false, out); break;
       case 'F':
         frame(client.probing, text, false, out);
@@ -234,7 +239,7 @@ class World {
         check({EngineIoType::message, true, *frame.data}, to->second);
       } else {
         const auto packet = decode_packet(*frame.data);
-        expect(packet && !packet->binary, "every frame decodes");
+        expect(packet.has_value(), "every frame decodes");
         check(*packet, to->second);
       }
     }
