@@ -16,6 +16,7 @@ packages_test=(
   nftables  # the NAT laboratory's routers
   dnsmasq-base  # a name server for stunclient to ask
   python3-aioice libnice-dev  # more clients of other makers
+  nginx haproxy  # proxies to stand in front of the signaling
 )
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
@@ -54,7 +55,9 @@ apt_get() {
     -o Dpkg::Use-Pty=0 "$@"
 }
 
-# A test needs coturn's programs, not its service, and the service would take our port. policy-rc.d is Debian's way to
+# Tests need the programs of these, not their services, which would take our ports.
+readonly services=(coturn nginx haproxy)
+# policy-rc.d is Debian's way to
 # say "start nothing now"; one that is there already is left as it is.
 readonly policy=/usr/sbin/policy-rc.d
 forbid_services() {
@@ -81,7 +84,7 @@ install_quietly() {
 
 # install_packages LOG NAME... installs what is missing and says so; does nothing and asks for nothing otherwise.
 install_packages() {
-  local log=$1 missing coturn_is_new=''
+  local log=$1 missing service new_services=()
   shift
   if [[ -z $(missing_packages "$@") ]]; then return; fi
   command -v apt-get >/dev/null ||
@@ -93,13 +96,17 @@ install_packages() {
   apt_get update >"$log" 2>&1 || say "some package source did not answer; going on with the lists at hand ($log)"
   mapfile -t missing < <(missing_packages "$@")
   say "installing ${#missing[@]} packages: ${missing[*]}"
-  package_installed coturn || coturn_is_new=yes
+  for service in "${services[@]}"; do
+    package_installed "$service" || new_services+=("$service")
+  done
   if ! (install_quietly "$log" "${missing[@]}"); then
     tail -n 20 "$log" >&2
     die "apt-get failed; all it said is in $log"
   fi
-  if [[ -n $coturn_is_new ]] && package_installed coturn && command -v systemctl >/dev/null; then
-    say "coturn is here for its programs only: its service stays off"
-    as_root systemctl --quiet disable coturn.service >>"$log" 2>&1 || true
-  fi
+  for service in "${new_services[@]}"; do
+    if package_installed "$service" && command -v systemctl >/dev/null; then
+      say "$service is here for its programs only: its service stays off"
+      as_root systemctl --quiet disable "$service.service" >>"$log" 2>&1 || true
+    fi
+  done
 }

@@ -1,0 +1,160 @@
+// nginx and HAProxy in front of the daemon, with the very configurations that the README gives. Runs in a network of its own,
+// see own_network, where the README's ports are free.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { makeCertificate } from '../browser/support/certificate.mjs';
+import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { startTurnpike } from '../browser/support/daemon.mjs';
+import { connect, member } from '../signaling/support/client.mjs';
+import { request } from '../signaling/support/http.mjs';
+import { inSeconds, token as sign } from '../signaling/support/server.mjs';
+
+const require = createRequire(new URL('../browser/package.json', import.meta.url));
+const { io } = require('socket.io-client');
+
+process.env.PATH += ':/usr/sbin';
+const host = 'turn.example.org';
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+// The indented block of the README that begins with this comment.
+function block(comment) {
+  const lines = readme.split('\n');
+  const start = lines.findIndex(line => line.startsWith(`    # ${comment}`));
+  assert.ok(start >= 0, `the README has no ${comment}`);
+  const length = lines.slice(start).findIndex(line => !line.startsWith('    '));
+  return lines.slice(start, start + length).map(line => line.slice(4)).join('\n');
+}
+
+const { certificate, privateKey } = makeCertificate(host);
+const folder = temporaryDirectory('proxies').path;
+
+const proxies = {
+  nginx: {
+    configure() {
+      const site = block('/etc/nginx/conf.d/')
+        .replace('/etc/letsencrypt/live/turn.example.org/fullchain.pem', certificate)
+        .replace('/etc/letsencrypt/live/turn.example.org/privkey.pem', privateKey);
+      // What stands around a site in Debian's nginx.conf, with folders of ours.
+      const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`);
+      const file = join(folder, 'nginx.conf');
+      writeFileSync(file, `daemon off; user root; pid ${folder}/nginx.pid; error_log stderr notice;\nevents {}\n` +
+        `http { access_log off; ${places.join(' ')}\n${site}\n}\n`);
+      return ['-p', folder, '-e', 'stderr', '-c', file];
+    },
+    ready: /start worker process /,
+  },
+  haproxy: {
+    configure() {
+      const pem = join(folder, 'haproxy.pem');
+      writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(privateKey, 'utf8'), { mode: 0o600 });
+      const file = join(folder, 'haproxy.cfg');
+      writeFileSync(file, 'defaults\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n' +
+        `${block('/etc/haproxy/haproxy.cfg').replace('/etc/haproxy/turn.example.org.pem', pem)}\n`);
+      return ['-W', '-db', '-f', file];
+    },
+    ready: /Loading success/,
+  },
+};
+
+function isInstalled(program) {
+  try {
+    execFileSync(program, ['-v'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return process.env.CI === 'true'; // there it has to be
+  }
+}
+
+// Resolves when it listens, to the function that stops it.
+async function start(program) {
+  const { configure, ready } = proxies[program];
+  const child = spawn(program, configure(), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const forget = atExit(() => child.kill('SIGTERM'));
+  const ended = new Promise(resolve => child.once('close', resolve));
+  let log = '';
+  await within(10_000, `${program} to be ready`, new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', text => { log += text; if (ready.test(log)) resolve(); });
+    ended.then(() => reject(new Error(`${program} ended: ${log}`)));
+  }));
+  return async () => {
+    child.kill('SIGTERM');
+    await within(10_000, `the end of ${program}`, ended);
+    forget();
+  };
+}
+
+for (const program of Object.keys(proxies)) {
+  test(`behind ${program}`, { skip: isInstalled(program) ? false : `there is no ${program}` }, async t => {
+    const root = join(folder, `${program}-root`);
+    mkdirSync(root);
+    writeFileSync(join(root, 'film.mp4'), Buffer.alloc(200_000, 7));
+    const configuration = block('/etc/turnpike/turnpike.yaml');
+    const secret = /token_secrets: \[(.*)\]/.exec(configuration)[1];
+    const daemon = await startTurnpike(['realm: example.org', 'listen: ["udp://127.0.0.1:0"]',
+      'relay: {addresses: [127.0.0.1]}', configuration, '  credentials_per_second: 1', `  root: ${root}`, ''].join('\n'));
+    t.after(daemon.stop);
+    t.after(await start(program));
+
+    const token = sign({ exp: inSeconds(600) }, { key: secret });
+    const browser = { host, origin: `https://${host}` };
+    const from = (localAddress, path, headers = {}) => request('https://127.0.0.1', path,
+      { headers: { ...browser, ...headers }, localAddress, servername: host, agent: false });
+
+    await t.test('a page and a part of a film', async () => {
+      writeFileSync(join(root, 'index.html'), '<title>a page of one\'s own</title>');
+      const page = await from('127.0.0.1', '/');
+      assert.equal(page.status, 200);
+      assert.match(page.body.toString(), /a page of one's own/);
+      const part = await from('127.0.0.1', '/film.mp4', { range: 'bytes=10-19' });
+      assert.deepEqual([part.status, part.body.length], [206, 10]);
+    });
+
+    await t.test('/ws', async () => {
+      const options = { headers: { host, authorization: `Bearer ${token}` }, origin: browser.origin, rejectUnauthorized: false };
+      const ann = await member('wss://127.0.0.1/ws', 'blue', 'Ann', options);
+      const bob = await member('wss://127.0.0.1/ws', 'blue', 'Bob', options);
+      await ann.hear('peer-joined');
+      await bob.request({ type: 'signal', to: ann.id, data: 'x'.repeat(60_000) });
+      assert.equal((await ann.hear('signal')).data.length, 60_000);
+      assert.match(ann.joined.iceServers[0].urls[0], /^stun:turn\.example\.org:/);
+      ann.close();
+      bob.close();
+      await assert.rejects(connect('wss://127.0.0.1/ws', { ...options, origin: 'https://evil.example' }),
+        error => error.status === 403);
+    });
+
+    for (const transport of ['polling', 'websocket']) {
+      await t.test(`Socket.IO by ${transport}`, async () => {
+        const join = async () => {
+          const socket = io('https://127.0.0.1', { transports: [transport], extraHeaders: browser, rejectUnauthorized: false,
+            auth: { token }, reconnection: false, forceNew: true });
+          t.after(() => socket.close());
+          await within(8000, 'the connection', new Promise((resolve, reject) => {
+            socket.once('connect', resolve);
+            socket.once('connect_error', reject);
+          }));
+          assert.deepEqual(await socket.timeout(8000).emitWithAck('join_room', transport), undefined);
+          return socket;
+        };
+        const [ann, bob] = [await join(), await join()];
+        const heard = within(8000, 'the chat', new Promise(resolve => ann.once('chat', resolve)));
+        bob.emit('chat', Buffer.from([1, 2, 255]), transport);
+        assert.deepEqual([...await heard], [1, 2, 255]);
+      });
+    }
+
+    await t.test('limits count by the client that the proxy names, whatever it says itself', async () => {
+      const headers = i => ({ authorization: `Bearer ${token}`, 'x-forwarded-for': `198.51.100.${i}` });
+      const statuses = [];
+      for (let i = 0; i < 25; ++i) statuses.push((await from('127.0.0.2', '/ice-servers', headers(i))).status);
+      assert.ok(statuses.includes(200));
+      assert.equal(statuses.at(-1), 429, statuses.join(' '));
+      assert.equal((await from('127.0.0.3', '/ice-servers', headers(0))).status, 200, 'somebody else is served');
+    });
+  });
+}
