@@ -296,7 +296,7 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
   const auto version = message.version() >= kHttp11 ? HttpVersion::http_1_1 : HttpVersion::http_1_0;
   if (const auto fault = take_target(view(message.target()), version, request)) return fault;
-  request.client = server_.proxies_.client(peer_, request.header("x-forwarded-for"));
+  request.client = server_.proxies_.client(peer_, request.header_list("x-forwarded-for"));
   const bool forwarded = server_.proxies_.is_trusted(peer_) || !request.header("x-forwarded-for").empty() ||
                          !request.header("forwarded").empty() || !request.header("via").empty();
   const std::string_view host = host_without_port(request.authority);

@@ -35,7 +35,7 @@ TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
   chat.on_open(2);
   const std::string refusal = R"({"type":"error","code":"bad-name","message":")" +
                               std::string(message_of(Refusal::bad_name)) + "\"} 1";
-  for (const std::string name : {std::string(), std::string("a\\nb"), std::string(65, 'x')}) {
+  for (const std::string& name : {std::string(), std::string("a\\nb"), std::string(65, 'x')}) {
     CHECK(heard(chat, 1, R"({"type":"nickname","payload":")" + name + "\"}") == refusal);
   }
   chat.on_closed(2);
