@@ -4,6 +4,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <optional>
+#include <string>
 
 namespace turnpike::http {
 namespace {
@@ -25,7 +26,10 @@ bool is_refused(const Parameters& parameters) {
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<bool> gzip;
   std::optional<bool> others;
-  const beast::http::ext_list codings(beast::string_view(accept_encoding.data(), accept_encoding.size()));
+  // Beast gives the last member of a list the parameters of the one before where it has none of its own; an
+  // empty member behind it keeps that away.
+  const std::string list = std::string(accept_encoding).append(",");
+  const beast::http::ext_list codings(list);
   for (const auto& [coding, parameters] : codings) {
     const bool accepted = !is_refused(parameters);
     if (beast::iequals(coding, "gzip") || beast::iequals(coding, "x-gzip"))

@@ -8,6 +8,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/rfc/pchars.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 
 namespace turnpike::http {
 namespace {
@@ -155,9 +156,9 @@ std::optional<HostAndPort> parse_host_and_port(std::string_view authority) {
   const auto parsed = urls::parse_authority(url_text(authority));
   if (!parsed || parsed->has_userinfo() || parsed->encoded_host().empty()) return std::nullopt;
   const std::string_view port = view(parsed->port());
-  if (!port.empty() && parsed->port_number() == 0 && port.find_first_not_of('0') != std::string_view::npos) {
-    return std::nullopt;  // more than 65535
-  }
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (!port.empty() && (error != std::errc{} || end != port.data() + port.size())) return std::nullopt;
   return HostAndPort{view(parsed->encoded_host_address()), port};
 }
 
