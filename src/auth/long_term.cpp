@@ -42,11 +42,12 @@ bool Identity::may_act_for(const Identity& other) const {
   return is_token() == other.is_token() && (is_token() || username == other.username);
 }
 
-std::string_view Identity::quota_name() const {
-  if (is_token()) return token;
-  if (!expires) return username;
+std::string Identity::quota_name() const {
+  if (is_token()) return "token " + token;
+  if (!expires) return "user " + username;
   const std::size_t colon = username.find(':');
-  return colon == std::string::npos ? std::string_view() : std::string_view(username).substr(colon + 1);
+  const bool has_user = colon != std::string::npos && colon + 1 != username.size();
+  return has_user ? "rest " + username.substr(colon + 1) : "expiry " + username;
 }
 
 bool Identity::is_shared() const {
@@ -66,6 +67,11 @@ struct LongTermCheck::Claim {
   std::string_view nonce;
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
   bool had_valid_nonce = false;
+  bool had_good_key = false;  // of an access token at another time
+
+  Refusal refused_with(ErrorCode code) const {
+    return {code, had_valid_nonce, had_valid_nonce && !had_good_key};
+  }
 };
 
 LongTermCheck::LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey& master,
@@ -82,13 +88,13 @@ Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store
                                                     const stun::MessageView& request, const FiveTuple& from,
                                                     WallTime now, const Identity* known) {
   Claim claim;
-  if (auto e = check_presence(request, claim)) return Refusal{*e};
+  if (auto e = check_presence(request, claim)) return claim.refused_with(*e);
   if (store.takes_tokens()) claim.token = request.find(AttributeType::access_token);
-  if (auto e = check_realm_and_nonce(store, from, now, claim)) return Refusal{*e, claim.had_valid_nonce};
-  if (auto e = check_algorithm(store, request, claim)) return Refusal{*e, claim.had_valid_nonce};
+  if (auto e = check_realm_and_nonce(store, from, now, claim)) return claim.refused_with(*e);
+  if (auto e = check_algorithm(store, request, claim)) return claim.refused_with(*e);
   std::optional<Identity> identity = claim.token ? find_token_identity(store, request, claim, now)
                                                  : find_identity(store, request, claim, known);
-  if (!identity) return Refusal{ErrorCode::unauthorized, claim.had_valid_nonce};
+  if (!identity) return claim.refused_with(ErrorCode::unauthorized);
   return Authenticated{std::move(*identity),
                        request.has_integrity_sha256() ? Integrity::sha256 : Integrity::sha1};
 }
@@ -140,15 +146,16 @@ std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& s
 
 // RFC 7635 §8. Of whatever does not fit, the steps are the same up to the end.
 std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore& store,
-                                                           const stun::MessageView& request,
-                                                           const Claim& claim, WallTime now) {
+                                                           const stun::MessageView& request, Claim& claim,
+                                                           WallTime now) {
   const std::string_view kid = claim.username ? as_text(*claim.username) : std::string_view();
   const TokenKeyParams* named = store.find_token_key(kid);
   const bool is_valid = named && named->is_valid(now);
   const auto token =
       open_access_token(aes_gcm_, is_valid ? *named : dummy_token_key_, store.server_name(), *claim.token);
   const std::optional<Key> key = verify_session(request, token ? token->mac_key() : dummy_sha256_.bytes());
-  if (!token || !key || !token->is_current(now)) return std::nullopt;
+  claim.had_good_key = token && key;
+  if (!claim.had_good_key || !token->is_current(now)) return std::nullopt;
 
   const crypto::Sha256 digest = digester_.sha256({as_bytes("access token"), token->mac_key()});
   return Identity{std::string(kid), *key, std::min(token->issued, now) + token->lifetime,

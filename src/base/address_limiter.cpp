@@ -1,6 +1,7 @@
 #include "turnpike/base/address_limiter.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "turnpike/base/prefix.hpp"
 
@@ -15,31 +16,67 @@ constexpr std::uint64_t kMilli = 1000;
 AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, const HashKey& key)
     : per_second_(per_second), full_(burst * kMilli), hash_(key) {
   if (per_second_ == 0) return;
-  for (Shard& shard : shards_) shard.sets.resize(kSetsPerShard);
+  sets_.reset(static_cast<Set*>(std::calloc(shards_.size() * kSetsPerShard, sizeof(Set))));
+  if (!sets_) throw std::bad_alloc();
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i].luck.seed(static_cast<std::uint32_t>(hash_(std::uint64_t{i})));
+  }
 }
 
 void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
   const std::uint64_t gained = std::min(elapsed, full_) * per_second_;  // full after so many ms at any rate
   bucket.millitokens = std::min(full_, bucket.millitokens + gained);
-  bucket.refilled = std::max(bucket.refilled, now);  // another worker may be a batch ahead
+  const SteadyTime then = bucket.refilled;
+  bucket.refilled = std::max(then, now);  // another worker may be a batch ahead
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(bucket.refilled) -
+                       std::chrono::floor<std::chrono::seconds>(then);
+  if (seconds.count() != 0) {
+    bucket.asked_before = seconds.count() == 1 ? bucket.asked : 0;
+    bucket.asked = 0;
+  }
 }
 
-bool AddressLimiter::allow(const IpAddress& source, SteadyTime now) {
-  if (per_second_ == 0) return true;
-  const std::uint64_t key = hash_(source_block(source)) | 1;
-  Shard& shard = shards_[key >> 60];
-  const std::lock_guard lock(shard.mutex);
-  Set& set = shard.sets[(key >> 1) % kSetsPerShard];
+AddressLimiter::Bucket& AddressLimiter::bucket_of(std::uint64_t key, SteadyTime now) {
+  Set& set = sets_[(key >> 60) * kSetsPerShard + (key >> 1) % kSetsPerShard];
   auto bucket = std::ranges::find(set, key, &Bucket::source);
   if (bucket == set.end()) {
     bucket = std::ranges::min_element(set, {}, &Bucket::refilled);
     *bucket = {key, now, full_};
   }
-  refill(*bucket, now);
-  if (bucket->millitokens < kMilli) return false;
-  bucket->millitokens -= kMilli;
-  return true;
+  return *bucket;
+}
+
+// The rate is that of the last second or, where that is more already, of the present one.
+bool AddressLimiter::draw_luck(const Bucket& bucket, Shard& shard) const {
+  constexpr int kDrawnBits = 31;  // what minstd_rand draws is less than 2^31
+  const std::uint64_t rate = std::max(bucket.asked, bucket.asked_before);
+  const std::uint64_t winners = std::uint64_t{per_second_} * 4 / 3;
+  return shard.luck() * std::min(rate, kLeastChance * winners) >> kDrawnBits < winners;
+}
+
+bool AddressLimiter::take(const IpAddress& source, SteadyTime now, bool is_proven) {
+  if (per_second_ == 0) return true;
+  const std::uint64_t key = hash_(source_block(source)) | 1;  // 0 stands for none
+  Shard& shard = shards_[key >> 60];
+  const std::lock_guard lock(shard.mutex);
+  Bucket& bucket = bucket_of(key, now);
+  refill(bucket, now);
+  if (bucket.asked != UINT32_MAX) ++bucket.asked;
+  if (bucket.millitokens >= kMilli) {
+    bucket.millitokens -= kMilli;
+    return true;
+  }
+  if (is_proven) return false;
+  // Else who asks at the right moments would have every token, and others the draw alone.
+  bucket.millitokens = 0;
+  return draw_luck(bucket, shard);
+}
+
+bool AddressLimiter::allow(const IpAddress& source, SteadyTime now) { return take(source, now, true); }
+
+bool AddressLimiter::allow_unproven(const IpAddress& source, SteadyTime now) {
+  return take(source, now, false);
 }
 
 }  // namespace turnpike

@@ -4,6 +4,10 @@
 
 namespace turnpike {
 
+std::string to_string(const Prefix& prefix) {
+  return prefix.address.to_string() + '/' + std::to_string(prefix.length);
+}
+
 bool contains(const Prefix& prefix, const IpAddress& address) {
   if (prefix.address.family() != address.family()) return false;
   for (unsigned i = 0; i < prefix.length; ++i) {

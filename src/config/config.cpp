@@ -47,7 +47,7 @@ void check_together(const Value& document, const Config& config) {
     for (const auto& [name, value] : keys.entries()) {
       if (value.path() == "relay.advertise") check_advertise(value, config);
       if (value.path() == "nat_discovery.alternate") check_alternates(value, config);
-      if (value.path() == "peers.deny") check_deny(value, config.peers);
+      if (value.path() == "peers.deny") check_deny(value, config);
     }
   }
 }

@@ -96,6 +96,18 @@ void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& 
   out = *duration;
 }
 
+void read_age(const Value& value, Duration& out) {
+  constexpr Duration kShortest = std::chrono::minutes(1);
+  constexpr Duration kLongest = std::chrono::hours(24 * 365);
+  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
+  const std::optional<Duration> age = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
+  const bool is_whole = age && *age % std::chrono::seconds(1) == Duration::zero();
+  if (!is_whole || (*age != Duration::zero() && (*age < kShortest || *age > kLongest))) {
+    return value.expected("0s for none, or a duration in whole seconds from 60s to 8760h, such as 12h");
+  }
+  out = *age;
+}
+
 void read_level(const Value& value, LogLevel& out) {
   constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{{{"debug", LogLevel::debug},
                                                                           {"info", LogLevel::info},

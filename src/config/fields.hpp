@@ -23,6 +23,8 @@ void read_duration(const Value& value, Duration shortest, Duration longest, Dura
 void read_flag(const Value& value, bool& out);
 // In bytes, both bounds included.
 void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
+// Whole seconds: 0, which is none, or from a minute to a year.
+void read_age(const Value& value, Duration& out);
 // Whole seconds, from `shortest` to a day.
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
 void read_level(const Value& value, LogLevel& out);
@@ -57,9 +59,9 @@ void check_tls(const Value& section, const Config& config);
 
 // relay.cpp
 void read_relay_addresses(const Value& value, std::vector<IpAddress>& out);
-void read_advertise(const Value& value, std::map<IpAddress, IpAddress>& out);
+void read_advertise(const Value& value, turn::RelayParams& out);
 void read_ports(const Value& value, turn::RelayParams& out);
-// Entries of `advertise` that no relayed address will ever use.
+// Entries of `advertise` that no relayed address will ever use, or that several would.
 void check_advertise(const Value& advertise, const Config& config);
 
 // auth.cpp
@@ -83,7 +85,7 @@ void check_signaling(const Value& section, const Config& config);
 // peers.cpp
 void read_allow(const Value& value, std::vector<Prefix>& out);
 void read_deny(const Value& value, std::vector<Prefix>& out);
-// Prefixes of `deny` that are allowed as well.
-void check_deny(const Value& deny, const turn::PeerParams& peers);
+// Prefixes of `deny` that are allowed as well, if only as the other spelling of an advertised address.
+void check_deny(const Value& deny, const Config& config);
 
 }  // namespace turnpike::config

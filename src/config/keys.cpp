@@ -39,7 +39,7 @@ constexpr Key kKeys[] = {
 
     {"relay.addresses", "[auto]",
      [](const Value& v, Config& c) { read_relay_addresses(v, c.relay.addresses); }},
-    {"relay.advertise", "{}", [](const Value& v, Config& c) { read_advertise(v, c.relay.advertise); }, true},
+    {"relay.advertise", "{}", [](const Value& v, Config& c) { read_advertise(v, c.relay); }, true},
     {"relay.ports", "49152-65535", [](const Value& v, Config& c) { read_ports(v, c.relay); }},
     {"relay.receive_buffer", "1MiB",
      [](const Value& v, Config& c) {
@@ -78,8 +78,13 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) {
        read_lifetime(v, kShortestAllocationLifetime, c.limits.allocation_lifetime);
      }},
+    {"limits.allocation_age", "0s", [](const Value& v, Config& c) { read_age(v, c.limits.allocation_age); }},
     {"limits.unauthenticated_per_second", "100",
      [](const Value& v, Config& c) { read_count(v, c.limits.unauthenticated_per_second); }},
+    {"limits.bindings_per_second", "500",
+     [](const Value& v, Config& c) { read_count(v, c.limits.bindings_per_second); }},
+    {"limits.failures_per_second", "10",
+     [](const Value& v, Config& c) { read_count(v, c.limits.failures_per_second); }},
     {"limits.idle_connections_per_address", "200",
      [](const Value& v, Config& c) { read_count(v, c.streams.idle_per_address); }},
     {"limits.connect_timeout", "10s",

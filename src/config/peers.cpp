@@ -73,12 +73,27 @@ void read_deny(const Value& value, std::vector<Prefix>& out) {
   read_prefixes(value, out, [](const Value&, const Prefix&) { return true; });
 }
 
-void check_deny(const Value& deny, const turn::PeerParams& peers) {
+namespace {
+
+// An address of the relay itself is one address in either spelling.
+Prefix in_local_spelling(const Prefix& prefix, const std::map<IpAddress, IpAddress>& advertise) {
+  for (const auto& [local, told] : advertise) {
+    const std::uint8_t whole = told.is_v4() ? 32 : 128;
+    if (prefix == Prefix{told, whole}) return {local, whole};
+  }
+  return prefix;
+}
+
+}  // namespace
+
+void check_deny(const Value& deny, const Config& config) {
+  const std::map<IpAddress, IpAddress>& advertise = config.relay.advertise;
   for (const Value& item : deny.items()) {
-    const std::optional<Prefix> prefix = parse_prefix(item.text());
-    if (std::ranges::find(peers.allow, *prefix) != peers.allow.end()) {
-      item.expected("a prefix that peers.allow does not have");
-    }
+    const Prefix denied = in_local_spelling(*parse_prefix(item.text()), advertise);
+    const bool is_allowed = std::ranges::any_of(config.peers.allow, [&](const Prefix& allowed) {
+      return in_local_spelling(allowed, advertise) == denied;
+    });
+    if (is_allowed) item.expected("a prefix that peers.allow does not have");
   }
 }
 

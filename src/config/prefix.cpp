@@ -17,10 +17,6 @@ std::optional<Prefix> parse_prefix(std::string_view text) {
   return Prefix{*address, static_cast<std::uint8_t>(*length)};
 }
 
-std::string to_string(const Prefix& prefix) {
-  return prefix.address.to_string() + '/' + std::to_string(prefix.length);
-}
-
 Prefix without_host_bits(const Prefix& prefix) {
   std::array<std::uint8_t, 16> bytes = prefix.address.storage();
   for (std::size_t i = 0; i < bytes.size(); ++i) {

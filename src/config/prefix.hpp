@@ -13,7 +13,6 @@ namespace turnpike::config {
 // "10.20.0.0/16", or an address alone for exactly that address. Bits beyond the length are kept: see
 // without_host_bits.
 std::optional<Prefix> parse_prefix(std::string_view text);
-std::string to_string(const Prefix& prefix);
 
 Prefix without_host_bits(const Prefix& prefix);
 

@@ -52,8 +52,29 @@ void read_relay_addresses(const Value& value, std::vector<IpAddress>& out) {
   }
 }
 
-void read_advertise(const Value& value, std::map<IpAddress, IpAddress>& out) {
-  if (!value.is_map()) return value.expected("a map from local to advertised addresses");
+namespace {
+
+// Addresses without a local one: each stands for the only relayed address of its family.
+void read_advertised_for_only(const std::vector<Value>& values, std::vector<IpAddress>& out) {
+  for (const Value& value : values) {
+    const std::optional<IpAddress> told = value.is_scalar() ? parse_host_address(value.text()) : std::nullopt;
+    if (!told) {
+      value.expected(kHostAddress);
+    } else if (std::ranges::find(out, told->family(), &IpAddress::family) != out.end()) {
+      value.expected("one address of each family");
+    } else {
+      out.push_back(*told);
+    }
+  }
+}
+
+}  // namespace
+
+void read_advertise(const Value& value, turn::RelayParams& relay) {
+  if (value.is_scalar()) return read_advertised_for_only({value}, relay.advertise_for_only);
+  if (value.is_list()) return read_advertised_for_only(value.items(), relay.advertise_for_only);
+  if (!value.is_map()) return value.expected("an address, or a map from local to advertised addresses");
+  std::map<IpAddress, IpAddress>& out = relay.advertise;
   for (const auto& [key, entry] : value.entries()) {
     const std::optional<IpAddress> local = parse_host_address(key);
     const std::optional<IpAddress> told = entry.is_scalar() ? parse_host_address(entry.text()) : std::nullopt;
@@ -79,9 +100,31 @@ void read_ports(const Value& value, turn::RelayParams& out) {
   out.last_port = static_cast<std::uint16_t>(*last);
 }
 
+namespace {
+
+// With `auto` what it stands for is known when the daemon starts.
+void check_advertised_for_only(const Value& value, const IpAddress& told, const turn::RelayParams& relay) {
+  const auto of_family = std::ranges::count(relay.addresses, told.family(), &IpAddress::family);
+  if (std::ranges::find(relay.addresses, told) != relay.addresses.end()) {
+    value.expected("an address that is not a local one here");
+  } else if (!relay.addresses.empty() && of_family != 1) {
+    value.expected(
+        "one address of this family in relay.addresses, or the local address as a key, as in "
+        "{10.0.0.5: 198.51.100.7}");
+  }
+}
+
+}  // namespace
+
 // Addresses are translated both ways, so an advertised one has to say by itself which local one is meant.
 void check_advertise(const Value& advertise, const Config& config) {
   const turn::RelayParams& relay = config.relay;
+  if (!advertise.is_map()) {
+    const std::vector<Value> values = advertise.is_list() ? advertise.items() : std::vector<Value>{advertise};
+    for (const Value& value : values)
+      check_advertised_for_only(value, *parse_host_address(value.text()), relay);
+    return;
+  }
   const std::set<IpAddress> told_of = addresses_told(config);
   std::set<IpAddress> seen;
   for (const auto& [key, entry] : advertise.entries()) {

@@ -4,7 +4,9 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <system_error>
 
@@ -13,20 +15,56 @@
 
 namespace turnpike::net {
 
-std::vector<IpAddress> interface_addresses() {
+namespace {
+
+// Every address of every interface that is up.
+void for_each_address(const std::function<void(const ifaddrs&)>& visit) {
   ifaddrs* raw = nullptr;
   if (getifaddrs(&raw) != 0) throw std::system_error(errno, std::generic_category(), "getifaddrs");
   const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> list(raw, &freeifaddrs);
-  std::vector<IpAddress> addresses;
   for (const ifaddrs* i = list.get(); i; i = i->ifa_next) {
-    if (!i->ifa_addr || (i->ifa_flags & IFF_UP) == 0) continue;
-    if (i->ifa_addr->sa_family == AF_INET) {
-      addresses.push_back(from_in_addr(reinterpret_cast<const sockaddr_in*>(i->ifa_addr)->sin_addr));
-    } else if (i->ifa_addr->sa_family == AF_INET6) {
-      addresses.push_back(from_in6_addr(reinterpret_cast<const sockaddr_in6*>(i->ifa_addr)->sin6_addr));
-    }
+    if (i->ifa_addr && (i->ifa_flags & IFF_UP) != 0) visit(*i);
   }
+}
+
+IpAddress ipv6_of(const sockaddr* address) {
+  return from_in6_addr(reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+}
+
+template <class Value>
+void sort_each_once(std::vector<Value>& values) {
+  std::ranges::sort(values);
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+}  // namespace
+
+std::vector<IpAddress> interface_addresses() {
+  std::vector<IpAddress> addresses;
+  for_each_address([&](const ifaddrs& entry) {
+    if (entry.ifa_addr->sa_family == AF_INET) {
+      addresses.push_back(from_in_addr(reinterpret_cast<const sockaddr_in*>(entry.ifa_addr)->sin_addr));
+    } else if (entry.ifa_addr->sa_family == AF_INET6) {
+      addresses.push_back(ipv6_of(entry.ifa_addr));
+    }
+  });
   return addresses;
+}
+
+std::vector<Prefix> interface_networks() {
+  std::vector<Prefix> networks;
+  for_each_address([&](const ifaddrs& entry) {
+    if (entry.ifa_addr->sa_family != AF_INET6 || !entry.ifa_netmask) return;
+    std::array<std::uint8_t, 16> block = ipv6_of(entry.ifa_addr).storage();
+    const std::array<std::uint8_t, 16> mask = ipv6_of(entry.ifa_netmask).storage();
+    int length = 0;
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      block[i] &= mask[i];
+      length += std::popcount(mask[i]);
+    }
+    networks.push_back({IpAddress::v6(block), static_cast<std::uint8_t>(length)});
+  });
+  return networks;
 }
 
 std::optional<IpAddress> default_route_source(Family family) {
@@ -41,9 +79,9 @@ std::optional<IpAddress> default_route_source(Family family) {
 
 LocalAddresses local_addresses() {
   LocalAddresses now{interface_addresses(), default_route_source(Family::ipv4),
-                     default_route_source(Family::ipv6)};
-  std::ranges::sort(now.all);
-  now.all.erase(std::unique(now.all.begin(), now.all.end()), now.all.end());
+                     default_route_source(Family::ipv6), interface_networks()};
+  sort_each_once(now.all);
+  sort_each_once(now.networks);
   return now;
 }
 

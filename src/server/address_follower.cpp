@@ -18,11 +18,14 @@ constexpr std::chrono::milliseconds kSettling{200};
 
 void add(std::string& text, const std::string& part) { text += (text.empty() ? "" : ", ") + part; }
 
-void add_missing(const std::vector<IpAddress>& from, const std::vector<IpAddress>& in, const char* what,
+std::string to_string(const IpAddress& address) { return address.to_string(); }
+
+template <class Value>
+void add_missing(const std::vector<Value>& from, const std::vector<Value>& in, const char* what,
                  std::string& text) {
-  std::vector<IpAddress> missing;
+  std::vector<Value> missing;
   std::ranges::set_difference(from, in, std::back_inserter(missing));
-  for (const IpAddress& address : missing) add(text, address.to_string() + ' ' + what);
+  for (const Value& value : missing) add(text, to_string(value) + ' ' + what);
 }
 
 void add_source(const char* family, const std::optional<IpAddress>& before,
@@ -36,6 +39,8 @@ std::string describe(const net::LocalAddresses& before, const net::LocalAddresse
   std::string text;
   add_missing(now.all, before.all, "is new", text);
   add_missing(before.all, now.all, "is gone", text);
+  add_missing(now.networks, before.networks, "is a new network", text);
+  add_missing(before.networks, now.networks, "is a network no more", text);
   add_source("IPv4", before.default_v4, now.default_v4, text);
   add_source("IPv6", before.default_v6, now.default_v6, text);
   return text;

@@ -134,7 +134,7 @@ bool Associations::is_copy(const Place& place, const net::DtlsHello& hello) cons
 }
 
 void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now) {
-  if (!shared_.limiter.allow(key.client.address, now.steady)) {
+  if (!shared_.limiters.unauthenticated.allow_unproven(key.client.address, now.steady)) {
     ++counters_.hellos_withheld;
     return;
   }
@@ -147,8 +147,10 @@ void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hell
 Associations::Association* Associations::begin(const FiveTuple& key, const net::DtlsHello& hello,
                                                TimePoint now) {
   if (begun_in_pass_ == kBegunPerPass) return nullptr;
-  // A cookie is good for a while, a handshake for one: the limit of answers holds for what it costs as well.
-  if (!shared_.limiter.allow(key.client.address, now.steady) || !shared_.idle.take(key.client.address)) {
+  // A cookie is good for a while, and each handshake costs a signature: there is a limit as for answers, but
+  // one of its own, since others may have asked for those in this client's name.
+  if (!shared_.limiters.handshakes.allow(key.client.address, now.steady) ||
+      !shared_.idle.take(key.client.address)) {
     ++counters_.refused;
     return nullptr;
   }

@@ -20,11 +20,11 @@
 #include "server/listener_socket.hpp"
 #include "server/slots.hpp"
 #include "server/streams.hpp"
-#include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
+#include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/output.hpp"
 
 namespace turnpike::server {
@@ -48,7 +48,7 @@ class Associations {
   struct Shared {
     const net::CurrentTls* dtls;  // may be null where no listener is dtls
     IdleConnections& idle;
-    AddressLimiter& limiter;
+    turn::Limiters& limiters;
     config::StreamLimits limits;
   };
 

@@ -71,6 +71,12 @@ std::optional<net::AddressWatch> watch_addresses() {
   }
 }
 
+std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listeners) {
+  std::vector<IpAddress> addresses;
+  for (const config::Listener& listener : listeners) addresses.push_back(listener.endpoint.address);
+  return addresses;
+}
+
 }  // namespace
 
 auth::CredentialStore make_credentials(const auth::Params& params) {
@@ -96,14 +102,13 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       peers_(config.peers),
       sockets_(config.workers == 0 ? usable_cores() : config.workers),
       credentials_(std::move(credentials)),
-      relays_(config.relay, first_addresses_),
       quota_(config.limits.allocations, config.limits.allocations_per_user, new_hash_key()),
       connection_quota_(config.limits.peer_connections, config.limits.peer_connections_per_user,
                         new_hash_key()),
+      relays_(config.relay, first_addresses_, addresses_of(config.listen)),
       warnings_(config.limits),
       alternates_(config.relay.alternates),
-      limiter_(config.limits.unauthenticated_per_second,
-               std::uint64_t{2} * config.limits.unauthenticated_per_second, new_hash_key()),
+      limiters_(config.limits, new_hash_key()),
       tls_(std::move(tls)),
       idle_connections_(config.streams.idle_per_address) {
   raise_descriptor_limit();
@@ -113,20 +118,22 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
   }
   open_listeners(config);
   if (config.signaling.enabled) {
-    signaling_ =
-        std::make_unique<SignalingThread>(config, told_, tls_.get(), first_addresses_.default_source());
+    signaling_ = std::make_unique<SignalingThread>(
+        config, told_, tls_.get(), relays_.addresses()->advertised(), first_addresses_.default_source());
     tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
                           signaling_->endpoints().end());
   }
   warn_about_alternates(config);
+  const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
   Worker::Shared shared{
       .credentials = credentials_,
-      .policy = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_)),
+      .policy = policy,
       .relays = relays_,
       .quota = quota_,
       .connection_quota = connection_quota_,
       .warnings = warnings_,
-      .limiter = limiter_,
+      .limiters = limiters_,
+      .hints = hints_,
       .limits = config.limits,
       .nonce_key = random_key(),
       .nonce_lifetime = config.auth.nonce_lifetime,
@@ -134,7 +141,7 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       .streams = {.tls = tls_ ? &tls_->tls() : nullptr, .idle = idle_connections_, .limits = config.streams},
       .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
                        .idle = idle_connections_,
-                       .limiter = limiter_,
+                       .limiters = limiters_,
                        .limits = config.streams},
       .peer_connections = peer_connections_,
       .mailboxes = mailboxes_,
@@ -157,6 +164,8 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
   } else {
     warn_about_relay_addresses();
     warn_about_receive_buffer();
+    warn_about_absent_addresses();
+    name_closed_networks(*policy);
   }
 }
 
@@ -238,7 +247,8 @@ void Daemon::warn_about_alternates(const config::Config& config) const {
 }
 
 turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
-  return turn::PeerPolicy({peers_, now.all, udp_listeners_, tcp_listeners_});
+  return turn::PeerPolicy(
+      {peers_, now.all, udp_listeners_, tcp_listeners_, relays_.addresses()->advertised(), now.networks});
 }
 
 void Daemon::follow_addresses(const net::LocalAddresses& now) {
@@ -246,7 +256,27 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
   const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(now));
   for (Mailbox& mailbox : mailboxes_) mailbox.post(Surroundings{relays_.addresses(), policy});
   if (signaling_) signaling_->set_default_address(now.default_source());
-  if (!credentials_.empty()) warn_about_relay_addresses();
+  if (credentials_.empty()) return;
+  warn_about_relay_addresses();
+  warn_about_absent_addresses();
+  name_closed_networks(*policy);
+}
+
+// Once for as long as it is so.
+void Daemon::warn_about_absent_addresses() {
+  const std::vector<std::string> absent = relays_.absent_locals();
+  for (const std::string& sentence : absent) {
+    if (std::ranges::find(absent_, sentence) == absent_.end()) spdlog::warn("{}", sentence);
+  }
+  absent_ = absent;
+}
+
+void Daemon::name_closed_networks(const turn::PeerPolicy& policy) {
+  for (const Prefix& network : policy.closed_networks()) {
+    if (!named_networks_.insert(network).second) continue;
+    spdlog::info("{} is a network of this machine: clients reach nobody in it unless peers.allow has it",
+                 to_string(network));
+  }
 }
 
 void Daemon::warn_about_relay_addresses() {
@@ -333,6 +363,7 @@ void Daemon::log_totals() const {
     all.requests += c.requests;
     all.refusals += c.refusals;
     all.answers_withheld += c.answers_withheld;
+    all.failures_withheld += c.failures_withheld;
     all.allocations_created += c.allocations_created;
     all.to_peer += c.to_peer;
     all.to_client += c.to_client;
@@ -353,10 +384,11 @@ void Daemon::log_totals() const {
     dtls.too_long += worker->associations().dtls_counters().too_long;
   }
   spdlog::info(
-      "stopped: requests={} refusals={} withheld={} allocations={} to_peer={} to_client={} dropped_full={} "
-      "dropped_failed={} out_of_descriptors={} out_of_memory={} mail_dropped={}",
-      all.requests, all.refusals, all.answers_withheld, all.allocations_created, all.to_peer, all.to_client,
-      sends.dropped_full, sends.dropped_failed, exhausted, out_of_memory, mail_dropped);
+      "stopped: requests={} refusals={} withheld={} failures_withheld={} allocations={} to_peer={} "
+      "to_client={} dropped_full={} dropped_failed={} out_of_descriptors={} out_of_memory={} mail_dropped={}",
+      all.requests, all.refusals, all.answers_withheld, all.failures_withheld, all.allocations_created,
+      all.to_peer, all.to_client, sends.dropped_full, sends.dropped_failed, exhausted, out_of_memory,
+      mail_dropped);
   if (connections.accepted + connections.refused != 0) {
     spdlog::info(
         "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} media_dropped={} "

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "config/config.hpp"
@@ -17,7 +18,7 @@
 #include "server/warnings.hpp"
 #include "server/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
-#include "turnpike/base/address_limiter.hpp"
+#include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 #include "turnpike/turn/quota.hpp"
 
@@ -49,6 +50,8 @@ class Daemon {
   bool plain_http_reaches(const IpAddress& address) const;
   void warn_about_relay_addresses();
   void warn_about_receive_buffer() const;
+  void warn_about_absent_addresses();
+  void name_closed_networks(const turn::PeerPolicy& policy);
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
   void reload();
@@ -66,17 +69,20 @@ class Daemon {
   std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
   std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
   auth::CredentialStore credentials_;
-  RelayPool relays_;
-  turn::Quota quota_;
+  turn::Quota quota_;  // goes after what holds places in it
   turn::Quota connection_quota_;
+  RelayPool relays_;
   Warnings warnings_;
   turn::AlternateParams alternates_;
-  AddressLimiter limiter_;
+  turn::Limiters limiters_;
+  NetworkHints hints_;
   std::unique_ptr<Certificates> tls_;  // may be null
   IdleConnections idle_connections_;
   PeerConnectionTable peer_connections_;
   std::deque<Mailbox> mailboxes_;
   std::set<IpAddress> warned_about_;
+  std::vector<std::string> absent_;  // what there was a warning of, as long as it is so
+  std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null where there is none
 };

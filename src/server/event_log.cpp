@@ -8,7 +8,7 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::size_t kLongestQuoted = 512;  // bytes of the text, as long as a user name may be
+constexpr std::size_t kLongestQuoted = 64;  // characters, or octets that are none
 
 bool is_plain(ucs4_t c) {
   if (c == '"' || c == '\\') return false;
@@ -30,39 +30,76 @@ std::string_view name(stun::Method method) {
   }
 }
 
-void log_event(const turn::Output::Event& event) {
-  using Kind = turn::Output::Event::Kind;
-  const std::string client = event.tuple.client.to_string();
-  switch (event.kind) {
-    case Kind::allocation_created:
-      return spdlog::info("allocation created client={} user={} relayed={}", client, quoted(event.username),
-                          event.relayed.to_string());
-    case Kind::allocation_moved:
-      return spdlog::info("allocation moved client={} user={} relayed={}", client, quoted(event.username),
-                          event.relayed.to_string());
-    case Kind::allocation_deleted:
-      return spdlog::info("allocation deleted client={} user={} relayed={}", client, quoted(event.username),
-                          event.relayed.to_string());
-    case Kind::request_refused:
-      return spdlog::info("{} refused client={} user={} error={} {}", name(event.method), client,
-                          quoted(event.username), static_cast<unsigned>(event.error),
-                          reason_phrase(event.error));
-  }
+std::string describe(const turn::Output::Event& refused) {
+  return fmt::format("client={} user={} error={} {}", refused.tuple.client.to_string(),
+                     quoted(refused.username), static_cast<unsigned>(refused.error),
+                     reason_phrase(refused.error));
+}
+
+void log_allocation(std::string_view what, const turn::Output::Event& event) {
+  spdlog::info("allocation {} client={} user={} relayed={}{}", what, event.tuple.client.to_string(),
+               quoted(event.username), event.relayed.to_string(),
+               event.was_too_old ? " reason=allocation_age" : "");
 }
 
 }  // namespace
 
-void log_events(std::span<const turn::Output::Event> events) {
-  if (!spdlog::should_log(spdlog::level::info)) return;
-  for (const turn::Output::Event& event : events) log_event(event);
+void NetworkHints::tell(const Prefix& network) {
+  const std::lock_guard lock(mutex_);
+  if (!told_.insert(network).second) return;
+  spdlog::info(
+      "a client asked for a peer in {}, which is a network of this machine and closed; where clients may "
+      "reach it: "
+      "peers: allow: [\"{}\"]",
+      to_string(network), to_string(network));
+}
+
+EventLog::~EventLog() { on_timeout(); }
+
+void EventLog::log(std::span<const Event> events, SteadyTime now) {
+  using Kind = Event::Kind;
+  for (const Event& event : events) {
+    switch (event.kind) {
+      case Kind::request_refused: log_refused(event, now); break;
+      case Kind::allocation_created: log_allocation("created", event); break;
+      case Kind::allocation_moved: log_allocation("moved", event); break;
+      case Kind::allocation_deleted: log_allocation("deleted", event); break;
+    }
+  }
+}
+
+void EventLog::log_refused(const Event& event, SteadyTime now) {
+  if (event.network) hints_.tell(*event.network);
+  if (period_ends_ == SteadyTime::max()) period_ends_ = now + kPeriod;
+  if (event.answered && lines_ < kLinesPerPeriod) {
+    ++lines_;
+    return spdlog::info("{} refused {}", name(event.method), describe(event));
+  }
+  ++not_shown_;
+  if (!event.answered) ++not_answered_;
+  last_ = event;
+}
+
+void EventLog::on_timeout() {
+  if (not_answered_ != 0) {
+    spdlog::warn(
+        "{} more requests refused, {} of them not answered (limits.failures_per_second); the last: {} {}",
+        not_shown_, not_answered_, name(last_.method), describe(last_));
+  } else if (not_shown_ != 0) {
+    spdlog::info("{} more requests refused; the last: {} {}", not_shown_, name(last_.method),
+                 describe(last_));
+  }
+  period_ends_ = SteadyTime::max();
+  lines_ = 0;
+  not_shown_ = not_answered_ = 0;
 }
 
 std::string quoted(std::string_view text) {
-  text = text.substr(0, kLongestQuoted);
   std::string result = "\"";
   const auto* at = reinterpret_cast<const std::uint8_t*>(text.data());
   const auto* end = at + text.size();
-  while (at < end) {
+  for (std::size_t shown = 0; at < end; ++shown) {
+    if (shown == kLongestQuoted) return result + "\"...";
     ucs4_t c = 0;
     const int size = u8_mbtoucr(&c, at, static_cast<std::size_t>(end - at));
     if (size <= 0) {

@@ -7,8 +7,9 @@
 namespace turnpike::server {
 
 RelayAddresses::RelayAddresses(std::vector<IpAddress> configured, const net::LocalAddresses& local,
-                               Ports ports)
-    : configured_(std::move(configured)), ports_(std::move(ports)) {
+                               Ports ports, Advertised advertised)
+    : configured_(std::move(configured)), ports_(std::move(ports)), advertised_(std::move(advertised)) {
+  for (const auto& [local_address, told] : advertised_) local_.emplace(told, local_address);
   if (configured_.empty()) {
     default_v4_ = local.default_v4;
     default_v6_ = local.default_v6;

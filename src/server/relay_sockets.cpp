@@ -1,6 +1,7 @@
 #include "server/relay_sockets.hpp"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include "net/interfaces.hpp"
@@ -27,14 +28,24 @@ Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at,
   return net::open_udp_relay(at, receive_buffer);
 }
 
+// "none", or "10.0.0.5, 10.0.0.6".
+std::string listed(const std::vector<IpAddress>& addresses) {
+  std::string text;
+  for (const IpAddress& address : addresses) text += (text.empty() ? "" : ", ") + address.to_string();
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
-RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local)
+RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local,
+                     std::vector<IpAddress> listeners)
     : configured_(params.addresses),
       first_port_(params.first_port),
       last_port_(params.last_port),
       receive_buffer_(params.receive_buffer),
-      advertise_(params.advertise) {
+      advertise_(params.advertise),
+      advertise_for_only_(params.advertise_for_only),
+      listeners_(std::move(listeners)) {
   for (const IpAddress& address : configured_) {
     if (!net::is_local_address(address)) {
       throw std::runtime_error(
@@ -43,7 +54,15 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
           "and the public one in relay.advertise");
     }
   }
-  for (const auto& [inner, outer] : advertise_) advertised_to_local_.emplace(outer, inner);
+  for (const IpAddress& told : advertise_for_only_) {
+    const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
+    if (relayed.size() == 1) continue;
+    throw std::runtime_error("relay.advertise: " + told.to_string() +
+                             " can stand for one relayed address of its family, and there is " +
+                             listed(relayed) + "; name the local one as well, such as {" +
+                             (relayed.empty() ? "10.0.0.5" : relayed.front().to_string()) + ": " +
+                             told.to_string() + "}");
+  }
   follow(local);
 }
 
@@ -53,7 +72,8 @@ void RelayPool::follow(const net::LocalAddresses& local) {
   for (const IpAddress& address : configured_.empty() ? local.all : configured_) {
     ports.emplace(address, ports_for(address));
   }
-  addresses_ = std::make_shared<const RelayAddresses>(configured_, local, std::move(ports));
+  addresses_ =
+      std::make_shared<const RelayAddresses>(configured_, local, std::move(ports), advertised_now(local));
   std::erase_if(ports_, [](const auto& entry) { return entry.second.expired(); });
 }
 
@@ -64,27 +84,72 @@ std::shared_ptr<turn::PortMap> RelayPool::ports_for(const IpAddress& address) {
   return ports;
 }
 
-IpAddress RelayPool::to_advertised(const IpAddress& local) const {
-  const auto found = advertise_.find(local);
-  return found == advertise_.end() ? local : found->second;
+// Those of a family that clients are relayed from. With `auto` it is the address that a client came to: of a
+// wildcard, the one that the default route leaves from, since that is where clients come from the Internet.
+std::vector<IpAddress> RelayPool::relayed_addresses(Family family, const net::LocalAddresses& local) const {
+  std::set<IpAddress> relayed;
+  const std::optional<IpAddress>& source = family == Family::ipv4 ? local.default_v4 : local.default_v6;
+  bool has_listener = false;
+  for (const IpAddress& at : configured_.empty() ? listeners_ : configured_) {
+    if (at.family() != family) continue;
+    has_listener = true;
+    if (!at.is_unspecified()) {
+      relayed.insert(at);
+    } else if (source) {
+      relayed.insert(*source);
+    }
+  }
+  if (configured_.empty() && !has_listener && source) relayed.insert(*source);
+  // A listener on loopback beside others is this machine's own affair.
+  if (relayed.size() > 1) std::erase_if(relayed, [](const IpAddress& a) { return a.is_loopback(); });
+  return {relayed.begin(), relayed.end()};
 }
 
-IpAddress RelayPool::to_local(const IpAddress& advertised) const {
-  const auto found = advertised_to_local_.find(advertised);
-  return found == advertised_to_local_.end() ? advertised : found->second;
+RelayAddresses::Advertised RelayPool::advertised_now(const net::LocalAddresses& local) const {
+  RelayAddresses::Advertised advertised = advertise_;
+  for (const IpAddress& told : advertise_for_only_) {
+    const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
+    if (relayed.size() == 1) advertised.emplace(relayed.front(), told);
+  }
+  return advertised;
 }
 
-void RelayPool::reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay) {
+std::vector<std::string> RelayPool::absent_locals() const {
+  std::vector<std::string> absent;
+  for (const auto& [local, told] : advertise_) {
+    if (net::is_local_address(local)) continue;
+    absent.push_back("relay.advertise: " + local.to_string() +
+                     " is not an address of this machine now, so nobody is told of " + told.to_string());
+  }
+  for (const IpAddress& told : advertise_for_only_) {
+    const bool stands_for_one = std::ranges::any_of(addresses_->advertised(),
+                                                    [&](const auto& entry) { return entry.second == told; });
+    if (!stands_for_one) {
+      absent.push_back("relay.advertise: " + told.to_string() +
+                       " has not one relayed address to stand for now, so nobody is told of it");
+    }
+  }
+  for (const IpAddress& local : configured_) {
+    if (net::is_local_address(local)) continue;
+    absent.push_back("relay.addresses: " + local.to_string() +
+                     " is not an address of this machine now, so nothing can be relayed from it");
+  }
+  return absent;
+}
+
+void RelayPool::reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
+                        turn::QuotaSlot place) {
   const std::lock_guard lock(reservations_mutex_);
-  reservations_.emplace(token, Reservation{std::string(owner), std::move(relay)});
+  reservations_.emplace(token, Reservation{std::string(owner), std::move(relay), std::move(place)});
 }
 
 std::optional<BoundRelay> RelayPool::take_reservation(const stun::ReservationToken& token,
-                                                      std::string_view owner) {
+                                                      std::string_view owner, turn::QuotaSlot& place) {
   const std::lock_guard lock(reservations_mutex_);
   const auto found = reservations_.find(token);
   if (found == reservations_.end() || found->second.owner != owner) return std::nullopt;
   BoundRelay relay = std::move(found->second.relay);
+  place = std::move(found->second.place);
   reservations_.erase(found);
   return relay;
 }
@@ -101,7 +166,8 @@ std::vector<IpAddress> RelayPool::private_without_advertisement() const {
 }
 
 bool RelayPool::is_public_to_clients(const IpAddress& local) const {
-  return advertise_.contains(local) || turn::PeerPolicy({}).judge(local) == turn::Reach::allowed;
+  return addresses_->advertised().contains(local) ||
+         turn::PeerPolicy({}).judge(local) == turn::Reach::allowed;
 }
 
 Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayRequest& request) {
@@ -112,7 +178,9 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   BoundRelay next;
   std::optional<BoundRelay> bound = bind(*address, ports, request, request.reserve_next ? &next : nullptr);
   if (!bound) return turn::RelayError::no_port;
-  if (request.reserve_next) pool_.reserve(*request.reserve_next, request.owner, std::move(next));
+  if (request.reserve_next) {
+    pool_.reserve(*request.reserve_next, request.owner, std::move(next), std::move(*request.place_of_next));
+  }
   return adopt(std::move(*bound));
 }
 
@@ -154,8 +222,8 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
 }
 
 Result<turn::Relay, turn::RelayError> RelaySockets::claim(const stun::ReservationToken& token,
-                                                          std::string_view owner) {
-  std::optional<BoundRelay> bound = pool_.take_reservation(token, owner);
+                                                          std::string_view owner, turn::QuotaSlot& place) {
+  std::optional<BoundRelay> bound = pool_.take_reservation(token, owner, place);
   if (!bound) return turn::RelayError::no_reservation;
   return adopt(std::move(*bound));
 }
@@ -168,7 +236,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
     return turn::RelayError::no_port;
   }
   open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
-  return turn::Relay(*this, turn::RelayId(fd), local, {pool_.to_advertised(local.address), local.port});
+  return turn::Relay(*this, turn::RelayId(fd), local, {to_advertised(local.address), local.port});
 }
 
 void RelaySockets::close(turn::RelayId id) {

@@ -14,6 +14,7 @@
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/port_map.hpp"
+#include "turnpike/turn/quota.hpp"
 #include "turnpike/turn/relay_ports.hpp"
 
 namespace turnpike::server {
@@ -54,21 +55,25 @@ struct BoundRelay {
 // the main thread's.
 class RelayPool {
  public:
-  // `local` is what `auto` turns into. Throws std::runtime_error when a configured address is not of this
-  // machine.
-  RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local);
+  // `local` is what `auto` turns into, and `listeners` are the addresses that clients come to, as they are
+  // configured. Throws std::runtime_error when a configured address is not of this machine, or when an
+  // advertised one has not exactly one relayed address to stand for.
+  RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local,
+            std::vector<IpAddress> listeners = {});
 
   // The latest, for the workers.
   const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
   // Where they are `auto`, they follow this machine's.
   void follow(const net::LocalAddresses& local);
 
-  IpAddress to_advertised(const IpAddress& local) const;
-  IpAddress to_local(const IpAddress& advertised) const;
+  // What is to be advertised for addresses that are not there now, as a sentence each.
+  std::vector<std::string> absent_locals() const;
 
   // Reservations wait here for whichever worker is asked (RFC 8656 §7.2).
-  void reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay);
-  std::optional<BoundRelay> take_reservation(const stun::ReservationToken& token, std::string_view owner);
+  void reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
+               turn::QuotaSlot place);
+  std::optional<BoundRelay> take_reservation(const stun::ReservationToken& token, std::string_view owner,
+                                             turn::QuotaSlot& place);
   void drop_reservation(const stun::ReservationToken& token);
 
   // Relay addresses that clients on the Internet will not reach as they are.
@@ -81,9 +86,12 @@ class RelayPool {
   struct Reservation {
     std::string owner;
     BoundRelay relay;
+    turn::QuotaSlot place;
   };
 
   std::shared_ptr<turn::PortMap> ports_for(const IpAddress& address);
+  std::vector<IpAddress> relayed_addresses(Family family, const net::LocalAddresses& local) const;
+  RelayAddresses::Advertised advertised_now(const net::LocalAddresses& local) const;
 
   const std::vector<IpAddress> configured_;  // empty: auto
   const std::uint16_t first_port_;
@@ -92,8 +100,9 @@ class RelayPool {
   // Also of addresses that are gone, while an allocation is left on them: they may come back.
   std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
   std::shared_ptr<const RelayAddresses> addresses_;
-  std::map<IpAddress, IpAddress> advertise_;
-  std::map<IpAddress, IpAddress> advertised_to_local_;
+  const std::map<IpAddress, IpAddress> advertise_;
+  const std::vector<IpAddress> advertise_for_only_;
+  const std::vector<IpAddress> listeners_;
   std::mutex reservations_mutex_;
   std::map<stun::ReservationToken, Reservation> reservations_;
 };
@@ -118,15 +127,15 @@ class RelaySockets : public turn::RelayPorts {
   void use(std::shared_ptr<const RelayAddresses> addresses) { addresses_ = std::move(addresses); }
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override;
-  Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token,
-                                              std::string_view owner) override;
+  Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
+                                              turn::QuotaSlot& place) override;
   void release(const stun::ReservationToken& token) override { pool_.drop_reservation(token); }
   bool supports(Family family) const override { return addresses_->supports(family); }
   bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
     return addresses_->is_live(local, transport);
   }
-  IpAddress to_advertised(const IpAddress& local) const override { return pool_.to_advertised(local); }
-  IpAddress to_local(const IpAddress& advertised) const override { return pool_.to_local(advertised); }
+  IpAddress to_advertised(const IpAddress& local) const override { return addresses_->to_advertised(local); }
+  IpAddress to_local(const IpAddress& advertised) const override { return addresses_->to_local(advertised); }
 
   // The socket to send to `peer` with. A relay that keeps sending to one peer gets a second socket on its
   // port, connected to that peer: the kernel then looks up the route once and not for every datagram, a tenth

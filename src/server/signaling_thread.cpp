@@ -12,6 +12,7 @@ namespace {
 http::SignalingSite::Params site_params(const config::Config& config,
                                         std::vector<signaling::IceParams::Listener> relay,
                                         const Certificates* tls,
+                                        const std::map<IpAddress, IpAddress>& advertised,
                                         const std::optional<IpAddress>& default_address) {
   const config::SignalingParams& signaling = config.signaling;
   http::SignalingSite::Params params;
@@ -21,7 +22,7 @@ http::SignalingSite::Params site_params(const config::Config& config,
       .listeners = std::move(relay),
       .host = signaling.public_host,
       .certificate_name = tls ? tls->public_name() : std::string(),
-      .advertise = config.relay.advertise,
+      .advertise = advertised,
       .default_address = default_address,
       .secret = config.auth.secrets.front(),
       .lifetime = signaling.credential_lifetime,
@@ -57,8 +58,9 @@ http::Params http_params(const config::SignalingParams& signaling) {
 
 SignalingThread::SignalingThread(const config::Config& config,
                                  std::vector<signaling::IceParams::Listener> relay, const Certificates* tls,
+                                 const std::map<IpAddress, IpAddress>& advertised,
                                  const std::optional<IpAddress>& default_address)
-    : site_(io_, site_params(config, std::move(relay), tls, default_address), random_),
+    : site_(io_, site_params(config, std::move(relay), tls, advertised, default_address), random_),
       server_(io_, http_params(config.signaling), tls ? &tls->tls() : nullptr, router_) {
   site_.add_routes(router_);
   for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {

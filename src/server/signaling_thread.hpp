@@ -21,7 +21,8 @@ class SignalingThread {
   // Opens the listeners and says where. `relay` are the listeners that clients are told of; `tls`, null where
   // there is none, outlives this. Throws std::exception with a message for the operator.
   SignalingThread(const config::Config& config, std::vector<signaling::IceParams::Listener> relay,
-                  const Certificates* tls, const std::optional<IpAddress>& default_address);
+                  const Certificates* tls, const std::map<IpAddress, IpAddress>& advertised,
+                  const std::optional<IpAddress>& default_address);
   ~SignalingThread();
   SignalingThread(const SignalingThread&) = delete;
   SignalingThread& operator=(const SignalingThread&) = delete;

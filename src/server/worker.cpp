@@ -13,7 +13,6 @@
 
 #include "net/udp_socket.hpp"
 #include "server/clock.hpp"
-#include "server/event_log.hpp"
 #include "server/gathering.hpp"
 
 namespace turnpike::server {
@@ -69,6 +68,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       warnings_(shared.warnings),
       mailbox_(shared.mailboxes[number]),
       listeners_(std::move(listeners.datagrams)),
+      event_log_(shared.hints),
       received_(kPoolSlots),
       streams_(epoll_.get(), std::move(listeners.streams), shared.streams),
       associations_(listeners_, shared.associations, random_, sends_),
@@ -82,7 +82,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .ports = relays_,
           .quota = shared.quota,
           .connection_quota = shared.connection_quota,
-          .limiter = shared.limiter,
+          .limiters = shared.limiters,
           .random = random_,
           .connections = shared.relays_tcp ? &tcp_relays_ : nullptr,
           .mobile = {.enabled = shared.mobility,
@@ -137,8 +137,9 @@ bool Worker::watch(int fd, std::uint64_t tag) {
 }
 
 int Worker::timeout_ms(SteadyTime now) const {
-  const SteadyTime deadline = std::min({server_.next_deadline(), streams_.next_deadline(),
-                                        associations_.next_deadline(), tcp_relays_.next_deadline()});
+  const SteadyTime deadline =
+      std::min({server_.next_deadline(), streams_.next_deadline(), associations_.next_deadline(),
+                tcp_relays_.next_deadline(), event_log_.next_deadline()});
   if (deadline == SteadyTime::max()) return -1;
   if (deadline <= now) return 0;
   const auto wait = (deadline - now).count();
@@ -174,6 +175,7 @@ void Worker::expire(TimePoint now) {
   if (streams_.next_deadline() <= now.steady) attempt([&] { streams_.on_timeout(now); });
   if (associations_.next_deadline() <= now.steady) attempt([&] { associations_.on_timeout(now); });
   if (tcp_relays_.next_deadline() <= now.steady) attempt([&] { tcp_relays_.on_timeout(now); });
+  if (event_log_.next_deadline() <= now.steady) attempt([&] { event_log_.on_timeout(); });
 }
 
 void Worker::on_event(const epoll_event& event, TimePoint now) {
@@ -360,7 +362,7 @@ void Worker::carry_out(TimePoint now) {
   for (const FiveTuple& tuple : output_.left()) {
     if (!server_.knows(tuple)) attempt([&] { roaming_.part_with(tuple); });
   }
-  attempt([&] { log_events(output_.events()); });
+  attempt([&] { event_log_.log(output_.events(), now.steady); });
 }
 
 // After all answers have gone out, the last one of a connection as well.

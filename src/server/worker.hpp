@@ -19,6 +19,7 @@
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
 #include "server/associations.hpp"
+#include "server/event_log.hpp"
 #include "server/listener_socket.hpp"
 #include "server/mailbox.hpp"
 #include "server/relay_sockets.hpp"
@@ -47,7 +48,8 @@ class Worker : private RelaySockets::Host {
     turn::Quota& quota;
     turn::Quota& connection_quota;
     Warnings& warnings;
-    AddressLimiter& limiter;
+    turn::Limiters& limiters;
+    NetworkHints& hints;
     turn::Limits limits;
     auth::Nonces::MasterKey nonce_key{};
     Duration nonce_lifetime{};
@@ -135,6 +137,7 @@ class Worker : private RelaySockets::Host {
   Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
   turn::Output output_;
+  EventLog event_log_;
   std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
   net::ReceivePool received_;
   net::SendCounters sends_;

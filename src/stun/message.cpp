@@ -95,7 +95,9 @@ bool MessageView::verify_integrity_sha1(crypto::Digester& digester, Bytes key) c
 bool MessageView::verify_integrity_sha256(crypto::Digester& digester, Bytes key) const {
   if (!has_integrity_sha256()) return false;
   const std::size_t size = load_u16(&message_[integrity_sha256_at_ + 2]);
-  if (size < 16 || size > std::tuple_size_v<crypto::Sha256> || size % 4 != 0) return false;
+  // RFC 8489 §14.6 leaves it to each usage of STUN whether less than the whole may be sent. TURN does not
+  // allow it.
+  if (size != std::tuple_size_v<crypto::Sha256>) return false;
   return verify(message_, integrity_sha256_at_, message_.subspan(integrity_sha256_at_ + 4, size),
                 [&](crypto::Parts parts) { return digester.hmac_sha256(key, parts); });
 }

@@ -20,6 +20,7 @@ struct Server::Wish {
   bool both_families = false;    // IPv4 and IPv6, of which one may fail
   bool even_port = false;
   std::optional<stun::ReservationToken> reserve_next;
+  QuotaSlot place_of_next;  // which the reservation holds
 };
 
 namespace {
@@ -36,8 +37,8 @@ ErrorCode to_error(RelayError error) {
 }
 
 // A client may have another token by the time it comes for what it reserved; 64 random bits keep others away.
-std::string_view reservation_owner(const auth::Identity& identity) {
-  return identity.is_token() ? std::string_view() : identity.quota_name();
+std::string reservation_owner(const auth::Identity& identity) {
+  return identity.is_token() ? std::string() : identity.quota_name();
 }
 
 }  // namespace
@@ -77,8 +78,10 @@ void Server::on_allocate(Request& request, Output& out) {
   allocation->tuple = request.tuple;
   allocation->transport = wish.transport;
   allocation->transaction_id = request.message.transaction_id();
-  allocation->granted_lifetime = granted_lifetime(request);
-  allocation->expiry = request.now.steady + allocation->granted_lifetime;
+  if (limits_.allocation_age != Duration::zero())
+    allocation->latest_end = request.now.steady + limits_.allocation_age;
+  allocation->granted_lifetime = granted_lifetime(request, *allocation);
+  set_expiry(*allocation, request.now.steady + allocation->granted_lifetime);
   allocation->reservation = wish.reserve_next;
   out.reserve_for_news();
   Output::Event created{.kind = Output::Event::Kind::allocation_created,
@@ -160,9 +163,18 @@ Server::Check Server::read_wish(const Request& request, Wish& wish) const {
   return std::nullopt;
 }
 
+// What was reserved has its place already. A port that is to be reserved needs one beside the allocation's
+// own.
 Server::Check Server::take_place(const Request& request, Wish& wish, Allocation& allocation, Output& out) {
+  if (wish.claim) return claim_relay(*wish.claim, allocation);
   const auth::Identity& identity = allocation.identity;
-  allocation.quota = quota_.take(identity.quota_name(), limits_.counts_shared_names || !identity.is_shared());
+  const std::string name = identity.quota_name();
+  const bool limits_user = limits_.counts_shared_names || !identity.is_shared();
+  allocation.quota = quota_.take(name, limits_user);
+  if (allocation.quota && wish.reserve_next) {
+    wish.place_of_next = quota_.take(name, limits_user);
+    if (!wish.place_of_next) allocation.quota = std::move(wish.place_of_next);
+  }
   if (!allocation.quota) {
     const bool by_user = allocation.quota.reached() == QuotaLimit::user;
     out.meet(by_user ? LimitKey::allocations_per_user : LimitKey::allocations);
@@ -171,13 +183,14 @@ Server::Check Server::take_place(const Request& request, Wish& wish, Allocation&
   return open_relays(request, wish, allocation);
 }
 
+Server::Check Server::claim_relay(const stun::ReservationToken& token, Allocation& allocation) {
+  auto relay = ports_.claim(token, reservation_owner(allocation.identity), allocation.quota);
+  if (!relay) return to_error(relay.error());
+  allocation.relays.push_back(std::move(*relay));
+  return std::nullopt;
+}
+
 Server::Check Server::open_relays(const Request& request, Wish& wish, Allocation& allocation) {
-  if (wish.claim) {
-    auto relay = ports_.claim(*wish.claim, reservation_owner(allocation.identity));
-    if (!relay) return to_error(relay.error());
-    allocation.relays.push_back(std::move(*relay));
-    return std::nullopt;
-  }
   Check first = open_relay(request, wish, *wish.family, allocation);
   if (!wish.both_families) return first;
   Check second = open_relay(request, wish, Family::ipv6, allocation);
@@ -189,13 +202,15 @@ Server::Check Server::open_relays(const Request& request, Wish& wish, Allocation
 }
 
 Server::Check Server::open_relay(const Request& request, Wish& wish, Family family, Allocation& allocation) {
+  const std::string owner = reservation_owner(allocation.identity);
   auto relay = ports_.open({
       .family = family,
       .transport = wish.transport,
       .client_side = request.tuple.server.address,
       .parity = wish.even_port ? RelayRequest::Parity::even : RelayRequest::Parity::any,
       .reserve_next = wish.reserve_next,
-      .owner = reservation_owner(allocation.identity),
+      .owner = owner,
+      .place_of_next = &wish.place_of_next,
   });
   if (!relay) return to_error(relay.error());
   allocation.relays.push_back(std::move(*relay));
@@ -226,17 +241,22 @@ bool Server::is_sent_away(const Request& request, Redirect reason, Output& out) 
 }
 
 // Absent or shorter than the default is the default, longer than the limit is the limit. What a token has
-// left bounds it further (RFC 7635 §10), down to the second that makes no end of it.
-std::chrono::seconds Server::granted_lifetime(const Request& request) const {
+// left bounds it further (RFC 7635 §10), and what the allocation has left until its greatest age, down to the
+// second that makes no end of it.
+std::chrono::seconds Server::granted_lifetime(const Request& request, const Allocation& allocation) const {
   const auto value = request.find(AttributeType::lifetime);
   const auto asked = value ? stun::decode_lifetime(*value) : std::nullopt;
   const auto limit = std::chrono::duration_cast<std::chrono::seconds>(limits_.allocation_lifetime);
   const auto granted =
       std::clamp(asked.value_or(kDefaultLifetime), kDefaultLifetime, std::max(limit, kDefaultLifetime));
+  Duration left = allocation.latest_end - request.now.steady;
   const auth::Identity& identity = request.authenticated->identity;
-  if (!identity.is_token()) return granted;
-  const auto left = std::chrono::floor<std::chrono::seconds>(*identity.expires - request.now.wall);
-  return std::clamp(left, std::chrono::seconds(1), granted);
+  if (identity.is_token()) left = std::min(left, *identity.expires - request.now.wall);
+  return std::clamp(std::chrono::floor<std::chrono::seconds>(left), std::chrono::seconds(1), granted);
+}
+
+void Server::set_expiry(Allocation& allocation, SteadyTime expiry) {
+  allocation.expiry = std::min(expiry, allocation.latest_end);
 }
 
 void Server::answer_allocate(const Request& request, const Allocation& allocation, Output& out) {

@@ -15,6 +15,13 @@ namespace {
 // Who is not heard from by then has gone elsewhere, and the address may be another's.
 constexpr Duration kMoveTimeout = std::chrono::seconds(60);
 
+// On the 5-tuple of an allocation the next access token may take over. On another one nothing but a ticket,
+// which others may have seen, ties the sender to the allocation: there only the token whose key the
+// allocation has will do.
+bool may_move(const auth::Identity& sender, const Allocation& allocation) {
+  return sender.may_act_for(allocation.identity) && sender.token == allocation.identity.token;
+}
+
 }  // namespace
 
 void Server::give_ticket(Allocation& allocation) {
@@ -27,8 +34,7 @@ void Server::give_ticket(Allocation& allocation) {
 Server::Check Server::check_ticket(const Request& request, const Ticket& ticket) const {
   const auto found = by_ticket_.find(ticket);
   if (found == by_ticket_.end() || found->second->expiry <= request.now.steady) return ErrorCode::bad_request;
-  if (!request.authenticated->identity.may_act_for(found->second->identity))
-    return ErrorCode::wrong_credentials;
+  if (!may_move(request.authenticated->identity, *found->second)) return ErrorCode::wrong_credentials;
   const auto lifetime = request.find(AttributeType::lifetime);
   if (lifetime && !stun::decode_lifetime(*lifetime)) return ErrorCode::bad_request;
   return std::nullopt;
@@ -54,8 +60,10 @@ void Server::on_move(Request& request, Output& out) {
     const bool again =
         move && move->to == request.tuple && move->transaction_id == request.message.transaction_id();
     if (!again) begin_move(allocation, request, out);
-    const std::chrono::seconds lifetime = granted_lifetime(request);
-    allocation.expiry = request.now.steady + lifetime;
+    // The same key, with the expiry that a new token may have given it.
+    if (request.authenticated->identity.is_token()) allocation.identity = request.authenticated->identity;
+    const std::chrono::seconds lifetime = granted_lifetime(request, allocation);
+    set_expiry(allocation, request.now.steady + lifetime);
     wake_by(allocation, allocation.expiry);
     builder.add_lifetime(lifetime);
     builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
@@ -74,7 +82,7 @@ void Server::begin_move(Allocation& allocation, const Request& request, Output& 
   Mobility& mobility = *allocation.mobility;
   const Ticket next = Ticket::issue(mobile_.worker, random_);
   Mobility::Move move{request.tuple, request.message.transaction_id(), mobility.ticket,
-                      request.now.steady + kMoveTimeout, request.authenticated->identity};
+                      request.now.steady + kMoveTimeout};
   by_ticket_.emplace(next, &allocation);
   try {
     moves_.emplace(request.tuple, &allocation);
@@ -107,7 +115,7 @@ void Server::cancel_move(Allocation& allocation, Output& out) {
 const auth::Identity* Server::find_arriving(const Request& request) const {
   const auto found = moves_.find(request.tuple);
   if (found == moves_.end() || request.message.method() == stun::Method::allocate) return nullptr;
-  return &found->second->mobility->move->by;
+  return &found->second->identity;
 }
 
 // RFC 8016 §3.2.2: the client has been heard on the new path.
@@ -117,7 +125,7 @@ Allocation* Server::settle_move(const FiveTuple& tuple, const auth::Identity* se
   if (found == moves_.end()) return nullptr;
   Allocation& allocation = *found->second;
   if (allocation.expiry <= now.steady) return nullptr;
-  if (sender && !sender->may_act_for(allocation.identity)) return nullptr;
+  if (sender && !may_move(*sender, allocation)) return nullptr;
   if (allocation.mobility->move->expiry <= now.steady) {
     cancel_move(allocation, out);
     return nullptr;
@@ -131,8 +139,6 @@ Allocation* Server::settle_move(const FiveTuple& tuple, const auth::Identity* se
   std::unique_ptr<Allocation>& place = allocations_[tuple];  // the last that can fail
   moves_.erase(found);
   by_ticket_.erase(allocation.mobility->move->former);
-  auth::Identity& by = allocation.mobility->move->by;
-  if (by.is_token()) allocation.identity = std::move(by);  // its key with it, as by a Refresh
   allocation.mobility->move.reset();
 
   const auto old = allocations_.find(allocation.tuple);

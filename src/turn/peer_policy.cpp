@@ -74,13 +74,52 @@ bool is_never_a_peer(const IpAddress& address) {
 
 std::uint8_t full_length(const IpAddress& address) { return address.is_v4() ? 32 : 128; }
 
+// A prefix of an interface that says something about its neighbours: wider ones are whole providers', an
+// address alone is this machine's own, and what is not global unicast is closed already.
+bool is_neighbourhood(const Prefix& prefix) {
+  constexpr std::uint8_t kShortest = 48;
+  static const Prefix global_unicast{*IpAddress::parse("2000::"), 3};
+  return !prefix.address.is_v4() && prefix.length >= kShortest && prefix.length < 128 &&
+         contains(global_unicast, prefix.address);
+}
+
+// RFC 5214 §6.1: an IPv6 address of any prefix with an IPv4 address behind the interface identifier 0:5efe
+// or, where that is a global one, 200:5efe.
+std::optional<IpAddress> isatap_address(const IpAddress& address) {
+  if (address.is_v4()) return std::nullopt;
+  const std::array<std::uint8_t, 16>& bytes = address.storage();
+  const std::uint32_t identifier = load_u32(&bytes[8]);
+  if (identifier != 0x00005efe && identifier != 0x02005efe) return std::nullopt;
+  return IpAddress::v4(load_u32(&bytes[12]));
+}
+
 }  // namespace
 
 PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
+  add_local_spellings(params_.peers.allow);
+  add_local_spellings(params_.peers.deny);
   for (const Rule& rule : kDefaultRules) insert(to_prefix(rule), rule.allowed);
+  for (const Prefix& network : params_.networks) {
+    if (!is_neighbourhood(network)) continue;
+    insert(network, false);
+    const auto names_it = [&](const std::vector<Prefix>& list) {
+      return std::ranges::find(list, network) != list.end();
+    };
+    if (!names_it(params_.peers.allow) && !names_it(params_.peers.deny)) closed_networks_.push_back(network);
+  }
   for (const Prefix& prefix : params_.peers.deny) insert(prefix, false);
   for (const Prefix& prefix : params_.peers.allow) insert(prefix, true);  // last: a tie allows
   std::ranges::sort(params_.own_addresses);
+}
+
+// Peers are judged in their local form, so a list that has an advertised address has the local one as well.
+void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
+  std::vector<Prefix> added;
+  for (const auto& [local, told] : params_.advertised) {
+    const Prefix exact{told, full_length(told)};
+    if (std::ranges::find(prefixes, exact) != prefixes.end()) added.push_back({local, exact.length});
+  }
+  prefixes.insert(prefixes.end(), added.begin(), added.end());
 }
 
 void PeerPolicy::insert(const Prefix& prefix, bool allowed) {
@@ -97,15 +136,21 @@ void PeerPolicy::insert(const Prefix& prefix, bool allowed) {
   nodes_[at].allowed = allowed;
 }
 
-bool PeerPolicy::longest_match_allows(const IpAddress& peer) const {
+PeerPolicy::Match PeerPolicy::longest_match(const IpAddress& peer) const {
   std::uint32_t at = peer.is_v4() ? 0 : 1;
-  bool allowed = false;
+  Match match;
   for (unsigned i = 0;; ++i) {
-    allowed = nodes_[at].allowed.value_or(allowed);
-    if (i == full_length(peer)) return allowed;
+    if (nodes_[at].allowed) match = {*nodes_[at].allowed, i};
+    if (i == full_length(peer)) return match;
     at = nodes_[at].child[peer.bit(i)];
-    if (at == 0) return allowed;
+    if (at == 0) return match;
   }
+}
+
+// Whoever takes the address for a tunnel to the IPv4 address in it would get there.
+bool PeerPolicy::has_closed_form_inside(const IpAddress& peer) const {
+  const std::optional<IpAddress> inside = isatap_address(peer);
+  return inside && judge(*inside) != Reach::allowed;
 }
 
 std::optional<bool> PeerPolicy::exact_rule(const IpAddress& address) const {
@@ -126,7 +171,19 @@ Reach PeerPolicy::judge(const IpAddress& peer) const {
     if (!exact) return Reach::relays_only;
     return *exact ? Reach::allowed : Reach::denied;
   }
-  return longest_match_allows(peer) ? Reach::allowed : Reach::denied;
+  if (has_closed_form_inside(peer)) return Reach::denied;
+  return longest_match(peer).allowed ? Reach::allowed : Reach::denied;
+}
+
+std::optional<Prefix> PeerPolicy::closed_network_of(const IpAddress& peer) const {
+  if (closed_networks_.empty() || judge(peer) != Reach::denied || has_closed_form_inside(peer))
+    return std::nullopt;
+  const Match match = longest_match(peer);
+  const auto decides = [&](const Prefix& network) {
+    return network.length == match.length && contains(network, peer);
+  };
+  const auto found = std::ranges::find_if(closed_networks_, decides);
+  return found == closed_networks_.end() ? std::nullopt : std::optional(*found);
 }
 
 bool PeerPolicy::is_listener(const Endpoint& peer, RelayedTransport transport) const {

@@ -38,7 +38,7 @@ Server::Server(const Params& params)
       ports_(params.ports),
       quota_(params.quota),
       connection_quota_(params.connection_quota),
-      limiter_(params.limiter),
+      limiters_(params.limiters),
       random_(params.random),
       connections_(params.connections),
       mobile_(params.mobile),
@@ -111,7 +111,10 @@ void Server::check_request(Request& request, Output& out) {
   auto checked = long_term_.check(credentials_, request.message, tuple, request.now.wall, known);
   if (!checked) {
     request.had_valid_nonce = checked.error().had_valid_nonce;
-    return reject(request, checked.error().code, out);
+    if (!checked.error().is_failure || limiters_.failures.allow(tuple.client.address, request.now.steady))
+      return reject(request, checked.error().code, out);
+    ++counters_.failures_withheld;
+    return tell_refused(request, checked.error().code, out, false);
   }
   request.authenticated = std::move(*checked);
   request.had_valid_nonce = true;
@@ -154,7 +157,7 @@ void Server::on_refresh(Request& request, Output& out) {
     family = Family{*wire};
     if (!allocation.relay_for(*family)) return reject(request, ErrorCode::peer_address_family_mismatch, out);
   }
-  std::chrono::seconds lifetime = granted_lifetime(request);
+  std::chrono::seconds lifetime = granted_lifetime(request, allocation);
   if (const auto value = request.find(AttributeType::lifetime)) {
     const auto asked = stun::decode_lifetime(*value);
     if (!asked) return reject(request, ErrorCode::bad_request, out);
@@ -169,7 +172,7 @@ void Server::on_refresh(Request& request, Output& out) {
   out.reserve_for_news();
   finish(request, builder, out);
   if (lifetime.count() != 0) {
-    allocation.expiry = request.now.steady + lifetime;
+    set_expiry(allocation, request.now.steady + lifetime);
     if (identity.is_token()) allocation.identity = identity;  // a new one takes over, and its key with it
     wake_by(allocation, allocation.expiry);
   } else if (family && allocation.relays.size() > 1) {
@@ -197,11 +200,17 @@ stun::MessageBuilder Server::response(const Request& request, Class message_clas
   return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
 }
 
-// Signs as the request was signed (RFC 8489 §9.2.4), and adds a fingerprint where the request had one.
 // Only plain UDP can be asked in another's name: all others have shown that they are where they say they are.
+bool Server::allow_answer(const Request& request) {
+  if (request.had_valid_nonce || request.tuple.transport != Transport::udp) return true;
+  AddressLimiter& limiter =
+      request.message.method() == Method::binding ? limiters_.bindings : limiters_.unauthenticated;
+  return limiter.allow_unproven(request.tuple.client.address, request.now.steady);
+}
+
+// Signs as the request was signed (RFC 8489 §9.2.4), and adds a fingerprint where the request had one.
 void Server::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
-  if (!request.had_valid_nonce && request.tuple.transport == Transport::udp &&
-      !limiter_.allow(request.tuple.client.address, request.now.steady)) {
+  if (!allow_answer(request)) {
     ++counters_.answers_withheld;
     return;
   }
@@ -233,14 +242,27 @@ void Server::reject(const Request& request, ErrorCode error, Output& out) {
 }
 
 // A client's first request is always refused, to hand it a nonce: that is nothing to tell.
-void Server::tell_refused(const Request& request, ErrorCode error, Output& out) {
+void Server::tell_refused(const Request& request, ErrorCode error, Output& out, bool answered) const {
   if (!request.had_valid_nonce) return;
   const auto username = request.find(AttributeType::username);
   out.tell({.kind = Output::Event::Kind::request_refused,
             .tuple = request.tuple,
             .username = std::string(username ? as_text(*username) : ""),
             .method = request.message.method(),
-            .error = error});
+            .error = error,
+            .answered = answered,
+            .network = error == ErrorCode::forbidden ? network_that_forbids(request) : std::nullopt});
+}
+
+// Of the first peer that such a one keeps out of reach.
+std::optional<Prefix> Server::network_that_forbids(const Request& request) const {
+  std::optional<Prefix> network;
+  request.message.for_each([&](const stun::Attribute& attribute) {
+    if (network || attribute.type != AttributeType::xor_peer_address) return;
+    const auto peer = stun::decode_xor_address(attribute.value, request.message.transaction_id());
+    if (peer) network = policy_->closed_network_of(ports_.to_local(peer->address));
+  });
+  return network;
 }
 
 void Server::reject_unknown(const Request& request, std::span<const AttributeType> unknown, Output& out) {
@@ -292,13 +314,14 @@ Allocation& Server::add(std::unique_ptr<Allocation> allocation) {
   return added;
 }
 
-void Server::remove(Allocation& allocation, Output& out) {
+void Server::remove(Allocation& allocation, Output& out, bool was_too_old) {
   out.reserve_for_news();
   close_connections(allocation);
   out.tell({.kind = Output::Event::Kind::allocation_deleted,
             .tuple = allocation.tuple,
             .username = std::move(allocation.identity.username),
-            .relayed = allocation.relays.front().advertised()});
+            .relayed = allocation.relays.front().advertised(),
+            .was_too_old = was_too_old});
   erase(allocation, out);
 }
 
@@ -358,7 +381,7 @@ void Server::on_timeout(TimePoint now, Output& out) {
     Allocation& allocation = *deadlines_.begin();
     if (allocation.expiry <= now.steady) {
       steps += kStepsToClose * allocation.relays.size() + allocation.peers.channels();
-      remove(allocation, out);
+      remove(allocation, out, allocation.latest_end <= now.steady);
       continue;
     }
     steps += 1 + allocation.peers.purge(now.steady, kMostSteps - steps);

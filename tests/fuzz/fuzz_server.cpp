@@ -352,8 +352,9 @@ class World {
   void check_books() {
     std::erase_if(relayed_, [&](const Endpoint& told) { return !is_open(told); });
     const std::size_t allocations = server_.allocations();
-    expect(quota_.in_use() == allocations, "each allocation has one place in the quota");
-    expect(allocations <= 4, "there are no more than the quota allows");
+    expect(quota_.in_use() == allocations + host_.reservations(),
+           "each allocation and each reservation has one place in the quota");
+    expect(quota_.in_use() <= 4, "there are no more than the quota allows");
     expect(host_.open_relays() >= allocations && host_.open_relays() <= 2 * allocations,
            "one or two relays each");
     const turn::Counters& c = server_.counters();
@@ -365,22 +366,25 @@ class World {
   Constants constants_;
   ManualClock clock_;
   ScriptedRandom random_;
+  turn::Quota quota_{4, 3, HashKey{1, 0}};  // goes after the reservations, which hold places in it
   FakeRelayHost host_{relays()};
   FakeRelayPorts ports_{host_};
-  turn::Quota quota_{4, 3, HashKey{1, 0}};
   turn::Quota connection_quota_{4, 3, HashKey{2, 0}};
-  AddressLimiter limiter_{0, 0, HashKey{1, 0}};
   turn::Limits limits_{.counts_shared_names = true,
                        .permissions_per_allocation = 3,
                        .channels_per_allocation = 2,
-                       .unauthenticated_per_second = 0};
+                       .unauthenticated_per_second = 0,
+                       .bindings_per_second = 0,
+                       .failures_per_second = 0,
+                       .allocation_age = 1h};
+  turn::Limiters limiters_{limits_, HashKey{3, 0}};
   turn::AlternateParams alternates_{{{Transport::tcp, endpoint("198.51.100.8:3478"), "b.example.org"}}};
   turn::Server server_{{.credentials = constants_.credentials,
                         .policy = constants_.policy,
                         .ports = ports_,
                         .quota = quota_,
                         .connection_quota = connection_quota_,
-                        .limiter = limiter_,
+                        .limiters = limiters_,
                         .random = random_,
                         .limits = limits_,
                         .nonce_key = kMaster,

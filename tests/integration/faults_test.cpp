@@ -193,14 +193,61 @@ TEST_CASE("secrets never reach the log", "[integration]") {
 }
 
 TEST_CASE("unauthenticated answers are limited for each source", "[integration]") {
-  Daemon daemon({"limits.unauthenticated_per_second=5", "workers=1"});
+  Daemon daemon({"limits.bindings_per_second=1", "workers=1"});
   RelayClient client(daemon.listener());
   const auto request = client.turn().binding();
   for (int i = 0; i < 100; ++i) client.send_raw(request.bytes);
   std::size_t answers = 0;
   while (client.receive_raw(300ms)) ++answers;
-  CHECK(answers >= 10);
-  CHECK(answers < 30);
+  CHECK(answers >= 2);
+  CHECK(answers < 30);  // beyond the limit one in sixteen
+}
+
+TEST_CASE("wrong passwords get few answers and few lines of log, right ones are served meanwhile",
+          "[integration]") {
+  Daemon daemon({"workers=1"});
+  const std::string long_name(508, 'x');
+  RelayClient guesser(daemon.listener(), {.credentials = client::Credentials{long_name, "guess"}});
+  REQUIRE(guesser.allocate() == 401);  // and learns a nonce
+  const std::size_t before = daemon.log().size();
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 100; ++i) guesser.send_raw(guesser.turn().allocate().bytes);
+    RelayClient right(daemon.listener());
+    REQUIRE(right.allocate() == 0);
+    REQUIRE(right.refresh(0s) == 0);
+  }
+  std::size_t answers = 0;
+  while (guesser.receive_raw(300ms)) ++answers;
+  CHECK(answers >= 18);
+  CHECK(answers < 200);
+  CHECK(daemon.stop() == 0);
+  const std::string log = daemon.log().substr(before);
+  CHECK_THAT(log,
+             Catch::Contains("more requests refused") && Catch::Contains("(limits.failures_per_second)"));
+  CHECK_THAT(log,
+             Catch::Contains('"' + std::string(64, 'x') + "\"...") && !Catch::Contains(std::string(65, 'x')));
+  CHECK(log.size() < 20'000);
+}
+
+TEST_CASE("what an owner reserves counts in its quota on every worker", "[integration]") {
+  Daemon daemon({"limits.allocations_per_user=1", "relay.ports=50000-50199"});
+  client::RequestContents contents;
+  contents.even_port = true;  // with the next one
+  for (int i = 0; i < 20; ++i) {
+    RelayClient client(daemon.listener());
+    CHECK(client.allocate(contents) == 486);
+  }
+  RelayClient client(daemon.listener());
+  CHECK(client.allocate() == 0);
+}
+
+TEST_CASE("an allocation ends at its age", "[integration]") {
+  Daemon daemon({"limits.allocation_age=60s"});
+  RelayClient client(daemon.listener());
+  REQUIRE(client.allocate() == 0);
+  CHECK(client.lifetime() == 60s);
+  REQUIRE(client.refresh(3600s) == 0);
+  CHECK(client.lifetime() <= 60s);
 }
 
 TEST_CASE("when memory runs out the request that wanted it is refused, and the others are served",

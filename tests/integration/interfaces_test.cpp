@@ -184,3 +184,98 @@ TEST_CASE("a private relay address is worth one warning", "[.][own_network]") {
   });
   CHECK(count(daemon.log(), warning) == 1);
 }
+
+TEST_CASE("the IPv6 networks of this machine's interfaces are closed, as they come and go",
+          "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.add("2a00:77::1/64 nodad");
+  wan.ip("route add default dev wan");
+  wan.ip("-6 route add default dev wan");
+  Daemon daemon({}, kWildcardConfig);
+  CHECK(count(daemon.log(), "2a00:77::/64 is a network of this machine") == 1);
+  RelayClient client = come_to("44.0.0.1", daemon);
+  client::RequestContents contents;
+  contents.requested_family = Family::ipv6;
+  REQUIRE(client.allocate(contents) == 0);
+  const Endpoint neighbour = at("2a00:77::2", 80);
+  const std::string hint = "peers: allow: [\"2a00:77::/64\"]";
+  CHECK(client.permit(neighbour) == 403);
+  CHECK(client.permit(neighbour) == 403);
+  REQUIRE(daemon.wait_for_log(hint));
+  CHECK(client.permit(at("2a00:78::2", 80)) == 0);  // though the default route leads there by this interface
+  CHECK(client.permit(at("2a00:99:1::2", 80)) == 0);
+
+  const Endpoint later = at("2a00:99:1::2", 80);
+  change(daemon, "2a00:99:1::/48 is a network of this machine", [&] { wan.add("2a00:99:1::1/48 nodad"); });
+  CHECK(client.permit(later) == 403);
+  REQUIRE(daemon.wait_for_log("peers: allow: [\"2a00:99:1::/48\"]"));
+  change(daemon, "2a00:99:1::/48 is a network no more", [&] { wan.remove("2a00:99:1::1/48"); });
+  CHECK(client.permit(later) == 0);
+  change(daemon, "2a00:99:1::/48 is a new network", [&] { wan.add("2a00:99:1::1/48 nodad"); });
+  CHECK(client.permit(later) == 403);
+  CHECK(count(daemon.log(), hint) == 1);
+  CHECK(count(daemon.log(), "2a00:99:1::/48 is a network of this machine") == 1);
+
+  Daemon open({"peers.allow=['2a00:77::/64']"}, kWildcardConfig);
+  RelayClient other = come_to("44.0.0.1", open);
+  REQUIRE(other.allocate(contents) == 0);
+  CHECK(other.permit(neighbour) == 0);
+  CHECK(count(open.log(), "2a00:77::/64 is a network of this machine") == 0);
+}
+
+TEST_CASE("an advertised address follows the only relayed one, and it is said when there is none",
+          "[.][own_network]") {
+  Wan wan;
+  wan.add("10.9.8.7/32");
+  wan.ip("route add default dev wan");
+  Daemon daemon({"relay.advertise=198.51.100.7"}, kWildcardConfig);
+  CHECK(count(daemon.log(), "not reachable from the Internet") == 0);
+  RelayClient first = come_to("10.9.8.7", daemon, "10.9.8.7");
+  REQUIRE(first.allocate() == 0);
+  CHECK(first.relayed().address == *IpAddress::parse("198.51.100.7"));
+
+  const std::string absent = "relay.advertise: 198.51.100.7 has not one relayed address to stand for now";
+  change(daemon, absent, [&] { wan.remove("10.9.8.7/32"); });
+  change(daemon, "the default route of IPv4 is from 10.9.8.9", [&] {
+    wan.add("10.9.8.9/32");
+    wan.ip("route replace default dev wan src 10.9.8.9");
+  });
+  RelayClient second = come_to("10.9.8.9", daemon, "10.9.8.9");
+  REQUIRE(second.allocate() == 0);
+  CHECK(second.relayed().address == *IpAddress::parse("198.51.100.7"));
+  RelayClient third = come_to("10.9.8.9", daemon, "10.9.8.9");
+  REQUIRE(third.allocate() == 0);
+  expect_relayed(second, third, "by the advertised addresses");
+}
+
+TEST_CASE("an advertised address whose local one is absent is a warning, each time that it goes",
+          "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.ip("route add default dev wan");
+  Daemon daemon({"relay.advertise={44.0.0.2: 198.51.100.7}"}, kWildcardConfig);
+  const std::string warning = "relay.advertise: 44.0.0.2 is not an address of this machine now";
+  CHECK(count(daemon.log(), warning) == 1);
+  change(daemon, "44.0.0.2 is new", [&] { wan.add("44.0.0.2/32"); });
+  CHECK(count(daemon.log(), warning) == 1);
+  RelayClient client = come_to("44.0.0.2", daemon);
+  REQUIRE(client.allocate() == 0);
+  CHECK(client.relayed().address == *IpAddress::parse("198.51.100.7"));
+  change(daemon, warning, [&] { wan.remove("44.0.0.2/32"); });
+  CHECK(count(daemon.log(), warning) == 2);
+}
+
+TEST_CASE("an advertised address in peers.allow is the address here", "[.][own_network]") {
+  Wan wan;
+  wan.add("10.9.8.7/32");
+  wan.ip("route add default dev wan");
+  Daemon daemon({"relay.advertise={10.9.8.7: 198.51.100.7}", "peers.allow=[198.51.100.7]"}, kWildcardConfig);
+  RelayClient client = come_to("10.9.8.7", daemon, "10.9.8.7");
+  REQUIRE(client.allocate() == 0);
+  client::UdpSocket service(at("10.9.8.7", 0));
+  const Endpoint as_told = at("198.51.100.7", service.local().port);
+  REQUIRE(client.permit(as_told) == 0);
+  client.send(as_told, octets("for the service"));
+  CHECK(service.receive(10s));
+}

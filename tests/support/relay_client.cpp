@@ -42,6 +42,9 @@ int RelayClient::ask(const client::Request& request) {
   if (const auto ticket = success.message.find(stun::AttributeType::mobility_ticket)) {
     ticket_ = as_text(*ticket);
   }
+  if (const auto lifetime = success.message.find(stun::AttributeType::lifetime)) {
+    lifetime_ = stun::decode_lifetime(*lifetime);
+  }
   if (const auto id = success.message.find(stun::AttributeType::connection_id)) {
     connection_id_ = stun::decode_connection_id(*id);
   }

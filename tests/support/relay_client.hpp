@@ -81,6 +81,8 @@ class RelayClient {
   const std::optional<Endpoint>& relayed_v6() const { return relayed_v6_; }
   const std::optional<stun::ReservationToken>& reservation() const { return reservation_; }
   const std::optional<Endpoint>& mapped() const { return mapped_; }
+  // As the last answer that said so granted it.
+  std::chrono::seconds lifetime() const { return lifetime_.value(); }
 
  private:
   crypto::Digester digester_;
@@ -93,6 +95,7 @@ class RelayClient {
   Endpoint relayed_;
   std::optional<Endpoint> relayed_v6_;
   std::optional<Endpoint> mapped_;
+  std::optional<std::chrono::seconds> lifetime_;
   std::optional<std::uint32_t> connection_id_;
   std::string ticket_;
   std::optional<stun::ReservationToken> reservation_;

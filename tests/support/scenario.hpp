@@ -32,8 +32,11 @@ struct Setup {
   FakeRelayHost::Params relays;
   turn::PeerParams peers;
   // A limit of the user that a test sets holds for all names, as one does that an operator has written.
-  turn::Limits limits{
-      .allocations_per_user = 0, .counts_shared_names = true, .unauthenticated_per_second = 0};
+  turn::Limits limits{.allocations_per_user = 0,
+                      .counts_shared_names = true,
+                      .unauthenticated_per_second = 0,
+                      .bindings_per_second = 0,
+                      .failures_per_second = 0};
   unsigned workers = 1;
   bool tcp_relay = false;  // RFC 6062
   bool mobility = false;   // RFC 8016
@@ -55,15 +58,17 @@ class Scenario {
   explicit Scenario(Setup setup = {})
       : setup_(std::move(setup)),
         credentials_(setup_.auth, digester_),
-        policy_params_{
-            setup_.peers, own_addresses(), {endpoint("192.0.2.1:3478")}, {endpoint("192.0.2.1:443")}},
+        policy_params_{setup_.peers,
+                       own_addresses(),
+                       {endpoint("192.0.2.1:3478")},
+                       {endpoint("192.0.2.1:443")},
+                       setup_.relays.advertise},
         policy_(std::make_unique<turn::PeerPolicy>(policy_params_)),
-        host_(setup_.relays),
         quota_(setup_.limits.allocations, setup_.limits.allocations_per_user, HashKey{5, 0}),
         connection_quota_(setup_.limits.peer_connections, setup_.limits.peer_connections_per_user,
                           HashKey{6, 0}),
-        limiter_(setup_.limits.unauthenticated_per_second,
-                 std::uint64_t{2} * setup_.limits.unauthenticated_per_second, HashKey{7, 0}) {
+        host_(setup_.relays),
+        limiters_(setup_.limits, HashKey{7, 0}) {
     for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
   }
   Scenario(const Scenario&) = delete;
@@ -73,7 +78,7 @@ class Scenario {
     if (allocations() == 0) CHECK(peers_.open.empty());
     workers_.clear();
     CHECK(host_.open_relays() == 0);
-    CHECK(quota_.in_use() == 0);
+    CHECK(quota_.in_use() == host_.reservations());
     CHECK(connection_quota_.in_use() == 0);
   }
 
@@ -241,7 +246,7 @@ class Scenario {
     INFO("step in line " << line);
     REQUIRE(allocations() == 0);
     REQUIRE(host_.open_relays() == 0);
-    REQUIRE(quota_.in_use() == 0);
+    REQUIRE(quota_.in_use() == host_.reservations());
   }
   // The client's relayed address in its local form.
   Endpoint relayed(const Client& c, Family family = Family::ipv4) const {
@@ -279,7 +284,7 @@ class Scenario {
                   .ports = ports,
                   .quota = s.quota_,
                   .connection_quota = s.connection_quota_,
-                  .limiter = s.limiter_,
+                  .limiters = s.limiters_,
                   .random = s.random_,
                   .connections = s.setup_.tcp_relay ? &connections : nullptr,
                   .mobile = {.enabled = s.setup_.mobility,
@@ -427,7 +432,8 @@ class Scenario {
     }
   }
 
-  // What is open is what clients were told, and each allocation holds one place in the quota.
+  // What is open is what clients were told, and each allocation and each reservation holds one place in the
+  // quota.
   void check_books(int line) const {
     INFO("step in line " << line);
     std::size_t told = 0;
@@ -437,7 +443,7 @@ class Scenario {
     }
     CHECK(host_.open_relays() == told);
     CHECK(relayed_.size() == allocations());
-    CHECK(quota_.in_use() == allocations());
+    CHECK(quota_.in_use() == allocations() + host_.reservations());
     for (const auto& worker : workers_) {
       const turn::Counters& c = worker->server.counters();
       CHECK(c.allocations_created - c.allocations_deleted == worker->server.allocations());
@@ -452,11 +458,11 @@ class Scenario {
   auth::CredentialStore credentials_;
   turn::PeerPolicy::Params policy_params_;
   std::unique_ptr<turn::PeerPolicy> policy_;
+  turn::Quota quota_;  // goes after the reservations, which hold places in it
+  turn::Quota connection_quota_;
   FakeRelayHost host_;
   FakePeers peers_;
-  turn::Quota quota_;
-  turn::Quota connection_quota_;
-  AddressLimiter limiter_;
+  turn::Limiters limiters_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<Key, std::vector<Endpoint>> relayed_;  // local form, by client
   std::map<Key, Nonce> nonces_;

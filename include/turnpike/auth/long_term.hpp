@@ -39,8 +39,10 @@ struct Identity {
   // user, or a guest of a room, whose browser makes three allocations for each of the others.
   bool is_shared() const;
 
-  // What quotas count: a REST name without its expiry, which changes with every credential, or a token.
-  std::string_view quota_name() const;
+  // Under which name quotas count this one. Of a REST name it is the user part, since the expiry changes with
+  // every credential, or the whole name where there is nothing but an expiry. It says which kind of name it
+  // is as well: a configured user and the user part of a REST name may be spelled alike.
+  std::string quota_name() const;
 };
 
 // Which integrity attribute a request carried; the answer carries the same one alone (RFC 8489 §9.2.4).
@@ -55,6 +57,9 @@ struct Authenticated {
 struct Refusal {
   stun::ErrorCode code{};
   bool had_valid_nonce = false;  // so the sender is where it says it is
+  // It had a valid nonce, and nothing shows that it ever had the right credentials. An access token whose
+  // time is over does show that.
+  bool is_failure = false;
 };
 
 // One per thread. Holds references only; the store may be exchanged between two calls.
@@ -84,7 +89,7 @@ class LongTermCheck {
   std::optional<Identity> find_identity(const CredentialStore& store, const stun::MessageView& request,
                                         const Claim& claim, const Identity* known);
   std::optional<Identity> find_token_identity(const CredentialStore& store, const stun::MessageView& request,
-                                              const Claim& claim, WallTime now);
+                                              Claim& claim, WallTime now);
   std::optional<Key> verify_session(const stun::MessageView& request, Bytes mac_key);
   bool verify(const stun::MessageView& request, const Key& key);
   Key derive_rest_key(const CredentialStore& store, std::string_view secret, const Claim& claim);

@@ -1,7 +1,9 @@
 // A block of addresses in CIDR form.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <string>
 
 #include "turnpike/base/endpoint.hpp"
 
@@ -13,7 +15,11 @@ struct Prefix {
   std::uint8_t length = 0;  // 0 to 32 or 128
 
   friend bool operator==(const Prefix&, const Prefix&) = default;
+  friend std::strong_ordering operator<=>(const Prefix&, const Prefix&) = default;
 };
+
+// "10.20.0.0/16".
+std::string to_string(const Prefix& prefix);
 
 bool contains(const Prefix& prefix, const IpAddress& address);
 

@@ -33,10 +33,11 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   RelayedTransport transport = RelayedTransport::udp;
   boost::container::static_vector<Relay, 2> relays;  // IPv4 first when there are two
   PeerTable peers;
-  std::unique_ptr<Mobility> mobility;     // null for a client that stays where it is
-  std::vector<ConnectionId> connections;  // with peers, by TCP
-  SteadyTime expiry;
-  SteadyTime deadline;  // never after the next thing that expires
+  std::unique_ptr<Mobility> mobility;         // null for a client that stays where it is
+  std::vector<ConnectionId> connections;      // with peers, by TCP
+  SteadyTime expiry;                          // never after `latest_end`
+  SteadyTime latest_end = SteadyTime::max();  // of limits.allocation_age
+  SteadyTime deadline;                        // never after the next thing that expires
 
   // What a retransmitted Allocate is answered with again (RFC 8656 §7.2).
   stun::TransactionId transaction_id{};

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "turnpike/auth/long_term.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
@@ -58,7 +57,6 @@ struct Mobility {
     stun::TransactionId transaction_id{};  // of the Refresh, which may be sent again
     Ticket former;                         // good until the client is heard to have the new one
     SteadyTime expiry;                     // to be heard by
-    auth::Identity by;                     // who asked, maybe with another access token
   };
   std::optional<Move> move;
 };

@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/prefix.hpp"
 #include "turnpike/stun/types.hpp"
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/relay_ports.hpp"
@@ -45,10 +47,13 @@ class Output {
     Kind kind{};
     FiveTuple tuple{};
     std::string username{};
-    Endpoint relayed{};       // but for refused: the first relayed address
-    FiveTuple former{};       // moved: where it was
-    stun::Method method{};    // refused
-    stun::ErrorCode error{};  // refused
+    Endpoint relayed{};               // but for refused: the first relayed address
+    FiveTuple former{};               // moved: where it was
+    stun::Method method{};            // refused
+    stun::ErrorCode error{};          // refused
+    bool answered = true;             // refused: else the source has had all its answers to wrong credentials
+    std::optional<Prefix> network{};  // refused: of this machine, and the peer that was asked for is in it
+    bool was_too_old = false;         // deleted: it had reached limits.allocation_age
   };
 
   // RFC 8016: a message for the worker that has the client's allocation, and from now on all that comes from

@@ -41,6 +41,9 @@ struct RelayParams {
   // Empty stands for `auto`: the address the client came to, else the source address of the default route.
   std::vector<IpAddress> addresses;
   std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
+  // The same without a local address, of each family at most one: it stands for the only relayed address of
+  // its family.
+  std::vector<IpAddress> advertise_for_only;
   std::uint16_t first_port = 49152;
   std::uint16_t last_port = 65535;         // inclusive
   std::uint32_t receive_buffer = 1 << 20;  // bytes, of each relayed socket
@@ -79,7 +82,12 @@ struct Limits {
   // RFC 6062: TCP connections with peers, each of which is a descriptor.
   std::uint32_t peer_connections = 10'000;
   std::uint32_t peer_connections_per_user = 1000;
-  std::uint32_t unauthenticated_per_second = 100;  // per IPv4 address or IPv6 /64; burst is twice that
+  // Per IPv4 address or IPv6 /64; the burst is twice as many. See Limiters.
+  std::uint32_t unauthenticated_per_second = 100;
+  std::uint32_t bindings_per_second = 500;
+  std::uint32_t failures_per_second = 10;
+  // An allocation ends at this age, whatever is refreshed.
+  Duration allocation_age{};
   Duration allocation_lifetime = std::chrono::seconds(3600);
 };
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -30,11 +31,23 @@ class PeerPolicy {
     // Our own; an unspecified address stands for all of its family.
     std::vector<Endpoint> listeners{};      // by UDP
     std::vector<Endpoint> tcp_listeners{};  // STUN and TURN, HTTP and whatever else
+    // Local addresses and what clients are told instead. In `peers` either spelling means the address here.
+    std::map<IpAddress, IpAddress> advertised{};
+    // The blocks that this machine's interface addresses lie in. Of IPv6 they are closed by default, as the
+    // private blocks of IPv4 are: the machines of an office have global addresses there, and no NAT in front
+    // of them.
+    std::vector<Prefix> networks{};
   };
 
   explicit PeerPolicy(Params params);
 
+  // `peer` is in its local form.
   Reach judge(const IpAddress& peer) const;
+
+  // Those of Params::networks that are closed, since no list of the operator has just this prefix.
+  const std::vector<Prefix>& closed_networks() const { return closed_networks_; }
+  // The one because of which this peer is out of reach, if that is why.
+  std::optional<Prefix> closed_network_of(const IpAddress& peer) const;
 
   // One of our own listeners, which no rule opens.
   bool is_listener(const Endpoint& peer, RelayedTransport transport = RelayedTransport::udp) const;
@@ -47,12 +60,20 @@ class PeerPolicy {
     std::optional<bool> allowed;
   };
 
+  struct Match {
+    bool allowed = false;
+    unsigned length = 0;
+  };
+
+  void add_local_spellings(std::vector<Prefix>& prefixes) const;
   void insert(const Prefix& prefix, bool allowed);
-  bool longest_match_allows(const IpAddress& peer) const;
+  Match longest_match(const IpAddress& peer) const;
+  bool has_closed_form_inside(const IpAddress& peer) const;
   std::optional<bool> exact_rule(const IpAddress& address) const;
   bool is_own(const IpAddress& address) const;
 
   Params params_;
+  std::vector<Prefix> closed_networks_;
   std::vector<Node> nodes_;  // [0] is the IPv4 root, [1] the IPv6 root
 };
 

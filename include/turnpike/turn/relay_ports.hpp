@@ -12,6 +12,7 @@
 #include "turnpike/base/result.hpp"
 #include "turnpike/stun/attributes.hpp"
 #include "turnpike/turn/params.hpp"
+#include "turnpike/turn/quota.hpp"
 
 namespace turnpike::turn {
 
@@ -36,6 +37,7 @@ struct RelayRequest {
   // EVEN-PORT with R).
   std::optional<stun::ReservationToken> reserve_next;
   std::string_view owner;
+  QuotaSlot* place_of_next = nullptr;  // moved into the reservation, which holds it as long as the port
 };
 
 class RelayPorts;
@@ -79,9 +81,10 @@ class RelayPorts {
 
   virtual Result<Relay, RelayError> open(const RelayRequest& request) = 0;
 
-  // Takes over the reserved port, which another worker may have reserved. A token is good once, and for its
-  // owner only.
-  virtual Result<Relay, RelayError> claim(const stun::ReservationToken& token, std::string_view owner) = 0;
+  // Takes over the reserved port, which another worker may have reserved, and into `place` its place in the
+  // quota. A token is good once, and for its owner only.
+  virtual Result<Relay, RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
+                                          QuotaSlot& place) = 0;
   // Lets a reservation go that nobody claimed in time; nothing happens when it was claimed.
   virtual void release(const stun::ReservationToken& token) = 0;
 

@@ -17,7 +17,6 @@
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/auth/nonce.hpp"
-#include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -28,6 +27,7 @@
 #include "turnpike/stun/message.hpp"
 #include "turnpike/stun/message_builder.hpp"
 #include "turnpike/turn/allocation.hpp"
+#include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/nat_discovery.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/params.hpp"
@@ -43,10 +43,11 @@ struct Counters {
   std::uint64_t client_malformed = 0;   // neither STUN nor ChannelData, or broken
   std::uint64_t client_unexpected = 0;  // of a class or method that a server does not take
   std::uint64_t requests = 0;
-  std::uint64_t refusals = 0;          // answered with an error
-  std::uint64_t redirects = 0;         // of these, with another server to go to
-  std::uint64_t answers_withheld = 0;  // the source had used up its unauthenticated answers
-  std::uint64_t out_of_memory = 0;     // requests refused for want of memory
+  std::uint64_t refusals = 0;           // answered with an error
+  std::uint64_t redirects = 0;          // of these, with another server to go to
+  std::uint64_t answers_withheld = 0;   // the source had used up its unauthenticated answers
+  std::uint64_t failures_withheld = 0;  // likewise those to wrong credentials
+  std::uint64_t out_of_memory = 0;      // requests refused for want of memory
   std::uint64_t to_peer = 0;
   std::uint64_t to_peer_bytes = 0;
   std::uint64_t to_peer_refused = 0;  // no allocation, channel or permission
@@ -61,7 +62,7 @@ struct Counters {
 // Belongs to one worker and its thread.
 class Server {
  public:
-  // All references outlive the server, the policy's until on_policy; quota and limiter are shared with the
+  // All references outlive the server, the policy's until on_policy; quota and limiters are shared with the
   // other workers.
   struct Params {
     const auth::CredentialStore& credentials;
@@ -69,7 +70,7 @@ class Server {
     RelayPorts& ports;
     Quota& quota;             // of allocations
     Quota& connection_quota;  // of connections with peers (RFC 6062)
-    AddressLimiter& limiter;
+    Limiters& limiters;
     crypto::Random& random;
     PeerConnections* connections = nullptr;  // RFC 6062; null: no TCP relay
     // RFC 8016: where allocations that move can be found.
@@ -163,10 +164,12 @@ class Server {
   bool is_sent_away(const Request& request, Redirect reason, Output& out);
   Check read_wish(const Request& request, Wish& wish) const;
   Check take_place(const Request& request, Wish& wish, Allocation& allocation, Output& out);
+  Check claim_relay(const stun::ReservationToken& token, Allocation& allocation);
   Check open_relays(const Request& request, Wish& wish, Allocation& allocation);
   Check open_relay(const Request& request, Wish& wish, Family family, Allocation& allocation);
   void answer_allocate(const Request& request, const Allocation& allocation, Output& out);
-  std::chrono::seconds granted_lifetime(const Request& request) const;
+  std::chrono::seconds granted_lifetime(const Request& request, const Allocation& allocation) const;
+  static void set_expiry(Allocation& allocation, SteadyTime expiry);
 
   // CreatePermission and ChannelBind (permissions.cpp).
   struct Peer;
@@ -216,7 +219,9 @@ class Server {
   void finish(const Request& request, stun::MessageBuilder& builder, Output& out);
   void succeed(const Request& request, Output& out);
   void reject(const Request& request, stun::ErrorCode error, Output& out);
-  static void tell_refused(const Request& request, stun::ErrorCode error, Output& out);
+  bool allow_answer(const Request& request);
+  void tell_refused(const Request& request, stun::ErrorCode error, Output& out, bool answered = true) const;
+  std::optional<Prefix> network_that_forbids(const Request& request) const;
   void reject_unknown(const Request& request, std::span<const stun::AttributeType> unknown, Output& out);
 
   // The books.
@@ -227,7 +232,7 @@ class Server {
   Allocation* find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out);
   Allocation* find(RelayId relay, TimePoint now);
   Allocation& add(std::unique_ptr<Allocation> allocation);
-  void remove(Allocation& allocation, Output& out);
+  void remove(Allocation& allocation, Output& out, bool was_too_old = false);
   void erase(Allocation& allocation, Output& out);
   void close_relay(Allocation& allocation, Family family);
   void wake_by(Allocation& allocation, SteadyTime deadline);
@@ -237,7 +242,7 @@ class Server {
   RelayPorts& ports_;
   Quota& quota_;
   Quota& connection_quota_;
-  AddressLimiter& limiter_;
+  Limiters& limiters_;
   crypto::Random& random_;
   PeerConnections* connections_;
   const Params::Mobile mobile_;

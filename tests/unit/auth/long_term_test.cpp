@@ -272,7 +272,7 @@ TEST_CASE_METHOD(RestDesk, "REST names are good with each of the secrets", "[aut
     CAPTURE(secret);
     CHECK(judge(by(guest, secret)) == Verdict{0, guest});
     CHECK(judge(by(guest, secret).sha256()) == Verdict{0, guest});
-    CHECK(last.identity.quota_name() == "guest");
+    CHECK(last.identity.quota_name() == "rest guest");
     CHECK(last.identity.expires == std::chrono::floor<std::chrono::seconds>(clock.now().wall + 1h));
   }
   CHECK(judge(by(guest, "east")) == kUnauthorized);
@@ -295,7 +295,7 @@ TEST_CASE("a configured user's name is not open to REST passwords", "[auth]") {
   const std::string name = "1800000000:alice";
   CHECK(desk.judge(allocate().as(name, rest_password(desk.digester, "north", name))) == kUnauthorized);
   CHECK(desk.judge(allocate().as(name, "own password")) == Verdict{0, name});
-  CHECK(desk.last.identity.quota_name() == name);
+  CHECK(desk.last.identity.quota_name() == "user " + name);
 }
 
 TEST_CASE_METHOD(RestDesk, "whoever is known keeps the key", "[auth]") {

@@ -66,13 +66,33 @@ TEST_CASE("a quota counts the user, whatever the expiry", "[auth]") {
   const auto quota_name = [](std::string name, bool rest) {
     Identity identity{std::move(name), {}, std::nullopt};
     if (rest) identity.expires = WallTime();
-    return std::string(identity.quota_name());
+    return identity.quota_name();
   };
   CHECK(quota_name("1700000000:alice", true) == quota_name("1700000600:alice", true));
-  CHECK(quota_name("1700000000:alice", true) == "alice");
-  CHECK(quota_name("1700000000:a:b", true) == "a:b");
-  CHECK(quota_name("alice", false) == "alice");
-  CHECK(quota_name("1700000000:alice", false) == "1700000000:alice");  // a configured user of that name
+  CHECK(quota_name("1700000000:a:b", true) == quota_name("1700000600:a:b", true));
+  CHECK(quota_name("1700000000:a:b", true) != quota_name("1700000000:b", true));
+  CHECK(quota_name("alice", false) == quota_name("alice", false));
+}
+
+TEST_CASE("names of different kinds are different names in a quota", "[auth]") {
+  const Identity names[] = {{"alice", {}, std::nullopt},
+                            {"1700000000:alice", {}, WallTime()},
+                            {"1700000000:alice", {}, std::nullopt},  // a configured user of that name
+                            {"alice", {}, WallTime(), "alice"},      // an access token
+                            {"1700000000", {}, WallTime()},          // an expiry alone is itself,
+                            {"1700000001", {}, WallTime()},
+                            {"1700000000:", {}, WallTime()},
+                            {"1700000001:", {}, WallTime()},
+                            {"1700000000:1700000000", {}, WallTime()},
+                            {"rest alice", {}, std::nullopt},
+                            {"expiry 1700000000", {}, std::nullopt}};
+  for (const Identity& one : names) {
+    CHECK_FALSE(one.quota_name().empty());
+    for (const Identity& other : names) {
+      CAPTURE(one.username, other.username);
+      CHECK((one.quota_name() == other.quota_name()) == (&one == &other));
+    }
+  }
 }
 
 }  // namespace

@@ -220,7 +220,7 @@ TEST_CASE("users and secrets go on beside a third party", "[auth][token]") {
   CHECK(desk.judge(allocate().sha256()) == 0);
   CHECK(desk.judge(allocate().as("north")) == 0);  // the user, not the key
   CHECK_FALSE(desk.last.identity.is_token());
-  CHECK(desk.last.identity.quota_name() == "north");
+  CHECK(desk.last.identity.quota_name() == "user north");
   CHECK(desk.judge(desk.with(desk.token())) == 0);
   CHECK(desk.last.identity.is_token());
 }
@@ -284,8 +284,8 @@ TEST_CASE("who a token is says nothing of what is in it", "[auth][token]") {
   REQUIRE(desk.judge(desk.with(second)) == 0);
   const Identity other = desk.last.identity;
   CHECK(one.quota_name() != other.quota_name());
-  CHECK(one.quota_name().starts_with("north/"));
-  CHECK(one.quota_name().size() == 6 + 12);
+  CHECK(one.quota_name().starts_with("token north/"));
+  CHECK(one.quota_name().size() == 6 + 6 + 12);
   REQUIRE(desk.judge(desk.with(first)) == 0);
   CHECK(desk.last.identity.is_same(one));
 

@@ -1,5 +1,7 @@
 #include "turnpike/base/address_limiter.hpp"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
@@ -91,6 +93,97 @@ TEST_CASE("strangers do not wash a busy source out of the table", "[base]") {
   CHECK(strangers == 200'000);
   CHECK(allowed >= 119);
   CHECK(allowed <= 140);  // once in a while its set is full of those who asked in the same millisecond
+}
+
+// --- What may be asked in another's name
+
+// RFC 8489 §6.2.1: when a client sends its request again, Rc = 7 and RTO = 500 ms.
+constexpr int kRetransmissions[] = {0, 500, 1500, 3500, 7500, 15'500, 31'500};
+
+struct Siege {
+  unsigned served = 0;    // clients, of 40
+  unsigned answered = 0;  // requests of the flood
+  unsigned flood = 0;
+};
+
+// Forty clients of an address, one after the other, while somebody asks in its name all the time.
+Siege besiege(std::uint32_t limit, unsigned flood_per_second, std::uint64_t seed) {
+  constexpr unsigned kClients = 40;
+  constexpr int kFirst = 3000;  // ms after the flood began
+  constexpr int kApart = 137;
+  constexpr int kEnd = kFirst + static_cast<int>(kClients) * kApart + 32'000;
+  const IpAddress source = address("198.51.100.1");
+  AddressLimiter limiter(limit, 2 * limit, HashKey{seed, 0});
+  Siege siege;
+  std::array<bool, kClients> served{};
+  for (int ms = 0; ms < kEnd; ++ms) {
+    const SteadyTime now = kNow + Duration(ms);
+    for (unsigned i = ms * flood_per_second / 1000; i < (ms + 1) * flood_per_second / 1000; ++i) {
+      ++siege.flood;
+      siege.answered += limiter.allow_unproven(source, now);
+    }
+    for (unsigned c = 0; c < kClients; ++c) {
+      const int age = ms - kFirst - static_cast<int>(c) * kApart;
+      if (served[c] || std::ranges::find(kRetransmissions, age) == std::end(kRetransmissions)) continue;
+      served[c] = limiter.allow_unproven(source, now);
+      siege.served += served[c];
+    }
+  }
+  return siege;
+}
+
+TEST_CASE("whoever asks in the name of an address does not lock out its clients", "[base]") {
+  unsigned served = 0;
+  constexpr unsigned kRuns = 10;
+  for (unsigned seed = 0; seed < kRuns; ++seed) {
+    const Siege siege = besiege(500, 1400, seed);
+    CAPTURE(seed, siege.served, siege.answered, siege.flood);
+    CHECK(siege.served >= 37);
+    served += siege.served;
+    // The limit and a third of it, and the burst.
+    CHECK(siege.answered <= siege.flood * 1.05 * 667 / 1400 + 1000);
+    CHECK(siege.answered >= siege.flood * 500 / 1400);
+  }
+  CHECK(served >= kRuns * 39);
+}
+
+TEST_CASE("a client of an address has its share of the limit, however it asks", "[base]") {
+  // A strict limit serves none of the 40 here, since the flood takes each token as it comes.
+  unsigned served = 0;
+  for (unsigned seed = 0; seed < 10; ++seed) served += besiege(100, 1400, seed).served;
+  CHECK(served >= 10 * 17);  // 1 - (1 - 133 / 1400)^7 is a half
+}
+
+TEST_CASE("of whatever rate one request in sixteen is allowed", "[base]") {
+  AddressLimiter limiter(10, 20, HashKey{3, 0});
+  const IpAddress source = address("198.51.100.1");
+  for (int ms = 0; ms < 2000; ++ms)  // 100,000 a second
+    for (int i = 0; i < 100; ++i) limiter.allow_unproven(source, kNow + Duration(ms));
+  unsigned allowed = 0;
+  for (int ms = 2000; ms < 3000; ++ms)
+    for (int i = 0; i < 100; ++i) allowed += limiter.allow_unproven(source, kNow + Duration(ms));
+  CHECK(allowed > 100'000 / 16 - 500);
+  CHECK(allowed < 100'000 / 16 + 500);
+}
+
+TEST_CASE("up to the limit everything is allowed, and again when the flood is over", "[base]") {
+  AddressLimiter limiter(100, 200, HashKey{3, 0});
+  const IpAddress source = address("198.51.100.1");
+  for (int ms = 0; ms < 10'000; ms += 10) CHECK(limiter.allow_unproven(source, kNow + Duration(ms)));
+  unsigned burst = 0;
+  for (int i = 0; i < 200; ++i) burst += limiter.allow_unproven(source, kNow + 12s);
+  CHECK(burst == 200);
+  for (int i = 0; i < 10'000; ++i) limiter.allow_unproven(source, kNow + 13s);
+  for (int ms = 0; ms < 2000; ms += 10) CHECK(limiter.allow_unproven(source, kNow + 16s + Duration(ms)));
+  CHECK(limiter.allow_unproven(address("198.51.100.2"), kNow + 13s));
+}
+
+TEST_CASE("an unproven rate of zero is no limit, and a very large one is one", "[base]") {
+  const IpAddress source = address("198.51.100.1");
+  for (const std::uint32_t rate : {0u, UINT32_MAX}) {
+    AddressLimiter limiter(rate, std::uint64_t{2} * rate, HashKey{1, 0});
+    for (int i = 0; i < 10'000; ++i) REQUIRE(limiter.allow_unproven(source, kNow));
+  }
 }
 
 TEST_CASE("threads share a source's tokens", "[base]") {

@@ -10,8 +10,8 @@ namespace {
 
 using test::outcome;
 
-Config parsed(std::string_view text) {
-  const Result<Config, Errors> loaded = parse(text, "t.yaml");
+Config parsed(std::string_view text, const std::vector<std::string>& overrides = {}) {
+  const Result<Config, Errors> loaded = parse(text, "t.yaml", overrides);
   INFO(outcome(loaded));
   REQUIRE(loaded.has_value());
   return *loaded;
@@ -24,7 +24,7 @@ const char* const kDefaults =
     "listen udp [::]:3478\n"
     "ports 49152-65535\n"
     "nonce_lifetime 600000\n"
-    "limits 0 1000 256 256 100 3600000\n"
+    "limits 0 1000 256 256 100 500 10 3600000 0\n"
     "streams 200 10000 60000\n"
     "log 1 0\n";
 
@@ -87,7 +87,10 @@ limits:
   channels_per_allocation: 4
   allocation_lifetime: 1h
   bytes_per_second_per_allocation: 0
+  allocation_age: 12h
   unauthenticated_per_second: 5
+  bindings_per_second: 6
+  failures_per_second: 0
   idle_connections_per_address: 6
   connect_timeout: 500ms
   idle_timeout: 2m
@@ -116,7 +119,7 @@ allow 10.20.0.0/16
 allow 127.0.0.1/32
 allow ::1/128
 deny 8.8.8.0/24
-limits 1 2 3 4 5 3600000
+limits 1 2 3 4 5 6 0 3600000 43200000
 streams 6 500 120000
 alternate 192.0.2.2:3479
 alternate [2001:db8::2]:0
@@ -148,6 +151,13 @@ TEST_CASE("the edges of what is allowed", "[config]") {
   CHECK(parsed("limits: {peer_connections_per_user: 8}").limits.peer_connections_per_user == 8);
   CHECK(parsed("limits: {allocation_lifetime: 10m}").limits.allocation_lifetime == std::chrono::seconds(600));
   CHECK(parsed("limits: {allocation_lifetime: 24h}").limits.allocation_lifetime == std::chrono::hours(24));
+  CHECK(parsed("limits: {allocation_age: 60s}").limits.allocation_age == std::chrono::seconds(60));
+  CHECK(parsed("limits: {allocation_age: 8760h}").limits.allocation_age == std::chrono::hours(8760));
+  CHECK(parsed("limits: {allocation_age: 0s}").limits.allocation_age == Duration::zero());
+  CHECK(parsed("relay: {advertise: 198.51.100.7}").relay.advertise_for_only ==
+        std::vector{*IpAddress::parse("198.51.100.7")});
+  CHECK(parsed("relay: {advertise: ['2001:db8::7', 198.51.100.7], addresses: [10.0.0.5, 'fd00::5']}")
+            .relay.advertise_for_only.size() == 2);
   CHECK(parsed("limits: {allocations: 4294967295}").limits.allocations == 4294967295U);
   CHECK(parsed("auth: {users: {" + std::string(508, 'u') + ": x}}").auth.users[0].name.size() == 508);
   CHECK(parsed("auth: {users: {'null': 'null'}}").auth.users[0].password == "null");

@@ -53,6 +53,9 @@ inline std::string describe(const Config& c) {
   for (const auto& [local, told] : c.relay.advertise) {
     out << "advertise " << local.to_string() << " as " << told.to_string() << '\n';
   }
+  for (const IpAddress& told : c.relay.advertise_for_only) {
+    out << "advertise " << told.to_string() << '\n';
+  }
   out << "ports " << c.relay.first_port << '-' << c.relay.last_port << (c.relay.tcp ? " tcp" : "")
       << (c.relay.mobility ? " mobility" : "") << '\n';
   for (const auth::UserParams& u : c.auth.users) {
@@ -81,7 +84,9 @@ inline std::string describe(const Config& c) {
   describe(out, "deny", c.peers.deny);
   out << "limits " << c.limits.allocations << ' ' << c.limits.allocations_per_user << ' '
       << c.limits.permissions_per_allocation << ' ' << c.limits.channels_per_allocation << ' '
-      << c.limits.unauthenticated_per_second << ' ' << c.limits.allocation_lifetime.count() << '\n';
+      << c.limits.unauthenticated_per_second << ' ' << c.limits.bindings_per_second << ' '
+      << c.limits.failures_per_second << ' ' << c.limits.allocation_lifetime.count() << ' '
+      << c.limits.allocation_age.count() << '\n';
   out << "streams " << c.streams.idle_per_address << ' ' << c.streams.connect_timeout.count() << ' '
       << c.streams.idle_timeout.count() << '\n';
   for (const Endpoint& e : c.nat_discovery.alternates) {

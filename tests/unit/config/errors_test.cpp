@@ -109,6 +109,19 @@ TEST_CASE("values of one line", "[config]") {
        "t.yaml:1: limits.unauthenticated_per_second: expected a whole number from 0 (no limit) to 4294967295 "
        "(got "
        "1.5)"},
+      {"limits: {failures_per_second: -1}",
+       "t.yaml:1: limits.failures_per_second: expected a whole number from 0 (no limit) to 4294967295 (got "
+       "-1)"},
+      {"limits: {allocation_age: 3600}",
+       "t.yaml:1: limits.allocation_age: expected a unit after the number: ms, s, m or h (got 3600)"},
+      {"limits: {allocation_age: 59s}",
+       "t.yaml:1: limits.allocation_age: expected 0s for none, or a duration in whole seconds from 60s to "
+       "8760h, "
+       "such as 12h (got 59s)"},
+      {"limits: {allocation_age: 60500ms}",
+       "t.yaml:1: limits.allocation_age: expected 0s for none, or a duration in whole seconds from 60s to "
+       "8760h, "
+       "such as 12h (got 60500ms)"},
       {"limits: {allocation_lifetime: 3600}",
        "t.yaml:1: limits.allocation_lifetime: expected a unit after the number: ms, s, m or h (got 3600)"},
       {"limits: {allocation_lifetime: 599s}",
@@ -220,8 +233,20 @@ TEST_CASE("relayed addresses", "[config]") {
        "t.yaml:1: relay.addresses[0]: expected an IPv4 or IPv6 address that a host can have (got eth0)"},
       {"relay: {addresses: [10.0.0.1, 10.0.0.1]}",
        "t.yaml:1: relay.addresses[1]: expected each address once (got 10.0.0.1)"},
-      {"relay: {advertise: [10.0.0.5]}",
-       "t.yaml:1: relay.advertise: expected a map from local to advertised addresses (got a list)"},
+      {"relay: {advertise: example.org}",
+       "t.yaml:1: relay.advertise: expected an IPv4 or IPv6 address that a host can have (got example.org)"},
+      {"relay: {advertise: [198.51.100.7, 198.51.100.8]}",
+       "t.yaml:1: relay.advertise[1]: expected one address of each family (got 198.51.100.8)"},
+      {"relay: {advertise: 127.0.0.1, addresses: [127.0.0.1]}",
+       "t.yaml:1: relay.advertise: expected an address that is not a local one here (got 127.0.0.1)"},
+      {"relay: {advertise: 198.51.100.7, addresses: [10.0.0.5, 10.0.0.6, 'fd00::5']}",
+       "t.yaml:1: relay.advertise: expected one address of this family in relay.addresses, or the local "
+       "address as "
+       "a key, as in {10.0.0.5: 198.51.100.7} (got 198.51.100.7)"},
+      {"relay: {advertise: ['2001:db8::7', 198.51.100.7], addresses: [10.0.0.5]}",
+       "t.yaml:1: relay.advertise[0]: expected one address of this family in relay.addresses, or the local "
+       "address "
+       "as a key, as in {10.0.0.5: 198.51.100.7} (got \"2001:db8::7\")"},
       {"relay: {advertise: {eth0: 10.0.0.1}}",
        "t.yaml:1: relay.advertise.eth0: expected as its key an IPv4 or IPv6 address that a host can have"},
       {"relay: {advertise: {10.0.0.5: example.org}}",
@@ -423,6 +448,10 @@ TEST_CASE("peer prefixes", "[config]") {
        "t.yaml:3: peers.deny[1]: expected a prefix that peers.allow does not have (got 10.0.0.0/8)"},
       {"peers:\n  deny: [10.0.0.1]\n  allow: [10.0.0.1/32]",
        "t.yaml:2: peers.deny[0]: expected a prefix that peers.allow does not have (got 10.0.0.1)"},
+      {"relay: {advertise: {10.0.0.5: 198.51.100.7}}\npeers:\n  allow: [10.0.0.5]\n  deny: [198.51.100.7]",
+       "t.yaml:4: peers.deny[0]: expected a prefix that peers.allow does not have (got 198.51.100.7)"},
+      {"relay: {advertise: {10.0.0.5: 198.51.100.7}}\npeers:\n  allow: [198.51.100.7]\n  deny: [10.0.0.5]",
+       "t.yaml:4: peers.deny[0]: expected a prefix that peers.allow does not have (got 10.0.0.5)"},
   });
 }
 

@@ -77,5 +77,79 @@ TEST_CASE("the ports of an address stay taken while it is gone", "[server]") {
   CHECK_FALSE(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
 }
 
+// --- 1:1 NAT
+
+TEST_CASE("an advertised address without a local one stands for the only relayed address", "[server]") {
+  turn::RelayParams params;
+  params.advertise_for_only = {address("198.51.100.7"), address("2001:db8::7")};
+  const IpAddress any_v4 = address("0.0.0.0");
+
+  SECTION("that of the default route, for listeners on every address") {
+    // As on a machine that has containers: their bridge is no address that clients come to from outside.
+    RelayPool pool(params, machine({"10.0.0.5", "172.17.0.1", "fd00::5"}), {any_v4, address("::")});
+    const auto addresses = pool.addresses();
+    CHECK(addresses->to_advertised(address("10.0.0.5")) == address("198.51.100.7"));
+    CHECK(addresses->to_advertised(address("fd00::5")) == address("2001:db8::7"));
+    CHECK(addresses->to_advertised(address("172.17.0.1")) == address("172.17.0.1"));
+    CHECK(addresses->to_local(address("198.51.100.7")) == address("10.0.0.5"));
+    CHECK(addresses->to_local(address("8.8.8.8")) == address("8.8.8.8"));
+    CHECK(pool.private_without_advertisement().empty());
+    CHECK(pool.is_public_to_clients(address("10.0.0.5")));
+
+    pool.follow(machine({"10.0.0.9", "fd00::5"}));
+    CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("10.0.0.9"));
+    CHECK(pool.addresses()->to_advertised(address("10.0.0.5")) == address("10.0.0.5"));
+    CHECK(addresses->to_local(address("198.51.100.7")) == address("10.0.0.5"));  // as it was
+
+    CHECK(pool.absent_locals().empty());
+    pool.follow(machine({"fd00::5"}));
+    CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("198.51.100.7"));
+    CHECK(pool.absent_locals() ==
+          std::vector<std::string>{
+              "relay.advertise: 198.51.100.7 has not one relayed address to stand for now, "
+              "so nobody is told of it"});
+  }
+  SECTION("that of a listener, or of the list") {
+    params.advertise_for_only.pop_back();
+    CHECK(RelayPool(params, machine({"10.0.0.5"}), {address("10.0.0.6")})
+              .addresses()
+              ->to_local(address("198.51.100.7")) == address("10.0.0.6"));
+    CHECK(RelayPool(params, machine({"10.0.0.5"}), {address("10.0.0.6"), address("127.0.0.1")})
+              .addresses()
+              ->to_local(address("198.51.100.7")) == address("10.0.0.6"));
+    params.addresses = {address("127.0.0.1")};
+    CHECK(RelayPool(params, machine({"10.0.0.5"}), {any_v4}).addresses()->to_local(address("198.51.100.7")) ==
+          address("127.0.0.1"));
+  }
+  SECTION("and it is an error where there are several or none") {
+    const auto refuses = [&](const net::LocalAddresses& local, std::vector<IpAddress> listeners,
+                             const std::string& what) {
+      CHECK_THROWS_WITH(
+          RelayPool(params, local, std::move(listeners)),
+          "relay.advertise: 198.51.100.7 can stand for one relayed address of its family, and there "
+          "is " +
+              what);
+    };
+    const std::string name_it = "; name the local one as well, such as {10.0.0.5: 198.51.100.7}";
+    refuses(machine({"10.0.0.5", "10.0.0.6"}), {address("10.0.0.5"), address("10.0.0.6")},
+            "10.0.0.5, 10.0.0.6" + name_it);
+    refuses(machine({"10.0.0.5", "10.0.0.6"}), {address("0.0.0.0"), address("10.0.0.6")},
+            "10.0.0.5, 10.0.0.6" + name_it);
+    refuses(machine({}), {address("0.0.0.0")}, "none" + name_it);
+    params.addresses = {address("127.0.0.1"), address("127.0.0.2")};
+    CHECK_THROWS(RelayPool(params, machine({}), {}));
+  }
+}
+
+TEST_CASE("what is advertised for an address that is not there is told", "[server]") {
+  turn::RelayParams params;
+  params.advertise = {{address("127.0.0.1"), address("198.51.100.7")},
+                      {address("192.0.2.77"), address("198.51.100.8")}};
+  RelayPool pool(params, machine({"127.0.0.1"}));
+  CHECK(pool.absent_locals() ==
+        std::vector<std::string>{"relay.advertise: 192.0.2.77 is not an address of this "
+                                 "machine now, so nobody is told of 198.51.100.8"});
+}
+
 }  // namespace
 }  // namespace turnpike::server

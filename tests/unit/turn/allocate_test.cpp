@@ -483,6 +483,142 @@ TEST_CASE("the quota of a user and of the server", "[turn]") {
   s.client_sends(allocate().from(client(1))).expect_success();
 }
 
+TEST_CASE("a reservation has its place in the quota of its user", "[turn]") {
+  Setup setup;
+  setup.limits.allocations_per_user = 3;
+  Scenario s(setup);
+  const auto reserve = [&] { return s.client_sends(allocate().even_port(true)); };
+  reserve().expect_success();
+  s.client_sends(refresh(0s)).expect_success();
+  const stun::ReservationToken token = reserve().expect_success().token();
+  s.client_sends(refresh(0s)).expect_success();
+  CHECK(s.host().reservations() == 2);
+  for (int i = 0; i < 100; ++i) reserve().expect_error(486);
+  CHECK(s.host().reservations() == 2);
+  s.client_sends(allocate()).expect_success();  // the third place
+  s.client_sends(allocate().from(client(2))).expect_error(486);
+  s.client_sends(allocate().even_port(true).as("bob").from(client(3))).expect_success();
+
+  SECTION("that goes to the allocation which takes what was reserved") {
+    s.client_sends(allocate().claiming(token).from(client(2))).expect_success();
+    s.client_sends(allocate().from(client(4))).expect_error(486);
+    s.client_sends(refresh(0s).from(client(2))).expect_success();
+    s.client_sends(allocate().from(client(4))).expect_success();
+  }
+  SECTION("that is free when nobody takes it in time") {
+    s.advance(30s);
+    s.client_sends(allocate().from(client(2))).expect_success();
+    s.client_sends(allocate().from(client(4))).expect_success();
+    s.client_sends(allocate().from(client(5))).expect_error(486);
+  }
+  SECTION("that nobody else gets by trying") {
+    s.client_sends(allocate().claiming(token).as("bob").from(client(2))).expect_error(508);
+    s.client_sends(allocate().from(client(2))).expect_error(486);
+  }
+}
+
+TEST_CASE("who may have one allocation holds one port, whatever is reserved", "[turn]") {
+  Setup setup;
+  setup.limits.allocations_per_user = 1;
+  Scenario s(setup);
+  for (int i = 0; i < 100; ++i) {
+    s.client_sends(allocate().even_port(true)).expect_error(486);
+    s.client_sends(allocate().even_port(false)).expect_success();
+    s.client_sends(refresh(0s)).expect_success();
+  }
+  CHECK(s.host().reservations() == 0);
+}
+
+TEST_CASE("reservations count among all allocations of the server, on whichever worker", "[turn]") {
+  Setup setup;
+  setup.limits.allocations = 2;
+  setup.workers = 2;
+  Scenario s(setup);
+  const stun::ReservationToken token = s.client_sends(allocate().even_port(true)).expect_success().token();
+  s.client_sends(allocate().as("bob").from(client(2, 1))).expect_error(486);
+  s.client_sends(allocate().claiming(token).from(client(3, 1))).expect_success();
+  s.client_sends(allocate().as("bob").from(client(2, 1))).expect_error(486);
+  s.client_sends(refresh(0s).from(client(3, 1))).expect_success();
+  s.client_sends(allocate().as("bob").from(client(2, 1))).expect_success();
+}
+
+TEST_CASE("a reservation that no port could be had for holds no place", "[turn]") {
+  Scenario s(with_ports(50000, 50000));
+  s.client_sends(allocate().even_port(true)).expect_error(508);
+  s.expect_no_allocation();
+  CHECK(s.quota().in_use() == 0);
+}
+
+TEST_CASE("a configured user and a guest of the same name count apart, and so do expiries alone", "[turn]") {
+  Setup setup;
+  setup.auth.secrets = {"north"};
+  setup.limits.allocations_per_user = 1;
+  Scenario s(setup);
+  const auto rest = [&](std::string_view user, WallTime expires, unsigned n) {
+    RequestMaker request = allocate().from(client(n));
+    return s.client_sends(with_rest_name(request, "north", user, expires));
+  };
+  const WallTime soon = s.now().wall + 60s;
+  s.client_sends(allocate().from(client(1))).expect_success();
+  rest("alice", soon, 2).expect_success();
+  rest("alice", soon + 1s, 3).expect_error(486);
+  rest("", soon, 4).expect_success();
+  rest("", soon + 1s, 5).expect_success();
+  rest("", soon, 6).expect_error(486);
+}
+
+// --- The age of an allocation
+
+Setup ending_after(Duration age) {
+  Setup setup;
+  setup.limits.allocation_age = age;
+  setup.mobility = true;
+  return setup;
+}
+
+TEST_CASE("an allocation ends at its greatest age, whatever is refreshed", "[turn]") {
+  Scenario s(ending_after(1000s));
+  s.client_sends(allocate()).expect_success().expect_lifetime(600s);
+  s.advance(300s);
+  s.client_sends(refresh()).expect_success().expect_lifetime(600s);
+  s.client_sends(refresh(3600s)).expect_success().expect_lifetime(700s);
+  s.advance(699s);
+  s.client_sends(refresh()).expect_success().expect_lifetime(1s);
+  s.advance(500ms);
+  s.client_sends(refresh()).expect_success().expect_lifetime(1s);  // 0 would be an end at once
+  const Outcome ended = s.advance(500ms);
+  REQUIRE(ended.count(turn::Output::Event::Kind::allocation_deleted) == 1);
+  CHECK(ended.events[0].was_too_old);
+  s.expect_no_allocation();
+  s.client_sends(refresh()).expect_error(437);
+  s.client_sends(allocate()).expect_success().expect_lifetime(600s);
+}
+
+TEST_CASE("less than the usual lifetime is granted where there is less left", "[turn]") {
+  Scenario s(ending_after(120s));
+  s.client_sends(allocate().lifetime(3600s)).expect_success().expect_lifetime(120s);
+  CHECK(s.advance(119s).events.empty());
+  CHECK(s.advance(1s).events.at(0).was_too_old);
+}
+
+TEST_CASE("an allocation that ends earlier is not told to be too old", "[turn]") {
+  Scenario s(ending_after(1000s));
+  s.client_sends(allocate()).expect_success();
+  CHECK_FALSE(s.client_sends(refresh(0s)).expect_success().events.at(0).was_too_old);
+  s.client_sends(allocate()).expect_success();
+  CHECK_FALSE(s.advance(600s).events.at(0).was_too_old);
+}
+
+TEST_CASE("an allocation that moves is as old as before", "[turn][mobility]") {
+  Scenario s(ending_after(1000s));
+  const std::string ticket = s.client_sends(allocate_mobile()).expect_success().ticket();
+  s.advance(590s);
+  s.client_sends(refresh_with(ticket).from(client(2))).expect_success().expect_lifetime(410s);
+  s.client_sends(create_permission("5.6.7.8:1").from(client(2))).expect_success();
+  CHECK(s.advance(409s).count(turn::Output::Event::Kind::allocation_deleted) == 0);
+  CHECK(s.advance(1s).count(turn::Output::Event::Kind::allocation_deleted) == 1);
+}
+
 TEST_CASE("malformed requests take nothing out of the quota", "[turn]") {
   Setup setup;
   setup.limits.allocations_per_user = 1;

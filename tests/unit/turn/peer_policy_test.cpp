@@ -319,5 +319,109 @@ TEST_CASE("our own listeners", "[turn]") {
   CHECK_FALSE(policy().is_listener(endpoint("20.0.0.1:3478")));
 }
 
+// --- Addresses with an IPv4 address behind an ISATAP identifier (RFC 5214 §6.1)
+
+TEST_CASE("an ISATAP address is as far as the IPv4 address in it", "[turn]") {
+  const PeerPolicy by_default = policy();
+  for (const std::string_view prefix : {"2a00:1:2:3", "2001:4860:0:1"}) {
+    for (const std::string_view id : {":0:5efe:", ":200:5efe:"}) {
+      for (const std::string_view closed :
+           {"10.1.2.3", "127.0.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "224.0.0.1"}) {
+        CAPTURE(prefix, id, closed);
+        const IpAddress peer = address(std::string(prefix) + std::string(id) + std::string(closed));
+        CHECK(by_default.judge(peer) == Reach::denied);
+        CHECK(policy({"::/0", "2a00::/16"}).judge(peer) == Reach::denied);
+        const std::string exact = peer.to_string() + "/128";
+        CHECK(policy({exact}).judge(peer) == Reach::denied);
+      }
+      const IpAddress open = address(std::string(prefix) + std::string(id) + "8.8.8.8");
+      CHECK(by_default.judge(open) == Reach::allowed);
+      CHECK(policy({}, {"8.8.8.8/32"}).judge(open) == Reach::denied);
+      CHECK(policy({}, {}, {"8.8.8.8"}).judge(open) == Reach::denied);  // this machine's own
+    }
+  }
+  CHECK(by_default.judge(address("2a00:1:2:3:100:5efe:10.1.2.3")) == Reach::allowed);
+  CHECK(by_default.judge(address("2a00:1:2:3:0:5eff:10.1.2.3")) == Reach::allowed);
+  CHECK(policy({"10.0.0.0/8"}).judge(address("2a00:1:2:3:0:5efe:10.1.2.3")) == Reach::allowed);
+}
+
+// --- The networks of this machine's interfaces
+
+PeerPolicy with_networks(const Texts& networks, const Texts& allow = {}, const Texts& deny = {},
+                         const Texts& own = {}) {
+  PeerPolicy::Params params{{prefixes(allow), prefixes(deny)}, {}, {}};
+  for (const std::string_view text : own) params.own_addresses.push_back(address(text));
+  params.networks = prefixes(networks);
+  return PeerPolicy(std::move(params));
+}
+
+TEST_CASE("the IPv6 networks of this machine are closed", "[turn]") {
+  const PeerPolicy office = with_networks({"2a00:1:2:3::/64"}, {}, {}, {"2a00:1:2:3::5"});
+  CHECK(office.judge(address("2a00:1:2:3::6")) == Reach::denied);
+  CHECK(office.judge(address("2a00:1:2:3:ffff:ffff:ffff:ffff")) == Reach::denied);
+  CHECK(office.judge(address("2a00:1:2:4::6")) == Reach::allowed);
+  CHECK(office.judge(address("2a00:1:2:3::5")) == Reach::relays_only);  // its own
+  CHECK(office.closed_networks() == prefixes({"2a00:1:2:3::/64"}));
+  CHECK(office.closed_network_of(address("2a00:1:2:3::6")) == prefix("2a00:1:2:3::/64"));
+  CHECK_FALSE(office.closed_network_of(address("2a00:1:2:4::6")));
+  CHECK_FALSE(office.closed_network_of(address("2a00:1:2:3::5")));
+  CHECK_FALSE(office.closed_network_of(address("10.0.0.1")));
+}
+
+TEST_CASE("a network of this machine is opened by its own prefix, or by longer ones", "[turn]") {
+  const IpAddress neighbour = address("2a00:1:2:3::6");
+  const PeerPolicy opened = with_networks({"2a00:1:2:3::/64"}, {"2a00:1:2:3::/64"});
+  CHECK(opened.judge(neighbour) == Reach::allowed);
+  CHECK(opened.closed_networks().empty());
+  const PeerPolicy wider = with_networks({"2a00:1:2:3::/64"}, {"2a00:1::/32", "::/0"});
+  CHECK(wider.judge(neighbour) == Reach::denied);
+  CHECK(wider.closed_network_of(neighbour) == prefix("2a00:1:2:3::/64"));
+  const PeerPolicy longer = with_networks({"2a00:1:2:3::/64"}, {"2a00:1:2:3::/112"}, {"2a00:1:2:3::7/128"});
+  CHECK(longer.judge(neighbour) == Reach::allowed);
+  CHECK(longer.judge(address("2a00:1:2:3:1::6")) == Reach::denied);
+  CHECK(longer.closed_network_of(address("2a00:1:2:3:1::6")) == prefix("2a00:1:2:3::/64"));
+  CHECK_FALSE(longer.closed_network_of(address("2a00:1:2:3::7")));  // the operator's own rule
+  CHECK_FALSE(with_networks({"2a00:1:2:3::/64"}, {}, {"2a00:1:2:3::/64"}).closed_network_of(neighbour));
+}
+
+TEST_CASE("what counts as a network of this machine", "[turn]") {
+  CHECK(with_networks({"2a00:1:2::/48"}).judge(address("2a00:1:2:9::1")) == Reach::denied);
+  CHECK(with_networks({"2a00:1:2:3::8/127"}).judge(address("2a00:1:2:3::9")) == Reach::denied);
+  // A provider's whole block, an address alone, what is closed in any case, and IPv4, whose neighbours have
+  // private addresses or are servers beside others.
+  const PeerPolicy none = with_networks(
+      {"2a00:1::/47", "2000::/3", "::/0", "2a00:1:2:3::5/128", "fe80::/64", "fd00:1::/64", "20.1.2.0/24"});
+  CHECK(none.closed_networks().empty());
+  for (const std::string_view open : {"2a00:1::1", "2a00:1:2:3::5", "2600::1", "20.1.2.3"})
+    CHECK(none.judge(address(open)) == Reach::allowed);
+  // So whoever allows private addresses does not have to name each network.
+  CHECK(with_networks({"fd00:1::/64"}, {"fc00::/7"}).judge(address("fd00:1::2")) == Reach::allowed);
+}
+
+// --- An address of the relay in either spelling
+
+TEST_CASE("an advertised address in a list means the address here", "[turn]") {
+  const auto advertising = [](const Texts& allow, const Texts& deny) {
+    PeerPolicy::Params params{{prefixes(allow), prefixes(deny)}, {address("10.0.0.5")}, {}};
+    params.advertised = {{address("10.0.0.5"), address("198.51.100.7")},
+                         {address("fd00::5"), address("2a00::7")},
+                         {address("127.0.0.1"), address("198.51.100.8")}};
+    return PeerPolicy(std::move(params));
+  };
+  const IpAddress own = address("10.0.0.5");
+  CHECK(advertising({}, {}).judge(own) == Reach::relays_only);
+  CHECK(advertising({"198.51.100.7/32"}, {}).judge(own) == Reach::allowed);
+  CHECK(advertising({"10.0.0.5/32"}, {}).judge(own) == Reach::allowed);
+  CHECK(advertising({}, {"198.51.100.7/32"}).judge(own) == Reach::denied);
+  CHECK(advertising({}, {"10.0.0.5/32"}).judge(own) == Reach::denied);
+  // An own address is opened exactly or not at all, and others are not concerned.
+  CHECK(advertising({"198.51.100.0/24", "10.0.0.0/8"}, {}).judge(own) == Reach::relays_only);
+  CHECK(advertising({"198.51.100.7/32"}, {}).judge(address("10.0.0.6")) == Reach::denied);
+  CHECK(advertising({"2a00::7/128"}, {}).judge(address("fd00::5")) == Reach::allowed);
+  // Loopback, which has rules of its own.
+  CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.1")) == Reach::allowed);
+  CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.2")) == Reach::denied);
+}
+
 }  // namespace
 }  // namespace turnpike::turn

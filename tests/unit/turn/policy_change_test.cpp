@@ -201,5 +201,45 @@ TEST_CASE("a connection with what becomes this machine's ends, unless it is a re
   s.client_sends(refresh(0s).from(bob)).expect_success();
 }
 
+// --- Networks of this machine, which come and go with its addresses
+
+TEST_CASE("a network that this machine comes to be in is closed to its clients", "[turn]") {
+  Scenario s;
+  const Prefix network{address("2a00:1:2:3::"), 64};
+  s.client_sends(allocate().family(Family::ipv6)).expect_success();
+  s.client_sends(create_permission("[2a00:1:2:3::6]:1").peer("[2a00:9::1]:1")).expect_success();
+  PeerPolicy::Params params = s.policy();
+  params.networks.push_back(network);
+  s.policy_becomes(params);
+  s.client_sends(send("[2a00:1:2:3::6]:1", "x")).expect_silence();
+  s.client_sends(send("[2a00:9::1]:1", "x")).expect_sent("[2a00:9::1]:1", "x");
+
+  for (const RequestMaker& request : {create_permission("[2a00:9::1]:1").peer("[2a00:1:2:3::6]:1"),
+                                      channel_bind(0x4000, "[2a00:1:2:3::6]:1")}) {
+    const Outcome refused = s.client_sends(request).expect_error(403);
+    REQUIRE(refused.events.size() == 1);
+    CHECK(refused.events[0].network == network);
+  }
+  const Outcome other = s.client_sends(create_permission("[fd00::1]:1")).expect_error(403);
+  REQUIRE(other.events.size() == 1);
+  CHECK_FALSE(other.events[0].network);
+
+  params.networks.clear();
+  s.policy_becomes(params);
+  s.client_sends(create_permission("[2a00:1:2:3::6]:1")).expect_success();
+}
+
+TEST_CASE("a peer of an advertised address that is allowed gets the data", "[turn]") {
+  Setup setup;
+  setup.relays.v4 = address("10.0.0.5");
+  setup.relays.advertise = {{address("10.0.0.5"), address("198.51.100.7")}};
+  setup.peers.allow = {{address("198.51.100.7"), 32}};
+  Scenario s(setup);
+  s.client_sends(allocate()).expect_success();
+  s.client_sends(create_permission("198.51.100.7:0")).expect_success();
+  s.client_sends(send("198.51.100.7:5060", "x")).expect_sent("10.0.0.5:5060", "x");
+  s.peer_sends("10.0.0.5:5060", "y").expect_data_from("198.51.100.7:5060", "y");
+}
+
 }  // namespace
 }  // namespace turnpike::turn

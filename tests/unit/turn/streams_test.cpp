@@ -77,6 +77,7 @@ TEST_CASE("what is relayed for a stream client is UDP", "[turn]") {
 TEST_CASE("no answer is withheld from who has shown where it is", "[turn]") {
   Setup setup;
   setup.limits.unauthenticated_per_second = 1;
+  setup.limits.bindings_per_second = 1;
   Scenario s(setup);
   for (const Transport transport : {Transport::tcp, Transport::tls, Transport::dtls}) {
     for (int i = 0; i < 20; ++i) s.client_sends(binding().from(client_on(transport))).expect_success();

@@ -234,8 +234,7 @@ TEST_CASE("a data connection needs the key of its allocation, and no token", "[t
   s.client_sends(in_session(refresh(0s), token).from(control)).expect_success();
 }
 
-TEST_CASE("an allocation moves by any good token, whose key is good where it goes",
-          "[turn][token][mobility]") {
+TEST_CASE("a ticket moves an allocation for the key of its own token alone", "[turn][token][mobility]") {
   Setup setup = with_third_party();
   setup.mobility = true;
   setup.workers = 2;
@@ -243,28 +242,41 @@ TEST_CASE("an allocation moves by any good token, whose key is good where it goe
   const unsigned worker = GENERATE(0U, 1U);
   const Client before = client(1, 0);
   const Client after = client(2, worker);
-  const TokenMaker first = s.token(3600);
-  const TokenMaker second = s.token(1200, "the key of another token");
-  const std::string ticket = s.client_sends(with(allocate_mobile(), first).from(before)).ticket();
+  const TokenMaker own = s.token(3600);
+  const TokenMaker other = s.token(1200, "the key of another token");
+  const std::string ticket = s.client_sends(with(allocate_mobile(), own).from(before)).ticket();
   s.client_sends(refresh_with(ticket).from(after)).expect_error(441);  // alice
-  s.client_sends(in_session(refresh_with(ticket), first).from(after)).expect_error(401);
-  const Outcome moved = s.client_sends(with(refresh_with(ticket), second).from(after));
-  moved.expect_success().expect_lifetime(600s);
+  s.client_sends(with(refresh_with(ticket), other).from(after)).expect_error(441);
+  s.client_sends(with(refresh(0s).raw(AttributeType::mobility_ticket, ticket), other).from(after))
+      .expect_error(441);
+  s.client_sends(in_session(refresh_with(ticket), own).from(after)).expect_error(401);
 
-  SECTION("each path has its key until the new one is in use") {
-    s.client_sends(in_session(create_permission("5.6.7.8:1"), first).from(before)).expect_success();
-    s.client_sends(in_session(create_permission("5.6.7.8:1"), first).from(after)).expect_error(401);
-    const Outcome used = s.client_sends(in_session(create_permission("5.6.7.8:1"), second).from(after));
+  SECTION("which is good where it goes") {
+    s.client_sends(with(refresh_with(ticket), own).from(after)).expect_success().expect_lifetime(600s);
+    s.client_sends(in_session(create_permission("5.6.7.8:1"), own).from(before)).expect_success();
+    s.client_sends(with(create_permission("5.6.7.8:1"), other).from(after)).expect_error(437);
+    const Outcome used = s.client_sends(in_session(create_permission("5.6.7.8:1"), own).from(after));
     CHECK(used.expect_success().count(Kind::allocation_moved) == 1);
-    s.client_sends(in_session(create_permission("5.6.7.8:1"), first).from(after)).expect_error(401);
-    s.client_sends(in_session(refresh(0s), second).from(after)).expect_success();
+    s.client_sends(in_session(refresh(0s), own).from(after)).expect_success();
     CHECK(s.allocations() == 0);
   }
-  SECTION("a token that is over moves nothing, and ends what it has") {
+  SECTION("which may have another expiry by then") {
+    const TokenMaker renewed = s.token(100);
+    s.client_sends(with(refresh_with(ticket), renewed).from(after)).expect_success().expect_lifetime(100s);
+    s.client_sends(in_session(refresh(), own).from(after)).expect_success().expect_lifetime(100s);
+  }
+  SECTION("which is that of the token that it was refreshed with last") {
+    s.client_sends(with(refresh(), other).from(before)).expect_success();
+    s.client_sends(with(refresh_with(ticket), own).from(after)).expect_error(441);
+    s.client_sends(with(refresh_with(ticket), other).from(after)).expect_success();
+    s.client_sends(in_session(create_permission("5.6.7.8:1"), other).from(after)).expect_success();
+  }
+  SECTION("and one that is over moves nothing, and ends what it has") {
     const auto again = [&](RequestMaker request) {
-      return s.client_sends(in_session(std::move(request), second).from(after));
+      return s.client_sends(in_session(std::move(request), own).from(after));
     };
-    s.set_wall(1190s);
+    s.client_sends(with(refresh_with(ticket), own).from(after)).expect_success();
+    s.set_wall(3590s);
     again(refresh_with(ticket)).expect_success().expect_lifetime(10s);
     s.set_wall(15s);
     again(refresh_with(ticket)).expect_error(401).signed_by_server(false);
@@ -272,6 +284,24 @@ TEST_CASE("an allocation moves by any good token, whose key is good where it goe
     again(refresh(0s).raw(AttributeType::mobility_ticket, ticket)).expect_success();
     CHECK(s.allocations() == 0);
   }
+}
+
+TEST_CASE("an access token whose time is over is no wrong password, one of another key is", "[turn][token]") {
+  Setup setup = with_third_party();
+  setup.limits.failures_per_second = 10;
+  Town s(setup);
+  const TokenMaker token = s.token(10);
+  s.advance(60s);
+  const std::string nonce = s.nonce_of(client(1));
+  for (int i = 0; i < 100; ++i) s.client_sends(with(allocate(), token).nonce(nonce)).expect_error(401);
+  TokenMaker wrong = s.token(3600);
+  const auto try_wrong = [&] {
+    return s.client_sends(
+        allocate().nonce(nonce).with_token(wrong.seal(), wrong.key.kid, "not its own key....."));
+  };
+  for (int i = 0; i < 20; ++i) try_wrong().expect_error(401);
+  try_wrong().expect_silence();
+  s.client_sends(with(allocate(), s.token(3600)).nonce(nonce)).expect_success();
 }
 
 }  // namespace
