@@ -90,10 +90,10 @@ TEST_CASE("values of one line", "[config]") {
        "t.yaml:1: limits.allocations: expected a whole number from 0 (no limit) to 4294967295 (got -1)"},
       {"relay: {receive_buffer: 1}",
        "t.yaml:1: relay.receive_buffer: expected a size from 4KiB to 64MiB, such as 256KiB or 1MiB (got "
-       "1)\n"},
+       "1)"},
       {"relay: {receive_buffer: 65MiB}",
        "t.yaml:1: relay.receive_buffer: expected a size from 4KiB to 64MiB, such as 256KiB or 1MiB (got "
-       "65MiB)\n"},
+       "65MiB)"},
       {"limits: {allocations_per_user: 4294967296}",
        "t.yaml:1: limits.allocations_per_user: expected a whole number from 0 (no limit) to 4294967295 (got "
        "4294967296)"},
