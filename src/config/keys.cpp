@@ -85,6 +85,8 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) { read_count(v, c.limits.bindings_per_second); }},
     {"limits.failures_per_second", "10",
      [](const Value& v, Config& c) { read_count(v, c.limits.failures_per_second); }},
+    {"limits.idle_connections", "10000",
+     [](const Value& v, Config& c) { read_count(v, c.streams.idle); }},
     {"limits.idle_connections_per_address", "200",
      [](const Value& v, Config& c) { read_count(v, c.streams.idle_per_address); }},
     {"limits.connect_timeout", "10s",

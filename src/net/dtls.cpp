@@ -1,255 +1,170 @@
 #include "net/dtls.hpp"
 
-#include <openssl/err.h>
-#include <sys/time.h>
-
 #include <algorithm>
-#include <cstring>
-#include <new>
-
-#include "net/custom_bio.hpp"
+#include <utility>
 
 namespace turnpike::net {
 namespace {
 
-constexpr std::uint32_t kMostEarly = 32;  // records that come ahead of the end of a handshake
+// RFC 6347 §4.1: type, version, epoch, number and length.
+constexpr std::size_t kHeaderSize = 13;
+constexpr std::size_t kEpochAt = 3;
+constexpr std::size_t kLengthAt = 11;
 
-// RFC 5246 §7.2 and §7.4.
-constexpr std::array<std::uint8_t, 2> kNoRenegotiation{1, 100};
-constexpr std::uint8_t kFatal = 2;
-constexpr std::uint8_t kClientHello = 1;
+// RFC 5246 §6.2.1.
+constexpr std::uint8_t kHandshake = 22;
+constexpr std::uint8_t kApplicationData = 23;
 
-struct BioAddressDeleter {
-  void operator()(BIO_ADDR* address) const { BIO_ADDR_free(address); }
-};
-
-// To clear the queue costs more when it is empty than to look.
-void clear_errors() {
-  if (ERR_peek_error() != 0) ERR_clear_error();
-}
+// The longest message that this server needs of a client in clear text: a ClientHello with a session ticket
+// and a long list of whatever comes. OpenSSL gets a buffer as long as a message says that it is.
+constexpr std::uint32_t kLongestHello = 8 << 10;
+// Records that may be the client's Finished, of which only the first that is no forgery counts. Each may have
+// OpenSSL keep 18 kB.
+constexpr std::uint8_t kMostFinished = 8;
 
 }  // namespace
 
-// --- What DTLS reads and writes: whole datagrams
+// One record of a datagram.
+struct DtlsAssociation::Record {
+  MutableBytes bytes;
 
-struct DtlsAssociation::Wire {
-  static DtlsBuffers& of(BIO* bio) { return *static_cast<DtlsBuffers*>(BIO_get_data(bio)); }
+  std::uint8_t type() const { return bytes[0]; }
+  std::uint16_t epoch() const { return load_u16(&bytes[kEpochAt]); }
+  Bytes body() const { return Bytes(bytes).subspan(kHeaderSize); }
 
-  static int read(BIO* bio, char* to, int size) {
-    std::optional<Bytes>& in = of(bio).in_;
-    BIO_clear_retry_flags(bio);
-    if (!in) {
-      BIO_set_retry_read(bio);
-      return -1;
-    }
-    const std::size_t taken = std::min(in->size(), static_cast<std::size_t>(std::max(size, 0)));
-    std::memcpy(to, in->data(), taken);
-    in.reset();  // what did not fit is gone, as with a socket
-    return static_cast<int>(taken);
-  }
-
-  static int write(BIO* bio, const char* from, int size) {
-    DtlsBuffers& buffers = of(bio);
-    const auto length = static_cast<std::size_t>(size);
-    if (DtlsBuffers::kSize - buffers.used_ < length) {
-      ++buffers.counters.out_of_space;
-    } else {
-      buffers.add({reinterpret_cast<const std::uint8_t*>(from), length});
-    }
-    return size;
-  }
-
-  static long control(BIO*, int command, long, void*) {
-    return command == BIO_CTRL_FLUSH ? 1 : command == BIO_CTRL_DGRAM_QUERY_MTU ? kHandshakeMtu : 0;
+  // Takes the next one off the front. What is no whole record is left.
+  static std::optional<Record> take(MutableBytes& datagram) {
+    if (datagram.size() < kHeaderSize) return std::nullopt;
+    const std::size_t size = kHeaderSize + load_u16(&datagram[kLengthAt]);
+    if (size > datagram.size()) return std::nullopt;
+    const Record record{datagram.first(size)};
+    datagram = datagram.subspan(size);
+    return record;
   }
 };
 
-// --- Buffers
-
-DtlsBuffers::DtlsBuffers()
-    : memory_(std::make_unique_for_overwrite<std::uint8_t[]>(kSize)),
-      plain_(std::make_unique_for_overwrite<std::uint8_t[]>(DtlsAssociation::kMaxMessage)) {}
-
-void DtlsBuffers::add(Bytes datagram) {
-  std::memcpy(next(), datagram.data(), datagram.size());
-  add_next(datagram.size());
-}
-
-void DtlsBuffers::add_next(std::size_t size) {
-  datagrams_.emplace_back(next(), size);
-  used_ += size;
-}
-
-// --- Association
-
 DtlsAssociation::DtlsAssociation(const TlsContext& dtls, const DtlsHello& hello, DtlsBuffers& buffers)
-    : dtls_(dtls.new_session()), buffers_(buffers) {
+    : endpoint_(dtls.new_session()), buffers_(buffers), hello_number_(hello.message_number) {
   std::ranges::copy(hello.random, random_.begin());
-  BIO* bio = make_custom_bio<Wire>(&buffers_);
-  SSL_set_bio(dtls_.get(), bio, bio);
-  SSL_set_mtu(dtls_.get(), kHandshakeMtu);
 }
 
-// The cookie was verified before there was an association: here the message numbers are set to what a client
-// with a cookie goes on with.
 DtlsAssociation::State DtlsAssociation::start(Bytes datagram) {
-  const std::unique_ptr<BIO_ADDR, BioAddressDeleter> nobody(BIO_ADDR_new());
-  if (!nobody) throw std::bad_alloc();
-  clear_errors();
-  buffers_.in_ = datagram;
-  const int heard = DTLSv1_listen(dtls_.get(), nobody.get());
-  buffers_.in_.reset();
-  if (heard != 1) return fail();
-  return after(SSL_do_handshake(dtls_.get()));
+  endpoint_.listen(datagram, buffers_.out_);
+  return settle();
 }
 
-DtlsAssociation::State DtlsAssociation::receive(MutableBytes slot, std::size_t size,
-                                                std::vector<Bytes>& messages) {
-  if (records_) return read_records(slot.first(size), messages);
-  if (established_) return read(slot.first(size), slot, messages);
-
-  for (MutableBytes rest = slot.first(size); const auto record = DtlsRecord::take(rest);) {
-    if (record->number >> 48 == 0) continue;
-    if (++early_ > kMostEarly) return State::open;
-    if (record->is_data()) highest_early_ = std::max(highest_early_, record->number);
-  }
-  const std::size_t before = messages.size();
-  const State state = read(slot.first(size), slot, messages);
-  if (established_) take_over_records(messages.size() == before ? 0 : highest_early_);
-  return state;
-}
-
-// Through OpenSSL, which copies a datagram before it writes the first message over it.
-DtlsAssociation::State DtlsAssociation::read(Bytes datagram, MutableBytes room,
-                                             std::vector<Bytes>& messages) {
-  clear_errors();
-  buffers_.in_ = datagram;
-  const bool was_established = established_;
-  State state = State::open;
-  while (room.size() >= kMaxMessage) {
-    std::size_t size = 0;
-    const int result = SSL_read_ex(dtls_.get(), room.data(), room.size(), &size);
-    if (result != 1) {
-      state = after(result);
-      break;
-    }
-    messages.push_back(room.first(size));
-    room = room.subspan(size);
-    established_ = true;
-    // The end of a handshake lets through what came before it; later on, one record is the rule.
-    if (was_established && !buffers_.in_ && SSL_has_pending(dtls_.get()) == 0) break;
-  }
-  buffers_.in_.reset();
-  return state;
-}
-
-DtlsAssociation::State DtlsAssociation::read_records(MutableBytes datagram, std::vector<Bytes>& messages) {
-  State state = State::open;
-  while (const auto record = DtlsRecord::take(datagram)) {
-    if (record->is_data()) {
-      const auto message = records_->open(*record);
-      if (!message) continue;
-      dtls_.reset();  // the client has all of the handshake, and needs none of it again
-      if (!message->empty()) messages.push_back(*message);
-    } else if (record->is_control() && record->bytes.size() > DtlsRecords::kOverhead) {
-      if ((dtls_ ? read_control(record->bytes) : read_own_control(*record)) == State::ended)
-        state = State::ended;
+DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vector<Bytes>& messages) {
+  const bool was_established = is_established();
+  while (const auto record = Record::take(datagram)) {
+    if (!endpoint_.can_receive()) break;
+    if (is_established()) {
+      read(*record, messages);
+    } else {
+      shake_hands(*record);
+      if (is_established()) read_early(messages);
     }
   }
-  return state;
+  return was_established || is_established() ? (endpoint_.can_receive() ? State::open : State::ended) : settle();
 }
 
-// An alert, or the end of the handshake once more. OpenSSL gets its buffers back for as long as it takes.
-DtlsAssociation::State DtlsAssociation::read_control(Bytes record) {
-  clear_errors();
-  SSL_alloc_buffers(dtls_.get());
-  buffers_.in_ = record;
-  std::size_t size = 0;
-  const int result = SSL_read_ex(dtls_.get(), buffers_.plain_.get(), kMaxMessage, &size);
-  const State state = result == 1 ? State::open : after(result);
-  buffers_.in_.reset();
-  SSL_free_buffers(dtls_.get());
-  return state;
-}
+// --- Until the handshake is done
 
-// The same without OpenSSL: this handshake is over, and there will be no other.
-DtlsAssociation::State DtlsAssociation::read_own_control(const DtlsRecord& record) {
-  const auto text = records_->open(record);
-  if (!text || text->empty()) return State::open;
-  if (record.type == RecordContent::alert) {
-    return text->front() == kFatal || std::ranges::equal(*text, DtlsRecords::kCloseNotify) ? State::ended
-                                                                                           : State::open;
+// OpenSSL 3.0 keeps up to a hundred records that come before their keys, each in a buffer of 17 kB, and ten
+// messages of a handshake that come before their turn, each in a buffer as long as the message says. Neither
+// needs any keys: so of records before their time a few are kept here, in as much memory as they take.
+void DtlsAssociation::shake_hands(const Record& record) {
+  if (record.epoch() == 0) {
+    if (!is_plausible(record)) {
+      ++buffers_.counters.implausible;
+      return;
+    }
+    const bool expected_finished = endpoint_.expects_finished();
+    feed(record);
+    if (expected_finished || !endpoint_.expects_finished()) return;
+    for (MutableBytes rest = early_.bytes(); const auto early = Record::take(rest);) {
+      if (early->type() == kHandshake && endpoint_.expects_finished()) feed(*early);
+    }
+  } else if (record.epoch() == 1) {
+    if (!endpoint_.expects_finished() || record.type() != kHandshake) {
+      keep_early(record);
+    } else if (finished_count_ < kMostFinished) {
+      ++finished_count_;
+      feed(record);
+    } else {
+      ++buffers_.counters.implausible;
+    }
   }
-  if (text->front() == kClientHello) seal_alert(kNoRenegotiation);
-  return State::open;
 }
 
-// Records up to `seen` have been read by OpenSSL.
-void DtlsAssociation::take_over_records(std::uint64_t seen) {
-  max_message_ = longest_text(dtls_.get());
-  records_ = DtlsRecords::of(dtls_.get(), std::max(seen, DtlsRecords::kFinished));
-  if (records_) SSL_free_buffers(dtls_.get());
+void DtlsAssociation::keep_early(const Record& record) {
+  if (early_count_ < kMostEarly && early_.append(record.bytes)) {
+    ++early_count_;
+  } else {
+    ++buffers_.counters.early_dropped;
+  }
 }
 
-DtlsAssociation::State DtlsAssociation::after(int result) {
-  if (!established_) established_ = SSL_is_init_finished(dtls_.get()) == 1;
-  if (result == 1 || SSL_get_error(dtls_.get(), result) == SSL_ERROR_WANT_READ) return State::open;
-  return fail();
+// Behind its hello a client of this server, which asks for no certificate, sends one message in clear text:
+// its ClientKeyExchange. Nor does it send any data in clear text.
+bool DtlsAssociation::is_plausible(const Record& record) const {
+  if (record.type() != kHandshake) return record.type() != kApplicationData;
+  ByteReader reader(record.body());
+  while (reader.ok() && !reader.at_end()) {
+    const DtlsFragment fragment = DtlsFragment::read(reader);
+    if (!fragment.fits() || fragment.message_number > hello_number_ + 1 ||
+        fragment.message_size > kLongestHello) {
+      return false;
+    }
+  }
+  return reader.ok();
 }
 
-DtlsAssociation::State DtlsAssociation::fail() {
-  if (!established_) ++buffers_.counters.handshakes_failed;
+void DtlsAssociation::feed(const Record& record) {
+  (void)endpoint_.receive(record.bytes, record.bytes, buffers_.out_);
+}
+
+// What came before the keys did can be opened now.
+void DtlsAssociation::read_early(std::vector<Bytes>& messages) {
+  buffers_.early_ = std::exchange(early_, BoundedBuffer(0));
+  for (MutableBytes rest = buffers_.early_.bytes(); const auto early = Record::take(rest);) {
+    if (endpoint_.can_receive()) read(*early, messages);
+  }
+}
+
+DtlsAssociation::State DtlsAssociation::on_timeout() {
+  endpoint_.retransmit(buffers_.out_);
+  return settle();
+}
+
+// After a step of the handshake.
+DtlsAssociation::State DtlsAssociation::settle() {
+  if (endpoint_.can_receive()) return State::open;
+  if (!is_established()) ++buffers_.counters.handshakes_failed;
   return State::ended;
-}
-
-void DtlsAssociation::send(Bytes head, Bytes payload, std::size_t padding) {
-  if (!established_) return;
-  const std::size_t size = head.size() + payload.size() + padding;
-  if (size > max_message_) {
-    ++buffers_.counters.too_long;
-    return;
-  }
-  std::uint8_t* plain = records_ ? buffers_.next() + DtlsRecords::kTextAt : buffers_.plain_.get();
-  if (!head.empty()) std::memcpy(plain, head.data(), head.size());
-  if (!payload.empty()) std::memcpy(plain + head.size(), payload.data(), payload.size());
-  if (padding != 0) std::memset(plain + head.size() + payload.size(), 0, padding);
-  if (records_) return seal(RecordContent::application_data, size);
-  clear_errors();
-  std::size_t written = 0;
-  SSL_write_ex(dtls_.get(), plain, size, &written);
-}
-
-// What stands where the text of the next datagram goes.
-void DtlsAssociation::seal(RecordContent type, std::size_t size) {
-  if (records_->seal(type, buffers_.next(), size)) buffers_.add_next(size + DtlsRecords::kOverhead);
-}
-
-void DtlsAssociation::seal_alert(Bytes alert) {
-  std::ranges::copy(alert, buffers_.next() + DtlsRecords::kTextAt);
-  seal(RecordContent::alert, alert.size());
-}
-
-void DtlsAssociation::say_goodbye() {
-  if (!established_) return;
-  if (records_) return seal_alert(DtlsRecords::kCloseNotify);
-  clear_errors();
-  SSL_shutdown(dtls_.get());
 }
 
 bool DtlsAssociation::began_with(const DtlsHello& hello) const {
   return std::ranges::equal(random_, hello.random);
 }
 
-std::optional<Duration> DtlsAssociation::retransmits_in() const {
-  timeval left{};
-  if (established_ || DTLSv1_get_timeout(dtls_.get(), &left) != 1) return std::nullopt;
-  return std::chrono::seconds(left.tv_sec) +
-         std::chrono::ceil<Duration>(std::chrono::microseconds(left.tv_usec));
+// --- From then on
+
+// A record has no more plain text than it is long, so the text is written over it.
+void DtlsAssociation::read(const Record& record, std::vector<Bytes>& messages) {
+  const std::size_t size = endpoint_.receive(record.bytes, record.bytes, buffers_.out_);
+  if (size != 0) messages.push_back(record.bytes.first(size));
 }
 
-DtlsAssociation::State DtlsAssociation::on_timeout() {
-  clear_errors();
-  return DTLSv1_handle_timeout(dtls_.get()) < 0 ? fail() : State::open;
+void DtlsAssociation::send(Bytes head, Bytes payload, std::size_t padding) {
+  if (!endpoint_.can_send()) return;
+  BoundedBuffer& plain = buffers_.plain_;
+  plain.clear();
+  plain.allow(endpoint_.longest_text());
+  if (!plain.append(head) || !plain.append(payload) || !plain.append_zeros(padding)) {
+    ++buffers_.counters.too_long;
+  } else {
+    (void)endpoint_.send(plain.bytes(), buffers_.out_);
+  }
 }
 
 }  // namespace turnpike::net

@@ -1,20 +1,19 @@
-// One client's DTLS association (RFC 6347, RFC 7350), the server's side: records in, messages out, and the
+// One client's DTLS association (RFC 6347, RFC 7350), the server's side: datagrams in, messages out, and the
 // other way round. It knows no socket: what it wants sent is left in the thread's buffers, a datagram each.
+// It decides which records OpenSSL gets to see, so that nobody can have OpenSSL keep much.
 #pragma once
-
-#include <openssl/ssl.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "net/bounded_buffer.hpp"
 #include "net/dtls_hello.hpp"
-#include "net/dtls_records.hpp"
 #include "net/tls_context.hpp"
+#include "net/tls_endpoint.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/time.hpp"
 
@@ -22,42 +21,40 @@ namespace turnpike::net {
 
 struct DtlsCounters {
   std::uint64_t handshakes_failed = 0;
-  std::uint64_t too_long = 0;      // messages that no record can hold
-  std::uint64_t out_of_space = 0;  // datagrams of a handshake that had no room; they are sent again
+  std::uint64_t too_long = 0;       // messages that no record can hold
+  std::uint64_t early_dropped = 0;  // records that came before their keys and were too many
+  std::uint64_t implausible = 0;    // records of a handshake that no client sends who gets to its end
 };
 
 // What the associations of one thread share; outlives them.
 class DtlsBuffers {
  public:
-  DtlsBuffers();
+  DtlsBuffers() { plain_.reserve(); }
 
-  // To be asked before each call of an association. Without room: send everything, and reset().
-  bool has_room() const { return kSize - used_ >= kMostAtOnce; }
+  // To be asked before each call of an association. Without room: send everything, and reset(). Nothing else
+  // depends on it: whatever finds no room is dropped.
+  bool has_room() const { return out_.room() >= kMostAtOnce; }
   // What waits to be sent since the last forget(). It stays where it is until reset().
-  std::span<const Bytes> datagrams() const { return datagrams_; }
-  void forget() { datagrams_.clear(); }
-  void reset() { used_ = 0; }
+  std::span<const Bytes> datagrams() const { return out_.datagrams(); }
+  void forget() { out_.forget_datagrams(); }
+  void reset() { out_.clear(); }
 
-  // For datagrams that are no association's; there is room.
-  void add(Bytes datagram);
+  // For datagrams that are no association's.
+  void add(Bytes datagram) { (void)out_.append(datagram); }
+  // Datagrams that found no room.
+  std::uint64_t lost() const { return out_.lost(); }
 
   DtlsCounters counters;
 
  private:
   friend class DtlsAssociation;
 
-  // Where the next datagram is written; it counts once it is added.
-  std::uint8_t* next() { return memory_.get() + used_; }
-  void add_next(std::size_t size);
-
   static constexpr std::size_t kSize = 256 << 10;
   static constexpr std::size_t kMostAtOnce = 64 << 10;  // a flight with a long chain of certificates
 
-  std::unique_ptr<std::uint8_t[]> memory_;
-  std::size_t used_ = 0;
-  std::vector<Bytes> datagrams_;
-  std::unique_ptr<std::uint8_t[]> plain_;  // a message in one piece
-  std::optional<Bytes> in_;                // the datagram that DTLS has yet to read
+  WireBuffer out_{WireBuffer::Kind::datagrams, kSize};
+  BoundedBuffer plain_{TlsEndpoint::kLongestText};  // a message in one piece
+  BoundedBuffer early_{0};  // where the messages lie that an association had received early
 };
 
 class DtlsAssociation {
@@ -65,57 +62,59 @@ class DtlsAssociation {
   enum class State : std::uint8_t { open, ended };
 
   // Of plain text in one record (RFC 6347 §4.1).
-  static constexpr std::size_t kMaxMessage = kLongestText;
-  // What a datagram of the handshake has at most: it passes every path that carries IPv6.
-  static constexpr long kHandshakeMtu = 1200;
+  static constexpr std::size_t kMaxMessage = TlsEndpoint::kLongestText;
+  static constexpr long kHandshakeMtu = TlsEndpoint::kHandshakeMtu;
+  // Records that come ahead of the keys to open them, as when the network has changed their order: so many
+  // are kept, and so many octets of them.
+  static constexpr std::size_t kMostEarly = 8;
+  static constexpr std::size_t kMostEarlyOctets = 16 << 10;
 
-  // For a client whose hello brought a cookie that is right.
+  // For a client whose hello brought a cookie that is right. Throws std::bad_alloc.
   DtlsAssociation(const TlsContext& dtls, const DtlsHello& hello, DtlsBuffers& buffers);
 
   // The datagram with that hello, first and once.
   [[nodiscard]] State start(Bytes datagram);
 
-  // Takes the datagram in the first `size` bytes of `slot` and adds the messages that it brings to
-  // `messages`; they are written over it, and the slot has room for kMaxMessage bytes at least. What is no
-  // record of this association changes nothing. Ended: by the client, or because no handshake comes of it.
-  [[nodiscard]] State receive(MutableBytes slot, std::size_t size, std::vector<Bytes>& messages);
+  // Adds the messages that a datagram brings to `messages`. They are written over the datagram, or lie in the
+  // buffers until the next call of any association. What is no record of this association changes nothing.
+  // Ended: by the client, or because no handshake comes of it.
+  [[nodiscard]] State receive(MutableBytes datagram, std::vector<Bytes>& messages);
 
   // One message in one record. One that is too long is dropped.
   void send(Bytes head, Bytes payload, std::size_t padding);
 
   // Tells the client that this is the end.
-  void say_goodbye();
+  void say_goodbye() { endpoint_.say_goodbye(buffers_.out_); }
 
-  bool is_established() const { return established_; }
+  bool is_established() const { return endpoint_.was_established(); }
+  // Gives back what memory is not needed while the client is quiet, until it is no longer.
+  void rest() { endpoint_.rest(); }
+  bool is_resting() const { return endpoint_.state() == TlsEndpoint::State::resting; }
   // Whether this handshake began with `hello`, which is then a copy.
   bool began_with(const DtlsHello& hello) const;
 
   // While it shakes hands: when on_timeout() has something to send again, by OpenSSL's clock.
-  std::optional<Duration> retransmits_in() const;
+  std::optional<Duration> retransmits_in() const { return endpoint_.retransmits_in(); }
   [[nodiscard]] State on_timeout();
 
  private:
-  struct Wire;
+  struct Record;
 
-  State read(Bytes datagram, MutableBytes room, std::vector<Bytes>& messages);
-  State read_records(MutableBytes datagram, std::vector<Bytes>& messages);
-  State read_control(Bytes record);
-  State read_own_control(const DtlsRecord& record);
-  void take_over_records(std::uint64_t seen);
-  void seal(RecordContent type, std::size_t size);
-  void seal_alert(Bytes alert);
-  State fail();
-  State after(int result);
+  void shake_hands(const Record& record);
+  void keep_early(const Record& record);
+  bool is_plausible(const Record& record) const;
+  void feed(const Record& record);
+  void read(const Record& record, std::vector<Bytes>& messages);
+  void read_early(std::vector<Bytes>& messages);
+  State settle();
 
-  TlsSession
-      dtls_;  // with records of our own only until the client has shown that it has all of the handshake
+  TlsEndpoint endpoint_;
   DtlsBuffers& buffers_;
   std::array<std::uint8_t, 32> random_;
-  bool established_ = false;
-  std::size_t max_message_ = kMaxMessage;
-  std::uint32_t early_ = 0;             // records that OpenSSL keeps until the handshake is done
-  std::uint64_t highest_early_ = 0;     // record of data that came before the handshake was done
-  std::optional<DtlsRecords> records_;  // once established; absent with other ciphers than AES-GCM
+  std::uint16_t hello_number_;        // of the handshake's messages
+  std::uint8_t early_count_ = 0;      // records that were kept
+  std::uint8_t finished_count_ = 0;   // records that may have been the client's Finished
+  BoundedBuffer early_{kMostEarlyOctets};
 };
 
 }  // namespace turnpike::net

@@ -23,10 +23,11 @@ void write_u24(ByteWriter& writer, std::size_t value) {
   writer.u16(static_cast<std::uint16_t>(value));
 }
 
-std::optional<DtlsHello> parse_body(Bytes fragment, Bytes record_number) {
-  ByteReader body(fragment);
+std::optional<DtlsHello> parse_body(const DtlsFragment& fragment, Bytes record_number) {
+  ByteReader body(fragment.bytes);
   DtlsHello hello;
   hello.record_number = record_number;
+  hello.message_number = fragment.message_number;
   const bool is_dtls = body.u8() == kDtlsMajor;
   body.u8();
   hello.random = body.take(kRandomSize);
@@ -46,6 +47,16 @@ std::array<std::uint8_t, 20> flat(const Endpoint& endpoint) {
 
 }  // namespace
 
+DtlsFragment DtlsFragment::read(ByteReader& reader) {
+  DtlsFragment fragment;
+  fragment.type = reader.u8();
+  fragment.message_size = read_u24(reader);
+  fragment.message_number = reader.u16();
+  fragment.at = read_u24(reader);
+  fragment.bytes = reader.take(read_u24(reader));
+  return fragment;
+}
+
 // RFC 6347 §4.1 and §4.2.2. Anything else is not ours to answer.
 std::optional<DtlsHello> parse_dtls_hello(Bytes datagram) {
   ByteReader record(datagram);
@@ -55,15 +66,9 @@ std::optional<DtlsHello> parse_dtls_hello(Bytes datagram) {
   ByteReader message(record.take(record.u16()));
   if (!record.ok() || load_u16(number.data()) != 0) return std::nullopt;
 
-  const bool is_hello = message.u8() == kClientHello;
-  const std::uint32_t size = read_u24(message);
-  message.u16();  // 0, and 1 with the cookie
-  const std::uint32_t fragment_at = read_u24(message);
-  const std::uint32_t fragment_size = read_u24(message);
-  const Bytes fragment = message.take(fragment_size);
-  if (!message.ok() || !message.at_end() || !is_hello || fragment_at != 0 || fragment_size > size) {
-    return std::nullopt;
-  }
+  const DtlsFragment fragment = DtlsFragment::read(message);
+  const bool is_hello = fragment.type == kClientHello && fragment.at == 0 && fragment.fits();
+  if (!message.ok() || !message.at_end() || !is_hello) return std::nullopt;
   return parse_body(fragment, number);
 }
 

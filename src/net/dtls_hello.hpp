@@ -14,11 +14,25 @@
 
 namespace turnpike::net {
 
+// A piece of a handshake message, as one comes in clear text (RFC 6347 §4.2.2). Views what it was read from.
+struct DtlsFragment {
+  std::uint8_t type = 0;
+  std::uint32_t message_size = 0;
+  std::uint16_t message_number = 0;
+  std::uint32_t at = 0;  // where in the message
+  Bytes bytes;
+
+  // The next one of a record. Without one the reader fails.
+  static DtlsFragment read(ByteReader& reader);
+  bool fits() const { return at <= message_size && bytes.size() <= message_size - at; }
+};
+
 // Views the datagram.
 struct DtlsHello {
-  Bytes record_number;  // 8 octets, epoch 0
-  Bytes random;         // 32 octets: the name of this handshake
-  Bytes cookie;         // empty in a first hello
+  Bytes record_number;               // 8 octets, epoch 0
+  std::uint16_t message_number = 0;  // of the handshake's messages: 0 in a first hello, and 1 with the cookie
+  Bytes random;                      // 32 octets: the name of this handshake
+  Bytes cookie;                      // empty in a first hello
 };
 
 // The ClientHello that a datagram begins with, or as much of one as its first fragment has up to the cookie.

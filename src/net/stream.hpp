@@ -1,6 +1,6 @@
 // One client's connection, TCP or TLS: takes whole messages out of what arrives and queues what the client is
 // too slow for. Between two passes a connection keeps no more than an incomplete message and what waits to go
-// out; all other memory is the thread's. OpenSSL shakes hands and is gone after that: the records are ours.
+// out; all other memory is the thread's.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,10 @@
 #include <span>
 #include <vector>
 
+#include "net/bounded_buffer.hpp"
 #include "net/fd.hpp"
 #include "net/tls_context.hpp"
-#include "net/tls_records.hpp"
+#include "net/tls_endpoint.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/stun/stream_framer.hpp"
 
@@ -51,22 +52,27 @@ class StreamBuffers {
   static constexpr std::size_t kReceiveSize = 64 << 10;
   // In front of what is received there is room for the incomplete message before it; behind it, for a record
   // of which the greater part was there before.
-  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsRecords::kMaxRecord;
+  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsEndpoint::kLongestRecord;
+  // To send. More than kWorthSending never waits there; then a message or what OpenSSL answers follows.
+  static constexpr std::size_t kWorthSending = 64 << 10;
+  static constexpr std::size_t kSendSize = 4 * kWorthSending;
 
   MutableBytes take_slot();
 
   std::unique_ptr<std::uint8_t[]> slots_;
-  std::unique_ptr<std::uint8_t[]> wire_in_;  // cipher text as received, behind room for an incomplete record
-  std::vector<std::uint8_t> wire_out_;       // to send, as it goes over the wire
-  std::vector<std::uint8_t> plain_;          // the parts of a message that takes several records
+  std::unique_ptr<std::uint8_t[]> wire_in_;                   // cipher text as received
+  WireBuffer wire_out_{WireBuffer::Kind::stream, kSendSize};  // as it goes over the wire
+  BoundedBuffer plain_{stun::kMaxFrameSize};                  // a message in one piece
   std::size_t used_ = 0;
 };
 
 class Stream {
  public:
-  // What may wait: beyond the first, media is dropped; beyond the second, the connection is given up.
+  // What may wait: beyond the first, media is dropped; beyond the second, the connection is given up. For a
+  // client without an allocation, who is anybody, it is the third.
   static constexpr std::size_t kMediaLimit = 256 << 10;
   static constexpr std::size_t kControlLimit = 512 << 10;
+  static constexpr std::size_t kStrangerLimit = 32 << 10;
 
   enum class State : std::uint8_t {
     open,
@@ -86,8 +92,10 @@ class Stream {
 
   int fd() const { return fd_.get(); }
   // True for TCP from the start, for TLS once its handshake is done.
-  bool is_established() const { return established_; }
-  bool has_waiting() const { return waiting_.size() > waiting_from_; }
+  bool is_established() const { return !tls_ || tls_->was_established(); }
+  bool has_waiting() const { return !waiting_.empty(); }
+  // How much may wait: kStrangerLimit until this is called. Less than before holds from when nothing waits.
+  void allow_waiting(std::size_t most);
 
   // Receives once and adds each message that is whole now to `messages`; they view the buffers. Ended: by the
   // client, by an error, or by bytes that are no message. The messages before that count all the same.
@@ -115,43 +123,32 @@ class Stream {
   // Receives once; `bytes` view the buffers, and begin with what no message had been made of before.
   // `buffers` has a free slot.
   [[nodiscard]] State receive_bytes(StreamBuffers& buffers, Bytes& bytes);
-  // Sends as far as the connection takes it; the rest waits, however much it is.
+  // Sends as far as the connection takes it; the rest waits. Where anything waits already, nobody should
+  // receive more for it.
   [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
+  // What may wait then: all that one receive_bytes() can bring, and what TLS adds to it.
+  static constexpr std::size_t kJoinedLimit = 512 << 10;
 
  private:
-  struct Wire;
-
   State receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  State receive_tls(Bytes cipher_text, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  bool speaks_http(Bytes received);
   State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);
   void keep(Bytes tail, std::size_t needed);
 
-  State receive_tls(std::size_t got, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-  State shake_hands(MutableBytes& wire, StreamBuffers& buffers);
-  State tell_apart(MutableBytes& wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-  State read_by_openssl(Bytes wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-  State take_over_records();
-  State read_records(MutableBytes& wire, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-
-  bool encrypt(const StreamMessage& message, StreamBuffers& buffers);
-  State transmit(std::vector<std::uint8_t>& wire);  // and makes it empty
-  State transmit(Bytes wire);
-
-  bool is_dropped(const StreamMessage& message, std::size_t waiting, StreamBuffers& buffers) const;
-  void wait(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }
-  std::size_t waiting_size() const { return waiting_.size() - waiting_from_; }
-  State check_limit(StreamBuffers& buffers) const;
+  bool write(const StreamMessage& message, StreamBuffers& buffers);
+  State transmit(StreamBuffers& buffers);  // what OpenSSL or we have written
+  State transmit(Bytes wire, StreamCounters& counters);
+  bool is_dropped(const StreamMessage& message, StreamBuffers& buffers) const;
 
   Fd fd_;
-  TlsSession tls_;                       // of TLS, until it is clear that it carries messages,
-  std::unique_ptr<TlsRecords> records_;  // and these from then on
-  TlsRecords::Counts counts_;            // what OpenSSL has read and written with their keys
-  bool established_;
-  bool is_undecided_ = false;              // it may speak HTTP
-  std::uint32_t needed_ = 0;               // how long `tail_` has to be before it can be a message
-  std::vector<std::uint8_t> tail_;         // the beginning of a message
-  std::vector<std::uint8_t> record_tail_;  // the beginning of a record
-  std::vector<std::uint8_t> waiting_;      // to go out, as it goes over the wire,
-  std::size_t waiting_from_ = 0;           // from here on
+  std::unique_ptr<TlsEndpoint> tls_;  // null for TCP
+  bool is_undecided_ = false;         // it is TLS, and may turn out to speak HTTP
+  std::uint32_t needed_ = 0;          // how long `tail_` has to be before it can be a message
+  std::uint32_t shaken_ = 0;          // octets that a client has needed for its handshake
+  std::vector<std::uint8_t> tail_;    // the beginning of a message
+  std::size_t may_wait_ = kStrangerLimit;
+  BoundedBuffer waiting_{kStrangerLimit};  // to go out, as it goes over the wire
 };
 
 }  // namespace turnpike::net

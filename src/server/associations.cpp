@@ -1,6 +1,7 @@
 #include "server/associations.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace turnpike::server {
@@ -32,6 +33,7 @@ Associations::Counters& Associations::Counters::operator+=(const Counters& other
   made_room += other.made_room;
   timed_out += other.timed_out;
   nobodys += other.nobodys;
+  out_of_memory += other.out_of_memory;
   return *this;
 }
 
@@ -63,7 +65,8 @@ Associations::Received Associations::receive(std::uint32_t listener, const net::
     return {};
   }
   make_room();
-  const State state = association->dtls.receive(datagram.slot, datagram.payload.size(), messages_);
+  const State state =
+      association->dtls.receive(datagram.slot.first(datagram.payload.size()), messages_);
   return {association->tuple, messages_, settle(*association, state, now)};
 }
 
@@ -87,6 +90,9 @@ std::optional<FiveTuple> Associations::settle(Association& association, State st
   if (association.is_handshake) {
     const std::optional<Duration> wait = association.dtls.retransmits_in();
     association.retransmit_at = wait ? now.steady + std::max(*wait, kShortestWait) : SteadyTime::max();
+  } else {
+    now_ = now.steady;
+    stay_awake(association);
   }
   look_in_time(association);
   if (state == State::ended) end(association);
@@ -154,26 +160,44 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
     ++counters_.refused;
     return nullptr;
   }
-  ++counters_.begun;
   ++begun_in_pass_;
-  const auto found = places_.find(key);
-  if (found != places_.end() && found->second.handshake) {
-    end(*found->second.handshake);
+  Association* made = make(key, hello);
+  if (!made) return nullptr;
+  ++counters_.begun;
+  if (Association* before = places_.find(key)->second.handshake) {
+    end(*before);
   } else if (handshakes_.size() >= kMostHandshakes) {
     ++counters_.made_room;
     end(handshakes_.front());
   }
-  const std::uint64_t number = associations_.take();
-  Association& association = associations_.emplace(number, *shared_.dtls->get(), hello, buffers_);
-  association.tuple = key;
-  association.tuple.connection = number;
-  association.listener = static_cast<std::uint32_t>(key.connection);
+  Association& association = *made;
   association.deadline = now.steady + shared_.limits.connect_timeout;
   association.looked_at_by = association.deadline;
   by_deadline_.insert(association);
   handshakes_.push_back(association);
   places_[key].handshake = &association;
   return &association;
+}
+
+// Null when there is no memory for it, and then nothing of it is left.
+Associations::Association* Associations::make(const FiveTuple& key, const net::DtlsHello& hello) {
+  std::optional<std::uint64_t> number;
+  try {
+    places_.try_emplace(key);
+    number = associations_.take();
+    Association& association = associations_.emplace(*number, *shared_.dtls->get(), hello, buffers_);
+    association.tuple = key;
+    association.tuple.connection = *number;
+    association.listener = static_cast<std::uint32_t>(key.connection);
+    return &association;
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+    if (number) associations_.free(*number);
+    const auto place = places_.find(key);
+    if (place != places_.end() && !place->second.established && !place->second.handshake) places_.erase(place);
+    shared_.idle.give_back(key.client.address);
+    return nullptr;
+  }
 }
 
 // --- What clients get
@@ -183,6 +207,7 @@ void Associations::add(const turn::Output::ToClient& message, Bytes head) {
   if (!association) return;
   make_room();
   association->dtls.send(head, message.payload, message.padding);
+  stay_awake(*association);
   transmit(association->listener, association->tuple);
 }
 
@@ -261,9 +286,17 @@ void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, T
   look_in_time(*association);
 }
 
+// Called for every datagram, so it only notes the time while the queue knows of the association anyway.
+void Associations::stay_awake(Association& association) {
+  association.busy_until = now_ + kQuiet;
+  if (association.rest_at != SteadyTime::max() || association.has_ended || association.is_handshake) return;
+  association.rest_at = association.busy_until;
+  look_in_time(association);
+}
+
 // A deadline that moves later is noticed when the old one comes.
 void Associations::look_in_time(Association& association) {
-  const SteadyTime next = std::min(association.deadline, association.retransmit_at);
+  const SteadyTime next = std::min({association.deadline, association.retransmit_at, association.rest_at});
   if (next >= association.looked_at_by) return;
   by_deadline_.erase(by_deadline_.iterator_to(association));
   association.looked_at_by = next;
@@ -272,6 +305,7 @@ void Associations::look_in_time(Association& association) {
 
 void Associations::on_timeout(TimePoint now) {
   messages_.clear();
+  now_ = now.steady;
   while (!by_deadline_.empty() && by_deadline_.begin()->looked_at_by <= now.steady) {
     Association& association = *by_deadline_.begin();
     by_deadline_.erase(by_deadline_.begin());
@@ -285,9 +319,16 @@ void Associations::on_timeout(TimePoint now) {
       make_room();
       settle(association, association.dtls.on_timeout(), now);
     } else {
+      if (association.rest_at <= now.steady) rest(association, now.steady);
       look_in_time(association);
     }
   }
+}
+
+void Associations::rest(Association& association, SteadyTime now) {
+  const bool is_quiet = association.busy_until <= now;
+  if (is_quiet) association.dtls.rest();
+  association.rest_at = is_quiet ? SteadyTime::max() : association.busy_until;
 }
 
 SteadyTime Associations::next_deadline() const {

@@ -40,6 +40,7 @@ class Associations {
     std::uint64_t made_room = 0;  // handshakes given up for new ones
     std::uint64_t timed_out = 0;  // no handshake, no message or no allocation in time
     std::uint64_t nobodys = 0;    // datagrams that belong to no association and begin none
+    std::uint64_t out_of_memory = 0;  // handshakes that there was none for
 
     Counters& operator+=(const Counters& other);
   };
@@ -84,6 +85,8 @@ class Associations {
 
   const Counters& counters() const { return counters_; }
   const net::DtlsCounters& dtls_counters() const { return buffers_.counters; }
+  // Datagrams to clients that found no room in the buffers.
+  std::uint64_t lost() const { return buffers_.lost(); }
 
  private:
   // Of one worker. Beyond, the oldest makes room: it has had the most time.
@@ -91,6 +94,8 @@ class Associations {
   // Begun in one pass: a signature each, which costs what hundreds of relayed packets do. Whoever comes
   // beyond sends its hello again.
   static constexpr std::uint32_t kBegunPerPass = 4;
+  // An association that has been quiet for this long gives its buffers back.
+  static constexpr Duration kQuiet = std::chrono::seconds(4);
 
   struct Association : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>>,
                        boost::intrusive::list_base_hook<> {
@@ -102,6 +107,8 @@ class Associations {
     std::uint32_t listener = 0;
     SteadyTime deadline;                           // SteadyTime::max() with an allocation
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
+    SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
+    SteadyTime busy_until{};                       // it does not rest before
     SteadyTime looked_at_by;                       // its place in the queue, never after the others
     bool is_handshake = true;                      // until it is established, and in handshakes_
     bool has_allocation = false;
@@ -124,6 +131,7 @@ class Associations {
   bool is_copy(const Place& place, const net::DtlsHello& hello) const;
   void answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now);
   Association* begin(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now);
+  Association* make(const FiveTuple& key, const net::DtlsHello& hello);
 
   void make_room();
   // Whatever DTLS has left in the buffers.
@@ -135,6 +143,8 @@ class Associations {
   Association* find_last(const FiveTuple& tuple);
   void end(Association& association);
   void look_in_time(Association& association);
+  void stay_awake(Association& association);
+  static void rest(Association& association, SteadyTime now);
 
   const std::vector<ListenerSocket>& listeners_;
   const Shared shared_;
@@ -144,6 +154,7 @@ class Associations {
   net::DtlsBuffers buffers_;
   net::SendBatch batch_;
   std::uint32_t begun_in_pass_ = 0;
+  SteadyTime now_{};  // of the last call that was told the time
 
   boost::unordered_flat_map<FiveTuple, Place, KeyedHash> places_;
   Slots<Association> associations_;

@@ -110,7 +110,7 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       alternates_(config.relay.alternates),
       limiters_(config.limits, new_hash_key()),
       tls_(std::move(tls)),
-      idle_connections_(config.streams.idle_per_address) {
+      idle_connections_({config.streams.idle, config.streams.idle_per_address}) {
   raise_descriptor_limit();
   has_public_host_ = !config.signaling.public_host.empty();
   for (const http::Listener& listener : config.signaling.listen) {
@@ -138,7 +138,10 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       .nonce_key = random_key(),
       .nonce_lifetime = config.auth.nonce_lifetime,
       .nat_discoveries = nat_discoveries_,
-      .streams = {.tls = tls_ ? &tls_->tls() : nullptr, .idle = idle_connections_, .limits = config.streams},
+      .streams = {.tls = tls_ ? &tls_->tls() : nullptr,
+                  .idle = idle_connections_,
+                  .limiter = limiter_,
+                  .limits = config.streams},
       .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
                        .idle = idle_connections_,
                        .limiters = limiters_,
@@ -358,6 +361,7 @@ void Daemon::log_totals() const {
   net::StreamCounters streams;
   Associations::Counters associations;
   net::DtlsCounters dtls;
+  std::uint64_t lost = 0;
   for (const auto& worker : workers_) {
     const turn::Counters& c = worker->counters();
     all.requests += c.requests;
@@ -376,12 +380,17 @@ void Daemon::log_totals() const {
     connections.accepted += worker->streams().counters().accepted;
     connections.refused += worker->streams().counters().refused;
     connections.timed_out += worker->streams().counters().timed_out;
+    connections.handshakes_withheld += worker->streams().counters().handshakes_withheld;
+    connections.out_of_memory += worker->streams().counters().out_of_memory;
     streams.media_dropped += worker->streams().stream_counters().media_dropped;
     streams.too_slow += worker->streams().stream_counters().too_slow;
     streams.handshakes_failed += worker->streams().stream_counters().handshakes_failed;
     associations += worker->associations().counters();
     dtls.handshakes_failed += worker->associations().dtls_counters().handshakes_failed;
     dtls.too_long += worker->associations().dtls_counters().too_long;
+    dtls.early_dropped += worker->associations().dtls_counters().early_dropped;
+    dtls.implausible += worker->associations().dtls_counters().implausible;
+    lost += worker->associations().lost();
   }
   spdlog::info(
       "stopped: requests={} refusals={} withheld={} failures_withheld={} allocations={} to_peer={} "
@@ -391,18 +400,21 @@ void Daemon::log_totals() const {
       mail_dropped);
   if (connections.accepted + connections.refused != 0) {
     spdlog::info(
-        "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} media_dropped={} "
-        "joined_with_peers={}",
+        "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} "
+        "handshakes_withheld={} out_of_memory={} media_dropped={} joined_with_peers={}",
         connections.accepted, connections.refused, connections.timed_out, streams.too_slow,
-        streams.handshakes_failed, streams.media_dropped, joined);
+        streams.handshakes_failed, connections.handshakes_withheld, connections.out_of_memory,
+        streams.media_dropped, joined);
   }
   if (associations.hellos_answered + associations.hellos_withheld == 0) return;
   spdlog::info(
       "dtls: hellos_answered={} hellos_withheld={} begun={} established={} refused={} made_room={} "
-      "timed_out={} nobodys={} handshakes_failed={} too_long={}",
+      "timed_out={} nobodys={} handshakes_failed={} too_long={} early_dropped={} implausible={} lost={} "
+      "out_of_memory={}",
       associations.hellos_answered, associations.hellos_withheld, associations.begun,
       associations.established, associations.refused, associations.made_room, associations.timed_out,
-      associations.nobodys, dtls.handshakes_failed, dtls.too_long);
+      associations.nobodys, dtls.handshakes_failed, dtls.too_long, dtls.early_dropped, dtls.implausible, lost,
+      associations.out_of_memory);
 }
 
 }  // namespace turnpike::server

@@ -2,6 +2,7 @@
 // out many times, and how often it was, so that a number that is over finds nobody.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,8 @@ namespace turnpike::server {
 template <class Thing>
 class Slots {
  public:
-  // The number of a free place, which is taken from now on. It has no more than 61 bits.
+  // The number of a free place, which is taken from now on. It has no more than 61 bits. When this throws
+  // std::bad_alloc, nothing has changed; free() never does.
   std::uint64_t take() {
     if (free_.empty()) {
       // Room for all of them, so that free() needs no memory.

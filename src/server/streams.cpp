@@ -31,17 +31,21 @@ std::string no_page() {
 
 bool IdleConnections::take(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
-  return counter_.take(source);
+  if ((most_ != 0 && count_ >= most_) || !counter_.take(source)) return false;
+  ++count_;
+  return true;
 }
 
 void IdleConnections::add(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
   counter_.add(source);
+  ++count_;
 }
 
 void IdleConnections::give_back(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
   counter_.give_back(source);
+  --count_;
 }
 
 bool Streams::is_media(Bytes head) {
@@ -117,44 +121,45 @@ bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
 }
 
 void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now) {
-  const bool wildcard = listener.endpoint.address.is_unspecified();
-  const std::optional<Endpoint> local =
-      wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
-  const bool counted = listener.balancers.empty();
-  std::uint64_t number = kHandshakes;
-  try {
-    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
-    number = connections_.take();
-    connections_.emplace(number, std::move(fd));
-  } catch (...) {
-    if (number != kHandshakes) connections_.free(number);
-    if (counted) shared_.idle.give_back(from.address);
-    throw;
-  }
-  Connection& connection = *connections_.find(number);
-  if (!local || !watch(connection.stream.fd(), number, EPOLL_CTL_ADD, kReading)) {
-    connections_.free(number);
-    if (counted) shared_.idle.give_back(from.address);
+  Connection* made = make(listener, std::move(fd), from);
+  if (!made) {
+    if (listener.balancers.empty()) shared_.idle.give_back(from.address);
     return;
   }
-  connection.listener = &listener;
-  connection.is_counted = counted;
-  connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), number};
+  Connection& connection = *made;
   connection.deadline = now.steady + shared_.limits.connect_timeout;
   connection.looked_at_by = connection.deadline;
   by_deadline_.insert(connection);
   ++counters_.accepted;
-  try {
-    if (!counted || !listener.transport) {
-      connection.greeting = std::make_unique<Greeting>(!counted, listener.transport);
-    } else if (listener.transport == Transport::tls) {
-      start_tls(connection);
-    }
-  } catch (...) {
-    end(connection);
-    throw;
-  }
+  const bool is_tls = !connection.greeting && listener.transport == Transport::tls;
+  if (is_tls && !start_tls(connection, now)) end(connection);
   connection.was_established = connection.stream.is_established();
+}
+
+// Null when there is no memory for it, or when it has gone already. Nothing of it is left then.
+Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, const Endpoint& from) {
+  const bool wildcard = listener.endpoint.address.is_unspecified();
+  const std::optional<Endpoint> local =
+      wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
+  if (!local) return nullptr;
+  std::optional<std::uint64_t> number;
+  try {
+    // So that end() needs no memory.
+    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
+    number = connections_.take();
+    Connection& connection = connections_.emplace(*number, std::move(fd));
+    connection.listener = &listener;
+    connection.is_counted = listener.balancers.empty();
+    connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), *number};
+    if (!connection.is_counted || !listener.transport) {
+      connection.greeting = std::make_unique<Greeting>(!connection.is_counted, listener.transport);
+    }
+    if (watch(connection, EPOLL_CTL_ADD, kReading)) return &connection;
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+  }
+  if (number) connections_.free(*number);
+  return nullptr;
 }
 
 // A connection that nobody can accept stays readable: without a pause the worker would do nothing but look at
@@ -194,7 +199,7 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
   if (!connection) return {};
   using State = net::Stream::State;
   net::Stream& stream = connection->stream;
-  if (connection->greeting && !greet(*connection)) return {};
+  if (connection->greeting && !greet(*connection, now)) return {};
   State state = State::open;
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
   if (state == State::open && (events & ~EPOLLOUT) != 0) state = stream.receive(buffers_, messages_);
@@ -219,7 +224,7 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
 
 // --- What they turn out to be
 
-bool Streams::greet(Connection& connection) {
+bool Streams::greet(Connection& connection, TimePoint now) {
   const Greeting::Verdict verdict = connection.greeting->read(connection.stream.fd());
   if (verdict == Greeting::Verdict::wait) return false;
   if (const auto& client = connection.greeting->client()) connection.tuple.client = *client;
@@ -239,17 +244,28 @@ bool Streams::greet(Connection& connection) {
     return false;
   }
   if (verdict == Greeting::Verdict::turn) return true;
-  start_tls(connection);  // and it waits among those
+  // And it waits among those.
+  if (!start_tls(connection, now)) end(connection);
   return false;
 }
 
-void Streams::start_tls(Connection& connection) {
-  if (!shared_.tls) return end(connection);
+// A handshake costs a signature, whoever asks for it: the limit of answers to strangers holds for it as well.
+bool Streams::start_tls(Connection& connection, TimePoint now) {
+  if (!shared_.tls) return false;
+  if (!shared_.limiter.allow(connection.tuple.client.address, now.steady)) {
+    ++counters_.handshakes_withheld;
+    return false;
+  }
   connection.tuple.transport = Transport::tls;
   const net::TlsUse use = connection.listener->transport ? net::TlsUse::turn : net::TlsUse::any_of_them;
-  connection.stream.start_tls(*shared_.tls->get(), use);
+  try {
+    connection.stream.start_tls(*shared_.tls->get(), use);
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+    return false;
+  }
   connection.was_established = false;
-  if (!move_to_handshakes(connection, true)) end(connection);
+  return move_to_handshakes(connection, true);
 }
 
 // It ends here in any case; for its client it goes on.
@@ -336,6 +352,7 @@ void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePo
   Connection* connection = find_last(tuple);
   if (!connection || connection->has_ended || connection->has_allocation == has_allocation) return;
   connection->has_allocation = has_allocation;
+  connection->stream.allow_waiting(has_allocation ? net::Stream::kControlLimit : net::Stream::kStrangerLimit);
   if (has_allocation) {
     shared_.idle.give_back(tuple.client.address);
     live_until(*connection, SteadyTime::max());

@@ -21,6 +21,7 @@
 #include "net/tls_context.hpp"
 #include "server/greeting.hpp"
 #include "server/slots.hpp"
+#include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/prefix.hpp"
 #include "turnpike/base/source_counter.hpp"
@@ -42,19 +43,26 @@ struct StreamListener {
 // Where connections go that speak HTTP; called on the threads of all workers. Empty where there is no page.
 using HttpHandOver = std::function<void(net::Fd, http::Arrival)>;
 
-// How many connections without an allocation each source address has, at all workers together. Thread-safe.
+// How many connections without an allocation each source address has, and all of them have, at all workers
+// together. Thread-safe.
 class IdleConnections {
  public:
-  explicit IdleConnections(std::uint32_t most_per_address) : counter_(most_per_address) {}  // 0 = no limit
+  struct Limits {
+    std::uint32_t most;  // 0 = no limit
+    std::uint32_t most_per_address;
+  };
+  explicit IdleConnections(const Limits& limits) : most_(limits.most), counter_(limits.most_per_address) {}
 
-  // An IPv6 /64 counts as one address.
+  // An IPv6 /64 counts as one address. False, and nothing taken, when the address or the server has enough.
   bool take(const IpAddress& source);
   // Counted even beyond the limit: it is there already.
   void add(const IpAddress& source);
   void give_back(const IpAddress& source);
 
  private:
+  const std::uint32_t most_;
   std::mutex mutex_;
+  std::uint32_t count_ = 0;
   SourceCounter counter_;
 };
 
@@ -62,8 +70,9 @@ class Streams {
  public:
   struct Counters {
     std::uint64_t accepted = 0;
-    std::uint64_t refused = 0;    // the address had enough of them
+    std::uint64_t refused = 0;    // the address or the server had enough of them
     std::uint64_t timed_out = 0;  // no handshake, no message or no allocation in time
+    std::uint64_t handshakes_withheld = 0;  // the source had used up its unauthenticated answers
     std::uint64_t out_of_descriptors = 0;
     std::uint64_t out_of_memory = 0;
   };
@@ -72,6 +81,7 @@ class Streams {
   struct Shared {
     const net::CurrentTls* tls;  // may be null where no listener is tls
     IdleConnections& idle;
+    AddressLimiter& limiter;  // of what is done for who has shown no credentials: a TLS handshake counts as one
     config::StreamLimits limits;
     HttpHandOver http{};
   };
@@ -151,6 +161,7 @@ class Streams {
 
   bool accept_one(const StreamListener& listener, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
+  Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
   bool watch(int fd, std::uint64_t tag, int operation, std::uint32_t events);
   bool watch(const Connection& connection, int operation, std::uint32_t events);
   bool move_to_handshakes(Connection& connection, bool in_handshake);
@@ -162,8 +173,9 @@ class Streams {
   Connection* find_last(const FiveTuple& tuple);  // even if it has; a number may be another worker's
   void end(Connection& connection);
   // False when there is no more to do with it for now.
-  bool greet(Connection& connection);
-  void start_tls(Connection& connection);
+  bool greet(Connection& connection, TimePoint now);
+  // False when it cannot be: it has to end then.
+  [[nodiscard]] bool start_tls(Connection& connection, TimePoint now);
   void hand_over_http(Connection& connection);
   void free(Connection& connection);
   void live_until(Connection& connection, SteadyTime deadline);

@@ -132,6 +132,9 @@ void TcpRelays::add(Bound bound, net::Stream client) {
   if (!buffers_) buffers_ = std::make_unique<net::StreamBuffers>();
   const ConnectionId id = bound.id;
   auto joined = std::make_unique<Joined>(std::move(client), net::Stream(std::move(bound.peer), nullptr));
+  for (const Side side : {Side::client, Side::peer}) {
+    joined->at(side).stream.allow_waiting(net::Stream::kJoinedLimit);
+  }
   if (!watch(joined->at(Side::peer).stream.fd(), tag_of(id, Side::peer), EPOLL_CTL_ADD, 0)) return part(id);
   ++counters_.joined;
   watch_both(id, *joined_.insert_or_assign(id, std::move(joined)).first->second);

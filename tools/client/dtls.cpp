@@ -192,12 +192,8 @@ DtlsSocket::DtlsSocket(const Endpoint& local, const Endpoint& server, const std:
 
 DtlsSocket::~DtlsSocket() {
   if (fd() < 0) return;
-  if (records_) {
-    send_in_a_hurry(net::RecordContent::alert, net::DtlsRecords::kCloseNotify);
-  } else {
-    dtls_.say_goodbye();
-    transmit();
-  }
+  dtls_.say_goodbye();
+  transmit();
 }
 
 void DtlsSocket::shake_hands(milliseconds timeout) {
@@ -217,14 +213,12 @@ void DtlsSocket::shake_hands(milliseconds timeout) {
   }
 }
 
-void DtlsSocket::hurry() { records_ = net::DtlsRecords::of(dtls_.ssl(), net::DtlsRecords::kFinished); }
-
-MutableBytes DtlsSocket::take_datagram() {
+Bytes DtlsSocket::take_datagram() {
   std::array<std::uint8_t, kMaxDatagram>& datagram = scratch().datagram;
   const ssize_t size = recv(fd(), datagram.data(), datagram.size(), MSG_DONTWAIT);
   if (size < 0 && errno == ECONNREFUSED && !dtls_.is_established())
     throw std::system_error(errno, std::generic_category(), "DTLS handshake");
-  return MutableBytes(datagram).first(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return Bytes(datagram).first(size < 0 ? 0 : static_cast<std::size_t>(size));
 }
 
 void DtlsSocket::transmit() {
@@ -236,17 +230,8 @@ void DtlsSocket::transmit() {
 }
 
 void DtlsSocket::send(Bytes message) {
-  if (records_) return send_in_a_hurry(net::RecordContent::application_data, message);
   dtls_.send(message);
   transmit();
-}
-
-void DtlsSocket::send_in_a_hurry(net::RecordContent type, Bytes message) {
-  using Records = net::DtlsRecords;
-  std::uint8_t* record = scratch().datagram.data();
-  std::memcpy(record + Records::kTextAt, message.data(), message.size());
-  if (!records_->seal(type, record, message.size())) return;
-  ::send(fd(), record, message.size() + Records::kOverhead, 0);
 }
 
 std::optional<Datagram> DtlsSocket::receive(milliseconds timeout) {

@@ -13,7 +13,6 @@
 
 #include "client/turn_client.hpp"
 #include "client/udp.hpp"
-#include "net/dtls_records.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 
@@ -101,9 +100,6 @@ class DtlsSocket {
   bool closed() const { return dtls_.closed(); }
   DtlsClient& dtls() { return dtls_; }
 
-  // From here on data goes past OpenSSL where it can, as it does in the server: for those who measure that.
-  void hurry();
-
   // What gets lost on the way is lost.
   void send(Bytes message);
   // Nothing when the time is up, or when the server has closed.
@@ -111,30 +107,18 @@ class DtlsSocket {
   // Calls visit(Bytes) for what the next datagram brings, if there is one; does not wait.
   template <class Visitor>
   void receive_next(Visitor&& visit) {
-    MutableBytes datagram = take_datagram();
-    if (!records_) {
-      dtls_.receive(datagram, visit);
-      return transmit();
-    }
-    while (const auto record = net::DtlsRecord::take(datagram)) {
-      if (!record->is_data()) {
-        dtls_.receive(record->bytes, visit);
-      } else if (const auto message = records_->open(*record)) {
-        visit(Bytes(*message));
-      }
-    }
+    dtls_.receive(take_datagram(), visit);
+    transmit();
   }
 
  private:
   void shake_hands(std::chrono::milliseconds timeout);
-  MutableBytes take_datagram();
-  void send_in_a_hurry(net::RecordContent type, Bytes message);
+  Bytes take_datagram();
   void transmit();
 
   Endpoint server_;
   UdpSocket socket_;
   DtlsClient dtls_;
-  std::optional<net::DtlsRecords> records_;
   std::vector<Datagram> waiting_;  // messages that came with others, the oldest first
 };
 

@@ -17,6 +17,7 @@ packages_test=(
   dnsmasq-base  # a name server for stunclient to ask
   python3-aioice libnice-dev  # more clients of other makers
   nginx haproxy  # proxies to stand in front of the signaling
+  golang-go golang-github-pion-webrtc.v3-dev
 )
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck

@@ -82,7 +82,6 @@ Client::Client(crypto::Digester& digester, crypto::Random& random, const Options
   }
   if (options.transport == Transport::dtls) {
     dtls.emplace(local, server);
-    dtls->hurry();
     enlarge_receive_buffer(dtls->fd());
     return;
   }

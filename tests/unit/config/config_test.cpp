@@ -25,7 +25,7 @@ const char* const kDefaults =
     "ports 49152-65535\n"
     "nonce_lifetime 600000\n"
     "limits 0 1000 256 256 100 500 10 3600000 0\n"
-    "streams 200 10000 60000\n"
+    "streams 10000 200 10000 60000\n"
     "log 1 0\n";
 
 TEST_CASE("nothing written means the defaults, and STUN only", "[config]") {
@@ -91,6 +91,7 @@ limits:
   unauthenticated_per_second: 5
   bindings_per_second: 6
   failures_per_second: 0
+  idle_connections: 7
   idle_connections_per_address: 6
   connect_timeout: 500ms
   idle_timeout: 2m
@@ -120,7 +121,7 @@ allow 127.0.0.1/32
 allow ::1/128
 deny 8.8.8.0/24
 limits 1 2 3 4 5 6 0 3600000 43200000
-streams 6 500 120000
+streams 7 6 500 120000
 alternate 192.0.2.2:3479
 alternate [2001:db8::2]:0
 log 0 1

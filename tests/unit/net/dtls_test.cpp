@@ -72,9 +72,8 @@ struct Server {
     if (hello && !(association && association->began_with(*hello))) return on_hello(datagram, *hello);
     if (!association) return;
     std::vector<Bytes> messages;
-    slot.assign(65536, 0);
-    std::copy(datagram.begin(), datagram.end(), slot.begin());
-    state = association->receive(slot, datagram.size(), messages);
+    slot.assign(datagram.begin(), datagram.end());
+    state = association->receive(slot, messages);
     for (const Bytes message : messages) got.push_back(copy(message));
   }
   void on_hello(Bytes datagram, const DtlsHello& hello) {
@@ -105,7 +104,6 @@ struct Server {
   std::vector<Octets> got;
 };
 
-// One for each way that records may go: through our own record layer, and through OpenSSL's.
 const char* any_cipher() {
   return GENERATE("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
                   "ECDHE-ECDSA-CHACHA20-POLY1305");

@@ -41,8 +41,7 @@ struct Pem {
 struct Bench {
   explicit Bench(std::optional<Transport> transport)
       : streams(
-            epoll.get(), listeners(transport),
-            {.tls = &tls, .idle = idle, .limits = {0, std::chrono::seconds(10), std::chrono::seconds(60)}}) {}
+            epoll.get(), listeners(transport), {.tls = &tls, .idle = idle, .limiter = limiter, .limits = {}}) {}
 
   std::vector<StreamListener> listeners(std::optional<Transport> transport) {
     net::Fd socket = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
@@ -73,7 +72,8 @@ struct Bench {
   net::Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
   Pem pem;
   net::CurrentTls tls{std::make_shared<const net::TlsContext>(pem.certificate, pem.key)};
-  IdleConnections idle{0};
+  IdleConnections idle{{0, 0}};
+  AddressLimiter limiter{0, 0, 1};
   Endpoint at;
   Streams streams;
 };
