@@ -1,5 +1,6 @@
-// Octets that wait for something, of which there are never more than the owner allows. Whatever a stranger can
-// have us write is written into one of these, so that no caller has to remember to look whether there is room.
+// Octets that wait for something, of which there are never more than the owner allows. Whatever a stranger
+// can have us write is written into one of these, so that no caller has to remember to look whether there is
+// room.
 #pragma once
 
 #include <algorithm>

@@ -17,10 +17,10 @@ constexpr std::uint8_t kApplicationData = 23;
 
 // The longest message that this server needs of a client in clear text: a ClientHello with a session ticket
 // and a long list of whatever comes. OpenSSL gets a buffer as long as a message says that it is.
-constexpr std::uint32_t kLongestHello = 8 << 10;
-// Records that may be the client's Finished, of which only the first that is no forgery counts. Each may have
-// OpenSSL keep 18 kB.
-constexpr std::uint8_t kMostFinished = 8;
+constexpr std::uint32_t kLongestHello = 4 << 10;
+// Records that may be the client's Finished, of those that came early and of those that come in time. Only the
+// first that is no forgery counts; each of the others, from a client that means harm, has OpenSSL keep 18 kB.
+constexpr std::uint8_t kMostFinished = 4;
 
 }  // namespace
 
@@ -54,7 +54,6 @@ DtlsAssociation::State DtlsAssociation::start(Bytes datagram) {
 }
 
 DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vector<Bytes>& messages) {
-  const bool was_established = is_established();
   while (const auto record = Record::take(datagram)) {
     if (!endpoint_.can_receive()) break;
     if (is_established()) {
@@ -64,7 +63,7 @@ DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vect
       if (is_established()) read_early(messages);
     }
   }
-  return was_established || is_established() ? (endpoint_.can_receive() ? State::open : State::ended) : settle();
+  return settle();
 }
 
 // --- Until the handshake is done
@@ -81,8 +80,12 @@ void DtlsAssociation::shake_hands(const Record& record) {
     const bool expected_finished = endpoint_.expects_finished();
     feed(record);
     if (expected_finished || !endpoint_.expects_finished()) return;
+    std::uint8_t fed = 0;
     for (MutableBytes rest = early_.bytes(); const auto early = Record::take(rest);) {
-      if (early->type() == kHandshake && endpoint_.expects_finished()) feed(*early);
+      if (!endpoint_.expects_finished() || fed == kMostFinished) break;
+      if (early->type() != kHandshake) continue;
+      feed(*early);
+      ++fed;
     }
   } else if (record.epoch() == 1) {
     if (!endpoint_.expects_finished() || record.type() != kHandshake) {
@@ -136,7 +139,6 @@ DtlsAssociation::State DtlsAssociation::on_timeout() {
   return settle();
 }
 
-// After a step of the handshake.
 DtlsAssociation::State DtlsAssociation::settle() {
   if (endpoint_.can_receive()) return State::open;
   if (!is_established()) ++buffers_.counters.handshakes_failed;

@@ -67,7 +67,7 @@ class DtlsAssociation {
   // Records that come ahead of the keys to open them, as when the network has changed their order: so many
   // are kept, and so many octets of them.
   static constexpr std::size_t kMostEarly = 8;
-  static constexpr std::size_t kMostEarlyOctets = 16 << 10;
+  static constexpr std::size_t kMostEarlyOctets = 8 << 10;
 
   // For a client whose hello brought a cookie that is right. Throws std::bad_alloc.
   DtlsAssociation(const TlsContext& dtls, const DtlsHello& hello, DtlsBuffers& buffers);
@@ -111,9 +111,9 @@ class DtlsAssociation {
   TlsEndpoint endpoint_;
   DtlsBuffers& buffers_;
   std::array<std::uint8_t, 32> random_;
-  std::uint16_t hello_number_;        // of the handshake's messages
-  std::uint8_t early_count_ = 0;      // records that were kept
-  std::uint8_t finished_count_ = 0;   // records that may have been the client's Finished
+  std::uint16_t hello_number_;       // of the handshake's messages
+  std::uint8_t early_count_ = 0;     // records that were kept
+  std::uint8_t finished_count_ = 0;  // records that may have been the client's Finished
   BoundedBuffer early_{kMostEarlyOctets};
 };
 

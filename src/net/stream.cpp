@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t kCookieEnd = 8;  // where a STUN message has shown its magic cookie
 
-// What a client may send in a handshake: a ClientHello of 16 kB, which the longest are with keys of post-quantum
-// cryptography, and as much again. OpenSSL itself would wait for a ClientHello of 131 kB.
+// What a client may send in a handshake: a ClientHello of 16 kB, which the longest are with keys of
+// post-quantum cryptography, and as much again. OpenSSL itself would wait for a ClientHello of 131 kB.
 constexpr std::uint32_t kLongestHandshake = 32 << 10;
 constexpr std::size_t kLongestGoodbye = 256;
 
@@ -100,6 +100,7 @@ Stream::State Stream::receive_tls(Bytes cipher_text, MutableBytes room, std::siz
     ++buffers.counters.handshakes_failed;
     return State::ended;
   }
+  buffers.wire_out_.clear();
   if (shakes_hands) shaken_ += static_cast<std::uint32_t>(cipher_text.size());
   received = tls_->receive(cipher_text, room, buffers.wire_out_);
   if (tls_->state() == TlsEndpoint::State::failed) ++buffers.counters.handshakes_failed;
@@ -135,6 +136,7 @@ Stream::State Stream::receive_bytes(StreamBuffers& buffers, Bytes& bytes) {
 
 Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
   if (!tls_) return transmit(bytes, buffers.counters);
+  buffers.wire_out_.clear();
   if (!tls_->can_send() || !tls_->send(bytes, buffers.wire_out_)) return State::ended;
   return transmit(buffers);
 }
@@ -182,6 +184,7 @@ void Stream::turn_away(Bytes answer, StreamBuffers& buffers) {
 // Messages go out in one piece: to copy one costs less than to tell the kernel of its parts.
 Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffers& buffers) {
   if (tls_ && !tls_->can_send()) return is_established() ? State::ended : State::open;
+  buffers.wire_out_.clear();  // of another client's, where there was no memory for that
   for (const StreamMessage& message : messages) {
     if (is_dropped(message, buffers)) continue;
     if (!write(message, buffers)) {

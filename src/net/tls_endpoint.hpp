@@ -1,6 +1,6 @@
-// The server's end of one TLS or DTLS connection, without a socket: cipher text goes in, plain text comes out,
-// and what has to be sent goes into a buffer of the caller. OpenSSL does all of it, for the whole life of the
-// connection; this knows in which state it is and keeps nothing else.
+// The server's end of one TLS or DTLS connection, without a socket: cipher text goes in, plain text comes
+// out, and what has to be sent goes into a buffer of the caller. OpenSSL does all of it, for the whole life
+// of the connection; this knows in which state it is and keeps nothing else.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -22,7 +22,7 @@ class TlsEndpoint {
  public:
   enum class State : std::uint8_t {
     shaking_hands,
-    failed,           // no connection has come of the handshake
+    failed,  // no connection has come of the handshake
     established,
     resting,          // established, and OpenSSL's buffers have been given back until there is more to do
     client_has_left,  // the client said goodbye: it says nothing more, and answers still reach it
@@ -59,7 +59,8 @@ class TlsEndpoint {
   // Tells the client that this is the end, if there is anybody to be told.
   void say_goodbye(WireBuffer& out);
 
-  // Gives OpenSSL's buffers back if the handshake is done: some 33 kB, which a DTLS association keeps otherwise.
+  // Gives OpenSSL's buffers back if the handshake is done: some 33 kB, which a DTLS association keeps
+  // otherwise.
   void rest();
 
   // How much text one record to the client may have: a client may ask for less than usual (RFC 6066 §4).

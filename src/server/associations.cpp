@@ -65,8 +65,7 @@ Associations::Received Associations::receive(std::uint32_t listener, const net::
     return {};
   }
   make_room();
-  const State state =
-      association->dtls.receive(datagram.slot.first(datagram.payload.size()), messages_);
+  const State state = association->dtls.receive(datagram.slot.first(datagram.payload.size()), messages_);
   return {association->tuple, messages_, settle(*association, state, now)};
 }
 
@@ -194,7 +193,8 @@ Associations::Association* Associations::make(const FiveTuple& key, const net::D
     ++counters_.out_of_memory;
     if (number) associations_.free(*number);
     const auto place = places_.find(key);
-    if (place != places_.end() && !place->second.established && !place->second.handshake) places_.erase(place);
+    if (place != places_.end() && !place->second.established && !place->second.handshake)
+      places_.erase(place);
     shared_.idle.give_back(key.client.address);
     return nullptr;
   }

@@ -36,10 +36,10 @@ class Associations {
     std::uint64_t hellos_withheld = 0;  // the source had used up its unauthenticated answers
     std::uint64_t begun = 0;            // their cookies came back
     std::uint64_t established = 0;
-    std::uint64_t refused = 0;    // the address had enough of them
-    std::uint64_t made_room = 0;  // handshakes given up for new ones
-    std::uint64_t timed_out = 0;  // no handshake, no message or no allocation in time
-    std::uint64_t nobodys = 0;    // datagrams that belong to no association and begin none
+    std::uint64_t refused = 0;        // the address had enough of them
+    std::uint64_t made_room = 0;      // handshakes given up for new ones
+    std::uint64_t timed_out = 0;      // no handshake, no message or no allocation in time
+    std::uint64_t nobodys = 0;        // datagrams that belong to no association and begin none
     std::uint64_t out_of_memory = 0;  // handshakes that there was none for
 
     Counters& operator+=(const Counters& other);

@@ -109,11 +109,7 @@ bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
   }
   const IpAddress& from = accepted->from.address;
   if (listener.balancers.empty() ? shared_.idle.take(from) : is_any_of(listener.balancers, from)) {
-    try {
-      open(listener, std::move(accepted->fd), accepted->from, now);
-    } catch (const std::bad_alloc&) {
-      ++counters_.out_of_memory;
-    }
+    open(listener, std::move(accepted->fd), accepted->from, now);
   } else {
     ++counters_.refused;
   }

@@ -70,8 +70,8 @@ class Streams {
  public:
   struct Counters {
     std::uint64_t accepted = 0;
-    std::uint64_t refused = 0;    // the address or the server had enough of them
-    std::uint64_t timed_out = 0;  // no handshake, no message or no allocation in time
+    std::uint64_t refused = 0;              // the address or the server had enough of them
+    std::uint64_t timed_out = 0;            // no handshake, no message or no allocation in time
     std::uint64_t handshakes_withheld = 0;  // the source had used up its unauthenticated answers
     std::uint64_t out_of_descriptors = 0;
     std::uint64_t out_of_memory = 0;
@@ -81,7 +81,8 @@ class Streams {
   struct Shared {
     const net::CurrentTls* tls;  // may be null where no listener is tls
     IdleConnections& idle;
-    AddressLimiter& limiter;  // of what is done for who has shown no credentials: a TLS handshake counts as one
+    AddressLimiter&
+        limiter;  // of what is done for who has shown no credentials: a TLS handshake counts as one
     config::StreamLimits limits;
     HttpHandOver http{};
   };

@@ -1,5 +1,5 @@
-// Pion, the WebRTC implementation that most native clients use, with nothing but the relay to connect by: over
-// each transport, and with the server named by its name and by its address.
+// Pion, the WebRTC implementation that most native clients use, with nothing but the relay to connect by:
+// over each transport, and with the server named by its name and by its address.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -38,8 +38,9 @@ TEST_CASE("Pion's peers connect by the relay alone", "[integration][pion]") {
   const Certificate pem = make_certificate();
   const TemporaryFile certificate(pem.certificate);
   const TemporaryFile key(pem.private_key);
-  Daemon daemon({R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"])",
-                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+  Daemon daemon(
+      {R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"])",
+       "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
   for (std::size_t i = 0; i < std::size(kWays); ++i) {
     for (const std::string host : {"127.0.0.1", "localhost"}) {
       const std::string url = std::string(kWays[i].scheme) + ":" + host + ":" +

@@ -32,7 +32,8 @@ class SealedRecords {
 
   // The client has its keys: it has received the server's ServerHelloDone at least, and answered. `next` is
   // the number of the record that comes first; behind the client's Finished it is 1.
-  explicit SealedRecords(SSL* client, std::uint64_t next = 1) : next_(next), is_dtls_(SSL_is_dtls(client) == 1) {
+  explicit SealedRecords(SSL* client, std::uint64_t next = 1)
+      : next_(next), is_dtls_(SSL_is_dtls(client) == 1) {
     std::array<std::uint8_t, SSL_MAX_MASTER_KEY_LENGTH> master;
     const std::size_t size =
         SSL_SESSION_get_master_key(SSL_get_session(client), master.data(), master.size());

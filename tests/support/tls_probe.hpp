@@ -75,6 +75,7 @@ class TlsProbe {
     std::string server_name{};
     std::string protocols{};  // as on the wire
     SSL_SESSION* session = nullptr;
+    const char* ciphers = nullptr;  // of TLS 1.2
   };
 
   explicit TlsProbe(const Endpoint& server) : TlsProbe(connect_to(server), Hello()) {}
@@ -87,6 +88,7 @@ class TlsProbe {
     if (!hello.server_name.empty()) SSL_set_tlsext_host_name(ssl_.get(), hello.server_name.c_str());
     SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(hello.protocols.data()),
                         static_cast<unsigned>(hello.protocols.size()));
+    if (hello.ciphers) SSL_set_cipher_list(ssl_.get(), hello.ciphers);
     if (hello.session) SSL_set_session(ssl_.get(), hello.session);
     open_ = SSL_connect(ssl_.get()) == 1;
   }

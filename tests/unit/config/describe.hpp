@@ -87,8 +87,8 @@ inline std::string describe(const Config& c) {
       << c.limits.unauthenticated_per_second << ' ' << c.limits.bindings_per_second << ' '
       << c.limits.failures_per_second << ' ' << c.limits.allocation_lifetime.count() << ' '
       << c.limits.allocation_age.count() << '\n';
-  out << "streams " << c.streams.idle << ' ' << c.streams.idle_per_address << ' ' << c.streams.connect_timeout.count() << ' '
-      << c.streams.idle_timeout.count() << '\n';
+  out << "streams " << c.streams.idle << ' ' << c.streams.idle_per_address << ' '
+      << c.streams.connect_timeout.count() << ' ' << c.streams.idle_timeout.count() << '\n';
   for (const Endpoint& e : c.nat_discovery.alternates) {
     out << "alternate " << e.to_string() << '\n';
   }

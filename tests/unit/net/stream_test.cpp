@@ -439,7 +439,8 @@ TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "
   }
 }
 
-TEST_CASE("who begins with new keys or a new handshake, where both may be spoken, is served", "[stream][tls]") {
+TEST_CASE("who begins with new keys or a new handshake, where both may be spoken, is served",
+          "[stream][tls]") {
   const Files files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {

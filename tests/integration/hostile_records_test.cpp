@@ -1,0 +1,176 @@
+// Real clients by TLS and DTLS that send thousands of records which bring no data: what the daemon keeps of
+// them stays bounded, and everybody else is served meanwhile.
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "support/certificate.hpp"
+#include "support/daemon.hpp"
+#include "support/process.hpp"
+#include "support/relay_client.hpp"
+#include "support/sealed_records.hpp"
+#include "support/tls_probe.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+constexpr std::size_t kTls = 0;
+constexpr std::size_t kDtls = 1;
+
+struct Server {
+  Server()
+      : daemon({R"(listen=["tls://127.0.0.1:0", "dtls://127.0.0.1:0", "udp://127.0.0.1:0"])", "workers=1",
+                "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()}) {}
+
+  Certificate pem = make_certificate();
+  TemporaryFile certificate{pem.certificate};
+  TemporaryFile key{pem.private_key};
+  Daemon daemon;
+};
+
+// Somebody at the same worker, by the same transport, who would notice.
+struct Caller {
+  Caller(const Endpoint& server, Transport transport)
+      : client(server, transport), peer(loopback(Family::ipv4)) {
+    REQUIRE(client.allocate() == 0);
+    REQUIRE(client.bind(0x4000, peer.local()) == 0);
+  }
+  void talk() {
+    client.send_on_channel(0x4000, octets("there"));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    peer.send_to(octets("and back"), datagram->from);
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == "and back");
+  }
+
+  RelayClient client;
+  client::UdpSocket peer;
+};
+
+// A client by DTLS whose datagrams this makes itself once it has shaken hands.
+struct DtlsByHand {
+  explicit DtlsByHand(const Endpoint& server) : socket(loopback(Family::ipv4)) {
+    socket.connect(server);
+    REQUIRE(SSL_set_cipher_list(dtls.ssl(), kSealedCipher) == 1);
+    dtls.start();
+    transmit();
+  }
+  void transmit() {
+    dtls.transmit([&](Bytes datagram) { send(datagram); });
+  }
+  void send(Bytes datagram) { ::send(socket.fd(), datagram.data(), datagram.size(), 0); }
+  bool hear() {
+    const auto datagram = socket.receive(10s);
+    if (datagram) dtls.receive(datagram->bytes, [](Bytes) {});
+    return datagram.has_value();
+  }
+  void finish() {
+    for (transmit(); !dtls.is_established(); transmit()) REQUIRE(hear());
+  }
+
+  client::UdpSocket socket;
+  client::DtlsClient dtls;
+};
+
+struct Kind {
+  std::uint8_t type;
+  Octets text;
+};
+const std::vector<Kind> kKinds{
+    {SealedRecords::kHandshake, {1}},                                              // no head of a message
+    {SealedRecords::kHandshake, {}},                                               // nothing at all
+    {SealedRecords::kHandshake, {0, 0, 0, 0}},                                     // TLS's HelloRequest
+    {SealedRecords::kHandshake, SealedRecords::fragment(0, 0, 3, {})},             // and DTLS's
+    {SealedRecords::kHandshake, SealedRecords::fragment(1, 40, 3, Octets(40))},    // a ClientHello
+    {SealedRecords::kHandshake, SealedRecords::fragment(1, 16000, 9, Octets(1))},  // a part of one
+    {SealedRecords::kAlert, {1, 90}},                                              // user_canceled
+    {SealedRecords::kData, {}},
+};
+constexpr int kTimes = 20;
+constexpr std::size_t kMostGrowth = 8 << 10;  // KiB, for all that the allocator does
+
+}  // namespace
+
+TEST_CASE("thousands of DTLS records that bring no data hurt nobody", "[integration][hostile]") {
+  Server server;
+  Caller caller(server.daemon.listener(kDtls), Transport::dtls);
+  caller.talk();
+  const std::size_t before = resident_kib(server.daemon.pid());
+  for (const Kind& kind : kKinds) {
+    CAPTURE(int{kind.type}, kind.text.size());
+    DtlsByHand client(server.daemon.listener(kDtls));
+    client.finish();
+    SealedRecords sealed(client.dtls.ssl());
+    client.send(sealed.make(SealedRecords::kData, octets("one record of data")));
+    for (int i = 0; i < kTimes; ++i) client.send(sealed.fill(65'000, kind.type, kind.text));
+    caller.talk();
+  }
+  const std::size_t after = resident_kib(server.daemon.pid());
+  INFO("resident: " << before << " → " << after << " KiB");
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kMostGrowth);
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("forged records in the middle of a DTLS handshake do not end it", "[integration][hostile]") {
+  Server server;
+  const std::size_t before = resident_kib(server.daemon.pid());
+  DtlsByHand client(server.daemon.listener(kDtls));
+  REQUIRE(client.hear());  // the cookie
+  client.transmit();
+  REQUIRE(client.hear());  // a part of the server's flight at least
+  Octets forged;
+  for (std::uint8_t number = 0; number < 200; ++number) {
+    const Octets record{SealedRecords::kHandshake, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, number, 0, 1, 7};
+    forged.insert(forged.end(), record.begin(), record.end());
+  }
+  for (int i = 0; i < kTimes; ++i) client.send(forged);
+  client.finish();
+  client.dtls.send(octets("hello"));
+  client.transmit();
+  const std::size_t after = resident_kib(server.daemon.pid());
+  INFO("resident: " << before << " → " << after << " KiB");
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + 1024);
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains(" established=1 "));
+  CHECK_THAT(server.daemon.log(), !Catch::Contains(" early_dropped=0 "));
+}
+
+TEST_CASE("thousands of TLS records that bring no data hurt nobody", "[integration][hostile]") {
+  Server server;
+  Caller caller(server.daemon.listener(kTls), Transport::tls);
+  caller.talk();
+  const std::size_t before = resident_kib(server.daemon.pid());
+  for (const Kind& kind : kKinds) {
+    CAPTURE(int{kind.type}, kind.text.size());
+    TlsProbe client(server.daemon.listener(kTls), {.version = TLS1_2_VERSION, .ciphers = kSealedCipher});
+    REQUIRE(client.is_open());
+    SealedRecords sealed(client.ssl());
+    for (int i = 0; i < kTimes; ++i) {
+      const Octets records = sealed.fill(65'000, kind.type, kind.text);
+      ::send(client.fd(), records.data(), records.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    caller.talk();
+  }
+  // New keys by the thousand, of a client that does not read what is said to them.
+  TlsProbe client(server.daemon.listener(kTls), {.version = TLS1_3_VERSION});
+  REQUIRE(client.is_open());
+  for (int i = 0; i < 20'000; ++i) {
+    if (SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED) != 1 || SSL_do_handshake(client.ssl()) != 1)
+      break;
+    if (i % 1000 == 0) caller.talk();
+  }
+  caller.talk();
+  const std::size_t after = resident_kib(server.daemon.pid());
+  INFO("resident: " << before << " → " << after << " KiB");
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kMostGrowth);
+  CHECK(server.daemon.stop() == 0);
+}
