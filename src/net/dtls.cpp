@@ -18,8 +18,9 @@ constexpr std::uint8_t kApplicationData = 23;
 // The longest message that this server needs of a client in clear text: a ClientHello with a session ticket
 // and a long list of whatever comes. OpenSSL gets a buffer as long as a message says that it is.
 constexpr std::uint32_t kLongestHello = 4 << 10;
-// Records that may be the client's Finished, of those that came early and of those that come in time. Only the
-// first that is no forgery counts; each of the others, from a client that means harm, has OpenSSL keep 18 kB.
+// Records that may be the client's Finished, of those that came early and of those that come in time. Only
+// the first that is no forgery counts; each of the others, from a client that means harm, has OpenSSL keep 18
+// kB.
 constexpr std::uint8_t kMostFinished = 4;
 
 }  // namespace
@@ -80,17 +81,18 @@ void DtlsAssociation::shake_hands(const Record& record) {
     const bool expected_finished = endpoint_.expects_finished();
     feed(record);
     if (expected_finished || !endpoint_.expects_finished()) return;
+    overhead_ = static_cast<std::uint8_t>(endpoint_.record_overhead());
     std::uint8_t fed = 0;
     for (MutableBytes rest = early_.bytes(); const auto early = Record::take(rest);) {
       if (!endpoint_.expects_finished() || fed == kMostFinished) break;
-      if (early->type() != kHandshake) continue;
+      if (early->type() != kHandshake || is_too_short(*early)) continue;
       feed(*early);
       ++fed;
     }
   } else if (record.epoch() == 1) {
     if (!endpoint_.expects_finished() || record.type() != kHandshake) {
       keep_early(record);
-    } else if (finished_count_ < kMostFinished) {
+    } else if (finished_count_ < kMostFinished && !is_too_short(record)) {
       ++finished_count_;
       feed(record);
     } else {
@@ -151,8 +153,15 @@ bool DtlsAssociation::began_with(const DtlsHello& hello) const {
 
 // --- From then on
 
+// OpenSSL 3.0 takes a record that is shorter than its nonce and its tag for an error of its own, and ends the
+// association. Anybody could do that to any client, with a datagram of 14 octets.
+bool DtlsAssociation::is_too_short(const Record& record) const {
+  return record.epoch() != 0 && record.body().size() < overhead_;
+}
+
 // A record has no more plain text than it is long, so the text is written over it.
 void DtlsAssociation::read(const Record& record, std::vector<Bytes>& messages) {
+  if (is_too_short(record)) return;
   const std::size_t size = endpoint_.receive(record.bytes, record.bytes, buffers_.out_);
   if (size != 0) messages.push_back(record.bytes.first(size));
 }

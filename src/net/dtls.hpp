@@ -100,6 +100,7 @@ class DtlsAssociation {
  private:
   struct Record;
 
+  bool is_too_short(const Record& record) const;
   void shake_hands(const Record& record);
   void keep_early(const Record& record);
   bool is_plausible(const Record& record) const;
@@ -112,6 +113,7 @@ class DtlsAssociation {
   DtlsBuffers& buffers_;
   std::array<std::uint8_t, 32> random_;
   std::uint16_t hello_number_;       // of the handshake's messages
+  std::uint8_t overhead_ = 0;        // of a record, once it has keys
   std::uint8_t early_count_ = 0;     // records that were kept
   std::uint8_t finished_count_ = 0;  // records that may have been the client's Finished
   BoundedBuffer early_{kMostEarlyOctets};

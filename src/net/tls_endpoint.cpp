@@ -134,6 +134,12 @@ void TlsEndpoint::listen(Bytes hello, WireBuffer& out) {
   state_ = State::failed;
 }
 
+// A tag of 16 octets, and with AES-GCM a nonce of 8 (RFC 5288 §3, RFC 7905 §2).
+std::size_t TlsEndpoint::record_overhead() const {
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
+  return cipher && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 24;
+}
+
 std::optional<Duration> TlsEndpoint::retransmits_in() const {
   timeval left{};
   if (state_ != State::shaking_hands || DTLSv1_get_timeout(ssl_.get(), &left) != 1) return std::nullopt;

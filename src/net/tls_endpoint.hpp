@@ -69,6 +69,8 @@ class TlsEndpoint {
   // --- DTLS alone
   // Begins with a hello whose cookie has been verified.
   void listen(Bytes hello, WireBuffer& out);
+  // What a record under the keys is longer than its text.
+  std::size_t record_overhead() const;
   // Whether the client has changed its cipher, and its Finished is what comes next.
   bool expects_finished() const { return SSL_get_state(ssl_.get()) == TLS_ST_SR_CHANGE; }
   // While it shakes hands: how long until the last flight is to be sent again, by OpenSSL's clock.

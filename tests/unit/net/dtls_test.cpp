@@ -411,6 +411,13 @@ TEST_CASE("what is not a record of an association leaves it as it is", "[dtls]")
     noise.push_back(record);
     noise.back()[index] = static_cast<std::uint8_t>(noise.back()[index] == value ? value + 1 : value);
   }
+  // Records under the keys that are too short to be any.
+  for (const std::uint8_t type : {20, 21, 22, 23}) {
+    for (const std::uint8_t size : {0, 1, 15}) {
+      noise.push_back({type, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 99, 0, size});
+      noise.back().resize(13U + size);
+    }
+  }
   // Alerts in the clear: close_notify and handshake_failure.
   for (const std::uint8_t alert : {0, 40}) {
     noise.push_back({21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, alert});
