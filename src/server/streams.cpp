@@ -248,7 +248,7 @@ bool Streams::greet(Connection& connection, TimePoint now) {
 // A handshake costs a signature, whoever asks for it: the limit of answers to strangers holds for it as well.
 bool Streams::start_tls(Connection& connection, TimePoint now) {
   if (!shared_.tls) return false;
-  if (!shared_.limiter.allow(connection.tuple.client.address, now.steady)) {
+  if (!shared_.handshakes.allow(connection.tuple.client.address, now.steady)) {
     ++counters_.handshakes_withheld;
     return false;
   }

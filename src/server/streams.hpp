@@ -81,8 +81,7 @@ class Streams {
   struct Shared {
     const net::CurrentTls* tls;  // may be null where no listener is tls
     IdleConnections& idle;
-    AddressLimiter&
-        limiter;  // of what is done for who has shown no credentials: a TLS handshake counts as one
+    AddressLimiter& handshakes;  // that one source may begin in a second
     config::StreamLimits limits;
     HttpHandOver http{};
   };

@@ -41,7 +41,7 @@ struct Pem {
 struct Bench {
   explicit Bench(std::optional<Transport> transport)
       : streams(epoll.get(), listeners(transport),
-                {.tls = &tls, .idle = idle, .limiter = limiter, .limits = {}}) {}
+                {.tls = &tls, .idle = idle, .handshakes = limiter, .limits = {}}) {}
 
   std::vector<StreamListener> listeners(std::optional<Transport> transport) {
     net::Fd socket = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
@@ -73,7 +73,7 @@ struct Bench {
   Pem pem;
   net::CurrentTls tls{std::make_shared<const net::TlsContext>(pem.certificate, pem.key)};
   IdleConnections idle{{0, 0}};
-  AddressLimiter limiter{0, 0, 1};
+  AddressLimiter limiter{0, 0, HashKey{1, 0}};
   Endpoint at;
   Streams streams;
 };
