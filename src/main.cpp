@@ -9,22 +9,41 @@
 #include "config/config.hpp"
 #include "server/daemon.hpp"
 #include "server/log.hpp"
+#include "server/reload.hpp"
 
 int main(int argc, char** argv) {
   using namespace turnpike;
   std::string file;
   std::vector<std::string> overrides;
   bool check = false;
+  int reload = 0;
 
   CLI::App app("turnpike: a STUN and TURN relay for people on different networks.");
-  app.add_option("--config", file, "The configuration, a YAML file")->required()->type_name("FILE");
+  auto* const config_option = app.add_option("--config", file, "The configuration, a YAML file")->type_name("FILE");
   app.add_option("--set", overrides, "Override one key of it; may be repeated")
       ->type_name("KEY.PATH=VALUE")
       ->expected(1)
       ->take_all();
   app.add_flag("--check", check, "Only say whether the configuration is valid");
+  auto* const reload_option =
+      app.add_option("--reload", reload, "Have a running turnpike reload, and say whether that went well")
+          ->type_name("PID")
+          ->excludes(config_option);
   app.set_version_flag("--version", "turnpike " TURNPIKE_VERSION);
   CLI11_PARSE(app, argc, argv);
+  if (config_option->empty() && reload_option->empty()) {
+    return app.exit(CLI::RequiredError(config_option->get_name()));
+  }
+
+  if (!reload_option->empty()) {
+    try {
+      server::ask_for_reload(reload);
+      return 0;
+    } catch (const std::exception& error) {
+      std::cerr << "turnpike: " << error.what() << '\n';
+      return 1;
+    }
+  }
 
   auto config = config::load(file, overrides);
   if (!config) {
@@ -36,7 +55,11 @@ int main(int argc, char** argv) {
     server::add_missing_secret(*config);
     auth::CredentialStore credentials = server::make_credentials(config->auth);
     auto tls = server::Certificates::load(config->tls);
-    if (check) return 0;
+    if (check) {
+      for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << '\n';
+      return 0;
+    }
+    server::hold_reload_signal();
     const server::LogScope log(config->log);
     server::Daemon(*config, std::move(credentials), std::move(tls)).run();
     return 0;

@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::size_t kLongestName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
 
+// Characters of a secret. Whoever sees one user name with its password can try secrets as fast as a machine hashes.
+constexpr std::size_t kShortestSecret = 8;
+constexpr std::size_t kShortestGoodSecret = 16;
+
 bool is_clean_text(std::string_view text) { return !text.empty() && count_characters(text).has_value(); }
 
 template <std::size_t Size>
@@ -63,11 +67,18 @@ void read_users(const Value& value, std::vector<auth::UserParams>& out) {
 void read_secrets(const Value& value, std::vector<std::string>& out) {
   if (!value.is_list()) return value.expected("a list of secrets");
   for (const Value& item : value.items()) {
-    if (item.is_scalar() && is_clean_text(item.text())) {
+    if (item.is_scalar() && is_clean_text(item.text()) && *count_characters(item.text()) >= kShortestSecret) {
       out.push_back(item.text());
     } else {
-      item.expected("a secret of at least one character, without control characters");
+      item.expected("a secret of at least 8 characters, better 16 or more, without control characters");
     }
+  }
+}
+
+void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings) {
+  for (const Value& item : value.items()) {
+    if (count_characters(item.text()).value_or(0) >= kShortestGoodSecret) continue;
+    warnings.push_back(item.where() + ": " + item.path() + ": shorter than 16 characters, so that it can be guessed");
   }
 }
 

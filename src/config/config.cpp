@@ -1,5 +1,7 @@
 #include "config/config.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
@@ -38,17 +40,41 @@ bool names_any_key_of(const Value& document, std::string_view name) {
 }
 
 // What one key alone cannot tell. Each key has been found right by itself.
-void check_together(const Value& document, const Config& config) {
+void check_together(const Value& document, Config& config) {
   for (const auto& [section, keys] : document.entries()) {
     if (section == "listen") check_listeners(keys, config);
     if (!keys.is_map()) continue;
     if (section == "tls") check_tls(keys, config);
     if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
     for (const auto& [name, value] : keys.entries()) {
+      if (value.path() == "auth.secrets") warn_of_short_secrets(value, config.warnings);
       if (value.path() == "relay.advertise") check_advertise(value, config);
       if (value.path() == "nat_discovery.alternate") check_alternates(value, config);
       if (value.path() == "peers.deny") check_deny(value, config);
     }
+  }
+}
+
+}  // namespace
+
+namespace {
+
+bool has_secrets(const Config& config) {
+  return !config.auth.users.empty() || !config.auth.secrets.empty() || !config.auth.third_party.keys.empty() ||
+         !config.signaling.token_secrets.empty();
+}
+
+std::vector<std::string> key_files(const net::TlsParams& tls) {
+  std::vector<std::string> files;
+  if (!tls.private_key.empty()) files.push_back(tls.private_key);
+  for (const net::CertificateFiles& more : tls.certificates) files.push_back(more.private_key);
+  return files;
+}
+
+void warn_where_all_may_read(const std::string& file, std::vector<std::string>& warnings) {
+  struct stat status {};
+  if (stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
+    warnings.push_back(file + ": everybody on this machine may read it, and it holds secrets: chmod o-r");
   }
 }
 
@@ -61,7 +87,8 @@ bool SignalingParams::only_loopback() const {
 }
 
 signaling::Access SignalingParams::effective_access() const {
-  return access.value_or(only_loopback() ? signaling::Access::open : signaling::Access::token);
+  const bool is_private = only_loopback() && trusted_proxies.empty() && public_host.empty();
+  return access.value_or(is_private ? signaling::Access::open : signaling::Access::token);
 }
 
 Result<Config, Errors> parse(std::string_view text, const std::string& name,
@@ -91,7 +118,11 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides) {
   const Result<std::string, Error> text = read_file(file);
   if (!text) return Errors{text.error()};
-  return parse(*text, file, overrides);
+  Result<Config, Errors> config = parse(*text, file, overrides);
+  if (!config) return config;
+  if (has_secrets(*config)) warn_where_all_may_read(file, config->warnings);
+  for (const std::string& key : key_files(config->tls)) warn_where_all_may_read(key, config->warnings);
+  return config;
 }
 
 }  // namespace turnpike::config

@@ -56,7 +56,8 @@ struct SignalingParams {
   std::vector<std::string> token_secrets;
   std::string public_host;
   std::string root;
-  std::vector<std::string> cors;
+  std::vector<std::string> cors;   // normalized
+  std::vector<std::string> hosts;  // see http::Hosts
   std::vector<Prefix> trusted_proxies;
   Duration credential_lifetime = std::chrono::hours(1);
   Duration connect_timeout = std::chrono::seconds(45);
@@ -71,7 +72,8 @@ struct SignalingParams {
 
   // Nobody but this machine reaches it.
   bool only_loopback() const;
-  // Open on loopback, token elsewhere, unless it is written out.
+  // Unless it is written out: open where nobody but this machine can reach it, token elsewhere. A proxy in front or a
+  // public host says that others can.
   signaling::Access effective_access() const;
 };
 
@@ -98,6 +100,9 @@ struct Config {
   net::TlsParams tls;
   SignalingParams signaling;
   LogParams log;
+
+  // What is allowed and should not be: for the log, and for who asks with --check.
+  std::vector<std::string> warnings;
 };
 
 // The alternate that goes with this one of config.listen; none for most.

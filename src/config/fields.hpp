@@ -67,6 +67,7 @@ void check_advertise(const Value& advertise, const Config& config);
 // auth.cpp
 void read_users(const Value& value, std::vector<auth::UserParams>& out);
 void read_secrets(const Value& value, std::vector<std::string>& out);
+void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings);
 
 // third_party.cpp
 void read_third_party(const Value& value, auth::ThirdPartyParams& out);
@@ -77,6 +78,7 @@ void read_token_secrets(const Value& value, std::vector<std::string>& out);
 void read_host(const Value& value, std::string& out);
 void read_folder(const Value& value, std::string& out);
 void read_origins(const Value& value, std::vector<std::string>& out);
+void read_hosts(const Value& value, std::vector<std::string>& out);
 void read_proxies(const Value& value, std::vector<Prefix>& out);
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
 // What its keys ask of each other and of tls.

@@ -6,6 +6,7 @@
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
 #include "config/text.hpp"
+#include "http/origins.hpp"
 
 namespace turnpike::config {
 namespace {
@@ -36,11 +37,10 @@ bool clash(const Endpoint& a, const Endpoint& b) {
          (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
 }
 
-bool is_origin(std::string_view text) {
-  const std::size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos || scheme == 0) return false;
-  const std::string_view rest = text.substr(scheme + 3);
-  return !rest.empty() && rest.find_first_of("/ *") == std::string_view::npos;
+// "turn.example.org" or "*.loca.lt"
+bool is_host_pattern(std::string_view text) {
+  if (text.starts_with("*.")) text.remove_prefix(2);
+  return is_host(text) && !IpAddress::parse(text) && !text.starts_with('.') && !text.ends_with('.');
 }
 
 }  // namespace
@@ -90,10 +90,23 @@ void read_folder(const Value& value, std::string& out) {
 void read_origins(const Value& value, std::vector<std::string>& out) {
   if (!value.is_list()) return value.expected("a list of origins");
   for (const Value& item : value.items()) {
-    if (item.is_scalar() && is_origin(item.text())) {
+    // null without quotes is YAML's own word, and the origin of pages that have none (RFC 6454 §6.1).
+    const std::string text = item.is_null() ? "null" : item.is_scalar() ? item.text() : "";
+    if (const std::optional<std::string> origin = http::normalized_origin(text)) {
+      out.push_back(*origin);
+    } else {
+      item.expected("an origin as browsers write it, such as https://admin.example.org: without a path");
+    }
+  }
+}
+
+void read_hosts(const Value& value, std::vector<std::string>& out) {
+  if (!value.is_list()) return value.expected("a list of host names");
+  for (const Value& item : value.items()) {
+    if (item.is_scalar() && is_host_pattern(item.text())) {
       out.push_back(item.text());
     } else {
-      item.expected("an origin as browsers write it, such as https://admin.example.org");
+      item.expected("a host name such as turn.example.org, or *.loca.lt for all names below one");
     }
   }
 }
@@ -144,7 +157,10 @@ void check_signaling(const Value& section, const Config& config) {
     section.problem(
         "expected token_secrets, since access is token" +
         std::string(
-            signaling.access ? "" : " by default where others can reach it; or access: open, for everybody"));
+            signaling.access
+                ? ""
+                : " by default where others can reach it, by an address, a proxy or a public host; or access: open, "
+                  "for everybody"));
   }
 }
 

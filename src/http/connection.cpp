@@ -114,6 +114,9 @@ class Server::Connection::Served final : public Connection {
   Awaitable<bool> write(Response response, Framing framing);
   Awaitable<bool> write_file(const FileBody& file);
   Awaitable<void> upgrade(const Parser& parser, const Request& request, WebSocketHandler& handler);
+  Response too_many(const IpAddress& client);
+  std::optional<Response> find_refusal(const Request& request) const;
+  bool came_to_loopback() const;
   void watch(std::function<void()> gone);
   std::optional<std::string_view> describe(Parser& parser, Request& request) const;
   static net::TlsSession session_for(Server& server, Arrival& arrival);
@@ -148,11 +151,10 @@ class Place {
 
 }  // namespace
 
-// A trusted proxy speaks for many, so its connections are not counted as one address's.
 Awaitable<void> Server::Connection::serve(Server& server, Socket socket, Arrival arrival) {
   const IpAddress peer = arrival.peer;
   const bool proxy = server.proxies_.is_trusted(peer);
-  if (!proxy && !server.admit(peer)) {
+  if (!server.admit(peer)) {
     if (arrival.secure || server.being_refused_ >= kMostRefusals) co_return;
     ++server.being_refused_;
     const Place refusing([&] { --server.being_refused_; });
@@ -220,10 +222,20 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     co_return co_await answer(parser, error_response(400, *fault));
   }
   if (to_https_) co_return co_await answer(parser, to_https(request));
+  const bool counted = request.proxied && !server_.proxies_.is_trusted(request.client);
+  const bool taken = counted && server_.connections_from_.take(request.client);
+  const Place place([&, client = request.client] {
+    if (taken) server_.connections_from_.give_back(client);
+  });
+  if (counted && !taken) co_return co_await answer(parser, too_many(request.client));
+  if (std::optional<Response> refusal = find_refusal(request)) {
+    co_return co_await answer(parser, std::move(*refusal));
+  }
   if (beast::websocket::is_upgrade(parser.get())) {
     WebSocketHandler* handler = server_.router_.web_socket(request.path);
     if (!handler) co_return co_await answer(parser, error_response(404, "no WebSocket is here"));
     if (!server_.origins_.allow(request)) {
+      server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
       co_return co_await answer(parser, error_response(403, "this origin is not allowed here"));
     }
     if (std::optional<Response> refusal = handler->check(request)) {
@@ -258,6 +270,32 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
   const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, kToken);
   if (error) co_return co_await answer_broken(error);
   co_return true;
+}
+
+// The client of a proxy has as many connections as it may.
+Response Server::Connection::Served::too_many(const IpAddress& client) {
+  ++server_.counters_.refused;
+  server_.tell_refused("connection", "signaling.connections_per_address", client);
+  Response response = error_response(429, "too many connections from here");
+  response.set("Retry-After", "10");
+  return response;
+}
+
+bool Server::Connection::Served::came_to_loopback() const {
+  Error error;
+  const auto local = stream_->next_layer().local_endpoint(error);
+  if (error) return false;
+  const auto address = local.address();
+  return address.is_v4() ? address.to_v4().is_loopback() : address.to_v6().is_loopback();
+}
+
+// What nobody gets who asks for a host that is not ours; see Hosts.
+std::optional<Response> Server::Connection::Served::find_refusal(const Request& request) const {
+  if (!server_.params_.open || !came_to_loopback()) return std::nullopt;
+  const std::string_view host = host_without_port(request.authority);
+  if (request.authority.empty() || (!host.empty() && server_.hosts_.allow(host))) return std::nullopt;
+  server_.tell_refused("host", "signaling.hosts", request.client, request.authority);
+  return error_response(403, "this server is not known by that name; signaling.hosts lists its names");
 }
 
 net::TlsSession Server::Connection::Served::session_for(Server& server, Arrival& arrival) {
@@ -296,8 +334,9 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
   const auto version = message.version() >= kHttp11 ? HttpVersion::http_1_1 : HttpVersion::http_1_0;
   if (const auto fault = take_target(view(message.target()), version, request)) return fault;
+  request.proxied = server_.proxies_.is_trusted(peer_);
   request.client = server_.proxies_.client(peer_, request.header_list("x-forwarded-for"));
-  const bool forwarded = server_.proxies_.is_trusted(peer_) || !request.header("x-forwarded-for").empty() ||
+  const bool forwarded = request.proxied || !request.header("x-forwarded-for").empty() ||
                          !request.header("forwarded").empty() || !request.header("via").empty();
   const std::string_view host = host_without_port(request.authority);
   if (!forwarded && is_host(host)) request.host = host;
@@ -374,6 +413,11 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   handler.on_open(number_, web_socket_, request);
   const bool goodbye = co_await web_socket_->read_all(handler, number_);
   server_.counters_.dropped_slow += web_socket_->was_slow() ? 1 : 0;
+  server_.counters_.closed_dear += web_socket_->was_dear() ? 1 : 0;
+  server_.counters_.rests += web_socket_->rests();
+  if (web_socket_->was_dear()) {
+    server_.tell_refused("rate-limited", "signaling.bytes_per_second_per_address", request.client);
+  }
   handler.on_closed(number_, goodbye);
 }
 

@@ -3,46 +3,50 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "http/bearer.hpp"
+#include "http/refused.hpp"
 #include "http/web_socket.hpp"
+#include "turnpike/base/source_pace.hpp"
 #include "turnpike/signaling/course_chat.hpp"
+#include "turnpike/signaling/token.hpp"
 
 namespace turnpike::http {
 
 class CourseChatEndpoint : public WebSocketHandler {
  public:
-  // `admits` says whether a request may come in, by the token that it bears.
-  explicit CourseChatEndpoint(std::function<bool(std::string_view token)> admits)
-      : admits_(std::move(admits)) {}
+  struct Params {
+    // What the token that a request bears allows; everything where none is asked for.
+    std::function<Result<signaling::Grant, signaling::Refusal>(std::string_view token)> admit;
+    std::function<TimePoint()> clock;
+    SourcePace& pace;
+    TellRefused refused;
+  };
+
+  // The pace outlives this.
+  explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
 
  private:
-  std::optional<Response> check(const Request& request) override {
-    if (admits_(bearer_token(request))) return std::nullopt;
-    return error_response(401, "this server asks for a token");
-  }
-  void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request&) override {
-    sockets_.emplace(number, std::move(socket));
-    chat_.on_open(number);
-  }
-  // Octets that are no text would have every browser that gets them as text end its connection (RFC 6455
-  // §8.1).
-  void on_message(std::uint64_t number, std::string_view message, bool binary) override {
-    if (binary) return sockets_.at(number)->close(kUnsupportedData, "this chat is text");
-    const signaling::CourseChat::Output out = chat_.on_text(number, message);
-    for (const auto to : out.to) sockets_.at(to)->send(out.text, false);
-  }
-  void on_closed(std::uint64_t number, bool) override {
-    chat_.on_closed(number);
-    sockets_.erase(number);
-  }
+  struct Client {
+    std::shared_ptr<WebSocket> socket;
+    IpAddress address;
+    std::optional<WallTime> good_until;  // of its token
+  };
 
-  static constexpr std::uint16_t kUnsupportedData = 1003;  // RFC 6455 §7.4.1
+  std::optional<Response> check(const Request& request) override;
+  void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
+  void on_message(std::uint64_t number, std::string_view message, bool binary) override;
+  Duration rest(std::uint64_t number) override;
+  void on_closed(std::uint64_t number, bool goodbye) override;
 
-  std::function<bool(std::string_view token)> admits_;
+  // Closes the connection of a client whose token has expired.
+  bool is_expired(const Client& client, TimePoint now) const;
+
+  Params params_;
   signaling::CourseChat chat_;
-  std::unordered_map<std::uint64_t, std::shared_ptr<WebSocket>> sockets_;
+  std::unordered_map<std::uint64_t, Client> clients_;
 };
 
 }  // namespace turnpike::http

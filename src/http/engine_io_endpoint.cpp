@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/bearer.hpp"
+#include "http/cost.hpp"
 #include "http/deadline.hpp"
 
 namespace turnpike::http {
@@ -15,6 +16,7 @@ using signaling::EngineIoError;
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455 §7.4.1
 constexpr std::string_view kVersion = "4";
+constexpr Duration kLongestRest = std::chrono::seconds(5);  // of a POST, before it is refused
 
 // What a client with `forceBase64` asks for.
 bool takes_text_only(const Request& request) { return !request.query("b64").value_or("").empty(); }
@@ -68,10 +70,36 @@ Response EngineIoEndpoint::answer(const Request& request, unsigned status, std::
   return response;
 }
 
+Response EngineIoEndpoint::refuse_origin(const Request& request) const {
+  if (params_.refused) {
+    params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
+  }
+  return error_response(403, "this origin is not allowed here");
+}
+
+// A client that has cost much is served later; one that would have to wait for too long is refused.
+Awaitable<bool> EngineIoEndpoint::may_post(const IpAddress& client) {
+  Duration left = kLongestRest;
+  for (;;) {
+    const Duration wait = params_.pace.rest(client, params_.clock().steady);
+    if (wait == Duration::zero()) co_return true;
+    if (wait > left) co_return false;
+    left -= wait;
+    Timer timer(io_.get_executor(), wait);
+    co_await timer.async_wait(kToken);
+  }
+}
+
 Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
-  if (!params_.origins.allow(request)) co_return error_response(403, "this origin is not allowed here");
+  if (!params_.origins.allow(request)) co_return refuse_origin(request);
   if (const auto fault = find_fault(request, "polling")) {
     co_return answer(request, 400, to_json(*fault));
+  }
+  if (request.method == "POST" && !co_await may_post(request.client)) {
+    if (params_.refused) {
+      params_.refused({"rate-limited", "signaling.bytes_per_second_per_address", request.client});
+    }
+    co_return answer(request, 429, R"({"code":3,"message":"Too much at once from this address"})");
   }
   const signaling::RequestId number = ++last_request_;
   const auto waiting = std::make_shared<Waiting>(io_);
@@ -85,7 +113,10 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   } else {
     params_.engine.get(*sid, number, now, output_);
   }
-  params_.changed();
+  const std::uint64_t sent = params_.changed();
+  if (request.method == "POST") {
+    params_.pace.charge(request.client, cost_of_message(request.body.size()) + sent, now.steady);
+  }
   if (!waiting->answered) {
     request.watch([this, number] {
       params_.engine.on_aborted(number, params_.clock(), output_);
@@ -113,7 +144,7 @@ std::optional<Response> EngineIoEndpoint::check(const Request& request) {
 
 void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
                                const Request& request) {
-  wires_.emplace(number, std::move(socket));
+  wires_.emplace(number, Wire{std::move(socket), request.client});
   const TimePoint now = params_.clock();
   if (const std::optional<std::string> sid = request.query("sid")) {
     params_.engine.upgrade(*sid, number, takes_text_only(request), now, output_);
@@ -124,8 +155,14 @@ void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> 
 }
 
 void EngineIoEndpoint::on_message(std::uint64_t number, std::string_view message, bool binary) {
-  params_.engine.on_frame(number, message, binary, params_.clock(), output_);
-  params_.changed();
+  const TimePoint now = params_.clock();
+  params_.engine.on_frame(number, message, binary, now, output_);
+  const IpAddress address = wires_.at(number).address;
+  params_.pace.charge(address, cost_of_message(message.size()) + params_.changed(), now.steady);
+}
+
+Duration EngineIoEndpoint::rest(std::uint64_t number) {
+  return params_.pace.rest(wires_.at(number).address, params_.clock().steady);
 }
 
 void EngineIoEndpoint::on_closed(std::uint64_t number, bool goodbye) {
@@ -134,23 +171,31 @@ void EngineIoEndpoint::on_closed(std::uint64_t number, bool goodbye) {
   params_.changed();
 }
 
-void EngineIoEndpoint::flush() {
+std::uint64_t EngineIoEndpoint::flush() {
+  std::uint64_t sent = 0;
   for (auto& answer : output_.answers) {
     const auto waiting = waiting_.find(answer.to);
     if (waiting == waiting_.end()) continue;
+    sent += cost_of_message(answer.body.size());
     waiting->second->answered = true;
     waiting->second->status = answer.status;
     waiting->second->body = std::move(answer.body);
     waiting->second->timer.cancel();
   }
   for (const auto& frame : output_.frames) {
-    if (const auto wire = wires_.find(frame.to); wire != wires_.end())
-      wire->second->send(frame.data, frame.binary);
+    const auto wire = wires_.find(frame.to);
+    if (wire == wires_.end()) continue;
+    sent += cost_of_message(frame.data->size());
+    wire->second.socket->send(frame.data, frame.binary);
   }
   for (const signaling::WireId wire : output_.closes) {
-    if (const auto open = wires_.find(wire); open != wires_.end()) open->second->close(kNormalClosure, "");
+    if (const auto open = wires_.find(wire); open != wires_.end()) open->second.socket->close(kNormalClosure, "");
+  }
+  for (const IpAddress& address : output_.crowded) {
+    if (params_.refused) params_.refused({"session", "signaling.connections_per_address", address});
   }
   output_.clear();
+  return sent;
 }
 
 }  // namespace turnpike::http

@@ -9,7 +9,9 @@
 #include <unordered_map>
 
 #include "http/origins.hpp"
+#include "http/refused.hpp"
 #include "http/router.hpp"
+#include "turnpike/base/source_pace.hpp"
 #include "turnpike/signaling/engine_io.hpp"
 
 namespace turnpike::http {
@@ -20,7 +22,11 @@ class EngineIoEndpoint : private WebSocketHandler {
     signaling::EngineIo& engine;
     const Origins& origins;
     std::function<TimePoint()> clock;
-    std::function<void()> changed;  // called after each event, with what it led to in output()
+    // Called after each event, with what it led to in output(). Returns what was sent to anybody for it, by its
+    // cost (see cost.hpp).
+    std::function<std::uint64_t()> changed;
+    SourcePace& pace;
+    TellRefused refused;
   };
 
   // References outlive this.
@@ -30,8 +36,8 @@ class EngineIoEndpoint : private WebSocketHandler {
   void add_routes(Router& router, const std::string& path);
 
   signaling::EngineIo::Output& output() { return output_; }
-  // Sends what stands in output() and empties it.
-  void flush();
+  // Sends what stands in output() and empties it. Returns what that cost (see cost.hpp).
+  std::uint64_t flush();
 
  private:
   struct Waiting;
@@ -39,9 +45,17 @@ class EngineIoEndpoint : private WebSocketHandler {
   std::optional<Response> check(const Request& request) override;
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
+  Duration rest(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool goodbye) override;
 
+  struct Wire {
+    std::shared_ptr<WebSocket> socket;
+    IpAddress address;
+  };
+
   Awaitable<Response> serve(const Request& request);
+  Awaitable<bool> may_post(const IpAddress& client);
+  Response refuse_origin(const Request& request) const;
   std::optional<signaling::EngineIoError> find_fault(const Request& request,
                                                      std::string_view transport) const;
   Response answer(const Request& request, unsigned status, std::string body) const;
@@ -51,7 +65,7 @@ class EngineIoEndpoint : private WebSocketHandler {
   signaling::EngineIo::Output output_;
   signaling::RequestId last_request_ = 0;
   std::unordered_map<signaling::RequestId, std::shared_ptr<Waiting>> waiting_;
-  std::unordered_map<signaling::WireId, std::shared_ptr<WebSocket>> wires_;
+  std::unordered_map<signaling::WireId, Wire> wires_;
 };
 
 }  // namespace turnpike::http

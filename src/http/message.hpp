@@ -28,8 +28,9 @@ struct Request {
   std::string path;    // percent-decoded, without the query
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string_view body;
-  bool secure = false;  // https, as far as this server sees
-  IpAddress client;     // behind trusted proxies, whom they speak for
+  bool secure = false;   // https, as far as this server sees
+  IpAddress client;      // behind trusted proxies, whom they speak for
+  bool proxied = false;  // it came from a proxy that is trusted
   // Whom the client asked for, "example.org:8080": the authority of a target in absolute form, else the Host
   // (RFC 9112 §3.2.2). Empty where a client of HTTP/1.0 did not say.
   std::string_view authority;

@@ -18,6 +18,7 @@ using Error = boost::system::error_code;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::size_t kKeptBuffer = 4 << 10;  // what a quiet socket may hold on to
+constexpr Duration kLongestRest = std::chrono::seconds(5);  // Deadlines::silence is longer: no pong is read meanwhile
 
 // The stream, and before it what has been read from it already.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
@@ -33,7 +34,10 @@ class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer
 class Implementation final : public OpenWebSocket, public std::enable_shared_from_this<Implementation> {
  public:
   Implementation(std::unique_ptr<Stream> stream, beast::flat_buffer early, const Params& params)
-      : stream_(std::move(stream)), socket_(*stream_), most_waiting_(params.limits.waiting_bytes) {
+      : stream_(std::move(stream)),
+        socket_(*stream_),
+        rest_(stream_->get_executor()),
+        most_waiting_(params.limits.waiting_bytes) {
     if (early.size() > 0) socket_.next_layer().buffer() = std::move(early);
     websocket::stream_base::timeout timeout{};
     timeout.handshake_timeout = params.deadlines.handshake;
@@ -57,11 +61,14 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     beast::flat_buffer& early = socket_.next_layer().buffer();
     Error error;
     for (;;) {
+      co_await rest(handler, number);
       std::tie(error, std::ignore) = co_await socket_.async_read(buffer, kToken);
       if (error) break;
       if (early.size() == 0 && early.capacity() > 0) early.shrink_to_fit();
       const auto data = buffer.cdata();
-      handler.on_message(number, {static_cast<const char*>(data.data()), data.size()}, socket_.got_binary());
+      if (!closing_) {
+        handler.on_message(number, {static_cast<const char*>(data.data()), data.size()}, socket_.got_binary());
+      }
       buffer.clear();
       if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
     }
@@ -84,18 +91,40 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     if (!open_ || closing_) return;
     closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),
                                        beast::string_view(reason.data(), reason.size()));
+    rest_.cancel();
     if (!writing_) write_next();
   }
 
+  bool was_dear() const override { return dear_; }
+  std::uint64_t rests() const override { return rests_; }
   bool was_slow() const override { return slow_; }
 
   void abort() override {
     open_ = false;
+    rest_.cancel();
     Error ignored;
     stream_->next_layer().close(ignored);
   }
 
  private:
+  // The other side's messages wait in its own buffers meanwhile. One that would have to wait for too long is told why
+  // it is closed.
+  Awaitable<void> rest(WebSocketHandler& handler, std::uint64_t number) {
+    Duration left = kLongestRest;
+    while (open_ && !closing_) {
+      const Duration wait = handler.rest(number);
+      if (wait == Duration::zero()) co_return;
+      if (wait > left) {
+        dear_ = true;
+        co_return close(static_cast<std::uint16_t>(websocket::close_code::policy_error), "too much at once");
+      }
+      left -= wait;
+      ++rests_;
+      rest_.expires_after(wait);
+      co_await rest_.async_wait(kToken);
+    }
+  }
+
   struct Message {
     std::shared_ptr<const std::string> text;
     bool binary;
@@ -128,6 +157,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
   std::unique_ptr<Stream> stream_;
   websocket::stream<ReadAhead, false> socket_;
+  Timer rest_;
   std::size_t most_waiting_;
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;
@@ -135,6 +165,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   bool open_ = false;
   bool writing_ = false;
   bool slow_ = false;
+  bool dear_ = false;
+  std::uint64_t rests_ = 0;
 };
 
 }  // namespace

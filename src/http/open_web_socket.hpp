@@ -27,6 +27,10 @@ class OpenWebSocket : public WebSocket {
   virtual void abort() = 0;
   // The client did not read what waited for it.
   virtual bool was_slow() const = 0;
+  // It was closed since its address had cost too much, see WebSocketHandler::rest.
+  virtual bool was_dear() const = 0;
+  // How often it had to rest before its next message was read.
+  virtual std::uint64_t rests() const = 0;
 };
 
 }  // namespace turnpike::http

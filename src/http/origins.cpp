@@ -1,29 +1,110 @@
 #include "http/origins.hpp"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <charconv>
 
 namespace turnpike::http {
+namespace {
+
+constexpr std::string_view kNull = "null";
+
+std::string_view view(boost::urls::string_view text) { return {text.data(), text.size()}; }
+
+std::string in_small_letters(std::string_view text) {
+  std::string small(text);
+  for (char& c : small) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return small;
+}
+
+// Nothing where the port is none; 0 where there is none or it is the scheme's own.
+std::optional<unsigned> port_of(const boost::urls::url_view& url, std::string_view scheme) {
+  const std::string_view digits = view(url.port());
+  if (digits.empty()) return 0;
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc{} || end != digits.data() + digits.size() || port == 0 || port > 65535) {
+    return std::nullopt;
+  }
+  const bool own = (scheme == "http" && port == 80) || (scheme == "https" && port == 443);
+  return own ? 0 : port;
+}
+
+// The last of a list: what the nearest proxy wrote.
+std::string_view last_of(std::string_view list) {
+  list.remove_prefix(list.rfind(',') + 1);  // npos + 1 is 0
+  const std::size_t start = list.find_first_not_of(" \t");
+  if (start == std::string_view::npos) return {};
+  return list.substr(start, list.find_last_not_of(" \t") - start + 1);
+}
+
+// What a host may look like to a browser; underscores are no DNS (RFC 1035 §2.3.1), and yet they are in use.
+bool is_written_as_host(std::string_view host) {
+  return IpAddress::parse(host) || (!host.empty() && std::ranges::all_of(host, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
+  }));
+}
+
+std::string in_brackets(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : '[' + host + ']';
+}
+
+}  // namespace
+
+std::optional<std::string> normalized_origin(std::string_view text) {
+  if (text == kNull) return std::string(kNull);
+  const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
+  if (!parsed) return std::nullopt;
+  const boost::urls::url_view& url = *parsed;
+  const std::string_view path = view(url.encoded_path());
+  if (!url.has_authority() || url.has_userinfo() || url.has_query() || url.has_fragment() ||
+      (!path.empty() && path != "/")) {
+    return std::nullopt;
+  }
+  const std::string scheme = in_small_letters(view(url.scheme()));
+  const std::string_view written = view(url.encoded_host_address());
+  if (!is_written_as_host(written)) return std::nullopt;
+  const std::optional<IpAddress> address = IpAddress::parse(written);
+  const std::optional<unsigned> port = port_of(url, scheme);
+  if (!port) return std::nullopt;
+  std::string origin = scheme + "://" + in_brackets(address ? address->to_string() : in_small_letters(written));
+  if (*port != 0) origin.append(":").append(std::to_string(*port));
+  return origin;
+}
 
 bool Origins::is_listed(std::string_view origin) const {
   return std::ranges::find(allowed_, origin) != allowed_.end();
 }
 
-// The scheme is left aside: a proxy that ends TLS in front of us changes it.
+// The scheme is left aside, since a proxy that ends TLS in front of us changes it: a host without a port stands for
+// the own port of the origin's scheme.
+bool Origins::is_own(const Request& request, std::string_view origin) const {
+  const std::string scheme(origin.substr(0, std::min(origin.find("://"), origin.size())));
+  const auto is_at = [&](std::string_view authority) {
+    return !authority.empty() && normalized_origin(scheme + "://" + std::string(authority)) == origin;
+  };
+  if (is_at(request.authority)) return true;
+  if (request.proxied && is_at(last_of(request.header_list("x-forwarded-host")))) return true;
+  return is_at(in_brackets(public_host_));
+}
+
 bool Origins::allow(const Request& request) const {
-  const std::string_view origin = request.header("origin");
-  if (origin.empty()) return true;
-  const std::size_t scheme = origin.find("://");
-  const bool own = scheme != std::string_view::npos &&
-                   boost::beast::iequals(origin.substr(scheme + 3), request.header("host"));
-  return own || is_listed(origin);
+  const std::string_view named = request.header("origin");
+  if (named.empty()) return true;
+  const std::optional<std::string> origin = normalized_origin(named);
+  return origin && (is_listed(*origin) || (*origin != kNull && is_own(request, *origin)));
 }
 
 void Origins::add_headers(const Request& request, Response& response) const {
   response.set("Vary", "Origin");
-  const std::string_view origin = request.header("origin");
-  if (origin.empty() || !is_listed(origin)) return;
-  response.set("Access-Control-Allow-Origin", std::string(origin));
+  const std::string_view named = request.header("origin");
+  const std::optional<std::string> origin = normalized_origin(named);
+  if (!origin || !is_listed(*origin)) return;
+  response.set("Access-Control-Allow-Origin", std::string(named));
   response.set("Access-Control-Allow-Credentials", "true");
 }
 

@@ -40,6 +40,11 @@ IpAddress from_asio(const asio::ip::address& address) {
                          : IpAddress::v6(address.to_v6().to_bytes());
 }
 
+std::vector<std::string> with(std::vector<std::string> hosts, const std::string& own) {
+  if (!own.empty()) hosts.push_back(own);
+  return hosts;
+}
+
 }  // namespace
 
 struct Server::Acceptor {
@@ -51,7 +56,8 @@ Server::Server(asio::io_context& io, const Params& params, const net::CurrentTls
     : io_(io),
       params_(params),
       proxies_(params.trusted_proxies),
-      origins_(params.cors),
+      origins_(params.cors, params.public_host),
+      hosts_(with(params.hosts, params.public_host), params.is_certified),
       tls_(tls),
       router_(router),
       connections_from_(params.limits.connections_per_address),
@@ -116,12 +122,19 @@ void Server::adopt(net::Fd connection, Arrival arrival) {
   serve(std::move(socket), std::move(arrival));
 }
 
+// A trusted proxy speaks for many: of its connections each is counted for the client that it serves at the time.
 bool Server::admit(const IpAddress& source) {
   const std::uint32_t most = params_.limits.connections;
   const bool full = most != 0 && connections_.size() >= most;
-  if (!full && connections_from_.take(source)) return true;
+  if (!full && (proxies_.is_trusted(source) || connections_from_.take(source))) return true;
   ++counters_.refused;
+  tell_refused("connection", full ? "signaling.connections" : "signaling.connections_per_address", source);
   return false;
+}
+
+void Server::tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
+                          std::string_view detail) const {
+  if (params_.refused) params_.refused({what, key, client, std::string(detail)});
 }
 
 void Server::remove(std::uint64_t number) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "http/arrival.hpp"
+#include "http/hosts.hpp"
 #include "http/origins.hpp"
 #include "http/params.hpp"
 #include "http/proxies.hpp"
@@ -25,6 +26,8 @@ struct Counters {
   std::uint64_t requests = 0;
   std::uint64_t web_sockets = 0;
   std::uint64_t dropped_slow = 0;  // WebSockets that did not read
+  std::uint64_t rests = 0;         // of WebSockets whose address had cost too much
+  std::uint64_t closed_dear = 0;   // WebSockets that would have had to rest for too long
 };
 
 class Server {
@@ -56,12 +59,15 @@ class Server {
   Awaitable<void> accept(Acceptor& acceptor);
   void serve(Socket socket, Arrival arrival);
   bool admit(const IpAddress& source);
+  void tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
+                    std::string_view detail = {}) const;
   void remove(std::uint64_t number);
 
   boost::asio::io_context& io_;
   Params params_;
   Proxies proxies_;
   Origins origins_;
+  Hosts hosts_;
   const net::CurrentTls* tls_;
   const Router& router_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;

@@ -6,7 +6,7 @@
 
 #include "http/bearer.hpp"
 #include "http/call_page.hpp"
-#include "turnpike/base/prefix.hpp"
+#include "http/cost.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -15,6 +15,7 @@ namespace json = boost::json;
 using signaling::Refusal;
 
 constexpr std::uint16_t kUnsupportedData = 1003;  // RFC 6455 §7.4.1
+constexpr Duration kBurst = std::chrono::seconds(4);  // of bytes_per_second_per_address
 
 // A handler that has its answer at once.
 Handler at_once(std::function<Response(const Request&)> function) {
@@ -27,7 +28,8 @@ unsigned status_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::token_required:
     case Refusal::token_invalid:
-    case Refusal::token_expired: return 401;
+    case Refusal::token_expired:
+    case Refusal::token_not_yet_valid: return 401;
     case Refusal::rate_limited: return 429;
     default: return 400;
   }
@@ -46,9 +48,10 @@ Response refused(Refusal refusal) {
 
 SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto::Random& random)
     : params_(std::move(params)),
-      origins_(params_.cors),
+      origins_(params_.cors, params_.public_host),
       minting_(params_.credentials_per_second, std::uint64_t{20} * params_.credentials_per_second,
                params_.hash_key),
+      pace_(params_.bytes_per_second_per_address, kBurst, params_.hash_key),
       hub_(params_.limits, random),
       tokens_(params_.tokens.secrets),
       ice_servers_(params_.ice_servers),
@@ -67,13 +70,12 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
                   .recovery = params_.recovery,
                   .list_rooms = params_.list_rooms}),
       engine_(params_.engine_io, random, socket_io_),
-      socket_io_endpoint_(io, {engine_, origins_, params_.clock, [this] { flush(); }}),
+      socket_io_endpoint_(
+          io, {engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
       echo_engine_(params_.engine_io, random, echo_),
-      echo_endpoint_(io, {echo_engine_, origins_, params_.clock, [this] { flush(); }}),
-      course_chat_([this](std::string_view token) {
-        return params_.tokens.access == signaling::Access::open ||
-               tokens_.verify(token, params_.clock().wall).has_value();
-      }),
+      echo_endpoint_(io,
+                     {echo_engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
+      course_chat_({[this](std::string_view token) { return admit(token); }, params_.clock, pace_, params_.refused}),
       timer_(io) {
   socket_io_.use(engine_);
   echo_.use(echo_engine_);
@@ -105,32 +107,36 @@ void SignalingSite::add_routes(Router& router) {
   }
 }
 
-// The room or the subject of a token, else where the request is from: so that one user's quota is not
-// another's.
-std::string SignalingSite::quota_user(const Request& request, const signaling::Grant& grant) {
-  if (!grant.subject.empty()) return grant.subject;
-  if (grant.room) return ice_servers_.quota_user("room", *grant.room);
-  return ice_servers_.quota_user("guest", source_block(request.client).to_string());
+Result<signaling::Grant, Refusal> SignalingSite::admit(std::string_view token) {
+  if (params_.tokens.access == signaling::Access::open) return signaling::Grant{};
+  if (token.empty()) return Refusal::token_required;
+  return tokens_.verify(token, params_.clock().wall);
+}
+
+void SignalingSite::tell(const signaling::Refused& refused) const {
+  if (params_.refused) {
+    params_.refused({signaling::code_of(refused.why), signaling::key_of(refused.why), refused.client});
+  }
 }
 
 Result<signaling::IceCredentials, Refusal> SignalingSite::mint(const Request& request) {
   const TimePoint now = params_.clock();
-  signaling::Grant grant;
-  if (params_.tokens.access == signaling::Access::token) {
-    const std::string_view token = bearer_token(request);
-    if (token.empty()) return Refusal::token_required;
-    auto verified = tokens_.verify(token, now.wall);
-    if (!verified) return verified.error();
-    grant = std::move(*verified);
-  }
+  const Result<signaling::Grant, Refusal> grant = admit(bearer_token(request));
+  if (!grant) return grant.error();
   if (!minting_.allow(request.client, now.steady)) return Refusal::rate_limited;
-  return ice_servers_.mint(quota_user(request, grant), now.wall);
+  return ice_servers_.mint(ice_servers_.quota_user(grant->subject, request.client), now.wall);
 }
 
 Response SignalingSite::minted(const Request& request,
                                const std::function<std::string(const signaling::IceCredentials&)>& body) {
-  if (!origins_.allow(request)) return error_response(403, "this origin is not allowed here");
+  if (!origins_.allow(request)) {
+    if (params_.refused) {
+      params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
+    }
+    return error_response(403, "this origin is not allowed here");
+  }
   const auto credentials = mint(request);
+  if (!credentials) tell({credentials.error(), request.client});
   Response response = credentials ? json_response(body(*credentials)) : refused(credentials.error());
   origins_.add_headers(request, response);
   return response;
@@ -165,7 +171,7 @@ Response SignalingSite::turn_rest(const Request& request) {
 }
 
 void SignalingSite::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) {
-  sockets_.emplace(number, std::move(socket));
+  sockets_.emplace(number, Client{std::move(socket), request.client});
   plain_.on_open(number,
                  {.address = request.client,
                   .host = std::string(request.host),
@@ -175,12 +181,19 @@ void SignalingSite::on_open(std::uint64_t number, std::shared_ptr<WebSocket> soc
 }
 
 void SignalingSite::on_message(std::uint64_t number, std::string_view message, bool binary) {
+  const Client& client = sockets_.at(number);
   if (binary) {
-    sockets_.at(number)->close(kUnsupportedData, "this protocol is text");
+    client.socket->close(kUnsupportedData, "this protocol is text");
     return;
   }
-  plain_.on_text(number, message, params_.clock(), output_);
-  flush();
+  const IpAddress address = client.address;
+  const TimePoint now = params_.clock();
+  plain_.on_text(number, message, now, output_);
+  pace_.charge(address, cost_of_message(message.size()) + flush(), now.steady);
+}
+
+Duration SignalingSite::rest(std::uint64_t number) {
+  return pace_.rest(sockets_.at(number).address, params_.clock().steady);
 }
 
 void SignalingSite::on_closed(std::uint64_t number, bool goodbye) {
@@ -197,22 +210,27 @@ void SignalingSite::exchange_between_protocols() {
   socket_io_.deliver(foreign, socket_io_endpoint_.output());
 }
 
-void SignalingSite::flush() {
+std::uint64_t SignalingSite::flush() {
   exchange_between_protocols();
+  for (const signaling::Refused& refused : output_.refused) tell(refused);
+  for (const signaling::Refused& refused : socket_io_.take_refused()) tell(refused);
+  std::uint64_t sent = 0;
   for (const auto& send : output_.sends) {
-    if (const auto socket = sockets_.find(send.to); socket != sockets_.end()) {
-      socket->second->send(send.text, false);
-    }
+    const auto client = sockets_.find(send.to);
+    if (client == sockets_.end()) continue;
+    sent += cost_of_message(send.text->size());
+    client->second.socket->send(send.text, false);
   }
   for (const auto& close : output_.closes) {
     if (const auto socket = sockets_.find(close.to); socket != sockets_.end()) {
-      socket->second->close(close.code, close.reason);
+      socket->second.socket->close(close.code, close.reason);
     }
   }
   output_.clear();
-  socket_io_endpoint_.flush();
-  echo_endpoint_.flush();
+  sent += socket_io_endpoint_.flush();
+  sent += echo_endpoint_.flush();
   set_timer();
+  return sent;
 }
 
 void SignalingSite::on_timer() {

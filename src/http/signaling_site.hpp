@@ -45,8 +45,11 @@ class SignalingSite : private WebSocketHandler {
     signaling::IceParams ice_servers;
     std::uint32_t credentials_per_second =
         0;             // for each address, and twenty times that at once; 0 = no limit
+    // See http::Limits.
+    std::uint32_t bytes_per_second_per_address = 0;
     std::string root;  // a folder instead of the call page; empty without
     std::vector<std::string> cors;
+    std::string public_host;  // see Origins
     Duration connect_timeout{};
     signaling::Preset preset = signaling::Preset::course;
     signaling::EngineIo::Params engine_io;
@@ -54,6 +57,7 @@ class SignalingSite : private WebSocketHandler {
     bool list_rooms = false;
     HashKey hash_key{};  // for tables whose keys strangers choose
     std::function<TimePoint()> clock;
+    TellRefused refused{};  // may be empty
   };
 
   // Throws std::runtime_error with a message for the operator. `random` outlives the site.
@@ -68,21 +72,31 @@ class SignalingSite : private WebSocketHandler {
   // Leaves the io_context without work of the site's.
   void stop();
 
+  const signaling::SocketIo::Counters& socket_io_counters() const { return socket_io_.counters(); }
+
  private:
   using ConnectionId = signaling::ConnectionId;
 
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
+  Duration rest(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool goodbye) override;
+
+  struct Client {
+    std::shared_ptr<WebSocket> socket;
+    IpAddress address;
+  };
 
   Response ice_servers(const Request& request);
   Response turn_rest(const Request& request);
   Response minted(const Request& request,
                   const std::function<std::string(const signaling::IceCredentials&)>& body);
   Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request);
-  std::string quota_user(const Request& request, const signaling::Grant& grant);
-  // After every event: sends what it led to, whoever it is for.
-  void flush();
+  // What a token allows; everything where none is asked for.
+  Result<signaling::Grant, signaling::Refusal> admit(std::string_view token);
+  // After every event: sends what it led to, whoever it is for. Returns what that cost (see cost.hpp).
+  std::uint64_t flush();
+  void tell(const signaling::Refused& refused) const;
   void exchange_between_protocols();
   void on_timer();
   void set_timer();
@@ -91,6 +105,7 @@ class SignalingSite : private WebSocketHandler {
   Origins origins_;
   std::optional<StaticFiles> files_;
   AddressLimiter minting_;
+  SourcePace pace_;
   signaling::Hub hub_;
   signaling::TokenVerifier tokens_;
   signaling::IceServers ice_servers_;
@@ -103,7 +118,7 @@ class SignalingSite : private WebSocketHandler {
   signaling::EngineIo echo_engine_;
   EngineIoEndpoint echo_endpoint_;
   CourseChatEndpoint course_chat_;
-  std::unordered_map<ConnectionId, std::shared_ptr<WebSocket>> sockets_;
+  std::unordered_map<ConnectionId, Client> sockets_;
   boost::asio::steady_timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;

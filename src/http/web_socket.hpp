@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "http/message.hpp"
+#include "turnpike/base/time.hpp"
 
 namespace turnpike::http {
 
@@ -31,6 +32,11 @@ class WebSocketHandler {
   // `number` is never used twice.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;
+  // How long no message of this socket is to be read, since its client has cost enough for now. Asked before each.
+  virtual Duration rest(std::uint64_t number) {
+    static_cast<void>(number);
+    return Duration::zero();
+  }
   // `goodbye` when the other side closed in form.
   virtual void on_closed(std::uint64_t number, bool goodbye) = 0;
 };

@@ -16,8 +16,11 @@ namespace {
   throw std::runtime_error(key + ": " + file + ": " + (reason ? reason : "cannot be read as PEM"));
 }
 
-// A daemon has nobody to ask.
-int no_passphrase(char*, int, int, void*) { return -1; }
+// A daemon has nobody to ask. OpenSSL calls this only for a key that has a passphrase; `asked` then becomes true.
+int no_passphrase(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
 
 struct Deleter {
   void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
@@ -34,15 +37,24 @@ Certificate::Certificate(const CertificateFiles& files, const std::string& path)
     : loaded_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
   if (!loaded_) throw std::bad_alloc();
   SSL_CTX* context = loaded_.get();
+  bool has_passphrase = false;
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &has_passphrase);
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1) {
     fail(path + ".certificate", files.certificate);
   }
   if (SSL_CTX_use_PrivateKey_file(context, files.private_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context) != 1) {
+    if (has_passphrase) {
+      ERR_clear_error();
+      throw std::runtime_error(path + ".private_key: " + files.private_key +
+                               ": has a passphrase, and a daemon has nobody to ask for it: write it without one by "
+                               "openssl pkey -in FILE -out NEW");
+    }
     fail(path + ".private_key", files.private_key);
   }
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
 }
 
 bool Certificate::is_for(const std::string& name) const {

@@ -1,5 +1,7 @@
 #include "server/certificates.hpp"
 
+#include <algorithm>
+
 namespace turnpike::server {
 
 std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params) {
@@ -21,7 +23,13 @@ Certificates::Certificates(const net::TlsParams& params)
       ticket_keys_(std::make_shared<net::TicketKeys>()),
       tls_(make(params_, ticket_keys_, net::TlsKind::tls)),
       dtls_(make(params_, ticket_keys_, net::TlsKind::dtls)),
-      public_name_(net::load_certificates(params_).front().public_name()) {}
+      first_(net::load_certificates(params_)) {
+  public_name_ = first_.front().public_name();
+}
+
+bool Certificates::is_for(const std::string& name) const {
+  return std::ranges::any_of(first_, [&](const net::Certificate& one) { return one.is_for(name); });
+}
 
 void Certificates::reload() {
   auto tls = make(params_, ticket_keys_, net::TlsKind::tls);

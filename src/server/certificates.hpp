@@ -19,6 +19,8 @@ class Certificates {
   const net::CurrentTls& dtls() const { return dtls_; }
   // The name that the first certificate had at the start; empty without one that a URL can have.
   const std::string& public_name() const { return public_name_; }
+  // Whether one of the certificates that were there at the start has this name.
+  bool is_for(const std::string& name) const;
 
   // Reads the files again, and shows new connections what they hold; those that are there keep what they
   // have. Throws std::runtime_error, and has changed nothing, when one of the files cannot be used. From one
@@ -33,6 +35,7 @@ class Certificates {
   net::CurrentTls tls_;
   net::CurrentTls dtls_;
   std::string public_name_;
+  std::vector<net::Certificate> first_;  // those of the start
 };
 
 }  // namespace turnpike::server

@@ -18,6 +18,7 @@
 #include "server/address_follower.hpp"
 #include "server/cores.hpp"
 #include "server/notify.hpp"
+#include "server/reload.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::server {
@@ -112,6 +113,7 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       tls_(std::move(tls)),
       idle_connections_({config.streams.idle, config.streams.idle_per_address}) {
   raise_descriptor_limit();
+  for (const std::string& warning : config.warnings) spdlog::warn("{}", warning);
   has_public_host_ = !config.signaling.public_host.empty();
   for (const http::Listener& listener : config.signaling.listen) {
     if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
@@ -153,7 +155,6 @@ Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
       .alternates = alternates_,
   };
   if (config.signaling.enabled) {
-    // What workers still give it after it has ended goes when it goes itself.
     shared.streams.http = [this](net::Fd connection, http::Arrival arrival) {
       signaling_->adopt(std::move(connection), std::move(arrival));
     };
@@ -303,16 +304,7 @@ void Daemon::warn_about_receive_buffer() const {
 void Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
   boost::asio::io_context control;
-  boost::asio::signal_set reload_signals(control);
-  reload_signals.add(SIGHUP);
-  const std::function<void()> wait_for_reload = [&] {
-    reload_signals.async_wait([&](const boost::system::error_code& error, int) {
-      if (error) return;
-      reload();
-      wait_for_reload();
-    });
-  };
-  wait_for_reload();
+  ReloadSignal reload_signal(control, [this] { return reload(); });
   std::optional<AddressFollower> follower;
   if (address_watch_) {
     follower.emplace(control, *address_watch_, first_addresses_,
@@ -321,7 +313,7 @@ void Daemon::run() {
   boost::asio::signal_set stop_signals(control, SIGTERM, SIGINT);
   stop_signals.async_wait([&](const boost::system::error_code&, int signal) {
     spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    reload_signals.cancel();
+    reload_signal.stop();
     if (follower) follower->stop();
   });
   {
@@ -338,14 +330,19 @@ void Daemon::run() {
   log_totals();
 }
 
-void Daemon::reload() {
-  if (!tls_)
-    return spdlog::info("SIGHUP: there is no certificate to reload, and this build reloads nothing else");
+// False when it failed, and then nothing has changed.
+bool Daemon::reload() {
+  if (!tls_) {
+    spdlog::info("SIGHUP: there is no certificate to reload, and this build reloads nothing else");
+    return true;
+  }
   try {
     tls_->reload();
     spdlog::info("SIGHUP: certificates reloaded; in this build all else stays as it was until a restart");
+    return true;
   } catch (const std::exception& error) {
     spdlog::error("SIGHUP: the certificates stay as they were: {}", error.what());
+    return false;
   }
 }
 

@@ -37,7 +37,8 @@ class Daemon {
   // cannot. `tls` may be null where no listener is tls.
   Daemon(const config::Config& config, auth::CredentialStore credentials, std::unique_ptr<Certificates> tls);
 
-  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked; SIGHUP reloads.
+  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked. SIGHUP reloads, and must have been
+  // held since before any other thread began; see hold_reload_signal().
   void run();
 
  private:
@@ -54,7 +55,7 @@ class Daemon {
   void name_closed_networks(const turn::PeerPolicy& policy);
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
-  void reload();
+  bool reload();
   void log_totals() const;
 
   // The watch began before the addresses were read. Nothing where the machine does not let us.

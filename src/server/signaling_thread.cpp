@@ -28,8 +28,10 @@ http::SignalingSite::Params site_params(const config::Config& config,
       .lifetime = signaling.credential_lifetime,
   };
   params.credentials_per_second = signaling.credentials_per_second;
+  params.bytes_per_second_per_address = signaling.http.bytes_per_second_per_address;
   params.root = signaling.root;
   params.cors = signaling.cors;
+  params.public_host = signaling.public_host;
   params.connect_timeout = signaling.connect_timeout;
   params.preset = signaling.preset;
   params.engine_io.ping_interval = signaling.ping_interval;
@@ -45,12 +47,24 @@ http::SignalingSite::Params site_params(const config::Config& config,
   return params;
 }
 
-http::Params http_params(const config::SignalingParams& signaling) {
+http::Params http_params(const config::SignalingParams& signaling, const Certificates* tls) {
   http::Params params;
+  params.public_host = signaling.public_host;
+  params.open = signaling.effective_access() == signaling::Access::open;
+  params.hosts = signaling.hosts;
+  if (tls) params.is_certified = [tls](const std::string& name) { return tls->is_for(name); };
   params.listeners = signaling.listen;
   params.cors = signaling.cors;
   params.trusted_proxies = signaling.trusted_proxies;
   params.limits = signaling.http;
+  return params;
+}
+
+template <class Params>
+Params with_log(Params params, RefusalLog& log) {
+  params.refused = [&log](const http::Refused& refused) {
+    if (const auto line = log.line(refused, read_clocks().steady)) spdlog::info("{}", *line);
+  };
   return params;
 }
 
@@ -60,8 +74,10 @@ SignalingThread::SignalingThread(const config::Config& config,
                                  std::vector<signaling::IceParams::Listener> relay, const Certificates* tls,
                                  const std::map<IpAddress, IpAddress>& advertised,
                                  const std::optional<IpAddress>& default_address)
-    : site_(io_, site_params(config, std::move(relay), tls, advertised, default_address), random_),
-      server_(io_, http_params(config.signaling), tls ? &tls->tls() : nullptr, router_) {
+    : site_(io_, with_log(site_params(config, std::move(relay), tls, advertised, default_address), refusals_),
+            random_),
+      server_(io_, with_log(http_params(config.signaling, tls), refusals_), tls ? &tls->tls() : nullptr,
+              router_) {
   site_.add_routes(router_);
   for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {
     spdlog::info("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
@@ -86,8 +102,9 @@ void SignalingThread::set_default_address(const std::optional<IpAddress>& addres
 }
 
 void SignalingThread::adopt(net::Fd connection, http::Arrival arrival) {
-  boost::asio::post(io_, [this, connection = std::move(connection), arrival = std::move(arrival)]() mutable {
-    server_.adopt(std::move(connection), std::move(arrival));
+  if (!waiting_.add(std::move(connection), std::move(arrival))) return;
+  boost::asio::post(io_, [this] {
+    for (Arrivals::Waiting& one : waiting_.take()) server_.adopt(std::move(one.connection), std::move(one.arrival));
   });
 }
 
@@ -98,6 +115,19 @@ void SignalingThread::stop() {
     server_.stop();
   });
   thread_.join();
+  waiting_.close();
+  log_totals();
+}
+
+void SignalingThread::log_totals() const {
+  const http::Counters& counters = server_.counters();
+  const signaling::SocketIo::Counters& lists = site_.socket_io_counters();
+  spdlog::info(
+      "signaling: connections={} refused={} not_taken_over={} requests={} web_sockets={} dropped_slow={} rests={} "
+      "closed_dear={} room_lists={} room_lists_put_off={}",
+      counters.connections, counters.refused, waiting_.dropped(), counters.requests, counters.web_sockets,
+      counters.dropped_slow, counters.rests, counters.closed_dear, lists.room_lists, lists.room_lists_put_off);
+  if (const std::string totals = refusals_.totals(); !totals.empty()) spdlog::info("signaling refused: {}", totals);
 }
 
 }  // namespace turnpike::server

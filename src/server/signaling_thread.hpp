@@ -11,7 +11,9 @@
 #include "http/server.hpp"
 #include "http/signaling_site.hpp"
 #include "net/system_random.hpp"
+#include "server/arrivals.hpp"
 #include "server/certificates.hpp"
+#include "server/refusal_log.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
 
 namespace turnpike::server {
@@ -30,7 +32,8 @@ class SignalingThread {
   void start();
   // See IceParams. From any thread.
   void set_default_address(const std::optional<IpAddress>& address);
-  // A connection that came to another listener and speaks HTTP. From any thread.
+  // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many others
+  // wait already or the thread has stopped. From any thread.
   void adopt(net::Fd connection, http::Arrival arrival);
   // Says goodbye to whoever is connected and joins the thread, within seconds.
   void stop();
@@ -39,12 +42,18 @@ class SignalingThread {
 
   // To be read after stop().
   const http::Counters& counters() const { return server_.counters(); }
+  // Connections that were given to adopt() and closed. From any thread.
+  std::uint64_t dropped() const { return waiting_.dropped(); }
 
  private:
+  void log_totals() const;
+
   boost::asio::io_context io_{1};
   // Somebody may come though there is no listener of its own.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};
   net::SystemRandom random_;
+  RefusalLog refusals_;
+  Arrivals waiting_;
   http::SignalingSite site_;
   http::Router router_;
   http::Server server_;

@@ -24,8 +24,22 @@ std::shared_ptr<const std::string> error_text(Refusal refusal) {
 
 }  // namespace
 
+void CourseChat::on_open(ConnectionId connection, const std::optional<std::string>& room) {
+  members_[connection] = {"Anon", room};
+  rooms_[room].insert(connection);
+}
+
+void CourseChat::on_closed(ConnectionId connection) {
+  const auto member = members_.find(connection);
+  if (member == members_.end()) return;
+  const auto room = rooms_.find(member->second.room);
+  room->second.erase(connection);
+  if (room->second.empty()) rooms_.erase(room);
+  members_.erase(member);
+}
+
 CourseChat::Output CourseChat::on_text(ConnectionId connection, std::string_view text) {
-  std::string& nickname = nicknames_.at(connection);
+  Member& member = members_.at(connection);
   std::string said(text);
   const std::optional<json::value> message = parse_json(text);
   const json::object* object = message ? message->if_object() : nullptr;
@@ -34,12 +48,13 @@ CourseChat::Output CourseChat::on_text(ConnectionId connection, std::string_view
   if (type && payload && *type == "nickname") {
     const std::string name = to_text(*payload);
     if (name.empty() || !is_name(name)) return {.text = error_text(Refusal::bad_name), .to = {connection}};
-    nickname = name;
+    member.nickname = name;
     return {};
   }
-  if (type && payload && *type == "new_message") said = nickname + ": " + to_text(*payload);
+  if (type && payload && *type == "new_message") said = member.nickname + ": " + to_text(*payload);
   Output out{.text = std::make_shared<const std::string>(std::move(said)), .to = {}};
-  for (const auto& [everybody, name] : nicknames_) out.to.push_back(everybody);
+  const std::set<ConnectionId>& everybody = rooms_.at(member.room);
+  out.to.assign(everybody.begin(), everybody.end());
   return out;
 }
 

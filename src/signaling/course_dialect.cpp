@@ -58,6 +58,7 @@ void SocketIo::on_course_event(Call& call) {
       CourseEvent{"nickname", &SocketIo::set_nickname},    // (name)
       CourseEvent{"new_message", &SocketIo::new_message},  // (text, room[, ack]): others get "nickname: text"
       CourseEvent{"chat", &SocketIo::chat},                // (text, room): others get the text
+      CourseEvent{"token", &SocketIo::take_token},         // (token[, ack]): a fresh one before the old expires
   };
   const auto* event = std::ranges::find(kEvents, call.name, &CourseEvent::name);
   if (event == kEvents.end()) return relay(call);
@@ -90,8 +91,10 @@ void SocketIo::join_room(Call& call) {
   const auto refuse = [&](Refusal refusal) {
     const bool full = refusal == Refusal::room_full;
     if (full) emit(call.socket, "reject_join", "", {}, call.out);
+    note(refusal, call.socket.session);
     if (!full || call.ack) turn_down(call, refusal);
   };
+  if (is_expired(call.socket, call.now)) return refuse(Refusal::token_expired);
   if (!room || room->empty() || !is_name(*room)) return refuse(Refusal::bad_room);
   if (nickname && !is_name(*nickname)) return refuse(Refusal::bad_name);
   if (call.socket.allowed_room && *call.socket.allowed_room != *room) return refuse(Refusal::token_invalid);
@@ -113,7 +116,7 @@ void SocketIo::join_room(Call& call) {
     emit(call.socket, "accept_join", json::serialize(members), {}, call.out);
   }
   acknowledge(call, "[]");
-  tell_rooms(call.out);
+  tell_rooms(call.now, call.out);
 }
 
 // Whoever leaves a room that it is not in has what it wants.
@@ -122,7 +125,7 @@ void SocketIo::leave_room(Call& call) {
   if (!room) return turn_down(call, Refusal::bad_room);
   if (params_.hub.leave(call.socket.member, scoped(call.socket, *room), from_hub_)) {
     std::erase(call.socket.rooms, *room);
-    tell_rooms(call.out);
+    tell_rooms(call.now, call.out);
   }
   acknowledge(call, "[]");
 }
@@ -165,6 +168,24 @@ void SocketIo::chat(Call& call) {
   conclude(call, say_in_room(call, *room, std::move(saying)));
 }
 
+// In place of the token that the socket connected with. A socket whose token has expired is told by `token_expired`
+// and joins no more rooms until then.
+void SocketIo::take_token(Call& call) {
+  const std::optional<std::string> token = text_argument(call.arguments, 0);
+  if (params_.access == Access::open) return acknowledge(call, "[]");
+  Result<Grant, Refusal> grant =
+      token ? params_.tokens.verify(*token, call.now.wall) : Result<Grant, Refusal>(Refusal::token_invalid);
+  const auto is_other = [&](const std::string& room) { return grant->room && *grant->room != room; };
+  if (grant && std::ranges::any_of(call.socket.rooms, is_other)) grant = Refusal::token_invalid;
+  if (!grant) {
+    note(grant.error(), call.socket.session);
+    acknowledge(call, json::serialize(json::array{json::object{{"error", code_of(grant.error())}}}));
+    return;
+  }
+  hold_to(call.socket, *grant, call.now);
+  acknowledge(call, "[]");
+}
+
 // offer, answer, ice, candidate and whatever else: (data, target, ...) goes to the target as (data, sender,
 // ...).
 void SocketIo::relay(Call& call) {
@@ -185,16 +206,33 @@ void SocketIo::relay(Call& call) {
   }
 }
 
-void SocketIo::tell_rooms(EngineIo::Output& out) {
+// When the next list may be written; never while none is owed.
+SteadyTime SocketIo::list_due() const {
+  return rooms_changed_ ? list_paid_until_ - kListBurst : SteadyTime::max();
+}
+
+void SocketIo::tell_rooms(TimePoint now, EngineIo::Output& out) {
   if (!params_.list_rooms) return;
+  rooms_changed_ = true;
+  if (now.steady < list_due()) {
+    ++counters_.room_lists_put_off;
+    return;
+  }
+  rooms_changed_ = false;
+  ++counters_.room_lists;
   json::array names;
   for (const std::string& name : params_.hub.room_names()) {
     if (name.find('\n') == std::string::npos) names.emplace_back(name);
   }
   const std::string text = json::serialize(names);
+  std::uint64_t bytes = text.size();
   for (auto& [number, socket] : sockets_) {
-    if (socket.nsp == "/" && socket.session != 0) emit(socket, "room_change", text, {}, out);
+    if (socket.nsp != "/" || socket.session == 0) continue;
+    emit(socket, "room_change", text, {}, out);
+    bytes += text.size();
   }
+  const Duration price(bytes * 1000 / kListBytesPerSecond + 1);  // no list is free
+  list_paid_until_ = std::max(list_paid_until_, now.steady) + price;
 }
 
 void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& out) {

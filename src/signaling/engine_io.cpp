@@ -38,6 +38,7 @@ void EngineIo::Output::clear() {
   answers.clear();
   frames.clear();
   closes.clear();
+  crowded.clear();
 }
 
 std::string EngineIo::too_many_sessions() {
@@ -90,6 +91,7 @@ std::string EngineIo::handshake(const Session& session) const {
 void EngineIo::open(RequestId request, const Opening& opening, TimePoint now, Output& out) {
   const Session* session = begin(opening, now);
   if (!session) {
+    out.crowded.push_back(opening.address);
     out.answers.push_back({request, kTooMany, too_many_sessions()});
     return;
   }
@@ -99,6 +101,7 @@ void EngineIo::open(RequestId request, const Opening& opening, TimePoint now, Ou
 void EngineIo::open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out) {
   Session* session = begin(opening, now);
   if (!session) {
+    out.crowded.push_back(opening.address);
     out.closes.push_back(wire);
     return;
   }

@@ -42,6 +42,7 @@ MemberId Hub::enter(Newcomer newcomer) {
   member.name = std::move(newcomer.name);
   member.role = std::move(newcomer.role);
   member.quota_user = std::move(newcomer.quota_user);
+  member.good_until = newcomer.good_until;
   member.address = newcomer.address;
   member.connection = newcomer.connection;
   const MemberId id = member.id;
@@ -160,6 +161,13 @@ void Hub::rename(MemberId id, std::string name) {
   if (Member* member = find(id)) member->name = std::move(name);
 }
 
+void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until) {
+  Member* member = find(id);
+  if (!member) return;
+  member->quota_user = std::move(quota_user);
+  member->good_until = good_until;
+}
+
 void Hub::tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out) {
   for (Member* other : room.members) {
     if (other != &member) deliver(*other, event, out);
@@ -217,8 +225,11 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   }
   const auto full = [this](const Room* room) { return is_full(*room); };
   if (member->noticed && std::ranges::any_of(member->rooms, full)) return Refusal::room_full;
-  Resumed resumed{
-      .id = member->id, .replaced = member->connection, .rooms = {}, .quota_user = member->quota_user};
+  Resumed resumed{.id = member->id,
+                  .replaced = member->connection,
+                  .rooms = {},
+                  .quota_user = member->quota_user,
+                  .good_until = member->good_until};
   for (const Room* room : member->rooms) resumed.rooms.push_back(room->name);
   deadlines_.clear(member->id, member->deadline);
   member->connection = connection;

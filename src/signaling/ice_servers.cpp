@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 
 #include "turnpike/auth/rest.hpp"
+#include "turnpike/base/prefix.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::signaling {
@@ -47,9 +48,11 @@ std::string IceServers::host_for(std::string_view requested) const {
   return std::string(requested);
 }
 
-std::string IceServers::quota_user(std::string_view kind, std::string_view name) {
-  const crypto::Sha256 hash = digester_.hmac_sha256(as_bytes(params_.secret), {as_bytes(name)});
-  return std::string(kind).append("-").append(crypto::base64url_encode(Bytes(hash).first(9)));
+std::string IceServers::quota_user(std::string_view subject, const IpAddress& client) {
+  if (!subject.empty()) return std::string(subject);
+  const std::string source = source_block(client).to_string();
+  const crypto::Sha256 hash = digester_.hmac_sha256(as_bytes(params_.secret), {as_bytes(source)});
+  return "guest-" + crypto::base64url_encode(Bytes(hash).first(9));
 }
 
 IceCredentials IceServers::mint(std::string_view user, WallTime now) {

@@ -87,6 +87,7 @@ void PlainProtocol::Output::clear() {
   sends.clear();
   closes.clear();
   foreign.clear();
+  refused.clear();
 }
 
 void PlainProtocol::on_open(ConnectionId connection, Opening opening, TimePoint now) {
@@ -114,6 +115,7 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
   } else if (object) {
     refusal = carry_out(request);
   }
+  if (refusal && !key_of(*refusal).empty()) out.refused.push_back({*refusal, session.opening.address});
   if (refusal) {
     std::string answer = R"({"type":"error",)";
     if (!id.empty()) answer.append(R"("id":)").append(id).append(",");
@@ -126,15 +128,20 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
 }
 
 std::optional<Refusal> PlainProtocol::carry_out(Request& request) {
+  enum class From : std::uint8_t { outside, inside, anywhere };  // of a room
   struct Type {
     std::string_view name;
     std::optional<Refusal> (PlainProtocol::*handle)(Request&);
-    bool needs_room;
+    From from;
   };
   static constexpr std::array kTypes{
-      Type{"join", &PlainProtocol::join, false},        Type{"resume", &PlainProtocol::resume, false},
-      Type{"signal", &PlainProtocol::signal, true},     Type{"broadcast", &PlainProtocol::broadcast, true},
-      Type{"ice-servers", &PlainProtocol::renew, true}, Type{"leave", &PlainProtocol::leave, true},
+      Type{"join", &PlainProtocol::join, From::outside},
+      Type{"resume", &PlainProtocol::resume, From::outside},
+      Type{"signal", &PlainProtocol::signal, From::inside},
+      Type{"broadcast", &PlainProtocol::broadcast, From::inside},
+      Type{"ice-servers", &PlainProtocol::renew, From::inside},
+      Type{"leave", &PlainProtocol::leave, From::inside},
+      Type{"token", &PlainProtocol::take_token, From::anywhere},
   };
   const std::optional<std::string_view> name = request.text_of("type");
   if (!name) return Refusal::bad_message;
@@ -142,8 +149,8 @@ std::optional<Refusal> PlainProtocol::carry_out(Request& request) {
   const auto* type = std::ranges::find(kTypes, *name, &Type::name);
   if (type == kTypes.end()) return Refusal::unknown_type;
   const bool joined = !request.session.room.empty();
-  if (type->needs_room && !joined) return Refusal::not_joined;
-  if (!type->needs_room && joined) return Refusal::already_joined;
+  if (type->from == From::inside && !joined) return Refusal::not_joined;
+  if (type->from == From::outside && joined) return Refusal::already_joined;
   return (this->*type->handle)(request);
 }
 
@@ -169,13 +176,13 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
   if (!grant) return grant.error();
   if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
 
-  session.quota_user =
-      grant->subject.empty() ? params_.ice_servers.quota_user("room", *room) : grant->subject;
+  session.quota_user = params_.ice_servers.quota_user(grant->subject, session.opening.address);
   const MemberId member = params_.hub.enter({.connection = session.connection,
                                              .address = session.opening.address,
                                              .name = std::string(name),
                                              .role = grant->role,
-                                             .quota_user = session.quota_user});
+                                             .quota_user = session.quota_user,
+                                             .good_until = grant->good_until});
   const auto peers = params_.hub.join(member, *room, from_hub_);
   if (!peers) {
     params_.hub.remove(member, from_hub_);
@@ -183,6 +190,7 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
   }
   session.member = member;
   session.room = *room;
+  hold_to(session, *grant, request.now);
   welcome(session, false, request.now, request.out);
   return std::nullopt;
 }
@@ -198,11 +206,65 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   session.member = resumed->id;
   session.room = resumed->rooms.front();
   session.quota_user = resumed->quota_user;
+  session.good_until = resumed->good_until;
   if (const auto old = sessions_.find(resumed->replaced); old != sessions_.end()) {
     request.out.closes.push_back({old->first, kResumedElsewhere, "resumed elsewhere"});
     forget(old->second);
   }
+  // A fresh token may come along; the one that the member came with may have expired by now.
+  if (const Result<Grant, Refusal> grant = admit(request, session.room)) hold_to(session, *grant, request.now);
+  watch_token(session, request.now);
   welcome(session, true, request.now, request.out);
+  return std::nullopt;
+}
+
+// From now on the session is what the grant makes it.
+void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now) {
+  if (params_.access == Access::open) return;
+  session.quota_user = params_.ice_servers.quota_user(grant.subject, session.opening.address);
+  session.good_until = grant.good_until;
+  params_.hub.renew(session.member, session.quota_user, session.good_until);
+  watch_token(session, now);
+}
+
+bool PlainProtocol::is_expired(const Session& session, TimePoint now) {
+  return session.good_until && *session.good_until <= now.wall;
+}
+
+// Its owner is told once, when it expires. The wall clock may be set meanwhile, so it is asked again then.
+void PlainProtocol::watch_token(Session& session, TimePoint now) {
+  token_deadlines_.clear(session.connection, session.token_deadline);
+  if (!session.good_until || is_expired(session, now)) return;
+  const Duration left = std::chrono::ceil<Duration>(*session.good_until - now.wall);
+  token_deadlines_.set(session.connection, session.token_deadline, now.steady + left);
+}
+
+void PlainProtocol::tell_expired(Session& session, Output& out) {
+  session.lacks_credentials = true;
+  std::string text = R"({"type":"error","code":")";
+  text.append(code_of(Refusal::token_expired)).append(R"(","message":")");
+  text.append(message_of(Refusal::token_expired)).append("\"}");
+  out.sends.push_back({session.connection, shared(std::move(text))});
+}
+
+// A fresh token. It has to be for the room that the client is in; before that it is kept for joining.
+std::optional<Refusal> PlainProtocol::take_token(Request& request) {
+  Session& session = request.session;
+  const std::optional<std::string_view> token = request.text_of("token");
+  if (!token || token->empty()) return Refusal::bad_message;
+  if (params_.access == Access::open) return std::nullopt;
+  const Result<Grant, Refusal> grant = params_.tokens.verify(*token, request.now.wall);
+  if (!grant) return grant.error();
+  const bool joined = !session.room.empty();
+  if (joined && grant->room && *grant->room != session.room) return Refusal::token_invalid;
+  const bool mints = joined && session.lacks_credentials;
+  if (mints && !params_.minting.allow(session.opening.address, request.now.steady)) {
+    return Refusal::rate_limited;
+  }
+  session.opening.token = *token;
+  if (!joined) return std::nullopt;
+  hold_to(session, *grant, request.now);
+  if (mints) send_credentials(session, request.now, request.out);
   return std::nullopt;
 }
 
@@ -215,10 +277,14 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
                       {"room", session.room},
                       {"self", session.member.to_string()},
                       {"peers", std::move(peers)}};
-  add_credentials(session, now, joined);
+  const bool expired = is_expired(session, now);
+  if (!expired) add_credentials(session, now, joined);
   joined["resume"] = params_.hub.resume_secret(session.member);
   if (resumed) joined["resumed"] = true;
   out.sends.push_back({session.connection, shared(json::serialize(joined))});
+  if (!expired) return;
+  deadlines_.clear(session.connection, session.deadline);  // it has joined in time, and no credentials come
+  tell_expired(session, out);
 }
 
 std::optional<Refusal> PlainProtocol::leave(Request& request) {
@@ -226,6 +292,9 @@ std::optional<Refusal> PlainProtocol::leave(Request& request) {
   params_.hub.remove(session.member, from_hub_);
   session.member = {};
   session.room.clear();
+  session.good_until.reset();
+  session.lacks_credentials = false;
+  token_deadlines_.clear(session.connection, session.token_deadline);
   deadlines_.set(session.connection, session.deadline, request.now.steady + params_.connect_timeout);
   return std::nullopt;
 }
@@ -259,6 +328,7 @@ std::optional<Refusal> PlainProtocol::broadcast(Request& request) {
 }
 
 std::optional<Refusal> PlainProtocol::renew(Request& request) {
+  if (is_expired(request.session, request.now)) return Refusal::token_expired;
   if (!params_.minting.allow(request.session.opening.address, request.now.steady)) {
     return Refusal::rate_limited;
   }
@@ -274,6 +344,7 @@ void PlainProtocol::send_credentials(Session& session, TimePoint now, Output& ou
 
 // Three quarters of their lifetime later the next ones are due.
 void PlainProtocol::add_credentials(Session& session, TimePoint now, json::object& to) {
+  session.lacks_credentials = false;
   const IceCredentials credentials = params_.ice_servers.mint(session.quota_user, now.wall);
   const std::string host = params_.ice_servers.host_for(session.opening.host);
   to["iceServers"] = params_.ice_servers.entries(host, credentials);
@@ -295,16 +366,24 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
     if (session.room.empty()) {
       out.closes.push_back({session.connection, kPolicyViolation, "no room joined in time"});
       forget(session);
+    } else if (is_expired(session, now)) {
+      session.lacks_credentials = true;
+      deadlines_.clear(session.connection, session.deadline);
     } else {
       send_credentials(session, now, out);
     }
+  }
+  while (token_deadlines_.next() <= now.steady) {
+    Session& session = sessions_.at(token_deadlines_.first());
+    watch_token(session, now);
+    if (is_expired(session, now)) tell_expired(session, out);
   }
   params_.hub.on_timeout(now, from_hub_);
   flush_hub(out);
 }
 
 SteadyTime PlainProtocol::next_deadline() const {
-  return std::min(deadlines_.next(), params_.hub.next_deadline());
+  return std::min({deadlines_.next(), token_deadlines_.next(), params_.hub.next_deadline()});
 }
 
 void PlainProtocol::deliver(std::span<const Delivery> deliveries, Output& out) {
@@ -330,6 +409,7 @@ void PlainProtocol::flush_hub(Output& out) {
 
 void PlainProtocol::forget(Session& session) {
   deadlines_.clear(session.connection, session.deadline);
+  token_deadlines_.clear(session.connection, session.token_deadline);
   sessions_.erase(session.connection);
 }
 

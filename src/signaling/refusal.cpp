@@ -24,6 +24,7 @@ Words words_of(Refusal refusal) {
     case Refusal::token_required: return {"token-required", "This server asks for a token."};
     case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};
     case Refusal::token_expired: return {"token-expired", "The token has expired."};
+    case Refusal::token_not_yet_valid: return {"token-not-yet-valid", "The token is not valid yet."};
     case Refusal::rate_limited:
       return {"rate-limited", "Too many requests from this address; try again soon."};
     case Refusal::resume_unknown: return {"resume-unknown", "There is nothing to resume; join again."};
@@ -36,5 +37,18 @@ Words words_of(Refusal refusal) {
 std::string_view code_of(Refusal refusal) { return words_of(refusal).code; }
 
 std::string_view message_of(Refusal refusal) { return words_of(refusal).message; }
+
+std::string_view key_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::room_full: return "signaling.members_per_room";
+    case Refusal::too_many_rooms: return "signaling.rooms_per_address";
+    case Refusal::token_required: return "signaling.access";
+    case Refusal::token_invalid:
+    case Refusal::token_expired:
+    case Refusal::token_not_yet_valid: return "signaling.token_secrets";
+    case Refusal::rate_limited: return "signaling.credentials_per_second";
+    default: return {};
+  }
+}
 
 }  // namespace turnpike::signaling

@@ -84,7 +84,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
   const auto number = client.sockets.find(std::string(packet.nsp));
   if (number == client.sockets.end()) return engine_->close(client.session);
   if (packet.type == SocketIoType::disconnect) {
-    disconnect(client, packet.nsp, out);
+    disconnect(client, packet.nsp, now, out);
   } else if (packet.type == SocketIoType::event || packet.type == SocketIoType::binary_event) {
     Call call{.socket = sockets_.at(number->second),
               .name = {},
@@ -120,6 +120,7 @@ void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint n
     Result<Grant, Refusal> verified = token.empty() ? Result<Grant, Refusal>(Refusal::token_required)
                                                     : params_.tokens.verify(token, now.wall);
     if (!verified) {
+      note(verified.error(), client.session);
       const json::object error{{"message", message_of(verified.error())},
                                {"data", json::object{{"code", code_of(verified.error())}}}};
       return refuse(client, nsp, json::serialize(error), out);
@@ -130,8 +131,8 @@ void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint n
     client.connected = true;
     deadlines_.clear(client.session, client.deadline);
   }
-  if (params_.recovery > Duration::zero() && recover(client, packet, out)) return;
-  open_socket(client, packet, grant, out);
+  if (params_.recovery > Duration::zero() && recover(client, packet, grant, now, out)) return;
+  open_socket(client, packet, grant, now, out);
 }
 
 void SocketIo::refuse(const Client& client, std::string_view nsp, std::string_view message,
@@ -143,14 +144,36 @@ void SocketIo::refuse(const Client& client, std::string_view nsp, std::string_vi
   engine_->send(client.session, encode_socket_io(packet), false, out);
 }
 
-void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant,
+void SocketIo::note(Refusal why, SessionKey session) {
+  if (!key_of(why).empty()) refused_.push_back({why, clients_.at(session).opening.address});
+}
+
+bool SocketIo::is_expired(const Socket& socket, TimePoint now) {
+  return socket.good_until && *socket.good_until <= now.wall;
+}
+
+void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
+  socket.allowed_room = grant.room;
+  socket.good_until = grant.good_until;
+  watch_token(socket, now);
+}
+
+// Its owner is told once, when it expires. The wall clock may be set meanwhile, so it is asked again then.
+void SocketIo::watch_token(Socket& socket, TimePoint now) {
+  token_deadlines_.clear(socket.number, socket.token_deadline);
+  if (!socket.good_until || is_expired(socket, now)) return;
+  const Duration left = std::chrono::ceil<Duration>(*socket.good_until - now.wall);
+  token_deadlines_.set(socket.number, socket.token_deadline, now.steady + left);
+}
+
+void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
                            EngineIo::Output& out) {
   const SocketNumber number = ++last_number_;
   Socket& socket = sockets_[number];
   socket.number = number;
   socket.session = client.session;
   socket.nsp = packet.nsp;
-  socket.allowed_room = grant.room;
+  hold_to(socket, grant, now);
   socket.member = params_.hub.enter({.connection = number,
                                      .address = client.opening.address,
                                      .name = {},
@@ -173,7 +196,8 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
 }
 
 // A client that was cut off comes back as the socket that it was, and gets what it has not seen.
-bool SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out) {
+bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
+                       EngineIo::Output& out) {
   const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
   const auto number = by_pid_.find(text_member(auth.get_object(), "pid"));
   const std::optional<std::uint64_t> offset = to_offset(text_member(auth.get_object(), "offset"));
@@ -181,6 +205,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::O
   Socket& socket = sockets_.at(number->second);
   const std::uint64_t oldest = socket.last_offset - socket.sent.size();
   if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return false;
+  if (socket.allowed_room != grant.room) return false;  // this token is for other rooms
   if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, from_hub_)) return false;
 
   if (const auto old = clients_.find(socket.session); old != clients_.end()) {  // thought alive until now
@@ -189,6 +214,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::O
   }
   deadlines_.clear(socket.number, socket.deadline);
   socket.session = client.session;
+  hold_to(socket, grant, now);
   client.sockets.emplace(socket.nsp, socket.number);
   const std::string answer = R"({"sid":")" + socket.member.to_string() + R"(","pid":")" + socket.pid + "\"}";
   SocketIoPacket connected;
@@ -206,19 +232,20 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, EngineIo::O
   return true;
 }
 
-void SocketIo::disconnect(Client& client, std::string_view nsp, EngineIo::Output& out) {
+void SocketIo::disconnect(Client& client, std::string_view nsp, TimePoint now, EngineIo::Output& out) {
   const auto number = client.sockets.find(std::string(nsp));
-  close_socket(sockets_.at(number->second), out);
+  close_socket(sockets_.at(number->second), now, out);
   client.sockets.erase(number);
 }
 
-void SocketIo::close_socket(Socket& socket, EngineIo::Output& out) {
+void SocketIo::close_socket(Socket& socket, TimePoint now, EngineIo::Output& out) {
   const bool was_in_rooms = !socket.rooms.empty();
   params_.hub.remove(socket.member, from_hub_);
   deadlines_.clear(socket.number, socket.deadline);
+  token_deadlines_.clear(socket.number, socket.token_deadline);
   by_pid_.erase(socket.pid);
   sockets_.erase(socket.number);
-  if (was_in_rooms) tell_rooms(out);
+  if (was_in_rooms) tell_rooms(now, out);
 }
 
 void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, EngineIo::Output& out) {
@@ -229,7 +256,7 @@ void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, Engine
   for (const auto& [nsp, number] : client.sockets) {
     Socket& socket = sockets_.at(number);
     if (params_.recovery == Duration::zero()) {
-      close_socket(socket, out);
+      close_socket(socket, now, out);
       continue;
     }
     socket.session = 0;
@@ -291,16 +318,28 @@ void SocketIo::flush_hub(EngineIo::Output& out) {
 }
 
 void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
-  while (next_deadline() <= now.steady) {
+  while (deadlines_.next() <= now.steady) {
     const std::uint64_t whose = deadlines_.first();
     if (whose & kSocketIoBit) {
-      close_socket(sockets_.at(whose), out);
+      close_socket(sockets_.at(whose), now, out);
     } else {
       deadlines_.clear(whose, clients_.at(whose).deadline);
       engine_->close(whose);
     }
   }
+  while (token_deadlines_.next() <= now.steady) {
+    Socket& socket = sockets_.at(token_deadlines_.first());
+    watch_token(socket, now);
+    if (is_expired(socket, now) && socket.session != 0 && params_.preset == Preset::course) {
+      emit(socket, "token_expired", "", {}, out);
+    }
+  }
+  if (list_due() <= now.steady) tell_rooms(now, out);
   flush_hub(out);
+}
+
+SteadyTime SocketIo::next_deadline() const {
+  return std::min({deadlines_.next(), token_deadlines_.next(), list_due()});
 }
 
 }  // namespace turnpike::signaling

@@ -72,13 +72,15 @@ Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime no
 
   const std::optional<WallTime> end = to_time(*expires);
   if (!end) return Refusal::token_invalid;
-  if (*end <= now) return Refusal::token_expired;
+  if (*end + kLeeway <= now) return Refusal::token_expired;
   if (not_before) {
     const std::optional<WallTime> start = to_time(*not_before);
-    if (!start || now < *start) return Refusal::token_invalid;
+    if (!start) return Refusal::token_invalid;
+    if (now + kLeeway < *start) return Refusal::token_not_yet_valid;
   }
 
   Grant grant;
+  grant.good_until = *end + kLeeway;
   std::string room;
   if (!read_text(*claims, "room", room) || !read_text(*claims, "role", grant.role) ||
       !read_text(*claims, "sub", grant.subject)) {

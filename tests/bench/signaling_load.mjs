@@ -23,6 +23,7 @@ signaling:
   listen: http://127.0.0.1:0
   connections_per_address: 0
   rooms_per_address: 0
+  bytes_per_second_per_address: 0
   credentials_per_second: 0
 `, ['taskset', '-c', '0']);
 const url = `${daemon.listeners.find(listener => listener.startsWith('http')).replace('http', 'ws')}/ws`;

@@ -20,7 +20,7 @@ const daemon = await startTurnpike(`
 listen: [udp://127.0.0.1:0]
 relay: {addresses: [127.0.0.1]}
 workers: 1
-signaling: {listen: http://127.0.0.1:0, connections_per_address: 0, rooms_per_address: 0}
+signaling: {listen: http://127.0.0.1:0, connections_per_address: 0, rooms_per_address: 0, bytes_per_second_per_address: 0}
 `, ['taskset', '-c', '0']);
 const url = `${daemon.listeners.find(listener => listener.startsWith('http')).replace('http', 'ws')}/socket.io/`;
 

@@ -113,7 +113,7 @@ TEST_CASE("turnutils_uclient loses nothing", "[integration][coturn]") {
   Runs runs;
   runs.start("channels", uclient(v4, "127.0.0.1", {}));
   runs.start("Send indications", uclient(v4, "127.0.0.1", {"-s"}));
-  runs.start("TURN REST secret", uclient(v4, "127.0.0.1", {"-W", "north"}));
+  runs.start("TURN REST secret", uclient(v4, "127.0.0.1", {"-W", "north-star-secret"}));
   runs.start("DONT-FRAGMENT", uclient(v4, "127.0.0.1", {"-g"}));
   runs.start("IPv6", uclient(v6, "::1", {"-x"}));
   runs.start("IPv6, Send indications", uclient(v6, "::1", {"-x", "-s"}));

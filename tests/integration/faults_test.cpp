@@ -187,7 +187,7 @@ TEST_CASE("secrets never reach the log", "[integration]") {
   RelayClient wrong(daemon.listener(), {.credentials = client::Credentials{"alice", "wrong-password"}});
   CHECK(wrong.allocate() == 401);
   CHECK(daemon.stop() == 0);
-  for (const char* secret : {"hunter2", "north", "wrong-password", "user=\"secret"}) {
+  for (const char* secret : {"hunter2", "north-star-secret", "wrong-password", "user=\"secret"}) {
     CHECK_THAT(daemon.log(), !Catch::Contains(secret));
   }
 }

@@ -19,9 +19,13 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 
 # verify looks for the program, which is not installed here.
-sed "s|^ExecStart=/usr/bin/turnpike |ExecStart=$(realpath "$turnpike") |" "$source_dir/systemd/turnpike.service" \
+sed "s|^\\(Exec[A-Za-z]*\\)=/usr/bin/turnpike |\\1=$(realpath "$turnpike") |" "$source_dir/systemd/turnpike.service" \
   >"$work/turnpike.service"
 grep -q "^ExecStart=$(realpath "$turnpike") " "$work/turnpike.service" || fail "ExecStart is not /usr/bin/turnpike"
+# A minimal system has no kill, and a core would hold secrets.
+grep -q "^ExecReload=$(realpath "$turnpike") --reload \$MAINPID$" "$work/turnpike.service" ||
+  fail "ExecReload needs more than turnpike"
+grep -qx 'LimitCORE=0' "$work/turnpike.service" || fail "LimitCORE is not 0"
 complaints=$(systemd-analyze verify "$work/turnpike.service" 2>&1) || fail "verify: $complaints"
 complaints=$(grep -F turnpike.service <<<"$complaints" || true)
 [[ -z $complaints ]] || fail "verify: $complaints"

@@ -119,6 +119,26 @@ TEST_CASE("files that cannot be used change nothing, and the log says why", "[in
   CHECK(server.daemon.stop() == 0);
 }
 
+// As systemctl reload does it, which has to fail when the reload failed.
+TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]") {
+  Server server;
+  const auto ask = [](const std::string& pid) {
+    Child child({test::daemon_path(), "--reload", pid});
+    const int exit_code = child.wait();
+    return std::pair(exit_code, child.output());
+  };
+  const std::string pid = std::to_string(server.daemon.pid());
+  CHECK(ask(pid) == std::pair(0, std::string()));
+  CHECK(server.daemon.wait_for_log("certificates reloaded"));
+  std::ofstream(server.key.path()) << "nonsense";
+  const auto [exit_code, said] = ask(pid);
+  CHECK(exit_code == 1);
+  CHECK(said.find("process " + pid + " could not reload and goes on as before") != std::string::npos);
+  CHECK(server.daemon.wait_for_log("certificates stay as they were"));
+  CHECK(ask("2147483647").first == 1);  // nobody has that id
+  CHECK(ask("x").first != 0);
+}
+
 TEST_CASE("a daemon without certificates survives SIGHUP", "[integration]") {
   Daemon daemon;
   kill(daemon.pid(), SIGHUP);

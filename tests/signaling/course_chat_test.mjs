@@ -32,3 +32,43 @@ test('where a token is asked for, the chat asks too', async t => {
   const headers = { authorization: `Bearer ${token({ exp: inSeconds(60) })}` };
   (await connect(root, { headers })).close();
 });
+
+test('it refuses binary, and those with tokens for one room are among themselves', async t => {
+  const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
+  t.after(server.stop);
+  const root = server.url.replace('http', 'ws');
+  const by = room => connect(root, { headers: { authorization: `Bearer ${token({ exp: inSeconds(60), room })}` } });
+  const [ann, bob, eve] = [await by('blue'), await by('blue'), await by('red')];
+  ann.say('for blue');
+  assert.equal(await ann.hearText(), 'for blue');
+  assert.equal(await bob.hearText(), 'for blue');
+  eve.say('for red');
+  assert.equal(await eve.hearText(), 'for red');
+  bob.send(Buffer.from([0xff, 0xfe, 0x80]));
+  assert.equal((await bob.ended).code, 1003);
+  ann.say('still here');
+  assert.equal(await ann.hearText(), 'still here');
+  assert.ok(ann.quiet());
+  ann.close();
+  eve.close();
+});
+
+test('a token that expires ends the chat', async t => {
+  const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
+  t.after(server.stop);
+  const headers = { authorization: `Bearer ${token({ exp: inSeconds(-58) })}` }; // two seconds of the leeway are left
+  const ann = await connect(server.url.replace('http', 'ws'), { headers });
+  const timer = setInterval(() => ann.say('hello'), 100);
+  const { code, reason } = await ann.ended;
+  clearInterval(timer);
+  assert.equal(code, 1008);
+  assert.equal(reason, 'token-expired');
+});
+
+for (const preset of ['echo', 'none']) {
+  test(`there is none with preset: ${preset}`, async t => {
+    const server = await startServer({ signaling: [`preset: ${preset}`] });
+    t.after(server.stop);
+    await assert.rejects(connect(server.url.replace('http', 'ws')), error => error.status === 404);
+  });
+}

@@ -109,7 +109,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
 
   await t.test('a GET that is given up ends the session', async () => {
     const sid = await open();
-    const text = `GET ${path}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const text = `GET ${path}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     const { connect } = await import('node:net');
     const socket = connect(server.port, '127.0.0.1');
     await new Promise(resolve => socket.write(text, resolve));
@@ -209,7 +209,7 @@ test('a post that never ends is 408 in the end, and its session is gone long bef
   const open = async () =>
     JSON.parse((await request(server.url, '/engine.io/?EIO=4&transport=polling')).body.toString().slice(1)).sid;
   const sid = await open();
-  const slow = exchange(server.port, `POST /engine.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n` +
+  const slow = exchange(server.port, `POST /engine.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n` +
     'Content-Length: 1000\r\n\r\n4never the rest', 30_000);
   // Meanwhile another one of the same address is served.
   const other = wire(`${server.url.replace('http', 'ws')}/engine.io/?EIO=4&transport=websocket`);
@@ -227,7 +227,7 @@ test('a post that never ends is 408 in the end, and its session is gone long bef
 });
 
 test('only so many sessions for one address, however few its connections', async t => {
-  const server = await startServer({ signaling: [...echo, 'connections_per_address: 5', 'trusted_proxies: [127.0.0.1]'] });
+  const server = await startServer({ signaling: [...echo, 'access: open', 'connections_per_address: 5', 'trusted_proxies: [127.0.0.1]'] });
   t.after(server.stop);
   const open = from => request(server.url, '/socket.io/?EIO=4&transport=polling', { headers: { 'x-forwarded-for': from } });
   for (let i = 0; i < 5; ++i) assert.equal((await open('198.51.100.1')).status, 200);
@@ -243,7 +243,7 @@ test('ten thousand of each kind of garbage leave nothing behind', async t => {
   t.after(server.stop);
   const resident = () => Number(readFileSync(`/proc/${server.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]);
   const head = (method, query, length) =>
-    `${method} /socket.io/?${query} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n`;
+    `${method} /socket.io/?${query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n`;
   const rounds = [
     head('GET', 'EIO=4&transport=polling', 0) + '\r\n',                 // sessions that nobody comes back to
     head('POST', 'EIO=4&transport=polling&sid=nobody', 3) + '\r\nabc',

@@ -118,13 +118,15 @@ test('credentials by token', async t => {
   };
   await refused(undefined, 'token-required');
   await refused('Bearer nonsense', 'token-invalid');
-  await refused(`Bearer ${token({ exp: inSeconds(-5) })}`, 'token-expired');
+  await refused(`Bearer ${token({ exp: inSeconds(-65) })}`, 'token-expired');
+  await refused(`Bearer ${token({ exp: inSeconds(600), nbf: inSeconds(90) })}`, 'token-not-yet-valid');
+  assert.equal((await by(`Bearer ${token({ exp: inSeconds(-30), nbf: inSeconds(30) })}`)).status, 200);
   assert.equal((await by(`Bearer ${token({ exp: inSeconds(60) })}`)).status, 200);
   assert.equal((await request(server.url, `/ice-servers?token=${token({ exp: inSeconds(60) })}`)).status, 401);
 });
 
 test('only so many credentials for one address', async t => {
-  const server = await startServer({ signaling: ['credentials_per_second: 1', 'trusted_proxies: [127.0.0.1]'] });
+  const server = await startServer({ signaling: ['access: open', 'credentials_per_second: 1', 'trusted_proxies: [127.0.0.1]'] });
   t.after(server.stop);
   const by = address => request(server.url, '/ice-servers', { headers: { 'x-forwarded-for': address } });
   const statuses = [];
@@ -142,7 +144,8 @@ test('the host that clients are told', async t => {
   const { certificate, privateKey } = makeCertificate('turn.example.net');
   const tls = [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`];
   const hostOf = async (signaling, headers, more, listen) => {
-    const server = await startServer({ signaling, more, listen });
+    const hosts = ['access: open', 'hosts: [other.example, tunnel.example]'];
+    const server = await startServer({ signaling: [...hosts, ...signaling], more, listen });
     const { body } = await request(server.url, '/ice-servers', { headers });
     await server.stop();
     return JSON.parse(body).iceServers[0].urls[0].split(':')[1];
@@ -169,7 +172,7 @@ test('https with a certificate of one\'s own', async t => {
   for (const version of ['TLSv1', 'TLSv1.1'])
     await assert.rejects(request(server.url, '/', { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' }));
   assert.equal((await request(server.url, '/', { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })).status, 200);
-  assert.equal(await exchange(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), '', 'plain text gets nothing');
+  assert.equal(await exchange(server.port, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), '', 'plain text gets nothing');
   assert.equal(await server.stop(), 0);
 });
 
@@ -217,20 +220,20 @@ test('requests that are none', async t => {
     assert.match(text, new RegExp(`^HTTP/1.1 ${status} `), JSON.stringify(bytes.slice(0, 60)));
   };
   await Promise.all([
-    answer('GET / HTTP/1.1\r\nHost: x\r\nX: ', 408), // and then nothing
-    answer('POST /ice-servers HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n', 413),
-    answer(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 431),
+    answer('GET / HTTP/1.1\r\nHost: localhost\r\nX: ', 408), // and then nothing
+    answer('POST /ice-servers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n', 413),
+    answer(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 431),
     answer('nonsense\r\n\r\n', 400),
     answer('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400),
-    answer('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n', 400),
-    answer('GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n', 400),
-    answer('GET nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400),
-    answer('GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400),
-    answer('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 7\r\n' +
+    answer('GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n', 400),
+    answer('GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n', 400),
+    answer('GET nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 400),
+    answer('GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 400),
+    answer('GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 7\r\n' +
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n', '(400|426)'),
   ]);
   const pipelined = await exchange(server.port,
-    'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /ice-servers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    'GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\nGET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   assert.match(pipelined, /404 Not Found[^]*HTTP\/1.1 200 OK[^]*iceServers/);
   await bob.request({ type: 'signal', to: ann.id, data: 'all is well' });
   assert.equal((await ann.hear('signal')).data, 'all is well');

@@ -213,7 +213,7 @@ test('frames that are none end the connection', async t => {
   const socket = net.connect(server.port, '127.0.0.1');
   const closed = new Promise(resolve => socket.once('close', resolve));
   socket.on('error', () => {});
-  socket.write('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  socket.write('GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
   await new Promise(resolve => socket.once('data', resolve));
   socket.write(Buffer.from('ff85000000001122334455', 'hex'));

@@ -34,7 +34,7 @@ realm: example.org
 workers: 2
 listen: ["udp://127.0.0.1:0", "udp://[::1]:0"]
 relay: {addresses: [127.0.0.1, "::1"]}
-auth: {users: {alice: secret, bob: hunter2}, secrets: [north]}
+auth: {users: {alice: secret, bob: hunter2}, secrets: [north-star-secret]}
 peers: {allow: [127.0.0.0/8, "::1/128"]}
 limits: {unauthenticated_per_second: 0}
 )";

@@ -50,6 +50,13 @@ inline Told resumed(std::string to, const std::string& room, const std::string& 
                     std::initializer_list<std::string> peers = {}) {
   return joined(std::move(to), room, peers, self);
 }
+// By somebody whose token has expired.
+inline Told resumed_without_credentials(std::string to, const std::string& room, const std::string& self,
+                                        std::initializer_list<std::string> peers = {}) {
+  Told told = joined(std::move(to), room, peers, self);
+  told.text.insert(told.text.size() - 1, R"(,"iceServers":null)");
+  return told;
+}
 inline Told peer_joined(std::string to, const std::string& who) {
   return {std::move(to), R"({"type":"peer-joined","peer":{"id":"<)" + who + R"(>","name":")" + who + "\"}}"};
 }
@@ -148,6 +155,9 @@ class SignalingScenario {
     Heard resumes(const std::string& member, int line = __builtin_LINE()) {
       return says(R"({"type":"resume","resume":"<)" + member + R"('s secret>"})", line);
     }
+    Heard brings(const std::string& token, int line = __builtin_LINE()) {
+      return says(R"({"type":"token","id":7,"token":")" + token + "\"}", line);
+    }
     Heard asks_for_credentials(int line = __builtin_LINE()) {
       return says(R"({"type":"ice-servers"})", line);
     }
@@ -215,8 +225,11 @@ class SignalingScenario {
     clock_.advance(until - clock_.now().steady);
     return heard;
   }
+  void set_wall_back(Duration duration) { clock_.set_wall(-duration); }
   // Time passes, and nobody wakes the server.
   void advance_asleep(Duration duration) { clock_.advance(duration); }
+
+  std::string refused;  // what the log is told, line by line
 
   // --- What is there
   SteadyTime next_deadline() const { return protocol_.next_deadline(); }
@@ -255,6 +268,10 @@ class SignalingScenario {
 
   void take(const Output& out, Heard& heard) {
     INFO("step in line " << heard.line);
+    for (const signaling::Refused& one : out.refused) {
+      refused.append(code_of(one.why)).append(" ").append(one.client.to_string());
+      refused.append(" (").append(key_of(one.why)).append(")\n");
+    }
     for (const auto& send : out.sends) {
       const std::string to = name_of(send.to);
       heard.texts.push_back(send.text);
@@ -287,7 +304,8 @@ class SignalingScenario {
     const std::string type(message.at("type").as_string());
     std::string shown = text;
     if (type == "joined") {
-      learn_credentials(to, message);
+      const bool has_credentials = message.contains("iceServers");
+      if (has_credentials) learn_credentials(to, message);
       const std::string self(message.at("self").as_string());
       const auto known = std::ranges::find(names_, self, [](const auto& entry) { return entry.first; });
       const std::string member = known == names_.end() ? to : known->second;
@@ -297,7 +315,8 @@ class SignalingScenario {
       json::object rest{
           {"type", type}, {"room", message.at("room")}, {"self", self}, {"peers", message.at("peers")}};
       if (message.contains("resumed")) rest["resumed"] = message.at("resumed");
-      CHECK(message.size() == rest.size() + 3);
+      CHECK(message.size() == rest.size() + (has_credentials ? 3 : 1));
+      if (!has_credentials) rest["iceServers"] = nullptr;
       shown = json::serialize(rest);
     } else if (type == "ice-servers") {
       learn_credentials(to, message);

@@ -17,6 +17,7 @@
 
 #include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/source_counter.hpp"
 #include "turnpike/base/time.hpp"
@@ -81,6 +82,7 @@ class Hub {
     std::string name;
     std::string role;
     std::string quota_user;  // kept for whoever makes relay credentials for this member
+    std::optional<WallTime> good_until{};  // likewise, of its token; nothing without one
   };
 
   struct Peer {
@@ -95,10 +97,14 @@ class Hub {
     ConnectionId replaced = 0;  // its former connection, where that was still thought alive
     std::vector<std::string> rooms;
     std::string quota_user;
+    std::optional<WallTime> good_until{};
   };
 
   Hub(const Limits& limits, crypto::Random& random)
-      : limits_(limits), random_(random), rooms_from_(limits.rooms_per_address) {}
+      : limits_(limits),
+        random_(random),
+        rooms_(0, KeyedHash(crypto::draw_hash_key(random))),
+        rooms_from_(limits.rooms_per_address) {}
 
   // A new member, in no room yet.
   MemberId enter(Newcomer newcomer);
@@ -122,6 +128,8 @@ class Hub {
   std::string resume_secret(MemberId id) const;
 
   void rename(MemberId id, std::string name);
+  // It has brought another token.
+  void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until);
 
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
   // The rooms that somebody is in, by name.
@@ -143,6 +151,7 @@ class Hub {
     std::string name;
     std::string role;
     std::string quota_user;
+    std::optional<WallTime> good_until;
     IpAddress address;
     ConnectionId connection = 0;  // 0 = cut off
     bool noticed = false;         // cut off, and the others know
@@ -157,11 +166,6 @@ class Hub {
     IpAddress opened_from;
     std::vector<Member*> members;
   };
-  // Room names are looked up by view.
-  struct NameHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-
   Member* find(MemberId id);
   const Member* find(MemberId id) const;
   Room* find_room(std::string_view name);
@@ -180,7 +184,7 @@ class Hub {
   crypto::Random& random_;
   // Nodes stay where they are: members and rooms point at each other.
   std::unordered_map<MemberId, Member, MemberIdHash> members_;
-  std::unordered_map<std::string, Room, NameHash, std::equal_to<>> rooms_;
+  std::unordered_map<std::string, Room, KeyedHash, std::equal_to<>> rooms_;  // strangers choose the names
   SourceCounter rooms_from_;
   Deadlines<MemberId> deadlines_;
 };

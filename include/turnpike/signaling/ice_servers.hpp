@@ -48,9 +48,10 @@ class IceServers {
   // on loopback.
   std::string host_for(std::string_view requested) const;
 
-  // The user part for somebody without a name of their own; `kind` is "room" or "guest". It tells nobody
-  // which room or address that is, since user names are seen by more people than the names of rooms are.
-  std::string quota_user(std::string_view kind, std::string_view name);
+  // The user part of a TURN user name, by which the relay counts: the subject of the client's token, else the
+  // address that the client comes from (an IPv6 /64 counts as one). It does not tell which address that is, since
+  // more people see user names than the addresses of others.
+  std::string quota_user(std::string_view subject, const IpAddress& client);
 
   // For `user`, by which the relay's quota counts.
   IceCredentials mint(std::string_view user, WallTime now);

@@ -9,6 +9,10 @@
 //   → ping {id}                     ← ack {id}: whether the line still lives
 //   → ice-servers                   ← ice-servers {iceServers, expiresAt}: also unasked, before the old ones
 //   expire
+//   → token {token}                 ← ack: a fresh one in place of the one that the client came with
+//
+// When a token has expired, its owner is told by error {code: "token-expired"} without an id. It stays in its room, and
+// gets no more credentials until it brings a fresh token.
 //
 // `data` is passed on as it came. Octets that a member of Socket.IO sent along stand in it as
 // {"base64":"AQID"}.
@@ -70,6 +74,7 @@ class PlainProtocol {
     std::vector<Send> sends;
     std::vector<Close> closes;      // after the sends
     std::vector<Delivery> foreign;  // for members that speak another protocol
+    std::vector<Refused> refused;   // for the log
     void clear();
   };
 
@@ -95,6 +100,10 @@ class PlainProtocol {
     std::string room;        // empty until then
     std::string quota_user;  // whom the relay's quota counts
     SteadyTime deadline{};   // to have joined by, later to be sent new credentials at
+    // Of the token that it is in its room by. Nothing where no token is asked for.
+    std::optional<WallTime> good_until;
+    SteadyTime token_deadline{};  // to be told at that the token has expired
+    bool lacks_credentials = false;  // they were due, and the token had expired
   };
   struct Request;
 
@@ -105,9 +114,14 @@ class PlainProtocol {
   std::optional<Refusal> signal(Request& request);
   std::optional<Refusal> broadcast(Request& request);
   std::optional<Refusal> renew(Request& request);
+  std::optional<Refusal> take_token(Request& request);
 
   Result<Grant, Refusal> admit(const Request& request, std::string_view room);
   static std::optional<Saying> saying_of(const Request& request);
+  void hold_to(Session& session, const Grant& grant, TimePoint now);
+  static bool is_expired(const Session& session, TimePoint now);
+  void watch_token(Session& session, TimePoint now);
+  static void tell_expired(Session& session, Output& out);
   void welcome(Session& session, bool resumed, TimePoint now, Output& out);
   void send_credentials(Session& session, TimePoint now, Output& out);
   void add_credentials(Session& session, TimePoint now, boost::json::object& to);
@@ -118,6 +132,7 @@ class PlainProtocol {
   Hub::Output from_hub_;
   std::unordered_map<ConnectionId, Session> sessions_;
   Deadlines<ConnectionId> deadlines_;
+  Deadlines<ConnectionId> token_deadlines_;
 };
 
 }  // namespace turnpike::signaling

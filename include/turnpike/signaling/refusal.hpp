@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "turnpike/base/endpoint.hpp"
+
 namespace turnpike::signaling {
 
 enum class Refusal : std::uint8_t {
@@ -19,6 +21,7 @@ enum class Refusal : std::uint8_t {
   token_required,
   token_invalid,
   token_expired,
+  token_not_yet_valid,
   rate_limited,
   resume_unknown,  // nobody to come back as: two minutes have gone by, or the server was restarted
 };
@@ -27,5 +30,14 @@ enum class Refusal : std::uint8_t {
 std::string_view code_of(Refusal refusal);
 // A sentence for people.
 std::string_view message_of(Refusal refusal);
+// The key of the configuration that decides, such as "signaling.members_per_room". Empty where the operator has no
+// say, since the client's own message is at fault.
+std::string_view key_of(Refusal refusal);
+
+// A refusal that the operator may want to know of: whoever calls the protocols writes it to the log.
+struct Refused {
+  Refusal why = Refusal::bad_message;
+  IpAddress client;
+};
 
 }  // namespace turnpike::signaling

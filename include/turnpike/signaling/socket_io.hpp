@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,16 @@ class SocketIo : public EngineIo::Application {
     bool list_rooms = false;
   };
 
+  // A list of all rooms, written whole to everybody at each change, is the dearest thing that a client can cause. It is
+  // sent at once while lists cost no more than this; then changes are put together until the last list is paid for.
+  static constexpr std::uint64_t kListBytesPerSecond = 1 << 20;
+  static constexpr Duration kListBurst = std::chrono::seconds(1);
+
+  struct Counters {
+    std::uint64_t room_lists = 0;          // that were written
+    std::uint64_t room_lists_put_off = 0;  // changes that wait for a later list
+  };
+
   explicit SocketIo(const Params& params);
 
   // To be called once, before anything else: the two need each other.
@@ -48,9 +59,12 @@ class SocketIo : public EngineIo::Application {
   void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
   // What sockets told members of other protocols since this was last called.
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
+  // What was refused since this was last called, for the log.
+  std::vector<Refused> take_refused() { return std::exchange(refused_, {}); }
+  const Counters& counters() const { return counters_; }
 
   void on_timeout(TimePoint now, EngineIo::Output& out);
-  SteadyTime next_deadline() const { return deadlines_.next(); }
+  SteadyTime next_deadline() const;
 
  private:
   using Attachments = std::vector<Saying::Attachment>;
@@ -76,14 +90,16 @@ class SocketIo : public EngineIo::Application {
     std::size_t sent_bytes = 0;
     std::uint64_t last_offset = 0;
     SteadyTime deadline{};  // while it is cut off
+    std::optional<WallTime> good_until;  // of its token; nothing where none is asked for
+    SteadyTime token_deadline{};         // to be told at that the token has expired
   };
 
   struct Client {
     SessionKey session = 0;
     EngineIo::Opening opening;
-    std::unordered_map<std::string, SocketNumber> sockets;  // by namespace
-    bool connected = false;                                 // has been in some namespace
-    SteadyTime deadline{};                                  // to be in one by
+    std::map<std::string, SocketNumber> sockets;  // by namespace
+    bool connected = false;                       // has been in some namespace
+    SteadyTime deadline{};                        // to be in one by
     // A packet whose attachments are still to come.
     std::string partial;
     std::uint32_t missing = 0;
@@ -105,11 +121,17 @@ class SocketIo : public EngineIo::Application {
   void take(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,
             EngineIo::Output& out);
   void connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out);
-  void open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant, EngineIo::Output& out);
-  bool recover(Client& client, const SocketIoPacket& packet, EngineIo::Output& out);
+  void open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
+                   EngineIo::Output& out);
+  bool recover(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
+               EngineIo::Output& out);
+  static bool is_expired(const Socket& socket, TimePoint now);
+  void hold_to(Socket& socket, const Grant& grant, TimePoint now);
+  void watch_token(Socket& socket, TimePoint now);
+  void note(Refusal why, SessionKey session);
   void refuse(const Client& client, std::string_view nsp, std::string_view message, EngineIo::Output& out);
-  void disconnect(Client& client, std::string_view nsp, EngineIo::Output& out);
-  void close_socket(Socket& socket, EngineIo::Output& out);
+  void disconnect(Client& client, std::string_view nsp, TimePoint now, EngineIo::Output& out);
+  void close_socket(Socket& socket, TimePoint now, EngineIo::Output& out);
   void send(const Socket& socket, const SocketIoPacket& packet, const Attachments& attachments,
             EngineIo::Output& out);
   void emit(Socket& socket, std::string_view name, std::string_view arguments, const Attachments& attachments,
@@ -125,13 +147,15 @@ class SocketIo : public EngineIo::Application {
   void set_nickname(Call& call);
   void new_message(Call& call);
   void chat(Call& call);
+  void take_token(Call& call);
   void relay(Call& call);
   std::string scoped(const Socket& socket, std::string_view room) const;
   std::optional<Refusal> say_in_room(Call& call, std::string_view room, Saying saying);
   void turn_down(Call& call, Refusal refusal);
   // Acknowledges, or turns down.
   void conclude(Call& call, std::optional<Refusal> refusal);
-  void tell_rooms(EngineIo::Output& out);
+  SteadyTime list_due() const;
+  void tell_rooms(TimePoint now, EngineIo::Output& out);
 
   void on_echo_event(Call& call);
 
@@ -146,6 +170,11 @@ class SocketIo : public EngineIo::Application {
   std::unordered_map<std::string, SocketNumber> by_pid_;
   // Of clients that are in no namespace yet, by session, and of sockets that are cut off, by number.
   Deadlines<std::uint64_t> deadlines_;
+  Deadlines<std::uint64_t> token_deadlines_;  // of sockets
+  std::vector<Refused> refused_;
+  bool rooms_changed_ = false;    // since they were last told
+  SteadyTime list_paid_until_{};  // when all lists so far have been sent at kListBytesPerSecond
+  Counters counters_;
 };
 
 }  // namespace turnpike::signaling

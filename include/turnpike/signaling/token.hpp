@@ -21,16 +21,20 @@ struct Grant {
   std::optional<std::string> room;  // this one alone; any without it
   std::string role;                 // shown to the others, with no meaning here
   std::string subject;              // `sub`: whose quota the relay counts
+  // Until when it is good, the leeway included. Nothing where no token is asked for.
+  std::optional<WallTime> good_until;
 };
 
 class TokenVerifier {
  public:
   static constexpr std::size_t kLongestToken = 4096;
+  // The clock of whoever made the token may differ from ours by so much (RFC 7519 §4.1.4 and §4.1.5).
+  static constexpr Duration kLeeway = std::chrono::seconds(60);
 
   explicit TokenVerifier(std::vector<std::string> secrets) : secrets_(std::move(secrets)) {}
 
-  // A token without `exp` is refused: one that leaks would be good for ever. `nbf` is honoured. Fails with
-  // token_invalid or token_expired.
+  // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with the
+  // leeway. Fails with token_invalid, token_expired or token_not_yet_valid.
   Result<Grant, Refusal> verify(std::string_view token, WallTime now);
 
  private:

@@ -115,7 +115,7 @@ export class Call extends EventTarget {
   #entered({ self, peers, iceServers, resumed }) {
     this.self = self;
     if (!resumed) this.#backSince = performance.now();
-    this.#useServers(iceServers);
+    if (iceServers) this.#useServers(iceServers); // none come once the token has expired
     this.#members = new Map(peers.map(({ id, name }) => [id, name]));
     for (const person of [...this.people]) {
       if (resumed && this.#members.has(person.member)) continue;

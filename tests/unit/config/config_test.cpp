@@ -70,7 +70,7 @@ auth:
     dave:
       key_md5: 101112131415161718191a1b1c1d1e1f
       key_sha256: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-  secrets: [north, 8080]
+  secrets: [north-star-secret, 80808080]
   third_party:
     server_name: turn.example.org
     keys:
@@ -109,8 +109,8 @@ user alice password secret
 user bob@example.org password 12345
 user carol md5 000102030405060708090a0b0c0d0e0f
 user dave md5 101112131415161718191a1b1c1d1e1f sha256 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
-secret north
-secret 8080
+secret north-star-secret
+secret 80808080
 token turn.example.org north 3031323334353637383930313233343536373839303132333435363738393031 A256GCM from 1790000000000 until 1792592000000
 token turn.example.org union 313233343536373839303132333435360a A128GCM from 1000
 alternate udp 198.51.100.8:3478 '' always

@@ -193,8 +193,7 @@ TEST_CASE("listeners", "[config]") {
        "since auto:// serves the page as well"},
       {"listen: [auto://0.0.0.0:1]\nsignaling: {listen: []}",
        "t.yaml:2: signaling: expected token_secrets, since access is token by default where others can reach "
-       "it; "
-       "or access: open, for everybody"},
+       "it, by an address, a proxy or a public host; or access: open, for everybody"},
       {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [10.0.0.0/8]}]",
        "t.yaml:1: listen[0].proxy_protocol: is for tcp://, tls:// and auto:// only"},
       {"listen: [{url: tcp://0.0.0.0:1, proxy_protocol: 10.0.0.0/8}]",
@@ -319,16 +318,16 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
        "t.yaml:4: auth.users: duplicate key, first set at t.yaml:3"},
       {"auth: {secrets: hunter2}",
        "t.yaml:1: auth.secrets: expected a list of secrets (got a text that is not shown here)"},
-      {"auth: {secrets: [a, '']}",
-       "t.yaml:1: auth.secrets[1]: expected a secret of at least one character, without control characters "
+      {"auth: {secrets: [longenough, seven77]}",
+       "t.yaml:1: auth.secrets[1]: expected a secret of at least 8 characters, better 16 or more, without control characters "
        "(got a "
        "text that is not shown here)"},
       {"auth: {secrets: [\"hunter2\\n\"]}",
-       "t.yaml:1: auth.secrets[0]: expected a secret of at least one character, without control characters "
+       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without control characters "
        "(got a "
        "text that is not shown here)"},
       {"auth: {secrets: [{north: hunter2}]}",
-       "t.yaml:1: auth.secrets[0]: expected a secret of at least one character, without control characters "
+       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without control characters "
        "(got a map)"},
       {"auth: {secrets:hunter2}",
        "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime"},

@@ -1,4 +1,9 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstdlib>
 
 #include "describe.hpp"
 
@@ -20,7 +25,7 @@ TEST_CASE("signaling is off until one of its keys is set", "[config]") {
   CHECK_FALSE(loaded("").signaling.enabled);
   CHECK_FALSE(loaded("signaling:").signaling.enabled);
   CHECK_FALSE(loaded("signaling: {}").signaling.enabled);
-  const Config config = loaded("signaling: {public_host: turn.example.org}");
+  const Config config = loaded("signaling: {list_rooms: true}");
   CHECK(config.signaling.enabled);
   REQUIRE(config.signaling.listen.size() == 1);
   CHECK(config.signaling.listen[0].endpoint.to_string() == "127.0.0.1:8080");
@@ -40,6 +45,94 @@ TEST_CASE("everybody may come in on loopback, and elsewhere only by token or whe
   CHECK(access("listen: [http://127.0.0.1:80, http://192.0.2.1:81]") == signaling::Access::token);
   CHECK(access("listen: http://0.0.0.0:80, access: open") == signaling::Access::open);
   CHECK(access("listen: http://127.0.0.1:80, access: token") == signaling::Access::token);
+}
+
+TEST_CASE("a proxy or a public host says that others can reach it, so a token is asked for", "[config]") {
+  const auto access = [](const std::string& keys) {
+    return loaded("signaling: {token_secrets: [0123456789abcdef], listen: http://127.0.0.1:80, " + keys + "}")
+        .signaling.effective_access();
+  };
+  CHECK(access("trusted_proxies: [127.0.0.1]") == signaling::Access::token);
+  CHECK(access("public_host: turn.example.org") == signaling::Access::token);
+  CHECK(access("public_host: turn.example.org, access: open") == signaling::Access::open);
+  CHECK(access("trusted_proxies: [127.0.0.1], access: open") == signaling::Access::open);
+  CHECK(access("trusted_proxies: []") == signaling::Access::open);
+  for (const std::string key : {"trusted_proxies: [127.0.0.1]", "public_host: turn.example.org"}) {
+    CHECK(outcome("signaling: {" + key + "}").find("expected token_secrets") != std::string::npos);
+  }
+}
+
+TEST_CASE("origins are taken as browsers write them", "[config]") {
+  const Config c = loaded("signaling: {cors: [HTTPS://App.Example:443/, null, 'null', 'http://[0::1]:3000']}");
+  CHECK(c.signaling.cors ==
+        std::vector<std::string>{"https://app.example", "null", "null", "http://[::1]:3000"});
+  for (const std::string origin : {"https://app.example/page", "'https://*.example'", "app.example", "'*'", "''", "{}"}) {
+    CAPTURE(origin);
+    CHECK(outcome("signaling: {cors: [" + origin + "]}").find("expected an origin") != std::string::npos);
+  }
+}
+
+TEST_CASE("hosts are names, or all names below one", "[config]") {
+  const Config c = loaded("signaling: {hosts: [tunnel.example, '*.loca.lt']}");
+  CHECK(c.signaling.hosts == std::vector<std::string>{"tunnel.example", "*.loca.lt"});
+  for (const std::string host : {"'*'", "'*.*.lt'", "a*.lt", "'http://x'", "x:80", "192.0.2.1", ".x", "''", "null"}) {
+    CAPTURE(host);
+    CHECK(outcome("signaling: {hosts: [" + host + "]}").find("expected a host name") != std::string::npos);
+  }
+}
+
+TEST_CASE("secrets that can be guessed bring a warning or an error", "[config]") {
+  CHECK(loaded("auth: {secrets: [0123456789abcdef]}").warnings.empty());
+  const Config c = loaded("auth:\n  secrets:\n    - 0123456789abcdef\n    - eightlet\n    - fifteen-letters");
+  CHECK(c.warnings == std::vector<std::string>{
+                          "t.yaml:4: auth.secrets[1]: shorter than 16 characters, so that it can be guessed",
+                          "t.yaml:5: auth.secrets[2]: shorter than 16 characters, so that it can be guessed"});
+  CHECK(outcome("auth: {secrets: [seven77]}").find("at least 8 characters") != std::string::npos);
+}
+
+// A file that is gone when the test is over.
+class File {
+ public:
+  File(const std::string& text, mode_t mode) {
+    const int fd = mkstemp(path_.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    REQUIRE(fchmod(fd, mode) == 0);
+    close(fd);
+  }
+  ~File() { std::remove(path_.c_str()); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/turnpike-config-XXXXXX";
+};
+
+TEST_CASE("files with secrets that everybody may read bring a warning", "[config]") {
+  const auto warnings = [](const std::string& text, mode_t mode) {
+    const File file(text, mode);
+    const Result<Config, Errors> config = load(file.path());
+    REQUIRE(config.has_value());
+    std::string all;
+    for (const std::string& warning : config->warnings) all += warning + '\n';
+    const std::size_t at = all.find(file.path());
+    return at == std::string::npos ? all : all.replace(at, file.path().size(), "FILE");
+  };
+  const std::string told = "FILE: everybody on this machine may read it, and it holds secrets: chmod o-r\n";
+  CHECK(warnings("auth: {users: {alice: secret}}", 0644) == told);
+  CHECK(warnings("auth: {secrets: [0123456789abcdef]}", 0604) == told);
+  CHECK(warnings("signaling: {token_secrets: [0123456789abcdef]}", 0644) == told);
+  CHECK(warnings("auth: {users: {alice: secret}}", 0640).empty());
+  CHECK(warnings("realm: example.org", 0644).empty());  // there is nothing to hide in it
+
+  const File open("", 0644);
+  const File closed("", 0600);
+  const std::string key_told = open.path() + ": everybody on this machine may read it, and it holds secrets: chmod o-r\n";
+  const auto tls = [&](const std::string& key) { return "{certificate: " + open.path() + ", private_key: " + key + "}"; };
+  CHECK(warnings("tls: " + tls(open.path()), 0600) == key_told);
+  CHECK(warnings("tls: " + tls(closed.path()), 0600).empty());
+  CHECK(warnings("tls: {certificates: [" + tls(closed.path()) + ", " + tls(open.path()) + "]}", 0600) == key_told);
 }
 
 TEST_CASE("every key of signaling is read", "[config]") {
@@ -63,6 +156,8 @@ TEST_CASE("every key of signaling is read", "[config]") {
                           "  ping_interval: 300ms\n"
                           "  ping_timeout: 200ms\n"
                           "  recovery: 2m\n"
+                          "  hosts: ['*.loca.lt']\n"
+                          "  bytes_per_second_per_address: 8\n"
                           "  connections: 7\n"
                           "  connections_per_address: 6\n"
                           "  credentials_per_second: 5\n"
@@ -110,15 +205,14 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
         "t.yaml:1: signaling: https:// needs tls.certificate and tls.private_key");
   CHECK(refused("listen: http://0.0.0.0:1") ==
         "t.yaml:1: signaling: expected token_secrets, since access is token by default where others can "
-        "reach it; or "
-        "access: open, for everybody");
+        "reach it, by an address, a proxy or a public host; or access: open, for everybody");
   CHECK(refused("access: token") == "t.yaml:1: signaling: expected token_secrets, since access is token");
   CHECK(refused("access: yes") == "t.yaml:1: signaling.access: expected one of open, token (got yes)");
   CHECK(refused("token_secrets: [short]").find("short") == std::string::npos);
   CHECK(refused("public_host: 'http://x'").find("expected a host name") != std::string::npos);
   CHECK(refused("root: /nowhere").find("expected a folder that is there") != std::string::npos);
   CHECK(refused("cors: ['*']").find("expected an origin") != std::string::npos);
-  CHECK(refused("cors: ['https://x/']").find("expected an origin") != std::string::npos);
+  CHECK(refused("cors: ['https://x/y']").find("expected an origin") != std::string::npos);
   CHECK(refused("trusted_proxies: [10.1.2.3/8]").find("expected a prefix") != std::string::npos);
   CHECK(refused("connect_timeout: 45").find("a unit after the number") != std::string::npos);
   CHECK(refused("credential_lifetime: 25h").find("from 60s to 24h") != std::string::npos);

@@ -16,8 +16,8 @@ std::string heard(CourseChat& chat, ConnectionId from, std::string_view text) {
 
 TEST_CASE("everybody hears everything, the sender included", "[signaling]") {
   CourseChat chat;
-  chat.on_open(1);
-  chat.on_open(2);
+  chat.on_open(1, {});
+  chat.on_open(2, {});
   CHECK(heard(chat, 1, "hello") == "hello 1 2");
   CHECK(heard(chat, 1, R"({"type":"new_message","payload":"hi"})") == "Anon: hi 1 2");
   CHECK(heard(chat, 1, R"({"type":"nickname","payload":"Ann"})") == "nothing");
@@ -30,7 +30,7 @@ TEST_CASE("everybody hears everything, the sender included", "[signaling]") {
 
 TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
   CourseChat chat;
-  chat.on_open(1);
+  chat.on_open(1, {});
   chat.on_text(1, R"({"type":"nickname","payload":"Ann"})");
   chat.on_open(2);
   const std::string refusal = R"({"type":"error","code":"bad-name","message":")" +
@@ -44,8 +44,23 @@ TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
 
 TEST_CASE("a text that was cut inside an emoji is signed all the same", "[signaling]") {
   CourseChat chat;
-  chat.on_open(1);
+  chat.on_open(1, {});
   CHECK(heard(chat, 1, R"({"type":"new_message","payload":"cut \ud83d"})") == "Anon: cut \uFFFD 1");
+}
+
+TEST_CASE("those whose tokens are for one room are among themselves", "[signaling]") {
+  CourseChat chat;
+  chat.on_open(1, "blue");
+  chat.on_open(2, "red");
+  chat.on_open(3, "blue");
+  chat.on_open(4, {});
+  chat.on_open(5, "");
+  CHECK(heard(chat, 1, "hello") == "hello 1 3");
+  CHECK(heard(chat, 2, "hello") == "hello 2");
+  CHECK(heard(chat, 4, "hello") == "hello 4");
+  CHECK(heard(chat, 5, "hello") == "hello 5");
+  chat.on_closed(1);
+  CHECK(heard(chat, 3, "hello") == "hello 3");
 }
 
 }  // namespace

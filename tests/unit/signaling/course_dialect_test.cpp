@@ -240,6 +240,28 @@ TEST_CASE("rooms are named to all only where they may be", "[signaling]") {
   s.loses_wire("bob").expect({R"(ann: 42["room_change",[]])"});
 }
 
+// One who joins and leaves again and again has every list of 800 bytes written to 50 sockets: 16 MB in all.
+TEST_CASE("lists of rooms cost what they weigh, and changes are put together", "[signaling]") {
+  Course s({}, {.list_rooms = true});
+  for (int i = 0; i < 50; ++i) s.connects("s" + std::to_string(i));
+  for (int i = 0; i < 12; ++i) s.emits("s0", R"(["join_room",")" + std::string(60, static_cast<char>('a' + i)) + "\"]");
+  std::size_t lists = 0;
+  for (int i = 0; i < 200; ++i) {
+    lists += s.emits("s1", R"(["join_room","x"])").count("room_change");
+    lists += s.emits("s1", R"(["leave_room","x"])").count("room_change");
+  }
+  CHECK(lists <= 50 * 25);  // of 50 * 400; a second's worth at once
+  const std::uint64_t before = s.socket_io.counters().room_lists;
+  CHECK(s.socket_io.counters().room_lists_put_off >= 375);
+  s.emits("s1", R"(["join_room","last"])");
+  // The last change is told, to everybody and once, as soon as the lists before it are paid for.
+  const auto told = s.advance(1s);
+  CHECK(told.count("room_change") == 50);
+  CHECK(told.count(R"("last")") == 50);
+  CHECK(s.socket_io.counters().room_lists == before + 1);
+  s.advance(1s).expect({});
+}
+
 TEST_CASE("strangers are not reached", "[signaling]") {
   Course s({"ann", "bob"});
   s.connects("eve");
@@ -306,6 +328,65 @@ TEST_CASE("a client that never polls is dropped, and others are not", "[signalin
   s.advance(0s).expect_unordered({R"(ann: 42["bye","Anon",2])", R"(ann: 42["leave_room","<carl>","Anon"])",
                                   R"(bob: 42["bye","Anon",2])", R"(bob: 42["leave_room","<carl>","Anon"])"});
   CHECK(s.engine().sessions() == 2);
+}
+
+// --- Tokens
+struct Guarded : SocketIoScenario {
+  Guarded()
+      : SocketIoScenario(
+            {.access = Access::token, .token_secrets = {"south"}, .engine = {.ping_interval = 10min}}) {}
+  // That the leeway makes good for a minute from now on.
+  std::string token(const std::string& claims = {}) const {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(now().wall.time_since_epoch()).count();
+    return sign_token(R"({"exp":)" + std::to_string(seconds) + (claims.empty() ? "" : "," + claims) + "}", "south");
+  }
+  Lines connects_by(const std::string& name, const std::string& token) {
+    return connects(name, R"({"token":")" + token + "\"}");
+  }
+};
+
+TEST_CASE("a socket is told that its token has expired, and joins no more rooms", "[signaling]") {
+  Guarded s;
+  s.connects_by("ann", s.token());
+  s.emits("ann", R"(["join_room","blue"])").expect({});
+  s.advance(59'999ms).expect({});
+  s.advance(1ms).expect({R"(ann: 42["token_expired"])"});
+  s.frames("ann", R"(421["join_room","red"])").expect({R"(ann: 431[{"error":"token-expired"}])"});
+  s.frames("ann", R"(422["token","x"])").expect({R"(ann: 432[{"error":"token-invalid"}])"});
+  s.frames("ann", R"(423["token"])").expect({R"(ann: 433[{"error":"token-invalid"}])"});
+  s.frames("ann", R"(424["token",")" + s.token(R"("room":"red")") + "\"]")
+      .expect({R"(ann: 434[{"error":"token-invalid"}])"});  // it is in blue
+  s.frames("ann", R"(425["token",")" + s.token() + "\"]").expect({"ann: 435[]"});
+  s.frames("ann", R"(426["join_room","red"])").expect({"ann: 436[]"});
+}
+
+TEST_CASE("a fresh token before the old one expires", "[signaling]") {
+  Guarded s;
+  const std::string old = s.token();
+  s.connects_by("ann", old);
+  s.advance_asleep(20s);
+  s.frames("ann", R"(421["token",")" + s.token(R"("room":"blue")") + "\"]").expect({"ann: 431[]"});
+  s.frames("ann", R"(422["join_room","red"])").expect({R"(ann: 432[{"error":"token-invalid"}])"});
+  s.frames("ann", R"(423["join_room","blue"])").expect({"ann: 433[]"});
+  s.advance_asleep(40s);
+  s.frames("ann", R"(424["token",")" + old + "\"]").expect({R"(ann: 434[{"error":"token-expired"}])"});
+  s.frames("ann", R"(425["join_room","blue"])").expect({"ann: 435[]"});
+}
+
+TEST_CASE("where no token is asked for the event means nothing", "[signaling]") {
+  Course s({"ann"});
+  s.frames("ann", R"(421["token","x"])").expect({"ann: 431[]"});
+}
+
+TEST_CASE("refusals of sockets are told for the log", "[signaling]") {
+  SocketIoScenario s({.limits = {.members_per_room = 1}});
+  s.join("blue", {"ann", "bob"});
+  s.emits("bob", R"(["join_room",""])");
+  const std::vector<Refused> refused = s.socket_io.take_refused();
+  REQUIRE(refused.size() == 1);
+  CHECK(refused[0].why == Refusal::room_full);
+  CHECK(s.socket_io.take_refused().empty());
 }
 
 }  // namespace

@@ -555,23 +555,28 @@ TEST_CASE("an address has so many credentials", "[signaling]") {
   s["ann"].broadcasts("1").expect({broadcast("bob", "ann", "1")});
 }
 
-TEST_CASE("in an open room all share a quota, whose name does not give the room away", "[signaling]") {
-  Room s({"ann", "bob"});
-  s.connects("carl").joins("red");
+TEST_CASE("guests share a quota by address, whatever rooms they are in, and it does not give the address away",
+          "[signaling]") {
+  SignalingScenario s;
+  s.connects("ann", opening("198.51.100.1")).joins("blue");
+  s.connects("bob", opening("198.51.100.2")).joins("blue");
+  s.connects("carl", opening("198.51.100.1")).joins("red");
   const std::string user = s.credentials("ann").user;
-  CHECK(user.size() == 17);
-  CHECK(user.starts_with("room-"));
-  CHECK(user.find("blue") == std::string::npos);
-  CHECK(s.credentials("bob").user == user);
-  CHECK(s.credentials("carl").user != user);
+  CHECK(user.size() == 18);
+  CHECK(user.starts_with("guest-"));
+  CHECK(user.find("198") == std::string::npos);
+  CHECK(s.credentials("bob").user != user);
+  CHECK(s.credentials("carl").user == user);
   s["ann"].asks_for_credentials();
   CHECK(s.credentials("ann").user == user);
   s["ann"].drops();
   s.connects("ann2").resumes("ann");
   CHECK(s.credentials("ann2").user == user);
-  s["carl"].leaves();
-  s["carl"].joins("blue");
-  CHECK(s.credentials("carl").user == user);
+  s.connects("dora", opening("2001:db8::1")).joins("blue");
+  s.connects("emil", opening("2001:db8::2:3:4:5")).joins("red");
+  s.connects("fay", opening("2001:db8:0:1::1")).joins("red");
+  CHECK(s.credentials("emil").user == s.credentials("dora").user);  // of one /64
+  CHECK(s.credentials("fay").user != s.credentials("dora").user);
 }
 
 TEST_CASE("URLs name the host that each connection asked for", "[signaling]") {
@@ -601,12 +606,12 @@ struct Guarded : SignalingScenario {
     if (setup.token_secrets.empty()) setup.token_secrets = {"south"};
     return setup;
   }
-  // With a minute to go from now on.
+  // That the leeway makes good for a minute from now on.
   std::string token(const std::string& claims = {}, std::string_view secret = "south") const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now().wall.time_since_epoch()).count();
     return sign_token(
-        R"({"exp":)" + std::to_string(seconds + 60) + (claims.empty() ? "" : "," + claims) + "}", secret);
+        R"({"exp":)" + std::to_string(seconds) + (claims.empty() ? "" : "," + claims) + "}", secret);
   }
   static std::string member(const std::string& token) { return R"("token":")" + token + '"'; }
 };
@@ -619,7 +624,8 @@ TEST_CASE("where a token is asked for nobody comes in without", "[signaling]") {
   ann.joins("blue", R"("token":7)").expect({error("ann", Refusal::token_required)});
   ann.joins("blue", R"("token":"x")").expect({error("ann", Refusal::token_invalid)});
   ann.joins("blue", s.member(s.token("", "another secret"))).expect({error("ann", Refusal::token_invalid)});
-  ann.joins("blue", s.member(s.token(R"("nbf":9999999999)"))).expect({error("ann", Refusal::token_invalid)});
+  ann.joins("blue", s.member(s.token(R"("nbf":9999999999)")))
+      .expect({error("ann", Refusal::token_not_yet_valid)});
   ann.joins("blue", s.member(s.token(R"("room":"red")"))).expect({error("ann", Refusal::token_invalid)});
   ann.joins("blue", s.member(s.token(R"("room":"")"))).expect({error("ann", Refusal::token_invalid)});
   ann.joins("blue", s.member(s.token(R"("room":"Blue")"))).expect({error("ann", Refusal::token_invalid)});
@@ -630,7 +636,7 @@ TEST_CASE("where a token is asked for nobody comes in without", "[signaling]") {
       .expect({joined("bob", "blue", {"ann"}), peer_joined("ann", "bob")});
 }
 
-TEST_CASE("a token opens until it expires, and who is in stays in", "[signaling]") {
+TEST_CASE("a token opens until it expires, and who is in stays in without new credentials", "[signaling]") {
   Guarded s;
   const std::string token = s.token();
   s.connects("ann").joins("blue", s.member(token));
@@ -645,11 +651,108 @@ TEST_CASE("a token opens until it expires, and who is in stays in", "[signaling]
       .joins("blue", s.member(token))
       .expect(
           {joined("dora", "blue", {"ann", "bob"}), peer_joined("ann", "dora"), peer_joined("bob", "dora")});
-  s.advance(1ms);
+  s.advance(1ms).expect({error("ann", Refusal::token_expired), error("bob", Refusal::token_expired),
+                         error("dora", Refusal::token_expired)});
   s["carl"].joins("blue", s.member(token)).expect({error("carl", Refusal::token_expired)});
   s["ann"].broadcasts("1").expect({broadcast("bob", "ann", "1"), broadcast("dora", "ann", "1")});
   s["ann"].drops();
-  s.connects("ann2").resumes("ann").expect({resumed("ann2", "blue", "ann", {"bob", "dora"})});
+  s.connects("ann2").resumes("ann").expect({resumed_without_credentials("ann2", "blue", "ann", {"bob", "dora"}),
+                                            error("ann2", Refusal::token_expired)});
+}
+
+TEST_CASE("an expired token brings no credentials by request or by timer", "[signaling]") {
+  Guarded s;
+  s.connects("ann").joins("blue", s.member(s.token())).expect({joined("ann", "blue")});
+  s.advance(59s).expect_silence();
+  s["ann"].asks_for_credentials().expect({new_credentials("ann")});
+  s.advance(1s).expect({error("ann", Refusal::token_expired)});
+  s["ann"].asks_for_credentials().expect({error("ann", Refusal::token_expired)});
+  s.advance(3h).expect_silence();  // and is told once
+  s["ann"].leaves();
+}
+
+TEST_CASE("a fresh token brings credentials again", "[signaling]") {
+  Guarded s;
+  s.connects("ann").joins("blue", s.member(s.token(R"("sub":"ann")")));
+  const std::string later = s.token(R"("nbf":9999999999)");
+  s["ann"].brings(s.token(R"("sub":"ann","room":"red")")).expect({error("ann", Refusal::token_invalid, "7")});
+  s["ann"].brings("x").expect({error("ann", Refusal::token_invalid, "7")});
+  s["ann"].brings("").expect({error("ann", Refusal::bad_message, "7")});
+  s["ann"].brings(later).expect({error("ann", Refusal::token_not_yet_valid, "7")});
+  s.advance(30s);
+  const std::string old = s.token();
+  s["ann"].brings(s.token(R"("sub":"ann","room":"blue")")).expect({ack("ann", "7")});
+  s.advance(59s).expect_silence();  // the first would have expired
+  s.advance(1s).expect({error("ann", Refusal::token_expired)});
+  s["ann"].brings(old).expect({error("ann", Refusal::token_expired, "7")});
+  s["ann"].brings(s.token(R"("sub":"ann")")).expect({new_credentials("ann"), ack("ann", "7")});
+  CHECK(s.credentials("ann").user == "ann");
+  s["ann"].asks_for_credentials().expect({new_credentials("ann")});
+  s["ann"].leaves();
+}
+
+TEST_CASE("a fresh token counts for whoever comes back", "[signaling]") {
+  Guarded s;
+  s.connects("ann").joins("blue", s.member(s.token()));
+  s.advance(50s);
+  s["ann"].brings(s.token()).expect({ack("ann", "7")});
+  s.advance(20s);
+  s["ann"].drops();
+  s.connects("ann2").resumes("ann").expect({resumed("ann2", "blue", "ann")});
+  s.advance(40s).expect({error("ann2", Refusal::token_expired)});
+  s["ann2"].drops();
+  // One may come along with the request, or with the connection.
+  s.connects("ann3")
+      .says(R"({"type":"resume","resume":"<ann's secret>","token":")" + s.token() + "\"}")
+      .expect({resumed("ann3", "blue", "ann")});
+  s.advance(1min);
+  s["ann3"].drops();
+  s.connects("ann4", opening("198.51.100.1", "", s.token()))
+      .resumes("ann")
+      .expect({resumed("ann4", "blue", "ann")});
+  s["ann4"].leaves();
+}
+
+TEST_CASE("a token may be brought before joining, and in an open room means nothing", "[signaling]") {
+  Guarded s;
+  s.connects("ann").brings(s.token(R"("sub":"ann")")).expect({ack("ann", "7")});
+  s["ann"].joins("blue").expect({joined("ann", "blue")});
+  CHECK(s.credentials("ann").user == "ann");
+  SignalingScenario open;
+  open.connects("bob").brings("x").expect({ack("bob", "7")});
+}
+
+TEST_CASE("fresh tokens are held to the rate of credentials", "[signaling]") {
+  Guarded s({.mints_per_second = 1, .mints_at_once = 1});
+  s.connects("ann").joins("blue", s.member(s.token()));
+  s.advance(1min).expect({error("ann", Refusal::token_expired)});
+  s["ann"].brings(s.token()).expect({new_credentials("ann"), ack("ann", "7")});
+  s["ann"].brings(s.token()).expect({ack("ann", "7")});  // no credentials are owed
+  s.advance(1min);
+  s["ann"].brings(s.token());
+  s["ann"].drops();
+  s.connects("ann2").resumes("ann").expect({error("ann2", Refusal::rate_limited)});
+}
+
+TEST_CASE("the wall clock may be set back while a token lasts", "[signaling]") {
+  Guarded s;
+  s.connects("ann").joins("blue", s.member(s.token()));
+  s.set_wall_back(30s);
+  s.advance(89s).expect_silence();
+  s.advance(1s).expect({error("ann", Refusal::token_expired)});
+}
+
+TEST_CASE("refusals that the operator can change are told for the log", "[signaling]") {
+  Guarded s({.limits = {.members_per_room = 1}});
+  s.connects("ann").joins("blue").expect({error("ann", Refusal::token_required)});
+  s["ann"].joins("blue", s.member("x"));
+  s["ann"].joins("blue", s.member(s.token()));
+  s.connects("bob", opening("198.51.100.2")).joins("blue", s.member(s.token()));
+  s["bob"].says("{");
+  s["bob"].joins("");
+  CHECK(s.refused == "token-required 198.51.100.1 (signaling.access)\n"
+                     "token-invalid 198.51.100.1 (signaling.token_secrets)\n"
+                     "room-full 198.51.100.2 (signaling.members_per_room)\n");
 }
 
 TEST_CASE("a token may come with the connection, and one in the message goes before it", "[signaling]") {
@@ -674,7 +777,7 @@ TEST_CASE("the subject is whose quota counts, and the role is shown", "[signalin
       .expect({{"bob", R"({"type":"joined","room":"blue","self":"<bob>",)"
                        R"("peers":[{"id":"<ann>","name":"ann","role":"host"}]})"},
                {"ann", R"({"type":"peer-joined","peer":{"id":"<bob>","name":"bob","role":"guest"}})"}});
-  CHECK(s.credentials("bob").user.starts_with("room-"));  // who has no name shares the room's
+  CHECK(s.credentials("bob").user.starts_with("guest-"));  // who has no name shares that of the address
   s["ann"].drops();
   s.connects("ann2").resumes("ann");
   CHECK(s.credentials("ann2").user == "a \u00e9");
@@ -704,7 +807,7 @@ TEST_CASE("where none is asked for a token means nothing", "[signaling]") {
   s.connects("ann", opening("198.51.100.1", "", "x"))
       .joins("blue", R"("token":"y")")
       .expect({joined("ann", "blue")});
-  CHECK(s.credentials("ann").user.starts_with("room-"));
+  CHECK(s.credentials("ann").user.starts_with("guest-"));
 }
 
 }  // namespace

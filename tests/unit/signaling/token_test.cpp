@@ -52,7 +52,7 @@ TEST_CASE("the token of RFC 7515 A.1 verifies by its key", "[signaling]") {
       "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
       "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
   TokenVerifier verifier({std::string(as_text(*key))});
-  constexpr WallTime kExpiry{std::chrono::seconds(1'300'819'380)};
+  constexpr WallTime kExpiry{std::chrono::seconds(1'300'819'440)};  // its exp and a minute
   const auto grant = verifier.verify(token, kExpiry - 1ms);
   REQUIRE(grant.has_value());
   CHECK_FALSE(grant->room);
@@ -111,18 +111,18 @@ TEST_CASE("a subject is prepared as a user name is", "[signaling]") {
   CHECK(grant->subject == "a \u00e9");
 }
 
-TEST_CASE("a token is good from its nbf to its exp", "[signaling]") {
+TEST_CASE("a token is good from its nbf to its exp, and a minute to either side", "[signaling]") {
   struct Case {
     std::string payload;
-    std::string_view outcome;  // a second before the hour, at 0
+    std::string_view outcome;  // at 1735689600
   };
   const Case cases[] = {
-      {R"({"exp":1735689601})", "granted"},
-      {R"({"exp":1735689600.001})", "granted"},
-      {R"({"exp":1735689600.999})", "granted"},
-      {R"({"exp":1.735689601e9})", "granted"},
-      {R"({"exp":1735689600})", "token-expired"},
-      {R"({"exp":1735689599.9})", "token-expired"},
+      {R"({"exp":1735689541})", "granted"},
+      {R"({"exp":1735689540.001})", "granted"},
+      {R"({"exp":1735689540.999})", "granted"},
+      {R"({"exp":1.735689541e9})", "granted"},
+      {R"({"exp":1735689540})", "token-expired"},
+      {R"({"exp":1735689539.9})", "token-expired"},
       {R"({"exp":0})", "token-expired"},
       {R"({"exp":-1})", "token-expired"},
       {R"({"exp":999999999999})", "granted"},
@@ -138,9 +138,11 @@ TEST_CASE("a token is good from its nbf to its exp", "[signaling]") {
       {R"({})", "token-invalid"},
       {R"({"exp":1735689601,"exp":1})", "token-expired"},  // the last counts
       {R"({"exp":1735689700,"nbf":1735689600})", "granted"},
-      {R"({"exp":1735689700,"nbf":1735689599.5})", "granted"},
-      {R"({"exp":1735689700,"nbf":1735689600.001})", "token-invalid"},
-      {R"({"exp":1735689700,"nbf":1735689601})", "token-invalid"},
+      {R"({"exp":1735689700,"nbf":1735689660})", "granted"},
+      {R"({"exp":1735689700,"nbf":1735689659.5})", "granted"},
+      {R"({"exp":1735689700,"nbf":1735689660.001})", "token-not-yet-valid"},
+      {R"({"exp":1735689700,"nbf":1735689661})", "token-not-yet-valid"},
+      {R"({"exp":1,"nbf":1735689700})", "token-expired"},
       {R"({"exp":1735689700,"nbf":"0"})", "token-invalid"},
       {R"({"exp":1735689700,"nbf":null})", "token-invalid"},
       {R"({"exp":1735689700,"iat":1735689650})", "granted"},
@@ -150,6 +152,13 @@ TEST_CASE("a token is good from its nbf to its exp", "[signaling]") {
     CAPTURE(c.payload);
     CHECK(verify(sign_token(c.payload, kSecret)) == c.outcome);
   }
+}
+
+TEST_CASE("a grant says until when it is good", "[signaling]") {
+  TokenVerifier verifier({kSecret});
+  const auto grant = verifier.verify(sign_token(R"({"exp":1735689700.25})", kSecret), kWall);
+  REQUIRE(grant.has_value());
+  CHECK(grant->good_until == WallTime(1'735'689'760'250ms));
 }
 
 TEST_CASE("nothing but HS256 will do, whatever the header says", "[signaling]") {

@@ -1,0 +1,44 @@
+#include "turnpike/base/source_pace.hpp"
+
+#include <algorithm>
+
+#include "turnpike/base/prefix.hpp"
+
+namespace turnpike {
+namespace {
+
+constexpr std::size_t kSets = 1024;  // 4 Ki sources in all
+constexpr std::uint64_t kMicro = 1'000'000;
+constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 40;  // units; keeps the sums small
+
+}  // namespace
+
+SourcePace::SourcePace(std::uint64_t per_second, Duration burst, const HashKey& key)
+    : per_second_(per_second), burst_(burst), hash_(key) {
+  if (per_second_ != 0) sets_.resize(kSets);
+}
+
+void SourcePace::charge(const IpAddress& source, std::uint64_t cost, SteadyTime now) {
+  if (per_second_ == 0) return;
+  const std::uint64_t key = hash_(source_block(source)) | 1;
+  Set& set = sets_[(key >> 1) % kSets];
+  auto account = std::ranges::find(set, key, &Account::source);
+  if (account == set.end()) {
+    account = std::ranges::min_element(set, {}, &Account::paid_until);
+    *account = {key, Time()};
+  }
+  const Time price(std::min(cost, kMostAtOnce) * kMicro / per_second_);
+  account->paid_until = std::max(account->paid_until, Time(now.time_since_epoch())) + price;
+}
+
+Duration SourcePace::rest(const IpAddress& source, SteadyTime now) const {
+  if (per_second_ == 0) return Duration::zero();
+  const std::uint64_t key = hash_(source_block(source)) | 1;
+  const Set& set = sets_[(key >> 1) % kSets];
+  const auto account = std::ranges::find(set, key, &Account::source);
+  if (account == set.end()) return Duration::zero();
+  const Time owed = account->paid_until - burst_ - Time(now.time_since_epoch());
+  return std::max(std::chrono::ceil<Duration>(owed), Duration::zero());
+}
+
+}  // namespace turnpike

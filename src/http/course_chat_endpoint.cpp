@@ -1,0 +1,62 @@
+#include "http/course_chat_endpoint.hpp"
+
+#include "http/cost.hpp"
+
+namespace turnpike::http {
+namespace {
+
+constexpr std::uint16_t kUnsupportedData = 1003;  // RFC 6455 §7.4.1
+constexpr std::uint16_t kPolicyViolation = 1008;
+
+}  // namespace
+
+std::optional<Response> CourseChatEndpoint::check(const Request& request) {
+  const auto grant = params_.admit(bearer_token(request));
+  if (grant) return std::nullopt;
+  if (params_.refused) {
+    params_.refused({signaling::code_of(grant.error()), signaling::key_of(grant.error()), request.client});
+  }
+  return error_response(401, signaling::message_of(grant.error()));
+}
+
+void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
+                                 const Request& request) {
+  const auto grant = params_.admit(bearer_token(request));
+  if (!grant) return socket->close(kPolicyViolation, signaling::code_of(grant.error()));
+  clients_[number] = {std::move(socket), request.client, grant->good_until};
+  chat_.on_open(number, grant->room);
+}
+
+bool CourseChatEndpoint::is_expired(const Client& client, TimePoint now) const {
+  if (!client.good_until || now.wall < *client.good_until) return false;
+  client.socket->close(kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));
+  return true;
+}
+
+void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view message, bool binary) {
+  const auto client = clients_.find(number);
+  if (client == clients_.end()) return;
+  const TimePoint now = params_.clock();
+  if (is_expired(client->second, now)) return;
+  if (binary) return client->second.socket->close(kUnsupportedData, "this protocol is text");
+  const signaling::CourseChat::Output out = chat_.on_text(number, message);
+  for (const auto to : out.to) {
+    const Client& receiver = clients_.at(to);
+    if (!is_expired(receiver, now)) receiver.socket->send(out.text, false);
+  }
+  const std::uint64_t sent = out.text ? cost_of_message(out.text->size()) * out.to.size() : 0;
+  params_.pace.charge(client->second.address, cost_of_message(message.size()) + sent, now.steady);
+}
+
+Duration CourseChatEndpoint::rest(std::uint64_t number) {
+  const auto client = clients_.find(number);
+  if (client == clients_.end()) return Duration::zero();
+  return params_.pace.rest(client->second.address, params_.clock().steady);
+}
+
+void CourseChatEndpoint::on_closed(std::uint64_t number, bool) {
+  chat_.on_closed(number);
+  clients_.erase(number);
+}
+
+}  // namespace turnpike::http

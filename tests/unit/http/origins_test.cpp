@@ -1,0 +1,109 @@
+#include "http/origins.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace turnpike::http {
+namespace {
+
+std::string normalized(std::string_view text) { return normalized_origin(text).value_or("never"); }
+
+TEST_CASE("an origin is as browsers write it", "[http]") {
+  struct Case {
+    std::string_view text;
+    std::string_view origin;
+  };
+  const Case cases[] = {
+      {"https://admin.example.org", "https://admin.example.org"},
+      {"https://admin.example.org/", "https://admin.example.org"},
+      {"HTTPS://Admin.Example.ORG", "https://admin.example.org"},
+      {"https://admin.example.org:443", "https://admin.example.org"},
+      {"https://admin.example.org:0443", "https://admin.example.org"},
+      {"https://admin.example.org:", "https://admin.example.org"},
+      {"https://admin.example.org:80", "https://admin.example.org:80"},
+      {"http://admin.example.org:80", "http://admin.example.org"},
+      {"http://localhost:3000", "http://localhost:3000"},
+      {"http://web_app:3000", "http://web_app:3000"},
+      {"http://127.0.0.1:8080", "http://127.0.0.1:8080"},
+      {"http://[::1]:8080", "http://[::1]:8080"},
+      {"http://[0:0::0001]", "http://[::1]"},
+      {"capacitor://localhost", "capacitor://localhost"},
+      {"null", "null"},
+      {"https://admin.example.org/app", "never"},
+      {"https://admin.example.org?x", "never"},
+      {"https://admin.example.org#x", "never"},
+      {"https://user@admin.example.org", "never"},
+      {"https://*.example.org", "never"},
+      {"https://admin.example.org:70000", "never"},
+      {"https://admin.example.org:0", "never"},
+      {"https://a b", "never"},
+      {"https://%61.example", "never"},
+      {"https://", "never"},
+      {"admin.example.org", "never"},
+      {"*", "never"},
+      {"", "never"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.text);
+    CHECK(normalized(c.text) == c.origin);
+  }
+}
+
+struct Asked {
+  std::string_view origin;
+  std::string_view host;
+  std::string_view forwarded_host = {};
+  bool proxied = false;
+};
+
+bool allows(const Origins& origins, const Asked& asked) {
+  Request request;
+  request.authority = asked.host;
+  request.proxied = asked.proxied;
+  if (!asked.origin.empty()) request.headers.emplace_back("Origin", asked.origin);
+  if (!asked.forwarded_host.empty()) request.headers.emplace_back("X-Forwarded-Host", asked.forwarded_host);
+  return origins.allow(request);
+}
+
+TEST_CASE("a page of the host that was asked for is our own, by whatever spelling of the port", "[http]") {
+  const Origins origins({});
+  CHECK(allows(origins, {"", "turn.example.org"}));
+  CHECK(allows(origins, {"https://turn.example.org", "turn.example.org"}));
+  CHECK(allows(origins, {"https://turn.example.org", "turn.example.org:443"}));
+  CHECK(allows(origins, {"https://turn.example.org:443", "turn.example.org"}));
+  CHECK(allows(origins, {"https://turn.example.org", "Turn.Example.org"}));
+  CHECK(allows(origins, {"http://turn.example.org", "turn.example.org:80"}));
+  CHECK(allows(origins, {"http://localhost:8080", "localhost:8080"}));
+  CHECK(allows(origins, {"http://[::1]:8080", "[0::1]:8080"}));
+  CHECK_FALSE(allows(origins, {"https://turn.example.org", "turn.example.org:80"}));
+  CHECK_FALSE(allows(origins, {"https://turn.example.org", "turn.example.org:8443"}));
+  CHECK_FALSE(allows(origins, {"http://localhost:3000", "localhost:8080"}));
+  CHECK_FALSE(allows(origins, {"https://turn.example.org.evil.example", "turn.example.org"}));
+  CHECK_FALSE(allows(origins, {"https://turn.example.org", ""}));
+  CHECK_FALSE(allows(origins, {"null", "null"}));
+  CHECK_FALSE(allows(origins, {"null", ""}));
+}
+
+TEST_CASE("so is one of the host that a trusted proxy names, and of the public host", "[http]") {
+  const Origins origins({}, "turn.example.org");
+  CHECK(allows(origins, {"https://turn.example.org", "127.0.0.1:8080"}));
+  CHECK_FALSE(allows(origins, {"https://turn.example.org:8443", "127.0.0.1:8080"}));
+  CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example", true}));
+  CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example:443", true}));
+  CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "evil.example, call.example", true}));
+  CHECK_FALSE(allows(origins, {"https://evil.example", "127.0.0.1:8080", "evil.example, call.example", true}));
+  CHECK_FALSE(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example", false}));
+  const Origins by_address({}, "2001:db8::7");
+  CHECK(allows(by_address, {"https://[2001:db8::7]", "127.0.0.1:8080"}));
+}
+
+TEST_CASE("a listed origin is let in, null only where it is listed", "[http]") {
+  const Origins origins({"https://app.example", "null"});
+  CHECK(allows(origins, {"https://app.example", "turn.example.org"}));
+  CHECK(allows(origins, {"https://app.example:443", "turn.example.org"}));
+  CHECK(allows(origins, {"null", "turn.example.org"}));
+  CHECK_FALSE(allows(origins, {"http://app.example", "turn.example.org"}));
+}
+
+}  // namespace
+}  // namespace turnpike::http
