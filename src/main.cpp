@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
   int reload = 0;
 
   CLI::App app("turnpike: a STUN and TURN relay for people on different networks.");
-  auto* const config_option = app.add_option("--config", file, "The configuration, a YAML file")->type_name("FILE");
+  auto* const config_option =
+      app.add_option("--config", file, "The configuration, a YAML file")->type_name("FILE");
   app.add_option("--set", overrides, "Override one key of it; may be repeated")
       ->type_name("KEY.PATH=VALUE")
       ->expected(1)

@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::size_t kLongestName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
 
-// Characters of a secret. Whoever sees one user name with its password can try secrets as fast as a machine hashes.
+// Characters of a secret. Whoever sees one user name with its password can try secrets as fast as a machine
+// hashes.
 constexpr std::size_t kShortestSecret = 8;
 constexpr std::size_t kShortestGoodSecret = 16;
 
@@ -78,7 +79,8 @@ void read_secrets(const Value& value, std::vector<std::string>& out) {
 void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings) {
   for (const Value& item : value.items()) {
     if (count_characters(item.text()).value_or(0) >= kShortestGoodSecret) continue;
-    warnings.push_back(item.where() + ": " + item.path() + ": shorter than 16 characters, so that it can be guessed");
+    warnings.push_back(item.where() + ": " + item.path() +
+                       ": shorter than 16 characters, so that it can be guessed");
   }
 }
 

@@ -60,8 +60,8 @@ void check_together(const Value& document, Config& config) {
 namespace {
 
 bool has_secrets(const Config& config) {
-  return !config.auth.users.empty() || !config.auth.secrets.empty() || !config.auth.third_party.keys.empty() ||
-         !config.signaling.token_secrets.empty();
+  return !config.auth.users.empty() || !config.auth.secrets.empty() ||
+         !config.auth.third_party.keys.empty() || !config.signaling.token_secrets.empty();
 }
 
 std::vector<std::string> key_files(const net::TlsParams& tls) {

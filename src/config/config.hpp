@@ -72,8 +72,8 @@ struct SignalingParams {
 
   // Nobody but this machine reaches it.
   bool only_loopback() const;
-  // Unless it is written out: open where nobody but this machine can reach it, token elsewhere. A proxy in front or a
-  // public host says that others can.
+  // Unless it is written out: open where nobody but this machine can reach it, token elsewhere. A proxy in
+  // front or a public host says that others can.
   signaling::Access effective_access() const;
 };
 

@@ -154,13 +154,11 @@ void check_signaling(const Value& section, const Config& config) {
     section.problem("https:// needs tls.certificate and tls.private_key");
   }
   if (signaling.effective_access() == signaling::Access::token && signaling.token_secrets.empty()) {
-    section.problem(
-        "expected token_secrets, since access is token" +
-        std::string(
-            signaling.access
-                ? ""
-                : " by default where others can reach it, by an address, a proxy or a public host; or access: open, "
-                  "for everybody"));
+    section.problem("expected token_secrets, since access is token" +
+                    std::string(signaling.access ? ""
+                                                 : " by default where others can reach it, by an address, a "
+                                                   "proxy or a public host; or access: open, "
+                                                   "for everybody"));
   }
 }
 

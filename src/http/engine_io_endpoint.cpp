@@ -189,7 +189,8 @@ std::uint64_t EngineIoEndpoint::flush() {
     wire->second.socket->send(frame.data, frame.binary);
   }
   for (const signaling::WireId wire : output_.closes) {
-    if (const auto open = wires_.find(wire); open != wires_.end()) open->second.socket->close(kNormalClosure, "");
+    if (const auto open = wires_.find(wire); open != wires_.end())
+      open->second.socket->close(kNormalClosure, "");
   }
   for (const IpAddress& address : output_.crowded) {
     if (params_.refused) params_.refused({"session", "signaling.connections_per_address", address});

@@ -22,8 +22,8 @@ class EngineIoEndpoint : private WebSocketHandler {
     signaling::EngineIo& engine;
     const Origins& origins;
     std::function<TimePoint()> clock;
-    // Called after each event, with what it led to in output(). Returns what was sent to anybody for it, by its
-    // cost (see cost.hpp).
+    // Called after each event, with what it led to in output(). Returns what was sent to anybody for it, by
+    // its cost (see cost.hpp).
     std::function<std::uint64_t()> changed;
     SourcePace& pace;
     TellRefused refused;

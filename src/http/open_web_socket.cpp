@@ -18,7 +18,8 @@ using Error = boost::system::error_code;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::size_t kKeptBuffer = 4 << 10;  // what a quiet socket may hold on to
-constexpr Duration kLongestRest = std::chrono::seconds(5);  // Deadlines::silence is longer: no pong is read meanwhile
+constexpr Duration kLongestRest =
+    std::chrono::seconds(5);  // Deadlines::silence is longer: no pong is read meanwhile
 
 // The stream, and before it what has been read from it already.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
@@ -67,7 +68,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       if (early.size() == 0 && early.capacity() > 0) early.shrink_to_fit();
       const auto data = buffer.cdata();
       if (!closing_) {
-        handler.on_message(number, {static_cast<const char*>(data.data()), data.size()}, socket_.got_binary());
+        handler.on_message(number, {static_cast<const char*>(data.data()), data.size()},
+                           socket_.got_binary());
       }
       buffer.clear();
       if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
@@ -107,8 +109,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
  private:
-  // The other side's messages wait in its own buffers meanwhile. One that would have to wait for too long is told why
-  // it is closed.
+  // The other side's messages wait in its own buffers meanwhile. One that would have to wait for too long is
+  // told why it is closed.
   Awaitable<void> rest(WebSocketHandler& handler, std::uint64_t number) {
     Duration left = kLongestRest;
     while (open_ && !closing_) {

@@ -44,9 +44,9 @@ std::string_view last_of(std::string_view list) {
 // What a host may look like to a browser; underscores are no DNS (RFC 1035 §2.3.1), and yet they are in use.
 bool is_written_as_host(std::string_view host) {
   return IpAddress::parse(host) || (!host.empty() && std::ranges::all_of(host, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
-  }));
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                  c == '.' || c == '_';
+         }));
 }
 
 std::string in_brackets(const std::string& host) {
@@ -71,7 +71,8 @@ std::optional<std::string> normalized_origin(std::string_view text) {
   const std::optional<IpAddress> address = IpAddress::parse(written);
   const std::optional<unsigned> port = port_of(url, scheme);
   if (!port) return std::nullopt;
-  std::string origin = scheme + "://" + in_brackets(address ? address->to_string() : in_small_letters(written));
+  std::string origin =
+      scheme + "://" + in_brackets(address ? address->to_string() : in_small_letters(written));
   if (*port != 0) origin.append(":").append(std::to_string(*port));
   return origin;
 }
@@ -80,8 +81,8 @@ bool Origins::is_listed(std::string_view origin) const {
   return std::ranges::find(allowed_, origin) != allowed_.end();
 }
 
-// The scheme is left aside, since a proxy that ends TLS in front of us changes it: a host without a port stands for
-// the own port of the origin's scheme.
+// The scheme is left aside, since a proxy that ends TLS in front of us changes it: a host without a port
+// stands for the own port of the origin's scheme.
 bool Origins::is_own(const Request& request, std::string_view origin) const {
   const std::string scheme(origin.substr(0, std::min(origin.find("://"), origin.size())));
   const auto is_at = [&](std::string_view authority) {

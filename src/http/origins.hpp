@@ -10,14 +10,15 @@
 
 namespace turnpike::http {
 
-// An origin (RFC 6454 §6.1) as browsers write it: small letters, no port where it is the scheme's own. The one that
-// has no name is "null". Nothing where no browser ever sends such an origin: it has a path, a user or a wildcard, or its
-// host or port is none. A slash at the end is left out.
+// An origin (RFC 6454 §6.1) as browsers write it: small letters, no port where it is the scheme's own. The
+// one that has no name is "null". Nothing where no browser ever sends such an origin: it has a path, a user
+// or a wildcard, or its host or port is none. A slash at the end is left out.
 std::optional<std::string> normalized_origin(std::string_view text);
 
 class Origins {
  public:
-  // `allowed` are normalized origins; `public_host` is a name or an address by which clients know this server, or empty.
+  // `allowed` are normalized origins; `public_host` is a name or an address by which clients know this
+  // server, or empty.
   explicit Origins(std::vector<std::string> allowed, std::string public_host = {})
       : allowed_(std::move(allowed)), public_host_(std::move(public_host)) {}
 

@@ -24,7 +24,8 @@ struct Limits {
   std::uint32_t connections_per_address = 200;  // an IPv6 /64 counts as one
   std::uint32_t message_bytes = 64 << 10;       // of a WebSocket message or a request's body
   std::uint32_t waiting_bytes = 1 << 20;        // for a client that reads too slowly, before it is dropped
-  // What one address may have read and written through WebSockets and Socket.IO, and so many seconds of it at once.
+  // What one address may have read and written through WebSockets and Socket.IO, and so many seconds of it at
+  // once.
   std::uint32_t bytes_per_second_per_address = 4 << 20;
 };
 
@@ -40,9 +41,10 @@ struct Deadlines {
 
 struct Params {
   std::vector<Listener> listeners;
-  std::vector<std::string> cors;        // origins besides our own, normalized
-  std::string public_host;              // by which clients know this server; empty without
-  // Everybody may come in. Connections to loopback addresses have to ask for one of these hosts then; see Hosts.
+  std::vector<std::string> cors;  // origins besides our own, normalized
+  std::string public_host;        // by which clients know this server; empty without
+  // Everybody may come in. Connections to loopback addresses have to ask for one of these hosts then; see
+  // Hosts.
   bool open = false;
   std::vector<std::string> hosts{};
   std::function<bool(const std::string&)> is_certified{};

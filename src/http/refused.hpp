@@ -1,5 +1,5 @@
-// What the HTTP server and its site refuse, as they tell whoever writes the log. They count and tell; they write
-// nothing themselves.
+// What the HTTP server and its site refuse, as they tell whoever writes the log. They count and tell; they
+// write nothing themselves.
 #pragma once
 
 #include <functional>

@@ -122,7 +122,8 @@ void Server::adopt(net::Fd connection, Arrival arrival) {
   serve(std::move(socket), std::move(arrival));
 }
 
-// A trusted proxy speaks for many: of its connections each is counted for the client that it serves at the time.
+// A trusted proxy speaks for many: of its connections each is counted for the client that it serves at the
+// time.
 bool Server::admit(const IpAddress& source) {
   const std::uint32_t most = params_.limits.connections;
   const bool full = most != 0 && connections_.size() >= most;

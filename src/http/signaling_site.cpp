@@ -14,7 +14,7 @@ namespace {
 namespace json = boost::json;
 using signaling::Refusal;
 
-constexpr std::uint16_t kUnsupportedData = 1003;  // RFC 6455 §7.4.1
+constexpr std::uint16_t kUnsupportedData = 1003;      // RFC 6455 §7.4.1
 constexpr Duration kBurst = std::chrono::seconds(4);  // of bytes_per_second_per_address
 
 // A handler that has its answer at once.
@@ -73,9 +73,10 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
       socket_io_endpoint_(
           io, {engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
       echo_engine_(params_.engine_io, random, echo_),
-      echo_endpoint_(io,
-                     {echo_engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
-      course_chat_({[this](std::string_view token) { return admit(token); }, params_.clock, pace_, params_.refused}),
+      echo_endpoint_(
+          io, {echo_engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
+      course_chat_(
+          {[this](std::string_view token) { return admit(token); }, params_.clock, pace_, params_.refused}),
       timer_(io) {
   socket_io_.use(engine_);
   echo_.use(echo_engine_);

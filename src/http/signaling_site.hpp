@@ -44,7 +44,7 @@ class SignalingSite : private WebSocketHandler {
     signaling::TokenParams tokens;
     signaling::IceParams ice_servers;
     std::uint32_t credentials_per_second =
-        0;             // for each address, and twenty times that at once; 0 = no limit
+        0;  // for each address, and twenty times that at once; 0 = no limit
     // See http::Limits.
     std::uint32_t bytes_per_second_per_address = 0;
     std::string root;  // a folder instead of the call page; empty without

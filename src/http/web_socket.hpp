@@ -32,7 +32,8 @@ class WebSocketHandler {
   // `number` is never used twice.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;
-  // How long no message of this socket is to be read, since its client has cost enough for now. Asked before each.
+  // How long no message of this socket is to be read, since its client has cost enough for now. Asked before
+  // each.
   virtual Duration rest(std::uint64_t number) {
     static_cast<void>(number);
     return Duration::zero();

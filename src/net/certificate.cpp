@@ -16,7 +16,8 @@ namespace {
   throw std::runtime_error(key + ": " + file + ": " + (reason ? reason : "cannot be read as PEM"));
 }
 
-// A daemon has nobody to ask. OpenSSL calls this only for a key that has a passphrase; `asked` then becomes true.
+// A daemon has nobody to ask. OpenSSL calls this only for a key that has a passphrase; `asked` then becomes
+// true.
 int no_passphrase(char*, int, int, void* asked) {
   *static_cast<bool*>(asked) = true;
   return -1;
@@ -48,9 +49,10 @@ Certificate::Certificate(const CertificateFiles& files, const std::string& path)
       SSL_CTX_check_private_key(context) != 1) {
     if (has_passphrase) {
       ERR_clear_error();
-      throw std::runtime_error(path + ".private_key: " + files.private_key +
-                               ": has a passphrase, and a daemon has nobody to ask for it: write it without one by "
-                               "openssl pkey -in FILE -out NEW");
+      throw std::runtime_error(
+          path + ".private_key: " + files.private_key +
+          ": has a passphrase, and a daemon has nobody to ask for it: write it without one by "
+          "openssl pkey -in FILE -out NEW");
     }
     fail(path + ".private_key", files.private_key);
   }

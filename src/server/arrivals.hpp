@@ -1,5 +1,5 @@
-// HTTP connections on their way from the workers, which accepted them, to the signaling thread. Strangers decide how
-// many come, so only so many may wait; what cannot be taken is closed and counted.
+// HTTP connections on their way from the workers, which accepted them, to the signaling thread. Strangers
+// decide how many come, so only so many may wait; what cannot be taken is closed and counted.
 #pragma once
 
 #include <cstddef>

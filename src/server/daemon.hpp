@@ -37,8 +37,8 @@ class Daemon {
   // cannot. `tls` may be null where no listener is tls.
   Daemon(const config::Config& config, auth::CredentialStore credentials, std::unique_ptr<Certificates> tls);
 
-  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked. SIGHUP reloads, and must have been
-  // held since before any other thread began; see hold_reload_signal().
+  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked. SIGHUP reloads, and must
+  // have been held since before any other thread began; see hold_reload_signal().
   void run();
 
  private:

@@ -22,7 +22,8 @@ std::optional<std::string> RefusalLog::line(const http::Refused& refused, Steady
   }
   line.append(" from ").append(refused.client.to_string());
   if (!refused.key.empty()) line.append(" (").append(refused.key).append(")");
-  if (kind.unwritten != 0) line.append("; ").append(std::to_string(kind.unwritten)).append(" more since the last line");
+  if (kind.unwritten != 0)
+    line.append("; ").append(std::to_string(kind.unwritten)).append(" more since the last line");
   kind.unwritten = 0;
   return line;
 }

@@ -1,6 +1,6 @@
-// Refusals of signaling as log lines, with the key that decides, so that an operator whose users are refused finds
-// what to change. Strangers decide how many refusals there are, so of each kind one line is written a minute, and says
-// how many there were besides.
+// Refusals of signaling as log lines, with the key that decides, so that an operator whose users are refused
+// finds what to change. Strangers decide how many refusals there are, so of each kind one line is written a
+// minute, and says how many there were besides.
 #pragma once
 
 #include <cstdint>

@@ -55,11 +55,12 @@ ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> re
 }
 
 void ReloadSignal::wait() {
-  signals_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
-    if (error) return;
-    take();
-    wait();
-  });
+  signals_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error) return;
+                        take();
+                        wait();
+                      });
 }
 
 void ReloadSignal::take() {
@@ -79,7 +80,8 @@ void ask_for_reload(pid_t pid) {
   const sigset_t answers = only(kAnswer);
   pthread_sigmask(SIG_BLOCK, &answers, nullptr);
   if (sigqueue(pid, kReload, sigval{}) != 0) {
-    throw std::runtime_error("process " + std::to_string(pid) + ": " + std::generic_category().message(errno));
+    throw std::runtime_error("process " + std::to_string(pid) + ": " +
+                             std::generic_category().message(errno));
   }
   const timespec patience{kLongestReload, 0};
   siginfo_t info{};

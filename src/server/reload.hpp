@@ -1,6 +1,7 @@
-// How a running daemon is told to reload, and how whoever told it hears whether that went well. The signal is SIGHUP.
-// Sent by kill it asks for no answer; `turnpike --reload PID` sends it with a value (sigqueue), and is answered by
-// SIGUSR1 with 0 or 1. A minimal system has no program that sends signals, and none that waits for an answer.
+// How a running daemon is told to reload, and how whoever told it hears whether that went well. The signal is
+// SIGHUP. Sent by kill it asks for no answer; `turnpike --reload PID` sends it with a value (sigqueue), and
+// is answered by SIGUSR1 with 0 or 1. A minimal system has no program that sends signals, and none that waits
+// for an answer.
 #pragma once
 
 #include <sys/types.h>
@@ -11,8 +12,8 @@
 
 namespace turnpike::server {
 
-// SIGHUP waits from now on until somebody reads it, in this thread and in those that it starts. To be called before
-// the first of them.
+// SIGHUP waits from now on until somebody reads it, in this thread and in those that it starts. To be called
+// before the first of them.
 void hold_reload_signal();
 
 // The daemon's side. On the thread that runs the io_context.
@@ -32,8 +33,8 @@ class ReloadSignal {
   std::function<bool()> reload_;
 };
 
-// The other side: tells the daemon `pid` to reload and waits for the answer. Throws std::runtime_error with a message
-// for the operator when there is no such process, no answer, or the reload failed.
+// The other side: tells the daemon `pid` to reload and waits for the answer. Throws std::runtime_error with a
+// message for the operator when there is no such process, no answer, or the reload failed.
 void ask_for_reload(pid_t pid);
 
 }  // namespace turnpike::server

@@ -104,7 +104,8 @@ void SignalingThread::set_default_address(const std::optional<IpAddress>& addres
 void SignalingThread::adopt(net::Fd connection, http::Arrival arrival) {
   if (!waiting_.add(std::move(connection), std::move(arrival))) return;
   boost::asio::post(io_, [this] {
-    for (Arrivals::Waiting& one : waiting_.take()) server_.adopt(std::move(one.connection), std::move(one.arrival));
+    for (Arrivals::Waiting& one : waiting_.take())
+      server_.adopt(std::move(one.connection), std::move(one.arrival));
   });
 }
 
@@ -123,11 +124,14 @@ void SignalingThread::log_totals() const {
   const http::Counters& counters = server_.counters();
   const signaling::SocketIo::Counters& lists = site_.socket_io_counters();
   spdlog::info(
-      "signaling: connections={} refused={} not_taken_over={} requests={} web_sockets={} dropped_slow={} rests={} "
+      "signaling: connections={} refused={} not_taken_over={} requests={} web_sockets={} dropped_slow={} "
+      "rests={} "
       "closed_dear={} room_lists={} room_lists_put_off={}",
       counters.connections, counters.refused, waiting_.dropped(), counters.requests, counters.web_sockets,
-      counters.dropped_slow, counters.rests, counters.closed_dear, lists.room_lists, lists.room_lists_put_off);
-  if (const std::string totals = refusals_.totals(); !totals.empty()) spdlog::info("signaling refused: {}", totals);
+      counters.dropped_slow, counters.rests, counters.closed_dear, lists.room_lists,
+      lists.room_lists_put_off);
+  if (const std::string totals = refusals_.totals(); !totals.empty())
+    spdlog::info("signaling refused: {}", totals);
 }
 
 }  // namespace turnpike::server

@@ -32,8 +32,8 @@ class SignalingThread {
   void start();
   // See IceParams. From any thread.
   void set_default_address(const std::optional<IpAddress>& address);
-  // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many others
-  // wait already or the thread has stopped. From any thread.
+  // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many
+  // others wait already or the thread has stopped. From any thread.
   void adopt(net::Fd connection, http::Arrival arrival);
   // Says goodbye to whoever is connected and joins the thread, within seconds.
   void stop();

@@ -58,7 +58,7 @@ void SocketIo::on_course_event(Call& call) {
       CourseEvent{"nickname", &SocketIo::set_nickname},    // (name)
       CourseEvent{"new_message", &SocketIo::new_message},  // (text, room[, ack]): others get "nickname: text"
       CourseEvent{"chat", &SocketIo::chat},                // (text, room): others get the text
-      CourseEvent{"token", &SocketIo::take_token},         // (token[, ack]): a fresh one before the old expires
+      CourseEvent{"token", &SocketIo::take_token},  // (token[, ack]): a fresh one before the old expires
   };
   const auto* event = std::ranges::find(kEvents, call.name, &CourseEvent::name);
   if (event == kEvents.end()) return relay(call);
@@ -168,8 +168,8 @@ void SocketIo::chat(Call& call) {
   conclude(call, say_in_room(call, *room, std::move(saying)));
 }
 
-// In place of the token that the socket connected with. A socket whose token has expired is told by `token_expired`
-// and joins no more rooms until then.
+// In place of the token that the socket connected with. A socket whose token has expired is told by
+// `token_expired` and joins no more rooms until then.
 void SocketIo::take_token(Call& call) {
   const std::optional<std::string> token = text_argument(call.arguments, 0);
   if (params_.access == Access::open) return acknowledge(call, "[]");

@@ -212,7 +212,8 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
     forget(old->second);
   }
   // A fresh token may come along; the one that the member came with may have expired by now.
-  if (const Result<Grant, Refusal> grant = admit(request, session.room)) hold_to(session, *grant, request.now);
+  if (const Result<Grant, Refusal> grant = admit(request, session.room))
+    hold_to(session, *grant, request.now);
   watch_token(session, request.now);
   welcome(session, true, request.now, request.out);
   return std::nullopt;

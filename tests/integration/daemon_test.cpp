@@ -55,7 +55,8 @@ TEST_CASE("--check says what is wrong, and starts nothing", "[integration]") {
 TEST_CASE("--check warns of what is allowed and should not be", "[integration]") {
   const Outcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
   CHECK(weak.exit_code == 0);
-  CHECK_THAT(weak.output, Catch::Contains("warning: ") && Catch::Contains("auth.secrets[0]: shorter than 16"));
+  CHECK_THAT(weak.output,
+             Catch::Contains("warning: ") && Catch::Contains("auth.secrets[0]: shorter than 16"));
   CHECK(run("auth: {secrets: [seven77]}\n", {"--check"}).exit_code == 1);
   CHECK(run("auth: {secrets: [long-enough-secret]}\n", {"--check"}).output.empty());
 }

@@ -16,8 +16,8 @@ namespace turnpike {
 // Belongs to one thread. An IPv4 address or an IPv6 /64 is one source.
 class SourcePace {
  public:
-  // `per_second` units, and those of `burst` at once; a rate of 0 means no limit. `key` keeps strangers from choosing
-  // their place, or another's.
+  // `per_second` units, and those of `burst` at once; a rate of 0 means no limit. `key` keeps strangers from
+  // choosing their place, or another's.
   SourcePace(std::uint64_t per_second, Duration burst, const HashKey& key);
 
   // The source has had `cost` units of work done.

@@ -69,7 +69,7 @@ class EngineIo {
     };
     std::vector<Answer> answers;
     std::vector<Frame> frames;
-    std::vector<WireId> closes;       // after the frames
+    std::vector<WireId> closes;        // after the frames
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
     void clear();
   };

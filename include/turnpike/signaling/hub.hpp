@@ -81,7 +81,7 @@ class Hub {
     IpAddress address;
     std::string name;
     std::string role;
-    std::string quota_user;  // kept for whoever makes relay credentials for this member
+    std::string quota_user;                // kept for whoever makes relay credentials for this member
     std::optional<WallTime> good_until{};  // likewise, of its token; nothing without one
   };
 

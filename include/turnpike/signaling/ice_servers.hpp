@@ -49,8 +49,8 @@ class IceServers {
   std::string host_for(std::string_view requested) const;
 
   // The user part of a TURN user name, by which the relay counts: the subject of the client's token, else the
-  // address that the client comes from (an IPv6 /64 counts as one). It does not tell which address that is, since
-  // more people see user names than the addresses of others.
+  // address that the client comes from (an IPv6 /64 counts as one). It does not tell which address that is,
+  // since more people see user names than the addresses of others.
   std::string quota_user(std::string_view subject, const IpAddress& client);
 
   // For `user`, by which the relay's quota counts.

@@ -11,8 +11,8 @@
 //   expire
 //   → token {token}                 ← ack: a fresh one in place of the one that the client came with
 //
-// When a token has expired, its owner is told by error {code: "token-expired"} without an id. It stays in its room, and
-// gets no more credentials until it brings a fresh token.
+// When a token has expired, its owner is told by error {code: "token-expired"} without an id. It stays in its
+// room, and gets no more credentials until it brings a fresh token.
 //
 // `data` is passed on as it came. Octets that a member of Socket.IO sent along stand in it as
 // {"base64":"AQID"}.
@@ -102,7 +102,7 @@ class PlainProtocol {
     SteadyTime deadline{};   // to have joined by, later to be sent new credentials at
     // Of the token that it is in its room by. Nothing where no token is asked for.
     std::optional<WallTime> good_until;
-    SteadyTime token_deadline{};  // to be told at that the token has expired
+    SteadyTime token_deadline{};     // to be told at that the token has expired
     bool lacks_credentials = false;  // they were due, and the token had expired
   };
   struct Request;

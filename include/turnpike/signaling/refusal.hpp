@@ -30,8 +30,8 @@ enum class Refusal : std::uint8_t {
 std::string_view code_of(Refusal refusal);
 // A sentence for people.
 std::string_view message_of(Refusal refusal);
-// The key of the configuration that decides, such as "signaling.members_per_room". Empty where the operator has no
-// say, since the client's own message is at fault.
+// The key of the configuration that decides, such as "signaling.members_per_room". Empty where the operator
+// has no say, since the client's own message is at fault.
 std::string_view key_of(Refusal refusal);
 
 // A refusal that the operator may want to know of: whoever calls the protocols writes it to the log.

@@ -35,8 +35,9 @@ class SocketIo : public EngineIo::Application {
     bool list_rooms = false;
   };
 
-  // A list of all rooms, written whole to everybody at each change, is the dearest thing that a client can cause. It is
-  // sent at once while lists cost no more than this; then changes are put together until the last list is paid for.
+  // A list of all rooms, written whole to everybody at each change, is the dearest thing that a client can
+  // cause. It is sent at once while lists cost no more than this; then changes are put together until the
+  // last list is paid for.
   static constexpr std::uint64_t kListBytesPerSecond = 1 << 20;
   static constexpr Duration kListBurst = std::chrono::seconds(1);
 
@@ -89,7 +90,7 @@ class SocketIo : public EngineIo::Application {
     std::deque<Sent> sent;
     std::size_t sent_bytes = 0;
     std::uint64_t last_offset = 0;
-    SteadyTime deadline{};  // while it is cut off
+    SteadyTime deadline{};               // while it is cut off
     std::optional<WallTime> good_until;  // of its token; nothing where none is asked for
     SteadyTime token_deadline{};         // to be told at that the token has expired
   };

@@ -33,8 +33,8 @@ class TokenVerifier {
 
   explicit TokenVerifier(std::vector<std::string> secrets) : secrets_(std::move(secrets)) {}
 
-  // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with the
-  // leeway. Fails with token_invalid, token_expired or token_not_yet_valid.
+  // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with
+  // the leeway. Fails with token_invalid, token_expired or token_not_yet_valid.
   Result<Grant, Refusal> verify(std::string_view token, WallTime now);
 
  private:

@@ -18,7 +18,9 @@ struct Pace {
   void charge(std::string_view source, std::uint64_t cost) {
     pace.charge(*IpAddress::parse(source), cost, clock.now().steady);
   }
-  Duration rest(std::string_view source) const { return pace.rest(*IpAddress::parse(source), clock.now().steady); }
+  Duration rest(std::string_view source) const {
+    return pace.rest(*IpAddress::parse(source), clock.now().steady);
+  }
 };
 
 TEST_CASE("a source rests once it has cost more than the burst, until that is paid for", "[base]") {

@@ -319,15 +319,18 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
       {"auth: {secrets: hunter2}",
        "t.yaml:1: auth.secrets: expected a list of secrets (got a text that is not shown here)"},
       {"auth: {secrets: [longenough, seven77]}",
-       "t.yaml:1: auth.secrets[1]: expected a secret of at least 8 characters, better 16 or more, without control characters "
+       "t.yaml:1: auth.secrets[1]: expected a secret of at least 8 characters, better 16 or more, without "
+       "control characters "
        "(got a "
        "text that is not shown here)"},
       {"auth: {secrets: [\"hunter2\\n\"]}",
-       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without control characters "
+       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without "
+       "control characters "
        "(got a "
        "text that is not shown here)"},
       {"auth: {secrets: [{north: hunter2}]}",
-       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without control characters "
+       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without "
+       "control characters "
        "(got a map)"},
       {"auth: {secrets:hunter2}",
        "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime"},

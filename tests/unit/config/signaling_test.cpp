@@ -63,10 +63,12 @@ TEST_CASE("a proxy or a public host says that others can reach it, so a token is
 }
 
 TEST_CASE("origins are taken as browsers write them", "[config]") {
-  const Config c = loaded("signaling: {cors: [HTTPS://App.Example:443/, null, 'null', 'http://[0::1]:3000']}");
+  const Config c =
+      loaded("signaling: {cors: [HTTPS://App.Example:443/, null, 'null', 'http://[0::1]:3000']}");
   CHECK(c.signaling.cors ==
         std::vector<std::string>{"https://app.example", "null", "null", "http://[::1]:3000"});
-  for (const std::string origin : {"https://app.example/page", "'https://*.example'", "app.example", "'*'", "''", "{}"}) {
+  for (const std::string origin :
+       {"https://app.example/page", "'https://*.example'", "app.example", "'*'", "''", "{}"}) {
     CAPTURE(origin);
     CHECK(outcome("signaling: {cors: [" + origin + "]}").find("expected an origin") != std::string::npos);
   }
@@ -75,7 +77,8 @@ TEST_CASE("origins are taken as browsers write them", "[config]") {
 TEST_CASE("hosts are names, or all names below one", "[config]") {
   const Config c = loaded("signaling: {hosts: [tunnel.example, '*.loca.lt']}");
   CHECK(c.signaling.hosts == std::vector<std::string>{"tunnel.example", "*.loca.lt"});
-  for (const std::string host : {"'*'", "'*.*.lt'", "a*.lt", "'http://x'", "x:80", "192.0.2.1", ".x", "''", "null"}) {
+  for (const std::string host :
+       {"'*'", "'*.*.lt'", "a*.lt", "'http://x'", "x:80", "192.0.2.1", ".x", "''", "null"}) {
     CAPTURE(host);
     CHECK(outcome("signaling: {hosts: [" + host + "]}").find("expected a host name") != std::string::npos);
   }
@@ -84,9 +87,10 @@ TEST_CASE("hosts are names, or all names below one", "[config]") {
 TEST_CASE("secrets that can be guessed bring a warning or an error", "[config]") {
   CHECK(loaded("auth: {secrets: [0123456789abcdef]}").warnings.empty());
   const Config c = loaded("auth:\n  secrets:\n    - 0123456789abcdef\n    - eightlet\n    - fifteen-letters");
-  CHECK(c.warnings == std::vector<std::string>{
-                          "t.yaml:4: auth.secrets[1]: shorter than 16 characters, so that it can be guessed",
-                          "t.yaml:5: auth.secrets[2]: shorter than 16 characters, so that it can be guessed"});
+  CHECK(c.warnings ==
+        std::vector<std::string>{
+            "t.yaml:4: auth.secrets[1]: shorter than 16 characters, so that it can be guessed",
+            "t.yaml:5: auth.secrets[2]: shorter than 16 characters, so that it can be guessed"});
   CHECK(outcome("auth: {secrets: [seven77]}").find("at least 8 characters") != std::string::npos);
 }
 
@@ -128,11 +132,15 @@ TEST_CASE("files with secrets that everybody may read bring a warning", "[config
 
   const File open("", 0644);
   const File closed("", 0600);
-  const std::string key_told = open.path() + ": everybody on this machine may read it, and it holds secrets: chmod o-r\n";
-  const auto tls = [&](const std::string& key) { return "{certificate: " + open.path() + ", private_key: " + key + "}"; };
+  const std::string key_told =
+      open.path() + ": everybody on this machine may read it, and it holds secrets: chmod o-r\n";
+  const auto tls = [&](const std::string& key) {
+    return "{certificate: " + open.path() + ", private_key: " + key + "}";
+  };
   CHECK(warnings("tls: " + tls(open.path()), 0600) == key_told);
   CHECK(warnings("tls: " + tls(closed.path()), 0600).empty());
-  CHECK(warnings("tls: {certificates: [" + tls(closed.path()) + ", " + tls(open.path()) + "]}", 0600) == key_told);
+  CHECK(warnings("tls: {certificates: [" + tls(closed.path()) + ", " + tls(open.path()) + "]}", 0600) ==
+        key_told);
 }
 
 TEST_CASE("every key of signaling is read", "[config]") {

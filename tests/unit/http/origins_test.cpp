@@ -91,7 +91,8 @@ TEST_CASE("so is one of the host that a trusted proxy names, and of the public h
   CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example", true}));
   CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example:443", true}));
   CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "evil.example, call.example", true}));
-  CHECK_FALSE(allows(origins, {"https://evil.example", "127.0.0.1:8080", "evil.example, call.example", true}));
+  CHECK_FALSE(
+      allows(origins, {"https://evil.example", "127.0.0.1:8080", "evil.example, call.example", true}));
   CHECK_FALSE(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example", false}));
   const Origins by_address({}, "2001:db8::7");
   CHECK(allows(by_address, {"https://[2001:db8::7]", "127.0.0.1:8080"}));

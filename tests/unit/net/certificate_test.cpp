@@ -31,15 +31,17 @@ class File {
 };
 
 std::string with_passphrase(const std::string& pem, bool traditional) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> from(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-                                                       BIO_free);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> from(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
       PEM_read_bio_PrivateKey(from.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
   REQUIRE(key);
   const auto* phrase = reinterpret_cast<const unsigned char*>("hunter2");
   return test::to_pem([&](BIO* to) {
-    return traditional ? PEM_write_bio_PrivateKey_traditional(to, key.get(), EVP_aes_256_cbc(), phrase, 7, nullptr, nullptr)
-                       : PEM_write_bio_PrivateKey(to, key.get(), EVP_aes_256_cbc(), phrase, 7, nullptr, nullptr);
+    return traditional
+               ? PEM_write_bio_PrivateKey_traditional(to, key.get(), EVP_aes_256_cbc(), phrase, 7, nullptr,
+                                                      nullptr)
+               : PEM_write_bio_PrivateKey(to, key.get(), EVP_aes_256_cbc(), phrase, 7, nullptr, nullptr);
   });
 }
 
@@ -63,14 +65,16 @@ TEST_CASE("a private key with a passphrase is an error that says so", "[net]") {
   for (const bool traditional : {false, true}) {
     CAPTURE(traditional);
     CHECK(problem(made.certificate, with_passphrase(made.private_key, traditional)) ==
-          "tls.private_key: KEY: has a passphrase, and a daemon has nobody to ask for it: write it without one by "
+          "tls.private_key: KEY: has a passphrase, and a daemon has nobody to ask for it: write it without "
+          "one by "
           "openssl pkey -in FILE -out NEW");
   }
 }
 
 TEST_CASE("any other key that is none does not speak of a passphrase", "[net]") {
   const test::Certificate made = test::make_certificate();
-  CHECK(problem(made.certificate, test::make_certificate().private_key).find("passphrase") == std::string::npos);
+  CHECK(problem(made.certificate, test::make_certificate().private_key).find("passphrase") ==
+        std::string::npos);
   CHECK_FALSE(problem(made.certificate, test::make_certificate().private_key).empty());
   CHECK(problem(made.certificate, "nonsense").find("passphrase") == std::string::npos);
 }

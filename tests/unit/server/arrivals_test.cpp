@@ -18,7 +18,8 @@ struct Pair {
   }
   bool is_closed() const {
     char byte;
-    return read(other.get(), &byte, 1) == 0;  // the end; blocks where it is open, so ask only where it must be closed
+    return read(other.get(), &byte, 1) ==
+           0;  // the end; blocks where it is open, so ask only where it must be closed
   }
   net::Fd other;
   net::Fd connection;

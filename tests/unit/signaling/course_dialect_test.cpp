@@ -244,7 +244,8 @@ TEST_CASE("rooms are named to all only where they may be", "[signaling]") {
 TEST_CASE("lists of rooms cost what they weigh, and changes are put together", "[signaling]") {
   Course s({}, {.list_rooms = true});
   for (int i = 0; i < 50; ++i) s.connects("s" + std::to_string(i));
-  for (int i = 0; i < 12; ++i) s.emits("s0", R"(["join_room",")" + std::string(60, static_cast<char>('a' + i)) + "\"]");
+  for (int i = 0; i < 12; ++i)
+    s.emits("s0", R"(["join_room",")" + std::string(60, static_cast<char>('a' + i)) + "\"]");
   std::size_t lists = 0;
   for (int i = 0; i < 200; ++i) {
     lists += s.emits("s1", R"(["join_room","x"])").count("room_change");
@@ -339,7 +340,8 @@ struct Guarded : SocketIoScenario {
   std::string token(const std::string& claims = {}) const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now().wall.time_since_epoch()).count();
-    return sign_token(R"({"exp":)" + std::to_string(seconds) + (claims.empty() ? "" : "," + claims) + "}", "south");
+    return sign_token(R"({"exp":)" + std::to_string(seconds) + (claims.empty() ? "" : "," + claims) + "}",
+                      "south");
   }
   Lines connects_by(const std::string& name, const std::string& token) {
     return connects(name, R"({"token":")" + token + "\"}");

@@ -555,8 +555,9 @@ TEST_CASE("an address has so many credentials", "[signaling]") {
   s["ann"].broadcasts("1").expect({broadcast("bob", "ann", "1")});
 }
 
-TEST_CASE("guests share a quota by address, whatever rooms they are in, and it does not give the address away",
-          "[signaling]") {
+TEST_CASE(
+    "guests share a quota by address, whatever rooms they are in, and it does not give the address away",
+    "[signaling]") {
   SignalingScenario s;
   s.connects("ann", opening("198.51.100.1")).joins("blue");
   s.connects("bob", opening("198.51.100.2")).joins("blue");
@@ -610,8 +611,8 @@ struct Guarded : SignalingScenario {
   std::string token(const std::string& claims = {}, std::string_view secret = "south") const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now().wall.time_since_epoch()).count();
-    return sign_token(
-        R"({"exp":)" + std::to_string(seconds) + (claims.empty() ? "" : "," + claims) + "}", secret);
+    return sign_token(R"({"exp":)" + std::to_string(seconds) + (claims.empty() ? "" : "," + claims) + "}",
+                      secret);
   }
   static std::string member(const std::string& token) { return R"("token":")" + token + '"'; }
 };
@@ -656,8 +657,9 @@ TEST_CASE("a token opens until it expires, and who is in stays in without new cr
   s["carl"].joins("blue", s.member(token)).expect({error("carl", Refusal::token_expired)});
   s["ann"].broadcasts("1").expect({broadcast("bob", "ann", "1"), broadcast("dora", "ann", "1")});
   s["ann"].drops();
-  s.connects("ann2").resumes("ann").expect({resumed_without_credentials("ann2", "blue", "ann", {"bob", "dora"}),
-                                            error("ann2", Refusal::token_expired)});
+  s.connects("ann2").resumes("ann").expect(
+      {resumed_without_credentials("ann2", "blue", "ann", {"bob", "dora"}),
+       error("ann2", Refusal::token_expired)});
 }
 
 TEST_CASE("an expired token brings no credentials by request or by timer", "[signaling]") {
@@ -750,9 +752,10 @@ TEST_CASE("refusals that the operator can change are told for the log", "[signal
   s.connects("bob", opening("198.51.100.2")).joins("blue", s.member(s.token()));
   s["bob"].says("{");
   s["bob"].joins("");
-  CHECK(s.refused == "token-required 198.51.100.1 (signaling.access)\n"
-                     "token-invalid 198.51.100.1 (signaling.token_secrets)\n"
-                     "room-full 198.51.100.2 (signaling.members_per_room)\n");
+  CHECK(s.refused ==
+        "token-required 198.51.100.1 (signaling.access)\n"
+        "token-invalid 198.51.100.1 (signaling.token_secrets)\n"
+        "room-full 198.51.100.2 (signaling.members_per_room)\n");
 }
 
 TEST_CASE("a token may come with the connection, and one in the message goes before it", "[signaling]") {
