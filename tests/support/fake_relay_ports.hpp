@@ -112,7 +112,7 @@ class FakeRelayPorts : public turn::RelayPorts {
   }
 
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
-                                               turn::QuotaSlot& place) override {
+                                              turn::QuotaSlot& place) override {
     const FailingNew::Pause pause;
     if (const auto failure = host_.count_call()) return *failure;
     const auto found = host_.reserved_.find(token);

@@ -32,7 +32,7 @@ TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
   CourseChat chat;
   chat.on_open(1, {});
   chat.on_text(1, R"({"type":"nickname","payload":"Ann"})");
-  chat.on_open(2);
+  chat.on_open(2, {});
   const std::string refusal = R"({"type":"error","code":"bad-name","message":")" +
                               std::string(message_of(Refusal::bad_name)) + "\"} 1";
   for (const std::string& name : {std::string(), std::string("a\\nb"), std::string(65, 'x')}) {
