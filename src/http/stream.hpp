@@ -91,9 +91,10 @@ class Stream {
     return std::make_unique<Of>(std::move(handler));
   }
 
-  // As many parts as one operation takes; those beyond are left to the next one.
+  // As many parts as one operation takes; those beyond are left to the next one. Each header is a part to
+  // Beast, and an answer with its body should be one record of TLS.
   template <class Buffer>
-  using BufferList = boost::container::static_vector<Buffer, 8>;
+  using BufferList = boost::container::static_vector<Buffer, 32>;
   template <class Buffer, class Buffers>
   static BufferList<Buffer> list_of(const Buffers& buffers) {
     BufferList<Buffer> list;

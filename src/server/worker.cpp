@@ -57,7 +57,6 @@ bool Worker::attempt(Act&& act) {
     return true;
   } catch (const std::bad_alloc&) {
     ++out_of_memory_;
-    warnings_.out_of_memory();
     return false;
   }
 }
@@ -148,7 +147,7 @@ int Worker::timeout_ms(SteadyTime now) const {
 
 std::uint64_t Worker::out_of_memory() const {
   return out_of_memory_ + server_.counters().out_of_memory + streams_.counters().out_of_memory +
-         tcp_relays_.counters().out_of_memory;
+         associations_.counters().out_of_memory + tcp_relays_.counters().out_of_memory;
 }
 
 void Worker::run() {
@@ -341,6 +340,7 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
 // Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
 void Worker::flush(TimePoint now) {
   carry_out(now);
+  if (out_of_memory() != 0) warnings_.out_of_memory();
   if (output_.limits_met() != 0) warnings_.limits(output_.limits_met(), now.steady);
   output_.clear();
   received_.reset();

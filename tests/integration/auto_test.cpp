@@ -46,7 +46,7 @@ struct Server {
 };
 
 const std::string kBinding = "\0\1\0\0\x21\x12\xA4\x42twelve octet"s;
-const std::string kGet = "GET / HTTP/1.1\r\nHost: x:1\r\nConnection: close\r\n\r\n";
+const std::string kGet = "GET / HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n";
 
 bool is_binding_success(const std::string& answer) { return answer.starts_with("\1\1"s); }
 
@@ -237,7 +237,7 @@ TEST_CASE("by plain http one is sent to https, or served where signaling is plai
     RelayClient plain(server.at(), Transport::tcp);
     CHECK(plain.allocate() == 0);
     CHECK_FALSE(TlsProbe(server.at()).is_open());
-    CHECK_THAT(converse(server.at(), "GET /ice-servers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+    CHECK_THAT(converse(server.at(), "GET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
                !Catch::Contains("turns:"));
   }
 }
@@ -286,7 +286,7 @@ TEST_CASE("hundreds of pages are fetched while a call goes on at the same port",
   for (int i = 0; i < 150; ++i) {
     // They wait as WebSockets do, and are none of those that wait for an allocation.
     open.push_back(std::make_unique<TlsProbe>(server.at()));
-    REQUIRE(open.back()->write("GET /ice-servers HTTP/1.1\r\nHost: x\r\n\r\n"));
+    REQUIRE(open.back()->write("GET /ice-servers HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     CHECK_THAT(open.back()->read(), Catch::StartsWith("HTTP/1.1 200"));
     caller.send_on_channel(0x4000, octets(std::to_string(i)));
     const auto datagram = peer.receive(10s);
@@ -294,7 +294,7 @@ TEST_CASE("hundreds of pages are fetched while a call goes on at the same port",
     CHECK((datagram->bytes == octets(std::to_string(i))));
   }
   for (const auto& page : open) {
-    REQUIRE(page->write("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    REQUIRE(page->write("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     CHECK_THAT(page->read(), Catch::StartsWith("HTTP/1.1 200"));
   }
   CHECK(server.daemon.stop() == 0);
@@ -307,7 +307,7 @@ TEST_CASE("what is over the limits of HTTP is refused at the port for everything
   std::vector<net::Fd> open;
   for (int i = 0; i < 2; ++i) {
     open.push_back(connect_to(server.at()));
-    write_all(open.back().get(), "GET /ice-servers HTTP/1.1\r\nHost: x\r\n\r\n");
+    write_all(open.back().get(), "GET /ice-servers HTTP/1.1\r\nHost: localhost\r\n\r\n");
     char byte = 0;
     CHECK(recv(open.back().get(), &byte, 1, 0) == 1);
   }

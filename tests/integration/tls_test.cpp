@@ -90,7 +90,7 @@ TEST_CASE("a new certificate is shown to new connections, and 200 others notice 
   }
   CHECK(TlsProbe(server.turn()).shown() == "new");
   CHECK(TlsProbe(server.https).shown() == "new");
-  REQUIRE(page.write("GET /ice-servers HTTP/1.1\r\nHost: x\r\n\r\n"));
+  REQUIRE(page.write("GET /ice-servers HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   CHECK_THAT(page.read(), Catch::StartsWith("HTTP/1.1 200"));
   CHECK(server.daemon.stop() == 0);
 }

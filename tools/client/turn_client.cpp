@@ -21,7 +21,8 @@ using stun::TransactionId;
 
 namespace {
 
-constexpr std::size_t kMaxRequest = 4096;
+constexpr std::size_t kMaxRequest = 4096;  // without its peers,
+constexpr std::size_t kMaxPeerSize = 24;   // of which each is an attribute of this size at most
 // The first challenge and, for a server that is slow or restarts, two stale nonces.
 constexpr int kMaxChallenges = 3;
 
@@ -112,7 +113,7 @@ Request TurnClient::channel_bind(stun::ChannelNumber channel, const Endpoint& pe
 Request TurnClient::request(RequestContents contents) { return make_request(std::move(contents), 0); }
 
 Request TurnClient::make_request(RequestContents contents, int challenges) {
-  std::array<std::uint8_t, kMaxRequest> buffer;
+  std::vector<std::uint8_t> buffer(kMaxRequest + kMaxPeerSize * contents.peers.size());
   Request made{new_transaction_id(), contents.method, {}};
   const Signature signature = signature_for(contents.method);
   MessageBuilder builder(buffer, {contents.method, Class::request}, made.id);
