@@ -10,7 +10,7 @@ const notes = page => page.until('a note', () =>
   [...document.querySelectorAll('.note')].map(({ dataset }) => dataset.note).join(' '));
 
 test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, async t => {
-  const server = await startCallServer();
+  const server = await startCallServer({ extra: 'hosts: [call.test]' });
   t.after(server.stop);
   const browser = await startBrowser();
   t.after(browser.close);
