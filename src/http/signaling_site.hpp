@@ -66,8 +66,8 @@ class SignalingSite : private WebSocketHandler {
   // To be called once; the router must not outlive the site.
   void add_routes(Router& router);
   // Clients that come from now on are told this one, where that is what they are told.
-  void set_default_address(const std::optional<IpAddress>& address) {
-    ice_servers_.set_default_address(address);
+  void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
+    ice_servers_.set_addresses(std::move(advertise), by_default);
   }
   // Leaves the io_context without work of the site's.
   void stop();

@@ -69,7 +69,13 @@ class WireBuffer {
  public:
   enum class Kind : std::uint8_t { stream, datagrams };
 
-  WireBuffer(Kind kind, std::size_t most) : kind_(kind), octets_(most) { octets_.reserve(); }
+  // More than as many of the shortest records fit into what a thread of DTLS may leave.
+  static constexpr std::size_t kMostDatagrams = 8192;
+
+  WireBuffer(Kind kind, std::size_t most) : kind_(kind), octets_(most) {
+    octets_.reserve();
+    if (kind == Kind::datagrams) datagrams_.reserve(kMostDatagrams);  // OpenSSL's C calls append()
+  }
 
   Kind kind() const { return kind_; }
   std::size_t size() const { return octets_.size(); }
@@ -83,7 +89,7 @@ class WireBuffer {
 
   // All of it, or nothing and false: see BoundedBuffer.
   [[nodiscard]] bool append(Bytes bytes) {
-    if (!octets_.append(bytes)) {
+    if ((kind_ == Kind::datagrams && datagrams_.size() == kMostDatagrams) || !octets_.append(bytes)) {
       ++lost_;
       return false;
     }

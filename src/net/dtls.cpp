@@ -8,12 +8,17 @@ namespace {
 
 // RFC 6347 §4.1: type, version, epoch, number and length.
 constexpr std::size_t kHeaderSize = 13;
+constexpr std::size_t kVersionAt = 1;
 constexpr std::size_t kEpochAt = 3;
 constexpr std::size_t kLengthAt = 11;
 
 // RFC 5246 §6.2.1.
+constexpr std::uint8_t kAlert = 21;
 constexpr std::uint8_t kHandshake = 22;
 constexpr std::uint8_t kApplicationData = 23;
+
+constexpr std::uint16_t kDtls12 = 0xFEFD;  // RFC 6347 §4.1
+constexpr std::uint8_t kDtlsMajor = 0xFE;
 
 // The longest message that this server needs of a client in clear text: a ClientHello with a session ticket
 // and a long list of whatever comes. OpenSSL gets a buffer as long as a message says that it is.
@@ -30,6 +35,7 @@ struct DtlsAssociation::Record {
   MutableBytes bytes;
 
   std::uint8_t type() const { return bytes[0]; }
+  std::uint16_t version() const { return load_u16(&bytes[kVersionAt]); }
   std::uint16_t epoch() const { return load_u16(&bytes[kEpochAt]); }
   Bytes body() const { return Bytes(bytes).subspan(kHeaderSize); }
 
@@ -57,7 +63,9 @@ DtlsAssociation::State DtlsAssociation::start(Bytes datagram) {
 DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vector<Bytes>& messages) {
   while (const auto record = Record::take(datagram)) {
     if (!endpoint_.can_receive()) break;
-    if (is_established()) {
+    if (!is_well_formed(*record)) {
+      ++buffers_.counters.implausible;
+    } else if (is_established()) {
       read(*record, messages);
     } else {
       shake_hands(*record);
@@ -65,6 +73,14 @@ DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vect
     }
   }
   return settle();
+}
+
+// OpenSSL 3.0 leaves out the header alone of a record with another version or more octets than there may be,
+// and goes on with its body as if that were records: which nobody has looked at then.
+bool DtlsAssociation::is_well_formed(const Record& record) const {
+  const bool may_differ = record.type() == kAlert || endpoint_.expects_hello();
+  if (record.version() != kDtls12 && !(may_differ && record.version() >> 8 == kDtlsMajor)) return false;
+  return record.body().size() <= endpoint_.longest_record();
 }
 
 // --- Until the handshake is done
@@ -130,8 +146,8 @@ void DtlsAssociation::feed(const Record& record) {
 
 // What came before the keys did can be opened now.
 void DtlsAssociation::read_early(std::vector<Bytes>& messages) {
-  buffers_.early_ = std::exchange(early_, BoundedBuffer(0));
-  for (MutableBytes rest = buffers_.early_.bytes(); const auto early = Record::take(rest);) {
+  BoundedBuffer& received = buffers_.early_.emplace_back(std::move(early_));
+  for (MutableBytes rest = received.bytes(); const auto early = Record::take(rest);) {
     if (endpoint_.can_receive()) read(*early, messages);
   }
 }

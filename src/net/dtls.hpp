@@ -39,6 +39,9 @@ class DtlsBuffers {
   void forget() { out_.forget_datagrams(); }
   void reset() { out_.clear(); }
 
+  // Once nobody looks at the messages any more that associations have received.
+  void release_received() { early_.clear(); }
+
   // For datagrams that are no association's.
   void add(Bytes datagram) { (void)out_.append(datagram); }
   // Datagrams that found no room.
@@ -54,7 +57,8 @@ class DtlsBuffers {
 
   WireBuffer out_{WireBuffer::Kind::datagrams, kSize};
   BoundedBuffer plain_{TlsEndpoint::kLongestText};  // a message in one piece
-  BoundedBuffer early_{0};  // where the messages lie that an association had received early
+  // Where the messages lie that associations had received early, until release_received().
+  std::vector<BoundedBuffer> early_;
 };
 
 class DtlsAssociation {
@@ -76,7 +80,7 @@ class DtlsAssociation {
   [[nodiscard]] State start(Bytes datagram);
 
   // Adds the messages that a datagram brings to `messages`. They are written over the datagram, or lie in the
-  // buffers until the next call of any association. What is no record of this association changes nothing.
+  // buffers until DtlsBuffers::release_received(). What is no record of this association changes nothing.
   // Ended: by the client, or because no handshake comes of it.
   [[nodiscard]] State receive(MutableBytes datagram, std::vector<Bytes>& messages);
 
@@ -100,6 +104,7 @@ class DtlsAssociation {
  private:
   struct Record;
 
+  bool is_well_formed(const Record& record) const;
   bool is_too_short(const Record& record) const;
   void shake_hands(const Record& record);
   void keep_early(const Record& record);

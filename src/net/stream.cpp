@@ -48,7 +48,10 @@ StreamBuffers::StreamBuffers()
   plain_.reserve();
 }
 
-MutableBytes StreamBuffers::take_slot() { return {slots_.get() + kSlotSize * used_++, kSlotSize}; }
+MutableBytes StreamBuffers::take_slot() {
+  if (!has_free_slot()) throw std::bad_alloc();
+  return {slots_.get() + kSlotSize * used_++, kSlotSize};
+}
 
 // --- Stream
 
@@ -63,9 +66,13 @@ void Stream::start_tls(const TlsContext& tls, TlsUse use) {
 
 Stream::~Stream() {
   if (!tls_ || has_waiting()) return;
-  WireBuffer goodbye(WireBuffer::Kind::stream, kLongestGoodbye);
-  tls_->say_goodbye(goodbye);
-  if (goodbye.size() != 0) send_some(fd(), goodbye.bytes());
+  try {
+    WireBuffer goodbye(WireBuffer::Kind::stream, kLongestGoodbye);
+    tls_->say_goodbye(goodbye);
+    if (goodbye.size() != 0) send_some(fd(), goodbye.bytes());
+  } catch (const std::bad_alloc&) {
+    return;  // without a goodbye
+  }
 }
 
 Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messages) {

@@ -94,7 +94,7 @@ void TlsEndpoint::settle(int result) {
 bool TlsEndpoint::send(Bytes text, WireBuffer& out) {
   const Wire wire(ssl_.get(), {}, out);
   if (state_ == State::resting) {
-    SSL_alloc_buffers(ssl_.get());
+    if (SSL_alloc_buffers(ssl_.get()) != 1) return false;
     state_ = State::established;
   }
   std::size_t written = 0;
@@ -106,8 +106,8 @@ bool TlsEndpoint::send(Bytes text, WireBuffer& out) {
 void TlsEndpoint::say_goodbye(WireBuffer& out) {
   if (!can_send()) return;
   const Wire wire(ssl_.get(), {}, out);
-  if (state_ == State::resting) SSL_alloc_buffers(ssl_.get());
-  SSL_shutdown(ssl_.get());
+  const bool has_buffers = state_ != State::resting || SSL_alloc_buffers(ssl_.get()) == 1;
+  if (has_buffers) SSL_shutdown(ssl_.get());
   state_ = State::ended;
 }
 
@@ -118,6 +118,11 @@ void TlsEndpoint::rest() {
 std::size_t TlsEndpoint::longest_text() const {
   const std::uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_.get()));
   return code == TLSEXT_max_fragment_length_DISABLED ? kLongestText : std::size_t{256} << code;
+}
+
+std::size_t TlsEndpoint::longest_record() const {
+  constexpr std::size_t kLongestOverhead = 320;  // as OpenSSL has it
+  return (SSL_get_session(ssl_.get()) ? longest_text() : kLongestText) + kLongestOverhead;
 }
 
 // --- DTLS alone

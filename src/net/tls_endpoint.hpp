@@ -65,12 +65,19 @@ class TlsEndpoint {
 
   // How much text one record to the client may have: a client may ask for less than usual (RFC 6066 §4).
   std::size_t longest_text() const;
+  // How many octets the body of a record may have that the other side sends, by OpenSSL's rule.
+  std::size_t longest_record() const;
 
   // --- DTLS alone
   // Begins with a hello whose cookie has been verified.
   void listen(Bytes hello, WireBuffer& out);
   // What a record under the keys is longer than its text.
   std::size_t record_overhead() const;
+  // Whether there is not all of the client's hello yet, and so no version that both have agreed on.
+  bool expects_hello() const {
+    const OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl_.get());
+    return state == TLS_ST_BEFORE || state == TLS_ST_SR_CLNT_HELLO;
+  }
   // Whether the client has changed its cipher, and its Finished is what comes next.
   bool expects_finished() const { return SSL_get_state(ssl_.get()) == TLS_ST_SR_CHANGE; }
   // While it shakes hands: how long until the last flight is to be sent again, by OpenSSL's clock.

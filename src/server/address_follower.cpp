@@ -94,6 +94,8 @@ bool AddressFollower::look() {
     if (!std::exchange(failed_, true))
       spdlog::error("this machine's addresses cannot be read, tried again until they can: {}", error.what());
     return false;
+  } catch (const std::bad_alloc&) {
+    return false;
   }
   failed_ = false;
   if (now == known_) return true;

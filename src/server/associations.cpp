@@ -182,6 +182,8 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
 Associations::Association* Associations::make(const FiveTuple& key, const net::DtlsHello& hello) {
   std::optional<std::uint64_t> number;
   try {
+    // So that end() needs no memory.
+    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
     places_.try_emplace(key);
     number = associations_.take();
     Association& association = associations_.emplace(*number, *shared_.dtls->get(), hello, buffers_);
@@ -275,12 +277,12 @@ void Associations::remove_ended() {
 void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
   Association* association = find_last(tuple);
   if (!association || association->has_ended || association->has_allocation == has_allocation) return;
+  if (!has_allocation) shared_.idle.add(tuple.client.address);  // first, since it may find no memory
   association->has_allocation = has_allocation;
   if (has_allocation) {
     shared_.idle.give_back(tuple.client.address);
     association->deadline = SteadyTime::max();
   } else {
-    shared_.idle.add(tuple.client.address);
     association->deadline = now.steady + shared_.limits.idle_timeout;
   }
   look_in_time(*association);

@@ -63,10 +63,12 @@ class Associations {
 
   struct Received {
     FiveTuple tuple;
-    std::span<const Bytes> messages;    // until the next call; what they view lies in the datagram's slot
+    std::span<const Bytes> messages;    // until the next call; what they view until release_received(), or in
+                                        // the datagram's slot
     std::optional<FiveTuple> replaced;  // an association that has just given way to this one
   };
   Received receive(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
+  void release_received() { buffers_.release_received(); }
 
   // What the server wants sent. The payload has been read when add() returns.
   void add(const turn::Output::ToClient& message, Bytes head);

@@ -259,7 +259,7 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
   relays_.follow(now);
   const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(now));
   for (Mailbox& mailbox : mailboxes_) mailbox.post(Surroundings{relays_.addresses(), policy});
-  if (signaling_) signaling_->set_default_address(now.default_source());
+  if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
   if (credentials_.empty()) return;
   warn_about_relay_addresses();
   warn_about_absent_addresses();

@@ -178,10 +178,11 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   BoundRelay next;
   std::optional<BoundRelay> bound = bind(*address, ports, request, request.reserve_next ? &next : nullptr);
   if (!bound) return turn::RelayError::no_port;
-  if (request.reserve_next) {
+  Result<turn::Relay, turn::RelayError> relay = adopt(std::move(*bound));
+  if (relay && request.reserve_next) {
     pool_.reserve(*request.reserve_next, request.owner, std::move(next), std::move(*request.place_of_next));
   }
-  return adopt(std::move(*bound));
+  return relay;
 }
 
 // Binds a port of the range, an even one where that is asked for; with `next`, the odd port above it as well.

@@ -57,7 +57,7 @@ ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> re
 void ReloadSignal::wait() {
   signals_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                       [this](const boost::system::error_code& error) {
-                        if (error) return;
+                        if (error || stopped_) return;
                         take();
                         wait();
                       });
@@ -86,7 +86,11 @@ void ask_for_reload(pid_t pid) {
   const timespec patience{kLongestReload, 0};
   siginfo_t info{};
   do {
-    if (sigtimedwait(&answers, &info, &patience) < 0) {
+    int signal = 0;
+    do {
+      signal = sigtimedwait(&answers, &info, &patience);
+    } while (signal < 0 && errno == EINTR);
+    if (signal < 0) {
       throw std::runtime_error("process " + std::to_string(pid) + " does not say whether it has reloaded");
     }
   } while (info.si_pid != pid);

@@ -23,7 +23,10 @@ class ReloadSignal {
   ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload);
 
   // Leaves the io_context without work of this object's.
-  void stop() { signals_.cancel(); }
+  void stop() {
+    stopped_ = true;  // a wait that is over already has still to find out
+    signals_.cancel();
+  }
 
  private:
   void wait();
@@ -31,6 +34,7 @@ class ReloadSignal {
 
   boost::asio::posix::stream_descriptor signals_;  // a signalfd
   std::function<bool()> reload_;
+  bool stopped_ = false;
 };
 
 // The other side: tells the daemon `pid` to reload and waits for the answer. Throws std::runtime_error with a

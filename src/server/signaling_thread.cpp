@@ -97,16 +97,24 @@ void SignalingThread::start() {
   thread_ = std::thread([this] { io_.run(); });
 }
 
-void SignalingThread::set_default_address(const std::optional<IpAddress>& address) {
-  boost::asio::post(io_, [this, address] { site_.set_default_address(address); });
+void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
+                                    const std::optional<IpAddress>& by_default) {
+  boost::asio::post(io_, [this, advertise = std::move(advertise), by_default]() mutable {
+    site_.set_addresses(std::move(advertise), by_default);
+  });
 }
 
 void SignalingThread::adopt(net::Fd connection, http::Arrival arrival) {
   if (!waiting_.add(std::move(connection), std::move(arrival))) return;
-  boost::asio::post(io_, [this] {
-    for (Arrivals::Waiting& one : waiting_.take())
-      server_.adopt(std::move(one.connection), std::move(one.arrival));
-  });
+  try {
+    boost::asio::post(io_, [this] {
+      for (Arrivals::Waiting& one : waiting_.take())
+        server_.adopt(std::move(one.connection), std::move(one.arrival));
+    });
+  } catch (const std::bad_alloc&) {
+    waiting_.take();  // nobody has been woken, so they are closed, and the next one wakes again
+    throw;
+  }
 }
 
 void SignalingThread::stop() {

@@ -31,7 +31,7 @@ class SignalingThread {
 
   void start();
   // See IceParams. From any thread.
-  void set_default_address(const std::optional<IpAddress>& address);
+  void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default);
   // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many
   // others wait already or the thread has stopped. From any thread.
   void adopt(net::Fd connection, http::Arrival arrival);

@@ -245,7 +245,7 @@ bool Streams::greet(Connection& connection, TimePoint now) {
   return false;
 }
 
-// A handshake costs a signature, whoever asks for it: the limit of answers to strangers holds for it as well.
+// A handshake costs a signature, whoever asks for it: each source may begin so many in a second.
 bool Streams::start_tls(Connection& connection, TimePoint now) {
   if (!shared_.tls) return false;
   if (!shared_.handshakes.allow(connection.tuple.client.address, now.steady)) {
@@ -347,13 +347,13 @@ void Streams::watch_output(Connection& connection) {
 void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
   Connection* connection = find_last(tuple);
   if (!connection || connection->has_ended || connection->has_allocation == has_allocation) return;
+  if (!has_allocation) shared_.idle.add(tuple.client.address);  // first, since it may find no memory
   connection->has_allocation = has_allocation;
   connection->stream.allow_waiting(has_allocation ? net::Stream::kControlLimit : net::Stream::kStrangerLimit);
   if (has_allocation) {
     shared_.idle.give_back(tuple.client.address);
     live_until(*connection, SteadyTime::max());
   } else {
-    shared_.idle.add(tuple.client.address);
     live_until(*connection, now.steady + shared_.limits.idle_timeout);
   }
 }

@@ -72,7 +72,7 @@ class Streams {
     std::uint64_t accepted = 0;
     std::uint64_t refused = 0;              // the address or the server had enough of them
     std::uint64_t timed_out = 0;            // no handshake, no message or no allocation in time
-    std::uint64_t handshakes_withheld = 0;  // the source had used up its unauthenticated answers
+    std::uint64_t handshakes_withheld = 0;  // the source had begun as many as it may
     std::uint64_t out_of_descriptors = 0;
     std::uint64_t out_of_memory = 0;
   };

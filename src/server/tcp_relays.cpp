@@ -180,6 +180,7 @@ bool TcpRelays::forward(Joined& joined, Side from) {
   End& here = joined.at(from);
   End& there = joined.at(other(from));
   Bytes bytes;
+  buffers_->reset();
   here.ended = here.stream.receive_bytes(*buffers_, bytes) == State::ended;
   (from == Side::client ? counters_.to_peer_bytes : counters_.to_client_bytes) += bytes.size();
   const bool sent = bytes.empty() || there.stream.send_bytes(bytes, *buffers_) == State::open;

@@ -319,8 +319,9 @@ void Worker::take(const ForgetClient& mail, TimePoint now) {
 // The addresses first: of an own address the policy asks which relayed addresses are live.
 void Worker::take(const Surroundings& mail, TimePoint now) {
   relays_.use(mail.relay_addresses);
-  server_.on_policy(*mail.policy, now, output_);
-  policy_ = mail.policy;
+  const auto former =
+      std::exchange(policy_, mail.policy);  // which the server may look at until the next line
+  server_.on_policy(*policy_, now, output_);
 }
 
 // Joined only when the answers to ConnectionBind are out.
@@ -345,6 +346,7 @@ void Worker::flush(TimePoint now) {
   output_.clear();
   received_.reset();
   streams_.release_received();
+  associations_.release_received();
 }
 
 void Worker::carry_out(TimePoint now) {
@@ -354,7 +356,7 @@ void Worker::carry_out(TimePoint now) {
     }
   });
   // Before the answers: whoever is told of an allocation may connect again at once.
-  attempt([&] { follow_allocations(now); });
+  follow_allocations(now);
   attempt([&] { send_to_peers(); });
   attempt([&] { send_to_clients(); });
   attempt([&] { settle_tcp_relays(); });
@@ -433,8 +435,8 @@ void Worker::follow_allocations(TimePoint now) {
   using Kind = turn::Output::Event::Kind;
   for (const turn::Output::Event& event : output_.events()) {
     if (event.kind == Kind::request_refused) continue;
-    if (event.kind == Kind::allocation_moved) set_allocation(event.former, false, now);
-    set_allocation(event.tuple, event.kind != Kind::allocation_deleted, now);
+    if (event.kind == Kind::allocation_moved) attempt([&] { set_allocation(event.former, false, now); });
+    attempt([&] { set_allocation(event.tuple, event.kind != Kind::allocation_deleted, now); });
   }
 }
 

@@ -143,7 +143,12 @@ bool Server::on_accepted(RelayId relay, ConnectionId id, const Endpoint& from, T
                                indication_id());
   builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(from.address), from.port});
   builder.add_u32(AttributeType::connection_id, static_cast<std::uint32_t>(id));
-  out.send_to_client(allocation->tuple, builder.bytes());
+  try {
+    out.send_to_client(allocation->tuple, builder.bytes());
+  } catch (const std::bad_alloc&) {
+    forget_connection(id);
+    throw;
+  }
   return true;
 }
 

@@ -30,7 +30,7 @@ class SourceCounter {
   // One that was taken or added before.
   void give_back(const IpAddress& source) {
     const auto it = counts_.find(source_block(source));
-    if (--it->second == 0) counts_.erase(it);
+    if (it != counts_.end() && --it->second == 0) counts_.erase(it);
   }
 
  private:

@@ -40,7 +40,10 @@ class IceServers {
   explicit IceServers(IceParams params) : params_(std::move(params)) {}
 
   // This machine has another one than before.
-  void set_default_address(const std::optional<IpAddress>& address) { params_.default_address = address; }
+  void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
+    params_.advertise = std::move(advertise);
+    params_.default_address = by_default;
+  }
 
   // The host that URLs name for a client: the operator's, else the certificate's, else an advertised address,
   // else the one that the request named, without its port; `requested` is empty where a proxy stands between.

@@ -23,7 +23,7 @@ struct Limiters {
 
   // For these the source has shown that it receives what is sent to its address.
   AddressLimiter failures;    // answers to those who have a valid nonce and wrong credentials
-  AddressLimiter handshakes;  // of DTLS, which a cookie has begun
+  AddressLimiter handshakes;  // of TLS, and of DTLS behind the cookie
 
  private:
   static std::uint64_t burst(std::uint32_t per_second) { return std::uint64_t{2} * per_second; }

@@ -94,9 +94,9 @@ TEST_CASE("the address that clients are told changes with the machine's", "[sign
   IceParams p = params(kAll);
   p.default_address = address("10.0.0.5");
   IceServers servers(p);
-  servers.set_default_address(address("10.0.0.6"));
+  servers.set_addresses({}, address("10.0.0.6"));
   CHECK(servers.host_for("localhost") == "10.0.0.6");
-  servers.set_default_address({});
+  servers.set_addresses({}, {});
   CHECK(servers.host_for("localhost") == "localhost");
 }
 
