@@ -75,6 +75,13 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   return Endpoint{*address, port};
 }
 
+IpAddress unmapped(const IpAddress& address) {
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  const Bytes bytes = address.bytes();
+  if (address.is_v4() || !std::ranges::equal(bytes.first(12), kMapped)) return address;
+  return IpAddress::from_bytes(Family::ipv4, bytes.subspan(12));
+}
+
 std::string_view to_string(Transport transport) {
   switch (transport) {
     case Transport::udp: return "udp";

@@ -245,6 +245,8 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     co_return false;
   }
   if (request.method == "OPTIONS") {
+    if (!server_.origins_.allow(request))
+      server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
     Response response = server_.origins_.preflight(request);
     if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
     co_return co_await answer(parser, std::move(response));

@@ -12,8 +12,11 @@ std::optional<IpAddress> parse_hop(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return std::nullopt;
   text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
-  if (const auto address = IpAddress::parse(text)) return address;
-  return IpAddress::parse(host_without_port(text));
+  auto address = IpAddress::parse(text);
+  if (!address) address = IpAddress::parse(host_without_port(text));
+  // Proxies that listen at [::] name their IPv4 clients so, which would all be one /64 here.
+  if (address) address = unmapped(*address);
+  return address;
 }
 
 }  // namespace

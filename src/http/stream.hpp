@@ -30,11 +30,11 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  executor_type get_executor() { return socket_.get_executor(); }
-  TcpSocket& next_layer() { return socket_; }
-  const TcpSocket& next_layer() const { return socket_; }
+  executor_type get_executor();
+  TcpSocket& next_layer();
+  const TcpSocket& next_layer() const;
 
-  bool secure() const { return tls_ != nullptr; }
+  bool secure() const;
   // To be awaited before anything else on a secure stream that has not shaken hands.
   template <class Token>
   auto async_handshake(Token&& token) {
@@ -67,7 +67,7 @@ class Stream {
   // How a WebSocket ends the layer below it (RFC 6455 §7.1.1). Beast's own way reads just once.
   template <class Handler>
   friend void async_teardown(boost::beast::role_type, Stream& stream, Handler&& handler) {
-    boost::asio::co_spawn(stream.get_executor(), see_off(stream.socket_),
+    boost::asio::co_spawn(stream.get_executor(), see_off(stream.next_layer()),
                           [handler = std::forward<Handler>(handler)](const std::exception_ptr&) mutable {
                             std::move(handler)(boost::system::error_code());
                           });
@@ -110,9 +110,10 @@ class Stream {
   void read_some(const BufferList<boost::asio::mutable_buffer>& room, WaitingPtr waiting);
   void write_some(const BufferList<boost::asio::const_buffer>& bytes, WaitingPtr waiting);
 
-  struct Tls;
-  TcpSocket socket_;
-  std::unique_ptr<Tls> tls_;  // refers to socket_
+  // The socket and TLS live until the last operation on them has ended, which may be later than the stream:
+  // Beast's pings hold on to nobody.
+  struct Layers;
+  std::shared_ptr<Layers> layers_;
 };
 
 }  // namespace turnpike::http

@@ -179,8 +179,7 @@ void SocketIo::take_token(Call& call) {
   if (grant && std::ranges::any_of(call.socket.rooms, is_other)) grant = Refusal::token_invalid;
   if (!grant) {
     note(grant.error(), call.socket.session);
-    acknowledge(call, json::serialize(json::array{json::object{{"error", code_of(grant.error())}}}));
-    return;
+    return turn_down(call, grant.error());
   }
   hold_to(call.socket, *grant, call.now);
   acknowledge(call, "[]");

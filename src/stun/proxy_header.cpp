@@ -20,13 +20,6 @@ bool begins_like(Bytes received, std::string_view mark) {
   return as_text(received.first(size)) == mark.substr(0, size);
 }
 
-IpAddress unmapped(const IpAddress& address) {
-  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-  const Bytes bytes = address.bytes();
-  if (address.is_v4() || !std::ranges::equal(bytes.first(12), kMapped)) return address;
-  return IpAddress::from_bytes(Family::ipv4, bytes.subspan(12));
-}
-
 // --- Version 1: a line of text
 
 constexpr std::string_view kTextMark = "PROXY ";

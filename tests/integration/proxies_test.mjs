@@ -152,9 +152,11 @@ for (const program of Object.keys(proxies)) {
     await t.test('limits count by the client that the proxy names, whatever it says itself', async () => {
       const headers = i => ({ authorization: `Bearer ${token}`, 'x-forwarded-for': `198.51.100.${i}` });
       const statuses = [];
-      for (let i = 0; i < 25; ++i) statuses.push((await from('127.0.0.2', '/ice-servers', headers(i))).status);
+      // Twenty at once and one a second: many more at the same time than a slow machine has seconds for.
+      const asked = Array.from({ length: 60 }, (_, i) => from('127.0.0.2', '/ice-servers', headers(i)));
+      for (const answer of await Promise.all(asked)) statuses.push(answer.status);
       assert.ok(statuses.includes(200));
-      assert.equal(statuses.at(-1), 429, statuses.join(' '));
+      assert.ok(statuses.includes(429), statuses.join(' '));
       assert.equal((await from('127.0.0.3', '/ice-servers', headers(0))).status, 200, 'somebody else is served');
     });
   });

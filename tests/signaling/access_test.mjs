@@ -171,7 +171,7 @@ test('one who costs much by polling is refused', async t => {
 test('a token that expires is told, and a fresh one takes its place', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
-  const brief = () => token({ exp: inSeconds(-58) }); // two seconds of the leeway are left
+  const brief = () => token({ exp: inSeconds(-54) }); // some seconds of the leeway are left
   const ann = await connect(server.ws);
   const [joined] = await ann.request({ type: 'join', room: 'blue', name: 'Ann', token: brief() });
   assert.ok(joined.iceServers);

@@ -66,6 +66,9 @@ class IpAddress {
   Family family_ = Family::ipv4;
 };
 
+// The IPv4 address that an IPv4-mapped IPv6 address stands for (RFC 4291 §2.5.5.2); any other as it is.
+IpAddress unmapped(const IpAddress& address);
+
 struct Endpoint {
   IpAddress address;
   std::uint16_t port = 0;   // host order
