@@ -74,6 +74,7 @@ std::optional<net::AddressWatch> watch_addresses() {
 
 std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listeners) {
   std::vector<IpAddress> addresses;
+  addresses.reserve(listeners.size());
   for (const config::Listener& listener : listeners) addresses.push_back(listener.endpoint.address);
   return addresses;
 }

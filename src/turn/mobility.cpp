@@ -91,7 +91,7 @@ void Server::begin_move(Allocation& allocation, const Request& request, Output& 
     throw;
   }
   mobility.ticket = next;
-  mobility.move = std::move(move);
+  mobility.move = move;
 }
 
 // Where to it was, if there was one. The ticket that came with it is as if it had not been given out.

@@ -119,9 +119,13 @@ bool Server::on_accepted(RelayId relay, ConnectionId id, const Endpoint& from, T
   Allocation* allocation = find(relay, now);
   const Permission* permission =
       allocation ? allocation->peers.find_permission(from.address, now.steady) : nullptr;
+  if (!permission) {
+    ++counters_.to_client_refused;
+    return false;
+  }
   QuotaSlot quota;
   const bool may_come =
-      permission && waiting_connections(*allocation) < kMostWaiting &&
+      waiting_connections(*allocation) < kMostWaiting &&
       (permission->reach != Reach::relays_only || ports_.is_live(from, RelayedTransport::tcp));
   if (may_come) quota = take_connection(*allocation, out);
   if (!quota) {
