@@ -1,4 +1,6 @@
 // A Range header against a representation whose size are the first eight octets of the input.
+#include <string>
+
 #include "fuzz/expect.hpp"
 #include "fuzz/input.hpp"
 #include "http/byte_range.hpp"
