@@ -340,6 +340,8 @@ class World {
   }
 
   void note(const Output::Event& event) {
+    // A request may find that its own allocation has expired, and get the address anew.
+    if (event.kind == Output::Event::Kind::allocation_deleted) relayed_.erase(event.relayed);
     if (event.kind != Output::Event::Kind::allocation_created) return;
     expect(relayed_.insert(event.relayed).second, "a relayed address is one client's");
     expect(is_open(event.relayed), "and open");
