@@ -214,7 +214,6 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   deadline_.set(server_.params_.deadlines.headers);
   auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, kToken);
   if (error) co_return co_await answer_broken(error);
-  if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   ++server_.counters_.requests;
 
   Request request;
@@ -228,6 +227,9 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     if (taken) server_.connections_from_.give_back(client);
   });
   if (counted && !taken) co_return co_await answer(parser, too_many(request.client));
+  // A body takes memory and time, so whoever sends it has taken a place before.
+  if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
+  request.body = parser.get().body();
   if (std::optional<Response> refusal = find_refusal(request)) {
     co_return co_await answer(parser, std::move(*refusal));
   }
@@ -323,14 +325,13 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
                            {});
 }
 
-// What the request is, and where it is from by the chain of proxies that are trusted; or what is wrong with
-// it.
+// Reads all of the request but its body, and finds out by the chain of trusted proxies where it is from; or
+// returns what is wrong with it.
 std::optional<std::string_view> Server::Connection::Served::describe(Parser& parser, Request& request) const {
   auto& message = parser.get();
   join_lines(message, beast::http::field::connection);
   join_lines(message, beast::http::field::upgrade);
   request.method = view(message.method_string());
-  request.body = message.body();
   request.secure = stream_->secure();
   for (const auto& field : message)
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
@@ -357,10 +358,12 @@ void Server::Connection::Served::watch(std::function<void()> gone) {
                                    });
 }
 
+// The connection cannot go on after an answer to a request whose body was not read.
 Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, Response response) {
   const auto& message = parser.get();
+  const bool keep_alive = parser.keep_alive() && parser.is_done() && !stopping_;
   co_return co_await write(std::move(response), {.version = message.version(),
-                                                 .keep_alive = parser.keep_alive() && !stopping_,
+                                                 .keep_alive = keep_alive,
                                                  .only_head = message.method() == beast::http::verb::head});
 }
 

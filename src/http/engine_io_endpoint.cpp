@@ -77,16 +77,23 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) const {
   return error_response(403, "this origin is not allowed here");
 }
 
-// A client that has cost much is served later; one that would have to wait for too long is refused.
-Awaitable<bool> EngineIoEndpoint::may_post(const IpAddress& client) {
+// A client that has cost much is served later; one that would have to wait for too long is refused. Who goes
+// away meanwhile waits no longer.
+Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
+  const auto timer = std::make_shared<Timer>(io_.get_executor());
+  const auto gone = std::make_shared<bool>(false);
   Duration left = kLongestRest;
   for (;;) {
-    const Duration wait = params_.pace.rest(client, params_.clock().steady);
-    if (wait == Duration::zero()) co_return true;
+    const Duration wait = params_.pace.rest(request.client, params_.clock().steady);
+    if (wait == Duration::zero() || *gone) co_return true;
     if (wait > left) co_return false;
     left -= wait;
-    Timer timer(io_.get_executor(), wait);
-    co_await timer.async_wait(kToken);
+    timer->expires_after(wait);
+    request.watch([timer, gone] {
+      *gone = true;
+      timer->cancel();
+    });
+    co_await timer->async_wait(kToken);
   }
 }
 
@@ -95,7 +102,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   if (const auto fault = find_fault(request, "polling")) {
     co_return answer(request, 400, to_json(*fault));
   }
-  if (request.method == "POST" && !co_await may_post(request.client)) {
+  if (request.method == "POST" && !co_await may_post(request)) {
     if (params_.refused) {
       params_.refused({"rate-limited", "signaling.bytes_per_second_per_address", request.client});
     }
@@ -130,6 +137,10 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   co_return answer(request, status, std::move(waiting->body));
 }
 
+void EngineIoEndpoint::tell_crowded(const IpAddress& address) const {
+  if (params_.refused) params_.refused({"session", "signaling.connections_per_address", address});
+}
+
 std::optional<Response> EngineIoEndpoint::check(const Request& request) {
   if (const auto fault = find_fault(request, "websocket")) return answer(request, 400, to_json(*fault));
   const std::optional<std::string> sid = request.query("sid");
@@ -137,6 +148,7 @@ std::optional<Response> EngineIoEndpoint::check(const Request& request) {
     return answer(request, 400, to_json(EngineIoError::session_unknown));
   }
   if (!sid && params_.engine.is_full(request.client)) {
+    tell_crowded(request.client);
     return answer(request, 429, signaling::EngineIo::too_many_sessions());
   }
   return std::nullopt;
@@ -192,9 +204,7 @@ std::uint64_t EngineIoEndpoint::flush() {
     if (const auto open = wires_.find(wire); open != wires_.end())
       open->second.socket->close(kNormalClosure, "");
   }
-  for (const IpAddress& address : output_.crowded) {
-    if (params_.refused) params_.refused({"session", "signaling.connections_per_address", address});
-  }
+  for (const IpAddress& address : output_.crowded) tell_crowded(address);
   output_.clear();
   return sent;
 }

@@ -54,7 +54,8 @@ class EngineIoEndpoint : private WebSocketHandler {
   };
 
   Awaitable<Response> serve(const Request& request);
-  Awaitable<bool> may_post(const IpAddress& client);
+  Awaitable<bool> may_post(const Request& request);
+  void tell_crowded(const IpAddress& address) const;
   Response refuse_origin(const Request& request) const;
   std::optional<signaling::EngineIoError> find_fault(const Request& request,
                                                      std::string_view transport) const;

@@ -109,6 +109,9 @@ test('limits of connections hold behind a proxy, by the client that it speaks fo
   const refused = await request(server.url, '/ice-servers', as('198.51.100.1'));
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers['retry-after']) > 0);
+  const unread = await exchange(server.port, ['POST /socket.io/?EIO=4&transport=polling HTTP/1.1', 'Host: localhost',
+    'X-Forwarded-For: 198.51.100.1', 'Content-Length: 1000', '', ''].join('\r\n'));
+  assert.match(unread, /^HTTP\/1\.1 429 [^]*\r\nConnection: close\r\n/, 'nobody waits for its body');
   assert.equal((await request(server.url, '/ice-servers', as('198.51.100.2'))).status, 200);
   assert.equal((await request(server.url, '/')).status, 200, 'the proxy itself is not counted');
 
