@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "server/daemon.hpp"
-#include "server/log.hpp"
-#include "server/reload.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/log.hpp"
+#include "daemon/reload.hpp"
 
 int main(int argc, char** argv) {
   using namespace turnpike;
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
 
   if (!reload_option->empty()) {
     try {
-      server::ask_for_reload(reload);
+      daemon::ask_for_reload(reload);
       return 0;
     } catch (const std::exception& error) {
       std::cerr << "turnpike: " << error.what() << '\n';
@@ -53,16 +53,16 @@ int main(int argc, char** argv) {
   }
 
   try {
-    server::add_missing_secret(*config);
-    auth::CredentialStore credentials = server::make_credentials(config->auth);
-    auto tls = server::Certificates::load(config->tls);
+    daemon::add_missing_secret(*config);
+    auth::CredentialStore credentials = daemon::make_credentials(config->auth);
+    auto tls = daemon::Certificates::load(config->tls);
     if (check) {
       for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << '\n';
       return 0;
     }
-    server::hold_reload_signal();
-    const server::LogScope log(config->log);
-    server::Daemon(*config, std::move(credentials), std::move(tls)).run();
+    daemon::hold_reload_signal();
+    const daemon::LogScope log(config->log);
+    daemon::Daemon(*config, std::move(credentials), std::move(tls)).run();
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "turnpike: " << error.what() << '\n';

@@ -106,7 +106,7 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   if (errors.empty()) {
     config.signaling.enabled = names_any_key_of(document, "signaling");
     for (const Listener& listener : config.listen) {
-      if (listener.tells_apart) config.signaling.also_at.push_back(listener.endpoint);
+      if (listener.auto_detect) config.signaling.also_at.push_back(listener.endpoint);
     }
     check_together(document, config);
   }

@@ -11,6 +11,7 @@
 #include "config/error.hpp"
 #include "http/params.hpp"
 #include "net/certificate.hpp"
+#include "relay/stream_limits.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
@@ -24,7 +25,7 @@ struct Listener {
   Transport transport = Transport::udp;
   Endpoint endpoint;  // port 0 means any free port
   // auto://: each connection tells what it is, TURN by TCP or TLS, or HTTP. `transport` is tcp then.
-  bool tells_apart = false;
+  bool auto_detect = false;
   // Load balancers, whose connections begin with a header of the PROXY protocol. Nobody else may come then.
   std::vector<Prefix> proxy_protocol{};
 };
@@ -77,14 +78,6 @@ struct SignalingParams {
   signaling::Access effective_access() const;
 };
 
-// For clients that come by TCP, TLS or DTLS.
-struct StreamLimits {
-  std::uint32_t idle = 10'000;                          // connections without an allocation; 0 = no limit
-  std::uint32_t idle_per_address = 200;                 // of each source address, likewise
-  Duration connect_timeout = std::chrono::seconds(10);  // of the handshake, and then of the first message
-  Duration idle_timeout = std::chrono::seconds(60);     // without an allocation
-};
-
 // A default-constructed Config is what an empty file gives, but for auth.realm, which load() copies from
 // `realm`.
 struct Config {
@@ -95,7 +88,7 @@ struct Config {
   auth::Params auth;
   turn::PeerParams peers;
   turn::Limits limits;
-  StreamLimits streams;
+  relay::StreamLimits streams;
   NatDiscoveryParams nat_discovery;
   net::TlsParams tls;
   SignalingParams signaling;

@@ -107,7 +107,7 @@ bool clash(const Listener& a, const Listener& b) {
 }
 
 std::string_view scheme_of(const Listener& listener) {
-  return listener.tells_apart ? kAuto : to_string(listener.transport);
+  return listener.auto_detect ? kAuto : to_string(listener.transport);
 }
 
 void read_listeners(const Value& value, std::vector<Listener>& out) {

@@ -26,7 +26,7 @@ const Listener* find_primary(const Config& config, Transport transport, Family f
   });
   if (transport == Transport::udp || !udp) return udp;
   return find_listener(config, [&](const Listener& l) {
-    return l.transport == transport && l.endpoint.address == udp->endpoint.address && !l.tells_apart &&
+    return l.transport == transport && l.endpoint.address == udp->endpoint.address && !l.auto_detect &&
            l.proxy_protocol.empty();
   });
 }

@@ -146,7 +146,7 @@ void check_signaling(const Value& section, const Config& config) {
     if (is_stream(relay.transport) && std::ranges::any_of(signaling.listen, same)) {
       section.problem("listens where listen[" + std::to_string(i) +
                       "] does: expected another address or port" +
-                      (relay.tells_apart ? ", or listen: [] since auto:// serves the page as well" : ""));
+                      (relay.auto_detect ? ", or listen: [] since auto:// serves the page as well" : ""));
     }
   }
   const bool secure = std::ranges::any_of(signaling.listen, &http::Listener::secure);

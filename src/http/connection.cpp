@@ -84,7 +84,7 @@ struct Framing {
 
 class Server::Connection::Served final : public Connection {
  public:
-  Served(Server& server, TcpSocket socket, Arrival arrival)
+  Served(Server& server, TcpSocket socket, net::AcceptedConnection arrival)
       : server_(server),
         number_(++server.last_number_),
         peer_(arrival.peer),
@@ -119,7 +119,7 @@ class Server::Connection::Served final : public Connection {
   bool came_to_loopback() const;
   void watch(std::function<void()> gone);
   std::optional<std::string_view> describe(Parser& parser, Request& request) const;
-  static net::TlsSession session_for(Server& server, Arrival& arrival);
+  static net::TlsSession session_for(Server& server, net::AcceptedConnection& arrival);
 
   Server& server_;
   std::uint64_t number_;
@@ -151,7 +151,7 @@ class Place {
 
 }  // namespace
 
-Awaitable<void> Server::Connection::serve(Server& server, Socket socket, Arrival arrival) {
+Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::AcceptedConnection arrival) {
   const IpAddress peer = arrival.peer;
   const bool proxy = server.proxies_.is_trusted(peer);
   if (!server.admit(peer)) {
@@ -162,7 +162,7 @@ Awaitable<void> Server::Connection::serve(Server& server, Socket socket, Arrival
     co_return;
   }
   const Place place([&] {
-    if (!proxy) server.connections_from_.give_back(peer);
+    if (!proxy) server.connections_from_.release(peer);
   });
   Served connection(server, std::move(socket), std::move(arrival));
   co_await connection.run();
@@ -224,7 +224,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   const bool counted = request.proxied && !server_.proxies_.is_trusted(request.client);
   const bool taken = counted && server_.connections_from_.take(request.client);
   const Place place([&, client = request.client] {
-    if (taken) server_.connections_from_.give_back(client);
+    if (taken) server_.connections_from_.release(client);
   });
   if (counted && !taken) co_return co_await answer(parser, too_many(request.client));
   // A body takes memory and time, so whoever sends it has taken a place before.
@@ -302,7 +302,7 @@ std::optional<Response> Server::Connection::Served::find_refusal(const Request& 
   return error_response(403, "this server is not known by that name; signaling.hosts lists its names");
 }
 
-net::TlsSession Server::Connection::Served::session_for(Server& server, Arrival& arrival) {
+net::TlsSession Server::Connection::Served::session_for(Server& server, net::AcceptedConnection& arrival) {
   if (arrival.tls || !arrival.secure) return std::move(arrival.tls);
   return server.tls_->get()->new_session(net::TlsUse::http);
 }

@@ -9,7 +9,7 @@ namespace turnpike::http {
 class Server::Connection {
  public:
   // Runs until the connection has ended.
-  static Awaitable<void> serve(Server& server, Socket socket, Arrival arrival);
+  static Awaitable<void> serve(Server& server, Socket socket, net::AcceptedConnection arrival);
 
   virtual ~Connection() = default;
   // A WebSocket says goodbye, anything else just ends.

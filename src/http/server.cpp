@@ -105,11 +105,11 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
   }
 }
 
-void Server::serve(Socket socket, Arrival arrival) {
+void Server::serve(Socket socket, net::AcceptedConnection arrival) {
   asio::co_spawn(io_, Connection::serve(*this, std::move(socket), std::move(arrival)), asio::detached);
 }
 
-void Server::adopt(net::Fd connection, Arrival arrival) {
+void Server::adopt(net::Fd connection, net::AcceptedConnection arrival) {
   if (stopping_) return;
   int domain = 0;
   socklen_t size = sizeof domain;

@@ -9,12 +9,12 @@
 #include <memory>
 #include <vector>
 
-#include "http/arrival.hpp"
 #include "http/hosts.hpp"
 #include "http/origins.hpp"
 #include "http/params.hpp"
 #include "http/proxies.hpp"
 #include "http/router.hpp"
+#include "net/accepted_connection.hpp"
 #include "turnpike/base/source_counter.hpp"
 
 namespace turnpike::http {
@@ -45,7 +45,7 @@ class Server {
 
   void start();
   // A connection that was accepted elsewhere. On the server's thread.
-  void adopt(net::Fd connection, Arrival arrival);
+  void adopt(net::Fd connection, net::AcceptedConnection arrival);
   // Takes no more connections and says goodbye to WebSockets. When all are gone, at the latest after
   // Deadlines::closing, the server leaves the io_context without work.
   void stop();
@@ -57,7 +57,7 @@ class Server {
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 
   Awaitable<void> accept(Acceptor& acceptor);
-  void serve(Socket socket, Arrival arrival);
+  void serve(Socket socket, net::AcceptedConnection arrival);
   bool admit(const IpAddress& source);
   void tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
                     std::string_view detail = {}) const;

@@ -314,7 +314,7 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool goodbye, TimeP
     by_wire_.erase(wire);
     out.closes.push_back(wire);
   }
-  sessions_from_.give_back(session.source);
+  sessions_from_.release(session.source);
   by_sid_.erase(session.sid);
   deadlines_.clear(key, session.deadline);
   sessions_.erase(key);

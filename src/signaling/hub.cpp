@@ -68,7 +68,7 @@ Hub::Room* Hub::open_room(std::string_view name, const IpAddress& from) {
 
 void Hub::close_if_empty(Room& room) {
   if (!room.members.empty()) return;
-  rooms_from_.give_back(room.opened_from);
+  rooms_from_.release(room.opened_from);
   rooms_.erase(rooms_.find(room.name));
 }
 

@@ -16,7 +16,7 @@ bool PortMap::try_take(std::uint16_t port) {
          (word.fetch_or(mask, std::memory_order_acq_rel) & mask) == 0;
 }
 
-void PortMap::give_back(std::uint16_t port) {
+void PortMap::release(std::uint16_t port) {
   const std::uint64_t others = ~(std::uint64_t{1} << port % 64u);
   tcp_[port / 64u - first_ / 64u].fetch_and(others, std::memory_order_acq_rel);
   words_[port / 64u - first_ / 64u].fetch_and(others, std::memory_order_acq_rel);
@@ -62,7 +62,7 @@ std::optional<std::uint16_t> PortMap::take_even_from(std::uint16_t start, bool p
     if (pair && port == last_) return false;
     if (!try_take(port)) return false;
     if (!pair || try_take(static_cast<std::uint16_t>(port + 1))) return true;
-    give_back(port);
+    release(port);
     return false;
   });
 }

@@ -10,7 +10,7 @@ QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
 }
 
 QuotaSlot::~QuotaSlot() {
-  if (quota_) quota_->give_back(user_);
+  if (quota_) quota_->release(user_);
 }
 
 Quota::Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key)
@@ -39,7 +39,7 @@ QuotaSlot Quota::take(std::string_view user, bool limits_user) {
   return {this, std::move(name)};
 }
 
-void Quota::give_back(const std::string& user) {
+void Quota::release(const std::string& user) {
   Shard& shard = shard_of(user);
   const std::lock_guard lock(shard.mutex);
   const auto held = shard.held.find(user);

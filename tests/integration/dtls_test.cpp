@@ -318,7 +318,7 @@ TEST_CASE("of too many unfinished handshakes the oldest makes room", "[integrati
   CHECK(server.client(Transport::dtls, "bob", "hunter2").allocate() == 0);
   CHECK(before.refresh(600s) == 0);
   CHECK(server.daemon.stop() == 0);
-  CHECK_THAT(server.daemon.log(), Catch::Contains("made_room=7 "));
+  CHECK_THAT(server.daemon.log(), Catch::Contains("evicted=7 "));
 }
 
 TEST_CASE("several hundred associations relay at once", "[integration][dtls]") {

@@ -28,7 +28,7 @@ class SourceCounter {
   // One more, even beyond the limit.
   void add(const IpAddress& source) { ++counts_[source_block(source)]; }
   // One that was taken or added before.
-  void give_back(const IpAddress& source) {
+  void release(const IpAddress& source) {
     const auto it = counts_.find(source_block(source));
     if (it != counts_.end() && --it->second == 0) counts_.erase(it);
   }

@@ -29,7 +29,7 @@ class PortMap {
   // The same for an even port; with `pair`, one whose odd neighbour above it is free too, and takes both.
   std::optional<std::uint16_t> take_even_from(std::uint16_t start, bool pair);
 
-  void give_back(std::uint16_t port);
+  void release(std::uint16_t port);
   bool is_taken(std::uint16_t port) const;
 
   // A port that was taken is one of TCP, and not of UDP (RFC 6062), until it is given back.

@@ -59,7 +59,7 @@ class Quota {
 
  private:
   friend class QuotaSlot;
-  void give_back(const std::string& user);
+  void release(const std::string& user);
 
   struct Shard {
     explicit Shard(const KeyedHash& hash) : held(0, hash) {}

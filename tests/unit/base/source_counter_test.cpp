@@ -13,7 +13,7 @@ TEST_CASE("each source may take so many") {
   CHECK_FALSE(counter.take(a));
   CHECK(counter.take(b));
 
-  counter.give_back(a);
+  counter.release(a);
   CHECK(counter.take(a));
   CHECK_FALSE(counter.take(a));
 }
@@ -23,9 +23,9 @@ TEST_CASE("what is added beyond the limit has to be given back before more is ta
   const IpAddress a = *IpAddress::parse("192.0.2.1");
   counter.add(a);
   counter.add(a);
-  counter.give_back(a);
+  counter.release(a);
   CHECK_FALSE(counter.take(a));
-  counter.give_back(a);
+  counter.release(a);
   CHECK(counter.take(a));
 }
 

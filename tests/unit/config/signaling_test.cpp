@@ -235,7 +235,7 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
 
 TEST_CASE("an auto:// listener lets people in to the page", "[config]") {
   const Config open = loaded("listen: [auto://127.0.0.1:1]\nsignaling: {listen: []}");
-  CHECK(open.listen.at(0).tells_apart);
+  CHECK(open.listen.at(0).auto_detect);
   CHECK(open.listen.at(0).transport == Transport::tcp);
   CHECK(open.signaling.listen.empty());
   CHECK(open.signaling.effective_access() == signaling::Access::open);

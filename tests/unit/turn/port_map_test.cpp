@@ -34,7 +34,7 @@ TEST_CASE("every port is drawn once, wherever the search starts", "[turn]") {
         CHECK(taken.insert(*port).second);
       }
       CHECK_FALSE(map.take_from(static_cast<std::uint16_t>(start)));
-      map.give_back(last);
+      map.release(last);
       CHECK_FALSE(map.is_taken(last));
       CHECK(map.take_from(static_cast<std::uint16_t>(start)) == last);
     }
@@ -107,7 +107,7 @@ TEST_CASE("threads that draw at once share all ports and none twice", "[turn]") 
     while (const auto port = map.take_from(map.random_start(random))) {
       mine.push_back(*port);
       if (random.below(4) == 0) {
-        map.give_back(mine.back());
+        map.release(mine.back());
         mine.pop_back();
       }
     }

@@ -1,0 +1,63 @@
+// HTTP connections on their way from the workers, which accepted them, to the signaling thread. Strangers
+// decide how many come, so only so many may wait; what cannot be taken is closed and counted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "net/accepted_connection.hpp"
+#include "net/fd.hpp"
+
+namespace turnpike::daemon {
+
+// Thread-safe.
+class AcceptedQueue {
+ public:
+  static constexpr std::size_t kMost = 1024;
+
+  struct Waiting {
+    net::Fd connection;
+    net::AcceptedConnection arrival;
+  };
+
+  // True where the taker has to be woken. A connection that is not taken is closed when this returns.
+  bool add(net::Fd connection, net::AcceptedConnection arrival) {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || waiting_.size() >= kMost) {
+      ++dropped_;
+      return false;
+    }
+    waiting_.push_back({std::move(connection), std::move(arrival)});
+    return waiting_.size() == 1;
+  }
+
+  // All that wait, in their order.
+  std::vector<Waiting> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+
+  // Nobody will take any more: closes those that wait, and from now on each that comes.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    dropped_ += waiting_.size();
+    waiting_.clear();
+  }
+
+  std::uint64_t dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Waiting> waiting_;
+  bool closed_ = false;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace turnpike::daemon

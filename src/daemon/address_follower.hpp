@@ -1,0 +1,44 @@
+// Notices, on the control thread, that this machine has other addresses than before: a new lease, another
+// prefix, an address added for the relay.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+
+#include "net/address_watch.hpp"
+#include "net/interfaces.hpp"
+
+namespace turnpike::daemon {
+
+class AddressFollower {
+ public:
+  using OnChange = std::function<void(const net::LocalAddresses& now)>;
+
+  // `known` are the addresses read since the watch began. `on_change` is called on the thread of `control`;
+  // the log tells of the change afterwards. Both references outlive this.
+  AddressFollower(boost::asio::io_context& control, net::AddressWatch& watch, net::LocalAddresses known,
+                  OnChange on_change);
+  ~AddressFollower();
+  AddressFollower(const AddressFollower&) = delete;
+  AddressFollower& operator=(const AddressFollower&) = delete;
+
+  // Lets `control` run out of work.
+  void stop();
+
+ private:
+  void wait();
+  void look_soon();
+  bool look();
+
+  net::AddressWatch& watch_;
+  net::LocalAddresses known_;
+  OnChange on_change_;
+  boost::asio::posix::stream_descriptor descriptor_;  // the watch's own
+  boost::asio::steady_timer timer_;
+  bool failed_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace turnpike::daemon

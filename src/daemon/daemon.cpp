@@ -1,0 +1,418 @@
+#include "daemon/daemon.hpp"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "daemon/address_follower.hpp"
+#include "daemon/cores.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/reload.hpp"
+#include "net/interfaces.hpp"
+#include "net/system_random.hpp"
+#include "net/udp_socket.hpp"
+#include "turnpike/crypto/base64.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+HashKey new_hash_key() {
+  net::SystemRandom random;
+  return crypto::draw_hash_key(random);
+}
+
+auth::Nonces::MasterKey random_key() {
+  auth::Nonces::MasterKey key;
+  net::SystemRandom().fill(key);
+  return key;
+}
+
+// Every allocation is a descriptor, and the soft limit of 1,024 is only there for select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// While it lives, new threads start with every signal blocked, so that signals come to the main thread.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+std::string url(const config::Listener& listener, const Endpoint& at) {
+  return std::string(config::scheme_of(listener)) + "://" + at.to_string();
+}
+
+std::optional<net::AddressWatch> watch_addresses() {
+  try {
+    return net::AddressWatch();
+  } catch (const std::system_error& error) {
+    spdlog::warn("addresses that come and go will not be noticed: {}", error.what());
+    return std::nullopt;
+  }
+}
+
+std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listeners) {
+  std::vector<IpAddress> addresses;
+  addresses.reserve(listeners.size());
+  for (const config::Listener& listener : listeners) addresses.push_back(listener.endpoint.address);
+  return addresses;
+}
+
+}  // namespace
+
+auth::CredentialStore make_credentials(const auth::Params& params) {
+  try {
+    crypto::Digester digester;
+    return auth::CredentialStore(params, digester);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("auth.users: ") + error.what());
+  }
+}
+
+void add_missing_secret(config::Config& config) {
+  if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
+  std::array<std::uint8_t, 32> secret;
+  net::SystemRandom().fill(secret);
+  config.auth.secrets.push_back(crypto::base64_encode(secret));
+}
+
+Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
+               std::unique_ptr<Certificates> tls)
+    : address_watch_(watch_addresses()),
+      first_addresses_(net::local_addresses()),
+      peers_(config.peers),
+      sockets_(config.workers == 0 ? usable_cores() : config.workers),
+      credentials_(std::move(credentials)),
+      quota_(config.limits.allocations, config.limits.allocations_per_user, new_hash_key()),
+      connection_quota_(config.limits.peer_connections, config.limits.peer_connections_per_user,
+                        new_hash_key()),
+      relays_(config.relay, first_addresses_, addresses_of(config.listen)),
+      warnings_(config.limits),
+      alternates_(config.relay.alternates),
+      limiters_(config.limits, new_hash_key()),
+      tls_(std::move(tls)),
+      idle_connections_({config.streams.idle, config.streams.idle_per_address}) {
+  raise_descriptor_limit();
+  for (const std::string& warning : config.warnings) spdlog::warn("{}", warning);
+  has_public_host_ = !config.signaling.public_host.empty();
+  for (const http::Listener& listener : config.signaling.listen) {
+    if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
+  }
+  open_listeners(config);
+  if (config.signaling.enabled) {
+    signaling_ = std::make_unique<SignalingThread>(
+        config, told_, tls_.get(), relays_.addresses()->advertised(), first_addresses_.default_source());
+    tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
+                          signaling_->endpoints().end());
+  }
+  warn_about_alternates(config);
+  const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
+  relay::Worker::Shared shared{
+      .credentials = credentials_,
+      .policy = policy,
+      .relays = relays_,
+      .quota = quota_,
+      .connection_quota = connection_quota_,
+      .warnings = warnings_,
+      .limiters = limiters_,
+      .hints = hints_,
+      .limits = config.limits,
+      .nonce_key = random_key(),
+      .nonce_lifetime = config.auth.nonce_lifetime,
+      .nat_discoveries = nat_discoveries_,
+      .streams = {.tls = tls_ ? &tls_->tls() : nullptr,
+                  .idle = idle_connections_,
+                  .handshakes = limiters_.handshakes,
+                  .limits = config.streams},
+      .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
+                       .idle = idle_connections_,
+                       .limiters = limiters_,
+                       .limits = config.streams},
+      .peer_connections = peer_connections_,
+      .mailboxes = mailboxes_,
+      .relays_tcp = config.relay.tcp,
+      .mobility = config.relay.mobility,
+      .alternates = alternates_,
+  };
+  if (config.signaling.enabled) {
+    shared.streams.http = [this](net::Fd connection, net::AcceptedConnection arrival) {
+      signaling_->adopt(std::move(connection), std::move(arrival));
+    };
+  }
+  for (std::size_t i = 0; i < sockets_.size(); ++i) mailboxes_.emplace_back();
+  for (unsigned i = 0; i < sockets_.size(); ++i) {
+    workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets_[i])));
+  }
+  if (credentials_.empty()) {
+    spdlog::info("auth has no users, secrets or third party: STUN only, nothing is relayed");
+  } else {
+    warn_about_relay_addresses();
+    warn_about_receive_buffer();
+    warn_about_absent_addresses();
+    name_closed_networks(*policy);
+  }
+}
+
+void Daemon::open_listeners(const config::Config& config) {
+  for (const config::Listener& listener : config.listen) {
+    try {
+      open_listener(listener, config);
+    } catch (const std::system_error& error) {
+      throw std::runtime_error("cannot listen on " + url(listener, listener.endpoint) + ": " +
+                               error.code().message());
+    }
+  }
+}
+
+void Daemon::open_listener(const config::Listener& listener, const config::Config& config) {
+  const std::optional<Endpoint> alternate = config::find_alternate(listener, config);
+  const Endpoint at =
+      alternate ? open_discovery(listener, *alternate)
+                : add(listener, open_shared_listener(listener.transport, listener.endpoint, sockets_.size()));
+  if (listener.proxy_protocol.empty() || has_public_host_) tell(listener, at);
+  spdlog::info("listening on {}", url(listener, at));
+}
+
+void Daemon::tell(const config::Listener& listener, const Endpoint& at) {
+  told_.push_back({listener.transport, at});
+  if (listener.auto_detect && tls_) told_.push_back({Transport::tls, at});
+}
+
+Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
+  const Endpoint at = opened.at;
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    if (!is_stream(listener.transport)) {
+      sockets_[i].datagrams.push_back({std::move(opened.sockets[i]), at, listener.transport});
+      continue;
+    }
+    sockets_[i].streams.push_back({
+        .socket = std::move(opened.sockets[i]),
+        .endpoint = at,
+        .transport = listener.auto_detect ? std::nullopt : std::optional(listener.transport),
+        .balancers = listener.proxy_protocol,
+        .plain_http_to_https = tls_ && !plain_http_reaches(at.address),
+    });
+  }
+  (is_stream(listener.transport) ? tcp_listeners_ : udp_listeners_).push_back(at);
+  return at;
+}
+
+// Whether the operator has the page served without TLS to those who come to this address.
+bool Daemon::plain_http_reaches(const IpAddress& address) const {
+  return std::ranges::any_of(
+      plain_http_, [&](const IpAddress& plain) { return !plain.is_loopback() || address.is_loopback(); });
+}
+
+Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint& alternate) {
+  DiscoveryListeners opened = open_discovery_listeners(listener.transport, listener.endpoint, alternate,
+                                                       sockets_.size(), first_addresses_.all);
+  const auto before = static_cast<std::uint32_t>(sockets_.front().datagrams.size());
+  for (auto& at_address : opened.discovery.listeners) {
+    for (std::uint32_t& number : at_address) number += before;
+  }
+  const Endpoint first = opened.listeners.front().at;
+  std::string others;
+  for (SharedListener& one : opened.listeners) {
+    const Endpoint at = add(listener, std::move(one));
+    if (at != first) others += " " + url(listener, at);
+  }
+  spdlog::info("NAT discovery also answers at{}", others);
+  nat_discoveries_.emplace_back(opened.discovery);
+  return first;
+}
+
+void Daemon::warn_about_alternates(const config::Config& config) const {
+  for (const Endpoint& alternate : config.nat_discovery.alternates) {
+    if (relays_.is_public_to_clients(alternate.address) || alternate.address.is_loopback()) continue;
+    spdlog::warn(
+        "{} is not reachable from the Internet: behind a NAT, name its public address in relay.advertise",
+        alternate.address.to_string());
+  }
+}
+
+turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
+  return turn::PeerPolicy(
+      {peers_, now.all, udp_listeners_, tcp_listeners_, relays_.addresses()->advertised(), now.networks});
+}
+
+void Daemon::follow_addresses(const net::LocalAddresses& now) {
+  relays_.follow(now);
+  const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(now));
+  for (relay::Mailbox& mailbox : mailboxes_) mailbox.post(relay::AddressUpdate{relays_.addresses(), policy});
+  if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
+  if (credentials_.empty()) return;
+  warn_about_relay_addresses();
+  warn_about_absent_addresses();
+  name_closed_networks(*policy);
+}
+
+// Once for as long as it is so.
+void Daemon::warn_about_absent_addresses() {
+  const std::vector<std::string> absent = relays_.absent_locals();
+  for (const std::string& sentence : absent) {
+    if (std::ranges::find(absent_, sentence) == absent_.end()) spdlog::warn("{}", sentence);
+  }
+  absent_ = absent;
+}
+
+void Daemon::name_closed_networks(const turn::PeerPolicy& policy) {
+  for (const Prefix& network : policy.closed_networks()) {
+    if (!named_networks_.insert(network).second) continue;
+    spdlog::info("{} is a network of this machine: clients reach nobody in it unless peers.allow has it",
+                 to_string(network));
+  }
+}
+
+void Daemon::warn_about_relay_addresses() {
+  for (const IpAddress& address : relays_.private_without_advertisement()) {
+    if (address.is_loopback() || !warned_about_.insert(address).second) continue;
+    spdlog::warn(
+        "relayed addresses on {} are not reachable from the Internet: behind a NAT, name its public address "
+        "in "
+        "relay.advertise",
+        address.to_string());
+  }
+}
+
+void Daemon::warn_about_receive_buffer() const {
+  const std::uint32_t granted = net::granted_receive_buffer(relays_.receive_buffer());
+  if (granted >= relays_.receive_buffer()) return;
+  spdlog::warn("relay.receive_buffer: the kernel granted {} of {} KiB: raise net.core.rmem_max",
+               granted >> 10, relays_.receive_buffer() >> 10);
+}
+
+void Daemon::run() {
+  signal(SIGPIPE, SIG_IGN);
+  boost::asio::io_context control;
+  ReloadSignal reload_signal(control, [this] { return reload(); });
+  std::optional<AddressFollower> follower;
+  if (address_watch_) {
+    follower.emplace(control, *address_watch_, first_addresses_,
+                     [this](const net::LocalAddresses& now) { follow_addresses(now); });
+  }
+  boost::asio::signal_set stop_signals(control, SIGTERM, SIGINT);
+  stop_signals.async_wait([&](const boost::system::error_code&, int signal) {
+    spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    reload_signal.stop();
+    if (follower) follower->stop();
+  });
+  {
+    const SignalsBlocked blocked;
+    for (const auto& worker : workers_) worker->start();
+    if (signaling_) signaling_->start();
+  }
+  spdlog::info("ready");
+  notify_service_manager("READY=1");
+  control.run();
+  notify_service_manager("STOPPING=1");
+  if (signaling_) signaling_->stop();
+  for (const auto& worker : workers_) worker->stop();
+  log_totals();
+}
+
+// False when it failed, and then nothing has changed.
+bool Daemon::reload() {
+  if (!tls_) {
+    spdlog::info("SIGHUP: there is no certificate to reload, and this build reloads nothing else");
+    return true;
+  }
+  try {
+    tls_->reload();
+    spdlog::info("SIGHUP: certificates reloaded; in this build all else stays as it was until a restart");
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::error("SIGHUP: the certificates stay as they were: {}", error.what());
+    return false;
+  }
+}
+
+void Daemon::log_totals() const {
+  turn::Counters all;
+  net::SendCounters sends;
+  std::uint64_t exhausted = 0;
+  std::uint64_t out_of_memory = 0;
+  std::uint64_t mail_dropped = 0;
+  for (const relay::Mailbox& mailbox : mailboxes_) mail_dropped += mailbox.dropped();
+  std::uint64_t joined = 0;
+  relay::Streams::Counters connections;
+  net::StreamCounters streams;
+  relay::Associations::Counters associations;
+  net::DtlsCounters dtls;
+  std::uint64_t lost = 0;
+  for (const auto& worker : workers_) {
+    const turn::Counters& c = worker->counters();
+    all.requests += c.requests;
+    all.refusals += c.refusals;
+    all.answers_withheld += c.answers_withheld;
+    all.failures_withheld += c.failures_withheld;
+    all.allocations_created += c.allocations_created;
+    all.to_peer += c.to_peer;
+    all.to_client += c.to_client;
+    sends.dropped_full += worker->sends().dropped_full;
+    sends.dropped_failed += worker->sends().dropped_failed;
+    exhausted += worker->exhausted() + worker->streams().counters().out_of_descriptors;
+    joined += worker->tcp_relays().counters().joined;
+    exhausted += worker->tcp_relays().counters().out_of_descriptors;
+    out_of_memory += worker->out_of_memory();
+    connections.accepted += worker->streams().counters().accepted;
+    connections.refused += worker->streams().counters().refused;
+    connections.timed_out += worker->streams().counters().timed_out;
+    connections.handshakes_withheld += worker->streams().counters().handshakes_withheld;
+    connections.out_of_memory += worker->streams().counters().out_of_memory;
+    streams.media_dropped += worker->streams().stream_counters().media_dropped;
+    streams.too_slow += worker->streams().stream_counters().too_slow;
+    streams.handshakes_failed += worker->streams().stream_counters().handshakes_failed;
+    associations += worker->associations().counters();
+    dtls.handshakes_failed += worker->associations().dtls_counters().handshakes_failed;
+    dtls.too_long += worker->associations().dtls_counters().too_long;
+    dtls.early_dropped += worker->associations().dtls_counters().early_dropped;
+    dtls.implausible += worker->associations().dtls_counters().implausible;
+    lost += worker->associations().lost();
+  }
+  spdlog::info(
+      "stopped: requests={} refusals={} withheld={} failures_withheld={} allocations={} to_peer={} "
+      "to_client={} dropped_full={} dropped_failed={} out_of_descriptors={} out_of_memory={} mail_dropped={}",
+      all.requests, all.refusals, all.answers_withheld, all.failures_withheld, all.allocations_created,
+      all.to_peer, all.to_client, sends.dropped_full, sends.dropped_failed, exhausted, out_of_memory,
+      mail_dropped);
+  if (connections.accepted + connections.refused != 0) {
+    spdlog::info(
+        "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} "
+        "handshakes_withheld={} out_of_memory={} media_dropped={} joined_with_peers={}",
+        connections.accepted, connections.refused, connections.timed_out, streams.too_slow,
+        streams.handshakes_failed, connections.handshakes_withheld, connections.out_of_memory,
+        streams.media_dropped, joined);
+  }
+  if (associations.hellos_answered + associations.hellos_withheld == 0) return;
+  spdlog::info(
+      "dtls: hellos_answered={} hellos_withheld={} begun={} established={} refused={} evicted={} "
+      "timed_out={} unmatched={} handshakes_failed={} too_long={} early_dropped={} implausible={} lost={} "
+      "out_of_memory={}",
+      associations.hellos_answered, associations.hellos_withheld, associations.begun,
+      associations.established, associations.refused, associations.evicted, associations.timed_out,
+      associations.unmatched, dtls.handshakes_failed, dtls.too_long, dtls.early_dropped, dtls.implausible,
+      lost, associations.out_of_memory);
+}
+
+}  // namespace turnpike::daemon

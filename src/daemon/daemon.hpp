@@ -1,0 +1,91 @@
+// The daemon put together: from a configuration to listeners, shared services and workers, and back down in
+// order.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "daemon/certificates.hpp"
+#include "daemon/shared_listeners.hpp"
+#include "daemon/signaling_thread.hpp"
+#include "net/address_watch.hpp"
+#include "net/interfaces.hpp"
+#include "relay/relay_sockets.hpp"
+#include "relay/warnings.hpp"
+#include "relay/worker.hpp"
+#include "turnpike/auth/credentials.hpp"
+#include "turnpike/turn/limiters.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+#include "turnpike/turn/quota.hpp"
+
+namespace turnpike::daemon {
+
+// Throws std::invalid_argument with a message for the operator; see CredentialStore.
+auth::CredentialStore make_credentials(const auth::Params& params);
+
+// Signaling makes relay credentials out of the first secret; one is made up for this run when none is
+// configured.
+void add_missing_secret(config::Config& config);
+
+class Daemon {
+ public:
+  // Opens every listener and says where; throws std::exception with a message for the operator when it
+  // cannot. `tls` may be null where no listener is tls.
+  Daemon(const config::Config& config, auth::CredentialStore credentials, std::unique_ptr<Certificates> tls);
+
+  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked. SIGHUP reloads, and must
+  // have been held since before any other thread began; see hold_reload_signal().
+  void run();
+
+ private:
+  void open_listeners(const config::Config& config);
+  void open_listener(const config::Listener& listener, const config::Config& config);
+  Endpoint open_discovery(const config::Listener& listener, const Endpoint& alternate);
+  Endpoint add(const config::Listener& listener, SharedListener opened);
+  void warn_about_alternates(const config::Config& config) const;
+  void tell(const config::Listener& listener, const Endpoint& at);
+  bool plain_http_reaches(const IpAddress& address) const;
+  void warn_about_relay_addresses();
+  void warn_about_receive_buffer() const;
+  void warn_about_absent_addresses();
+  void name_closed_networks(const turn::PeerPolicy& policy);
+  void follow_addresses(const net::LocalAddresses& now);
+  turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
+  bool reload();
+  void log_totals() const;
+
+  // The watch began before the addresses were read. Nothing where the machine does not let us.
+  std::optional<net::AddressWatch> address_watch_;
+  const net::LocalAddresses first_addresses_;
+  const turn::PeerParams peers_;
+  std::vector<relay::WorkerListeners> sockets_;  // for each worker, until it takes them
+  std::vector<Endpoint> udp_listeners_;
+  std::vector<Endpoint> tcp_listeners_;
+  turn::NatDiscoveries nat_discoveries_;
+  bool has_public_host_ = false;       // by which clients find the load balancer that stands in front
+  std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
+  std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
+  auth::CredentialStore credentials_;
+  turn::Quota quota_;  // goes after what holds places in it
+  turn::Quota connection_quota_;
+  relay::RelayPool relays_;
+  relay::Warnings warnings_;
+  turn::AlternateParams alternates_;
+  turn::Limiters limiters_;
+  relay::NetworkHints hints_;
+  std::unique_ptr<Certificates> tls_;  // may be null
+  relay::IdleConnections idle_connections_;
+  relay::PeerConnectionTable peer_connections_;
+  std::deque<relay::Mailbox> mailboxes_;
+  std::set<IpAddress> warned_about_;
+  std::vector<std::string> absent_;  // what there was a warning of, as long as it is so
+  std::set<Prefix> named_networks_;
+  std::vector<std::unique_ptr<relay::Worker>> workers_;
+  std::unique_ptr<SignalingThread> signaling_;  // null where there is none
+};
+
+}  // namespace turnpike::daemon

@@ -1,0 +1,39 @@
+// Refusals of signaling as log lines, with the key that decides, so that an operator whose users are refused
+// finds what to change. Strangers decide how many refusals there are, so of each kind one line is written a
+// minute, and says how many there were besides.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/refused.hpp"
+#include "turnpike/base/time.hpp"
+
+namespace turnpike::daemon {
+
+// Belongs to one thread.
+class RefusalLog {
+ public:
+  static constexpr Duration kInterval = std::chrono::minutes(1);
+  static constexpr std::size_t kLongestDetail = 64;  // bytes of a stranger's text
+
+  // Counts the refusal; the line to write, where it is time for one.
+  std::optional<std::string> line(const http::Refused& refused, SteadyTime now);
+  // "host=3 origin=12": all that there were; empty where there was none.
+  std::string totals() const;
+
+ private:
+  struct Kind {
+    std::uint64_t all = 0;
+    std::uint64_t unwritten = 0;  // since the last line
+    SteadyTime next_line{};
+  };
+
+  // By http::Refused::what and key, which are literals of ours: there are few.
+  std::map<std::pair<std::string_view, std::string_view>, Kind> kinds_;
+};
+
+}  // namespace turnpike::daemon

@@ -1,0 +1,103 @@
+#include "daemon/reload.hpp"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace turnpike::daemon {
+namespace {
+
+constexpr int kReload = SIGHUP;
+constexpr int kAnswer = SIGUSR1;
+constexpr time_t kLongestReload = 30;  // seconds
+
+sigset_t only(int signal) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  return set;
+}
+
+int open_signals() {
+  const sigset_t set = only(kReload);
+  const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
+  return fd;
+}
+
+// The daemon may answer only to its own user, so root becomes that one.
+void become_user_of(pid_t pid) {
+  if (geteuid() != 0) return;
+  struct stat status {};
+  if (stat(("/proc/" + std::to_string(pid)).c_str(), &status) != 0) return;
+  if (setresgid(status.st_gid, status.st_gid, status.st_gid) != 0 ||
+      setresuid(status.st_uid, status.st_uid, status.st_uid) != 0) {
+    throw std::runtime_error("cannot become the daemon's user: " + std::generic_category().message(errno));
+  }
+}
+
+}  // namespace
+
+void hold_reload_signal() {
+  const sigset_t set = only(kReload);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload)
+    : signals_(io, open_signals()), reload_(std::move(reload)) {
+  wait();
+}
+
+void ReloadSignal::wait() {
+  signals_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error || stopped_) return;
+                        take();
+                        wait();
+                      });
+}
+
+void ReloadSignal::take() {
+  signalfd_siginfo info{};
+  while (read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const bool done = reload_();
+    if (info.ssi_code != SI_QUEUE) continue;
+    sigval answer{};
+    answer.sival_int = done ? 0 : 1;
+    sigqueue(static_cast<pid_t>(info.ssi_pid), kAnswer, answer);
+  }
+}
+
+void ask_for_reload(pid_t pid) {
+  if (pid <= 0) throw std::runtime_error("expected the process id of a running turnpike");
+  become_user_of(pid);
+  const sigset_t answers = only(kAnswer);
+  pthread_sigmask(SIG_BLOCK, &answers, nullptr);
+  if (sigqueue(pid, kReload, sigval{}) != 0) {
+    throw std::runtime_error("process " + std::to_string(pid) + ": " +
+                             std::generic_category().message(errno));
+  }
+  const timespec patience{kLongestReload, 0};
+  siginfo_t info{};
+  do {
+    int signal = 0;
+    do {
+      signal = sigtimedwait(&answers, &info, &patience);
+    } while (signal < 0 && errno == EINTR);
+    if (signal < 0) {
+      throw std::runtime_error("process " + std::to_string(pid) + " does not say whether it has reloaded");
+    }
+  } while (info.si_pid != pid);
+  if (info.si_value.sival_int != 0) {
+    throw std::runtime_error("process " + std::to_string(pid) +
+                             " could not reload and goes on as before; its log says why");
+  }
+}
+
+}  // namespace turnpike::daemon

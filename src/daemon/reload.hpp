@@ -1,0 +1,44 @@
+// How a running daemon is told to reload, and how whoever told it hears whether that went well. The signal is
+// SIGHUP. Sent by kill it asks for no answer; `turnpike --reload PID` sends it with a value (sigqueue), and
+// is answered by SIGUSR1 with 0 or 1. A minimal system has no program that sends signals, and none that waits
+// for an answer.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+
+namespace turnpike::daemon {
+
+// SIGHUP waits from now on until somebody reads it, in this thread and in those that it starts. To be called
+// before the first of them.
+void hold_reload_signal();
+
+// The daemon's side. On the thread that runs the io_context.
+class ReloadSignal {
+ public:
+  // `reload` says whether it went well. Throws std::system_error.
+  ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload);
+
+  // Leaves the io_context without work of this object's.
+  void stop() {
+    stopped_ = true;  // a wait that is over already has still to find out
+    signals_.cancel();
+  }
+
+ private:
+  void wait();
+  void take();
+
+  boost::asio::posix::stream_descriptor signals_;  // a signalfd
+  std::function<bool()> reload_;
+  bool stopped_ = false;
+};
+
+// The other side: tells the daemon `pid` to reload and waits for the answer. Throws std::runtime_error with a
+// message for the operator when there is no such process, no answer, or the reload failed.
+void ask_for_reload(pid_t pid);
+
+}  // namespace turnpike::daemon

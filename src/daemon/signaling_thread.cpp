@@ -1,0 +1,145 @@
+#include "daemon/signaling_thread.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+
+#include "relay/clock.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+http::SignalingSite::Params site_params(const config::Config& config,
+                                        std::vector<signaling::IceParams::Listener> relay,
+                                        const Certificates* tls,
+                                        const std::map<IpAddress, IpAddress>& advertised,
+                                        const std::optional<IpAddress>& default_address) {
+  const config::SignalingParams& signaling = config.signaling;
+  http::SignalingSite::Params params;
+  params.limits = signaling.limits;
+  params.tokens = {signaling.effective_access(), signaling.token_secrets};
+  params.ice_servers = {
+      .listeners = std::move(relay),
+      .host = signaling.public_host,
+      .certificate_name = tls ? tls->public_name() : std::string(),
+      .advertise = advertised,
+      .default_address = default_address,
+      .secret = config.auth.secrets.front(),
+      .lifetime = signaling.credential_lifetime,
+  };
+  params.credentials_per_second = signaling.credentials_per_second;
+  params.bytes_per_second_per_address = signaling.http.bytes_per_second_per_address;
+  params.root = signaling.root;
+  params.cors = signaling.cors;
+  params.public_host = signaling.public_host;
+  params.connect_timeout = signaling.connect_timeout;
+  params.preset = signaling.preset;
+  params.engine_io.ping_interval = signaling.ping_interval;
+  params.engine_io.ping_timeout = signaling.ping_timeout;
+  params.engine_io.max_payload = signaling.http.message_bytes;
+  params.engine_io.max_waiting = signaling.http.waiting_bytes;
+  params.engine_io.sessions_per_address = signaling.http.connections_per_address;
+  params.recovery = signaling.recovery;
+  params.list_rooms = signaling.list_rooms;
+  net::SystemRandom random;
+  params.hash_key = crypto::draw_hash_key(random);
+  params.clock = relay::read_clocks;
+  return params;
+}
+
+http::Params http_params(const config::SignalingParams& signaling, const Certificates* tls) {
+  http::Params params;
+  params.public_host = signaling.public_host;
+  params.open = signaling.effective_access() == signaling::Access::open;
+  params.hosts = signaling.hosts;
+  if (tls) params.is_certified = [tls](const std::string& name) { return tls->is_for(name); };
+  params.listeners = signaling.listen;
+  params.cors = signaling.cors;
+  params.trusted_proxies = signaling.trusted_proxies;
+  params.limits = signaling.http;
+  return params;
+}
+
+template <class Params>
+Params with_log(Params params, RefusalLog& log) {
+  params.refused = [&log](const http::Refused& refused) {
+    if (const auto line = log.line(refused, relay::read_clocks().steady)) spdlog::info("{}", *line);
+  };
+  return params;
+}
+
+}  // namespace
+
+SignalingThread::SignalingThread(const config::Config& config,
+                                 std::vector<signaling::IceParams::Listener> relay, const Certificates* tls,
+                                 const std::map<IpAddress, IpAddress>& advertised,
+                                 const std::optional<IpAddress>& default_address)
+    : site_(io_, with_log(site_params(config, std::move(relay), tls, advertised, default_address), refusals_),
+            random_),
+      server_(io_, with_log(http_params(config.signaling, tls), refusals_), tls ? &tls->tls() : nullptr,
+              router_) {
+  site_.add_routes(router_);
+  for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {
+    spdlog::info("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
+                 server_.endpoints()[i].to_string());
+  }
+  if (config.signaling.effective_access() == signaling::Access::open && !config.signaling.only_loopback()) {
+    spdlog::warn("signaling.access is open: whoever reaches it may use the relay");
+  }
+}
+
+SignalingThread::~SignalingThread() {
+  if (thread_.joinable()) stop();
+}
+
+void SignalingThread::start() {
+  server_.start();
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
+                                    const std::optional<IpAddress>& by_default) {
+  boost::asio::post(io_, [this, advertise = std::move(advertise), by_default]() mutable {
+    site_.set_addresses(std::move(advertise), by_default);
+  });
+}
+
+void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival) {
+  if (!waiting_.add(std::move(connection), std::move(arrival))) return;
+  try {
+    boost::asio::post(io_, [this] {
+      for (AcceptedQueue::Waiting& one : waiting_.take())
+        server_.adopt(std::move(one.connection), std::move(one.arrival));
+    });
+  } catch (const std::bad_alloc&) {
+    waiting_.take();  // nobody has been woken, so they are closed, and the next one wakes again
+    throw;
+  }
+}
+
+void SignalingThread::stop() {
+  boost::asio::post(io_, [this] {
+    open_.reset();
+    site_.stop();
+    server_.stop();
+  });
+  thread_.join();
+  waiting_.close();
+  log_totals();
+}
+
+void SignalingThread::log_totals() const {
+  const http::Counters& counters = server_.counters();
+  const signaling::SocketIo::Counters& lists = site_.socket_io_counters();
+  spdlog::info(
+      "signaling: connections={} refused={} not_taken_over={} requests={} web_sockets={} dropped_slow={} "
+      "rests={} "
+      "closed_dear={} room_lists={} room_lists_put_off={}",
+      counters.connections, counters.refused, waiting_.dropped(), counters.requests, counters.web_sockets,
+      counters.dropped_slow, counters.rests, counters.closed_dear, lists.room_lists,
+      lists.room_lists_put_off);
+  if (const std::string totals = refusals_.totals(); !totals.empty())
+    spdlog::info("signaling refused: {}", totals);
+}
+
+}  // namespace turnpike::daemon

@@ -1,0 +1,63 @@
+// The signaling endpoint as a part of the daemon: the HTTP server and the site it serves, on a thread of
+// their own.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <thread>
+#include <vector>
+
+#include "config/config.hpp"
+#include "daemon/accepted_queue.hpp"
+#include "daemon/certificates.hpp"
+#include "daemon/refusal_log.hpp"
+#include "http/server.hpp"
+#include "http/signaling_site.hpp"
+#include "net/system_random.hpp"
+#include "turnpike/signaling/ice_servers.hpp"
+
+namespace turnpike::daemon {
+
+class SignalingThread {
+ public:
+  // Opens the listeners and says where. `relay` are the listeners that clients are told of; `tls`, null where
+  // there is none, outlives this. Throws std::exception with a message for the operator.
+  SignalingThread(const config::Config& config, std::vector<signaling::IceParams::Listener> relay,
+                  const Certificates* tls, const std::map<IpAddress, IpAddress>& advertised,
+                  const std::optional<IpAddress>& default_address);
+  ~SignalingThread();
+  SignalingThread(const SignalingThread&) = delete;
+  SignalingThread& operator=(const SignalingThread&) = delete;
+
+  void start();
+  // See IceParams. From any thread.
+  void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default);
+  // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many
+  // others wait already or the thread has stopped. From any thread.
+  void adopt(net::Fd connection, net::AcceptedConnection arrival);
+  // Says goodbye to whoever is connected and joins the thread, within seconds.
+  void stop();
+
+  const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
+
+  // To be read after stop().
+  const http::Counters& counters() const { return server_.counters(); }
+  // Connections that were given to adopt() and closed. From any thread.
+  std::uint64_t dropped() const { return waiting_.dropped(); }
+
+ private:
+  void log_totals() const;
+
+  boost::asio::io_context io_{1};
+  // Somebody may come though there is no listener of its own.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};
+  net::SystemRandom random_;
+  RefusalLog refusals_;
+  AcceptedQueue waiting_;
+  http::SignalingSite site_;
+  http::Router router_;
+  http::Server server_;
+  std::thread thread_;
+};
+
+}  // namespace turnpike::daemon

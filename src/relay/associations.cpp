@@ -1,0 +1,340 @@
+#include "relay/associations.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace turnpike::relay {
+namespace {
+
+// RFC 6347 §4.1: content type, version, epoch, number and length.
+constexpr std::size_t kRecordHeaderSize = 13;
+constexpr std::size_t kEpochAt = 3;
+constexpr std::uint8_t kAlert = 21;
+constexpr std::uint8_t kApplicationData = 23;
+
+// OpenSSL's clock is another one; this keeps a difference from becoming a busy loop.
+constexpr Duration kShortestWait{10};
+
+// Whether the record may be part of a handshake. Alerts and data are under its keys only when it is over.
+bool may_shake_hands(Bytes datagram) {
+  const std::uint8_t type = datagram[0];
+  return load_u16(&datagram[kEpochAt]) == 0 || (type != kAlert && type != kApplicationData);
+}
+
+}  // namespace
+
+Associations::Counters& Associations::Counters::operator+=(const Counters& other) {
+  hellos_answered += other.hellos_answered;
+  hellos_withheld += other.hellos_withheld;
+  begun += other.begun;
+  established += other.established;
+  refused += other.refused;
+  evicted += other.evicted;
+  timed_out += other.timed_out;
+  unmatched += other.unmatched;
+  out_of_memory += other.out_of_memory;
+  return *this;
+}
+
+Associations::Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared,
+                           crypto::Random& random, net::SendCounters& sends)
+    : listeners_(listeners),
+      shared_(shared),
+      cookies_(digester_, random),
+      batch_(sends),
+      places_(0, KeyedHash(crypto::draw_hash_key(random))) {}
+
+Associations::~Associations() {
+  associations_.for_each([this](Association& association) { end(association); });
+  remove_ended();
+}
+
+// --- What clients send
+
+Associations::Received Associations::receive(std::uint32_t listener, const net::ReceivedDatagram& datagram,
+                                             TimePoint now) {
+  messages_.clear();
+  const FiveTuple key{datagram.from, listeners_[listener].reached_by(datagram), Transport::dtls, listener};
+  if (const auto hello = net::parse_dtls_hello(datagram.payload)) {
+    return on_hello(key, *hello, datagram.payload, now);
+  }
+  Association* association = choose(key, datagram.payload);
+  if (!association) {
+    ++counters_.unmatched;
+    return {};
+  }
+  make_room();
+  const State state = association->dtls.receive(datagram.slot.first(datagram.payload.size()), messages_);
+  return {association->tuple, messages_, settle(*association, state, now)};
+}
+
+Associations::Association* Associations::choose(const FiveTuple& key, Bytes datagram) {
+  const auto found = places_.find(key);
+  if (found == places_.end() || datagram.size() < kRecordHeaderSize) return nullptr;
+  const Place& place = found->second;
+  const bool shakes_hands = place.handshake && may_shake_hands(datagram);
+  return shakes_hands || !place.established ? place.handshake : place.established;
+}
+
+// After each step of an association: what it left is sent, and its time is set. Returns the one that it has
+// replaced.
+std::optional<FiveTuple> Associations::settle(Association& association, State state, TimePoint now) {
+  transmit(association.listener, association.tuple);
+  std::optional<FiveTuple> replaced;
+  if (association.is_handshake && association.dtls.is_established()) replaced = establish(association, now);
+  if (!messages_.empty() && !association.has_allocation) {
+    association.deadline = now.steady + shared_.limits.idle_timeout;
+  }
+  if (association.is_handshake) {
+    const std::optional<Duration> wait = association.dtls.retransmits_in();
+    association.retransmit_at = wait ? now.steady + std::max(*wait, kShortestWait) : SteadyTime::max();
+  } else {
+    now_ = now.steady;
+    stay_awake(association);
+  }
+  look_in_time(association);
+  if (state == State::ended) end(association);
+  return replaced;
+}
+
+std::optional<FiveTuple> Associations::establish(Association& association, TimePoint now) {
+  ++counters_.established;
+  handshakes_.erase(handshakes_.iterator_to(association));
+  association.is_handshake = false;
+  association.retransmit_at = SteadyTime::max();
+  association.deadline = now.steady + shared_.limits.connect_timeout;
+
+  Place& place = places_.find(key_of(association))->second;
+  Association* before = std::exchange(place.established, std::exchange(place.handshake, nullptr));
+  if (!before) return std::nullopt;
+  end(*before);
+  return before->tuple;
+}
+
+// --- How clients begin
+
+Associations::Received Associations::on_hello(const FiveTuple& key, const net::DtlsHello& hello,
+                                              Bytes datagram, TimePoint now) {
+  const auto found = places_.find(key);
+  if (found != places_.end() && is_copy(found->second, hello)) return {};
+  if (!cookies_.verify(key.client, key.server, hello, now.steady)) {
+    answer_hello(key, hello, now);
+    return {};
+  }
+  Association* association = begin(key, hello, now);
+  if (!association) return {};
+  make_room();
+  const State state = association->dtls.start(datagram);
+  return {association->tuple, {}, settle(*association, state, now)};
+}
+
+// Of the hello that an association began with: the network made two of it, or the answer is under way, which
+// has a timer of its own.
+bool Associations::is_copy(const Place& place, const net::DtlsHello& hello) const {
+  const auto began_with_it = [&](const Association* association) {
+    return association && association->dtls.began_with(hello);
+  };
+  return began_with_it(place.established) || began_with_it(place.handshake);
+}
+
+void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now) {
+  if (!shared_.limiters.unauthenticated.allow_unproven(key.client.address, now.steady)) {
+    ++counters_.hellos_withheld;
+    return;
+  }
+  ++counters_.hellos_answered;
+  make_room();
+  buffers_.add(net::make_hello_verify(hello, cookies_.make(key.client, key.server, hello, now.steady)));
+  transmit(static_cast<std::uint32_t>(key.connection), key);
+}
+
+Associations::Association* Associations::begin(const FiveTuple& key, const net::DtlsHello& hello,
+                                               TimePoint now) {
+  if (begun_in_pass_ == kBegunPerPass) return nullptr;
+  // A cookie is good for a while, and each handshake costs a signature: there is a limit as for answers, but
+  // one of its own, since others may have asked for those in this client's name.
+  if (!shared_.limiters.handshakes.allow(key.client.address, now.steady) ||
+      !shared_.idle.take(key.client.address)) {
+    ++counters_.refused;
+    return nullptr;
+  }
+  ++begun_in_pass_;
+  Association* made = make(key, hello);
+  if (!made) return nullptr;
+  ++counters_.begun;
+  if (Association* before = places_.find(key)->second.handshake) {
+    end(*before);
+  } else if (handshakes_.size() >= kMostHandshakes) {
+    ++counters_.evicted;
+    end(handshakes_.front());
+  }
+  Association& association = *made;
+  association.deadline = now.steady + shared_.limits.connect_timeout;
+  association.looked_at_by = association.deadline;
+  by_deadline_.insert(association);
+  handshakes_.push_back(association);
+  places_[key].handshake = &association;
+  return &association;
+}
+
+// Null when there is no memory for it, and then nothing of it is left.
+Associations::Association* Associations::make(const FiveTuple& key, const net::DtlsHello& hello) {
+  std::optional<std::uint64_t> number;
+  try {
+    // So that end() needs no memory.
+    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
+    places_.try_emplace(key);
+    number = associations_.take();
+    Association& association = associations_.emplace(*number, *shared_.dtls->get(), hello, buffers_);
+    association.tuple = key;
+    association.tuple.connection = *number;
+    association.listener = static_cast<std::uint32_t>(key.connection);
+    return &association;
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+    if (number) associations_.free(*number);
+    const auto place = places_.find(key);
+    if (place != places_.end() && !place->second.established && !place->second.handshake)
+      places_.erase(place);
+    shared_.idle.release(key.client.address);
+    return nullptr;
+  }
+}
+
+// --- What clients get
+
+void Associations::add(const turn::Output::ToClient& message, Bytes head) {
+  Association* association = find_last(message.tuple);
+  if (!association) return;
+  make_room();
+  association->dtls.send(head, message.payload, message.padding);
+  stay_awake(*association);
+  transmit(association->listener, association->tuple);
+}
+
+void Associations::send() {
+  batch_.send();
+  buffers_.reset();
+}
+
+void Associations::make_room() {
+  if (!buffers_.has_room()) send();
+}
+
+void Associations::transmit(std::uint32_t listener, const FiveTuple& tuple) {
+  const ListenerSocket& socket = listeners_[listener];
+  for (const Bytes datagram : buffers_.datagrams()) {
+    batch_.add(socket.socket.get(), &tuple.client, {}, datagram, 0, socket.source(tuple.server));
+  }
+  buffers_.forget();
+}
+
+// --- The books
+
+FiveTuple Associations::key_of(const Association& association) {
+  FiveTuple key = association.tuple;
+  key.connection = association.listener;
+  return key;
+}
+
+Associations::Association* Associations::find_last(const FiveTuple& tuple) {
+  Association* association = associations_.find(tuple.connection);
+  return association && association->tuple == tuple ? association : nullptr;
+}
+
+void Associations::end(Association& association) {
+  if (std::exchange(association.has_ended, true)) return;
+  ended_.push_back(association.tuple);
+  if (association.is_handshake) handshakes_.erase(handshakes_.iterator_to(association));
+
+  const auto found = places_.find(key_of(association));
+  if (found == places_.end()) return;
+  Place& place = found->second;
+  if (place.established == &association) place.established = nullptr;
+  if (place.handshake == &association) place.handshake = nullptr;
+  if (!place.established && !place.handshake) places_.erase(found);
+}
+
+void Associations::remove_ended() {
+  begun_in_pass_ = 0;
+  if (ended_.empty()) return;
+  for (const FiveTuple& tuple : ended_) {
+    Association& association = *associations_.find(tuple.connection);
+    make_room();
+    association.dtls.say_goodbye();
+    transmit(association.listener, association.tuple);
+    if (!association.has_allocation) shared_.idle.release(tuple.client.address);
+    by_deadline_.erase(by_deadline_.iterator_to(association));
+    associations_.free(tuple.connection);
+  }
+  ended_.clear();
+  send();
+}
+
+// --- How long they stay
+
+void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
+  Association* association = find_last(tuple);
+  if (!association || association->has_ended || association->has_allocation == has_allocation) return;
+  if (!has_allocation) shared_.idle.add(tuple.client.address);  // first, since it may find no memory
+  association->has_allocation = has_allocation;
+  if (has_allocation) {
+    shared_.idle.release(tuple.client.address);
+    association->deadline = SteadyTime::max();
+  } else {
+    association->deadline = now.steady + shared_.limits.idle_timeout;
+  }
+  look_in_time(*association);
+}
+
+// Called for every datagram, so it only notes the time while the queue knows of the association anyway.
+void Associations::stay_awake(Association& association) {
+  association.busy_until = now_ + kQuiet;
+  if (association.rest_at != SteadyTime::max() || association.has_ended || association.is_handshake) return;
+  association.rest_at = association.busy_until;
+  look_in_time(association);
+}
+
+// A deadline that moves later is noticed when the old one comes.
+void Associations::look_in_time(Association& association) {
+  const SteadyTime next = std::min({association.deadline, association.retransmit_at, association.rest_at});
+  if (next >= association.looked_at_by) return;
+  by_deadline_.erase(by_deadline_.iterator_to(association));
+  association.looked_at_by = next;
+  by_deadline_.insert(association);
+}
+
+void Associations::on_timeout(TimePoint now) {
+  messages_.clear();
+  now_ = now.steady;
+  while (!by_deadline_.empty() && by_deadline_.begin()->looked_at_by <= now.steady) {
+    Association& association = *by_deadline_.begin();
+    by_deadline_.erase(by_deadline_.begin());
+    association.looked_at_by = SteadyTime::max();
+    by_deadline_.insert(association);
+    if (association.has_ended) continue;
+    if (association.deadline <= now.steady) {
+      ++counters_.timed_out;
+      end(association);
+    } else if (association.retransmit_at <= now.steady) {
+      make_room();
+      settle(association, association.dtls.on_timeout(), now);
+    } else {
+      if (association.rest_at <= now.steady) rest(association, now.steady);
+      look_in_time(association);
+    }
+  }
+}
+
+void Associations::rest(Association& association, SteadyTime now) {
+  const bool is_quiet = association.busy_until <= now;
+  if (is_quiet) association.dtls.rest();
+  association.rest_at = is_quiet ? SteadyTime::max() : association.busy_until;
+}
+
+SteadyTime Associations::next_deadline() const {
+  return by_deadline_.empty() ? SteadyTime::max() : by_deadline_.begin()->looked_at_by;
+}
+
+}  // namespace turnpike::relay

@@ -1,0 +1,25 @@
+// One worker's UDP socket of a listener, plain or for DTLS.
+#pragma once
+
+#include "net/datagrams.hpp"
+#include "net/fd.hpp"
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::relay {
+
+struct ListenerSocket {
+  net::Fd socket;
+  Endpoint endpoint;  // an unspecified address for a wildcard listener
+  Transport transport = Transport::udp;
+
+  bool is_wildcard() const { return endpoint.address.is_unspecified(); }
+  // The server's address as the sender of `datagram` sees it.
+  Endpoint reached_by(const net::ReceivedDatagram& datagram) const {
+    return {is_wildcard() ? datagram.to : endpoint.address, endpoint.port};
+  }
+  // What a datagram to a client of `server` has to name as its source: nothing where the socket is bound to
+  // it.
+  IpAddress source(const Endpoint& server) const { return is_wildcard() ? server.address : IpAddress(); }
+};
+
+}  // namespace turnpike::relay

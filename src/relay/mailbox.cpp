@@ -1,0 +1,64 @@
+#include "relay/mailbox.hpp"
+
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace turnpike::relay {
+namespace {
+
+constexpr std::size_t kMostMedia = 2 << 20;  // bytes; hundredths of a second of a busy worker
+constexpr std::size_t kMost = 4 << 20;
+constexpr std::size_t kOverhead = 256;  // of a message
+
+}  // namespace
+
+Mailbox::Mailbox() : ready_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!ready_) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+void Mailbox::post(Mail mail) {
+  const std::lock_guard lock(mutex_);
+  add(std::move(mail));
+}
+
+bool Mailbox::post(Mail mail, std::size_t size, bool is_media) {
+  const std::lock_guard lock(mutex_);
+  if (!has_room(size, is_media)) return false;
+  add(std::move(mail));
+  bytes_ += size + kOverhead;
+  return true;
+}
+
+void Mailbox::post(Returned mail) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t size = mail.message.size();
+  const bool whole = has_room(size, false);
+  if (!whole) mail.message.clear();
+  add(std::move(mail));
+  if (whole) bytes_ += size + kOverhead;
+}
+
+// Counts what there is none for.
+bool Mailbox::has_room(std::size_t size, bool is_media) {
+  if (bytes_ + size + kOverhead <= (is_media ? kMostMedia : kMost)) return true;
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+// The worker is woken for the first one, once it is there.
+void Mailbox::add(Mail mail) {
+  mail_.push_back(std::move(mail));
+  if (mail_.size() == 1) eventfd_write(ready_.get(), 1);
+}
+
+std::vector<Mail> Mailbox::take() {
+  const std::lock_guard lock(mutex_);
+  eventfd_t count = 0;
+  eventfd_read(ready_.get(), &count);
+  bytes_ = 0;
+  return std::exchange(mail_, {});
+}
+
+}  // namespace turnpike::relay

@@ -1,0 +1,105 @@
+// What workers tell each other, and the main thread them. Nothing on the relayed path comes through here but
+// what a client sends that has moved to another worker (RFC 8016): its allocation stays where it is.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "net/fd.hpp"
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/turn/peer_connections.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+
+namespace turnpike::relay {
+
+class RelayAddresses;
+
+// To the allocation's worker: a peer's connection that another worker had bound has ended (RFC 6062).
+struct PeerClosed {
+  turn::ConnectionId connection{};
+};
+// To the worker that has bound a peer's connection.
+struct CloseDataConnection {
+  turn::ConnectionId connection{};
+};
+// To the worker that has the client's allocation, from the one that the client comes to. May be dropped.
+struct FromClient {
+  unsigned worker = 0;
+  bool begins = false;  // a Refresh with a ticket of the other worker's
+  FiveTuple tuple;
+  std::vector<std::uint8_t> message;
+};
+// And back: that worker has nothing to do with this client, or not any more. Where too much waits already it
+// comes without the message.
+struct Returned {
+  unsigned worker = 0;
+  FiveTuple tuple;
+  std::vector<std::uint8_t> message;
+};
+struct ClientClosed {
+  FiveTuple tuple;
+};
+// And back, where a client has a connection: over UDP every worker can send to it. May be dropped.
+struct ToClient {
+  FiveTuple tuple;
+  std::vector<std::uint8_t> message;
+};
+// Nothing from this client is to be forwarded any more.
+struct ForgetClient {
+  unsigned worker = 0;  // that says so
+  FiveTuple tuple;
+};
+
+// From the main thread: what holds from now on, in place of what a worker had before.
+struct AddressUpdate {
+  std::shared_ptr<const RelayAddresses> relay_addresses;
+  std::shared_ptr<const turn::PeerPolicy> policy;
+};
+
+using Mail = std::variant<PeerClosed, CloseDataConnection, FromClient, Returned, ClientClosed, ToClient,
+                          ForgetClient, AddressUpdate>;
+
+// One worker's. Thread-safe.
+//
+// What waits in it is bounded. Messages of clients are, by their octets: beyond, they are dropped and
+// counted. Of everything else nothing is ever dropped, since it tells of something that has happened, and
+// there is no more of it than there are things to tell of: each of these is told once of a connection with a
+// peer or of a client that has moved, whose first message was accepted here, and AddressUpdate by the main
+// thread alone.
+class Mailbox {
+ public:
+  // Throws std::system_error.
+  Mailbox();
+
+  // Readable while there is mail.
+  int fd() const { return ready_.get(); }
+  void post(Mail mail);
+  // A message, unless so much of them waits already that media would come too late, and requests that were
+  // not sent again are given up. False when it was dropped.
+  bool post(Mail mail, std::size_t size, bool is_media);
+  // Always, if need be without its message.
+  void post(Returned mail);
+  // In the order of posting.
+  std::vector<Mail> take();
+
+  // How many messages were dropped so far.
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+ private:
+  bool has_room(std::size_t size, bool is_media);
+  void add(Mail mail);
+
+  net::Fd ready_;
+  std::mutex mutex_;
+  std::vector<Mail> mail_;
+  std::size_t bytes_ = 0;  // of messages
+  std::atomic<std::uint64_t> dropped_{0};
+};
+
+}  // namespace turnpike::relay

@@ -1,0 +1,67 @@
+// The addresses that clients are relayed from, as they are at one time: this machine's may change while the
+// daemon runs. Each worker has the latest that it was sent, and asks it without a lock.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "net/interfaces.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/crypto/random.hpp"
+#include "turnpike/turn/params.hpp"
+#include "turnpike/turn/port_map.hpp"
+
+namespace turnpike::relay {
+
+// Immutable but for the port maps, which are thread-safe.
+class RelayAddresses {
+ public:
+  // An address keeps its map of ports from one of these to the next, and allocations keep it when the address
+  // is gone.
+  using Ports = std::map<IpAddress, std::shared_ptr<turn::PortMap>>;
+
+  // Local addresses and what clients are told instead (1:1 NAT).
+  using Advertised = std::map<IpAddress, IpAddress>;
+
+  // `configured` is empty for `auto`, which takes them from `local`.
+  RelayAddresses(std::vector<IpAddress> configured, const net::LocalAddresses& local, Ports ports,
+                 Advertised advertised = {});
+
+  // The relay address for a client that came to `client_side`.
+  std::optional<IpAddress> choose(Family family, const IpAddress& client_side, crypto::Random& random) const;
+  // Null for an address that is not one of these.
+  const std::shared_ptr<turn::PortMap>& ports_of(const IpAddress& address) const;
+  bool is_live(const Endpoint& local, turn::RelayedTransport transport) const {
+    const auto found = ports_.find(local.address);
+    return found != ports_.end() && found->second->is_taken(local.port) &&
+           found->second->is_tcp(local.port) == (transport == turn::RelayedTransport::tcp);
+  }
+  bool supports(Family family) const { return family == Family::ipv4 ? supports_v4_ : supports_v6_; }
+
+  const Advertised& advertised() const { return advertised_; }
+  IpAddress to_advertised(const IpAddress& local) const { return image(advertised_, local); }
+  IpAddress to_local(const IpAddress& advertised) const { return image(local_, advertised); }
+
+  // Those that any client may get, wherever it came.
+  std::vector<IpAddress> for_everybody() const;
+
+ private:
+  // What has no image is its own.
+  static IpAddress image(const Advertised& map, const IpAddress& address) {
+    const auto found = map.find(address);
+    return found == map.end() ? address : found->second;
+  }
+
+  std::vector<IpAddress> configured_;
+  std::optional<IpAddress> default_v4_;
+  std::optional<IpAddress> default_v6_;
+  bool supports_v4_ = false;
+  bool supports_v6_ = false;
+  Ports ports_;
+  Advertised advertised_;
+  Advertised local_;  // the other way round
+};
+
+}  // namespace turnpike::relay

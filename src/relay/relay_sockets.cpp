@@ -1,0 +1,286 @@
+#include "relay/relay_sockets.hpp"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "net/interfaces.hpp"
+#include "net/tcp_socket.hpp"
+#include "net/udp_socket.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+// Connectivity checks and short exchanges do not pay for a second socket.
+constexpr std::uint32_t kSendsWorthConnecting = 32;
+
+// How many ports of the range may be found bound by other programs before an Allocate gives up.
+constexpr int kForeignPortsTolerated = 64;
+
+bool is_port_taken_elsewhere(const boost::system::error_code& error) {
+  return error == boost::system::errc::address_in_use || error == boost::system::errc::permission_denied;
+}
+
+Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at,
+                           std::uint32_t receive_buffer) {
+  if (transport == turn::RelayedTransport::tcp) return net::open_tcp_relay(at);
+  return net::open_udp_relay(at, receive_buffer);
+}
+
+// "none", or "10.0.0.5, 10.0.0.6".
+std::string listed(const std::vector<IpAddress>& addresses) {
+  std::string text;
+  for (const IpAddress& address : addresses) text += (text.empty() ? "" : ", ") + address.to_string();
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local,
+                     std::vector<IpAddress> listeners)
+    : configured_(params.addresses),
+      first_port_(params.first_port),
+      last_port_(params.last_port),
+      receive_buffer_(params.receive_buffer),
+      advertise_(params.advertise),
+      advertise_for_only_(params.advertise_for_only),
+      listeners_(std::move(listeners)) {
+  for (const IpAddress& address : configured_) {
+    if (!net::is_local_address(address)) {
+      throw std::runtime_error(
+          "relay.addresses: " + address.to_string() +
+          " is not an address of this machine; behind a 1:1 NAT name the local address here "
+          "and the public one in relay.advertise");
+    }
+  }
+  for (const IpAddress& told : advertise_for_only_) {
+    const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
+    if (relayed.size() == 1) continue;
+    throw std::runtime_error("relay.advertise: " + told.to_string() +
+                             " can stand for one relayed address of its family, and there is " +
+                             listed(relayed) + "; name the local one as well, such as {" +
+                             (relayed.empty() ? "10.0.0.5" : relayed.front().to_string()) + ": " +
+                             told.to_string() + "}");
+  }
+  follow(local);
+}
+
+void RelayPool::follow(const net::LocalAddresses& local) {
+  if (addresses_ && !configured_.empty()) return;
+  RelayAddresses::Ports ports;
+  for (const IpAddress& address : configured_.empty() ? local.all : configured_) {
+    ports.emplace(address, ports_for(address));
+  }
+  addresses_ =
+      std::make_shared<const RelayAddresses>(configured_, local, std::move(ports), advertised_now(local));
+  std::erase_if(ports_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+std::shared_ptr<turn::PortMap> RelayPool::ports_for(const IpAddress& address) {
+  std::weak_ptr<turn::PortMap>& known = ports_[address];
+  std::shared_ptr<turn::PortMap> ports = known.lock();
+  if (!ports) known = ports = std::make_shared<turn::PortMap>(first_port_, last_port_);
+  return ports;
+}
+
+// Those of a family that clients are relayed from. With `auto` it is the address that a client came to: of a
+// wildcard, the one that the default route leaves from, since that is where clients come from the Internet.
+std::vector<IpAddress> RelayPool::relayed_addresses(Family family, const net::LocalAddresses& local) const {
+  std::set<IpAddress> relayed;
+  const std::optional<IpAddress>& source = family == Family::ipv4 ? local.default_v4 : local.default_v6;
+  bool has_listener = false;
+  for (const IpAddress& at : configured_.empty() ? listeners_ : configured_) {
+    if (at.family() != family) continue;
+    has_listener = true;
+    if (!at.is_unspecified()) {
+      relayed.insert(at);
+    } else if (source) {
+      relayed.insert(*source);
+    }
+  }
+  if (configured_.empty() && !has_listener && source) relayed.insert(*source);
+  // A listener on loopback beside others is this machine's own affair.
+  if (relayed.size() > 1) std::erase_if(relayed, [](const IpAddress& a) { return a.is_loopback(); });
+  return {relayed.begin(), relayed.end()};
+}
+
+RelayAddresses::Advertised RelayPool::advertised_now(const net::LocalAddresses& local) const {
+  RelayAddresses::Advertised advertised = advertise_;
+  for (const IpAddress& told : advertise_for_only_) {
+    const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
+    if (relayed.size() == 1) advertised.emplace(relayed.front(), told);
+  }
+  return advertised;
+}
+
+std::vector<std::string> RelayPool::absent_locals() const {
+  std::vector<std::string> absent;
+  for (const auto& [local, told] : advertise_) {
+    if (net::is_local_address(local)) continue;
+    absent.push_back("relay.advertise: " + local.to_string() +
+                     " is not an address of this machine now, so nobody is told of " + told.to_string());
+  }
+  for (const IpAddress& told : advertise_for_only_) {
+    const bool stands_for_one = std::ranges::any_of(addresses_->advertised(),
+                                                    [&](const auto& entry) { return entry.second == told; });
+    if (!stands_for_one) {
+      absent.push_back("relay.advertise: " + told.to_string() +
+                       " has not one relayed address to stand for now, so nobody is told of it");
+    }
+  }
+  for (const IpAddress& local : configured_) {
+    if (net::is_local_address(local)) continue;
+    absent.push_back("relay.addresses: " + local.to_string() +
+                     " is not an address of this machine now, so nothing can be relayed from it");
+  }
+  return absent;
+}
+
+void RelayPool::reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
+                        turn::QuotaSlot place) {
+  const std::lock_guard lock(reservations_mutex_);
+  reservations_.emplace(token, Reservation{std::string(owner), std::move(relay), std::move(place)});
+}
+
+std::optional<BoundRelay> RelayPool::take_reservation(const stun::ReservationToken& token,
+                                                      std::string_view owner, turn::QuotaSlot& place) {
+  const std::lock_guard lock(reservations_mutex_);
+  const auto found = reservations_.find(token);
+  if (found == reservations_.end() || found->second.owner != owner) return std::nullopt;
+  BoundRelay relay = std::move(found->second.relay);
+  place = std::move(found->second.place);
+  reservations_.erase(found);
+  return relay;
+}
+
+void RelayPool::drop_reservation(const stun::ReservationToken& token) {
+  const std::lock_guard lock(reservations_mutex_);
+  reservations_.erase(token);
+}
+
+std::vector<IpAddress> RelayPool::private_without_advertisement() const {
+  std::vector<IpAddress> used = addresses_->for_everybody();
+  std::erase_if(used, [&](const IpAddress& a) { return is_public_to_clients(a); });
+  return used;
+}
+
+bool RelayPool::is_public_to_clients(const IpAddress& local) const {
+  return addresses_->advertised().contains(local) ||
+         turn::PeerPolicy({}).judge(local) == turn::Reach::allowed;
+}
+
+Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayRequest& request) {
+  const auto address = addresses_->choose(request.family, request.client_side, random_);
+  const std::shared_ptr<turn::PortMap> ports = address ? addresses_->ports_of(*address) : nullptr;
+  if (!ports) return turn::RelayError::no_address;
+
+  BoundRelay next;
+  std::optional<BoundRelay> bound = bind(*address, ports, request, request.reserve_next ? &next : nullptr);
+  if (!bound) return turn::RelayError::no_port;
+  Result<turn::Relay, turn::RelayError> relay = adopt(std::move(*bound));
+  if (relay && request.reserve_next) {
+    pool_.reserve(*request.reserve_next, request.owner, std::move(next), std::move(*request.place_of_next));
+  }
+  return relay;
+}
+
+// Binds a port of the range, an even one where that is asked for; with `next`, the odd port above it as well.
+std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
+                                             const std::shared_ptr<turn::PortMap>& ports,
+                                             const turn::RelayRequest& request, BoundRelay* next) {
+  const bool even = request.parity == turn::RelayRequest::Parity::even;
+  const std::uint16_t step = even ? 2 : 1;
+  std::uint16_t start = ports->random_start(random_);
+  for (int tries = 0; tries < kForeignPortsTolerated; ++tries) {
+    const auto port = even ? ports->take_even_from(start, next != nullptr) : ports->take_from(start);
+    if (!port) return std::nullopt;
+    const auto above = static_cast<std::uint16_t>(*port + 1);
+    PortLease lease(ports, *port);
+    PortLease lease_above = next ? PortLease(ports, above) : PortLease();
+    Result<net::Fd> socket = open_relay(request.transport, {address, *port}, pool_.receive_buffer());
+    boost::system::error_code error = socket ? boost::system::error_code() : socket.error();
+    if (socket && next) {
+      Result<net::Fd> second = net::open_udp_relay({address, above}, pool_.receive_buffer());
+      if (second) {
+        *next = {std::move(lease_above), {address, above}, turn::RelayedTransport::udp, std::move(*second)};
+      } else {
+        error = second.error();
+      }
+    }
+    if (!error) {
+      if (request.transport == turn::RelayedTransport::tcp) ports->set_tcp(*port);
+      return BoundRelay{std::move(lease), {address, *port}, request.transport, std::move(*socket)};
+    }
+    if (!is_port_taken_elsewhere(error)) {
+      if (error != boost::system::errc::address_not_available) ++exhausted_;  // gone, and soon we know
+      return std::nullopt;
+    }
+    const auto behind = static_cast<std::uint16_t>(*port + step);
+    start = ports->contains(behind) ? behind : ports->first();
+  }
+  return std::nullopt;
+}
+
+Result<turn::Relay, turn::RelayError> RelaySockets::claim(const stun::ReservationToken& token,
+                                                          std::string_view owner, turn::QuotaSlot& place) {
+  std::optional<BoundRelay> bound = pool_.take_reservation(token, owner, place);
+  if (!bound) return turn::RelayError::no_reservation;
+  return adopt(std::move(*bound));
+}
+
+Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
+  const int fd = bound.socket.get();
+  const Endpoint local = bound.local;
+  if (!host_.watch_relay(fd, turn::RelayId(fd))) {
+    ++exhausted_;
+    return turn::RelayError::no_port;
+  }
+  open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
+  return turn::Relay(*this, turn::RelayId(fd), local, {to_advertised(local.address), local.port});
+}
+
+void RelaySockets::close(turn::RelayId id) {
+  host_.before_close(id);
+  open_.erase(id);
+}
+
+RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer) {
+  OpenRelay& open = open_.find(relay)->second;
+  if (open.connected && open.connected_to == peer) {
+    open.in_a_row = 0;
+    return {open.connected.get(), true};
+  }
+  if (open.other_peer != peer) {
+    open.other_peer = peer;
+    open.in_a_row = 0;
+  }
+  if (++open.in_a_row == kSendsWorthConnecting) {
+    open.in_a_row = 0;
+    connect(relay, open, peer);
+  }
+  return {open.bound.socket.get(), false};
+}
+
+// What reaches the second socket before it is connected stays in its queue, with its sender's address, and is
+// relayed like everything else. A socket that is connected once is only ever connected to another peer, for
+// the same reason.
+void RelaySockets::connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer) {
+  if (!open.connected) {
+    Result<net::Fd> second =
+        net::open_second_udp_relay(open.bound.socket.get(), open.bound.local, pool_.receive_buffer());
+    if (!second || !host_.watch_relay(second->get(), relay)) return;
+    open.connected = std::move(*second);
+  }
+  open.connected_to = net::connect_udp(open.connected.get(), peer) ? peer : Endpoint();
+}
+
+RelaySockets::Role RelaySockets::role_of(turn::RelayId relay, int fd) const {
+  const auto found = open_.find(relay);
+  if (found == open_.end()) return Role::none;
+  const OpenRelay& open = found->second;
+  if (open.bound.socket.get() != fd && open.connected.get() != fd) return Role::none;
+  return open.bound.transport == turn::RelayedTransport::udp ? Role::udp : Role::tcp_listener;
+}
+
+}  // namespace turnpike::relay

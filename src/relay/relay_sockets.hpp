@@ -1,0 +1,184 @@
+// Relayed transport addresses as real sockets: which address and port, who holds which, and what is reserved.
+// What all workers share is in RelayPool; each worker opens and closes through its own RelaySockets.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "net/fd.hpp"
+#include "relay/relay_addresses.hpp"
+#include "turnpike/crypto/random.hpp"
+#include "turnpike/turn/params.hpp"
+#include "turnpike/turn/port_map.hpp"
+#include "turnpike/turn/quota.hpp"
+#include "turnpike/turn/relay_ports.hpp"
+
+namespace turnpike::relay {
+
+// A port that was taken in a port map; gives it back when it goes.
+class PortLease {
+ public:
+  PortLease() = default;
+  PortLease(std::shared_ptr<turn::PortMap> ports, std::uint16_t port)
+      : ports_(std::move(ports)), port_(port) {}
+  PortLease(PortLease&&) = default;  // leaves the other one empty
+  PortLease& operator=(PortLease&& other) noexcept {
+    std::swap(ports_, other.ports_);
+    std::swap(port_, other.port_);
+    return *this;
+  }
+  ~PortLease() {
+    if (ports_) ports_->release(port_);
+  }
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  std::shared_ptr<turn::PortMap> ports_;
+  std::uint16_t port_ = 0;
+};
+
+// A bound socket and its place in the port map. The socket goes first, which stands last: a port that is free
+// in the map must be free to bind.
+struct BoundRelay {
+  PortLease port;
+  Endpoint local;
+  turn::RelayedTransport transport = turn::RelayedTransport::udp;
+  net::Fd socket;
+};
+
+// What this process relays from. Workers may use it all but for addresses() and what changes them, which are
+// the main thread's.
+class RelayPool {
+ public:
+  // `local` is what `auto` turns into, and `listeners` are the addresses that clients come to, as they are
+  // configured. Throws std::runtime_error when a configured address is not of this machine, or when an
+  // advertised one has not exactly one relayed address to stand for.
+  RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local,
+            std::vector<IpAddress> listeners = {});
+
+  // The latest, for the workers.
+  const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
+  // Where they are `auto`, they follow this machine's.
+  void follow(const net::LocalAddresses& local);
+
+  // What is to be advertised for addresses that are not there now, as a sentence each.
+  std::vector<std::string> absent_locals() const;
+
+  // Reservations wait here for whichever worker is asked (RFC 8656 §7.2).
+  void reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
+               turn::QuotaSlot place);
+  std::optional<BoundRelay> take_reservation(const stun::ReservationToken& token, std::string_view owner,
+                                             turn::QuotaSlot& place);
+  void drop_reservation(const stun::ReservationToken& token);
+
+  // Relay addresses that clients on the Internet will not reach as they are.
+  std::vector<IpAddress> private_without_advertisement() const;
+  bool is_public_to_clients(const IpAddress& local) const;
+
+  std::uint32_t receive_buffer() const { return receive_buffer_; }  // bytes, of each socket
+
+ private:
+  struct Reservation {
+    std::string owner;
+    BoundRelay relay;
+    turn::QuotaSlot place;
+  };
+
+  std::shared_ptr<turn::PortMap> ports_for(const IpAddress& address);
+  std::vector<IpAddress> relayed_addresses(Family family, const net::LocalAddresses& local) const;
+  RelayAddresses::Advertised advertised_now(const net::LocalAddresses& local) const;
+
+  const std::vector<IpAddress> configured_;  // empty: auto
+  const std::uint16_t first_port_;
+  const std::uint16_t last_port_;
+  const std::uint32_t receive_buffer_;
+  // Also of addresses that are gone, while an allocation is left on them: they may come back.
+  std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
+  std::shared_ptr<const RelayAddresses> addresses_;
+  const std::map<IpAddress, IpAddress> advertise_;
+  const std::vector<IpAddress> advertise_for_only_;
+  const std::vector<IpAddress> listeners_;
+  std::mutex reservations_mutex_;
+  std::map<stun::ReservationToken, Reservation> reservations_;
+};
+
+// One worker's relay sockets. RelayId is the file descriptor.
+class RelaySockets : public turn::RelayPorts {
+ public:
+  // The worker, which waits for what the sockets receive.
+  class Host {
+   public:
+    virtual ~Host() = default;
+    // Has on_peer called with what `fd` receives for `relay`; false when it cannot.
+    virtual bool watch_relay(int fd, turn::RelayId relay) = 0;
+    virtual void before_close(turn::RelayId relay) = 0;
+  };
+
+  // All references outlive this.
+  RelaySockets(RelayPool& pool, crypto::Random& random, Host& host)
+      : pool_(pool), addresses_(pool.addresses()), random_(random), host_(host) {}
+
+  // From now on relays are opened on these. Those that are open stay, wherever they are.
+  void use(std::shared_ptr<const RelayAddresses> addresses) { addresses_ = std::move(addresses); }
+
+  Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override;
+  Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
+                                              turn::QuotaSlot& place) override;
+  void release(const stun::ReservationToken& token) override { pool_.drop_reservation(token); }
+  bool supports(Family family) const override { return addresses_->supports(family); }
+  bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
+    return addresses_->is_live(local, transport);
+  }
+  IpAddress to_advertised(const IpAddress& local) const override { return addresses_->to_advertised(local); }
+  IpAddress to_local(const IpAddress& advertised) const override { return addresses_->to_local(advertised); }
+
+  // The socket to send to `peer` with. A relay that keeps sending to one peer gets a second socket on its
+  // port, connected to that peer: the kernel then looks up the route once and not for every datagram, a tenth
+  // of what relaying one costs.
+  struct Way {
+    int fd = -1;
+    bool connected = false;  // to `peer`, so that no address is to be given
+  };
+  Way way_to(turn::RelayId relay, const Endpoint& peer);
+
+  // What `fd` is to this relay: one that was closed a moment ago may have been opened again for another.
+  enum class Role : std::uint8_t { none, udp, tcp_listener };
+  Role role_of(turn::RelayId relay, int fd) const;
+
+  // Where an open relay is bound.
+  const Endpoint& local_of(turn::RelayId relay) const { return open_.find(relay)->second.bound.local; }
+
+  // How often a port could not be had for want of descriptors or memory, as opposed to a full range.
+  std::uint64_t exhausted() const { return exhausted_; }
+
+ protected:
+  void close(turn::RelayId id) override;
+
+ private:
+  std::optional<BoundRelay> bind(const IpAddress& address, const std::shared_ptr<turn::PortMap>& ports,
+                                 const turn::RelayRequest& request, BoundRelay* next);
+  Result<turn::Relay, turn::RelayError> adopt(BoundRelay bound);
+
+  struct OpenRelay {
+    BoundRelay bound;
+    net::Fd connected;
+    Endpoint connected_to;
+    Endpoint other_peer;         // whom it last sent to past the connected socket,
+    std::uint32_t in_a_row = 0;  // and how often since it sent to anybody else
+  };
+  void connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer);
+
+  RelayPool& pool_;
+  std::shared_ptr<const RelayAddresses> addresses_;
+  crypto::Random& random_;
+  Host& host_;
+  boost::unordered_flat_map<turn::RelayId, OpenRelay> open_;
+  std::uint64_t exhausted_ = 0;
+};
+
+}  // namespace turnpike::relay

@@ -1,0 +1,401 @@
+#include "relay/streams.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "net/tcp_socket.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/stun/types.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+constexpr int kAcceptsPerPass = 64;      // so that a flood of them does not keep the others waiting
+constexpr Duration kListenerPause{100};  // while there is no descriptor for another connection
+constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
+
+bool is_any_of(const std::vector<Prefix>& prefixes, const IpAddress& address) {
+  return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return contains(prefix, address); });
+}
+
+// The answer to an HTTP client on a listener that detects protocols, where no signaling is configured.
+std::string no_page() {
+  constexpr std::string_view kBody = "404 Not Found: STUN and TURN are served here, and there is no page\n";
+  return std::string(
+             "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n")
+      .append("Cache-Control: no-store\r\nContent-Length: ")
+      .append(std::to_string(kBody.size()))
+      .append("\r\n\r\n")
+      .append(kBody);
+}
+
+}  // namespace
+
+bool Streams::is_media(Bytes head) {
+  if (stun::looks_like_channel_data(head)) return true;
+  constexpr stun::MessageType kData{stun::Method::data, stun::Class::indication};
+  return head.size() >= 2 && stun::MessageType::from_wire(load_u16(head.data())) == kData;
+}
+
+Streams::Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared)
+    : epoll_(epoll),
+      handshakes_(epoll_create1(EPOLL_CLOEXEC)),
+      listeners_(std::move(listeners)),
+      shared_(shared) {
+  if (!handshakes_ || !watch(handshakes_.get(), kHandshakes, EPOLL_CTL_ADD, EPOLLIN)) {
+    throw std::system_error(errno, std::generic_category(), "epoll");
+  }
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (!watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_ADD, EPOLLIN)) {
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+  }
+}
+
+Streams::~Streams() { by_deadline_.clear(); }
+
+bool Streams::watch(int fd, std::uint64_t tag, int operation, std::uint32_t events) {
+  epoll_event event{.events = events, .data = {.u64 = tag}};
+  return epoll_ctl(epoll_, operation, fd, &event) == 0;
+}
+
+bool Streams::watch(const Connection& connection, int operation, std::uint32_t events) {
+  epoll_event event{.events = events, .data = {.u64 = connection.tuple.connection}};
+  const int set = connection.in_handshake ? handshakes_.get() : epoll_;
+  return epoll_ctl(set, operation, connection.stream.fd(), &event) == 0;
+}
+
+bool Streams::move_to_handshakes(Connection& connection, bool in_handshake) {
+  if (!watch(connection, EPOLL_CTL_DEL, 0)) return false;
+  connection.in_handshake = in_handshake;
+  return watch(connection, EPOLL_CTL_ADD,
+               kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
+}
+
+// --- Connections come
+
+void Streams::on_listener(std::uint64_t tag, TimePoint now) {
+  const StreamListener& listener = listeners_[tag & ~kListenerBit];
+  for (int i = 0; i < kAcceptsPerPass && accept_one(listener, now); ++i) {
+  }
+}
+
+// False when there is nothing to accept, or nothing to accept it with.
+bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
+  std::optional<net::Accepted> accepted = net::accept_tcp(listener.socket.get());
+  if (!accepted) {
+    if (net::is_exhaustion(errno)) {
+      ++counters_.out_of_descriptors;
+      pause_listeners(now);
+    }
+    return !net::is_exhaustion(errno) && errno != EAGAIN;
+  }
+  const IpAddress& from = accepted->from.address;
+  if (listener.balancers.empty() ? shared_.idle.take(from) : is_any_of(listener.balancers, from)) {
+    open(listener, std::move(accepted->fd), accepted->from, now);
+  } else {
+    ++counters_.refused;
+  }
+  return true;
+}
+
+void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now) {
+  Connection* made = make(listener, std::move(fd), from);
+  if (!made) {
+    if (listener.balancers.empty()) shared_.idle.release(from.address);
+    return;
+  }
+  Connection& connection = *made;
+  connection.deadline = now.steady + shared_.limits.connect_timeout;
+  connection.looked_at_by = connection.deadline;
+  by_deadline_.insert(connection);
+  ++counters_.accepted;
+  const bool is_tls = !connection.detector && listener.transport == Transport::tls;
+  if (is_tls && !start_tls(connection, now)) end(connection);
+  connection.was_established = connection.stream.is_established();
+}
+
+// Null when there is no memory for it, or when it has gone already. Nothing of it is left then.
+Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, const Endpoint& from) {
+  const bool wildcard = listener.endpoint.address.is_unspecified();
+  const std::optional<Endpoint> local =
+      wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
+  if (!local) return nullptr;
+  std::optional<std::uint64_t> number;
+  try {
+    // So that end() needs no memory.
+    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
+    number = connections_.take();
+    Connection& connection = connections_.emplace(*number, std::move(fd));
+    connection.listener = &listener;
+    connection.is_counted = listener.balancers.empty();
+    connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), *number};
+    if (!connection.is_counted || !listener.transport) {
+      connection.detector = std::make_unique<ProtocolDetector>(!connection.is_counted, listener.transport);
+    }
+    if (watch(connection, EPOLL_CTL_ADD, kReading)) return &connection;
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+  }
+  if (number) connections_.free(*number);
+  return nullptr;
+}
+
+// A connection that nobody can accept stays readable: without a pause the worker would do nothing but look at
+// it.
+void Streams::pause_listeners(TimePoint now) {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_MOD, 0);
+  }
+  paused_until_ = now.steady + kListenerPause;
+}
+
+void Streams::resume_listeners() {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_MOD, EPOLLIN);
+  }
+  paused_until_.reset();
+}
+
+// --- What they bring
+
+Streams::Connection* Streams::find_last(const FiveTuple& tuple) {
+  Connection* connection = connections_.find(tuple.connection);
+  return connection && connection->tuple == tuple ? connection : nullptr;
+}
+
+Streams::Connection* Streams::find(std::uint64_t number) {
+  Connection* connection = connections_.find(number);
+  return connection && !connection->has_ended ? connection : nullptr;
+}
+
+// Whatever happened to a connection, a receive tells; there is no other way to its end.
+Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, TimePoint now) {
+  messages_.clear();
+  if (number == kHandshakes && !take_handshake(number, events)) return {};
+  in_hand_ = number;
+  Connection* connection = find(number);
+  if (!connection) return {};
+  using State = net::Stream::State;
+  net::Stream& stream = connection->stream;
+  if (connection->detector && !greet(*connection, now)) return {};
+  State state = State::open;
+  if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
+  if (state == State::open && (events & ~EPOLLOUT) != 0) state = stream.receive(buffers_, messages_);
+  if (state == State::http) {
+    hand_over_http(*connection);
+    return {};
+  }
+  if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
+    if (!move_to_handshakes(*connection, false)) state = State::ended;
+    live_until(*connection, now.steady + shared_.limits.connect_timeout);
+  }
+  if (!messages_.empty() && !connection->has_allocation) {
+    live_until(*connection, now.steady + shared_.limits.idle_timeout);
+  }
+  if (state == State::open) {
+    watch_output(*connection);
+  } else {
+    end(*connection);
+  }
+  return {connection->tuple, messages_};
+}
+
+// --- What they turn out to be
+
+bool Streams::greet(Connection& connection, TimePoint now) {
+  const ProtocolDetector::Verdict verdict = connection.detector->read(connection.stream.fd());
+  if (verdict == ProtocolDetector::Verdict::wait) return false;
+  if (const auto& client = connection.detector->client()) connection.tuple.client = *client;
+  connection.detector.reset();
+  if (verdict == ProtocolDetector::Verdict::broken) {
+    end(connection);
+    return false;
+  }
+  if (!connection.is_counted) connection.is_counted = shared_.idle.take(connection.tuple.client.address);
+  if (!connection.is_counted) {
+    ++counters_.refused;
+    end(connection);
+    return false;
+  }
+  if (verdict == ProtocolDetector::Verdict::http) {
+    hand_over_http(connection);
+    return false;
+  }
+  if (verdict == ProtocolDetector::Verdict::turn) return true;
+  // And it waits among those.
+  if (!start_tls(connection, now)) end(connection);
+  return false;
+}
+
+// A handshake costs a signature, whoever asks for it: each source may begin so many in a second.
+bool Streams::start_tls(Connection& connection, TimePoint now) {
+  if (!shared_.tls) return false;
+  if (!shared_.handshakes.allow(connection.tuple.client.address, now.steady)) {
+    ++counters_.handshakes_withheld;
+    return false;
+  }
+  connection.tuple.transport = Transport::tls;
+  const net::TlsUse use = connection.listener->transport ? net::TlsUse::turn : net::TlsUse::any_of_them;
+  try {
+    connection.stream.start_tls(*shared_.tls->get(), use);
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+    return false;
+  }
+  connection.was_established = false;
+  return move_to_handshakes(connection, true);
+}
+
+// It ends here in any case; for its client it goes on.
+void Streams::hand_over_http(Connection& connection) {
+  net::Stream& stream = connection.stream;
+  end(connection);
+  if (!shared_.http) return stream.turn_away(as_bytes(no_page()), buffers_);
+  if (stream.has_waiting() || !watch(connection, EPOLL_CTL_DEL, 0)) return;
+  net::Stream::Released released = stream.release();
+  const bool secure = released.tls != nullptr;
+  shared_.http(std::move(released.fd), {.peer = connection.tuple.client.address,
+                                        .secure = secure,
+                                        .tls = std::move(released.tls),
+                                        .received = std::move(released.received),
+                                        .to_https = !secure && connection.listener->plain_http_to_https});
+}
+
+// The one that has waited longest of those that can go on.
+bool Streams::take_handshake(std::uint64_t& number, std::uint32_t& events) const {
+  epoll_event event{};
+  if (epoll_wait(handshakes_.get(), &event, 1, 0) != 1) return false;
+  number = event.data.u64;
+  events = event.events;
+  return true;
+}
+
+// --- What they get
+
+void Streams::add(const turn::Output::ToClient& message, Bytes head) {
+  Connection* connection = find_last(message.tuple);
+  if (!connection) return;
+  const auto index = static_cast<std::uint32_t>(outgoing_.size());
+  outgoing_.push_back({{head, message.payload, message.padding, is_media(head)}, kNone});
+  if (connection->first == kNone) {
+    with_output_.push_back(connection);
+    connection->first = index;
+  } else {
+    outgoing_[connection->last].next = index;
+  }
+  connection->last = index;
+}
+
+void Streams::send() {
+  for (Connection* connection : with_output_) {
+    net::Stream::State state = net::Stream::State::ended;
+    try {
+      state = send_to(*connection);
+    } catch (const std::bad_alloc&) {
+      ++counters_.out_of_memory;
+    }
+    connection->first = connection->last = kNone;
+    if (state == net::Stream::State::ended) {
+      end(*connection);
+    } else {
+      watch_output(*connection);
+    }
+  }
+  with_output_.clear();
+  outgoing_.clear();
+}
+
+net::Stream::State Streams::send_to(Connection& connection) {
+  together_.clear();
+  for (std::uint32_t i = connection.first; i != kNone; i = outgoing_[i].next) {
+    together_.push_back(outgoing_[i].message);
+  }
+  return connection.stream.send(together_, buffers_);
+}
+
+void Streams::give_up() {
+  messages_.clear();
+  if (Connection* connection = find(in_hand_)) end(*connection);
+}
+
+void Streams::watch_output(Connection& connection) {
+  if (connection.has_ended || connection.watches_output == connection.stream.has_waiting()) return;
+  connection.watches_output = connection.stream.has_waiting();
+  watch(connection, EPOLL_CTL_MOD, kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
+}
+
+// --- How long they stay
+
+void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
+  Connection* connection = find_last(tuple);
+  if (!connection || connection->has_ended || connection->has_allocation == has_allocation) return;
+  if (!has_allocation) shared_.idle.add(tuple.client.address);  // first, since it may find no memory
+  connection->has_allocation = has_allocation;
+  connection->stream.allow_waiting(has_allocation ? net::Stream::kControlLimit : net::Stream::kStrangerLimit);
+  if (has_allocation) {
+    shared_.idle.release(tuple.client.address);
+    live_until(*connection, SteadyTime::max());
+  } else {
+    live_until(*connection, now.steady + shared_.limits.idle_timeout);
+  }
+}
+
+// A deadline that moves later is noticed when the old one comes.
+void Streams::live_until(Connection& connection, SteadyTime deadline) {
+  connection.deadline = deadline;
+  if (deadline >= connection.looked_at_by) return;
+  by_deadline_.erase(by_deadline_.iterator_to(connection));
+  connection.looked_at_by = deadline;
+  by_deadline_.insert(connection);
+}
+
+void Streams::end(Connection& connection) {
+  if (std::exchange(connection.has_ended, true)) return;
+  ended_.push_back(connection.tuple);
+}
+
+void Streams::remove_ended() {
+  for (const FiveTuple& tuple : ended_) free(*connections_.find(tuple.connection));
+  ended_.clear();
+}
+
+void Streams::free(Connection& connection) {
+  if (connection.is_counted && !connection.has_allocation) {
+    shared_.idle.release(connection.tuple.client.address);
+  }
+  by_deadline_.erase(by_deadline_.iterator_to(connection));
+  connections_.free(connection.tuple.connection);
+}
+
+std::optional<net::Stream> Streams::release(const FiveTuple& tuple) {
+  Connection* connection = find_last(tuple);
+  if (!connection || connection->has_ended) return std::nullopt;
+  std::optional<net::Stream> stream(std::move(connection->stream));
+  free(*connection);
+  return stream;
+}
+
+void Streams::on_timeout(TimePoint now) {
+  if (paused_until_ && *paused_until_ <= now.steady) resume_listeners();
+  while (!by_deadline_.empty() && by_deadline_.begin()->looked_at_by <= now.steady) {
+    Connection& connection = *by_deadline_.begin();
+    const bool late = connection.deadline <= now.steady;
+    by_deadline_.erase(by_deadline_.begin());
+    connection.looked_at_by = late ? SteadyTime::max() : connection.deadline;
+    by_deadline_.insert(connection);
+    if (!late || connection.has_ended) continue;
+    ++counters_.timed_out;
+    end(connection);
+  }
+}
+
+SteadyTime Streams::next_deadline() const {
+  const SteadyTime next = by_deadline_.empty() ? SteadyTime::max() : by_deadline_.begin()->looked_at_by;
+  return paused_until_ ? std::min(next, *paused_until_) : next;
+}
+
+}  // namespace turnpike::relay

@@ -1,0 +1,229 @@
+#include "relay/tcp_relays.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "net/tcp_socket.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+constexpr std::uint64_t kConnecting = std::uint64_t{1} << 60;
+constexpr Duration kLastWords = std::chrono::seconds(30);  // that an end has to take what waits for it
+
+net::Fd open_spare() { return net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+TcpRelays::TcpRelays(int epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
+                     const Shared& shared)
+    : epoll_(epoll),
+      worker_(worker),
+      relays_(relays),
+      random_(random),
+      shared_(shared),
+      spare_(open_spare()) {}
+
+std::uint64_t TcpRelays::tag_of(ConnectionId id, Side side) {
+  return kTag | std::uint64_t{static_cast<std::uint32_t>(id)} << 1 | static_cast<std::uint64_t>(side);
+}
+
+bool TcpRelays::watch(int fd, std::uint64_t tag, int operation, std::uint32_t events) {
+  epoll_event event{.events = events, .data = {.u64 = tag}};
+  return epoll_ctl(epoll_, operation, fd, &event) == 0;
+}
+
+// --- Until they are bound
+
+std::optional<turn::ConnectionId> TcpRelays::connect(turn::RelayId relay, const Endpoint& to) {
+  Result<net::Fd> socket = net::connect_tcp(relays_.local_of(relay), to);
+  if (!socket && net::is_exhaustion(socket.error().value())) {
+    ++counters_.out_of_descriptors;
+    return std::nullopt;
+  }
+  const ConnectionId id = shared_.table.add(worker_, random_);
+  try {
+    begin(id, std::move(socket));
+  } catch (...) {
+    shared_.table.close(id);
+    throw;
+  }
+  return id;
+}
+
+void TcpRelays::begin(ConnectionId id, Result<net::Fd> socket) {
+  if (socket && watch(socket->get(), kConnecting | tag_of(id, Side::peer), EPOLL_CTL_ADD, EPOLLOUT)) {
+    sockets_.insert_or_assign(id, std::move(*socket));
+  } else {
+    failed_.push_back(id);
+  }
+}
+
+std::optional<TcpRelays::Accepted> TcpRelays::accept(int listener) {
+  std::optional<net::Accepted> accepted = net::accept_tcp(listener);
+  if (!accepted) {
+    if (!net::is_exhaustion(errno)) return std::nullopt;
+    // One that waits for ever would keep the worker busy with nothing else.
+    ++counters_.out_of_descriptors;
+    spare_ = net::Fd();
+    net::accept_tcp(listener);
+    spare_ = open_spare();
+    return std::nullopt;
+  }
+  const ConnectionId id = shared_.table.add(worker_, random_);
+  try {
+    sockets_.insert_or_assign(id, std::move(accepted->fd));
+  } catch (...) {
+    shared_.table.close(id);
+    throw;
+  }
+  return Accepted{id, accepted->from};
+}
+
+void TcpRelays::offer(ConnectionId id, const auth::Identity& client) {
+  const auto found = sockets_.find(id);
+  shared_.table.offer(id, client, std::move(found->second));
+  sockets_.erase(found);
+}
+
+std::optional<auth::Identity> TcpRelays::awaited_by(ConnectionId id) { return shared_.table.awaited_by(id); }
+
+bool TcpRelays::bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) {
+  std::optional<net::Fd> socket = shared_.table.bind(id, identity, worker_);
+  if (!socket) return false;
+  bound_.push_back({id, std::move(*socket), client});
+  return true;
+}
+
+bool TcpRelays::close_unbound(ConnectionId id) { return shared_.table.close_unbound(id); }
+
+void TcpRelays::close(ConnectionId id) {
+  sockets_.erase(id);
+  const std::optional<unsigned> bound_by = shared_.table.close(id);
+  if (!bound_by) return;
+  if (*bound_by == worker_) return close_data_connection(id);
+  shared_.mailboxes[*bound_by].post(CloseDataConnection{id});
+}
+
+// --- From then on
+
+void TcpRelays::join(Streams& streams) {
+  for (Bound& bound : std::exchange(bound_, {})) {
+    const ConnectionId id = bound.id;
+    try {
+      std::optional<net::Stream> client = streams.release(bound.client);
+      if (client) {
+        add(std::move(bound), std::move(*client));
+      } else {
+        part(id);
+      }
+    } catch (const std::bad_alloc&) {
+      ++counters_.out_of_memory;
+      part(id);
+    }
+  }
+}
+
+void TcpRelays::add(Bound bound, net::Stream client) {
+  if (!buffers_) buffers_ = std::make_unique<net::StreamBuffers>();
+  const ConnectionId id = bound.id;
+  auto joined = std::make_unique<Joined>(std::move(client), net::Stream(std::move(bound.peer), nullptr));
+  for (const Side side : {Side::client, Side::peer}) {
+    joined->at(side).stream.allow_waiting(net::Stream::kJoinedLimit);
+  }
+  if (!watch(joined->at(Side::peer).stream.fd(), tag_of(id, Side::peer), EPOLL_CTL_ADD, 0)) return part(id);
+  ++counters_.joined;
+  watch_both(id, *joined_.insert_or_assign(id, std::move(joined)).first->second);
+}
+
+std::optional<TcpRelays::Connected> TcpRelays::on_event(std::uint64_t tag, std::uint32_t events,
+                                                        TimePoint now) {
+  const ConnectionId id{static_cast<std::uint32_t>(tag >> 1)};
+  if ((tag & kConnecting) != 0) {
+    const auto found = sockets_.find(id);
+    if (found == sockets_.end()) return std::nullopt;
+    const int fd = found->second.get();
+    watch(fd, 0, EPOLL_CTL_DEL, 0);  // until it is bound
+    const bool connected = !net::connection_error(fd);
+    return Connected{id, connected};
+  }
+  const auto found = joined_.find(id);
+  if (found == joined_.end()) return std::nullopt;
+  Joined& joined = *found->second;
+  if (pass_on(id, joined, Side(tag & 1), events, now)) {
+    watch_both(id, joined);
+  } else {
+    part(id);
+  }
+  return std::nullopt;
+}
+
+bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now) {
+  using State = net::Stream::State;
+  End& here = joined.at(from);
+  End& there = joined.at(other(from));
+  if ((events & EPOLLOUT) != 0 && here.stream.send_waiting() == State::ended) return false;
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !here.ended && !forward(joined, from)) return false;
+  if (!here.ended) return !there.ended || here.stream.has_waiting();
+  if (!there.stream.has_waiting()) return false;
+  if (joined.deadline == SteadyTime{}) deadlines_.set(id, joined.deadline, now.steady + kLastWords);
+  return true;
+}
+
+// False when the other end does not take anything any more.
+bool TcpRelays::forward(Joined& joined, Side from) {
+  using State = net::Stream::State;
+  End& here = joined.at(from);
+  End& there = joined.at(other(from));
+  Bytes bytes;
+  buffers_->reset();
+  here.ended = here.stream.receive_bytes(*buffers_, bytes) == State::ended;
+  (from == Side::client ? counters_.to_peer_bytes : counters_.to_client_bytes) += bytes.size();
+  const bool sent = bytes.empty() || there.stream.send_bytes(bytes, *buffers_) == State::open;
+  buffers_->reset();
+  return sent;
+}
+
+void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
+  for (const Side side : {Side::client, Side::peer}) {
+    End& here = joined.at(side);
+    const End& there = joined.at(other(side));
+    const bool reads = !here.ended && !there.ended && !there.stream.has_waiting();
+    const std::uint32_t events =
+        (reads ? std::uint32_t{EPOLLIN} : 0) | (here.stream.has_waiting() ? std::uint32_t{EPOLLOUT} : 0);
+    if (events == here.watched && events != 0) continue;
+    here.watched = events;
+    // One that is gone would be reported for ever.
+    const bool gone = here.ended && events == 0;
+    watch(here.stream.fd(), tag_of(id, side), gone ? EPOLL_CTL_DEL : EPOLL_CTL_MOD, events);
+  }
+}
+
+void TcpRelays::close_data_connection(ConnectionId id) {
+  std::erase_if(bound_, [&](const Bound& bound) { return bound.id == id; });
+  const auto found = joined_.find(id);
+  if (found == joined_.end()) return;
+  deadlines_.clear(id, found->second->deadline);
+  joined_.erase(found);
+}
+
+void TcpRelays::part(ConnectionId id) {
+  close_data_connection(id);
+  const std::optional<unsigned> worker = shared_.table.ended(id);
+  if (!worker) return;
+  if (*worker == worker_) {
+    closed_.push_back(id);
+  } else {
+    shared_.mailboxes[*worker].post(PeerClosed{id});
+  }
+}
+
+void TcpRelays::on_timeout(TimePoint now) {
+  while (deadlines_.next() <= now.steady) part(deadlines_.first());
+}
+
+}  // namespace turnpike::relay

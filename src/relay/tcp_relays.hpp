@@ -1,0 +1,137 @@
+// One worker's TCP connections with peers (RFC 6062), and the data connections of clients that they are
+// joined with. What came by one goes out by the other, as it is; who does not take what is meant for it holds
+// the other one back.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/stream.hpp"
+#include "relay/mailbox.hpp"
+#include "relay/peer_connection_table.hpp"
+#include "relay/relay_sockets.hpp"
+#include "relay/streams.hpp"
+#include "turnpike/base/deadlines.hpp"
+#include "turnpike/base/result.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/crypto/random.hpp"
+#include "turnpike/turn/peer_connections.hpp"
+
+namespace turnpike::relay {
+
+class TcpRelays : public turn::PeerConnections {
+ public:
+  using ConnectionId = turn::ConnectionId;
+
+  struct Counters {
+    std::uint64_t joined = 0;  // data connections with their peers
+    std::uint64_t to_peer_bytes = 0;
+    std::uint64_t to_client_bytes = 0;
+    std::uint64_t out_of_descriptors = 0;
+    std::uint64_t out_of_memory = 0;
+  };
+
+  // What all workers share; outlives them.
+  struct Shared {
+    PeerConnectionTable& table;
+    std::deque<Mailbox>& mailboxes;
+  };
+
+  // References outlive this.
+  TcpRelays(int epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
+            const Shared& shared);
+
+  std::optional<ConnectionId> connect(turn::RelayId relay, const Endpoint& peer) override;
+  void offer(ConnectionId id, const auth::Identity& client) override;
+  std::optional<auth::Identity> awaited_by(ConnectionId id) override;
+  bool bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) override;
+  bool close_unbound(ConnectionId id) override;
+  void close(ConnectionId id) override;
+
+  // A connection that a peer began to the relayed address with this socket. To be offered or closed.
+  struct Accepted {
+    ConnectionId id{};
+    Endpoint from;
+  };
+  std::optional<Accepted> accept(int listener);
+
+  // --- What the epoll set reports, by tags that begin with these bits
+  static constexpr std::uint64_t kTag = std::uint64_t{7} << 61;
+  static bool is_tag(std::uint64_t tag) { return (tag & kTag) == kTag; }
+  // What has become of a connection that was asked for, where it is about one.
+  struct Connected {
+    ConnectionId id{};
+    bool connected = false;
+  };
+  std::optional<Connected> on_event(std::uint64_t tag, std::uint32_t events, TimePoint now);
+
+  // Joins what was bound in this pass with the clients' connections, once their answers were sent.
+  void join(Streams& streams);
+  // By the allocation's worker.
+  void close_data_connection(ConnectionId id);
+  // Connections that were asked for and cannot be had at all, since this was last called.
+  std::vector<ConnectionId> take_failed() { return std::exchange(failed_, {}); }
+  // Connections of this worker's allocations that have ended since this was last called.
+  std::vector<ConnectionId> take_closed() { return std::exchange(closed_, {}); }
+
+  void on_timeout(TimePoint now);
+  SteadyTime next_deadline() const { return deadlines_.next(); }
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  enum class Side : std::uint8_t { client = 0, peer = 1 };
+  static Side other(Side side) { return side == Side::client ? Side::peer : Side::client; }
+  struct End {
+    explicit End(net::Stream s) : stream(std::move(s)) {}
+    net::Stream stream;
+    std::uint32_t watched = 0;  // events
+    bool ended = false;         // nothing more comes from it
+  };
+  struct Joined {
+    Joined(net::Stream client, net::Stream peer) : ends{End(std::move(client)), End(std::move(peer))} {}
+    End& at(Side side) { return ends[static_cast<std::size_t>(side)]; }
+
+    End ends[2];
+    SteadyTime deadline;  // of what still waits to go out, once an end is gone
+  };
+  struct Bound {
+    ConnectionId id{};
+    net::Fd peer;
+    FiveTuple client;
+  };
+
+  void begin(ConnectionId id, Result<net::Fd> socket);
+  static std::uint64_t tag_of(ConnectionId id, Side side);
+  bool watch(int fd, std::uint64_t tag, int operation, std::uint32_t events);
+  void add(Bound bound, net::Stream client);
+  // False when the two are to be parted.
+  bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
+  bool forward(Joined& joined, Side from);
+  void watch_both(ConnectionId id, Joined& joined);
+  void part(ConnectionId id);
+
+  const int epoll_;
+  const unsigned worker_;
+  const RelaySockets& relays_;
+  crypto::Random& random_;
+  const Shared shared_;
+  Counters counters_;
+  boost::unordered_flat_map<ConnectionId, net::Fd>
+      sockets_;  // that are being connected, or were just accepted
+  std::vector<Bound> bound_;
+  boost::unordered_flat_map<ConnectionId, std::unique_ptr<Joined>> joined_;
+  Deadlines<ConnectionId> deadlines_;
+  std::vector<ConnectionId> failed_;
+  std::vector<ConnectionId> closed_;
+  std::unique_ptr<net::StreamBuffers> buffers_;  // from the first data connection on
+  net::Fd spare_;  // given up for a moment to turn away who cannot be had for want of descriptors
+};
+
+}  // namespace turnpike::relay

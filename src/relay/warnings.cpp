@@ -1,0 +1,36 @@
+#include "relay/warnings.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace turnpike::relay {
+
+Warnings::Warnings(const turn::Limits& limits)
+    : values_{limits.allocations,
+              limits.allocations_per_user,
+              limits.permissions_per_allocation,
+              limits.channels_per_allocation,
+              limits.peer_connections,
+              limits.peer_connections_per_user} {}
+
+bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
+  std::atomic<Duration::rep>& next = next_[static_cast<std::size_t>(key)];
+  const Duration::rep time = now.time_since_epoch().count();
+  Duration::rep due = next.load(std::memory_order_relaxed);
+  if (due != 0 && time < due) return false;
+  return next.compare_exchange_strong(due, (now + kInterval).time_since_epoch().count(),
+                                      std::memory_order_relaxed);
+}
+
+void Warnings::limits(std::uint32_t met, SteadyTime now) {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    if ((met >> i & 1) == 0 || !is_due(static_cast<turn::LimitKey>(i), now)) continue;
+    spdlog::warn("a client was refused because of {}, which is {}", turn::kLimitKeys[i], values_[i]);
+  }
+}
+
+void Warnings::out_of_memory() {
+  if (said_out_of_memory_.exchange(true, std::memory_order_relaxed)) return;
+  spdlog::error("out of memory: whoever asks for more is refused, the others are served");
+}
+
+}  // namespace turnpike::relay

@@ -1,0 +1,156 @@
+// A worker: one thread, its own SO_REUSEPORT socket of every listener, its relay sockets and its
+// turn::Server. The kernel sends a client always to the same worker, so nothing on the relayed path is shared
+// or locked.
+//
+// It waits on an epoll set of its own and not in an io_context: through Asio each wake-up costs three system
+// calls where one will do, which at moderate rates is a tenth of what relaying a packet costs. Asio drives
+// the control plane.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "net/datagrams.hpp"
+#include "net/fd.hpp"
+#include "net/system_random.hpp"
+#include "relay/associations.hpp"
+#include "relay/event_log.hpp"
+#include "relay/listener_socket.hpp"
+#include "relay/mailbox.hpp"
+#include "relay/relay_sockets.hpp"
+#include "relay/roaming.hpp"
+#include "relay/streams.hpp"
+#include "relay/tcp_relays.hpp"
+#include "relay/warnings.hpp"
+#include "turnpike/turn/output.hpp"
+#include "turnpike/turn/server.hpp"
+
+namespace turnpike::relay {
+
+// All sockets of one worker that clients come to.
+struct WorkerListeners {
+  std::vector<ListenerSocket> datagrams;
+  std::vector<StreamListener> streams;
+};
+
+class Worker : private RelaySockets::Host {
+ public:
+  // What all workers share; outlives them.
+  struct Shared {
+    const auth::CredentialStore& credentials;
+    std::shared_ptr<const turn::PeerPolicy> policy;  // until there is mail of another one
+    RelayPool& relays;
+    turn::Quota& quota;
+    turn::Quota& connection_quota;
+    Warnings& warnings;
+    turn::Limiters& limiters;
+    NetworkHints& hints;
+    turn::Limits limits;
+    auth::Nonces::MasterKey nonce_key{};
+    Duration nonce_lifetime{};
+    turn::NatDiscoveries nat_discoveries{};
+    Streams::Shared streams;
+    Associations::Shared associations;
+    PeerConnectionTable& peer_connections;
+    std::deque<Mailbox>& mailboxes;           // one for each worker
+    bool relays_tcp = false;                  // RFC 6062
+    bool mobility = false;                    // RFC 8016
+    const turn::AlternateParams& alternates;  // where clients may be sent instead
+  };
+
+  // `number` is its place among the workers. Throws std::system_error.
+  Worker(const Shared& shared, unsigned number, WorkerListeners listeners);
+  ~Worker() override;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  // Ends the loop and joins the thread; the allocations end with the worker. Call once.
+  void stop();
+
+  // To be read after stop().
+  std::uint64_t out_of_memory() const;
+  const turn::Counters& counters() const { return server_.counters(); }
+  const net::SendCounters& sends() const { return sends_; }
+  std::uint64_t exhausted() const { return relays_.exhausted(); }
+  const Streams& streams() const { return streams_; }
+  const TcpRelays& tcp_relays() const { return tcp_relays_; }
+  const Associations& associations() const { return associations_; }
+
+ private:
+  // Does it, and when there is no memory for it counts that: the others are served all the same. Whether it
+  // was done.
+  template <class Act>
+  bool attempt(Act&& act);
+  void run();
+  void expire(TimePoint now);
+  void carry_out(TimePoint now);
+  bool watch_relay(int fd, turn::RelayId relay) override;
+  void before_close(turn::RelayId relay) override;
+  int timeout_ms(SteadyTime now) const;
+  void on_event(const epoll_event& event, TimePoint now);
+  void on_listener(std::uint32_t index, TimePoint now);
+  void on_dtls(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
+  void on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now);
+  void on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now);
+  void on_tcp_relay(std::uint64_t tag, std::uint32_t events, TimePoint now);
+  void accept_peers(turn::RelayId relay, int fd, TimePoint now);
+  void on_client(const FiveTuple& tuple, Bytes message, TimePoint now);
+  void on_client_closed(const FiveTuple& tuple, TimePoint now);
+  void begin_forwards(TimePoint now);
+  void take_mail(TimePoint now);
+  void take(const PeerClosed& mail, TimePoint now);
+  void take(const CloseDataConnection& mail, TimePoint now);
+  void take(const FromClient& mail, TimePoint now);
+  void take(const Returned& mail, TimePoint now);
+  void take(const ClientClosed& mail, TimePoint now);
+  void take(const ToClient& mail, TimePoint now);
+  void take(const ForgetClient& mail, TimePoint now);
+  void take(const AddressUpdate& mail, TimePoint now);
+  void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
+
+  // Carries out what the server wants and makes the receive pools free again.
+  void flush(TimePoint now);
+  void send_to_peers();
+  void send_dont_fragment(const turn::Output::ToPeer& message);
+  void send_to_clients();
+  void send_on_connection(const turn::Output::ToClient& message);
+  void add_to_connection(const turn::Output::ToClient& message, Bytes head);
+  // Who comes by a connection keeps that as long as its allocation.
+  void follow_allocations(TimePoint now);
+  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
+  void part_with_ended(TimePoint now);
+  void settle_tcp_relays();
+
+  bool watch(int fd, std::uint64_t tag);
+
+  net::SystemRandom random_;
+  net::Fd epoll_;
+  net::Fd wake_;
+  Warnings& warnings_;
+  std::uint64_t out_of_memory_ = 0;
+  Mailbox& mailbox_;
+  std::vector<ListenerSocket> listeners_;
+  turn::Output output_;
+  EventLog event_log_;
+  std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
+  net::ReceivePool received_;
+  net::SendCounters sends_;
+  net::SendBatch batch_{sends_};
+  Streams streams_;
+  Associations associations_;
+  RelaySockets relays_;
+  TcpRelays tcp_relays_;
+  Roaming roaming_;
+  std::shared_ptr<const turn::PeerPolicy> policy_;
+  turn::Server server_;  // goes first, and closes its relays while all else is there
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace turnpike::relay

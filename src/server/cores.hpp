@@ -1,9 +1,0 @@
-// How many cores this process may use.
-#pragma once
-
-namespace turnpike::server {
-
-// The CPU affinity (cpusets included), and no more than the cgroup's CPU quota, rounded up; at least 1.
-unsigned usable_cores();
-
-}  // namespace turnpike::server

@@ -1,0 +1,64 @@
+#include "daemon/accepted_queue.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+
+namespace turnpike::daemon {
+namespace {
+
+// A connection, of which `other` is the far end.
+struct Pair {
+  Pair() {
+    std::array<int, 2> ends{};
+    REQUIRE(pipe(ends.data()) == 0);
+    other = net::Fd(ends[0]);
+    connection = net::Fd(ends[1]);
+  }
+  bool is_closed() const {
+    char byte;
+    return read(other.get(), &byte, 1) ==
+           0;  // the end; blocks where it is open, so ask only where it must be closed
+  }
+  net::Fd other;
+  net::Fd connection;
+};
+
+TEST_CASE("the taker is woken once for all that wait", "[server]") {
+  AcceptedQueue arrivals;
+  Pair a;
+  Pair b;
+  CHECK(arrivals.add(std::move(a.connection), {}));
+  CHECK_FALSE(arrivals.add(std::move(b.connection), {}));
+  CHECK(arrivals.take().size() == 2);
+  CHECK(arrivals.take().empty());
+  CHECK(arrivals.add(std::move(Pair().connection), {}));
+}
+
+TEST_CASE("only so many wait, and what is dropped is closed and counted", "[server]") {
+  AcceptedQueue arrivals;
+  for (std::size_t i = 0; i < AcceptedQueue::kMost; ++i) arrivals.add(net::Fd(dup(0)), {});
+  Pair more;
+  CHECK_FALSE(arrivals.add(std::move(more.connection), {}));
+  CHECK(more.is_closed());
+  CHECK(arrivals.dropped() == 1);
+  CHECK(arrivals.take().size() == AcceptedQueue::kMost);
+  CHECK(arrivals.add(net::Fd(dup(0)), {}));
+}
+
+TEST_CASE("after the end nothing waits, and what comes is closed", "[server]") {
+  AcceptedQueue arrivals;
+  Pair before;
+  Pair after;
+  arrivals.add(std::move(before.connection), {});
+  arrivals.close();
+  CHECK(before.is_closed());
+  CHECK_FALSE(arrivals.add(std::move(after.connection), {}));
+  CHECK(after.is_closed());
+  CHECK(arrivals.dropped() == 2);
+  CHECK(arrivals.take().empty());
+}
+
+}  // namespace
+}  // namespace turnpike::daemon

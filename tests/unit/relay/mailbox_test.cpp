@@ -1,0 +1,97 @@
+#include "relay/mailbox.hpp"
+
+#include <poll.h>
+
+#include <catch2/catch.hpp>
+
+#include "relay/roaming.hpp"
+#include "support/request_maker.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+using test::endpoint;
+
+constexpr std::size_t kLargest = 65'535;
+
+bool is_readable(const Mailbox& mailbox) {
+  pollfd p{mailbox.fd(), POLLIN, 0};
+  return poll(&p, 1, 0) == 1;
+}
+
+FromClient from_client(std::size_t size, std::uint16_t port = 1) {
+  return {0, false, {{IpAddress::v4(1), port}, endpoint("192.0.2.1:3478")}, std::vector<std::uint8_t>(size)};
+}
+
+// Until no more is taken; how many were.
+std::size_t fill(Mailbox& mailbox, bool is_media) {
+  std::size_t taken = 0;
+  while (mailbox.post(from_client(kLargest), kLargest, is_media)) ++taken;
+  return taken;
+}
+
+TEST_CASE("messages of clients wait in a mailbox up to a bound, media up to half of it", "[server]") {
+  Mailbox mailbox;
+  CHECK_FALSE(is_readable(mailbox));
+  const std::size_t media = fill(mailbox, true);
+  CHECK(media * kLargest <= 2 << 20);
+  CHECK(media > 20);
+  CHECK(is_readable(mailbox));
+  CHECK(mailbox.dropped() == 1);
+  const std::size_t others = fill(mailbox, false);
+  CHECK((media + others) * kLargest <= 4 << 20);
+  CHECK(others > 20);
+  CHECK(mailbox.dropped() == 2);
+  CHECK(mailbox.take().size() == media + others);
+  CHECK_FALSE(is_readable(mailbox));
+  CHECK(mailbox.post(from_client(100), 100, true));
+  CHECK(is_readable(mailbox));
+}
+
+TEST_CASE("small messages are bounded too", "[server]") {
+  Mailbox mailbox;
+  std::size_t taken = 0;
+  while (taken < 1'000'000 && mailbox.post(from_client(0), 0, false)) ++taken;
+  CHECK(taken < 20'000);
+}
+
+TEST_CASE("a full mailbox still takes what tells of something that has happened", "[server]") {
+  Mailbox mailbox;
+  fill(mailbox, false);
+  const std::uint64_t dropped = mailbox.dropped();
+  const std::size_t waiting = mailbox.take().size();
+  REQUIRE(fill(mailbox, false) == waiting);
+  const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
+  mailbox.post(AddressUpdate{});
+  mailbox.post(ClientClosed{tuple});
+  mailbox.post(ForgetClient{1, tuple});
+  mailbox.post(PeerClosed{});
+  mailbox.post(CloseDataConnection{});
+  mailbox.post(Returned{1, tuple, std::vector<std::uint8_t>(kLargest)});
+  const std::vector<Mail> all = mailbox.take();
+  REQUIRE(all.size() == waiting + 6);
+  const Returned* returned = std::get_if<Returned>(&all.back());
+  REQUIRE(returned);
+  CHECK(returned->tuple == tuple);
+  CHECK(returned->message.empty());  // the client will send it again
+  CHECK(mailbox.dropped() == dropped + 2);
+}
+
+TEST_CASE("a move whose first message was dropped has not begun", "[server]") {
+  std::deque<Mailbox> mailboxes(2);
+  Roaming roaming(0, mailboxes, HashKey{1, 2});
+  const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
+  const std::vector<std::uint8_t> message(20);
+  fill(mailboxes[1], false);
+  while (mailboxes[1].post(from_client(0), 0, false)) {
+  }
+  CHECK_FALSE(roaming.begin({1, tuple, message}));
+  CHECK_FALSE(roaming.forward(tuple, message));
+  mailboxes[1].take();
+  CHECK(roaming.begin({1, tuple, message}));
+  CHECK(roaming.forward(tuple, message));
+  CHECK(mailboxes[1].take().size() == 2);
+}
+
+}  // namespace
+}  // namespace turnpike::relay

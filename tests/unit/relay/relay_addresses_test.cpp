@@ -1,0 +1,155 @@
+#include "relay/relay_addresses.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "relay/relay_sockets.hpp"
+#include "support/request_maker.hpp"
+#include "support/scripted_random.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+using test::address;
+
+net::LocalAddresses machine(const std::vector<std::string_view>& addresses) {
+  net::LocalAddresses local;
+  for (const std::string_view text : addresses) {
+    local.all.push_back(address(text));
+    auto& source = local.all.back().is_v4() ? local.default_v4 : local.default_v6;
+    if (!source) source = local.all.back();
+  }
+  std::ranges::sort(local.all);
+  return local;
+}
+
+TEST_CASE("auto follows the machine's addresses", "[server]") {
+  test::ScriptedRandom random;
+  RelayPool pool({}, machine({"203.0.113.1"}));
+  const auto first = pool.addresses();
+  CHECK(first->choose(Family::ipv4, address("203.0.113.1"), random) == address("203.0.113.1"));
+  CHECK(first->choose(Family::ipv4, address("203.0.113.2"), random) == address("203.0.113.1"));
+  CHECK_FALSE(first->supports(Family::ipv6));
+
+  pool.follow(machine({"203.0.113.2", "2001:db8::2"}));
+  const auto second = pool.addresses();
+  CHECK(second->choose(Family::ipv4, address("203.0.113.1"), random) == address("203.0.113.2"));
+  CHECK(second->choose(Family::ipv6, address("203.0.113.2"), random) == address("2001:db8::2"));
+  CHECK(second->supports(Family::ipv6));
+  CHECK_FALSE(second->ports_of(address("203.0.113.1")));
+
+  pool.follow(machine({}));
+  CHECK_FALSE(pool.addresses()->choose(Family::ipv4, address("203.0.113.1"), random));
+  CHECK_FALSE(pool.addresses()->supports(Family::ipv4));
+  CHECK(first->choose(Family::ipv4, address("203.0.113.1"), random) == address("203.0.113.1"));
+}
+
+TEST_CASE("addresses that are configured follow nothing", "[server]") {
+  turn::RelayParams params;
+  params.addresses = {address("127.0.0.1")};
+  RelayPool pool(params, machine({"203.0.113.1"}));
+  const auto before = pool.addresses();
+  pool.follow(machine({"203.0.113.2"}));
+  CHECK(pool.addresses() == before);
+  test::ScriptedRandom random;
+  CHECK(before->choose(Family::ipv4, address("203.0.113.2"), random) == address("127.0.0.1"));
+}
+
+TEST_CASE("the ports of an address stay taken while it is gone", "[server]") {
+  const net::LocalAddresses with = machine({"203.0.113.1", "203.0.113.2"});
+  const net::LocalAddresses without = machine({"203.0.113.1"});
+  RelayPool pool({}, with);
+  const auto stays = pool.addresses()->ports_of(address("203.0.113.1"));
+  const Endpoint on_goes(address("203.0.113.2"), 50000);
+  auto goes = pool.addresses()->ports_of(on_goes.address);
+  REQUIRE(goes->take_from(50000) == 50000);
+  CHECK(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
+
+  pool.follow(without);
+  CHECK(pool.addresses()->ports_of(address("203.0.113.1")) == stays);
+  CHECK_FALSE(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
+  pool.follow(with);
+  CHECK(pool.addresses()->ports_of(on_goes.address) == goes);
+  CHECK(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
+
+  pool.follow(without);
+  goes.reset();  // as the last allocation does
+  pool.follow(with);
+  CHECK_FALSE(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
+}
+
+// --- 1:1 NAT
+
+TEST_CASE("an advertised address without a local one stands for the only relayed address", "[server]") {
+  turn::RelayParams params;
+  params.advertise_for_only = {address("198.51.100.7"), address("2001:db8::7")};
+  const IpAddress any_v4 = address("0.0.0.0");
+
+  SECTION("that of the default route, for listeners on every address") {
+    // As on a machine that has containers: their bridge is no address that clients come to from outside.
+    RelayPool pool(params, machine({"10.0.0.5", "172.17.0.1", "fd00::5"}), {any_v4, address("::")});
+    const auto addresses = pool.addresses();
+    CHECK(addresses->to_advertised(address("10.0.0.5")) == address("198.51.100.7"));
+    CHECK(addresses->to_advertised(address("fd00::5")) == address("2001:db8::7"));
+    CHECK(addresses->to_advertised(address("172.17.0.1")) == address("172.17.0.1"));
+    CHECK(addresses->to_local(address("198.51.100.7")) == address("10.0.0.5"));
+    CHECK(addresses->to_local(address("8.8.8.8")) == address("8.8.8.8"));
+    CHECK(pool.private_without_advertisement().empty());
+    CHECK(pool.is_public_to_clients(address("10.0.0.5")));
+
+    pool.follow(machine({"10.0.0.9", "fd00::5"}));
+    CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("10.0.0.9"));
+    CHECK(pool.addresses()->to_advertised(address("10.0.0.5")) == address("10.0.0.5"));
+    CHECK(addresses->to_local(address("198.51.100.7")) == address("10.0.0.5"));  // as it was
+
+    CHECK(pool.absent_locals().empty());
+    pool.follow(machine({"fd00::5"}));
+    CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("198.51.100.7"));
+    CHECK(pool.absent_locals() ==
+          std::vector<std::string>{
+              "relay.advertise: 198.51.100.7 has not one relayed address to stand for now, "
+              "so nobody is told of it"});
+  }
+  SECTION("that of a listener, or of the list") {
+    params.advertise_for_only.pop_back();
+    CHECK(RelayPool(params, machine({"10.0.0.5"}), {address("10.0.0.6")})
+              .addresses()
+              ->to_local(address("198.51.100.7")) == address("10.0.0.6"));
+    CHECK(RelayPool(params, machine({"10.0.0.5"}), {address("10.0.0.6"), address("127.0.0.1")})
+              .addresses()
+              ->to_local(address("198.51.100.7")) == address("10.0.0.6"));
+    params.addresses = {address("127.0.0.1")};
+    CHECK(RelayPool(params, machine({"10.0.0.5"}), {any_v4}).addresses()->to_local(address("198.51.100.7")) ==
+          address("127.0.0.1"));
+  }
+  SECTION("and it is an error where there are several or none") {
+    const auto refuses = [&](const net::LocalAddresses& local, std::vector<IpAddress> listeners,
+                             const std::string& what) {
+      CHECK_THROWS_WITH(
+          RelayPool(params, local, std::move(listeners)),
+          "relay.advertise: 198.51.100.7 can stand for one relayed address of its family, and there "
+          "is " +
+              what);
+    };
+    const std::string name_it = "; name the local one as well, such as {10.0.0.5: 198.51.100.7}";
+    refuses(machine({"10.0.0.5", "10.0.0.6"}), {address("10.0.0.5"), address("10.0.0.6")},
+            "10.0.0.5, 10.0.0.6" + name_it);
+    refuses(machine({"10.0.0.5", "10.0.0.6"}), {address("0.0.0.0"), address("10.0.0.6")},
+            "10.0.0.5, 10.0.0.6" + name_it);
+    refuses(machine({}), {address("0.0.0.0")}, "none" + name_it);
+    params.addresses = {address("127.0.0.1"), address("127.0.0.2")};
+    CHECK_THROWS(RelayPool(params, machine({}), {}));
+  }
+}
+
+TEST_CASE("what is advertised for an address that is not there is told", "[server]") {
+  turn::RelayParams params;
+  params.advertise = {{address("127.0.0.1"), address("198.51.100.7")},
+                      {address("192.0.2.77"), address("198.51.100.8")}};
+  RelayPool pool(params, machine({"127.0.0.1"}));
+  CHECK(pool.absent_locals() ==
+        std::vector<std::string>{"relay.advertise: 192.0.2.77 is not an address of this "
+                                 "machine now, so nobody is told of 198.51.100.8"});
+}
+
+}  // namespace
+}  // namespace turnpike::relay
