@@ -348,71 +348,26 @@ bool Daemon::reload() {
 }
 
 void Daemon::log_totals() const {
-  turn::Counters all;
-  net::SendCounters sends;
-  std::uint64_t exhausted = 0;
-  std::uint64_t out_of_memory = 0;
-  std::uint64_t mail_dropped = 0;
-  for (const relay::Mailbox& mailbox : mailboxes_) mail_dropped += mailbox.dropped();
-  std::uint64_t joined = 0;
-  relay::Streams::Counters connections;
-  net::StreamCounters streams;
-  relay::Associations::Counters associations;
-  net::DtlsCounters dtls;
-  std::uint64_t lost = 0;
-  for (const auto& worker : workers_) {
-    const turn::Counters& c = worker->counters();
-    all.requests += c.requests;
-    all.refusals += c.refusals;
-    all.answers_withheld += c.answers_withheld;
-    all.failures_withheld += c.failures_withheld;
-    all.allocations_created += c.allocations_created;
-    all.to_peer += c.to_peer;
-    all.to_client += c.to_client;
-    sends.dropped_full += worker->sends().dropped_full;
-    sends.dropped_failed += worker->sends().dropped_failed;
-    exhausted += worker->exhausted() + worker->streams().counters().out_of_descriptors;
-    joined += worker->tcp_relays().counters().joined;
-    exhausted += worker->tcp_relays().counters().out_of_descriptors;
-    out_of_memory += worker->out_of_memory();
-    connections.accepted += worker->streams().counters().accepted;
-    connections.refused += worker->streams().counters().refused;
-    connections.timed_out += worker->streams().counters().timed_out;
-    connections.handshakes_withheld += worker->streams().counters().handshakes_withheld;
-    connections.out_of_memory += worker->streams().counters().out_of_memory;
-    streams.media_dropped += worker->streams().stream_counters().media_dropped;
-    streams.too_slow += worker->streams().stream_counters().too_slow;
-    streams.handshakes_failed += worker->streams().stream_counters().handshakes_failed;
-    associations += worker->associations().counters();
-    dtls.handshakes_failed += worker->associations().dtls_counters().handshakes_failed;
-    dtls.too_long += worker->associations().dtls_counters().too_long;
-    dtls.early_dropped += worker->associations().dtls_counters().early_dropped;
-    dtls.implausible += worker->associations().dtls_counters().implausible;
-    lost += worker->associations().lost();
-  }
-  spdlog::info(
-      "stopped: requests={} refusals={} withheld={} failures_withheld={} allocations={} to_peer={} "
-      "to_client={} dropped_full={} dropped_failed={} out_of_descriptors={} out_of_memory={} mail_dropped={}",
-      all.requests, all.refusals, all.answers_withheld, all.failures_withheld, all.allocations_created,
-      all.to_peer, all.to_client, sends.dropped_full, sends.dropped_failed, exhausted, out_of_memory,
-      mail_dropped);
+  relay::Totals totals;
+  for (const auto& worker : workers_) worker->add_counters_to(totals);
+  const auto& connections = totals.of<relay::ConnectionCounters>();
+  const auto& associations = totals.of<relay::AssociationCounters>();
+  spdlog::info("stopped: {}{}{}{}{}", describe_counters(totals.of<turn::Counters>()),
+               describe_counters(totals.of<net::SendCounters>()),
+               describe_counters(totals.of<relay::RelaySocketCounters>()),
+               describe_counters(totals.of<relay::WorkerCounters>()),
+               describe_counters(totals.of<relay::MailCounters>()));
   if (connections.accepted + connections.refused != 0) {
-    spdlog::info(
-        "connections: accepted={} refused={} timed_out={} too_slow={} handshakes_failed={} "
-        "handshakes_withheld={} out_of_memory={} media_dropped={} joined_with_peers={}",
-        connections.accepted, connections.refused, connections.timed_out, streams.too_slow,
-        streams.handshakes_failed, connections.handshakes_withheld, connections.out_of_memory,
-        streams.media_dropped, joined);
+    spdlog::info("connections: {}{}", describe_counters(connections),
+                 describe_counters(totals.of<net::StreamCounters>()));
   }
-  if (associations.hellos_answered + associations.hellos_withheld == 0) return;
-  spdlog::info(
-      "dtls: hellos_answered={} hellos_withheld={} begun={} established={} refused={} evicted={} "
-      "timed_out={} unmatched={} handshakes_failed={} too_long={} early_dropped={} implausible={} lost={} "
-      "out_of_memory={}",
-      associations.hellos_answered, associations.hellos_withheld, associations.begun,
-      associations.established, associations.refused, associations.evicted, associations.timed_out,
-      associations.unmatched, dtls.handshakes_failed, dtls.too_long, dtls.early_dropped, dtls.implausible,
-      lost, associations.out_of_memory);
+  if (totals.of<relay::TcpRelayCounters>().joined != 0) {
+    spdlog::info("data connections: {}", describe_counters(totals.of<relay::TcpRelayCounters>()));
+  }
+  if (associations.hellos_answered + associations.hellos_withheld != 0) {
+    spdlog::info("dtls: {}{}", describe_counters(associations),
+                 describe_counters(totals.of<net::DtlsCounters>()));
+  }
 }
 
 }  // namespace turnpike::daemon

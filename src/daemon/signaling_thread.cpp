@@ -129,15 +129,10 @@ void SignalingThread::stop() {
 }
 
 void SignalingThread::log_totals() const {
-  const http::Counters& counters = server_.counters();
   const signaling::SocketIo::Counters& lists = site_.socket_io_counters();
-  spdlog::info(
-      "signaling: connections={} refused={} not_taken_over={} requests={} web_sockets={} dropped_slow={} "
-      "rests={} "
-      "closed_dear={} room_lists={} room_lists_put_off={}",
-      counters.connections, counters.refused, waiting_.dropped(), counters.requests, counters.web_sockets,
-      counters.dropped_slow, counters.rests, counters.closed_dear, lists.room_lists,
-      lists.room_lists_put_off);
+  spdlog::info("signaling: {}not_taken_over={} room_lists={} room_lists_put_off={}",
+               describe_counters(server_.counters()), waiting_.dropped(), lists.room_lists,
+               lists.room_lists_put_off);
   if (const std::string totals = refusals_.totals(); !totals.empty())
     spdlog::info("signaling refused: {}", totals);
 }

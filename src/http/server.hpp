@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "http/counters.hpp"
 #include "http/hosts.hpp"
 #include "http/origins.hpp"
 #include "http/params.hpp"
@@ -18,17 +19,6 @@
 #include "turnpike/base/source_counter.hpp"
 
 namespace turnpike::http {
-
-// To be read on the server's thread.
-struct Counters {
-  std::uint64_t connections = 0;
-  std::uint64_t refused = 0;  // over a limit of connections
-  std::uint64_t requests = 0;
-  std::uint64_t web_sockets = 0;
-  std::uint64_t dropped_slow = 0;  // WebSockets that did not read
-  std::uint64_t rests = 0;         // of WebSockets whose address had cost too much
-  std::uint64_t closed_dear = 0;   // WebSockets that would have had to rest for too long
-};
 
 class Server {
  public:

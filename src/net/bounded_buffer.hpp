@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "turnpike/base/bytes.hpp"
+#include "turnpike/base/counter.hpp"
 
 namespace turnpike::net {
 
@@ -85,7 +86,7 @@ class WireBuffer {
   std::span<const Bytes> datagrams() const { return datagrams_; }
 
   // How often there was no room.
-  std::uint64_t lost() const { return lost_; }
+  const Counter& lost() const { return lost_; }
 
   // All of it, or nothing and false: see BoundedBuffer.
   [[nodiscard]] bool append(Bytes bytes) {
@@ -108,7 +109,7 @@ class WireBuffer {
   Kind kind_;
   BoundedBuffer octets_;
   std::vector<Bytes> datagrams_;
-  std::uint64_t lost_ = 0;
+  Counter lost_;
 };
 
 }  // namespace turnpike::net

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "net/counters.hpp"
 #include "net/socket_address.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -57,17 +58,6 @@ class ReceivePool {
   std::vector<mmsghdr> headers_;
   std::vector<ReceivedDatagram> received_;
   std::size_t used_ = 0;
-};
-
-struct SendCounters {
-  std::uint64_t sent = 0;
-  std::uint64_t dropped_full = 0;    // EAGAIN or ENOBUFS: the kernel had no room
-  std::uint64_t dropped_failed = 0;  // refused for what it was, such as too long or no route
-
-  // The outcome of one datagram: 0 or an errno.
-  void count(int error) {
-    ++(error == 0 ? sent : error == EAGAIN || error == ENOBUFS ? dropped_full : dropped_failed);
-  }
 };
 
 // Collects datagrams and sends neighbours that leave by one socket together. Neighbours of one length that

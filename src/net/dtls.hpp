@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "net/bounded_buffer.hpp"
+#include "net/counters.hpp"
 #include "net/dtls_hello.hpp"
 #include "net/tls_context.hpp"
 #include "net/tls_endpoint.hpp"
@@ -18,13 +19,6 @@
 #include "turnpike/base/time.hpp"
 
 namespace turnpike::net {
-
-struct DtlsCounters {
-  std::uint64_t handshakes_failed = 0;
-  std::uint64_t too_long = 0;       // messages that no record can hold
-  std::uint64_t early_dropped = 0;  // records that came before their keys and were too many
-  std::uint64_t implausible = 0;    // records of a handshake that no client sends who gets to its end
-};
 
 // What the associations of one thread share; outlives them.
 class DtlsBuffers {
@@ -45,7 +39,7 @@ class DtlsBuffers {
   // For datagrams that are no association's.
   void add(Bytes datagram) { (void)out_.append(datagram); }
   // Datagrams that found no room.
-  std::uint64_t lost() const { return out_.lost(); }
+  const Counter& lost() const { return out_.lost(); }
 
   DtlsCounters counters;
 

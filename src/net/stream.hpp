@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/bounded_buffer.hpp"
+#include "net/counters.hpp"
 #include "net/fd.hpp"
 #include "net/tls_context.hpp"
 #include "net/tls_endpoint.hpp"
@@ -17,12 +18,6 @@
 #include "turnpike/stun/stream_framer.hpp"
 
 namespace turnpike::net {
-
-struct StreamCounters {
-  std::uint64_t media_dropped = 0;  // messages that a client was too slow for
-  std::uint64_t too_slow = 0;       // connections closed for the control messages that waited
-  std::uint64_t handshakes_failed = 0;
-};
 
 // A message to a client, in parts that follow one another.
 struct StreamMessage {

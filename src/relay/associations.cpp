@@ -24,19 +24,6 @@ bool may_shake_hands(Bytes datagram) {
 
 }  // namespace
 
-Associations::Counters& Associations::Counters::operator+=(const Counters& other) {
-  hellos_answered += other.hellos_answered;
-  hellos_withheld += other.hellos_withheld;
-  begun += other.begun;
-  established += other.established;
-  refused += other.refused;
-  evicted += other.evicted;
-  timed_out += other.timed_out;
-  unmatched += other.unmatched;
-  out_of_memory += other.out_of_memory;
-  return *this;
-}
-
 Associations::Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared,
                            crypto::Random& random, net::SendCounters& sends)
     : listeners_(listeners),

@@ -16,6 +16,7 @@
 #include "net/dtls.hpp"
 #include "net/dtls_hello.hpp"
 #include "net/tls_context.hpp"
+#include "relay/counters.hpp"
 #include "relay/idle_connections.hpp"
 #include "relay/listener_socket.hpp"
 #include "relay/slot_map.hpp"
@@ -31,20 +32,6 @@ namespace turnpike::relay {
 
 class Associations {
  public:
-  struct Counters {
-    std::uint64_t hellos_answered = 0;  // with a cookie
-    std::uint64_t hellos_withheld = 0;  // the source had used up its unauthenticated answers
-    std::uint64_t begun = 0;            // their cookies came back
-    std::uint64_t established = 0;
-    std::uint64_t refused = 0;        // the address had enough of them
-    std::uint64_t evicted = 0;        // handshakes given up for new ones
-    std::uint64_t timed_out = 0;      // no handshake, no message or no allocation in time
-    std::uint64_t unmatched = 0;      // datagrams that belong to no association and begin none
-    std::uint64_t out_of_memory = 0;  // handshakes that there was none for
-
-    Counters& operator+=(const Counters& other);
-  };
-
   // What all workers share; outlives them.
   struct Shared {
     const net::CurrentTls* dtls;  // may be null where no listener is dtls
@@ -85,10 +72,10 @@ class Associations {
   // SteadyTime::max() when nothing is waited for.
   SteadyTime next_deadline() const;
 
-  const Counters& counters() const { return counters_; }
+  const AssociationCounters& counters() const { return counters_; }
   const net::DtlsCounters& dtls_counters() const { return buffers_.counters; }
   // Datagrams to clients that found no room in the buffers.
-  std::uint64_t lost() const { return buffers_.lost(); }
+  const Counter& lost() const { return buffers_.lost(); }
 
  private:
   // Of one worker. Beyond, the oldest makes room: it has had the most time.
@@ -150,7 +137,7 @@ class Associations {
 
   const std::vector<ListenerSocket>& listeners_;
   const Shared shared_;
-  Counters counters_;
+  AssociationCounters counters_;
   crypto::Digester digester_;
   net::DtlsCookies cookies_;
   net::DtlsBuffers buffers_;

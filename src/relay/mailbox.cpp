@@ -43,7 +43,7 @@ void Mailbox::post(Returned mail) {
 // Counts what there is none for.
 bool Mailbox::has_room(std::size_t size, bool is_media) {
   if (bytes_ + size + kOverhead <= (is_media ? kMostMedia : kMost)) return true;
-  dropped_.fetch_add(1, std::memory_order_relaxed);
+  ++counters_.dropped;
   return false;
 }
 

@@ -2,7 +2,6 @@
 // what a client sends that has moved to another worker (RFC 8016): its allocation stays where it is.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "net/fd.hpp"
+#include "relay/counters.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/turn/peer_connections.hpp"
@@ -88,8 +88,8 @@ class Mailbox {
   // In the order of posting.
   std::vector<Mail> take();
 
-  // How many messages were dropped so far.
-  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  // Whoever holds the lock writes them, one at a time.
+  const MailCounters& counters() const { return counters_; }
 
  private:
   bool has_room(std::size_t size, bool is_media);
@@ -99,7 +99,7 @@ class Mailbox {
   std::mutex mutex_;
   std::vector<Mail> mail_;
   std::size_t bytes_ = 0;  // of messages
-  std::atomic<std::uint64_t> dropped_{0};
+  MailCounters counters_;
 };
 
 }  // namespace turnpike::relay

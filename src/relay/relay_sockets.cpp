@@ -213,7 +213,8 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
       return BoundRelay{std::move(lease), {address, *port}, request.transport, std::move(*socket)};
     }
     if (!is_port_taken_elsewhere(error)) {
-      if (error != boost::system::errc::address_not_available) ++exhausted_;  // gone, and soon we know
+      if (error != boost::system::errc::address_not_available)
+        ++counters_.out_of_descriptors;  // gone, and soon we know
       return std::nullopt;
     }
     const auto behind = static_cast<std::uint16_t>(*port + step);
@@ -233,7 +234,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
   const int fd = bound.socket.get();
   const Endpoint local = bound.local;
   if (!host_.watch_relay(fd, turn::RelayId(fd))) {
-    ++exhausted_;
+    ++counters_.out_of_descriptors;
     return turn::RelayError::no_port;
   }
   open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/fd.hpp"
+#include "relay/counters.hpp"
 #include "relay/relay_addresses.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/params.hpp"
@@ -154,7 +155,7 @@ class RelaySockets : public turn::RelayPorts {
   const Endpoint& local_of(turn::RelayId relay) const { return open_.find(relay)->second.bound.local; }
 
   // How often a port could not be had for want of descriptors or memory, as opposed to a full range.
-  std::uint64_t exhausted() const { return exhausted_; }
+  const RelaySocketCounters& counters() const { return counters_; }
 
  protected:
   void close(turn::RelayId id) override;
@@ -178,7 +179,7 @@ class RelaySockets : public turn::RelayPorts {
   crypto::Random& random_;
   Host& host_;
   boost::unordered_flat_map<turn::RelayId, OpenRelay> open_;
-  std::uint64_t exhausted_ = 0;
+  RelaySocketCounters counters_;
 };
 
 }  // namespace turnpike::relay

@@ -17,6 +17,7 @@
 #include "net/accepted_connection.hpp"
 #include "net/stream.hpp"
 #include "net/tls_context.hpp"
+#include "relay/counters.hpp"
 #include "relay/idle_connections.hpp"
 #include "relay/protocol_detector.hpp"
 #include "relay/slot_map.hpp"
@@ -44,15 +45,6 @@ using HttpHandOver = std::function<void(net::Fd, net::AcceptedConnection)>;
 
 class Streams {
  public:
-  struct Counters {
-    std::uint64_t accepted = 0;
-    std::uint64_t refused = 0;              // the address or the server had enough of them
-    std::uint64_t timed_out = 0;            // no handshake, no message or no allocation in time
-    std::uint64_t handshakes_withheld = 0;  // the source had begun as many as it may
-    std::uint64_t out_of_descriptors = 0;
-    std::uint64_t out_of_memory = 0;
-  };
-
   // What all workers share; outlives them.
   struct Shared {
     const net::CurrentTls* tls;  // may be null where no listener is tls
@@ -103,7 +95,7 @@ class Streams {
   SteadyTime next_deadline() const;
 
   std::size_t connections() const { return by_deadline_.size(); }
-  const Counters& counters() const { return counters_; }
+  const ConnectionCounters& counters() const { return counters_; }
   const net::StreamCounters& stream_counters() const { return buffers_.counters; }
 
  private:
@@ -162,7 +154,7 @@ class Streams {
   net::Fd handshakes_;  // the set inside of it
   std::vector<StreamListener> listeners_;
   const Shared shared_;
-  Counters counters_;
+  ConnectionCounters counters_;
   net::StreamBuffers buffers_;
 
   SlotMap<Connection> connections_;

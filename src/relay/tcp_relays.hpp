@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/stream.hpp"
+#include "relay/counters.hpp"
 #include "relay/mailbox.hpp"
 #include "relay/peer_connection_table.hpp"
 #include "relay/relay_sockets.hpp"
@@ -28,14 +29,6 @@ namespace turnpike::relay {
 class TcpRelays : public turn::PeerConnections {
  public:
   using ConnectionId = turn::ConnectionId;
-
-  struct Counters {
-    std::uint64_t joined = 0;  // data connections with their peers
-    std::uint64_t to_peer_bytes = 0;
-    std::uint64_t to_client_bytes = 0;
-    std::uint64_t out_of_descriptors = 0;
-    std::uint64_t out_of_memory = 0;
-  };
 
   // What all workers share; outlives them.
   struct Shared {
@@ -83,7 +76,7 @@ class TcpRelays : public turn::PeerConnections {
   void on_timeout(TimePoint now);
   SteadyTime next_deadline() const { return deadlines_.next(); }
 
-  const Counters& counters() const { return counters_; }
+  const TcpRelayCounters& counters() const { return counters_; }
 
  private:
   enum class Side : std::uint8_t { client = 0, peer = 1 };
@@ -122,7 +115,7 @@ class TcpRelays : public turn::PeerConnections {
   const RelaySockets& relays_;
   crypto::Random& random_;
   const Shared shared_;
-  Counters counters_;
+  TcpRelayCounters counters_;
   boost::unordered_flat_map<ConnectionId, net::Fd>
       sockets_;  // that are being connected, or were just accepted
   std::vector<Bound> bound_;

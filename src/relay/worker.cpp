@@ -56,7 +56,7 @@ bool Worker::attempt(Act&& act) {
     act();
     return true;
   } catch (const std::bad_alloc&) {
-    ++out_of_memory_;
+    ++counters_.out_of_memory;
     return false;
   }
 }
@@ -145,9 +145,17 @@ int Worker::timeout_ms(SteadyTime now) const {
   return static_cast<int>(std::clamp<Duration::rep>(wait, 0, 60'000));
 }
 
-std::uint64_t Worker::out_of_memory() const {
-  return out_of_memory_ + server_.counters().out_of_memory + streams_.counters().out_of_memory +
-         associations_.counters().out_of_memory + tcp_relays_.counters().out_of_memory;
+void Worker::add_counters_to(Totals& totals) const {
+  totals.add(server_.counters());
+  totals.add(sends_);
+  totals.add(streams_.counters());
+  totals.add(streams_.stream_counters());
+  totals.add(associations_.counters());
+  totals.add(associations_.dtls_counters());
+  totals.add(tcp_relays_.counters());
+  totals.add(relays_.counters());
+  totals.add(mailbox_.counters());
+  totals.add(WorkerCounters{.out_of_memory = counters_.out_of_memory, .dtls_lost = associations_.lost()});
 }
 
 void Worker::run() {
@@ -156,7 +164,7 @@ void Worker::run() {
   TimePoint now = read_clocks();
   BatchPacer pacer;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    const auto pause = pacer.pause(counters().to_peer + counters().to_client, now.steady);
+    const auto pause = pacer.pause(server_.counters().to_peer + server_.counters().to_client, now.steady);
     if (pause.count() != 0) sleep_for(pause);
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
     now = read_clocks();
@@ -336,6 +344,11 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
   while (const auto error = net::take_error(fd)) {
     if (error->icmp) server_.on_icmp(relay, error->peer, *error->icmp, now, output_);
   }
+}
+
+std::uint64_t Worker::out_of_memory() const {
+  return counters_.out_of_memory + server_.counters().out_of_memory + streams_.counters().out_of_memory +
+         associations_.counters().out_of_memory + tcp_relays_.counters().out_of_memory;
 }
 
 // Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.

@@ -19,6 +19,7 @@
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
 #include "relay/associations.hpp"
+#include "relay/counters.hpp"
 #include "relay/event_log.hpp"
 #include "relay/listener_socket.hpp"
 #include "relay/mailbox.hpp"
@@ -73,20 +74,15 @@ class Worker : private RelaySockets::Host {
   // Ends the loop and joins the thread; the allocations end with the worker. Call once.
   void stop();
 
-  // To be read after stop().
-  std::uint64_t out_of_memory() const;
-  const turn::Counters& counters() const { return server_.counters(); }
-  const net::SendCounters& sends() const { return sends_; }
-  std::uint64_t exhausted() const { return relays_.exhausted(); }
-  const Streams& streams() const { return streams_; }
-  const TcpRelays& tcp_relays() const { return tcp_relays_; }
-  const Associations& associations() const { return associations_; }
+  // Adds what this worker has counted so far. Any thread may call it while the worker runs.
+  void add_counters_to(Totals& totals) const;
 
  private:
   // Does it, and when there is no memory for it counts that: the others are served all the same. Whether it
   // was done.
   template <class Act>
   bool attempt(Act&& act);
+  std::uint64_t out_of_memory() const;
   void run();
   void expire(TimePoint now);
   void carry_out(TimePoint now);
@@ -133,7 +129,7 @@ class Worker : private RelaySockets::Host {
   net::Fd epoll_;
   net::Fd wake_;
   Warnings& warnings_;
-  std::uint64_t out_of_memory_ = 0;
+  WorkerCounters counters_;
   Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
   turn::Output output_;

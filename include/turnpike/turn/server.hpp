@@ -27,6 +27,7 @@
 #include "turnpike/stun/message.hpp"
 #include "turnpike/stun/message_builder.hpp"
 #include "turnpike/turn/allocation.hpp"
+#include "turnpike/turn/counters.hpp"
 #include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/nat_discovery.hpp"
 #include "turnpike/turn/output.hpp"
@@ -37,27 +38,6 @@
 #include "turnpike/turn/relay_ports.hpp"
 
 namespace turnpike::turn {
-
-// What happened so far, for metrics. Each is a number of messages but for the bytes.
-struct Counters {
-  std::uint64_t client_malformed = 0;   // neither STUN nor ChannelData, or broken
-  std::uint64_t client_unexpected = 0;  // of a class or method that a server does not take
-  std::uint64_t requests = 0;
-  std::uint64_t refusals = 0;           // answered with an error
-  std::uint64_t redirects = 0;          // of these, with another server to go to
-  std::uint64_t answers_withheld = 0;   // the source had used up its unauthenticated answers
-  std::uint64_t failures_withheld = 0;  // likewise those to wrong credentials
-  std::uint64_t out_of_memory = 0;      // requests refused for want of memory
-  std::uint64_t to_peer = 0;
-  std::uint64_t to_peer_bytes = 0;
-  std::uint64_t to_peer_refused = 0;  // no allocation, channel or permission
-  std::uint64_t to_client = 0;
-  std::uint64_t to_client_bytes = 0;
-  std::uint64_t to_client_refused = 0;  // no permission
-  std::uint64_t allocations_created = 0;
-  std::uint64_t allocations_deleted = 0;
-  std::uint64_t expiry_steps = 0;  // entries of tables that expiry has looked at
-};
 
 // Belongs to one worker and its thread.
 class Server {

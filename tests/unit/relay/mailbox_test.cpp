@@ -37,11 +37,11 @@ TEST_CASE("messages of clients wait in a mailbox up to a bound, media up to half
   CHECK(media * kLargest <= 2 << 20);
   CHECK(media > 20);
   CHECK(is_readable(mailbox));
-  CHECK(mailbox.dropped() == 1);
+  CHECK(mailbox.counters().dropped == 1);
   const std::size_t others = fill(mailbox, false);
   CHECK((media + others) * kLargest <= 4 << 20);
   CHECK(others > 20);
-  CHECK(mailbox.dropped() == 2);
+  CHECK(mailbox.counters().dropped == 2);
   CHECK(mailbox.take().size() == media + others);
   CHECK_FALSE(is_readable(mailbox));
   CHECK(mailbox.post(from_client(100), 100, true));
@@ -58,7 +58,7 @@ TEST_CASE("small messages are bounded too", "[server]") {
 TEST_CASE("a full mailbox still takes what tells of something that has happened", "[server]") {
   Mailbox mailbox;
   fill(mailbox, false);
-  const std::uint64_t dropped = mailbox.dropped();
+  const std::uint64_t dropped = mailbox.counters().dropped;
   const std::size_t waiting = mailbox.take().size();
   REQUIRE(fill(mailbox, false) == waiting);
   const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
@@ -74,7 +74,7 @@ TEST_CASE("a full mailbox still takes what tells of something that has happened"
   REQUIRE(returned);
   CHECK(returned->tuple == tuple);
   CHECK(returned->message.empty());  // the client will send it again
-  CHECK(mailbox.dropped() == dropped + 2);
+  CHECK(mailbox.counters().dropped == dropped + 2);
 }
 
 TEST_CASE("a move whose first message was dropped has not begun", "[server]") {

@@ -1,0 +1,183 @@
+// What the workers have counted since the start. Each part of a worker has a struct of its own; Totals has
+// all of them, and is what logs and metrics are made of.
+#pragma once
+
+#include <tuple>
+
+#include "net/counters.hpp"
+#include "turnpike/base/counter.hpp"
+#include "turnpike/turn/counters.hpp"
+
+namespace turnpike::relay {
+
+// Clients by TCP and TLS.
+struct ConnectionCounters {
+  Counter accepted;
+  Counter refused;
+  Counter timed_out;
+  Counter handshakes_withheld;
+  Counter out_of_descriptors;
+  Counter out_of_memory;
+};
+
+// Clients by DTLS.
+struct AssociationCounters {
+  Counter hellos_answered;
+  Counter hellos_withheld;
+  Counter begun;
+  Counter established;
+  Counter refused;
+  Counter evicted;
+  Counter timed_out;
+  Counter unmatched;
+  Counter out_of_memory;
+};
+
+// RFC 6062: data connections.
+struct TcpRelayCounters {
+  Counter joined;
+  Counter to_peer_bytes;
+  Counter to_client_bytes;
+  Counter out_of_descriptors;
+  Counter out_of_memory;
+};
+
+struct RelaySocketCounters {
+  Counter out_of_descriptors;
+};
+
+// What belongs to no part of a worker.
+struct WorkerCounters {
+  Counter out_of_memory;
+  Counter dtls_lost;
+};
+
+struct MailCounters {
+  Counter dropped;
+};
+
+}  // namespace turnpike::relay
+
+namespace turnpike {
+
+template <>
+inline constexpr auto kCounterList<relay::ConnectionCounters> =
+    std::to_array<CounterRow<relay::ConnectionCounters>>({
+        {"accepted", &relay::ConnectionCounters::accepted, "Connections of clients that were accepted.",
+         "connections_accepted_total"},
+        {"refused", &relay::ConnectionCounters::refused,
+         "Connections refused, since the address or the server had enough.", "refused_total",
+         R"(reason="idle_connections")"},
+        {"timed_out", &relay::ConnectionCounters::timed_out,
+         "Connections closed for want of a handshake, a message or an allocation in time.",
+         "connections_closed_total", R"(reason="timed_out")"},
+        {"handshakes_withheld", &relay::ConnectionCounters::handshakes_withheld,
+         "TLS handshakes refused, since the source had begun as many as it may.", "tls_handshakes_total",
+         R"(protocol="tls",result="withheld")"},
+        {"out_of_descriptors", &relay::ConnectionCounters::out_of_descriptors,
+         "Connections refused for want of descriptors.", "refused_total",
+         R"(reason="out_of_descriptors_for_client")"},
+        {"out_of_memory", &relay::ConnectionCounters::out_of_memory, "Connections ended for want of memory.",
+         "connections_closed_total", R"(reason="out_of_memory")"},
+    });
+static_assert(lists_all<relay::ConnectionCounters>());
+
+template <>
+inline constexpr auto kCounterList<relay::AssociationCounters> =
+    std::to_array<CounterRow<relay::AssociationCounters>>({
+        {"hellos_answered", &relay::AssociationCounters::hellos_answered,
+         "DTLS hellos answered with a cookie.", "dtls_hellos_total", R"(result="answered")"},
+        {"hellos_withheld", &relay::AssociationCounters::hellos_withheld,
+         "DTLS hellos without an answer, since the source had used up its unauthenticated answers.",
+         "dtls_hellos_total", R"(result="withheld")"},
+        {"begun", &relay::AssociationCounters::begun, "DTLS handshakes begun, whose cookies came back.",
+         "tls_handshakes_total", R"(protocol="dtls",result="begun")"},
+        {"established", &relay::AssociationCounters::established, "DTLS handshakes that succeeded.",
+         "tls_handshakes_total", R"(protocol="dtls",result="established")"},
+        {"refused", &relay::AssociationCounters::refused,
+         "DTLS handshakes refused, since the address had enough.", "refused_total",
+         R"(reason="idle_associations")"},
+        {"evicted", &relay::AssociationCounters::evicted, "DTLS handshakes given up for newer ones.",
+         "tls_handshakes_total", R"(protocol="dtls",result="evicted")"},
+        {"timed_out", &relay::AssociationCounters::timed_out,
+         "Associations closed for want of a handshake, a message or an allocation in time.",
+         "associations_closed_total", R"(reason="timed_out")"},
+        {"unmatched", &relay::AssociationCounters::unmatched,
+         "Datagrams that belong to no association and begin none.", "dropped_total",
+         R"(reason="unmatched_dtls")"},
+        {"out_of_memory", &relay::AssociationCounters::out_of_memory,
+         "DTLS handshakes ended for want of memory.", "associations_closed_total",
+         R"(reason="out_of_memory")"},
+    });
+static_assert(lists_all<relay::AssociationCounters>());
+
+template <>
+inline constexpr auto kCounterList<relay::TcpRelayCounters> =
+    std::to_array<CounterRow<relay::TcpRelayCounters>>({
+        {"joined_with_peers", &relay::TcpRelayCounters::joined,
+         "Data connections joined with their peers (RFC 6062).", "peer_connections_total"},
+        {"to_peer_bytes", &relay::TcpRelayCounters::to_peer_bytes, "Octets sent to peers by TCP.",
+         "relay_bytes_total", R"(side="peer",direction="tx",transport="tcp")"},
+        {"to_client_bytes", &relay::TcpRelayCounters::to_client_bytes, "Octets received from peers by TCP.",
+         "relay_bytes_total", R"(side="peer",direction="rx",transport="tcp")"},
+        {"out_of_descriptors", &relay::TcpRelayCounters::out_of_descriptors,
+         "Connections with peers refused for want of descriptors.", "refused_total",
+         R"(reason="out_of_descriptors_for_peer")"},
+        {"out_of_memory", &relay::TcpRelayCounters::out_of_memory,
+         "Connections with peers ended for want of memory.", "refused_total",
+         R"(reason="out_of_memory_for_peer")"},
+    });
+static_assert(lists_all<relay::TcpRelayCounters>());
+
+template <>
+inline constexpr auto kCounterList<relay::RelaySocketCounters> =
+    std::to_array<CounterRow<relay::RelaySocketCounters>>({
+        {"out_of_descriptors", &relay::RelaySocketCounters::out_of_descriptors,
+         "Allocations refused for want of descriptors.", "refused_total",
+         R"(reason="out_of_descriptors_for_relay")"},
+    });
+static_assert(lists_all<relay::RelaySocketCounters>());
+
+template <>
+inline constexpr auto kCounterList<relay::WorkerCounters> = std::to_array<CounterRow<relay::WorkerCounters>>({
+    {"left_undone", &relay::WorkerCounters::out_of_memory,
+     "Things left undone in a worker for want of memory.", "dropped_total", R"(reason="out_of_memory")"},
+    {"dtls_lost", &relay::WorkerCounters::dtls_lost,
+     "Datagrams to clients by DTLS that found no room in the buffers.", "dropped_total",
+     R"(reason="dtls_buffers_full")"},
+});
+static_assert(lists_all<relay::WorkerCounters>());
+
+template <>
+inline constexpr auto kCounterList<relay::MailCounters> = std::to_array<CounterRow<relay::MailCounters>>({
+    {"mail_dropped", &relay::MailCounters::dropped, "Messages between workers that found no room.",
+     "dropped_total", R"(reason="mailbox_full")"},
+});
+static_assert(lists_all<relay::MailCounters>());
+
+}  // namespace turnpike
+
+namespace turnpike::relay {
+
+// The counters of one worker, or of all of them together.
+struct Totals {
+  std::tuple<turn::Counters, net::SendCounters, ConnectionCounters, net::StreamCounters, AssociationCounters,
+             net::DtlsCounters, TcpRelayCounters, RelaySocketCounters, WorkerCounters, MailCounters>
+      parts;
+
+  template <class Counters>
+  const Counters& of() const {
+    return std::get<Counters>(parts);
+  }
+  template <class Counters>
+  void add(const Counters& more) {
+    add_counters(std::get<Counters>(parts), more);
+  }
+  // Calls `visit` with each part, all of which have a list of counters.
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    std::apply([&](const auto&... part) { (visit(part), ...); }, parts);
+  }
+};
+
+}  // namespace turnpike::relay
