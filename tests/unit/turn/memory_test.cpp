@@ -9,14 +9,20 @@
 #include "support/failing_new.hpp"
 #include "support/scenario.hpp"
 
-// Of this program. Memory of other alignments is not what the server asks for.
-void* operator new(std::size_t size) {
-  void* memory = turnpike::test::FailingNew::fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
+// Of this program, in each form that a sanitizer would else bring its own of. Memory of other alignments is
+// not what the server asks for. Where these are inlined, GCC takes std::free() for the wrong counterpart of
+// new.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return turnpike::test::FailingNew::fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
+}
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  void* memory = operator new(size, std::nothrow);
   if (!memory) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace turnpike::turn {
 namespace {
