@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "turnpike/stun/proxy_header.hpp"
+#include "net/proxy_header.hpp"
 
 namespace turnpike::relay {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::uint8_t kLastOfStun = 0x3F;    // RFC 8489 §5: the first two bit
 ssize_t peek(int fd, MutableBytes to) { return recv(fd, to.data(), to.size(), MSG_PEEK | MSG_DONTWAIT); }
 
 bool skip(int fd, std::size_t size) {
-  std::uint8_t skipped[stun::kMaxProxyHeaderSize];
+  std::uint8_t skipped[net::kMaxProxyHeaderSize];
   return recv(fd, skipped, size, MSG_DONTWAIT) == static_cast<ssize_t>(size);
 }
 
@@ -47,20 +47,20 @@ ProtocolDetector::Verdict ProtocolDetector::read(int fd) {
 // reported again and again.
 ProtocolDetector::Verdict ProtocolDetector::read_header(int fd) {
   const std::size_t before = header_.size();
-  header_.resize(stun::kMaxProxyHeaderSize);
+  header_.resize(net::kMaxProxyHeaderSize);
   const ssize_t got = peek(fd, MutableBytes(header_).subspan(before));
   if (got <= 0) {
     header_.resize(before);
     return nothing(got);
   }
   header_.resize(before + static_cast<std::size_t>(got));
-  const stun::ProxyHeader header = stun::parse_proxy_header(header_);
+  const net::ProxyHeader header = net::parse_proxy_header(header_);
   switch (header.kind) {
-    case stun::ProxyHeader::Kind::invalid: return Verdict::broken;
-    case stun::ProxyHeader::Kind::incomplete:
+    case net::ProxyHeader::Kind::invalid: return Verdict::broken;
+    case net::ProxyHeader::Kind::incomplete:
       return skip(fd, static_cast<std::size_t>(got)) ? Verdict::wait : Verdict::broken;
-    case stun::ProxyHeader::Kind::proxied: client_ = header.client; break;
-    case stun::ProxyHeader::Kind::local: break;
+    case net::ProxyHeader::Kind::proxied: client_ = header.client; break;
+    case net::ProxyHeader::Kind::local: break;
   }
   if (!skip(fd, header.size - before)) return Verdict::broken;
   has_header_ = false;

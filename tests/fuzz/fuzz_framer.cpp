@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "fuzz/expect.hpp"
-#include "turnpike/stun/proxy_header.hpp"
+#include "net/proxy_header.hpp"
 #include "turnpike/stun/stream_framer.hpp"
 #include "turnpike/stun/types.hpp"
 
@@ -81,15 +81,15 @@ void check_prefixes(Bytes stream) {
     expect(whole.consumed >= needed, "no more was asked for than it takes");
 }
 
-using stun::ProxyHeader;
+using net::ProxyHeader;
 
 ProxyHeader checked_header(Bytes received) {
-  const ProxyHeader header = stun::parse_proxy_header(received);
+  const ProxyHeader header = net::parse_proxy_header(received);
   const bool whole = header.kind == ProxyHeader::Kind::local || header.kind == ProxyHeader::Kind::proxied;
   expect(whole == (header.size > 0), "a whole header has a size");
-  expect(header.size <= received.size() && header.size <= stun::kMaxProxyHeaderSize, "a header was there");
+  expect(header.size <= received.size() && header.size <= net::kMaxProxyHeaderSize, "a header was there");
   if (header.kind == ProxyHeader::Kind::incomplete) {
-    expect(received.size() < stun::kMaxProxyHeaderSize, "nothing longer than a header is waited for");
+    expect(received.size() < net::kMaxProxyHeaderSize, "nothing longer than a header is waited for");
   }
   return header;
 }

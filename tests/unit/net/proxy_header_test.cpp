@@ -1,10 +1,10 @@
-#include "turnpike/stun/proxy_header.hpp"
+#include "net/proxy_header.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
-namespace turnpike::stun {
+namespace turnpike::net {
 namespace {
 
 using Kind = ProxyHeader::Kind;
@@ -138,4 +138,4 @@ TEST_CASE("what is not version 2 as it is written down", "[proxy]") {
 }
 
 }  // namespace
-}  // namespace turnpike::stun
+}  // namespace turnpike::net

@@ -1,4 +1,4 @@
-#include "turnpike/stun/proxy_header.hpp"
+#include "net/proxy_header.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace turnpike::stun {
+namespace turnpike::net {
 namespace {
 
 using Kind = ProxyHeader::Kind;
@@ -23,7 +23,7 @@ bool begins_like(Bytes received, std::string_view mark) {
 // --- Version 1: a line of text
 
 constexpr std::string_view kTextMark = "PROXY ";
-constexpr std::size_t kLongestLine = 107;
+constexpr std::size_t kMaxLine = 107;
 
 std::string_view take_word(std::string_view& line) {
   const std::size_t end = std::min(line.find(' '), line.size());
@@ -57,9 +57,9 @@ ProxyHeader parse_line(std::string_view line) {
 }
 
 ProxyHeader parse_text(Bytes received) {
-  const std::string_view text = as_text(received.first(std::min(received.size(), kLongestLine)));
+  const std::string_view text = as_text(received.first(std::min(received.size(), kMaxLine)));
   const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return text.size() < kLongestLine ? kIncomplete : kInvalid;
+  if (end == std::string_view::npos) return text.size() < kMaxLine ? kIncomplete : kInvalid;
   if (end < kTextMark.size() || text[end - 1] != '\r') return kInvalid;
   ProxyHeader header = parse_line(text.substr(kTextMark.size(), end - 1 - kTextMark.size()));
   if (header.kind != Kind::invalid) header.size = end + 1;
@@ -114,4 +114,4 @@ ProxyHeader parse_proxy_header(Bytes received) {
   return begins_like(received, kBinaryMark) ? parse_binary(received) : kInvalid;
 }
 
-}  // namespace turnpike::stun
+}  // namespace turnpike::net

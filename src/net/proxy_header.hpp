@@ -7,7 +7,7 @@
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 
-namespace turnpike::stun {
+namespace turnpike::net {
 
 // Of version 2 with room for what it may say besides addresses; version 1 is much shorter.
 inline constexpr std::size_t kMaxProxyHeaderSize = 16 + 4096;
@@ -28,4 +28,4 @@ struct ProxyHeader {
 // Looks at the first bytes of a stream. A verdict stands, whatever follows.
 ProxyHeader parse_proxy_header(Bytes received);
 
-}  // namespace turnpike::stun
+}  // namespace turnpike::net
