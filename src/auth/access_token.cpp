@@ -10,7 +10,7 @@ namespace {
 using crypto::AesGcm;
 
 constexpr std::size_t kTimesSize = 8 + 4;
-constexpr std::size_t kLongestPlain = 2 + kLongestMacKey + kTimesSize;
+constexpr std::size_t kMaxPlaintext = 2 + kMaxMacKey + kTimesSize;
 
 // 48 bits of seconds, and 16 of 1/64000 s.
 WallTime decode_timestamp(ByteReader& reader) {
@@ -27,7 +27,7 @@ std::optional<AccessToken> decode_plain(Bytes plain) {
   token.issued = decode_timestamp(reader);
   token.lifetime = std::chrono::seconds(reader.u32());
   if (!reader.ok() || !reader.at_end()) return std::nullopt;
-  if (mac_key.size() < kShortestMacKey || mac_key.size() > kLongestMacKey) return std::nullopt;
+  if (mac_key.size() < kMinMacKey || mac_key.size() > kMaxMacKey) return std::nullopt;
   token.mac_key_size = mac_key.size();
   std::ranges::copy(mac_key, token.storage.begin());
   return token;
@@ -46,10 +46,10 @@ std::optional<AccessToken> open_access_token(AesGcm& aes_gcm, const TokenKeyPara
   if (nonce_size != AesGcm::kNonceSize) return std::nullopt;
   const Bytes nonce = reader.take(nonce_size);
   const Bytes sealed = reader.rest();
-  if (sealed.size() < AesGcm::kTagSize || sealed.size() > kLongestPlain + AesGcm::kTagSize)
+  if (sealed.size() < AesGcm::kTagSize || sealed.size() > kMaxPlaintext + AesGcm::kTagSize)
     return std::nullopt;
 
-  std::array<std::uint8_t, kLongestPlain> buffer;
+  std::array<std::uint8_t, kMaxPlaintext> buffer;
   const MutableBytes plain = MutableBytes(buffer).first(sealed.size() - AesGcm::kTagSize);
   const Bytes with = Bytes(key.key).first(std::min(key.key.size(), key_size(key.algorithm)));
   if (!aes_gcm.open(with, nonce, as_bytes(server_name), sealed, plain)) return std::nullopt;

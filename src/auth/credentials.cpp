@@ -24,7 +24,7 @@ crypto::Sha256 userhash(crypto::Digester& digester, std::string_view username, s
 }
 
 Key::Key(stun::PasswordAlgorithm a, Bytes key)
-    : algorithm(a), size(static_cast<std::uint8_t>(std::min(key.size(), kLongestMacKey))) {
+    : algorithm(a), size(static_cast<std::uint8_t>(std::min(key.size(), kMaxMacKey))) {
   std::ranges::copy(key.first(size), storage.begin());
 }
 

@@ -12,7 +12,7 @@ constexpr std::size_t kFeaturesSize = 4;  // base64 of 24 bits
 constexpr std::size_t kTimeSize = 4;
 constexpr std::size_t kCodeSize = 14;
 constexpr std::size_t kTextSize = kCookie.size() + kFeaturesSize + (kTimeSize + kCodeSize) / 3 * 4;
-constexpr std::uint32_t kShortestKeyPeriod = 3600;
+constexpr std::uint32_t kMinKeyPeriod = 3600;
 
 constexpr std::uint8_t kPasswordAlgorithmsBit = 1 << 0;  // RFC 8489 §18.1
 constexpr std::uint8_t kUsernameAnonymityBit = 1 << 1;
@@ -34,7 +34,7 @@ std::uint32_t to_seconds(WallTime time) {
 Nonces::Nonces(const MasterKey& master, Duration lifetime)
     : master_(master),
       lifetime_(static_cast<Seconds>(std::chrono::duration_cast<std::chrono::seconds>(lifetime).count())),
-      key_period_(std::max(lifetime_, kShortestKeyPeriod)) {}
+      key_period_(std::max(lifetime_, kMinKeyPeriod)) {}
 
 // A key serves one period, which is never shorter than a nonce's lifetime: a nonce that is still good was
 // made with the present key or the previous one.

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kSets = 1024;  // 4 Ki sources in all
 constexpr std::uint64_t kMicro = 1'000'000;
-constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 40;  // units; keeps the sums small
+constexpr std::uint64_t kMaxAtOnce = std::uint64_t{1} << 40;  // units; keeps the sums small
 
 }  // namespace
 
@@ -27,7 +27,7 @@ void SourcePace::charge(const IpAddress& source, std::uint64_t cost, SteadyTime 
     account = std::ranges::min_element(set, {}, &Account::paid_until);
     *account = {key, Time()};
   }
-  const Time price(std::min(cost, kMostAtOnce) * kMicro / per_second_);
+  const Time price(std::min(cost, kMaxAtOnce) * kMicro / per_second_);
   account->paid_until = std::max(account->paid_until, Time(now.time_since_epoch())) + price;
 }
 

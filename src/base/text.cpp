@@ -56,9 +56,9 @@ bool is_utf8(std::string_view text) {
 }
 
 bool is_host(std::string_view text) {
-  constexpr std::size_t kLongestDnsName = 253;  // as text, RFC 1035 §2.3.4
+  constexpr std::size_t kMaxDnsName = 253;  // as text, RFC 1035 §2.3.4
   if (IpAddress::parse(text)) return true;
-  return !text.empty() && text.size() <= kLongestDnsName && std::ranges::all_of(text, [](char c) {
+  return !text.empty() && text.size() <= kMaxDnsName && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
   });
 }

@@ -17,14 +17,14 @@
 
 namespace turnpike::auth {
 
-inline constexpr std::size_t kShortestMacKey = 20;  // HMAC-SHA-1 takes 160 bits (RFC 7635 §4)
-inline constexpr std::size_t kLongestMacKey = 64;   // the block of both hashes
+inline constexpr std::size_t kMinMacKey = 20;  // HMAC-SHA-1 takes 160 bits (RFC 7635 §4)
+inline constexpr std::size_t kMaxMacKey = 64;  // the block of both hashes
 
 // How far the authorization server's clock may be from ours (RFC 7635 §8, Delta).
 inline constexpr std::chrono::seconds kTokenClockSkew{5};
 
 struct AccessToken {
-  std::array<std::uint8_t, kLongestMacKey> storage{};
+  std::array<std::uint8_t, kMaxMacKey> storage{};
   std::size_t mac_key_size = 0;
   WallTime issued;
   std::chrono::seconds lifetime{};

@@ -34,12 +34,12 @@ crypto::Sha256 userhash(crypto::Digester& digester, std::string_view username, s
 struct Key {
   stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;  // of a long-term key
   std::uint8_t size = std::tuple_size_v<Md5Key>;
-  std::array<std::uint8_t, kLongestMacKey> storage{};
+  std::array<std::uint8_t, kMaxMacKey> storage{};
 
   Key() = default;
   explicit Key(const Md5Key& key) : Key(stun::PasswordAlgorithm::md5, key) {}
   explicit Key(const Sha256Key& key) : Key(stun::PasswordAlgorithm::sha256, key) {}
-  // Of more than kLongestMacKey bytes the rest does not count.
+  // Of more than kMaxMacKey bytes the rest does not count.
   static Key of_session(Bytes mac_key) { return {stun::PasswordAlgorithm::md5, mac_key}; }
 
   Bytes bytes() const { return Bytes(storage).first(size); }
