@@ -8,7 +8,7 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr std::size_t kLongestQuoted = 64;  // characters, or octets that are none
+constexpr std::size_t kMaxQuoted = 64;  // characters, or octets that are none
 
 bool is_plain(ucs4_t c) {
   if (c == '"' || c == '\\') return false;
@@ -30,54 +30,57 @@ std::string_view name(stun::Method method) {
   }
 }
 
-std::string describe(const turn::Output::Event& refused) {
+std::string describe(const turn::Output::Refusal& refused) {
   return fmt::format("client={} user={} error={} {}", refused.tuple.client.to_string(),
                      quoted(refused.username), static_cast<unsigned>(refused.error),
                      reason_phrase(refused.error));
 }
 
-void log_allocation(std::string_view what, const turn::Output::Event& event) {
-  spdlog::info("allocation {} client={} user={} relayed={}{}", what, event.tuple.client.to_string(),
-               quoted(event.username), event.relayed.to_string(),
-               event.was_too_old ? " reason=allocation_age" : "");
+std::string_view name(turn::Output::Lifetime::Kind kind) {
+  using Kind = turn::Output::Lifetime::Kind;
+  switch (kind) {
+    case Kind::created: return "created";
+    case Kind::moved: return "moved";
+    case Kind::deleted: return "deleted";
+  }
+  return "";
 }
 
 }  // namespace
 
-void NetworkHints::tell(const Prefix& network) {
+void NetworkHints::advise(const Prefix& network) {
   const std::lock_guard lock(mutex_);
-  if (!told_.insert(network).second) return;
+  if (!known_.insert(network).second) return;
   spdlog::info(
-      "a client asked for a peer in {}, which is a network of this machine and closed; where clients may "
-      "reach it: "
-      "peers: allow: [\"{}\"]",
+      "a client asked for a peer in {}, which is a network of this machine and closed; "
+      "where clients may reach it: peers: allow: [\"{}\"]",
       to_string(network), to_string(network));
 }
 
 EventLog::~EventLog() { on_timeout(); }
 
-void EventLog::log(std::span<const Event> events, SteadyTime now) {
-  using Kind = Event::Kind;
-  for (const Event& event : events) {
-    switch (event.kind) {
-      case Kind::request_refused: log_refused(event, now); break;
-      case Kind::allocation_created: log_allocation("created", event); break;
-      case Kind::allocation_moved: log_allocation("moved", event); break;
-      case Kind::allocation_deleted: log_allocation("deleted", event); break;
-    }
+void EventLog::log(std::span<const Lifetime> lifetimes) {
+  for (const Lifetime& each : lifetimes) {
+    spdlog::info("allocation {} client={} user={} relayed={}{}", name(each.kind),
+                 each.tuple.client.to_string(), quoted(each.username), each.relayed.to_string(),
+                 each.was_too_old ? " reason=allocation_age" : "");
   }
 }
 
-void EventLog::log_refused(const Event& event, SteadyTime now) {
-  if (event.network) hints_.tell(*event.network);
+void EventLog::log(std::span<const Refusal> refusals, SteadyTime now) {
+  for (const Refusal& each : refusals) log_refusal(each, now);
+}
+
+void EventLog::log_refusal(const Refusal& refusal, SteadyTime now) {
+  if (refusal.network) hints_.advise(*refusal.network);
   if (period_ends_ == SteadyTime::max()) period_ends_ = now + kPeriod;
-  if (event.answered && lines_ < kLinesPerPeriod) {
+  if (refusal.answered && lines_ < kLinesPerPeriod) {
     ++lines_;
-    return spdlog::info("{} refused {}", name(event.method), describe(event));
+    return spdlog::info("{} refused {}", name(refusal.method), describe(refusal));
   }
   ++not_shown_;
-  if (!event.answered) ++not_answered_;
-  last_ = event;
+  if (!refusal.answered) ++not_answered_;
+  last_ = refusal;
 }
 
 void EventLog::on_timeout() {
@@ -99,7 +102,7 @@ std::string quoted(std::string_view text) {
   const auto* at = reinterpret_cast<const std::uint8_t*>(text.data());
   const auto* end = at + text.size();
   for (std::size_t shown = 0; at < end; ++shown) {
-    if (shown == kLongestQuoted) return result + "\"...";
+    if (shown == kMaxQuoted) return result + "\"...";
     ucs4_t c = 0;
     const int size = u8_mbtoucr(&c, at, static_cast<std::size_t>(end - at));
     if (size <= 0) {

@@ -1,5 +1,6 @@
-// What the core tells, as log lines. Names come from strangers and are written so that they cannot pass for
-// anything else; and however many requests strangers have refused, what is written of them has a bound.
+// Writes to the log what happened to allocations, and which requests were refused. Names come from strangers
+// and are written so that they cannot pass for anything else. However many requests are refused, there is a
+// bound to what is written about them.
 #pragma once
 
 #include <cstdint>
@@ -15,46 +16,48 @@
 
 namespace turnpike::relay {
 
-// Tells the operator, once for each network of this machine, how to open it to clients. Thread-safe; all
+// Advises the operator, once for each network of this machine, how to open it to clients. Thread-safe; all
 // workers share it.
 class NetworkHints {
  public:
-  void tell(const Prefix& network);
+  void advise(const Prefix& network);
 
  private:
   std::mutex mutex_;
-  std::set<Prefix> told_;  // only networks that this machine has had
+  std::set<Prefix> known_;  // only networks that this machine has had
 };
 
 // One worker's, on its thread.
 class EventLog {
  public:
-  // So many refused requests in each period have a line of their own. The others are counted.
+  // In each period so many refused requests have a line of their own. The others are counted.
   static constexpr Duration kPeriod = std::chrono::seconds(10);
   static constexpr unsigned kLinesPerPeriod = 20;
 
   explicit EventLog(NetworkHints& hints) : hints_(hints) {}  // outlives this
-  // Tells what is left to tell.
+  // Logs how many requests were refused without a line of their own.
   ~EventLog();
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
-  void log(std::span<const turn::Output::Event> events, SteadyTime now);
+  void log(std::span<const turn::Output::Lifetime> lifetimes);
+  void log(std::span<const turn::Output::Refusal> refusals, SteadyTime now);
 
   // The end of a period. SteadyTime::max() while no request was refused.
   SteadyTime next_deadline() const { return period_ends_; }
   void on_timeout();
 
  private:
-  using Event = turn::Output::Event;
-  void log_refused(const Event& event, SteadyTime now);
+  using Lifetime = turn::Output::Lifetime;
+  using Refusal = turn::Output::Refusal;
+  void log_refusal(const Refusal& refusal, SteadyTime now);
 
   NetworkHints& hints_;
   SteadyTime period_ends_ = SteadyTime::max();
   unsigned lines_ = 0;
   std::uint64_t not_shown_ = 0;
-  std::uint64_t not_answered_ = 0;  // of these
-  Event last_{};                    // of these
+  std::uint64_t not_answered_ = 0;  // how many of these had no answer
+  Refusal last_{};                  // of those without a line
 };
 
 // A stranger's text for a log line, in quotes: printable characters as they are, anything else as an escape,

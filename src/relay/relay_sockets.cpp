@@ -241,10 +241,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
   return turn::Relay(*this, turn::RelayId(fd), local, {to_advertised(local.address), local.port});
 }
 
-void RelaySockets::close(turn::RelayId id) {
-  host_.before_close(id);
-  open_.erase(id);
-}
+void RelaySockets::close(turn::RelayId id) { open_.erase(id); }
 
 RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer) {
   OpenRelay& open = open_.find(relay)->second;

@@ -117,7 +117,6 @@ class RelaySockets : public turn::RelayPorts {
     virtual ~Host() = default;
     // Has on_peer called with what `fd` receives for `relay`; false when it cannot.
     virtual bool watch_relay(int fd, turn::RelayId relay) = 0;
-    virtual void before_close(turn::RelayId relay) = 0;
   };
 
   // All references outlive this.

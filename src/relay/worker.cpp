@@ -124,12 +124,6 @@ bool Worker::watch_relay(int fd, turn::RelayId relay) {
       fd, kRelayTag | static_cast<std::uint64_t>(relay) << kDescriptorBits | static_cast<std::uint64_t>(fd));
 }
 
-// What is still to go out through it goes first: its number may be another relay's a moment later.
-// It is called while a relay is destroyed, so it must not fail.
-void Worker::before_close(turn::RelayId) {
-  if (!attempt([&] { send_to_peers(); })) output_.clear_to_peers();
-}
-
 bool Worker::watch(int fd, std::uint64_t tag) {
   epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
   return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
@@ -178,7 +172,10 @@ void Worker::run() {
 
 // First in each pass, so that no request revives what has just expired.
 void Worker::expire(TimePoint now) {
-  if (server_.next_deadline() <= now.steady) attempt([&] { server_.on_timeout(now, output_); });
+  if (server_.next_deadline() <= now.steady) {
+    attempt([&] { server_.on_timeout(now, output_); });
+    output_.close_relays();  // at once: nothing is waiting to go out yet, and the ports can be had again
+  }
   if (streams_.next_deadline() <= now.steady) attempt([&] { streams_.on_timeout(now); });
   if (associations_.next_deadline() <= now.steady) attempt([&] { associations_.on_timeout(now); });
   if (tcp_relays_.next_deadline() <= now.steady) attempt([&] { tcp_relays_.on_timeout(now); });
@@ -351,7 +348,9 @@ std::uint64_t Worker::out_of_memory() const {
          associations_.counters().out_of_memory + tcp_relays_.counters().out_of_memory;
 }
 
-// Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
+// Whatever cannot be carried out for want of memory is lost, and what it views is given up with it. Relays
+// that are to be closed are closed by clear(): after the flush, since their numbers are descriptors, and a
+// message that was still to go out through a closed one could leave through another relay.
 void Worker::flush(TimePoint now) {
   carry_out(now);
   if (out_of_memory() != 0) warnings_.out_of_memory();
@@ -377,7 +376,10 @@ void Worker::carry_out(TimePoint now) {
   for (const FiveTuple& tuple : output_.left()) {
     if (!server_.knows(tuple)) attempt([&] { roaming_.part_with(tuple); });
   }
-  attempt([&] { event_log_.log(output_.events(), now.steady); });
+  attempt([&] {
+    event_log_.log(output_.lifetimes());
+    event_log_.log(output_.refusals(), now.steady);
+  });
 }
 
 // After all answers have gone out, the last one of a connection as well.
@@ -445,11 +447,10 @@ void Worker::add_to_connection(const turn::Output::ToClient& message, Bytes head
 }
 
 void Worker::follow_allocations(TimePoint now) {
-  using Kind = turn::Output::Event::Kind;
-  for (const turn::Output::Event& event : output_.events()) {
-    if (event.kind == Kind::request_refused) continue;
-    if (event.kind == Kind::allocation_moved) attempt([&] { set_allocation(event.former, false, now); });
-    attempt([&] { set_allocation(event.tuple, event.kind != Kind::allocation_deleted, now); });
+  using Kind = turn::Output::Lifetime::Kind;
+  for (const turn::Output::Lifetime& lifetime : output_.lifetimes()) {
+    if (lifetime.kind == Kind::moved) attempt([&] { set_allocation(lifetime.former, false, now); });
+    attempt([&] { set_allocation(lifetime.tuple, lifetime.kind != Kind::deleted, now); });
   }
 }
 

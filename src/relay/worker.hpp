@@ -87,7 +87,6 @@ class Worker : private RelaySockets::Host {
   void expire(TimePoint now);
   void carry_out(TimePoint now);
   bool watch_relay(int fd, turn::RelayId relay) override;
-  void before_close(turn::RelayId relay) override;
   int timeout_ms(SteadyTime now) const;
   void on_event(const epoll_event& event, TimePoint now);
   void on_listener(std::uint32_t index, TimePoint now);
@@ -117,7 +116,7 @@ class Worker : private RelaySockets::Host {
   void send_to_clients();
   void send_on_connection(const turn::Output::ToClient& message);
   void add_to_connection(const turn::Output::ToClient& message, Bytes head);
-  // Who comes by a connection keeps that as long as its allocation.
+  // A TCP, TLS or DTLS connection stays open while its client has an allocation.
   void follow_allocations(TimePoint now);
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
   void part_with_ended(TimePoint now);
@@ -132,7 +131,6 @@ class Worker : private RelaySockets::Host {
   WorkerCounters counters_;
   Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
-  turn::Output output_;
   EventLog event_log_;
   std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
   net::ReceivePool received_;
@@ -144,6 +142,7 @@ class Worker : private RelaySockets::Host {
   TcpRelays tcp_relays_;
   Roaming roaming_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
+  turn::Output output_;  // has relays that are to be closed, and so goes before relays_
   turn::Server server_;  // goes first, and closes its relays while all else is there
   std::atomic<bool> stopping_{false};
   std::thread thread_;

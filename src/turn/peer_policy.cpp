@@ -77,9 +77,9 @@ std::uint8_t full_length(const IpAddress& address) { return address.is_v4() ? 32
 // A prefix of an interface that says something about its neighbours: wider ones are whole providers', an
 // address alone is this machine's own, and what is not global unicast is closed already.
 bool is_neighbourhood(const Prefix& prefix) {
-  constexpr std::uint8_t kShortest = 48;
+  constexpr std::uint8_t kMinLength = 48;
   static const Prefix global_unicast{*IpAddress::parse("2000::"), 3};
-  return !prefix.address.is_v4() && prefix.length >= kShortest && prefix.length < 128 &&
+  return !prefix.address.is_v4() && prefix.length >= kMinLength && prefix.length < 128 &&
          contains(global_unicast, prefix.address);
 }
 
@@ -115,8 +115,8 @@ PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
 // Peers are judged in their local form, so a list that has an advertised address has the local one as well.
 void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
   std::vector<Prefix> added;
-  for (const auto& [local, told] : params_.advertised) {
-    const Prefix exact{told, full_length(told)};
+  for (const auto& [local, advertised] : params_.advertised) {
+    const Prefix exact{advertised, full_length(advertised)};
     if (std::ranges::find(prefixes, exact) != prefixes.end()) added.push_back({local, exact.length});
   }
   prefixes.insert(prefixes.end(), added.begin(), added.end());

@@ -1,10 +1,10 @@
-// CreatePermission and ChannelBind (RFC 8656 §10.2 and §12.2): whom an allocation may exchange data with.
+#include "turnpike/turn/permissions.hpp"
+
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 
 #include "request.hpp"
 #include "turnpike/stun/attributes.hpp"
-#include "turnpike/turn/server.hpp"
 
 namespace turnpike::turn {
 
@@ -13,102 +13,102 @@ using stun::ErrorCode;
 
 namespace {
 
-// What a request removes that has expired, so that it does not count any more. The rest is on_timeout's.
-constexpr std::size_t kMostPurged = 512;
-// Addresses that a request may name beyond the limit of permissions: ports of one address are one permission.
-// Who names more asks for too much, and no more of it is looked at.
+// A request removes at most so many entries that have expired, so that they do not count any more. The rest
+// is left to on_timeout.
+constexpr std::size_t kMaxPurged = 512;
+// A request may name so many addresses beyond the limit of permissions, since ports of one address are one
+// permission. Of a request that names more, no more is looked at.
 constexpr std::size_t kSpareAddresses = 256;
+
+using Peers = boost::container::small_vector<Peer, 8>;
+
+// One address with several ports is one permission.
+void keep_one_of_each_address(Peers& peers) {
+  const auto address = [](const Peer& peer) { return peer.endpoint.address; };
+  std::ranges::sort(peers, {}, address);
+  const auto repeated = std::ranges::unique(peers, {}, address);
+  peers.erase(repeated.begin(), repeated.end());
+}
+
+// A client that signs with SHA-256 knows RFC 8489, and so the narrower range of channels that came with it.
+bool speaks_rfc5766(const Request& request) {
+  return request.authenticated->integrity == auth::Integrity::sha1;
+}
+
+bool is_full(std::size_t held, std::uint32_t limit) { return limit != 0 && held >= limit; }
 
 }  // namespace
 
-Server::Check Server::read_peer(const Request& request, Bytes value, Peer& peer) const {
-  const auto endpoint = stun::decode_xor_address(value, request.message.transaction_id());
-  if (!endpoint) return ErrorCode::bad_request;
-  peer.endpoint = {ports_.to_local(endpoint->address), endpoint->port};
-  if (!request.allocation->relay_for(endpoint->family())) return ErrorCode::peer_address_family_mismatch;
-  peer.reach = policy_->judge(peer.endpoint.address);
-  if (peer.reach == Reach::denied) return ErrorCode::forbidden;
-  return std::nullopt;
+void Permissions::purge(Allocation& allocation, SteadyTime now) {
+  counters_.expiry_steps += allocation.peers.purge(now, kMaxPurged);
 }
 
-void Server::on_policy(const PeerPolicy& policy, TimePoint now, Output& out) {
-  policy_ = &policy;
-  for (const auto& [tuple, allocation] : allocations_) {
-    allocation->peers.judge_again(policy);
-    close_forbidden_connections(*allocation, now, out);
-  }
-}
-
-// All of its peers or none of them.
-void Server::on_create_permission(Request& request, Output& out) {
+// RFC 8656 §10.2: all of its peers get a permission or none of them.
+void Permissions::on_create_permission(Request& request, Output& out) {
   Allocation& allocation = *request.allocation;
   const std::uint32_t limit = limits_.permissions_per_allocation;
-  boost::container::small_vector<Peer, 8> peers;
+  Peers peers;
   Check error;
   request.message.for_each([&](const stun::Attribute& attribute) {
     if (error || attribute.type != AttributeType::xor_peer_address) return;
     if (limit != 0 && peers.size() == limit + kSpareAddresses) {
       error = ErrorCode::insufficient_capacity;
-      out.meet(LimitKey::permissions_per_allocation);
+      return out.meet(LimitKey::permissions_per_allocation);
+    }
+    if (const auto peer = access_.read_peer(request, attribute.value)) {
+      peers.push_back(*peer);
     } else {
-      error = read_peer(request, attribute.value, peers.emplace_back());
+      error = peer.error();
     }
   });
-  if (error) return reject(request, *error, out);
-  if (peers.empty()) return reject(request, ErrorCode::bad_request, out);
-  // One address with several ports is one permission.
-  std::ranges::sort(peers, {}, [](const Peer& peer) { return peer.endpoint.address; });
-  const auto same_address = [](const Peer& a, const Peer& b) {
-    return a.endpoint.address == b.endpoint.address;
-  };
-  peers.erase(std::unique(peers.begin(), peers.end(), same_address), peers.end());
+  if (error) return responder_.reject(request, *error, out);
+  if (peers.empty()) return responder_.reject(request, ErrorCode::bad_request, out);
+  keep_one_of_each_address(peers);
 
   if (limit != 0) {
-    counters_.expiry_steps += allocation.peers.purge(request.now.steady, kMostPurged);
+    purge(allocation, request.now.steady);
     std::size_t total = allocation.peers.permissions();
     for (const Peer& peer : peers) {
       if (!allocation.peers.find_permission(peer.endpoint.address, request.now.steady)) ++total;
     }
     if (total > limit) {
       out.meet(LimitKey::permissions_per_allocation);
-      return reject(request, ErrorCode::insufficient_capacity, out);
+      return responder_.reject(request, ErrorCode::insufficient_capacity, out);
     }
   }
-  wake_by(allocation, request.now.steady + kPermissionLifetime);
+  allocations_.wake_by(allocation, request.now.steady + kPermissionLifetime);
   for (const Peer& peer : peers)
     allocation.peers.permit(peer.endpoint.address, peer.reach, request.now.steady);
-  succeed(request, out);
+  responder_.succeed(request, out);
 }
 
-void Server::on_channel_bind(Request& request, Output& out) {
+// RFC 8656 §12.2.
+void Permissions::on_channel_bind(Request& request, Output& out) {
+  const auto refuse = [&](ErrorCode error) { responder_.reject(request, error, out); };
   Allocation& allocation = *request.allocation;
-  if (allocation.transport != RelayedTransport::udp) return reject(request, ErrorCode::bad_request, out);
+  if (allocation.transport != RelayedTransport::udp) return refuse(ErrorCode::bad_request);
   const auto number_value = request.find(AttributeType::channel_number);
   const auto peer_value = request.find(AttributeType::xor_peer_address);
   const auto number = number_value ? stun::decode_channel_number(*number_value) : std::nullopt;
-  if (!number || !peer_value) return reject(request, ErrorCode::bad_request, out);
-  if (!number->is_rfc8656() && !speaks_rfc5766(request)) return reject(request, ErrorCode::bad_request, out);
-  Peer peer;
-  if (auto e = read_peer(request, *peer_value, peer)) return reject(request, *e, out);
-  if (peer.endpoint.port == 0) return reject(request, ErrorCode::bad_request, out);
-  if (policy_->is_listener(peer.endpoint)) return reject(request, ErrorCode::forbidden, out);
-  counters_.expiry_steps += allocation.peers.purge(request.now.steady, kMostPurged);
-  if (auto e = check_channel(request, *number, peer.endpoint, out)) return reject(request, *e, out);
+  if (!number || !peer_value) return refuse(ErrorCode::bad_request);
+  if (!number->is_rfc8656() && !speaks_rfc5766(request)) return refuse(ErrorCode::bad_request);
+  const auto peer = access_.read_peer(request, *peer_value);
+  if (!peer) return refuse(peer.error());
+  const Endpoint& endpoint = peer->endpoint;
+  if (endpoint.port == 0) return refuse(ErrorCode::bad_request);
+  if (access_.is_listener(endpoint)) return refuse(ErrorCode::forbidden);
+  purge(allocation, request.now.steady);
+  if (auto e = check_channel(request, *number, endpoint, out)) return refuse(*e);
 
-  const RelayId relay = allocation.relay_for(peer.endpoint.family())->id();
-  wake_by(allocation, request.now.steady + kPermissionLifetime);
-  allocation.peers.bind(*number, peer.endpoint, relay, peer.reach, request.now.steady);
-  succeed(request, out);
+  const RelayId relay = allocation.relay_for(endpoint.family())->id();
+  allocations_.wake_by(allocation, request.now.steady + kPermissionLifetime);
+  allocation.peers.bind(*number, endpoint, relay, peer->reach, request.now.steady);
+  responder_.succeed(request, out);
 }
 
-// A client that signs with SHA-256 knows RFC 8489, and so the narrower range of channels that came with it.
-bool Server::speaks_rfc5766(const Request& request) {
-  return request.authenticated->integrity == auth::Integrity::sha1;
-}
-
-// One number, one peer, both ways; and within the limits.
-Server::Check Server::check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer,
-                                    Output& out) const {
+// One number is bound to one peer and one peer to one number; and both are within the limits.
+Check Permissions::check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer,
+                                 Output& out) const {
   const PeerTable& peers = request.allocation->peers;
   const auto is_bound = [&](const ChannelBinding* binding) {
     return binding && request.now.steady < binding->expiry;
@@ -119,12 +119,11 @@ Server::Check Server::check_channel(const Request& request, stun::ChannelNumber 
   if ((bound || is_bound(with_peer)) && with_number != with_peer) return ErrorCode::bad_request;
 
   const bool is_new_permission = !peers.find_permission(peer.address, request.now.steady);
-  const auto full = [](std::size_t held, std::uint32_t limit) { return limit != 0 && held >= limit; };
-  if (!bound && full(peers.channels(), limits_.channels_per_allocation)) {
+  if (!bound && is_full(peers.channels(), limits_.channels_per_allocation)) {
     out.meet(LimitKey::channels_per_allocation);
     return ErrorCode::insufficient_capacity;
   }
-  if (is_new_permission && full(peers.permissions(), limits_.permissions_per_allocation)) {
+  if (is_new_permission && is_full(peers.permissions(), limits_.permissions_per_allocation)) {
     out.meet(LimitKey::permissions_per_allocation);
     return ErrorCode::insufficient_capacity;
   }

@@ -1,11 +1,8 @@
-// The relayed path of turn::Server: ChannelData and Send indications out, what peers send back in. Nothing
-// here allocates, copies a payload or takes a lock.
+#include "turnpike/turn/relaying.hpp"
+
 #include <array>
 
-#include "known_attributes.hpp"
-#include "turnpike/stun/attributes.hpp"
-#include "turnpike/stun/channel_data.hpp"
-#include "turnpike/turn/server.hpp"
+#include "turnpike/stun/unknown_attributes.hpp"
 
 namespace turnpike::turn {
 
@@ -15,61 +12,54 @@ using stun::Method;
 
 namespace {
 
-// Header, XOR-PEER-ADDRESS and the head of DATA, or ICMP.
+// Room for a header, XOR-PEER-ADDRESS, and the head of DATA or ICMP.
 using IndicationHead = std::array<std::uint8_t, stun::kHeaderSize + 4 + 20 + 4 + 8>;
 
-// On a stream every message ends on a multiple of four bytes (RFC 8656 §12.5); over UDP ChannelData is never
+std::uint8_t padding_of(std::size_t size) { return static_cast<std::uint8_t>(stun::padded(size) - size); }
+
+// On a stream every message ends on a multiple of four bytes (RFC 8656 §12.5). Over UDP ChannelData is never
 // padded.
 std::uint8_t channel_padding(Transport transport, std::size_t size) {
-  return is_stream(transport) ? static_cast<std::uint8_t>(stun::padded(size) - size) : std::uint8_t{0};
+  return is_stream(transport) ? padding_of(size) : std::uint8_t{0};
 }
 
 }  // namespace
 
-void Server::on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
-  const std::optional<ChannelData> data = ChannelData::parse(message);
-  if (!data) {
-    ++counters_.client_malformed;
-    return;
-  }
-  const Allocation* allocation = find_or_settle(tuple, now, out);
-  const ChannelBinding* binding = allocation ? allocation->peers.find_channel(data->channel) : nullptr;
+std::optional<Relaying::Send> Relaying::read_send(const stun::MessageView& indication) const {
+  const auto peer_value = indication.find(AttributeType::xor_peer_address);
+  const auto payload = indication.find(AttributeType::data);
+  if (!peer_value || !payload) return std::nullopt;
+  const auto peer = stun::decode_xor_address(*peer_value, indication.transaction_id());
+  if (!peer || !stun::unknown_required(indication, {.tokens = responder_.takes_tokens()}).empty())
+    return std::nullopt;
+  return Send{access_.to_local(*peer), *payload, indication.has(AttributeType::dont_fragment)};
+}
+
+void Relaying::on_channel_data(const Allocation* allocation, const ChannelData& data, TimePoint now,
+                               Output& out) {
+  const ChannelBinding* binding = allocation ? allocation->peers.find_channel(data.channel) : nullptr;
   if (!binding || !binding->carries_data(now.steady)) {
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(binding->relay, binding->peer, binding->reach(), data->payload, false, out);
+  relay_to_peer(binding->relay, binding->peer, binding->reach(), data.payload, false, out);
 }
 
-// RFC 8656 §11.2.
-void Server::on_send(const FiveTuple& tuple, const stun::MessageView& indication, TimePoint now,
-                     Output& out) {
-  const auto peer_value = indication.find(AttributeType::xor_peer_address);
-  const auto payload = indication.find(AttributeType::data);
-  std::optional<Endpoint> peer;
-  if (peer_value) peer = stun::decode_xor_address(*peer_value, indication.transaction_id());
-  if (!peer || !payload || !unknown_required(indication, {.tokens = credentials_.takes_tokens()}).empty()) {
-    ++counters_.client_malformed;
-    return;
-  }
-  peer->address = ports_.to_local(peer->address);
-  const Allocation* allocation = find_or_settle(tuple, now, out);
+void Relaying::on_send(const Allocation* allocation, const Send& send, TimePoint now, Output& out) {
   const bool by_udp = allocation && allocation->transport == RelayedTransport::udp;
-  const Relay* relay = by_udp ? allocation->relay_for(peer->family()) : nullptr;
+  const Relay* relay = by_udp ? allocation->relay_for(send.peer.family()) : nullptr;
   const Permission* permission =
-      relay ? allocation->peers.find_permission(peer->address, now.steady) : nullptr;
-  if (!permission || peer->port == 0 || policy_->is_listener(*peer)) {
+      relay ? allocation->peers.find_permission(send.peer.address, now.steady) : nullptr;
+  if (!permission || send.peer.port == 0 || access_.is_listener(send.peer)) {
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(relay->id(), *peer, permission->reach, *payload, indication.has(AttributeType::dont_fragment),
-                out);
+  relay_to_peer(relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment, out);
 }
 
-void Server::relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
-                           bool dont_fragment, Output& out) {
-  if (reach == Reach::denied ||
-      (reach == Reach::relays_only && !ports_.is_live(peer, RelayedTransport::udp))) {
+void Relaying::relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
+                             bool dont_fragment, Output& out) {
+  if (!access_.may_reach(peer, reach, RelayedTransport::udp)) {
     ++counters_.to_peer_refused;
     return;
   }
@@ -79,20 +69,14 @@ void Server::relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Byt
 }
 
 // RFC 8656 §11.3 and §12.7.
-void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoint now, Output& out) {
-  const Allocation* allocation = find(relay, now);
+void Relaying::on_peer(const Allocation* allocation, const Endpoint& from, Bytes payload, TimePoint now,
+                       Output& out) {
   if (!allocation) return;
   const ChannelBinding* binding = allocation->peers.find_channel(from);
   const bool by_channel = binding && binding->carries_data(now.steady);
   const Permission* permission =
-      by_channel ? nullptr : allocation->peers.find_permission(from.address, now.steady);
-  if (!by_channel && !permission) {
-    ++counters_.to_client_refused;
-    return;
-  }
-  const Reach reach = by_channel ? binding->reach() : permission->reach;
-  if (reach == Reach::denied ||
-      (reach == Reach::relays_only && !ports_.is_live(from, RelayedTransport::udp))) {
+      by_channel ? binding->permission : allocation->peers.find_permission(from.address, now.steady);
+  if (!permission || !access_.may_reach(from, permission->reach, RelayedTransport::udp)) {
     ++counters_.to_client_refused;
     return;
   }
@@ -107,30 +91,19 @@ void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoi
     return;
   }
   IndicationHead head;
-  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, indication_id());
-  builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(from.address), from.port});
+  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, responder_.indication_id());
+  builder.add_xor_address(AttributeType::xor_peer_address, access_.to_advertised(from));
   builder.add_data_header(payload.size());
   if (!builder.ok()) return;  // longer than a STUN message can be
-  out.send_to_client(tuple, builder.bytes(), payload,
-                     static_cast<std::uint8_t>(stun::padded(payload.size()) - payload.size()));
+  out.send_to_client(tuple, builder.bytes(), payload, padding_of(payload.size()));
 }
 
-// Nobody answers an indication, so its transaction id need not be a secret; but it tells nobody how busy the
-// server is.
-stun::TransactionId Server::indication_id() {
-  stun::TransactionId id;
-  for (std::size_t at = 0; at < id.size(); at += 4)
-    store_u32(&id[at], static_cast<std::uint32_t>(indication_ids_()));
-  return id;
-}
-
-void Server::on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,
-                     Output& out) {
-  const Allocation* allocation = find(relay, now);
+// RFC 8656 §11.5.
+void Relaying::on_icmp(const Allocation* allocation, const Endpoint& peer, const stun::Icmp& icmp,
+                       TimePoint now, Output& out) {
   if (!allocation || !allocation->peers.find_permission(peer.address, now.steady)) return;
-  IndicationHead head;
-  stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, indication_id());
-  builder.add_xor_address(AttributeType::xor_peer_address, {ports_.to_advertised(peer.address), peer.port});
+  stun::MessageBuilder builder = responder_.begin_indication(Method::data);
+  builder.add_xor_address(AttributeType::xor_peer_address, access_.to_advertised(peer));
   builder.add_icmp(icmp);
   out.send_to_client(allocation->tuple, builder.bytes());
 }

@@ -4,12 +4,17 @@
 #include <optional>
 
 #include "turnpike/auth/long_term.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
 #include "turnpike/stun/message.hpp"
-#include "turnpike/turn/server.hpp"
+#include "turnpike/turn/allocation.hpp"
 
 namespace turnpike::turn {
 
-struct Server::Request {
+// A check's outcome: the error to answer with, or nothing when the request has passed.
+using Check = std::optional<stun::ErrorCode>;
+
+struct Request {
   const FiveTuple& tuple;
   const stun::MessageView& message;
   TimePoint now;
@@ -20,12 +25,8 @@ struct Server::Request {
 
   std::optional<Bytes> find(stun::AttributeType type) const { return message.find(type); }
   bool has(stun::AttributeType type) const { return message.has(type); }
-};
-
-// A peer as the request names it, in its local form and found to be within reach.
-struct Server::Peer {
-  Endpoint endpoint;
-  Reach reach = Reach::denied;
+  // Of a request that is authenticated.
+  const auth::Identity& sender() const { return authenticated->identity; }
 };
 
 }  // namespace turnpike::turn

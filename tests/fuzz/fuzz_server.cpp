@@ -292,7 +292,7 @@ class World {
 
   // --- What must hold
   void take(const Output& out, Bytes input) {
-    for (const auto& event : out.events()) note(event);
+    for (const auto& lifetime : out.lifetimes()) note(lifetime);
     for (const auto& sent : out.to_clients()) {
       expect(
           std::ranges::any_of(
@@ -339,12 +339,12 @@ class World {
     expect(view->has(AttributeType::xor_relayed_address), "a success has a relayed address");
   }
 
-  void note(const Output::Event& event) {
-    // A request may find that its own allocation has expired, and get the address anew.
-    if (event.kind == Output::Event::Kind::allocation_deleted) relayed_.erase(event.relayed);
-    if (event.kind != Output::Event::Kind::allocation_created) return;
-    expect(relayed_.insert(event.relayed).second, "a relayed address is one client's");
-    expect(is_open(event.relayed), "and open");
+  void note(const Output::Lifetime& lifetime) {
+    using Kind = Output::Lifetime::Kind;
+    if (lifetime.kind == Kind::deleted) relayed_.erase(lifetime.relayed);
+    if (lifetime.kind != Kind::created) return;
+    expect(relayed_.insert(lifetime.relayed).second, "a relayed address is one client's");
+    expect(is_open(lifetime.relayed), "and open");
   }
 
   bool is_open(const Endpoint& told) const {

@@ -41,7 +41,9 @@ class Outcome {
   int line = 0;  // of the step, in the test
   std::vector<ToClient> to_clients;
   std::vector<ToPeer> to_peers;
-  std::vector<turn::Output::Event> events;
+  std::vector<turn::Output::Lifetime> lifetimes;
+  std::vector<turn::Output::Refusal> refusals;
+  std::vector<Endpoint> closing;  // relayed addresses that were closed after the step, in their local form
   std::optional<Asked> asked;
   std::uint32_t limits_met = 0;  // one bit for each turn::LimitKey
   bool out_of_memory = false;    // an allocation of memory failed that nobody had expected to
@@ -143,18 +145,19 @@ class Outcome {
   }
 
   // --- Events
-  std::size_t count(turn::Output::Event::Kind kind) const {
-    return static_cast<std::size_t>(std::ranges::count(events, kind, &turn::Output::Event::kind));
+  std::size_t count(turn::Output::Lifetime::Kind kind) const {
+    return static_cast<std::size_t>(std::ranges::count(lifetimes, kind, &turn::Output::Lifetime::kind));
   }
   const Outcome& expect_expired(std::size_t allocations = 1) const {
     INFO("step in line " << line);
     REQUIRE(to_clients.empty());
-    REQUIRE(count(turn::Output::Event::Kind::allocation_deleted) == allocations);
+    REQUIRE(count(turn::Output::Lifetime::Kind::deleted) == allocations);
     return *this;
   }
   const Outcome& expect_no_event() const {
     INFO("step in line " << line);
-    REQUIRE(events.empty());
+    REQUIRE(lifetimes.empty());
+    REQUIRE(refusals.empty());
     return *this;
   }
 

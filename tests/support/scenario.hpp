@@ -379,7 +379,7 @@ class Scenario {
   }
 
   // Takes everything out of `out`; a payload that is not in the input would dangle.
-  void copy(const Worker& worker, const turn::Output& out, Bytes input, Outcome& outcome) {
+  void copy(const Worker& worker, turn::Output& out, Bytes input, Outcome& outcome) {
     outcome.limits_met |= out.limits_met();
     const auto lies_inside = [&](Bytes payload) {
       return payload.empty() || (payload.data() >= input.data() &&
@@ -402,15 +402,22 @@ class Scenario {
     for (const FiveTuple& tuple : out.left()) {
       if (!worker.server.knows(tuple)) homes_.erase(key_of(tuple));
     }
-    for (const auto& event : out.events()) {
-      if (event.kind == turn::Output::Event::Kind::allocation_deleted) relayed_.erase(key_of(event.tuple));
-      if (event.kind == turn::Output::Event::Kind::allocation_moved) {
-        auto moved = relayed_.extract(key_of(event.former));
-        moved.key() = key_of(event.tuple);
+    using Kind = turn::Output::Lifetime::Kind;
+    for (const auto& lifetime : out.lifetimes()) {
+      if (lifetime.kind == Kind::deleted) relayed_.erase(key_of(lifetime.tuple));
+      if (lifetime.kind == Kind::moved) {
+        auto moved = relayed_.extract(key_of(lifetime.former));
+        moved.key() = key_of(lifetime.tuple);
         relayed_.insert(std::move(moved));
       }
-      outcome.events.push_back(event);
+      outcome.lifetimes.push_back(lifetime);
     }
+    outcome.refusals.insert(outcome.refusals.end(), out.refusals().begin(), out.refusals().end());
+    for (const turn::Relay& relay : out.closing()) {
+      CHECK(worker.ports.local_of(relay.id()) == relay.local());  // still open, whatever else was opened
+      outcome.closing.push_back(relay.local());
+    }
+    out.clear();  // now they are closed, after all that goes out through them
   }
 
   // What a client knows after this answer.

@@ -97,9 +97,60 @@ enum class AttributeType : std::uint16_t {
   draft_additional_address_family = 0x8032,  // its number before RFC 8656; coturn's clients up to 4.6 use it
 };
 
-// Types below 0x8000 must be understood (RFC 8489 §14).
+// Types below 0x8000 are comprehension-required: a server that does not understand one refuses the request
+// with 420 (RFC 8489 §14).
 constexpr bool comprehension_required(AttributeType type) {
   return static_cast<std::uint16_t>(type) < 0x8000;
+}
+
+// Which servers understand an attribute.
+enum class UnderstoodBy : std::uint8_t { every_server, token_servers, nat_discovery_servers, nobody };
+
+// A new attribute needs a line here: the compiler warns of an enumerator that has none, and without its line
+// a server answers 420 to the attribute.
+constexpr UnderstoodBy understood_by(AttributeType type) {
+  switch (type) {
+    case AttributeType::mapped_address:
+    case AttributeType::username:
+    case AttributeType::message_integrity:
+    case AttributeType::error_code:
+    case AttributeType::unknown_attributes:
+    case AttributeType::channel_number:
+    case AttributeType::lifetime:
+    case AttributeType::xor_peer_address:
+    case AttributeType::data:
+    case AttributeType::realm:
+    case AttributeType::nonce:
+    case AttributeType::xor_relayed_address:
+    case AttributeType::requested_address_family:
+    case AttributeType::even_port:
+    case AttributeType::requested_transport:
+    case AttributeType::dont_fragment:
+    case AttributeType::message_integrity_sha256:
+    case AttributeType::password_algorithm:
+    case AttributeType::userhash:
+    case AttributeType::xor_mapped_address:
+    case AttributeType::reservation_token:
+    case AttributeType::connection_id:
+    case AttributeType::additional_address_family:
+    case AttributeType::address_error_code:
+    case AttributeType::password_algorithms:
+    case AttributeType::alternate_domain:
+    case AttributeType::icmp:
+    case AttributeType::software:
+    case AttributeType::alternate_server:
+    case AttributeType::fingerprint:
+    case AttributeType::response_origin:
+    case AttributeType::other_address:
+    case AttributeType::third_party_authorization:
+    case AttributeType::mobility_ticket:
+    case AttributeType::draft_additional_address_family: return UnderstoodBy::every_server;
+    case AttributeType::access_token: return UnderstoodBy::token_servers;
+    case AttributeType::change_request:
+    case AttributeType::padding:
+    case AttributeType::response_port: return UnderstoodBy::nat_discovery_servers;
+  }
+  return UnderstoodBy::nobody;
 }
 
 enum class ErrorCode : std::uint16_t {

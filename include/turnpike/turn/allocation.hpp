@@ -1,7 +1,8 @@
-// An allocation and what belongs to it: relayed addresses, peers and their lifetimes (RFC 8656 §3.2). Plain
-// state; the server decides, this keeps the books.
+// An allocation and what belongs to it: relayed addresses, peers and their lifetimes (RFC 8656 §3.2). This is
+// plain state; the parts of the server decide what happens to it.
 #pragma once
 
+#include <algorithm>
 #include <boost/container/static_vector.hpp>
 #include <boost/intrusive/set_hook.hpp>
 #include <chrono>
@@ -22,10 +23,9 @@
 
 namespace turnpike::turn {
 
-inline constexpr std::chrono::seconds kDefaultLifetime{600};     // RFC 8656 §3.2
-inline constexpr std::chrono::seconds kReservationLifetime{30};  // RFC 8656 §7.2
+inline constexpr std::chrono::seconds kDefaultLifetime{600};  // RFC 8656 §3.2
 
-// Ordered by `deadline` in the server's deadline queue, which is told before the deadline changes.
+// Allocations keeps it ordered by `deadline`, which nobody else changes.
 struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
   FiveTuple tuple;
   auth::Identity identity;
@@ -34,18 +34,21 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   boost::container::static_vector<Relay, 2> relays;  // IPv4 first when there are two
   PeerTable peers;
   std::unique_ptr<Mobility> mobility;         // null for a client that stays where it is
-  std::vector<ConnectionId> connections;      // with peers, by TCP
+  std::vector<ConnectionId> connections;      // with peers, by TCP; kept by TcpConnections
   SteadyTime expiry;                          // never after `latest_end`
   SteadyTime latest_end = SteadyTime::max();  // of limits.allocation_age
   SteadyTime deadline;                        // never after the next thing that expires
 
-  // What a retransmitted Allocate is answered with again (RFC 8656 §7.2).
+  // A retransmitted Allocate is answered with these again (RFC 8656 §7.2).
   stun::TransactionId transaction_id{};
   std::chrono::seconds granted_lifetime{};
   std::optional<stun::ReservationToken> reservation;
   std::optional<std::pair<Family, stun::ErrorCode>> missing_family;
 
+  // Null when there is no relayed address of this family.
   const Relay* relay_for(Family family) const;
+  // At most `latest_end`.
+  void set_expiry(SteadyTime at) { expiry = std::min(at, latest_end); }
 };
 
 }  // namespace turnpike::turn

@@ -1,5 +1,5 @@
-// What one source address may have in a second, by kind. Each kind has a budget of its own, so that nobody is
-// refused the one for what was asked of another.
+// How much one source address may have in a second, by kind. Each kind has a budget of its own, so that what
+// a source has spent on one kind does not cost it another.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,11 @@ struct Limiters {
         failures(limits.failures_per_second, burst(limits.failures_per_second), key),
         handshakes(limits.unauthenticated_per_second, burst(limits.unauthenticated_per_second), key) {}
 
-  // Whoever can write another's address into a datagram can ask for these in its name.
+  // A stranger who writes another's address into a datagram can ask for these in its name.
   AddressLimiter unauthenticated;  // answers without a valid nonce, but for those to Binding
   AddressLimiter bindings;         // answers to Binding
 
-  // For these the source has shown that it receives what is sent to its address.
+  // For these, the source has shown that it receives what is sent to its address.
   AddressLimiter failures;    // answers to those who have a valid nonce and wrong credentials
   AddressLimiter handshakes;  // of TLS, and of DTLS behind the cookie
 

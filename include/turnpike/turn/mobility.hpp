@@ -1,5 +1,5 @@
-// How a client keeps its allocation when its own address changes (RFC 8016): by a ticket that it shows on the
-// new path.
+// How a client keeps its allocation when its own address changes (RFC 8016): it shows a ticket on the new
+// path.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,15 @@
 
 namespace turnpike::turn {
 
-// MOBILITY-TICKET: the worker that has the allocation, in two octets, and 128 bits that cannot be guessed; in
-// base64, since coturn's clients take a ticket for text.
+// Whether clients may move, and where allocations that move can be found.
+struct MobilityParams {
+  bool enabled = false;
+  std::uint16_t worker = 0;   // the number of this worker,
+  std::uint16_t workers = 1;  // and how many workers there are
+};
+
+// MOBILITY-TICKET: two octets with the number of the worker that has the allocation, and 128 bits that nobody
+// can guess. It is written in base64, since coturn's clients take a ticket for text.
 class Ticket {
  public:
   static constexpr std::size_t kOctets = 18;
@@ -48,15 +55,16 @@ class Ticket {
   std::array<std::uint8_t, kSize> text_{};
 };
 
-// Of an allocation whose client asked for it.
+// What an allocation has when its client asked to be able to move.
 struct Mobility {
   Ticket ticket;
-  // A move that was asked for and is not yet settled: the former path serves until data comes by the new one.
+  // A move that was asked for and is not yet settled. Data goes by the former path until the client is heard
+  // on the new one.
   struct Move {
     FiveTuple to;
     stun::TransactionId transaction_id{};  // of the Refresh, which may be sent again
-    Ticket former;                         // good until the client is heard to have the new one
-    SteadyTime expiry;                     // to be heard by
+    Ticket former;                         // is good until the client has shown that it has the new one
+    SteadyTime expiry;                     // when the move is given up, unless the client was heard
   };
   std::optional<Move> move;
 };

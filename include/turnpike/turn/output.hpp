@@ -1,5 +1,5 @@
-// What the server wants done: datagrams to send and events to tell. The shell carries it out and clears it;
-// buffers keep their capacity, so a busy worker allocates nothing here.
+// What the server wants done: datagrams to send, relays to close, and what has happened to allocations. The
+// shell carries it out and clears it. Buffers keep their capacity, so a busy worker allocates nothing here.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ namespace turnpike::turn {
 // Payloads view the buffers that were handed to the server: carry the output out before they are used again.
 class Output {
  public:
-  // head(), the payload and `padding` zero bytes make one message.
+  // Together, head(), the payload and `padding` zero bytes make one message.
   struct ToClient {
     FiveTuple tuple;
     std::uint32_t head_at = 0;
@@ -36,24 +36,26 @@ class Output {
     bool dont_fragment = false;
   };
 
-  // For the log. Texts come from strangers: whoever prints them escapes them.
-  struct Event {
-    enum class Kind : std::uint8_t {
-      allocation_created,
-      allocation_moved,
-      allocation_deleted,
-      request_refused
-    };
+  // Something happened to an allocation. A client's connection stays open while it has one, so whoever keeps
+  // connections reads these; the log reads them too.
+  struct Lifetime {
+    enum class Kind : std::uint8_t { created, moved, deleted };
     Kind kind{};
+    FiveTuple tuple{};         // moved: where it is now
+    FiveTuple former{};        // moved: where it was
+    std::string username{};    // comes from a stranger: whoever prints it escapes it
+    Endpoint relayed{};        // the first relayed address, as clients know it
+    bool was_too_old = false;  // deleted: it had reached limits.allocation_age
+  };
+
+  // A request was refused. This is for the log alone.
+  struct Refusal {
     FiveTuple tuple{};
-    std::string username{};
-    Endpoint relayed{};               // but for refused: the first relayed address
-    FiveTuple former{};               // moved: where it was
-    stun::Method method{};            // refused
-    stun::ErrorCode error{};          // refused
-    bool answered = true;             // refused: else the source has had all its answers to wrong credentials
-    std::optional<Prefix> network{};  // refused: of this machine, and the peer that was asked for is in it
-    bool was_too_old = false;         // deleted: it had reached limits.allocation_age
+    std::string username{};  // comes from a stranger: whoever prints it escapes it
+    stun::Method method{};
+    stun::ErrorCode error{};
+    bool answered = true;             // false: the source has had all its answers to wrong credentials
+    std::optional<Prefix> network{};  // the network of this machine that the peer is in, if that is why
   };
 
   // RFC 8016: a message for the worker that has the client's allocation, and from now on all that comes from
@@ -71,7 +73,12 @@ class Output {
   const std::vector<FiveTuple>& left() const { return left_; }
   const std::vector<ToClient>& to_clients() const { return to_clients_; }
   const std::vector<ToPeer>& to_peers() const { return to_peers_; }
-  const std::vector<Event>& events() const { return events_; }
+  // In the order in which it happened.
+  const std::vector<Lifetime>& lifetimes() const { return lifetimes_; }
+  const std::vector<Refusal>& refusals() const { return refusals_; }
+  // Relays whose allocations are gone. They are open, and keep their numbers, until close_relays() or
+  // clear(): to_peers() may still have something that goes out through them.
+  const std::vector<Relay>& closing() const { return closing_; }
   Bytes head(const ToClient& message) const {
     return Bytes(heads_).subspan(message.head_at, message.head_size);
   }
@@ -103,23 +110,30 @@ class Output {
     reserve_for_news();
   }
 
-  // So that the next tell() and the next two leave() cannot fail for want of memory: what they tell of has
-  // happened.
+  // Makes room for what the end or the move of one allocation reports: one Lifetime, two 5-tuples that are
+  // left, and two relays. These then cannot fail for want of memory, when what they report has happened.
   void reserve_for_news() {
-    if (events_.size() == events_.capacity()) events_.reserve(2 * events_.size() + 8);
-    if (left_.size() + 2 > left_.capacity()) left_.reserve(2 * left_.size() + 8);
+    make_room(lifetimes_, 1);
+    make_room(left_, 2);
+    make_room(closing_, 2);
   }
 
-  void tell(Event event) { events_.push_back(std::move(event)); }
+  void report(Lifetime lifetime) { lifetimes_.push_back(std::move(lifetime)); }
+  void report(Refusal refusal) { refusals_.push_back(std::move(refusal)); }
+  // Has the relay closed once all that goes out through it has gone.
+  void close(Relay relay) { closing_.push_back(std::move(relay)); }
 
-  // What goes to peers was carried out ahead of the rest.
+  // The shell has carried these out ahead of the rest.
   void clear_to_peers() { to_peers_.clear(); }
   void clear_forwards() { forwards_.clear(); }
+  void close_relays() { closing_.clear(); }
 
   void clear() {
     to_clients_.clear();
     to_peers_.clear();
-    events_.clear();
+    lifetimes_.clear();
+    refusals_.clear();
+    closing_.clear();
     forwards_.clear();
     left_.clear();
     heads_.clear();
@@ -129,9 +143,16 @@ class Output {
  private:
   static constexpr std::size_t kUsualHead = 256;
 
+  template <class T>
+  static void make_room(std::vector<T>& list, std::size_t more) {
+    if (list.size() + more > list.capacity()) list.reserve(2 * list.size() + 8);
+  }
+
   std::vector<ToClient> to_clients_;
   std::vector<ToPeer> to_peers_;
-  std::vector<Event> events_;
+  std::vector<Lifetime> lifetimes_;
+  std::vector<Refusal> refusals_;
+  std::vector<Relay> closing_;
   std::vector<Forward> forwards_;
   std::vector<FiveTuple> left_;
   std::vector<std::uint8_t> heads_;

@@ -1,5 +1,5 @@
 // What the operator says about relaying: addresses and ports, whom a client may reach, and how much of
-// anything one client may hold. Plain data, filled by config/.
+// anything one client may hold. This is plain data, which config/ fills.
 #pragma once
 
 #include <array>
@@ -34,15 +34,15 @@ enum class Redirect : std::uint8_t { full, always };
 
 struct AlternateParams {
   std::vector<AlternateServer> servers;
-  Redirect when = Redirect::full;  // full: instead of an error for want of ports or places
+  Redirect when = Redirect::full;  // full: only where the answer would be that there are no ports or places
 };
 
 struct RelayParams {
   // Empty stands for `auto`: the address the client came to, else the source address of the default route.
   std::vector<IpAddress> addresses;
-  std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
-  // The same without a local address, of each family at most one: it stands for the only relayed address of
-  // its family.
+  std::map<IpAddress, IpAddress> advertise;  // local address -> the one that clients see
+  // The same without a local address, at most one of each family. It is advertised for the only relayed
+  // address of its family.
   std::vector<IpAddress> advertise_for_only;
   std::uint16_t first_port = 49152;
   std::uint16_t last_port = 65535;         // inclusive
@@ -74,8 +74,8 @@ inline constexpr std::array<std::string_view, 6> kLimitKeys = {
 struct Limits {
   std::uint32_t allocations = 0;
   std::uint32_t allocations_per_user = 1000;
-  // Whether that holds for names that many clients share as well; see auth::Identity::is_shared. So it is
-  // where the operator has written the limit.
+  // Whether allocations_per_user holds for names that many clients share as well; see
+  // auth::Identity::is_shared. It does where the operator has written the limit.
   bool counts_shared_names = false;
   std::uint32_t permissions_per_allocation = 256;
   std::uint32_t channels_per_allocation = 256;
@@ -86,7 +86,7 @@ struct Limits {
   std::uint32_t unauthenticated_per_second = 100;
   std::uint32_t bindings_per_second = 500;
   std::uint32_t failures_per_second = 10;
-  // An allocation ends at this age, whatever is refreshed.
+  // An allocation ends at this age, however often it is refreshed.
   Duration allocation_age{};
   Duration allocation_lifetime = std::chrono::seconds(3600);
 };

@@ -1,5 +1,6 @@
-// The port through which the server asks the outside for TCP connections between relayed transport addresses
-// and peers (RFC 6062). What becomes of them is told by Server::on_connected, on_accepted and on_peer_closed.
+// The interface through which the server asks the outside for TCP connections between relayed transport
+// addresses and peers (RFC 6062). What becomes of them it learns by its on_connected, on_accepted and
+// on_peer_closed.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,11 @@
 
 namespace turnpike::turn {
 
-// CONNECTION-ID (RFC 6062 §6.2.1). The numbers of all workers are different ones, and cannot be guessed.
+// CONNECTION-ID (RFC 6062 §6.2.1). No two workers give out the same number, and nobody can guess one.
 enum class ConnectionId : std::uint32_t {};
 
-// One per worker, and used on its thread alone. The connections that wait to be bound all workers share:
-// a client's data connection comes to whichever worker the kernel gives it.
+// There is one per worker, used on its thread alone. All workers share the connections that wait to be bound,
+// since a client's data connection comes to whichever worker the kernel gives it.
 class PeerConnections {
  public:
   virtual ~PeerConnections() = default;
@@ -24,11 +25,12 @@ class PeerConnections {
   // when the machine has no descriptor for it.
   virtual std::optional<ConnectionId> connect(RelayId relay, const Endpoint& peer) = 0;
 
-  // Has a connection of this worker wait for a data connection of this client. Nothing is read from it
-  // meanwhile: what the peer sends comes after the answer to ConnectionBind.
+  // Makes a connection of this worker wait for a data connection of this client. Nothing is read from it
+  // meanwhile, since what the peer sends must come after the answer to ConnectionBind.
   virtual void offer(ConnectionId id, const auth::Identity& client) = 0;
 
-  // Whom a connection, of whichever worker, waits for.
+  // The client that a connection waits for, whichever worker has it. Nothing when there is no such
+  // connection.
   virtual std::optional<auth::Identity> awaited_by(ConnectionId id) = 0;
 
   // Makes the client's connection, which is this worker's, the data connection of `id`, as soon as what is in

@@ -31,7 +31,8 @@ class PeerPolicy {
     // Our own; an unspecified address stands for all of its family.
     std::vector<Endpoint> listeners{};      // by UDP
     std::vector<Endpoint> tcp_listeners{};  // STUN and TURN, HTTP and whatever else
-    // Local addresses and what clients are told instead. In `peers` either spelling means the address here.
+    // Local addresses, and the addresses that are advertised to clients instead. In `peers` either of the two
+    // means the address here.
     std::map<IpAddress, IpAddress> advertised{};
     // The blocks that this machine's interface addresses lie in. Of IPv6 they are closed by default, as the
     // private blocks of IPv4 are: the machines of an office have global addresses there, and no NAT in front
@@ -46,10 +47,10 @@ class PeerPolicy {
 
   // Those of Params::networks that are closed, since no list of the operator has just this prefix.
   const std::vector<Prefix>& closed_networks() const { return closed_networks_; }
-  // The one because of which this peer is out of reach, if that is why.
+  // The closed network that keeps this peer out of reach. Nothing when the reason is another one.
   std::optional<Prefix> closed_network_of(const IpAddress& peer) const;
 
-  // One of our own listeners, which no rule opens.
+  // Whether this is one of our own listeners, which no rule opens.
   bool is_listener(const Endpoint& peer, RelayedTransport transport = RelayedTransport::udp) const;
 
  private:

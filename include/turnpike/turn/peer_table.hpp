@@ -1,7 +1,7 @@
 // Whom one allocation may exchange data with: its permissions (RFC 8656 §9), by peer address, and its
 // channels (§12), by number and by peer. Addresses are in their local form. Whatever a client does, a step
-// costs the logarithm of the table's size and what it finds expired: nothing here looks at all entries, grows
-// by copying them, or can be made slow by addresses that were chosen for it.
+// costs the logarithm of the table's size and what it finds expired. Nothing here looks at all entries or
+// grows by copying them, and no choice of addresses makes it slow.
 #pragma once
 
 #include <array>
@@ -22,8 +22,8 @@ namespace turnpike::turn {
 inline constexpr std::chrono::seconds kPermissionLifetime{300};  // RFC 8656 §9
 inline constexpr std::chrono::seconds kChannelLifetime{600};     // RFC 8656 §12
 
-// One that has expired counts as absent. It is removed when its turn comes, or with the last channel of its
-// peer.
+// A permission that has expired counts as absent. It is removed when its turn comes, or with the last channel
+// of its peer.
 struct Permission
     : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>,
                                       boost::intrusive::link_mode<boost::intrusive::normal_link>>,
@@ -31,7 +31,7 @@ struct Permission
   IpAddress peer;
   Reach reach = Reach::denied;
   std::uint16_t channels = 0;  // bound to this peer; there are less than 2^14 of an allocation
-  bool in_force = false;       // waits to expire; else only its channels keep it
+  bool in_force = false;       // it stands in the queue of those that expire; else only its channels keep it
   SteadyTime expiry;
 };
 
@@ -85,26 +85,26 @@ class PeerTable {
   PeerTable& operator=(const PeerTable&) = delete;
 
   const Permission* find_permission(const IpAddress& peer, SteadyTime now) const;
-  // Both give channels that have expired as well; carries_data() tells.
+  // Both find channels that have expired as well; ask carries_data().
   const ChannelBinding* find_channel(stun::ChannelNumber number) const;
   const ChannelBinding* find_channel(const Endpoint& peer) const;
 
   // Both start or restart the lifetimes: a channel binding restarts its peer's permission as well (RFC 8656
-  // §12.2). Where std::bad_alloc is thrown nothing has changed. A channel that would be in the way of bind()
-  // has expired.
+  // §12.2). Where std::bad_alloc is thrown, nothing has changed. bind() replaces channels with this number or
+  // this peer, which the caller has found to be expired.
   void permit(const IpAddress& peer, Reach reach, SteadyTime now);
   void bind(stun::ChannelNumber number, const Endpoint& peer, RelayId relay, Reach reach, SteadyTime now);
 
-  // Removes what has expired, but no more than `most` permissions and channels. How many it removed.
+  // Removes what has expired, but no more than `most` permissions and channels. Returns how many.
   std::size_t purge(SteadyTime now, std::size_t most);
-  // Removes what belongs to a relay that is gone, and all there is. Where there are many permissions, their
-  // memory is left to `discarded`.
+  // Removes what belongs to a relay that is gone, or everything. Where there are many permissions,
+  // `discarded` gets them, so that their memory can be freed later.
   void remove_family(Family family, DiscardedPermissions& discarded);
   void clear(DiscardedPermissions& discarded);
   // Removes what `policy` does not allow.
   void judge_again(const PeerPolicy& policy);
 
-  // With those that have expired and were not purged.
+  // Both count those as well that have expired and were not purged.
   std::size_t permissions() const { return of_v4_.queue.size() + of_v6_.queue.size(); }
   std::size_t channels() const { return channel_queue_.size(); }
 
@@ -135,7 +135,7 @@ class PeerTable {
   using HookOf = boost::intrusive::base_hook<boost::intrusive::set_base_hook<
       boost::intrusive::tag<Tag>, boost::intrusive::link_mode<boost::intrusive::normal_link>>>;
 
-  // All lifetimes are equal, so who is granted or bound again goes to the end of the queue.
+  // All lifetimes are equal, so a permission that is granted again goes to the end of the queue.
   struct Permissions {
     boost::intrusive::set<Permission, boost::intrusive::key_of_value<PeerOf>,
                           boost::intrusive::compare<AddressOrder>,

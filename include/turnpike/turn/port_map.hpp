@@ -1,5 +1,5 @@
 // Which ports of one relay address are taken, over all workers: one bit each, without a lock. It draws at
-// random, knows when it is full without spinning, and tells whether a port is a live relayed address.
+// random, knows when it is full without spinning, and knows whether a port is a live relayed address.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ class PortMap {
   void release(std::uint16_t port);
   bool is_taken(std::uint16_t port) const;
 
-  // A port that was taken is one of TCP, and not of UDP (RFC 6062), until it is given back.
+  // Marks a port that was taken as one of TCP, and not of UDP (RFC 6062), until it is released.
   void set_tcp(std::uint16_t port);
   bool is_tcp(std::uint16_t port) const;
 

@@ -1,5 +1,5 @@
 // How many of something there are, in all and for each user, over all workers: allocations, and connections
-// with peers. Cold shared state: requests come here, packets never do.
+// with peers. Requests come here, packets never do.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ class Quota;
 // Why there is no place: the user holds as many as it may, or else all together do.
 enum class QuotaLimit : std::uint8_t { none, user, total };
 
-// The place of one of them in the quota; gives it back when it goes. The Quota outlives it.
+// The place of one of them in the quota, which the destructor releases. The Quota outlives it.
 class QuotaSlot {
  public:
   QuotaSlot() = default;
@@ -51,8 +51,8 @@ class Quota {
   // 0 means no limit. `key` is for the table of names, which strangers choose.
   Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key);
 
-  // An empty slot when the server or the user holds as many as it may. Where the name is one that many share
-  // the limit of the user may not hold for it.
+  // An empty slot when the server or the user holds as many as it may. With `limits_user` false the limit of
+  // the user does not hold, as for a name that many clients share.
   QuotaSlot take(std::string_view user, bool limits_user = true);
 
   std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }

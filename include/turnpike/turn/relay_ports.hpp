@@ -1,5 +1,5 @@
-// The one port through which the server asks the outside for relayed transport addresses. Binding a socket is
-// immediate, so a small interface does; tests put a script behind it.
+// The interface through which the server asks the outside for relayed transport addresses. Binding a socket
+// is immediate, so a small interface does; tests put a script behind it.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 namespace turnpike::turn {
 
-// A relay socket. A small number, given out again only after its relay was closed, so a plain array finds
-// what belongs to it.
+// The number of a relay socket. It is small, so a plain array finds what belongs to it, and it is given out
+// again only after its relay was closed.
 enum class RelayId : std::uint32_t {};
 
 enum class RelayError : std::uint8_t {
@@ -42,7 +42,7 @@ struct RelayRequest {
 
 class RelayPorts;
 
-// A relayed transport address and the right to it; closes it on destruction. The RelayPorts outlives it.
+// A relayed transport address and the right to it; the destructor closes it. The RelayPorts outlives it.
 class Relay {
  public:
   Relay(RelayPorts& ports, RelayId id, const Endpoint& local, const Endpoint& advertised)
@@ -63,7 +63,7 @@ class Relay {
 
   RelayId id() const { return id_; }
   const Endpoint& local() const { return local_; }            // what the socket is bound to
-  const Endpoint& advertised() const { return advertised_; }  // what clients are told
+  const Endpoint& advertised() const { return advertised_; }  // what clients see
   Family family() const { return local_.family(); }
 
  private:
@@ -73,16 +73,16 @@ class Relay {
   Endpoint advertised_;
 };
 
-// One per worker, and used on its thread alone. What it draws from (port maps, reservations) all workers
-// share.
+// There is one per worker, used on its thread alone. All workers share what it draws from: port maps and
+// reservations.
 class RelayPorts {
  public:
   virtual ~RelayPorts() = default;
 
   virtual Result<Relay, RelayError> open(const RelayRequest& request) = 0;
 
-  // Takes over the reserved port, which another worker may have reserved, and into `place` its place in the
-  // quota. A token is good once, and for its owner only.
+  // Takes over a reserved port, which another worker may have reserved, and moves its place in the quota into
+  // `place`. A token is good once, and for its owner only.
   virtual Result<Relay, RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
                                           QuotaSlot& place) = 0;
   // Lets a reservation go that nobody claimed in time; nothing happens when it was claimed.
@@ -92,12 +92,14 @@ class RelayPorts {
   // Whether a local endpoint is the relayed address of an allocation here, on any worker.
   virtual bool is_live(const Endpoint& local, RelayedTransport transport) const = 0;
 
-  // 1:1 NAT: what clients call a local address, and back. An address without a mapping is its own image.
+  // 1:1 NAT: the address that clients know a local address by, and back. An address without a mapping stays
+  // as it is.
   virtual IpAddress to_advertised(const IpAddress& local) const = 0;
   virtual IpAddress to_local(const IpAddress& advertised) const = 0;
 
  protected:
   friend class Relay;
+  // Called when a Relay is destroyed: with its Output once that was carried out, or with the server.
   virtual void close(RelayId id) = 0;
 };
 

@@ -39,9 +39,8 @@ class Captured {
   std::shared_ptr<spdlog::logger> before_;
 };
 
-Output::Event refused(std::string name, bool answered = true) {
-  return {.kind = Output::Event::Kind::request_refused,
-          .tuple = test::client(1).tuple,
+Output::Refusal refused(std::string name, bool answered = true) {
+  return {.tuple = test::client(1).tuple,
           .username = std::move(name),
           .method = stun::Method::allocate,
           .error = stun::ErrorCode::unauthorized,
@@ -74,7 +73,7 @@ TEST_CASE("twenty thousand wrong passwords are a few lines", "[server]") {
   {
     EventLog log(hints);
     for (int i = 0; i < 20; ++i) log.log(std::vector{refused("mallory")}, kNow);
-    const std::vector<Output::Event> batch(50, refused(std::string(508, 'x'), false));
+    const std::vector<Output::Refusal> batch(50, refused(std::string(508, 'x'), false));
     for (int i = 0; i < 400; ++i) log.log(batch, kNow + Duration(i));
   }
   CHECK(captured.lines() == 21);
@@ -102,7 +101,7 @@ TEST_CASE("how to open a network of this machine is told once", "[server]") {
   Captured captured;
   NetworkHints hints;
   EventLog log(hints);
-  Output::Event event = refused("alice");
+  Output::Refusal event = refused("alice");
   event.error = stun::ErrorCode::forbidden;
   event.network = Prefix{test::address("2001:db8:1:2::"), 64};
   for (int i = 0; i < 50; ++i) log.log(std::vector{event}, kNow);
@@ -121,13 +120,13 @@ TEST_CASE("an allocation that has reached its age is logged as such", "[server]"
   Captured captured;
   NetworkHints hints;
   EventLog log(hints);
-  Output::Event event{.kind = Output::Event::Kind::allocation_deleted,
-                      .tuple = test::client(1).tuple,
-                      .username = "alice",
-                      .relayed = test::endpoint("192.0.2.1:50000")};
-  log.log(std::vector{event}, kNow);
+  Output::Lifetime event{.kind = Output::Lifetime::Kind::deleted,
+                         .tuple = test::client(1).tuple,
+                         .username = "alice",
+                         .relayed = test::endpoint("192.0.2.1:50000")};
+  log.log(std::vector{event});
   event.was_too_old = true;
-  log.log(std::vector{event}, kNow);
+  log.log(std::vector{event});
   CHECK(captured.text() ==
         "info allocation deleted client=198.51.100.1:40001 user=\"alice\" relayed=192.0.2.1:50000\n"
         "info allocation deleted client=198.51.100.1:40001 user=\"alice\" relayed=192.0.2.1:50000 "

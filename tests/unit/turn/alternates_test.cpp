@@ -10,7 +10,6 @@ namespace {
 
 using namespace test;
 using stun::AttributeType;
-using Kind = Output::Event::Kind;
 
 AlternateServer other(std::string_view at, Transport transport = Transport::udp, std::string domain = {}) {
   return {transport, endpoint(at), std::move(domain)};
@@ -41,7 +40,7 @@ TEST_CASE("always: whoever is known is sent on", "[turn][alternate]") {
   const Outcome outcome = s.client_sends(allocate());
   CHECK(alternate(outcome) == "198.51.100.8:3478");
   outcome.signed_by_server();
-  REQUIRE(outcome.count(Kind::request_refused) == 1);
+  REQUIRE(outcome.refusals.size() == 1);
   CHECK(alternate(s.client_sends(allocate().sha256().fingerprint())) == "198.51.100.8:3478");
   CHECK(s.counters().redirects == 2);
   s.expect_no_allocation();

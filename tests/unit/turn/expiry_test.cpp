@@ -168,5 +168,36 @@ TEST_CASE("a request that names far more addresses than it may is refused early"
   s.client_sends(ports).expect_success();
 }
 
+// The number of a relay is a descriptor. If it were free at once, the next relay could have the same number,
+// and what is still to go out through the old one would leave from another client's address.
+TEST_CASE("a relay whose allocation ends is closed when the output has been carried out", "[turn][expiry]") {
+  Setup setup;
+  setup.auth.nonce_lifetime = 12h;  // so that no step fetches another one
+  Scenario s(setup);
+  const auto closing = [](const Outcome& outcome) {
+    std::string text;
+    for (const Endpoint& relayed : outcome.closing) text += relayed.to_string() + " ";
+    return text;
+  };
+  const Outcome first = s.client_sends(allocate().additional_family(Family::ipv6)).expect_success();
+  CHECK(first.relayed_text() == "192.0.2.1:50000 [2001:db8::1]:50000");
+  CHECK(closing(first).empty());
+  CHECK(closing(s.client_sends(refresh(0s).family(Family::ipv6))) == "[2001:db8::1]:50000 ");
+
+  SECTION("with a Refresh") {
+    CHECK(closing(s.client_sends(refresh(0s))) == "192.0.2.1:50000 ");
+    s.client_sends(allocate()).expect_success();
+    CHECK(s.relayed(client(1)).to_string() == "192.0.2.1:50000");
+  }
+  SECTION("with its lifetime") { CHECK(closing(s.advance(600s)) == "192.0.2.1:50000 "); }
+  SECTION("with the next Allocate, which gets another port") {
+    s.advance_asleep(600s);
+    const Outcome next = s.client_sends(allocate()).expect_success();
+    CHECK(closing(next) == "192.0.2.1:50000 ");
+    CHECK(next.relayed_text() == "192.0.2.1:50001");
+  }
+  s.advance(600s);
+}
+
 }  // namespace
 }  // namespace turnpike::turn

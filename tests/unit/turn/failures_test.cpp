@@ -26,7 +26,7 @@ int code_of(const Outcome& outcome) {
 bool granted(const Outcome& outcome) {
   if (succeeds(outcome)) return true;
   CHECK((code_of(outcome) == 440 || code_of(outcome) == 508));
-  CHECK(outcome.count(Output::Event::Kind::allocation_created) == 0);
+  CHECK(outcome.count(Output::Lifetime::Kind::created) == 0);
   return false;
 }
 

@@ -9,7 +9,6 @@ namespace {
 
 using namespace test;
 using stun::AttributeType;
-using Kind = Output::Event::Kind;
 
 Setup mobile(unsigned workers = 1) {
   Setup setup;

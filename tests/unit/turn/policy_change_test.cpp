@@ -217,12 +217,14 @@ TEST_CASE("a network that this machine comes to be in is closed to its clients",
   for (const RequestMaker& request : {create_permission("[2a00:9::1]:1").peer("[2a00:1:2:3::6]:1"),
                                       channel_bind(0x4000, "[2a00:1:2:3::6]:1")}) {
     const Outcome refused = s.client_sends(request).expect_error(403);
-    REQUIRE(refused.events.size() == 1);
-    CHECK(refused.events[0].network == network);
+    REQUIRE(refused.refusals.size() == 1);
+    CHECK(refused.lifetimes.empty());
+    CHECK(refused.refusals[0].network == network);
   }
   const Outcome other = s.client_sends(create_permission("[fd00::1]:1")).expect_error(403);
-  REQUIRE(other.events.size() == 1);
-  CHECK_FALSE(other.events[0].network);
+  REQUIRE(other.refusals.size() == 1);
+  CHECK(other.lifetimes.empty());
+  CHECK_FALSE(other.refusals[0].network);
 
   params.networks.clear();
   s.policy_becomes(params);

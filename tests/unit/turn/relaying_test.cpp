@@ -184,7 +184,7 @@ TEST_CASE("two clients of this server reach one another behind a 1:1 NAT", "[tur
   const Outcome two = s.client_sends(allocate().from(client(2))).expect_success();
   CHECK(one.relayed_text() == "198.51.100.7:50000");
   CHECK(two.relayed_text() == "198.51.100.7:50001");
-  CHECK(one.events.at(0).relayed.to_string() == "198.51.100.7:50000");
+  CHECK(one.lifetimes.at(0).relayed.to_string() == "198.51.100.7:50000");
   s.client_sends(create_permission("198.51.100.7:50001")).expect_success();
   s.client_sends(channel_bind(0x4000, "198.51.100.7:50000").from(client(2))).expect_success();
 

@@ -14,7 +14,7 @@ using namespace test;
 using stun::AttributeType;
 using stun::Class;
 using stun::Method;
-using Kind = Output::Event::Kind;
+using Kind = Output::Lifetime::Kind;
 
 Setup with_secrets(std::vector<std::string> secrets) {
   Setup setup;
@@ -258,7 +258,7 @@ TEST_CASE("only Allocate asks whether a REST name has expired", "[turn]") {
   s.advance(60s);
   const Outcome late = s.client_sends(guest(allocate()).from(client(2)));
   late.expect_error(401);
-  REQUIRE(late.count(Kind::request_refused) == 1);
+  REQUIRE(late.refusals.size() == 1);
   s.client_sends(guest(refresh())).expect_success();
   s.client_sends(guest(create_permission("5.6.7.8:1"))).expect_success();
   s.client_sends(guest(channel_bind(0x4000, "5.6.7.8:1"))).expect_success();
@@ -392,14 +392,16 @@ TEST_CASE("a wrong password without an answer is told all the same", "[turn]") {
   Scenario s(limiting_failures());
   for (int i = 0; i < 20; ++i) {
     const Outcome answered = s.client_sends(allocate().as("mallory"));
-    REQUIRE(answered.events.size() == 1);
-    CHECK(answered.events[0].answered);
+    REQUIRE(answered.refusals.size() == 1);
+    CHECK(answered.lifetimes.empty());
+    CHECK(answered.refusals[0].answered);
   }
   const Outcome silent = s.client_sends(allocate().as("mallory")).expect_silence();
-  REQUIRE(silent.events.size() == 1);
-  CHECK_FALSE(silent.events[0].answered);
-  CHECK(silent.events[0].username == "mallory");
-  CHECK(silent.events[0].error == stun::ErrorCode::unauthorized);
+  REQUIRE(silent.refusals.size() == 1);
+  CHECK(silent.lifetimes.empty());
+  CHECK_FALSE(silent.refusals[0].answered);
+  CHECK(silent.refusals[0].username == "mallory");
+  CHECK(silent.refusals[0].error == stun::ErrorCode::unauthorized);
 }
 
 TEST_CASE("the addresses of an IPv6 /64 guess as one", "[turn]") {
@@ -453,21 +455,22 @@ TEST_CASE("events carry a stranger's name as it is", "[turn]") {
   Scenario s;
   for (const std::string& name : names) {
     const Outcome refused = s.client_sends(allocate().as(name)).expect_error(401);
-    REQUIRE(refused.events.size() == 1);
-    CHECK(refused.events[0].kind == Kind::request_refused);
-    CHECK(refused.events[0].username == name);
-    CHECK(refused.events[0].error == stun::ErrorCode::unauthorized);
-    CHECK(refused.events[0].method == Method::allocate);
-    CHECK(refused.events[0].tuple == client(1).tuple);
+    REQUIRE(refused.refusals.size() == 1);
+    CHECK(refused.lifetimes.empty());
+    CHECK(refused.refusals[0].username == name);
+    CHECK(refused.refusals[0].error == stun::ErrorCode::unauthorized);
+    CHECK(refused.refusals[0].method == Method::allocate);
+    CHECK(refused.refusals[0].tuple == client(1).tuple);
   }
   Setup setup;
   setup.auth.users = {{"%n \"x\" é", "p", {}, {}}};
   Scenario t(setup);
   const Outcome created = t.client_sends(allocate().as("%n \"x\" é", "p")).expect_success();
-  REQUIRE(created.events.size() == 1);
-  CHECK(created.events[0].kind == Kind::allocation_created);
-  CHECK(created.events[0].username == "%n \"x\" é");
-  CHECK(created.events[0].relayed == created.relayed()[0]);
+  REQUIRE(created.lifetimes.size() == 1);
+  CHECK(created.refusals.empty());
+  CHECK(created.lifetimes[0].kind == Kind::created);
+  CHECK(created.lifetimes[0].username == "%n \"x\" é");
+  CHECK(created.lifetimes[0].relayed == created.relayed()[0]);
   t.advance(600s).expect_expired();
 }
 
@@ -511,7 +514,7 @@ TEST_CASE("5,000 random datagrams change nothing", "[turn]") {
     CHECK(outcome.to_peers.empty());
     CHECK(outcome.to_clients.size() <= 1);
     for (const auto& message : outcome.to_clients) CHECK(message.tuple == from.tuple);
-    CHECK(outcome.count(Kind::allocation_created) + outcome.count(Kind::allocation_deleted) == 0);
+    CHECK(outcome.count(Kind::created) + outcome.count(Kind::deleted) == 0);
   }
   CHECK(s.allocations() == 1);
   s.client_sends(channel_data(0x4000, "still here")).expect_sent("5.6.7.8:1", "still here");

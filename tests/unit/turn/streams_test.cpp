@@ -8,7 +8,7 @@ namespace turnpike::turn {
 namespace {
 
 using namespace test;
-using Kind = Output::Event::Kind;
+using Kind = Output::Lifetime::Kind;
 
 TEST_CASE("an allocation ends with its connection, and all that it held is free at once", "[turn]") {
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
@@ -21,8 +21,8 @@ TEST_CASE("an allocation ends with its connection, and all that it held is free 
     s.client_sends(allocate().from(c)).expect_success();
     s.client_sends(allocate().from(next)).expect_error(486);
     const Outcome closed = s.client_closes(c).expect_silence();
-    CHECK(closed.count(Kind::allocation_deleted) == 1);
-    CHECK(closed.events.at(0).tuple == c.tuple);
+    CHECK(closed.count(Kind::deleted) == 1);
+    CHECK(closed.lifetimes.at(0).tuple == c.tuple);
     s.expect_no_allocation();
     s.client_sends(allocate().from(next)).expect_success();
   }

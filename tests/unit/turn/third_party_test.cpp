@@ -10,7 +10,7 @@ namespace {
 
 using namespace test;
 using stun::AttributeType;
-using Kind = Output::Event::Kind;
+using Kind = Output::Lifetime::Kind;
 
 Setup with_third_party() {
   Setup setup;
@@ -88,7 +88,7 @@ TEST_CASE("a wrong token is answered as a wrong password is", "[turn][token]") {
   for (const TokenMaker& token : {other, expired}) {
     const Outcome outcome = s.client_sends(with(allocate(), token)).expect_error(401);
     outcome.signed_by_server(false);
-    CHECK(outcome.count(Kind::request_refused) == 1);
+    CHECK(outcome.refusals.size() == 1);
     Octets ours = outcome.to_clients.at(0).message;
     Octets theirs = password.to_clients.at(0).message;
     std::fill_n(ours.begin() + 8, 12, 0);  // the transaction id
@@ -106,7 +106,7 @@ TEST_CASE("an allocation does not outlive the token", "[turn][token]") {
   // Not longer by a Refresh, with the token or without.
   s.client_sends(with(refresh(3600s), token)).expect_success().expect_lifetime(200s);
   s.client_sends(in_session(refresh(), token)).expect_success().expect_lifetime(200s);
-  CHECK(s.advance(199s).events.empty());
+  s.advance(199s).expect_no_event();
   s.advance(1s).expect_expired();
   s.client_sends(with(refresh(), token).from(client(2))).expect_error(437);  // within the five seconds
   s.advance(5s);
@@ -256,7 +256,7 @@ TEST_CASE("a ticket moves an allocation for the key of its own token alone", "[t
     s.client_sends(in_session(create_permission("5.6.7.8:1"), own).from(before)).expect_success();
     s.client_sends(with(create_permission("5.6.7.8:1"), other).from(after)).expect_error(437);
     const Outcome used = s.client_sends(in_session(create_permission("5.6.7.8:1"), own).from(after));
-    CHECK(used.expect_success().count(Kind::allocation_moved) == 1);
+    CHECK(used.expect_success().count(Kind::moved) == 1);
     s.client_sends(in_session(refresh(0s), own).from(after)).expect_success();
     CHECK(s.allocations() == 0);
   }

@@ -1,0 +1,46 @@
+// Answers CreatePermission and ChannelBind (RFC 8656 §10.2 and §12.2): whom an allocation may exchange data
+// with.
+#pragma once
+
+#include <optional>
+
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/stun/types.hpp"
+#include "turnpike/turn/allocations.hpp"
+#include "turnpike/turn/output.hpp"
+#include "turnpike/turn/params.hpp"
+#include "turnpike/turn/peer_access.hpp"
+#include "turnpike/turn/responder.hpp"
+
+namespace turnpike::turn {
+
+// Belongs to one worker and its thread.
+class Permissions {
+ public:
+  // References outlive this.
+  Permissions(const Limits& limits, Allocations& allocations, const PeerAccess& access, Responder& responder,
+              Counters& counters)
+      : limits_(limits),
+        allocations_(allocations),
+        access_(access),
+        responder_(responder),
+        counters_(counters) {}
+
+  void on_create_permission(Request& request, Output& out);
+  void on_channel_bind(Request& request, Output& out);
+
+ private:
+  std::optional<stun::ErrorCode> check_channel(const Request& request, stun::ChannelNumber number,
+                                               const Endpoint& peer, Output& out) const;
+  void purge(Allocation& allocation, SteadyTime now);
+
+  const Limits limits_;
+  Allocations& allocations_;
+  const PeerAccess& access_;
+  Responder& responder_;
+  Counters& counters_;
+};
+
+}  // namespace turnpike::turn

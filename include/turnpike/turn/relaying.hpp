@@ -1,0 +1,56 @@
+// The relayed path: ChannelData and Send indications go out to peers, and what peers send comes in. Nothing
+// here allocates memory, copies a payload or takes a lock.
+#pragma once
+
+#include <optional>
+
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/stun/attributes.hpp"
+#include "turnpike/stun/channel_data.hpp"
+#include "turnpike/stun/message.hpp"
+#include "turnpike/turn/allocation.hpp"
+#include "turnpike/turn/output.hpp"
+#include "turnpike/turn/peer_access.hpp"
+#include "turnpike/turn/responder.hpp"
+
+namespace turnpike::turn {
+
+// Belongs to one worker and its thread. Wherever an allocation is a parameter, it is null when the 5-tuple or
+// the relay has none that is alive.
+class Relaying {
+ public:
+  // References outlive this.
+  Relaying(const PeerAccess& access, Responder& responder, Counters& counters)
+      : access_(access), responder_(responder), counters_(counters) {}
+
+  // A Send indication (RFC 8656 §11.2). It views the message that it was read from.
+  struct Send {
+    Endpoint peer;  // in its local form
+    Bytes payload;
+    bool dont_fragment = false;
+  };
+  // Nothing when it lacks something, or has comprehension-required attributes that are unknown here.
+  std::optional<Send> read_send(const stun::MessageView& indication) const;
+
+  // --- From the client
+  void on_channel_data(const Allocation* allocation, const stun::ChannelData& data, TimePoint now,
+                       Output& out);
+  void on_send(const Allocation* allocation, const Send& send, TimePoint now, Output& out);
+
+  // --- From a peer
+  void on_peer(const Allocation* allocation, const Endpoint& from, Bytes payload, TimePoint now, Output& out);
+  void on_icmp(const Allocation* allocation, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,
+               Output& out);
+
+ private:
+  void relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload, bool dont_fragment,
+                     Output& out);
+
+  const PeerAccess& access_;
+  Responder& responder_;
+  Counters& counters_;
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,78 @@
+// Finds out who sent a request, and builds, signs and limits the answers to it. Everything that the server
+// itself says to clients is written here; what it relays is not.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <random>
+
+#include "turnpike/auth/credentials.hpp"
+#include "turnpike/auth/long_term.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/stun/message_builder.hpp"
+#include "turnpike/stun/unknown_attributes.hpp"
+#include "turnpike/turn/counters.hpp"
+#include "turnpike/turn/limiters.hpp"
+#include "turnpike/turn/output.hpp"
+#include "turnpike/turn/peer_access.hpp"
+#include "turnpike/turn/server_params.hpp"
+
+namespace turnpike::turn {
+
+struct Request;
+
+// Belongs to one worker and its thread.
+class Responder {
+ public:
+  // All references outlive this.
+  Responder(const ServerParams& params, const PeerAccess& access, Counters& counters);
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+
+  // Finds out who sent the request and how it was signed. False when it was refused: then that was answered.
+  // `known` is whose allocation the request is probably for; see auth::LongTermCheck::check.
+  bool authenticate(Request& request, const auth::Identity* known, Output& out);
+
+  // An answer is built in three steps: begin() writes its header, the caller adds attributes, and finish()
+  // signs and sends it. There is one buffer, so only one answer is built at a time.
+  stun::MessageBuilder begin(const Request& request, stun::Class message_class);
+  void finish(const Request& request, stun::MessageBuilder& builder, Output& out);
+
+  // A success without attributes.
+  void succeed(const Request& request, Output& out);
+  // An error response, with a challenge where it is 401 or 438.
+  void reject(const Request& request, stun::ErrorCode error, Output& out);
+  // Refuses a request with 420 when it has comprehension-required attributes that are not known here. True
+  // when it did.
+  bool reject_unknown(const Request& request, stun::KnownHere known, Output& out);
+  // 300: the client is to ask this other server (RFC 8489 §10).
+  void redirect(const Request& request, const AlternateServer& to, Output& out);
+  // 401 for a sender who is known, but whose token is over: the answer is not signed.
+  void reject_as_stranger(Request& request, Output& out);
+
+  // The same for indications: begin_indication() writes the header and the caller sends what was built.
+  stun::MessageBuilder begin_indication(stun::Method method);
+  // A transaction id for an indication, which nobody answers. It need not be a secret, but it does not show
+  // how busy the server is.
+  stun::TransactionId indication_id();
+
+  // Without credentials there is STUN alone, never an open relay.
+  bool serves_stun_alone() const { return credentials_.empty(); }
+  // Whether clients may come with access tokens (RFC 7635).
+  bool takes_tokens() const { return credentials_.takes_tokens(); }
+
+ private:
+  bool allow_answer(const Request& request);
+  void report_refusal(const Request& request, stun::ErrorCode error, Output& out, bool answered = true) const;
+
+  const auth::CredentialStore& credentials_;
+  Limiters& limiters_;
+  const PeerAccess& access_;
+  Counters& counters_;
+  crypto::Digester digester_;
+  auth::LongTermCheck long_term_;
+  std::minstd_rand indication_ids_;
+  std::array<std::uint8_t, 2048> scratch_{};  // where answers are written
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,38 @@
+// What a turn::Server is made with. Each of its parts takes from it what it needs.
+#pragma once
+
+#include "turnpike/auth/credentials.hpp"
+#include "turnpike/auth/nonce.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/crypto/random.hpp"
+#include "turnpike/turn/limiters.hpp"
+#include "turnpike/turn/mobility.hpp"
+#include "turnpike/turn/nat_discovery.hpp"
+#include "turnpike/turn/params.hpp"
+#include "turnpike/turn/peer_connections.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+#include "turnpike/turn/quota.hpp"
+#include "turnpike/turn/relay_ports.hpp"
+
+namespace turnpike::turn {
+
+// All references outlive the server, the policy's until Server::on_policy. Quotas and limiters are shared
+// with the other workers.
+struct ServerParams {
+  const auth::CredentialStore& credentials;
+  const PeerPolicy& policy;
+  RelayPorts& ports;
+  Quota& quota;             // of allocations
+  Quota& connection_quota;  // of connections with peers (RFC 6062)
+  Limiters& limiters;
+  crypto::Random& random;
+  PeerConnections* connections = nullptr;  // RFC 6062; null: no TCP relay
+  MobilityParams mobile{};                 // RFC 8016
+  Limits limits;
+  auth::Nonces::MasterKey nonce_key{};  // the same on every worker
+  Duration nonce_lifetime = std::chrono::seconds(600);
+  NatDiscoveries nat_discoveries{};
+  const AlternateParams* alternates = nullptr;  // null: clients are never sent to another server
+};
+
+}  // namespace turnpike::turn

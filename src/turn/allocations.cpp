@@ -1,0 +1,90 @@
+#include "turnpike/turn/allocations.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace turnpike::turn {
+
+namespace {
+
+// So many discarded permissions are freed at once: more than most allocations have, and too few for anybody
+// to notice.
+constexpr std::size_t kFew = 256;
+
+}  // namespace
+
+// What needs memory comes first, so that either all of it is done or nothing.
+Allocation& Allocations::add(std::unique_ptr<Allocation> allocation) {
+  for (const Relay& relay : allocation->relays) {
+    const auto index = static_cast<std::size_t>(relay.id());
+    if (index >= by_relay_.size()) by_relay_.resize(index + 1);
+  }
+  std::unique_ptr<Allocation>& place = by_tuple_[allocation->tuple];
+  place = std::move(allocation);
+  Allocation& added = *place;
+  for (const Relay& relay : added.relays) by_relay_[static_cast<std::size_t>(relay.id())] = &added;
+  added.deadline = added.expiry;
+  by_deadline_.insert(added);
+  return added;
+}
+
+void Allocations::move_to(const FiveTuple& tuple, Allocation& allocation) {
+  std::unique_ptr<Allocation>& place = by_tuple_[tuple];  // only this can fail
+  const auto old = by_tuple_.find(allocation.tuple);
+  place = std::move(old->second);
+  by_tuple_.erase(old);
+  allocation.tuple = tuple;
+}
+
+std::unique_ptr<Allocation> Allocations::erase(Allocation& allocation) {
+  for (const Relay& relay : allocation.relays) by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
+  by_deadline_.erase(by_deadline_.iterator_to(allocation));
+  allocation.peers.clear(discarded_);
+  discarded_.free(kFew);
+  const auto found = by_tuple_.find(allocation.tuple);
+  std::unique_ptr<Allocation> erased = std::move(found->second);
+  by_tuple_.erase(found);
+  return erased;
+}
+
+Relay Allocations::remove_relay(Allocation& allocation, Family family) {
+  const auto found = std::ranges::find(allocation.relays, family, &Relay::family);
+  Relay removed = std::move(*found);
+  allocation.relays.erase(found);
+  by_relay_[static_cast<std::size_t>(removed.id())] = nullptr;
+  allocation.peers.remove_family(family, discarded_);
+  discarded_.free(kFew);
+  return removed;
+}
+
+void Allocations::wake_by(Allocation& allocation, SteadyTime deadline) {
+  if (deadline >= allocation.deadline) return;
+  by_deadline_.erase(by_deadline_.iterator_to(allocation));
+  allocation.deadline = deadline;
+  by_deadline_.insert(allocation);
+}
+
+void Allocations::extend(Allocation& allocation, SteadyTime expiry) {
+  allocation.set_expiry(expiry);
+  wake_by(allocation, allocation.expiry);
+}
+
+SteadyTime Allocations::next_deadline() const {
+  if (!discarded_.empty()) return SteadyTime::min();
+  return by_deadline_.empty() ? SteadyTime::max() : by_deadline_.begin()->deadline;
+}
+
+Allocation* Allocations::first_due(SteadyTime now) {
+  if (by_deadline_.empty() || by_deadline_.begin()->deadline > now) return nullptr;
+  return &*by_deadline_.begin();
+}
+
+std::size_t Allocations::purge(Allocation& allocation, SteadyTime now, std::size_t most) {
+  const std::size_t removed = allocation.peers.purge(now, most);
+  by_deadline_.erase(by_deadline_.iterator_to(allocation));
+  allocation.deadline = std::min(allocation.expiry, allocation.peers.next_expiry());
+  by_deadline_.insert(allocation);
+  return removed;
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,272 @@
+// Allocate (RFC 8656 §7.2): the checks in the order of the RFC, then the relayed addresses, then the answer.
+#include "turnpike/turn/allocator.hpp"
+
+#include <boost/container/small_vector.hpp>
+#include <string>
+#include <utility>
+
+#include "request.hpp"
+#include "turnpike/stun/attributes.hpp"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+namespace {
+
+std::optional<Family> known_family(std::uint8_t wire) {
+  if (wire == static_cast<std::uint8_t>(Family::ipv4)) return Family::ipv4;
+  if (wire == static_cast<std::uint8_t>(Family::ipv6)) return Family::ipv6;
+  return std::nullopt;
+}
+
+// By its number of RFC 8656 or by the one of the draft.
+std::optional<Bytes> find_additional_family(const Request& request) {
+  const auto additional = request.find(AttributeType::additional_address_family);
+  return additional ? additional : request.find(AttributeType::draft_additional_address_family);
+}
+
+ErrorCode to_error(RelayError error) {
+  return error == RelayError::no_address ? ErrorCode::address_family_not_supported
+                                         : ErrorCode::insufficient_capacity;
+}
+
+// A client may have another access token by the time it claims what it reserved, so for tokens the
+// reservation names no owner: 64 random bits keep others away.
+std::string reservation_owner(const auth::Identity& identity) {
+  return identity.is_token() ? std::string() : identity.quota_name();
+}
+
+}  // namespace
+
+Allocator::Allocator(const ServerParams& params, Allocations& allocations, Moves& moves, Lifetimes& lifetimes,
+                     Reservations& reservations, Responder& responder, Counters& counters)
+    : limits_(params.limits),
+      alternates_(params.alternates),
+      relays_tcp_(params.connections != nullptr),
+      ports_(params.ports),
+      quota_(params.quota),
+      random_(params.random),
+      allocations_(allocations),
+      moves_(moves),
+      lifetimes_(lifetimes),
+      reservations_(reservations),
+      responder_(responder),
+      counters_(counters) {}
+
+void Allocator::on_allocate(Request& request, Output& out) {
+  if (request.allocation) return answer_again(request, out);
+  // TURN REST credentials end here. What was allocated with them in time goes on.
+  if (request.sender().has_expired(request.now.wall)) return responder_.reject_as_stranger(request, out);
+  AllocateOptions options;
+  if (auto e = check_transport(request, options)) return responder_.reject(request, *e, out);
+  if (auto e = read_options(request, options)) return responder_.reject(request, *e, out);
+  const bool may_go = !options.claim;  // what it has reserved is here
+  if (may_go && redirect(request, Redirect::always, out)) return;
+
+  auto allocation = std::make_unique<Allocation>();
+  allocation->identity = request.sender();
+  if (options.reserve_next) reservations_.add(*options.reserve_next, request.now.steady);
+  if (auto e = take_place(request, options, *allocation, out)) {
+    if (options.reserve_next) reservations_.withdraw_last();
+    const bool is_full =
+        allocation->quota.reached() != QuotaLimit::user &&
+        (*e == ErrorCode::allocation_quota_reached || *e == ErrorCode::insufficient_capacity);
+    if (may_go && is_full && redirect(request, Redirect::full, out)) return;
+    return responder_.reject(request, *e, out);
+  }
+  enter(request, options, std::move(allocation), out);
+}
+
+// The 5-tuple has an allocation already. Over UDP the request may have been sent again because its answer was
+// lost. Streams lose nothing, so there a second Allocate is another request.
+void Allocator::answer_again(Request& request, Output& out) {
+  const bool retransmitted = !is_stream(request.tuple.transport) &&
+                             request.allocation->transaction_id == request.message.transaction_id() &&
+                             request.sender().may_act_for(request.allocation->identity);
+  if (!retransmitted) return responder_.reject(request, ErrorCode::allocation_mismatch, out);
+  answer(request, *request.allocation, out);
+}
+
+// Everything that the allocation needs has been found: it begins now.
+void Allocator::enter(const Request& request, const AllocateOptions& options,
+                      std::unique_ptr<Allocation> allocation, Output& out) {
+  allocation->tuple = request.tuple;
+  allocation->transport = options.transport;
+  allocation->transaction_id = request.message.transaction_id();
+  if (limits_.allocation_age != Duration::zero())
+    allocation->latest_end = request.now.steady + limits_.allocation_age;
+  allocation->granted_lifetime = Lifetimes::granted(request, *allocation, limits_);
+  allocation->set_expiry(request.now.steady + allocation->granted_lifetime);
+  allocation->reservation = options.reserve_next;
+  out.reserve_for_news();
+  Output::Lifetime created{.kind = Output::Lifetime::Kind::created,
+                           .tuple = allocation->tuple,
+                           .username = allocation->identity.username,
+                           .relayed = allocation->relays.front().advertised()};
+  Allocation& added = allocations_.add(std::move(allocation));
+  ++counters_.allocations_created;
+  try {
+    if (options.mobile) moves_.give_ticket(added);
+    answer(request, added, out);
+  } catch (...) {
+    lifetimes_.erase(added, out);  // nobody has heard of it
+    throw;
+  }
+  out.report(std::move(created));
+}
+
+// RFC 8656 §7.2, and for TCP RFC 6062 §5.1.
+Check Allocator::check_transport(const Request& request, AllocateOptions& options) const {
+  const auto value = request.find(AttributeType::requested_transport);
+  const auto protocol = value ? stun::decode_requested_transport(*value) : std::nullopt;
+  if (!protocol) return ErrorCode::bad_request;
+  if (*protocol == stun::kProtocolUdp) return std::nullopt;
+  if (*protocol != stun::kProtocolTcp || !relays_tcp_) return ErrorCode::unsupported_transport_protocol;
+  for (const AttributeType of_udp :
+       {AttributeType::even_port, AttributeType::reservation_token, AttributeType::dont_fragment}) {
+    if (request.has(of_udp)) return ErrorCode::bad_request;
+  }
+  if (!is_stream(request.tuple.transport)) return ErrorCode::bad_request;
+  options.transport = RelayedTransport::tcp;
+  return std::nullopt;
+}
+
+// The attributes that every Allocate may have, and those of a claim (RFC 8656 §7.2).
+Check Allocator::read_options(const Request& request, AllocateOptions& options) const {
+  const auto token = request.find(AttributeType::reservation_token);
+  const auto even_port = request.find(AttributeType::even_port);
+  if (const auto lifetime = request.find(AttributeType::lifetime)) {
+    if (!stun::decode_lifetime(*lifetime)) return ErrorCode::bad_request;
+  }
+  if (const auto ticket = request.find(AttributeType::mobility_ticket); ticket && moves_.params().enabled) {
+    if (!ticket->empty()) return ErrorCode::bad_request;
+    options.mobile = options.transport == RelayedTransport::udp;
+  }
+  if (token) {
+    const bool has_family =
+        request.has(AttributeType::requested_address_family) || find_additional_family(request);
+    if (even_port || has_family) return ErrorCode::bad_request;
+    options.claim = stun::decode_reservation_token(*token);
+    if (!options.claim) return ErrorCode::bad_request;
+    return std::nullopt;
+  }
+
+  if (auto e = read_families(request, options)) return e;
+  if (even_port) {
+    const auto reserve = stun::decode_even_port(*even_port);
+    if (!reserve || (*reserve && options.both_families)) return ErrorCode::bad_request;
+    options.even_port = true;
+    if (*reserve) random_.fill(options.reserve_next.emplace());
+  }
+  return std::nullopt;
+}
+
+// REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY, of which a request has one at most.
+Check Allocator::read_families(const Request& request, AllocateOptions& options) const {
+  const auto requested = request.find(AttributeType::requested_address_family);
+  const auto additional = find_additional_family(request);
+  if (requested && additional) return ErrorCode::bad_request;
+  options.family = Family::ipv4;
+  if (requested) {
+    const auto wire = stun::decode_address_family(*requested);
+    if (!wire) return ErrorCode::bad_request;
+    options.family = known_family(*wire);
+    if (!options.family || !ports_.supports(*options.family)) return ErrorCode::address_family_not_supported;
+  }
+  if (additional) {
+    const auto wire = stun::decode_address_family(*additional);
+    if (wire != static_cast<std::uint8_t>(Family::ipv6)) return ErrorCode::bad_request;
+    options.both_families = true;
+  }
+  return std::nullopt;
+}
+
+// What was reserved has its place in the quota already. A port that is to be reserved needs a place beside
+// that of the allocation itself.
+Check Allocator::take_place(const Request& request, AllocateOptions& options, Allocation& allocation,
+                            Output& out) {
+  if (options.claim) return claim_relay(*options.claim, allocation);
+  const auth::Identity& identity = allocation.identity;
+  const std::string name = identity.quota_name();
+  const bool limits_user = limits_.counts_shared_names || !identity.is_shared();
+  allocation.quota = quota_.take(name, limits_user);
+  if (allocation.quota && options.reserve_next) {
+    options.place_of_next = quota_.take(name, limits_user);
+    if (!options.place_of_next) allocation.quota = std::move(options.place_of_next);
+  }
+  if (!allocation.quota) {
+    const bool by_user = allocation.quota.reached() == QuotaLimit::user;
+    out.meet(by_user ? LimitKey::allocations_per_user : LimitKey::allocations);
+    return ErrorCode::allocation_quota_reached;
+  }
+  return open_relays(request, options, allocation);
+}
+
+Check Allocator::claim_relay(const stun::ReservationToken& token, Allocation& allocation) {
+  auto relay = ports_.claim(token, reservation_owner(allocation.identity), allocation.quota);
+  if (!relay) return to_error(relay.error());
+  allocation.relays.push_back(std::move(*relay));
+  return std::nullopt;
+}
+
+Check Allocator::open_relays(const Request& request, AllocateOptions& options, Allocation& allocation) {
+  Check first = open_relay(request, options, *options.family, allocation);
+  if (!options.both_families) return first;
+  Check second = open_relay(request, options, Family::ipv6, allocation);
+  if (first && second) return first;
+  // One of the two is a success, and the answer says why the other is missing.
+  if (first) allocation.missing_family = {Family::ipv4, *first};
+  if (second) allocation.missing_family = {Family::ipv6, *second};
+  return std::nullopt;
+}
+
+Check Allocator::open_relay(const Request& request, AllocateOptions& options, Family family,
+                            Allocation& allocation) {
+  const std::string owner = reservation_owner(allocation.identity);
+  auto relay = ports_.open({
+      .family = family,
+      .transport = options.transport,
+      .client_side = request.tuple.server.address,
+      .parity = options.even_port ? RelayRequest::Parity::even : RelayRequest::Parity::any,
+      .reserve_next = options.reserve_next,
+      .owner = owner,
+      .place_of_next = &options.place_of_next,
+  });
+  if (!relay) return to_error(relay.error());
+  allocation.relays.push_back(std::move(*relay));
+  return std::nullopt;
+}
+
+// Sends the client to one of the other servers that it can reach as it has reached this one (RFC 8489 §10).
+// Only clients that are authenticated learn of those servers. True when it did.
+bool Allocator::redirect(const Request& request, Redirect reason, Output& out) {
+  if (!alternates_ || (reason == Redirect::always && alternates_->when != Redirect::always)) return false;
+  boost::container::small_vector<const AlternateServer*, 8> suitable;
+  for (const AlternateServer& server : alternates_->servers) {
+    const bool suits = server.transport == request.tuple.transport &&
+                       server.endpoint.family() == request.tuple.client.family();
+    if (suits) suitable.push_back(&server);
+  }
+  if (suitable.empty()) return false;
+  const auto index = random_.below(static_cast<std::uint32_t>(suitable.size()));
+  responder_.redirect(request, *suitable[index], out);
+  return true;
+}
+
+void Allocator::answer(const Request& request, const Allocation& allocation, Output& out) {
+  stun::MessageBuilder builder = responder_.begin(request, stun::Class::success);
+  for (const Relay& relay : allocation.relays) {
+    builder.add_xor_address(AttributeType::xor_relayed_address, relay.advertised());
+  }
+  builder.add_lifetime(allocation.granted_lifetime);
+  if (allocation.mobility) builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
+  if (allocation.reservation) builder.add(AttributeType::reservation_token, *allocation.reservation);
+  builder.add_xor_address(AttributeType::xor_mapped_address, request.tuple.client);
+  if (const auto& missing = allocation.missing_family)
+    builder.add_address_error_code(missing->first, missing->second);
+  responder_.finish(request, builder, out);
+}
+
+}  // namespace turnpike::turn

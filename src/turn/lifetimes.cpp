@@ -1,0 +1,180 @@
+#include "turnpike/turn/lifetimes.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "request.hpp"
+#include "turnpike/stun/attributes.hpp"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::ErrorCode;
+
+namespace {
+
+constexpr std::size_t kStepsToClose = 32;  // closing a socket takes as long as so many steps
+
+}  // namespace
+
+// A lifetime that is absent or shorter than the default is the default, and one that is longer than the limit
+// is the limit. What a token has left bounds it further (RFC 7635 §10), and so does what the allocation has
+// left until its greatest age, down to one second: a lifetime of zero would mean its end.
+std::chrono::seconds Lifetimes::granted(const Request& request, const Allocation& allocation,
+                                        const Limits& limits) {
+  const auto value = request.find(AttributeType::lifetime);
+  const auto asked = value ? stun::decode_lifetime(*value) : std::nullopt;
+  const auto limit = std::chrono::duration_cast<std::chrono::seconds>(limits.allocation_lifetime);
+  const auto granted =
+      std::clamp(asked.value_or(kDefaultLifetime), kDefaultLifetime, std::max(limit, kDefaultLifetime));
+  Duration left = allocation.latest_end - request.now.steady;
+  const auth::Identity& sender = request.sender();
+  if (sender.is_token()) left = std::min(left, *sender.expires - request.now.wall);
+  return std::clamp(std::chrono::floor<std::chrono::seconds>(left), std::chrono::seconds(1), granted);
+}
+
+// --- Refresh
+
+// RFC 8656 §8.2.
+void Lifetimes::on_refresh(Request& request, Output& out) {
+  Allocation& allocation = *request.allocation;
+  std::optional<Family> family;
+  if (const auto value = request.find(AttributeType::requested_address_family)) {
+    const auto wire = stun::decode_address_family(*value);
+    if (!wire) return responder_.reject(request, ErrorCode::bad_request, out);
+    family = Family{*wire};
+    if (!allocation.relay_for(*family))
+      return responder_.reject(request, ErrorCode::peer_address_family_mismatch, out);
+  }
+  std::chrono::seconds lifetime = granted(request, allocation, limits_);
+  if (const auto value = request.find(AttributeType::lifetime)) {
+    const auto asked = stun::decode_lifetime(*value);
+    if (!asked) return responder_.reject(request, ErrorCode::bad_request, out);
+    if (asked->count() == 0) lifetime = std::chrono::seconds::zero();
+  }
+  if (lifetime.count() != 0 && reject_old_token(request, out)) return;
+
+  stun::MessageBuilder builder = responder_.begin(request, Class::success);
+  builder.add_lifetime(lifetime);
+  // The answer comes first. If there is no memory for it, nothing has been done.
+  out.reserve_for_news();
+  responder_.finish(request, builder, out);
+  if (lifetime.count() != 0) {
+    allocations_.extend(allocation, request.now.steady + lifetime);
+    // A new token takes over, and its key with it.
+    if (request.sender().is_token()) allocation.identity = request.sender();
+  } else if (family && allocation.relays.size() > 1) {
+    close_relay(allocation, *family, out);  // of a dual allocation, one family may go alone
+  } else {
+    remove(allocation, out);
+    request.allocation = nullptr;
+  }
+}
+
+// Refuses a request whose sender shows no other token than the one that the allocation was made with, when
+// the time of that one is over. True when it did.
+bool Lifetimes::reject_old_token(Request& request, Output& out) {
+  if (!request.sender().is_token() || !request.sender().has_expired(request.now.wall)) return false;
+  responder_.reject_as_stranger(request, out);
+  return true;
+}
+
+// --- Refresh with MOBILITY-TICKET (RFC 8016 §3.2)
+
+Check Lifetimes::check_ticket(const Request& request, const Ticket& ticket) const {
+  const Allocation* allocation = moves_.find(ticket);
+  if (!allocation || allocation->expiry <= request.now.steady) return ErrorCode::bad_request;
+  if (!Moves::may_move(request.sender(), *allocation)) return ErrorCode::wrong_credentials;
+  const auto lifetime = request.find(AttributeType::lifetime);
+  if (lifetime && !stun::decode_lifetime(*lifetime)) return ErrorCode::bad_request;
+  return std::nullopt;
+}
+
+void Lifetimes::on_move(Request& request, Output& out) {
+  const auto ticket = Ticket::from_wire(*request.find(AttributeType::mobility_ticket));
+  if (!ticket || ticket->worker() >= moves_.params().workers)
+    return responder_.reject(request, ErrorCode::bad_request, out);
+  if (ticket->worker() != moves_.params().worker)
+    return out.forward(ticket->worker(), request.tuple, request.message.bytes());
+  if (auto e = check_ticket(request, *ticket)) return responder_.reject(request, *e, out);
+  Allocation& allocation = *moves_.find(*ticket);
+  const auto value = request.find(AttributeType::lifetime);
+  const bool gives_up = value && stun::decode_lifetime(*value)->count() == 0;
+  if (!gives_up && reject_old_token(request, out)) return;
+  stun::MessageBuilder builder = responder_.begin(request, Class::success);
+  if (gives_up) {
+    builder.add_lifetime(std::chrono::seconds::zero());
+    remove(allocation, out);
+  } else {
+    const auto& move = allocation.mobility->move;
+    const bool again =
+        move && move->to == request.tuple && move->transaction_id == request.message.transaction_id();
+    if (!again) moves_.begin(allocation, request, out);
+    // It is the same key, with the expiry that a new token may have given it.
+    if (request.sender().is_token()) allocation.identity = request.sender();
+    const std::chrono::seconds lifetime = granted(request, allocation, limits_);
+    allocations_.extend(allocation, request.now.steady + lifetime);
+    builder.add_lifetime(lifetime);
+    builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
+  }
+  responder_.finish(request, builder, out);
+}
+
+// --- Who has an allocation here
+
+Allocation* Lifetimes::find_current(const FiveTuple& tuple, TimePoint now, Output& out) {
+  Allocation* allocation = allocations_.find(tuple);
+  if (!allocation || now.steady < allocation->expiry) return allocation;
+  remove(*allocation, out);
+  return nullptr;
+}
+
+Allocation* Lifetimes::find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out) {
+  Allocation* allocation = find_current(tuple, now, out);
+  return allocation || moves_.empty() ? allocation : moves_.settle(tuple, nullptr, now, out);
+}
+
+// --- Ends
+
+void Lifetimes::remove(Allocation& allocation, Output& out, bool was_too_old) {
+  out.reserve_for_news();
+  tcp_connections_.close(allocation);
+  out.report(Output::Lifetime{.kind = Output::Lifetime::Kind::deleted,
+                              .tuple = allocation.tuple,
+                              .username = std::move(allocation.identity.username),
+                              .relayed = allocation.relays.front().advertised(),
+                              .was_too_old = was_too_old});
+  erase(allocation, out);
+}
+
+void Lifetimes::erase(Allocation& allocation, Output& out) {
+  ++counters_.allocations_deleted;
+  moves_.forget(allocation, out);
+  out.leave(allocation.tuple);
+  const std::unique_ptr<Allocation> gone = allocations_.erase(allocation);
+  for (Relay& relay : gone->relays) out.close(std::move(relay));
+}
+
+void Lifetimes::close_relay(Allocation& allocation, Family family, Output& out) {
+  out.close(allocations_.remove_relay(allocation, family));
+  tcp_connections_.close(allocation, family);
+}
+
+std::size_t Lifetimes::expire(TimePoint now, std::size_t most, Output& out) {
+  std::size_t steps = 0;
+  while (steps < most) {
+    Allocation* allocation = allocations_.first_due(now.steady);
+    if (!allocation) break;
+    if (allocation->expiry <= now.steady) {
+      steps += kStepsToClose * allocation->relays.size() + allocation->peers.channels();
+      remove(*allocation, out, allocation->latest_end <= now.steady);
+    } else {
+      steps += 1 + allocations_.purge(*allocation, now.steady, most - steps);
+    }
+  }
+  return steps;
+}
+
+}  // namespace turnpike::turn

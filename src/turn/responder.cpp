@@ -1,0 +1,132 @@
+#include "turnpike/turn/responder.hpp"
+
+#include "request.hpp"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::ErrorCode;
+using stun::Method;
+
+Responder::Responder(const ServerParams& params, const PeerAccess& access, Counters& counters)
+    : credentials_(params.credentials),
+      limiters_(params.limiters),
+      access_(access),
+      counters_(counters),
+      long_term_(digester_, params.nonce_key, params.nonce_lifetime),
+      indication_ids_(params.random.below(std::minstd_rand::max())) {}
+
+bool Responder::authenticate(Request& request, const auth::Identity* known, Output& out) {
+  auto checked = long_term_.check(credentials_, request.message, request.tuple, request.now.wall, known);
+  request.had_valid_nonce = checked || checked.error().had_valid_nonce;
+  if (checked) {
+    request.authenticated = std::move(*checked);
+    return true;
+  }
+  const auth::Refusal& refusal = checked.error();
+  if (!refusal.is_failure || limiters_.failures.allow(request.tuple.client.address, request.now.steady)) {
+    reject(request, refusal.code, out);
+  } else {
+    ++counters_.failures_withheld;
+    report_refusal(request, refusal.code, out, false);
+  }
+  return false;
+}
+
+stun::MessageBuilder Responder::begin(const Request& request, Class message_class) {
+  return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
+}
+
+// Only plain UDP can be asked in another's name. Clients of the other transports have shown that they receive
+// what is sent to their address.
+bool Responder::allow_answer(const Request& request) {
+  if (request.had_valid_nonce || request.tuple.transport != Transport::udp) return true;
+  AddressLimiter& limiter =
+      request.message.method() == Method::binding ? limiters_.bindings : limiters_.unauthenticated;
+  return limiter.allow_unproven(request.tuple.client.address, request.now.steady);
+}
+
+// An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint where the request had one.
+void Responder::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
+  if (!allow_answer(request)) {
+    ++counters_.answers_withheld;
+    return;
+  }
+  if (request.authenticated) {
+    const Bytes key = request.sender().key.bytes();
+    if (request.authenticated->integrity == auth::Integrity::sha256) {
+      builder.add_integrity_sha256(digester_, key);
+    } else {
+      builder.add_integrity_sha1(digester_, key);
+    }
+  }
+  if (request.message.has_fingerprint()) builder.add_fingerprint();
+  if (builder.ok()) out.send_to_client(request.answer_to.value_or(request.tuple), builder.bytes());
+}
+
+void Responder::succeed(const Request& request, Output& out) {
+  stun::MessageBuilder builder = begin(request, Class::success);
+  finish(request, builder, out);
+}
+
+void Responder::reject(const Request& request, ErrorCode error, Output& out) {
+  ++counters_.refusals;
+  stun::MessageBuilder builder = begin(request, Class::error);
+  builder.add_error(error);
+  const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
+  if (challenge) long_term_.add_challenge(credentials_, request.tuple, request.now.wall, builder);
+  finish(request, builder, out);
+  report_refusal(request, error, out);
+}
+
+void Responder::reject_as_stranger(Request& request, Output& out) {
+  request.authenticated.reset();
+  reject(request, ErrorCode::unauthorized, out);
+}
+
+bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Output& out) {
+  const stun::UnknownTypes unknown = stun::unknown_required(request.message, known);
+  if (unknown.empty()) return false;
+  ++counters_.refusals;
+  stun::MessageBuilder builder = begin(request, Class::error);
+  builder.add_error(ErrorCode::unknown_attribute).add_unknown_attributes({unknown.data(), unknown.size()});
+  finish(request, builder, out);
+  return true;
+}
+
+void Responder::redirect(const Request& request, const AlternateServer& to, Output& out) {
+  ++counters_.refusals;
+  ++counters_.redirects;
+  stun::MessageBuilder builder = begin(request, Class::error);
+  builder.add_error(ErrorCode::try_alternate).add_address(AttributeType::alternate_server, to.endpoint);
+  if (!to.domain.empty()) builder.add(AttributeType::alternate_domain, to.domain);
+  finish(request, builder, out);
+  report_refusal(request, ErrorCode::try_alternate, out);
+}
+
+// A client's first request is always refused, to hand it a nonce: that is nothing to report.
+void Responder::report_refusal(const Request& request, ErrorCode error, Output& out, bool answered) const {
+  if (!request.had_valid_nonce) return;
+  const auto username = request.find(AttributeType::username);
+  out.report(Output::Refusal{
+      .tuple = request.tuple,
+      .username = std::string(username ? as_text(*username) : ""),
+      .method = request.message.method(),
+      .error = error,
+      .answered = answered,
+      .network = error == ErrorCode::forbidden ? access_.network_that_forbids(request) : std::nullopt});
+}
+
+stun::MessageBuilder Responder::begin_indication(Method method) {
+  return {scratch_, {method, Class::indication}, indication_id()};
+}
+
+stun::TransactionId Responder::indication_id() {
+  stun::TransactionId id;
+  for (std::size_t at = 0; at < id.size(); at += 4)
+    store_u32(&id[at], static_cast<std::uint32_t>(indication_ids_()));
+  return id;
+}
+
+}  // namespace turnpike::turn
