@@ -3,8 +3,9 @@
 
     embed_assets.py OUTPUT.cpp PATH=FILE-OR-FOLDER...
 
-PATH is where a file is served, or what the paths of a folder's files start with. The output defines what src/http/assets.hpp declares. It is the same whenever the folder is. Nothing but Python's
-standard library.
+PATH is where a file is served, or what the paths of a folder's files start with. A folder's .md files are for
+developers and are left out. The output defines what src/http/assets.hpp declares. It is the same whenever the folder
+is. The script needs nothing but Python's standard library.
 """
 
 import gzip
@@ -43,7 +44,7 @@ def find_files(mapping: str) -> dict[str, Path]:
     path, source = mapping.split("=", 1)
     if Path(source).is_file():
         return {path: Path(source)}
-    files = (file for file in Path(source).rglob("*") if file.is_file())
+    files = (file for file in Path(source).rglob("*") if file.is_file() and file.suffix != ".md")
     return {f"{path}/{file.relative_to(source).as_posix()}": file for file in files}
 
 
