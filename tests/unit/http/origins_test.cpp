@@ -106,5 +106,40 @@ TEST_CASE("a listed origin is let in, null only where it is listed", "[http]") {
   CHECK_FALSE(allows(origins, {"http://app.example", "turn.example.org"}));
 }
 
+std::string header_of(const Response& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return "none";
+}
+
+TEST_CASE("only a listed origin may read the response", "[http]") {
+  const Origins origins({"https://app.example"});
+  const auto allowed_for = [&](std::string_view origin) {
+    Request request;
+    request.headers.emplace_back("Origin", origin);
+    Response response;
+    origins.add_headers(request, response);
+    CHECK(header_of(response, "Vary") == "Origin");
+    return header_of(response, "Access-Control-Allow-Origin");
+  };
+  CHECK(allowed_for("https://app.example") == "https://app.example");
+  CHECK(allowed_for("https://app.example:443") == "https://app.example:443");  // as the browser wrote it
+  CHECK(allowed_for("https://evil.example") == "none");
+}
+
+TEST_CASE("a preflight is answered with 204 for an allowed origin and with 403 for others", "[http]") {
+  const Origins origins({"https://app.example"});
+  Request request;
+  request.authority = "turn.example.org";
+  request.headers.emplace_back("Origin", "https://app.example");
+  const Response allowed = origins.preflight(request);
+  CHECK(allowed.status == 204);
+  CHECK(header_of(allowed, "Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(header_of(allowed, "Access-Control-Allow-Methods") == "GET, POST, OPTIONS");
+  request.headers.front().second = "https://evil.example";
+  CHECK(origins.preflight(request).status == 403);
+}
+
 }  // namespace
 }  // namespace turnpike::http

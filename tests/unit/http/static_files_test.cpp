@@ -1,0 +1,136 @@
+#include "http/static_files.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace turnpike::http {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder `site` that is removed at the end, beside a file `secret` that no request may reach.
+class Folder {
+ public:
+  Folder() {
+    REQUIRE(mkdtemp(root_.data()) != nullptr);
+    fs::create_directory(site());
+    write(fs::path(root_) / "secret", "secret");
+  }
+  ~Folder() { fs::remove_all(root_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  fs::path site() const { return fs::path(root_) / "site"; }
+  void add(const std::string& path, const std::string& text) const {
+    fs::create_directories((site() / path).parent_path());
+    write(site() / path, text);
+  }
+
+ private:
+  static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+
+  std::string root_ = (fs::temp_directory_path() / "turnpike-static-XXXXXX").string();
+};
+
+using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
+
+Response get(const Folder& folder, const std::string& path, Headers headers = {}) {
+  Request request;
+  request.method = "GET";
+  request.target = request.path = path;
+  request.headers = std::move(headers);
+  return StaticFiles(folder.site().string()).serve(request);
+}
+
+std::string header(const Response& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return "none";
+}
+
+std::string text_of(const Response& response) {
+  const auto& body = std::get<FileBody>(response.body);
+  std::string text(body.size, ' ');
+  const ssize_t size = pread(body.file.get(), text.data(), text.size(), static_cast<off_t>(body.start));
+  REQUIRE(size == static_cast<ssize_t>(text.size()));
+  return text;
+}
+
+TEST_CASE("a file is served with the content type of its ending, in capitals too", "[http]") {
+  const Folder folder;
+  folder.add("index.html", "home");
+  folder.add("a/index.html", "home of a");
+  folder.add("a/PHOTO.JPG", "photo");
+  folder.add("a/data", "data");
+  CHECK(text_of(get(folder, "/")) == "home");
+  CHECK(header(get(folder, "/"), "Content-Type") == "text/html; charset=utf-8");
+  CHECK(text_of(get(folder, "/a/")) == "home of a");
+  CHECK(header(get(folder, "/a/PHOTO.JPG"), "Content-Type") == "image/jpeg");
+  CHECK(header(get(folder, "/a/data"), "Content-Type") == "application/octet-stream");
+  CHECK(get(folder, "/b").status == 404);
+}
+
+TEST_CASE("a folder without a slash at its end is redirected, with its query", "[http]") {
+  const Folder folder;
+  folder.add("a/index.html", "home of a");
+  Request request;
+  request.method = "GET";
+  request.target = "/a?room=blue";
+  request.path = "/a";
+  const Response response = StaticFiles(folder.site().string()).serve(request);
+  CHECK(response.status == 301);
+  CHECK(header(response, "Location") == "/a/?room=blue");
+}
+
+TEST_CASE("nothing outside the folder is served, nor what is hidden, nor what is no file", "[http]") {
+  const Folder folder;
+  folder.add(".git/config", "hidden");
+  folder.add(".well-known/security.txt", "contact");
+  folder.add(".well-known/.hidden", "hidden");
+  fs::create_symlink("../secret", folder.site() / "relative");
+  fs::create_symlink(fs::absolute(folder.site() / "../secret"), folder.site() / "absolute");
+  REQUIRE(mkfifo((folder.site() / "fifo").c_str(), 0600) == 0);
+  for (const char* path : {"/../secret", "/a/../../secret", "/relative", "/absolute", "//etc/passwd",
+                           "secret", "*", "", "/.git/config", "/.well-known/.hidden", "/fifo"}) {
+    CAPTURE(path);
+    CHECK(get(folder, path).status == 404);
+  }
+  CHECK(text_of(get(folder, "/.well-known/security.txt")) == "contact");
+}
+
+TEST_CASE("a file that the client has already is answered with 304", "[http]") {
+  const Folder folder;
+  folder.add("a.txt", "0123456789");
+  const std::string etag = header(get(folder, "/a.txt"), "ETag");
+  CHECK(get(folder, "/a.txt", {{"If-None-Match", etag}}).status == 304);
+  CHECK(get(folder, "/a.txt", {{"If-None-Match", "\"other\""}}).status == 200);
+}
+
+TEST_CASE("a range of a file is served alone, and one beyond its end is refused", "[http]") {
+  const Folder folder;
+  folder.add("a.txt", "0123456789");
+  const Response part = get(folder, "/a.txt", {{"Range", "bytes=2-4"}});
+  CHECK(part.status == 206);
+  CHECK(header(part, "Content-Range") == "bytes 2-4/10");
+  CHECK(text_of(part) == "234");
+  const Response beyond = get(folder, "/a.txt", {{"Range", "bytes=10-"}});
+  CHECK(beyond.status == 416);
+  CHECK(header(beyond, "Content-Range") == "bytes */10");
+  const Response changed = get(folder, "/a.txt", {{"Range", "bytes=2-4"}, {"If-Range", "\"other\""}});
+  CHECK(changed.status == 200);
+  CHECK(text_of(changed) == "0123456789");
+}
+
+TEST_CASE("a folder that is not there is refused with a message for the operator", "[http]") {
+  CHECK_THROWS_WITH(StaticFiles("/nonexistent-turnpike"),
+                    Catch::Contains("signaling.root: /nonexistent-turnpike"));
+}
+
+}  // namespace
+}  // namespace turnpike::http
