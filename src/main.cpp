@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     }
     daemon::hold_reload_signal();
     const daemon::LogScope log(config->log);
-    daemon::Daemon(*config, std::move(credentials), std::move(tls)).run();
+    daemon::Daemon({file, overrides}, std::move(*config), std::move(credentials), std::move(tls)).run();
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "turnpike: " << error.what() << '\n';

@@ -15,7 +15,6 @@ constexpr std::uint64_t kMilli = 1000;
 
 AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, const HashKey& key)
     : per_second_(per_second), full_(burst * kMilli), hash_(key) {
-  if (per_second_ == 0) return;
   sets_.reset(static_cast<Set*>(std::calloc(shards_.size() * kSetsPerShard, sizeof(Set))));
   if (!sets_) throw std::bad_alloc();
   for (std::size_t i = 0; i < shards_.size(); ++i) {
@@ -23,10 +22,16 @@ AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, co
   }
 }
 
+void AddressLimiter::set_limit(std::uint32_t per_second, std::uint64_t burst) {
+  full_ = burst * kMilli;
+  per_second_ = per_second;
+}
+
 void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
-  const std::uint64_t gained = std::min(elapsed, full_) * per_second_;  // full after so many ms at any rate
-  bucket.millitokens = std::min(full_, bucket.millitokens + gained);
+  const std::uint64_t gained =
+      std::min(elapsed, full_.load()) * per_second_;  // full after so many ms at any rate
+  bucket.millitokens = std::min(full_.load(), bucket.millitokens + gained);
   const SteadyTime then = bucket.refilled;
   bucket.refilled = std::max(then, now);  // another worker may be a batch ahead
   const auto seconds = std::chrono::floor<std::chrono::seconds>(bucket.refilled) -

@@ -14,7 +14,6 @@ struct AbsentKey {
 inline constexpr AbsentKey kAbsentKeys[] = {
     {"auth.database", ""},
     {"limits.bytes_per_second_per_allocation", "0"},
-    {"admin", ""},
 };
 
 }  // namespace turnpike::config

@@ -45,6 +45,7 @@ void check_together(const Value& document, Config& config) {
     if (section == "listen") check_listeners(keys, config);
     if (!keys.is_map()) continue;
     if (section == "tls") check_tls(keys, config);
+    if (section == "admin") check_admin(keys, config);
     if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
     for (const auto& [name, value] : keys.entries()) {
       if (value.path() == "auth.secrets") warn_of_short_secrets(value, config.warnings);
@@ -112,6 +113,7 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   }
   if (!errors.empty()) return errors;
   config.auth.realm = config.realm;
+  config.written = find_written(*root);
   return config;
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "admin/params.hpp"
 #include "config/error.hpp"
 #include "http/params.hpp"
 #include "net/certificate.hpp"
@@ -37,6 +39,12 @@ std::vector<Listener> default_listeners();
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
+
+// How the daemon ends.
+struct ShutdownParams {
+  Duration drain{};  // SIGTERM lets calls go on for so long before the process ends; 0: it ends at once
+  Duration deadline = std::chrono::minutes(10);  // of a drain that names no deadline
+};
 
 struct LogParams {
   LogLevel level = LogLevel::info;
@@ -93,10 +101,24 @@ struct Config {
   net::TlsParams tls;
   SignalingParams signaling;
   LogParams log;
+  admin::Params admin;
+  ShutdownParams shutdown;
 
   // What is allowed and should not be: for the log, and for who asks with --check.
   std::vector<std::string> warnings;
+
+  // Each known key that the file or an override names, and what stands there, on one line. It tells what a
+  // reload changes; secrets are among it, so it goes nowhere else.
+  std::map<std::string, std::string> written;
 };
+
+// A key whose value is not the same in two configurations.
+struct ChangedKey {
+  std::string path;
+  std::string change;  // "0 -> 10"; "changed" where the values are secret or long
+  bool needs_restart = false;
+};
+std::vector<ChangedKey> find_changes(const Config& before, const Config& after);
 
 // The alternate that goes with this one of config.listen; none for most.
 std::optional<Endpoint> find_alternate(const Listener& listener, const Config& config);

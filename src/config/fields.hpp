@@ -73,6 +73,8 @@ void warn_of_short_secrets(const Value& value, std::vector<std::string>& warning
 void read_third_party(const Value& value, auth::ThirdPartyParams& out);
 
 // signaling.cpp
+// "http://127.0.0.1:8080", or with https. Nothing for anything else.
+std::optional<http::Listener> parse_site_listener(const Value& value);
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out);
 void read_token_secrets(const Value& value, std::vector<std::string>& out);
 void read_host(const Value& value, std::string& out);
@@ -83,6 +85,11 @@ void read_proxies(const Value& value, std::vector<Prefix>& out);
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
 // What its keys ask of each other and of tls.
 void check_signaling(const Value& section, const Config& config);
+
+// admin.cpp
+void read_admin_listeners(const Value& value, admin::Params& out);
+// What its keys ask of those of signaling.
+void check_admin(const Value& section, const Config& config);
 
 // peers.cpp
 void read_allow(const Value& value, std::vector<Prefix>& out);

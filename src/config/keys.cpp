@@ -18,6 +18,7 @@ constexpr std::chrono::milliseconds kShortestPing{100};
 constexpr std::chrono::minutes kLongestPing{10};
 constexpr std::chrono::minutes kLongestRecovery{2};
 constexpr std::chrono::hours kLongestConnectTimeout{1};
+constexpr std::chrono::hours kLongestDrain{24};
 constexpr std::uint32_t kSmallestReceiveBuffer = 4 << 10;
 constexpr std::uint32_t kLargestReceiveBuffer = 64 << 20;
 constexpr std::uint32_t kSmallestPayload = 1 << 10;
@@ -159,6 +160,17 @@ constexpr Key kKeys[] = {
     {"signaling.rooms_per_address", "100",
      [](const Value& v, Config& c) { read_count(v, c.signaling.limits.rooms_per_address); }},
 
+    {"admin.listen", "[]", [](const Value& v, Config& c) { read_admin_listeners(v, c.admin); }},
+    {"admin.token_secrets", "[]",
+     [](const Value& v, Config& c) { read_token_secrets(v, c.admin.token_secrets); }},
+
+    {"shutdown.drain", "0s",
+     [](const Value& v, Config& c) { read_duration(v, Duration::zero(), kLongestDrain, c.shutdown.drain); }},
+    {"shutdown.deadline", "10m",
+     [](const Value& v, Config& c) {
+       read_duration(v, Duration::zero(), kLongestDrain, c.shutdown.deadline);
+     }},
+
     {"log.level", "info", [](const Value& v, Config& c) { read_level(v, c.log.level); }},
     {"log.format", "text", [](const Value& v, Config& c) { read_format(v, c.log.format); }},
 };
@@ -237,6 +249,88 @@ void read_section(const Value& section, Config& config) {
 }
 
 }  // namespace
+
+namespace {
+
+// A value on one line. Two values that mean the same may differ here only in how they are written.
+std::string on_one_line(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::null: return "";
+    case YamlNode::Kind::scalar: return node.text;
+    case YamlNode::Kind::list: {
+      std::string text;
+      for (const YamlNode& item : node.items) text.append(text.empty() ? "" : ", ").append(on_one_line(item));
+      return "[" + text + "]";
+    }
+    case YamlNode::Kind::map: {
+      std::string text;
+      for (const YamlEntry& entry : node.entries) {
+        text.append(text.empty() ? "" : ", ").append(on_one_line(entry.key)).append(": ");
+        text.append(on_one_line(entry.value));
+      }
+      return "{" + text + "}";
+    }
+  }
+  return "";
+}
+
+const YamlNode* find_node(const YamlNode& node, std::string_view path) {
+  if (path.empty()) return &node;
+  const std::string_view name = path.substr(0, path.find('.'));
+  const std::string_view rest =
+      name.size() == path.size() ? std::string_view() : path.substr(name.size() + 1);
+  for (const YamlEntry& entry : node.entries) {
+    if (entry.key.text == name) return find_node(entry.value, rest);
+  }
+  return nullptr;
+}
+
+// These are taken at the start and stay.
+constexpr std::string_view kNeedRestart[] = {"listen",
+                                             "workers",
+                                             "relay.addresses",
+                                             "relay.ports",
+                                             "relay.tcp",
+                                             "relay.mobility",
+                                             "admin.listen",
+                                             "signaling.listen",
+                                             "nat_discovery.alternate",
+                                             "signaling.preset",
+                                             "signaling.connect_timeout",
+                                             "signaling.ping_interval",
+                                             "signaling.ping_timeout",
+                                             "signaling.recovery",
+                                             "signaling.list_rooms",
+                                             "signaling.max_payload",
+                                             "signaling.max_waiting",
+                                             "signaling.bytes_per_second_per_address"};
+constexpr std::size_t kMaxShown = 60;  // characters of a value in a log line
+
+}  // namespace
+
+std::map<std::string, std::string> find_written(const YamlNode& document) {
+  std::map<std::string, std::string> written;
+  for (const Key& key : kKeys) {
+    if (const YamlNode* node = find_node(document, key.path)) written.emplace(key.path, on_one_line(*node));
+  }
+  return written;
+}
+
+std::vector<ChangedKey> find_changes(const Config& before, const Config& after) {
+  std::vector<ChangedKey> changes;
+  for (const Key& key : kKeys) {
+    const std::string path(key.path);
+    const auto old = before.written.find(path);
+    const auto now = after.written.find(path);
+    const std::string from = old == before.written.end() ? std::string(key.default_value) : old->second;
+    const std::string to = now == after.written.end() ? std::string(key.default_value) : now->second;
+    if (from == to) continue;
+    const bool is_shown = !is_private(path) && from.size() <= kMaxShown && to.size() <= kMaxShown;
+    changes.push_back({path, is_shown ? shown(from) + " -> " + shown(to) : "changed",
+                       std::ranges::find(kNeedRestart, key.path) != std::ranges::end(kNeedRestart)});
+  }
+  return changes;
+}
 
 void read_keys(const Value& document, Config& config) { read_section(document, config); }
 

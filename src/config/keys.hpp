@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "config/node.hpp"
 #include "config/value.hpp"
 
 namespace turnpike::config {
+
+// See Config::written.
+std::map<std::string, std::string> find_written(const YamlNode& document);
 
 // Takes every entry of the document into `config`, reporting unknown keys and those that this build does not
 // carry.

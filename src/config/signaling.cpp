@@ -18,20 +18,6 @@ bool is_clean_text(const Value& value) {
   return value.is_scalar() && !value.text().empty() && count_characters(value.text()).has_value();
 }
 
-std::optional<http::Listener> parse_url(const Value& value) {
-  constexpr std::array kSchemes{std::pair<std::string_view, bool>{"http://", false},
-                                std::pair<std::string_view, bool>{"https://", true}};
-  for (const auto& [scheme, secure] : kSchemes) {
-    if (!value.is_scalar() || !value.text().starts_with(scheme)) continue;
-    const std::optional<Endpoint> endpoint = Endpoint::parse(value.text().substr(scheme.size()));
-    if (!endpoint) return std::nullopt;
-    const IpAddress& address = endpoint->address;
-    if (!address.is_unspecified() && !is_host_address(address)) return std::nullopt;
-    return http::Listener{secure, *endpoint};
-  }
-  return std::nullopt;
-}
-
 bool clash(const Endpoint& a, const Endpoint& b) {
   return a.port != 0 && a.port == b.port && a.family() == b.family() &&
          (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
@@ -45,11 +31,25 @@ bool is_host_pattern(std::string_view text) {
 
 }  // namespace
 
+std::optional<http::Listener> parse_site_listener(const Value& value) {
+  constexpr std::array kSchemes{std::pair<std::string_view, bool>{"http://", false},
+                                std::pair<std::string_view, bool>{"https://", true}};
+  for (const auto& [scheme, secure] : kSchemes) {
+    if (!value.is_scalar() || !value.text().starts_with(scheme)) continue;
+    const std::optional<Endpoint> endpoint = Endpoint::parse(value.text().substr(scheme.size()));
+    if (!endpoint) return std::nullopt;
+    const IpAddress& address = endpoint->address;
+    if (!address.is_unspecified() && !is_host_address(address)) return std::nullopt;
+    return http::Listener{secure, *endpoint};
+  }
+  return std::nullopt;
+}
+
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out) {
   const std::vector<Value> elements = value.is_list() ? value.items() : std::vector<Value>{value};
   out.clear();
   for (const Value& element : elements) {
-    const std::optional<http::Listener> listener = parse_url(element);
+    const std::optional<http::Listener> listener = parse_site_listener(element);
     const auto taken = [&](const http::Listener& other) { return clash(other.endpoint, listener->endpoint); };
     if (!listener) {
       element.expected(kUrlForm);

@@ -3,39 +3,58 @@
 #include <algorithm>
 
 namespace turnpike::daemon {
-
-std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params) {
-  if (!params.complete()) return nullptr;
-  return std::unique_ptr<Certificates>(new Certificates(params));
-}
-
 namespace {
 
-std::shared_ptr<const net::TlsContext> make(const net::TlsParams& params,
-                                            const std::shared_ptr<net::TicketKeys>& keys, net::TlsKind kind) {
-  return std::make_shared<const net::TlsContext>(params, keys, kind);
+Certificates::Loaded read_files(const net::TlsParams& params, const std::shared_ptr<net::TicketKeys>& keys) {
+  return {params, std::make_shared<const net::TlsContext>(params, keys, net::TlsKind::tls),
+          std::make_shared<const net::TlsContext>(params, keys, net::TlsKind::dtls),
+          std::make_shared<const std::vector<net::Certificate>>(net::load_certificates(params))};
 }
 
 }  // namespace
 
-Certificates::Certificates(const net::TlsParams& params)
-    : params_(params),
-      ticket_keys_(std::make_shared<net::TicketKeys>()),
-      tls_(make(params_, ticket_keys_, net::TlsKind::tls)),
-      dtls_(make(params_, ticket_keys_, net::TlsKind::dtls)),
-      first_(net::load_certificates(params_)) {
-  public_name_ = first_.front().public_name();
+std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params) {
+  if (!params.complete()) return nullptr;
+  const auto keys = std::make_shared<net::TicketKeys>();
+  return std::unique_ptr<Certificates>(new Certificates(keys, read_files(params, keys)));
 }
+
+Certificates::Certificates(std::shared_ptr<net::TicketKeys> keys, Loaded loaded)
+    : params_(std::move(loaded.params)),
+      ticket_keys_(std::move(keys)),
+      tls_(std::move(loaded.tls)),
+      dtls_(std::move(loaded.dtls)),
+      certificates_(std::move(loaded.certificates)) {}
 
 bool Certificates::is_for(const std::string& name) const {
-  return std::ranges::any_of(first_, [&](const net::Certificate& one) { return one.is_for(name); });
+  return std::ranges::any_of(*certificates(), [&](const net::Certificate& one) { return one.is_for(name); });
 }
 
-void Certificates::reload() {
-  auto tls = make(params_, ticket_keys_, net::TlsKind::tls);
-  auto dtls = make(params_, ticket_keys_, net::TlsKind::dtls);
-  tls_.replace(std::move(tls));
-  dtls_.replace(std::move(dtls));
+std::shared_ptr<const std::vector<net::Certificate>> Certificates::certificates() const {
+  const std::lock_guard lock(mutex_);
+  return certificates_;
+}
+
+std::vector<std::string> Certificates::files() const {
+  std::vector<std::string> files;
+  const auto add = [&](const net::CertificateFiles& one) {
+    if (one.complete()) files.insert(files.end(), {one.certificate, one.private_key});
+  };
+  add(params_);
+  for (const net::CertificateFiles& more : params_.certificates) add(more);
+  return files;
+}
+
+Certificates::Loaded Certificates::read(const net::TlsParams& params) const {
+  return read_files(params, ticket_keys_);
+}
+
+void Certificates::use(Loaded loaded) {
+  params_ = std::move(loaded.params);
+  tls_.replace(std::move(loaded.tls));
+  dtls_.replace(std::move(loaded.dtls));
+  const std::lock_guard lock(mutex_);
+  certificates_ = std::move(loaded.certificates);
 }
 
 }  // namespace turnpike::daemon

@@ -1,9 +1,11 @@
 // The certificates of all TLS and DTLS listeners, and how they are read anew while the daemon runs: to renew
-// a certificate is to put new files in place of the old ones and to reload.
+// a certificate is to put new files in place of the old ones.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "net/tls_context.hpp"
 
@@ -11,31 +13,46 @@ namespace turnpike::daemon {
 
 class Certificates {
  public:
+  // What has been read from files and shows to nobody yet.
+  struct Loaded {
+    net::TlsParams params;
+    std::shared_ptr<const net::TlsContext> tls;
+    std::shared_ptr<const net::TlsContext> dtls;
+    std::shared_ptr<const std::vector<net::Certificate>> certificates;
+  };
+
   // Null where `params` name none. Throws std::runtime_error with a message for the operator.
   static std::unique_ptr<Certificates> load(const net::TlsParams& params);
 
   // For new connections. Both live as long as this object.
   const net::CurrentTls& tls() const { return tls_; }
   const net::CurrentTls& dtls() const { return dtls_; }
-  // The name that the first certificate had at the start; empty without one that a URL can have.
-  const std::string& public_name() const { return public_name_; }
-  // Whether one of the certificates that were there at the start has this name.
+  // The name that the first certificate has; empty without one that a URL can have. From any thread.
+  std::string public_name() const { return certificates()->front().public_name(); }
+  // Whether one of the certificates has this name. From any thread.
   bool is_for(const std::string& name) const;
+  // The latest. From any thread.
+  std::shared_ptr<const std::vector<net::Certificate>> certificates() const;
+  // Their files, which are read again when they change.
+  std::vector<std::string> files() const;
 
-  // Reads the files again, and shows new connections what they hold; those that are there keep what they
-  // have. Throws std::runtime_error, and has changed nothing, when one of the files cannot be used. From one
-  // thread at a time.
-  void reload();
+  // Reads the files of `params`, and changes nothing. Throws std::runtime_error with a message for the
+  // operator when one of them cannot be used.
+  Loaded read(const net::TlsParams& params) const;
+  // Reads the present files again.
+  Loaded read_again() const { return read(params_); }
+  // Shows it to new connections; those that are there keep what they have. From one thread at a time.
+  void use(Loaded loaded);
 
  private:
-  explicit Certificates(const net::TlsParams& params);
+  Certificates(std::shared_ptr<net::TicketKeys> keys, Loaded loaded);
 
   net::TlsParams params_;
   std::shared_ptr<net::TicketKeys> ticket_keys_;
   net::CurrentTls tls_;
   net::CurrentTls dtls_;
-  std::string public_name_;
-  std::vector<net::Certificate> first_;  // those of the start
+  mutable std::mutex mutex_;
+  std::shared_ptr<const std::vector<net::Certificate>> certificates_;
 };
 
 }  // namespace turnpike::daemon

@@ -5,14 +5,12 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
-#include "daemon/address_follower.hpp"
 #include "daemon/cores.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/reload.hpp"
@@ -97,81 +95,130 @@ void add_missing_secret(config::Config& config) {
   config.auth.secrets.push_back(crypto::base64_encode(secret));
 }
 
-Daemon::Daemon(const config::Config& config, auth::CredentialStore credentials,
+// Ends the daemon once its calls have ended, or at a deadline.
+class Daemon::Drain {
+ public:
+  Drain(Daemon& daemon, std::uint32_t until, std::chrono::steady_clock::time_point deadline)
+      : daemon_(daemon), timer_(daemon.control_), until_(until), deadline_(deadline) {
+    look();
+  }
+
+  // Leaves the io_context without work of this object's.
+  void stop() { timer_.cancel(); }
+
+ private:
+  // The quota counts on the threads of all workers, and nobody is told when it changes.
+  static constexpr std::chrono::milliseconds kInterval{100};
+
+  void look() {
+    const std::uint32_t left = daemon_.quota_.in_use();
+    const bool is_over = std::chrono::steady_clock::now() >= deadline_;
+    if (left <= until_ || is_over) {
+      spdlog::info("drained: {} allocations are left{}", left, is_over ? " at the deadline" : "");
+      return daemon_.stop();
+    }
+    timer_.expires_after(kInterval);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) look();
+    });
+  }
+
+  Daemon& daemon_;
+  boost::asio::steady_timer timer_;
+  const std::uint32_t until_;
+  const std::chrono::steady_clock::time_point deadline_;
+};
+
+Daemon::Daemon(Source source, config::Config config, auth::CredentialStore credentials,
                std::unique_ptr<Certificates> tls)
-    : address_watch_(watch_addresses()),
+    : source_(std::move(source)),
+      config_(std::move(config)),
+      address_watch_(watch_addresses()),
       first_addresses_(net::local_addresses()),
-      peers_(config.peers),
-      sockets_(config.workers == 0 ? usable_cores() : config.workers),
-      credentials_(std::move(credentials)),
-      quota_(config.limits.allocations, config.limits.allocations_per_user, new_hash_key()),
-      connection_quota_(config.limits.peer_connections, config.limits.peer_connections_per_user,
+      addresses_(first_addresses_),
+      sockets_(config_.workers == 0 ? usable_cores() : config_.workers),
+      credentials_(std::make_shared<const auth::CredentialStore>(std::move(credentials))),
+      quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
+      connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
                         new_hash_key()),
-      relays_(config.relay, first_addresses_, addresses_of(config.listen)),
-      warnings_(config.limits),
-      alternates_(config.relay.alternates),
-      limiters_(config.limits, new_hash_key()),
+      relays_(config_.relay, first_addresses_, addresses_of(config_.listen)),
+      warnings_(config_.limits),
+      limiters_(config_.limits, new_hash_key()),
       tls_(std::move(tls)),
-      idle_connections_({config.streams.idle, config.streams.idle_per_address}) {
+      idle_connections_(config_.streams) {
   raise_descriptor_limit();
-  for (const std::string& warning : config.warnings) spdlog::warn("{}", warning);
-  has_public_host_ = !config.signaling.public_host.empty();
-  for (const http::Listener& listener : config.signaling.listen) {
+  for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
+  has_public_host_ = !config_.signaling.public_host.empty();
+  for (const http::Listener& listener : config_.signaling.listen) {
     if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
   }
-  open_listeners(config);
-  if (config.signaling.enabled) {
+  open_listeners(config_);
+  if (config_.signaling.enabled) {
     signaling_ = std::make_unique<SignalingThread>(
-        config, told_, tls_.get(), relays_.addresses()->advertised(), first_addresses_.default_source());
+        config_, told_, tls_.get(), relays_.addresses()->advertised(), first_addresses_.default_source());
     tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
                           signaling_->endpoints().end());
   }
-  warn_about_alternates(config);
-  const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
+  if (config_.admin.is_enabled()) open_admin(config_);
+  warn_about_alternates(config_);
+  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
   relay::Worker::Shared shared{
-      .credentials = credentials_,
-      .policy = policy,
+      .settings = make_settings(),
       .relays = relays_,
       .quota = quota_,
       .connection_quota = connection_quota_,
       .warnings = warnings_,
       .limiters = limiters_,
       .hints = hints_,
-      .limits = config.limits,
       .nonce_key = random_key(),
-      .nonce_lifetime = config.auth.nonce_lifetime,
       .nat_discoveries = nat_discoveries_,
       .streams = {.tls = tls_ ? &tls_->tls() : nullptr,
                   .idle = idle_connections_,
-                  .handshakes = limiters_.handshakes,
-                  .limits = config.streams},
+                  .handshakes = limiters_.handshakes},
       .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
                        .idle = idle_connections_,
-                       .limiters = limiters_,
-                       .limits = config.streams},
+                       .limiters = limiters_},
       .peer_connections = peer_connections_,
       .mailboxes = mailboxes_,
-      .relays_tcp = config.relay.tcp,
-      .mobility = config.relay.mobility,
-      .alternates = alternates_,
+      .relays_tcp = config_.relay.tcp,
+      .mobility = config_.relay.mobility,
   };
-  if (config.signaling.enabled) {
-    shared.streams.http = [this](net::Fd connection, net::AcceptedConnection arrival) {
-      signaling_->adopt(std::move(connection), std::move(arrival));
+  if (config_.signaling.enabled) {
+    shared.streams.http = [this](net::Fd connection, net::AcceptedConnection accepted) {
+      signaling_->adopt(std::move(connection), std::move(accepted));
     };
   }
   for (std::size_t i = 0; i < sockets_.size(); ++i) mailboxes_.emplace_back();
   for (unsigned i = 0; i < sockets_.size(); ++i) {
     workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets_[i])));
   }
-  if (credentials_.empty()) {
+  if (credentials_->empty()) {
     spdlog::info("auth has no users, secrets or third party: STUN only, nothing is relayed");
   } else {
     warn_about_relay_addresses();
     warn_about_receive_buffer();
     warn_about_absent_addresses();
-    name_closed_networks(*policy);
+    name_closed_networks(*policy_);
   }
+}
+
+Daemon::~Daemon() = default;
+
+std::shared_ptr<const relay::Settings> Daemon::make_settings() const {
+  return std::make_shared<const relay::Settings>(
+      relay::Settings{.credentials = credentials_,
+                      .policy = policy_,
+                      .relay_addresses = relays_.addresses(),
+                      .limits = config_.limits,
+                      .nonce_lifetime = config_.auth.nonce_lifetime,
+                      .alternates = config_.relay.alternates,
+                      .streams = config_.streams,
+                      .draining = drain_ != nullptr});
+}
+
+void Daemon::post_settings() {
+  const auto settings = make_settings();
+  for (relay::Mailbox& mailbox : mailboxes_) mailbox.post(relay::SettingsUpdate{settings});
 }
 
 void Daemon::open_listeners(const config::Config& config) {
@@ -192,6 +239,7 @@ void Daemon::open_listener(const config::Listener& listener, const config::Confi
                 : add(listener, open_shared_listener(listener.transport, listener.endpoint, sockets_.size()));
   if (listener.proxy_protocol.empty() || has_public_host_) tell(listener, at);
   spdlog::info("listening on {}", url(listener, at));
+  urls_.push_back(url(listener, at));
 }
 
 void Daemon::tell(const config::Listener& listener, const Endpoint& at) {
@@ -252,19 +300,20 @@ void Daemon::warn_about_alternates(const config::Config& config) const {
 }
 
 turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
-  return turn::PeerPolicy(
-      {peers_, now.all, udp_listeners_, tcp_listeners_, relays_.addresses()->advertised(), now.networks});
+  return turn::PeerPolicy({config_.peers, now.all, udp_listeners_, tcp_listeners_,
+                           relays_.addresses()->advertised(), now.networks});
 }
 
 void Daemon::follow_addresses(const net::LocalAddresses& now) {
+  addresses_ = now;
   relays_.follow(now);
-  const auto policy = std::make_shared<const turn::PeerPolicy>(make_policy(now));
-  for (relay::Mailbox& mailbox : mailboxes_) mailbox.post(relay::AddressUpdate{relays_.addresses(), policy});
+  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(now));
+  post_settings();
   if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
-  if (credentials_.empty()) return;
+  if (credentials_->empty()) return;
   warn_about_relay_addresses();
   warn_about_absent_addresses();
-  name_closed_networks(*policy);
+  name_closed_networks(*policy_);
 }
 
 // Once for as long as it is so.
@@ -304,47 +353,93 @@ void Daemon::warn_about_receive_buffer() const {
 
 void Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
-  boost::asio::io_context control;
-  ReloadSignal reload_signal(control, [this] { return reload(); });
-  std::optional<AddressFollower> follower;
+  reload_signal_.emplace(control_, [this] { return reload(false).report.ok; });
   if (address_watch_) {
-    follower.emplace(control, *address_watch_, first_addresses_,
-                     [this](const net::LocalAddresses& now) { follow_addresses(now); });
+    follower_.emplace(control_, *address_watch_, first_addresses_,
+                      [this](const net::LocalAddresses& now) { follow_addresses(now); });
   }
-  boost::asio::signal_set stop_signals(control, SIGTERM, SIGINT);
-  stop_signals.async_wait([&](const boost::system::error_code&, int signal) {
-    spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    reload_signal.stop();
-    if (follower) follower->stop();
-  });
+  if (tls_) watch_certificates();
+  signals_.emplace(control_, SIGTERM, SIGINT, SIGUSR1);
+  wait_for_signal();
   {
     const SignalsBlocked blocked;
     for (const auto& worker : workers_) worker->start();
     if (signaling_) signaling_->start();
   }
+  if (admin_) admin_->start();
+  ready_ = true;
   spdlog::info("ready");
   notify_service_manager("READY=1");
-  control.run();
-  notify_service_manager("STOPPING=1");
+  control_.run();
   if (signaling_) signaling_->stop();
   for (const auto& worker : workers_) worker->stop();
   log_totals();
 }
 
-// False when it failed, and then nothing has changed.
-bool Daemon::reload() {
-  if (!tls_) {
-    spdlog::info("SIGHUP: there is no certificate to reload, and this build reloads nothing else");
-    return true;
+void Daemon::wait_for_signal() {
+  signals_->async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal == SIGUSR1) {
+      begin_drain({});
+    } else if (const Duration drain = config_.shutdown.drain;
+               signal == SIGTERM && drain != Duration::zero() && !drain_) {
+      begin_drain({std::chrono::duration_cast<std::chrono::seconds>(drain), 0});
+    } else {
+      spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      return stop();
+    }
+    if (ready_) wait_for_signal();
+  });
+}
+
+void Daemon::begin_drain(const admin::DrainOptions& options) {
+  const auto patience =
+      options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
+  spdlog::info("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
+               patience.count(), options.until);
+  notify_service_manager("STATUS=draining");
+  drain_.reset();
+  // Begins to count when workers know: an allocation may still be made until then.
+  drain_ = std::make_unique<Drain>(*this, options.until, std::chrono::steady_clock::now() + patience);
+  post_settings();
+  if (signaling_) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    signaling_->announce_end(WallTime(std::chrono::duration_cast<Duration>(now + patience)));
   }
+}
+
+// Leaves control_ without work.
+void Daemon::stop() {
+  if (!ready_) return;
+  ready_ = false;
+  notify_service_manager("STOPPING=1");
+  boost::system::error_code ignored;
+  signals_->cancel(ignored);
+  reload_signal_->stop();
+  if (follower_) follower_->stop();
+  if (certificate_watch_) certificate_watch_->stop();
+  if (admin_) admin_->stop();
+  if (drain_) drain_->stop();
+}
+
+void Daemon::watch_certificates() {
   try {
-    tls_->reload();
-    spdlog::info("SIGHUP: certificates reloaded; in this build all else stays as it was until a restart");
-    return true;
-  } catch (const std::exception& error) {
-    spdlog::error("SIGHUP: the certificates stay as they were: {}", error.what());
-    return false;
+    certificate_watch_.emplace(control_, [this] { renew_certificates(); });
+    certificate_watch_->watch(tls_->files());
+  } catch (const std::system_error& error) {
+    spdlog::warn("certificate files are not watched, and are read again on reload alone: {}", error.what());
   }
+}
+
+void Daemon::renew_certificates() {
+  try {
+    tls_->use(tls_->read_again());
+    spdlog::info("the certificate files have changed and were read again");
+  } catch (const std::exception& error) {
+    spdlog::error("the certificate files have changed, and the certificates stay as they were: {}",
+                  error.what());
+  }
+  certificate_watch_->watch(tls_->files());
 }
 
 void Daemon::log_totals() const {

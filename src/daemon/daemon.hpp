@@ -2,6 +2,10 @@
 // order.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,12 +13,18 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "daemon/address_follower.hpp"
+#include "daemon/administration.hpp"
 #include "daemon/certificates.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/file_watch.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/shared_listeners.hpp"
 #include "daemon/signaling_thread.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
+#include "relay/settings.hpp"
 #include "relay/warnings.hpp"
 #include "relay/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
@@ -31,17 +41,27 @@ auth::CredentialStore make_credentials(const auth::Params& params);
 // configured.
 void add_missing_secret(config::Config& config);
 
+// Where the configuration came from, to be read there again.
+struct Source {
+  std::string file;
+  std::vector<std::string> overrides;
+};
+
 class Daemon {
  public:
   // Opens every listener and says where; throws std::exception with a message for the operator when it
   // cannot. `tls` may be null where no listener is tls.
-  Daemon(const config::Config& config, auth::CredentialStore credentials, std::unique_ptr<Certificates> tls);
+  Daemon(Source source, config::Config config, auth::CredentialStore credentials,
+         std::unique_ptr<Certificates> tls);
+  ~Daemon();
 
   // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked. SIGHUP reloads, and must
-  // have been held since before any other thread began; see hold_reload_signal().
+  // have been held since before any other thread began; see hold_reload_signal(). SIGUSR1 drains.
   void run();
 
  private:
+  class Drain;
+
   void open_listeners(const config::Config& config);
   void open_listener(const config::Listener& listener, const config::Config& config);
   Endpoint open_discovery(const config::Listener& listener, const Endpoint& alternate);
@@ -55,26 +75,49 @@ class Daemon {
   void name_closed_networks(const turn::PeerPolicy& policy);
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
-  bool reload();
+  // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
+  Administration::Reloaded reload(bool dry_run);
+  void log_reload(const admin::ReloadReport& report);
+  void renew_certificates();
+  std::shared_ptr<const relay::Settings> make_settings() const;
+  void post_settings();
+  void begin_drain(const admin::DrainOptions& options);
+  void wait_for_signal();
+  void watch_certificates();
+  void stop();
+  void open_admin(const config::Config& config);
+  struct LimitUse {
+    std::string_view name;
+    std::uint64_t used = 0;
+    std::uint64_t limit = 0;  // 0: none
+  };
+  std::vector<LimitUse> limits() const;
+  void add_metrics(std::vector<admin::Metric>& metrics) const;
+  boost::json::object status() const;
   void log_totals() const;
 
+  boost::asio::io_context control_{1};  // the main thread's; goes last
+  const Source source_;
+  config::Config config_;  // as it holds now
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   // The watch began before the addresses were read. Nothing where the machine does not let us.
   std::optional<net::AddressWatch> address_watch_;
   const net::LocalAddresses first_addresses_;
-  const turn::PeerParams peers_;
+  net::LocalAddresses addresses_;                // the latest
   std::vector<relay::WorkerListeners> sockets_;  // for each worker, until it takes them
   std::vector<Endpoint> udp_listeners_;
   std::vector<Endpoint> tcp_listeners_;
   turn::NatDiscoveries nat_discoveries_;
+  std::vector<std::string> urls_;      // of all listeners, with the ports that were really taken
   bool has_public_host_ = false;       // by which clients find the load balancer that stands in front
   std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
   std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
-  auth::CredentialStore credentials_;
+  std::shared_ptr<const auth::CredentialStore> credentials_;
+  std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // goes after what holds places in it
   turn::Quota connection_quota_;
   relay::RelayPool relays_;
   relay::Warnings warnings_;
-  turn::AlternateParams alternates_;
   turn::Limiters limiters_;
   relay::NetworkHints hints_;
   std::unique_ptr<Certificates> tls_;  // may be null
@@ -86,6 +129,15 @@ class Daemon {
   std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null where there is none
+  std::unique_ptr<Administration> admin_;       // likewise
+  // While it runs:
+  std::optional<ReloadSignal> reload_signal_;
+  std::optional<AddressFollower> follower_;
+  std::optional<FileWatch> certificate_watch_;
+  std::unique_ptr<Drain> drain_;
+  std::optional<boost::asio::signal_set> signals_;
+  DaemonCounters counters_;
+  bool ready_ = false;
 };
 
 }  // namespace turnpike::daemon

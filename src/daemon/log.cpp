@@ -5,6 +5,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
 
@@ -47,9 +49,29 @@ spdlog::level::level_enum to_spdlog(config::LogLevel level) {
 
 }  // namespace
 
+void set_level(config::LogLevel level) { spdlog::set_level(to_spdlog(level)); }
+
+bool set_level(std::string_view level) {
+  constexpr std::array<std::pair<std::string_view, config::LogLevel>, 4> kLevels{
+      {{"debug", config::LogLevel::debug},
+       {"info", config::LogLevel::info},
+       {"warning", config::LogLevel::warning},
+       {"error", config::LogLevel::error}}};
+  const auto* const known =
+      std::ranges::find(kLevels, level, &std::pair<std::string_view, config::LogLevel>::first);
+  if (known == kLevels.end()) return false;
+  set_level(known->second);
+  return true;
+}
+
+void LogScope::use(const config::LogParams& params) {
+  spdlog::default_logger()->set_formatter(make_formatter(params.format));
+  set_level(params.level);
+}
+
 LogScope::LogScope(const config::LogParams& params) {
   spdlog::init_thread_pool(kWaitingLines, 1);
-  auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_st>("turnpike");
+  auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("turnpike");
   logger->set_formatter(make_formatter(params.format));
   logger->set_level(to_spdlog(params.level));
   spdlog::set_default_logger(std::move(logger));

@@ -74,7 +74,8 @@ SignalingThread::SignalingThread(const config::Config& config,
                                  std::vector<signaling::IceParams::Listener> relay, const Certificates* tls,
                                  const std::map<IpAddress, IpAddress>& advertised,
                                  const std::optional<IpAddress>& default_address)
-    : site_(io_, with_log(site_params(config, std::move(relay), tls, advertised, default_address), refusals_),
+    : tls_(tls),
+      site_(io_, with_log(site_params(config, std::move(relay), tls, advertised, default_address), refusals_),
             random_),
       server_(io_, with_log(http_params(config.signaling, tls), refusals_), tls ? &tls->tls() : nullptr,
               router_) {
@@ -102,6 +103,34 @@ void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
   boost::asio::post(io_, [this, advertise = std::move(advertise), by_default]() mutable {
     site_.set_addresses(std::move(advertise), by_default);
   });
+}
+
+void SignalingThread::use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
+                          const std::optional<IpAddress>& default_address) {
+  auto site = with_log(site_params(config, {}, tls_, advertised, default_address), refusals_);
+  auto server = with_log(http_params(config.signaling, tls_), refusals_);
+  boost::asio::post(io_, [this, site = std::move(site), server = std::move(server)] {
+    try {
+      site_.use(site);
+      server_.use(server);
+    } catch (const std::exception& error) {
+      spdlog::error("signaling stays as it was: {}", error.what());
+    }
+  });
+}
+
+void SignalingThread::announce_end(WallTime deadline) {
+  boost::asio::post(io_, [this, deadline] { site_.announce_end(deadline); });
+}
+
+void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
+  admin::add_metrics(metrics, server_.counters());
+  admin::add_metrics(metrics, site_.site_counters());
+  const auto gauge = [&](const char* family, const char* help, const Counter& value) {
+    metrics.push_back({family, help, admin::MetricKind::gauge, {}, static_cast<double>(value.value())});
+  };
+  gauge("signaling_rooms", "Rooms that there are.", site_.rooms());
+  gauge("signaling_members", "Members of rooms.", site_.members());
 }
 
 void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "admin/metrics.hpp"
 #include "config/config.hpp"
 #include "daemon/accepted_queue.hpp"
 #include "daemon/certificates.hpp"
@@ -32,6 +33,13 @@ class SignalingThread {
   void start();
   // See IceParams. From any thread.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default);
+  // From now on this configuration holds, as far as it can change while the daemon runs. From any thread.
+  void use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
+           const std::optional<IpAddress>& default_address);
+  // Tells the members of all rooms that this server will end, at `deadline` at the latest. From any thread.
+  void announce_end(WallTime deadline);
+  // Adds what has been counted so far. From any thread.
+  void add_metrics(std::vector<admin::Metric>& metrics) const;
   // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many
   // others wait already or the thread has stopped. From any thread.
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
@@ -51,6 +59,7 @@ class SignalingThread {
   boost::asio::io_context io_{1};
   // Somebody may come though there is no listener of its own.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};
+  const Certificates* tls_;
   net::SystemRandom random_;
   RefusalLog refusals_;
   AcceptedQueue waiting_;

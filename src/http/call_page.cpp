@@ -14,6 +14,9 @@ constexpr std::string_view kPolicy =
     "'none'; "
     "form-action 'none'; frame-ancestors 'none'";
 
+// Where the files of the admin listener's page stand among the assets.
+constexpr std::string_view kStatusPage = "/admin-status";
+
 Response serve(const Request& request, const Asset& asset) {
   Response response;
   response.set("Cache-Control", "no-cache");  // to be kept, and asked about each time
@@ -42,13 +45,24 @@ const Asset* find(std::string_view path) {
 
 Response call_page(const Request& request) {
   const Asset* asset = find(request.path == "/" ? "/index.html" : std::string_view(request.path));
-  if (!asset) return error_response(404, "nothing is at this path");
+  if (!asset || asset->path.starts_with(kStatusPage)) return error_response(404, "nothing is at this path");
   Response response = serve(request, *asset);
   response.set("Content-Security-Policy", std::string(kPolicy));
   response.set("Referrer-Policy", "no-referrer");
   if (request.secure)
     response.set("Cross-Origin-Opener-Policy", "same-origin");  // browsers complain elsewhere
   response.set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)");
+  return response;
+}
+
+Response status_page(const Request& request) {
+  const std::string_view file =
+      request.path == "/" ? std::string_view("/index.html") : std::string_view(request.path);
+  const Asset* asset = find(std::string(kStatusPage).append(file));
+  if (!asset) return error_response(404, "nothing is at this path");
+  Response response = serve(request, *asset);
+  response.set("Content-Security-Policy", std::string(kPolicy));
+  response.set("Referrer-Policy", "no-referrer");
   return response;
 }
 

@@ -8,6 +8,9 @@ namespace turnpike::http {
 
 Response call_page(const Request& request);
 
+// The status page of the admin listener (src/admin/page), which the signaling endpoint does not serve.
+Response status_page(const Request& request);
+
 // Socket.IO's own client, for pages that load it from here. Without a policy: it is for whatever page.
 Response socket_io_client(const Request& request);
 

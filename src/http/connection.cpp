@@ -88,6 +88,7 @@ class Server::Connection::Served final : public Connection {
       : server_(server),
         number_(++server.last_number_),
         peer_(arrival.peer),
+        by_unix_socket_(arrival.by_unix_socket),
         to_https_(arrival.to_https),
         has_shaken_hands_(arrival.tls != nullptr),
         stream_(std::make_unique<Stream>(std::move(socket), session_for(server, arrival))),
@@ -124,6 +125,7 @@ class Server::Connection::Served final : public Connection {
   Server& server_;
   std::uint64_t number_;
   IpAddress peer_;
+  bool by_unix_socket_;
   bool to_https_;
   bool has_shaken_hands_;
   std::unique_ptr<Stream> stream_;  // null once a WebSocket has taken it over
@@ -286,6 +288,7 @@ Response Server::Connection::Served::too_many(const IpAddress& client) {
 }
 
 bool Server::Connection::Served::came_to_loopback() const {
+  if (by_unix_socket_) return false;
   Error error;
   const auto local = stream_->next_layer().local_endpoint(error);
   if (error) return false;
@@ -333,6 +336,7 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
   join_lines(message, beast::http::field::upgrade);
   request.method = view(message.method_string());
   request.secure = stream_->secure();
+  request.by_unix_socket = by_unix_socket_;
   for (const auto& field : message)
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
   const auto version = message.version() >= kHttp11 ? HttpVersion::http_1_1 : HttpVersion::http_1_0;

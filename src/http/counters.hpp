@@ -15,9 +15,27 @@ struct Counters {
   Counter closed_dear;
 };
 
+// Messages of clients, by the protocol that they speak.
+struct SiteCounters {
+  Counter plain;
+  Counter socket_io;
+  Counter chat;
+};
+
 }  // namespace turnpike::http
 
 namespace turnpike {
+
+template <>
+inline constexpr auto kCounterList<http::SiteCounters> = std::to_array<CounterRow<http::SiteCounters>>({
+    {"plain_messages", &http::SiteCounters::plain, "Messages of clients to the signaling.",
+     "signaling_messages_total", R"(protocol="plain")"},
+    {"socket_io_messages", &http::SiteCounters::socket_io, "Messages of clients to the signaling.",
+     "signaling_messages_total", R"(protocol="socket_io")"},
+    {"chat_messages", &http::SiteCounters::chat, "Messages of clients to the signaling.",
+     "signaling_messages_total", R"(protocol="chat")"},
+});
+static_assert(lists_all<http::SiteCounters>());
 
 template <>
 inline constexpr auto kCounterList<http::Counters> = std::to_array<CounterRow<http::Counters>>({

@@ -34,6 +34,7 @@ bool CourseChatEndpoint::is_expired(const Client& client, TimePoint now) const {
 }
 
 void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view message, bool binary) {
+  ++params_.messages;
   const auto client = clients_.find(number);
   if (client == clients_.end()) return;
   const TimePoint now = params_.clock();

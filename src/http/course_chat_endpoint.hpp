@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "http/bearer.hpp"
+#include "http/counters.hpp"
 #include "http/refused.hpp"
 #include "http/web_socket.hpp"
 #include "turnpike/base/source_pace.hpp"
@@ -22,6 +23,7 @@ class CourseChatEndpoint : public WebSocketHandler {
     std::function<Result<signaling::Grant, signaling::Refusal>(std::string_view token)> admit;
     std::function<TimePoint()> clock;
     SourcePace& pace;
+    Counter& messages;  // of clients
     TellRefused refused;
   };
 

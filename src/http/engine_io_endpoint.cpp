@@ -116,6 +116,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   if (!sid) {
     params_.engine.open(number, opening_of(request), now, output_);
   } else if (request.method == "POST") {
+    ++params_.messages;
     params_.engine.post(*sid, number, request.body, now, output_);
   } else {
     params_.engine.get(*sid, number, now, output_);
@@ -167,6 +168,7 @@ void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> 
 }
 
 void EngineIoEndpoint::on_message(std::uint64_t number, std::string_view message, bool binary) {
+  ++params_.messages;
   const TimePoint now = params_.clock();
   params_.engine.on_frame(number, message, binary, now, output_);
   const IpAddress address = wires_.at(number).address;

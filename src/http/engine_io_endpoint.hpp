@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "http/counters.hpp"
 #include "http/origins.hpp"
 #include "http/refused.hpp"
 #include "http/router.hpp"
@@ -26,6 +27,7 @@ class EngineIoEndpoint : private WebSocketHandler {
     // its cost (see cost.hpp).
     std::function<std::uint64_t()> changed;
     SourcePace& pace;
+    Counter& messages;  // of clients
     TellRefused refused;
   };
 

@@ -28,7 +28,8 @@ struct Request {
   std::string path;    // percent-decoded, without the query
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string_view body;
-  bool secure = false;   // https, as far as this server sees
+  bool secure = false;  // https, as far as this server sees
+  bool by_unix_socket = false;
   IpAddress client;      // behind trusted proxies, whom they speak for
   bool proxied = false;  // it came from a proxy that is trusted
   // Whom the client asked for, "example.org:8080": the authority of a target in absolute form, else the Host

@@ -6,21 +6,29 @@ void Router::add(std::string method, std::string path, Handler handler) {
   routes_[std::move(path)][std::move(method)] = std::move(handler);
 }
 
+const Router::Methods* Router::find(std::string_view path) const {
+  if (const auto route = routes_.find(path); route != routes_.end()) return &route->second;
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos || slash + 1 == path.size()) return nullptr;
+  const auto below = routes_.find(std::string(path.substr(0, slash + 1)).append("*"));
+  return below == routes_.end() ? nullptr : &below->second;
+}
+
 Awaitable<Response> Router::handle(const Request& request) const {
   const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
-  const auto route = routes_.find(request.path);
-  if (route != routes_.end()) {
-    const auto handler = route->second.find(method);
-    if (handler != route->second.end()) co_return co_await handler->second(request);
+  const Methods* const route = find(request.path);
+  if (route) {
+    const auto handler = route->find(method);
+    if (handler != route->end()) co_return co_await handler->second(request);
   } else if (method == "GET" && fallback_) {
     co_return co_await fallback_(request);
   }
 
   std::string allowed;
-  if (route == routes_.end()) {
+  if (!route) {
     allowed = "GET, HEAD";
   } else {
-    for (const auto& [name, handler] : route->second) {
+    for (const auto& [name, handler] : *route) {
       allowed.append(allowed.empty() ? "" : ", ").append(name == "GET" ? "GET, HEAD" : name);
     }
   }

@@ -15,6 +15,7 @@ namespace turnpike::http {
 class Router {
  public:
   // HEAD goes to the handler of GET; the connection leaves the body out.
+  // A path that ends with "/*" stands for all paths that go on behind the slash, where no other fits.
   void add(std::string method, std::string path, Handler handler);
   // For every other path, by GET.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
@@ -25,7 +26,10 @@ class Router {
   WebSocketHandler* web_socket(std::string_view path) const;
 
  private:
-  std::map<std::string, std::map<std::string, Handler, std::less<>>, std::less<>> routes_;
+  using Methods = std::map<std::string, Handler, std::less<>>;
+  const Methods* find(std::string_view path) const;
+
+  std::map<std::string, Methods, std::less<>> routes_;
   std::map<std::string, WebSocketHandler*, std::less<>> web_sockets_;
   Handler fallback_;
 };

@@ -105,6 +105,16 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
   }
 }
 
+void Server::use(const Params& params) {
+  std::vector<Listener> listeners = std::move(params_.listeners);
+  params_ = params;
+  params_.listeners = std::move(listeners);
+  proxies_ = Proxies(params.trusted_proxies);
+  origins_ = Origins(params.cors, params.public_host);
+  hosts_ = Hosts(with(params.hosts, params.public_host), params.is_certified);
+  connections_from_.set_limit(params.limits.connections_per_address);
+}
+
 void Server::serve(Socket socket, net::AcceptedConnection arrival) {
   asio::co_spawn(io_, Connection::serve(*this, std::move(socket), std::move(arrival)), asio::detached);
 }

@@ -34,6 +34,8 @@ class Server {
   const Counters& counters() const { return counters_; }
 
   void start();
+  // From now on these parameters hold, but for the listeners, which stay. On the server's thread.
+  void use(const Params& params);
   // A connection that was accepted elsewhere. On the server's thread.
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
   // Takes no more connections and says goodbye to WebSockets. When all are gone, at the latest after

@@ -70,13 +70,13 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
                   .recovery = params_.recovery,
                   .list_rooms = params_.list_rooms}),
       engine_(params_.engine_io, random, socket_io_),
-      socket_io_endpoint_(
-          io, {engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
+      socket_io_endpoint_(io, {engine_, origins_, params_.clock, [this] { return flush(); }, pace_,
+                               counters_.socket_io, params_.refused}),
       echo_engine_(params_.engine_io, random, echo_),
-      echo_endpoint_(
-          io, {echo_engine_, origins_, params_.clock, [this] { return flush(); }, pace_, params_.refused}),
-      course_chat_(
-          {[this](std::string_view token) { return admit(token); }, params_.clock, pace_, params_.refused}),
+      echo_endpoint_(io, {echo_engine_, origins_, params_.clock, [this] { return flush(); }, pace_,
+                          counters_.socket_io, params_.refused}),
+      course_chat_({[this](std::string_view token) { return admit(token); }, params_.clock, pace_,
+                    counters_.chat, params_.refused}),
       timer_(io) {
   socket_io_.use(engine_);
   echo_.use(echo_engine_);
@@ -101,11 +101,9 @@ void SignalingSite::add_routes(Router& router) {
   }
   if (params_.preset == signaling::Preset::course) router.add_web_socket("/", course_chat_);
   if (params_.preset == signaling::Preset::echo) echo_endpoint_.add_routes(router, "/engine.io/");
-  if (files_) {
-    router.set_fallback(at_once([this](const Request& request) { return files_->serve(request); }));
-  } else {
-    router.set_fallback(at_once(call_page));
-  }
+  // A reload may put a folder in place of the call page.
+  router.set_fallback(at_once(
+      [this](const Request& request) { return files_ ? files_->serve(request) : call_page(request); }));
 }
 
 Result<signaling::Grant, Refusal> SignalingSite::admit(std::string_view token) {
@@ -182,6 +180,7 @@ void SignalingSite::on_open(std::uint64_t number, std::shared_ptr<WebSocket> soc
 }
 
 void SignalingSite::on_message(std::uint64_t number, std::string_view message, bool binary) {
+  ++counters_.plain;
   const Client& client = sockets_.at(number);
   if (binary) {
     client.socket->close(kUnsupportedData, "this protocol is text");
@@ -213,6 +212,8 @@ void SignalingSite::exchange_between_protocols() {
 
 std::uint64_t SignalingSite::flush() {
   exchange_between_protocols();
+  rooms_ = hub_.rooms();
+  members_ = hub_.members();
   for (const signaling::Refused& refused : output_.refused) tell(refused);
   for (const signaling::Refused& refused : socket_io_.take_refused()) tell(refused);
   std::uint64_t sent = 0;
@@ -240,6 +241,32 @@ void SignalingSite::on_timer() {
   socket_io_.on_timeout(now, socket_io_endpoint_.output());
   engine_.on_timeout(now, socket_io_endpoint_.output());
   echo_engine_.on_timeout(now, echo_endpoint_.output());
+  flush();
+}
+
+void SignalingSite::use(const Params& params) {
+  std::optional<StaticFiles> files;
+  if (!params.root.empty()) files.emplace(params.root);
+  files_ = std::move(files);
+  params_.root = params.root;
+  params_.limits = params.limits;
+  hub_.set_limits(params.limits);
+  params_.tokens = params.tokens;
+  tokens_.set_secrets(params.tokens.secrets);
+  plain_.set_access(params.tokens.access);
+  socket_io_.set_access(params.tokens.access);
+  minting_.set_limit(params.credentials_per_second, std::uint64_t{20} * params.credentials_per_second);
+  params_.cors = params.cors;
+  params_.public_host = params.public_host;
+  origins_ = Origins(params.cors, params.public_host);
+  signaling::IceParams ice = params.ice_servers;
+  ice.listeners = params_.ice_servers.listeners;
+  params_.ice_servers = ice;
+  ice_servers_.use(std::move(ice));
+}
+
+void SignalingSite::announce_end(WallTime deadline) {
+  plain_.announce_end(deadline, output_);
   flush();
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "http/counters.hpp"
 #include "http/course_chat_endpoint.hpp"
 #include "http/engine_io_endpoint.hpp"
 #include "http/origins.hpp"
@@ -69,6 +70,16 @@ class SignalingSite : private WebSocketHandler {
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     ice_servers_.set_addresses(std::move(advertise), by_default);
   }
+  // From now on these of its parameters hold, for those who come and for what is asked: limits, tokens,
+  // ice_servers but for its listeners, credentials_per_second, root, cors and public_host. Members stay in
+  // their rooms. Throws std::runtime_error as the constructor does, and has changed nothing then.
+  void use(const Params& params);
+  // Tells the members of all rooms that this server will end, at `deadline` at the latest.
+  void announce_end(WallTime deadline);
+  // How many rooms and members there are, and how many messages came. Any thread may read them.
+  const SiteCounters& site_counters() const { return counters_; }
+  const Counter& rooms() const { return rooms_; }
+  const Counter& members() const { return members_; }
   // Leaves the io_context without work of the site's.
   void stop();
 
@@ -102,6 +113,9 @@ class SignalingSite : private WebSocketHandler {
   void set_timer();
 
   Params params_;
+  SiteCounters counters_;
+  Counter rooms_;
+  Counter members_;
   Origins origins_;
   std::optional<StaticFiles> files_;
   AddressLimiter minting_;

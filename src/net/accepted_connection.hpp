@@ -16,6 +16,7 @@ struct AcceptedConnection {
   // still to be done.
   TlsSession tls{};
   std::vector<std::uint8_t> received{};  // what was read from the client already, decrypted
+  bool by_unix_socket = false;           // of the admin listener; then `peer` says nothing
   bool to_https = false;                 // plain HTTP, which is redirected to https
 };
 

@@ -76,6 +76,12 @@ std::string Certificate::public_name() const {
   return {};
 }
 
+WallTime Certificate::not_after() const {
+  tm parts{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf()), &parts) != 1) return {};
+  return WallTime(std::chrono::duration_cast<Duration>(std::chrono::seconds(timegm(&parts))));
+}
+
 void Certificate::use_for(SSL_CTX* context) const {
   STACK_OF(X509)* chain = nullptr;
   SSL_CTX_get0_chain_certs(loaded_.get(), &chain);

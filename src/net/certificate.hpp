@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "turnpike/base/time.hpp"
+
 namespace turnpike::net {
 
 // PEM files.
@@ -36,6 +38,9 @@ class Certificate {
   bool is_for(const std::string& name) const;
   // The first name that a URL can have: no wildcard, not localhost. Empty without.
   std::string public_name() const;
+
+  // When it expires.
+  WallTime not_after() const;
 
   void use_for(SSL_CTX* context) const;
   // In place of what it shows by its context; false when that is not possible.

@@ -25,9 +25,10 @@ bool may_shake_hands(Bytes datagram) {
 }  // namespace
 
 Associations::Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared,
-                           crypto::Random& random, net::SendCounters& sends)
+                           const StreamLimits& limits, crypto::Random& random, net::SendCounters& sends)
     : listeners_(listeners),
       shared_(shared),
+      limits_(limits),
       cookies_(digester_, random),
       batch_(sends),
       places_(0, KeyedHash(crypto::draw_hash_key(random))) {}
@@ -71,7 +72,7 @@ std::optional<FiveTuple> Associations::settle(Association& association, State st
   std::optional<FiveTuple> replaced;
   if (association.is_handshake && association.dtls.is_established()) replaced = establish(association, now);
   if (!messages_.empty() && !association.has_allocation) {
-    association.deadline = now.steady + shared_.limits.idle_timeout;
+    association.deadline = now.steady + limits_.idle_timeout;
   }
   if (association.is_handshake) {
     const std::optional<Duration> wait = association.dtls.retransmits_in();
@@ -90,7 +91,7 @@ std::optional<FiveTuple> Associations::establish(Association& association, TimeP
   handshakes_.erase(handshakes_.iterator_to(association));
   association.is_handshake = false;
   association.retransmit_at = SteadyTime::max();
-  association.deadline = now.steady + shared_.limits.connect_timeout;
+  association.deadline = now.steady + limits_.connect_timeout;
 
   Place& place = places_.find(key_of(association))->second;
   Association* before = std::exchange(place.established, std::exchange(place.handshake, nullptr));
@@ -157,7 +158,7 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
     end(handshakes_.front());
   }
   Association& association = *made;
-  association.deadline = now.steady + shared_.limits.connect_timeout;
+  association.deadline = now.steady + limits_.connect_timeout;
   association.looked_at_by = association.deadline;
   by_deadline_.insert(association);
   handshakes_.push_back(association);
@@ -270,7 +271,7 @@ void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, T
     shared_.idle.release(tuple.client.address);
     association->deadline = SteadyTime::max();
   } else {
-    association->deadline = now.steady + shared_.limits.idle_timeout;
+    association->deadline = now.steady + limits_.idle_timeout;
   }
   look_in_time(*association);
 }

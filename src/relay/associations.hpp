@@ -37,16 +37,18 @@ class Associations {
     const net::CurrentTls* dtls;  // may be null where no listener is dtls
     IdleConnections& idle;
     turn::Limiters& limiters;
-    StreamLimits limits;
   };
 
   // All references outlive this, `listeners` with their sockets open.
-  Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared, crypto::Random& random,
-               net::SendCounters& sends);
+  Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared, const StreamLimits& limits,
+               crypto::Random& random, net::SendCounters& sends);
   // Says goodbye.
   ~Associations();
   Associations(const Associations&) = delete;
   Associations& operator=(const Associations&) = delete;
+
+  // From now on these hold; deadlines that run already stay as they are.
+  void use(const StreamLimits& limits) { limits_ = limits; }
 
   struct Received {
     FiveTuple tuple;
@@ -137,6 +139,7 @@ class Associations {
 
   const std::vector<ListenerSocket>& listeners_;
   const Shared shared_;
+  StreamLimits limits_;
   AssociationCounters counters_;
   crypto::Digester digester_;
   net::DtlsCookies cookies_;

@@ -164,6 +164,7 @@ struct Totals {
   std::tuple<turn::Counters, net::SendCounters, ConnectionCounters, net::StreamCounters, AssociationCounters,
              net::DtlsCounters, TcpRelayCounters, RelaySocketCounters, WorkerCounters, MailCounters>
       parts;
+  turn::Breakdown breakdown;
 
   template <class Counters>
   const Counters& of() const {

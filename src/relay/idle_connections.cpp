@@ -2,6 +2,17 @@
 
 namespace turnpike::relay {
 
+void IdleConnections::set_limits(const StreamLimits& limits) {
+  const std::lock_guard lock(mutex_);
+  max_ = limits.idle;
+  counter_.set_limit(limits.idle_per_address);
+}
+
+std::uint32_t IdleConnections::count() const {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
 bool IdleConnections::take(const IpAddress& source) {
   const std::lock_guard lock(mutex_);
   if ((max_ != 0 && count_ >= max_) || !counter_.take(source)) return false;

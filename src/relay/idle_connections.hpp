@@ -17,6 +17,10 @@ class IdleConnections {
   explicit IdleConnections(const StreamLimits& limits)
       : max_(limits.idle), counter_(limits.idle_per_address) {}
 
+  // From now on these limits hold. Connections beyond them stay.
+  void set_limits(const StreamLimits& limits);
+  std::uint32_t count() const;
+
   // An IPv6 /64 counts as one address. Returns false, and takes nothing, when the address or the server has
   // enough.
   bool take(const IpAddress& source);
@@ -25,8 +29,8 @@ class IdleConnections {
   void release(const IpAddress& source);
 
  private:
-  const std::uint32_t max_;
-  std::mutex mutex_;
+  std::uint32_t max_;
+  mutable std::mutex mutex_;
   std::uint32_t count_ = 0;
   SourceCounter counter_;
 };

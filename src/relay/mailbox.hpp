@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -13,12 +14,12 @@
 #include "relay/counters.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/turn/allocation_info.hpp"
 #include "turnpike/turn/peer_connections.hpp"
-#include "turnpike/turn/peer_policy.hpp"
 
 namespace turnpike::relay {
 
-class RelayAddresses;
+struct Settings;
 
 // To the allocation's worker: a peer's connection that another worker had bound has ended (RFC 6062).
 struct PeerClosed {
@@ -57,21 +58,30 @@ struct ForgetClient {
 };
 
 // From the main thread: what holds from now on, in place of what a worker had before.
-struct AddressUpdate {
-  std::shared_ptr<const RelayAddresses> relay_addresses;
-  std::shared_ptr<const turn::PeerPolicy> policy;
+struct SettingsUpdate {
+  std::shared_ptr<const Settings> settings;
+};
+// From the main thread: which allocations there are. The worker calls `answer` once.
+struct ListAllocations {
+  std::function<void(std::vector<turn::AllocationInfo>)> answer;
+};
+// From the main thread: an allocation is to end. The worker calls `answer` with whether there was one of that
+// number.
+struct EndAllocation {
+  std::uint64_t number = 0;
+  std::function<void(bool)> answer;
 };
 
 using Mail = std::variant<PeerClosed, CloseDataConnection, FromClient, Returned, ClientClosed, ToClient,
-                          ForgetClient, AddressUpdate>;
+                          ForgetClient, SettingsUpdate, ListAllocations, EndAllocation>;
 
 // One worker's. Thread-safe.
 //
 // What waits in it is bounded. Messages of clients are, by their octets: beyond, they are dropped and
 // counted. Of everything else nothing is ever dropped, since it tells of something that has happened, and
 // there is no more of it than there are things to tell of: each of these is told once of a connection with a
-// peer or of a client that has moved, whose first message was accepted here, and AddressUpdate by the main
-// thread alone.
+// peer or of a client that has moved, whose first message was accepted here, and what comes from the main
+// thread by the main thread alone.
 class Mailbox {
  public:
   // Throws std::system_error.

@@ -66,8 +66,32 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
   follow(local);
 }
 
+void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& local) {
+  turn::RelayParams checked = params;
+  checked.addresses = configured_;
+  RelayPool(checked, local, listeners_);
+  receive_buffer_ = params.receive_buffer;
+  advertise_ = params.advertise;
+  advertise_for_only_ = params.advertise_for_only;
+  rebuild(local);
+}
+
+RelayPool::PortUse RelayPool::port_use() const {
+  PortUse use;
+  for (const auto& [address, weak] : ports_) {
+    const std::shared_ptr<turn::PortMap> ports = weak.lock();
+    if (!ports) continue;
+    use.taken += ports->taken();
+    use.of += ports->capacity();
+  }
+  return use;
+}
+
 void RelayPool::follow(const net::LocalAddresses& local) {
-  if (addresses_ && !configured_.empty()) return;
+  if (!addresses_ || configured_.empty()) rebuild(local);
+}
+
+void RelayPool::rebuild(const net::LocalAddresses& local) {
   RelayAddresses::Ports ports;
   for (const IpAddress& address : configured_.empty() ? local.all : configured_) {
     ports.emplace(address, ports_for(address));

@@ -64,6 +64,9 @@ class RelayPool {
 
   // The latest, for the workers.
   const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
+  // From now on advertises these, and gives new sockets this buffer. The rest of `params` stays as it was.
+  // Throws std::runtime_error, and changes nothing, when the constructor would.
+  void use(const turn::RelayParams& params, const net::LocalAddresses& local);
   // Where they are `auto`, they follow this machine's.
   void follow(const net::LocalAddresses& local);
 
@@ -81,6 +84,13 @@ class RelayPool {
   std::vector<IpAddress> private_without_advertisement() const;
   bool is_public_to_clients(const IpAddress& local) const;
 
+  // How many relayed ports are taken, and how many there are, of all addresses together.
+  struct PortUse {
+    std::uint32_t taken = 0;
+    std::uint32_t of = 0;
+  };
+  PortUse port_use() const;
+
   std::uint32_t receive_buffer() const { return receive_buffer_; }  // bytes, of each socket
 
  private:
@@ -90,6 +100,7 @@ class RelayPool {
     turn::QuotaSlot place;
   };
 
+  void rebuild(const net::LocalAddresses& local);
   std::shared_ptr<turn::PortMap> ports_for(const IpAddress& address);
   std::vector<IpAddress> relayed_addresses(Family family, const net::LocalAddresses& local) const;
   RelayAddresses::Advertised advertised_now(const net::LocalAddresses& local) const;
@@ -97,12 +108,12 @@ class RelayPool {
   const std::vector<IpAddress> configured_;  // empty: auto
   const std::uint16_t first_port_;
   const std::uint16_t last_port_;
-  const std::uint32_t receive_buffer_;
+  std::atomic<std::uint32_t> receive_buffer_;
   // Also of addresses that are gone, while an allocation is left on them: they may come back.
   std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
   std::shared_ptr<const RelayAddresses> addresses_;
-  const std::map<IpAddress, IpAddress> advertise_;
-  const std::vector<IpAddress> advertise_for_only_;
+  std::map<IpAddress, IpAddress> advertise_;
+  std::vector<IpAddress> advertise_for_only_;
   const std::vector<IpAddress> listeners_;
   std::mutex reservations_mutex_;
   std::map<stun::ReservationToken, Reservation> reservations_;

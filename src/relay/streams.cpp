@@ -40,11 +40,13 @@ bool Streams::is_media(Bytes head) {
   return head.size() >= 2 && stun::MessageType::from_wire(load_u16(head.data())) == kData;
 }
 
-Streams::Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared)
+Streams::Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared,
+                 const StreamLimits& limits)
     : epoll_(epoll),
       handshakes_(epoll_create1(EPOLL_CLOEXEC)),
       listeners_(std::move(listeners)),
-      shared_(shared) {
+      shared_(shared),
+      limits_(limits) {
   if (!handshakes_ || !watch(handshakes_.get(), kHandshakes, EPOLL_CTL_ADD, EPOLLIN)) {
     throw std::system_error(errno, std::generic_category(), "epoll");
   }
@@ -109,7 +111,7 @@ void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& f
     return;
   }
   Connection& connection = *made;
-  connection.deadline = now.steady + shared_.limits.connect_timeout;
+  connection.deadline = now.steady + limits_.connect_timeout;
   connection.looked_at_by = connection.deadline;
   by_deadline_.insert(connection);
   ++counters_.accepted;
@@ -191,10 +193,10 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
   }
   if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
     if (!move_to_handshakes(*connection, false)) state = State::ended;
-    live_until(*connection, now.steady + shared_.limits.connect_timeout);
+    live_until(*connection, now.steady + limits_.connect_timeout);
   }
   if (!messages_.empty() && !connection->has_allocation) {
-    live_until(*connection, now.steady + shared_.limits.idle_timeout);
+    live_until(*connection, now.steady + limits_.idle_timeout);
   }
   if (state == State::open) {
     watch_output(*connection);
@@ -340,7 +342,7 @@ void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePo
     shared_.idle.release(tuple.client.address);
     live_until(*connection, SteadyTime::max());
   } else {
-    live_until(*connection, now.steady + shared_.limits.idle_timeout);
+    live_until(*connection, now.steady + limits_.idle_timeout);
   }
 }
 

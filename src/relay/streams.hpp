@@ -50,13 +50,15 @@ class Streams {
     const net::CurrentTls* tls;  // may be null where no listener is tls
     IdleConnections& idle;
     AddressLimiter& handshakes;  // that one source may begin in a second
-    StreamLimits limits;
     HttpHandOver http{};
   };
 
   // Throws std::system_error.
-  Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared);
+  Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared, const StreamLimits& limits);
   ~Streams();
+
+  // From now on these hold; deadlines that run already stay as they are.
+  void use(const StreamLimits& limits) { limits_ = limits; }
 
   // --- What the epoll set reports: listeners by their index, connections by their number, which fits in
   // 62 bits
@@ -154,6 +156,7 @@ class Streams {
   net::Fd handshakes_;  // the set inside of it
   std::vector<StreamListener> listeners_;
   const Shared shared_;
+  StreamLimits limits_;
   ConnectionCounters counters_;
   net::StreamBuffers buffers_;
 

@@ -2,15 +2,19 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace turnpike::relay {
 
-Warnings::Warnings(const turn::Limits& limits)
-    : values_{limits.allocations,
-              limits.allocations_per_user,
-              limits.permissions_per_allocation,
-              limits.channels_per_allocation,
-              limits.peer_connections,
-              limits.peer_connections_per_user} {}
+void Warnings::set_limits(const turn::Limits& limits) {
+  const std::array<std::uint32_t, turn::kLimitKeys.size()> values{limits.allocations,
+                                                                  limits.allocations_per_user,
+                                                                  limits.permissions_per_allocation,
+                                                                  limits.channels_per_allocation,
+                                                                  limits.peer_connections,
+                                                                  limits.peer_connections_per_user};
+  std::ranges::copy(values, values_.begin());
+}
 
 bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
   std::atomic<Duration::rep>& next = next_[static_cast<std::size_t>(key)];
@@ -24,7 +28,8 @@ bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
 void Warnings::limits(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if ((met >> i & 1) == 0 || !is_due(static_cast<turn::LimitKey>(i), now)) continue;
-    spdlog::warn("a client was refused because of {}, which is {}", turn::kLimitKeys[i], values_[i]);
+    spdlog::warn("a client was refused because of {}, which is {}", turn::kLimitKeys[i],
+                 values_[i].load(std::memory_order_relaxed));
   }
 }
 

@@ -15,7 +15,10 @@ namespace turnpike::relay {
 // Shared by all workers. Thread-safe.
 class Warnings {
  public:
-  explicit Warnings(const turn::Limits& limits);
+  explicit Warnings(const turn::Limits& limits) { set_limits(limits); }
+
+  // The values that are named from now on.
+  void set_limits(const turn::Limits& limits);
 
   // `met` has one bit for each turn::LimitKey.
   void limits(std::uint32_t met, SteadyTime now);
@@ -28,7 +31,7 @@ class Warnings {
   static constexpr Duration kInterval = std::chrono::minutes(1);
 
   std::atomic<bool> said_out_of_memory_{false};
-  std::array<std::uint32_t, turn::kLimitKeys.size()> values_{};
+  std::array<std::atomic<std::uint32_t>, turn::kLimitKeys.size()> values_{};
   std::array<std::atomic<Duration::rep>, turn::kLimitKeys.size()>
       next_{};  // steady time in ms; 0: never said
 };

@@ -69,15 +69,15 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       listeners_(std::move(listeners.datagrams)),
       event_log_(shared.hints),
       received_(kPoolSlots),
-      streams_(epoll_.get(), std::move(listeners.streams), shared.streams),
-      associations_(listeners_, shared.associations, random_, sends_),
+      streams_(epoll_.get(), std::move(listeners.streams), shared.streams, shared.settings->streams),
+      associations_(listeners_, shared.associations, shared.settings->streams, random_, sends_),
       relays_(shared.relays, random_, *this),
       tcp_relays_(epoll_.get(), number, relays_, random_, {shared.peer_connections, shared.mailboxes}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
-      policy_(shared.policy),
+      settings_(shared.settings),
       server_({
-          .credentials = shared.credentials,
-          .policy = *policy_,
+          .credentials = *settings_->credentials,
+          .policy = *settings_->policy,
           .ports = relays_,
           .quota = shared.quota,
           .connection_quota = shared.connection_quota,
@@ -87,11 +87,11 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .mobile = {.enabled = shared.mobility,
                      .worker = static_cast<std::uint16_t>(number),
                      .workers = static_cast<std::uint16_t>(shared.mailboxes.size())},
-          .limits = shared.limits,
+          .limits = settings_->limits,
           .nonce_key = shared.nonce_key,
-          .nonce_lifetime = shared.nonce_lifetime,
+          .nonce_lifetime = settings_->nonce_lifetime,
           .nat_discoveries = shared.nat_discoveries,
-          .alternates = &shared.alternates,
+          .alternates = &settings_->alternates,
       }) {
   if (!watch(wake_.get(), kWakeTag) || !watch(mailbox_.fd(), kMailTag))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
@@ -141,6 +141,7 @@ int Worker::timeout_ms(SteadyTime now) const {
 
 void Worker::add_counters_to(Totals& totals) const {
   totals.add(server_.counters());
+  totals.breakdown += server_.breakdown();
   totals.add(sends_);
   totals.add(streams_.counters());
   totals.add(streams_.stream_counters());
@@ -322,11 +323,19 @@ void Worker::take(const ForgetClient& mail, TimePoint now) {
 }
 
 // The addresses first: of an own address the policy asks which relayed addresses are live.
-void Worker::take(const AddressUpdate& mail, TimePoint now) {
-  relays_.use(mail.relay_addresses);
-  const auto former =
-      std::exchange(policy_, mail.policy);  // which the server may look at until the next line
-  server_.on_policy(*policy_, now, output_);
+// The server may look at what it had before until it has been told.
+void Worker::take(const SettingsUpdate& mail, TimePoint now) {
+  relays_.use(mail.settings->relay_addresses);
+  streams_.use(mail.settings->streams);
+  associations_.use(mail.settings->streams);
+  const auto former = std::exchange(settings_, mail.settings);
+  server_.on_settings(settings_->core(), now, output_);
+}
+
+void Worker::take(const ListAllocations& mail, TimePoint now) { mail.answer(server_.list_allocations(now)); }
+
+void Worker::take(const EndAllocation& mail, TimePoint now) {
+  mail.answer(server_.end_allocation(mail.number, now, output_));
 }
 
 // Joined only when the answers to ConnectionBind are out.

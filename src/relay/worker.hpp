@@ -25,6 +25,7 @@
 #include "relay/mailbox.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/roaming.hpp"
+#include "relay/settings.hpp"
 #include "relay/streams.hpp"
 #include "relay/tcp_relays.hpp"
 #include "relay/warnings.hpp"
@@ -43,25 +44,21 @@ class Worker : private RelaySockets::Host {
  public:
   // What all workers share; outlives them.
   struct Shared {
-    const auth::CredentialStore& credentials;
-    std::shared_ptr<const turn::PeerPolicy> policy;  // until there is mail of another one
+    std::shared_ptr<const Settings> settings;  // until there is mail of others
     RelayPool& relays;
     turn::Quota& quota;
     turn::Quota& connection_quota;
     Warnings& warnings;
     turn::Limiters& limiters;
     NetworkHints& hints;
-    turn::Limits limits;
     auth::Nonces::MasterKey nonce_key{};
-    Duration nonce_lifetime{};
     turn::NatDiscoveries nat_discoveries{};
     Streams::Shared streams;
     Associations::Shared associations;
     PeerConnectionTable& peer_connections;
-    std::deque<Mailbox>& mailboxes;           // one for each worker
-    bool relays_tcp = false;                  // RFC 6062
-    bool mobility = false;                    // RFC 8016
-    const turn::AlternateParams& alternates;  // where clients may be sent instead
+    std::deque<Mailbox>& mailboxes;  // one for each worker
+    bool relays_tcp = false;         // RFC 6062
+    bool mobility = false;           // RFC 8016
   };
 
   // `number` is its place among the workers. Throws std::system_error.
@@ -106,7 +103,9 @@ class Worker : private RelaySockets::Host {
   void take(const ClientClosed& mail, TimePoint now);
   void take(const ToClient& mail, TimePoint now);
   void take(const ForgetClient& mail, TimePoint now);
-  void take(const AddressUpdate& mail, TimePoint now);
+  void take(const SettingsUpdate& mail, TimePoint now);
+  void take(const ListAllocations& mail, TimePoint now);
+  void take(const EndAllocation& mail, TimePoint now);
   void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
 
   // Carries out what the server wants and makes the receive pools free again.
@@ -141,7 +140,7 @@ class Worker : private RelaySockets::Host {
   RelaySockets relays_;
   TcpRelays tcp_relays_;
   Roaming roaming_;
-  std::shared_ptr<const turn::PeerPolicy> policy_;
+  std::shared_ptr<const Settings> settings_;
   turn::Output output_;  // has relays that are to be closed, and so goes before relays_
   turn::Server server_;  // goes first, and closes its relays while all else is there
   std::atomic<bool> stopping_{false};

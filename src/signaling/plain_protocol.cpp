@@ -90,6 +90,14 @@ void PlainProtocol::Output::clear() {
   refused.clear();
 }
 
+void PlainProtocol::announce_end(WallTime deadline, Output& out) const {
+  const auto text =
+      shared(json::serialize(json::object{{"type", "going-away"}, {"deadline", to_rfc3339(deadline)}}));
+  for (const auto& [connection, session] : sessions_) {
+    if (!session.room.empty()) out.sends.push_back({connection, text});
+  }
+}
+
 void PlainProtocol::on_open(ConnectionId connection, Opening opening, TimePoint now) {
   Session& session = sessions_[connection];
   session.connection = connection;

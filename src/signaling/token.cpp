@@ -1,5 +1,6 @@
 #include "turnpike/signaling/token.hpp"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <cmath>
@@ -70,6 +71,8 @@ Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime no
   const json::value* not_before = claims->if_contains("nbf");
   if (!algorithm || *algorithm != "HS256" || !expires) return Refusal::token_invalid;
 
+  if (!is_for_us(*claims)) return Refusal::token_invalid;
+
   const std::optional<WallTime> end = to_time(*expires);
   if (!end) return Refusal::token_invalid;
   if (*end + kLeeway <= now) return Refusal::token_expired;
@@ -93,6 +96,16 @@ Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime no
     grant.subject = *prepared;
   }
   return grant;
+}
+
+bool TokenVerifier::is_for_us(const boost::json::object& claims) const {
+  if (audience_.empty()) return true;
+  const json::value* audience = claims.if_contains("aud");
+  if (!audience) return false;
+  const auto is_ours = [&](const json::value& one) {
+    return one.is_string() && one.get_string() == audience_;
+  };
+  return audience->is_array() ? std::ranges::any_of(audience->get_array(), is_ours) : is_ours(*audience);
 }
 
 std::string sign_token(std::string_view payload, std::string_view secret) {

@@ -40,10 +40,10 @@ std::string reservation_owner(const auth::Identity& identity) {
 
 }  // namespace
 
-Allocator::Allocator(const ServerParams& params, Allocations& allocations, Moves& moves, Lifetimes& lifetimes,
-                     Reservations& reservations, Responder& responder, Counters& counters)
-    : limits_(params.limits),
-      alternates_(params.alternates),
+Allocator::Allocator(const ServerParams& params, const Settings& settings, Allocations& allocations,
+                     Moves& moves, Lifetimes& lifetimes, Reservations& reservations, Responder& responder,
+                     Counters& counters, Breakdown& breakdown)
+    : settings_(settings),
       relays_tcp_(params.connections != nullptr),
       ports_(params.ports),
       quota_(params.quota),
@@ -53,7 +53,8 @@ Allocator::Allocator(const ServerParams& params, Allocations& allocations, Moves
       lifetimes_(lifetimes),
       reservations_(reservations),
       responder_(responder),
-      counters_(counters) {}
+      counters_(counters),
+      breakdown_(breakdown) {}
 
 void Allocator::on_allocate(Request& request, Output& out) {
   if (request.allocation) return answer_again(request, out);
@@ -62,6 +63,10 @@ void Allocator::on_allocate(Request& request, Output& out) {
   AllocateOptions options;
   if (auto e = check_transport(request, options)) return responder_.reject(request, *e, out);
   if (auto e = read_options(request, options)) return responder_.reject(request, *e, out);
+  if (settings_.draining) {
+    if (redirect(request, Redirect::full, out)) return;
+    return responder_.reject(request, ErrorCode::insufficient_capacity, out);
+  }
   const bool may_go = !options.claim;  // what it has reserved is here
   if (may_go && redirect(request, Redirect::always, out)) return;
 
@@ -94,10 +99,13 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
                       std::unique_ptr<Allocation> allocation, Output& out) {
   allocation->tuple = request.tuple;
   allocation->transport = options.transport;
+  allocation->number = ++last_number_;
+  allocation->family = allocation->relays.front().family();
+  allocation->created = request.now.steady;
   allocation->transaction_id = request.message.transaction_id();
-  if (limits_.allocation_age != Duration::zero())
-    allocation->latest_end = request.now.steady + limits_.allocation_age;
-  allocation->granted_lifetime = Lifetimes::granted(request, *allocation, limits_);
+  if (settings_.limits.allocation_age != Duration::zero())
+    allocation->latest_end = request.now.steady + settings_.limits.allocation_age;
+  allocation->granted_lifetime = Lifetimes::granted(request, *allocation, settings_.limits);
   allocation->set_expiry(request.now.steady + allocation->granted_lifetime);
   allocation->reservation = options.reserve_next;
   out.reserve_for_news();
@@ -107,6 +115,7 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
                            .relayed = allocation->relays.front().advertised()};
   Allocation& added = allocations_.add(std::move(allocation));
   ++counters_.allocations_created;
+  ++breakdown_.of(added.tuple.transport).created[Breakdown::index_of(added.family)];
   try {
     if (options.mobile) moves_.give_ticket(added);
     answer(request, added, out);
@@ -190,7 +199,7 @@ Check Allocator::take_place(const Request& request, AllocateOptions& options, Al
   if (options.claim) return claim_relay(*options.claim, allocation);
   const auth::Identity& identity = allocation.identity;
   const std::string name = identity.quota_name();
-  const bool limits_user = limits_.counts_shared_names || !identity.is_shared();
+  const bool limits_user = settings_.limits.counts_shared_names || !identity.is_shared();
   allocation.quota = quota_.take(name, limits_user);
   if (allocation.quota && options.reserve_next) {
     options.place_of_next = quota_.take(name, limits_user);
@@ -242,9 +251,10 @@ Check Allocator::open_relay(const Request& request, AllocateOptions& options, Fa
 // Sends the client to one of the other servers that it can reach as it has reached this one (RFC 8489 §10).
 // Only clients that are authenticated learn of those servers. True when it did.
 bool Allocator::redirect(const Request& request, Redirect reason, Output& out) {
-  if (!alternates_ || (reason == Redirect::always && alternates_->when != Redirect::always)) return false;
+  const AlternateParams* const alternates = settings_.alternates;
+  if (!alternates || (reason == Redirect::always && alternates->when != Redirect::always)) return false;
   boost::container::small_vector<const AlternateServer*, 8> suitable;
-  for (const AlternateServer& server : alternates_->servers) {
+  for (const AlternateServer& server : alternates->servers) {
     const bool suits = server.transport == request.tuple.transport &&
                        server.endpoint.family() == request.tuple.client.family();
     if (suits) suitable.push_back(&server);

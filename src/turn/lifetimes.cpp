@@ -48,7 +48,7 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
     if (!allocation.relay_for(*family))
       return responder_.reject(request, ErrorCode::peer_address_family_mismatch, out);
   }
-  std::chrono::seconds lifetime = granted(request, allocation, limits_);
+  std::chrono::seconds lifetime = granted(request, allocation, settings_.limits);
   if (const auto value = request.find(AttributeType::lifetime)) {
     const auto asked = stun::decode_lifetime(*value);
     if (!asked) return responder_.reject(request, ErrorCode::bad_request, out);
@@ -114,7 +114,7 @@ void Lifetimes::on_move(Request& request, Output& out) {
     if (!again) moves_.begin(allocation, request, out);
     // It is the same key, with the expiry that a new token may have given it.
     if (request.sender().is_token()) allocation.identity = request.sender();
-    const std::chrono::seconds lifetime = granted(request, allocation, limits_);
+    const std::chrono::seconds lifetime = granted(request, allocation, settings_.limits);
     allocations_.extend(allocation, request.now.steady + lifetime);
     builder.add_lifetime(lifetime);
     builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
@@ -151,6 +151,7 @@ void Lifetimes::remove(Allocation& allocation, Output& out, bool was_too_old) {
 
 void Lifetimes::erase(Allocation& allocation, Output& out) {
   ++counters_.allocations_deleted;
+  ++breakdown_.of(allocation.tuple.transport).deleted[Breakdown::index_of(allocation.family)];
   moves_.forget(allocation, out);
   out.leave(allocation.tuple);
   const std::unique_ptr<Allocation> gone = allocations_.erase(allocation);

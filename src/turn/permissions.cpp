@@ -46,7 +46,7 @@ void Permissions::purge(Allocation& allocation, SteadyTime now) {
 // RFC 8656 §10.2: all of its peers get a permission or none of them.
 void Permissions::on_create_permission(Request& request, Output& out) {
   Allocation& allocation = *request.allocation;
-  const std::uint32_t limit = limits_.permissions_per_allocation;
+  const std::uint32_t limit = settings_.limits.permissions_per_allocation;
   Peers peers;
   Check error;
   request.message.for_each([&](const stun::Attribute& attribute) {
@@ -119,11 +119,11 @@ Check Permissions::check_channel(const Request& request, stun::ChannelNumber num
   if ((bound || is_bound(with_peer)) && with_number != with_peer) return ErrorCode::bad_request;
 
   const bool is_new_permission = !peers.find_permission(peer.address, request.now.steady);
-  if (!bound && is_full(peers.channels(), limits_.channels_per_allocation)) {
+  if (!bound && is_full(peers.channels(), settings_.limits.channels_per_allocation)) {
     out.meet(LimitKey::channels_per_allocation);
     return ErrorCode::insufficient_capacity;
   }
-  if (is_new_permission && is_full(peers.permissions(), limits_.permissions_per_allocation)) {
+  if (is_new_permission && is_full(peers.permissions(), settings_.limits.permissions_per_allocation)) {
     out.meet(LimitKey::permissions_per_allocation);
     return ErrorCode::insufficient_capacity;
   }

@@ -1,5 +1,7 @@
 #include "turnpike/turn/port_map.hpp"
 
+#include <bit>
+
 namespace turnpike::turn {
 
 PortMap::PortMap(std::uint16_t first, std::uint16_t last)
@@ -29,6 +31,14 @@ void PortMap::set_tcp(std::uint16_t port) {
 bool PortMap::is_tcp(std::uint16_t port) const {
   if (!contains(port)) return false;
   return (tcp_[port / 64u - first_ / 64u].load(std::memory_order_acquire) >> port % 64u & 1) != 0;
+}
+
+std::uint32_t PortMap::taken() const {
+  std::uint32_t count = 0;
+  for (const auto& word : words_) {
+    count += static_cast<std::uint32_t>(std::popcount(word.load(std::memory_order_relaxed)));
+  }
+  return count;
 }
 
 bool PortMap::is_taken(std::uint16_t port) const {

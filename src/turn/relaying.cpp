@@ -35,17 +35,16 @@ std::optional<Relaying::Send> Relaying::read_send(const stun::MessageView& indic
   return Send{access_.to_local(*peer), *payload, indication.has(AttributeType::dont_fragment)};
 }
 
-void Relaying::on_channel_data(const Allocation* allocation, const ChannelData& data, TimePoint now,
-                               Output& out) {
+void Relaying::on_channel_data(Allocation* allocation, const ChannelData& data, TimePoint now, Output& out) {
   const ChannelBinding* binding = allocation ? allocation->peers.find_channel(data.channel) : nullptr;
   if (!binding || !binding->carries_data(now.steady)) {
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(binding->relay, binding->peer, binding->reach(), data.payload, false, out);
+  relay_to_peer(*allocation, binding->relay, binding->peer, binding->reach(), data.payload, false, out);
 }
 
-void Relaying::on_send(const Allocation* allocation, const Send& send, TimePoint now, Output& out) {
+void Relaying::on_send(Allocation* allocation, const Send& send, TimePoint now, Output& out) {
   const bool by_udp = allocation && allocation->transport == RelayedTransport::udp;
   const Relay* relay = by_udp ? allocation->relay_for(send.peer.family()) : nullptr;
   const Permission* permission =
@@ -54,22 +53,26 @@ void Relaying::on_send(const Allocation* allocation, const Send& send, TimePoint
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment, out);
+  relay_to_peer(*allocation, relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment,
+                out);
 }
 
-void Relaying::relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
-                             bool dont_fragment, Output& out) {
+void Relaying::relay_to_peer(Allocation& allocation, RelayId relay, const Endpoint& peer, Reach reach,
+                             Bytes payload, bool dont_fragment, Output& out) {
   if (!access_.may_reach(peer, reach, RelayedTransport::udp)) {
     ++counters_.to_peer_refused;
     return;
   }
   ++counters_.to_peer;
   counters_.to_peer_bytes += payload.size();
+  breakdown_.of(allocation.tuple.transport).from_clients.count(payload.size());
+  ++allocation.rx_packets;
+  allocation.rx_bytes += payload.size();
   out.send_to_peer(relay, peer, payload, dont_fragment);
 }
 
 // RFC 8656 §11.3 and §12.7.
-void Relaying::on_peer(const Allocation* allocation, const Endpoint& from, Bytes payload, TimePoint now,
+void Relaying::on_peer(Allocation* allocation, const Endpoint& from, Bytes payload, TimePoint now,
                        Output& out) {
   if (!allocation) return;
   const ChannelBinding* binding = allocation->peers.find_channel(from);
@@ -83,6 +86,9 @@ void Relaying::on_peer(const Allocation* allocation, const Endpoint& from, Bytes
 
   ++counters_.to_client;
   counters_.to_client_bytes += payload.size();
+  breakdown_.of(allocation->tuple.transport).to_clients.count(payload.size());
+  ++allocation->tx_packets;
+  allocation->tx_bytes += payload.size();
   const FiveTuple& tuple = allocation->tuple;
   if (by_channel) {
     std::array<std::uint8_t, stun::kChannelDataHeaderSize> head;

@@ -9,16 +9,19 @@ using stun::Class;
 using stun::ErrorCode;
 using stun::Method;
 
-Responder::Responder(const ServerParams& params, const PeerAccess& access, Counters& counters)
-    : credentials_(params.credentials),
+Responder::Responder(const ServerParams& params, const Settings& settings, const PeerAccess& access,
+                     Counters& counters, Breakdown& breakdown)
+    : settings_(settings),
       limiters_(params.limiters),
       access_(access),
       counters_(counters),
+      breakdown_(breakdown),
       long_term_(digester_, params.nonce_key, params.nonce_lifetime),
       indication_ids_(params.random.below(std::minstd_rand::max())) {}
 
 bool Responder::authenticate(Request& request, const auth::Identity* known, Output& out) {
-  auto checked = long_term_.check(credentials_, request.message, request.tuple, request.now.wall, known);
+  auto checked =
+      long_term_.check(*settings_.credentials, request.message, request.tuple, request.now.wall, known);
   request.had_valid_nonce = checked || checked.error().had_valid_nonce;
   if (checked) {
     request.authenticated = std::move(*checked);
@@ -35,6 +38,7 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
 }
 
 stun::MessageBuilder Responder::begin(const Request& request, Class message_class) {
+  if (message_class == Class::success) breakdown_.requests.count_success(request.message.method());
   return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
 }
 
@@ -72,10 +76,11 @@ void Responder::succeed(const Request& request, Output& out) {
 
 void Responder::reject(const Request& request, ErrorCode error, Output& out) {
   ++counters_.refusals;
+  breakdown_.requests.count(request.message.method(), error);
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(error);
   const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
-  if (challenge) long_term_.add_challenge(credentials_, request.tuple, request.now.wall, builder);
+  if (challenge) long_term_.add_challenge(*settings_.credentials, request.tuple, request.now.wall, builder);
   finish(request, builder, out);
   report_refusal(request, error, out);
 }
@@ -89,6 +94,7 @@ bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Ou
   const stun::UnknownTypes unknown = stun::unknown_required(request.message, known);
   if (unknown.empty()) return false;
   ++counters_.refusals;
+  breakdown_.requests.count(request.message.method(), ErrorCode::unknown_attribute);
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::unknown_attribute).add_unknown_attributes({unknown.data(), unknown.size()});
   finish(request, builder, out);
@@ -98,6 +104,7 @@ bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Ou
 void Responder::redirect(const Request& request, const AlternateServer& to, Output& out) {
   ++counters_.refusals;
   ++counters_.redirects;
+  breakdown_.requests.count(request.message.method(), ErrorCode::try_alternate);
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::try_alternate).add_address(AttributeType::alternate_server, to.endpoint);
   if (!to.domain.empty()) builder.add(AttributeType::alternate_domain, to.domain);

@@ -32,16 +32,20 @@ bool is_turn_request(Method method) {
 Server::Server(const Params& params) : Server(params, crypto::draw_hash_key(params.random)) {}
 
 Server::Server(const ServerParams& params, const HashKey& key)
-    : access_(params.policy, params.ports),
-      responder_(params, access_, counters_),
+    : settings_{&params.credentials, &params.policy,        params.alternates,
+                params.limits,       params.nonce_lifetime, params.draining},
+      nonce_key_(params.nonce_key),
+      access_(params.policy, params.ports),
+      responder_(params, settings_, access_, counters_, breakdown_),
       allocations_(key),
       moves_(params.mobile, allocations_, params.random, key),
       tcp_connections_(params.connections, params.connection_quota, access_, responder_, counters_),
-      lifetimes_(params.limits, allocations_, moves_, tcp_connections_, responder_, counters_),
+      lifetimes_(settings_, allocations_, moves_, tcp_connections_, responder_, counters_, breakdown_),
       reservations_(params.ports),
-      allocator_(params, allocations_, moves_, lifetimes_, reservations_, responder_, counters_),
-      permissions_(params.limits, allocations_, access_, responder_, counters_),
-      relaying_(access_, responder_, counters_),
+      allocator_(params, settings_, allocations_, moves_, lifetimes_, reservations_, responder_, counters_,
+                 breakdown_),
+      permissions_(settings_, allocations_, access_, responder_, counters_),
+      relaying_(access_, responder_, counters_, breakdown_),
       binding_(params.nat_discoveries, access_, responder_) {}
 
 // --- Clients
@@ -176,7 +180,70 @@ bool Server::on_accepted(RelayId relay, ConnectionId id, const Endpoint& from, T
 
 void Server::on_peer_closed(ConnectionId id) { tcp_connections_.on_peer_closed(id); }
 
+namespace {
+
+// Whether an allocation's user is still one of the configuration's, with the same password. Names of TURN
+// REST and access tokens end by themselves.
+bool is_known(const auth::Identity& identity, const auth::CredentialStore& credentials) {
+  if (identity.is_token() || identity.expires) return true;
+  const auth::User* const user = credentials.find(identity.username);
+  const auto key = user ? user->key(identity.key.algorithm) : std::nullopt;
+  return key && std::ranges::equal(key->bytes(), identity.key.bytes());
+}
+
+}  // namespace
+
+void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
+  const bool renews_nonces = settings.nonce_lifetime != settings_.nonce_lifetime;
+  const bool changes_users = settings.credentials != settings_.credentials;
+  settings_ = settings;
+  if (renews_nonces) responder_.renew_nonces(nonce_key_);
+  if (changes_users) {
+    std::vector<Allocation*> ended;
+    allocations_.for_each([&](Allocation& allocation) {
+      if (!is_known(allocation.identity, *settings_.credentials)) ended.push_back(&allocation);
+    });
+    for (Allocation* allocation : ended) lifetimes_.remove(*allocation, out);
+  }
+  on_policy(*settings_.policy, now, out);
+}
+
+std::vector<AllocationInfo> Server::list_allocations(TimePoint now) const {
+  std::vector<AllocationInfo> list;
+  list.reserve(allocations_.size());
+  allocations_.for_each([&](const Allocation& allocation) {
+    if (allocation.expiry <= now.steady) return;
+    AllocationInfo& info = list.emplace_back();
+    info.number = allocation.number;
+    info.username = allocation.identity.username;
+    info.has_configured_user = !allocation.identity.is_token() && !allocation.identity.expires;
+    info.tuple = allocation.tuple;
+    for (const Relay& relay : allocation.relays) info.relayed.push_back(relay.advertised());
+    info.permissions = static_cast<std::uint32_t>(allocation.peers.permissions());
+    info.channels = static_cast<std::uint32_t>(allocation.peers.channels());
+    info.connections = static_cast<std::uint32_t>(allocation.connections.size());
+    info.age = std::chrono::duration_cast<std::chrono::seconds>(now.steady - allocation.created);
+    info.expires_in = std::chrono::duration_cast<std::chrono::seconds>(allocation.expiry - now.steady);
+    info.rx_packets = allocation.rx_packets;
+    info.rx_bytes = allocation.rx_bytes;
+    info.tx_packets = allocation.tx_packets;
+    info.tx_bytes = allocation.tx_bytes;
+  });
+  return list;
+}
+
+bool Server::end_allocation(std::uint64_t number, TimePoint now, Output& out) {
+  Allocation* found = nullptr;
+  allocations_.for_each([&](Allocation& allocation) {
+    if (allocation.number == number && now.steady < allocation.expiry) found = &allocation;
+  });
+  if (!found) return false;
+  lifetimes_.remove(*found, out);
+  return true;
+}
+
 void Server::on_policy(const PeerPolicy& policy, TimePoint now, Output& out) {
+  settings_.policy = &policy;
   access_.use(policy);
   allocations_.for_each([&](Allocation& allocation) {
     allocation.peers.judge_again(policy);

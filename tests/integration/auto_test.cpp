@@ -237,8 +237,9 @@ TEST_CASE("by plain http one is sent to https, or served where signaling is plai
     RelayClient plain(server.at(), Transport::tcp);
     CHECK(plain.allocate() == 0);
     CHECK_FALSE(TlsProbe(server.at()).is_open());
-    CHECK_THAT(converse(server.at(), "GET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
-               !Catch::Contains("turns:"));
+    CHECK_THAT(
+        converse(server.at(), "GET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        !Catch::Contains("turns:"));
   }
 }
 

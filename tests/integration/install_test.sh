@@ -25,7 +25,7 @@ expect() {
 }
 
 install_into "$stage/root" /usr
-for program in turnpike stunclient turnbench; do
+for program in turnpike turnpikectl stunclient turnbench; do
   expect 755 "/usr/bin/$program"
   installed=$(readelf --sections --wide "$stage/root/usr/bin/$program")
   built=$(readelf --sections --wide "$build/$program")

@@ -55,9 +55,13 @@ class Daemon {
         [&](const std::string& log) { return log.find(text, after) != std::string::npos; });
   }
   pid_t pid() const { return child_.pid(); }
+  // What it was started with, for those who write it anew.
+  const std::string& config_file() const { return config_.path(); }
 
   // SIGTERM; returns the exit code.
   int stop();
+  // Its exit code, once it has ended by itself.
+  int wait() { return child_.wait(); }
 
  private:
   TemporaryFile config_;

@@ -68,6 +68,9 @@ class LongTermCheck {
   // `digester` outlives this.
   LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey& master, Duration nonce_lifetime);
 
+  // From now on nonces are made with this key and live so long. Those of before are stale.
+  void use_nonces(const Nonces::MasterKey& master, Duration lifetime) { nonces_ = Nonces(master, lifetime); }
+
   // `known` is whose allocation the request's 5-tuple already has, if any: its key is tried first, and a REST
   // name that has expired meanwhile goes on serving it. Whether the expiry of a name has passed is not judged
   // here: only an Allocate asks. An access token that the request carries must be good now.

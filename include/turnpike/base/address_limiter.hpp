@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -21,6 +22,9 @@ class AddressLimiter {
   // `per_second` times, and `burst` at once; a rate of 0 means no limit. `key` keeps strangers from choosing
   // their place, or another's.
   AddressLimiter(std::uint32_t per_second, std::uint64_t burst, const HashKey& key);
+
+  // From now on this rate and this burst hold. From any thread.
+  void set_limit(std::uint32_t per_second, std::uint64_t burst);
 
   // Takes a token; false when the source has none left. This is for sources that have shown that they are
   // where they say they are.
@@ -59,8 +63,8 @@ class AddressLimiter {
   bool draw_luck(const Bucket& bucket, Shard& shard) const;
   bool take(const IpAddress& source, SteadyTime now, bool is_proven);
 
-  std::uint32_t per_second_;
-  std::uint64_t full_;  // millitokens
+  std::atomic<std::uint32_t> per_second_;
+  std::atomic<std::uint64_t> full_;  // millitokens
   KeyedHash hash_;
   std::array<Shard, 16> shards_;
   // Zero from calloc(), so that what nobody uses takes no memory. Each shard has an equal part, under its

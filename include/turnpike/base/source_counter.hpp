@@ -14,6 +14,8 @@ class SourceCounter {
  public:
   explicit SourceCounter(std::uint32_t most) : most_(most) {}  // 0 = no limit
 
+  void set_limit(std::uint32_t most) { most_ = most; }
+
   // Whether the source has as many as it may.
   bool is_full(const IpAddress& source) const {
     const auto it = counts_.find(source_block(source));

@@ -138,6 +138,11 @@ class Hub {
   void on_timeout(TimePoint now, Output& out);
   SteadyTime next_deadline() const { return deadlines_.next(); }
 
+  // From now on these hold. Rooms that are beyond them stay.
+  void set_limits(const Limits& limits) {
+    limits_ = limits;
+    rooms_from_.set_limit(limits.rooms_per_address);
+  }
   std::size_t members() const { return members_.size(); }
   std::size_t rooms() const { return rooms_.size(); }
 

@@ -39,6 +39,7 @@ class IceServers {
  public:
   explicit IceServers(IceParams params) : params_(std::move(params)) {}
 
+  void use(IceParams params) { params_ = std::move(params); }
   // This machine has another one than before.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     params_.advertise = std::move(advertise);

@@ -80,6 +80,12 @@ class PlainProtocol {
 
   explicit PlainProtocol(const Params& params) : params_(params) {}
 
+  // From now on this holds for those who join.
+  void set_access(Access access) { params_.access = access; }
+  // Tells all members that the server will end, at `deadline` at the latest:
+  // {"type":"going-away","deadline":…}.
+  void announce_end(WallTime deadline, Output& out) const;
+
   void on_open(ConnectionId connection, Opening opening, TimePoint now);
   // `text` is valid UTF-8.
   void on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out);

@@ -62,6 +62,9 @@ class SocketIo : public EngineIo::Application {
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
   // What was refused since this was last called, for the log.
   std::vector<Refused> take_refused() { return std::exchange(refused_, {}); }
+  // From now on this holds for those who join.
+  void set_access(Access access) { params_.access = access; }
+
   const Counters& counters() const { return counters_; }
 
   void on_timeout(TimePoint now, EngineIo::Output& out);

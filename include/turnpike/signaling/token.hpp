@@ -3,6 +3,7 @@
 // 8725 §3.1).
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,16 +32,24 @@ class TokenVerifier {
   // The clock of whoever made the token may differ from ours by so much (RFC 7519 §4.1.4 and §4.1.5).
   static constexpr Duration kLeeway = std::chrono::seconds(60);
 
-  explicit TokenVerifier(std::vector<std::string> secrets) : secrets_(std::move(secrets)) {}
+  // With an audience, `aud` of each token has to be it or to hold it (RFC 7519 §4.1.3). Without one, `aud`
+  // says nothing.
+  explicit TokenVerifier(std::vector<std::string> secrets, std::string audience = {})
+      : secrets_(std::move(secrets)), audience_(std::move(audience)) {}
+
+  // From now on only tokens that one of these has signed are good.
+  void set_secrets(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
 
   // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with
   // the leeway. Fails with token_invalid, token_expired or token_not_yet_valid.
   Result<Grant, Refusal> verify(std::string_view token, WallTime now);
 
  private:
+  bool is_for_us(const boost::json::object& claims) const;
   bool is_signed(std::string_view content, Bytes signature);
 
   std::vector<std::string> secrets_;
+  std::string audience_;
   crypto::Digester digester_;
 };
 

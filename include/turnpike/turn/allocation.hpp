@@ -39,6 +39,15 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   SteadyTime latest_end = SteadyTime::max();  // of limits.allocation_age
   SteadyTime deadline;                        // never after the next thing that expires
 
+  // For operators: its number on this server, when it was made, and what was relayed for it.
+  std::uint64_t number = 0;
+  Family family = Family::ipv4;  // of the first relayed address, when it was made
+  SteadyTime created;
+  std::uint64_t rx_packets = 0;  // from the client
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_packets = 0;  // to the client
+  std::uint64_t tx_bytes = 0;
+
   // A retransmitted Allocate is answered with these again (RFC 8656 §7.2).
   stun::TransactionId transaction_id{};
   std::chrono::seconds granted_lifetime{};

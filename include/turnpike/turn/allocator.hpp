@@ -26,8 +26,9 @@ namespace turnpike::turn {
 class Allocator {
  public:
   // All references outlive this.
-  Allocator(const ServerParams& params, Allocations& allocations, Moves& moves, Lifetimes& lifetimes,
-            Reservations& reservations, Responder& responder, Counters& counters);
+  Allocator(const ServerParams& params, const Settings& settings, Allocations& allocations, Moves& moves,
+            Lifetimes& lifetimes, Reservations& reservations, Responder& responder, Counters& counters,
+            Breakdown& breakdown);
 
   void on_allocate(Request& request, Output& out);
 
@@ -60,8 +61,7 @@ class Allocator {
              Output& out);
   void answer(const Request& request, const Allocation& allocation, Output& out);
 
-  const Limits limits_;
-  const AlternateParams* alternates_;  // null: clients are never sent to another server
+  const Settings& settings_;
   const bool relays_tcp_;
   RelayPorts& ports_;
   Quota& quota_;
@@ -72,6 +72,8 @@ class Allocator {
   Reservations& reservations_;
   Responder& responder_;
   Counters& counters_;
+  Breakdown& breakdown_;
+  std::uint64_t last_number_ = 0;
 };
 
 }  // namespace turnpike::turn

@@ -1,7 +1,14 @@
 // What one turn::Server has counted since its start.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
 #include "turnpike/base/counter.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/stun/types.hpp"
 
 namespace turnpike::turn {
 
@@ -23,6 +30,96 @@ struct Counters {
   Counter allocations_created;
   Counter allocations_deleted;
   Counter expiry_steps;
+};
+
+// Answers by method and by code, where 0 stands for success.
+class RequestCounters {
+ public:
+  static constexpr std::array kMethods = {stun::Method::binding,        stun::Method::allocate,
+                                          stun::Method::refresh,        stun::Method::create_permission,
+                                          stun::Method::channel_bind,   stun::Method::connect,
+                                          stun::Method::connection_bind};
+  static constexpr std::array<std::uint16_t, 17> kCodes = {0,   300, 400, 401, 403, 420, 437, 438, 440,
+                                                           441, 442, 443, 446, 447, 486, 500, 508};
+
+  void count(stun::Method method, stun::ErrorCode code) { add(method, static_cast<std::uint16_t>(code)); }
+  void count_success(stun::Method method) { add(method, 0); }
+
+  // Calls visit(method, code, count) for each of them.
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    for (std::size_t m = 0; m < kMethods.size(); ++m) {
+      for (std::size_t c = 0; c < kCodes.size(); ++c) visit(kMethods[m], kCodes[c], counts_[m][c].value());
+    }
+  }
+  RequestCounters& operator+=(const RequestCounters& more) {
+    for (std::size_t m = 0; m < kMethods.size(); ++m) {
+      for (std::size_t c = 0; c < kCodes.size(); ++c) counts_[m][c] += more.counts_[m][c];
+    }
+    return *this;
+  }
+
+ private:
+  void add(stun::Method method, std::uint16_t code) {
+    const auto m = static_cast<std::size_t>(std::ranges::find(kMethods, method) - kMethods.begin());
+    const auto c = static_cast<std::size_t>(std::ranges::find(kCodes, code) - kCodes.begin());
+    if (m < kMethods.size() && c < kCodes.size()) ++counts_[m][c];
+  }
+
+  std::array<std::array<Counter, kCodes.size()>, kMethods.size()> counts_;
+};
+
+// Payload that went one way.
+struct Traffic {
+  Counter packets;
+  Counter bytes;
+
+  void count(std::size_t size) {
+    ++packets;
+    bytes += size;
+  }
+  Traffic& operator+=(const Traffic& more) {
+    packets += more.packets;
+    bytes += more.bytes;
+    return *this;
+  }
+};
+
+// What is counted by the transport between client and server. Allocations are counted by the family of their
+// first relayed address as well.
+struct TransportCounters {
+  Traffic from_clients;
+  Traffic to_clients;
+  std::array<Counter, 2> created;  // IPv4, IPv6
+  std::array<Counter, 2> deleted;
+
+  TransportCounters& operator+=(const TransportCounters& more) {
+    from_clients += more.from_clients;
+    to_clients += more.to_clients;
+    for (std::size_t i = 0; i < created.size(); ++i) {
+      created[i] += more.created[i];
+      deleted[i] += more.deleted[i];
+    }
+    return *this;
+  }
+};
+
+// What has labels of more than one value each. Like the counters, any thread may read it while the server
+// counts.
+struct Breakdown {
+  static constexpr std::size_t kTransports = 4;
+
+  RequestCounters requests;
+  std::array<TransportCounters, kTransports> transports;
+
+  TransportCounters& of(Transport transport) { return transports[static_cast<std::size_t>(transport)]; }
+  static std::size_t index_of(Family family) { return family == Family::ipv4 ? 0 : 1; }
+
+  Breakdown& operator+=(const Breakdown& more) {
+    requests += more.requests;
+    for (std::size_t i = 0; i < kTransports; ++i) transports[i] += more.transports[i];
+    return *this;
+  }
 };
 
 }  // namespace turnpike::turn
@@ -47,13 +144,17 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
      "refused_total", R"(reason="failures_per_second")"},
     {"out_of_memory", &turn::Counters::out_of_memory, "Requests that were refused for want of memory.",
      "refused_total", R"(reason="out_of_memory")"},
-    {"to_peer", &turn::Counters::to_peer, "Datagrams that were sent to peers."},
-    {"to_peer_bytes", &turn::Counters::to_peer_bytes, "Octets of payload in them."},
+    {"to_peer", &turn::Counters::to_peer, "Datagrams that were sent to peers.", "relay_packets_total",
+     R"(side="peer",direction="tx",transport="udp")"},
+    {"to_peer_bytes", &turn::Counters::to_peer_bytes, "Octets of payload in them.", "relay_bytes_total",
+     R"(side="peer",direction="tx",transport="udp")"},
     {"to_peer_refused", &turn::Counters::to_peer_refused,
      "Data of clients without an allocation, a channel or a permission for it.", "dropped_total",
      R"(reason="client_without_permission")"},
-    {"to_client", &turn::Counters::to_client, "Datagrams of peers that were sent to clients."},
-    {"to_client_bytes", &turn::Counters::to_client_bytes, "Octets of payload in them."},
+    {"to_client", &turn::Counters::to_client, "Datagrams of peers that were sent to clients.",
+     "relay_packets_total", R"(side="peer",direction="rx",transport="udp")"},
+    {"to_client_bytes", &turn::Counters::to_client_bytes, "Octets of payload in them.", "relay_bytes_total",
+     R"(side="peer",direction="rx",transport="udp")"},
     {"to_client_refused", &turn::Counters::to_client_refused, "Datagrams of peers that have no permission.",
      "dropped_total", R"(reason="peer_without_permission")"},
     {"allocations", &turn::Counters::allocations_created, "Allocations that were made."},

@@ -14,6 +14,7 @@
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/responder.hpp"
+#include "turnpike/turn/settings.hpp"
 #include "turnpike/turn/tcp_connections.hpp"
 
 namespace turnpike::turn {
@@ -22,14 +23,15 @@ namespace turnpike::turn {
 class Lifetimes {
  public:
   // References outlive this.
-  Lifetimes(const Limits& limits, Allocations& allocations, Moves& moves, TcpConnections& tcp_connections,
-            Responder& responder, Counters& counters)
-      : limits_(limits),
+  Lifetimes(const Settings& settings, Allocations& allocations, Moves& moves, TcpConnections& tcp_connections,
+            Responder& responder, Counters& counters, Breakdown& breakdown)
+      : settings_(settings),
         allocations_(allocations),
         moves_(moves),
         tcp_connections_(tcp_connections),
         responder_(responder),
-        counters_(counters) {}
+        counters_(counters),
+        breakdown_(breakdown) {}
 
   // --- Requests
   void on_refresh(Request& request, Output& out);
@@ -59,12 +61,13 @@ class Lifetimes {
   bool reject_old_token(Request& request, Output& out);
   void close_relay(Allocation& allocation, Family family, Output& out);
 
-  const Limits limits_;
+  const Settings& settings_;
   Allocations& allocations_;
   Moves& moves_;
   TcpConnections& tcp_connections_;
   Responder& responder_;
   Counters& counters_;
+  Breakdown& breakdown_;
 };
 
 }  // namespace turnpike::turn

@@ -25,6 +25,14 @@ struct Limiters {
   AddressLimiter failures;    // answers to those who have a valid nonce and wrong credentials
   AddressLimiter handshakes;  // of TLS, and of DTLS behind the cookie
 
+  // From now on these limits hold. From any thread.
+  void set_limits(const Limits& limits) {
+    unauthenticated.set_limit(limits.unauthenticated_per_second, burst(limits.unauthenticated_per_second));
+    bindings.set_limit(limits.bindings_per_second, burst(limits.bindings_per_second));
+    failures.set_limit(limits.failures_per_second, burst(limits.failures_per_second));
+    handshakes.set_limit(limits.unauthenticated_per_second, burst(limits.unauthenticated_per_second));
+  }
+
  private:
   static std::uint64_t burst(std::uint32_t per_second) { return std::uint64_t{2} * per_second; }
 };

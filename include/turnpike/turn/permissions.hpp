@@ -13,6 +13,7 @@
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/peer_access.hpp"
 #include "turnpike/turn/responder.hpp"
+#include "turnpike/turn/settings.hpp"
 
 namespace turnpike::turn {
 
@@ -20,9 +21,9 @@ namespace turnpike::turn {
 class Permissions {
  public:
   // References outlive this.
-  Permissions(const Limits& limits, Allocations& allocations, const PeerAccess& access, Responder& responder,
-              Counters& counters)
-      : limits_(limits),
+  Permissions(const Settings& settings, Allocations& allocations, const PeerAccess& access,
+              Responder& responder, Counters& counters)
+      : settings_(settings),
         allocations_(allocations),
         access_(access),
         responder_(responder),
@@ -36,7 +37,7 @@ class Permissions {
                                                const Endpoint& peer, Output& out) const;
   void purge(Allocation& allocation, SteadyTime now);
 
-  const Limits limits_;
+  const Settings& settings_;
   Allocations& allocations_;
   const PeerAccess& access_;
   Responder& responder_;

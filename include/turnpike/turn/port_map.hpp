@@ -31,6 +31,8 @@ class PortMap {
 
   void release(std::uint16_t port);
   bool is_taken(std::uint16_t port) const;
+  // How many are taken. Other threads may take and release some meanwhile.
+  std::uint32_t taken() const;
 
   // Marks a port that was taken as one of TCP, and not of UDP (RFC 6062), until it is released.
   void set_tcp(std::uint16_t port);

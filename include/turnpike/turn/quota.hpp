@@ -55,6 +55,12 @@ class Quota {
   // the user does not hold, as for a name that many clients share.
   QuotaSlot take(std::string_view user, bool limits_user = true);
 
+  // From now on these hold. Whoever holds more than that keeps it. From any thread.
+  void set_limits(std::uint32_t total, std::uint32_t per_user) {
+    total_ = total;
+    per_user_ = per_user;
+  }
+
   std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
@@ -71,8 +77,8 @@ class Quota {
 
   static constexpr std::size_t kShards = 16;
 
-  std::uint32_t total_;
-  std::uint32_t per_user_;
+  std::atomic<std::uint32_t> total_;
+  std::atomic<std::uint32_t> per_user_;
   KeyedHash hash_;
   std::atomic<std::uint32_t> in_use_{0};
   std::deque<Shard> shards_;

@@ -22,8 +22,8 @@ namespace turnpike::turn {
 class Relaying {
  public:
   // References outlive this.
-  Relaying(const PeerAccess& access, Responder& responder, Counters& counters)
-      : access_(access), responder_(responder), counters_(counters) {}
+  Relaying(const PeerAccess& access, Responder& responder, Counters& counters, Breakdown& breakdown)
+      : access_(access), responder_(responder), counters_(counters), breakdown_(breakdown) {}
 
   // A Send indication (RFC 8656 §11.2). It views the message that it was read from.
   struct Send {
@@ -35,22 +35,22 @@ class Relaying {
   std::optional<Send> read_send(const stun::MessageView& indication) const;
 
   // --- From the client
-  void on_channel_data(const Allocation* allocation, const stun::ChannelData& data, TimePoint now,
-                       Output& out);
-  void on_send(const Allocation* allocation, const Send& send, TimePoint now, Output& out);
+  void on_channel_data(Allocation* allocation, const stun::ChannelData& data, TimePoint now, Output& out);
+  void on_send(Allocation* allocation, const Send& send, TimePoint now, Output& out);
 
   // --- From a peer
-  void on_peer(const Allocation* allocation, const Endpoint& from, Bytes payload, TimePoint now, Output& out);
+  void on_peer(Allocation* allocation, const Endpoint& from, Bytes payload, TimePoint now, Output& out);
   void on_icmp(const Allocation* allocation, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,
                Output& out);
 
  private:
-  void relay_to_peer(RelayId relay, const Endpoint& peer, Reach reach, Bytes payload, bool dont_fragment,
-                     Output& out);
+  void relay_to_peer(Allocation& allocation, RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
+                     bool dont_fragment, Output& out);
 
   const PeerAccess& access_;
   Responder& responder_;
   Counters& counters_;
+  Breakdown& breakdown_;
 };
 
 }  // namespace turnpike::turn

@@ -16,6 +16,7 @@
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/peer_access.hpp"
 #include "turnpike/turn/server_params.hpp"
+#include "turnpike/turn/settings.hpp"
 
 namespace turnpike::turn {
 
@@ -25,9 +26,15 @@ struct Request;
 class Responder {
  public:
   // All references outlive this.
-  Responder(const ServerParams& params, const PeerAccess& access, Counters& counters);
+  Responder(const ServerParams& params, const Settings& settings, const PeerAccess& access,
+            Counters& counters, Breakdown& breakdown);
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
+
+  // To be called when the lifetime of nonces in the settings has changed.
+  void renew_nonces(const auth::Nonces::MasterKey& key) {
+    long_term_.use_nonces(key, settings_.nonce_lifetime);
+  }
 
   // Finds out who sent the request and how it was signed. False when it was refused: then that was answered.
   // `known` is whose allocation the request is probably for; see auth::LongTermCheck::check.
@@ -57,18 +64,19 @@ class Responder {
   stun::TransactionId indication_id();
 
   // Without credentials there is STUN alone, never an open relay.
-  bool serves_stun_alone() const { return credentials_.empty(); }
+  bool serves_stun_alone() const { return settings_.credentials->empty(); }
   // Whether clients may come with access tokens (RFC 7635).
-  bool takes_tokens() const { return credentials_.takes_tokens(); }
+  bool takes_tokens() const { return settings_.credentials->takes_tokens(); }
 
  private:
   bool allow_answer(const Request& request);
   void report_refusal(const Request& request, stun::ErrorCode error, Output& out, bool answered = true) const;
 
-  const auth::CredentialStore& credentials_;
+  const Settings& settings_;
   Limiters& limiters_;
   const PeerAccess& access_;
   Counters& counters_;
+  Breakdown& breakdown_;
   crypto::Digester digester_;
   auth::LongTermCheck long_term_;
   std::minstd_rand indication_ids_;

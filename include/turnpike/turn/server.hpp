@@ -24,6 +24,7 @@
 #include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/stun/message.hpp"
+#include "turnpike/turn/allocation_info.hpp"
 #include "turnpike/turn/allocations.hpp"
 #include "turnpike/turn/allocator.hpp"
 #include "turnpike/turn/binding.hpp"
@@ -37,6 +38,7 @@
 #include "turnpike/turn/reservations.hpp"
 #include "turnpike/turn/responder.hpp"
 #include "turnpike/turn/server_params.hpp"
+#include "turnpike/turn/settings.hpp"
 #include "turnpike/turn/tcp_connections.hpp"
 
 namespace turnpike::turn {
@@ -70,9 +72,17 @@ class Server {
   // The peer or the client has closed it.
   void on_peer_closed(ConnectionId id);
 
-  // From now on this policy holds. It lives as long as the server, or until the next call of this. What it no
-  // longer allows ends: permissions, channels, and connections with peers.
+  // From now on these settings hold; see Settings for how long what they point to has to live. What they no
+  // longer allow ends: allocations of users who are gone or have another password, permissions, channels, and
+  // connections with peers.
+  void on_settings(const Settings& settings, TimePoint now, Output& out);
+  // The same where nothing but the policy differs.
   void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);
+
+  // For operators: all allocations, in no order, and the end of one of them. Returns false when there is none
+  // of that number.
+  std::vector<AllocationInfo> list_allocations(TimePoint now) const;
+  bool end_allocation(std::uint64_t number, TimePoint now, Output& out);
 
   // Removes what has expired; to be called at next_deadline() or later. There is a bound to what one call
   // does. Where it has left something, the next deadline has passed already. What has expired counts as
@@ -88,6 +98,7 @@ class Server {
 
   std::size_t allocations() const { return allocations_.size(); }
   const Counters& counters() const { return counters_; }
+  const Breakdown& breakdown() const { return breakdown_; }
 
  private:
   Server(const ServerParams& params, const HashKey& key);
@@ -100,7 +111,10 @@ class Server {
   void on_request_with_allocation(Request& request, Output& out);
 
   // The order matters: a part refers only to parts that stand above it.
+  Settings settings_;
+  const auth::Nonces::MasterKey nonce_key_;
   Counters counters_;
+  Breakdown breakdown_;
   PeerAccess access_;
   Responder responder_;
   Allocations allocations_;

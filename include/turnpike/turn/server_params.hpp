@@ -16,8 +16,8 @@
 
 namespace turnpike::turn {
 
-// All references outlive the server, the policy's until Server::on_policy. Quotas and limiters are shared
-// with the other workers.
+// All references outlive the server; what its settings are made of, until Server::on_settings. Quotas and
+// limiters are shared with the other workers.
 struct ServerParams {
   const auth::CredentialStore& credentials;
   const PeerPolicy& policy;
@@ -33,6 +33,7 @@ struct ServerParams {
   Duration nonce_lifetime = std::chrono::seconds(600);
   NatDiscoveries nat_discoveries{};
   const AlternateParams* alternates = nullptr;  // null: clients are never sent to another server
+  bool draining = false;                        // see Settings
 };
 
 }  // namespace turnpike::turn

@@ -43,6 +43,7 @@ export class Call extends EventTarget {
     on('peer-left', ({ id, reason }) => this.#memberLeft(id, reason));
     on('signal', ({ from, data }) => this.#signaled(from, data));
     on('ice-servers', message => this.#renewServers(message.iceServers));
+    on('going-away', ({ deadline }) => this.#emit('ending', { deadline }));
     on('line', detail => this.#line(detail));
     on('refused', detail => this.#emit('refused', detail));
   }

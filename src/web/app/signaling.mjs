@@ -1,6 +1,6 @@
 // The line to /ws: joins a room, comes back by itself when it drops (as the same member if the server still
 // knows us), and sends again what was not acknowledged. Events, each with a detail:
-//   joined · peer-joined · peer-left · signal · broadcast · ice-servers   the server's messages
+//   joined · peer-joined · peer-left · signal · broadcast · ice-servers · going-away   the server's messages
 //   line      { online }                                                 it dropped, or is back
 //   refused   { code }                                                   the server will not have us back
 const firstDelay = 250;

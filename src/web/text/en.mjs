@@ -110,6 +110,7 @@ export default {
   'call.lost': '{name} lost the connection',
   'call.reconnecting': 'The line to the server is down. It is being restored; the call itself goes on.',
   'call.offline': 'This device is offline. Everything comes back by itself when the network does.',
+  'call.ending': 'This server stops for maintenance by {time} at the latest. The call goes on until then.',
   'call.back': 'Connected to the server again',
   'call.crowd': 'No SFU here: in this room everyone sends to everyone, so each person more costs you upload '
     + 'and work. Pictures are sent smaller now; around eight people is the sensible most.',

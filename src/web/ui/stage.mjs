@@ -45,6 +45,7 @@ export class Stage {
     on('person-sample', ({ person }) => this.#views.get(person)?.camera.sample(person));
     on('people', () => this.#showPeople());
     on('line', () => this.#showLine());
+    on('ending', ({ deadline }) => toast('call.ending', { time: new Date(deadline).toLocaleTimeString() }));
     on('refused', ({ code }) => this.#refused(code));
     media.addEventListener('change', () => this.#showSelf(), { signal });
     addEventListener('offline', () => this.#showLine(), { signal });

@@ -52,14 +52,14 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
       {"log:\n  realm: x", "t.yaml:2: log.realm: unknown key, did you mean realm?"},
       {"foo: 1",
        "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
-       "nat_discovery, tls, signaling, log"},
+       "nat_discovery, tls, signaling, admin, shutdown, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format"},
       {"relay.ports: 1024-2048",
        "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, peers, "
-       "limits, nat_discovery, tls, signaling, log"},
+       "limits, nat_discovery, tls, signaling, admin, shutdown, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
-       "nat_discovery, tls, signaling, log"},
+       "nat_discovery, tls, signaling, admin, shutdown, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
        "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol"},
       {"realm: a\nworkers: 1\nrealm: b", "t.yaml:3: realm: duplicate key, first set at t.yaml:1"},
@@ -533,7 +533,6 @@ TEST_CASE("NAT discovery needs a second address and a second port that nobody el
 
 TEST_CASE("what this build does not carry is refused", "[config]") {
   check_all({
-      {"admin: {}", "t.yaml:1: admin: is not in this build"},
       {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},
       {"limits: {bytes_per_second_per_allocation: '0'}",
        "t.yaml:1: limits.bytes_per_second_per_allocation: is not in this build, expected 0 (got \"0\")"},

@@ -62,7 +62,7 @@ TEST_CASE("a full mailbox still takes what tells of something that has happened"
   const std::size_t waiting = mailbox.take().size();
   REQUIRE(fill(mailbox, false) == waiting);
   const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
-  mailbox.post(AddressUpdate{});
+  mailbox.post(SettingsUpdate{});
   mailbox.post(ClientClosed{tuple});
   mailbox.post(ForgetClient{1, tuple});
   mailbox.post(PeerClosed{});

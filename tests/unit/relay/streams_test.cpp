@@ -40,8 +40,7 @@ struct Pem {
 // Streams without a worker around them, and without a server: what arrives is only counted.
 struct Bench {
   explicit Bench(std::optional<Transport> transport)
-      : streams(epoll.get(), listeners(transport),
-                {.tls = &tls, .idle = idle, .handshakes = limiter, .limits = {}}) {}
+      : streams(epoll.get(), listeners(transport), {.tls = &tls, .idle = idle, .handshakes = limiter}, {}) {}
 
   std::vector<StreamListener> listeners(std::optional<Transport> transport) {
     net::Fd socket = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});

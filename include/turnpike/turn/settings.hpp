@@ -1,0 +1,23 @@
+// What may change while a server runs: whom it knows, whom clients may reach, and how much of anything they
+// may hold.
+#pragma once
+
+#include "turnpike/auth/credentials.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/turn/params.hpp"
+#include "turnpike/turn/peer_policy.hpp"
+
+namespace turnpike::turn {
+
+// Whatever is pointed to lives until the server has other settings. Only `alternates` may be null.
+struct Settings {
+  const auth::CredentialStore* credentials = nullptr;
+  const PeerPolicy* policy = nullptr;
+  const AlternateParams* alternates = nullptr;  // null: clients are never sent to another server
+  Limits limits;
+  Duration nonce_lifetime = std::chrono::seconds(600);
+  // Nobody new is let in: an Allocate is redirected where there is another server, and refused otherwise.
+  bool draining = false;
+};
+
+}  // namespace turnpike::turn

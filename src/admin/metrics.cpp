@@ -1,0 +1,148 @@
+#include "admin/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <sstream>
+
+namespace turnpike::admin {
+namespace {
+
+constexpr std::string_view kPrefix = "turnpike_";
+constexpr std::string_view kProcess = "process_";
+
+// The other way round: what label() has written, as prometheus-cpp wants it.
+std::vector<prometheus::ClientMetric::Label> split_labels(std::string_view text) {
+  std::vector<prometheus::ClientMetric::Label> labels;
+  while (!text.empty()) {
+    const std::size_t equals = text.find("=\"");
+    if (equals == std::string_view::npos) break;
+    prometheus::ClientMetric::Label one{std::string(text.substr(0, equals)), {}};
+    std::size_t at = equals + 2;
+    for (; at < text.size() && text[at] != '"'; ++at) {
+      if (text[at] == '\\' && at + 1 < text.size()) {
+        ++at;
+        one.value.push_back(text[at] == 'n' ? '\n' : text[at]);
+      } else {
+        one.value.push_back(text[at]);
+      }
+    }
+    labels.push_back(std::move(one));
+    text.remove_prefix(std::min(text.size(), at + 1));
+    if (text.starts_with(',')) text.remove_prefix(1);
+  }
+  return labels;
+}
+
+std::string full_name(const std::string& family) {
+  return family.starts_with(kProcess) ? family : std::string(kPrefix).append(family);
+}
+
+// The fields of /proc/self/stat that stand behind the program's name, which may hold spaces (proc(5)).
+std::vector<std::string> process_stat() {
+  std::ifstream file("/proc/self/stat");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t end = text.rfind(')');
+  if (end == std::string::npos) return {};
+  std::istringstream rest(text.substr(end + 1));
+  return {std::istream_iterator<std::string>(rest), {}};
+}
+
+// When the machine was booted, in seconds since 1970.
+std::optional<double> boot_time() {
+  std::ifstream file("/proc/stat");
+  for (std::string key; file >> key;) {
+    double value = 0;
+    if (key == "btime" && file >> value) return value;
+    std::getline(file, key);
+  }
+  return std::nullopt;
+}
+
+std::size_t open_descriptors() {
+  std::error_code error;
+  const std::filesystem::directory_iterator folder("/proc/self/fd", error);
+  if (error) return 0;
+  return static_cast<std::size_t>(std::distance(begin(folder), std::filesystem::directory_iterator())) - 1;
+}
+
+}  // namespace
+
+void add_process_metrics(std::vector<Metric>& metrics) {
+  const auto gauge = [&](const char* family, const char* help, double value) {
+    metrics.push_back({family, help, MetricKind::gauge, {}, value});
+  };
+  // Counted from 0 behind the name: 11 and 12 are the CPU time, 19 the start, 20 and 21 the memory.
+  constexpr std::size_t kUser = 11;
+  constexpr std::size_t kSystem = 12;
+  constexpr std::size_t kThreads = 17;
+  constexpr std::size_t kStart = 19;
+  constexpr std::size_t kVirtual = 20;
+  constexpr std::size_t kResident = 21;
+  const std::vector<std::string> stat = process_stat();
+  if (stat.size() > kResident) {
+    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
+    const auto number = [&](std::size_t field) { return std::strtod(stat[field].c_str(), nullptr); };
+    metrics.push_back({"process_cpu_seconds_total",
+                       "CPU time of the process, in seconds.",
+                       MetricKind::counter,
+                       {},
+                       (number(kUser) + number(kSystem)) / ticks});
+    gauge("process_threads", "Threads of the process.", number(kThreads));
+    gauge("process_virtual_memory_bytes", "Virtual memory of the process.", number(kVirtual));
+    gauge("process_resident_memory_bytes", "Resident memory of the process.",
+          number(kResident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+    if (const auto boot = boot_time()) {
+      gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
+            *boot + number(kStart) / ticks);
+    }
+  }
+  gauge("process_open_fds", "Open descriptors of the process.", static_cast<double>(open_descriptors()));
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    gauge("process_max_fds", "How many descriptors the process may have.",
+          static_cast<double>(limit.rlim_cur));
+  }
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  std::string text = std::string(name).append("=\"");
+  for (const char c : value) {
+    if (c == '\n') {
+      text.append("\\n");
+      continue;
+    }
+    if (c == '"' || c == '\\') text.push_back('\\');
+    text.push_back(c);
+  }
+  return text.append("\"");
+}
+
+std::string to_prometheus(const std::vector<Metric>& metrics) {
+  std::vector<prometheus::MetricFamily> families;
+  std::map<std::string_view, std::size_t> places;
+  for (const Metric& metric : metrics) {
+    const auto [place, is_new] = places.emplace(metric.family, families.size());
+    const bool is_counter = metric.kind == MetricKind::counter;
+    if (is_new) {
+      families.push_back({full_name(metric.family),
+                          metric.help,
+                          is_counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
+                          {}});
+    }
+    prometheus::ClientMetric series;
+    series.label = split_labels(metric.labels);
+    (is_counter ? series.counter.value : series.gauge.value) = metric.value;
+    families[place->second].metric.push_back(std::move(series));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace turnpike::admin

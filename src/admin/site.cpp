@@ -1,0 +1,259 @@
+#include "admin/site.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+
+#include "http/call_page.hpp"
+
+namespace turnpike::admin {
+namespace {
+
+namespace json = boost::json;
+using http::Awaitable;
+using http::Request;
+using http::Response;
+
+constexpr std::string_view kAudience = "turnpike-admin";
+constexpr std::string_view kAllocations = "/v1/allocations/";
+constexpr std::chrono::hours kMaxDeadline{24};
+constexpr std::size_t kMaxBody = 4096;
+
+Response json_answer(const json::value& value, unsigned status = 200) {
+  Response response = http::json_response(json::serialize(value).append("\n"));
+  response.status = status;
+  return response;
+}
+
+// {"error": {"code": …, "message": …}}; the message is a sentence for people.
+Response json_error(unsigned status, std::string_view code, std::string_view message) {
+  return json_answer({{"error", {{"code", code}, {"message", message}}}}, status);
+}
+
+// "0-17": the worker, and the allocation's number there.
+std::string id_of(const AllocationOf& one) {
+  return std::to_string(one.worker) + '-' + std::to_string(one.allocation.number);
+}
+
+struct ParsedId {
+  unsigned worker = 0;
+  std::uint64_t number = 0;
+};
+std::optional<ParsedId> parse_id(std::string_view text) {
+  ParsedId id;
+  const char* const end = text.data() + text.size();
+  const auto worker = std::from_chars(text.data(), end, id.worker);
+  if (worker.ec != std::errc() || worker.ptr == end || *worker.ptr != '-') return std::nullopt;
+  const auto number = std::from_chars(worker.ptr + 1, end, id.number);
+  if (number.ec != std::errc() || number.ptr != end) return std::nullopt;
+  return id;
+}
+
+json::object to_json(const AllocationOf& one) {
+  const turn::AllocationInfo& allocation = one.allocation;
+  json::array relayed;
+  for (const Endpoint& endpoint : allocation.relayed) relayed.emplace_back(endpoint.to_string());
+  return {{"id", id_of(one)},
+          {"user", allocation.username},
+          {"client", allocation.tuple.client.to_string()},
+          {"transport", to_string(allocation.tuple.transport)},
+          {"relayed", std::move(relayed)},
+          {"peers", allocation.permissions},
+          {"channels", allocation.channels},
+          {"connections", allocation.connections},
+          {"age_s", allocation.age.count()},
+          {"expires_in_s", allocation.expires_in.count()},
+          {"rx_packets", allocation.rx_packets},
+          {"rx_bytes", allocation.rx_bytes},
+          {"tx_packets", allocation.tx_packets},
+          {"tx_bytes", allocation.tx_bytes}};
+}
+
+json::array to_json(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+// The members of a request's body, which is a JSON object with known names only; an empty body is an empty
+// object. Returns what is wrong with it as a sentence.
+std::optional<std::string> read_body(const Request& request, std::initializer_list<std::string_view> known,
+                                     json::object& out) {
+  if (request.body.empty()) return std::nullopt;
+  if (request.body.size() > kMaxBody) return "the body is longer than 4096 octets";
+  boost::system::error_code error;
+  json::value value = json::parse(request.body, error, {}, {.max_depth = 4});
+  if (error || !value.is_object()) return "the body is no JSON object";
+  for (const auto& member : value.get_object()) {
+    const std::string_view name(member.key().data(), member.key().size());
+    if (std::ranges::find(known, name) == known.end())
+      return "unknown member " + json::serialize(member.key());
+  }
+  out = std::move(value.get_object());
+  return std::nullopt;
+}
+
+// A whole number of a body's member, from 0 to `max`. False when it is something else.
+bool read_number(const json::object& body, std::string_view name, std::uint64_t max,
+                 std::optional<std::uint64_t>& out) {
+  const json::value* value = body.if_contains(name);
+  if (!value) return true;
+  boost::system::error_code error;
+  const auto number = value->to_number<std::uint64_t>(error);
+  if (error || number > max) return false;
+  out = number;
+  return true;
+}
+
+std::string_view bearer(const Request& request) {
+  constexpr std::string_view kScheme = "bearer ";
+  const std::string_view header = request.header("authorization");
+  if (header.size() <= kScheme.size()) return {};
+  const bool is_bearer = std::ranges::equal(header.substr(0, kScheme.size()), kScheme, [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+  return is_bearer ? header.substr(kScheme.size()) : std::string_view();
+}
+
+}  // namespace
+
+Site::Site(Service& service, std::vector<std::string> token_secrets, std::function<TimePoint()> clock)
+    : service_(service),
+      has_tokens_(!token_secrets.empty()),
+      tokens_(std::move(token_secrets), std::string(kAudience)),
+      clock_(std::move(clock)) {}
+
+void Site::add_routes(http::Router& router) {
+  router.add("GET", "/healthz", [](const Request&) -> Awaitable<Response> {
+    co_return Response{.status = 200,
+                       .headers = {{"Content-Type", "text/plain; charset=utf-8"}},
+                       .body = std::string_view("alive\n")};
+  });
+  router.add("GET", "/readyz", [this](const Request&) -> Awaitable<Response> {
+    const bool ready = service_.is_ready();
+    co_return Response{
+        .status = ready ? 200U : 503U,
+        .headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}},
+        .body = std::string_view(ready ? "ready\n" : "draining\n")};
+  });
+  router.add("GET", "/metrics", [this](const Request&) -> Awaitable<Response> {
+    Response response;
+    response.set("Content-Type", std::string(kPrometheusType));
+    response.set("Cache-Control", "no-store");
+    response.body = to_prometheus(service_.metrics());
+    co_return response;
+  });
+  for (const char* path : {"/", "/status.css", "/status.mjs"}) {
+    router.add("GET", path,
+               [](const Request& request) -> Awaitable<Response> { co_return http::status_page(request); });
+  }
+  // The page's numbers. It holds nothing of any single session, so it needs no token.
+  router.add("GET", "/status.json",
+             [this](const Request&) -> Awaitable<Response> { co_return json_answer(service_.status()); });
+  router.set_fallback([](const Request&) -> Awaitable<Response> {
+    co_return http::error_response(404, "the admin listener has /, /healthz, /readyz, /metrics and /v1/");
+  });
+  add_control(router, "GET", "/v1/status", &Site::status);
+  add_control(router, "GET", "/v1/allocations", &Site::allocations);
+  add_control(router, "DELETE", std::string(kAllocations) + "*", &Site::kill);
+  add_control(router, "POST", "/v1/drain", &Site::drain);
+  add_control(router, "POST", "/v1/reload", &Site::reload);
+  add_control(router, "POST", "/v1/loglevel", &Site::set_log_level);
+}
+
+void Site::add_control(http::Router& router, std::string method, std::string path, Action action) {
+  router.add(std::move(method), std::move(path),
+             [this, action](const Request& request) -> Awaitable<Response> {
+               if (auto refusal = find_refusal(request)) co_return std::move(*refusal);
+               co_return co_await (this->*action)(request);
+             });
+}
+
+std::optional<Response> Site::find_refusal(const Request& request) {
+  if (request.by_unix_socket) return std::nullopt;
+  if (!has_tokens_) {
+    return json_error(403, "unix-socket-only",
+                      "Without admin.token_secrets, /v1/ is served on the unix socket alone.");
+  }
+  const auto grant = tokens_.verify(bearer(request), clock_().wall);
+  if (grant) return std::nullopt;
+  Response response = json_error(401, code_of(grant.error()), message_of(grant.error()));
+  response.set("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+Awaitable<Response> Site::status(const Request&) { co_return json_answer(service_.status()); }
+
+Awaitable<Response> Site::allocations(const Request& request) {
+  std::vector<AllocationOf> all = co_await service_.allocations();
+  if (const auto user = request.query("user")) {
+    std::erase_if(all, [&](const AllocationOf& one) { return one.allocation.username != *user; });
+  }
+  if (const auto text = request.query("address")) {
+    const auto address = IpAddress::parse(*text);
+    if (!address) co_return json_error(400, "bad-address", "address is no IP address.");
+    std::erase_if(all,
+                  [&](const AllocationOf& one) { return one.allocation.tuple.client.address != *address; });
+  }
+  json::array list;
+  list.reserve(all.size());
+  for (const AllocationOf& one : all) list.emplace_back(to_json(one));
+  co_return json_answer({{"allocations", std::move(list)}});
+}
+
+Awaitable<Response> Site::kill(const Request& request) {
+  const std::string text = request.path.substr(kAllocations.size());
+  const std::optional<ParsedId> id = parse_id(text);
+  if (!id || !co_await service_.kill(id->worker, id->number)) {
+    co_return json_error(404, "no-such-allocation", "There is no allocation of this id.");
+  }
+  co_return json_answer({{"ended", text}});
+}
+
+Awaitable<Response> Site::drain(const Request& request) {
+  json::object body;
+  if (const auto fault = read_body(request, {"deadline_s", "until"}, body))
+    co_return json_error(400, "bad-body", *fault);
+  std::optional<std::uint64_t> deadline;
+  std::optional<std::uint64_t> until;
+  const auto max = static_cast<std::uint64_t>(std::chrono::seconds(kMaxDeadline).count());
+  if (!read_number(body, "deadline_s", max, deadline)) {
+    co_return json_error(400, "bad-deadline", "deadline_s is a whole number of seconds, at most a day.");
+  }
+  if (!read_number(body, "until", UINT32_MAX, until)) {
+    co_return json_error(400, "bad-until", "until is a number of allocations.");
+  }
+  DrainOptions options;
+  if (deadline) options.deadline = std::chrono::seconds(*deadline);
+  if (until) options.until = static_cast<std::uint32_t>(*until);
+  service_.drain(options);
+  co_return json_answer({{"draining", true}}, 202);
+}
+
+Awaitable<Response> Site::reload(const Request& request) {
+  json::object body;
+  if (const auto fault = read_body(request, {"dry_run"}, body)) co_return json_error(400, "bad-body", *fault);
+  const json::value* dry = body.if_contains("dry_run");
+  if (dry && !dry->is_bool()) co_return json_error(400, "bad-body", "dry_run is true or false.");
+  const ReloadReport report = co_await service_.reload(dry && dry->get_bool());
+  co_return json_answer({{"ok", report.ok},
+                         {"errors", to_json(report.errors)},
+                         {"changed", to_json(report.changed)},
+                         {"needs_restart", to_json(report.needs_restart)},
+                         {"sessions_ended", report.sessions_ended}},
+                        report.ok ? 200 : 422);
+}
+
+Awaitable<Response> Site::set_log_level(const Request& request) {
+  json::object body;
+  if (const auto fault = read_body(request, {"level"}, body)) co_return json_error(400, "bad-body", *fault);
+  const json::value* level = body.if_contains("level");
+  const bool set = level && level->is_string() &&
+                   service_.set_log_level({level->get_string().data(), level->get_string().size()});
+  if (!set) co_return json_error(400, "bad-level", "level is debug, info, warning or error.");
+  co_return json_answer({{"level", *level}});
+}
+
+}  // namespace turnpike::admin

@@ -1,0 +1,40 @@
+// A listening unix socket, whose connections the HTTP server takes over.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <string>
+
+#include "net/fd.hpp"
+
+namespace turnpike::admin {
+
+class UnixListener {
+ public:
+  using Accepted = std::function<void(net::Fd)>;
+
+  // Takes the place of a socket that nobody listens on any more. The socket has mode 0660, so that its owner
+  // and its group may open it. Throws std::runtime_error with a message for the operator.
+  UnixListener(boost::asio::io_context& io, const std::string& path, Accepted accepted);
+  // Removes the socket.
+  ~UnixListener();
+  UnixListener(const UnixListener&) = delete;
+  UnixListener& operator=(const UnixListener&) = delete;
+
+  void start() { accept(); }
+  // Leaves the io_context without work of this object's.
+  void stop();
+
+ private:
+  void accept();
+
+  std::string path_;
+  boost::asio::local::stream_protocol::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
+  Accepted accepted_;
+  bool stopping_ = false;
+};
+
+}  // namespace turnpike::admin

@@ -1,0 +1,61 @@
+#include <algorithm>
+
+#include "config/fields.hpp"
+
+namespace turnpike::config {
+namespace {
+
+constexpr std::string_view kUnix = "unix:";
+constexpr std::size_t kMaxUnixPath = 107;  // unix(7): sun_path, and a zero behind it
+
+bool is_socket_path(std::string_view path) {
+  return path.size() > 1 && path.size() <= kMaxUnixPath && path.front() == '/' && path.back() != '/' &&
+         path.find('\0') == std::string_view::npos;
+}
+
+}  // namespace
+
+void read_admin_listeners(const Value& value, admin::Params& out) {
+  const std::vector<Value> elements = value.is_list() ? value.items() : std::vector<Value>{value};
+  for (const Value& element : elements) {
+    const std::string_view text = element.is_scalar() ? std::string_view(element.text()) : std::string_view();
+    if (text.starts_with(kUnix) && is_socket_path(text.substr(kUnix.size()))) {
+      std::string path(text.substr(kUnix.size()));
+      if (std::ranges::find(out.unix_sockets, path) != out.unix_sockets.end()) {
+        element.expected("a path that no other entry has");
+      } else {
+        out.unix_sockets.push_back(std::move(path));
+      }
+      continue;
+    }
+    const std::optional<http::Listener> listener = parse_site_listener(element);
+    if (listener && !listener->secure) {
+      out.listeners.push_back(*listener);
+    } else {
+      element.expected("unix:/PATH or http://ADDRESS:PORT");
+    }
+  }
+}
+
+void check_admin(const Value& section, const Config& config) {
+  const auto is_signaling_secret = [&](const std::string& secret) {
+    return std::ranges::find(config.signaling.token_secrets, secret) != config.signaling.token_secrets.end();
+  };
+  if (std::ranges::any_of(config.admin.token_secrets, is_signaling_secret)) {
+    section.problem(
+        "a secret of token_secrets stands in signaling.token_secrets as well: whoever may make tokens for "
+        "calls could control the server");
+  }
+  for (const http::Listener& listener : config.admin.listeners) {
+    const auto same = [&](const Endpoint& other) { return other.port != 0 && other == listener.endpoint; };
+    const bool taken = std::ranges::any_of(
+                           config.signaling.enabled ? config.signaling.listen : std::vector<http::Listener>(),
+                           same, &http::Listener::endpoint) ||
+                       std::ranges::any_of(config.listen, [&](const Listener& relay) {
+                         return is_stream(relay.transport) && same(relay.endpoint);
+                       });
+    if (taken) section.problem("listens where another listener does: expected another address or port");
+  }
+}
+
+}  // namespace turnpike::config

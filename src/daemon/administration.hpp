@@ -1,0 +1,68 @@
+// The admin listener as a part of the daemon: it answers out of what the daemon has, on the main thread.
+// Counters are read while packets flow; what only a worker knows is asked of it by mail.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "admin/params.hpp"
+#include "admin/service.hpp"
+#include "admin/site.hpp"
+#include "admin/unix_listener.hpp"
+#include "http/server.hpp"
+#include "relay/counters.hpp"
+#include "relay/mailbox.hpp"
+
+namespace turnpike::daemon {
+
+class Administration : private admin::Service {
+ public:
+  // What a reload has done or would do, and whether it ends an allocation that was there before.
+  struct Reloaded {
+    admin::ReloadReport report;
+    std::function<bool(const turn::AllocationInfo&)> ends;
+  };
+
+  // What the daemon lends. All of it outlives the administration; every function is called on its thread.
+  struct Hooks {
+    std::function<void(std::vector<admin::Metric>&)> add_metrics;
+    std::function<boost::json::object()> status;
+    std::function<bool()> is_ready;
+    std::function<void(const admin::DrainOptions&)> drain;
+    std::function<Reloaded(bool dry_run)> reload;
+    std::deque<relay::Mailbox>& mailboxes;
+  };
+
+  // Opens every listener and says where; throws std::exception with a message for the operator when one
+  // cannot be.
+  Administration(boost::asio::io_context& io, const admin::Params& params, Hooks hooks);
+  ~Administration() override;
+
+  const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
+
+  void start();
+  // Leaves the io_context without work of this object's.
+  void stop();
+
+ private:
+  std::vector<admin::Metric> metrics() override;
+  bool is_ready() const override { return hooks_.is_ready(); }
+  boost::json::object status() override { return hooks_.status(); }
+  http::Awaitable<std::vector<admin::AllocationOf>> allocations() override;
+  http::Awaitable<bool> kill(unsigned worker, std::uint64_t number) override;
+  void drain(const admin::DrainOptions& options) override { hooks_.drain(options); }
+  http::Awaitable<admin::ReloadReport> reload(bool dry_run) override;
+  bool set_log_level(std::string_view level) override;
+
+  boost::asio::io_context& io_;
+  Hooks hooks_;
+  http::Router router_;
+  admin::Site site_;
+  http::Server server_;
+  std::vector<std::unique_ptr<admin::UnixListener>> unix_listeners_;
+};
+
+}  // namespace turnpike::daemon

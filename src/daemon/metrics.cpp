@@ -1,0 +1,187 @@
+// What the daemon shows of itself: metrics, and the numbers of the status page.
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+
+#include "daemon/daemon.hpp"
+#include "turnpike/signaling/ice_servers.hpp"
+
+#ifndef TURNPIKE_VERSION
+#define TURNPIKE_VERSION "unknown"
+#endif
+
+namespace turnpike::daemon {
+namespace {
+
+namespace json = boost::json;
+using admin::label;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+std::string_view name_of(stun::Method method) {
+  switch (method) {
+    case stun::Method::binding: return "binding";
+    case stun::Method::allocate: return "allocate";
+    case stun::Method::refresh: return "refresh";
+    case stun::Method::create_permission: return "create_permission";
+    case stun::Method::channel_bind: return "channel_bind";
+    case stun::Method::connect: return "connect";
+    case stun::Method::connection_bind: return "connection_bind";
+    default: return "other";
+  }
+}
+
+// What has labels of more than one value each.
+void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& breakdown) {
+  const auto add = [&](const char* family, const char* help, admin::MetricKind kind, std::string labels,
+                       std::uint64_t value) {
+    metrics.push_back({family, help, kind, std::move(labels), static_cast<double>(value)});
+  };
+  using enum admin::MetricKind;
+  constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
+  constexpr std::array<std::string_view, 2> kFamilies{"ipv4", "ipv6"};
+  for (std::size_t i = 0; i < kTransports.size(); ++i) {
+    const turn::TransportCounters& by = breakdown.transports[i];
+    const std::string transport = label("transport", lower(to_string(kTransports[i])));
+    for (std::size_t f = 0; f < kFamilies.size(); ++f) {
+      const std::string labels = transport + ',' + label("family", kFamilies[f]);
+      add("allocations", "Allocations that there are, by the client's transport and the relayed family.",
+          gauge, labels, by.created[f] - std::min(by.created[f].value(), by.deleted[f].value()));
+      add("allocations_total", "Allocations that were made.", counter, labels, by.created[f]);
+    }
+    const std::string client = label("side", "client") + ',';
+    const std::string rx = client + label("direction", "rx") + ',' + transport;
+    const std::string tx = client + label("direction", "tx") + ',' + transport;
+    add("relay_packets_total", "", counter, rx, by.from_clients.packets);
+    add("relay_packets_total", "", counter, tx, by.to_clients.packets);
+    add("relay_bytes_total", "", counter, rx, by.from_clients.bytes);
+    add("relay_bytes_total", "", counter, tx, by.to_clients.bytes);
+  }
+  breakdown.requests.for_each([&](stun::Method method, std::uint16_t code, std::uint64_t count) {
+    add("requests_total", "Requests that were answered, by the error code; ok is success.", counter,
+        label("method", name_of(method)) + ',' + label("code", code == 0 ? "ok" : std::to_string(code)),
+        count);
+  });
+}
+
+}  // namespace
+
+std::vector<Daemon::LimitUse> Daemon::limits() const {
+  const relay::RelayPool::PortUse ports = relays_.port_use();
+  return {{"allocations", quota_.in_use(), config_.limits.allocations},
+          {"peer_connections", connection_quota_.in_use(), config_.limits.peer_connections},
+          {"idle_connections", idle_connections_.count(), config_.streams.idle},
+          {"relay_ports", ports.taken, ports.of}};
+}
+
+void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
+  const auto gauge = [&](const char* family, const char* help, std::string labels, double value) {
+    metrics.push_back({family, help, admin::MetricKind::gauge, std::move(labels), value});
+  };
+  gauge("build_info", "The version of this build; the value is 1.", label("version", TURNPIKE_VERSION), 1);
+  gauge("up_workers", "Threads that relay.", {}, static_cast<double>(workers_.size()));
+  gauge("ready", "1 while new clients are let in.", {}, ready_ && !drain_ ? 1 : 0);
+  gauge("draining", "1 while calls may go on and nobody new is let in.", {}, drain_ ? 1 : 0);
+  for (const LimitUse& one : limits()) {
+    gauge("limit", "The most there may be; 0 is no limit.", label("name", one.name),
+          static_cast<double>(one.limit));
+  }
+  for (const LimitUse& one : limits()) {
+    gauge("used", "How much of a limit is used.", label("name", one.name), static_cast<double>(one.used));
+  }
+  if (tls_) {
+    for (const net::Certificate& certificate : *tls_->certificates()) {
+      gauge("certificate_expiry_timestamp_seconds", "When a certificate expires, in seconds since 1970.",
+            label("name", certificate.public_name()),
+            static_cast<double>(
+                std::chrono::duration_cast<std::chrono::seconds>(certificate.not_after().time_since_epoch())
+                    .count()));
+    }
+  }
+  relay::Totals totals;
+  for (const auto& worker : workers_) worker->add_counters_to(totals);
+  totals.for_each([&](const auto& counters) { admin::add_metrics(metrics, counters); });
+  add_breakdown(metrics, totals.breakdown);
+  admin::add_metrics(metrics, counters_);
+  if (signaling_) signaling_->add_metrics(metrics);
+}
+
+json::object Daemon::status() const {
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+  json::array limit_list;
+  for (const LimitUse& one : limits()) {
+    limit_list.push_back({{"name", one.name}, {"used", one.used}, {"limit", one.limit}});
+  }
+  json::array listeners;
+  for (const std::string& url : urls_) listeners.emplace_back(url);
+  json::array certificates;
+  if (tls_) {
+    for (const net::Certificate& certificate : *tls_->certificates()) {
+      certificates.push_back(
+          {{"name", certificate.public_name()}, {"expires", signaling::to_rfc3339(certificate.not_after())}});
+    }
+  }
+  relay::Totals totals;
+  json::array per_worker;
+  for (const auto& worker : workers_) {
+    relay::Totals one;
+    worker->add_counters_to(one);
+    worker->add_counters_to(totals);
+    const auto& core = one.of<turn::Counters>();
+    per_worker.push_back({{"allocations", core.allocations_created - core.allocations_deleted},
+                          {"to_peer_bytes", core.to_peer_bytes.value()},
+                          {"to_client_bytes", core.to_client_bytes.value()}});
+  }
+  std::vector<admin::Metric> metrics;
+  totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
+  json::object refused;
+  json::object dropped;
+  for (const admin::Metric& metric : metrics) {
+    json::object* into = metric.family == "refused_total"   ? &refused
+                         : metric.family == "dropped_total" ? &dropped
+                                                            : nullptr;
+    if (!into) continue;
+    const std::size_t quote = metric.labels.find('"');
+    const std::string reason = metric.labels.substr(quote + 1, metric.labels.size() - quote - 2);
+    (*into)[reason] = static_cast<std::uint64_t>(metric.value);
+  }
+  const auto& core = totals.of<turn::Counters>();
+  return {{"version", TURNPIKE_VERSION},
+          {"ready", ready_ && !drain_},
+          {"draining", drain_ != nullptr},
+          {"uptime_s", uptime.count()},
+          {"workers", workers_.size()},
+          {"allocations", quota_.in_use()},
+          {"limits", std::move(limit_list)},
+          {"listeners", std::move(listeners)},
+          {"certificates", std::move(certificates)},
+          {"per_worker", std::move(per_worker)},
+          {"requests", core.requests.value()},
+          {"to_peer_bytes", core.to_peer_bytes.value()},
+          {"to_client_bytes", core.to_client_bytes.value()},
+          {"to_peer_packets", core.to_peer.value()},
+          {"to_client_packets", core.to_client.value()},
+          {"refused", std::move(refused)},
+          {"dropped", std::move(dropped)}};
+}
+
+void Daemon::open_admin(const config::Config& config) {
+  admin_ = std::make_unique<Administration>(
+      control_, config.admin,
+      Administration::Hooks{
+          .add_metrics = [this](std::vector<admin::Metric>& metrics) { add_metrics(metrics); },
+          .status = [this] { return status(); },
+          .is_ready = [this] { return ready_ && !drain_; },
+          .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
+          .reload = [this](bool dry_run) { return reload(dry_run); },
+          .mailboxes = mailboxes_});
+  tcp_listeners_.insert(tcp_listeners_.end(), admin_->endpoints().begin(), admin_->endpoints().end());
+}
+
+}  // namespace turnpike::daemon

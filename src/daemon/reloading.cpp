@@ -1,0 +1,120 @@
+// How the daemon takes a new configuration: everything is read, checked and built before anything is changed.
+#include <spdlog/spdlog.h>
+
+#include <exception>
+#include <stdexcept>
+
+#include "daemon/daemon.hpp"
+#include "daemon/log.hpp"
+#include "daemon/notify.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+// What needs a restart stays as it was, whatever the file says now.
+void keep_what_needs_restart(config::Config& next, const config::Config& now) {
+  next.workers = now.workers;
+  next.listen = now.listen;
+  next.relay.addresses = now.relay.addresses;
+  next.relay.first_port = now.relay.first_port;
+  next.relay.last_port = now.relay.last_port;
+  next.relay.tcp = now.relay.tcp;
+  next.relay.mobility = now.relay.mobility;
+  next.nat_discovery = now.nat_discovery;
+  next.signaling.enabled = now.signaling.enabled;
+  next.signaling.listen = now.signaling.listen;
+  next.signaling.also_at = now.signaling.also_at;
+  next.admin.unix_sockets = now.admin.unix_sockets;
+  next.admin.listeners = now.admin.listeners;
+}
+
+// Whether a user of before is still there, with the same keys.
+bool is_same_user(const auth::CredentialStore& before, const auth::CredentialStore& after,
+                  std::string_view name) {
+  const auth::User* const was = before.find(name);
+  const auth::User* const is = after.find(name);
+  return was && is && was->key_md5 == is->key_md5 && was->key_sha256 == is->key_sha256;
+}
+
+}  // namespace
+
+Administration::Reloaded Daemon::reload(bool dry_run) {
+  Administration::Reloaded reloaded;
+  admin::ReloadReport& report = reloaded.report;
+  const auto fail = [&](std::string why) { report.errors.push_back(std::move(why)); };
+  auto loaded = config::load(source_.file, source_.overrides);
+  if (!loaded) {
+    for (const config::Error& error : loaded.error()) fail(to_string(error));
+    if (!dry_run) log_reload(report);
+    return reloaded;
+  }
+  config::Config next = std::move(*loaded);
+  for (const config::ChangedKey& key : config::find_changes(config_, next)) {
+    (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);
+  }
+  keep_what_needs_restart(next, config_);
+  // The secret that was made up for this run stays what it is.
+  if (next.auth.secrets.empty() && !config_.written.contains("auth.secrets"))
+    next.auth.secrets = config_.auth.secrets;
+  std::shared_ptr<const auth::CredentialStore> credentials;
+  std::optional<Certificates::Loaded> certificates;
+  try {
+    credentials = std::make_shared<const auth::CredentialStore>(make_credentials(next.auth));
+    reloaded.ends = [before = credentials_, after = credentials](const turn::AllocationInfo& allocation) {
+      return allocation.has_configured_user && !is_same_user(*before, *after, allocation.username);
+    };
+    if (tls_) {
+      if (!next.tls.complete())
+        throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
+      certificates = tls_->read(next.tls);
+    }
+    if (dry_run) {
+      turn::RelayParams relay = next.relay;
+      relay::RelayPool(relay, addresses_);
+      report.ok = true;
+      return reloaded;
+    }
+    relays_.use(next.relay, addresses_);
+  } catch (const std::exception& error) {
+    fail(error.what());
+    if (!dry_run) log_reload(report);
+    return reloaded;
+  }
+
+  notify_service_manager("RELOADING=1");
+  const bool log_changes = next.log.level != config_.log.level || next.log.format != config_.log.format;
+  config_ = std::move(next);
+  credentials_ = std::move(credentials);
+  if (certificates) {
+    tls_->use(std::move(*certificates));
+    if (certificate_watch_) certificate_watch_->watch(tls_->files());
+  }
+  quota_.set_limits(config_.limits.allocations, config_.limits.allocations_per_user);
+  connection_quota_.set_limits(config_.limits.peer_connections, config_.limits.peer_connections_per_user);
+  limiters_.set_limits(config_.limits);
+  idle_connections_.set_limits(config_.streams);
+  warnings_.set_limits(config_.limits);
+  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
+  post_settings();
+  if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
+  if (log_changes) LogScope::use(config_.log);
+  report.ok = true;
+  log_reload(report);
+  notify_service_manager("READY=1");
+  return reloaded;
+}
+
+void Daemon::log_reload(const admin::ReloadReport& report) {
+  if (!report.ok) {
+    ++counters_.reloads_failed;
+    for (const std::string& error : report.errors) spdlog::error("reload: {}", error);
+    spdlog::error("reload failed: everything stays as it was");
+    return;
+  }
+  ++counters_.reloads_done;
+  for (const std::string& key : report.changed) spdlog::info("reload: {}", key);
+  for (const std::string& key : report.needs_restart) spdlog::warn("reload: {} (needs a restart)", key);
+  spdlog::info("reloaded");
+}
+
+}  // namespace turnpike::daemon

@@ -1,0 +1,272 @@
+// The admin socket and turnpikectl, beside clients that relay: what operators see, end, drain and reload.
+#include <signal.h>
+#include <stdlib.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "support/child.hpp"
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+#include "support/relaying.hpp"
+
+namespace turnpike::test {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kSizes[] = {1, 160, 1100};
+
+// A folder that is gone when the test is over.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() { REQUIRE(mkdtemp(path_.data())); }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string operator/(const char* name) const { return path_ + '/' + name; }
+
+ private:
+  std::string path_ = "/tmp/turnpike-control-XXXXXX";
+};
+
+struct Outcome {
+  int code = 0;
+  std::string text;
+  json::object json() const { return json::parse(text).as_object(); }
+};
+
+// A daemon with an admin socket, and a configuration that the test can write anew.
+struct Controlled {
+  explicit Controlled(std::vector<std::string> more = {}, const std::string& config = kLoopbackConfig)
+      : daemon(with_socket(std::move(more)), config) {}
+
+  std::vector<std::string> with_socket(std::vector<std::string> set) const {
+    set.push_back("admin.listen=[\"unix:" + socket() + "\", \"http://127.0.0.1:0\"]");
+    return set;
+  }
+  std::string socket() const { return folder / "admin.sock"; }
+
+  Outcome control(std::vector<std::string> arguments) const {
+    std::vector<std::string> command{TURNPIKECTL, "--socket", socket(), "--json"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    Child child(command);
+    const int code = child.wait();
+    return {code, child.output()};
+  }
+  void write_config(const std::string& text) { std::ofstream(daemon.config_file()) << text; }
+
+  RelayClient client(const std::string& user = "alice", const std::string& password = "secret") const {
+    return RelayClient(daemon.listener(), {.credentials = client::Credentials{user, password}});
+  }
+
+  TemporaryFolder folder;
+  Daemon daemon;
+};
+
+json::array allocations(const Controlled& server, std::vector<std::string> options = {}) {
+  options.insert(options.begin(), "allocations");
+  const Outcome outcome = server.control(options);
+  REQUIRE(outcome.code == 0);
+  return outcome.json().at("allocations").as_array();
+}
+
+TEST_CASE("allocations are shown with who, from where and how much, and can be ended",
+          "[integration][control]") {
+  Controlled server;
+  client::UdpSocket peer(loopback(Family::ipv4));
+  RelayClient alice = server.client();
+  RelayClient bob = server.client("bob", "hunter2");
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(alice.bind(0x4000, peer.local()) == 0);
+  expect_relaying(alice, peer, 0x4000, kSizes);
+  REQUIRE(bob.allocate() == 0);
+  CHECK(allocations(server).size() == 2);
+  const json::array list = allocations(server, {"--user", "alice"});
+  REQUIRE(list.size() == 1);
+  const json::object& one = list.front().as_object();
+  CHECK(one.at("client").as_string() == alice.local().to_string());
+  CHECK(one.at("transport").as_string() == "udp");
+  CHECK(one.at("relayed").as_array().front().as_string() == alice.relayed().to_string());
+  CHECK(one.at("peers").as_int64() == 1);
+  CHECK(one.at("channels").as_int64() == 1);
+  CHECK(one.at("rx_packets").as_int64() == 3);
+  CHECK(one.at("rx_bytes").as_int64() == 1261);
+  CHECK(one.at("tx_packets").as_int64() == 3);
+  CHECK(one.at("tx_bytes").as_int64() == 1261);
+  CHECK(allocations(server, {"--address", "192.0.2.1"}).empty());
+  CHECK(server.control({"allocations", "--address", "nowhere"}).code == 1);
+
+  const std::string id(one.at("id").as_string());
+  CHECK(server.control({"kill", id}).code == 0);
+  CHECK(server.control({"kill", id}).code == 1);
+  for (const char* none : {"0", "-", "9-1", "0-x", "0-18446744073709551616", "../x"}) {
+    INFO(none);
+    CHECK(server.control({"kill", "--", none}).code == 1);
+  }
+  CHECK(alice.refresh(600s) == 437);
+  CHECK(bob.refresh(600s) == 0);
+  CHECK(server.control({"status"}).json().at("allocations").as_int64() == 1);
+}
+
+TEST_CASE("a reload changes users, peers and limits beside a call", "[integration][control]") {
+  Controlled server;
+  client::UdpSocket peer(loopback(Family::ipv4));
+  RelayClient alice = server.client();
+  RelayClient bob = server.client("bob", "hunter2");
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(alice.bind(0x4000, peer.local()) == 0);
+  REQUIRE(bob.allocate() == 0);
+
+  server.write_config(R"(
+realm: example.org
+workers: 3
+listen: ["udp://127.0.0.1:0", "udp://[::1]:0"]
+relay: {addresses: [127.0.0.1, "::1"]}
+auth: {users: {alice: secret, carol: s3cret}, secrets: [north-star-secret]}
+peers: {allow: [127.0.0.0/8, "::1/128"]}
+limits: {unauthenticated_per_second: 0, allocation_lifetime: 700s}
+)");
+  const Outcome dry = server.control({"reload", "--dry-run"});
+  REQUIRE(dry.code == 0);
+  CHECK(dry.json().at("sessions_ended").as_int64() == 1);
+  CHECK(server.client("carol", "s3cret").allocate() == 401);
+  const Outcome done = server.control({"reload"});
+  REQUIRE(done.code == 0);
+  CHECK_THAT(done.text, Catch::Contains("limits.allocation_lifetime: 3600s -> 700s"));
+  CHECK_THAT(done.text, Catch::Contains("auth.users: changed"));
+  CHECK_THAT(done.text, Catch::Contains("workers: 2 -> 3"));
+  CHECK_THAT(done.text, !Catch::Contains("s3cret"));
+  CHECK(server.client("carol", "s3cret").allocate() == 0);
+  expect_relaying(alice, peer, 0x4000, kSizes);
+  CHECK(bob.refresh(600s) != 0);
+  REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + bob.local().to_string()));
+  CHECK_THAT(server.daemon.log(), !Catch::Contains("s3cret"));
+
+  // What the policy forbids from now on ends at once.
+  server.write_config(R"(
+realm: example.org
+listen: ["udp://127.0.0.1:0", "udp://[::1]:0"]
+relay: {addresses: [127.0.0.1, "::1"]}
+auth: {users: {alice: secret}, secrets: [north-star-secret]}
+limits: {unauthenticated_per_second: 0}
+)");
+  const std::size_t before = server.daemon.log().size();
+  kill(server.daemon.pid(), SIGHUP);
+  REQUIRE(server.daemon.wait_for_log("reloaded", before));
+  CHECK(alice.permit(peer.local()) == 403);
+  alice.send_on_channel(0x4000, octets("lost"));
+  CHECK_FALSE(peer.receive(300ms));
+}
+
+TEST_CASE("a bad file changes nothing and says why", "[integration][control]") {
+  Controlled server;
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  const struct {
+    const char* text;
+    const char* error;
+  } kBad[] = {
+      {"auth: {users: {alice: secret}", "not valid YAML"},
+      {"realm: example.org\nlimts: {}\n", ":2: limts: unknown key"},
+      {"peers: {allow: [300.0.0.0/8]}\n", ":1: peers.allow[0]"},
+      {"auth: {users: {alice: [1, 2]}}\n", ":1: auth.users"},
+      {"limits: {allocations: many}\n", ":1: limits.allocations"},
+      {"tls: {certificate: /nowhere.pem, private_key: /nowhere.key}\n", ":1: tls.certificate"},
+      {"relay: {addresses: [127.0.0.1], advertise: {10.9.9.9: 198.51.100.1}}\n", "relay.advertise"},
+  };
+  for (const auto& bad : kBad) {
+    INFO(bad.text);
+    server.write_config(bad.text);
+    for (const auto& command : {std::vector<std::string>{"reload", "--dry-run"}, {"reload"}}) {
+      const Outcome outcome = server.control(command);
+      CHECK(outcome.code == 1);
+      CHECK_THAT(outcome.text, Catch::Contains(bad.error));
+    }
+    CHECK(alice.refresh(600s) == 0);
+  }
+  CHECK(server.client("bob", "hunter2").allocate() == 0);
+}
+
+TEST_CASE("a drain lets nobody new in, and ends with the last call", "[integration][control]") {
+  Controlled server;
+  client::UdpSocket peer(loopback(Family::ipv4));
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(server.control({"drain", "--deadline", "1m"}).code == 0);
+  CHECK(server.control({"status"}).json().at("draining").as_bool());
+  CHECK(server.client("bob", "hunter2").allocate() == 508);
+  REQUIRE(alice.bind(0x4000, peer.local()) == 0);
+  expect_relaying(alice, peer, 0x4000, kSizes);
+  CHECK(alice.refresh(600s) == 0);
+  client::UdpSocket stranger(loopback(Family::ipv4));
+  stranger.send_to(binding_request(), server.daemon.listener());
+  CHECK(stranger.receive(10s));
+  CHECK(alice.refresh(0s) == 0);
+  CHECK(server.daemon.wait() == 0);
+}
+
+TEST_CASE("a drain ends at its deadline, and at once with a second signal", "[integration][control]") {
+  SECTION("deadline") {
+    Controlled server({"shutdown={drain: 1s}"});
+    RelayClient alice = server.client();
+    REQUIRE(alice.allocate() == 0);
+    CHECK(server.daemon.stop() == 0);
+    CHECK_THAT(server.daemon.log(), Catch::Contains("at the deadline"));
+  }
+  SECTION("second signal") {
+    Controlled server;
+    RelayClient alice = server.client();
+    REQUIRE(alice.allocate() == 0);
+    kill(server.daemon.pid(), SIGUSR1);
+    REQUIRE(server.daemon.wait_for_log("draining"));
+    CHECK(server.daemon.stop() == 0);
+    CHECK_THAT(server.daemon.log(), !Catch::Contains("at the deadline"));
+  }
+}
+
+TEST_CASE("nobody is there to be controlled, or there is nothing to be done", "[integration][control]") {
+  TemporaryFolder folder;
+  Child child({TURNPIKECTL, "--socket", folder / "none.sock", "status"});
+  CHECK(child.wait() == 2);
+  CHECK_THAT(child.output(), Catch::Contains("cannot reach turnpike"));
+  Child nothing({TURNPIKECTL});
+  CHECK(nothing.wait() == 1);
+}
+
+TEST_CASE("credentials that turnpikectl makes are good at the relay", "[integration][control]") {
+  Controlled server;
+  const Outcome outcome =
+      server.control({"credentials", "ann", "--ttl", "10m", "--config", server.daemon.config_file()});
+  REQUIRE(outcome.code == 0);
+  const json::object made = outcome.json();
+  RelayClient ann = server.client(std::string(made.at("username").as_string()),
+                                  std::string(made.at("password").as_string()));
+  CHECK(ann.allocate() == 0);
+  CHECK(made.at("iceServers").as_array().size() > 0);
+  CHECK(server.control({"check", server.daemon.config_file()}).code == 0);
+}
+
+TEST_CASE("a reload a hundred times beside a call loses nothing", "[integration][control]") {
+  Controlled server;
+  client::UdpSocket peer(loopback(Family::ipv4));
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(alice.bind(0x4000, peer.local()) == 0);
+  for (int i = 0; i < 100; ++i) {
+    const std::size_t before = server.daemon.log().size();
+    kill(server.daemon.pid(), SIGHUP);
+    expect_relaying(alice, peer, 0x4000, kSizes);
+    REQUIRE(server.daemon.wait_for_log("reloaded", before));
+  }
+  CHECK(alice.refresh(600s) == 0);
+}
+
+}  // namespace
+}  // namespace turnpike::test

@@ -1,0 +1,145 @@
+// The admin listener by http: who may see what, and that machines get what they ask for.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { test } from 'node:test';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { member } from './support/client.mjs';
+import { exchange, request } from './support/http.mjs';
+import { inSeconds, secret, startServer, token } from './support/server.mjs';
+
+const adminSecret = 'an-admin-secret-of-32-characters';
+
+async function startAdmin({ more = [], top = [], ...options } = {}) {
+  const folder = temporaryDirectory('admin');
+  const socket = join(folder.path, 'admin.sock');
+  const server = await startServer({ ...options, more: [
+    `admin: {listen: ["unix:${socket}", "http://127.0.0.1:0"], ${more.join(', ')}}`, ...top] });
+  const url = server.log().match(/admin: listening on (http:\S+)/)[1];
+  // By the unix socket.
+  const ask = (path, { method = 'GET', body } = {}) => new Promise((resolve, reject) => {
+    const sent = http.request({ socketPath: socket, path, method, headers: { host: 'localhost' } }, response => {
+      let text = '';
+      response.on('data', chunk => { text += chunk; });
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: text }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+  const stop = async () => { const status = await server.stop(); folder.remove(); return status; };
+  return { ...server, stop, admin: url, socket, ask };
+}
+
+// Allocations of another maker's client, which stay when that is gone.
+async function holdAllocations(server, t) {
+  const port = new URL(server.listeners[0].replace('udp', 'http')).port;
+  const client = spawn('turnutils_uclient',
+    ['-y', '-c', '-m', '1', '-n', '1000', '-l', '100', '-u', 'alice', '-w', 'secret', '-p', port, '127.0.0.1'], { stdio: 'ignore' });
+  t.after(() => client.kill('SIGKILL'));
+  const list = async () => JSON.parse((await server.ask('/v1/allocations')).body).allocations;
+  await within(10_000, 'an allocation', (async () => { while ((await list()).length === 0); })());
+  client.kill('SIGKILL');
+}
+
+test('health, readiness and metrics', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  assert.equal((await request(server.admin, '/healthz')).status, 200);
+  assert.equal((await request(server.admin, '/readyz')).status, 200);
+  const answer = await request(server.admin, '/metrics');
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
+  const text = answer.body.toString();
+  for (const series of ['turnpike_build_info{version="', 'turnpike_used{name="allocations"} 0',
+    'turnpike_dropped_total{reason="malformed"} 0', 'turnpike_reloads_total{result="ok"} 0',
+    'turnpike_allocations{transport="udp",family="ipv4"} 0', 'turnpike_requests_total{method="allocate",code="401"} 0',
+    'process_resident_memory_bytes ', 'turnpike_signaling_members '])
+    assert.ok(text.includes(series), series);
+  const names = text.split('\n').filter(line => line && !line.startsWith('#')).map(line => line.replace(/ \S+$/, ''));
+  assert.equal(new Set(names).size, names.length, 'no series twice');
+});
+
+test('readiness goes with a drain, and signaling tells its members', async t => {
+  const server = await startAdmin({ top: ['auth: {users: {alice: secret}}'] });
+  t.after(server.stop);
+  const ann = await member(server.ws, 'blue', 'ann');
+  await holdAllocations(server, t);
+  assert.equal((await server.ask('/v1/drain', { method: 'POST', body: '{"deadline_s":60,"until":0}' })).status, 202);
+  const { deadline } = await ann.hear('going-away');
+  const left = new Date(deadline) - Date.now();
+  assert.ok(left > 50_000 && left < 62_000, deadline);
+  assert.equal((await server.ask('/readyz')).status, 503);
+  assert.equal((await server.ask('/healthz')).status, 200);
+  assert.equal(JSON.parse((await server.ask('/v1/status')).body).draining, true);
+  const ended = ann.ended;
+  for (const { id } of JSON.parse((await server.ask('/v1/allocations')).body).allocations)
+    assert.equal((await server.ask(`/v1/allocations/${id}`, { method: 'DELETE' })).status, 200);
+  await within(10_000, 'the end of the drain', ended);
+});
+
+test('control is for those who may open the socket, or bring a token of its own', async t => {
+  const closed = await startAdmin();
+  t.after(closed.stop);
+  assert.equal((await request(closed.admin, '/v1/status')).status, 403);
+  assert.equal((await closed.ask('/v1/status')).status, 200);
+
+  const server = await startAdmin({ more: [`token_secrets: [${adminSecret}]`],
+    signaling: ['access: token', `token_secrets: [${secret}]`] });
+  t.after(server.stop);
+  const by = (claims, options) => request(server.admin, '/v1/status',
+    { headers: { authorization: `Bearer ${token({ exp: inSeconds(60), ...claims }, options)}` } });
+  assert.equal((await request(server.admin, '/v1/status')).status, 401);
+  assert.equal((await by({ aud: 'turnpike-admin' }, { key: adminSecret })).status, 200);
+  assert.equal((await by({ aud: ['x', 'turnpike-admin'] }, { key: adminSecret })).status, 200);
+  assert.equal((await by({}, { key: adminSecret })).status, 401, 'no audience');
+  assert.equal((await by({ aud: 'other' }, { key: adminSecret })).status, 401);
+  assert.equal((await by({ aud: 'turnpike-admin' }, { key: secret })).status, 401, 'a secret of signaling');
+  assert.equal((await by({ aud: 'turnpike-admin', exp: inSeconds(-120) }, { key: adminSecret })).status, 401);
+});
+
+test('bad input at each door gets a clear error and costs nothing', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  for (const [path, method, body, status] of [
+    ['/v1/nothing', 'GET', undefined, 404], ['/v1/drain', 'GET', undefined, 405],
+    ['/v1/drain', 'POST', 'x', 400], ['/v1/drain', 'POST', '[]', 400], ['/v1/drain', 'POST', '{"deadline_s":-1}', 400],
+    ['/v1/drain', 'POST', '{"deadline_s":1e9}', 400], ['/v1/drain', 'POST', '{"dead":1}', 400],
+    ['/v1/drain', 'POST', '{"until":"5"}', 400], ['/v1/drain', 'POST', `{"until":${'['.repeat(1000)}`, 400],
+    ['/v1/reload', 'POST', '{"dry_run":1}', 400], ['/v1/loglevel', 'POST', '{"level":"loud"}', 400],
+    ['/v1/loglevel', 'POST', '{}', 400], ['/v1/allocations?address=x', 'GET', undefined, 400],
+    ['/v1/allocations/1', 'DELETE', undefined, 404], ['/v1/allocations/%00-1', 'DELETE', undefined, 400],
+    ['/v1/allocations/0-1/x', 'DELETE', undefined, 405], [`/v1/drain`, 'POST', `{"until":1${' '.repeat(5000)}}`, 400],
+  ])
+    assert.equal((await server.ask(path, { method, body })).status, status, `${method} ${path} ${body}`.slice(0, 80));
+  const port = Number(new URL(server.admin).port);
+  assert.match(await exchange(port, 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 403 /,
+    'a page that has its own name resolve to this machine');
+  assert.equal((await server.ask('/readyz')).status, 200);
+  assert.equal((await server.ask('/v1/loglevel', { method: 'POST', body: '{"level":"debug"}' })).status, 200);
+});
+
+test('a secret that signaling has as well is refused', async () => {
+  await assert.rejects(startServer({ signaling: ['access: token', `token_secrets: [${secret}]`],
+    more: [`admin: {listen: "http://127.0.0.1:0", token_secrets: [${secret}]}`] }), /signaling\.token_secrets as well/);
+});
+
+test('a socket that was left behind makes room, and anything else stays', async t => {
+  const { writeFileSync, existsSync, readFileSync } = await import('node:fs');
+  const net = await import('node:net');
+  const folder = temporaryDirectory('admin-socket');
+  t.after(() => folder.remove());
+  const left = join(folder.path, 'left.sock');
+  const { spawnSync } = await import('node:child_process');
+  spawnSync('python3', ['-c', `import socket; s = socket.socket(socket.AF_UNIX); s.bind(${JSON.stringify(left)})`]);
+  assert.ok(existsSync(left));
+  const server = await startServer({ more: [`admin: {listen: "unix:${left}"}`] });
+  await new Promise((resolve, reject) => net.connect(left, resolve).on('error', reject).unref());
+  await assert.rejects(startServer({ more: [`admin: {listen: "unix:${left}"}`] }), /another process listens there/);
+  await server.stop();
+  assert.ok(!existsSync(left), 'it is gone with the daemon');
+  const file = join(folder.path, 'file');
+  writeFileSync(file, 'mine');
+  await assert.rejects(startServer({ more: [`admin: {listen: "unix:${file}"}`] }), /something else/);
+  assert.equal(readFileSync(file, 'utf8'), 'mine');
+});

@@ -1,0 +1,123 @@
+// The command line of turnpikectl, which shows and controls a running daemon through its admin socket.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "config/text.hpp"
+#include "turnpikectl/commands.hpp"
+
+namespace {
+
+using namespace turnpike;
+using namespace turnpike::turnpikectl;
+
+constexpr const char* kSocket = "/run/turnpike/admin.sock";
+constexpr const char* kConfig = "/etc/turnpike/turnpike.yaml";
+
+// A CLI11 check that also stores: "90s", "10m" or "1h" as whole seconds.
+CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::chrono::seconds>& out,
+                          const char* help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [name, &out](const std::string& text) {
+            const auto duration = config::parse_duration(text);
+            if (!duration) throw CLI::ValidationError(name, "expected a time such as 90s, 10m or 1h");
+            out = std::chrono::duration_cast<std::chrono::seconds>(*duration);
+          },
+          help)
+      ->type_name("TIME");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("turnpikectl: shows and controls a running turnpike.");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer("Exit code 0: done. 1: refused, or wrong input. 2: no daemon at the socket.");
+  std::string socket = kSocket;
+  bool json = false;
+  app.add_option("--socket", socket, "The admin socket of the daemon")
+      ->capture_default_str()
+      ->type_name("PATH");
+  app.add_flag("--json", json, "Print JSON, for scripts");
+  app.set_version_flag("--version", "turnpikectl " TURNPIKE_VERSION);
+  int code = kDone;
+  const auto on = [&](CLI::App* command, auto&& act) {
+    command->callback([&, act] { code = act(Connection(socket)); });
+  };
+
+  on(app.add_subcommand("status", "What the daemon does, and how much of its limits is used"),
+     [&](const Connection& daemon) { return show_status(daemon, json); });
+
+  AllocationsOptions allocations;
+  std::string sort = "age";
+  auto* list = app.add_subcommand("allocations", "Who relays: from where, how long, how much");
+  list->add_option("--user", allocations.user, "Only of this user name");
+  list->add_option("--address", allocations.address, "Only of clients at this address");
+  list->add_option("--sort", sort, "rate: the busiest first")->check(CLI::IsMember({"age", "rate"}));
+  list->add_flag("--watch", allocations.watch, "Show it again each second");
+  on(list, [&](const Connection& daemon) {
+    allocations.by_rate = sort == "rate";
+    return list_allocations(daemon, allocations, json);
+  });
+
+  std::string id;
+  auto* kill = app.add_subcommand("kill", "End an allocation at once");
+  kill->add_option("ID", id, "As `turnpikectl allocations` shows it")->required();
+  on(kill, [&](const Connection& daemon) { return kill_allocation(daemon, id, json); });
+
+  std::optional<std::chrono::seconds> deadline;
+  std::uint32_t until = 0;
+  auto* draining = app.add_subcommand("drain", "Let nobody new in, let calls end, and stop");
+  add_duration(*draining, "--deadline", deadline, "Stop then at the latest (default: shutdown.deadline)");
+  draining->add_option("--until", until, "Stop with this few allocations (default: 0)");
+  on(draining, [&](const Connection& daemon) { return drain(daemon, deadline, until, json); });
+
+  bool dry_run = false;
+  auto* reloading = app.add_subcommand("reload", "Read the configuration again");
+  reloading->add_flag("--dry-run", dry_run, "Only say what would change");
+  on(reloading, [&](const Connection& daemon) { return reload(daemon, dry_run, json); });
+
+  std::string level;
+  auto* leveling = app.add_subcommand("loglevel", "Change how much is logged, without a reload");
+  leveling->add_option("LEVEL", level)
+      ->required()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  on(leveling, [&](const Connection& daemon) { return set_log_level(daemon, level, json); });
+
+  CredentialsOptions credentials{.name = {}, .config_file = kConfig, .host = {}};
+  std::optional<std::chrono::seconds> ttl;
+  auto* minting =
+      app.add_subcommand("credentials", "Make time-limited credentials and the iceServers entry for them");
+  minting->add_option("NAME", credentials.name, "Whose quota they count for")->required();
+  add_duration(*minting, "--ttl", ttl, "How long they are good (default: 1h)");
+  minting->add_option("--host", credentials.host, "The host in the entry (default: signaling.public_host)");
+  minting->add_option("--config", credentials.config_file, "Whose auth.secrets to use")
+      ->capture_default_str();
+  on(minting, [&](const Connection&) {
+    if (ttl) credentials.ttl = *ttl;
+    return mint_credentials(credentials, json);
+  });
+
+  std::string file = kConfig;
+  auto* checking = app.add_subcommand("check", "Say whether a configuration is valid");
+  checking->add_option("FILE", file)->capture_default_str();
+  on(checking, [&](const Connection&) { return check(file, json); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kRefused;
+  } catch (const Unreachable& error) {
+    std::cerr << "turnpikectl: " << error.what() << '\n';
+    return kUnreachable;
+  } catch (const std::exception& error) {
+    std::cerr << "turnpikectl: " << error.what() << '\n';
+    return kRefused;
+  }
+  return code;
+}

@@ -1,0 +1,313 @@
+#include "turnpikectl/commands.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <iostream>
+#include <map>
+#include <thread>
+
+#include "config/config.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/signaling/ice_servers.hpp"
+#include "turnpikectl/table.hpp"
+
+namespace turnpike::turnpikectl {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (!value) return "-";
+  if (value->is_string()) return std::string(value->get_string());
+  return json::serialize(*value);
+}
+
+std::uint64_t number_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  boost::system::error_code ignored;
+  return value ? value->to_number<std::uint64_t>(ignored) : 0;
+}
+
+const json::array& list_of(const json::object& object, std::string_view name) {
+  static const json::array kEmpty;
+  const json::value* value = object.if_contains(name);
+  return value && value->is_array() ? value->get_array() : kEmpty;
+}
+
+void print(const json::value& value) { std::cout << json::serialize(value) << '\n'; }
+
+// What a command prints when the daemon has said no.
+int refuse(const Answer& answer, bool json) {
+  if (json) {
+    print(answer.body);
+  } else {
+    std::cerr << "turnpikectl: " << answer.error() << '\n';
+  }
+  return kRefused;
+}
+
+// Percent-encoding for a value of a query (RFC 3986 §2.1).
+std::string encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.') {
+      out.push_back(c);
+    } else {
+      out.append({'%', kHex[octet >> 4], kHex[octet & 15]});
+    }
+  }
+  return out;
+}
+
+using Totals = std::map<std::string, std::uint64_t>;  // octets of each allocation, both ways
+
+std::uint64_t octets_of(const json::object& one) {
+  return number_of(one, "rx_bytes") + number_of(one, "tx_bytes");
+}
+
+// The rows in their order, and the rate of each since `before`; since the allocation's start without an
+// earlier look.
+std::string allocations_table(const json::array& list, const Totals& before, double seconds, bool by_rate) {
+  struct Row {
+    const json::object* one;
+    double rate;
+  };
+  std::vector<Row> rows;
+  for (const json::value& value : list) {
+    if (!value.is_object()) continue;
+    const json::object& one = value.get_object();
+    const auto earlier = before.find(text_of(one, "id"));
+    const auto age = static_cast<double>(std::max<std::uint64_t>(1, number_of(one, "age_s")));
+    const bool is_known = earlier != before.end() && seconds > 0;
+    rows.push_back({&one, is_known ? static_cast<double>(octets_of(one) - earlier->second) / seconds
+                                   : static_cast<double>(octets_of(one)) / age});
+  }
+  if (by_rate) std::ranges::stable_sort(rows, std::ranges::greater(), &Row::rate);
+  Table table({{"ID"},
+               {"USER"},
+               {"CLIENT"},
+               {"BY"},
+               {"RELAYED"},
+               {"PEERS", true},
+               {"AGE", true},
+               {"ENDS IN", true},
+               {"FROM CLIENT", true},
+               {"TO CLIENT", true},
+               {"RATE", true}});
+  for (const Row& row : rows) {
+    const json::object& one = *row.one;
+    std::string relayed;
+    for (const json::value& endpoint : list_of(one, "relayed")) {
+      relayed.append(relayed.empty() ? "" : " ").append(endpoint.is_string() ? endpoint.get_string() : "");
+    }
+    table.add({text_of(one, "id"), text_of(one, "user"), text_of(one, "client"), text_of(one, "transport"),
+               relayed, std::to_string(number_of(one, "peers") + number_of(one, "connections")),
+               readable_duration(static_cast<std::int64_t>(number_of(one, "age_s"))),
+               readable_duration(static_cast<std::int64_t>(number_of(one, "expires_in_s"))),
+               readable_bytes(number_of(one, "rx_bytes")), readable_bytes(number_of(one, "tx_bytes")),
+               readable_rate(row.rate)});
+  }
+  return table.text();
+}
+
+}  // namespace
+
+int show_status(const Connection& daemon, bool json) {
+  const Answer answer = daemon.get("/v1/status");
+  if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
+  if (json) {
+    print(answer.body);
+    return kDone;
+  }
+  const json::object& status = answer.body.get_object();
+  std::cout << "turnpike " << text_of(status, "version") << ", "
+            << (text_of(status, "ready") == "true" ? "ready" : "draining") << ", up "
+            << readable_duration(static_cast<std::int64_t>(number_of(status, "uptime_s"))) << ", "
+            << number_of(status, "workers") << " workers\n\n";
+  Table limits({{"LIMIT"}, {"USED", true}, {"OF", true}});
+  for (const json::value& value : list_of(status, "limits")) {
+    if (!value.is_object()) continue;
+    const json::object& limit = value.get_object();
+    const std::uint64_t most = number_of(limit, "limit");
+    limits.add({text_of(limit, "name"), std::to_string(number_of(limit, "used")),
+                most == 0 ? "no limit" : std::to_string(most)});
+  }
+  std::cout << limits.text() << '\n';
+  Table listeners({{"LISTENS ON"}});
+  for (const json::value& value : list_of(status, "listeners")) {
+    if (value.is_string()) listeners.add({std::string(value.get_string())});
+  }
+  std::cout << listeners.text();
+  if (const json::array& certificates = list_of(status, "certificates"); !certificates.empty()) {
+    Table table({{"CERTIFICATE"}, {"EXPIRES"}});
+    for (const json::value& value : certificates) {
+      if (value.is_object())
+        table.add({text_of(value.get_object(), "name"), text_of(value.get_object(), "expires")});
+    }
+    std::cout << '\n' << table.text();
+  }
+  return kDone;
+}
+
+int list_allocations(const Connection& daemon, const AllocationsOptions& options, bool json) {
+  std::string target = "/v1/allocations";
+  if (!options.user.empty()) target += "?user=" + encoded(options.user);
+  if (!options.address.empty())
+    target += (options.user.empty() ? "?address=" : "&address=") + encoded(options.address);
+  Totals before;
+  auto looked_at = std::chrono::steady_clock::now();
+  for (;;) {
+    const Answer answer = daemon.get(target);
+    if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - looked_at).count();
+    const json::array& list = list_of(answer.body.get_object(), "allocations");
+    if (json) {
+      print(answer.body);
+    } else {
+      if (options.watch) std::cout << "\033[H\033[2J";  // the screen from its top
+      std::cout << list.size() << (list.size() == 1 ? " allocation\n" : " allocations\n");
+      std::cout << allocations_table(list, before, seconds, options.by_rate) << std::flush;
+    }
+    if (!options.watch) return kDone;
+    before.clear();
+    for (const json::value& one : list) {
+      if (one.is_object()) before[text_of(one.get_object(), "id")] = octets_of(one.get_object());
+    }
+    looked_at = now;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+int kill_allocation(const Connection& daemon, const std::string& id, bool json) {
+  const Answer answer = daemon.remove("/v1/allocations/" + encoded(id));
+  if (!answer.ok()) return refuse(answer, json);
+  if (json) {
+    print(answer.body);
+  } else {
+    std::cout << "allocation " << id << " has ended\n";
+  }
+  return kDone;
+}
+
+int drain(const Connection& daemon, std::optional<std::chrono::seconds> deadline, std::uint32_t until,
+          bool json) {
+  json::object body;
+  if (deadline) body["deadline_s"] = deadline->count();
+  if (until != 0) body["until"] = until;
+  const Answer answer = daemon.post("/v1/drain", body);
+  if (!answer.ok()) return refuse(answer, json);
+  if (json) {
+    print(answer.body);
+  } else {
+    std::cout << "the daemon lets nobody new in, and ends with its last allocation or at the deadline\n";
+  }
+  return kDone;
+}
+
+int reload(const Connection& daemon, bool dry_run, bool json) {
+  const Answer answer = daemon.post("/v1/reload", json::object{{"dry_run", dry_run}});
+  if (!answer.body.is_object() || !answer.body.get_object().contains("ok")) return refuse(answer, json);
+  if (json) {
+    print(answer.body);
+    return answer.ok() ? kDone : kRefused;
+  }
+  const json::object& report = answer.body.get_object();
+  for (const json::value& error : list_of(report, "errors")) {
+    if (error.is_string()) std::cerr << error.get_string().c_str() << '\n';
+  }
+  if (!answer.ok()) {
+    std::cerr << "turnpikectl: nothing was changed\n";
+    return kRefused;
+  }
+  for (const json::value& key : list_of(report, "changed")) {
+    if (key.is_string())
+      std::cout << (dry_run ? "would change  " : "changed  ") << key.get_string().c_str() << '\n';
+  }
+  for (const json::value& key : list_of(report, "needs_restart")) {
+    if (key.is_string()) std::cout << "needs a restart  " << key.get_string().c_str() << '\n';
+  }
+  const std::uint64_t ended = number_of(report, "sessions_ended");
+  if (ended != 0) std::cout << (dry_run ? "would end  " : "ended  ") << ended << " allocations\n";
+  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty())
+    std::cout << "nothing differs\n";
+  return kDone;
+}
+
+int set_log_level(const Connection& daemon, const std::string& level, bool json) {
+  const Answer answer = daemon.post("/v1/loglevel", json::object{{"level", level}});
+  if (!answer.ok()) return refuse(answer, json);
+  if (json) {
+    print(answer.body);
+  } else {
+    std::cout << "the log level is " << level << " until the next reload that changes it\n";
+  }
+  return kDone;
+}
+
+int mint_credentials(const CredentialsOptions& options, bool json) {
+  const auto config = config::load(options.config_file);
+  if (!config) {
+    for (const auto& error : config.error()) std::cerr << to_string(error) << '\n';
+    return kRefused;
+  }
+  if (config->auth.secrets.empty()) {
+    std::cerr << "turnpikectl: auth.secrets of " << options.config_file << " is empty\n";
+    return kRefused;
+  }
+  signaling::IceParams params;
+  params.secret = config->auth.secrets.front();
+  params.lifetime = options.ttl;
+  for (const config::Listener& listener : config->listen) {
+    params.listeners.push_back({listener.transport, listener.endpoint});
+    if (listener.auto_detect && config->tls.complete())
+      params.listeners.push_back({Transport::tls, listener.endpoint});
+  }
+  params.host = !options.host.empty() ? options.host : config->signaling.public_host;
+  if (params.host.empty()) params.host = "turn.example.org";
+  const std::string host = params.host;
+  signaling::IceServers servers(std::move(params));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const signaling::IceCredentials credentials =
+      servers.mint(options.name, WallTime(std::chrono::duration_cast<Duration>(now)));
+  const json::array entries = servers.entries(host, credentials);
+  if (json) {
+    print({{"username", credentials.username},
+           {"password", credentials.password},
+           {"expiresAt", signaling::to_rfc3339(credentials.expires)},
+           {"iceServers", entries}});
+    return kDone;
+  }
+  std::cout << "username  " << credentials.username << "\npassword  " << credentials.password
+            << "\nexpires   " << signaling::to_rfc3339(credentials.expires)
+            << "\n\niceServers: " << json::serialize(entries) << '\n';
+  return kDone;
+}
+
+int check(const std::string& config_file, bool json) {
+  const auto config = config::load(config_file);
+  json::array errors;
+  json::array warnings;
+  if (!config) {
+    for (const auto& error : config.error()) errors.emplace_back(to_string(error));
+  } else {
+    for (const std::string& warning : config->warnings) warnings.emplace_back(warning);
+  }
+  if (json) {
+    print({{"ok", errors.empty()}, {"errors", errors}, {"warnings", warnings}});
+  } else {
+    for (const json::value& error : errors) std::cerr << error.get_string().c_str() << '\n';
+    for (const json::value& warning : warnings)
+      std::cerr << "warning: " << warning.get_string().c_str() << '\n';
+    if (errors.empty()) std::cout << config_file << " is valid\n";
+  }
+  return errors.empty() ? kDone : kRefused;
+}
+
+}  // namespace turnpike::turnpikectl

@@ -1,0 +1,22 @@
+# Completion of turnpikectl for bash.
+_turnpikectl() {
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' each
+  local commands='status allocations kill drain reload loglevel credentials check'
+  for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [[ " $commands " == *" $each "* ]] && command=$each && break
+  done
+  case $previous in
+    --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+    --sort) mapfile -t COMPREPLY < <(compgen -W 'age rate' -- "$word") && return ;;
+  esac
+  case $command in
+    '') mapfile -t COMPREPLY < <(compgen -W "$commands --socket --json --help --version" -- "$word") ;;
+    allocations) mapfile -t COMPREPLY < <(compgen -W '--user --address --sort --watch --json' -- "$word") ;;
+    drain) mapfile -t COMPREPLY < <(compgen -W '--deadline --until' -- "$word") ;;
+    reload) mapfile -t COMPREPLY < <(compgen -W '--dry-run' -- "$word") ;;
+    loglevel) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$word") ;;
+    credentials) mapfile -t COMPREPLY < <(compgen -W '--ttl --host --config' -- "$word") ;;
+    check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+  esac
+}
+complete -F _turnpikectl turnpikectl

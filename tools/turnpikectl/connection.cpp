@@ -1,0 +1,73 @@
+#include "turnpikectl/connection.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+
+namespace turnpike::turnpikectl {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Stream = beast::basic_stream<asio::local::stream_protocol>;
+using Error = boost::system::error_code;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::uint64_t kMaxAnswer = 256 << 20;  // a list of very many allocations
+
+}  // namespace
+
+std::string Answer::error() const {
+  const auto* object = body.if_object();
+  const auto* error = object ? object->if_contains("error") : nullptr;
+  const auto* message = error && error->is_object() ? error->get_object().if_contains("message") : nullptr;
+  return message && message->is_string() ? std::string(message->get_string())
+                                         : "the daemon answered with HTTP status " + std::to_string(status);
+}
+
+Answer Connection::call(std::string_view method, std::string_view target,
+                        const boost::json::value& body) const {
+  asio::io_context io;
+  Stream stream(io);
+  beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(kMaxAnswer);
+
+  http::request<http::string_body> request;
+  request.method_string(beast::string_view(method.data(), method.size()));
+  request.target(beast::string_view(target.data(), target.size()));
+  request.version(11);
+  request.set(http::field::host, "localhost");
+  if (!body.is_null()) request.body() = boost::json::serialize(body);
+  request.prepare_payload();
+
+  // One deadline for all of it, which only asynchronous calls have.
+  Error failure = asio::error::timed_out;
+  stream.expires_after(kPatience);
+  stream.async_connect(asio::local::stream_protocol::endpoint(socket_), [&](Error connecting) {
+    if ((failure = connecting)) return;
+    http::async_write(stream, request, [&](Error writing, std::size_t) {
+      if ((failure = writing)) return;
+      http::async_read(stream, buffer, parser, [&](Error reading, std::size_t) { failure = reading; });
+    });
+  });
+  io.run();
+  if (failure) throw Unreachable("cannot reach turnpike at " + socket_ + ": " + failure.message());
+
+  Answer answer{parser.get().result_int(), {}};
+  Error broken;
+  answer.body = boost::json::parse(parser.get().body(), broken);
+  if (broken && answer.ok()) throw Unreachable("what answers at " + socket_ + " is not turnpike");
+  return answer;
+}
+
+}  // namespace turnpike::turnpikectl
