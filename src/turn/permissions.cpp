@@ -26,8 +26,9 @@ using Peers = boost::container::small_vector<Peer, 8>;
 void keep_one_of_each_address(Peers& peers) {
   const auto address = [](const Peer& peer) { return peer.endpoint.address; };
   std::ranges::sort(peers, {}, address);
-  const auto repeated = std::ranges::unique(peers, {}, address);
-  peers.erase(repeated.begin(), repeated.end());
+  // clang 14 cannot compile std::ranges::unique over this container.
+  const auto is_same = [&](const Peer& a, const Peer& b) { return address(a) == address(b); };
+  peers.erase(std::unique(peers.begin(), peers.end(), is_same), peers.end());
 }
 
 // A client that signs with SHA-256 knows RFC 8489, and so the narrower range of channels that came with it.
