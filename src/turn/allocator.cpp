@@ -100,7 +100,7 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
   allocation->tuple = request.tuple;
   allocation->transport = options.transport;
   allocation->number = ++last_number_;
-  allocation->family = allocation->relays.front().family();
+  allocation->first_family = allocation->relays.front().family();
   allocation->created = request.now.steady;
   allocation->transaction_id = request.message.transaction_id();
   if (settings_.limits.allocation_age != Duration::zero())
@@ -115,7 +115,7 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
                            .relayed = allocation->relays.front().advertised()};
   Allocation& added = allocations_.add(std::move(allocation));
   ++counters_.allocations_created;
-  ++breakdown_.of(added.tuple.transport).created[Breakdown::index_of(added.family)];
+  ++breakdown_.of(added.tuple.transport).created[Breakdown::index_of(added.first_family)];
   try {
     if (options.mobile) moves_.give_ticket(added);
     answer(request, added, out);

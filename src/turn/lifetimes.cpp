@@ -151,7 +151,7 @@ void Lifetimes::remove(Allocation& allocation, Output& out, bool was_too_old) {
 
 void Lifetimes::erase(Allocation& allocation, Output& out) {
   ++counters_.allocations_deleted;
-  ++breakdown_.of(allocation.tuple.transport).deleted[Breakdown::index_of(allocation.family)];
+  ++breakdown_.of(allocation.tuple.transport).deleted[Breakdown::index_of(allocation.first_family)];
   moves_.forget(allocation, out);
   out.leave(allocation.tuple);
   const std::unique_ptr<Allocation> gone = allocations_.erase(allocation);

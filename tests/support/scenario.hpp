@@ -200,6 +200,29 @@ class Scenario {
     check_books(line);
     return outcome;
   }
+  // The operator has reloaded, with other users or limits, or lets nobody new in.
+  Outcome settings_become(const auth::Params& auth, const turn::Limits& limits, bool draining = false,
+                          int line = __builtin_LINE()) {
+    reloaded_.push_back(std::make_unique<auth::CredentialStore>(auth, digester_));
+    Outcome outcome;
+    outcome.line = line;
+    for (const auto& worker : workers_) {
+      turn::Output out;
+      worker->server.on_settings({.credentials = reloaded_.back().get(),
+                                  .policy = policy_.get(),
+                                  .alternates = &setup_.alternates,
+                                  .limits = limits,
+                                  .nonce_lifetime = auth.nonce_lifetime,
+                                  .draining = draining},
+                                 clock_.now(), out);
+      copy(*worker, out, {}, outcome);
+    }
+    check_books(line);
+    return outcome;
+  }
+  const Setup& setup() const { return setup_; }
+  TimePoint now() const { return clock_.now(); }
+  turn::Server& server(unsigned worker = 0) { return workers_[worker]->server; }
   const turn::PeerPolicy::Params& policy() const { return policy_params_; }
 
   // Time passes, and the servers are woken whenever they asked to be.
@@ -236,7 +259,6 @@ class Scenario {
     for (const auto& worker : workers_) next = std::min(next, worker->server.next_deadline());
     return next;
   }
-  TimePoint now() const { return clock_.now(); }
   std::size_t allocations() const {
     std::size_t total = 0;
     for (const auto& worker : workers_) total += worker->server.allocations();
@@ -463,6 +485,7 @@ class Scenario {
   ScriptedRandom random_;
   crypto::Digester digester_;
   auth::CredentialStore credentials_;
+  std::vector<std::unique_ptr<auth::CredentialStore>> reloaded_;
   turn::PeerPolicy::Params policy_params_;
   std::unique_ptr<turn::PeerPolicy> policy_;
   turn::Quota quota_;  // goes after the reservations, which hold places in it

@@ -41,7 +41,7 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
 
   // For operators: its number on this server, when it was made, and what was relayed for it.
   std::uint64_t number = 0;
-  Family family = Family::ipv4;  // of the first relayed address, when it was made
+  Family first_family = Family::ipv4;  // of the first relayed address, when it was made
   SteadyTime created;
   std::uint64_t rx_packets = 0;  // from the client
   std::uint64_t rx_bytes = 0;

@@ -77,5 +77,16 @@ TEST_CASE("a path without a route goes to the fallback, by GET and HEAD alone", 
   CHECK(outcome(router, "GET", "/b/") == "fallback");
 }
 
+TEST_CASE("a path that ends with an asterisk stands for what is right below it", "[http]") {
+  Router router;
+  router.add("DELETE", "/a/*", named("one of a"));
+  router.add("DELETE", "/a/b", named("b itself"));
+  CHECK(outcome(router, "DELETE", "/a/1-2") == "one of a");
+  CHECK(outcome(router, "DELETE", "/a/b") == "b itself");
+  CHECK(outcome(router, "GET", "/a/1-2") == "405 Allow: DELETE");
+  CHECK(outcome(router, "DELETE", "/a/") != "one of a");
+  CHECK(outcome(router, "DELETE", "/a/1/2") != "one of a");
+}
+
 }  // namespace
 }  // namespace turnpike::http

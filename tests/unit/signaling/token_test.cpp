@@ -285,5 +285,20 @@ TEST_CASE("a token is written as RFC 7515 has it", "[signaling]") {
   CHECK(token == token_of(R"({"alg":"HS256","typ":"JWT"})", R"({"exp":1})"));
 }
 
+TEST_CASE("where there is an audience, a token has to name it", "[signaling]") {
+  TokenVerifier verifier({kSecret}, "turnpike-admin");
+  const auto verdict = [&](const std::string& more) {
+    return outcome(verifier.verify(token_of(R"({"alg":"HS256"})", claims(more)), kWall));
+  };
+  CHECK(verdict(R"("aud":"turnpike-admin")") == "granted");
+  CHECK(verdict(R"("aud":["x","turnpike-admin"])") == "granted");
+  for (const char* other :
+       {"", R"("aud":"x")", R"("aud":[])", R"("aud":["x"])", R"("aud":7)", R"("aud":[7])"}) {
+    CHECK(verdict(other) == "token-invalid");
+  }
+  verifier.set_secrets({"another secret that is long enough"});
+  CHECK(verdict(R"("aud":"turnpike-admin")") == "token-invalid");
+}
+
 }  // namespace
 }  // namespace turnpike::signaling

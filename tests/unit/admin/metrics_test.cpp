@@ -1,0 +1,40 @@
+#include "admin/metrics.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace turnpike::admin {
+namespace {
+
+TEST_CASE("series of one family stand together under its help and type", "[admin]") {
+  const std::string text = to_prometheus({
+      {"dropped_total", "What was dropped.", MetricKind::counter, label("reason", "malformed"), 3},
+      {"ready", "1 while ready.", MetricKind::gauge, {}, 1},
+      {"dropped_total", "What was dropped.", MetricKind::counter, label("reason", "full"), 0},
+  });
+  CHECK_THAT(text, Catch::StartsWith("# HELP turnpike_dropped_total What was dropped.\n"
+                                     "# TYPE turnpike_dropped_total counter\n"));
+  CHECK_THAT(text, Catch::Contains("turnpike_dropped_total{reason=\"malformed\"} 3\n"
+                                   "turnpike_dropped_total{reason=\"full\"} 0\n"));
+  CHECK_THAT(text, Catch::Contains("# TYPE turnpike_ready gauge\nturnpike_ready 1\n"));
+}
+
+TEST_CASE("a value of a label is escaped once", "[admin]") {
+  const std::string odd = "a\"b\\c\nd";
+  const std::string text =
+      to_prometheus({{"x", "X.", MetricKind::gauge, label("name", odd) + ',' + label("more", "y"), 2}});
+  CHECK_THAT(text, Catch::Contains(R"(turnpike_x{name="a\"b\\c\nd",more="y"} 2)"));
+}
+
+TEST_CASE("the process tells of itself by the names that Prometheus has", "[admin]") {
+  std::vector<Metric> metrics;
+  add_process_metrics(metrics);
+  const std::string text = to_prometheus(metrics);
+  for (const char* name :
+       {"process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds ",
+        "process_max_fds ", "process_start_time_seconds ", "process_virtual_memory_bytes "}) {
+    CHECK_THAT(text, Catch::Contains(std::string("\n") + name));
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::admin
