@@ -10,7 +10,7 @@
 namespace turnpike::net {
 
 struct AcceptedConnection {
-  IpAddress peer;
+  IpAddress peer{};
   bool secure = false;
   // The session of a finished handshake. Where it is null and the connection is secure, the handshake is
   // still to be done.

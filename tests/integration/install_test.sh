@@ -39,6 +39,8 @@ expect 644 /usr/lib/tmpfiles.d/turnpike.conf
 expect 644 /usr/lib/sysctl.d/60-turnpike.conf
 expect 644 /usr/share/doc/turnpike/README.md
 expect 644 /usr/share/doc/turnpike/turnpike.yaml
+expect 644 /usr/share/doc/turnpike/prometheus-rules.yml
+expect 644 /usr/share/bash-completion/completions/turnpikectl
 others=$(cd "$stage/root" && find . -type f | grep -v -e '^./usr/bin/' -e turnpike) && fail "also installed: $others"
 
 "$stage/root/usr/bin/turnpike" --version >/dev/null || fail "the installed turnpike does not start"

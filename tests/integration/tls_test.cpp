@@ -76,7 +76,7 @@ TEST_CASE("a new certificate is shown to new connections, and 200 others notice 
   };
   send(0, 100);
   server.install(make_certificate(kNames, "new"));
-  server.reload("certificates reloaded");
+  server.reload("reloaded");
   send(100, clients.size());
   for (std::size_t i = 0; i < clients.size(); ++i) {
     const auto datagram = peer.receive(10s);
@@ -103,20 +103,27 @@ TEST_CASE("files that cannot be used change nothing, and the log says why", "[in
     CHECK(TlsProbe(server.https).shown() == "old");
   };
   write(server.certificate.path(), good.certificate);  // and not yet the key
-  server.reload("certificates stay as they were: tls.private_key: " + server.key.path() +
-                ": key values mismatch");
+  server.reload("reload: tls.private_key: " + server.key.path() + ": key values mismatch");
   still_old();
   write(server.key.path(), "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
-  server.reload("certificates stay as they were: tls.private_key: " + server.key.path());
+  server.reload("reload: tls.private_key: " + server.key.path());
   still_old();
   CHECK_THAT(server.daemon.log(), !Catch::Contains("c2VjcmV0"));
   write(server.certificate.path(), "");
-  server.reload("certificates stay as they were: tls.certificate: " + server.certificate.path());
+  server.reload("reload: tls.certificate: " + server.certificate.path());
   still_old();
   server.install(good);
-  server.reload("certificates reloaded");
+  server.reload("reloaded");
   CHECK(TlsProbe(server.turn()).shown() == "new");
   CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("a certificate that is renewed is shown without a reload", "[integration]") {
+  Server server;
+  server.install(make_certificate(kNames, "new"));
+  REQUIRE(server.daemon.wait_for_log("the certificate files have changed and were read again"));
+  CHECK(TlsProbe(server.turn()).shown() == "new");
+  CHECK(TlsProbe(server.https).shown() == "new");
 }
 
 // As systemctl reload does it, which has to fail when the reload failed.
@@ -129,12 +136,12 @@ TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]
   };
   const std::string pid = std::to_string(server.daemon.pid());
   CHECK(ask(pid) == std::pair(0, std::string()));
-  CHECK(server.daemon.wait_for_log("certificates reloaded"));
+  CHECK(server.daemon.wait_for_log("reloaded"));
   std::ofstream(server.key.path()) << "nonsense";
   const auto [exit_code, said] = ask(pid);
   CHECK(exit_code == 1);
   CHECK(said.find("process " + pid + " could not reload and goes on as before") != std::string::npos);
-  CHECK(server.daemon.wait_for_log("certificates stay as they were"));
+  CHECK(server.daemon.wait_for_log("reload failed: everything stays as it was"));
   CHECK(ask("2147483647").first == 1);  // nobody has that id
   CHECK(ask("x").first != 0);
 }
@@ -142,7 +149,7 @@ TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]
 TEST_CASE("a daemon without certificates survives SIGHUP", "[integration]") {
   Daemon daemon;
   kill(daemon.pid(), SIGHUP);
-  REQUIRE(daemon.wait_for_log("no certificate to reload"));
+  REQUIRE(daemon.wait_for_log("reloaded"));
   CHECK(daemon.stop() == 0);
 }
 
@@ -171,7 +178,7 @@ TEST_CASE("a session is resumed at every worker, and after a reload", "[integrat
       CHECK(TlsProbe(server.turn(), {.version = version, .session = first.session()}).resumed());
     }
     server.install(make_certificate(kNames, "new"));
-    server.reload("certificates reloaded");
+    server.reload("reloaded");
     CHECK(TlsProbe(server.turn(), {.version = version, .session = first.session()}).resumed());
   }
 }
