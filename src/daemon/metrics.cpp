@@ -54,9 +54,15 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
           gauge, labels, by.created[f] - std::min(by.created[f].value(), by.deleted[f].value()));
       add("allocations_total", "Allocations that were made.", counter, labels, by.created[f]);
     }
-    const std::string client = label("side", "client") + ',';
-    const std::string rx = client + label("direction", "rx") + ',' + transport;
-    const std::string tx = client + label("direction", "tx") + ',' + transport;
+    const auto of_clients = [&](std::string_view direction) {
+      return label("side", "client")
+          .append(",")
+          .append(label("direction", direction))
+          .append(",")
+          .append(transport);
+    };
+    const std::string rx = of_clients("rx");
+    const std::string tx = of_clients("tx");
     add("relay_packets_total", "", counter, rx, by.from_clients.packets);
     add("relay_packets_total", "", counter, tx, by.to_clients.packets);
     add("relay_bytes_total", "", counter, rx, by.from_clients.bytes);

@@ -70,7 +70,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     }
     if (dry_run) {
       turn::RelayParams relay = next.relay;
-      relay::RelayPool(relay, addresses_);
+      const relay::RelayPool checked(relay, addresses_);
       report.ok = true;
       return reloaded;
     }

@@ -69,7 +69,7 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
 void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& local) {
   turn::RelayParams checked = params;
   checked.addresses = configured_;
-  RelayPool(checked, local, listeners_);
+  const RelayPool throws_when_wrong(checked, local, listeners_);
   receive_buffer_ = params.receive_buffer;
   advertise_ = params.advertise;
   advertise_for_only_ = params.advertise_for_only;
