@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 
+#include "http/bearer.hpp"
 #include "http/call_page.hpp"
 
 namespace turnpike::admin {
@@ -107,16 +108,6 @@ bool read_number(const json::object& body, std::string_view name, std::uint64_t 
   return true;
 }
 
-std::string_view bearer(const Request& request) {
-  constexpr std::string_view kScheme = "bearer ";
-  const std::string_view header = request.header("authorization");
-  if (header.size() <= kScheme.size()) return {};
-  const bool is_bearer = std::ranges::equal(header.substr(0, kScheme.size()), kScheme, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
-  return is_bearer ? header.substr(kScheme.size()) : std::string_view();
-}
-
 }  // namespace
 
 Site::Site(Service& service, std::vector<std::string> token_secrets, std::function<TimePoint()> clock)
@@ -124,6 +115,11 @@ Site::Site(Service& service, std::vector<std::string> token_secrets, std::functi
       has_tokens_(!token_secrets.empty()),
       tokens_(std::move(token_secrets), std::string(kAudience)),
       clock_(std::move(clock)) {}
+
+void Site::use(std::vector<std::string> token_secrets) {
+  has_tokens_ = !token_secrets.empty();
+  tokens_.set_secrets(std::move(token_secrets));
+}
 
 void Site::add_routes(http::Router& router) {
   router.add("GET", "/healthz", [](const Request&) -> Awaitable<Response> {
@@ -177,7 +173,7 @@ std::optional<Response> Site::find_refusal(const Request& request) {
     return json_error(403, "unix-socket-only",
                       "Without admin.token_secrets, /v1/ is served on the unix socket alone.");
   }
-  const auto grant = tokens_.verify(bearer(request), clock_().wall);
+  const auto grant = tokens_.verify(http::bearer_token(request), clock_().wall);
   if (grant) return std::nullopt;
   Response response = json_error(401, code_of(grant.error()), message_of(grant.error()));
   response.set("WWW-Authenticate", "Bearer");

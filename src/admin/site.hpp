@@ -17,6 +17,8 @@ class Site {
   // The service outlives the site. `clock` is read for the expiry of tokens.
   Site(Service& service, std::vector<std::string> token_secrets, std::function<TimePoint()> clock);
 
+  // From now on these secrets hold.
+  void use(std::vector<std::string> token_secrets);
   // To be called once; the router must not outlive the site.
   void add_routes(http::Router& router);
 

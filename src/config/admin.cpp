@@ -47,12 +47,11 @@ void check_admin(const Value& section, const Config& config) {
         "calls could control the server");
   }
   for (const http::Listener& listener : config.admin.listeners) {
-    const auto same = [&](const Endpoint& other) { return other.port != 0 && other == listener.endpoint; };
-    const bool taken = std::ranges::any_of(
-                           config.signaling.enabled ? config.signaling.listen : std::vector<http::Listener>(),
-                           same, &http::Listener::endpoint) ||
+    const auto taken_by = [&](const Endpoint& other) { return clash(other, listener.endpoint); };
+    const bool taken = (config.signaling.enabled &&
+                        std::ranges::any_of(config.signaling.listen, taken_by, &http::Listener::endpoint)) ||
                        std::ranges::any_of(config.listen, [&](const Listener& relay) {
-                         return is_stream(relay.transport) && same(relay.endpoint);
+                         return is_stream(relay.transport) && taken_by(relay.endpoint);
                        });
     if (taken) section.problem("listens where another listener does: expected another address or port");
   }

@@ -73,6 +73,8 @@ void warn_of_short_secrets(const Value& value, std::vector<std::string>& warning
 void read_third_party(const Value& value, auth::ThirdPartyParams& out);
 
 // signaling.cpp
+// Whether two listeners of TCP cannot both have these.
+bool clash(const Endpoint& a, const Endpoint& b);
 // "http://127.0.0.1:8080", or with https. Nothing for anything else.
 std::optional<http::Listener> parse_site_listener(const Value& value);
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out);

@@ -18,11 +18,6 @@ bool is_clean_text(const Value& value) {
   return value.is_scalar() && !value.text().empty() && count_characters(value.text()).has_value();
 }
 
-bool clash(const Endpoint& a, const Endpoint& b) {
-  return a.port != 0 && a.port == b.port && a.family() == b.family() &&
-         (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
-}
-
 // "turn.example.org" or "*.loca.lt"
 bool is_host_pattern(std::string_view text) {
   if (text.starts_with("*.")) text.remove_prefix(2);
@@ -30,6 +25,11 @@ bool is_host_pattern(std::string_view text) {
 }
 
 }  // namespace
+
+bool clash(const Endpoint& a, const Endpoint& b) {
+  return a.port != 0 && a.port == b.port && a.family() == b.family() &&
+         (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
+}
 
 std::optional<http::Listener> parse_site_listener(const Value& value) {
   constexpr std::array kSchemes{std::pair<std::string_view, bool>{"http://", false},

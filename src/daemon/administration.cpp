@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/log.hpp"
+#include "http/deadline.hpp"
 #include "relay/clock.hpp"
 
 namespace turnpike::daemon {
@@ -16,8 +16,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, http::Executor>;
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<http::Executor>());
 constexpr std::chrono::seconds kPatience{1};  // with workers that do not answer
 constexpr std::uint32_t kMaxConnections = 200;
@@ -41,7 +39,7 @@ struct Answers {
 
   std::size_t remaining;
   std::vector<Answer> received;
-  Timer timer;
+  http::Timer timer;
 };
 
 }  // namespace
@@ -68,6 +66,8 @@ void Administration::start() {
   server_.start();
   for (const auto& listener : unix_listeners_) listener->start();
 }
+
+void Administration::use(const admin::Params& params) { site_.use(params.token_secrets); }
 
 void Administration::stop() {
   server_.stop();

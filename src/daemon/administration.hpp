@@ -44,6 +44,8 @@ class Administration : private admin::Service {
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
   void start();
+  // From now on the tokens of these are good. The listeners stay.
+  void use(const admin::Params& params);
   // Leaves the io_context without work of this object's.
   void stop();
 

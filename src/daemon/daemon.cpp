@@ -13,7 +13,6 @@
 
 #include "daemon/cores.hpp"
 #include "daemon/notify.hpp"
-#include "daemon/reload.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "net/udp_socket.hpp"
@@ -393,13 +392,12 @@ void Daemon::wait_for_signal() {
 }
 
 void Daemon::begin_drain(const admin::DrainOptions& options) {
+  if (!ready_) return;  // it stops already
   const auto patience =
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
   spdlog::info("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
                patience.count(), options.until);
   notify_service_manager("STATUS=draining");
-  drain_.reset();
-  // Begins to count when workers know: an allocation may still be made until then.
   drain_ = std::make_unique<Drain>(*this, options.until, std::chrono::steady_clock::now() + patience);
   post_settings();
   if (signaling_) {
@@ -442,9 +440,14 @@ void Daemon::renew_certificates() {
   certificate_watch_->watch(tls_->files());
 }
 
-void Daemon::log_totals() const {
+relay::Totals Daemon::count_all() const {
   relay::Totals totals;
   for (const auto& worker : workers_) worker->add_counters_to(totals);
+  return totals;
+}
+
+void Daemon::log_totals() const {
+  const relay::Totals totals = count_all();
   const auto& connections = totals.of<relay::ConnectionCounters>();
   const auto& associations = totals.of<relay::AssociationCounters>();
   spdlog::info("stopped: {}{}{}{}{}", describe_counters(totals.of<turn::Counters>()),

@@ -94,6 +94,7 @@ class Daemon {
   std::vector<LimitUse> limits() const;
   void add_metrics(std::vector<admin::Metric>& metrics) const;
   boost::json::object status() const;
+  relay::Totals count_all() const;
   void log_totals() const;
 
   boost::asio::io_context control_{1};  // the main thread's; goes last

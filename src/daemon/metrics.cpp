@@ -16,13 +16,6 @@ namespace {
 namespace json = boost::json;
 using admin::label;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 std::string_view name_of(stun::Method method) {
   switch (method) {
     case stun::Method::binding: return "binding";
@@ -47,7 +40,7 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
   constexpr std::array<std::string_view, 2> kFamilies{"ipv4", "ipv6"};
   for (std::size_t i = 0; i < kTransports.size(); ++i) {
     const turn::TransportCounters& by = breakdown.transports[i];
-    const std::string transport = label("transport", lower(to_string(kTransports[i])));
+    const std::string transport = label("transport", to_string(kTransports[i]));
     for (std::size_t f = 0; f < kFamilies.size(); ++f) {
       const std::string labels = transport + ',' + label("family", kFamilies[f]);
       add("allocations", "Allocations that there are, by the client's transport and the relayed family.",
@@ -109,8 +102,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
                     .count()));
     }
   }
-  relay::Totals totals;
-  for (const auto& worker : workers_) worker->add_counters_to(totals);
+  const relay::Totals totals = count_all();
   totals.for_each([&](const auto& counters) { admin::add_metrics(metrics, counters); });
   add_breakdown(metrics, totals.breakdown);
   admin::add_metrics(metrics, counters_);
@@ -133,17 +125,16 @@ json::object Daemon::status() const {
           {{"name", certificate.public_name()}, {"expires", signaling::to_rfc3339(certificate.not_after())}});
     }
   }
-  relay::Totals totals;
   json::array per_worker;
   for (const auto& worker : workers_) {
     relay::Totals one;
     worker->add_counters_to(one);
-    worker->add_counters_to(totals);
     const auto& core = one.of<turn::Counters>();
     per_worker.push_back({{"allocations", core.allocations_created - core.allocations_deleted},
                           {"to_peer_bytes", core.to_peer_bytes.value()},
                           {"to_client_bytes", core.to_client_bytes.value()}});
   }
+  const relay::Totals totals = count_all();
   std::vector<admin::Metric> metrics;
   totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
   json::object refused;

@@ -53,9 +53,11 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);
   }
   keep_what_needs_restart(next, config_);
-  // The secret that was made up for this run stays what it is.
+  // The secret that was made up for this run stays what it is. Where a configured one is gone, one is made up
+  // now.
   if (next.auth.secrets.empty() && !config_.written.contains("auth.secrets"))
     next.auth.secrets = config_.auth.secrets;
+  add_missing_secret(next);
   std::shared_ptr<const auth::CredentialStore> credentials;
   std::optional<Certificates::Loaded> certificates;
   try {
@@ -69,8 +71,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
       certificates = tls_->read(next.tls);
     }
     if (dry_run) {
-      turn::RelayParams relay = next.relay;
-      const relay::RelayPool checked(relay, addresses_);
+      relays_.check(next.relay, addresses_);
       report.ok = true;
       return reloaded;
     }
@@ -97,6 +98,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
   post_settings();
   if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
+  if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   report.ok = true;
   log_reload(report);

@@ -66,10 +66,14 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
   follow(local);
 }
 
-void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& local) {
+void RelayPool::check(const turn::RelayParams& params, const net::LocalAddresses& local) const {
   turn::RelayParams checked = params;
   checked.addresses = configured_;
   const RelayPool throws_when_wrong(checked, local, listeners_);
+}
+
+void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& local) {
+  check(params, local);
   receive_buffer_ = params.receive_buffer;
   advertise_ = params.advertise;
   advertise_for_only_ = params.advertise_for_only;

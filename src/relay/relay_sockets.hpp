@@ -64,6 +64,8 @@ class RelayPool {
 
   // The latest, for the workers.
   const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
+  // Throws std::runtime_error where use() would.
+  void check(const turn::RelayParams& params, const net::LocalAddresses& local) const;
   // From now on advertises these, and gives new sockets this buffer. The rest of `params` stays as it was.
   // Throws std::runtime_error, and changes nothing, when the constructor would.
   void use(const turn::RelayParams& params, const net::LocalAddresses& local);

@@ -268,5 +268,16 @@ TEST_CASE("a reload a hundred times beside a call loses nothing", "[integration]
   CHECK(alice.refresh(600s) == 0);
 }
 
+TEST_CASE("signaling goes on when a reload takes the last secret away", "[integration][control]") {
+  const std::string users = "realm: example.org\nauth: {users: {alice: secret}";
+  Controlled server(
+      {"signaling={listen: 'http://127.0.0.1:0', access: open}", "listen=[\"udp://127.0.0.1:0\"]"},
+      users + ", secrets: [north-star-secret]}\n");
+  server.write_config(users + "}\n");
+  REQUIRE(server.control({"reload"}).code == 0);
+  CHECK(server.control({"status"}).code == 0);
+  CHECK(server.daemon.stop() == 0);
+}
+
 }  // namespace
 }  // namespace turnpike::test

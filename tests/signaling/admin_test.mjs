@@ -1,9 +1,11 @@
 // The admin listener by http: who may see what, and that machines get what they ask for.
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import { test } from 'node:test';
 import { join } from 'node:path';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { member } from './support/client.mjs';
 import { exchange, request } from './support/http.mjs';
@@ -125,12 +127,9 @@ test('a secret that signaling has as well is refused', async () => {
 });
 
 test('a socket that was left behind makes room, and anything else stays', async t => {
-  const { writeFileSync, existsSync, readFileSync } = await import('node:fs');
-  const net = await import('node:net');
   const folder = temporaryDirectory('admin-socket');
   t.after(() => folder.remove());
   const left = join(folder.path, 'left.sock');
-  const { spawnSync } = await import('node:child_process');
   spawnSync('python3', ['-c', `import socket; s = socket.socket(socket.AF_UNIX); s.bind(${JSON.stringify(left)})`]);
   assert.ok(existsSync(left));
   const server = await startServer({ more: [`admin: {listen: "unix:${left}"}`] });
@@ -142,4 +141,17 @@ test('a socket that was left behind makes room, and anything else stays', async 
   writeFileSync(file, 'mine');
   await assert.rejects(startServer({ more: [`admin: {listen: "unix:${file}"}`] }), /something else/);
   assert.equal(readFileSync(file, 'utf8'), 'mine');
+});
+
+test('a reload changes the secrets of tokens', async t => {
+  const server = await startAdmin({ more: [`token_secrets: [${adminSecret}]`] });
+  t.after(server.stop);
+  const by = key => request(server.admin, '/v1/status',
+    { headers: { authorization: `Bearer ${token({ exp: inSeconds(60), aud: 'turnpike-admin' }, { key })}` } });
+  assert.equal((await by(adminSecret)).status, 200);
+  const other = 'another-secret-of-32-characters-';
+  writeFileSync(server.file, readFileSync(server.file, 'utf8').replace(adminSecret, other));
+  assert.equal((await server.ask('/v1/reload', { method: 'POST' })).status, 200);
+  assert.equal((await by(adminSecret)).status, 401);
+  assert.equal((await by(other)).status, 200);
 });

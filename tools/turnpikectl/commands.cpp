@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 #include <iostream>
 #include <map>
 #include <thread>
@@ -50,19 +52,9 @@ int refuse(const Answer& answer, bool json) {
   return kRefused;
 }
 
-// Percent-encoding for a value of a query (RFC 3986 §2.1).
-std::string encoded(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.') {
-      out.push_back(c);
-    } else {
-      out.append({'%', kHex[octet >> 4], kHex[octet & 15]});
-    }
-  }
-  return out;
+// A value of a query, or a segment of a path.
+std::string encoded(const std::string& text) {
+  return boost::urls::encode(text, boost::urls::unreserved_chars);
 }
 
 using Totals = std::map<std::string, std::uint64_t>;  // octets of each allocation, both ways

@@ -11,6 +11,7 @@ const releaseBuild = fileURLToPath(new URL('../../../build/release/turnpike', im
 // `config` is the text of the YAML file, `prefix` a command that becomes the daemon somewhere else, such as
 // in a namespace. Resolves once every listener is up, to
 //   pid
+//   file       its configuration, which a test may write anew
 //   listeners  their URLs with the chosen ports, such as udp://127.0.0.1:34567, in the order of the log
 //   log()      everything the daemon has written so far
 //   stop()     SIGTERM, later SIGKILL; resolves to the exit code, or to the name of the signal that ended it
@@ -56,5 +57,5 @@ export async function startTurnpike(config, prefix = []) {
     throw new Error(`${binary}: ${error.message}\n${context}`);
   }
   const listeners = Array.from(log.matchAll(/listening on (\w+:\/\/\S+:\d+)/g), match => match[1]);
-  return { pid: child.pid, listeners, log: () => log, stop };
+  return { pid: child.pid, file, listeners, log: () => log, stop };
 }
