@@ -127,7 +127,7 @@ bool TcpConnections::on_accepted(Allocation* allocation, ConnectionId id, const 
   const bool may_come = permission && waiting(*allocation) < kMaxWaiting &&
                         access_.may_reach(from, permission->reach, RelayedTransport::tcp);
   if (may_come) quota = take_place(*allocation, out);
-  if (!quota) {
+  if (!may_come || !quota) {
     ++counters_.to_client_refused;
     return false;
   }

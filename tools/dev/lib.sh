@@ -49,10 +49,10 @@ fetch_socket_io_client() {
     say "going on without: the daemon will say so at /socket.io/socket.io.js"
 }
 
-# build_preset NAME [CMAKE ARGUMENT...]
+# build_preset NAME TARGET [CMAKE ARGUMENT...]; the target "all" is everything that the preset has.
 build_preset() {
-  local preset=$1 started=$SECONDS
-  shift
+  local preset=$1 target=$2 started=$SECONDS
+  shift 2
   if [[ -z ${TURNPIKE_CXX_LAUNCHER:-} ]] && command -v ccache >/dev/null; then
     export TURNPIKE_CXX_LAUNCHER=ccache
     # Without these it would not cache what is compiled with a precompiled header.
@@ -64,6 +64,6 @@ build_preset() {
     die "cmake --preset $preset failed"
   }
   say "building preset $preset (a few minutes the first time)"
-  (cd "$root" && cmake --build --preset "$preset")
+  (cd "$root" && cmake --build --preset "$preset" --target "$target")
   say "built preset $preset in $((SECONDS - started)) s"
 }

@@ -35,9 +35,9 @@ std::uint64_t number_of(const json::object& object, std::string_view name) {
 }
 
 const json::array& list_of(const json::object& object, std::string_view name) {
-  static const json::array kEmpty;
+  static const json::array none;
   const json::value* value = object.if_contains(name);
-  return value && value->is_array() ? value->get_array() : kEmpty;
+  return value && value->is_array() ? value->get_array() : none;
 }
 
 void print(const json::value& value) { std::cout << json::serialize(value) << '\n'; }
