@@ -69,7 +69,8 @@ json::object to_json(const AllocationOf& one) {
           {"rx_packets", allocation.rx_packets},
           {"rx_bytes", allocation.rx_bytes},
           {"tx_packets", allocation.tx_packets},
-          {"tx_bytes", allocation.tx_bytes}};
+          {"tx_bytes", allocation.tx_bytes},
+          {"dropped_packets", allocation.dropped_packets}};
 }
 
 json::array to_json(const std::vector<std::string>& texts) {

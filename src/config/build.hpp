@@ -6,14 +6,6 @@
 
 namespace turnpike::config {
 
-struct AbsentKey {
-  std::string_view path;
-  std::string_view harmless;  // the one value that asks for nothing and is accepted; empty when there is none
-};
-
-inline constexpr AbsentKey kAbsentKeys[] = {
-    {"auth.database", ""},
-    {"limits.bytes_per_second_per_allocation", "0"},
-};
+inline constexpr std::string_view kAbsentKeys[] = {"auth.database"};
 
 }  // namespace turnpike::config

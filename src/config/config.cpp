@@ -52,6 +52,7 @@ void check_together(const Value& document, Config& config) {
       if (value.path() == "relay.advertise") check_advertise(value, config);
       if (value.path() == "nat_discovery.alternate") check_alternates(value, config);
       if (value.path() == "peers.deny") check_deny(value, config);
+      if (value.path() == "clients.deny") check_client_deny(value, config);
     }
   }
 }

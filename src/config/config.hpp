@@ -17,6 +17,7 @@
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
+#include "turnpike/base/shown_address.hpp"
 #include "turnpike/signaling/params.hpp"
 #include "turnpike/turn/params.hpp"
 
@@ -49,6 +50,7 @@ struct ShutdownParams {
 struct LogParams {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
+  ShownAddresses addresses = ShownAddresses::full;
 };
 
 // RFC 5780. Each takes the first udp listener of its family for the primary, and the first tcp listener on
@@ -94,6 +96,7 @@ struct Config {
   std::vector<Listener> listen = default_listeners();
   turn::RelayParams relay;
   auth::Params auth;
+  turn::ClientParams clients;
   turn::PeerParams peers;
   turn::Limits limits;
   relay::StreamLimits streams;

@@ -78,6 +78,26 @@ void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest
   out = *size;
 }
 
+void read_rate(const Value& value, std::uint32_t& out) {
+  const std::optional<std::uint32_t> rate = value.is_plain() ? parse_size(value.text()) : std::nullopt;
+  if (!rate) return value.expected("octets in a second, such as 1250000, 512KiB or 4MiB, or 0 for no limit");
+  out = *rate;
+}
+
+void read_default_family(const Value& value, turn::DefaultFamily& out) {
+  constexpr std::array<std::pair<std::string_view, turn::DefaultFamily>, 3> kFamilies{
+      {{"ipv4", turn::DefaultFamily::ipv4},
+       {"ipv6", turn::DefaultFamily::ipv6},
+       {"client", turn::DefaultFamily::client}}};
+  read_choice(value, kFamilies, out);
+}
+
+void read_min_version(const Value& value, bool& only_tls_1_3) {
+  if (!value.is_scalar() || (value.text() != "1.2" && value.text() != "1.3"))
+    return value.expected("1.2 or 1.3");
+  only_tls_1_3 = value.text() == "1.3";
+}
+
 void read_flag(const Value& value, bool& out) {
   if (!value.is_plain() || (value.text() != "true" && value.text() != "false")) {
     return value.expected("true or false");
@@ -120,6 +140,12 @@ void read_format(const Value& value, LogFormat& out) {
   constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats{
       {{"text", LogFormat::text}, {"json", LogFormat::json}}};
   read_choice(value, kFormats, out);
+}
+
+void read_shown_addresses(const Value& value, ShownAddresses& out) {
+  constexpr std::array<std::pair<std::string_view, ShownAddresses>, 2> kShown{
+      {{"full", ShownAddresses::full}, {"prefix", ShownAddresses::prefix}}};
+  read_choice(value, kShown, out);
 }
 
 void read_access(const Value& value, std::optional<signaling::Access>& out) {

@@ -21,6 +21,9 @@ void read_count(const Value& value, std::uint32_t& out);
 // In milliseconds, both bounds included.
 void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out);
 void read_flag(const Value& value, bool& out);
+// Octets in a second: a number, or one with KiB or MiB; 0 is no limit.
+void read_rate(const Value& value, std::uint32_t& out);
+void read_default_family(const Value& value, turn::DefaultFamily& out);
 // In bytes, both bounds included.
 void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
 // Whole seconds: 0, which is none, or from a minute to a year.
@@ -29,6 +32,7 @@ void read_age(const Value& value, Duration& out);
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
 void read_level(const Value& value, LogLevel& out);
 void read_format(const Value& value, LogFormat& out);
+void read_shown_addresses(const Value& value, ShownAddresses& out);
 void read_access(const Value& value, std::optional<signaling::Access>& out);
 void read_preset(const Value& value, signaling::Preset& out);
 
@@ -54,6 +58,8 @@ void check_alternates(const Value& value, const Config& config);
 // tls.cpp
 void read_file_name(const Value& value, std::string& out);
 void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out);
+void read_min_version(const Value& value, bool& only_tls_1_3);
+void read_ciphers(const Value& value, std::string& out);
 // A certificate without its key, or the other way round, beside a list of whole ones.
 void check_tls(const Value& section, const Config& config);
 
@@ -95,7 +101,10 @@ void check_admin(const Value& section, const Config& config);
 
 // peers.cpp
 void read_allow(const Value& value, std::vector<Prefix>& out);
-void read_deny(const Value& value, std::vector<Prefix>& out);
+// Networks of clients, of which any may stand there.
+void read_networks(const Value& value, std::vector<Prefix>& out);
+// Prefixes of clients.deny that are in clients.allow as well.
+void check_client_deny(const Value& deny, const Config& config);
 // Prefixes of `deny` that are allowed as well, if only as the other spelling of an advertised address.
 void check_deny(const Value& deny, const Config& config);
 

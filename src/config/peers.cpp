@@ -69,8 +69,16 @@ void read_allow(const Value& value, std::vector<Prefix>& out) {
   });
 }
 
-void read_deny(const Value& value, std::vector<Prefix>& out) {
+void read_networks(const Value& value, std::vector<Prefix>& out) {
   read_prefixes(value, out, [](const Value&, const Prefix&) { return true; });
+}
+
+void check_client_deny(const Value& deny, const Config& config) {
+  for (const Value& item : deny.items()) {
+    const std::vector<Prefix>& allowed = config.clients.allow;
+    const bool is_allowed = std::ranges::find(allowed, *parse_prefix(item.text())) != allowed.end();
+    if (is_allowed) item.expected("a prefix that clients.allow does not have");
+  }
 }
 
 namespace {

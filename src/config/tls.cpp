@@ -36,6 +36,18 @@ void read_certificates(const Value& value, std::vector<net::CertificateFiles>& o
   }
 }
 
+// Whether OpenSSL knows them is found out when the certificates are read.
+void read_ciphers(const Value& value, std::string& out) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+!@=:";
+  if (!value.is_scalar() || value.text().empty() ||
+      value.text().find_first_not_of(kAllowed) != std::string::npos) {
+    return value.expected(
+        "OpenSSL's names with colons between them, such as ECDHE+AESGCM:TLS_AES_128_GCM_SHA256");
+  }
+  out = value.text();
+}
+
 void check_tls(const Value& section, const Config& config) {
   if (config.tls.certificates.empty() || config.tls.certificate.empty() == config.tls.private_key.empty())
     return;

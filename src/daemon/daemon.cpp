@@ -87,6 +87,10 @@ auth::CredentialStore make_credentials(const auth::Params& params) {
   }
 }
 
+std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params) {
+  return params.empty() ? nullptr : std::make_shared<const turn::ClientPolicy>(params);
+}
+
 void add_missing_secret(config::Config& config) {
   if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
   std::array<std::uint8_t, 32> secret;
@@ -140,6 +144,8 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
       connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
                         new_hash_key()),
+      address_quota_(0, config_.limits.allocations_per_address, new_hash_key()),
+      clients_(make_client_policy(config_.clients)),
       relays_(config_.relay, first_addresses_, addresses_of(config_.listen)),
       warnings_(config_.limits),
       limiters_(config_.limits, new_hash_key()),
@@ -166,6 +172,8 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       .relays = relays_,
       .quota = quota_,
       .connection_quota = connection_quota_,
+      .address_quota = address_quota_,
+      .server_budgets = server_budgets_,
       .warnings = warnings_,
       .limiters = limiters_,
       .hints = hints_,
@@ -207,12 +215,15 @@ std::shared_ptr<const relay::Settings> Daemon::make_settings() const {
   return std::make_shared<const relay::Settings>(
       relay::Settings{.credentials = credentials_,
                       .policy = policy_,
+                      .clients = clients_,
                       .relay_addresses = relays_.addresses(),
                       .limits = config_.limits,
                       .nonce_lifetime = config_.auth.nonce_lifetime,
                       .alternates = config_.relay.alternates,
                       .streams = config_.streams,
-                      .draining = drain_ != nullptr});
+                      .draining = drain_ != nullptr,
+                      .default_family = config_.relay.default_family,
+                      .strict_expiry = config_.auth.strict_expiry});
 }
 
 void Daemon::post_settings() {

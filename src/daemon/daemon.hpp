@@ -36,6 +36,8 @@ namespace turnpike::daemon {
 
 // Throws std::invalid_argument with a message for the operator; see CredentialStore.
 auth::CredentialStore make_credentials(const auth::Params& params);
+// Null where nothing is said about clients' networks.
+std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params);
 
 // Signaling makes relay credentials out of the first secret; one is made up for this run when none is
 // configured.
@@ -117,6 +119,9 @@ class Daemon {
   std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // goes after what holds places in it
   turn::Quota connection_quota_;
+  turn::Quota address_quota_;
+  turn::ByteBudgets server_budgets_;
+  std::shared_ptr<const turn::ClientPolicy> clients_;
   relay::RelayPool relays_;
   relay::Warnings warnings_;
   turn::Limiters limiters_;

@@ -1,38 +1,91 @@
 #include "daemon/log.hpp"
 
+#include <signal.h>
 #include <spdlog/async.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
+#include <cstdlib>
+#include <utility>
+
+#include "relay/log_event.hpp"
 
 namespace turnpike::daemon {
 namespace {
 
 constexpr std::size_t kWaitingLines = 8192;
 
-// The message as a JSON string, quotes included.
-class JsonMessage : public spdlog::custom_flag_formatter {
+void append(spdlog::memory_buf_t& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+// Words, and what follows them: members of a JSON object, if there are any. See LogEvent.
+std::pair<std::string_view, std::string_view> parts_of(const spdlog::details::log_msg& message) {
+  const std::string_view all(message.payload.data(), message.payload.size());
+  const std::size_t at = all.find(relay::LogEvent::kSeparator);
+  if (at == std::string_view::npos) return {all, {}};
+  return {all.substr(0, at), all.substr(at + 1)};
+}
+
+class Words : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    const std::string text =
-        boost::json::serialize(boost::json::string_view(message.payload.data(), message.payload.size()));
-    out.append(text.data(), text.data() + text.size());
+    append(out, parts_of(message).first);
   }
-  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Words>(); }
 };
 
+// The words as a JSON string, quotes included, and the members behind it.
+class JsonMembers : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    const auto [words, members] = parts_of(message);
+    append(out, boost::json::serialize(boost::json::string_view(words.data(), words.size())));
+    append(out, members);
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMembers>(); }
+};
+
+// The priority of the journal, as sd-daemon(3) has it.
+class Priority : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    switch (message.level) {
+      case spdlog::level::critical:
+      case spdlog::level::err: return append(out, "<3>");
+      case spdlog::level::warn: return append(out, "<4>");
+      case spdlog::level::info: return append(out, "<6>");
+      default: return append(out, "<7>");
+    }
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
+};
+
+// Whether stderr is the journal's, which $JOURNAL_STREAM names by device and inode (systemd.exec(5)).
+bool writes_to_journal() {
+  const char* const stream = getenv("JOURNAL_STREAM");
+  struct stat status {};
+  return stream && fstat(STDERR_FILENO, &status) == 0 &&
+         std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino) == stream;
+}
+
+// The journal knows the time and reads the priority; no line says either twice.
 std::unique_ptr<spdlog::formatter> make_formatter(config::LogFormat format) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<Words>('*').add_flag<JsonMembers>('@').add_flag<Priority>('&');
+  const bool is_journal = writes_to_journal();
   if (format == config::LogFormat::json) {
-    formatter->add_flag<JsonMessage>('*').set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
+    formatter->set_pattern(std::string(is_journal ? "%&" : "") +
+                           R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%@})");
   } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v");
+    formatter->set_pattern(is_journal ? "%&%l %*" : "%Y-%m-%dT%H:%M:%S.%eZ %l %*");
   }
   return formatter;
 }
@@ -67,13 +120,20 @@ bool set_level(std::string_view level) {
 void LogScope::use(const config::LogParams& params) {
   spdlog::default_logger()->set_formatter(make_formatter(params.format));
   set_level(params.level);
+  show_addresses(params.addresses);
 }
 
 LogScope::LogScope(const config::LogParams& params) {
-  spdlog::init_thread_pool(kWaitingLines, 1);
+  // Signals are for the main thread.
+  spdlog::init_thread_pool(kWaitingLines, 1, [] {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  });
   auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("turnpike");
   logger->set_formatter(make_formatter(params.format));
   logger->set_level(to_spdlog(params.level));
+  show_addresses(params.addresses);
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/refusal_log.hpp"
 
-#include "relay/event_log.hpp"
+#include "relay/log_event.hpp"
+#include "turnpike/base/shown_address.hpp"
 
 namespace turnpike::daemon {
 
@@ -20,7 +21,7 @@ std::optional<std::string> RefusalLog::line(const http::Refused& refused, Steady
     line.append(" ").append(relay::quoted(detail.substr(0, kLongestDetail)));
     if (detail.size() > kLongestDetail) line.append("...");
   }
-  line.append(" from ").append(refused.client.to_string());
+  line.append(" from ").append(shown_address(refused.client));
   if (!refused.key.empty()) line.append(" (").append(refused.key).append(")");
   if (kind.unwritten != 0)
     line.append("; ").append(std::to_string(kind.unwritten)).append(" more since the last line");

@@ -62,8 +62,11 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   std::optional<Certificates::Loaded> certificates;
   try {
     credentials = std::make_shared<const auth::CredentialStore>(make_credentials(next.auth));
-    reloaded.ends = [before = credentials_, after = credentials](const turn::AllocationInfo& allocation) {
-      return allocation.has_configured_user && !is_same_user(*before, *after, allocation.username);
+    reloaded.ends = [before = credentials_, after = credentials,
+                     clients = make_client_policy(next.clients)](const turn::AllocationInfo& allocation) {
+      const bool lacks_user =
+          allocation.has_configured_user && !is_same_user(*before, *after, allocation.username);
+      return lacks_user || !turn::admits(clients.get(), allocation.tuple.client.address);
     };
     if (tls_) {
       if (!next.tls.complete())
@@ -83,7 +86,8 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   }
 
   notify_service_manager("RELOADING=1");
-  const bool log_changes = next.log.level != config_.log.level || next.log.format != config_.log.format;
+  const bool log_changes = next.log.level != config_.log.level || next.log.format != config_.log.format ||
+                           next.log.addresses != config_.log.addresses;
   config_ = std::move(next);
   credentials_ = std::move(credentials);
   if (certificates) {
@@ -92,6 +96,8 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   }
   quota_.set_limits(config_.limits.allocations, config_.limits.allocations_per_user);
   connection_quota_.set_limits(config_.limits.peer_connections, config_.limits.peer_connections_per_user);
+  address_quota_.set_limits(0, config_.limits.allocations_per_address);
+  clients_ = make_client_policy(config_.clients);
   limiters_.set_limits(config_.limits);
   idle_connections_.set_limits(config_.streams);
   warnings_.set_limits(config_.limits);

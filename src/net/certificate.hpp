@@ -22,6 +22,10 @@ struct CertificateFiles {
 // What the operator says about TLS. Plain data, filled by config/.
 struct TlsParams : CertificateFiles {
   std::vector<CertificateFiles> certificates;  // more of them, for other names
+  bool only_tls_1_3 = false;                   // of TLS; DTLS 1.2 is the newest that there is here
+  // As OpenSSL writes them: names with colons between them. Those of TLS 1.3 begin with TLS_. Where none of a
+  // version is named, those of the default hold for it.
+  std::string ciphers{};
 
   // False without a certificate, and then there is no TLS.
   bool complete() const { return CertificateFiles::complete() || !certificates.empty(); }

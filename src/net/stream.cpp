@@ -79,7 +79,7 @@ Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messag
   const MutableBytes slot = buffers.take_slot();
   const MutableBytes room = slot.subspan(stun::kMaxFrameSize);
   std::size_t received = 0;
-  const State after_receive = receive_some(room, received, buffers);
+  const State after_receive = receive_some(room, received, buffers, StreamBuffers::kReceiveSize);
   if (received == 0 && after_receive == State::ended) return State::ended;
   // Who asks and closes its half in one go is answered all the same.
   if (is_undecided_ && is_established() && speaks_http(room.first(received))) return State::http;
@@ -89,10 +89,10 @@ Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messag
 }
 
 // Into `room`, as plain text.
-Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers) {
+Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers,
+                                   std::size_t most) {
   std::uint8_t* to = tls_ ? buffers.wire_in_.get() : room.data();
-  const long got =
-      system_call(SYS_recvfrom, fd(), to, StreamBuffers::kReceiveSize, MSG_DONTWAIT, nullptr, nullptr);
+  const long got = system_call(SYS_recvfrom, fd(), to, most, MSG_DONTWAIT, nullptr, nullptr);
   if (got < 0 && is_passing(errno)) return State::open;
   if (got <= 0) return State::ended;
   if (tls_) return receive_tls({to, static_cast<std::size_t>(got)}, room, received, buffers);
@@ -130,10 +130,10 @@ bool Stream::speaks_http(Bytes received) {
   return is_http;
 }
 
-Stream::State Stream::receive_bytes(StreamBuffers& buffers, Bytes& bytes) {
+Stream::State Stream::receive_bytes(StreamBuffers& buffers, Bytes& bytes, std::size_t most) {
   const MutableBytes slot = buffers.take_slot();
   std::size_t received = 0;
-  const State state = receive_some(slot.subspan(stun::kMaxFrameSize), received, buffers);
+  const State state = receive_some(slot.subspan(stun::kMaxFrameSize), received, buffers, most);
   const std::vector<std::uint8_t> before = std::exchange(tail_, {});
   const MutableBytes all = slot.subspan(stun::kMaxFrameSize - before.size(), before.size() + received);
   std::ranges::copy(before, all.begin());

@@ -38,13 +38,13 @@ class StreamBuffers {
   bool has_free_slot() const { return used_ < kSlots; }
   void reset() { used_ = 0; }
 
+  static constexpr std::size_t kReceiveSize = 64 << 10;  // octets that one receive takes at most
   StreamCounters counters;
 
  private:
   friend class Stream;
 
   static constexpr std::size_t kSlots = 16;
-  static constexpr std::size_t kReceiveSize = 64 << 10;
   // In front of what is received there is room for the incomplete message before it; behind it, for a record
   // of which the greater part was there before.
   static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsEndpoint::kLongestRecord;
@@ -117,7 +117,9 @@ class Stream {
   // --- Bytes instead of messages: what a connection carries that was joined with a peer's (RFC 6062)
   // Receives once; `bytes` view the buffers, and begin with what no message had been made of before.
   // `buffers` has a free slot.
-  [[nodiscard]] State receive_bytes(StreamBuffers& buffers, Bytes& bytes);
+  // No more than `most` octets come off the socket, which is at most kReceiveSize.
+  [[nodiscard]] State receive_bytes(StreamBuffers& buffers, Bytes& bytes,
+                                    std::size_t most = StreamBuffers::kReceiveSize);
   // Sends as far as the connection takes it; the rest waits. Where anything waits already, nobody should
   // receive more for it.
   [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
@@ -125,7 +127,7 @@ class Stream {
   static constexpr std::size_t kJoinedLimit = 512 << 10;
 
  private:
-  State receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers);
+  State receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers, std::size_t most);
   State receive_tls(Bytes cipher_text, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
   bool speaks_http(Bytes received);
   State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);

@@ -6,6 +6,8 @@
 #include <array>
 #include <new>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +30,8 @@ std::span<const std::string_view> protocols_for(TlsUse use) {
 }
 
 // With forward secrecy and authenticated encryption, whatever the machine's openssl.cnf says.
-constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
-constexpr const char* kTls13Ciphers =
+const std::string kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+const std::string kTls13Ciphers =
     "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
 
 constexpr long kLongestMessage = 16 << 10;
@@ -94,14 +96,55 @@ int select_certificate(SSL* session, int*, void*) {
 // Who gets here has shown its cookie: see DtlsAssociation.
 int accept_cookie(SSL*, const unsigned char*, unsigned int) { return 1; }
 
-void set_versions(SSL_CTX* context, TlsKind kind) {
+void set_versions(SSL_CTX* context, TlsKind kind, bool only_tls_1_3) {
   if (kind == TlsKind::tls) {
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(context, only_tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     return;
   }
   SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU);
   SSL_CTX_set_cookie_verify_cb(context, accept_cookie);
+}
+
+// What is written about ciphers by their versions, TLS 1.3 and earlier.
+struct CipherLists {
+  std::string tls_1_3;
+  std::string tls_1_2;
+};
+
+CipherLists split_ciphers(std::string_view list) {
+  CipherLists lists;
+  while (!list.empty()) {
+    const std::string_view name = list.substr(0, list.find(':'));
+    std::string& to = name.starts_with("TLS_") ? lists.tls_1_3 : lists.tls_1_2;
+    if (!name.empty()) to.append(to.empty() ? "" : ":").append(name);
+    list.remove_prefix(std::min(name.size() + 1, list.size()));
+  }
+  return lists;
+}
+
+// A record is as much longer than its text as one with authenticated encryption is; others would not fit.
+void require_authenticated_encryption(SSL_CTX* context) {
+  const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+    const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
+    if (SSL_CIPHER_is_aead(cipher) != 1)
+      throw std::runtime_error(std::string("tls.ciphers: ") + SSL_CIPHER_get_name(cipher) +
+                               " has no authenticated encryption");
+  }
+}
+
+void set_ciphers(SSL_CTX* context, const std::string& wanted) {
+  const CipherLists lists = split_ciphers(wanted);
+  const std::string& tls_1_2 = lists.tls_1_2.empty() ? kTls12Ciphers : lists.tls_1_2;
+  const std::string& tls_1_3 = lists.tls_1_3.empty() ? kTls13Ciphers : lists.tls_1_3;
+  ERR_clear_error();
+  if (SSL_CTX_set_cipher_list(context, tls_1_2.c_str()) != 1 ||
+      SSL_CTX_set_ciphersuites(context, tls_1_3.c_str()) != 1) {
+    ERR_clear_error();
+    throw std::runtime_error("tls.ciphers: OpenSSL knows none of this name: " + wanted);
+  }
+  require_authenticated_encryption(context);
 }
 
 }  // namespace
@@ -110,11 +153,10 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
     : context_(SSL_CTX_new(kind == TlsKind::dtls ? DTLS_server_method() : TLS_server_method())) {
   if (!context_) throw std::bad_alloc();
   SSL_CTX* context = context_.get();
-  set_versions(context, kind);
+  set_versions(context, kind, params.only_tls_1_3);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  SSL_CTX_set_cipher_list(context, kTls12Ciphers);
-  SSL_CTX_set_ciphersuites(context, kTls13Ciphers);
+  set_ciphers(context, params.ciphers);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   // Nobody is asked for a certificate, so no handshake message is as long as one may be.
   SSL_CTX_set_max_cert_list(context, kLongestMessage);
@@ -131,7 +173,8 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
 }
 
 TlsContext::TlsContext(const std::string& certificate, const std::string& private_key, TlsKind kind)
-    : TlsContext({{certificate, private_key}, {}}, std::make_shared<TicketKeys>(), kind) {}
+    : TlsContext(TlsParams{{certificate, private_key}, {}, false, {}}, std::make_shared<TicketKeys>(), kind) {
+}
 
 TlsSession TlsContext::new_session(TlsUse use) const {
   TlsSession session(SSL_new(context_.get()));

@@ -43,6 +43,10 @@ Associations::~Associations() {
 Associations::Received Associations::receive(std::uint32_t listener, const net::ReceivedDatagram& datagram,
                                              TimePoint now) {
   messages_.clear();
+  if (!turn::admits(clients_, datagram.from.address)) {
+    ++counters_.denied;
+    return {};
+  }
   const FiveTuple key{datagram.from, listeners_[listener].reached_by(datagram), Transport::dtls, listener};
   if (const auto hello = net::parse_dtls_hello(datagram.payload)) {
     return on_hello(key, *hello, datagram.payload, now);
@@ -127,7 +131,9 @@ bool Associations::is_copy(const Place& place, const net::DtlsHello& hello) cons
 }
 
 void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now) {
-  if (!shared_.limiters.unauthenticated.allow_unproven(key.client.address, now.steady)) {
+  const IpAddress& client = key.client.address;
+  if (!turn::is_exempt(clients_, client) &&
+      !shared_.limiters.unauthenticated.allow_unproven(client, now.steady)) {
     ++counters_.hellos_withheld;
     return;
   }
@@ -142,8 +148,10 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
   if (begun_in_pass_ == kBegunPerPass) return nullptr;
   // A cookie is good for a while, and each handshake costs a signature: there is a limit as for answers, but
   // one of its own, since others may have asked for those in this client's name.
-  if (!shared_.limiters.handshakes.allow(key.client.address, now.steady) ||
-      !shared_.idle.take(key.client.address)) {
+  const IpAddress& client = key.client.address;
+  const bool is_exempt = turn::is_exempt(clients_, client);
+  if ((!is_exempt && !shared_.limiters.handshakes.allow(client, now.steady)) ||
+      !shared_.idle.take(client, is_exempt)) {
     ++counters_.refused;
     return nullptr;
   }

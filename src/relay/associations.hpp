@@ -25,6 +25,7 @@
 #include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
+#include "turnpike/turn/client_policy.hpp"
 #include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/output.hpp"
 
@@ -48,7 +49,11 @@ class Associations {
   Associations& operator=(const Associations&) = delete;
 
   // From now on these hold; deadlines that run already stay as they are.
-  void use(const StreamLimits& limits) { limits_ = limits; }
+  // `clients` may be null, and lives until others are to be used.
+  void use(const StreamLimits& limits, const turn::ClientPolicy* clients) {
+    limits_ = limits;
+    clients_ = clients;
+  }
 
   struct Received {
     FiveTuple tuple;
@@ -140,6 +145,7 @@ class Associations {
   const std::vector<ListenerSocket>& listeners_;
   const Shared shared_;
   StreamLimits limits_;
+  const turn::ClientPolicy* clients_ = nullptr;
   AssociationCounters counters_;
   crypto::Digester digester_;
   net::DtlsCookies cookies_;

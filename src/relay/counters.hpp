@@ -14,6 +14,7 @@ namespace turnpike::relay {
 struct ConnectionCounters {
   Counter accepted;
   Counter refused;
+  Counter denied;
   Counter timed_out;
   Counter handshakes_withheld;
   Counter out_of_descriptors;
@@ -27,6 +28,7 @@ struct AssociationCounters {
   Counter begun;
   Counter established;
   Counter refused;
+  Counter denied;
   Counter evicted;
   Counter timed_out;
   Counter unmatched;
@@ -36,6 +38,7 @@ struct AssociationCounters {
 // RFC 6062: data connections.
 struct TcpRelayCounters {
   Counter joined;
+  Counter slowed;
   Counter to_peer_bytes;
   Counter to_client_bytes;
   Counter out_of_descriptors;
@@ -68,6 +71,9 @@ inline constexpr auto kCounterList<relay::ConnectionCounters> =
         {"refused", &relay::ConnectionCounters::refused,
          "Connections refused, since the address or the server had enough.", "refused_total",
          R"(reason="idle_connections")"},
+        {"denied", &relay::ConnectionCounters::denied,
+         "Connections from networks that clients may not come from.", "refused_total",
+         R"(reason="clients_by_stream")"},
         {"timed_out", &relay::ConnectionCounters::timed_out,
          "Connections closed for want of a handshake, a message or an allocation in time.",
          "connections_closed_total", R"(reason="timed_out")"},
@@ -97,6 +103,9 @@ inline constexpr auto kCounterList<relay::AssociationCounters> =
         {"refused", &relay::AssociationCounters::refused,
          "DTLS handshakes refused, since the address had enough.", "refused_total",
          R"(reason="idle_associations")"},
+        {"denied", &relay::AssociationCounters::denied,
+         "DTLS datagrams from networks that clients may not come from.", "refused_total",
+         R"(reason="clients_by_dtls")"},
         {"evicted", &relay::AssociationCounters::evicted, "DTLS handshakes given up for newer ones.",
          "tls_handshakes_total", R"(protocol="dtls",result="evicted")"},
         {"timed_out", &relay::AssociationCounters::timed_out,
@@ -116,6 +125,8 @@ inline constexpr auto kCounterList<relay::TcpRelayCounters> =
     std::to_array<CounterRow<relay::TcpRelayCounters>>({
         {"joined_with_peers", &relay::TcpRelayCounters::joined,
          "Data connections joined with their peers (RFC 6062).", "peer_connections_total"},
+        {"slowed", &relay::TcpRelayCounters::slowed,
+         "Pauses of a data connection that had carried as much as it may.", "data_connections_slowed_total"},
         {"to_peer_bytes", &relay::TcpRelayCounters::to_peer_bytes, "Octets sent to peers by TCP.",
          "relay_bytes_total", R"(side="peer",direction="tx",transport="tcp")"},
         {"to_client_bytes", &relay::TcpRelayCounters::to_client_bytes, "Octets received from peers by TCP.",

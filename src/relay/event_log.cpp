@@ -1,21 +1,12 @@
 #include "relay/event_log.hpp"
 
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unictype.h>
-#include <unistr.h>
+
+#include "relay/log_event.hpp"
+#include "turnpike/base/shown_address.hpp"
 
 namespace turnpike::relay {
 namespace {
-
-constexpr std::size_t kMaxQuoted = 64;  // characters, or octets that are none
-
-bool is_plain(ucs4_t c) {
-  if (c == '"' || c == '\\') return false;
-  return c == ' ' ||
-         uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N |
-                                                 UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_S);
-}
 
 std::string_view name(stun::Method method) {
   switch (method) {
@@ -30,10 +21,18 @@ std::string_view name(stun::Method method) {
   }
 }
 
-std::string describe(const turn::Output::Refusal& refused) {
-  return fmt::format("client={} user={} error={} {}", refused.tuple.client.to_string(),
-                     quoted(refused.username), static_cast<unsigned>(refused.error),
-                     reason_phrase(refused.error));
+LogEvent describe(const turn::Output::Refusal& refused) {
+  const auto code = static_cast<unsigned>(refused.error);
+  const std::string_view reason = reason_phrase(refused.error);
+  LogEvent event("refused", std::string(name(refused.method)) + " refused");
+  event.field("method", name(refused.method))
+      .add("client", shown_address(refused.tuple.client))
+      .add_quoted("user", refused.username)
+      .say("error=" + std::to_string(code) + ' ' + std::string(reason))
+      .field("code", code)
+      .field("reason", reason)
+      .field("transport", to_string(refused.tuple.transport));
+  return event;
 }
 
 std::string_view name(turn::Output::Lifetime::Kind kind) {
@@ -61,9 +60,24 @@ EventLog::~EventLog() { on_timeout(); }
 
 void EventLog::log(std::span<const Lifetime> lifetimes) {
   for (const Lifetime& each : lifetimes) {
-    spdlog::info("allocation {} client={} user={} relayed={}{}", name(each.kind),
-                 each.tuple.client.to_string(), quoted(each.username), each.relayed.to_string(),
-                 each.was_too_old ? " reason=allocation_age" : "");
+    const std::string_view what = name(each.kind);
+    LogEvent event("allocation_" + std::string(what), "allocation " + std::string(what));
+    event.add("client", shown_address(each.tuple.client))
+        .add_quoted("user", each.username)
+        .add("relayed", each.relayed.to_string())
+        .add("transport", to_string(each.tuple.transport))
+        .add("id", std::to_string(worker_) + '-' + std::to_string(each.number));
+    if (each.kind == Lifetime::Kind::deleted) {
+      event.add("reason", to_string(each.reason))
+          .add("duration_s", static_cast<std::uint64_t>(each.age.count()))
+          .add("rx_bytes", each.rx_bytes)
+          .add("tx_bytes", each.tx_bytes)
+          .add("rx_packets", each.rx_packets)
+          .add("tx_packets", each.tx_packets)
+          .add("peers", each.peers);
+      if (each.dropped_packets != 0) event.add("dropped_packets", each.dropped_packets);
+    }
+    event.write(spdlog::level::info);
   }
 }
 
@@ -74,49 +88,43 @@ void EventLog::log(std::span<const Refusal> refusals, SteadyTime now) {
 void EventLog::log_refusal(const Refusal& refusal, SteadyTime now) {
   if (refusal.network) hints_.advise(*refusal.network);
   if (period_ends_ == SteadyTime::max()) period_ends_ = now + kPeriod;
-  if (refusal.answered && lines_ < kLinesPerPeriod) {
+  const IpAddress& address = refusal.tuple.client.address;
+  auto source = sources_.find(address);
+  if (source == sources_.end() && sources_.size() < kMaxAddresses)
+    source = sources_.emplace(address, Source{}).first;
+  const bool is_known = source != sources_.end();
+  if (refusal.answered && is_known && source->second.lines < kLinesPerAddress && lines_ < kLinesPerPeriod) {
+    ++source->second.lines;
     ++lines_;
-    return spdlog::info("{} refused {}", name(refusal.method), describe(refusal));
+    return describe(refusal).write(spdlog::level::info);
   }
-  ++not_shown_;
-  if (!refusal.answered) ++not_answered_;
-  last_ = refusal;
+  Unshown& unshown = is_known ? source->second.unshown : others_;
+  ++unshown.count;
+  if (!refusal.answered) ++unshown.not_answered;
+  unshown.last = refusal;
+}
+
+// The number of requests comes last, behind what the client has chosen, and is never taken for a part of it.
+void EventLog::log_unshown(const Unshown& unshown) {
+  LogEvent event = describe(unshown.last);
+  event.add("count", unshown.count);
+  if (unshown.not_answered != 0)
+    event.add("not_answered", unshown.not_answered).say("(limits.failures_per_second)");
+  event.write(unshown.not_answered != 0 ? spdlog::level::warn : spdlog::level::info);
 }
 
 void EventLog::on_timeout() {
-  if (not_answered_ != 0) {
-    spdlog::warn(
-        "{} more requests refused, {} of them not answered (limits.failures_per_second); the last: {} {}",
-        not_shown_, not_answered_, name(last_.method), describe(last_));
-  } else if (not_shown_ != 0) {
-    spdlog::info("{} more requests refused; the last: {} {}", not_shown_, name(last_.method),
-                 describe(last_));
+  for (const auto& [address, source] : sources_) {
+    if (source.unshown.count != 0) log_unshown(source.unshown);
+  }
+  if (others_.count != 0) {
+    spdlog::info("{} more requests refused, of further addresses; the last is the next line", others_.count);
+    describe(others_.last).write(spdlog::level::info);
   }
   period_ends_ = SteadyTime::max();
   lines_ = 0;
-  not_shown_ = not_answered_ = 0;
-}
-
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  const auto* at = reinterpret_cast<const std::uint8_t*>(text.data());
-  const auto* end = at + text.size();
-  for (std::size_t shown = 0; at < end; ++shown) {
-    if (shown == kMaxQuoted) return result + "\"...";
-    ucs4_t c = 0;
-    const int size = u8_mbtoucr(&c, at, static_cast<std::size_t>(end - at));
-    if (size <= 0) {
-      result += fmt::format("\\x{:02x}", *at++);
-    } else {
-      if (is_plain(c)) {
-        result.append(reinterpret_cast<const char*>(at), static_cast<std::size_t>(size));
-      } else {
-        result += fmt::format("\\u{{{:x}}}", c);
-      }
-      at += size;
-    }
-  }
-  return result + '"';
+  sources_.clear();
+  others_ = {};
 }
 
 }  // namespace turnpike::relay

@@ -13,9 +13,14 @@ std::uint32_t IdleConnections::count() const {
   return count_;
 }
 
-bool IdleConnections::take(const IpAddress& source) {
+bool IdleConnections::take(const IpAddress& source, bool is_exempt) {
   const std::lock_guard lock(mutex_);
-  if ((max_ != 0 && count_ >= max_) || !counter_.take(source)) return false;
+  if (max_ != 0 && count_ >= max_) return false;
+  if (is_exempt) {
+    counter_.add(source);
+  } else if (!counter_.take(source)) {
+    return false;
+  }
   ++count_;
   return true;
 }

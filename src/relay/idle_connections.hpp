@@ -21,9 +21,9 @@ class IdleConnections {
   void set_limits(const StreamLimits& limits);
   std::uint32_t count() const;
 
-  // An IPv6 /64 counts as one address. Returns false, and takes nothing, when the address or the server has
-  // enough.
-  bool take(const IpAddress& source);
+  // An IPv6 /64 counts as one address. Returns false, and takes nothing, when the server has enough, or the
+  // address has and is not exempt.
+  bool take(const IpAddress& source, bool is_exempt);
   // Counts a connection even beyond the limit, because it exists already.
   void add(const IpAddress& source);
   void release(const IpAddress& source);

@@ -16,10 +16,12 @@ turn::ConnectionId PeerConnectionTable::add(unsigned worker, crypto::Random& ran
   }
 }
 
-void PeerConnectionTable::offer(ConnectionId id, const auth::Identity& client, net::Fd peer) {
+void PeerConnectionTable::offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets,
+                                net::Fd peer) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_.at(id);
   entry.client = client;
+  entry.budgets = std::move(budgets);
   entry.peer = std::move(peer);
 }
 
@@ -30,15 +32,16 @@ std::optional<auth::Identity> PeerConnectionTable::awaited_by(ConnectionId id) {
   return found->second.client;
 }
 
-std::optional<net::Fd> PeerConnectionTable::bind(ConnectionId id, const auth::Identity& identity,
-                                                 unsigned worker) {
+std::optional<PeerConnectionTable::Waiting> PeerConnectionTable::bind(ConnectionId id,
+                                                                      const auth::Identity& identity,
+                                                                      unsigned worker) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end() || !found->second.peer || !found->second.client.is_same(identity)) {
     return std::nullopt;
   }
   found->second.bound_by = worker;
-  return std::exchange(found->second.peer, net::Fd());
+  return Waiting{std::exchange(found->second.peer, net::Fd()), std::move(found->second.budgets)};
 }
 
 bool PeerConnectionTable::close_unbound(ConnectionId id) {

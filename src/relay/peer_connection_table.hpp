@@ -22,11 +22,15 @@ class PeerConnectionTable {
   // A new number, for a connection of this worker's allocation.
   ConnectionId add(unsigned worker, crypto::Random& random);
   // It waits, and belongs to the table meanwhile.
-  void offer(ConnectionId id, const auth::Identity& client, net::Fd peer);
+  void offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets, net::Fd peer);
   // Whom one waits for.
   std::optional<auth::Identity> awaited_by(ConnectionId id);
   // Takes one that waits for this identity.
-  std::optional<net::Fd> bind(ConnectionId id, const auth::Identity& identity, unsigned worker);
+  struct Waiting {
+    net::Fd peer;
+    turn::SharedBudgets budgets;
+  };
+  std::optional<Waiting> bind(ConnectionId id, const auth::Identity& identity, unsigned worker);
 
   // Forgets one that nobody has bound, and closes it; false when somebody has.
   bool close_unbound(ConnectionId id);
@@ -39,7 +43,8 @@ class PeerConnectionTable {
   struct Entry {
     unsigned worker = 0;
     auth::Identity client;  // once it waits
-    net::Fd peer;           // while it waits
+    turn::SharedBudgets budgets;
+    net::Fd peer;  // while it waits
     std::optional<unsigned> bound_by;
   };
 

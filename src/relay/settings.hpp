@@ -6,6 +6,7 @@
 
 #include "relay/stream_limits.hpp"
 #include "turnpike/auth/credentials.hpp"
+#include "turnpike/turn/client_policy.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 #include "turnpike/turn/settings.hpp"
 
@@ -16,16 +17,27 @@ class RelayAddresses;
 struct Settings {
   std::shared_ptr<const auth::CredentialStore> credentials;
   std::shared_ptr<const turn::PeerPolicy> policy;
+  std::shared_ptr<const turn::ClientPolicy> clients;  // null: see turn::Settings
   std::shared_ptr<const RelayAddresses> relay_addresses;
   turn::Limits limits;
   Duration nonce_lifetime{};
   turn::AlternateParams alternates;
   StreamLimits streams;
   bool draining = false;
+  turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
+  bool strict_expiry = false;
 
   // What the core takes of it; it views this, which has to outlive it.
   turn::Settings core() const {
-    return {credentials.get(), policy.get(), &alternates, limits, nonce_lifetime, draining};
+    return {.credentials = credentials.get(),
+            .policy = policy.get(),
+            .alternates = &alternates,
+            .limits = limits,
+            .nonce_lifetime = nonce_lifetime,
+            .draining = draining,
+            .clients = clients.get(),
+            .default_family = default_family,
+            .strict_expiry = strict_expiry};
   }
 };
 

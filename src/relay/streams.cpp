@@ -96,12 +96,23 @@ bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
     return !net::is_exhaustion(errno) && errno != EAGAIN;
   }
   const IpAddress& from = accepted->from.address;
-  if (listener.balancers.empty() ? shared_.idle.take(from) : is_any_of(listener.balancers, from)) {
+  if (listener.balancers.empty() ? admit(from) : is_any_of(listener.balancers, from)) {
     open(listener, std::move(accepted->fd), accepted->from, now);
-  } else {
+  } else if (!listener.balancers.empty()) {
     ++counters_.refused;
   }
   return true;
+}
+
+// Whether a client may come, and has a place among the connections without an allocation.
+bool Streams::admit(const IpAddress& client) {
+  if (!turn::admits(clients_, client)) {
+    ++counters_.denied;
+    return false;
+  }
+  const bool has_place = shared_.idle.take(client, turn::is_exempt(clients_, client));
+  if (!has_place) ++counters_.refused;
+  return has_place;
 }
 
 void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now) {
@@ -217,9 +228,8 @@ bool Streams::greet(Connection& connection, TimePoint now) {
     end(connection);
     return false;
   }
-  if (!connection.is_counted) connection.is_counted = shared_.idle.take(connection.tuple.client.address);
+  if (!connection.is_counted) connection.is_counted = admit(connection.tuple.client.address);
   if (!connection.is_counted) {
-    ++counters_.refused;
     end(connection);
     return false;
   }
@@ -236,7 +246,8 @@ bool Streams::greet(Connection& connection, TimePoint now) {
 // A handshake costs a signature, whoever asks for it: each source may begin so many in a second.
 bool Streams::start_tls(Connection& connection, TimePoint now) {
   if (!shared_.tls) return false;
-  if (!shared_.handshakes.allow(connection.tuple.client.address, now.steady)) {
+  const IpAddress& client = connection.tuple.client.address;
+  if (!turn::is_exempt(clients_, client) && !shared_.handshakes.allow(client, now.steady)) {
     ++counters_.handshakes_withheld;
     return false;
   }

@@ -26,6 +26,7 @@
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/prefix.hpp"
 #include "turnpike/base/time.hpp"
+#include "turnpike/turn/client_policy.hpp"
 #include "turnpike/turn/output.hpp"
 
 namespace turnpike::relay {
@@ -58,7 +59,11 @@ class Streams {
   ~Streams();
 
   // From now on these hold; deadlines that run already stay as they are.
-  void use(const StreamLimits& limits) { limits_ = limits; }
+  // `clients` may be null, and lives until others are to be used.
+  void use(const StreamLimits& limits, const turn::ClientPolicy* clients) {
+    limits_ = limits;
+    clients_ = clients;
+  }
 
   // --- What the epoll set reports: listeners by their index, connections by their number, which fits in
   // 62 bits
@@ -129,6 +134,7 @@ class Streams {
     std::uint32_t next = kNone;
   };
 
+  bool admit(const IpAddress& client);
   bool accept_one(const StreamListener& listener, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
@@ -157,6 +163,7 @@ class Streams {
   std::vector<StreamListener> listeners_;
   const Shared shared_;
   StreamLimits limits_;
+  const turn::ClientPolicy* clients_ = nullptr;
   ConnectionCounters counters_;
   net::StreamBuffers buffers_;
 

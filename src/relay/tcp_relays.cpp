@@ -84,18 +84,18 @@ std::optional<TcpRelays::Accepted> TcpRelays::accept(int listener) {
   return Accepted{id, accepted->from};
 }
 
-void TcpRelays::offer(ConnectionId id, const auth::Identity& client) {
+void TcpRelays::offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets) {
   const auto found = sockets_.find(id);
-  shared_.table.offer(id, client, std::move(found->second));
+  shared_.table.offer(id, client, std::move(budgets), std::move(found->second));
   sockets_.erase(found);
 }
 
 std::optional<auth::Identity> TcpRelays::awaited_by(ConnectionId id) { return shared_.table.awaited_by(id); }
 
 bool TcpRelays::bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) {
-  std::optional<net::Fd> socket = shared_.table.bind(id, identity, worker_);
-  if (!socket) return false;
-  bound_.push_back({id, std::move(*socket), client});
+  std::optional<PeerConnectionTable::Waiting> waiting = shared_.table.bind(id, identity, worker_);
+  if (!waiting) return false;
+  bound_.push_back({id, std::move(waiting->peer), client, std::move(waiting->budgets)});
   return true;
 }
 
@@ -132,6 +132,7 @@ void TcpRelays::add(Bound bound, net::Stream client) {
   if (!buffers_) buffers_ = std::make_unique<net::StreamBuffers>();
   const ConnectionId id = bound.id;
   auto joined = std::make_unique<Joined>(std::move(client), net::Stream(std::move(bound.peer), nullptr));
+  joined->budgets = std::move(bound.budgets);
   for (const Side side : {Side::client, Side::peer}) {
     joined->at(side).stream.allow_waiting(net::Stream::kJoinedLimit);
   }
@@ -167,7 +168,8 @@ bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_
   End& here = joined.at(from);
   End& there = joined.at(other(from));
   if ((events & EPOLLOUT) != 0 && here.stream.send_waiting() == State::ended) return false;
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !here.ended && !forward(joined, from)) return false;
+  const bool reads = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !here.ended;
+  if (reads && !pauses(id, joined, from, now) && !forward(joined, from, now)) return false;
   if (!here.ended) return !there.ended || here.stream.has_waiting();
   if (!there.stream.has_waiting()) return false;
   if (joined.deadline == SteadyTime{}) deadlines_.set(id, joined.deadline, now.steady + kLastWords);
@@ -175,24 +177,72 @@ bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_
 }
 
 // False when the other end does not take anything any more.
-bool TcpRelays::forward(Joined& joined, Side from) {
+bool TcpRelays::forward(Joined& joined, Side from, TimePoint now) {
   using State = net::Stream::State;
   End& here = joined.at(from);
   End& there = joined.at(other(from));
   Bytes bytes;
   buffers_->reset();
-  here.ended = here.stream.receive_bytes(*buffers_, bytes) == State::ended;
+  here.ended = here.stream.receive_bytes(*buffers_, bytes, most_at_once()) == State::ended;
+  charge(joined, from, bytes.size(), now);
   (from == Side::client ? counters_.to_peer_bytes : counters_.to_client_bytes) += bytes.size();
   const bool sent = bytes.empty() || there.stream.send_bytes(bytes, *buffers_) == State::open;
   buffers_->reset();
   return sent;
 }
 
+// Whether more has passed than may. Then nothing is read from this end until that is made up for.
+bool TcpRelays::pauses(ConnectionId id, Joined& joined, Side from, TimePoint now) {
+  if (!limits_.shapes_traffic()) return false;
+  const turn::Direction direction = direction_from(from);
+  SteadyTime ready = SteadyTime::min();
+  const auto wait_for = [&](const turn::ByteBudget& budget, std::uint32_t per_second) {
+    if (per_second != 0) ready = std::max(ready, budget.ready_at());
+  };
+  wait_for(joined.budgets.allocation->of(direction), limits_.bytes_per_second_per_allocation);
+  wait_for(joined.budgets.user->of(direction), limits_.bytes_per_second_per_user);
+  wait_for(shared_.server_budgets.of(direction), limits_.bytes_per_second);
+  if (ready <= now.steady) return false;
+  ++counters_.slowed;
+  joined.at(from).paused = true;
+  const bool is_sooner = joined.resume_at == SteadyTime{} || ready < joined.resume_at;
+  if (is_sooner) paused_.set(id, joined.resume_at, ready);
+  return true;
+}
+
+// Octets that are read in one go: what a tenth of a second allows, so that a low limit holds at each moment.
+std::size_t TcpRelays::most_at_once() const {
+  constexpr std::size_t kLeast = 2048;
+  std::size_t most = net::StreamBuffers::kReceiveSize;
+  for (const std::uint32_t limit : {limits_.bytes_per_second, limits_.bytes_per_second_per_user,
+                                    limits_.bytes_per_second_per_allocation}) {
+    if (limit != 0) most = std::min<std::size_t>(most, std::max<std::size_t>(limit / 10, kLeast));
+  }
+  return most;
+}
+
+void TcpRelays::charge(Joined& joined, Side from, std::size_t size, TimePoint now) {
+  if (!limits_.shapes_traffic()) return;
+  const turn::Direction direction = direction_from(from);
+  joined.budgets.allocation->of(direction).charge(size, limits_.bytes_per_second_per_allocation, now.steady);
+  joined.budgets.user->of(direction).charge(size, limits_.bytes_per_second_per_user, now.steady);
+  shared_.server_budgets.of(direction).charge(size, limits_.bytes_per_second, now.steady);
+}
+
+// The next event of an end tells whether it has to wait again.
+void TcpRelays::resume(ConnectionId id) {
+  Joined& joined = *joined_.at(id);
+  paused_.clear(id, joined.resume_at);
+  joined.resume_at = SteadyTime{};
+  for (const Side side : {Side::client, Side::peer}) joined.at(side).paused = false;
+  watch_both(id, joined);
+}
+
 void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
   for (const Side side : {Side::client, Side::peer}) {
     End& here = joined.at(side);
     const End& there = joined.at(other(side));
-    const bool reads = !here.ended && !there.ended && !there.stream.has_waiting();
+    const bool reads = !here.ended && !here.paused && !there.ended && !there.stream.has_waiting();
     const std::uint32_t events =
         (reads ? std::uint32_t{EPOLLIN} : 0) | (here.stream.has_waiting() ? std::uint32_t{EPOLLOUT} : 0);
     if (events == here.watched && events != 0) continue;
@@ -208,6 +258,7 @@ void TcpRelays::close_data_connection(ConnectionId id) {
   const auto found = joined_.find(id);
   if (found == joined_.end()) return;
   deadlines_.clear(id, found->second->deadline);
+  paused_.clear(id, found->second->resume_at);
   joined_.erase(found);
 }
 
@@ -223,6 +274,7 @@ void TcpRelays::part(ConnectionId id) {
 }
 
 void TcpRelays::on_timeout(TimePoint now) {
+  while (paused_.next() <= now.steady) resume(paused_.first());
   while (deadlines_.next() <= now.steady) part(deadlines_.first());
 }
 

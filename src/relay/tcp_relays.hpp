@@ -1,8 +1,10 @@
 // One worker's TCP connections with peers (RFC 6062), and the data connections of clients that they are
 // joined with. What came by one goes out by the other, as it is; who does not take what is meant for it holds
-// the other one back.
+// the other one back. Where more comes than limits.bytes_per_second and its kin allow, nothing is read for a
+// while.
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
@@ -22,6 +24,7 @@
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
+#include "turnpike/turn/params.hpp"
 #include "turnpike/turn/peer_connections.hpp"
 
 namespace turnpike::relay {
@@ -34,14 +37,18 @@ class TcpRelays : public turn::PeerConnections {
   struct Shared {
     PeerConnectionTable& table;
     std::deque<Mailbox>& mailboxes;
+    turn::ByteBudgets& server_budgets;
   };
 
   // References outlive this.
   TcpRelays(int epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
             const Shared& shared);
 
+  // From now on these limits hold.
+  void use(const turn::Limits& limits) { limits_ = limits; }
+
   std::optional<ConnectionId> connect(turn::RelayId relay, const Endpoint& peer) override;
-  void offer(ConnectionId id, const auth::Identity& client) override;
+  void offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets) override;
   std::optional<auth::Identity> awaited_by(ConnectionId id) override;
   bool bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) override;
   bool close_unbound(ConnectionId id) override;
@@ -74,18 +81,22 @@ class TcpRelays : public turn::PeerConnections {
   std::vector<ConnectionId> take_closed() { return std::exchange(closed_, {}); }
 
   void on_timeout(TimePoint now);
-  SteadyTime next_deadline() const { return deadlines_.next(); }
+  SteadyTime next_deadline() const { return std::min(deadlines_.next(), paused_.next()); }
 
   const TcpRelayCounters& counters() const { return counters_; }
 
  private:
   enum class Side : std::uint8_t { client = 0, peer = 1 };
   static Side other(Side side) { return side == Side::client ? Side::peer : Side::client; }
+  static turn::Direction direction_from(Side side) {
+    return side == Side::client ? turn::Direction::from_client : turn::Direction::to_client;
+  }
   struct End {
     explicit End(net::Stream s) : stream(std::move(s)) {}
     net::Stream stream;
     std::uint32_t watched = 0;  // events
     bool ended = false;         // nothing more comes from it
+    bool paused = false;        // more has come from it than may pass
   };
   struct Joined {
     Joined(net::Stream client, net::Stream peer) : ends{End(std::move(client)), End(std::move(peer))} {}
@@ -93,11 +104,14 @@ class TcpRelays : public turn::PeerConnections {
 
     End ends[2];
     SteadyTime deadline;  // of what still waits to go out, once an end is gone
+    turn::SharedBudgets budgets;
+    SteadyTime resume_at;  // when an end that is paused is read again
   };
   struct Bound {
     ConnectionId id{};
     net::Fd peer;
     FiveTuple client;
+    turn::SharedBudgets budgets;
   };
 
   void begin(ConnectionId id, Result<net::Fd> socket);
@@ -106,7 +120,11 @@ class TcpRelays : public turn::PeerConnections {
   void add(Bound bound, net::Stream client);
   // False when the two are to be parted.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
-  bool forward(Joined& joined, Side from);
+  bool forward(Joined& joined, Side from, TimePoint now);
+  bool pauses(ConnectionId id, Joined& joined, Side from, TimePoint now);
+  std::size_t most_at_once() const;
+  void charge(Joined& joined, Side from, std::size_t size, TimePoint now);
+  void resume(ConnectionId id);
   void watch_both(ConnectionId id, Joined& joined);
   void part(ConnectionId id);
 
@@ -121,6 +139,8 @@ class TcpRelays : public turn::PeerConnections {
   std::vector<Bound> bound_;
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<Joined>> joined_;
   Deadlines<ConnectionId> deadlines_;
+  Deadlines<ConnectionId> paused_;
+  turn::Limits limits_;
   std::vector<ConnectionId> failed_;
   std::vector<ConnectionId> closed_;
   std::unique_ptr<net::StreamBuffers> buffers_;  // from the first data connection on

@@ -9,10 +9,14 @@ namespace turnpike::relay {
 void Warnings::set_limits(const turn::Limits& limits) {
   const std::array<std::uint32_t, turn::kLimitKeys.size()> values{limits.allocations,
                                                                   limits.allocations_per_user,
+                                                                  limits.allocations_per_address,
                                                                   limits.permissions_per_allocation,
                                                                   limits.channels_per_allocation,
                                                                   limits.peer_connections,
-                                                                  limits.peer_connections_per_user};
+                                                                  limits.peer_connections_per_user,
+                                                                  limits.bytes_per_second,
+                                                                  limits.bytes_per_second_per_user,
+                                                                  limits.bytes_per_second_per_allocation};
   std::ranges::copy(values, values_.begin());
 }
 
@@ -28,8 +32,9 @@ bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
 void Warnings::limits(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if ((met >> i & 1) == 0 || !is_due(static_cast<turn::LimitKey>(i), now)) continue;
-    spdlog::warn("a client was refused because of {}, which is {}", turn::kLimitKeys[i],
-                 values_[i].load(std::memory_order_relaxed));
+    const bool drops = turn::LimitKey(i) >= turn::LimitKey::bytes_per_second;
+    spdlog::warn("{} because of {}, which is {}", drops ? "data was dropped" : "a client was refused",
+                 turn::kLimitKeys[i], values_[i].load(std::memory_order_relaxed));
   }
 }
 

@@ -67,12 +67,13 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       warnings_(shared.warnings),
       mailbox_(shared.mailboxes[number]),
       listeners_(std::move(listeners.datagrams)),
-      event_log_(shared.hints),
+      event_log_(number, shared.hints),
       received_(kPoolSlots),
       streams_(epoll_.get(), std::move(listeners.streams), shared.streams, shared.settings->streams),
       associations_(listeners_, shared.associations, shared.settings->streams, random_, sends_),
       relays_(shared.relays, random_, *this),
-      tcp_relays_(epoll_.get(), number, relays_, random_, {shared.peer_connections, shared.mailboxes}),
+      tcp_relays_(epoll_.get(), number, relays_, random_,
+                  {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
       settings_(shared.settings),
       server_({
@@ -92,7 +93,14 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .nonce_lifetime = settings_->nonce_lifetime,
           .nat_discoveries = shared.nat_discoveries,
           .alternates = &settings_->alternates,
+          .draining = settings_->draining,
+          .clients = settings_->clients.get(),
+          .default_family = settings_->default_family,
+          .strict_expiry = settings_->strict_expiry,
+          .address_quota = &shared.address_quota,
+          .server_budgets = &shared.server_budgets,
       }) {
+  use(*settings_);
   if (!watch(wake_.get(), kWakeTag) || !watch(mailbox_.fd(), kMailTag))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // What a pass usually needs is there before there is no memory.
@@ -326,10 +334,16 @@ void Worker::take(const ForgetClient& mail, TimePoint now) {
 // The server may look at what it had before until it has been told.
 void Worker::take(const SettingsUpdate& mail, TimePoint now) {
   relays_.use(mail.settings->relay_addresses);
-  streams_.use(mail.settings->streams);
-  associations_.use(mail.settings->streams);
+  use(*mail.settings);
   const auto former = std::exchange(settings_, mail.settings);
   server_.on_settings(settings_->core(), now, output_);
+}
+
+// What the parts beside the server take of the settings.
+void Worker::use(const Settings& settings) {
+  streams_.use(settings.streams, settings.clients.get());
+  associations_.use(settings.streams, settings.clients.get());
+  tcp_relays_.use(settings.limits);
 }
 
 void Worker::take(const ListAllocations& mail, TimePoint now) { mail.answer(server_.list_allocations(now)); }

@@ -48,6 +48,8 @@ class Worker : private RelaySockets::Host {
     RelayPool& relays;
     turn::Quota& quota;
     turn::Quota& connection_quota;
+    turn::Quota& address_quota;
+    turn::ByteBudgets& server_budgets;
     Warnings& warnings;
     turn::Limiters& limiters;
     NetworkHints& hints;
@@ -105,6 +107,7 @@ class Worker : private RelaySockets::Host {
   void take(const ForgetClient& mail, TimePoint now);
   void take(const SettingsUpdate& mail, TimePoint now);
   void take(const ListAllocations& mail, TimePoint now);
+  void use(const Settings& settings);
   void take(const EndAllocation& mail, TimePoint now);
   void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
 

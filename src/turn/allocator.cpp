@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "request.hpp"
+#include "turnpike/base/prefix.hpp"
 #include "turnpike/stun/attributes.hpp"
 
 namespace turnpike::turn {
@@ -47,6 +48,7 @@ Allocator::Allocator(const ServerParams& params, const Settings& settings, Alloc
       relays_tcp_(params.connections != nullptr),
       ports_(params.ports),
       quota_(params.quota),
+      address_quota_(params.address_quota),
       random_(params.random),
       allocations_(allocations),
       moves_(moves),
@@ -77,6 +79,7 @@ void Allocator::on_allocate(Request& request, Output& out) {
     if (options.reserve_next) reservations_.withdraw_last();
     const bool is_full =
         allocation->quota.reached() != QuotaLimit::user &&
+        allocation->address_quota.reached() == QuotaLimit::none &&
         (*e == ErrorCode::allocation_quota_reached || *e == ErrorCode::insufficient_capacity);
     if (may_go && is_full && redirect(request, Redirect::full, out)) return;
     return responder_.reject(request, *e, out);
@@ -103,8 +106,8 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
   allocation->first_family = allocation->relays.front().family();
   allocation->created = request.now.steady;
   allocation->transaction_id = request.message.transaction_id();
-  if (settings_.limits.allocation_age != Duration::zero())
-    allocation->latest_end = request.now.steady + settings_.limits.allocation_age;
+  allocation->made_until = allocation->identity.expires;
+  allocation->latest_end = Lifetimes::latest_end_of(*allocation, settings_, request.now);
   allocation->granted_lifetime = Lifetimes::granted(request, *allocation, settings_.limits);
   allocation->set_expiry(request.now.steady + allocation->granted_lifetime);
   allocation->reservation = options.reserve_next;
@@ -112,7 +115,8 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
   Output::Lifetime created{.kind = Output::Lifetime::Kind::created,
                            .tuple = allocation->tuple,
                            .username = allocation->identity.username,
-                           .relayed = allocation->relays.front().advertised()};
+                           .relayed = allocation->relays.front().advertised(),
+                           .number = allocation->number};
   Allocation& added = allocations_.add(std::move(allocation));
   ++counters_.allocations_created;
   ++breakdown_.of(added.tuple.transport).created[Breakdown::index_of(added.first_family)];
@@ -177,7 +181,7 @@ Check Allocator::read_families(const Request& request, AllocateOptions& options)
   const auto requested = request.find(AttributeType::requested_address_family);
   const auto additional = find_additional_family(request);
   if (requested && additional) return ErrorCode::bad_request;
-  options.family = Family::ipv4;
+  options.family = additional ? Family::ipv4 : default_family(request);
   if (requested) {
     const auto wire = stun::decode_address_family(*requested);
     if (!wire) return ErrorCode::bad_request;
@@ -192,10 +196,30 @@ Check Allocator::read_families(const Request& request, AllocateOptions& options)
   return std::nullopt;
 }
 
+// RFC 8656 §7.2 knows IPv4 alone for who names no family; an operator may want another.
+Family Allocator::default_family(const Request& request) const {
+  switch (settings_.default_family) {
+    case DefaultFamily::ipv4: return Family::ipv4;
+    case DefaultFamily::ipv6: return Family::ipv6;
+    case DefaultFamily::client: break;
+  }
+  const Family own = unmapped(request.tuple.client.address).family();
+  return ports_.supports(own) ? own : Family::ipv4;
+}
+
 // What was reserved has its place in the quota already. A port that is to be reserved needs a place beside
 // that of the allocation itself.
 Check Allocator::take_place(const Request& request, AllocateOptions& options, Allocation& allocation,
                             Output& out) {
+  if (address_quota_) {
+    const IpAddress& client = request.tuple.client.address;
+    allocation.address_quota =
+        address_quota_->take(source_block(client).to_string(), !settings_.is_exempt(client));
+    if (!allocation.address_quota) {
+      out.meet(LimitKey::allocations_per_address);
+      return ErrorCode::allocation_quota_reached;
+    }
+  }
   if (options.claim) return claim_relay(*options.claim, allocation);
   const auth::Identity& identity = allocation.identity;
   const std::string name = identity.quota_name();

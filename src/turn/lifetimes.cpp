@@ -35,6 +35,15 @@ std::chrono::seconds Lifetimes::granted(const Request& request, const Allocation
   return std::clamp(std::chrono::floor<std::chrono::seconds>(left), std::chrono::seconds(1), granted);
 }
 
+SteadyTime Lifetimes::latest_end_of(const Allocation& allocation, const Settings& settings, TimePoint now) {
+  SteadyTime end = SteadyTime::max();
+  if (settings.limits.allocation_age != Duration::zero())
+    end = allocation.created + settings.limits.allocation_age;
+  if (settings.strict_expiry && allocation.made_until)
+    end = std::min(end, now.steady + (*allocation.made_until - now.wall));
+  return end;
+}
+
 // --- Refresh
 
 // RFC 8656 §8.2.
@@ -68,7 +77,7 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
   } else if (family && allocation.relays.size() > 1) {
     close_relay(allocation, *family, out);  // of a dual allocation, one family may go alone
   } else {
-    remove(allocation, out);
+    remove(allocation, EndReason::refresh, request.now, out);
     request.allocation = nullptr;
   }
 }
@@ -106,7 +115,7 @@ void Lifetimes::on_move(Request& request, Output& out) {
   stun::MessageBuilder builder = responder_.begin(request, Class::success);
   if (gives_up) {
     builder.add_lifetime(std::chrono::seconds::zero());
-    remove(allocation, out);
+    remove(allocation, EndReason::refresh, request.now, out);
   } else {
     const auto& move = allocation.mobility->move;
     const bool again =
@@ -127,7 +136,7 @@ void Lifetimes::on_move(Request& request, Output& out) {
 Allocation* Lifetimes::find_current(const FiveTuple& tuple, TimePoint now, Output& out) {
   Allocation* allocation = allocations_.find(tuple);
   if (!allocation || now.steady < allocation->expiry) return allocation;
-  remove(*allocation, out);
+  remove(*allocation, why_expired(*allocation, now), now, out);
   return nullptr;
 }
 
@@ -138,14 +147,38 @@ Allocation* Lifetimes::find_or_settle(const FiveTuple& tuple, TimePoint now, Out
 
 // --- Ends
 
-void Lifetimes::remove(Allocation& allocation, Output& out, bool was_too_old) {
+// Of one whose expiry has come.
+EndReason Lifetimes::why_expired(const Allocation& allocation, TimePoint now) const {
+  if (now.steady < allocation.latest_end) return EndReason::expired;
+  const bool is_too_old = settings_.limits.allocation_age != Duration::zero() &&
+                          allocation.created + settings_.limits.allocation_age <= now.steady;
+  return is_too_old ? EndReason::allocation_age : EndReason::credentials_expired;
+}
+
+void Lifetimes::follow_settings(TimePoint now) {
+  allocations_.for_each([&](Allocation& allocation) {
+    allocation.latest_end = latest_end_of(allocation, settings_, now);
+    allocations_.extend(allocation, allocation.expiry);
+  });
+}
+
+void Lifetimes::remove(Allocation& allocation, EndReason reason, TimePoint now, Output& out) {
   out.reserve_for_news();
   tcp_connections_.close(allocation);
-  out.report(Output::Lifetime{.kind = Output::Lifetime::Kind::deleted,
-                              .tuple = allocation.tuple,
-                              .username = std::move(allocation.identity.username),
-                              .relayed = allocation.relays.front().advertised(),
-                              .was_too_old = was_too_old});
+  out.report(Output::Lifetime{
+      .kind = Output::Lifetime::Kind::deleted,
+      .tuple = allocation.tuple,
+      .username = std::move(allocation.identity.username),
+      .relayed = allocation.relays.front().advertised(),
+      .number = allocation.number,
+      .reason = reason,
+      .age = std::chrono::duration_cast<std::chrono::seconds>(now.steady - allocation.created),
+      .peers = allocation.peers.permitted(),
+      .rx_packets = allocation.rx_packets,
+      .rx_bytes = allocation.rx_bytes,
+      .tx_packets = allocation.tx_packets,
+      .tx_bytes = allocation.tx_bytes,
+      .dropped_packets = allocation.dropped_packets});
   erase(allocation, out);
 }
 
@@ -170,7 +203,7 @@ std::size_t Lifetimes::expire(TimePoint now, std::size_t most, Output& out) {
     if (!allocation) break;
     if (allocation->expiry <= now.steady) {
       steps += kStepsToClose * allocation->relays.size() + allocation->peers.channels();
-      remove(*allocation, out, allocation->latest_end <= now.steady);
+      remove(*allocation, why_expired(*allocation, now), now, out);
     } else {
       steps += 1 + allocations_.purge(*allocation, now.steady, most - steps);
     }

@@ -87,7 +87,8 @@ Allocation* Moves::settle(const FiveTuple& tuple, const auth::Identity* sender, 
                          .tuple = tuple,
                          .former = former,
                          .username = allocation->identity.username,
-                         .relayed = allocation->relays.front().advertised()};
+                         .relayed = allocation->relays.front().advertised(),
+                         .number = allocation->number};
   allocations_.move_to(tuple, *allocation);  // the last that can fail
   by_destination_.erase(tuple);
   by_ticket_.erase(allocation->mobility->move->former);

@@ -95,20 +95,20 @@ std::optional<IpAddress> isatap_address(const IpAddress& address) {
 
 }  // namespace
 
-PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)), nodes_(2) {
+PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)) {
   add_local_spellings(params_.peers.allow);
   add_local_spellings(params_.peers.deny);
-  for (const Rule& rule : kDefaultRules) insert(to_prefix(rule), rule.allowed);
+  for (const Rule& rule : kDefaultRules) rules_.insert(to_prefix(rule), rule.allowed);
   for (const Prefix& network : params_.networks) {
     if (!is_neighbourhood(network)) continue;
-    insert(network, false);
+    rules_.insert(network, false);
     const auto names_it = [&](const std::vector<Prefix>& list) {
       return std::ranges::find(list, network) != list.end();
     };
     if (!names_it(params_.peers.allow) && !names_it(params_.peers.deny)) closed_networks_.push_back(network);
   }
-  for (const Prefix& prefix : params_.peers.deny) insert(prefix, false);
-  for (const Prefix& prefix : params_.peers.allow) insert(prefix, true);  // last: a tie allows
+  for (const Prefix& prefix : params_.peers.deny) rules_.insert(prefix, false);
+  for (const Prefix& prefix : params_.peers.allow) rules_.insert(prefix, true);  // last: a tie allows
   std::ranges::sort(params_.own_addresses);
 }
 
@@ -120,31 +120,6 @@ void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
     if (std::ranges::find(prefixes, exact) != prefixes.end()) added.push_back({local, exact.length});
   }
   prefixes.insert(prefixes.end(), added.begin(), added.end());
-}
-
-void PeerPolicy::insert(const Prefix& prefix, bool allowed) {
-  std::uint32_t at = prefix.address.is_v4() ? 0 : 1;
-  for (unsigned i = 0; i < prefix.length; ++i) {
-    const bool side = prefix.address.bit(i);
-    if (nodes_[at].child[side] == 0) {
-      const auto added = static_cast<std::uint32_t>(nodes_.size());
-      nodes_.emplace_back();
-      nodes_[at].child[side] = added;
-    }
-    at = nodes_[at].child[side];
-  }
-  nodes_[at].allowed = allowed;
-}
-
-PeerPolicy::Match PeerPolicy::longest_match(const IpAddress& peer) const {
-  std::uint32_t at = peer.is_v4() ? 0 : 1;
-  Match match;
-  for (unsigned i = 0;; ++i) {
-    if (nodes_[at].allowed) match = {*nodes_[at].allowed, i};
-    if (i == full_length(peer)) return match;
-    at = nodes_[at].child[peer.bit(i)];
-    if (at == 0) return match;
-  }
 }
 
 // Whoever takes the address for a tunnel to the IPv4 address in it would get there.
@@ -172,13 +147,13 @@ Reach PeerPolicy::judge(const IpAddress& peer) const {
     return *exact ? Reach::allowed : Reach::denied;
   }
   if (has_closed_form_inside(peer)) return Reach::denied;
-  return longest_match(peer).allowed ? Reach::allowed : Reach::denied;
+  return rules_.longest_match(peer)->value ? Reach::allowed : Reach::denied;
 }
 
 std::optional<Prefix> PeerPolicy::closed_network_of(const IpAddress& peer) const {
   if (closed_networks_.empty() || judge(peer) != Reach::denied || has_closed_form_inside(peer))
     return std::nullopt;
-  const Match match = longest_match(peer);
+  const PrefixMap::Match match = *rules_.longest_match(peer);
   const auto decides = [&](const Prefix& network) {
     return network.length == match.length && contains(network, peer);
   };

@@ -90,6 +90,7 @@ void PeerTable::permit(const IpAddress& peer, Reach reach, SteadyTime now) {
   if (!permission) {
     permission = new Permission;
     permission->peer = peer;
+    ++permitted_;
     of(peer.family()).by_peer.insert(*permission);
   }
   start(*permission, reach, now);

@@ -10,7 +10,7 @@ QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
 }
 
 QuotaSlot::~QuotaSlot() {
-  if (quota_) quota_->release(user_);
+  if (quota_) quota_->release(*user_);
 }
 
 Quota::Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key)
@@ -21,29 +21,30 @@ Quota::Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key)
 Quota::Shard& Quota::shard_of(std::string_view user) { return shards_[hash_(user) % kShards]; }
 
 // What needs memory comes first: nothing is counted where there is none.
-QuotaSlot Quota::take(std::string_view user, bool limits_user) {
-  std::string name(user);
+QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   Shard& shard = shard_of(name);
   const std::lock_guard lock(shard.mutex);
-  const auto held = shard.held.try_emplace(name).first;
+  const auto found = shard.users.find(name);
+  std::shared_ptr<QuotaUser> user =
+      found == shard.users.end() ? std::make_shared<QuotaUser>(name) : found->second;
+  if (found == shard.users.end()) shard.users.emplace(user->name, user);
   const std::uint32_t total = in_use_.fetch_add(1, std::memory_order_relaxed) + 1;
   QuotaLimit reached = QuotaLimit::none;
   if (total_ != 0 && total > total_) reached = QuotaLimit::total;
-  if (limits_user && per_user_ != 0 && held->second >= per_user_) reached = QuotaLimit::user;
+  if (limits_user && per_user_ != 0 && user->held >= per_user_) reached = QuotaLimit::user;
   if (reached != QuotaLimit::none) {
     in_use_.fetch_sub(1, std::memory_order_relaxed);
-    if (held->second == 0) shard.held.erase(held);
+    if (user->held == 0) shard.users.erase(user->name);
     return QuotaSlot(reached);
   }
-  ++held->second;
-  return {this, std::move(name)};
+  ++user->held;
+  return {this, std::move(user)};
 }
 
-void Quota::release(const std::string& user) {
-  Shard& shard = shard_of(user);
+void Quota::release(QuotaUser& user) {
+  Shard& shard = shard_of(user.name);
   const std::lock_guard lock(shard.mutex);
-  const auto held = shard.held.find(user);
-  if (--held->second == 0) shard.held.erase(held);
+  if (--user.held == 0) shard.users.erase(user.name);
   in_use_.fetch_sub(1, std::memory_order_relaxed);
 }
 

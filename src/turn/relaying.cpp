@@ -41,7 +41,7 @@ void Relaying::on_channel_data(Allocation* allocation, const ChannelData& data, 
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(*allocation, binding->relay, binding->peer, binding->reach(), data.payload, false, out);
+  relay_to_peer(*allocation, binding->relay, binding->peer, binding->reach(), data.payload, false, now, out);
 }
 
 void Relaying::on_send(Allocation* allocation, const Send& send, TimePoint now, Output& out) {
@@ -53,16 +53,17 @@ void Relaying::on_send(Allocation* allocation, const Send& send, TimePoint now, 
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(*allocation, relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment,
+  relay_to_peer(*allocation, relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment, now,
                 out);
 }
 
 void Relaying::relay_to_peer(Allocation& allocation, RelayId relay, const Endpoint& peer, Reach reach,
-                             Bytes payload, bool dont_fragment, Output& out) {
+                             Bytes payload, bool dont_fragment, TimePoint now, Output& out) {
   if (!access_.may_reach(peer, reach, RelayedTransport::udp)) {
     ++counters_.to_peer_refused;
     return;
   }
+  if (!shaper_.admit(allocation, Direction::from_client, payload.size(), now, out)) return;
   ++counters_.to_peer;
   counters_.to_peer_bytes += payload.size();
   breakdown_.of(allocation.tuple.transport).from_clients.count(payload.size());
@@ -83,6 +84,7 @@ void Relaying::on_peer(Allocation* allocation, const Endpoint& from, Bytes paylo
     ++counters_.to_client_refused;
     return;
   }
+  if (!shaper_.admit(*allocation, Direction::to_client, payload.size(), now, out)) return;
 
   ++counters_.to_client;
   counters_.to_client_bytes += payload.size();

@@ -28,7 +28,9 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
     return true;
   }
   const auth::Refusal& refusal = checked.error();
-  if (!refusal.is_failure || limiters_.failures.allow(request.tuple.client.address, request.now.steady)) {
+  const IpAddress& client = request.tuple.client.address;
+  if (!refusal.is_failure || settings_.is_exempt(client) ||
+      limiters_.failures.allow(client, request.now.steady)) {
     reject(request, refusal.code, out);
   } else {
     ++counters_.failures_withheld;
@@ -48,7 +50,8 @@ bool Responder::allow_answer(const Request& request) {
   if (request.had_valid_nonce || request.tuple.transport != Transport::udp) return true;
   AddressLimiter& limiter =
       request.message.method() == Method::binding ? limiters_.bindings : limiters_.unauthenticated;
-  return limiter.allow_unproven(request.tuple.client.address, request.now.steady);
+  const IpAddress& client = request.tuple.client.address;
+  return settings_.is_exempt(client) || limiter.allow_unproven(client, request.now.steady);
 }
 
 // An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint where the request had one.

@@ -33,7 +33,8 @@ Server::Server(const Params& params) : Server(params, crypto::draw_hash_key(para
 
 Server::Server(const ServerParams& params, const HashKey& key)
     : settings_{&params.credentials, &params.policy,        params.alternates,
-                params.limits,       params.nonce_lifetime, params.draining},
+                params.limits,       params.nonce_lifetime, params.draining,
+                params.clients,      params.default_family, params.strict_expiry},
       nonce_key_(params.nonce_key),
       access_(params.policy, params.ports),
       responder_(params, settings_, access_, counters_, breakdown_),
@@ -45,12 +46,17 @@ Server::Server(const ServerParams& params, const HashKey& key)
       allocator_(params, settings_, allocations_, moves_, lifetimes_, reservations_, responder_, counters_,
                  breakdown_),
       permissions_(settings_, allocations_, access_, responder_, counters_),
-      relaying_(access_, responder_, counters_, breakdown_),
+      shaper_(settings_, params.server_budgets, counters_),
+      relaying_(access_, shaper_, responder_, counters_, breakdown_),
       binding_(params.nat_discoveries, access_, responder_) {}
 
 // --- Clients
 
 void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
+  if (!settings_.admits(tuple.client.address)) {
+    ++counters_.client_denied;
+    return;
+  }
   if (stun::looks_like_channel_data(message)) return on_channel_data(tuple, message, now, out);
   const auto parsed = stun::MessageView::parse(message);
   if (!parsed) {
@@ -64,9 +70,9 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
   if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
 }
 
-void Server::on_client_closed(const FiveTuple& tuple, TimePoint, Output& out) {
+void Server::on_client_closed(const FiveTuple& tuple, TimePoint now, Output& out) {
   if (Allocation* allocation = allocations_.find(tuple)) {
-    if (!allocation->mobility) lifetimes_.remove(*allocation, out);
+    if (!allocation->mobility) lifetimes_.remove(*allocation, EndReason::connection_closed, now, out);
   } else if (Allocation* arriving = moves_.find_arriving(tuple)) {
     moves_.cancel(*arriving, out);
   }
@@ -198,13 +204,16 @@ void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
   const bool changes_users = settings.credentials != settings_.credentials;
   settings_ = settings;
   if (renews_nonces) responder_.renew_nonces(nonce_key_);
-  if (changes_users) {
-    std::vector<Allocation*> ended;
-    allocations_.for_each([&](Allocation& allocation) {
-      if (!is_known(allocation.identity, *settings_.credentials)) ended.push_back(&allocation);
-    });
-    for (Allocation* allocation : ended) lifetimes_.remove(*allocation, out);
-  }
+  std::vector<std::pair<Allocation*, EndReason>> ended;
+  allocations_.for_each([&](Allocation& allocation) {
+    if (changes_users && !is_known(allocation.identity, *settings_.credentials)) {
+      ended.emplace_back(&allocation, EndReason::user_changed);
+    } else if (!settings_.admits(allocation.tuple.client.address)) {
+      ended.emplace_back(&allocation, EndReason::client_denied);
+    }
+  });
+  for (const auto& [allocation, reason] : ended) lifetimes_.remove(*allocation, reason, now, out);
+  lifetimes_.follow_settings(now);
   on_policy(*settings_.policy, now, out);
 }
 
@@ -228,6 +237,7 @@ std::vector<AllocationInfo> Server::list_allocations(TimePoint now) const {
     info.rx_bytes = allocation.rx_bytes;
     info.tx_packets = allocation.tx_packets;
     info.tx_bytes = allocation.tx_bytes;
+    info.dropped_packets = allocation.dropped_packets;
   });
   return list;
 }
@@ -238,7 +248,7 @@ bool Server::end_allocation(std::uint64_t number, TimePoint now, Output& out) {
     if (allocation.number == number && now.steady < allocation.expiry) found = &allocation;
   });
   if (!found) return false;
-  lifetimes_.remove(*found, out);
+  lifetimes_.remove(*found, EndReason::killed, now, out);
   return true;
 }
 

@@ -100,7 +100,8 @@ void TcpConnections::on_connected(ConnectionId id, bool connected, TimePoint now
     return forget(id);
   }
   connection.request = {};
-  connections_->offer(id, connection.allocation->identity);
+  const Allocation& allocation = *connection.allocation;
+  connections_->offer(id, allocation.identity, {allocation.budgets, allocation.quota.share_budgets()});
   deadlines_.set(id, connection.deadline, now.steady + kBindTimeout);
 }
 
@@ -131,7 +132,7 @@ bool TcpConnections::on_accepted(Allocation* allocation, ConnectionId id, const 
     ++counters_.to_client_refused;
     return false;
   }
-  connections_->offer(id, allocation->identity);
+  connections_->offer(id, allocation->identity, {allocation->budgets, allocation->quota.share_budgets()});
   add(id,
       {.allocation = allocation,
        .peer = from,

@@ -246,6 +246,10 @@ class World {
              std::string_view said) {
     const std::string_view type(message.at("type").as_string());
     if (type == "joined") return learn_joined(to, message);
+    const json::value* code = message.if_contains("code");
+    if (code && *code == "token-expired" && who == kCallers) {
+      return expect(!to.room.empty(), "a member is told that its token has expired");
+    }
     if (type == "ack" || type == "error")
       return expect(who < kCallers && &to == &callers_[who], "an answer goes to who asked");
     expect(!to.room.empty(), "anything else goes to members of rooms");

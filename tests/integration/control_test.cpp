@@ -165,6 +165,24 @@ limits: {unauthenticated_per_second: 0}
   CHECK_FALSE(peer.receive(300ms));
 }
 
+TEST_CASE("a reload that denies a network ends what came from there, by every transport",
+          "[integration][control]") {
+  const std::string listen = "listen=[\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]";
+  Controlled server({listen});
+  RelayClient by_udp = server.client();
+  RelayClient by_tcp(server.daemon.listener(1), Transport::tcp);
+  RelayClient elsewhere(server.daemon.listener(0), {.credentials = client::Credentials{"alice", "secret"}},
+                        Endpoint::parse("127.0.0.2:0").value());
+  for (RelayClient* each : {&by_udp, &by_tcp, &elsewhere}) REQUIRE(each->allocate() == 0);
+  server.write_config(std::string(kLoopbackConfig) + "clients: {deny: [127.0.0.1]}\n");
+  CHECK(server.control({"reload", "--dry-run"}).json().at("sessions_ended").as_int64() == 2);
+  REQUIRE(server.control({"reload"}).code == 0);
+  REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + by_udp.local().to_string()));
+  REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + by_tcp.local().to_string()));
+  CHECK(elsewhere.refresh(600s) == 0);
+  CHECK(allocations(server).size() == 1);
+}
+
 TEST_CASE("a bad file changes nothing and says why", "[integration][control]") {
   Controlled server;
   RelayClient alice = server.client();

@@ -6,7 +6,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
+#include <map>
+#include <sstream>
+#include <string>
 
 #include "support/relay_client.hpp"
 
@@ -40,6 +45,40 @@ TEST_CASE("SIGTERM and SIGINT end it with exit code 0", "[integration]") {
     child.signal(signal);
     CHECK(child.wait() == 0);
   }
+}
+
+TEST_CASE("as json each line is an object, and an allocation is the same one from its start to its end",
+          "[integration]") {
+  Daemon daemon({"log.format=json"});
+  RelayClient client(daemon.listener());
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.permit(Endpoint::parse("127.0.0.1:9").value()) == 0);
+  REQUIRE(client.refresh(0s) == 0);
+  REQUIRE(daemon.wait_for_log("allocation_deleted"));
+  RelayClient wrong(daemon.listener(), {.credentials = client::Credentials{"alice", "guess"}});
+  CHECK(wrong.allocate() == 401);
+  REQUIRE(daemon.wait_for_log("Allocate refused"));
+  CHECK(daemon.stop() == 0);
+
+  std::map<std::string, boost::json::object> events;
+  std::istringstream lines(daemon.log());
+  for (std::string line; std::getline(lines, line);) {
+    const boost::json::object object = boost::json::parse(line).as_object();
+    for (const char* name : {"time", "level", "message"}) CHECK(object.contains(name));
+    if (object.contains("event")) events[std::string(object.at("event").as_string())] = object;
+  }
+  const boost::json::object& created = events.at("allocation_created");
+  const boost::json::object& deleted = events.at("allocation_deleted");
+  for (const char* name : {"id", "user", "client", "transport", "relayed"}) {
+    CHECK(created.at(name).as_string() == deleted.at(name).as_string());
+  }
+  CHECK(deleted.at("reason").as_string() == "refresh");
+  CHECK(deleted.at("peers").as_int64() == 1);
+  for (const char* name : {"duration_s", "rx_bytes", "tx_bytes", "rx_packets", "tx_packets"}) {
+    CHECK(deleted.at(name).as_int64() == 0);
+  }
+  CHECK(events.at("refused").at("code").as_int64() == 401);
+  CHECK(events.at("refused").at("method").as_string() == "Allocate");
 }
 
 TEST_CASE("--check says what is wrong, and starts nothing", "[integration]") {

@@ -30,11 +30,18 @@ struct Server {
     return RelayClient(at(transport), {.credentials = client::Credentials{user, password}}, {}, transport);
   }
 
+  explicit Server(std::vector<std::string> more = {}) : daemon(with_listeners(std::move(more))) {}
+  std::vector<std::string> with_listeners(std::vector<std::string> set) const {
+    set.insert(set.end(),
+               {R"(listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"])", "workers=4", "relay.tcp=true",
+                "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+    return set;
+  }
+
   Certificate pem = make_certificate();
   TemporaryFile certificate{pem.certificate};
   TemporaryFile key{pem.private_key};
-  Daemon daemon{{R"(listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"])", "workers=4", "relay.tcp=true",
-                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()}};
+  Daemon daemon;
 };
 
 void allocate_tcp(RelayClient& client) {
@@ -212,6 +219,24 @@ TEST_CASE("who does not read holds the peer back, and nothing is kept for it her
     CHECK(other.allocate() == 0);
     const Octets arrived = data.stream().receive_bytes(taken, 30s);
     CHECK((arrived == Octets(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(taken))));
+  }
+}
+
+// A lower bound of the time alone: a busy machine makes it longer and never shorter.
+TEST_CASE("a data connection is slowed to what its allocation may relay, and nothing of it is lost",
+          "[integration][tcp]") {
+  constexpr std::size_t kPerSecond = 200'000;
+  Server server({"limits.bytes_per_second_per_allocation=" + std::to_string(kPerSecond)});
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    Connected connected(server, transport);
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(connected.control.connection_id()) == 0);
+    const Octets sent = pattern(2 * kPerSecond);
+    const auto started = std::chrono::steady_clock::now();
+    connected.peer.send(sent);
+    CHECK((data.stream().receive_bytes(sent.size(), 30s) == sent));
+    CHECK(std::chrono::steady_clock::now() - started > 1600ms);
   }
 }
 

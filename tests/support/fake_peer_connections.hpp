@@ -44,7 +44,7 @@ class FakePeerConnections : public turn::PeerConnections {
     peers_.open[id].peer = peer;
     return id;
   }
-  void offer(turn::ConnectionId id, const auth::Identity& client) override {
+  void offer(turn::ConnectionId id, const auth::Identity& client, turn::SharedBudgets) override {
     const FailingNew::Pause pause;
     FakePeers::Connection& connection = peers_.open.at(id);
     connection.state = FakePeers::State::waiting;

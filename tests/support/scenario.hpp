@@ -42,6 +42,8 @@ struct Setup {
   bool mobility = false;   // RFC 8016
   turn::NatDiscoveries nat_discoveries;
   turn::AlternateParams alternates;
+  turn::ClientParams clients;
+  turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
 };
 
 // A user name and password of the TURN REST draft, good for `lifetime` from `now` on.
@@ -67,6 +69,8 @@ class Scenario {
         quota_(setup_.limits.allocations, setup_.limits.allocations_per_user, HashKey{5, 0}),
         connection_quota_(setup_.limits.peer_connections, setup_.limits.peer_connections_per_user,
                           HashKey{6, 0}),
+        address_quota_(0, setup_.limits.allocations_per_address, HashKey{8, 0}),
+        clients_(setup_.clients),
         host_(setup_.relays),
         limiters_(setup_.limits, HashKey{7, 0}) {
     for (unsigned i = 0; i < setup_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
@@ -80,6 +84,7 @@ class Scenario {
     CHECK(host_.open_relays() == 0);
     CHECK(quota_.in_use() == host_.reservations());
     CHECK(connection_quota_.in_use() == 0);
+    CHECK(address_quota_.in_use() == 0);
   }
 
   // --- Steps
@@ -200,6 +205,24 @@ class Scenario {
     check_books(line);
     return outcome;
   }
+  // The operator has reloaded, with other networks of clients. `next` outlives the scenario's last step.
+  Outcome clients_become(const turn::ClientPolicy& next, int line = __builtin_LINE()) {
+    Outcome outcome;
+    outcome.line = line;
+    for (const auto& worker : workers_) {
+      turn::Output out;
+      worker->server.on_settings({.credentials = &credentials_,
+                                  .policy = policy_.get(),
+                                  .alternates = &setup_.alternates,
+                                  .limits = setup_.limits,
+                                  .nonce_lifetime = setup_.auth.nonce_lifetime,
+                                  .clients = &next},
+                                 clock_.now(), out);
+      copy(*worker, out, {}, outcome);
+    }
+    check_books(line);
+    return outcome;
+  }
   // The operator has reloaded, with other users or limits, or lets nobody new in.
   Outcome settings_become(const auth::Params& auth, const turn::Limits& limits, bool draining = false,
                           int line = __builtin_LINE()) {
@@ -213,7 +236,9 @@ class Scenario {
                                   .alternates = &setup_.alternates,
                                   .limits = limits,
                                   .nonce_lifetime = auth.nonce_lifetime,
-                                  .draining = draining},
+                                  .draining = draining,
+                                  .clients = &clients_,
+                                  .strict_expiry = auth.strict_expiry},
                                  clock_.now(), out);
       copy(*worker, out, {}, outcome);
     }
@@ -316,7 +341,12 @@ class Scenario {
                   .nonce_key = auth::Nonces::MasterKey{1, 2, 3},
                   .nonce_lifetime = s.setup_.auth.nonce_lifetime,
                   .nat_discoveries = s.setup_.nat_discoveries,
-                  .alternates = &s.setup_.alternates}) {}
+                  .alternates = &s.setup_.alternates,
+                  .clients = &s.clients_,
+                  .default_family = s.setup_.default_family,
+                  .strict_expiry = s.setup_.auth.strict_expiry,
+                  .address_quota = &s.address_quota_,
+                  .server_budgets = &s.server_budgets_}) {}
     FakeRelayPorts ports;
     FakePeerConnections connections;
     turn::Server server;
@@ -490,6 +520,9 @@ class Scenario {
   std::unique_ptr<turn::PeerPolicy> policy_;
   turn::Quota quota_;  // goes after the reservations, which hold places in it
   turn::Quota connection_quota_;
+  turn::Quota address_quota_;
+  turn::ByteBudgets server_budgets_;
+  turn::ClientPolicy clients_;
   FakeRelayHost host_;
   FakePeers peers_;
   turn::Limiters limiters_;

@@ -91,7 +91,8 @@ std::string allocations_table(const json::array& list, const Totals& before, dou
                {"ENDS IN", true},
                {"FROM CLIENT", true},
                {"TO CLIENT", true},
-               {"RATE", true}});
+               {"RATE", true},
+               {"DROPPED", true}});
   for (const Row& row : rows) {
     const json::object& one = *row.one;
     std::string relayed;
@@ -103,7 +104,7 @@ std::string allocations_table(const json::array& list, const Totals& before, dou
                readable_duration(static_cast<std::int64_t>(number_of(one, "age_s"))),
                readable_duration(static_cast<std::int64_t>(number_of(one, "expires_in_s"))),
                readable_bytes(number_of(one, "rx_bytes")), readable_bytes(number_of(one, "tx_bytes")),
-               readable_rate(row.rate)});
+               readable_rate(row.rate), std::to_string(number_of(one, "dropped_packets"))});
   }
   return table.text();
 }

@@ -51,6 +51,7 @@ struct Params {
   std::vector<std::string> secrets;  // TURN REST: HMAC-SHA1 keys for time-limited credentials
   Duration nonce_lifetime = std::chrono::seconds(600);
   ThirdPartyParams third_party{};
+  bool strict_expiry = false;  // allocations end with the credentials that they were made with
 };
 
 }  // namespace turnpike::auth

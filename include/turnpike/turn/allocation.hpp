@@ -15,6 +15,7 @@
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/stun/attributes.hpp"
+#include "turnpike/turn/byte_budget.hpp"
 #include "turnpike/turn/mobility.hpp"
 #include "turnpike/turn/peer_connections.hpp"
 #include "turnpike/turn/peer_table.hpp"
@@ -30,23 +31,28 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   FiveTuple tuple;
   auth::Identity identity;
   QuotaSlot quota;
+  QuotaSlot address_quota;  // of limits.allocations_per_address
   RelayedTransport transport = RelayedTransport::udp;
   boost::container::static_vector<Relay, 2> relays;  // IPv4 first when there are two
   PeerTable peers;
+  std::shared_ptr<ByteBudgets> budgets = std::make_shared<ByteBudgets>();
   std::unique_ptr<Mobility> mobility;         // null for a client that stays where it is
   std::vector<ConnectionId> connections;      // with peers, by TCP; kept by TcpConnections
   SteadyTime expiry;                          // never after `latest_end`
-  SteadyTime latest_end = SteadyTime::max();  // of limits.allocation_age
+  SteadyTime latest_end = SteadyTime::max();  // of limits.allocation_age and auth.strict_expiry
   SteadyTime deadline;                        // never after the next thing that expires
 
   // For operators: its number on this server, when it was made, and what was relayed for it.
   std::uint64_t number = 0;
   Family first_family = Family::ipv4;  // of the first relayed address, when it was made
   SteadyTime created;
+  // The expiry of the credentials that it was made with, if they have one.
+  std::optional<WallTime> made_until;
   std::uint64_t rx_packets = 0;  // from the client
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;  // to the client
   std::uint64_t tx_bytes = 0;
+  std::uint64_t dropped_packets = 0;  // beyond limits.bytes_per_second and its kin, both ways
 
   // A retransmitted Allocate is answered with these again (RFC 8656 §7.2).
   stun::TransactionId transaction_id{};

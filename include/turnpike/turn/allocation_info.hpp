@@ -26,6 +26,7 @@ struct AllocationInfo {
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
+  std::uint64_t dropped_packets = 0;  // beyond limits.bytes_per_second and its kin, both ways
 };
 
 }  // namespace turnpike::turn

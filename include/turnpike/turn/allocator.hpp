@@ -49,6 +49,7 @@ class Allocator {
   std::optional<stun::ErrorCode> check_transport(const Request& request, AllocateOptions& options) const;
   std::optional<stun::ErrorCode> read_options(const Request& request, AllocateOptions& options) const;
   std::optional<stun::ErrorCode> read_families(const Request& request, AllocateOptions& options) const;
+  Family default_family(const Request& request) const;
   std::optional<stun::ErrorCode> take_place(const Request& request, AllocateOptions& options,
                                             Allocation& allocation, Output& out);
   std::optional<stun::ErrorCode> claim_relay(const stun::ReservationToken& token, Allocation& allocation);
@@ -65,6 +66,7 @@ class Allocator {
   const bool relays_tcp_;
   RelayPorts& ports_;
   Quota& quota_;
+  Quota* const address_quota_;
   crypto::Random& random_;
   Allocations& allocations_;
   Moves& moves_;

@@ -15,6 +15,7 @@ namespace turnpike::turn {
 struct Counters {
   Counter client_malformed;
   Counter client_unexpected;
+  Counter client_denied;
   Counter requests;
   Counter refusals;
   Counter redirects;
@@ -27,6 +28,9 @@ struct Counters {
   Counter to_client;
   Counter to_client_bytes;
   Counter to_client_refused;
+  Counter over_server_rate;
+  Counter over_user_rate;
+  Counter over_allocation_rate;
   Counter allocations_created;
   Counter allocations_deleted;
   Counter expiry_steps;
@@ -133,6 +137,8 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
      R"(reason="malformed")"},
     {"unexpected", &turn::Counters::client_unexpected,
      "Messages of a class or method that a server does not take.", "dropped_total", R"(reason="unexpected")"},
+    {"denied", &turn::Counters::client_denied, "Messages from networks that clients may not come from.",
+     "refused_total", R"(reason="clients")"},
     {"requests", &turn::Counters::requests, "Requests that were read."},
     {"refusals", &turn::Counters::refusals, "Requests that were answered with an error."},
     {"redirects", &turn::Counters::redirects, "Refusals that named another server.", "redirects_total"},
@@ -157,6 +163,15 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
      R"(side="peer",direction="rx",transport="udp")"},
     {"to_client_refused", &turn::Counters::to_client_refused, "Datagrams of peers that have no permission.",
      "dropped_total", R"(reason="peer_without_permission")"},
+    {"over_server_rate", &turn::Counters::over_server_rate,
+     "Datagrams that were dropped because all clients together had relayed as much as they may.",
+     "dropped_total", R"(reason="bytes_per_second")"},
+    {"over_user_rate", &turn::Counters::over_user_rate,
+     "Datagrams that were dropped because their user had relayed as much as one may.", "dropped_total",
+     R"(reason="bytes_per_second_per_user")"},
+    {"over_allocation_rate", &turn::Counters::over_allocation_rate,
+     "Datagrams that were dropped because their allocation had relayed as much as one may.", "dropped_total",
+     R"(reason="bytes_per_second_per_allocation")"},
     {"allocations", &turn::Counters::allocations_created, "Allocations that were made."},
     {"allocations_deleted", &turn::Counters::allocations_deleted, "Allocations that ended."},
     {"expiry_steps", &turn::Counters::expiry_steps, "Entries of tables that expiry has looked at.",

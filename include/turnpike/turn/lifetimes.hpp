@@ -38,6 +38,9 @@ class Lifetimes {
   // A Refresh with MOBILITY-TICKET that came by a 5-tuple without an allocation (RFC 8016 §3.2).
   void on_move(Request& request, Output& out);
 
+  // The latest end that the settings leave to an allocation, whatever is refreshed.
+  static SteadyTime latest_end_of(const Allocation& allocation, const Settings& settings, TimePoint now);
+
   // How long the allocation that a request makes or refreshes will live.
   static std::chrono::seconds granted(const Request& request, const Allocation& allocation,
                                       const Limits& limits);
@@ -50,15 +53,18 @@ class Lifetimes {
   Allocation* find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out);
 
   // --- Ends
-  void remove(Allocation& allocation, Output& out, bool was_too_old = false);
+  void remove(Allocation& allocation, EndReason reason, TimePoint now, Output& out);
   // The same for one that nobody has heard of: it leaves no trace in the output.
   void erase(Allocation& allocation, Output& out);
+  // After a change of the settings: ends what must have ended by then, and makes the others end in time.
+  void follow_settings(TimePoint now);
   // Removes what has expired, in about `most` steps of half a microsecond. How many steps it took.
   std::size_t expire(TimePoint now, std::size_t most, Output& out);
 
  private:
   std::optional<stun::ErrorCode> check_ticket(const Request& request, const Ticket& ticket) const;
   bool reject_old_token(Request& request, Output& out);
+  EndReason why_expired(const Allocation& allocation, TimePoint now) const;
   void close_relay(Allocation& allocation, Family family, Output& out);
 
   const Settings& settings_;

@@ -2,10 +2,12 @@
 // shell carries it out and clears it. Buffers keep their capacity, so a busy worker allocates nothing here.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "turnpike/base/bytes.hpp"
@@ -16,6 +18,19 @@
 #include "turnpike/turn/relay_ports.hpp"
 
 namespace turnpike::turn {
+
+// Why an allocation ended.
+enum class EndReason : std::uint8_t {
+  refresh,              // the client gave it up (RFC 8656 §8.2)
+  expired,              // the client did not refresh it
+  connection_closed,    // by the client, whose allocation lived as long as its connection
+  allocation_age,       // limits.allocation_age
+  credentials_expired,  // auth.strict_expiry
+  user_changed,         // auth.users no longer has the user, or has another password
+  client_denied,        // clients.deny
+  killed,               // by an operator
+};
+std::string_view to_string(EndReason reason);
 
 // Payloads view the buffers that were handed to the server: carry the output out before they are used again.
 class Output {
@@ -45,7 +60,17 @@ class Output {
     FiveTuple former{};        // moved: where it was
     std::string username{};    // comes from a stranger: whoever prints it escapes it
     Endpoint relayed{};        // the first relayed address, as clients know it
-    bool was_too_old = false;  // deleted: it had reached limits.allocation_age
+    std::uint64_t number = 0;  // of the allocation, on this server
+    // Of one that was deleted: why, and what it was.
+    EndReason reason{};
+    std::chrono::seconds age{};
+    std::uint32_t peers = 0;  // addresses that it had permissions for, one after the other
+    // Payload: rx came from the client, tx went to the client.
+    std::uint64_t rx_packets = 0;
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_packets = 0;
+    std::uint64_t tx_bytes = 0;
+    std::uint64_t dropped_packets = 0;  // beyond limits.bytes_per_second and its kin
   };
 
   // A request was refused. This is for the log alone.

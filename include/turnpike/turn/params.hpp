@@ -23,6 +23,22 @@ struct PeerParams {
   std::vector<Prefix> deny;
 };
 
+// Networks of clients; see ClientPolicy.
+struct ClientParams {
+  std::vector<Prefix> allow;  // empty: everybody may come who is not in `deny`
+  std::vector<Prefix> deny;
+  std::vector<Prefix> exempt;  // limits per source address do not hold for them
+
+  bool empty() const { return allow.empty() && deny.empty() && exempt.empty(); }
+};
+
+// The family of the relayed address that a client gets which names none (RFC 8656 §7.2 says IPv4).
+enum class DefaultFamily : std::uint8_t {
+  ipv4,
+  ipv6,
+  client,  // that of the client's own address, where there are relayed addresses of it
+};
+
 // Another server that clients can be sent to (RFC 8489 §10). A client keeps its transport and its family.
 struct AlternateServer {
   Transport transport = Transport::udp;
@@ -49,6 +65,7 @@ struct RelayParams {
   std::uint32_t receive_buffer = 1 << 20;  // bytes, of each relayed socket
   bool tcp = false;                        // RFC 6062
   bool mobility = false;                   // RFC 8016
+  DefaultFamily default_family = DefaultFamily::ipv4;
   AlternateParams alternates;
 };
 
@@ -56,18 +73,26 @@ struct RelayParams {
 enum class LimitKey : std::uint8_t {
   allocations,
   allocations_per_user,
+  allocations_per_address,
   permissions_per_allocation,
   channels_per_allocation,
   peer_connections,
   peer_connections_per_user,
+  bytes_per_second,
+  bytes_per_second_per_user,
+  bytes_per_second_per_allocation,
 };
-inline constexpr std::array<std::string_view, 6> kLimitKeys = {
+inline constexpr std::array<std::string_view, 10> kLimitKeys = {
     "limits.allocations",
     "limits.allocations_per_user",
+    "limits.allocations_per_address",
     "limits.permissions_per_allocation",
     "limits.channels_per_allocation",
     "limits.peer_connections",
     "limits.peer_connections_per_user",
+    "limits.bytes_per_second",
+    "limits.bytes_per_second_per_user",
+    "limits.bytes_per_second_per_allocation",
 };
 
 // 0 means no limit, except for allocation_lifetime, which is at least 600 s.
@@ -77,11 +102,16 @@ struct Limits {
   // Whether allocations_per_user holds for names that many clients share as well; see
   // auth::Identity::is_shared. It does where the operator has written the limit.
   bool counts_shared_names = false;
+  std::uint32_t allocations_per_address = 0;  // per IPv4 address or IPv6 /64
   std::uint32_t permissions_per_allocation = 256;
   std::uint32_t channels_per_allocation = 256;
   // RFC 6062: TCP connections with peers, each of which is a descriptor.
   std::uint32_t peer_connections = 10'000;
   std::uint32_t peer_connections_per_user = 1000;
+  // Octets of payload that are relayed, each way; see Shaper.
+  std::uint32_t bytes_per_second = 0;  // of all clients together
+  std::uint32_t bytes_per_second_per_user = 0;
+  std::uint32_t bytes_per_second_per_allocation = 0;
   // Per IPv4 address or IPv6 /64; the burst is twice as many. See Limiters.
   std::uint32_t unauthenticated_per_second = 100;
   std::uint32_t bindings_per_second = 500;
@@ -89,6 +119,10 @@ struct Limits {
   // An allocation ends at this age, however often it is refreshed.
   Duration allocation_age{};
   Duration allocation_lifetime = std::chrono::seconds(3600);
+
+  bool shapes_traffic() const {
+    return (bytes_per_second | bytes_per_second_per_user | bytes_per_second_per_allocation) != 0;
+  }
 };
 
 }  // namespace turnpike::turn

@@ -8,6 +8,7 @@
 
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/turn/byte_budget.hpp"
 #include "turnpike/turn/relay_ports.hpp"
 
 namespace turnpike::turn {
@@ -27,7 +28,8 @@ class PeerConnections {
 
   // Makes a connection of this worker wait for a data connection of this client. Nothing is read from it
   // meanwhile, since what the peer sends must come after the answer to ConnectionBind.
-  virtual void offer(ConnectionId id, const auth::Identity& client) = 0;
+  // What it carries is paid for with these budgets.
+  virtual void offer(ConnectionId id, const auth::Identity& client, SharedBudgets budgets) = 0;
 
   // The client that a connection waits for, whichever worker has it. Nothing when there is no such
   // connection.

@@ -2,14 +2,13 @@
 // the operator's lists override it, the longest prefix first.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/prefix_map.hpp"
 #include "turnpike/turn/params.hpp"
 
 namespace turnpike::turn {
@@ -54,28 +53,14 @@ class PeerPolicy {
   bool is_listener(const Endpoint& peer, RelayedTransport transport = RelayedTransport::udp) const;
 
  private:
-  // A binary trie over address bits. The verdict of the last node with one on the way down is that of the
-  // longest prefix.
-  struct Node {
-    std::array<std::uint32_t, 2> child{};  // 0 = none; the roots are nobody's child
-    std::optional<bool> allowed;
-  };
-
-  struct Match {
-    bool allowed = false;
-    unsigned length = 0;
-  };
-
   void add_local_spellings(std::vector<Prefix>& prefixes) const;
-  void insert(const Prefix& prefix, bool allowed);
-  Match longest_match(const IpAddress& peer) const;
   bool has_closed_form_inside(const IpAddress& peer) const;
   std::optional<bool> exact_rule(const IpAddress& address) const;
   bool is_own(const IpAddress& address) const;
 
   Params params_;
   std::vector<Prefix> closed_networks_;
-  std::vector<Node> nodes_;  // [0] is the IPv4 root, [1] the IPv6 root
+  PrefixMap rules_;  // has every address
 };
 
 }  // namespace turnpike::turn

@@ -108,6 +108,9 @@ class PeerTable {
   std::size_t permissions() const { return of_v4_.queue.size() + of_v6_.queue.size(); }
   std::size_t channels() const { return channel_queue_.size(); }
 
+  // How many addresses have got a permission, one after the other.
+  std::uint32_t permitted() const { return permitted_; }
+
   // When purge() will find something next; SteadyTime::max() when there is nothing.
   SteadyTime next_expiry() const;
 
@@ -153,6 +156,7 @@ class PeerTable {
 
   Permissions of_v4_;
   Permissions of_v6_;
+  std::uint32_t permitted_ = 0;
   boost::intrusive::set<ChannelBinding, HookOf<ByNumber>, boost::intrusive::key_of_value<NumberOf>,
                         boost::intrusive::constant_time_size<false>>
       by_number_;

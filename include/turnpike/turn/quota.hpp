@@ -6,12 +6,14 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "turnpike/base/keyed_hash.hpp"
+#include "turnpike/turn/byte_budget.hpp"
 
 namespace turnpike::turn {
 
@@ -19,6 +21,15 @@ class Quota;
 
 // Why there is no place: the user holds as many as it may, or else all together do.
 enum class QuotaLimit : std::uint8_t { none, user, total };
+
+// Somebody who holds at least one.
+struct QuotaUser {
+  explicit QuotaUser(std::string_view n) : name(n) {}
+
+  const std::string name;
+  std::uint32_t held = 0;  // under the lock of the quota
+  ByteBudgets budgets;     // of limits.bytes_per_second_per_user
+};
 
 // The place of one of them in the quota, which the destructor releases. The Quota outlives it.
 class QuotaSlot {
@@ -34,14 +45,17 @@ class QuotaSlot {
   explicit operator bool() const { return quota_ != nullptr; }
   // Of a slot that take() returned empty.
   QuotaLimit reached() const { return reached_; }
+  // Of the user, who shares them among all that it holds. The slot is not empty.
+  ByteBudgets& budgets() const { return user_->budgets; }
+  std::shared_ptr<ByteBudgets> share_budgets() const { return {user_, &user_->budgets}; }
 
  private:
   friend class Quota;
-  QuotaSlot(Quota* quota, std::string user) : quota_(quota), user_(std::move(user)) {}
+  QuotaSlot(Quota* quota, std::shared_ptr<QuotaUser> user) : quota_(quota), user_(std::move(user)) {}
   explicit QuotaSlot(QuotaLimit reached) : reached_(reached) {}
 
   Quota* quota_ = nullptr;
-  std::string user_;
+  std::shared_ptr<QuotaUser> user_;
   QuotaLimit reached_ = QuotaLimit::none;
 };
 
@@ -65,13 +79,13 @@ class Quota {
 
  private:
   friend class QuotaSlot;
-  void release(const std::string& user);
+  void release(QuotaUser& user);
 
   struct Shard {
-    explicit Shard(const KeyedHash& hash) : held(0, hash) {}
+    explicit Shard(const KeyedHash& hash) : users(0, hash) {}
 
     std::mutex mutex;
-    boost::unordered_flat_map<std::string, std::uint32_t, KeyedHash> held;
+    boost::unordered_flat_map<std::string_view, std::shared_ptr<QuotaUser>, KeyedHash> users;  // by name
   };
   Shard& shard_of(std::string_view user);
 

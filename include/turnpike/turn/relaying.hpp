@@ -14,6 +14,7 @@
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/peer_access.hpp"
 #include "turnpike/turn/responder.hpp"
+#include "turnpike/turn/shaper.hpp"
 
 namespace turnpike::turn {
 
@@ -22,8 +23,9 @@ namespace turnpike::turn {
 class Relaying {
  public:
   // References outlive this.
-  Relaying(const PeerAccess& access, Responder& responder, Counters& counters, Breakdown& breakdown)
-      : access_(access), responder_(responder), counters_(counters), breakdown_(breakdown) {}
+  Relaying(const PeerAccess& access, Shaper& shaper, Responder& responder, Counters& counters,
+           Breakdown& breakdown)
+      : access_(access), shaper_(shaper), responder_(responder), counters_(counters), breakdown_(breakdown) {}
 
   // A Send indication (RFC 8656 §11.2). It views the message that it was read from.
   struct Send {
@@ -45,9 +47,10 @@ class Relaying {
 
  private:
   void relay_to_peer(Allocation& allocation, RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
-                     bool dont_fragment, Output& out);
+                     bool dont_fragment, TimePoint now, Output& out);
 
   const PeerAccess& access_;
+  Shaper& shaper_;
   Responder& responder_;
   Counters& counters_;
   Breakdown& breakdown_;

@@ -13,6 +13,7 @@
 //     Reservations    relayed addresses that were reserved and wait to be claimed
 //     Allocator       Allocate
 //     Permissions     CreatePermission and ChannelBind
+//     Shaper          how much may be relayed in a second
 //     Relaying        ChannelData, Send and what peers send
 //     Binding         Binding, and NAT discovery (RFC 5780)
 #pragma once
@@ -39,6 +40,7 @@
 #include "turnpike/turn/responder.hpp"
 #include "turnpike/turn/server_params.hpp"
 #include "turnpike/turn/settings.hpp"
+#include "turnpike/turn/shaper.hpp"
 #include "turnpike/turn/tcp_connections.hpp"
 
 namespace turnpike::turn {
@@ -124,6 +126,7 @@ class Server {
   Reservations reservations_;
   Allocator allocator_;
   Permissions permissions_;
+  Shaper shaper_;
   Relaying relaying_;
   Binding binding_;
 };

@@ -5,6 +5,8 @@
 #include "turnpike/auth/nonce.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
+#include "turnpike/turn/byte_budget.hpp"
+#include "turnpike/turn/client_policy.hpp"
 #include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/mobility.hpp"
 #include "turnpike/turn/nat_discovery.hpp"
@@ -34,6 +36,11 @@ struct ServerParams {
   NatDiscoveries nat_discoveries{};
   const AlternateParams* alternates = nullptr;  // null: clients are never sent to another server
   bool draining = false;                        // see Settings
+  const ClientPolicy* clients = nullptr;        // see Settings
+  DefaultFamily default_family = DefaultFamily::ipv4;
+  bool strict_expiry = false;             // see Settings
+  Quota* address_quota = nullptr;         // of allocations, by source address; null: they are not counted
+  ByteBudgets* server_budgets = nullptr;  // of all workers; null: limits.bytes_per_second does not hold
 };
 
 }  // namespace turnpike::turn

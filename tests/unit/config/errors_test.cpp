@@ -51,14 +51,16 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
       {"ports: 1024-2048", "t.yaml:1: ports: unknown key, did you mean relay.ports?"},
       {"log:\n  realm: x", "t.yaml:2: log.realm: unknown key, did you mean realm?"},
       {"foo: 1",
-       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
+       "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
+       "limits, "
        "nat_discovery, tls, signaling, admin, shutdown, log"},
-      {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format"},
+      {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format, addresses"},
       {"relay.ports: 1024-2048",
-       "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, peers, "
+       "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
        "limits, nat_discovery, tls, signaling, admin, shutdown, log"},
       {"\"a\\nb\": 1",
-       "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, peers, limits, "
+       "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
+       "limits, "
        "nat_discovery, tls, signaling, admin, shutdown, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
        "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol"},
@@ -333,9 +335,11 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
        "control characters "
        "(got a map)"},
       {"auth: {secrets:hunter2}",
-       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime"},
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime, "
+       "strict_expiry"},
       {"auth: {hunter2: x}",
-       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime"},
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime, "
+       "strict_expiry"},
       {"auth: {secret: [hunter2]}", "t.yaml:1: auth: unknown key, did you mean auth.secrets?"},
       {"auth: {nonce_lifetime: 600}",
        "t.yaml:1: auth.nonce_lifetime: expected a unit after the number: ms, s, m or h (got a text that is "
@@ -534,11 +538,51 @@ TEST_CASE("NAT discovery needs a second address and a second port that nobody el
 TEST_CASE("what this build does not carry is refused", "[config]") {
   check_all({
       {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},
-      {"limits: {bytes_per_second_per_allocation: '0'}",
-       "t.yaml:1: limits.bytes_per_second_per_allocation: is not in this build, expected 0 (got \"0\")"},
-      {"limits: {bytes_per_second_per_allocation: 5000}",
-       "t.yaml:1: limits.bytes_per_second_per_allocation: is not in this build, expected 0 (got 5000)"},
   });
+}
+
+TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[config]") {
+  const std::string rate = "expected octets in a second, such as 1250000, 512KiB or 4MiB, or 0 for no limit";
+  check_all({
+      {"limits: {bytes_per_second: '0'}", "t.yaml:1: limits.bytes_per_second: " + rate + " (got \"0\")"},
+      {"limits: {bytes_per_second_per_user: 5MB}",
+       "t.yaml:1: limits.bytes_per_second_per_user: " + rate + " (got 5MB)"},
+      {"limits: {bytes_per_second_per_allocation: -1}",
+       "t.yaml:1: limits.bytes_per_second_per_allocation: " + rate + " (got -1)"},
+      {"clients: {deny: 10.0.0.0/8}", "t.yaml:1: clients.deny: expected a list of prefixes (got 10.0.0.0/8)"},
+      {"clients: {allow: [10.0.0.1/8]}",
+       "t.yaml:1: clients.allow[0]: expected no bits beyond the prefix length, that is 10.0.0.0/8 (got "
+       "10.0.0.1/8)"},
+      {"clients: {allow: [10.0.0.0/8], deny: [10.0.0.0/8]}",
+       "t.yaml:1: clients.deny[0]: expected a prefix that clients.allow does not have (got 10.0.0.0/8)"},
+      {"relay: {default_family: ipv5}",
+       "t.yaml:1: relay.default_family: expected one of ipv4, ipv6, client (got ipv5)"},
+      {"auth: {strict_expiry: yes}",
+       "t.yaml:1: auth.strict_expiry: expected true or false (got a text that is not "
+       "shown here)"},
+      {"tls: {min_version: 1.1}", "t.yaml:1: tls.min_version: expected 1.2 or 1.3 (got 1.1)"},
+      {"tls: {ciphers: 'A B'}",
+       "t.yaml:1: tls.ciphers: expected OpenSSL's names with colons between them, such as "
+       "ECDHE+AESGCM:TLS_AES_128_GCM_SHA256 (got \"A B\")"},
+      {"log: {addresses: none}", "t.yaml:1: log.addresses: expected one of full, prefix (got none)"},
+  });
+  const auto config = parse(
+      "limits: {bytes_per_second: 4MiB, bytes_per_second_per_user: 512KiB, "
+      "bytes_per_second_per_allocation: 1000, allocations_per_address: 7}\n"
+      "clients: {allow: [10.0.0.0/8], deny: [10.1.0.0/16], exempt: ['2001:db8::/32']}\n"
+      "relay: {default_family: client}\nauth: {strict_expiry: true}\nlog: {addresses: prefix}\n"
+      "tls: {min_version: 1.3, ciphers: TLS_AES_128_GCM_SHA256}\n",
+      "t.yaml");
+  REQUIRE(config.has_value());
+  CHECK(config->limits.bytes_per_second == 4U << 20);
+  CHECK(config->limits.bytes_per_second_per_user == 512U << 10);
+  CHECK(config->limits.bytes_per_second_per_allocation == 1000);
+  CHECK(config->limits.allocations_per_address == 7);
+  CHECK(config->clients.allow.size() + config->clients.deny.size() + config->clients.exempt.size() == 3);
+  CHECK(config->relay.default_family == turn::DefaultFamily::client);
+  CHECK(config->auth.strict_expiry);
+  CHECK(config->tls.only_tls_1_3);
+  CHECK(config->log.addresses == ShownAddresses::prefix);
 }
 
 TEST_CASE("all errors of a file come at once", "[config]") {

@@ -129,7 +129,8 @@ TEST_CASE("no secret of an override is shown", "[config]") {
         "not shown "
         "here)");
   CHECK(outcome("", {"auth.hunter2=x"}) ==
-        "--set auth=...: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime");
+        "--set auth=...: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime, "
+        "strict_expiry");
 }
 
 }  // namespace

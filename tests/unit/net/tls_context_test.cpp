@@ -161,6 +161,20 @@ TEST_CASE("a key with a passphrase is an error, and nobody is asked", "[tls]") {
                     Catch::StartsWith("tls.private_key: " + params.private_key + ": "));
 }
 
+TEST_CASE("ciphers that OpenSSL does not know, or without authenticated encryption, are refused", "[net]") {
+  const Files files;
+  TlsParams params{files.make("x", "DNS:x.example"), {}};
+  const auto make = [&](const std::string& ciphers) {
+    params.ciphers = ciphers;
+    return TlsContext(params, std::make_shared<TicketKeys>());
+  };
+  CHECK_NOTHROW(make("ECDHE+AESGCM:TLS_AES_128_GCM_SHA256"));
+  CHECK_NOTHROW(make("TLS_AES_128_GCM_SHA256"));
+  CHECK_THROWS_WITH(make("NO-SUCH-CIPHER"), Catch::StartsWith("tls.ciphers: OpenSSL knows none"));
+  CHECK_THROWS_WITH(make("TLS_NO_SUCH"), Catch::StartsWith("tls.ciphers: OpenSSL knows none"));
+  CHECK_THROWS_WITH(make("ECDHE-RSA-AES128-SHA256"), Catch::EndsWith("has no authenticated encryption"));
+}
+
 TEST_CASE("ALPN by what a listener is for", "[tls]") {
   const Files files;
   const TlsContext tls({files.make("x", "DNS:x.example"), {}}, std::make_shared<TicketKeys>());

@@ -8,7 +8,9 @@
 #include <memory>
 #include <sstream>
 
+#include "relay/log_event.hpp"
 #include "support/request_maker.hpp"
+#include "turnpike/base/shown_address.hpp"
 
 namespace turnpike::relay {
 namespace {
@@ -31,7 +33,15 @@ class Captured {
   Captured(const Captured&) = delete;
   Captured& operator=(const Captured&) = delete;
 
-  std::string text() const { return text_.str(); }
+  // The words of each line, without the fields behind them.
+  std::string text() const {
+    std::string words;
+    std::istringstream lines(text_.str());
+    for (std::string line; std::getline(lines, line);)
+      words.append(line, 0, line.find(LogEvent::kSeparator)).append("\n");
+    return words;
+  }
+  std::string whole() const { return text_.str(); }
   auto lines() const { return std::ranges::count(text(), '\n'); }
 
  private:
@@ -39,8 +49,8 @@ class Captured {
   std::shared_ptr<spdlog::logger> before_;
 };
 
-Output::Refusal refused(std::string name, bool answered = true) {
-  return {.tuple = test::client(1).tuple,
+Output::Refusal refused(std::string name, bool answered = true, unsigned client = 1) {
+  return {.tuple = test::client(client).tuple,
           .username = std::move(name),
           .method = stun::Method::allocate,
           .error = stun::ErrorCode::unauthorized,
@@ -50,39 +60,51 @@ Output::Refusal refused(std::string name, bool answered = true) {
 TEST_CASE("of refused requests so many have a line, and the others are counted", "[server]") {
   Captured captured;
   NetworkHints hints;
-  EventLog log(hints);
+  EventLog log(0, hints);
   CHECK(log.next_deadline() == SteadyTime::max());
   for (int i = 0; i < 100; ++i) log.log(std::vector{refused("mallory")}, kNow + Duration(i));
-  CHECK(captured.lines() == EventLog::kLinesPerPeriod);
+  CHECK(captured.lines() == EventLog::kLinesPerAddress);
   CHECK(captured.text().starts_with(
       "info Allocate refused client=198.51.100.1:40001 user=\"mallory\" error=401 Unauthorized\n"));
   REQUIRE(log.next_deadline() == kNow + EventLog::kPeriod);
   log.on_timeout();
-  CHECK(captured.lines() == EventLog::kLinesPerPeriod + 1);
-  CHECK_THAT(captured.text(), Catch::Contains("info 80 more requests refused; the last: Allocate "
-                                              "client=198.51.100.1:40001 user=\"mallory\" error=401 "
-                                              "Unauthorized\n"));
+  CHECK(captured.lines() == EventLog::kLinesPerAddress + 1);
+  CHECK_THAT(captured.text(),
+             Catch::Contains("info Allocate refused client=198.51.100.1:40001 user=\"mallory\" error=401 "
+                             "Unauthorized count=95\n"));
   CHECK(log.next_deadline() == SteadyTime::max());
   log.log(std::vector{refused("trent")}, kNow + 20s);
   CHECK_THAT(captured.text(), Catch::Contains("user=\"trent\""));
 }
 
-TEST_CASE("twenty thousand wrong passwords are a few lines", "[server]") {
+TEST_CASE("twenty thousand wrong passwords are a few lines, and hide nobody else's", "[server]") {
   Captured captured;
   NetworkHints hints;
   {
-    EventLog log(hints);
+    EventLog log(0, hints);
     for (int i = 0; i < 20; ++i) log.log(std::vector{refused("mallory")}, kNow);
     const std::vector<Output::Refusal> batch(50, refused(std::string(508, 'x'), false));
     for (int i = 0; i < 400; ++i) log.log(batch, kNow + Duration(i));
+    log.log(std::vector{refused("trent", true, 2)}, kNow);
   }
-  CHECK(captured.lines() == 21);
+  CHECK(captured.lines() == 7);
   CHECK(captured.text().size() < 3000);
-  CHECK_THAT(
-      captured.text(),
-      Catch::Contains("warning 20000 more requests refused, 20000 of them not answered "
-                      "(limits.failures_per_second); the last: Allocate client=198.51.100.1:40001 user=\"" +
-                      std::string(64, 'x') + "\"..."));
+  CHECK_THAT(captured.text(), Catch::Contains("warning Allocate refused client=198.51.100.1:40001 user=\"" +
+                                              std::string(64, 'x') +
+                                              "\"... error=401 Unauthorized count=20015 not_answered=20000 "
+                                              "(limits.failures_per_second)"));
+  CHECK_THAT(captured.text(), Catch::Contains("client=198.51.100.2:40002 user=\"trent\""));
+}
+
+TEST_CASE("however many addresses are refused, there is a bound to what is written", "[server]") {
+  Captured captured;
+  NetworkHints hints;
+  {
+    EventLog log(0, hints);
+    for (unsigned i = 0; i < 1000; ++i) log.log(std::vector{refused("m", true, 1 + i % 250)}, kNow);
+  }
+  CHECK(captured.lines() <= EventLog::kLinesPerPeriod + static_cast<long>(EventLog::kMaxAddresses) + 2);
+  CHECK_THAT(captured.text(), Catch::Contains("744 more requests refused, of further addresses"));
 }
 
 TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[server]") {
@@ -100,7 +122,7 @@ TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[serv
 TEST_CASE("how to open a network of this machine is told once", "[server]") {
   Captured captured;
   NetworkHints hints;
-  EventLog log(hints);
+  EventLog log(0, hints);
   Output::Refusal event = refused("alice");
   event.error = stun::ErrorCode::forbidden;
   event.network = Prefix{test::address("2001:db8:1:2::"), 64};
@@ -119,18 +141,52 @@ TEST_CASE("how to open a network of this machine is told once", "[server]") {
 TEST_CASE("an allocation that has reached its age is logged as such", "[server]") {
   Captured captured;
   NetworkHints hints;
-  EventLog log(hints);
+  EventLog log(0, hints);
   Output::Lifetime event{.kind = Output::Lifetime::Kind::deleted,
                          .tuple = test::client(1).tuple,
                          .username = "alice",
                          .relayed = test::endpoint("192.0.2.1:50000")};
   log.log(std::vector{event});
-  event.was_too_old = true;
+  event.reason = turn::EndReason::allocation_age;
+  event.number = 7;
+  event.age = 61s;
+  event.rx_bytes = 100;
+  event.rx_packets = 1;
+  event.peers = 2;
   log.log(std::vector{event});
   CHECK(captured.text() ==
-        "info allocation deleted client=198.51.100.1:40001 user=\"alice\" relayed=192.0.2.1:50000\n"
         "info allocation deleted client=198.51.100.1:40001 user=\"alice\" relayed=192.0.2.1:50000 "
-        "reason=allocation_age\n");
+        "transport=udp id=0-0 reason=refresh duration_s=0 rx_bytes=0 tx_bytes=0 rx_packets=0 tx_packets=0 "
+        "peers=0\n"
+        "info allocation deleted client=198.51.100.1:40001 user=\"alice\" relayed=192.0.2.1:50000 "
+        "transport=udp id=0-7 reason=allocation_age duration_s=61 rx_bytes=100 tx_bytes=0 rx_packets=1 "
+        "tx_packets=0 peers=2\n");
+  CHECK_THAT(
+      captured.whole(),
+      Catch::Contains(R"(,"event":"allocation_deleted","client":"198.51.100.1:40001","user":"alice")") &&
+          Catch::Contains(R"("id":"0-7","reason":"allocation_age","duration_s":61,"rx_bytes":100)"));
+}
+
+TEST_CASE("a name cannot add a field of its own to a line", "[server]") {
+  Captured captured;
+  NetworkHints hints;
+  EventLog log(0, hints);
+  log.log(std::vector{refused("x\x1f,\"client\":\"1.2.3.4\"\n")}, kNow);
+  CHECK(captured.lines() == 1);
+  CHECK(std::ranges::count(captured.whole(), LogEvent::kSeparator) == 1);
+  CHECK_THAT(captured.whole(), Catch::Contains(R"("user":"x\\u{1f},\\u{22}client)"));
+}
+
+TEST_CASE("an operator may have networks logged in place of addresses", "[server]") {
+  Captured captured;
+  NetworkHints hints;
+  EventLog log(0, hints);
+  show_addresses(ShownAddresses::prefix);
+  log.log(std::vector{refused("mallory")}, kNow);
+  show_addresses(ShownAddresses::full);
+  CHECK(captured.text() ==
+        "info Allocate refused client=198.51.100.0/24 user=\"mallory\" error=401 Unauthorized\n");
+  CHECK(shown_address(test::address("2001:db8:1:2::3")) == "2001:db8:1:2::3");
 }
 
 }  // namespace

@@ -588,7 +588,7 @@ TEST_CASE("an allocation ends at its greatest age, whatever is refreshed", "[tur
   s.client_sends(refresh()).expect_success().expect_lifetime(1s);  // 0 would be an end at once
   const Outcome ended = s.advance(500ms);
   REQUIRE(ended.count(turn::Output::Lifetime::Kind::deleted) == 1);
-  CHECK(ended.lifetimes[0].was_too_old);
+  CHECK(ended.lifetimes[0].reason == turn::EndReason::allocation_age);
   s.expect_no_allocation();
   s.client_sends(refresh()).expect_error(437);
   s.client_sends(allocate()).expect_success().expect_lifetime(600s);
@@ -598,15 +598,15 @@ TEST_CASE("less than the usual lifetime is granted where there is less left", "[
   Scenario s(ending_after(120s));
   s.client_sends(allocate().lifetime(3600s)).expect_success().expect_lifetime(120s);
   s.advance(119s).expect_no_event();
-  CHECK(s.advance(1s).lifetimes.at(0).was_too_old);
+  CHECK(s.advance(1s).lifetimes.at(0).reason == turn::EndReason::allocation_age);
 }
 
 TEST_CASE("an allocation that ends earlier is not told to be too old", "[turn]") {
   Scenario s(ending_after(1000s));
   s.client_sends(allocate()).expect_success();
-  CHECK_FALSE(s.client_sends(refresh(0s)).expect_success().lifetimes.at(0).was_too_old);
+  CHECK(s.client_sends(refresh(0s)).expect_success().lifetimes.at(0).reason == turn::EndReason::refresh);
   s.client_sends(allocate()).expect_success();
-  CHECK_FALSE(s.advance(600s).lifetimes.at(0).was_too_old);
+  CHECK(s.advance(600s).lifetimes.at(0).reason == turn::EndReason::expired);
 }
 
 TEST_CASE("an allocation that moves is as old as before", "[turn][mobility]") {

@@ -1,0 +1,50 @@
+#include "turnpike/turn/shaper.hpp"
+
+#include <algorithm>
+
+namespace turnpike::turn {
+namespace {
+
+constexpr std::uint32_t kSlicesPerSecond = 200;
+
+}  // namespace
+
+bool Shaper::spend(Allocation& allocation, Direction direction, std::size_t size, SteadyTime now,
+                   Output& out) {
+  const Limits& limits = settings_.limits;
+  const auto drop = [&](LimitKey limit, Counter& counter) {
+    ++counter;
+    ++allocation.dropped_packets;
+    out.meet(limit);
+    return false;
+  };
+  ByteBudget& own = allocation.budgets->of(direction);
+  if (!own.take(size, limits.bytes_per_second_per_allocation, now))
+    return drop(LimitKey::bytes_per_second_per_allocation, counters_.over_allocation_rate);
+  ByteBudget& of_user = allocation.quota.budgets().of(direction);
+  if (!of_user.take(size, limits.bytes_per_second_per_user, now)) {
+    own.refund(size, limits.bytes_per_second_per_allocation);
+    return drop(LimitKey::bytes_per_second_per_user, counters_.over_user_rate);
+  }
+  if (!spend_of_server(direction, size, now)) {
+    own.refund(size, limits.bytes_per_second_per_allocation);
+    of_user.refund(size, limits.bytes_per_second_per_user);
+    return drop(LimitKey::bytes_per_second, counters_.over_server_rate);
+  }
+  return true;
+}
+
+bool Shaper::spend_of_server(Direction direction, std::size_t size, SteadyTime now) {
+  const std::uint32_t per_second = settings_.limits.bytes_per_second;
+  if (per_second == 0 || !server_) return true;
+  std::size_t& credit = credit_[static_cast<std::size_t>(direction)];
+  if (credit < size) {
+    const std::size_t slice = std::max<std::size_t>(size - credit, per_second / kSlicesPerSecond);
+    if (!server_->of(direction).take(slice, per_second, now)) return false;
+    credit += slice;
+  }
+  credit -= size;
+  return true;
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,198 @@
+// Limits that shape: octets in a second of an allocation, a user and the server; how many allocations an
+// address may have; which networks may come, and which of them the limits spare.
+#include <catch2/catch.hpp>
+
+#include "support/scenario.hpp"
+
+namespace turnpike::turn {
+namespace {
+
+using namespace test;
+
+constexpr std::size_t kSize = 1000;
+
+Octets channel_data(std::size_t size) {
+  Octets message(stun::kChannelDataHeaderSize + size, 0x61);
+  store_u16(&message[0], 0x4000);
+  store_u16(&message[2], static_cast<std::uint16_t>(size));
+  return message;
+}
+
+void open_channel(Scenario& s, const Client& who) {
+  s.client_sends(allocate().from(who)).expect_success();
+  s.client_sends(channel_bind(0x4000, "5.6.7.8:1").from(who)).expect_success();
+}
+
+// Octets that come through in ten seconds, when ten times as much is sent, a datagram a millisecond.
+std::size_t passed_in_ten_seconds(Scenario& s, const std::vector<Client>& from) {
+  std::size_t passed = 0;
+  const Octets message = channel_data(kSize);
+  for (int ms = 0; ms < 10'000; ++ms) {
+    s.advance(1ms);
+    for (const Client& client : from) passed += s.client_sends(message, client).to_peers.size() * kSize;
+  }
+  return passed;
+}
+
+bool is_within_five_percent(std::size_t passed, std::size_t limit) {
+  return passed >= limit * 95 / 100 && passed <= limit * 105 / 100;
+}
+
+TEST_CASE("an allocation relays no more octets in a second than it may, within five percent",
+          "[turn][limits]") {
+  Setup setup;
+  setup.limits.bytes_per_second_per_allocation = 100'000;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  const std::size_t passed = passed_in_ten_seconds(s, {client(1)});
+  CHECK(is_within_five_percent(passed, 1'000'000));
+  CHECK(s.server().counters().over_allocation_rate == 10'000 - passed / kSize);
+  CHECK(s.client_sends(channel_data(kSize)).limits_met ==
+        std::uint32_t{1} << static_cast<unsigned>(LimitKey::bytes_per_second_per_allocation));
+  CHECK(s.server().list_allocations(s.now()).at(0).dropped_packets == 10'001 - passed / kSize);
+}
+
+TEST_CASE("what peers send counts for itself, and control is never dropped", "[turn][limits]") {
+  Setup setup;
+  setup.limits.bytes_per_second_per_allocation = 1000;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  CHECK(s.client_sends(channel_data(kSize)).to_peers.size() == 1);
+  CHECK(s.client_sends(channel_data(kSize)).to_peers.empty());
+  CHECK(s.peer_sends("5.6.7.8:1", std::string(kSize, 'x'), s.relayed(client(1))).to_clients.size() == 1);
+  CHECK(s.peer_sends("5.6.7.8:1", std::string(kSize, 'x'), s.relayed(client(1))).to_clients.empty());
+  for (int i = 0; i < 10; ++i) s.client_sends(refresh(600s)).expect_success();
+}
+
+TEST_CASE("a limit of less than one datagram lets whole ones through", "[turn][limits]") {
+  Setup setup;
+  setup.limits.bytes_per_second_per_allocation = 100;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  CHECK(s.client_sends(channel_data(kSize)).to_peers.size() == 1);
+  s.advance(9s);
+  CHECK(s.client_sends(channel_data(kSize)).to_peers.empty());
+  s.advance(1s);
+  CHECK(s.client_sends(channel_data(kSize)).to_peers.size() == 1);
+}
+
+TEST_CASE("all allocations of a user share what a user may relay", "[turn][limits]") {
+  Setup setup;
+  setup.limits.bytes_per_second_per_user = 100'000;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  open_channel(s, client(2));
+  s.client_sends(allocate().as("bob", "bob's password").from(client(3))).expect_success();
+  s.client_sends(channel_bind(0x4000, "5.6.7.8:1").as("bob", "bob's password").from(client(3)))
+      .expect_success();
+  CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1), client(2)}), 1'000'000));
+  CHECK(s.client_sends(channel_data(kSize), client(3)).to_peers.size() == 1);  // bob has his own
+}
+
+TEST_CASE("all workers share what the server may relay", "[turn][limits]") {
+  Setup setup;
+  setup.workers = 2;
+  setup.limits.bytes_per_second = 200'000;
+  Scenario s(setup);
+  Client other = client(2);
+  other.worker = 1;
+  open_channel(s, client(1));
+  open_channel(s, other);
+  CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1), other}), 2'000'000));
+}
+
+TEST_CASE("an address has so many allocations, whoever asks there", "[turn][limits]") {
+  Setup setup;
+  setup.limits.allocations_per_address = 2;
+  const bool is_exempt = GENERATE(false, true);
+  if (is_exempt) setup.clients.exempt = {{address("198.51.100.0"), 24}};
+  Scenario s(setup);
+  Client behind = client(1);
+  for (std::uint16_t port = 1000; port < 1002; ++port) {
+    behind.tuple.client.port = port;
+    s.client_sends(allocate().from(behind)).expect_success();
+  }
+  behind.tuple.client.port = 1002;
+  const RequestMaker third = allocate().as("bob", "bob's password").from(behind);
+  if (is_exempt) {
+    s.client_sends(third).expect_success();
+  } else {
+    s.client_sends(third).expect_error(486).expect_limit_met(LimitKey::allocations_per_address);
+    s.client_sends(allocate().from(client(2))).expect_success();
+    behind.tuple.client.port = 1000;
+    s.client_sends(refresh(0s).from(behind)).expect_success();
+    behind.tuple.client.port = 1002;
+    s.client_sends(third).expect_success();
+  }
+}
+
+TEST_CASE("who may not come is not answered, and what he has ends at a reload", "[turn][clients]") {
+  Setup setup;
+  setup.clients.deny = {{address("198.51.100.2"), 32}};
+  Scenario s(setup);
+  s.client_sends(allocate()).expect_success();
+  s.client_sends(binding().from(client(2))).expect_silence();
+  CHECK(s.server().counters().client_denied == 1);
+  const ClientPolicy next({.allow = {}, .deny = {{address("198.51.100.0"), 24}}, .exempt = {}});
+  const Outcome ended = s.clients_become(next);
+  ended.expect_expired();
+  CHECK(ended.lifetimes.at(0).reason == EndReason::client_denied);
+}
+
+TEST_CASE("where networks may come others may not, and the longest prefix decides", "[turn][clients]") {
+  const ClientPolicy policy({.allow = {{address("10.0.0.0"), 8}, {address("10.1.2.0"), 24}},
+                             .deny = {{address("10.1.0.0"), 16}},
+                             .exempt = {{address("2001:db8::"), 32}}});
+  CHECK(policy.may_come(address("10.9.9.9")));
+  CHECK_FALSE(policy.may_come(address("10.1.9.9")));
+  CHECK(policy.may_come(address("10.1.2.9")));
+  CHECK_FALSE(policy.may_come(address("192.0.2.1")));
+  CHECK_FALSE(policy.may_come(address("2001:db8::1")));
+  CHECK(policy.may_come(address("::ffff:10.9.9.9")));
+  CHECK(policy.is_exempt(address("2001:db8::1")));
+  CHECK_FALSE(policy.is_exempt(address("10.9.9.9")));
+  const ClientPolicy nothing({});
+  CHECK(nothing.may_come(address("192.0.2.1")));
+  CHECK_FALSE(nothing.is_exempt(address("192.0.2.1")));
+}
+
+TEST_CASE("with strict expiry an allocation ends with the credentials that it was made with",
+          "[turn][limits]") {
+  Setup setup;
+  setup.auth.secrets = {"north star"};
+  setup.auth.strict_expiry = GENERATE(false, true);
+  Scenario s(setup);
+  RequestMaker request = allocate();
+  s.client_sends(with_rest_name(request, "north star", "ann", s.now().wall + 300s))
+      .expect_success()
+      .expect_lifetime(setup.auth.strict_expiry ? 300s : 600s);
+  const Outcome later = s.advance(300s);
+  if (setup.auth.strict_expiry) {
+    later.expect_expired();
+    CHECK(later.lifetimes.at(0).reason == EndReason::credentials_expired);
+  } else {
+    later.expect_no_event();
+  }
+}
+
+TEST_CASE("who names no family gets the operator's default", "[turn]") {
+  Setup setup;
+  const auto [by_default, from_v6, expected] = GENERATE(table<DefaultFamily, bool, Family>({
+      {DefaultFamily::ipv4, true, Family::ipv4},
+      {DefaultFamily::ipv6, false, Family::ipv6},
+      {DefaultFamily::client, false, Family::ipv4},
+      {DefaultFamily::client, true, Family::ipv6},
+  }));
+  setup.default_family = by_default;
+  Scenario s(setup);
+  Client who = client(1);
+  if (from_v6) {
+    who.tuple.client = endpoint("[2001:db8::9]:4000");
+    who.tuple.server = endpoint("[2001:db8::1]:3478");
+  }
+  s.client_sends(allocate().from(who)).expect_success();
+  CHECK(s.relayed(who).family() == expected);
+}
+
+}  // namespace
+}  // namespace turnpike::turn
