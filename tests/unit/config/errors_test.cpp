@@ -56,7 +56,8 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
        "nat_discovery, tls, signaling, admin, shutdown, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format, addresses"},
       {"relay.ports: 1024-2048",
-       "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
+       "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
+       "peers, "
        "limits, nat_discovery, tls, signaling, admin, shutdown, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
