@@ -40,6 +40,9 @@ expect 644 /usr/lib/sysctl.d/60-turnpike.conf
 expect 644 /usr/share/doc/turnpike/README.md
 expect 644 /usr/share/doc/turnpike/turnpike.yaml
 expect 644 /usr/share/doc/turnpike/prometheus-rules.yml
+expect 644 /usr/share/doc/turnpike/grafana-dashboard.json
+expect 644 /usr/share/doc/turnpike/fail2ban/turnpike.conf
+expect 644 /usr/share/doc/turnpike/fail2ban/jail.conf
 expect 644 /usr/share/bash-completion/completions/turnpikectl
 others=$(cd "$stage/root" && find . -type f | grep -v -e '^./usr/bin/' -e turnpike) && fail "also installed: $others"
 

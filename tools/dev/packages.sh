@@ -18,6 +18,7 @@ packages_test=(
   python3-aioice libnice-dev  # more clients of other makers
   nginx haproxy  # proxies to stand in front of the signaling
   golang-go golang-github-pion-webrtc.v3-dev
+  prometheus fail2ban  # those who watch the daemon in monitoring_test.py
 )
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
@@ -57,7 +58,7 @@ apt_get() {
 }
 
 # Tests need the programs of these, not their services, which would take our ports.
-readonly services=(coturn nginx haproxy)
+readonly services=(coturn nginx haproxy prometheus fail2ban)
 # policy-rc.d is Debian's way to
 # say "start nothing now"; one that is there already is left as it is.
 readonly policy=/usr/sbin/policy-rc.d

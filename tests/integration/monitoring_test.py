@@ -1,0 +1,652 @@
+#!/usr/bin/env python3
+"""What conf/ has for those who watch a turnpike, against the daemon itself.
+
+A real Prometheus scrapes the daemon and evaluates conf/prometheus-rules.yml, while clients make allocations, relay data
+and try wrong passwords. Every query of conf/grafana-dashboard.json then has to give data, and every alert has to see what
+it is for. fail2ban reads what the daemon has logged with the filter of conf/fail2ban.
+
+The programs are those of the environment's TURNPIKE and STUNCLIENT, else of build/release; prometheus, promtool,
+fail2ban-regex and fail2ban-client are Debian's. Everything is on loopback. Nothing sleeps to be sure of something: the
+test asks until what it waits for is there, or its patience ends.
+"""
+
+import collections
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONF = ROOT / "conf"
+RULES = CONF / "prometheus-rules.yml"
+RULES_TEST = pathlib.Path(__file__).with_name("prometheus_rules_test.yml")
+DASHBOARD = CONF / "grafana-dashboard.json"
+TURNPIKE = os.environ.get("TURNPIKE", str(ROOT / "build/release/turnpike"))
+STUNCLIENT = os.environ.get("STUNCLIENT", str(ROOT / "build/release/stunclient"))
+STRICT = os.environ.get("CI") == "true"
+PATIENCE = 30
+RETRY = 0.05
+
+# More than nine tenths of the limit, and more than eight tenths of the ports. Some of those may be somebody else's.
+ALLOCATIONS, LIMIT, PORTS = 860, 900, (61000, 62023)
+CONFIG = """
+realm: example.org
+workers: 1
+listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"]
+tls: {certificate: %(folder)s/certificate.pem, private_key: %(folder)s/key.pem}
+relay: {addresses: [127.0.0.1], ports: %(ports)s, tcp: true}
+auth: {users: {alice: s3same-0pen}, secrets: [a-secret-of-thirty-two-characters]}
+peers: {allow: [127.0.0.0/8]}
+limits: {allocations: %(limit)d, unauthenticated_per_second: 0}
+signaling: {listen: "http://127.0.0.1:0", access: token, token_secrets: [a-secret-for-tokens], connections_per_address: 2}
+admin: {listen: "http://127.0.0.1:0"}
+log: {format: %(format)s}
+"""
+PROMETHEUS = """
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 500ms}
+rule_files: [%(rules)s]
+scrape_configs:
+  - job_name: any-name
+    static_configs: [{targets: ["%(target)s"]}]
+"""
+
+
+def find(program):
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def until(what, ask):
+    """Asks until there is an answer, and gives it back."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {PATIENCE} s: {what}")
+        time.sleep(RETRY)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+class Program:
+    """A process whose log is read while it runs. It is killed with the test."""
+
+    def __init__(self, command, ready):
+        self.name = command[0]
+        self.lines, self.is_ready = [], threading.Event()
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="surrogateescape",
+                                        start_new_session=True)
+        self.reader = threading.Thread(target=self.read, args=[ready], daemon=True)
+        self.reader.start()
+        if not self.is_ready.wait(PATIENCE) or self.process.poll() is not None:
+            self.stop()
+            raise RuntimeError(f"{self.name} did not become ready:\n{self.log()}")
+
+    def read(self, ready):
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if re.search(ready, line):
+                self.is_ready.set()
+        self.is_ready.set()
+
+    def log(self):
+        return "".join(self.lines)
+
+    def found(self, pattern):
+        return re.search(pattern, self.log())
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.reader.join(timeout=PATIENCE)
+        self.process.stderr.close()
+
+
+class Daemon(Program):
+    def __init__(self, folder, log_format="text"):
+        # The certificate is good for two days, which is less than its alert wants.
+        make = "openssl req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=turn.example.org"
+        make += " -addext subjectAltName=DNS:turn.example.org"
+        subprocess.run([*make.split(), "-keyout", "key.pem", "-out", "certificate.pem"], cwd=folder, check=True,
+                       capture_output=True)
+        text = CONFIG % {"folder": folder, "ports": "-".join(map(str, PORTS)), "limit": LIMIT, "format": log_format}
+        if has_ipv6():
+            text = text.replace('listen: ["udp', 'listen: ["udp://[::1]:0", "udp', 1)
+        self.file = pathlib.Path(folder, "turnpike.yaml")
+        self.file.write_text(text)
+        self.file.chmod(0o600)
+        super().__init__([TURNPIKE, "--config", str(self.file)], r'(\bready$|"ready"\})')
+        listeners = re.findall(r"listening on (\w+)://(\S+):(\d+)", self.log())
+        self.ports = {scheme: int(port) for scheme, host, port in listeners if "[" not in host and "admin" not in scheme}
+        self.ports["udp6"] = next((int(port) for _, host, port in listeners if "[" in host), None)
+        self.admin = self.found(r"admin: listening on http://([\d.:]+)")[1]
+        self.ports["http"] = int(self.found(r'(?<!admin: )listening on http://127\.0\.0\.1:(\d+)')[1])
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=PATIENCE) as answer:
+            return answer.read().decode()
+
+    def metric(self, series):
+        return next(float(line.split()[-1]) for line in self.metrics().splitlines() if line.startswith(series + " "))
+
+
+class Client:
+    """A TURN client by UDP or TCP that says what it is told to, such as user names that stunclient would refuse."""
+
+    ALLOCATE, CREATE_PERMISSION = 0x0003, 0x0008
+    COOKIE = 0x2112A442
+
+    def __init__(self, port, source="127.0.0.1", kind=socket.SOCK_DGRAM, receive_buffer=None):
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        self.socket = socket.socket(family, kind)
+        self.socket.settimeout(PATIENCE)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.bind((source, 0))
+        self.socket.connect(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+        self.is_stream = kind == socket.SOCK_STREAM
+        self.realm = self.nonce = b""
+
+    def close(self):
+        self.socket.close()
+
+    @staticmethod
+    def attribute(kind, value):
+        return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+    def message(self, method, attributes, key=None):
+        length = len(attributes) + (24 if key else 0)
+        data = struct.pack("!HHI", method, length, self.COOKIE) + os.urandom(12) + attributes
+        if key:
+            data += self.attribute(0x0008, hmac.new(key, data, hashlib.sha1).digest())
+        return data
+
+    def signed(self, method, attributes, user, password):
+        key = hashlib.md5(b":".join([user, self.realm, password])).digest()
+        names = self.attribute(0x0006, user) + self.attribute(0x0014, self.realm) + self.attribute(0x0015, self.nonce)
+        return self.message(method, attributes + names, key)
+
+    def receive(self):
+        if not self.is_stream:
+            return self.socket.recv(2048)
+        with self.socket.makefile("rb", buffering=0) as stream:
+            head = stream.read(20)
+            body = b""
+            while len(body) < struct.unpack("!H", head[2:4])[0]:
+                body += stream.read(struct.unpack("!H", head[2:4])[0] - len(body))
+        return head + body
+
+    def ask(self, data):
+        """The error code, where 0 is success, and the attributes of the answer."""
+        self.socket.send(data)
+        answer = self.receive()
+        attributes, at = {}, 20
+        while at < len(answer):
+            kind, length = struct.unpack("!HH", answer[at : at + 4])
+            attributes.setdefault(kind, answer[at + 4 : at + 4 + length])
+            at += 4 + length + -length % 4
+        error = attributes.get(0x0009)
+        return (error[2] * 100 + error[3] if error else 0), attributes
+
+    UDP = struct.pack("!HHBBBB", 0x0019, 4, 17, 0, 0, 0)
+
+    def learn_nonce(self):
+        code, attributes = self.ask(self.message(self.ALLOCATE, self.UDP))
+        assert code == 401, code
+        self.realm, self.nonce = attributes[0x0014], attributes[0x0015]
+
+    def allocate(self, user=b"alice", password=b"s3same-0pen"):
+        """The error code, and the relayed port."""
+        if not self.nonce:
+            self.learn_nonce()
+        code, attributes = self.ask(self.signed(self.ALLOCATE, self.UDP, user, password))
+        relayed = attributes.get(0x0016)
+        return code, struct.unpack("!H", relayed[2:4])[0] ^ (self.COOKIE >> 16) if relayed else None
+
+    def permit_loopback(self):
+        address = bytes(a ^ b for a, b in zip(b"\x7f\0\0\1", struct.pack("!I", self.COOKIE)))
+        peer = self.attribute(0x0012, b"\0\1" + bytes(2) + address)
+        code, _ = self.ask(self.signed(self.CREATE_PERMISSION, peer, b"alice", b"s3same-0pen"))
+        assert code == 0, code
+
+
+@unittest.skipUnless(find("prometheus") and find("promtool"), "there is no prometheus (Debian: prometheus)")
+class Monitoring(unittest.TestCase):
+    """The tests run in the order of their names: the last ones drain the daemon and stop it."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        # Each allocation takes a descriptor here and one in the daemon.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < 4096:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard) if hard > 0 else 4096, hard))
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.temporary.cleanup)
+        folder = pathlib.Path(cls.temporary.name)
+        cls.daemon = Daemon(folder)
+        cls.addClassCleanup(cls.daemon.stop)
+        config = folder / "prometheus.yml"
+        config.write_text(PROMETHEUS % {"rules": RULES, "target": cls.daemon.admin})
+        cls.prometheus = Program(
+            [find("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder}/tsdb",
+             "--web.listen-address=127.0.0.1:0", "--log.level=info"],
+            "Server is ready to receive web requests")
+        cls.addClassCleanup(cls.prometheus.stop)
+        cls.api = f'http://{cls.prometheus.found(r"Listening on. address=(127.0.0.1:[0-9]+)")[1]}/api/v1'
+        # Rates begin with the first scrape, so what is counted has to come after it.
+        until("the first scrape", lambda: cls.query("turnpike_build_info"))
+        cls.dashboard = json.loads(DASHBOARD.read_text())
+        cls.held = []
+        cls.addClassCleanup(lambda: [client.close() for client in cls.held])
+        cls.make_traffic()
+        cls.wait_for_scrape()
+
+    @classmethod
+    def ask(cls, path, **parameters):
+        try:
+            with urllib.request.urlopen(f"{cls.api}/{path}?{urllib.parse.urlencode(parameters)}", timeout=PATIENCE) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{parameters}: {json.load(error).get('error')}") from error
+
+    @classmethod
+    def query(cls, expression):
+        return cls.ask("query", query=expression)["result"]
+
+    @classmethod
+    def wait_for_scrape(cls):
+        """Until Prometheus has seen a state of the daemon that is no older than now."""
+        asked = time.time()
+        until("a scrape", lambda: any(float(one["value"][1]) > asked for one in cls.query("timestamp(turnpike_build_info)")))
+
+    @classmethod
+    def make_traffic(cls):
+        daemon = cls.daemon
+        alice = {**os.environ, "STUNCLIENT_PASSWORD": "s3same-0pen"}
+        for protocol in ["udp", "tcp", "tls", "dtls"]:
+            command = [STUNCLIENT, "--turn", "--user", "alice", "--protocol", protocol, "127.0.0.1"]
+            subprocess.run([*command, str(daemon.ports[protocol])], env=alice, check=True, capture_output=True, timeout=PATIENCE)
+        with socket.create_connection(("127.0.0.1", daemon.ports["tls"]), PATIENCE) as stranger:
+            stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            until("a failed handshake", lambda: daemon.metric('turnpike_tls_handshakes_total{protocol="tls",result="failed"}'))
+        with socket.create_connection(("127.0.0.1", daemon.ports["http"]), PATIENCE) as visitor:
+            visitor.sendall(b"GET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert b"token-required" in visitor.makefile("rb").read()
+        daemon.process.send_signal(signal.SIGHUP)
+        until("a reload", lambda: daemon.metric('turnpike_reloads_total{result="ok"}'))
+
+        # Ten of these in a second are answered. The alert wants more than one in each second of five minutes.
+        guesser = Client(daemon.ports["udp"])
+        guesser.learn_nonce()
+        unanswered = 'turnpike_refused_total{reason="failures_per_second"}'
+
+        def guess():
+            for _ in range(50):
+                guesser.socket.send(guesser.signed(Client.ALLOCATE, Client.UDP, b"alice", b"wrong"))
+            return daemon.metric(unanswered) > 1000
+
+        until("a thousand wrong passwords", guess)
+        guesser.close()
+
+        cls.fill_slow_client()
+        for _ in range(ALLOCATIONS):
+            cls.held.append(Client(daemon.ports["udp"]))
+            code, _ = cls.held[-1].allocate()
+            assert code == 0, code
+
+    @classmethod
+    def fill_slow_client(cls):
+        """A client by TCP that does not read, and a peer that goes on sending: what finds no room is dropped."""
+        client = Client(cls.daemon.ports["tcp"], kind=socket.SOCK_STREAM, receive_buffer=4096)
+        code, relayed = client.allocate()
+        assert code == 0, code
+        client.permit_loopback()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+
+            def send():
+                for _ in range(500):
+                    peer.sendto(bytes(1200), ("127.0.0.1", relayed))
+                return cls.daemon.metric('turnpike_dropped_total{reason="client_too_slow"}') > 5000
+
+            until("datagrams that are too many for a client", send)
+        client.close()
+
+    def run_tool(self, *command, **more):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_1_the_daemon_writes_metrics_as_prometheus_wants_them(self):
+        said = self.run_tool(find("promtool"), "check", "metrics", input=self.daemon.metrics())
+        self.assertEqual(said.strip(), "")
+
+    def test_1_rules_do_what_their_tests_say(self):
+        self.run_tool(find("promtool"), "check", "rules", str(RULES))
+        self.run_tool(find("promtool"), "test", "rules", str(RULES_TEST))
+
+    def rules(self):
+        return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
+
+    def test_2_each_rule_has_a_test(self):
+        # In the file each case stands on lines of its own, and an empty list on the line of its alert.
+        text = RULES_TEST.read_text()
+        for rule in self.rules():
+            with self.subTest(rule=rule["name"]):
+                if rule["type"] == "recording":
+                    self.assertIn(f"expr: {rule['name']},", text)
+                    continue
+                self.assertRegex(text, f"alertname: {rule['name']}, exp_alerts: \\[\\]")
+                self.assertRegex(text, f"alertname: {rule['name']}\n +exp_alerts:\n +- exp_labels:")
+
+    def test_2_rules_have_no_errors(self):
+        until("that each rule was evaluated", lambda: all(rule["health"] != "unknown" for rule in self.rules()))
+        self.assertEqual([rule for rule in self.rules() if rule["health"] != "ok"], [])
+
+    def test_3_recording_rules_give_data(self):
+        for rule in self.rules():
+            if rule["type"] == "recording":
+                with self.subTest(rule=rule["name"]):
+                    until(f"data of {rule['query']}", lambda: self.query(rule["query"]))
+                    until(f"data of {rule['name']}", lambda: self.query(rule["name"]))
+
+    def panels(self):
+        found = [panel for row in self.dashboard["panels"] for panel in [row, *row.get("panels", [])]]
+        self.assertTrue(found)
+        return found
+
+    def test_3_the_dashboard_is_one_that_grafana_9_to_11_can_show(self):
+        self.assertGreaterEqual(self.dashboard["schemaVersion"], 36)  # Grafana 9.0
+        self.assertLessEqual(self.dashboard["schemaVersion"], 36, "a newer one is nothing that Grafana 9 knows")
+        panels = self.panels()
+        self.assertEqual([p["title"] for p in panels if p["type"] == "row"],
+                         ["Is it healthy?", "Is it full?", "Who is knocking?"])
+        ids = [panel["id"] for panel in panels]
+        self.assertEqual(len(set(ids)), len(ids))
+        taken = {}
+        for panel in panels:
+            with self.subTest(panel=panel["title"]):
+                self.assertIn(panel["type"], {"row", "stat", "timeseries", "bargauge", "table"})
+                at = panel["gridPos"]
+                self.assertLessEqual(at["x"] + at["w"], 24)
+                for x in range(at["x"], at["x"] + at["w"]):
+                    for y in range(at["y"], at["y"] + at["h"]):
+                        self.assertIsNone(taken.get((x, y)), "it lies on another panel")
+                        taken[x, y] = panel["title"]
+                if panel["type"] == "row":
+                    continue
+                self.assertTrue(panel["description"].endswith("."), "a sentence says what it shows")
+                self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
+                for part in [panel, *panel["targets"]]:
+                    self.assertEqual(part["datasource"], {"type": "prometheus", "uid": "${datasource}"})
+
+    def variables(self):
+        return {one["name"]: one for one in self.dashboard["templating"]["list"] if one["type"] == "query"}
+
+    def values_of(self, name):
+        """What Grafana offers for a variable: the values of the label in the series that its query selects."""
+        query = self.variables()[name]["query"]["query"]
+        selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", query).groups()
+        return self.ask(f"label/{label}/values", **{"match[]": self.substituted(selector)})
+
+    def substituted(self, expression, **values):
+        """With the values that Grafana would put in when all is chosen."""
+        known = {"__rate_interval": "5m", "__range": "5m", **values}
+
+        def value(found):
+            name = found[1] or found[2]
+            return known[name] if name in known else "(" + "|".join(map(re.escape, self.values_of(name))) + ")"
+
+        # Prometheus reads \\ in a string as one \, as Grafana knows.
+        return re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda found: value(found).replace("\\", "\\\\"), expression)
+
+    def test_3_the_variables_find_the_daemon(self):
+        self.assertEqual(self.values_of("job"), ["any-name"])
+        self.assertEqual(self.values_of("instance"), [self.daemon.admin])
+        self.assertIn("relay_ports", self.values_of("limit"))
+
+    def queries(self):
+        """(panel, target, expression) of everything that the dashboard asks, once for each value of what a panel repeats."""
+        for panel in self.panels():
+            repeat = panel.get("repeat")
+            for value in self.values_of(repeat) if repeat else [None]:
+                for target in panel.get("targets", []):
+                    yield panel, target, self.substituted(target["expr"], **({repeat: value} if repeat else {}))
+
+    # These stay at zero while all is well and nobody uses what they count.
+    QUIET = {"Draining", "Restarts", "Connections that the server closed", "Rooms and members", "Sent to another server",
+             "Connections with peers made", "Signaling messages"}
+
+    def test_3_each_query_of_the_dashboard_gives_data(self):
+        families = set(re.findall(r"(?m)^# TYPE (\S+)", self.daemon.metrics()))
+        moved, asked = collections.Counter(), 0
+        for panel, target, expression in self.queries():
+            with self.subTest(panel=panel["title"], query=expression):
+                names = set(re.findall(r"\b(?:turnpike|process)_\w+", expression))
+                self.assertLessEqual(names, families, "metrics that the daemon does not have")
+                # A scrape that took too long leaves a gap.
+                result = until(f"data of {expression}", lambda: self.query(expression))
+                asked += 1
+                for label in re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")):
+                    self.assertTrue(all(label in one["metric"] for one in result), f"no label {label} for the legend")
+                moved[panel["title"]] += any(float(one["value"][1]) > 0 for one in result)
+        self.assertGreater(asked, 40)
+        still = {title for title, count in moved.items() if count == 0}
+        self.assertEqual(still - self.QUIET, set(), "these show nothing but zeros, whatever clients do")
+
+    def test_3_each_label_that_is_asked_for_exists(self):
+        """A reason or a side that the daemon has no more would leave its rule or its panel silent for ever."""
+        expressions = [rule["query"] for rule in self.rules()]
+        expressions += [target["expr"] for panel in self.panels() for target in panel.get("targets", [])]
+        checked = set()
+        for expression in expressions:
+            for family, labels in re.findall(r"(\w+)\{([^}]*)\}", expression):
+                for label, operator, values in re.findall(r'(\w+)(=~|!=|=)"([^"$]+)"', labels):
+                    for value in values.split("|") if operator == "=~" else [values]:
+                        with self.subTest(expression=expression, label=label, value=value):
+                            checked.add((family, label, value))
+                            series = f'{family}{{{label}="{value}"}}'
+                            until(f"data of {series}", lambda: self.query(series))
+        self.assertIn(("turnpike_dropped_total", "reason", "mailbox_full"), checked)
+
+    def wait_for_alert(self, alert, **labels):
+        """Until Prometheus has the alert. It is pending at first where its rule wants the condition to last."""
+        selector = ",".join(f'{label}="{value}"' for label, value in {"alertname": alert, **labels}.items())
+        until(f"the alert {selector}", lambda: self.query(f"ALERTS{{{selector}}}"))
+
+    # Each alert is provoked. How long the condition has to last is left to prometheus_rules_test.yml.
+    PROVOKED = {"TurnpikeLimitAlmostReached", "TurnpikeRelayPortsAlmostGone", "TurnpikeCertificateExpires",
+                "TurnpikeManyAuthenticationFailures", "TurnpikeDropsMedia", "TurnpikeDraining", "TurnpikeDown"}
+
+    def test_4_alerts_are_raised_by_what_they_are_for(self):
+        self.assertEqual({rule["name"] for rule in self.rules() if rule["type"] == "alerting"}, self.PROVOKED)
+        self.wait_for_alert("TurnpikeLimitAlmostReached", name="allocations")
+        self.wait_for_alert("TurnpikeRelayPortsAlmostGone", name="relay_ports")
+        # It has no time to wait.
+        self.wait_for_alert("TurnpikeCertificateExpires", name="turn.example.org", alertstate="firing")
+        self.wait_for_alert("TurnpikeManyAuthenticationFailures", reason="failures_per_second")
+        self.wait_for_alert("TurnpikeDropsMedia", instance=self.daemon.admin)
+        self.assertEqual(self.query('ALERTS{alertname=~"TurnpikeDraining|TurnpikeDown"}'), [])
+        self.assertEqual(self.query('ALERTS{name="idle_connections"}'), [])
+
+    def test_5_a_drain_raises_its_alert(self):
+        self.daemon.process.send_signal(signal.SIGUSR1)
+        self.wait_for_alert("TurnpikeDraining", instance=self.daemon.admin)
+        self.assertEqual(self.query('ALERTS{alertname="TurnpikeDown"}'), [])
+
+    def test_6_a_daemon_that_is_gone_raises_its_alert(self):
+        self.daemon.process.kill()
+        self.wait_for_alert("TurnpikeDown", instance=self.daemon.admin)
+        result = self.query('up{job="any-name"}')
+        self.assertEqual([one["value"][1] for one in result], ["0"])
+
+
+@unittest.skipUnless(find("fail2ban-regex") and find("fail2ban-client"), "there is no fail2ban-regex (Debian: fail2ban)")
+class Fail2ban(unittest.TestCase):
+    """Each client has a loopback address of its own, so that the log says who did what. Nobody is 1.2.3.4."""
+
+    FILTER = CONF / "fail2ban/turnpike.conf"
+    HOSTILE = "127.0.0.66"
+    FORGED = 'Allocate refused client=1.2.3.4:5 user="x" error=401 Unauthorized'
+    # At most sixteen bytes of these are other than printable, and they stay below the lines that the daemon writes in one go.
+    NAMES = [
+        b"client=1.2.3.4",
+        b"x client=1.2.3.4:5 user=",
+        f"x\n2026-11-28T12:00:00.000Z info {FORGED}".encode(),
+        f"2026-11-28T12:00:00.000Z info {FORGED}".encode(),
+        f'x" error=401 Unauthorized\r\n{FORGED}'.encode(),
+        f'x"}}\n{{"time":"2026-11-28T12:00:00.000Z","level":"info","message":"{FORGED}"}}'.encode(),
+        b'x","client":"1.2.3.4","x":"',
+        b'\\" client=1.2.3.4:5 user=\\"',
+        b"\\",
+        b'"',
+        b"\x00client=1.2.3.4\xff\xfe",
+        "x\u2028client=1.2.3.4\u0085\u202e".encode(),
+        b"x from 1.2.3.4 (signaling.token_secrets)",
+        b"A" * 63 + b'" client=1.2.3.4:5 user="x',
+    ]
+
+    def http(self, daemon, source, head, wait=True):
+        connection = socket.create_connection(("127.0.0.1", daemon.ports["http"]), PATIENCE, source_address=(source, 0))
+        self.addCleanup(connection.close)
+        connection.sendall(head.replace("\n", "\r\n").encode())
+        if wait:
+            connection.recv(1)
+        return connection
+
+    def lines_of_daemon(self, log_format):
+        """What the daemon has logged, and whom the filter has to find in it, how often."""
+        with tempfile.TemporaryDirectory() as folder:
+            daemon = Daemon(folder, log_format)
+            try:
+
+                def client(source, port="udp"):
+                    made = Client(daemon.ports[port], source)
+                    self.addCleanup(made.close)
+                    return made
+
+                # Those who do no harm.
+                self.assertEqual(client("127.0.0.10").allocate()[0], 0)
+                client("127.0.0.11").learn_nonce()
+                stale = client("127.0.0.12")
+                stale.realm, stale.nonce = b"example.org", b"a nonce of somebody else"
+                self.assertEqual(stale.allocate(password=b"wrong")[0], 438)
+                # And those who do.
+                expected = collections.Counter()
+                for name in self.NAMES:
+                    self.assertEqual(client(self.HOSTILE).allocate(name, b"wrong")[0], 401)
+                    expected[self.HOSTILE] += 1
+                self.assertEqual(client("127.0.0.13").allocate(password=b"wrong")[0], 401)
+                expected["127.0.0.13"] += 1
+                if daemon.ports["udp6"]:
+                    self.assertEqual(client("::1", "udp6").allocate(password=b"wrong")[0], 401)
+                    expected["::1"] += 1
+                # More than the daemon answers, and more than it writes: how many lines there are is its own affair, but the
+                # last one is this client's.
+                flood = client("127.0.0.14")
+                flood.learn_nonce()
+                for _ in range(100):
+                    flood.socket.send(flood.signed(Client.ALLOCATE, Client.UDP, self.FORGED.encode(), b"wrong"))
+                until("refusals without an answer", lambda: daemon.metric('turnpike_refused_total{reason="failures_per_second"}'))
+                # The signaling endpoint.
+                page = "GET /ice-servers HTTP/1.1\nHost: %s\nX-Forwarded-For: 1.2.3.4\nConnection: close\n%s\n"
+                self.http(daemon, "127.0.0.20", page % ("localhost", "Authorization: Bearer 1.2.3\n"))
+                expected["127.0.0.20"] += 1
+                self.http(daemon, "127.0.0.21", page % ("localhost", 'Origin: http://x" from 1.2.3.4 (signaling.token_secrets)\n'))
+                self.http(daemon, "127.0.0.22", page % ("from.1.2.3.4", "Origin: http://1.2.3.4\n"))
+                open_ones = [self.http(daemon, "127.0.0.23", "", wait=False) for _ in range(3)]
+                self.assertRegex(open_ones[2].recv(100), b"^HTTP/1.1 [45]", "two connections are what an address may have")
+            finally:
+                daemon.stop()
+            self.assertIn("127.0.0.14", daemon.found("more requests refused.*")[0])
+            flood_lines = len(re.findall(r"refused.*client=127\.0\.0\.14:", daemon.log()))
+            self.assertGreater(flood_lines, 1)
+            expected["127.0.0.14"] = flood_lines
+            return daemon.lines, expected
+
+    def matched(self, lines, mode="normal"):
+        with tempfile.NamedTemporaryFile("w", suffix=".log", errors="surrogateescape") as file:
+            file.writelines(lines)
+            file.flush()
+            done = subprocess.run(
+                [find("fail2ban-regex"), "--raw", "--out", "<ip> <time>", file.name, f"{self.FILTER}[mode={mode}]"],
+                capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "America/New_York"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        found = [line.split() for line in done.stdout.splitlines() if line.strip()]
+        return collections.Counter(ip for ip, _ in found), [float(at) for _, at in found]
+
+    def check(self, log_format):
+        began = time.time()
+        lines, expected = self.lines_of_daemon(log_format)
+        with_connection = expected + collections.Counter({"127.0.0.23": 1})
+        # As they are in a file, and as a syslog daemon or the journal has them: with a beginning of its own.
+        host = [f"{time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime())} some-host turnpike[12]: {line}" for line in lines]
+        for where, shape in {"file": lines, "syslog": host}.items():
+            with self.subTest(log_format=log_format, where=where):
+                found, times = self.matched(shape)
+                self.assertEqual(found, expected, "".join(lines))
+                self.assertTrue(all(began - 2 < at < time.time() + 2 for at in times), "the times are not those of the lines")
+                self.assertEqual(self.matched(shape, "aggressive")[0], with_connection)
+
+    def test_text(self):
+        self.check("text")
+
+    def test_json(self):
+        self.check("json")
+
+    def test_the_jail(self):
+        """fail2ban takes the jail, and closes both transports."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for part in ["fail2ban.conf", "jail.conf", "action.d", "paths-common.conf", "paths-debian.conf"]:
+                (folder / part).symlink_to(f"/etc/fail2ban/{part}")
+            for part, source in {"filter.d": self.FILTER, "jail.d": CONF / "fail2ban/jail.conf"}.items():
+                (folder / part).mkdir()
+                (folder / part / "turnpike.conf").symlink_to(source)
+            done = subprocess.run([find("fail2ban-client"), "-c", name, "-d"], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("['add', 'turnpike', 'systemd']", done.stdout)
+        self.assertIn("_SYSTEMD_UNIT=turnpike.service", done.stdout)
+        self.assertRegex(done.stdout, r"\['port', '3478,5349,443'\]")
+        self.assertRegex(done.stdout, r"\['protocol', 'tcp,udp'\]")
+
+
+if __name__ == "__main__":
+    program = unittest.main(exit=False)
+    missing = {reason for _, reason in program.result.skipped}
+    for reason in missing:
+        print(f"monitoring: skipped: {reason}")
+    if not program.result.wasSuccessful() or (missing and STRICT):
+        sys.exit(1)
+    # Without Prometheus most of it was left out.
+    sys.exit(77 if any("prometheus" in reason for reason in missing) else 0)
