@@ -16,6 +16,7 @@ import hmac
 import json
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -43,14 +44,14 @@ STRICT = os.environ.get("CI") == "true"
 PATIENCE = 30
 RETRY = 0.05
 
-# More than nine tenths of the limit, and more than eight tenths of the ports. Some of those may be somebody else's.
-ALLOCATIONS, LIMIT, PORTS = 860, 900, (61000, 62023)
+# More than nine tenths of the limit, and more than eight tenths of the ports.
+ALLOCATIONS, LIMIT, PORTS = 860, 900, "20000-21023"
 CONFIG = """
 realm: example.org
 workers: 1
 listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"]
 tls: {certificate: %(folder)s/certificate.pem, private_key: %(folder)s/key.pem}
-relay: {addresses: [127.0.0.1], ports: %(ports)s, tcp: true}
+relay: {addresses: [%(relay)s], ports: %(ports)s, tcp: true}
 auth: {users: {alice: s3same-0pen}, secrets: [a-secret-of-thirty-two-characters]}
 peers: {allow: [127.0.0.0/8]}
 limits: {allocations: %(limit)d, unauthenticated_per_second: 0}
@@ -138,7 +139,9 @@ class Daemon(Program):
         make += " -addext subjectAltName=DNS:turn.example.org"
         subprocess.run([*make.split(), "-keyout", "key.pem", "-out", "certificate.pem"], cwd=folder, check=True,
                        capture_output=True)
-        text = CONFIG % {"folder": folder, "ports": "-".join(map(str, PORTS)), "limit": LIMIT, "format": log_format}
+        # A loopback address of its own, where nobody else has ports: this test may run twice at once.
+        self.relay = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+        text = CONFIG % {"folder": folder, "relay": self.relay, "ports": PORTS, "limit": LIMIT, "format": log_format}
         if has_ipv6():
             text = text.replace('listen: ["udp', 'listen: ["udp://[::1]:0", "udp', 1)
         self.file = pathlib.Path(folder, "turnpike.yaml")
@@ -333,10 +336,11 @@ class Monitoring(unittest.TestCase):
         assert code == 0, code
         client.permit_loopback()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
 
             def send():
                 for _ in range(500):
-                    peer.sendto(bytes(1200), ("127.0.0.1", relayed))
+                    peer.sendto(bytes(1200), (cls.daemon.relay, relayed))
                 return cls.daemon.metric('turnpike_dropped_total{reason="client_too_slow"}') > 5000
 
             until("datagrams that are too many for a client", send)
