@@ -523,7 +523,7 @@ class Fail2ban(unittest.TestCase):
     FILTER = CONF / "fail2ban/turnpike.conf"
     HOSTILE = "127.0.0.66"
     FORGED = 'Allocate refused client=1.2.3.4:5 user="x" error=401 Unauthorized'
-    # At most sixteen bytes of these are other than printable, and they stay below the lines that the daemon writes in one go.
+    # They are fewer than the refusals that get a line of their own within ten seconds.
     NAMES = [
         b"client=1.2.3.4",
         b"x client=1.2.3.4:5 user=",
