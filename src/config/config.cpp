@@ -11,6 +11,7 @@
 #include "config/fields.hpp"
 #include "config/keys.hpp"
 #include "config/overrides.hpp"
+#include "config/sources.hpp"
 #include "config/yaml.hpp"
 
 namespace turnpike::config {
@@ -103,6 +104,9 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   for (const std::string& override_text : overrides) {
     apply_override(override_text, *root, errors);
   }
+  Errors of_sources;
+  config.secret_files = replace_sources(*root, of_sources);
+  if (!of_sources.empty()) return of_sources;
   const Value document(*root, "", errors);
   read_keys(document, config);
   if (errors.empty()) {
@@ -124,6 +128,7 @@ Result<Config, Errors> load(const std::string& file, const std::vector<std::stri
   Result<Config, Errors> config = parse(*text, file, overrides);
   if (!config) return config;
   if (has_secrets(*config)) warn_where_all_may_read(file, config->warnings);
+  for (const std::string& secret : config->secret_files) warn_where_all_may_read(secret, config->warnings);
   for (const std::string& key : key_files(config->tls)) warn_where_all_may_read(key, config->warnings);
   return config;
 }

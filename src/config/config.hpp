@@ -110,6 +110,9 @@ struct Config {
   // What is allowed and should not be: for the log, and for who asks with --check.
   std::vector<std::string> warnings;
 
+  // Files that secrets were read from; see sources.hpp.
+  std::vector<std::string> secret_files;
+
   // Each known key that the file or an override names, and what stands there, on one line. It tells what a
   // reload changes; secrets are among it, so it goes nowhere else.
   std::map<std::string, std::string> written;

@@ -1,0 +1,104 @@
+// Secrets from files and from the environment.
+#include "config/sources.hpp"
+
+#include <stdlib.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "config/config.hpp"
+
+namespace turnpike::config {
+namespace {
+
+class Folder {
+ public:
+  Folder() { REQUIRE(mkdtemp(path_.data())); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ + '/' + name, std::ios::binary) << text;
+    return path_ + '/' + name;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/turnpike-sources-XXXXXX";
+};
+
+std::string errors_of(const std::string& text) {
+  const auto config = parse(text, "t.yaml");
+  std::string all;
+  if (config.has_value()) return "none";
+  for (const Error& error : config.error()) all += to_string(error);
+  return all;
+}
+
+TEST_CASE("each secret may come from a file or from the environment", "[config]") {
+  const Folder folder;
+  const std::string secret = folder.write("secret", "a secret of a file: #1\r\n");
+  const std::string key = folder.write("key", "f624f14bddb844e1c2b4bb8c326011b3\n");
+  setenv("TURNPIKE_TEST_SECRET", "a secret of the environment", 1);
+  setenv("CREDENTIALS_DIRECTORY", folder.path().c_str(), 1);
+  const auto config = parse("auth:\n  secrets: [{file: " + secret +
+                                "}, {env: TURNPIKE_TEST_SECRET}, 'written out here']\n"
+                                "  users: {alice: {env: TURNPIKE_TEST_SECRET}, bob: {key_md5: {file: " +
+                                key +
+                                "}}, file: plain}\n"
+                                "signaling: {token_secrets: [{file: $CREDENTIALS_DIRECTORY/secret}]}\n"
+                                "admin: {token_secrets: [{env: TURNPIKE_TEST_SECRET}]}\n",
+                            "t.yaml");
+  REQUIRE(config.has_value());
+  CHECK(config->auth.secrets == std::vector<std::string>{"a secret of a file: #1",
+                                                         "a secret of the environment", "written out here"});
+  CHECK(config->auth.users.at(0).password == "a secret of the environment");
+  CHECK(config->auth.users.at(1).key_md5.has_value());
+  CHECK(config->auth.users.at(2).password == "plain");  // a user of this name
+  CHECK(config->signaling.token_secrets == std::vector<std::string>{"a secret of a file: #1"});
+  CHECK(config->admin.token_secrets == std::vector<std::string>{"a secret of the environment"});
+  CHECK(config->secret_files == std::vector<std::string>{key, secret, folder.path() + "/secret"});
+  unsetenv("TURNPIKE_TEST_SECRET");
+  unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+TEST_CASE("what is wrong with a source is said with its key and its name", "[config]") {
+  const Folder folder;
+  const std::string empty = folder.write("empty", "\n");
+  const std::string large = folder.write("large", std::string((64 << 10) + 1, 'x'));
+  setenv("TURNPIKE_TEST_EMPTY", "", 1);
+  const auto secret = [](const std::string& source) {
+    return errors_of("auth: {secrets: [{" + source + "}]}");
+  };
+  const std::string at = "t.yaml:1: auth.secrets[0]: ";
+  CHECK(secret("file: /no/such/file") == at + "file /no/such/file cannot be read: No such file or directory");
+  CHECK(secret("file: " + empty) == at + "file " + empty + " is empty");
+  CHECK(secret("file: " + large) == at + "file " + large + " is longer than 64 KiB");
+  CHECK(secret("file: /dev/zero") == at + "file /dev/zero is no regular file");
+  CHECK(secret("env: TURNPIKE_TEST_EMPTY") == at + "environment variable TURNPIKE_TEST_EMPTY is empty");
+  CHECK(secret("env: TURNPIKE_TEST_NONE") == at + "environment variable TURNPIKE_TEST_NONE is not set");
+  CHECK(secret("file: /a, env: B").starts_with(at + "expected a secret"));
+  CHECK(errors_of("auth: {secrets: [{file: " + folder.write("short", "hunter2") + "}]}").find("hunter2") ==
+        std::string::npos);
+  unsetenv("TURNPIKE_TEST_EMPTY");
+}
+
+TEST_CASE("another secret in the same file is a change of its key", "[config]") {
+  const Folder folder;
+  const std::string file = folder.write("secret", "the first of the secrets");
+  const std::string text = "auth: {secrets: [{file: " + file + "}]}";
+  const auto before = parse(text, "t.yaml");
+  folder.write("secret", "the second of the secrets");
+  const auto after = parse(text, "t.yaml");
+  REQUIRE(before.has_value());
+  REQUIRE(after.has_value());
+  const std::vector<ChangedKey> changes = find_changes(*before, *after);
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].path == "auth.secrets");
+  CHECK(changes[0].change == "changed");
+}
+
+}  // namespace
+}  // namespace turnpike::config
