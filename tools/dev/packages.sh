@@ -19,7 +19,9 @@ packages_test=(
   nginx haproxy  # proxies to stand in front of the signaling
   golang-go golang-github-pion-webrtc.v3-dev
   prometheus fail2ban  # those who watch the daemon in monitoring_test.py
+  dpkg-dev debootstrap systemd-container lintian  # the Debian package, and a machine to install it in
 )
+packages_package=(dpkg-dev git)  # tools/package
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
 )
