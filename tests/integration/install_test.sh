@@ -44,7 +44,10 @@ expect 644 /usr/share/doc/turnpike/grafana-dashboard.json
 expect 644 /usr/share/doc/turnpike/fail2ban/turnpike.conf
 expect 644 /usr/share/doc/turnpike/fail2ban/jail.conf
 expect 644 /usr/share/bash-completion/completions/turnpikectl
-others=$(cd "$stage/root" && find . -type f | grep -v -e '^./usr/bin/' -e turnpike) && fail "also installed: $others"
+for page in man8/turnpike.8 man1/turnpikectl.1 man1/stunclient.1 man1/turnbench.1 man5/turnpike.yaml.5; do
+  expect 644 "/usr/share/man/$page.gz"
+done
+others=$(cd "$stage/root" && find . -type f | grep -v -e '^./usr/bin/' -e '^./usr/share/man/' -e turnpike) && fail "also installed: $others"
 
 "$stage/root/usr/bin/turnpike" --version >/dev/null || fail "the installed turnpike does not start"
 "$stage/root/usr/bin/turnpike" --config "$stage/root/etc/turnpike/turnpike.yaml" --check ||

@@ -1,0 +1,413 @@
+#!/usr/bin/env bash
+# package_test.sh SOURCE_DIR BUILD_DIR: the Debian package on a machine of its own, which systemd boots in a container. The
+# service starts with what the package configures, relays, reloads beside a call, refuses a bad file, drains, comes back
+# after a crash, is upgraded and removed, and a purge leaves nothing but logs. No part of it uses this machine's network
+# but debootstrap and apt, once: the tree that they make is kept in /var/cache/turnpike-test.
+set -euo pipefail
+# shellcheck source=tools/dev/lib.sh
+source "$1/tools/dev/lib.sh"
+
+readonly build=$2
+readonly cache=/var/cache/turnpike-test
+readonly mirror=http://deb.debian.org/debian
+readonly config=/etc/turnpike/turnpike.yaml
+
+skip() {
+  if [[ ${CI:-} == true ]]; then die "cannot run here: $*"; fi
+  echo "skipped: $*"
+  exit 77
+}
+
+# step WHAT: says what is shown next, and how long the test has taken until now.
+step() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
+
+# Without the locale of this machine, without its environment, and with a policy that is asked for by name.
+clean_environment=(/usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root TERM=dumb
+  DEBIAN_FRONTEND=noninteractive)
+
+outside() { chroot "$tree" "${clean_environment[@]}" "$@"; }                # while the machine is not booted
+inside() { nsenter -t "$leader" -a -- "${clean_environment[@]}" "$@"; }     # while it runs
+
+# The same with a deadline, for commands that wait for something to happen.
+inside_within() {
+  local seconds=$1
+  shift
+  inside timeout "$seconds" "$@"
+}
+
+service() { inside systemctl show --value --property "$1" turnpike.service; }
+
+expect_active() {
+  local state
+  state=$(service ActiveState)
+  [[ $state == active ]] || failed "the service is $state: $1"
+}
+
+failed() {
+  if [[ -n ${leader:-} ]]; then inside journalctl --no-pager --lines 15 --unit turnpike.service >&2 || true; fi
+  die "$*"
+}
+
+# What the machine's journal says after this moment can be waited for with wait_for_journal.
+mark_journal() {
+  cursor=$(inside journalctl --lines 1 --show-cursor --no-pager --quiet | sed -n 's/^-- cursor: //p')
+  [[ -n $cursor ]] || failed "the journal has no cursor"
+}
+
+# wait_for_journal SECONDS TEXT: until systemd or turnpike says TEXT about the service.
+wait_for_journal() {
+  local status=0
+  # shellcheck disable=SC2016  # expanded by the shell inside
+  inside_within "$1" bash -c 'journalctl --follow --lines all --after-cursor "$1" --unit turnpike.service --output cat |
+    grep --quiet --max-count 1 --fixed-strings "$2"; exit "${PIPESTATUS[1]}"' bash "$cursor" "$2" || status=$?
+  ((status == 0)) || failed "within $1 s nothing was said of \"$2\""
+}
+
+release_of() { sed -n "s/^$1=\"\\?\\([^\"]*\\)\"\\?$/\\1/p" /etc/os-release; }
+
+copy_network_settings() {
+  local file
+  cp -L /etc/resolv.conf "$tree/etc/"
+  for file in /etc/apt/apt.conf.d/*proxy*; do
+    if [[ -e $file ]]; then cp "$file" "$tree/etc/apt/apt.conf.d/"; fi
+  done
+}
+
+# A minimal Debian of this machine's release, with systemd and the libraries that the package depends on.
+make_tree() {
+  local suite depends archive
+  suite=$(release_of VERSION_CODENAME)
+  depends=$(dpkg-deb --field "$package" Depends)
+  archive=$cache/$suite-$(dpkg --print-architecture)-$(md5sum <<<"$depends" | cut -c 1-12).tar
+  tree=$work/tree
+  mkdir -p "$tree" "$cache"
+  if [[ -e $archive ]]; then
+    step "unpacking $archive"
+    tar -C "$tree" -xf "$archive"
+    return
+  fi
+  step "debootstrap $suite"
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus "$suite" "$tree" "$mirror" \
+    >"$work/debootstrap.log" 2>&1 || {
+    tail -n 5 "$work/debootstrap.log" >&2
+    skip "debootstrap cannot make a $suite; is $mirror reachable?"
+  }
+  copy_network_settings
+  step "installing what the package depends on"
+  # shellcheck disable=SC2016  # expanded by the shell inside
+  outside sh -c 'apt-get -q update && apt-get -q satisfy -y --no-install-recommends "$1" && apt-get clean &&
+    rm -rf /var/lib/apt/lists/*' sh "$depends" >"$work/apt.log" 2>&1 || {
+    tail -n 10 "$work/apt.log" >&2
+    skip "apt-get cannot install what the package depends on"
+  }
+  # Nobody watches the timers and the login prompt of this machine.
+  outside systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer dpkg-db-backup.timer \
+    fstrim.timer console-getty.service systemd-networkd-wait-online.service
+  tar -C "$tree" -cf "$archive.$$" .
+  mv "$archive.$$" "$archive"
+}
+
+# The same package as 0.0.1, whose default configuration differs in a comment: where the operator has changed the file as
+# well, an upgrade has to choose, and must choose the operator's.
+make_older_package() {
+  local folder=$work/older
+  dpkg-deb --raw-extract "$package" "$folder"
+  sed -i 's/^Version: .*/Version: 0.0.1/' "$folder/DEBIAN/control"
+  echo "# A line that only version 0.0.1 has." >>"$folder$config"
+  sed -i "s|^[0-9a-f]*  etc/turnpike/turnpike.yaml\$|$(md5sum <"$folder$config" | cut -c 1-32)  etc/turnpike/turnpike.yaml|" \
+    "$folder/DEBIAN/md5sums"
+  dpkg-deb --root-owner-group --build "$folder" "$work/older.deb" >"$work/older.log"
+}
+
+boot() {
+  local log=$work/console.log
+  : >"$log"
+  systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --console=read-only -D "$tree" \
+    </dev/null >"$log" 2>&1 &
+  machine=$!
+  if ! timeout 60 grep -q 'Reached target.*multi-user.target' <(tail -n +1 -f --pid="$machine" "$log"); then
+    tail -n 20 "$log" >&2
+    if ! kill -0 "$machine" 2>/dev/null; then skip "systemd-nspawn cannot boot a machine here"; fi
+    die "the machine does not reach multi-user.target within 60 s"
+  fi
+  leader=$(pgrep -P "$machine")
+}
+
+# Its first process is killed, and all others with it, whatever they do.
+end_machine() {
+  if [[ -n ${leader:-} ]]; then kill -KILL "$leader" 2>/dev/null || true; fi
+  if [[ -n ${machine:-} ]]; then
+    kill -KILL "$machine" 2>/dev/null || true
+    wait "$machine" 2>/dev/null || true
+  fi
+  leader='' machine=''
+}
+
+clean_up() {
+  local status=$?
+  end_machine
+  umount "$work" 2>/dev/null || true
+  rmdir "$work" 2>/dev/null || true
+  return "$status"
+}
+
+# install_package FILE [DPKG OPTION...]
+install_package() {
+  local file=$1
+  shift
+  cp "$file" "$tree/root/package.deb"
+  "$run_in_tree" dpkg "$@" --install /root/package.deb >"$work/dpkg.log" 2>&1 || {
+    cat "$work/dpkg.log" >&2
+    failed "dpkg --install $(basename "$file") failed"
+  }
+}
+
+dpkg_does() {
+  inside dpkg "$@" turnpike >"$work/dpkg.log" 2>&1 || {
+    cat "$work/dpkg.log" >&2
+    failed "dpkg $* turnpike failed"
+  }
+}
+
+expect_output() {
+  local wanted=$1 output
+  shift
+  output=$(inside "$@" 2>&1) || failed "$*: $output"
+  grep -qF -- "$wanted" <<<"$output" || failed "$* does not say \"$wanted\": $output"
+}
+
+check_with_lintian() {
+  if command -v lintian >/dev/null; then
+    lintian --allow-root --fail-on error --tag-display-limit 0 "$package" >"$work/lintian.log" 2>&1
+  elif [[ ${CI:-} == true ]]; then
+    echo "lintian is missing" >"$work/lintian.log"
+    return 1
+  else
+    echo "lintian is missing: nothing is checked" >"$work/lintian.log"
+  fi
+}
+
+show_default_configuration() {
+  step "the default configuration: STUN alone, and the admin socket"
+  expect_active "after the boot that follows an installation"
+  expect_output "Binding test: success" stunclient 127.0.0.1
+  if inside env STUNCLIENT_PASSWORD=guessed stunclient --turn --user alice 127.0.0.1 >"$work/log" 2>&1; then
+    failed "somebody may relay by default: $(cat "$work/log")"
+  fi
+  inside turnpikectl status >"$work/log" 2>&1 || failed "turnpikectl status: $(cat "$work/log")"
+
+  [[ $(inside stat -c '%a %U:%G' /etc/turnpike) == '750 root:turnpike' ]] || failed "who may read /etc/turnpike?"
+  [[ $(inside stat -c '%a %U:%G' "$config") == '640 root:turnpike' ]] || failed "who may read $config?"
+  [[ $(inside stat -c '%a %U:%G' /run/turnpike/admin.sock) == '660 turnpike:turnpike' ]] || failed "who may use the socket?"
+  [[ $(inside stat -c %U "/proc/$(service MainPID)") == turnpike ]] || failed "it does not run as turnpike"
+  inside systemd-analyze security --no-pager --threshold=20 turnpike.service >"$work/log" ||
+    failed "more exposed than 2.0: $(tail -n 1 "$work/log")"
+  tail -n 1 "$work/log"
+}
+
+# The operator's file from now on.
+configure() {
+  cat >"$tree$config" <<END
+realm: example.org
+auth:
+  users: {alice: a-password-of-this-test}
+peers:
+  allow: [127.0.0.0/8]
+admin:
+  listen: [unix:/run/turnpike/admin.sock]
+END
+}
+
+relays() { inside env STUNCLIENT_PASSWORD=a-password-of-this-test stunclient --turn --user alice 127.0.0.1 >"$work/log" 2>&1; }
+
+show_relaying() {
+  step "a user, and peers on loopback: reload, relay"
+  configure
+  inside systemctl reload turnpike.service || failed "systemctl reload failed"
+  relays || failed "stunclient --turn: $(cat "$work/log")"
+}
+
+number_in() { sed -n "s/.*\"$1\":\\([0-9]*\\).*/\\1/p" "$2"; }
+
+# One call of three seconds after the other, each through many reloads, until the file of that name is there; prints the
+# datagrams sent and delivered of each.
+calls_until() {
+  while [[ ! -e $1 ]]; do
+    inside_within 60 turnbench --server 127.0.0.1:3478 --user alice --password a-password-of-this-test --clients 4 \
+      --rate 400 --duration 3 --json >"$work/call.json" 2>"$work/call.log" || return
+    echo "$(number_in sent "$work/call.json") $(number_in delivered "$work/call.json")"
+  done
+}
+
+show_reloads_beside_a_call() {
+  local calls pid sent=0 delivered=0 each_sent each_delivered
+  step "100 reloads beside calls"
+  pid=$(service MainPID)
+  mark_journal
+  calls_until "$work/reloaded" >"$work/calls" &
+  calls=$!
+  wait_for_journal 30 "allocation created"
+  # shellcheck disable=SC2016  # expanded by the shell inside
+  inside bash -c 'for ((n = 1; n <= 100; n++)); do systemctl reload turnpike.service || exit; done' ||
+    failed "one of 100 reloads failed"
+  : >"$work/reloaded"
+  wait "$calls" || failed "a call failed: $(cat "$work/call.log")"
+  while read -r each_sent each_delivered; do
+    ((sent += each_sent, delivered += each_delivered))
+  done <"$work/calls"
+  ((sent >= 1000 && delivered == sent)) || failed "of $sent datagrams $delivered arrived"
+  [[ $(service MainPID) == "$pid" ]] || failed "the service is another process after the reloads"
+  echo "        $delivered of $sent datagrams arrived in $(wc -l <"$work/calls") calls"
+}
+
+show_refusal_of_a_bad_file() {
+  local pid
+  step "a bad file: the reload fails, the service goes on"
+  pid=$(service MainPID)
+  mark_journal
+  echo "unheard_of: 1" >>"$tree$config"
+  if inside systemctl reload turnpike.service 2>"$work/log"; then failed "a reload of a bad file succeeded"; fi
+  wait_for_journal 10 unheard_of
+  if inside turnpikectl reload >"$work/log" 2>&1; then failed "turnpikectl reload of a bad file succeeded"; fi
+  expect_active "after a reload of a bad file"
+  [[ $(service MainPID) == "$pid" ]] || failed "the service is another process after a reload of a bad file"
+  relays || failed "stunclient --turn after a reload of a bad file: $(cat "$work/log")"
+  configure
+  inside systemctl reload turnpike.service || failed "the file is good again, and the reload failed"
+}
+
+show_crash() {
+  local pid
+  step "kill -9: it comes back"
+  pid=$(service MainPID)
+  mark_journal
+  # shellcheck disable=SC2016  # expanded by the shell inside
+  inside bash -c 'kill -KILL "$1"' bash "$pid"  # a minimal Debian has no program kill
+  wait_for_journal 30 "Started turnpike"
+  expect_active "after a crash"
+  [[ $(service MainPID) != "$pid" && $(service NRestarts) == 1 ]] || failed "it was not restarted"
+  relays || failed "stunclient --turn after a crash: $(cat "$work/log")"
+}
+
+show_drain() {
+  local call sent
+  step "drain beside a call: the call goes on, then the service ends, and not as a failure"
+  mark_journal
+  inside_within 60 turnbench --server 127.0.0.1:3478 --user alice --password a-password-of-this-test --clients 1 \
+    --rate 100 --duration 3 --json >"$work/call.json" 2>"$work/call.log" &
+  call=$!
+  wait_for_journal 30 "allocation created"
+  inside_within 30 turnpikectl drain --deadline 60s >"$work/log" 2>&1 || failed "turnpikectl drain: $(cat "$work/log")"
+  expect_active "while a call goes on"
+  wait "$call" || failed "the call failed: $(cat "$work/call.log")"
+  sent=$(number_in sent "$work/call.json")
+  ((sent > 0 && $(number_in delivered "$work/call.json") == sent)) || failed "the drain cost datagrams"
+  wait_for_journal 30 "Deactivated successfully"
+  [[ $(service ActiveState) == inactive && $(service Result) == success && $(service ExecMainStatus) == 0 ]] ||
+    failed "after a drain: $(service ActiveState), $(service Result), exit code $(service ExecMainStatus)"
+}
+
+show_upgrade() {
+  local wanted pid
+  step "an upgrade keeps the operator's configuration and restarts what runs"
+  inside systemctl start turnpike.service || failed "it does not start after a drain"
+  pid=$(service MainPID)
+  install_package "$package" --force-confold
+  wanted=$(dpkg-deb --field "$package" Version)
+  # shellcheck disable=SC2016  # expanded by dpkg-query
+  [[ $(inside dpkg-query -W -f '${Version}' turnpike) == "$wanted" ]] || failed "not version $wanted after the upgrade"
+  grep -q a-password-of-this-test "$tree$config" || failed "the upgrade took the operator's configuration away"
+  [[ -e $tree$config.dpkg-dist ]] || failed "the upgrade did not leave the package's own configuration beside it"
+  [[ $(inside stat -c '%a %U:%G' "$config") == '640 root:turnpike' ]] || failed "who may read $config after the upgrade?"
+  expect_active "after an upgrade"
+  [[ $(service MainPID) != "$pid" ]] || failed "the upgrade left the old program running"
+  relays || failed "stunclient --turn after an upgrade: $(cat "$work/log")"
+
+  step "an upgrade of a stopped service does not start it"
+  inside systemctl stop turnpike.service
+  install_package "$package"
+  [[ $(service ActiveState) == inactive ]] || failed "the service is $(service ActiveState)"
+  inside systemctl start turnpike.service
+}
+
+show_removal() {
+  local left
+  step "removal, and back again"
+  dpkg_does --remove
+  [[ $(service ActiveState) == inactive ]] || failed "the service is $(service ActiveState) after the removal"
+  [[ ! -e $tree/usr/bin/turnpike && -e $tree$config ]] || failed "a removal takes the programs and keeps the configuration"
+  install_package "$package"
+  expect_active "after a removal and an installation"
+  relays || failed "stunclient --turn after a removal and an installation: $(cat "$work/log")"
+
+  step "purge: nothing is left but logs"
+  dpkg_does --purge
+  left=$(inside find / -xdev \( -path /proc -o -path /sys -o -path /var/log \) -prune -o \
+    \( -name '*turnpike*' -o -name 'stunclient*' -o -name 'turnbench*' -o -user turnpike -o -group turnpike \) -print)
+  left+=$(inside find /run /tmp -name '*turnpike*' -print)
+  [[ -z $left ]] || failed "left after the purge: $left"
+  [[ -z $(inside systemctl list-unit-files --no-legend 'turnpike*') ]] || failed "systemd still knows the service"
+
+  step "where policy-rc.d forbids it, an installation starts nothing"
+  printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
+  chmod 755 "$tree/usr/sbin/policy-rc.d"
+  install_package "$package"
+  [[ $(service ActiveState) == inactive ]] || failed "the service is $(service ActiveState)"
+  inside systemctl is-enabled --quiet turnpike.service || failed "it is not enabled"
+  rm "$tree/usr/sbin/policy-rc.d"
+  inside systemctl start turnpike.service || failed "it does not start by hand"
+  dpkg_does --purge
+}
+
+main() {
+  local tool
+  ((EUID == 0)) || skip "only root can boot a machine"
+  [[ $(release_of ID) == debian ]] || skip "this is no Debian, so there is no package of its own to make"
+  for tool in debootstrap systemd-nspawn dpkg-shlibdeps nsenter; do
+    command -v "$tool" >/dev/null || skip "$tool is missing"
+  done
+
+  # In memory, where dpkg's many fsync calls cost nothing; the mount is this script's own and goes with it.
+  if [[ ${1:-} != --own-mounts ]]; then
+    exec unshare --mount --propagation private "$0" "$source_dir" "$build" --own-mounts
+  fi
+  leader='' machine='' run_in_tree=outside
+  work=$(mktemp -d)
+  trap clean_up EXIT
+  mount -t tmpfs -o size=2g,mode=700 turnpike-test "$work"
+
+  step "packing"
+  cpack --config "$build/CPackConfig.cmake" -B "$work/pack" >"$work/cpack.log" 2>&1 || {
+    tail -n 20 "$work/cpack.log" >&2
+    die "cpack failed"
+  }
+  package=$(find "$work/pack" -maxdepth 1 -name '*.deb')
+  ls -l "$package"
+  # It takes a while and a core of its own.
+  check_with_lintian &
+  local lintian=$!
+  make_older_package
+  make_tree
+
+  step "an installation where systemd does not run"
+  install_package "$work/older.deb"
+  step "boot"
+  boot
+  run_in_tree=inside
+  show_default_configuration
+  show_relaying
+  show_reloads_beside_a_call
+  show_refusal_of_a_bad_file
+  show_crash
+  show_drain
+  show_upgrade
+  show_removal
+  step "what lintian says"
+  wait "$lintian" || die "lintian found errors: $(cat "$work/lintian.log")"
+  cat "$work/lintian.log"
+  step "done"
+}
+
+source_dir=$1
+shift 2
+main "$@"
