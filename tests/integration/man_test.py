@@ -17,7 +17,7 @@ PAGES = {"turnpike": 8, "turnpikectl": 1, "stunclient": 1, "turnbench": 1, "turn
 PROGRAMS = [name for name in PAGES if "." not in name]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 EXPLANATION = re.compile(r"^(?: {30}|  \S.*?  +)(\S.*)$", re.MULTILINE)
-COMMANDS = re.compile(r"^Subcommands:\n((?:  .*\n)+)", re.MULTILINE)
+COMMANDS = re.compile(r"^Subcommands:\n((?:  .*\n)+)", re.MULTILINE | re.IGNORECASE)
 
 
 def page(name: str) -> Path:

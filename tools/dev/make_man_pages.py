@@ -88,8 +88,8 @@ def parse_help(answer: str) -> Help:
     for number, line in enumerate(lines):
         if line.startswith("Usage: "):
             result.usage = line.removeprefix("Usage: ")
-        elif re.fullmatch(r"[A-Z][a-z]+:", line) and result.usage:
-            section = result.sections.setdefault(line.rstrip(":"), [])
+        elif re.fullmatch(r"[A-Z][A-Za-z]+:", line) and result.usage:
+            section = result.sections.setdefault(line.rstrip(":").capitalize(), [])
         elif line.startswith(" " * HELP_COLUMN) and section:
             section[-1].text = (section[-1].text + " " + line.strip()).strip()
         elif line.startswith("  ") and section is not None:

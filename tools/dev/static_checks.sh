@@ -44,7 +44,7 @@ check_tidy() {
 }
 
 check_shell() {
-  grep -rlIE --exclude-dir=node_modules '^#!.*bash|^# shellcheck shell=bash' .ci tools tests | xargs shellcheck -x
+  grep -rlIE --exclude-dir=node_modules '^#!.*(bash|/sh)$|^# shellcheck shell=bash' .ci tools tests systemd | xargs shellcheck -x
 }
 
 main() {
