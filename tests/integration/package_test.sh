@@ -73,38 +73,51 @@ copy_network_settings() {
   done
 }
 
-# A minimal Debian of this machine's release, with systemd and the libraries that the package depends on.
-make_tree() {
-  local suite depends archive
+# Begins with a minimal Debian of this machine's release with systemd: the one that was kept, or a new one, which is made
+# while this script does other things.
+begin_tree() {
+  local suite
   suite=$(release_of VERSION_CODENAME)
-  depends=$(dpkg-deb --field "$package" Depends)
-  archive=$cache/$suite-$(dpkg --print-architecture)-$(md5sum <<<"$depends" | cut -c 1-12).tar
-  tree=$work/tree
+  tree=$work/tree archive=$cache/$suite-$(dpkg --print-architecture).tar making_tree=''
   mkdir -p "$tree" "$cache"
   if [[ -e $archive ]]; then
     step "unpacking $archive"
     tar -C "$tree" -xf "$archive"
-    return
+  else
+    step "debootstrap $suite, beside what follows"
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus "$suite" "$tree" "$mirror" \
+      >"$work/debootstrap.log" 2>&1 &
+    making_tree=$!
   fi
-  step "debootstrap $suite"
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus "$suite" "$tree" "$mirror" \
-    >"$work/debootstrap.log" 2>&1 || {
-    tail -n 5 "$work/debootstrap.log" >&2
-    skip "debootstrap cannot make a $suite; is $mirror reachable?"
-  }
-  copy_network_settings
+}
+
+# Adds the libraries that the package depends on, unless they are there, and keeps the tree for the next time.
+finish_tree() {
+  local depends
+  depends=$(dpkg-deb --field "$package" Depends)
+  if [[ -n $making_tree ]]; then
+    step "waiting for debootstrap"
+    wait "$making_tree" || {
+      tail -n 5 "$work/debootstrap.log" >&2
+      skip "debootstrap failed; is $mirror reachable?"
+    }
+    copy_network_settings
+    # Nobody watches the timers and the login prompt of this machine.
+    outside systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer dpkg-db-backup.timer \
+      fstrim.timer console-getty.service systemd-networkd-wait-online.service
+  fi
+  if cmp -s "$tree/root/depends" - <<<"$depends"; then return; fi
   step "installing what the package depends on"
+  cp -L /etc/resolv.conf "$tree/etc/"
   # shellcheck disable=SC2016  # expanded by the shell inside
   outside sh -c 'apt-get -q update && apt-get -q satisfy -y --no-install-recommends "$1" && apt-get clean &&
     rm -rf /var/lib/apt/lists/*' sh "$depends" >"$work/apt.log" 2>&1 || {
     tail -n 10 "$work/apt.log" >&2
     skip "apt-get cannot install what the package depends on"
   }
-  # Nobody watches the timers and the login prompt of this machine.
-  outside systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer dpkg-db-backup.timer \
-    fstrim.timer console-getty.service systemd-networkd-wait-online.service
-  tar -C "$tree" -cf "$archive.$$" .
-  mv "$archive.$$" "$archive"
+  echo "$depends" >"$tree/root/depends"
+  tar -C "$tree" -cf "$archive.new" .
+  mv "$archive.new" "$archive"
 }
 
 # The same package as 0.0.1, whose default configuration differs in a comment: where the operator has changed the file as
@@ -131,24 +144,6 @@ boot() {
     die "the machine does not reach multi-user.target within 60 s"
   fi
   leader=$(pgrep -P "$machine")
-}
-
-# Its first process is killed, and all others with it, whatever they do.
-end_machine() {
-  if [[ -n ${leader:-} ]]; then kill -KILL "$leader" 2>/dev/null || true; fi
-  if [[ -n ${machine:-} ]]; then
-    kill -KILL "$machine" 2>/dev/null || true
-    wait "$machine" 2>/dev/null || true
-  fi
-  leader='' machine=''
-}
-
-clean_up() {
-  local status=$?
-  end_machine
-  umount "$work" 2>/dev/null || true
-  rmdir "$work" 2>/dev/null || true
-  return "$status"
 }
 
 # install_package FILE [DPKG OPTION...]
@@ -367,15 +362,18 @@ main() {
     command -v "$tool" >/dev/null || skip "$tool is missing"
   done
 
-  # In memory, where dpkg's many fsync calls cost nothing; the mount is this script's own and goes with it.
-  if [[ ${1:-} != --own-mounts ]]; then
-    exec unshare --mount --propagation private "$0" "$source_dir" "$build" --own-mounts
-  fi
-  leader='' machine='' run_in_tree=outside
+  # In memory, where dpkg's many fsync calls cost nothing. The mounts and the processes are in namespaces of their own, and
+  # end with this script, whatever ends it.
   work=$(mktemp -d)
-  trap clean_up EXIT
+  trap 'rmdir "$work"' EXIT
+  unshare --mount --propagation private --pid --fork --kill-child --mount-proc "$0" "$source_dir" "$build" --in-namespaces "$work"
+}
+
+test_package() {
+  work=$1 leader='' machine='' run_in_tree=outside
   mount -t tmpfs -o size=2g,mode=700 turnpike-test "$work"
 
+  begin_tree
   step "packing"
   cpack --config "$build/CPackConfig.cmake" -B "$work/pack" >"$work/cpack.log" 2>&1 || {
     tail -n 20 "$work/cpack.log" >&2
@@ -387,7 +385,7 @@ main() {
   check_with_lintian &
   local lintian=$!
   make_older_package
-  make_tree
+  finish_tree
 
   step "an installation where systemd does not run"
   install_package "$work/older.deb"
@@ -409,5 +407,4 @@ main() {
 }
 
 source_dir=$1
-shift 2
-main "$@"
+if [[ ${3:-} == --in-namespaces ]]; then test_package "$4"; else main; fi
