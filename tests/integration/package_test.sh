@@ -343,6 +343,12 @@ show_removal() {
   [[ -z $left ]] || failed "left after the purge: $left"
   [[ -z $(inside systemctl list-unit-files --no-legend 'turnpike*') ]] || failed "systemd still knows the service"
 
+  step "an installation where systemd runs: the service is up at once"
+  install_package "$package"
+  expect_active "after an installation"
+  expect_output "Binding test: success" stunclient 127.0.0.1
+  dpkg_does --purge
+
   step "where policy-rc.d forbids it, an installation starts nothing"
   printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
   chmod 755 "$tree/usr/sbin/policy-rc.d"
@@ -358,6 +364,8 @@ main() {
   local tool
   ((EUID == 0)) || skip "only root can boot a machine"
   [[ $(release_of ID) == debian ]] || skip "this is no Debian, so there is no package of its own to make"
+  # A chroot with a fresh /sys, as tools/dev/bare_debian makes it, has none.
+  [[ $(stat -f -c %T /sys/fs/cgroup) != sysfs ]] || skip "no control groups are mounted, which systemd needs"
   for tool in debootstrap systemd-nspawn dpkg-shlibdeps nsenter; do
     command -v "$tool" >/dev/null || skip "$tool is missing"
   done

@@ -152,7 +152,11 @@ def parse_option(name: str) -> Option:
             rest = rest.replace(mark, "")
     rest = rest.strip()
     if not re.fullmatch(r"[A-Z.=]*", rest):  # KEY.PATH=VALUE is no default
-        rest, _, default = rest.partition("=")
+        # Debian 12's CLI11 writes TYPE=default, that of Debian 13 TYPE [default]; a range is in brackets as well.
+        if found := re.search(r"(?<! in) \[(?!UNIT\])([^\]]*)\]$", rest):
+            rest, default = rest[:found.start()], found[1]
+        else:
+            rest, _, default = rest.partition("=")
         if found := re.search(r":\{(.*)\}", rest):
             option.remarks.append("One of " + ", ".join(found[1].split(",")) + ".")
         elif found := re.search(r" in \[(.*) - (.*)\]", rest):
