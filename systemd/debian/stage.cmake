@@ -68,6 +68,7 @@ file(CHMOD ${doc}/copyright PERMISSIONS ${readable})
 # Not by file(INSTALL), which would put $DESTDIR in front once more.
 file(MAKE_DIRECTORY ${stage}/usr/share/lintian/overrides)
 file(COPY_FILE ${CMAKE_CURRENT_LIST_DIR}/lintian-overrides ${stage}/usr/share/lintian/overrides/turnpike)
-file(CHMOD ${stage}/usr/share/lintian ${stage}/usr/share/lintian/overrides
-     PERMISSIONS ${readable} OWNER_EXECUTE GROUP_EXECUTE WORLD_EXECUTE)
 file(CHMOD ${stage}/usr/share/lintian/overrides/turnpike PERMISSIONS ${readable})
+
+# Whatever the umask of who packs it.
+execute_process(COMMAND find ${stage} -type d -exec chmod 755 {} + COMMAND_ERROR_IS_FATAL ANY)

@@ -383,12 +383,14 @@ test_package() {
 
   begin_tree
   step "packing"
-  cpack --config "$build/CPackConfig.cmake" -B "$work/pack" >"$work/cpack.log" 2>&1 || {
+  # With a strict umask, which must not come through to the package.
+  (umask 077 && cpack --config "$build/CPackConfig.cmake" -B "$work/pack" >"$work/cpack.log" 2>&1) || {
     tail -n 20 "$work/cpack.log" >&2
     die "cpack failed"
   }
   package=$(find "$work/pack" -maxdepth 1 -name '*.deb')
   ls -l "$package"
+  if dpkg-deb --contents "$package" | grep '^d' | grep -v '^drwxr-xr-x root/root '; then die "folders that not everybody may enter"; fi
   # It takes a while and a core of its own.
   check_with_lintian &
   local lintian=$!

@@ -19,7 +19,6 @@ packages_test=(
   nginx haproxy  # proxies to stand in front of the signaling
   golang-go golang-github-pion-webrtc.v3-dev
   prometheus fail2ban  # those who watch the daemon in monitoring_test.py
-  dpkg-dev debootstrap systemd-container lintian  # the Debian package, and a machine to install it in
   man-db mandoc  # what reads the manual pages
   dpkg-dev debootstrap systemd-container lintian procps  # the Debian package, and a machine to install it in
 )
