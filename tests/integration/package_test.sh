@@ -138,10 +138,10 @@ boot() {
   systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --console=read-only -D "$tree" \
     </dev/null >"$log" 2>&1 &
   machine=$!
-  if ! timeout 60 grep -q 'Reached target.*multi-user.target' <(tail -n +1 -f --pid="$machine" "$log"); then
+  if ! timeout 120 grep -q 'Reached target.*multi-user.target' <(tail -n +1 -f --pid="$machine" "$log"); then
     tail -n 20 "$log" >&2
     if ! kill -0 "$machine" 2>/dev/null; then skip "systemd-nspawn cannot boot a machine here"; fi
-    die "the machine does not reach multi-user.target within 60 s"
+    die "the machine does not reach multi-user.target within 120 s"
   fi
   leader=$(pgrep -P "$machine")
 }
