@@ -116,8 +116,11 @@ finish_tree() {
     skip "apt-get cannot install what the package depends on"
   }
   echo "$depends" >"$tree/root/depends"
-  tar -C "$tree" -cf "$archive.new" .
-  mv "$archive.new" "$archive"
+  # Another checkout's test may do the same now.
+  local made
+  made=$(mktemp "$archive.XXXXXX")
+  tar -C "$tree" -cf "$made" .
+  mv "$made" "$archive"
 }
 
 # The same package as 0.0.1, whose default configuration differs in a comment: where the operator has changed the file as
