@@ -103,7 +103,7 @@ class Daemon::Drain {
  public:
   Drain(Daemon& daemon, std::uint32_t until, std::chrono::steady_clock::time_point deadline)
       : daemon_(daemon), timer_(daemon.control_), until_(until), deadline_(deadline) {
-    look();
+    wait();  // whoever asked for the drain is answered first
   }
 
   // Leaves the io_context without work of this object's.
@@ -120,6 +120,10 @@ class Daemon::Drain {
       spdlog::info("drained: {} allocations are left{}", left, is_over ? " at the deadline" : "");
       return daemon_.stop();
     }
+    wait();
+  }
+
+  void wait() {
     timer_.expires_after(kInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) look();
@@ -408,7 +412,9 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
   spdlog::info("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
                patience.count(), options.until);
-  notify_service_manager("STATUS=draining");
+  // systemd waits for so long where the drain is part of a stop.
+  const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
+  notify_service_manager("STATUS=draining\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
   drain_ = std::make_unique<Drain>(*this, options.until, std::chrono::steady_clock::now() + patience);
   post_settings();
   if (signaling_) {

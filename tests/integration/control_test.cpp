@@ -230,6 +230,12 @@ TEST_CASE("a drain lets nobody new in, and ends with the last call", "[integrati
   CHECK(server.daemon.wait() == 0);
 }
 
+TEST_CASE("a drain of a daemon that serves nobody is answered, and then over", "[integration][control]") {
+  Controlled server;
+  CHECK(server.control({"drain"}).code == 0);
+  CHECK(server.daemon.wait() == 0);
+}
+
 TEST_CASE("a drain ends at its deadline, and at once with a second signal", "[integration][control]") {
   SECTION("deadline") {
     Controlled server({"shutdown={drain: 1s}"});
