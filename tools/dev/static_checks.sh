@@ -32,11 +32,9 @@ fix_format() {
   cpp_files include src tests tools | xargs -0 -n 20 -P "$(nproc)" clang-format-14 -i
 }
 
-# Reads build/tidy/compile_commands.json: a configured tree of its own, never built. clang-tidy reads the headers as text, so
-# those that a precompiled header would add to each source are left out.
+# Reads build/tidy/compile_commands.json: a configured tree of its own, never built.
 check_tidy() {
-  env -u TURNPIKE_CXX_LAUNCHER cmake --preset release -B build/tidy -DBUILD_TESTING=OFF \
-    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >"$root/build/tidy.configure.log" 2>&1 || {
+  env -u TURNPIKE_CXX_LAUNCHER cmake --preset release -B build/tidy -DBUILD_TESTING=OFF >"$root/build/tidy.configure.log" 2>&1 || {
     tail -n 40 "$root/build/tidy.configure.log" >&2
     die "cannot configure build/tidy"
   }
