@@ -92,12 +92,6 @@ void read_default_family(const Value& value, turn::DefaultFamily& out) {
   read_choice(value, kFamilies, out);
 }
 
-void read_min_version(const Value& value, bool& only_tls_1_3) {
-  if (!value.is_scalar() || (value.text() != "1.2" && value.text() != "1.3"))
-    return value.expected("1.2 or 1.3");
-  only_tls_1_3 = value.text() == "1.3";
-}
-
 void read_flag(const Value& value, bool& out) {
   if (!value.is_plain() || (value.text() != "true" && value.text() != "false")) {
     return value.expected("true or false");

@@ -59,7 +59,6 @@ constexpr Key kKeys[] = {
     {"auth.third_party", "{}", [](const Value& v, Config& c) { read_third_party(v, c.auth.third_party); }},
     {"auth.nonce_lifetime", "600s",
      [](const Value& v, Config& c) { read_lifetime(v, kShortestNonceLifetime, c.auth.nonce_lifetime); }},
-
     {"auth.strict_expiry", "false", [](const Value& v, Config& c) { read_flag(v, c.auth.strict_expiry); }},
 
     {"clients.allow", "[]", [](const Value& v, Config& c) { read_networks(v, c.clients.allow); }},

@@ -36,6 +36,12 @@ void read_certificates(const Value& value, std::vector<net::CertificateFiles>& o
   }
 }
 
+void read_min_version(const Value& value, bool& only_tls_1_3) {
+  if (!value.is_scalar() || (value.text() != "1.2" && value.text() != "1.3"))
+    return value.expected("1.2 or 1.3");
+  only_tls_1_3 = value.text() == "1.3";
+}
+
 // Whether OpenSSL knows them is found out when the certificates are read.
 void read_ciphers(const Value& value, std::string& out) {
   constexpr std::string_view kAllowed =
