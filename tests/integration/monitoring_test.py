@@ -33,6 +33,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from loopback import has_ipv6
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
 RULES = CONF / "prometheus-rules.yml"
@@ -82,15 +84,6 @@ def until(what, ask):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {PATIENCE} s: {what}")
         time.sleep(RETRY)
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
 
 
 class Program:

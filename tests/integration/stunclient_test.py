@@ -18,6 +18,8 @@ import tempfile
 import threading
 import unittest
 
+from loopback import has_ipv6
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TURNPIKE = os.environ.get("TURNPIKE", str(ROOT / "build/release/turnpike"))
 STUNCLIENT = os.environ.get("STUNCLIENT", str(ROOT / "build/release/stunclient"))
@@ -40,15 +42,6 @@ auth: {users: {alice: s3same-0pen}, secrets: [n0rth-star]}
 TLS = 'tls: {certificate: %(certificate)s, private_key: %(key)s}\n'
 OPEN = CONFIG + TLS + 'peers: {allow: [127.0.0.0/8, "::1/128"]}\n'
 ONE_EACH = OPEN + "limits: {allocations_per_user: 1}\n"
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
 
 
 def make_certificate(certificate, key):
