@@ -162,6 +162,15 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
       await assertWay(call, relayed);
     }));
 
+  // As when the first datagrams are lost: the browser is content with TCP, and the page is not.
+  await t.test('udp works a little late: relay over udp', () =>
+    inCall(['cone', 'udp-blocked'], async call => {
+      const late = homes.b;
+      await until(5000, 'a relay over TCP', async () => (await seenBy(call.pages[1])).transport === 'tcp');
+      late.setNat('symmetric');
+      await assertWay(call, relayed);
+    }));
+
   await t.test('the server stops when asked to', async () => {
     const status = await daemon.stop();
     assert.equal(status, 0, `it ended with ${status}\n${daemon.log()}`);

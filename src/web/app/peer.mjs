@@ -10,6 +10,8 @@ const silence = 5500; // on the data channel, after which the other page is take
 const heartbeat = 1500;
 const answerTime = 10_000;
 const mostEarlyCandidates = 64;
+const udpWait = 1500; // with a relay over TCP, before looking for one over UDP
+const mostUdpTries = 2;
 
 export class Peer extends EventTarget {
   initiator;
@@ -29,6 +31,8 @@ export class Peer extends EventTarget {
   #early = []; // candidates whose description is not here yet
   #known = []; // candidates of the other side, for judging the path
   #restart = 0;
+  #udpSearch = 0;
+  #udpTries = 0;
   #pulse = 0;
   #canSignal = true;
   #wantsRestart = false;
@@ -126,6 +130,7 @@ export class Peer extends EventTarget {
       return;
     }
     this.#wantsRestart = false;
+    this.#udpTries = 0; // it may be another network
     this.#connection.restartIce();
   }
 
@@ -181,6 +186,7 @@ export class Peer extends EventTarget {
 
   close() {
     clearTimeout(this.#restart);
+    clearTimeout(this.#udpSearch);
     clearInterval(this.#pulse);
     this.#connection.close();
   }
@@ -288,6 +294,23 @@ export class Peer extends EventTarget {
     }, delay);
   }
 
+  // Looks for a way by UDP where we are relayed over TCP or TLS. A browser ends its search with the first way
+  // that works, so one UDP datagram that is lost or late can leave a whole call on TCP. Media flow meanwhile.
+  #seekUdp() {
+    const { path, transport, ownRelay } = this.path;
+    if (path !== 'relay' || !ownRelay || transport === 'udp') {
+      clearTimeout(this.#udpSearch);
+      this.#udpSearch = 0;
+    } else if (!this.#udpSearch && this.#udpTries < mostUdpTries) {
+      this.#udpSearch = setTimeout(() => {
+        this.#udpSearch = 0;
+        if (!this.connected || !this.#canSignal) return;
+        this.#udpTries++;
+        this.#connection.restartIce();
+      }, udpWait);
+    }
+  }
+
   #watchPath() {
     const transport = this.#connection.getReceivers()[0]?.transport?.iceTransport;
     if (!transport || transport === this.#watched) return;
@@ -305,6 +328,7 @@ export class Peer extends EventTarget {
     const changed = path.path !== this.path?.path || path.transport !== this.path?.transport
       || path.ownRelay !== this.path?.ownRelay;
     this.path = path;
+    this.#seekUdp();
     if (changed) this.#emit('path');
   }
 
