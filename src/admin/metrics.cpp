@@ -46,6 +46,26 @@ std::string full_name(const std::string& family) {
   return family.starts_with(kProcess) ? family : std::string(kPrefix).append(family);
 }
 
+prometheus::MetricType type_of(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::counter: return prometheus::MetricType::Counter;
+    case MetricKind::gauge: return prometheus::MetricType::Gauge;
+    case MetricKind::histogram: return prometheus::MetricType::Histogram;
+  }
+  return prometheus::MetricType::Untyped;
+}
+
+void set_value(prometheus::ClientMetric& series, const Metric& metric) {
+  switch (metric.kind) {
+    case MetricKind::counter: series.counter.value = metric.value; return;
+    case MetricKind::gauge: series.gauge.value = metric.value; return;
+    case MetricKind::histogram: break;
+  }
+  series.histogram.sample_sum = metric.value;
+  series.histogram.sample_count = metric.buckets.empty() ? 0 : metric.buckets.back().count;
+  for (const Bucket& bucket : metric.buckets) series.histogram.bucket.push_back({bucket.count, bucket.up_to});
+}
+
 // The fields of /proc/self/stat that stand behind the program's name, which may hold spaces (proc(5)).
 std::vector<std::string> process_stat() {
   std::ifstream file("/proc/self/stat");
@@ -131,16 +151,10 @@ std::string to_prometheus(const std::vector<Metric>& metrics) {
   std::map<std::string_view, std::size_t> places;
   for (const Metric& metric : metrics) {
     const auto [place, is_new] = places.emplace(metric.family, families.size());
-    const bool is_counter = metric.kind == MetricKind::counter;
-    if (is_new) {
-      families.push_back({full_name(metric.family),
-                          metric.help,
-                          is_counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
-                          {}});
-    }
+    if (is_new) families.push_back({full_name(metric.family), metric.help, type_of(metric.kind), {}});
     prometheus::ClientMetric series;
     series.label = split_labels(metric.labels);
-    (is_counter ? series.counter.value : series.gauge.value) = metric.value;
+    set_value(series, metric);
     families[place->second].metric.push_back(std::move(series));
   }
   return prometheus::TextSerializer().Serialize(families);

@@ -2,6 +2,7 @@
 // turned into each module's own Params. What cannot be honoured is an error; nothing is ignored.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -100,6 +101,7 @@ struct Config {
   turn::PeerParams peers;
   turn::Limits limits;
   relay::StreamLimits streams;
+  std::chrono::microseconds batching_delay{100};
   NatDiscoveryParams nat_discovery;
   net::TlsParams tls;
   SignalingParams signaling;

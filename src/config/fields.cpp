@@ -69,6 +69,25 @@ void read_duration(const Value& value, Duration shortest, Duration longest, Dura
   out = *duration;
 }
 
+void read_batching_delay(const Value& value, std::chrono::microseconds& out) {
+  constexpr std::chrono::microseconds kLongest = std::chrono::milliseconds(1);
+  const std::string_view text = value.is_scalar() ? std::string_view(value.text()) : std::string_view();
+  const auto number = [&](std::string_view unit) {
+    return text.ends_with(unit) ? parse_number(text.substr(0, text.size() - unit.size())) : std::nullopt;
+  };
+  std::optional<std::chrono::microseconds> delay;
+  if (text == "0") {
+    delay.emplace(0);
+  } else if (const auto micro = number("us")) {
+    delay.emplace(*micro);
+  } else if (const auto milli = number("ms"); milli && *milli <= kLongest / std::chrono::milliseconds(1)) {
+    delay.emplace(std::chrono::milliseconds(*milli));
+  }
+  if (!delay || *delay > kLongest)
+    return value.expected("0 for none, or a duration up to 1ms, such as 100us");
+  out = *delay;
+}
+
 void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out) {
   const std::optional<std::uint32_t> size = value.is_plain() ? parse_size(value.text()) : std::nullopt;
   if (!size || *size < smallest || *size > largest) {

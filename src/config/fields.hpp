@@ -20,6 +20,8 @@ void read_workers(const Value& value, unsigned& out);
 void read_count(const Value& value, std::uint32_t& out);
 // In milliseconds, both bounds included.
 void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out);
+// In microseconds, 0 for none.
+void read_batching_delay(const Value& value, std::chrono::microseconds& out);
 void read_flag(const Value& value, bool& out);
 // Octets in a second: a number, or one with KiB or MiB; 0 is no limit.
 void read_rate(const Value& value, std::uint32_t& out);

@@ -46,6 +46,8 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) {
        read_size(v, kSmallestReceiveBuffer, kLargestReceiveBuffer, c.relay.receive_buffer);
      }},
+    {"relay.batching.delay", "100us",
+     [](const Value& v, Config& c) { read_batching_delay(v, c.batching_delay); }},
     {"relay.tcp", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.tcp); }},
     {"relay.mobility", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.mobility); }},
     {"relay.default_family", "ipv4",
@@ -161,9 +163,8 @@ constexpr Key kKeys[] = {
        read_bytes(v, kSmallestPayload, kLargestPayload, c.signaling.http.message_bytes);
      }},
     {"signaling.max_waiting", "1048576",
-     [](const Value& v, Config& c) {
-       read_bytes(v, kSmallestPayload, kLargestWaiting, c.signaling.http.waiting_bytes);
-     }},
+     [](const Value& v,
+        Config& c) { read_bytes(v, kSmallestPayload, kLargestWaiting, c.signaling.http.waiting_bytes); }},
     {"signaling.connections", "20000",
      [](const Value& v, Config& c) { read_count(v, c.signaling.http.connections); }},
     {"signaling.connections_per_address", "200",

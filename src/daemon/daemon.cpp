@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include <signal.h>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -227,7 +228,8 @@ std::shared_ptr<const relay::Settings> Daemon::make_settings() const {
                       .streams = config_.streams,
                       .draining = drain_ != nullptr,
                       .default_family = config_.relay.default_family,
-                      .strict_expiry = config_.auth.strict_expiry});
+                      .strict_expiry = config_.auth.strict_expiry,
+                      .batching_delay = config_.batching_delay});
 }
 
 void Daemon::post_settings() {
@@ -384,6 +386,7 @@ void Daemon::run() {
   ready_ = true;
   spdlog::info("ready");
   notify_service_manager("READY=1");
+  begin_heartbeat();
   control_.run();
   if (signaling_) signaling_->stop();
   for (const auto& worker : workers_) worker->stop();
@@ -406,6 +409,34 @@ void Daemon::wait_for_signal() {
   });
 }
 
+void Daemon::begin_heartbeat() {
+  std::vector<Heartbeat::Question> threads;
+  for (relay::Mailbox& mailbox : mailboxes_) {
+    threads.emplace_back(
+        [&mailbox](std::function<void()> answer) { mailbox.post(relay::ShowLife{std::move(answer)}); });
+  }
+  if (signaling_)
+    threads.emplace_back([this](std::function<void()> answer) { signaling_->ask(std::move(answer)); });
+  heartbeat_.emplace(control_, std::move(threads),
+                     [this, octets = std::uint64_t{0}, since = std::chrono::steady_clock::now()]() mutable {
+                       const std::uint64_t before = std::exchange(octets, relayed_octets());
+                       const auto now = std::chrono::steady_clock::now();
+                       const std::chrono::duration<double> elapsed = now - std::exchange(since, now);
+                       return describe_load(static_cast<double>(octets - before) / elapsed.count());
+                     });
+}
+
+std::uint64_t Daemon::relayed_octets() const {
+  const relay::Totals totals = count_all();
+  const auto& core = totals.of<turn::Counters>();
+  return core.to_peer_bytes + core.to_client_bytes;
+}
+
+std::string Daemon::describe_load(double octets_per_second) const {
+  return fmt::format("{}{} allocations, {:.1f} Mbit/s", drain_ ? "draining, " : "", quota_.in_use(),
+                     octets_per_second * 8 / 1e6);
+}
+
 void Daemon::begin_drain(const admin::DrainOptions& options) {
   if (!ready_) return;  // it stops already
   const auto patience =
@@ -414,7 +445,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
                patience.count(), options.until);
   // systemd waits for so long where the drain is part of a stop.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
-  notify_service_manager("STATUS=draining\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
+  notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
   drain_ = std::make_unique<Drain>(*this, options.until, std::chrono::steady_clock::now() + patience);
   post_settings();
   if (signaling_) {
@@ -435,6 +466,7 @@ void Daemon::stop() {
   if (certificate_watch_) certificate_watch_->stop();
   if (admin_) admin_->stop();
   if (drain_) drain_->stop();
+  if (heartbeat_) heartbeat_->stop();
 }
 
 void Daemon::watch_certificates() {

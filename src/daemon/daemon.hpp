@@ -18,6 +18,7 @@
 #include "daemon/certificates.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/file_watch.hpp"
+#include "daemon/heartbeat.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/shared_listeners.hpp"
 #include "daemon/signaling_thread.hpp"
@@ -85,6 +86,10 @@ class Daemon {
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
   void wait_for_signal();
+  void begin_heartbeat();
+  std::uint64_t relayed_octets() const;
+  // For the service manager, in words.
+  std::string describe_load(double octets_per_second) const;
   void watch_certificates();
   void stop();
   void open_admin(const config::Config& config);
@@ -141,6 +146,7 @@ class Daemon {
   std::optional<AddressFollower> follower_;
   std::optional<FileWatch> certificate_watch_;
   std::unique_ptr<Drain> drain_;
+  std::optional<Heartbeat> heartbeat_;
   std::optional<boost::asio::signal_set> signals_;
   DaemonCounters counters_;
   bool ready_ = false;

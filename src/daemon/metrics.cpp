@@ -105,6 +105,14 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   const relay::Totals totals = count_all();
   totals.for_each([&](const auto& counters) { admin::add_metrics(metrics, counters); });
   add_breakdown(metrics, totals.breakdown);
+  constexpr double kNanosecond = 1e-9;
+  metrics.push_back(admin::to_metric("pass_datagrams", "Datagrams that a pass of a worker relayed.",
+                                     totals.histograms.pass_datagrams));
+  metrics.push_back(admin::to_metric("pass_seconds", "How long a pass of a worker took.",
+                                     totals.histograms.pass_ns, kNanosecond));
+  metrics.push_back(admin::to_metric("pause_seconds",
+                                     "How long a worker let datagrams gather (relay.batching).",
+                                     totals.histograms.pause_ns, kNanosecond));
   admin::add_metrics(metrics, counters_);
   if (signaling_) signaling_->add_metrics(metrics);
 }

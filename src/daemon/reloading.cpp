@@ -85,7 +85,9 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     return reloaded;
   }
 
-  notify_service_manager("RELOADING=1");
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  notify_service_manager("RELOADING=1\nMONOTONIC_USEC=" +
+                         std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
   const bool log_changes = next.log.level != config_.log.level || next.log.format != config_.log.format ||
                            next.log.addresses != config_.log.addresses;
   config_ = std::move(next);

@@ -123,6 +123,8 @@ void SignalingThread::announce_end(WallTime deadline) {
   boost::asio::post(io_, [this, deadline] { site_.announce_end(deadline); });
 }
 
+void SignalingThread::ask(std::function<void()> answer) { boost::asio::post(io_, std::move(answer)); }
+
 void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
   admin::add_metrics(metrics, server_.counters());
   admin::add_metrics(metrics, site_.site_counters());

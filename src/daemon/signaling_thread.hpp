@@ -4,6 +4,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -38,6 +39,8 @@ class SignalingThread {
            const std::optional<IpAddress>& default_address);
   // Tells the members of all rooms that this server will end, at `deadline` at the latest. From any thread.
   void announce_end(WallTime deadline);
+  // Calls `answer` once, from the thread. From any thread.
+  void ask(std::function<void()> answer);
   // Adds what has been counted so far. From any thread.
   void add_metrics(std::vector<admin::Metric>& metrics) const;
   // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many

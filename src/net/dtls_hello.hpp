@@ -35,6 +35,9 @@ struct DtlsHello {
   Bytes cookie;                      // empty in a first hello
 };
 
+// Whether a datagram is DTLS, where STUN and ChannelData come to the same socket (RFC 7983 §7).
+inline bool is_dtls(Bytes datagram) { return !datagram.empty() && datagram[0] >= 20 && datagram[0] <= 63; }
+
 // The ClientHello that a datagram begins with, or as much of one as its first fragment has up to the cookie.
 std::optional<DtlsHello> parse_dtls_hello(Bytes datagram);
 

@@ -1,6 +1,6 @@
 // One worker's clients by DTLS: who is one at all, which association a datagram belongs to, and how long each
-// stays. They share the worker's listener sockets and are told apart by their 5-tuples; before a client has
-// sent its cookie back nothing is kept of it.
+// stays. They share the worker's listener sockets, with clients by plain UDP too, and are told apart by their
+// 5-tuples; before a client has sent its cookie back nothing is kept of it.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -35,7 +35,7 @@ class Associations {
  public:
   // What all workers share; outlives them.
   struct Shared {
-    const net::CurrentTls* dtls;  // may be null where no listener is dtls
+    const net::CurrentTls* dtls;  // null where there is no certificate
     IdleConnections& idle;
     turn::Limiters& limiters;
   };
@@ -54,6 +54,9 @@ class Associations {
     limits_ = limits;
     clients_ = clients;
   }
+
+  // Whether there is a certificate. Plain listeners then take DTLS as well.
+  bool can_begin() const { return shared_.dtls != nullptr; }
 
   struct Received {
     FiveTuple tuple;

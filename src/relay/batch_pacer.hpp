@@ -1,48 +1,48 @@
-// Whether a worker does well to let datagrams gather before it looks again, as network cards do with
-// interrupts. Going to sleep and being woken costs several times what relaying a datagram does, and a pass
-// for few of them costs each of them more: where they come too fast to sleep in peace, a short pause after
-// every pass that found little saves most of that. Who has as much to do as it can never pauses.
+// Decides whether a worker lets datagrams gather before it looks again, as network cards do with interrupts.
+// Going to sleep and being woken costs several times what relaying a datagram does. Where datagrams come
+// often, but one at a time, a short pause lets one wake-up serve several of them. It costs each of them
+// latency, so there is none where it saves nothing: where datagrams come so seldom that nobody else would
+// arrive meanwhile, and where so many wait that the worker does not sleep anyway.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 
-#include "turnpike/base/time.hpp"
-
 namespace turnpike::relay {
 
 class BatchPacer {
  public:
-  using Pause = std::chrono::microseconds;
+  // Any clock that does not jump; it is read once in a pass.
+  using Time = std::chrono::nanoseconds;
 
-  static constexpr Duration kWindow{4};             // how long a rate is taken over
-  static constexpr std::uint64_t kSlowest = 4'000;  // datagrams a second: below, nothing gathers in a pause
-  static constexpr std::uint64_t kLittle = 64;      // datagrams: a pass for as many wastes nothing
-  static constexpr Pause kPause{200};               // a fiftieth of what a jitter buffer holds
-  // From this rate on processor time is what is short.
-  static constexpr std::uint64_t kBusy = 100'000;
-  static constexpr Pause kBusyPause{300};
+  // A pass that found as many has a batch already: a datagram costs nearly what it costs in a large one.
+  static constexpr std::uint64_t kBatch = 16;
+  // The pause is worth it where at least so many more datagrams can be expected in it, in hundredths.
+  static constexpr std::int64_t kWorth = 60;
 
-  // How long to pause before each wait, with the number of datagrams relayed so far.
-  Pause pause(std::uint64_t relayed, SteadyTime now) {
-    const bool little = relayed - relayed_last_ < kLittle;
-    relayed_last_ = relayed;
-    const Duration elapsed = now - window_started_;
-    if (elapsed >= kWindow) {
-      const std::uint64_t per_second =
-          (relayed - relayed_before_) * 1000 / static_cast<std::uint64_t>(elapsed.count());
-      pause_ = per_second < kSlowest ? Pause(0) : per_second < kBusy ? kPause : kBusyPause;
-      window_started_ = now;
-      relayed_before_ = relayed;
-    }
-    return little ? pause_ : Pause(0);
+  // `delay` is the length of each pause; 0 turns them off.
+  explicit BatchPacer(std::chrono::microseconds delay) : delay_(delay) {}
+  void set_delay(std::chrono::microseconds delay) { delay_ = delay; }
+
+  // How long to pause before the next wait. The pass that ends now, at `now`, has relayed `found` datagrams.
+  std::chrono::nanoseconds pause(std::uint64_t found, Time now) {
+    if (found == 0) return Time(0);  // a timer, or a client's request: it says nothing about datagrams
+    const Time elapsed = now - last_;
+    last_ = now;
+    gap_ = elapsed < kSilence ? gap_ + (elapsed / static_cast<std::int64_t>(found) - gap_) / kPassesAveraged
+                              : kSilence;
+    const bool worth_it = delay_ * 100 >= gap_ * kWorth;
+    return worth_it && found < kBatch ? Time(delay_) : Time(0);
   }
 
  private:
-  SteadyTime window_started_{};
-  std::uint64_t relayed_before_ = 0;  // the window,
-  std::uint64_t relayed_last_ = 0;    // and the last pass
-  Pause pause_{};
+  // After so long what was known of the rate is void; a fast flow has pauses again within two dozen passes.
+  static constexpr Time kSilence = std::chrono::milliseconds(1);
+  static constexpr int kPassesAveraged = 8;
+
+  Time delay_;
+  Time last_{};
+  Time gap_ = kSilence;  // from one datagram to the next, averaged over the latest passes
 };
 
 }  // namespace turnpike::relay

@@ -6,6 +6,7 @@
 
 #include "net/counters.hpp"
 #include "turnpike/base/counter.hpp"
+#include "turnpike/base/histogram.hpp"
 #include "turnpike/turn/counters.hpp"
 
 namespace turnpike::relay {
@@ -57,6 +58,20 @@ struct WorkerCounters {
 
 struct MailCounters {
   Counter dropped;
+};
+
+// A pass is what a worker does from one wait to the next.
+struct Histograms {
+  Histogram<0, 8> pass_datagrams;  // that it relayed
+  Histogram<10, 24> pass_ns;       // how long it took
+  Histogram<14, 22> pause_ns;      // how long a pause after it was; see BatchPacer
+
+  Histograms& operator+=(const Histograms& more) {
+    pass_datagrams += more.pass_datagrams;
+    pass_ns += more.pass_ns;
+    pause_ns += more.pause_ns;
+    return *this;
+  }
 };
 
 }  // namespace turnpike::relay
@@ -176,6 +191,7 @@ struct Totals {
              net::DtlsCounters, TcpRelayCounters, RelaySocketCounters, WorkerCounters, MailCounters>
       parts;
   turn::Breakdown breakdown;
+  Histograms histograms;
 
   template <class Counters>
   const Counters& of() const {

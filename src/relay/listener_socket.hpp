@@ -1,4 +1,5 @@
-// One worker's UDP socket of a listener, plain or for DTLS.
+// One worker's UDP socket of a listener: for DTLS alone, or plain, and then for DTLS as well where there is a
+// certificate.
 #pragma once
 
 #include "net/datagrams.hpp"

@@ -72,8 +72,13 @@ struct EndAllocation {
   std::function<void(bool)> answer;
 };
 
+// From the main thread: whether the worker still makes its passes. It calls `answer` once.
+struct ShowLife {
+  std::function<void()> answer;
+};
+
 using Mail = std::variant<PeerClosed, CloseDataConnection, FromClient, Returned, ClientClosed, ToClient,
-                          ForgetClient, SettingsUpdate, ListAllocations, EndAllocation>;
+                          ForgetClient, SettingsUpdate, ListAllocations, EndAllocation, ShowLife>;
 
 // One worker's. Thread-safe.
 //

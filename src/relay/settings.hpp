@@ -2,6 +2,7 @@
 // something makes a new one, and each worker takes it between two passes, as a whole.
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "relay/stream_limits.hpp"
@@ -26,6 +27,7 @@ struct Settings {
   bool draining = false;
   turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
   bool strict_expiry = false;
+  std::chrono::microseconds batching_delay{};  // see BatchPacer
 
   // What the core takes of it; it views this, which has to outlive it.
   turn::Settings core() const {

@@ -12,7 +12,6 @@
 #include <system_error>
 
 #include "net/udp_socket.hpp"
-#include "relay/batch_pacer.hpp"
 #include "relay/clock.hpp"
 
 namespace turnpike::relay {
@@ -38,6 +37,8 @@ constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) 
 
 constexpr unsigned long kTimerSlack = 1'000;  // ns; 50,000 by default, which would make pauses uneven
 
+std::chrono::nanoseconds monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
 void sleep_for(std::chrono::nanoseconds duration) {
   const timespec time{0, duration.count()};
   clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
@@ -62,9 +63,11 @@ bool Worker::attempt(Act&& act) {
 }
 
 Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
-    : epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+    : number_(number),
+      epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       warnings_(shared.warnings),
+      pacer_(shared.settings->batching_delay),
       mailbox_(shared.mailboxes[number]),
       listeners_(std::move(listeners.datagrams)),
       event_log_(number, shared.hints),
@@ -150,6 +153,7 @@ int Worker::timeout_ms(SteadyTime now) const {
 void Worker::add_counters_to(Totals& totals) const {
   totals.add(server_.counters());
   totals.breakdown += server_.breakdown();
+  totals.histograms += histograms_;
   totals.add(sends_);
   totals.add(streams_.counters());
   totals.add(streams_.stream_counters());
@@ -163,20 +167,35 @@ void Worker::add_counters_to(Totals& totals) const {
 
 void Worker::run() {
   prctl(PR_SET_TIMERSLACK, kTimerSlack, 0UL, 0UL, 0UL);
+  prctl(PR_SET_NAME, std::string("worker-").append(std::to_string(number_)).c_str(), 0UL, 0UL, 0UL);
   std::array<epoll_event, kEventsPerWait> events;
   TimePoint now = read_clocks();
-  BatchPacer pacer;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    const auto pause = pacer.pause(server_.counters().to_peer + server_.counters().to_client, now.steady);
-    if (pause.count() != 0) sleep_for(pause);
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
+    const std::chrono::nanoseconds began = monotonic_now();
+    const std::uint64_t relayed = relayed_so_far();
     now = read_clocks();
     expire(now);
     for (int i = 0; i < count; ++i) {
       attempt([&] { on_event(events[static_cast<std::size_t>(i)], now); });
     }
     flush(now);
+    pause_after(relayed_so_far() - relayed, began);
   }
+}
+
+std::uint64_t Worker::relayed_so_far() const {
+  return server_.counters().to_peer + server_.counters().to_client;
+}
+
+void Worker::pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_began) {
+  const std::chrono::nanoseconds now = monotonic_now();
+  histograms_.pass_ns.count(static_cast<std::uint64_t>((now - pass_began).count()));
+  histograms_.pass_datagrams.count(relayed);
+  const std::chrono::nanoseconds pause = pacer_.pause(relayed, now);
+  if (pause.count() == 0) return;
+  sleep_for(pause);
+  histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
 }
 
 // First in each pass, so that no request revives what has just expired.
@@ -219,7 +238,11 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
     return;
   }
   for (const net::ReceivedDatagram& datagram : datagrams) {
-    on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload, now);
+    if (associations_.can_begin() && net::is_dtls(datagram.payload)) {
+      attempt([&] { on_dtls(index, datagram, now); });
+    } else {
+      on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload, now);
+    }
   }
 }
 
@@ -344,6 +367,7 @@ void Worker::use(const Settings& settings) {
   streams_.use(settings.streams, settings.clients.get());
   associations_.use(settings.streams, settings.clients.get());
   tcp_relays_.use(settings.limits);
+  pacer_.set_delay(settings.batching_delay);
 }
 
 void Worker::take(const ListAllocations& mail, TimePoint now) { mail.answer(server_.list_allocations(now)); }
@@ -351,6 +375,8 @@ void Worker::take(const ListAllocations& mail, TimePoint now) { mail.answer(serv
 void Worker::take(const EndAllocation& mail, TimePoint now) {
   mail.answer(server_.end_allocation(mail.number, now, output_));
 }
+
+void Worker::take(const ShowLife& mail, TimePoint) { mail.answer(); }
 
 // Joined only when the answers to ConnectionBind are out.
 void Worker::settle_tcp_relays() {

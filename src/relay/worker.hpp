@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
 #include "relay/associations.hpp"
+#include "relay/batch_pacer.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_log.hpp"
 #include "relay/listener_socket.hpp"
@@ -83,6 +85,9 @@ class Worker : private RelaySockets::Host {
   bool attempt(Act&& act);
   std::uint64_t out_of_memory() const;
   void run();
+  std::uint64_t relayed_so_far() const;
+  // Ends a pass, which has relayed so many datagrams.
+  void pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_began);
   void expire(TimePoint now);
   void carry_out(TimePoint now);
   bool watch_relay(int fd, turn::RelayId relay) override;
@@ -109,6 +114,7 @@ class Worker : private RelaySockets::Host {
   void take(const ListAllocations& mail, TimePoint now);
   void use(const Settings& settings);
   void take(const EndAllocation& mail, TimePoint now);
+  void take(const ShowLife& mail, TimePoint now);
   void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
 
   // Carries out what the server wants and makes the receive pools free again.
@@ -126,11 +132,14 @@ class Worker : private RelaySockets::Host {
 
   bool watch(int fd, std::uint64_t tag);
 
+  const unsigned number_;
   net::SystemRandom random_;
   net::Fd epoll_;
   net::Fd wake_;
   Warnings& warnings_;
   WorkerCounters counters_;
+  Histograms histograms_;
+  BatchPacer pacer_;
   Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
   EventLog event_log_;

@@ -2,17 +2,24 @@
 #include "support/daemon.hpp"
 
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
 
+#include "net/fd.hpp"
 #include "support/relay_client.hpp"
 
 using namespace turnpike;
@@ -33,6 +40,52 @@ Outcome run(const std::string& config, std::vector<std::string> arguments) {
   Child child(command);
   const int exit_code = child.wait();
   return {exit_code, child.output()};
+}
+
+// What a daemon tells systemd.
+class ServiceManager {
+ public:
+  ServiceManager()
+      : path_("/tmp/turnpike-notify-" + std::to_string(getpid())),
+        socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    const timeval patience{10, 0};
+    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  ~ServiceManager() { unlink(path_.c_str()); }
+  ServiceManager(const ServiceManager&) = delete;
+  ServiceManager& operator=(const ServiceManager&) = delete;
+
+  const std::string& path() const { return path_; }
+  // The next message, which is empty where none comes.
+  std::string hear() const { return take(0); }
+  // All that has come so far is as if it had not.
+  void forget() const {
+    while (!take(MSG_DONTWAIT).empty()) continue;
+  }
+
+ private:
+  std::string take(int flags) const {
+    std::array<char, 256> buffer;
+    const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), flags);
+    return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+  }
+
+  const std::string path_;
+  const net::Fd socket_;
+};
+
+pid_t find_thread(pid_t process, const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    std::string its_name;
+    std::getline(std::ifstream(task.path() / "comm"), its_name);
+    if (its_name == name) return std::stoi(task.path().filename());
+  }
+  FAIL("there is no thread " << name);
+  return 0;
 }
 
 }  // namespace
@@ -122,23 +175,44 @@ TEST_CASE("a relay address that is not of this machine is said", "[integration]"
   CHECK_THAT(outcome.output, Catch::Contains("192.0.2.77 is not an address of this machine"));
 }
 
-TEST_CASE("systemd is told READY=1", "[integration]") {
-  const std::string path = "/tmp/turnpike-notify-" + std::to_string(getpid());
-  const int receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  REQUIRE(bind(receiver, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  const timeval patience{10, 0};
-  setsockopt(receiver, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+TEST_CASE("systemd is told READY=1, and then how much is going on", "[integration]") {
+  const ServiceManager manager;
+  Daemon daemon({}, kLoopbackConfig, {.environment = {{"NOTIFY_SOCKET", manager.path()}}});
+  CHECK(manager.hear() == "READY=1");
+  CHECK(manager.hear() == "STATUS=0 allocations, 0.0 Mbit/s");
+}
 
-  Daemon daemon({}, kLoopbackConfig, {.environment = {{"NOTIFY_SOCKET", path}}});
-  std::array<char, 64> buffer;
-  const ssize_t got = recv(receiver, buffer.data(), buffer.size(), 0);
-  REQUIRE(got > 0);
-  CHECK(std::string(buffer.data(), static_cast<std::size_t>(got)) == "READY=1");
-  close(receiver);
-  unlink(path.c_str());
+TEST_CASE("systemd's watchdog is fed only while every worker makes passes", "[integration]") {
+  const ServiceManager manager;
+  Daemon daemon({"workers=2"}, kLoopbackConfig,
+                {.environment = {{"NOTIFY_SOCKET", manager.path()}, {"WATCHDOG_USEC", "150000"}}});
+  CHECK(manager.hear() == "READY=1");
+  for (int beat = 0; beat < 3; ++beat) CHECK_THAT(manager.hear(), Catch::EndsWith("\nWATCHDOG=1"));
+
+  // Each beat says how much is going on, fed or not. The worker may have answered once more before it was
+  // held.
+  const pid_t worker = find_thread(daemon.pid(), "worker-1");
+  REQUIRE(ptrace(PTRACE_SEIZE, worker, nullptr, nullptr) == 0);
+  REQUIRE(ptrace(PTRACE_INTERRUPT, worker, nullptr, nullptr) == 0);
+  REQUIRE(waitpid(worker, nullptr, __WALL) == worker);
+  manager.forget();
+  int fed = 0;
+  for (int beat = 0; beat < 6; ++beat) fed += manager.hear().ends_with("WATCHDOG=1") ? 1 : 0;
+  CHECK(fed <= 1);
+
+  REQUIRE(ptrace(PTRACE_DETACH, worker, nullptr, nullptr) == 0);
+  std::string heard;
+  for (int beat = 0; beat < 20 && !heard.ends_with("WATCHDOG=1"); ++beat) heard = manager.hear();
+  CHECK_THAT(heard, Catch::EndsWith("WATCHDOG=1"));
+}
+
+TEST_CASE("a watchdog that waits for another process is not fed", "[integration]") {
+  const ServiceManager manager;
+  Daemon daemon({}, kLoopbackConfig,
+                {.environment = {
+                     {"NOTIFY_SOCKET", manager.path()}, {"WATCHDOG_USEC", "150000"}, {"WATCHDOG_PID", "1"}}});
+  CHECK(manager.hear() == "READY=1");
+  CHECK(manager.hear() == "STATUS=0 allocations, 0.0 Mbit/s");
 }
 
 TEST_CASE("without users and secrets it is a STUN server and nothing else", "[integration]") {

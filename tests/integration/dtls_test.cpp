@@ -150,6 +150,27 @@ TEST_CASE("DTLS clients and those of every other transport reach one another", "
   }
 }
 
+TEST_CASE("a udp listener takes DTLS too, and one port serves clients of both", "[integration][dtls]") {
+  Server server;
+  const Endpoint both = server.at(Transport::udp);
+  RelayClient ann(both, {.credentials = client::Credentials{"alice", "secret"}}, {}, Transport::dtls);
+  RelayClient ben(both, {.credentials = client::Credentials{"bob", "hunter2"}}, {}, Transport::udp);
+  expect_conversation(ann, ben);
+  CHECK(server.daemon.stop() == 0);
+}
+
+TEST_CASE("without a certificate DTLS at a udp listener is dropped, and costs nobody else anything",
+          "[integration][dtls]") {
+  Daemon daemon({R"(listen=["udp://127.0.0.1:0"])"});
+  client::UdpSocket stranger(loopback(Family::ipv4));
+  stranger.send_to(first_hello(), daemon.listener());
+  RelayClient client(daemon.listener());
+  CHECK(client.ask(client.turn().binding()) == 0);
+  CHECK_FALSE(stranger.receive(0ms));
+  CHECK(daemon.stop() == 0);
+  CHECK_THAT(daemon.log(), Catch::Contains("malformed=1"));
+}
+
 TEST_CASE("a datagram that no record holds is dropped, and the next one passes", "[integration][dtls]") {
   Server server;
   RelayClient client = server.client();

@@ -287,6 +287,72 @@ show_crash() {
   relays || failed "stunclient --turn after a crash: $(cat "$work/log")"
 }
 
+# Prints the host's number of the daemon's first worker thread. Nothing but this test's processes is to be seen here.
+worker_thread() {
+  local name
+  name=$(grep -lx worker-0 /proc/[0-9]*/task/*/comm) || failed "the daemon has no thread worker-0"
+  basename "$(dirname "$name")"
+}
+
+show_watchdog() {
+  local pid holder
+  step "a worker that hangs: the watchdog restarts the service"
+  mkdir -p "$tree/etc/systemd/system/turnpike.service.d"
+  printf '[Service]\nWatchdogSec=2\n' >"$tree/etc/systemd/system/turnpike.service.d/test.conf"
+  inside systemctl daemon-reload
+  inside systemctl restart turnpike.service || failed "it does not start with a shorter WatchdogSec"
+  expect_output " allocations, " systemctl show --property StatusText turnpike.service
+  pid=$(service MainPID)
+  mark_journal
+  # The thread stays stopped until it is killed, as a traced thread does, and then its tracer ends too.
+  python3 - "$(worker_thread)" <<'END' &
+import ctypes, os, sys
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
+libc, thread = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+for request in PTRACE_SEIZE, PTRACE_INTERRUPT:
+    if libc.ptrace(request, thread, None, None) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+while os.WIFSTOPPED(os.waitpid(thread, WALL)[1]):
+    pass
+END
+  holder=$!
+  wait_for_journal 30 "Watchdog timeout"
+  wait_for_journal 30 "Started turnpike"
+  wait "$holder" || failed "the worker was not held"
+  expect_active "after its watchdog"
+  [[ $(service MainPID) != "$pid" ]] || failed "it was not restarted"
+  relays || failed "stunclient --turn after the watchdog: $(cat "$work/log")"
+  rm -r "$tree/etc/systemd/system/turnpike.service.d"
+  inside systemctl daemon-reload
+}
+
+# As tools/container/Containerfile has it run, as far as that can be shown without a registry of images.
+show_container() {
+  local log=$work/container.log container pid status=0
+  step "as a container: no init, another user, a root that cannot be written to, no capability"
+  mkdir "$tree/var/lib/turnpike"  # systemd-nspawn wants the account's home
+  # What the package does itself where there is a /proc.
+  outside chgrp turnpike /etc/turnpike "$config"
+  systemd-nspawn --quiet --register=no --keep-unit --private-network --read-only --as-pid2 --user=turnpike \
+    --no-new-privileges=yes --drop-capability=all --console=pipe -D "$tree" /usr/bin/turnpike --config "$config" \
+    --set 'admin.listen=[http://127.0.0.1:9641]' >"$log" 2>&1 &
+  container=$!
+  if ! timeout 60 grep -q ' ready$' <(tail -n +1 -f --pid="$container" "$log"); then
+    die "it does not start as a container: $(tail -n 20 "$log")"
+  fi
+  pid=$(pgrep -x turnpike)
+  [[ $(sed -n 's/^CapEff:\t0*//p;s/^CapBnd:\t0*//p' "/proc/$pid/status") =~ ^$'\n'?$ ]] || die "it has capabilities"
+  nsenter -t "$pid" -a "${clean_environment[@]}" stunclient 127.0.0.1 >"$work/log" 2>&1 || die "stunclient: $(cat "$work/log")"
+  for path in healthz readyz; do
+    nsenter -t "$pid" -n python3 -c "import urllib.request as r; r.urlopen('http://127.0.0.1:9641/$path', timeout=10)" ||
+      die "the probe of /$path fails"
+  done
+  kill -TERM "$pid"
+  wait "$container" || status=$?
+  ((status == 0)) || die "it ended with $status: $(tail -n 20 "$log")"
+  rmdir "$tree/var/lib/turnpike"
+}
+
 show_drain() {
   local call sent
   step "drain beside a call: the call goes on, then the service ends, and not as a failure"
@@ -402,6 +468,7 @@ test_package() {
 
   step "an installation where systemd does not run"
   install_package "$work/older.deb"
+  show_container
   step "boot"
   boot
   run_in_tree=inside
@@ -410,6 +477,7 @@ test_package() {
   show_reloads_beside_a_call
   show_refusal_of_a_bad_file
   show_crash
+  show_watchdog
   show_drain
   show_upgrade
   show_removal

@@ -277,7 +277,7 @@ def render_comment(comment: list[str]) -> list[str]:
 def render_config(source: list[str]) -> list[str]:
     lines: list[str] = []
     comment: list[str] = []
-    section = ""
+    sections: list[str] = []
     fresh = True  # nothing was described since the last blank line, so a key does not share the comment of another
     first = True  # the comment on top is about the whole file
     for number, line in enumerate(source):
@@ -297,16 +297,16 @@ def render_config(source: list[str]) -> list[str]:
         value = found["value"] or ", ".join(items_after(source, number))
         if not found["value"] and value:
             value = f"[{value}]"
-        if not found["indent"]:
-            section = ""
+        del sections[len(found["indent"]) // 2:]
         if not value:
-            section = found["key"] + "."
-            lines += [f".SS {escape(found['key'])}", *render_comment(comment)]
-            comment = []
+            if not sections:
+                lines += [f".SS {escape(found['key'])}", *render_comment(comment)]
+                comment = []
+            sections.append(found["key"])  # what is said of a section within another one is said of its first key
             continue
         if found["off"] is None and not found["indent"] and fresh:
             lines.append(f".SS {escape(found['key'])}")
-        term = f"{bold(section + found['key'])}: {escape(value)}" + (" (not set)" if found["off"] else "")
+        term = f"{bold('.'.join([*sections, found['key']]))}: {escape(value)}" + (" (not set)" if found["off"] else "")
         if comment or fresh:
             lines += [".TP", term, *render_comment(comment)]
         else:

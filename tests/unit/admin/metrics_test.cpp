@@ -18,6 +18,18 @@ TEST_CASE("series of one family stand together under its help and type", "[admin
   CHECK_THAT(text, Catch::Contains("# TYPE turnpike_ready gauge\nturnpike_ready 1\n"));
 }
 
+TEST_CASE("a histogram's buckets add up, in the unit that is shown", "[admin]") {
+  Histogram<1, 2> nanoseconds;
+  for (const std::uint64_t value : {1, 3, 4, 100}) nanoseconds.count(value);
+  CHECK_THAT(to_prometheus({to_metric("pass_seconds", "How long.", nanoseconds, 0.5)}),
+             Catch::Contains("# TYPE turnpike_pass_seconds histogram\n"
+                             "turnpike_pass_seconds_count 4\n"
+                             "turnpike_pass_seconds_sum 54\n"
+                             "turnpike_pass_seconds_bucket{le=\"1\"} 1\n"
+                             "turnpike_pass_seconds_bucket{le=\"2\"} 3\n"
+                             "turnpike_pass_seconds_bucket{le=\"+Inf\"} 4\n"));
+}
+
 TEST_CASE("a value of a label is escaped once", "[admin]") {
   const std::string odd = "a\"b\\c\nd";
   const std::string text =

@@ -31,15 +31,17 @@ std::vector<std::string> uncommented_lines(const std::string& file) {
 // The paths of the keys in a block of YAML whose sections are indented by two.
 std::set<std::string> paths_in(const std::vector<std::string>& lines) {
   std::set<std::string> paths;
-  std::string section;
+  std::vector<std::string> sections;
   for (const std::string& line : lines) {
     const std::size_t indent = line.find_first_not_of(' ');
     const std::size_t colon = line.find(':');
     if (indent == std::string::npos || line[indent] == '#' || line[indent] == '-') continue;
     REQUIRE(colon != std::string::npos);
-    const std::string name = line.substr(indent, colon - indent);
-    if (indent == 0) section = name;
-    paths.insert(indent == 0 ? name : join(section, name));
+    std::string path = line.substr(indent, colon - indent);
+    sections.resize(std::min(sections.size(), indent / 2));
+    if (!sections.empty()) path = join(sections.back(), path);
+    paths.insert(path);
+    sections.push_back(path);
   }
   return paths;
 }

@@ -558,6 +558,13 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
        "t.yaml:1: clients.deny[0]: expected a prefix that clients.allow does not have (got 10.0.0.0/8)"},
       {"relay: {default_family: ipv5}",
        "t.yaml:1: relay.default_family: expected one of ipv4, ipv6, client (got ipv5)"},
+      {"relay: {batching: {delay: 2ms}}",
+       "t.yaml:1: relay.batching.delay: expected 0 for none, or a duration up to 1ms, such as 100us (got "
+       "2ms)"},
+      {"relay: {batching: {delay: 100}}",
+       "t.yaml:1: relay.batching.delay: expected 0 for none, or a duration up to 1ms, such as 100us (got "
+       "100)"},
+      {"relay: {batching: 100us}", "t.yaml:1: relay.batching: expected a map (got 100us)"},
       {"auth: {strict_expiry: yes}",
        "t.yaml:1: auth.strict_expiry: expected true or false (got a text that is not "
        "shown here)"},
@@ -571,7 +578,8 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
       "limits: {bytes_per_second: 4MiB, bytes_per_second_per_user: 512KiB, "
       "bytes_per_second_per_allocation: 1000, allocations_per_address: 7}\n"
       "clients: {allow: [10.0.0.0/8], deny: [10.1.0.0/16], exempt: ['2001:db8::/32']}\n"
-      "relay: {default_family: client}\nauth: {strict_expiry: true}\nlog: {addresses: prefix}\n"
+      "relay: {default_family: client, batching: {delay: 250us}}\nauth: {strict_expiry: true}\nlog: "
+      "{addresses: prefix}\n"
       "tls: {min_version: 1.3, ciphers: TLS_AES_128_GCM_SHA256}\n",
       "t.yaml");
   REQUIRE(config.has_value());
@@ -581,6 +589,7 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
   CHECK(config->limits.allocations_per_address == 7);
   CHECK(config->clients.allow.size() + config->clients.deny.size() + config->clients.exempt.size() == 3);
   CHECK(config->relay.default_family == turn::DefaultFamily::client);
+  CHECK(config->batching_delay == std::chrono::microseconds(250));
   CHECK(config->auth.strict_expiry);
   CHECK(config->tls.only_tls_1_3);
   CHECK(config->log.addresses == ShownAddresses::prefix);

@@ -2,55 +2,66 @@
 
 #include <catch2/catch.hpp>
 
-#include "support/manual_clock.hpp"
-
 namespace turnpike::relay {
 namespace {
 
-using Pause = BatchPacer::Pause;
-constexpr Pause kNone{0};
+using namespace std::chrono_literals;
 
-// A worker that makes a pass each millisecond and finds `per_pass` datagrams.
+constexpr BatchPacer::Time kNone{0};
+
+// A worker that makes a pass every `distance` and relays `found` datagrams in each of them.
 class Worker {
  public:
-  explicit Worker(std::uint64_t per_pass) {
-    for (int pass = 0; pass < 20; ++pass, clock_.advance(Duration(1))) pause_after(per_pass);
+  explicit Worker(std::chrono::microseconds delay = 100us) : pacer_(delay) {}
+
+  BatchPacer::Time pass(std::uint64_t found, std::chrono::microseconds distance) {
+    now_ += distance;
+    return pacer_.pause(found, now_);
   }
-  // How long it is to pause after one more pass, at once.
-  Pause pause_after(std::uint64_t found) { return gathering_.pause(relayed_ += found, clock_.now().steady); }
+  BatchPacer::Time passes(int count, std::uint64_t found, std::chrono::microseconds distance) {
+    BatchPacer::Time last{};
+    for (int i = 0; i < count; ++i) last = pass(found, distance);
+    return last;
+  }
+  BatchPacer& pacer() { return pacer_; }
 
  private:
-  test::ManualClock clock_;
-  BatchPacer gathering_;
-  std::uint64_t relayed_ = 0;
+  BatchPacer pacer_;
+  BatchPacer::Time now_ = 1h;
 };
 
-TEST_CASE("A pause pays where datagrams come often, and few at a time", "[pacer]") {
-  CHECK(Worker(0).pause_after(0) == kNone);
-  CHECK(Worker(3).pause_after(3) == kNone);
-  CHECK(Worker(4).pause_after(4) == BatchPacer::kPause);
-  CHECK(Worker(99).pause_after(63) == BatchPacer::kPause);
-  CHECK(Worker(99).pause_after(64) == kNone);
-  CHECK(Worker(150).pause_after(63) == BatchPacer::kBusyPause);
-  CHECK(Worker(1000).pause_after(1000) == kNone);
+TEST_CASE("A pause pays where another datagram can be expected in it", "[pacer]") {
+  CHECK(Worker().passes(100, 1, 50us) == 100us);   // 20,000 a second
+  CHECK(Worker().passes(100, 1, 150us) == 100us);  // 6,667
+  CHECK(Worker().passes(100, 1, 200us) == kNone);  // 5,000
+  CHECK(Worker().passes(100, 4, 200us) == 100us);  // 20,000, four at a time
 }
 
-TEST_CASE("What a pass found counts for itself alone", "[pacer]") {
-  Worker worker(200);
-  CHECK(worker.pause_after(64) == kNone);
-  CHECK(worker.pause_after(63) == BatchPacer::kBusyPause);
-  CHECK(worker.pause_after(0) == BatchPacer::kBusyPause);
-  CHECK(worker.pause_after(200) == kNone);
+TEST_CASE("A pass that found a batch is followed by no pause", "[pacer]") {
+  Worker worker;
+  CHECK(worker.passes(100, 15, 100us) == 100us);
+  CHECK(worker.pass(16, 100us) == kNone);
+  CHECK(worker.pass(15, 100us) == 100us);
 }
 
-TEST_CASE("A flow that ends is no reason to go on pausing", "[pacer]") {
-  test::ManualClock clock;
-  BatchPacer pacer;
-  pacer.pause(0, clock.now().steady);
-  clock.advance(BatchPacer::kWindow);
-  CHECK(pacer.pause(30, clock.now().steady) == BatchPacer::kPause);
-  clock.advance(BatchPacer::kWindow);
-  CHECK(pacer.pause(31, clock.now().steady) == kNone);
+TEST_CASE("A pass without datagrams is followed by no pause, and says nothing about their rate", "[pacer]") {
+  Worker worker;
+  worker.passes(100, 1, 50us);
+  CHECK(worker.passes(5, 0, 1us) == kNone);
+  CHECK(worker.pass(1, 45us) == 100us);
+}
+
+TEST_CASE("A flow that begins has pauses within two dozen passes, and one that ends within one", "[pacer]") {
+  Worker worker;
+  CHECK(worker.passes(24, 1, 25us) == 100us);
+  CHECK(worker.pass(1, 2s) == kNone);
+}
+
+TEST_CASE("The delay can change, and 0 turns pauses off", "[pacer]") {
+  Worker worker(0us);
+  CHECK(worker.passes(100, 1, 10us) == kNone);
+  worker.pacer().set_delay(250us);
+  CHECK(worker.pass(1, 10us) == 250us);
 }
 
 }  // namespace

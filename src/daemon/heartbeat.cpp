@@ -1,0 +1,65 @@
+#include "daemon/heartbeat.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "daemon/notify.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+// For a line of status alone.
+constexpr std::chrono::seconds kCalmPeriod{10};
+
+std::optional<std::uint64_t> number_in(const char* variable) {
+  const char* const text = std::getenv(variable);
+  if (!text) return std::nullopt;
+  const std::string_view view(text);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), number);
+  return error == std::errc() && end == view.data() + view.size() ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::chrono::microseconds> Heartbeat::watchdog_interval() {
+  const std::optional<std::uint64_t> interval = number_in("WATCHDOG_USEC");
+  const std::optional<std::uint64_t> process = number_in("WATCHDOG_PID");
+  const bool is_ours = !std::getenv("WATCHDOG_PID") || process == static_cast<std::uint64_t>(getpid());
+  if (!interval || *interval == 0 || !is_ours) return std::nullopt;
+  return std::chrono::microseconds(*interval);
+}
+
+// Three times in an interval: asked at one beat, a thread has to have answered by the next.
+Heartbeat::Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
+                     std::function<std::string()> describe)
+    : timer_(io),
+      threads_(std::move(threads)),
+      describe_(std::move(describe)),
+      watchdog_(watchdog_interval()),
+      period_(watchdog_ ? *watchdog_ / 3 : std::chrono::microseconds(kCalmPeriod)),
+      unanswered_(std::make_shared<std::atomic<std::size_t>>(0)) {
+  if (watchdog_ || std::getenv("NOTIFY_SOCKET")) beat();
+}
+
+void Heartbeat::beat() {
+  std::string state = "STATUS=" + describe_();
+  if (watchdog_ && unanswered_->load() == 0) {
+    state.append("\nWATCHDOG=1");
+    unanswered_->store(threads_.size());
+    for (const Question& ask : threads_) {
+      ask([unanswered = unanswered_] { unanswered->fetch_sub(1); });
+    }
+  }
+  notify_service_manager(state);
+  timer_.expires_after(period_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) beat();
+  });
+}
+
+}  // namespace turnpike::daemon
