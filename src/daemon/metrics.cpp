@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
+#include <map>
 
 #include "daemon/daemon.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
@@ -68,6 +69,19 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
   });
 }
 
+// By name; of several certificates of one name, RSA and ECDSA for example, the first to expire.
+std::map<std::string, std::chrono::seconds> certificate_expiries(
+    const std::vector<net::Certificate>& certificates) {
+  std::map<std::string, std::chrono::seconds> expiries;
+  for (const net::Certificate& certificate : certificates) {
+    const auto expiry =
+        std::chrono::duration_cast<std::chrono::seconds>(certificate.not_after().time_since_epoch());
+    const auto [known, is_new] = expiries.emplace(certificate.public_name(), expiry);
+    if (!is_new) known->second = std::min(known->second, expiry);
+  }
+  return expiries;
+}
+
 }  // namespace
 
 std::vector<Daemon::LimitUse> Daemon::limits() const {
@@ -90,16 +104,33 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
     gauge("limit", "The most there may be; 0 is no limit.", label("name", one.name),
           static_cast<double>(one.limit));
   }
+  const turn::Limits& limits_of_each = config_.limits;
+  const std::array<std::pair<std::string_view, std::uint32_t>, 11> of_each{{
+      {"allocations_per_user", limits_of_each.allocations_per_user},
+      {"allocations_per_address", limits_of_each.allocations_per_address},
+      {"permissions_per_allocation", limits_of_each.permissions_per_allocation},
+      {"channels_per_allocation", limits_of_each.channels_per_allocation},
+      {"peer_connections_per_user", limits_of_each.peer_connections_per_user},
+      {"idle_connections_per_address", config_.streams.idle_per_address},
+      {"bytes_per_second", limits_of_each.bytes_per_second},
+      {"bytes_per_second_per_user", limits_of_each.bytes_per_second_per_user},
+      {"bytes_per_second_per_allocation", limits_of_each.bytes_per_second_per_allocation},
+      {"unauthenticated_per_second", limits_of_each.unauthenticated_per_second},
+      {"failures_per_second", limits_of_each.failures_per_second},
+  }};
+  for (const auto& [name, limit] : of_each) {
+    gauge(
+        "limit_of_each",
+        "The most that one user, address or allocation may have, or that a second may bring; 0 is no limit.",
+        label("name", name), limit);
+  }
   for (const LimitUse& one : limits()) {
     gauge("used", "How much of a limit is used.", label("name", one.name), static_cast<double>(one.used));
   }
   if (tls_) {
-    for (const net::Certificate& certificate : *tls_->certificates()) {
+    for (const auto& [name, expiry] : certificate_expiries(*tls_->certificates())) {
       gauge("certificate_expiry_timestamp_seconds", "When a certificate expires, in seconds since 1970.",
-            label("name", certificate.public_name()),
-            static_cast<double>(
-                std::chrono::duration_cast<std::chrono::seconds>(certificate.not_after().time_since_epoch())
-                    .count()));
+            label("name", name), static_cast<double>(expiry.count()));
     }
   }
   const relay::Totals totals = count_all();

@@ -17,6 +17,8 @@ struct ConnectionCounters {
   Counter refused;
   Counter denied;
   Counter timed_out;
+  Counter handshakes_begun;
+  Counter handshakes_established;
   Counter handshakes_withheld;
   Counter out_of_descriptors;
   Counter out_of_memory;
@@ -92,6 +94,10 @@ inline constexpr auto kCounterList<relay::ConnectionCounters> =
         {"timed_out", &relay::ConnectionCounters::timed_out,
          "Connections closed for want of a handshake, a message or an allocation in time.",
          "connections_closed_total", R"(reason="timed_out")"},
+        {"handshakes_begun", &relay::ConnectionCounters::handshakes_begun, "TLS handshakes begun.",
+         "tls_handshakes_total", R"(protocol="tls",result="begun")"},
+        {"handshakes_established", &relay::ConnectionCounters::handshakes_established,
+         "TLS handshakes that succeeded.", "tls_handshakes_total", R"(protocol="tls",result="established")"},
         {"handshakes_withheld", &relay::ConnectionCounters::handshakes_withheld,
          "TLS handshakes refused, since the source had begun as many as it may.", "tls_handshakes_total",
          R"(protocol="tls",result="withheld")"},

@@ -23,7 +23,7 @@ std::string_view name(stun::Method method) {
 
 LogEvent describe(const turn::Output::Refusal& refused) {
   const auto code = static_cast<unsigned>(refused.error);
-  const std::string_view reason = reason_phrase(refused.error);
+  const std::string_view reason = refused.expired ? "Credentials expired" : reason_phrase(refused.error);
   LogEvent event("refused", std::string(name(refused.method)) + " refused");
   event.field("method", name(refused.method))
       .add("client", shown_address(refused.tuple.client))

@@ -199,10 +199,12 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
   if (state == State::open && (events & ~EPOLLOUT) != 0) state = stream.receive(buffers_, messages_);
   if (state == State::http) {
+    if (!connection->was_established) ++counters_.handshakes_established;
     hand_over_http(*connection);
     return {};
   }
   if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
+    ++counters_.handshakes_established;
     if (!move_to_handshakes(*connection, false)) state = State::ended;
     live_until(*connection, now.steady + limits_.connect_timeout);
   }
@@ -259,6 +261,7 @@ bool Streams::start_tls(Connection& connection, TimePoint now) {
     ++counters_.out_of_memory;
     return false;
   }
+  ++counters_.handshakes_begun;
   connection.was_established = false;
   return move_to_handshakes(connection, true);
 }

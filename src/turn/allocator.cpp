@@ -61,7 +61,7 @@ Allocator::Allocator(const ServerParams& params, const Settings& settings, Alloc
 void Allocator::on_allocate(Request& request, Output& out) {
   if (request.allocation) return answer_again(request, out);
   // TURN REST credentials end here. What was allocated with them in time goes on.
-  if (request.sender().has_expired(request.now.wall)) return responder_.reject_as_stranger(request, out);
+  if (request.sender().has_expired(request.now.wall)) return responder_.reject_expired(request, out);
   AllocateOptions options;
   if (auto e = check_transport(request, options)) return responder_.reject(request, *e, out);
   if (auto e = read_options(request, options)) return responder_.reject(request, *e, out);

@@ -86,7 +86,7 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
 // the time of that one is over. True when it did.
 bool Lifetimes::reject_old_token(Request& request, Output& out) {
   if (!request.sender().is_token() || !request.sender().has_expired(request.now.wall)) return false;
-  responder_.reject_as_stranger(request, out);
+  responder_.reject_expired(request, out);
   return true;
 }
 

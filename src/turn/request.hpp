@@ -21,6 +21,7 @@ struct Request {
   Allocation* allocation = nullptr;                    // of this 5-tuple, if there is one
   std::optional<auth::Authenticated> authenticated{};  // absent: the answer is not signed
   bool had_valid_nonce = false;                        // else the answer counts against the source's limit
+  bool has_expired = false;                            // the credentials, which were right once
   std::optional<FiveTuple> answer_to{};                // where that is not `tuple` (RFC 5780)
 
   std::optional<Bytes> find(stun::AttributeType type) const { return message.find(type); }

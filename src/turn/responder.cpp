@@ -29,6 +29,7 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
   }
   const auth::Refusal& refusal = checked.error();
   const IpAddress& client = request.tuple.client.address;
+  if (refusal.is_failure) ++counters_.failures;
   if (!refusal.is_failure || settings_.is_exempt(client) ||
       limiters_.failures.allow(client, request.now.steady)) {
     reject(request, refusal.code, out);
@@ -88,7 +89,9 @@ void Responder::reject(const Request& request, ErrorCode error, Output& out) {
   report_refusal(request, error, out);
 }
 
-void Responder::reject_as_stranger(Request& request, Output& out) {
+void Responder::reject_expired(Request& request, Output& out) {
+  ++counters_.expired_credentials;
+  request.has_expired = true;
   request.authenticated.reset();
   reject(request, ErrorCode::unauthorized, out);
 }
@@ -124,6 +127,7 @@ void Responder::report_refusal(const Request& request, ErrorCode error, Output& 
       .username = std::string(username ? as_text(*username) : ""),
       .method = request.message.method(),
       .error = error,
+      .expired = request.has_expired,
       .answered = answered,
       .network = error == ErrorCode::forbidden ? access_.network_that_forbids(request) : std::nullopt});
 }

@@ -296,6 +296,9 @@ class Monitoring(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", daemon.ports["tls"]), PATIENCE) as stranger:
             stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
             until("a failed handshake", lambda: daemon.metric('turnpike_tls_handshakes_total{protocol="tls",result="failed"}'))
+        for protocol in ["tls", "dtls"]:
+            for result in ["begun", "established"]:
+                assert daemon.metric(f'turnpike_tls_handshakes_total{{protocol="{protocol}",result="{result}"}}') > 0, (protocol, result)
         with socket.create_connection(("127.0.0.1", daemon.ports["http"]), PATIENCE) as visitor:
             visitor.sendall(b"GET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert b"token-required" in visitor.makefile("rb").read()
@@ -492,7 +495,7 @@ class Monitoring(unittest.TestCase):
         self.wait_for_alert("TurnpikeRelayPortsAlmostGone", name="relay_ports")
         # It has no time to wait.
         self.wait_for_alert("TurnpikeCertificateExpires", name="turn.example.org", alertstate="firing")
-        self.wait_for_alert("TurnpikeManyAuthenticationFailures", reason="failures_per_second")
+        self.wait_for_alert("TurnpikeManyAuthenticationFailures", reason="wrong")
         self.wait_for_alert("TurnpikeDropsMedia", instance=self.daemon.admin)
         self.assertEqual(self.query('ALERTS{alertname=~"TurnpikeDraining|TurnpikeDown"}'), [])
         self.assertEqual(self.query('ALERTS{name="idle_connections"}'), [])

@@ -20,7 +20,9 @@ struct Counters {
   Counter refusals;
   Counter redirects;
   Counter answers_withheld;
+  Counter failures;
   Counter failures_withheld;
+  Counter expired_credentials;
   Counter out_of_memory;
   Counter to_peer;
   Counter to_peer_bytes;
@@ -145,9 +147,14 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
     {"withheld", &turn::Counters::answers_withheld,
      "Requests without an answer, since the source had used up its unauthenticated answers.", "refused_total",
      R"(reason="unauthenticated_per_second")"},
+    {"failures", &turn::Counters::failures, "Requests with wrong credentials, or with expired ones.",
+     "authentication_failures_total", R"(reason="wrong")"},
     {"failures_withheld", &turn::Counters::failures_withheld,
      "Requests without an answer, since the source had used up its answers to wrong credentials.",
      "refused_total", R"(reason="failures_per_second")"},
+    {"expired_credentials", &turn::Counters::expired_credentials,
+     "Requests with wrong credentials, or with expired ones.", "authentication_failures_total",
+     R"(reason="expired")"},
     {"out_of_memory", &turn::Counters::out_of_memory, "Requests that were refused for want of memory.",
      "refused_total", R"(reason="out_of_memory")"},
     {"to_peer", &turn::Counters::to_peer, "Datagrams that were sent to peers.", "relay_packets_total",

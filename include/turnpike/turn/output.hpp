@@ -79,6 +79,7 @@ class Output {
     std::string username{};  // comes from a stranger: whoever prints it escapes it
     stun::Method method{};
     stun::ErrorCode error{};
+    bool expired = false;             // the credentials were right once
     bool answered = true;             // false: the source has had all its answers to wrong credentials
     std::optional<Prefix> network{};  // the network of this machine that the peer is in, if that is why
   };

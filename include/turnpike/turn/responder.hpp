@@ -54,8 +54,8 @@ class Responder {
   bool reject_unknown(const Request& request, stun::KnownHere known, Output& out);
   // 300: the client is to ask this other server (RFC 8489 §10).
   void redirect(const Request& request, const AlternateServer& to, Output& out);
-  // 401 for a sender who is known, but whose token is over: the answer is not signed.
-  void reject_as_stranger(Request& request, Output& out);
+  // 401 for a sender who is known, but whose credentials are over: the answer is not signed.
+  void reject_expired(Request& request, Output& out);
 
   // The same for indications: begin_indication() writes the header and the caller sends what was built.
   stun::MessageBuilder begin_indication(stun::Method method);

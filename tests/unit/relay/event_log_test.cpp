@@ -57,6 +57,16 @@ Output::Refusal refused(std::string name, bool answered = true, unsigned client 
           .answered = answered};
 }
 
+TEST_CASE("of credentials that were right once the log says that they have expired", "[server]") {
+  Captured captured;
+  NetworkHints hints;
+  EventLog log(0, hints);
+  Output::Refusal refusal = refused("1700000000:ann");
+  refusal.expired = true;
+  log.log(std::vector{refusal}, kNow);
+  CHECK_THAT(captured.text(), Catch::Contains("user=\"1700000000:ann\" error=401 Credentials expired\n"));
+}
+
 TEST_CASE("of refused requests so many have a line, and the others are counted", "[server]") {
   Captured captured;
   NetworkHints hints;

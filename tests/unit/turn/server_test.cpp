@@ -259,6 +259,8 @@ TEST_CASE("only Allocate asks whether a REST name has expired", "[turn]") {
   const Outcome late = s.client_sends(guest(allocate()).from(client(2)));
   late.expect_error(401);
   REQUIRE(late.refusals.size() == 1);
+  CHECK(late.refusals[0].expired);
+  CHECK(s.counters().expired_credentials == 1);
   s.client_sends(guest(refresh())).expect_success();
   s.client_sends(guest(create_permission("5.6.7.8:1"))).expect_success();
   s.client_sends(guest(channel_bind(0x4000, "5.6.7.8:1"))).expect_success();
@@ -365,6 +367,7 @@ TEST_CASE("wrong passwords of a source are answered so often, right ones always"
   s.client_sends(allocate().nonce(nonce).realm("other").from(here)).expect_silence();
   s.client_sends(allocate().nonce(nonce).sha256().naming_algorithm(77).from(here)).expect_silence();
   CHECK(s.counters().failures_withheld == 1003);
+  CHECK(s.counters().failures == 1023);
 
   s.client_sends(allocate().nonce(nonce).from(here)).expect_success();
   s.client_sends(refresh(0s).nonce(nonce).from(here)).expect_success();
@@ -384,7 +387,10 @@ TEST_CASE("stale nonces and names that have expired are no wrong passwords", "[t
     s.client_sends(rest_of("guest", s.now().wall - 1h).nonce(nonce)).expect_error(401);
     s.client_sends(allocate().unsigned_by_anybody()).expect_error(401);
   }
+  CHECK(s.counters().failures == 0);
+  CHECK(s.counters().expired_credentials == 200);
   s.client_sends(allocate().nonce(nonce).password("guess")).expect_error(401);
+  CHECK(s.counters().failures == 1);
   CHECK(s.counters().failures_withheld == 0);
 }
 
