@@ -141,6 +141,12 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
                                      totals.histograms.pass_datagrams));
   metrics.push_back(admin::to_metric("pass_seconds", "How long a pass of a worker took.",
                                      totals.histograms.pass_ns, kNanosecond));
+  metrics.push_back(admin::to_metric("received_run_datagrams",
+                                     "Datagrams that the kernel handed over as one (UDP_GRO).",
+                                     totals.histograms.received_runs));
+  metrics.push_back(admin::to_metric("sent_run_datagrams",
+                                     "Datagrams that the kernel was given as one (UDP_SEGMENT).",
+                                     totals.histograms.sent_runs));
   metrics.push_back(admin::to_metric("pause_seconds",
                                      "How long a worker let datagrams gather (relay.batching).",
                                      totals.histograms.pause_ns, kNanosecond));

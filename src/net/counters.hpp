@@ -4,8 +4,12 @@
 #include <cerrno>
 
 #include "turnpike/base/counter.hpp"
+#include "turnpike/base/histogram.hpp"
 
 namespace turnpike::net {
+
+// How many datagrams went together, of those that went through the kernel as a run.
+using RunLengths = Histogram<1, 6>;
 
 // Datagrams to clients and to peers.
 struct SendCounters {

@@ -13,19 +13,32 @@
 namespace turnpike::net {
 namespace {
 
-// Reads where a datagram came to from its control message.
-void read_packet_info(msghdr& message, ReceivedDatagram& datagram) {
+template <class Value>
+Value read_control(const cmsghdr* header) {
+  Value value;
+  std::memcpy(&value, CMSG_DATA(header), sizeof value);
+  return value;
+}
+
+// What the kernel says of a datagram or a run beside its source.
+struct Received {
+  IpAddress to;  // unspecified where it does not say
+  std::size_t stride =
+      0;  // of a run: the length of each of its datagrams but the last one, which may be shorter
+};
+
+Received read_controls(msghdr& message) {
+  Received received;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
-      in_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(header), sizeof info);
-      datagram.to = from_in_addr(info.ipi_spec_dst);
+    if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO) {
+      received.stride = static_cast<std::size_t>(std::max(read_control<int>(header), 0));
+    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+      received.to = from_in_addr(read_control<in_pktinfo>(header).ipi_spec_dst);
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
-      in6_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(header), sizeof info);
-      datagram.to = from_in6_addr(info.ipi6_addr);
+      received.to = from_in6_addr(read_control<in6_pktinfo>(header).ipi6_addr);
     }
   }
+  return received;
 }
 
 // Adds a control message; msg_control points at room for it.
@@ -67,38 +80,54 @@ iovec part(Bytes bytes) { return {const_cast<std::uint8_t*>(bytes.data()), bytes
 ReceivePool::ReceivePool(std::size_t slots)
     : memory_(std::make_unique_for_overwrite<std::uint8_t[]>(slots * kSlotDistance)),
       slots_(slots),
-      headers_(slots),
-      received_(slots) {
+      headers_(slots) {
+  received_.reserve(slots);
   for (std::size_t i = 0; i < slots; ++i) {
     std::uint8_t* slot = memory_.get() + i * kSlotDistance;
     slots_[i].data = {slot, kSlotSize};
     headers_[i].msg_hdr.msg_name = &slots_[i].from;
     headers_[i].msg_hdr.msg_iov = &slots_[i].data;
     headers_[i].msg_hdr.msg_iovlen = 1;
-    received_[i].slot = {slot, kSlotSize};
+    headers_[i].msg_hdr.msg_control = slots_[i].control.data();
   }
 }
 
-std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most, bool with_packet_info) {
+std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most) {
   const std::size_t first = used_;
   const std::size_t count = std::min(most, free_slots());
   for (std::size_t i = first; i < first + count; ++i) {
     msghdr& header = headers_[i].msg_hdr;
     header.msg_namelen = sizeof(SocketAddress);
-    header.msg_control = with_packet_info ? slots_[i].control.data() : nullptr;
-    header.msg_controllen = with_packet_info ? slots_[i].control.size() : 0;
+    header.msg_controllen = slots_[i].control.size();
   }
   const long got = system_call(SYS_recvmmsg, fd, &headers_[first], count, MSG_DONTWAIT, nullptr);
+  received_.clear();
   if (got <= 0) return {};
-
-  for (std::size_t i = first; i < first + static_cast<std::size_t>(got); ++i) {
-    ReceivedDatagram& datagram = received_[i];
-    datagram.from = slots_[i].from.endpoint();
-    datagram.payload = Bytes(static_cast<const std::uint8_t*>(slots_[i].data.iov_base), headers_[i].msg_len);
-    if (with_packet_info) read_packet_info(headers_[i].msg_hdr, datagram);
-  }
   used_ += static_cast<std::size_t>(got);
-  return std::span(received_).subspan(first, static_cast<std::size_t>(got));
+  for (std::size_t slot = first; slot < used_; ++slot) take_apart(slot);
+  return received_;
+}
+
+// Nothing is copied: the datagrams of a run stand one behind the other in its slot.
+void ReceivePool::take_apart(std::size_t slot) {
+  const MutableBytes memory(static_cast<std::uint8_t*>(slots_[slot].data.iov_base), kSlotSize);
+  const std::size_t size = headers_[slot].msg_len;
+  const Received said = read_controls(headers_[slot].msg_hdr);
+  const std::size_t stride = said.stride == 0 ? std::max<std::size_t>(size, 1) : said.stride;
+  const Endpoint from = slots_[slot].from.endpoint();
+  std::size_t at = 0;
+  std::size_t count = 0;
+  do {
+    const std::size_t end = std::min(at + stride, size);
+    const bool is_last = end == size;
+    received_.push_back({.from = from,
+                         .to = said.to,
+                         .payload = memory.subspan(at, end - at),
+                         .slot = is_last ? memory.subspan(at) : memory.subspan(at, end - at)});
+    at = end;
+    ++count;
+  } while (at < size);
+  if (count > 1) runs_.count(count);
 }
 
 SendBatch::SendBatch(SendCounters& counters)
@@ -167,7 +196,9 @@ void SendBatch::prepare(std::uint32_t first, std::uint32_t count) {
   header.msg_control = message.control.data();
   header.msg_controllen = 0;
   if (!one.from.is_unspecified()) write_packet_info(header, one.from, one.connected ? 0 : one.to.scope);
-  if (count > 1) write_control(header, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(one.size));
+  if (count == 1) return;
+  write_control(header, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(one.size));
+  runs_.count(count);
 }
 
 void SendBatch::send() {

@@ -26,11 +26,12 @@ struct ReceivedDatagram {
   Endpoint from;
   IpAddress to;  // on wildcard sockets the local address it came to; else unspecified
   Bytes payload;
-  MutableBytes slot;  // all of the memory that the payload stands at the beginning of; free to be written to
+  MutableBytes slot;  // the payload, and memory behind it that nobody else uses; free to be written to
 };
 
-// A fixed number of slots, each large enough for any datagram; a slot costs memory as far as it was ever
-// filled. What was received stays until reset().
+// A fixed number of slots, each large enough for any datagram, or for a run of them that the kernel hands
+// over as one (UDP_GRO); a slot costs memory as far as it was ever filled. What was received stays until
+// reset().
 class ReceivePool {
  public:
   explicit ReceivePool(std::size_t slots);
@@ -38,9 +39,11 @@ class ReceivePool {
   std::size_t free_slots() const { return slots_.size() - used_; }
   void reset() { used_ = 0; }
 
-  // Takes up to `most` datagrams, as many as there are slots, in one call that does not wait.
-  // `with_packet_info` is for sockets that report the local address. Valid until the next call.
-  std::span<const ReceivedDatagram> receive(int fd, std::size_t most, bool with_packet_info);
+  // Takes up to `most` datagrams or runs, as many as there are slots, in one call that does not wait.
+  // Valid until the next call.
+  std::span<const ReceivedDatagram> receive(int fd, std::size_t most);
+
+  const RunLengths& runs() const { return runs_; }
 
  private:
   static constexpr std::size_t kSlotSize = 65536;
@@ -50,14 +53,17 @@ class ReceivePool {
   struct Slot {
     SocketAddress from;
     iovec data{};
-    alignas(cmsghdr) std::array<std::uint8_t, kPacketInfoSpace> control{};
+    alignas(cmsghdr) std::array<std::uint8_t, kPacketInfoSpace + CMSG_SPACE(sizeof(int))> control{};
   };
+
+  void take_apart(std::size_t slot);
 
   std::unique_ptr<std::uint8_t[]> memory_;
   std::vector<Slot> slots_;
   std::vector<mmsghdr> headers_;
   std::vector<ReceivedDatagram> received_;
   std::size_t used_ = 0;
+  RunLengths runs_;
 };
 
 // Collects datagrams and sends neighbours that leave by one socket together. Neighbours of one length that
@@ -74,6 +80,8 @@ class SendBatch {
   void add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
 
   void send();
+
+  const RunLengths& runs() const { return runs_; }
 
  private:
   static constexpr std::size_t kCapacity = 256;  // datagrams
@@ -111,6 +119,7 @@ class SendBatch {
   std::size_t message_count_ = 0;
   int fd_ = -1;
   std::size_t without_runs_ = 0;  // datagrams to go until runs are tried again
+  RunLengths runs_;
   SendCounters& counters_;
 };
 

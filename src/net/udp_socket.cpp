@@ -1,6 +1,7 @@
 #include "net/udp_socket.hpp"
 
 #include <linux/errqueue.h>
+#include <linux/udp.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -136,6 +137,8 @@ bool connect_udp(int fd, const Endpoint& peer) {
   const SocketAddress address(peer);
   return connect(fd, &address.any, address.size()) == 0;
 }
+
+void allow_received_runs(int fd) { set_option(fd, IPPROTO_UDP, UDP_GRO, 1); }
 
 Endpoint local_endpoint(int fd) {
   SocketAddress address;

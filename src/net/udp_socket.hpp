@@ -31,6 +31,10 @@ Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t re
 // From here on the socket receives from `peer` alone, and sends to it; false when there is no way to it.
 bool connect_udp(int fd, const Endpoint& peer);
 
+// Lets the kernel hand over neighbours of one length and source as one run (UDP_GRO), which ReceivePool takes
+// apart; a kernel that cannot do so goes on handing them over one by one.
+void allow_received_runs(int fd);
+
 // Where a socket is bound, which tells the port that was chosen for port 0.
 Endpoint local_endpoint(int fd);
 

@@ -67,11 +67,15 @@ struct Histograms {
   Histogram<0, 8> pass_datagrams;  // that it relayed
   Histogram<10, 24> pass_ns;       // how long it took
   Histogram<14, 22> pause_ns;      // how long a pause after it was; see BatchPacer
+  net::RunLengths received_runs;   // of datagrams, which the kernel handed over as one
+  net::RunLengths sent_runs;       // of datagrams to peers and to clients by UDP
 
   Histograms& operator+=(const Histograms& more) {
     pass_datagrams += more.pass_datagrams;
     pass_ns += more.pass_ns;
     pause_ns += more.pause_ns;
+    received_runs += more.received_runs;
+    sent_runs += more.sent_runs;
     return *this;
   }
 };

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 256;
 constexpr int kAcceptsPerRelay = 16;
-constexpr std::size_t kDatagramsPerRelay = 8;  // so that one flow does not keep the others waiting
+constexpr std::size_t kDatagramsPerRelay = 8;  // or runs, so that one flow does not keep the others waiting
 
 // Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
 // descriptor, neither of which needs all of 31 bits. Streams have tags of their own.
@@ -110,6 +110,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
   output_.reserve(kPoolSlots);
   by_relay_.reserve(kPoolSlots);
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    net::allow_received_runs(listeners_[i].socket.get());
     if (!watch(listeners_[i].socket.get(), kListenerTag | i)) {
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
     }
@@ -131,6 +132,7 @@ void Worker::stop() {
 }
 
 bool Worker::watch_relay(int fd, turn::RelayId relay) {
+  net::allow_received_runs(fd);
   return watch(
       fd, kRelayTag | static_cast<std::uint64_t>(relay) << kDescriptorBits | static_cast<std::uint64_t>(fd));
 }
@@ -154,6 +156,8 @@ void Worker::add_counters_to(Totals& totals) const {
   totals.add(server_.counters());
   totals.breakdown += server_.breakdown();
   totals.histograms += histograms_;
+  totals.histograms.received_runs += received_.runs();
+  totals.histograms.sent_runs += batch_.runs();
   totals.add(sends_);
   totals.add(streams_.counters());
   totals.add(streams_.stream_counters());
@@ -229,8 +233,7 @@ void Worker::on_event(const epoll_event& event, TimePoint now) {
 void Worker::on_listener(std::uint32_t index, TimePoint now) {
   const ListenerSocket& listener = listeners_[index];
   if (received_.free_slots() < kPoolSlots / 2) flush(now);
-  const auto datagrams =
-      received_.receive(listener.socket.get(), received_.free_slots(), listener.is_wildcard());
+  const auto datagrams = received_.receive(listener.socket.get(), received_.free_slots());
   if (listener.transport == Transport::dtls) {
     for (const net::ReceivedDatagram& datagram : datagrams) {
       attempt([&] { on_dtls(index, datagram, now); });
@@ -284,7 +287,7 @@ void Worker::on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoi
   if ((events & EPOLLERR) != 0) take_relay_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush(now);
-  for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay, false)) {
+  for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay)) {
     attempt([&] { server_.on_peer(relay, datagram.from, datagram.payload, now, output_); });
   }
 }

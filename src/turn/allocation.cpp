@@ -9,4 +9,9 @@ const Relay* Allocation::relay_for(Family family) const {
   return found == relays.end() ? nullptr : &*found;
 }
 
+const std::shared_ptr<ByteBudgets>& Allocation::share_budgets() {
+  if (!budgets) budgets = std::make_shared<ByteBudgets>();
+  return budgets;
+}
+
 }  // namespace turnpike::turn

@@ -18,16 +18,17 @@ bool Shaper::spend(Allocation& allocation, Direction direction, std::size_t size
     out.meet(limit);
     return false;
   };
-  ByteBudget& own = allocation.budgets->of(direction);
-  if (!own.take(size, limits.bytes_per_second_per_allocation, now))
+  const std::uint32_t own_limit = limits.bytes_per_second_per_allocation;
+  ByteBudget* const own = own_limit == 0 ? nullptr : &allocation.share_budgets()->of(direction);
+  if (own && !own->take(size, own_limit, now))
     return drop(LimitKey::bytes_per_second_per_allocation, counters_.over_allocation_rate);
   ByteBudget& of_user = allocation.quota.budgets().of(direction);
   if (!of_user.take(size, limits.bytes_per_second_per_user, now)) {
-    own.refund(size, limits.bytes_per_second_per_allocation);
+    if (own) own->refund(size, own_limit);
     return drop(LimitKey::bytes_per_second_per_user, counters_.over_user_rate);
   }
   if (!spend_of_server(direction, size, now)) {
-    own.refund(size, limits.bytes_per_second_per_allocation);
+    if (own) own->refund(size, own_limit);
     of_user.refund(size, limits.bytes_per_second_per_user);
     return drop(LimitKey::bytes_per_second, counters_.over_server_rate);
   }

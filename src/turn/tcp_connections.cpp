@@ -100,8 +100,9 @@ void TcpConnections::on_connected(ConnectionId id, bool connected, TimePoint now
     return forget(id);
   }
   connection.request = {};
-  const Allocation& allocation = *connection.allocation;
-  connections_->offer(id, allocation.identity, {allocation.budgets, allocation.quota.share_budgets()});
+  Allocation& allocation = *connection.allocation;
+  connections_->offer(id, allocation.identity,
+                      {allocation.share_budgets(), allocation.quota.share_budgets()});
   deadlines_.set(id, connection.deadline, now.steady + kBindTimeout);
 }
 
@@ -132,7 +133,8 @@ bool TcpConnections::on_accepted(Allocation* allocation, ConnectionId id, const 
     ++counters_.to_client_refused;
     return false;
   }
-  connections_->offer(id, allocation->identity, {allocation->budgets, allocation->quota.share_budgets()});
+  connections_->offer(id, allocation->identity,
+                      {allocation->share_budgets(), allocation->quota.share_budgets()});
   add(id,
       {.allocation = allocation,
        .peer = from,

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/container/static_vector.hpp>
+#include <boost/container/small_vector.hpp>
 #include <boost/intrusive/set_hook.hpp>
 #include <chrono>
 #include <cstdint>
@@ -33,9 +33,9 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   QuotaSlot quota;
   QuotaSlot address_quota;  // of limits.allocations_per_address
   RelayedTransport transport = RelayedTransport::udp;
-  boost::container::static_vector<Relay, 2> relays;  // IPv4 first when there are two
+  boost::container::small_vector<Relay, 1> relays;  // at most two, and then IPv4 first
   PeerTable peers;
-  std::shared_ptr<ByteBudgets> budgets = std::make_shared<ByteBudgets>();
+  std::shared_ptr<ByteBudgets> budgets;       // see share_budgets()
   std::unique_ptr<Mobility> mobility;         // null for a client that stays where it is
   std::vector<ConnectionId> connections;      // with peers, by TCP; kept by TcpConnections
   SteadyTime expiry;                          // never after `latest_end`
@@ -62,6 +62,9 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
 
   // Null when there is no relayed address of this family.
   const Relay* relay_for(Family family) const;
+  // Of limits.bytes_per_second_per_allocation. Most servers have no such limit, so they are made when they
+  // are needed.
+  const std::shared_ptr<ByteBudgets>& share_budgets();
   // At most `latest_end`.
   void set_expiry(SteadyTime at) { expiry = std::min(at, latest_end); }
 };
