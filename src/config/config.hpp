@@ -30,7 +30,10 @@ struct Listener {
   Endpoint endpoint;  // port 0 means any free port
   // auto://: each connection tells what it is, TURN by TCP or TLS, or HTTP. `transport` is tcp then.
   bool auto_detect = false;
-  // Load balancers, whose connections begin with a header of the PROXY protocol. Nobody else may come then.
+  // By UDP and DTLS: the header of proxy_protocol is on the first of a client's datagrams alone, not on each.
+  bool proxy_header_on_first_only = false;
+  // Load balancers, whose connections and datagrams begin with a header of the PROXY protocol. Nobody else
+  // may come then.
   std::vector<Prefix> proxy_protocol{};
 };
 

@@ -25,18 +25,21 @@ constexpr std::string_view kAuto = "auto";
 struct Element {
   std::optional<Value> url;
   std::optional<Value> proxy_protocol;
+  std::optional<Value> proxy_header;
 };
 
 Element take_apart(const Value& element) {
-  if (!element.is_map()) return {element, std::nullopt};
+  if (!element.is_map()) return {element, std::nullopt, std::nullopt};
   Element found;
   for (const auto& [key, value] : element.entries()) {
     if (key == "url") {
       found.url = value;
     } else if (key == "proxy_protocol") {
       found.proxy_protocol = value;
+    } else if (key == "proxy_header") {
+      found.proxy_header = value;
     } else {
-      report_unknown(element, key, value, {"url", "proxy_protocol"});
+      report_unknown(element, key, value, {"url", "proxy_protocol", "proxy_header"});
     }
   }
   if (!found.url) element.expected("a url");
@@ -74,14 +77,25 @@ std::optional<Listener> read_url(const Value& url) {
 }
 
 void read_balancers(const Value& value, Listener& listener) {
-  if (!is_stream(listener.transport)) return value.problem("is for tcp://, tls:// and auto:// only");
   if (value.is_list() && value.items().empty()) return value.expected("at least one prefix");
   read_proxies(value, listener.proxy_protocol);
 }
 
+// On which of a client's datagrams balancers write it.
+void read_proxy_header(const Value& value, bool has_balancers, Listener& listener) {
+  if (is_stream(listener.transport)) return value.problem("is for udp:// and dtls:// only");
+  if (!has_balancers) return value.problem("needs proxy_protocol");
+  if (!value.is_scalar() || (value.text() != "each" && value.text() != "first"))
+    return value.expected("each or first");
+  listener.proxy_header_on_first_only = value.text() == "first";
+}
+
 std::optional<Listener> read_listener(const Element& element) {
   std::optional<Listener> listener = element.url ? read_url(*element.url) : std::nullopt;
-  if (listener && element.proxy_protocol) read_balancers(*element.proxy_protocol, *listener);
+  if (!listener) return std::nullopt;
+  if (element.proxy_protocol) read_balancers(*element.proxy_protocol, *listener);
+  if (element.proxy_header)
+    read_proxy_header(*element.proxy_header, element.proxy_protocol.has_value(), *listener);
   return listener;
 }
 

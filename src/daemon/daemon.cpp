@@ -267,7 +267,10 @@ Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
   const Endpoint at = opened.at;
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     if (!is_stream(listener.transport)) {
-      sockets_[i].datagrams.push_back({std::move(opened.sockets[i]), at, listener.transport});
+      sockets_[i].datagrams.push_back({std::move(opened.sockets[i]),
+                                       at,
+                                       listener.transport,
+                                       {listener.proxy_protocol, listener.proxy_header_on_first_only}});
       continue;
     }
     sockets_[i].streams.push_back({
@@ -514,6 +517,9 @@ void Daemon::log_totals() const {
   if (associations.hellos_answered + associations.hellos_withheld != 0) {
     spdlog::info("dtls: {}{}", describe_counters(associations),
                  describe_counters(totals.of<net::DtlsCounters>()));
+  }
+  if (const auto& proxies = totals.of<relay::ProxyCounters>(); proxies.begun + proxies.untrusted != 0) {
+    spdlog::info("load balancers, by UDP: {}", describe_counters(proxies));
   }
 }
 

@@ -73,10 +73,12 @@ constexpr std::size_t kFixedSize = 16;
 
 constexpr std::uint8_t kLocal = 0x20;  // version and command
 constexpr std::uint8_t kProxy = 0x21;
-constexpr std::uint8_t kUnspecified = 0x00;  // family and protocol
-constexpr std::uint8_t kTcp4 = 0x11;
-constexpr std::uint8_t kTcp6 = 0x21;
-constexpr std::uint8_t kUnixStream = 0x31;
+constexpr std::uint8_t kUnspecified = 0x00;  // family and protocol, of four bits each
+constexpr std::uint8_t kIpv4 = 0x10;
+constexpr std::uint8_t kIpv6 = 0x20;
+constexpr std::uint8_t kUnix = 0x30;
+
+enum class Protocol : std::uint8_t { stream = 1, datagram = 2 };
 
 ProxyHeader proxied(Bytes addresses, Family family, std::size_t size) {
   const std::size_t width = family == Family::ipv4 ? 4 : 16;
@@ -86,7 +88,7 @@ ProxyHeader proxied(Bytes addresses, Family family, std::size_t size) {
       .kind = Kind::proxied, .client = {unmapped(client), load_u16(&addresses[2 * width]), 0}, .size = size};
 }
 
-ProxyHeader parse_binary(Bytes received) {
+ProxyHeader parse_binary(Bytes received, Protocol protocol) {
   if (received.size() < kFixedSize) return kIncomplete;
   const std::uint8_t command = received[12];
   if (command != kLocal && command != kProxy) return kInvalid;
@@ -95,11 +97,11 @@ ProxyHeader parse_binary(Bytes received) {
   if (received.size() < size) return kIncomplete;
   if (command == kLocal) return {.kind = Kind::local, .client = {}, .size = size};
   const Bytes addresses = received.subspan(kFixedSize, size - kFixedSize);
-  switch (received[13]) {
-    case kTcp4: return proxied(addresses, Family::ipv4, size);
-    case kTcp6: return proxied(addresses, Family::ipv6, size);
-    case kUnspecified:
-    case kUnixStream: return {.kind = Kind::local, .client = {}, .size = size};
+  if (received[13] == kUnspecified) return {.kind = Kind::local, .client = {}, .size = size};
+  switch (received[13] - static_cast<int>(protocol)) {
+    case kIpv4: return proxied(addresses, Family::ipv4, size);
+    case kIpv6: return proxied(addresses, Family::ipv6, size);
+    case kUnix: return {.kind = Kind::local, .client = {}, .size = size};
     default: return kInvalid;
   }
 }
@@ -111,7 +113,15 @@ ProxyHeader parse_proxy_header(Bytes received) {
   if (begins_like(received, kTextMark)) {
     return received.size() < kTextMark.size() ? kIncomplete : parse_text(received);
   }
-  return begins_like(received, kBinaryMark) ? parse_binary(received) : kInvalid;
+  return begins_like(received, kBinaryMark) ? parse_binary(received, Protocol::stream) : kInvalid;
+}
+
+std::optional<ProxyHeader> find_proxy_header(Bytes datagram) {
+  const bool is_text = datagram.size() >= kTextMark.size() && begins_like(datagram, kTextMark);
+  const bool is_binary = datagram.size() >= kBinaryMark.size() && begins_like(datagram, kBinaryMark);
+  if (!is_text && !is_binary) return std::nullopt;
+  const ProxyHeader header = is_text ? parse_text(datagram) : parse_binary(datagram, Protocol::datagram);
+  return header.kind == Kind::incomplete ? kInvalid : header;
 }
 
 }  // namespace turnpike::net

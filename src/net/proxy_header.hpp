@@ -1,8 +1,9 @@
-// What a load balancer writes in front of a client's stream to say whose it is: HAProxy's PROXY protocol,
-// versions 1 and 2. It looks and never buffers; who may write it is the caller's to know.
+// What a load balancer writes in front of a client's stream or datagrams to say whose they are: HAProxy's
+// PROXY protocol, versions 1 and 2. It looks and never buffers; who may write it is the caller's to know.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -27,5 +28,10 @@ struct ProxyHeader {
 
 // Looks at the first bytes of a stream. A verdict stands, whatever follows.
 ProxyHeader parse_proxy_header(Bytes received);
+
+// The header of a datagram, which is whole or invalid; nothing where it begins as none does. STUN,
+// ChannelData and DTLS never begin so. Version 1 has no word for UDP: nginx writes TCP4 and TCP6 all the
+// same.
+std::optional<ProxyHeader> find_proxy_header(Bytes datagram);
 
 }  // namespace turnpike::net

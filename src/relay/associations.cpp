@@ -24,9 +24,9 @@ bool may_shake_hands(Bytes datagram) {
 
 }  // namespace
 
-Associations::Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared,
-                           const StreamLimits& limits, crypto::Random& random, net::SendCounters& sends)
-    : listeners_(listeners),
+Associations::Associations(const Ways& ways, const Shared& shared, const StreamLimits& limits,
+                           crypto::Random& random, net::SendCounters& sends)
+    : ways_(ways),
       shared_(shared),
       limits_(limits),
       cookies_(digester_, random),
@@ -40,14 +40,15 @@ Associations::~Associations() {
 
 // --- What clients send
 
-Associations::Received Associations::receive(std::uint32_t listener, const net::ReceivedDatagram& datagram,
+Associations::Received Associations::receive(std::uint64_t connection, const net::ReceivedDatagram& datagram,
                                              TimePoint now) {
   messages_.clear();
   if (!turn::admits(clients_, datagram.from.address)) {
     ++counters_.denied;
     return {};
   }
-  const FiveTuple key{datagram.from, listeners_[listener].reached_by(datagram), Transport::dtls, listener};
+  const ListenerSocket& listener = ways_.listeners[ProxiedClients::listener_of(connection)];
+  const FiveTuple key{datagram.from, listener.reached_by(datagram), Transport::dtls, connection};
   if (const auto hello = net::parse_dtls_hello(datagram.payload)) {
     return on_hello(key, *hello, datagram.payload, now);
   }
@@ -72,7 +73,7 @@ Associations::Association* Associations::choose(const FiveTuple& key, Bytes data
 // After each step of an association: what it left is sent, and its time is set. Returns the one that it has
 // replaced.
 std::optional<FiveTuple> Associations::settle(Association& association, State state, TimePoint now) {
-  transmit(association.listener, association.tuple);
+  transmit(association.came_by, association.tuple);
   std::optional<FiveTuple> replaced;
   if (association.is_handshake && association.dtls.is_established()) replaced = establish(association, now);
   if (!messages_.empty() && !association.has_allocation) {
@@ -140,7 +141,7 @@ void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hell
   ++counters_.hellos_answered;
   make_room();
   buffers_.add(net::make_hello_verify(hello, cookies_.make(key.client, key.server, hello, now.steady)));
-  transmit(static_cast<std::uint32_t>(key.connection), key);
+  transmit(key.connection, key);
 }
 
 Associations::Association* Associations::begin(const FiveTuple& key, const net::DtlsHello& hello,
@@ -185,7 +186,8 @@ Associations::Association* Associations::make(const FiveTuple& key, const net::D
     Association& association = associations_.emplace(*number, *shared_.dtls->get(), hello, buffers_);
     association.tuple = key;
     association.tuple.connection = *number;
-    association.listener = static_cast<std::uint32_t>(key.connection);
+    association.came_by = key.connection;
+    ways_.proxied.hold(key.connection);
     return &association;
   } catch (const std::bad_alloc&) {
     ++counters_.out_of_memory;
@@ -206,7 +208,7 @@ void Associations::add(const turn::Output::ToClient& message, Bytes head) {
   make_room();
   association->dtls.send(head, message.payload, message.padding);
   stay_awake(*association);
-  transmit(association->listener, association->tuple);
+  transmit(association->came_by, association->tuple);
 }
 
 void Associations::send() {
@@ -218,10 +220,11 @@ void Associations::make_room() {
   if (!buffers_.has_room()) send();
 }
 
-void Associations::transmit(std::uint32_t listener, const FiveTuple& tuple) {
-  const ListenerSocket& socket = listeners_[listener];
+void Associations::transmit(std::uint64_t came_by, const FiveTuple& tuple) {
+  const ListenerSocket& socket = ways_.listeners[ProxiedClients::listener_of(came_by)];
+  const Endpoint* to = ProxiedClients::is_proxied(came_by) ? ways_.proxied.way_to(came_by) : &tuple.client;
   for (const Bytes datagram : buffers_.datagrams()) {
-    batch_.add(socket.socket.get(), &tuple.client, {}, datagram, 0, socket.source(tuple.server));
+    if (to) batch_.add(socket.socket.get(), to, {}, datagram, 0, socket.source(tuple.server));
   }
   buffers_.forget();
 }
@@ -230,7 +233,7 @@ void Associations::transmit(std::uint32_t listener, const FiveTuple& tuple) {
 
 FiveTuple Associations::key_of(const Association& association) {
   FiveTuple key = association.tuple;
-  key.connection = association.listener;
+  key.connection = association.came_by;
   return key;
 }
 
@@ -259,8 +262,9 @@ void Associations::remove_ended() {
     Association& association = *associations_.find(tuple.connection);
     make_room();
     association.dtls.say_goodbye();
-    transmit(association.listener, association.tuple);
+    transmit(association.came_by, association.tuple);
     if (!association.has_allocation) shared_.idle.release(tuple.client.address);
+    ways_.proxied.release(association.came_by);
     by_deadline_.erase(by_deadline_.iterator_to(association));
     associations_.free(tuple.connection);
   }

@@ -19,6 +19,7 @@
 #include "relay/counters.hpp"
 #include "relay/idle_connections.hpp"
 #include "relay/listener_socket.hpp"
+#include "relay/proxied_clients.hpp"
 #include "relay/slot_map.hpp"
 #include "relay/stream_limits.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -40,9 +41,15 @@ class Associations {
     turn::Limiters& limiters;
   };
 
-  // All references outlive this, `listeners` with their sockets open.
-  Associations(const std::vector<ListenerSocket>& listeners, const Shared& shared, const StreamLimits& limits,
-               crypto::Random& random, net::SendCounters& sends);
+  // How datagrams come and go.
+  struct Ways {
+    const std::vector<ListenerSocket>& listeners;
+    ProxiedClients& proxied;
+  };
+
+  // All references outlive this, the listeners with their sockets open.
+  Associations(const Ways& ways, const Shared& shared, const StreamLimits& limits, crypto::Random& random,
+               net::SendCounters& sends);
   // Says goodbye.
   ~Associations();
   Associations(const Associations&) = delete;
@@ -64,7 +71,8 @@ class Associations {
                                         // the datagram's slot
     std::optional<FiveTuple> replaced;  // an association that has just given way to this one
   };
-  Received receive(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
+  // `connection` is that of a client by UDP: the number of the listener, and of the flow behind a balancer.
+  Received receive(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now);
   void release_received() { buffers_.release_received(); }
 
   // What the server wants sent. The payload has been read when add() returns.
@@ -103,7 +111,7 @@ class Associations {
 
     net::DtlsAssociation dtls;
     FiveTuple tuple;
-    std::uint32_t listener = 0;
+    std::uint64_t came_by = 0;                     // the connection as receive() has it
     SteadyTime deadline;                           // SteadyTime::max() with an allocation
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
     SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
@@ -134,9 +142,9 @@ class Associations {
 
   void make_room();
   // Whatever DTLS has left in the buffers.
-  void transmit(std::uint32_t listener, const FiveTuple& tuple);
+  void transmit(std::uint64_t came_by, const FiveTuple& tuple);
 
-  // The 5-tuple with the listener for a connection number: the same for all associations that it had.
+  // The 5-tuple with what it came by for a connection number: the same for all associations that it had.
   static FiveTuple key_of(const Association& association);
   // Even if it has ended; a number may be another worker's.
   Association* find_last(const FiveTuple& tuple);
@@ -145,7 +153,7 @@ class Associations {
   void stay_awake(Association& association);
   static void rest(Association& association, SteadyTime now);
 
-  const std::vector<ListenerSocket>& listeners_;
+  const Ways ways_;
   const Shared shared_;
   StreamLimits limits_;
   const turn::ClientPolicy* clients_ = nullptr;

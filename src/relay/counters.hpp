@@ -38,6 +38,18 @@ struct AssociationCounters {
   Counter out_of_memory;
 };
 
+// Clients by UDP and DTLS that come through load balancers.
+struct ProxyCounters {
+  Counter begun;
+  Counter evicted;
+  Counter refused;
+  Counter untrusted;
+  Counter malformed;
+  Counter bare;
+  Counter contradicted;
+  Counter unreachable;
+};
+
 // RFC 6062: data connections.
 struct TcpRelayCounters {
   Counter joined;
@@ -146,6 +158,34 @@ inline constexpr auto kCounterList<relay::AssociationCounters> =
 static_assert(lists_all<relay::AssociationCounters>());
 
 template <>
+inline constexpr auto kCounterList<relay::ProxyCounters> = std::to_array<CounterRow<relay::ProxyCounters>>({
+    {"begun", &relay::ProxyCounters::begun, "Flows of clients through load balancers, by UDP.",
+     "proxied_flows_total", R"(result="begun")"},
+    {"evicted", &relay::ProxyCounters::evicted,
+     "Flows through load balancers that were forgotten for newer ones.", "proxied_flows_total",
+     R"(result="evicted")"},
+    {"no_room", &relay::ProxyCounters::refused,
+     "Datagrams of load balancers that would have begun a flow when there was no room for one.",
+     "refused_total", R"(reason="proxied_flows")"},
+    {"untrusted", &relay::ProxyCounters::untrusted,
+     "Datagrams to a listener with load balancers in front that came from somebody else.", "dropped_total",
+     R"(reason="untrusted_proxy")"},
+    {"malformed_headers", &relay::ProxyCounters::malformed,
+     "Datagrams whose header of the PROXY protocol is malformed.", "dropped_total",
+     R"(reason="malformed_proxy_header")"},
+    {"without_header", &relay::ProxyCounters::bare,
+     "Datagrams of load balancers that do not say whose they are.", "dropped_total",
+     R"(reason="missing_proxy_header")"},
+    {"contradicted", &relay::ProxyCounters::contradicted,
+     "Datagrams whose header of the PROXY protocol names another client than the one before.",
+     "dropped_total", R"(reason="contradicted_proxy_header")"},
+    {"unreachable", &relay::ProxyCounters::unreachable,
+     "Datagrams to clients whose way through a load balancer is over.", "dropped_total",
+     R"(reason="proxied_flow_over")"},
+});
+static_assert(lists_all<relay::ProxyCounters>());
+
+template <>
 inline constexpr auto kCounterList<relay::TcpRelayCounters> =
     std::to_array<CounterRow<relay::TcpRelayCounters>>({
         {"joined_with_peers", &relay::TcpRelayCounters::joined,
@@ -198,7 +238,8 @@ namespace turnpike::relay {
 // The counters of one worker, or of all of them together.
 struct Totals {
   std::tuple<turn::Counters, net::SendCounters, ConnectionCounters, net::StreamCounters, AssociationCounters,
-             net::DtlsCounters, TcpRelayCounters, RelaySocketCounters, WorkerCounters, MailCounters>
+             net::DtlsCounters, ProxyCounters, TcpRelayCounters, RelaySocketCounters, WorkerCounters,
+             MailCounters>
       parts;
   turn::Breakdown breakdown;
   Histograms histograms;

@@ -4,6 +4,7 @@
 
 #include "net/datagrams.hpp"
 #include "net/fd.hpp"
+#include "relay/balancers.hpp"
 #include "turnpike/base/endpoint.hpp"
 
 namespace turnpike::relay {
@@ -12,7 +13,9 @@ struct ListenerSocket {
   net::Fd socket;
   Endpoint endpoint;  // an unspecified address for a wildcard listener
   Transport transport = Transport::udp;
+  Balancers balancers{};  // see ProxiedClients
 
+  bool is_behind_balancers() const { return !balancers.addresses.empty(); }
   bool is_wildcard() const { return endpoint.address.is_unspecified(); }
   // The server's address as the sender of `datagram` sees it.
   Endpoint reached_by(const net::ReceivedDatagram& datagram) const {

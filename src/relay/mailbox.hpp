@@ -46,7 +46,8 @@ struct Returned {
 struct ClientClosed {
   FiveTuple tuple;
 };
-// And back, where a client has a connection: over UDP every worker can send to it. May be dropped.
+// And back, where a client has a connection, or comes through a load balancer: over plain UDP every worker
+// can send to it. May be dropped.
 struct ToClient {
   FiveTuple tuple;
   std::vector<std::uint8_t> message;

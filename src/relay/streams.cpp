@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "net/tcp_socket.hpp"
+#include "relay/balancers.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/types.hpp"
 
@@ -16,10 +17,6 @@ namespace {
 constexpr int kAcceptsPerPass = 64;      // so that a flood of them does not keep the others waiting
 constexpr Duration kListenerPause{100};  // while there is no descriptor for another connection
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
-
-bool is_any_of(const std::vector<Prefix>& prefixes, const IpAddress& address) {
-  return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return contains(prefix, address); });
-}
 
 // The answer to an HTTP client on a listener that detects protocols, where no signaling is configured.
 std::string no_page() {

@@ -35,6 +35,12 @@ constexpr std::uint64_t kTagMask = std::uint64_t{3} << 62;
 constexpr int kDescriptorBits = 31;
 constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) - 1;
 
+// Whether what a client gets goes through something of one worker's: a connection, an association, or the
+// flow of a load balancer.
+bool has_connection(const FiveTuple& tuple) {
+  return tuple.transport != Transport::udp || ProxiedClients::is_proxied(tuple.connection);
+}
+
 constexpr unsigned long kTimerSlack = 1'000;  // ns; 50,000 by default, which would make pauses uneven
 
 std::chrono::nanoseconds monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
@@ -73,7 +79,8 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       event_log_(number, shared.hints),
       received_(kPoolSlots),
       streams_(epoll_.get(), std::move(listeners.streams), shared.streams, shared.settings->streams),
-      associations_(listeners_, shared.associations, shared.settings->streams, random_, sends_),
+      proxied_(crypto::draw_hash_key(random_)),
+      associations_({listeners_, proxied_}, shared.associations, shared.settings->streams, random_, sends_),
       relays_(shared.relays, random_, *this),
       tcp_relays_(epoll_.get(), number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
@@ -145,7 +152,7 @@ bool Worker::watch(int fd, std::uint64_t tag) {
 int Worker::timeout_ms(SteadyTime now) const {
   const SteadyTime deadline =
       std::min({server_.next_deadline(), streams_.next_deadline(), associations_.next_deadline(),
-                tcp_relays_.next_deadline(), event_log_.next_deadline()});
+                tcp_relays_.next_deadline(), event_log_.next_deadline(), proxied_.next_deadline()});
   if (deadline == SteadyTime::max()) return -1;
   if (deadline <= now) return 0;
   const auto wait = (deadline - now).count();
@@ -163,6 +170,7 @@ void Worker::add_counters_to(Totals& totals) const {
   totals.add(streams_.stream_counters());
   totals.add(associations_.counters());
   totals.add(associations_.dtls_counters());
+  totals.add(proxied_.counters());
   totals.add(tcp_relays_.counters());
   totals.add(relays_.counters());
   totals.add(mailbox_.counters());
@@ -212,6 +220,7 @@ void Worker::expire(TimePoint now) {
   if (associations_.next_deadline() <= now.steady) attempt([&] { associations_.on_timeout(now); });
   if (tcp_relays_.next_deadline() <= now.steady) attempt([&] { tcp_relays_.on_timeout(now); });
   if (event_log_.next_deadline() <= now.steady) attempt([&] { event_log_.on_timeout(); });
+  if (proxied_.next_deadline() <= now.steady) proxied_.on_timeout(now.steady);
 }
 
 void Worker::on_event(const epoll_event& event, TimePoint now) {
@@ -234,6 +243,12 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
   const ListenerSocket& listener = listeners_[index];
   if (received_.free_slots() < kPoolSlots / 2) flush(now);
   const auto datagrams = received_.receive(listener.socket.get(), received_.free_slots());
+  if (listener.is_behind_balancers()) {
+    for (const net::ReceivedDatagram& datagram : datagrams) {
+      attempt([&] { on_balancer(index, datagram, now); });
+    }
+    return;
+  }
   if (listener.transport == Transport::dtls) {
     for (const net::ReceivedDatagram& datagram : datagrams) {
       attempt([&] { on_dtls(index, datagram, now); });
@@ -249,8 +264,24 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
   }
 }
 
-void Worker::on_dtls(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now) {
-  const Associations::Received received = associations_.receive(listener, datagram, now);
+// From here on it is as if the client that the balancer speaks for had sent the rest of the datagram.
+void Worker::on_balancer(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now) {
+  const ListenerSocket& at = listeners_[listener];
+  const FiveTuple way{datagram.from, at.reached_by(datagram), Transport::udp, listener};
+  const auto arrival = proxied_.receive(at.balancers, way, datagram.payload, now.steady);
+  if (!arrival) return;
+  const std::size_t header = arrival->header_size;
+  const net::ReceivedDatagram own{arrival->tuple.client, datagram.to, datagram.payload.subspan(header),
+                                  datagram.slot.subspan(header)};
+  if (at.transport == Transport::dtls || (associations_.can_begin() && net::is_dtls(own.payload))) {
+    on_dtls(arrival->tuple.connection, own, now);
+  } else {
+    on_client(arrival->tuple, own.payload, now);
+  }
+}
+
+void Worker::on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now) {
+  const Associations::Received received = associations_.receive(connection, datagram, now);
   // Before the new one asks for what the old one still holds.
   if (received.replaced) on_client_closed(*received.replaced, now);
   for (const Bytes message : received.messages) on_client(received.tuple, message, now);
@@ -470,13 +501,11 @@ void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
 
 void Worker::send_to_clients() {
   for (const turn::Output::ToClient& message : output_.to_clients()) {
-    if (message.tuple.transport != Transport::udp) {
+    if (has_connection(message.tuple)) {
       attempt([&] { send_on_connection(message); });
-      continue;
+    } else {
+      add_to_datagrams(message, message.tuple.client, output_.head(message));
     }
-    const ListenerSocket& listener = listeners_[message.tuple.connection];
-    batch_.add(listener.socket.get(), &message.tuple.client, output_.head(message), message.payload,
-               message.padding, listener.source(message.tuple.server));
   }
   batch_.send();
   streams_.send();
@@ -493,9 +522,17 @@ void Worker::send_on_connection(const turn::Output::ToClient& message) {
 void Worker::add_to_connection(const turn::Output::ToClient& message, Bytes head) {
   if (is_stream(message.tuple.transport)) {
     streams_.add(message, head);
-  } else {
+  } else if (message.tuple.transport == Transport::dtls) {
     associations_.add(message, head);
+  } else if (const Endpoint* balancer = proxied_.way_to(message.tuple.connection)) {
+    add_to_datagrams(message, *balancer, head);
   }
+}
+
+void Worker::add_to_datagrams(const turn::Output::ToClient& message, const Endpoint& to, Bytes head) {
+  const ListenerSocket& listener = listeners_[ProxiedClients::listener_of(message.tuple.connection)];
+  batch_.add(listener.socket.get(), &to, head, message.payload, message.padding,
+             listener.source(message.tuple.server));
 }
 
 void Worker::follow_allocations(TimePoint now) {
@@ -509,6 +546,7 @@ void Worker::follow_allocations(TimePoint now) {
 void Worker::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
   if (is_stream(tuple.transport)) streams_.set_allocation(tuple, has_allocation, now);
   if (tuple.transport == Transport::dtls) associations_.set_allocation(tuple, has_allocation, now);
+  if (tuple.transport == Transport::udp) proxied_.set_allocation(tuple.connection, has_allocation);
 }
 
 }  // namespace turnpike::relay

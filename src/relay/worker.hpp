@@ -25,6 +25,7 @@
 #include "relay/event_log.hpp"
 #include "relay/listener_socket.hpp"
 #include "relay/mailbox.hpp"
+#include "relay/proxied_clients.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/roaming.hpp"
 #include "relay/settings.hpp"
@@ -94,7 +95,8 @@ class Worker : private RelaySockets::Host {
   int timeout_ms(SteadyTime now) const;
   void on_event(const epoll_event& event, TimePoint now);
   void on_listener(std::uint32_t index, TimePoint now);
-  void on_dtls(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
+  void on_balancer(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
+  void on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now);
   void on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now);
   void on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now);
   void on_tcp_relay(std::uint64_t tag, std::uint32_t events, TimePoint now);
@@ -124,6 +126,7 @@ class Worker : private RelaySockets::Host {
   void send_to_clients();
   void send_on_connection(const turn::Output::ToClient& message);
   void add_to_connection(const turn::Output::ToClient& message, Bytes head);
+  void add_to_datagrams(const turn::Output::ToClient& message, const Endpoint& to, Bytes head);
   // A TCP, TLS or DTLS connection stays open while its client has an allocation.
   void follow_allocations(TimePoint now);
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
@@ -148,6 +151,7 @@ class Worker : private RelaySockets::Host {
   net::SendCounters sends_;
   net::SendBatch batch_{sends_};
   Streams streams_;
+  ProxiedClients proxied_;
   Associations associations_;
   RelaySockets relays_;
   TcpRelays tcp_relays_;

@@ -1,6 +1,8 @@
 // A byte stream cut at arbitrary places gives the messages that it gives in one piece. The input's first
-// octet seeds the cuts; the rest is the stream. It is also taken for one that begins with a PROXY header.
+// octet seeds the cuts; the rest is the stream. It is also taken for one that begins with a PROXY
+// header, and for a datagram that does.
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "fuzz/expect.hpp"
@@ -105,8 +107,19 @@ void check_proxy_header(std::uint8_t seed, Bytes stream) {
   }
 }
 
+// And taken for a datagram from one.
+void check_datagram_header(Bytes datagram) {
+  const std::optional<ProxyHeader> header = net::find_proxy_header(datagram);
+  if (!header) return;
+  expect(header->kind != ProxyHeader::Kind::incomplete, "a datagram is whole");
+  expect((header->kind == ProxyHeader::Kind::invalid) == (header->size == 0), "a whole header has a size");
+  expect(header->size <= datagram.size() && header->size <= net::kMaxProxyHeaderSize, "a header was there");
+  expect(datagram[0] == '\r' || datagram[0] == 'P', "neither STUN, ChannelData nor DTLS begins so");
+}
+
 void check(std::uint8_t seed, Bytes stream) {
   check_proxy_header(seed, stream);
+  check_datagram_header(stream);
   check_prefixes(stream);
 
   std::vector<Found> at_once;

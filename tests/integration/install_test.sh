@@ -43,6 +43,8 @@ expect 644 /usr/share/doc/turnpike/prometheus-rules.yml
 expect 644 /usr/share/doc/turnpike/grafana-dashboard.json
 expect 644 /usr/share/doc/turnpike/fail2ban/turnpike.conf
 expect 644 /usr/share/doc/turnpike/fail2ban/jail.conf
+expect 755 /usr/share/doc/turnpike/examples/certbot-deploy-hook
+expect 644 /usr/share/doc/turnpike/examples/credentials.conf
 expect 644 /usr/share/bash-completion/completions/turnpikectl
 for page in man8/turnpike.8 man1/turnpikectl.1 man1/stunclient.1 man1/turnbench.1 man5/turnpike.yaml.5; do
   expect 644 "/usr/share/man/$page.gz"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # package_test.sh SOURCE_DIR BUILD_DIR: the Debian package on a machine of its own, which systemd boots in a container. The
 # service starts with what the package configures, relays, reloads beside a call, refuses a bad file, drains, comes back
-# after a crash, is upgraded and removed, and a purge leaves nothing but logs. No part of it uses this machine's network
-# but debootstrap and apt, once: the tree that they make is kept in /var/cache/turnpike-test.
+# after a crash, uses certbot's certificates and systemd's credentials, is upgraded and removed, and a purge leaves nothing
+# but logs. No part of it uses this machine's network but debootstrap and apt, once: the tree that they make is kept in
+# /var/cache/turnpike-test.
 set -euo pipefail
 # shellcheck source=tools/dev/lib.sh
 source "$1/tools/dev/lib.sh"
@@ -287,6 +288,92 @@ show_crash() {
   relays || failed "stunclient --turn after a crash: $(cat "$work/log")"
 }
 
+# make_lineage FOLDER SUBJECT: what certbot keeps of a certificate, which nobody but root can read.
+make_lineage() {
+  (umask 077 && mkdir -p "$1")
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 7 -subj "/CN=$2" \
+    -addext "subjectAltName=DNS:$2" -keyout "$1/privkey.pem" -out "$1/fullchain.pem" 2>"$work/log" ||
+    failed "openssl req: $(cat "$work/log")"
+  chmod 600 "$1/privkey.pem"
+}
+
+# run_hook LINEAGE: as certbot does.
+run_hook() {
+  inside env RENEWED_LINEAGE="$1" /usr/share/doc/turnpike/examples/certbot-deploy-hook >"$work/log" 2>&1 ||
+    failed "certbot-deploy-hook: $(cat "$work/log")"
+}
+
+# The serial number of the certificate that stands in a file, or that the service shows to whoever comes by TLS.
+serial_of() { openssl x509 -noout -serial -in "$1"; }
+served_serial() {
+  nsenter -t "$leader" -n openssl s_client -connect 127.0.0.1:5349 </dev/null 2>/dev/null | openssl x509 -noout -serial
+}
+
+show_certbot_hook() {
+  local live=/etc/letsencrypt/live/turn.example.org tls=/etc/turnpike/tls file
+  step "certbot's deploy hook: the service uses a new certificate without a reload"
+  make_lineage "$tree$live" turn.example.org
+  run_hook "$live"
+  [[ $(inside stat -c '%a %U:%G' $tls) == '750 root:turnpike' ]] || failed "who may read $tls?"
+  [[ $(inside stat -c '%a %U:%G' $tls/privkey.pem) == '640 root:turnpike' ]] || failed "who may read the key?"
+  [[ $(inside stat -c '%a %U:%G' $tls/fullchain.pem) == '644 root:turnpike' ]] || failed "who may read the certificate?"
+  cat >>"$tree$config" <<END
+listen: ["udp://0.0.0.0:3478", "tls://0.0.0.0:5349"]
+tls: {certificate: $tls/fullchain.pem, private_key: $tls/privkey.pem}
+END
+  inside systemctl restart turnpike.service || failed "it does not start with the hook's certificate"
+  expect_output "Binding test: success" stunclient --protocol tls 127.0.0.1
+  [[ $(served_serial) == $(serial_of "$tree$live/fullchain.pem") ]] || failed "it serves another certificate than the hook's"
+
+  mark_journal
+  make_lineage "$tree$live" turn.example.org
+  run_hook "$live"
+  wait_for_journal 30 "the certificate files have changed and were read again"
+  [[ $(served_serial) == $(serial_of "$tree$live/fullchain.pem") ]] || failed "it does not serve the new certificate"
+  expect_output "Binding test: success" stunclient --protocol tls 127.0.0.1
+
+  # One that fails changes nothing.
+  rm "$tree$live/fullchain.pem"
+  if inside env RENEWED_LINEAGE=$live /usr/share/doc/turnpike/examples/certbot-deploy-hook >"$work/log" 2>&1; then
+    failed "a hook without a certificate succeeded"
+  fi
+  if inside /usr/share/doc/turnpike/examples/certbot-deploy-hook >"$work/log" 2>&1; then failed "so did one without a lineage"; fi
+  file=$(inside find $tls -type f | sort | tr '\n' ' ')
+  [[ $file == "$tls/fullchain.pem $tls/privkey.pem " ]] || failed "the hook left $file"
+  rm -r "$tree/etc/letsencrypt"
+}
+
+show_credentials() {
+  local drop_in=/etc/systemd/system/turnpike.service.d/credentials.conf folder=/etc/turnpike-credentials until password
+  step "secrets that systemd hands over"
+  mkdir -p "$tree$(dirname $drop_in)"
+  # Its lines that are commented out have no space behind the #.
+  sed 's/^#\([^ ]\)/\1/' "$tree/usr/share/doc/turnpike/examples/credentials.conf" >"$tree$drop_in"
+  (umask 077 && mkdir "$tree$folder" && echo a-secret-of-this-test >"$tree$folder/turn-secret" &&
+    head -c 32 /dev/urandom | base64 >"$tree$folder/token-key")
+  # The example's own lines, below "auth:" in the place of what stands there.
+  {
+    echo "realm: example.org"
+    sed -n 's/^#   //p' "$tree/usr/share/doc/turnpike/examples/credentials.conf"
+    printf '%s\n' "peers: {allow: [127.0.0.0/8]}" "admin: {listen: [unix:/run/turnpike/admin.sock]}"
+  } >"$tree$config"
+  inside systemctl daemon-reload
+  inside systemctl restart turnpike.service || failed "it does not start with secrets of systemd's"
+  expect_active "with secrets of systemd's"
+  # As a web application makes time-limited credentials.
+  until=$(($(date +%s) + 600)):ann
+  password=$(printf %s "$until" | openssl dgst -sha1 -hmac a-secret-of-this-test -binary | base64)
+  inside env STUNCLIENT_PASSWORD="$password" stunclient --turn --user "$until" 127.0.0.1 >"$work/log" 2>&1 ||
+    failed "the secret of the credential is not used: $(cat "$work/log")"
+  if inside env STUNCLIENT_PASSWORD=another stunclient --turn --user "$until" 127.0.0.1 >"$work/log" 2>&1; then
+    failed "another password is good as well"
+  fi
+  rm -r "$tree$(dirname $drop_in)" "${tree:?}$folder"
+  configure
+  inside systemctl daemon-reload
+  inside systemctl restart turnpike.service || failed "it does not start without them"
+}
+
 # Prints the host's number of the daemon's first worker thread. Nothing but this test's processes is to be seen here.
 worker_thread() {
   local name
@@ -435,7 +522,7 @@ main() {
   [[ $(release_of ID) == debian ]] || skip "this is no Debian, so there is no package of its own to make"
   # A chroot with a fresh /sys, as tools/dev/bare_debian makes it, has none.
   [[ $(stat -f -c %T /sys/fs/cgroup) != sysfs ]] || skip "no control groups are mounted, which systemd needs"
-  for tool in debootstrap systemd-nspawn dpkg-shlibdeps nsenter; do
+  for tool in debootstrap systemd-nspawn dpkg-shlibdeps nsenter openssl; do
     command -v "$tool" >/dev/null || skip "$tool is missing"
   done
 
@@ -478,6 +565,8 @@ test_package() {
   show_refusal_of_a_bad_file
   show_crash
   show_watchdog
+  show_certbot_hook
+  show_credentials
   show_drain
   show_upgrade
   show_removal

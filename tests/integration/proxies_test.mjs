@@ -1,10 +1,13 @@
-// nginx and HAProxy in front of the daemon, with the very configurations that the README gives. Runs in a network of its own,
+// nginx and HAProxy in front of the daemon, with the very configurations that the README gives, and nginx in front of TURN
+// by UDP. Runs in a network of its own,
 // see own_network, where the README's ports are free.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { makeCertificate } from '../browser/support/certificate.mjs';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
@@ -58,7 +61,20 @@ const proxies = {
     },
     ready: /Loading success/,
   },
+  // It speaks from another address than the clients, so that what turnpike takes for a client's is the client's.
+  'nginx-stream': {
+    program: 'nginx',
+    configure() {
+      const file = join(folder, 'nginx-stream.conf');
+      writeFileSync(file, `load_module ${streamModule};\ndaemon off; user root; pid ${folder}/nginx-stream.pid;\n` +
+        'error_log stderr notice;\nevents {}\nstream { server { listen 127.0.0.1:3478 udp; proxy_protocol on;\n' +
+        'proxy_bind 127.0.0.2; proxy_pass 127.0.0.1:3479; } }\n');
+      return ['-p', folder, '-e', 'stderr', '-c', file];
+    },
+    ready: /start worker process /,
+  },
 };
+const streamModule = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
 function isInstalled(program) {
   try {
@@ -70,8 +86,8 @@ function isInstalled(program) {
 }
 
 // Resolves when it listens, to the function that stops it.
-async function start(program) {
-  const { configure, ready } = proxies[program];
+async function start(name) {
+  const { program = name, configure, ready } = proxies[name];
   const child = spawn(program, configure(), { stdio: ['ignore', 'pipe', 'pipe'] });
   const forget = atExit(() => child.kill('SIGTERM'));
   const ended = new Promise(resolve => child.once('close', resolve));
@@ -88,7 +104,7 @@ async function start(program) {
   };
 }
 
-for (const program of Object.keys(proxies)) {
+for (const program of ['nginx', 'haproxy']) {
   test(`behind ${program}`, { skip: isInstalled(program) ? false : `there is no ${program}` }, async t => {
     const root = join(folder, `${program}-root`);
     mkdirSync(root);
@@ -161,3 +177,21 @@ for (const program of Object.keys(proxies)) {
     });
   });
 }
+
+const hasStream = isInstalled('nginx') && (existsSync(streamModule) || process.env.CI === 'true');
+test('TURN by UDP and DTLS behind nginx', { skip: hasStream ? false : 'there is no stream module of nginx' }, async t => {
+  const daemon = await startTurnpike(['realm: example.org',
+    'listen: [{url: "udp://127.0.0.1:3479", proxy_protocol: [127.0.0.2], proxy_header: first}]',
+    `tls: {certificate: ${certificate}, private_key: ${privateKey}}`, 'relay: {addresses: [127.0.0.1]}',
+    'auth: {users: {alice: secret}}', 'peers: {allow: [127.0.0.0/8]}', ''].join('\n'));
+  t.after(daemon.stop);
+  t.after(await start('nginx-stream'));
+  const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
+  for (const protocol of ['udp', 'dtls']) {
+    const env = { ...process.env, STUNCLIENT_PASSWORD: 'secret' };
+    const { stdout } = await promisify(execFile)(stunclient,
+      ['--turn', '--user', 'alice', '--protocol', protocol, '127.0.0.1:3478'], { env, timeout: 30_000 });
+    const [, client] = /Mapped address: (127\.0\.0\.1:\d+)/.exec(stdout) ?? assert.fail(stdout);
+    assert.ok(daemon.log().includes(`client=${client}`), daemon.log());
+  }
+});

@@ -16,7 +16,7 @@ packages_test=(
   nftables  # the NAT laboratory's routers
   dnsmasq-base  # a name server for stunclient to ask
   python3-aioice libnice-dev  # more clients of other makers
-  nginx haproxy  # proxies to stand in front of the signaling
+  nginx libnginx-mod-stream haproxy  # proxies to stand in front of the signaling, and of STUN and TURN
   golang-go golang-github-pion-webrtc.v3-dev
   prometheus fail2ban  # those who watch the daemon in monitoring_test.py
   man-db mandoc  # what reads the manual pages

@@ -54,6 +54,8 @@ workers: 4
 listen:
   - udp://192.0.2.1:3478
   - url: udp://[2001:db8::1]:0
+  - {url: "udp://192.0.2.1:3489", proxy_protocol: [10.0.0.0/8], proxy_header: first}
+  - {url: "udp://192.0.2.1:3480", proxy_protocol: [10.0.0.1, "2001:db8::/64"], proxy_header: each}
 relay:
   addresses: [10.0.0.5, "2001:db8::5"]
   advertise: {10.0.0.5: 198.51.100.7}
@@ -101,6 +103,12 @@ log: {level: debug, format: json}
 workers 4
 listen udp 192.0.2.1:3478
 listen udp [2001:db8::1]:0
+listen udp 192.0.2.1:3489
+behind 10.0.0.0/8
+behind first
+listen udp 192.0.2.1:3480
+behind 10.0.0.1/32
+behind 2001:db8::/64
 relay 10.0.0.5
 relay 2001:db8::5
 advertise 10.0.0.5 as 198.51.100.7

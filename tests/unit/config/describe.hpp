@@ -46,6 +46,7 @@ inline std::string describe(const Config& c) {
   for (const Listener& l : c.listen) {
     out << "listen " << scheme_of(l) << ' ' << l.endpoint.to_string() << '\n';
     describe(out, "behind", l.proxy_protocol);
+    if (l.proxy_header_on_first_only) out << "behind first\n";
   }
   for (const IpAddress& a : c.relay.addresses) {
     out << "relay " << a.to_string() << '\n';

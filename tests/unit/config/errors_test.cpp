@@ -64,7 +64,7 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
        "limits, "
        "nat_discovery, tls, signaling, admin, shutdown, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
-       "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol"},
+       "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol, proxy_header"},
       {"realm: a\nworkers: 1\nrealm: b", "t.yaml:3: realm: duplicate key, first set at t.yaml:1"},
       {"log: {level: info}\nlog: {format: text}", "t.yaml:2: log: duplicate key, first set at t.yaml:1"},
   });
@@ -197,8 +197,16 @@ TEST_CASE("listeners", "[config]") {
       {"listen: [auto://0.0.0.0:1]\nsignaling: {listen: []}",
        "t.yaml:2: signaling: expected token_secrets, since access is token by default where others can reach "
        "it, by an address, a proxy or a public host; or access: open, for everybody"},
-      {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [10.0.0.0/8]}]",
-       "t.yaml:1: listen[0].proxy_protocol: is for tcp://, tls:// and auto:// only"},
+      {"listen: [{url: auto://0.0.0.0:1, proxy_protocol: [10.0.0.0/8], proxy_header: first}]",
+       "t.yaml:1: listen[0].proxy_header: is for udp:// and dtls:// only"},
+      {"listen: [{url: udp://0.0.0.0:1, proxy_header: first}]",
+       "t.yaml:1: listen[0].proxy_header: needs proxy_protocol"},
+      {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [10.0.0.0/8], proxy_header: second}]",
+       "t.yaml:1: listen[0].proxy_header: expected each or first (got second)"},
+      {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [10.0.0.0/8], proxy_header: [each]}]",
+       "t.yaml:1: listen[0].proxy_header: expected each or first (got a list)"},
+      {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: []}]",
+       "t.yaml:1: listen[0].proxy_protocol: expected at least one prefix (got a list)"},
       {"listen: [{url: tcp://0.0.0.0:1, proxy_protocol: 10.0.0.0/8}]",
        "t.yaml:1: listen[0].proxy_protocol: expected a list of prefixes (got 10.0.0.0/8)"},
       {"listen: [{url: tcp://0.0.0.0:1, proxy_protocol: []}]",

@@ -137,5 +137,43 @@ TEST_CASE("what is not version 2 as it is written down", "[proxy]") {
   CHECK(verdict(std::string(1, '\0')) == "invalid");
 }
 
+TEST_CASE("datagrams begin with a whole header, with one that is not, or with none", "[proxy]") {
+  const auto found = [](const std::string& datagram) -> std::string {
+    const std::optional<ProxyHeader> header = find_proxy_header(as_bytes(datagram));
+    if (!header) return "none";
+    if (header->kind == Kind::invalid) return "invalid";
+    CHECK(header->kind != Kind::incomplete);
+    const std::string whose = header->kind == Kind::local ? "local" : header->client.to_string();
+    return whose + " " + datagram.substr(header->size);
+  };
+  CHECK(found(binary(0x21, 0x12, kV4) + "rest") == "198.51.100.7:55555 rest");
+  CHECK(found(binary(0x21, 0x12, kV4 + "\x04\x00\x03xyz"s) + "rest") == "198.51.100.7:55555 rest");
+  const std::string v6 =
+      "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x07"s + std::string(16, '\0') + "\x12\x34\x0D\x96"s;
+  CHECK(found(binary(0x21, 0x22, v6)) == "[2001:db8::7]:4660 ");
+  CHECK(found(binary(0x20, 0x00, "") + "rest") == "local rest");
+  CHECK(found(binary(0x21, 0x00, "more") + "rest") == "local rest");
+  CHECK(found(binary(0x21, 0x32, std::string(216, 'x')) + "rest") == "local rest");
+  CHECK(found("PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478\r\nrest") == "198.51.100.7:55555 rest");
+  CHECK(found("PROXY UNKNOWN\r\nrest") == "local rest");
+
+  for (const char family : {0x11, 0x21, 0x31, 0x10, 0x13, 0x02, 0x42}) {
+    CHECK(found(binary(0x21, family, std::string(216, 'x'))) == "invalid");
+  }
+  CHECK(found(binary(0x21, 0x12, kV4.substr(1))) == "invalid");
+  CHECK(found(binary(0x22, 0x12, kV4)) == "invalid");
+  CHECK(found(binary(0x21, 0x12, std::string(4097, 'x'))) == "invalid");
+  const std::string whole = binary(0x21, 0x12, kV4);
+  for (std::size_t size = kMark.size(); size < whole.size(); ++size)
+    CHECK(found(whole.substr(0, size)) == "invalid");
+  for (std::size_t size = 0; size < kMark.size(); ++size) CHECK(found(whole.substr(0, size)) == "none");
+  CHECK(found("PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478") == "invalid");
+  CHECK(found("PROXY UDP4 198.51.100.7 203.0.113.9 55555 3478\r\n") == "invalid");
+  CHECK(found("PROXY") == "none");
+  CHECK(found("\0\1\0\0"s) == "none");
+  CHECK(found("\x16\xFE\xFD"s) == "none");
+  CHECK(found("@\0\0\1x"s) == "none");
+}
+
 }  // namespace
 }  // namespace turnpike::net

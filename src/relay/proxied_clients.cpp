@@ -1,0 +1,176 @@
+#include "relay/proxied_clients.hpp"
+
+#include <algorithm>
+
+namespace turnpike::relay {
+
+// The serial numbers of each worker begin somewhere else: clients that have moved (RFC 8016) are known to two
+// workers by one number.
+ProxiedClients::ProxiedClients(const HashKey& key)
+    : by_way_(0, KeyedHash(key)), serial_(static_cast<std::uint32_t>(KeyedHash(key)(std::uint64_t{0}))) {}
+
+// --- What balancers send
+
+std::optional<ProxiedClients::Arrival> ProxiedClients::receive(const Balancers& balancers,
+                                                               const FiveTuple& way, Bytes datagram,
+                                                               SteadyTime now) {
+  now_ = now;
+  if (!is_any_of(balancers.addresses, way.client.address)) {
+    ++counters_.untrusted;
+    return std::nullopt;
+  }
+  const std::optional<net::ProxyHeader> header = net::find_proxy_header(datagram);
+  if (!header) return receive_bare(balancers, way, now);
+  if (header->kind == net::ProxyHeader::Kind::invalid) {
+    ++counters_.malformed;
+    return std::nullopt;
+  }
+  return receive_proxied(balancers, way, *header, now);
+}
+
+std::optional<ProxiedClients::Arrival> ProxiedClients::receive_bare(const Balancers& balancers,
+                                                                    const FiveTuple& way, SteadyTime now) {
+  Flow* flow = balancers.header_on_first_only ? find(way) : nullptr;
+  if (flow) return arrive(*flow, 0, now);
+  ++counters_.bare;
+  return std::nullopt;
+}
+
+// A balancer that writes no second header passes on what clients write as it is: a header that says otherwise
+// than the first one is then the client's own, and a lie. With one on each datagram the first one is always
+// the balancer's, whose port may be another client's by now.
+std::optional<ProxiedClients::Arrival> ProxiedClients::receive_proxied(const Balancers& balancers,
+                                                                       const FiveTuple& way,
+                                                                       const net::ProxyHeader& header,
+                                                                       SteadyTime now) {
+  const bool is_local = header.kind == net::ProxyHeader::Kind::local;
+  Flow* flow = find(way);
+  if (flow && (is_local || flow->client != header.client)) {
+    if (balancers.header_on_first_only) {
+      ++counters_.contradicted;
+      return std::nullopt;
+    }
+    if (!is_local) {
+      forget(*flow);
+      flow = nullptr;
+    }
+  }
+  if (is_local) return Arrival{way, header.size};
+  if (!flow) {
+    if (!make_room(balancers)) {
+      ++counters_.refused;
+      return std::nullopt;
+    }
+    flow = &make(way, header.client);
+  }
+  return arrive(*flow, header.size, now);
+}
+
+std::optional<ProxiedClients::Arrival> ProxiedClients::arrive(Flow& flow, std::size_t header_size,
+                                                              SteadyTime now) {
+  flow.heard_at = now;
+  if (flow.holds == 0) idle_.splice(idle_.end(), idle_, idle_.iterator_to(flow));
+  return Arrival{{flow.client, flow.way.server, Transport::udp, flow.connection}, header_size};
+}
+
+// --- The table
+
+ProxiedClients::Flow* ProxiedClients::find(const FiveTuple& way) {
+  const auto found = by_way_.find(way);
+  return found == by_way_.end() ? nullptr : &flows_[found->second];
+}
+
+ProxiedClients::Flow* ProxiedClients::find(std::uint64_t connection) {
+  const std::size_t place = connection >> kPlaceAt & kPlaceMask;
+  if (!is_proxied(connection) || place >= flows_.size()) return nullptr;
+  return flows_[place].connection == connection ? &flows_[place] : nullptr;
+}
+
+// Where the next datagram tells again whose the flow is, the oldest of those that nobody needs gives way.
+// Where it does not, its client could then say that it is somebody else.
+bool ProxiedClients::make_room(const Balancers& balancers) {
+  if (by_way_.size() < kMostFlows) return true;
+  if (balancers.header_on_first_only || idle_.empty()) return false;
+  ++counters_.evicted;
+  forget(idle_.front());
+  return true;
+}
+
+// When this throws std::bad_alloc, there is no more than before.
+ProxiedClients::Flow& ProxiedClients::make(const FiveTuple& way, const Endpoint& client) {
+  const std::uint16_t place = free_place();
+  by_way_.emplace(way, place);
+  free_.pop_back();
+  ++counters_.begun;
+  if (++serial_ == 0) ++serial_;
+  Flow& flow = flows_[place];
+  flow.way = way;
+  flow.client = client;
+  flow.connection = way.connection | std::uint64_t{place} << kPlaceAt | std::uint64_t{serial_} << kSerialAt;
+  flow.holds = 0;
+  flow.has_allocation = false;
+  idle_.push_back(flow);
+  return flow;
+}
+
+// The last one of free_.
+std::uint16_t ProxiedClients::free_place() {
+  if (free_.empty()) {
+    // Room for all of them, so that forget() needs no memory.
+    if (free_.capacity() <= flows_.size()) free_.reserve(2 * flows_.size() + 16);
+    flows_.emplace_back();
+    free_.push_back(static_cast<std::uint16_t>(flows_.size() - 1));
+  }
+  return free_.back();
+}
+
+void ProxiedClients::forget(Flow& flow) {
+  if (flow.holds == 0) idle_.erase(idle_.iterator_to(flow));
+  by_way_.erase(flow.way);
+  free_.push_back(static_cast<std::uint16_t>(flow.connection >> kPlaceAt & kPlaceMask));
+  flow.connection = 0;
+}
+
+// --- What clients get, and how long they stay
+
+const Endpoint* ProxiedClients::way_to(std::uint64_t connection) {
+  const Flow* flow = find(connection);
+  if (flow) return &flow->way.client;
+  ++counters_.unreachable;
+  return nullptr;
+}
+
+void ProxiedClients::set_allocation(std::uint64_t connection, bool has_allocation) {
+  Flow* flow = find(connection);
+  if (!flow || flow->has_allocation == has_allocation) return;
+  flow->has_allocation = has_allocation;
+  if (has_allocation) {
+    hold(connection);
+  } else {
+    release(connection);
+  }
+}
+
+void ProxiedClients::hold(std::uint64_t connection) {
+  Flow* flow = find(connection);
+  if (flow && flow->holds++ == 0) idle_.erase(idle_.iterator_to(*flow));
+}
+
+// From now on it is as if it had just been heard.
+void ProxiedClients::release(std::uint64_t connection) {
+  Flow* flow = find(connection);
+  if (!flow || --flow->holds != 0) return;
+  flow->heard_at = now_;
+  idle_.push_back(*flow);
+}
+
+void ProxiedClients::on_timeout(SteadyTime now) {
+  now_ = now;
+  while (next_deadline() <= now) forget(idle_.front());
+}
+
+SteadyTime ProxiedClients::next_deadline() const {
+  return idle_.empty() ? SteadyTime::max() : idle_.front().heard_at + kForgottenAfter;
+}
+
+}  // namespace turnpike::relay

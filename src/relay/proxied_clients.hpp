@@ -1,0 +1,108 @@
+// One worker's clients by UDP and DTLS that come through load balancers: whom each datagram is from, and
+// which way an answer goes. A balancer has an address and port of its own for each client that it speaks for,
+// and takes there what the client is to get, without a header. It says whose the datagrams are by the PROXY
+// protocol, on each of them or on the first one alone.
+//
+// A balancer's address and port with the client behind them is a flow. The number of a client's "connection"
+// in its 5-tuple holds that of the flow, so a client that has come in two ways is two clients, and a flow
+// that is over finds nobody. In the bits of that number, from the lowest: 16 of the listener, as without a
+// balancer; 16 of the flow's place in the table; 32 that are never used again, and never 0.
+//
+// It opens no socket and reads no clock. Belongs to one thread.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "net/proxy_header.hpp"
+#include "relay/balancers.hpp"
+#include "relay/counters.hpp"
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/keyed_hash.hpp"
+#include "turnpike/base/time.hpp"
+
+namespace turnpike::relay {
+
+class ProxiedClients {
+ public:
+  static constexpr std::size_t kMostFlows = 65'536;
+  // A flow that is not held is forgotten when nothing has come by it for this long. nginx forgets after ten
+  // minutes by default, and what writes no second header has to forget first.
+  static constexpr Duration kForgottenAfter = std::chrono::minutes(15);
+
+  explicit ProxiedClients(const HashKey& key);
+
+  struct Arrival {
+    FiveTuple tuple;              // the client's, by UDP
+    std::size_t header_size = 0;  // where the client's own bytes begin
+  };
+  // A datagram that came to a listener with balancers in front. `way` is the 5-tuple without a balancer:
+  // whose socket it came from, and the number of the listener. Nothing when it is dropped. Throws
+  // std::bad_alloc.
+  std::optional<Arrival> receive(const Balancers& balancers, const FiveTuple& way, Bytes datagram,
+                                 SteadyTime now);
+
+  // --- By the `connection` of a client by UDP, or what an association was made with
+  static std::uint32_t listener_of(std::uint64_t connection) { return connection & kListenerMask; }
+  static bool is_proxied(std::uint64_t connection) { return connection >> kSerialAt != 0; }
+  // Where datagrams to a client that is_proxied() go, until the next call that is not const; null when the
+  // flow is over, which is counted.
+  const Endpoint* way_to(std::uint64_t connection);
+
+  // Flows with an allocation, here or at another worker, and those of associations are held: they stay until
+  // the balancer's port is another client's. Numbers of plain clients and of flows that are over may be told
+  // too, and change nothing.
+  void set_allocation(std::uint64_t connection, bool has_allocation);
+  void hold(std::uint64_t connection);
+  void release(std::uint64_t connection);
+
+  void on_timeout(SteadyTime now);
+  // SteadyTime::max() when nothing is waited for.
+  SteadyTime next_deadline() const;
+
+  std::size_t flows() const { return by_way_.size(); }
+  const ProxyCounters& counters() const { return counters_; }
+
+ private:
+  static constexpr int kPlaceAt = 16;
+  static constexpr int kSerialAt = 32;
+  static constexpr std::uint64_t kListenerMask = 0xFFFF;
+  static constexpr std::uint64_t kPlaceMask = 0xFFFF;
+  static_assert(kMostFlows == kPlaceMask + 1);
+
+  struct Flow : boost::intrusive::list_base_hook<> {
+    FiveTuple way;
+    Endpoint client;
+    std::uint64_t connection = 0;  // 0 while the place is free
+    SteadyTime heard_at{};
+    std::uint32_t holds = 0;  // with none it is in idle_
+    bool has_allocation = false;
+  };
+
+  std::optional<Arrival> receive_bare(const Balancers& balancers, const FiveTuple& way, SteadyTime now);
+  std::optional<Arrival> receive_proxied(const Balancers& balancers, const FiveTuple& way,
+                                         const net::ProxyHeader& header, SteadyTime now);
+  std::optional<Arrival> arrive(Flow& flow, std::size_t header_size, SteadyTime now);
+  Flow* find(const FiveTuple& way);
+  Flow* find(std::uint64_t connection);
+  bool make_room(const Balancers& balancers);
+  Flow& make(const FiveTuple& way, const Endpoint& client);
+  std::uint16_t free_place();
+  void forget(Flow& flow);
+
+  boost::unordered_flat_map<FiveTuple, std::uint16_t, KeyedHash> by_way_;
+  std::deque<Flow> flows_;  // by their places
+  std::vector<std::uint16_t> free_;
+  boost::intrusive::list<Flow> idle_;  // not held; who was heard longest ago comes first
+  std::uint32_t serial_;
+  SteadyTime now_{};  // of the last call that was told the time
+  ProxyCounters counters_;
+};
+
+}  // namespace turnpike::relay
