@@ -15,6 +15,7 @@
 #include "http/params.hpp"
 #include "net/certificate.hpp"
 #include "relay/stream_limits.hpp"
+#include "relay/web_server.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
@@ -32,6 +33,8 @@ struct Listener {
   bool auto_detect = false;
   // Load balancers, whose connections begin with a header of the PROXY protocol. Nobody else may come then.
   std::vector<Prefix> proxy_protocol{};
+  // Of auto://: where connections go that ask for other names than ours.
+  std::optional<relay::WebServer> web{};
 };
 
 // "auto", or the transport's name.

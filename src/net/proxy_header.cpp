@@ -104,6 +104,15 @@ ProxyHeader parse_binary(Bytes received) {
   }
 }
 
+// RFC 4291 §2.5.5.2
+std::array<std::uint8_t, 16> mapped(const IpAddress& address) {
+  if (!address.is_v4()) return address.storage();
+  std::array<std::uint8_t, 16> bytes{};
+  bytes[10] = bytes[11] = 0xFF;
+  std::ranges::copy(address.bytes(), bytes.begin() + 12);
+  return bytes;
+}
+
 }  // namespace
 
 ProxyHeader parse_proxy_header(Bytes received) {
@@ -112,6 +121,27 @@ ProxyHeader parse_proxy_header(Bytes received) {
     return received.size() < kTextMark.size() ? kIncomplete : parse_text(received);
   }
   return begins_like(received, kBinaryMark) ? parse_binary(received) : kInvalid;
+}
+
+std::vector<std::uint8_t> make_proxy_header(const Endpoint& client, const Endpoint& server) {
+  const bool both_v4 = client.address.is_v4() && server.address.is_v4();
+  const std::size_t addresses = both_v4 ? 2 * 4 + 4 : 2 * 16 + 4;
+  std::vector<std::uint8_t> header(kFixedSize + addresses);
+  ByteWriter writer(header);
+  writer.bytes(as_bytes(kBinaryMark));
+  writer.u8(kProxy);
+  writer.u8(both_v4 ? kTcp4 : kTcp6);
+  writer.u16(static_cast<std::uint16_t>(addresses));
+  for (const Endpoint* endpoint : {&client, &server}) {
+    if (both_v4) {
+      writer.bytes(endpoint->address.bytes());
+    } else {
+      writer.bytes(mapped(endpoint->address));
+    }
+  }
+  writer.u16(client.port);
+  writer.u16(server.port);
+  return header;
 }
 
 }  // namespace turnpike::net

@@ -1,8 +1,10 @@
 // What a load balancer writes in front of a client's stream to say whose it is: HAProxy's PROXY protocol,
-// versions 1 and 2. It looks and never buffers; who may write it is the caller's to know.
+// versions 1 and 2. It looks and never buffers; who may write it is the caller's to know. We write it too,
+// where we pass a connection on.
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -27,5 +29,9 @@ struct ProxyHeader {
 
 // Looks at the first bytes of a stream. A verdict stands, whatever follows.
 ProxyHeader parse_proxy_header(Bytes received);
+
+// A header of version 2 for a TCP connection of `client`, which it made to `server`. Where one of the two is
+// IPv4 alone, it is written as the IPv4-mapped address that it has in IPv6.
+std::vector<std::uint8_t> make_proxy_header(const Endpoint& client, const Endpoint& server);
 
 }  // namespace turnpike::net
