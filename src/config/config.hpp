@@ -15,6 +15,7 @@
 #include "http/params.hpp"
 #include "net/certificate.hpp"
 #include "relay/stream_limits.hpp"
+#include "relay/web_server.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
@@ -35,6 +36,8 @@ struct Listener {
   // Load balancers, whose connections and datagrams begin with a header of the PROXY protocol. Nobody else
   // may come then.
   std::vector<Prefix> proxy_protocol{};
+  // Of auto://: where connections go that ask for other names than ours.
+  std::optional<relay::WebServer> web{};
 };
 
 // "auto", or the transport's name.

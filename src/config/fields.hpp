@@ -42,7 +42,7 @@ void read_preset(const Value& value, signaling::Preset& out);
 void read_listeners(const Value& value, std::vector<Listener>& out);
 // Whether both would receive the same client's packets.
 bool clash(const Listener& a, const Listener& b);
-// What they ask of tls.
+// What they ask of tls, and of each other.
 void check_listeners(const Value& value, const Config& config);
 
 // The transport and endpoint of "udp://192.0.2.1:3478", whatever the endpoint is for.

@@ -19,6 +19,7 @@ constexpr std::chrono::minutes kLongestPing{10};
 constexpr std::chrono::minutes kLongestRecovery{2};
 constexpr std::chrono::hours kLongestConnectTimeout{1};
 constexpr std::chrono::hours kLongestDrain{24};
+constexpr std::chrono::hours kLongestWebIdle{24};
 constexpr std::uint32_t kSmallestReceiveBuffer = 4 << 10;
 constexpr std::uint32_t kLargestReceiveBuffer = 64 << 20;
 constexpr std::uint32_t kSmallestPayload = 1 << 10;
@@ -114,6 +115,13 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) {
        read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.streams.idle_timeout);
      }},
+    {"limits.web_connections", "1000", [](const Value& v, Config& c) { read_count(v, c.streams.web); }},
+    {"limits.web_connections_per_address", "200",
+     [](const Value& v, Config& c) { read_count(v, c.streams.web_per_address); }},
+    {"limits.web_idle_timeout", "10m",
+     [](const Value& v, Config& c) {
+       read_duration(v, kShortestConnectTimeout, kLongestWebIdle, c.streams.web_idle_timeout);
+     }},
 
     {"nat_discovery.alternate", "",
      [](const Value& v, Config& c) { read_alternates(v, c.nat_discovery.alternates); }},
@@ -147,21 +155,17 @@ constexpr Key kKeys[] = {
     {"signaling.list_rooms", "false",
      [](const Value& v, Config& c) { read_flag(v, c.signaling.list_rooms); }},
     {"signaling.ping_interval", "25s",
-     [](const Value& v, Config& c) {
-       read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_interval);
-     }},
+     [](const Value& v,
+        Config& c) { read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_interval); }},
     {"signaling.ping_timeout", "20s",
-     [](const Value& v, Config& c) {
-       read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_timeout);
-     }},
+     [](const Value& v,
+        Config& c) { read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_timeout); }},
     {"signaling.recovery", "0s",
-     [](const Value& v, Config& c) {
-       read_duration(v, Duration::zero(), kLongestRecovery, c.signaling.recovery);
-     }},
+     [](const Value& v,
+        Config& c) { read_duration(v, Duration::zero(), kLongestRecovery, c.signaling.recovery); }},
     {"signaling.max_payload", "65536",
-     [](const Value& v, Config& c) {
-       read_bytes(v, kSmallestPayload, kLargestPayload, c.signaling.http.message_bytes);
-     }},
+     [](const Value& v,
+        Config& c) { read_bytes(v, kSmallestPayload, kLargestPayload, c.signaling.http.message_bytes); }},
     {"signaling.max_waiting", "1048576",
      [](const Value& v,
         Config& c) { read_bytes(v, kSmallestPayload, kLargestWaiting, c.signaling.http.waiting_bytes); }},

@@ -26,21 +26,35 @@ struct Element {
   std::optional<Value> url;
   std::optional<Value> proxy_protocol;
   std::optional<Value> proxy_header;
+  std::optional<Value> web;
+  std::optional<Value> web_proxy_protocol;
 };
 
+struct Part {
+  std::string_view key;
+  std::optional<Value> Element::*value;
+};
+
+constexpr Part kParts[] = {{"url", &Element::url},
+                           {"proxy_protocol", &Element::proxy_protocol},
+                           {"proxy_header", &Element::proxy_header},
+                           {"web", &Element::web},
+                           {"web_proxy_protocol", &Element::web_proxy_protocol}};
+
 Element take_apart(const Value& element) {
-  if (!element.is_map()) return {element, std::nullopt, std::nullopt};
   Element found;
+  if (!element.is_map()) {
+    found.url = element;
+    return found;
+  }
   for (const auto& [key, value] : element.entries()) {
-    if (key == "url") {
-      found.url = value;
-    } else if (key == "proxy_protocol") {
-      found.proxy_protocol = value;
-    } else if (key == "proxy_header") {
-      found.proxy_header = value;
-    } else {
-      report_unknown(element, key, value, {"url", "proxy_protocol", "proxy_header"});
+    if (const auto* named = std::ranges::find(kParts, key, &Part::key); named != std::ranges::end(kParts)) {
+      found.*named->value = value;
+      continue;
     }
+    std::vector<std::string> known;
+    for (const Part& part : kParts) known.emplace_back(part.key);
+    report_unknown(element, key, value, known);
   }
   if (!found.url) element.expected("a url");
   return found;
@@ -90,13 +104,64 @@ void read_proxy_header(const Value& value, bool has_balancers, Listener& listene
   listener.proxy_header_on_first_only = value.text() == "first";
 }
 
+void read_web(const Value& value, Listener& listener) {
+  if (!listener.auto_detect) return value.problem("is for auto:// only");
+  const std::optional<Endpoint> at = value.is_scalar() ? Endpoint::parse(value.text()) : std::nullopt;
+  if (!at || at->port == 0 || !is_host_address(at->address)) {
+    return value.expected("ADDRESS:PORT of a web server, such as 127.0.0.1:8443 or \"[::1]:8443\"");
+  }
+  listener.web = relay::WebServer{.at = *at};
+}
+
+void read_web_proxy_protocol(const Element& element, Listener& listener) {
+  const Value& value = *element.web_proxy_protocol;
+  if (!element.web) return value.problem("is for listeners that have web");
+  bool wanted = false;
+  read_flag(value, wanted);
+  if (listener.web) listener.web->wants_proxy_header = wanted;
+}
+
 std::optional<Listener> read_listener(const Element& element) {
   std::optional<Listener> listener = element.url ? read_url(*element.url) : std::nullopt;
   if (!listener) return std::nullopt;
   if (element.proxy_protocol) read_balancers(*element.proxy_protocol, *listener);
   if (element.proxy_header)
     read_proxy_header(*element.proxy_header, element.proxy_protocol.has_value(), *listener);
+  if (element.web) read_web(*element.web, *listener);
+  if (element.web_proxy_protocol) read_web_proxy_protocol(element, *listener);
   return listener;
+}
+
+// Whether who connects to `to` gets to `own`, as far as the file alone can tell.
+bool leads_to(const Endpoint& to, const Endpoint& own) {
+  const bool is_here =
+      to.address == own.address || (own.address.is_unspecified() && to.address.is_loopback());
+  return to.port == own.port && to.family() == own.family() && is_here;
+}
+
+// What listens where `to` leads; empty without.
+std::string find_own(const Endpoint& to, const Config& config) {
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const Listener& own = config.listen[i];
+    if (is_stream(own.transport) && leads_to(to, own.endpoint)) return "listen[" + std::to_string(i) + ']';
+  }
+  const auto is_there = [&](const http::Listener& own) { return leads_to(to, own.endpoint); };
+  if (config.signaling.enabled && std::ranges::any_of(config.signaling.listen, is_there)) {
+    return "signaling.listen";
+  }
+  return std::ranges::any_of(config.admin.listeners, is_there) ? "admin.listen" : "";
+}
+
+// To itself a connection would go round for ever, and what is for this machine's operator would be
+// everybody's.
+void check_web_servers(const Value& value, const Config& config) {
+  const std::vector<Value> elements = value.items();
+  for (std::size_t i = 0; i < std::min(elements.size(), config.listen.size()); ++i) {
+    if (!config.listen[i].web) continue;
+    const std::string own = find_own(config.listen[i].web->at, config);
+    if (own.empty()) continue;
+    take_apart(elements[i]).web->expected("a web server elsewhere than at " + own);
+  }
 }
 
 struct Placed {
@@ -154,6 +219,7 @@ std::optional<Listener> parse_listener(std::string_view url) {
 }
 
 void check_listeners(const Value& value, const Config& config) {
+  check_web_servers(value, config);
   if (config.tls.complete()) return;
   for (const Transport secure : {Transport::tls, Transport::dtls}) {
     if (!std::ranges::count(config.listen, secure, &Listener::transport)) continue;

@@ -1,5 +1,6 @@
-// HTTP connections on their way from the workers, which accepted them, to the signaling thread. Strangers
-// decide how many come, so only so many may wait; what cannot be taken is closed and counted.
+// Connections on their way from the workers, which accepted them, to another thread: that of the signaling,
+// or the one that passes them on to a web server. Strangers decide how many come, so only so many may wait;
+// what cannot be taken is closed and counted.
 #pragma once
 
 #include <cstddef>
@@ -8,23 +9,23 @@
 #include <utility>
 #include <vector>
 
-#include "net/accepted_connection.hpp"
 #include "net/fd.hpp"
 
 namespace turnpike::daemon {
 
-// Thread-safe.
+// `Arrival` is what is to be known of a connection. Thread-safe.
+template <class Arrival>
 class AcceptedQueue {
  public:
   static constexpr std::size_t kMost = 1024;
 
   struct Waiting {
     net::Fd connection;
-    net::AcceptedConnection arrival;
+    Arrival arrival;
   };
 
   // True where the taker has to be woken. A connection that is not taken is closed when this returns.
-  bool add(net::Fd connection, net::AcceptedConnection arrival) {
+  bool add(net::Fd connection, Arrival arrival) {
     const std::lock_guard lock(mutex_);
     if (closed_ || waiting_.size() >= kMost) {
       ++dropped_;

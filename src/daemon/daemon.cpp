@@ -170,6 +170,7 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
                           signaling_->endpoints().end());
   }
   if (config_.admin.is_enabled()) open_admin(config_);
+  open_web_door();
   warn_about_alternates(config_);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
   relay::Worker::Shared shared{
@@ -199,6 +200,12 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
     shared.streams.http = [this](net::Fd connection, net::AcceptedConnection accepted) {
       signaling_->adopt(std::move(connection), std::move(accepted));
     };
+  }
+  if (web_) {
+    shared.streams.web = [this](net::Fd connection, const relay::PassedConnection& about) {
+      web_->pass(std::move(connection), about);
+    };
+    shared.streams.is_ours = [this](std::string_view name) { return own_names_->has(name); };
   }
   for (std::size_t i = 0; i < sockets_.size(); ++i) mailboxes_.emplace_back();
   for (unsigned i = 0; i < sockets_.size(); ++i) {
@@ -279,6 +286,7 @@ Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
         .transport = listener.auto_detect ? std::nullopt : std::optional(listener.transport),
         .balancers = listener.proxy_protocol,
         .plain_http_to_https = tls_ && !plain_http_reaches(at.address),
+        .web = listener.web,
     });
   }
   (is_stream(listener.transport) ? tcp_listeners_ : udp_listeners_).push_back(at);
@@ -289,6 +297,31 @@ Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
 bool Daemon::plain_http_reaches(const IpAddress& address) const {
   return std::ranges::any_of(
       plain_http_, [&](const IpAddress& plain) { return !plain.is_loopback() || address.is_loopback(); });
+}
+
+// Once all listeners are open.
+void Daemon::open_web_door() {
+  for (const config::Listener& listener : config_.listen) {
+    if (!listener.web) continue;
+    refuse_own_address(*listener.web);
+    spdlog::info("what {} gets for names of others goes to {}", url(listener, listener.endpoint),
+                 listener.web->at.to_string());
+    if (web_) continue;
+    own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
+    web_ = std::make_unique<WebDoor>(config_.streams);
+  }
+}
+
+// What the configuration alone could not tell: which addresses a wildcard stands for.
+void Daemon::refuse_own_address(const relay::WebServer& web) const {
+  const bool is_local = web.at.address.is_loopback() ||
+                        std::ranges::find(first_addresses_.all, web.at.address) != first_addresses_.all.end();
+  const auto leads_to = [&](const Endpoint& own) {
+    return own.port == web.at.port && own.family() == web.at.family() &&
+           (own.address == web.at.address || (own.address.is_unspecified() && is_local));
+  };
+  if (std::ranges::none_of(tcp_listeners_, leads_to)) return;
+  throw std::runtime_error("listen: web: " + web.at.to_string() + " is where turnpike itself listens");
 }
 
 Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint& alternate) {
@@ -384,6 +417,7 @@ void Daemon::run() {
     const SignalsBlocked blocked;
     for (const auto& worker : workers_) worker->start();
     if (signaling_) signaling_->start();
+    if (web_) web_->start();
   }
   if (admin_) admin_->start();
   ready_ = true;
@@ -392,6 +426,7 @@ void Daemon::run() {
   begin_heartbeat();
   control_.run();
   if (signaling_) signaling_->stop();
+  if (web_) web_->stop();
   for (const auto& worker : workers_) worker->stop();
   log_totals();
 }
@@ -420,6 +455,7 @@ void Daemon::begin_heartbeat() {
   }
   if (signaling_)
     threads.emplace_back([this](std::function<void()> answer) { signaling_->ask(std::move(answer)); });
+  if (web_) threads.emplace_back([this](std::function<void()> answer) { web_->ask(std::move(answer)); });
   heartbeat_.emplace(control_, std::move(threads),
                      [this, octets = std::uint64_t{0}, since = std::chrono::steady_clock::now()]() mutable {
                        const std::uint64_t before = std::exchange(octets, relayed_octets());

@@ -19,9 +19,11 @@
 #include "daemon/counters.hpp"
 #include "daemon/file_watch.hpp"
 #include "daemon/heartbeat.hpp"
+#include "daemon/own_names.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/shared_listeners.hpp"
 #include "daemon/signaling_thread.hpp"
+#include "daemon/web_door.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
@@ -72,6 +74,8 @@ class Daemon {
   void warn_about_alternates(const config::Config& config) const;
   void tell(const config::Listener& listener, const Endpoint& at);
   bool plain_http_reaches(const IpAddress& address) const;
+  void open_web_door();
+  void refuse_own_address(const relay::WebServer& web) const;
   void warn_about_relay_addresses();
   void warn_about_receive_buffer() const;
   void warn_about_absent_addresses();
@@ -131,7 +135,8 @@ class Daemon {
   relay::Warnings warnings_;
   turn::Limiters limiters_;
   relay::NetworkHints hints_;
-  std::unique_ptr<Certificates> tls_;  // may be null
+  std::unique_ptr<Certificates> tls_;    // may be null
+  std::unique_ptr<OwnNames> own_names_;  // null where no listener has a web server behind it
   relay::IdleConnections idle_connections_;
   relay::PeerConnectionTable peer_connections_;
   std::deque<relay::Mailbox> mailboxes_;
@@ -140,6 +145,7 @@ class Daemon {
   std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null where there is none
+  std::unique_ptr<WebDoor> web_;                // likewise
   std::unique_ptr<Administration> admin_;       // likewise
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;

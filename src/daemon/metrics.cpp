@@ -86,10 +86,12 @@ std::map<std::string, std::chrono::seconds> certificate_expiries(
 
 std::vector<Daemon::LimitUse> Daemon::limits() const {
   const relay::RelayPool::PortUse ports = relays_.port_use();
-  return {{"allocations", quota_.in_use(), config_.limits.allocations},
-          {"peer_connections", connection_quota_.in_use(), config_.limits.peer_connections},
-          {"idle_connections", idle_connections_.count(), config_.streams.idle},
-          {"relay_ports", ports.taken, ports.of}};
+  std::vector<LimitUse> all{{"allocations", quota_.in_use(), config_.limits.allocations},
+                            {"peer_connections", connection_quota_.in_use(), config_.limits.peer_connections},
+                            {"idle_connections", idle_connections_.count(), config_.streams.idle},
+                            {"relay_ports", ports.taken, ports.of}};
+  if (web_) all.push_back({"web_connections", web_->count(), config_.streams.web});
+  return all;
 }
 
 void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
@@ -152,6 +154,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
                                      totals.histograms.pause_ns, kNanosecond));
   admin::add_metrics(metrics, counters_);
   if (signaling_) signaling_->add_metrics(metrics);
+  if (web_) web_->add_metrics(metrics);
 }
 
 json::object Daemon::status() const {
@@ -182,6 +185,7 @@ json::object Daemon::status() const {
   const relay::Totals totals = count_all();
   std::vector<admin::Metric> metrics;
   totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
+  if (web_) web_->add_metrics(metrics);
   json::object refused;
   json::object dropped;
   for (const admin::Metric& metric : metrics) {

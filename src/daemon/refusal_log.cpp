@@ -14,8 +14,8 @@ std::optional<std::string> RefusalLog::line(const http::Refused& refused, Steady
     return std::nullopt;
   }
   kind.next_line = now + kInterval;
-  std::string line = "signaling refused ";
-  line.append(refused.what);
+  std::string line(who_);
+  line.append(" refused ").append(refused.what);
   if (!refused.detail.empty()) {
     const std::string_view detail = refused.detail;
     line.append(" ").append(relay::quoted(detail.substr(0, kLongestDetail)));

@@ -1,6 +1,6 @@
-// Refusals of signaling as log lines, with the key that decides, so that an operator whose users are refused
-// finds what to change. Strangers decide how many refusals there are, so of each kind one line is written a
-// minute, and says how many there were besides.
+// Refusals of signaling, or of another part, as log lines, with the key that decides, so that an operator
+// whose users are refused finds what to change. Strangers decide how many refusals there are, so of each kind
+// one line is written a minute, and says how many there were besides.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,9 @@ class RefusalLog {
   static constexpr Duration kInterval = std::chrono::minutes(1);
   static constexpr std::size_t kLongestDetail = 64;  // bytes of a stranger's text
 
+  // `who` is a literal.
+  explicit RefusalLog(std::string_view who = "signaling") : who_(who) {}
+
   // Counts the refusal; the line to write, where it is time for one.
   std::optional<std::string> line(const http::Refused& refused, SteadyTime now);
   // "host=3 origin=12": all that there were; empty where there was none.
@@ -32,6 +35,7 @@ class RefusalLog {
     SteadyTime next_line{};
   };
 
+  std::string_view who_;
   // By http::Refused::what and key, which are literals of ours: there are few.
   std::map<std::pair<std::string_view, std::string_view>, Kind> kinds_;
 };

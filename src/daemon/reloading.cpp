@@ -106,6 +106,8 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
   post_settings();
   if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
+  if (own_names_) own_names_->use(config_.signaling);
+  if (web_) web_->use(config_.streams);
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   report.ok = true;

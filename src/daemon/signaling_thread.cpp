@@ -139,8 +139,7 @@ void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival)
   if (!waiting_.add(std::move(connection), std::move(arrival))) return;
   try {
     boost::asio::post(io_, [this] {
-      for (AcceptedQueue::Waiting& one : waiting_.take())
-        server_.adopt(std::move(one.connection), std::move(one.arrival));
+      for (auto& one : waiting_.take()) server_.adopt(std::move(one.connection), std::move(one.arrival));
     });
   } catch (const std::bad_alloc&) {
     waiting_.take();  // nobody has been woken, so they are closed, and the next one wakes again

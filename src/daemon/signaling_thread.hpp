@@ -15,6 +15,7 @@
 #include "daemon/refusal_log.hpp"
 #include "http/server.hpp"
 #include "http/signaling_site.hpp"
+#include "net/accepted_connection.hpp"
 #include "net/system_random.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
 
@@ -65,7 +66,7 @@ class SignalingThread {
   const Certificates* tls_;
   net::SystemRandom random_;
   RefusalLog refusals_;
-  AcceptedQueue waiting_;
+  AcceptedQueue<net::AcceptedConnection> waiting_;
   http::SignalingSite site_;
   http::Router router_;
   http::Server server_;

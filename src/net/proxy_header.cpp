@@ -106,6 +106,15 @@ ProxyHeader parse_binary(Bytes received, Protocol protocol) {
   }
 }
 
+// RFC 4291 §2.5.5.2
+std::array<std::uint8_t, 16> mapped(const IpAddress& address) {
+  if (!address.is_v4()) return address.storage();
+  std::array<std::uint8_t, 16> bytes{};
+  bytes[10] = bytes[11] = 0xFF;
+  std::ranges::copy(address.bytes(), bytes.begin() + 12);
+  return bytes;
+}
+
 }  // namespace
 
 ProxyHeader parse_proxy_header(Bytes received) {
@@ -122,6 +131,28 @@ std::optional<ProxyHeader> find_proxy_header(Bytes datagram) {
   if (!is_text && !is_binary) return std::nullopt;
   const ProxyHeader header = is_text ? parse_text(datagram) : parse_binary(datagram, Protocol::datagram);
   return header.kind == Kind::incomplete ? kInvalid : header;
+}
+
+std::vector<std::uint8_t> make_proxy_header(const Endpoint& client, const Endpoint& server) {
+  const bool both_v4 = client.address.is_v4() && server.address.is_v4();
+  const std::size_t addresses = both_v4 ? 2 * 4 + 4 : 2 * 16 + 4;
+  std::vector<std::uint8_t> header(kFixedSize + addresses);
+  ByteWriter writer(header);
+  writer.bytes(as_bytes(kBinaryMark));
+  writer.u8(kProxy);
+  writer.u8(
+      static_cast<std::uint8_t>((both_v4 ? kIpv4 : kIpv6) | static_cast<std::uint8_t>(Protocol::stream)));
+  writer.u16(static_cast<std::uint16_t>(addresses));
+  for (const Endpoint* endpoint : {&client, &server}) {
+    if (both_v4) {
+      writer.bytes(endpoint->address.bytes());
+    } else {
+      writer.bytes(mapped(endpoint->address));
+    }
+  }
+  writer.u16(client.port);
+  writer.u16(server.port);
+  return header;
 }
 
 }  // namespace turnpike::net

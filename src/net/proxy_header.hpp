@@ -1,9 +1,11 @@
 // What a load balancer writes in front of a client's stream or datagrams to say whose they are: HAProxy's
-// PROXY protocol, versions 1 and 2. It looks and never buffers; who may write it is the caller's to know.
+// PROXY protocol, versions 1 and 2. It looks and never buffers; who may write it is the caller's to know. We
+// write it too, where we pass a connection on.
 #pragma once
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -33,5 +35,9 @@ ProxyHeader parse_proxy_header(Bytes received);
 // ChannelData and DTLS never begin so. Version 1 has no word for UDP: nginx writes TCP4 and TCP6 all the
 // same.
 std::optional<ProxyHeader> find_proxy_header(Bytes datagram);
+
+// A header of version 2 for a TCP connection of `client`, which it made to `server`. Where one of the two is
+// IPv4 alone, it is written as the IPv4-mapped address that it has in IPv6.
+std::vector<std::uint8_t> make_proxy_header(const Endpoint& client, const Endpoint& server);
 
 }  // namespace turnpike::net

@@ -2,9 +2,11 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 
 #include "net/proxy_header.hpp"
+#include "net/server_name.hpp"
 
 namespace turnpike::relay {
 namespace {
@@ -30,9 +32,21 @@ ProtocolDetector::Verdict told_apart(std::uint8_t first) {
   return begins_http(first) ? ProtocolDetector::Verdict::http : ProtocolDetector::Verdict::broken;
 }
 
+// The socket is readable when so many octets are there, or nothing follows.
+bool set_low_water(int fd, std::size_t octets) {
+  const int value = static_cast<int>(octets);
+  return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value) == 0;
+}
+
+// Where a client goes that asks for no name: by TLS it stays, since clients of TURN reach it by an address; a
+// request without a Host is none that a browser makes of our page.
+bool stays_without_name(ProtocolDetector::Verdict protocol) {
+  return protocol == ProtocolDetector::Verdict::tls;
+}
+
 }  // namespace
 
-ProtocolDetector::Verdict ProtocolDetector::read(int fd) {
+ProtocolDetector::Verdict ProtocolDetector::read(int fd, bool at_end) {
   if (has_header_) {
     const Verdict verdict = read_header(fd);
     if (has_header_) return verdict;
@@ -40,7 +54,37 @@ ProtocolDetector::Verdict ProtocolDetector::read(int fd) {
   if (known_) return known_ == Transport::tls ? Verdict::tls : Verdict::turn;
   std::uint8_t first = 0;
   const ssize_t got = peek(fd, {&first, 1});
-  return got == 1 ? told_apart(first) : nothing(got);
+  if (got != 1) return nothing(got);
+  const Verdict protocol = told_apart(first);
+  const bool has_name = protocol == Verdict::tls || protocol == Verdict::http;
+  if (!is_ours_ || !has_name) return protocol;
+  const Verdict verdict = read_name(fd, protocol, at_end);
+  if (verdict != Verdict::wait && seen_ > 0 && !set_low_water(fd, 1)) return Verdict::broken;
+  return verdict;
+}
+
+// What is looked at stays in the socket, so that whoever serves the connection begins at its beginning.
+ProtocolDetector::Verdict ProtocolDetector::read_name(int fd, Verdict protocol, bool at_end) {
+  std::array<std::uint8_t, net::kMaxHelloRecords> room;
+  static_assert(room.size() >= net::kMaxHostSearch);
+  const ssize_t got = peek(fd, room);
+  if (got <= 0) return nothing(got);
+  const Bytes received = Bytes(room).first(static_cast<std::size_t>(got));
+  const net::AskedName asked =
+      protocol == Verdict::tls ? net::find_server_name(received) : net::find_host(received);
+  const bool has_more = received.size() > seen_;
+  seen_ = received.size();
+  using Kind = net::AskedName::Kind;
+  if (asked.kind == Kind::incomplete && (has_more || at_end)) return wait_for(fd, asked.needed, at_end);
+  // The rest does not fit into the kernel's memory: to go on waiting would be to be woken for nothing again
+  // and again. So it is served as if it asked for no name, which takes what is there from the socket.
+  const bool is_named = asked.kind == Kind::named && !asked.name.empty();
+  const bool stays = is_named ? (*is_ours_)(asked.name) : stays_without_name(protocol);
+  return stays ? protocol : Verdict::web;
+}
+
+ProtocolDetector::Verdict ProtocolDetector::wait_for(int fd, std::size_t octets, bool at_end) {
+  return !at_end && set_low_water(fd, octets) ? Verdict::wait : Verdict::broken;
 }
 
 // What is looked at is taken as well, but for what stands behind the header: left where it is, it would be

@@ -12,6 +12,10 @@ struct StreamLimits {
   std::uint32_t idle_per_address = 200;                 // of each source address, likewise
   Duration connect_timeout = std::chrono::seconds(10);  // of the handshake, and then of the first message
   Duration idle_timeout = std::chrono::seconds(60);     // without an allocation
+  // Connections that are passed on to a web server.
+  std::uint32_t web = 1000;                              // 0 = no limit
+  std::uint32_t web_per_address = 200;                   // likewise
+  Duration web_idle_timeout = std::chrono::minutes(10);  // in which neither side has taken an octet
 };
 
 }  // namespace turnpike::relay

@@ -17,6 +17,7 @@ namespace {
 constexpr int kAcceptsPerPass = 64;      // so that a flood of them does not keep the others waiting
 constexpr Duration kListenerPause{100};  // while there is no descriptor for another connection
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
+constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 // The answer to an HTTP client on a listener that detects protocols, where no signaling is configured.
 std::string no_page() {
@@ -144,7 +145,8 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
     connection.is_counted = listener.balancers.empty();
     connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), *number};
     if (!connection.is_counted || !listener.transport) {
-      connection.detector = std::make_unique<ProtocolDetector>(!connection.is_counted, listener.transport);
+      connection.detector = std::make_unique<ProtocolDetector>(!connection.is_counted, listener.transport,
+                                                               listener.web ? &shared_.is_ours : nullptr);
     }
     if (watch(connection, EPOLL_CTL_ADD, kReading)) return &connection;
   } catch (const std::bad_alloc&) {
@@ -191,7 +193,7 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
   if (!connection) return {};
   using State = net::Stream::State;
   net::Stream& stream = connection->stream;
-  if (connection->detector && !greet(*connection, now)) return {};
+  if (connection->detector && !greet(*connection, events, now)) return {};
   State state = State::open;
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
   if (state == State::open && (events & ~EPOLLOUT) != 0) state = stream.receive(buffers_, messages_);
@@ -218,8 +220,9 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
 
 // --- What they turn out to be
 
-bool Streams::greet(Connection& connection, TimePoint now) {
-  const ProtocolDetector::Verdict verdict = connection.detector->read(connection.stream.fd());
+bool Streams::greet(Connection& connection, std::uint32_t events, TimePoint now) {
+  const ProtocolDetector::Verdict verdict =
+      connection.detector->read(connection.stream.fd(), (events & kAtEnd) != 0);
   if (verdict == ProtocolDetector::Verdict::wait) return false;
   if (const auto& client = connection.detector->client()) connection.tuple.client = *client;
   connection.detector.reset();
@@ -234,6 +237,10 @@ bool Streams::greet(Connection& connection, TimePoint now) {
   }
   if (verdict == ProtocolDetector::Verdict::http) {
     hand_over_http(connection);
+    return false;
+  }
+  if (verdict == ProtocolDetector::Verdict::web) {
+    hand_over_to_web(connection);
     return false;
   }
   if (verdict == ProtocolDetector::Verdict::turn) return true;
@@ -276,6 +283,17 @@ void Streams::hand_over_http(Connection& connection) {
                                         .tls = std::move(released.tls),
                                         .received = std::move(released.received),
                                         .to_https = !secure && connection.listener->plain_http_to_https});
+}
+
+// Likewise.
+void Streams::hand_over_to_web(Connection& connection) {
+  end(connection);
+  if (!watch(connection, EPOLL_CTL_DEL, 0)) return;
+  const IpAddress& client = connection.tuple.client.address;
+  shared_.web(connection.stream.release().fd, {.client = connection.tuple.client,
+                                               .server = connection.tuple.server,
+                                               .web = *connection.listener->web,
+                                               .is_exempt = turn::is_exempt(clients_, client)});
 }
 
 // The one that has waited longest of those that can go on.

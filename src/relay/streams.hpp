@@ -22,6 +22,7 @@
 #include "relay/protocol_detector.hpp"
 #include "relay/slot_map.hpp"
 #include "relay/stream_limits.hpp"
+#include "relay/web_server.hpp"
 #include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/prefix.hpp"
@@ -39,6 +40,7 @@ struct StreamListener {
   // The load balancers in front. Where there are any, nobody else may come.
   std::vector<Prefix> balancers{};
   bool plain_http_to_https = false;  // where each connection tells
+  std::optional<WebServer> web{};    // likewise: where connections go that ask for other names than ours
 };
 
 // Where connections go that speak HTTP; called on the threads of all workers. Empty where there is no page.
@@ -52,6 +54,9 @@ class Streams {
     IdleConnections& idle;
     AddressLimiter& handshakes;  // that one source may begin in a second
     HttpHandOver http{};
+    // Neither is empty where a listener has a web server behind it.
+    WebHandOver web{};
+    IsOurs is_ours{};
   };
 
   // Throws std::system_error.
@@ -149,10 +154,11 @@ class Streams {
   Connection* find_last(const FiveTuple& tuple);  // even if it has; a number may be another worker's
   void end(Connection& connection);
   // False when there is no more to do with it for now.
-  bool greet(Connection& connection, TimePoint now);
+  bool greet(Connection& connection, std::uint32_t events, TimePoint now);
   // False when it cannot be: it has to end then.
   [[nodiscard]] bool start_tls(Connection& connection, TimePoint now);
   void hand_over_http(Connection& connection);
+  void hand_over_to_web(Connection& connection);
   void free(Connection& connection);
   void live_until(Connection& connection, SteadyTime deadline);
   void watch_output(Connection& connection);

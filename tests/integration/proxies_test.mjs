@@ -23,9 +23,9 @@ process.env.PATH += ':/usr/sbin';
 const host = 'turn.example.org';
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
-// The indented block of the README that begins with this comment.
-function block(comment) {
-  const lines = readme.split('\n');
+// The indented block of the README that begins with this comment, the first below a heading.
+function block(comment, heading = '### Behind nginx or HAProxy') {
+  const lines = readme.slice(readme.indexOf(heading)).split('\n');
   const start = lines.findIndex(line => line.startsWith(`    # ${comment}`));
   assert.ok(start >= 0, `the README has no ${comment}`);
   const length = lines.slice(start).findIndex(line => !line.startsWith('    '));
@@ -35,12 +35,13 @@ function block(comment) {
 const { certificate, privateKey } = makeCertificate(host);
 const folder = temporaryDirectory('proxies').path;
 
+const ownSite = () => block('/etc/nginx/conf.d/')
+  .replace('/etc/letsencrypt/live/turn.example.org/fullchain.pem', certificate)
+  .replace('/etc/letsencrypt/live/turn.example.org/privkey.pem', privateKey);
+
 const proxies = {
   nginx: {
-    configure() {
-      const site = block('/etc/nginx/conf.d/')
-        .replace('/etc/letsencrypt/live/turn.example.org/fullchain.pem', certificate)
-        .replace('/etc/letsencrypt/live/turn.example.org/privkey.pem', privateKey);
+    configure(site = ownSite()) {
       // What stands around a site in Debian's nginx.conf, with folders of ours.
       const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`);
       const file = join(folder, 'nginx.conf');
@@ -86,9 +87,9 @@ function isInstalled(program) {
 }
 
 // Resolves when it listens, to the function that stops it.
-async function start(name) {
+async function start(name, site) {
   const { program = name, configure, ready } = proxies[name];
-  const child = spawn(program, configure(), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, configure(site), { stdio: ['ignore', 'pipe', 'pipe'] });
   const forget = atExit(() => child.kill('SIGTERM'));
   const ended = new Promise(resolve => child.once('close', resolve));
   let log = '';
@@ -194,4 +195,59 @@ test('TURN by UDP and DTLS behind nginx', { skip: hasStream ? false : 'there is 
     const [, client] = /Mapped address: (127\.0\.0\.1:\d+)/.exec(stdout) ?? assert.fail(stdout);
     assert.ok(daemon.log().includes(`client=${client}`), daemon.log());
   }
+});
+
+test('in front of nginx, on one address and port', { skip: isInstalled('nginx') ? false : 'there is no nginx' }, async t => {
+  const heading = '### One address and port';
+  const www = 'www.example.org';
+  const site = makeCertificate(www);
+  const root = join(folder, 'site');
+  mkdirSync(join(root, '.well-known', 'acme-challenge'), { recursive: true });
+  writeFileSync(join(root, 'index.html'), 'the site');
+  writeFileSync(join(root, 'film.mp4'), Buffer.alloc(3_000_000, 7));
+  writeFileSync(join(root, '.well-known', 'acme-challenge', 'x'), 'a challenge');
+  const configuration = block('/etc/turnpike/turnpike.yaml', heading)
+    .replace('/etc/letsencrypt/live/turn.example.org/fullchain.pem', certificate)
+    .replace('/etc/letsencrypt/live/turn.example.org/privkey.pem', privateKey);
+  const daemon = await startTurnpike(`realm: example.org\nrelay: {addresses: [127.0.0.1]}\n${configuration}\n`);
+  t.after(daemon.stop);
+  t.after(await start('nginx', block('/etc/nginx/conf.d/', heading)
+    .replace('/etc/letsencrypt/live/www.example.org/fullchain.pem', site.certificate)
+    .replace('/etc/letsencrypt/live/www.example.org/privkey.pem', site.privateKey)
+    .replace('root /var/www/html;', `root ${root}; add_header x-client $remote_addr;`)));
+
+  const get = (origin, host, path, options = {}) =>
+    request(origin, path, { headers: { host }, servername: host, agent: false, ...options });
+  const text = answer => answer.body.toString();
+
+  await t.test('the site by its name, and whose request it is', async () => {
+    for (const localAddress of ['127.0.0.1', '127.0.0.9']) {
+      for (const origin of ['https://127.0.0.1', 'http://127.0.0.1']) {
+        const page = await get(origin, www, '/', { localAddress });
+        assert.deepEqual([page.status, text(page), page.headers['x-client']], [200, 'the site', localAddress]);
+      }
+    }
+    assert.equal((await get('https://127.0.0.1', www, '/film.mp4')).body.length, 3_000_000);
+  });
+
+  await t.test('its certificate, by its name alone', async () => {
+    const ask = { ca: readFileSync(site.certificate), rejectUnauthorized: true };
+    assert.equal((await get('https://127.0.0.1', www, '/', ask)).status, 200);
+    await assert.rejects(get('https://127.0.0.1', host, '/', ask));
+  });
+
+  await t.test('an ACME client of the site, and a name that nobody knows', async () => {
+    assert.equal(text(await get('http://127.0.0.1', www, '/.well-known/acme-challenge/x')), 'a challenge');
+    assert.equal(text(await get('http://127.0.0.1', 'nobody.example', '/')), 'the site');
+  });
+
+  await t.test('our page and signaling beside it', async () => {
+    assert.match(text(await get('https://127.0.0.1', host, '/')), /<\/html>/);
+    assert.equal((await get('http://127.0.0.1', host, '/')).status, 308);
+    const token = sign({ exp: inSeconds(600) }, { key: /token_secrets: \[(.*)\]/.exec(configuration)[1] });
+    const options = { headers: { host, authorization: `Bearer ${token}` }, servername: host, origin: `https://${host}`, rejectUnauthorized: false };
+    const ann = await member('wss://127.0.0.1/ws', 'blue', 'Ann', options);
+    assert.match(JSON.stringify(ann.joined.iceServers), /turns:turn\.example\.org:443\?transport=tcp/);
+    ann.close();
+  });
 });

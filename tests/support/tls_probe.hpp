@@ -22,12 +22,13 @@
 
 namespace turnpike::test {
 
-// What a client says first.
-inline std::string client_hello() {
+// What a client says first, to the server of that name where one is given.
+inline std::string client_hello(const char* server_name = nullptr) {
   const std::unique_ptr<SSL_CTX, net::TlsDeleter> context(SSL_CTX_new(TLS_client_method()));
   const net::TlsSession session(SSL_new(context.get()));
   BIO* wire = BIO_new(BIO_s_mem());
   SSL_set_bio(session.get(), BIO_new(BIO_s_mem()), wire);
+  if (server_name) SSL_set_tlsext_host_name(session.get(), server_name);
   SSL_connect(session.get());
   const char* data = nullptr;
   const long size = BIO_get_mem_data(wire, &data);

@@ -173,6 +173,27 @@ TEST_CASE("the edges of what is allowed", "[config]") {
   CHECK(parsed("auth: {users: {1700000000:alice: x}}").auth.users[0].name == "1700000000:alice");
 }
 
+TEST_CASE("a web server behind a listener", "[config]") {
+  const Config config = parsed(
+      "listen: [{url: auto://0.0.0.0:443, web: '127.0.0.1:8443', web_proxy_protocol: true}, "
+      "{url: auto://0.0.0.0:80, web: '[2001:db8::1]:443', proxy_protocol: [10.0.0.0/8]}, "
+      "{url: 'auto://[::]:80', web: '192.0.2.1:80', web_proxy_protocol: false}, auto://127.0.0.1:1]\n"
+      "limits: {web_connections: 7, web_connections_per_address: 0, web_idle_timeout: 24h}");
+  REQUIRE(config.listen.size() == 4);
+  CHECK(config.listen[0].web == relay::WebServer{*Endpoint::parse("127.0.0.1:8443"), true});
+  // On another machine the port may be the same.
+  CHECK(config.listen[1].web == relay::WebServer{*Endpoint::parse("[2001:db8::1]:443"), false});
+  CHECK(config.listen[1].proxy_protocol.size() == 1);
+  CHECK(config.listen[2].web == relay::WebServer{*Endpoint::parse("192.0.2.1:80"), false});
+  CHECK_FALSE(config.listen[3].web);
+  CHECK(config.streams.web == 7);
+  CHECK(config.streams.web_per_address == 0);
+  CHECK(config.streams.web_idle_timeout == std::chrono::hours(24));
+  CHECK(parsed("").streams.web == 1000);
+  CHECK(parsed("").streams.web_per_address == 200);
+  CHECK(parsed("").streams.web_idle_timeout == std::chrono::minutes(10));
+}
+
 TEST_CASE("listeners that do not take each other's packets", "[config]") {
   const std::string_view accepted[] = {
       R"(["udp://0.0.0.0:3478", "udp://[::]:3478"])",         // [::] is IPv6 only

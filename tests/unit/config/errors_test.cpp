@@ -64,7 +64,8 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
        "limits, "
        "nat_discovery, tls, signaling, admin, shutdown, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
-       "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol, proxy_header"},
+       "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol, proxy_header, web, "
+       "web_proxy_protocol"},
       {"realm: a\nworkers: 1\nrealm: b", "t.yaml:3: realm: duplicate key, first set at t.yaml:1"},
       {"log: {level: info}\nlog: {format: text}", "t.yaml:2: log: duplicate key, first set at t.yaml:1"},
   });
@@ -217,6 +218,39 @@ TEST_CASE("listeners", "[config]") {
        "address (got 10.0.0.1/8)"},
       {"listen: [{url: tcp://0.0.0.0:1, proxy_protcol: [10.0.0.0/8]}]",
        "t.yaml:1: listen[0].proxy_protcol: unknown key, did you mean listen[0].proxy_protocol?"},
+  });
+  constexpr std::string_view kWeb =
+      "expected ADDRESS:PORT of a web server, such as 127.0.0.1:8443 or \"[::1]:8443\" (got ";
+  for (const std::string web : {"8443", "localhost:8443", "127.0.0.1", "127.0.0.1:0", "0.0.0.0:8443",
+                                "224.0.0.1:8443", "http://127.0.0.1:8443"}) {
+    CHECK(outcome("listen:\n- url: auto://0.0.0.0:443\n  web: " + web) ==
+          "t.yaml:3: listen[0].web: " + std::string(kWeb) + web + ")");
+  }
+  check_all({
+      {"listen: [{url: tls://0.0.0.0:443, web: '127.0.0.1:8443'}]",
+       "t.yaml:1: listen[0].web: is for auto:// only"},
+      {"listen: [{url: auto://0.0.0.0:443, web: [a]}]",
+       "t.yaml:1: listen[0].web: " + std::string(kWeb) + "a list)"},
+      {"listen:\n- url: auto://0.0.0.0:443\n  web_proxy_protocol: true",
+       "t.yaml:3: listen[0].web_proxy_protocol: is for listeners that have web"},
+      {"listen:\n- url: auto://0.0.0.0:443\n  web: 127.0.0.1:1\n  web_proxy_protocol: 2",
+       "t.yaml:4: listen[0].web_proxy_protocol: expected true or false (got 2)"},
+      {"listen: [{url: auto://0.0.0.0:443, webb: '127.0.0.1:8443'}]",
+       "t.yaml:1: listen[0].webb: unknown key, did you mean listen[0].web?"},
+      {"listen:\n- tcp://0.0.0.0:80\n- url: auto://0.0.0.0:443\n  web: 127.0.0.1:443",
+       "t.yaml:4: listen[1].web: expected a web server elsewhere than at listen[1] (got 127.0.0.1:443)"},
+      {"listen:\n- tcp://[::1]:80\n- url: auto://0.0.0.0:443\n  web: '[::1]:80'",
+       "t.yaml:4: listen[1].web: expected a web server elsewhere than at listen[0] (got \"[::1]:80\")"},
+      {"listen: [{url: auto://127.0.0.1:443, web: '127.0.0.1:8080'}]\nsignaling: {access: open}",
+       "t.yaml:1: listen[0].web: expected a web server elsewhere than at signaling.listen (got "
+       "\"127.0.0.1:8080\")"},
+      {"listen: [{url: auto://127.0.0.1:443, web: '127.0.0.1:9641'}]\nadmin: {listen: http://0.0.0.0:9641}",
+       "t.yaml:1: listen[0].web: expected a web server elsewhere than at admin.listen (got "
+       "\"127.0.0.1:9641\")"},
+      {"limits: {web_idle_timeout: 25h}",
+       "t.yaml:1: limits.web_idle_timeout: expected a duration from 100ms to 86400s, such as 500ms, 45s or "
+       "2m "
+       "(got 25h)"},
   });
   for (const std::string url : {"0.0.0.0:3478", "http://0.0.0.0:1", "udp://0.0.0.0", "udp://example.org:1",
                                 "udp://0.0.0.0:65536", "UDP://0.0.0.0:1", "udp://224.0.0.1:1",

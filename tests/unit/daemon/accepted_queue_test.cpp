@@ -5,8 +5,12 @@
 #include <array>
 #include <catch2/catch.hpp>
 
+#include "net/accepted_connection.hpp"
+
 namespace turnpike::daemon {
 namespace {
+
+using Queue = AcceptedQueue<net::AcceptedConnection>;
 
 // A connection, of which `other` is the far end.
 struct Pair {
@@ -26,7 +30,7 @@ struct Pair {
 };
 
 TEST_CASE("the taker is woken once for all that wait", "[server]") {
-  AcceptedQueue arrivals;
+  Queue arrivals;
   Pair a;
   Pair b;
   CHECK(arrivals.add(std::move(a.connection), {}));
@@ -37,18 +41,18 @@ TEST_CASE("the taker is woken once for all that wait", "[server]") {
 }
 
 TEST_CASE("only so many wait, and what is dropped is closed and counted", "[server]") {
-  AcceptedQueue arrivals;
-  for (std::size_t i = 0; i < AcceptedQueue::kMost; ++i) arrivals.add(net::Fd(dup(0)), {});
+  Queue arrivals;
+  for (std::size_t i = 0; i < Queue::kMost; ++i) arrivals.add(net::Fd(dup(0)), {});
   Pair more;
   CHECK_FALSE(arrivals.add(std::move(more.connection), {}));
   CHECK(more.is_closed());
   CHECK(arrivals.dropped() == 1);
-  CHECK(arrivals.take().size() == AcceptedQueue::kMost);
+  CHECK(arrivals.take().size() == Queue::kMost);
   CHECK(arrivals.add(net::Fd(dup(0)), {}));
 }
 
 TEST_CASE("after the end nothing waits, and what comes is closed", "[server]") {
-  AcceptedQueue arrivals;
+  Queue arrivals;
   Pair before;
   Pair after;
   arrivals.add(std::move(before.connection), {});

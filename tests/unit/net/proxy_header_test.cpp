@@ -175,5 +175,22 @@ TEST_CASE("datagrams begin with a whole header, with one that is not, or with no
   CHECK(found("@\0\0\1x"s) == "none");
 }
 
+TEST_CASE("a header of ours is one that is understood", "[proxy]") {
+  const auto made = [](const char* client, const char* server) {
+    const std::vector<std::uint8_t> header =
+        make_proxy_header(*Endpoint::parse(client), *Endpoint::parse(server));
+    return std::string(header.begin(), header.end());
+  };
+  CHECK(made("198.51.100.7:55555", "203.0.113.9:3478") == binary(0x21, 0x11, kV4));
+  check_whole(made("198.51.100.7:55555", "203.0.113.9:3478"), "198.51.100.7:55555");
+  const std::string six(
+      "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\7\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\1\xFF\xFF\1\xBB", 36);
+  CHECK(made("[2001:db8::7]:65535", "[2001:db8::1]:443") == binary(0x21, 0x21, six));
+  // One of each: both are written as IPv6.
+  check_whole(made("198.51.100.7:55555", "[2001:db8::1]:443"), "198.51.100.7:55555");
+  check_whole(made("[2001:db8::7]:1", "203.0.113.9:443"), "[2001:db8::7]:1");
+  CHECK(made("198.51.100.7:55555", "[2001:db8::1]:443").size() == 16 + 36);
+}
+
 }  // namespace
 }  // namespace turnpike::net

@@ -1,0 +1,278 @@
+#include "daemon/web_door.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <exception>
+#include <memory>
+#include <new>
+
+#include "http/deadline.hpp"
+#include "net/proxy_header.hpp"
+#include "relay/clock.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using http::Awaitable;
+using http::TcpSocket;
+using Error = boost::system::error_code;
+
+constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<http::Executor>());
+constexpr std::size_t kBufferSize = 16 << 10;  // for each way of a connection
+constexpr Duration kQuiet = std::chrono::minutes(1);
+
+tcp::endpoint to_asio(const Endpoint& endpoint) {
+  if (endpoint.address.is_v4()) {
+    return {asio::ip::address_v4(load_u32(endpoint.address.bytes().data())), endpoint.port};
+  }
+  return {asio::ip::address_v6(endpoint.address.storage(), endpoint.scope), endpoint.port};
+}
+
+}  // namespace
+
+// One connection of a client with the one to the web server that was made for it. Both of its coroutines own
+// it; its place is free when the last of them has ended.
+class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
+ public:
+  Passage(WebDoor& door, TcpSocket client, const relay::PassedConnection& about)
+      : door_(door),
+        about_(about),
+        client_(std::move(client)),
+        web_(client_.get_executor()),
+        timer_(client_.get_executor()) {
+    door_.add(*this);
+  }
+  ~Passage() { door_.remove(*this); }
+  Passage(const Passage&) = delete;
+  Passage& operator=(const Passage&) = delete;
+
+  const relay::PassedConnection& about() const { return about_; }
+  void start() { spawn(run()); }
+  void close();
+
+ private:
+  using Buffer = std::array<char, kBufferSize>;
+  // One way of the two.
+  struct Way {
+    TcpSocket& from;
+    TcpSocket& to;
+    Buffer& buffer;
+    Counter& octets;
+  };
+
+  Awaitable<bool> connect();
+  Awaitable<bool> send_proxy_header();
+  Awaitable<void> run();
+  Awaitable<void> carry(Way way);
+  void spawn(Awaitable<void> coroutine);
+  void watch();
+  Duration patience() const {
+    return connected_ ? door_.limits_.web_idle_timeout : door_.limits_.connect_timeout;
+  }
+
+  WebDoor& door_;
+  const relay::PassedConnection about_;
+  TcpSocket client_;
+  TcpSocket web_;
+  http::Timer timer_;
+  http::Timer::time_point moved_at_ = http::Timer::clock_type::now();  // when octets have moved last
+  bool connected_ = false;
+  bool timed_out_ = false;
+  Buffer to_web_;
+  Buffer to_client_;
+};
+
+// The passage lives as long as one of its coroutines, and ends when there is no memory for one.
+void WebDoor::Passage::spawn(Awaitable<void> coroutine) {
+  asio::co_spawn(client_.get_executor(), std::move(coroutine),
+                 [self = shared_from_this()](const std::exception_ptr& failure) {
+                   if (failure) self->close();
+                 });
+}
+
+Awaitable<void> WebDoor::Passage::run() {
+  watch();
+  if (!co_await connect()) co_return;
+  WebCounters& counters = door_.counters_;
+  ++counters.passed;
+  if (about_.web.wants_proxy_header && !co_await send_proxy_header()) co_return;
+  spawn(carry({web_, client_, to_client_, counters.to_client_bytes}));
+  co_await carry({client_, web_, to_web_, counters.to_web_bytes});
+}
+
+Awaitable<bool> WebDoor::Passage::connect() {
+  const tcp::endpoint at = to_asio(about_.web.at);
+  Error error;
+  web_.open(at.protocol(), error);
+  if (!error) std::tie(error) = co_await web_.async_connect(at, kToken);
+  if (door_.stopping_) co_return false;
+  if (error) {
+    ++door_.counters_.unreachable;
+    door_.tell_unreachable(about_.web.at, timed_out_ ? "no answer in time" : error.message());
+    co_return false;
+  }
+  web_.set_option(tcp::no_delay(true), error);
+  client_.set_option(tcp::no_delay(true), error);
+  connected_ = true;
+  moved_at_ = http::Timer::clock_type::now();
+  watch();
+  co_return true;
+}
+
+Awaitable<bool> WebDoor::Passage::send_proxy_header() {
+  const std::vector<std::uint8_t> header = net::make_proxy_header(about_.client, about_.server);
+  const auto [error, sent] = co_await asio::async_write(web_, asio::buffer(header), kToken);
+  co_return !error;
+}
+
+// Nothing is read before what was read has gone out, so whoever reads slowly slows the other side down.
+Awaitable<void> WebDoor::Passage::carry(Way way) {
+  while (true) {
+    const auto [ended, size] = co_await way.from.async_read_some(asio::buffer(way.buffer), kToken);
+    Error error = ended;
+    if (error == asio::error::eof) {
+      way.to.shutdown(TcpSocket::shutdown_send, error);  // the other way may go on
+      co_return;
+    }
+    if (!error) {
+      const asio::const_buffer received(way.buffer.data(), size);
+      std::tie(error, std::ignore) = co_await asio::async_write(way.to, received, kToken);
+    }
+    if (error) co_return close();
+    way.octets += size;
+    moved_at_ = http::Timer::clock_type::now();
+  }
+}
+
+// Both ways find that, and end.
+void WebDoor::Passage::close() {
+  Error ignored;
+  client_.close(ignored);
+  web_.close(ignored);
+  timer_.cancel();
+}
+
+// One look at the clock for each pause: octets that move do not touch the timer.
+void WebDoor::Passage::watch() {
+  timer_.expires_at(moved_at_ + patience());
+  timer_.async_wait([weak = weak_from_this()](const Error& error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    if (http::Timer::clock_type::now() < self->moved_at_ + self->patience()) return self->watch();
+    self->timed_out_ = true;
+    if (self->connected_) ++self->door_.counters_.timed_out;
+    self->close();
+  });
+}
+
+WebDoor::WebDoor(const relay::StreamLimits& limits)
+    : limits_(limits), connections_from_(limits.web_per_address) {}
+
+WebDoor::~WebDoor() {
+  if (thread_.joinable()) stop();
+}
+
+void WebDoor::start() {
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+void WebDoor::pass(net::Fd connection, const relay::PassedConnection& about) {
+  if (!waiting_.add(std::move(connection), about)) return;
+  try {
+    asio::post(io_, [this] {
+      for (auto& one : waiting_.take()) serve(std::move(one.connection), one.arrival);
+    });
+  } catch (const std::bad_alloc&) {
+    waiting_.take();  // nobody has been woken, so they are closed, and the next one wakes again
+    throw;
+  }
+}
+
+void WebDoor::use(const relay::StreamLimits& limits) {
+  asio::post(io_, [this, limits] {
+    limits_ = limits;
+    connections_from_.set_limit(limits.web_per_address);
+  });
+}
+
+void WebDoor::ask(std::function<void()> answer) { asio::post(io_, std::move(answer)); }
+
+void WebDoor::serve(net::Fd connection, const relay::PassedConnection& about) {
+  if (stopping_ || !admit(about)) return;
+  try {
+    TcpSocket client(io_.get_executor());
+    Error error;
+    client.assign(about.server.address.is_v4() ? tcp::v4() : tcp::v6(), connection.get(), error);
+    if (error) return;
+    connection.release();
+    std::make_shared<Passage>(*this, std::move(client), about)->start();
+  } catch (const std::bad_alloc&) {
+    ++counters_.refused;
+  }
+}
+
+bool WebDoor::admit(const relay::PassedConnection& about) {
+  const bool is_full = limits_.web != 0 && passages_.size() >= limits_.web;
+  const IpAddress& client = about.client.address;
+  if (!is_full && (about.is_exempt || !connections_from_.is_full(client))) return true;
+  ++counters_.refused;
+  const char* key = is_full ? "limits.web_connections" : "limits.web_connections_per_address";
+  if (const auto line = refusals_.line({"connection", key, client}, relay::read_clocks().steady)) {
+    spdlog::info("{}", *line);
+  }
+  return false;
+}
+
+void WebDoor::add(Passage& passage) {
+  if (!passage.about().is_exempt) connections_from_.add(passage.about().client.address);
+  passages_.insert(&passage);
+  count_ = passages_.size();
+}
+
+void WebDoor::remove(Passage& passage) {
+  if (!passage.about().is_exempt) connections_from_.release(passage.about().client.address);
+  passages_.erase(&passage);
+  count_ = passages_.size();
+}
+
+// Clients decide how often that is found, so one line a minute says it.
+void WebDoor::tell_unreachable(const Endpoint& web, const std::string& why) {
+  const SteadyTime now = relay::read_clocks().steady;
+  if (now < quiet_until_) return;
+  quiet_until_ = now + kQuiet;
+  spdlog::warn("the web server at {} cannot be reached: {}", web.to_string(), why);
+}
+
+WebCounters WebDoor::counters() const {
+  WebCounters all = counters_;
+  all.refused += waiting_.dropped();
+  return all;
+}
+
+void WebDoor::add_metrics(std::vector<admin::Metric>& metrics) const {
+  admin::add_metrics(metrics, counters());
+}
+
+void WebDoor::stop() {
+  asio::post(io_, [this] {
+    stopping_ = true;
+    open_.reset();
+    for (Passage* passage : passages_) passage->close();
+  });
+  thread_.join();
+  waiting_.close();
+  spdlog::info("web: {}", describe_counters(counters()));
+}
+
+}  // namespace turnpike::daemon

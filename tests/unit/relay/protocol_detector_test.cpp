@@ -1,0 +1,144 @@
+#include "relay/protocol_detector.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "net/tcp_socket.hpp"
+#include "support/tls_probe.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+using Verdict = ProtocolDetector::Verdict;
+using namespace std::string_literals;
+
+// A connection, whose server's side is looked at. Over loopback, what is sent is there when send() returns.
+struct Pair {
+  Pair() {
+    const net::Fd listener = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
+    client = test::connect_to(net::connection_endpoint(listener.get()).value());
+    pollfd waiting{listener.get(), POLLIN, 0};
+    REQUIRE(poll(&waiting, 1, 5000) == 1);
+    server = std::move(net::accept_tcp(listener.get())->fd);
+  }
+  // Whether epoll would report it.
+  bool is_reported() const {
+    pollfd waiting{server.get(), POLLIN, 0};
+    return poll(&waiting, 1, 0) == 1;
+  }
+  std::string unread() const {
+    char octets[40'000];
+    const ssize_t got = recv(server.get(), octets, sizeof octets, MSG_DONTWAIT);
+    return {octets, static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+  }
+  net::Fd client;
+  net::Fd server;
+};
+
+const IsOurs kIsOurs = [](std::string_view name) { return name == "ours.example"; };
+
+// The verdict on octets that come one by one, each of which is looked at only when it is reported. What was
+// looked at is still there.
+Verdict judge_slowly(const std::string& said) {
+  const Pair pair;
+  ProtocolDetector detector(false, std::nullopt, &kIsOurs);
+  Verdict verdict = Verdict::wait;
+  std::size_t sent = 0;
+  int looks = 0;
+  while (verdict == Verdict::wait && sent < said.size()) {
+    test::write_all(pair.client.get(), said.substr(sent++, 1));
+    if (!pair.is_reported()) continue;
+    verdict = detector.read(pair.server.get(), false);
+    ++looks;
+    if (verdict == Verdict::wait) REQUIRE_FALSE(pair.is_reported());
+  }
+  CHECK(looks <= 100);
+  if (verdict != Verdict::wait) CHECK(pair.is_reported());
+  CHECK(pair.unread() == said.substr(0, sent));
+  return verdict;
+}
+
+Verdict judge(const std::string& said, bool at_end = false) {
+  const Pair pair;
+  ProtocolDetector detector(false, std::nullopt, &kIsOurs);
+  test::write_all(pair.client.get(), said);
+  return detector.read(pair.server.get(), at_end);
+}
+
+TEST_CASE("where a web server is behind, the name decides, and nothing is taken", "[detector]") {
+  const std::pair<std::string, Verdict> cases[] = {
+      {test::client_hello("ours.example"), Verdict::tls},
+      {test::client_hello("other.example"), Verdict::web},
+      {test::client_hello(), Verdict::tls},
+      {"\x16\2"s, Verdict::tls},
+      {"GET / HTTP/1.1\r\nHost: ours.example:80\r\n", Verdict::http},
+      {"GET / HTTP/1.1\r\nHost: other.example\r\n", Verdict::web},
+      {"GET / HTTP/1.1\r\n\r\n", Verdict::web},
+      {"GET / HTTP/1.1\r\nHost:\r\n", Verdict::web},
+      {"\0"s, Verdict::turn},
+      {"\xFF"s, Verdict::broken},
+  };
+  for (const auto& [said, verdict] : cases) {
+    CAPTURE(said);
+    CHECK(judge(said) == verdict);
+    CHECK(judge_slowly(said) == verdict);
+    if (said.size() > 2) CHECK(judge(said.substr(0, said.size() - 1)) == Verdict::wait);
+    if (said.size() > 2) CHECK(judge(said.substr(0, said.size() - 1), true) == Verdict::broken);
+    CHECK(judge(said, true) == verdict);
+  }
+}
+
+TEST_CASE("while a name is waited for, nothing is reported, and the end is", "[detector]") {
+  const std::string hello = test::client_hello("other.example");
+  for (const std::string& begun : {"GET / HTTP/1.1\r\nHost: oth"s, hello.substr(0, 100)}) {
+    const Pair pair;
+    ProtocolDetector detector(false, std::nullopt, &kIsOurs);
+    test::write_all(pair.client.get(), begun);
+    CHECK(detector.read(pair.server.get(), false) == Verdict::wait);
+    CHECK_FALSE(pair.is_reported());
+    shutdown(pair.client.get(), SHUT_WR);
+    CHECK(pair.is_reported());
+    CHECK(detector.read(pair.server.get(), true) == Verdict::broken);
+  }
+}
+
+// The kernel reports a connection when it has no room for more, whatever is waited for.
+TEST_CASE("who is reported without having said more is served as if it asked for no name", "[detector]") {
+  const std::string hello = test::client_hello("other.example");
+  for (const auto& [begun, verdict] :
+       {std::pair{"GET / HTTP/1.1\r\nHost: oth"s, Verdict::web}, {hello.substr(0, 100), Verdict::tls}}) {
+    const Pair pair;
+    ProtocolDetector detector(false, std::nullopt, &kIsOurs);
+    test::write_all(pair.client.get(), begun);
+    CHECK(detector.read(pair.server.get(), false) == Verdict::wait);
+    CHECK(detector.read(pair.server.get(), false) == verdict);
+    CHECK(pair.is_reported());
+  }
+}
+
+TEST_CASE("without a web server the first octet tells", "[detector]") {
+  for (const auto& [said, verdict] :
+       {std::pair{"\x16"s, Verdict::tls}, {"G"s, Verdict::http}, {"\0"s, Verdict::turn}}) {
+    const Pair pair;
+    ProtocolDetector detector(false, std::nullopt);
+    test::write_all(pair.client.get(), said);
+    CHECK(detector.read(pair.server.get(), false) == verdict);
+  }
+}
+
+TEST_CASE("behind a load balancer the name stands behind its header", "[detector]") {
+  const Pair pair;
+  ProtocolDetector detector(true, std::nullopt, &kIsOurs);
+  const std::string hello = test::client_hello("other.example");
+  test::write_all(pair.client.get(), "PROXY TCP4 198.51.100.7 203.0.113.9 55555 443\r\n" + hello);
+  CHECK(detector.read(pair.server.get(), false) == Verdict::web);
+  CHECK(detector.client()->to_string() == "198.51.100.7:55555");
+  CHECK(pair.unread() == hello);
+}
+
+}  // namespace
+}  // namespace turnpike::relay
