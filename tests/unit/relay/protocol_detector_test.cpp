@@ -1,6 +1,8 @@
 #include "relay/protocol_detector.hpp"
 
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -16,14 +18,27 @@ namespace {
 using Verdict = ProtocolDetector::Verdict;
 using namespace std::string_literals;
 
-// A connection, whose server's side is looked at. Over loopback, what is sent is there when send() returns.
+// A connection, whose server's side is looked at. Small pieces may wait for acknowledgements, also over
+// loopback; the congestion control that every kernel has lets them wait least.
 struct Pair {
   Pair() {
     const net::Fd listener = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
     client = test::connect_to(net::connection_endpoint(listener.get()).value());
+    setsockopt(client.get(), IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+    const int at_once = 1;
+    setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     pollfd waiting{listener.get(), POLLIN, 0};
     REQUIRE(poll(&waiting, 1, 5000) == 1);
     server = std::move(net::accept_tcp(listener.get())->fd);
+  }
+  // Until so many octets are there, which nobody has read.
+  void wait_for(std::size_t octets) const {
+    int there = 0;
+    for (int tries = 0; there < static_cast<int>(octets) && tries < 5000; ++tries) {
+      REQUIRE(ioctl(server.get(), FIONREAD, &there) == 0);
+      if (there < static_cast<int>(octets)) poll(nullptr, 0, 1);
+    }
+    REQUIRE(there == static_cast<int>(octets));
   }
   // Whether epoll would report it.
   bool is_reported() const {
@@ -41,16 +56,20 @@ struct Pair {
 
 const IsOurs kIsOurs = [](std::string_view name) { return name == "ours.example"; };
 
-// The verdict on octets that come one by one, each of which is looked at only when it is reported. What was
-// looked at is still there.
+// The verdict on octets that come a few at a time, which are looked at only when they are reported. What was
+// looked at is still there. Of single octets the kernel would report each, once they fill its memory.
 Verdict judge_slowly(const std::string& said) {
+  constexpr std::size_t kPiece = 5;
   const Pair pair;
   ProtocolDetector detector(false, std::nullopt, &kIsOurs);
   Verdict verdict = Verdict::wait;
   std::size_t sent = 0;
   int looks = 0;
   while (verdict == Verdict::wait && sent < said.size()) {
-    test::write_all(pair.client.get(), said.substr(sent++, 1));
+    const std::string piece = said.substr(sent, kPiece);
+    test::write_all(pair.client.get(), piece);
+    sent += piece.size();
+    pair.wait_for(sent);
     if (!pair.is_reported()) continue;
     verdict = detector.read(pair.server.get(), false);
     ++looks;
