@@ -327,8 +327,14 @@ class OpenServer(StunclientTest):
         self.assertEqual(report["protocol"], "dtls")
         self.assertRegex(report["notes"][0], "certificate does not verify: self-signed")
 
+    def test_dtls_at_a_udp_listener(self):
+        self.expect_success("--protocol", "dtls", "127.0.0.1", self.port)
+
     def test_no_dtls_there(self):
-        self.expect_failure(1, "no DTLS with", "--timeout", "0.6", "--protocol", "dtls", "127.0.0.1", self.port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            self.expect_failure(1, "no DTLS with", "--timeout", "0.6", "--protocol", "dtls", "127.0.0.1",
+                                str(silent.getsockname()[1]))  # fmt: skip
 
     def test_the_wrong_protocol(self):
         tcp, tls = self.daemon.ports["tcp"], self.daemon.ports["tls"]

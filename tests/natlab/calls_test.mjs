@@ -2,6 +2,7 @@
 // the other's picture, by the best way that there is, and the page tells which, as the routers confirm.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { skipReason } from '../browser/support/browser.mjs';
 import { startTurnpike } from '../browser/support/daemon.mjs';
 import {
@@ -133,7 +134,11 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
     const wanted = `${path} over ${transport}`;
     await until(5000, `both badges say ${wanted}`, async () => (await Promise.all(pages.map(seenBy)))
       .every(seen => `${seen.path} over ${seen.transport}` === wanted));
-    assert.deepEqual(await waysTaken(routers, pages), ways);
+    // A page that is relayed over TCP looks for a way by UDP, twice at most, and what that costs goes other ways.
+    let taken = await waysTaken(routers, pages);
+    for (let tries = 0; transport !== 'udp' && tries < 2 && !isDeepStrictEqual(taken, ways); tries++)
+      taken = await waysTaken(routers, pages);
+    assert.deepEqual(taken, ways);
   }
 
   for (const { nats, ...way } of calls) {
