@@ -3,9 +3,12 @@
 // what cannot be taken is closed and counted.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -33,6 +36,21 @@ class AcceptedQueue {
     }
     waiting_.push_back({std::move(connection), std::move(arrival)});
     return waiting_.size() == 1;
+  }
+
+  // Adds a connection, and has the thread of `io` call serve(connection, arrival) with all that wait. Throws
+  // std::bad_alloc, and then those that wait are closed: nobody has been woken, and the next one wakes again.
+  template <class Serve>
+  void hand_over(boost::asio::io_context& io, net::Fd connection, Arrival arrival, Serve serve) {
+    if (!add(std::move(connection), std::move(arrival))) return;
+    try {
+      boost::asio::post(io, [this, serve] {
+        for (Waiting& one : take()) serve(std::move(one.connection), std::move(one.arrival));
+      });
+    } catch (const std::bad_alloc&) {
+      take();
+      throw;
+    }
   }
 
   // All that wait, in their order.

@@ -136,15 +136,10 @@ void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
 }
 
 void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival) {
-  if (!waiting_.add(std::move(connection), std::move(arrival))) return;
-  try {
-    boost::asio::post(io_, [this] {
-      for (auto& one : waiting_.take()) server_.adopt(std::move(one.connection), std::move(one.arrival));
-    });
-  } catch (const std::bad_alloc&) {
-    waiting_.take();  // nobody has been woken, so they are closed, and the next one wakes again
-    throw;
-  }
+  waiting_.hand_over(io_, std::move(connection), std::move(arrival),
+                     [this](net::Fd one, net::AcceptedConnection about) {
+                       server_.adopt(std::move(one), std::move(about));
+                     });
 }
 
 void SignalingThread::stop() {

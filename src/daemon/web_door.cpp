@@ -15,6 +15,7 @@
 #include <memory>
 #include <new>
 
+#include "http/asio_endpoint.hpp"
 #include "http/deadline.hpp"
 #include "net/proxy_header.hpp"
 #include "relay/clock.hpp"
@@ -31,13 +32,6 @@ using Error = boost::system::error_code;
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<http::Executor>());
 constexpr std::size_t kBufferSize = 16 << 10;  // for each way of a connection
 constexpr Duration kQuiet = std::chrono::minutes(1);
-
-tcp::endpoint to_asio(const Endpoint& endpoint) {
-  if (endpoint.address.is_v4()) {
-    return {asio::ip::address_v4(load_u32(endpoint.address.bytes().data())), endpoint.port};
-  }
-  return {asio::ip::address_v6(endpoint.address.storage(), endpoint.scope), endpoint.port};
-}
 
 }  // namespace
 
@@ -112,7 +106,7 @@ Awaitable<void> WebDoor::Passage::run() {
 }
 
 Awaitable<bool> WebDoor::Passage::connect() {
-  const tcp::endpoint at = to_asio(about_.web.at);
+  const tcp::endpoint at = http::to_asio(about_.web.at);
   Error error;
   web_.open(at.protocol(), error);
   if (!error) std::tie(error) = co_await web_.async_connect(at, kToken);
@@ -188,15 +182,9 @@ void WebDoor::start() {
 }
 
 void WebDoor::pass(net::Fd connection, const relay::PassedConnection& about) {
-  if (!waiting_.add(std::move(connection), about)) return;
-  try {
-    asio::post(io_, [this] {
-      for (auto& one : waiting_.take()) serve(std::move(one.connection), one.arrival);
-    });
-  } catch (const std::bad_alloc&) {
-    waiting_.take();  // nobody has been woken, so they are closed, and the next one wakes again
-    throw;
-  }
+  waiting_.hand_over(
+      io_, std::move(connection), about,
+      [this](net::Fd one, const relay::PassedConnection& whose) { serve(std::move(one), whose); });
 }
 
 void WebDoor::use(const relay::StreamLimits& limits) {

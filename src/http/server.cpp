@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
 
+#include "http/asio_endpoint.hpp"
 #include "http/connection.hpp"
 #include "http/deadline.hpp"
 
@@ -22,18 +23,6 @@ using tcp = asio::ip::tcp;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::chrono::milliseconds kOutOfDescriptors{100};
-
-tcp::endpoint to_asio(const Endpoint& endpoint) {
-  const Bytes bytes = endpoint.address.bytes();
-  if (endpoint.address.is_v4()) {
-    asio::ip::address_v4::bytes_type v4;
-    std::copy(bytes.begin(), bytes.end(), v4.begin());
-    return {asio::ip::address_v4(v4), endpoint.port};
-  }
-  asio::ip::address_v6::bytes_type v6;
-  std::copy(bytes.begin(), bytes.end(), v6.begin());
-  return {asio::ip::address_v6(v6, endpoint.scope), endpoint.port};
-}
 
 IpAddress from_asio(const asio::ip::address& address) {
   return address.is_v4() ? IpAddress::v4(address.to_v4().to_bytes())

@@ -22,9 +22,10 @@ Value read_control(const cmsghdr* header) {
 
 // What the kernel says of a datagram or a run beside its source.
 struct Received {
-  IpAddress to;  // unspecified where it does not say
-  std::size_t stride =
-      0;  // of a run: the length of each of its datagrams but the last one, which may be shorter
+  // Unspecified where it does not say.
+  IpAddress to;
+  // Of a run: the length of each of its datagrams but the last one, which may be shorter. Else 0.
+  std::size_t stride = 0;
 };
 
 Received read_controls(msghdr& message) {

@@ -249,19 +249,17 @@ void Worker::on_listener(std::uint32_t index, TimePoint now) {
     }
     return;
   }
-  if (listener.transport == Transport::dtls) {
-    for (const net::ReceivedDatagram& datagram : datagrams) {
-      attempt([&] { on_dtls(index, datagram, now); });
-    }
-    return;
-  }
   for (const net::ReceivedDatagram& datagram : datagrams) {
-    if (associations_.can_begin() && net::is_dtls(datagram.payload)) {
+    if (is_dtls(listener, datagram.payload)) {
       attempt([&] { on_dtls(index, datagram, now); });
     } else {
       on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload, now);
     }
   }
+}
+
+bool Worker::is_dtls(const ListenerSocket& listener, Bytes datagram) const {
+  return listener.transport == Transport::dtls || (associations_.can_begin() && net::is_dtls(datagram));
 }
 
 // From here on it is as if the client that the balancer speaks for had sent the rest of the datagram.
@@ -273,7 +271,7 @@ void Worker::on_balancer(std::uint32_t listener, const net::ReceivedDatagram& da
   const std::size_t header = arrival->header_size;
   const net::ReceivedDatagram own{arrival->tuple.client, datagram.to, datagram.payload.subspan(header),
                                   datagram.slot.subspan(header)};
-  if (at.transport == Transport::dtls || (associations_.can_begin() && net::is_dtls(own.payload))) {
+  if (is_dtls(at, own.payload)) {
     on_dtls(arrival->tuple.connection, own, now);
   } else {
     on_client(arrival->tuple, own.payload, now);

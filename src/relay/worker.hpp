@@ -95,6 +95,7 @@ class Worker : private RelaySockets::Host {
   int timeout_ms(SteadyTime now) const;
   void on_event(const epoll_event& event, TimePoint now);
   void on_listener(std::uint32_t index, TimePoint now);
+  bool is_dtls(const ListenerSocket& listener, Bytes datagram) const;
   void on_balancer(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
   void on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now);
   void on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now);
