@@ -429,9 +429,7 @@ std::uint64_t Worker::out_of_memory() const {
          associations_.counters().out_of_memory + tcp_relays_.counters().out_of_memory;
 }
 
-// Whatever cannot be carried out for want of memory is lost, and what it views is given up with it. Relays
-// that are to be closed are closed by clear(): after the flush, since their numbers are descriptors, and a
-// message that was still to go out through a closed one could leave through another relay.
+// Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
 void Worker::flush(TimePoint now) {
   carry_out(now);
   if (out_of_memory() != 0) warnings_.out_of_memory();
@@ -451,6 +449,11 @@ void Worker::carry_out(TimePoint now) {
   // Before the answers: whoever is told of an allocation may connect again at once.
   follow_allocations(now);
   attempt([&] { send_to_peers(); });
+  // Relays are closed when all that goes out through them has gone, since their numbers are descriptors and
+  // may soon be another relay's; and before a client hears that its allocation is gone, since whoever hears
+  // that may ask any worker for the port.
+  output_.clear_to_peers();
+  output_.close_relays();
   attempt([&] { send_to_clients(); });
   attempt([&] { settle_tcp_relays(); });
   attempt([&] { part_with_ended(now); });
@@ -490,7 +493,6 @@ void Worker::send_to_peers() {
     }
   }
   batch_.send();
-  output_.clear_to_peers();
 }
 
 void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {

@@ -165,6 +165,19 @@ TEST_CASE("two clients reach each other through their relayed addresses", "[inte
   CHECK(arrival->peer == ann.relayed());
 }
 
+TEST_CASE("a port is free again when its client hears that the allocation is gone, for all workers",
+          "[integration]") {
+  Daemon daemon({"workers=2", "relay.ports=20120-20120", "limits.unauthenticated_per_second=0"});
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(std::make_unique<RelayClient>(daemon.listener()));
+  for (int round = 0; round < 100; ++round) {
+    for (const auto& client : clients) {
+      REQUIRE(client->allocate() == 0);
+      REQUIRE(client->refresh(0s) == 0);
+    }
+  }
+}
+
 TEST_CASE("a dual allocation relays in both families", "[integration]") {
   Daemon daemon;
   RelayClient client(daemon.listener());

@@ -132,7 +132,7 @@ TEST_CASE("a request is answered though the client has closed its half", "[integ
 }
 
 TEST_CASE("a connection's end frees its allocation, its port and its place in the quota", "[integration]") {
-  Server server({"relay.ports=61100-61101", "limits.allocations_per_user=1", "limits.allocations=2"});
+  Server server({"relay.ports=20100-20101", "limits.allocations_per_user=1", "limits.allocations=2"});
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     for (int i = 0; i < 5; ++i) {
       RelayClient client = server.client(transport);
