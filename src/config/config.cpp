@@ -47,6 +47,7 @@ void check_together(const Value& document, Config& config) {
     if (!keys.is_map()) continue;
     if (section == "tls") check_tls(keys, config);
     if (section == "admin") check_admin(keys, config);
+    if (section == "cluster") check_cluster(keys, config);
     if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
     for (const auto& [name, value] : keys.entries()) {
       if (value.path() == "auth.secrets") warn_of_short_secrets(value, config.warnings);
@@ -64,7 +65,8 @@ namespace {
 
 bool has_secrets(const Config& config) {
   return !config.auth.users.empty() || !config.auth.secrets.empty() ||
-         !config.auth.third_party.keys.empty() || !config.signaling.token_secrets.empty();
+         !config.auth.third_party.keys.empty() || !config.signaling.token_secrets.empty() ||
+         !config.cluster.secrets.empty();
 }
 
 std::vector<std::string> key_files(const net::TlsParams& tls) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "admin/params.hpp"
+#include "cluster/params.hpp"
 #include "config/error.hpp"
 #include "http/params.hpp"
 #include "net/certificate.hpp"
@@ -114,6 +115,7 @@ struct Config {
   LogParams log;
   admin::Params admin;
   ShutdownParams shutdown;
+  cluster::Params cluster;
 
   // What is allowed and should not be: for the log, and for who asks with --check.
   std::vector<std::string> warnings;

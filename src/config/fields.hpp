@@ -101,6 +101,14 @@ void read_admin_listeners(const Value& value, admin::Params& out);
 // What its keys ask of those of signaling.
 void check_admin(const Value& section, const Config& config);
 
+// cluster.cpp
+void read_redis(const Value& value, cluster::RedisAddress& out);
+// One, or a list.
+void read_cluster_secrets(const Value& value, std::vector<std::string>& out);
+void read_prefix(const Value& value, std::string& out);
+// That all is there that a cluster needs.
+void check_cluster(const Value& section, const Config& config);
+
 // peers.cpp
 void read_allow(const Value& value, std::vector<Prefix>& out);
 // Networks of clients, of which any may stand there.

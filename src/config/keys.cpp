@@ -186,6 +186,11 @@ constexpr Key kKeys[] = {
     {"admin.token_secrets", "[]",
      [](const Value& v, Config& c) { read_token_secrets(v, c.admin.token_secrets); }},
 
+    {"cluster.redis", "", [](const Value& v, Config& c) { read_redis(v, c.cluster.redis); }},
+    {"cluster.secret", "", [](const Value& v, Config& c) { read_cluster_secrets(v, c.cluster.secrets); }},
+    {"cluster.node", "", [](const Value& v, Config& c) { read_host(v, c.cluster.node); }},
+    {"cluster.prefix", "turnpike", [](const Value& v, Config& c) { read_prefix(v, c.cluster.prefix); }},
+
     {"shutdown.drain", "0s",
      [](const Value& v, Config& c) { read_duration(v, Duration::zero(), kLongestDrain, c.shutdown.drain); }},
     {"shutdown.deadline", "10m",
@@ -230,15 +235,17 @@ std::vector<std::string> names_in(std::string_view section) {
   return names;
 }
 
-// A key that exists under another section: usually a line with the wrong indentation.
-const Key* find_elsewhere(std::string_view name) {
+// A key that exists under another section: usually a line with the wrong indentation. Where the section has
+// one that is nearly of this name, that one is meant.
+const Key* find_elsewhere(const Value& section, std::string_view name) {
+  if (nearest(name, names_in(section.path()))) return nullptr;
   const Key* key = std::ranges::find_if(
       kKeys, [&](const Key& k) { return k.path == name || k.path.ends_with('.' + std::string(name)); });
   return key == std::ranges::end(kKeys) ? nullptr : key;
 }
 
 void report_unknown_in(const Value& section, std::string_view name, const Value& entry) {
-  if (const Key* key = find_elsewhere(name); key && !is_dotted(name)) {
+  if (const Key* key = find_elsewhere(section, name); key && !is_dotted(name)) {
     section.problem_with(entry, "unknown key, did you mean " + std::string(key->path) + "?");
   } else {
     report_unknown(section, name, entry, names_in(section.path()));
@@ -308,6 +315,10 @@ constexpr std::string_view kNeedRestart[] = {"listen",
                                              "relay.tcp",
                                              "relay.mobility",
                                              "admin.listen",
+                                             "cluster.redis",
+                                             "cluster.secret",
+                                             "cluster.node",
+                                             "cluster.prefix",
                                              "signaling.listen",
                                              "nat_discovery.alternate",
                                              "signaling.preset",

@@ -18,7 +18,8 @@ std::string join(std::string_view parent, std::string_view key) {
 
 bool is_private(std::string_view path) {
   return path == "auth" || path.starts_with("auth.") || path.starts_with("signaling.token_secrets") ||
-         path.starts_with("admin.token_secrets");
+         path.starts_with("admin.token_secrets") || path.starts_with("cluster.secret") ||
+         path.starts_with("cluster.redis");
 }
 
 std::vector<Value> Value::items() const {

@@ -15,7 +15,8 @@ namespace turnpike::config {
 // "relay" and "ports" give "relay.ports"; an empty parent stands for the whole document.
 std::string join(std::string_view parent, std::string_view key);
 
-// Everything from `auth` downward, and secrets for tokens: errors say where it stands but never what it is.
+// Everything from `auth` downward, secrets for tokens, and those of a cluster: errors say where it stands but
+// never what it is.
 bool is_private(std::string_view path);
 
 class Value {

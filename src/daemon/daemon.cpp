@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
+#include "cluster/seal.hpp"
 #include "daemon/cores.hpp"
 #include "daemon/notify.hpp"
 #include "net/interfaces.hpp"
@@ -27,7 +29,9 @@ HashKey new_hash_key() {
   return crypto::draw_hash_key(random);
 }
 
-auth::Nonces::MasterKey random_key() {
+// A nonce of one node of a cluster is good on the others.
+auth::Nonces::MasterKey nonce_key(const cluster::Params& cluster) {
+  if (cluster.is_enabled()) return cluster::derive_key(cluster.secrets.front(), "turnpike nonces");
   auth::Nonces::MasterKey key;
   net::SystemRandom().fill(key);
   return key;
@@ -93,6 +97,14 @@ std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientP
 }
 
 void add_missing_secret(config::Config& config) {
+  if (config.cluster.is_enabled()) {
+    // What one node gives is good on all others, whatever else each of them accepts.
+    for (const std::string& secret : std::views::reverse(config.cluster.secrets)) {
+      const crypto::Sha256 key = cluster::derive_key(secret, "turnpike credentials");
+      config.auth.secrets.insert(config.auth.secrets.begin(), crypto::base64_encode(key));
+    }
+    return;
+  }
   if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
   std::array<std::uint8_t, 32> secret;
   net::SystemRandom().fill(secret);
@@ -183,7 +195,7 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       .warnings = warnings_,
       .limiters = limiters_,
       .hints = hints_,
-      .nonce_key = random_key(),
+      .nonce_key = nonce_key(config_.cluster),
       .nat_discoveries = nat_discoveries_,
       .streams = {.tls = tls_ ? &tls_->tls() : nullptr,
                   .idle = idle_connections_,

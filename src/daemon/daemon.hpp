@@ -42,8 +42,8 @@ auth::CredentialStore make_credentials(const auth::Params& params);
 // Null where nothing is said about clients' networks.
 std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params);
 
-// Signaling makes relay credentials out of the first secret; one is made up for this run when none is
-// configured.
+// Signaling makes relay credentials out of the first secret. In a cluster it is one that all nodes have; else
+// one is made up for this run when none is configured.
 void add_missing_secret(config::Config& config);
 
 // Where the configuration came from, to be read there again.

@@ -26,6 +26,7 @@ void keep_what_needs_restart(config::Config& next, const config::Config& now) {
   next.signaling.also_at = now.signaling.also_at;
   next.admin.unix_sockets = now.admin.unix_sockets;
   next.admin.listeners = now.admin.listeners;
+  next.cluster = now.cluster;
 }
 
 // Whether a user of before is still there, with the same keys.

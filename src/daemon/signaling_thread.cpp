@@ -20,7 +20,7 @@ http::SignalingSite::Params site_params(const config::Config& config,
   params.tokens = {signaling.effective_access(), signaling.token_secrets};
   params.ice_servers = {
       .listeners = std::move(relay),
-      .host = signaling.public_host,
+      .host = signaling.public_host.empty() ? config.cluster.node : signaling.public_host,
       .certificate_name = tls ? tls->public_name() : std::string(),
       .advertise = advertised,
       .default_address = default_address,
@@ -80,6 +80,7 @@ SignalingThread::SignalingThread(const config::Config& config,
       server_(io_, with_log(http_params(config.signaling, tls), refusals_), tls ? &tls->tls() : nullptr,
               router_) {
   site_.add_routes(router_);
+  if (config.cluster.is_enabled()) join_cluster(config.cluster);
   for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {
     spdlog::info("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
                  server_.endpoints()[i].to_string());
@@ -93,8 +94,21 @@ SignalingThread::~SignalingThread() {
   if (thread_.joinable()) stop();
 }
 
+void SignalingThread::join_cluster(const cluster::Params& params) {
+  const std::string run = signaling::MemberId::random(random_).to_string();
+  site_.join_cluster(cluster::hub_params(params, run), [this] { rooms_->carry(); });
+  rooms_.emplace(io_, params, run, site_.hub(),
+                 cluster::Rooms::Hooks{
+                     .clock = relay::read_clocks,
+                     .deliver = [this](const signaling::Hub::Output& told) { site_.deliver(told); },
+                     .info = [](const std::string& line) { spdlog::info("{}", line); },
+                     .warn = [](const std::string& line) { spdlog::warn("{}", line); },
+                 });
+}
+
 void SignalingThread::start() {
   server_.start();
+  if (rooms_) rooms_->start();
   thread_ = std::thread([this] { io_.run(); });
 }
 
@@ -133,6 +147,10 @@ void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
   };
   gauge("signaling_rooms", "Rooms that there are.", site_.rooms());
   gauge("signaling_members", "Members of rooms.", site_.members());
+  if (!rooms_) return;
+  admin::add_metrics(metrics, rooms_->counters());
+  gauge("cluster_connected", "Whether Redis is there: 1 or 0.", rooms_->connected());
+  gauge("cluster_nodes", "Nodes of the cluster that are there, with this one.", rooms_->nodes());
 }
 
 void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival) {
@@ -145,6 +163,7 @@ void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival)
 void SignalingThread::stop() {
   boost::asio::post(io_, [this] {
     open_.reset();
+    if (rooms_) rooms_->stop();
     site_.stop();
     server_.stop();
   });

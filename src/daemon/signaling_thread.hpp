@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/metrics.hpp"
+#include "cluster/rooms.hpp"
 #include "config/config.hpp"
 #include "daemon/accepted_queue.hpp"
 #include "daemon/certificates.hpp"
@@ -58,6 +59,7 @@ class SignalingThread {
   std::uint64_t dropped() const { return waiting_.dropped(); }
 
  private:
+  void join_cluster(const cluster::Params& params);
   void log_totals() const;
 
   boost::asio::io_context io_{1};
@@ -70,6 +72,7 @@ class SignalingThread {
   http::SignalingSite site_;
   http::Router router_;
   http::Server server_;
+  std::optional<cluster::Rooms> rooms_;  // nothing where this is the only node
   std::thread thread_;
 };
 

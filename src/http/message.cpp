@@ -20,7 +20,7 @@ template <class Text>
 std::string_view view(const Text& text) {
   return {text.data(), text.size()};
 }
-urls::string_view url_text(std::string_view text) { return {text.data(), text.size()}; }
+boost::core::string_view url_text(std::string_view text) { return {text.data(), text.size()}; }
 
 // What stands in a path and a query as it is. A fragment is no part of a target, and is left for the parser
 // to refuse.
@@ -33,7 +33,7 @@ std::string with_encoding(std::string_view target) {
     if (c == '%' || kTargetChars(c)) {
       encoded += c;
     } else {
-      encoded += urls::encode(urls::string_view(&c, 1), kTargetChars);
+      encoded += urls::encode(boost::core::string_view(&c, 1), kTargetChars);
     }
   }
   return encoded;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kNull = "null";
 
-std::string_view view(boost::urls::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(boost::core::string_view text) { return {text.data(), text.size()}; }
 
 std::string in_small_letters(std::string_view text) {
   std::string small(text);

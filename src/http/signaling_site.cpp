@@ -212,6 +212,7 @@ void SignalingSite::exchange_between_protocols() {
 
 std::uint64_t SignalingSite::flush() {
   exchange_between_protocols();
+  if (carry_) carry_();
   rooms_ = hub_.rooms();
   members_ = hub_.members();
   for (const signaling::Refused& refused : output_.refused) tell(refused);
@@ -263,6 +264,21 @@ void SignalingSite::use(const Params& params) {
   ice.listeners = params_.ice_servers.listeners;
   params_.ice_servers = ice;
   ice_servers_.use(std::move(ice));
+}
+
+void SignalingSite::join_cluster(signaling::ClusterParams params, std::function<void()> carry) {
+  hub_.share_with_cluster(std::move(params));
+  carry_ = std::move(carry);
+}
+
+void SignalingSite::deliver(const signaling::Hub::Output& told) {
+  const std::size_t rooms_before = rooms_;
+  plain_.deliver(told.deliveries, output_);
+  plain_.close_replaced(told.replaced, output_);
+  if (hub_.rooms() != rooms_before) {
+    socket_io_.on_rooms_changed(params_.clock(), socket_io_endpoint_.output());
+  }
+  flush();
 }
 
 void SignalingSite::announce_end(WallTime deadline) {

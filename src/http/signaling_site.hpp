@@ -76,6 +76,12 @@ class SignalingSite : private WebSocketHandler {
   void use(const Params& params);
   // Tells the members of all rooms that this server will end, at `deadline` at the latest.
   void announce_end(WallTime deadline);
+  // From now on rooms have members on other nodes as well. Calls `carry` after each event, which takes from
+  // the hub what other nodes have to know. To be called before anybody comes.
+  void join_cluster(signaling::ClusterParams params, std::function<void()> carry);
+  // What other nodes tell members of this one.
+  void deliver(const signaling::Hub::Output& told);
+  signaling::Hub& hub() { return hub_; }
   // How many rooms and members there are, and how many messages came. Any thread may read them.
   const SiteCounters& site_counters() const { return counters_; }
   const Counter& rooms() const { return rooms_; }
@@ -136,6 +142,7 @@ class SignalingSite : private WebSocketHandler {
   boost::asio::steady_timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;
+  std::function<void()> carry_;  // null where this is the only node
 };
 
 }  // namespace turnpike::http

@@ -1,6 +1,7 @@
 #include "turnpike/signaling/hub.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "turnpike/crypto/digest.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t kIdLength = 22;
 constexpr SteadyTime kAtOnce{};  // before anything that a steady clock says
+constexpr int kTagBits = 16;     // of a version, see Presence
 
 std::size_t size_of(const Saying& saying) {
   std::size_t size = saying.payload.size() + saying.event.size() + saying.rest.size();
@@ -55,6 +57,7 @@ void Hub::remove(MemberId id, Output& out) {
   if (!member) return;
   deadlines_.clear(id, member->deadline);
   while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), out);
+  if (member->node != kThisNode) --elsewhere_;
   members_.erase(id);
 }
 
@@ -66,9 +69,16 @@ Hub::Room* Hub::open_room(std::string_view name, const IpAddress& from) {
   return &room;
 }
 
+Hub::Room& Hub::room_of_others(std::string_view name) {
+  if (Room* known = find_room(name)) return *known;
+  Room& room = rooms_[std::string(name)];
+  room.name = name;
+  return room;
+}
+
 void Hub::close_if_empty(Room& room) {
   if (!room.members.empty()) return;
-  rooms_from_.release(room.opened_from);
+  if (room.opened_from) rooms_from_.release(*room.opened_from);
   rooms_.erase(rooms_.find(room.name));
 }
 
@@ -94,6 +104,7 @@ Result<std::vector<Hub::Peer>, Refusal> Hub::join(MemberId id, std::string_view 
   room->members.push_back(member);
   member->rooms.push_back(room);
   tell_others(*member, *room, change(Event::Kind::peer_joined, *member, *room, false), out);
+  note_change(*member);
   return peers_of(id, name);
 }
 
@@ -110,6 +121,7 @@ void Hub::take_out(Member& member, Room& room, Output& out) {
   std::erase(member.rooms, &room);
   if (!member.noticed) tell_others(member, room, change(Event::Kind::peer_left, member, room, false), out);
   close_if_empty(room);
+  note_change(member);
 }
 
 std::optional<Refusal> Hub::signal(MemberId from, MemberId to, Saying saying, Output& out) {
@@ -158,7 +170,10 @@ Hub::EventPtr Hub::change(Event::Kind kind, const Member& member, const Room& ro
 }
 
 void Hub::rename(MemberId id, std::string name) {
-  if (Member* member = find(id)) member->name = std::move(name);
+  Member* member = find(id);
+  if (!member) return;
+  member->name = std::move(name);
+  if (!member->rooms.empty()) note_change(*member);
 }
 
 void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until) {
@@ -166,6 +181,7 @@ void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> goo
   if (!member) return;
   member->quota_user = std::move(quota_user);
   member->good_until = good_until;
+  if (!member->rooms.empty()) note_change(*member);
 }
 
 void Hub::tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out) {
@@ -180,6 +196,7 @@ void Hub::announce(const Member& member, Event::Kind kind, bool lost, Output& ou
 
 // Who is in the room is told afresh when a member comes back; only what members said is kept for it.
 void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
+  if (member.node != kThisNode) return send_out(member, event, false);
   if (member.connection != 0) {
     out.deliveries.push_back({member.connection, event});
     return;
@@ -202,25 +219,47 @@ void Hub::disconnect(MemberId id, bool goodbye, TimePoint now, Output& out) {
   if (!member || member->connection == 0) return;
   member->connection = 0;
   member->forgotten_at = now.steady + kRecovery;
-  if (goodbye) {
-    member->noticed = true;
-    announce(*member, Event::Kind::peer_left, false, out);
-  }
+  if (goodbye) set_noticed(*member, true, false, out);
   deadlines_.set(id, member->deadline, goodbye ? member->forgotten_at : now.steady + kUnnoticed);
+}
+
+void Hub::set_noticed(Member& member, bool noticed, bool lost, Output& out) {
+  if (member.noticed == noticed) return;
+  member.noticed = noticed;
+  member.lost = noticed && lost;
+  announce(member, noticed ? Event::Kind::peer_left : Event::Kind::peer_joined, member.lost, out);
+  note_change(member);
 }
 
 std::string Hub::resume_secret(MemberId id) const {
   const Member* member = find(id);
-  return member ? id.to_string() + member->secret.to_string() : std::string();
+  return member ? id.to_string() + secret_of(*member, 0).to_string() : std::string();
 }
 
-Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId connection, Output& out) {
+// In a cluster a secret follows from the id, since every node has to know it.
+MemberId Hub::secret_of(const Member& member, std::size_t key) const {
+  if (!cluster_) return member.secret;
+  return MemberId::of(
+      cluster_->digester.hmac_sha256(as_bytes(cluster_->params.resume_keys[key]), {member.id.bytes()}));
+}
+
+bool Hub::is_secret_of(const Member& member, const MemberId& proof) const {
+  const std::size_t keys = cluster_ ? cluster_->params.resume_keys.size() : 1;
+  for (std::size_t key = 0; key < keys; ++key) {
+    if (crypto::equal_in_constant_time(proof.bytes(), secret_of(member, key).bytes())) return true;
+  }
+  return false;
+}
+
+Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId connection,
+                                          const IpAddress& address, Output& out) {
   if (secret.size() != 2 * kIdLength) return Refusal::resume_unknown;
   const std::optional<MemberId> id = MemberId::parse(secret.substr(0, kIdLength));
   const std::optional<MemberId> proof = MemberId::parse(secret.substr(kIdLength));
   Member* member = id ? find(*id) : nullptr;
-  if (!member || !proof || !crypto::equal_in_constant_time(proof->bytes(), member->secret.bytes()) ||
-      (member->connection == 0 && member->forgotten_at == kAtOnce)) {
+  if (!member || !proof || !is_secret_of(*member, *proof)) return Refusal::resume_unknown;
+  const bool comes_from_elsewhere = member->node != kThisNode;
+  if (!comes_from_elsewhere && member->connection == 0 && member->forgotten_at == kAtOnce) {
     return Refusal::resume_unknown;
   }
   const auto full = [this](const Room* room) { return is_full(*room); };
@@ -233,10 +272,14 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   for (const Room* room : member->rooms) resumed.rooms.push_back(room->name);
   deadlines_.clear(member->id, member->deadline);
   member->connection = connection;
-  if (member->noticed) {
-    member->noticed = false;
-    announce(*member, Event::Kind::peer_joined, false, out);
+  member->address = address;
+  if (comes_from_elsewhere) {
+    member->node = kThisNode;
+    --elsewhere_;
+    cluster_->arrived.push_back(member->id);
+    note_change(*member);
   }
+  set_noticed(*member, false, false, out);
   for (const EventPtr& event : member->missed) out.deliveries.push_back({connection, event});
   member->missed = {};
   member->missed_bytes = 0;
@@ -265,13 +308,169 @@ std::vector<std::string> Hub::room_names() const {
 void Hub::on_timeout(TimePoint now, Output& out) {
   while (next_deadline() <= now.steady) {
     Member& member = *find(deadlines_.first());
-    if (!std::exchange(member.noticed, true)) announce(member, Event::Kind::peer_left, true, out);
+    set_noticed(member, true, true, out);
     if (member.forgotten_at <= now.steady) {
       remove(member.id, out);
     } else {
       deadlines_.set(member.id, member.deadline, member.forgotten_at);
     }
   }
+}
+
+Presence Hub::presence_of(const Member& member) {
+  Presence presence{.id = member.id,
+                    .version = member.version,
+                    .name = member.name,
+                    .role = member.role,
+                    .quota_user = member.quota_user,
+                    .good_until = member.good_until,
+                    .present = !member.noticed,
+                    .lost = member.lost,
+                    .rooms = {}};
+  for (const Room* room : member.rooms) presence.rooms.push_back(room->name);
+  return presence;
+}
+
+// The latest of a member stands for those before it, where nobody else has changed since.
+void Hub::note_change(Member& member) {
+  if (!cluster_ || member.node != kThisNode) return;
+  member.version = ((member.version >> kTagBits) + 1) << kTagBits | cluster_->params.tag;
+  std::vector<Presence>& changes = cluster_->changes;
+  if (!changes.empty() && changes.back().id == member.id) {
+    changes.back() = presence_of(member);
+  } else {
+    changes.push_back(presence_of(member));
+  }
+}
+
+std::vector<Presence> Hub::take_changes() {
+  return cluster_ ? std::exchange(cluster_->changes, {}) : std::vector<Presence>();
+}
+
+std::vector<Outgoing> Hub::take_outgoing() {
+  return cluster_ ? std::exchange(cluster_->outgoing, {}) : std::vector<Outgoing>();
+}
+
+std::vector<MemberId> Hub::take_arrived() {
+  return cluster_ ? std::exchange(cluster_->arrived, {}) : std::vector<MemberId>();
+}
+
+std::vector<Presence> Hub::presences() const {
+  std::vector<Presence> all;
+  for (const auto& [id, member] : members_) {
+    if (member.node == kThisNode && !member.rooms.empty()) all.push_back(presence_of(member));
+  }
+  return all;
+}
+
+// Every node tells its own members who comes and goes. What is said to a room goes to each node once.
+void Hub::send_out(const Member& member, const EventPtr& event, bool forwarded) {
+  const bool to_room = event->kind == Event::Kind::broadcast && member.node != kNoNode && !forwarded;
+  if (!to_room && event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
+  std::vector<Outgoing>& outgoing = cluster_->outgoing;
+  for (auto it = outgoing.rbegin(); to_room && it != outgoing.rend() && it->event == event; ++it) {
+    if (it->node == member.node) return;
+  }
+  outgoing.push_back({member.node, to_room ? MemberId() : member.id, event, forwarded});
+}
+
+// Its connection here is done with, and what it has missed follows it.
+void Hub::give_away(Member& member, Output& out) {
+  if (member.connection != 0) out.replaced.push_back(member.connection);
+  deadlines_.clear(member.id, member.deadline);
+  member.connection = 0;
+  ++elsewhere_;
+  for (const EventPtr& event : std::exchange(member.missed, {})) send_out(member, event, true);
+  member.missed_bytes = 0;
+}
+
+void Hub::leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out) {
+  const std::vector<Room*> before = member.rooms;
+  for (Room* room : before) {
+    if (std::ranges::find(rooms, room->name) == rooms.end()) take_out(member, *room, out);
+  }
+}
+
+void Hub::enter_all_of(Member& member, const std::vector<std::string>& rooms, Output& out) {
+  for (const std::string& name : rooms) {
+    Room& room = room_of_others(name);
+    if (std::ranges::find(member.rooms, &room) != member.rooms.end()) continue;
+    room.members.push_back(&member);
+    member.rooms.push_back(&room);
+    if (member.noticed) continue;
+    tell_others(member, room, change(Event::Kind::peer_joined, member, room, false), out);
+  }
+}
+
+void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
+  Member* member = find(presence.id);
+  if (member ? presence.version <= member->version : presence.rooms.empty()) return;
+  if (!member) {
+    member = &members_[presence.id];
+    member->id = presence.id;
+    member->noticed = !presence.present;
+    ++elsewhere_;
+  }
+  const NodeNumber before = std::exchange(member->node, node);
+  if (before == kThisNode && member->version != 0) give_away(*member, out);
+  if (before == kNoNode) deadlines_.clear(member->id, member->deadline);
+  member->version = presence.version;
+  member->name = presence.name;
+  member->role = presence.role;
+  member->quota_user = presence.quota_user;
+  member->good_until = presence.good_until;
+  leave_all_but(*member, presence.rooms, out);
+  set_noticed(*member, !presence.present, presence.lost, out);
+  enter_all_of(*member, presence.rooms, out);
+  if (member->rooms.empty()) remove(member->id, out);
+}
+
+void Hub::replace(NodeNumber node, const std::vector<Presence>& presences, Output& out) {
+  std::unordered_set<MemberId, MemberIdHash> there;
+  for (const Presence& presence : presences) there.insert(presence.id);
+  std::vector<MemberId> gone;
+  for (const auto& [id, member] : members_) {
+    if (member.node == node && !there.contains(id)) gone.push_back(id);
+  }
+  for (const MemberId& id : gone) remove(id, out);
+  for (const Presence& presence : presences) update(node, presence, out);
+}
+
+void Hub::lose(NodeNumber node, TimePoint now, Output& out) {
+  for (auto& [id, member] : members_) {
+    if (member.node != node) continue;
+    member.node = kNoNode;
+    member.forgotten_at = now.steady + kRecovery;
+    deadlines_.set(id, member.deadline, member.forgotten_at);
+    set_noticed(member, true, true, out);
+  }
+}
+
+void Hub::receive(const Outgoing& message, Output& out) {
+  if (message.to != MemberId()) {
+    Member* member = find(message.to);
+    if (member && member->node == kThisNode) {
+      deliver(*member, message.event, out);
+    } else if (member && !message.forwarded) {
+      send_out(*member, message.event, true);
+    }
+    return;
+  }
+  const Room* room = find_room(message.event->room);
+  if (!room) return;
+  for (Member* member : room->members) {
+    if (member->node == kThisNode && member->id != message.event->from) deliver(*member, message.event, out);
+  }
+}
+
+std::vector<MemberId> Hub::members_of(NodeNumber node, std::string_view name) const {
+  std::vector<MemberId> ids;
+  const Room* room = find_room(name);
+  if (!room) return ids;
+  for (const Member* member : room->members) {
+    if (member->node == node) ids.push_back(member->id);
+  }
+  return ids;
 }
 
 }  // namespace turnpike::signaling

@@ -12,6 +12,12 @@ MemberId MemberId::random(crypto::Random& random) {
   return id;
 }
 
+MemberId MemberId::of(const crypto::Sha256& hash) {
+  MemberId id;
+  std::copy_n(hash.begin(), id.bits_.size(), id.bits_.begin());
+  return id;
+}
+
 std::optional<MemberId> MemberId::parse(std::string_view text) {
   const auto bytes = crypto::base64url_decode(text);
   MemberId id;

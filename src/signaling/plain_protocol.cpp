@@ -208,17 +208,14 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   const std::optional<std::string_view> secret = request.text_of("resume");
   if (!secret) return Refusal::bad_message;
   if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
-  const auto resumed = params_.hub.resume(*secret, session.connection, from_hub_);
+  const auto resumed = params_.hub.resume(*secret, session.connection, session.opening.address, from_hub_);
   if (!resumed) return resumed.error();
 
   session.member = resumed->id;
   session.room = resumed->rooms.front();
   session.quota_user = resumed->quota_user;
   session.good_until = resumed->good_until;
-  if (const auto old = sessions_.find(resumed->replaced); old != sessions_.end()) {
-    request.out.closes.push_back({old->first, kResumedElsewhere, "resumed elsewhere"});
-    forget(old->second);
-  }
+  close_replaced(std::array{resumed->replaced}, request.out);
   // A fresh token may come along; the one that the member came with may have expired by now.
   if (const Result<Grant, Refusal> grant = admit(request, session.room))
     hold_to(session, *grant, request.now);
@@ -393,6 +390,15 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
 
 SteadyTime PlainProtocol::next_deadline() const {
   return std::min({deadlines_.next(), token_deadlines_.next(), params_.hub.next_deadline()});
+}
+
+void PlainProtocol::close_replaced(std::span<const ConnectionId> connections, Output& out) {
+  for (const ConnectionId connection : connections) {
+    const auto session = sessions_.find(connection);
+    if (session == sessions_.end()) continue;
+    out.closes.push_back({connection, kResumedElsewhere, "resumed elsewhere"});
+    forget(session->second);
+  }
 }
 
 void PlainProtocol::deliver(std::span<const Delivery> deliveries, Output& out) {

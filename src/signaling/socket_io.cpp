@@ -206,7 +206,10 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
   const std::uint64_t oldest = socket.last_offset - socket.sent.size();
   if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return false;
   if (socket.allowed_room != grant.room) return false;  // this token is for other rooms
-  if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, from_hub_)) return false;
+  if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, client.opening.address,
+                          from_hub_)) {
+    return false;
+  }
 
   if (const auto old = clients_.find(socket.session); old != clients_.end()) {  // thought alive until now
     old->second.sockets.erase(socket.nsp);

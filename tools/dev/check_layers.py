@@ -33,16 +33,18 @@ EDGES: dict[str, set[str]] = {
     # F5: relay knows no configuration and no HTTP
     "relay": {"base", "crypto", "stun", "auth", "turn", "net", "offload"},
     "admin": {"base", "auth", "turn", "signaling", "net", "http"},
+    "cluster": {"base", "crypto", "signaling"},
     # F6
-    "config": {"base", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin"},
+    "config": {"base", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin", "cluster"},
     # F7
-    "daemon": {"base", "crypto", "stun", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin", "config"},
+    "daemon": {"base", "crypto", "stun", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin", "cluster",
+               "config"},
     # F8: src/main.cpp
     "main": {"base", "config", "daemon"},
 }
 FLOORS = {
     "base": 0, "crypto": 0, "stun": 1, "auth": 2, "turn": 3, "signaling": 3, "net": 4, "offload": 4, "http": 4,
-    "relay": 5, "admin": 5, "config": 6, "daemon": 7, "main": 8,
+    "relay": 5, "admin": 5, "cluster": 5, "config": 6, "daemon": 7, "main": 8,
 }  # fmt: skip
 
 # Edges that stay on one floor.

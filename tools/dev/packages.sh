@@ -8,6 +8,7 @@ packages_build=(
   g++ cmake ninja-build pkg-config ca-certificates iproute2
   python3 "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev" "libboost-url1.81-dev|libboost-url-dev"
   openssl libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev prometheus-cpp-dev libunistring-dev
+  libhiredis-dev
 )
 packages_test=(
   catch2 systemd
@@ -18,6 +19,7 @@ packages_test=(
   python3-aioice libnice-dev  # more clients of other makers
   nginx libnginx-mod-stream haproxy  # proxies to stand in front of the signaling, and of STUN and TURN
   golang-go golang-github-pion-webrtc.v3-dev
+  redis-server  # what nodes of a cluster meet in
   prometheus fail2ban  # those who watch the daemon in monitoring_test.py
   man-db mandoc  # what reads the manual pages
   dpkg-dev debootstrap systemd-container lintian procps  # the Debian package, and a machine to install it in
@@ -61,7 +63,7 @@ apt_get() {
 }
 
 # Tests need the programs of these, not their services, which would take our ports.
-readonly services=(coturn nginx haproxy prometheus fail2ban)
+readonly services=(coturn nginx haproxy prometheus fail2ban redis-server)
 # policy-rc.d is Debian's way to
 # say "start nothing now"; one that is there already is left as it is.
 readonly policy=/usr/sbin/policy-rc.d

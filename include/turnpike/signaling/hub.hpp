@@ -4,6 +4,9 @@
 // A member outlives its connection. Cut off, it stays in its rooms for a moment in which nobody notices; then
 // the others are told that it is gone, and for two minutes it can still come back as the same member and gets
 // what it missed. One that said goodbye is gone at once, but can come back likewise.
+//
+// In a cluster, rooms have members that belong to other nodes as well. The hub is told of them by update(),
+// and tells other nodes by take_changes() and take_outgoing(). Without share_with_cluster() there are none.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +24,12 @@
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/source_counter.hpp"
 #include "turnpike/base/time.hpp"
+#include "turnpike/crypto/digest.hpp"
 #include "turnpike/crypto/random.hpp"
+#include "turnpike/signaling/event.hpp"
 #include "turnpike/signaling/member_id.hpp"
 #include "turnpike/signaling/params.hpp"
+#include "turnpike/signaling/presence.hpp"
 #include "turnpike/signaling/refusal.hpp"
 
 namespace turnpike::signaling {
@@ -33,33 +39,6 @@ using ConnectionId = std::uint64_t;
 
 // Set in the numbers of Socket.IO's sockets, several of which may share a connection.
 inline constexpr ConnectionId kSocketIoBit = ConnectionId{1} << 63;
-
-// What one member says to others.
-struct Saying {
-  using Attachment = std::shared_ptr<const std::string>;
-
-  Saying(std::string_view json) : payload(json) {}    // NOLINT(google-explicit-constructor)
-  Saying(const char* json) : payload(json) {}         // NOLINT(google-explicit-constructor)
-  Saying(const std::string& json) : payload(json) {}  // NOLINT(google-explicit-constructor)
-
-  std::string payload;     // JSON, as the sender wrote it
-  std::string event;       // what protocols that name their events call it; empty: what they call by default
-  std::string rest;        // further arguments in such a protocol: JSON, each after a comma
-  bool anonymous = false;  // such a protocol passes it on without the sender's id
-  std::vector<Attachment> attachments;  // octets that the payload has placeholders for
-};
-
-struct Event {
-  enum class Kind : std::uint8_t { peer_joined, peer_left, signal, broadcast };
-  Kind kind = Kind::signal;
-  std::string room;  // empty for a signal
-  MemberId from;
-  std::string name;  // of `from`
-  std::string role;  // likewise, told on joining
-  Saying saying{std::string_view()};
-  std::size_t present = 0;  // of peer_joined and peer_left: how many are in the room now
-  bool lost = false;        // of peer_left: cut off, not gone by itself
-};
 
 struct Delivery {
   ConnectionId to = 0;
@@ -73,7 +52,11 @@ class Hub {
 
   struct Output {
     std::vector<Delivery> deliveries;
-    void clear() { deliveries.clear(); }
+    std::vector<ConnectionId> replaced;  // of members that have come back on another node
+    void clear() {
+      deliveries.clear();
+      replaced.clear();
+    }
   };
 
   struct Newcomer {
@@ -122,9 +105,11 @@ class Hub {
 
   // The connection is gone; `goodbye` when the other side closed it in form.
   void disconnect(MemberId id, bool goodbye, TimePoint now, Output& out);
-  // With the secret of resume_secret(). What was missed stands in `out`, after what the others are told. One
-  // whose place was given to somebody else finds the room full, and may try again.
-  Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, Output& out);
+  // With the secret of resume_secret(), from `address`. What was missed stands in `out`, after what the
+  // others are told. One whose place was given to somebody else finds the room full, and may try again. A
+  // member of another node becomes a member of this one; what that node has kept for it comes by receive().
+  Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, const IpAddress& address,
+                                  Output& out);
   std::string resume_secret(MemberId id) const;
 
   void rename(MemberId id, std::string name);
@@ -138,12 +123,38 @@ class Hub {
   void on_timeout(TimePoint now, Output& out);
   SteadyTime next_deadline() const { return deadlines_.next(); }
 
+  // --- In a cluster
+
+  // To be called before anybody enters.
+  void share_with_cluster(ClusterParams params) { cluster_.emplace(std::move(params)); }
+  // Members of this node that have changed since this was last called, in the order of their changes.
+  std::vector<Presence> take_changes();
+  // What members have said since then to members of other nodes, in the order in which they said it.
+  std::vector<Outgoing> take_outgoing();
+  // Members of other nodes that have come back to this one since then.
+  std::vector<MemberId> take_arrived();
+  // What other nodes have to know of the members of this one.
+  std::vector<Presence> presences() const;
+  // Another node says what a member of its is like. A member of this node that has gone there belongs to it
+  // from now on; what it has missed is in take_outgoing().
+  void update(NodeNumber node, const Presence& presence, Output& out);
+  // The members of `node` are exactly these.
+  void replace(NodeNumber node, const std::vector<Presence>& presences, Output& out);
+  // The node is gone. Its members are told to be lost, and may come back to any node for two minutes.
+  void lose(NodeNumber node, TimePoint now, Output& out);
+  // What a member of another node has said: to `to`, or to all members of the event's room that belong to
+  // this node. It goes on to a member that has moved to another node meanwhile, once.
+  void receive(const Outgoing& message, Output& out);
+  // Members of the room that belong to `node`.
+  std::vector<MemberId> members_of(NodeNumber node, std::string_view room) const;
+
   // From now on these hold. Rooms that are beyond them stay.
   void set_limits(const Limits& limits) {
     limits_ = limits;
     rooms_from_.set_limit(limits.rooms_per_address);
   }
-  std::size_t members() const { return members_.size(); }
+  // Of this node, in rooms or not.
+  std::size_t members() const { return members_.size() - elsewhere_; }
   std::size_t rooms() const { return rooms_.size(); }
 
  private:
@@ -158,8 +169,11 @@ class Hub {
     std::string quota_user;
     std::optional<WallTime> good_until;
     IpAddress address;
-    ConnectionId connection = 0;  // 0 = cut off
+    NodeNumber node = kThisNode;
+    std::uint64_t version = 0;    // see Presence
+    ConnectionId connection = 0;  // 0 = cut off, or another node's
     bool noticed = false;         // cut off, and the others know
+    bool lost = false;            // of one that the others know to be cut off: it did not say goodbye
     std::vector<Room*> rooms;
     std::vector<EventPtr> missed;
     std::size_t missed_bytes = 0;
@@ -168,14 +182,24 @@ class Hub {
   };
   struct Room {
     std::string name;
-    IpAddress opened_from;
+    std::optional<IpAddress> opened_from;  // nothing where another node's member was the first
     std::vector<Member*> members;
+  };
+  struct Cluster {
+    explicit Cluster(ClusterParams p) : params(std::move(p)) {}
+
+    ClusterParams params;
+    crypto::Digester digester;
+    std::vector<Presence> changes;
+    std::vector<Outgoing> outgoing;
+    std::vector<MemberId> arrived;
   };
   Member* find(MemberId id);
   const Member* find(MemberId id) const;
   Room* find_room(std::string_view name);
   const Room* find_room(std::string_view name) const;
   Room* open_room(std::string_view name, const IpAddress& from);
+  Room& room_of_others(std::string_view name);
   void close_if_empty(Room& room);
   static std::size_t present_in(const Room& room);
   bool is_full(const Room& room) const;
@@ -184,14 +208,25 @@ class Hub {
   static EventPtr change(Event::Kind kind, const Member& member, const Room& room, bool lost);
   void announce(const Member& member, Event::Kind kind, bool lost, Output& out);
   void deliver(Member& member, const EventPtr& event, Output& out);
+  void send_out(const Member& member, const EventPtr& event, bool forwarded);
+  MemberId secret_of(const Member& member, std::size_t key) const;
+  bool is_secret_of(const Member& member, const MemberId& proof) const;
+  static Presence presence_of(const Member& member);
+  void note_change(Member& member);
+  void give_away(Member& member, Output& out);
+  void set_noticed(Member& member, bool noticed, bool lost, Output& out);
+  void leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out);
+  void enter_all_of(Member& member, const std::vector<std::string>& rooms, Output& out);
 
   Limits limits_;
   crypto::Random& random_;
   // Nodes stay where they are: members and rooms point at each other.
   std::unordered_map<MemberId, Member, MemberIdHash> members_;
+  std::size_t elsewhere_ = 0;  // of these, members of other nodes, or of none
   std::unordered_map<std::string, Room, KeyedHash, std::equal_to<>> rooms_;  // strangers choose the names
   SourceCounter rooms_from_;
   Deadlines<MemberId> deadlines_;
+  mutable std::optional<Cluster> cluster_;  // nothing where this is the only node
 };
 
 }  // namespace turnpike::signaling

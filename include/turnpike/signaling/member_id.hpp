@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "turnpike/crypto/digest.hpp"
 #include "turnpike/crypto/random.hpp"
 
 namespace turnpike::signaling {
@@ -17,6 +18,8 @@ class MemberId {
  public:
   MemberId() = default;  // nobody
   static MemberId random(crypto::Random& random);
+  // The first 128 bits.
+  static MemberId of(const crypto::Sha256& hash);
   // The inverse of to_string().
   static std::optional<MemberId> parse(std::string_view text);
 

@@ -92,6 +92,8 @@ class PlainProtocol {
   // `goodbye` when the other side closed in form, not when it was cut off.
   void on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out);
 
+  // Closes the connections of members that have come back elsewhere.
+  void close_replaced(std::span<const ConnectionId> connections, Output& out);
   // What members of another protocol tell members of this one.
   void deliver(std::span<const Delivery> deliveries, Output& out);
 

@@ -58,6 +58,8 @@ class SocketIo : public EngineIo::Application {
 
   // What members of any protocol tell sockets.
   void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
+  // Rooms have come or gone on other nodes.
+  void on_rooms_changed(TimePoint now, EngineIo::Output& out) { tell_rooms(now, out); }
   // What sockets told members of other protocols since this was last called.
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
   // What was refused since this was last called, for the log.

@@ -47,6 +47,30 @@ TEST_CASE("every key's stated default is what it means by default", "[config]") 
   }
 }
 
+TEST_CASE("Redis is named by a URL, with its password in it or beside it", "[config]") {
+  const auto read = [](const std::string& redis) {
+    const auto config = parse(
+        "cluster: {redis: " + redis + ", secret: [0123456789abcdef, fedcba9876543210], node: a.example.org}",
+        "t.yaml");
+    REQUIRE(config.has_value());
+    CHECK(config->cluster.is_enabled());
+    CHECK(config->cluster.secrets.size() == 2);
+    CHECK(config->cluster.prefix == "turnpike");
+    return config->cluster.redis;
+  };
+  const cluster::RedisAddress plain = read("'redis://10.0.0.1'");
+  CHECK((plain.host == "10.0.0.1" && plain.port == 6379 && plain.database == 0 && !plain.tls));
+  CHECK((plain.user.empty() && plain.password.empty()));
+  const cluster::RedisAddress whole = read("'rediss://ann:p%40ss@redis.example.org:6380/3'");
+  CHECK((whole.host == "redis.example.org" && whole.port == 6380 && whole.database == 3 && whole.tls));
+  CHECK((whole.user == "ann" && whole.password == "p@ss"));
+  CHECK(read("'redis://:secret@[2001:db8::1]:7/'").host == "2001:db8::1");
+  CHECK(read("'redis://:secret@[2001:db8::1]:7/'").password == "secret");
+  CHECK(read("'unix:/run/redis.sock'").unix_socket == "/run/redis.sock");
+  const cluster::RedisAddress beside = read("{url: 'redis://h', user: ben, password: 'x:y@z'}");
+  CHECK((beside.host == "h" && beside.user == "ben" && beside.password == "x:y@z"));
+}
+
 TEST_CASE("every key reaches its field", "[config]") {
   CHECK(outcome(R"(
 realm: example.org

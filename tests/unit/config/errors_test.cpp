@@ -53,16 +53,16 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
       {"foo: 1",
        "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
        "limits, "
-       "nat_discovery, tls, signaling, admin, shutdown, log"},
+       "nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format, addresses"},
       {"relay.ports: 1024-2048",
        "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
-       "limits, nat_discovery, tls, signaling, admin, shutdown, log"},
+       "limits, nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
        "limits, "
-       "nat_discovery, tls, signaling, admin, shutdown, log"},
+       "nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
        "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol, proxy_header, web, "
        "web_proxy_protocol"},
@@ -315,6 +315,32 @@ TEST_CASE("relayed addresses", "[config]") {
     CHECK(outcome("relay: {ports: " + ports + "}") ==
           "t.yaml:1: relay.ports: expected FIRST-LAST within 1024-65535, such as 49152-65535 (got " + ports +
               ")");
+  }
+}
+
+TEST_CASE("a cluster needs its three keys, and shows no secret", "[config]") {
+  const std::string rest = "secret: 0123456789abcdef, node: a.example.org}";
+  const std::string url_form =
+      "expected redis://HOST:PORT/DATABASE, rediss:// likewise for TLS, or unix:/PATH, such as "
+      "redis://127.0.0.1:6379/0 (got a text that is not shown here)";
+  check_all({
+      {"cluster: {redis: 'redis://127.0.0.1', node: a.example.org}",
+       "t.yaml:1: cluster: needs redis, secret and node: expected all three, or none"},
+      {"cluster: {node: a.example.org}",
+       "t.yaml:1: cluster: needs redis, secret and node: expected all three, or none"},
+      {"cluster: {redis: 'redis://127.0.0.1', secret: hunter2, node: a.example.org}",
+       "t.yaml:1: cluster.secret: expected a secret of at least 16 characters without control characters, or "
+       "a list "
+       "of such (got a text that is not shown here)"},
+      {"cluster: {redis: {user: u}, " + rest, "t.yaml:1: cluster.redis: expected a url (got a map)"},
+      {"cluster: {redis: {url: 'redis://h', pass: x}, " + rest,
+       "t.yaml:1: cluster.redis: unknown key, expected one of url, user, password"},
+      {"cluster: {redis: 'redis://h', prefix: 'a b', " + rest,
+       "t.yaml:1: cluster.prefix: expected at most 64 letters, digits and -_.: (got \"a b\")"},
+  });
+  for (const std::string url : {"127.0.0.1:6379", "http://h", "redis://", "redis://h:0", "redis://h:65536",
+                                "redis://h/x", "redis://h/-1", "redis://h?x", "unix:", "unix:relative"}) {
+    CHECK(outcome("cluster: {redis: '" + url + "', " + rest) == "t.yaml:1: cluster.redis: " + url_form);
   }
 }
 

@@ -1,0 +1,53 @@
+// What the nodes of a cluster tell each other about the members of rooms. Each member belongs to one node:
+// the one that it is connected to, or was connected to last. Only that node changes what is known of the
+// member.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "turnpike/base/time.hpp"
+#include "turnpike/signaling/event.hpp"
+#include "turnpike/signaling/member_id.hpp"
+
+namespace turnpike::signaling {
+
+// Another node, by a number that its owner gives it and does not use for any other. 0 is this node.
+using NodeNumber = std::uint32_t;
+inline constexpr NodeNumber kThisNode = 0;
+// Whom a member belongs to whose node is gone, until it comes back to another one or is forgotten.
+inline constexpr NodeNumber kNoNode = UINT32_MAX;
+
+// A member as other nodes know it.
+struct Presence {
+  MemberId id;
+  // Grows with each change, whichever node makes it. Of two presences of one member the higher one holds. The
+  // low 16 bits tell nodes apart that change a member at the same time.
+  std::uint64_t version = 0;
+  std::string name;
+  std::string role;
+  std::string quota_user;
+  std::optional<WallTime> good_until{};  // of its token; nothing without one
+  bool present = true;                   // false: it was cut off or said goodbye, and the others know
+  bool lost = false;                     // of one that is not present: it was cut off
+  std::vector<std::string> rooms;        // none: the member is gone for good
+};
+
+// Something that a member of this node has said, for other nodes.
+struct Outgoing {
+  NodeNumber node = kNoNode;
+  MemberId to{};  // nobody: all members of the event's room that belong to the node
+  std::shared_ptr<const Event> event;
+  bool forwarded = false;  // it came from another node, which took `to` for a member of this one
+};
+
+// What each node of a cluster has in common with the others, and what it has of its own.
+struct ClusterParams {
+  std::vector<std::string> resume_keys;  // secrets are made with the first; all of them are accepted
+  std::uint16_t tag = 0;                 // for versions; another one on each node, as far as chance allows
+};
+
+}  // namespace turnpike::signaling

@@ -1,0 +1,32 @@
+// What the operator says about the cluster that this server is a node of. Plain data, filled by config/.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace turnpike::cluster {
+
+// Where Redis, or Valkey, is, and who we are there.
+struct RedisAddress {
+  bool tls = false;  // the server's certificate is checked against the machine's authorities, and for `host`
+  std::string host;
+  std::uint16_t port = 6379;
+  std::string unix_socket;  // a path; empty where `host` stands
+  std::string user;         // empty: Redis's default user
+  std::string password;     // empty: no AUTH
+  std::uint32_t database = 0;
+};
+
+struct Params {
+  RedisAddress redis;
+  // Known to all nodes and to nobody else. What is written is signed with the first; what any of them has
+  // signed is believed, so that they can be changed on one node after the other.
+  std::vector<std::string> secrets;
+  std::string node;                 // the name by which clients find this node
+  std::string prefix = "turnpike";  // of all keys and channels
+
+  bool is_enabled() const { return !node.empty(); }
+};
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,326 @@
+#include "cluster/redis_connection.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/as_tuple.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <new>
+#include <utility>
+
+namespace turnpike::cluster {
+namespace {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using Executor = asio::io_context::executor_type;
+using Error = boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+template <class T>
+using Awaitable = asio::awaitable<T, Executor>;
+
+constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
+constexpr std::chrono::seconds kLook{1};  // how often the patience is measured
+constexpr std::size_t kReadSize = 16 << 10;
+constexpr std::size_t kMaxElements = 1 << 20;  // of an array in a reply
+
+// hiredis makes room for as many elements as a reply announces; here it may announce so many.
+struct BoundedReader {
+  BoundedReader() : reader(redisReaderCreate()) {
+    if (!reader) throw std::bad_alloc();
+    defaults = reader->fn;
+    bounded = *defaults;
+    bounded.createArray = [](const redisReadTask* task, auto elements) -> void* {
+      return static_cast<std::size_t>(elements) > kMaxElements ? nullptr
+                                                               : defaults->createArray(task, elements);
+    };
+    reader->fn = &bounded;
+  }
+  ~BoundedReader() { redisReaderFree(reader); }
+  BoundedReader(const BoundedReader&) = delete;
+  BoundedReader& operator=(const BoundedReader&) = delete;
+
+  redisReader* reader;
+  redisReplyObjectFunctions bounded;
+  static inline thread_local redisReplyObjectFunctions* defaults = nullptr;
+};
+
+struct FreeReply {
+  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+};
+using Reply = std::unique_ptr<redisReply, FreeReply>;
+
+void append(std::string& to, const RedisConnection::Command& command) {
+  std::vector<const char*> arguments;
+  std::vector<std::size_t> sizes;
+  for (const std::string& argument : command) {
+    arguments.push_back(argument.data());
+    sizes.push_back(argument.size());
+  }
+  char* text = nullptr;
+  const auto size =
+      redisFormatCommandArgv(&text, static_cast<int>(command.size()), arguments.data(), sizes.data());
+  if (size < 0) throw std::bad_alloc();
+  to.append(text, static_cast<std::size_t>(size));
+  redisFreeCommand(text);
+}
+
+bool is_message(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ARRAY && reply.elements == 3 && text_of(reply.element[0]) == "message";
+}
+
+}  // namespace
+
+std::optional<std::string_view> text_of(const redisReply* reply) {
+  if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)) return std::nullopt;
+  return std::string_view(reply->str, static_cast<std::size_t>(reply->len));
+}
+
+// Coroutines and handlers hold it, since they may end after the connection's owner is gone.
+struct RedisConnection::State : std::enable_shared_from_this<State> {
+  // One attempt, from the socket's opening to its end.
+  struct Attempt {
+    explicit Attempt(const Executor& executor) : socket(executor), watch(executor) {}
+
+    Socket socket;
+    std::optional<ssl::stream<Socket&>> tls;
+    Timer watch;
+    Clock::time_point began = Clock::now();
+    BoundedReader replies;
+    std::size_t unfinished = 0;  // octets of a reply that is not whole
+    std::string waiting;         // to be written next
+    std::string being_written;
+    struct Unanswered {
+      Answer answer;
+      Clock::time_point since;
+    };
+    std::deque<Unanswered> unanswered;
+    bool ready = false;
+    bool ended = false;
+    std::string why;
+  };
+
+  State(asio::io_context& io, RedisAddress a, Handlers h)
+      : executor(io.get_executor()), address(std::move(a)), handlers(std::move(h)), pause_timer(executor) {
+    if (!address.tls) return;
+    tls.set_default_verify_paths();
+    tls.set_verify_mode(ssl::verify_peer);
+    tls.set_verify_callback(ssl::host_name_verification(address.host));
+  }
+
+  Awaitable<void> run() {
+    const auto self = shared_from_this();
+    auto pause = kShortestPause;
+    while (!stopped) {
+      const auto attempt = std::make_shared<Attempt>(executor);
+      current = attempt;
+      watch(attempt);
+      co_await serve(attempt);
+      attempt->watch.cancel();
+      if (attempt->ready) pause = kShortestPause;
+      end(*attempt, "it closed the connection");
+      is_up = false;
+      for (const Attempt::Unanswered& one : std::exchange(attempt->unanswered, {})) {
+        if (one.answer) one.answer(nullptr);
+      }
+      current.reset();
+      if (stopped) co_return;
+      handlers.down(attempt->why);
+      pause_timer.expires_after(pause);
+      co_await pause_timer.async_wait(kToken);
+      pause = std::min(2 * pause, kLongestPause);
+    }
+  }
+
+  Awaitable<void> serve(std::shared_ptr<Attempt> attempt) {
+    if (!co_await connect(*attempt)) co_return;
+    introduce(attempt);
+    std::string room(kReadSize, '\0');
+    while (!attempt->ended) {
+      const auto [error, size] = attempt->tls
+                                     ? co_await attempt->tls->async_read_some(asio::buffer(room), kToken)
+                                     : co_await attempt->socket.async_read_some(asio::buffer(room), kToken);
+      if (error)
+        co_return end(*attempt, error == asio::error::eof ? "it closed the connection" : error.message());
+      read(*attempt, std::string_view(room).substr(0, size));
+    }
+  }
+
+  Awaitable<bool> connect(Attempt& attempt) {
+    Error error;
+    if (!address.unix_socket.empty()) {
+      std::tie(error) = co_await attempt.socket.async_connect(
+          asio::local::stream_protocol::endpoint(address.unix_socket), kToken);
+    } else {
+      asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(executor);
+      const auto [not_found, found] =
+          co_await resolver.async_resolve(address.host, std::to_string(address.port), kToken);
+      error = not_found;
+      for (auto it = found.begin(); !not_found && it != found.end(); ++it) {
+        if (attempt.ended) co_return false;
+        Error ignored;
+        attempt.socket.close(ignored);
+        std::tie(error) = co_await attempt.socket.async_connect(it->endpoint(), kToken);
+        if (!error) break;
+      }
+    }
+    if (!error && address.tls) {
+      attempt.tls.emplace(attempt.socket, tls);
+      SSL_set_tlsext_host_name(attempt.tls->native_handle(), address.host.c_str());
+      std::tie(error) = co_await attempt.tls->async_handshake(ssl::stream_base::client, kToken);
+    }
+    if (error) end(attempt, error.message());
+    co_return !error && !attempt.ended;
+  }
+
+  // The connection is up when Redis knows who we are and has answered.
+  void introduce(const std::shared_ptr<Attempt>& attempt) {
+    if (!address.user.empty()) {
+      queue(*attempt, {"AUTH", address.user, address.password}, {});
+    } else if (!address.password.empty()) {
+      queue(*attempt, {"AUTH", address.password}, {});
+    }
+    if (address.database != 0) queue(*attempt, {"SELECT", std::to_string(address.database)}, {});
+    queue(*attempt, {"PING"}, [this, attempt](const redisReply* reply) {
+      if (!reply) return;
+      if (reply->type == REDIS_REPLY_ERROR) {
+        return end(*attempt, std::string(reply->str, static_cast<std::size_t>(reply->len)));
+      }
+      attempt->ready = true;
+      is_up = true;
+      handlers.up();
+    });
+    write(attempt);
+  }
+
+  void queue(Attempt& attempt, const Command& command, Answer answer) {
+    append(attempt.waiting, command);
+    attempt.unanswered.push_back({std::move(answer), Clock::now()});
+    if (attempt.waiting.size() > kMaxWaiting) end(attempt, "too much waits for it");
+  }
+
+  void write(const std::shared_ptr<Attempt>& attempt) {
+    if (attempt->ended || !attempt->being_written.empty() || attempt->waiting.empty()) return;
+    attempt->being_written = std::exchange(attempt->waiting, {});
+    const auto written = [self = shared_from_this(), attempt](const Error& error, std::size_t) {
+      attempt->being_written.clear();
+      if (error) return self->end(*attempt, error.message());
+      self->write(attempt);
+    };
+    if (attempt->tls) {
+      asio::async_write(*attempt->tls, asio::buffer(attempt->being_written), written);
+    } else {
+      asio::async_write(attempt->socket, asio::buffer(attempt->being_written), written);
+    }
+  }
+
+  void read(Attempt& attempt, std::string_view octets) {
+    redisReaderFeed(attempt.replies.reader, octets.data(), octets.size());
+    attempt.unfinished += octets.size();
+    while (!attempt.ended) {
+      void* parsed = nullptr;
+      if (redisReaderGetReply(attempt.replies.reader, &parsed) != REDIS_OK) {
+        return end(attempt, "its reply is none of Redis's");
+      }
+      if (!parsed) break;
+      attempt.unfinished = 0;
+      take(attempt, Reply(static_cast<redisReply*>(parsed)));
+    }
+    if (attempt.unfinished > kMaxReply) end(attempt, "its reply is too long");
+  }
+
+  void take(Attempt& attempt, const Reply& reply) {
+    if (is_message(*reply)) {
+      const auto channel = text_of(reply->element[1]);
+      const auto payload = text_of(reply->element[2]);
+      if (channel && payload) handlers.message(*channel, *payload);
+      return;
+    }
+    if (attempt.unanswered.empty()) return end(attempt, "it answers what nobody asked");
+    const Answer answer = std::move(attempt.unanswered.front().answer);
+    attempt.unanswered.pop_front();
+    if (reply->type == REDIS_REPLY_ERROR && attempt.ready) {
+      handlers.refused(std::string_view(reply->str, static_cast<std::size_t>(reply->len)));
+    }
+    if (answer) answer(reply.get());
+  }
+
+  void watch(const std::shared_ptr<Attempt>& attempt) {
+    attempt->watch.expires_after(kLook);
+    attempt->watch.async_wait([self = shared_from_this(), attempt](const Error& error) {
+      if (error || attempt->ended) return;
+      const Clock::time_point since = attempt->unanswered.empty()
+                                          ? (attempt->ready ? Clock::time_point::max() : attempt->began)
+                                          : attempt->unanswered.front().since;
+      if (since < Clock::now() - kPatience) return self->end(*attempt, "it does not answer");
+      self->watch(attempt);
+    });
+  }
+
+  // Whoever reads or writes finds the socket closed.
+  void end(Attempt& attempt, std::string why) {
+    if (std::exchange(attempt.ended, true)) return;
+    attempt.why = std::move(why);
+    Error ignored;
+    attempt.socket.close(ignored);
+  }
+
+  void stop() {
+    stopped = true;
+    pause_timer.cancel();
+    if (current) end(*current, "");
+    if (current) current->watch.cancel();
+  }
+
+  Executor executor;
+  RedisAddress address;
+  Handlers handlers;
+  bool is_up = false;
+  ssl::context tls{ssl::context::tls_client};
+  Timer pause_timer;
+  std::shared_ptr<Attempt> current;
+  bool stopped = false;
+};
+
+RedisConnection::RedisConnection(asio::io_context& io, RedisAddress address, Handlers handlers)
+    : state_(std::make_shared<State>(io, std::move(address), std::move(handlers))) {}
+
+RedisConnection::~RedisConnection() = default;
+
+void RedisConnection::start() { asio::co_spawn(state_->executor, state_->run(), asio::detached); }
+
+void RedisConnection::stop() { state_->stop(); }
+
+bool RedisConnection::is_up() const { return state_->is_up; }
+
+void RedisConnection::send(const Command& command, Answer answer) {
+  if (!state_->is_up) {
+    if (answer) answer(nullptr);
+    return;
+  }
+  state_->queue(*state_->current, command, std::move(answer));
+  state_->write(state_->current);
+}
+
+void RedisConnection::send_together(const std::vector<Command>& commands, Answer answer) {
+  if (!state_->is_up) {
+    if (answer) answer(nullptr);
+    return;
+  }
+  state_->queue(*state_->current, {"MULTI"}, {});
+  for (const Command& command : commands) state_->queue(*state_->current, command, {});
+  state_->queue(*state_->current, {"EXEC"}, std::move(answer));
+  state_->write(state_->current);
+}
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,247 @@
+#include "cluster/room_message.hpp"
+
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "turnpike/base/bytes.hpp"
+#include "turnpike/crypto/base64.hpp"
+#include "turnpike/signaling/json_text.hpp"
+#include "turnpike/signaling/name.hpp"
+
+namespace turnpike::cluster {
+namespace {
+
+namespace json = boost::json;
+using signaling::Event;
+using signaling::MemberId;
+using signaling::Presence;
+
+constexpr std::size_t kMaxRooms = 256;         // of a member
+constexpr std::size_t kMaxRoomName = 512;      // octets; a namespace of Socket.IO's may stand before the room
+constexpr std::size_t kMaxNodeName = 255;      // octets
+constexpr std::size_t kMaxQuotaUser = 512;     // octets
+constexpr std::size_t kMaxAttachments = 1000;  // of a message
+
+struct KindName {
+  RoomMessage::Kind kind;
+  std::string_view name;
+};
+constexpr std::array kKinds{
+    KindName{RoomMessage::Kind::hello, "hello"}, KindName{RoomMessage::Kind::alive, "alive"},
+    KindName{RoomMessage::Kind::changes, "changes"}, KindName{RoomMessage::Kind::said, "said"}};
+
+// The members of an object whose form is known, read one after the other. Whatever is missing or has another
+// form makes the whole wrong.
+class Reader {
+ public:
+  explicit Reader(const json::value& value) : object_(value.if_object()) {}
+
+  bool is_right() const { return object_ && right_; }
+
+  std::string text(std::string_view name, std::size_t most) {
+    const json::value* value = find(name);
+    const json::string* text = value ? value->if_string() : nullptr;
+    if (!text || text->size() > most) {
+      right_ = false;
+      return {};
+    }
+    return std::string(text->data(), text->size());
+  }
+  std::uint64_t number(std::string_view name) {
+    const json::value* value = find(name);
+    boost::system::error_code error;
+    const auto number = value && value->is_number() ? value->to_number<std::uint64_t>(error) : 0;
+    if (!value || !value->is_number() || error) right_ = false;
+    return number;
+  }
+  bool flag(std::string_view name) {
+    const json::value* value = find(name);
+    if (!value || !value->is_bool()) right_ = false;
+    return value && value->is_bool() && value->get_bool();
+  }
+  MemberId member(std::string_view name) {
+    const auto id = MemberId::parse(text(name, 22));
+    if (!id) right_ = false;
+    return id.value_or(MemberId());
+  }
+  const json::array& list(std::string_view name, std::size_t most) {
+    static const json::array none;
+    const json::value* value = find(name);
+    if (value && value->is_array() && value->get_array().size() <= most) return value->get_array();
+    right_ = false;
+    return none;
+  }
+  const json::value& any(std::string_view name) {
+    static const json::value none;
+    const json::value* value = find(name);
+    if (!value) right_ = false;
+    return value ? *value : none;
+  }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  void require(bool condition) { right_ = right_ && condition; }
+
+ private:
+  const json::value* find(std::string_view name) const {
+    return object_ ? object_->if_contains(json::string_view(name.data(), name.size())) : nullptr;
+  }
+
+  const json::object* object_;
+  bool right_ = true;
+};
+
+json::object write(const Presence& presence) {
+  json::array rooms;
+  for (const std::string& room : presence.rooms) rooms.emplace_back(room);
+  json::object object{
+      {"id", presence.id.to_string()}, {"version", presence.version},       {"name", presence.name},
+      {"role", presence.role},         {"quota_user", presence.quota_user}, {"present", presence.present},
+      {"lost", presence.lost},         {"rooms", std::move(rooms)}};
+  if (presence.good_until) object["good_until"] = presence.good_until->time_since_epoch().count();
+  return object;
+}
+
+std::optional<Presence> read_presence(const json::value& value) {
+  Reader reader(value);
+  Presence presence;
+  presence.id = reader.member("id");
+  presence.version = reader.number("version");
+  presence.name = reader.text("name", 4 * signaling::kLongestName);
+  presence.role = reader.text("role", 4 * signaling::kLongestName);
+  presence.quota_user = reader.text("quota_user", kMaxQuotaUser);
+  presence.present = reader.flag("present");
+  presence.lost = reader.flag("lost");
+  if (reader.has("good_until")) presence.good_until = WallTime(Duration(reader.number("good_until")));
+  for (const json::value& room : reader.list("rooms", kMaxRooms)) {
+    const bool is_one =
+        room.is_string() && !room.get_string().empty() && room.get_string().size() <= kMaxRoomName;
+    reader.require(is_one);
+    if (is_one) presence.rooms.emplace_back(room.get_string().data(), room.get_string().size());
+  }
+  if (!reader.is_right() || !signaling::is_name(presence.name) || presence.id == MemberId())
+    return std::nullopt;
+  return presence;
+}
+
+json::object write(const Event& event) {
+  json::array attachments;
+  for (const auto& attachment : event.saying.attachments) {
+    attachments.emplace_back(crypto::base64_encode(as_bytes(*attachment)));
+  }
+  return {{"to_room", event.kind == Event::Kind::broadcast},
+          {"room", event.room},
+          {"from", event.from.to_string()},
+          {"name", event.name},
+          {"payload", event.saying.payload},
+          {"event", event.saying.event},
+          {"rest", event.saying.rest},
+          {"anonymous", event.saying.anonymous},
+          {"attachments", std::move(attachments)}};
+}
+
+// Further arguments: each after a comma.
+bool are_arguments(const std::string& rest) {
+  return rest.empty() || (rest.front() == ',' && signaling::parse_json("[null" + rest + "]", 34));
+}
+
+std::optional<Event> read_event(const json::value& value) {
+  Reader reader(value);
+  Event event;
+  event.kind = reader.flag("to_room") ? Event::Kind::broadcast : Event::Kind::signal;
+  event.room = reader.text("room", kMaxRoomName);
+  event.from = reader.member("from");
+  event.name = reader.text("name", 4 * signaling::kLongestName);
+  event.saying.payload = reader.text("payload", SIZE_MAX);
+  event.saying.event = reader.text("event", SIZE_MAX);
+  event.saying.rest = reader.text("rest", SIZE_MAX);
+  event.saying.anonymous = reader.flag("anonymous");
+  for (const json::value& attachment : reader.list("attachments", kMaxAttachments)) {
+    const auto octets = attachment.is_string()
+                            ? crypto::base64_decode(std::string_view(attachment.get_string()))
+                            : std::nullopt;
+    reader.require(octets.has_value());
+    if (octets)
+      event.saying.attachments.push_back(std::make_shared<const std::string>(octets->begin(), octets->end()));
+  }
+  // What clients get is put together from these as they are.
+  const bool is_json = signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.rest);
+  if (!reader.is_right() || !is_json || !signaling::is_name(event.name)) return std::nullopt;
+  return event;
+}
+
+std::optional<json::value> parse(std::string_view text) {
+  boost::system::error_code error;
+  json::value value = json::parse(json::string_view(text.data(), text.size()), error);
+  if (error) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::string to_json(const RoomMessage& message) {
+  const auto* kind = std::ranges::find(kKinds, message.kind, &KindName::kind);
+  json::object object{{"kind", json::string_view(kind->name.data(), kind->name.size())},
+                      {"node", message.node},
+                      {"run", message.run},
+                      {"sequence", message.sequence}};
+  if (message.kind == RoomMessage::Kind::changes) {
+    json::array changes;
+    for (const Presence& presence : message.changes) changes.push_back(write(presence));
+    object["changes"] = std::move(changes);
+  }
+  if (message.kind == RoomMessage::Kind::said) {
+    object["to"] = message.said.to == MemberId() ? "" : message.said.to.to_string();
+    object["forwarded"] = message.said.forwarded;
+    object["event"] = write(*message.said.event);
+  }
+  return json::serialize(object);
+}
+
+std::optional<RoomMessage> parse_room_message(std::string_view text) {
+  const std::optional<json::value> value = parse(text);
+  if (!value) return std::nullopt;
+  Reader reader(*value);
+  RoomMessage message;
+  const std::string kind = reader.text("kind", 16);
+  const auto* known = std::ranges::find(kKinds, kind, &KindName::name);
+  if (known == kKinds.end()) return std::nullopt;
+  message.kind = known->kind;
+  message.node = reader.text("node", kMaxNodeName);
+  message.run = reader.text("run", 22);
+  message.sequence = reader.number("sequence");
+  if (message.kind == RoomMessage::Kind::changes) {
+    for (const json::value& change : reader.list("changes", SIZE_MAX)) {
+      std::optional<Presence> presence = read_presence(change);
+      if (!presence) return std::nullopt;
+      message.changes.push_back(std::move(*presence));
+    }
+  }
+  if (message.kind == RoomMessage::Kind::said) {
+    std::optional<Event> event = read_event(reader.any("event"));
+    if (!event) return std::nullopt;
+    const std::string to = reader.text("to", 22);
+    if (!to.empty()) message.said.to = reader.member("to");
+    message.said.forwarded = reader.flag("forwarded");
+    message.said.event = std::make_shared<const Event>(std::move(*event));
+  }
+  if (!reader.is_right() || message.node.empty() || message.run.empty()) return std::nullopt;
+  return message;
+}
+
+std::string to_json(const Presence& presence) { return json::serialize(write(presence)); }
+
+std::optional<Presence> parse_presence(std::string_view text) {
+  const std::optional<json::value> value = parse(text);
+  return value ? read_presence(*value) : std::nullopt;
+}
+
+std::string to_json(const Event& event) { return json::serialize(write(event)); }
+
+std::optional<Event> parse_event(std::string_view text) {
+  const std::optional<json::value> value = parse(text);
+  return value ? read_event(*value) : std::nullopt;
+}
+
+}  // namespace turnpike::cluster

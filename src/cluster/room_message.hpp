@@ -1,0 +1,41 @@
+// What the nodes of a cluster write to each other about rooms, as JSON. Whoever reads it takes it for a
+// stranger's: what is not exactly of this form is nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "turnpike/signaling/presence.hpp"
+
+namespace turnpike::cluster {
+
+struct RoomMessage {
+  enum class Kind : std::uint8_t {
+    hello,    // a node has come, and wants to know who else is there
+    alive,    // a node is there, every few seconds
+    changes,  // of its members
+    said,     // by one of its members, to members of the node that it is sent to
+  };
+
+  Kind kind = Kind::alive;
+  std::string node;            // that writes, by its name
+  std::string run;             // of the node: another one after each start
+  std::uint64_t sequence = 0;  // how many `changes` this run has written, with this one
+  std::vector<signaling::Presence> changes{};
+  signaling::Outgoing said{};
+};
+
+std::string to_json(const RoomMessage& message);
+std::optional<RoomMessage> parse_room_message(std::string_view text);
+
+std::string to_json(const signaling::Presence& presence);
+std::optional<signaling::Presence> parse_presence(std::string_view text);
+
+// What was said to a member, where it is kept until the member comes back.
+std::string to_json(const signaling::Event& event);
+std::optional<signaling::Event> parse_event(std::string_view text);
+
+}  // namespace turnpike::cluster

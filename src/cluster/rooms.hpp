@@ -1,0 +1,155 @@
+// The rooms of a cluster: carries between the hub of this node and those of the others, through Redis.
+//
+// Each node knows all members of all rooms, so that whoever joins is answered at once. In Redis there are,
+// after the prefix and signed (see Seal):
+//   rooms                a channel that all nodes hear: who is there, and changes of members
+//   rooms:NODE           a channel that one node hears: what was said to its members
+//   members:NODE         a hash: each member of the node by its id, and under `state` the node's run and how
+//   many
+//                        changes it has written. It is written together with each change, and gone half a
+//                        minute after its node
+//   missed:MEMBER        a list: what was said to a member whose node is gone, for two minutes
+//
+// A node that finds a number missing among another's changes reads its hash, as it does when it first hears
+// of it. A node that was not heard for kLongestSilence is gone, unless it is this node that hears nobody.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/counters.hpp"
+#include "cluster/params.hpp"
+#include "cluster/redis_connection.hpp"
+#include "cluster/room_message.hpp"
+#include "cluster/seal.hpp"
+#include "turnpike/base/time.hpp"
+#include "turnpike/signaling/hub.hpp"
+
+namespace turnpike::cluster {
+
+// Of this node, with a tag that follows from its run.
+signaling::ClusterParams hub_params(const Params& params, std::string_view run);
+
+// Belongs to the thread of its io_context.
+class Rooms {
+ public:
+  static constexpr Duration kInterval = std::chrono::seconds(3);  // of the word that this node is there
+  static constexpr Duration kLongestSilence = std::chrono::seconds(10);
+  // Of what was said to members of other nodes so much waits while Redis is away; beyond it the oldest goes.
+  static constexpr std::size_t kMaxWaiting = 1000;
+  static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
+
+  struct Hooks {
+    std::function<TimePoint()> clock;
+    // Tells members of this node; the rooms that there are may have changed as well. Calls carry().
+    std::function<void(const signaling::Hub::Output&)> deliver;
+    std::function<void(const std::string&)> info;  // a line for the log
+    std::function<void(const std::string&)> warn;
+  };
+
+  // `run` tells this start of the node from others. The hub outlives it, and has hub_params().
+  Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub, Hooks hooks);
+
+  void start();
+  // Leaves the io_context without work of this object's. The others take this node for one that is gone, and
+  // so its members may come back to them.
+  void stop();
+
+  // Takes from the hub what the others have to know. To be called after whatever may have changed it.
+  void carry();
+
+  const Counters& counters() const { return counters_; }
+  const Counter& nodes() const { return node_count_; }        // that are there, with this one
+  const Counter& connected() const { return is_connected_; }  // 1 or 0: whether they can be heard
+
+ private:
+  struct Node {
+    signaling::NodeNumber number = 0;
+    std::string run;
+    std::uint64_t sequence = 0;
+    SteadyTime heard{};
+    bool reading = false;  // its hash
+    bool stale = false;    // the hash has to be read again after that
+    std::deque<RoomMessage> backlog;
+  };
+  // A run of a node that is over, whose members have some time to come back.
+  struct Former {
+    signaling::NodeNumber number = 0;
+    SteadyTime until{};
+  };
+
+  // Each of these is written once in a while.
+  enum class Warning : std::uint8_t { unreachable, command, unsigned_text };
+
+  std::string channel_of(const std::string& node) const { return rooms_channel_ + ":" + node; }
+  std::string members_key(const std::string& node) const { return prefix_ + "members:" + node; }
+  RedisConnection::Handlers command_handlers();
+  RedisConnection::Handlers listener_handlers();
+  void on_lost(const std::string& why);
+  void on_linked();
+  void read_former_run();
+  void write_all();
+  void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
+  void say_alive(RoomMessage::Kind kind);
+  void write_changes(std::vector<signaling::Presence> changes);
+  std::vector<RedisConnection::Command> member_commands(const std::vector<signaling::Presence>& presences);
+  void send(const signaling::Outgoing& message);
+  void wait_with(const signaling::Outgoing& message);
+  void send_waiting();
+  void keep(const signaling::Outgoing& message);
+  void fetch_missed(const signaling::MemberId& member);
+  void on_message(std::string_view channel, std::string_view payload);
+  void on_news(Node& node, RoomMessage message);
+  Node& node_of(const RoomMessage& message);
+  void read_members(const std::string& name);
+  void on_members(const std::string& name, const redisReply* reply);
+  struct Snapshot {
+    std::string run;
+    std::uint64_t sequence = 0;
+    std::vector<signaling::Presence> members;
+  };
+  std::optional<Snapshot> parse_members(const std::string& name, const redisReply* reply);
+  const std::string* name_of(signaling::NodeNumber number) const;
+  void refuse(std::string_view what);
+  bool may_warn(Warning kind);
+  void tick();
+  void look_for_silent(SteadyTime now);
+  void deliver();
+
+  const std::string prefix_;
+  const std::string rooms_channel_;
+  const std::string own_name_;
+  const std::string run_;
+  signaling::Hub& hub_;
+  Hooks hooks_;
+  Seal seal_;
+  RedisConnection commands_;
+  RedisConnection listener_;
+  boost::asio::steady_timer timer_;
+  std::map<std::string, Node> nodes_;  // the others
+  std::vector<Former> formers_;
+  signaling::NodeNumber last_number_ = signaling::kThisNode;
+  std::uint64_t sequence_ = 0;
+  std::deque<signaling::Outgoing> waiting_;
+  signaling::Hub::Output out_;
+  bool is_listening_ = false;  // to both channels
+  bool linked_ = false;        // and commands can be sent
+  bool has_read_former_run_ = false;
+  bool stopped_ = false;
+  SteadyTime linked_since_{};
+  SteadyTime own_word_heard_{};
+  SteadyTime next_word_{};
+  std::array<SteadyTime, 3> next_warning_{};  // of each kind
+  Counters counters_;
+  Counter node_count_{1};
+  Counter is_connected_;
+};
+
+}  // namespace turnpike::cluster

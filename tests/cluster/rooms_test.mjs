@@ -1,0 +1,253 @@
+// Rooms whose members came to different nodes, with a real Redis between them: by the plain protocol and by Socket.IO,
+// while nodes and Redis go and come back.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { within } from '../browser/support/cleanup.mjs';
+import { connect, member } from '../signaling/support/client.mjs';
+import { saysLater, startCluster, startNode, startRedis, until } from './support.mjs';
+
+const require = createRequire(new URL('../browser/package.json', import.meta.url));
+const { io } = require('socket.io-client');
+
+const next = (socket, event) => within(8000, event, new Promise(resolve => {
+  socket.once(event, (...values) => resolve(values));
+}));
+
+// The member on another node, by the secret that it was given.
+async function comesBack(node, who) {
+  const line = await connect(node.ws);
+  const [joined, ...missed] = await line.request({ type: 'resume', resume: who.joined.resume });
+  assert.equal(joined.self, who.id);
+  return Object.assign(line, { joined, id: joined.self, missed });
+}
+
+test('rooms across nodes', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const nodes = await startCluster(redis, ['a.example.org', 'b.example.org', 'c.example.org']);
+  const [a, b, c] = nodes;
+  for (const node of nodes) t.after(node.stop);
+
+  await t.test('members meet, tell each other things in order, and part', async () => {
+    const ann = await member(a.ws, 'blue', 'Ann');
+    const bob = await member(b.ws, 'blue', 'Bob');
+    assert.deepEqual(bob.joined.peers, [{ id: ann.id, name: 'Ann' }]);
+    assert.deepEqual((await ann.hear('peer-joined')).peer, { id: bob.id, name: 'Bob' });
+    const cleo = await member(c.ws, 'blue', 'Cleo');
+    assert.deepEqual(new Set(cleo.joined.peers.map(peer => peer.name)), new Set(['Ann', 'Bob']));
+    await ann.hear('peer-joined');
+    await bob.hear('peer-joined');
+    for (let i = 0; i < 50; ++i) ann.say({ type: 'signal', to: bob.id, data: i });
+    for (let i = 0; i < 50; ++i) assert.equal((await bob.hear('signal')).data, i);
+    ann.say(`{"type":"signal","to":"${cleo.id}","data":{"n": 1.0, "s":"\\ud83d"}}`);
+    assert.equal(await cleo.hearText(), `{"type":"signal","from":"${ann.id}","data":{"n": 1.0, "s":"\\ud83d"}}`);
+    await bob.request({ type: 'broadcast', data: 'to all' });
+    assert.equal((await ann.hear('broadcast')).data, 'to all');
+    assert.equal((await cleo.hear('broadcast')).from, bob.id);
+    await bob.request({ type: 'leave' });
+    assert.deepEqual(await ann.hear(), { type: 'peer-left', id: bob.id, reason: 'left' });
+    assert.deepEqual(await cleo.hear(), { type: 'peer-left', id: bob.id, reason: 'left' });
+    assert.ok(ann.quiet() && cleo.quiet());
+    for (const line of [ann, bob, cleo]) line.close();
+  });
+
+  await t.test('the course dialect and the plain protocol meet, with octets', async () => {
+    const sockets = [a, b].map(node => io(node.url, { forceNew: true }));
+    t.after(() => sockets.forEach(socket => socket.close()));
+    const [ann, bob] = sockets;
+    await ann.timeout(8000).emitWithAck('join_room', 'class');
+    const welcome = next(ann, 'welcome');
+    await new Promise(resolve => { bob.emit('nickname', 'Bob', resolve); });
+    await bob.timeout(8000).emitWithAck('join_room', 'class');
+    assert.deepEqual((await welcome)[1], 2);
+    const offer = next(bob, 'offer');
+    ann.emit('offer', { sdp: 'x', blob: Buffer.from([1, 2, 3]) }, 'class');
+    const [data, from] = await offer;
+    assert.equal(from, ann.id);
+    assert.deepEqual(Buffer.from(data.blob), Buffer.from([1, 2, 3]));
+    const heard = next(ann, 'welcome');
+    const plain = await member(c.ws, 'class', 'Cleo');
+    assert.deepEqual(await heard, ['Cleo', 3]);
+    assert.equal(plain.joined.peers.length, 2);
+    const text = next(bob, 'new_message');
+    ann.emit('new_message', 'hello', 'class');
+    assert.deepEqual(await text, ['Anon: hello']);
+    assert.equal((await plain.hear('broadcast')).data, 'Anon: hello');
+    const bye = next(ann, 'bye');
+    bob.close();
+    assert.deepEqual(await bye, ['Bob', 2]);
+    plain.close();
+  });
+
+  await t.test('a room is full when it is full of members of all nodes', async () => {
+    const small = await startNode(redis, 'd.example.org', { signaling: ['members_per_room: 2'] });
+    t.after(small.stop);
+    for (const node of nodes) await saysLater(small, `node ${node.name} is there`);
+    const ann = await member(a.ws, 'pair', 'Ann');
+    const bob = await member(b.ws, 'pair', 'Bob');
+    await ann.hear('peer-joined');
+    const late = await connect(small.ws);
+    await until('the room to be full', async () => {
+      const refusal = await late.request({ type: 'join', room: 'pair', name: 'Late' })
+        .then(() => late.request({ type: 'leave' }).then(() => 'came in'), error => error.code);
+      return refusal === 'room-full';
+    });
+    for (const line of [ann, bob, late]) line.close();
+  });
+
+  await t.test('a member that was cut off comes back to another node and has missed nothing', async () => {
+    const ann = await member(a.ws, 'back', 'Ann');
+    const bob = await member(b.ws, 'back', 'Bob');
+    await ann.hear('peer-joined');
+    bob.terminate();
+    await bob.ended;
+    for (const word of ['one', 'two']) ann.say({ type: 'signal', to: bob.id, data: word });
+    const again = await comesBack(c, bob);
+    const heard = [...again.missed];
+    while (heard.length < 2) heard.push(await again.hear('signal'));
+    assert.deepEqual(heard.map(signal => signal.data), ['one', 'two']);
+    again.say({ type: 'signal', to: ann.id, data: 'here' });
+    assert.equal((await ann.hear('signal')).data, 'here'); // and no word of leaving before it
+    for (const line of [ann, again]) line.close();
+  });
+});
+
+test('a node that is killed', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b, c] = await startCluster(redis, ['a.example.org', 'b.example.org', 'c.example.org']);
+  t.after(a.stop);
+  t.after(c.stop);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  const gone = await member(b.ws, 'blue', 'Gone');
+  await ann.hear('peer-joined');
+  await ann.hear('peer-joined');
+  await b.kill();
+  const killed = Date.now();
+  ann.say({ type: 'signal', to: bob.id, data: 'are you there?' });
+  ann.say({ type: 'broadcast', data: 'anybody?' });
+  const again = await comesBack(c, bob);
+  assert.ok(Date.now() - killed < 5000);
+  const heard = [...again.missed];
+  while (heard.length < 2) heard.push(await again.hear());
+  assert.deepEqual(heard.map(one => one.data), ['are you there?', 'anybody?']);
+
+  // Of those who do not come back the others hear within 15 s, and of nobody else.
+  const left = await within(15_000, 'word that one is lost', ann.hear('peer-left').catch(() => ann.hear('peer-left')));
+  assert.equal(left.id, gone.id);
+  assert.ok(Date.now() - killed < 15_000);
+  assert.equal((await again.hear('peer-left')).id, gone.id);
+  assert.ok(ann.quiet());
+  for (const line of [ann, again]) line.close();
+});
+
+test('a node that is started anew knows its members', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
+  t.after(a.stop);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  await ann.hear('peer-joined');
+  await b.kill();
+  const anew = await startNode(redis, 'b.example.org');
+  t.after(anew.stop);
+  await saysLater(anew, 'node a.example.org is there');
+  const again = await comesBack(anew, bob);
+  again.say({ type: 'signal', to: ann.id, data: 'here' });
+  assert.equal((await ann.hear('signal')).data, 'here');
+  for (const line of [ann, again]) line.close();
+});
+
+test('Redis that goes', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
+  t.after(a.stop);
+  t.after(b.stop);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  await ann.hear('peer-joined');
+
+  await t.test('killed: rooms go on, and all is as it was when it is back', async () => {
+    const marks = [a, b].map(node => node.log().length);
+    await redis.stop();
+    await saysLater(a, 'cluster: Redis is away', marks[0]);
+    const cleo = await member(a.ws, 'blue', 'Cleo');
+    assert.equal((await ann.hear('peer-joined')).peer.id, cleo.id);
+    cleo.say({ type: 'signal', to: ann.id, data: 'as before' });
+    assert.equal((await ann.hear('signal')).data, 'as before');
+    ann.say({ type: 'signal', to: bob.id, data: 'later' });
+    await redis.start();
+    assert.equal((await bob.hear('peer-joined')).peer.id, cleo.id);
+    assert.equal((await bob.hear('signal')).data, 'later');
+    cleo.close();
+    assert.equal((await ann.hear('peer-left')).id, cleo.id);
+    assert.equal((await bob.hear('peer-left')).id, cleo.id);
+  });
+
+  await t.test('stopped: nobody is told to be lost, and what was said arrives', async () => {
+    const marks = [a, b].map(node => node.log().length);
+    redis.pause();
+    await saysLater(a, 'cluster: Redis is away', marks[0]);
+    await saysLater(b, 'cluster: Redis is away', marks[1]);
+    const dora = await member(b.ws, 'blue', 'Dora');
+    assert.equal((await bob.hear('peer-joined')).peer.id, dora.id);
+    redis.resume();
+    assert.equal((await ann.hear('peer-joined')).peer.id, dora.id);
+    assert.ok(ann.quiet() && bob.quiet());
+    dora.close();
+    await ann.hear('peer-left');
+    await bob.hear('peer-left');
+  });
+  for (const line of [ann, bob]) line.close();
+});
+
+test('others in the same Redis', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
+  t.after(a.stop);
+  t.after(b.stop);
+
+  await t.test('what is not signed is ignored, and named in the log', async () => {
+    for (const text of ['', 'x', '{"kind":"alive","node":"evil","run":"x","sequence":1}', 'A'.repeat(1000)])
+      await redis.command('PUBLISH', 'turnpike:rooms', text);
+    await saysLater(a, 'is not signed with our secret');
+    assert.ok(!a.log().includes('evil'));
+  });
+
+  await t.test('a node with another secret is nobody, here and there', async () => {
+    const stranger = await startNode(redis, 'x.example.org', { secret: 'another secret altogether' });
+    t.after(stranger.stop);
+    await saysLater(stranger, 'is not signed with our secret');
+    const ann = await member(a.ws, 'blue', 'Ann');
+    const other = await member(stranger.ws, 'blue', 'Other');
+    assert.deepEqual(other.joined.peers, []);
+    const bob = await member(b.ws, 'blue', 'Bob');
+    assert.deepEqual(bob.joined.peers.map(peer => peer.name), ['Ann']);
+    for (const line of [ann, other, bob]) line.close();
+  });
+
+  await t.test('another tenant under another prefix is not even seen', async () => {
+    const mark = a.log().length;
+    const tenant = await startNode(redis, 'y.example.org', { secret: 'a tenant has its own one' , prefix: 'other' });
+    t.after(tenant.stop);
+    const ann = await member(a.ws, 'blue', 'Ann');
+    const other = await member(tenant.ws, 'blue', 'Other');
+    assert.deepEqual(other.joined.peers, []);
+    assert.ok(!a.log().slice(mark).includes('y.example.org'));
+    for (const line of [ann, other]) line.close();
+  });
+
+  await t.test('hostile names of rooms and members are names', async () => {
+    const room = '*?[a]\\r\\n"{}:\u2028😀';
+    const ann = await member(a.ws, room, '"}; FLUSHALL');
+    const bob = await member(b.ws, room, '\\');
+    assert.deepEqual(bob.joined.peers, [{ id: ann.id, name: '"}; FLUSHALL' }]);
+    assert.equal((await ann.hear('peer-joined')).peer.name, '\\');
+    for (const line of [ann, bob]) line.close();
+  });
+});

@@ -1,0 +1,154 @@
+#include "cluster/room_message.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <catch2/catch.hpp>
+
+#include "support/scripted_random.hpp"
+
+namespace turnpike::cluster {
+namespace {
+
+namespace json = boost::json;
+using signaling::Event;
+using signaling::MemberId;
+using signaling::Presence;
+
+MemberId member() {
+  static test::ScriptedRandom random;
+  return MemberId::random(random);
+}
+
+Presence presence() {
+  return {.id = member(),
+          .version = UINT64_MAX,
+          .name = "Ann \"\\ \u2028",
+          .role = "host",
+          .quota_user = "guest-1",
+          .good_until = WallTime(Duration(1'790'000'000'123)),
+          .present = false,
+          .lost = true,
+          .rooms = {"blue", "/admin\nroom"}};
+}
+
+RoomMessage said() {
+  Event event;
+  event.kind = Event::Kind::broadcast;
+  event.room = "blue";
+  event.from = member();
+  event.name = "Ann";
+  event.saying = signaling::Saying(R"({"n": 1.0, "s":"\ud83d"})");
+  event.saying.event = "offer";
+  event.saying.rest = R"(,"x",[1])";
+  event.saying.anonymous = true;
+  event.saying.attachments = {std::make_shared<const std::string>(std::string("\0\xff", 2))};
+  RoomMessage message{.kind = RoomMessage::Kind::said, .node = "a.example.org", .run = "run", .sequence = 7};
+  message.said = {.to = member(), .event = std::make_shared<const Event>(event), .forwarded = true};
+  return message;
+}
+
+void check_same(const Presence& a, const Presence& b) {
+  CHECK(a.id == b.id);
+  CHECK(a.version == b.version);
+  CHECK(a.name == b.name);
+  CHECK(a.role == b.role);
+  CHECK(a.quota_user == b.quota_user);
+  CHECK(a.good_until == b.good_until);
+  CHECK(a.present == b.present);
+  CHECK(a.lost == b.lost);
+  CHECK(a.rooms == b.rooms);
+}
+
+TEST_CASE("a presence is read as it was written") {
+  const Presence written = presence();
+  const auto read = parse_presence(to_json(written));
+  REQUIRE(read);
+  check_same(*read, written);
+  Presence without = presence();
+  without.good_until.reset();
+  CHECK_FALSE(parse_presence(to_json(without))->good_until);
+}
+
+TEST_CASE("messages of every kind are read as they were written") {
+  for (const auto kind : {RoomMessage::Kind::hello, RoomMessage::Kind::alive}) {
+    const auto read = parse_room_message(to_json({.kind = kind, .node = "a", .run = "r", .sequence = 1}));
+    REQUIRE(read);
+    CHECK(read->kind == kind);
+    CHECK(read->node == "a");
+    CHECK(read->run == "r");
+    CHECK(read->sequence == 1);
+  }
+  const RoomMessage changes{.kind = RoomMessage::Kind::changes,
+                            .node = "a",
+                            .run = "r",
+                            .sequence = 2,
+                            .changes = {presence(), presence()}};
+  const auto read_changes = parse_room_message(to_json(changes));
+  REQUIRE(read_changes);
+  REQUIRE(read_changes->changes.size() == 2);
+  check_same(read_changes->changes[1], changes.changes[1]);
+
+  const RoomMessage written = said();
+  const auto read = parse_room_message(to_json(written));
+  REQUIRE(read);
+  CHECK(read->said.to == written.said.to);
+  CHECK(read->said.forwarded);
+  const Event& event = *read->said.event;
+  CHECK(event.kind == Event::Kind::broadcast);
+  CHECK(event.from == written.said.event->from);
+  CHECK(event.saying.payload == written.said.event->saying.payload);
+  CHECK(event.saying.event == "offer");
+  CHECK(event.saying.rest == R"(,"x",[1])");
+  CHECK(event.saying.anonymous);
+  CHECK(*event.saying.attachments.at(0) == std::string("\0\xff", 2));
+}
+
+// Takes each member out of the object, and puts something else in its place.
+void check_strict(const std::string& text, const std::function<bool(const std::string&)>& is_read) {
+  REQUIRE(is_read(text));
+  const json::object whole = json::parse(text).as_object();
+  for (const auto& [name, value] : whole) {
+    if (name == "good_until") continue;  // may be absent
+    CAPTURE(std::string(name));
+    json::object changed = whole;
+    changed.erase(name);
+    CHECK_FALSE(is_read(json::serialize(changed)));
+    for (const json::value& other :
+         {json::value(nullptr), json::value(-1), json::value(1.5), json::value(json::object{}),
+          json::value(json::array{1}), json::value(std::string(5000, 'x'))}) {
+      if (other.kind() == value.kind() && (name == "payload" || name == "event" || name == "rest")) continue;
+      changed[name] = other;
+      CHECK_FALSE(is_read(json::serialize(changed)));
+    }
+  }
+}
+
+TEST_CASE("what has another form is nothing") {
+  check_strict(to_json(presence()), [](const std::string& text) { return parse_presence(text).has_value(); });
+  check_strict(to_json(said()), [](const std::string& text) { return parse_room_message(text).has_value(); });
+  check_strict(to_json(*said().said.event),
+               [](const std::string& text) { return parse_event(text).has_value(); });
+  for (const char* text : {"", "null", "[]", "{", "{\"kind\":\"alive\"}", "\xff"}) {
+    CHECK_FALSE(parse_room_message(text));
+    CHECK_FALSE(parse_presence(text));
+    CHECK_FALSE(parse_event(text));
+  }
+}
+
+TEST_CASE("what would not be JSON in a client's message is nothing") {
+  for (const char* payload : {"", "{", "1,2", "\"", "1}"}) {
+    Event event = *said().said.event;
+    event.saying.payload = payload;
+    CAPTURE(payload);
+    CHECK_FALSE(parse_event(to_json(event)));
+  }
+  for (const char* rest : {"1", ",", ",1]", ",1],[2"}) {
+    Event event = *said().said.event;
+    event.saying.rest = rest;
+    CAPTURE(rest);
+    CHECK_FALSE(parse_event(to_json(event)));
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::cluster

@@ -1,0 +1,305 @@
+// Rooms whose members belong to several nodes: hubs that tell each other what a cluster carries between them.
+#include <catch2/catch.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "support/manual_clock.hpp"
+#include "support/request_maker.hpp"
+#include "support/scripted_random.hpp"
+#include "turnpike/signaling/hub.hpp"
+
+namespace turnpike::signaling {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+
+// Nodes a, b and c have the numbers 1, 2 and 3 for each other. What their members hear stands in heard(), as
+// "ben: ann joined blue", each under the name that the member has entered with.
+class Nodes {
+ public:
+  explicit Nodes(const Limits& limits = {}) {
+    for (NodeNumber number = 1; number <= 3; ++number) {
+      Node& node = nodes_[number];
+      node.hub = std::make_unique<Hub>(limits, random_);
+      node.hub->share_with_cluster({{"the key of all"}, static_cast<std::uint16_t>(number)});
+    }
+  }
+
+  void enters(const std::string& name, NodeNumber at, std::string_view room) {
+    Node& node = nodes_.at(at);
+    const ConnectionId connection = ++last_connection_;
+    names_[connection] = name;
+    ids_[name] = node.hub->enter({.connection = connection,
+                                  .address = address("198.51.100.1"),
+                                  .name = name,
+                                  .role = {},
+                                  .quota_user = name});
+    REQUIRE(node.hub->join(ids_[name], room, node.out).has_value());
+    carry();
+  }
+  void says(const std::string& name, NodeNumber at, std::string_view room, std::string_view what) {
+    REQUIRE_FALSE(nodes_.at(at).hub->broadcast(ids_.at(name), room, what, nodes_.at(at).out));
+    carry();
+  }
+  void tells(const std::string& name, NodeNumber at, const std::string& to, std::string_view what) {
+    REQUIRE_FALSE(nodes_.at(at).hub->signal(ids_.at(name), ids_.at(to), what, nodes_.at(at).out));
+    carry();
+  }
+  void drops(const std::string& name, NodeNumber at, bool goodbye = false) {
+    nodes_.at(at).hub->disconnect(ids_.at(name), goodbye, clock_.now(), nodes_.at(at).out);
+    carry();
+  }
+  void removed(const std::string& name, NodeNumber at) {
+    nodes_.at(at).hub->remove(ids_.at(name), nodes_.at(at).out);
+    carry();
+  }
+  // With the secret that the member was given at `before`.
+  bool resumes(const std::string& name, NodeNumber at, const std::string& secret) {
+    const ConnectionId connection = ++last_connection_;
+    names_[connection] = name + "'";
+    const auto resumed =
+        nodes_.at(at).hub->resume(secret, connection, address("198.51.100.2"), nodes_.at(at).out);
+    carry();
+    return resumed.has_value() && resumed->id == ids_.at(name) && resumed->quota_user == name;
+  }
+  std::string secret(const std::string& name, NodeNumber at) { return hub(at).resume_secret(ids_.at(name)); }
+
+  // Its messages and its changes go nowhere any more.
+  void dies(NodeNumber number) { nodes_.erase(number); }
+  void is_lost(NodeNumber number) {
+    for (auto& [at, node] : nodes_) node.hub->lose(number, clock_.now(), node.out);
+    carry();
+  }
+  void advance(Duration duration) {
+    clock_.advance(duration);
+    for (auto& [at, node] : nodes_) node.hub->on_timeout(clock_.now(), node.out);
+    carry();
+  }
+
+  // Who is in the room, as this node knows it.
+  std::string room(NodeNumber at, std::string_view name) {
+    std::string all;
+    for (const Hub::Peer& peer : hub(at).peers_of(MemberId(), name))
+      all += (all.empty() ? "" : " ") + peer.name;
+    return all;
+  }
+  std::string heard() {
+    std::string all;
+    for (auto& [at, node] : nodes_) {
+      for (const Delivery& delivery : node.out.deliveries)
+        all += (all.empty() ? "" : "; ") + names_.at(delivery.to) + ": " + told(*delivery.event);
+      for (const ConnectionId replaced : node.out.replaced)
+        all += (all.empty() ? "" : "; ") + names_.at(replaced) + " is replaced";
+      node.out.clear();
+    }
+    return all;
+  }
+  Hub& hub(NodeNumber at) { return *nodes_.at(at).hub; }
+  Hub::Output& out(NodeNumber at) { return nodes_.at(at).out; }
+  MemberId id(const std::string& name) { return ids_.at(name); }
+  TimePoint now() const { return clock_.now(); }
+  // What nobody could be told: "ben: hello".
+  std::string undelivered() {
+    std::string all;
+    for (const Outgoing& message : undelivered_)
+      all += (all.empty() ? "" : "; ") + name_of(message.to) + ": " + message.event->saying.payload;
+    return all;
+  }
+
+ private:
+  struct Node {
+    std::unique_ptr<Hub> hub;
+    Hub::Output out;
+  };
+
+  // As a cluster does it: what has changed to everybody, and then what was said, until nothing is left.
+  void carry() {
+    for (bool more = true; more;) {
+      more = false;
+      for (auto& [from, node] : nodes_) {
+        for (const Presence& presence : node.hub->take_changes()) {
+          more = true;
+          for (auto& [to, other] : nodes_)
+            if (to != from) other.hub->update(from, presence, other.out);
+        }
+        for (const Outgoing& message : node.hub->take_outgoing()) {
+          more = true;
+          const auto to = nodes_.find(message.node);
+          if (to == nodes_.end()) {
+            undelivered_.push_back(message);
+          } else {
+            to->second.hub->receive(message, to->second.out);
+          }
+        }
+      }
+    }
+  }
+  std::string name_of(const MemberId& id) const {
+    for (const auto& [name, its] : ids_)
+      if (its == id) return name;
+    return "?";
+  }
+  static std::string told(const Event& event) {
+    const std::string count = " (" + std::to_string(event.present) + ")";
+    switch (event.kind) {
+      case Event::Kind::peer_joined: return event.name + " joined " + event.room + count;
+      case Event::Kind::peer_left:
+        return event.name + (event.lost ? " lost " : " left ") + event.room + count;
+      case Event::Kind::signal: return event.name + " " + event.saying.payload;
+      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.saying.payload;
+    }
+    return "?";
+  }
+
+  ScriptedRandom random_;
+  ManualClock clock_;
+  std::map<NodeNumber, Node> nodes_;
+  std::map<std::string, MemberId> ids_;
+  std::map<ConnectionId, std::string> names_;
+  std::vector<Outgoing> undelivered_;
+  ConnectionId last_connection_ = 0;
+};
+
+TEST_CASE("members of one room hear each other whichever nodes they are at, once and in order") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  CHECK(nodes.heard() == "ann: ben joined blue (2)");
+  nodes.enters("cid", 2, "blue");
+  CHECK(nodes.heard() == "ann: cid joined blue (3); ben: cid joined blue (3)");
+  nodes.says("ann", 1, "blue", "1");
+  nodes.says("ann", 1, "blue", "2");
+  CHECK(nodes.heard() == "ben: ann to blue 1; cid: ann to blue 1; ben: ann to blue 2; cid: ann to blue 2");
+  nodes.tells("cid", 2, "ann", "psst");
+  CHECK(nodes.heard() == "ann: cid psst");
+  for (const NodeNumber at : {1, 2, 3})
+    CHECK(nodes.room(at, "blue").size() == std::string("ann ben cid").size());
+  nodes.removed("cid", 2);
+  CHECK(nodes.heard() == "ann: cid left blue (2); ben: cid left blue (2)");
+  CHECK(nodes.room(3, "blue").size() == std::string("ann ben").size());
+}
+
+TEST_CASE("a room's limit counts the members of all nodes") {
+  Nodes nodes({.members_per_room = 2});
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  const MemberId cid = nodes.hub(3).enter(
+      {.connection = 99, .address = address("198.51.100.3"), .name = "cid", .role = {}, .quota_user = {}});
+  const auto joined = nodes.hub(3).join(cid, "blue", nodes.out(3));
+  REQUIRE_FALSE(joined.has_value());
+  CHECK(code_of(joined.error()) == "room-full");
+}
+
+TEST_CASE("a member that is cut off comes back to another node, unnoticed and with what it has missed") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  const std::string secret = nodes.secret("ben", 2);
+  nodes.drops("ben", 2);
+  nodes.tells("ann", 1, "ben", "one");
+  nodes.says("ann", 1, "blue", "two");
+  nodes.heard();
+  REQUIRE(nodes.resumes("ben", 3, secret));
+  CHECK(nodes.heard() == "ben': ann one; ben': ann to blue two");
+  nodes.tells("ann", 1, "ben", "three");
+  CHECK(nodes.heard() == "ben': ann three");
+  nodes.advance(10min);
+  CHECK(nodes.heard().empty());
+  CHECK(nodes.hub(2).members() == 0);
+}
+
+TEST_CASE("a member that comes back to another node while its line seems alive loses the old one") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.heard();
+  REQUIRE(nodes.resumes("ben", 1, nodes.secret("ben", 2)));
+  CHECK(nodes.heard() == "ben is replaced");
+  REQUIRE(nodes.resumes("ben", 2, nodes.secret("ben", 1)));
+  CHECK(nodes.heard() == "ben' is replaced");
+}
+
+TEST_CASE("one that was told to be gone is told to be back when it comes back to another node") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.heard();
+  nodes.drops("ben", 2);
+  nodes.advance(4s);
+  CHECK(nodes.heard() == "ann: ben lost blue (1)");
+  REQUIRE(nodes.resumes("ben", 3, nodes.secret("ben", 2)));
+  CHECK(nodes.heard() == "ann: ben joined blue (2)");
+}
+
+TEST_CASE(
+    "of a node that died those come back unnoticed who come in time, and the others are told to be lost") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.enters("cid", 2, "blue");
+  const std::string bens = nodes.secret("ben", 2);
+  const std::string cids = nodes.secret("cid", 2);
+  nodes.heard();
+  nodes.dies(2);
+  nodes.tells("ann", 1, "ben", "are you there?");
+  CHECK(nodes.undelivered() == "ben: are you there?");
+  REQUIRE(nodes.resumes("ben", 3, bens));
+  CHECK(nodes.heard().empty());
+  nodes.is_lost(2);
+  CHECK(nodes.heard() == "ann: cid lost blue (2); ben': cid lost blue (2)");
+  nodes.advance(60s);
+  REQUIRE(nodes.resumes("cid", 1, cids));
+  CHECK(nodes.heard() == "ann: cid joined blue (3); ben': cid joined blue (3)");
+}
+
+TEST_CASE("members of a node that died are forgotten after two minutes") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  const std::string secret = nodes.secret("ben", 2);
+  nodes.dies(2);
+  nodes.is_lost(2);
+  nodes.advance(2min);
+  CHECK_FALSE(nodes.resumes("ben", 3, secret));
+}
+
+TEST_CASE("a secret of another cluster, or of another member, is none") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  std::string secret = nodes.secret("ben", 2);
+  const std::string of_ann = nodes.secret("ann", 1);
+  secret.replace(22, 22, of_ann.substr(22));
+  CHECK_FALSE(nodes.resumes("ben", 3, secret));
+}
+
+TEST_CASE("a snapshot of a node takes the place of what was known of it") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.enters("cid", 2, "blue");
+  nodes.heard();
+  std::vector<Presence> snapshot = nodes.hub(2).presences();
+  std::erase_if(snapshot, [&](const Presence& one) { return one.id == nodes.id("ben"); });
+  nodes.hub(1).replace(2, snapshot, nodes.out(1));
+  CHECK(nodes.heard() == "ann: ben left blue (2)");
+  nodes.hub(1).replace(2, snapshot, nodes.out(1));
+  CHECK(nodes.heard().empty());
+}
+
+TEST_CASE("what is older than what is known of a member changes nothing") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  const std::vector<Presence> before = nodes.hub(2).presences();
+  nodes.drops("ben", 2, true);
+  nodes.heard();
+  for (const Presence& presence : before) nodes.hub(1).update(2, presence, nodes.out(1));
+  CHECK(nodes.heard().empty());
+}
+
+}  // namespace
+}  // namespace turnpike::signaling
