@@ -16,9 +16,8 @@ namespace {
 constexpr std::uint32_t kMaxSize = 1400;
 constexpr std::size_t kMaxCoalesced = 65507;  // a UDP datagram's payload
 constexpr const char* kDescription =
-    "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets "
-    "of "
-    "this process; one thread moves their datagrams.\n"
+    "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets of this "
+    "process; one thread moves their datagrams.\n"
     "--saturate keeps at most --window datagrams under way, so that a full server is always busy and never "
     "flooded: judge by what is delivered.";
 
