@@ -18,8 +18,8 @@ using Error = boost::system::error_code;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::size_t kKeptBuffer = 4 << 10;  // kept by an idle socket
-constexpr Duration kLongestRest =
-    std::chrono::seconds(5);  // shorter than Deadlines::silence, because no pong is read meanwhile
+// Shorter than Deadlines::silence, because no pong is read during a rest.
+constexpr Duration kLongestRest = std::chrono::seconds(5);
 
 // A stream with the octets that were read from it before.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {

@@ -118,8 +118,7 @@ class SendBatch {
   std::vector<mmsghdr> headers_;  // for the messages
   std::size_t message_count_ = 0;
   int fd_ = -1;
-  std::size_t without_runs_ =
-      0;  // number of datagrams that are sent without runs before runs are tried again
+  std::size_t without_runs_ = 0;  // number of datagrams until runs are tried again
   RunLengths runs_;
   SendCounters& counters_;
 };

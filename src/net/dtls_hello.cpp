@@ -9,8 +9,7 @@ constexpr std::uint8_t kHandshake = 22;
 constexpr std::uint8_t kClientHello = 1;
 constexpr std::uint8_t kHelloVerifyRequest = 3;
 constexpr std::uint8_t kDtlsMajor = 0xFE;
-constexpr std::uint16_t kDtls10 =
-    0xFEFF;  // RFC 6347 §4.2.1: the version in a HelloVerifyRequest, whatever version follows
+constexpr std::uint16_t kDtls10 = 0xFEFF;  // RFC 6347 §4.2.1: the version of every HelloVerifyRequest
 constexpr std::size_t kRecordNumberSize = 8;
 constexpr std::size_t kRandomSize = 32;
 

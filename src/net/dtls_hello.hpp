@@ -29,11 +29,10 @@ struct DtlsFragment {
 
 // The fields of a ClientHello. They view the datagram.
 struct DtlsHello {
-  Bytes record_number;  // 8 octets, epoch 0
-  std::uint16_t message_number =
-      0;         // message_seq of the handshake: 0 in a first hello, 1 in one with a cookie
-  Bytes random;  // 32 octets; identifies this handshake
-  Bytes cookie;  // empty in a first hello
+  Bytes record_number;               // 8 octets, epoch 0
+  std::uint16_t message_number = 0;  // message_seq: 0 in a first hello, 1 in one with a cookie
+  Bytes random;                      // 32 octets; identifies this handshake
+  Bytes cookie;                      // empty in a first hello
 };
 
 // Whether a datagram is DTLS. STUN and ChannelData come to the same socket (RFC 7983 §7).

@@ -62,8 +62,7 @@ class CredentialStore {
   // Throws std::invalid_argument when a name or password is not an OpaqueString (RFC 8265), when two names
   // are one once prepared, or when no password algorithm would serve every user.
   CredentialStore(const Params& params, crypto::Digester& digester);
-  CredentialStore(CredentialStore&&) =
-      default;  // no copies: the index of a copy would view the users of the original
+  CredentialStore(CredentialStore&&) = default;  // no copy: its index would view the original's users
   CredentialStore& operator=(CredentialStore&&) = default;
 
   const std::string& realm() const { return realm_; }

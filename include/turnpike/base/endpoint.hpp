@@ -102,7 +102,7 @@ struct FiveTuple {
   Endpoint client;
   Endpoint server;
   Transport transport = Transport::udp;
-  std::uint64_t connection = 0;  // for UDP and DTLS the number of the listener
+  std::uint64_t connection = 0;  // of a connection or DTLS association; for UDP, of the listener
 
   friend bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };

@@ -23,8 +23,8 @@ struct Frame {
 
   Kind kind = Kind::incomplete;
   Bytes message;  // stun and channel_data: views the first bytes of the stream
-  std::size_t consumed =
-      0;  // stun and channel_data: offset of the next message; incomplete: number of bytes needed
+  // stun and channel_data: the offset of the next message. incomplete: the number of bytes that are needed.
+  std::size_t consumed = 0;
 };
 
 // Looks at the first message of the octets that were received and not yet consumed.

@@ -38,10 +38,9 @@ struct ServerParams {
   bool draining = false;                        // see Settings
   const ClientPolicy* clients = nullptr;        // see Settings
   DefaultFamily default_family = DefaultFamily::ipv4;
-  bool strict_expiry = false;      // see Settings
-  Quota* address_quota = nullptr;  // for allocations, by source address; null: they are not counted
-  ByteBudgets* server_budgets =
-      nullptr;  // shared by all workers; null: limits.bytes_per_second does not hold
+  bool strict_expiry = false;             // see Settings
+  Quota* address_quota = nullptr;         // for allocations, by source address; null: they are not counted
+  ByteBudgets* server_budgets = nullptr;  // shared by all workers; null: no limits.bytes_per_second
 };
 
 }  // namespace turnpike::turn

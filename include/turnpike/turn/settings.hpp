@@ -20,8 +20,7 @@ struct Settings {
   // New allocations are not made: an Allocate is redirected to another server if there is one, and refused
   // otherwise.
   bool draining = false;
-  const ClientPolicy* clients =
-      nullptr;  // null: every client may come, and none is exempt from limits per address
+  const ClientPolicy* clients = nullptr;  // null: every client may come, and none is exempt from limits
   DefaultFamily default_family = DefaultFamily::ipv4;
   // An allocation ends when the credentials expire that made it, even if it is refreshed.
   bool strict_expiry = false;
