@@ -1,4 +1,4 @@
-// Asks a STUN server for this machine's public address, tries a TURN server out, and says what it found: see
+// Asks a STUN server for this machine's public address, tests a TURN server, and prints the results: see
 // --help.
 #include <boost/json/serialize.hpp>
 #include <exception>
@@ -20,7 +20,7 @@ namespace {
 constexpr int kTestFailed = 1;
 constexpr int kUsageError = 2;
 
-// Through the resolver for the sake of link-local addresses, whose zone is an interface's name.
+// Uses the resolver because the zone of a link-local address is the name of an interface.
 Endpoint resolve_local(const Options& options, Family family) {
   try {
     return client::resolve(options.local_address, options.local_port, family).front();
@@ -35,7 +35,7 @@ Endpoint local_endpoint(const Options& options, const Endpoint& server) {
   return {any, options.local_port};
 }
 
-// An address to send from decides the family as well as --family does.
+// A local address determines the family, as --family does.
 std::optional<Family> wanted_family(const Options& options) {
   const auto local = IpAddress::parse(options.local_address);
   if (!local) return options.family;
@@ -54,7 +54,8 @@ std::optional<Endpoint> plain_address(const stun::MessageView& message, stun::At
   return value ? stun::decode_address(*value) : std::nullopt;
 }
 
-// RFC 5780 §3.6: what rewrites addresses wherever it sees them finds the one that is not masked.
+// RFC 5780 §3.6: a generic ALG rewrites addresses in packets. It changes MAPPED-ADDRESS, but not the XORed
+// address.
 void notice_alg(const stun::MessageView& message, Report& report) {
   const auto plain = plain_address(message, stun::AttributeType::mapped_address);
   if (plain && plain != report.mapped)
@@ -82,7 +83,7 @@ void run_turn(const Context& context, Client& client, Report& report) {
   report.turn = TurnTest(client, peer, context.random, context.timeout).run(report.notes);
 }
 
-// False when there is no server at this address, so that the name's next one may be tried.
+// Returns false when no server is at this address, so that the next address of the name is tried.
 bool test_server(const Context& context, const Options& options, const Endpoint& server, Report& report) {
   report.server = server;
   report.transport = context.transport;
@@ -105,14 +106,14 @@ bool test_server(const Context& context, const Options& options, const Endpoint&
   }
 }
 
-// What came of the server before this one did not matter in the end.
+// Moves the problem of the previous server to the notes, since another server is tried.
 void set_aside(Report& report) {
   if (!report.binding.problem) return;
   report.notes.push_back(report.binding.problem->message());
   report.binding = {};
 }
 
-// False when it is nowhere a server.
+// Returns false when no address of the target has a server.
 bool test_target(const Context& context, const Options& options, const Target& target, Report& report) {
   const std::optional<Family> family = wanted_family(options);
   report.transport = context.transport;

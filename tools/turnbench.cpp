@@ -1,4 +1,4 @@
-// Loads a TURN server and reports what it delivered and what that cost: see --help.
+// Puts load on a TURN server and reports what it delivered at what cost: see --help.
 #include <sys/resource.h>
 
 #include <exception>
@@ -15,7 +15,7 @@
 namespace turnpike::bench {
 namespace {
 
-// Each allocation takes a socket here.
+// Each allocation needs a socket of this process.
 void raise_open_files_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -16,7 +16,7 @@ using namespace turnpike::turnpikectl;
 constexpr const char* kSocket = "/run/turnpike/admin.sock";
 constexpr const char* kConfig = "/etc/turnpike/turnpike.yaml";
 
-// A CLI11 check that also stores: "90s", "10m" or "1h" as whole seconds.
+// A CLI11 check that also stores the value: "90s", "10m" or "1h" in seconds.
 CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::chrono::seconds>& out,
                           const char* help) {
   return app

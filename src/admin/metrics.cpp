@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kPrefix = "turnpike_";
 constexpr std::string_view kProcess = "process_";
 
-// The other way round: what label() has written, as prometheus-cpp wants it.
+// The inverse of label(): converts its text to the labels of prometheus-cpp.
 std::vector<prometheus::ClientMetric::Label> split_labels(std::string_view text) {
   std::vector<prometheus::ClientMetric::Label> labels;
   while (!text.empty()) {
@@ -66,7 +66,7 @@ void set_value(prometheus::ClientMetric& series, const Metric& metric) {
   for (const Bucket& bucket : metric.buckets) series.histogram.bucket.push_back({bucket.count, bucket.up_to});
 }
 
-// The fields of /proc/self/stat that stand behind the program's name, which may hold spaces (proc(5)).
+// The fields of /proc/self/stat after the program's name, which may contain spaces (proc(5)).
 std::vector<std::string> process_stat() {
   std::ifstream file("/proc/self/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -76,7 +76,7 @@ std::vector<std::string> process_stat() {
   return {std::istream_iterator<std::string>(rest), {}};
 }
 
-// When the machine was booted, in seconds since 1970.
+// The time of the machine's boot, in seconds since 1970.
 std::optional<double> boot_time() {
   std::ifstream file("/proc/stat");
   for (std::string key; file >> key;) {
@@ -100,7 +100,8 @@ void add_process_metrics(std::vector<Metric>& metrics) {
   const auto gauge = [&](const char* family, const char* help, double value) {
     metrics.push_back({family, help, MetricKind::gauge, {}, value});
   };
-  // Counted from 0 behind the name: 11 and 12 are the CPU time, 19 the start, 20 and 21 the memory.
+  // The fields count from 0 after the name: 11 and 12 are CPU time, 17 the threads, 19 the start, 20 and 21
+  // memory.
   constexpr std::size_t kUser = 11;
   constexpr std::size_t kSystem = 12;
   constexpr std::size_t kThreads = 17;

@@ -1,5 +1,5 @@
-// Metrics in the text format of Prometheus. What they are made of are the lists of counters
-// (turnpike/base/counter.hpp) and gauges that the daemon reads when it is asked.
+// Writes metrics in the text format of Prometheus. They are made from the lists of counters
+// (turnpike/base/counter.hpp) and from gauges that the daemon reads for each scrape.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +15,20 @@ namespace turnpike::admin {
 
 enum class MetricKind : std::uint8_t { counter, gauge, histogram };
 
-// How many of a histogram's values were `up_to` or less; the last one has all of them.
+// How many values of a histogram are `up_to` or less. The last bucket counts all values.
 struct Bucket {
   double up_to = 0;
   std::uint64_t count = 0;
 };
 
-// One series of one family. Families are told apart by their names; their series stand together.
+// One series of a metric family. Series with the same family name form one family.
 struct Metric {
   std::string family;  // without the prefix, such as "dropped_total"
-  std::string help;    // of the first series of a family
+  std::string help;    // only that of a family's first series is used
   MetricKind kind = MetricKind::gauge;
-  std::string labels;  // as in the text format: `reason="malformed",side="peer"`; empty without any
-  double value = 0;    // of a histogram the sum of what was counted
-  std::vector<Bucket> buckets{};  // of a histogram
+  std::string labels;             // in the text format: `reason="malformed",side="peer"`; may be empty
+  double value = 0;               // for a histogram, the sum of its values
+  std::vector<Bucket> buckets{};  // for a histogram
 };
 
 // Adds a series for each row of the struct's list that has a family.
@@ -41,7 +41,8 @@ void add_metrics(std::vector<Metric>& metrics, const Counters& counters) {
   }
 }
 
-// A histogram of values that are `unit` each: 1e-9 where nanoseconds were counted and seconds are shown.
+// Makes a metric from a histogram whose values have the unit `unit`: 1e-9 when nanoseconds were counted and
+// seconds are shown.
 template <unsigned kFirst, unsigned kLast>
 Metric to_metric(const char* family, const char* help, const Histogram<kFirst, kLast>& histogram,
                  double unit = 1) {
@@ -57,14 +58,14 @@ Metric to_metric(const char* family, const char* help, const Histogram<kFirst, k
   return metric;
 }
 
-// What Linux tells of this process, by the names that Prometheus has for it (process_resident_memory_bytes
-// and others). These families have no prefix of ours.
+// Adds the metrics of this process that Linux provides, with the names that Prometheus uses
+// (process_resident_memory_bytes and others). They have no prefix of ours.
 void add_process_metrics(std::vector<Metric>& metrics);
 
-// `name="value"`, with the value escaped as the text format wants it.
+// Writes `name="value"`, with the value escaped for the text format.
 std::string label(std::string_view name, std::string_view value);
 
-// The whole of a response to a scrape.
+// Writes the whole response to a scrape.
 std::string to_prometheus(const std::vector<Metric>& metrics);
 inline constexpr std::string_view kPrometheusType = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -1,4 +1,4 @@
-// What the operator says about the admin listener. Plain data, filled by config/.
+// The part of the configuration about the admin listener. It is plain data, which config/ fills.
 #pragma once
 
 #include <string>
@@ -9,10 +9,10 @@
 namespace turnpike::admin {
 
 struct Params {
-  std::vector<std::string> unix_sockets;  // paths; whoever may open one of them may do everything
+  std::vector<std::string> unix_sockets;  // paths; a process that can open one may use all commands
   std::vector<http::Listener> listeners;
-  // HS256, for tokens whose audience is "turnpike-admin". Without a secret, /v1/ is on the unix sockets
-  // alone.
+  // Secrets for HS256 tokens with the audience "turnpike-admin". Without a secret, /v1/ is only on the unix
+  // sockets.
   std::vector<std::string> token_secrets;
 
   bool is_enabled() const { return !unix_sockets.empty() || !listeners.empty(); }

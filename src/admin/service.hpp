@@ -1,5 +1,5 @@
-// What the admin listener shows and does, as an interface that daemon/ implements. Everything is called on
-// the thread of the admin listener.
+// The interface through which the admin listener reads and controls the daemon; daemon/ implements it. All
+// calls come on the thread of the admin listener.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -16,24 +16,24 @@
 
 namespace turnpike::admin {
 
-// An allocation and the worker that has it.
+// An allocation, with the number of its worker.
 struct AllocationOf {
   unsigned worker = 0;
   turn::AllocationInfo allocation;
 };
 
 struct DrainOptions {
-  std::optional<std::chrono::seconds> deadline;  // else the one of the configuration
-  std::uint32_t until = 0;                       // it ends with this few allocations
+  std::optional<std::chrono::seconds> deadline;  // otherwise that of the configuration
+  std::uint32_t until = 0;                       // the drain ends when this many allocations are left
 };
 
-// What a reload has done, or would do.
+// The result of a reload, or of its dry run.
 struct ReloadReport {
   bool ok = false;
-  std::vector<std::string> errors;         // file, line and key; empty when it went well
-  std::vector<std::string> changed;        // keys
-  std::vector<std::string> needs_restart;  // keys that differ and wait for a restart
-  std::uint32_t sessions_ended = 0;        // allocations; with dry_run, those that would end
+  std::vector<std::string> errors;         // with file, line and key; empty on success
+  std::vector<std::string> changed;        // changed keys
+  std::vector<std::string> needs_restart;  // changed keys that need a restart
+  std::uint32_t sessions_ended = 0;        // ended allocations; with dry_run, those that would end
 };
 
 class Service {
@@ -41,16 +41,17 @@ class Service {
   virtual ~Service() = default;
 
   virtual std::vector<Metric> metrics() = 0;
-  // False while it drains or stops.
+  // False while the daemon drains or stops.
   virtual bool is_ready() const = 0;
   virtual boost::json::object status() = 0;
-  // Of all workers. Takes no longer than a second: a worker that does not answer is left out.
+  // The allocations of all workers. It takes one second at most; a worker that does not answer in time is
+  // left out.
   virtual http::Awaitable<std::vector<AllocationOf>> allocations() = 0;
-  // Ends an allocation. Returns false when there is none of that number.
+  // Ends an allocation. Returns false when the worker has no allocation with this number.
   virtual http::Awaitable<bool> kill(unsigned worker, std::uint64_t number) = 0;
   virtual void drain(const DrainOptions& options) = 0;
   virtual http::Awaitable<ReloadReport> reload(bool dry_run) = 0;
-  // Returns false when there is no such level.
+  // Returns false when the level does not exist.
   virtual bool set_log_level(std::string_view level) = 0;
 };
 

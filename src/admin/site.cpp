@@ -28,12 +28,12 @@ Response json_answer(const json::value& value, unsigned status = 200) {
   return response;
 }
 
-// {"error": {"code": …, "message": …}}; the message is a sentence for people.
+// The body is {"error": {"code": …, "message": …}}. The message is a sentence for people.
 Response json_error(unsigned status, std::string_view code, std::string_view message) {
   return json_answer({{"error", {{"code", code}, {"message", message}}}}, status);
 }
 
-// "0-17": the worker, and the allocation's number there.
+// Writes "0-17": the number of the worker, and of the allocation on that worker.
 std::string id_of(const AllocationOf& one) {
   return std::to_string(one.worker) + '-' + std::to_string(one.allocation.number);
 }
@@ -79,8 +79,8 @@ json::array to_json(const std::vector<std::string>& texts) {
   return array;
 }
 
-// The members of a request's body, which is a JSON object with known names only; an empty body is an empty
-// object. Returns what is wrong with it as a sentence.
+// Parses the body of a request, a JSON object with only the `known` names; an empty body is an empty object.
+// Returns the fault as a sentence, or nothing.
 std::optional<std::string> read_body(const Request& request, std::initializer_list<std::string_view> known,
                                      json::object& out) {
   if (request.body.empty()) return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<std::string> read_body(const Request& request, std::initializer_li
   return std::nullopt;
 }
 
-// A whole number of a body's member, from 0 to `max`. False when it is something else.
+// Reads a whole number from 0 to `max`. Returns false when the member is something else.
 bool read_number(const json::object& body, std::string_view name, std::uint64_t max,
                  std::optional<std::uint64_t>& out) {
   const json::value* value = body.if_contains(name);
@@ -146,7 +146,7 @@ void Site::add_routes(http::Router& router) {
     router.add("GET", path,
                [](const Request& request) -> Awaitable<Response> { co_return http::status_page(request); });
   }
-  // The page's numbers. It holds nothing of any single session, so it needs no token.
+  // The numbers of the status page. They contain nothing about a single user, so they need no token.
   router.add("GET", "/status.json",
              [this](const Request&) -> Awaitable<Response> { co_return json_answer(service_.status()); });
   router.set_fallback([](const Request&) -> Awaitable<Response> {

@@ -1,5 +1,5 @@
-// What the admin listener serves: health and metrics for machines, a status page for people, and under /v1/
-// the control commands of turnpikectl.
+// The site of the admin listener: health and metrics for machines, a status page for people, and the commands
+// of turnpikectl under /v1/.
 #pragma once
 
 #include <string>
@@ -14,18 +14,18 @@ namespace turnpike::admin {
 
 class Site {
  public:
-  // The service outlives the site. `clock` is read for the expiry of tokens.
+  // The service must outlive the site. `clock` is read to check the expiry of tokens.
   Site(Service& service, std::vector<std::string> token_secrets, std::function<TimePoint()> clock);
 
-  // From now on these secrets hold.
+  // Changes the secrets.
   void use(std::vector<std::string> token_secrets);
-  // To be called once; the router must not outlive the site.
+  // Call it once. The site must outlive the router.
   void add_routes(http::Router& router);
 
  private:
   using Action = http::Awaitable<http::Response> (Site::*)(const http::Request&);
 
-  // Adds a path under /v1/, which is for those who come by a unix socket or bring a token.
+  // Adds a path under /v1/. It is for clients of a unix socket, and for those with a token.
   void add_control(http::Router& router, std::string method, std::string path, Action action);
   std::optional<http::Response> find_refusal(const http::Request& request);
 

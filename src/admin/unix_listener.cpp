@@ -20,7 +20,7 @@ constexpr mode_t kMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
   throw std::runtime_error("cannot listen on unix:" + path + ": " + why);
 }
 
-// What a process that was killed has left behind stands in the way. Nothing else is ever removed.
+// Removes the socket file of a process that was killed. It never removes anything else.
 void remove_abandoned(asio::io_context& io, const std::string& path) {
   std::error_code error;
   const auto status = std::filesystem::symlink_status(path, error);
@@ -54,7 +54,7 @@ void UnixListener::accept() {
   acceptor_.async_accept([this](const Error& error, stream_protocol::socket socket) {
     if (stopping_) return;
     if (error) {
-      // There is no descriptor for another one, most likely: to accept again at once would spin.
+      // Most likely there is no free descriptor. To accept again at once would be a busy loop.
       pause_.expires_after(kOutOfDescriptors);
       pause_.async_wait([this](const Error& stopped) {
         if (!stopped) accept();

@@ -1,4 +1,4 @@
-// A listening unix socket, whose connections the HTTP server takes over.
+// A listening unix socket. Its connections are passed to the HTTP server.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,16 +15,16 @@ class UnixListener {
  public:
   using Accepted = std::function<void(net::Fd)>;
 
-  // Takes the place of a socket that nobody listens on any more. The socket has mode 0660, so that its owner
-  // and its group may open it. Throws std::runtime_error with a message for the operator.
+  // Replaces a socket file on which no process listens. The new file has mode 0660, so that its owner and its
+  // group can open it. Throws std::runtime_error with a message for the operator.
   UnixListener(boost::asio::io_context& io, const std::string& path, Accepted accepted);
-  // Removes the socket.
+  // Removes the socket file.
   ~UnixListener();
   UnixListener(const UnixListener&) = delete;
   UnixListener& operator=(const UnixListener&) = delete;
 
   void start() { accept(); }
-  // Leaves the io_context without work of this object's.
+  // Ends this object's work in the io_context.
   void stop();
 
  private:

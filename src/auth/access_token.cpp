@@ -12,7 +12,7 @@ using crypto::AesGcm;
 constexpr std::size_t kTimesSize = 8 + 4;
 constexpr std::size_t kMaxPlaintext = 2 + kMaxMacKey + kTimesSize;
 
-// 48 bits of seconds, and 16 of 1/64000 s.
+// A timestamp has 48 bits of seconds and 16 bits of 1/64000 s (RFC 7635 §6.2).
 WallTime decode_timestamp(ByteReader& reader) {
   const std::uint64_t high = reader.u16();
   const std::uint64_t seconds = high << 32 | reader.u32();

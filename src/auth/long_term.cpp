@@ -15,14 +15,14 @@ using stun::PasswordAlgorithm;
 
 namespace {
 
-constexpr std::size_t kMaxUsername = 512;  // RFC 5389 §15.3; RFC 8489 asks clients for 508
+constexpr std::size_t kMaxUsername = 512;  // RFC 5389 §15.3; RFC 8489 limits clients to 508
 
 NonceBinding nonce_binding(const CredentialStore& store, const FiveTuple& tuple) {
   return {tuple.client, tuple.transport, store.algorithms(), store.offers_anonymity()};
 }
 
-// Whether PASSWORD-ALGORITHMS is the list we send: pairs of an algorithm and empty parameters (RFC 8489
-// §14.11).
+// Whether the value of PASSWORD-ALGORITHMS is the list that we send: each algorithm with empty parameters
+// (RFC 8489 §14.11).
 bool same_list(Bytes value, std::span<const PasswordAlgorithm> offered) {
   if (value.size() != 4 * offered.size()) return false;
   for (std::size_t i = 0; i < offered.size(); ++i) {
@@ -58,7 +58,7 @@ bool Identity::is_shared() const {
          is_guest_name(std::string_view(username).substr(colon + 1));
 }
 
-// What a request says of itself; views the message.
+// The credentials that a request contains, not yet verified. It views the message.
 struct LongTermCheck::Claim {
   std::optional<Bytes> username;
   std::optional<Bytes> userhash;
@@ -67,7 +67,7 @@ struct LongTermCheck::Claim {
   std::string_view nonce;
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
   bool had_valid_nonce = false;
-  bool had_good_key = false;  // of an access token at another time
+  bool had_good_key = false;  // of an access token that is not valid at this time
 
   Refusal refused_with(ErrorCode code) const {
     return {code, had_valid_nonce, had_valid_nonce && !had_good_key};
@@ -77,7 +77,7 @@ struct LongTermCheck::Claim {
 LongTermCheck::LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey& master,
                              Duration nonce_lifetime)
     : digester_(digester), nonces_(master, nonce_lifetime) {
-  // Keys that no password leads to.
+  // The dummy keys match no password.
   const crypto::Sha256 unguessable = digester.hmac_sha256(master, {as_bytes("dummy key")});
   dummy_sha256_ = Key(unguessable);
   dummy_md5_ = Key(digester.md5({unguessable}));
@@ -114,8 +114,8 @@ std::optional<ErrorCode> LongTermCheck::check_presence(const stun::MessageView& 
   return std::nullopt;
 }
 
-// The nonce is judged before anything that depends on the user: it is cheap, and a sender who cannot receive
-// at its address learns nothing more.
+// The nonce is checked before anything that depends on the user: the check is cheap, and a sender with a
+// forged address learns nothing more.
 std::optional<ErrorCode> LongTermCheck::check_realm_and_nonce(const CredentialStore& store,
                                                               const FiveTuple& from, WallTime now,
                                                               Claim& claim) {
@@ -125,9 +125,9 @@ std::optional<ErrorCode> LongTermCheck::check_realm_and_nonce(const CredentialSt
   return std::nullopt;
 }
 
-// The bid-down check of RFC 8489 §9.2.4. Our nonces always announce PASSWORD-ALGORITHMS, so a request without
-// either attribute comes from a client of RFC 5389, or the attributes were stripped on the way and the
-// integrity fails.
+// The bid-down check of RFC 8489 §9.2.4. Our nonces always announce PASSWORD-ALGORITHMS. A request without
+// either attribute therefore comes from a client of RFC 5389, or an attacker removed the attributes and the
+// integrity check fails.
 std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& store,
                                                         const stun::MessageView& request,
                                                         Claim& claim) const {
@@ -139,12 +139,13 @@ std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& s
     if (!number) return ErrorCode::bad_request;
     claim.algorithm = PasswordAlgorithm{*number};
   }
-  // A token brings its key along, and no password makes it.
+  // The key of a token is not made from a password, so the algorithm does not matter.
   if (!claim.token && !store.offers(claim.algorithm)) return ErrorCode::bad_request;
   return std::nullopt;
 }
 
-// RFC 7635 §8. Of whatever does not fit, the steps are the same up to the end.
+// The check of RFC 7635 §8. A failure takes the same steps whatever its cause, so that its time does not tell
+// the cause.
 std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore& store,
                                                            const stun::MessageView& request, Claim& claim,
                                                            WallTime now) {
@@ -162,8 +163,8 @@ std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore
                   std::string(kid) + '/' + crypto::base64url_encode(Bytes(digest).first(9))};
 }
 
-// The key that has signed, which is that of the token, of at least the size of the hash. Coturn's clients,
-// which sign with SHA-1, take as much of it as MD5 would give them.
+// Returns the key that signed the request, or nothing. It is the token's key, which must be at least as long
+// as the hash. The clients of coturn sign with SHA-1 and use only as much of the key as an MD5 key has.
 std::optional<Key> LongTermCheck::verify_session(const stun::MessageView& request, Bytes mac_key) {
   const Key whole = Key::of_session(mac_key);
   const bool whole_fits = verify(request, whole);
@@ -177,8 +178,8 @@ std::optional<Key> LongTermCheck::verify_session(const stun::MessageView& reques
   return beginning_fits ? std::optional(beginning) : std::nullopt;
 }
 
-// Whoever the name belongs to, and also when it belongs to nobody, the same keys are made and tried, so that
-// the time taken does not tell which users exist.
+// The same keys are made and tried for every name, even for unknown ones, so that the time does not tell
+// which users exist.
 std::optional<Identity> LongTermCheck::find_identity(const CredentialStore& store,
                                                      const stun::MessageView& request, const Claim& claim,
                                                      const Identity* known) {
@@ -215,7 +216,7 @@ Key LongTermCheck::derive_rest_key(const CredentialStore& store, std::string_vie
   return Key(long_term_key_sha256(digester_, username, store.realm(), password));
 }
 
-// MESSAGE-INTEGRITY-SHA256 is the one that counts when both are there (RFC 8489 §9.2.4).
+// When both integrity attributes are there, MESSAGE-INTEGRITY-SHA256 counts (RFC 8489 §9.2.4).
 bool LongTermCheck::verify(const stun::MessageView& request, const Key& key) {
   return request.has_integrity_sha256() ? request.verify_integrity_sha256(digester_, key.bytes())
                                         : request.verify_integrity_sha1(digester_, key.bytes());
@@ -225,8 +226,8 @@ void LongTermCheck::add_challenge(const CredentialStore& store, const FiveTuple&
                                   stun::MessageBuilder& response) {
   response.add(AttributeType::realm, store.realm());
   response.add(AttributeType::nonce, nonces_.mint(digester_, nonce_binding(store, to), now));
-  // Only SHA-256 needs the attribute; without it a client of RFC 8489 falls back to MD5 as one of RFC 5389
-  // does.
+  // The attribute is needed only to offer SHA-256. Without it, a client of RFC 8489 uses MD5, as a client of
+  // RFC 5389 does.
   response.add_password_algorithms(store.algorithms());
   if (store.takes_tokens()) response.add(AttributeType::third_party_authorization, store.server_name());
 }

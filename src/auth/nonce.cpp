@@ -36,8 +36,8 @@ Nonces::Nonces(const MasterKey& master, Duration lifetime)
       lifetime_(static_cast<Seconds>(std::chrono::duration_cast<std::chrono::seconds>(lifetime).count())),
       key_period_(std::max(lifetime_, kMinKeyPeriod)) {}
 
-// A key serves one period, which is never shorter than a nonce's lifetime: a nonce that is still good was
-// made with the present key or the previous one.
+// Each key serves one period, and a period is never shorter than the lifetime of a nonce. A valid nonce was
+// therefore made with the present key or with the previous one.
 const crypto::Sha256& Nonces::key_of(crypto::Digester& digester, Seconds time) {
   const std::uint32_t period = time / key_period_;
   PeriodKey& slot = keys_[period % 2];
@@ -55,8 +55,8 @@ std::string Nonces::text(crypto::Digester& digester, const NonceBinding& binding
   ByteWriter writer(bound);
   writer.u32(time);
   writer.bytes(features);
-  // A stream cannot come from where its sender is not, so the nonce of one is good for all of a host's: for
-  // the data connections of RFC 6062, and for who comes back.
+  // The source address of a stream cannot be forged, so the nonce of a stream is valid for all connections of
+  // a host: for the data connections of RFC 6062, and for a client that reconnects.
   const bool stream = is_stream(binding.transport);
   writer.u8(static_cast<std::uint8_t>(stream ? Transport::tcp : binding.transport));
   writer.u8(static_cast<std::uint8_t>(binding.client.family()));

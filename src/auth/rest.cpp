@@ -9,7 +9,7 @@ namespace turnpike::auth {
 std::optional<RestName> parse_rest_name(std::string_view username) {
   const std::size_t colon = username.find(':');
   const std::string_view digits = username.substr(0, colon);
-  // from_chars would take a minus sign, and a 16th digit could overflow milliseconds.
+  // from_chars would accept a minus sign, and a 16th digit could overflow the milliseconds.
   if (digits.empty() || digits.size() > 15 ||
       digits.find_first_not_of("0123456789") != std::string_view::npos) {
     return std::nullopt;

@@ -8,7 +8,7 @@
 namespace turnpike {
 namespace {
 
-constexpr std::size_t kSetsPerShard = 1024;  // 64 Ki sources in all
+constexpr std::size_t kSetsPerShard = 1024;  // 65,536 sources in all
 constexpr std::uint64_t kMilli = 1000;
 
 }  // namespace
@@ -29,11 +29,11 @@ void AddressLimiter::set_limit(std::uint32_t per_second, std::uint64_t burst) {
 
 void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
-  const std::uint64_t gained =
-      std::min(elapsed, full_.load()) * per_second_;  // full after so many ms at any rate
+  const std::uint64_t gained = std::min(elapsed, full_.load()) *
+                               per_second_;  // bounded: after `full_` ms a bucket is full at any rate
   bucket.millitokens = std::min(full_.load(), bucket.millitokens + gained);
   const SteadyTime then = bucket.refilled;
-  bucket.refilled = std::max(then, now);  // another worker may be a batch ahead
+  bucket.refilled = std::max(then, now);  // another worker may have read a later time
   const auto seconds = std::chrono::floor<std::chrono::seconds>(bucket.refilled) -
                        std::chrono::floor<std::chrono::seconds>(then);
   if (seconds.count() != 0) {
@@ -52,9 +52,9 @@ AddressLimiter::Bucket& AddressLimiter::bucket_of(std::uint64_t key, SteadyTime 
   return *bucket;
 }
 
-// The rate is that of the last second or, where that is more already, of the present one.
+// The rate of a source is the larger of its requests in this second so far and those in the second before.
 bool AddressLimiter::draw_luck(const Bucket& bucket, Shard& shard) const {
-  constexpr int kDrawnBits = 31;  // what minstd_rand draws is less than 2^31
+  constexpr int kDrawnBits = 31;  // minstd_rand returns less than 2^31
   const std::uint64_t rate = std::max(bucket.asked, bucket.asked_before);
   const std::uint64_t winners = std::uint64_t{per_second_} * 4 / 3;
   return shard.luck() * std::min(rate, kLeastChance * winners) >> kDrawnBits < winners;
@@ -62,7 +62,7 @@ bool AddressLimiter::draw_luck(const Bucket& bucket, Shard& shard) const {
 
 bool AddressLimiter::take(const IpAddress& source, SteadyTime now, bool is_proven) {
   if (per_second_ == 0) return true;
-  const std::uint64_t key = hash_(source_block(source)) | 1;  // 0 stands for none
+  const std::uint64_t key = hash_(source_block(source)) | 1;  // never 0, which means an unused bucket
   Shard& shard = shards_[key >> 60];
   const std::lock_guard lock(shard.mutex);
   Bucket& bucket = bucket_of(key, now);
@@ -73,7 +73,8 @@ bool AddressLimiter::take(const IpAddress& source, SteadyTime now, bool is_prove
     return true;
   }
   if (is_proven) return false;
-  // Else who asks at the right moments would have every token, and others the draw alone.
+  // Drops the part of a token that is left. Otherwise a sender with good timing would get every token, and
+  // all others only the chance.
   bucket.millitokens = 0;
   return draw_luck(bucket, shard);
 }

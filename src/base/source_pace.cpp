@@ -7,9 +7,10 @@
 namespace turnpike {
 namespace {
 
-constexpr std::size_t kSets = 1024;  // 4 Ki sources in all
+constexpr std::size_t kSets = 1024;  // 4,096 sources in all
 constexpr std::uint64_t kMicro = 1'000'000;
-constexpr std::uint64_t kMaxAtOnce = std::uint64_t{1} << 40;  // units; keeps the sums small
+constexpr std::uint64_t kMaxAtOnce = std::uint64_t{1}
+                                     << 40;  // units; keeps the product below from overflowing
 
 }  // namespace
 

@@ -11,7 +11,7 @@ bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 
 
 bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
 
-// The bytes of the character that starts with `lead`; 0 when none does.
+// The number of bytes of the character that starts with `lead`; 0 when no character does.
 std::size_t sequence_length(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead >> 5 == 0x6) return 2;
@@ -19,7 +19,7 @@ std::size_t sequence_length(unsigned char lead) {
   return lead >> 3 == 0x1e ? 4 : 0;
 }
 
-// Takes one character off the front of `text`; nothing when it is ill-formed, overlong or a surrogate.
+// Removes one character from the front of `text`. Nothing when it is ill-formed, overlong or a surrogate.
 std::optional<char32_t> take_character(std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t length = sequence_length(lead);

@@ -6,7 +6,7 @@ namespace turnpike::config {
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
-constexpr std::size_t kMaxUnixPath = 107;  // unix(7): sun_path, and a zero behind it
+constexpr std::size_t kMaxUnixPath = 107;  // unix(7): the size of sun_path without the final zero
 
 bool is_socket_path(std::string_view path) {
   return path.size() > 1 && path.size() <= kMaxUnixPath && path.front() == '/' && path.back() != '/' &&

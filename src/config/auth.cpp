@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t kLongestName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
 
-// Characters of a secret. Whoever sees one user name with its password can try secrets as fast as a machine
-// hashes.
+// The length of secrets in characters. An attacker with one user name and its password can test secrets as
+// fast as a machine can hash.
 constexpr std::size_t kShortestSecret = 8;
 constexpr std::size_t kShortestGoodSecret = 16;
 
@@ -55,7 +55,7 @@ auth::UserParams read_user(std::string_view name, const Value& value) {
 void read_users(const Value& value, std::vector<auth::UserParams>& out) {
   if (!value.is_map()) return value.expected("a map from user names to passwords");
   for (const auto& [name, entry] : value.entries()) {
-    if (entry.is_null()) {  // the name may well be "alice:secret", so it is not named
+    if (entry.is_null()) {  // the name may contain the password, as in "alice:secret", so it is not shown
       value.problem_with(entry, "expected NAME: PASSWORD, with a space after the colon (got no password)");
     } else if (!is_clean_text(name) || name.size() > kLongestName) {
       value.problem_with(entry, "expected a user name of 1 to 508 bytes of UTF-8 without control characters");

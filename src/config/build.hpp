@@ -1,5 +1,5 @@
-// What the configuration format has and this build does not carry yet. Whoever builds one of these shortens
-// the list and adds the key to keys.cpp.
+// Keys of the configuration format that this build does not implement yet. When one is implemented, remove it
+// here and add it to keys.cpp.
 #pragma once
 
 #include <string_view>

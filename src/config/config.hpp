@@ -1,5 +1,6 @@
-// The configuration of the daemon: one YAML file and the command line's `--set`, checked as a whole and
-// turned into each module's own Params. What cannot be honoured is an error; nothing is ignored.
+// The configuration of the daemon: one YAML file and the `--set` options of the command line, checked as a
+// whole and converted to each module's own Params. A setting that cannot be applied is an error; nothing is
+// ignored.
 #pragma once
 
 #include <chrono>
@@ -26,22 +27,23 @@
 
 namespace turnpike::config {
 
-// Where clients reach STUN and TURN.
+// An address where clients reach STUN and TURN.
 struct Listener {
   Transport transport = Transport::udp;
   Endpoint endpoint;  // port 0 means any free port
-  // auto://: each connection tells what it is, TURN by TCP or TLS, or HTTP. `transport` is tcp then.
+  // For auto://. Each connection is recognised by its first octets as TURN over TCP or TLS, or as HTTP.
+  // `transport` is tcp then.
   bool auto_detect = false;
-  // By UDP and DTLS: the header of proxy_protocol is on the first of a client's datagrams alone, not on each.
+  // For UDP and DTLS: only the first datagram of a client has the header of proxy_protocol.
   bool proxy_header_on_first_only = false;
-  // Load balancers, whose connections and datagrams begin with a header of the PROXY protocol. Nobody else
-  // may come then.
+  // The load balancers. Their connections and datagrams begin with a header of the PROXY protocol. When the
+  // list is not empty, all other sources are refused.
   std::vector<Prefix> proxy_protocol{};
-  // Of auto://: where connections go that ask for other names than ours.
+  // For auto://: the web server for connections that ask for a name that is not ours.
   std::optional<relay::WebServer> web{};
 };
 
-// "auto", or the transport's name.
+// "auto", or the name of the transport.
 std::string_view scheme_of(const Listener& listener);
 
 std::vector<Listener> default_listeners();
@@ -49,10 +51,10 @@ std::vector<Listener> default_listeners();
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
 
-// How the daemon ends.
+// How the daemon shuts down.
 struct ShutdownParams {
-  Duration drain{};  // SIGTERM lets calls go on for so long before the process ends; 0: it ends at once
-  Duration deadline = std::chrono::minutes(10);  // of a drain that names no deadline
+  Duration drain{};  // how long SIGTERM lets calls go on; 0: the process ends at once
+  Duration deadline = std::chrono::minutes(10);  // of a drain without a deadline of its own
 };
 
 struct LogParams {
@@ -61,17 +63,17 @@ struct LogParams {
   ShownAddresses addresses = ShownAddresses::full;
 };
 
-// RFC 5780. Each takes the first udp listener of its family for the primary, and the first tcp listener on
-// the same address.
+// RFC 5780. For each alternate, the primary is the first udp listener of its family, and the first tcp
+// listener with the same address.
 struct NatDiscoveryParams {
-  std::vector<Endpoint> alternates;  // of each family at most one; port 0 means any free port
+  std::vector<Endpoint> alternates;  // one at most for each family; port 0 means any free port
 };
 
 struct SignalingParams {
-  bool enabled = false;             // by naming any key of the section
-  std::vector<Endpoint> also_at{};  // listeners of STUN and TURN that let HTTP in as well
+  bool enabled = false;             // true when the file has any key of the section
+  std::vector<Endpoint> also_at{};  // listeners of STUN and TURN that also accept HTTP
   std::vector<http::Listener> listen = {{false, {IpAddress::v4(0x7f000001), 8080}}};
-  std::optional<signaling::Access> access;  // unset: see effective_access()
+  std::optional<signaling::Access> access;  // not set: see effective_access()
   std::vector<std::string> token_secrets;
   std::string public_host;
   std::string root;
@@ -89,18 +91,18 @@ struct SignalingParams {
   signaling::Limits limits;
   http::Limits http;
 
-  // Nobody but this machine reaches it.
+  // Whether only this machine can reach it.
   bool only_loopback() const;
-  // Unless it is written out: open where nobody but this machine can reach it, token elsewhere. A proxy in
-  // front or a public host says that others can.
+  // The value of `access`. If it is not set: open when only this machine can reach the endpoint, otherwise
+  // token. A trusted proxy or a public host means that others can reach it.
   signaling::Access effective_access() const;
 };
 
-// A default-constructed Config is what an empty file gives, but for auth.realm, which load() copies from
+// A default-constructed Config is the result of an empty file, except auth.realm, which load() copies from
 // `realm`.
 struct Config {
   std::string realm = "turnpike";
-  unsigned workers = 0;  // 0 = one for each core this process may use
+  unsigned workers = 0;  // 0: one for each core that this process may use
   std::vector<Listener> listen = default_listeners();
   turn::RelayParams relay;
   auth::Params auth;
@@ -117,33 +119,33 @@ struct Config {
   ShutdownParams shutdown;
   cluster::Params cluster;
 
-  // What is allowed and should not be: for the log, and for who asks with --check.
+  // Settings that are allowed but not advisable, for the log and for --check.
   std::vector<std::string> warnings;
 
-  // Files that secrets were read from; see sources.hpp.
+  // Files from which secrets were read; see sources.hpp.
   std::vector<std::string> secret_files;
 
-  // Each known key that the file or an override names, and what stands there, on one line. It tells what a
-  // reload changes; secrets are among it, so it goes nowhere else.
+  // The keys that the file or an override sets, with their values on one line. find_changes() uses them. They
+  // contain secrets, so they must not be shown.
   std::map<std::string, std::string> written;
 };
 
-// A key whose value is not the same in two configurations.
+// A key with different values in two configurations.
 struct ChangedKey {
   std::string path;
-  std::string change;  // "0 -> 10"; "changed" where the values are secret or long
+  std::string change;  // "0 -> 10", or "changed" when the values are secret or long
   bool needs_restart = false;
 };
 std::vector<ChangedKey> find_changes(const Config& before, const Config& after);
 
-// The alternate that goes with this one of config.listen; none for most.
+// The alternate address (RFC 5780) of this element of config.listen; nothing when it has none.
 std::optional<Endpoint> find_alternate(const Listener& listener, const Config& config);
 
-// Reads `file`, puts the value of each override ("key.path=value", the value being YAML) in place of what the
-// file says at that path, and checks the outcome. Gives every error it can find at once.
+// Reads `file`, replaces values by the overrides ("key.path=value", where value is YAML), and checks the
+// result. Returns all errors that it can find at once.
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
 
-// The same for a text in memory; `name` stands for the file in errors.
+// The same for a text in memory; `name` is the name of the file in errors.
 Result<Config, Errors> parse(std::string_view text, const std::string& name,
                              const std::vector<std::string>& overrides = {});
 
@@ -152,7 +154,7 @@ struct KnownKey {
   std::string_view default_value;  // as YAML: "49152-65535"
 };
 
-// Every key that takes a value in this build, in the order of conf/turnpike.yaml.
+// All keys that take a value in this build, in the order of conf/turnpike.yaml.
 std::vector<KnownKey> known_keys();
 
 }  // namespace turnpike::config

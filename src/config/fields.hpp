@@ -1,5 +1,5 @@
-// One reader for each kind of value. A reader either stores what the value says or reports what it expected
-// instead.
+// One reader for each kind of value. A reader either stores the value in `out`, or reports an error that says
+// what was expected.
 #pragma once
 
 #include <cstdint>
@@ -14,23 +14,23 @@
 
 namespace turnpike::config {
 
-// fields.cpp: values of one line
+// fields.cpp: values on one line
 void read_realm(const Value& value, std::string& out);
 void read_workers(const Value& value, unsigned& out);
 void read_count(const Value& value, std::uint32_t& out);
-// In milliseconds, both bounds included.
+// In milliseconds. Both bounds are allowed.
 void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out);
-// In microseconds, 0 for none.
+// In microseconds; 0 means no delay.
 void read_batching_delay(const Value& value, std::chrono::microseconds& out);
 void read_flag(const Value& value, bool& out);
-// Octets in a second: a number, or one with KiB or MiB; 0 is no limit.
+// Octets per second: a number, optionally with KiB or MiB; 0 means no limit.
 void read_rate(const Value& value, std::uint32_t& out);
 void read_default_family(const Value& value, turn::DefaultFamily& out);
-// In bytes, both bounds included.
+// In bytes. Both bounds are allowed.
 void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
-// Whole seconds: 0, which is none, or from a minute to a year.
+// Whole seconds: 0, which means no limit, or one minute to one year.
 void read_age(const Value& value, Duration& out);
-// Whole seconds, from `shortest` to a day.
+// Whole seconds, from `shortest` to one day.
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
 void read_level(const Value& value, LogLevel& out);
 void read_format(const Value& value, LogFormat& out);
@@ -40,12 +40,12 @@ void read_preset(const Value& value, signaling::Preset& out);
 
 // listen.cpp
 void read_listeners(const Value& value, std::vector<Listener>& out);
-// Whether both would receive the same client's packets.
+// Whether both listeners would receive the same packets.
 bool clash(const Listener& a, const Listener& b);
-// What they ask of tls, and of each other.
+// Checks that `listen` agrees with `tls`, and that the listeners do not clash.
 void check_listeners(const Value& value, const Config& config);
 
-// The transport and endpoint of "udp://192.0.2.1:3478", whatever the endpoint is for.
+// Parses the transport and endpoint of "udp://192.0.2.1:3478", for any purpose.
 std::optional<Listener> parse_listener(std::string_view url);
 
 // alternate_servers.cpp
@@ -54,7 +54,7 @@ void read_redirect(const Value& value, turn::Redirect& out);
 
 // nat_discovery.cpp
 void read_alternates(const Value& value, std::vector<Endpoint>& out);
-// What they ask of `listen`.
+// Checks that the alternates agree with `listen`.
 void check_alternates(const Value& value, const Config& config);
 
 // tls.cpp
@@ -62,14 +62,14 @@ void read_file_name(const Value& value, std::string& out);
 void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out);
 void read_min_version(const Value& value, bool& only_tls_1_3);
 void read_ciphers(const Value& value, std::string& out);
-// A certificate without its key, or the other way round, beside a list of whole ones.
+// Checks that a certificate has its key and a key its certificate, also beside a list of certificates.
 void check_tls(const Value& section, const Config& config);
 
 // relay.cpp
 void read_relay_addresses(const Value& value, std::vector<IpAddress>& out);
 void read_advertise(const Value& value, turn::RelayParams& out);
 void read_ports(const Value& value, turn::RelayParams& out);
-// Entries of `advertise` that no relayed address will ever use, or that several would.
+// Reports entries of `advertise` that no relayed address uses, or that several would use.
 void check_advertise(const Value& advertise, const Config& config);
 
 // auth.cpp
@@ -81,9 +81,9 @@ void warn_of_short_secrets(const Value& value, std::vector<std::string>& warning
 void read_third_party(const Value& value, auth::ThirdPartyParams& out);
 
 // signaling.cpp
-// Whether two listeners of TCP cannot both have these.
+// Whether two TCP listeners cannot both use these endpoints.
 bool clash(const Endpoint& a, const Endpoint& b);
-// "http://127.0.0.1:8080", or with https. Nothing for anything else.
+// Parses "http://127.0.0.1:8080", or the same with https. Nothing for anything else.
 std::optional<http::Listener> parse_site_listener(const Value& value);
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out);
 void read_token_secrets(const Value& value, std::vector<std::string>& out);
@@ -93,12 +93,12 @@ void read_origins(const Value& value, std::vector<std::string>& out);
 void read_hosts(const Value& value, std::vector<std::string>& out);
 void read_proxies(const Value& value, std::vector<Prefix>& out);
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
-// What its keys ask of each other and of tls.
+// Checks that the keys of signaling agree with each other and with `tls`.
 void check_signaling(const Value& section, const Config& config);
 
 // admin.cpp
 void read_admin_listeners(const Value& value, admin::Params& out);
-// What its keys ask of those of signaling.
+// Checks that the keys of admin agree with those of signaling.
 void check_admin(const Value& section, const Config& config);
 
 // cluster.cpp
@@ -111,11 +111,12 @@ void check_cluster(const Value& section, const Config& config);
 
 // peers.cpp
 void read_allow(const Value& value, std::vector<Prefix>& out);
-// Networks of clients, of which any may stand there.
+// Reads networks of clients; any network is allowed.
 void read_networks(const Value& value, std::vector<Prefix>& out);
-// Prefixes of clients.deny that are in clients.allow as well.
+// Reports prefixes of clients.deny that are also in clients.allow.
 void check_client_deny(const Value& deny, const Config& config);
-// Prefixes of `deny` that are allowed as well, if only as the other spelling of an advertised address.
+// Reports prefixes of peers.deny that are also allowed, even if only by the local or advertised form of the
+// address.
 void check_deny(const Value& deny, const Config& config);
 
 }  // namespace turnpike::config

@@ -9,7 +9,7 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::chrono::seconds kShortestNonceLifetime{10};        // less, and slow clients loop in 438
+constexpr std::chrono::seconds kShortestNonceLifetime{10};  // shorter, and slow clients would loop with 438
 constexpr std::chrono::seconds kShortestAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
 
 constexpr std::chrono::seconds kShortestCredentialLifetime{60};
@@ -30,7 +30,7 @@ struct Key {
   std::string_view path;
   std::string_view default_value;
   void (*read)(const Value&, Config&);
-  bool has_free_names = false;  // a map whose keys are the operator's own
+  bool has_free_names = false;  // the operator chooses the keys of this map
 };
 
 constexpr Key kKeys[] = {
@@ -220,10 +220,10 @@ bool is_section(std::string_view path) {
   return std::ranges::any_of(kKeys, [&](const Key& key) { return is_below(key.path, path); });
 }
 
-// "relay.ports" is a path; as a single key it is unknown.
+// "relay.ports" is a path. As a single key in the file it is unknown.
 bool is_dotted(std::string_view name) { return name.find('.') != std::string_view::npos; }
 
-// The names that may stand directly in a section, in the table's order.
+// The names that are allowed directly in a section, in the order of the table.
 std::vector<std::string> names_in(std::string_view section) {
   std::vector<std::string> names;
   for (const Key& key : kKeys) {
@@ -235,8 +235,8 @@ std::vector<std::string> names_in(std::string_view section) {
   return names;
 }
 
-// A key that exists under another section: usually a line with the wrong indentation. Where the section has
-// one that is nearly of this name, that one is meant.
+// Finds a key of this name in another section. The usual reason is a line with wrong indentation. A key of
+// the same section with nearly this name is the better guess.
 const Key* find_elsewhere(const Value& section, std::string_view name) {
   if (nearest(name, names_in(section.path()))) return nullptr;
   const Key* key = std::ranges::find_if(
@@ -263,7 +263,7 @@ void read_entry(const Value& section, std::string_view name, const Value& value,
 }
 
 void read_section(const Value& section, Config& config) {
-  if (section.is_null()) return;  // every key of it is commented out
+  if (section.is_null()) return;  // all its keys are commented out
   if (!section.is_map()) return section.expected("a map");
   for (const auto& [name, value] : section.entries()) {
     read_entry(section, name, value, config);
@@ -274,7 +274,7 @@ void read_section(const Value& section, Config& config) {
 
 namespace {
 
-// A value on one line. Two values that mean the same may differ here only in how they are written.
+// Writes a value on one line. Two values with the same meaning may be written differently.
 std::string on_one_line(const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::null: return "";
@@ -307,7 +307,7 @@ const YamlNode* find_node(const YamlNode& node, std::string_view path) {
   return nullptr;
 }
 
-// These are taken at the start and stay.
+// The keys that are read only at the start.
 constexpr std::string_view kNeedRestart[] = {"listen",
                                              "workers",
                                              "relay.addresses",

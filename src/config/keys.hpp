@@ -1,4 +1,4 @@
-// The table of keys: what may stand where, what it is by default, and which reader takes it into the Config.
+// The table of keys: the place of each key, its default value, and the reader that stores it in the Config.
 #pragma once
 
 #include <string>
@@ -11,15 +11,15 @@
 
 namespace turnpike::config {
 
-// See Config::written.
+// The value of Config::written for this document.
 std::map<std::string, std::string> find_written(const YamlNode& document);
 
-// Takes every entry of the document into `config`, reporting unknown keys and those that this build does not
-// carry.
+// Reads all entries of the document into `config`. Reports unknown keys and those that this build does not
+// implement.
 void read_keys(const Value& document, Config& config);
 
-// The names a dotted path consists of. What follows the path of a map with free names is one name, dots and
-// all: "auth.users.bob@example.org" is {"auth", "users", "bob@example.org"}.
+// Splits a dotted path into names. For a map with free names, the rest of the path is one name, even with
+// dots: "auth.users.bob@example.org" is {"auth", "users", "bob@example.org"}.
 std::vector<std::string> split_path(std::string_view path);
 
 // Whether the table has this key, or keys below it.

@@ -21,7 +21,7 @@ constexpr std::string_view kUrlForm =
 
 constexpr std::string_view kAuto = "auto";
 
-// What an element of `listen` says: the element itself is the URL, or it is a map with it.
+// An element of `listen`: a URL, or a map that contains the URL.
 struct Element {
   std::optional<Value> url;
   std::optional<Value> proxy_protocol;
@@ -95,7 +95,7 @@ void read_balancers(const Value& value, Listener& listener) {
   read_proxies(value, listener.proxy_protocol);
 }
 
-// On which of a client's datagrams balancers write it.
+// Reads which datagrams of a client have the header of the PROXY protocol.
 void read_proxy_header(const Value& value, bool has_balancers, Listener& listener) {
   if (is_stream(listener.transport)) return value.problem("is for udp:// and dtls:// only");
   if (!has_balancers) return value.problem("needs proxy_protocol");
@@ -132,14 +132,14 @@ std::optional<Listener> read_listener(const Element& element) {
   return listener;
 }
 
-// Whether who connects to `to` gets to `own`, as far as the file alone can tell.
+// Whether a connection to `to` reaches `own`, as far as the file alone shows.
 bool leads_to(const Endpoint& to, const Endpoint& own) {
   const bool is_here =
       to.address == own.address || (own.address.is_unspecified() && to.address.is_loopback());
   return to.port == own.port && to.family() == own.family() && is_here;
 }
 
-// What listens where `to` leads; empty without.
+// The name of our own listener that `to` leads to; empty when there is none.
 std::string find_own(const Endpoint& to, const Config& config) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const Listener& own = config.listen[i];
@@ -152,8 +152,8 @@ std::string find_own(const Endpoint& to, const Config& config) {
   return std::ranges::any_of(config.admin.listeners, is_there) ? "admin.listen" : "";
 }
 
-// To itself a connection would go round for ever, and what is for this machine's operator would be
-// everybody's.
+// Checks that no web server is a listener of ours. A connection to ourselves would loop for ever, and the
+// listeners of this machine's operator would be open to everybody.
 void check_web_servers(const Value& value, const Config& config) {
   const std::vector<Value> elements = value.items();
   for (std::size_t i = 0; i < std::min(elements.size(), config.listen.size()); ++i) {
@@ -176,7 +176,7 @@ std::vector<Listener> default_listeners() {
   return {{Transport::udp, {IpAddress::v4(0), kStunPort}}, {Transport::udp, {IpAddress::v6({}), kStunPort}}};
 }
 
-// [::] is IPv6 only and leaves 0.0.0.0 alone; port 0 is another port each time.
+// [::] is IPv6 only and does not clash with 0.0.0.0. Port 0 is a different port each time.
 bool clash(const Listener& a, const Listener& b) {
   const IpAddress& first = a.endpoint.address;
   const IpAddress& second = b.endpoint.address;

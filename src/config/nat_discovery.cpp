@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kForm =
     "ADDRESS:PORT, a second address of this machine and a second port, such as 198.51.100.8:3479";
 
-// The position in `listen`, for a message.
+// The name of an element of `listen` in a message.
 std::string name_of(const Listener& listener, const Config& config) {
   return "listen[" + std::to_string(&listener - config.listen.data()) + "]";
 }
@@ -31,7 +31,7 @@ const Listener* find_primary(const Config& config, Transport transport, Family f
   });
 }
 
-// What the daemon opens besides the primary: a wildcard has both addresses already.
+// The endpoints that the daemon opens besides the primary. A wildcard listener covers both addresses already.
 std::vector<Endpoint> additional(const Endpoint& primary, const Endpoint& alternate) {
   if (primary.address.is_unspecified()) return {{primary.address, alternate.port}};
   return {{primary.address, alternate.port}, {alternate.address, primary.port}, alternate};

@@ -1,5 +1,4 @@
-// A YAML document as a tree of plain values, each remembering where it was written. Whoever holds the root
-// owns it all.
+// A YAML document as a tree of plain values, each with its place in the text. The root owns the whole tree.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +13,11 @@ struct YamlNode {
   enum class Kind : std::uint8_t { null, scalar, list, map };
 
   Kind kind = Kind::null;
-  std::string where;               // as in Error
-  std::string text;                // of a scalar
-  bool quoted = false;             // "5" is a text, 5 is a number
+  std::string where;               // see Error::where
+  std::string text;                // the value of a scalar
+  bool quoted = false;             // "5" in quotes is a text, 5 is a number
   std::vector<YamlNode> items;     // of a list
-  std::vector<YamlEntry> entries;  // of a map, as written: a key may stand there twice
+  std::vector<YamlEntry> entries;  // of a map, in the order of the text; a key may occur twice
 };
 
 struct YamlEntry {

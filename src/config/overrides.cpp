@@ -13,14 +13,14 @@
 namespace turnpike::config {
 namespace {
 
-// How an override is called in errors. Its value stays out unless its key is known and harmless: a mistyped
-// path may have been meant for a secret.
+// The name of an override in errors. Its value is left out unless the key is known and not secret, since a
+// mistyped path may have been meant for a secret.
 std::string name_of(std::string_view path, std::string_view value) {
   if (is_private(path)) return "--set " + (is_known_path(path) ? shown(path) : "auth") + "=...";
   return "--set " + shown(path) + '=' + (is_known_path(path) ? shown(value) : "...");
 }
 
-// The value of `key` in a map, added when there is none.
+// The value of `key` in a map; it is added when it is absent.
 YamlNode& member(YamlNode& map, const std::string& key, const std::string& where) {
   const auto entry = std::ranges::find_if(map.entries, [&](const YamlEntry& e) { return e.key.text == key; });
   if (entry != map.entries.end()) return entry->value;
@@ -34,8 +34,7 @@ YamlNode& member(YamlNode& map, const std::string& key, const std::string& where
   return map.entries.back().value;
 }
 
-// The node at a key path, with the maps on the way made where they are missing; none when something else is
-// in the way.
+// The node at a key path. Missing maps on the path are added. Null when another kind of node is in the way.
 YamlNode* reach(YamlNode& root, const std::vector<std::string>& names, const std::string& where,
                 Errors& errors) {
   YamlNode* node = &root;

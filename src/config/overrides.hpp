@@ -1,4 +1,4 @@
-// The command line's `--set key.path=value`, applied to the document before anything reads it.
+// Applies the command line's `--set key.path=value` to the document before it is read.
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@
 
 namespace turnpike::config {
 
-// Replaces, or adds, the value at a key path; the value is YAML, and a list or a map is replaced as a whole.
+// Replaces or adds the value at a key path. The value is YAML; a list or a map is replaced as a whole.
 void apply_override(std::string_view override_text, YamlNode& root, Errors& errors);
 
 }  // namespace turnpike::config

@@ -12,8 +12,8 @@ struct Forbidden {
   std::string_view why;
 };
 
-// Blocks no part of which can be allowed. A wider prefix, such as 0.0.0.0/0, may be: the policy's own rules
-// for these are longer and win.
+// Blocks of which no part may be allowed. A wider prefix, such as 0.0.0.0/0, is allowed, because the policy's
+// own rules for these blocks have longer prefixes.
 constexpr Forbidden kForbidden[] = {
     {"0.0.0.0/8", "unspecified addresses"},
     {"224.0.0.0/4", "multicast addresses"},
@@ -83,7 +83,7 @@ void check_client_deny(const Value& deny, const Config& config) {
 
 namespace {
 
-// An address of the relay itself is one address in either spelling.
+// Converts an advertised address of the relay to its local form. Both forms mean the same address.
 Prefix in_local_spelling(const Prefix& prefix, const std::map<IpAddress, IpAddress>& advertise) {
   for (const auto& [local, told] : advertise) {
     const std::uint8_t whole = told.is_v4() ? 32 : 128;

@@ -1,4 +1,4 @@
-// Address blocks as an operator writes them, and what kind of address is of no use where.
+// Parses networks as operators write them, and classifies addresses.
 #pragma once
 
 #include <optional>
@@ -10,20 +10,20 @@
 
 namespace turnpike::config {
 
-// "10.20.0.0/16", or an address alone for exactly that address. Bits beyond the length are kept: see
-// without_host_bits.
+// Parses "10.20.0.0/16", or a single address, which means exactly that address. Bits beyond the prefix length
+// are kept; see without_host_bits.
 std::optional<Prefix> parse_prefix(std::string_view text);
 
 Prefix without_host_bits(const Prefix& prefix);
 
-// Whether every address of `inner` is one of `outer`; both without host bits.
+// Whether all addresses of `inner` are in `outer`. Both must be without host bits.
 bool contains(const Prefix& outer, const Prefix& inner);
 
-// ::ffff:0:0/96: such an address is an IPv4 address in disguise, and everything here wants it written as
-// IPv4.
+// Whether an address is IPv4-mapped (::ffff:0:0/96). Such an address must be written as IPv4 in the
+// configuration.
 bool is_v4_mapped(const IpAddress& address);
 
-// An address that one host can have and that can be bound without naming an interface.
+// Whether a host can have this address and a socket can be bound to it without an interface name.
 bool is_host_address(const IpAddress& address);
 
 }  // namespace turnpike::config

@@ -18,8 +18,8 @@ std::optional<IpAddress> parse_host_address(std::string_view text) {
   return address && is_host_address(*address) ? address : std::nullopt;
 }
 
-// The local addresses that clients are told of where none is `auto`: relayed ones, and with NAT discovery
-// those that answers come from.
+// The local addresses that clients may be told of, if none is `auto`: the relayed addresses, and with NAT
+// discovery the source addresses of answers.
 std::set<IpAddress> addresses_told(const Config& config) {
   std::set<IpAddress> told(config.relay.addresses.begin(), config.relay.addresses.end());
   for (const Endpoint& alternate : config.nat_discovery.alternates) told.insert(alternate.address);
@@ -54,7 +54,7 @@ void read_relay_addresses(const Value& value, std::vector<IpAddress>& out) {
 
 namespace {
 
-// Addresses without a local one: each stands for the only relayed address of its family.
+// Reads the form without local addresses: each address is for the only relayed address of its family.
 void read_advertised_for_only(const std::vector<Value>& values, std::vector<IpAddress>& out) {
   for (const Value& value : values) {
     const std::optional<IpAddress> told = value.is_scalar() ? parse_host_address(value.text()) : std::nullopt;
@@ -102,7 +102,7 @@ void read_ports(const Value& value, turn::RelayParams& out) {
 
 namespace {
 
-// With `auto` what it stands for is known when the daemon starts.
+// The address behind `auto` is known only when the daemon starts.
 void check_advertised_for_only(const Value& value, const IpAddress& told, const turn::RelayParams& relay) {
   const auto of_family = std::ranges::count(relay.addresses, told.family(), &IpAddress::family);
   if (std::ranges::find(relay.addresses, told) != relay.addresses.end()) {
@@ -116,7 +116,8 @@ void check_advertised_for_only(const Value& value, const IpAddress& told, const 
 
 }  // namespace
 
-// Addresses are translated both ways, so an advertised one has to say by itself which local one is meant.
+// Addresses are translated in both directions, so each advertised address must belong to exactly one local
+// address.
 void check_advertise(const Value& advertise, const Config& config) {
   const turn::RelayParams& relay = config.relay;
   if (!advertise.is_map()) {

@@ -18,7 +18,7 @@ bool is_clean_text(const Value& value) {
   return value.is_scalar() && !value.text().empty() && count_characters(value.text()).has_value();
 }
 
-// "turn.example.org" or "*.loca.lt"
+// A name, or a wildcard such as "*.loca.lt".
 bool is_host_pattern(std::string_view text) {
   if (text.starts_with("*.")) text.remove_prefix(2);
   return is_host(text) && !IpAddress::parse(text) && !text.starts_with('.') && !text.ends_with('.');
@@ -90,7 +90,8 @@ void read_folder(const Value& value, std::string& out) {
 void read_origins(const Value& value, std::vector<std::string>& out) {
   if (!value.is_list()) return value.expected("a list of origins");
   for (const Value& item : value.items()) {
-    // null without quotes is YAML's own word, and the origin of pages that have none (RFC 6454 §6.1).
+    // Without quotes, null is a word of YAML. Here it means the opaque origin of pages without one (RFC 6454
+    // §6.1).
     const std::string text = item.is_null() ? "null" : item.is_scalar() ? item.text() : "";
     if (const std::optional<std::string> origin = http::normalized_origin(text)) {
       out.push_back(*origin);
@@ -157,8 +158,7 @@ void check_signaling(const Value& section, const Config& config) {
     section.problem("expected token_secrets, since access is token" +
                     std::string(signaling.access ? ""
                                                  : " by default where others can reach it, by an address, a "
-                                                   "proxy or a public host; or access: open, "
-                                                   "for everybody"));
+                                                   "proxy or a public host; or access: open, for everybody"));
   }
 }
 

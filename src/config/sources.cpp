@@ -15,7 +15,7 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kLongestSecret = 64 << 10;  // octets; no key is as long, and no device is read for ever
+constexpr std::size_t kLongestSecret = 64 << 10;  // octets; more than any key has, and a limit for devices
 
 YamlNode* find(YamlNode* node, std::string_view name) {
   if (!node || node->kind != YamlNode::Kind::map) return nullptr;
@@ -35,7 +35,7 @@ struct Problem {
   std::string text;
 };
 
-// The value of a source, or what is wrong with it.
+// The contents of a source, or the problem with it.
 Result<std::string, Problem> read_secret_file(const std::string& path) {
   const std::string name = "file " + shown(path);
   struct stat status {};
@@ -66,7 +66,7 @@ class Sources {
  public:
   explicit Sources(Errors& errors) : errors_(errors) {}
 
-  // `node` may be null. Anything but a source stays as it is.
+  // Replaces a source by its contents. `node` may be null; a node that is not a source stays unchanged.
   void replace(YamlNode* node, const std::string& path) {
     if (!node || node->kind != YamlNode::Kind::map || node->entries.size() != 1) return;
     const std::string kind = node->entries.front().key.text;

@@ -1,6 +1,6 @@
-// Secrets that do not stand in the configuration: wherever a password, a secret or a key may stand,
-// {file: PATH} or {env: NAME} may stand in its place. They are read each time the configuration is, so a
-// reload takes new ones. Of a PATH that begins with $CREDENTIALS_DIRECTORY the folder is systemd's
+// Secrets from outside the configuration file. In place of a password, a secret or a key, the file may have
+// {file: PATH} or {env: NAME}. They are read each time the configuration is read, so a reload gets new
+// secrets. PATH may begin with $CREDENTIALS_DIRECTORY, which is the folder of systemd's credentials
 // (systemd.exec(5)).
 #pragma once
 
@@ -12,8 +12,8 @@
 
 namespace turnpike::config {
 
-// Puts what these sources hold in their place, without the line break at the end of a file. Errors name the
-// key and the source, never what it holds. Returns the files that were read.
+// Replaces the sources in the document by their contents, without the line break at the end of a file. Errors
+// name the key and the source, never the contents. Returns the files that were read.
 std::vector<std::string> replace_sources(YamlNode& document, Errors& errors);
 
 }  // namespace turnpike::config

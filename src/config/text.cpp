@@ -28,7 +28,7 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-// How many letters must be inserted, removed or replaced to make one word of the other.
+// The number of letters to insert, remove or replace to change one word into the other.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -108,7 +108,7 @@ bool parse_hex(std::string_view text, MutableBytes out) {
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::optional<std::string> best;
-  std::size_t best_distance = (word.size() + 2) / 3;  // more changes than this make it another word
+  std::size_t best_distance = (word.size() + 2) / 3;  // with more changes it is another word
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance || (!best && distance == best_distance)) {

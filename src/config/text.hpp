@@ -1,5 +1,4 @@
-// Scalars and words: what a text means, how it may be shown, and which known word it was probably meant to
-// be.
+// Parses words and scalars, writes them for error messages, and finds the known word for a misspelled one.
 #pragma once
 
 #include <cstddef>
@@ -15,25 +14,27 @@
 
 namespace turnpike::config {
 
-// For error texts: one line, escaped where it is not plain text, shortened where it is long.
+// Writes a text for an error message: on one line, escaped if it is not plain text, and shortened if it is
+// long.
 std::string shown(std::string_view text);
 
-// Decimal digits alone: no sign, no leading zero.
+// Parses a number of decimal digits, without a sign and without leading zeros.
 std::optional<std::uint32_t> parse_number(std::string_view text);
 
-// A number and its unit: "500ms", "600s", "10m", "1h".
+// Parses a number with a unit: "500ms", "600s", "10m", "1h".
 std::optional<Duration> parse_duration(std::string_view text);
 
-// A number of bytes, or of KiB or MiB: "65536", "64KiB", "1MiB".
+// Parses a number of bytes, KiB or MiB: "65536", "64KiB", "1MiB".
 std::optional<std::uint32_t> parse_size(std::string_view text);
 
-// Fills `out` exactly; false when `text` has another length or anything but hex digits.
+// Fills the whole of `out`. Returns false when `text` has another length or contains characters other than
+// hex digits.
 bool parse_hex(std::string_view text, MutableBytes out);
 
-// The candidate that `word` is a likely misspelling of.
+// The candidate that is most similar to the misspelled `word`; nothing when none is similar.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// "a, b, c"
+// Writes "a, b, c".
 std::string listed(const std::vector<std::string>& words);
 
 }  // namespace turnpike::config

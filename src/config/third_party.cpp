@@ -55,7 +55,7 @@ void read_valid_from(const Value& value, std::optional<WallTime>& out) {
   out = WallTime(std::chrono::seconds(*seconds));
 }
 
-// What has to be there beside the rest.
+// Checks that all necessary members of a key are there and agree.
 void check_key(const Value& map, const auth::TokenKeyParams& key, const std::optional<Duration>& lifetime) {
   const std::size_t size = auth::key_size(key.algorithm);
   if (key.kid.empty() || key.key.empty()) {

@@ -42,7 +42,7 @@ void read_min_version(const Value& value, bool& only_tls_1_3) {
   only_tls_1_3 = value.text() == "1.3";
 }
 
-// Whether OpenSSL knows them is found out when the certificates are read.
+// Only the characters are checked here. OpenSSL checks the names when the certificates are loaded.
 void read_ciphers(const Value& value, std::string& out) {
   constexpr std::string_view kAllowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+!@=:";

@@ -1,5 +1,5 @@
-// What a reader is handed: one node of the document, the key path it stands at, and the list its complaints
-// go to. Refers to a YamlNode and an Errors that must outlive it.
+// The argument of a reader: one node of the document, its key path, and the list for errors. It refers to a
+// YamlNode and an Errors, which must outlive it.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@
 
 namespace turnpike::config {
 
-// "relay" and "ports" give "relay.ports"; an empty parent stands for the whole document.
+// Joins "relay" and "ports" to "relay.ports". An empty parent means the whole document.
 std::string join(std::string_view parent, std::string_view key);
 
-// Everything from `auth` downward, secrets for tokens, and those of a cluster: errors say where it stands but
-// never what it is.
+// Whether a path is in `auth`, or has secrets of tokens or of a cluster. Errors then give the place of a
+// value but never the value.
 bool is_private(std::string_view path);
 
 class Value {
@@ -30,21 +30,20 @@ class Value {
 
   bool is_null() const { return node_->kind == YamlNode::Kind::null; }
   bool is_scalar() const { return node_->kind == YamlNode::Kind::scalar; }
-  // A scalar that YAML takes for more than a text: not in quotes.
+  // A scalar without quotes, which YAML may read as another type than text.
   bool is_plain() const { return is_scalar() && !node_->quoted; }
   bool is_list() const { return node_->kind == YamlNode::Kind::list; }
   bool is_map() const { return node_->kind == YamlNode::Kind::map; }
 
   std::vector<Value> items() const;
-  // The entries of a map, each key once; keys that are no scalars or stand there twice are reported and left
-  // out.
+  // The entries of a map, each key once. Keys that are not scalars or occur twice are reported and left out.
   std::vector<std::pair<std::string_view, Value>> entries() const;
 
   // Reports "expected WHAT (got ...)".
   void expected(std::string_view what) const { problem("expected " + with_got(what)); }
   void problem(std::string text) const { errors_->push_back({where(), path_, std::move(text)}); }
-  // Reports a member at its own place in the text but under this path: below auth, a key that is not known to
-  // be one may be a misplaced secret.
+  // Reports an error at the place of `member`, but with this path. Below auth, an unknown key may be a
+  // misplaced secret, so its name is not shown.
   void problem_with(const Value& member, std::string text) const;
   // "WHAT (got ...)"
   std::string with_got(std::string_view what) const;
@@ -57,7 +56,7 @@ class Value {
   Errors* errors_;
 };
 
-// Reports an entry of `map` whose key is none of `known`.
+// Reports an entry of `map` whose key is not in `known`.
 void report_unknown(const Value& map, std::string_view key, const Value& entry,
                     const std::vector<std::string>& known);
 

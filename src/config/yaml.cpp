@@ -10,7 +10,7 @@
 namespace turnpike::config {
 namespace {
 
-// Builds the tree from the parser's events; `open_` holds the lists and maps that have not ended yet.
+// Builds the tree from the parser's events. `open_` holds the lists and maps that have not ended yet.
 class TreeBuilder : public YAML::EventHandler {
  public:
   explicit TreeBuilder(const Locate& locate) : locate_(locate) {}
@@ -61,7 +61,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
  private:
-  // What yaml-cpp calls the tags of values that were written without one.
+  // The tags that yaml-cpp reports for values without a tag.
   static constexpr std::string_view kPlainTag = "?";
   static constexpr std::string_view kQuotedTag = "!";
 
@@ -92,8 +92,8 @@ class TreeBuilder : public YAML::EventHandler {
     place(std::move(closed));
   }
 
-  // A map collects keys and values in turn. A value goes by its key's line: that is where the operator will
-  // look, and yaml-cpp puts an absent value wherever the next token happens to be.
+  // A map collects its keys and values alternately. A value gets the line of its key: the operator will look
+  // there, and yaml-cpp reports an absent value at the place of the next token.
   static void pair_up(YamlNode& map) {
     for (std::size_t i = 0; i + 1 < map.items.size(); i += 2) {
       map.items[i + 1].where = map.items[i].where;
@@ -108,7 +108,7 @@ class TreeBuilder : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-// yaml-cpp ends some messages with the text it stumbled over, which may be part of a secret.
+// Removes the quotation at the end of some messages of yaml-cpp, since it may be part of a secret.
 std::string without_quotation(const std::string& message) { return message.substr(0, message.find(':')); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// YAML text into a YamlNode. The one place that knows yaml-cpp.
+// Parses YAML text into a YamlNode. Only this file uses yaml-cpp.
 #pragma once
 
 #include <functional>
@@ -11,11 +11,11 @@
 
 namespace turnpike::config {
 
-// Says how a line of the text is called in errors; lines count from 1, and 0 stands for the whole text.
+// Returns the name of a line for errors. Lines count from 1; 0 means the whole text.
 using Locate = std::function<std::string(int line)>;
 
-// Takes one document at most; an empty text gives Kind::null. Anchors, aliases and tags are refused: a
-// configuration needs none, and an alias would be a second way to say who a secret belongs to.
+// Parses at most one document; an empty text gives Kind::null. Anchors, aliases and tags are refused: a
+// configuration needs none, and an alias would make it unclear to whom a secret belongs.
 Result<YamlNode, Error> parse_yaml(std::string_view text, const Locate& locate);
 
 }  // namespace turnpike::config

@@ -19,8 +19,8 @@ std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
   std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
   const int size = EVP_DecodeBlock(bytes.data(), as_bytes(text).data(), static_cast<int>(text.size()));
   if (size < 0) return std::nullopt;
-  // EVP_DecodeBlock counts padding as data and trims white space; encoding again tells whether it was the
-  // same text.
+  // EVP_DecodeBlock counts padding as data and ignores white space, so the result is encoded again and
+  // compared with the text.
   const std::size_t end = text.find_last_not_of('=');
   const std::size_t padding = end == std::string_view::npos ? text.size() : text.size() - end - 1;
   if (padding > 2 || padding > bytes.size()) return std::nullopt;

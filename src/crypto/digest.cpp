@@ -35,7 +35,8 @@ T require(T object, const char* what) {
 }
 
 void require_success(int result) {
-  if (result != 1) throw std::bad_alloc();  // the algorithms are there, so it can want nothing else
+  if (result != 1)
+    throw std::bad_alloc();  // the algorithms were fetched already, so only memory can be missing
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ struct Digester::State {
 
   template <class Output>
   static Output authenticate(EVP_MAC_CTX* context, Bytes key, Parts message) {
-    // A null key would keep the previous one.
+    // OpenSSL keeps the previous key when the pointer is null, so an empty key points to this octet.
     static constexpr std::uint8_t kEmpty = 0;
     Output output;
     std::size_t size = 0;

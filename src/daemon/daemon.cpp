@@ -402,8 +402,7 @@ void Daemon::warn_about_relay_addresses() {
     if (address.is_loopback() || !warned_about_.insert(address).second) continue;
     spdlog::warn(
         "relayed addresses on {} are not reachable from the Internet: behind a NAT, name its public address "
-        "in "
-        "relay.advertise",
+        "in relay.advertise",
         address.to_string());
   }
 }

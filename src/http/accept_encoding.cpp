@@ -11,7 +11,8 @@ namespace {
 
 namespace beast = boost::beast;
 
-// A weight of 0 means "not acceptable" (RFC 9110 §12.4.2); it may be written with decimals.
+// Whether the weight of a coding is 0, which means "not acceptable" (RFC 9110 §12.4.2). It may be written
+// with decimals.
 template <class Parameters>
 bool is_refused(const Parameters& parameters) {
   return std::ranges::any_of(parameters, [](const auto& parameter) {
@@ -26,8 +27,8 @@ bool is_refused(const Parameters& parameters) {
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<bool> gzip;
   std::optional<bool> others;
-  // Beast gives the last member of a list the parameters of the one before where it has none of its own; an
-  // empty member behind it keeps that away.
+  // Beast gives the last member of a list the parameters of the previous one when it has none itself. An
+  // empty member at the end prevents this.
   const std::string list = std::string(accept_encoding).append(",");
   const beast::http::ext_list codings(list);
   for (const auto& [coding, parameters] : codings) {

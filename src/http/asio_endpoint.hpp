@@ -1,4 +1,4 @@
-// Our endpoints as Asio has them.
+// Converts our endpoints to those of Asio.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

@@ -1,5 +1,5 @@
-// The files of the call page, which are part of the program. tools/dev/embed_assets.py makes the source out
-// of src/web.
+// The files of the call page, which are compiled into the program. tools/dev/embed_assets.py generates the
+// source from src/web.
 #pragma once
 
 #include <span>
@@ -10,12 +10,12 @@ namespace turnpike::http {
 struct Asset {
   std::string_view path;  // "/app/main.mjs"
   std::string_view content_type;
-  std::string_view etag;  // changes with the content; without quotes
+  std::string_view etag;  // without quotes; changes with the content
   std::string_view body;
-  std::string_view gzip;  // the same compressed; empty where that saves nothing
+  std::string_view gzip;  // the compressed body; empty when compression saves nothing
 };
 
-// In the order of their paths.
+// All files, sorted by path.
 std::span<const Asset> assets();
 
 }  // namespace turnpike::http

@@ -8,7 +8,7 @@
 
 namespace turnpike::http {
 
-// Views the request; empty without one.
+// The token of the request; it views the request. Empty when there is none.
 inline std::string_view bearer_token(const Request& request) {
   constexpr std::string_view kScheme = "Bearer ";
   const std::string_view value = request.header("authorization");

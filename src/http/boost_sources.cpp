@@ -1,4 +1,4 @@
-// The bodies of Asio and Beast, compiled here once for every module: CMake defines
+// Compiles the implementation of Asio and Beast once for all modules. CMake defines
 // BOOST_ASIO_SEPARATE_COMPILATION and BOOST_BEAST_SEPARATE_COMPILATION, which leave only declarations in
 // their headers.
 #include <boost/asio/impl/src.hpp>

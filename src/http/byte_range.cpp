@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::string_view kUnit = "bytes=";
 
-// A number of decimal digits. One that is too great for its type is the greatest there is, which lies past
-// the end of every file.
+// Parses a decimal number. A number that is too large for its type becomes the maximum, which is beyond the
+// end of every file.
 std::optional<std::uint64_t> parse_position(std::string_view digits) {
   if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   std::uint64_t position = 0;
@@ -35,7 +35,7 @@ ByteRange choose_range(std::string_view range, std::uint64_t size) {
   const std::optional<std::uint64_t> first = parse_position(before);
   const std::optional<std::uint64_t> last = parse_position(behind);
 
-  if (before.empty()) {  // the last octets, `last` of them
+  if (before.empty()) {  // the last `last` octets
     if (!last) return kWhole;
     if (*last == 0) return kUnsatisfiable;
     if (size == 0) return kWhole;

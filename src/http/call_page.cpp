@@ -14,12 +14,12 @@ constexpr std::string_view kPolicy =
     "'none'; "
     "form-action 'none'; frame-ancestors 'none'";
 
-// Where the files of the admin listener's page stand among the assets.
+// The path of the admin listener's page among the assets.
 constexpr std::string_view kStatusPage = "/admin-status";
 
 Response serve(const Request& request, const Asset& asset) {
   Response response;
-  response.set("Cache-Control", "no-cache");  // to be kept, and asked about each time
+  response.set("Cache-Control", "no-cache");  // browsers may store it, and must revalidate it each time
   response.set("Vary", "Accept-Encoding");
   const bool gzip = !asset.gzip.empty() && accepts_gzip(request.header_list("accept-encoding"));
   const std::string etag =
@@ -50,7 +50,7 @@ Response call_page(const Request& request) {
   response.set("Content-Security-Policy", std::string(kPolicy));
   response.set("Referrer-Policy", "no-referrer");
   if (request.secure)
-    response.set("Cross-Origin-Opener-Policy", "same-origin");  // browsers complain elsewhere
+    response.set("Cross-Origin-Opener-Policy", "same-origin");  // an error in browsers without https
   response.set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)");
   return response;
 }

@@ -1,5 +1,5 @@
-// The call page out of the program itself: compressed where the browser takes that, revalidated by ETag, and
-// under a Content-Security-Policy that lets it load nothing from elsewhere and run no inline script.
+// Serves the call page from the files in the program: compressed when the browser accepts gzip, revalidated
+// by ETag, and with a Content-Security-Policy that forbids content from other servers and inline scripts.
 #pragma once
 
 #include "http/message.hpp"
@@ -11,7 +11,8 @@ Response call_page(const Request& request);
 // The status page of the admin listener (src/admin/page), which the signaling endpoint does not serve.
 Response status_page(const Request& request);
 
-// Socket.IO's own client, for pages that load it from here. Without a policy: it is for whatever page.
+// The client library of Socket.IO, for pages that load it from this server. It has no
+// Content-Security-Policy, since any page may load it.
 Response socket_io_client(const Request& request);
 
 }  // namespace turnpike::http

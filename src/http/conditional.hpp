@@ -1,4 +1,4 @@
-// Conditional requests (RFC 9110 §13): whether what the client has is still what is here.
+// Conditional requests (RFC 9110 §13): whether the copy of the client is still current.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@ namespace turnpike::http {
 
 inline std::string quoted_etag(const std::string& tag) { return '"' + tag + '"'; }
 
-// If-None-Match against an entity tag in quotes, compared weakly (§8.8.3.2). A tag holds no quote itself, so
-// that it stands nowhere in the list but as one of its members.
+// Compares If-None-Match with an entity tag in quotes, by weak comparison (§8.8.3.2). Our tags contain no
+// quotes, so a simple search finds only whole members of the list.
 inline bool is_unchanged(const Request& request, const std::string& etag) {
   const std::string known = request.header_list("if-none-match");
   return known == "*" || known.find(etag) != std::string::npos;
 }
 
-// If-Range (§13.1.5), compared strongly: whether a part may be sent. We tell no dates, so that none is ours.
+// Compares If-Range (§13.1.5), by strong comparison: whether a part may be sent. A date never matches, since
+// we send no Last-Modified.
 inline bool is_same_for_range(const Request& request, const std::string& etag) {
   const std::string_view known = request.header("if-range");
   return known.empty() || known == etag;

@@ -37,7 +37,7 @@ using Parser = beast::http::request_parser<beast::http::string_body>;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::size_t kLargestHeader = 16 << 10;
-constexpr std::uint32_t kMostRefusals = 100;  // that are answered at one time
+constexpr std::uint32_t kMostRefusals = 100;  // answered at the same time
 
 constexpr std::size_t kFileChunk = 64 << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -45,7 +45,7 @@ constexpr unsigned kHttp11 = 11;  // as Beast writes versions
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
-// Whether the other side has closed, whatever it has sent before.
+// Whether the other side has closed its direction, even if it has sent data before.
 bool has_ended(TcpSocket& socket) {
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -53,7 +53,7 @@ bool has_ended(TcpSocket& socket) {
   return info.tcpi_state != TCP_ESTABLISHED;
 }
 
-// What somebody gets who has too many connections already. Nothing of the request is read before.
+// Answers a client that has too many connections. Nothing of its request is read before.
 Awaitable<void> refuse(TcpSocket socket) {
   Response response = error_response(429, "too many connections from here");
   response.set("Retry-After", "10");
@@ -62,7 +62,7 @@ Awaitable<void> refuse(TcpSocket socket) {
   if (!error) co_await see_off(socket);
 }
 
-// Beast looks at the first line of a header alone, where these may come in several (RFC 9110 §5.3).
+// Joins several header lines of one name, since Beast reads only the first of them (RFC 9110 §5.3).
 void join_lines(beast::http::fields& fields, beast::http::field name) {
   const auto [first, end] = fields.equal_range(name);
   if (first == end || std::next(first) == end) return;
@@ -73,7 +73,7 @@ void join_lines(beast::http::fields& fields, beast::http::field name) {
   fields.set(name, all);
 }
 
-// What the writing of an answer takes from its request.
+// The properties of a request that its answer needs.
 struct Framing {
   unsigned version = kHttp11;
   bool keep_alive = false;
@@ -128,17 +128,17 @@ class Server::Connection::Served final : public Connection {
   bool by_unix_socket_;
   bool to_https_;
   bool has_shaken_hands_;
-  std::unique_ptr<Stream> stream_;  // null once a WebSocket has taken it over
+  std::unique_ptr<Stream> stream_;  // null after a WebSocket has taken it over
   Deadline deadline_;
   beast::flat_buffer buffer_;
   std::shared_ptr<OpenWebSocket> web_socket_;
-  std::shared_ptr<std::function<void()>> watched_;  // whom to tell when the client goes away
+  std::shared_ptr<std::function<void()>> watched_;  // called when the client disconnects
   bool stopping_ = false;
 };
 
 namespace {
 
-// The place that a source takes up, given back however the connection ends.
+// A place in the count of a source. Its destructor releases the place, however the connection ends.
 template <class Release>
 class Place {
  public:
@@ -198,7 +198,7 @@ void Server::Connection::Served::abort() {
   stream_->next_layer().close(ignored);
 }
 
-// Between two requests a connection may rest for a while.
+// Waits for the next request, at most for Deadlines::idle. Returns false when the connection has ended.
 Awaitable<bool> Server::Connection::Served::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   deadline_.set(server_.params_.deadlines.idle);
@@ -207,7 +207,7 @@ Awaitable<bool> Server::Connection::Served::wait_for_request() {
   co_return !error;
 }
 
-// False when it was the last one.
+// Serves one request. Returns false when it was the last of this connection.
 Awaitable<bool> Server::Connection::Served::serve_request() {
   if (!co_await wait_for_request()) co_return false;
   Parser parser;
@@ -229,7 +229,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     if (taken) server_.connections_from_.release(client);
   });
   if (counted && !taken) co_return co_await answer(parser, too_many(request.client));
-  // A body takes memory and time, so whoever sends it has taken a place before.
+  // A body takes memory and time, so the client must have a place in the count before.
   if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   request.body = parser.get().body();
   if (std::optional<Response> refusal = find_refusal(request)) {
@@ -261,8 +261,8 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   co_return co_await answer(parser, std::move(response));
 }
 
-// A client may wait with the body until it is asked for it (RFC 9110 §10.1.1). False when the connection
-// ends.
+// Reads the body. A client may wait for a 100 response before it sends the body (RFC 9110 §10.1.1). Returns
+// false when the connection ends.
 Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
   deadline_.set(server_.params_.deadlines.body);
   const std::string_view expected = view(parser.get()[beast::http::field::expect]);
@@ -278,7 +278,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
   co_return true;
 }
 
-// The client of a proxy has as many connections as it may.
+// The answer when the client behind a proxy has as many connections as it may.
 Response Server::Connection::Served::too_many(const IpAddress& client) {
   ++server_.counters_.refused;
   server_.tell_refused("connection", "signaling.connections_per_address", client);
@@ -296,7 +296,7 @@ bool Server::Connection::Served::came_to_loopback() const {
   return address.is_v4() ? address.to_v4().is_loopback() : address.to_v6().is_loopback();
 }
 
-// What nobody gets who asks for a host that is not ours; see Hosts.
+// Refuses a request for a foreign host, if that is not allowed; see Hosts.
 std::optional<Response> Server::Connection::Served::find_refusal(const Request& request) const {
   if (!server_.params_.open || !came_to_loopback()) return std::nullopt;
   const std::string_view host = host_without_port(request.authority);
@@ -310,12 +310,12 @@ net::TlsSession Server::Connection::Served::session_for(Server& server, net::Acc
   return server.tls_->get()->new_session(net::TlsUse::http);
 }
 
-// The client is told what was wrong where it can still be told, and the connection ends.
+// Answers a malformed request if the client can still receive an answer. The connection ends.
 Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
   const bool is_http = error.category() == make_error_code(beast::http::error::end_of_stream).category();
   const bool cut_off =
       error == beast::http::error::end_of_stream || error == beast::http::error::partial_message;
-  if (!deadline_.expired() && (cut_off || !is_http)) co_return false;  // nobody is there to be told
+  if (!deadline_.expired() && (cut_off || !is_http)) co_return false;  // the client has gone
   unsigned status = 400;
   if (deadline_.expired()) {
     status = 408;
@@ -328,8 +328,8 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
                            {});
 }
 
-// Reads all of the request but its body, and finds out by the chain of trusted proxies where it is from; or
-// returns what is wrong with it.
+// Fills the request except its body, and finds its client by the chain of trusted proxies. Returns the fault
+// of the request, if it has one.
 std::optional<std::string_view> Server::Connection::Served::describe(Parser& parser, Request& request) const {
   auto& message = parser.get();
   join_lines(message, beast::http::field::connection);
@@ -353,7 +353,8 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
 void Server::Connection::Served::watch(std::function<void()> gone) {
   deadline_.clear();
   watched_ = std::make_shared<std::function<void()>>(std::move(gone));
-  // Nothing is to be read while a request waits but the end. What a client sends ahead is left until later.
+  // While a request waits, only the end of the connection is of interest. Data that the client sends early
+  // stays in the socket.
   stream_->next_layer().async_wait(TcpSocket::wait_read,
                                    [this, weak = std::weak_ptr(watched_)](const Error& error) {
                                      const auto watched = weak.lock();
@@ -362,7 +363,7 @@ void Server::Connection::Served::watch(std::function<void()> gone) {
                                    });
 }
 
-// The connection cannot go on after an answer to a request whose body was not read.
+// Sends the answer. The connection cannot continue when the body of the request was not read.
 Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, Response response) {
   const auto& message = parser.get();
   const bool keep_alive = parser.keep_alive() && parser.is_done() && !stopping_;
@@ -371,7 +372,7 @@ Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, Respons
                                                  .only_head = message.method() == beast::http::verb::head});
 }
 
-// True when the connection goes on. What is in memory is written in place, a file by parts.
+// Returns true when the connection continues. A body in memory is written in place, a file in parts.
 Awaitable<bool> Server::Connection::Served::write(Response response, Framing framing) {
   beast::http::response<beast::http::span_body<const char>> message;
   message.result(response.status);
@@ -396,14 +397,15 @@ Awaitable<bool> Server::Connection::Served::write(Response response, Framing fra
   co_return framing.keep_alive;
 }
 
-// Each part has to be taken in time, not the whole: a film is watched as long as it lasts.
+// The deadline holds for each part, not for the whole file, since a browser reads a film as slowly as it
+// plays it.
 Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
   const auto chunk = std::make_unique<std::array<char, kFileChunk>>();
   for (std::uint64_t written = 0; written < file.size;) {
     const std::size_t wanted = std::min<std::uint64_t>(chunk->size(), file.size - written);
     const ssize_t got =
         pread(file.file.get(), chunk->data(), wanted, static_cast<off_t>(file.start + written));
-    if (got <= 0) co_return false;  // it was cut while it was being sent
+    if (got <= 0) co_return false;  // the file became shorter meanwhile
     deadline_.set(server_.params_.deadlines.answer);
     const auto part = asio::buffer(chunk->data(), static_cast<std::size_t>(got));
     const auto [error, size] = co_await asio::async_write(*stream_, part, kToken);
@@ -415,7 +417,7 @@ Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
 
 Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const Request& request,
                                                     WebSocketHandler& handler) {
-  deadline_.clear();  // a WebSocket has its own
+  deadline_.clear();  // a WebSocket has its own deadlines
   web_socket_ = OpenWebSocket::make(std::move(stream_), std::move(buffer_), server_.params_);
   if (!co_await web_socket_->accept(parser.get())) co_return;
   ++server_.counters_.web_sockets;

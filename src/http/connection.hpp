@@ -1,5 +1,5 @@
-// One connection from its first byte to its last: TLS, requests one after another, perhaps a WebSocket at the
-// end. What is heavy to compile is in connection.cpp alone.
+// One HTTP connection from its first octet to its last: TLS, requests one after another, and possibly a
+// WebSocket at the end. Only connection.cpp includes the parts of Beast that take long to compile.
 #pragma once
 
 #include "http/server.hpp"
@@ -12,9 +12,9 @@ class Server::Connection {
   static Awaitable<void> serve(Server& server, Socket socket, net::AcceptedConnection arrival);
 
   virtual ~Connection() = default;
-  // A WebSocket says goodbye, anything else just ends.
+  // Ends the connection. A WebSocket sends a Close frame first.
   virtual void stop() = 0;
-  // Ends it without a word.
+  // Closes the connection at once.
   virtual void abort() = 0;
 
  private:

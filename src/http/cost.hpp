@@ -1,5 +1,5 @@
-// What messages cost, by which clients are held to a rate (see SourcePace): each message that a client sends,
-// and each that this server sends for it, to whomever.
+// The cost of messages, by which the rate of each client address is limited (see SourcePace). Each message
+// that a client sends is counted, and each message that this server sends because of it, to any client.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace turnpike::http {
 
-// In bytes. A message of one byte is a message too: it is parsed, queued and written with a system call of
-// its own.
+// The cost in bytes. Even a message of one byte has a cost: it is parsed, queued and written with a system
+// call.
 inline std::uint64_t cost_of_message(std::size_t size) {
   constexpr std::uint64_t kCostOfAny = 512;
   return kCostOfAny + size;

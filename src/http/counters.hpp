@@ -1,4 +1,4 @@
-// What the HTTP server of the signaling has counted since its start.
+// The counters of the HTTP server of signaling.
 #pragma once
 
 #include "turnpike/base/counter.hpp"
@@ -15,7 +15,7 @@ struct Counters {
   Counter closed_dear;
 };
 
-// Messages of clients, by the protocol that they speak.
+// Messages of clients, by protocol.
 struct SiteCounters {
   Counter plain;
   Counter socket_io;

@@ -1,4 +1,4 @@
-// The course chat over WebSockets. Belongs to the server's thread.
+// The course chat over WebSockets. Belongs to the thread of the server.
 #pragma once
 
 #include <functional>
@@ -19,22 +19,22 @@ namespace turnpike::http {
 class CourseChatEndpoint : public WebSocketHandler {
  public:
   struct Params {
-    // What the token that a request bears allows; everything where none is asked for.
+    // Returns what the bearer token of a request allows. Without access control it allows everything.
     std::function<Result<signaling::Grant, signaling::Refusal>(std::string_view token)> admit;
     std::function<TimePoint()> clock;
     SourcePace& pace;
-    Counter& messages;  // of clients
+    Counter& messages;  // messages received from clients
     TellRefused refused;
   };
 
-  // The pace outlives this.
+  // `pace` must outlive this object.
   explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
 
  private:
   struct Client {
     std::shared_ptr<WebSocket> socket;
     IpAddress address;
-    std::optional<WallTime> good_until;  // of its token
+    std::optional<WallTime> good_until;  // expiry of the token
   };
 
   std::optional<Response> check(const Request& request) override;
@@ -43,7 +43,7 @@ class CourseChatEndpoint : public WebSocketHandler {
   Duration rest(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool goodbye) override;
 
-  // Closes the connection of a client whose token has expired.
+  // Closes the connection of a client whose token has expired; returns true when it did.
   bool is_expired(const Client& client, TimePoint now) const;
 
   Params params_;

@@ -1,5 +1,5 @@
-// Cancels what a socket is doing when time is up, and leaves it open, so that an answer can still be given:
-// Beast's own timeouts close it.
+// Cancels the operations of a socket at a deadline, and leaves the socket open, so that an answer can still
+// be sent. Beast's own timeouts would close it.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -16,7 +16,7 @@ using Timer =
     boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                       boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
-// The socket outlives it.
+// The socket must outlive this object.
 class Deadline {
  public:
   explicit Deadline(TcpSocket& socket) : state_(std::make_shared<State>(socket)) {}
@@ -26,7 +26,8 @@ class Deadline {
     state_->timer.expires_after(duration);
     state_->timer.async_wait([weak = std::weak_ptr(state_)](const boost::system::error_code& error) {
       const auto state = weak.lock();
-      // One that was on its way when the timer was set anew finds that it comes too early.
+      // When the timer was set again at the last moment, the old wait may still complete; it has to be
+      // ignored.
       if (error || !state || state->timer.expiry() > Timer::clock_type::now()) return;
       state->expired = true;
       boost::system::error_code ignored;
@@ -46,8 +47,8 @@ class Deadline {
   std::shared_ptr<State> state_;
 };
 
-// Ends what we send, and reads for a moment what the other side had on its way. To close at once would have
-// the kernel take back what we said last, if anything of theirs had not been read.
+// Shuts down our side, and reads for a moment what the other side is still sending. If the socket was closed
+// with unread data, the kernel would reset the connection and the other side might lose our last answer.
 Awaitable<void> see_off(TcpSocket& socket);
 
 }  // namespace turnpike::http

@@ -16,9 +16,9 @@ using signaling::EngineIoError;
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455 §7.4.1
 constexpr std::string_view kVersion = "4";
-constexpr Duration kLongestRest = std::chrono::seconds(5);  // of a POST, before it is refused
+constexpr Duration kLongestRest = std::chrono::seconds(5);  // for a POST, before it is refused
 
-// What a client with `forceBase64` asks for.
+// Whether the client uses `forceBase64`.
 bool takes_text_only(const Request& request) { return !request.query("b64").value_or("").empty(); }
 
 signaling::EngineIo::Opening opening_of(const Request& request) {
@@ -30,7 +30,7 @@ signaling::EngineIo::Opening opening_of(const Request& request) {
 
 }  // namespace
 
-// The timer never expires: to cancel it is to wake whoever waits.
+// A request that waits for its answer. The timer never expires; to cancel it wakes the coroutine.
 struct EngineIoEndpoint::Waiting {
   explicit Waiting(asio::io_context& io) : timer(io.get_executor(), Timer::time_point::max()) {}
   Timer timer;
@@ -43,12 +43,12 @@ void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
   const auto handler = [this](const Request& request) { return serve(request); };
   router.add("GET", path, handler);
   router.add("POST", path, handler);
-  router.add("PUT", path, handler);  // to be told off as the protocol has it
+  router.add("PUT", path, handler);  // the answer is the error of the protocol
   router.add("DELETE", path, handler);
   router.add_web_socket(path, *this);
 }
 
-// What is wrong with a request, in the order in which it is told.
+// The fault of a request, if it has one. The checks are in the order of the protocol.
 std::optional<EngineIoError> EngineIoEndpoint::find_fault(const Request& request,
                                                           std::string_view transport) const {
   if (request.query("transport") != transport) return EngineIoError::transport_unknown;
@@ -77,8 +77,8 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) const {
   return error_response(403, "this origin is not allowed here");
 }
 
-// A client that has cost much is served later; one that would have to wait for too long is refused. Who goes
-// away meanwhile waits no longer.
+// Delays the POST of a client that has caused too much cost. Returns false when it would have to wait for too
+// long. The wait ends when the client disconnects.
 Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
   const auto timer = std::make_shared<Timer>(io_.get_executor());
   const auto gone = std::make_shared<bool>(false);

@@ -1,5 +1,5 @@
-// Engine.IO over this server: its requests, its WebSockets, and those of its GETs that wait for something to
-// say. Belongs to the server's thread.
+// Engine.IO over this HTTP server: its polling requests, some of which wait for data, and its WebSockets.
+// Belongs to the thread of the server.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -23,22 +23,22 @@ class EngineIoEndpoint : private WebSocketHandler {
     signaling::EngineIo& engine;
     const Origins& origins;
     std::function<TimePoint()> clock;
-    // Called after each event, with what it led to in output(). Returns what was sent to anybody for it, by
-    // its cost (see cost.hpp).
+    // Called after each event, whose results are in output(). Returns the cost of all messages that were sent
+    // because of it (see cost.hpp).
     std::function<std::uint64_t()> changed;
     SourcePace& pace;
-    Counter& messages;  // of clients
+    Counter& messages;  // messages received from clients
     TellRefused refused;
   };
 
-  // References outlive this.
+  // All references must outlive this object.
   EngineIoEndpoint(boost::asio::io_context& io, Params params) : io_(io), params_(std::move(params)) {}
 
-  // At `path`, with the slash at its end.
+  // Adds the routes at `path`, which ends with a slash.
   void add_routes(Router& router, const std::string& path);
 
   signaling::EngineIo::Output& output() { return output_; }
-  // Sends what stands in output() and empties it. Returns what that cost (see cost.hpp).
+  // Sends the contents of output() and clears it. Returns the cost (see cost.hpp).
   std::uint64_t flush();
 
  private:

@@ -21,7 +21,7 @@ bool matches(std::string_view host, std::string_view pattern) {
 }  // namespace
 
 bool Hosts::allow(std::string_view host) const {
-  if (host.ends_with('.')) host.remove_suffix(1);  // a name that is complete (RFC 1034 §3.1)
+  if (host.ends_with('.')) host.remove_suffix(1);  // an absolute name (RFC 1034 §3.1)
   if (host.empty() || IpAddress::parse(host)) return true;
   if (iequals(host, kLocalhost) || is_below(host, ".localhost")) return true;  // RFC 6761 §6.3
   if (std::ranges::any_of(allowed_, [&](const std::string& pattern) { return matches(host, pattern); }))

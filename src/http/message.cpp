@@ -15,18 +15,19 @@ namespace {
 
 namespace urls = boost::urls;
 
-// Boost.URL has string types of its own.
+// Converts the string types of Boost.URL.
 template <class Text>
 std::string_view view(const Text& text) {
   return {text.data(), text.size()};
 }
 boost::core::string_view url_text(std::string_view text) { return {text.data(), text.size()}; }
 
-// What stands in a path and a query as it is. A fragment is no part of a target, and is left for the parser
-// to refuse.
+// The characters that may stand in a path and a query without encoding. `#` is among them so that the parser
+// refuses a target with a fragment.
 constexpr auto kTargetChars = urls::pchars + '/' + '?' + '#';
 
-// Browsers leave some characters as they are that RFC 3986 wants encoded, such as | and [ in a query.
+// Encodes characters that browsers leave as they are although RFC 3986 does not allow them, such as | and [
+// in a query.
 std::string with_encoding(std::string_view target) {
   std::string encoded;
   for (const char& c : target) {
@@ -41,8 +42,8 @@ std::string with_encoding(std::string_view target) {
 
 bool is_http(urls::scheme scheme) { return scheme == urls::scheme::http || scheme == urls::scheme::https; }
 
-// RFC 9112 §3.2: an HTTP/1.1 request has one Host, and no request has two or a malformed one. An empty one is
-// that of a target without an authority.
+// Reads the Host header (RFC 9112 §3.2). An HTTP/1.1 request has exactly one, and no request may have two or
+// a malformed one. It is empty for a target without an authority.
 std::optional<std::string_view> take_host(HttpVersion version, Request& request) {
   std::size_t count = 0;
   for (const auto& [name, value] : request.headers) {
@@ -56,7 +57,8 @@ std::optional<std::string_view> take_host(HttpVersion version, Request& request)
   return std::nullopt;
 }
 
-// Boost 1.81's parse_query reads past its view, so that this takes a path before it.
+// A parameter of the query in `target`. Boost 1.81's parse_query reads beyond its view, so the whole target
+// is parsed.
 std::optional<std::string> param_of(std::string_view target, std::string_view name) {
   const auto url = urls::parse_origin_form(url_text(target));
   if (!url) return std::nullopt;

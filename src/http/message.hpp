@@ -1,4 +1,4 @@
-// A request and its response as handlers see them: no socket and no parser in sight, so that a handler is an
+// Requests and responses as handlers see them. They contain no socket and no parser, so a handler is an
 // ordinary function.
 #pragma once
 
@@ -21,38 +21,38 @@ using Executor = boost::asio::io_context::executor_type;
 template <class T>
 using Awaitable = boost::asio::awaitable<T, Executor>;
 
-// All views live as long as the request does.
+// All views are valid as long as the request.
 struct Request {
   std::string_view method;
-  std::string target;  // "/a%20b?c=d" in whatever form it came, percent-encoded where it must be; or "*"
+  std::string target;  // "/a%20b?c=d" in origin form, percent-encoded where necessary; or "*"
   std::string path;    // percent-decoded, without the query
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string_view body;
-  bool secure = false;  // https, as far as this server sees
+  bool secure = false;  // whether the connection to this server uses TLS
   bool by_unix_socket = false;
-  IpAddress client;      // behind trusted proxies, whom they speak for
-  bool proxied = false;  // it came from a proxy that is trusted
-  // Whom the client asked for, "example.org:8080": the authority of a target in absolute form, else the Host
-  // (RFC 9112 §3.2.2). Empty where a client of HTTP/1.0 did not say.
+  IpAddress client;      // behind trusted proxies, the client that they name
+  bool proxied = false;  // the connection comes from a trusted proxy
+  // The host and port that the client asked for, "example.org:8080": the authority of a target in absolute
+  // form, otherwise the Host header (RFC 9112 §3.2.2). Empty when a client of HTTP/1.0 sent none.
   std::string_view authority;
-  std::string_view host;  // that the client asked for, without its port; empty when it came through a proxy
+  std::string_view host;  // the requested host without its port; empty when the request came through a proxy
 
-  // For a handler that keeps its client waiting: calls `gone`, once, if the client goes away before it is
-  // answered.
+  // For a handler that does not answer at once: it calls `gone`, once, when the client disconnects before the
+  // answer.
   std::function<void(std::function<void()> gone)> watch;
 
-  // The first header of that name, whatever its case; empty without one.
+  // The value of the first header with this name, in any case; empty when there is none.
   std::string_view header(std::string_view name) const;
-  // All headers of that name as the one list that they are, in their order and with commas between them
-  // (RFC 9110 §5.3); empty without one.
+  // The values of all headers with this name, joined with commas in their order (RFC 9110 §5.3); empty when
+  // there is none.
   std::string header_list(std::string_view name) const;
-  // A value of the query, percent-decoded; nothing without it.
+  // A parameter of the query, percent-decoded; nothing when it is absent.
   std::optional<std::string> query(std::string_view name) const;
-  // A value of a body that is a form (application/x-www-form-urlencoded); nothing without it.
+  // A field of a form in the body (application/x-www-form-urlencoded); nothing when it is absent.
   std::optional<std::string> form(std::string_view name) const;
 };
 
-// A part of an open file: `size` octets from `start` on.
+// A part of an open file: `size` octets from offset `start`.
 struct FileBody {
   net::Fd file;
   std::uint64_t start = 0;
@@ -61,38 +61,39 @@ struct FileBody {
 
 struct Response {
   unsigned status = 200;
-  std::vector<std::pair<std::string_view, std::string>> headers;  // names are literals
-  std::variant<std::string, std::string_view, FileBody> body;     // a view is of static data
+  std::vector<std::pair<std::string_view, std::string>> headers;  // names are string literals
+  std::variant<std::string, std::string_view, FileBody> body;     // a string_view must view static data
 
   void set(std::string_view name, std::string value) { headers.emplace_back(name, std::move(value)); }
 };
 
-// A plain text, for people who look: "404 Not Found".
+// A plain text for people: "404 Not Found", followed by `text`.
 Response error_response(unsigned status, std::string_view text);
 Response json_response(std::string body);
 
-// A response whose body is in memory, as the octets of a connection that ends with it: for those who have no
-// connection to write it on.
+// Writes a response with a body in memory as the octets of a connection that ends with it. It is for callers
+// without an HTTP connection.
 std::string to_octets(const Response& response);
 
 using Handler = std::function<Awaitable<Response>(const Request&)>;
 
 enum class HttpVersion : std::uint8_t { http_1_0, http_1_1 };
 
-// Takes target, path and authority out of the target as it came and of the Host, in every form that RFC 9112
-// §3.2 has for servers. The request has its method and its headers already. Returns what is wrong, for the
-// text of a 400; nothing where all is right.
+// Sets target, path and authority of the request from the received target and the Host header, in all forms
+// of RFC 9112 §3.2. The request must have its method and headers already. Returns the fault, as a text for a
+// 400 answer; nothing when there is none.
 std::optional<std::string_view> take_target(std::string_view target, HttpVersion version, Request& request);
 
-// A host without brackets, and a port that may be absent.
+// A host without brackets, and an optional port.
 struct HostAndPort {
   std::string_view host;
-  std::string_view port;  // digits, at most 65535; empty where there is none
+  std::string_view port;  // digits, at most 65535; empty when there is none
 };
-// "example.org:8080", "[::1]:8080" (RFC 3986 §3.2). Nothing for what is none, or has user information.
+// Parses "example.org:8080" or "[::1]:8080" (RFC 3986 §3.2). Nothing for any other form, or with user
+// information.
 std::optional<HostAndPort> parse_host_and_port(std::string_view authority);
 
-// The host of such an authority; empty for what is none.
+// The host of such an authority; empty when it is malformed.
 std::string_view host_without_port(std::string_view authority);
 
 }  // namespace turnpike::http

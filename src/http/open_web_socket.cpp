@@ -17,11 +17,11 @@ namespace websocket = boost::beast::websocket;
 using Error = boost::system::error_code;
 
 constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
-constexpr std::size_t kKeptBuffer = 4 << 10;  // what a quiet socket may hold on to
-constexpr Duration kLongestRest =
-    std::chrono::seconds(5);  // Deadlines::silence is longer: no pong is read meanwhile
+constexpr std::size_t kKeptBuffer = 4 << 10;  // kept by an idle socket
+// Shorter than Deadlines::silence, because no pong is read during a rest.
+constexpr Duration kLongestRest = std::chrono::seconds(5);
 
-// The stream, and before it what has been read from it already.
+// A stream with the octets that were read from it before.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
  public:
   using buffered_read_stream::buffered_read_stream;
@@ -56,7 +56,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
   Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number) override {
-    // Held through the loop, whatever the handler lets go of.
+    // Keeps this object alive during the loop, whatever the handler releases.
     const auto self = shared_from_this();
     beast::flat_buffer buffer;
     beast::flat_buffer& early = socket_.next_layer().buffer();
@@ -74,7 +74,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       buffer.clear();
       if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
     }
-    // What still waits to be written would hold on to the socket for as long as its client does not read.
+    // Otherwise the data that waits to be written would keep the socket open while the client does not read.
     abort();
     const std::uint16_t code = socket_.reason().code;
     co_return error == websocket::error::closed &&
@@ -109,8 +109,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
  private:
-  // The other side's messages wait in its own buffers meanwhile. One that would have to wait for too long is
-  // told why it is closed.
+  // Waits while the handler asks for it. The client's messages stay in the kernel meanwhile. A client that
+  // would have to wait for too long gets a Close frame with the reason.
   Awaitable<void> rest(WebSocketHandler& handler, std::uint64_t number) {
     Duration left = kLongestRest;
     while (open_ && !closing_) {
@@ -132,7 +132,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     bool binary;
   };
 
-  // One after another, and the goodbye after the last.
+  // Writes the waiting messages one after another, and then the Close frame.
   void write_next() {
     writing_ = false;
     if (!open_) return;
@@ -141,7 +141,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       socket_.binary(waiting_.front().binary);
       socket_.async_write(asio::buffer(*waiting_.front().text),
                           [self = shared_from_this()](const Error& error, std::size_t) {
-                            if (error) return;  // the reader hears of it too
+                            if (error) return;  // read_all() gets an error too
                             self->waiting_bytes_ -= self->waiting_.front().text->size();
                             self->waiting_.pop_front();
                             self->write_next();

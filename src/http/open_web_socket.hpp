@@ -1,4 +1,4 @@
-// The server's side of one WebSocket. A connection makes it out of its stream when a request asks for the
+// The server's side of one WebSocket. A connection creates it from its stream when a request asks for the
 // upgrade.
 #pragma once
 
@@ -15,21 +15,22 @@ namespace turnpike::http {
 
 class OpenWebSocket : public WebSocket {
  public:
-  // `early` is what the client sent behind its request: frames, for some do not wait for the answer.
+  // `early` has the octets that the client sent after its request. Some clients send frames without waiting
+  // for the answer.
   static std::shared_ptr<OpenWebSocket> make(std::unique_ptr<Stream> stream, boost::beast::flat_buffer early,
                                              const Params& params);
 
-  // Answers the upgrade; false when that failed.
+  // Answers the upgrade request. Returns false when that failed.
   virtual Awaitable<bool> accept(
       const boost::beast::http::request<boost::beast::http::string_body>& upgrade) = 0;
-  // Until the other side is gone; true when it said goodbye.
+  // Reads messages until the connection ends. Returns true when the client has closed it properly.
   virtual Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number) = 0;
   virtual void abort() = 0;
-  // The client did not read what waited for it.
+  // Whether it was closed because the client did not read the waiting data.
   virtual bool was_slow() const = 0;
-  // It was closed since its address had cost too much, see WebSocketHandler::rest.
+  // Whether it was closed because its address had caused too much cost; see WebSocketHandler::rest.
   virtual bool was_dear() const = 0;
-  // How often it had to rest before its next message was read.
+  // How often it had to wait before it read the next message.
   virtual std::uint64_t rests() const = 0;
 };
 

@@ -20,7 +20,8 @@ std::string in_small_letters(std::string_view text) {
   return small;
 }
 
-// Nothing where the port is none; 0 where there is none or it is the scheme's own.
+// The port of a URL. 0 when there is none, or when it is the default of the scheme; nothing when it is
+// malformed.
 std::optional<unsigned> port_of(const boost::urls::url_view& url, std::string_view scheme) {
   const std::string_view digits = view(url.port());
   if (digits.empty()) return 0;
@@ -33,7 +34,7 @@ std::optional<unsigned> port_of(const boost::urls::url_view& url, std::string_vi
   return own ? 0 : port;
 }
 
-// The last of a list: what the nearest proxy wrote.
+// The last member of a list, which the nearest proxy has written.
 std::string_view last_of(std::string_view list) {
   list.remove_prefix(list.rfind(',') + 1);  // npos + 1 is 0
   const std::size_t start = list.find_first_not_of(" \t");
@@ -41,7 +42,7 @@ std::string_view last_of(std::string_view list) {
   return list.substr(start, list.find_last_not_of(" \t") - start + 1);
 }
 
-// What a host may look like to a browser; underscores are no DNS (RFC 1035 §2.3.1), and yet they are in use.
+// Whether browsers accept this host. DNS does not allow underscores (RFC 1035 §2.3.1), but they are in use.
 bool is_written_as_host(std::string_view host) {
   return IpAddress::parse(host) || (!host.empty() && std::ranges::all_of(host, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -81,8 +82,8 @@ bool Origins::is_listed(std::string_view origin) const {
   return std::ranges::find(allowed_, origin) != allowed_.end();
 }
 
-// The scheme is left aside, since a proxy that ends TLS in front of us changes it: a host without a port
-// stands for the own port of the origin's scheme.
+// Whether the origin is this server. The scheme is not compared, since a proxy in front of us may end TLS. A
+// host without a port means the default port of the origin's scheme.
 bool Origins::is_own(const Request& request, std::string_view origin) const {
   const std::string scheme(origin.substr(0, std::min(origin.find("://"), origin.size())));
   const auto is_at = [&](std::string_view authority) {

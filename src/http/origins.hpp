@@ -1,4 +1,5 @@
-// Which web pages may use this server from a browser: its own, and those of an allow list (CORS, Fetch §3.2).
+// The web pages that may use this server from a browser: its own, and those of an allow list (CORS, Fetch
+// §3.2).
 #pragma once
 
 #include <optional>
@@ -10,23 +11,22 @@
 
 namespace turnpike::http {
 
-// An origin (RFC 6454 §6.1) as browsers write it: small letters, no port where it is the scheme's own. The
-// one that has no name is "null". Nothing where no browser ever sends such an origin: it has a path, a user
-// or a wildcard, or its host or port is none. A slash at the end is left out.
+// Normalizes an origin (RFC 6454 §6.1) to the form that browsers use: lower case, and no port if it is the
+// default of the scheme. A slash at the end is removed. An opaque origin is "null". Nothing when no browser
+// sends such an origin: it has a path, a user or a wildcard, or a malformed host or port.
 std::optional<std::string> normalized_origin(std::string_view text);
 
 class Origins {
  public:
-  // `allowed` are normalized origins; `public_host` is a name or an address by which clients know this
-  // server, or empty.
+  // `allowed` are normalized origins. `public_host` is a name or an address of this server, or empty.
   explicit Origins(std::vector<std::string> allowed, std::string public_host = {})
       : allowed_(std::move(allowed)), public_host_(std::move(public_host)) {}
 
-  // Whether the request comes from no page, from one of our own, or from one on the list.
+  // Whether the request comes from no page, from a page of this server, or from a page on the list.
   bool allow(const Request& request) const;
-  // Lets a page that is on the list read the response.
+  // Adds the CORS headers that let a page on the list read the response.
   void add_headers(const Request& request, Response& response) const;
-  // The answer to a preflight (OPTIONS).
+  // Answers a preflight request (OPTIONS).
   Response preflight(const Request& request) const;
 
  private:

@@ -1,4 +1,4 @@
-// What the operator says about HTTP. Plain data, filled by config/.
+// The part of the configuration about HTTP. It is plain data, which config/ fills.
 #pragma once
 
 #include <cstdint>
@@ -21,34 +21,34 @@ struct Listener {
 // 0 means no limit.
 struct Limits {
   std::uint32_t connections = 20'000;
-  std::uint32_t connections_per_address = 200;  // an IPv6 /64 counts as one
-  std::uint32_t message_bytes = 64 << 10;       // of a WebSocket message or a request's body
-  std::uint32_t waiting_bytes = 1 << 20;        // for a client that reads too slowly, before it is dropped
-  // What one address may have read and written through WebSockets and Socket.IO, and so many seconds of it at
-  // once.
+  std::uint32_t connections_per_address = 200;  // an IPv6 /64 counts as one address
+  std::uint32_t message_bytes = 64 << 10;       // for a WebSocket message or the body of a request
+  std::uint32_t waiting_bytes = 1 << 20;        // queued for a slow client before it is dropped
+  // The bytes per second that one address may cause to be read and written through WebSockets and Socket.IO.
+  // A few seconds' worth may come at once.
   std::uint32_t bytes_per_second_per_address = 4 << 20;
 };
 
 struct Deadlines {
-  Duration handshake = std::chrono::seconds(10);  // of TLS
-  Duration headers = std::chrono::seconds(10);    // from the first byte, or from the connection's start
+  Duration handshake = std::chrono::seconds(10);  // TLS handshake
+  Duration headers = std::chrono::seconds(10);    // from the first octet, or from the start
   Duration body = std::chrono::seconds(20);
-  Duration answer = std::chrono::seconds(30);   // until the client has taken it
+  Duration answer = std::chrono::seconds(30);   // until the client has received the answer
   Duration idle = std::chrono::seconds(30);     // between two requests
-  Duration silence = std::chrono::seconds(15);  // of a WebSocket; it is pinged at half of that
-  Duration closing = std::chrono::seconds(2);   // for goodbyes when the daemon stops
+  Duration silence = std::chrono::seconds(15);  // of a WebSocket; a ping is sent at half of it
+  Duration closing = std::chrono::seconds(2);   // for Close frames when the daemon stops
 };
 
 struct Params {
   std::vector<Listener> listeners;
-  std::vector<std::string> cors;  // origins besides our own, normalized
-  std::string public_host;        // by which clients know this server; empty without
-  // Everybody may come in. Connections to loopback addresses have to ask for one of these hosts then; see
-  // Hosts.
+  std::vector<std::string> cors;  // allowed origins besides our own, normalized
+  std::string public_host;        // the host by which clients know this server; may be empty
+  // Access is open to everybody. Requests on connections to loopback addresses must then name one of the
+  // hosts below; see Hosts.
   bool open = false;
   std::vector<std::string> hosts{};
   std::function<bool(const std::string&)> is_certified{};
-  std::vector<Prefix> trusted_proxies;  // whose X-Forwarded-* count
+  std::vector<Prefix> trusted_proxies;  // their X-Forwarded-* headers are believed
   Limits limits;
   Deadlines deadlines;
   TellRefused refused{};  // may be empty

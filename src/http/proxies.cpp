@@ -7,14 +7,14 @@
 namespace turnpike::http {
 namespace {
 
-// An address with a port or without, as proxies write them.
+// Parses an address with or without a port, as proxies write it.
 std::optional<IpAddress> parse_hop(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return std::nullopt;
   text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
   auto address = IpAddress::parse(text);
   if (!address) address = IpAddress::parse(host_without_port(text));
-  // Proxies that listen at [::] name their IPv4 clients so, which would all be one /64 here.
+  // Proxies that listen at [::] write IPv4 clients in this form. All of them would otherwise be one /64.
   if (address) address = unmapped(*address);
   return address;
 }
@@ -25,8 +25,8 @@ bool Proxies::is_trusted(const IpAddress& address) const {
   return std::ranges::any_of(trusted_, [&](const Prefix& prefix) { return contains(prefix, address); });
 }
 
-// From the right, where the nearest proxy wrote: the first that is no proxy of ours is the client. What
-// stands further left is the client's own word.
+// Reads the list from the right, where the nearest proxy wrote. The first address that is not a trusted proxy
+// is the client. Entries further left may be forged by the client.
 IpAddress Proxies::client(const IpAddress& peer, std::string_view forwarded_for) const {
   IpAddress client = peer;
   while (is_trusted(client) && !forwarded_for.empty()) {

@@ -1,5 +1,6 @@
-// Who a request is from when it came through a proxy, a tunnel or a load balancer. Only from addresses that
-// the operator trusts is X-Forwarded-For believed, and only as far as the chain of trusted ones goes.
+// Finds the client of a request that came through a proxy, a tunnel or a load balancer. X-Forwarded-For is
+// believed only from addresses that the operator trusts, and only as far as the chain of trusted addresses
+// reaches.
 #pragma once
 
 #include <string_view>
@@ -15,7 +16,7 @@ class Proxies {
   explicit Proxies(std::vector<Prefix> trusted) : trusted_(std::move(trusted)) {}
 
   bool is_trusted(const IpAddress& address) const;
-  // `peer` is the other end of the connection, `forwarded_for` the header's value.
+  // `peer` is the other end of the connection, `forwarded_for` the value of the header.
   IpAddress client(const IpAddress& peer, std::string_view forwarded_for) const;
 
  private:

@@ -1,5 +1,5 @@
-// What the HTTP server and its site refuse, as they tell whoever writes the log. They count and tell; they
-// write nothing themselves.
+// Reports of what the HTTP server and its site refuse. The server passes them to a callback; the owner of the
+// callback writes the log.
 #pragma once
 
 #include <functional>
@@ -11,10 +11,10 @@
 namespace turnpike::http {
 
 struct Refused {
-  std::string_view what;  // a literal: "origin", "room-full"
-  std::string_view key;   // a literal: the key of the configuration that decides
+  std::string_view what;  // a string literal, such as "origin" or "room-full"
+  std::string_view key;   // a string literal: the configuration key that decides
   IpAddress client;
-  std::string detail{};  // a stranger's text, such as the origin; empty without one
+  std::string detail{};  // text from a stranger, such as the origin; may be empty
 };
 
 // Called on the server's thread.

@@ -1,4 +1,4 @@
-// Which path is whose. Filled before the server starts; then it does not change.
+// Finds the handler of a path. Routes are added before the server starts and do not change afterwards.
 #pragma once
 
 #include <initializer_list>
@@ -14,12 +14,12 @@ namespace turnpike::http {
 
 class Router {
  public:
-  // HEAD goes to the handler of GET; the connection leaves the body out.
-  // A path that ends with "/*" stands for all paths that go on behind the slash, where no other fits.
+  // HEAD requests go to the handler of GET; the connection leaves the body out. A path that ends with "/*"
+  // matches all longer paths that no other route matches.
   void add(std::string method, std::string path, Handler handler);
-  // For every other path, by GET.
+  // The handler of GET requests for all other paths.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
-  // The handler outlives the router.
+  // The handler must outlive the router.
   void add_web_socket(const std::string& path, WebSocketHandler& handler) { web_sockets_[path] = &handler; }
 
   Awaitable<Response> handle(const Request& request) const;

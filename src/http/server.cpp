@@ -80,8 +80,8 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
     auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), kToken);
     if (stopping_) co_return;
     if (error) {
-      // Out of descriptors, most likely: whoever ends a connection frees one. To accept again at once would
-      // spin.
+      // Most likely there is no free descriptor until another connection ends. To accept again at once would
+      // be a busy loop.
       Timer timer(io_.get_executor(), kOutOfDescriptors);
       co_await timer.async_wait(kToken);
       continue;
@@ -121,8 +121,8 @@ void Server::adopt(net::Fd connection, net::AcceptedConnection arrival) {
   serve(std::move(socket), std::move(arrival));
 }
 
-// A trusted proxy speaks for many: of its connections each is counted for the client that it serves at the
-// time.
+// Whether a connection may be accepted. A connection from a trusted proxy is not counted here: each of its
+// requests is counted for the client that it names.
 bool Server::admit(const IpAddress& source) {
   const std::uint32_t most = params_.limits.connections;
   const bool full = most != 0 && connections_.size() >= most;

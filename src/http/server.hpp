@@ -1,5 +1,5 @@
 // The HTTP server: listeners, one coroutine for each connection, limits and deadlines, and the upgrade to
-// WebSocket. It belongs to one thread, which runs the io_context that it is given.
+// WebSocket. It belongs to the thread that runs its io_context.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -22,24 +22,24 @@ namespace turnpike::http {
 
 class Server {
  public:
-  // Opens every listener, and throws std::runtime_error with a message for the operator when one cannot be.
-  // `tls` is null where no listener is secure. All references outlive the server.
+  // Opens all listeners. Throws std::runtime_error with a message for the operator when it cannot open one.
+  // `tls` may be null when no listener is secure. All references must outlive the server.
   Server(boost::asio::io_context& io, const Params& params, const net::CurrentTls* tls, const Router& router);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // In the order of the listeners, with the ports that were really taken.
+  // In the order of the listeners, with the ports that the kernel has chosen.
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
   const Counters& counters() const { return counters_; }
 
   void start();
-  // From now on these parameters hold, but for the listeners, which stay. On the server's thread.
+  // Changes all parameters except the listeners. Call it on the server's thread.
   void use(const Params& params);
-  // A connection that was accepted elsewhere. On the server's thread.
+  // Serves a connection that another component has accepted. Call it on the server's thread.
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
-  // Takes no more connections and says goodbye to WebSockets. When all are gone, at the latest after
-  // Deadlines::closing, the server leaves the io_context without work.
+  // Accepts no more connections and closes WebSockets. When all connections have ended, or after
+  // Deadlines::closing, no work of the server is left in the io_context.
   void stop();
 
  private:
@@ -65,7 +65,7 @@ class Server {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<Endpoint> endpoints_;
   SourceCounter connections_from_;
-  std::map<std::uint64_t, Connection*> connections_;  // that are being served
+  std::map<std::uint64_t, Connection*> connections_;  // open connections, by number
   std::uint64_t last_number_ = 0;
   std::uint32_t being_refused_ = 0;
   bool stopping_ = false;

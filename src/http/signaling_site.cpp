@@ -15,9 +15,9 @@ namespace json = boost::json;
 using signaling::Refusal;
 
 constexpr std::uint16_t kUnsupportedData = 1003;      // RFC 6455 §7.4.1
-constexpr Duration kBurst = std::chrono::seconds(4);  // of bytes_per_second_per_address
+constexpr Duration kBurst = std::chrono::seconds(4);  // the burst of bytes_per_second_per_address
 
-// A handler that has its answer at once.
+// Makes a handler from a function that returns its answer at once.
 Handler at_once(std::function<Response(const Request&)> function) {
   return [function = std::move(function)](const Request& request) -> Awaitable<Response> {
     co_return function(request);
@@ -101,7 +101,7 @@ void SignalingSite::add_routes(Router& router) {
   }
   if (params_.preset == signaling::Preset::course) router.add_web_socket("/", course_chat_);
   if (params_.preset == signaling::Preset::echo) echo_endpoint_.add_routes(router, "/engine.io/");
-  // A reload may put a folder in place of the call page.
+  // A later reload may replace the call page with a folder.
   router.set_fallback(at_once(
       [this](const Request& request) { return files_ ? files_->serve(request) : call_page(request); }));
 }
@@ -152,7 +152,7 @@ Response SignalingSite::ice_servers(const Request& request) {
   });
 }
 
-// draft-uberti-behave-turn-rest §2.2. Janus asks by POST, with the same in a form.
+// The request of draft-uberti-behave-turn-rest §2.2. Janus sends it as a POST with the parameters in a form.
 Response SignalingSite::turn_rest(const Request& request) {
   if (request.query("service") != "turn" && request.form("service") != "turn") {
     return error_response(400, "expected ?service=turn");
@@ -202,8 +202,8 @@ void SignalingSite::on_closed(std::uint64_t number, bool goodbye) {
   flush();
 }
 
-// Members of one room hear each other by whatever protocol. What one hears may make another speak, never
-// back.
+// Delivers messages between members of one room who use different protocols. A delivery to the plain protocol
+// may cause messages to Socket.IO, but never the reverse.
 void SignalingSite::exchange_between_protocols() {
   plain_.deliver(socket_io_.take_foreign(), output_);
   const std::vector<signaling::Delivery> foreign = std::exchange(output_.foreign, {});

@@ -1,5 +1,6 @@
-// What the signaling endpoint serves: the call page or a folder, iceServers, and the plain protocol over
-// WebSocket. It joins the pure protocols to the HTTP server and belongs to the server's thread.
+// The site of the signaling endpoint: the call page or a folder, iceServers, the plain protocol over
+// WebSocket, Socket.IO and the course chat. It connects the pure protocols with the HTTP server and belongs
+// to the server's thread.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -21,7 +22,7 @@
 
 namespace turnpike::http {
 
-// Bare Engine.IO where every message comes back: what the protocol's test suite expects. Only with
+// Bare Engine.IO that echoes every message, as the protocol's test suite expects. It is used only with
 // Preset::echo.
 class EngineEcho : public signaling::EngineIo::Application {
  public:
@@ -44,11 +45,10 @@ class SignalingSite : private WebSocketHandler {
     signaling::Limits limits;
     signaling::TokenParams tokens;
     signaling::IceParams ice_servers;
-    std::uint32_t credentials_per_second =
-        0;  // for each address, and twenty times that at once; 0 = no limit
+    std::uint32_t credentials_per_second = 0;  // for each address; the burst is 20 s' worth; 0: no limit
     // See http::Limits.
     std::uint32_t bytes_per_second_per_address = 0;
-    std::string root;  // a folder instead of the call page; empty without
+    std::string root;  // a folder that replaces the call page; may be empty
     std::vector<std::string> cors;
     std::string public_host;  // see Origins
     Duration connect_timeout{};
@@ -61,32 +61,32 @@ class SignalingSite : private WebSocketHandler {
     TellRefused refused{};  // may be empty
   };
 
-  // Throws std::runtime_error with a message for the operator. `random` outlives the site.
+  // Throws std::runtime_error with a message for the operator. `random` must outlive the site.
   SignalingSite(boost::asio::io_context& io, Params params, crypto::Random& random);
 
-  // To be called once; the router must not outlive the site.
+  // Call it once. The site must outlive the router.
   void add_routes(Router& router);
-  // Clients that come from now on are told this one, where that is what they are told.
+  // Sets the addresses that iceServers may name from now on; see signaling::IceServers.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     ice_servers_.set_addresses(std::move(advertise), by_default);
   }
-  // From now on these of its parameters hold, for those who come and for what is asked: limits, tokens,
-  // ice_servers but for its listeners, credentials_per_second, root, cors and public_host. Members stay in
-  // their rooms. Throws std::runtime_error as the constructor does, and has changed nothing then.
+  // Changes these parameters: limits, tokens, ice_servers except its listeners, credentials_per_second, root,
+  // cors and public_host. Members stay in their rooms. Throws std::runtime_error as the constructor does;
+  // nothing has changed then.
   void use(const Params& params);
-  // Tells the members of all rooms that this server will end, at `deadline` at the latest.
+  // Tells the members of all rooms that this server will end, at the latest at `deadline`.
   void announce_end(WallTime deadline);
-  // From now on rooms have members on other nodes as well. Calls `carry` after each event, which takes from
-  // the hub what other nodes have to know. To be called before anybody comes.
+  // Lets rooms have members on other nodes. Calls `carry` after each event; it takes from the hub what other
+  // nodes must know. Call this before the first client comes.
   void join_cluster(signaling::ClusterParams params, std::function<void()> carry);
-  // What other nodes tell members of this one.
+  // Sends to the members of this node what other nodes have told them.
   void deliver(const signaling::Hub::Output& told);
   signaling::Hub& hub() { return hub_; }
-  // How many rooms and members there are, and how many messages came. Any thread may read them.
+  // The numbers of received messages, rooms and members. Any thread may read them.
   const SiteCounters& site_counters() const { return counters_; }
   const Counter& rooms() const { return rooms_; }
   const Counter& members() const { return members_; }
-  // Leaves the io_context without work of the site's.
+  // Ends the site's work in the io_context.
   void stop();
 
   const signaling::SocketIo::Counters& socket_io_counters() const { return socket_io_.counters(); }
@@ -109,9 +109,9 @@ class SignalingSite : private WebSocketHandler {
   Response minted(const Request& request,
                   const std::function<std::string(const signaling::IceCredentials&)>& body);
   Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request);
-  // What a token allows; everything where none is asked for.
+  // Returns what a token allows. Without access control it allows everything.
   Result<signaling::Grant, signaling::Refusal> admit(std::string_view token);
-  // After every event: sends what it led to, whoever it is for. Returns what that cost (see cost.hpp).
+  // Sends the results of the last event to all clients concerned. Returns the cost (see cost.hpp).
   std::uint64_t flush();
   void tell(const signaling::Refused& refused) const;
   void exchange_between_protocols();

@@ -53,7 +53,7 @@ constexpr std::array kTypes{
     Type{".webmanifest", "application/manifest+json"},
 };
 
-// Cameras write their endings in capitals.
+// The file type. Case is ignored, since cameras write the extension in capitals.
 std::string_view type_of(std::string_view path) {
   for (const Type& type : kTypes) {
     const std::size_t length = std::min(type.ending.size(), path.size());
@@ -62,14 +62,15 @@ std::string_view type_of(std::string_view path) {
   return "application/octet-stream";
 }
 
-// Names that start with a dot are not meant for visitors, but for one that is made for them (RFC 8615 §3).
+// Whether a path has a name that begins with a dot. `/.well-known/` at the beginning is allowed (RFC 8615
+// §3).
 bool is_hidden(std::string_view path) {
   constexpr std::string_view kWellKnown = "/.well-known/";
   if (path.starts_with(kWellKnown)) path.remove_prefix(kWellKnown.size() - 1);
   return path.find("/.") != std::string_view::npos;
 }
 
-// To the same path with a slash at its end, so that what an index.html names relative to itself is found.
+// Redirects to the same path with a slash at its end, so that relative links of the index.html work.
 Response to_folder(const Request& request) {
   std::string location = request.target;
   location.insert(std::min(location.find('?'), location.size()), "/");
@@ -91,7 +92,7 @@ StaticFiles::StaticFiles(const std::string& folder)
 
 net::Fd StaticFiles::open(const std::string& path) const {
   open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // a FIFO must not hold up the thread
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: to open a FIFO must not block the thread
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   return net::Fd(static_cast<int>(syscall(SYS_openat2, folder_.get(), path.c_str(), &how, sizeof how)));
 }

@@ -1,5 +1,5 @@
-// A folder of the operator's own, served instead of the call page (signaling.root). Whatever a path says,
-// nothing outside the folder is opened: the kernel itself refuses to leave it.
+// Serves a folder of the operator instead of the call page (signaling.root). No path can reach a file outside
+// the folder, because the kernel enforces that (openat2).
 #pragma once
 
 #include <string>
@@ -10,10 +10,10 @@ namespace turnpike::http {
 
 class StaticFiles {
  public:
-  // Throws std::runtime_error with a message for the operator when it is no folder that can be read.
+  // Throws std::runtime_error with a message for the operator when the folder cannot be read.
   explicit StaticFiles(const std::string& folder);
 
-  // "/" and folders stand for the index.html in them.
+  // For "/" and for folders, this serves the index.html in them.
   Response serve(const Request& request) const;
 
  private:

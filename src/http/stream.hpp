@@ -1,6 +1,6 @@
-// A connection's bytes, in TLS or without: one type, so that what is heavy to compile is compiled once.
-// Whoever waits for an operation is kept behind a virtual call, so that Asio's own operations on the socket
-// and in TLS exist once, and not again for everyone who waits.
+// The octets of a connection, with or without TLS. One type serves both, so that Beast is compiled only once
+// for it. The completion handler of an operation is behind a virtual call, so Asio's operations on the socket
+// and on TLS are compiled only once too.
 #pragma once
 
 #include <boost/asio/async_result.hpp>
@@ -17,14 +17,14 @@
 
 namespace turnpike::http {
 
-// An AsyncStream as Asio and Beast want it. It belongs to one thread, which runs its executor's io_context.
+// An AsyncStream for Asio and Beast. It belongs to the thread that runs its executor's io_context.
 class Stream {
  public:
   using executor_type = Executor;
   using next_layer_type = TcpSocket;
   using Error = boost::system::error_code;
 
-  // In TLS with `tls`, which may have shaken hands already, else without.
+  // Uses TLS with `tls`, whose handshake may be done already; plain TCP when `tls` is null.
   Stream(TcpSocket socket, net::TlsSession tls);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -35,7 +35,7 @@ class Stream {
   const TcpSocket& next_layer() const;
 
   bool secure() const;
-  // To be awaited before anything else on a secure stream that has not shaken hands.
+  // Await this before all other operations on a secure stream whose handshake is not done.
   template <class Token>
   auto async_handshake(Token&& token) {
     return boost::asio::async_initiate<Token, void(Error)>(
@@ -64,7 +64,7 @@ class Stream {
         token, buffers);
   }
 
-  // How a WebSocket ends the layer below it (RFC 6455 §7.1.1). Beast's own way reads just once.
+  // Ends the layer below a WebSocket (RFC 6455 §7.1.1). Beast's own function reads only once.
   template <class Handler>
   friend void async_teardown(boost::beast::role_type, Stream& stream, Handler&& handler) {
     boost::asio::co_spawn(stream.get_executor(), see_off(stream.next_layer()),
@@ -74,8 +74,8 @@ class Stream {
   }
 
  private:
-  // Who waits for an operation. It is called once, on the io_context's thread, and never before the
-  // operation's initiating function has returned.
+  // The completion handler of an operation. It is called once, on the io_context's thread, and never before
+  // the function that began the operation has returned.
   struct Waiting {
     virtual ~Waiting() = default;
     virtual void on_done(Error error, std::size_t size) = 0;
@@ -91,8 +91,8 @@ class Stream {
     return std::make_unique<Of>(std::move(handler));
   }
 
-  // As many parts as one operation takes; those beyond are left to the next one. Each header is a part to
-  // Beast, and an answer with its body should be one record of TLS.
+  // The buffers of one operation, up to the capacity of the list; the next operation handles the others.
+  // Beast makes a buffer of each header, and an answer should fit with its body into one TLS record.
   template <class Buffer>
   using BufferList = boost::container::static_vector<Buffer, 32>;
   template <class Buffer, class Buffers>
@@ -110,8 +110,8 @@ class Stream {
   void read_some(const BufferList<boost::asio::mutable_buffer>& room, WaitingPtr waiting);
   void write_some(const BufferList<boost::asio::const_buffer>& bytes, WaitingPtr waiting);
 
-  // The socket and TLS live until the last operation on them has ended, which may be later than the stream:
-  // Beast's pings hold on to nobody.
+  // The socket and TLS stay alive until their last operation has ended. That may be later than the end of the
+  // stream, since Beast's pings keep nothing alive.
   struct Layers;
   std::shared_ptr<Layers> layers_;
 };

@@ -1,11 +1,11 @@
-// Where somebody finds by https what was asked for by plain http, at the same port.
+// Redirects a plain http request to https at the same host and port.
 #pragma once
 
 #include "http/message.hpp"
 
 namespace turnpike::http {
 
-// RFC 9110 §15.4.9; 400 when the request does not say whom it was for.
+// Answers 308 (RFC 9110 §15.4.9), or 400 when the request names no host.
 Response to_https(const Request& request);
 
 }  // namespace turnpike::http

@@ -1,5 +1,5 @@
-// A WebSocket (RFC 6455) as the server's protocols see it: something that text arrives from and that takes
-// text. What waits to be sent is bounded: a client that does not read is dropped.
+// A WebSocket (RFC 6455) as the server's protocols see it: they receive messages from it and send messages to
+// it. The data that waits to be sent is limited; a client that does not read is dropped.
 #pragma once
 
 #include <cstdint>
@@ -12,33 +12,32 @@
 
 namespace turnpike::http {
 
-// Lives as long as somebody holds it; after on_closed it does nothing any more. To be used on the server's
-// own thread.
+// Shared ownership; after on_closed its calls have no effect. Use it only on the server's thread.
 class WebSocket {
  public:
   virtual ~WebSocket() = default;
   virtual void send(std::shared_ptr<const std::string> message, bool binary) = 0;
-  // After all that was sent before. RFC 6455 §7.4.
+  // Closes it after all earlier messages were sent. `code` is a status code of RFC 6455 §7.4.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
 };
 
-// A protocol spoken over WebSockets. Its calls come on the server's own thread; per socket first opened, last
-// closed.
+// A protocol over WebSockets. All calls come on the server's thread. For each socket, on_open is the first
+// call and on_closed the last.
 class WebSocketHandler {
  public:
   virtual ~WebSocketHandler() = default;
-  // Before the upgrade: an answer that refuses it, or nothing.
+  // Called before the upgrade. A returned response refuses the upgrade.
   virtual std::optional<Response> check(const Request&) { return std::nullopt; }
-  // `number` is never used twice.
+  // `number` identifies the socket and is never used again.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;
-  // How long no message of this socket is to be read, since its client has cost enough for now. Asked before
-  // each.
+  // How long to wait before the next message of this socket is read, because its client has caused too much
+  // cost. Called before each message.
   virtual Duration rest(std::uint64_t number) {
     static_cast<void>(number);
     return Duration::zero();
   }
-  // `goodbye` when the other side closed in form.
+  // `goodbye` is true when the client has closed the WebSocket properly.
   virtual void on_closed(std::uint64_t number, bool goodbye) = 0;
 };
 

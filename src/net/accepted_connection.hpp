@@ -1,4 +1,5 @@
-// A connection that a worker or one of signaling's listeners has accepted, on its way to the HTTP server.
+// A client's connection that was accepted by a worker, or by a listener of signaling or admin, and is handed
+// to the HTTP server.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,12 @@ namespace turnpike::net {
 struct AcceptedConnection {
   IpAddress peer{};
   bool secure = false;
-  // The session of a finished handshake. Where it is null and the connection is secure, the handshake is
-  // still to be done.
+  // The TLS session after its handshake. When it is null and `secure` is true, the HTTP server does the
+  // handshake.
   TlsSession tls{};
-  std::vector<std::uint8_t> received{};  // what was read from the client already, decrypted
-  bool by_unix_socket = false;           // of the admin listener; then `peer` says nothing
-  bool to_https = false;                 // plain HTTP, which is redirected to https
+  std::vector<std::uint8_t> received{};  // decrypted octets that were read from the client already
+  bool by_unix_socket = false;           // a unix socket of the admin listener; `peer` has no meaning then
+  bool to_https = false;                 // plain HTTP that shall be redirected to https
 };
 
 }  // namespace turnpike::net

@@ -14,7 +14,8 @@ AddressWatch::AddressWatch()
     : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)) {
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
-  // An interface that goes down takes its IPv4 addresses along without a word of them.
+  // RTMGRP_LINK is necessary: an interface that goes down loses its IPv4 addresses without a message about
+  // them.
   address.nl_groups =
       RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
   if (!socket_ || bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -22,7 +23,7 @@ AddressWatch::AddressWatch()
   }
 }
 
-// A queue that has overflowed says so once, with ENOBUFS, and has lost nothing that matters.
+// A queue that has overflowed reports ENOBUFS once. That loses nothing, since drain() ignores the contents.
 void AddressWatch::drain() {
   std::uint8_t rest_is_dropped = 0;
   while (recv(socket_.get(), &rest_is_dropped, sizeof rest_is_dropped, 0) >= 0 || errno == ENOBUFS ||

@@ -1,5 +1,5 @@
-// Tells that this machine's interfaces, addresses or routes may have changed, by rtnetlink(7). What has
-// changed it does not tell: whoever wants to know looks again.
+// Reports that this machine's interfaces, addresses or routes may have changed, by rtnetlink(7). It does not
+// report what has changed; the caller has to read the addresses again.
 #pragma once
 
 #include "net/fd.hpp"
@@ -8,12 +8,12 @@ namespace turnpike::net {
 
 class AddressWatch {
  public:
-  // Watches from now on. Throws std::system_error.
+  // Starts to watch. Throws std::system_error.
   AddressWatch();
 
-  // Readable when something may have changed.
+  // The descriptor is readable when something may have changed.
   int fd() const { return socket_.get(); }
-  // Takes note of it. Whoever looks after this misses nothing that came before.
+  // Acknowledges all changes so far. Read the addresses after this call, so that no change is missed.
   void drain();
 
  private:

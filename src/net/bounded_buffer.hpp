@@ -1,6 +1,5 @@
-// Octets that wait for something, of which there are never more than the owner allows. Whatever a stranger
-// can have us write is written into one of these, so that no caller has to remember to look whether there is
-// room.
+// A buffer of octets with a maximum size. All output that a stranger can cause is written into such buffers,
+// so that no caller can forget to check the size.
 #pragma once
 
 #include <algorithm>
@@ -14,20 +13,20 @@
 
 namespace turnpike::net {
 
-// Its memory grows with what it holds, unless it was reserved.
+// The memory grows with the contents, unless it was reserved.
 class BoundedBuffer {
  public:
   explicit BoundedBuffer(std::size_t most) : most_(most) {}
 
   std::size_t size() const { return octets_.size() - from_; }
   bool empty() const { return size() == 0; }
-  // How much append() still takes.
+  // The number of octets that append() still accepts.
   std::size_t room() const { return most_ - std::min(size(), most_); }
-  // Views this, and is good until it changes.
+  // A view of the contents, valid until the buffer changes.
   Bytes bytes() const { return Bytes(octets_).subspan(from_); }
   MutableBytes bytes() { return MutableBytes(octets_).subspan(from_); }
 
-  // Takes all of it. Where that is more than there is room for it takes nothing and returns false.
+  // Appends all octets. When there is no room for all of them, it appends nothing and returns false.
   [[nodiscard]] bool append(Bytes bytes) {
     if (bytes.size() > room()) return false;
     octets_.insert(octets_.end(), bytes.begin(), bytes.end());
@@ -39,15 +38,15 @@ class BoundedBuffer {
     return true;
   }
 
-  // From now on there may be so many. What is there stays, even if it is more.
+  // Changes the maximum size. The contents stay, even if they are longer.
   void allow(std::size_t most) { most_ = most; }
   void reserve() { octets_.reserve(most_); }
-  // Forgets everything and keeps the memory.
+  // Removes all octets and keeps the memory.
   void clear() {
     octets_.clear();
     from_ = 0;
   }
-  // Forgets the first `count` octets. The memory goes with the last one.
+  // Removes the first `count` octets. When the buffer becomes empty, its memory is freed.
   void remove_front(std::size_t count) {
     from_ += count;
     if (from_ == octets_.size()) {
@@ -62,33 +61,35 @@ class BoundedBuffer {
  private:
   std::size_t most_;
   std::vector<std::uint8_t> octets_;
-  std::size_t from_ = 0;  // the octets before this have been removed
+  std::size_t from_ = 0;  // octets before this offset were removed
 };
 
-// What TLS or DTLS has written and nobody has sent yet. For datagrams it remembers where each of them lies.
+// The output of TLS or DTLS that was not sent yet. For datagrams it records where each of them is.
 class WireBuffer {
  public:
   enum class Kind : std::uint8_t { stream, datagrams };
 
-  // More than as many of the shortest records fit into what a thread of DTLS may leave.
+  // The maximum number of datagrams. It is larger than the number of shortest records that fit into the DTLS
+  // output of a thread.
   static constexpr std::size_t kMostDatagrams = 8192;
 
   WireBuffer(Kind kind, std::size_t most) : kind_(kind), octets_(most) {
     octets_.reserve();
-    if (kind == Kind::datagrams) datagrams_.reserve(kMostDatagrams);  // OpenSSL's C calls append()
+    if (kind == Kind::datagrams)
+      datagrams_.reserve(kMostDatagrams);  // OpenSSL's C code calls append(), which must not throw
   }
 
   Kind kind() const { return kind_; }
   std::size_t size() const { return octets_.size(); }
   std::size_t room() const { return octets_.room(); }
   Bytes bytes() const { return octets_.bytes(); }
-  // Those that were appended since forget_datagrams(). They stay where they are until clear().
+  // The datagrams that were appended since forget_datagrams(). They stay in place until clear().
   std::span<const Bytes> datagrams() const { return datagrams_; }
 
-  // How often there was no room.
+  // How often append() had no room.
   const Counter& lost() const { return lost_; }
 
-  // All of it, or nothing and false: see BoundedBuffer.
+  // Appends all octets or none; see BoundedBuffer.
   [[nodiscard]] bool append(Bytes bytes) {
     if ((kind_ == Kind::datagrams && datagrams_.size() == kMostDatagrams) || !octets_.append(bytes)) {
       ++lost_;

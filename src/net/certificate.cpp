@@ -16,7 +16,7 @@ namespace {
   throw std::runtime_error(key + ": " + file + ": " + (reason ? reason : "cannot be read as PEM"));
 }
 
-// A daemon has nobody to ask. OpenSSL calls this only for a key that has a passphrase; `asked` then becomes
+// A daemon cannot ask for a passphrase. OpenSSL calls this only for a key that has one; it sets `asked` to
 // true.
 int no_passphrase(char*, int, int, void* asked) {
   *static_cast<bool*>(asked) = true;

@@ -1,5 +1,5 @@
-// An object that an SSL_CTX owns: it is there for the context's callbacks and goes when the last connection
-// of the context has gone.
+// Data that an SSL_CTX owns, for the context's callbacks. They are deleted with the context, which lives at
+// least as long as its last connection.
 #pragma once
 
 #include <openssl/ssl.h>

@@ -1,4 +1,4 @@
-// What the sockets and connections of one worker have counted since its start.
+// The counters of one worker's sockets and connections.
 #pragma once
 
 #include <cerrno>
@@ -8,22 +8,22 @@
 
 namespace turnpike::net {
 
-// How many datagrams went together, of those that went through the kernel as a run.
+// How many datagrams each run had. A run passes through the kernel as one (UDP_GRO, UDP_SEGMENT).
 using RunLengths = Histogram<1, 6>;
 
-// Datagrams to clients and to peers.
+// Datagrams sent to clients and to peers.
 struct SendCounters {
   Counter sent;
   Counter dropped_full;
   Counter dropped_failed;
 
-  // Counts the outcome of one datagram: 0 or an errno.
+  // Counts the result of sending one datagram: 0 or an errno.
   void count(int error) {
     ++(error == 0 ? sent : error == EAGAIN || error == ENOBUFS ? dropped_full : dropped_failed);
   }
 };
 
-// Connections by TCP and TLS.
+// Connections by TCP and by TLS.
 struct StreamCounters {
   Counter media_dropped;
   Counter too_slow;

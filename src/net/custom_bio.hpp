@@ -1,4 +1,4 @@
-// How OpenSSL reads and writes where it has no socket: through functions of ours.
+// A custom BIO: OpenSSL reads and writes through our functions, without a socket.
 #pragma once
 
 #include <openssl/bio.h>
@@ -8,8 +8,9 @@
 
 namespace turnpike::net {
 
-// A BIO whose functions are Wire::read, Wire::write and Wire::control. They find `data` by BIO_get_data; it
-// may also be set later. To be given to an SSL. Throws std::bad_alloc.
+// Makes a BIO whose functions are Wire::read, Wire::write and Wire::control. They find `data` by
+// BIO_get_data; it may also be set later. The caller gives the BIO to an SSL, which owns it then. Throws
+// std::bad_alloc.
 template <class Wire>
 BIO* make_custom_bio(void* data = nullptr) {
   struct Deleter {

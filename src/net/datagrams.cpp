@@ -20,11 +20,11 @@ Value read_control(const cmsghdr* header) {
   return value;
 }
 
-// What the kernel says of a datagram or a run beside its source.
+// The control data of a received datagram or run.
 struct Received {
-  // Unspecified where it does not say.
+  // Unspecified when the kernel does not report it.
   IpAddress to;
-  // Of a run: the length of each of its datagrams but the last one, which may be shorter. Else 0.
+  // For a run: the length of its datagrams; only the last one may be shorter. Otherwise 0.
   std::size_t stride = 0;
 };
 
@@ -42,7 +42,7 @@ Received read_controls(msghdr& message) {
   return received;
 }
 
-// Adds a control message; msg_control points at room for it.
+// Adds a control message. msg_control must point to enough memory.
 template <class Value>
 void write_control(msghdr& message, int level, int type, const Value& value) {
   auto* header =
@@ -54,7 +54,7 @@ void write_control(msghdr& message, int level, int type, const Value& value) {
   message.msg_controllen += CMSG_SPACE(sizeof value);
 }
 
-// Picks the source address.
+// Adds a control message that sets the source address.
 void write_packet_info(msghdr& message, const IpAddress& from, std::uint32_t scope) {
   if (from.is_v4()) {
     write_control(message, IPPROTO_IP, IP_PKTINFO, in_pktinfo{0, to_in_addr(from), {}});
@@ -64,13 +64,13 @@ void write_packet_info(msghdr& message, const IpAddress& from, std::uint32_t sco
   }
 }
 
-// Of runs. A segment fits into a packet of the shortest path that IPv6 allows; the kernel takes 64 of them,
-// and no more than one datagram may have; for two it pays nothing.
+// Limits of runs. A segment fits into a packet on every path that carries IPv6. The kernel takes at most 64
+// segments, with at most as many octets in all as one datagram may have. A run of two gains nothing.
 constexpr std::size_t kLongestSegment = 1280 - 40 - 8;
 constexpr std::size_t kMostSegments = 64;
 constexpr std::size_t kLongestRun = 65'000;
 constexpr std::uint32_t kShortestRun = 3;
-constexpr std::size_t kWithoutRuns = 4096;  // datagrams, after a run could not be sent
+constexpr std::size_t kWithoutRuns = 4096;  // number of datagrams without runs after a run could not be sent
 
 constexpr std::array<std::uint8_t, 4> kZeros{};
 
@@ -109,7 +109,7 @@ std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most)
   return received_;
 }
 
-// Nothing is copied: the datagrams of a run stand one behind the other in its slot.
+// Splits a run into its datagrams without a copy: they are consecutive in the slot.
 void ReceivePool::take_apart(std::size_t slot) {
   const MutableBytes memory(static_cast<std::uint8_t*>(slots_[slot].data.iov_base), kSlotSize);
   const std::size_t size = headers_[slot].msg_len;
@@ -154,7 +154,8 @@ void SendBatch::add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::
   datagram.parts = static_cast<std::uint32_t>(part_count_) - datagram.first_part;
 }
 
-// How many datagrams from this one on may go together: of one way and one length, and one shorter at the end.
+// The number of datagrams from `first` that can form a run: same destination and source, same length, the
+// last one possibly shorter.
 std::uint32_t SendBatch::run_length(std::size_t first) const {
   const Datagram& one = datagrams_[first];
   if (one.size == 0 || one.size > kLongestSegment) return 1;
@@ -218,11 +219,12 @@ void SendBatch::send() {
       counters_.dropped_full += size_ - first.first;
       break;
     } else if (first.count > 1) {
-      // Its way takes no runs, or the error is that of a datagram before.
+      // The path supports no runs, or the error belongs to an earlier datagram.
       send_singly(first);
       ++done;
     } else if (!std::exchange(retried, !retried)) {
-      // The first error may be an earlier datagram's, which the socket had kept for us: the same again.
+      // The error may belong to an earlier datagram, since the socket stores it until the next call. Try once
+      // more.
     } else {
       ++counters_.dropped_failed;
       ++done;
@@ -231,7 +233,7 @@ void SendBatch::send() {
   size_ = part_count_ = 0;
 }
 
-// How many messages went out, or -1 with errno for the one at `first`.
+// Returns the number of sent messages, or -1 with the errno of the message at `first`.
 long SendBatch::send_from(std::size_t first) {
   if (first + 1 < message_count_) {
     return system_call(SYS_sendmmsg, fd_, &headers_[first], message_count_ - first, MSG_DONTWAIT);
@@ -239,7 +241,7 @@ long SendBatch::send_from(std::size_t first) {
   const msghdr& header = headers_[first].msg_hdr;
   const long sent =
       header.msg_iovlen == 1 && header.msg_controllen == 0
-          // The usual case towards peers, and the kernel has less to copy and check than for a msghdr.
+          // The usual case towards peers. The kernel has less to copy and check than for a msghdr.
           ? system_call(SYS_sendto, fd_, header.msg_iov->iov_base, header.msg_iov->iov_len, MSG_DONTWAIT,
                         header.msg_name, header.msg_namelen)
           : system_call(SYS_sendmsg, fd_, &header, MSG_DONTWAIT);
@@ -251,7 +253,7 @@ void SendBatch::send_singly(const Message& message) {
     msghdr header = headers_[static_cast<std::size_t>(&message - messages_.data())].msg_hdr;
     header.msg_iov = &parts_[datagram.first_part];
     header.msg_iovlen = datagram.parts;
-    header.msg_controllen -= CMSG_SPACE(sizeof(std::uint16_t));  // the segments' size is the last
+    header.msg_controllen -= CMSG_SPACE(sizeof(std::uint16_t));  // UDP_SEGMENT is the last control message
     const auto send = [&] { return system_call(SYS_sendmsg, fd_, &header, MSG_DONTWAIT) < 0 ? errno : 0; };
     int error = send();
     if (error != 0 && error != EAGAIN && error != ENOBUFS) error = send();

@@ -1,5 +1,5 @@
-// Datagrams in batches: one system call takes or sends many. The receive pool owns the buffers that
-// everything else on the packet path only points into.
+// Batches of datagrams: one system call receives or sends many. The receive pool owns the buffers; the rest
+// of the packet path only views them.
 #pragma once
 
 #include <sys/socket.h>
@@ -19,19 +19,19 @@
 
 namespace turnpike::net {
 
-// Room for what one in_pktinfo or in6_pktinfo takes.
+// The space that a control message with an in_pktinfo or in6_pktinfo needs.
 inline constexpr std::size_t kPacketInfoSpace = CMSG_SPACE(sizeof(in6_pktinfo));
 
 struct ReceivedDatagram {
   Endpoint from;
-  IpAddress to;  // on wildcard sockets the local address it came to; else unspecified
+  IpAddress to;  // the local address on wildcard sockets; otherwise unspecified
   Bytes payload;
-  MutableBytes slot;  // the payload, and memory behind it that nobody else uses; free to be written to
+  MutableBytes slot;  // the payload and unused memory behind it; may be written to
 };
 
-// A fixed number of slots, each large enough for any datagram, or for a run of them that the kernel hands
-// over as one (UDP_GRO); a slot costs memory as far as it was ever filled. What was received stays until
-// reset().
+// A fixed number of slots. Each slot is large enough for any datagram, or for a run of datagrams that the
+// kernel delivers as one (UDP_GRO). A slot uses only as much memory as was ever filled. Received datagrams
+// stay valid until reset().
 class ReceivePool {
  public:
   explicit ReceivePool(std::size_t slots);
@@ -39,16 +39,16 @@ class ReceivePool {
   std::size_t free_slots() const { return slots_.size() - used_; }
   void reset() { used_ = 0; }
 
-  // Takes up to `most` datagrams or runs, as many as there are slots, in one call that does not wait.
-  // Valid until the next call.
+  // Receives up to `most` datagrams or runs, limited by the free slots, in one call that does not wait. The
+  // returned span is valid until the next call.
   std::span<const ReceivedDatagram> receive(int fd, std::size_t most);
 
   const RunLengths& runs() const { return runs_; }
 
  private:
   static constexpr std::size_t kSlotSize = 65536;
-  // Were the beginnings of slots a power of two apart, they would all compete for the same few lines of the
-  // caches: a pass of more than 16 datagrams would push out what it is about to send.
+  // A slot is not a power of two away from the next one. Otherwise the beginnings of all slots would use the
+  // same few cache lines, and a pass of more than 16 datagrams would evict data that it is about to send.
   static constexpr std::size_t kSlotDistance = kSlotSize + std::size_t{33} * 64;
   struct Slot {
     SocketAddress from;
@@ -66,17 +66,17 @@ class ReceivePool {
   RunLengths runs_;
 };
 
-// Collects datagrams and sends neighbours that leave by one socket together. Neighbours of one length that
-// also go to one address make a run, which goes through the kernel's UDP as one (UDP_SEGMENT). A datagram
-// that cannot be sent is dropped and counted; the ones behind it go out all the same.
+// Collects datagrams and sends consecutive ones of the same socket together. Consecutive datagrams with one
+// length and one destination form a run, which passes through the kernel as one (UDP_SEGMENT). A datagram
+// that cannot be sent is dropped and counted; the following ones are still sent.
 class SendBatch {
  public:
-  // The counters outlive this.
+  // The counters must outlive this object.
   explicit SendBatch(SendCounters& counters);
 
-  // The views stay valid until send(). Without `to` the socket is connected. `from`, where it is
-  // specified, is the address to answer from. Sends what was collected before when the batch is full or was
-  // for another socket.
+  // The views must stay valid until send(). A null `to` means that the socket is connected. `from` is the
+  // source address of the datagram, unless it is unspecified. When the batch is full or belongs to another
+  // socket, this sends the batch first.
   void add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::size_t padding, const IpAddress& from);
 
   void send();
@@ -85,7 +85,7 @@ class SendBatch {
 
  private:
   static constexpr std::size_t kCapacity = 256;  // datagrams
-  static constexpr std::size_t kMostParts = 3;   // of a datagram
+  static constexpr std::size_t kMostParts = 3;   // parts of one datagram: head, payload, padding
   static constexpr std::size_t kControlSpace = kPacketInfoSpace + CMSG_SPACE(sizeof(std::uint16_t));
 
   struct Datagram {
@@ -96,7 +96,7 @@ class SendBatch {
     std::uint32_t first_part = 0;
     std::uint32_t parts = 0;
   };
-  // One or a run, as it goes to the kernel.
+  // One datagram or one run, as the kernel gets it.
   struct Message {
     std::uint32_t first = 0;
     std::uint32_t count = 0;
@@ -113,12 +113,12 @@ class SendBatch {
   std::vector<iovec> parts_;
   std::size_t part_count_ = 0;
   std::vector<Datagram> datagrams_;
-  std::size_t size_ = 0;  // datagrams
+  std::size_t size_ = 0;  // number of datagrams
   std::vector<Message> messages_;
-  std::vector<mmsghdr> headers_;  // of the messages
+  std::vector<mmsghdr> headers_;  // for the messages
   std::size_t message_count_ = 0;
   int fd_ = -1;
-  std::size_t without_runs_ = 0;  // datagrams to go until runs are tried again
+  std::size_t without_runs_ = 0;  // number of datagrams until runs are tried again
   RunLengths runs_;
   SendCounters& counters_;
 };

@@ -6,13 +6,13 @@
 namespace turnpike::net {
 namespace {
 
-// RFC 6347 §4.1: type, version, epoch, number and length.
+// The record header: type, version, epoch, sequence number and length (RFC 6347 §4.1).
 constexpr std::size_t kHeaderSize = 13;
 constexpr std::size_t kVersionAt = 1;
 constexpr std::size_t kEpochAt = 3;
 constexpr std::size_t kLengthAt = 11;
 
-// RFC 5246 §6.2.1.
+// Content types (RFC 5246 §6.2.1).
 constexpr std::uint8_t kAlert = 21;
 constexpr std::uint8_t kHandshake = 22;
 constexpr std::uint8_t kApplicationData = 23;
@@ -20,12 +20,11 @@ constexpr std::uint8_t kApplicationData = 23;
 constexpr std::uint16_t kDtls12 = 0xFEFD;  // RFC 6347 §4.1
 constexpr std::uint8_t kDtlsMajor = 0xFE;
 
-// The longest message that this server needs of a client in clear text: a ClientHello with a session ticket
-// and a long list of whatever comes. OpenSSL gets a buffer as long as a message says that it is.
+// The longest handshake message in clear text that this server accepts: a ClientHello with a session ticket
+// and a long list of extensions. OpenSSL allocates a buffer of the size that the message claims.
 constexpr std::uint32_t kLongestHello = 4 << 10;
-// Records that may be the client's Finished, of those that came early and of those that come in time. Only
-// the first that is no forgery counts; each of the others, from a client that means harm, has OpenSSL keep 18
-// kB.
+// How many records that may be the client's Finished are given to OpenSSL, for early records and for timely
+// ones. Only the first genuine one counts. Each forged one makes OpenSSL keep 18 kB.
 constexpr std::uint8_t kMostFinished = 4;
 
 }  // namespace
@@ -39,7 +38,7 @@ struct DtlsAssociation::Record {
   std::uint16_t epoch() const { return load_u16(&bytes[kEpochAt]); }
   Bytes body() const { return Bytes(bytes).subspan(kHeaderSize); }
 
-  // Takes the next one off the front. What is no whole record is left.
+  // Takes the next record from the front of the datagram. An incomplete record is left there.
   static std::optional<Record> take(MutableBytes& datagram) {
     if (datagram.size() < kHeaderSize) return std::nullopt;
     const std::size_t size = kHeaderSize + load_u16(&datagram[kLengthAt]);
@@ -75,8 +74,8 @@ DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vect
   return settle();
 }
 
-// OpenSSL 3.0 leaves out the header alone of a record with another version or more octets than there may be,
-// and goes on with its body as if that were records: which nobody has looked at then.
+// OpenSSL 3.0 skips only the header of a record with a wrong version or a wrong length, and then parses the
+// body as records. Such records are therefore dropped here.
 bool DtlsAssociation::is_well_formed(const Record& record) const {
   const bool may_differ = record.type() == kAlert || endpoint_.expects_hello();
   if (record.version() != kDtls12 && !(may_differ && record.version() >> 8 == kDtlsMajor)) return false;
@@ -85,9 +84,10 @@ bool DtlsAssociation::is_well_formed(const Record& record) const {
 
 // --- Until the handshake is done
 
-// OpenSSL 3.0 keeps up to a hundred records that come before their keys, each in a buffer of 17 kB, and ten
-// messages of a handshake that come before their turn, each in a buffer as long as the message says. Neither
-// needs any keys: so of records before their time a few are kept here, in as much memory as they take.
+// OpenSSL 3.0 keeps up to a hundred records that arrive before their keys, each in a buffer of 17 kB. It also
+// keeps ten handshake messages that arrive out of order, each in a buffer of the claimed size. An attacker
+// needs no keys for either. Therefore a few early records are kept here, in exactly the memory that they
+// need.
 void DtlsAssociation::shake_hands(const Record& record) {
   if (record.epoch() == 0) {
     if (!is_plausible(record)) {
@@ -125,8 +125,8 @@ void DtlsAssociation::keep_early(const Record& record) {
   }
 }
 
-// Behind its hello a client of this server, which asks for no certificate, sends one message in clear text:
-// its ClientKeyExchange. Nor does it send any data in clear text.
+// This server asks for no client certificate, so after its hello a client sends only one handshake message in
+// clear text, the ClientKeyExchange. It never sends application data in clear text.
 bool DtlsAssociation::is_plausible(const Record& record) const {
   if (record.type() != kHandshake) return record.type() != kApplicationData;
   ByteReader reader(record.body());
@@ -144,7 +144,7 @@ void DtlsAssociation::feed(const Record& record) {
   (void)endpoint_.receive(record.bytes, record.bytes, buffers_.out_);
 }
 
-// What came before the keys did can be opened now.
+// Decrypts the records that arrived before the keys.
 void DtlsAssociation::read_early(std::vector<Bytes>& messages) {
   BoundedBuffer& received = buffers_.early_.emplace_back(std::move(early_));
   for (MutableBytes rest = received.bytes(); const auto early = Record::take(rest);) {
@@ -167,15 +167,15 @@ bool DtlsAssociation::began_with(const DtlsHello& hello) const {
   return std::ranges::equal(random_, hello.random);
 }
 
-// --- From then on
+// --- After the handshake
 
-// OpenSSL 3.0 takes a record that is shorter than its nonce and its tag for an error of its own, and ends the
-// association. Anybody could do that to any client, with a datagram of 14 octets.
+// OpenSSL 3.0 treats a record that is shorter than its nonce and tag as an internal error and ends the
+// association. Anybody could then end any association with one forged datagram of 14 octets.
 bool DtlsAssociation::is_too_short(const Record& record) const {
   return record.epoch() != 0 && record.body().size() < overhead_;
 }
 
-// A record has no more plain text than it is long, so the text is written over it.
+// The plain text is never longer than its record, so it overwrites the record.
 void DtlsAssociation::read(const Record& record, std::vector<Bytes>& messages) {
   if (is_too_short(record)) return;
   const std::size_t size = endpoint_.receive(record.bytes, record.bytes, buffers_.out_);

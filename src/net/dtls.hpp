@@ -1,6 +1,7 @@
-// One client's DTLS association (RFC 6347, RFC 7350), the server's side: datagrams in, messages out, and the
-// other way round. It knows no socket: what it wants sent is left in the thread's buffers, a datagram each.
-// It decides which records OpenSSL gets to see, so that nobody can have OpenSSL keep much.
+// The server's side of one client's DTLS association (RFC 6347, RFC 7350). It converts received datagrams
+// into messages, and messages into datagrams. It has no socket: the datagrams to be sent are left in the
+// buffers of the thread. It decides which records OpenSSL sees, so that nobody can make OpenSSL hold much
+// memory.
 #pragma once
 
 #include <array>
@@ -20,25 +21,25 @@
 
 namespace turnpike::net {
 
-// What the associations of one thread share; outlives them.
+// Buffers that all associations of one thread share. They must outlive the associations.
 class DtlsBuffers {
  public:
   DtlsBuffers() { plain_.reserve(); }
 
-  // To be asked before each call of an association. Without room: send everything, and reset(). Nothing else
-  // depends on it: whatever finds no room is dropped.
+  // Ask this before each call of an association. When it is false, send all datagrams and call reset(). A
+  // call without room is harmless: datagrams that do not fit are dropped.
   bool has_room() const { return out_.room() >= kMostAtOnce; }
-  // What waits to be sent since the last forget(). It stays where it is until reset().
+  // The datagrams to be sent since the last forget(). They stay in place until reset().
   std::span<const Bytes> datagrams() const { return out_.datagrams(); }
   void forget() { out_.forget_datagrams(); }
   void reset() { out_.clear(); }
 
-  // Once nobody looks at the messages any more that associations have received.
+  // Call this when the messages that associations have received are no longer used.
   void release_received() { early_.clear(); }
 
-  // For datagrams that are no association's.
+  // Adds a datagram that belongs to no association.
   void add(Bytes datagram) { (void)out_.append(datagram); }
-  // Datagrams that found no room.
+  // The number of datagrams that did not fit.
   const Counter& lost() const { return out_.lost(); }
 
   DtlsCounters counters;
@@ -47,11 +48,11 @@ class DtlsBuffers {
   friend class DtlsAssociation;
 
   static constexpr std::size_t kSize = 256 << 10;
-  static constexpr std::size_t kMostAtOnce = 64 << 10;  // a flight with a long chain of certificates
+  static constexpr std::size_t kMostAtOnce = 64 << 10;  // a handshake flight with many certificates
 
   WireBuffer out_{WireBuffer::Kind::datagrams, kSize};
-  BoundedBuffer plain_{TlsEndpoint::kLongestText};  // a message in one piece
-  // Where the messages lie that associations had received early, until release_received().
+  BoundedBuffer plain_{TlsEndpoint::kLongestText};  // one whole message
+  // The memory of messages that associations received early, until release_received().
   std::vector<BoundedBuffer> early_;
 };
 
@@ -59,39 +60,39 @@ class DtlsAssociation {
  public:
   enum class State : std::uint8_t { open, ended };
 
-  // Of plain text in one record (RFC 6347 §4.1).
+  // The maximum size of plain text in one record (RFC 6347 §4.1).
   static constexpr std::size_t kMaxMessage = TlsEndpoint::kLongestText;
   static constexpr long kHandshakeMtu = TlsEndpoint::kHandshakeMtu;
-  // Records that come ahead of the keys to open them, as when the network has changed their order: so many
-  // are kept, and so many octets of them.
+  // Some records may arrive before the keys that open them, when the network changes the order. This many of
+  // them are kept, with this many octets in all.
   static constexpr std::size_t kMostEarly = 8;
   static constexpr std::size_t kMostEarlyOctets = 8 << 10;
 
-  // For a client whose hello brought a cookie that is right. Throws std::bad_alloc.
+  // For a client whose hello had a valid cookie. Throws std::bad_alloc.
   DtlsAssociation(const TlsContext& dtls, const DtlsHello& hello, DtlsBuffers& buffers);
 
-  // The datagram with that hello, first and once.
+  // Processes the datagram with that hello. Call it first, and once.
   [[nodiscard]] State start(Bytes datagram);
 
-  // Adds the messages that a datagram brings to `messages`. They are written over the datagram, or lie in the
-  // buffers until DtlsBuffers::release_received(). What is no record of this association changes nothing.
-  // Ended: by the client, or because no handshake comes of it.
+  // Appends the messages in a datagram to `messages`. They overwrite the datagram, or are in the buffers
+  // until DtlsBuffers::release_received(). Data that is not a record of this association has no effect.
+  // Returns `ended` when the client has closed the association or its handshake has failed.
   [[nodiscard]] State receive(MutableBytes datagram, std::vector<Bytes>& messages);
 
-  // One message in one record. One that is too long is dropped.
+  // Sends one message in one record. A message that is too long is dropped.
   void send(Bytes head, Bytes payload, std::size_t padding);
 
-  // Tells the client that this is the end.
+  // Sends a close_notify alert.
   void say_goodbye() { endpoint_.say_goodbye(buffers_.out_); }
 
   bool is_established() const { return endpoint_.was_established(); }
-  // Gives back what memory is not needed while the client is quiet, until it is no longer.
+  // Frees the memory that is not needed while the client is idle. It is allocated again at the next record.
   void rest() { endpoint_.rest(); }
   bool is_resting() const { return endpoint_.state() == TlsEndpoint::State::resting; }
-  // Whether this handshake began with `hello`, which is then a copy.
+  // Whether this handshake began with `hello`. If so, `hello` is a retransmission.
   bool began_with(const DtlsHello& hello) const;
 
-  // While it shakes hands: when on_timeout() has something to send again, by OpenSSL's clock.
+  // During the handshake: the time until on_timeout() has to send a flight again, by OpenSSL's clock.
   std::optional<Duration> retransmits_in() const { return endpoint_.retransmits_in(); }
   [[nodiscard]] State on_timeout();
 
@@ -111,9 +112,9 @@ class DtlsAssociation {
   TlsEndpoint endpoint_;
   DtlsBuffers& buffers_;
   std::array<std::uint8_t, 32> random_;
-  std::uint16_t hello_number_;       // of the handshake's messages
-  std::uint8_t overhead_ = 0;        // of a record, once it has keys
-  std::uint8_t early_count_ = 0;     // records that were kept
+  std::uint16_t hello_number_;       // number of the hello among the handshake messages
+  std::uint8_t overhead_ = 0;        // size added to the text of a record, after the handshake
+  std::uint8_t early_count_ = 0;     // records in `early_`
   std::uint8_t finished_count_ = 0;  // records that may have been the client's Finished
   BoundedBuffer early_{kMostEarlyOctets};
 };

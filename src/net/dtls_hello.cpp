@@ -9,7 +9,7 @@ constexpr std::uint8_t kHandshake = 22;
 constexpr std::uint8_t kClientHello = 1;
 constexpr std::uint8_t kHelloVerifyRequest = 3;
 constexpr std::uint8_t kDtlsMajor = 0xFE;
-constexpr std::uint16_t kDtls10 = 0xFEFF;  // RFC 6347 §4.2.1: of a HelloVerifyRequest, whatever is to follow
+constexpr std::uint16_t kDtls10 = 0xFEFF;  // RFC 6347 §4.2.1: the version of every HelloVerifyRequest
 constexpr std::size_t kRecordNumberSize = 8;
 constexpr std::size_t kRandomSize = 32;
 
@@ -31,7 +31,7 @@ std::optional<DtlsHello> parse_body(const DtlsFragment& fragment, Bytes record_n
   const bool is_dtls = body.u8() == kDtlsMajor;
   body.u8();
   hello.random = body.take(kRandomSize);
-  body.take(body.u8());  // the session to resume
+  body.take(body.u8());  // the session id
   hello.cookie = body.take(body.u8());
   if (!body.ok() || !is_dtls) return std::nullopt;
   return hello;
@@ -57,7 +57,7 @@ DtlsFragment DtlsFragment::read(ByteReader& reader) {
   return fragment;
 }
 
-// RFC 6347 §4.1 and §4.2.2. Anything else is not ours to answer.
+// RFC 6347 §4.1 and §4.2.2. All other datagrams are ignored.
 std::optional<DtlsHello> parse_dtls_hello(Bytes datagram) {
   ByteReader record(datagram);
   if (record.u8() != kHandshake || record.u8() != kDtlsMajor) return std::nullopt;
@@ -112,7 +112,7 @@ std::array<std::uint8_t, kHelloVerifySize> make_hello_verify(const DtlsHello& he
   ByteWriter writer(datagram);
   writer.u8(kHandshake);
   writer.u16(kDtls10);
-  writer.bytes(hello.record_number);  // RFC 6347 §4.2.1: the hello's own
+  writer.bytes(hello.record_number);  // RFC 6347 §4.2.1: the number of the hello
   writer.u16(kMessageHeader + kBody);
   writer.u8(kHelloVerifyRequest);
   write_u24(writer, kBody);

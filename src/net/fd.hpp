@@ -1,4 +1,4 @@
-// A file descriptor that closes itself. Nothing else in the tree calls close().
+// A file descriptor that its destructor closes. No other code calls close().
 #pragma once
 
 #include <unistd.h>
@@ -22,7 +22,7 @@ class Fd {
 
   explicit operator bool() const { return fd_ >= 0; }
   int get() const { return fd_; }
-  // To whoever closes it from now on.
+  // Gives the descriptor to the caller, who must close it.
   int release() { return std::exchange(fd_, -1); }
 
  private:

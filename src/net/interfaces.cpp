@@ -17,7 +17,7 @@ namespace turnpike::net {
 
 namespace {
 
-// Every address of every interface that is up.
+// Calls visit() for every address of every interface that is up.
 void for_each_address(const std::function<void(const ifaddrs&)>& visit) {
   ifaddrs* raw = nullptr;
   if (getifaddrs(&raw) != 0) throw std::system_error(errno, std::generic_category(), "getifaddrs");
@@ -68,7 +68,7 @@ std::vector<Prefix> interface_networks() {
 }
 
 std::optional<IpAddress> default_route_source(Family family) {
-  // Connecting a UDP socket only looks up the route. The targets are public addresses of root name servers.
+  // To connect a UDP socket only looks up the route. The targets are public addresses of root name servers.
   const SocketAddress target(
       *Endpoint::parse(family == Family::ipv4 ? "198.41.0.4:53" : "[2001:503:ba3e::2:30]:53"));
   const Fd fd(socket(target.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -9,32 +9,32 @@
 
 namespace turnpike::net {
 
-// Every address of every interface that is up, loopback included. Throws std::system_error.
+// All addresses of all interfaces that are up, loopback included. Throws std::system_error.
 std::vector<IpAddress> interface_addresses();
 
-// The blocks that the IPv6 addresses among them lie in, by the prefix length of each address. Routes say
-// nothing here: a default route leads everywhere. Throws std::system_error.
+// The networks of the IPv6 addresses among them, by the prefix length of each address. Routes are not
+// considered, since a default route leads everywhere. Throws std::system_error.
 std::vector<Prefix> interface_networks();
 
-// The source address that the kernel would use towards the Internet; nothing without a default route. Sends
-// nothing. Throws std::system_error when there is no descriptor to ask with.
+// The source address that the kernel would use for the Internet; nothing without a default route. It sends
+// nothing. Throws std::system_error when there is no descriptor for a socket.
 std::optional<IpAddress> default_route_source(Family family);
 
-// What this machine's addresses are at one time.
+// The addresses of this machine at one moment.
 struct LocalAddresses {
-  std::vector<IpAddress> all;           // as interface_addresses() has them, in order and each once
-  std::optional<IpAddress> default_v4;  // as default_route_source() has them
+  std::vector<IpAddress> all;           // result of interface_addresses(), sorted and without duplicates
+  std::optional<IpAddress> default_v4;  // result of default_route_source()
   std::optional<IpAddress> default_v6;
-  std::vector<Prefix> networks{};  // as interface_networks() has them, in order and each once
+  std::vector<Prefix> networks{};  // result of interface_networks(), sorted and without duplicates
 
   const std::optional<IpAddress>& default_source() const { return default_v4 ? default_v4 : default_v6; }
 
   friend bool operator==(const LocalAddresses&, const LocalAddresses&) = default;
 };
-// Throws std::system_error.
+// Reads all of the above. Throws std::system_error.
 LocalAddresses local_addresses();
 
-// Whether a socket can be bound to this address here.
+// Whether a socket can be bound to this address.
 bool is_local_address(const IpAddress& address);
 
 }  // namespace turnpike::net

@@ -14,7 +14,7 @@ using Kind = ProxyHeader::Kind;
 constexpr ProxyHeader kIncomplete{};
 constexpr ProxyHeader kInvalid{.kind = Kind::invalid, .client = {}, .size = 0};
 
-// Whether `received` is `mark`, as far as both go.
+// Whether `received` and `mark` are equal in the length of the shorter one.
 bool begins_like(Bytes received, std::string_view mark) {
   const std::size_t size = std::min(received.size(), mark.size());
   return as_text(received.first(size)) == mark.substr(0, size);
@@ -41,7 +41,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-// What stands behind "PROXY ", without the end of the line.
+// Parses the rest of the line after "PROXY ", without the line end.
 ProxyHeader parse_line(std::string_view line) {
   const std::string_view protocol = take_word(line);
   if (protocol == "UNKNOWN") return {.kind = Kind::local, .client = {}, .size = 0};
@@ -66,14 +66,14 @@ ProxyHeader parse_text(Bytes received) {
   return header;
 }
 
-// --- Version 2: a mark, version and command, family and protocol, a length; addresses and more
+// --- Version 2: signature, version and command, family and protocol, length, addresses, optional fields
 
 constexpr std::string_view kBinaryMark("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::size_t kFixedSize = 16;
 
-constexpr std::uint8_t kLocal = 0x20;  // version and command
+constexpr std::uint8_t kLocal = 0x20;  // version 2 and command LOCAL
 constexpr std::uint8_t kProxy = 0x21;
-constexpr std::uint8_t kUnspecified = 0x00;  // family and protocol, of four bits each
+constexpr std::uint8_t kUnspecified = 0x00;  // family and protocol, four bits each
 constexpr std::uint8_t kIpv4 = 0x10;
 constexpr std::uint8_t kIpv6 = 0x20;
 constexpr std::uint8_t kUnix = 0x30;
@@ -106,7 +106,7 @@ ProxyHeader parse_binary(Bytes received, Protocol protocol) {
   }
 }
 
-// RFC 4291 §2.5.5.2
+// Returns the IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2); an IPv6 address is returned unchanged.
 std::array<std::uint8_t, 16> mapped(const IpAddress& address) {
   if (!address.is_v4()) return address.storage();
   std::array<std::uint8_t, 16> bytes{};

@@ -1,6 +1,6 @@
-// What a load balancer writes in front of a client's stream or datagrams to say whose they are: HAProxy's
-// PROXY protocol, versions 1 and 2. It looks and never buffers; who may write it is the caller's to know. We
-// write it too, where we pass a connection on.
+// HAProxy's PROXY protocol, versions 1 and 2: a load balancer writes a header in front of a client's stream
+// or datagram, which names the client's address. The parsers keep no state; the caller decides which senders
+// may write such a header. make_proxy_header() writes one for connections that we pass on.
 #pragma once
 
 #include <cstddef>
@@ -12,32 +12,32 @@
 
 namespace turnpike::net {
 
-// Of version 2 with room for what it may say besides addresses; version 1 is much shorter.
+// The limit for version 2, including its optional fields; version 1 is much shorter.
 inline constexpr std::size_t kMaxProxyHeaderSize = 16 + 4096;
 
 struct ProxyHeader {
   enum class Kind : std::uint8_t {
-    incomplete,  // read on and ask again
-    local,       // the balancer speaks for itself, or does not say for whom
-    proxied,     // it speaks for `client`
-    invalid,     // not this protocol, or longer than it may be
+    incomplete,  // read more and call again
+    local,       // the balancer's own connection, or one of an unnamed client
+    proxied,     // a connection of `client`
+    invalid,     // not this protocol, or too long
   };
 
   Kind kind = Kind::incomplete;
-  Endpoint client{};     // of proxied; an IPv4-mapped address as the IPv4 address that it is
-  std::size_t size = 0;  // of local and proxied: where the client's own bytes begin
+  Endpoint client{};     // for proxied; an IPv4-mapped address is converted to IPv4
+  std::size_t size = 0;  // for local and proxied: the offset of the client's own octets
 };
 
-// Looks at the first bytes of a stream. A verdict stands, whatever follows.
+// Looks at the first octets of a stream. A result other than `incomplete` is final.
 ProxyHeader parse_proxy_header(Bytes received);
 
-// The header of a datagram, which is whole or invalid; nothing where it begins as none does. STUN,
-// ChannelData and DTLS never begin so. Version 1 has no word for UDP: nginx writes TCP4 and TCP6 all the
-// same.
+// Finds the header of a datagram; it is whole or invalid. Returns nothing when the datagram does not begin
+// with a header. STUN, ChannelData and DTLS never begin like one. Version 1 has no word for UDP, so nginx
+// writes TCP4 and TCP6 for datagrams too.
 std::optional<ProxyHeader> find_proxy_header(Bytes datagram);
 
-// A header of version 2 for a TCP connection of `client`, which it made to `server`. Where one of the two is
-// IPv4 alone, it is written as the IPv4-mapped address that it has in IPv6.
+// Makes a version 2 header for a TCP connection from `client` to `server`. When only one of the two is IPv4,
+// it is written as an IPv4-mapped IPv6 address.
 std::vector<std::uint8_t> make_proxy_header(const Endpoint& client, const Endpoint& server);
 
 }  // namespace turnpike::net

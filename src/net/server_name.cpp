@@ -31,18 +31,18 @@ constexpr std::uint16_t kServerName = 0;  // RFC 6066 §1.1
 constexpr std::uint8_t kHostName = 0;
 constexpr std::size_t kMaxHostName = 255;
 
-// The handshake message that a stream begins with, put together out of its records.
+// Collects the first handshake message of a stream from its records.
 class HelloRecords {
  public:
-  // Looks at the next record of `reader`, as much of it as is there. False when that is not the whole of it,
-  // or when it is none.
+  // Reads the next record of `reader`, or as much of it as has arrived. Returns false when the record is
+  // incomplete or malformed.
   bool take(ByteReader& reader);
 
   bool is_malformed() const { return malformed_; }
-  // Whether the whole message is there; body() is what stands behind its header then.
+  // Whether the whole message has arrived. body() is then the message without its header.
   bool is_whole() const { return size_ >= kMessageHeader && size_ >= message_size(); }
   Bytes body() const { return Bytes(message_).subspan(kMessageHeader, message_size() - kMessageHeader); }
-  // How many more octets of the record that was cut short are worth waiting for.
+  // How many more octets of the incomplete record are needed.
   std::size_t missing() const { return missing_; }
 
  private:
@@ -51,7 +51,7 @@ class HelloRecords {
   }
   void append(Bytes fragment);
 
-  std::array<std::uint8_t, kMaxClientHello> message_;  // of which size_ octets are there
+  std::array<std::uint8_t, kMaxClientHello> message_;  // the first size_ octets are valid
   std::size_t size_ = 0;
   std::size_t missing_ = 0;
   bool malformed_ = false;
@@ -80,7 +80,7 @@ bool HelloRecords::take(ByteReader& reader) {
   return of_record == 0;
 }
 
-// What stands behind the message in its last record is not looked at.
+// Octets behind the message in its last record are ignored.
 void HelloRecords::append(Bytes fragment) {
   const std::size_t taken = std::min(fragment.size(), message_.size() - size_);
   std::ranges::copy(fragment.first(taken), message_.begin() + static_cast<std::ptrdiff_t>(size_));
@@ -89,7 +89,7 @@ void HelloRecords::append(Bytes fragment) {
                (size_ >= kMessageHeader && message_size() > kMaxClientHello);
 }
 
-// RFC 6066 §3. Like OpenSSL it takes a list of one name only, which is all that there ever was.
+// RFC 6066 §3. Like OpenSSL, this accepts only a list with one name; nobody has ever defined another kind.
 AskedName read_name_list(Bytes extension) {
   ByteReader reader(extension);
   ByteReader list(reader.take(reader.u16()));
@@ -107,14 +107,14 @@ AskedName read_extensions(ByteReader list) {
     const std::uint16_t type = list.u16();
     const Bytes extension = list.take(list.u16());
     if (type != kServerName || !list.ok()) continue;
-    if (server_name) return without_name(Kind::malformed);  // RFC 8446 §4.2: no more than one of a type
+    if (server_name) return without_name(Kind::malformed);  // RFC 8446 §4.2: an extension may occur only once
     server_name = extension;
   }
   if (!list.ok()) return without_name(Kind::malformed);
   return server_name ? read_name_list(*server_name) : without_name(Kind::absent);
 }
 
-// RFC 8446 §4.1.2, which is the same in earlier versions.
+// The ClientHello of RFC 8446 §4.1.2, which has the same form in earlier versions.
 AskedName read_hello(Bytes body) {
   ByteReader reader(body);
   const std::uint16_t version = reader.u16();
@@ -142,7 +142,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-// "example.org" of "example.org:80", and "2001:db8::1" of "[2001:db8::1]:80".
+// Returns "example.org" for "example.org:80", and "2001:db8::1" for "[2001:db8::1]:80".
 std::string_view without_port(std::string_view host) {
   if (host.starts_with('[')) {
     host.remove_prefix(1);
@@ -175,7 +175,7 @@ AskedName find_host(Bytes received) {
   for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end + 1);
-    if (std::exchange(is_first, false)) continue;  // the request's own line
+    if (std::exchange(is_first, false)) continue;  // the request line
     if (trimmed(line).empty()) return without_name(Kind::absent);
     if (is_host_field(line)) return named(without_port(trimmed(line.substr(kHost.size()))));
   }

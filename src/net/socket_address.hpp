@@ -1,4 +1,4 @@
-// Endpoints in the form that the socket calls take, and back.
+// Converts endpoints to the structures of the socket calls, and back.
 #pragma once
 
 #include <netinet/in.h>
@@ -8,8 +8,8 @@
 
 namespace turnpike::net {
 
-// Large enough for both families and smaller than sockaddr_storage, since arrays of them are filled for every
-// batch.
+// Large enough for both families, and smaller than sockaddr_storage, because arrays of them are filled for
+// every batch.
 union SocketAddress {
   sockaddr any;
   sockaddr_in v4;

@@ -13,10 +13,10 @@
 namespace turnpike::net {
 namespace {
 
-constexpr std::size_t kCookieEnd = 8;  // where a STUN message has shown its magic cookie
+constexpr std::size_t kCookieEnd = 8;  // the end of the magic cookie in a STUN message
 
-// What a client may send in a handshake: a ClientHello of 16 kB, which the longest are with keys of
-// post-quantum cryptography, and as much again. OpenSSL itself would wait for a ClientHello of 131 kB.
+// The maximum octets that a client may send in a handshake. A ClientHello with post-quantum keys may have 16
+// kB; the limit is twice that. OpenSSL itself would accept a ClientHello of 131 kB.
 constexpr std::uint32_t kLongestHandshake = 32 << 10;
 constexpr std::size_t kLongestGoodbye = 256;
 
@@ -24,7 +24,7 @@ bool is_passing(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
 }
 
-// How many bytes went out, or nothing when the connection is broken.
+// The number of octets that were sent, or nothing when the connection is broken.
 std::optional<std::size_t> send_some(int fd, Bytes bytes) {
   const long sent =
       system_call(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
@@ -71,7 +71,7 @@ Stream::~Stream() {
     tls_->say_goodbye(goodbye);
     if (goodbye.size() != 0) send_some(fd(), goodbye.bytes());
   } catch (const std::bad_alloc&) {
-    return;  // without a goodbye
+    return;  // there is no memory for the close_notify
   }
 }
 
@@ -81,14 +81,14 @@ Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messag
   std::size_t received = 0;
   const State after_receive = receive_some(room, received, buffers, StreamBuffers::kReceiveSize);
   if (received == 0 && after_receive == State::ended) return State::ended;
-  // Who asks and closes its half in one go is answered all the same.
+  // A client that sends its request and closes its side at once still gets an answer.
   if (is_undecided_ && is_established() && speaks_http(room.first(received))) return State::http;
   if (received == 0) return after_receive;
   const State after_messages = take_messages(slot, received, messages);
   return after_receive == State::ended ? after_receive : after_messages;
 }
 
-// Into `room`, as plain text.
+// Receives plain text into `room`.
 Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers,
                                    std::size_t most) {
   std::uint8_t* to = tls_ ? buffers.wire_in_.get() : room.data();
@@ -111,12 +111,13 @@ Stream::State Stream::receive_tls(Bytes cipher_text, MutableBytes room, std::siz
   if (shakes_hands) shaken_ += static_cast<std::uint32_t>(cipher_text.size());
   received = tls_->receive(cipher_text, room, buffers.wire_out_);
   if (tls_->state() == TlsEndpoint::State::failed) ++buffers.counters.handshakes_failed;
-  // Alerts as well, and what OpenSSL answers by itself, as to a request for new keys.
+  // This also sends alerts, and OpenSSL's own answers, for example to a key update.
   const State state = transmit(buffers);
   return tls_->can_receive() ? state : State::ended;
 }
 
-// By what ALPN agreed on, else by the first octet, which is a letter of a method.
+// Decides by the protocol that ALPN selected. Without one, it decides by the first octet, which is a letter
+// in HTTP.
 bool Stream::speaks_http(Bytes received) {
   constexpr std::string_view kHttp = "http/1.1";
   const unsigned char* protocol = nullptr;
@@ -148,8 +149,8 @@ Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
   return transmit(buffers);
 }
 
-// An incomplete message is put in front of what continues it only when that can make it whole: the sender of
-// single bytes does not make us copy all that came before, each time.
+// An incomplete message is copied in front of the received octets only when these can complete it. Otherwise
+// a client that sends single octets would make us copy the whole message each time.
 Stream::State Stream::take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages) {
   const std::size_t before = tail_.size();
   Bytes rest = slot.subspan(stun::kMaxFrameSize - before, before + received);
@@ -188,10 +189,11 @@ void Stream::turn_away(Bytes answer, StreamBuffers& buffers) {
   (void)send_bytes(answer, buffers);
 }
 
-// Messages go out in one piece: to copy one costs less than to tell the kernel of its parts.
+// Messages are copied into one buffer, because that costs less than to give the kernel a list of parts.
 Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffers& buffers) {
   if (tls_ && !tls_->can_send()) return is_established() ? State::ended : State::open;
-  buffers.wire_out_.clear();  // of another client's, where there was no memory for that
+  buffers.wire_out_
+      .clear();  // another client's output may be left here, if there was no memory for its queue
   for (const StreamMessage& message : messages) {
     if (is_dropped(message, buffers)) continue;
     if (!write(message, buffers)) {
@@ -204,8 +206,8 @@ Stream::State Stream::send(std::span<const StreamMessage> messages, StreamBuffer
   return transmit(buffers);
 }
 
-// One record for each message: coturn's clients, among others, take what one record brought for one message.
-// False when OpenSSL fails.
+// Writes each message into one record of its own, because coturn's clients, among others, take one record for
+// one message. Returns false when OpenSSL fails.
 bool Stream::write(const StreamMessage& message, StreamBuffers& buffers) {
   if (!tls_) return append(message, buffers.wire_out_);
   buffers.plain_.clear();
@@ -218,7 +220,7 @@ Stream::State Stream::transmit(StreamBuffers& buffers) {
   return state;
 }
 
-// Sends what is ready to go over the wire, or has it wait.
+// Sends the output, or queues the part that the connection does not accept.
 Stream::State Stream::transmit(Bytes wire, StreamCounters& counters) {
   if (!wire.empty() && !has_waiting()) {
     const std::optional<std::size_t> sent = send_some(fd(), wire);

@@ -1,6 +1,6 @@
-// One client's connection, TCP or TLS: takes whole messages out of what arrives and queues what the client is
-// too slow for. Between two passes a connection keeps no more than an incomplete message and what waits to go
-// out; all other memory is the thread's.
+// The connection of one client, by TCP or TLS. It splits the received octets into messages, and queues what
+// the client is too slow to receive. Between two calls a connection keeps only an incomplete message and the
+// queue; all other memory belongs to the thread.
 #pragma once
 
 #include <cstddef>
@@ -19,52 +19,54 @@
 
 namespace turnpike::net {
 
-// A message to a client, in parts that follow one another.
+// A message to a client, in three consecutive parts.
 struct StreamMessage {
   Bytes head;
   Bytes payload;
   std::size_t padding = 0;  // zero bytes, up to 3
-  bool is_media = false;    // may be dropped
+  bool is_media = false;    // may be dropped when the client is too slow
 
   std::size_t size() const { return head.size() + payload.size() + padding; }
 };
 
-// What the streams of one thread share. Messages received stay until reset().
+// Buffers that all streams of one thread share. Received messages stay valid until reset().
 class StreamBuffers {
  public:
   StreamBuffers();
 
-  // When there is no free slot, nothing can be received.
+  // Nothing can be received without a free slot.
   bool has_free_slot() const { return used_ < kSlots; }
   void reset() { used_ = 0; }
 
-  static constexpr std::size_t kReceiveSize = 64 << 10;  // octets that one receive takes at most
+  static constexpr std::size_t kReceiveSize = 64 << 10;  // maximum octets of one receive
   StreamCounters counters;
 
  private:
   friend class Stream;
 
   static constexpr std::size_t kSlots = 16;
-  // In front of what is received there is room for the incomplete message before it; behind it, for a record
-  // of which the greater part was there before.
+  // A slot has room for an incomplete message in front of the received octets. Behind them it has room for
+  // the rest of a TLS record, most of which was received before.
   static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsEndpoint::kLongestRecord;
-  // To send. More than kWorthSending never waits there; then a message or what OpenSSL answers follows.
+  // The buffer for output. It is sent when it has more than kWorthSending; the rest of its size is for one
+  // more message or for OpenSSL's answers.
   static constexpr std::size_t kWorthSending = 64 << 10;
   static constexpr std::size_t kSendSize = 4 * kWorthSending;
 
   MutableBytes take_slot();
 
   std::unique_ptr<std::uint8_t[]> slots_;
-  std::unique_ptr<std::uint8_t[]> wire_in_;                   // cipher text as received
-  WireBuffer wire_out_{WireBuffer::Kind::stream, kSendSize};  // as it goes over the wire
-  BoundedBuffer plain_{stun::kMaxFrameSize};                  // a message in one piece
+  std::unique_ptr<std::uint8_t[]> wire_in_;                   // received cipher text
+  WireBuffer wire_out_{WireBuffer::Kind::stream, kSendSize};  // output, as it is sent
+  BoundedBuffer plain_{stun::kMaxFrameSize};                  // one whole message
   std::size_t used_ = 0;
 };
 
 class Stream {
  public:
-  // What may wait: beyond the first, media is dropped; beyond the second, the connection is given up. For a
-  // client without an allocation, who is anybody, it is the third.
+  // Limits for the octets that wait to be sent. Beyond the first, media is dropped; beyond the second, the
+  // connection is closed. The third takes the place of the second for a client without an allocation, who may
+  // be anybody.
   static constexpr std::size_t kMediaLimit = 256 << 10;
   static constexpr std::size_t kControlLimit = 512 << 10;
   static constexpr std::size_t kStrangerLimit = 32 << 10;
@@ -72,58 +74,58 @@ class Stream {
   enum class State : std::uint8_t {
     open,
     ended,
-    http,  // a TLS client that speaks HTTP: release() gives it to whoever serves that
+    http,  // a TLS client that speaks HTTP; give it to the HTTP server with release()
   };
 
-  // TLS with `tls`, else plain TCP. `fd` is connected and does not block.
+  // Uses TLS with `tls`, or plain TCP when `tls` is null. `fd` is connected and non-blocking.
   Stream(Fd fd, const TlsContext* tls);
-  // Of a plain one that nothing has been received from or sent to. With TlsUse::any_of_them it is told apart
-  // once it is encrypted.
+  // Changes a plain connection, which has not sent or received anything, to TLS. With TlsUse::any_of_them,
+  // the stream finds out after the handshake whether the client speaks STUN or HTTP.
   void start_tls(const TlsContext& tls, TlsUse use);
-  // Leaves at once; TLS says goodbye where nothing waits.
+  // Closes the connection at once. TLS sends a close_notify alert when nothing waits to be sent.
   ~Stream();
   Stream(Stream&&) noexcept = default;
   Stream& operator=(Stream&&) = delete;
 
   int fd() const { return fd_.get(); }
-  // True for TCP from the start, for TLS once its handshake is done.
+  // TCP: always true. TLS: true after the handshake.
   bool is_established() const { return !tls_ || tls_->was_established(); }
   bool has_waiting() const { return !waiting_.empty(); }
-  // How much may wait: kStrangerLimit until this is called. Less than before holds from when nothing waits.
+  // Sets how many octets may wait. It is kStrangerLimit before the first call. A smaller limit takes effect
+  // when nothing waits.
   void allow_waiting(std::size_t most);
 
-  // Receives once and adds each message that is whole now to `messages`; they view the buffers. Ended: by the
-  // client, by an error, or by bytes that are no message. The messages before that count all the same.
-  // `buffers` has a free slot.
+  // Receives once and appends each complete message to `messages`; these view the buffers. Returns `ended`
+  // when the client has closed, after an error, or when the octets are not a message. Messages before that
+  // are valid. `buffers` must have a free slot.
   [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages);
 
-  // Sends the messages together, as far as the connection takes them; the rest waits.
+  // Sends the messages together. The octets that the connection does not accept wait.
   [[nodiscard]] State send(std::span<const StreamMessage> messages, StreamBuffers& buffers);
-  // Sends what waits, as far as the connection takes it.
+  // Sends waiting octets, as many as the connection accepts.
   [[nodiscard]] State send_waiting();
 
-  // The connection, for somebody else to go on with; this is of no more use then.
+  // The parts of a connection that another owner continues with. The Stream cannot be used afterwards.
   struct Released {
     Fd fd;
     TlsSession tls;                      // null for TCP
-    std::vector<std::uint8_t> received;  // in plain text, and taken by nobody yet
+    std::vector<std::uint8_t> received;  // plain text that no message was made of
   };
-  // Where nothing waits.
+  // Call it only when nothing waits to be sent.
   Released release();
-  // Says something to a client that cannot be served and will be left: what it has said is read and
-  // forgotten, since what is left unread would have the kernel take back our answer.
+  // Sends a last answer to a client that is not served. The client's octets are read and dropped first,
+  // because the kernel would otherwise reset the connection and discard our answer.
   void turn_away(Bytes answer, StreamBuffers& buffers);
 
-  // --- Bytes instead of messages: what a connection carries that was joined with a peer's (RFC 6062)
-  // Receives once; `bytes` view the buffers, and begin with what no message had been made of before.
-  // `buffers` has a free slot.
-  // No more than `most` octets come off the socket, which is at most kReceiveSize.
+  // --- Octets instead of messages: for a connection that is joined with a peer's (RFC 6062)
+  // Receives once, at most `most` octets from the socket (up to kReceiveSize). `bytes` view the buffers, and
+  // begin with the octets that no message was made of before. `buffers` must have a free slot.
   [[nodiscard]] State receive_bytes(StreamBuffers& buffers, Bytes& bytes,
                                     std::size_t most = StreamBuffers::kReceiveSize);
-  // Sends as far as the connection takes it; the rest waits. Where anything waits already, nobody should
-  // receive more for it.
+  // Sends octets; those that the connection does not accept wait. While anything waits, do not receive more
+  // for this connection.
   [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
-  // What may wait then: all that one receive_bytes() can bring, and what TLS adds to it.
+  // The limit for waiting octets then: the result of one receive_bytes(), and what TLS adds to it.
   static constexpr std::size_t kJoinedLimit = 512 << 10;
 
  private:
@@ -134,18 +136,18 @@ class Stream {
   void keep(Bytes tail, std::size_t needed);
 
   bool write(const StreamMessage& message, StreamBuffers& buffers);
-  State transmit(StreamBuffers& buffers);  // what OpenSSL or we have written
+  State transmit(StreamBuffers& buffers);  // the output of OpenSSL or of ourselves
   State transmit(Bytes wire, StreamCounters& counters);
   bool is_dropped(const StreamMessage& message, StreamBuffers& buffers) const;
 
   Fd fd_;
   std::unique_ptr<TlsEndpoint> tls_;  // null for TCP
-  bool is_undecided_ = false;         // it is TLS, and may turn out to speak HTTP
-  std::uint32_t needed_ = 0;          // how long `tail_` has to be before it can be a message
-  std::uint32_t shaken_ = 0;          // octets that a client has needed for its handshake
-  std::vector<std::uint8_t> tail_;    // the beginning of a message
+  bool is_undecided_ = false;         // a TLS connection that may turn out to speak HTTP
+  std::uint32_t needed_ = 0;          // the size that `tail_` needs before it can be a message
+  std::uint32_t shaken_ = 0;          // octets that the client has sent during its handshake
+  std::vector<std::uint8_t> tail_;    // the beginning of an incomplete message
   std::size_t may_wait_ = kStrangerLimit;
-  BoundedBuffer waiting_{kStrangerLimit};  // to go out, as it goes over the wire
+  BoundedBuffer waiting_{kStrangerLimit};  // octets to be sent, as they go over the wire
 };
 
 }  // namespace turnpike::net

@@ -5,8 +5,9 @@
 
 namespace turnpike::net {
 
-// The C library's wrappers of calls that may wait are cancellation points, which in a process with threads
-// costs two atomic operations a call. Returns what the call does, or -1 with errno.
+// Calls the kernel directly. The C library's wrappers of blocking calls are cancellation points, which cost
+// two atomic operations for each call in a process with threads. Returns the result of the call, or -1 with
+// errno.
 template <class... Arguments>
 long system_call(long number, Arguments... arguments) {
   return syscall(number, arguments...);

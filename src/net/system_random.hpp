@@ -1,4 +1,4 @@
-// The kernel's generator.
+// Random octets from the kernel.
 #pragma once
 
 #include "turnpike/crypto/random.hpp"
@@ -7,7 +7,7 @@ namespace turnpike::net {
 
 class SystemRandom : public crypto::Random {
  public:
-  // Throws std::system_error, which a machine that has started up gives no cause for.
+  // Throws std::system_error. This does not happen on a machine that has finished booting.
   void fill(MutableBytes bytes) override;
 };
 

@@ -11,9 +11,9 @@
 namespace turnpike::net {
 namespace {
 
-constexpr int kBacklog = 4096;  // the kernel takes what net.core.somaxconn allows of it
+constexpr int kBacklog = 4096;  // the kernel limits it to net.core.somaxconn
 
-// What the kernel may hold that has not been sent yet: more would only make media late.
+// The maximum of unsent octets in the kernel. More of them would only delay media.
 constexpr int kUnsent = 128 << 10;
 
 [[noreturn]] void throw_errno(const char* call) {
@@ -29,7 +29,7 @@ Fd open_socket(Family family) {
   Fd fd(socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) throw_errno("socket");
   if (family == Family::ipv6) require_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
-  // The connections of a daemon that has just ended must not keep the next one from starting.
+  // The old connections of a daemon that has just ended must not keep a new one from starting.
   require_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   return fd;
 }
@@ -45,13 +45,13 @@ bool try_bind(const Fd& fd, const Endpoint& at) {
   return bind(fd.get(), &address.any, address.size()) == 0;
 }
 
-// None when the machine is out of descriptors; errno says so.
+// Returns an invalid Fd when the machine has no descriptor left; errno is set.
 Fd relay_socket(Family family) {
   const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
   Fd fd(socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
   if (family == Family::ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);  // the connections of a relay that has ended are no hindrance
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);  // old connections of an ended relay do not hinder the bind
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   return fd;
 }
@@ -63,7 +63,7 @@ void bind_socket(const Fd& fd, const Endpoint& at) {
 
 }  // namespace
 
-// What is set here, the connections inherit.
+// The accepted connections inherit these options.
 Fd open_tcp_listener(const Endpoint& at) {
   Fd fd = open_socket(at.family());
   require_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
@@ -84,8 +84,8 @@ std::optional<Accepted> accept_tcp(int listener) {
   return Accepted{std::move(fd), from.endpoint()};
 }
 
-// A port is one allocation's, so nobody else may bind it while it is free in our map; from then on the
-// connections that go out from it share it.
+// SO_REUSEPORT is set after the bind, so that the bind fails when another process uses the port. The outgoing
+// connections of this relay then share the port.
 Result<Fd> open_tcp_relay(const Endpoint& at) {
   Fd fd = relay_socket(at.family());
   if (!fd || !try_bind(fd, at)) return last_error();

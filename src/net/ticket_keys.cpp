@@ -41,7 +41,7 @@ bool set_mac_key(EVP_MAC_CTX* mac, TicketKeys::Key& key) {
   return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-// The values of SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
+// The return values of the callback in SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
 enum Verdict : int { broken = -1, full_handshake = 0, good = 1, good_and_renew = 2 };
 
 Verdict seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
@@ -56,8 +56,8 @@ Verdict seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHE
   return done ? good : broken;
 }
 
-// A ticket of TLS 1.3 is good once for a client that wants not to be recognized (RFC 8446 §C.4): it gets
-// another.
+// With TLS 1.3, a client that does not want to be recognised uses each ticket only once (RFC 8446 §C.4), so
+// it gets a new one each time.
 Verdict open(TicketKeys& keys, bool is_1_3, const unsigned char* name, const unsigned char* iv,
              EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) {
   std::optional<TicketKeys::Opening> opening = keys.to_open({name, TicketKeys::kNameSize});
@@ -91,7 +91,7 @@ TicketKeys::~TicketKeys() {
   if (previous_) wipe(*previous_);
 }
 
-// Nothing happens while nobody comes, so more than one period may have passed.
+// Rotation happens only when a key is used, so more than one period may have passed.
 void TicketKeys::rotate() {
   const SteadyTime now = clock_();
   const auto periods = (now - made_) / period_;

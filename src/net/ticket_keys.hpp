@@ -1,6 +1,6 @@
-// The keys that TLS session tickets are sealed with (RFC 5077 §4, RFC 8446 §4.6.1), random and known to this
-// process alone. One set serves all threads and outlives certificates, so a session is resumed wherever its
-// client comes back to.
+// The keys that encrypt TLS session tickets (RFC 5077 §4, RFC 8446 §4.6.1). They are random and only this
+// process knows them. All threads share one set of keys, which outlives a change of certificates, so a client
+// can resume its session on any worker.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -17,14 +17,14 @@
 
 namespace turnpike::net {
 
-// Thread-safe. A key seals for one period and opens for another; then it is gone.
+// Thread-safe. A key encrypts tickets for one period and decrypts them for one more; then it is deleted.
 class TicketKeys {
  public:
   static constexpr Duration kPeriod = std::chrono::hours(12);
   static constexpr std::size_t kNameSize = 16;
 
   using Clock = std::function<SteadyTime()>;
-  // The first one reads the machine's own monotonic clock.
+  // The first constructor reads the monotonic clock of the machine.
   TicketKeys();
   explicit TicketKeys(Clock clock, Duration period = kPeriod);
   ~TicketKeys();
@@ -41,7 +41,7 @@ class TicketKeys {
     Key key;
     bool is_old;  // the client should get a new ticket
   };
-  // `name` has kNameSize octets.
+  // Finds the key of a ticket. `name` has kNameSize octets. Nothing when the key is unknown or too old.
   std::optional<Opening> to_open(Bytes name);
 
  private:
@@ -55,7 +55,7 @@ class TicketKeys {
   std::optional<Key> previous_;
 };
 
-// Has `context` seal its tickets with `keys`, which live as long as it does.
+// Makes `context` encrypt its tickets with `keys`. The context shares ownership of the keys.
 void set_ticket_keys(SSL_CTX* context, std::shared_ptr<TicketKeys> keys);
 
 }  // namespace turnpike::net

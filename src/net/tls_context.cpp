@@ -16,7 +16,7 @@
 namespace turnpike::net {
 namespace {
 
-// RFC 7443 §3 and RFC 7301 §6, the preferred one first.
+// The ALPN protocols (RFC 7443 §3 and RFC 7301 §6), in order of preference.
 constexpr std::array<std::string_view, 3> kProtocols{"stun.turn", "stun.nat-discovery", "http/1.1"};
 
 std::span<const std::string_view> protocols_for(TlsUse use) {
@@ -29,7 +29,7 @@ std::span<const std::string_view> protocols_for(TlsUse use) {
   return all;
 }
 
-// With forward secrecy and authenticated encryption, whatever the machine's openssl.cnf says.
+// Only ciphers with forward secrecy and authenticated encryption, whatever openssl.cnf says.
 const std::string kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 const std::string kTls13Ciphers =
     "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
@@ -52,7 +52,7 @@ int use_index() {
   return index;
 }
 
-// OpenSSL keeps a pointer, so there is something to point at.
+// SSL_set_ex_data stores a pointer, so it gets the address of a static element.
 bool set_use(SSL* session, TlsUse use) {
   static std::array<TlsUse, 3> all{TlsUse::turn, TlsUse::http, TlsUse::any_of_them};
   return SSL_set_ex_data(session, use_index(), &all[static_cast<std::size_t>(use)]) == 1;
@@ -62,7 +62,8 @@ TlsUse use_of(const SSL* session) {
   return *static_cast<const TlsUse*>(SSL_get_ex_data(session, use_index()));
 }
 
-// A client that offers other protocols only is served all the same: it came to this port for what is there.
+// A client that offers only other protocols is accepted too: it chose this port, so it gets the service of
+// this port.
 int select_protocol(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
                     const unsigned char* list, unsigned int list_size, void*) {
   const std::string_view offered(reinterpret_cast<const char*>(list), list_size);
@@ -77,7 +78,7 @@ int select_protocol(SSL* session, const unsigned char** chosen, unsigned char* c
 
 using Certificates = std::vector<Certificate>;
 
-// A client that asks for a name which none is for gets the first one: it knows best whether it takes that.
+// A client that asks for an unknown name gets the first certificate, and decides itself whether to accept it.
 //
 // The server "SHALL" say that it has used the name, by an empty server_name in its hello (RFC 6066 §3). Over
 // DTLS it does not: Pion, which most native clients use, refuses a hello with an empty server_name, and then
@@ -93,7 +94,7 @@ int select_certificate(SSL* session, int*, void*) {
   return SSL_is_dtls(session) == 1 ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
 }
 
-// Who gets here has shown its cookie: see DtlsAssociation.
+// DtlsAssociation checks the cookie before OpenSSL sees the hello.
 int accept_cookie(SSL*, const unsigned char*, unsigned int) { return 1; }
 
 void set_versions(SSL_CTX* context, TlsKind kind, bool only_tls_1_3) {
@@ -106,7 +107,7 @@ void set_versions(SSL_CTX* context, TlsKind kind, bool only_tls_1_3) {
   SSL_CTX_set_cookie_verify_cb(context, accept_cookie);
 }
 
-// What is written about ciphers by their versions, TLS 1.3 and earlier.
+// The configured ciphers, split into those of TLS 1.3 and those of earlier versions.
 struct CipherLists {
   std::string tls_1_3;
   std::string tls_1_2;
@@ -123,7 +124,8 @@ CipherLists split_ciphers(std::string_view list) {
   return lists;
 }
 
-// A record is as much longer than its text as one with authenticated encryption is; others would not fit.
+// Ciphers without authenticated encryption are refused, because the sizes of records are computed for
+// authenticated ones.
 void require_authenticated_encryption(SSL_CTX* context) {
   const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(context);
   for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
@@ -158,7 +160,7 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   set_ciphers(context, params.ciphers);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-  // Nobody is asked for a certificate, so no handshake message is as long as one may be.
+  // No client certificates are requested, so handshake messages are short, and this limit is safe.
   SSL_CTX_set_max_cert_list(context, kLongestMessage);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kSessionContext.data()),

@@ -1,5 +1,5 @@
-// What TLS and DTLS listeners show and accept: the operator's certificates, TLS 1.2 and 1.3 or DTLS 1.2, and
-// the protocols of RFC 7443 and of HTTP. One context serves the connections of all threads.
+// The OpenSSL context of TLS and DTLS listeners: the operator's certificates, TLS 1.2 and 1.3 or DTLS 1.2,
+// and the ALPN protocols of RFC 7443 and of HTTP. All threads share one context.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -23,30 +23,30 @@ using TlsSession = std::unique_ptr<SSL, TlsDeleter>;
 
 enum class TlsKind : std::uint8_t { tls, dtls };
 
-// What a listener's clients may ask for by ALPN.
+// The protocols that clients of a listener may select by ALPN.
 enum class TlsUse : std::uint8_t {
   turn,  // stun.turn and stun.nat-discovery
   http,  // http/1.1
   any_of_them
 };
 
-// Immutable. Sessions are resumed by tickets, which any thread can read and none has to remember. A
-// connection keeps what it began with, however long that is after the context has gone.
+// Immutable. Sessions are resumed by tickets, which any thread can decrypt, so nothing is stored for them. A
+// connection keeps the context that it began with, even after the TlsContext was destroyed.
 class TlsContext {
  public:
   // Throws std::runtime_error with a message for the operator, which names the file. A client that names a
-  // host (RFC 6066 §3) gets the first certificate for that, any other the first of all.
+  // host (RFC 6066 §3) gets the first certificate with that name. Other clients get the first certificate.
   TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys, TlsKind kind = TlsKind::tls);
   TlsContext(const std::string& certificate, const std::string& private_key, TlsKind kind = TlsKind::tls);
 
-  // The server's side of a new connection; throws std::bad_alloc.
+  // Makes the server's side of a new connection. Throws std::bad_alloc.
   TlsSession new_session(TlsUse use = TlsUse::turn) const;
 
  private:
   std::unique_ptr<SSL_CTX, TlsDeleter> context_;
 };
 
-// The context that new connections get. Thread-safe.
+// The context for new connections. Thread-safe.
 class CurrentTls {
  public:
   explicit CurrentTls(std::shared_ptr<const TlsContext> context) : context_(std::move(context)) {}

@@ -12,15 +12,15 @@
 
 namespace turnpike::net {
 
-// What OpenSSL reads from and writes to during one call. It waits for input alone: there is always room for
-// output, or the output is lost (a datagram) or the connection ends (a stream).
+// The input and output of OpenSSL during one call. OpenSSL can only wait for input. When there is no room for
+// output, a datagram is lost, or a stream connection ends.
 struct TlsEndpoint::Wire {
   Bytes in;
   WireBuffer& out;
 
   Wire(SSL* ssl, Bytes input, WireBuffer& output) : in(input), out(output) {
     BIO_set_data(SSL_get_rbio(ssl), this);
-    // To clear an empty queue costs more than to look.
+    // ERR_clear_error() costs more than to look whether the queue is empty.
     if (ERR_peek_error() != 0) ERR_clear_error();
   }
 
@@ -43,7 +43,7 @@ struct TlsEndpoint::Wire {
     WireBuffer& out = of(bio).out;
     BIO_clear_retry_flags(bio);
     const Bytes bytes(reinterpret_cast<const std::uint8_t*>(from), static_cast<std::size_t>(size));
-    // The network may lose a datagram as well, and DTLS lives with that.
+    // DTLS tolerates the loss of a datagram.
     return out.append(bytes) || out.kind() == WireBuffer::Kind::datagrams ? size : -1;
   }
 
@@ -58,8 +58,8 @@ TlsEndpoint::TlsEndpoint(TlsSession session) : ssl_(std::move(session)) {
   if (SSL_is_dtls(ssl_.get()) == 1) SSL_set_mtu(ssl_.get(), kHandshakeMtu);
 }
 
-// The last call of SSL_read_ex(), which would say that there is nothing more, is left out where it can be: it
-// gets and frees a buffer of 16 kB.
+// Avoids the last call of SSL_read_ex(), which would only report that there is no more input, because that
+// call allocates and frees a buffer of 16 kB.
 std::size_t TlsEndpoint::receive(Bytes cipher_text, MutableBytes room, WireBuffer& out) {
   const Wire wire(ssl_.get(), cipher_text, out);
   std::size_t received = 0;
@@ -84,9 +84,9 @@ void TlsEndpoint::settle(int result) {
   } else if (is_open && is_finished) {
     state_ = State::established;
   } else {
-    // Either an error, or a handshake message that has begun after the handshake and has not ended with its
-    // record. No client needs that; OpenSSL would keep up to ten such messages of 16 kB each, and would send
-    // nothing before they are whole.
+    // Either an error, or a handshake message after the handshake that is longer than its record. No client
+    // needs such messages. OpenSSL would keep up to ten of them with 16 kB each, and would not send anything
+    // until they are complete.
     state_ = State::ended;
   }
 }
@@ -121,14 +121,14 @@ std::size_t TlsEndpoint::longest_text() const {
 }
 
 std::size_t TlsEndpoint::longest_record() const {
-  constexpr std::size_t kLongestOverhead = 320;  // as OpenSSL has it
+  constexpr std::size_t kLongestOverhead = 320;  // OpenSSL's own limit
   return (SSL_get_session(ssl_.get()) ? longest_text() : kLongestText) + kLongestOverhead;
 }
 
 // --- DTLS alone
 
-// The cookie was verified before there was an endpoint. DTLSv1_listen() sets the message numbers to what a
-// client with a cookie goes on with.
+// The cookie was verified before this endpoint was made. DTLSv1_listen() sets the message numbers to those
+// that follow a hello with a cookie.
 void TlsEndpoint::listen(Bytes hello, WireBuffer& out) {
   const std::unique_ptr<BIO_ADDR, decltype(&BIO_ADDR_free)> nobody(BIO_ADDR_new(), BIO_ADDR_free);
   if (!nobody) throw std::bad_alloc();
@@ -139,7 +139,7 @@ void TlsEndpoint::listen(Bytes hello, WireBuffer& out) {
   state_ = State::failed;
 }
 
-// A tag of 16 octets, and with AES-GCM a nonce of 8 (RFC 5288 §3, RFC 7905 §2).
+// A tag of 16 octets, and for AES-GCM an explicit nonce of 8 (RFC 5288 §3, RFC 7905 §2).
 std::size_t TlsEndpoint::record_overhead() const {
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
   return cipher && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 24;

@@ -35,8 +35,8 @@ bool bind_socket(int fd, const Endpoint& at) {
   return bind(fd, &address.any, address.size()) == 0;
 }
 
-// Datagrams of any size go out, in fragments where the path asks for it (RFC 8656 §14: DF is 0 unless asked
-// for).
+// Datagrams of any size are sent, in fragments if the path needs it (RFC 8656 §14: DF is 0 unless the client
+// asks for it).
 void allow_fragments(int fd, Family family) {
   if (family == Family::ipv4) {
     set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
@@ -47,7 +47,7 @@ void allow_fragments(int fd, Family family) {
 
 boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
 
-// FORCE passes the limit where the process may administer the network.
+// SO_RCVBUFFORCE exceeds the system's limit, if the process has CAP_NET_ADMIN.
 void set_receive_buffer(int fd, std::uint32_t bytes) {
   const int size = static_cast<int>(bytes);
   if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, size)) set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
@@ -57,10 +57,10 @@ std::uint32_t receive_buffer_of(int fd) {
   int granted = 0;
   socklen_t size = sizeof granted;
   getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
-  return static_cast<std::uint32_t>(granted) / 2;  // the kernel doubles it for its own bookkeeping
+  return static_cast<std::uint32_t>(granted) / 2;  // the kernel reports twice the usable size
 }
 
-// Datagrams that leave by it may be fragmented, and what ICMP says of them is kept.
+// The datagrams of this socket may be fragmented, and ICMP errors for them are queued.
 Fd open_relay_socket(Family family, std::uint32_t receive_buffer) {
   Fd fd = open_socket(family);
   if (!fd) return fd;
@@ -76,7 +76,8 @@ Fd open_relay_socket(Family family, std::uint32_t receive_buffer) {
 
 std::optional<stun::Icmp> to_icmp(const sock_extended_err& error, Family family) {
   if (error.ee_origin == SO_EE_ORIGIN_LOCAL) {
-    // Larger than the path allows, and DF was asked for: as if a router had said so.
+    // The datagram was larger than the path MTU and DF was set. This is reported like the ICMP error of a
+    // router.
     if (error.ee_errno != EMSGSIZE) return std::nullopt;
     if (family == Family::ipv4) return stun::Icmp{ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, error.ee_info};
     return stun::Icmp{ICMP6_PACKET_TOO_BIG, 0, error.ee_info};
@@ -119,7 +120,8 @@ Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer) {
   return fd;
 }
 
-// The option is on for as long as the second bind takes: at any other time the port is the relay's alone.
+// The option is set only during the second bind, so that at all other times no other socket can bind the
+// port.
 Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer) {
   Fd fd = open_relay_socket(at.family(), receive_buffer);
   if (!fd) return last_error();

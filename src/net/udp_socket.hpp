@@ -1,4 +1,4 @@
-// UDP sockets as listeners and relays need them, and the errors that come back through them.
+// UDP sockets for listeners and relays, and the errors that they report.
 #pragma once
 
 #include <optional>
@@ -12,49 +12,52 @@
 
 namespace turnpike::net {
 
-// One worker's socket of a listener: non-blocking, SO_REUSEPORT, IPv6 only where it is IPv6. A wildcard
-// socket reports the address each datagram came to. Throws std::system_error.
+// Opens one worker's socket of a listener: non-blocking, with SO_REUSEPORT, and without IPv4 on an IPv6
+// socket. A wildcard socket reports the local address of each datagram. Throws std::system_error.
 Fd open_udp_listener(const Endpoint& at);
 
-// Throws std::system_error with EADDRINUSE when another socket holds the address. With SO_REUSEPORT alone a
-// second daemon would silently get half of the datagrams.
+// Throws std::system_error with EADDRINUSE when another socket is bound to the address. With SO_REUSEPORT
+// alone, a second daemon would silently get half of the datagrams.
 void require_free_udp_address(const Endpoint& at);
 
-// A relay socket, bound to `at`: non-blocking, never setting DF on its own, with ICMP errors queued, and with
-// so many bytes to receive into as far as the kernel grants them; 0 for as many as it gives by itself.
+// Opens a relay socket, bound to `at`: non-blocking, without DF, and with ICMP errors queued. It asks for
+// `receive_buffer` bytes of receive buffer, of which the kernel may grant less; 0 means the kernel's default.
 Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer = 0);
 
-// A second socket on the address of the relay socket `first`. Until it is connected it may receive what is
-// for the first.
+// Opens a second socket on the address of the relay socket `first`. Until it is connected, it may receive
+// datagrams for the first one.
 Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer);
 
-// From here on the socket receives from `peer` alone, and sends to it; false when there is no way to it.
+// Connects the socket: it then receives only from `peer` and sends only to it. Returns false when there is no
+// route.
 bool connect_udp(int fd, const Endpoint& peer);
 
-// Lets the kernel hand over neighbours of one length and source as one run (UDP_GRO), which ReceivePool takes
-// apart; a kernel that cannot do so goes on handing them over one by one.
+// Allows the kernel to deliver consecutive datagrams of one length and one source as one run (UDP_GRO), which
+// ReceivePool splits. A kernel without UDP_GRO continues to deliver them one by one.
 void allow_received_runs(int fd);
 
-// Where a socket is bound, which tells the port that was chosen for port 0.
+// The local address of a socket, with the port that the kernel chose for port 0.
 Endpoint local_endpoint(int fd);
 
-// Asks for `bytes` of receive and send buffer; returns how many bytes of receive buffer the kernel granted.
+// Asks for receive and send buffers of `bytes`. Returns the size of the receive buffer that the kernel
+// granted.
 int set_buffer_sizes(int fd, int bytes);
 
-// How much of a relay socket's receive buffer the kernel grants to this process.
+// The receive buffer in bytes that the kernel grants to a relay socket of this process when it asks for
+// `bytes`.
 std::uint32_t granted_receive_buffer(std::uint32_t bytes);
 
-// Sends one datagram with DF set (RFC 8656 §14), or returns the errno. IPv4 has no way to say so per message,
-// so the socket's option is turned on and off again.
+// Sends one datagram with DF set (RFC 8656 §14). Returns 0 or an errno. IPv4 has no option for a single
+// message, so the socket's option is set and cleared again.
 int send_dont_fragment(int fd, const Endpoint& to, Bytes payload);
 
-// What the kernel noted about a datagram sent earlier.
+// An error that the kernel reported for an earlier datagram.
 struct SocketError {
-  Endpoint peer;                   // whom that datagram was for
-  std::optional<stun::Icmp> icmp;  // absent: nothing that RFC 8656 §11.5 passes on
+  Endpoint peer;                   // the destination of that datagram
+  std::optional<stun::Icmp> icmp;  // absent when RFC 8656 §11.5 does not forward the error
 };
 
-// Takes the next entry from the socket's error queue; nothing when that is empty.
+// Takes the next entry of the socket's error queue; nothing when the queue is empty.
 std::optional<SocketError> take_error(int fd);
 
 }  // namespace turnpike::net

@@ -5,7 +5,7 @@
 namespace turnpike::stun {
 namespace {
 
-// The value of an attribute that is four bytes of which the first counts.
+// Decodes an attribute of four bytes of which only the first counts.
 std::optional<std::uint8_t> first_of_four(Bytes value) {
   if (value.size() != 4) return std::nullopt;
   return value[0];
@@ -24,7 +24,8 @@ std::optional<Endpoint> decode_address(Bytes value) {
 
 std::optional<Endpoint> decode_xor_address(Bytes value, const TransactionId& transaction_id) {
   if (value.size() > 20) return std::nullopt;
-  // The port is masked with the cookie's first half, the address with the cookie and then the transaction id.
+  // The mask for the port is the first half of the cookie. The mask for the address is the cookie followed by
+  // the transaction id.
   std::array<std::uint8_t, 16> mask;
   store_u32(mask.data(), kMagicCookie);
   std::copy(transaction_id.begin(), transaction_id.end(), mask.begin() + 4);

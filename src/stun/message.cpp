@@ -23,7 +23,7 @@ Result<MessageView, ParseError> MessageView::parse(Bytes datagram) {
   return view;
 }
 
-// Finds where the visible attributes end and where the integrity attributes stand.
+// Finds the end of the visible attributes and the offsets of the integrity attributes.
 bool MessageView::index_attributes() {
   const std::size_t end = message_.size();
   attributes_end_ = static_cast<std::uint32_t>(end);
@@ -72,8 +72,8 @@ std::optional<Bytes> MessageView::find(AttributeType type) const {
 
 namespace {
 
-// The integrity attributes cover the message up to themselves, with a header length that ends with them
-// (RFC 8489 §14.5): the length field is replaced on the fly.
+// An integrity attribute covers the message up to itself, with a length in the header that ends with the
+// attribute (RFC 8489 §14.5). The computation replaces the length field without changing the message.
 template <class Mac>
 bool verify(Bytes message, std::size_t at, Bytes given, Mac&& mac) {
   std::uint8_t length[2];
@@ -95,8 +95,8 @@ bool MessageView::verify_integrity_sha1(crypto::Digester& digester, Bytes key) c
 bool MessageView::verify_integrity_sha256(crypto::Digester& digester, Bytes key) const {
   if (!has_integrity_sha256()) return false;
   const std::size_t size = load_u16(&message_[integrity_sha256_at_ + 2]);
-  // RFC 8489 §14.6 leaves it to each usage of STUN whether less than the whole may be sent. TURN does not
-  // allow it.
+  // RFC 8489 §14.6 lets each usage of STUN decide whether a truncated value is allowed. TURN does not allow
+  // it.
   if (size != std::tuple_size_v<crypto::Sha256>) return false;
   return verify(message_, integrity_sha256_at_, message_.subspan(integrity_sha256_at_ + 4, size),
                 [&](crypto::Parts parts) { return digester.hmac_sha256(key, parts); });

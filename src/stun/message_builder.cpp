@@ -17,7 +17,7 @@ void MessageBuilder::set_length(std::size_t body_size) {
   if (ok()) store_u16(writer_.buffer().data() + 2, static_cast<std::uint16_t>(body_size));
 }
 
-// Writes type and length, zeroes the padding and leaves the value to the caller.
+// Writes type and length, and sets the padding to zero. The caller fills the value.
 MutableBytes MessageBuilder::claim_attribute(AttributeType type, std::size_t size) {
   writer_.u16(static_cast<std::uint16_t>(type));
   writer_.u16(static_cast<std::uint16_t>(size));
@@ -65,7 +65,7 @@ MessageBuilder& MessageBuilder::add_error(ErrorCode code) {
   return add_error_value(AttributeType::error_code, 0, code);
 }
 
-// ERROR-CODE and ADDRESS-ERROR-CODE differ in their first octet alone.
+// ERROR-CODE and ADDRESS-ERROR-CODE differ only in their first octet.
 MessageBuilder& MessageBuilder::add_error_value(AttributeType type, std::uint8_t first_octet,
                                                 ErrorCode code) {
   const std::string_view reason = reason_phrase(code);

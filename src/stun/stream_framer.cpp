@@ -13,7 +13,7 @@ Frame whole(Frame::Kind kind, Bytes received, std::size_t size, std::size_t size
 Frame stun_frame(Bytes received) {
   const std::size_t length = load_u16(&received[2]);
   if (length % 4 != 0) return {Frame::Kind::invalid, {}, 0};
-  // A wrong cookie is noticed as soon as it is there, not after 64 KiB of nonsense.
+  // A wrong cookie ends the stream at once, before up to 64 KiB of other data are read as a message.
   if (received.size() >= 8 && load_u32(&received[4]) != kMagicCookie) return {Frame::Kind::invalid, {}, 0};
   return whole(Frame::Kind::stun, received, kHeaderSize + length, kHeaderSize + length);
 }

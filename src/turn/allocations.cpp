@@ -7,13 +7,13 @@ namespace turnpike::turn {
 
 namespace {
 
-// So many discarded permissions are freed at once: more than most allocations have, and too few for anybody
-// to notice.
+// The number of discarded permissions that are freed at once: more than most allocations have, and few enough
+// to take no noticeable time.
 constexpr std::size_t kFew = 256;
 
 }  // namespace
 
-// What needs memory comes first, so that either all of it is done or nothing.
+// Steps that need memory come first, so that either all steps are done or none.
 Allocation& Allocations::add(std::unique_ptr<Allocation> allocation) {
   for (const Relay& relay : allocation->relays) {
     const auto index = static_cast<std::size_t>(relay.id());
@@ -29,7 +29,7 @@ Allocation& Allocations::add(std::unique_ptr<Allocation> allocation) {
 }
 
 void Allocations::move_to(const FiveTuple& tuple, Allocation& allocation) {
-  std::unique_ptr<Allocation>& place = by_tuple_[tuple];  // only this can fail
+  std::unique_ptr<Allocation>& place = by_tuple_[tuple];  // only this can throw
   const auto old = by_tuple_.find(allocation.tuple);
   place = std::move(old->second);
   by_tuple_.erase(old);

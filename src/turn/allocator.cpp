@@ -22,7 +22,7 @@ std::optional<Family> known_family(std::uint8_t wire) {
   return std::nullopt;
 }
 
-// By its number of RFC 8656 or by the one of the draft.
+// The attribute may have its number of RFC 8656 or the one of the draft.
 std::optional<Bytes> find_additional_family(const Request& request) {
   const auto additional = request.find(AttributeType::additional_address_family);
   return additional ? additional : request.find(AttributeType::draft_additional_address_family);
@@ -33,8 +33,8 @@ ErrorCode to_error(RelayError error) {
                                          : ErrorCode::insufficient_capacity;
 }
 
-// A client may have another access token by the time it claims what it reserved, so for tokens the
-// reservation names no owner: 64 random bits keep others away.
+// The owner of a reservation. A client may have another access token when it claims the reservation, so a
+// reservation of a token has no owner; its 64 random bits keep others away.
 std::string reservation_owner(const auth::Identity& identity) {
   return identity.is_token() ? std::string() : identity.quota_name();
 }
@@ -60,7 +60,7 @@ Allocator::Allocator(const ServerParams& params, const Settings& settings, Alloc
 
 void Allocator::on_allocate(Request& request, Output& out) {
   if (request.allocation) return answer_again(request, out);
-  // TURN REST credentials end here. What was allocated with them in time goes on.
+  // An expired TURN REST name cannot make an allocation. An allocation that it made in time goes on.
   if (request.sender().has_expired(request.now.wall)) return responder_.reject_expired(request, out);
   AllocateOptions options;
   if (auto e = check_transport(request, options)) return responder_.reject(request, *e, out);
@@ -69,7 +69,7 @@ void Allocator::on_allocate(Request& request, Output& out) {
     if (redirect(request, Redirect::full, out)) return;
     return responder_.reject(request, ErrorCode::insufficient_capacity, out);
   }
-  const bool may_go = !options.claim;  // what it has reserved is here
+  const bool may_go = !options.claim;  // its reserved port is on this server
   if (may_go && redirect(request, Redirect::always, out)) return;
 
   auto allocation = std::make_unique<Allocation>();
@@ -87,8 +87,8 @@ void Allocator::on_allocate(Request& request, Output& out) {
   enter(request, options, std::move(allocation), out);
 }
 
-// The 5-tuple has an allocation already. Over UDP the request may have been sent again because its answer was
-// lost. Streams lose nothing, so there a second Allocate is another request.
+// The 5-tuple already has an allocation. Over UDP, this may be a retransmission because the answer was lost.
+// A stream loses nothing, so there it is another request.
 void Allocator::answer_again(Request& request, Output& out) {
   const bool retransmitted = !is_stream(request.tuple.transport) &&
                              request.allocation->transaction_id == request.message.transaction_id() &&
@@ -97,7 +97,7 @@ void Allocator::answer_again(Request& request, Output& out) {
   answer(request, *request.allocation, out);
 }
 
-// Everything that the allocation needs has been found: it begins now.
+// Adds the allocation to the table, reports it and answers.
 void Allocator::enter(const Request& request, const AllocateOptions& options,
                       std::unique_ptr<Allocation> allocation, Output& out) {
   allocation->tuple = request.tuple;
@@ -124,13 +124,13 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
     if (options.mobile) moves_.give_ticket(added);
     answer(request, added, out);
   } catch (...) {
-    lifetimes_.erase(added, out);  // nobody has heard of it
+    lifetimes_.erase(added, out);  // no client knows it
     throw;
   }
   out.report(std::move(created));
 }
 
-// RFC 8656 §7.2, and for TCP RFC 6062 §5.1.
+// Checks REQUESTED-TRANSPORT (RFC 8656 §7.2; RFC 6062 §5.1 for TCP).
 Check Allocator::check_transport(const Request& request, AllocateOptions& options) const {
   const auto value = request.find(AttributeType::requested_transport);
   const auto protocol = value ? stun::decode_requested_transport(*value) : std::nullopt;
@@ -146,7 +146,7 @@ Check Allocator::check_transport(const Request& request, AllocateOptions& option
   return std::nullopt;
 }
 
-// The attributes that every Allocate may have, and those of a claim (RFC 8656 §7.2).
+// Reads the attributes that every Allocate may have, and those of a claim (RFC 8656 §7.2).
 Check Allocator::read_options(const Request& request, AllocateOptions& options) const {
   const auto token = request.find(AttributeType::reservation_token);
   const auto even_port = request.find(AttributeType::even_port);
@@ -176,7 +176,7 @@ Check Allocator::read_options(const Request& request, AllocateOptions& options) 
   return std::nullopt;
 }
 
-// REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY, of which a request has one at most.
+// Reads REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY. A request may have one of the two.
 Check Allocator::read_families(const Request& request, AllocateOptions& options) const {
   const auto requested = request.find(AttributeType::requested_address_family);
   const auto additional = find_additional_family(request);
@@ -196,7 +196,7 @@ Check Allocator::read_families(const Request& request, AllocateOptions& options)
   return std::nullopt;
 }
 
-// RFC 8656 §7.2 knows IPv4 alone for who names no family; an operator may want another.
+// RFC 8656 §7.2 says IPv4 when the client names no family; the operator may configure another.
 Family Allocator::default_family(const Request& request) const {
   switch (settings_.default_family) {
     case DefaultFamily::ipv4: return Family::ipv4;
@@ -207,8 +207,8 @@ Family Allocator::default_family(const Request& request) const {
   return ports_.supports(own) ? own : Family::ipv4;
 }
 
-// What was reserved has its place in the quota already. A port that is to be reserved needs a place beside
-// that of the allocation itself.
+// A claimed reservation already has its place in the quota. A port that is to be reserved needs a second
+// place beside that of the allocation.
 Check Allocator::take_place(const Request& request, AllocateOptions& options, Allocation& allocation,
                             Output& out) {
   if (address_quota_) {
@@ -249,7 +249,7 @@ Check Allocator::open_relays(const Request& request, AllocateOptions& options, A
   if (!options.both_families) return first;
   Check second = open_relay(request, options, Family::ipv6, allocation);
   if (first && second) return first;
-  // One of the two is a success, and the answer says why the other is missing.
+  // One of the two families is enough for a success; the answer says why the other is missing.
   if (first) allocation.missing_family = {Family::ipv4, *first};
   if (second) allocation.missing_family = {Family::ipv6, *second};
   return std::nullopt;
@@ -272,8 +272,8 @@ Check Allocator::open_relay(const Request& request, AllocateOptions& options, Fa
   return std::nullopt;
 }
 
-// Sends the client to one of the other servers that it can reach as it has reached this one (RFC 8489 §10).
-// Only clients that are authenticated learn of those servers. True when it did.
+// Redirects the client to another server with the transport and family that the client uses now (RFC 8489
+// §10). Only authenticated clients learn of these servers. Returns true when it has answered.
 bool Allocator::redirect(const Request& request, Redirect reason, Output& out) {
   const AlternateParams* const alternates = settings_.alternates;
   if (!alternates || (reason == Redirect::always && alternates->when != Redirect::always)) return false;

@@ -11,7 +11,8 @@ using stun::ErrorCode;
 
 namespace {
 
-// An answer with that much of it is more than one packet on every usual network, which is what it is for.
+// An answer with this much padding needs more than one packet on every usual network, which is the purpose of
+// PADDING.
 constexpr std::size_t kMaxPadding = 1500;
 constexpr std::size_t kAttributeHeader = 4;
 constexpr std::size_t kFingerprintSize = 8;
@@ -20,8 +21,8 @@ constexpr std::size_t kFingerprintSize = 8;
 
 void Binding::on_binding(Request& request, Output& out) {
   const NatDiscovery* sockets = discovery_at(request.tuple);
-  // By TCP no answer can come from an address that the client has not connected to, so there it only learns
-  // the other addresses.
+  // Over TCP an answer cannot come from an address that the client is not connected to, so the client only
+  // learns the other addresses.
   const bool may_ask = sockets && request.tuple.transport == Transport::udp;
   if (responder_.reject_unknown(request, {.tokens = responder_.takes_tokens(), .nat_discovery = may_ask},
                                 out)) {
@@ -37,7 +38,7 @@ void Binding::on_binding(Request& request, Output& out) {
   responder_.finish(request, builder, out);
 }
 
-// Null where there is none.
+// Null when this server address does not take part.
 const NatDiscovery* Binding::discovery_at(const FiveTuple& tuple) const {
   const auto found =
       std::ranges::find_if(nat_discoveries_, [&](const NatDiscovery& d) { return d.includes(tuple); });
@@ -84,8 +85,8 @@ void Binding::add_discovery(Request& request, const NatDiscovery& sockets, const
   request.answer_to = to;
 }
 
-// RFC 5780 §6.1 wants padding up to an MTU, whatever the request had. Here the answer is never longer than
-// its request: whoever's address stands in the request gets no more octets than were spent on it.
+// RFC 5780 §6.1 wants padding up to an MTU, whatever the size of the request. Here the answer is never longer
+// than its request, so that a forged source address gets no more octets than the attacker has sent.
 std::size_t Binding::padding_for(const Request& request, std::size_t asked,
                                  const stun::MessageBuilder& builder) {
   const std::size_t fingerprint = request.message.has_fingerprint() ? kFingerprintSize : 0;

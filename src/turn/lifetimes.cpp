@@ -15,13 +15,13 @@ using stun::ErrorCode;
 
 namespace {
 
-constexpr std::size_t kStepsToClose = 32;  // closing a socket takes as long as so many steps
+constexpr std::size_t kStepsToClose = 32;  // closing a socket takes as long as this many steps
 
 }  // namespace
 
-// A lifetime that is absent or shorter than the default is the default, and one that is longer than the limit
-// is the limit. What a token has left bounds it further (RFC 7635 §10), and so does what the allocation has
-// left until its greatest age, down to one second: a lifetime of zero would mean its end.
+// The lifetime that was requested, but at least the default and at most the limit. It is also at most what is
+// left of an access token (RFC 7635 §10) and of the allocation's greatest age. It is at least one second,
+// since a lifetime of zero would end the allocation.
 std::chrono::seconds Lifetimes::granted(const Request& request, const Allocation& allocation,
                                         const Limits& limits) {
   const auto value = request.find(AttributeType::lifetime);
@@ -67,23 +67,23 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
 
   stun::MessageBuilder builder = responder_.begin(request, Class::success);
   builder.add_lifetime(lifetime);
-  // The answer comes first. If there is no memory for it, nothing has been done.
+  // The answer is built first: when there is no memory for it, nothing was changed.
   out.reserve_for_news();
   responder_.finish(request, builder, out);
   if (lifetime.count() != 0) {
     allocations_.extend(allocation, request.now.steady + lifetime);
-    // A new token takes over, and its key with it.
+    // A new token replaces the former one, and its key the former key.
     if (request.sender().is_token()) allocation.identity = request.sender();
   } else if (family && allocation.relays.size() > 1) {
-    close_relay(allocation, *family, out);  // of a dual allocation, one family may go alone
+    close_relay(allocation, *family, out);  // one of two families
   } else {
     remove(allocation, EndReason::refresh, request.now, out);
     request.allocation = nullptr;
   }
 }
 
-// Refuses a request whose sender shows no other token than the one that the allocation was made with, when
-// the time of that one is over. True when it did.
+// Refuses the request when its sender's access token has expired and no new one was shown. Returns true when
+// it did.
 bool Lifetimes::reject_old_token(Request& request, Output& out) {
   if (!request.sender().is_token() || !request.sender().has_expired(request.now.wall)) return false;
   responder_.reject_expired(request, out);
@@ -121,7 +121,7 @@ void Lifetimes::on_move(Request& request, Output& out) {
     const bool again =
         move && move->to == request.tuple && move->transaction_id == request.message.transaction_id();
     if (!again) moves_.begin(allocation, request, out);
-    // It is the same key, with the expiry that a new token may have given it.
+    // The key is the same, but a new token may have given it a later expiry.
     if (request.sender().is_token()) allocation.identity = request.sender();
     const std::chrono::seconds lifetime = granted(request, allocation, settings_.limits);
     allocations_.extend(allocation, request.now.steady + lifetime);
@@ -131,7 +131,7 @@ void Lifetimes::on_move(Request& request, Output& out) {
   responder_.finish(request, builder, out);
 }
 
-// --- Who has an allocation here
+// --- Look-ups of allocations
 
 Allocation* Lifetimes::find_current(const FiveTuple& tuple, TimePoint now, Output& out) {
   Allocation* allocation = allocations_.find(tuple);
@@ -147,7 +147,7 @@ Allocation* Lifetimes::find_or_settle(const FiveTuple& tuple, TimePoint now, Out
 
 // --- Ends
 
-// Of one whose expiry has come.
+// The reason for the end of an allocation whose expiry has passed.
 EndReason Lifetimes::why_expired(const Allocation& allocation, TimePoint now) const {
   if (now.steady < allocation.latest_end) return EndReason::expired;
   const bool is_too_old = settings_.limits.allocation_age != Duration::zero() &&

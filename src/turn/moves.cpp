@@ -8,7 +8,8 @@ namespace turnpike::turn {
 
 namespace {
 
-// A client that is not heard on the new path by then has gone elsewhere, and the address may be another's.
+// A client that was not heard on the new path within this time has gone elsewhere, and the address may belong
+// to somebody else.
 constexpr Duration kMoveTimeout = std::chrono::seconds(60);
 
 }  // namespace
@@ -18,9 +19,9 @@ Allocation* Moves::find(const Ticket& ticket) const {
   return found == by_ticket_.end() ? nullptr : found->second;
 }
 
-// On the 5-tuple of an allocation the next access token may take over. On another one nothing but a ticket,
-// which others may have seen, ties the sender to the allocation: there only the token whose key the
-// allocation has will do.
+// On the allocation's own 5-tuple any access token may take over. On another 5-tuple only the ticket connects
+// the sender with the allocation, and others may have seen the ticket. There the sender must use the token
+// whose key the allocation has.
 bool Moves::may_move(const auth::Identity& sender, const Allocation& allocation) {
   return sender.may_act_for(allocation.identity) && sender.token == allocation.identity.token;
 }
@@ -32,13 +33,13 @@ void Moves::give_ticket(Allocation& allocation) {
   allocation.mobility = std::move(mobility);
 }
 
-// There is one move at a time. A client that moves on before a move is settled may not have heard of the new
-// ticket, and shows the one before.
+// An allocation has one move at a time. A client that moves again before a move is completed may not have
+// received the new ticket, and then presents the former one.
 void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
   out.reserve_for_news();
   const auto given_up = undo(allocation);
   if (given_up && *given_up != request.tuple) out.leave(*given_up);
-  // Two allocations cannot be moved to one place.
+  // Two allocations cannot have one 5-tuple.
   if (Allocation* other = find_arriving(request.tuple)) undo(*other);
   Mobility& mobility = *allocation.mobility;
   const Ticket next = Ticket::issue(params_.worker, random_);
@@ -55,8 +56,7 @@ void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
   mobility.move = move;
 }
 
-// Returns where the move would have gone to, if there was one. The ticket that came with it is as if it had
-// not been given out.
+// Cancels the move and its ticket. Returns the 5-tuple that the move would have gone to, if there was a move.
 std::optional<FiveTuple> Moves::undo(Allocation& allocation) {
   Mobility& mobility = *allocation.mobility;
   if (!mobility.move) return std::nullopt;
@@ -72,7 +72,7 @@ void Moves::cancel(Allocation& allocation, Output& out) {
   if (const auto to = undo(allocation)) out.leave(*to);
 }
 
-// RFC 8016 §3.2.2.
+// Completes the move (RFC 8016 §3.2.2).
 Allocation* Moves::settle(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now, Output& out) {
   Allocation* allocation = find_arriving(tuple);
   if (!allocation || allocation->expiry <= now.steady) return nullptr;
@@ -89,7 +89,7 @@ Allocation* Moves::settle(const FiveTuple& tuple, const auth::Identity* sender, 
                          .username = allocation->identity.username,
                          .relayed = allocation->relays.front().advertised(),
                          .number = allocation->number};
-  allocations_.move_to(tuple, *allocation);  // the last that can fail
+  allocations_.move_to(tuple, *allocation);  // the last step that can throw
   by_destination_.erase(tuple);
   by_ticket_.erase(allocation->mobility->move->former);
   allocation->mobility->move.reset();

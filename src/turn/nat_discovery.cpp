@@ -12,7 +12,8 @@ bool NatDiscovery::includes(const FiveTuple& tuple) const {
          (params_.wildcard || is_one_of(at.address, params_.primary.address, params_.alternate.address));
 }
 
-// A wildcard that the operator listens on has the alternate address in any case.
+// A wildcard listener of the operator covers the alternate address too, so only the alternate port is
+// additional.
 bool NatDiscovery::opened(const FiveTuple& tuple) const {
   if (!includes(tuple)) return false;
   return params_.wildcard ? tuple.server.port == params_.alternate.port : tuple.server != params_.primary;

@@ -12,7 +12,7 @@ struct Rule {
   bool allowed = false;
 };
 
-// The secure default. Of IPv6 only global unicast is open, so what is not listed is refused.
+// The secure default. Of IPv6 only global unicast is open.
 constexpr Rule kDefaultRules[] = {
     {"0.0.0.0", 0, true},
     {"0.0.0.0", 8, false},         // this network
@@ -30,13 +30,14 @@ constexpr Rule kDefaultRules[] = {
     {"203.0.113.0", 24, false},    // documentation
     {"224.0.0.0", 4, false},       // multicast
     {"240.0.0.0", 4, false},       // reserved, broadcast
-    {"168.63.129.16", 32, false},  // cloud platform services behind a public address
+    {"168.63.129.16", 32, false},  // cloud platform services at a public address
     {"::", 0, false},
     {"2000::", 3, true},  // global unicast
-    // Refused already, but an operator who allows ::/0 does not mean these, as 0.0.0.0/0 does not mean 10/8.
-    {"::", 8, false},           // loopback, and the forms with an IPv4 address inside
+    // These are closed already. They are listed so that an operator who allows ::/0 does not open them, as
+    // 0.0.0.0/0 does not open 10/8.
+    {"::", 8, false},           // loopback, and forms that contain an IPv4 address
     {"fc00::", 7, false},       // unique local
-    {"fe80::", 10, false},      // link-local
+    {"fe80::", 10, false},      // site-local (deprecated)
     {"fec0::", 10, false},      // site-local, as it was
     {"2001::", 23, false},      // Teredo, ORCHID, benchmarking
     {"2001:db8::", 32, false},  // documentation
@@ -44,7 +45,7 @@ constexpr Rule kDefaultRules[] = {
     {"3fff::", 20, false},      // documentation
 };
 
-// What stays closed whatever the operator's lists say.
+// These stay closed whatever the operator's lists say.
 constexpr Rule kNeverPeers[] = {
     {"0.0.0.0", 32},          // unspecified
     {"224.0.0.0", 4},         // multicast
@@ -74,8 +75,8 @@ bool is_never_a_peer(const IpAddress& address) {
 
 std::uint8_t full_length(const IpAddress& address) { return address.is_v4() ? 32 : 128; }
 
-// A prefix of an interface that says something about its neighbours: wider ones are whole providers', an
-// address alone is this machine's own, and what is not global unicast is closed already.
+// Whether the network of an interface says which hosts are neighbours. A shorter prefix than /48 belongs to a
+// whole provider, a /128 is this machine alone, and addresses outside global unicast are closed already.
 bool is_neighbourhood(const Prefix& prefix) {
   constexpr std::uint8_t kMinLength = 48;
   static const Prefix global_unicast{*IpAddress::parse("2000::"), 3};
@@ -83,8 +84,8 @@ bool is_neighbourhood(const Prefix& prefix) {
          contains(global_unicast, prefix.address);
 }
 
-// RFC 5214 §6.1: an IPv6 address of any prefix with an IPv4 address behind the interface identifier 0:5efe
-// or, where that is a global one, 200:5efe.
+// The IPv4 address in an ISATAP address (RFC 5214 §6.1), which follows the interface identifier 0:5efe, or
+// 200:5efe for a global IPv4 address.
 std::optional<IpAddress> isatap_address(const IpAddress& address) {
   if (address.is_v4()) return std::nullopt;
   const std::array<std::uint8_t, 16>& bytes = address.storage();
@@ -108,11 +109,12 @@ PeerPolicy::PeerPolicy(Params params) : params_(std::move(params)) {
     if (!names_it(params_.peers.allow) && !names_it(params_.peers.deny)) closed_networks_.push_back(network);
   }
   for (const Prefix& prefix : params_.peers.deny) rules_.insert(prefix, false);
-  for (const Prefix& prefix : params_.peers.allow) rules_.insert(prefix, true);  // last: a tie allows
+  for (const Prefix& prefix : params_.peers.allow)
+    rules_.insert(prefix, true);  // last, so that `allow` wins for the same prefix in both lists
   std::ranges::sort(params_.own_addresses);
 }
 
-// Peers are judged in their local form, so a list that has an advertised address has the local one as well.
+// Peers are judged in their local form, so a list with an advertised address gets the local address as well.
 void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
   std::vector<Prefix> added;
   for (const auto& [local, advertised] : params_.advertised) {
@@ -122,7 +124,7 @@ void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
   prefixes.insert(prefixes.end(), added.begin(), added.end());
 }
 
-// Whoever takes the address for a tunnel to the IPv4 address in it would get there.
+// Whether the address contains a closed IPv4 address, which a host with an ISATAP tunnel would reach.
 bool PeerPolicy::has_closed_form_inside(const IpAddress& peer) const {
   const std::optional<IpAddress> inside = isatap_address(peer);
   return inside && judge(*inside) != Reach::allowed;

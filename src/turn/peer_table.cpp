@@ -65,7 +65,7 @@ void PeerTable::start(Permission& permission, Reach reach, SteadyTime now) {
   queue.push_back(permission);
 }
 
-// Without channels it goes.
+// Takes the permission out of force, and deletes it if it has no channels.
 void PeerTable::end(Permission& permission) {
   Permissions& permissions = of(permission.peer.family());
   if (permission.in_force) permissions.queue.erase(permissions.queue.iterator_to(permission));
@@ -105,7 +105,7 @@ void PeerTable::bind(stun::ChannelNumber number, const Endpoint& peer, RelayId r
   const bool again = binding && binding == former;
   std::unique_ptr<ChannelBinding> added;
   if (!again) added = std::make_unique<ChannelBinding>(number);
-  permit(peer.address, reach, now);  // the last that can fail
+  permit(peer.address, reach, now);  // the last step that can throw
   if (again) {
     channel_queue_.erase(channel_queue_.iterator_to(*binding));
   } else {
@@ -138,14 +138,13 @@ std::size_t PeerTable::purge(SteadyTime now, std::size_t most) {
   return removed;
 }
 
-// The channels one by one: there are less than 2^14 of them.
+// It removes the channels one by one: there are fewer than 2^14.
 void PeerTable::remove_family(Family family, DiscardedPermissions& discarded) {
   for (auto at = channel_queue_.begin(); at != channel_queue_.end();) {
     ChannelBinding& binding = *at++;
     if (binding.peer.family() == family) drop(binding);
   }
-  of(family)
-      .by_peer.clear();  // of hooks that do not say whether they are in use, so it looks at none of them
+  of(family).by_peer.clear();  // constant time, since the hooks do not record whether they are linked
   discarded.take(of(family).queue);
 }
 

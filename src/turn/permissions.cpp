@@ -13,11 +13,11 @@ using stun::ErrorCode;
 
 namespace {
 
-// A request removes at most so many entries that have expired, so that they do not count any more. The rest
-// is left to on_timeout.
+// A request removes at most this many expired entries, so that they no longer count. on_timeout removes the
+// rest.
 constexpr std::size_t kMaxPurged = 512;
-// A request may name so many addresses beyond the limit of permissions, since ports of one address are one
-// permission. Of a request that names more, no more is looked at.
+// A request may name this many addresses beyond the limit of permissions, since several ports of one address
+// are one permission. Further addresses are not looked at.
 constexpr std::size_t kSpareAddresses = 256;
 
 using Peers = boost::container::small_vector<Peer, 8>;
@@ -31,7 +31,8 @@ void keep_one_of_each_address(Peers& peers) {
   peers.erase(std::unique(peers.begin(), peers.end(), is_same), peers.end());
 }
 
-// A client that signs with SHA-256 knows RFC 8489, and so the narrower range of channels that came with it.
+// A client that signs with SHA-256 implements RFC 8489, and therefore RFC 8656 with its smaller range of
+// channel numbers.
 bool speaks_rfc5766(const Request& request) {
   return request.authenticated->integrity == auth::Integrity::sha1;
 }
@@ -44,7 +45,7 @@ void Permissions::purge(Allocation& allocation, SteadyTime now) {
   counters_.expiry_steps += allocation.peers.purge(now, kMaxPurged);
 }
 
-// RFC 8656 §10.2: all of its peers get a permission or none of them.
+// All peers of a request get a permission, or none (RFC 8656 §10.2).
 void Permissions::on_create_permission(Request& request, Output& out) {
   Allocation& allocation = *request.allocation;
   const std::uint32_t limit = settings_.limits.permissions_per_allocation;
@@ -107,7 +108,8 @@ void Permissions::on_channel_bind(Request& request, Output& out) {
   responder_.succeed(request, out);
 }
 
-// One number is bound to one peer and one peer to one number; and both are within the limits.
+// Checks that the number is not bound to another peer, the peer not to another number, and that the limits
+// are kept.
 Check Permissions::check_channel(const Request& request, stun::ChannelNumber number, const Endpoint& peer,
                                  Output& out) const {
   const PeerTable& peers = request.allocation->peers;

@@ -46,8 +46,8 @@ bool PortMap::is_taken(std::uint16_t port) const {
   return (words_[port / 64u - first_ / 64u].load(std::memory_order_acquire) >> port % 64u & 1) != 0;
 }
 
-// Calls attempt(port) for every `step`th port once, from `start` up and then from the beginning, until it
-// says yes.
+// Calls attempt(port) once for every `step`th port, from `start` to the end and then from the beginning,
+// until it returns true.
 template <class Try>
 std::optional<std::uint16_t> PortMap::search(std::uint16_t start, unsigned step, Try&& attempt) {
   const auto scan = [&](std::uint32_t from, std::uint32_t to) -> std::optional<std::uint16_t> {

@@ -20,7 +20,7 @@ Quota::Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key)
 
 Quota::Shard& Quota::shard_of(std::string_view user) { return shards_[hash_(user) % kShards]; }
 
-// What needs memory comes first: nothing is counted where there is none.
+// The step that needs memory comes first, so that nothing is counted when it throws.
 QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   Shard& shard = shard_of(name);
   const std::lock_guard lock(shard.mutex);

@@ -12,13 +12,13 @@ using stun::Method;
 
 namespace {
 
-// Room for a header, XOR-PEER-ADDRESS, and the head of DATA or ICMP.
+// Room for a header, XOR-PEER-ADDRESS, and either the header of DATA or ICMP.
 using IndicationHead = std::array<std::uint8_t, stun::kHeaderSize + 4 + 20 + 4 + 8>;
 
 std::uint8_t padding_of(std::size_t size) { return static_cast<std::uint8_t>(stun::padded(size) - size); }
 
-// On a stream every message ends on a multiple of four bytes (RFC 8656 §12.5). Over UDP ChannelData is never
-// padded.
+// On a stream the size of every message is a multiple of four bytes (RFC 8656 §12.5). Over UDP, ChannelData
+// is not padded.
 std::uint8_t channel_padding(Transport transport, std::size_t size) {
   return is_stream(transport) ? padding_of(size) : std::uint8_t{0};
 }
@@ -102,7 +102,7 @@ void Relaying::on_peer(Allocation* allocation, const Endpoint& from, Bytes paylo
   stun::MessageBuilder builder(head, {Method::data, stun::Class::indication}, responder_.indication_id());
   builder.add_xor_address(AttributeType::xor_peer_address, access_.to_advertised(from));
   builder.add_data_header(payload.size());
-  if (!builder.ok()) return;  // longer than a STUN message can be
+  if (!builder.ok()) return;  // too long for a STUN message
   out.send_to_client(tuple, builder.bytes(), payload, padding_of(payload.size()));
 }
 

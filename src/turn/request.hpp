@@ -1,4 +1,4 @@
-// A request on its way through the server: what it is, whom it is from, and how its answer is to be signed.
+// A request during its processing: the message, its sender, and how the answer is signed and sent.
 #pragma once
 
 #include <optional>
@@ -11,22 +11,22 @@
 
 namespace turnpike::turn {
 
-// A check's outcome: the error to answer with, or nothing when the request has passed.
+// The result of a check: the error to answer with, or nothing when the check was passed.
 using Check = std::optional<stun::ErrorCode>;
 
 struct Request {
   const FiveTuple& tuple;
   const stun::MessageView& message;
   TimePoint now;
-  Allocation* allocation = nullptr;                    // of this 5-tuple, if there is one
+  Allocation* allocation = nullptr;                    // that of the 5-tuple, or null
   std::optional<auth::Authenticated> authenticated{};  // absent: the answer is not signed
-  bool had_valid_nonce = false;                        // else the answer counts against the source's limit
-  bool has_expired = false;                            // the credentials, which were right once
-  std::optional<FiveTuple> answer_to{};                // where that is not `tuple` (RFC 5780)
+  bool had_valid_nonce = false;          // otherwise the answer is charged to its source address
+  bool has_expired = false;              // the credentials were valid and have expired
+  std::optional<FiveTuple> answer_to{};  // set when it is not `tuple` (RFC 5780)
 
   std::optional<Bytes> find(stun::AttributeType type) const { return message.find(type); }
   bool has(stun::AttributeType type) const { return message.has(type); }
-  // Of a request that is authenticated.
+  // The request must be authenticated.
   const auth::Identity& sender() const { return authenticated->identity; }
 };
 

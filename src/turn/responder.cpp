@@ -45,8 +45,8 @@ stun::MessageBuilder Responder::begin(const Request& request, Class message_clas
   return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
 }
 
-// Only plain UDP can be asked in another's name. Clients of the other transports have shown that they receive
-// what is sent to their address.
+// Only a plain UDP source can be forged. Clients of the other transports have proved that they receive what
+// is sent to their address.
 bool Responder::allow_answer(const Request& request) {
   if (request.had_valid_nonce || request.tuple.transport != Transport::udp) return true;
   AddressLimiter& limiter =
@@ -55,7 +55,7 @@ bool Responder::allow_answer(const Request& request) {
   return settings_.is_exempt(client) || limiter.allow_unproven(client, request.now.steady);
 }
 
-// An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint where the request had one.
+// An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint if the request had one.
 void Responder::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
   if (!allow_answer(request)) {
     ++counters_.answers_withheld;
@@ -118,7 +118,7 @@ void Responder::redirect(const Request& request, const AlternateServer& to, Outp
   report_refusal(request, ErrorCode::try_alternate, out);
 }
 
-// A client's first request is always refused, to hand it a nonce: that is nothing to report.
+// The first request of a client is always refused, to give it a nonce; this is not reported.
 void Responder::report_refusal(const Request& request, ErrorCode error, Output& out, bool answered) const {
   if (!request.had_valid_nonce) return;
   const auto username = request.find(AttributeType::username);

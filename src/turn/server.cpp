@@ -66,7 +66,7 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
   if (parsed->message_class() == Class::request) return on_request(tuple, *parsed, now, out);
   if (parsed->type() == stun::MessageType{Method::send, Class::indication})
     return on_send(tuple, *parsed, now, out);
-  // A Binding indication is a keepalive and asks for nothing (RFC 8489 §6.3.2).
+  // A Binding indication is a keepalive and has no answer (RFC 8489 §6.3.2).
   if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
 }
 
@@ -106,7 +106,7 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
     ++counters_.requests;
     return binding_.on_binding(request, out);
   }
-  if (!is_turn_request(message.method())) {  // RFC 8489 §6.3: not a method of ours, so dropped
+  if (!is_turn_request(message.method())) {  // RFC 8489 §6.3: an unknown method, so dropped
     ++counters_.client_unexpected;
     return;
   }
@@ -115,8 +115,8 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
   try {
     on_turn_request(request, out);
   } catch (const std::bad_alloc&) {
-    // What it asked for has not been done, unless that was answered and only the report of it failed. There
-    // is room for the answer.
+    // The request was not carried out, unless it was answered and only its report failed. Memory for the
+    // answer is reserved.
     ++counters_.out_of_memory;
     if (out.to_clients().size() == before) responder_.reject(request, ErrorCode::insufficient_capacity, out);
   }
@@ -127,7 +127,8 @@ void Server::on_turn_request(Request& request, Output& out) {
     return responder_.reject(request, ErrorCode::forbidden, out);
   }
   request.allocation = lifetimes_.find_current(request.tuple, request.now, out);
-  // Whose key to try first: a client that came with an access token needs none for what follows.
+  // The identity whose key is tried first. It helps a client that came with an access token: its later
+  // requests need no token.
   const std::optional<auth::Identity> awaited = tcp_connections_.find_awaited(request);
   const auth::Identity* known = awaited ? &*awaited : nullptr;
   if (!known && request.message.method() != Method::allocate) {
@@ -188,8 +189,8 @@ void Server::on_peer_closed(ConnectionId id) { tcp_connections_.on_peer_closed(i
 
 namespace {
 
-// Whether an allocation's user is still one of the configuration's, with the same password. Names of TURN
-// REST and access tokens end by themselves.
+// Whether the user of an allocation is still configured with the same password. TURN REST names and access
+// tokens expire by themselves.
 bool is_known(const auth::Identity& identity, const auth::CredentialStore& credentials) {
   if (identity.is_token() || identity.expires) return true;
   const auth::User* const user = credentials.find(identity.username);
@@ -268,11 +269,11 @@ SteadyTime Server::next_deadline() const {
       {allocations_.next_deadline(), reservations_.next_deadline(), tcp_connections_.next_deadline()});
 }
 
-// In steps of about half a microsecond. Whatever expires at once, a call does not take much more than a
-// millisecond.
+// Works in steps of about half a microsecond. One call takes little more than a millisecond, however much has
+// expired.
 void Server::on_timeout(TimePoint now, Output& out) {
   constexpr std::size_t kMaxSteps = 2048;
-  constexpr std::size_t kStepsToClose = 32;  // a socket
+  constexpr std::size_t kStepsToClose = 32;  // to close a socket
   std::size_t steps = kStepsToClose * reservations_.expire(now.steady, kMaxSteps / kStepsToClose);
   const auto left = [&] { return kMaxSteps - std::min(steps, kMaxSteps); };
   steps += kStepsToClose * tcp_connections_.expire(now, left() / kStepsToClose, out);

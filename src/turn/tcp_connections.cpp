@@ -20,11 +20,12 @@ namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(30);  // RFC 6062 §5.2
 constexpr Duration kBindTimeout = std::chrono::seconds(30);     // RFC 6062 §5.2 and §5.3
-// Of one allocation: connections that peers began and nobody has bound. The rest is for the client.
+// The limit for one allocation of connections that peers began and no client has bound. The other connections
+// are for the client's own.
 constexpr std::size_t kMaxWaiting = 64;
-constexpr std::size_t kMaxConnections = 256;  // of one allocation: each is a descriptor
+constexpr std::size_t kMaxConnections = 256;  // limit for one allocation: each connection needs a descriptor
 
-// As much of a request as its answer needs.
+// The part of a request that its answer needs.
 std::vector<std::uint8_t> outline(const stun::MessageView& request) {
   std::array<std::uint8_t, 64> buffer;
   stun::MessageBuilder builder(buffer, request.type(), request.transaction_id());
@@ -36,7 +37,7 @@ std::vector<std::uint8_t> outline(const stun::MessageView& request) {
 
 // --- Connections that the client asks for
 
-// RFC 6062 §5.2. A Connect needs no permission: by asking, the client has given it.
+// RFC 6062 §5.2. A Connect needs no permission: the client asks for this peer itself.
 void TcpConnections::on_connect(Request& request, Output& out) {
   Allocation& allocation = *request.allocation;
   const auto value = request.find(AttributeType::xor_peer_address);
@@ -81,7 +82,8 @@ bool TcpConnections::may_connect(const Peer& peer) const {
          access_.may_reach(peer.endpoint, peer.reach, RelayedTransport::tcp);
 }
 
-// The slot is empty when the user, or all users together, have as many connections with peers as they may.
+// Returns an empty slot when the user, or all users together, have reached the limit of connections with
+// peers.
 QuotaSlot TcpConnections::take_place(const Allocation& allocation, Output& out) {
   QuotaSlot slot = quota_.take(allocation.identity.quota_name());
   if (slot.reached() == QuotaLimit::user) out.meet(LimitKey::peer_connections_per_user);
@@ -165,8 +167,8 @@ std::size_t TcpConnections::waiting(const Allocation& allocation) const {
 
 // --- The client's data connection
 
-// A client with an access token has no token to send here (RFC 7635 §10), and its data connection has another
-// 5-tuple than its allocation: the connection that waits for the client knows the key.
+// A ConnectionBind carries no access token (RFC 7635 §10), and its 5-tuple is not the one of the allocation.
+// The connection that waits for the client knows the identity and its key.
 std::optional<auth::Identity> TcpConnections::find_awaited(const Request& request) const {
   if (request.message.method() != Method::connection_bind || !connections_ || !responder_.takes_tokens())
     return std::nullopt;
@@ -175,7 +177,8 @@ std::optional<auth::Identity> TcpConnections::find_awaited(const Request& reques
   return id ? connections_->awaited_by(ConnectionId{*id}) : std::nullopt;
 }
 
-// RFC 6062 §5.4. The connection with the peer may be another worker's; this one has only the client.
+// RFC 6062 §5.4. The connection with the peer may belong to another worker; this worker has only the client's
+// connection.
 void TcpConnections::on_connection_bind(Request& request, bool has_allocation, Output& out) {
   const auto value = request.find(AttributeType::connection_id);
   const auto id = value ? stun::decode_connection_id(*value) : std::nullopt;
@@ -190,7 +193,7 @@ void TcpConnections::on_connection_bind(Request& request, bool has_allocation, O
 
 // --- The table
 
-// Either all of it is done or nothing.
+// Either all of it is done or nothing (it may throw std::bad_alloc).
 void TcpConnections::add(ConnectionId id, Connection connection, SteadyTime deadline) {
   std::vector<ConnectionId>& of_allocation = connection.allocation->connections;
   of_allocation.push_back(id);
@@ -232,7 +235,8 @@ void TcpConnections::close_forbidden(Allocation& allocation, TimePoint now, Outp
   }
 }
 
-// A connection that was bound waits for nothing any more: it only loses its deadline.
+// Ends connections whose peer did not accept, or which no ConnectionBind claimed within 30 s. A bound
+// connection only loses its deadline.
 std::size_t TcpConnections::expire(TimePoint now, std::size_t most, Output& out) {
   std::size_t expired = 0;
   for (; expired < most && deadlines_.next() <= now.steady; ++expired) {

@@ -1,4 +1,4 @@
-// Access tokens as an authorization server makes them (RFC 7635 §6.2), and as nobody should.
+// Makes access tokens as an authorization server does (RFC 7635 §6.2), and malformed ones.
 #pragma once
 
 #include <openssl/evp.h>

@@ -1,5 +1,4 @@
-// A self-signed certificate, made anew for each run; for 127.0.0.1, ::1 and localhost where nothing else is
-// said.
+// Makes a new self-signed certificate for each run. By default it is for 127.0.0.1, ::1 and localhost.
 #pragma once
 
 #include <openssl/ec.h>
@@ -25,7 +24,7 @@ inline std::string to_pem(const auto& write) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-// `names` as openssl.cnf has them.
+// `names_of` is in the form of openssl.cnf.
 inline Certificate make_certificate(const char* names_of = "IP:127.0.0.1,IP:::1,DNS:localhost",
                                     const char* common_name = "turnpike") {
   constexpr long kLifetime = 24L * 60 * 60;

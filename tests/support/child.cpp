@@ -81,7 +81,7 @@ void Child::signal(int number) { kill(pid_, number); }
 int Child::wait(std::chrono::milliseconds timeout) {
   if (exit_code_) return *exit_code_;
   {
-    // Its end closes the pipe, unless it left children behind.
+    // The end of the program closes the pipe, unless it has left children.
     std::unique_lock lock(mutex_);
     if (!changed_.wait_for(lock, timeout, [&] { return closed_; })) {
       throw std::runtime_error("a program did not end in time; it wrote:\n" + output_);

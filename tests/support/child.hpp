@@ -1,4 +1,4 @@
-// A program started by a test: its output is read as it comes, and it is gone when the test is over, whatever
+// A program that a test starts. Its output is read as it comes. The destructor kills it, whatever has
 // happened.
 #pragma once
 
@@ -19,22 +19,23 @@ namespace turnpike::test {
 class Child {
  public:
   struct Options {
-    std::map<std::string, std::string> environment{};  // added to ours
+    std::map<std::string, std::string> environment{};  // added to the environment of the test
     std::optional<std::uint64_t> descriptor_limit{};   // RLIMIT_NOFILE, soft and hard
   };
 
-  // Throws std::runtime_error when there is no such program.
+  // Throws std::runtime_error when the program does not exist.
   explicit Child(std::vector<std::string> command) : Child(std::move(command), Options()) {}
   Child(std::vector<std::string> command, const Options& options);
-  ~Child();  // kills it if it still runs
+  ~Child();  // kills the program if it still runs
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
   pid_t pid() const { return pid_; }
 
-  // What it wrote so far to stdout and stderr.
+  // The output to stdout and stderr so far.
   std::string output() const;
-  // Waits until `done(output)`; false when it has ended or the time is up before.
+  // Waits until `done(output)` is true. Returns false when the program has ended or the time is up before
+  // that.
   bool wait_for(const std::function<bool(const std::string&)>& done,
                 std::chrono::milliseconds timeout = std::chrono::seconds(20));
   bool wait_for(const std::string& text) {
@@ -42,7 +43,7 @@ class Child {
   }
 
   void signal(int number);
-  // Waits for its end and returns the exit code, or 128 + the signal; throws std::runtime_error when that
+  // Waits for the end and returns the exit code, or 128 + the signal. Throws std::runtime_error when that
   // takes too long.
   int wait(std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
@@ -58,7 +59,7 @@ class Child {
   std::thread reader_;
 };
 
-// Whether a program of this name is in PATH.
+// Whether PATH has a program of this name.
 bool has_program(const std::string& name);
 
 }  // namespace turnpike::test

@@ -1,4 +1,4 @@
-// The real daemon, on free ports of loopback, with a configuration of the test's own.
+// The real daemon, on free loopback ports, with a configuration that the test chooses.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -11,7 +11,7 @@
 
 namespace turnpike::test {
 
-// A file that is gone when the test is over.
+// A file that the destructor removes.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& content);
@@ -24,11 +24,11 @@ class TemporaryFile {
   std::string path_;
 };
 
-// The daemon of the build that the tests are from; $TURNPIKE overrides it.
+// The path of the daemon in the same build as the tests; $TURNPIKE overrides it.
 std::string daemon_path();
 
-// What most tests want: both families on loopback, user alice, loopback peers, no limit on answers. Later
-// keys of `more`, given as --set, override it.
+// The configuration for most tests: both families on loopback, the user alice, peers on loopback, no limit on
+// answers. Keys in `set` override it, as --set does.
 inline constexpr const char* kLoopbackConfig = R"(
 realm: example.org
 workers: 2
@@ -41,26 +41,26 @@ limits: {unauthenticated_per_second: 0}
 
 class Daemon {
  public:
-  // Returns once it says that it is ready; throws std::runtime_error with its log when it does not.
+  // Returns when the daemon is ready. Throws std::runtime_error with its log when it does not become ready.
   explicit Daemon(const std::vector<std::string>& set = {}, const std::string& config = kLoopbackConfig,
                   const Child::Options& options = {});
 
-  // The n-th listener's address, in the order of the configuration.
+  // The address of the n-th listener, in the order of the configuration.
   Endpoint listener(std::size_t n = 0) const { return listeners_.at(n); }
   std::string log() const { return child_.output(); }
   bool wait_for_log(const std::string& text) { return child_.wait_for(text); }
-  // In what comes behind the first `after` characters.
+  // Searches only the log after its first `after` characters.
   bool wait_for_log(const std::string& text, std::size_t after) {
     return child_.wait_for(
         [&](const std::string& log) { return log.find(text, after) != std::string::npos; });
   }
   pid_t pid() const { return child_.pid(); }
-  // What it was started with, for those who write it anew.
+  // The configuration file, for tests that change it.
   const std::string& config_file() const { return config_.path(); }
 
-  // SIGTERM; returns the exit code.
+  // Sends SIGTERM. Returns the exit code.
   int stop();
-  // Its exit code, once it has ended by itself.
+  // Waits until it ends by itself. Returns the exit code.
   int wait() { return child_.wait(); }
 
  private:

@@ -1,6 +1,6 @@
-// An Engine.IO server and its clients on one page, without a socket and without a clock. What a step led to
-// stands in lines: "ann 200 ok" answers a request, "ann: 2" is a text frame, "ann# \1\2" a binary one, "ann
-// closed" the end of a WebSocket. 0x1e stands as |, and what a step learnt to be an id as <ann>.
+// An Engine.IO server and its clients in one test, without sockets and without a real clock. The results of a
+// step are lines: "ann 200 ok" answers a request, "ann: 2" is a text frame, "ann# \1\2" is a binary frame,
+// "ann closed" is the end of a WebSocket. The octet 0x1e is written as |, and a known id as <ann>.
 #pragma once
 
 #include <algorithm>
@@ -22,19 +22,19 @@ namespace turnpike::test {
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
-// What one step led to.
+// The results of one step.
 class Lines {
  public:
-  int line = 0;  // of the step, in the test
+  int line = 0;  // line of the step in the test
   std::vector<std::string> all;
 
-  // This and nothing else, in this order.
+  // Expects exactly these lines in this order.
   const Lines& expect(std::initializer_list<std::string> expected) const {
     INFO("step in line " << line);
     CHECK(all == std::vector<std::string>(expected));
     return *this;
   }
-  // This and nothing else, in any order.
+  // Expects exactly these lines in any order.
   const Lines& expect_unordered(std::initializer_list<std::string> expected) const {
     INFO("step in line " << line);
     CHECK(std::multiset<std::string>(all.begin(), all.end()) == std::multiset<std::string>(expected));
@@ -58,7 +58,7 @@ class EngineIoScenario {
   EngineIoScenario& operator=(const EngineIoScenario&) = delete;
   virtual ~EngineIoScenario() = default;
 
-  // --- Steps over HTTP. A name stands for a session; there is at most one GET of it that waits.
+  // --- Steps over HTTP. A name means a session. At most one GET of a session waits.
   Lines opens(const std::string& name, std::string token = {}, int line = __builtin_LINE()) {
     return step(line, [&](Output& out) {
       opening_ = name;
@@ -77,13 +77,14 @@ class EngineIoScenario {
     text = with_ids(text);
     return step(line, [&](Output& out) { engine_.post(sid(name), request(name), text, now(), out); });
   }
-  // The last GET is given up.
+  // The client gives up its last GET.
   Lines aborts(const std::string& name, int line = __builtin_LINE()) {
     aborted_.insert(last_get_.at(name));
     return step(line, [&](Output& out) { engine_.on_aborted(last_get_.at(name), now(), out); });
   }
 
-  // --- Steps over WebSockets. Their names are those of sessions, or others where they only try.
+  // --- Steps over WebSockets. A WebSocket has the name of its session, or another name when it only tries to
+  // get one.
   Lines opens_wire(const std::string& name, std::string token = {}, int line = __builtin_LINE()) {
     return step(line, [&](Output& out) {
       opening_ = name;
@@ -100,7 +101,7 @@ class EngineIoScenario {
   Lines upgrades(const std::string& name, const std::string& as = {}, int line = __builtin_LINE()) {
     return upgrades(name, as, false, line);
   }
-  // One that takes binary messages as text only.
+  // A WebSocket that accepts binary messages only as text.
   Lines upgrades_base64(const std::string& name, int line = __builtin_LINE()) {
     return upgrades(name, name, true, line);
   }
@@ -115,11 +116,11 @@ class EngineIoScenario {
     return step(line, [&](Output& out) { engine_.on_wire_closed(number, goodbye, now(), out); });
   }
 
-  // --- Steps of the server's own
+  // --- Steps of the server itself
   Lines all_closed(int line = __builtin_LINE()) {
     return step(line, [&](Output& out) { engine_.close_all(now(), out); });
   }
-  // Time passes, and the server is woken whenever it asked to be.
+  // Time passes; the server is called at each deadline.
   Lines advance(Duration duration, int line = __builtin_LINE()) {
     const SteadyTime until = now().steady + duration;
     return step(line, [&](Output& out) {
@@ -131,10 +132,10 @@ class EngineIoScenario {
       clock_.advance(until - now().steady);
     });
   }
-  // Time passes, and nobody wakes the server.
+  // Time passes, and the server is not called.
   void advance_asleep(Duration duration) { clock_.advance(duration); }
 
-  // Anything else that leads to output.
+  // Any other step with output.
   template <class Does>
   Lines step(int line, Does&& does) {
     Output out;
@@ -147,7 +148,7 @@ class EngineIoScenario {
     return std::exchange(lines_, {});
   }
 
-  // --- What is there
+  // --- State
   signaling::EngineIo& engine() { return engine_; }
   TimePoint now() const { return clock_.now(); }
   const std::string& id(const std::string& name) const { return ids_.at(name); }
@@ -161,12 +162,12 @@ class EngineIoScenario {
  protected:
   virtual void wake(Output& out) { engine_.on_timeout(now(), out); }
   virtual SteadyTime next_deadline() const { return engine_.next_deadline(); }
-  // Before the output is looked at.
+  // Called before the output is read.
   virtual void settle(Output&) {}
-  // What a message says of ids, see learn().
+  // Reads the ids in a message; see learn().
   virtual void read(const std::string&, std::string_view) {}
 
-  // What happened elsewhere meanwhile: it stands behind the output.
+  // Adds the line of another event to the step; it follows the output.
   void note(std::string text) { notes_.push_back(std::move(text)); }
   void say(std::string text) { lines_.all.push_back(shown(std::move(text))); }
   void learn(const std::string& name, const std::string& id) { ids_[name] = id; }
@@ -195,7 +196,7 @@ class EngineIoScenario {
     INFO("step in line " << lines_.line);
     for (const auto& answer : out.answers) {
       const auto asked = requests_.find(answer.to);
-      REQUIRE(asked != requests_.end());  // once
+      REQUIRE(asked != requests_.end());  // only one answer is allowed
       REQUIRE_FALSE(aborted_.contains(answer.to));
       const std::string name = asked->second;
       requests_.erase(asked);
@@ -219,7 +220,7 @@ class EngineIoScenario {
     for (const signaling::WireId wire : out.closes) {
       REQUIRE(open_.erase(wire) == 1);
       say(wire_names_.at(wire) + " closed");
-      // Whoever owns it says so when it is, which changes nothing any more.
+      // The owner of the WebSocket reports that it is closed. That must have no more effect.
       Output after;
       engine_.on_wire_closed(wire, true, now(), after);
       CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty()));
@@ -250,11 +251,11 @@ class EngineIoScenario {
   signaling::EngineIo engine_;
   Lines lines_;
   std::vector<std::string> notes_;
-  std::string opening_;                      // whose session begins
-  std::map<std::string, std::string> sids_;  // of sessions, by name
-  std::map<std::string, std::string> ids_;   // whatever is shown by name
+  std::string opening_;                      // the session that is being opened
+  std::map<std::string, std::string> sids_;  // ids of sessions, by name
+  std::map<std::string, std::string> ids_;   // all ids that lines show by name
   signaling::RequestId last_request_ = 0;
-  std::map<signaling::RequestId, std::string> requests_;  // unanswered
+  std::map<signaling::RequestId, std::string> requests_;  // without an answer yet
   std::set<signaling::RequestId> aborted_;
   std::map<std::string, signaling::RequestId> last_get_;
   signaling::WireId last_wire_ = 0;

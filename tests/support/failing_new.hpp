@@ -1,5 +1,5 @@
-// Memory that runs out when a test says so: one call of operator new throws, and the next one works again.
-// Only programs whose operator new asks fails_now() do so; see tests/unit/turn/memory_test.cpp.
+// Simulates a lack of memory: one call of operator new throws, and the next one works again. It works only in
+// programs whose operator new calls fails_now(); see tests/unit/turn/memory_test.cpp.
 #pragma once
 
 #include <new>
@@ -9,7 +9,7 @@ namespace turnpike::test {
 
 class FailingNew {
  public:
-  // While it lives, calls of operator new on this thread count.
+  // During its life, calls of operator new on this thread count.
   class Counting {
    public:
     Counting() : before_(std::exchange(counts_, true)) {}
@@ -20,7 +20,7 @@ class FailingNew {
    private:
     bool before_;
   };
-  // And while this lives, inside of a Counting, they do not.
+  // During its life, calls do not count, even inside of a Counting.
   class Pause {
    public:
     Pause() : before_(std::exchange(counts_, false)) {}
@@ -32,9 +32,9 @@ class FailingNew {
     bool before_;
   };
 
-  // The n-th one that counts from now on fails; 0: none.
+  // Makes the n-th call that counts fail; 0 means none.
   static void fail(unsigned n) { left_ = n; }
-  // Whether that is still to come.
+  // Whether that call has not happened yet.
   static bool is_pending() { return left_ != 0; }
 
   static bool fails_now() { return counts_ && left_ != 0 && --left_ == 0; }

@@ -1,5 +1,5 @@
-// PeerConnections without sockets: what was asked for, in the order of the calls, and who waits for whom. All
-// workers of a scenario share one FakePeers, as they share a table in the daemon.
+// PeerConnections without sockets. They record the requests in the order of the calls, and which client each
+// connection waits for. All workers of a scenario share one FakePeers, as they share a table in the daemon.
 #pragma once
 
 #include <map>
@@ -16,16 +16,16 @@ struct FakePeers {
   enum class State { connecting, waiting, bound };
   struct Connection {
     State state = State::connecting;
-    auth::Identity awaits;  // once it waits
-    FiveTuple client;       // once it is bound
-    Endpoint peer;          // of one that was asked for
+    auth::Identity awaits;  // set when it waits
+    FiveTuple client;       // set when it is bound
+    Endpoint peer;          // of a connection that the client has requested
   };
 
   std::map<turn::ConnectionId, Connection> open;
   bool exhausted = false;
   std::uint32_t last_id = 0;
 
-  // What a peer's connecting begins with.
+  // A connection that a peer has begun.
   turn::ConnectionId add() {
     open[turn::ConnectionId{++last_id}] = {};
     return turn::ConnectionId{last_id};
@@ -34,7 +34,7 @@ struct FakePeers {
 
 class FakePeerConnections : public turn::PeerConnections {
  public:
-  // `peers` outlives this.
+  // `peers` must outlive this object.
   explicit FakePeerConnections(FakePeers& peers) : peers_(peers) {}
 
   std::optional<turn::ConnectionId> connect(turn::RelayId, const Endpoint& peer) override {

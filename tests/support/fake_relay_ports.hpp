@@ -1,6 +1,6 @@
-// RelayPorts without sockets. A FakeRelayHost is the machine: one address of each family at most, a range of
-// ports, the reservations, the 1:1 NAT, and the list of calls that are to fail. Each worker's FakeRelayPorts
-// draws from it, lowest port first, so that a test can say which address comes next.
+// RelayPorts without sockets. A FakeRelayHost is the machine: at most one address of each family, a range of
+// ports, the reservations, the 1:1 NAT, and the calls that shall fail. Each worker has a FakeRelayPorts,
+// which takes the lowest free port of the host, so that a test can predict addresses.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ class FakeRelayHost {
   struct Params {
     std::optional<IpAddress> v4 = IpAddress::parse("192.0.2.1");
     std::optional<IpAddress> v6 = IpAddress::parse("2001:db8::1");
-    std::map<IpAddress, IpAddress> advertise;  // local -> what clients are told
+    std::map<IpAddress, IpAddress> advertise;  // local -> the address that clients see
     std::uint16_t first_port = 50000;
     std::uint16_t last_port = 50999;
   };
@@ -30,7 +30,7 @@ class FakeRelayHost {
 
   const Params& params() const { return params_; }
 
-  // The n-th call of open or claim from now on (1 = the next one) fails with `error`.
+  // Makes the n-th future call of open or claim fail with `error`; 1 means the next one.
   void fail_call(unsigned n, turn::RelayError error) { failures_[calls_ + n] = error; }
   void fail_every_call(turn::RelayError error) { fail_always_ = error; }
   void stop_failing() {
@@ -39,7 +39,7 @@ class FakeRelayHost {
   }
   unsigned calls() const { return calls_; }
 
-  // What the last open said of the address that the client came to.
+  // The server address that the client of the last open() came to.
   const IpAddress& client_side() const { return client_side_; }
 
   std::size_t open_relays() const { return open_.size(); }
@@ -91,7 +91,7 @@ class FakeRelayHost {
 
 class FakeRelayPorts : public turn::RelayPorts {
  public:
-  // `host` outlives this.
+  // `host` must outlive this object.
   explicit FakeRelayPorts(FakeRelayHost& host) : host_(host) {}
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override {
@@ -144,7 +144,7 @@ class FakeRelayPorts : public turn::RelayPorts {
     return advertised;
   }
 
-  // Which relay of this worker is bound to `local`.
+  // The relay of this worker that is bound to `local`.
   std::optional<turn::RelayId> find(const Endpoint& local) const {
     const auto found =
         std::ranges::find_if(relays_, [&](const auto& relay) { return relay && *relay == local; });
@@ -176,8 +176,7 @@ class FakeRelayPorts : public turn::RelayPorts {
   }
 
   FakeRelayHost& host_;
-  std::vector<std::optional<Endpoint>>
-      relays_;  // by RelayId, as descriptors are: the lowest free one is next
+  std::vector<std::optional<Endpoint>> relays_;  // by RelayId; the lowest free one is used next
 };
 
 }  // namespace turnpike::test

@@ -1,5 +1,5 @@
-// Time that passes when a test says so. Both clocks start at round numbers far from zero, as they do on a
-// machine that has been up for a while.
+// A clock that only the test advances. Both times start at round numbers far from zero, as on a machine that
+// has been up for a while.
 #pragma once
 
 #include "turnpike/base/time.hpp"
@@ -11,7 +11,7 @@ class ManualClock {
   TimePoint now() const { return now_; }
   void advance(Duration d) { now_ = now_ + d; }
 
-  // The wall clock alone was set, as NTP or an operator does it.
+  // Changes only the wall clock, as NTP or an operator can.
   void set_wall(Duration d) { now_.wall += d; }
 
  private:

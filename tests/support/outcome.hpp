@@ -1,5 +1,5 @@
-// What one step made the server do, copied out of its Output, and the claims that a test makes about it. Each
-// answer is verified on the way: signed with the right key and the right attribute alone, padded with zeros.
+// The effects of one step, copied from the server's Output, and the assertions about them. Each answer is
+// also verified: it must be signed with the right key and only the right attribute, and padded with zeros.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -23,12 +23,12 @@ class Outcome {
     Octets message;
   };
   struct ToPeer {
-    Endpoint relayed;  // local form
+    Endpoint relayed;  // in its local form
     Endpoint peer;
     std::string payload;
     bool dont_fragment = false;
   };
-  // What the answer to a request is held against.
+  // The request that an answer must match.
   struct Asked {
     stun::MessageType type;
     stun::TransactionId transaction_id{};
@@ -38,7 +38,7 @@ class Outcome {
     bool has_fingerprint = false;
   };
 
-  int line = 0;  // of the step, in the test
+  int line = 0;  // line of the step in the test
   std::vector<ToClient> to_clients;
   std::vector<ToPeer> to_peers;
   std::vector<turn::Output::Lifetime> lifetimes;
@@ -46,7 +46,7 @@ class Outcome {
   std::vector<Endpoint> closing;  // relayed addresses that were closed after the step, in their local form
   std::optional<Asked> asked;
   std::uint32_t limits_met = 0;  // one bit for each turn::LimitKey
-  bool out_of_memory = false;    // an allocation of memory failed that nobody had expected to
+  bool out_of_memory = false;    // an unexpected lack of memory
 
   // --- Answers
   const Outcome& expect_success() const {
@@ -56,14 +56,15 @@ class Outcome {
     return *this;
   }
 
-  // A success that leaves from, or goes to, another address than the request had (RFC 5780).
+  // Expects a success that leaves from, or goes to, another address than that of the request (RFC 5780).
   const Outcome& expect_success_by(const FiveTuple& tuple) const {
     INFO("step in line " << line);
     REQUIRE(answer_code(tuple) == 0);
     return *this;
   }
 
-  // An error that comes before the sender is known is unsigned, each other one is signed as the request was.
+  // Expects an error. It must be unsigned when the sender was not known yet, and otherwise signed as the
+  // request was.
   const Outcome& expect_error(int code) const {
     INFO("step in line " << line);
     REQUIRE(answer_code() == code);
@@ -116,7 +117,7 @@ class Outcome {
     CHECK_FALSE(data.has(stun::AttributeType::data));
     return *this;
   }
-  // Over UDP nothing follows the payload; on a stream the padding is zeros.
+  // Expects ChannelData. Over UDP nothing follows the payload; on a stream the padding is zero.
   const Outcome& expect_channel_data(std::uint16_t channel, std::string_view payload) const {
     INFO("step in line " << line);
     REQUIRE(to_clients.size() == 1);
@@ -161,7 +162,7 @@ class Outcome {
     return *this;
   }
 
-  // --- What an answer holds
+  // --- Contents of an answer
   stun::MessageView answer() const {
     INFO("step in line " << line);
     REQUIRE(to_clients.size() == 1);
@@ -172,7 +173,7 @@ class Outcome {
   bool has(stun::AttributeType type) const { return answer().has(type); }
   std::optional<Bytes> find(stun::AttributeType type) const { return answer().find(type); }
 
-  // The relayed addresses in their order.
+  // The relayed addresses, in the order of the answer.
   std::vector<Endpoint> relayed() const { return addresses(stun::AttributeType::xor_relayed_address); }
   std::string relayed_text() const {
     std::string text;
@@ -193,7 +194,7 @@ class Outcome {
     REQUIRE(has(stun::AttributeType::connection_id));
     return turn::ConnectionId{*stun::decode_connection_id(*find(stun::AttributeType::connection_id))};
   }
-  // RFC 6062 §5.3.
+  // Expects a ConnectionAttempt (RFC 6062 §5.3).
   const Outcome& expect_attempt(std::string_view peer) const {
     INFO("step in line " << line);
     const stun::MessageView view = answer();
@@ -216,7 +217,7 @@ class Outcome {
   }
 
  private:
-  // 0 is a success.
+  // The error code; 0 for a success.
   int answer_code() const {
     REQUIRE(asked);
     return answer_code(asked->tuple);

@@ -1,4 +1,4 @@
-// What a process uses of the machine.
+// The memory that a process uses.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 
 namespace turnpike::test {
 
-// Memory, in KiB; 0 for one that is gone.
+// Resident memory in KiB; 0 when the process has ended.
 inline std::size_t resident_kib(pid_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -18,7 +18,7 @@ inline std::size_t resident_kib(pid_t pid) {
   return 0;
 }
 
-// What it has mapped, of which RLIMIT_AS is a limit.
+// Mapped memory in KiB, which RLIMIT_AS limits.
 inline std::size_t mapped_kib(pid_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -27,7 +27,8 @@ inline std::size_t mapped_kib(pid_t pid) {
   return 0;
 }
 
-// Whether its memory says nothing: a sanitizer keeps what was freed for a while, and has much of its own.
+// Whether the process runs with a sanitizer. Its memory is then no useful measure, since a sanitizer keeps
+// freed memory for a while and uses much memory itself.
 inline bool has_sanitizer(pid_t pid) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
   for (std::string line; std::getline(maps, line);) {

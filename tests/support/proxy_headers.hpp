@@ -1,4 +1,4 @@
-// Headers of the PROXY protocol, version 2, as load balancers write them in front of datagrams.
+// Headers of the PROXY protocol version 2, as load balancers write them in front of datagrams.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace turnpike::test {
 
-// With that version and command, family and protocol, and content.
+// A header with this command (and version), this family (and protocol) and this content.
 inline std::string proxy_header(int command, int family, const std::string& content) {
   std::string header("\r\n\r\n\0\r\nQUIT\n", 12);
   for (const std::size_t octet : {static_cast<std::size_t>(command), static_cast<std::size_t>(family),
@@ -18,7 +18,8 @@ inline std::string proxy_header(int command, int family, const std::string& cont
   return header + content;
 }
 
-// Of a datagram from this client, with something behind the addresses that nobody knows.
+// The header for a datagram of this client. `more` are optional fields after the addresses; by default there
+// is an unknown one.
 inline std::string proxy_header(const Endpoint& client, const std::string& more = {"\xE0\0\1x", 4}) {
   const std::string address(as_text(client.address.bytes()));
   const std::string port{static_cast<char>(client.port >> 8), static_cast<char>(client.port)};
@@ -27,7 +28,7 @@ inline std::string proxy_header(const Endpoint& client, const std::string& more 
                       address + server + port + "\x0D\x96" + more);
 }
 
-// Of the balancer's own check.
+// The header of a health check by the balancer itself.
 inline std::string local_proxy_header() { return proxy_header(0x20, 0, ""); }
 
 }  // namespace turnpike::test

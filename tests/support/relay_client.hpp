@@ -1,5 +1,5 @@
-// A TURN client on a real socket, as the integration tests use one: each step either works or says what the
-// server answered.
+// A TURN client on a real socket for integration tests. Each step returns the result or the error code of the
+// server.
 #pragma once
 
 #include <optional>
@@ -18,10 +18,10 @@ namespace turnpike::test {
 using Octets = std::vector<std::uint8_t>;
 Octets octets(std::string_view text);
 
-// What arrived from a peer, whichever way it was wrapped.
+// Data from a peer, in any form.
 struct Arrival {
   Octets payload;
-  std::optional<Endpoint> peer;  // of a Data indication
+  std::optional<Endpoint> peer;  // set for a Data indication
   std::optional<stun::ChannelNumber> channel;
   std::optional<stun::Icmp> icmp;
 
@@ -30,34 +30,34 @@ struct Arrival {
 
 class RelayClient {
  public:
-  // `local` defaults to the server's family on loopback.
+  // `local` is by default a loopback address of the server's family.
   explicit RelayClient(const Endpoint& server,
                        client::Params params = {.credentials = client::Credentials{"alice", "secret"}},
                        std::optional<Endpoint> local = {}, Transport transport = Transport::udp);
   RelayClient(const Endpoint& server, Transport transport)
       : RelayClient(server, {.credentials = client::Credentials{"alice", "secret"}}, {}, transport) {}
 
-  // 0 for success, else the error code; throws when no answer comes.
+  // Returns 0 for a success, otherwise the error code. Throws when no answer comes.
   int ask(const client::Request& request);
   int allocate(client::RequestContents contents = {});
   int refresh(std::chrono::seconds lifetime) { return ask(turn().refresh(lifetime)); }
   int permit(const Endpoint& peer) { return ask(turn().create_permission(std::vector{peer})); }
   int bind(std::uint16_t channel, const Endpoint& peer);
-  // RFC 8016: a Refresh from here for an allocation that was made elsewhere.
+  // Sends a Refresh with a ticket (RFC 8016): this client continues the allocation of another one.
   int move_here(const std::string& ticket);
-  // The latest of them.
+  // The ticket of the latest answer.
   const std::string& ticket() const { return ticket_; }
-  // RFC 6062. The second one makes the client's connection a data connection.
+  // RFC 6062. bind_connection() makes this client's connection a data connection.
   int connect(const Endpoint& peer);
   int bind_connection(std::uint32_t id);
-  // Of the last Connect that succeeded.
+  // The CONNECTION-ID of the last successful Connect.
   std::uint32_t connection_id() const { return connection_id_.value(); }
 
   void send(const Endpoint& peer, Bytes payload, bool dont_fragment = false);
   void send_on_channel(std::uint16_t channel, Bytes payload);
   void send_raw(Bytes bytes);
 
-  // The next that arrives from a peer; nothing when the time is up.
+  // The next data from a peer; nothing after the timeout.
   std::optional<Arrival> receive(std::chrono::milliseconds timeout = std::chrono::seconds(10));
   std::optional<client::Datagram> receive_raw(std::chrono::milliseconds timeout) {
     return stream_ ? stream_->receive(timeout) : dtls_ ? dtls_->receive(timeout) : socket_->receive(timeout);
@@ -65,23 +65,23 @@ class RelayClient {
 
   client::TurnClient& turn() { return turn_; }
   Endpoint local() const { return stream_ ? stream_->local() : dtls_ ? dtls_->local() : socket_->local(); }
-  // Of a client by UDP.
+  // Only for a client over UDP.
   client::UdpSocket& socket() { return socket_.value(); }
-  // Of a client by TCP or TLS.
+  // Only for a client over TCP or TLS.
   client::StreamSocket& stream() { return stream_.value(); }
-  // Of a client by DTLS.
+  // Only for a client over DTLS.
   client::DtlsSocket& dtls() { return dtls_.value(); }
-  // Ends the connection, without a word of the allocation.
+  // Closes the connection without deleting the allocation.
   void disconnect() {
     stream_.reset();
     dtls_.reset();
   }
-  // Of the last Allocate that succeeded.
+  // The addresses of the last successful Allocate.
   const Endpoint& relayed() const { return relayed_; }
   const std::optional<Endpoint>& relayed_v6() const { return relayed_v6_; }
   const std::optional<stun::ReservationToken>& reservation() const { return reservation_; }
   const std::optional<Endpoint>& mapped() const { return mapped_; }
-  // As the last answer that said so granted it.
+  // The lifetime in the latest answer that had one.
   std::chrono::seconds lifetime() const { return lifetime_.value(); }
 
  private:

@@ -1,4 +1,4 @@
-// What any client and server have to do, whichever transport is between them.
+// Checks that hold for a client and a server over any transport.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@
 
 namespace turnpike::test {
 
-// A Binding request that nobody remembers.
+// A Binding request without state in a client.
 inline Octets binding_request() {
   Octets bytes{0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42};
   bytes.resize(20, 7);
@@ -31,7 +31,7 @@ bool is_closed(auto& socket) {
   return socket.closed();
 }
 
-// A permission for the peer, and a datagram each way by indications.
+// Creates a permission for the peer and expects a datagram in each direction, in indications.
 inline void expect_indications(RelayClient& client, client::UdpSocket& peer) {
   REQUIRE(client.permit(peer.local()) == 0);
   client.send(peer.local(), octets("out"));
@@ -45,7 +45,7 @@ inline void expect_indications(RelayClient& client, client::UdpSocket& peer) {
   CHECK(arrival->peer == peer.local());
 }
 
-// Payloads of these sizes, each way, by a channel that is bound.
+// Expects payloads of these sizes in each direction, over a channel that is bound.
 inline void expect_relaying(RelayClient& client, client::UdpSocket& peer, std::uint16_t channel,
                             std::span<const std::size_t> sizes) {
   for (const std::size_t size : sizes) {
@@ -64,7 +64,7 @@ inline void expect_relaying(RelayClient& client, client::UdpSocket& peer, std::u
   }
 }
 
-// Two clients, without allocations yet, by the relayed addresses of both.
+// Relays between two clients, which have no allocations yet, over the relayed addresses of both.
 inline void expect_conversation(RelayClient& ann, RelayClient& ben) {
   REQUIRE(ann.allocate() == 0);
   REQUIRE(ben.allocate() == 0);
@@ -80,7 +80,7 @@ inline void expect_conversation(RelayClient& ann, RelayClient& ben) {
   CHECK(arrival->text() == "hello yourself");
 }
 
-// Clients that have bound 0x4000 to the peer: what each says on it comes back to that one.
+// All clients have bound 0x4000 to the peer. Expects that each client gets the answers to its own data.
 inline void expect_echoes(const std::vector<std::unique_ptr<RelayClient>>& clients, client::UdpSocket& peer) {
   for (std::size_t i = 0; i < clients.size(); ++i) {
     clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));

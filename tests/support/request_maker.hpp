@@ -1,6 +1,6 @@
-// Messages of a client as a test says them: `allocate().lifetime(0s).from(client(2)).as("bob").sha256()`.
-// Whatever is not said is what a well-behaved client of RFC 5389 does: alice, from the first 5-tuple, with
-// MESSAGE-INTEGRITY.
+// Makes the messages of a client in the words of a test:
+// `allocate().lifetime(0s).from(client(2)).as("bob").sha256()`. By default the request is that of a correct
+// client of RFC 5389: from the user alice and the first 5-tuple, with MESSAGE-INTEGRITY.
 #pragma once
 
 #include <algorithm>
@@ -26,20 +26,20 @@ inline constexpr std::string_view kRealm = "example.org";
 inline Endpoint endpoint(std::string_view text) { return *Endpoint::parse(text); }
 inline IpAddress address(std::string_view text) { return *IpAddress::parse(text); }
 
-// A 5-tuple and the worker that the kernel hashes it to.
+// A 5-tuple, and the worker that the kernel assigns it to.
 struct Client {
   FiveTuple tuple;
   unsigned worker = 0;
 };
 
-// The n-th client; each has an address of its own.
+// The n-th client. Each has its own address.
 inline Client client(unsigned n, unsigned worker = 0) {
   return {
       {{IpAddress::v4(0xC6336400 + n), static_cast<std::uint16_t>(40000 + n)}, endpoint("192.0.2.1:3478")},
       worker};
 }
 
-// The n-th client on another transport; a stream's connection has a number.
+// The n-th client on another transport. A stream client has a connection number.
 inline Client client_on(Transport transport, unsigned n = 1) {
   Client c = client(n);
   c.tuple.transport = transport;
@@ -96,7 +96,7 @@ class RequestMaker {
   RequestMaker& dont_fragment() {
     return with([](auto& b) { b.add_flag(stun::AttributeType::dont_fragment); });
   }
-  // Stands behind the integrity attribute, where nothing counts.
+  // Adds an attribute after the integrity attribute, where it must be ignored.
   RequestMaker& behind_integrity(std::function<void(stun::MessageBuilder&)> write) {
     behind_integrity_.push_back(std::move(write));
     return *this;
@@ -106,7 +106,7 @@ class RequestMaker {
     return *this;
   }
 
-  // --- Who and how
+  // --- Sender and signature
   RequestMaker& from(const Client& c) {
     client_ = c;
     return *this;
@@ -121,7 +121,8 @@ class RequestMaker {
     password_ = p;
     return *this;
   }
-  // RFC 7635: a token, and the session key in it to sign with; requests that carry no token do so as well.
+  // A token and its session key, which signs the request (RFC 7635). Later requests without a token are
+  // signed with it too.
   RequestMaker& with_token(Bytes token, std::string_view kid, std::string_view mac_key) {
     return raw(stun::AttributeType::access_token, as_text(token)).with_session(kid, mac_key);
   }
@@ -134,7 +135,7 @@ class RequestMaker {
     signing_ = Signing::none;
     return *this;
   }
-  // RFC 8489: PASSWORD-ALGORITHMS, PASSWORD-ALGORITHM and MESSAGE-INTEGRITY-SHA256.
+  // PASSWORD-ALGORITHMS, PASSWORD-ALGORITHM and MESSAGE-INTEGRITY-SHA256 (RFC 8489).
   RequestMaker& sha256() { return choosing(stun::PasswordAlgorithm::sha256); }
   RequestMaker& choosing(stun::PasswordAlgorithm algorithm) {
     signing_ = Signing::sha256;
@@ -143,7 +144,7 @@ class RequestMaker {
     chosen_ = static_cast<std::uint16_t>(algorithm);
     return *this;
   }
-  // The integrity attribute alone.
+  // Chooses only the integrity attribute.
   RequestMaker& signing(Signing s) {
     signing_ = s;
     return *this;
@@ -172,7 +173,7 @@ class RequestMaker {
     realm_ = text;
     return *this;
   }
-  // Leaves out USERNAME, REALM or NONCE.
+  // Omits an attribute: USERNAME, REALM or NONCE.
   RequestMaker& without(stun::AttributeType type) {
     omitted_.push_back(type);
     return *this;
@@ -198,7 +199,7 @@ class RequestMaker {
     return auth::Key(auth::long_term_key_sha256(digester, username_, kRealm, password_));
   }
 
-  // `nonce` and `id` are used where none was said.
+  // `nonce` and `id` are used unless the test has set others.
   Octets build(crypto::Digester& digester, std::string_view nonce, const stun::TransactionId& id) const {
     Octets buffer(stun::kMaxMessageSize);
     stun::MessageBuilder builder(buffer, type_, transaction_id_.value_or(id));

@@ -1,5 +1,5 @@
-// The sample messages of RFC 5769 and RFC 8489 B.1 with what their authors say they hold, and the literal
-// that writes octets in hexadecimal: "2112 a442"_hex is a view that lives as long as the program.
+// The sample messages of RFC 5769 and RFC 8489 B.1 with their documented contents, and a literal for octets
+// in hexadecimal: "2112 a442"_hex is a view that is valid for the whole life of the program.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace turnpike::test {
 
-// A string literal as a template argument. Spaces and line breaks between the digits mean nothing.
+// A string literal as a template argument. Spaces and line breaks between the digits are ignored.
 template <std::size_t N>
 struct HexText {
   char text[N]{};
@@ -25,7 +25,7 @@ struct HexText {
   static constexpr std::uint8_t digit(char c) {
     if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
     if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
-    throw "not a lower-case hexadecimal digit";  // never at run time: decoding is constexpr
+    throw "not a lower-case hexadecimal digit";  // only at compile time, since decoding is constexpr
   }
 
   constexpr std::size_t size() const {
@@ -56,7 +56,7 @@ constexpr Bytes operator""_hex() {
   return Bytes(kOctets<text>);
 }
 
-// What a test compares, so that a failure shows the octets.
+// The form in which tests compare octets, so that a failure shows them.
 inline std::string to_hex(Bytes bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
@@ -96,8 +96,7 @@ inline constexpr Bytes kSampleIpv6Response =
     "0008 0014 a382954e 4be67bf1 1784c97c 8292c275 bfe3ed41"
     "8028 0004 c8fb0b4c"_hex;
 
-// RFC 5769 §2.4 and RFC 8489 B.1: long-term credentials; the padding is 0. The password is given as it is
-// after preparation.
+// RFC 5769 §2.4 and RFC 8489 B.1: long-term credentials; the padding is 0. The password is the prepared one.
 inline constexpr std::string_view kLongTermUsername = "マトリックス";
 inline constexpr std::string_view kLongTermRealm = "example.org";
 inline constexpr std::string_view kLongTermPassword = "TheMatrIX";
@@ -111,7 +110,7 @@ inline constexpr Bytes kLongTermRequest =
     "0014 000b 6578616d 706c652e 6f726700"
     "0008 0014 f6702465 6dd64a3e 02b8e071 2e85c9a2 8ca89666"_hex;
 
-// USERHASH, NONCE, REALM, PASSWORD-ALGORITHM SHA-256, as errata 6268 corrects it.
+// USERHASH, NONCE, REALM, PASSWORD-ALGORITHM SHA-256, corrected by erratum 6268.
 inline constexpr std::string_view kLongTermSha256Nonce = "obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA";
 inline constexpr Bytes kLongTermSha256Request =
     "0001 0090 2112a442 78ad3433 c6ad72c0 29da412e"

@@ -1,6 +1,6 @@
-// A server, its clients and their peers on one page: s.client_sends(allocate()).expect_success();
-// s.advance(601s).expect_expired(); No socket and no clock is behind it. After every step the books are held
-// against what clients were told: relays, quota, counters and deadlines.
+// A server, its clients and their peers in one test: s.client_sends(allocate()).expect_success();
+// s.advance(601s).expect_expired(); It uses no socket and no real clock. After every step the scenario
+// compares relays, quota, counters and deadlines with what the clients were told.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -31,7 +31,7 @@ struct Setup {
                     .nonce_lifetime = 600s};
   FakeRelayHost::Params relays;
   turn::PeerParams peers;
-  // A limit of the user that a test sets holds for all names, as one does that an operator has written.
+  // A limit per user that a test sets holds for all names, as one in the configuration does.
   turn::Limits limits{.allocations_per_user = 0,
                       .counts_shared_names = true,
                       .unauthenticated_per_second = 0,
@@ -46,7 +46,7 @@ struct Setup {
   turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
 };
 
-// A user name and password of the TURN REST draft, good for `lifetime` from `now` on.
+// A user name and password of the TURN REST draft. The user name expires at `expires`.
 inline RequestMaker& with_rest_name(RequestMaker& request, std::string_view secret, std::string_view user,
                                     WallTime expires) {
   crypto::Digester digester;
@@ -88,7 +88,7 @@ class Scenario {
   }
 
   // --- Steps
-  // A signed request without a nonce of its own first fetches one, as a client does.
+  // Sends a request. A signed request without a nonce first fetches one, as a client does.
   Outcome client_sends(const RequestMaker& request, int line = __builtin_LINE()) {
     const std::string nonce = request.needs_nonce() ? nonce_of(request.client(), line) : std::string();
     const stun::TransactionId id = request.transaction_id().value_or(next_transaction_id());
@@ -104,14 +104,14 @@ class Scenario {
     return outcome;
   }
 
-  // ChannelData, or whatever else a client may send.
+  // Sends ChannelData, or any other message of a client.
   Outcome client_sends(const Octets& message, const Client& from = client(1), int line = __builtin_LINE()) {
     Outcome outcome = deliver(from, message, line);
     check_books(line);
     return outcome;
   }
 
-  // Its connection is gone.
+  // The client's connection is closed.
   Outcome client_closes(const Client& from, int line = __builtin_LINE()) {
     turn::Output out;
     const auto home = homes_.find(key_of(from.tuple));
@@ -124,7 +124,8 @@ class Scenario {
     return outcome;
   }
 
-  // To the first relayed address of client 1, or to another one (in its local form).
+  // A peer sends to the first relayed address of client 1, or to the given relayed address (in its local
+  // form).
   Outcome peer_sends(std::string_view peer, std::string_view payload, int line = __builtin_LINE()) {
     return peer_sends(peer, payload, relayed(client(1)), line);
   }
@@ -135,7 +136,7 @@ class Scenario {
       worker.server.on_peer(relay, endpoint(peer), datagram, clock_.now(), out);
     });
   }
-  // To a relay by its number, whoever has it now.
+  // A peer sends to a relay number, whichever allocation has it now.
   Outcome peer_sends_to(turn::RelayId relay, std::string_view peer, std::string_view payload,
                         int line = __builtin_LINE()) {
     const Octets datagram(payload.begin(), payload.end());
@@ -154,7 +155,7 @@ class Scenario {
                     });
   }
 
-  // RFC 6062: what the network says of the connection that was asked for last, by `connect`.
+  // Reports the result of the last connection that was requested, by `connect` (RFC 6062).
   Outcome connection_ends_up(bool connected, const Outcome& connect, unsigned worker = 0,
                              int line = __builtin_LINE()) {
     const turn::ConnectionId id{peers_.last_id};
@@ -167,7 +168,7 @@ class Scenario {
     check_books(line);
     return outcome;
   }
-  // A peer connects to a relayed address; its number, unless it is turned away.
+  // A peer connects to a relayed address. `id` is the number of the connection, unless it was refused.
   struct Accepted {
     std::optional<turn::ConnectionId> id;
     Outcome outcome;
@@ -190,7 +191,7 @@ class Scenario {
     workers_[worker]->server.on_peer_closed(id);
   }
 
-  // The operator's lists, or this machine's addresses, are other ones from now on.
+  // The operator's lists or this machine's addresses change.
   Outcome policy_becomes(const turn::PeerPolicy::Params& params, int line = __builtin_LINE()) {
     auto next = std::make_unique<turn::PeerPolicy>(params);
     Outcome outcome;
@@ -205,7 +206,7 @@ class Scenario {
     check_books(line);
     return outcome;
   }
-  // The operator has reloaded, with other networks of clients. `next` outlives the scenario's last step.
+  // A reload with other networks of clients. `next` must outlive the last step of the scenario.
   Outcome clients_become(const turn::ClientPolicy& next, int line = __builtin_LINE()) {
     Outcome outcome;
     outcome.line = line;
@@ -223,7 +224,7 @@ class Scenario {
     check_books(line);
     return outcome;
   }
-  // The operator has reloaded, with other users or limits, or lets nobody new in.
+  // A reload with other users or limits, or the beginning of a drain.
   Outcome settings_become(const auth::Params& auth, const turn::Limits& limits, bool draining = false,
                           int line = __builtin_LINE()) {
     reloaded_.push_back(std::make_unique<auth::CredentialStore>(auth, digester_));
@@ -250,14 +251,14 @@ class Scenario {
   turn::Server& server(unsigned worker = 0) { return workers_[worker]->server; }
   const turn::PeerPolicy::Params& policy() const { return policy_params_; }
 
-  // Time passes, and the servers are woken whenever they asked to be.
+  // Time passes; the servers are called at each deadline.
   Outcome advance(Duration duration, int line = __builtin_LINE()) {
     const SteadyTime until = clock_.now().steady + duration;
     Outcome outcome;
     outcome.line = line;
     for (SteadyTime next = next_deadline(); next <= until; next = next_deadline()) {
       clock_.advance(std::max(next, clock_.now().steady) - clock_.now().steady);
-      // What they leave for the next call they leave only when there is much.
+      // A server leaves work for the next call only when there is much of it.
       constexpr int kMostWakes = 10'000;
       int wakes = 0;
       do {
@@ -271,14 +272,14 @@ class Scenario {
     check_books(line);
     return outcome;
   }
-  // How often they had to be woken at one time.
+  // The maximum number of calls at one time.
   int most_wakes() const { return most_wakes_; }
-  // Time passes, and nobody wakes the servers.
+  // Time passes, and the servers are not called.
   void advance_asleep(Duration duration) { clock_.advance(duration); }
   void set_wall(Duration duration) { clock_.set_wall(duration); }
 
-  // --- What is there
-  // When a server wants to be woken next.
+  // --- State
+  // The next deadline of any server.
   SteadyTime next_deadline() const {
     SteadyTime next = SteadyTime::max();
     for (const auto& worker : workers_) next = std::min(next, worker->server.next_deadline());
@@ -295,7 +296,7 @@ class Scenario {
     REQUIRE(host_.open_relays() == 0);
     REQUIRE(quota_.in_use() == host_.reservations());
   }
-  // The client's relayed address in its local form.
+  // The relayed address of the client, in its local form.
   Endpoint relayed(const Client& c, Family family = Family::ipv4) const {
     const auto known = relayed_.find(key_of(c.tuple));
     REQUIRE(known != relayed_.end());
@@ -311,7 +312,7 @@ class Scenario {
   ScriptedRandom& random() { return random_; }
   crypto::Digester& digester() { return digester_; }
 
-  // The nonce that the client has, or a new one where that is no longer good.
+  // The nonce of the client, or a new one when that is too old.
   std::string nonce_of(const Client& c, int line = __builtin_LINE()) {
     Nonce& known = nonces_[key_of(c.tuple)];
     if (known.text.empty() || clock_.now().wall - known.learnt > setup_.auth.nonce_lifetime / 2) {
@@ -364,7 +365,7 @@ class Scenario {
     return own;
   }
 
-  // FiveTuple has no order.
+  // FiveTuple has no order, so maps use this key.
   using Key = std::tuple<Endpoint, Endpoint, Transport, std::uint64_t>;
   static Key key_of(const FiveTuple& t) { return {t.client, t.server, t.transport, t.connection}; }
 
@@ -382,7 +383,7 @@ class Scenario {
     Outcome outcome;
     outcome.line = line;
     call(outcome, [&] { workers_[number]->server.on_client(from.tuple, message, clock_.now(), out); });
-    if (!out.forwards().empty()) {  // as the daemon does: this, and all that follows
+    if (!out.forwards().empty()) {  // like the daemon: this message and all that follow
       number = out.forwards().front().worker;
       homes_[key_of(from.tuple)] = number;
       CHECK(out.to_clients().empty());
@@ -413,7 +414,7 @@ class Scenario {
     return {};
   }
 
-  // As a worker calls the server: what memory runs out for is lost, and everything else goes on.
+  // Calls the server as a worker does: an action that runs out of memory is lost, and the worker continues.
   template <class Act>
   static void call(Outcome& outcome, Act act) {
     try {
@@ -430,7 +431,8 @@ class Scenario {
     copy(worker, out, {}, outcome);
   }
 
-  // Takes everything out of `out`; a payload that is not in the input would dangle.
+  // Moves the contents of `out` into `outcome`. Each payload must be a view of the input, because it would
+  // dangle otherwise.
   void copy(const Worker& worker, turn::Output& out, Bytes input, Outcome& outcome) {
     outcome.limits_met |= out.limits_met();
     const auto lies_inside = [&](Bytes payload) {
@@ -466,13 +468,13 @@ class Scenario {
     }
     outcome.refusals.insert(outcome.refusals.end(), out.refusals().begin(), out.refusals().end());
     for (const turn::Relay& relay : out.closing()) {
-      CHECK(worker.ports.local_of(relay.id()) == relay.local());  // still open, whatever else was opened
+      CHECK(worker.ports.local_of(relay.id()) == relay.local());  // still open, whatever was opened since
       outcome.closing.push_back(relay.local());
     }
-    out.clear();  // now they are closed, after all that goes out through them
+    out.clear();  // closes the relays, after all datagrams through them
   }
 
-  // What a client knows after this answer.
+  // Stores what a client learns from this answer.
   void learn(const RequestMaker& request, const Outcome& outcome) {
     if (outcome.to_clients.empty()) return;
     const stun::MessageView answer = outcome.answer();
@@ -491,8 +493,8 @@ class Scenario {
     }
   }
 
-  // What is open is what clients were told, and each allocation and each reservation holds one place in the
-  // quota.
+  // The open relays must be those that clients were told of. Each allocation and each reservation must hold
+  // one place in the quota.
   void check_books(int line) const {
     INFO("step in line " << line);
     std::size_t told = 0;
@@ -518,7 +520,7 @@ class Scenario {
   std::vector<std::unique_ptr<auth::CredentialStore>> reloaded_;
   turn::PeerPolicy::Params policy_params_;
   std::unique_ptr<turn::PeerPolicy> policy_;
-  turn::Quota quota_;  // goes after the reservations, which hold places in it
+  turn::Quota quota_;  // destroyed after the reservations, which hold places in it
   turn::Quota connection_quota_;
   turn::Quota address_quota_;
   turn::ByteBudgets server_budgets_;
@@ -527,9 +529,9 @@ class Scenario {
   FakePeers peers_;
   turn::Limiters limiters_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::map<Key, std::vector<Endpoint>> relayed_;  // local form, by client
+  std::map<Key, std::vector<Endpoint>> relayed_;  // in local form, by client
   std::map<Key, Nonce> nonces_;
-  std::map<Key, unsigned> homes_;  // of clients whose allocation is another worker's
+  std::map<Key, unsigned> homes_;  // workers of clients whose allocation is on another worker
   std::uint32_t transactions_ = 0;
   int most_wakes_ = 0;
 };

@@ -1,4 +1,4 @@
-// Randomness that is the same on every run: first what a test put into the script, then a fixed sequence.
+// Random octets that are the same on every run: first the script of the test, then a fixed sequence.
 #pragma once
 
 #include <deque>
@@ -11,7 +11,7 @@ class ScriptedRandom : public crypto::Random {
  public:
   explicit ScriptedRandom(std::uint64_t seed = 1) : state_(seed) {}
 
-  // The octets that come next.
+  // Adds octets to the script.
   void script(Bytes octets) { script_.insert(script_.end(), octets.begin(), octets.end()); }
 
   void fill(MutableBytes bytes) override {
@@ -25,7 +25,7 @@ class ScriptedRandom : public crypto::Random {
       script_.pop_front();
       return octet;
     }
-    // SplitMix64 (Steele, Lea and Flood).
+    // The generator SplitMix64 (Steele, Lea and Flood).
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
     z = (z ^ z >> 27) * 0x94d049bb133111eb;

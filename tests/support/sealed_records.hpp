@@ -1,5 +1,5 @@
-// Records of any kind under the keys of an OpenSSL client that has shaken hands by TLS 1.2 or DTLS 1.2 with
-// ECDHE-ECDSA-AES128-GCM-SHA256: what no client of OpenSSL's own would send, for tests of servers.
+// Makes records of any kind with the keys of an OpenSSL client after a handshake by TLS 1.2 or DTLS 1.2 with
+// ECDHE-ECDSA-AES128-GCM-SHA256. Tests of servers use it for records that OpenSSL itself would not send.
 #pragma once
 
 #include <openssl/core_names.h>
@@ -25,13 +25,13 @@ inline constexpr const char* kSealedCipher = "ECDHE-ECDSA-AES128-GCM-SHA256";
 class SealedRecords {
  public:
   using Octets = std::vector<std::uint8_t>;
-  // RFC 5246 §6.2.1.
+  // Content types (RFC 5246 §6.2.1).
   static constexpr std::uint8_t kAlert = 21;
   static constexpr std::uint8_t kHandshake = 22;
   static constexpr std::uint8_t kData = 23;
 
-  // The client has its keys: it has received the server's ServerHelloDone at least, and answered. `next` is
-  // the number of the record that comes first; behind the client's Finished it is 1.
+  // The client must have its keys: it has received ServerHelloDone and has answered. `next` is the number of
+  // the first record; after the client's Finished it is 1.
   explicit SealedRecords(SSL* client, std::uint64_t next = 1)
       : next_(next), is_dtls_(SSL_is_dtls(client) == 1) {
     std::array<std::uint8_t, SSL_MAX_MASTER_KEY_LENGTH> master;
@@ -95,7 +95,7 @@ class SealedRecords {
     add(type, text, record);
     return record;
   }
-  // As many as `size` octets have room for.
+  // As many records as fit into `size` octets.
   Octets fill(std::size_t size, std::uint8_t type, Bytes text) {
     Octets all;
     do {
@@ -104,8 +104,8 @@ class SealedRecords {
     return all;
   }
 
-  // --- Texts of records
-  // A piece of a handshake message as DTLS has it, that says to be `size` octets long in all.
+  // --- Contents of records
+  // A fragment of a DTLS handshake message that claims to have `size` octets in all.
   static Octets fragment(std::uint8_t message_type, std::uint32_t size, std::uint16_t number, Bytes piece) {
     Octets text{message_type,
                 static_cast<std::uint8_t>(size >> 16),

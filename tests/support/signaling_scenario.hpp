@@ -1,7 +1,7 @@
-// A signaling server and those who talk to it on one page: s.connects("ann").joins("blue"); s["ann"].drops();
-// s.advance(3s).expect({peer_left("bob", "ann", "lost")}); No socket and no clock is behind it. An id of a
-// member stands as <ann> in whatever is said and heard, after the connection by which it joined, and what it
-// can resume with as <ann's secret>.
+// A signaling server and its clients in one test: s.connects("ann").joins("blue"); s["ann"].drops();
+// s.advance(3s).expect({peer_left("bob", "ann", "lost")}); It uses no socket and no real clock. In messages,
+// <ann> means the id of the member that joined by the connection "ann", and <ann's secret> the secret with
+// which it can resume.
 #pragma once
 
 #include <algorithm>
@@ -30,8 +30,8 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
-// A text, or a closure, and whose connection it went to. The credentials of `joined` and `ice-servers` and
-// the secret of `joined` were looked at already and are left out.
+// A text or a close, with the connection that got it. The credentials in `joined` and `ice-servers` and the
+// secret in `joined` were checked already and are left out.
 struct Told {
   std::string to;
   std::string text;
@@ -50,7 +50,7 @@ inline Told resumed(std::string to, const std::string& room, const std::string& 
                     std::initializer_list<std::string> peers = {}) {
   return joined(std::move(to), room, peers, self);
 }
-// By somebody whose token has expired.
+// The answer to a client whose token has expired.
 inline Told resumed_without_credentials(std::string to, const std::string& room, const std::string& self,
                                         std::initializer_list<std::string> peers = {}) {
   Told told = joined(std::move(to), room, peers, self);
@@ -82,21 +82,21 @@ inline Told closed(std::string to, int code, const std::string& reason) {
   return {std::move(to), "closed: " + std::to_string(code) + " " + reason};
 }
 
-// What one step made the server say.
+// The messages of the server in one step.
 class Heard {
  public:
-  int line = 0;  // of the step, in the test
+  int line = 0;  // line of the step in the test
   std::vector<Told> told;
-  std::vector<std::shared_ptr<const std::string>> texts;  // as they were sent
+  std::vector<std::shared_ptr<const std::string>> texts;  // in their original form
 
-  // This and nothing else, in this order.
+  // Expects exactly these messages in this order.
   const Heard& expect(std::initializer_list<Told> expected) const {
     INFO("step in line " << line);
     CHECK(in_lines(told) == in_lines(expected));
     return *this;
   }
   const Heard& expect_silence() const { return expect({}); }
-  // What everybody was told by `type`.
+  // The number of messages with this `type`, to all connections.
   std::size_t count(std::string_view type) const {
     const std::string head = R"({"type":")" + std::string(type) + '"';
     return static_cast<std::size_t>(
@@ -133,13 +133,13 @@ struct SignalingSetup {
 
 class SignalingScenario {
  public:
-  // One connection, known by its name.
+  // A connection, identified by its name.
   class Caller {
    public:
     Caller(SignalingScenario& s, std::string name) : s_(s), name_(std::move(name)) {}
 
     Heard says(std::string_view text, int line = __builtin_LINE()) { return s_.says(name_, text, line); }
-    // Under the name of the connection; `more` are further members of the request.
+    // Joins with the name of the connection; `more` are further members of the request.
     Heard joins(const std::string& room, const std::string& more = {}, int line = __builtin_LINE()) {
       return says(R"({"type":"join","room":")" + room + R"(","name":")" + name_ + '"' +
                       (more.empty() ? "" : "," + more) + "}",
@@ -171,8 +171,8 @@ class SignalingScenario {
 
   struct Credentials {
     WallTime expires;
-    std::string user;  // behind the expiry in the user name
-    std::string urls;  // of STUN and TURN, by spaces
+    std::string user;  // after the expiry in the user name
+    std::string urls;  // of STUN and TURN, separated by spaces
   };
 
   explicit SignalingScenario(SignalingSetup setup = {})
@@ -190,9 +190,9 @@ class SignalingScenario {
   SignalingScenario(const SignalingScenario&) = delete;
   SignalingScenario& operator=(const SignalingScenario&) = delete;
 
-  // Once everybody is gone nothing is left.
+  // When all connections have ended, the server must have no state left.
   ~SignalingScenario() {
-    while (!open_.empty()) ends(std::string(open_.begin()->first), true, 0);  // which erases it
+    while (!open_.empty()) ends(std::string(open_.begin()->first), true, 0);  // ends() erases it
     advance(2min, 0);
     CHECK(hub_.members() == 0);
     CHECK(hub_.rooms() == 0);
@@ -209,7 +209,7 @@ class SignalingScenario {
   }
   Caller operator[](const std::string& name) { return {*this, name}; }
 
-  // Time passes, and the server is woken whenever it asked to be.
+  // Time passes; the server is called at each deadline.
   Heard advance(Duration duration, int line = __builtin_LINE()) {
     const SteadyTime until = clock_.now().steady + duration;
     Heard heard;
@@ -226,17 +226,17 @@ class SignalingScenario {
     return heard;
   }
   void set_wall_back(Duration duration) { clock_.set_wall(-duration); }
-  // Time passes, and nobody wakes the server.
+  // Time passes, and the server is not called.
   void advance_asleep(Duration duration) { clock_.advance(duration); }
 
-  std::string refused;  // what the log is told, line by line
+  std::string refused;  // lines for the log
 
-  // --- What is there
+  // --- State
   SteadyTime next_deadline() const { return protocol_.next_deadline(); }
   TimePoint now() const { return clock_.now(); }
   bool is_open(const std::string& name) const { return open_.contains(name); }
   const signaling::Hub& hub() const { return hub_; }
-  // The last that a connection was given.
+  // The latest credentials of a connection.
   const Credentials& credentials(const std::string& name) const { return credentials_.at(name); }
   const std::string& resume_secret(const std::string& member) const { return secrets_.at(member); }
   std::string id(const std::string& member) const { return ids_.at(member); }
@@ -280,7 +280,7 @@ class SignalingScenario {
     for (const auto& close : out.closes) {
       const std::string to = name_of(close.to);
       heard.told.push_back(closed(to, close.code, std::string(close.reason)));
-      // Whoever owns the connection closes it and then says so, which changes nothing any more.
+      // The owner of the connection closes it and reports that. This must have no more effect.
       open_.erase(to);
       Output after;
       protocol_.on_closed(close.to, true, clock_.now(), after);
@@ -294,7 +294,7 @@ class SignalingScenario {
     return known->first;
   }
 
-  // A text as a test shows it. Takes in what its receiver learns from it.
+  // Converts a text to the form of tests, and stores what its receiver learns from it.
   std::string read(const std::string& to, const std::string& text) {
     CAPTURE(to, text);
     boost::system::error_code failure;
@@ -327,7 +327,7 @@ class SignalingScenario {
     return shown;
   }
 
-  // They are good for a lifetime from now on, and the relay will take them.
+  // The credentials must be valid for one lifetime from now, and the relay must accept them.
   void learn_credentials(const std::string& to, const json::object& message) {
     const json::array& servers = message.at("iceServers").as_array();
     Credentials learnt;
@@ -364,11 +364,11 @@ class SignalingScenario {
   signaling::TokenVerifier tokens_;
   AddressLimiter minting_;
   signaling::PlainProtocol protocol_;
-  std::map<std::string, signaling::ConnectionId> numbers_;  // of all there ever were
+  std::map<std::string, signaling::ConnectionId> numbers_;  // of all connections that ever existed
   std::map<std::string, signaling::ConnectionId> open_;
-  std::map<std::string, std::string> names_;    // of members, by id
-  std::map<std::string, std::string> ids_;      // by name, the latest
-  std::map<std::string, std::string> secrets_;  // likewise
+  std::map<std::string, std::string> names_;    // names of members, by id
+  std::map<std::string, std::string> ids_;      // the latest ids, by name
+  std::map<std::string, std::string> secrets_;  // the same for secrets
   std::map<std::string, Credentials> credentials_;
 };
 

@@ -1,6 +1,6 @@
-// Socket.IO over Engine.IO, and members of the plain protocol in the same rooms, on one page. To the lines of
-// EngineIoScenario it adds those of the latter: "pat> {...}". <ann> is a socket's id, <ann's pid> what it can
-// be recovered with.
+// Socket.IO over Engine.IO in one test, with members of the plain protocol in the same rooms. The lines of
+// EngineIoScenario have one more form, for messages to these members: "pat> {...}". <ann> is the id of a
+// socket, and <ann's pid> the id by which it can be recovered.
 #pragma once
 
 #include <string>
@@ -55,7 +55,7 @@ class SocketIoScenario : public SocketIoParts, public EngineIoScenario {
       : SocketIoParts(setup), EngineIoScenario(socket_io, random, setup.engine) {
     socket_io.use(engine());
   }
-  // Once everybody is gone nothing is left.
+  // When all connections have ended, the server must have no state left.
   ~SocketIoScenario() override {
     step(0, [&](Output&) {
       for (const auto& [name, number] : plain_) plain.on_closed(number, true, now(), said_);
@@ -68,7 +68,7 @@ class SocketIoScenario : public SocketIoParts, public EngineIoScenario {
     CHECK(next_deadline() == SteadyTime::max());
   }
 
-  // Over a WebSocket, into a namespace.
+  // Connects to a namespace over a WebSocket.
   Lines connects(const std::string& name, const std::string& auth = {}, int line = __builtin_LINE()) {
     opens_wire(name, {}, line);
     return frames(name, "40" + auth, false, line);
@@ -83,7 +83,7 @@ class SocketIoScenario : public SocketIoParts, public EngineIoScenario {
     }
   }
 
-  // Of the plain protocol.
+  // A member of the plain protocol.
   Lines plain_joins(const std::string& name, const std::string& room, int line = __builtin_LINE()) {
     plain_[name] = plain_.size() + 1;
     plain.on_open(plain_[name], {.address = address("198.51.100.2"), .host = {}, .token = {}}, now());
@@ -108,7 +108,7 @@ class SocketIoScenario : public SocketIoParts, public EngineIoScenario {
     EngineIoScenario::wake(out);
   }
 
-  // As SignalingSite::flush does it.
+  // Does the same as SignalingSite::flush.
   void settle(Output& out) override {
     plain.deliver(socket_io.take_foreign(), said_);
     const std::vector<signaling::Delivery> foreign = std::exchange(said_.foreign, {});

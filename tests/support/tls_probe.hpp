@@ -1,5 +1,5 @@
-// A TLS client that says exactly what a test wants: names, versions, protocols, an old session. It blocks,
-// for ten seconds at most.
+// A TLS client that sends exactly what a test wants: names, versions, protocols, an old session. It blocks
+// for at most ten seconds.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -22,7 +22,7 @@
 
 namespace turnpike::test {
 
-// What a client says first, to the server of that name where one is given.
+// The first octets of a TLS client: its ClientHello, with this server name if one is given.
 inline std::string client_hello(const char* server_name = nullptr) {
   const std::unique_ptr<SSL_CTX, net::TlsDeleter> context(SSL_CTX_new(TLS_client_method()));
   const net::TlsSession session(SSL_new(context.get()));
@@ -35,7 +35,7 @@ inline std::string client_hello(const char* server_name = nullptr) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-// A TCP connection, from `local` where that is given. Throws std::system_error.
+// Opens a TCP connection, from `local` if it is given. Throws std::system_error.
 inline net::Fd connect_to(const Endpoint& server, const std::optional<Endpoint>& local = {}) {
   net::Fd fd(socket(server.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{10, 0};
@@ -52,7 +52,7 @@ inline net::Fd connect_to(const Endpoint& server, const std::optional<Endpoint>&
   return fd;
 }
 
-// What comes until the other side closes, or until `enough(all)`.
+// Reads until the other side closes, or until `enough(all)` is true.
 template <class Enough>
 std::string read_until(int fd, Enough&& enough) {
   std::string all;
@@ -72,11 +72,11 @@ inline void write_all(int fd, std::string_view text) { ::send(fd, text.data(), t
 class TlsProbe {
  public:
   struct Hello {
-    int version = 0;  // 0: what both have
+    int version = 0;  // 0: the newest version that both have
     std::string server_name{};
-    std::string protocols{};  // as on the wire
+    std::string protocols{};  // in the form of ALPN on the wire
     SSL_SESSION* session = nullptr;
-    const char* ciphers = nullptr;  // of TLS 1.2
+    const char* ciphers = nullptr;  // for TLS 1.2
   };
 
   explicit TlsProbe(const Endpoint& server) : TlsProbe(connect_to(server), Hello()) {}
@@ -93,19 +93,19 @@ class TlsProbe {
     if (hello.session) SSL_set_session(ssl_.get(), hello.session);
     open_ = SSL_connect(ssl_.get()) == 1;
   }
-  // A session that ends without a goodbye is not to be resumed.
+  // Marks the session as closed properly, because one without a close_notify could not be resumed.
   ~TlsProbe() { SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
   TlsProbe(const TlsProbe&) = delete;
   TlsProbe& operator=(const TlsProbe&) = delete;
 
   bool is_open() const { return open_; }
-  // Where the connection does not block.
+  // Continues the handshake when the connection is non-blocking.
   void go_on() { open_ = SSL_connect(ssl_.get()) == 1; }
   int fd() const { return fd_.get(); }
   SSL* ssl() const { return ssl_.get(); }
   SSL_SESSION* session() const { return SSL_get_session(ssl_.get()); }
   bool resumed() const { return open_ && SSL_session_reused(ssl_.get()) == 1; }
-  // The common name of the certificate that was shown.
+  // The common name in the certificate of the server.
   std::string shown() const {
     const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl_.get()),
                                                                   X509_free);
@@ -125,7 +125,7 @@ class TlsProbe {
   bool write(std::string_view text) {
     return SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size())) == static_cast<int>(text.size());
   }
-  // Empty at the end.
+  // Returns an empty text at the end.
   std::string read() {
     char chunk[20000];
     const int size = SSL_read(ssl_.get(), chunk, sizeof chunk);

@@ -23,13 +23,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// RFC 7443 §3, each after its length.
+// The ALPN protocols of RFC 7443 §3, each after its length.
 constexpr std::string_view kProtocols = "\x09stun.turn\x12stun.nat-discovery";
 constexpr long kHandshakeMtu = 1200;
 constexpr std::size_t kMaxDatagram = 65536;
 constexpr std::size_t kMaxMessage = 16 << 10;
 
-// One for the process: to read the certificates that this machine trusts takes longer than a handshake.
+// All connections share one context, since reading the trusted certificates of this machine takes longer than
+// a handshake.
 SSL_CTX* dtls_context() {
   struct Deleter {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
@@ -44,7 +45,8 @@ SSL_CTX* dtls_context() {
   return context.get();
 }
 
-// What one call needs and the next may use again: a load generator has thousands of clients.
+// Buffers that a call needs and the next call can use again, because a load generator has thousands of
+// clients.
 struct Scratch {
   std::array<std::uint8_t, kMaxDatagram> datagram;
   std::array<std::uint8_t, kMaxMessage> message;
@@ -67,7 +69,7 @@ void wait_readable(int fd, milliseconds timeout) {
 
 }  // namespace
 
-// --- Without a socket
+// --- DtlsClient: without a socket
 
 struct DtlsClient::Wire {
   std::optional<Bytes> in;
@@ -181,7 +183,7 @@ void DtlsClient::forget_outgoing() {
   wire_->sizes.clear();
 }
 
-// --- With one
+// --- DtlsSocket: with a socket
 
 DtlsSocket::DtlsSocket(const Endpoint& local, const Endpoint& server, const std::string& server_name,
                        milliseconds timeout)
@@ -223,7 +225,8 @@ Bytes DtlsSocket::take_datagram() {
 
 void DtlsSocket::transmit() {
   dtls_.transmit([&](Bytes datagram) {
-    // A refusal of an earlier datagram is reported on the next call and must not cost this one.
+    // The kernel may report the refusal of an earlier datagram here. Send once more, so that this one is not
+    // lost.
     if (::send(fd(), datagram.data(), datagram.size(), 0) < 0)
       ::send(fd(), datagram.data(), datagram.size(), 0);
   });

@@ -1,5 +1,5 @@
-// The client's side of DTLS (RFC 7350), for tools and tests: once without any socket, so that a test may lose
-// and repeat datagrams, and once as a socket that blocks, as udp.hpp has it.
+// The client's side of DTLS (RFC 7350), for tools and tests. DtlsClient has no socket, so that a test can
+// lose and repeat datagrams. DtlsSocket is a blocking socket with the interface of udp.hpp.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -18,34 +18,34 @@
 
 namespace turnpike::client {
 
-// Datagrams in and out; the rest is whoever's who carries them.
+// Converts messages to datagrams and datagrams to messages. The caller carries the datagrams.
 class DtlsClient {
  public:
-  // `server_name` as the user wrote it, a name or an address; empty for any. A certificate that does not
-  // verify is no error: see untrusted().
+  // `server_name` is a name or an address as the user wrote it; an empty one accepts any name. A certificate
+  // that cannot be verified is not an error: see untrusted().
   explicit DtlsClient(const std::string& server_name = {});
   ~DtlsClient();
   DtlsClient(DtlsClient&&) noexcept;
   DtlsClient& operator=(DtlsClient&&) noexcept;
 
-  // Begins the handshake; the server's datagrams carry it on.
+  // Begins the handshake. The server's datagrams, given to receive(), continue it.
   void start() {
     receive({}, [](Bytes) {});
   }
-  // Calls visit(Bytes) for each message that the datagram brings; each lives for the call.
+  // Calls visit(Bytes) for each message in the datagram. The views are valid during the call.
   template <class Visitor>
   void receive(Bytes datagram, Visitor&& visit) {
     feed(datagram);
     for (Bytes message = read(); !message.empty(); message = read()) visit(message);
   }
-  // In one record; only when established.
+  // Sends a message in one record. Call it only when the handshake is done.
   void send(Bytes message);
-  // Until the handshake has something to send again, by OpenSSL's clock.
+  // The time until the handshake has to send something again, by OpenSSL's clock.
   std::optional<std::chrono::milliseconds> retransmits_in() const;
   void on_timeout();
   void say_goodbye();
 
-  // Calls visit(Bytes) for each datagram to be sent, and forgets them.
+  // Calls visit(Bytes) for each datagram to be sent, and then forgets these datagrams.
   template <class Visitor>
   void transmit(Visitor&& visit) {
     for (std::size_t at = 0; const std::size_t size : outgoing_sizes()) {
@@ -56,9 +56,9 @@ class DtlsClient {
   }
 
   bool is_established() const;
-  // The server said goodbye, or something went wrong.
+  // Whether the server has closed the association, or an error has ended it.
   bool closed() const { return closed_; }
-  // What went wrong; empty when nothing did.
+  // The error; empty when there was none.
   const std::string& problem() const { return problem_; }
   std::string untrusted() const;
   SSL* ssl() const { return ssl_.get(); }
@@ -82,14 +82,14 @@ class DtlsClient {
   std::string problem_;
 };
 
-// On a UDP socket of its own, connected to the server.
+// DTLS on a UDP socket of its own, which is connected to the server.
 class DtlsSocket {
  public:
-  // Port 0 means any; an unspecified address means all. Throws std::system_error, or std::runtime_error where
-  // DTLS says no.
+  // Port 0 means any port; an unspecified address means all addresses. Throws std::system_error, or
+  // std::runtime_error when the DTLS handshake fails.
   DtlsSocket(const Endpoint& local, const Endpoint& server, const std::string& server_name = {},
              std::chrono::milliseconds timeout = std::chrono::seconds(10));
-  // Says goodbye.
+  // Sends a close_notify alert.
   ~DtlsSocket();
   DtlsSocket(DtlsSocket&&) = default;
   DtlsSocket& operator=(DtlsSocket&&) = default;
@@ -100,11 +100,11 @@ class DtlsSocket {
   bool closed() const { return dtls_.closed(); }
   DtlsClient& dtls() { return dtls_; }
 
-  // What gets lost on the way is lost.
+  // Sends a message. It may get lost, like any datagram.
   void send(Bytes message);
-  // Nothing when the time is up, or when the server has closed.
+  // Returns nothing after the timeout, or when the server has closed the association.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout);
-  // Calls visit(Bytes) for what the next datagram brings, if there is one; does not wait.
+  // Calls visit(Bytes) for each message in the next datagram, if there is one. It does not wait.
   template <class Visitor>
   void receive_next(Visitor&& visit) {
     dtls_.receive(take_datagram(), visit);
@@ -119,10 +119,10 @@ class DtlsSocket {
   Endpoint server_;
   UdpSocket socket_;
   DtlsClient dtls_;
-  std::vector<Datagram> waiting_;  // messages that came with others, the oldest first
+  std::vector<Datagram> waiting_;  // messages that came in one datagram with others, oldest first
 };
 
-// See udp.hpp: over DTLS requests are retransmitted all the same (RFC 7350 §3).
+// Sends a request and waits for its answer; see udp.hpp. DTLS needs retransmissions too (RFC 7350 §3).
 std::optional<Answer> exchange(DtlsSocket& socket, TurnClient& client, Request request,
                                const Retransmission& timers = {},
                                const std::function<void(const Event&)>& on_other = {});

@@ -1,5 +1,5 @@
-// A request and its answer over datagrams, whatever carries them: the retransmissions of RFC 8489 §6.2.1 and
-// the retry that a challenge leads to.
+// A request and its answer over any kind of datagrams: the retransmissions of RFC 8489 §6.2.1, and the retry
+// after a challenge.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace turnpike::client {
 
-// One request's transmissions.
+// The transmissions of one request.
 class Transmissions {
  public:
   using Clock = std::chrono::steady_clock;
@@ -24,7 +24,7 @@ class Transmissions {
   bool exhausted() const { return sent_ == timers_.count; }
   Clock::time_point latest() const { return latest_; }
 
-  // Called with each transmission; says how long to wait before the next one or the end.
+  // Call this at each transmission. Returns the time of the next transmission, or of the end.
   Clock::time_point next(Clock::time_point now) {
     latest_ = now;
     if (++sent_ == timers_.count) return now + timers_.rto * timers_.last_wait;
@@ -44,8 +44,8 @@ inline bool answers(const Event& event, const stun::TransactionId& id) {
   return false;
 }
 
-// send(Bytes) sends to the server; receive(milliseconds) gives the next std::optional<Datagram> that is the
-// server's.
+// send(Bytes) sends to the server. receive(milliseconds) returns the next datagram from the server, or
+// nothing after that time.
 template <class Send, class Receive>
 std::optional<Answer> exchange_datagrams(Send&& send, Receive&& receive, TurnClient& client, Request request,
                                          const Retransmission& timers,

@@ -22,7 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// RFC 7443 §3, each after its length.
+// The ALPN protocols of RFC 7443 §3, each after its length.
 constexpr std::string_view kProtocols = "\x09stun.turn\x12stun.nat-discovery";
 
 [[noreturn]] void throw_error(int error, const char* what) {
@@ -43,7 +43,8 @@ net::Fd open_socket(const Endpoint& local) {
   return fd;
 }
 
-// One for the process: to read the certificates that this machine trusts takes longer than a handshake.
+// All connections share one context, since reading the trusted certificates of this machine takes longer than
+// a handshake.
 SSL_CTX* tls_context() {
   struct Deleter {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
@@ -83,7 +84,7 @@ void StreamSocket::connect(const Endpoint& server, Clock::time_point deadline) {
 }
 
 void StreamSocket::start_tls(const Tls& tls, Clock::time_point deadline) {
-  signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to the socket itself
+  signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to the socket itself and cannot suppress it
   tls_.reset(SSL_new(tls_context()));
   SSL_set_fd(tls_.get(), fd());
   SSL_set_alpn_protos(tls_.get(), reinterpret_cast<const unsigned char*>(kProtocols.data()),
@@ -187,7 +188,7 @@ std::optional<Datagram> StreamSocket::take_message() {
   const stun::Frame frame = stun::next_frame(received_);
   if (frame.kind == stun::Frame::Kind::incomplete) return std::nullopt;
   if (frame.kind == stun::Frame::Kind::invalid) {
-    closed_ = true;  // it cannot be followed any more
+    closed_ = true;  // the framing is lost
     return std::nullopt;
   }
   Datagram message{{frame.message.begin(), frame.message.end()}, server_};

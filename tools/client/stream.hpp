@@ -1,4 +1,4 @@
-// A TCP or TLS connection that blocks, for tools and tests: one message at a time, as udp.hpp has them.
+// A blocking TCP or TLS connection for tools and tests. It receives one message at a time, like udp.hpp.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -22,27 +22,30 @@ namespace turnpike::client {
 class StreamSocket {
  public:
   struct Tls {
-    std::string server_name;  // as the user wrote it, a name or an address
+    std::string server_name;  // a name or an address, as the user wrote it
   };
 
-  // Port 0 means any; an unspecified address means all. Without `tls` it is plain TCP. A certificate that
-  // does not verify is no error: see untrusted(). Throws std::system_error, or std::runtime_error where TLS
-  // says no.
+  // Port 0 means any port; an unspecified address means all addresses. Without `tls` it is plain TCP. A
+  // certificate that cannot be verified is not an error: see untrusted(). Throws std::system_error, or
+  // std::runtime_error when the TLS handshake fails.
   StreamSocket(const Endpoint& local, const Endpoint& server, const std::optional<Tls>& tls,
                std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
   int fd() const { return fd_.get(); }
   Endpoint local() const;
-  // What is wrong with the server's certificate; empty when nothing is, and for TCP.
+  // Why the certificate of the server cannot be verified; empty when it can, and for TCP.
   std::string untrusted() const;
 
-  // All of it. Throws std::system_error.
+  // Sends all octets. Throws std::system_error.
   void send(Bytes bytes);
-  // The next message, without padding. Nothing when the time is up, or when the server has closed.
+  // The next message without its padding. Nothing after the timeout, or when the server has closed the
+  // connection.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout);
-  // `count` bytes, whatever they are; fewer when the time is up, or when the server has closed.
+  // Receives `count` octets of any kind. Fewer after the timeout, or when the server has closed the
+  // connection.
   std::vector<std::uint8_t> receive_bytes(std::size_t count, std::chrono::milliseconds timeout);
-  // Calls visit(Bytes) for each message that is there by now, without waiting; each lives for the call.
+  // Calls visit(Bytes) for each message that has arrived, without waiting. The views are valid during the
+  // call.
   template <class Visitor>
   void receive_all(Visitor&& visit) {
     while (read_available()) {
@@ -56,7 +59,7 @@ class StreamSocket {
       received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(at));
     }
   }
-  // Found out when receiving.
+  // Whether the server has closed the connection. Only the receive functions notice this.
   bool closed() const { return closed_; }
 
  private:
@@ -68,9 +71,9 @@ class StreamSocket {
   void connect(const Endpoint& server, Clock::time_point deadline);
   void start_tls(const Tls& tls, Clock::time_point deadline);
   bool wait(short events, Clock::time_point deadline) const;
-  // False when the time is up.
+  // Returns false after the deadline.
   bool read_more(Clock::time_point deadline);
-  // False when there is nothing.
+  // Returns false when no data has arrived.
   bool read_available();
   std::optional<Datagram> take_message();
 
@@ -81,7 +84,7 @@ class StreamSocket {
   bool closed_ = false;
 };
 
-// Like exchange() of udp.hpp, but that nothing is sent twice (RFC 8489 §6.2.2).
+// Like exchange() of udp.hpp, but without retransmissions (RFC 8489 §6.2.2).
 std::optional<Answer> exchange(StreamSocket& socket, TurnClient& client, Request request,
                                std::chrono::milliseconds timeout = std::chrono::milliseconds(39'500),
                                const std::function<void(const Event&)>& on_other = {});

@@ -21,12 +21,12 @@ using stun::TransactionId;
 
 namespace {
 
-constexpr std::size_t kMaxRequest = 4096;  // without its peers,
-constexpr std::size_t kMaxPeerSize = 24;   // of which each is an attribute of this size at most
-// The first challenge and, for a server that is slow or restarts, two stale nonces.
+constexpr std::size_t kMaxRequest = 4096;  // without the XOR-PEER-ADDRESS attributes
+constexpr std::size_t kMaxPeerSize = 24;   // maximum size of an XOR-PEER-ADDRESS attribute
+// The first challenge, and two stale nonces from a server that is slow or restarts.
 constexpr int kMaxChallenges = 3;
 
-// RFC 8489 §9.2.1: bit 1 of the security features behind the nonce cookie.
+// Whether bit 1 of the security features after the nonce cookie is set (RFC 8489 §9.2.1).
 bool announces_anonymity(std::string_view nonce) {
   constexpr std::string_view kCookie = "obMatJos2";
   if (!nonce.starts_with(kCookie) || nonce.size() < kCookie.size() + 4) return false;
@@ -34,7 +34,7 @@ bool announces_anonymity(std::string_view nonce) {
   return features && features->size() == 3 && ((*features)[2] & 2) != 0;
 }
 
-// The first algorithm of PASSWORD-ALGORITHMS that we know (RFC 8489 §14.11).
+// The first algorithm in PASSWORD-ALGORITHMS that this client knows (RFC 8489 §14.11).
 std::optional<PasswordAlgorithm> choose_algorithm(Bytes list) {
   ByteReader reader(list);
   while (reader.ok() && !reader.at_end()) {
@@ -194,7 +194,7 @@ Event TurnClient::receive_response(const MessageView& message) {
   const auto found = std::ranges::find(outstanding_, message.transaction_id(), &Outstanding::id);
   if (found == outstanding_.end() || found->contents.method != message.method())
     return Ignored::unknown_transaction;
-  // A retry joins the outstanding ones while this one is looked at.
+  // Copied, because a retry is added to outstanding_ meanwhile.
   const Outstanding asked = *found;
   Event event = message.message_class() == Class::success ? receive_success(message, asked)
                                                           : receive_error(message, asked);
@@ -251,7 +251,8 @@ bool TurnClient::take_challenge(const MessageView& message) {
   return true;
 }
 
-// RFC 8489 §9.2.5. False when the server offers only what we do not know.
+// Takes the algorithms of a challenge (RFC 8489 §9.2.5). Returns false when the server offers only unknown
+// ones.
 bool TurnClient::take_algorithms(const MessageView& message) {
   const auto list = message.find(AttributeType::password_algorithms);
   password_algorithms_.clear();
@@ -271,7 +272,7 @@ void TurnClient::derive_key() {
              : auth::Key(auth::long_term_key_sha256(digester_, username, realm_, password));
 }
 
-// By the very algorithm of the request, or a bid-down of the answer would go unseen.
+// The answer must use the algorithm of the request; otherwise a bid-down of the answer would not be noticed.
 bool TurnClient::is_authentic(const MessageView& message, const Outstanding& asked) {
   switch (asked.signature) {
     case Signature::none: return false;
@@ -293,7 +294,7 @@ Event TurnClient::receive_indication(const MessageView& message) const {
 
 std::vector<std::uint8_t> TurnClient::send_indication(const Endpoint& peer, Bytes payload,
                                                       bool dont_fragment) {
-  // Header, XOR-PEER-ADDRESS of IPv6, DONT-FRAGMENT and the head of DATA.
+  // The header, XOR-PEER-ADDRESS with IPv6, DONT-FRAGMENT, and the header of DATA.
   constexpr std::size_t kOverhead = stun::kHeaderSize + 24 + 4 + 4;
   std::vector<std::uint8_t> message(kOverhead + stun::padded(payload.size()));
   MessageBuilder builder(message, {Method::send, Class::indication}, new_transaction_id());

@@ -1,5 +1,5 @@
-// The client's half of STUN and TURN without any socket: makes requests as bytes, takes what the server
-// sends, and says what it means. For the tools and the integration tests; the daemon has no use for it.
+// The client's side of STUN and TURN without a socket: it makes requests as octets, and interprets the
+// messages of the server. It is for the tools and the integration tests; the daemon does not use it.
 //
 //   TurnClient client(digester, random, {.credentials = Credentials{"alice", "secret"}});
 //   Request request = client.allocate();
@@ -40,80 +40,78 @@ struct Credentials {
   std::string password;
 };
 
-// What a TURN REST service would hand out: the name `expires:user` and its password.
+// The credentials that a TURN REST service would issue: the name `expires:user` and its password.
 Credentials rest_credentials(crypto::Digester& digester, std::string_view secret, std::string_view user,
                              WallTime expires);
 
 struct Params {
-  // Without credentials no request carries integrity, and a 401 is the end of it.
+  // Without credentials, requests have no integrity attribute, and a 401 is a Failure.
   std::optional<Credentials> credentials{};
-  // Take up PASSWORD-ALGORITHMS and MESSAGE-INTEGRITY-SHA256 when offered (RFC 8489 §9.2); a client of RFC
-  // 5389 does not.
+  // Use PASSWORD-ALGORITHMS and MESSAGE-INTEGRITY-SHA256 when the server offers them (RFC 8489 §9.2). A
+  // client of RFC 5389 does not.
   bool rfc8489 = true;
-  // USERHASH instead of USERNAME where the server says that it can do that.
+  // Send USERHASH instead of USERNAME when the server supports it.
   bool userhash = false;
   bool fingerprint = true;
-  std::string software{};  // no SOFTWARE when empty
+  std::string software{};  // empty: no SOFTWARE attribute
 };
 
-// What a request asks for. Whatever is absent is left out of the message, so that a test can leave out what
-// ought to be there.
+// The contents of a request. Attributes that are not set are left out, so that a test can omit required ones.
 struct RequestContents {
   using RawAttribute = std::pair<stun::AttributeType, std::vector<std::uint8_t>>;
 
   stun::Method method = stun::Method::binding;
-  std::vector<Endpoint> peers{};  // XOR-PEER-ADDRESS each
+  std::vector<Endpoint> peers{};  // one XOR-PEER-ADDRESS each
   std::optional<std::uint16_t> channel{};
   std::optional<std::chrono::seconds> lifetime{};
   std::optional<std::uint8_t> requested_transport{};
   std::optional<Family> requested_family{};
   std::optional<Family> additional_family{};
-  std::optional<bool> even_port{};  // its value: whether the next port is to be reserved
+  std::optional<bool> even_port{};  // the R bit: whether the next port shall be reserved
   std::optional<stun::ReservationToken> reservation_token{};
   bool dont_fragment = false;
-  std::vector<RawAttribute> others{};  // at the end, but before the integrity attribute
+  std::vector<RawAttribute> others{};  // after the other attributes, before the integrity attribute
 };
 
-// Ready to be sent, and to be sent again unchanged until an answer comes.
+// A request to be sent, and sent again unchanged until an answer comes.
 struct Request {
   stun::TransactionId id{};
   stun::Method method{};
   std::vector<std::uint8_t> bytes;
 };
 
-// Success, Failure and PeerData view the datagram that was given to receive().
+// Success, Failure and PeerData view the datagram that receive() got.
 struct Success {
-  stun::MessageView message;           // for attributes that have no field here
-  std::optional<Endpoint> mapped;      // XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS of an old server
+  stun::MessageView message;           // for attributes without a field here
+  std::optional<Endpoint> mapped;      // XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS from an old server
   std::optional<Endpoint> relayed;     // the first XOR-RELAYED-ADDRESS
-  std::optional<Endpoint> relayed_v6;  // the second one, where ADDITIONAL-ADDRESS-FAMILY asked for it
+  std::optional<Endpoint> relayed_v6;  // the second one, after ADDITIONAL-ADDRESS-FAMILY
   std::optional<std::chrono::seconds> lifetime;
   std::optional<stun::ReservationToken> reservation_token;
-  bool authenticated = false;  // false only where the request was not, either
+  bool authenticated = false;  // false only when the request was not authenticated either
 
   stun::Method method() const { return message.method(); }
 };
 
-// An error response that no retry will help with.
+// An error response that a retry cannot change.
 struct Failure {
   stun::MessageView message;
   std::uint16_t code = 0;  // 300 to 699
   std::string_view reason;
-  // Errors count without integrity too: a server cannot sign a 400 for a request whose sender it does not
-  // know.
+  // Errors are accepted without integrity too: a server cannot sign a 400 when it does not know the sender.
   bool authenticated = false;
 
   stun::Method method() const { return message.method(); }
 };
 
-// A 401 or 438 whose challenge can be met: send this one instead.
+// A 401 or 438 with a challenge that the client can answer. Send this request instead.
 struct Retry {
   Request request;
   stun::TransactionId replaces{};
   std::uint16_t code = 0;
 };
 
-// What a peer sent: a Data indication (`peer`) or ChannelData (`channel`).
+// Data from a peer: in a Data indication (then `peer` is set) or in ChannelData (then `channel` is set).
 struct PeerData {
   std::optional<Endpoint> peer;
   std::optional<stun::ChannelNumber> channel;
@@ -126,54 +124,54 @@ struct PeerIcmp {
   stun::Icmp icmp;
 };
 
-// Any other indication, e.g. RFC 6062's ConnectionAttempt.
+// Any other indication, such as ConnectionAttempt of RFC 6062.
 struct Indication {
   stun::MessageView message;
 };
 
-// Nothing to act on; an outstanding request stays outstanding.
+// A message without effect. An outstanding request stays outstanding.
 enum class Ignored : std::uint8_t {
   not_a_message,        // neither STUN nor ChannelData
-  unknown_transaction,  // answered before, abandoned or never asked
-  bad_integrity,        // absent or wrong where the request was authenticated
-  bid_down,             // the nonce announces PASSWORD-ALGORITHMS and there are none (RFC 8489 §9.2.5)
-  malformed,            // an attribute that must be there is not, or is not what it should be
+  unknown_transaction,  // already answered, abandoned or never sent
+  bad_integrity,        // missing or wrong integrity, although the request was authenticated
+  bid_down,             // the nonce announces PASSWORD-ALGORITHMS, but they are missing (RFC 8489 §9.2.5)
+  malformed,            // a required attribute is missing or malformed
 };
 
 using Event = std::variant<Success, Failure, Retry, PeerData, PeerIcmp, Indication, Ignored>;
 
-// One client on one 5-tuple. Not thread-safe; `digester` and `random` outlive it.
+// One client on one 5-tuple. Not thread-safe. `digester` and `random` must outlive it.
 class TurnClient {
  public:
   TurnClient(crypto::Digester& digester, crypto::Random& random, Params params = {});
 
-  // Each makes a request and remembers it until it is answered or abandoned. From the first challenge on
-  // requests are authenticated, but for Binding.
+  // Each of these makes a request and remembers it until it is answered or abandoned. After the first
+  // challenge, all requests except Binding are authenticated.
   Request binding();
   Request allocate(
-      std::optional<std::chrono::seconds> lifetime = {});      // over UDP, of the server's choice otherwise
-  Request refresh(std::chrono::seconds lifetime);              // 0 gives the allocation up
-  Request create_permission(std::span<const Endpoint> peers);  // ports do not matter
+      std::optional<std::chrono::seconds> lifetime = {});  // over UDP; without `lifetime` the server chooses
+  Request refresh(std::chrono::seconds lifetime);          // 0 deletes the allocation
+  Request create_permission(std::span<const Endpoint> peers);  // only the addresses count, not the ports
   Request channel_bind(stun::ChannelNumber channel, const Endpoint& peer);
   Request request(RequestContents contents);
 
-  // No more answers are waited for; a late one is Ignored::unknown_transaction.
+  // Stops waiting for the answer. A late answer is Ignored::unknown_transaction.
   void abandon(const stun::TransactionId& id);
   std::size_t outstanding() const { return outstanding_.size(); }
 
-  // `datagram` is one whole message: a datagram, or a frame of a stream (stun::next_frame).
+  // `datagram` is one whole message: a datagram, or one frame of a stream (stun::next_frame).
   Event receive(Bytes datagram);
 
-  // Messages that have no answer. ChannelData on a stream is to be padded.
+  // Messages without an answer. ChannelData on a stream needs `pad`.
   std::vector<std::uint8_t> send_indication(const Endpoint& peer, Bytes payload, bool dont_fragment = false);
   static std::vector<std::uint8_t> channel_data(stun::ChannelNumber channel, Bytes payload, bool pad = false);
 
-  // What the last challenge said; empty before.
+  // The values of the last challenge; empty before the first.
   const std::string& realm() const { return realm_; }
   const std::string& nonce() const { return nonce_; }
   // Whether requests carry MESSAGE-INTEGRITY-SHA256.
   bool uses_sha256() const { return !password_algorithms_.empty(); }
-  // Requests go on with this one, as if it had been the last challenge's.
+  // Uses this nonce for later requests, as if it came with a challenge.
   void set_nonce(std::string nonce) { nonce_ = std::move(nonce); }
 
  private:
@@ -211,7 +209,7 @@ class TurnClient {
   std::string realm_;
   std::string nonce_;
   std::vector<std::uint8_t>
-      password_algorithms_;  // the attribute's value, to be echoed; empty: MD5 and SHA-1
+      password_algorithms_;  // value of the attribute, which is sent back; empty: MD5 and SHA-1
   auth::Key key_;
   std::vector<Outstanding> outstanding_;
 };

@@ -28,7 +28,7 @@ constexpr std::size_t kMaxDatagram = 65536;
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-// Rounded up, so that a wait is never cut short and never busy.
+// Rounded up, so that a wait is never too short and never a busy loop.
 milliseconds until(Clock::time_point deadline) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
 }
@@ -76,7 +76,7 @@ void UdpSocket::connect(const Endpoint& peer) {
 
 void UdpSocket::send_to(Bytes bytes, const Endpoint& peer) {
   const SocketAddress address(peer);
-  // A refusal of an earlier datagram is reported on the next call and must not cost this one.
+  // The kernel may report the refusal of an earlier datagram here. Try twice, so that this one is not lost.
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (sendto(fd(), bytes.data(), bytes.size(), 0, &address.any, address.size()) >= 0) return;
   }

@@ -1,5 +1,5 @@
-// UDP sockets that block, for tools and tests: one datagram at a time, and the request-and-answer exchange of
-// RFC 8489 §6.2.1 with its retransmissions.
+// Blocking UDP sockets for tools and tests: single datagrams, and requests with the retransmissions of RFC
+// 8489 §6.2.1.
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,8 @@
 
 namespace turnpike::client {
 
-// The addresses of HOST, all of them with this port, in the resolver's order. `family` narrows them. Throws
-// std::runtime_error when there is none. HOST may stand in brackets.
+// All addresses of HOST with this port, in the order of the resolver; `family` selects one family. HOST may
+// be in brackets. Throws std::runtime_error when there is no address.
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port, std::optional<Family> family = {});
 
 struct Datagram {
@@ -24,28 +24,28 @@ struct Datagram {
   Endpoint from;
 };
 
-// Everything here throws std::system_error, except where it says otherwise.
+// All functions throw std::system_error, unless their comment says otherwise.
 class UdpSocket {
  public:
-  // Port 0 means any; an unspecified address means all.
+  // Port 0 means any port; an unspecified address means all addresses.
   explicit UdpSocket(const Endpoint& local);
 
   int fd() const { return fd_.get(); }
   Endpoint local() const;
 
-  // From here on only what this peer sends arrives, and local() has an address of its own.
+  // Connects the socket: it then receives only from this peer, and local() is a specific address.
   void connect(const Endpoint& peer);
-  // Whatever the network does to a datagram may also be done to it here: errors are a datagram lost.
+  // Sends a datagram. Errors are ignored, as the network may lose a datagram as well.
   void send_to(Bytes bytes, const Endpoint& peer);
-  // Nothing when the time is up. An ICMP error on a connected socket is not waited out, but skipped.
+  // Returns nothing after the timeout. An ICMP error on a connected socket is skipped.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout);
 
  private:
   net::Fd fd_;
 };
 
-// RFC 8489 §6.2.1: a request is sent `count` times, the wait doubling from `rto`; after the last one the wait
-// is rto * last_wait.
+// RFC 8489 §6.2.1: a request is sent `count` times. The first wait is `rto`, each further wait is twice as
+// long, and the wait after the last transmission is rto * last_wait.
 struct Retransmission {
   std::chrono::milliseconds rto{500};
   int count = 7;
@@ -55,12 +55,12 @@ struct Retransmission {
 // The answer and the datagram that it views.
 struct Answer {
   Datagram datagram;
-  Event event;                             // Success or Failure
+  Event event;                             // of the last request, from its latest transmission
   std::chrono::microseconds round_trip{};  // of the last request, from its latest transmission
 };
 
-// Sends `request` to `server`, again as often as it takes, and so with each retry that a challenge leads to.
-// What arrives meanwhile and is no answer goes to `on_other`. Nothing when no answer came.
+// Sends `request` to `server` with retransmissions, and answers challenges with a retry. Messages that are
+// not the answer go to `on_other`. Returns nothing when no answer came.
 std::optional<Answer> exchange(UdpSocket& socket, const Endpoint& server, TurnClient& client, Request request,
                                const Retransmission& timers = {},
                                const std::function<void(const Event&)>& on_other = {});

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the sources against the floors of the house: who may include whom, and what the pure floors may not touch.
+"""Checks that includes follow the floors of the modules, and that pure modules do no I/O and read no clock.
 
     check_layers.py [--root DIR]     prints each violation as file:line: message; exits 1 when there is one
     check_layers.py --self-test      proves on made-up trees that each rule is able to fail
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-# Module -> what it may include besides itself. Every edge runs downward; the order here is that of the floors.
+# Module -> the modules that it may include besides itself. All edges run downward; the order is that of the floors.
 EDGES: dict[str, set[str]] = {
     # F0
     "base": set(),
@@ -26,11 +26,11 @@ EDGES: dict[str, set[str]] = {
     # F3
     "turn": {"base", "crypto", "stun", "auth"},
     "signaling": {"base", "crypto", "auth"},
-    # F4: net frames STUN on streams and knows nothing of TURN
+    # F4: net finds STUN messages in streams and does not depend on turn
     "net": {"base", "crypto", "stun"},
     "offload": {"base", "turn"},
     "http": {"base", "crypto", "auth", "signaling", "net"},
-    # F5: relay knows no configuration and no HTTP
+    # F5: relay depends on neither config nor http
     "relay": {"base", "crypto", "stun", "auth", "turn", "net", "offload"},
     "admin": {"base", "auth", "turn", "signaling", "net", "http"},
     "cluster": {"base", "crypto", "signaling"},
@@ -50,10 +50,10 @@ FLOORS = {
 # Edges that stay on one floor.
 NEIGHBOURS = {("crypto", "base"), ("http", "net")}
 
-# Bytes and time come in as arguments here and leave as results.
+# The pure modules: bytes and time are arguments, and output is a result.
 PURE = {"base", "crypto", "stun", "auth", "turn", "signaling"}
 
-# What no pure module may write: a pattern over code without comments and literals, and why.
+# Code that no pure module may contain: a pattern for code without comments and literals, and the reason.
 PURE_BANNED: list[tuple[str, str]] = [
     (r"::now\s*\(", "reads a clock; time is an argument"),
     (r"\b(?:clock_gettime|gettimeofday|std::time)\s*\(", "reads a clock; time is an argument"),
@@ -75,17 +75,17 @@ PURE_BANNED_HEADERS: list[tuple[str, str]] = [
     (r"arpa/inet\.h|netinet/.*", "does I/O"),
     (r"boost/asio(?:/.*|\.hpp)|boost/beast(?:/.*|\.hpp)", "does I/O"),
     (r"spdlog/.*|iostream|fstream|cstdio|stdio\.h|syslog\.h", "logs or does I/O"),
-    # A lock is no thread: quotas and ports are shared by all workers.
+    # Locks are allowed: all workers share quotas and ports.
     (r"thread|condition_variable|future|semaphore|latch|barrier|pthread\.h", "knows threads"),
     (r"yaml-cpp/.*", "knows YAML; only config/ does"),
 ]  # fmt: skip
 
-# (file, what stands there): exceptions, each with its reason.
+# (file, token): exceptions, each with its reason.
 ALLOWED: dict[tuple[str, str], str] = {
     ("src/base/endpoint.cpp", "arpa/inet.h"): "inet_pton and inet_ntop: text to address and back, no socket",
 }
 
-# Headers that one module keeps to itself.
+# Headers that only one module may include.
 OWNED_HEADERS: list[tuple[str, str]] = [(r"yaml-cpp/.*", "config"), (r"CLI/.*", "main")]
 
 SUFFIXES = {".hpp", ".h", ".cpp", ".cc", ".ipp"}
@@ -107,7 +107,7 @@ class Violation(NamedTuple):
 
 
 def blank(match: re.Match) -> str:
-    """As many lines as before, so that line numbers stay right."""
+    """Keeps all line breaks, so that line numbers stay correct."""
     return " " + "\n" * match.group().count("\n")
 
 
@@ -131,7 +131,7 @@ def module_of(path: Path) -> str:
 
 
 def included_module(root: Path, path: Path, target: str, quoted: bool) -> str | None:
-    """The module that an include names, by its path or as a file beside this one; None when it is none of ours."""
+    """The module that an include names, by its path or as a file in the same folder; None for foreign headers."""
     parts = target.split("/")
     if parts[0] == "turnpike":
         return parts[1] if len(parts) > 2 else ""
@@ -193,7 +193,7 @@ def check_file(root: Path, path: Path) -> Iterator[Violation]:
 
 
 def check_cmake(root: Path) -> Iterator[Violation]:
-    """What CMake links is held against the same table: a library must not bring in what its sources may not."""
+    """Checks the libraries that CMake links against the same table."""
     lists = root / "CMakeLists.txt"
     if not lists.exists():
         return
@@ -222,14 +222,15 @@ def check_tree(root: Path) -> tuple[int, list[Violation]]:
 
 
 def check_table() -> None:
-    """The table itself keeps the rule: an edge leads to a lower floor, or to base."""
+    """Checks the table itself: each edge must lead to a lower floor, except those in NEIGHBOURS."""
     assert set(EDGES) == set(FLOORS)
     for module, others in EDGES.items():
         for other in others:
             assert FLOORS[other] < FLOORS[module] or (module, other) in NEIGHBOURS, (module, other)
 
 
-# (file, its text, a part of the message; "" stands for none): one file each, so every rule is seen to act alone.
+# (file, its text, a part of the expected message; "" means no message). Each case has one file, so each rule is tested
+# alone.
 SELF_TEST: list[tuple[str, str, str]] = [
     ("src/turn/a.cpp", '#include "turnpike/stun/message.hpp"\n#include "turn/own.hpp"\n#include <vector>\n', ""),
     ("src/relay/a.cpp", '#include "net/fd.hpp"\n#include <thread>\nauto t = Clock::now();\n', ""),

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What tools/run, tools/test and .ci/run have in common: where the checkout is, how they speak, how a preset is built.
-# Sourced with `set -euo pipefail` in force.
+# Functions for tools/run, tools/test and .ci/run: the path of the checkout, messages, and the build of a preset. The
+# caller must have set `set -euo pipefail`.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# "tools/test" or ".ci/run", wherever it was called from.
+# "tools/test" or ".ci/run", whatever the working directory is.
 script_name=$(basename "$(dirname "$(realpath "$0")")")/${0##*/}
 
 say() { printf '%s: %s\n' "$script_name" "$*"; }
@@ -13,14 +13,14 @@ die() {
   exit 1
 }
 
-# sudo's caller, when the checkout is theirs: "uid gid"; nothing otherwise.
+# Prints "uid gid" of the user who called sudo, when the checkout belongs to that user; nothing otherwise.
 sudo_owner() {
   if ((EUID == 0)) && [[ -n ${SUDO_UID:-} && $(stat -c %u "$root") == "$SUDO_UID" ]]; then
     echo "$SUDO_UID ${SUDO_GID:-$SUDO_UID}"
   fi
 }
 
-# Under sudo, what root made in the checkout goes back to its owner, who could not build there again otherwise.
+# Under sudo, gives the files that root has made to the owner of the checkout, who could not build again otherwise.
 give_back() {
   local owner made
   owner=$(sudo_owner)
@@ -31,7 +31,7 @@ give_back() {
   fi
 }
 
-# npm_install FOLDER TARGET WHAT: in TARGET, exactly what FOLDER's package-lock.json says; again only when that has changed.
+# npm_install FOLDER TARGET WHAT installs the packages of FOLDER's package-lock.json in TARGET, if that file has changed.
 npm_install() {
   local folder=$1 target=$2 what=$3
   local stamp=$target/node_modules/.package-lock-installed
@@ -43,19 +43,19 @@ npm_install() {
   cp "$folder/package-lock.json" "$stamp"
 }
 
-# What the daemon serves at /socket.io/socket.io.js; it does without where that cannot be had.
+# Gets the file that the daemon serves at /socket.io/socket.io.js. When that fails, the build goes on without it.
 fetch_socket_io_client() {
   npm_install "$root/tools/dev/socket.io-client" "$root/build/npm" "Socket.IO's client" ||
     say "going on without: the daemon will say so at /socket.io/socket.io.js"
 }
 
-# build_preset NAME TARGET [CMAKE ARGUMENT...]; the target "all" is everything that the preset has.
+# build_preset NAME TARGET [CMAKE ARGUMENT...]; the target "all" builds everything in the preset.
 build_preset() {
   local preset=$1 target=$2 started=$SECONDS
   shift 2
   if [[ -z ${TURNPIKE_CXX_LAUNCHER:-} ]] && command -v ccache >/dev/null; then
     export TURNPIKE_CXX_LAUNCHER=ccache
-    # Without these it would not cache what is compiled with a precompiled header.
+    # ccache needs these to cache files that use a precompiled header.
     export CCACHE_SLOPPINESS=pch_defines,time_macros
   fi
   say "configuring preset $preset"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the manual pages from what the programs say of themselves, and that of the configuration from its comments.
+"""Writes the manual pages of the programs from their --help, and that of the configuration from its comments.
 
     make_man_pages.py --version VERSION --config conf/turnpike.yaml --out FOLDER PROGRAM...
 
-Options and commands are those that `PROGRAM --help` lists, keys those of the file, so pages cannot disagree with either.
-Only what neither of them says stands in this script. Each page is written twice, as NAME.SECTION and compressed. The
-script needs nothing but Python's standard library.
+Options and commands come from `PROGRAM --help` and keys from the file, so the pages cannot contradict them. This script
+has only the texts that these do not contain. Each page is written twice, as NAME.SECTION and compressed. The script needs
+only Python's standard library.
 """
 
 import argparse
@@ -18,8 +18,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Of each program: the section of its page, what it is in one line, the heading for what stands at the end of its --help,
-# and further sections as (heading, [(term, text), ...]); a term of None makes a paragraph.
+# For each program: the section of its page, a description in one line, the heading for the text at the end of its --help,
+# and further sections as (heading, [(term, text), ...]). A term of None makes a paragraph.
 PROGRAMS = {
     "turnpike": (8, "STUN and TURN relay", "NOTES", [
         ("SIGNALS", [
@@ -57,7 +57,7 @@ PROGRAMS = {
         ("SEE ALSO", [(None, "turnpike(8), stunclient(1)")]),
     ]),
 }
-HELP_COLUMN = 30  # where CLI11 begins the explanation of an option
+HELP_COLUMN = 30  # the column at which CLI11 writes the description of an option
 MAN_REFERENCE = re.compile(r"\b([a-z]+(?:\.yaml)?)\((\d)\)")
 
 
@@ -93,7 +93,7 @@ def parse_help(answer: str) -> Help:
         elif line.startswith(" " * HELP_COLUMN) and section:
             section[-1].text = (section[-1].text + " " + line.strip()).strip()
         elif line.startswith("  ") and section is not None:
-            # A long name fills its line, and what explains it is on the next ones or nowhere.
+            # The description of a long option is on the following lines, or there is none.
             continues = number + 1 < len(lines) and lines[number + 1].startswith(" " * HELP_COLUMN)
             fits = line[HELP_COLUMN - 1:HELP_COLUMN] == " " and not continues
             at = HELP_COLUMN if fits else len(line)
@@ -108,13 +108,13 @@ def parse_help(answer: str) -> Help:
 def escape(text: str) -> str:
     for plain, roff in (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("`", "\\(ga"), ("^", "\\(ha"), ("~", "\\(ti")):
         text = text.replace(plain, roff)
-    # No hyphen is put into what somebody may copy: a path, a key, an address.
+    # Paths, keys and addresses are not hyphenated, since readers copy them.
     text = re.sub(r"(?<!\S)(?=\S*[/_=.:]\w)", r"\\%", text)
     return "\\&" + text if text.startswith(".") else text
 
 
 def paragraph(text: str) -> str:
-    """Each sentence begins a line, as roff wants it; references to pages are bold."""
+    """Begins a new line for each sentence, as roff requires; references to pages are bold."""
     text = re.sub(r"`([^`]*)`", r'"\1"', text)
     sentences = re.split(r"(?<=[a-z0-9)\]][.?]) (?=[A-Z])", text)
     lines = [line for each in sentences
@@ -132,7 +132,7 @@ def italic(text: str) -> str:
 
 @dataclass
 class Option:
-    """What CLI11 says in one line: `--mode TEXT:{basic,full}=basic Needs: --turn`."""
+    """Parses one line of CLI11: `--mode TEXT:{basic,full}=basic Needs: --turn`."""
     names: list[str]
     value: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -151,8 +151,8 @@ def parse_option(name: str) -> Option:
             option.remarks.append(remark)
             rest = rest.replace(mark, "")
     rest = rest.strip()
-    if not re.fullmatch(r"[A-Z.=]*", rest):  # KEY.PATH=VALUE is no default
-        # Debian 12's CLI11 writes TYPE=default, that of Debian 13 TYPE [default]; a range is in brackets as well.
+    if not re.fullmatch(r"[A-Z.=]*", rest):  # KEY.PATH=VALUE is not a default
+        # CLI11 writes TYPE=default on Debian 12 and TYPE [default] on Debian 13. A range is in brackets too.
         if found := re.search(r"(?<! in) \[(?!UNIT\])([^\]]*)\]$", rest):
             rest, default = rest[:found.start()], found[1]
         else:
@@ -187,7 +187,7 @@ def render_usage(usage: str) -> str:
 
 
 def header(name: str, section: int, summary: str, version: str) -> list[str]:
-    # The same build twice is the same page, where SOURCE_DATE_EPOCH is set.
+    # With SOURCE_DATE_EPOCH the page is reproducible.
     date = time.strftime("%Y-%m-%d", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))))
     return ['.\\" Made by tools/dev/make_man_pages.py of the program or conf/turnpike.yaml.',
             f'.TH {name.upper()} {section} {date} "turnpike {version}"', ".nh", ".ad l", ".SH NAME",
@@ -247,7 +247,7 @@ def config_page(config: Path, version: str) -> tuple[str, str]:
 
 
 def render_comment(comment: list[str]) -> list[str]:
-    """Lines that are indented after the # stand as they are, the others are filled."""
+    """Keeps lines that are indented after the # as they are, and fills the other lines."""
     lines: list[str] = []
     text: list[str] = []
 
@@ -278,8 +278,8 @@ def render_config(source: list[str]) -> list[str]:
     lines: list[str] = []
     comment: list[str] = []
     sections: list[str] = []
-    fresh = True  # nothing was described since the last blank line, so a key does not share the comment of another
-    first = True  # the comment on top is about the whole file
+    fresh = True  # no key since the last blank line, so the comment belongs to the next key alone
+    first = True  # the first comment is about the whole file
     for number, line in enumerate(source):
         found = KEY_LINE.fullmatch(line)
         if not line.strip():
@@ -302,7 +302,7 @@ def render_config(source: list[str]) -> list[str]:
             if not sections:
                 lines += [f".SS {escape(found['key'])}", *render_comment(comment)]
                 comment = []
-            sections.append(found["key"])  # what is said of a section within another one is said of its first key
+            sections.append(found["key"])  # the comment of a nested section is shown at its first key
             continue
         if found["off"] is None and not found["indent"] and fresh:
             lines.append(f".SS {escape(found['key'])}")

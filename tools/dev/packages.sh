@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What this project needs of Debian's packages, in one place, and the function that installs what is missing of it.
-# Sourced by tools/run, tools/test and .ci/run, after lib.sh. `a|b` stands for the first that is installed or that apt
-# knows: Debian 12's own Boost is too old, later releases have no 1.81.
+# The Debian packages that this project needs, and the function that installs the missing ones. tools/run, tools/test and
+# .ci/run source this after lib.sh. `a|b` means the first package that is installed or that apt knows: the default Boost
+# of Debian 12 is too old, and later releases have no 1.81.
 # shellcheck disable=SC2034  # used by those who source this
 
 packages_build=(
@@ -12,16 +12,16 @@ packages_build=(
 )
 packages_test=(
   catch2 systemd
-  coturn  # another maker's server and clients to test against
+  coturn  # another server with clients, for interoperability tests
   chromium
   nftables  # the NAT laboratory's routers
-  dnsmasq-base  # a name server for stunclient to ask
-  python3-aioice libnice-dev  # more clients of other makers
+  dnsmasq-base  # a DNS server for the tests of stunclient
+  python3-aioice libnice-dev  # more independent clients
   nginx libnginx-mod-stream haproxy  # proxies to stand in front of the signaling, and of STUN and TURN
   golang-go golang-github-pion-webrtc.v3-dev
-  redis-server  # what nodes of a cluster meet in
-  prometheus fail2ban  # those who watch the daemon in monitoring_test.py
-  man-db mandoc  # what reads the manual pages
+  redis-server  # where the nodes of a cluster meet
+  prometheus fail2ban  # for monitoring_test.py
+  man-db mandoc  # to check the manual pages
   dpkg-dev debootstrap systemd-container lintian procps  # the Debian package, and a machine to install it in
 )
 packages_package=(dpkg-dev git)  # tools/package
@@ -29,7 +29,7 @@ packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
 )
 
-# Debian's own nodejs and npm, unless the machine has both already: another maker's nodejs conflicts with Debian's npm.
+# Debian's nodejs and npm, unless the machine has both already: a nodejs from elsewhere conflicts with Debian's npm.
 if ! { command -v node && command -v npm; } >/dev/null; then
   packages_build+=(nodejs npm)
 fi
@@ -38,7 +38,7 @@ package_installed() {
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# Prints those of the given names that are missing, one a line; of `a|b` the one to install.
+# Prints the missing packages among the given names, one on each line; for `a|b`, the one to install.
 missing_packages() {
   local wanted name names choice
   for wanted in "$@"; do
@@ -62,10 +62,9 @@ apt_get() {
     -o Dpkg::Use-Pty=0 "$@"
 }
 
-# Tests need the programs of these, not their services, which would take our ports.
+# Tests need the programs of these packages. Their services would use our ports.
 readonly services=(coturn nginx haproxy prometheus fail2ban redis-server)
-# policy-rc.d is Debian's way to
-# say "start nothing now"; one that is there already is left as it is.
+# policy-rc.d is Debian's way to forbid the start of services. An existing one is not changed.
 readonly policy=/usr/sbin/policy-rc.d
 forbid_services() {
   [[ -e $policy ]] && return
@@ -78,7 +77,7 @@ allow_services() {
   if grep -qs turnpike/tools "$policy"; then as_root rm -f "$policy"; fi
 }
 
-# apt's own lines go to the log; shown is one per 50 packages, enough to see that it moves.
+# Writes the output of apt to the log, and prints one line for each 50 packages.
 install_quietly() {
   local log=$1
   shift
@@ -89,7 +88,7 @@ install_quietly() {
          /^Setting up/ && ++n % 50 == 0 { print "  " n " packages set up"; fflush() }'
 }
 
-# install_packages LOG NAME... installs what is missing and says so; does nothing and asks for nothing otherwise.
+# install_packages LOG NAME... installs the missing packages. When none is missing, it does nothing and needs no sudo.
 install_packages() {
   local log=$1 missing service new_services=()
   shift

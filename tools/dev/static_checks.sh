@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The checks that run nothing: clang-format, clang-tidy and shellcheck, by the versions that Debian 12 has. A developer
-# runs one by its name, .ci/run runs them all.
+# The static checks: clang-format, clang-tidy and shellcheck, in the versions of Debian 12. A developer can run a single
+# check by its name; .ci/run runs all of them.
 set -euo pipefail
 # shellcheck source=tools/dev/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -32,7 +32,7 @@ fix_format() {
   cpp_files include src tests tools | xargs -0 -n 20 -P "$(nproc)" clang-format-14 -i
 }
 
-# Reads build/tidy/compile_commands.json: a configured tree of its own, never built.
+# build/tidy is configured only to get its compile_commands.json; it is never built.
 check_tidy() {
   env -u TURNPIKE_CXX_LAUNCHER cmake --preset release -B build/tidy -DBUILD_TESTING=OFF >"$root/build/tidy.configure.log" 2>&1 || {
     tail -n 40 "$root/build/tidy.configure.log" >&2

@@ -3,9 +3,8 @@
 
     tidy.py BUILD_DIR FOLDER...     prints what clang-tidy finds and exits 1 when it finds anything
 
-A file that was found clean is not looked at again while nothing that its compiler reads has changed: what is
-remembered is a hash of the preprocessed text, comments included, in ~/.cache/turnpike-tidy. Python 3.10 or later,
-nothing but its standard library.
+A file without findings is not checked again until its preprocessed text changes, comments included: a hash of that text
+is kept in ~/.cache/turnpike-tidy. The script needs Python 3.10 or later and only its standard library.
 """
 
 import concurrent.futures
@@ -22,16 +21,16 @@ CLANG, CLANG_TIDY = "clang++-14", "clang-tidy-14"
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "turnpike-tidy"
 
-# GCC builds this project: a warning of clang's own is no error here, an option that only GCC knows is no news, and
-# libstdc++ 12 asks for a macro before it lets anyone have <coroutine> that clang 14 does not define, and Asio for its value.
+# GCC builds this project, so warnings of clang are not errors here, and options that only GCC knows are ignored. The
+# <coroutine> of libstdc++ 12 and Asio need a macro that clang 14 does not define.
 EXTRA = ["-Wno-error", "-Wno-unknown-warning-option", "-D__cpp_impl_coroutine=201902L"]
-# The analyzer follows fewer ways through a function than it could: all of them took twice as long as every other check.
+# The analyzer uses its shallow mode: the deep mode took twice as long as all other checks together.
 ANALYZER = ["-Xclang", "-analyzer-config", "-Xclang", "mode=shallow"]
 NOISE = re.compile(r"^(\d+ warnings? (and \d+ errors? )?generated.*|Suppressed .*|Use -header-filter.*)\n?", re.MULTILINE)
 
 
 def preprocessed(entry: dict) -> bytes:
-    """The text that the compiler sees, comments (NOLINT) included; b"" when it cannot be had."""
+    """The preprocessed text with its comments (NOLINT); b"" when preprocessing fails."""
     arguments = shlex.split(entry["command"])[1:]
     arguments = [a for a, before in zip(arguments, [""] + arguments) if a not in ("-o", "-c") and before != "-o"]
     command = [CLANG, "-E", "-C", "-P", "-w", *arguments, *EXTRA]
@@ -48,7 +47,7 @@ def fingerprint(entry: dict, salt: bytes) -> Path | None:
 
 
 def check(build: Path, entry: dict, salt: bytes) -> tuple[str, str]:
-    """The file's name, and what there is to say about it: nothing, or clang-tidy's words."""
+    """Returns the name of the file and the findings of clang-tidy, which may be empty."""
     name = os.path.relpath(entry["file"], ROOT)
     known_clean = fingerprint(entry, salt)
     if known_clean and known_clean.exists():

@@ -23,7 +23,7 @@ client::UdpSocket open_socket(const Endpoint& local, const Endpoint& server, Cli
   return socket;
 }
 
-// As good as lost on the way; all others end the transaction.
+// Whether the error is like a lost datagram. All other errors end the transaction.
 bool is_passing(int error) {
   return error == EINTR || error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
 }
@@ -127,7 +127,7 @@ Result<Answer, Problem> Client::transact(client::Request& request) {
   ignored_.reset();
   do {
     transmit(request);
-    // A stream loses nothing, and what it has not brought comes no sooner for being asked for again.
+    // A stream loses nothing, so a second request would not help.
     const Clock::time_point again = Clock::now() + std::exchange(wait, wait * 2);
     auto heard = listen(request, stream_ ? deadline : std::min(deadline, again));
     if (is_closed()) return connection_closed(server_);

@@ -1,5 +1,5 @@
-// A socket and the TURN client behind it: requests, over UDP and DTLS with their retransmissions, each
-// answered by a success or by a Problem in words. Blocks; one thread.
+// A socket with a TURN client: it sends requests, with retransmissions over UDP and DTLS, and returns a
+// success or a Problem in words. It blocks and belongs to one thread.
 #pragma once
 
 #include <chrono>
@@ -22,43 +22,45 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// RFC 8489 §6.2.1, but that the last wait ends with the timeout. RTO as the RFC recommends it.
+// The RTO of RFC 8489 §6.2.1. Unlike there, the last wait ends with the timeout.
 inline constexpr milliseconds kRto{500};
 
-// What all clients of a run share. The references outlive them.
+// The data that all clients of a run share. The references must outlive the clients.
 struct Context {
   crypto::Digester& digester;
   crypto::Random& random;
-  std::ostream* trace = nullptr;  // where messages are told of
+  std::ostream* trace = nullptr;  // messages are described here, unless it is null
   bool trace_attributes = false;
   std::optional<client::Credentials> credentials{};
   milliseconds timeout{};
-  Transport transport = Transport::udp;  // each target has its own
-  std::string host{};                    // as the user wrote it, for the certificate
+  Transport transport = Transport::udp;  // of the target that is tried now
+  std::string host{};                    // as the user wrote it; for the certificate
 };
 
 struct Answer {
   client::Datagram datagram;
   client::Success success;  // views the datagram
-  microseconds time{};      // since the first transmission, challenges and all
+  microseconds time{};      // since the first transmission, with all challenges
 };
 
 class Client {
  public:
   enum class Connect : bool { no, yes };
-  // Whose answers count. Others than the server's reach only a socket that is not connected.
+  // The sources whose answers count. Only a socket that is not connected receives from others than the
+  // server.
   enum class From : bool { server, anybody };
 
-  // Only a connected socket hears of ICMP errors; only an unconnected one can talk to others than the server.
-  // Streams and DTLS are always connected. Throws std::system_error, or std::runtime_error where TLS says no.
+  // Only a connected socket receives ICMP errors, and only an unconnected one can exchange data with others
+  // than the server. Streams and DTLS are always connected. Throws std::system_error, or std::runtime_error
+  // when the TLS handshake fails.
   Client(const Context& context, const Endpoint& local, const Endpoint& server, Connect connect);
 
   Result<Answer, Problem> ask(client::Request request, From from = From::server);
 
-  // The same port, and from here on another server: UDP, connected. Throws std::system_error.
+  // Continues with another server from the same port (UDP, connected). Throws std::system_error.
   void turn_to(const Endpoint& server);
 
-  // For what is no request: a datagram may get lost, and so may the kernel's complaint about it.
+  // Sends a datagram that is not a request. It may get lost, and so may the kernel's error report for it.
   void send(Bytes datagram, const Endpoint& to);
   std::optional<client::Datagram> receive(milliseconds timeout);
 
@@ -66,21 +68,21 @@ class Client {
   const Endpoint& server() const { return server_; }
   Endpoint local() const { return stream_ ? stream_->local() : dtls_ ? dtls_->local() : socket_->local(); }
   bool is_stream() const { return stream_.has_value(); }
-  // Whether it is a socket that others than the server may reach.
+  // Whether others than the server can reach the socket.
   bool is_plain_udp() const { return socket_.has_value(); }
-  // See StreamSocket.
+  // See client::StreamSocket.
   std::string untrusted() const {
     return stream_ ? stream_->untrusted() : dtls_ ? dtls_->untrusted() : std::string();
   }
 
  private:
-  // An event that settles the request or replaces it, and the datagram that it views.
+  // An event that settles or replaces the request, with the datagram that it views.
   struct Heard {
     client::Datagram datagram;
     client::Event event;
   };
 
-  // `request` is replaced by each retry. Throws std::system_error.
+  // Each retry replaces `request`. Throws std::system_error.
   Result<Answer, Problem> transact(client::Request& request);
   void transmit(const client::Request& request);
   std::optional<Heard> listen(const client::Request& request, Clock::time_point until);
@@ -96,12 +98,12 @@ class Client {
   Endpoint server_;
   bool is_closed() const { return stream_ ? stream_->closed() : dtls_ && dtls_->closed(); }
 
-  // One of the three.
+  // Exactly one of the three has a value.
   std::optional<client::UdpSocket> socket_;
   std::optional<client::StreamSocket> stream_;
   std::optional<client::DtlsSocket> dtls_;
   client::TurnClient turn_;
-  std::optional<client::Ignored> ignored_;  // since the request was sent
+  std::optional<client::Ignored> ignored_;  // the last ignored message since the request was sent
   From from_ = From::server;
 };
 

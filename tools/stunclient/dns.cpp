@@ -16,7 +16,7 @@ namespace {
 constexpr int kSecondsPerTry = 2;
 constexpr int kTries = 2;
 
-// The resolver's state for one question.
+// The state of the C library's resolver for one query.
 class Resolver {
  public:
   Resolver() {
@@ -28,7 +28,7 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // Empty where the name or the type does not exist.
+  // Returns an empty answer when the name or the type does not exist.
   std::vector<std::uint8_t> ask(const std::string& name, ns_type type) {
     std::vector<std::uint8_t> answer(NS_MAXMSG);
     const int size =
@@ -58,7 +58,7 @@ void for_each_record(const std::vector<std::uint8_t>& answer, ns_type type, Visi
   }
 }
 
-// A name at the end of a record's data.
+// Reads a name at the end of a record's data.
 std::optional<std::string> read_name(const ns_msg& message, Bytes data) {
   std::array<char, NS_MAXDNAME> name{};
   if (dn_expand(ns_msg_base(message), ns_msg_end(message), data.data(), name.data(), name.size()) < 0)
@@ -66,7 +66,7 @@ std::optional<std::string> read_name(const ns_msg& message, Bytes data) {
   return *name.data() == '\0' ? "." : name.data();
 }
 
-// A <character-string> of RFC 1035 §3.3.
+// Reads a <character-string> (RFC 1035 §3.3).
 std::string read_string(ByteReader& reader) { return std::string(as_text(reader.take(reader.u8()))); }
 
 }  // namespace

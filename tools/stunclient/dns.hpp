@@ -1,5 +1,5 @@
-// SRV (RFC 2782) and NAPTR (RFC 3403) records, asked of the servers that this machine is configured with.
-// Parsing is the C library's.
+// Queries SRV (RFC 2782) and NAPTR (RFC 3403) records at the DNS servers of this machine. The C library
+// parses the answers.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ struct Srv {
   std::uint16_t priority = 0;
   std::uint16_t weight = 0;
   std::uint16_t port = 0;
-  std::string target;  // "." says that the service is not there
+  std::string target;  // "." means that the service does not exist
 };
 
 struct Naptr {
@@ -24,8 +24,8 @@ struct Naptr {
   std::string replacement;
 };
 
-// Blocks for a few seconds at most where no server answers; throws std::runtime_error then. A name without
-// such a record gives none.
+// These block for a few seconds at most when no server answers, and then throw std::runtime_error. A name
+// without such records returns an empty list.
 std::vector<Srv> find_srv(const std::string& name);
 std::vector<Naptr> find_naptr(const std::string& name);
 

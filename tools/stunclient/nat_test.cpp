@@ -13,7 +13,8 @@ constexpr std::string_view kMappings[] = {"Endpoint-Independent Mapping", "Addre
 constexpr std::string_view kFilterings[] = {"Endpoint-Independent Filtering", "Address-Dependent Filtering",
                                             "Address and Port-Dependent Filtering"};
 
-// What is filtered is waited for in vain: three transmissions, and as long again for the last one.
+// How long to wait for an answer that the NAT may filter: three transmissions, and the same time again after
+// the last one.
 constexpr milliseconds kFilterPatience{3000};
 
 client::RequestContents changing(const stun::ChangeRequest& change) {
@@ -48,7 +49,7 @@ NatReport NatTest::run(std::vector<std::string>& notes) {
   return report;
 }
 
-// A server that tells of an address which is not another one would make each NAT look harmless.
+// If the server's other address was not really different, every NAT would look harmless.
 std::optional<Problem> NatTest::check_other() const {
   if (!known_.other)
     return no_discovery(
@@ -88,7 +89,7 @@ Result<Endpoint, Problem> NatTest::mapped_by(const Endpoint& server, microsecond
   return *answer->success.mapped;
 }
 
-// From the same port as before, whatever the protocol.
+// Asks another server from the same local port, over any protocol.
 Result<Answer, Problem> NatTest::ask_at(const Endpoint& server) {
   try {
     if (!client_.is_stream()) {

@@ -1,5 +1,5 @@
-// What the NAT in front of this machine does with the ports that it maps (RFC 5780 §4.3) and whom it lets in
-// there (§4.4), in the terms of RFC 4787. The server has to have a second address.
+// Tests the behaviour of the NAT in front of this machine: how it maps ports (RFC 5780 §4.3) and what it
+// filters (§4.4), in the terms of RFC 4787. The server needs a second address.
 #pragma once
 
 #include <deque>
@@ -14,17 +14,17 @@ namespace turnpike::stunclient {
 
 class NatTest {
  public:
-  // What the first Binding, test I of both, told.
+  // The result of the first Binding request, which is test I of both tests.
   struct Known {
     Endpoint mapped;
     std::optional<Endpoint> other;  // OTHER-ADDRESS
   };
 
-  // `client` has asked its server, and is asked on for the mapping; filtering has a port of its own, that has
-  // sent nothing to the server's other address. The references outlive this.
+  // `client` has asked its server already; the mapping test uses its port. The filtering test uses a new
+  // port, which has not sent anything to the server's other address. All references must outlive this object.
   NatTest(const Context& context, Client& client, const Known& known);
 
-  // Adds to `notes` what is not tested, and why.
+  // Adds to `notes` which tests were left out, and why.
   NatReport run(std::vector<std::string>& notes);
 
  private:
@@ -35,14 +35,14 @@ class NatTest {
   Result<Answer, Problem> ask_at(const Endpoint& server);
 
   Step test_filtering(std::optional<std::string_view>& behavior);
-  // Whether an answer comes from there. Only its absence is no problem.
+  // Whether an answer from the changed address arrives. A missing answer is a result, not a problem.
   Result<bool, Problem> lets_in(Client& client, const stun::ChangeRequest& change, microseconds& time);
 
   const Context& context_;
   Client& client_;
   const Endpoint server_;
   const Known known_;
-  std::deque<Client> connections_;  // streams keep their mapping while they last
+  std::deque<Client> connections_;  // kept open, since the NAT keeps the mapping of an open connection
 };
 
 }  // namespace turnpike::stunclient

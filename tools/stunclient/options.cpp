@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kUsageError = 2;
 constexpr double kDefaultTimeout = 10;
-// Only the server's clock and ours have to agree about it, and they may be hours apart.
+// The clocks of this machine and of the server must agree for this time only, and may differ by hours.
 constexpr std::chrono::hours kRestLifetime{24};
 
 constexpr const char* kDescription =
@@ -22,7 +22,7 @@ constexpr const char* kFooter =
     "Other users of this machine can read a command line: STUNCLIENT_PASSWORD and STUNCLIENT_SECRET in the "
     "environment serve as well as --password and --secret.";
 
-// What CLI11 fills and is turned into Options afterwards.
+// The texts from CLI11, which are converted to Options afterwards.
 struct Text {
   std::string host;
   std::uint16_t port = 0;
@@ -110,7 +110,7 @@ const char* display_name(Transport transport) {
   return "";
 }
 
-// Absent where neither says anything.
+// Returns nothing when neither the options nor the URI name a transport.
 std::optional<Transport> choose_transport(const Text& text, const ServerName& uri) {
   std::optional<Transport> transport = uri.transport;
   if (!text.protocol.empty()) {

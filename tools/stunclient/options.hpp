@@ -1,4 +1,4 @@
-// The command line, as what is to be done. Secrets stay in here: nothing prints Options.
+// The command line as a structure. It contains secrets, so Options are never printed.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ namespace turnpike::stunclient {
 struct Options {
   ServerName server;
   std::optional<Family> family;
-  std::string local_address;  // empty: whichever leads to the server
+  std::string local_address;  // empty: the address that the route to the server uses
   std::uint16_t local_port = 0;
   bool json = false;
   int verbosity = 0;
@@ -25,8 +25,8 @@ struct Options {
   std::chrono::milliseconds timeout{};
 };
 
-// Throws std::invalid_argument with a sentence for the user. Exits the process itself for --help (0) and for
-// what is no command line at all (2).
+// Throws std::invalid_argument with a sentence for the user. It ends the process for --help (0) and for a
+// malformed command line (2).
 Options parse_options(int argc, char** argv);
 
 }  // namespace turnpike::stunclient

@@ -45,7 +45,7 @@ std::string explain_alternate(const Failure& failure) {
   return "the server wants clients to go elsewhere" + (server ? ": " + server->to_string() : "");
 }
 
-// RFC 8489 §14.9: a list of 16-bit types.
+// Describes UNKNOWN-ATTRIBUTES, a list of 16-bit types (RFC 8489 §14.9).
 std::string explain_unknown(const Failure& failure) {
   std::string text = "the server does not understand an attribute of the request";
   const auto value = failure.message.find(AttributeType::unknown_attributes);

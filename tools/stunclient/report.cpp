@@ -70,7 +70,7 @@ void print_turn(std::ostream& out, const TurnReport& turn) {
   print_step(out, "Release", turn.release);
 }
 
-// Calls visit(name, step) for each step that was come to, in order.
+// Calls visit(name, step) in order for each step that was reached.
 template <class Visitor>
 void for_each_step(const PathReport& path, Visitor&& visit) {
   visit("Peer", path.peer);

@@ -1,4 +1,4 @@
-// The facts of a run, and the two ways to tell them.
+// The results of a run, and two ways to print them.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -14,7 +14,7 @@
 
 namespace turnpike::stunclient {
 
-// One thing that was tried.
+// The result of one test step.
 struct Step {
   std::chrono::microseconds time{};
   std::optional<Problem> problem;
@@ -22,10 +22,10 @@ struct Step {
   bool ok() const { return !problem; }
 };
 
-// One way to relay a datagram to oneself. What was not come to is absent.
+// One way to relay a datagram to ourselves. Steps that were not reached are absent.
 struct PathReport {
   std::string_view name;  // "relay to relay"
-  Step peer;              // making the peer ready
+  Step peer;              // preparation of the peer
   std::optional<Endpoint> peer_address;
   std::optional<Step> permission;
   std::optional<Step> channel;
@@ -46,34 +46,34 @@ struct TurnReport {
   std::optional<Step> release;
 };
 
-// RFC 5780. What a NAT does, in the words of RFC 4787; absent where it was not found out.
+// The behaviour of a NAT (RFC 5780), in the words of RFC 4787. A result is absent when it is not known.
 struct NatReport {
   Step behavior_test;
   std::optional<std::string_view> behavior;
-  std::optional<Step> filtering_test;  // absent where the protocol knows no filtering
+  std::optional<Step> filtering_test;  // absent when the protocol has no filtering test
   std::optional<std::string_view> filtering;
 };
 
 struct Report {
   Transport transport = Transport::udp;
-  std::optional<Endpoint> server;  // absent when it has no address
+  std::optional<Endpoint> server;  // absent when the name has no address
   Step binding;
   std::optional<Endpoint> local;
   std::optional<Endpoint> mapped;
   std::optional<Endpoint> other;  // the server's OTHER-ADDRESS
   std::optional<NatReport> nat;
   std::optional<TurnReport> turn;
-  std::vector<std::string> notes;  // what did not matter in the end, and why
+  std::vector<std::string> notes;  // failures that did not matter in the end
 
   bool ok() const;
 };
 
 void print_text(std::ostream& out, const Report& report);
-// The problems and notes, which stand beside the text.
+// Prints the problems and notes, which are not part of the text.
 void print_problems(std::ostream& out, const Report& report);
 
-// {"success", "server", "protocol", "binding": {…}, "nat": {…}, "turn": {…}, "notes": […]}; times in
-// milliseconds.
+// Makes {"success", "server", "protocol", "binding": {…}, "nat": {…}, "turn": {…}, "notes": […]}. Times are
+// in milliseconds.
 boost::json::object to_json(const Report& report);
 
 }  // namespace turnpike::stunclient

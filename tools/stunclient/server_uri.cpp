@@ -20,7 +20,8 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// Takes the scheme off the front. A host may be called "stun", so `stun:3478` is a URI, as RFC 7064 has it.
+// Removes the scheme from the front. A host could be named "stun", but `stun:3478` is always a URI (RFC
+// 7064).
 Scheme take_scheme(std::string_view& text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return Scheme::none;
@@ -34,7 +35,7 @@ Scheme take_scheme(std::string_view& text) {
   return scheme;
 }
 
-// RFC 7065 §3.1: `?transport=udp|tcp`, in TURN URIs alone.
+// Removes `?transport=udp|tcp`, which only TURN URIs may have (RFC 7065 §3.1).
 std::optional<Transport> take_transport(std::string_view whole, std::string_view& text, Scheme scheme) {
   const bool secure = scheme == Scheme::stuns || scheme == Scheme::turns;
   const std::size_t mark = text.find('?');
@@ -48,7 +49,7 @@ std::optional<Transport> take_transport(std::string_view whole, std::string_view
   refuse(whole, "only ?transport=udp and ?transport=tcp are known");
 }
 
-// Takes `:port` off the end; of an IPv6 address without brackets every colon belongs to the address.
+// Removes `:port` from the end. In an IPv6 address without brackets, every colon belongs to the address.
 std::optional<std::uint16_t> take_port(std::string_view whole, std::string_view& text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || text.ends_with(']')) return std::nullopt;
@@ -71,7 +72,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 ServerName parse_server(std::string_view text) {
   const std::string_view whole = text;
-  // First, since every other refusal repeats the text.
+  // This check comes first, since all other error messages repeat the text.
   if (text.find('@') != std::string_view::npos)
     refuse("HOST", "credentials are no part of it; see --user and --password");
   const Scheme scheme = take_scheme(text);

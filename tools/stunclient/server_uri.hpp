@@ -1,5 +1,5 @@
-// What a person types to name a server: a name, an address, either with a port, or a URI of RFC 7064 or
-// RFC 7065. Pure text; nothing is resolved here.
+// Parses the name of a server: a name or an address, each with or without a port, or a URI of RFC 7064 or RFC
+// 7065. It resolves nothing.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@
 
 namespace turnpike::stunclient {
 
-// The host comes without brackets, the transport where the scheme or ?transport= says so; without a scheme
-// the service is STUN. Throws std::invalid_argument with a sentence for the user.
+// The host is returned without brackets. The transport is set when the scheme or ?transport= names one.
+// Without a scheme the service is STUN. Throws std::invalid_argument with a sentence for the user.
 ServerName parse_server(std::string_view text);
 
-// 1 to 65535.
+// Parses a number from 1 to 65535.
 std::optional<std::uint16_t> parse_port(std::string_view text);
 
 }  // namespace turnpike::stunclient

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint16_t kPort = 3478;  // RFC 8489 §8.1
 constexpr std::uint16_t kTlsPort = 5349;
-constexpr int kMostDelegations = 5;  // of NAPTR records to each other
+constexpr int kMostDelegations = 5;  // the maximum length of a chain of NAPTR records
 
 bool is_secure(Transport transport) { return transport == Transport::tls || transport == Transport::dtls; }
 
@@ -24,7 +24,7 @@ bool equals(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-// `:`-separated: an application service and the protocols that it is spoken over (RFC 3958 §6.5).
+// Splits at ":" an application service and its protocols (RFC 3958 §6.5).
 std::vector<std::string_view> split(std::string_view services) {
   std::vector<std::string_view> parts;
   for (;;) {
@@ -35,7 +35,7 @@ std::vector<std::string_view> split(std::string_view services) {
   }
 }
 
-// RFC 5928 §3, with the one that RFC 7350 added.
+// The protocol tags of RFC 5928 §3 and RFC 7350.
 std::string_view protocol_tag(Transport transport) {
   switch (transport) {
     case Transport::udp: return "turn.udp";
@@ -55,7 +55,7 @@ std::string srv_name(Service service, Transport transport, const std::string& do
   return name + domain;
 }
 
-// RFC 2782: by priority, and within one at random, each as likely to be next as its weight says.
+// Sorts SRV records (RFC 2782): by priority, and within one priority at random, with a probability by weight.
 void put_in_order(std::vector<Srv>& records, crypto::Random& random) {
   std::ranges::sort(records, {}, [](const Srv& r) { return std::pair(r.priority, r.weight); });
   for (auto next = records.begin(); next != records.end(); ++next) {
@@ -95,8 +95,7 @@ class Search {
            server_.host.find('%') == std::string::npos;
   }
 
-  // Only a whole URI leaves open how the server is reached; where a port is named, it is that of the first
-  // way.
+  // Only a URI leaves the transport open. If it names a port, the port belongs to the first transport.
   std::vector<Target> at_default_ports() const {
     std::vector<Target> targets;
     for (const Transport transport : transports_) {
@@ -119,8 +118,7 @@ class Search {
     for (const Srv& record : records) found_.push_back({record.target, record.port, transport});
   }
 
-  // RFC 5928 §3, with S-NAPTR (RFC 3958): of each record the first way that we know and that was not
-  // excluded.
+  // RFC 5928 §3, with S-NAPTR (RFC 3958): of each record, the first protocol that is known and not excluded.
   void follow_naptr(const std::string& domain, int delegations) {
     std::vector<Naptr> records = find_naptr(domain);
     std::ranges::sort(records, {}, [](const Naptr& r) { return std::pair(r.order, r.preference); });
@@ -144,9 +142,9 @@ class Search {
 
   const ServerName& server_;
   crypto::Random& random_;
-  std::vector<Transport> transports_;  // the better ones first
+  std::vector<Transport> transports_;  // in order of preference
   std::vector<Target> found_;
-  bool denied_ = false;  // the domain says that it has none
+  bool denied_ = false;  // the domain declares that it has no such service
 };
 
 }  // namespace
@@ -155,7 +153,7 @@ std::vector<Target> find_targets(const ServerName& server, crypto::Random& rando
                                  std::vector<std::string>& notes) {
   try {
     return Search(server, random).run();
-  } catch (const std::runtime_error& error) {  // its addresses may be known all the same
+  } catch (const std::runtime_error& error) {  // the addresses may be known all the same
     notes.emplace_back(error.what());
     const Transport transport = server.transport.value_or(Transport::udp);
     return {{server.host, server.port.value_or(default_port(transport)), transport}};

@@ -1,5 +1,5 @@
-// Which servers a name stands for, in the order in which they are to be tried: RFC 5928 for TURN, RFC 8489
-// §8.1 for STUN, RFC 5780 §5.1 for NAT discovery.
+// Finds the servers of a name, in the order in which to try them: RFC 5928 for TURN, RFC 8489 §8.1 for STUN,
+// RFC 5780 §5.1 for NAT discovery.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace turnpike::stunclient {
 
 enum class Service : std::uint8_t { stun, stun_behavior, turn };
 
-// What the user said, and no more.
+// The parts that the user has named.
 struct ServerName {
   std::string host;
   std::optional<std::uint16_t> port;
@@ -28,9 +28,9 @@ struct Target {
   Transport transport = Transport::udp;
 };
 
-// Asks DNS for SRV and NAPTR records where a domain is named without a port; a name of one label is this
-// network's own and has none. Adds to `notes` what came of it where that may surprise. Empty where the domain
-// says that it has no such service.
+// Queries SRV and NAPTR records in DNS for a domain without a port. A name with a single label is local and
+// has none. Surprising results are added to `notes`. Returns an empty list when the domain declares that it
+// has no such service.
 std::vector<Target> find_targets(const ServerName& server, crypto::Random& random,
                                  std::vector<std::string>& notes);
 

@@ -6,10 +6,11 @@
 namespace turnpike::stunclient {
 namespace {
 
-// One for each path: a number stays with its first peer (RFC 8656 §12.2).
+// Each path has a number of its own, since a channel number is bound to its first peer (RFC 8656 §12.2).
 constexpr stun::ChannelNumber kRelayChannel = *stun::ChannelNumber::from_wire(0x4000);
 constexpr stun::ChannelNumber kHostChannel = *stun::ChannelNumber::from_wire(0x4001);
-// Relayed datagrams get lost like others: that many tries, the first with the wait of a request.
+// The number of attempts, because relayed datagrams may get lost. The first attempt waits as long as a
+// request.
 constexpr int kTries = 3;
 
 Step step_of(const Result<Answer, Problem>& answer) {
@@ -32,7 +33,7 @@ Step release_one(Client& client) {
   return step_of(client.ask(client.turn().refresh(std::chrono::seconds(0))));
 }
 
-// Reads what arrives until `is_it` says so. False when the time is up.
+// Receives until `is_it` returns true. Returns false after the timeout.
 template <class Predicate>
 bool receive_until(Client& client, milliseconds wait, Predicate&& is_it) {
   const Clock::time_point deadline = Clock::now() + wait;
@@ -75,8 +76,8 @@ Step TurnTest::allocate(Client& client, std::optional<Endpoint>& relayed) {
   return step;
 }
 
-// Without REQUESTED-ADDRESS-FAMILY the relayed address is IPv4 (RFC 8656 §7.1); with IPv6 to the server, IPv6
-// is what the peer's reflexive address needs.
+// Without REQUESTED-ADDRESS-FAMILY the relayed address is IPv4 (RFC 8656 §7.1). If the server is reached by
+// IPv6, then the peer's reflexive address is IPv6 and needs an IPv6 relayed address.
 Result<Answer, Problem> TurnTest::ask_for_allocation(Client& client) {
   if (client.server().address.is_v4()) return client.ask(client.turn().allocate());
   auto answer = client.ask(client.turn().request({.method = stun::Method::allocate,
@@ -88,7 +89,8 @@ Result<Answer, Problem> TurnTest::ask_for_allocation(Client& client) {
 
 void TurnTest::find_path(std::vector<std::string>& notes) {
   report_.path = relay_to_relay();
-  // A plain socket of ours would have to reach the server by UDP in the clear, of which others tell nothing.
+  // A host peer needs plain UDP to the server. That it works cannot be assumed when the user tests another
+  // transport.
   if (!client_.is_plain_udp()) return;
   if (report_.path->ok() || report_.relayed->family() != client_.server().family()) return;
   PathReport second = relay_to_host();
@@ -135,7 +137,8 @@ Step TurnTest::prepare_host_peer(PathReport& path) {
   return step;
 }
 
-// Indications before the channel: from ChannelBind on the server sends ChannelData alone (RFC 8656 §12).
+// Indications are tested before the channel: after ChannelBind the server sends only ChannelData (RFC 8656
+// §12).
 void TurnTest::walk(PathReport& path) {
   path.permission = permit(client_, *path.peer_address);
   if (!path.permission->ok()) return;
@@ -153,7 +156,7 @@ Step TurnTest::bind_channel(const Endpoint& peer) {
   return step_of(client_.ask(client_.turn().channel_bind(channel(), peer)));
 }
 
-// The peer begins, which opens the way back through a NAT in front of it.
+// The peer sends first, which opens the way back through a NAT in front of the peer.
 std::optional<Problem> TurnTest::make_round_trip(Framing framing, PathReport& path) {
   const Payload there = random_payload();
   const Payload back = random_payload();
@@ -190,8 +193,8 @@ void TurnTest::send_from_client(Bytes payload, Framing framing, const Endpoint& 
                client_.server());
 }
 
-// `seen` becomes the peer's address as the server sees it: another one than its Binding showed where the NAT
-// maps by destination.
+// `seen` is set to the peer's address as the server sees it. It differs from the address in the peer's
+// Binding response when the NAT maps by destination.
 bool TurnTest::reaches_client(Bytes payload, Framing framing, Endpoint& seen, milliseconds wait) {
   return receive_until(client_, wait, [&](const client::Datagram& datagram) {
     const client::Event event = client_.turn().receive(datagram.bytes);

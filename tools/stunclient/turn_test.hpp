@@ -1,4 +1,4 @@
-// A TURN server tried out from one end to the other: a datagram relayed to oneself and back, as a call would.
+// Tests a TURN server from end to end: a datagram is relayed to ourselves and back, as in a call.
 #pragma once
 
 #include <array>
@@ -13,19 +13,19 @@
 
 namespace turnpike::stunclient {
 
-// `client` allocates. `peer` is a second, unconnected client of the same server, at whom the datagrams are
-// aimed: at its own relayed address first, which a server with a strict peer policy still permits, and at its
-// reflexive address where that does not work.
+// `client` makes the allocation. `peer` is a second client of the same server and receives the datagrams.
+// They are sent first to the peer's own relayed address, which even a server with a strict peer policy
+// permits. If that fails, they are sent to the peer's reflexive address.
 class TurnTest {
  public:
-  // The references outlive this.
+  // All references must outlive this object.
   TurnTest(Client& client, Client& peer, crypto::Random& random, milliseconds patience);
 
-  // Whatever comes of it, what was allocated is released. Adds to `notes` what was tried in vain.
+  // Runs the test. It always releases the allocations. Failed attempts are added to `notes`.
   TurnReport run(std::vector<std::string>& notes);
 
  private:
-  // Whether data travels in Send and Data indications or in ChannelData, on the allocating client's side.
+  // Whether the allocating client uses Send and Data indications, or ChannelData.
   enum class Framing : std::uint8_t { indication, channel };
   using Payload = std::array<std::uint8_t, 16>;
 

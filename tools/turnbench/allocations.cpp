@@ -17,16 +17,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// A server that has not answered by then is not asked again: on loopback nothing is lost unless it is
-// overrun.
+// A request that is not answered within this time is not sent again: loopback loses nothing unless the server
+// is overloaded.
 constexpr milliseconds kPatience{1000};
 constexpr milliseconds kTick{50};
-// Local ports are taken in order, below those that servers relay from: a server may remember a 5-tuple for a
-// while, and a port that the kernel chose would soon be one of those.
+// Local ports are used in order, below the ports that servers relay from. A server may remember a 5-tuple for
+// a while, and a port chosen by the kernel could be one of those.
 constexpr std::uint16_t kFirstPort = 10000;
 constexpr std::uint16_t kLastPort = 49000;
 
-// Clients that allocate and delete, each on its own and all at once.
+// Clients that allocate and delete, independently and at the same time.
 class Cycles {
  public:
   explicit Cycles(const Options& options) : options_(options), slots_(options.concurrency) {}
@@ -132,7 +132,7 @@ IdleResult run_idle(const Options& options, const UsageMeter& meter) {
   crypto::Digester digester;
   net::SystemRandom random;
   std::vector<std::unique_ptr<Client>> clients;
-  // One of them first, so that what the server sets up once does not count.
+  // One allocation is made first, so that the server's one-time set-up is not counted.
   clients.push_back(allocate(digester, random, options).client);
 
   const Usage before = meter.read();

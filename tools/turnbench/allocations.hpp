@@ -1,4 +1,4 @@
-// What allocations cost without traffic: memory while they stand idle, CPU time while they come and go.
+// The cost of allocations without traffic: memory while they are idle, and CPU time to make and delete them.
 #pragma once
 
 #include <chrono>
@@ -12,22 +12,22 @@ namespace turnpike::bench {
 
 struct IdleResult {
   std::uint64_t allocations = 0;
-  std::chrono::nanoseconds time{};  // to make them, one after another
-  Usage usage;                      // for making them; resident memory is what they keep
+  std::chrono::nanoseconds time{};  // to make all of them, one after another
+  Usage usage;                      // while making them; resident memory is what they keep
 };
 
-// Makes options.count allocations, each from a port of its own, reads the server's memory and deletes them.
+// Makes options.count allocations, each from its own port, reads the server's memory and deletes them.
 IdleResult run_idle(const Options& options, const UsageMeter& meter);
 
 struct CyclesResult {
-  std::uint64_t cycles = 0;    // Allocate (401, then success) and Refresh with lifetime 0 (success)
-  std::uint64_t failures = 0;  // an error or no answer somewhere in a cycle
+  std::uint64_t cycles = 0;  // one cycle: Allocate (401, then success) and Refresh with lifetime 0 (success)
+  std::uint64_t failures = 0;  // cycles with an error or a missing answer
   std::string first_failure;
   std::chrono::nanoseconds time{};
   Usage usage;
 };
 
-// Keeps options.concurrency clients going for options.duration. Each cycle has a new port, as a new client
+// Keeps options.concurrency clients busy for options.duration. Each cycle uses a new port, as a new client
 // would.
 CyclesResult run_cycles(const Options& options, const UsageMeter& meter);
 

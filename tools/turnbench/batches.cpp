@@ -22,7 +22,7 @@ SendBatch::SendBatch(std::size_t payload_size, bool coalesce)
       coalesce_(coalesce),
       filler_(stun::padded(payload_size) - kStampSize, 0xA5) {}
 
-// Indications are padded (RFC 8489 §14), ChannelData in datagrams is not (RFC 8656 §12.5).
+// Indications are padded (RFC 8489 §14); ChannelData in datagrams is not (RFC 8656 §12.5).
 std::size_t SendBatch::tail_size(Bytes header) const {
   const bool pad = header.size() > stun::kChannelDataHeaderSize;
   return (pad ? stun::padded(payload_size_) : payload_size_) - kStampSize;
@@ -93,7 +93,7 @@ std::size_t ReceiveBatch::receive_batch(int fd) {
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
-// The whole of it where nothing was coalesced.
+// The whole size when nothing was coalesced.
 std::size_t ReceiveBatch::segment_size(std::size_t i) const {
   const msghdr& message = messages_[i].msg_hdr;
   const cmsghdr* option = message.msg_controllen > 0 ? CMSG_FIRSTHDR(&message) : nullptr;

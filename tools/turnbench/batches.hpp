@@ -1,4 +1,4 @@
-// The load's system calls: datagrams of one flow sent together, and what a socket has received taken
+// The system calls of the load: it sends several datagrams of one flow together, and receives many datagrams
 // together.
 #pragma once
 
@@ -16,28 +16,28 @@
 
 namespace turnpike::bench {
 
-// Payloads of one size: each has its header and stamp in front, and all share the filler behind.
+// Payloads of one size. Each has its own header and stamp; all share the filler after these.
 class SendBatch {
  public:
   static constexpr std::size_t kMaxHeader = 64;
 
   SendBatch(std::size_t payload_size, bool coalesce);
 
-  // Sends `count` datagrams whose stamps count up from `stamp`; returns how many the kernel took.
+  // Sends `count` datagrams with stamps that count up from `stamp`. Returns how many the kernel accepted.
   std::size_t send(int fd, Bytes header, Stamp stamp, std::size_t count);
 
-  // Calls visit(Bytes) with each of them in one piece.
+  // Calls visit(Bytes) with each datagram as one piece.
   template <class Visit>
   void for_each(Bytes header, Stamp stamp, std::size_t count, Visit&& visit) {
     const std::size_t size = header.size() + kStampSize + tail_size(header);
     for (std::size_t i = 0; i < count; ++i, ++stamp.number) visit(for_stream(header, stamp, 1).first(size));
   }
 
-  // The same for a stream, where each has its padding: in one piece, until the next call.
+  // The datagrams for a stream, each with its padding, as one piece. It is valid until the next call.
   Bytes for_stream(Bytes header, Stamp stamp, std::size_t count);
 
  private:
-  // What follows the stamp.
+  // The size of the filler and padding after the stamp.
   std::size_t tail_size(Bytes header) const;
 
   struct Parts {
@@ -59,10 +59,11 @@ class SendBatch {
 
 class ReceiveBatch {
  public:
-  // Coalesced datagrams need UDP_GRO on the sockets too: see enable_coalescing().
+  // Coalesced datagrams also need UDP_GRO on the sockets: see enable_coalescing().
   explicit ReceiveBatch(bool coalesce);
 
-  // Calls visit(Bytes) for each datagram that `fd` has now, up to a batch; they live until the next call.
+  // Calls visit(Bytes) for each datagram that `fd` has, up to one batch. The views are valid until the next
+  // call.
   template <class Visit>
   void receive(int fd, Visit&& visit) {
     const std::size_t count = receive_batch(fd);
@@ -89,7 +90,7 @@ class ReceiveBatch {
   std::array<mmsghdr, kBatch> messages_{};
 };
 
-// Throws std::system_error.
+// Enables UDP_GRO. Throws std::system_error.
 void enable_coalescing(int fd);
 
 }  // namespace turnpike::bench

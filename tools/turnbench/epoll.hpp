@@ -1,4 +1,4 @@
-// An epoll set, level-triggered, whose entries are numbers.
+// A level-triggered epoll set whose entries are numbers.
 #pragma once
 
 #include <sys/epoll.h>
@@ -31,7 +31,7 @@ class Epoll {
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   }
 
-  // Calls visit(tag) for each that is ready; waits at most `timeout`, which may be nothing.
+  // Calls visit(tag) for each entry that is ready. Waits at most `timeout`, which may be zero.
   template <class Visit>
   void wait(std::chrono::nanoseconds timeout, Visit&& visit) {
     const int count = wait_for_events(timeout);
@@ -41,7 +41,7 @@ class Epoll {
  private:
   int wait_for_events(std::chrono::nanoseconds timeout) {
     const auto most = static_cast<int>(events_.size());
-    // The cheaper one for a load that only looks.
+    // epoll_wait is cheaper when there is nothing to wait for.
     if (timeout.count() <= 0) return epoll_wait(fd_, events_.data(), most, 0);
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
     const timespec spec{seconds.count(), (timeout - seconds).count()};

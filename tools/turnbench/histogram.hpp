@@ -1,5 +1,5 @@
-// Counts latencies in buckets that are each at most 1/32 wide, so that a percentile costs no memory per
-// sample.
+// Counts latencies in buckets with a width of at most 1/32 of the value, so that memory does not grow with
+// the samples.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ class Histogram {
 
   std::uint64_t total() const { return total_; }
 
-  // The upper edge of the bucket below which `fraction` of the samples lie; 0 without samples.
+  // The upper end of the bucket below which `fraction` of the samples are; 0 without samples.
   std::uint64_t percentile(double fraction) const {
     const auto wanted = static_cast<std::uint64_t>(fraction * static_cast<double>(total_));
     std::uint64_t seen = 0;
@@ -32,7 +32,8 @@ class Histogram {
   static constexpr unsigned kSubBits = 5;
   static constexpr std::uint64_t kSub = 1U << kSubBits;
 
-  // Values below 32 have a bucket each; above, the exponent and the next five bits choose it.
+  // Each value below 32 has its own bucket. For other values, the exponent and the next five bits select the
+  // bucket.
   static std::size_t bucket_of(std::uint64_t value) {
     if (value < kSub) return static_cast<std::size_t>(value);
     const unsigned exponent = static_cast<unsigned>(std::bit_width(value)) - kSubBits - 1;

@@ -17,13 +17,14 @@ Endpoint any_of(const Endpoint& like, std::uint16_t port) {
   return {like.address.is_v4() ? IpAddress() : *IpAddress::parse("::"), port};
 }
 
-// Losses are to be the server's and not ours; the kernel clamps this to net.core.rmem_max.
+// A large buffer, so that the server and not the load loses datagrams. The kernel limits it to
+// net.core.rmem_max.
 void enlarge_receive_buffer(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
 }
 
-// A Send indication up to and with the head of DATA: its transaction id means nothing, so it may be used
-// again.
+// A Send indication up to the header of DATA. Its transaction id has no meaning, so the same header is used
+// for all.
 std::vector<std::uint8_t> send_header(crypto::Random& random, const Endpoint& peer,
                                       std::size_t payload_size) {
   stun::TransactionId id;
@@ -57,7 +58,7 @@ client::UdpSocket open_peer(const IpAddress& address) {
   return peer;
 }
 
-// Empty on 437.
+// Nothing when the server answers 437.
 std::optional<Endpoint> relayed_address(Client& client) {
   const auto answer = client.ask(client.turn.allocate(kLifetime));
   if (!answer) throw std::runtime_error("Allocate: no answer");

@@ -1,5 +1,5 @@
-// A client with its allocation and the peer that it talks to: two sockets of this process with the server
-// between them.
+// A client with its allocation, and the peer that it exchanges data with: two sockets of this process with
+// the server between them.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@
 
 namespace turnpike::bench {
 
-// A socket and the protocol on it.
+// A socket with a TURN client.
 struct Client {
-  // `port` is the local one, 0 for any. Throws std::system_error when it is taken.
+  // `port` is the local port; 0 means any. Throws std::system_error when the port is in use.
   Client(crypto::Digester& digester, crypto::Random& random, const Options& options, std::uint16_t port = 0);
 
   int fd() const { return stream ? stream->fd() : dtls ? dtls->fd() : socket->fd(); }
@@ -25,15 +25,15 @@ struct Client {
   void send(Bytes message);
 
   Endpoint server;
-  // One of the three, connected to the server.
+  // Exactly one of the three has a value. It is connected to the server.
   std::optional<client::UdpSocket> socket;
   std::optional<client::StreamSocket> stream;
   std::optional<client::DtlsSocket> dtls;
   client::TurnClient turn;
 };
 
-// A new client with an allocation. Another one where the server still remembers
-// the port from somebody before (437). Throws std::runtime_error when there is no allocation to be had.
+// Makes a new client with an allocation. It tries another client when the server still has an allocation of
+// an earlier client for this port (437). Throws std::runtime_error when no allocation can be made.
 struct Allocated {
   std::unique_ptr<Client> client;
   Endpoint relayed;
@@ -42,36 +42,36 @@ Allocated allocate(crypto::Digester& digester, crypto::Random& random, const Opt
 
 // One direction of a lane.
 struct Flow {
-  std::uint64_t next = 0;       // the number of the next datagram
-  std::uint64_t expected = 0;   // one past the highest number that arrived
-  std::uint64_t under_way = 0;  // sent and neither arrived nor given up
-  bool moved = false;           // something arrived since the last look for stalls
+  std::uint64_t next = 0;       // number of the next datagram
+  std::uint64_t expected = 0;   // one more than the highest number that has arrived
+  std::uint64_t under_way = 0;  // sent, and neither arrived nor known to be lost
+  bool moved = false;           // something has arrived since the last check for stalls
 };
 
 struct Lane {
   std::unique_ptr<Client> client;
   client::UdpSocket peer;  // connected to the relayed address
-  // What stands in front of a payload on its way to the server, ready to be sent; empty on the way from the
-  // peer.
+  // The header of a payload from the client to the server, ready to be sent. Payloads from the peer have no
+  // header.
   std::vector<std::uint8_t> up_header{};
   Flow up{};
   Flow down{};
 };
 
-// The channel number of every lane: each has an allocation of its own.
+// The channel number of every lane; each lane has its own allocation.
 inline constexpr stun::ChannelNumber kChannel = *stun::ChannelNumber::from_wire(0x4000);
 
-// With options.direct client and peer are connected to each other. Otherwise: allocation, permission and, in
-// channel mode, channel: ready to carry traffic.
+// With options.direct, client and peer are connected to each other. Otherwise this makes the allocation, the
+// permission and, in channel mode, the channel. The lane is then ready for traffic.
 Lane open_lane(crypto::Digester& digester, crypto::Random& random, const Options& options);
 
-// The requests that keep a lane alive, to be made every few minutes.
+// The requests that keep a lane alive; they have to be sent every few minutes.
 std::vector<client::Request> refreshes(Lane& lane, Mode mode);
 
-// What became of a request, in a few words for people.
+// Describes the answer to a request in a few words.
 std::string outcome(const client::Event& event);
 
-// Gives the allocation up; a server that does not answer is left alone.
+// Deletes the allocation. It does not wait for a server that does not answer.
 void close_lane(Client& client);
 
 }  // namespace turnpike::bench

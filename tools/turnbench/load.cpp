@@ -15,12 +15,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::nanoseconds;
 
-// A flow from which nothing came for so long has lost what was under way.
+// When nothing has arrived from a flow for this time, its datagrams under way count as lost.
 constexpr std::chrono::milliseconds kStall{100};
 constexpr std::chrono::milliseconds kSettle{300};
-// Permissions last 300 s (RFC 8656 §9): one round may get lost.
+// Permissions last 300 s (RFC 8656 §9), so one round of refreshes may get lost.
 constexpr std::chrono::seconds kRefreshEvery{120};
-// How far behind its schedule the load may send at once before it lets go of what it missed.
+// The maximum delay, in datagrams, that the load makes up for. Beyond it, datagrams of the schedule are
+// skipped.
 constexpr std::int64_t kMaxBacklog = 256;
 
 std::int64_t to_ns(Clock::time_point time) {
@@ -36,7 +37,7 @@ class Load {
   using Lanes = std::vector<Lane>;
   enum class Phase : std::uint8_t { warm_up, measured, settling };
 
-  // A flow's number, which is also its tag in epoll: the flow that arrives at that socket.
+  // A flow is a number. It is also the tag in epoll of the socket at which the flow arrives.
   Lane& lane_of(std::uint32_t flow) { return lanes_[flow / 2]; }
   static bool is_down(std::uint32_t flow) { return flow % 2 == 1; }
   Flow& flow_state(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).down : lane_of(flow).up; }
@@ -58,7 +59,7 @@ class Load {
   Epoll epoll_;
   SendBatch sending_;
   ReceiveBatch receiving_;
-  std::vector<std::uint32_t> order_;  // flows in the order in which they take turns
+  std::vector<std::uint32_t> order_;  // flows in the order of their turns
   std::size_t turn_ = 0;
   std::uint32_t run_id_ = 0;
 
@@ -68,7 +69,7 @@ class Load {
   Clock::time_point measured_to_ = Clock::time_point::max();
   Clock::time_point next_stall_check_;
   Clock::time_point next_refresh_;
-  std::int64_t scheduled_ = 0;  // by the rate, since started_
+  std::int64_t scheduled_ = 0;  // datagrams due by the rate since started_
   std::uint64_t under_way_ = 0;
   LoadResult result_;
 };
@@ -79,7 +80,7 @@ Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
       meter_(meter),
       sending_(options.size, options.coalesce),
       receiving_(options.coalesce) {
-  // Sleeps are short in the rate mode; the default slack of 50 us is as long as they are.
+  // The sleeps of the rate mode are short; the default timer slack of 50 us is as long as they are.
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
   net::SystemRandom random;
   random.fill({reinterpret_cast<std::uint8_t*>(&run_id_), sizeof run_id_});
@@ -123,13 +124,13 @@ void Load::run_until(Clock::time_point end) {
   }
 }
 
-// Returns how long there is nothing to send.
+// Returns the time until there is something to send.
 nanoseconds Load::send_due(Clock::time_point now) {
   return options_.rate ? send_scheduled(now) : send_window(now);
 }
 
-// A closed loop: a new datagram for each that has arrived, or is known to be lost. It never sleeps, or the
-// server would pay for waking it with every datagram.
+// A closed loop: it sends a datagram for each one that has arrived or is lost. It never sleeps, because the
+// server would have to wake it for every datagram.
 nanoseconds Load::send_window(Clock::time_point now) {
   while (under_way_ + options_.burst <= options_.window) {
     const std::uint64_t before = under_way_;
@@ -139,7 +140,7 @@ nanoseconds Load::send_window(Clock::time_point now) {
   return nanoseconds(0);
 }
 
-// An open loop: evenly spaced, whatever comes back.
+// An open loop: datagrams at equal intervals, whatever arrives.
 nanoseconds Load::send_scheduled(Clock::time_point now) {
   const double per_ns = *options_.rate / 1e9;
   const auto due = static_cast<std::int64_t>(static_cast<double>((now - started_).count()) * per_ns);
@@ -149,7 +150,7 @@ nanoseconds Load::send_scheduled(Clock::time_point now) {
   return std::max(nanoseconds(0), nanoseconds(next) - (Clock::now() - started_));
 }
 
-// One burst of the flow whose turn it is.
+// Sends one burst of the flow whose turn it is.
 void Load::send_next(Clock::time_point now) {
   const std::uint32_t number = order_[turn_];
   turn_ = turn_ + 1 == order_.size() ? 0 : turn_ + 1;
@@ -213,8 +214,8 @@ void Load::count(std::uint32_t flow, Bytes payload, std::int64_t now_ns) {
   Flow& state = flow_state(flow);
   state.moved = true;
   if (stamp.number >= state.expected) {
-    // What a flow sent before this one is lost; one that was merely overtaken is not under way any more
-    // either.
+    // Earlier datagrams of the flow that have not arrived are lost. Those that were only overtaken no longer
+    // count as under way either.
     const std::uint64_t done = std::min(stamp.number + 1 - state.expected, state.under_way);
     state.expected = stamp.number + 1;
     state.under_way -= done;
@@ -241,7 +242,7 @@ void Load::give_up_stalled(Clock::time_point now) {
   }
 }
 
-// Not sent again when lost: the next round comes before anything has expired.
+// The requests are not sent again when they get lost: the next round comes before anything expires.
 void Load::refresh(Clock::time_point now) {
   next_refresh_ = now + kRefreshEvery;
   if (options_.direct) return;

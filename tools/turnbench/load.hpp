@@ -1,5 +1,5 @@
-// The traffic itself: one thread that sends through the server as fast as asked and counts what comes out at
-// the other side.
+// The traffic: one thread sends through the server at the requested rate and counts what arrives at the other
+// side.
 #pragma once
 
 #include <chrono>
@@ -14,16 +14,16 @@
 namespace turnpike::bench {
 
 struct LoadResult {
-  std::chrono::nanoseconds time{};  // that was measured
-  Usage usage;                      // in that time
-  std::uint64_t arrived = 0;        // in that time; what CPU time is divided by
-  std::uint64_t sent = 0;           // in that time
-  std::uint64_t delivered = 0;      // of those sent in that time, also when they arrived after it
-  std::uint64_t strays = 0;         // arrived where they do not belong, or damaged
-  Histogram latency;                // of those delivered, in nanoseconds, one way
+  std::chrono::nanoseconds time{};  // measured time
+  Usage usage;                      // during that time
+  std::uint64_t arrived = 0;        // during that time; CPU time is divided by it
+  std::uint64_t sent = 0;           // during that time
+  std::uint64_t delivered = 0;      // of those sent during that time, even if they arrived later
+  std::uint64_t strays = 0;         // arrived at a wrong socket, or damaged
+  Histogram latency;                // of the delivered ones, in nanoseconds, one way
 };
 
-// Warms up, measures, and waits until what is under way has settled.
+// Warms up, measures, and then waits for the datagrams under way.
 LoadResult run_load(std::vector<Lane>& lanes, const Options& options, const UsageMeter& meter);
 
 }  // namespace turnpike::bench

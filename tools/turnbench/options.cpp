@@ -14,15 +14,14 @@ namespace turnpike::bench {
 namespace {
 
 constexpr std::uint32_t kMaxSize = 1400;
-constexpr std::size_t kMaxCoalesced = 65507;  // a UDP datagram's payload
+constexpr std::size_t kMaxCoalesced = 65507;  // maximum payload of a UDP datagram
 constexpr const char* kDescription =
-    "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets "
-    "of "
-    "this process; one thread moves their datagrams.\n"
+    "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets of this "
+    "process; one thread moves their datagrams.\n"
     "--saturate keeps at most --window datagrams under way, so that a full server is always busy and never "
     "flooded: judge by what is delivered.";
 
-// What CLI11 fills and is turned into Options afterwards.
+// The texts from CLI11, which are converted to Options afterwards.
 struct Text {
   std::string server;
   std::string transport = "udp";
@@ -67,7 +66,7 @@ std::optional<client::Credentials> make_credentials(const Text& text) {
   return client::Credentials{text.user, text.password};
 }
 
-// On the way to the server, so that whatever reaches the server's relayed addresses can reach the peers.
+// An address on the route to the server, so that the server's relayed addresses can reach the peers.
 IpAddress choose_peer_address(const std::string& text, const Endpoint& server) {
   if (!text.empty()) {
     const auto address = IpAddress::parse(text);

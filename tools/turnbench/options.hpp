@@ -1,4 +1,4 @@
-// What turnbench is asked to do, as its command line says it.
+// The command line of turnbench as a structure.
 #pragma once
 
 #include <sys/types.h>
@@ -20,31 +20,31 @@ enum class Task : std::uint8_t { relay, allocations, cycles };
 
 struct Options {
   Endpoint server;
-  Transport transport = Transport::udp;  // to the server
+  Transport transport = Transport::udp;  // between client and server
   std::optional<client::Credentials> credentials;
   IpAddress peer_address;
   std::vector<pid_t> server_pids;
   bool json = false;
 
   Task task = Task::relay;
-  std::uint32_t count = 0;         // allocations: how many
-  std::uint32_t concurrency = 32;  // cycles: how many at a time
+  std::uint32_t count = 0;         // for allocations: their number
+  std::uint32_t concurrency = 32;  // for cycles: clients at the same time
 
   // relay
   std::uint32_t clients = 50;
   std::uint32_t size = 160;  // payload bytes, without any TURN framing
   Direction direction = Direction::both;
   Mode mode = Mode::channel;
-  std::optional<double> rate;  // datagrams a second over all clients; absent: saturate
-  std::uint32_t window = 128;  // saturate: datagrams under way at most, over all clients
-  std::uint32_t burst = 1;     // datagrams of one flow in a row
-  bool coalesce = false;       // a burst leaves and arrives as one, by UDP_SEGMENT and UDP_GRO
-  bool direct = false;         // no server: from client to peer
+  std::optional<double> rate;  // datagrams per second of all clients together; absent: saturate
+  std::uint32_t window = 128;  // for saturate: maximum datagrams under way, of all clients together
+  std::uint32_t burst = 1;     // consecutive datagrams of one flow
+  bool coalesce = false;       // a burst is sent and received as one, by UDP_SEGMENT and UDP_GRO
+  bool direct = false;         // without a server: directly from client to peer
   std::chrono::milliseconds warm_up{500};
-  std::chrono::milliseconds duration{10000};  // of the measured time; for cycles too
+  std::chrono::milliseconds duration{10000};  // measured time; also for cycles
 };
 
-// Prints help or an error and exits where the command line asks for that.
+// Prints help or an error and ends the process when the command line asks for that or is wrong.
 Options parse_options(int argc, char** argv);
 
 }  // namespace turnpike::bench

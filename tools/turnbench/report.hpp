@@ -1,4 +1,4 @@
-// The results as JSON, and the same JSON as lines to read.
+// The results as JSON, and that JSON as lines for people.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -10,7 +10,7 @@
 
 namespace turnpike::bench {
 
-// Times in the unit that a name ends with; what was not measured is absent.
+// A time has the unit that its name ends with. Values that were not measured are absent.
 boost::json::object to_json(const Options& options, const LoadResult& result, bool has_server);
 boost::json::object to_json(const Options& options, const IdleResult& result, bool has_server);
 boost::json::object to_json(const Options& options, const CyclesResult& result, bool has_server);

@@ -1,4 +1,4 @@
-// The first bytes of every payload: which flow it belongs to, its number in that flow and when it was sent.
+// The first octets of every payload: the flow, the number in the flow, and the time of sending.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace turnpike::bench {
 
-// In the machine's byte order: who writes it also reads it.
+// In the machine's byte order, since one process writes and reads it.
 struct Stamp {
-  std::uint32_t run = 0;     // random; datagrams of another run on reused ports do not count
-  std::uint32_t flow = 0;    // index of the lane, doubled, plus 1 for peer → client
-  std::uint64_t number = 0;  // in its flow, from 0
-  std::int64_t sent_ns = 0;  // steady clock
+  std::uint32_t run = 0;     // random; datagrams of earlier runs are ignored
+  std::uint32_t flow = 0;    // twice the index of the lane, plus 1 for peer → client
+  std::uint64_t number = 0;  // in the flow, from 0
+  std::int64_t sent_ns = 0;  // by the steady clock
 
   static Stamp read(Bytes payload) {
     Stamp stamp;

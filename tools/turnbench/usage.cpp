@@ -18,7 +18,7 @@ nanoseconds read_clock(clockid_t clock) {
   return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
-// utime + stime of /proc/PID/stat, but in nanoseconds and not in ticks.
+// The CPU time of a process, like utime + stime of /proc/PID/stat, but in nanoseconds instead of ticks.
 nanoseconds cpu_of(pid_t pid) {
   clockid_t clock{};
   if (clock_getcpuclockid(pid, &clock) != 0)
@@ -35,8 +35,8 @@ std::int64_t resident_of(pid_t pid) {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
-// user, nice, system, irq and softirq of the first line of /proc/stat; what other machines take is no work of
-// ours.
+// The sum of user, nice, system, irq and softirq in the first line of /proc/stat. Time that other virtual
+// machines take is not included.
 nanoseconds machine_busy() {
   std::ifstream stat("/proc/stat");
   std::string name;

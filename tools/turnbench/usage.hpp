@@ -1,4 +1,4 @@
-// What a server and the whole machine have spent, as the kernel counts it.
+// The resources that the server and the whole machine have used, as the kernel counts them.
 #pragma once
 
 #include <sys/types.h>
@@ -11,16 +11,16 @@
 namespace turnpike::bench {
 
 struct Usage {
-  std::chrono::nanoseconds server_cpu{};    // user and system time of the server's processes, all threads
+  std::chrono::nanoseconds server_cpu{};    // user and system time of all threads of the server
   std::chrono::nanoseconds load_cpu{};      // of this process
-  std::chrono::nanoseconds machine_busy{};  // of all cores, in steps of the kernel's tick
+  std::chrono::nanoseconds machine_busy{};  // of all cores, with the resolution of the kernel's tick
   std::int64_t server_resident = 0;         // bytes
 
-  // What was spent since `before`; of resident memory the growth.
+  // The difference to `before`; for resident memory, its growth.
   Usage since(const Usage& before) const;
 };
 
-// Reads the clocks of processes by their ids. Throws std::runtime_error when one of them is gone.
+// Reads the resources of processes by their ids. Throws std::runtime_error when a process has ended.
 class UsageMeter {
  public:
   explicit UsageMeter(std::vector<pid_t> server_pids) : pids_(std::move(server_pids)) {}

@@ -42,7 +42,7 @@ const json::array& list_of(const json::object& object, std::string_view name) {
 
 void print(const json::value& value) { std::cout << json::serialize(value) << '\n'; }
 
-// What a command prints when the daemon has said no.
+// Prints a refusal of the daemon.
 int refuse(const Answer& answer, bool json) {
   if (json) {
     print(answer.body);
@@ -52,19 +52,19 @@ int refuse(const Answer& answer, bool json) {
   return kRefused;
 }
 
-// A value of a query, or a segment of a path.
+// Encodes a value of a query, or a segment of a path.
 std::string encoded(const std::string& text) {
   return boost::urls::encode(text, boost::urls::unreserved_chars);
 }
 
-using Totals = std::map<std::string, std::uint64_t>;  // octets of each allocation, both ways
+using Totals = std::map<std::string, std::uint64_t>;  // octets of each allocation, both directions
 
 std::uint64_t octets_of(const json::object& one) {
   return number_of(one, "rx_bytes") + number_of(one, "tx_bytes");
 }
 
-// The rows in their order, and the rate of each since `before`; since the allocation's start without an
-// earlier look.
+// The rows of the table. The rate is counted since `before`, or since the start of the allocation when
+// `before` does not have it.
 std::string allocations_table(const json::array& list, const Totals& before, double seconds, bool by_rate) {
   struct Row {
     const json::object* one;
@@ -164,7 +164,7 @@ int list_allocations(const Connection& daemon, const AllocationsOptions& options
     if (json) {
       print(answer.body);
     } else {
-      if (options.watch) std::cout << "\033[H\033[2J";  // the screen from its top
+      if (options.watch) std::cout << "\033[H\033[2J";  // clears the screen
       std::cout << list.size() << (list.size() == 1 ? " allocation\n" : " allocations\n");
       std::cout << allocations_table(list, before, seconds, options.by_rate) << std::flush;
     }

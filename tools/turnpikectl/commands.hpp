@@ -1,5 +1,5 @@
-// What turnpikectl does: each command is a function that prints its outcome and returns the exit code. 0: it
-// was done; 1: the daemon refused or the input was wrong; 2: there is no daemon to talk to.
+// The commands of turnpikectl. Each prints its result and returns the exit code: 0 for success, 1 when the
+// daemon refused or the input was wrong, 2 when no daemon can be reached.
 #pragma once
 
 #include <chrono>
@@ -16,16 +16,16 @@ inline constexpr int kRefused = 1;
 inline constexpr int kUnreachable = 2;
 
 struct AllocationsOptions {
-  std::string user;     // empty: of everybody
-  std::string address;  // of the client; empty: from everywhere
+  std::string user;     // empty: of all users
+  std::string address;  // of the client; empty: of all clients
   bool by_rate = false;
-  bool watch = false;  // shows it again each second, until it is interrupted
+  bool watch = false;  // prints the list each second until it is interrupted
 };
 
 struct CredentialsOptions {
   std::string name;
-  std::string config_file;  // whose auth.secrets the credentials are made with
-  std::string host;         // of the iceServers entry; empty: signaling.public_host, else "turn.example.org"
+  std::string config_file;  // the file whose auth.secrets sign the credentials
+  std::string host;  // for the iceServers entry; empty: signaling.public_host, or else "turn.example.org"
   std::chrono::seconds ttl = std::chrono::hours(1);
 };
 

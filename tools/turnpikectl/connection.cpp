@@ -22,7 +22,7 @@ using Stream = beast::basic_stream<asio::local::stream_protocol>;
 using Error = boost::system::error_code;
 
 constexpr std::chrono::seconds kPatience{10};
-constexpr std::uint64_t kMaxAnswer = 256 << 20;  // a list of very many allocations
+constexpr std::uint64_t kMaxAnswer = 256 << 20;  // octets; enough for a list of very many allocations
 
 }  // namespace
 
@@ -50,7 +50,7 @@ Answer Connection::call(std::string_view method, std::string_view target,
   if (!body.is_null()) request.body() = boost::json::serialize(body);
   request.prepare_payload();
 
-  // One deadline for all of it, which only asynchronous calls have.
+  // One deadline for the whole exchange. Only asynchronous calls can have a deadline.
   Error failure = asio::error::timed_out;
   stream.expires_after(kPatience);
   stream.async_connect(asio::local::stream_protocol::endpoint(socket_), [&](Error connecting) {

@@ -1,4 +1,4 @@
-// The way to a running daemon: HTTP over its admin listener's unix socket.
+// The connection to a running daemon: HTTP over the unix socket of its admin listener.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -8,7 +8,7 @@
 
 namespace turnpike::turnpikectl {
 
-// There is no daemon, or it does not answer. The text is for the operator.
+// No daemon runs, or it does not answer. The text is for the operator.
 class Unreachable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -19,7 +19,7 @@ struct Answer {
   boost::json::value body;
 
   bool ok() const { return status >= 200 && status < 300; }
-  // The message of an error, for people.
+  // The message of an error response, for people.
   std::string error() const;
 };
 
@@ -27,7 +27,7 @@ class Connection {
  public:
   explicit Connection(std::string socket) : socket_(std::move(socket)) {}
 
-  // Each call is a connection of its own, and takes ten seconds at most. Throws Unreachable.
+  // Each call makes a new connection and takes at most ten seconds. Throws Unreachable.
   Answer get(std::string_view target) const { return call("GET", target, {}); }
   Answer post(std::string_view target, const boost::json::value& body) const {
     return call("POST", target, body);

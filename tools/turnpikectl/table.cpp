@@ -7,13 +7,13 @@
 namespace turnpike::turnpikectl {
 namespace {
 
-// Characters of UTF-8, not octets.
+// The number of UTF-8 characters, not of octets.
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-// Strangers choose user names: none of them may move the cursor of a terminal.
+// Strangers choose user names, and such a name must not contain control sequences for the terminal.
 std::string printable(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) c = '?';

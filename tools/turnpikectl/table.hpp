@@ -1,4 +1,4 @@
-// Tables for people: columns as wide as they need to be, numbers to the right.
+// Tables for people. Columns are as wide as necessary, and numbers are aligned to the right.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class Table {
   };
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  // As many cells as there are columns. What is not printable is shown as '?'.
+  // Adds a row with one cell for each column. Characters that cannot be printed become '?'.
   void add(std::vector<std::string> cells);
   std::string text() const;
 
@@ -25,7 +25,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "1.2 MB", "850 kbit/s", "1h 5m": short forms that people read.
+// Short forms for people: "1.2 MB", "850 kbit/s", "1h 5m".
 std::string readable_bytes(std::uint64_t bytes);
 std::string readable_rate(double bytes_per_second);
 std::string readable_duration(std::int64_t seconds);

@@ -1,6 +1,6 @@
-// Who may use the relay and the keys that prove it: the operator's users, TURN REST secrets and the keys of
-// access tokens as one immutable snapshot. Whoever checks a request holds a snapshot for as long as the check
-// takes; a reload makes a new one.
+// Who may use the relay, and the keys that prove it: the operator's users, TURN REST secrets and the keys of
+// access tokens. They form one immutable snapshot. A thread that checks a request holds the snapshot until
+// the check ends; a reload makes a new one.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@
 
 namespace turnpike::auth {
 
-// The long-term key (RFC 8489 §9.2.2 and §18.5.1). Name, realm and password are taken as they are: prepare
-// them first.
+// The long-term key (RFC 8489 §9.2.2 and §18.5.1). The functions do not prepare name, realm and password;
+// call opaque_string() first.
 Md5Key long_term_key_md5(crypto::Digester& digester, std::string_view username, std::string_view realm,
                          std::string_view password);
 Sha256Key long_term_key_sha256(crypto::Digester& digester, std::string_view username, std::string_view realm,
@@ -30,7 +30,8 @@ Sha256Key long_term_key_sha256(crypto::Digester& digester, std::string_view user
 // USERHASH: SHA-256(username ":" realm) (RFC 8489 §14.4).
 crypto::Sha256 userhash(crypto::Digester& digester, std::string_view username, std::string_view realm);
 
-// What messages are signed with: a long-term key of either algorithm, or the session key of an access token.
+// The key that messages are signed with: a long-term key for either algorithm, or the session key of an
+// access token.
 struct Key {
   stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;  // of a long-term key
   std::uint8_t size = std::tuple_size_v<Md5Key>;
@@ -39,7 +40,7 @@ struct Key {
   Key() = default;
   explicit Key(const Md5Key& key) : Key(stun::PasswordAlgorithm::md5, key) {}
   explicit Key(const Sha256Key& key) : Key(stun::PasswordAlgorithm::sha256, key) {}
-  // Of more than kMaxMacKey bytes the rest does not count.
+  // The key of an access token. Bytes after the first kMaxMacKey are ignored.
   static Key of_session(Bytes mac_key) { return {stun::PasswordAlgorithm::md5, mac_key}; }
 
   Bytes bytes() const { return Bytes(storage).first(size); }
@@ -61,30 +62,32 @@ class CredentialStore {
   // Throws std::invalid_argument when a name or password is not an OpaqueString (RFC 8265), when two names
   // are one once prepared, or when no password algorithm would serve every user.
   CredentialStore(const Params& params, crypto::Digester& digester);
-  CredentialStore(CredentialStore&&) = default;  // a copy's index would view the original's users
+  CredentialStore(CredentialStore&&) = default;  // no copy: its index would view the original's users
   CredentialStore& operator=(CredentialStore&&) = default;
 
   const std::string& realm() const { return realm_; }
   std::span<const std::string> secrets() const { return secrets_; }
 
-  // Without users, secrets and a third party there is STUN alone, never an open relay.
+  // Whether there are no users, no secrets and no token keys. The server then answers STUN alone; it is never
+  // an open relay.
   bool empty() const { return users_.empty() && secrets_.empty() && !takes_tokens(); }
 
   // Third-party authorization (RFC 7635).
   bool takes_tokens() const { return !third_party_.keys.empty(); }
   const std::string& server_name() const { return third_party_.server_name; }
-  // The key of this name, valid or not.
+  // The key with this key id, whether or not it is valid at this time; null when there is none.
   const TokenKeyParams* find_token_key(std::string_view kid) const;
 
   const User* find(std::string_view name) const;
   const User* find_by_userhash(Bytes hash) const;
 
-  // What a challenge offers, best first: the algorithms for which every user has a key. An offer that
-  // depended on the user would tell a stranger which users exist.
+  // The algorithms that a challenge offers, best first. These are the algorithms for which every user has a
+  // key. If the offer depended on the user, it would tell a stranger which users exist.
   std::span<const stun::PasswordAlgorithm> algorithms() const { return algorithms_; }
   bool offers(stun::PasswordAlgorithm algorithm) const;
 
-  // Whether USERHASH may be used: every user can be found by hash, which REST names and key ids cannot.
+  // Whether clients may use USERHASH. The server can find only configured users by their hash, so there must
+  // be no REST secrets and no tokens.
   bool offers_anonymity() const { return secrets_.empty() && !users_.empty() && !takes_tokens(); }
 
  private:
@@ -95,7 +98,7 @@ class CredentialStore {
   std::vector<std::string> secrets_;
   ThirdPartyParams third_party_;
   std::vector<User> users_;
-  // Ordered, since users may have chosen their names.
+  // These maps are trees and no hash tables, since users may have chosen their names.
   std::map<std::string_view, std::size_t> by_name_;  // views users_
   std::map<std::string, std::size_t, std::less<>> by_userhash_;
   std::vector<stun::PasswordAlgorithm> algorithms_;

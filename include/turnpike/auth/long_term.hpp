@@ -1,5 +1,5 @@
-// The long-term credential mechanism of RFC 8489 §9.2, and with access tokens that of RFC 7635: decides who
-// sent a request, or what to answer instead.
+// The long-term credential mechanism (RFC 8489 §9.2), and the one of access tokens (RFC 7635). It decides who
+// sent a request, or which error the server answers instead.
 #pragma once
 
 #include <optional>
@@ -18,34 +18,39 @@
 
 namespace turnpike::auth {
 
-// Who made a request, and the key to answer with.
+// The sender of a request, and the key that signs the answer.
 struct Identity {
-  std::string username;  // as in the configuration, the whole REST name, or the key id of an access token
+  std::string
+      username;  // the user in the configuration, the whole REST name, or the key id of an access token
   Key key;
   std::optional<WallTime> expires;  // of a REST name or an access token
-  std::string token{};              // tells access tokens apart and keeps their secret; else empty
+  std::string
+      token{};  // distinguishes access tokens without revealing their keys; empty for other identities
 
   bool is_token() const { return !token.empty(); }
   bool has_expired(WallTime now) const;
 
-  // Whether an allocation of one may be used by the other. A token names nobody, and its allocations live on
-  // with the next token, which another key may have sealed (RFC 7635 §10).
+  // Whether this identity may use an allocation of `other`. Names must be equal. A token has no name, so any
+  // token may use an allocation that was made with a token: a client may go on with a new token, even one
+  // with another key id (RFC 7635 §10).
   bool may_act_for(const Identity& other) const;
 
-  // Whether both came with the same name and, if any, the same token.
+  // Whether both have the same name and, if they use tokens, the same token.
   bool is_same(const Identity& other) const { return username == other.username && token == other.token; }
 
-  // Whether many clients may have this name at one time: it is a configured user, a time stamp without a
-  // user, or a guest of a room, whose browser makes three allocations for each of the others.
+  // Whether many clients may use this name at the same time. This is so for a configured user, for a REST
+  // name without a user part, and for a guest of a room. The browser of a guest makes three allocations for
+  // each other member of the room.
   bool is_shared() const;
 
-  // Under which name quotas count this one. Of a REST name it is the user part, since the expiry changes with
-  // every credential, or the whole name where there is nothing but an expiry. It says which kind of name it
-  // is as well: a configured user and the user part of a REST name may be spelled alike.
+  // The name under which quotas count this identity. For a REST name it is the user part, since the expiry
+  // changes with every credential; for a REST name without a user part it is the whole name. A prefix says
+  // which kind of name it is, since a configured user may have the same name as the user part of a REST name.
   std::string quota_name() const;
 };
 
-// Which integrity attribute a request carried; the answer carries the same one alone (RFC 8489 §9.2.4).
+// The integrity attribute that a request carried. The answer carries the same attribute and not the other
+// (RFC 8489 §9.2.4).
 enum class Integrity : std::uint8_t { sha1, sha256 };
 
 struct Authenticated {
@@ -53,27 +58,28 @@ struct Authenticated {
   Integrity integrity = Integrity::sha1;
 };
 
-// A refusal. 401 and 438 come with a challenge: REALM, NONCE and what else the client needs to try again.
+// A refusal. A 401 or 438 is sent with a challenge: REALM, NONCE and all else that the client needs to try
+// again.
 struct Refusal {
   stun::ErrorCode code{};
-  bool had_valid_nonce = false;  // so the sender is where it says it is
-  // It had a valid nonce, and nothing shows that it ever had the right credentials. An access token whose
-  // time is over does show that.
+  bool had_valid_nonce = false;  // so the source address is not forged
+  // The request had a valid nonce, but nothing proved that its sender ever had the right credentials. An
+  // expired access token does prove that.
   bool is_failure = false;
 };
 
-// One per thread. Holds references only; the store may be exchanged between two calls.
+// Each thread has its own. It holds only references; the caller may replace the store between two calls.
 class LongTermCheck {
  public:
-  // `digester` outlives this.
+  // `digester` must outlive this object.
   LongTermCheck(crypto::Digester& digester, const Nonces::MasterKey& master, Duration nonce_lifetime);
 
-  // From now on nonces are made with this key and live so long. Those of before are stale.
+  // Makes all later nonces with this key and this lifetime. Earlier nonces become stale.
   void use_nonces(const Nonces::MasterKey& master, Duration lifetime) { nonces_ = Nonces(master, lifetime); }
 
-  // `known` is whose allocation the request's 5-tuple already has, if any: its key is tried first, and a REST
-  // name that has expired meanwhile goes on serving it. Whether the expiry of a name has passed is not judged
-  // here: only an Allocate asks. An access token that the request carries must be good now.
+  // `known` is the identity of the allocation that the request's 5-tuple has, or null. Its key is tried
+  // first, so an expired REST name can go on using its allocation. check() does not look at the expiry of a
+  // REST name; only Allocate does. An access token in the request must be valid now.
   Result<Authenticated, Refusal> check(const CredentialStore& store, const stun::MessageView& request,
                                        const FiveTuple& from, WallTime now, const Identity* known);
 

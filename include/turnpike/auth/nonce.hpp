@@ -1,5 +1,6 @@
-// Stateless nonces: whoever presents one proves that it received an answer of ours at its address, lately.
-// Nothing is kept per client; the nonce itself carries its time and a code that only this process can make.
+// Stateless nonces. A client that presents a valid nonce proves that it recently received an answer of ours
+// at its address. The server stores nothing for each client: the nonce itself carries its time and an
+// authentication code that only this process can make.
 #pragma once
 
 #include <array>
@@ -15,30 +16,30 @@
 
 namespace turnpike::auth {
 
-// What a nonce is bound to besides its time.
+// The data that a nonce is valid for, besides its time.
 struct NonceBinding {
-  Endpoint client;  // of a stream: its address alone
+  Endpoint client;  // for a stream transport only the address counts
   Transport transport = Transport::udp;
-  std::span<const stun::PasswordAlgorithm> algorithms;  // offered along with it
+  std::span<const stun::PasswordAlgorithm> algorithms;  // the algorithms that the challenge offered
   bool anonymity = false;                               // whether USERHASH was offered
 };
 
-// The text is `obMatJos2`, the security features (RFC 8489 §9.2.1, bit 0 the least significant by errata
-// 6290), and base64 of the time in seconds and a truncated HMAC-SHA256. Belongs to one thread; all threads
-// share the master key.
+// The text is the cookie `obMatJos2`, the security features (RFC 8489 §9.2.1; bit 0 is the least significant
+// one by erratum 6290), and base64 of the time in seconds and a truncated HMAC-SHA256. Each object belongs to
+// one thread; all threads share the master key.
 class Nonces {
  public:
   using MasterKey = std::array<std::uint8_t, 32>;
 
-  // `lifetime` is how long a nonce is good for, at least a second.
+  // A nonce is valid for `lifetime`, which is at least one second.
   Nonces(const MasterKey& master, Duration lifetime);
 
   std::string mint(crypto::Digester& digester, const NonceBinding& binding, WallTime now);
 
-  // Whether this is a nonce of ours for this binding that has not expired.
+  // Whether this process made the nonce for this binding, and it has not expired.
   bool valid(crypto::Digester& digester, std::string_view nonce, const NonceBinding& binding, WallTime now);
 
-  // Whether the text announces the PASSWORD-ALGORITHMS feature; anybody can have written it.
+  // Whether the text announces the PASSWORD-ALGORITHMS feature. This does not check who wrote the text.
   static bool announces_password_algorithms(std::string_view nonce);
 
  private:
@@ -49,7 +50,7 @@ class Nonces {
   MasterKey master_;
   Seconds lifetime_;
   Seconds key_period_;
-  // The keys of two neighbouring periods, by the period's parity.
+  // The keys of two neighbouring periods. The index is the period modulo 2.
   struct PeriodKey {
     std::uint32_t period = UINT32_MAX;
     crypto::Sha256 key{};

@@ -1,5 +1,5 @@
-// What the operator says about who may use the relay. Plain data, filled by config/ and turned into a
-// CredentialStore.
+// The part of the configuration that says who may use the relay. It is plain data, which config/ fills and a
+// CredentialStore is made from.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace turnpike::auth {
 using Md5Key = std::array<std::uint8_t, 16>;     // MD5(username ":" realm ":" password), RFC 8489 §9.2.2
 using Sha256Key = std::array<std::uint8_t, 32>;  // SHA-256 of the same, RFC 8489 §18.5.1.2
 
-// Either a password or one or both stored keys.
+// A user has either a password, or one or both of the stored keys.
 struct UserParams {
   std::string name;
   std::optional<std::string> password;
@@ -23,14 +23,14 @@ struct UserParams {
   std::optional<Sha256Key> key_sha256;
 };
 
-// What access tokens are sealed with, named as in RFC 7635 §4.
+// The algorithms that encrypt access tokens, named as in RFC 7635 §4.
 enum class TokenAlgorithm : std::uint8_t { a128gcm, a256gcm };
 
 // A key that an authorization server shares with this one.
 struct TokenKeyParams {
-  std::string kid;  // what the client names it by, in USERNAME
+  std::string kid;  // the key id, which the client sends in USERNAME
   TokenAlgorithm algorithm = TokenAlgorithm::a256gcm;
-  std::vector<std::uint8_t> key;  // of which the first 16 or 32 bytes count, as the algorithm takes them
+  std::vector<std::uint8_t> key;  // the first 16 or 32 bytes count, depending on the algorithm
   std::optional<WallTime> valid_from;
   std::optional<WallTime> valid_until;
 
@@ -39,9 +39,9 @@ struct TokenKeyParams {
   }
 };
 
-// Third-party authorization (RFC 7635); without keys there is none.
+// Third-party authorization (RFC 7635). Without keys it is switched off.
 struct ThirdPartyParams {
-  std::string server_name;  // this server's, as the authorization server knows it
+  std::string server_name;  // the name of this server in the tokens of the authorization server
   std::vector<TokenKeyParams> keys;
 };
 
@@ -51,7 +51,7 @@ struct Params {
   std::vector<std::string> secrets;  // TURN REST: HMAC-SHA1 keys for time-limited credentials
   Duration nonce_lifetime = std::chrono::seconds(600);
   ThirdPartyParams third_party{};
-  bool strict_expiry = false;  // allocations end with the credentials that they were made with
+  bool strict_expiry = false;  // allocations end when the credentials expire that made them
 };
 
 }  // namespace turnpike::auth

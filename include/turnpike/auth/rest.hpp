@@ -1,5 +1,6 @@
-// Time-limited credentials of the TURN REST draft (draft-uberti-behave-turn-rest): the user name carries its
-// expiry, the password is made from it with a secret that the server shares with the web application.
+// Time-limited credentials of the TURN REST draft (draft-uberti-behave-turn-rest). The user name contains its
+// expiry. The password is computed from the user name with a secret that the server shares with the web
+// application.
 #pragma once
 
 #include <optional>
@@ -13,13 +14,14 @@ namespace turnpike::auth {
 
 struct RestName {
   WallTime expires;
-  std::string_view user;  // views the name; empty when it is an expiry alone
+  std::string_view user;  // views the parsed name; empty when the name is an expiry alone
 };
 
-// `expiry:user` or `expiry`, where expiry is Unix time in seconds: 1 to 15 digits and nothing else.
+// Parses `expiry:user` or `expiry`, where expiry is Unix time in seconds with 1 to 15 digits. Nothing when
+// the name has another form.
 std::optional<RestName> parse_rest_name(std::string_view username);
 
-// Whether the user is a guest whom signaling has named, by where it comes from.
+// Whether signaling made this user name for a guest. Such names say where the guest came from.
 bool is_guest_name(std::string_view user);
 
 // base64(HMAC-SHA1(secret, username)).

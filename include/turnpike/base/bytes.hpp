@@ -1,5 +1,5 @@
-// Views of octets, and the two cursors that read and write network byte order. A view never owns: whoever
-// hands it out says how long it lives.
+// Views of octets, and the two cursors that read and write network byte order. A view never owns its octets:
+// the function that returns a view says how long it is valid.
 #pragma once
 
 #include <cstddef>
@@ -90,8 +90,8 @@ class ByteReader {
   bool ok_ = true;
 };
 
-// Writes into a buffer that somebody else owns. A write that does not fit makes the writer fail for good and
-// writes nothing, so an encoder checks ok() once, at its end.
+// Writes into a buffer that the caller owns. A write that does not fit writes nothing and makes the writer
+// fail for good, so an encoder checks ok() once, at its end.
 class ByteWriter {
  public:
   explicit ByteWriter(MutableBytes buffer) : buffer_(buffer) {}

@@ -1,7 +1,7 @@
-// Counters, and the lists that declare them. A module keeps its counters in a struct of Counter members, and
-// beside the struct stands one list with a row for each: its name in logs, its series in metrics, and what it
-// means. Sums, logs and metrics are made from that list alone, so a new counter is one member, one row, and
-// the place that counts.
+// Counters, and the lists that declare them. A module keeps its counters in a struct of Counter members. A
+// list beside the struct has one row for each counter: its name in logs, its series in metrics, and its
+// meaning. Sums, logs and metrics are made from that list alone. A new counter therefore needs one member,
+// one row, and the code that counts.
 #pragma once
 
 #include <array>
@@ -42,16 +42,17 @@ class Counter {
 template <class Counters>
 struct CounterRow {
   std::string_view name;       // the key in log lines
-  Counter Counters::*counter;  // which member it is
+  Counter Counters::*counter;  // the member
   std::string_view help;       // one sentence for operators
-  // The family and the labels of its series in metrics, such as `dropped_total` and `reason="malformed"`; the
-  // prefix `turnpike_` is put before. Without a family the counter is part of another series, and only
-  // logged.
+  // The metric family and the labels of the counter's series, such as `dropped_total` and
+  // `reason="malformed"`. Metrics put the prefix `turnpike_` in front. A counter without a family is part of
+  // another series and appears only in logs.
   std::string_view family = {};
   std::string_view labels = {};
 };
 
-// The list of a struct of counters. Each such struct has a specialization, for which lists_all() holds.
+// The list of rows for a struct of counters. Each such struct has a specialization, and a static_assert
+// checks it with lists_all().
 template <class Counters>
 inline constexpr auto kCounterList = nullptr;
 
@@ -61,7 +62,7 @@ constexpr bool lists_all() {
   return kCounterList<Counters>.size() * sizeof(Counter) == sizeof(Counters);
 }
 
-// Adds each counter to the one of the same name in `sum`.
+// Adds each counter of `more` to the counter of the same name in `sum`.
 template <class Counters>
 void add_counters(Counters& sum, const Counters& more) {
   for (const CounterRow<Counters>& row : kCounterList<Counters>) sum.*row.counter += more.*row.counter;

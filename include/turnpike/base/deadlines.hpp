@@ -1,4 +1,5 @@
-// Which of many things is due next. Each of them keeps its own deadline, by which it is found here.
+// A queue of deadlines that finds the key that is due next. Each entry's owner stores the entry's deadline
+// itself and passes it in, since the queue finds an entry by deadline and key.
 #pragma once
 
 #include <set>
@@ -11,18 +12,19 @@ namespace turnpike {
 template <typename Key>
 class Deadlines {
  public:
-  // `held` is the deadline that `key` has had, and has from now on.
+  // Sets the deadline of `key` to `at`. `held` is the owner's copy: it has the old deadline, and gets the new
+  // one.
   void set(const Key& key, SteadyTime& held, SteadyTime at) {
     clear(key, held);
     held = at;
     queue_.emplace(at, key);
   }
-  // Without effect where there is none.
+  // Removes the deadline of `key`. Does nothing when the key has none.
   void clear(const Key& key, SteadyTime held) { queue_.erase({held, key}); }
 
-  // SteadyTime::max() when nothing is waiting.
+  // The earliest deadline; SteadyTime::max() when there is none.
   SteadyTime next() const { return queue_.empty() ? SteadyTime::max() : queue_.begin()->first; }
-  // Of next(); there is one.
+  // The key of the earliest deadline. There must be one.
   Key first() const { return queue_.begin()->second; }
 
  private:

@@ -1,5 +1,5 @@
-// An IP address, an address with a port, and the 5-tuple by which a TURN server knows its client. Plain
-// values: small, comparable, and independent of any socket interface.
+// An IP address, an endpoint (an address with a port), and the 5-tuple by which a TURN server identifies its
+// client. They are plain values: small, comparable, and independent of any socket interface.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@ namespace turnpike {
 enum class Family : std::uint8_t { ipv4 = 1, ipv6 = 2 };
 
 // An IPv4 address fills the first four bytes and leaves the others zero, so that equality and hashing look at
-// the same 17 bytes for both families. `::ffff:1.2.3.4` stays an IPv6 address here; PeerPolicy is what treats
-// it as IPv4.
+// the same 17 bytes for both families. `::ffff:1.2.3.4` stays an IPv6 address here; only PeerPolicy treats it
+// as IPv4.
 class IpAddress {
  public:
   IpAddress() = default;  // 0.0.0.0
@@ -37,7 +37,7 @@ class IpAddress {
   // All 16 octets, zero-filled for IPv4.
   const std::array<std::uint8_t, 16>& storage() const { return bytes_; }
 
-  // The first one is the most significant.
+  // The bit at this index; bit 0 is the most significant one.
   bool bit(unsigned index) const { return (bytes_[index / 8] >> (7 - index % 8) & 1) != 0; }
 
   bool is_unspecified() const {
@@ -51,7 +51,7 @@ class IpAddress {
 
   std::string to_string() const;
 
-  // Two words each: the look-ups of every packet compare addresses.
+  // Compares two words instead of 16 bytes, because every packet's look-ups compare addresses.
   friend bool operator==(const IpAddress& a, const IpAddress& b) {
     std::uint64_t x[2];
     std::uint64_t y[2];
@@ -66,7 +66,8 @@ class IpAddress {
   Family family_ = Family::ipv4;
 };
 
-// The IPv4 address that an IPv4-mapped IPv6 address stands for (RFC 4291 §2.5.5.2); any other as it is.
+// Returns the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2), and any other address
+// unchanged.
 IpAddress unmapped(const IpAddress& address);
 
 struct Endpoint {
@@ -84,23 +85,24 @@ struct Endpoint {
   friend std::strong_ordering operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
-// How a client's messages arrive (RFC 8656 §3.1). The relayed side is always UDP unless RFC 6062 says
-// otherwise.
+// The protocol between client and server (RFC 8656 §3.1). Between the server and the peer it is always UDP,
+// except for the TCP allocations of RFC 6062.
 enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
 std::string_view to_string(Transport transport);
 
-// Whether messages follow one another in a stream of bytes, and nothing of it gets lost.
+// Whether messages follow one another in a byte stream that loses nothing.
 constexpr bool is_stream(Transport transport) {
   return transport == Transport::tcp || transport == Transport::tls;
 }
 
-// RFC 8656 §2.2: the client's and the server's transport address and the protocol between them. A stream
-// client also carries the number of its connection, since a 5-tuple is reused once a connection is gone.
+// The 5-tuple of RFC 8656 §2.2: the transport addresses of the client and the server, and the protocol
+// between them. For a stream client it also has the number of the connection, since the kernel reuses a
+// 5-tuple after its connection has ended.
 struct FiveTuple {
   Endpoint client;
   Endpoint server;
   Transport transport = Transport::udp;
-  std::uint64_t connection = 0;  // for UDP the number of the listener
+  std::uint64_t connection = 0;  // of a connection or DTLS association; for UDP, of the listener
 
   friend bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };

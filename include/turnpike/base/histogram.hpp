@@ -1,4 +1,4 @@
-// How often a number fell into each of some ranges, for metrics.
+// A histogram for metrics: it counts how many values fell into each of several ranges.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace turnpike {
 
-// The ranges end at the powers of two from 2^kFirst to 2^kLast, each of which belongs to the range that it
-// ends; one more range has all that is larger. One thread counts while any thread may read, as with Counter.
+// The ranges end at the powers of two from 2^kFirst to 2^kLast, and include the number at which they end. One
+// more range has all larger values. One thread counts while any thread may read, as with Counter.
 template <unsigned kFirst, unsigned kLast>
 class Histogram {
  public:
@@ -25,11 +25,11 @@ class Histogram {
     sum_ += value;
   }
 
-  // How many values there were in range `i`. The ranges do not overlap.
+  // The number of values in range `i`. The ranges do not overlap.
   std::uint64_t in_range(std::size_t i) const noexcept { return counts_[i]; }
-  // The largest value of range `i`, which is not the last one.
+  // The largest value that range `i` can have. The last range has none.
   static constexpr std::uint64_t end_of(std::size_t i) noexcept { return std::uint64_t{1} << (kFirst + i); }
-  // Of all values that were counted.
+  // The sum of all values that were counted.
   std::uint64_t sum() const noexcept { return sum_; }
 
   Histogram& operator+=(const Histogram& more) noexcept {

@@ -14,14 +14,14 @@
 
 namespace turnpike {
 
-// 128 bits that nobody outside of the process knows; crypto::draw_hash_key() makes one.
+// 128 secret bits that nobody outside the process knows; crypto::draw_hash_key() makes them.
 struct HashKey {
   std::uint64_t k0 = 0;
   std::uint64_t k1 = 0;
 };
 
-// SipHash with so many rounds for each word and at the end. The paper recommends 2 and 4; 1 and 3 are enough
-// for hash tables, where nobody sees the hashes.
+// SipHash with the given number of rounds for each word and at the end. The paper recommends 2 and 4. For
+// hash tables, whose hashes nobody outside sees, 1 and 3 are enough.
 template <int kRoundsPerWord, int kFinalRounds>
 class SipHash {
  public:
@@ -37,7 +37,8 @@ class SipHash {
     v0_ ^= word;
   }
 
-  // `last` has the number of octets, modulo 256, in its top octet, and below it what did not fill a word.
+  // `last` has the number of octets, modulo 256, in its top octet. The octets below have the rest of the
+  // message that did not fill a word.
   std::uint64_t finish(std::uint64_t last) {
     add(last);
     v2_ ^= 0xff;
@@ -80,7 +81,7 @@ class SipHash {
   std::uint64_t v3_;
 };
 
-// The hasher that such tables are declared with:
+// Tables whose keys a stranger chooses are declared with this hasher:
 //
 //     boost::unordered_flat_map<FiveTuple, Thing, KeyedHash> things_;             things_(0, KeyedHash(key))
 //     std::unordered_map<std::string, Thing, KeyedHash, std::equal_to<>> named_;  also found by string_view
@@ -89,7 +90,7 @@ class SipHash {
 class KeyedHash {
  public:
   using is_transparent = void;
-  using is_avalanching = void;  // for Boost: all 64 bits are good, so that it need not mix them again
+  using is_avalanching = void;  // tells Boost that all 64 bits are well mixed, so it does not mix them again
 
   explicit KeyedHash(const HashKey& key) : key_(key) {}
 

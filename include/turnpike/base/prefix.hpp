@@ -18,13 +18,13 @@ struct Prefix {
   friend std::strong_ordering operator<=>(const Prefix&, const Prefix&) = default;
 };
 
-// "10.20.0.0/16".
+// Writes it in CIDR form, as in "10.20.0.0/16".
 std::string to_string(const Prefix& prefix);
 
 bool contains(const Prefix& prefix, const IpAddress& address);
 
-// What counts as one source where sources are limited: an IPv4 address, or the /64 of an IPv6 one, all of
-// which is one subscriber's.
+// The block that counts as one source where sources are limited: an IPv4 address, or the /64 of an IPv6
+// address, since one subscriber usually has a whole /64.
 IpAddress source_block(const IpAddress& address);
 
 }  // namespace turnpike

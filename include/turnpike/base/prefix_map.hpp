@@ -1,5 +1,5 @@
-// Yes or no for blocks of addresses, where the longest block that has an address decides: a binary trie over
-// the bits of addresses.
+// Maps blocks of addresses to yes or no. The longest block that contains an address decides. It is a binary
+// trie over the bits of addresses.
 #pragma once
 
 #include <array>
@@ -14,21 +14,21 @@ namespace turnpike {
 
 class PrefixMap {
  public:
-  // A block that is there already gets the new value.
+  // Adds a block. If the block is there already, it gets the new value.
   void insert(const Prefix& prefix, bool value);
 
   struct Match {
     bool value = false;
-    unsigned length = 0;  // of the block, in bits
+    unsigned length = 0;  // prefix length of the block, in bits
   };
-  // Nothing when no block has this address.
+  // The longest block that contains the address; nothing when no block does.
   std::optional<Match> longest_match(const IpAddress& address) const;
 
   bool empty() const { return nodes_.size() == 2 && !nodes_[0].value && !nodes_[1].value; }
 
  private:
   struct Node {
-    std::array<std::uint32_t, 2> child{};  // 0 = none; the roots are nobody's child
+    std::array<std::uint32_t, 2> child{};  // 0 means no child, since a root (0 or 1) is never a child
     std::optional<bool> value;
   };
 

@@ -1,4 +1,5 @@
-// Either a value or an error code. Exceptions are for starting up; nothing that handles a packet throws.
+// Either a value or an error code. Exceptions are used only while the program starts; code that handles
+// packets does not throw.
 #pragma once
 
 #include <boost/system/error_code.hpp>

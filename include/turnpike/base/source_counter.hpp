@@ -1,4 +1,4 @@
-// How many of something each source address has, where each may have only so many.
+// Counts how many of something each source address holds, and limits that number.
 #pragma once
 
 #include <cstdint>
@@ -16,20 +16,20 @@ class SourceCounter {
 
   void set_limit(std::uint32_t most) { most_ = most; }
 
-  // Whether the source has as many as it may.
+  // Whether the source has reached the limit.
   bool is_full(const IpAddress& source) const {
     const auto it = counts_.find(source_block(source));
     return most_ != 0 && it != counts_.end() && it->second >= most_;
   }
-  // One more; false, and nothing taken, when the source has as many as it may.
+  // Counts one more. Returns false, and counts nothing, when the source has reached the limit.
   bool take(const IpAddress& source) {
     if (is_full(source)) return false;
     add(source);
     return true;
   }
-  // One more, even beyond the limit.
+  // Counts one more, even beyond the limit.
   void add(const IpAddress& source) { ++counts_[source_block(source)]; }
-  // One that was taken or added before.
+  // Counts one less: an earlier take() or add() of this source has ended.
   void release(const IpAddress& source) {
     const auto it = counts_.find(source_block(source));
     if (it != counts_.end() && --it->second == 0) counts_.erase(it);
@@ -37,7 +37,8 @@ class SourceCounter {
 
  private:
   std::uint32_t most_;
-  std::map<IpAddress, std::uint32_t> counts_;  // ordered, since strangers choose the addresses
+  std::map<IpAddress, std::uint32_t>
+      counts_;  // a tree and no hash table, since strangers choose the addresses
 };
 
 }  // namespace turnpike

@@ -1,5 +1,6 @@
-// Holds each source address to a rate of work, whatever a single piece of it costs: what was done is charged
-// afterwards, and the source rests until that is paid for. A table of fixed size, whoever fills it.
+// Limits the rate of work for each source address when the cost of a piece of work is known only afterwards.
+// The cost is charged after the work, and then the source has to wait until the cost is paid for. The table
+// has a fixed size, so strangers cannot make it grow.
 #pragma once
 
 #include <array>
@@ -16,23 +17,25 @@ namespace turnpike {
 // Belongs to one thread. An IPv4 address or an IPv6 /64 is one source.
 class SourcePace {
  public:
-  // `per_second` units, and those of `burst` at once; a rate of 0 means no limit. `key` keeps strangers from
-  // choosing their place, or another's.
+  // A source may use `per_second` units of work each second, and the units of `burst` (a time) at once. A
+  // rate of 0 means no limit. `key` hashes the sources, so that a stranger cannot choose a place in the
+  // table.
   SourcePace(std::uint64_t per_second, Duration burst, const HashKey& key);
 
-  // The source has had `cost` units of work done.
+  // Records that `cost` units of work were done for the source.
   void charge(const IpAddress& source, std::uint64_t cost, SteadyTime now);
-  // How long it has to rest before more is done for it; zero for most.
+  // How long the source has to wait before more work is done for it. Zero means that it need not wait.
   Duration rest(const IpAddress& source, SteadyTime now) const;
 
  private:
   using Time = std::chrono::microseconds;  // of the steady clock
 
   struct Account {
-    std::uint64_t source = 0;  // hash; 0 = never used
-    Time paid_until{};         // when all its work so far will have been paid for
+    std::uint64_t source = 0;  // hash of the source; 0 means that the account was never used
+    Time paid_until{};         // the time at which all work so far is paid for
   };
-  // A source may lie in any of the few accounts of its set; the one that owes least makes room.
+  // A source may use any of the four accounts of its set. A new source replaces the one that is paid for
+  // earliest.
   using Set = std::array<Account, 4>;
 
   std::uint64_t per_second_;

@@ -16,8 +16,8 @@ struct SteadyClock {
   using time_point = std::chrono::time_point<SteadyClock>;
 };
 
-// Counts from the Unix epoch and may jump. Only what is agreed on with others uses it: REST expiry and
-// nonces.
+// Counts from the Unix epoch and may jump. It is used only for times that are agreed on with others: the
+// expiry of REST credentials, access tokens, and nonces.
 struct WallClock {
   using duration = Duration;
   using rep = duration::rep;

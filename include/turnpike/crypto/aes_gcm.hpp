@@ -1,5 +1,5 @@
-// AES-GCM (RFC 5116 §5.1 and §5.2), the authenticated encryption that access tokens are sealed with. It only
-// opens: tokens are made elsewhere.
+// AES-GCM (RFC 5116 §5.1 and §5.2), the authenticated encryption of access tokens. This class only decrypts,
+// because an authorization server makes the tokens.
 #pragma once
 
 #include <cstddef>
@@ -9,21 +9,22 @@
 
 namespace turnpike::crypto {
 
-// Belongs to one thread, and holds contexts that were fetched once.
+// Each object belongs to one thread. It holds OpenSSL contexts that were fetched once.
 class AesGcm {
  public:
   static constexpr std::size_t kNonceSize = 12;
   static constexpr std::size_t kTagSize = 16;
 
-  // Throws std::runtime_error when OpenSSL cannot deliver it.
+  // Throws std::runtime_error when OpenSSL cannot deliver the algorithm.
   AesGcm();
   ~AesGcm();
   AesGcm(const AesGcm&) = delete;
   AesGcm& operator=(const AesGcm&) = delete;
 
-  // `key` has 16 or 32 bytes, `nonce` kNonceSize, `sealed` ends with the tag, and `plain` has the size of
-  // what stands before that. False when one of them has another size, or when `sealed` was not made with this
-  // key and nonce over `associated`; then nothing that is in `plain` may be used.
+  // Decrypts `sealed`, which is the ciphertext followed by the tag, into `plain`, which has the size of the
+  // ciphertext. `key` has 16 or 32 bytes and `nonce` has kNonceSize. Returns false when a size is wrong, or
+  // when `sealed` was not made with this key and nonce over `associated`. Do not use the contents of `plain`
+  // then.
   bool open(Bytes key, Bytes nonce, Bytes associated, Bytes sealed, MutableBytes plain);
 
  private:

@@ -12,10 +12,11 @@ namespace turnpike::crypto {
 
 std::string base64_encode(Bytes bytes);
 
-// Nothing when `text` is not what base64_encode writes: padding at its end, no white space, unused bits zero.
+// Decodes base64. Nothing when `text` is not exactly what base64_encode writes: with padding at its end,
+// without white space, and with the unused bits zero.
 std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
 
-// With the alphabet that URLs and JSON Web Tokens use, unpadded (RFC 7515 §2).
+// The same with the alphabet of URLs and JSON Web Tokens, without padding (RFC 7515 §2).
 std::string base64url_encode(Bytes bytes);
 std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text);
 

@@ -1,5 +1,5 @@
-// The digests and message authentication codes that STUN asks for, over OpenSSL. A Digester holds contexts
-// that were fetched once, since an implicit fetch costs more than hashing a STUN message does.
+// The digests and message authentication codes of STUN, by OpenSSL. A Digester holds contexts that were
+// fetched once, since an implicit fetch costs more than to hash a STUN message.
 #pragma once
 
 #include <array>
@@ -18,8 +18,8 @@ using Sha256 = std::array<std::uint8_t, 32>;
 // The parts of a message, hashed one after another as if they were one.
 using Parts = std::initializer_list<Bytes>;
 
-// Belongs to one thread. It has an OpenSSL library context of its own, so MD5 works where the machine's
-// default one runs in FIPS mode.
+// Each object belongs to one thread. It has an OpenSSL library context of its own, so MD5 works even where
+// the machine's default context runs in FIPS mode.
 class Digester {
  public:
   // Throws std::runtime_error when OpenSSL cannot deliver one of the algorithms.
@@ -41,7 +41,7 @@ class Digester {
 // CRC-32 of ITU-T V.42, as FINGERPRINT uses it (RFC 8489 §14.7).
 std::uint32_t crc32(Bytes message);
 
-// Takes a time that depends on the sizes alone.
+// The time that this takes depends only on the sizes, not on the contents.
 bool equal_in_constant_time(Bytes a, Bytes b);
 
 }  // namespace turnpike::crypto

@@ -16,7 +16,8 @@ class Random {
   // Fills the whole span with octets that nobody can predict.
   virtual void fill(MutableBytes bytes) = 0;
 
-  // Uniform in [0, bound) but for a bias below bound / 2^32; bound is at least 1.
+  // Returns a random number in [0, bound). `bound` is at least 1. The numbers are uniform, except for a bias
+  // below bound / 2^32.
   std::uint32_t below(std::uint32_t bound) {
     std::array<std::uint8_t, 4> bytes;
     fill(bytes);
@@ -24,8 +25,8 @@ class Random {
   }
 };
 
-// For the hash tables of this process, or of one part of it: who does not know the key cannot choose
-// collisions.
+// Draws a key for the hash tables of this process, or of one part of it. A stranger who does not know the key
+// cannot choose names or addresses that collide.
 inline HashKey draw_hash_key(Random& random) {
   std::array<std::uint8_t, 16> bytes;
   random.fill(bytes);

@@ -1,5 +1,5 @@
-// One decoder for each attribute's value. Each takes the value without padding and gives nothing when the
-// value does not have the form that its RFC asks for.
+// One decoder for the value of each attribute. Each takes the value without padding, and returns nothing when
+// the value does not have the form that its RFC requires.
 #pragma once
 
 #include <array>
@@ -15,8 +15,8 @@
 
 namespace turnpike::stun {
 
-// MAPPED-ADDRESS, ALTERNATE-SERVER (RFC 8489 §14.1), RESPONSE-ORIGIN, OTHER-ADDRESS (RFC 5780 §7.3 and §7.4):
-// a plain address and port.
+// A plain address and port: MAPPED-ADDRESS and ALTERNATE-SERVER (RFC 8489 §14.1), RESPONSE-ORIGIN and
+// OTHER-ADDRESS (RFC 5780 §7.3 and §7.4).
 std::optional<Endpoint> decode_address(Bytes value);
 
 // XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS (RFC 8489 §14.2, RFC 8656 §18.3 and §18.5).
@@ -31,11 +31,11 @@ std::optional<ChannelNumber> decode_channel_number(Bytes value);
 // REQUESTED-TRANSPORT: an IP protocol number (RFC 8656 §18.7).
 std::optional<std::uint8_t> decode_requested_transport(Bytes value);
 
-// REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §18.6 and §18.11): the octet as it came,
-// since an unknown family is a 440 and no 400.
+// REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §18.6 and §18.11). Returns the octet as it
+// was sent, since the answer to an unknown family is 440, not 400.
 std::optional<std::uint8_t> decode_address_family(Bytes value);
 
-// EVEN-PORT: whether the next higher port is to be reserved (RFC 8656 §18.8).
+// EVEN-PORT (RFC 8656 §18.8). Returns the R bit: whether the next higher port shall be reserved.
 std::optional<bool> decode_even_port(Bytes value);
 
 // RESERVATION-TOKEN (RFC 8656 §18.10).
@@ -45,7 +45,8 @@ std::optional<ReservationToken> decode_reservation_token(Bytes value);
 // CONNECTION-ID (RFC 6062 §6.2.1).
 std::optional<std::uint32_t> decode_connection_id(Bytes value);
 
-// PASSWORD-ALGORITHM (RFC 8489 §14.12): the number of an algorithm without parameters, known or not.
+// PASSWORD-ALGORITHM (RFC 8489 §14.12). Returns the number of an algorithm without parameters, even if the
+// number is unknown.
 std::optional<std::uint16_t> decode_password_algorithm(Bytes value);
 
 // ERROR-CODE (RFC 8489 §14.8). `reason` views the value.
@@ -55,8 +56,8 @@ struct ErrorCodeValue {
 };
 std::optional<ErrorCodeValue> decode_error_code(Bytes value);
 
-// ICMP (RFC 8656 §18.13): what came back for a datagram sent to a peer. `data` is the MTU for "too big", else
-// 0.
+// ICMP (RFC 8656 §18.13): the ICMP error for a datagram that was sent to a peer. `data` is the MTU for "too
+// big", and 0 for all other types.
 struct Icmp {
   std::uint8_t type = 0;   // 7 bits on the wire
   std::uint16_t code = 0;  // 9 bits on the wire
@@ -66,7 +67,8 @@ struct Icmp {
 };
 std::optional<Icmp> decode_icmp(Bytes value);
 
-// CHANGE-REQUEST (RFC 5780 §7.2): what of the answer's source is to be another than what was asked.
+// CHANGE-REQUEST (RFC 5780 §7.2): whether the answer shall come from another address or another port than the
+// one that received the request.
 struct ChangeRequest {
   bool ip = false;
   bool port = false;
@@ -75,7 +77,7 @@ struct ChangeRequest {
 };
 std::optional<ChangeRequest> decode_change_request(Bytes value);
 
-// RESPONSE-PORT (RFC 5780 §7.5). Its two octets of padding may stand within the value or behind it.
+// RESPONSE-PORT (RFC 5780 §7.5). The two octets of padding may be part of the value or follow it.
 std::optional<std::uint16_t> decode_response_port(Bytes value);
 
 }  // namespace turnpike::stun

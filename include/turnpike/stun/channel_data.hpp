@@ -12,8 +12,8 @@ namespace turnpike::stun {
 
 inline constexpr std::size_t kChannelDataHeaderSize = 4;
 
-// A channel number: 0x4000 to 0x4FFF (RFC 8656 §12), and up to 0x7FFF from clients of RFC 5766 (§11), which
-// draw from all of that range.
+// A channel number: 0x4000 to 0x4FFF (RFC 8656 §12). Clients of RFC 5766 use numbers up to 0x7FFF (§11), so
+// those are accepted too.
 class ChannelNumber {
  public:
   static constexpr std::optional<ChannelNumber> from_wire(std::uint16_t number) {
@@ -40,7 +40,7 @@ struct ChannelData {
   ChannelNumber channel;
   Bytes payload;
 
-  // Nothing unless the whole payload is there. What follows it is padding (RFC 8656 §12.5).
+  // Nothing unless the whole payload is there. Octets after the payload are padding (RFC 8656 §12.5).
   static std::optional<ChannelData> parse(Bytes datagram) {
     if (datagram.size() < kChannelDataHeaderSize) return std::nullopt;
     const std::optional<ChannelNumber> channel = ChannelNumber::from_wire(load_u16(datagram.data()));
@@ -49,7 +49,7 @@ struct ChannelData {
     return ChannelData{*channel, datagram.subspan(kChannelDataHeaderSize, size)};
   }
 
-  // Writes the four bytes that go in front of `payload_size` bytes of payload (at most 65,535).
+  // Writes the four bytes that precede `payload_size` bytes of payload (at most 65,535).
   static void write_header(ChannelNumber channel, std::size_t payload_size, std::uint8_t* out) {
     store_u16(out, channel.value());
     store_u16(out + 2, static_cast<std::uint16_t>(payload_size));

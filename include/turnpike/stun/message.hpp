@@ -1,5 +1,5 @@
-// A STUN message as it lies in a receive buffer: checked once, then read in place. Parsing allocates nothing
-// and drops what no answer is owed to.
+// A STUN message in a receive buffer: it is checked once, and then read in place. Parsing allocates no
+// memory, and refuses datagrams to which a server must not answer.
 #pragma once
 
 #include <array>
@@ -14,26 +14,26 @@
 
 namespace turnpike::stun {
 
-// Why a datagram is no STUN message. Each of them is a silent drop (RFC 8489 §6.3).
+// Why a datagram is not a STUN message. Each of these is dropped without an answer (RFC 8489 §6.3).
 enum class ParseError : std::uint8_t {
-  too_short,             // less than a header
-  not_stun,              // the top two bits are set
-  bad_magic_cookie,      // RFC 3489 or noise
-  bad_length,            // not a multiple of 4, or not what arrived
+  too_short,             // shorter than a header
+  not_stun,              // the top two bits are not zero
+  bad_magic_cookie,      // a message of RFC 3489, or not STUN
+  bad_length,            // not a multiple of 4, or not the size of the datagram
   malformed_attributes,  // an attribute reaches past the end, or FINGERPRINT is not last or not four bytes
-  bad_fingerprint,       // not the CRC-32 of the message
+  bad_fingerprint,       // FINGERPRINT is not the CRC-32 of the message
 };
 
-// An attribute in place: its value without padding.
+// An attribute in the buffer: its type, and its value without padding.
 struct Attribute {
   AttributeType type{};
   Bytes value;
 };
 
-// Views the buffer that was parsed; valid as long as that buffer is.
+// Views the buffer that was parsed, and is valid as long as that buffer.
 class MessageView {
  public:
-  // `datagram` is one whole message, header and all (RFC 8489 §5).
+  // `datagram` is one whole message with its header (RFC 8489 §5).
   static Result<MessageView, ParseError> parse(Bytes datagram);
 
   MessageType type() const { return type_; }
@@ -42,9 +42,9 @@ class MessageView {
   TransactionId transaction_id() const;
   Bytes bytes() const { return message_; }
 
-  // The first attribute of this type. What stands after an integrity attribute does not exist, other than
-  // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT (RFC 8489 §14.5); these three are asked for by has_integrity()
-  // and has_fingerprint(), never found here.
+  // The value of the first attribute of this type. Attributes after an integrity attribute are ignored,
+  // except MESSAGE-INTEGRITY-SHA256 and FINGERPRINT (RFC 8489 §14.5). find() never returns MESSAGE-INTEGRITY,
+  // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT; use has_integrity() and has_fingerprint() for these.
   std::optional<Bytes> find(AttributeType type) const;
   bool has(AttributeType type) const { return find(type).has_value(); }
 
@@ -63,8 +63,8 @@ class MessageView {
   bool has_integrity() const { return has_integrity_sha1() || has_integrity_sha256(); }
   bool has_fingerprint() const { return has_fingerprint_; }
 
-  // Whether MESSAGE-INTEGRITY (20 bytes) or MESSAGE-INTEGRITY-SHA256 (16 to 32 bytes) is there and was made
-  // with `key`; compares in constant time. RFC 8489 §14.5 and §14.6.
+  // Whether MESSAGE-INTEGRITY (20 bytes) or MESSAGE-INTEGRITY-SHA256 (32 bytes; TURN allows no truncation) is
+  // there and was made with `key`. They compare in constant time. RFC 8489 §14.5 and §14.6.
   bool verify_integrity_sha1(crypto::Digester& digester, Bytes key) const;
   bool verify_integrity_sha256(crypto::Digester& digester, Bytes key) const;
 
@@ -74,7 +74,7 @@ class MessageView {
 
   Bytes message_;
   MessageType type_{};
-  // Offsets from the start of the message. An attribute is never at 0, so that says "absent".
+  // Offsets from the start of the message. An attribute is never at 0, so 0 means "absent".
   std::uint32_t attributes_end_ = kHeaderSize;
   std::uint32_t integrity_sha1_at_ = 0;
   std::uint32_t integrity_sha256_at_ = 0;

@@ -1,5 +1,5 @@
-// Writes a STUN message into a buffer that the caller owns. The header's length is right after every call, so
-// that the integrity attributes cover what they must, and padding is always zero.
+// Writes a STUN message into a buffer that the caller owns. The length in the header is correct after every
+// call, so each integrity attribute covers the right part of the message. Padding is always zero.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 
 namespace turnpike::stun {
 
-// Attributes appear in the order of the calls. A message that is longer than the buffer or than its length
-// field can say makes ok() false and bytes() empty.
+// Attributes are written in the order of the calls. When a message does not fit into the buffer, or into the
+// 16 bits of its length field, ok() is false and bytes() is empty.
 class MessageBuilder {
  public:
   MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id);
@@ -26,7 +26,7 @@ class MessageBuilder {
   MessageBuilder& add_flag(AttributeType type) { return add(type, Bytes()); }
   MessageBuilder& add_u32(AttributeType type, std::uint32_t value);
 
-  // RFC 8489 §14.1, and §14.2 with the XOR.
+  // A plain address (RFC 8489 §14.1), and an XORed one (§14.2).
   MessageBuilder& add_address(AttributeType type, const Endpoint& endpoint);
   MessageBuilder& add_xor_address(AttributeType type, const Endpoint& endpoint);
 
@@ -49,8 +49,8 @@ class MessageBuilder {
   MessageBuilder& add_integrity_sha256(crypto::Digester& digester, Bytes key);  // RFC 8489 §14.6
   MessageBuilder& add_fingerprint();                                            // RFC 8489 §14.7; comes last
 
-  // Writes the head of a DATA attribute whose value of `payload_size` bytes the caller sends right behind
-  // bytes(), padding and all, so that a payload is not copied. Nothing can be added after it.
+  // Writes the header of a DATA attribute with `payload_size` bytes. The caller sends the payload and its
+  // padding directly after bytes(), so the payload is not copied. No attribute can be added after it.
   MessageBuilder& add_data_header(std::size_t payload_size);
 
   bool ok() const { return writer_.ok(); }

@@ -1,5 +1,5 @@
-// Finds the messages in a byte stream: STUN and ChannelData as they follow one another on TCP and TLS
-// (RFC 8489 §6.2.2, RFC 8656 §12.5). It looks and never buffers; the caller keeps what is not yet whole.
+// Finds the messages in a byte stream: STUN and ChannelData messages follow one another on TCP and TLS (RFC
+// 8489 §6.2.2, RFC 8656 §12.5). It does not buffer; the caller keeps the octets of an incomplete message.
 #pragma once
 
 #include <cstddef>
@@ -10,25 +10,24 @@
 
 namespace turnpike::stun {
 
-// The longest STUN message is longer than the longest ChannelData, which has 4 + 65,535 bytes and one of
-// padding.
+// The longest frame is a STUN message. The longest ChannelData has 4 + 65,535 bytes and one byte of padding.
 inline constexpr std::size_t kMaxFrameSize = kMaxMessageSize;
 
 struct Frame {
   enum class Kind : std::uint8_t {
-    incomplete,    // read on until `consumed` bytes are there, and ask again
-    stun,          // a STUN message by its header; MessageView::parse judges the rest
-    channel_data,  // ChannelData without its padding
-    invalid,       // neither: the stream cannot be followed any more and must be closed
+    incomplete,    // read until `consumed` bytes are there, then call again
+    stun,          // the header is a STUN header; MessageView::parse checks the rest
+    channel_data,  // ChannelData, without its padding
+    invalid,       // neither: the stream has lost its framing and must be closed
   };
 
   Kind kind = Kind::incomplete;
-  Bytes message;  // stun and channel_data: views the stream's first bytes
-  std::size_t consumed =
-      0;  // stun and channel_data: how far the next message is; incomplete: how much is needed
+  Bytes message;  // stun and channel_data: views the first bytes of the stream
+  // stun and channel_data: the offset of the next message. incomplete: the number of bytes that are needed.
+  std::size_t consumed = 0;
 };
 
-// Looks at the first message of what was received and not yet consumed.
+// Looks at the first message of the octets that were received and not yet consumed.
 Frame next_frame(Bytes received);
 
 }  // namespace turnpike::stun

@@ -1,5 +1,4 @@
-// The numbers of STUN and TURN with the names that the standards give them (RFC 8489 §5, §14 and §18; RFC
-// 8656 §18).
+// The numbers of STUN and TURN, with the names in the standards (RFC 8489 §5, §14 and §18; RFC 8656 §18).
 #pragma once
 
 #include <array>
@@ -39,7 +38,7 @@ struct MessageType {
   Method method{};
   Class message_class{};
 
-  // The class bits C1 and C0 stand between the bits of the method: M11-7 C1 M6-4 C0 M3-0.
+  // The class bits C1 and C0 are between the bits of the method: M11-7 C1 M6-4 C0 M3-0 (RFC 8489 §5).
   static constexpr MessageType from_wire(std::uint16_t wire) {
     return {static_cast<Method>((wire & 0x000F) | (wire & 0x00E0) >> 1 | (wire & 0x3E00) >> 2),
             static_cast<Class>((wire & 0x0010) >> 4 | (wire & 0x0100) >> 7)};
@@ -94,7 +93,7 @@ enum class AttributeType : std::uint16_t {
   other_address = 0x802C,                    // RFC 5780
   third_party_authorization = 0x802E,        // RFC 7635
   mobility_ticket = 0x8030,                  // RFC 8016
-  draft_additional_address_family = 0x8032,  // its number before RFC 8656; coturn's clients up to 4.6 use it
+  draft_additional_address_family = 0x8032,  // the number before RFC 8656; coturn's clients up to 4.6 use it
 };
 
 // Types below 0x8000 are comprehension-required: a server that does not understand one refuses the request
@@ -103,11 +102,12 @@ constexpr bool comprehension_required(AttributeType type) {
   return static_cast<std::uint16_t>(type) < 0x8000;
 }
 
-// Which servers understand an attribute.
+// Which servers understand an attribute: all, those that accept access tokens, or those that offer NAT
+// discovery.
 enum class UnderstoodBy : std::uint8_t { every_server, token_servers, nat_discovery_servers, nobody };
 
-// A new attribute needs a line here: the compiler warns of an enumerator that has none, and without its line
-// a server answers 420 to the attribute.
+// A new attribute needs a line here. The compiler warns when an enumerator has none; without its line the
+// server answers 420 to the attribute.
 constexpr UnderstoodBy understood_by(AttributeType type) {
   switch (type) {
     case AttributeType::mapped_address:

@@ -1,5 +1,5 @@
-// Which attributes of a message a server would have to understand and does not (RFC 8489 §6.3.1). Which ones
-// are known at all is said beside the enum AttributeType, by understood_by().
+// Finds the comprehension-required attributes of a message that this server does not understand (RFC 8489
+// §6.3.1). understood_by(), next to the enum AttributeType, says which attributes are known.
 #pragma once
 
 #include <boost/container/static_vector.hpp>
@@ -9,17 +9,18 @@
 
 namespace turnpike::stun {
 
-// Enough to answer with; a request that carries more unknown types than this is no client of ours.
+// At most this many unknown types are reported. No real client sends more.
 using UnknownTypes = boost::container::static_vector<AttributeType, 128>;
 
-// What this server understands beyond STUN and TURN: ACCESS-TOKEN where tokens are taken (RFC 7635 §8), and
-// the attributes of RFC 5780 where NAT discovery is offered.
+// The optional attributes that this server understands: ACCESS-TOKEN if it accepts tokens (RFC 7635 §8), and
+// the attributes of RFC 5780 if it offers NAT discovery.
 struct KnownHere {
   bool tokens = false;
   bool nat_discovery = false;
 };
 
-// The comprehension-required attributes of the message that are unknown here, each once, in their order.
+// The comprehension-required attributes of the message that are unknown to this server, each once, in the
+// order of the message.
 UnknownTypes unknown_required(const MessageView& message, KnownHere known);
 
 }  // namespace turnpike::stun

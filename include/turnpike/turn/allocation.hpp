@@ -1,5 +1,5 @@
-// An allocation and what belongs to it: relayed addresses, peers and their lifetimes (RFC 8656 §3.2). This is
-// plain state; the parts of the server decide what happens to it.
+// An allocation with its relayed addresses, peers and lifetimes (RFC 8656 §3.2). It is plain state; the parts
+// of the server change it.
 #pragma once
 
 #include <algorithm>
@@ -26,46 +26,46 @@ namespace turnpike::turn {
 
 inline constexpr std::chrono::seconds kDefaultLifetime{600};  // RFC 8656 §3.2
 
-// Allocations keeps it ordered by `deadline`, which nobody else changes.
+// Allocations keeps these in a set ordered by `deadline`, so only Allocations may change `deadline`.
 struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
   FiveTuple tuple;
   auth::Identity identity;
   QuotaSlot quota;
-  QuotaSlot address_quota;  // of limits.allocations_per_address
+  QuotaSlot address_quota;  // in limits.allocations_per_address
   RelayedTransport transport = RelayedTransport::udp;
-  boost::container::small_vector<Relay, 1> relays;  // at most two, and then IPv4 first
+  boost::container::small_vector<Relay, 1> relays;  // one or two; of two, the IPv4 one comes first
   PeerTable peers;
   std::shared_ptr<ByteBudgets> budgets;       // see share_budgets()
-  std::unique_ptr<Mobility> mobility;         // null for a client that stays where it is
-  std::vector<ConnectionId> connections;      // with peers, by TCP; kept by TcpConnections
+  std::unique_ptr<Mobility> mobility;         // null when the client may not move (RFC 8016)
+  std::vector<ConnectionId> connections;      // TCP connections with peers; TcpConnections maintains the list
   SteadyTime expiry;                          // never after `latest_end`
-  SteadyTime latest_end = SteadyTime::max();  // of limits.allocation_age and auth.strict_expiry
-  SteadyTime deadline;                        // never after the next thing that expires
+  SteadyTime latest_end = SteadyTime::max();  // by limits.allocation_age and auth.strict_expiry
+  SteadyTime deadline;                        // at or before the next expiry of anything in this allocation
 
-  // For operators: its number on this server, when it was made, and what was relayed for it.
+  // For operators: the number on this server, the start, and the amount of relayed data.
   std::uint64_t number = 0;
-  Family first_family = Family::ipv4;  // of the first relayed address, when it was made
+  Family first_family = Family::ipv4;  // of the first relayed address at the start
   SteadyTime created;
-  // The expiry of the credentials that it was made with, if they have one.
+  // The expiry of the credentials that the Allocate request used, if they have one.
   std::optional<WallTime> made_until;
   std::uint64_t rx_packets = 0;  // from the client
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;  // to the client
   std::uint64_t tx_bytes = 0;
-  std::uint64_t dropped_packets = 0;  // beyond limits.bytes_per_second and its kin, both ways
+  std::uint64_t dropped_packets = 0;  // dropped in both directions by the limits on bytes per second
 
-  // A retransmitted Allocate is answered with these again (RFC 8656 §7.2).
+  // The answer to a retransmitted Allocate repeats these values (RFC 8656 §7.2).
   stun::TransactionId transaction_id{};
   std::chrono::seconds granted_lifetime{};
   std::optional<stun::ReservationToken> reservation;
   std::optional<std::pair<Family, stun::ErrorCode>> missing_family;
 
-  // Null when there is no relayed address of this family.
+  // Null when the allocation has no relayed address of this family.
   const Relay* relay_for(Family family) const;
-  // Of limits.bytes_per_second_per_allocation. Most servers have no such limit, so they are made when they
-  // are needed.
+  // The budgets for limits.bytes_per_second_per_allocation. They are made at the first call, since most
+  // servers have no such limit.
   const std::shared_ptr<ByteBudgets>& share_budgets();
-  // At most `latest_end`.
+  // Sets `expiry`, but never later than `latest_end`.
   void set_expiry(SteadyTime at) { expiry = std::min(at, latest_end); }
 };
 

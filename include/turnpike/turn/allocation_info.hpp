@@ -1,4 +1,4 @@
-// An allocation as operators see it: a copy of what it was at one moment.
+// A copy of an allocation's state at one moment, for operators.
 #pragma once
 
 #include <chrono>
@@ -11,22 +11,22 @@
 namespace turnpike::turn {
 
 struct AllocationInfo {
-  std::uint64_t number = 0;          // of this server; it is never given out again
-  std::string username;              // a stranger's text
-  bool has_configured_user = false;  // of auth.users; else a TURN REST name or an access token
+  std::uint64_t number = 0;          // on this server; a number is never used again
+  std::string username;              // text from a stranger: escape it before printing
+  bool has_configured_user = false;  // from auth.users; otherwise a TURN REST name or an access token
   FiveTuple tuple;
-  std::vector<Endpoint> relayed;  // as they are advertised
+  std::vector<Endpoint> relayed;  // the advertised addresses
   std::uint32_t permissions = 0;
   std::uint32_t channels = 0;
-  std::uint32_t connections = 0;  // with peers by TCP (RFC 6062)
+  std::uint32_t connections = 0;  // TCP connections with peers (RFC 6062)
   std::chrono::seconds age{};
   std::chrono::seconds expires_in{};
-  // Payload: rx came from the client, tx went to the client.
+  // Payload. rx is received from the client, tx is sent to the client.
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
-  std::uint64_t dropped_packets = 0;  // beyond limits.bytes_per_second and its kin, both ways
+  std::uint64_t dropped_packets = 0;  // dropped in both directions by the limits on bytes per second
 };
 
 }  // namespace turnpike::turn

@@ -1,5 +1,5 @@
-// The table of one worker's allocations: by the 5-tuple of the client, by relay, and by deadline. It keeps
-// the books and decides nothing; see Lifetimes for that.
+// The table of one worker's allocations. It finds them by the client's 5-tuple, by relay and by deadline. It
+// makes no decisions; Lifetimes does.
 #pragma once
 
 #include <boost/intrusive/set.hpp>
@@ -25,12 +25,12 @@ class Allocations {
   Allocations(const Allocations&) = delete;
   Allocations& operator=(const Allocations&) = delete;
 
-  // Null when there is none. One that has expired is found until it is erased.
+  // Null when there is none. It also returns an allocation that has expired and is not yet erased.
   Allocation* find(const FiveTuple& tuple) const {
     const auto found = by_tuple_.find(tuple);
     return found == by_tuple_.end() ? nullptr : found->second.get();
   }
-  // Null when there is none that is still alive.
+  // Null when there is none that is alive.
   Allocation* find(RelayId relay, SteadyTime now) const {
     const auto index = static_cast<std::size_t>(relay);
     Allocation* allocation = index < by_relay_.size() ? by_relay_[index] : nullptr;
@@ -38,36 +38,38 @@ class Allocations {
   }
   bool contains(const FiveTuple& tuple) const { return by_tuple_.contains(tuple); }
   std::size_t size() const { return by_tuple_.size(); }
-  // Calls visit(Allocation&) for each of them, in no order. The visitor adds and erases none.
+  // Calls visit(Allocation&) for each allocation, in no particular order. The visitor must not add or erase
+  // allocations.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     for (const auto& [tuple, allocation] : by_tuple_) visit(*allocation);
   }
 
-  // Where std::bad_alloc is thrown, nothing was added.
+  // Strong guarantee: when it throws std::bad_alloc, nothing was added.
   Allocation& add(std::unique_ptr<Allocation> allocation);
-  // Gives it another 5-tuple, which has no allocation. Where std::bad_alloc is thrown, it keeps the old one.
+  // Gives the allocation another 5-tuple, which must have no allocation. When it throws std::bad_alloc, the
+  // allocation keeps the old 5-tuple.
   void move_to(const FiveTuple& tuple, Allocation& allocation);
-  // Both take something out of the table, and need no memory. What becomes of its relays is the caller's
-  // part.
+  // erase() and remove_relay() need no memory. The caller closes the relays.
   std::unique_ptr<Allocation> erase(Allocation& allocation);
-  // One relayed address of two, with the permissions and channels of its family.
+  // Removes one of two relayed addresses, with the permissions and channels of its family.
   Relay remove_relay(Allocation& allocation, Family family);
 
-  // Has first_due() find it at `deadline`, if it would not be found earlier anyway. A deadline that moves to
-  // a later time needs no call: that is noticed when the old one comes.
+  // Makes first_due() return the allocation at `deadline` or earlier. A deadline that moves to a later time
+  // needs no call, because the allocation is looked at again when the earlier deadline comes.
   void wake_by(Allocation& allocation, SteadyTime deadline);
-  // Gives it a new expiry, which is at most its latest end.
+  // Gives the allocation a new expiry, limited by its latest end.
   void extend(Allocation& allocation, SteadyTime expiry);
 
-  // When first_due() or free_discarded() has something to do; SteadyTime::max() when nothing is waiting.
+  // The time at which first_due() or free_discarded() has work; SteadyTime::max() when there is none.
   SteadyTime next_deadline() const;
-  // An allocation whose deadline has come; null when there is none.
+  // An allocation whose deadline has passed; null when there is none.
   Allocation* first_due(SteadyTime now);
-  // Removes what has expired of one that was due, but no more than `most` entries, and sets its next
-  // deadline. How many entries it removed.
+  // Removes at most `most` expired entries from an allocation that was due, and sets its next deadline.
+  // Returns the number of removed entries.
   std::size_t purge(Allocation& allocation, SteadyTime now, std::size_t most);
-  // Frees the memory of at most so many permissions whose allocations are gone. How many it freed.
+  // Frees the memory of at most `most` permissions of deleted allocations. Returns the number of freed
+  // permissions.
   std::size_t free_discarded(std::size_t most) { return discarded_.free(most); }
 
  private:
@@ -80,7 +82,7 @@ class Allocations {
   boost::intrusive::multiset<Allocation, boost::intrusive::compare<ByDeadline>,
                              boost::intrusive::constant_time_size<false>>
       by_deadline_;
-  DiscardedPermissions discarded_;  // of allocations that are gone
+  DiscardedPermissions discarded_;  // of deleted allocations
 };
 
 }  // namespace turnpike::turn

@@ -1,5 +1,5 @@
-// Answers Allocate requests (RFC 8656 §7.2): checks what is asked for, finds a place in the quota, opens the
-// relayed addresses and enters the new allocation into the books.
+// Answers Allocate requests (RFC 8656 §7.2): checks the request, takes a place in the quota, opens the
+// relayed addresses and adds the new allocation to the table.
 #pragma once
 
 #include <memory>
@@ -33,13 +33,14 @@ class Allocator {
   void on_allocate(Request& request, Output& out);
 
  private:
-  // What an Allocate asks for, once its attributes have been read and found to agree.
+  // The options of an Allocate request, after its attributes were read and checked against each other.
   struct AllocateOptions {
     RelayedTransport transport = RelayedTransport::udp;
-    std::optional<stun::ReservationToken> claim;  // the relayed address is one that was reserved before
-    std::optional<Family> family;                 // absent with a claim
-    bool mobile = false;                          // RFC 8016
-    bool both_families = false;                   // IPv4 and IPv6, of which one may fail
+    std::optional<stun::ReservationToken>
+        claim;                     // RESERVATION-TOKEN: the relayed address was reserved before
+    std::optional<Family> family;  // absent with a claim
+    bool mobile = false;           // RFC 8016
+    bool both_families = false;    // IPv4 and IPv6; one of the two may fail
     bool even_port = false;
     std::optional<stun::ReservationToken> reserve_next;
     QuotaSlot place_of_next;  // in the quota; the reservation will hold it

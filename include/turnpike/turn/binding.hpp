@@ -1,5 +1,5 @@
-// Answers Binding requests (RFC 8489 §6.3). Where the listener takes part in NAT discovery, this does what
-// RFC 5780 §6 adds: the answer leaves from another of our addresses, or goes to another port of the client.
+// Answers Binding requests (RFC 8489 §6.3). On a listener that takes part in NAT discovery it also implements
+// RFC 5780 §6: the answer can leave from another of our addresses, or go to another port of the client.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +25,12 @@ class Binding {
 
   void on_binding(Request& request, Output& out);
 
-  // Whether only NAT discovery has opened the address that the client came to. An operator who opens a
-  // firewall for `listen` means TURN by that; what discovery adds answers STUN alone.
+  // Whether the address that the client came to is open only for NAT discovery. Such an address answers STUN
+  // alone, since the operator asked for TURN only at the addresses in `listen`.
   bool is_for_discovery_alone(const FiveTuple& tuple) const;
 
  private:
-  // What a request asks for in terms of RFC 5780.
+  // The attributes of RFC 5780 in a request.
   struct DiscoveryOptions {
     stun::ChangeRequest change;
     std::optional<std::uint16_t> response_port;

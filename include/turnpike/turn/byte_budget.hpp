@@ -1,6 +1,6 @@
-// How many octets may pass in a second. What has passed is paid for with time: after 1,000 octets at 10,000 a
-// second, the next 100 ms are spent. Datagrams pass while no more than a tenth of a second is owed, whatever
-// their size, so a limit that is lower than one datagram a second still lets whole ones through.
+// Limits the octets that may pass in a second. Each octet costs time: at 10,000 octets a second, 1,000 octets
+// cost 100 ms. A datagram of any size passes while the unpaid time is at most a tenth of a second. Therefore
+// whole datagrams pass even when the limit is lower than one datagram a second.
 #pragma once
 
 #include <array>
@@ -13,10 +13,11 @@
 
 namespace turnpike::turn {
 
-// Thread-safe, without a lock. The rate is an argument, since it may change at any time; 0 means no limit.
+// Thread-safe, without a lock. The rate is an argument, since it may change at any time; a rate of 0 means no
+// limit.
 class ByteBudget {
  public:
-  // Spends `size` octets. Returns false, and spends nothing, when too much is owed already.
+  // Spends `size` octets. Returns false, and spends nothing, when more than a tenth of a second is unpaid.
   bool take(std::size_t size, std::uint32_t per_second, SteadyTime now) {
     if (per_second == 0) return true;
     const std::int64_t time = nanoseconds(now);
@@ -29,7 +30,7 @@ class ByteBudget {
     }
   }
 
-  // Spends what has passed already, however much is owed.
+  // Spends octets that have passed already, even when too much is unpaid.
   void charge(std::size_t size, std::uint32_t per_second, SteadyTime now) {
     if (per_second == 0) return;
     const std::int64_t time = nanoseconds(now);
@@ -39,12 +40,12 @@ class ByteBudget {
     }
   }
 
-  // Gives back what take() has spent on something that another budget then refused.
+  // Gives back octets that take() has spent, because another budget refused them.
   void refund(std::size_t size, std::uint32_t per_second) {
     if (per_second != 0) paid_until_.fetch_sub(cost_of(size, per_second), std::memory_order_relaxed);
   }
 
-  // From when on take() lets something pass; in the past when it does now.
+  // The earliest time at which take() can return true; in the past when it can now.
   SteadyTime ready_at() const {
     const std::int64_t at = paid_until_.load(std::memory_order_relaxed) - kMaxOwed;
     return SteadyTime(Duration((at + kPerMillisecond - 1) / kPerMillisecond));
@@ -66,7 +67,7 @@ class ByteBudget {
 
 enum class Direction : std::uint8_t { from_client, to_client };
 
-// Payload each way.
+// One budget of payload for each direction.
 class ByteBudgets {
  public:
   ByteBudget& of(Direction direction) { return budgets_[static_cast<std::size_t>(direction)]; }
@@ -75,8 +76,8 @@ class ByteBudgets {
   std::array<ByteBudget, 2> budgets_;
 };
 
-// What holds for one allocation and for its user, for whoever relays without being the worker of the
-// allocation.
+// The budgets of one allocation and of its user, for a worker that relays for an allocation of another
+// worker.
 struct SharedBudgets {
   std::shared_ptr<ByteBudgets> allocation;
   std::shared_ptr<ByteBudgets> user;

@@ -1,5 +1,5 @@
-// Which networks clients may come from, and which of them the limits per source address spare: an office or a
-// carrier's NAT, where many people share one address.
+// The networks that clients may come from, and the networks that are exempt from the limits per source
+// address. An office or a carrier's NAT is exempt, for example, since many people there share one address.
 #pragma once
 
 #include "turnpike/base/endpoint.hpp"
@@ -13,10 +13,11 @@ class ClientPolicy {
  public:
   explicit ClientPolicy(const ClientParams& params);
 
-  // Of two networks in the lists, the longer prefix decides. Where none has the address, everybody may come
-  // unless there is a list of those who may.
+  // Of several listed networks that contain the address, the one with the longest prefix decides; for the
+  // same network in both lists, `deny` wins. An address in no listed network may come, unless there is a list
+  // of allowed networks.
   bool may_come(const IpAddress& client) const;
-  // Whether limits per source address do not hold for this one.
+  // Whether the limits per source address do not hold for this address.
   bool is_exempt(const IpAddress& client) const;
 
  private:
@@ -25,7 +26,7 @@ class ClientPolicy {
   bool admits_others_ = true;
 };
 
-// The same where there may be no policy: then everybody may come, and nobody is exempt.
+// The same for a policy that may be null. Null means that everybody may come and nobody is exempt.
 inline bool admits(const ClientPolicy* policy, const IpAddress& client) {
   return !policy || policy->may_come(client);
 }

@@ -1,4 +1,4 @@
-// What one turn::Server has counted since its start.
+// The counters of one turn::Server.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ struct Counters {
   Counter expiry_steps;
 };
 
-// Answers by method and by code, where 0 stands for success.
+// Answers by method and by error code; code 0 means success.
 class RequestCounters {
  public:
   static constexpr std::array kMethods = {stun::Method::binding,        stun::Method::allocate,
@@ -51,7 +51,7 @@ class RequestCounters {
   void count(stun::Method method, stun::ErrorCode code) { add(method, static_cast<std::uint16_t>(code)); }
   void count_success(stun::Method method) { add(method, 0); }
 
-  // Calls visit(method, code, count) for each of them.
+  // Calls visit(method, code, count) for each pair of method and code.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     for (std::size_t m = 0; m < kMethods.size(); ++m) {
@@ -75,7 +75,7 @@ class RequestCounters {
   std::array<std::array<Counter, kCodes.size()>, kMethods.size()> counts_;
 };
 
-// Payload that went one way.
+// Payload in one direction.
 struct Traffic {
   Counter packets;
   Counter bytes;
@@ -91,8 +91,8 @@ struct Traffic {
   }
 };
 
-// What is counted by the transport between client and server. Allocations are counted by the family of their
-// first relayed address as well.
+// Counters for one transport between client and server. Allocations are also counted by the family of their
+// first relayed address.
 struct TransportCounters {
   Traffic from_clients;
   Traffic to_clients;
@@ -110,7 +110,7 @@ struct TransportCounters {
   }
 };
 
-// What has labels of more than one value each. Like the counters, any thread may read it while the server
+// Counters for metrics with several labels. As with Counters, any thread may read them while the server
 // counts.
 struct Breakdown {
   static constexpr std::size_t kTransports = 4;

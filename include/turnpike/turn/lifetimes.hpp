@@ -1,6 +1,7 @@
-// When allocations of one worker end, and when they go on (RFC 8656 §8): Refresh, the Refresh with a ticket
-// that moves one (RFC 8016), and expiry. Whoever looks for an allocation of a client asks here, since the
-// question may show that it has expired or has just moved.
+// Decides when the allocations of one worker end and when they go on (RFC 8656 §8): by Refresh, by the
+// Refresh with a ticket that moves an allocation (RFC 8016), and by expiry. All look-ups of a client's
+// allocation go through this class, since a look-up may find that the allocation has expired or has just
+// moved.
 #pragma once
 
 #include <chrono>
@@ -35,30 +36,31 @@ class Lifetimes {
 
   // --- Requests
   void on_refresh(Request& request, Output& out);
-  // A Refresh with MOBILITY-TICKET that came by a 5-tuple without an allocation (RFC 8016 §3.2).
+  // A Refresh with MOBILITY-TICKET from a 5-tuple without an allocation (RFC 8016 §3.2).
   void on_move(Request& request, Output& out);
 
-  // The latest end that the settings leave to an allocation, whatever is refreshed.
+  // The latest time at which the allocation may end by these settings, however often it is refreshed.
   static SteadyTime latest_end_of(const Allocation& allocation, const Settings& settings, TimePoint now);
 
-  // How long the allocation that a request makes or refreshes will live.
+  // The lifetime that the answer to this Allocate or Refresh request grants.
   static std::chrono::seconds granted(const Request& request, const Allocation& allocation,
                                       const Limits& limits);
 
-  // --- Who has an allocation here
-  // The allocation of this 5-tuple, or null. One that has expired is removed.
+  // --- Look-ups of allocations
+  // The allocation of this 5-tuple, or null. An expired allocation is removed.
   Allocation* find_current(const FiveTuple& tuple, TimePoint now, Output& out);
-  // Likewise for data that came by this 5-tuple: it shows that a client has arrived there which was about to
-  // move.
+  // The same for data that came by this 5-tuple. If an allocation is about to move to the 5-tuple, the data
+  // prove that its client has arrived, and the move is completed.
   Allocation* find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out);
 
   // --- Ends
   void remove(Allocation& allocation, EndReason reason, TimePoint now, Output& out);
-  // The same for one that nobody has heard of: it leaves no trace in the output.
+  // Removes an allocation that no client knows. Nothing about it is reported in the output.
   void erase(Allocation& allocation, Output& out);
-  // After a change of the settings: ends what must have ended by then, and makes the others end in time.
+  // Applies changed settings: allocations that must have ended by now end, and the others get their new
+  // latest end.
   void follow_settings(TimePoint now);
-  // Removes what has expired, in about `most` steps of half a microsecond. How many steps it took.
+  // Removes expired entries in about `most` steps of half a microsecond. Returns the number of steps.
   std::size_t expire(TimePoint now, std::size_t most, Output& out);
 
  private:

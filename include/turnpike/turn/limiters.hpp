@@ -1,5 +1,5 @@
-// How much one source address may have in a second, by kind. Each kind has a budget of its own, so that what
-// a source has spent on one kind does not cost it another.
+// The limits per second for each source address. Each kind of work has a limiter of its own, so that one kind
+// does not use up the tokens of another.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@ struct Limiters {
         failures(limits.failures_per_second, burst(limits.failures_per_second), key),
         handshakes(limits.unauthenticated_per_second, burst(limits.unauthenticated_per_second), key) {}
 
-  // A stranger who writes another's address into a datagram can ask for these in its name.
-  AddressLimiter unauthenticated;  // answers without a valid nonce, but for those to Binding
+  // The source address of these requests may be forged.
+  AddressLimiter unauthenticated;  // answers without a valid nonce, except answers to Binding
   AddressLimiter bindings;         // answers to Binding
 
-  // For these, the source has shown that it receives what is sent to its address.
-  AddressLimiter failures;    // answers to those who have a valid nonce and wrong credentials
-  AddressLimiter handshakes;  // of TLS, and of DTLS behind the cookie
+  // The source of these has proved that it receives what is sent to its address.
+  AddressLimiter failures;    // answers to requests with a valid nonce and wrong credentials
+  AddressLimiter handshakes;  // TLS handshakes, and DTLS handshakes after the cookie
 
-  // From now on these limits hold. From any thread.
+  // Changes the limits. Any thread may call it.
   void set_limits(const Limits& limits) {
     unauthenticated.set_limit(limits.unauthenticated_per_second, burst(limits.unauthenticated_per_second));
     bindings.set_limit(limits.bindings_per_second, burst(limits.bindings_per_second));

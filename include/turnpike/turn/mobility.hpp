@@ -1,5 +1,5 @@
-// How a client keeps its allocation when its own address changes (RFC 8016): it shows a ticket on the new
-// path.
+// The state that lets a client keep its allocation when the client's address changes (RFC 8016). The client
+// presents a ticket on the new path.
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,15 @@
 
 namespace turnpike::turn {
 
-// Whether clients may move, and where allocations that move can be found.
+// Whether clients may move, and the numbers that tickets need.
 struct MobilityParams {
   bool enabled = false;
-  std::uint16_t worker = 0;   // the number of this worker,
-  std::uint16_t workers = 1;  // and how many workers there are
+  std::uint16_t worker = 0;   // the number of this worker
+  std::uint16_t workers = 1;  // the number of workers
 };
 
-// MOBILITY-TICKET: two octets with the number of the worker that has the allocation, and 128 bits that nobody
-// can guess. It is written in base64, since coturn's clients take a ticket for text.
+// MOBILITY-TICKET: two octets with the number of the allocation's worker, and 128 random bits that nobody can
+// guess. They are written in base64, since the clients of coturn treat a ticket as text.
 class Ticket {
  public:
   static constexpr std::size_t kOctets = 18;
@@ -55,16 +55,16 @@ class Ticket {
   std::array<std::uint8_t, kSize> text_{};
 };
 
-// What an allocation has when its client asked to be able to move.
+// The mobility state of an allocation whose client asked for mobility.
 struct Mobility {
   Ticket ticket;
-  // A move that was asked for and is not yet settled. Data goes by the former path until the client is heard
-  // on the new one.
+  // A move that was requested and is not yet completed. Data are sent by the former path until the client was
+  // heard on the new one.
   struct Move {
     FiveTuple to;
-    stun::TransactionId transaction_id{};  // of the Refresh, which may be sent again
-    Ticket former;                         // is good until the client has shown that it has the new one
-    SteadyTime expiry;                     // when the move is given up, unless the client was heard
+    stun::TransactionId transaction_id{};  // of the Refresh, to recognise a retransmission
+    Ticket former;                         // stays valid until the client has used the new path
+    SteadyTime expiry;                     // the move is cancelled then, unless the client was heard
   };
   std::optional<Move> move;
 };

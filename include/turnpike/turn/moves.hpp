@@ -1,4 +1,5 @@
-// Which allocations of one worker may move to another 5-tuple, and which are about to (RFC 8016).
+// Keeps the tickets of one worker's allocations, and the moves to another 5-tuple that have begun and are not
+// yet completed (RFC 8016).
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -34,22 +35,22 @@ class Moves {
     const auto found = by_destination_.find(tuple);
     return found == by_destination_.end() ? nullptr : found->second;
   }
-  // The allocation that a ticket is for; null when there is none.
+  // The allocation that has this ticket; null when there is none.
   Allocation* find(const Ticket& ticket) const;
 
-  // Whether this sender may move that allocation.
+  // Whether this sender may move the allocation.
   static bool may_move(const auth::Identity& sender, const Allocation& allocation);
 
-  // From now on the allocation can move. Its answer carries the ticket.
+  // Gives the allocation a ticket, so that it can move. The answer to Allocate carries the ticket.
   void give_ticket(Allocation& allocation);
-  // The client has asked with a Refresh to move the allocation to the 5-tuple of that request.
+  // Begins the move that a Refresh has requested, to the 5-tuple of that request.
   void begin(Allocation& allocation, const Request& request, Output& out);
-  // The client will not come, or not here: the allocation stays where it is.
+  // Cancels the move: the client was not heard on the new path, so the allocation stays where it is.
   void cancel(Allocation& allocation, Output& out);
-  // A client was heard on this 5-tuple. If an allocation is about to move there, it has moved now, and is
-  // returned. `sender` is null for data, which nobody has signed.
+  // A client was heard on this 5-tuple. If an allocation is about to move there, this completes the move and
+  // returns the allocation; otherwise it returns null. `sender` is null for data, which carry no signature.
   Allocation* settle(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now, Output& out);
-  // The allocation ends, and its ticket and its move with it.
+  // Removes the ticket and the move of an allocation that ends.
   void forget(Allocation& allocation, Output& out);
 
  private:
@@ -58,8 +59,10 @@ class Moves {
   const MobilityParams params_;
   Allocations& allocations_;
   crypto::Random& random_;
-  std::map<Ticket, Allocation*> by_ticket_;  // ordered, since strangers may ask for any ticket
-  boost::unordered_flat_map<FiveTuple, Allocation*, KeyedHash> by_destination_;  // moves that are not settled
+  std::map<Ticket, Allocation*>
+      by_ticket_;  // a tree and no hash table, since strangers may present any ticket
+  boost::unordered_flat_map<FiveTuple, Allocation*, KeyedHash>
+      by_destination_;  // moves that are not completed
 };
 
 }  // namespace turnpike::turn

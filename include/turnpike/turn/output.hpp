@@ -1,5 +1,6 @@
-// What the server wants done: datagrams to send, relays to close, and what has happened to allocations. The
-// shell carries it out and clears it. Buffers keep their capacity, so a busy worker allocates nothing here.
+// What the server wants to be done: datagrams to send, relays to close, and events of allocations. The shell
+// (the worker) carries it out and then clears it. Buffers keep their capacity, so a busy worker allocates no
+// memory here.
 #pragma once
 
 #include <chrono>
@@ -21,21 +22,22 @@ namespace turnpike::turn {
 
 // Why an allocation ended.
 enum class EndReason : std::uint8_t {
-  refresh,              // the client gave it up (RFC 8656 §8.2)
+  refresh,              // the client deleted it (RFC 8656 §8.2)
   expired,              // the client did not refresh it
-  connection_closed,    // by the client, whose allocation lived as long as its connection
+  connection_closed,    // the client closed its connection, and with it the allocation
   allocation_age,       // limits.allocation_age
   credentials_expired,  // auth.strict_expiry
-  user_changed,         // auth.users no longer has the user, or has another password
+  user_changed,         // the user was removed from auth.users, or has another password
   client_denied,        // clients.deny
   killed,               // by an operator
 };
 std::string_view to_string(EndReason reason);
 
-// Payloads view the buffers that were handed to the server: carry the output out before they are used again.
+// Payloads view the buffers that the caller gave to the server. Carry out the output before these buffers are
+// used again.
 class Output {
  public:
-  // Together, head(), the payload and `padding` zero bytes make one message.
+  // The message is head(), then the payload, then `padding` zero bytes.
   struct ToClient {
     FiveTuple tuple;
     std::uint32_t head_at = 0;
@@ -51,59 +53,59 @@ class Output {
     bool dont_fragment = false;
   };
 
-  // Something happened to an allocation. A client's connection stays open while it has one, so whoever keeps
-  // connections reads these; the log reads them too.
+  // An event of an allocation. A client's connection stays open while the client has an allocation, so the
+  // owner of the connections reads these events. The log reads them too.
   struct Lifetime {
     enum class Kind : std::uint8_t { created, moved, deleted };
     Kind kind{};
-    FiveTuple tuple{};         // moved: where it is now
-    FiveTuple former{};        // moved: where it was
-    std::string username{};    // comes from a stranger: whoever prints it escapes it
-    Endpoint relayed{};        // the first relayed address, as clients know it
+    FiveTuple tuple{};         // moved: the new 5-tuple
+    FiveTuple former{};        // moved: the former 5-tuple
+    std::string username{};    // text from a stranger: escape it before printing
+    Endpoint relayed{};        // the first relayed address, as it is advertised
     std::uint64_t number = 0;  // of the allocation, on this server
-    // Of one that was deleted: why, and what it was.
+    // These are set for a deleted allocation: the reason and the totals.
     EndReason reason{};
     std::chrono::seconds age{};
-    std::uint32_t peers = 0;  // addresses that it had permissions for, one after the other
-    // Payload: rx came from the client, tx went to the client.
+    std::uint32_t peers = 0;  // number of addresses that ever got a permission
+    // Payload. rx is received from the client, tx is sent to the client.
     std::uint64_t rx_packets = 0;
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_packets = 0;
     std::uint64_t tx_bytes = 0;
-    std::uint64_t dropped_packets = 0;  // beyond limits.bytes_per_second and its kin
+    std::uint64_t dropped_packets = 0;  // dropped by the limits on bytes per second
   };
 
-  // A request was refused. This is for the log alone.
+  // A refused request. Only the log uses it.
   struct Refusal {
     FiveTuple tuple{};
-    std::string username{};  // comes from a stranger: whoever prints it escapes it
+    std::string username{};  // text from a stranger: escape it before printing
     stun::Method method{};
     stun::ErrorCode error{};
-    bool expired = false;             // the credentials were right once
-    bool answered = true;             // false: the source has had all its answers to wrong credentials
-    std::optional<Prefix> network{};  // the network of this machine that the peer is in, if that is why
+    bool expired = false;             // the credentials were valid earlier
+    bool answered = true;             // false: the source had no answers to wrong credentials left
+    std::optional<Prefix> network{};  // for a forbidden peer: the network of this machine that closes it
   };
 
-  // RFC 8016: a message for the worker that has the client's allocation, and from now on all that comes from
-  // this 5-tuple, until that worker has no more to do with it.
+  // A message for another worker, which has the client's allocation (RFC 8016). All later messages from this
+  // 5-tuple go to that worker too, until the worker reports that it has left the 5-tuple.
   struct Forward {
     std::uint16_t worker = 0;
     FiveTuple tuple;
     Bytes message;
   };
 
-  // Limits that somebody has met, one bit for each LimitKey.
+  // The limits that were reached, one bit for each LimitKey.
   std::uint32_t limits_met() const { return limits_met_; }
   const std::vector<Forward>& forwards() const { return forwards_; }
-  // 5-tuples that the server has no more to do with: their allocation was deleted, or has moved.
+  // 5-tuples that the server no longer uses: their allocation was deleted or has moved.
   const std::vector<FiveTuple>& left() const { return left_; }
   const std::vector<ToClient>& to_clients() const { return to_clients_; }
   const std::vector<ToPeer>& to_peers() const { return to_peers_; }
-  // In the order in which it happened.
+  // In the order of the events.
   const std::vector<Lifetime>& lifetimes() const { return lifetimes_; }
   const std::vector<Refusal>& refusals() const { return refusals_; }
-  // Relays whose allocations are gone. They are open, and keep their numbers, until close_relays() or
-  // clear(): to_peers() may still have something that goes out through them.
+  // The relays of deleted allocations. They are open and keep their numbers until close_relays() or clear(),
+  // since to_peers() may still have datagrams to be sent through them.
   const std::vector<Relay>& closing() const { return closing_; }
   Bytes head(const ToClient& message) const {
     return Bytes(heads_).subspan(message.head_at, message.head_size);
@@ -113,7 +115,7 @@ class Output {
     to_peers_.push_back({relay, peer, payload, dont_fragment});
   }
 
-  // Copies `head`, which is small; views `payload`.
+  // Copies `head`, which is small, and views `payload`.
   void send_to_client(const FiveTuple& tuple, Bytes head, Bytes payload = {}, std::uint8_t padding = 0) {
     const auto at = static_cast<std::uint32_t>(heads_.size());
     heads_.insert(heads_.end(), head.begin(), head.end());
@@ -127,8 +129,8 @@ class Output {
 
   void meet(LimitKey limit) { limits_met_ |= std::uint32_t{1} << static_cast<unsigned>(limit); }
 
-  // Room for so many messages and for the heads of as many, so that answers need no memory where there is
-  // none.
+  // Reserves memory for this many messages and their heads, so that answers can be written even when no
+  // memory is left.
   void reserve(std::size_t messages) {
     to_clients_.reserve(messages);
     to_peers_.reserve(messages);
@@ -136,8 +138,8 @@ class Output {
     reserve_for_news();
   }
 
-  // Makes room for what the end or the move of one allocation reports: one Lifetime, two 5-tuples that are
-  // left, and two relays. These then cannot fail for want of memory, when what they report has happened.
+  // Reserves memory for the report of the end or the move of one allocation: one Lifetime, two left 5-tuples,
+  // and two relays. The report then cannot fail for want of memory after the event itself.
   void reserve_for_news() {
     make_room(lifetimes_, 1);
     make_room(left_, 2);
@@ -146,10 +148,10 @@ class Output {
 
   void report(Lifetime lifetime) { lifetimes_.push_back(std::move(lifetime)); }
   void report(Refusal refusal) { refusals_.push_back(std::move(refusal)); }
-  // Has the relay closed once all that goes out through it has gone.
+  // Closes the relay after all datagrams in to_peers() were sent through it.
   void close(Relay relay) { closing_.push_back(std::move(relay)); }
 
-  // The shell has carried these out ahead of the rest.
+  // The shell calls these when it has carried out one list before the others.
   void clear_to_peers() { to_peers_.clear(); }
   void clear_forwards() { forwards_.clear(); }
   void close_relays() { closing_.clear(); }

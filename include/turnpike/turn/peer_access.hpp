@@ -1,6 +1,6 @@
-// Decides which peers the clients of one worker may reach. The operator's policy judges addresses; two things
-// that the policy alone cannot say are added here: whether a peer is one of our own listeners, and whether a
-// port of this machine is a live relayed address.
+// Decides which peers the clients of one worker may reach. The operator's policy judges addresses. This class
+// adds what the policy alone cannot know: whether a peer is one of our own listeners, and whether a port of
+// this machine is a live relayed address.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ namespace turnpike::turn {
 
 struct Request;
 
-// A peer that a request has named and that the policy does not deny.
+// A peer in a request that the policy does not deny.
 struct Peer {
   Endpoint endpoint;  // in its local form
   Reach reach = Reach::denied;
@@ -26,19 +26,19 @@ struct Peer {
 // Belongs to one worker and its thread.
 class PeerAccess {
  public:
-  // The policy lives until use() names another one. `ports` outlives this.
+  // The policy must live until use() sets another one. `ports` must outlive this object.
   PeerAccess(const PeerPolicy& policy, const RelayPorts& ports) : policy_(&policy), ports_(ports) {}
 
-  // From now on this policy holds.
+  // Sets the policy.
   void use(const PeerPolicy& policy) { policy_ = &policy; }
   const PeerPolicy& policy() const { return *policy_; }
 
-  // Whether data may pass between a relayed address and `peer`. `reach` is what the policy says of the peer's
-  // address; a permission remembers it, so that a packet costs no look-up in the policy.
+  // Whether data may pass between a relayed address and `peer`. `reach` is the policy's result for the
+  // address of the peer; a permission stores it, so that a packet needs no look-up in the policy.
   bool may_reach(const Endpoint& peer, Reach reach, RelayedTransport transport) const {
     return reach == Reach::allowed || (reach == Reach::relays_only && ports_.is_live(peer, transport));
   }
-  // Whether this is one of our own listeners, which no rule opens to clients.
+  // Whether this is one of our own listeners. No rule of the operator lets clients reach those.
   bool is_listener(const Endpoint& peer, RelayedTransport transport = RelayedTransport::udp) const {
     return policy_->is_listener(peer, transport);
   }
@@ -48,10 +48,10 @@ class PeerAccess {
   // the policy denies the peer.
   Result<Peer, stun::ErrorCode> read_peer(const Request& request, Bytes value) const;
 
-  // The network of this machine that keeps the first such peer of a request out of reach, if one does.
+  // The network of this machine that closes the first such peer of a request; nothing when none does.
   std::optional<Prefix> network_that_forbids(const Request& request) const;
 
-  // 1:1 NAT: the address here that clients call by this one, and back.
+  // Convert an address for 1:1 NAT: from the address that clients use to the local one, and back.
   Endpoint to_local(const Endpoint& advertised) const {
     return {ports_.to_local(advertised.address), advertised.port};
   }

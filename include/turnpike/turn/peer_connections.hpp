@@ -1,6 +1,5 @@
-// The interface through which the server asks the outside for TCP connections between relayed transport
-// addresses and peers (RFC 6062). What becomes of them it learns by its on_connected, on_accepted and
-// on_peer_closed.
+// The interface by which the server requests TCP connections between relayed transport addresses and peers
+// (RFC 6062). Server::on_connected, on_accepted and on_peer_closed report their results.
 #pragma once
 
 #include <cstdint>
@@ -13,36 +12,35 @@
 
 namespace turnpike::turn {
 
-// CONNECTION-ID (RFC 6062 §6.2.1). No two workers give out the same number, and nobody can guess one.
+// CONNECTION-ID (RFC 6062 §6.2.1). Two workers never use the same number, and nobody can guess one.
 enum class ConnectionId : std::uint32_t {};
 
-// There is one per worker, used on its thread alone. All workers share the connections that wait to be bound,
-// since a client's data connection comes to whichever worker the kernel gives it.
+// Each worker has one and uses it on its own thread. All workers share the table of connections that wait for
+// a ConnectionBind, since a client's data connection may come to any worker.
 class PeerConnections {
  public:
   virtual ~PeerConnections() = default;
 
   // Begins a connection from a relayed address of this worker to `peer`, which is in its local form. Nothing
-  // when the machine has no descriptor for it.
+  // when the machine has no descriptor left.
   virtual std::optional<ConnectionId> connect(RelayId relay, const Endpoint& peer) = 0;
 
-  // Makes a connection of this worker wait for a data connection of this client. Nothing is read from it
-  // meanwhile, since what the peer sends must come after the answer to ConnectionBind.
-  // What it carries is paid for with these budgets.
+  // Makes a connection of this worker wait for a ConnectionBind of this client. Nothing is read from the
+  // connection until then, since the peer's data must follow the answer to ConnectionBind. The relayed data
+  // are charged to `budgets`.
   virtual void offer(ConnectionId id, const auth::Identity& client, SharedBudgets budgets) = 0;
 
-  // The client that a connection waits for, whichever worker has it. Nothing when there is no such
-  // connection.
+  // The client for which a connection of any worker waits. Nothing when there is no such connection.
   virtual std::optional<auth::Identity> awaited_by(ConnectionId id) = 0;
 
-  // Makes the client's connection, which is this worker's, the data connection of `id`, as soon as what is in
-  // the Output has been sent. False when none is waiting for this identity under this number.
+  // Joins the connection `id` with the client's connection, which belongs to this worker, after the Output
+  // was sent. Returns false when no connection with this number waits for this identity.
   virtual bool bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) = 0;
 
-  // Closes a connection of this worker that nobody has bound; false when somebody has.
+  // Closes a connection of this worker if no client has bound it. Returns false when one has.
   virtual bool close_unbound(ConnectionId id) = 0;
 
-  // Closes a connection of this worker, and its data connection with it.
+  // Closes a connection of this worker and its data connection.
   virtual void close(ConnectionId id) = 0;
 };
 

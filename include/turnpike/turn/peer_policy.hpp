@@ -1,5 +1,5 @@
-// Whom a client may reach through a relay. The default refuses everything that is not the public Internet;
-// the operator's lists override it, the longest prefix first.
+// Decides which peers a client may reach through a relay. By default only the public Internet is open. The
+// operator's lists override the default, and the longest prefix decides.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 
 namespace turnpike::turn {
 
-// What a permission for an address is worth.
+// What a permission for an address allows.
 enum class Reach : std::uint8_t {
   denied,
   allowed,
-  // An address of this machine: each datagram goes only to a port that is a live relayed address here.
+  // The address is one of this machine. A datagram may go only to a port that is a live relayed address here.
   relays_only,
 };
 
@@ -26,27 +26,28 @@ class PeerPolicy {
  public:
   struct Params {
     PeerParams peers;
-    std::vector<IpAddress> own_addresses;  // of this machine's interfaces
-    // Our own; an unspecified address stands for all of its family.
-    std::vector<Endpoint> listeners{};      // by UDP
-    std::vector<Endpoint> tcp_listeners{};  // STUN and TURN, HTTP and whatever else
-    // Local addresses, and the addresses that are advertised to clients instead. In `peers` either of the two
-    // means the address here.
+    std::vector<IpAddress> own_addresses;  // addresses of this machine's interfaces
+    // Our own listeners. An unspecified address means all addresses of its family.
+    std::vector<Endpoint> listeners{};      // UDP
+    std::vector<Endpoint> tcp_listeners{};  // TCP listeners of STUN, TURN, HTTP and all other services
+    // Local addresses, with the addresses that clients see instead. Either form in `peers` means the local
+    // address.
     std::map<IpAddress, IpAddress> advertised{};
-    // The blocks that this machine's interface addresses lie in. Of IPv6 they are closed by default, as the
-    // private blocks of IPv4 are: the machines of an office have global addresses there, and no NAT in front
-    // of them.
+    // The networks of this machine's interfaces. The IPv6 ones are closed by default, like the private
+    // networks of IPv4: machines of an office may have global IPv6 addresses without a NAT in front of them.
     std::vector<Prefix> networks{};
   };
 
   explicit PeerPolicy(Params params);
 
-  // `peer` is in its local form.
+  // Judges a peer address in its local form.
   Reach judge(const IpAddress& peer) const;
 
-  // Those of Params::networks that are closed, since no list of the operator has just this prefix.
+  // The networks in Params::networks that are closed by default. A network that is listed with exactly this
+  // prefix is not among them.
   const std::vector<Prefix>& closed_networks() const { return closed_networks_; }
-  // The closed network that keeps this peer out of reach. Nothing when the reason is another one.
+  // The network in closed_networks() that closes this peer. Nothing when the peer is open or closed for
+  // another reason.
   std::optional<Prefix> closed_network_of(const IpAddress& peer) const;
 
   // Whether this is one of our own listeners, which no rule opens.
@@ -60,7 +61,7 @@ class PeerPolicy {
 
   Params params_;
   std::vector<Prefix> closed_networks_;
-  PrefixMap rules_;  // has every address
+  PrefixMap rules_;  // contains a rule for every address
 };
 
 }  // namespace turnpike::turn

@@ -1,7 +1,7 @@
-// Whom one allocation may exchange data with: its permissions (RFC 8656 §9), by peer address, and its
-// channels (§12), by number and by peer. Addresses are in their local form. Whatever a client does, a step
-// costs the logarithm of the table's size and what it finds expired. Nothing here looks at all entries or
-// grows by copying them, and no choice of addresses makes it slow.
+// The peers of one allocation: its permissions (RFC 8656 §9), by peer address, and its channels (§12), by
+// number and by peer. Addresses are in their local form. Each operation costs the logarithm of the table's
+// size, plus the expired entries that it removes, whatever a client does. No operation visits all entries or
+// copies them to grow, and no choice of addresses makes one slow.
 #pragma once
 
 #include <array>
@@ -22,20 +22,19 @@ namespace turnpike::turn {
 inline constexpr std::chrono::seconds kPermissionLifetime{300};  // RFC 8656 §9
 inline constexpr std::chrono::seconds kChannelLifetime{600};     // RFC 8656 §12
 
-// A permission that has expired counts as absent. It is removed when its turn comes, or with the last channel
-// of its peer.
+// An expired permission counts as absent. It is removed by purge(), or with the last channel of its peer.
 struct Permission
     : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>,
                                       boost::intrusive::link_mode<boost::intrusive::normal_link>>,
       boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>> {
   IpAddress peer;
   Reach reach = Reach::denied;
-  std::uint16_t channels = 0;  // bound to this peer; there are less than 2^14 of an allocation
-  bool in_force = false;       // it stands in the queue of those that expire; else only its channels keep it
+  std::uint16_t channels = 0;  // number of channels for this peer; fewer than 2^14
+  bool in_force = false;       // is in the queue of permissions that expire; otherwise only channels keep it
   SteadyTime expiry;
 };
 
-// A channel knows its relay and its permission, so that a relayed packet takes one look-up.
+// A channel has its relay and its permission, so that a relayed packet needs one look-up.
 struct ChannelBinding
     : boost::intrusive::set_base_hook<boost::intrusive::tag<struct ByNumber>,
                                       boost::intrusive::link_mode<boost::intrusive::normal_link>>,
@@ -46,7 +45,7 @@ struct ChannelBinding
 
   stun::ChannelNumber number;
   RelayId relay{};
-  Permission* permission = nullptr;  // of its peer; never null in a table
+  Permission* permission = nullptr;  // permission of the peer; never null in a table
   Endpoint peer;
   SteadyTime expiry;
 
@@ -57,8 +56,8 @@ struct ChannelBinding
 // Permissions in the order in which they expire.
 using PermissionQueue = boost::intrusive::list<Permission>;
 
-// Permissions that are in no table any more and whose memory is still to be freed. To free a million of them
-// takes a tenth of a second, which nobody shall have to wait for.
+// Permissions that are in no table any more and whose memory is not yet freed. To free a million of them
+// takes a tenth of a second, so it is done in parts.
 class DiscardedPermissions {
  public:
   DiscardedPermissions() = default;
@@ -68,9 +67,9 @@ class DiscardedPermissions {
 
   bool empty() const { return permissions_.empty(); }
   std::size_t size() const { return permissions_.size(); }
-  // Takes all of them, in one step.
+  // Takes all permissions of the queue, in constant time.
   void take(PermissionQueue& permissions) { permissions_.splice(permissions_.end(), permissions); }
-  // Frees `most` of them, or all if there are less; how many it freed.
+  // Frees at most `most` permissions. Returns the number of freed ones.
   std::size_t free(std::size_t most);
 
  private:
@@ -85,37 +84,37 @@ class PeerTable {
   PeerTable& operator=(const PeerTable&) = delete;
 
   const Permission* find_permission(const IpAddress& peer, SteadyTime now) const;
-  // Both find channels that have expired as well; ask carries_data().
+  // Both also find channels that have expired; ask carries_data().
   const ChannelBinding* find_channel(stun::ChannelNumber number) const;
   const ChannelBinding* find_channel(const Endpoint& peer) const;
 
-  // Both start or restart the lifetimes: a channel binding restarts its peer's permission as well (RFC 8656
-  // §12.2). Where std::bad_alloc is thrown, nothing has changed. bind() replaces channels with this number or
-  // this peer, which the caller has found to be expired.
+  // Both start or restart the lifetimes; a channel binding also restarts its peer's permission (RFC 8656
+  // §12.2). When they throw std::bad_alloc, nothing has changed. bind() replaces channels with this number or
+  // this peer; the caller must have checked that these have expired.
   void permit(const IpAddress& peer, Reach reach, SteadyTime now);
   void bind(stun::ChannelNumber number, const Endpoint& peer, RelayId relay, Reach reach, SteadyTime now);
 
-  // Removes what has expired, but no more than `most` permissions and channels. Returns how many.
+  // Removes at most `most` expired permissions and channels. Returns the number of removed entries.
   std::size_t purge(SteadyTime now, std::size_t most);
-  // Removes what belongs to a relay that is gone, or everything. Where there are many permissions,
-  // `discarded` gets them, so that their memory can be freed later.
+  // Removes all entries of one family, or all entries. If there are permissions, `discarded` gets them, so
+  // that their memory can be freed later.
   void remove_family(Family family, DiscardedPermissions& discarded);
   void clear(DiscardedPermissions& discarded);
-  // Removes what `policy` does not allow.
+  // Removes the entries that `policy` does not allow.
   void judge_again(const PeerPolicy& policy);
 
-  // Both count those as well that have expired and were not purged.
+  // Both include expired entries that were not purged yet.
   std::size_t permissions() const { return of_v4_.queue.size() + of_v6_.queue.size(); }
   std::size_t channels() const { return channel_queue_.size(); }
 
-  // How many addresses have got a permission, one after the other.
+  // The number of permissions that were ever added.
   std::uint32_t permitted() const { return permitted_; }
 
-  // When purge() will find something next; SteadyTime::max() when there is nothing.
+  // The next time at which purge() will find something; SteadyTime::max() when the table is empty.
   SteadyTime next_expiry() const;
 
  private:
-  // Any order does. Comparing words takes no call.
+  // Any strict order would do. These compare whole words and need no call.
   struct AddressOrder {
     bool operator()(const IpAddress& a, const IpAddress& b) const;
   };
@@ -138,13 +137,13 @@ class PeerTable {
   using HookOf = boost::intrusive::base_hook<boost::intrusive::set_base_hook<
       boost::intrusive::tag<Tag>, boost::intrusive::link_mode<boost::intrusive::normal_link>>>;
 
-  // All lifetimes are equal, so a permission that is granted again goes to the end of the queue.
+  // All permissions have the same lifetime, so a renewed one goes to the end of the queue.
   struct Permissions {
     boost::intrusive::set<Permission, boost::intrusive::key_of_value<PeerOf>,
                           boost::intrusive::compare<AddressOrder>,
                           boost::intrusive::constant_time_size<false>>
-        by_peer;            // all of them
-    PermissionQueue queue;  // those in force
+        by_peer;            // all permissions
+    PermissionQueue queue;  // those that have not been ended
   };
 
   Permissions& of(Family family) { return family == Family::ipv4 ? of_v4_ : of_v6_; }

@@ -1,5 +1,5 @@
-// Answers CreatePermission and ChannelBind (RFC 8656 §10.2 and §12.2): whom an allocation may exchange data
-// with.
+// Answers CreatePermission and ChannelBind (RFC 8656 §10.2 and §12.2), which allow an allocation to exchange
+// data with a peer.
 #pragma once
 
 #include <optional>

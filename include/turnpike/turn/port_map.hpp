@@ -1,5 +1,5 @@
-// Which ports of one relay address are taken, over all workers: one bit each, without a lock. It draws at
-// random, knows when it is full without spinning, and knows whether a port is a live relayed address.
+// The taken ports of one relay address, over all workers: one bit for each port, without a lock. It also
+// knows which taken ports are TCP.
 #pragma once
 
 #include <atomic>
@@ -14,27 +14,30 @@ namespace turnpike::turn {
 // Thread-safe.
 class PortMap {
  public:
-  // The ports [first, last], first >= 1.
+  // Manages the ports from `first` to `last`, both included; `first` is at least 1.
   PortMap(std::uint16_t first, std::uint16_t last);
 
   std::uint16_t first() const { return first_; }
   std::uint32_t capacity() const { return last_ - first_ + 1u; }
   bool contains(std::uint16_t port) const { return port >= first_ && port <= last_; }
 
-  // Where a search starts: any port of the range, so that a relayed port cannot be guessed (RFC 6056).
+  // A random port of the range at which to start a search, so that a relayed port cannot be guessed (RFC
+  // 6056).
   std::uint16_t random_start(crypto::Random& random) const;
 
-  // Takes the first free port at or after `start`, going round once. Nothing when all are taken.
+  // Takes the first free port at or after `start`, and continues at the beginning of the range. Nothing when
+  // all are taken.
   std::optional<std::uint16_t> take_from(std::uint16_t start);
-  // The same for an even port; with `pair`, one whose odd neighbour above it is free too, and takes both.
+  // The same for an even port. With `pair`, it takes an even port and the odd port above it, when both are
+  // free.
   std::optional<std::uint16_t> take_even_from(std::uint16_t start, bool pair);
 
   void release(std::uint16_t port);
   bool is_taken(std::uint16_t port) const;
-  // How many are taken. Other threads may take and release some meanwhile.
+  // The number of taken ports. Other threads may take and release ports at the same time.
   std::uint32_t taken() const;
 
-  // Marks a port that was taken as one of TCP, and not of UDP (RFC 6062), until it is released.
+  // Marks a taken port as a TCP port (RFC 6062) until it is released. Unmarked ports are UDP ports.
   void set_tcp(std::uint16_t port);
   bool is_tcp(std::uint16_t port) const;
 

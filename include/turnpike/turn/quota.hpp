@@ -1,5 +1,5 @@
-// How many of something there are, in all and for each user, over all workers: allocations, and connections
-// with peers. Requests come here, packets never do.
+// Counts how many of something all users, and each user, hold over all workers: allocations, and connections
+// with peers. Only requests use it; packets never do.
 #pragma once
 
 #include <atomic>
@@ -19,19 +19,19 @@ namespace turnpike::turn {
 
 class Quota;
 
-// Why there is no place: the user holds as many as it may, or else all together do.
+// The limit that was reached: the user's, or the one of all users together.
 enum class QuotaLimit : std::uint8_t { none, user, total };
 
-// Somebody who holds at least one.
+// A user who holds at least one.
 struct QuotaUser {
   explicit QuotaUser(std::string_view n) : name(n) {}
 
   const std::string name;
-  std::uint32_t held = 0;  // under the lock of the quota
-  ByteBudgets budgets;     // of limits.bytes_per_second_per_user
+  std::uint32_t held = 0;  // protected by the lock of the shard
+  ByteBudgets budgets;     // for limits.bytes_per_second_per_user
 };
 
-// The place of one of them in the quota, which the destructor releases. The Quota outlives it.
+// One place in the quota. The destructor releases it. The Quota must outlive it.
 class QuotaSlot {
  public:
   QuotaSlot() = default;
@@ -43,9 +43,9 @@ class QuotaSlot {
   ~QuotaSlot();
 
   explicit operator bool() const { return quota_ != nullptr; }
-  // Of a slot that take() returned empty.
+  // Why take() returned this empty slot.
   QuotaLimit reached() const { return reached_; }
-  // Of the user, who shares them among all that it holds. The slot is not empty.
+  // The budgets of the user, shared by all that the user holds. The slot must not be empty.
   ByteBudgets& budgets() const { return user_->budgets; }
   std::shared_ptr<ByteBudgets> share_budgets() const { return {user_, &user_->budgets}; }
 
@@ -62,14 +62,14 @@ class QuotaSlot {
 // Thread-safe.
 class Quota {
  public:
-  // 0 means no limit. `key` is for the table of names, which strangers choose.
+  // A limit of 0 means no limit. `key` hashes the names, which strangers choose.
   Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key);
 
-  // An empty slot when the server or the user holds as many as it may. With `limits_user` false the limit of
-  // the user does not hold, as for a name that many clients share.
+  // Takes a place. Returns an empty slot when the server or the user has reached the limit. With
+  // `limits_user` false the limit for the user does not hold; that is for names that many clients share.
   QuotaSlot take(std::string_view user, bool limits_user = true);
 
-  // From now on these hold. Whoever holds more than that keeps it. From any thread.
+  // Changes the limits. A user who already holds more keeps them. Any thread may call it.
   void set_limits(std::uint32_t total, std::uint32_t per_user) {
     total_ = total;
     per_user_ = per_user;

@@ -1,5 +1,5 @@
-// The interface through which the server asks the outside for relayed transport addresses. Binding a socket
-// is immediate, so a small interface does; tests put a script behind it.
+// The interface by which the server requests relayed transport addresses. To bind a socket does not wait, so
+// the calls return their result at once. Tests implement it with a script.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@
 
 namespace turnpike::turn {
 
-// The number of a relay socket. It is small, so a plain array finds what belongs to it, and it is given out
-// again only after its relay was closed.
+// The number of a relay socket. It is small, so it is used as an index into arrays. A number is used again
+// only after its relay was closed.
 enum class RelayId : std::uint32_t {};
 
 enum class RelayError : std::uint8_t {
-  no_address,      // no relay address of this family: a 440
-  no_port,         // the range is full, or the machine is out of descriptors: a 508
-  no_reservation,  // the token is unknown, expired or somebody else's: a 508
+  no_address,      // no relay address of this family: answer 440
+  no_port,         // no free port or no free descriptor: answer 508
+  no_reservation,  // the token is unknown, expired or belongs to another user: answer 508
 };
 
 struct RelayRequest {
@@ -33,16 +33,16 @@ struct RelayRequest {
   RelayedTransport transport = RelayedTransport::udp;
   IpAddress client_side;  // the server address that the client came to
   Parity parity = Parity::any;
-  // Set: the port must be even, and the next one is held under this token for `owner` (RFC 8656 §7.2,
-  // EVEN-PORT with R).
+  // If this is set, the port must be even, and the next port is reserved for `owner` under this token (RFC
+  // 8656 §7.2, EVEN-PORT with R).
   std::optional<stun::ReservationToken> reserve_next;
   std::string_view owner;
-  QuotaSlot* place_of_next = nullptr;  // moved into the reservation, which holds it as long as the port
+  QuotaSlot* place_of_next = nullptr;  // moved into the reservation, which holds it while it holds the port
 };
 
 class RelayPorts;
 
-// A relayed transport address and the right to it; the destructor closes it. The RelayPorts outlives it.
+// A relayed transport address. The destructor closes it. The RelayPorts must outlive it.
 class Relay {
  public:
   Relay(RelayPorts& ports, RelayId id, const Endpoint& local, const Endpoint& advertised)
@@ -62,8 +62,8 @@ class Relay {
   ~Relay();
 
   RelayId id() const { return id_; }
-  const Endpoint& local() const { return local_; }            // what the socket is bound to
-  const Endpoint& advertised() const { return advertised_; }  // what clients see
+  const Endpoint& local() const { return local_; }            // the address that the socket is bound to
+  const Endpoint& advertised() const { return advertised_; }  // the address that clients see
   Family family() const { return local_.family(); }
 
  private:
@@ -73,33 +73,33 @@ class Relay {
   Endpoint advertised_;
 };
 
-// There is one per worker, used on its thread alone. All workers share what it draws from: port maps and
-// reservations.
+// Each worker has one and uses it on its own thread. All workers share the port maps and the reservations.
 class RelayPorts {
  public:
   virtual ~RelayPorts() = default;
 
   virtual Result<Relay, RelayError> open(const RelayRequest& request) = 0;
 
-  // Takes over a reserved port, which another worker may have reserved, and moves its place in the quota into
-  // `place`. A token is good once, and for its owner only.
+  // Takes over a reserved port, which any worker may have reserved, and moves its place in the quota into
+  // `place`. A token works once, and only for its owner.
   virtual Result<Relay, RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
                                           QuotaSlot& place) = 0;
-  // Lets a reservation go that nobody claimed in time; nothing happens when it was claimed.
+  // Ends a reservation that was not claimed in time. Does nothing when it was claimed.
   virtual void release(const stun::ReservationToken& token) = 0;
 
   virtual bool supports(Family family) const = 0;
-  // Whether a local endpoint is the relayed address of an allocation here, on any worker.
+  // Whether a local endpoint is the relayed address of an allocation of any worker.
   virtual bool is_live(const Endpoint& local, RelayedTransport transport) const = 0;
 
-  // 1:1 NAT: the address that clients know a local address by, and back. An address without a mapping stays
-  // as it is.
+  // Convert an address for 1:1 NAT: from the local address to the one that clients see, and back. An address
+  // without a mapping is returned unchanged.
   virtual IpAddress to_advertised(const IpAddress& local) const = 0;
   virtual IpAddress to_local(const IpAddress& advertised) const = 0;
 
  protected:
   friend class Relay;
-  // Called when a Relay is destroyed: with its Output once that was carried out, or with the server.
+  // The destructor of Relay calls it: when the Output that had the relay is cleared, or when the server is
+  // destroyed.
   virtual void close(RelayId id) = 0;
 };
 

@@ -1,5 +1,5 @@
-// The relayed path: ChannelData and Send indications go out to peers, and what peers send comes in. Nothing
-// here allocates memory, copies a payload or takes a lock.
+// The relayed path: ChannelData and Send indications go to peers, and datagrams of peers go to clients. This
+// code allocates no memory, copies no payload and takes no lock.
 #pragma once
 
 #include <optional>
@@ -18,8 +18,8 @@
 
 namespace turnpike::turn {
 
-// Belongs to one worker and its thread. Wherever an allocation is a parameter, it is null when the 5-tuple or
-// the relay has none that is alive.
+// Belongs to one worker and its thread. A parameter `allocation` is null when the 5-tuple or the relay has no
+// allocation that is alive.
 class Relaying {
  public:
   // References outlive this.
@@ -27,13 +27,13 @@ class Relaying {
            Breakdown& breakdown)
       : access_(access), shaper_(shaper), responder_(responder), counters_(counters), breakdown_(breakdown) {}
 
-  // A Send indication (RFC 8656 §11.2). It views the message that it was read from.
+  // A Send indication (RFC 8656 §11.2). It views the message.
   struct Send {
     Endpoint peer;  // in its local form
     Bytes payload;
     bool dont_fragment = false;
   };
-  // Nothing when it lacks something, or has comprehension-required attributes that are unknown here.
+  // Nothing when an attribute is missing, or when there is an unknown comprehension-required one.
   std::optional<Send> read_send(const stun::MessageView& indication) const;
 
   // --- From the client

@@ -1,5 +1,5 @@
-// Reserved relayed addresses that nobody has claimed yet (RFC 8656 §7.2, EVEN-PORT with R). The ports are
-// kept by RelayPorts, and any worker may claim them; each worker lets its own reservations go in time.
+// Reserved relayed addresses that were not claimed yet (RFC 8656 §7.2, EVEN-PORT with R). RelayPorts holds
+// the ports, and any worker may claim them. Each worker ends its own reservations after their lifetime.
 #pragma once
 
 #include <deque>
@@ -18,18 +18,18 @@ class Reservations {
   // `ports` outlives this.
   explicit Reservations(RelayPorts& ports) : ports_(ports) {}
 
-  // The port that is about to be reserved under this token is let go after the lifetime. It is added before
-  // the port is reserved, so that want of memory leaves no port behind; release() of a token that nobody has
-  // reserved does nothing.
+  // Adds the token of a port that is about to be reserved; expire() releases the port later. Add the token
+  // before the port is reserved, so that a failure for want of memory leaves no port behind. To release a
+  // token without a port does nothing.
   void add(const stun::ReservationToken& token, SteadyTime now) {
     waiting_.push_back({now + kReservationLifetime, token});
   }
-  // The last one was not reserved after all.
+  // Removes the last token again, because its port was not reserved.
   void withdraw_last() { waiting_.pop_back(); }
 
   // SteadyTime::max() when nothing is waiting.
   SteadyTime next_deadline() const { return waiting_.empty() ? SteadyTime::max() : waiting_.front().at; }
-  // Lets go at most so many that were not claimed in time. How many there were.
+  // Releases at most `most` reservations that were not claimed in time. Returns their number.
   std::size_t expire(SteadyTime now, std::size_t most) {
     std::size_t expired = 0;
     for (; expired < most && next_deadline() <= now; ++expired) {

@@ -1,5 +1,5 @@
-// Finds out who sent a request, and builds, signs and limits the answers to it. Everything that the server
-// itself says to clients is written here; what it relays is not.
+// Authenticates requests; builds, signs and limits the answers. All messages that the server itself sends to
+// clients are written here; relayed data are not.
 #pragma once
 
 #include <array>
@@ -31,13 +31,14 @@ class Responder {
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
 
-  // To be called when the lifetime of nonces in the settings has changed.
+  // Call this after the nonce lifetime in the settings has changed.
   void renew_nonces(const auth::Nonces::MasterKey& key) {
     long_term_.use_nonces(key, settings_.nonce_lifetime);
   }
 
-  // Finds out who sent the request and how it was signed. False when it was refused: then that was answered.
-  // `known` is whose allocation the request is probably for; see auth::LongTermCheck::check.
+  // Finds out who sent the request and how it was signed. Returns false when it has refused and answered the
+  // request. `known` is the identity of the allocation that the request probably belongs to; see
+  // auth::LongTermCheck::check.
   bool authenticate(Request& request, const auth::Identity* known, Output& out);
 
   // An answer is built in three steps: begin() writes its header, the caller adds attributes, and finish()
@@ -49,23 +50,23 @@ class Responder {
   void succeed(const Request& request, Output& out);
   // An error response, with a challenge where it is 401 or 438.
   void reject(const Request& request, stun::ErrorCode error, Output& out);
-  // Refuses a request with 420 when it has comprehension-required attributes that are not known here. True
-  // when it did.
+  // Answers 420 to a request with unknown comprehension-required attributes. Returns true when it did.
   bool reject_unknown(const Request& request, stun::KnownHere known, Output& out);
-  // 300: the client is to ask this other server (RFC 8489 §10).
+  // Answers 300: the client shall use this other server (RFC 8489 §10).
   void redirect(const Request& request, const AlternateServer& to, Output& out);
-  // 401 for a sender who is known, but whose credentials are over: the answer is not signed.
+  // Answers 401 to a sender whose credentials were valid and have expired. The answer is not signed.
   void reject_expired(Request& request, Output& out);
 
-  // The same for indications: begin_indication() writes the header and the caller sends what was built.
+  // The same for indications. begin_indication() writes the header; the caller adds the attributes and sends
+  // the message.
   stun::MessageBuilder begin_indication(stun::Method method);
-  // A transaction id for an indication, which nobody answers. It need not be a secret, but it does not show
-  // how busy the server is.
+  // A transaction id for an indication, which has no answer. It need not be secret, but it is random so that
+  // it does not reveal how busy the server is.
   stun::TransactionId indication_id();
 
-  // Without credentials there is STUN alone, never an open relay.
+  // Whether there are no credentials. The server then answers STUN alone; it is never an open relay.
   bool serves_stun_alone() const { return settings_.credentials->empty(); }
-  // Whether clients may come with access tokens (RFC 7635).
+  // Whether clients may use access tokens (RFC 7635).
   bool takes_tokens() const { return settings_.credentials->takes_tokens(); }
 
  private:
@@ -80,7 +81,7 @@ class Responder {
   crypto::Digester digester_;
   auth::LongTermCheck long_term_;
   std::minstd_rand indication_ids_;
-  std::array<std::uint8_t, 2048> scratch_{};  // where answers are written
+  std::array<std::uint8_t, 2048> scratch_{};  // the buffer for answers
 };
 
 }  // namespace turnpike::turn

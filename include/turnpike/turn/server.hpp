@@ -54,11 +54,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // A datagram from a client, or one message of its stream. It stays valid until `out` was carried out.
+  // A datagram from a client, or one message of its stream. `message` must stay valid until `out` was carried
+  // out.
   void on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
 
-  // The connection of a stream client is gone. Nobody can come back to this 5-tuple, so its allocation ends
-  // with it, unless the client may move (RFC 8016).
+  // The connection of a stream client is closed. Its 5-tuple cannot come back, so its allocation ends too,
+  // unless the client may move (RFC 8016).
   void on_client_closed(const FiveTuple& tuple, TimePoint now, Output& out);
 
   // A datagram from a peer to a relayed address.
@@ -67,33 +68,34 @@ class Server {
   // An ICMP error for a datagram that went from a relayed address to `peer` (RFC 8656 §11.5).
   void on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now, Output& out);
 
-  // RFC 6062: a connection that was asked for with PeerConnections::connect is open, or cannot be opened.
+  // A connection that PeerConnections::connect began is open, or could not be opened (RFC 6062).
   void on_connected(ConnectionId id, bool connected, TimePoint now, Output& out);
-  // A peer has connected to a relayed address. False when it may not: then the caller closes the connection.
+  // A peer has connected to a relayed address. Returns false when the peer is not allowed; the caller then
+  // closes the connection.
   bool on_accepted(RelayId relay, ConnectionId id, const Endpoint& from, TimePoint now, Output& out);
-  // The peer or the client has closed it.
+  // The peer or the client has closed the connection.
   void on_peer_closed(ConnectionId id);
 
-  // From now on these settings hold; see Settings for how long what they point to has to live. What they no
-  // longer allow ends: allocations of users who are gone or have another password, permissions, channels, and
+  // Applies changed settings; see Settings for how long the pointers must be valid. What the new settings
+  // forbid ends: allocations of users who were removed or have another password, permissions, channels, and
   // connections with peers.
   void on_settings(const Settings& settings, TimePoint now, Output& out);
-  // The same where nothing but the policy differs.
+  // The same when only the policy has changed.
   void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);
 
-  // For operators: all allocations, in no order, and the end of one of them. Returns false when there is none
-  // of that number.
+  // For operators: lists all allocations, in no particular order, and ends one of them. end_allocation()
+  // returns false when no allocation has this number.
   std::vector<AllocationInfo> list_allocations(TimePoint now) const;
   bool end_allocation(std::uint64_t number, TimePoint now, Output& out);
 
-  // Removes what has expired; to be called at next_deadline() or later. There is a bound to what one call
-  // does. Where it has left something, the next deadline has passed already. What has expired counts as
-  // absent even before it is removed.
+  // Removes expired entries. Call it at next_deadline() or later. One call does a limited amount of work; if
+  // entries are left, the next deadline is already in the past. An expired entry counts as absent even before
+  // it is removed.
   void on_timeout(TimePoint now, Output& out);
   // SteadyTime::max() when nothing is waiting.
   SteadyTime next_deadline() const;
 
-  // Whether a 5-tuple has an allocation here, or one that is about to move to it.
+  // Whether a 5-tuple has an allocation here, or an allocation is about to move to it.
   bool knows(const FiveTuple& tuple) const {
     return allocations_.contains(tuple) || moves_.find_arriving(tuple) != nullptr;
   }
@@ -112,7 +114,7 @@ class Server {
   void on_authenticated(Request& request, Output& out);
   void on_request_with_allocation(Request& request, Output& out);
 
-  // The order matters: a part refers only to parts that stand above it.
+  // The order matters: a part refers only to parts above it.
   Settings settings_;
   const auth::Nonces::MasterKey nonce_key_;
   Counters counters_;

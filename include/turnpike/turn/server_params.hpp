@@ -1,4 +1,4 @@
-// What a turn::Server is made with. Each of its parts takes from it what it needs.
+// The parameters of a turn::Server. Each part of the server takes what it needs.
 #pragma once
 
 #include "turnpike/auth/credentials.hpp"
@@ -18,29 +18,29 @@
 
 namespace turnpike::turn {
 
-// All references outlive the server; what its settings are made of, until Server::on_settings. Quotas and
-// limiters are shared with the other workers.
+// All references must outlive the server, except those that Settings has too: they must live until
+// Server::on_settings replaces them. Quotas and limiters are shared with the other workers.
 struct ServerParams {
   const auth::CredentialStore& credentials;
   const PeerPolicy& policy;
   RelayPorts& ports;
-  Quota& quota;             // of allocations
-  Quota& connection_quota;  // of connections with peers (RFC 6062)
+  Quota& quota;             // for allocations
+  Quota& connection_quota;  // for TCP connections with peers (RFC 6062)
   Limiters& limiters;
   crypto::Random& random;
-  PeerConnections* connections = nullptr;  // RFC 6062; null: no TCP relay
+  PeerConnections* connections = nullptr;  // RFC 6062; null: TCP is not relayed
   MobilityParams mobile{};                 // RFC 8016
   Limits limits;
   auth::Nonces::MasterKey nonce_key{};  // the same on every worker
   Duration nonce_lifetime = std::chrono::seconds(600);
   NatDiscoveries nat_discoveries{};
-  const AlternateParams* alternates = nullptr;  // null: clients are never sent to another server
+  const AlternateParams* alternates = nullptr;  // null: clients are never redirected to another server
   bool draining = false;                        // see Settings
   const ClientPolicy* clients = nullptr;        // see Settings
   DefaultFamily default_family = DefaultFamily::ipv4;
   bool strict_expiry = false;             // see Settings
-  Quota* address_quota = nullptr;         // of allocations, by source address; null: they are not counted
-  ByteBudgets* server_budgets = nullptr;  // of all workers; null: limits.bytes_per_second does not hold
+  Quota* address_quota = nullptr;         // for allocations, by source address; null: they are not counted
+  ByteBudgets* server_budgets = nullptr;  // shared by all workers; null: no limits.bytes_per_second
 };
 
 }  // namespace turnpike::turn

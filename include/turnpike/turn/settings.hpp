@@ -1,5 +1,4 @@
-// What may change while a server runs: whom it knows, whom clients may reach, and how much of anything they
-// may hold.
+// The settings that may change while a server runs: credentials, policies and limits.
 #pragma once
 
 #include "turnpike/auth/credentials.hpp"
@@ -10,19 +9,20 @@
 
 namespace turnpike::turn {
 
-// Whatever is pointed to lives until the server has other settings. Only `alternates` and `clients` may be
-// null.
+// Everything that the pointers refer to must live until the server gets other settings. Only `alternates` and
+// `clients` may be null.
 struct Settings {
   const auth::CredentialStore* credentials = nullptr;
   const PeerPolicy* policy = nullptr;
-  const AlternateParams* alternates = nullptr;  // null: clients are never sent to another server
+  const AlternateParams* alternates = nullptr;  // null: clients are never redirected to another server
   Limits limits;
   Duration nonce_lifetime = std::chrono::seconds(600);
-  // Nobody new is let in: an Allocate is redirected where there is another server, and refused otherwise.
+  // New allocations are not made: an Allocate is redirected to another server if there is one, and refused
+  // otherwise.
   bool draining = false;
-  const ClientPolicy* clients = nullptr;  // null: everybody may come, and limits per address spare nobody
+  const ClientPolicy* clients = nullptr;  // null: every client may come, and none is exempt from limits
   DefaultFamily default_family = DefaultFamily::ipv4;
-  // An allocation ends with the credentials that it was made with, whatever is refreshed.
+  // An allocation ends when the credentials expire that made it, even if it is refreshed.
   bool strict_expiry = false;
 
   bool admits(const IpAddress& client) const { return turn::admits(clients, client); }

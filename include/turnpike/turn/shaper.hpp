@@ -1,5 +1,5 @@
-// Keeps relayed payload within limits.bytes_per_second, of the server, and within those of users and
-// allocations. What is beyond them is dropped, as a link that is too narrow would do; nothing waits.
+// Keeps relayed payload within the limits on bytes per second: of the server, of each user and of each
+// allocation. Datagrams beyond a limit are dropped, as on a narrow link; nothing is queued.
 #pragma once
 
 #include <array>
@@ -14,15 +14,16 @@
 
 namespace turnpike::turn {
 
-// Belongs to one worker and its thread. Of what the whole server may relay it takes slices of five
-// milliseconds, so that workers do not meet at each datagram.
+// Belongs to one worker and its thread. It takes from the server's shared budget in slices of five
+// milliseconds, so that workers do not contend for it at every datagram.
 class Shaper {
  public:
-  // References outlive this. `server` is shared by all workers; null: no limit holds for the server.
+  // All references must outlive this object. All workers share `server`; null means that the server has no
+  // limit.
   Shaper(const Settings& settings, ByteBudgets* server, Counters& counters)
       : settings_(settings), server_(server), counters_(counters) {}
 
-  // Whether a datagram with so much payload may be relayed now. One that may not is counted.
+  // Whether a datagram with `size` octets of payload may be relayed now. A refused one is counted.
   bool admit(Allocation& allocation, Direction direction, std::size_t size, TimePoint now, Output& out) {
     return !settings_.limits.shapes_traffic() || spend(allocation, direction, size, now.steady, out);
   }
@@ -34,7 +35,7 @@ class Shaper {
   const Settings& settings_;
   ByteBudgets* const server_;
   Counters& counters_;
-  std::array<std::size_t, 2> credit_{};  // octets of the last slice that are left, by direction
+  std::array<std::size_t, 2> credit_{};  // octets left of the last slice, by direction
 };
 
 }  // namespace turnpike::turn

@@ -1,5 +1,5 @@
-// One worker's TCP connections between relayed addresses and peers (RFC 6062): which allocation has them, and
-// until when they wait for something. The sockets are elsewhere, behind PeerConnections.
+// The TCP connections of one worker between relayed addresses and peers (RFC 6062): the allocation and the
+// deadline of each. The sockets are behind PeerConnections.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -24,7 +24,7 @@ namespace turnpike::turn {
 // Belongs to one worker and its thread.
 class TcpConnections {
  public:
-  // References outlive this. `connections` is null where TCP is not relayed.
+  // All references must outlive this object. `connections` is null when TCP is not relayed.
   TcpConnections(PeerConnections* connections, Quota& quota, const PeerAccess& access, Responder& responder,
                  Counters& counters)
       : connections_(connections),
@@ -37,40 +37,41 @@ class TcpConnections {
   bool enabled() const { return connections_ != nullptr; }
 
   // --- Requests
-  // The client asks for a connection with a peer. The answer follows when the connection is there.
+  // Connect: the client asks for a connection with a peer. The answer is sent when the connection is open or
+  // has failed.
   void on_connect(Request& request, Output& out);
-  // The client makes the connection that this request came by the data connection of a peer's.
-  // `has_allocation` says whether it is a control connection, which cannot become one.
+  // ConnectionBind: the connection of this request becomes the data connection of a connection with a peer.
+  // `has_allocation` says that it is a control connection, which cannot become a data connection.
   void on_connection_bind(Request& request, bool has_allocation, Output& out);
-  // Whose key to try first when a ConnectionBind is authenticated.
+  // The identity whose key is tried first when a ConnectionBind is authenticated.
   std::optional<auth::Identity> find_awaited(const Request& request) const;
 
-  // --- Peers; these follow the calls of Server with the same names
+  // --- Peers; Server forwards its calls of the same names to these
   void on_connected(ConnectionId id, bool connected, TimePoint now, Output& out);
-  // `allocation` is the one that has the relayed address, or null. False when the peer is turned away.
+  // `allocation` is the one with the relayed address, or null. Returns false when the peer is refused.
   bool on_accepted(Allocation* allocation, ConnectionId id, const Endpoint& from, TimePoint now, Output& out);
   void on_peer_closed(ConnectionId id) { forget(id); }
 
   // --- Ends
-  // Closes the connections of an allocation, or those from one of its relayed addresses.
+  // Closes the connections of an allocation, or only those from its relayed address of one family.
   void close(Allocation& allocation, std::optional<Family> family = {});
-  // Closes the connections with peers that the policy does not allow any more. A Connect that waits for its
-  // answer is refused.
+  // Closes the connections with peers that the policy no longer allows. A Connect that waits for its answer
+  // is refused.
   void close_forbidden(Allocation& allocation, TimePoint now, Output& out);
   // SteadyTime::max() when nothing is waiting.
   SteadyTime next_deadline() const { return deadlines_.next(); }
-  // Ends connections whose peer did not answer and those that no ConnectionBind claimed in time. At most
-  // `most` of them; how many there were.
+  // Ends connections whose peer did not accept in time, and those that no ConnectionBind claimed in time (30
+  // s each). It ends at most `most` and returns their number.
   std::size_t expire(TimePoint now, std::size_t most, Output& out);
 
  private:
   struct Connection {
     Allocation* allocation = nullptr;
     Endpoint peer;
-    SteadyTime deadline;                // of the peer's answer, and then of ConnectionBind
-    bool waits = false;                 // the peer began it, and nobody has bound it yet
-    std::vector<std::uint8_t> request;  // the Connect that waits for its answer; else empty
-    auth::Authenticated sender;         // who sent that request, and how it was signed
+    SteadyTime deadline;                // for the peer's acceptance, and then for ConnectionBind
+    bool waits = false;                 // the peer began it, and no client has bound it yet
+    std::vector<std::uint8_t> request;  // the Connect request that waits for its answer; otherwise empty
+    auth::Authenticated sender;         // the sender of that request, and its signature
     QuotaSlot quota{};
   };
 
@@ -88,7 +89,7 @@ class TcpConnections {
   const PeerAccess& access_;
   Responder& responder_;
   Counters& counters_;
-  // By numbers that this process has drawn: no stranger chooses them, so a plain hash will do.
+  // A plain hash is enough: this process draws the numbers at random, so no stranger chooses them.
   boost::unordered_flat_map<ConnectionId, Connection> by_id_;
   Deadlines<ConnectionId> deadlines_;
 };

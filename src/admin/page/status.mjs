@@ -1,11 +1,11 @@
-// Asks for the numbers each two seconds, and shows them. Texts go into the page as texts alone, never as markup.
+// Asks for the numbers every two seconds and shows them. All texts are inserted as text, never as markup.
 const interval = 2000;
 const soon = 14 * 24 * 3600 * 1000;
 
 const byId = id => document.getElementById(id);
 const words = name => name.replaceAll('_', ' ');
 
-let before = null; // the last answer, and when it came
+let before = null; // the previous answer and its time
 
 function scaled(value, units, step = 1000) {
   let unit = 0;

@@ -1,4 +1,5 @@
-// The mesh: who is in the room, one Peer to each of them, and what survives a lost signaling line.
+// The mesh of a call: the people in the room, one Peer to each of them, and the recovery after a lost
+// signaling line.
 // Events, with { person } in their detail where one is meant:
 //   person-joined · person-changed · person-left { person, reason } · person-track { person, kind }
 //   person-message { person, message } · person-channel { person, channel }
@@ -11,9 +12,9 @@ import { Person } from './person.mjs';
 import { randomId } from './random.mjs';
 import { Signaling } from './signaling.mjs';
 
-const graceForStrangers = 2000; // who joins after a restart may be somebody we know
-const graceForMissing = 15_000; // who was here before it has so long to come back
-const graceForFormer = 8000; // for a new connection to take over from one that works
+const graceForStrangers = 2000; // a member who joins after a restart of the server may be somebody we know
+const graceForMissing = 15_000; // how long a person who was here before the restart may take to come back
+const graceForFormer = 8000; // how long a new connection may take to replace one that works
 const justMade = 3000;
 const longestMessage = 60 * 1024;
 
@@ -26,7 +27,7 @@ export class Call extends EventTarget {
   relayOnly = false;
   #signaling;
   #media;
-  #members = new Map(); // id → name, as the server tells
+  #members = new Map(); // id → name, as the server reports them
   #stateTold = '';
   #backSince = 0;
   #onlineSince = 0;
@@ -67,13 +68,13 @@ export class Call extends EventTarget {
     this.tell({ type: 'bye' });
     this.#signaling.leave();
     const people = [...this.people];
-    setTimeout(() => people.forEach(person => person.close()), 150); // the goodbye goes out first
+    setTimeout(() => people.forEach(person => person.close()), 150); // after the goodbye was sent
     this.people.clear();
   }
 
-  // Back to all paths an ICE restart is enough: better pairs win. It does not lead away from a direct pair
-  // that works, though (Chromium keeps the pair with the highest priority), so for that there are new
-  // connections.
+  // To allow all paths again, an ICE restart is enough, since better candidate pairs win. To leave a direct
+  // pair that works, it is not enough (Chromium keeps the pair with the highest priority), so new connections
+  // are made.
   setRelayOnly(on) {
     if (this.relayOnly === on) return;
     this.relayOnly = on;
@@ -89,7 +90,7 @@ export class Call extends EventTarget {
     else if (person.member) this.#signal(person.member, { renew: true });
   }
 
-  // To everyone who can hear it right now; returns how many that are.
+  // Sends to everyone who can receive it now; returns their number.
   tell(message) {
     return [...this.people].filter(person => person.say(message)).length;
   }
@@ -106,8 +107,8 @@ export class Call extends EventTarget {
     this.#emit('people');
   }
 
-  // A relayed address lives by the credentials that it was made with, so it is exchanged for one with the
-  // new.
+  // A relayed address ends with the credentials that made it, so it is replaced by one with the new
+  // credentials.
   #renewServers(iceServers) {
     this.#useServers(iceServers);
     for (const { peer } of this.people) if (peer?.path?.ownRelay) peer.restartIce();
@@ -116,12 +117,12 @@ export class Call extends EventTarget {
   #entered({ self, peers, iceServers, resumed }) {
     this.self = self;
     if (!resumed) this.#backSince = performance.now();
-    if (iceServers) this.#useServers(iceServers); // none come once the token has expired
+    if (iceServers) this.#useServers(iceServers); // the server sends none after the token has expired
     this.#members = new Map(peers.map(({ id, name }) => [id, name]));
     for (const person of [...this.people]) {
       if (resumed && this.#members.has(person.member)) continue;
       if (resumed || person.load) this.#miss(person, resumed ? 'lost' : 'restart');
-      else this.#remove(person, 'left'); // nobody ever introduced themselves
+      else this.#remove(person, 'left'); // this member has never introduced itself
     }
     for (const person of this.people) if (person.peer) person.peer.canSignal = Boolean(person.member);
     for (const { id, name } of peers) {
@@ -137,7 +138,7 @@ export class Call extends EventTarget {
     this.#emit('people');
   }
 
-  // A tile for somebody new, at once, or later if it may be somebody who is only coming back.
+  // Makes a tile for a new member: at once, or later if the member may be somebody who comes back.
   #expect(id, name) {
     const show = () => {
       if (!this.#members.has(id) || this.#byMember(id)) return;
@@ -171,7 +172,7 @@ export class Call extends EventTarget {
   }
 
   #signal(to, data) {
-    this.#signaling.signal(to, data).catch(() => {}); // they are gone, or we come back and start over
+    this.#signaling.signal(to, data).catch(() => {}); // they have gone, or our line is down
   }
 
   #signaled(from, data) {
@@ -193,13 +194,13 @@ export class Call extends EventTarget {
     if (typeof hello.load !== 'string' || !this.#members.has(from)) return;
     const placeholder = this.#byMember(from);
     let person = [...this.people].find(({ load }) => load === hello.load);
-    if (person && person.member && person.member !== from) return; // that page is here under its own id
+    if (person && person.member && person.member !== from) return; // the member with this id is another page
     const missed = Boolean(person?.missing);
     if (person) {
       if (placeholder && placeholder !== person) this.#remove(placeholder, 'left');
     } else {
       person = placeholder?.load ? null : placeholder;
-      if (placeholder && !person) this.#remove(placeholder, 'left'); // one member, another page
+      if (placeholder && !person) this.#remove(placeholder, 'left'); // the member is another page
       this.#forgetEarlierLoads(hello);
       person ??= this.#add(new Person(from, this.#members.get(from)));
     }
@@ -225,7 +226,7 @@ export class Call extends EventTarget {
     this.#emit('people');
   }
 
-  // The same tab after a reload: what is left of the page before it can go.
+  // Removes the persons of earlier loads of the same tab, which has come back after a reload.
   #forgetEarlierLoads({ instance, load }) {
     for (const person of [...this.people])
       if (instance && person.instance === instance && person.load !== load && !person.member)
@@ -251,7 +252,7 @@ export class Call extends EventTarget {
       Object.assign(person.tracks, tracks);
       for (const kind of Object.keys(tracks)) this.#emit('person-track', { person, kind });
     };
-    const takeOver = () => { // until then the former connection's picture and sound stay
+    const takeOver = () => { // the former connection's picture and sound stay until then
       if (person.peer !== peer || !person.former) return;
       person.former.close();
       person.former = null;
@@ -353,8 +354,8 @@ export class Call extends EventTarget {
     this.#ladder();
   }
 
-  // Whom the server does not know stays while they are heard. After a restart of the server the silent ones
-  // have a moment to come back too: their connection was relayed, perhaps, and the relay is gone.
+  // A person whom the server does not know stays while they can be heard. After a restart of the server, the
+  // silent ones get some time to come back too: their connection may have used a relay that has ended.
   #check() {
     if (!this.online) return;
     for (const person of this.people)
@@ -378,7 +379,7 @@ export class Call extends EventTarget {
       person.counts = add(person.countsBefore, { framesDecoded, audioPackets, audioEnergy });
       if (sample) person.samples = [...person.samples, sample].slice(-60);
       this.#emit('person-sample', { person, sample });
-    })).catch(() => {}); // one was closed meanwhile
+    })).catch(() => {}); // a connection was closed meanwhile
   }
 
   #byMember(id) {

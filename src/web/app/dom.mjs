@@ -1,4 +1,4 @@
-// Elements made without markup, so that a stranger's text can never become HTML.
+// Makes elements without markup, so that a stranger's text can never become HTML.
 const svgNamespace = 'http://www.w3.org/2000/svg';
 
 export const byId = id => document.getElementById(id);
@@ -22,7 +22,8 @@ function fill(node, attributes, children) {
   return node;
 }
 
-// Writes only what changed: a live region must not speak again, and styles must not be computed again.
+// Writes only changed values, so that screen readers do not repeat a live region and styles are not computed
+// again.
 export function setData(node, values) {
   for (const [name, value] of Object.entries(values)) {
     const text = value === undefined || value === null ? undefined : String(value);

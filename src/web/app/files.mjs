@@ -1,10 +1,10 @@
-// Files from page to page, each over a data channel of its own so that the chat does not wait behind it. The
-// talk channel carries what is said about it: file-offer, file-accept, file-refuse, file-cancel, file-done.
+// Sends files from page to page, each over its own data channel, so that the chat does not wait for it. The
+// messages about files use the talk channel: file-offer, file-accept, file-refuse, file-cancel, file-done.
 // Events, with a Transfer in their detail: offered · changed
 import { randomId } from './random.mjs';
 
 export const sizeLimit = 500 * 1024 * 1024;
-const unasked = { image: 10 * 1024 * 1024, other: 1024 * 1024 }; // larger ones wait until they are accepted
+const unasked = { image: 10 * 1024 * 1024, other: 1024 * 1024 }; // bytes; larger files wait to be accepted
 const highWater = 1024 * 1024;
 const lowWater = 256 * 1024;
 const readAhead = 1024 * 1024;
@@ -16,9 +16,9 @@ export const isImage = ({ mime }) => previewed.includes(mime);
 
 export class Transfer {
   state = 'offered'; // then running, and one of `over`
-  bytes = 0; // that the other side has, or that are here
-  reason = null; // why it was refused, cancelled or failed
-  result = null; // the Blob that arrived
+  bytes = 0; // received by the other side, or by us
+  reason = null; // of a refusal, a cancellation or a failure
+  result = null; // the received Blob
   channel = null;
 
   constructor({ id, person, outgoing, name, size, mime, file = null }) {
@@ -30,9 +30,10 @@ export class Transfer {
 }
 
 export class Files extends EventTarget {
-  #transfers = new Map(); // id → Transfer, of both directions; ids are random, made by the sender
+  #transfers = new Map(); // id → Transfer, for both directions; the sender makes random ids
 
-  // Offers a file to everyone given; returns the transfers. Too large a file is the caller's to refuse.
+  // Offers a file to all given people; returns the transfers. The caller must refuse files that are too
+  // large.
   offer(file, people) {
     return people.map(person => {
       const transfer = new Transfer({
@@ -67,7 +68,7 @@ export class Files extends EventTarget {
     this.#end(transfer, 'cancelled', 'here');
   }
 
-  // A message of the talk channel; tells whether it was about a file.
+  // Handles a message of the talk channel. Returns whether it was about a file.
   heard(person, message) {
     if (!message.type.startsWith('file-')) return false;
     if (message.type === 'file-offer') {
@@ -85,7 +86,7 @@ export class Files extends EventTarget {
     return true;
   }
 
-  // A data channel that the other side opened, named file:<id>.
+  // Handles a data channel that the other side has opened, named file:<id>.
   opened(person, channel) {
     const transfer = this.#transfers.get(channel.label.replace(/^file:/, ''));
     const expected = transfer && transfer.person === person && !transfer.outgoing
@@ -140,7 +141,7 @@ export class Files extends EventTarget {
         transfer.bytes = file.size - channel.bufferedAmount;
         this.#changed(transfer);
       }
-    } catch (error) { // the channel closed, or the file changed on disk while it was read
+    } catch (error) { // the channel was closed, or the file was changed while it was read
       if (transfer.isOver) return;
       transfer.person.say({ type: 'file-cancel', id: transfer.id });
       this.#end(transfer, 'failed', error.name === 'NotReadableError' ? 'unreadable' : 'gone');
@@ -151,7 +152,7 @@ export class Files extends EventTarget {
     transfer.channel = channel;
     channel.binaryType = 'arraybuffer';
     let parts = [];
-    let loose = 0; // bytes in parts that are not in a Blob yet, which may live on disk
+    let loose = 0; // bytes in parts that are not yet in a Blob; the browser may keep a Blob on disk
     channel.addEventListener('close', () => this.#closed(transfer));
     channel.addEventListener('message', ({ data }) => {
       if (transfer.isOver || !(data instanceof ArrayBuffer)) return;
@@ -173,7 +174,7 @@ export class Files extends EventTarget {
   }
 
   #complete(transfer, parts) {
-    // Only pictures keep their type: a stranger's HTML must not be opened as a page of ours.
+    // Only pictures keep their type, so that the browser does not open a stranger's HTML as a page of ours.
     const type = isImage(transfer) ? transfer.mime : 'application/octet-stream';
     transfer.result = new Blob(parts, { type });
     transfer.person.say({ type: 'file-done', id: transfer.id });
@@ -202,7 +203,8 @@ export class Files extends EventTarget {
   }
 }
 
-// Only the name itself: no folders, no control or direction characters that disguise an extension.
+// Returns only the file name: no folders, and no control or direction characters that could disguise an
+// extension.
 function cleanName(name) {
   const last = String(name ?? '').split(/[\\/]/).pop();
   return last.replace(/[\p{Cc}\p{Cf}]/gu, '').trim().slice(0, 150) || 'file';

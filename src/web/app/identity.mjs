@@ -1,6 +1,6 @@
-// Who this page is to the others, whatever member id the server has given it: after a restart of the server
-// everybody comes back under a new id. `instance` is the tab and survives a reload; `load` is this very page,
-// and with it its RTCPeerConnections, which do not.
+// The identity of this page for the other pages. It does not depend on member ids, which change when the
+// server restarts. `instance` identifies the tab and survives a reload. `load` identifies this load of the
+// page, and so its RTCPeerConnections, which do not survive a reload.
 import { randomId } from './random.mjs';
 
 const key = 'turnpike.instance';

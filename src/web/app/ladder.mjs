@@ -1,5 +1,5 @@
-// What a page may send to each other page in a mesh, where it sends everything once per person: as the call
-// grows each copy becomes smaller, so that an ordinary uplink of a few Mbit/s carries them all.
+// The bit rates that a page sends to each other page of a mesh. The page sends a copy to every person, so
+// each copy becomes smaller as the call grows. A usual uplink of a few Mbit/s then carries all copies.
 const steps = [
   { upTo: 1, camera: 2_500_000, scale: 1, screen: 2_500_000 },
   { upTo: 2, camera: 1_200_000, scale: 1, screen: 1_500_000 },
@@ -9,6 +9,6 @@ const steps = [
   { upTo: Infinity, camera: 120_000, scale: 4, screen: 300_000 },
 ];
 
-export const crowdFrom = 5; // people in the call, from which on the page says what a mesh costs
+export const crowdFrom = 5; // number of people from which the page shows a note about the load
 
 export const stepFor = peers => steps.find(({ upTo }) => peers <= upTo);

@@ -1,5 +1,6 @@
-// Every text of the page by key, in the language chosen; an element that shows one is told again when the
-// language changes. In markup: data-t="key" for its text, data-t-label for its name, data-t-placeholder.
+// All texts of the page by key, in the chosen language. Elements are updated when the language changes. In
+// markup, data-t="key" sets the text, data-t-label the accessible name, and data-t-placeholder the
+// placeholder.
 import en from '../text/en.mjs';
 import ko from '../text/ko.mjs';
 import { recall, remember } from './settings.mjs';
@@ -36,7 +37,7 @@ function write(node, property, text) {
   if (node[property] !== text) node[property] = text;
 }
 
-// Shows a text as the content of an element; without a key it is emptied. Returns the element.
+// Shows a text as the content of an element. Without a key the element becomes empty. Returns the element.
 export function say(node, key, values) {
   node.dataset.t = key ?? '';
   if (values) valuesOf.set(node, values);
@@ -45,7 +46,7 @@ export function say(node, key, values) {
   return node;
 }
 
-// Names an element for those who can not see it, and in its tooltip.
+// Sets the accessible name and the tooltip of an element.
 export function label(node, key, values) {
   node.dataset.tLabel = key;
   if (values) valuesOf.set(node, values);

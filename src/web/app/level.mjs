@@ -1,5 +1,5 @@
-// How loud a microphone is, from 0 to 1, about fifteen times a second. Chromium can read the samples
-// themselves; elsewhere an AudioContext is needed, which may only start once the person has touched the page.
+// Measures how loud a microphone is, from 0 to 1, about fifteen times a second. Chromium can read the samples
+// directly. Other browsers need an AudioContext, which may start only after the person has touched the page.
 export function watchLevel(track, tell) {
   if (!track) return () => {};
   return 'MediaStreamTrackProcessor' in globalThis ? bySamples(track, tell) : byAnalyser(track, tell);

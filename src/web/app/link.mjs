@@ -32,11 +32,11 @@ function fragment({ room, token, diagnostics }) {
   return parts.length ? `#${parts.join('&')}` : '';
 }
 
-// Changes the address without a hashchange event and without a new entry in the history.
+// Changes the fragment without a hashchange event and without a new history entry.
 export function writeLink(link) {
   history.replaceState(history.state, '', location.pathname + location.search + fragment(link));
 }
 
-// What to send to others. A token is in it only if this person came with one.
+// The link for other people. It contains a token only if this person has come with one.
 export const inviteLink = ({ room, token }) =>
   new URL(location.pathname + fragment({ room, token }), location.origin).href;

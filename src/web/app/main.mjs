@@ -1,4 +1,4 @@
-// The call page: the lobby, one call after another, and the diagnostics above either.
+// The call page: the lobby, then one call after another. The diagnostics can open above both.
 //
 // What tests may rely on:
 //   body        data-view lobby|call   data-line online|offline   data-self the member id the server gave us

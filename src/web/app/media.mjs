@@ -1,5 +1,6 @@
-// This person's microphone, camera and screen. A muted microphone stays open, silent; a camera that is off is
-// closed, so that its light goes out. Events: change (tracks or states), trouble { kind, code }.
+// The microphone, camera and screen of this person. A muted microphone stays open and sends silence. A camera
+// that is switched off is closed, so that its light goes out. Events: change (tracks or states), trouble {
+// kind, code }.
 import { recall, remember } from './settings.mjs';
 
 const wishes = {
@@ -16,10 +17,10 @@ export class LocalMedia extends EventTarget {
   screen = null;
   wantsMicrophone = recall('microphone') !== 'off';
   wantsCamera = recall('camera') !== 'off';
-  trouble = { audio: null, video: null }; // why there is none: one of the codes below
+  trouble = { audio: null, video: null }; // why a device is missing: one of the codes below
   devices = { audio: [], video: [] };
   #busy = Promise.resolve(); // devices are opened one after another
-  #declined = false; // what is still being opened is not wanted any more
+  #declined = false; // the result of opening devices is no longer wanted
 
   constructor() {
     super();
@@ -30,7 +31,7 @@ export class LocalMedia extends EventTarget {
   get cameraOn() { return Boolean(this.camera); }
   get screenOn() { return Boolean(this.screen); }
 
-  // Opens what is wanted and there. Never rejects: what went wrong is in `trouble`.
+  // Opens the wanted devices that exist. It never rejects: failures are in `trouble`.
   start() {
     this.#declined = false;
     return this.#inTurn(async () => {
@@ -70,8 +71,8 @@ export class LocalMedia extends EventTarget {
     return this.#inTurn(() => this.camera ? null : this.#reopen('video'));
   }
 
-  // Another camera or microphone. A phone can open only one camera at a time, so the old one goes first, and
-  // comes back if the new one will not open.
+  // Changes the camera or microphone. A phone can open only one camera at a time, so the old one is closed
+  // first, and opened again if the new one fails.
   choose(kind, deviceId) {
     const before = recall(`device.${kind}`);
     remember(`device.${kind}`, deviceId);
@@ -109,7 +110,7 @@ export class LocalMedia extends EventTarget {
     }
   }
 
-  // Neither camera nor microphone, whatever the person may yet answer to the browser's question.
+  // Gives up camera and microphone, whatever the person answers to the browser's question later.
   decline() {
     this.#declined = true;
     this.wantsMicrophone = this.wantsCamera = false;
@@ -127,7 +128,7 @@ export class LocalMedia extends EventTarget {
     return track?.getSettings().deviceId ?? recall(`device.${kind}`);
   }
 
-  // A camera or microphone that was plugged in is taken when it was missed, or tried again when asked to.
+  // A newly connected camera or microphone is opened if one was missing, or when the person tries again.
   retry() {
     return this.#inTurn(async () => {
       if (!isPossible()) return;
@@ -159,11 +160,11 @@ export class LocalMedia extends EventTarget {
         return true;
       }
       for (const track of stream.getTracks()) this.#take(track);
-      await this.#listDevices(); // only now do they have names
+      await this.#listDevices(); // devices have names only after permission was given
       return true;
     } catch (error) {
       if (error.name === 'OverconstrainedError' && !anyDevice) return this.#open(kinds, true);
-      if (kinds.length === 2) return false; // start() asks for each by itself
+      if (kinds.length === 2) return false; // start() asks for each device separately
       this.#fail(kinds, await codeOf(error, kinds[0]));
       return false;
     }
@@ -179,7 +180,7 @@ export class LocalMedia extends EventTarget {
     } else {
       this.camera = track;
     }
-    track.addEventListener('ended', () => { // unplugged, or taken back in the browser's settings
+    track.addEventListener('ended', () => { // unplugged, or permission was withdrawn
       if (track !== this.microphone && track !== this.camera) return;
       this.#close(kind, { quietly: true });
       this.#fail([kind], 'ended');
@@ -239,7 +240,7 @@ const codeFromName = name => ({
   NotAllowedError: 'denied', SecurityError: 'denied',
 }[name] ?? 'failed');
 
-// Tells "not now" from "never" and from "the system does not let the browser".
+// Distinguishes a refusal for now, a permanent refusal, and one by the operating system.
 async function codeOf(error, kind) {
   const code = codeFromName(error.name);
   if (code !== 'denied') return code;

@@ -1,4 +1,4 @@
-// Turns two successive getStats() reports of a connection into what a person wants to know about it.
+// Computes figures for people from two successive getStats() reports of a connection.
 
 const sum = (list, field) => list.reduce((total, entry) => total + (entry[field] ?? 0), 0);
 
@@ -23,8 +23,8 @@ export function read(stats) {
   };
 }
 
-// Bits per second in both directions, milliseconds of round trip, the share of packets that were lost, and
-// the mean loudness from 0 to 1.
+// Bits per second in both directions, round-trip time in milliseconds, the share of lost packets, and the
+// mean loudness from 0 to 1.
 export function compare(before, now) {
   const seconds = (now.at - before.at) / 1000;
   if (seconds <= 0) return null;

@@ -1,7 +1,8 @@
-// Which way the media of a connection takes, judged from its selected candidate pair:
+// Decides which path the media of a connection takes, from its selected candidate pair:
 //   { path: 'direct' | 'nat' | 'relay', transport: 'udp' | 'tcp' | 'tls', local, remote, pair }
-// A peer-reflexive candidate has no type of its own. If it is an address that the other side has told us of,
-// it is what they say; at the address of a TURN server it is a relay whose check overtook its signaling.
+// A peer-reflexive candidate does not tell its type. If the other side has signaled its address, the type of
+// that signal counts. If it has the address of a TURN server, it is a relay whose check came before its
+// signal.
 
 function selectedPair(stats) {
   const all = [...stats.values()];
@@ -9,14 +10,14 @@ function selectedPair(stats) {
     type === 'transport' && selectedCandidatePairId);
   const pair = transport
     ? stats.get(transport.selectedCandidatePairId)
-    : all.find(({ type, selected, nominated, state }) => // Firefox has no transport statistics
+    : all.find(({ type, selected, nominated, state }) => // for Firefox, which has no transport statistics
       type === 'candidate-pair' && (selected ?? (nominated && state === 'succeeded')));
   const local = pair && stats.get(pair.localCandidateId);
   const remote = pair && stats.get(pair.remoteCandidateId);
   return local && remote ? { pair, local, remote } : null;
 }
 
-// `known` are the candidates that the other side has signaled, `servers` the addresses of TURN servers.
+// `known` are the candidates that the other side has signaled; `servers` are the addresses of TURN servers.
 export function judgePath(stats, { known = [], servers = new Set() } = {}) {
   const selected = selectedPair(stats);
   if (!selected) return null;
@@ -38,10 +39,10 @@ function typeOf(candidate, known, servers) {
   if (told) return told.type;
   if (address && servers.has(address)) return 'relay';
   const hidden = known.length && known.every(other => other.address?.endsWith('.local'));
-  return hidden && isPrivate(address) ? 'host' : 'prflx'; // a neighbour whose mDNS name did not resolve
+  return hidden && isPrivate(address) ? 'host' : 'prflx'; // mDNS name of this network, not resolved
 }
 
-// Chromium leaves relayProtocol out when it is UDP.
+// Chromium omits relayProtocol when it is UDP.
 export function relayTransport({ relayProtocol, url }) {
   if (relayProtocol) return relayProtocol;
   if (url?.startsWith('turns:')) return 'tls';
@@ -57,7 +58,7 @@ export function isPrivate(address) {
   return /^(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*|localhost|.*\.local)$/i.test(address);
 }
 
-// The host of a stun: or turn: URL, without brackets.
+// Returns the host of a stun: or turn: URL, without brackets.
 export function hostOf(url) {
   const rest = url.replace(/^(stun|turn)s?:/i, '').replace(/\?.*$/, '');
   const bracketed = /^\[([^\]]+)\]/.exec(rest);

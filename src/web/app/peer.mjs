@@ -1,21 +1,21 @@
-// The connection to one other page: perfect negotiation over whatever carries the signals, three m-lines that
-// are there from the start (microphone, camera, screen), so that switching one is a replaceTrack, and a data
-// channel for talk. Of two pages the one with the greater `load` is the first to offer; the other is polite.
-// Events: state · track { kind, track } · message { … } · channel { channel } · path
+// The connection to one other page. It uses perfect negotiation over any carrier of signals. Three m-lines
+// exist from the start (microphone, camera, screen), so that to switch one is a replaceTrack, and there is a
+// data channel for talk. Of two pages, the one with the greater `load` makes the first offer; the other page
+// is polite. Events: state · track { kind, track } · message { … } · channel { channel } · path
 import { judgePath, turnAddresses } from './path.mjs';
 
 const kinds = ['microphone', 'camera', 'screen'];
-const patience = 2500; // with a connection that is only disconnected
-const silence = 5500; // on the data channel, after which the other page is taken for dead
+const patience = 2500; // ms to wait for a connection that is only disconnected
+const silence = 5500; // ms without data-channel messages, after which the other page counts as dead
 const heartbeat = 1500;
 const answerTime = 10_000;
 const mostEarlyCandidates = 64;
-const udpWait = 1500; // with a relay over TCP, before looking for one over UDP
+const udpWait = 1500; // ms on a relay over TCP, before a search for one over UDP
 const mostUdpTries = 2;
 
 export class Peer extends EventTarget {
   initiator;
-  id; // of the connection: the offering side makes it up, the other takes it from the first offer
+  id; // of the connection: the offering side makes it, the other side takes it from the first offer
   since = performance.now();
   path = null;
   lastHeard = 0;
@@ -26,10 +26,10 @@ export class Peer extends EventTarget {
   #offering = false;
   #offeredAt = 0;
   #ignoring = false;
-  #started = false; // the first description has been exchanged, or we are the one to offer
-  #work = Promise.resolve(); // signals are taken in one after another
-  #early = []; // candidates whose description is not here yet
-  #known = []; // candidates of the other side, for judging the path
+  #started = false; // the first description was exchanged, or we are the side that offers
+  #work = Promise.resolve(); // signals are processed one after another
+  #early = []; // candidates that came before their description
+  #known = []; // candidates of the other side, which path.mjs uses
   #restart = 0;
   #udpSearch = 0;
   #udpTries = 0;
@@ -37,10 +37,10 @@ export class Peer extends EventTarget {
   #canSignal = true;
   #wantsRestart = false;
   #wasConnected = false;
-  #waiting = null; // tracks to send once the other side's first offer has made room for them
+  #waiting = null; // tracks to send after the first offer of the other side
   #watched = null;
 
-  // `send` carries a signal to the other page; `tracks` are what to send from the start.
+  // `send` carries a signal to the other page; `tracks` are sent from the start.
   constructor({ id, initiator, configuration, tracks, send }) {
     super();
     this.id = id;
@@ -78,20 +78,20 @@ export class Peer extends EventTarget {
   get canTalk() { return this.#talk.readyState === 'open'; }
   get alive() { return this.connected && performance.now() - this.lastHeard < silence; }
 
-  // Whether an offer of ours got no answer for long, while we had a line all the time.
+  // Whether our offer has had no answer for a long time, although the line was up.
   unanswered(onlineSince) {
     return this.initiator && this.#connection.signalingState === 'have-local-offer'
       && performance.now() - Math.max(this.#offeredAt, onlineSince) > answerTime;
   }
 
-  // Sends another track, or none, without negotiating.
+  // Sends another track, or none, without a negotiation.
   async replace(kind, track) {
     if (this.#waiting) this.#waiting = { ...this.#waiting, [kind]: track };
     const sender = this.#sender(kind);
     if (sender && sender.track !== track) await sender.replaceTrack(track).catch(() => {}); // it is closed
   }
 
-  // At most so many bits per second; `scale` divides width and height.
+  // Limits the bits per second; `scale` divides width and height.
   async limit(kind, maxBitrate, scale = 1) {
     const sender = this.#sender(kind);
     const parameters = sender?.getParameters();
@@ -103,8 +103,8 @@ export class Peer extends EventTarget {
     await sender.setParameters(parameters).catch(() => {}); // the next change of the call tries again
   }
 
-  // Has the pictures start anew for the other side, which would otherwise wait seconds before it asks for
-  // that.
+  // Makes the encoder send a key frame to the other side, which would otherwise wait for seconds before it
+  // asks for one.
   async refresh() {
     for (const kind of ['camera', 'screen']) {
       const sender = this.#sender(kind);
@@ -130,18 +130,19 @@ export class Peer extends EventTarget {
       return;
     }
     this.#wantsRestart = false;
-    this.#udpTries = 0; // it may be another network
+    this.#udpTries = 0; // the network may be another one now
     this.#connection.restartIce();
   }
 
-  // The line to the other page is up, or down: an offer that nobody gets would only get in the way.
+  // The line to the other page is up or down. While it is down, no offer is made, since nobody would receive
+  // it.
   set canSignal(can) {
     this.#canSignal = can;
     if (can && this.#wantsRestart) this.restartIce();
     if (can) this.#stateChanged();
   }
 
-  // The other page is back under a new id and may have missed what we sent: start over from a clean state.
+  // The other page has come back with a new id and may have missed signals: start again from a clean state.
   async recover({ restart }) {
     await this.#enqueue(async () => {
       if (this.#connection.signalingState === 'have-local-offer') {
@@ -169,10 +170,10 @@ export class Peer extends EventTarget {
     return this.#connection.createDataChannel(name);
   }
 
-  // The largest message the other side takes, within reason: large ones would hold up the chat.
+  // The largest message that the other side accepts, but limited, because a large one would delay the chat.
   get chunkSize() { return Math.min(32 * 1024, this.#connection.sctp?.maxMessageSize || 16 * 1024); }
 
-  // How loud the other side is right now, from the headers of its RTP packets.
+  // The present loudness of the other side, from the headers of its RTP packets.
   get loudness() {
     const { receiver } = this.#transceiver('microphone') ?? {};
     return receiver?.getSynchronizationSources?.()[0]?.audioLevel ?? 0;
@@ -210,7 +211,7 @@ export class Peer extends EventTarget {
   }
 
   async #offer() {
-    if (!this.#started) return; // what was set up for the other side's first offer needs none of our own
+    if (!this.#started) return; // the transceivers for the other side's first offer need no offer of ours
     try {
       this.#offering = true;
       await this.#connection.setLocalDescription();
@@ -245,7 +246,7 @@ export class Peer extends EventTarget {
     this.#emit('state');
   }
 
-  // The polite side's first answer: the transceivers are those of the offer.
+  // The first answer of the polite side uses the transceivers of the offer.
   async #adopt() {
     if (!this.#waiting) return;
     const tracks = this.#waiting;
@@ -294,8 +295,8 @@ export class Peer extends EventTarget {
     }, delay);
   }
 
-  // Looks for a way by UDP where we are relayed over TCP or TLS. A browser ends its search with the first way
-  // that works, so one UDP datagram that is lost or late can leave a whole call on TCP. Media flow meanwhile.
+  // Searches a path over UDP when we use a relay over TCP or TLS. A browser ends its search at the first path
+  // that works, so one lost or late UDP datagram can keep a whole call on TCP. Media continues meanwhile.
   #seekUdp() {
     const { path, transport, ownRelay } = this.path;
     if (path !== 'relay' || !ownRelay || transport === 'udp') {

@@ -1,4 +1,5 @@
-// What is remembered on this device. Storage may be forbidden (private windows): then it lasts until reload.
+// Settings that are stored on this device. When storage is forbidden (private windows), they last until the
+// page is reloaded.
 const fallback = new Map();
 
 export function remember(name, value) {

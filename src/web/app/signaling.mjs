@@ -1,8 +1,8 @@
-// The line to /ws: joins a room, comes back by itself when it drops (as the same member if the server still
-// knows us), and sends again what was not acknowledged. Events, each with a detail:
-//   joined · peer-joined · peer-left · signal · broadcast · ice-servers · going-away   the server's messages
-//   line      { online }                                                 it dropped, or is back
-//   refused   { code }                                                   the server will not have us back
+// The WebSocket to /ws. It joins a room, reconnects by itself (as the same member if the server still knows
+// us), and sends again what was not acknowledged. Events, each with a detail:
+//   joined · peer-joined · peer-left · signal · broadcast · ice-servers · going-away   messages of the server
+//   line      { online }                                                 the connection was lost, or is back
+//   refused   { code }                                                   the server refuses us
 const firstDelay = 250;
 const delays = { short: 1000, long: 2000, shortFor: 30 }; // a restart is short; an outage may not be
 const joinTime = 6000;
@@ -21,7 +21,7 @@ class SignalingError extends Error {
 export class Signaling extends EventTarget {
   #url;
   #socket = null;
-  #membership = null; // { room, name, token }, from the first join until we leave
+  #membership = null; // { room, name, token } from the first join until we leave
   #resume = null;
   #first = null; // settles the promise of join()
   #attempts = 0;
@@ -29,7 +29,7 @@ export class Signaling extends EventTarget {
   #deadline = 0;
   #idle = 0;
   #nextId = 1;
-  #pending = new Map(); // id → { message, timer, resolve, reject }, in the order in which they were sent
+  #pending = new Map(); // id → { message, timer, resolve, reject }, in the order of sending
   #online = false;
   #wake = () => { if (document.visibilityState === 'visible') this.#hurry(); };
 
@@ -40,7 +40,7 @@ export class Signaling extends EventTarget {
 
   get online() { return this.#online; }
 
-  // Resolves to the `joined` message, or rejects with a SignalingError; later drops are mended silently.
+  // Resolves with the `joined` message, or rejects with a SignalingError. Later losses are repaired silently.
   join(membership) {
     this.#membership = membership;
     addEventListener('online', this.#wake);
@@ -55,7 +55,7 @@ export class Signaling extends EventTarget {
     if (this.#membership) this.#membership.name = name;
   }
 
-  // A message that wants an answer. What is sent while the line is down waits for it.
+  // Sends a message that has an answer. While the line is down, it waits.
   request(message) {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
@@ -93,7 +93,7 @@ export class Signaling extends EventTarget {
     socket.addEventListener('open', current(() => this.#enter()));
     socket.addEventListener('message', current(({ data }) => this.#receive(data)));
     socket.addEventListener('close', current(({ code }) => {
-      if (code === resumedElsewhere) this.#resume = null; // by a copy of this page: become somebody else
+      if (code === resumedElsewhere) this.#resume = null; // a copy of this page did: join anew
       this.#lost();
     }));
     this.#deadline = setTimeout(() => this.#abandon(), joinTime);
@@ -143,7 +143,7 @@ export class Signaling extends EventTarget {
       this.#settle(id, ({ reject }) => reject(new SignalingError(code, message)));
       return;
     }
-    if (code === 'resume-unknown') { // the server was restarted, or we were away too long
+    if (code === 'resume-unknown') { // the server was restarted, or we were away for too long
       this.#resume = null;
       this.#enter();
     } else if (this.#first) {
@@ -153,7 +153,7 @@ export class Signaling extends EventTarget {
       this.#emit('line', { online: false });
       this.#emit('refused', { code });
     } else {
-      this.#attempts = Math.max(this.#attempts, delays.shortFor); // full, or too many attempts: no hurry
+      this.#attempts = Math.max(this.#attempts, delays.shortFor); // the room is full, or too many attempts
       this.#abandon();
     }
   }
@@ -185,12 +185,12 @@ export class Signaling extends EventTarget {
     this.#socket.send(JSON.stringify(entry.message));
   }
 
-  // Nothing has been heard for long: only an answer tells whether the line still lives.
+  // Nothing was received for a long time. Only an answer shows whether the connection still works.
   #probe() {
     if (this.#online) this.request({ type: 'ping' }).catch(() => {});
   }
 
-  // A dead line may take minutes to notice that it is closed: we do not wait for it.
+  // A dead connection may take minutes until its close event, so we do not wait for that.
   #abandon() {
     this.#socket?.close();
     this.#lost();

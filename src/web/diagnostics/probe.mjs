@@ -1,11 +1,11 @@
-// Asks one STUN or TURN server with an RTCPeerConnection of its own. A probe resolves, whatever happens, to
+// Tests one STUN or TURN server with its own RTCPeerConnection. A probe always resolves, with
 //   { kind, url, candidates, errors, state: 'ok' | 'failed', time, … }
-// For TURN, data is sent through the relay to ourselves: from one relayed address to another, and back.
+// For TURN, data is sent to ourselves through the relay: from one relayed address to another, and back.
 import { isAddress } from '../app/path.mjs';
 
 const patience = 10_000;
 
-// One entry for each URL, with the credentials that belong to it.
+// One entry for each URL, with its credentials.
 export const targetsOf = iceServers => iceServers.flatMap(({ urls, username, credential }) =>
   [urls].flat().map(url => ({ url, kind: kindOf(url), server: { urls: url, username, credential } })));
 
@@ -19,8 +19,7 @@ function kindOf(url) {
 
 export const probe = (target, saw) => (target.kind === 'stun' ? probeStun : probeTurn)(target, saw);
 
-// What a connection gathers, told to `saw` as it comes: { candidate } or { error }, with the time since
-// start.
+// Gathers candidates. Calls `saw` for each one: { candidate } or { error }, with the time since the start.
 function gather(connection, target, saw) {
   const start = performance.now();
   const candidates = [];
@@ -59,7 +58,7 @@ async function probeStun(target, saw) {
     await connection.setLocalDescription();
     const done = await within(patience, complete);
     const reflexive = candidates.filter(({ type }) => type === 'srflx');
-    // An address that is seen unchanged makes no candidate of its own: then silence without an error is good.
+    // An unchanged address gives no candidate of its own, so silence without an error is a success.
     const same = done && candidates.some(host => host.type === 'host' && host.protocol === 'udp'
       && !errors.some(error => concerns(error, host)));
     const ok = reflexive.length > 0 || same;
@@ -72,7 +71,7 @@ async function probeStun(target, saw) {
   }
 }
 
-const bare = address => address?.replace(/^\[|\]$/g, ''); // of the brackets around an IPv6 address
+const bare = address => address?.replace(/^\[|\]$/g, ''); // removes the brackets of an IPv6 address
 
 const concerns = (error, host) => !error.address || !host.address || !isAddress(host.address)
   || (error.address === host.address && (!error.port || error.port === host.port));
@@ -121,7 +120,8 @@ async function probeTurn(target, saw) {
   }
 }
 
-// Whether one local port is seen as one and the same by two servers: only then are both asked from it.
+// Returns the server-reflexive candidates of one connection that asks all targets. Within one connection the
+// browser asks them from the same local port, so their mappings can be compared.
 export async function compareMappings(targets) {
   const connection = new RTCPeerConnection({ iceServers: targets.map(({ server }) => server) });
   try {
@@ -137,7 +137,7 @@ export async function compareMappings(targets) {
   }
 }
 
-// A URL that this browser does not understand, for instance.
+// For example a URL that this browser does not understand.
 const failed = (target, error) => ({
   ...target, candidates: [], errors: [{ time: 0, code: 0, text: error.message, url: target.url }],
   reflexive: [], state: 'failed',

@@ -1,8 +1,9 @@
-// From what the probes found to sentences. A sentence is { key, values } for the texts of either language.
+// Turns the results of the probes into sentences. A sentence is { key, values } for the texts of all
+// languages.
 import { hostOf, isAddress, isPrivate } from '../app/path.mjs';
 import { kinds, patienceSeconds } from './probe.mjs';
 
-// Well-known services that carry web pages to a computer without an address of its own.
+// Tunnel services. They make a web server on a computer without a public address reachable.
 const tunnelDomains = ['app.github.dev', 'devtunnels.ms', 'gitpod.io', 'lhr.life', 'loca.lt', 'localhost.run',
   'ngrok-free.app', 'ngrok-free.dev', 'ngrok.app', 'ngrok.io', 'pinggy.link', 'pinggy.online', 'serveo.net',
   'trycloudflare.com', 'tunnelmole.net'];
@@ -13,7 +14,7 @@ const isFirefox = /firefox/i.test(navigator.userAgent);
 export const withPort = ({ address, port }) =>
   address?.includes(':') ? `[${address}]:${port}` : `${address ?? '?'}:${port}`;
 
-// For each kind of server { kind, state: 'ok' | 'failed' | 'absent' | 'running', key, values }.
+// One sentence for each kind of server: { kind, state: 'ok' | 'failed' | 'absent' | 'running', key, values }.
 export function verdicts(targets, results) {
   return kinds.map(kind => {
     const asked = targets.filter(target => target.kind === kind).length;
@@ -46,7 +47,7 @@ function reason({ kind, url, errors }) {
   return { key: 'why.other', values: { code: code || '', text } };
 }
 
-// The line that sums it up: { tone: 'good' | 'poor' | 'bad', title, text }.
+// The summary: { tone: 'good' | 'poor' | 'bad', title, text }.
 export function summary(list) {
   const state = Object.fromEntries(list.map(({ kind, state: how }) => [kind, how]));
   const relays = kinds.slice(1).filter(kind => state[kind] === 'ok');
@@ -65,7 +66,7 @@ export function summary(list) {
   return { tone: 'bad', title: { key: 'summary.bad' }, text: { key: 'summary.badText' } };
 }
 
-// What else there is to say: about the NAT, and about servers that others can not reach.
+// Further remarks: about the NAT, and about servers that other people cannot reach.
 export function remarks({ targets, results, mappings, page }) {
   return [...natRemarks(targets, results, mappings), ...serverRemarks(targets, page)];
 }

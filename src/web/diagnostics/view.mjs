@@ -1,4 +1,4 @@
-// The connection check as a dialog above everything: a verdict in words, then all that it rests on.
+// The connection check as a dialog: first the verdict in words, then the measurements behind it.
 import { byId, element, setData } from '../app/dom.mjs';
 import { onLanguage, say, t } from '../app/language.mjs';
 import { readLink } from '../app/link.mjs';
@@ -15,7 +15,7 @@ export class Diagnostics {
   #found = null; // { targets, results, seen, mappings, problem }
   #copied = 0;
 
-  // `iceServers()` gives those of the call, or nothing: then the server is asked.
+  // `iceServers()` returns those of the call, or nothing; then the server is asked for them.
   constructor({ iceServers, onClose }) {
     this.#iceServers = iceServers;
     this.#dialog.addEventListener('close', () => {
@@ -128,7 +128,7 @@ export class Diagnostics {
     }, copiedFor);
   }
 
-  // The report for an e-mail. Credentials are not in it; addresses are, that is what it is about.
+  // The report for an e-mail. It contains addresses, which are its subject, but no credentials.
   #text() {
     const { targets, results, seen, problem } = this.#found;
     const lines = [`turnpike: ${t('diagnostics.title')}`, `${new Date().toISOString()}  ${location.origin}`,

@@ -1,4 +1,4 @@
-// English. A text is a string with {names} in it, or a function of the same values.
+// English. A text is a string with {names} in it, or a function that gets the same values.
 export default {
   close: 'Close',
   language: '한국어',

@@ -1,4 +1,4 @@
-// The chat panel: what was said, and files on their way, with their progress on both sides.
+// The chat panel: messages, and files with their progress on both sides.
 import { fits } from '../app/call.mjs';
 import { byId, element } from '../app/dom.mjs';
 import { Files, isImage, sizeLimit } from '../app/files.mjs';
@@ -11,7 +11,7 @@ const longest = 4000;
 export class Chat {
   #call;
   #files = new Files();
-  #rows = new Map(); // Transfer → its part of the log
+  #rows = new Map(); // Transfer → its row in the log
   #unread = 0;
   #urls = [];
   #listening = new AbortController();
@@ -176,7 +176,7 @@ const title = ({ name, size: bytes }) => element('div', { class: 'title' },
   element('span', { class: 'file-name', 'data-testid': 'file-name' }, name),
   element('span', { class: 'file-size' }, size(bytes)));
 
-// A stranger's text as text, with web addresses to click on.
+// Shows a stranger's text as text, with links for its web addresses.
 function links(text) {
   return text.split(/(https?:\/\/[^\s<>"]+)/).map((part, index) => index % 2
     ? element('a', { href: part, target: '_blank', rel: 'noopener noreferrer' }, part)

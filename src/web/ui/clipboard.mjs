@@ -1,5 +1,4 @@
-// Copies text, also where the clipboard interface is missing since the page is not secure. Tells whether it
-// did.
+// Copies text, even on insecure pages, where browsers have no clipboard interface. Returns whether it worked.
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);

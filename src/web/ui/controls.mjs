@@ -1,5 +1,5 @@
-// The switches and choices that stand before the call as well as in it: microphone, camera, screen, devices,
-// language and colours.
+// The controls that both the lobby and the call have: microphone, camera, screen, devices, language and
+// colours.
 import { element, setData } from '../app/dom.mjs';
 import { currentLanguage, label, onLanguage, say, setLanguage, t } from '../app/language.mjs';
 import { recall, remember } from '../app/settings.mjs';
@@ -25,7 +25,7 @@ export function bindMedia(media) {
     if (toggle === 'screen') button.classList.add('neutral');
     button.addEventListener('click', async () => {
       const wanted = !isOn[toggle]();
-      button.disabled = toggle !== 'microphone'; // a camera takes its time
+      button.disabled = toggle !== 'microphone'; // a camera takes some time to open
       await set[toggle](wanted);
       button.disabled = false;
       const kind = toggle === 'microphone' ? 'audio' : 'video';

@@ -48,7 +48,7 @@ function icon(name) {
     }));
 }
 
-// Puts an icon into every element of the markup that asks for one by data-icon.
+// Puts an icon into every element of the markup that has data-icon.
 export function fillIcons(root = document) {
   for (const node of root.querySelectorAll('[data-icon]')) node.replaceChildren(icon(node.dataset.icon));
 }

@@ -1,4 +1,4 @@
-// The link by which others come in: copied from the top line, or shown large to who is alone.
+// The link for other people. It can be copied from the top line, and is shown large to a person who is alone.
 import { byId, element, setData } from '../app/dom.mjs';
 import { label, say } from '../app/language.mjs';
 import { inviteLink } from '../app/link.mjs';

@@ -1,5 +1,5 @@
-// Places tiles so that all fit without scrolling and their pictures are as large as can be. With a shared
-// screen that takes most of the room and the others line up beside or below it.
+// Places tiles so that all fit without scrolling and the pictures are as large as possible. A shared screen
+// takes most of the space, and the other tiles are in a row beside or below it.
 const gap = 10;
 const ratio = 16 / 9;
 
@@ -30,7 +30,8 @@ function fill(tiles, area, wanted = 0) {
   const rows = Math.ceil(tiles.length / columns);
   const cellHeight = (area.height - (rows - 1) * gap) / rows;
   const most = (area.width - (columns - 1) * gap) / columns;
-  // No wider than a picture, and not so much taller that it is cut to a strip: alone in its row it may be.
+  // A tile is not wider than its picture, and not so tall that only a strip of the picture is visible. A tile
+  // alone in its row may be taller.
   const width = Math.min(most, cellHeight * ratio);
   const height = Math.min(cellHeight, width * (columns === 1 ? 1.4 : 0.85));
   const top = area.y + (area.height - rows * height - (rows - 1) * gap) / 2;

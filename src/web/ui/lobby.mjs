@@ -1,5 +1,5 @@
-// Before the call: preview, devices, room and name. Calls join({ room, name, bare }) when the person is
-// ready.
+// The page before the call: preview, devices, room and name. Calls join({ room, name, bare }) when the person
+// is ready.
 import { byId, element, setData } from '../app/dom.mjs';
 import { onLanguage, say } from '../app/language.mjs';
 import { watchLevel } from '../app/level.mjs';
@@ -34,7 +34,7 @@ export class Lobby {
     onLanguage(() => { this.#noted = ''; this.#show(); });
   }
 
-  // `left` is the room that the person comes from.
+  // `left` is the room that the person has just left.
   open({ left } = {}) {
     this.#open = true;
     byId('lobby').hidden = false;
@@ -116,7 +116,7 @@ export class Lobby {
     this.#stopLevel = watchLevel(track, tell);
   }
 
-  // One message per trouble, or one for both when they share it.
+  // One message for each trouble, or one message when both devices have the same trouble.
   #note({ audio, video }, wantsCamera) {
     const camera = wantsCamera ? video : null;
     const text = JSON.stringify([audio, camera]);

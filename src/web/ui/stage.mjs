@@ -1,4 +1,4 @@
-// The call as it is seen: tiles, top line, banners, panels. One Stage is one call.
+// The call on the screen: tiles, top line, banners and panels. Each Stage shows one call.
 import { byId, element, setData } from '../app/dom.mjs';
 import { crowdFrom } from '../app/ladder.mjs';
 import { onLanguage, say, t } from '../app/language.mjs';
@@ -21,7 +21,7 @@ export class Stage {
   #self;
   #selfScreen = null;
   #alone = null;
-  #heard = new Map(); // Tile → when it was last loud
+  #heard = new Map(); // Tile → the time at which it was last loud
   #ownLevel = 0;
   #ownTrack = null;
   #stopLevel = () => {};
@@ -250,8 +250,8 @@ export class Stage {
     }
   }
 
-  // Who speaks: the others by the loudness in their RTP packets and of the last second, this person by the
-  // microphone.
+  // Decides who speaks: for other people by the loudness in their RTP packets and over the last second, for
+  // this person by the microphone.
   #listen() {
     const now = performance.now();
     const judge = (tile, level) => {

@@ -1,4 +1,5 @@
-// One picture of the grid: a person's camera or screen, with name, states, path badge and what is behind it.
+// One picture of the grid: a person's camera or screen, with name, states and path badge, and the panel
+// behind the badge.
 import { element, setData } from '../app/dom.mjs';
 import { label, say, t } from '../app/language.mjs';
 import { Facts } from './facts.mjs';
@@ -16,7 +17,7 @@ export class Tile {
   #track = null;
 
   constructor({ kind, self }) {
-    this.#video.muted = true; // the attribute alone does not mute an element made by script
+    this.#video.muted = true; // the attribute does not mute an element that a script has made
     this.#muted.hidden = true;
     this.node = element('article', {
       class: 'tile', 'data-kind': kind, 'data-self': String(self), 'data-testid': 'tile',
@@ -71,7 +72,7 @@ export class Tile {
     this.#facts.show(person);
   }
 
-  // Numbers for tests and for the curious, once a second.
+  // Numbers for tests and for interested people, once a second.
   sample(person) {
     const { framesDecoded, audioPackets, audioEnergy } = person.counts;
     setData(this.node, { frames: framesDecoded, audioPackets, audioEnergy: audioEnergy?.toFixed(4) });

@@ -1,4 +1,4 @@
-// A short word that goes away by itself; those who hear the page instead of seeing it are told too.
+// A short notice that disappears by itself. Screen readers read it too.
 import { byId, element } from '../app/dom.mjs';
 import { t } from '../app/language.mjs';
 

@@ -1,9 +1,9 @@
-// One way of one file, to one person or from one: how far it is, and what can be done about it.
+// The row of one transfer, to or from one person: its progress, and the buttons for it.
 import { element, setData } from '../app/dom.mjs';
 import { sizeLimit } from '../app/files.mjs';
 import { label, say, t } from '../app/language.mjs';
 
-// `arrived(blob)` makes what is shown for a file that is here.
+// `arrived(blob)` makes the element that shows a received file.
 export class TransferRow {
   node = element('div', { class: 'transfer', 'data-testid': 'transfer' });
   #transfer;
