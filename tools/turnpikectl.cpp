@@ -67,8 +67,17 @@ int main(int argc, char** argv) {
 
   std::string id;
   auto* kill = app.add_subcommand("kill", "End an allocation at once");
-  kill->add_option("ID", id, "As `turnpikectl allocations` shows it")->required();
-  on(kill, [&](const Connection& daemon) { return kill_allocation(daemon, id, json); });
+  std::string killed_user;
+  auto* which = kill->add_option_group("which");
+  which->add_option("ID", id, "As `turnpikectl allocations` shows it");
+  which->add_option("--user", killed_user, "All allocations of this user, on all nodes of a cluster");
+  which->require_option(1);
+  on(kill, [&](const Connection& daemon) {
+    return killed_user.empty() ? kill_allocation(daemon, id, json) : kill_user(daemon, killed_user, json);
+  });
+
+  on(app.add_subcommand("nodes", "The nodes of the cluster, and how full they are"),
+     [&](const Connection& daemon) { return list_nodes(daemon, json); });
 
   std::optional<std::chrono::seconds> deadline;
   std::uint32_t until = 0;

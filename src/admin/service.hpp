@@ -2,6 +2,7 @@
 // calls come on the thread of the admin listener.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
@@ -53,6 +54,11 @@ class Service {
   virtual http::Awaitable<ReloadReport> reload(bool dry_run) = 0;
   // Returns false when the level does not exist.
   virtual bool set_log_level(std::string_view level) = 0;
+  // The nodes of the cluster, this one first; empty without a cluster.
+  virtual boost::json::array nodes() = 0;
+  // Ends all allocations of a user on all nodes. Returns false when only those of this node could be ended,
+  // since the other nodes cannot be reached.
+  virtual bool end_user(const std::string& user) = 0;
 };
 
 }  // namespace turnpike::admin

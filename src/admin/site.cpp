@@ -158,6 +158,8 @@ void Site::add_routes(http::Router& router) {
   add_control(router, "POST", "/v1/drain", &Site::drain);
   add_control(router, "POST", "/v1/reload", &Site::reload);
   add_control(router, "POST", "/v1/loglevel", &Site::set_log_level);
+  add_control(router, "GET", "/v1/nodes", &Site::nodes);
+  add_control(router, "POST", "/v1/kill", &Site::end_user);
 }
 
 void Site::add_control(http::Router& router, std::string method, std::string path, Action action) {
@@ -251,6 +253,20 @@ Awaitable<Response> Site::set_log_level(const Request& request) {
                    service_.set_log_level({level->get_string().data(), level->get_string().size()});
   if (!set) co_return json_error(400, "bad-level", "level is debug, info, warning or error.");
   co_return json_answer({{"level", *level}});
+}
+
+Awaitable<Response> Site::nodes(const Request&) { co_return json_answer({{"nodes", service_.nodes()}}); }
+
+Awaitable<Response> Site::end_user(const Request& request) {
+  json::object body;
+  if (const auto fault = read_body(request, {"user"}, body)) co_return json_error(400, "bad-body", *fault);
+  const json::value* user = body.if_contains("user");
+  if (!user || !user->is_string() || user->get_string().empty()) {
+    co_return json_error(400, "bad-user", "user is the name of a user.");
+  }
+  const bool everywhere =
+      service_.end_user(std::string(user->get_string().data(), user->get_string().size()));
+  co_return json_answer({{"user", *user}, {"everywhere", everywhere}}, 202);
 }
 
 }  // namespace turnpike::admin

@@ -35,6 +35,8 @@ class Site {
   http::Awaitable<http::Response> drain(const http::Request& request);
   http::Awaitable<http::Response> reload(const http::Request& request);
   http::Awaitable<http::Response> set_log_level(const http::Request& request);
+  http::Awaitable<http::Response> nodes(const http::Request& request);
+  http::Awaitable<http::Response> end_user(const http::Request& request);
 
   Service& service_;
   bool has_tokens_;

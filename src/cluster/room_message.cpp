@@ -1,11 +1,10 @@
 #include "cluster/room_message.hpp"
 
+#include <algorithm>
 #include <array>
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "cluster/json_reader.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/crypto/base64.hpp"
 #include "turnpike/signaling/json_text.hpp"
@@ -33,64 +32,11 @@ constexpr std::array kKinds{
     KindName{RoomMessage::Kind::hello, "hello"}, KindName{RoomMessage::Kind::alive, "alive"},
     KindName{RoomMessage::Kind::changes, "changes"}, KindName{RoomMessage::Kind::said, "said"}};
 
-// The members of an object whose form is known, read one after the other. Whatever is missing or has another
-// form makes the whole wrong.
-class Reader {
- public:
-  explicit Reader(const json::value& value) : object_(value.if_object()) {}
-
-  bool is_right() const { return object_ && right_; }
-
-  std::string text(std::string_view name, std::size_t most) {
-    const json::value* value = find(name);
-    const json::string* text = value ? value->if_string() : nullptr;
-    if (!text || text->size() > most) {
-      right_ = false;
-      return {};
-    }
-    return std::string(text->data(), text->size());
-  }
-  std::uint64_t number(std::string_view name) {
-    const json::value* value = find(name);
-    boost::system::error_code error;
-    const auto number = value && value->is_number() ? value->to_number<std::uint64_t>(error) : 0;
-    if (!value || !value->is_number() || error) right_ = false;
-    return number;
-  }
-  bool flag(std::string_view name) {
-    const json::value* value = find(name);
-    if (!value || !value->is_bool()) right_ = false;
-    return value && value->is_bool() && value->get_bool();
-  }
-  MemberId member(std::string_view name) {
-    const auto id = MemberId::parse(text(name, 22));
-    if (!id) right_ = false;
-    return id.value_or(MemberId());
-  }
-  const json::array& list(std::string_view name, std::size_t most) {
-    static const json::array none;
-    const json::value* value = find(name);
-    if (value && value->is_array() && value->get_array().size() <= most) return value->get_array();
-    right_ = false;
-    return none;
-  }
-  const json::value& any(std::string_view name) {
-    static const json::value none;
-    const json::value* value = find(name);
-    if (!value) right_ = false;
-    return value ? *value : none;
-  }
-  bool has(std::string_view name) const { return find(name) != nullptr; }
-  void require(bool condition) { right_ = right_ && condition; }
-
- private:
-  const json::value* find(std::string_view name) const {
-    return object_ ? object_->if_contains(json::string_view(name.data(), name.size())) : nullptr;
-  }
-
-  const json::object* object_;
-  bool right_ = true;
-};
+MemberId read_member(JsonReader& reader, std::string_view name) {
+  const auto id = MemberId::parse(reader.text(name, 22));
+  reader.require(id.has_value());
+  return id.value_or(MemberId());
+}
 
 json::object write(const Presence& presence) {
   json::array rooms;
@@ -104,9 +50,9 @@ json::object write(const Presence& presence) {
 }
 
 std::optional<Presence> read_presence(const json::value& value) {
-  Reader reader(value);
+  JsonReader reader(value);
   Presence presence;
-  presence.id = reader.member("id");
+  presence.id = read_member(reader, "id");
   presence.version = reader.number("version");
   presence.name = reader.text("name", 4 * signaling::kLongestName);
   presence.role = reader.text("role", 4 * signaling::kLongestName);
@@ -114,12 +60,7 @@ std::optional<Presence> read_presence(const json::value& value) {
   presence.present = reader.flag("present");
   presence.lost = reader.flag("lost");
   if (reader.has("good_until")) presence.good_until = WallTime(Duration(reader.number("good_until")));
-  for (const json::value& room : reader.list("rooms", kMaxRooms)) {
-    const bool is_one =
-        room.is_string() && !room.get_string().empty() && room.get_string().size() <= kMaxRoomName;
-    reader.require(is_one);
-    if (is_one) presence.rooms.emplace_back(room.get_string().data(), room.get_string().size());
-  }
+  presence.rooms = reader.texts("rooms", kMaxRooms, kMaxRoomName);
   if (!reader.is_right() || !signaling::is_name(presence.name) || presence.id == MemberId())
     return std::nullopt;
   return presence;
@@ -147,11 +88,11 @@ bool are_arguments(const std::string& rest) {
 }
 
 std::optional<Event> read_event(const json::value& value) {
-  Reader reader(value);
+  JsonReader reader(value);
   Event event;
   event.kind = reader.flag("to_room") ? Event::Kind::broadcast : Event::Kind::signal;
   event.room = reader.text("room", kMaxRoomName);
-  event.from = reader.member("from");
+  event.from = read_member(reader, "from");
   event.name = reader.text("name", 4 * signaling::kLongestName);
   event.saying.payload = reader.text("payload", SIZE_MAX);
   event.saying.event = reader.text("event", SIZE_MAX);
@@ -169,13 +110,6 @@ std::optional<Event> read_event(const json::value& value) {
   const bool is_json = signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.rest);
   if (!reader.is_right() || !is_json || !signaling::is_name(event.name)) return std::nullopt;
   return event;
-}
-
-std::optional<json::value> parse(std::string_view text) {
-  boost::system::error_code error;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), error);
-  if (error) return std::nullopt;
-  return value;
 }
 
 }  // namespace
@@ -200,9 +134,9 @@ std::string to_json(const RoomMessage& message) {
 }
 
 std::optional<RoomMessage> parse_room_message(std::string_view text) {
-  const std::optional<json::value> value = parse(text);
+  const std::optional<json::value> value = parse_strict(text);
   if (!value) return std::nullopt;
-  Reader reader(*value);
+  JsonReader reader(*value);
   RoomMessage message;
   const std::string kind = reader.text("kind", 16);
   const auto* known = std::ranges::find(kKinds, kind, &KindName::name);
@@ -222,7 +156,7 @@ std::optional<RoomMessage> parse_room_message(std::string_view text) {
     std::optional<Event> event = read_event(reader.any("event"));
     if (!event) return std::nullopt;
     const std::string to = reader.text("to", 22);
-    if (!to.empty()) message.said.to = reader.member("to");
+    if (!to.empty()) message.said.to = read_member(reader, "to");
     message.said.forwarded = reader.flag("forwarded");
     message.said.event = std::make_shared<const Event>(std::move(*event));
   }
@@ -233,14 +167,14 @@ std::optional<RoomMessage> parse_room_message(std::string_view text) {
 std::string to_json(const Presence& presence) { return json::serialize(write(presence)); }
 
 std::optional<Presence> parse_presence(std::string_view text) {
-  const std::optional<json::value> value = parse(text);
+  const std::optional<json::value> value = parse_strict(text);
   return value ? read_presence(*value) : std::nullopt;
 }
 
 std::string to_json(const Event& event) { return json::serialize(write(event)); }
 
 std::optional<Event> parse_event(std::string_view text) {
-  const std::optional<json::value> value = parse(text);
+  const std::optional<json::value> value = parse_strict(text);
   return value ? read_event(*value) : std::nullopt;
 }
 

@@ -38,6 +38,10 @@ crypto::Sha256 derive_key(std::string_view secret, std::string_view purpose) {
   return key;
 }
 
+std::string credential_secret(std::string_view secret) {
+  return crypto::base64_encode(derive_key(secret, "turnpike credentials"));
+}
+
 Seal::Seal(const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) keys_.push_back(derive_key(secret, "turnpike cluster seal"));
 }

@@ -15,6 +15,9 @@ namespace turnpike::cluster {
 // no salt). Throws std::bad_alloc alone.
 crypto::Sha256 derive_key(std::string_view secret, std::string_view purpose);
 
+// The secret by which time-limited credentials are made and checked on all nodes.
+std::string credential_secret(std::string_view secret);
+
 // Belongs to one thread.
 class Seal {
  public:

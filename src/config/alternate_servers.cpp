@@ -40,12 +40,20 @@ std::optional<turn::AlternateServer> read_map(const Value& map) {
 
 }  // namespace
 
-void read_alternate_servers(const Value& value, std::vector<turn::AlternateServer>& out) {
-  if (!value.is_list()) return value.expected("a list of URLs");
-  out.clear();
+void read_alternate_servers(const Value& value, turn::AlternateParams& out) {
+  out.from_cluster = value.is_scalar() && value.text() == "cluster";
+  if (out.from_cluster) return;
+  if (!value.is_list()) return value.expected("a list of URLs, or cluster for its other nodes");
+  out.servers.clear();
   for (const Value& item : value.items()) {
     const auto server = item.is_map() ? read_map(item) : read_url(item);
-    if (server) out.push_back(*server);
+    if (server) out.servers.push_back(*server);
+  }
+}
+
+void check_alternate_servers(const Value& value, const Config& config) {
+  if (config.relay.alternates.from_cluster && !config.cluster.is_enabled()) {
+    value.problem("expected the keys of cluster as well");
   }
 }
 

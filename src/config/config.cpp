@@ -53,6 +53,7 @@ void check_together(const Value& document, Config& config) {
       if (value.path() == "auth.secrets") warn_of_short_secrets(value, config.warnings);
       if (value.path() == "relay.advertise") check_advertise(value, config);
       if (value.path() == "nat_discovery.alternate") check_alternates(value, config);
+      if (value.path() == "relay.alternate_servers") check_alternate_servers(value, config);
       if (value.path() == "peers.deny") check_deny(value, config);
       if (value.path() == "clients.deny") check_client_deny(value, config);
     }

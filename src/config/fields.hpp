@@ -49,7 +49,9 @@ void check_listeners(const Value& value, const Config& config);
 std::optional<Listener> parse_listener(std::string_view url);
 
 // alternate_servers.cpp
-void read_alternate_servers(const Value& value, std::vector<turn::AlternateServer>& out);
+void read_alternate_servers(const Value& value, turn::AlternateParams& out);
+// That there is a cluster where its nodes are named.
+void check_alternate_servers(const Value& value, const Config& config);
 void read_redirect(const Value& value, turn::Redirect& out);
 
 // nat_discovery.cpp

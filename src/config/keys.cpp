@@ -54,7 +54,7 @@ constexpr Key kKeys[] = {
     {"relay.default_family", "ipv4",
      [](const Value& v, Config& c) { read_default_family(v, c.relay.default_family); }},
     {"relay.alternate_servers", "[]",
-     [](const Value& v, Config& c) { read_alternate_servers(v, c.relay.alternates.servers); }},
+     [](const Value& v, Config& c) { read_alternate_servers(v, c.relay.alternates); }},
     {"relay.redirect", "full", [](const Value& v, Config& c) { read_redirect(v, c.relay.alternates.when); }},
 
     {"auth.users", "{}", [](const Value& v, Config& c) { read_users(v, c.auth.users); }, true},

@@ -33,6 +33,8 @@ class Administration : private admin::Service {
     std::function<bool()> is_ready;
     std::function<void(const admin::DrainOptions&)> drain;
     std::function<Reloaded(bool dry_run)> reload;
+    std::function<boost::json::array()> nodes;
+    std::function<bool(const std::string& user)> end_user;
     std::deque<relay::Mailbox>& mailboxes;
   };
 
@@ -58,6 +60,8 @@ class Administration : private admin::Service {
   void drain(const admin::DrainOptions& options) override { hooks_.drain(options); }
   http::Awaitable<admin::ReloadReport> reload(bool dry_run) override;
   bool set_log_level(std::string_view level) override;
+  boost::json::array nodes() override { return hooks_.nodes(); }
+  bool end_user(const std::string& user) override { return hooks_.end_user(user); }
 
   boost::asio::io_context& io_;
   Hooks hooks_;

@@ -100,8 +100,7 @@ void add_missing_secret(config::Config& config) {
   if (config.cluster.is_enabled()) {
     // What one node gives is good on all others, whatever else each of them accepts.
     for (const std::string& secret : std::views::reverse(config.cluster.secrets)) {
-      const crypto::Sha256 key = cluster::derive_key(secret, "turnpike credentials");
-      config.auth.secrets.insert(config.auth.secrets.begin(), crypto::base64_encode(key));
+      config.auth.secrets.insert(config.auth.secrets.begin(), cluster::credential_secret(secret));
     }
     return;
   }
@@ -431,7 +430,9 @@ void Daemon::run() {
     if (web_) web_->start();
   }
   if (admin_) admin_->start();
+  join_cluster();
   ready_ = true;
+  if (nodes_) nodes_->start();
   spdlog::info("ready");
   notify_service_manager("READY=1");
   begin_heartbeat();
@@ -498,6 +499,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
   drain_ = std::make_unique<Drain>(*this, options.until, std::chrono::steady_clock::now() + patience);
   post_settings();
+  if (nodes_) nodes_->announce();
   if (signaling_) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     signaling_->announce_end(WallTime(std::chrono::duration_cast<Duration>(now + patience)));
@@ -517,6 +519,7 @@ void Daemon::stop() {
   if (admin_) admin_->stop();
   if (drain_) drain_->stop();
   if (heartbeat_) heartbeat_->stop();
+  if (nodes_) nodes_->stop();
 }
 
 void Daemon::watch_certificates() {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/nodes.hpp"
 #include "config/config.hpp"
 #include "daemon/address_follower.hpp"
 #include "daemon/administration.hpp"
@@ -36,6 +38,13 @@
 #include "turnpike/turn/quota.hpp"
 
 namespace turnpike::daemon {
+
+// How many octets were relayed in a second, lately.
+struct OctetRate {
+  std::uint64_t octets = 0;
+  std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+  std::uint64_t per_second = 0;
+};
 
 // Throws std::invalid_argument with a message for the operator; see CredentialStore.
 auth::CredentialStore make_credentials(const auth::Params& params);
@@ -97,6 +106,14 @@ class Daemon {
   void watch_certificates();
   void stop();
   void open_admin(const config::Config& config);
+  // clustering.cpp
+  void join_cluster();
+  std::vector<Endpoint> public_endpoints(const Endpoint& listener) const;
+  cluster::NodeRecord describe_node();
+  void follow_nodes(const std::vector<cluster::NodeRecord>& others);
+  void end_user(const std::string& user);
+  bool end_user_everywhere(const std::string& user);
+  boost::json::array list_nodes();
   struct LimitUse {
     std::string_view name;
     std::uint64_t used = 0;
@@ -104,7 +121,7 @@ class Daemon {
   };
   std::vector<LimitUse> limits() const;
   void add_metrics(std::vector<admin::Metric>& metrics) const;
-  boost::json::object status() const;
+  boost::json::object status();
   relay::Totals count_all() const;
   void log_totals() const;
 
@@ -154,6 +171,8 @@ class Daemon {
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<boost::asio::signal_set> signals_;
+  std::optional<cluster::Nodes> nodes_;  // nothing where this is the only node
+  OctetRate relayed_rate_;
   DaemonCounters counters_;
   bool ready_ = false;
 };

@@ -157,7 +157,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   if (web_) web_->add_metrics(metrics);
 }
 
-json::object Daemon::status() const {
+json::object Daemon::status() {
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
   json::array limit_list;
@@ -208,6 +208,7 @@ json::object Daemon::status() const {
           {"listeners", std::move(listeners)},
           {"certificates", std::move(certificates)},
           {"per_worker", std::move(per_worker)},
+          {"nodes", list_nodes()},
           {"requests", core.requests.value()},
           {"to_peer_bytes", core.to_peer_bytes.value()},
           {"to_client_bytes", core.to_client_bytes.value()},
@@ -226,6 +227,8 @@ void Daemon::open_admin(const config::Config& config) {
           .is_ready = [this] { return ready_ && !drain_; },
           .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
           .reload = [this](bool dry_run) { return reload(dry_run); },
+          .nodes = [this] { return list_nodes(); },
+          .end_user = [this](const std::string& user) { return end_user_everywhere(user); },
           .mailboxes = mailboxes_});
   tcp_listeners_.insert(tcp_listeners_.end(), admin_->endpoints().begin(), admin_->endpoints().end());
 }

@@ -54,6 +54,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);
   }
   keep_what_needs_restart(next, config_);
+  if (next.relay.alternates.from_cluster) next.relay.alternates.servers = config_.relay.alternates.servers;
   // The secret that was made up for this run stays what it is. Where a configured one is gone, one is made up
   // now.
   if (next.auth.secrets.empty() && !config_.written.contains("auth.secrets"))

@@ -133,6 +133,14 @@ void SignalingThread::use(const config::Config& config, const std::map<IpAddress
   });
 }
 
+void SignalingThread::set_nodes(std::vector<signaling::OtherNode> others, double own_load,
+                                std::uint64_t octets_per_second, bool takes_clients) {
+  const signaling::OtherNode own{{}, {}, own_load, octets_per_second};
+  boost::asio::post(io_, [this, others = std::move(others), own, takes_clients]() mutable {
+    site_.set_nodes(std::move(others), own, takes_clients);
+  });
+}
+
 void SignalingThread::announce_end(WallTime deadline) {
   boost::asio::post(io_, [this, deadline] { site_.announce_end(deadline); });
 }

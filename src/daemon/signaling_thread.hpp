@@ -36,6 +36,9 @@ class SignalingThread {
   void start();
   // See IceParams. From any thread.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default);
+  // The other nodes of the cluster that take new clients, and how full this node is. From any thread.
+  void set_nodes(std::vector<signaling::OtherNode> others, double own_load, std::uint64_t octets_per_second,
+                 bool takes_clients);
   // From now on this configuration holds, as far as it can change while the daemon runs. From any thread.
   void use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
            const std::optional<IpAddress>& default_address);

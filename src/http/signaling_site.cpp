@@ -52,6 +52,7 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
       minting_(params_.credentials_per_second, std::uint64_t{20} * params_.credentials_per_second,
                params_.hash_key),
       pace_(params_.bytes_per_second_per_address, kBurst, params_.hash_key),
+      random_(random),
       hub_(params_.limits, random),
       tokens_(params_.tokens.secrets),
       ice_servers_(params_.ice_servers),
@@ -159,7 +160,7 @@ Response SignalingSite::turn_rest(const Request& request) {
   }
   return minted(request, [&](const signaling::IceCredentials& credentials) {
     json::array uris;
-    for (const std::string& url : ice_servers_.turn_urls(ice_servers_.host_for(request.host)))
+    for (const std::string& url : ice_servers_.choose_urls(ice_servers_.host_for(request.host)).turn)
       uris.emplace_back(url);
     const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(ice_servers_.lifetime()).count();
     return json::serialize(json::object{{"username", credentials.username},

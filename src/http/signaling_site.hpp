@@ -79,6 +79,11 @@ class SignalingSite : private WebSocketHandler {
   // Lets rooms have members on other nodes. Calls `carry` after each event; it takes from the hub what other
   // nodes must know. Call this before the first client comes.
   void join_cluster(signaling::ClusterParams params, std::function<void()> carry);
+  // See signaling::IceServers::set_nodes().
+  void set_nodes(std::vector<signaling::OtherNode> others, const signaling::OtherNode& own_load,
+                 bool takes_clients) {
+    ice_servers_.set_nodes(std::move(others), own_load, takes_clients, random_);
+  }
   // Sends to the members of this node what other nodes have told them.
   void deliver(const signaling::Hub::Output& told);
   signaling::Hub& hub() { return hub_; }
@@ -126,6 +131,7 @@ class SignalingSite : private WebSocketHandler {
   std::optional<StaticFiles> files_;
   AddressLimiter minting_;
   SourcePace pace_;
+  crypto::Random& random_;
   signaling::Hub hub_;
   signaling::TokenVerifier tokens_;
   signaling::IceServers ice_servers_;

@@ -13,6 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr double kBusy = 0.7;  // of a node's limits: from here on clients are told of other nodes first
+
 // A URL writes an IPv6 address in brackets, and so does the request that a browser makes of one.
 std::string_view without_brackets(std::string_view host) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
@@ -110,13 +112,54 @@ std::vector<std::string> IceServers::turn_urls(const std::string& host) const {
   return urls(host, "turn", "turns", true);
 }
 
+void IceServers::set_nodes(std::vector<OtherNode> others, const OtherNode& own_load, bool takes_clients,
+                           crypto::Random& random) {
+  cluster_.reset();
+  if (!others.empty()) cluster_ = Cluster{std::move(others), own_load, takes_clients, &random};
+}
+
+IceUrls IceServers::choose_urls(const std::string& host) const {
+  IceUrls own{stun_urls(host), turn_urls(host)};
+  if (!cluster_) return own;
+  // The nodes that are left to choose from. The less loaded of two random ones leaves the list.
+  std::vector<const OtherNode*> nodes;
+  for (const OtherNode& node : cluster_->others) nodes.push_back(&node);
+  const auto take_one = [&]() -> const OtherNode* {
+    if (nodes.empty()) return nullptr;
+    const auto draw = [&] {
+      return nodes.begin() + cluster_->random->below(static_cast<std::uint32_t>(nodes.size()));
+    };
+    const auto is_less_loaded = [](const OtherNode* a, const OtherNode* b) {
+      return std::pair(a->load, a->octets_per_second) < std::pair(b->load, b->octets_per_second);
+    };
+    const auto better = std::min(draw(), draw(), [&](auto a, auto b) { return is_less_loaded(*a, *b); });
+    const OtherNode* const chosen = *better;
+    nodes.erase(better);
+    return chosen;
+  };
+  const bool begins_here = cluster_->takes_clients && cluster_->own.load < kBusy;
+  if (cluster_->takes_clients && !begins_here) nodes.push_back(&cluster_->own);
+  IceUrls urls;
+  const auto add = [&](const OtherNode* node) {
+    const bool is_own = node == &cluster_->own;
+    const std::vector<std::string>& stun = is_own ? own.stun : node->stun_urls;
+    const std::vector<std::string>& turn = is_own ? own.turn : node->turn_urls;
+    urls.stun.insert(urls.stun.end(), stun.begin(), stun.end());
+    urls.turn.insert(urls.turn.end(), turn.begin(), turn.end());
+  };
+  add(begins_here ? &cluster_->own : take_one());
+  if (const OtherNode* second = take_one()) add(second);
+  return urls;
+}
+
 json::array IceServers::entries(const std::string& host, const IceCredentials& credentials) const {
   json::array entries;
-  if (const auto stun = stun_urls(host); !stun.empty())
-    entries.emplace_back(json::object{{"urls", to_json(stun)}});
-  if (const auto turn = turn_urls(host); !turn.empty()) {
-    entries.emplace_back(json::object{
-        {"urls", to_json(turn)}, {"username", credentials.username}, {"credential", credentials.password}});
+  const IceUrls urls = choose_urls(host);
+  if (!urls.stun.empty()) entries.emplace_back(json::object{{"urls", to_json(urls.stun)}});
+  if (!urls.turn.empty()) {
+    entries.emplace_back(json::object{{"urls", to_json(urls.turn)},
+                                      {"username", credentials.username},
+                                      {"credential", credentials.password}});
   }
   return entries;
 }

@@ -11,6 +11,7 @@
 #include <map>
 #include <thread>
 
+#include "cluster/seal.hpp"
 #include "config/config.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
@@ -189,6 +190,62 @@ int kill_allocation(const Connection& daemon, const std::string& id, bool json) 
   return kDone;
 }
 
+int kill_user(const Connection& daemon, const std::string& user, bool json) {
+  const Answer answer = daemon.post("/v1/kill", json::object{{"user", user}});
+  if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
+  const bool everywhere = text_of(answer.body.get_object(), "everywhere") == "true";
+  if (json) {
+    print(answer.body);
+  } else if (everywhere) {
+    std::cout << "the allocations of " << user << " end\n";
+  } else {
+    std::cerr << "turnpikectl: the other nodes cannot be reached: only the allocations of this node end\n";
+  }
+  return everywhere ? kDone : kRefused;
+}
+
+int list_nodes(const Connection& daemon, bool json) {
+  const Answer answer = daemon.get("/v1/nodes");
+  if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
+  if (json) {
+    print(answer.body);
+    return kDone;
+  }
+  const json::array& nodes = list_of(answer.body.get_object(), "nodes");
+  if (nodes.empty()) {
+    std::cout << "this server is no node of a cluster\n";
+    return kDone;
+  }
+  Table table({{"NODE"},
+               {"STATE"},
+               {"ALLOCATIONS", true},
+               {"OF", true},
+               {"PORTS", true},
+               {"OF", true},
+               {"RATE", true}});
+  for (const json::value& value : nodes) {
+    if (!value.is_object()) continue;
+    const json::object& node = value.get_object();
+    static const json::object none;
+    const auto use_of = [&](std::string_view name) -> const json::object& {
+      const json::value* use = node.if_contains(name);
+      return use && use->is_object() ? use->get_object() : none;
+    };
+    const std::uint64_t limit = number_of(use_of("allocations"), "limit");
+    table.add({text_of(node, "name") + (text_of(node, "self") == "true" ? " *" : ""),
+               text_of(node, "draining") == "true" ? "draining"
+               : text_of(node, "ready") == "true"  ? "ready"
+                                                   : "not ready",
+               std::to_string(number_of(use_of("allocations"), "used")),
+               limit == 0 ? "no limit" : std::to_string(limit),
+               std::to_string(number_of(use_of("ports"), "used")),
+               std::to_string(number_of(use_of("ports"), "limit")),
+               readable_rate(static_cast<double>(number_of(node, "octets_per_second")))});
+  }
+  std::cout << table.text();
+  return kDone;
+}
+
 int drain(const Connection& daemon, std::optional<std::chrono::seconds> deadline, std::uint32_t until,
           bool json) {
   json::object body;
@@ -250,12 +307,15 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
     for (const auto& error : config.error()) std::cerr << to_string(error) << '\n';
     return kRefused;
   }
-  if (config->auth.secrets.empty()) {
+  const bool is_node = config->cluster.is_enabled();
+  if (config->auth.secrets.empty() && !is_node) {
     std::cerr << "turnpikectl: auth.secrets of " << options.config_file << " is empty\n";
     return kRefused;
   }
   signaling::IceParams params;
-  params.secret = config->auth.secrets.front();
+  // Credentials of a cluster are good on all of its nodes.
+  params.secret =
+      is_node ? cluster::credential_secret(config->cluster.secrets.front()) : config->auth.secrets.front();
   params.lifetime = options.ttl;
   for (const config::Listener& listener : config->listen) {
     params.listeners.push_back({listener.transport, listener.endpoint});

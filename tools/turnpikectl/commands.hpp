@@ -32,6 +32,8 @@ struct CredentialsOptions {
 int show_status(const Connection& daemon, bool json);
 int list_allocations(const Connection& daemon, const AllocationsOptions& options, bool json);
 int kill_allocation(const Connection& daemon, const std::string& id, bool json);
+int kill_user(const Connection& daemon, const std::string& user, bool json);
+int list_nodes(const Connection& daemon, bool json);
 int drain(const Connection& daemon, std::optional<std::chrono::seconds> deadline, std::uint32_t until,
           bool json);
 int reload(const Connection& daemon, bool dry_run, bool json);

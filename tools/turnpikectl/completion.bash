@@ -1,7 +1,7 @@
 # Completion of turnpikectl for bash.
 _turnpikectl() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' each
-  local commands='status allocations kill drain reload loglevel credentials check'
+  local commands='status allocations kill nodes drain reload loglevel credentials check'
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ " $commands " == *" $each "* ]] && command=$each && break
   done
@@ -12,6 +12,7 @@ _turnpikectl() {
   case $command in
     '') mapfile -t COMPREPLY < <(compgen -W "$commands --socket --json --help --version" -- "$word") ;;
     allocations) mapfile -t COMPREPLY < <(compgen -W '--user --address --sort --watch --json' -- "$word") ;;
+    kill) mapfile -t COMPREPLY < <(compgen -W '--user' -- "$word") ;;
     drain) mapfile -t COMPREPLY < <(compgen -W '--deadline --until' -- "$word") ;;
     reload) mapfile -t COMPREPLY < <(compgen -W '--dry-run' -- "$word") ;;
     loglevel) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$word") ;;

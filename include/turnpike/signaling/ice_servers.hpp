@@ -12,6 +12,7 @@
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
+#include "turnpike/crypto/random.hpp"
 
 namespace turnpike::signaling {
 
@@ -33,6 +34,19 @@ struct IceCredentials {
   std::string username;
   std::string password;
   WallTime expires;
+};
+
+struct IceUrls {
+  std::vector<std::string> stun;  // RFC 7064
+  std::vector<std::string> turn;  // RFC 7065
+};
+
+// Another node of a cluster that takes new clients.
+struct OtherNode {
+  std::vector<std::string> stun_urls;
+  std::vector<std::string> turn_urls;
+  double load = 0;                      // from 0 to 1: how full it is
+  std::uint64_t octets_per_second = 0;  // relayed
 };
 
 class IceServers {
@@ -60,8 +74,17 @@ class IceServers {
   // For `user`, by which the relay's quota counts.
   IceCredentials mint(std::string_view user, WallTime now);
 
+  // In a cluster, clients get the URLs of two nodes that take new clients. This node is the first of them
+  // while it is not busy; each other choice is the less loaded of two random nodes. `random` outlives this
+  // object.
+  void set_nodes(std::vector<OtherNode> others, const OtherNode& own_load, bool takes_clients,
+                 crypto::Random& random);
+  // The URLs for a client that knows this server as `host`: those of this server, or of two nodes of a
+  // cluster.
+  IceUrls choose_urls(const std::string& host) const;
   // urls, username, credential: the entries of an RTCConfiguration, STUN first, then TURN by udp, tcp, tls.
   boost::json::array entries(const std::string& host, const IceCredentials& credentials) const;
+  // Of this server.
   std::vector<std::string> stun_urls(const std::string& host) const;
   std::vector<std::string> turn_urls(const std::string& host) const;
 
@@ -74,6 +97,13 @@ class IceServers {
 
   IceParams params_;
   crypto::Digester digester_;
+  struct Cluster {
+    std::vector<OtherNode> others;
+    OtherNode own;  // without URLs, which depend on the client
+    bool takes_clients = true;
+    crypto::Random* random = nullptr;
+  };
+  std::optional<Cluster> cluster_;  // nothing where no other node is known
 };
 
 // RFC 3339, in UTC, to the second: "2026-11-20T13:45:00Z".

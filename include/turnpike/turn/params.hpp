@@ -45,6 +45,8 @@ struct AlternateServer {
   Transport transport = Transport::udp;
   Endpoint endpoint;
   std::string domain;  // the name in the server's certificate; may be empty
+
+  friend bool operator==(const AlternateServer&, const AlternateServer&) = default;
 };
 
 enum class Redirect : std::uint8_t { full, always };
@@ -52,6 +54,7 @@ enum class Redirect : std::uint8_t { full, always };
 struct AlternateParams {
   std::vector<AlternateServer> servers;
   Redirect when = Redirect::full;  // full: only when there is no free port or no place in the quota
+  bool from_cluster = false;       // `servers` are the other nodes of the cluster that take new clients
 };
 
 struct RelayParams {

@@ -83,6 +83,10 @@ function show(status) {
     return [String(i), one.allocations.toLocaleString(), rate((one.to_peer_bytes - earlier.to_peer_bytes) / seconds),
       rate((one.to_client_bytes - earlier.to_client_bytes) / seconds)];
   }));
+  fill('nodes', status.nodes.map(one => [one.self ? `${one.name} (this one)` : one.name,
+    one.draining ? 'draining' : one.ready ? 'ready' : 'not ready', one.allocations.used.toLocaleString(),
+    rate(one.octets_per_second), meter({ used: one.load, limit: 1 })]));
+  byId('cluster').hidden = status.nodes.length === 0;
   fill('certificates', status.certificates.map(one => [one.name || '(no name)', expiry(one.expires)]));
   byId('listeners').replaceChildren(...status.listeners.map(url => {
     const item = document.createElement('li');

@@ -326,6 +326,11 @@ TEST_CASE("a cluster needs its three keys, and shows no secret", "[config]") {
   check_all({
       {"cluster: {redis: 'redis://127.0.0.1', node: a.example.org}",
        "t.yaml:1: cluster: needs redis, secret and node: expected all three, or none"},
+      {"relay: {alternate_servers: cluster}",
+       "t.yaml:1: relay.alternate_servers: expected the keys of cluster as well"},
+      {"relay: {alternate_servers: all}",
+       "t.yaml:1: relay.alternate_servers: expected a list of URLs, or cluster for its other nodes (got "
+       "all)"},
       {"cluster: {node: a.example.org}",
        "t.yaml:1: cluster: needs redis, secret and node: expected all three, or none"},
       {"cluster: {redis: 'redis://127.0.0.1', secret: hunter2, node: a.example.org}",
@@ -487,7 +492,8 @@ TEST_CASE("other servers", "[config]") {
   }
   check_all({
       {"relay: {alternate_servers: udp://198.51.100.8:3478}",
-       "t.yaml:1: relay.alternate_servers: expected a list of URLs (got udp://198.51.100.8:3478)"},
+       "t.yaml:1: relay.alternate_servers: expected a list of URLs, or cluster for its other nodes (got "
+       "udp://198.51.100.8:3478)"},
       {"relay: {alternate_servers: [{domain: b.example.org}]}",
        "t.yaml:1: relay.alternate_servers[0]: expected a url (got a map)"},
       {"relay: {alternate_servers: [{url: \"udp://198.51.100.8:1\", domain: 'a b'}]}",

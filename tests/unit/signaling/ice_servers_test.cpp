@@ -4,9 +4,11 @@
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
 #include <initializer_list>
+#include <map>
 #include <string>
 
 #include "support/request_maker.hpp"
+#include "support/scripted_random.hpp"
 #include "turnpike/auth/rest.hpp"
 
 namespace turnpike::signaling {
@@ -226,6 +228,47 @@ TEST_CASE("credentials are what the relay takes, to the second", "[signaling]") 
   const IceCredentials odd = servers.mint("a:b \u00e9", kNow);
   CHECK(auth::parse_rest_name(odd.username)->user == "a:b \u00e9");
   CHECK(servers.mint("ann", kNow).password != servers.mint("bob", kNow).password);
+}
+
+// The hosts of the TURN URLs that a client is told, in their order.
+std::string told_hosts(IceServers& servers) {
+  std::string hosts;
+  for (const std::string& url : servers.choose_urls("own").turn) {
+    const std::string host = url.substr(5, url.find(':', 5) - 5);
+    if (!hosts.ends_with(host)) hosts += (hosts.empty() ? "" : " ") + host;
+  }
+  return hosts;
+}
+
+OtherNode node(const std::string& host, double load) {
+  return {{"stun:" + host + ":3478"}, {"turn:" + host + ":3478?transport=udp"}, load, 0};
+}
+
+TEST_CASE("in a cluster clients are told of two nodes: this one while it is not busy, and a less loaded one",
+          "[signaling]") {
+  IceServers servers(params({on(Transport::udp, "0.0.0.0:3478")}));
+  ScriptedRandom random;
+  std::map<std::string, int> times;
+  const auto ask = [&](double own_load, bool takes_clients, std::vector<OtherNode> others) {
+    servers.set_nodes(std::move(others), {{}, {}, own_load, 0}, takes_clients, random);
+    times.clear();
+    for (int i = 0; i < 300; ++i) ++times[told_hosts(servers)];
+  };
+  ask(0, true, {});
+  CHECK(times == std::map<std::string, int>{{"own", 300}});
+  ask(0.5, true, {node("b", 0.1), node("c", 0.9)});
+  CHECK(times.size() == 2);
+  CHECK(times["own b"] > times["own c"]);
+  CHECK(times["own c"] > 0);
+  ask(0.9, true, {node("b", 0.1), node("c", 0.2)});
+  CHECK(times["b c"] + times["b own"] > times["c b"] + times["c own"]);
+  CHECK(times["own b"] + times["own c"] < 100);
+  ask(0, false, {node("b", 0.1), node("c", 0.2)});
+  CHECK(times["b c"] + times["c b"] == 300);
+  ask(0, false, {node("b", 0.1)});
+  CHECK(times == std::map<std::string, int>{{"b", 300}});
+  ask(0.9, true, {node("b", 0.1)});
+  CHECK(times["own b"] + times["b own"] == 300);
 }
 
 TEST_CASE("a moment as RFC 3339 has it", "[signaling]") {

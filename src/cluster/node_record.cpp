@@ -1,0 +1,107 @@
+#include "cluster/node_record.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <tuple>
+
+#include "cluster/json_reader.hpp"
+
+namespace turnpike::cluster {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxName = 255;  // octets
+constexpr std::size_t kMaxUrls = 32;   // of each kind
+constexpr std::size_t kMaxUrl = 512;   // octets
+constexpr std::size_t kMaxListeners = 64;
+constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
+
+json::array to_array(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+json::object to_object(const NodeRecord::Use& use) { return {{"used", use.used}, {"limit", use.limit}}; }
+
+NodeRecord::Use read_use(JsonReader& outer, std::string_view name) {
+  JsonReader reader(outer.any(name));
+  const NodeRecord::Use use{reader.number("used"), reader.number("limit")};
+  outer.require(reader.is_right());
+  return use;
+}
+
+std::optional<NodeRecord::Listener> read_listener(const json::value& value) {
+  JsonReader reader(value);
+  const std::string transport = reader.text("transport", 4);
+  const auto* known =
+      std::ranges::find_if(kTransports, [&](Transport one) { return to_string(one) == transport; });
+  const auto endpoint = Endpoint::parse(reader.text("endpoint", 64));
+  if (!reader.is_right() || known == kTransports.end() || !endpoint || endpoint->port == 0)
+    return std::nullopt;
+  return NodeRecord::Listener{*known, *endpoint};
+}
+
+bool have_scheme(const std::vector<std::string>& urls, std::string_view plain, std::string_view secure) {
+  return std::ranges::all_of(
+      urls, [&](const std::string& url) { return url.starts_with(plain) || url.starts_with(secure); });
+}
+
+}  // namespace
+
+double NodeRecord::Use::fraction() const {
+  if (limit == 0) return 0;
+  return std::min(1.0, static_cast<double>(used) / static_cast<double>(limit));
+}
+
+double NodeRecord::load() const { return std::max(allocations.fraction(), ports.fraction()); }
+
+bool is_less_loaded(const NodeRecord& a, const NodeRecord& b) {
+  return std::tuple(a.load(), a.octets_per_second, a.allocations.used) <
+         std::tuple(b.load(), b.octets_per_second, b.allocations.used);
+}
+
+std::string to_json(const NodeRecord& record) {
+  json::array listeners;
+  for (const NodeRecord::Listener& listener : record.listeners) {
+    listeners.push_back(
+        {{"transport", to_string(listener.transport)}, {"endpoint", listener.endpoint.to_string()}});
+  }
+  return json::serialize(json::object{{"name", record.name},
+                                      {"stun_urls", to_array(record.stun_urls)},
+                                      {"turn_urls", to_array(record.turn_urls)},
+                                      {"listeners", std::move(listeners)},
+                                      {"allocations", to_object(record.allocations)},
+                                      {"ports", to_object(record.ports)},
+                                      {"octets_per_second", record.octets_per_second},
+                                      {"ready", record.ready},
+                                      {"draining", record.draining}});
+}
+
+std::optional<NodeRecord> parse_node_record(std::string_view text) {
+  const std::optional<json::value> value = parse_strict(text);
+  if (!value) return std::nullopt;
+  JsonReader reader(*value);
+  NodeRecord record;
+  record.name = reader.text("name", kMaxName);
+  record.stun_urls = reader.texts("stun_urls", kMaxUrls, kMaxUrl);
+  record.turn_urls = reader.texts("turn_urls", kMaxUrls, kMaxUrl);
+  for (const json::value& element : reader.list("listeners", kMaxListeners)) {
+    const auto listener = read_listener(element);
+    reader.require(listener.has_value());
+    if (listener) record.listeners.push_back(*listener);
+  }
+  record.allocations = read_use(reader, "allocations");
+  record.ports = read_use(reader, "ports");
+  record.octets_per_second = reader.number("octets_per_second");
+  record.ready = reader.flag("ready");
+  record.draining = reader.flag("draining");
+  const bool are_urls =
+      have_scheme(record.stun_urls, "stun:", "stuns:") && have_scheme(record.turn_urls, "turn:", "turns:");
+  if (!reader.is_right() || record.name.empty() || !are_urls) return std::nullopt;
+  return record;
+}
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,49 @@
+// What a node tells the others about itself, every few seconds, as JSON in Redis.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::cluster {
+
+struct NodeRecord {
+  struct Listener {
+    Transport transport = Transport::udp;
+    Endpoint endpoint;  // as clients reach it: an advertised address where there is one
+  };
+  // How much of a limit is used.
+  struct Use {
+    std::uint64_t used = 0;
+    std::uint64_t limit = 0;  // 0: no limit
+
+    // From 0 to 1; 0 without a limit.
+    double fraction() const;
+  };
+
+  std::string name;
+  std::vector<std::string> stun_urls;  // RFC 7064
+  std::vector<std::string> turn_urls;  // RFC 7065
+  std::vector<Listener> listeners;
+  Use allocations;
+  Use ports;
+  std::uint64_t octets_per_second = 0;  // relayed, in both directions
+  bool ready = false;                   // takes new clients
+  bool draining = false;
+
+  // How full the node is, from 0 to 1: the largest fraction of its limits.
+  double load() const;
+};
+
+// Whether clients are better sent to `a`: it is less full, or equally full with less traffic.
+bool is_less_loaded(const NodeRecord& a, const NodeRecord& b);
+
+std::string to_json(const NodeRecord& record);
+// Nothing for a text of another form.
+std::optional<NodeRecord> parse_node_record(std::string_view text);
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,165 @@
+#include "cluster/nodes.hpp"
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+#include "cluster/json_reader.hpp"
+
+namespace turnpike::cluster {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::minutes kBetweenWarnings{1};
+constexpr std::size_t kMaxNodes = 1000;
+constexpr std::size_t kMaxUser = 1024;  // octets of a user name in an order
+
+std::string orders_channel(const std::string& prefix) { return prefix + "orders"; }
+
+}  // namespace
+
+Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
+    : prefix_(params.prefix + ":"),
+      own_name_(params.node),
+      hooks_(std::move(hooks)),
+      seal_(params.secrets),
+      // Rooms tell when Redis comes and goes; a node without signaling tells it here.
+      commands_(
+          io, params.redis,
+          {.up = [this] { announce(); },
+           .down =
+               [this](const std::string&) {
+                 others_.clear();
+                 hooks_.changed(others_);
+               },
+           .refused =
+               [this](std::string_view error) { refuse("Redis refuses a command: " + std::string(error)); },
+           .message = [](std::string_view, std::string_view) {}}),
+      orders_(
+          io, params.redis,
+          {.up =
+               [this] {
+                 orders_.send({"SUBSCRIBE", orders_channel(prefix_)});
+               },
+           .down = [](const std::string&) {},
+           .refused =
+               [this](std::string_view error) { refuse("Redis refuses a command: " + std::string(error)); },
+           .message = [this](std::string_view channel,
+                             std::string_view payload) { on_order(channel, payload); }}),
+      timer_(io) {}
+
+void Nodes::start() {
+  commands_.start();
+  orders_.start();
+  wait();
+}
+
+void Nodes::stop() {
+  stopped_ = true;
+  timer_.cancel();
+  // The connection is closed once Redis has answered, or is found to be away.
+  if (commands_.is_up()) {
+    commands_.send({"DEL", key_of(own_name_)}, [this](const redisReply*) { commands_.stop(); });
+  } else {
+    commands_.stop();
+  }
+  orders_.stop();
+}
+
+void Nodes::wait() {
+  timer_.expires_after(kInterval);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopped_) return;
+    announce();
+    if (orders_.is_up()) orders_.send({"PING"});
+    wait();
+  });
+}
+
+void Nodes::announce() {
+  if (stopped_ || !commands_.is_up()) return;
+  NodeRecord record = hooks_.describe();
+  record.name = own_name_;
+  const std::string key = key_of(own_name_);
+  const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(kLife).count();
+  commands_.send_together({{"SET", key, seal_.seal(key, to_json(record)), "PX", std::to_string(life)},
+                           {"SADD", prefix_ + "nodes", own_name_}});
+  read_names();
+}
+
+void Nodes::read_names() {
+  commands_.send({"SMEMBERS", prefix_ + "nodes"}, [this](const redisReply* reply) {
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || stopped_) return;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < std::min(reply->elements, kMaxNodes); ++i) {
+      const auto name = text_of(reply->element[i]);
+      if (name && *name != own_name_) names.emplace_back(*name);
+    }
+    std::ranges::sort(names);
+    read_records(std::move(names));
+  });
+}
+
+void Nodes::read_records(std::vector<std::string> names) {
+  if (names.empty()) return on_records({}, nullptr);
+  RedisConnection::Command command{"MGET"};
+  for (const std::string& name : names) command.push_back(key_of(name));
+  commands_.send(command, [this, names = std::move(names)](const redisReply* reply) {
+    const bool is_whole = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == names.size();
+    if (is_whole && !stopped_) on_records(names, reply);
+  });
+}
+
+void Nodes::on_records(const std::vector<std::string>& names, const redisReply* reply) {
+  std::vector<NodeRecord> records;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto sealed = text_of(reply->element[i]);
+    if (!sealed) {
+      commands_.send({"SREM", prefix_ + "nodes", names[i]});  // it is gone; it comes back by itself
+      continue;
+    }
+    const std::string key = key_of(names[i]);
+    const auto text = seal_.open(key, *sealed);
+    auto record = text ? parse_node_record(*text) : std::nullopt;
+    if (record && record->name == names[i]) {
+      records.push_back(std::move(*record));
+    } else {
+      refuse("the text at " + key + " is not signed with our secret, or makes no sense");
+    }
+  }
+  others_ = std::move(records);
+  hooks_.changed(others_);
+}
+
+bool Nodes::end_user(const std::string& user) {
+  if (!commands_.is_up() || !orders_.is_up()) {
+    hooks_.end_user(user);
+    return false;
+  }
+  const std::string channel = orders_channel(prefix_);
+  commands_.send(
+      {"PUBLISH", channel, seal_.seal(channel, json::serialize(json::object{{"end_user", user}}))});
+  return true;
+}
+
+void Nodes::on_order(std::string_view channel, std::string_view payload) {
+  const auto text = seal_.open(channel, payload);
+  const auto value = text ? parse_strict(*text) : std::nullopt;
+  if (!value) return refuse("an order is not signed with our secret");
+  JsonReader reader(*value);
+  const std::string user = reader.text("end_user", kMaxUser);
+  if (!reader.is_right() || user.empty()) return refuse("an order makes no sense");
+  hooks_.end_user(user);
+}
+
+void Nodes::refuse(const std::string& what) {
+  ++refused_;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_warning_) return;
+  next_warning_ = now + kBetweenWarnings;
+  hooks_.warn("cluster: " + what + ": it is ignored");
+}
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,84 @@
+// The nodes of a cluster, with or without signaling: each node writes into Redis what it is and how full it
+// is, and reads what the others have written. Orders of an operator, such as the end of a user's allocations,
+// reach all nodes the same way.
+//
+// After the prefix, Redis has (all but `nodes` signed, see Seal):
+//   nodes        a set: the names of the nodes
+//   node:NODE    a text: the NodeRecord of a node, which Redis deletes kLife after its last renewal
+//   orders       a channel: {"end_user": NAME}
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/node_record.hpp"
+#include "cluster/params.hpp"
+#include "cluster/redis_connection.hpp"
+#include "cluster/seal.hpp"
+#include "turnpike/base/counter.hpp"
+
+namespace turnpike::cluster {
+
+// Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
+class Nodes {
+ public:
+  static constexpr std::chrono::seconds kInterval{3};
+  static constexpr std::chrono::seconds kLife{10};
+
+  struct Hooks {
+    std::function<NodeRecord()> describe;  // this node as it is now, but for its name
+    // The other nodes that are there; empty while Redis is away. Called after each reading.
+    std::function<void(const std::vector<NodeRecord>&)> changed;
+    std::function<void(const std::string& user)>
+        end_user;                                  // somebody has ordered it, on this node or another
+    std::function<void(const std::string&)> warn;  // a line for the log
+  };
+
+  Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks);
+
+  void start();
+  // Takes this node's record away, so that nobody is sent here any more, and leaves the io_context without
+  // work of this object's.
+  void stop();
+
+  // Writes this node's record now, because something has changed that others must know soon.
+  void announce();
+  // Orders all nodes, with this one, to end the allocations of a user. False while Redis is away: then this
+  // node alone has ended them.
+  bool end_user(const std::string& user);
+
+  // By name, without this node.
+  const std::vector<NodeRecord>& others() const { return others_; }
+  bool is_connected() const { return commands_.is_up(); }
+  std::uint64_t refused() const {
+    return refused_;
+  }  // records and orders that no node of this cluster has signed
+
+ private:
+  void read_names();
+  void read_records(std::vector<std::string> names);
+  void on_records(const std::vector<std::string>& names, const redisReply* reply);
+  void on_order(std::string_view channel, std::string_view payload);
+  void refuse(const std::string& what);
+  void wait();
+  std::string key_of(const std::string& node) const { return prefix_ + "node:" + node; }
+
+  const std::string prefix_;
+  const std::string own_name_;
+  Hooks hooks_;
+  Seal seal_;
+  RedisConnection commands_;
+  RedisConnection orders_;
+  boost::asio::steady_timer timer_;
+  std::vector<NodeRecord> others_;
+  std::uint64_t refused_ = 0;
+  std::chrono::steady_clock::time_point next_warning_{};
+  bool stopped_ = false;
+};
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,145 @@
+// What the daemon does as a node of a cluster: it tells the other nodes what it is and how full it is, and
+// sends clients to them.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+
+#include "daemon/daemon.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+namespace json = boost::json;
+
+// Whether the name of an allocation is that of `user`, or time-limited credentials of that user,
+// "1792000000:ann".
+bool is_name_of(std::string_view name, std::string_view user) {
+  if (name == user) return true;
+  const std::size_t colon = name.find(':');
+  return colon != std::string_view::npos && name.substr(colon + 1) == user;
+}
+
+json::object to_json(const cluster::NodeRecord::Use& use) {
+  return {{"used", use.used}, {"limit", use.limit}};
+}
+
+json::object to_json(const cluster::NodeRecord& node, bool is_self) {
+  return {{"name", node.name},
+          {"self", is_self},
+          {"ready", node.ready},
+          {"draining", node.draining},
+          {"load", node.load()},
+          {"allocations", to_json(node.allocations)},
+          {"ports", to_json(node.ports)},
+          {"octets_per_second", node.octets_per_second}};
+}
+
+}  // namespace
+
+void Daemon::join_cluster() {
+  if (!config_.cluster.is_enabled()) return;
+  nodes_.emplace(
+      control_, config_.cluster,
+      cluster::Nodes::Hooks{
+          .describe = [this] { return describe_node(); },
+          .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
+          .end_user = [this](const std::string& user) { end_user(user); },
+          .warn = [](const std::string& line) { spdlog::warn("{}", line); },
+      });
+}
+
+// The listener as clients of other nodes are told of it; nothing when no address of it is known.
+std::vector<Endpoint> Daemon::public_endpoints(const Endpoint& listener) const {
+  std::vector<IpAddress> addresses{listener.address};
+  if (listener.address.is_unspecified()) {
+    addresses.clear();
+    const auto& source = listener.address.is_v4() ? addresses_.default_v4 : addresses_.default_v6;
+    if (source) addresses.push_back(*source);
+  }
+  std::vector<Endpoint> endpoints;
+  for (const IpAddress& address : addresses) {
+    endpoints.push_back({relays_.addresses()->to_advertised(address), listener.port});
+  }
+  return endpoints;
+}
+
+cluster::NodeRecord Daemon::describe_node() {
+  const relay::RelayPool::PortUse ports = relays_.port_use();
+  cluster::NodeRecord record;
+  record.name = config_.cluster.node;
+  const std::string& host =
+      config_.signaling.public_host.empty() ? config_.cluster.node : config_.signaling.public_host;
+  signaling::IceParams params;
+  params.listeners = told_;
+  params.host = host;
+  const signaling::IceServers urls(std::move(params));
+  record.stun_urls = urls.stun_urls(host);
+  record.turn_urls = urls.turn_urls(host);
+  for (const signaling::IceParams::Listener& listener : told_) {
+    for (const Endpoint& endpoint : public_endpoints(listener.endpoint)) {
+      record.listeners.push_back({listener.transport, endpoint});
+    }
+  }
+  record.allocations = {quota_.in_use(), config_.limits.allocations};
+  record.ports = {ports.taken, ports.of};
+  const auto now = std::chrono::steady_clock::now();
+  if (const std::chrono::duration<double> elapsed = now - relayed_rate_.since;
+      elapsed >= std::chrono::seconds(1)) {
+    const std::uint64_t octets = relayed_octets();
+    relayed_rate_.per_second =
+        static_cast<std::uint64_t>(static_cast<double>(octets - relayed_rate_.octets) / elapsed.count());
+    relayed_rate_.octets = octets;
+    relayed_rate_.since = now;
+  }
+  record.octets_per_second = relayed_rate_.per_second;
+  record.ready = ready_ && !drain_;
+  record.draining = drain_ != nullptr;
+  return record;
+}
+
+void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
+  std::vector<signaling::OtherNode> ready;
+  std::vector<turn::AlternateServer> servers;
+  for (const cluster::NodeRecord& node : others) {
+    if (!node.ready) continue;
+    ready.push_back({node.stun_urls, node.turn_urls, node.load(), node.octets_per_second});
+    if (node.load() >= 1) continue;
+    for (const cluster::NodeRecord::Listener& listener : node.listeners) {
+      servers.push_back({listener.transport, listener.endpoint, node.name});
+    }
+  }
+  const cluster::NodeRecord own = describe_node();
+  if (signaling_) signaling_->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
+  if (!config_.relay.alternates.from_cluster || servers == config_.relay.alternates.servers) return;
+  config_.relay.alternates.servers = std::move(servers);
+  post_settings();
+}
+
+void Daemon::end_user(const std::string& user) {
+  spdlog::info("cluster: an operator ends the allocations of a user");
+  for (relay::Mailbox& mailbox : mailboxes_) {
+    mailbox.post(relay::ListAllocations{[&mailbox, user](const std::vector<turn::AllocationInfo>& list) {
+      for (const turn::AllocationInfo& one : list) {
+        if (is_name_of(one.username, user)) mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
+      }
+    }});
+  }
+}
+
+bool Daemon::end_user_everywhere(const std::string& user) {
+  if (nodes_) return nodes_->end_user(user);
+  end_user(user);
+  return true;
+}
+
+// This node is the first.
+json::array Daemon::list_nodes() {
+  json::array list;
+  if (!nodes_) return list;
+  list.push_back(to_json(describe_node(), true));
+  for (const cluster::NodeRecord& node : nodes_->others()) list.push_back(to_json(node, false));
+  return list;
+}
+
+}  // namespace turnpike::daemon

@@ -1,0 +1,102 @@
+// What the nodes of a cluster know of each other: whom clients are sent to, and that what one node gives is good on the
+// others.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { atExit, temporaryDirectory } from '../browser/support/cleanup.mjs';
+import { member } from '../signaling/support/client.mjs';
+import { saysLater, startNode, startRedis, until } from './support.mjs';
+
+const run = promisify(execFile);
+const beside = name => fileURLToPath(new URL(name, `file://${process.env.TURNPIKE ?? fileURLToPath(new URL('../../build/release/turnpike', import.meta.url))}`));
+const stunclient = process.env.STUNCLIENT ?? beside('stunclient');
+const turnpikectl = beside('turnpikectl');
+
+const iceServers = async node => (await (await fetch(`${node.url}/ice-servers`)).json()).iceServers;
+const hostsOf = entries => new Set(entries.flatMap(entry => entry.urls).map(url => url.split(':')[1]));
+const portOf = url => Number(url.match(/:(\d+)/g).at(-1).slice(1));
+
+const udpPort = node => portOf(node.listeners.find(url => url.startsWith('udp')));
+
+// Resolves when a datagram was relayed with these credentials, and throws otherwise.
+const relays = (node, username, credential) =>
+  run(stunclient, ['--turn', '--user', username, '--password', credential, '127.0.0.1', String(udpPort(node))]);
+
+test('clients are told of two nodes that take them, with credentials that are good on both', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const folder = temporaryDirectory('nodes');
+  t.after(folder.remove);
+  const socketOf = name => `${folder.path}/${name}.sock`;
+  const start = name => startNode(redis, name, { more: [`admin: {listen: "unix:${socketOf(name)}"}`] });
+  const ctl = async (name, ...words) => (await run(turnpikectl, ['--socket', socketOf(name), ...words])).stdout;
+  const names = ['a.example.org', 'b.example.org', 'c.example.org'];
+  const nodes = await Promise.all(names.map(start));
+  for (const node of nodes) t.after(node.stop);
+  const [a, b] = nodes;
+
+  await until('a to know two others', async () => JSON.parse(await ctl(a.name, '--json', 'nodes')).nodes.length === 3);
+  await t.test('its own first, and one other', async () => {
+    const seen = new Set();
+    for (let i = 0; i < 60; ++i) {
+      const entries = await iceServers(a);
+      const hosts = [...hostsOf(entries)];
+      assert.equal(hosts.length, 2);
+      assert.equal(hosts[0], a.name);
+      seen.add(hosts[1]);
+    }
+    assert.deepEqual(seen, new Set([names[1], names[2]]));
+  });
+
+  await t.test('credentials of one node are good on the other', async () => {
+    const entry = (await iceServers(a)).find(one => one.credential);
+    for (const node of nodes) await relays(node, entry.username, entry.credential);
+    await assert.rejects(relays(b, entry.username, 'wrong'));
+  });
+
+  await t.test('turnpikectl nodes lists them', async () => {
+    const table = await ctl(a.name, 'nodes');
+    for (const name of names) assert.match(table, new RegExp(`${name.replaceAll('.', '\\.')}.*ready`));
+    assert.match(table, /a\.example\.org \*/);
+  });
+
+  await t.test('an order to end the allocations of a user reaches all nodes', async () => {
+    const { username, credential } = (await iceServers(a)).find(one => one.credential);
+    const peers = [['-L', '127.0.0.1'], ['-y', '-c', '-n', '100000', '-u', username, '-w', credential]].flat();
+    const client = spawn('turnutils_uclient', [...peers, '-p', String(udpPort(b)), '127.0.0.1'], { stdio: 'ignore' });
+    const forget = atExit(() => client.kill('SIGKILL'));
+    const allocations = async node => JSON.parse(await ctl(node.name, '--json', 'allocations')).allocations;
+    await until('the client to relay', async () => (await allocations(b)).length > 0);
+    const user = username.slice(username.indexOf(':') + 1);
+    assert.match(await ctl(a.name, 'kill', '--user', user), /end/);
+    await until('its allocations to end', async () => (await allocations(b)).length === 0);
+    client.kill('SIGKILL');
+    forget();
+    await assert.rejects(run(turnpikectl, ['--socket', socketOf(a.name), 'kill']), /ID|--user/);
+  });
+
+  await t.test('nobody is sent to a node that drains', async () => {
+    const line = await member(b.ws, 'blue', 'Ann'); // a call goes on there
+    await ctl(b.name, 'drain', '--deadline', '60s');
+    await until('a to know it', async () => !/b\.example\.org +ready/.test(await ctl(a.name, 'nodes')));
+    for (let i = 0; i < 20; ++i) assert.ok(!hostsOf(await iceServers(a)).has(b.name));
+    line.close();
+  });
+
+  await t.test('nor to one that was killed, after ten seconds', async () => {
+    await nodes[2].kill();
+    await until('the node to be forgotten', async () => !(await ctl(a.name, 'nodes')).includes(names[2]));
+    assert.deepEqual(hostsOf(await iceServers(a)), new Set([a.name]));
+  });
+
+  await t.test('without Redis there is this node alone', async () => {
+    await redis.stop();
+    await until('a to notice', async () => hostsOf(await iceServers(a)).size === 1);
+    await saysLater(a, 'cluster: Redis is away');
+    const table = await ctl(a.name, 'nodes');
+    assert.ok(table.includes(a.name));
+    await redis.start();
+  });
+});

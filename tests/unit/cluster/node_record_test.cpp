@@ -1,0 +1,77 @@
+#include "cluster/node_record.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <catch2/catch.hpp>
+
+namespace turnpike::cluster {
+namespace {
+
+namespace json = boost::json;
+
+NodeRecord record() {
+  NodeRecord node;
+  node.name = "a.example.org";
+  node.stun_urls = {"stun:a.example.org:3478"};
+  node.turn_urls = {"turn:a.example.org:3478?transport=udp", "turns:a.example.org:5349?transport=tcp"};
+  node.listeners = {{Transport::udp, *Endpoint::parse("198.51.100.7:3478")},
+                    {Transport::dtls, *Endpoint::parse("[2001:db8::7]:5349")}};
+  node.allocations = {7, 10};
+  node.ports = {1, 16384};
+  node.octets_per_second = 1'000'000;
+  node.ready = true;
+  return node;
+}
+
+TEST_CASE("a node's record is read as it was written") {
+  const NodeRecord written = record();
+  const auto read = parse_node_record(to_json(written));
+  REQUIRE(read);
+  CHECK(to_json(*read) == to_json(written));
+  CHECK(read->listeners.at(1).endpoint == written.listeners[1].endpoint);
+  CHECK(read->listeners.at(1).transport == Transport::dtls);
+  CHECK((read->ready && !read->draining));
+}
+
+TEST_CASE("a record of another form is nothing") {
+  const json::object whole = json::parse(to_json(record())).as_object();
+  for (const auto& [name, value] : whole) {
+    CAPTURE(std::string(name));
+    json::object changed = whole;
+    changed.erase(name);
+    CHECK_FALSE(parse_node_record(json::serialize(changed)));
+    changed[name] = nullptr;
+    CHECK_FALSE(parse_node_record(json::serialize(changed)));
+  }
+  const auto with = [&](const char* name, const char* text) {
+    json::object changed = whole;
+    changed[name] = json::parse(text);
+    return json::serialize(changed);
+  };
+  for (const auto& text :
+       {with("name", R"("")"), with("turn_urls", R"(["https://evil.example"])"),
+        with("stun_urls", R"(["turn:x"])"), with("turn_urls", R"([""])"),
+        with("listeners", R"([{"transport":"sctp","endpoint":"1.2.3.4:5"}])"),
+        with("listeners", R"([{"transport":"udp","endpoint":"1.2.3.4"}])"), with("ports", R"({"used":1})"),
+        with("octets_per_second", "-1"), std::string("{"), std::string("[]")}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_node_record(text));
+  }
+}
+
+TEST_CASE("a node is as full as the fullest of its limits") {
+  NodeRecord node = record();
+  CHECK(node.load() == Approx(0.7));
+  node.ports = {16384, 16384};
+  CHECK(node.load() == Approx(1));
+  node.allocations = {1000, 0};
+  node.ports = {0, 16384};
+  CHECK(node.load() == Approx(0));
+  NodeRecord busier = node;
+  busier.octets_per_second *= 2;
+  CHECK(is_less_loaded(node, busier));
+  CHECK_FALSE(is_less_loaded(busier, node));
+}
+
+}  // namespace
+}  // namespace turnpike::cluster
