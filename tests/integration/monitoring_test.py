@@ -126,7 +126,7 @@ class Program:
 
 
 class Daemon(Program):
-    def __init__(self, folder, log_format="text"):
+    def __init__(self, folder, log_format="text", redis=None):
         # The certificate is good for two days, which is less than its alert wants.
         make = "openssl req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=turn.example.org"
         make += " -addext subjectAltName=DNS:turn.example.org"
@@ -135,6 +135,8 @@ class Daemon(Program):
         # A loopback address of its own, where nobody else has ports: this test may run twice at once.
         self.relay = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
         text = CONFIG % {"folder": folder, "relay": self.relay, "ports": PORTS, "limit": LIMIT, "format": log_format}
+        if redis:
+            text += f'cluster: {{redis: "unix:{redis}", secret: a-secret-of-all-nodes, node: turn.example.org}}\n'
         if has_ipv6():
             text = text.replace('listen: ["udp', 'listen: ["udp://[::1]:0", "udp', 1)
         self.file = pathlib.Path(folder, "turnpike.yaml")
@@ -250,7 +252,12 @@ class Monitoring(unittest.TestCase):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.temporary.cleanup)
         folder = pathlib.Path(cls.temporary.name)
-        cls.daemon = Daemon(folder)
+        # A cluster of one node has the series of a cluster.
+        redis = folder / "redis.sock"
+        cls.redis = Program(["sh", "-c", f"exec redis-server --port 0 --unixsocket {redis} --save '' --dir {folder} >&2"],
+                            "(?i)ready to accept connections")
+        cls.addClassCleanup(cls.redis.stop)
+        cls.daemon = Daemon(folder, redis=redis)
         cls.addClassCleanup(cls.daemon.stop)
         config = folder / "prometheus.yml"
         config.write_text(PROMETHEUS % {"rules": RULES, "target": cls.daemon.admin})
@@ -487,7 +494,8 @@ class Monitoring(unittest.TestCase):
 
     # Each alert is provoked. How long the condition has to last is left to prometheus_rules_test.yml.
     PROVOKED = {"TurnpikeLimitAlmostReached", "TurnpikeRelayPortsAlmostGone", "TurnpikeCertificateExpires",
-                "TurnpikeManyAuthenticationFailures", "TurnpikeDropsMedia", "TurnpikeDraining", "TurnpikeDown"}
+                "TurnpikeManyAuthenticationFailures", "TurnpikeDropsMedia", "TurnpikeDraining", "TurnpikeDown",
+                "TurnpikeClusterAway"}
 
     def test_4_alerts_are_raised_by_what_they_are_for(self):
         self.assertEqual({rule["name"] for rule in self.rules() if rule["type"] == "alerting"}, self.PROVOKED)
@@ -497,8 +505,12 @@ class Monitoring(unittest.TestCase):
         self.wait_for_alert("TurnpikeCertificateExpires", name="turn.example.org", alertstate="firing")
         self.wait_for_alert("TurnpikeManyAuthenticationFailures", reason="wrong")
         self.wait_for_alert("TurnpikeDropsMedia", instance=self.daemon.admin)
-        self.assertEqual(self.query('ALERTS{alertname=~"TurnpikeDraining|TurnpikeDown"}'), [])
+        self.assertEqual(self.query('ALERTS{alertname=~"TurnpikeDraining|TurnpikeDown|TurnpikeClusterAway"}'), [])
         self.assertEqual(self.query('ALERTS{name="idle_connections"}'), [])
+
+    def test_4_b_redis_that_is_gone_raises_its_alert(self):
+        self.redis.process.kill()
+        self.wait_for_alert("TurnpikeClusterAway", instance=self.daemon.admin)
 
     def test_5_a_drain_raises_its_alert(self):
         self.daemon.process.send_signal(signal.SIGUSR1)

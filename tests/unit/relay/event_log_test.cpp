@@ -121,12 +121,12 @@ TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[serv
   const std::string snowman = "\u2603";
   std::string many;
   for (int i = 0; i < 64; ++i) many += snowman;
-  CHECK(quoted(many) == '"' + many + '"');
-  CHECK(quoted(many + "x") == '"' + many + "\"...");
-  CHECK(quoted(std::string(64, 'x')) == '"' + std::string(64, 'x') + '"');
-  CHECK(quoted(std::string(508, '\n')).size() == 64 * 5 + 5);
-  CHECK(quoted(std::string(65, '\xff')).size() == 64 * 4 + 5);
-  CHECK(quoted("a\r\nb\"\\") == "\"a\\u{d}\\u{a}b\\u{22}\\u{5c}\"");
+  CHECK(relay::quoted(many) == '"' + many + '"');
+  CHECK(relay::quoted(many + "x") == '"' + many + "\"...");
+  CHECK(relay::quoted(std::string(64, 'x')) == '"' + std::string(64, 'x') + '"');
+  CHECK(relay::quoted(std::string(508, '\n')).size() == 64 * 5 + 5);
+  CHECK(relay::quoted(std::string(65, '\xff')).size() == 64 * 4 + 5);
+  CHECK(relay::quoted("a\r\nb\"\\") == "\"a\\u{d}\\u{a}b\\u{22}\\u{5c}\"");
 }
 
 TEST_CASE("how to open a network of this machine is told once", "[server]") {
