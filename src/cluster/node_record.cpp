@@ -12,9 +12,10 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxName = 255;  // octets
-constexpr std::size_t kMaxUrls = 32;   // of each kind
-constexpr std::size_t kMaxUrl = 512;   // octets
+constexpr std::size_t kMaxName = 255;    // octets
+constexpr std::size_t kMaxHolder = 512;  // octets of a user name or an address
+constexpr std::size_t kMaxUrls = 32;     // of each kind
+constexpr std::size_t kMaxUrl = 512;     // octets
 constexpr std::size_t kMaxListeners = 64;
 constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
 
@@ -31,6 +32,27 @@ NodeRecord::Use read_use(JsonReader& outer, std::string_view name) {
   const NodeRecord::Use use{reader.number("used"), reader.number("limit")};
   outer.require(reader.is_right());
   return use;
+}
+
+json::object to_object(const NodeRecord::Held& held) {
+  json::object object;
+  for (const auto& [name, count] : held) object[name] = count;
+  return object;
+}
+
+NodeRecord::Held read_held(JsonReader& outer, std::string_view name) {
+  NodeRecord::Held held;
+  const json::value& value = outer.any(name);
+  outer.require(value.is_object() && value.get_object().size() <= NodeRecord::kMaxHeld);
+  if (!outer.is_right()) return held;
+  JsonReader reader(value);
+  for (const auto& [key, count] : value.get_object()) {
+    const std::uint64_t number = reader.number(key);
+    outer.require(key.size() <= kMaxHolder && number <= UINT32_MAX);
+    held.emplace(std::string(key.data(), key.size()), static_cast<std::uint32_t>(number));
+  }
+  outer.require(reader.is_right());
+  return held;
 }
 
 std::optional<NodeRecord::Listener> read_listener(const json::value& value) {
@@ -76,6 +98,8 @@ std::string to_json(const NodeRecord& record) {
                                       {"allocations", to_object(record.allocations)},
                                       {"ports", to_object(record.ports)},
                                       {"octets_per_second", record.octets_per_second},
+                                      {"held_by_user", to_object(record.held_by_user)},
+                                      {"held_by_address", to_object(record.held_by_address)},
                                       {"ready", record.ready},
                                       {"draining", record.draining}});
 }
@@ -96,6 +120,8 @@ std::optional<NodeRecord> parse_node_record(std::string_view text) {
   record.allocations = read_use(reader, "allocations");
   record.ports = read_use(reader, "ports");
   record.octets_per_second = reader.number("octets_per_second");
+  record.held_by_user = read_held(reader, "held_by_user");
+  record.held_by_address = read_held(reader, "held_by_address");
   record.ready = reader.flag("ready");
   record.draining = reader.flag("draining");
   const bool are_urls =

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,7 +34,12 @@ struct NodeRecord {
   Use allocations;
   Use ports;
   std::uint64_t octets_per_second = 0;  // relayed, in both directions
-  bool ready = false;                   // takes new clients
+  // Users and addresses that hold a considerable part of their limit here, with the allocations of each.
+  using Held = std::map<std::string, std::uint32_t, std::less<>>;
+  static constexpr std::size_t kMaxHeld = 1000;  // entries of each
+  Held held_by_user;
+  Held held_by_address;
+  bool ready = false;  // takes new clients
   bool draining = false;
 
   // How full the node is, from 0 to 1: the largest fraction of its limits.

@@ -72,21 +72,36 @@ void Nodes::wait() {
   timer_.expires_after(kInterval);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped_) return;
-    announce();
+    write();
+    read_names();
     if (orders_.is_up()) orders_.send({"PING"});
     wait();
   });
 }
 
 void Nodes::announce() {
-  if (stopped_ || !commands_.is_up()) return;
+  renew_at_ = {};
+  if (stopped_) return;
+  write();
+  read_names();
+}
+
+// What changes all the time, such as traffic, is written with the rest.
+void Nodes::write() {
+  if (!commands_.is_up()) return;
   NodeRecord record = hooks_.describe();
   record.name = own_name_;
+  NodeRecord slow = record;
+  slow.octets_per_second = 0;
+  std::string text = to_json(slow);
+  const auto now = std::chrono::steady_clock::now();
+  if (text == written_ && now < renew_at_) return;
+  written_ = std::move(text);
+  renew_at_ = now + kRenewal;
   const std::string key = key_of(own_name_);
   const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(kLife).count();
   commands_.send_together({{"SET", key, seal_.seal(key, to_json(record)), "PX", std::to_string(life)},
                            {"SADD", prefix_ + "nodes", own_name_}});
-  read_names();
 }
 
 void Nodes::read_names() {

@@ -27,7 +27,8 @@ namespace turnpike::cluster {
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
 class Nodes {
  public:
-  static constexpr std::chrono::seconds kInterval{3};
+  static constexpr std::chrono::milliseconds kInterval{500};  // of reading, and of writing what has changed
+  static constexpr std::chrono::seconds kRenewal{3};          // of writing what has not
   static constexpr std::chrono::seconds kLife{10};
 
   struct Hooks {
@@ -60,6 +61,7 @@ class Nodes {
   }  // records and orders that no node of this cluster has signed
 
  private:
+  void write();
   void read_names();
   void read_records(std::vector<std::string> names);
   void on_records(const std::vector<std::string>& names, const redisReply* reply);
@@ -76,6 +78,8 @@ class Nodes {
   RedisConnection orders_;
   boost::asio::steady_timer timer_;
   std::vector<NodeRecord> others_;
+  std::string written_;  // the latest record of this node
+  std::chrono::steady_clock::time_point renew_at_{};
   std::uint64_t refused_ = 0;
   std::chrono::steady_clock::time_point next_warning_{};
   bool stopped_ = false;

@@ -13,9 +13,9 @@ Certificates::Loaded read_files(const net::TlsParams& params, const std::shared_
 
 }  // namespace
 
-std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params) {
+std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params,
+                                                 std::shared_ptr<net::TicketKeys> keys) {
   if (!params.complete()) return nullptr;
-  const auto keys = std::make_shared<net::TicketKeys>();
   return std::unique_ptr<Certificates>(new Certificates(keys, read_files(params, keys)));
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "cluster/seal.hpp"
 #include "daemon/daemon.hpp"
 
 namespace turnpike::daemon {
@@ -37,6 +38,26 @@ json::object to_json(const cluster::NodeRecord& node, bool is_self) {
 
 }  // namespace
 
+std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster) {
+  if (!cluster.is_enabled()) return std::make_shared<net::TicketKeys>();
+  const auto derive = [secret = cluster.secrets.front()](std::int64_t period) {
+    const auto part = [&](const char* use) {
+      return cluster::derive_key(secret,
+                                 std::string("turnpike ticket ") + use + ' ' + std::to_string(period));
+    };
+    net::TicketKeys::Key key;
+    std::ranges::copy_n(part("name").begin(), net::TicketKeys::kNameSize, key.name.begin());
+    key.cipher = part("cipher");
+    key.mac = part("mac");
+    return key;
+  };
+  const auto since_epoch = [] {
+    return SteadyTime(
+        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
+  };
+  return std::make_shared<net::TicketKeys>(derive, since_epoch);
+}
+
 void Daemon::join_cluster() {
   if (!config_.cluster.is_enabled()) return;
   nodes_.emplace(
@@ -64,6 +85,15 @@ std::vector<Endpoint> Daemon::public_endpoints(const Endpoint& listener) const {
   return endpoints;
 }
 
+// Whoever holds less than this part of the limit on every node is below the limit in all.
+cluster::NodeRecord::Held Daemon::held(turn::Quota& quota) const {
+  const std::size_t nodes = 1 + (nodes_ ? nodes_->others().size() : 0);
+  const std::uint32_t limit = quota.per_user();
+  if (limit == 0) return {};
+  return quota.held_by_users(std::max(1U, limit / static_cast<std::uint32_t>(2 * nodes)),
+                             cluster::NodeRecord::kMaxHeld);
+}
+
 cluster::NodeRecord Daemon::describe_node() {
   const relay::RelayPool::PortUse ports = relays_.port_use();
   cluster::NodeRecord record;
@@ -81,6 +111,8 @@ cluster::NodeRecord Daemon::describe_node() {
       record.listeners.push_back({listener.transport, endpoint});
     }
   }
+  record.held_by_user = held(quota_);
+  record.held_by_address = held(address_quota_);
   record.allocations = {quota_.in_use(), config_.limits.allocations};
   record.ports = {ports.taken, ports.of};
   const auto now = std::chrono::steady_clock::now();
@@ -109,6 +141,14 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
       servers.push_back({listener.transport, listener.endpoint, node.name});
     }
   }
+  turn::Quota::Held by_user;
+  turn::Quota::Held by_address;
+  for (const cluster::NodeRecord& node : others) {
+    for (const auto& [name, count] : node.held_by_user) by_user[name] += count;
+    for (const auto& [name, count] : node.held_by_address) by_address[name] += count;
+  }
+  quota_.set_held_elsewhere(by_user);
+  address_quota_.set_held_elsewhere(by_address);
   const cluster::NodeRecord own = describe_node();
   if (signaling_) signaling_->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
   if (!config_.relay.alternates.from_cluster || servers == config_.relay.alternates.servers) return;

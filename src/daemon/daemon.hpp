@@ -55,6 +55,9 @@ std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientP
 // one is made up for this run when none is configured.
 void add_missing_secret(config::Config& config);
 
+// Random ones; in a cluster those of all nodes, so that a session is resumed at each of them.
+std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster);
+
 // Where the configuration came from, to be read there again.
 struct Source {
   std::string file;
@@ -109,6 +112,7 @@ class Daemon {
   // clustering.cpp
   void join_cluster();
   std::vector<Endpoint> public_endpoints(const Endpoint& listener) const;
+  cluster::NodeRecord::Held held(turn::Quota& quota) const;
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
   void end_user(const std::string& user);

@@ -84,7 +84,15 @@ int on_ticket(SSL* session, unsigned char* name, unsigned char* iv, EVP_CIPHER_C
 TicketKeys::TicketKeys() : TicketKeys(monotonic) {}
 
 TicketKeys::TicketKeys(Clock clock, Duration period)
-    : clock_(std::move(clock)), period_(period), made_(clock_()), present_(make_key()) {}
+    : clock_(std::move(clock)), period_(period), began_(clock_()), present_(make_key()) {}
+
+TicketKeys::TicketKeys(Derive derive, Clock since_epoch, Duration period)
+    : derive_(std::move(derive)),
+      clock_(std::move(since_epoch)),
+      period_(period),
+      number_(clock_().time_since_epoch() / period),
+      present_(derive_(number_)),
+      previous_(derive_(number_ - 1)) {}
 
 TicketKeys::~TicketKeys() {
   wipe(present_);
@@ -93,14 +101,17 @@ TicketKeys::~TicketKeys() {
 
 // Rotation happens only when a key is used, so more than one period may have passed.
 void TicketKeys::rotate() {
-  const SteadyTime now = clock_();
-  const auto periods = (now - made_) / period_;
-  if (periods <= 0) return;
+  const std::int64_t number = (clock_() - began_) / period_;
+  if (number <= number_) return;
   if (previous_) wipe(*previous_);
   previous_.reset();
-  if (periods == 1) previous_ = present_;
-  present_ = make_key();
-  made_ += periods * period_;
+  if (derive_) {
+    previous_ = derive_(number - 1);
+  } else if (number == number_ + 1) {
+    previous_ = present_;
+  }
+  present_ = derive_ ? derive_(number) : make_key();
+  number_ = number;
 }
 
 TicketKeys::Key TicketKeys::to_seal() {

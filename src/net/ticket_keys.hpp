@@ -23,19 +23,24 @@ class TicketKeys {
   static constexpr Duration kPeriod = std::chrono::hours(12);
   static constexpr std::size_t kNameSize = 16;
 
-  using Clock = std::function<SteadyTime()>;
-  // The first constructor reads the monotonic clock of the machine.
-  TicketKeys();
-  explicit TicketKeys(Clock clock, Duration period = kPeriod);
-  ~TicketKeys();
-  TicketKeys(const TicketKeys&) = delete;
-  TicketKeys& operator=(const TicketKeys&) = delete;
-
   struct Key {
     std::array<std::uint8_t, kNameSize> name{};
     std::array<std::uint8_t, 32> cipher{};
     std::array<std::uint8_t, 32> mac{};
   };
+
+  using Clock = std::function<SteadyTime()>;
+  // The first constructor reads the monotonic clock of the machine.
+  TicketKeys();
+  explicit TicketKeys(Clock clock, Duration period = kPeriod);
+  // Keys that other servers derive as well, so that they accept each other's tickets. `derive` makes the key
+  // of a period by its number; periods are counted since 1970, and `since_epoch` reads the time since then.
+  using Derive = std::function<Key(std::int64_t period)>;
+  TicketKeys(Derive derive, Clock since_epoch, Duration period = kPeriod);
+  ~TicketKeys();
+  TicketKeys(const TicketKeys&) = delete;
+  TicketKeys& operator=(const TicketKeys&) = delete;
+
   Key to_seal();
   struct Opening {
     Key key;
@@ -47,10 +52,12 @@ class TicketKeys {
  private:
   void rotate();
 
+  const Derive derive_;  // null: keys are random
   const Clock clock_;
   const Duration period_;
+  const SteadyTime began_{};  // the start of period 0
   std::mutex mutex_;
-  SteadyTime made_;
+  std::int64_t number_ = 0;  // of the present period
   Key present_;
   std::optional<Key> previous_;
 };

@@ -1,5 +1,7 @@
 #include "turnpike/turn/quota.hpp"
 
+#include <array>
+
 namespace turnpike::turn {
 
 QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
@@ -31,7 +33,10 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   const std::uint32_t total = in_use_.fetch_add(1, std::memory_order_relaxed) + 1;
   QuotaLimit reached = QuotaLimit::none;
   if (total_ != 0 && total > total_) reached = QuotaLimit::total;
-  if (limits_user && per_user_ != 0 && user->held >= per_user_) reached = QuotaLimit::user;
+  const auto elsewhere = shard.elsewhere.find(name);
+  const std::uint64_t held =
+      std::uint64_t{user->held} + (elsewhere == shard.elsewhere.end() ? 0 : elsewhere->second);
+  if (limits_user && per_user_ != 0 && held >= per_user_) reached = QuotaLimit::user;
   if (reached != QuotaLimit::none) {
     in_use_.fetch_sub(1, std::memory_order_relaxed);
     if (user->held == 0) shard.users.erase(user->name);
@@ -39,6 +44,27 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   }
   ++user->held;
   return {this, std::move(user)};
+}
+
+Quota::Held Quota::held_by_users(std::uint32_t least, std::size_t most) {
+  Held held;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [name, user] : shard.users) {
+      if (user->held >= least && held.size() < most) held.emplace(name, user->held);
+    }
+  }
+  return held;
+}
+
+void Quota::set_held_elsewhere(const Held& elsewhere) {
+  std::array<Held, kShards> parts;
+  for (const auto& [name, count] : elsewhere)
+    parts[hash_(std::string_view(name)) % kShards].emplace(name, count);
+  for (std::size_t i = 0; i < kShards; ++i) {
+    const std::lock_guard lock(shards_[i].mutex);
+    shards_[i].elsewhere = std::move(parts[i]);
+  }
 }
 
 void Quota::release(QuotaUser& user) {

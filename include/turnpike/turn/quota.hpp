@@ -6,6 +6,8 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -75,6 +77,13 @@ class Quota {
     per_user_ = per_user;
   }
 
+  // Users who hold at least `least`, with how many; at most `most` of them.
+  using Held = std::map<std::string, std::uint32_t, std::less<>>;
+  Held held_by_users(std::uint32_t least, std::size_t most);
+  // From now on a user's limit counts what the user holds on other servers as well. From any thread.
+  void set_held_elsewhere(const Held& elsewhere);
+  std::uint32_t per_user() const { return per_user_; }
+
   std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
@@ -86,6 +95,7 @@ class Quota {
 
     std::mutex mutex;
     boost::unordered_flat_map<std::string_view, std::shared_ptr<QuotaUser>, KeyedHash> users;  // by name
+    Held elsewhere;  // of the users of this shard
   };
   Shard& shard_of(std::string_view user);
 

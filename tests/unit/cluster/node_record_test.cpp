@@ -19,6 +19,8 @@ NodeRecord record() {
   node.allocations = {7, 10};
   node.ports = {1, 16384};
   node.octets_per_second = 1'000'000;
+  node.held_by_user = {{"ann", 7}, {"b\"en", 1}};
+  node.held_by_address = {{"198.51.100.1", 3}};
   node.ready = true;
   return node;
 }
@@ -31,6 +33,7 @@ TEST_CASE("a node's record is read as it was written") {
   CHECK(read->listeners.at(1).endpoint == written.listeners[1].endpoint);
   CHECK(read->listeners.at(1).transport == Transport::dtls);
   CHECK((read->ready && !read->draining));
+  CHECK(read->held_by_user == written.held_by_user);
 }
 
 TEST_CASE("a record of another form is nothing") {
@@ -53,7 +56,9 @@ TEST_CASE("a record of another form is nothing") {
         with("stun_urls", R"(["turn:x"])"), with("turn_urls", R"([""])"),
         with("listeners", R"([{"transport":"sctp","endpoint":"1.2.3.4:5"}])"),
         with("listeners", R"([{"transport":"udp","endpoint":"1.2.3.4"}])"), with("ports", R"({"used":1})"),
-        with("octets_per_second", "-1"), std::string("{"), std::string("[]")}) {
+        with("octets_per_second", "-1"), with("held_by_user", R"({"ann":-1})"),
+        with("held_by_user", R"({"ann":4294967296})"), with("held_by_address", R"({"a":"b"})"),
+        std::string("{"), std::string("[]")}) {
     CAPTURE(text);
     CHECK_FALSE(parse_node_record(text));
   }

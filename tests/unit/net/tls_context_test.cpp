@@ -223,6 +223,34 @@ TEST_CASE("a session is resumed for two periods of the ticket key, whatever the 
   }
 }
 
+TEST_CASE("servers that derive their ticket keys from one secret accept each other's tickets", "[tls]") {
+  const Files files;
+  SteadyTime now = SteadyTime(std::chrono::hours(24 * 365 * 56 + 5));
+  const auto clock = [&] { return now; };
+  const auto derive = [](std::int64_t period) {
+    TicketKeys::Key key;
+    key.name.fill(static_cast<std::uint8_t>(period));
+    key.cipher.fill(static_cast<std::uint8_t>(period + 1));
+    return key;
+  };
+  const TlsContext here({files.make("x", "DNS:x.example"), {}}, std::make_shared<TicketKeys>(derive, clock));
+  for (const int version : kVersions) {
+    CAPTURE(version);
+    const Handshake first(here, {.version = version});
+    REQUIRE(first.done());
+    const auto is_resumed = [&] {
+      const TlsContext there({files.make("x", "DNS:x.example"), {}},
+                             std::make_shared<TicketKeys>(derive, clock));
+      return Handshake(there, {.version = version, .session = first.session()}).resumed();
+    };
+    CHECK(is_resumed());
+    now += 12h;
+    CHECK(is_resumed());
+    now += 12h;
+    CHECK_FALSE(is_resumed());
+  }
+}
+
 TEST_CASE("an old ticket is replaced by one that the present key seals", "[tls]") {
   const Files files;
   SteadyTime now{};

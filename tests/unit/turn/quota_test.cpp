@@ -8,6 +8,23 @@
 namespace turnpike::turn {
 namespace {
 
+TEST_CASE("a user's limit counts what the user holds on other servers") {
+  Quota quota(0, 3, {});
+  const QuotaSlot first = quota.take("ann");
+  REQUIRE(first);
+  quota.set_held_elsewhere({{"ann", 1}, {"ben", 3}, {"cid", 2}});
+  const QuotaSlot second = quota.take("ann");
+  CHECK(second);
+  CHECK(quota.take("ann").reached() == QuotaLimit::user);
+  CHECK(quota.take("ben").reached() == QuotaLimit::user);
+  CHECK(quota.take("ben", false));
+  CHECK(quota.take("cid"));
+  CHECK(quota.held_by_users(1, 10) == Quota::Held{{"ann", 2}});
+  CHECK(quota.held_by_users(3, 10).empty());
+  quota.set_held_elsewhere({});
+  CHECK(quota.take("ben"));
+}
+
 TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn]") {
   Quota quota(0, 2, HashKey{1, 2});
   std::vector<QuotaSlot> slots;

@@ -1,0 +1,97 @@
+// Several daemons as the nodes of a cluster, with a real Redis between them: what they share of quotas, and
+// where a full node sends its clients.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "support/daemon.hpp"
+#include "support/relay_client.hpp"
+
+using namespace turnpike;
+using namespace turnpike::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Redis {
+ public:
+  Redis()
+      : folder_(std::filesystem::temp_directory_path() / ("turnpike-redis-" + std::to_string(getpid()))),
+        child_((std::filesystem::create_directory(folder_),
+                std::vector<std::string>{"redis-server", "--port", "0", "--unixsocket", socket(), "--save",
+                                         "", "--dir", folder_})) {
+    REQUIRE(child_.wait_for(
+        [](const std::string& log) { return log.find("eady to accept connections") != std::string::npos; }));
+  }
+  ~Redis() { std::filesystem::remove_all(folder_); }
+  Redis(const Redis&) = delete;
+  Redis& operator=(const Redis&) = delete;
+
+  std::string socket() const { return folder_ / "redis.sock"; }
+
+ private:
+  std::filesystem::path folder_;
+  Child child_;
+};
+
+std::unique_ptr<Daemon> start_node(const Redis& redis, const std::string& name,
+                                   std::vector<std::string> set) {
+  set.push_back("cluster={redis: 'unix:" + redis.socket() +
+                "', secret: a secret of all nodes, node: " + name + ".example.org}");
+  return std::make_unique<Daemon>(set);
+}
+
+// Asks again and again for what no node tells.
+template <class Condition>
+bool holds_soon(Condition&& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(20ms);
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("a user's quota holds on all nodes, but for a burst that is over before they have heard of it",
+          "[integration][cluster]") {
+  const Redis redis;
+  std::vector<std::unique_ptr<Daemon>> nodes;
+  for (const std::string name : {"a", "b", "c"}) {
+    nodes.push_back(start_node(redis, name, {"limits.allocations_per_user=10"}));
+  }
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  const auto try_at = [&](std::size_t node) {
+    clients.push_back(std::make_unique<RelayClient>(nodes[node]->listener()));
+    return clients.back()->allocate();
+  };
+  int held = 0;
+  for (std::size_t i = 0; i < 200; ++i) held += try_at(i % 3) == 0 ? 1 : 0;
+  UNSCOPED_INFO("of 200 at once over three nodes, " << held << " were let in with a quota of 10");
+  CHECK(held >= 10);
+  CHECK(held <= 30);
+  // Soon every node knows what the others have, and lets nobody in.
+  REQUIRE(holds_soon([&] { return try_at(0) == 486 && try_at(1) == 486 && try_at(2) == 486; }));
+  // When the overshoot is gone, a place that is given up is one place again, at any node.
+  for (const auto& client : clients) {
+    if (client->relayed().port != 0) REQUIRE(client->refresh(0s) == 0);
+  }
+  clients.clear();
+  REQUIRE(holds_soon([&] { return try_at(2) == 0; }));
+}
+
+TEST_CASE("a full node sends its clients to one that is not", "[integration][cluster]") {
+  const Redis redis;
+  const auto full = start_node(redis, "a", {"limits.allocations=1", "relay.alternate_servers=cluster"});
+  const auto other = start_node(redis, "b", {});
+  RelayClient first(full->listener());
+  REQUIRE(first.allocate() == 0);
+  RelayClient second(full->listener());
+  REQUIRE(holds_soon([&] { return second.allocate() == 300; }));
+  RelayClient there(other->listener());
+  CHECK(there.allocate() == 0);
+  REQUIRE(other->stop() == 0);
+  CHECK(holds_soon([&] { return second.allocate() == 486; }));
+}
