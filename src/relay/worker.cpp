@@ -20,8 +20,10 @@ namespace {
 constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 256;
 constexpr int kAcceptsPerRelay = 16;
-constexpr std::size_t kMostInMail = 1 << 16;   // octets; then another mail begins
-constexpr std::size_t kDatagramsPerRelay = 8;  // or runs, so that one flow does not keep the others waiting
+constexpr std::size_t kMostInMail = 1 << 16;  // octets; then another mail begins
+// Of datagrams or runs. The bound keeps one flow from delaying the others. A client by TCP or TLS gets all of
+// them with one send.
+constexpr std::size_t kDatagramsPerRelay = 16;
 
 // Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
 // descriptor, neither of which needs all of 31 bits. Streams have tags of their own.
