@@ -30,7 +30,7 @@ boost::json::object run_relay(const Options& options, const UsageMeter& meter) {
   while (lanes.size() < options.clients) lanes.push_back(open_lane(digester, random, options));
   const LoadResult result = run_load(lanes, options, meter);
   if (options.direct) return to_json(options, result, meter.has_server());
-  for (const Lane& lane : lanes) close_lane(*lane.client);
+  for (Lane& lane : lanes) close_lane(lane);
   return to_json(options, result, meter.has_server());
 }
 

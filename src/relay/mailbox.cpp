@@ -25,26 +25,42 @@ void Mailbox::post(Mail mail) {
 
 bool Mailbox::post(Mail mail, std::size_t size, bool is_media) {
   const std::lock_guard lock(mutex_);
-  if (!has_room(size, is_media)) return false;
+  if (!has_room(size + kOverhead, is_media)) {
+    ++counters_.dropped;
+    return false;
+  }
   add(std::move(mail));
   bytes_ += size + kOverhead;
   return true;
 }
 
-void Mailbox::post(Returned mail) {
+bool Mailbox::post(FromRelays mail) {
   const std::lock_guard lock(mutex_);
-  const std::size_t size = mail.message.size();
-  const bool whole = has_room(size, false);
-  if (!whole) mail.message.clear();
+  const std::size_t datagrams = mail.datagrams().size();
+  const std::size_t size = mail.size() + datagrams * kOverhead;
+  if (!has_room(size, true)) {
+    counters_.dropped += datagrams;
+    return false;
+  }
   add(std::move(mail));
-  if (whole) bytes_ += size + kOverhead;
+  bytes_ += size;
+  return true;
 }
 
-// Counts what there is none for.
-bool Mailbox::has_room(std::size_t size, bool is_media) {
-  if (bytes_ + size + kOverhead <= (is_media ? kMostMedia : kMost)) return true;
-  ++counters_.dropped;
-  return false;
+void Mailbox::post(Returned mail) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t size = mail.message.size() + kOverhead;
+  const bool whole = has_room(size, false);
+  if (!whole) {
+    ++counters_.dropped;
+    mail.message.clear();
+  }
+  add(std::move(mail));
+  if (whole) bytes_ += size;
+}
+
+bool Mailbox::has_room(std::size_t size, bool is_media) const {
+  return bytes_ + size <= (is_media ? kMostMedia : kMost);
 }
 
 // The worker is woken for the first one, once it is there.

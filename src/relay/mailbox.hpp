@@ -1,5 +1,6 @@
-// What workers tell each other, and the main thread them. Nothing on the relayed path comes through here but
-// what a client sends that has moved to another worker (RFC 8016): its allocation stays where it is.
+// What workers tell each other, and the main thread them. Two things on the relayed path come through here.
+// The first is what a client sends that has moved to another worker (RFC 8016), since its allocation stays
+// where it is. The second are datagrams from a relayed address of one worker to one of another.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/turn/allocation_info.hpp"
+#include "turnpike/turn/output.hpp"
 #include "turnpike/turn/peer_connections.hpp"
 
 namespace turnpike::relay {
@@ -52,6 +54,34 @@ struct ToClient {
   FiveTuple tuple;
   std::vector<std::uint8_t> message;
 };
+// Datagrams from relayed addresses of one worker to those of another, as one pass has collected them. They
+// may be dropped.
+class FromRelays {
+ public:
+  struct Datagram {
+    Endpoint relayed;  // both in their local form
+    Endpoint from;
+    std::size_t at = 0;  // where the payload begins
+    std::size_t size = 0;
+  };
+
+  void add(const turn::Output::ToRelay& message) {
+    const std::size_t at = payloads_.size();
+    payloads_.insert(payloads_.end(), message.payload.begin(), message.payload.end());
+    datagrams_.push_back({message.relayed, message.from, at, message.payload.size()});
+  }
+  // In the order in which they were added.
+  const std::vector<Datagram>& datagrams() const { return datagrams_; }
+  Bytes payload(const Datagram& datagram) const {
+    return Bytes(payloads_).subspan(datagram.at, datagram.size);
+  }
+  // All payloads together, in octets.
+  std::size_t size() const { return payloads_.size(); }
+
+ private:
+  std::vector<Datagram> datagrams_;
+  std::vector<std::uint8_t> payloads_;
+};
 // Nothing from this client is to be forwarded any more.
 struct ForgetClient {
   unsigned worker = 0;  // that says so
@@ -79,15 +109,15 @@ struct ShowLife {
 };
 
 using Mail = std::variant<PeerClosed, CloseDataConnection, FromClient, Returned, ClientClosed, ToClient,
-                          ForgetClient, SettingsUpdate, ListAllocations, EndAllocation, ShowLife>;
+                          FromRelays, ForgetClient, SettingsUpdate, ListAllocations, EndAllocation, ShowLife>;
 
 // One worker's. Thread-safe.
 //
-// What waits in it is bounded. Messages of clients are, by their octets: beyond, they are dropped and
-// counted. Of everything else nothing is ever dropped, since it tells of something that has happened, and
-// there is no more of it than there are things to tell of: each of these is told once of a connection with a
-// peer or of a client that has moved, whose first message was accepted here, and what comes from the main
-// thread by the main thread alone.
+// What waits in it is bounded. Messages of clients and relayed datagrams are, by their octets: beyond, they
+// are dropped and counted. Of everything else nothing is ever dropped, since it tells of something that has
+// happened, and there is no more of it than there are things to tell of: each of these is told once of a
+// connection with a peer or of a client that has moved, whose first message was accepted here, and what comes
+// from the main thread by the main thread alone.
 class Mailbox {
  public:
   // Throws std::system_error.
@@ -99,6 +129,8 @@ class Mailbox {
   // A message, unless so much of them waits already that media would come too late, and requests that were
   // not sent again are given up. False when it was dropped.
   bool post(Mail mail, std::size_t size, bool is_media);
+  // They are media. When there is no room for them, each of them is counted as dropped.
+  bool post(FromRelays mail);
   // Always, if need be without its message.
   void post(Returned mail);
   // In the order of posting.
@@ -108,7 +140,7 @@ class Mailbox {
   const MailCounters& counters() const { return counters_; }
 
  private:
-  bool has_room(std::size_t size, bool is_media);
+  bool has_room(std::size_t size, bool is_media) const;
   void add(Mail mail);
 
   net::Fd ready_;

@@ -38,6 +38,10 @@ class RelayAddresses {
     return found != ports_.end() && found->second->is_taken(local.port) &&
            found->second->is_tcp(local.port) == (transport == turn::RelayedTransport::tcp);
   }
+  std::optional<std::uint16_t> worker_of(const Endpoint& local) const {
+    const auto found = ports_.find(local.address);
+    return found == ports_.end() ? std::nullopt : found->second->worker_of(local.port);
+  }
   bool supports(Family family) const { return family == Family::ipv4 ? supports_v4_ : supports_v6_; }
 
   const Advertised& advertised() const { return advertised_; }

@@ -265,6 +265,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
     ++counters_.out_of_descriptors;
     return turn::RelayError::no_port;
   }
+  if (bound.transport == turn::RelayedTransport::udp) bound.port.give_to(worker_);
   open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
   return turn::Relay(*this, turn::RelayId(fd), local, {to_advertised(local.address), local.port});
 }

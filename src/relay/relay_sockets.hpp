@@ -37,6 +37,7 @@ class PortLease {
   }
 
   std::uint16_t port() const { return port_; }
+  void give_to(std::uint16_t worker) const { ports_->give_to(port_, worker); }
 
  private:
   std::shared_ptr<turn::PortMap> ports_;
@@ -132,9 +133,9 @@ class RelaySockets : public turn::RelayPorts {
     virtual bool watch_relay(int fd, turn::RelayId relay) = 0;
   };
 
-  // All references outlive this.
-  RelaySockets(RelayPool& pool, crypto::Random& random, Host& host)
-      : pool_(pool), addresses_(pool.addresses()), random_(random), host_(host) {}
+  // All references outlive this. `worker` is the number of the worker that owns this.
+  RelaySockets(RelayPool& pool, crypto::Random& random, Host& host, std::uint16_t worker)
+      : pool_(pool), addresses_(pool.addresses()), random_(random), host_(host), worker_(worker) {}
 
   // From now on relays are opened on these. Those that are open stay, wherever they are.
   void use(std::shared_ptr<const RelayAddresses> addresses) { addresses_ = std::move(addresses); }
@@ -146,6 +147,10 @@ class RelaySockets : public turn::RelayPorts {
   bool supports(Family family) const override { return addresses_->supports(family); }
   bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
     return addresses_->is_live(local, transport);
+  }
+  std::optional<std::uint16_t> other_worker(const Endpoint& local) const override {
+    const auto worker = addresses_->worker_of(local);
+    return worker == worker_ ? std::nullopt : worker;
   }
   IpAddress to_advertised(const IpAddress& local) const override { return addresses_->to_advertised(local); }
   IpAddress to_local(const IpAddress& advertised) const override { return addresses_->to_local(advertised); }
@@ -190,6 +195,7 @@ class RelaySockets : public turn::RelayPorts {
   std::shared_ptr<const RelayAddresses> addresses_;
   crypto::Random& random_;
   Host& host_;
+  const std::uint16_t worker_;
   boost::unordered_flat_map<turn::RelayId, OpenRelay> open_;
   RelaySocketCounters counters_;
 };

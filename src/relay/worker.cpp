@@ -20,7 +20,10 @@ namespace {
 constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 256;
 constexpr int kAcceptsPerRelay = 16;
-constexpr std::size_t kDatagramsPerRelay = 8;  // or runs, so that one flow does not keep the others waiting
+constexpr std::size_t kMostInMail = 1 << 16;  // octets; then another mail begins
+// Of datagrams or runs. The bound keeps one flow from delaying the others. A client by TCP or TLS gets all of
+// them with one send.
+constexpr std::size_t kDatagramsPerRelay = 16;
 
 // Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
 // descriptor, neither of which needs all of 31 bits. Streams have tags of their own.
@@ -74,14 +77,16 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       warnings_(shared.warnings),
       pacer_(shared.settings->batching_delay),
+      mailboxes_(shared.mailboxes),
       mailbox_(shared.mailboxes[number]),
       listeners_(std::move(listeners.datagrams)),
       event_log_(number, shared.hints),
+      to_workers_(shared.mailboxes.size()),
       received_(kPoolSlots),
       streams_(epoll_.get(), std::move(listeners.streams), shared.streams, shared.settings->streams),
       proxied_(crypto::draw_hash_key(random_)),
       associations_({listeners_, proxied_}, shared.associations, shared.settings->streams, random_, sends_),
-      relays_(shared.relays, random_, *this),
+      relays_(shared.relays, random_, *this, static_cast<std::uint16_t>(number)),
       tcp_relays_(epoll_.get(), number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
@@ -196,8 +201,11 @@ void Worker::run() {
   }
 }
 
+// The datagrams that came in and were relayed. One from relay to relay here came in once, and is counted
+// twice.
 std::uint64_t Worker::relayed_so_far() const {
-  return server_.counters().to_peer + server_.counters().to_client;
+  const turn::Counters& counters = server_.counters();
+  return counters.to_peer + counters.to_client - counters.relay_to_relay;
 }
 
 void Worker::pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_began) {
@@ -381,6 +389,13 @@ void Worker::take(const ToClient& mail, TimePoint) {
   add_to_connection({.tuple = mail.tuple, .payload = {}}, mail.message);
 }
 
+void Worker::take(const FromRelays& mail, TimePoint now) {
+  for (const FromRelays::Datagram& datagram : mail.datagrams()) {
+    attempt(
+        [&] { server_.on_relayed(datagram.relayed, datagram.from, mail.payload(datagram), now, output_); });
+  }
+}
+
 void Worker::take(const ForgetClient& mail, TimePoint now) {
   if (roaming_.forget(mail.tuple, mail.worker)) set_allocation(mail.tuple, false, now);
 }
@@ -452,6 +467,7 @@ void Worker::carry_out(TimePoint now) {
   // Relays are closed when all that goes out through them has gone, since their numbers are descriptors and
   // may soon be another relay's; and before a client hears that its allocation is gone, since whoever hears
   // that may ask any worker for the port.
+  attempt([&] { send_to_relays(); });
   output_.clear_to_peers();
   output_.close_relays();
   attempt([&] { send_to_clients(); });
@@ -497,6 +513,20 @@ void Worker::send_to_peers() {
 
 void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
   sends_.count(net::send_dont_fragment(static_cast<int>(message.relay), message.peer, message.payload));
+}
+
+// The datagrams of a pass for one worker go as one mail. A long mail is sent before the pass ends.
+void Worker::send_to_relays() {
+  if (output_.to_relays().empty()) return;
+  for (const turn::Output::ToRelay& message : output_.to_relays()) {
+    FromRelays& mail = to_workers_[message.worker];
+    mail.add(message);
+    if (mail.size() >= kMostInMail) mailboxes_[message.worker].post(std::exchange(mail, {}));
+  }
+  for (std::size_t worker = 0; worker < to_workers_.size(); ++worker) {
+    FromRelays& mail = to_workers_[worker];
+    if (!mail.datagrams().empty()) mailboxes_[worker].post(std::exchange(mail, {}));
+  }
 }
 
 void Worker::send_to_clients() {

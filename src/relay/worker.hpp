@@ -112,6 +112,7 @@ class Worker : private RelaySockets::Host {
   void take(const Returned& mail, TimePoint now);
   void take(const ClientClosed& mail, TimePoint now);
   void take(const ToClient& mail, TimePoint now);
+  void take(const FromRelays& mail, TimePoint now);
   void take(const ForgetClient& mail, TimePoint now);
   void take(const SettingsUpdate& mail, TimePoint now);
   void take(const ListAllocations& mail, TimePoint now);
@@ -124,6 +125,7 @@ class Worker : private RelaySockets::Host {
   void flush(TimePoint now);
   void send_to_peers();
   void send_dont_fragment(const turn::Output::ToPeer& message);
+  void send_to_relays();
   void send_to_clients();
   void send_on_connection(const turn::Output::ToClient& message);
   void add_to_connection(const turn::Output::ToClient& message, Bytes head);
@@ -144,10 +146,12 @@ class Worker : private RelaySockets::Host {
   WorkerCounters counters_;
   Histograms histograms_;
   BatchPacer pacer_;
+  std::deque<Mailbox>& mailboxes_;  // of all workers
   Mailbox& mailbox_;
   std::vector<ListenerSocket> listeners_;
   EventLog event_log_;
   std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
+  std::vector<FromRelays> to_workers_;   // datagrams for their relayed addresses, by worker
   net::ReceivePool received_;
   net::SendCounters sends_;
   net::SendBatch batch_{sends_};

@@ -1,6 +1,7 @@
 #include "turnpike/turn/allocations.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace turnpike::turn {
@@ -19,9 +20,18 @@ Allocation& Allocations::add(std::unique_ptr<Allocation> allocation) {
     const auto index = static_cast<std::size_t>(relay.id());
     if (index >= by_relay_.size()) by_relay_.resize(index + 1);
   }
-  std::unique_ptr<Allocation>& place = by_tuple_[allocation->tuple];
-  place = std::move(allocation);
-  Allocation& added = *place;
+  std::unique_ptr<Allocation>* place = nullptr;
+  try {
+    if (allocation->transport == RelayedTransport::udp) {
+      for (const Relay& relay : allocation->relays) by_relayed_.emplace(relay.local(), allocation.get());
+    }
+    place = &by_tuple_[allocation->tuple];
+  } catch (const std::bad_alloc&) {
+    for (const Relay& relay : allocation->relays) by_relayed_.erase(relay.local());
+    throw;
+  }
+  *place = std::move(allocation);
+  Allocation& added = **place;
   for (const Relay& relay : added.relays) by_relay_[static_cast<std::size_t>(relay.id())] = &added;
   added.deadline = added.expiry;
   by_deadline_.insert(added);
@@ -36,8 +46,13 @@ void Allocations::move_to(const FiveTuple& tuple, Allocation& allocation) {
   allocation.tuple = tuple;
 }
 
+void Allocations::forget(const Relay& relay) {
+  by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
+  by_relayed_.erase(relay.local());
+}
+
 std::unique_ptr<Allocation> Allocations::erase(Allocation& allocation) {
-  for (const Relay& relay : allocation.relays) by_relay_[static_cast<std::size_t>(relay.id())] = nullptr;
+  for (const Relay& relay : allocation.relays) forget(relay);
   by_deadline_.erase(by_deadline_.iterator_to(allocation));
   allocation.peers.clear(discarded_);
   discarded_.free(kFew);
@@ -51,7 +66,7 @@ Relay Allocations::remove_relay(Allocation& allocation, Family family) {
   const auto found = std::ranges::find(allocation.relays, family, &Relay::family);
   Relay removed = std::move(*found);
   allocation.relays.erase(found);
-  by_relay_[static_cast<std::size_t>(removed.id())] = nullptr;
+  forget(removed);
   allocation.peers.remove_family(family, discarded_);
   discarded_.free(kFew);
   return removed;

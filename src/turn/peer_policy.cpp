@@ -127,7 +127,7 @@ void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
 // Whether the address contains a closed IPv4 address, which a host with an ISATAP tunnel would reach.
 bool PeerPolicy::has_closed_form_inside(const IpAddress& peer) const {
   const std::optional<IpAddress> inside = isatap_address(peer);
-  return inside && judge(*inside) != Reach::allowed;
+  return inside && !opens_all_ports(judge(*inside));
 }
 
 std::optional<bool> PeerPolicy::exact_rule(const IpAddress& address) const {
@@ -146,10 +146,10 @@ Reach PeerPolicy::judge(const IpAddress& peer) const {
   if (!peer.is_loopback() && is_own(peer)) {
     const std::optional<bool> exact = exact_rule(peer);
     if (!exact) return Reach::relays_only;
-    return *exact ? Reach::allowed : Reach::denied;
+    return *exact ? Reach::own_allowed : Reach::denied;
   }
-  if (has_closed_form_inside(peer)) return Reach::denied;
-  return rules_.longest_match(peer)->value ? Reach::allowed : Reach::denied;
+  if (has_closed_form_inside(peer) || !rules_.longest_match(peer)->value) return Reach::denied;
+  return peer.is_loopback() ? Reach::own_allowed : Reach::allowed;
 }
 
 std::optional<Prefix> PeerPolicy::closed_network_of(const IpAddress& peer) const {

@@ -5,7 +5,11 @@
 namespace turnpike::turn {
 
 PortMap::PortMap(std::uint16_t first, std::uint16_t last)
-    : first_(first), last_(last), words_(last / 64u - first / 64u + 1u), tcp_(words_.size()) {}
+    : first_(first),
+      last_(last),
+      words_(last / 64u - first / 64u + 1u),
+      tcp_(words_.size()),
+      workers_(capacity()) {}
 
 std::uint16_t PortMap::random_start(crypto::Random& random) const {
   return static_cast<std::uint16_t>(first_ + random.below(capacity()));
@@ -19,6 +23,7 @@ bool PortMap::try_take(std::uint16_t port) {
 }
 
 void PortMap::release(std::uint16_t port) {
+  workers_[port - first_].store(kNobody, std::memory_order_release);
   const std::uint64_t others = ~(std::uint64_t{1} << port % 64u);
   tcp_[port / 64u - first_ / 64u].fetch_and(others, std::memory_order_acq_rel);
   words_[port / 64u - first_ / 64u].fetch_and(others, std::memory_order_acq_rel);
@@ -31,6 +36,16 @@ void PortMap::set_tcp(std::uint16_t port) {
 bool PortMap::is_tcp(std::uint16_t port) const {
   if (!contains(port)) return false;
   return (tcp_[port / 64u - first_ / 64u].load(std::memory_order_acquire) >> port % 64u & 1) != 0;
+}
+
+void PortMap::give_to(std::uint16_t port, std::uint16_t worker) {
+  workers_[port - first_].store(static_cast<std::uint16_t>(worker + 1), std::memory_order_release);
+}
+
+std::optional<std::uint16_t> PortMap::worker_of(std::uint16_t port) const {
+  if (!contains(port)) return std::nullopt;
+  const std::uint16_t worker = workers_[port - first_].load(std::memory_order_acquire);
+  return worker == kNobody ? std::nullopt : std::optional(static_cast<std::uint16_t>(worker - 1));
 }
 
 std::uint32_t PortMap::taken() const {

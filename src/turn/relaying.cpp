@@ -15,6 +15,10 @@ namespace {
 // Room for a header, XOR-PEER-ADDRESS, and either the header of DATA or ICMP.
 using IndicationHead = std::array<std::uint8_t, stun::kHeaderSize + 4 + 20 + 4 + 8>;
 
+// Longer payloads go through the kernel, which sends or refuses them depending on the family and on
+// DONT-FRAGMENT. This is the MTU of the loopback interface, 65,536 octets, less the headers of IPv6 and UDP.
+constexpr std::size_t kMostBetweenRelays = 65'488;
+
 std::uint8_t padding_of(std::size_t size) { return static_cast<std::uint8_t>(stun::padded(size) - size); }
 
 // On a stream the size of every message is a multiple of four bytes (RFC 8656 §12.5). Over UDP, ChannelData
@@ -69,7 +73,28 @@ void Relaying::relay_to_peer(Allocation& allocation, RelayId relay, const Endpoi
   breakdown_.of(allocation.tuple.transport).from_clients.count(payload.size());
   ++allocation.rx_packets;
   allocation.rx_bytes += payload.size();
+  if (PeerAccess::is_own(reach) && relay_to_relay(allocation, peer, payload, now, out)) return;
   out.send_to_peer(relay, peer, payload, dont_fragment);
+}
+
+// Delivers a datagram for a relayed address of this server, as if it had been sent and received again. False
+// when the datagram has to go through the kernel.
+bool Relaying::relay_to_relay(const Allocation& allocation, const Endpoint& peer, Bytes payload,
+                              TimePoint now, Output& out) {
+  if (!short_way_ || payload.size() > kMostBetweenRelays) return false;
+  Allocation* const receiver = allocations_.find(peer, now.steady);
+  const std::optional<std::uint16_t> worker = receiver ? std::nullopt : access_.other_worker(peer);
+  if (!receiver && !worker) return false;
+  const Endpoint& from = allocation.relay_for(peer.family())->local();
+  if (!access_.is_live(from)) return false;  // this machine no longer has the address
+  if (receiver) {
+    ++counters_.relay_to_relay;
+    on_peer(receiver, from, payload, now, out);
+  } else {
+    ++counters_.relay_to_worker;
+    out.send_to_relay(*worker, peer, from, payload);
+  }
+  return true;
 }
 
 // RFC 8656 §11.3 and §12.7.

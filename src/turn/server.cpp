@@ -47,7 +47,7 @@ Server::Server(const ServerParams& params, const HashKey& key)
                  breakdown_),
       permissions_(settings_, allocations_, access_, responder_, counters_),
       shaper_(settings_, params.server_budgets, counters_),
-      relaying_(access_, shaper_, responder_, counters_, breakdown_),
+      relaying_(access_, allocations_, shaper_, responder_, counters_, breakdown_, params.short_way),
       binding_(params.nat_discoveries, access_, responder_) {}
 
 // --- Clients
@@ -170,6 +170,11 @@ void Server::on_request_with_allocation(Request& request, Output& out) {
 
 void Server::on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoint now, Output& out) {
   relaying_.on_peer(allocations_.find(relay, now.steady), from, payload, now, out);
+}
+
+void Server::on_relayed(const Endpoint& relayed, const Endpoint& from, Bytes payload, TimePoint now,
+                        Output& out) {
+  relaying_.on_peer(allocations_.find(relayed, now.steady), from, payload, now, out);
 }
 
 void Server::on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now,

@@ -201,11 +201,18 @@ class World {
     const turn::Counters before = server_.counters();
     server_.on_client(from.tuple, message, clock_.now(), out);
     expect(out.to_clients().size() + out.to_peers().size() <= 1, "a message has one consequence");
-    for (const auto& sent : out.to_clients())
-      expect(answers(sent, from, message, out) && sent.payload.empty(), "an answer goes to who asked");
     const turn::Counters& after = server_.counters();
-    expect(after.to_peer - before.to_peer == out.to_peers().size(), "what goes to peers is counted");
-    expect(after.requests - before.requests >= out.to_clients().size(), "only requests are answered");
+    const std::uint64_t passed_on = after.relay_to_relay - before.relay_to_relay;
+    expect(passed_on <= 1 && (passed_on == 0 || out.to_peers().empty()), "one way is taken");
+    for (const auto& sent : out.to_clients()) {
+      if (passed_on == 1) continue;  // as a datagram of a peer
+      expect(answers(sent, from, message, out) && sent.payload.empty(), "an answer goes to who asked");
+    }
+    expect(out.to_relays().empty(), "there is one worker");
+    expect(after.to_peer - before.to_peer == out.to_peers().size() + passed_on,
+           "what goes to peers is counted");
+    expect(after.requests - before.requests + passed_on >= out.to_clients().size(),
+           "only requests are answered");
     take(out, message);
   }
 
@@ -315,7 +322,7 @@ class World {
   void check_peer(const Endpoint& peer) {
     const turn::Reach reach = constants_.policy.judge(peer.address);
     expect(reach != turn::Reach::denied, "the peer is not denied");
-    expect(reach == turn::Reach::allowed || host_.is_open(peer), "of this machine only live relays");
+    expect(turn::opens_all_ports(reach) || host_.is_open(peer), "of this machine only live relays");
   }
 
   void check_message(const Output& out, const Output::ToClient& sent) {

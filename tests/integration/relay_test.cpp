@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
@@ -226,4 +229,44 @@ TEST_CASE("DONT-FRAGMENT sets DF on that datagram alone", "[integration]") {
     pair.expect_at_peer(octets("payload"));
     CHECK(df_of_next() == dont_fragment);
   }
+}
+
+// Six clients on two workers, of which each sends to each, itself included.
+TEST_CASE("clients reach one another by their relayed addresses, whichever workers they are on",
+          "[integration]") {
+  Daemon daemon;
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(std::make_unique<RelayClient>(daemon.listener(static_cast<std::size_t>(i % 2))));
+    REQUIRE(clients.back()->allocate() == 0);
+  }
+  for (const auto& to : clients) {
+    for (const auto& from : clients) REQUIRE(from->permit(to->relayed()) == 0);
+  }
+  constexpr int kBurst = 20;
+  for (const std::size_t size : {0, 1100, 60000, 65000}) {
+    for (const auto& to : clients) {
+      for (const auto& from : clients) {
+        INFO(from->relayed().to_string() << " to " << to->relayed().to_string() << ", " << size << " bytes");
+        const int count = size > 2000 ? 1 : kBurst;
+        for (int i = 0; i < count; ++i) {
+          Octets payload = pattern(size);
+          if (size != 0) payload[0] = static_cast<std::uint8_t>(i);
+          from->send(to->relayed(), payload);
+        }
+        for (int i = 0; i < count; ++i) {  // in order
+          const auto arrival = to->receive();
+          REQUIRE(arrival);
+          CHECK(arrival->peer == from->relayed());
+          CHECK(arrival->payload.size() == size);
+          if (size != 0) CHECK(arrival->payload[0] == i);
+        }
+      }
+    }
+  }
+  CHECK(daemon.stop() == 0);
+  const std::string sent = std::to_string(36 * (2 * kBurst + 2));
+  CHECK_THAT(daemon.log(), Catch::Contains("to_peer=" + sent) && Catch::Contains("to_client=" + sent));
+  CHECK_THAT(daemon.log(), Catch::Contains("mail_dropped=0"));
+  CHECK_THAT(daemon.log(), !Catch::Contains("relay_to_relay=0"));
 }

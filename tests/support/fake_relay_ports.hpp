@@ -85,14 +85,19 @@ class FakeRelayHost {
   IpAddress client_side_;
   std::map<unsigned, turn::RelayError> failures_;
   std::optional<turn::RelayError> fail_always_;
-  std::map<Endpoint, turn::RelayedTransport> open_;
+  struct Open {
+    turn::RelayedTransport transport{};
+    std::uint16_t worker = 0;
+  };
+  std::map<Endpoint, Open> open_;
   std::map<stun::ReservationToken, Reservation> reserved_;
 };
 
 class FakeRelayPorts : public turn::RelayPorts {
  public:
   // `host` must outlive this object.
-  explicit FakeRelayPorts(FakeRelayHost& host) : host_(host) {}
+  explicit FakeRelayPorts(FakeRelayHost& host, unsigned worker = 0)
+      : host_(host), worker_(static_cast<std::uint16_t>(worker)) {}
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override {
     const FailingNew::Pause pause;
@@ -129,7 +134,13 @@ class FakeRelayPorts : public turn::RelayPorts {
   bool supports(Family family) const override { return host_.address(family).has_value(); }
   bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
     const auto found = host_.open_.find(local);
-    return found != host_.open_.end() && found->second == transport;
+    return found != host_.open_.end() && found->second.transport == transport;
+  }
+  std::optional<std::uint16_t> other_worker(const Endpoint& local) const override {
+    const auto found = host_.open_.find(local);
+    if (found == host_.open_.end() || found->second.transport != turn::RelayedTransport::udp)
+      return std::nullopt;
+    return found->second.worker == worker_ ? std::nullopt : std::optional(found->second.worker);
   }
 
   IpAddress to_advertised(const IpAddress& local) const override {
@@ -162,7 +173,7 @@ class FakeRelayPorts : public turn::RelayPorts {
     auto slot = std::ranges::find_if(relays_, [](const auto& relay) { return !relay; });
     if (slot == relays_.end()) slot = relays_.insert(slot, std::nullopt);
     *slot = local;
-    host_.open_.emplace(local, transport);
+    host_.open_.emplace(local, FakeRelayHost::Open{transport, worker_});
     return {*this,
             static_cast<turn::RelayId>(slot - relays_.begin()),
             local,
@@ -176,6 +187,7 @@ class FakeRelayPorts : public turn::RelayPorts {
   }
 
   FakeRelayHost& host_;
+  const std::uint16_t worker_;
   std::vector<std::optional<Endpoint>> relays_;  // by RelayId; the lowest free one is used next
 };
 

@@ -44,6 +44,8 @@ struct Setup {
   turn::AlternateParams alternates;
   turn::ClientParams clients;
   turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
+  bool short_way = true;    // see turn::ServerParams
+  bool has_kernel = false;  // what clients send to relayed addresses here arrives there within the step
 };
 
 // A user name and password of the TURN REST draft. The user name expires at `expires`.
@@ -325,7 +327,7 @@ class Scenario {
  private:
   struct Worker {
     Worker(Scenario& s, unsigned number)
-        : ports(s.host_),
+        : ports(s.host_, number),
           connections(s.peers_),
           server({.credentials = s.credentials_,
                   .policy = *s.policy_,
@@ -347,7 +349,8 @@ class Scenario {
                   .default_family = s.setup_.default_family,
                   .strict_expiry = s.setup_.auth.strict_expiry,
                   .address_quota = &s.address_quota_,
-                  .server_budgets = &s.server_budgets_}) {}
+                  .server_budgets = &s.server_budgets_,
+                  .short_way = s.setup_.short_way}) {}
     FakeRelayPorts ports;
     FakePeerConnections connections;
     turn::Server server;
@@ -393,7 +396,30 @@ class Scenario {
     }
     copy(*workers_[number], out, message, outcome);
     if (!workers_[number]->server.knows(from.tuple)) homes_.erase(key_of(from.tuple));
+    if (setup_.has_kernel) deliver_here(outcome);
     return outcome;
+  }
+
+  // The long way from a relayed address to another one here, as the kernel has it.
+  void deliver_here(Outcome& outcome) {
+    const auto sent = std::exchange(outcome.to_peers, {});
+    for (const Outcome::ToPeer& datagram : sent) {
+      if (!workers_[0]->ports.is_live(datagram.peer, turn::RelayedTransport::udp)) {
+        outcome.to_peers.push_back(datagram);
+        continue;
+      }
+      const bool by_v4 = datagram.peer.address.is_v4();
+      const std::size_t most = by_v4 ? 65'507 : datagram.dont_fragment ? 65'488 : 65'527;
+      if (datagram.payload.size() > most) continue;
+      for (const auto& worker : workers_) {
+        const auto relay = worker->ports.find(datagram.peer);
+        if (!relay) continue;
+        const Bytes payload = as_bytes(datagram.payload);
+        turn::Output out;
+        call(outcome, [&] { worker->server.on_peer(*relay, datagram.relayed, payload, clock_.now(), out); });
+        copy(*worker, out, payload, outcome);
+      }
+    }
   }
 
   template <class Act>
@@ -471,7 +497,18 @@ class Scenario {
       CHECK(worker.ports.local_of(relay.id()) == relay.local());  // still open, whatever was opened since
       outcome.closing.push_back(relay.local());
     }
+    std::vector<std::pair<turn::Output::ToRelay, Octets>> mail;
+    for (const auto& m : out.to_relays()) {
+      REQUIRE(lies_inside(m.payload));
+      mail.emplace_back(m, Octets(m.payload.begin(), m.payload.end()));
+    }
     out.clear();  // closes the relays, after all datagrams through them
+    for (const auto& [m, payload] : mail) {
+      Worker& other = *workers_[m.worker];
+      CHECK(&other != &worker);
+      call(outcome, [&] { other.server.on_relayed(m.relayed, m.from, payload, clock_.now(), out); });
+      copy(other, out, payload, outcome);
+    }
   }
 
   // Stores what a client learns from this answer.

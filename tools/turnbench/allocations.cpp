@@ -140,7 +140,7 @@ IdleResult run_idle(const Options& options, const UsageMeter& meter) {
   for (std::uint32_t i = 0; i < options.count; ++i)
     clients.push_back(allocate(digester, random, options).client);
   const IdleResult result{options.count, Clock::now() - started, meter.read().since(before)};
-  for (const auto& client : clients) close_lane(*client);
+  for (const auto& client : clients) give_up(*client);
   return result;
 }
 

@@ -46,16 +46,29 @@ client::Request bind_request(Client& client, const Endpoint& peer, Mode mode) {
                                : client.turn.create_permission({&peer, 1});
 }
 
+End plain_end(client::UdpSocket socket) { return {nullptr, std::move(socket), {}, {}}; }
+
 Lane connect_directly(std::unique_ptr<Client> client, client::UdpSocket peer) {
   peer.connect(client->socket->local());
   client->socket->connect(peer.local());
-  return {std::move(client), std::move(peer)};
+  return {.near = {std::move(client), {}, {}, {}}, .far = plain_end(std::move(peer))};
 }
 
 client::UdpSocket open_peer(const IpAddress& address) {
   client::UdpSocket peer(Endpoint{address, 0});
   enlarge_receive_buffer(peer.fd());
   return peer;
+}
+
+End open_end(crypto::Random& random, const Options& options, std::unique_ptr<Client> client,
+             const Endpoint& peer) {
+  const auto bound = client->ask(bind_request(*client, peer, options.mode));
+  if (!bound || !std::holds_alternative<client::Success>(bound->event))
+    throw std::runtime_error("ChannelBind or CreatePermission: " +
+                             (bound ? outcome(bound->event) : "no answer"));
+  std::vector<std::uint8_t> header =
+      options.mode == Mode::channel ? channel_header(options.size) : send_header(random, peer, options.size);
+  return {std::move(client), {}, peer, std::move(header)};
 }
 
 // Nothing when the server answers 437.
@@ -118,29 +131,35 @@ Allocated allocate(crypto::Digester& digester, crypto::Random& random, const Opt
 }
 
 Lane open_lane(crypto::Digester& digester, crypto::Random& random, const Options& options) {
-  client::UdpSocket peer = open_peer(options.peer_address);
-  if (options.direct)
-    return connect_directly(std::make_unique<Client>(digester, random, options), std::move(peer));
-
+  if (options.direct) {
+    return connect_directly(std::make_unique<Client>(digester, random, options),
+                            open_peer(options.peer_address));
+  }
   auto [client, relayed] = allocate(digester, random, options);
-  const auto bound = client->ask(bind_request(*client, peer.local(), options.mode));
-  if (!bound || !std::holds_alternative<client::Success>(bound->event))
-    throw std::runtime_error("ChannelBind or CreatePermission: " +
-                             (bound ? outcome(bound->event) : "no answer"));
-  std::vector<std::uint8_t> header = options.mode == Mode::channel
-                                         ? channel_header(options.size)
-                                         : send_header(random, peer.local(), options.size);
+  if (options.relay_to_relay) {
+    auto [other, others_relayed] = allocate(digester, random, options);
+    return {.near = open_end(random, options, std::move(client), others_relayed),
+            .far = open_end(random, options, std::move(other), relayed)};
+  }
+  client::UdpSocket peer = open_peer(options.peer_address);
+  End near = open_end(random, options, std::move(client), peer.local());
   peer.connect(relayed);
-  return {std::move(client), std::move(peer), std::move(header)};
+  return {.near = std::move(near), .far = plain_end(std::move(peer))};
 }
 
-std::vector<client::Request> refreshes(Lane& lane, Mode mode) {
-  return {lane.client->turn.refresh(kLifetime), bind_request(*lane.client, lane.peer.local(), mode)};
+std::vector<client::Request> refreshes(End& end, Mode mode) {
+  return {end.client->turn.refresh(kLifetime), bind_request(*end.client, end.peer, mode)};
 }
 
-void close_lane(Client& client) {
+void give_up(Client& client) {
   const client::Retransmission patience{.rto = std::chrono::milliseconds(200), .count = 2, .last_wait = 2};
   client.ask(client.turn.refresh(std::chrono::seconds(0)), patience);
+}
+
+void close_lane(Lane& lane) {
+  for (End* end : {&lane.near, &lane.far}) {
+    if (end->client) give_up(*end->client);
+  }
 }
 
 }  // namespace turnpike::bench

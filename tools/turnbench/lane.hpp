@@ -1,9 +1,10 @@
 // A client with its allocation, and the peer that it exchanges data with: two sockets of this process with
-// the server between them.
+// the server between them. The peer may be a client of the server as well.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,13 +49,21 @@ struct Flow {
   bool moved = false;           // something has arrived since the last check for stalls
 };
 
+// One end of a lane: a client of the server, or a plain socket whose payloads have no header.
+struct End {
+  std::unique_ptr<Client> client;           // null when the end is `socket`
+  std::optional<client::UdpSocket> socket;  // connected to the relayed address of the other end
+  Endpoint peer;                            // of the client: where its payloads go
+  // The header of a payload from the client to the server, ready to be sent.
+  std::vector<std::uint8_t> header;
+
+  int fd() const { return client ? client->fd() : socket->fd(); }
+};
+
 struct Lane {
-  std::unique_ptr<Client> client;
-  client::UdpSocket peer;  // connected to the relayed address
-  // The header of a payload from the client to the server, ready to be sent. Payloads from the peer have no
-  // header.
-  std::vector<std::uint8_t> up_header{};
-  Flow up{};
+  End near;  // a client
+  End far;
+  Flow up{};  // from near to far
   Flow down{};
 };
 
@@ -62,16 +71,18 @@ struct Lane {
 inline constexpr stun::ChannelNumber kChannel = *stun::ChannelNumber::from_wire(0x4000);
 
 // With options.direct, client and peer are connected to each other. Otherwise this makes the allocation, the
-// permission and, in channel mode, the channel. The lane is then ready for traffic.
+// permission and, in channel mode, the channel of each client. The lane is then ready for traffic.
 Lane open_lane(crypto::Digester& digester, crypto::Random& random, const Options& options);
 
-// The requests that keep a lane alive; they have to be sent every few minutes.
-std::vector<client::Request> refreshes(Lane& lane, Mode mode);
+// The requests that keep the end of a client alive; they have to be sent every few minutes.
+std::vector<client::Request> refreshes(End& end, Mode mode);
 
 // Describes the answer to a request in a few words.
 std::string outcome(const client::Event& event);
 
 // Deletes the allocation. It does not wait for a server that does not answer.
-void close_lane(Client& client);
+void give_up(Client& client);
+// The same for both ends.
+void close_lane(Lane& lane);
 
 }  // namespace turnpike::bench

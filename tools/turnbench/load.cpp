@@ -40,6 +40,9 @@ class Load {
   // A flow is a number. It is also the tag in epoll of the socket at which the flow arrives.
   Lane& lane_of(std::uint32_t flow) { return lanes_[flow / 2]; }
   static bool is_down(std::uint32_t flow) { return flow % 2 == 1; }
+  // The ends where its datagrams leave and arrive.
+  End& sender(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).far : lane_of(flow).near; }
+  End& receiver(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).near : lane_of(flow).far; }
   Flow& flow_state(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).down : lane_of(flow).up; }
 
   void run_until(Clock::time_point end);
@@ -85,11 +88,9 @@ Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
   net::SystemRandom random;
   random.fill({reinterpret_cast<std::uint8_t*>(&run_id_), sizeof run_id_});
   for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
-    epoll_.add(lanes_[i].peer.fd(), 2 * i);
-    epoll_.add(lanes_[i].client->fd(), 2 * i + 1);
-    if (options.coalesce) {
-      enable_coalescing(lanes_[i].peer.fd());
-      enable_coalescing(lanes_[i].client->fd());
+    for (const std::uint32_t flow : {2 * i, 2 * i + 1}) {
+      epoll_.add(receiver(flow).fd(), flow);
+      if (options.coalesce) enable_coalescing(receiver(flow).fd());
     }
     if (options.direction != Direction::down) order_.push_back(2 * i);
     if (options.direction != Direction::up) order_.push_back(2 * i + 1);
@@ -154,19 +155,17 @@ nanoseconds Load::send_scheduled(Clock::time_point now) {
 void Load::send_next(Clock::time_point now) {
   const std::uint32_t number = order_[turn_];
   turn_ = turn_ + 1 == order_.size() ? 0 : turn_ + 1;
-  Lane& lane = lane_of(number);
+  End& from = sender(number);
   Flow& flow = flow_state(number);
   const Stamp stamp{run_id_, number, flow.next, to_ns(now)};
   std::size_t sent = options_.burst;
-  if (is_down(number)) {
-    sent = sending_.send(lane.peer.fd(), {}, stamp, options_.burst);
-  } else if (lane.client->stream) {
-    lane.client->stream->send(sending_.for_stream(lane.up_header, stamp, options_.burst));
-  } else if (lane.client->dtls) {
-    sending_.for_each(lane.up_header, stamp, options_.burst,
-                      [&](Bytes message) { lane.client->dtls->send(message); });
+  if (from.client && from.client->stream) {
+    from.client->stream->send(sending_.for_stream(from.header, stamp, options_.burst));
+  } else if (from.client && from.client->dtls) {
+    sending_.for_each(from.header, stamp, options_.burst,
+                      [&](Bytes message) { from.client->dtls->send(message); });
   } else {
-    sent = sending_.send(lane.client->fd(), lane.up_header, stamp, options_.burst);
+    sent = sending_.send(from.fd(), from.header, stamp, options_.burst);
   }
   flow.next += sent;
   flow.under_way += sent;
@@ -175,18 +174,16 @@ void Load::send_next(Clock::time_point now) {
 }
 
 void Load::receive(std::uint32_t flow) {
-  const bool at_client = is_down(flow) && !options_.direct;
-  const int fd = is_down(flow) ? lane_of(flow).client->fd() : lane_of(flow).peer.fd();
+  const End& end = receiver(flow);
+  const bool at_client = end.client && !options_.direct;
   const std::int64_t now_ns = to_ns(Clock::now());
-  if (at_client && lane_of(flow).client->stream) {
-    return lane_of(flow).client->stream->receive_all(
-        [&](Bytes message) { receive_at_client(flow, message, now_ns); });
+  if (at_client && end.client->stream) {
+    return end.client->stream->receive_all([&](Bytes message) { receive_at_client(flow, message, now_ns); });
   }
-  if (at_client && lane_of(flow).client->dtls) {
-    return lane_of(flow).client->dtls->receive_next(
-        [&](Bytes message) { receive_at_client(flow, message, now_ns); });
+  if (at_client && end.client->dtls) {
+    return end.client->dtls->receive_next([&](Bytes message) { receive_at_client(flow, message, now_ns); });
   }
-  receiving_.receive(fd, [&](Bytes datagram) {
+  receiving_.receive(end.fd(), [&](Bytes datagram) {
     if (at_client) {
       receive_at_client(flow, datagram, now_ns);
     } else {
@@ -196,7 +193,7 @@ void Load::receive(std::uint32_t flow) {
 }
 
 void Load::receive_at_client(std::uint32_t flow, Bytes datagram, std::int64_t now_ns) {
-  Client& client = *lane_of(flow).client;
+  Client& client = *receiver(flow).client;
   const client::Event event = client.turn.receive(datagram);
   if (const auto* data = std::get_if<client::PeerData>(&event)) {
     count(flow, data->payload, now_ns);
@@ -247,7 +244,10 @@ void Load::refresh(Clock::time_point now) {
   next_refresh_ = now + kRefreshEvery;
   if (options_.direct) return;
   for (Lane& lane : lanes_) {
-    for (const client::Request& request : refreshes(lane, options_.mode)) lane.client->send(request.bytes);
+    for (End* end : {&lane.near, &lane.far}) {
+      if (!end->client) continue;
+      for (const client::Request& request : refreshes(*end, options_.mode)) end->client->send(request.bytes);
+    }
   }
 }
 

@@ -130,8 +130,12 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   app.add_flag(
       "--coalesce", options.coalesce,
       "Bursts leave and arrive as one (UDP_SEGMENT, UDP_GRO), as network cards with offloads make them");
-  app.add_flag("--direct", options.direct, "Past the server, from client to peer: what the load itself costs")
-      ->needs(rate);
+  CLI::Option* direct = app.add_flag("--direct", options.direct,
+                                     "Past the server, from client to peer: what the load itself costs");
+  direct->needs(rate);
+  app.add_flag("--relay-to-relay", options.relay_to_relay,
+               "Peers are clients of the server too, and each knows the other's relayed address")
+      ->excludes(direct);
   app.add_option("--peer-address", text.peer_address, "Where the peers are (default: beside the clients)");
 }
 

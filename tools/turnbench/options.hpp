@@ -40,6 +40,8 @@ struct Options {
   std::uint32_t burst = 1;     // consecutive datagrams of one flow
   bool coalesce = false;       // a burst is sent and received as one, by UDP_SEGMENT and UDP_GRO
   bool direct = false;         // without a server: directly from client to peer
+  // The peers are clients of the server too. Each knows the relayed address of the other.
+  bool relay_to_relay = false;
   std::chrono::milliseconds warm_up{500};
   std::chrono::milliseconds duration{10000};  // measured time; also for cycles
 };

@@ -1,5 +1,5 @@
-// The table of one worker's allocations. It finds them by the client's 5-tuple, by relay and by deadline. It
-// makes no decisions; Lifetimes does.
+// The table of one worker's allocations. It finds them by the client's 5-tuple, by relay, by relayed address
+// and by deadline. It makes no decisions; Lifetimes does.
 #pragma once
 
 #include <boost/intrusive/set.hpp>
@@ -20,7 +20,7 @@ namespace turnpike::turn {
 // Belongs to one worker and its thread.
 class Allocations {
  public:
-  explicit Allocations(const HashKey& key) : by_tuple_(0, KeyedHash(key)) {}
+  explicit Allocations(const HashKey& key) : by_tuple_(0, KeyedHash(key)), by_relayed_(0, KeyedHash(key)) {}
   ~Allocations() { by_deadline_.clear(); }
   Allocations(const Allocations&) = delete;
   Allocations& operator=(const Allocations&) = delete;
@@ -35,6 +35,11 @@ class Allocations {
     const auto index = static_cast<std::size_t>(relay);
     Allocation* allocation = index < by_relay_.size() ? by_relay_[index] : nullptr;
     return allocation && now < allocation->expiry ? allocation : nullptr;
+  }
+  // Finds it by a relayed address of UDP, in its local form.
+  Allocation* find(const Endpoint& relayed, SteadyTime now) const {
+    const auto found = by_relayed_.find(relayed);
+    return found != by_relayed_.end() && now < found->second->expiry ? found->second : nullptr;
   }
   bool contains(const FiveTuple& tuple) const { return by_tuple_.contains(tuple); }
   std::size_t size() const { return by_tuple_.size(); }
@@ -73,12 +78,15 @@ class Allocations {
   std::size_t free_discarded(std::size_t most) { return discarded_.free(most); }
 
  private:
+  void forget(const Relay& relay);
+
   struct ByDeadline {
     bool operator()(const Allocation& a, const Allocation& b) const { return a.deadline < b.deadline; }
   };
 
   boost::unordered_flat_map<FiveTuple, std::unique_ptr<Allocation>, KeyedHash> by_tuple_;
   std::vector<Allocation*> by_relay_;  // by RelayId; null where there is none
+  boost::unordered_flat_map<Endpoint, Allocation*, KeyedHash> by_relayed_;
   boost::intrusive::multiset<Allocation, boost::intrusive::compare<ByDeadline>,
                              boost::intrusive::constant_time_size<false>>
       by_deadline_;

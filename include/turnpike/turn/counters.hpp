@@ -30,6 +30,8 @@ struct Counters {
   Counter to_client;
   Counter to_client_bytes;
   Counter to_client_refused;
+  Counter relay_to_relay;
+  Counter relay_to_worker;
   Counter over_server_rate;
   Counter over_user_rate;
   Counter over_allocation_rate;
@@ -170,6 +172,12 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
      R"(side="peer",direction="rx",transport="udp")"},
     {"to_client_refused", &turn::Counters::to_client_refused, "Datagrams of peers that have no permission.",
      "dropped_total", R"(reason="peer_without_permission")"},
+    {"relay_to_relay", &turn::Counters::relay_to_relay,
+     "Datagrams from one relayed address here to another, past the kernel. They are counted as sent and as "
+     "received too.",
+     "relay_to_relay_packets_total", R"(worker="same")"},
+    {"relay_to_worker", &turn::Counters::relay_to_worker, "The same, to a relayed address of another worker.",
+     "relay_to_relay_packets_total", R"(worker="other")"},
     {"over_server_rate", &turn::Counters::over_server_rate,
      "Datagrams that were dropped because all clients together had relayed as much as they may.",
      "dropped_total", R"(reason="bytes_per_second")"},

@@ -53,6 +53,14 @@ class Output {
     bool dont_fragment = false;
   };
 
+  // A datagram for a relayed address of another worker. That worker passes it to Server::on_relayed.
+  struct ToRelay {
+    std::uint16_t worker = 0;
+    Endpoint relayed;  // both in their local form
+    Endpoint from;
+    Bytes payload;
+  };
+
   // An event of an allocation. A client's connection stays open while the client has an allocation, so the
   // owner of the connections reads these events. The log reads them too.
   struct Lifetime {
@@ -101,6 +109,7 @@ class Output {
   const std::vector<FiveTuple>& left() const { return left_; }
   const std::vector<ToClient>& to_clients() const { return to_clients_; }
   const std::vector<ToPeer>& to_peers() const { return to_peers_; }
+  const std::vector<ToRelay>& to_relays() const { return to_relays_; }
   // In the order of the events.
   const std::vector<Lifetime>& lifetimes() const { return lifetimes_; }
   const std::vector<Refusal>& refusals() const { return refusals_; }
@@ -113,6 +122,10 @@ class Output {
 
   void send_to_peer(RelayId relay, const Endpoint& peer, Bytes payload, bool dont_fragment) {
     to_peers_.push_back({relay, peer, payload, dont_fragment});
+  }
+
+  void send_to_relay(std::uint16_t worker, const Endpoint& relayed, const Endpoint& from, Bytes payload) {
+    to_relays_.push_back({worker, relayed, from, payload});
   }
 
   // Copies `head`, which is small, and views `payload`.
@@ -134,6 +147,7 @@ class Output {
   void reserve(std::size_t messages) {
     to_clients_.reserve(messages);
     to_peers_.reserve(messages);
+    to_relays_.reserve(messages);
     heads_.reserve(messages * kUsualHead);
     reserve_for_news();
   }
@@ -159,6 +173,7 @@ class Output {
   void clear() {
     to_clients_.clear();
     to_peers_.clear();
+    to_relays_.clear();
     lifetimes_.clear();
     refusals_.clear();
     closing_.clear();
@@ -178,6 +193,7 @@ class Output {
 
   std::vector<ToClient> to_clients_;
   std::vector<ToPeer> to_peers_;
+  std::vector<ToRelay> to_relays_;
   std::vector<Lifetime> lifetimes_;
   std::vector<Refusal> refusals_;
   std::vector<Relay> closing_;

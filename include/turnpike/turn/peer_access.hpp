@@ -36,7 +36,15 @@ class PeerAccess {
   // Whether data may pass between a relayed address and `peer`. `reach` is the policy's result for the
   // address of the peer; a permission stores it, so that a packet needs no look-up in the policy.
   bool may_reach(const Endpoint& peer, Reach reach, RelayedTransport transport) const {
-    return reach == Reach::allowed || (reach == Reach::relays_only && ports_.is_live(peer, transport));
+    return opens_all_ports(reach) || (reach == Reach::relays_only && ports_.is_live(peer, transport));
+  }
+  // Whether an address with this reach belongs to this machine. Then it may be a relayed address here.
+  static bool is_own(Reach reach) { return reach == Reach::relays_only || reach == Reach::own_allowed; }
+  // Whether `local` is a relayed address of UDP here, in its local form.
+  bool is_live(const Endpoint& local) const { return ports_.is_live(local, RelayedTransport::udp); }
+  // See RelayPorts.
+  std::optional<std::uint16_t> other_worker(const Endpoint& local) const {
+    return ports_.other_worker(local);
   }
   // Whether this is one of our own listeners. No rule of the operator lets clients reach those.
   bool is_listener(const Endpoint& peer, RelayedTransport transport = RelayedTransport::udp) const {

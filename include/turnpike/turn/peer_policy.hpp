@@ -19,7 +19,12 @@ enum class Reach : std::uint8_t {
   allowed,
   // The address is one of this machine. A datagram may go only to a port that is a live relayed address here.
   relays_only,
+  // An address of this machine. All its ports are open, not only those of live relayed addresses.
+  own_allowed,
 };
+
+// Whether every port of the address is open.
+constexpr bool opens_all_ports(Reach reach) { return reach == Reach::allowed || reach == Reach::own_allowed; }
 
 // An immutable snapshot; safe to share between threads.
 class PeerPolicy {

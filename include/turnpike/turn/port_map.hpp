@@ -1,5 +1,5 @@
 // The taken ports of one relay address, over all workers: one bit for each port, without a lock. It also
-// knows which taken ports are TCP.
+// knows which taken ports are TCP, and which worker has a port.
 #pragma once
 
 #include <atomic>
@@ -41,15 +41,23 @@ class PortMap {
   void set_tcp(std::uint16_t port);
   bool is_tcp(std::uint16_t port) const;
 
+  // Stores which worker has a taken port, until the port is released. A port that is only reserved belongs to
+  // no worker.
+  void give_to(std::uint16_t port, std::uint16_t worker);
+  std::optional<std::uint16_t> worker_of(std::uint16_t port) const;
+
  private:
+  static constexpr std::uint16_t kNobody = 0;  // the others have the worker's number plus 1
+
   bool try_take(std::uint16_t port);
   template <class Try>
   std::optional<std::uint16_t> search(std::uint16_t start, unsigned step, Try&& attempt);
 
   std::uint16_t first_;
   std::uint16_t last_;
-  std::vector<std::atomic<std::uint64_t>> words_;  // bit p % 64 of word p / 64 - first_ / 64
-  std::vector<std::atomic<std::uint64_t>> tcp_;    // likewise
+  std::vector<std::atomic<std::uint64_t>> words_;    // bit p % 64 of word p / 64 - first_ / 64
+  std::vector<std::atomic<std::uint64_t>> tcp_;      // likewise
+  std::vector<std::atomic<std::uint16_t>> workers_;  // one for each port from first_ on
 };
 
 }  // namespace turnpike::turn

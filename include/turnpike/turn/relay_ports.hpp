@@ -91,6 +91,10 @@ class RelayPorts {
   // Whether a local endpoint is the relayed address of an allocation of any worker.
   virtual bool is_live(const Endpoint& local, RelayedTransport transport) const = 0;
 
+  // The number of another worker that has this live relayed address of UDP. It is empty when this worker has
+  // the address, or nobody.
+  virtual std::optional<std::uint16_t> other_worker(const Endpoint& /*local*/) const { return std::nullopt; }
+
   // Convert an address for 1:1 NAT: from the local address to the one that clients see, and back. An address
   // without a mapping is returned unchanged.
   virtual IpAddress to_advertised(const IpAddress& local) const = 0;

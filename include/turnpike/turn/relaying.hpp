@@ -1,5 +1,6 @@
-// The relayed path: ChannelData and Send indications go to peers, and datagrams of peers go to clients. This
-// code allocates no memory, copies no payload and takes no lock.
+// The relayed path: ChannelData and Send indications go to peers, and datagrams of peers go to clients. When
+// the peer is a relayed address of this server, its datagram does not go through the kernel. This code
+// allocates no memory, copies no payload and takes no lock.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,7 @@
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/message.hpp"
 #include "turnpike/turn/allocation.hpp"
+#include "turnpike/turn/allocations.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/peer_access.hpp"
 #include "turnpike/turn/responder.hpp"
@@ -22,10 +24,16 @@ namespace turnpike::turn {
 // allocation that is alive.
 class Relaying {
  public:
-  // References outlive this.
-  Relaying(const PeerAccess& access, Shaper& shaper, Responder& responder, Counters& counters,
-           Breakdown& breakdown)
-      : access_(access), shaper_(shaper), responder_(responder), counters_(counters), breakdown_(breakdown) {}
+  // References outlive this. ServerParams explains `short_way`.
+  Relaying(const PeerAccess& access, const Allocations& allocations, Shaper& shaper, Responder& responder,
+           Counters& counters, Breakdown& breakdown, bool short_way)
+      : access_(access),
+        allocations_(allocations),
+        shaper_(shaper),
+        responder_(responder),
+        counters_(counters),
+        breakdown_(breakdown),
+        short_way_(short_way) {}
 
   // A Send indication (RFC 8656 §11.2). It views the message.
   struct Send {
@@ -48,12 +56,16 @@ class Relaying {
  private:
   void relay_to_peer(Allocation& allocation, RelayId relay, const Endpoint& peer, Reach reach, Bytes payload,
                      bool dont_fragment, TimePoint now, Output& out);
+  bool relay_to_relay(const Allocation& allocation, const Endpoint& peer, Bytes payload, TimePoint now,
+                      Output& out);
 
   const PeerAccess& access_;
+  const Allocations& allocations_;
   Shaper& shaper_;
   Responder& responder_;
   Counters& counters_;
   Breakdown& breakdown_;
+  const bool short_way_;
 };
 
 }  // namespace turnpike::turn

@@ -65,6 +65,10 @@ class Server {
   // A datagram from a peer to a relayed address.
   void on_peer(RelayId relay, const Endpoint& from, Bytes payload, TimePoint now, Output& out);
 
+  // A datagram from a relayed address of another worker (Output::ToRelay) to one of this worker. It is
+  // treated like a datagram from the network.
+  void on_relayed(const Endpoint& relayed, const Endpoint& from, Bytes payload, TimePoint now, Output& out);
+
   // An ICMP error for a datagram that went from a relayed address to `peer` (RFC 8656 §11.5).
   void on_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now, Output& out);
 

@@ -41,6 +41,9 @@ struct ServerParams {
   bool strict_expiry = false;             // see Settings
   Quota* address_quota = nullptr;         // for allocations, by source address; null: they are not counted
   ByteBudgets* server_budgets = nullptr;  // shared by all workers; null: no limits.bytes_per_second
+  // Datagrams from one relayed address of this server to another one do not go through the kernel. Only tests
+  // set it to false, to compare the two ways.
+  bool short_way = true;
 };
 
 }  // namespace turnpike::turn

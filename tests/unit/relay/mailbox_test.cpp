@@ -55,6 +55,36 @@ TEST_CASE("small messages are bounded too", "[server]") {
   CHECK(taken < 20'000);
 }
 
+TEST_CASE("datagrams between relays are media, and each that is dropped counts", "[server]") {
+  const std::vector<std::uint8_t> payload(1000);
+  FromRelays ten;
+  for (std::uint16_t i = 0; i < 10; ++i)
+    ten.add({1, {IpAddress::v4(1), i}, endpoint("192.0.2.1:50000"), Bytes(payload).first(i * 100u)});
+  REQUIRE(ten.datagrams().size() == 10);
+  CHECK(ten.size() == 4500);
+  CHECK(ten.payload(ten.datagrams()[9]).size() == 900);
+  CHECK(ten.datagrams()[9].relayed.port == 9);
+
+  Mailbox mailbox;
+  std::size_t taken = 0;
+  while (mailbox.post(ten)) ++taken;
+  CHECK(taken * ten.size() <= 2 << 20);
+  CHECK(taken > 100);
+  CHECK(mailbox.counters().dropped == 10);
+  CHECK(mailbox.post(from_client(kLargest), kLargest, false));  // there is room for control
+  CHECK(mailbox.take().size() == taken + 1);
+  CHECK(mailbox.post(ten));
+}
+
+TEST_CASE("datagrams without payload are bounded too", "[server]") {
+  FromRelays empty;
+  empty.add({1, {}, {}, {}});
+  Mailbox mailbox;
+  std::size_t taken = 0;
+  while (taken < 1'000'000 && mailbox.post(empty)) ++taken;
+  CHECK(taken < 20'000);
+}
+
 TEST_CASE("a full mailbox still takes what tells of something that has happened", "[server]") {
   Mailbox mailbox;
   fill(mailbox, false);

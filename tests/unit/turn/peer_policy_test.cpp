@@ -143,6 +143,7 @@ struct Ruled {
 TEST_CASE("the operator's lists: the longest prefix wins, a tie allows", "[turn]") {
   constexpr auto yes = Reach::allowed;
   constexpr auto no = Reach::denied;
+  constexpr auto here = Reach::own_allowed;
   const Ruled table[] = {
       {"a private network opened",
        {"10.20.0.0/16"},
@@ -195,7 +196,7 @@ TEST_CASE("the operator's lists: the longest prefix wins, a tie allows", "[turn]
       {"loopback, if asked for",
        {"127.0.0.1/32", "::1/128"},
        {},
-       {{"127.0.0.1", yes}, {"127.0.0.2", no}, {"::1", yes}}},
+       {{"127.0.0.1", here}, {"127.0.0.2", no}, {"::1", here}}},
       {"a unique local network", {"fd12:3456::/32"}, {}, {{"fd12:3456::1", yes}, {"fd12:3457::1", no}}},
       {"all unique local addresses", {"fc00::/7"}, {}, {{"fd00::1", yes}, {"fe80::1", no}}},
       {"IPv4 rules say nothing of IPv6",
@@ -269,7 +270,9 @@ TEST_CASE("the trie agrees with a search through the list", "[turn]") {
           }
         }
         CAPTURE(peer.to_string());
-        CHECK(ruled.judge(peer) == (allowed ? Reach::allowed : Reach::denied));
+        const Reach reach = ruled.judge(peer);
+        CHECK(opens_all_ports(reach) == allowed);
+        CHECK((allowed || reach == Reach::denied));
       }
     }
   }
@@ -289,15 +292,15 @@ TEST_CASE("an address of this machine", "[turn]") {
   // Only an exact rule says more.
   CHECK(judge("10.0.0.5", {"10.0.0.0/8"}) == Reach::relays_only);
   CHECK(judge("10.0.0.5", {"10.0.0.4/31"}) == Reach::relays_only);
-  CHECK(judge("10.0.0.5", {"10.0.0.5/32"}) == Reach::allowed);
-  CHECK(judge("2001:db8::1", {"2001:db8::1/128"}) == Reach::allowed);
+  CHECK(judge("10.0.0.5", {"10.0.0.5/32"}) == Reach::own_allowed);
+  CHECK(judge("2001:db8::1", {"2001:db8::1/128"}) == Reach::own_allowed);
   CHECK(judge("20.0.0.1", {}, {"20.0.0.1/32"}) == Reach::denied);
   CHECK(judge("20.0.0.1", {}, {"20.0.0.0/8"}) == Reach::relays_only);
   // Loopback follows its own rules: closed, or open when asked for.
   CHECK(judge("127.0.0.1") == Reach::denied);
   CHECK(judge("::1") == Reach::denied);
-  CHECK(judge("127.0.0.1", {"127.0.0.0/8"}) == Reach::allowed);
-  CHECK(judge("::1", {"::1/128"}) == Reach::allowed);
+  CHECK(judge("127.0.0.1", {"127.0.0.0/8"}) == Reach::own_allowed);
+  CHECK(judge("::1", {"::1/128"}) == Reach::own_allowed);
 }
 
 TEST_CASE("our own listeners", "[turn]") {
@@ -410,8 +413,8 @@ TEST_CASE("an advertised address in a list means the address here", "[turn]") {
   };
   const IpAddress own = address("10.0.0.5");
   CHECK(advertising({}, {}).judge(own) == Reach::relays_only);
-  CHECK(advertising({"198.51.100.7/32"}, {}).judge(own) == Reach::allowed);
-  CHECK(advertising({"10.0.0.5/32"}, {}).judge(own) == Reach::allowed);
+  CHECK(advertising({"198.51.100.7/32"}, {}).judge(own) == Reach::own_allowed);
+  CHECK(advertising({"10.0.0.5/32"}, {}).judge(own) == Reach::own_allowed);
   CHECK(advertising({}, {"198.51.100.7/32"}).judge(own) == Reach::denied);
   CHECK(advertising({}, {"10.0.0.5/32"}).judge(own) == Reach::denied);
   // An own address is opened exactly or not at all, and others are not concerned.
@@ -419,7 +422,7 @@ TEST_CASE("an advertised address in a list means the address here", "[turn]") {
   CHECK(advertising({"198.51.100.7/32"}, {}).judge(address("10.0.0.6")) == Reach::denied);
   CHECK(advertising({"2a00::7/128"}, {}).judge(address("fd00::5")) == Reach::allowed);
   // Loopback, which has rules of its own.
-  CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.1")) == Reach::allowed);
+  CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.1")) == Reach::own_allowed);
   CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.2")) == Reach::denied);
 }
 

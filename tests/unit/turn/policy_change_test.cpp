@@ -84,7 +84,9 @@ TEST_CASE("how far an own address is open changes both ways", "[turn]") {
   const PeerPolicy::Params before = s.policy();
   s.client_sends(allocate()).expect_success();
   s.client_sends(allocate().from(client(2))).expect_success();
+  const std::string own = s.relayed(client(1)).to_string();
   const std::string other = s.relayed(client(2)).to_string();
+  s.client_sends(create_permission(own).from(client(2))).expect_success();
   s.client_sends(channel_bind(0x4000, "192.0.2.1:9")).expect_success();
   s.client_sends(channel_bind(0x4001, other)).expect_success();
   const auto expect_open = [&](bool open) {
@@ -100,7 +102,7 @@ TEST_CASE("how far an own address is open changes both ways", "[turn]") {
       by_permission.expect_silence();
       back.expect_silence();
     }
-    s.client_sends(channel_data(0x4001, "x")).expect_sent(other, "x");
+    s.client_sends(channel_data(0x4001, "x")).expect_data_from(own, "x").expect_to(client(2));
     s.client_sends(send("192.0.2.1:3478", "x")).expect_silence();
   };
   expect_open(false);

@@ -146,5 +146,19 @@ TEST_CASE("threads that draw pairs never break one another's", "[turn]") {
   CHECK(taken == pairs);
 }
 
+TEST_CASE("a port map knows which worker has a port", "[turn]") {
+  PortMap map(50001, 50003);
+  for (const std::uint16_t port : {50000, 50001, 50003, 50004}) CHECK_FALSE(map.worker_of(port));
+  REQUIRE(map.take_from(50003) == 50003);
+  CHECK_FALSE(map.worker_of(50003));  // reserved, so far
+  for (const std::uint16_t worker : {0, 7, 65'534}) {
+    map.give_to(50003, worker);
+    CHECK(map.worker_of(50003) == worker);
+  }
+  CHECK_FALSE(map.worker_of(50001));
+  map.release(50003);
+  CHECK_FALSE(map.worker_of(50003));
+}
+
 }  // namespace
 }  // namespace turnpike::turn

@@ -189,13 +189,12 @@ TEST_CASE("two clients of this server reach one another behind a 1:1 NAT", "[tur
   s.client_sends(channel_bind(0x4000, "198.51.100.7:50000").from(client(2))).expect_success();
 
   // There and back: what goes out to the local form comes in from the local form.
-  s.client_sends(send("198.51.100.7:50001", "hello")).expect_sent("10.0.0.5:50001", "hello");
-  s.peer_sends("10.0.0.5:50000", "hello", endpoint("10.0.0.5:50001"))
+  s.client_sends(send("198.51.100.7:50001", "hello"))
       .expect_channel_data(0x4000, "hello")
       .expect_to(client(2));
-  s.client_sends(channel_data(0x4000, "hi"), client(2)).expect_sent("10.0.0.5:50000", "hi");
-  s.peer_sends("10.0.0.5:50001", "hi", endpoint("10.0.0.5:50000"))
-      .expect_data_from("198.51.100.7:50001", "hi");
+  s.client_sends(channel_data(0x4000, "hi"), client(2))
+      .expect_data_from("198.51.100.7:50001", "hi")
+      .expect_to(client(1));
   s.icmp_arrives("10.0.0.5:50001", {3, 3, 0}).expect_icmp("198.51.100.7:50001", {3, 3, 0});
 
   // Both names are one peer.
@@ -211,8 +210,11 @@ TEST_CASE("of this machine only live relayed addresses can be reached", "[turn]"
   s.client_sends(allocate()).expect_success();
   s.client_sends(allocate().from(client(2))).expect_success();
   s.client_sends(create_permission("192.0.2.1:1")).expect_success();  // a permission has no port
-  s.client_sends(send("192.0.2.1:50001", "x")).expect_sent("192.0.2.1:50001", "x");
-  s.client_sends(send("192.0.2.1:50000", "to myself")).expect_sent("192.0.2.1:50000", "to myself");
+  s.client_sends(create_permission("192.0.2.1:1").from(client(2))).expect_success();
+  s.client_sends(send("192.0.2.1:50001", "x")).expect_data_from("192.0.2.1:50000", "x").expect_to(client(2));
+  s.client_sends(send("192.0.2.1:50000", "to myself"))
+      .expect_data_from("192.0.2.1:50000", "to myself")
+      .expect_to(client(1));
   for (const std::string peer :
        {"192.0.2.1:22", "192.0.2.1:3478", "192.0.2.1:50002", "192.0.2.1:65535", "192.0.2.1:0"})
     s.client_sends(send(peer, "x")).expect_silence();
@@ -226,7 +228,8 @@ TEST_CASE("of this machine only live relayed addresses can be reached", "[turn]"
   s.client_sends(channel_bind(0x4001, "192.0.2.1:50002")).expect_success();
   s.client_sends(channel_data(0x4001, "x")).expect_silence();
   s.client_sends(allocate().from(client(3))).expect_success();
-  s.client_sends(channel_data(0x4001, "x")).expect_sent("192.0.2.1:50002", "x");
+  s.client_sends(create_permission("192.0.2.1:1").from(client(3))).expect_success();
+  s.client_sends(channel_data(0x4001, "x")).expect_data_from("192.0.2.1:50000", "x").expect_to(client(3));
   s.peer_sends("192.0.2.1:50002", "y").expect_channel_data(0x4001, "y");
   s.client_sends(refresh(0s).from(client(3))).expect_success();
   s.client_sends(channel_data(0x4001, "x")).expect_silence();

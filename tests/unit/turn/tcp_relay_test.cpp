@@ -132,7 +132,7 @@ TEST_CASE("a relayed address of one transport opens nothing of the other", "[tur
   s.client_sends(connect(by_tcp).from(over_tcp(1))).expect_silence();
   s.client_sends(create_permission(by_tcp).from(client(3))).expect_success();
   s.client_sends(send(by_tcp, "x").from(client(3))).expect_silence();
-  s.client_sends(send(by_udp, "x").from(client(3))).expect_sent(by_udp, "x");
+  s.client_sends(send(by_udp, "x").from(client(3))).expect_data_from(by_udp, "x");
 }
 
 TEST_CASE("one connection for each peer", "[turn][tcp]") {
