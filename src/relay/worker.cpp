@@ -464,10 +464,10 @@ void Worker::carry_out(TimePoint now) {
   // Before the answers: whoever is told of an allocation may connect again at once.
   follow_allocations(now);
   attempt([&] { send_to_peers(); });
-  // Relays are closed when all that goes out through them has gone, since their numbers are descriptors and
-  // may soon be another relay's; and before a client hears that its allocation is gone, since whoever hears
-  // that may ask any worker for the port.
   attempt([&] { send_to_relays(); });
+  // Relays are closed after the last datagram has gone out through them, because their numbers are
+  // descriptors and may soon belong to another relay. They are closed before a client hears that its
+  // allocation is gone, because that client may ask any worker for the port.
   output_.clear_to_peers();
   output_.close_relays();
   attempt([&] { send_to_clients(); });
