@@ -10,6 +10,9 @@
 //                        minute after its node
 //   missed:MEMBER        a list: what was said to a member whose node is gone, for two minutes
 //
+// Each message is sent once. What is on its way to a node in the moment of its death is lost; what is said to
+// its members afterwards is kept for them.
+//
 // A node that finds a number missing among another's changes reads its hash, as it does when it first hears
 // of it. A node that was not heard for kLongestSilence is gone, unless it is this node that hears nobody.
 #pragma once

@@ -126,6 +126,9 @@ test('a node that is killed', async t => {
   await ann.hear('peer-joined');
   await b.kill();
   const killed = Date.now();
+  // What is on its way to a node in the moment of its death is lost with it; Redis knows at once that it is gone.
+  const channel = `turnpike:rooms:${b.name}`;
+  await until('Redis to know it', async () => (await redis.command('PUBSUB', 'NUMSUB', channel)).endsWith('0'));
   ann.say({ type: 'signal', to: bob.id, data: 'are you there?' });
   ann.say({ type: 'broadcast', data: 'anybody?' });
   const again = await comesBack(c, bob);
