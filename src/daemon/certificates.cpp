@@ -14,7 +14,7 @@ Certificates::Loaded read_files(const net::TlsParams& params, const std::shared_
 }  // namespace
 
 std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params,
-                                                 std::shared_ptr<net::TicketKeys> keys) {
+                                                 const std::shared_ptr<net::TicketKeys>& keys) {
   if (!params.complete()) return nullptr;
   return std::unique_ptr<Certificates>(new Certificates(keys, read_files(params, keys)));
 }

@@ -23,7 +23,7 @@ class Certificates {
 
   // Null where `params` name none. Throws std::runtime_error with a message for the operator.
   static std::unique_ptr<Certificates> load(const net::TlsParams& params,
-                                            std::shared_ptr<net::TicketKeys> keys);
+                                            const std::shared_ptr<net::TicketKeys>& keys);
 
   // For new connections. Both live as long as this object.
   const net::CurrentTls& tls() const { return tls_; }

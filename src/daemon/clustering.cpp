@@ -71,18 +71,13 @@ void Daemon::join_cluster() {
 }
 
 // The listener as clients of other nodes are told of it; nothing when no address of it is known.
-std::vector<Endpoint> Daemon::public_endpoints(const Endpoint& listener) const {
-  std::vector<IpAddress> addresses{listener.address};
+std::optional<Endpoint> Daemon::public_endpoint(const Endpoint& listener) const {
+  std::optional<IpAddress> address = listener.address;
   if (listener.address.is_unspecified()) {
-    addresses.clear();
-    const auto& source = listener.address.is_v4() ? addresses_.default_v4 : addresses_.default_v6;
-    if (source) addresses.push_back(*source);
+    address = listener.address.is_v4() ? addresses_.default_v4 : addresses_.default_v6;
   }
-  std::vector<Endpoint> endpoints;
-  for (const IpAddress& address : addresses) {
-    endpoints.push_back({relays_.addresses()->to_advertised(address), listener.port});
-  }
-  return endpoints;
+  if (!address) return std::nullopt;
+  return Endpoint{relays_.addresses()->to_advertised(*address), listener.port};
 }
 
 // Whoever holds less than this part of the limit on every node is below the limit in all.
@@ -107,8 +102,8 @@ cluster::NodeRecord Daemon::describe_node() {
   record.stun_urls = urls.stun_urls(host);
   record.turn_urls = urls.turn_urls(host);
   for (const signaling::IceParams::Listener& listener : told_) {
-    for (const Endpoint& endpoint : public_endpoints(listener.endpoint)) {
-      record.listeners.push_back({listener.transport, endpoint});
+    if (const auto endpoint = public_endpoint(listener.endpoint)) {
+      record.listeners.push_back({listener.transport, *endpoint});
     }
   }
   record.held_by_user = held(quota_);

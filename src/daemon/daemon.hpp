@@ -111,7 +111,7 @@ class Daemon {
   void open_admin(const config::Config& config);
   // clustering.cpp
   void join_cluster();
-  std::vector<Endpoint> public_endpoints(const Endpoint& listener) const;
+  std::optional<Endpoint> public_endpoint(const Endpoint& listener) const;
   cluster::NodeRecord::Held held(turn::Quota& quota) const;
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
