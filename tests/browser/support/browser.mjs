@@ -38,7 +38,8 @@ export const findFirefox = () => find(firefoxNames, process.env.FIREFOX);
 // Why browser tests can not run here, or false. In CI nothing is skipped: there the start fails instead.
 export const skipReason = () =>
   process.env.CI !== 'true' && !findChromium() && `no Chromium: none of ${names.join(', ')} on $PATH`;
-export const skipReasonOfFirefox = () => !findFirefox() && `no Firefox: none of ${firefoxNames.join(', ')} on $PATH`;
+export const skipReasonOfFirefox = () =>
+  process.env.CI !== 'true' && !findFirefox() && `no Firefox: none of ${firefoxNames.join(', ')} on $PATH`;
 
 // Among the extra flags of startBrowser: leaves one of the usual flags out.
 export const without = flag => ({ without: flag });
