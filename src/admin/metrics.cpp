@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,7 +88,11 @@ std::optional<double> boot_time() {
   return std::nullopt;
 }
 
+// Linux reports the number of descriptors as the size of the folder since version 6.2. Earlier versions
+// report 0, and each descriptor has to be listed. This takes 20 ms for 10,000 descriptors.
 std::size_t open_descriptors() {
+  struct stat about {};
+  if (stat("/proc/self/fd", &about) == 0 && about.st_size > 0) return static_cast<std::size_t>(about.st_size);
   std::error_code error;
   const std::filesystem::directory_iterator folder("/proc/self/fd", error);
   if (error) return 0;

@@ -75,11 +75,11 @@ Stream::~Stream() {
   }
 }
 
-Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messages) {
+Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messages, std::size_t most) {
   const MutableBytes slot = buffers.take_slot();
   const MutableBytes room = slot.subspan(stun::kMaxFrameSize);
   std::size_t received = 0;
-  const State after_receive = receive_some(room, received, buffers, StreamBuffers::kReceiveSize);
+  const State after_receive = receive_some(room, received, buffers, most);
   if (received == 0 && after_receive == State::ended) return State::ended;
   // A client that sends its request and closes its side at once still gets an answer.
   if (is_undecided_ && is_established() && speaks_http(room.first(received))) return State::http;

@@ -97,8 +97,10 @@ class Stream {
 
   // Receives once and appends each complete message to `messages`; these view the buffers. Returns `ended`
   // when the client has closed, after an error, or when the octets are not a message. Messages before that
-  // are valid. `buffers` must have a free slot.
-  [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages);
+  // are valid. `buffers` must have a free slot. Takes `most` octets at most from the socket. `most` must not
+  // be greater than kReceiveSize.
+  [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages,
+                              std::size_t most = StreamBuffers::kReceiveSize);
 
   // Sends the messages together. The octets that the connection does not accept wait.
   [[nodiscard]] State send(std::span<const StreamMessage> messages, StreamBuffers& buffers);

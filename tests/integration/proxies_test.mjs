@@ -105,19 +105,25 @@ async function start(name, site) {
   };
 }
 
+// The daemon with the README's configuration and more lines of `signaling`, and the proxy in front of it. Resolves to a
+// token that lets somebody in.
+async function startBehind(t, program, signaling) {
+  const configuration = block('/etc/turnpike/turnpike.yaml');
+  const daemon = await startTurnpike(['realm: example.org', 'listen: ["udp://127.0.0.1:0"]',
+    'relay: {addresses: [127.0.0.1]}', configuration, ...signaling.map(line => `  ${line}`), ''].join('\n'));
+  t.after(daemon.stop);
+  t.after(await start(program));
+  return sign({ exp: inSeconds(600) }, { key: /token_secrets: \[(.*)\]/.exec(configuration)[1] });
+}
+
 for (const program of ['nginx', 'haproxy']) {
-  test(`behind ${program}`, { skip: isInstalled(program) ? false : `there is no ${program}` }, async t => {
+  const skip = isInstalled(program) ? false : `there is no ${program}`;
+
+  test(`behind ${program}`, { skip }, async t => {
     const root = join(folder, `${program}-root`);
     mkdirSync(root);
     writeFileSync(join(root, 'film.mp4'), Buffer.alloc(200_000, 7));
-    const configuration = block('/etc/turnpike/turnpike.yaml');
-    const secret = /token_secrets: \[(.*)\]/.exec(configuration)[1];
-    const daemon = await startTurnpike(['realm: example.org', 'listen: ["udp://127.0.0.1:0"]',
-      'relay: {addresses: [127.0.0.1]}', configuration, '  credentials_per_second: 1', `  root: ${root}`, ''].join('\n'));
-    t.after(daemon.stop);
-    t.after(await start(program));
-
-    const token = sign({ exp: inSeconds(600) }, { key: secret });
+    const token = await startBehind(t, program, ['credentials_per_second: 1', `root: ${root}`]);
     const browser = { host, origin: `https://${host}` };
     const from = (localAddress, path, headers = {}) => request('https://127.0.0.1', path,
       { headers: { ...browser, ...headers }, localAddress, servername: host, agent: false });
@@ -176,6 +182,57 @@ for (const program of ['nginx', 'haproxy']) {
       assert.ok(statuses.includes(429), statuses.join(' '));
       assert.equal((await from('127.0.0.3', '/ice-servers', headers(0))).status, 200, 'somebody else is served');
     });
+  });
+
+  test(`behind ${program} each client has the connections that an address may have, and no more`, { skip }, async t => {
+    const most = 3;
+    const token = await startBehind(t, program, [`connections_per_address: ${most}`]);
+    const options = (localAddress, claimed) => ({
+      localAddress, rejectUnauthorized: false, servername: host, origin: `https://${host}`,
+      headers: { host, authorization: `Bearer ${token}`, ...claimed && { 'x-forwarded-for': claimed } },
+    });
+    const open = async (...from) => {
+      const socket = await connect('wss://127.0.0.1/ws', options(...from));
+      t.after(() => socket.close());
+      return socket;
+    };
+    // Past the proxy, from an address that is not trusted to name somebody else.
+    const openPast = async (...from) => {
+      const socket = await connect('ws://127.0.0.1:8080/ws', options(...from));
+      t.after(() => socket.close());
+      return socket;
+    };
+    const tooMany = error => error.status === 429;
+    const ask = async (path, ...from) =>
+      (await request('https://127.0.0.1', path, { ...options(...from), agent: false })).status;
+    const polling = '/socket.io/?EIO=4&transport=polling';
+
+    const sockets = [];
+    for (let i = 0; i < most; ++i) sockets.push(await open('127.0.0.2'));
+    await assert.rejects(open('127.0.0.2'), tooMany, 'one more than it may have');
+    assert.equal(await ask('/ice-servers', '127.0.0.2'), 429);
+    assert.equal(await ask(polling, '127.0.0.2'), 429);
+
+    // What a client says before the proxy does is believed by nobody.
+    await assert.rejects(open('127.0.0.2', '198.51.100.1'), tooMany);
+    await assert.rejects(open('127.0.0.2', '127.0.0.3, 127.0.0.1'), tooMany);
+    for (let i = 0; i < most; ++i) await open('127.0.0.3', '127.0.0.2');
+    await assert.rejects(open('127.0.0.3', '127.0.0.4'), tooMany);
+    assert.equal(await ask('/ice-servers', '127.0.0.4'), 200, 'somebody else is served');
+    assert.equal(await ask(polling, '127.0.0.4'), 200);
+
+    for (let i = 0; i < most; ++i) await openPast('127.0.0.5', '127.0.0.4');
+    await assert.rejects(openPast('127.0.0.5', '127.0.0.6'), tooMany);
+    await assert.rejects(open('127.0.0.5'), tooMany, 'it is one client, by the proxy and past it');
+    for (let i = 0; i < most; ++i) await open('127.0.0.4');
+
+    sockets[0].close();
+    await sockets[0].ended;
+    const freed = async () => {
+      try { return await open('127.0.0.2'); } catch (error) { assert.equal(error.status, 429); }
+    };
+    await within(8000, 'the place of one who has left', (async () => { while (!await freed()); })());
+    await assert.rejects(open('127.0.0.2'), tooMany, 'it was one place');
   });
 }
 

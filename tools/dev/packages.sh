@@ -14,6 +14,7 @@ packages_test=(
   catch2 systemd
   coturn  # another server with clients, for interoperability tests
   chromium
+  "firefox-esr|firefox"  # for the status page
   nftables  # the NAT laboratory's routers
   dnsmasq-base  # a DNS server for the tests of stunclient
   python3-aioice libnice-dev  # more independent clients

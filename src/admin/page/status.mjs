@@ -2,6 +2,8 @@
 const interval = 2000;
 const soon = 14 * 24 * 3600 * 1000;
 
+const oneDigit = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+
 const byId = id => document.getElementById(id);
 const words = name => name.replaceAll('_', ' ');
 
@@ -55,9 +57,16 @@ function meter({ used, limit }) {
 function expiry(text) {
   const time = document.createElement('time');
   time.dateTime = text;
-  time.textContent = new Date(text).toLocaleString();
+  time.textContent = new Date(text).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
   if (new Date(text) - Date.now() < soon) time.className = 'soon';
   return time;
+}
+
+// A name that may go on in the next line behind each of its dots.
+function breakable(name) {
+  const span = document.createElement('span');
+  name.split('.').forEach((label, i) => span.append(...i > 0 ? ['.', document.createElement('wbr')] : [], label));
+  return span;
 }
 
 const counted = counters => Object.entries(counters).filter(([, value]) => value > 0)
@@ -73,7 +82,7 @@ function show(status) {
   byId('allocations').textContent = status.allocations.toLocaleString();
   byId('up').textContent = rate(gained('to_peer_bytes'));
   byId('down').textContent = rate(gained('to_client_bytes'));
-  byId('requests').textContent = gained('requests').toFixed(1);
+  byId('requests').textContent = gained('requests').toLocaleString(undefined, oneDigit);
   fill('limits', status.limits.map(one =>
     [words(one.name), one.used.toLocaleString(), one.limit ? one.limit.toLocaleString() : 'no limit', meter(one)]));
   fill('refused', counted(status.refused));
@@ -83,11 +92,11 @@ function show(status) {
     return [String(i), one.allocations.toLocaleString(), rate((one.to_peer_bytes - earlier.to_peer_bytes) / seconds),
       rate((one.to_client_bytes - earlier.to_client_bytes) / seconds)];
   }));
-  fill('nodes', status.nodes.map(one => [one.self ? `${one.name} (this one)` : one.name,
+  fill('nodes', status.nodes.map(one => [breakable(one.self ? `${one.name} (this one)` : one.name),
     one.draining ? 'draining' : one.ready ? 'ready' : 'not ready', one.allocations.used.toLocaleString(),
     rate(one.octets_per_second), meter({ used: one.load, limit: 1 })]));
   byId('cluster').hidden = status.nodes.length === 0;
-  fill('certificates', status.certificates.map(one => [one.name || '(no name)', expiry(one.expires)]));
+  fill('certificates', status.certificates.map(one => [breakable(one.name || '(no name)'), expiry(one.expires)]));
   byId('listeners').replaceChildren(...status.listeners.map(url => {
     const item = document.createElement('li');
     item.textContent = url;

@@ -1,5 +1,5 @@
-// Starts headless Chromium with a fake camera and serves the pages it opens from a small local web server.
-// What a page logs is kept, so that a failing test can show it; browser and server end by their own handles.
+// Starts headless Chromium with a fake camera, or Firefox, and serves the pages they open from a small local web
+// server. What a page logs is kept, so that a failing test can show it; browser and server end by their own handles.
 import { accessSync, constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -9,6 +9,7 @@ import puppeteer from 'puppeteer-core';
 import { atExit, temporaryDirectory, within } from './cleanup.mjs';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
+const firefoxNames = ['firefox-esr', 'firefox'];
 const pages = fileURLToPath(new URL('../pages/', import.meta.url));
 const types = { '.html': 'text/html; charset=utf-8', '.mjs': 'text/javascript; charset=utf-8' };
 const flags = [
@@ -18,10 +19,9 @@ const flags = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 
-// The path of Chromium ($CHROMIUM or the first one on $PATH), or undefined.
-export function findChromium() {
+function find(names, named) {
   const onPath = process.env.PATH.split(delimiter).flatMap(folder => names.map(name => join(folder, name)));
-  return [process.env.CHROMIUM ?? onPath].flat().find(file => {
+  return [named ?? onPath].flat().find(file => {
     try {
       accessSync(file, constants.X_OK);
       return true;
@@ -31,9 +31,15 @@ export function findChromium() {
   });
 }
 
+// The path of Chromium ($CHROMIUM or the first one on $PATH), or undefined; likewise of Firefox.
+export const findChromium = () => find(names, process.env.CHROMIUM);
+export const findFirefox = () => find(firefoxNames, process.env.FIREFOX);
+
 // Why browser tests can not run here, or false. In CI nothing is skipped: there the start fails instead.
 export const skipReason = () =>
   process.env.CI !== 'true' && !findChromium() && `no Chromium: none of ${names.join(', ')} on $PATH`;
+export const skipReasonOfFirefox = () =>
+  process.env.CI !== 'true' && !findFirefox() && `no Firefox: none of ${firefoxNames.join(', ')} on $PATH`;
 
 // Among the extra flags of startBrowser: leaves one of the usual flags out.
 export const without = flag => ({ without: flag });
@@ -47,22 +53,39 @@ export const startBrowser = (...extraFlags) =>
 // enters a namespace first.
 export async function startChromium(executablePath, ...extraFlags) {
   if (!executablePath) throw new Error(`no Chromium: none of ${names.join(', ')} on $PATH, nor $CHROMIUM`);
-  const home = temporaryDirectory('chromium');
-  const killer = new AbortController(); // puppeteer then kills the process group that it made Chromium's
+  const left = extraFlags.map(flag => flag.without);
+  const wanted = [...flags, ...extraFlags].filter(flag => typeof flag === 'string' && !left.includes(flag));
+  const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
+  const { browser, openPage, close } = await launch('chromium', home => ({
+    executablePath, args: [...sandbox, ...wanted], userDataDir: join(home, 'profile'), pipe: true,
+  }));
+
+  // Grants these permissions to the pages of a server, and denies all others.
+  const setPermissions = (url, permissions) =>
+    browser.defaultBrowserContext().overridePermissions(url, permissions);
+
+  return { openPage, setPermissions, close };
+}
+
+// Resolves to { openPage, close }.
+export async function startFirefox() {
+  const executablePath = findFirefox();
+  if (!executablePath) throw new Error(`no Firefox: none of ${firefoxNames.join(', ')} on $PATH, nor $FIREFOX`);
+  const { openPage, close } = await launch('firefox', () => ({ browser: 'firefox', executablePath }));
+  return { openPage, close };
+}
+
+async function launch(name, options) {
+  const home = temporaryDirectory(name);
+  const killer = new AbortController(); // puppeteer then kills the process group that it made the browser's
   const forget = atExit(() => {
     killer.abort();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500); // meanwhile its crash handler ends
   });
   const end = () => { killer.abort(); forget(); home.remove(); };
-  const left = extraFlags.map(flag => flag.without);
-  const wanted = [...flags, ...extraFlags].filter(flag => typeof flag === 'string' && !left.includes(flag));
-  const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
   const browser = await puppeteer.launch({
-    executablePath,
-    args: [...sandbox, ...wanted],
-    userDataDir: join(home.path, 'profile'),
+    ...options(home.path),
     env: { ...process.env, HOME: home.path, TMPDIR: home.path },
-    pipe: true,
     timeout: 60_000,
     signal: killer.signal,
     handleSIGHUP: false, handleSIGINT: false, handleSIGTERM: false, // cleanup.mjs turns these into an exit
@@ -80,15 +103,10 @@ export async function startChromium(executablePath, ...extraFlags) {
   }
 
   async function close() {
-    await within(10_000, 'closing Chromium', browser.close()).catch(error => console.error(error.message));
+    await within(10_000, `closing ${name}`, browser.close()).catch(error => console.error(error.message));
     end();
   }
-
-  // Grants these permissions to the pages of a server, and denies all others.
-  const setPermissions = (url, permissions) =>
-    browser.defaultBrowserContext().overridePermissions(url, permissions);
-
-  return { openPage, setPermissions, close };
+  return { browser, openPage, close };
 }
 
 // Serves tests/browser/pages on a free port of 127.0.0.1, which browsers trust like https: with a camera.

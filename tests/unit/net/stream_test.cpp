@@ -125,6 +125,21 @@ TEST_CASE("the longest messages come whole in single bytes too", "[stream]") {
   CHECK((Ends().receive_in_pieces(wire, 1) == story));
 }
 
+TEST_CASE("no more comes off the socket than is asked for, and the rest comes later", "[stream]") {
+  Ends ends;
+  const Octets request = stun_message(0);
+  for (int i = 0; i < 100; ++i) ends.client_sends(request);
+  std::size_t got = 0;
+  for (int pass = 0; pass < 10; ++pass) {
+    std::vector<Bytes> messages;
+    ends.buffers.reset();
+    REQUIRE(ends.stream->receive(ends.buffers, messages, 10 * request.size()) == State::open);
+    CHECK(messages.size() == 10);
+    got += messages.size();
+  }
+  CHECK(got == 100);
+}
+
 TEST_CASE("what is no message ends a stream, and what came before counts", "[stream]") {
   const std::vector<Octets> garbage{octets("\x16\x03\x01\x02\x03\x04\x05\x06"),  // TLS
                                     {0x80},
