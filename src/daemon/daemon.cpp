@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -99,9 +98,12 @@ std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientP
 void add_missing_secret(config::Config& config) {
   if (config.cluster.is_enabled()) {
     // What one node gives is good on all others, whatever else each of them accepts.
-    for (const std::string& secret : std::views::reverse(config.cluster.secrets)) {
-      config.auth.secrets.insert(config.auth.secrets.begin(), cluster::credential_secret(secret));
+    std::vector<std::string> secrets;
+    secrets.reserve(config.cluster.secrets.size());
+    for (const std::string& secret : config.cluster.secrets) {
+      secrets.push_back(cluster::credential_secret(secret));
     }
+    config.auth.secrets.insert(config.auth.secrets.begin(), secrets.begin(), secrets.end());
     return;
   }
   if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
