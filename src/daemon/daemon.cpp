@@ -423,8 +423,8 @@ void Daemon::run() {
                       [this](const net::LocalAddresses& now) { follow_addresses(now); });
   }
   if (tls_) watch_certificates();
-  signals_.emplace(control_, SIGTERM, SIGINT, SIGUSR1);
-  wait_for_signal();
+  signals_.emplace(control_, std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1},
+                   [this](const signalfd_siginfo& info) { on_signal(static_cast<int>(info.ssi_signo)); });
   {
     const SignalsBlocked blocked;
     for (const auto& worker : workers_) worker->start();
@@ -445,20 +445,14 @@ void Daemon::run() {
   log_totals();
 }
 
-void Daemon::wait_for_signal() {
-  signals_->async_wait([this](const boost::system::error_code& error, int signal) {
-    if (error) return;
-    if (signal == SIGUSR1) {
-      begin_drain({});
-    } else if (const Duration drain = config_.shutdown.drain;
-               signal == SIGTERM && drain != Duration::zero() && !drain_) {
-      begin_drain({std::chrono::duration_cast<std::chrono::seconds>(drain), 0});
-    } else {
-      spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-      return stop();
-    }
-    if (ready_) wait_for_signal();
-  });
+void Daemon::on_signal(int signal) {
+  if (signal == SIGUSR1) return begin_drain({});
+  const Duration drain = config_.shutdown.drain;
+  if (signal == SIGTERM && drain != Duration::zero() && !drain_) {
+    return begin_drain({std::chrono::duration_cast<std::chrono::seconds>(drain), 0});
+  }
+  spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  stop();
 }
 
 void Daemon::begin_heartbeat() {
@@ -513,8 +507,7 @@ void Daemon::stop() {
   if (!ready_) return;
   ready_ = false;
   notify_service_manager("STOPPING=1");
-  boost::system::error_code ignored;
-  signals_->cancel(ignored);
+  signals_->stop();
   reload_signal_->stop();
   if (follower_) follower_->stop();
   if (certificate_watch_) certificate_watch_->stop();

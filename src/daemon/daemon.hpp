@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
@@ -24,6 +23,7 @@
 #include "daemon/own_names.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/shared_listeners.hpp"
+#include "daemon/signal_reader.hpp"
 #include "daemon/signaling_thread.hpp"
 #include "daemon/web_door.hpp"
 #include "net/address_watch.hpp"
@@ -72,8 +72,8 @@ class Daemon {
          std::unique_ptr<Certificates> tls);
   ~Daemon();
 
-  // Serves until SIGTERM or SIGINT arrives, which this thread must not have blocked. SIGHUP reloads, and must
-  // have been held since before any other thread began; see hold_reload_signal(). SIGUSR1 drains.
+  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 drains. SIGHUP reloads; it must have been held since before
+  // any other thread began, see hold_reload_signal().
   void run();
 
  private:
@@ -101,7 +101,7 @@ class Daemon {
   std::shared_ptr<const relay::Settings> make_settings() const;
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
-  void wait_for_signal();
+  void on_signal(int signal);
   void begin_heartbeat();
   std::uint64_t relayed_octets() const;
   // For the service manager, in words.
@@ -174,7 +174,7 @@ class Daemon {
   std::optional<FileWatch> certificate_watch_;
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
-  std::optional<boost::asio::signal_set> signals_;
+  std::optional<SignalReader> signals_;
   std::optional<cluster::Nodes> nodes_;  // nothing where this is the only node
   OctetRate relayed_rate_;
   DaemonCounters counters_;

@@ -1,7 +1,6 @@
 #include "daemon/reload.hpp"
 
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,13 +23,6 @@ sigset_t only(int signal) {
   return set;
 }
 
-int open_signals() {
-  const sigset_t set = only(kReload);
-  const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
-  return fd;
-}
-
 // The daemon may answer only to its own user, so root becomes that one.
 void become_user_of(pid_t pid) {
   if (geteuid() != 0) return;
@@ -50,28 +42,15 @@ void hold_reload_signal() {
 }
 
 ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload)
-    : signals_(io, open_signals()), reload_(std::move(reload)) {
-  wait();
-}
+    : signals_(io, {kReload}, [this](const signalfd_siginfo& info) { take(info); }),
+      reload_(std::move(reload)) {}
 
-void ReloadSignal::wait() {
-  signals_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                      [this](const boost::system::error_code& error) {
-                        if (error || stopped_) return;
-                        take();
-                        wait();
-                      });
-}
-
-void ReloadSignal::take() {
-  signalfd_siginfo info{};
-  while (read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    const bool done = reload_();
-    if (info.ssi_code != SI_QUEUE) continue;
-    sigval answer{};
-    answer.sival_int = done ? 0 : 1;
-    sigqueue(static_cast<pid_t>(info.ssi_pid), kAnswer, answer);
-  }
+void ReloadSignal::take(const signalfd_siginfo& info) {
+  const bool done = reload_();
+  if (info.ssi_code != SI_QUEUE) return;
+  sigval answer{};
+  answer.sival_int = done ? 0 : 1;
+  sigqueue(static_cast<pid_t>(info.ssi_pid), kAnswer, answer);
 }
 
 void ask_for_reload(pid_t pid) {

@@ -7,8 +7,9 @@
 #include <sys/types.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
+
+#include "daemon/signal_reader.hpp"
 
 namespace turnpike::daemon {
 
@@ -23,18 +24,13 @@ class ReloadSignal {
   ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload);
 
   // Leaves the io_context without work of this object's.
-  void stop() {
-    stopped_ = true;  // a wait that is over already has still to find out
-    signals_.cancel();
-  }
+  void stop() { signals_.stop(); }
 
  private:
-  void wait();
-  void take();
+  void take(const signalfd_siginfo& info);
 
-  boost::asio::posix::stream_descriptor signals_;  // a signalfd
+  SignalReader signals_;
   std::function<bool()> reload_;
-  bool stopped_ = false;
 };
 
 // The other side: tells the daemon `pid` to reload and waits for the answer. Throws std::runtime_error with a

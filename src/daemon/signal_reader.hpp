@@ -1,0 +1,36 @@
+// Reads the signals of this process, one after the other, on the thread of an io_context (signalfd(2)). No
+// handler runs at an unexpected moment, and no signal is lost.
+#pragma once
+
+#include <sys/signalfd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <initializer_list>
+
+namespace turnpike::daemon {
+
+class SignalReader {
+ public:
+  using Take = std::function<void(const signalfd_siginfo&)>;
+
+  // Holds these signals in the calling thread, and in all threads that it starts later. Threads that exist
+  // already must hold them too. Throws std::system_error.
+  SignalReader(boost::asio::io_context& io, std::initializer_list<int> signals, Take take);
+
+  // Leaves the io_context without work of this object's. The signals are held until the process ends.
+  void stop() {
+    stopped_ = true;  // a wait that is over already has still to find out
+    signals_.cancel();
+  }
+
+ private:
+  void wait();
+
+  boost::asio::posix::stream_descriptor signals_;
+  Take take_;
+  bool stopped_ = false;
+};
+
+}  // namespace turnpike::daemon
