@@ -72,8 +72,8 @@ class Daemon {
          std::unique_ptr<Certificates> tls);
   ~Daemon();
 
-  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 drains. SIGHUP reloads; it must have been held since before
-  // any other thread began, see hold_reload_signal().
+  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 drains. SIGHUP reloads; it must have been held since
+  // before any other thread began, see hold_reload_signal().
   void run();
 
  private:
