@@ -55,7 +55,6 @@ class Nodes {
 
   // By name, without this node.
   const std::vector<NodeRecord>& others() const { return others_; }
-  bool is_connected() const { return commands_.is_up(); }
   std::uint64_t refused() const {
     return refused_;
   }  // records and orders that no node of this cluster has signed

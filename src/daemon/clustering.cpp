@@ -60,6 +60,7 @@ std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster
 
 void Daemon::join_cluster() {
   if (!config_.cluster.is_enabled()) return;
+  find_own_urls();
   nodes_.emplace(
       control_, config_.cluster,
       cluster::Nodes::Hooks{
@@ -89,18 +90,22 @@ cluster::NodeRecord::Held Daemon::held(turn::Quota& quota) const {
                              cluster::NodeRecord::kMaxHeld);
 }
 
+// These change with the configuration alone. IceServers brings a library context of OpenSSL's, which is too
+// dear to be made each time that this node describes itself.
+void Daemon::find_own_urls() {
+  signaling::IceParams params;
+  params.listeners = told_;
+  params.host = config_.signaling.public_host.empty() ? config_.cluster.node : config_.signaling.public_host;
+  const std::string host = params.host;
+  own_urls_ = signaling::IceServers(std::move(params)).choose_urls(host);
+}
+
 cluster::NodeRecord Daemon::describe_node() {
   const relay::RelayPool::PortUse ports = relays_.port_use();
   cluster::NodeRecord record;
   record.name = config_.cluster.node;
-  const std::string& host =
-      config_.signaling.public_host.empty() ? config_.cluster.node : config_.signaling.public_host;
-  signaling::IceParams params;
-  params.listeners = told_;
-  params.host = host;
-  const signaling::IceServers urls(std::move(params));
-  record.stun_urls = urls.stun_urls(host);
-  record.turn_urls = urls.turn_urls(host);
+  record.stun_urls = own_urls_.stun;
+  record.turn_urls = own_urls_.turn;
   for (const signaling::IceParams::Listener& listener : told_) {
     if (const auto endpoint = public_endpoint(listener.endpoint)) {
       record.listeners.push_back({listener.transport, *endpoint});

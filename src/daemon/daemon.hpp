@@ -113,6 +113,7 @@ class Daemon {
   void join_cluster();
   std::optional<Endpoint> public_endpoint(const Endpoint& listener) const;
   cluster::NodeRecord::Held held(turn::Quota& quota) const;
+  void find_own_urls();
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
   void end_user(const std::string& user);
@@ -176,6 +177,7 @@ class Daemon {
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
   std::optional<cluster::Nodes> nodes_;  // nothing where this is the only node
+  signaling::IceUrls own_urls_;          // by which clients of other nodes are told of this one
   OctetRate relayed_rate_;
   DaemonCounters counters_;
   bool ready_ = false;
