@@ -18,7 +18,6 @@ namespace turnpike::stunclient {
 namespace {
 
 constexpr int kTestFailed = 1;
-constexpr int kUsageError = 2;
 
 // Uses the resolver because the zone of a link-local address is the name of an interface.
 Endpoint resolve_local(const Options& options, Family family) {

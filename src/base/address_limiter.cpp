@@ -18,7 +18,7 @@ AddressLimiter::AddressLimiter(std::uint32_t per_second, std::uint64_t burst, co
   sets_.reset(static_cast<Set*>(std::calloc(shards_.size() * kSetsPerShard, sizeof(Set))));
   if (!sets_) throw std::bad_alloc();
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    shards_[i].luck.seed(static_cast<std::uint32_t>(hash_(std::uint64_t{i})));
+    shards_[i].draws.seed(static_cast<std::uint32_t>(hash_(std::uint64_t{i})));
   }
 }
 
@@ -57,7 +57,7 @@ bool AddressLimiter::draw_luck(const Bucket& bucket, Shard& shard) const {
   constexpr int kDrawnBits = 31;  // minstd_rand returns less than 2^31
   const std::uint64_t rate = std::max(bucket.asked, bucket.asked_before);
   const std::uint64_t winners = std::uint64_t{per_second_} * 4 / 3;
-  return shard.luck() * std::min(rate, kLeastChance * winners) >> kDrawnBits < winners;
+  return shard.draws() * std::min(rate, kLeastChance * winners) >> kDrawnBits < winners;
 }
 
 bool AddressLimiter::take(const IpAddress& source, SteadyTime now, bool is_proven) {

@@ -30,9 +30,9 @@ std::optional<char32_t> take_character(std::string_view& text) {
     if (!is_continuation(c)) return std::nullopt;
     character = character << 6 | (static_cast<unsigned char>(c) & 0x3fU);
   }
-  constexpr char32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};
+  constexpr char32_t kMin[] = {0, 0x80, 0x800, 0x10000};
   const bool surrogate = character >= 0xd800 && character <= 0xdfff;
-  if (character < kSmallest[length - 1] || character > 0x10ffff || surrogate) return std::nullopt;
+  if (character < kMin[length - 1] || character > 0x10ffff || surrogate) return std::nullopt;
   text.remove_prefix(length);
   return character;
 }

@@ -12,8 +12,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::minutes kBetweenWarnings{1};
-constexpr std::size_t kMaxNodes = 1000;
 constexpr std::size_t kMaxUser = 1024;  // octets of a user name in an order
 
 std::string orders_channel(const std::string& prefix) { return prefix + "orders"; }

@@ -1,11 +1,16 @@
 // What the operator says about the cluster that this server is a node of. Plain data, filled by config/.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace turnpike::cluster {
+
+inline constexpr std::size_t kMaxNodes = 1000;              // more are not heeded
+inline constexpr std::chrono::minutes kBetweenWarnings{1};  // of one kind
 
 // Where Redis, or Valkey, is, and who we are there.
 struct RedisAddress {

@@ -120,14 +120,14 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
 
   Awaitable<void> run() {
     const auto self = shared_from_this();
-    auto pause = kShortestPause;
+    auto pause = kMinPause;
     while (!stopped) {
       const auto attempt = std::make_shared<Attempt>(executor);
       current = attempt;
       watch(attempt);
       co_await serve(attempt);
       attempt->watch.cancel();
-      if (attempt->ready) pause = kShortestPause;
+      if (attempt->ready) pause = kMinPause;
       end(*attempt, "it closed the connection");
       is_up = false;
       for (const Attempt::Unanswered& one : std::exchange(attempt->unanswered, {})) {
@@ -138,7 +138,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       handlers.down(attempt->why);
       pause_timer.expires_after(pause);
       co_await pause_timer.async_wait(kToken);
-      pause = std::min(2 * pause, kLongestPause);
+      pause = std::min(2 * pause, kMaxPause);
     }
   }
 

@@ -3,7 +3,7 @@
 //
 // What waits has a bound: a connection that has not answered for kPatience, or that has more than kMaxWaiting
 // octets to write, is taken for broken, and ends. Each end is told, each command that was not answered gets a
-// null reply, and the next attempt comes after a pause that grows from kShortestPause to kLongestPause.
+// null reply, and the next attempt comes after a pause that grows from kMinPause to kMaxPause.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -30,8 +30,8 @@ class RedisConnection {
   static constexpr std::chrono::seconds kPatience{5};
   static constexpr std::size_t kMaxWaiting = 16 << 20;  // octets, of commands
   static constexpr std::size_t kMaxReply = 64 << 20;    // octets of one reply
-  static constexpr std::chrono::milliseconds kShortestPause{100};
-  static constexpr std::chrono::milliseconds kLongestPause{5000};
+  static constexpr std::chrono::milliseconds kMinPause{100};
+  static constexpr std::chrono::milliseconds kMaxPause{5000};
 
   // Null where the connection ended before the reply came. It lives as long as the call.
   using Answer = std::function<void(const redisReply* reply)>;

@@ -54,8 +54,8 @@ std::optional<Presence> read_presence(const json::value& value) {
   Presence presence;
   presence.id = read_member(reader, "id");
   presence.version = reader.number("version");
-  presence.name = reader.text("name", 4 * signaling::kLongestName);
-  presence.role = reader.text("role", 4 * signaling::kLongestName);
+  presence.name = reader.text("name", 4 * signaling::kMaxName);
+  presence.role = reader.text("role", 4 * signaling::kMaxName);
   presence.quota_user = reader.text("quota_user", kMaxQuotaUser);
   presence.present = reader.flag("present");
   presence.lost = reader.flag("lost");
@@ -93,7 +93,7 @@ std::optional<Event> read_event(const json::value& value) {
   event.kind = reader.flag("to_room") ? Event::Kind::broadcast : Event::Kind::signal;
   event.room = reader.text("room", kMaxRoomName);
   event.from = read_member(reader, "from");
-  event.name = reader.text("name", 4 * signaling::kLongestName);
+  event.name = reader.text("name", 4 * signaling::kMaxName);
   event.saying.payload = reader.text("payload", SIZE_MAX);
   event.saying.event = reader.text("event", SIZE_MAX);
   event.saying.rest = reader.text("rest", SIZE_MAX);

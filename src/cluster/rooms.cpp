@@ -15,14 +15,12 @@ using signaling::Outgoing;
 using signaling::Presence;
 
 constexpr std::chrono::seconds kTick{1};
-constexpr Duration kBetweenWarnings = std::chrono::minutes(1);
-constexpr std::size_t kPairsAtOnce = 100;  // members in one command
-constexpr std::size_t kMaxNodes = 1000;
+constexpr std::size_t kPairsAtOnce = 100;    // members in one command
 constexpr std::size_t kMaxRunsAtOnce = 100;  // of former ones
 constexpr std::string_view kState = "state";
 const std::string kMembersLive = "30000";  // ms, after their node was last there
 const std::string kMissedLive = "120";     // s: as long as the member may come back
-const std::string kMostMissed = "-256";    // the last ones
+const std::string kMaxMissed = "-256";     // the last ones
 
 // "RUN:12"
 std::string state_text(std::string_view run, std::uint64_t sequence) {
@@ -131,7 +129,7 @@ void Rooms::read_former_run() {
   commands_.send({"HGETALL", members_key(own_name_)}, [this](const redisReply* reply) {
     if (const auto former = parse_members(own_name_, reply); former && former->run != run_) {
       const signaling::NodeNumber number = ++last_number_;
-      formers_.push_back({number, hooks_.clock().steady + kLongestSilence});
+      formers_.push_back({number, hooks_.clock().steady + kMaxSilence});
       hub_.replace(number, former->members, out_);
       deliver();
     }
@@ -254,7 +252,7 @@ void Rooms::keep(const Outgoing& message) {
     const std::string key = prefix_ + "missed:" + member.to_string();
     ++counters_.kept;
     commands_.send_together({{"RPUSH", key, seal_.seal(key, to_json(*message.event))},
-                             {"LTRIM", key, kMostMissed, "-1"},
+                             {"LTRIM", key, kMaxMissed, "-1"},
                              {"EXPIRE", key, kMissedLive}});
   }
 }
@@ -313,7 +311,7 @@ Rooms::Node& Rooms::node_of(const RoomMessage& message) {
     hooks_.info("cluster: node " + message.node + " is there");
   } else {
     hooks_.info("cluster: node " + message.node + " was started anew");
-    formers_.push_back({node.number, node.heard + kLongestSilence});
+    formers_.push_back({node.number, node.heard + kMaxSilence});
     if (formers_.size() > kMaxRunsAtOnce) formers_.front().until = {};
   }
   node = {};
@@ -433,7 +431,7 @@ void Rooms::look_for_silent(SteadyTime now) {
   if (now - own_word_heard_ > 2 * kInterval) return;
   for (auto it = nodes_.begin(); it != nodes_.end();) {
     const Node& node = it->second;
-    if (now - std::max(node.heard, linked_since_) <= kLongestSilence) {
+    if (now - std::max(node.heard, linked_since_) <= kMaxSilence) {
       ++it;
       continue;
     }

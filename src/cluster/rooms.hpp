@@ -14,7 +14,7 @@
 // its members afterwards is kept for them.
 //
 // A node that finds a number missing among another's changes reads its hash, as it does when it first hears
-// of it. A node that was not heard for kLongestSilence is gone, unless it is this node that hears nobody.
+// of it. A node that was not heard for kMaxSilence is gone, unless it is this node that hears nobody.
 #pragma once
 
 #include <array>
@@ -44,7 +44,7 @@ signaling::ClusterParams hub_params(const Params& params, std::string_view run);
 class Rooms {
  public:
   static constexpr Duration kInterval = std::chrono::seconds(3);  // of the word that this node is there
-  static constexpr Duration kLongestSilence = std::chrono::seconds(10);
+  static constexpr Duration kMaxSilence = std::chrono::seconds(10);
   // Of what was said to members of other nodes so much waits while Redis is away; beyond it the oldest goes.
   static constexpr std::size_t kMaxWaiting = 1000;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read

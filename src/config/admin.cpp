@@ -1,11 +1,11 @@
 #include <algorithm>
 
 #include "config/fields.hpp"
+#include "config/read.hpp"
 
 namespace turnpike::config {
 namespace {
 
-constexpr std::string_view kUnix = "unix:";
 constexpr std::size_t kMaxUnixPath = 107;  // unix(7): the size of sun_path without the final zero
 
 bool is_socket_path(std::string_view path) {
@@ -16,8 +16,7 @@ bool is_socket_path(std::string_view path) {
 }  // namespace
 
 void read_admin_listeners(const Value& value, admin::Params& out) {
-  const std::vector<Value> elements = value.is_list() ? value.items() : std::vector<Value>{value};
-  for (const Value& element : elements) {
+  for (const Value& element : one_or_more(value)) {
     const std::string_view text = element.is_scalar() ? std::string_view(element.text()) : std::string_view();
     if (text.starts_with(kUnix) && is_socket_path(text.substr(kUnix.size()))) {
       std::string path(text.substr(kUnix.size()));

@@ -1,22 +1,23 @@
 #include <optional>
 
 #include "config/fields.hpp"
+#include "config/read.hpp"
 #include "config/text.hpp"
 
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kLongestName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
+constexpr std::size_t kMaxName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
 
 // The length of secrets in characters. An attacker with one user name and its password can test secrets as
 // fast as a machine can hash.
-constexpr std::size_t kShortestSecret = 8;
-constexpr std::size_t kShortestGoodSecret = 16;
+constexpr std::size_t kMinSecret = 8;
+constexpr std::size_t kMinGoodSecret = 16;
 
-bool is_clean_text(std::string_view text) { return !text.empty() && count_characters(text).has_value(); }
+bool is_clean_text(std::string_view text) { return count_characters(text).value_or(0) > 0; }
 
 template <std::size_t Size>
-void read_key(const Value& value, std::optional<std::array<std::uint8_t, Size>>& out) {
+void read_stored_key(const Value& value, std::optional<std::array<std::uint8_t, Size>>& out) {
   std::array<std::uint8_t, Size> key;
   if (!value.is_scalar() || !parse_hex(value.text(), key)) {
     return value.expected(std::to_string(2 * Size) + " hex digits");
@@ -25,15 +26,8 @@ void read_key(const Value& value, std::optional<std::array<std::uint8_t, Size>>&
 }
 
 void read_stored_keys(const Value& map, auth::UserParams& user) {
-  for (const auto& [key, value] : map.entries()) {
-    if (key == "key_md5") {
-      read_key(value, user.key_md5);
-    } else if (key == "key_sha256") {
-      read_key(value, user.key_sha256);
-    } else {
-      report_unknown(map, key, value, {"key_md5", "key_sha256"});
-    }
-  }
+  read_map(map, {{"key_md5", [&](const Value& value) { read_stored_key(value, user.key_md5); }},
+                 {"key_sha256", [&](const Value& value) { read_stored_key(value, user.key_sha256); }}});
   if (map.entries().empty()) map.expected("key_md5, key_sha256 or both");
 }
 
@@ -57,7 +51,7 @@ void read_users(const Value& value, std::vector<auth::UserParams>& out) {
   for (const auto& [name, entry] : value.entries()) {
     if (entry.is_null()) {  // the name may contain the password, as in "alice:secret", so it is not shown
       value.problem_with(entry, "expected NAME: PASSWORD, with a space after the colon (got no password)");
-    } else if (!is_clean_text(name) || name.size() > kLongestName) {
+    } else if (!is_clean_text(name) || name.size() > kMaxName) {
       value.problem_with(entry, "expected a user name of 1 to 508 bytes of UTF-8 without control characters");
     } else {
       out.push_back(read_user(name, entry));
@@ -66,19 +60,18 @@ void read_users(const Value& value, std::vector<auth::UserParams>& out) {
 }
 
 void read_secrets(const Value& value, std::vector<std::string>& out) {
-  if (!value.is_list()) return value.expected("a list of secrets");
-  for (const Value& item : value.items()) {
-    if (item.is_scalar() && is_clean_text(item.text()) && *count_characters(item.text()) >= kShortestSecret) {
+  read_list(value, "a list of secrets", [&](const Value& item) {
+    if (item.is_scalar() && count_characters(item.text()).value_or(0) >= kMinSecret) {
       out.push_back(item.text());
     } else {
       item.expected("a secret of at least 8 characters, better 16 or more, without control characters");
     }
-  }
+  });
 }
 
 void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings) {
   for (const Value& item : value.items()) {
-    if (count_characters(item.text()).value_or(0) >= kShortestGoodSecret) continue;
+    if (count_characters(item.text()).value_or(0) >= kMinGoodSecret) continue;
     warnings.push_back(item.where() + ": " + item.path() +
                        ": shorter than 16 characters, so that it can be guessed");
   }

@@ -1,33 +1,25 @@
 #include <algorithm>
 #include <boost/url/parse.hpp>
-#include <charconv>
+#include <optional>
 
 #include "config/fields.hpp"
+#include "config/read.hpp"
+#include "config/text.hpp"
 #include "turnpike/base/text.hpp"
 
 namespace turnpike::config {
 namespace {
 
-constexpr std::string_view kUnix = "unix:";
-constexpr std::string_view kUrlForm =
+constexpr std::string_view kRedisUrlForm =
     "redis://HOST:PORT/DATABASE, rediss:// likewise for TLS, or unix:/PATH, such as redis://127.0.0.1:6379/0";
-constexpr std::size_t kShortestClusterSecret = 16;  // characters
-constexpr std::size_t kLongestPrefix = 64;
+constexpr std::size_t kMinClusterSecret = 16;  // characters
+constexpr std::size_t kMaxPrefix = 64;
 constexpr std::uint32_t kMaxDatabase = 65535;
 
 bool is_path(std::string_view path) { return path.size() > 1 && path.front() == '/'; }
 
-template <class Number>
-bool parse_number(std::string_view text, Number most, Number& out) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number > most) return false;
-  out = number;
-  return true;
-}
-
 // Nothing is taken of a URL that is wrong, since it may hold a password.
-bool read_url(const Value& value, cluster::RedisAddress& out) {
+bool read_redis_url(const Value& value, cluster::RedisAddress& out) {
   if (!value.is_scalar()) return false;
   const std::string_view text = value.text();
   if (text.starts_with(kUnix)) {
@@ -43,12 +35,16 @@ bool read_url(const Value& value, cluster::RedisAddress& out) {
       url->host_type() == boost::urls::host_type::ipv6 ? std::string(url->host_address()) : url->host();
   out.user = url->user();
   out.password = url->password();
-  if (url->has_port() && (!parse_number<std::uint16_t>(url->port(), UINT16_MAX, out.port) || out.port == 0)) {
-    return false;
+  if (url->has_port()) {
+    if (url->port_number() == 0) return false;
+    out.port = url->port_number();
   }
   const std::string path = url->path();
-  return path.empty() || path == "/" ||
-         parse_number(std::string_view(path).substr(1), kMaxDatabase, out.database);
+  if (path.empty() || path == "/") return true;
+  const std::optional<std::uint32_t> database = parse_number(std::string_view(path).substr(1));
+  if (!database || *database > kMaxDatabase) return false;
+  out.database = *database;
+  return true;
 }
 
 void read_text(const Value& value, std::string& out) {
@@ -66,21 +62,16 @@ void read_redis(const Value& value, cluster::RedisAddress& out) {
   std::string password;
   bool has_url = !value.is_map();
   if (value.is_map()) {
-    for (const auto& [name, entry] : value.entries()) {
-      if (name == "url") {
-        has_url = true;
-        if (!read_url(entry, address)) entry.expected(kUrlForm);
-      } else if (name == "user") {
-        read_text(entry, user);
-      } else if (name == "password") {
-        read_text(entry, password);
-      } else {
-        report_unknown(value, name, entry, {"url", "user", "password"});
-      }
-    }
+    read_map(value, {{"url",
+                      [&](const Value& entry) {
+                        has_url = true;
+                        if (!read_redis_url(entry, address)) entry.expected(kRedisUrlForm);
+                      }},
+                     {"user", [&](const Value& entry) { read_text(entry, user); }},
+                     {"password", [&](const Value& entry) { read_text(entry, password); }}});
     if (!has_url) value.expected("a url");
-  } else if (!read_url(value, address)) {
-    value.expected(kUrlForm);
+  } else if (!read_redis_url(value, address)) {
+    value.expected(kRedisUrlForm);
   }
   if (!user.empty()) address.user = user;
   if (!password.empty()) address.password = password;
@@ -88,10 +79,8 @@ void read_redis(const Value& value, cluster::RedisAddress& out) {
 }
 
 void read_cluster_secrets(const Value& value, std::vector<std::string>& out) {
-  const std::vector<Value> items = value.is_list() ? value.items() : std::vector<Value>{value};
-  for (const Value& item : items) {
-    const bool is_secret =
-        item.is_scalar() && count_characters(item.text()).value_or(0) >= kShortestClusterSecret;
+  for (const Value& item : one_or_more(value)) {
+    const bool is_secret = item.is_scalar() && count_characters(item.text()).value_or(0) >= kMinClusterSecret;
     if (is_secret) {
       out.push_back(item.text());
     } else {
@@ -105,7 +94,7 @@ void read_prefix(const Value& value, std::string& out) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.' || c == ':';
   };
-  if (!value.is_scalar() || value.text().empty() || value.text().size() > kLongestPrefix ||
+  if (!value.is_scalar() || value.text().empty() || value.text().size() > kMaxPrefix ||
       !std::ranges::all_of(value.text(), is_allowed)) {
     return value.expected("at most 64 letters, digits and -_.:");
   }

@@ -121,7 +121,7 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   }
   if (!errors.empty()) return errors;
   config.auth.realm = config.realm;
-  config.written = find_written(*root);
+  config.written = written_values(*root);
   return config;
 }
 

@@ -4,39 +4,25 @@
 #include <optional>
 #include <utility>
 
+#include "config/read.hpp"
 #include "config/text.hpp"
 
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kLongestRealm = 127;  // RFC 8489 §14.9: fewer than 128 characters
-constexpr std::uint32_t kMostWorkers = 1024;
-constexpr std::chrono::seconds kLongestLifetime = std::chrono::hours(24);
+constexpr std::size_t kMaxRealm = 127;  // RFC 8489 §14.9: fewer than 128 characters
+constexpr std::uint32_t kMaxWorkers = 1024;
+constexpr std::chrono::seconds kMaxLifetime = std::chrono::hours(24);
 
 std::optional<std::uint32_t> number_of(const Value& value) {
   return value.is_plain() ? parse_number(value.text()) : std::nullopt;
-}
-
-template <class Choice, std::size_t Count>
-bool read_choice(const Value& value, const std::array<std::pair<std::string_view, Choice>, Count>& choices,
-                 Choice& out) {
-  std::vector<std::string> words;
-  for (const auto& [word, choice] : choices) {
-    if (value.is_scalar() && value.text() == word) {
-      out = choice;
-      return true;
-    }
-    words.emplace_back(word);
-  }
-  value.expected("one of " + listed(words));
-  return false;
 }
 
 }  // namespace
 
 void read_realm(const Value& value, std::string& out) {
   const std::optional<std::size_t> length = value.is_scalar() ? count_characters(value.text()) : std::nullopt;
-  if (!length || *length == 0 || *length > kLongestRealm) {
+  if (!length || *length == 0 || *length > kMaxRealm) {
     return value.expected("a text of 1 to 127 characters, without control characters");
   }
   out = value.text();
@@ -48,7 +34,7 @@ void read_workers(const Value& value, unsigned& out) {
     return;
   }
   const std::optional<std::uint32_t> number = number_of(value);
-  if (!number || *number == 0 || *number > kMostWorkers)
+  if (!number || *number == 0 || *number > kMaxWorkers)
     return value.expected("auto or a number from 1 to 1024");
   out = *number;
 }
@@ -70,7 +56,7 @@ void read_duration(const Value& value, Duration shortest, Duration longest, Dura
 }
 
 void read_batching_delay(const Value& value, std::chrono::microseconds& out) {
-  constexpr std::chrono::microseconds kLongest = std::chrono::milliseconds(1);
+  constexpr std::chrono::microseconds kMax = std::chrono::milliseconds(1);
   const std::string_view text = value.is_scalar() ? std::string_view(value.text()) : std::string_view();
   const auto number = [&](std::string_view unit) {
     return text.ends_with(unit) ? parse_number(text.substr(0, text.size() - unit.size())) : std::nullopt;
@@ -80,11 +66,10 @@ void read_batching_delay(const Value& value, std::chrono::microseconds& out) {
     delay.emplace(0);
   } else if (const auto micro = number("us")) {
     delay.emplace(*micro);
-  } else if (const auto milli = number("ms"); milli && *milli <= kLongest / std::chrono::milliseconds(1)) {
+  } else if (const auto milli = number("ms"); milli && *milli <= kMax / std::chrono::milliseconds(1)) {
     delay.emplace(std::chrono::milliseconds(*milli));
   }
-  if (!delay || *delay > kLongest)
-    return value.expected("0 for none, or a duration up to 1ms, such as 100us");
+  if (!delay || *delay > kMax) return value.expected("0 for none, or a duration up to 1ms, such as 100us");
   out = *delay;
 }
 
@@ -122,7 +107,7 @@ void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& 
   if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
   const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
   const bool whole = duration && *duration % std::chrono::seconds(1) == Duration::zero();
-  if (!whole || *duration < shortest || *duration > kLongestLifetime) {
+  if (!whole || *duration < shortest || *duration > kMaxLifetime) {
     return value.expected("a duration in whole seconds from " + std::to_string(shortest.count()) +
                           "s to 24h, such as 600s, 10m or 1h");
   }
@@ -130,12 +115,12 @@ void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& 
 }
 
 void read_age(const Value& value, Duration& out) {
-  constexpr Duration kShortest = std::chrono::minutes(1);
-  constexpr Duration kLongest = std::chrono::hours(24 * 365);
+  constexpr Duration kMin = std::chrono::minutes(1);
+  constexpr Duration kMax = std::chrono::hours(24 * 365);
   if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
   const std::optional<Duration> age = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
   const bool is_whole = age && *age % std::chrono::seconds(1) == Duration::zero();
-  if (!is_whole || (*age != Duration::zero() && (*age < kShortest || *age > kLongest))) {
+  if (!is_whole || (*age != Duration::zero() && (*age < kMin || *age > kMax))) {
     return value.expected("0s for none, or a duration in whole seconds from 60s to 8760h, such as 12h");
   }
   out = *age;
@@ -164,8 +149,7 @@ void read_shown_addresses(const Value& value, ShownAddresses& out) {
 void read_access(const Value& value, std::optional<signaling::Access>& out) {
   constexpr std::array<std::pair<std::string_view, signaling::Access>, 2> kAccess{
       {{"open", signaling::Access::open}, {"token", signaling::Access::token}}};
-  signaling::Access access{};
-  if (read_choice(value, kAccess, access)) out = access;
+  read_choice(value, kAccess, out);
 }
 
 void read_preset(const Value& value, signaling::Preset& out) {

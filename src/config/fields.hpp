@@ -14,6 +14,8 @@
 
 namespace turnpike::config {
 
+inline constexpr std::string_view kUnix = "unix:";  // stands before the path of a unix socket
+
 // fields.cpp: values on one line
 void read_realm(const Value& value, std::string& out);
 void read_workers(const Value& value, unsigned& out);

@@ -9,22 +9,22 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::chrono::seconds kShortestNonceLifetime{10};  // shorter, and slow clients would loop with 438
-constexpr std::chrono::seconds kShortestAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
+constexpr std::chrono::seconds kMinNonceLifetime{10};        // shorter, and slow clients would loop with 438
+constexpr std::chrono::seconds kMinAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
 
-constexpr std::chrono::seconds kShortestCredentialLifetime{60};
-constexpr std::chrono::milliseconds kShortestConnectTimeout{100};
-constexpr std::chrono::milliseconds kShortestPing{100};
-constexpr std::chrono::minutes kLongestPing{10};
-constexpr std::chrono::minutes kLongestRecovery{2};
-constexpr std::chrono::hours kLongestConnectTimeout{1};
-constexpr std::chrono::hours kLongestDrain{24};
-constexpr std::chrono::hours kLongestWebIdle{24};
-constexpr std::uint32_t kSmallestReceiveBuffer = 4 << 10;
-constexpr std::uint32_t kLargestReceiveBuffer = 64 << 20;
-constexpr std::uint32_t kSmallestPayload = 1 << 10;
-constexpr std::uint32_t kLargestPayload = 16 << 20;
-constexpr std::uint32_t kLargestWaiting = 256 << 20;
+constexpr std::chrono::seconds kMinCredentialLifetime{60};
+constexpr std::chrono::milliseconds kMinConnectTimeout{100};
+constexpr std::chrono::milliseconds kMinPing{100};
+constexpr std::chrono::minutes kMaxPing{10};
+constexpr std::chrono::minutes kMaxRecovery{2};
+constexpr std::chrono::hours kMaxConnectTimeout{1};
+constexpr std::chrono::hours kMaxDrain{24};
+constexpr std::chrono::hours kMaxWebIdle{24};
+constexpr std::uint32_t kMinReceiveBuffer = 4 << 10;
+constexpr std::uint32_t kMaxReceiveBuffer = 64 << 20;
+constexpr std::uint32_t kMinPayload = 1 << 10;
+constexpr std::uint32_t kMaxPayload = 16 << 20;
+constexpr std::uint32_t kMaxWaiting = 256 << 20;
 
 struct Key {
   std::string_view path;
@@ -45,7 +45,7 @@ constexpr Key kKeys[] = {
     {"relay.ports", "49152-65535", [](const Value& v, Config& c) { read_ports(v, c.relay); }},
     {"relay.receive_buffer", "1MiB",
      [](const Value& v, Config& c) {
-       read_size(v, kSmallestReceiveBuffer, kLargestReceiveBuffer, c.relay.receive_buffer);
+       read_size(v, kMinReceiveBuffer, kMaxReceiveBuffer, c.relay.receive_buffer);
      }},
     {"relay.batching.delay", "100us",
      [](const Value& v, Config& c) { read_batching_delay(v, c.batching_delay); }},
@@ -61,7 +61,7 @@ constexpr Key kKeys[] = {
     {"auth.secrets", "[]", [](const Value& v, Config& c) { read_secrets(v, c.auth.secrets); }},
     {"auth.third_party", "{}", [](const Value& v, Config& c) { read_third_party(v, c.auth.third_party); }},
     {"auth.nonce_lifetime", "600s",
-     [](const Value& v, Config& c) { read_lifetime(v, kShortestNonceLifetime, c.auth.nonce_lifetime); }},
+     [](const Value& v, Config& c) { read_lifetime(v, kMinNonceLifetime, c.auth.nonce_lifetime); }},
     {"auth.strict_expiry", "false", [](const Value& v, Config& c) { read_flag(v, c.auth.strict_expiry); }},
 
     {"clients.allow", "[]", [](const Value& v, Config& c) { read_networks(v, c.clients.allow); }},
@@ -89,7 +89,7 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) { read_count(v, c.limits.peer_connections_per_user); }},
     {"limits.allocation_lifetime", "3600s",
      [](const Value& v, Config& c) {
-       read_lifetime(v, kShortestAllocationLifetime, c.limits.allocation_lifetime);
+       read_lifetime(v, kMinAllocationLifetime, c.limits.allocation_lifetime);
      }},
     {"limits.allocation_age", "0s", [](const Value& v, Config& c) { read_age(v, c.limits.allocation_age); }},
     {"limits.bytes_per_second", "0",
@@ -109,18 +109,18 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) { read_count(v, c.streams.idle_per_address); }},
     {"limits.connect_timeout", "10s",
      [](const Value& v, Config& c) {
-       read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.streams.connect_timeout);
+       read_duration(v, kMinConnectTimeout, kMaxConnectTimeout, c.streams.connect_timeout);
      }},
     {"limits.idle_timeout", "60s",
      [](const Value& v, Config& c) {
-       read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.streams.idle_timeout);
+       read_duration(v, kMinConnectTimeout, kMaxConnectTimeout, c.streams.idle_timeout);
      }},
     {"limits.web_connections", "1000", [](const Value& v, Config& c) { read_count(v, c.streams.web); }},
     {"limits.web_connections_per_address", "200",
      [](const Value& v, Config& c) { read_count(v, c.streams.web_per_address); }},
     {"limits.web_idle_timeout", "10m",
      [](const Value& v, Config& c) {
-       read_duration(v, kShortestConnectTimeout, kLongestWebIdle, c.streams.web_idle_timeout);
+       read_duration(v, kMinConnectTimeout, kMaxWebIdle, c.streams.web_idle_timeout);
      }},
 
     {"nat_discovery.alternate", "",
@@ -145,30 +145,28 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) { read_proxies(v, c.signaling.trusted_proxies); }},
     {"signaling.credential_lifetime", "1h",
      [](const Value& v, Config& c) {
-       read_lifetime(v, kShortestCredentialLifetime, c.signaling.credential_lifetime);
+       read_lifetime(v, kMinCredentialLifetime, c.signaling.credential_lifetime);
      }},
     {"signaling.connect_timeout", "45s",
      [](const Value& v, Config& c) {
-       read_duration(v, kShortestConnectTimeout, kLongestConnectTimeout, c.signaling.connect_timeout);
+       read_duration(v, kMinConnectTimeout, kMaxConnectTimeout, c.signaling.connect_timeout);
      }},
     {"signaling.preset", "course", [](const Value& v, Config& c) { read_preset(v, c.signaling.preset); }},
     {"signaling.list_rooms", "false",
      [](const Value& v, Config& c) { read_flag(v, c.signaling.list_rooms); }},
     {"signaling.ping_interval", "25s",
-     [](const Value& v,
-        Config& c) { read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_interval); }},
+     [](const Value& v, Config& c) { read_duration(v, kMinPing, kMaxPing, c.signaling.ping_interval); }},
     {"signaling.ping_timeout", "20s",
-     [](const Value& v,
-        Config& c) { read_duration(v, kShortestPing, kLongestPing, c.signaling.ping_timeout); }},
+     [](const Value& v, Config& c) { read_duration(v, kMinPing, kMaxPing, c.signaling.ping_timeout); }},
     {"signaling.recovery", "0s",
      [](const Value& v,
-        Config& c) { read_duration(v, Duration::zero(), kLongestRecovery, c.signaling.recovery); }},
+        Config& c) { read_duration(v, Duration::zero(), kMaxRecovery, c.signaling.recovery); }},
     {"signaling.max_payload", "65536",
      [](const Value& v,
-        Config& c) { read_bytes(v, kSmallestPayload, kLargestPayload, c.signaling.http.message_bytes); }},
+        Config& c) { read_bytes(v, kMinPayload, kMaxPayload, c.signaling.http.message_bytes); }},
     {"signaling.max_waiting", "1048576",
      [](const Value& v,
-        Config& c) { read_bytes(v, kSmallestPayload, kLargestWaiting, c.signaling.http.waiting_bytes); }},
+        Config& c) { read_bytes(v, kMinPayload, kMaxWaiting, c.signaling.http.waiting_bytes); }},
     {"signaling.connections", "20000",
      [](const Value& v, Config& c) { read_count(v, c.signaling.http.connections); }},
     {"signaling.connections_per_address", "200",
@@ -192,10 +190,9 @@ constexpr Key kKeys[] = {
     {"cluster.prefix", "turnpike", [](const Value& v, Config& c) { read_prefix(v, c.cluster.prefix); }},
 
     {"shutdown.drain", "0s",
-     [](const Value& v, Config& c) { read_duration(v, Duration::zero(), kLongestDrain, c.shutdown.drain); }},
+     [](const Value& v, Config& c) { read_duration(v, Duration::zero(), kMaxDrain, c.shutdown.drain); }},
     {"shutdown.deadline", "10m",
-     [](const Value& v,
-        Config& c) { read_duration(v, Duration::zero(), kLongestDrain, c.shutdown.deadline); }},
+     [](const Value& v, Config& c) { read_duration(v, Duration::zero(), kMaxDrain, c.shutdown.deadline); }},
 
     {"log.level", "info", [](const Value& v, Config& c) { read_level(v, c.log.level); }},
     {"log.format", "text", [](const Value& v, Config& c) { read_format(v, c.log.format); }},
@@ -334,7 +331,7 @@ constexpr std::size_t kMaxShown = 60;  // characters of a value in a log line
 
 }  // namespace
 
-std::map<std::string, std::string> find_written(const YamlNode& document) {
+std::map<std::string, std::string> written_values(const YamlNode& document) {
   std::map<std::string, std::string> written;
   for (const Key& key : kKeys) {
     if (const YamlNode* node = find_node(document, key.path)) written.emplace(key.path, on_one_line(*node));

@@ -12,7 +12,7 @@
 namespace turnpike::config {
 
 // The value of Config::written for this document.
-std::map<std::string, std::string> find_written(const YamlNode& document);
+std::map<std::string, std::string> written_values(const YamlNode& document);
 
 // Reads all entries of the document into `config`. Reports unknown keys and those that this build does not
 // implement.

@@ -3,6 +3,7 @@
 
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
+#include "config/read.hpp"
 
 namespace turnpike::config {
 namespace {
@@ -15,7 +16,7 @@ struct Scheme {
 constexpr Scheme kSchemes[] = {
     {"udp", Transport::udp}, {"tcp", Transport::tcp}, {"tls", Transport::tls}, {"dtls", Transport::dtls}};
 constexpr std::string_view kSchemeEnd = "://";
-constexpr std::string_view kUrlForm =
+constexpr std::string_view kListenerUrlForm =
     "udp://, tcp://, tls://, dtls:// or auto:// and ADDRESS:PORT, such as udp://0.0.0.0:3478 or "
     "udp://[::]:3478";
 
@@ -30,32 +31,20 @@ struct Element {
   std::optional<Value> web_proxy_protocol;
 };
 
-struct Part {
-  std::string_view key;
-  std::optional<Value> Element::*value;
-};
-
-constexpr Part kParts[] = {{"url", &Element::url},
-                           {"proxy_protocol", &Element::proxy_protocol},
-                           {"proxy_header", &Element::proxy_header},
-                           {"web", &Element::web},
-                           {"web_proxy_protocol", &Element::web_proxy_protocol}};
-
-Element take_apart(const Value& element) {
+Element split_element(const Value& element) {
   Element found;
   if (!element.is_map()) {
     found.url = element;
     return found;
   }
-  for (const auto& [key, value] : element.entries()) {
-    if (const auto* named = std::ranges::find(kParts, key, &Part::key); named != std::ranges::end(kParts)) {
-      found.*named->value = value;
-      continue;
-    }
-    std::vector<std::string> known;
-    for (const Part& part : kParts) known.emplace_back(part.key);
-    report_unknown(element, key, value, known);
-  }
+  const auto keep_in = [](std::optional<Value>& part) {
+    return [&part](const Value& value) { part = value; };
+  };
+  read_map(element, {{"url", keep_in(found.url)},
+                     {"proxy_protocol", keep_in(found.proxy_protocol)},
+                     {"proxy_header", keep_in(found.proxy_header)},
+                     {"web", keep_in(found.web)},
+                     {"web_proxy_protocol", keep_in(found.web_proxy_protocol)}});
   if (!found.url) element.expected("a url");
   return found;
 }
@@ -65,16 +54,16 @@ std::optional<Transport> read_scheme(const Value& url, std::string_view scheme) 
   for (const Scheme& known : kSchemes) {
     if (known.name == scheme) return known.transport;
   }
-  url.expected(kUrlForm);
+  url.expected(kListenerUrlForm);
   return std::nullopt;
 }
 
 bool can_be_bound(const IpAddress& address) { return address.is_unspecified() || is_host_address(address); }
 
-std::optional<Listener> read_url(const Value& url) {
+std::optional<Listener> read_listener_url(const Value& url) {
   const std::size_t scheme_length = url.text().find(kSchemeEnd);
   if (!url.is_scalar() || scheme_length == std::string::npos) {
-    url.expected(kUrlForm);
+    url.expected(kListenerUrlForm);
     return std::nullopt;
   }
   const std::string scheme = url.text().substr(0, scheme_length);
@@ -84,7 +73,7 @@ std::optional<Listener> read_url(const Value& url) {
   const std::optional<Endpoint> endpoint =
       Endpoint::parse(url.text().substr(scheme_length + kSchemeEnd.size()));
   if (!endpoint || !can_be_bound(endpoint->address)) {
-    url.expected(kUrlForm);
+    url.expected(kListenerUrlForm);
     return std::nullopt;
   }
   return Listener{*transport, *endpoint, scheme == kAuto};
@@ -122,7 +111,7 @@ void read_web_proxy_protocol(const Element& element, Listener& listener) {
 }
 
 std::optional<Listener> read_listener(const Element& element) {
-  std::optional<Listener> listener = element.url ? read_url(*element.url) : std::nullopt;
+  std::optional<Listener> listener = element.url ? read_listener_url(*element.url) : std::nullopt;
   if (!listener) return std::nullopt;
   if (element.proxy_protocol) read_balancers(*element.proxy_protocol, *listener);
   if (element.proxy_header)
@@ -160,7 +149,7 @@ void check_web_servers(const Value& value, const Config& config) {
     if (!config.listen[i].web) continue;
     const std::string own = find_own(config.listen[i].web->at, config);
     if (own.empty()) continue;
-    take_apart(elements[i]).web->expected("a web server elsewhere than at " + own);
+    split_element(elements[i]).web->expected("a web server elsewhere than at " + own);
   }
 }
 
@@ -193,7 +182,7 @@ void read_listeners(const Value& value, std::vector<Listener>& out) {
   if (!value.is_list() || value.items().empty()) return value.expected("a list of at least one URL");
   std::vector<Placed> placed;
   for (const Value& element : value.items()) {
-    const Element parts = take_apart(element);
+    const Element parts = split_element(element);
     const std::optional<Listener> listener = read_listener(parts);
     if (!listener) continue;
     const auto taken =

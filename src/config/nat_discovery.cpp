@@ -2,6 +2,7 @@
 
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
+#include "config/read.hpp"
 
 namespace turnpike::config {
 namespace {
@@ -10,7 +11,7 @@ constexpr std::string_view kForm =
     "ADDRESS:PORT, a second address of this machine and a second port, such as 198.51.100.8:3479";
 
 // The name of an element of `listen` in a message.
-std::string name_of(const Listener& listener, const Config& config) {
+std::string name_in_list(const Listener& listener, const Config& config) {
   return "listen[" + std::to_string(&listener - config.listen.data()) + "]";
 }
 
@@ -39,7 +40,7 @@ std::vector<Endpoint> additional(const Endpoint& primary, const Endpoint& altern
 
 void check_against(const Listener& primary, const Value& value, const Endpoint& alternate,
                    const Config& config) {
-  const std::string name = name_of(primary, config);
+  const std::string name = name_in_list(primary, config);
   if (alternate.address == primary.endpoint.address)
     return value.expected("another address than that of " + name);
   if (alternate.port == primary.endpoint.port && alternate.port != 0)
@@ -50,7 +51,7 @@ void check_against(const Listener& primary, const Value& value, const Endpoint& 
     });
     if (!taken) continue;
     return value.problem("needs " + std::string(to_string(primary.transport)) + "://" + at.to_string() +
-                         ", which " + name_of(*taken, config) + " takes");
+                         ", which " + name_in_list(*taken, config) + " takes");
   }
 }
 
@@ -75,8 +76,7 @@ std::optional<Endpoint> find_alternate(const Listener& listener, const Config& c
 }
 
 void read_alternates(const Value& value, std::vector<Endpoint>& out) {
-  const std::vector<Value> items = value.is_list() ? value.items() : std::vector<Value>{value};
-  for (const Value& item : items) {
+  for (const Value& item : one_or_more(value)) {
     const std::optional<Endpoint> alternate = item.is_scalar() ? Endpoint::parse(item.text()) : std::nullopt;
     if (!alternate || !is_host_address(alternate->address)) {
       item.expected(kForm);
@@ -89,7 +89,7 @@ void read_alternates(const Value& value, std::vector<Endpoint>& out) {
 }
 
 void check_alternates(const Value& value, const Config& config) {
-  const std::vector<Value> items = value.is_list() ? value.items() : std::vector<Value>{value};
+  const std::vector<Value> items = one_or_more(value);
   for (std::size_t i = 0; i < items.size(); ++i) {
     check_alternate(items[i], config.nat_discovery.alternates[i], config);
   }

@@ -3,6 +3,7 @@
 
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
+#include "config/read.hpp"
 
 namespace turnpike::config {
 namespace {
@@ -36,7 +37,7 @@ std::optional<std::string_view> why_forbidden(const Prefix& prefix) {
   return std::nullopt;
 }
 
-std::optional<Prefix> read_prefix(const Value& value) {
+std::optional<Prefix> read_peer_prefix(const Value& value) {
   const std::optional<Prefix> prefix = value.is_scalar() ? parse_prefix(value.text()) : std::nullopt;
   if (!prefix) {
     value.expected("a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address");
@@ -52,11 +53,10 @@ std::optional<Prefix> read_prefix(const Value& value) {
 
 template <class Accept>
 void read_prefixes(const Value& value, std::vector<Prefix>& out, Accept accept) {
-  if (!value.is_list()) return value.expected("a list of prefixes");
-  for (const Value& item : value.items()) {
-    const std::optional<Prefix> prefix = read_prefix(item);
+  read_list(value, "a list of prefixes", [&](const Value& item) {
+    const std::optional<Prefix> prefix = read_peer_prefix(item);
     if (prefix && accept(item, *prefix)) out.push_back(*prefix);
-  }
+  });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
+#include "config/read.hpp"
 #include "config/text.hpp"
 
 namespace turnpike::config {
@@ -71,8 +72,9 @@ void read_advertised_for_only(const std::vector<Value>& values, std::vector<IpAd
 }  // namespace
 
 void read_advertise(const Value& value, turn::RelayParams& relay) {
-  if (value.is_scalar()) return read_advertised_for_only({value}, relay.advertise_for_only);
-  if (value.is_list()) return read_advertised_for_only(value.items(), relay.advertise_for_only);
+  if (value.is_scalar() || value.is_list()) {
+    return read_advertised_for_only(one_or_more(value), relay.advertise_for_only);
+  }
   if (!value.is_map()) return value.expected("an address, or a map from local to advertised addresses");
   std::map<IpAddress, IpAddress>& out = relay.advertise;
   for (const auto& [key, entry] : value.entries()) {
@@ -121,8 +123,7 @@ void check_advertised_for_only(const Value& value, const IpAddress& told, const 
 void check_advertise(const Value& advertise, const Config& config) {
   const turn::RelayParams& relay = config.relay;
   if (!advertise.is_map()) {
-    const std::vector<Value> values = advertise.is_list() ? advertise.items() : std::vector<Value>{advertise};
-    for (const Value& value : values)
+    for (const Value& value : one_or_more(advertise))
       check_advertised_for_only(value, *parse_host_address(value.text()), relay);
     return;
   }

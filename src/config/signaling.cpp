@@ -5,18 +5,15 @@
 
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
+#include "config/read.hpp"
 #include "config/text.hpp"
 #include "http/origins.hpp"
 
 namespace turnpike::config {
 namespace {
 
-constexpr std::string_view kUrlForm = "http://ADDRESS:PORT or https://ADDRESS:PORT";
-constexpr std::size_t kShortestSecret = 16;  // characters; an HS256 key should have 32 (RFC 7518 §3.2)
-
-bool is_clean_text(const Value& value) {
-  return value.is_scalar() && !value.text().empty() && count_characters(value.text()).has_value();
-}
+constexpr std::string_view kSiteUrlForm = "http://ADDRESS:PORT or https://ADDRESS:PORT";
+constexpr std::size_t kMinTokenSecret = 16;  // characters; an HS256 key should have 32 (RFC 7518 §3.2)
 
 // A name, or a wildcard such as "*.loca.lt".
 bool is_host_pattern(std::string_view text) {
@@ -46,13 +43,12 @@ std::optional<http::Listener> parse_site_listener(const Value& value) {
 }
 
 void read_site_listeners(const Value& value, std::vector<http::Listener>& out) {
-  const std::vector<Value> elements = value.is_list() ? value.items() : std::vector<Value>{value};
   out.clear();
-  for (const Value& element : elements) {
+  for (const Value& element : one_or_more(value)) {
     const std::optional<http::Listener> listener = parse_site_listener(element);
     const auto taken = [&](const http::Listener& other) { return clash(other.endpoint, listener->endpoint); };
     if (!listener) {
-      element.expected(kUrlForm);
+      element.expected(kSiteUrlForm);
     } else if (std::ranges::any_of(out, taken)) {
       element.expected("an address and port that no other entry takes");
     } else {
@@ -62,14 +58,13 @@ void read_site_listeners(const Value& value, std::vector<http::Listener>& out) {
 }
 
 void read_token_secrets(const Value& value, std::vector<std::string>& out) {
-  if (!value.is_list()) return value.expected("a list of secrets");
-  for (const Value& item : value.items()) {
-    if (is_clean_text(item) && *count_characters(item.text()) >= kShortestSecret) {
+  read_list(value, "a list of secrets", [&](const Value& item) {
+    if (item.is_scalar() && count_characters(item.text()).value_or(0) >= kMinTokenSecret) {
       out.push_back(item.text());
     } else {
       item.expected("a secret of at least 16 characters, without control characters");
     }
-  }
+  });
 }
 
 void read_host(const Value& value, std::string& out) {
@@ -88,8 +83,7 @@ void read_folder(const Value& value, std::string& out) {
 }
 
 void read_origins(const Value& value, std::vector<std::string>& out) {
-  if (!value.is_list()) return value.expected("a list of origins");
-  for (const Value& item : value.items()) {
+  read_list(value, "a list of origins", [&](const Value& item) {
     // Without quotes, null is a word of YAML. Here it means the opaque origin of pages without one (RFC 6454
     // §6.1).
     const std::string text = item.is_null() ? "null" : item.is_scalar() ? item.text() : "";
@@ -98,30 +92,28 @@ void read_origins(const Value& value, std::vector<std::string>& out) {
     } else {
       item.expected("an origin as browsers write it, such as https://admin.example.org: without a path");
     }
-  }
+  });
 }
 
 void read_hosts(const Value& value, std::vector<std::string>& out) {
-  if (!value.is_list()) return value.expected("a list of host names");
-  for (const Value& item : value.items()) {
+  read_list(value, "a list of host names", [&](const Value& item) {
     if (item.is_scalar() && is_host_pattern(item.text())) {
       out.push_back(item.text());
     } else {
       item.expected("a host name such as turn.example.org, or *.loca.lt for all names below one");
     }
-  }
+  });
 }
 
 void read_proxies(const Value& value, std::vector<Prefix>& out) {
-  if (!value.is_list()) return value.expected("a list of prefixes");
-  for (const Value& item : value.items()) {
+  read_list(value, "a list of prefixes", [&](const Value& item) {
     const std::optional<Prefix> prefix = item.is_scalar() ? parse_prefix(item.text()) : std::nullopt;
     if (prefix && without_host_bits(*prefix) == *prefix) {
       out.push_back(*prefix);
     } else {
       item.expected("a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address");
     }
-  }
+  });
 }
 
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out) {
@@ -138,7 +130,7 @@ void check_signaling(const Value& section, const Config& config) {
   if (signaling.listen.empty() && signaling.also_at.empty()) {
     for (const auto& [name, value] : section.entries()) {
       if (name == "listen")
-        value.expected(std::string(kUrlForm) + ", or an auto:// listener where it is empty");
+        value.expected(std::string(kSiteUrlForm) + ", or an auto:// listener where it is empty");
     }
   }
   for (std::size_t i = 0; i < config.listen.size(); ++i) {

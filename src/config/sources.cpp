@@ -15,7 +15,7 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kLongestSecret = 64 << 10;  // octets; more than any key has, and a limit for devices
+constexpr std::size_t kMaxSecret = 64 << 10;  // octets; more than any key has, and a limit for devices
 
 YamlNode* find(YamlNode* node, std::string_view name) {
   if (!node || node->kind != YamlNode::Kind::map) return nullptr;
@@ -43,12 +43,12 @@ Result<std::string, Problem> read_secret_file(const std::string& path) {
     return Problem{name + " is no regular file"};
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
-  std::string text(kLongestSecret + 1, '\0');
+  std::string text(kMaxSecret + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!stream.eof() && (!stream || stream.bad()))
     return Problem{name + " cannot be read: " + std::generic_category().message(errno)};
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kLongestSecret) return Problem{name + " is longer than 64 KiB"};
+  if (text.size() > kMaxSecret) return Problem{name + " is longer than 64 KiB"};
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   if (text.empty()) return Problem{name + " is empty"};

@@ -8,7 +8,7 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kLongestShown = 64;
+constexpr std::size_t kMaxShownText = 64;
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
@@ -55,7 +55,7 @@ int hex_value(char c) {
 
 std::string shown(std::string_view text) {
   const bool plain = count_characters(text).has_value();
-  std::size_t length = std::min(text.size(), kLongestShown);
+  std::size_t length = std::min(text.size(), kMaxShownText);
   while (plain && length < text.size() && is_continuation(text[length])) {
     --length;
   }
@@ -125,6 +125,10 @@ std::string listed(const std::vector<std::string>& words) {
     out += (out.empty() ? "" : ", ") + word;
   }
   return out;
+}
+
+std::string alternatives(const std::vector<std::string>& words) {
+  return words.size() == 2 ? words[0] + " or " + words[1] : "one of " + listed(words);
 }
 
 }  // namespace turnpike::config

@@ -36,5 +36,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 
 // Writes "a, b, c".
 std::string listed(const std::vector<std::string>& words);
+// Writes "a or b", and of more "one of a, b, c".
+std::string alternatives(const std::vector<std::string>& words);
 
 }  // namespace turnpike::config

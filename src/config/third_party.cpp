@@ -1,17 +1,19 @@
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "config/fields.hpp"
+#include "config/read.hpp"
 #include "config/text.hpp"
 #include "turnpike/auth/access_token.hpp"
 
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kLongestServerName = 255;
-constexpr std::size_t kLongestKid = 128;
-constexpr Duration kShortestKeyLifetime = std::chrono::minutes(1);
-constexpr Duration kLongestKeyLifetime = std::chrono::hours(24 * 3660);
+constexpr std::size_t kMaxServerName = 255;
+constexpr std::size_t kMaxKid = 128;
+constexpr Duration kMinKeyLifetime = std::chrono::minutes(1);
+constexpr Duration kMaxKeyLifetime = std::chrono::hours(24 * 3660);
 
 bool is_name(const Value& value, std::size_t longest) {
   return value.is_scalar() && !value.text().empty() && value.text().size() <= longest &&
@@ -19,7 +21,7 @@ bool is_name(const Value& value, std::size_t longest) {
 }
 
 void read_server_name(const Value& value, std::string& out) {
-  if (!is_name(value, kLongestServerName)) {
+  if (!is_name(value, kMaxServerName)) {
     return value.expected(
         "the name that the authorization server knows this one by, such as turn.example.org");
   }
@@ -27,26 +29,22 @@ void read_server_name(const Value& value, std::string& out) {
 }
 
 void read_kid(const Value& value, std::string& out) {
-  if (!is_name(value, kLongestKid)) {
+  if (!is_name(value, kMaxKid)) {
     return value.expected("a name of 1 to 128 bytes of UTF-8 without control characters");
   }
   out = value.text();
 }
 
-void read_key(const Value& value, std::vector<std::uint8_t>& out) {
+void read_token_key(const Value& value, std::vector<std::uint8_t>& out) {
   auto key = value.is_scalar() ? auth::decode_token_key(value.text()) : std::nullopt;
   if (!key || key->empty()) return value.expected("a key in base64");
   out = std::move(*key);
 }
 
 void read_algorithm(const Value& value, auth::TokenAlgorithm& out) {
-  if (value.is_scalar() && value.text() == "A256GCM") {
-    out = auth::TokenAlgorithm::a256gcm;
-  } else if (value.is_scalar() && value.text() == "A128GCM") {
-    out = auth::TokenAlgorithm::a128gcm;
-  } else {
-    value.expected("A256GCM or A128GCM");
-  }
+  constexpr std::array<std::pair<std::string_view, auth::TokenAlgorithm>, 2> kAlgorithms{
+      {{"A256GCM", auth::TokenAlgorithm::a256gcm}, {"A128GCM", auth::TokenAlgorithm::a128gcm}}};
+  read_choice(value, kAlgorithms, out);
 }
 
 void read_valid_from(const Value& value, std::optional<WallTime>& out) {
@@ -67,41 +65,29 @@ void check_key(const Value& map, const auth::TokenKeyParams& key, const std::opt
   }
 }
 
-auth::TokenKeyParams read_token_key(const Value& map) {
+auth::TokenKeyParams read_token_key_map(const Value& map) {
   auth::TokenKeyParams key;
   std::optional<Duration> lifetime;
-  for (const auto& [name, value] : map.entries()) {
-    if (name == "kid") {
-      read_kid(value, key.kid);
-    } else if (name == "key") {
-      read_key(value, key.key);
-    } else if (name == "algorithm") {
-      read_algorithm(value, key.algorithm);
-    } else if (name == "valid_from") {
-      read_valid_from(value, key.valid_from);
-    } else if (name == "lifetime") {
-      read_duration(value, kShortestKeyLifetime, kLongestKeyLifetime, lifetime.emplace());
-    } else {
-      report_unknown(map, name, value, {"kid", "key", "algorithm", "valid_from", "lifetime"});
-    }
-  }
+  read_map(map, {{"kid", [&](const Value& value) { read_kid(value, key.kid); }},
+                 {"key", [&](const Value& value) { read_token_key(value, key.key); }},
+                 {"algorithm", [&](const Value& value) { read_algorithm(value, key.algorithm); }},
+                 {"valid_from", [&](const Value& value) { read_valid_from(value, key.valid_from); }},
+                 {"lifetime", [&](const Value& value) {
+                    read_duration(value, kMinKeyLifetime, kMaxKeyLifetime, lifetime.emplace());
+                  }}});
   check_key(map, key, lifetime);
   if (key.valid_from && lifetime) key.valid_until = *key.valid_from + *lifetime;
   return key;
 }
 
 void read_token_keys(const Value& value, std::vector<auth::TokenKeyParams>& out) {
-  if (!value.is_list()) return value.expected("a list of keys");
-  for (const Value& item : value.items()) {
-    if (!item.is_map()) {
-      item.expected("a map with kid and key");
-      continue;
-    }
-    auth::TokenKeyParams key = read_token_key(item);
+  read_list(value, "a list of keys", [&](const Value& item) {
+    if (!item.is_map()) return item.expected("a map with kid and key");
+    auth::TokenKeyParams key = read_token_key_map(item);
     const bool is_new = std::ranges::find(out, key.kid, &auth::TokenKeyParams::kid) == out.end();
     if (!is_new && !key.kid.empty()) item.problem("expected each kid once");
     out.push_back(std::move(key));
-  }
+  });
 }
 
 }  // namespace
@@ -110,17 +96,15 @@ void read_third_party(const Value& value, auth::ThirdPartyParams& out) {
   if (!value.is_map()) return value.expected("a map with server_name and keys");
   bool has_keys = false;
   bool has_name = false;
-  for (const auto& [name, entry] : value.entries()) {
-    if (name == "server_name") {
-      has_name = true;
-      read_server_name(entry, out.server_name);
-    } else if (name == "keys") {
-      has_keys = true;
-      read_token_keys(entry, out.keys);
-    } else {
-      report_unknown(value, name, entry, {"server_name", "keys"});
-    }
-  }
+  read_map(value, {{"server_name",
+                    [&](const Value& entry) {
+                      has_name = true;
+                      read_server_name(entry, out.server_name);
+                    }},
+                   {"keys", [&](const Value& entry) {
+                      has_keys = true;
+                      read_token_keys(entry, out.keys);
+                    }}});
   if (has_keys != has_name) value.problem("expected server_name and keys, both or neither");
 }
 

@@ -1,8 +1,10 @@
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 
 #include "config/fields.hpp"
+#include "config/read.hpp"
 
 namespace turnpike::config {
 
@@ -15,31 +17,26 @@ void read_file_name(const Value& value, std::string& out) {
 }
 
 void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out) {
-  if (!value.is_list()) return value.expected("a list of maps with certificate and private_key");
-  for (const Value& item : value.items()) {
-    if (!item.is_map()) {
-      item.expected("a map with certificate and private_key");
-      continue;
-    }
+  read_list(value, "a list of maps with certificate and private_key", [&](const Value& item) {
+    if (!item.is_map()) return item.expected("a map with certificate and private_key");
     net::CertificateFiles files;
     std::size_t known = 0;
-    for (const auto& [key, entry] : item.entries()) {
-      if (key == "certificate" || key == "private_key") {
-        read_file_name(entry, key == "certificate" ? files.certificate : files.private_key);
+    const auto read_into = [&](std::string& file) {
+      return [&](const Value& entry) {
+        read_file_name(entry, file);
         ++known;
-      } else {
-        report_unknown(item, key, entry, {"certificate", "private_key"});
-      }
-    }
+      };
+    };
+    read_map(item,
+             {{"certificate", read_into(files.certificate)}, {"private_key", read_into(files.private_key)}});
     if (known < 2) item.expected("certificate and private_key");
     out.push_back(std::move(files));
-  }
+  });
 }
 
 void read_min_version(const Value& value, bool& only_tls_1_3) {
-  if (!value.is_scalar() || (value.text() != "1.2" && value.text() != "1.3"))
-    return value.expected("1.2 or 1.3");
-  only_tls_1_3 = value.text() == "1.3";
+  constexpr std::array<std::pair<std::string_view, bool>, 2> kVersions{{{"1.2", false}, {"1.3", true}}};
+  read_choice(value, kVersions, only_tls_1_3);
 }
 
 // Only the characters are checked here. OpenSSL checks the names when the certificates are loaded.

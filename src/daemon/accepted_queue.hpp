@@ -20,7 +20,7 @@ namespace turnpike::daemon {
 template <class Arrival>
 class AcceptedQueue {
  public:
-  static constexpr std::size_t kMost = 1024;
+  static constexpr std::size_t kMax = 1024;
 
   struct Waiting {
     net::Fd connection;
@@ -30,7 +30,7 @@ class AcceptedQueue {
   // True where the taker has to be woken. A connection that is not taken is closed when this returns.
   bool add(net::Fd connection, Arrival arrival) {
     const std::lock_guard lock(mutex_);
-    if (closed_ || waiting_.size() >= kMost) {
+    if (closed_ || waiting_.size() >= kMax) {
       ++dropped_;
       return false;
     }

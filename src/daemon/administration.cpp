@@ -3,11 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/log.hpp"
+#include "http/as_tuple.hpp"
 #include "http/deadline.hpp"
 #include "relay/clock.hpp"
 
@@ -16,7 +15,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<http::Executor>());
 constexpr std::chrono::seconds kPatience{1};  // with workers that do not answer
 constexpr std::uint32_t kMaxConnections = 200;
 
@@ -92,7 +90,7 @@ http::Awaitable<std::vector<admin::AllocationOf>> Administration::allocations() 
           });
         }});
   }
-  co_await answers->timer.async_wait(kToken);
+  co_await answers->timer.async_wait(http::kAsTuple);
   co_return std::move(answers->received);
 }
 
@@ -105,7 +103,7 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
                                                          answers->timer.cancel();
                                                        });
                                                      }});
-  co_await answers->timer.async_wait(kToken);
+  co_await answers->timer.async_wait(http::kAsTuple);
   co_return !answers->received.empty() && answers->received.front();
 }
 

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A renewal writes two files, one after the other: both should be there when they are read.
-constexpr std::chrono::milliseconds kQuiet{500};
+constexpr std::chrono::milliseconds kPauseBeforeReading{500};
 
 int open_inotify() {
   const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -70,7 +70,7 @@ void FileWatch::wait() {
           }
         }
         if (is_ours) {
-          quiet_.expires_after(kQuiet);
+          quiet_.expires_after(kPauseBeforeReading);
           quiet_.async_wait([this](const boost::system::error_code& again) {
             if (!again && !stopped_) changed_();
           });

@@ -18,8 +18,8 @@ std::optional<std::string> RefusalLog::line(const http::Refused& refused, Steady
   line.append(" refused ").append(refused.what);
   if (!refused.detail.empty()) {
     const std::string_view detail = refused.detail;
-    line.append(" ").append(relay::quoted(detail.substr(0, kLongestDetail)));
-    if (detail.size() > kLongestDetail) line.append("...");
+    line.append(" ").append(relay::quoted(detail.substr(0, kMaxDetail)));
+    if (detail.size() > kMaxDetail) line.append("...");
   }
   line.append(" from ").append(shown_address(refused.client));
   if (!refused.key.empty()) line.append(" (").append(refused.key).append(")");

@@ -18,7 +18,7 @@ namespace turnpike::daemon {
 class RefusalLog {
  public:
   static constexpr Duration kInterval = std::chrono::minutes(1);
-  static constexpr std::size_t kLongestDetail = 64;  // bytes of a stranger's text
+  static constexpr std::size_t kMaxDetail = 64;  // bytes of a stranger's text
 
   // `who` is a literal.
   explicit RefusalLog(std::string_view who = "signaling") : who_(who) {}

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kReload = SIGHUP;
 constexpr int kAnswer = SIGUSR1;
-constexpr time_t kLongestReload = 30;  // seconds
+constexpr time_t kMaxReload = 30;  // seconds
 
 sigset_t only(int signal) {
   sigset_t set;
@@ -62,7 +62,7 @@ void ask_for_reload(pid_t pid) {
     throw std::runtime_error("process " + std::to_string(pid) + ": " +
                              std::generic_category().message(errno));
   }
-  const timespec patience{kLongestReload, 0};
+  const timespec patience{kMaxReload, 0};
   siginfo_t info{};
   do {
     int signal = 0;

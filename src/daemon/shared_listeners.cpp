@@ -33,10 +33,11 @@ constexpr const char* kNotHere =
     "not an address of this machine; behind a 1:1 NAT name the local address here and the public one in "
     "relay.advertise";
 
-// The four of one transport, on their way.
-class Four {
+// Opens the listeners of one transport that NAT discovery needs: two addresses with two ports each (RFC 5780
+// §4).
+class DiscoveryOpener {
  public:
-  Four(Transport transport, std::size_t workers, bool any_port)
+  DiscoveryOpener(Transport transport, std::size_t workers, bool any_port)
       : transport_(transport), workers_(workers), any_port_(any_port) {}
 
   DiscoveryListeners open(const Endpoint& primary, const Endpoint& alternate) {
@@ -124,7 +125,7 @@ DiscoveryListeners open_discovery_listeners(Transport transport, const Endpoint&
   const bool any_port = primary.port == 0 || alternate.port == 0;
   for (int tries = 1;; ++tries) {
     try {
-      DiscoveryListeners opened = Four(transport, workers, any_port).open(primary, alternate);
+      DiscoveryListeners opened = DiscoveryOpener(transport, workers, any_port).open(primary, alternate);
       turn::NatDiscovery::Params& discovery = opened.discovery;
       discovery.wildcard = discovery.primary.address.is_unspecified();
       if (discovery.wildcard) discovery.primary.address = first_address(alternate.address, own_addresses);

@@ -6,15 +6,14 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <exception>
 #include <memory>
 #include <new>
 
+#include "http/as_tuple.hpp"
 #include "http/asio_endpoint.hpp"
 #include "http/deadline.hpp"
 #include "net/proxy_header.hpp"
@@ -29,9 +28,8 @@ using http::Awaitable;
 using http::TcpSocket;
 using Error = boost::system::error_code;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<http::Executor>());
 constexpr std::size_t kBufferSize = 16 << 10;  // for each way of a connection
-constexpr Duration kQuiet = std::chrono::minutes(1);
+constexpr Duration kBetweenWarnings = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -58,7 +56,7 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
  private:
   using Buffer = std::array<char, kBufferSize>;
   // One way of the two.
-  struct Way {
+  struct Direction {
     TcpSocket& from;
     TcpSocket& to;
     Buffer& buffer;
@@ -68,7 +66,7 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
   Awaitable<bool> connect();
   Awaitable<bool> send_proxy_header();
   Awaitable<void> run();
-  Awaitable<void> carry(Way way);
+  Awaitable<void> carry(Direction direction);
   void spawn(Awaitable<void> coroutine);
   void watch();
   Duration patience() const {
@@ -109,7 +107,7 @@ Awaitable<bool> WebDoor::Passage::connect() {
   const tcp::endpoint at = http::to_asio(about_.web.at);
   Error error;
   web_.open(at.protocol(), error);
-  if (!error) std::tie(error) = co_await web_.async_connect(at, kToken);
+  if (!error) std::tie(error) = co_await web_.async_connect(at, http::kAsTuple);
   if (door_.stopping_) co_return false;
   if (error) {
     ++door_.counters_.unreachable;
@@ -126,25 +124,26 @@ Awaitable<bool> WebDoor::Passage::connect() {
 
 Awaitable<bool> WebDoor::Passage::send_proxy_header() {
   const std::vector<std::uint8_t> header = net::make_proxy_header(about_.client, about_.server);
-  const auto [error, sent] = co_await asio::async_write(web_, asio::buffer(header), kToken);
+  const auto [error, sent] = co_await asio::async_write(web_, asio::buffer(header), http::kAsTuple);
   co_return !error;
 }
 
 // Nothing is read before what was read has gone out, so whoever reads slowly slows the other side down.
-Awaitable<void> WebDoor::Passage::carry(Way way) {
+Awaitable<void> WebDoor::Passage::carry(Direction direction) {
   while (true) {
-    const auto [ended, size] = co_await way.from.async_read_some(asio::buffer(way.buffer), kToken);
+    const auto [ended, size] =
+        co_await direction.from.async_read_some(asio::buffer(direction.buffer), http::kAsTuple);
     Error error = ended;
     if (error == asio::error::eof) {
-      way.to.shutdown(TcpSocket::shutdown_send, error);  // the other way may go on
+      direction.to.shutdown(TcpSocket::shutdown_send, error);  // the other way may go on
       co_return;
     }
     if (!error) {
-      const asio::const_buffer received(way.buffer.data(), size);
-      std::tie(error, std::ignore) = co_await asio::async_write(way.to, received, kToken);
+      const asio::const_buffer received(direction.buffer.data(), size);
+      std::tie(error, std::ignore) = co_await asio::async_write(direction.to, received, http::kAsTuple);
     }
     if (error) co_return close();
-    way.octets += size;
+    direction.octets += size;
     moved_at_ = http::Timer::clock_type::now();
   }
 }
@@ -238,7 +237,7 @@ void WebDoor::remove(Passage& passage) {
 void WebDoor::tell_unreachable(const Endpoint& web, const std::string& why) {
   const SteadyTime now = relay::read_clocks().steady;
   if (now < quiet_until_) return;
-  quiet_until_ = now + kQuiet;
+  quiet_until_ = now + kBetweenWarnings;
   spdlog::warn("the web server at {} cannot be reached: {}", web.to_string(), why);
 }
 

@@ -7,9 +7,7 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -20,9 +18,11 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 
+#include "http/as_tuple.hpp"
 #include "http/deadline.hpp"
 #include "http/open_web_socket.hpp"
 #include "http/stream.hpp"
+#include "http/string_view.hpp"
 #include "http/to_https.hpp"
 #include "turnpike/base/text.hpp"
 
@@ -35,15 +35,12 @@ namespace beast = boost::beast;
 using Error = boost::system::error_code;
 using Parser = beast::http::request_parser<beast::http::string_body>;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
-constexpr std::size_t kLargestHeader = 16 << 10;
-constexpr std::uint32_t kMostRefusals = 100;  // answered at the same time
+constexpr std::size_t kMaxHeader = 16 << 10;
+constexpr std::uint32_t kMaxRefusals = 100;  // answered at the same time
 
 constexpr std::size_t kFileChunk = 64 << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr unsigned kHttp11 = 11;  // as Beast writes versions
-
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 // Whether the other side has closed its direction, even if it has sent data before.
 bool has_ended(TcpSocket& socket) {
@@ -58,8 +55,8 @@ Awaitable<void> refuse(TcpSocket socket) {
   Response response = error_response(429, "too many connections from here");
   response.set("Retry-After", "10");
   const std::string octets = to_octets(response);
-  const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), kToken);
-  if (!error) co_await see_off(socket);
+  const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), kAsTuple);
+  if (!error) co_await shut_down_and_drain(socket);
 }
 
 // Joins several header lines of one name, since Beast reads only the first of them (RFC 9110 §5.3).
@@ -157,7 +154,7 @@ Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::Ac
   const IpAddress peer = arrival.peer;
   const bool proxy = server.proxies_.is_trusted(peer);
   if (!server.admit(peer)) {
-    if (arrival.secure || server.being_refused_ >= kMostRefusals) co_return;
+    if (arrival.secure || server.being_refused_ >= kMaxRefusals) co_return;
     ++server.being_refused_;
     const Place refusing([&] { --server.being_refused_; });
     co_await refuse(std::move(socket));
@@ -173,13 +170,13 @@ Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::Ac
 Awaitable<void> Server::Connection::Served::run() {
   if (stream_->secure() && !has_shaken_hands_) {
     deadline_.set(server_.params_.deadlines.handshake);
-    const auto [error] = co_await stream_->async_handshake(kToken);
+    const auto [error] = co_await stream_->async_handshake(kAsTuple);
     if (error) co_return;
   }
   while (!stopping_ && co_await serve_request()) {
   }
   if (!stream_ || stopping_) co_return;
-  co_await see_off(stream_->next_layer());
+  co_await shut_down_and_drain(stream_->next_layer());
 }
 
 void Server::Connection::Served::stop() {
@@ -202,7 +199,7 @@ void Server::Connection::Served::abort() {
 Awaitable<bool> Server::Connection::Served::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   deadline_.set(server_.params_.deadlines.idle);
-  const auto [error, size] = co_await stream_->async_read_some(buffer_.prepare(1024), kToken);
+  const auto [error, size] = co_await stream_->async_read_some(buffer_.prepare(1024), kAsTuple);
   buffer_.commit(size);
   co_return !error;
 }
@@ -211,10 +208,10 @@ Awaitable<bool> Server::Connection::Served::wait_for_request() {
 Awaitable<bool> Server::Connection::Served::serve_request() {
   if (!co_await wait_for_request()) co_return false;
   Parser parser;
-  parser.header_limit(kLargestHeader);
+  parser.header_limit(kMaxHeader);
   parser.body_limit(server_.params_.limits.message_bytes);
   deadline_.set(server_.params_.deadlines.headers);
-  auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, kToken);
+  auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, kAsTuple);
   if (error) co_return co_await answer_broken(error);
   ++server_.counters_.requests;
 
@@ -270,10 +267,10 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
     if (!beast::iequals(expected, "100-continue")) {
       co_return co_await write(error_response(417, "only 100-continue may be expected"), {});
     }
-    const auto [error, size] = co_await asio::async_write(*stream_, asio::buffer(kContinue), kToken);
+    const auto [error, size] = co_await asio::async_write(*stream_, asio::buffer(kContinue), kAsTuple);
     if (error) co_return false;
   }
-  const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, kToken);
+  const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, kAsTuple);
   if (error) co_return co_await answer_broken(error);
   co_return true;
 }
@@ -391,7 +388,7 @@ Awaitable<bool> Server::Connection::Served::write(Response response, Framing fra
   if (has_content && !framing.only_head) message.body() = {text.data(), text.size()};
 
   deadline_.set(server_.params_.deadlines.answer);
-  const auto [error, size] = co_await beast::http::async_write(*stream_, message, kToken);
+  const auto [error, size] = co_await beast::http::async_write(*stream_, message, kAsTuple);
   if (error) co_return false;
   if (file && has_content && !framing.only_head && !co_await write_file(*file)) co_return false;
   co_return framing.keep_alive;
@@ -408,7 +405,7 @@ Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
     if (got <= 0) co_return false;  // the file became shorter meanwhile
     deadline_.set(server_.params_.deadlines.answer);
     const auto part = asio::buffer(chunk->data(), static_cast<std::size_t>(got));
-    const auto [error, size] = co_await asio::async_write(*stream_, part, kToken);
+    const auto [error, size] = co_await asio::async_write(*stream_, part, kAsTuple);
     if (error) co_return false;
     written += size;
   }
@@ -422,14 +419,14 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   if (!co_await web_socket_->accept(parser.get())) co_return;
   ++server_.counters_.web_sockets;
   handler.on_open(number_, web_socket_, request);
-  const bool goodbye = co_await web_socket_->read_all(handler, number_);
+  const bool clean = co_await web_socket_->read_all(handler, number_);
   server_.counters_.dropped_slow += web_socket_->was_slow() ? 1 : 0;
-  server_.counters_.closed_dear += web_socket_->was_dear() ? 1 : 0;
+  server_.counters_.closed_for_cost += web_socket_->cost_too_much() ? 1 : 0;
   server_.counters_.rests += web_socket_->rests();
-  if (web_socket_->was_dear()) {
+  if (web_socket_->cost_too_much()) {
     server_.tell_refused("rate-limited", "signaling.bytes_per_second_per_address", request.client);
   }
-  handler.on_closed(number_, goodbye);
+  handler.on_closed(number_, clean);
 }
 
 }  // namespace turnpike::http

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "turnpike/base/time.hpp"
+
 namespace turnpike::http {
 
 // The cost in bytes. Even a message of one byte has a cost: it is parsed, queued and written with a system
@@ -13,5 +15,9 @@ inline std::uint64_t cost_of_message(std::size_t size) {
   constexpr std::uint64_t kCostOfAny = 512;
   return kCostOfAny + size;
 }
+
+// A client that has caused too much cost waits at most as long before its message is read; then it is
+// refused.
+inline constexpr Duration kMaxRest = std::chrono::seconds(5);
 
 }  // namespace turnpike::http

@@ -12,7 +12,7 @@ struct Counters {
   Counter web_sockets;
   Counter dropped_slow;
   Counter rests;
-  Counter closed_dear;
+  Counter closed_for_cost;
 };
 
 // Messages of clients, by protocol.
@@ -49,7 +49,7 @@ inline constexpr auto kCounterList<http::Counters> = std::to_array<CounterRow<ht
      "web_sockets_closed_total", R"(reason="too_slow")"},
     {"rests", &http::Counters::rests, "How often a WebSocket waited, since its address had cost too much.",
      "web_socket_rests_total"},
-    {"closed_dear", &http::Counters::closed_dear,
+    {"closed_dear", &http::Counters::closed_for_cost,
      "WebSockets closed, since they would have had to wait for too long.", "web_sockets_closed_total",
      R"(reason="rate_limited")"},
 });

@@ -1,14 +1,9 @@
 #include "http/course_chat_endpoint.hpp"
 
 #include "http/cost.hpp"
+#include "turnpike/signaling/close_code.hpp"
 
 namespace turnpike::http {
-namespace {
-
-constexpr std::uint16_t kUnsupportedData = 1003;  // RFC 6455 §7.4.1
-constexpr std::uint16_t kPolicyViolation = 1008;
-
-}  // namespace
 
 std::optional<Response> CourseChatEndpoint::check(const Request& request) {
   const auto grant = params_.admit(bearer_token(request));
@@ -22,14 +17,14 @@ std::optional<Response> CourseChatEndpoint::check(const Request& request) {
 void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
                                  const Request& request) {
   const auto grant = params_.admit(bearer_token(request));
-  if (!grant) return socket->close(kPolicyViolation, signaling::code_of(grant.error()));
+  if (!grant) return socket->close(signaling::kPolicyViolation, signaling::code_of(grant.error()));
   clients_[number] = {std::move(socket), request.client, grant->good_until};
   chat_.on_open(number, grant->room);
 }
 
 bool CourseChatEndpoint::is_expired(const Client& client, TimePoint now) const {
   if (!client.good_until || now.wall < *client.good_until) return false;
-  client.socket->close(kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));
+  client.socket->close(signaling::kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));
   return true;
 }
 
@@ -39,7 +34,7 @@ void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view messa
   if (client == clients_.end()) return;
   const TimePoint now = params_.clock();
   if (is_expired(client->second, now)) return;
-  if (binary) return client->second.socket->close(kUnsupportedData, "this protocol is text");
+  if (binary) return client->second.socket->close(signaling::kUnsupportedData, "this protocol is text");
   const signaling::CourseChat::Output out = chat_.on_text(number, message);
   for (const auto to : out.to) {
     const Client& receiver = clients_.at(to);

@@ -41,7 +41,7 @@ class CourseChatEndpoint : public WebSocketHandler {
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
   Duration rest(std::uint64_t number) override;
-  void on_closed(std::uint64_t number, bool goodbye) override;
+  void on_closed(std::uint64_t number, bool clean) override;
 
   // Closes the connection of a client whose token has expired; returns true when it did.
   bool is_expired(const Client& client, TimePoint now) const;

@@ -49,6 +49,6 @@ class Deadline {
 
 // Shuts down our side, and reads for a moment what the other side is still sending. If the socket was closed
 // with unread data, the kernel would reset the connection and the other side might lose our last answer.
-Awaitable<void> see_off(TcpSocket& socket);
+Awaitable<void> shut_down_and_drain(TcpSocket& socket);
 
 }  // namespace turnpike::http

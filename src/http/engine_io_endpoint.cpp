@@ -1,8 +1,6 @@
 #include "http/engine_io_endpoint.hpp"
 
-#include <boost/asio/experimental/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include "http/as_tuple.hpp"
 #include "http/bearer.hpp"
 #include "http/cost.hpp"
 #include "http/deadline.hpp"
@@ -13,10 +11,7 @@ namespace {
 namespace asio = boost::asio;
 using signaling::EngineIoError;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
-constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455 §7.4.1
 constexpr std::string_view kVersion = "4";
-constexpr Duration kLongestRest = std::chrono::seconds(5);  // for a POST, before it is refused
 
 // Whether the client uses `forceBase64`.
 bool takes_text_only(const Request& request) { return !request.query("b64").value_or("").empty(); }
@@ -82,7 +77,7 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) const {
 Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
   const auto timer = std::make_shared<Timer>(io_.get_executor());
   const auto gone = std::make_shared<bool>(false);
-  Duration left = kLongestRest;
+  Duration left = kMaxRest;
   for (;;) {
     const Duration wait = params_.pace.rest(request.client, params_.clock().steady);
     if (wait == Duration::zero() || *gone) co_return true;
@@ -93,7 +88,7 @@ Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
       *gone = true;
       timer->cancel();
     });
-    co_await timer->async_wait(kToken);
+    co_await timer->async_wait(kAsTuple);
   }
 }
 
@@ -131,7 +126,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
       if (const auto gone = waiting_.find(number); gone != waiting_.end()) gone->second->timer.cancel();
       params_.changed();
     });
-    co_await waiting->timer.async_wait(kToken);
+    co_await waiting->timer.async_wait(kAsTuple);
   }
   waiting_.erase(number);
   const unsigned status = waiting->answered ? waiting->status : 400;
@@ -179,9 +174,9 @@ Duration EngineIoEndpoint::rest(std::uint64_t number) {
   return params_.pace.rest(wires_.at(number).address, params_.clock().steady);
 }
 
-void EngineIoEndpoint::on_closed(std::uint64_t number, bool goodbye) {
+void EngineIoEndpoint::on_closed(std::uint64_t number, bool clean) {
   wires_.erase(number);
-  params_.engine.on_wire_closed(number, goodbye, params_.clock(), output_);
+  params_.engine.on_wire_closed(number, clean, params_.clock(), output_);
   params_.changed();
 }
 
@@ -204,7 +199,7 @@ std::uint64_t EngineIoEndpoint::flush() {
   }
   for (const signaling::WireId wire : output_.closes) {
     if (const auto open = wires_.find(wire); open != wires_.end())
-      open->second.socket->close(kNormalClosure, "");
+      open->second.socket->close(signaling::kNormalClosure, "");
   }
   for (const IpAddress& address : output_.crowded) tell_crowded(address);
   output_.clear();

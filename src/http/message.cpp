@@ -10,16 +10,13 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
+#include "http/string_view.hpp"
+
 namespace turnpike::http {
 namespace {
 
 namespace urls = boost::urls;
 
-// Converts the string types of Boost.URL.
-template <class Text>
-std::string_view view(const Text& text) {
-  return {text.data(), text.size()};
-}
 boost::core::string_view url_text(std::string_view text) { return {text.data(), text.size()}; }
 
 // The characters that may stand in a path and a query without encoding. `#` is among them so that the parser

@@ -1,11 +1,12 @@
 #include "http/open_web_socket.hpp"
 
-#include <boost/asio/experimental/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/buffered_read_stream.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <deque>
 #include <optional>
+
+#include "http/as_tuple.hpp"
+#include "http/cost.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -16,10 +17,8 @@ namespace websocket = boost::beast::websocket;
 
 using Error = boost::system::error_code;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::size_t kKeptBuffer = 4 << 10;  // kept by an idle socket
 // Shorter than Deadlines::silence, because no pong is read during a rest.
-constexpr Duration kLongestRest = std::chrono::seconds(5);
 
 // A stream with the octets that were read from it before.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
@@ -50,7 +49,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
   Awaitable<bool> accept(const beast::http::request<beast::http::string_body>& upgrade) override {
-    const auto [error] = co_await socket_.async_accept(upgrade, kToken);
+    const auto [error] = co_await socket_.async_accept(upgrade, kAsTuple);
     open_ = !error;
     co_return open_;
   }
@@ -63,7 +62,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     Error error;
     for (;;) {
       co_await rest(handler, number);
-      std::tie(error, std::ignore) = co_await socket_.async_read(buffer, kToken);
+      std::tie(error, std::ignore) = co_await socket_.async_read(buffer, kAsTuple);
       if (error) break;
       if (early.size() == 0 && early.capacity() > 0) early.shrink_to_fit();
       const auto data = buffer.cdata();
@@ -97,7 +96,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     if (!writing_) write_next();
   }
 
-  bool was_dear() const override { return dear_; }
+  bool cost_too_much() const override { return cost_too_much_; }
   std::uint64_t rests() const override { return rests_; }
   bool was_slow() const override { return slow_; }
 
@@ -112,18 +111,18 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   // Waits while the handler asks for it. The client's messages stay in the kernel meanwhile. A client that
   // would have to wait for too long gets a Close frame with the reason.
   Awaitable<void> rest(WebSocketHandler& handler, std::uint64_t number) {
-    Duration left = kLongestRest;
+    Duration left = kMaxRest;
     while (open_ && !closing_) {
       const Duration wait = handler.rest(number);
       if (wait == Duration::zero()) co_return;
       if (wait > left) {
-        dear_ = true;
+        cost_too_much_ = true;
         co_return close(static_cast<std::uint16_t>(websocket::close_code::policy_error), "too much at once");
       }
       left -= wait;
       ++rests_;
       rest_.expires_after(wait);
-      co_await rest_.async_wait(kToken);
+      co_await rest_.async_wait(kAsTuple);
     }
   }
 
@@ -167,7 +166,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   bool open_ = false;
   bool writing_ = false;
   bool slow_ = false;
-  bool dear_ = false;
+  bool cost_too_much_ = false;
   std::uint64_t rests_ = 0;
 };
 

@@ -29,7 +29,7 @@ class OpenWebSocket : public WebSocket {
   // Whether it was closed because the client did not read the waiting data.
   virtual bool was_slow() const = 0;
   // Whether it was closed because its address had caused too much cost; see WebSocketHandler::rest.
-  virtual bool was_dear() const = 0;
+  virtual bool cost_too_much() const = 0;
   // How often it had to wait before it read the next message.
   virtual std::uint64_t rests() const = 0;
 };

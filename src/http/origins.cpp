@@ -5,12 +5,12 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
+#include "http/string_view.hpp"
+
 namespace turnpike::http {
 namespace {
 
 constexpr std::string_view kNull = "null";
-
-std::string_view view(boost::core::string_view text) { return {text.data(), text.size()}; }
 
 std::string in_small_letters(std::string_view text) {
   std::string small(text);

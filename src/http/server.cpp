@@ -4,13 +4,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
 
+#include "http/as_tuple.hpp"
 #include "http/asio_endpoint.hpp"
 #include "http/connection.hpp"
 #include "http/deadline.hpp"
@@ -21,7 +20,6 @@ namespace {
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 
 IpAddress from_asio(const asio::ip::address& address) {
@@ -77,13 +75,13 @@ void Server::start() {
 
 Awaitable<void> Server::accept(Acceptor& acceptor) {
   while (!stopping_) {
-    auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), kToken);
+    auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), kAsTuple);
     if (stopping_) co_return;
     if (error) {
       // Most likely there is no free descriptor until another connection ends. To accept again at once would
       // be a busy loop.
       Timer timer(io_.get_executor(), kOutOfDescriptors);
-      co_await timer.async_wait(kToken);
+      co_await timer.async_wait(kAsTuple);
       continue;
     }
     boost::system::error_code gone;

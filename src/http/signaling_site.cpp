@@ -7,6 +7,7 @@
 #include "http/bearer.hpp"
 #include "http/call_page.hpp"
 #include "http/cost.hpp"
+#include "turnpike/signaling/close_code.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 namespace json = boost::json;
 using signaling::Refusal;
 
-constexpr std::uint16_t kUnsupportedData = 1003;      // RFC 6455 §7.4.1
 constexpr Duration kBurst = std::chrono::seconds(4);  // the burst of bytes_per_second_per_address
 
 // Makes a handler from a function that returns its answer at once.
@@ -184,7 +184,7 @@ void SignalingSite::on_message(std::uint64_t number, std::string_view message, b
   ++counters_.plain;
   const Client& client = sockets_.at(number);
   if (binary) {
-    client.socket->close(kUnsupportedData, "this protocol is text");
+    client.socket->close(signaling::kUnsupportedData, "this protocol is text");
     return;
   }
   const IpAddress address = client.address;
@@ -197,9 +197,9 @@ Duration SignalingSite::rest(std::uint64_t number) {
   return pace_.rest(sockets_.at(number).address, params_.clock().steady);
 }
 
-void SignalingSite::on_closed(std::uint64_t number, bool goodbye) {
+void SignalingSite::on_closed(std::uint64_t number, bool clean) {
   sockets_.erase(number);
-  plain_.on_closed(number, goodbye, params_.clock(), output_);
+  plain_.on_closed(number, clean, params_.clock(), output_);
   flush();
 }
 

@@ -23,7 +23,7 @@ TcpSocket& Stream::next_layer() { return layers_->socket; }
 const TcpSocket& Stream::next_layer() const { return layers_->socket; }
 bool Stream::secure() const { return layers_->tls.has_value(); }
 
-void Stream::shake_hands(WaitingPtr waiting) {
+void Stream::do_handshake(WaitingPtr waiting) {
   layers_->tls->async_handshake(
       boost::asio::ssl::stream_base::server,
       [layers = layers_, waiting = std::move(waiting)](Error error) { waiting->on_done(error, 0); });

@@ -40,7 +40,7 @@ class Stream {
   auto async_handshake(Token&& token) {
     return boost::asio::async_initiate<Token, void(Error)>(
         [this](auto handler) {
-          shake_hands(make_waiting([handler = std::move(handler)](Error error, std::size_t) mutable {
+          do_handshake(make_waiting([handler = std::move(handler)](Error error, std::size_t) mutable {
             std::move(handler)(error);
           }));
         },
@@ -67,7 +67,7 @@ class Stream {
   // Ends the layer below a WebSocket (RFC 6455 §7.1.1). Beast's own function reads only once.
   template <class Handler>
   friend void async_teardown(boost::beast::role_type, Stream& stream, Handler&& handler) {
-    boost::asio::co_spawn(stream.get_executor(), see_off(stream.next_layer()),
+    boost::asio::co_spawn(stream.get_executor(), shut_down_and_drain(stream.next_layer()),
                           [handler = std::forward<Handler>(handler)](const std::exception_ptr&) mutable {
                             std::move(handler)(boost::system::error_code());
                           });
@@ -106,7 +106,7 @@ class Stream {
     return list;
   }
 
-  void shake_hands(WaitingPtr waiting);
+  void do_handshake(WaitingPtr waiting);
   void read_some(const BufferList<boost::asio::mutable_buffer>& room, WaitingPtr waiting);
   void write_some(const BufferList<boost::asio::const_buffer>& bytes, WaitingPtr waiting);
 

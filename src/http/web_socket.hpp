@@ -37,8 +37,8 @@ class WebSocketHandler {
     static_cast<void>(number);
     return Duration::zero();
   }
-  // `goodbye` is true when the client has closed the WebSocket properly.
-  virtual void on_closed(std::uint64_t number, bool goodbye) = 0;
+  // `clean` is true when the client has closed the WebSocket properly.
+  virtual void on_closed(std::uint64_t number, bool clean) = 0;
 };
 
 }  // namespace turnpike::http

@@ -71,12 +71,12 @@ class WireBuffer {
 
   // The maximum number of datagrams. It is larger than the number of shortest records that fit into the DTLS
   // output of a thread.
-  static constexpr std::size_t kMostDatagrams = 8192;
+  static constexpr std::size_t kMaxDatagrams = 8192;
 
   WireBuffer(Kind kind, std::size_t most) : kind_(kind), octets_(most) {
     octets_.reserve();
     if (kind == Kind::datagrams)
-      datagrams_.reserve(kMostDatagrams);  // OpenSSL's C code calls append(), which must not throw
+      datagrams_.reserve(kMaxDatagrams);  // OpenSSL's C code calls append(), which must not throw
   }
 
   Kind kind() const { return kind_; }
@@ -91,7 +91,7 @@ class WireBuffer {
 
   // Appends all octets or none; see BoundedBuffer.
   [[nodiscard]] bool append(Bytes bytes) {
-    if ((kind_ == Kind::datagrams && datagrams_.size() == kMostDatagrams) || !octets_.append(bytes)) {
+    if ((kind_ == Kind::datagrams && datagrams_.size() == kMaxDatagrams) || !octets_.append(bytes)) {
       ++lost_;
       return false;
     }

@@ -66,10 +66,10 @@ void write_packet_info(msghdr& message, const IpAddress& from, std::uint32_t sco
 
 // Limits of runs. A segment fits into a packet on every path that carries IPv6. The kernel takes at most 64
 // segments, with at most as many octets in all as one datagram may have. A run of two gains nothing.
-constexpr std::size_t kLongestSegment = 1280 - 40 - 8;
-constexpr std::size_t kMostSegments = 64;
-constexpr std::size_t kLongestRun = 65'000;
-constexpr std::uint32_t kShortestRun = 3;
+constexpr std::size_t kMaxSegment = 1280 - 40 - 8;
+constexpr std::size_t kMaxSegments = 64;
+constexpr std::size_t kMaxRun = 65'000;
+constexpr std::uint32_t kMinRun = 3;
 constexpr std::size_t kWithoutRuns = 4096;  // number of datagrams without runs after a run could not be sent
 
 constexpr std::array<std::uint8_t, 4> kZeros{};
@@ -105,12 +105,12 @@ std::span<const ReceivedDatagram> ReceivePool::receive(int fd, std::size_t most)
   received_.clear();
   if (got <= 0) return {};
   used_ += static_cast<std::size_t>(got);
-  for (std::size_t slot = first; slot < used_; ++slot) take_apart(slot);
+  for (std::size_t slot = first; slot < used_; ++slot) split_run(slot);
   return received_;
 }
 
 // Splits a run into its datagrams without a copy: they are consecutive in the slot.
-void ReceivePool::take_apart(std::size_t slot) {
+void ReceivePool::split_run(std::size_t slot) {
   const MutableBytes memory(static_cast<std::uint8_t*>(slots_[slot].data.iov_base), kSlotSize);
   const std::size_t size = headers_[slot].msg_len;
   const Received said = read_controls(headers_[slot].msg_hdr);
@@ -132,7 +132,7 @@ void ReceivePool::take_apart(std::size_t slot) {
 }
 
 SendBatch::SendBatch(SendCounters& counters)
-    : parts_(kCapacity * kMostParts),
+    : parts_(kCapacity * kMaxParts),
       datagrams_(kCapacity),
       messages_(kCapacity),
       headers_(kCapacity),
@@ -158,8 +158,8 @@ void SendBatch::add(int fd, const Endpoint* to, Bytes head, Bytes payload, std::
 // last one possibly shorter.
 std::uint32_t SendBatch::run_length(std::size_t first) const {
   const Datagram& one = datagrams_[first];
-  if (one.size == 0 || one.size > kLongestSegment) return 1;
-  const std::size_t most = std::min({size_ - first, kMostSegments, kLongestRun / one.size});
+  if (one.size == 0 || one.size > kMaxSegment) return 1;
+  const std::size_t most = std::min({size_ - first, kMaxSegments, kMaxRun / one.size});
   std::uint32_t length = 1;
   for (; length < most; ++length) {
     const Datagram& next = datagrams_[first + length];
@@ -177,7 +177,7 @@ void SendBatch::prepare_messages() {
   without_runs_ -= std::min(without_runs_, size_);
   for (std::uint32_t i = 0; i < size_;) {
     const std::uint32_t length = runs ? run_length(i) : 1;
-    const std::uint32_t together = length >= kShortestRun ? length : 1;
+    const std::uint32_t together = length >= kMinRun ? length : 1;
     for (const std::uint32_t end = i + length; i < end; i += together) prepare(i, together);
   }
 }

@@ -56,7 +56,7 @@ class ReceivePool {
     alignas(cmsghdr) std::array<std::uint8_t, kPacketInfoSpace + CMSG_SPACE(sizeof(int))> control{};
   };
 
-  void take_apart(std::size_t slot);
+  void split_run(std::size_t slot);
 
   std::unique_ptr<std::uint8_t[]> memory_;
   std::vector<Slot> slots_;
@@ -85,7 +85,7 @@ class SendBatch {
 
  private:
   static constexpr std::size_t kCapacity = 256;  // datagrams
-  static constexpr std::size_t kMostParts = 3;   // parts of one datagram: head, payload, padding
+  static constexpr std::size_t kMaxParts = 3;    // parts of one datagram: head, payload, padding
   static constexpr std::size_t kControlSpace = kPacketInfoSpace + CMSG_SPACE(sizeof(std::uint16_t));
 
   struct Datagram {

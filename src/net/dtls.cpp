@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/tls_wire.hpp"
+
 namespace turnpike::net {
 namespace {
 
@@ -12,20 +14,12 @@ constexpr std::size_t kVersionAt = 1;
 constexpr std::size_t kEpochAt = 3;
 constexpr std::size_t kLengthAt = 11;
 
-// Content types (RFC 5246 §6.2.1).
-constexpr std::uint8_t kAlert = 21;
-constexpr std::uint8_t kHandshake = 22;
-constexpr std::uint8_t kApplicationData = 23;
-
-constexpr std::uint16_t kDtls12 = 0xFEFD;  // RFC 6347 §4.1
-constexpr std::uint8_t kDtlsMajor = 0xFE;
-
 // The longest handshake message in clear text that this server accepts: a ClientHello with a session ticket
 // and a long list of extensions. OpenSSL allocates a buffer of the size that the message claims.
-constexpr std::uint32_t kLongestHello = 4 << 10;
+constexpr std::uint32_t kMaxHello = 4 << 10;
 // How many records that may be the client's Finished are given to OpenSSL, for early records and for timely
 // ones. Only the first genuine one counts. Each forged one makes OpenSSL keep 18 kB.
-constexpr std::uint8_t kMostFinished = 4;
+constexpr std::uint8_t kMaxFinished = 4;
 
 }  // namespace
 
@@ -56,7 +50,7 @@ DtlsAssociation::DtlsAssociation(const TlsContext& dtls, const DtlsHello& hello,
 
 DtlsAssociation::State DtlsAssociation::start(Bytes datagram) {
   endpoint_.listen(datagram, buffers_.out_);
-  return settle();
+  return update_state();
 }
 
 DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vector<Bytes>& messages) {
@@ -67,11 +61,11 @@ DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vect
     } else if (is_established()) {
       read(*record, messages);
     } else {
-      shake_hands(*record);
+      do_handshake(*record);
       if (is_established()) read_early(messages);
     }
   }
-  return settle();
+  return update_state();
 }
 
 // OpenSSL 3.0 skips only the header of a record with a wrong version or a wrong length, and then parses the
@@ -79,7 +73,7 @@ DtlsAssociation::State DtlsAssociation::receive(MutableBytes datagram, std::vect
 bool DtlsAssociation::is_well_formed(const Record& record) const {
   const bool may_differ = record.type() == kAlert || endpoint_.expects_hello();
   if (record.version() != kDtls12 && !(may_differ && record.version() >> 8 == kDtlsMajor)) return false;
-  return record.body().size() <= endpoint_.longest_record();
+  return record.body().size() <= endpoint_.max_record();
 }
 
 // --- Until the handshake is done
@@ -88,7 +82,7 @@ bool DtlsAssociation::is_well_formed(const Record& record) const {
 // keeps ten handshake messages that arrive out of order, each in a buffer of the claimed size. An attacker
 // needs no keys for either. Therefore a few early records are kept here, in exactly the memory that they
 // need.
-void DtlsAssociation::shake_hands(const Record& record) {
+void DtlsAssociation::do_handshake(const Record& record) {
   if (record.epoch() == 0) {
     if (!is_plausible(record)) {
       ++buffers_.counters.implausible;
@@ -100,7 +94,7 @@ void DtlsAssociation::shake_hands(const Record& record) {
     overhead_ = static_cast<std::uint8_t>(endpoint_.record_overhead());
     std::uint8_t fed = 0;
     for (MutableBytes rest = early_.bytes(); const auto early = Record::take(rest);) {
-      if (!endpoint_.expects_finished() || fed == kMostFinished) break;
+      if (!endpoint_.expects_finished() || fed == kMaxFinished) break;
       if (early->type() != kHandshake || is_too_short(*early)) continue;
       feed(*early);
       ++fed;
@@ -108,7 +102,7 @@ void DtlsAssociation::shake_hands(const Record& record) {
   } else if (record.epoch() == 1) {
     if (!endpoint_.expects_finished() || record.type() != kHandshake) {
       keep_early(record);
-    } else if (finished_count_ < kMostFinished && !is_too_short(record)) {
+    } else if (finished_count_ < kMaxFinished && !is_too_short(record)) {
       ++finished_count_;
       feed(record);
     } else {
@@ -118,7 +112,7 @@ void DtlsAssociation::shake_hands(const Record& record) {
 }
 
 void DtlsAssociation::keep_early(const Record& record) {
-  if (early_count_ < kMostEarly && early_.append(record.bytes)) {
+  if (early_count_ < kMaxEarly && early_.append(record.bytes)) {
     ++early_count_;
   } else {
     ++buffers_.counters.early_dropped;
@@ -133,7 +127,7 @@ bool DtlsAssociation::is_plausible(const Record& record) const {
   while (reader.ok() && !reader.at_end()) {
     const DtlsFragment fragment = DtlsFragment::read(reader);
     if (!fragment.fits() || fragment.message_number > hello_number_ + 1 ||
-        fragment.message_size > kLongestHello) {
+        fragment.message_size > kMaxHello) {
       return false;
     }
   }
@@ -154,10 +148,10 @@ void DtlsAssociation::read_early(std::vector<Bytes>& messages) {
 
 DtlsAssociation::State DtlsAssociation::on_timeout() {
   endpoint_.retransmit(buffers_.out_);
-  return settle();
+  return update_state();
 }
 
-DtlsAssociation::State DtlsAssociation::settle() {
+DtlsAssociation::State DtlsAssociation::update_state() {
   if (endpoint_.can_receive()) return State::open;
   if (!is_established()) ++buffers_.counters.handshakes_failed;
   return State::ended;
@@ -186,7 +180,7 @@ void DtlsAssociation::send(Bytes head, Bytes payload, std::size_t padding) {
   if (!endpoint_.can_send()) return;
   BoundedBuffer& plain = buffers_.plain_;
   plain.clear();
-  plain.allow(endpoint_.longest_text());
+  plain.allow(endpoint_.max_plaintext());
   if (!plain.append(head) || !plain.append(payload) || !plain.append_zeros(padding)) {
     ++buffers_.counters.too_long;
   } else {

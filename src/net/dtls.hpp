@@ -28,7 +28,7 @@ class DtlsBuffers {
 
   // Ask this before each call of an association. When it is false, send all datagrams and call reset(). A
   // call without room is harmless: datagrams that do not fit are dropped.
-  bool has_room() const { return out_.room() >= kMostAtOnce; }
+  bool has_room() const { return out_.room() >= kMaxAtOnce; }
   // The datagrams to be sent since the last forget(). They stay in place until reset().
   std::span<const Bytes> datagrams() const { return out_.datagrams(); }
   void forget() { out_.forget_datagrams(); }
@@ -48,10 +48,10 @@ class DtlsBuffers {
   friend class DtlsAssociation;
 
   static constexpr std::size_t kSize = 256 << 10;
-  static constexpr std::size_t kMostAtOnce = 64 << 10;  // a handshake flight with many certificates
+  static constexpr std::size_t kMaxAtOnce = 64 << 10;  // a handshake flight with many certificates
 
   WireBuffer out_{WireBuffer::Kind::datagrams, kSize};
-  BoundedBuffer plain_{TlsEndpoint::kLongestText};  // one whole message
+  BoundedBuffer plain_{TlsEndpoint::kMaxPlaintext};  // one whole message
   // The memory of messages that associations received early, until release_received().
   std::vector<BoundedBuffer> early_;
 };
@@ -61,12 +61,12 @@ class DtlsAssociation {
   enum class State : std::uint8_t { open, ended };
 
   // The maximum size of plain text in one record (RFC 6347 §4.1).
-  static constexpr std::size_t kMaxMessage = TlsEndpoint::kLongestText;
+  static constexpr std::size_t kMaxMessage = TlsEndpoint::kMaxPlaintext;
   static constexpr long kHandshakeMtu = TlsEndpoint::kHandshakeMtu;
   // Some records may arrive before the keys that open them, when the network changes the order. This many of
   // them are kept, with this many octets in all.
-  static constexpr std::size_t kMostEarly = 8;
-  static constexpr std::size_t kMostEarlyOctets = 8 << 10;
+  static constexpr std::size_t kMaxEarly = 8;
+  static constexpr std::size_t kMaxEarlyOctets = 8 << 10;
 
   // For a client whose hello had a valid cookie. Throws std::bad_alloc.
   DtlsAssociation(const TlsContext& dtls, const DtlsHello& hello, DtlsBuffers& buffers);
@@ -83,7 +83,7 @@ class DtlsAssociation {
   void send(Bytes head, Bytes payload, std::size_t padding);
 
   // Sends a close_notify alert.
-  void say_goodbye() { endpoint_.say_goodbye(buffers_.out_); }
+  void send_close_notify() { endpoint_.send_close_notify(buffers_.out_); }
 
   bool is_established() const { return endpoint_.was_established(); }
   // Frees the memory that is not needed while the client is idle. It is allocated again at the next record.
@@ -101,13 +101,13 @@ class DtlsAssociation {
 
   bool is_well_formed(const Record& record) const;
   bool is_too_short(const Record& record) const;
-  void shake_hands(const Record& record);
+  void do_handshake(const Record& record);
   void keep_early(const Record& record);
   bool is_plausible(const Record& record) const;
   void feed(const Record& record);
   void read(const Record& record, std::vector<Bytes>& messages);
   void read_early(std::vector<Bytes>& messages);
-  State settle();
+  State update_state();
 
   TlsEndpoint endpoint_;
   DtlsBuffers& buffers_;
@@ -116,7 +116,7 @@ class DtlsAssociation {
   std::uint8_t overhead_ = 0;        // size added to the text of a record, after the handshake
   std::uint8_t early_count_ = 0;     // records in `early_`
   std::uint8_t finished_count_ = 0;  // records that may have been the client's Finished
-  BoundedBuffer early_{kMostEarlyOctets};
+  BoundedBuffer early_{kMaxEarlyOctets};
 };
 
 }  // namespace turnpike::net

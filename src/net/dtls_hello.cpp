@@ -2,16 +2,12 @@
 
 #include <algorithm>
 
+#include "net/tls_wire.hpp"
+
 namespace turnpike::net {
 namespace {
 
-constexpr std::uint8_t kHandshake = 22;
-constexpr std::uint8_t kClientHello = 1;
-constexpr std::uint8_t kHelloVerifyRequest = 3;
-constexpr std::uint8_t kDtlsMajor = 0xFE;
-constexpr std::uint16_t kDtls10 = 0xFEFF;  // RFC 6347 §4.2.1: the version of every HelloVerifyRequest
 constexpr std::size_t kRecordNumberSize = 8;
-constexpr std::size_t kRandomSize = 32;
 
 std::uint32_t read_u24(ByteReader& reader) {
   const Bytes bytes = reader.take(3);

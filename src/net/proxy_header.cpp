@@ -9,10 +9,8 @@
 namespace turnpike::net {
 namespace {
 
-using Kind = ProxyHeader::Kind;
-
 constexpr ProxyHeader kIncomplete{};
-constexpr ProxyHeader kInvalid{.kind = Kind::invalid, .client = {}, .size = 0};
+constexpr ProxyHeader kInvalid{.kind = ProxyHeader::Kind::invalid, .client = {}, .size = 0};
 
 // Whether `received` and `mark` are equal in the length of the shorter one.
 bool begins_like(Bytes received, std::string_view mark) {
@@ -44,7 +42,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 // Parses the rest of the line after "PROXY ", without the line end.
 ProxyHeader parse_line(std::string_view line) {
   const std::string_view protocol = take_word(line);
-  if (protocol == "UNKNOWN") return {.kind = Kind::local, .client = {}, .size = 0};
+  if (protocol == "UNKNOWN") return {.kind = ProxyHeader::Kind::local, .client = {}, .size = 0};
   if (protocol != "TCP4" && protocol != "TCP6") return kInvalid;
   const Family family = protocol == "TCP4" ? Family::ipv4 : Family::ipv6;
   const std::optional<IpAddress> client = IpAddress::parse(take_word(line));
@@ -53,7 +51,7 @@ ProxyHeader parse_line(std::string_view line) {
   const std::optional<std::uint16_t> server_port = parse_port(line);
   if (!client || !server || !client_port || !server_port) return kInvalid;
   if (client->family() != family || server->family() != family) return kInvalid;
-  return {.kind = Kind::proxied, .client = {unmapped(*client), *client_port, 0}, .size = 0};
+  return {.kind = ProxyHeader::Kind::proxied, .client = {unmapped(*client), *client_port, 0}, .size = 0};
 }
 
 ProxyHeader parse_text(Bytes received) {
@@ -62,7 +60,7 @@ ProxyHeader parse_text(Bytes received) {
   if (end == std::string_view::npos) return text.size() < kMaxLine ? kIncomplete : kInvalid;
   if (end < kTextMark.size() || text[end - 1] != '\r') return kInvalid;
   ProxyHeader header = parse_line(text.substr(kTextMark.size(), end - 1 - kTextMark.size()));
-  if (header.kind != Kind::invalid) header.size = end + 1;
+  if (header.kind != ProxyHeader::Kind::invalid) header.size = end + 1;
   return header;
 }
 
@@ -84,8 +82,9 @@ ProxyHeader proxied(Bytes addresses, Family family, std::size_t size) {
   const std::size_t width = family == Family::ipv4 ? 4 : 16;
   if (addresses.size() < 2 * width + 4) return kInvalid;
   const IpAddress client = IpAddress::from_bytes(family, addresses.first(width));
-  return {
-      .kind = Kind::proxied, .client = {unmapped(client), load_u16(&addresses[2 * width]), 0}, .size = size};
+  return {.kind = ProxyHeader::Kind::proxied,
+          .client = {unmapped(client), load_u16(&addresses[2 * width]), 0},
+          .size = size};
 }
 
 ProxyHeader parse_binary(Bytes received, Protocol protocol) {
@@ -95,13 +94,13 @@ ProxyHeader parse_binary(Bytes received, Protocol protocol) {
   const std::size_t size = kFixedSize + load_u16(&received[14]);
   if (size > kMaxProxyHeaderSize) return kInvalid;
   if (received.size() < size) return kIncomplete;
-  if (command == kLocal) return {.kind = Kind::local, .client = {}, .size = size};
+  if (command == kLocal) return {.kind = ProxyHeader::Kind::local, .client = {}, .size = size};
   const Bytes addresses = received.subspan(kFixedSize, size - kFixedSize);
-  if (received[13] == kUnspecified) return {.kind = Kind::local, .client = {}, .size = size};
+  if (received[13] == kUnspecified) return {.kind = ProxyHeader::Kind::local, .client = {}, .size = size};
   switch (received[13] - static_cast<int>(protocol)) {
     case kIpv4: return proxied(addresses, Family::ipv4, size);
     case kIpv6: return proxied(addresses, Family::ipv6, size);
-    case kUnix: return {.kind = Kind::local, .client = {}, .size = size};
+    case kUnix: return {.kind = ProxyHeader::Kind::local, .client = {}, .size = size};
     default: return kInvalid;
   }
 }
@@ -130,7 +129,7 @@ std::optional<ProxyHeader> find_proxy_header(Bytes datagram) {
   const bool is_binary = datagram.size() >= kBinaryMark.size() && begins_like(datagram, kBinaryMark);
   if (!is_text && !is_binary) return std::nullopt;
   const ProxyHeader header = is_text ? parse_text(datagram) : parse_binary(datagram, Protocol::datagram);
-  return header.kind == Kind::incomplete ? kInvalid : header;
+  return header.kind == ProxyHeader::Kind::incomplete ? kInvalid : header;
 }
 
 std::vector<std::uint8_t> make_proxy_header(const Endpoint& client, const Endpoint& server) {

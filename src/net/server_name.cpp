@@ -6,26 +6,24 @@
 #include <string_view>
 #include <utility>
 
+#include "net/tls_wire.hpp"
+
 namespace turnpike::net {
 namespace {
 
-using Kind = AskedName::Kind;
-
-AskedName incomplete(std::size_t needed) { return {.kind = Kind::incomplete, .name = {}, .needed = needed}; }
-AskedName without_name(Kind kind) { return {.kind = kind, .name = {}, .needed = 0}; }
+AskedName incomplete(std::size_t needed) {
+  return {.kind = AskedName::Kind::incomplete, .name = {}, .needed = needed};
+}
+AskedName without_name(AskedName::Kind kind) { return {.kind = kind, .name = {}, .needed = 0}; }
 AskedName named(std::string_view name) {
-  return {.kind = Kind::named, .name = std::string(name), .needed = 0};
+  return {.kind = AskedName::Kind::named, .name = std::string(name), .needed = 0};
 }
 
 // --- TLS
 
-constexpr std::uint8_t kHandshake = 22;
-constexpr std::uint8_t kClientHello = 1;
-constexpr std::uint8_t kTlsMajor = 3;
 constexpr std::size_t kRecordHeader = 5;
 constexpr std::size_t kMaxFragment = 1 << 14;  // RFC 8446 §5.1
 constexpr std::size_t kMessageHeader = 4;
-constexpr std::size_t kRandomSize = 32;
 constexpr std::size_t kMaxSession = 32;
 constexpr std::uint16_t kServerName = 0;  // RFC 6066 §1.1
 constexpr std::uint8_t kHostName = 0;
@@ -98,7 +96,7 @@ AskedName read_name_list(Bytes extension) {
   const bool is_whole = reader.ok() && reader.at_end() && list.ok() && list.at_end();
   const bool is_name = is_host_name && !name.empty() && name.size() <= kMaxHostName &&
                        std::ranges::find(name, std::uint8_t{0}) == name.end();
-  return is_whole && is_name ? named(as_text(name)) : without_name(Kind::malformed);
+  return is_whole && is_name ? named(as_text(name)) : without_name(AskedName::Kind::malformed);
 }
 
 AskedName read_extensions(ByteReader list) {
@@ -107,11 +105,12 @@ AskedName read_extensions(ByteReader list) {
     const std::uint16_t type = list.u16();
     const Bytes extension = list.take(list.u16());
     if (type != kServerName || !list.ok()) continue;
-    if (server_name) return without_name(Kind::malformed);  // RFC 8446 §4.2: an extension may occur only once
+    if (server_name)
+      return without_name(AskedName::Kind::malformed);  // RFC 8446 §4.2: an extension may occur only once
     server_name = extension;
   }
-  if (!list.ok()) return without_name(Kind::malformed);
-  return server_name ? read_name_list(*server_name) : without_name(Kind::absent);
+  if (!list.ok()) return without_name(AskedName::Kind::malformed);
+  return server_name ? read_name_list(*server_name) : without_name(AskedName::Kind::absent);
 }
 
 // The ClientHello of RFC 8446 §4.1.2, which has the same form in earlier versions.
@@ -124,10 +123,11 @@ AskedName read_hello(Bytes body) {
   const Bytes compressions = reader.take(reader.u8());
   const bool is_hello = reader.ok() && version >> 8 == kTlsMajor && session.size() <= kMaxSession &&
                         !suites.empty() && suites.size() % 2 == 0 && !compressions.empty();
-  if (!is_hello) return without_name(Kind::malformed);
-  if (reader.at_end()) return without_name(Kind::absent);
+  if (!is_hello) return without_name(AskedName::Kind::malformed);
+  if (reader.at_end()) return without_name(AskedName::Kind::absent);
   const ByteReader extensions(reader.take(reader.u16()));
-  return reader.ok() && reader.at_end() ? read_extensions(extensions) : without_name(Kind::malformed);
+  return reader.ok() && reader.at_end() ? read_extensions(extensions)
+                                        : without_name(AskedName::Kind::malformed);
 }
 
 // --- HTTP
@@ -163,10 +163,10 @@ AskedName find_server_name(Bytes received) {
   HelloRecords records;
   while (records.take(reader)) {
   }
-  if (records.is_malformed()) return without_name(Kind::malformed);
+  if (records.is_malformed()) return without_name(AskedName::Kind::malformed);
   if (records.is_whole()) return read_hello(records.body());
   const std::size_t needed = seen.size() + records.missing();
-  return needed <= kMaxHelloRecords ? incomplete(needed) : without_name(Kind::malformed);
+  return needed <= kMaxHelloRecords ? incomplete(needed) : without_name(AskedName::Kind::malformed);
 }
 
 AskedName find_host(Bytes received) {
@@ -176,10 +176,11 @@ AskedName find_host(Bytes received) {
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end + 1);
     if (std::exchange(is_first, false)) continue;  // the request line
-    if (trimmed(line).empty()) return without_name(Kind::absent);
+    if (trimmed(line).empty()) return without_name(AskedName::Kind::absent);
     if (is_host_field(line)) return named(without_port(trimmed(line.substr(kHost.size()))));
   }
-  return received.size() < kMaxHostSearch ? incomplete(received.size() + 1) : without_name(Kind::absent);
+  return received.size() < kMaxHostSearch ? incomplete(received.size() + 1)
+                                          : without_name(AskedName::Kind::absent);
 }
 
 }  // namespace turnpike::net

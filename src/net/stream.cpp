@@ -17,8 +17,8 @@ constexpr std::size_t kCookieEnd = 8;  // the end of the magic cookie in a STUN 
 
 // The maximum octets that a client may send in a handshake. A ClientHello with post-quantum keys may have 16
 // kB; the limit is twice that. OpenSSL itself would accept a ClientHello of 131 kB.
-constexpr std::uint32_t kLongestHandshake = 32 << 10;
-constexpr std::size_t kLongestGoodbye = 256;
+constexpr std::uint32_t kMaxHandshake = 32 << 10;
+constexpr std::size_t kMaxCloseNotify = 256;
 
 bool is_passing(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
@@ -67,9 +67,9 @@ void Stream::start_tls(const TlsContext& tls, TlsUse use) {
 Stream::~Stream() {
   if (!tls_ || has_waiting()) return;
   try {
-    WireBuffer goodbye(WireBuffer::Kind::stream, kLongestGoodbye);
-    tls_->say_goodbye(goodbye);
-    if (goodbye.size() != 0) send_some(fd(), goodbye.bytes());
+    WireBuffer close_notify(WireBuffer::Kind::stream, kMaxCloseNotify);
+    tls_->send_close_notify(close_notify);
+    if (close_notify.size() != 0) send_some(fd(), close_notify.bytes());
   } catch (const std::bad_alloc&) {
     return;  // there is no memory for the close_notify
   }
@@ -102,13 +102,13 @@ Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, Str
 
 Stream::State Stream::receive_tls(Bytes cipher_text, MutableBytes room, std::size_t& received,
                                   StreamBuffers& buffers) {
-  const bool shakes_hands = !tls_->was_established();
-  if (shakes_hands && shaken_ > kLongestHandshake) {
+  const bool in_handshake = !tls_->was_established();
+  if (in_handshake && shaken_ > kMaxHandshake) {
     ++buffers.counters.handshakes_failed;
     return State::ended;
   }
   buffers.wire_out_.clear();
-  if (shakes_hands) shaken_ += static_cast<std::uint32_t>(cipher_text.size());
+  if (in_handshake) shaken_ += static_cast<std::uint32_t>(cipher_text.size());
   received = tls_->receive(cipher_text, room, buffers.wire_out_);
   if (tls_->state() == TlsEndpoint::State::failed) ++buffers.counters.handshakes_failed;
   // This also sends alerts, and OpenSSL's own answers, for example to a key update.
@@ -184,7 +184,7 @@ Stream::Released Stream::release() {
           std::exchange(tail_, {})};
 }
 
-void Stream::turn_away(Bytes answer, StreamBuffers& buffers) {
+void Stream::answer_and_close(Bytes answer, StreamBuffers& buffers) {
   recv(fd(), buffers.wire_in_.get(), StreamBuffers::kReceiveSize, MSG_DONTWAIT);
   (void)send_bytes(answer, buffers);
 }

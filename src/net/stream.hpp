@@ -47,7 +47,7 @@ class StreamBuffers {
   static constexpr std::size_t kSlots = 16;
   // A slot has room for an incomplete message in front of the received octets. Behind them it has room for
   // the rest of a TLS record, most of which was received before.
-  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsEndpoint::kLongestRecord;
+  static constexpr std::size_t kSlotSize = stun::kMaxFrameSize + kReceiveSize + TlsEndpoint::kMaxRecord;
   // The buffer for output. It is sent when it has more than kWorthSending; the rest of its size is for one
   // more message or for OpenSSL's answers.
   static constexpr std::size_t kWorthSending = 64 << 10;
@@ -117,7 +117,7 @@ class Stream {
   Released release();
   // Sends a last answer to a client that is not served. The client's octets are read and dropped first,
   // because the kernel would otherwise reset the connection and discard our answer.
-  void turn_away(Bytes answer, StreamBuffers& buffers);
+  void answer_and_close(Bytes answer, StreamBuffers& buffers);
 
   // --- Octets instead of messages: for a connection that is joined with a peer's (RFC 6062)
   // Receives once, at most `most` octets from the socket (up to kReceiveSize). `bytes` view the buffers, and

@@ -1,12 +1,10 @@
 #include "net/tcp_socket.hpp"
 
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include <cerrno>
-#include <system_error>
 
-#include "net/socket_address.hpp"
+#include "net/socket_calls.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -16,65 +14,47 @@ constexpr int kBacklog = 4096;  // the kernel limits it to net.core.somaxconn
 // The maximum of unsent octets in the kernel. More of them would only delay media.
 constexpr int kUnsent = 128 << 10;
 
-[[noreturn]] void throw_errno(const char* call) {
-  throw std::system_error(errno, std::generic_category(), call);
-}
-
 void require_option(int fd, int level, int name, int value, const char* what) {
-  if (setsockopt(fd, level, name, &value, sizeof value) != 0) throw_errno(what);
+  if (!set_option(fd, level, name, value)) throw_errno(what);
 }
 
-Fd open_socket(Family family) {
-  const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
-  Fd fd(socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+// The old connections of a daemon or a relay that has just ended do not keep a new one from binding.
+Fd open_rebindable_socket(Family family) {
+  Fd fd = open_socket(family, SOCK_STREAM);
+  if (fd) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  return fd;
+}
+
+Fd open_listener_socket(Family family) {
+  Fd fd = open_rebindable_socket(family);
   if (!fd) throw_errno("socket");
-  if (family == Family::ipv6) require_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
-  // The old connections of a daemon that has just ended must not keep a new one from starting.
-  require_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   return fd;
 }
 
-boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
-
-bool set_option(const Fd& fd, int level, int name, int value) {
-  return setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
-}
-
-bool try_bind(const Fd& fd, const Endpoint& at) {
-  const SocketAddress address(at);
-  return bind(fd.get(), &address.any, address.size()) == 0;
-}
-
-// Returns an invalid Fd when the machine has no descriptor left; errno is set.
-Fd relay_socket(Family family) {
-  const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
-  Fd fd(socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return fd;
-  if (family == Family::ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);  // old connections of an ended relay do not hinder the bind
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+Fd open_relay_socket(Family family) {
+  Fd fd = open_rebindable_socket(family);
+  if (fd) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   return fd;
 }
 
-void bind_socket(const Fd& fd, const Endpoint& at) {
-  const SocketAddress address(at);
-  if (bind(fd.get(), &address.any, address.size()) != 0) throw_errno("bind");
+void require_bind(const Fd& fd, const Endpoint& at) {
+  if (!bind_socket(fd.get(), at)) throw_errno("bind");
 }
 
 }  // namespace
 
 // The accepted connections inherit these options.
 Fd open_tcp_listener(const Endpoint& at) {
-  Fd fd = open_socket(at.family());
+  Fd fd = open_listener_socket(at.family());
   require_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
   require_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
   require_option(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsent, "TCP_NOTSENT_LOWAT");
-  bind_socket(fd, at);
+  require_bind(fd, at);
   if (listen(fd.get(), kBacklog) != 0) throw_errno("listen");
   return fd;
 }
 
-void require_free_tcp_address(const Endpoint& at) { bind_socket(open_socket(at.family()), at); }
+void require_free_tcp_address(const Endpoint& at) { require_bind(open_listener_socket(at.family()), at); }
 
 std::optional<Accepted> accept_tcp(int listener) {
   SocketAddress from;
@@ -87,15 +67,17 @@ std::optional<Accepted> accept_tcp(int listener) {
 // SO_REUSEPORT is set after the bind, so that the bind fails when another process uses the port. The outgoing
 // connections of this relay then share the port.
 Result<Fd> open_tcp_relay(const Endpoint& at) {
-  Fd fd = relay_socket(at.family());
-  if (!fd || !try_bind(fd, at)) return last_error();
-  if (!set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) || listen(fd.get(), kBacklog) != 0) return last_error();
+  Fd fd = open_relay_socket(at.family());
+  if (!fd || !bind_socket(fd.get(), at)) return last_error();
+  if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) || listen(fd.get(), kBacklog) != 0)
+    return last_error();
   return fd;
 }
 
 Result<Fd> connect_tcp(const Endpoint& from, const Endpoint& to) {
-  Fd fd = relay_socket(from.family());
-  if (!fd || !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) || !try_bind(fd, from)) return last_error();
+  Fd fd = open_relay_socket(from.family());
+  if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) || !bind_socket(fd.get(), from))
+    return last_error();
   const SocketAddress address(to);
   if (connect(fd.get(), &address.any, address.size()) != 0 && errno != EINPROGRESS) return last_error();
   return fd;

@@ -46,7 +46,7 @@ enum Verdict : int { broken = -1, full_handshake = 0, good = 1, good_and_renew =
 
 Verdict seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
              EVP_MAC_CTX* mac) {
-  TicketKeys::Key key = keys.to_seal();
+  TicketKeys::Key key = keys.encryption_key();
   std::ranges::copy(key.name, name);
   const EVP_CIPHER* const aes = EVP_aes_256_cbc();
   const bool done = RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) == 1 &&
@@ -60,7 +60,7 @@ Verdict seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHE
 // it gets a new one each time.
 Verdict open(TicketKeys& keys, bool is_1_3, const unsigned char* name, const unsigned char* iv,
              EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) {
-  std::optional<TicketKeys::Opening> opening = keys.to_open({name, TicketKeys::kNameSize});
+  std::optional<TicketKeys::Opening> opening = keys.find_decryption_key({name, TicketKeys::kNameSize});
   if (!opening) return full_handshake;
   const bool done =
       set_mac_key(mac, opening->key) &&
@@ -114,13 +114,13 @@ void TicketKeys::rotate() {
   number_ = number;
 }
 
-TicketKeys::Key TicketKeys::to_seal() {
+TicketKeys::Key TicketKeys::encryption_key() {
   const std::lock_guard lock(mutex_);
   rotate();
   return present_;
 }
 
-std::optional<TicketKeys::Opening> TicketKeys::to_open(Bytes name) {
+std::optional<TicketKeys::Opening> TicketKeys::find_decryption_key(Bytes name) {
   const std::lock_guard lock(mutex_);
   rotate();
   if (std::ranges::equal(name, present_.name)) return Opening{present_, false};

@@ -41,13 +41,13 @@ class TicketKeys {
   TicketKeys(const TicketKeys&) = delete;
   TicketKeys& operator=(const TicketKeys&) = delete;
 
-  Key to_seal();
+  Key encryption_key();
   struct Opening {
     Key key;
     bool is_old;  // the client should get a new ticket
   };
   // Finds the key of a ticket. `name` has kNameSize octets. Nothing when the key is unknown or too old.
-  std::optional<Opening> to_open(Bytes name);
+  std::optional<Opening> find_decryption_key(Bytes name);
 
  private:
   void rotate();

@@ -34,7 +34,7 @@ const std::string kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 const std::string kTls13Ciphers =
     "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
 
-constexpr long kLongestMessage = 16 << 10;
+constexpr long kMaxHandshakeMessage = 16 << 10;
 
 constexpr std::string_view kSessionContext = "turnpike";
 
@@ -161,7 +161,7 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
   set_ciphers(context, params.ciphers);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   // No client certificates are requested, so handshake messages are short, and this limit is safe.
-  SSL_CTX_set_max_cert_list(context, kLongestMessage);
+  SSL_CTX_set_max_cert_list(context, kMaxHandshakeMessage);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                  static_cast<unsigned>(kSessionContext.size()));

@@ -67,13 +67,13 @@ std::size_t TlsEndpoint::receive(Bytes cipher_text, MutableBytes room, WireBuffe
     std::size_t size = 0;
     const int result = SSL_read_ex(ssl_.get(), room.data() + received, room.size() - received, &size);
     received += size;
-    settle(result);
+    handle_result(result);
     if (result != 1 || (wire.in.empty() && SSL_has_pending(ssl_.get()) == 0)) break;
   }
   return received;
 }
 
-void TlsEndpoint::settle(int result) {
+void TlsEndpoint::handle_result(int result) {
   const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), result);
   const bool is_finished = SSL_is_init_finished(ssl_.get()) == 1;
   const bool is_open = error == SSL_ERROR_NONE || error == SSL_ERROR_WANT_READ;
@@ -103,7 +103,7 @@ bool TlsEndpoint::send(Bytes text, WireBuffer& out) {
   return false;
 }
 
-void TlsEndpoint::say_goodbye(WireBuffer& out) {
+void TlsEndpoint::send_close_notify(WireBuffer& out) {
   if (!can_send()) return;
   const Wire wire(ssl_.get(), {}, out);
   const bool has_buffers = state_ != State::resting || SSL_alloc_buffers(ssl_.get()) == 1;
@@ -115,14 +115,14 @@ void TlsEndpoint::rest() {
   if (state_ == State::established && SSL_free_buffers(ssl_.get()) == 1) state_ = State::resting;
 }
 
-std::size_t TlsEndpoint::longest_text() const {
+std::size_t TlsEndpoint::max_plaintext() const {
   const std::uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_.get()));
-  return code == TLSEXT_max_fragment_length_DISABLED ? kLongestText : std::size_t{256} << code;
+  return code == TLSEXT_max_fragment_length_DISABLED ? kMaxPlaintext : std::size_t{256} << code;
 }
 
-std::size_t TlsEndpoint::longest_record() const {
-  constexpr std::size_t kLongestOverhead = 320;  // OpenSSL's own limit
-  return (SSL_get_session(ssl_.get()) ? longest_text() : kLongestText) + kLongestOverhead;
+std::size_t TlsEndpoint::max_record() const {
+  constexpr std::size_t kMaxOverhead = 320;  // OpenSSL's own limit
+  return (SSL_get_session(ssl_.get()) ? max_plaintext() : kMaxPlaintext) + kMaxOverhead;
 }
 
 // --- DTLS alone
@@ -135,7 +135,7 @@ void TlsEndpoint::listen(Bytes hello, WireBuffer& out) {
   Wire wire(ssl_.get(), hello, out);
   const int heard = DTLSv1_listen(ssl_.get(), nobody.get());
   wire.in = {};
-  if (heard == 1) return settle(SSL_do_handshake(ssl_.get()));
+  if (heard == 1) return handle_result(SSL_do_handshake(ssl_.get()));
   state_ = State::failed;
 }
 

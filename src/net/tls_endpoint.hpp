@@ -30,9 +30,9 @@ class TlsEndpoint {
   };
 
   // The maximum plain text of one record (RFC 5246 §6.2.1 and RFC 8446 §5.1).
-  static constexpr std::size_t kLongestText = 16 << 10;
+  static constexpr std::size_t kMaxPlaintext = 16 << 10;
   // The maximum size of one whole record, in both protocols and in all versions.
-  static constexpr std::size_t kLongestRecord = kLongestText + 2048 + 13;
+  static constexpr std::size_t kMaxRecord = kMaxPlaintext + 2048 + 13;
   // The maximum size of a datagram during a DTLS handshake. It passes every path that carries IPv6.
   static constexpr long kHandshakeMtu = 1200;
 
@@ -48,7 +48,7 @@ class TlsEndpoint {
   bool can_send() const { return was_established() && state_ != State::ended; }
 
   // Processes all of `cipher_text`: any part of a stream, or one record of a datagram. Writes plain text into
-  // `room` and returns its size. For a stream, `room` must be at least kLongestRecord longer than
+  // `room` and returns its size. For a stream, `room` must be at least kMaxRecord longer than
   // `cipher_text`. For a record, it must be at least as long, and may be the same memory.
   std::size_t receive(Bytes cipher_text, MutableBytes room, WireBuffer& out);
 
@@ -57,15 +57,15 @@ class TlsEndpoint {
   bool send(Bytes text, WireBuffer& out);
 
   // Sends a close_notify alert, if the connection can still send.
-  void say_goodbye(WireBuffer& out);
+  void send_close_notify(WireBuffer& out);
 
   // Frees OpenSSL's buffers after the handshake. A DTLS association would otherwise keep about 33 kB.
   void rest();
 
   // The maximum plain text of one record to the client. A client may ask for less than usual (RFC 6066 §4).
-  std::size_t longest_text() const;
+  std::size_t max_plaintext() const;
   // The maximum body size of a record from the client, by OpenSSL's rule.
-  std::size_t longest_record() const;
+  std::size_t max_record() const;
 
   // --- DTLS alone
   // Begins with a hello whose cookie was verified.
@@ -94,7 +94,7 @@ class TlsEndpoint {
   struct Wire;
 
   // Sets the state from the `result` of an OpenSSL call.
-  void settle(int result);
+  void handle_result(int result);
 
   TlsSession ssl_;
   State state_ = State::shaking_hands;

@@ -5,35 +5,14 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 
-#include "net/socket_address.hpp"
+#include "net/socket_calls.hpp"
 
 namespace turnpike::net {
 namespace {
-
-[[noreturn]] void throw_errno(const char* call) {
-  throw std::system_error(errno, std::generic_category(), call);
-}
-
-bool set_option(int fd, int level, int name, int value) {
-  return setsockopt(fd, level, name, &value, sizeof value) == 0;
-}
-
-Fd open_socket(Family family) {
-  const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
-  Fd fd(socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd && family == Family::ipv6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  return fd;
-}
-
-bool bind_socket(int fd, const Endpoint& at) {
-  const SocketAddress address(at);
-  return bind(fd, &address.any, address.size()) == 0;
-}
 
 // Datagrams of any size are sent, in fragments if the path needs it (RFC 8656 §14: DF is 0 unless the client
 // asks for it).
@@ -44,8 +23,6 @@ void allow_fragments(int fd, Family family) {
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
   }
 }
-
-boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
 
 // SO_RCVBUFFORCE exceeds the system's limit, if the process has CAP_NET_ADMIN.
 void set_receive_buffer(int fd, std::uint32_t bytes) {
@@ -61,8 +38,8 @@ std::uint32_t receive_buffer_of(int fd) {
 }
 
 // The datagrams of this socket may be fragmented, and ICMP errors for them are queued.
-Fd open_relay_socket(Family family, std::uint32_t receive_buffer) {
-  Fd fd = open_socket(family);
+Fd open_udp_relay_socket(Family family, std::uint32_t receive_buffer) {
+  Fd fd = open_socket(family, SOCK_DGRAM);
   if (!fd) return fd;
   if (receive_buffer != 0) set_receive_buffer(fd.get(), receive_buffer);
   allow_fragments(fd.get(), family);
@@ -96,7 +73,7 @@ std::optional<stun::Icmp> to_icmp(const sock_extended_err& error, Family family)
 }  // namespace
 
 Fd open_udp_listener(const Endpoint& at) {
-  Fd fd = open_socket(at.family());
+  Fd fd = open_socket(at.family(), SOCK_DGRAM);
   if (!fd) throw_errno("socket");
   if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) throw_errno("SO_REUSEPORT");
   if (at.address.is_unspecified()) {
@@ -109,13 +86,13 @@ Fd open_udp_listener(const Endpoint& at) {
 }
 
 void require_free_udp_address(const Endpoint& at) {
-  const Fd fd = open_socket(at.family());
+  const Fd fd = open_socket(at.family(), SOCK_DGRAM);
   if (!fd) throw_errno("socket");
   if (!bind_socket(fd.get(), at)) throw_errno("bind");
 }
 
 Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer) {
-  Fd fd = open_relay_socket(at.family(), receive_buffer);
+  Fd fd = open_udp_relay_socket(at.family(), receive_buffer);
   if (!fd || !bind_socket(fd.get(), at)) return last_error();
   return fd;
 }
@@ -123,7 +100,7 @@ Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer) {
 // The option is set only during the second bind, so that at all other times no other socket can bind the
 // port.
 Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer) {
-  Fd fd = open_relay_socket(at.family(), receive_buffer);
+  Fd fd = open_udp_relay_socket(at.family(), receive_buffer);
   if (!fd) return last_error();
   set_option(first, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
@@ -156,7 +133,7 @@ int set_buffer_sizes(int fd, int bytes) {
 }
 
 std::uint32_t granted_receive_buffer(std::uint32_t bytes) {
-  const Fd fd = open_relay_socket(Family::ipv4, bytes);
+  const Fd fd = open_udp_relay_socket(Family::ipv4, bytes);
   return fd ? receive_buffer_of(fd.get()) : bytes;
 }
 

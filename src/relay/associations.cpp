@@ -14,10 +14,10 @@ constexpr std::uint8_t kAlert = 21;
 constexpr std::uint8_t kApplicationData = 23;
 
 // OpenSSL's clock is another one; this keeps a difference from becoming a busy loop.
-constexpr Duration kShortestWait{10};
+constexpr Duration kMinWait{10};
 
 // Whether the record may be part of a handshake. Alerts and data are under its keys only when it is over.
-bool may_shake_hands(Bytes datagram) {
+bool may_begin_handshake(Bytes datagram) {
   const std::uint8_t type = datagram[0];
   return load_u16(&datagram[kEpochAt]) == 0 || (type != kAlert && type != kApplicationData);
 }
@@ -59,20 +59,20 @@ Associations::Received Associations::receive(std::uint64_t connection, const net
   }
   make_room();
   const State state = association->dtls.receive(datagram.slot.first(datagram.payload.size()), messages_);
-  return {association->tuple, messages_, settle(*association, state, now)};
+  return {association->tuple, messages_, apply_state(*association, state, now)};
 }
 
 Associations::Association* Associations::choose(const FiveTuple& key, Bytes datagram) {
   const auto found = places_.find(key);
   if (found == places_.end() || datagram.size() < kRecordHeaderSize) return nullptr;
   const Place& place = found->second;
-  const bool shakes_hands = place.handshake && may_shake_hands(datagram);
-  return shakes_hands || !place.established ? place.handshake : place.established;
+  const bool in_handshake = place.handshake && may_begin_handshake(datagram);
+  return in_handshake || !place.established ? place.handshake : place.established;
 }
 
 // After each step of an association: what it left is sent, and its time is set. Returns the one that it has
 // replaced.
-std::optional<FiveTuple> Associations::settle(Association& association, State state, TimePoint now) {
+std::optional<FiveTuple> Associations::apply_state(Association& association, State state, TimePoint now) {
   transmit(association.came_by, association.tuple);
   std::optional<FiveTuple> replaced;
   if (association.is_handshake && association.dtls.is_established()) replaced = establish(association, now);
@@ -81,7 +81,7 @@ std::optional<FiveTuple> Associations::settle(Association& association, State st
   }
   if (association.is_handshake) {
     const std::optional<Duration> wait = association.dtls.retransmits_in();
-    association.retransmit_at = wait ? now.steady + std::max(*wait, kShortestWait) : SteadyTime::max();
+    association.retransmit_at = wait ? now.steady + std::max(*wait, kMinWait) : SteadyTime::max();
   } else {
     now_ = now.steady;
     stay_awake(association);
@@ -119,7 +119,7 @@ Associations::Received Associations::on_hello(const FiveTuple& key, const net::D
   if (!association) return {};
   make_room();
   const State state = association->dtls.start(datagram);
-  return {association->tuple, {}, settle(*association, state, now)};
+  return {association->tuple, {}, apply_state(*association, state, now)};
 }
 
 // Of the hello that an association began with: the network made two of it, or the answer is under way, which
@@ -162,7 +162,7 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
   ++counters_.begun;
   if (Association* before = places_.find(key)->second.handshake) {
     end(*before);
-  } else if (handshakes_.size() >= kMostHandshakes) {
+  } else if (handshakes_.size() >= kMaxHandshakes) {
     ++counters_.evicted;
     end(handshakes_.front());
   }
@@ -222,7 +222,7 @@ void Associations::make_room() {
 
 void Associations::transmit(std::uint64_t came_by, const FiveTuple& tuple) {
   const ListenerSocket& socket = ways_.listeners[ProxiedClients::listener_of(came_by)];
-  const Endpoint* to = ProxiedClients::is_proxied(came_by) ? ways_.proxied.way_to(came_by) : &tuple.client;
+  const Endpoint* to = ProxiedClients::is_proxied(came_by) ? ways_.proxied.route_to(came_by) : &tuple.client;
   for (const Bytes datagram : buffers_.datagrams()) {
     if (to) batch_.add(socket.socket.get(), to, {}, datagram, 0, socket.source(tuple.server));
   }
@@ -261,7 +261,7 @@ void Associations::remove_ended() {
   for (const FiveTuple& tuple : ended_) {
     Association& association = *associations_.find(tuple.connection);
     make_room();
-    association.dtls.say_goodbye();
+    association.dtls.send_close_notify();
     transmit(association.came_by, association.tuple);
     if (!association.has_allocation) shared_.idle.release(tuple.client.address);
     ways_.proxied.release(association.came_by);
@@ -319,7 +319,7 @@ void Associations::on_timeout(TimePoint now) {
       end(association);
     } else if (association.retransmit_at <= now.steady) {
       make_room();
-      settle(association, association.dtls.on_timeout(), now);
+      apply_state(association, association.dtls.on_timeout(), now);
     } else {
       if (association.rest_at <= now.steady) rest(association, now.steady);
       look_in_time(association);

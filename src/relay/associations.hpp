@@ -97,7 +97,7 @@ class Associations {
 
  private:
   // Of one worker. Beyond, the oldest makes room: it has had the most time.
-  static constexpr std::size_t kMostHandshakes = 1024;
+  static constexpr std::size_t kMaxHandshakes = 1024;
   // Begun in one pass: a signature each, which costs what hundreds of relayed packets do. Whoever comes
   // beyond sends its hello again.
   static constexpr std::uint32_t kBegunPerPass = 4;
@@ -131,7 +131,7 @@ class Associations {
   using State = net::DtlsAssociation::State;
 
   Association* choose(const FiveTuple& key, Bytes datagram);
-  std::optional<FiveTuple> settle(Association& association, State state, TimePoint now);
+  std::optional<FiveTuple> apply_state(Association& association, State state, TimePoint now);
   std::optional<FiveTuple> establish(Association& association, TimePoint now);
 
   Received on_hello(const FiveTuple& key, const net::DtlsHello& hello, Bytes datagram, TimePoint now);

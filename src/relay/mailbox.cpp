@@ -8,8 +8,8 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr std::size_t kMostMedia = 2 << 20;  // bytes; hundredths of a second of a busy worker
-constexpr std::size_t kMost = 4 << 20;
+constexpr std::size_t kMaxMedia = 2 << 20;  // bytes; hundredths of a second of a busy worker
+constexpr std::size_t kMax = 4 << 20;
 constexpr std::size_t kOverhead = 256;  // of a message
 
 }  // namespace
@@ -60,7 +60,7 @@ void Mailbox::post(Returned mail) {
 }
 
 bool Mailbox::has_room(std::size_t size, bool is_media) const {
-  return bytes_ + size <= (is_media ? kMostMedia : kMost);
+  return bytes_ + size <= (is_media ? kMaxMedia : kMax);
 }
 
 // The worker is woken for the first one, once it is there.

@@ -89,7 +89,7 @@ ProxiedClients::Flow* ProxiedClients::find(std::uint64_t connection) {
 // Where the next datagram tells again whose the flow is, the oldest of those that nobody needs gives way.
 // Where it does not, its client could then say that it is somebody else.
 bool ProxiedClients::make_room(const Balancers& balancers) {
-  if (by_way_.size() < kMostFlows) return true;
+  if (by_way_.size() < kMaxFlows) return true;
   if (balancers.header_on_first_only || idle_.empty()) return false;
   ++counters_.evicted;
   forget(idle_.front());
@@ -133,7 +133,7 @@ void ProxiedClients::forget(Flow& flow) {
 
 // --- What clients get, and how long they stay
 
-const Endpoint* ProxiedClients::way_to(std::uint64_t connection) {
+const Endpoint* ProxiedClients::route_to(std::uint64_t connection) {
   const Flow* flow = find(connection);
   if (flow) return &flow->way.client;
   ++counters_.unreachable;

@@ -31,7 +31,7 @@ namespace turnpike::relay {
 
 class ProxiedClients {
  public:
-  static constexpr std::size_t kMostFlows = 65'536;
+  static constexpr std::size_t kMaxFlows = 65'536;
   // A flow that is not held is forgotten when nothing has come by it for this long. nginx forgets after ten
   // minutes by default, and what writes no second header has to forget first.
   static constexpr Duration kForgottenAfter = std::chrono::minutes(15);
@@ -53,7 +53,7 @@ class ProxiedClients {
   static bool is_proxied(std::uint64_t connection) { return connection >> kSerialAt != 0; }
   // Where datagrams to a client that is_proxied() go, until the next call that is not const; null when the
   // flow is over, which is counted.
-  const Endpoint* way_to(std::uint64_t connection);
+  const Endpoint* route_to(std::uint64_t connection);
 
   // Flows with an allocation, here or at another worker, and those of associations are held: they stay until
   // the balancer's port is another client's. Numbers of plain clients and of flows that are over may be told
@@ -74,7 +74,7 @@ class ProxiedClients {
   static constexpr int kSerialAt = 32;
   static constexpr std::uint64_t kListenerMask = 0xFFFF;
   static constexpr std::uint64_t kPlaceMask = 0xFFFF;
-  static_assert(kMostFlows == kPlaceMask + 1);
+  static_assert(kMaxFlows == kPlaceMask + 1);
 
   struct Flow : boost::intrusive::list_base_hook<> {
     FiveTuple way;

@@ -272,7 +272,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
 
 void RelaySockets::close(turn::RelayId id) { open_.erase(id); }
 
-RelaySockets::Way RelaySockets::way_to(turn::RelayId relay, const Endpoint& peer) {
+RelaySockets::Route RelaySockets::route_to(turn::RelayId relay, const Endpoint& peer) {
   OpenRelay& open = open_.find(relay)->second;
   if (open.connected && open.connected_to == peer) {
     open.in_a_row = 0;

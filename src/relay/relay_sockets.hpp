@@ -158,11 +158,11 @@ class RelaySockets : public turn::RelayPorts {
   // The socket to send to `peer` with. A relay that keeps sending to one peer gets a second socket on its
   // port, connected to that peer: the kernel then looks up the route once and not for every datagram, a tenth
   // of what relaying one costs.
-  struct Way {
+  struct Route {
     int fd = -1;
     bool connected = false;  // to `peer`, so that no address is to be given
   };
-  Way way_to(turn::RelayId relay, const Endpoint& peer);
+  Route route_to(turn::RelayId relay, const Endpoint& peer);
 
   // What `fd` is to this relay: one that was closed a moment ago may have been opened again for another.
   enum class Role : std::uint8_t { none, udp, tcp_listener };

@@ -281,7 +281,7 @@ bool Streams::start_tls(Connection& connection, TimePoint now) {
 void Streams::hand_over_http(Connection& connection) {
   net::Stream& stream = connection.stream;
   end(connection);
-  if (!shared_.http) return stream.turn_away(as_bytes(no_page()), buffers_);
+  if (!shared_.http) return stream.answer_and_close(as_bytes(no_page()), buffers_);
   if (stream.has_waiting() || !watch(connection, EPOLL_CTL_DEL, 0)) return;
   net::Stream::Released released = stream.release();
   const bool secure = released.tls != nullptr;

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 256;
 constexpr int kAcceptsPerRelay = 16;
-constexpr std::size_t kMostInMail = 1 << 16;  // octets; then another mail begins
+constexpr std::size_t kMaxInMail = 1 << 16;  // octets; then another mail begins
 // Of datagrams or runs. The bound keeps one flow from delaying the others. A client by TCP or TLS gets all of
 // them with one send.
 constexpr std::size_t kDatagramsPerRelay = 16;
@@ -273,8 +273,8 @@ bool Worker::is_dtls(const ListenerSocket& listener, Bytes datagram) const {
 // From here on it is as if the client that the balancer speaks for had sent the rest of the datagram.
 void Worker::on_balancer(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now) {
   const ListenerSocket& at = listeners_[listener];
-  const FiveTuple way{datagram.from, at.reached_by(datagram), Transport::udp, listener};
-  const auto arrival = proxied_.receive(at.balancers, way, datagram.payload, now.steady);
+  const FiveTuple route{datagram.from, at.reached_by(datagram), Transport::udp, listener};
+  const auto arrival = proxied_.receive(at.balancers, route, datagram.payload, now.steady);
   if (!arrival) return;
   const std::size_t header = arrival->header_size;
   const net::ReceivedDatagram own{arrival->tuple.client, datagram.to, datagram.payload.subspan(header),
@@ -448,7 +448,7 @@ std::uint64_t Worker::out_of_memory() const {
 void Worker::flush(TimePoint now) {
   carry_out(now);
   if (out_of_memory() != 0) warnings_.out_of_memory();
-  if (output_.limits_met() != 0) warnings_.limits(output_.limits_met(), now.steady);
+  if (output_.limits_reached() != 0) warnings_.limits(output_.limits_reached(), now.steady);
   output_.clear();
   received_.reset();
   streams_.release_received();
@@ -504,8 +504,8 @@ void Worker::send_to_peers() {
       batch_.send();
       send_dont_fragment(message);
     } else {
-      const RelaySockets::Way way = relays_.way_to(message.relay, message.peer);
-      batch_.add(way.fd, way.connected ? nullptr : &message.peer, {}, message.payload, 0, {});
+      const RelaySockets::Route route = relays_.route_to(message.relay, message.peer);
+      batch_.add(route.fd, route.connected ? nullptr : &message.peer, {}, message.payload, 0, {});
     }
   }
   batch_.send();
@@ -521,7 +521,7 @@ void Worker::send_to_relays() {
   for (const turn::Output::ToRelay& message : output_.to_relays()) {
     FromRelays& mail = to_workers_[message.worker];
     mail.add(message);
-    if (mail.size() >= kMostInMail) mailboxes_[message.worker].post(std::exchange(mail, {}));
+    if (mail.size() >= kMaxInMail) mailboxes_[message.worker].post(std::exchange(mail, {}));
   }
   for (std::size_t worker = 0; worker < to_workers_.size(); ++worker) {
     FromRelays& mail = to_workers_[worker];
@@ -554,7 +554,7 @@ void Worker::add_to_connection(const turn::Output::ToClient& message, Bytes head
     streams_.add(message, head);
   } else if (message.tuple.transport == Transport::dtls) {
     associations_.add(message, head);
-  } else if (const Endpoint* balancer = proxied_.way_to(message.tuple.connection)) {
+  } else if (const Endpoint* balancer = proxied_.route_to(message.tuple.connection)) {
     add_to_datagrams(message, *balancer, head);
   }
 }

@@ -13,10 +13,6 @@ constexpr unsigned kBadRequest = 400;
 constexpr unsigned kTooMany = 429;
 constexpr std::string_view kProbe = "probe";
 
-std::shared_ptr<const std::string> shared(std::string text) {
-  return std::make_shared<const std::string>(std::move(text));
-}
-
 void refuse(RequestId request, EngineIoError error, EngineIo::Output& out) {
   out.answers.push_back({request, kBadRequest, to_json(error)});
 }
@@ -107,7 +103,7 @@ void EngineIo::open_wire(WireId wire, const Opening& opening, TimePoint now, Out
   }
   session->wire = wire;
   by_wire_.emplace(wire, session->key);
-  out.frames.push_back({wire, shared(handshake(*session)), false});
+  out.frames.push_back({wire, share_text(handshake(*session)), false});
 }
 
 void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Output& out) {
@@ -192,7 +188,7 @@ void EngineIo::on_frame(WireId wire, std::string_view data, bool binary, TimePoi
   end_if_closing(session_key, now, out);
 }
 
-void EngineIo::on_wire_closed(WireId wire, bool goodbye, TimePoint now, Output& out) {
+void EngineIo::on_wire_closed(WireId wire, bool clean, TimePoint now, Output& out) {
   const auto key = by_wire_.find(wire);
   if (key == by_wire_.end()) return;
   Session& session = *find(key->second);
@@ -202,7 +198,7 @@ void EngineIo::on_wire_closed(WireId wire, bool goodbye, TimePoint now, Output& 
     return drop_probe(session, out);
   }
   session.wire = 0;
-  end(session, EngineIoType::close, goodbye, now, out);
+  end(session, EngineIoType::close, clean, now, out);
 }
 
 void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out) {
@@ -222,7 +218,7 @@ void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint no
 void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output& out) {
   if (packet.type == EngineIoType::ping && packet.data == kProbe) {
     session.probed = true;
-    out.frames.push_back({session.probing, shared(encode_packet(EngineIoType::pong, kProbe)), false});
+    out.frames.push_back({session.probing, share_text(encode_packet(EngineIoType::pong, kProbe)), false});
     // The client asks no more until its last GET is answered.
     if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
     return;
@@ -266,7 +262,7 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
     } else {
       append_to_payload(frame, packet);
     }
-    out.frames.push_back({session.wire, shared(std::move(frame)), octets});
+    out.frames.push_back({session.wire, share_text(std::move(frame)), octets});
     return;
   }
   session.waiting_bytes += packet.data.size();
@@ -303,7 +299,7 @@ void EngineIo::end_if_closing(SessionKey key, TimePoint now, Output& out) {
   if (session && session->closing) end(*session, EngineIoType::close, false, now, out);
 }
 
-void EngineIo::end(Session& session, EngineIoType last_word, bool goodbye, TimePoint now, Output& out) {
+void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out) {
   const SessionKey key = session.key;
   if (session.waiting_get != 0) {
     session.waiting.push_back({last_word, false, {}});
@@ -318,7 +314,7 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool goodbye, TimeP
   by_sid_.erase(session.sid);
   deadlines_.clear(key, session.deadline);
   sessions_.erase(key);
-  application_.on_session_closed(key, goodbye, now, out);
+  application_.on_session_closed(key, clean, now, out);
 }
 
 void EngineIo::close_all(TimePoint now, Output& out) {

@@ -214,13 +214,13 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   member.missed.push_back(event);
 }
 
-void Hub::disconnect(MemberId id, bool goodbye, TimePoint now, Output& out) {
+void Hub::disconnect(MemberId id, bool clean, TimePoint now, Output& out) {
   Member* member = find(id);
   if (!member || member->connection == 0) return;
   member->connection = 0;
   member->forgotten_at = now.steady + kRecovery;
-  if (goodbye) set_noticed(*member, true, false, out);
-  deadlines_.set(id, member->deadline, goodbye ? member->forgotten_at : now.steady + kUnnoticed);
+  if (clean) set_noticed(*member, true, false, out);
+  deadlines_.set(id, member->deadline, clean ? member->forgotten_at : now.steady + kUnnoticed);
 }
 
 void Hub::set_noticed(Member& member, bool noticed, bool lost, Output& out) {

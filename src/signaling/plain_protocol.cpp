@@ -6,7 +6,9 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "turnpike/base/text.hpp"
 #include "turnpike/crypto/base64.hpp"
+#include "turnpike/signaling/close_code.hpp"
 #include "turnpike/signaling/json_slice.hpp"
 #include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
@@ -17,13 +19,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::uint16_t kPolicyViolation = 1008;   // RFC 6455 §7.4.1
-constexpr std::uint16_t kResumedElsewhere = 4000;  // ours (RFC 6455 §7.4.2): no reason to connect again
-constexpr std::size_t kLongestRequestId = 128;     // bytes
-
-std::shared_ptr<const std::string> shared(std::string text) {
-  return std::make_shared<const std::string>(std::move(text));
-}
+constexpr std::size_t kMaxRequestId = 128;  // bytes
 
 json::object to_json(const Hub::Peer& peer) {
   json::object object{{"id", peer.id.to_string()}, {"name", peer.name}};
@@ -79,7 +75,7 @@ struct PlainProtocol::Request {
   }
 
   void answer(const json::object& object) const {
-    out.sends.push_back({session.connection, shared(json::serialize(object))});
+    out.sends.push_back({session.connection, share_text(json::serialize(object))});
   }
 };
 
@@ -92,7 +88,7 @@ void PlainProtocol::Output::clear() {
 
 void PlainProtocol::announce_end(WallTime deadline, Output& out) const {
   const auto text =
-      shared(json::serialize(json::object{{"type", "going-away"}, {"deadline", to_rfc3339(deadline)}}));
+      share_text(json::serialize(json::object{{"type", "going-away"}, {"deadline", to_rfc3339(deadline)}}));
   for (const auto& [connection, session] : sessions_) {
     if (!session.room.empty()) out.sends.push_back({connection, text});
   }
@@ -118,7 +114,7 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
   if (object) id = json_member(text, "id").value_or("");
 
   std::optional<Refusal> refusal = Refusal::bad_message;
-  if (id.size() > kLongestRequestId) {
+  if (id.size() > kMaxRequestId) {
     id = {};
   } else if (object) {
     refusal = carry_out(request);
@@ -128,9 +124,10 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
     std::string answer = R"({"type":"error",)";
     if (!id.empty()) answer.append(R"("id":)").append(id).append(",");
     answer.append(R"("code":")").append(code_of(*refusal)).append(R"(","message":")");
-    out.sends.push_back({connection, shared(answer.append(message_of(*refusal)).append("\"}"))});
+    out.sends.push_back({connection, share_text(answer.append(message_of(*refusal)).append("\"}"))});
   } else if (!id.empty()) {
-    out.sends.push_back({connection, shared(std::string(R"({"type":"ack","id":)").append(id).append("}"))});
+    out.sends.push_back(
+        {connection, share_text(std::string(R"({"type":"ack","id":)").append(id).append("}"))});
   }
   flush_hub(out);
 }
@@ -250,7 +247,7 @@ void PlainProtocol::tell_expired(Session& session, Output& out) {
   std::string text = R"({"type":"error","code":")";
   text.append(code_of(Refusal::token_expired)).append(R"(","message":")");
   text.append(message_of(Refusal::token_expired)).append("\"}");
-  out.sends.push_back({session.connection, shared(std::move(text))});
+  out.sends.push_back({session.connection, share_text(std::move(text))});
 }
 
 // A fresh token. It has to be for the room that the client is in; before that it is kept for joining.
@@ -287,7 +284,7 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
   if (!expired) add_credentials(session, now, joined);
   joined["resume"] = params_.hub.resume_secret(session.member);
   if (resumed) joined["resumed"] = true;
-  out.sends.push_back({session.connection, shared(json::serialize(joined))});
+  out.sends.push_back({session.connection, share_text(json::serialize(joined))});
   if (!expired) return;
   deadlines_.clear(session.connection, session.deadline);  // it has joined in time, and no credentials come
   tell_expired(session, out);
@@ -345,7 +342,7 @@ std::optional<Refusal> PlainProtocol::renew(Request& request) {
 void PlainProtocol::send_credentials(Session& session, TimePoint now, Output& out) {
   json::object message{{"type", "ice-servers"}};
   add_credentials(session, now, message);
-  out.sends.push_back({session.connection, shared(json::serialize(message))});
+  out.sends.push_back({session.connection, share_text(json::serialize(message))});
 }
 
 // Three quarters of their lifetime later the next ones are due.
@@ -358,10 +355,10 @@ void PlainProtocol::add_credentials(Session& session, TimePoint now, json::objec
   deadlines_.set(session.connection, session.deadline, now.steady + params_.ice_servers.lifetime() * 3 / 4);
 }
 
-void PlainProtocol::on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out) {
+void PlainProtocol::on_closed(ConnectionId connection, bool clean, TimePoint now, Output& out) {
   const auto it = sessions_.find(connection);
   if (it == sessions_.end()) return;
-  if (!it->second.room.empty()) params_.hub.disconnect(it->second.member, goodbye, now, from_hub_);
+  if (!it->second.room.empty()) params_.hub.disconnect(it->second.member, clean, now, from_hub_);
   forget(it->second);
   flush_hub(out);
 }
@@ -410,7 +407,7 @@ void PlainProtocol::deliver(std::span<const Delivery> deliveries, Output& out) {
       continue;
     }
     if (delivery.event.get() != written) {  // an event for many is written once
-      text = shared(encode(*delivery.event));
+      text = share_text(encode(*delivery.event));
       written = delivery.event.get();
     }
     out.sends.push_back({delivery.to, text});

@@ -14,8 +14,8 @@ namespace {
 namespace json = boost::json;
 
 // What is kept of events that may have to be sent again.
-constexpr std::size_t kMostSent = 1000;
-constexpr std::size_t kMostSentBytes = 256 << 10;
+constexpr std::size_t kMaxSent = 1000;
+constexpr std::size_t kMaxSentBytes = 256 << 10;
 
 // Of a packet that was decoded, so that it is JSON.
 json::value parse(std::string_view text) { return parse_json(text).value_or(nullptr); }
@@ -56,7 +56,7 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
   if (binary) {
     client.attachments.push_back(std::make_shared<const std::string>(data));
     client.attachment_bytes += data.size();
-    if (client.attachment_bytes > kMostSentBytes * SocketIoPacket::kMostAttachments) {
+    if (client.attachment_bytes > kMaxSentBytes * SocketIoPacket::kMaxAttachments) {
       return engine_->close(session);
     }
     if (--client.missing > 0) return;
@@ -298,7 +298,7 @@ void SocketIo::emit(Socket& socket, std::string_view name, std::string_view argu
     return bytes;
   };
   socket.sent_bytes += bytes_of(socket.sent.back());
-  while (socket.sent.size() > kMostSent || socket.sent_bytes > kMostSentBytes) {
+  while (socket.sent.size() > kMaxSent || socket.sent_bytes > kMaxSentBytes) {
     socket.sent_bytes -= bytes_of(socket.sent.front());
     socket.sent.pop_front();
   }

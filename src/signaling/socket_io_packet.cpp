@@ -95,7 +95,7 @@ std::optional<SocketIoPacket> decode_socket_io(std::string_view text) {
   text.remove_prefix(1);
   if (has_attachments(packet.type)) {
     const auto count = take_number(text);
-    if (!count || *count > SocketIoPacket::kMostAttachments || !text.starts_with('-')) return std::nullopt;
+    if (!count || *count > SocketIoPacket::kMaxAttachments || !text.starts_with('-')) return std::nullopt;
     packet.attachments = static_cast<std::uint32_t>(*count);
     text.remove_prefix(1);
   }

@@ -15,7 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kHeader = R"({"alg":"HS256","typ":"JWT"})";
-constexpr std::size_t kLongestClaim = 128;  // bytes
+constexpr std::size_t kMaxClaim = 128;  // bytes
 
 std::optional<json::object> decode(std::string_view part) {
   const auto bytes = crypto::base64url_decode(part);
@@ -38,7 +38,7 @@ std::optional<WallTime> to_time(const json::value& value) {
 bool read_text(const json::object& claims, std::string_view name, std::string& out) {
   const json::value* value = claims.if_contains(name);
   if (!value) return true;
-  if (!value->is_string() || value->get_string().size() > kLongestClaim) return false;
+  if (!value->is_string() || value->get_string().size() > kMaxClaim) return false;
   out = std::string_view(value->get_string());
   return count_characters(out).has_value();
 }
@@ -57,7 +57,7 @@ bool TokenVerifier::is_signed(std::string_view content, Bytes signature) {
 Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime now) {
   const std::size_t first = token.find('.');
   const std::size_t second = token.find('.', first + 1);
-  if (token.size() > kLongestToken || first == std::string_view::npos || second == std::string_view::npos) {
+  if (token.size() > kMaxToken || first == std::string_view::npos || second == std::string_view::npos) {
     return Refusal::token_invalid;
   }
   const auto signature = crypto::base64url_decode(token.substr(second + 1));

@@ -216,7 +216,7 @@ Check Allocator::take_place(const Request& request, AllocateOptions& options, Al
     allocation.address_quota =
         address_quota_->take(source_block(client).to_string(), !settings_.is_exempt(client));
     if (!allocation.address_quota) {
-      out.meet(LimitKey::allocations_per_address);
+      out.reach(LimitKey::allocations_per_address);
       return ErrorCode::allocation_quota_reached;
     }
   }
@@ -231,7 +231,7 @@ Check Allocator::take_place(const Request& request, AllocateOptions& options, Al
   }
   if (!allocation.quota) {
     const bool by_user = allocation.quota.reached() == QuotaLimit::user;
-    out.meet(by_user ? LimitKey::allocations_per_user : LimitKey::allocations);
+    out.reach(by_user ? LimitKey::allocations_per_user : LimitKey::allocations);
     return ErrorCode::allocation_quota_reached;
   }
   return open_relays(request, options, allocation);

@@ -142,7 +142,7 @@ Allocation* Lifetimes::find_current(const FiveTuple& tuple, TimePoint now, Outpu
 
 Allocation* Lifetimes::find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out) {
   Allocation* allocation = find_current(tuple, now, out);
-  return allocation || moves_.empty() ? allocation : moves_.settle(tuple, nullptr, now, out);
+  return allocation || moves_.empty() ? allocation : moves_.complete(tuple, nullptr, now, out);
 }
 
 // --- Ends
@@ -185,7 +185,7 @@ void Lifetimes::remove(Allocation& allocation, EndReason reason, TimePoint now, 
 void Lifetimes::erase(Allocation& allocation, Output& out) {
   ++counters_.allocations_deleted;
   ++breakdown_.of(allocation.tuple.transport).deleted[Breakdown::index_of(allocation.first_family)];
-  moves_.forget(allocation, out);
+  moves_.remove(allocation, out);
   out.leave(allocation.tuple);
   const std::unique_ptr<Allocation> gone = allocations_.erase(allocation);
   for (Relay& relay : gone->relays) out.close(std::move(relay));

@@ -37,10 +37,10 @@ void Moves::give_ticket(Allocation& allocation) {
 // received the new ticket, and then presents the former one.
 void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
   out.reserve_for_news();
-  const auto given_up = undo(allocation);
+  const auto given_up = cancel(allocation);
   if (given_up && *given_up != request.tuple) out.leave(*given_up);
   // Two allocations cannot have one 5-tuple.
-  if (Allocation* other = find_arriving(request.tuple)) undo(*other);
+  if (Allocation* other = find_arriving(request.tuple)) cancel(*other);
   Mobility& mobility = *allocation.mobility;
   const Ticket next = Ticket::issue(params_.worker, random_);
   Mobility::Move move{request.tuple, request.message.transaction_id(), mobility.ticket,
@@ -57,7 +57,7 @@ void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
 }
 
 // Cancels the move and its ticket. Returns the 5-tuple that the move would have gone to, if there was a move.
-std::optional<FiveTuple> Moves::undo(Allocation& allocation) {
+std::optional<FiveTuple> Moves::cancel(Allocation& allocation) {
   Mobility& mobility = *allocation.mobility;
   if (!mobility.move) return std::nullopt;
   const FiveTuple to = mobility.move->to;
@@ -69,11 +69,12 @@ std::optional<FiveTuple> Moves::undo(Allocation& allocation) {
 }
 
 void Moves::cancel(Allocation& allocation, Output& out) {
-  if (const auto to = undo(allocation)) out.leave(*to);
+  if (const auto to = cancel(allocation)) out.leave(*to);
 }
 
 // Completes the move (RFC 8016 §3.2.2).
-Allocation* Moves::settle(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now, Output& out) {
+Allocation* Moves::complete(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now,
+                            Output& out) {
   Allocation* allocation = find_arriving(tuple);
   if (!allocation || allocation->expiry <= now.steady) return nullptr;
   if (sender && !may_move(*sender, *allocation)) return nullptr;
@@ -98,7 +99,7 @@ Allocation* Moves::settle(const FiveTuple& tuple, const auth::Identity* sender, 
   return allocation;
 }
 
-void Moves::forget(Allocation& allocation, Output& out) {
+void Moves::remove(Allocation& allocation, Output& out) {
   if (!allocation.mobility) return;
   cancel(allocation, out);
   by_ticket_.erase(allocation.mobility->ticket);

@@ -55,7 +55,7 @@ void Permissions::on_create_permission(Request& request, Output& out) {
     if (error || attribute.type != AttributeType::xor_peer_address) return;
     if (limit != 0 && peers.size() == limit + kSpareAddresses) {
       error = ErrorCode::insufficient_capacity;
-      return out.meet(LimitKey::permissions_per_allocation);
+      return out.reach(LimitKey::permissions_per_allocation);
     }
     if (const auto peer = access_.read_peer(request, attribute.value)) {
       peers.push_back(*peer);
@@ -74,7 +74,7 @@ void Permissions::on_create_permission(Request& request, Output& out) {
       if (!allocation.peers.find_permission(peer.endpoint.address, request.now.steady)) ++total;
     }
     if (total > limit) {
-      out.meet(LimitKey::permissions_per_allocation);
+      out.reach(LimitKey::permissions_per_allocation);
       return responder_.reject(request, ErrorCode::insufficient_capacity, out);
     }
   }
@@ -123,11 +123,11 @@ Check Permissions::check_channel(const Request& request, stun::ChannelNumber num
 
   const bool is_new_permission = !peers.find_permission(peer.address, request.now.steady);
   if (!bound && is_full(peers.channels(), settings_.limits.channels_per_allocation)) {
-    out.meet(LimitKey::channels_per_allocation);
+    out.reach(LimitKey::channels_per_allocation);
     return ErrorCode::insufficient_capacity;
   }
   if (is_new_permission && is_full(peers.permissions(), settings_.limits.permissions_per_allocation)) {
-    out.meet(LimitKey::permissions_per_allocation);
+    out.reach(LimitKey::permissions_per_allocation);
     return ErrorCode::insufficient_capacity;
   }
   return std::nullopt;

@@ -17,7 +17,7 @@ using IndicationHead = std::array<std::uint8_t, stun::kHeaderSize + 4 + 20 + 4 +
 
 // Longer payloads go through the kernel, which sends or refuses them depending on the family and on
 // DONT-FRAGMENT. This is the MTU of the loopback interface, 65,536 octets, less the headers of IPv6 and UDP.
-constexpr std::size_t kMostBetweenRelays = 65'488;
+constexpr std::size_t kMaxBetweenRelays = 65'488;
 
 std::uint8_t padding_of(std::size_t size) { return static_cast<std::uint8_t>(stun::padded(size) - size); }
 
@@ -81,7 +81,7 @@ void Relaying::relay_to_peer(Allocation& allocation, RelayId relay, const Endpoi
 // when the datagram has to go through the kernel.
 bool Relaying::relay_to_relay(const Allocation& allocation, const Endpoint& peer, Bytes payload,
                               TimePoint now, Output& out) {
-  if (!short_way_ || payload.size() > kMostBetweenRelays) return false;
+  if (!short_way_ || payload.size() > kMaxBetweenRelays) return false;
   Allocation* const receiver = allocations_.find(peer, now.steady);
   const std::optional<std::uint16_t> worker = receiver ? std::nullopt : access_.other_worker(peer);
   if (!receiver && !worker) return false;

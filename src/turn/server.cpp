@@ -148,7 +148,7 @@ void Server::on_authenticated(Request& request, Output& out) {
   if (moves_.params().enabled && !request.allocation) {
     if (method == Method::refresh && request.has(AttributeType::mobility_ticket))
       return lifetimes_.on_move(request, out);
-    request.allocation = moves_.settle(request.tuple, &request.sender(), request.now, out);
+    request.allocation = moves_.complete(request.tuple, &request.sender(), request.now, out);
   }
   on_request_with_allocation(request, out);
 }

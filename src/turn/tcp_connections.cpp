@@ -86,8 +86,8 @@ bool TcpConnections::may_connect(const Peer& peer) const {
 // peers.
 QuotaSlot TcpConnections::take_place(const Allocation& allocation, Output& out) {
   QuotaSlot slot = quota_.take(allocation.identity.quota_name());
-  if (slot.reached() == QuotaLimit::user) out.meet(LimitKey::peer_connections_per_user);
-  if (slot.reached() == QuotaLimit::total) out.meet(LimitKey::peer_connections);
+  if (slot.reached() == QuotaLimit::user) out.reach(LimitKey::peer_connections_per_user);
+  if (slot.reached() == QuotaLimit::total) out.reach(LimitKey::peer_connections);
   return slot;
 }
 

@@ -93,6 +93,7 @@ test('rooms across nodes', async t => {
     for (const node of nodes) await saysLater(small, `node ${node.name} is there`);
     const ann = await member(a.ws, 'pair', 'Ann');
     const bob = await member(b.ws, 'pair', 'Bob');
+    await finds(bob, 1);
     await ann.hear('peer-joined');
     const late = await connect(small.ws);
     await until('the room to be full', async () => {
@@ -106,6 +107,7 @@ test('rooms across nodes', async t => {
   await t.test('a member that was cut off comes back to another node and has missed nothing', async () => {
     const ann = await member(a.ws, 'back', 'Ann');
     const bob = await member(b.ws, 'back', 'Bob');
+    await finds(bob, 1);
     await ann.hear('peer-joined');
     bob.terminate();
     await bob.ended;
@@ -128,7 +130,9 @@ test('a node that is killed', async t => {
   t.after(c.stop);
   const ann = await member(a.ws, 'blue', 'Ann');
   const bob = await member(b.ws, 'blue', 'Bob');
+  await finds(bob, 1);
   const gone = await member(b.ws, 'blue', 'Gone');
+  await finds(gone, 2);
   await ann.hear('peer-joined');
   await ann.hear('peer-joined');
   await b.kill();
@@ -160,6 +164,7 @@ test('a node that is started anew knows its members', async t => {
   t.after(a.stop);
   const ann = await member(a.ws, 'blue', 'Ann');
   const bob = await member(b.ws, 'blue', 'Bob');
+  await finds(bob, 1);
   await ann.hear('peer-joined');
   await b.kill();
   const anew = await startNode(redis, 'b.example.org');
@@ -179,6 +184,7 @@ test('Redis that goes', async t => {
   t.after(b.stop);
   const ann = await member(a.ws, 'blue', 'Ann');
   const bob = await member(b.ws, 'blue', 'Bob');
+  await finds(bob, 1);
   await ann.hear('peer-joined');
 
   await t.test('killed: rooms go on, and all is as it was when it is back', async () => {

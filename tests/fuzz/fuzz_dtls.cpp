@@ -11,7 +11,7 @@ namespace {
 
 using State = net::DtlsAssociation::State;
 
-constexpr std::size_t kMostWaiting = 256 << 10;
+constexpr std::size_t kMaxWaiting = 256 << 10;
 
 // A hello that has its cookie: parse_dtls_hello() reads the first record of what the client says, and any
 // cookie will do, since it is verified elsewhere.
@@ -42,10 +42,10 @@ void check(Input input) {
     state = server.receive(datagram, messages);
     std::size_t waiting = 0;
     for (const Bytes one : buffers.datagrams()) waiting += one.size();
-    expect(waiting <= kMostWaiting, "what is to be sent is bounded");
+    expect(waiting <= kMaxWaiting, "what is to be sent is bounded");
     std::size_t heard = 0;
     for (const Bytes message : messages) heard += message.size();
-    expect(heard <= datagram.size() + net::DtlsAssociation::kMostEarlyOctets, "messages were sent");
+    expect(heard <= datagram.size() + net::DtlsAssociation::kMaxEarlyOctets, "messages were sent");
   };
   while (!input.empty()) {
     switch (input.pick(7)) {
@@ -81,7 +81,7 @@ void check(Input input) {
       default: server.rest();
     }
   }
-  server.say_goodbye();
+  server.send_close_notify();
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 using namespace http;
 
-constexpr std::size_t kLongest = 16 << 10;  // of a stream: it has to fit into a socket
+constexpr std::size_t kMax = 16 << 10;  // of a stream: it has to fit into a socket
 
 // Keeps what it hears.
 class Listener : public WebSocketHandler {
@@ -103,6 +103,6 @@ void check(std::uint8_t seed, Bytes stream) {
 }  // namespace turnpike::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size > 0 && size <= turnpike::fuzz::kLongest) turnpike::fuzz::check(data[0], {data + 1, size - 1});
+  if (size > 0 && size <= turnpike::fuzz::kMax) turnpike::fuzz::check(data[0], {data + 1, size - 1});
   return 0;
 }

@@ -148,11 +148,11 @@ class World {
                       clock_.now());
   }
 
-  void closes(std::size_t who, bool goodbye) {
+  void closes(std::size_t who, bool clean) {
     if (callers_[who].connection == 0) return;
     const ConnectionId connection = std::exchange(callers_[who], {}).connection;
     Output out;
-    protocol_.on_closed(connection, goodbye, clock_.now(), out);
+    protocol_.on_closed(connection, clean, clock_.now(), out);
     take(out, kCallers, {});
     out.clear();
     protocol_.on_text(connection, R"({"type":"leave"})", clock_.now(), out);

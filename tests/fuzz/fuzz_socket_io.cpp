@@ -160,9 +160,9 @@ class World {
     if (!wires_.contains(number) || (!binary && !is_text(text))) return;
     engine_.on_frame(number, text, binary, clock_.now(), out);
   }
-  void closes(WireId number, bool goodbye, Output& out) {
+  void closes(WireId number, bool clean, Output& out) {
     if (wires_.erase(number) == 0) return;
-    engine_.on_wire_closed(number, goodbye, clock_.now(), out);
+    engine_.on_wire_closed(number, clean, clock_.now(), out);
   }
   void says(std::size_t who, const std::string& text) {
     Client& client = clients_[who];

@@ -17,7 +17,7 @@ void check(Input input) {
   Client client(version);
   net::TlsEndpoint server(server_context(net::TlsKind::tls).new_session());
   static net::WireBuffer out(net::WireBuffer::Kind::stream, kSendSize);
-  static Octets room(kReceiveSize + net::TlsEndpoint::kLongestRecord);
+  static Octets room(kReceiveSize + net::TlsEndpoint::kMaxRecord);
   out.clear();
   std::optional<test::SealedRecords> sealed;
   client.advance();
@@ -68,7 +68,7 @@ void check(Input input) {
         }
     }
   }
-  server.say_goodbye(out);
+  server.send_close_notify(out);
   expect(!server.can_send(), "nothing follows a goodbye");
 }
 

@@ -20,8 +20,6 @@ auth: {users: {alice: secret}}
 limits: {unauthenticated_per_second: 0}
 )";
 
-Endpoint at(const std::string& address, std::uint16_t port) { return {*IpAddress::parse(address), port}; }
-
 // An address of this machine that is not loopback, of the family that is asked for.
 std::optional<IpAddress> outward_address(Family family) {
   for (const IpAddress& address : net::interface_addresses()) {

@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
 #include "turnpike/stun/attributes.hpp"
 #include "turnpike/stun/message.hpp"
@@ -23,29 +22,20 @@ namespace {
 
 constexpr const char* kPage = "signaling={listen: [], access: open}";
 
-struct Server {
-  explicit Server(std::vector<std::string> set = {kPage},
-                  const std::string& listen = R"("auto://127.0.0.1:0")", bool certified = true)
-      : daemon(with_files(std::move(set), listen, certified)) {}
+struct AutoServer {
+  explicit AutoServer(std::vector<std::string> set = {kPage},
+                      const std::string& listen = R"("auto://127.0.0.1:0")", bool certified = true)
+      : daemon(with_files(joined(std::move(set), {"listen=[" + listen + ']'}), certified)) {}
 
-  std::vector<std::string> with_files(std::vector<std::string> set, const std::string& listen,
-                                      bool certified) const {
-    set.push_back("listen=[" + listen + ']');
-    if (certified) {
-      set.push_back("tls.certificate=" + certificate.path());
-      set.push_back("tls.private_key=" + key.path());
-    }
-    return set;
+  std::vector<std::string> with_files(const std::vector<std::string>& set, bool certified) const {
+    return certified ? files.with(set) : set;
   }
   Endpoint at(std::size_t n = 0) const { return daemon.listener(n); }
 
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
+  CertificateFiles files;
   Daemon daemon;
 };
 
-const std::string kBinding = "\0\1\0\0\x21\x12\xA4\x42twelve octet"s;
 const std::string kGet = "GET / HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n";
 
 bool is_binding_success(const std::string& answer) { return answer.starts_with("\1\1"s); }
@@ -79,7 +69,7 @@ void expect_relay(RelayClient& client) {
 }  // namespace
 
 TEST_CASE("one port takes TURN by TCP, TURN by TLS, and shows the page by https", "[integration][auto]") {
-  Server server;
+  AutoServer server;
   RelayClient plain(server.at(), Transport::tcp);
   expect_relay(plain);
   RelayClient secure(server.at(), Transport::tls);
@@ -102,7 +92,7 @@ TEST_CASE("one port takes TURN by TCP, TURN by TLS, and shows the page by https"
 }
 
 TEST_CASE("inside of TLS, ALPN tells what a client speaks, else its first octet", "[integration][auto]") {
-  Server server;
+  AutoServer server;
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     for (const auto& [protocols, agreed] : {std::pair{""s, ""s},
                                             {"\x09stun.turn"s, "stun.turn"s},
@@ -133,7 +123,7 @@ TEST_CASE("inside of TLS, ALPN tells what a client speaks, else its first octet"
 
 // With TLS 1.3, a client's last word in the handshake and what it asks first go out together.
 TEST_CASE("a request may be cut anywhere while its connection changes hands", "[integration][auto]") {
-  Server server;
+  AutoServer server;
   const std::unique_ptr<SSL_CTX, net::TlsDeleter> context(SSL_CTX_new(TLS_client_method()));
   for (const std::size_t missing : {1, 10, 50, 66, 70}) {
     CAPTURE(missing);
@@ -173,11 +163,11 @@ TEST_CASE("a request may be cut anywhere while its connection changes hands", "[
 
 TEST_CASE("openssl agrees on stun.turn, and on http/1.1, at one port", "[integration][auto]") {
   if (!has_program("openssl")) return;
-  Server server;
+  AutoServer server;
   const auto ask = [&](const std::string& protocols) {
     Child child({"sh", "-c",
                  "openssl s_client -connect " + server.at().to_string() + " -CAfile " +
-                     server.certificate.path() + " -alpn " + protocols + " </dev/null"});
+                     server.files.certificate.path() + " -alpn " + protocols + " </dev/null"});
     child.wait();
     return child.output();
   };
@@ -190,18 +180,19 @@ TEST_CASE("openssl agrees on stun.turn, and on http/1.1, at one port", "[integra
 
 TEST_CASE("a real https client gets all of a large page, and keeps its connection", "[integration][auto]") {
   if (!has_program("curl")) return;
-  Server server;
+  AutoServer server;
   const std::string url = "https://" + server.at().to_string();
   Child child({"sh", "-c",
-               "curl -sS -v --cacert " + server.certificate.path() + " " + url + "/ " + url +
-                   "/ice-servers " + url + "/nothing --next -sS -d x --cacert " + server.certificate.path() +
-                   " " + url + "/"});
+               "curl -sS -v --cacert " + server.files.certificate.path() + " " + url + "/ " + url +
+                   "/ice-servers " + url + "/nothing --next -sS -d x --cacert " +
+                   server.files.certificate.path() + " " + url + "/"});
   CHECK(child.wait() == 0);
   CHECK_THAT(child.output(), Catch::Contains("</html>"));
   CHECK_THAT(child.output(), Catch::Contains("405 Method Not Allowed"));
   CHECK_THAT(child.output(), Catch::Contains("< HTTP/1.1 404"));
   CHECK_THAT(child.output(), Catch::Contains("Re-using existing connection"));
-  Child resumed({"sh", "-c", "curl -sS --cacert " + server.certificate.path() + " " + url + "/ice-servers"});
+  Child resumed(
+      {"sh", "-c", "curl -sS --cacert " + server.files.certificate.path() + " " + url + "/ice-servers"});
   CHECK(resumed.wait() == 0);
   const std::string at = server.at().to_string();
   CHECK_THAT(resumed.output(), Catch::Contains("turn:" + at + "?transport=tcp"));
@@ -214,7 +205,7 @@ TEST_CASE("by plain http one is sent to https, or served where signaling is plai
     return converse(at, "GET /a?b HTTP/1.1\r\nHost: " + at.to_string() + "\r\nConnection: close\r\n\r\n");
   };
   {
-    Server server;
+    AutoServer server;
     CHECK_THAT(ask(server.at()), Catch::StartsWith("HTTP/1.1 308") && Catch::Contains(location(server.at())));
     CHECK_THAT(converse(server.at(), "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"),
                Catch::StartsWith("HTTP/1.1 400"));
@@ -223,16 +214,16 @@ TEST_CASE("by plain http one is sent to https, or served where signaling is plai
   }
   {
     // What listens on loopback alone is no reason to show the page to everybody without TLS.
-    Server server({"signaling={listen: 'http://127.0.0.1:0', access: open}"}, R"("auto://0.0.0.0:0")");
+    AutoServer server({"signaling={listen: 'http://127.0.0.1:0', access: open}"}, R"("auto://0.0.0.0:0")");
     const Endpoint at{*IpAddress::parse("127.0.0.1"), server.at().port};
     CHECK_THAT(ask(at), Catch::StartsWith("HTTP/1.1 308") && Catch::Contains(location(at)));
   }
   {
-    Server server({"signaling={listen: 'http://127.0.0.1:0', access: open}"});
+    AutoServer server({"signaling={listen: 'http://127.0.0.1:0', access: open}"});
     CHECK_THAT(converse(server.at(), kGet), Catch::StartsWith("HTTP/1.1 200 OK"));
   }
   {
-    Server server({kPage}, R"("auto://127.0.0.1:0")", false);
+    AutoServer server({kPage}, R"("auto://127.0.0.1:0")", false);
     CHECK_THAT(converse(server.at(), kGet), Catch::StartsWith("HTTP/1.1 200 OK"));
     RelayClient plain(server.at(), Transport::tcp);
     CHECK(plain.allocate() == 0);
@@ -244,7 +235,7 @@ TEST_CASE("by plain http one is sent to https, or served where signaling is plai
 }
 
 TEST_CASE("without signaling there is no page, and that is said", "[integration][auto]") {
-  Server server(std::vector<std::string>{});
+  AutoServer server(std::vector<std::string>{});
   CHECK_THAT(converse(server.at(), kGet), Catch::StartsWith("HTTP/1.1 404 Not Found"));
   TlsProbe page(server.at(), {.protocols = "\x08http/1.1"});
   const std::string told = page.read_all();
@@ -261,7 +252,7 @@ TEST_CASE("without signaling there is no page, and that is said", "[integration]
 
 TEST_CASE("at a port for everything, what is none of it is closed, and so is who says nothing",
           "[integration][auto]") {
-  Server server({kPage, "limits.connect_timeout=300ms", "workers=1"});
+  AutoServer server({kPage, "limits.connect_timeout=300ms", "workers=1"});
   for (const std::string& bytes :
        {"\xFF"s, "\x80\1\2\3"s, "hello"s, "\x16\2\1\1\1\1\1\1"s, "\x17\3\3\1\1"s}) {
     CHECK(converse(server.at(), bytes).size() < 10);  // an alert, at most
@@ -277,8 +268,8 @@ TEST_CASE("at a port for everything, what is none of it is closed, and so is who
 }
 
 TEST_CASE("hundreds of pages are fetched while a call goes on at the same port", "[integration][auto]") {
-  Server server({"signaling={listen: [], access: open, connections_per_address: 0}",
-                 "limits.idle_connections_per_address=20"});
+  AutoServer server({"signaling={listen: [], access: open, connections_per_address: 0}",
+                     "limits.idle_connections_per_address=20"});
   RelayClient caller(server.at(), Transport::tls);
   client::UdpSocket peer(loopback(Family::ipv4));
   REQUIRE(caller.allocate() == 0);
@@ -304,7 +295,7 @@ TEST_CASE("hundreds of pages are fetched while a call goes on at the same port",
 
 TEST_CASE("what is over the limits of HTTP is refused at the port for everything too",
           "[integration][auto]") {
-  Server server({"signaling={listen: 'http://127.0.0.1:0', access: open, connections_per_address: 2}"});
+  AutoServer server({"signaling={listen: 'http://127.0.0.1:0', access: open, connections_per_address: 2}"});
   std::vector<net::Fd> open;
   for (int i = 0; i < 2; ++i) {
     open.push_back(connect_to(server.at()));
@@ -338,9 +329,9 @@ std::string mapped(const std::string& answer) {
 }  // namespace
 
 TEST_CASE("behind a load balancer, clients are whom it says they are", "[integration][proxy]") {
-  Server server({kPage}, R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.1]}, )"
-                         R"({url: "tls://127.0.0.1:0", proxy_protocol: [127.0.0.0/8]}, )"
-                         R"({url: "auto://127.0.0.1:0", proxy_protocol: [10.0.0.0/8, 127.0.0.1/32]})");
+  AutoServer server({kPage}, R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.1]}, )"
+                             R"({url: "tls://127.0.0.1:0", proxy_protocol: [127.0.0.0/8]}, )"
+                             R"({url: "auto://127.0.0.1:0", proxy_protocol: [10.0.0.0/8, 127.0.0.1/32]})");
   const std::string v2_v6 = v2(0x21, 0x21,
                                "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\7"s + std::string(16, '\1') +
                                    "\x12\x34\x0D\x96"s + "\4\0\3xyz"s);
@@ -387,8 +378,8 @@ TEST_CASE("behind a load balancer, clients are whom it says they are", "[integra
 }
 
 TEST_CASE("who is no load balancer of ours, or does not speak as one, is closed", "[integration][proxy]") {
-  Server server({"limits.connect_timeout=300ms"},
-                R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.2]})");
+  AutoServer server({"limits.connect_timeout=300ms"},
+                    R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.2]})");
   const auto answer = [&](const char* from, const std::string& bytes) {
     const net::Fd fd = connect_to(server.at(), Endpoint::parse(from));
     write_all(fd.get(), bytes);
@@ -415,8 +406,8 @@ TEST_CASE("who is no load balancer of ours, or does not speak as one, is closed"
 }
 
 TEST_CASE("behind a load balancer, limits count for its clients, each by itself", "[integration][proxy]") {
-  Server server({"limits.idle_connections_per_address=2"},
-                R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.1]})");
+  AutoServer server({"limits.idle_connections_per_address=2"},
+                    R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.1]})");
   const auto connect_for = [&](int client) {
     net::Fd fd = connect_to(server.at());
     write_all(fd.get(),

@@ -21,7 +21,7 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kSizes[] = {1, 160, 1100};
+constexpr std::size_t kControlSizes[] = {1, 160, 1100};
 
 // A folder that is gone when the test is over.
 class TemporaryFolder {
@@ -36,7 +36,7 @@ class TemporaryFolder {
   std::string path_ = "/tmp/turnpike-control-XXXXXX";
 };
 
-struct Outcome {
+struct CommandOutcome {
   int code = 0;
   std::string text;
   json::object json() const { return json::parse(text).as_object(); }
@@ -53,7 +53,7 @@ struct Controlled {
   }
   std::string socket() const { return folder / "admin.sock"; }
 
-  Outcome control(std::vector<std::string> arguments) const {
+  CommandOutcome control(std::vector<std::string> arguments) const {
     std::vector<std::string> command{TURNPIKECTL, "--socket", socket(), "--json"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     Child child(command);
@@ -72,7 +72,7 @@ struct Controlled {
 
 json::array allocations(const Controlled& server, std::vector<std::string> options = {}) {
   options.insert(options.begin(), "allocations");
-  const Outcome outcome = server.control(options);
+  const CommandOutcome outcome = server.control(options);
   REQUIRE(outcome.code == 0);
   return outcome.json().at("allocations").as_array();
 }
@@ -85,7 +85,7 @@ TEST_CASE("allocations are shown with who, from where and how much, and can be e
   RelayClient bob = server.client("bob", "hunter2");
   REQUIRE(alice.allocate() == 0);
   REQUIRE(alice.bind(0x4000, peer.local()) == 0);
-  expect_relaying(alice, peer, 0x4000, kSizes);
+  expect_relaying(alice, peer, 0x4000, kControlSizes);
   REQUIRE(bob.allocate() == 0);
   CHECK(allocations(server).size() == 2);
   const json::array list = allocations(server, {"--user", "alice"});
@@ -133,18 +133,18 @@ auth: {users: {alice: secret, carol: s3cret}, secrets: [north-star-secret]}
 peers: {allow: [127.0.0.0/8, "::1/128"]}
 limits: {unauthenticated_per_second: 0, allocation_lifetime: 700s}
 )");
-  const Outcome dry = server.control({"reload", "--dry-run"});
+  const CommandOutcome dry = server.control({"reload", "--dry-run"});
   REQUIRE(dry.code == 0);
   CHECK(dry.json().at("sessions_ended").as_int64() == 1);
   CHECK(server.client("carol", "s3cret").allocate() == 401);
-  const Outcome done = server.control({"reload"});
+  const CommandOutcome done = server.control({"reload"});
   REQUIRE(done.code == 0);
   CHECK_THAT(done.text, Catch::Contains("limits.allocation_lifetime: 3600s -> 700s"));
   CHECK_THAT(done.text, Catch::Contains("auth.users: changed"));
   CHECK_THAT(done.text, Catch::Contains("workers: 2 -> 3"));
   CHECK_THAT(done.text, !Catch::Contains("s3cret"));
   CHECK(server.client("carol", "s3cret").allocate() == 0);
-  expect_relaying(alice, peer, 0x4000, kSizes);
+  expect_relaying(alice, peer, 0x4000, kControlSizes);
   CHECK(bob.refresh(600s) != 0);
   REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + bob.local().to_string()));
   CHECK_THAT(server.daemon.log(), !Catch::Contains("s3cret"));
@@ -203,7 +203,7 @@ TEST_CASE("a bad file changes nothing and says why", "[integration][control]") {
     INFO(bad.text);
     server.write_config(bad.text);
     for (const auto& command : {std::vector<std::string>{"reload", "--dry-run"}, {"reload"}}) {
-      const Outcome outcome = server.control(command);
+      const CommandOutcome outcome = server.control(command);
       CHECK(outcome.code == 1);
       CHECK_THAT(outcome.text, Catch::Contains(bad.error));
     }
@@ -221,7 +221,7 @@ TEST_CASE("a drain lets nobody new in, and ends with the last call", "[integrati
   CHECK(server.control({"status"}).json().at("draining").as_bool());
   CHECK(server.client("bob", "hunter2").allocate() == 508);
   REQUIRE(alice.bind(0x4000, peer.local()) == 0);
-  expect_relaying(alice, peer, 0x4000, kSizes);
+  expect_relaying(alice, peer, 0x4000, kControlSizes);
   CHECK(alice.refresh(600s) == 0);
   client::UdpSocket stranger(loopback(Family::ipv4));
   stranger.send_to(binding_request(), server.daemon.listener());
@@ -266,7 +266,7 @@ TEST_CASE("nobody is there to be controlled, or there is nothing to be done", "[
 
 TEST_CASE("credentials that turnpikectl makes are good at the relay", "[integration][control]") {
   Controlled server;
-  const Outcome outcome =
+  const CommandOutcome outcome =
       server.control({"credentials", "ann", "--ttl", "10m", "--config", server.daemon.config_file()});
   REQUIRE(outcome.code == 0);
   const json::object made = outcome.json();
@@ -286,7 +286,7 @@ TEST_CASE("a reload a hundred times beside a call loses nothing", "[integration]
   for (int i = 0; i < 100; ++i) {
     const std::size_t before = server.daemon.log().size();
     kill(server.daemon.pid(), SIGHUP);
-    expect_relaying(alice, peer, 0x4000, kSizes);
+    expect_relaying(alice, peer, 0x4000, kControlSizes);
     REQUIRE(server.daemon.wait_for_log("reloaded", before));
   }
   CHECK(alice.refresh(600s) == 0);

@@ -4,9 +4,9 @@
 #include <memory>
 #include <regex>
 
-#include "support/certificate.hpp"
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -144,11 +144,10 @@ TEST_CASE("turnutils_uclient moves its allocations and loses nothing", "[integra
 // challenge is cut off, and it gives up on the connection.
 TEST_CASE("turnutils_uclient loses nothing through TCP relayed addresses", "[integration][coturn]") {
   if (!has_coturn()) return;
-  const Certificate pem = make_certificate();
-  const TemporaryFile certificate(pem.certificate);
-  const TemporaryFile key(pem.private_key);
+  const CertificateFiles files;
   Daemon daemon({R"(listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"])", "relay.tcp=true",
-                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+                 "tls.certificate=" + files.certificate.path(),
+                 "tls.private_key=" + files.private_key.path()});
 
   Runs runs;
   runs.start("TCP", uclient(daemon.listener(0), "127.0.0.1", {"-T", "-y", "-l", "160"}));
@@ -240,11 +239,10 @@ TEST_CASE("turnutils_uclient goes where it is sent", "[integration][coturn]") {
 
 TEST_CASE("turnutils_uclient loses nothing by TCP and TLS", "[integration][coturn]") {
   if (!has_coturn()) return;
-  const Certificate pem = make_certificate();
-  const TemporaryFile certificate(pem.certificate);
-  const TemporaryFile key(pem.private_key);
+  const CertificateFiles files;
   Daemon daemon({R"(listen=["tcp://127.0.0.1:0", "tcp://[::1]:0", "tls://127.0.0.1:0", "tls://[::1]:0"])",
-                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+                 "tls.certificate=" + files.certificate.path(),
+                 "tls.private_key=" + files.private_key.path()});
   const EchoPeer echo_v4("127.0.0.1");
   const EchoPeer echo_v6("::1");
 
@@ -263,11 +261,10 @@ TEST_CASE("turnutils_uclient loses nothing by TCP and TLS", "[integration][cotur
 
 TEST_CASE("turnutils_uclient loses nothing by DTLS", "[integration][coturn][dtls]") {
   if (!has_coturn()) return;
-  const Certificate pem = make_certificate();
-  const TemporaryFile certificate(pem.certificate);
-  const TemporaryFile key(pem.private_key);
+  const CertificateFiles files;
   Daemon daemon({R"(listen=["dtls://127.0.0.1:0", "dtls://[::1]:0"])",
-                 "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
+                 "tls.certificate=" + files.certificate.path(),
+                 "tls.private_key=" + files.private_key.path()});
   const EchoPeer echo_v4("127.0.0.1");
   const EchoPeer echo_v6("::1");
 

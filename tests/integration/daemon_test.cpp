@@ -28,12 +28,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Outcome {
+struct DaemonOutcome {
   int exit_code;
   std::string output;
 };
 
-Outcome run(const std::string& config, std::vector<std::string> arguments) {
+DaemonOutcome run(const std::string& config, std::vector<std::string> arguments) {
   const TemporaryFile file(config);
   std::vector<std::string> command{daemon_path(), "--config", file.path()};
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -136,16 +136,16 @@ TEST_CASE("as json each line is an object, and an allocation is the same one fro
 
 TEST_CASE("--check says what is wrong, and starts nothing", "[integration]") {
   CHECK(run(kLoopbackConfig, {"--check"}).exit_code == 0);
-  const Outcome unknown = run("realm: example.org\nrelais: {}\n", {"--check"});
+  const DaemonOutcome unknown = run("realm: example.org\nrelais: {}\n", {"--check"});
   CHECK(unknown.exit_code == 1);
   CHECK_THAT(unknown.output, Catch::Contains(":2: relais: "));
-  const Outcome absent = run("auth: {users: {\"a\\u00adb\": secret}}\n", {"--check"});
+  const DaemonOutcome absent = run("auth: {users: {\"a\\u00adb\": secret}}\n", {"--check"});
   CHECK(absent.exit_code == 1);
   CHECK_THAT(absent.output, Catch::Contains("OpaqueString") && !Catch::Contains("secret"));
 }
 
 TEST_CASE("--check warns of what is allowed and should not be", "[integration]") {
-  const Outcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
+  const DaemonOutcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
   CHECK(weak.exit_code == 0);
   CHECK_THAT(weak.output,
              Catch::Contains("warning: ") && Catch::Contains("auth.secrets[0]: shorter than 16"));
@@ -156,7 +156,7 @@ TEST_CASE("--check warns of what is allowed and should not be", "[integration]")
 TEST_CASE("an address that is taken is said, and exit code 1", "[integration]") {
   const client::UdpSocket holder(loopback(Family::ipv4));
   const std::string at = holder.local().to_string();
-  const Outcome outcome = run("listen: [\"udp://" + at + "\"]\n", {});
+  const DaemonOutcome outcome = run("listen: [\"udp://" + at + "\"]\n", {});
   CHECK(outcome.exit_code == 1);
   CHECK_THAT(outcome.output, Catch::Contains("cannot listen on udp://" + at + ": Address already in use"));
 }
@@ -164,13 +164,13 @@ TEST_CASE("an address that is taken is said, and exit code 1", "[integration]") 
 TEST_CASE("two daemons do not share a port", "[integration]") {
   Daemon first;
   const std::string at = first.listener().to_string();
-  const Outcome second = run("listen: [\"udp://" + at + "\"]\n", {});
+  const DaemonOutcome second = run("listen: [\"udp://" + at + "\"]\n", {});
   CHECK(second.exit_code == 1);
   CHECK_THAT(second.output, Catch::Contains("Address already in use"));
 }
 
 TEST_CASE("a relay address that is not of this machine is said", "[integration]") {
-  const Outcome outcome = run(kLoopbackConfig, {"--set", "relay.addresses=[192.0.2.77]"});
+  const DaemonOutcome outcome = run(kLoopbackConfig, {"--set", "relay.addresses=[192.0.2.77]"});
   CHECK(outcome.exit_code == 1);
   CHECK_THAT(outcome.output, Catch::Contains("192.0.2.77 is not an address of this machine"));
 }

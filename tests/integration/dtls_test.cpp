@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/process.hpp"
 #include "support/relaying.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -18,20 +17,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t kDtls = 0;
+constexpr std::size_t kDtlsListener = 0;
 constexpr std::size_t kDtlsV6 = 1;
 
-struct Server {
-  explicit Server(std::vector<std::string> set = {}) : daemon(with_files(std::move(set))) {}
+struct DtlsServer : TlsDaemon {
+  explicit DtlsServer(const std::vector<std::string>& set = {})
+      : TlsDaemon(joined({R"(listen=["dtls://127.0.0.1:0", "dtls://[::1]:0", "udp://127.0.0.1:0", )"
+                          R"("tcp://127.0.0.1:0", "tls://127.0.0.1:0"])"},
+                         set)) {}
 
-  std::vector<std::string> with_files(std::vector<std::string> set) const {
-    set.insert(set.begin(), {R"(listen=["dtls://127.0.0.1:0", "dtls://[::1]:0", "udp://127.0.0.1:0", )"
-                             R"("tcp://127.0.0.1:0", "tls://127.0.0.1:0"])",
-                             "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
-    return set;
-  }
   Endpoint at(Transport transport = Transport::dtls) const {
-    constexpr std::size_t kListeners[] = {2, 3, 4, kDtls};
+    constexpr std::size_t kListeners[] = {2, 3, 4, kDtlsListener};
     return daemon.listener(kListeners[static_cast<std::size_t>(transport)]);
   }
   RelayClient client(Transport transport = Transport::dtls, const char* user = "alice",
@@ -39,11 +35,6 @@ struct Server {
     return RelayClient(at(transport), {.credentials = client::Credentials{user, password}}, {}, transport);
   }
   client::DtlsSocket connect() const { return {loopback(Family::ipv4), at()}; }
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
 };
 
 // DTLS by hand over a UDP socket, which may be somebody else's.
@@ -91,7 +82,7 @@ class ByHand {
   int fd_;
 };
 
-constexpr std::size_t kSizes[] = {0, 1, 2, 3, 4, 160, 1100, 1400, 9000, 16000};
+constexpr std::size_t kDtlsSizes[] = {0, 1, 2, 3, 4, 160, 1100, 1400, 9000, 16000};
 
 // A client's first hello as it goes over the wire; its session and cookie are empty.
 Octets first_hello() {
@@ -119,8 +110,8 @@ Octets hello_with_made_up_cookie() {
 }  // namespace
 
 TEST_CASE("DTLS clients relay by indication and by channel, in both families", "[integration][dtls]") {
-  Server server;
-  for (const std::size_t listener : {kDtls, kDtlsV6}) {
+  DtlsServer server;
+  for (const std::size_t listener : {kDtlsListener, kDtlsV6}) {
     RelayClient client(server.daemon.listener(listener), Transport::dtls);
     client::UdpSocket peer(loopback(Family::ipv4));
     client::RequestContents contents;
@@ -129,7 +120,7 @@ TEST_CASE("DTLS clients relay by indication and by channel, in both families", "
     CHECK(client.mapped() == client.local());
     expect_indications(client, peer);
     REQUIRE(client.bind(0x4000, peer.local()) == 0);
-    expect_relaying(client, peer, 0x4000, kSizes);
+    expect_relaying(client, peer, 0x4000, kDtlsSizes);
     // Datagrams are not padded.
     peer.send_to(octets("x"), client.relayed());
     const auto raw = client.receive_raw(10s);
@@ -141,7 +132,7 @@ TEST_CASE("DTLS clients relay by indication and by channel, in both families", "
 }
 
 TEST_CASE("DTLS clients and those of every other transport reach one another", "[integration][dtls]") {
-  Server server;
+  DtlsServer server;
   for (const Transport other : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
     INFO(to_string(other));
     RelayClient ann = server.client();
@@ -151,7 +142,7 @@ TEST_CASE("DTLS clients and those of every other transport reach one another", "
 }
 
 TEST_CASE("a udp listener takes DTLS too, and one port serves clients of both", "[integration][dtls]") {
-  Server server;
+  DtlsServer server;
   const Endpoint both = server.at(Transport::udp);
   RelayClient ann(both, {.credentials = client::Credentials{"alice", "secret"}}, {}, Transport::dtls);
   RelayClient ben(both, {.credentials = client::Credentials{"bob", "hunter2"}}, {}, Transport::udp);
@@ -172,19 +163,19 @@ TEST_CASE("without a certificate DTLS at a udp listener is dropped, and costs no
 }
 
 TEST_CASE("a datagram that no record holds is dropped, and the next one passes", "[integration][dtls]") {
-  Server server;
+  DtlsServer server;
   RelayClient client = server.client();
   client::UdpSocket peer(loopback(Family::ipv4));
   REQUIRE(client.allocate() == 0);
   REQUIRE(client.bind(0x4000, peer.local()) == 0);
   peer.send_to(Octets(20'000, 'x'), client.relayed());
-  expect_relaying(client, peer, 0x4000, kSizes);
+  expect_relaying(client, peer, 0x4000, kDtlsSizes);
   CHECK(server.daemon.stop() == 0);
   CHECK_THAT(server.daemon.log(), Catch::Contains("too_long=1"));
 }
 
 TEST_CASE("10,000 strangers who do not send their cookie back leave nothing behind", "[integration][dtls]") {
-  Server server({"workers=1"});
+  DtlsServer server({"workers=1"});
   const Octets hellos[] = {first_hello(), hello_with_made_up_cookie()};
   const auto flood = [&](int strangers) {
     for (int i = 0; i < strangers; ++i) {
@@ -213,7 +204,7 @@ TEST_CASE("10,000 strangers who do not send their cookie back leave nothing behi
 }
 
 TEST_CASE("an address gets so many answers to hellos, as to requests", "[integration][dtls]") {
-  Server server({"limits.unauthenticated_per_second=1"});
+  DtlsServer server({"limits.unauthenticated_per_second=1"});
   const Octets hello = first_hello();
   client::UdpSocket stranger(loopback(Family::ipv4));
   int answered = 0;
@@ -229,7 +220,7 @@ TEST_CASE("an address gets so many answers to hellos, as to requests", "[integra
 }
 
 TEST_CASE("nothing that others send from a client's address disturbs it", "[integration][dtls]") {
-  Server server({"workers=1"});
+  DtlsServer server({"workers=1"});
   RelayClient client = server.client();
   client::UdpSocket peer(loopback(Family::ipv4));
   REQUIRE(client.allocate() == 0);
@@ -243,17 +234,17 @@ TEST_CASE("nothing that others send from a client's address disturbs it", "[inte
     for (int i = 0; i < 10; ++i) spoof(datagram);
   }
   // HelloVerifyRequests reach it as well; it takes no notice of them.
-  expect_relaying(client, peer, 0x4000, kSizes);
+  expect_relaying(client, peer, 0x4000, kDtlsSizes);
   // Not even a handshake that goes as far as it can without the client's last word.
   ByHand other(fd);
   REQUIRE(other.begin_with_cookie());
-  expect_relaying(client, peer, 0x4000, kSizes);
+  expect_relaying(client, peer, 0x4000, kDtlsSizes);
   CHECK(client.refresh(600s) == 0);
   CHECK(server.daemon.stop() == 0);
 }
 
 TEST_CASE("a client that starts again on its port takes its own place", "[integration][dtls]") {
-  Server server({"workers=1", "limits.allocations_per_user=1"});
+  DtlsServer server({"workers=1", "limits.allocations_per_user=1"});
   RelayClient before = server.client();
   REQUIRE(before.allocate() == 0);
   ByHand after(before.dtls().fd());
@@ -270,7 +261,7 @@ TEST_CASE("a client that starts again on its port takes its own place", "[integr
 }
 
 TEST_CASE("a DTLS client's goodbye frees its allocation, its port and its place", "[integration][dtls]") {
-  Server server({"relay.ports=20200-20200", "limits.allocations_per_user=1"});
+  DtlsServer server({"relay.ports=20200-20200", "limits.allocations_per_user=1"});
   for (int i = 0; i < 5; ++i) {
     RelayClient client = server.client();
     REQUIRE(client.allocate() == 0);
@@ -282,7 +273,7 @@ TEST_CASE("a DTLS client's goodbye frees its allocation, its port and its place"
 }
 
 TEST_CASE("who does not get on with DTLS is let go", "[integration][dtls]") {
-  Server server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
+  DtlsServer server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
   SECTION("no first message") {
     client::DtlsSocket silent = server.connect();
     CHECK(is_closed(silent));
@@ -312,7 +303,7 @@ TEST_CASE("who does not get on with DTLS is let go", "[integration][dtls]") {
 }
 
 TEST_CASE("one address has so many associations without an allocation", "[integration][dtls]") {
-  Server server({"limits.idle_connections_per_address=4"});
+  DtlsServer server({"limits.idle_connections_per_address=4"});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 4; ++i) clients.push_back(std::make_unique<RelayClient>(server.at(), Transport::dtls));
   CHECK_THROWS_AS(client::DtlsSocket(loopback(Family::ipv4), server.at(), "", 1500ms), std::system_error);
@@ -326,7 +317,7 @@ TEST_CASE("one address has so many associations without an allocation", "[integr
 }
 
 TEST_CASE("of too many unfinished handshakes the oldest makes room", "[integration][dtls]") {
-  Server server({"workers=1", "limits.idle_connections_per_address=0", "limits.connect_timeout=60s"});
+  DtlsServer server({"workers=1", "limits.idle_connections_per_address=0", "limits.connect_timeout=60s"});
   RelayClient before = server.client();
   REQUIRE(before.allocate() == 0);
   for (int i = 0; i < 1030; ++i) {
@@ -343,7 +334,7 @@ TEST_CASE("of too many unfinished handshakes the oldest makes room", "[integrati
 }
 
 TEST_CASE("several hundred associations relay at once", "[integration][dtls]") {
-  Server server({"limits.idle_connections_per_address=0"});
+  DtlsServer server({"limits.idle_connections_per_address=0"});
   client::UdpSocket peer(loopback(Family::ipv4));
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 300; ++i) {
@@ -376,11 +367,11 @@ TEST_CASE("a DTLS wildcard listener answers from the address that a client came 
 
 TEST_CASE("openssl agrees with it on DTLS 1.2 and ALPN, and on nothing older", "[integration][dtls]") {
   if (!has_program("openssl")) return;
-  Server server;
+  DtlsServer server;
   const auto ask = [&](const std::string& options) {
     Child child({"sh", "-c",
                  "openssl s_client -connect " + server.at().to_string() + " -CAfile " +
-                     server.certificate.path() + " " + options + " </dev/null"});
+                     server.files.certificate.path() + " " + options + " </dev/null"});
     child.wait();
     return child.output();
   };
@@ -392,9 +383,9 @@ TEST_CASE("openssl agrees with it on DTLS 1.2 and ALPN, and on nothing older", "
 }
 
 TEST_CASE("a DTLS port has one daemon", "[integration][dtls]") {
-  Server first;
+  DtlsServer first;
   const std::string url = "dtls://" + first.at().to_string();
-  CHECK_THROWS_WITH(Daemon({"listen=[\"" + url + "\"]", "tls.certificate=" + first.certificate.path(),
-                            "tls.private_key=" + first.key.path()}),
+  CHECK_THROWS_WITH(Daemon({"listen=[\"" + url + "\"]", "tls.certificate=" + first.files.certificate.path(),
+                            "tls.private_key=" + first.files.private_key.path()}),
                     Catch::Contains("cannot listen on " + url));
 }

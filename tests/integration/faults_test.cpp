@@ -25,12 +25,6 @@ void expect_relaying(RelayClient& client, client::UdpSocket& peer) {
   CHECK((datagram->bytes == octets("still there")));
 }
 
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
-  return found;
-}
-
 // CreatePermission for addresses of 20.0.0.0/8, from the `first` on.
 int permit_many(RelayClient& client, std::uint32_t first, std::uint32_t count) {
   std::vector<Endpoint> peers;

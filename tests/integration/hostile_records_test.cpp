@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/process.hpp"
 #include "support/relay_client.hpp"
 #include "support/sealed_records.hpp"
+#include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
 
 using namespace turnpike;
@@ -24,36 +23,10 @@ using Octets = std::vector<std::uint8_t>;
 constexpr std::size_t kTls = 0;
 constexpr std::size_t kDtls = 1;
 
-struct Server {
-  Server()
-      : daemon({R"(listen=["tls://127.0.0.1:0", "dtls://127.0.0.1:0", "udp://127.0.0.1:0"])", "workers=1",
-                "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()}) {}
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
-};
-
-// Somebody at the same worker, by the same transport, who would notice.
-struct Caller {
-  Caller(const Endpoint& server, Transport transport)
-      : client(server, transport), peer(loopback(Family::ipv4)) {
-    REQUIRE(client.allocate() == 0);
-    REQUIRE(client.bind(0x4000, peer.local()) == 0);
-  }
-  void talk() {
-    client.send_on_channel(0x4000, octets("there"));
-    const auto datagram = peer.receive(10s);
-    REQUIRE(datagram);
-    peer.send_to(octets("and back"), datagram->from);
-    const auto arrival = client.receive();
-    REQUIRE(arrival);
-    CHECK(arrival->text() == "and back");
-  }
-
-  RelayClient client;
-  client::UdpSocket peer;
+struct RecordsServer : TlsDaemon {
+  RecordsServer()
+      : TlsDaemon(
+            {R"(listen=["tls://127.0.0.1:0", "dtls://127.0.0.1:0", "udp://127.0.0.1:0"])", "workers=1"}) {}
 };
 
 // A client by DTLS whose datagrams this makes itself once it has shaken hands.
@@ -96,12 +69,12 @@ const std::vector<Kind> kKinds{
     {SealedRecords::kData, {}},
 };
 constexpr int kTimes = 20;
-constexpr std::size_t kMostGrowth = 8 << 10;  // KiB, for all that the allocator does
+constexpr std::size_t kMaxGrowth = 8 << 10;  // KiB, for all that the allocator does
 
 }  // namespace
 
 TEST_CASE("thousands of DTLS records that bring no data hurt nobody", "[integration][hostile]") {
-  Server server;
+  RecordsServer server;
   Caller caller(server.daemon.listener(kDtls), Transport::dtls);
   caller.talk();
   const std::size_t before = resident_kib(server.daemon.pid());
@@ -116,12 +89,12 @@ TEST_CASE("thousands of DTLS records that bring no data hurt nobody", "[integrat
   }
   const std::size_t after = resident_kib(server.daemon.pid());
   INFO("resident: " << before << " → " << after << " KiB");
-  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kMostGrowth);
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kMaxGrowth);
   CHECK(server.daemon.stop() == 0);
 }
 
 TEST_CASE("forged records in the middle of a DTLS handshake do not end it", "[integration][hostile]") {
-  Server server;
+  RecordsServer server;
   const std::size_t before = resident_kib(server.daemon.pid());
   DtlsByHand client(server.daemon.listener(kDtls));
   REQUIRE(client.hear());  // the cookie
@@ -145,7 +118,7 @@ TEST_CASE("forged records in the middle of a DTLS handshake do not end it", "[in
 }
 
 TEST_CASE("thousands of TLS records that bring no data hurt nobody", "[integration][hostile]") {
-  Server server;
+  RecordsServer server;
   Caller caller(server.daemon.listener(kTls), Transport::tls);
   caller.talk();
   const std::size_t before = resident_kib(server.daemon.pid());
@@ -171,6 +144,6 @@ TEST_CASE("thousands of TLS records that bring no data hurt nobody", "[integrati
   caller.talk();
   const std::size_t after = resident_kib(server.daemon.pid());
   INFO("resident: " << before << " → " << after << " KiB");
-  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kMostGrowth);
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kMaxGrowth);
   CHECK(server.daemon.stop() == 0);
 }

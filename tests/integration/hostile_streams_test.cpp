@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/process.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
 
 using namespace turnpike;
@@ -21,41 +20,12 @@ using namespace std::string_literals;
 
 namespace {
 
-struct Server {
-  explicit Server(std::vector<std::string> set = {}, const std::string& listen = "tls://127.0.0.1:0")
-      : daemon(with_files(std::move(set), listen)) {}
+struct TlsServer : TlsDaemon {
+  explicit TlsServer(const std::vector<std::string>& set = {},
+                     const std::string& listen = "tls://127.0.0.1:0")
+      : TlsDaemon(joined({"listen=[\"" + listen + "\"]"}, set)) {}
 
-  std::vector<std::string> with_files(std::vector<std::string> set, const std::string& listen) const {
-    set.insert(set.begin(), {"listen=[\"" + listen + "\"]", "tls.certificate=" + certificate.path(),
-                             "tls.private_key=" + key.path()});
-    return set;
-  }
   Endpoint at() const { return daemon.listener(0); }
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
-};
-
-// Somebody in a call, who would notice.
-struct Caller {
-  explicit Caller(const Endpoint& server) : client(server, Transport::tls), peer(loopback(Family::ipv4)) {
-    REQUIRE(client.allocate() == 0);
-    REQUIRE(client.bind(0x4000, peer.local()) == 0);
-  }
-  void talk() {
-    client.send_on_channel(0x4000, octets("there"));
-    const auto datagram = peer.receive(10s);
-    REQUIRE(datagram);
-    peer.send_to(octets("and back"), datagram->from);
-    const auto arrival = client.receive();
-    REQUIRE(arrival);
-    CHECK(arrival->text() == "and back");
-  }
-
-  RelayClient client;
-  client::UdpSocket peer;
 };
 
 void allow_descriptors(rlim_t count) {
@@ -79,8 +49,8 @@ TEST_CASE("two thousand TLS handshakes that do not go on cost little and end in 
   const std::string listen = GENERATE("tls://127.0.0.1:0"s, "auto://127.0.0.1:0"s);
   CAPTURE(listen);
   allow_descriptors(4096);
-  Server server({"limits.connect_timeout=3s"}, listen);
-  Caller caller(server.at());
+  TlsServer server({"limits.connect_timeout=3s"}, listen);
+  Caller caller(server.at(), Transport::tls);
   caller.talk();
   const std::size_t before = resident_kib(server.daemon.pid());
   const std::string hello = client_hello();
@@ -103,15 +73,15 @@ TEST_CASE("two thousand TLS handshakes that do not go on cost little and end in 
   for (const net::Fd& fd : open) CHECK(read_all(fd.get()).size() < 10);
   open.clear();
   caller.talk();
-  CHECK(caller.client.refresh(600s) == 0);
+  CHECK(caller.refresh(600s) == 0);
   CHECK(server.daemon.stop() == 0);
   CHECK_THAT(server.daemon.log(), Catch::Contains("timed_out=2000"));
 }
 
 TEST_CASE("handshakes that are broken off, one after another, leave nothing behind",
           "[integration][hostile]") {
-  Server server({"limits.idle_connections_per_address=8"});
-  Caller caller(server.at());
+  TlsServer server({"limits.idle_connections_per_address=8"});
+  Caller caller(server.at(), Transport::tls);
   const std::string hello = client_hello();
   for (int i = 0; i < 500; ++i) {
     net::Fd fd = connect_to(server.at(), Endpoint::parse("127.0.0.77:0"));
@@ -129,8 +99,8 @@ TEST_CASE("handshakes that are broken off, one after another, leave nothing behi
 }
 
 TEST_CASE("TLS 1.2 is not negotiated anew", "[integration][hostile]") {
-  Server server({"workers=1"});
-  Caller caller(server.at());
+  TlsServer server({"workers=1"});
+  Caller caller(server.at(), Transport::tls);
   for (int i = 0; i < 20; ++i) {
     TlsProbe probe(server.at(), {.version = TLS1_2_VERSION});
     REQUIRE(probe.is_open());
@@ -148,7 +118,7 @@ TEST_CASE("TLS 1.2 is not negotiated anew", "[integration][hostile]") {
 }
 
 TEST_CASE("a TLS client that dies in the middle of a record frees what it had", "[integration][hostile]") {
-  Server server({"limits.allocations_per_user=2", "relay.ports=20110-20111"});
+  TlsServer server({"limits.allocations_per_user=2", "relay.ports=20110-20111"});
   for (const std::string& part :
        {"\x17"s, "\x17\3\3"s, "\x17\3\3\1\0"s, "\x17\3\3\1\0some of it"s, "\x17\3\3\0\4abcd"s}) {
     RelayClient client(server.at(), Transport::tls);

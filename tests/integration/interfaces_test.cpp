@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr const char* kWildcardConfig = R"(
+constexpr const char* kWanConfig = R"(
 realm: example.org
 workers: 2
 listen: ["udp://0.0.0.0:0"]
@@ -44,8 +44,6 @@ class Wan {
   }
 };
 
-Endpoint at(const std::string& address, std::uint16_t port) { return {*IpAddress::parse(address), port}; }
-
 // Does it, and returns when the daemon has noticed.
 template <class Change>
 void change(Daemon& daemon, const std::string& noticed, Change&& make) {
@@ -69,19 +67,13 @@ void expect_relayed(RelayClient& from, RelayClient& to, const std::string& text)
   CHECK(arrival->text() == text);
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t times = 0;
-  for (std::size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++times;
-  return times;
-}
-
 }  // namespace
 
 TEST_CASE("clients are relayed from the addresses that the machine has by then", "[.][own_network]") {
   Wan wan;
   wan.add("44.0.0.1/32");
   wan.ip("route add default dev wan");
-  Daemon daemon({}, kWildcardConfig);
+  Daemon daemon({}, kWanConfig);
   RelayClient ann = come_to("44.0.0.1", daemon);
   REQUIRE(ann.allocate() == 0);
 
@@ -109,7 +101,7 @@ TEST_CASE("an address that goes and comes back does not leave its allocation's p
   Wan wan;
   wan.add("44.0.0.1/32");
   wan.add("44.0.0.2/32");
-  Daemon daemon({"relay.ports=50000-50001"}, kWildcardConfig);
+  Daemon daemon({"relay.ports=50000-50001"}, kWanConfig);
   RelayClient ann = come_to("44.0.0.2", daemon);
   RelayClient ben = come_to("44.0.0.2", daemon);
   RelayClient cid = come_to("44.0.0.2", daemon);
@@ -128,7 +120,7 @@ TEST_CASE("the default route's source is the address of clients that came by the
           "[.][own_network]") {
   Wan wan;
   wan.add("44.0.0.1/32");
-  Daemon daemon({}, kWildcardConfig);
+  Daemon daemon({}, kWanConfig);
   RelayClient client = come_to("44.0.0.1", daemon);
   client::RequestContents contents;
   contents.requested_family = Family::ipv6;
@@ -145,7 +137,7 @@ TEST_CASE("a permission from before is no way to the services of an address that
   Wan wan;
   wan.add("44.0.0.1/32");
   wan.ip("route add default dev wan");
-  Daemon daemon({}, kWildcardConfig);
+  Daemon daemon({}, kWanConfig);
   RelayClient ann = come_to("44.0.0.1", daemon);
   RelayClient ben = come_to("44.0.0.1", daemon);
   REQUIRE(ann.allocate() == 0);
@@ -169,7 +161,7 @@ TEST_CASE("a private relay address is worth one warning", "[.][own_network]") {
   Wan wan;
   wan.add("44.0.0.1/32");
   wan.ip("route add default dev wan");
-  Daemon daemon({}, kWildcardConfig);
+  Daemon daemon({}, kWanConfig);
   const std::string warning = "relayed addresses on 10.9.8.7 are not reachable from the Internet";
   CHECK(count(daemon.log(), warning) == 0);
   change(daemon, "the default route of IPv4 is from 10.9.8.7", [&] {
@@ -192,7 +184,7 @@ TEST_CASE("the IPv6 networks of this machine's interfaces are closed, as they co
   wan.add("2a00:77::1/64 nodad");
   wan.ip("route add default dev wan");
   wan.ip("-6 route add default dev wan");
-  Daemon daemon({}, kWildcardConfig);
+  Daemon daemon({}, kWanConfig);
   CHECK(count(daemon.log(), "2a00:77::/64 is a network of this machine") == 1);
   RelayClient client = come_to("44.0.0.1", daemon);
   client::RequestContents contents;
@@ -217,7 +209,7 @@ TEST_CASE("the IPv6 networks of this machine's interfaces are closed, as they co
   CHECK(count(daemon.log(), hint) == 1);
   CHECK(count(daemon.log(), "2a00:99:1::/48 is a network of this machine") == 1);
 
-  Daemon open({"peers.allow=['2a00:77::/64']"}, kWildcardConfig);
+  Daemon open({"peers.allow=['2a00:77::/64']"}, kWanConfig);
   RelayClient other = come_to("44.0.0.1", open);
   REQUIRE(other.allocate(contents) == 0);
   CHECK(other.permit(neighbour) == 0);
@@ -229,7 +221,7 @@ TEST_CASE("an advertised address follows the only relayed one, and it is said wh
   Wan wan;
   wan.add("10.9.8.7/32");
   wan.ip("route add default dev wan");
-  Daemon daemon({"relay.advertise=198.51.100.7"}, kWildcardConfig);
+  Daemon daemon({"relay.advertise=198.51.100.7"}, kWanConfig);
   CHECK(count(daemon.log(), "not reachable from the Internet") == 0);
   RelayClient first = come_to("10.9.8.7", daemon, "10.9.8.7");
   REQUIRE(first.allocate() == 0);
@@ -254,7 +246,7 @@ TEST_CASE("an advertised address whose local one is absent is a warning, each ti
   Wan wan;
   wan.add("44.0.0.1/32");
   wan.ip("route add default dev wan");
-  Daemon daemon({"relay.advertise={44.0.0.2: 198.51.100.7}"}, kWildcardConfig);
+  Daemon daemon({"relay.advertise={44.0.0.2: 198.51.100.7}"}, kWanConfig);
   const std::string warning = "relay.advertise: 44.0.0.2 is not an address of this machine now";
   CHECK(count(daemon.log(), warning) == 1);
   change(daemon, "44.0.0.2 is new", [&] { wan.add("44.0.0.2/32"); });
@@ -270,7 +262,7 @@ TEST_CASE("an advertised address in peers.allow is the address here", "[.][own_n
   Wan wan;
   wan.add("10.9.8.7/32");
   wan.ip("route add default dev wan");
-  Daemon daemon({"relay.advertise={10.9.8.7: 198.51.100.7}", "peers.allow=[198.51.100.7]"}, kWildcardConfig);
+  Daemon daemon({"relay.advertise={10.9.8.7: 198.51.100.7}", "peers.allow=[198.51.100.7]"}, kWanConfig);
   RelayClient client = come_to("10.9.8.7", daemon, "10.9.8.7");
   REQUIRE(client.allocate() == 0);
   client::UdpSocket service(at("10.9.8.7", 0));

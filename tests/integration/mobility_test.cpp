@@ -6,9 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -16,20 +15,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Server {
+struct MobilityServer : TlsDaemon {
+  MobilityServer()
+      : TlsDaemon(
+            {R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"])",
+             "workers=4", "relay.mobility=true", "limits.idle_timeout=1s"}) {}
+
   std::unique_ptr<RelayClient> client(Transport transport) const {
     constexpr std::array kOrder{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
     const auto listener = static_cast<std::size_t>(std::ranges::find(kOrder, transport) - kOrder.begin());
     return std::make_unique<RelayClient>(daemon.listener(listener), transport);
   }
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon{
-      {R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"])",
-       "workers=4", "relay.mobility=true", "limits.idle_timeout=1s", "tls.certificate=" + certificate.path(),
-       "tls.private_key=" + key.path()}};
 };
 
 void allocate_mobile(RelayClient& client) {
@@ -50,7 +46,7 @@ void expect_path(client::UdpSocket& peer, const Endpoint& relayed, RelayClient& 
 // Forty moves to a worker each time drawn from four.
 TEST_CASE("an allocation follows its client over addresses, transports and workers",
           "[integration][mobility]") {
-  Server server;
+  MobilityServer server;
   client::UdpSocket peer(loopback(Family::ipv4));
   auto here = server.client(Transport::udp);
   allocate_mobile(*here);
@@ -84,7 +80,7 @@ TEST_CASE("an allocation follows its client over addresses, transports and worke
 
 TEST_CASE("an allocation outlives its connection, and the new one outlives the deadline of the idle",
           "[integration][mobility]") {
-  Server server;
+  MobilityServer server;
   client::UdpSocket peer(loopback(Family::ipv4));
   auto here = server.client(Transport::tls);
   allocate_mobile(*here);
@@ -107,7 +103,7 @@ TEST_CASE("an allocation outlives its connection, and the new one outlives the d
 }
 
 TEST_CASE("who was refused is a client like any other", "[integration][mobility]") {
-  Server server;
+  MobilityServer server;
   auto owner = server.client(Transport::udp);
   allocate_mobile(*owner);
   for (int i = 0; i < 12; ++i) {  // most of them at another worker than the owner

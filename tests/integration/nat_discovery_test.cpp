@@ -25,8 +25,6 @@ peers: {allow: [127.0.0.0/8]}
 limits: {unauthenticated_per_second: 0}
 )";
 
-Endpoint at(const std::string& address, std::uint16_t port) { return {*IpAddress::parse(address), port}; }
-
 struct Answer {
   Endpoint from;
   Endpoint origin;
@@ -80,11 +78,11 @@ class Prober {
 };
 
 // The four addresses, as the first one is told of them.
-struct Four {
+struct DiscoveryEndpoints {
   Endpoint a1p1, a1p2, a2p1, a2p2;
 };
 
-Four four_of(const Endpoint& primary) {
+DiscoveryEndpoints discovery_endpoints(const Endpoint& primary) {
   const auto answer = Prober().ask_plainly(primary);
   REQUIRE(answer);
   CHECK(answer->from == primary);
@@ -96,7 +94,7 @@ Four four_of(const Endpoint& primary) {
 }
 
 // Sixteen answers: each of the four asked for each of the four.
-void expect_table_1(const Four& four, Prober& prober) {
+void expect_table_1(const DiscoveryEndpoints& four, Prober& prober) {
   for (const Endpoint& asked : {four.a1p1, four.a1p2, four.a2p1, four.a2p2}) {
     const IpAddress other_address =
         asked.address == four.a1p1.address ? four.a2p2.address : four.a1p1.address;
@@ -127,7 +125,7 @@ bool has_natdiscovery() {
 TEST_CASE("a CHANGE-REQUEST is answered from the address and the port that it asks for",
           "[integration][nat]") {
   Daemon daemon({}, kNamed);
-  const Four four = four_of(daemon.listener());
+  const DiscoveryEndpoints four = discovery_endpoints(daemon.listener());
   for (int i = 0; i < 8; ++i) {  // one socket each, so that every worker has a turn
     Prober prober;
     expect_table_1(four, prober);
@@ -136,7 +134,7 @@ TEST_CASE("a CHANGE-REQUEST is answered from the address and the port that it as
 
 TEST_CASE("behind a wildcard, too", "[integration][nat]") {
   Daemon daemon({R"(listen=["udp://0.0.0.0:0", "udp://[::]:0"])"}, kNamed);
-  const Four four = four_of(at("127.0.0.1", daemon.listener().port));
+  const DiscoveryEndpoints four = discovery_endpoints(at("127.0.0.1", daemon.listener().port));
   Prober prober;
   expect_table_1(four, prober);
   // Any address of the machine is the first one to whoever comes to it.
@@ -148,7 +146,7 @@ TEST_CASE("behind a wildcard, too", "[integration][nat]") {
 
 TEST_CASE("RESPONSE-PORT is answered there, from whichever address", "[integration][nat]") {
   Daemon daemon({}, kNamed);
-  const Four four = four_of(daemon.listener());
+  const DiscoveryEndpoints four = discovery_endpoints(daemon.listener());
   Prober prober;
   const auto same = prober.ask(four.a1p1, 0, true);
   REQUIRE(same);
@@ -160,7 +158,7 @@ TEST_CASE("RESPONSE-PORT is answered there, from whichever address", "[integrati
 
 TEST_CASE("what NAT discovery opens is no peer and serves no TURN", "[integration][nat]") {
   Daemon daemon({}, kNamed);
-  const Four four = four_of(daemon.listener());
+  const DiscoveryEndpoints four = discovery_endpoints(daemon.listener());
   RelayClient alice(four.a1p1);
   REQUIRE(alice.allocate() == 0);
   for (const Endpoint& opened : {four.a1p2, four.a2p1, four.a2p2}) {
@@ -185,7 +183,7 @@ TEST_CASE("an alternate port that somebody has is said so", "[integration][nat]"
 TEST_CASE("coturn's clients find RFC 5780 here", "[integration][nat][coturn]") {
   if (!has_natdiscovery()) return;
   Daemon daemon({}, kNamed);
-  const Four four = four_of(daemon.listener());
+  const DiscoveryEndpoints four = discovery_endpoints(daemon.listener());
   const std::string port = std::to_string(four.a1p1.port);
 
   SECTION("turnutils_natdiscovery: mapping and filtering") {

@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
-#include "support/certificate.hpp"
 #include "support/daemon.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -23,30 +23,29 @@ std::string pion_relay() {
 #endif
 }
 
-struct Way {
+struct UrlKind {
   const char* scheme;
   const char* transport;
 };
 // As the daemon's listeners, in their order.
-constexpr Way kWays[] = {{"turn", "udp"}, {"turn", "tcp"}, {"turns", "tcp"}, {"turns", "udp"}};
+constexpr UrlKind kUrlKinds[] = {{"turn", "udp"}, {"turn", "tcp"}, {"turns", "tcp"}, {"turns", "udp"}};
 
 }  // namespace
 
 TEST_CASE("Pion's peers connect by the relay alone", "[integration][pion]") {
   const std::string program = pion_relay();
   if (program.empty()) return;
-  const Certificate pem = make_certificate();
-  const TemporaryFile certificate(pem.certificate);
-  const TemporaryFile key(pem.private_key);
+  const CertificateFiles files;
   Daemon daemon(
       {R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls://127.0.0.1:0"])",
-       "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
-  for (std::size_t i = 0; i < std::size(kWays); ++i) {
+       "tls.certificate=" + files.certificate.path(), "tls.private_key=" + files.private_key.path()});
+  for (std::size_t i = 0; i < std::size(kUrlKinds); ++i) {
     for (const std::string host : {"127.0.0.1", "localhost"}) {
-      const std::string url = std::string(kWays[i].scheme) + ":" + host + ":" +
-                              std::to_string(daemon.listener(i).port) + "?transport=" + kWays[i].transport;
+      const std::string url = std::string(kUrlKinds[i].scheme) + ":" + host + ":" +
+                              std::to_string(daemon.listener(i).port) +
+                              "?transport=" + kUrlKinds[i].transport;
       CAPTURE(url);
-      Child child({program, url}, {.environment = {{"SSL_CERT_FILE", certificate.path()}}});
+      Child child({program, url}, {.environment = {{"SSL_CERT_FILE", files.certificate.path()}}});
       const int exit_code = child.wait(240s);
       INFO(child.output());
       CHECK(exit_code == 0);

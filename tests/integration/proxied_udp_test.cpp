@@ -11,10 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/proxy_headers.hpp"
 #include "support/relaying.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -92,38 +91,31 @@ class Balancer {
 using Listener = std::size_t;  // its place in the configuration
 constexpr Listener kEach = 0;
 constexpr Listener kFirst = 1;
-constexpr Listener kDtls = 2;
+constexpr Listener kBalancedDtls = 2;
 constexpr Listener kWildcard = 3;
 constexpr Listener kV6 = 4;
 constexpr Listener kPlain = 5;
 
-struct Server {
-  explicit Server(std::vector<std::string> set = {}) : daemon(with_files(std::move(set))) {}
+struct ProxiedServer : TlsDaemon {
+  explicit ProxiedServer(const std::vector<std::string>& set = {})
+      : TlsDaemon(
+            joined({R"(listen=[{url: "udp://127.0.0.1:0", proxy_protocol: [127.0.0.2]}, )"
+                    R"({url: "udp://127.0.0.1:0", proxy_protocol: [127.0.0.2/31], proxy_header: first}, )"
+                    R"({url: "dtls://127.0.0.1:0", proxy_protocol: [127.0.0.2]}, )"
+                    R"({url: "udp://0.0.0.0:0", proxy_protocol: [127.0.0.2]}, )"
+                    R"({url: "udp://[::1]:0", proxy_protocol: ["::1"], proxy_header: each}, )"
+                    R"("udp://127.0.0.1:0"])",
+                    "workers=4"},
+                   set)) {}
 
-  std::vector<std::string> with_files(std::vector<std::string> set) const {
-    set.insert(set.begin(),
-               {R"(listen=[{url: "udp://127.0.0.1:0", proxy_protocol: [127.0.0.2]}, )"
-                R"({url: "udp://127.0.0.1:0", proxy_protocol: [127.0.0.2/31], proxy_header: first}, )"
-                R"({url: "dtls://127.0.0.1:0", proxy_protocol: [127.0.0.2]}, )"
-                R"({url: "udp://0.0.0.0:0", proxy_protocol: [127.0.0.2]}, )"
-                R"({url: "udp://[::1]:0", proxy_protocol: ["::1"], proxy_header: each}, )"
-                R"("udp://127.0.0.1:0"])",
-                "workers=4", "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
-    return set;
-  }
   Endpoint at(Listener listener) const {
     Endpoint endpoint = daemon.listener(listener);
     if (listener == kWildcard) endpoint.address = loopback(Family::ipv4).address;
     return endpoint;
   }
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
 };
 
-constexpr std::size_t kSizes[] = {0, 1, 3, 160, 1100, 9000};
+constexpr std::size_t kProxiedSizes[] = {0, 1, 3, 160, 1100, 9000};
 
 // All that a client does, and that it is for the server who the balancer says it is.
 void expect_service(const Endpoint& at, Transport transport, const Balancer::Says& says) {
@@ -134,7 +126,7 @@ void expect_service(const Endpoint& at, Transport transport, const Balancer::Say
   CHECK(*client.mapped() == says(client.local()));
   expect_indications(client, peer);
   REQUIRE(client.bind(0x4000, peer.local()) == 0);
-  expect_relaying(client, peer, 0x4000, kSizes);
+  expect_relaying(client, peer, 0x4000, kProxiedSizes);
   CHECK(client.refresh(0s) == 0);
 }
 
@@ -156,7 +148,7 @@ std::string mapped(client::UdpSocket& socket, const Endpoint& server, const std:
 }  // namespace
 
 TEST_CASE("behind a load balancer by UDP, clients are whom it says they are", "[integration][proxied]") {
-  Server server;
+  ProxiedServer server;
   for (const Listener listener : {kEach, kFirst, kWildcard, kV6}) {
     const HeaderOn header_on = listener == kFirst ? HeaderOn::first : HeaderOn::each;
     const Endpoint from = listener == kV6 ? parse("[::1]:0") : kTrusted;
@@ -173,8 +165,8 @@ TEST_CASE("behind a load balancer by UDP, clients are whom it says they are", "[
 }
 
 TEST_CASE("behind a load balancer DTLS is served too", "[integration][proxied]") {
-  Server server;
-  for (const Listener listener : {kEach, kFirst, kDtls, kWildcard}) {
+  ProxiedServer server;
+  for (const Listener listener : {kEach, kFirst, kBalancedDtls, kWildcard}) {
     const HeaderOn header_on = listener == kFirst ? HeaderOn::first : HeaderOn::each;
     for (const Balancer::Says& says : {Balancer::Says(said_v4), Balancer::Says(said_v6)}) {
       CAPTURE(listener);
@@ -186,7 +178,7 @@ TEST_CASE("behind a load balancer DTLS is served too", "[integration][proxied]")
 }
 
 TEST_CASE("clients behind a balancer reach one another, and those without one", "[integration][proxied]") {
-  Server server;
+  ProxiedServer server;
   const Balancer balancer(server.at(kEach), HeaderOn::each, said_v4);
   const Balancer first(server.at(kFirst), HeaderOn::first, said_v6);
   for (const Endpoint& other : {balancer.at(), first.at(), server.at(kPlain)}) {
@@ -199,7 +191,7 @@ TEST_CASE("clients behind a balancer reach one another, and those without one", 
 }
 
 TEST_CASE("behind a balancer, limits count for its clients, each by itself", "[integration][proxied]") {
-  Server server({"limits.allocations_per_address=1", "clients.deny=[192.0.2.0/24]"});
+  ProxiedServer server({"limits.allocations_per_address=1", "clients.deny=[192.0.2.0/24]"});
   std::atomic<int> number = 7;
   const Balancer balancer(server.at(kEach), HeaderOn::each, [&](const Endpoint& client) {
     return Endpoint{IpAddress::v4(0xC6336400U + static_cast<std::uint32_t>(number)), client.port, 0};
@@ -223,9 +215,9 @@ TEST_CASE("behind a balancer, limits count for its clients, each by itself", "[i
 }
 
 TEST_CASE("who is no balancer of ours, or does not speak as one, is not heard", "[integration][proxied]") {
-  Server server;
+  ProxiedServer server;
   const std::string header = proxy_header(parse("198.51.100.7:55555"));
-  for (const Listener listener : {kEach, kFirst, kDtls}) {
+  for (const Listener listener : {kEach, kFirst, kBalancedDtls}) {
     CAPTURE(listener);
     client::UdpSocket untrusted(loopback(Family::ipv4));
     client::UdpSocket balancer(kTrusted);
@@ -245,7 +237,7 @@ TEST_CASE("who is no balancer of ours, or does not speak as one, is not heard", 
     sends(balancer, proxy_header(0x2F, 0x12, std::string(12, 'x')));
     sends(balancer, proxy_header(0x21, 0x12, std::string(5000, 'x')));
     sends(balancer, "PROXY TCP4 198.51.100.7\r\n");
-    if (listener == kDtls) continue;  // where a Binding request alone is nothing
+    if (listener == kBalancedDtls) continue;  // where a Binding request alone is nothing
     // The first answer is to the first good request.
     CHECK(mapped(balancer, server.at(listener), header) == "198.51.100.7:55555");
     CHECK_FALSE(untrusted.receive(100ms));
@@ -261,7 +253,7 @@ TEST_CASE("who is no balancer of ours, or does not speak as one, is not heard", 
 
 TEST_CASE("a client cannot write a header itself, whichever way its balancer writes them",
           "[integration][proxied]") {
-  Server server;
+  ProxiedServer server;
   const std::string lie = proxy_header(parse("203.0.113.1:1"));
   for (const Listener listener : {kEach, kFirst}) {
     CAPTURE(listener);
@@ -281,7 +273,7 @@ TEST_CASE("a client cannot write a header itself, whichever way its balancer wri
 
 // Each new client is another socket of the balancer's, which hashes to any of four workers.
 TEST_CASE("an allocation follows its client behind a balancer over workers", "[integration][proxied]") {
-  Server server({"relay.mobility=true"});
+  ProxiedServer server({"relay.mobility=true"});
   const Balancer balancer(server.at(kEach), HeaderOn::each, said_v4);
   const Balancer first(server.at(kFirst), HeaderOn::first, said_v6);
   client::UdpSocket peer(loopback(Family::ipv4));

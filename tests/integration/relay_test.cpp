@@ -23,12 +23,6 @@ client::RequestContents asking_for(Family family) {
   return contents;
 }
 
-Octets pattern(std::size_t size) {
-  Octets bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + size);
-  return bytes;
-}
-
 // A peer on a plain socket, and a client that may exchange data with it.
 struct Pair {
   RelayClient client;

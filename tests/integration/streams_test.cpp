@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/process.hpp"
 #include "support/relaying.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -18,24 +17,23 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t kTcp = 1;
+constexpr std::size_t kTcpListener = 1;
 constexpr std::size_t kTcpV6 = 2;
-constexpr std::size_t kTls = 3;
+constexpr std::size_t kTlsListener = 3;
 constexpr std::size_t kTlsV6 = 4;
 
 // A daemon with a certificate and a listener of each kind: udp, tcp, tls.
-struct Server {
-  explicit Server(std::vector<std::string> set = {}, const Child::Options& options = {})
-      : daemon(with_files(std::move(set)), kLoopbackConfig, options) {}
+struct StreamServer : TlsDaemon {
+  explicit StreamServer(const std::vector<std::string>& set = {}, const Child::Options& options = {})
+      : TlsDaemon(joined({R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tcp://[::1]:0", )"
+                          R"("tls://127.0.0.1:0", "tls://[::1]:0"])"},
+                         set),
+                  make_certificate(), options) {}
 
-  std::vector<std::string> with_files(std::vector<std::string> set) const {
-    set.insert(set.begin(), {R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tcp://[::1]:0", )"
-                             R"("tls://127.0.0.1:0", "tls://[::1]:0"])",
-                             "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
-    return set;
-  }
   Endpoint at(Transport transport) const {
-    return daemon.listener(transport == Transport::udp ? 0 : transport == Transport::tcp ? kTcp : kTls);
+    return daemon.listener(transport == Transport::udp   ? 0
+                           : transport == Transport::tcp ? kTcpListener
+                                                         : kTlsListener);
   }
   RelayClient client(Transport transport, const char* user = "alice", const char* password = "secret") const {
     return RelayClient(at(transport), {.credentials = client::Credentials{user, password}}, {}, transport);
@@ -45,22 +43,17 @@ struct Server {
     if (transport == Transport::tls) tls.emplace();
     return client::StreamSocket(loopback(Family::ipv4), at(transport), tls);
   }
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
 };
 
-constexpr std::size_t kSizes[] = {0, 1, 2, 3, 4, 160, 1100, 9000, 60000};
+constexpr std::size_t kStreamSizes[] = {0, 1, 2, 3, 4, 160, 1100, 9000, 60000};
 
 }  // namespace
 
 TEST_CASE("TCP and TLS clients relay by indication and by channel, in both families", "[integration]") {
-  Server server;
-  for (const auto& [transport, listener] : {std::pair{Transport::tcp, kTcp},
+  StreamServer server;
+  for (const auto& [transport, listener] : {std::pair{Transport::tcp, kTcpListener},
                                             {Transport::tcp, kTcpV6},
-                                            {Transport::tls, kTls},
+                                            {Transport::tls, kTlsListener},
                                             {Transport::tls, kTlsV6}}) {
     CAPTURE(to_string(transport));
     RelayClient client(server.daemon.listener(listener), transport);
@@ -71,14 +64,14 @@ TEST_CASE("TCP and TLS clients relay by indication and by channel, in both famil
     CHECK(client.mapped() == client.local());
     expect_indications(client, peer);
     REQUIRE(client.bind(0x4000, peer.local()) == 0);
-    expect_relaying(client, peer, 0x4000, kSizes);
+    expect_relaying(client, peer, 0x4000, kStreamSizes);
     CHECK(client.refresh(0s) == 0);
   }
   CHECK(server.daemon.stop() == 0);
 }
 
 TEST_CASE("clients of every transport reach one another through the relay", "[integration]") {
-  Server server;
+  StreamServer server;
   constexpr Transport kAll[] = {Transport::udp, Transport::tcp, Transport::tls};
   for (const Transport first : kAll) {
     for (const Transport second : kAll) {
@@ -91,7 +84,7 @@ TEST_CASE("clients of every transport reach one another through the relay", "[in
 }
 
 TEST_CASE("requests may come in single bytes or all at once", "[integration]") {
-  Server server;
+  StreamServer server;
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     client::StreamSocket socket = server.connect(transport);
     const Octets request = binding_request();
@@ -106,7 +99,7 @@ TEST_CASE("requests may come in single bytes or all at once", "[integration]") {
 }
 
 TEST_CASE("what is no message closes the connection, after what came before is answered", "[integration]") {
-  Server server;
+  StreamServer server;
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     for (const Octets& garbage :
          {Octets{0xFF}, Octets{0x80, 1, 2, 3}, Octets{0, 1, 0, 3}, Octets{0, 1, 0, 0, 1, 2, 3, 4}}) {
@@ -123,7 +116,7 @@ TEST_CASE("what is no message closes the connection, after what came before is a
 }
 
 TEST_CASE("a request is answered though the client has closed its half", "[integration]") {
-  Server server;
+  StreamServer server;
   client::StreamSocket socket = server.connect();
   socket.send(binding_request());
   shutdown(socket.fd(), SHUT_WR);
@@ -132,7 +125,7 @@ TEST_CASE("a request is answered though the client has closed its half", "[integ
 }
 
 TEST_CASE("a connection's end frees its allocation, its port and its place in the quota", "[integration]") {
-  Server server({"relay.ports=20100-20101", "limits.allocations_per_user=1", "limits.allocations=2"});
+  StreamServer server({"relay.ports=20100-20101", "limits.allocations_per_user=1", "limits.allocations=2"});
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     for (int i = 0; i < 5; ++i) {
       RelayClient client = server.client(transport);
@@ -155,7 +148,7 @@ TEST_CASE("a connection's end frees its allocation, its port and its place in th
 }
 
 TEST_CASE("a client that does not read loses media, and nobody else notices", "[integration]") {
-  Server server({"workers=1"});
+  StreamServer server({"workers=1"});
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     RelayClient lazy = server.client(transport);
     RelayClient busy = server.client(Transport::tcp, "bob", "hunter2");
@@ -164,12 +157,12 @@ TEST_CASE("a client that does not read loses media, and nobody else notices", "[
     REQUIRE(lazy.bind(0x4000, peer.local()) == 0);
     REQUIRE(busy.allocate() == 0);
     REQUIRE(busy.bind(0x4000, peer.local()) == 0);
-    expect_relaying(busy, peer, 0x4000, kSizes);
+    expect_relaying(busy, peer, 0x4000, kStreamSizes);
     const std::size_t before = resident_kib(server.daemon.pid());
     const Octets payload(1000, 'm');
     for (int burst = 0; burst < 600; ++burst) {
       for (int i = 0; i < 50; ++i) peer.send_to(payload, lazy.relayed());
-      if (burst % 100 == 0) expect_relaying(busy, peer, 0x4000, kSizes);
+      if (burst % 100 == 0) expect_relaying(busy, peer, 0x4000, kStreamSizes);
     }
     const std::size_t after = resident_kib(server.daemon.pid());
     CHECK(after < before + 16 * 1024);  // of 30 MB; a sanitizer holds on to what was freed
@@ -197,7 +190,7 @@ TEST_CASE("a client that does not read loses media, and nobody else notices", "[
 }
 
 TEST_CASE("a client that asks for ever and never reads is closed", "[integration]") {
-  Server server({"workers=1"});
+  StreamServer server({"workers=1"});
   client::StreamSocket rude = server.connect();
   client::StreamSocket polite = server.connect();
   Octets many;
@@ -217,7 +210,7 @@ TEST_CASE("a client that asks for ever and never reads is closed", "[integration
 }
 
 TEST_CASE("who does not get on with it is closed", "[integration]") {
-  Server server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
+  StreamServer server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
   SECTION("no TLS handshake") {
     client::StreamSocket silent(loopback(Family::ipv4), server.at(Transport::tls), {});
     CHECK(is_closed(silent));
@@ -249,7 +242,7 @@ TEST_CASE("who does not get on with it is closed", "[integration]") {
 }
 
 TEST_CASE("one address has so many connections without an allocation", "[integration]") {
-  Server server({"limits.idle_connections_per_address=4"});
+  StreamServer server({"limits.idle_connections_per_address=4"});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 4; ++i) {
     clients.push_back(std::make_unique<RelayClient>(server.at(Transport::tcp), Transport::tcp));
@@ -272,7 +265,7 @@ TEST_CASE("one address has so many connections without an allocation", "[integra
 }
 
 TEST_CASE("several hundred connections relay at once", "[integration]") {
-  Server server;
+  StreamServer server;
   client::UdpSocket peer(loopback(Family::ipv4));
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 400; ++i) {
@@ -301,7 +294,7 @@ TEST_CASE("on a wildcard listener the address that a client came to is the serve
 }
 
 TEST_CASE("when descriptors run out, connections wait and the rest goes on", "[integration]") {
-  Server server({"workers=1"}, {.descriptor_limit = 40});
+  StreamServer server({"workers=1"}, {.descriptor_limit = 40});
   RelayClient before = server.client(Transport::udp);
   client::UdpSocket peer(loopback(Family::ipv4));
   REQUIRE(before.allocate() == 0);
@@ -311,7 +304,7 @@ TEST_CASE("when descriptors run out, connections wait and the rest goes on", "[i
     sockets.push_back(std::make_unique<client::StreamSocket>(loopback(Family::ipv4),
                                                              server.at(Transport::tcp), std::nullopt));
   }
-  expect_relaying(before, peer, 0x4000, kSizes);
+  expect_relaying(before, peer, 0x4000, kStreamSizes);
   CHECK(is_answered(*sockets.front()));
   auto last = std::move(sockets.back());
   sockets.clear();
@@ -333,11 +326,11 @@ TEST_CASE("a TCP port has one daemon, and the next one may start at once", "[int
 
 TEST_CASE("openssl agrees with it on TLS 1.2, TLS 1.3 and ALPN, and on nothing older", "[integration]") {
   if (!has_program("openssl")) return;
-  Server server;
+  StreamServer server;
   const auto ask = [&](const std::string& options) {
     Child child({"sh", "-c",
                  "openssl s_client -connect " + server.at(Transport::tls).to_string() + " -CAfile " +
-                     server.certificate.path() + " " + options + " </dev/null"});
+                     server.files.certificate.path() + " " + options + " </dev/null"});
     child.wait();
     return child.output();
   };

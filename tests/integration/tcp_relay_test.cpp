@@ -11,10 +11,9 @@
 #include "net/socket_address.hpp"
 #include "net/tcp_socket.hpp"
 #include "net/udp_socket.hpp"
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/process.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -24,24 +23,15 @@ namespace {
 
 constexpr Transport kStreams[] = {Transport::tcp, Transport::tls};
 
-struct Server {
+struct TcpRelayServer : TlsDaemon {
+  explicit TcpRelayServer(const std::vector<std::string>& more = {})
+      : TlsDaemon(joined(
+            more, {R"(listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"])", "workers=4", "relay.tcp=true"})) {}
+
   Endpoint at(Transport transport) const { return daemon.listener(transport == Transport::tcp ? 0 : 1); }
   RelayClient client(Transport transport, const char* user = "alice", const char* password = "secret") const {
     return RelayClient(at(transport), {.credentials = client::Credentials{user, password}}, {}, transport);
   }
-
-  explicit Server(std::vector<std::string> more = {}) : daemon(with_listeners(std::move(more))) {}
-  std::vector<std::string> with_listeners(std::vector<std::string> set) const {
-    set.insert(set.end(),
-               {R"(listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"])", "workers=4", "relay.tcp=true",
-                "tls.certificate=" + certificate.path(), "tls.private_key=" + key.path()});
-    return set;
-  }
-
-  Certificate pem = make_certificate();
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
 };
 
 void allocate_tcp(RelayClient& client) {
@@ -122,12 +112,6 @@ class PeerListener {
   Endpoint from_;
 };
 
-Octets pattern(std::size_t size) {
-  Octets bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + (i >> 9));
-  return bytes;
-}
-
 // The number in the next ConnectionAttempt, and whom it is from.
 std::pair<std::uint32_t, Endpoint> attempt(RelayClient& control) {
   const auto message = control.receive_raw(10s);
@@ -142,7 +126,7 @@ std::pair<std::uint32_t, Endpoint> attempt(RelayClient& control) {
 
 // A client with a TCP relayed address and a peer that it has connected to.
 struct Connected {
-  Connected(const Server& server, Transport transport) : control(server.client(transport)) {
+  Connected(const TcpRelayServer& server, Transport transport) : control(server.client(transport)) {
     allocate_tcp(control);
     REQUIRE(control.connect(listener.local()) == 0);
     peer = listener.accept();
@@ -157,7 +141,7 @@ struct Connected {
 
 // Sixteen of them meet all four workers, more likely than not in one part of 10^8.
 TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   for (const Transport transport : kStreams) {
     CAPTURE(to_string(transport));
     RelayClient control = server.client(transport);
@@ -182,7 +166,7 @@ TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[in
 }
 
 TEST_CASE("a megabyte each way at once arrives as it was", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   const Octets sent = pattern(1 << 20);
   for (const Transport transport : kStreams) {
     CAPTURE(to_string(transport));
@@ -202,7 +186,7 @@ TEST_CASE("a megabyte each way at once arrives as it was", "[integration][tcp]")
 }
 
 TEST_CASE("who does not read holds the peer back, and nothing is kept for it here", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   const Octets sent = pattern(64 << 20);
   for (const Transport transport : kStreams) {
     CAPTURE(to_string(transport));
@@ -226,7 +210,7 @@ TEST_CASE("who does not read holds the peer back, and nothing is kept for it her
 TEST_CASE("a data connection is slowed to what its allocation may relay, and nothing of it is lost",
           "[integration][tcp]") {
   constexpr std::size_t kPerSecond = 200'000;
-  Server server({"limits.bytes_per_second_per_allocation=" + std::to_string(kPerSecond)});
+  TcpRelayServer server({"limits.bytes_per_second_per_allocation=" + std::to_string(kPerSecond)});
   for (const Transport transport : kStreams) {
     CAPTURE(to_string(transport));
     Connected connected(server, transport);
@@ -241,7 +225,7 @@ TEST_CASE("a data connection is slowed to what its allocation may relay, and not
 }
 
 TEST_CASE("the last words of a peer arrive, and then the end", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   const Octets sent = pattern(1 << 20);
   for (const Transport transport : kStreams) {
     CAPTURE(to_string(transport));
@@ -261,7 +245,7 @@ TEST_CASE("the last words of a peer arrive, and then the end", "[integration][tc
 }
 
 TEST_CASE("peers connect to the relayed address, where they may", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   for (const Transport transport : kStreams) {
     CAPTURE(to_string(transport));
     RelayClient control = server.client(transport);
@@ -284,7 +268,7 @@ TEST_CASE("peers connect to the relayed address, where they may", "[integration]
 }
 
 TEST_CASE("an answer of 400 to ConnectionBind arrives, and the connection goes on", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   for (const Transport transport : kStreams) {
     RelayClient data = server.client(transport);
     CHECK(data.bind_connection(4711) == 400);
@@ -293,7 +277,7 @@ TEST_CASE("an answer of 400 to ConnectionBind arrives, and the connection goes o
 }
 
 TEST_CASE("the end of the control connection ends them all", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   for (const auto& [transport, by_refresh] :
        {std::pair{Transport::tcp, true}, {Transport::tcp, false}, {Transport::tls, false}}) {
     CAPTURE(to_string(transport), by_refresh);
@@ -323,7 +307,7 @@ TEST_CASE("the end of the control connection ends them all", "[integration][tcp]
 }
 
 TEST_CASE("a peer that refuses is a 447", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   Endpoint nobody;
   {
     PeerListener gone;
@@ -336,7 +320,7 @@ TEST_CASE("a peer that refuses is a 447", "[integration][tcp]") {
 }
 
 TEST_CASE("an address of the other kind on the same port does not stand in the way", "[integration][tcp]") {
-  Server server;
+  TcpRelayServer server;
   RelayClient tcp = server.client(Transport::tcp);
   allocate_tcp(tcp);
   RelayClient udp = server.client(Transport::tcp);

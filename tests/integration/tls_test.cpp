@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
 
 using namespace turnpike;
@@ -24,21 +23,18 @@ constexpr const char* kNames = "IP:127.0.0.1,DNS:localhost";
 void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
 // TURN by TLS and the call page by https, with one certificate.
-struct Server {
-  explicit Server(std::vector<std::string> set = {}) : daemon(with_files(std::move(set))) {
+struct HttpsServer : TlsDaemon {
+  explicit HttpsServer(const std::vector<std::string>& set = {})
+      : TlsDaemon(joined({R"(listen=["tls://127.0.0.1:0"])", "signaling.listen=https://127.0.0.1:0"}, set),
+                  make_certificate(kNames, "old")) {
     const std::string log = daemon.log();
     const std::size_t at = log.find("https://") + 8;
     https = Endpoint::parse(log.substr(at, log.find('\n', at) - at)).value();
   }
 
-  std::vector<std::string> with_files(std::vector<std::string> set) const {
-    set.insert(set.begin(), {R"(listen=["tls://127.0.0.1:0"])", "tls.certificate=" + certificate.path(),
-                             "tls.private_key=" + key.path(), "signaling.listen=https://127.0.0.1:0"});
-    return set;
-  }
   void install(const Certificate& made) const {
-    write(certificate.path(), made.certificate);
-    write(key.path(), made.private_key);
+    write(files.certificate.path(), made.certificate);
+    write(files.private_key.path(), made.private_key);
   }
   // SIGHUP, and what is said of it.
   void reload(const std::string& said) {
@@ -48,17 +44,13 @@ struct Server {
   }
   Endpoint turn() const { return daemon.listener(0); }
 
-  Certificate pem = make_certificate(kNames, "old");
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
   Endpoint https;
 };
 
 }  // namespace
 
 TEST_CASE("a new certificate is shown to new connections, and 200 others notice nothing", "[integration]") {
-  Server server({"limits.idle_connections_per_address=0"});
+  HttpsServer server({"limits.idle_connections_per_address=0"});
   client::UdpSocket peer(loopback(Family::ipv4));
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 200; ++i) {
@@ -96,21 +88,22 @@ TEST_CASE("a new certificate is shown to new connections, and 200 others notice 
 }
 
 TEST_CASE("files that cannot be used change nothing, and the log says why", "[integration]") {
-  Server server;
+  HttpsServer server;
   const Certificate good = make_certificate(kNames, "new");
   const auto still_old = [&] {
     CHECK(TlsProbe(server.turn()).shown() == "old");
     CHECK(TlsProbe(server.https).shown() == "old");
   };
-  write(server.certificate.path(), good.certificate);  // and not yet the key
-  server.reload("reload: tls.private_key: " + server.key.path() + ": key values mismatch");
+  write(server.files.certificate.path(), good.certificate);  // and not yet the key
+  server.reload("reload: tls.private_key: " + server.files.private_key.path() + ": key values mismatch");
   still_old();
-  write(server.key.path(), "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
-  server.reload("reload: tls.private_key: " + server.key.path());
+  write(server.files.private_key.path(),
+        "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
+  server.reload("reload: tls.private_key: " + server.files.private_key.path());
   still_old();
   CHECK_THAT(server.daemon.log(), !Catch::Contains("c2VjcmV0"));
-  write(server.certificate.path(), "");
-  server.reload("reload: tls.certificate: " + server.certificate.path());
+  write(server.files.certificate.path(), "");
+  server.reload("reload: tls.certificate: " + server.files.certificate.path());
   still_old();
   server.install(good);
   server.reload("reloaded");
@@ -119,7 +112,7 @@ TEST_CASE("files that cannot be used change nothing, and the log says why", "[in
 }
 
 TEST_CASE("a certificate that is renewed is shown without a reload", "[integration]") {
-  Server server;
+  HttpsServer server;
   server.install(make_certificate(kNames, "new"));
   REQUIRE(server.daemon.wait_for_log("the certificate files have changed and were read again"));
   CHECK(TlsProbe(server.turn()).shown() == "new");
@@ -128,7 +121,7 @@ TEST_CASE("a certificate that is renewed is shown without a reload", "[integrati
 
 // As systemctl reload does it, which has to fail when the reload failed.
 TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]") {
-  Server server;
+  HttpsServer server;
   const auto ask = [](const std::string& pid) {
     Child child({test::daemon_path(), "--reload", pid});
     const int exit_code = child.wait();
@@ -137,7 +130,7 @@ TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]
   const std::string pid = std::to_string(server.daemon.pid());
   CHECK(ask(pid) == std::pair(0, std::string()));
   CHECK(server.daemon.wait_for_log("reloaded"));
-  std::ofstream(server.key.path()) << "nonsense";
+  std::ofstream(server.files.private_key.path()) << "nonsense";
   const auto [exit_code, said] = ask(pid);
   CHECK(exit_code == 1);
   CHECK(said.find("process " + pid + " could not reload and goes on as before") != std::string::npos);
@@ -157,7 +150,7 @@ TEST_CASE("each name has its certificate, and so has the page", "[integration]")
   const Certificate pem = make_certificate("DNS:other.example", "other");
   const TemporaryFile certificate(pem.certificate);
   const TemporaryFile key(pem.private_key);
-  Server server(
+  HttpsServer server(
       {"tls.certificates=[{certificate: " + certificate.path() + ", private_key: " + key.path() + "}]"});
   for (const Endpoint& at : {server.turn(), server.https}) {
     CHECK(TlsProbe(at).shown() == "old");
@@ -167,7 +160,7 @@ TEST_CASE("each name has its certificate, and so has the page", "[integration]")
 }
 
 TEST_CASE("a session is resumed at every worker, and after a reload", "[integration]") {
-  Server server({"workers=4", "limits.idle_connections_per_address=0"});
+  HttpsServer server({"workers=4", "limits.idle_connections_per_address=0"});
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
     // A TURN client has its ticket once it has read something.

@@ -14,9 +14,8 @@
 
 #include "net/proxy_header.hpp"
 #include "net/tcp_socket.hpp"
-#include "support/certificate.hpp"
-#include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
 
 using namespace turnpike;
@@ -52,20 +51,15 @@ std::string exactly(int fd, std::size_t size) {
   return read_until(fd, [&](const std::string& all) { return all.size() >= size; });
 }
 
-constexpr const char* kPage = "signaling={listen: [], access: open, public_host: relay.example.org}";
-const std::string kBinding = "\0\1\0\0\x21\x12\xA4\x42twelve octet"s;
+constexpr const char* kNamedPage = "signaling={listen: [], access: open, public_host: relay.example.org}";
 
-struct Server {
-  explicit Server(const WebServer& web, std::vector<std::string> set = {kPage}, const std::string& more = "")
-      : daemon(with_files(web, std::move(set), more)) {}
+struct WebPassingServer : TlsDaemon {
+  explicit WebPassingServer(const WebServer& web, const std::vector<std::string>& set = {kNamedPage},
+                            const std::string& more = "")
+      : TlsDaemon(joined(set, {R"(listen=[{url: "auto://127.0.0.1:0", web: ")" + web.at.to_string() + '"' +
+                               more + "}]"}),
+                  make_certificate("IP:127.0.0.1,DNS:localhost,DNS:*.wild.example")) {}
 
-  std::vector<std::string> with_files(const WebServer& web, std::vector<std::string> set,
-                                      const std::string& more) const {
-    set.push_back(R"(listen=[{url: "auto://127.0.0.1:0", web: ")" + web.at.to_string() + '"' + more + "}]");
-    set.push_back("tls.certificate=" + certificate.path());
-    set.push_back("tls.private_key=" + key.path());
-    return set;
-  }
   Endpoint at() const { return daemon.listener(); }
   net::Fd connect_and_say(std::string_view bytes, std::size_t part = 0) const {
     net::Fd fd = connect_to(at());
@@ -79,11 +73,6 @@ struct Server {
       write_all(fd.get(), bytes.substr(i, part == 0 ? bytes.npos : part));
     }
   }
-
-  Certificate pem = make_certificate("IP:127.0.0.1,DNS:localhost,DNS:*.wild.example");
-  TemporaryFile certificate{pem.certificate};
-  TemporaryFile key{pem.private_key};
-  Daemon daemon;
 };
 
 std::string get(const std::string& host) {
@@ -122,7 +111,7 @@ bool is_closed(const net::Fd& fd) { return read_all(fd.get()).empty(); }
 
 TEST_CASE("TLS for another name goes to the web server as it is, however it is cut", "[integration][web]") {
   const WebServer web;
-  Server server(web);
+  WebPassingServer server(web);
   const std::string hello = client_hello("www.example.org");
   for (const std::string& said : {hello, in_records(hello, 1), in_records(hello, 100), hello + "what follows",
                                   client_hello("b.a.wild.example")}) {
@@ -137,7 +126,7 @@ TEST_CASE("TLS for another name goes to the web server as it is, however it is c
 
 TEST_CASE("names of ours stay, and so does who asks for none", "[integration][web]") {
   const WebServer web;
-  Server server(web);
+  WebPassingServer server(web);
   RelayClient plain(server.at(), Transport::tcp);
   CHECK(plain.allocate() == 0);
   RelayClient secure(server.at(), Transport::tls);
@@ -167,7 +156,7 @@ TEST_CASE("names of ours stay, and so does who asks for none", "[integration][we
 
 TEST_CASE("plain HTTP goes by its Host", "[integration][web]") {
   const WebServer web;
-  Server server(web);
+  WebPassingServer server(web);
   for (const std::size_t part : {0, 1}) {
     for (const std::string& host :
          {"localhost"s, "relay.example.org:80"s, "a.wild.example"s, "127.0.0.1:1"s}) {
@@ -198,13 +187,13 @@ TEST_CASE("the web server is told whose a connection is, where it asks for that"
     return header.client.to_string();
   };
   {
-    Server server(web, {kPage}, ", web_proxy_protocol: true");
+    WebPassingServer server(web, {kNamedPage}, ", web_proxy_protocol: true");
     const net::Fd client = server.connect_and_say(hello);
     const net::Fd passed = web.accept();
     CHECK(header_of(passed) == net::connection_endpoint(client.get())->to_string());
   }
   {
-    Server server(web, {kPage}, ", web_proxy_protocol: true, proxy_protocol: [127.0.0.1]");
+    WebPassingServer server(web, {kNamedPage}, ", web_proxy_protocol: true, proxy_protocol: [127.0.0.1]");
     for (const auto& [first, client] :
          {std::pair{"PROXY TCP4 198.51.100.7 203.0.113.9 55555 443\r\n"s, "198.51.100.7:55555"},
           {"PROXY TCP6 2001:db8::7 2001:db8::9 55555 443\r\n"s, "[2001:db8::7]:55555"}}) {
@@ -216,7 +205,7 @@ TEST_CASE("the web server is told whose a connection is, where it asks for that"
   }
   {
     // The balancer's own header is for us alone.
-    Server server(web, {kPage}, ", proxy_protocol: [127.0.0.1]");
+    WebPassingServer server(web, {kNamedPage}, ", proxy_protocol: [127.0.0.1]");
     const net::Fd fd = server.connect_and_say("PROXY TCP4 198.51.100.7 203.0.113.9 55555 443\r\n" + hello);
     expect_passed(web, fd, hello);
   }
@@ -224,7 +213,7 @@ TEST_CASE("the web server is told whose a connection is, where it asks for that"
 
 TEST_CASE("much goes through, and a side that does not read holds the other up", "[integration][web]") {
   const WebServer web;
-  Server server(web);
+  WebPassingServer server(web);
   constexpr std::size_t kMuch = 32 << 20;
   const std::string hello = client_hello("www.example.org");
   const net::Fd client = server.connect_and_say(hello);
@@ -266,7 +255,7 @@ TEST_CASE("where the web server is away, its clients are closed at once, and our
   }
   WebServer web;
   web.at = nobody;
-  Server server(web);
+  WebPassingServer server(web);
   RelayClient caller(server.at(), Transport::tls);
   REQUIRE(caller.allocate() == 0);
   for (int i = 0; i < 3; ++i) {
@@ -287,7 +276,7 @@ TEST_CASE("as many connections go to the web server as may, of all and of one ad
   const auto [key, set] =
       GENERATE(std::pair{"web_connections"s, "limits.web_connections=2"s},
                std::pair{"web_connections_per_address"s, "limits.web_connections_per_address=2"s});
-  Server server(web, {kPage, set});
+  WebPassingServer server(web, {kNamedPage, set});
   const std::string hello = client_hello("www.example.org");
   std::vector<net::Fd> open;
   for (int i = 0; i < 2; ++i) {
@@ -316,7 +305,8 @@ TEST_CASE("as many connections go to the web server as may, of all and of one ad
 
 TEST_CASE("who does not say which name it wants, or says nothing more, is closed", "[integration][web]") {
   const WebServer web;
-  Server server(web, {kPage, "limits.connect_timeout=300ms", "limits.web_idle_timeout=300ms", "workers=1"});
+  WebPassingServer server(
+      web, {kNamedPage, "limits.connect_timeout=300ms", "limits.web_idle_timeout=300ms", "workers=1"});
   const std::string hello = client_hello("www.example.org");
   CHECK(is_closed(server.connect_and_say(hello.substr(0, hello.size() - 1))));
   CHECK(is_closed(server.connect_and_say("GET / HTTP/1.1\r\nHo")));

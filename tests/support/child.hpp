@@ -62,4 +62,11 @@ class Child {
 // Whether PATH has a program of this name.
 bool has_program(const std::string& name);
 
+// How often a text is in another.
+inline std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t times = 0;
+  for (std::size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++times;
+  return times;
+}
+
 }  // namespace turnpike::test

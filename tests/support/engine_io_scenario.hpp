@@ -110,10 +110,10 @@ class EngineIoScenario {
     const std::string text = binary ? std::string(data) : with_ids(std::string(data));
     return step(line, [&](Output& out) { engine_.on_frame(wires_.at(name), text, binary, now(), out); });
   }
-  Lines loses_wire(const std::string& name, bool goodbye = false, int line = __builtin_LINE()) {
+  Lines loses_wire(const std::string& name, bool clean = false, int line = __builtin_LINE()) {
     const signaling::WireId number = wires_.at(name);
     open_.erase(number);
-    return step(line, [&](Output& out) { engine_.on_wire_closed(number, goodbye, now(), out); });
+    return step(line, [&](Output& out) { engine_.on_wire_closed(number, clean, now(), out); });
   }
 
   // --- Steps of the server itself

@@ -45,8 +45,8 @@ class Outcome {
   std::vector<turn::Output::Refusal> refusals;
   std::vector<Endpoint> closing;  // relayed addresses that were closed after the step, in their local form
   std::optional<Asked> asked;
-  std::uint32_t limits_met = 0;  // one bit for each turn::LimitKey
-  bool out_of_memory = false;    // an unexpected lack of memory
+  std::uint32_t limits_reached = 0;  // one bit for each turn::LimitKey
+  bool out_of_memory = false;        // an unexpected lack of memory
 
   // --- Answers
   const Outcome& expect_success() const {
@@ -135,7 +135,7 @@ class Outcome {
   }
   const Outcome& expect_limit_met(turn::LimitKey key) const {
     INFO("step in line " << line);
-    CHECK(limits_met == std::uint32_t{1} << static_cast<unsigned>(key));
+    CHECK(limits_reached == std::uint32_t{1} << static_cast<unsigned>(key));
     return *this;
   }
   const Outcome& expect_silence() const {
@@ -281,5 +281,10 @@ class Outcome {
     return view;
   }
 };
+
+// Whether there is one answer, a success.
+inline bool succeeds(const Outcome& outcome) {
+  return outcome.to_clients.size() == 1 && outcome.answer().message_class() == stun::Class::success;
+}
 
 }  // namespace turnpike::test

@@ -2,6 +2,8 @@
 // server.
 #pragma once
 
+#include <catch2/catch.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -102,5 +104,47 @@ class RelayClient {
 };
 
 Endpoint loopback(Family family);
+
+// A Binding request without attributes, as it is on the wire.
+inline const std::string kBinding("\0\1\0\0\x21\x12\xA4\x42twelve octet", 20);
+
+inline Endpoint at(const std::string& address, std::uint16_t port) {
+  return {*IpAddress::parse(address), port};
+}
+
+// So many octets, of which none is like its neighbours, nor like that in the same place 512 octets later.
+inline Octets pattern(std::size_t size) {
+  Octets bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + (i >> 9) + size);
+  return bytes;
+}
+
+// Somebody in a call who would notice if the server had no time for it.
+class Caller {
+ public:
+  Caller(const Endpoint& server, Transport transport)
+      : client_(server, transport), peer_(loopback(Family::ipv4)) {
+    REQUIRE(client_.allocate() == 0);
+    REQUIRE(client_.bind(kChannel, peer_.local()) == 0);
+  }
+
+  // One message to the peer, and one back.
+  void talk() {
+    client_.send_on_channel(kChannel, octets("there"));
+    const auto datagram = peer_.receive(std::chrono::seconds(10));
+    REQUIRE(datagram);
+    peer_.send_to(octets("and back"), datagram->from);
+    const auto arrival = client_.receive();
+    REQUIRE(arrival);
+    CHECK(arrival->text() == "and back");
+  }
+
+  int refresh(std::chrono::seconds lifetime) { return client_.refresh(lifetime); }
+
+ private:
+  static constexpr std::uint16_t kChannel = 0x4000;
+  RelayClient client_;
+  client::UdpSocket peer_;
+};
 
 }  // namespace turnpike::test

@@ -47,6 +47,16 @@ inline Client client_on(Transport transport, unsigned n = 1) {
   return c;
 }
 
+// The n-th client by TCP, which the given worker serves.
+inline Client over_tcp(unsigned n = 1, unsigned worker = 0) {
+  Client c = client_on(Transport::tcp, n);
+  c.worker = worker;
+  return c;
+}
+
+// The n-th of many peers, each with an address of its own.
+inline Endpoint peer_number(std::uint32_t n) { return {IpAddress::v4(0x14000000 + n), 1000}; }
+
 enum class Signing : std::uint8_t { none, sha1, sha256 };
 
 class RequestMaker {

@@ -261,13 +261,13 @@ class Scenario {
     for (SteadyTime next = next_deadline(); next <= until; next = next_deadline()) {
       clock_.advance(std::max(next, clock_.now().steady) - clock_.now().steady);
       // A server leaves work for the next call only when there is much of it.
-      constexpr int kMostWakes = 10'000;
+      constexpr int kMaxWakes = 10'000;
       int wakes = 0;
       do {
         for (const auto& worker : workers_) wake(*worker, outcome);
-      } while (next_deadline() <= clock_.now().steady && ++wakes < kMostWakes);
+      } while (next_deadline() <= clock_.now().steady && ++wakes < kMaxWakes);
       INFO("step in line " << line);
-      REQUIRE(wakes < kMostWakes);
+      REQUIRE(wakes < kMaxWakes);
       most_wakes_ = std::max(most_wakes_, wakes + 1);
     }
     clock_.advance(until - clock_.now().steady);
@@ -460,7 +460,7 @@ class Scenario {
   // Moves the contents of `out` into `outcome`. Each payload must be a view of the input, because it would
   // dangle otherwise.
   void copy(const Worker& worker, turn::Output& out, Bytes input, Outcome& outcome) {
-    outcome.limits_met |= out.limits_met();
+    outcome.limits_reached |= out.limits_reached();
     const auto lies_inside = [&](Bytes payload) {
       return payload.empty() || (payload.data() >= input.data() &&
                                  payload.data() + payload.size() <= input.data() + input.size());

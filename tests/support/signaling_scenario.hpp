@@ -256,10 +256,10 @@ class SignalingScenario {
     return heard;
   }
 
-  Heard ends(const std::string& name, bool goodbye, int line) {
+  Heard ends(const std::string& name, bool clean, int line) {
     Output out;
     open_.erase(name);
-    protocol_.on_closed(numbers_.at(name), goodbye, clock_.now(), out);
+    protocol_.on_closed(numbers_.at(name), clean, clock_.now(), out);
     Heard heard;
     heard.line = line;
     take(out, heard);

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/alpn.hpp"
 #include "client/exchange.hpp"
 #include "net/custom_bio.hpp"
 
@@ -23,10 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// The ALPN protocols of RFC 7443 §3, each after its length.
-constexpr std::string_view kProtocols = "\x09stun.turn\x12stun.nat-discovery";
 constexpr long kHandshakeMtu = 1200;
-constexpr std::size_t kMaxDatagram = 65536;
 constexpr std::size_t kMaxMessage = 16 << 10;
 
 // All connections share one context, since reading the trusted certificates of this machine takes longer than
@@ -54,10 +52,6 @@ struct Scratch {
 Scratch& scratch() {
   thread_local Scratch scratch;
   return scratch;
-}
-
-milliseconds until(Clock::time_point deadline) {
-  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
 }
 
 void wait_readable(int fd, milliseconds timeout) {
@@ -162,7 +156,7 @@ void DtlsClient::on_timeout() {
   if (DTLSv1_handle_timeout(ssl_.get()) < 0) note(-1);
 }
 
-void DtlsClient::say_goodbye() {
+void DtlsClient::send_close_notify() {
   ERR_clear_error();
   if (is_established()) SSL_shutdown(ssl_.get());
 }
@@ -189,28 +183,28 @@ DtlsSocket::DtlsSocket(const Endpoint& local, const Endpoint& server, const std:
                        milliseconds timeout)
     : server_(server), socket_(local), dtls_(server_name) {
   socket_.connect(server);
-  shake_hands(timeout);
+  do_handshake(timeout);
 }
 
 DtlsSocket::~DtlsSocket() {
   if (fd() < 0) return;
-  dtls_.say_goodbye();
+  dtls_.send_close_notify();
   transmit();
 }
 
-void DtlsSocket::shake_hands(milliseconds timeout) {
+void DtlsSocket::do_handshake(milliseconds timeout) {
   const Clock::time_point deadline = Clock::now() + timeout;
   dtls_.start();
   transmit();
   while (!dtls_.is_established()) {
     if (dtls_.closed())
       throw std::runtime_error("no DTLS with " + server_.to_string() + ": " + dtls_.problem());
-    if (until(deadline).count() == 0)
+    if (time_until(deadline).count() == 0)
       throw std::system_error(ETIMEDOUT, std::generic_category(), "DTLS handshake");
-    const milliseconds again = dtls_.retransmits_in().value_or(until(deadline));
+    const milliseconds again = dtls_.retransmits_in().value_or(time_until(deadline));
     if (again.count() == 0) dtls_.on_timeout();
     transmit();
-    wait_readable(fd(), std::min(again, until(deadline)));
+    wait_readable(fd(), std::min(again, time_until(deadline)));
     receive_next([](Bytes) {});
   }
 }
@@ -242,8 +236,8 @@ std::optional<Datagram> DtlsSocket::receive(milliseconds timeout) {
   while (waiting_.empty() && !closed()) {
     receive_next([&](Bytes message) { waiting_.push_back({{message.begin(), message.end()}, server_}); });
     if (!waiting_.empty() || closed()) break;
-    if (until(deadline).count() == 0) return std::nullopt;
-    wait_readable(fd(), until(deadline));
+    if (time_until(deadline).count() == 0) return std::nullopt;
+    wait_readable(fd(), time_until(deadline));
   }
   if (waiting_.empty()) return std::nullopt;
   Datagram first = std::move(waiting_.front());

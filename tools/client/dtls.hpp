@@ -43,7 +43,7 @@ class DtlsClient {
   // The time until the handshake has to send something again, by OpenSSL's clock.
   std::optional<std::chrono::milliseconds> retransmits_in() const;
   void on_timeout();
-  void say_goodbye();
+  void send_close_notify();
 
   // Calls visit(Bytes) for each datagram to be sent, and then forgets these datagrams.
   template <class Visitor>
@@ -112,7 +112,7 @@ class DtlsSocket {
   }
 
  private:
-  void shake_hands(std::chrono::milliseconds timeout);
+  void do_handshake(std::chrono::milliseconds timeout);
   Bytes take_datagram();
   void transmit();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -13,6 +14,14 @@
 #include "client/udp.hpp"
 
 namespace turnpike::client {
+
+inline constexpr std::size_t kMaxDatagram = 65536;  // octets
+
+// The time that is left, as poll() takes it: rounded up, and 0 after the deadline.
+inline std::chrono::milliseconds time_until(std::chrono::steady_clock::time_point deadline) {
+  const auto left = deadline - std::chrono::steady_clock::now();
+  return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(left));
+}
 
 // The transmissions of one request.
 class Transmissions {
@@ -50,16 +59,12 @@ template <class Send, class Receive>
 std::optional<Answer> exchange_datagrams(Send&& send, Receive&& receive, TurnClient& client, Request request,
                                          const Retransmission& timers,
                                          const std::function<void(const Event&)>& on_other) {
-  using std::chrono::milliseconds;
   using Clock = Transmissions::Clock;
   Transmissions transmissions(timers);
   while (!transmissions.exhausted()) {
     const Clock::time_point deadline = transmissions.next(Clock::now());
-    const auto left = [&] {
-      return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
-    };
     send(Bytes(request.bytes));
-    while (auto datagram = receive(left())) {
+    while (auto datagram = receive(time_until(deadline))) {
       Event event = client.receive(datagram->bytes);
       if (answers(event, request.id)) {
         const auto took = Clock::now() - transmissions.latest();

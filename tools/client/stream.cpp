@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "client/alpn.hpp"
 #include "net/socket_address.hpp"
 #include "net/udp_socket.hpp"
 
@@ -21,9 +22,6 @@ namespace turnpike::client {
 namespace {
 
 using std::chrono::milliseconds;
-
-// The ALPN protocols of RFC 7443 §3, each after its length.
-constexpr std::string_view kProtocols = "\x09stun.turn\x12stun.nat-discovery";
 
 [[noreturn]] void throw_error(int error, const char* what) {
   throw std::system_error(error, std::generic_category(), what);

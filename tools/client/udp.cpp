@@ -22,15 +22,8 @@ using Clock = std::chrono::steady_clock;
 using net::SocketAddress;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMaxDatagram = 65536;
-
 [[noreturn]] void throw_errno(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
-}
-
-// Rounded up, so that a wait is never too short and never a busy loop.
-milliseconds until(Clock::time_point deadline) {
-  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
 }
 
 }  // namespace
@@ -88,7 +81,7 @@ std::optional<Datagram> UdpSocket::receive(milliseconds timeout) {
   datagram.bytes.resize(kMaxDatagram);
   for (;;) {
     pollfd ready{fd(), POLLIN, 0};
-    const int count = poll(&ready, 1, static_cast<int>(until(deadline).count()));
+    const int count = poll(&ready, 1, static_cast<int>(time_until(deadline).count()));
     if (count == 0) return std::nullopt;
     if (count < 0) {
       if (errno == EINTR) continue;
@@ -111,7 +104,7 @@ std::optional<Answer> exchange(UdpSocket& socket, const Endpoint& server, TurnCl
   const auto receive = [&](milliseconds wait) {
     const Clock::time_point deadline = Clock::now() + wait;
     for (;;) {
-      auto datagram = socket.receive(until(deadline));
+      auto datagram = socket.receive(time_until(deadline));
       if (!datagram || (datagram->from.port == server.port && datagram->from.address == server.address))
         return datagram;
     }

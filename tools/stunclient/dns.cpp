@@ -14,7 +14,7 @@ namespace turnpike::stunclient {
 namespace {
 
 constexpr int kSecondsPerTry = 2;
-constexpr int kTries = 2;
+constexpr int kQueryTries = 2;
 
 // The state of the C library's resolver for one query.
 class Resolver {
@@ -22,7 +22,7 @@ class Resolver {
   Resolver() {
     if (res_ninit(&state_) != 0) throw std::runtime_error("the resolver cannot be set up");
     state_.retrans = kSecondsPerTry;
-    state_.retry = kTries;
+    state_.retry = kQueryTries;
   }
   ~Resolver() { res_nclose(&state_); }
   Resolver(const Resolver&) = delete;

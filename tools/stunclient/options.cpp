@@ -10,7 +10,6 @@
 namespace turnpike::stunclient {
 namespace {
 
-constexpr int kUsageError = 2;
 constexpr double kDefaultTimeout = 10;
 // The clocks of this machine and of the server must agree for this time only, and may differ by hours.
 constexpr std::chrono::hours kRestLifetime{24};

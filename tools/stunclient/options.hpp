@@ -12,6 +12,8 @@
 
 namespace turnpike::stunclient {
 
+inline constexpr int kUsageError = 2;  // exit code for a command line that makes no sense
+
 struct Options {
   ServerName server;
   std::optional<Family> family;

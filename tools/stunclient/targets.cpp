@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint16_t kPort = 3478;  // RFC 8489 §8.1
 constexpr std::uint16_t kTlsPort = 5349;
-constexpr int kMostDelegations = 5;  // the maximum length of a chain of NAPTR records
+constexpr int kMaxDelegations = 5;  // the maximum length of a chain of NAPTR records
 
 bool is_secure(Transport transport) { return transport == Transport::tls || transport == Transport::dtls; }
 
@@ -83,7 +83,7 @@ class Search {
 
   std::vector<Target> run() {
     if (!has_records()) return at_default_ports();
-    if (server_.service == Service::turn && !server_.transport) follow_naptr(server_.host, kMostDelegations);
+    if (server_.service == Service::turn && !server_.transport) follow_naptr(server_.host, kMaxDelegations);
     if (found_.empty() && !denied_) ask_for_srv(server_.service);
     if (found_.empty() && !denied_ && server_.service == Service::stun_behavior) ask_for_srv(Service::stun);
     return found_.empty() && !denied_ ? at_default_ports() : found_;

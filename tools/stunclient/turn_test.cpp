@@ -11,7 +11,7 @@ constexpr stun::ChannelNumber kRelayChannel = *stun::ChannelNumber::from_wire(0x
 constexpr stun::ChannelNumber kHostChannel = *stun::ChannelNumber::from_wire(0x4001);
 // The number of attempts, because relayed datagrams may get lost. The first attempt waits as long as a
 // request.
-constexpr int kTries = 3;
+constexpr int kRelayTries = 3;
 
 Step step_of(const Result<Answer, Problem>& answer) {
   if (!answer) return {{}, answer.error()};
@@ -162,7 +162,7 @@ std::optional<Problem> TurnTest::make_round_trip(Framing framing, PathReport& pa
   const Payload back = random_payload();
   bool reached_client = false;
   milliseconds wait = std::min(kRto, patience_);
-  for (int i = 0; i < kTries; ++i, wait = std::min(wait * 2, patience_)) {
+  for (int i = 0; i < kRelayTries; ++i, wait = std::min(wait * 2, patience_)) {
     const Clock::time_point started = Clock::now();
     send_from_peer(there);
     if (!reaches_client(there, framing, *path.peer_address, wait)) continue;

@@ -14,7 +14,7 @@ namespace turnpike::bench {
 namespace {
 
 constexpr std::uint32_t kMaxSize = 1400;
-constexpr std::size_t kMaxCoalesced = 65507;  // maximum payload of a UDP datagram
+constexpr std::size_t kMaxPayload = 65507;  // maximum payload of a UDP datagram
 constexpr const char* kDescription =
     "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets of this "
     "process; one thread moves their datagrams.\n"
@@ -163,7 +163,7 @@ void finish(Options& options, const Text& text) {
   if (text.rate > 0) options.rate = text.rate;
   options.duration = to_milliseconds(text.duration);
   options.warm_up = to_milliseconds(text.warm_up);
-  if (options.coalesce && options.burst * (options.size + SendBatch::kMaxHeader) > kMaxCoalesced)
+  if (options.coalesce && options.burst * (options.size + SendBatch::kMaxHeader) > kMaxPayload)
     throw std::runtime_error("--coalesce: a burst has more than 65507 bytes");
   options.window = std::max(options.window, options.burst);
   if (text.allocations > 0) {

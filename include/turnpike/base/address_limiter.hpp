@@ -55,7 +55,7 @@ class AddressLimiter {
   using Set = std::array<Bucket, 4>;
   struct Shard {
     std::mutex mutex;
-    std::minstd_rand luck;  // seeded with numbers that strangers do not know
+    std::minstd_rand draws;  // seeded with numbers that strangers do not know
   };
   struct Free {
     void operator()(Set* sets) const { std::free(sets); }

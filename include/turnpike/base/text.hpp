@@ -1,9 +1,13 @@
-// Checks of text that people write: realms, user names, room names, host names.
+// Text that people write, such as realms, user names, room names and host names: checks of it, and shared
+// copies.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace turnpike {
 
@@ -16,5 +20,10 @@ bool is_utf8(std::string_view text);
 
 // Whether the text is a DNS name or an IP address, without brackets, scheme, port or path.
 bool is_host(std::string_view text);
+
+// A text that several owners send, without a copy for each.
+inline std::shared_ptr<const std::string> share_text(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
 
 }  // namespace turnpike

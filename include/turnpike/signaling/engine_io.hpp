@@ -81,8 +81,8 @@ class EngineIo {
     virtual void on_session(SessionKey session, const Opening& opening, TimePoint now) = 0;
     virtual void on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
                             Output& out) = 0;
-    // `goodbye` when the client closed in form.
-    virtual void on_session_closed(SessionKey session, bool goodbye, TimePoint now, Output& out) = 0;
+    // `clean` when the client closed properly.
+    virtual void on_session_closed(SessionKey session, bool clean, TimePoint now, Output& out) = 0;
   };
 
   // References outlive this.
@@ -105,7 +105,7 @@ class EngineIo {
   // Opening.
   void upgrade(std::string_view sid, WireId wire, bool base64, TimePoint now, Output& out);
   void on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out);
-  void on_wire_closed(WireId wire, bool goodbye, TimePoint now, Output& out);
+  void on_wire_closed(WireId wire, bool clean, TimePoint now, Output& out);
 
   // Whether there is such a session.
   bool is_known(std::string_view sid, TimePoint now) const;
@@ -153,7 +153,7 @@ class EngineIo {
   void release_get(Session& session, Output& out);
   void drop_probe(Session& session, Output& out);
   // What a held GET is told at the end of its session.
-  void end(Session& session, EngineIoType last_word, bool goodbye, TimePoint now, Output& out);
+  void end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out);
   void end_if_closing(SessionKey key, TimePoint now, Output& out);
   void set_deadline(Session& session);
 

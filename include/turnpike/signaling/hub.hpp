@@ -103,8 +103,8 @@ class Hub {
   // To everybody else in the room.
   std::optional<Refusal> broadcast(MemberId from, std::string_view room, Saying saying, Output& out);
 
-  // The connection is gone; `goodbye` when the other side closed it in form.
-  void disconnect(MemberId id, bool goodbye, TimePoint now, Output& out);
+  // The connection is gone; `clean` when the other side closed it properly.
+  void disconnect(MemberId id, bool clean, TimePoint now, Output& out);
   // With the secret of resume_secret(), from `address`. What was missed stands in `out`, after what the
   // others are told. One whose place was given to somebody else finds the room full, and may try again. A
   // member of another node becomes a member of this one; what that node has kept for it comes by receive().

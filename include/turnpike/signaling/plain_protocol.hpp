@@ -89,8 +89,8 @@ class PlainProtocol {
   void on_open(ConnectionId connection, Opening opening, TimePoint now);
   // `text` is valid UTF-8.
   void on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out);
-  // `goodbye` when the other side closed in form, not when it was cut off.
-  void on_closed(ConnectionId connection, bool goodbye, TimePoint now, Output& out);
+  // `clean` when the other side closed properly, not when it was cut off.
+  void on_closed(ConnectionId connection, bool clean, TimePoint now, Output& out);
 
   // Closes the connections of members that have come back elsewhere.
   void close_replaced(std::span<const ConnectionId> connections, Output& out);

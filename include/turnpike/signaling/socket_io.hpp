@@ -54,7 +54,7 @@ class SocketIo : public EngineIo::Application {
   void on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) override;
   void on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
                   EngineIo::Output& out) override;
-  void on_session_closed(SessionKey session, bool goodbye, TimePoint now, EngineIo::Output& out) override;
+  void on_session_closed(SessionKey session, bool clean, TimePoint now, EngineIo::Output& out) override;
 
   // What members of any protocol tell sockets.
   void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);

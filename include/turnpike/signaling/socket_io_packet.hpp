@@ -21,7 +21,7 @@ enum class SocketIoType : char {
 
 // Views the text that it was decoded from.
 struct SocketIoPacket {
-  static constexpr std::uint32_t kMostAttachments = 10;
+  static constexpr std::uint32_t kMaxAttachments = 10;
   static constexpr std::size_t kDeepest = 32;  // JSON in JSON
 
   SocketIoType type = SocketIoType::event;

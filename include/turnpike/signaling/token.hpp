@@ -28,7 +28,7 @@ struct Grant {
 
 class TokenVerifier {
  public:
-  static constexpr std::size_t kLongestToken = 4096;
+  static constexpr std::size_t kMaxToken = 4096;
   // The clock of whoever made the token may differ from ours by so much (RFC 7519 §4.1.4 and §4.1.5).
   static constexpr Duration kLeeway = std::chrono::seconds(60);
 

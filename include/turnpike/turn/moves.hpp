@@ -49,12 +49,12 @@ class Moves {
   void cancel(Allocation& allocation, Output& out);
   // A client was heard on this 5-tuple. If an allocation is about to move there, this completes the move and
   // returns the allocation; otherwise it returns null. `sender` is null for data, which carry no signature.
-  Allocation* settle(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now, Output& out);
+  Allocation* complete(const FiveTuple& tuple, const auth::Identity* sender, TimePoint now, Output& out);
   // Removes the ticket and the move of an allocation that ends.
-  void forget(Allocation& allocation, Output& out);
+  void remove(Allocation& allocation, Output& out);
 
  private:
-  std::optional<FiveTuple> undo(Allocation& allocation);
+  std::optional<FiveTuple> cancel(Allocation& allocation);
 
   const MobilityParams params_;
   Allocations& allocations_;

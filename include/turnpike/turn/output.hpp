@@ -103,7 +103,7 @@ class Output {
   };
 
   // The limits that were reached, one bit for each LimitKey.
-  std::uint32_t limits_met() const { return limits_met_; }
+  std::uint32_t limits_reached() const { return limits_reached_; }
   const std::vector<Forward>& forwards() const { return forwards_; }
   // 5-tuples that the server no longer uses: their allocation was deleted or has moved.
   const std::vector<FiveTuple>& left() const { return left_; }
@@ -140,7 +140,7 @@ class Output {
   }
   void leave(const FiveTuple& tuple) { left_.push_back(tuple); }
 
-  void meet(LimitKey limit) { limits_met_ |= std::uint32_t{1} << static_cast<unsigned>(limit); }
+  void reach(LimitKey limit) { limits_reached_ |= std::uint32_t{1} << static_cast<unsigned>(limit); }
 
   // Reserves memory for this many messages and their heads, so that answers can be written even when no
   // memory is left.
@@ -180,7 +180,7 @@ class Output {
     forwards_.clear();
     left_.clear();
     heads_.clear();
-    limits_met_ = 0;
+    limits_reached_ = 0;
   }
 
  private:
@@ -200,7 +200,7 @@ class Output {
   std::vector<Forward> forwards_;
   std::vector<FiveTuple> left_;
   std::vector<std::uint8_t> heads_;
-  std::uint32_t limits_met_ = 0;
+  std::uint32_t limits_reached_ = 0;
 };
 
 }  // namespace turnpike::turn

@@ -18,15 +18,15 @@ constexpr PasswordAlgorithm kBoth[] = {PasswordAlgorithm::sha256, PasswordAlgori
 constexpr PasswordAlgorithm kMd5[] = {PasswordAlgorithm::md5};
 constexpr Nonces::MasterKey kMaster{1, 2, 3};
 // The start of a key period, so that a test knows where the next one begins.
-constexpr WallTime kNow(Duration(480'000h));
+constexpr WallTime kMade(Duration(480'000h));
 
 struct Fixture {
   crypto::Digester digester;
   Nonces nonces{kMaster, 600s};
   NonceBinding binding{endpoint("198.51.100.1:40001"), Transport::udp, kBoth, false};
 
-  std::string mint(WallTime at = kNow) { return nonces.mint(digester, binding, at); }
-  bool valid(std::string_view nonce, WallTime at = kNow) {
+  std::string mint(WallTime at = kMade) { return nonces.mint(digester, binding, at); }
+  bool valid(std::string_view nonce, WallTime at = kMade) {
     return nonces.valid(digester, nonce, binding, at);
   }
 };
@@ -92,13 +92,13 @@ TEST_CASE_METHOD(Fixture, "the nonce of a stream is good for all streams of its 
 
 TEST_CASE_METHOD(Fixture, "a nonce lives as long as it is said to", "[auth]") {
   const std::string nonce = mint();
-  CHECK(valid(nonce, kNow + 1s));
-  CHECK(valid(nonce, kNow + 600s));
-  CHECK_FALSE(valid(nonce, kNow + 601s));
-  CHECK_FALSE(valid(nonce, kNow + 24h));
-  CHECK_FALSE(valid(nonce, kNow + 49'710 * 24h));  // 2^32 s
-  CHECK_FALSE(valid(nonce, kNow - 1s));            // the clock went back
-  CHECK(mint(kNow) != mint(kNow + 1s));
+  CHECK(valid(nonce, kMade + 1s));
+  CHECK(valid(nonce, kMade + 600s));
+  CHECK_FALSE(valid(nonce, kMade + 601s));
+  CHECK_FALSE(valid(nonce, kMade + 24h));
+  CHECK_FALSE(valid(nonce, kMade + 49'710 * 24h));  // 2^32 s
+  CHECK_FALSE(valid(nonce, kMade - 1s));            // the clock went back
+  CHECK(mint(kMade) != mint(kMade + 1s));
 }
 
 TEST_CASE("a nonce outlives the key that made it by its own lifetime", "[auth]") {
@@ -109,7 +109,7 @@ TEST_CASE("a nonce outlives the key that made it by its own lifetime", "[auth]")
     const NonceBinding binding{endpoint("198.51.100.1:1"), Transport::udp, kBoth, false};
     const Duration period = std::max(lifetime, Duration(3600s));
     for (int turn = 1; turn <= 3; ++turn) {
-      const WallTime change = kNow + turn * period;
+      const WallTime change = kMade + turn * period;
       const std::string before = nonces.mint(digester, binding, change - 1s);
       const std::string after = nonces.mint(digester, binding, change);
       CHECK(nonces.valid(digester, before, binding, change));
@@ -124,14 +124,14 @@ TEST_CASE("a nonce outlives the key that made it by its own lifetime", "[auth]")
 TEST_CASE_METHOD(Fixture, "workers with one master key know one another's nonces", "[auth]") {
   Nonces other(kMaster, 600s);
   Nonces stranger({9, 9, 9}, 600s);
-  CHECK(other.valid(digester, mint(), binding, kNow + 10s));
-  CHECK_FALSE(stranger.valid(digester, mint(), binding, kNow));
+  CHECK(other.valid(digester, mint(), binding, kMade + 10s));
+  CHECK_FALSE(stranger.valid(digester, mint(), binding, kMade));
 }
 
 TEST_CASE_METHOD(Fixture, "a worker that has run for long makes the nonces of one that has just started",
                  "[auth]") {
   for (int hours = 0; hours < 6; ++hours) {
-    const WallTime at = kNow + std::chrono::hours(hours);
+    const WallTime at = kMade + std::chrono::hours(hours);
     CHECK(mint(at) == Nonces(kMaster, 600s).mint(digester, binding, at));
   }
 }
@@ -159,7 +159,7 @@ TEST_CASE_METHOD(Fixture, "a nonce with a new time is forged", "[auth]") {
   const std::string nonce = mint();
   auto tail = crypto::base64_decode(nonce.substr(13)).value();
   store_u32(tail.data(), load_u32(tail.data()) + 300);
-  CHECK_FALSE(valid(nonce.substr(0, 13) + crypto::base64_encode(tail), kNow + 300s));
+  CHECK_FALSE(valid(nonce.substr(0, 13) + crypto::base64_encode(tail), kMade + 300s));
 }
 
 TEST_CASE("anybody can read the features of a nonce", "[auth]") {

@@ -34,8 +34,8 @@ UserParams user(std::string name) {
   return {std::move(name), password, {}, {}};
 }
 
-struct Desk {
-  explicit Desk(const Params& params = third_party()) : store(params, digester) {}
+struct TokenDesk {
+  explicit TokenDesk(const Params& params = third_party()) : store(params, digester) {}
 
   test::Octets challenge(const FiveTuple& to) {
     std::array<std::uint8_t, 1024> buffer;
@@ -78,7 +78,7 @@ struct Desk {
 
 TEST_CASE("a challenge names the server where tokens are taken", "[auth][token]") {
   const auto named = [](const Params& params) {
-    Desk desk(params);
+    TokenDesk desk(params);
     const test::Octets octets = desk.challenge(test::client(1).tuple);
     const auto value = stun::MessageView::parse(octets)->find(AttributeType::third_party_authorization);
     return value ? std::string(as_text(*value)) : "none";
@@ -89,15 +89,15 @@ TEST_CASE("a challenge names the server where tokens are taken", "[auth][token]"
 }
 
 TEST_CASE("with a third party there is more than STUN, and no user is found by hash", "[auth][token]") {
-  Desk desk;
+  TokenDesk desk;
   CHECK_FALSE(desk.store.empty());
   CHECK(desk.nonce(test::client(1).tuple).substr(9, 4) == "AAAB");
-  Desk both(third_party({user("alice")}));
+  TokenDesk both(third_party({user("alice")}));
   CHECK(both.nonce(test::client(1).tuple).substr(9, 4) == "AAAB");
 }
 
 TEST_CASE("whoever brings a token and signs with what is in it, is let in", "[auth][token]") {
-  Desk desk;
+  TokenDesk desk;
   for (const TokenKeyParams& key : {test::north(), test::south()}) {
     for (const std::string& mac_key : {kShortKey, kLongKey, std::string(64, 'm')}) {
       TokenMaker token = desk.token();
@@ -119,7 +119,7 @@ TEST_CASE("whoever brings a token and signs with what is in it, is let in", "[au
 }
 
 TEST_CASE("coturn's clients sign with the first sixteen octets", "[auth][token]") {
-  Desk desk;
+  TokenDesk desk;
   TokenMaker token = desk.token();
   const std::string beginning = token.mac_key.substr(0, 16);
   REQUIRE(desk.judge(allocate().with_token(token.seal(), "north", beginning)) == 0);
@@ -135,7 +135,7 @@ TEST_CASE("coturn's clients sign with the first sixteen octets", "[auth][token]"
 }
 
 TEST_CASE("what does not fit is a 401, whatever it is", "[auth][token]") {
-  Desk desk(third_party({user("alice")}));
+  TokenDesk desk(third_party({user("alice")}));
   const TokenMaker good = desk.token();
   const auto changed = [&](auto change) {
     TokenMaker token = good;
@@ -181,7 +181,7 @@ TEST_CASE("what does not fit is a 401, whatever it is", "[auth][token]") {
 }
 
 TEST_CASE("each octet of a token counts, also in a request that is signed with it", "[auth][token]") {
-  Desk desk;
+  TokenDesk desk;
   const TokenMaker token = desk.token();
   for (std::size_t at = 0; at < token.seal().size(); ++at) {
     test::Octets bad = token.seal();
@@ -194,7 +194,7 @@ TEST_CASE("each octet of a token counts, also in a request that is signed with i
 TEST_CASE("the list of algorithms may stand beside a token, and must be ours", "[auth][token]") {
   constexpr auto md5 = PasswordAlgorithm::md5;
   constexpr auto sha256 = PasswordAlgorithm::sha256;
-  Desk desk;
+  TokenDesk desk;
   TokenMaker token = desk.token();
   token.mac_key = kLongKey;
   CHECK(desk.judge(desk.with(token).choosing(md5)) == 0);
@@ -205,7 +205,7 @@ TEST_CASE("the list of algorithms may stand beside a token, and must be ours", "
   // No password algorithm makes the key of a token, so none is missing here.
   crypto::Digester digester;
   const Sha256Key key = long_term_key_sha256(digester, "alice", test::kRealm, "alice's password");
-  Desk strict(third_party({{"alice", {}, {}, key}}));
+  TokenDesk strict(third_party({{"alice", {}, {}, key}}));
   CHECK(strict.judge(allocate()) == 400);
   CHECK(strict.judge(strict.with(token)) == 0);
   CHECK(strict.judge(allocate().sha256().listing(std::vector{sha256})) == 0);
@@ -214,7 +214,7 @@ TEST_CASE("the list of algorithms may stand beside a token, and must be ours", "
 TEST_CASE("users and secrets go on beside a third party", "[auth][token]") {
   Params params = third_party({user("alice"), user("north")});
   params.secrets = {"secret"};
-  Desk desk(params);
+  TokenDesk desk(params);
   CHECK(desk.judge(allocate()) == 0);
   CHECK_FALSE(desk.last.identity.is_token());
   CHECK(desk.judge(allocate().sha256()) == 0);
@@ -226,7 +226,7 @@ TEST_CASE("users and secrets go on beside a third party", "[auth][token]") {
 }
 
 TEST_CASE("a token that nobody asked for changes nothing", "[auth][token]") {
-  Desk desk({.realm = std::string(test::kRealm), .users = {user("alice")}, .secrets = {}});
+  TokenDesk desk({.realm = std::string(test::kRealm), .users = {user("alice")}, .secrets = {}});
   CHECK(desk.judge(desk.with(desk.token())) == 401);
   CHECK(desk.judge(allocate().raw(AttributeType::access_token, "x")) == 0);  // the server says 420
 }
@@ -236,7 +236,7 @@ TEST_CASE("keys are rotated: each is good in its time", "[auth][token]") {
   const WallTime now = test::ManualClock().now().wall;
   params.third_party.keys[0].valid_until = now + 100s;
   params.third_party.keys[1].valid_from = now + 50s;
-  Desk desk(params);
+  TokenDesk desk(params);
   const auto judge = [&](const TokenKeyParams& key) {
     TokenMaker token = desk.token();
     token.key = key;
@@ -253,7 +253,7 @@ TEST_CASE("keys are rotated: each is good in its time", "[auth][token]") {
 }
 
 TEST_CASE("whoever came with a token need not show it again", "[auth][token]") {
-  Desk desk(third_party({user("alice")}));
+  TokenDesk desk(third_party({user("alice")}));
   TokenMaker token = desk.token();
   REQUIRE(desk.judge(desk.with(token)) == 0);
   const Identity known = desk.last.identity;
@@ -275,7 +275,7 @@ TEST_CASE("whoever came with a token need not show it again", "[auth][token]") {
 }
 
 TEST_CASE("who a token is says nothing of what is in it", "[auth][token]") {
-  Desk desk;
+  TokenDesk desk;
   const TokenMaker first = desk.token();
   TokenMaker second = first;
   second.mac_key = kLongKey;
@@ -297,7 +297,7 @@ TEST_CASE("who a token is says nothing of what is in it", "[auth][token]") {
 }
 
 TEST_CASE("a token's end is counted from the earlier of two clocks", "[auth][token]") {
-  Desk desk;
+  TokenDesk desk;
   TokenMaker ahead = desk.token();
   ahead.seconds += 4;
   REQUIRE(desk.judge(desk.with(ahead)) == 0);

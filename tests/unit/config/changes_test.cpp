@@ -7,7 +7,7 @@
 namespace turnpike::config {
 namespace {
 
-Config parsed(const std::string& text) {
+Config config_of(const std::string& text) {
   const Result<Config, Errors> config = parse(text, "t.yaml");
   REQUIRE(config.has_value());
   return *config;
@@ -15,7 +15,7 @@ Config parsed(const std::string& text) {
 
 std::string changes(const std::string& before, const std::string& after) {
   std::string text;
-  for (const ChangedKey& key : find_changes(parsed(before), parsed(after))) {
+  for (const ChangedKey& key : find_changes(config_of(before), config_of(after))) {
     text += key.path + ": " + key.change + (key.needs_restart ? " (restart)\n" : "\n");
   }
   return text;

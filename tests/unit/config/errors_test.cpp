@@ -144,7 +144,7 @@ TEST_CASE("values of one line", "[config]") {
        "t.yaml:1: limits.allocation_lifetime: expected a unit after the number: ms, s, m or h (got 0)"},
       {"limits: 5", "t.yaml:1: limits: expected a map (got 5)"},
       {"log: {level: warn}", "t.yaml:1: log.level: expected one of debug, info, warning, error (got warn)"},
-      {"log: {format: xml}", "t.yaml:1: log.format: expected one of text, json (got xml)"},
+      {"log: {format: xml}", "t.yaml:1: log.format: expected text or json (got xml)"},
       {"log: [text]", "t.yaml:1: log: expected a map (got a list)"},
   });
 }
@@ -646,7 +646,7 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
       {"tls: {ciphers: 'A B'}",
        "t.yaml:1: tls.ciphers: expected OpenSSL's names with colons between them, such as "
        "ECDHE+AESGCM:TLS_AES_128_GCM_SHA256 (got \"A B\")"},
-      {"log: {addresses: none}", "t.yaml:1: log.addresses: expected one of full, prefix (got none)"},
+      {"log: {addresses: none}", "t.yaml:1: log.addresses: expected full or prefix (got none)"},
   });
   const auto config = parse(
       "limits: {bytes_per_second: 4MiB, bytes_per_second_per_user: 512KiB, "

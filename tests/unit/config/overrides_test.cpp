@@ -8,7 +8,7 @@ namespace {
 
 using test::outcome;
 
-Config parsed(std::string_view text, const std::vector<std::string>& overrides) {
+Config overridden(std::string_view text, const std::vector<std::string>& overrides) {
   const Result<Config, Errors> loaded = parse(text, "t.yaml", overrides);
   INFO(outcome(loaded));
   REQUIRE(loaded.has_value());
@@ -16,27 +16,28 @@ Config parsed(std::string_view text, const std::vector<std::string>& overrides) 
 }
 
 TEST_CASE("an override adds a key or replaces its value", "[config]") {
-  CHECK(parsed("", {"limits.allocations=5"}).limits.allocations == 5);
-  CHECK(parsed("limits: {allocations: 4}", {"limits.allocations=5"}).limits.allocations == 5);
-  CHECK(parsed("limits:\n", {"limits.allocations=5"}).limits.allocations == 5);
-  CHECK(parsed("", {"workers=2", "workers=3"}).workers == 3);
-  CHECK(parsed("", {"realm=a=b"}).realm == "a=b");
-  CHECK(parsed("workers: none", {"workers=auto"}).workers == 0);
+  CHECK(overridden("", {"limits.allocations=5"}).limits.allocations == 5);
+  CHECK(overridden("limits: {allocations: 4}", {"limits.allocations=5"}).limits.allocations == 5);
+  CHECK(overridden("limits:\n", {"limits.allocations=5"}).limits.allocations == 5);
+  CHECK(overridden("", {"workers=2", "workers=3"}).workers == 3);
+  CHECK(overridden("", {"realm=a=b"}).realm == "a=b");
+  CHECK(overridden("workers: none", {"workers=auto"}).workers == 0);
 }
 
 TEST_CASE("an override replaces lists and maps as a whole", "[config]") {
-  const Config listen = parsed("listen: [udp://0.0.0.0:1, udp://0.0.0.0:2]", {"listen=[udp://127.0.0.1:0]"});
+  const Config listen =
+      overridden("listen: [udp://0.0.0.0:1, udp://0.0.0.0:2]", {"listen=[udp://127.0.0.1:0]"});
   REQUIRE(listen.listen.size() == 1);
   CHECK(listen.listen[0].endpoint.to_string() == "127.0.0.1:0");
-  CHECK(parsed("", {"listen=['udp://[::1]:0']"}).listen[0].endpoint.to_string() == "[::1]:0");
+  CHECK(overridden("", {"listen=['udp://[::1]:0']"}).listen[0].endpoint.to_string() == "[::1]:0");
 
-  const Config limits = parsed("limits: {allocations: 4}", {"limits={channels_per_allocation: 7}"});
+  const Config limits = overridden("limits: {allocations: 4}", {"limits={channels_per_allocation: 7}"});
   CHECK(limits.limits.allocations == 0);
   CHECK(limits.limits.channels_per_allocation == 7);
 }
 
 TEST_CASE("an override names one user or one address, dots and all", "[config]") {
-  const Config config = parsed(
+  const Config config = overridden(
       "auth: {users: {alice: a}}",
       {"auth.users.bob@example.org=12345", "auth.users.alice=b", "relay.advertise.10.0.0.5=198.51.100.7"});
   REQUIRE(config.auth.users.size() == 2);
@@ -44,7 +45,7 @@ TEST_CASE("an override names one user or one address, dots and all", "[config]")
   CHECK(config.auth.users[1].name == "bob@example.org");
   CHECK(config.auth.users[1].password == "12345");
   CHECK(config.relay.advertise.size() == 1);
-  CHECK(parsed("auth: {users: {alice: a}}", {"auth.users={dev: x}"}).auth.users[0].name == "dev");
+  CHECK(overridden("auth: {users: {alice: a}}", {"auth.users={dev: x}"}).auth.users[0].name == "dev");
 }
 
 TEST_CASE("a wrong override is named instead of a line", "[config]") {

@@ -215,7 +215,7 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
         "t.yaml:1: signaling: expected token_secrets, since access is token by default where others can "
         "reach it, by an address, a proxy or a public host; or access: open, for everybody");
   CHECK(refused("access: token") == "t.yaml:1: signaling: expected token_secrets, since access is token");
-  CHECK(refused("access: yes") == "t.yaml:1: signaling.access: expected one of open, token (got yes)");
+  CHECK(refused("access: yes") == "t.yaml:1: signaling.access: expected open or token (got yes)");
   CHECK(refused("token_secrets: [short]").find("short") == std::string::npos);
   CHECK(refused("public_host: 'http://x'").find("expected a host name") != std::string::npos);
   CHECK(refused("root: /nowhere").find("expected a folder that is there") != std::string::npos);

@@ -42,12 +42,12 @@ TEST_CASE("the taker is woken once for all that wait", "[server]") {
 
 TEST_CASE("only so many wait, and what is dropped is closed and counted", "[server]") {
   Queue arrivals;
-  for (std::size_t i = 0; i < Queue::kMost; ++i) arrivals.add(net::Fd(dup(0)), {});
+  for (std::size_t i = 0; i < Queue::kMax; ++i) arrivals.add(net::Fd(dup(0)), {});
   Pair more;
   CHECK_FALSE(arrivals.add(std::move(more.connection), {}));
   CHECK(more.is_closed());
   CHECK(arrivals.dropped() == 1);
-  CHECK(arrivals.take().size() == Queue::kMost);
+  CHECK(arrivals.take().size() == Queue::kMax);
   CHECK(arrivals.add(net::Fd(dup(0)), {}));
 }
 

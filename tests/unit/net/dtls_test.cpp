@@ -31,7 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Octets = std::vector<std::uint8_t>;
-using State = DtlsAssociation::State;
+using DtlsState = DtlsAssociation::State;
 
 Octets copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -99,7 +99,7 @@ struct Server {
   DtlsCookies cookies{digester, random};
   DtlsBuffers buffers;
   std::unique_ptr<DtlsAssociation> association;
-  State state = State::open;
+  DtlsState state = DtlsState::open;
   Octets slot;
   std::vector<Octets> got;
 };
@@ -110,8 +110,8 @@ const char* any_cipher() {
 }
 
 // The two of them and the network between, which does as it is told.
-struct Ends {
-  explicit Ends(const char* cipher = nullptr) {
+struct DtlsEnds {
+  explicit DtlsEnds(const char* cipher = nullptr) {
     if (cipher) REQUIRE(SSL_set_cipher_list(client.ssl(), cipher) == 1);
   }
 
@@ -152,7 +152,7 @@ struct Ends {
       time.advance(60s);
       if (client.retransmits_in()) client.on_timeout();
       if (server.association && server.association->retransmits_in()) {
-        REQUIRE(server.association->on_timeout() == State::open);
+        REQUIRE(server.association->on_timeout() == DtlsState::open);
       }
       exchange(network);
     }
@@ -185,7 +185,7 @@ std::string protocol_of(const SSL* ssl) {
 
 TEST_CASE("an association begins with the cookie, and carries messages both ways", "[dtls]") {
   const char* cipher = any_cipher();
-  Ends ends(cipher);
+  DtlsEnds ends(cipher);
   ends.client.start();
   ends.to_server(ends.client_datagrams());
   CHECK_FALSE(ends.server.association);
@@ -214,7 +214,7 @@ TEST_CASE("an association begins with the cookie, and carries messages both ways
 }
 
 TEST_CASE("no datagram of a handshake is longer than the path surely takes", "[dtls]") {
-  Ends ends;
+  DtlsEnds ends;
   std::size_t datagrams = 0;
   std::size_t bytes = 0;
   CHECK(ends.shake_hands([&](std::vector<Octets> flight) {
@@ -230,7 +230,7 @@ TEST_CASE("no datagram of a handshake is longer than the path surely takes", "[d
 }
 
 TEST_CASE("a hello that comes in fragments is understood", "[dtls]") {
-  Ends ends;
+  DtlsEnds ends;
   std::string name(60, 'a');
   ends.client = client::DtlsClient(name.append(".").append(60, 'b').append(".example"));
   SSL_set_mtu(ends.client.ssl(), 256);
@@ -244,7 +244,7 @@ TEST_CASE("a hello that comes in fragments is understood", "[dtls]") {
 }
 
 TEST_CASE("a message is a datagram of its own", "[dtls]") {
-  Ends ends;
+  DtlsEnds ends;
   REQUIRE(ends.shake_hands());
   ends.server.take();
   for (int i = 0; i < 3; ++i) ends.server.association->send(Octets(1400, 'x'), {}, 0);
@@ -254,7 +254,7 @@ TEST_CASE("a message is a datagram of its own", "[dtls]") {
 }
 
 TEST_CASE("a message longer than the client's records may be is dropped and counted", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   SSL_set_tlsext_max_fragment_length(ends.client.ssl(), TLSEXT_max_fragment_length_512);
   REQUIRE(ends.shake_hands());
   ends.server.association->send(Octets(513), {}, 0);
@@ -264,7 +264,7 @@ TEST_CASE("a message longer than the client's records may be is dropped and coun
 }
 
 TEST_CASE("a message that no record holds is dropped and counted, and nothing else happens", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   ends.server.association->send(Octets(4), Octets(16381), 0);
   CHECK(ends.server.take().empty());
@@ -276,7 +276,7 @@ TEST_CASE("a handshake survives the loss of any one datagram", "[dtls]") {
   int lost = 0;
   for (int victim = 0;; ++victim) {
     CAPTURE(victim);
-    Ends ends;
+    DtlsEnds ends;
     int seen = 0;
     CHECK(ends.shake_hands([&](std::vector<Octets> flight) {
       std::erase_if(flight, [&](const Octets&) { return seen++ == victim; });
@@ -293,7 +293,7 @@ TEST_CASE("a handshake survives a network that loses a quarter of all datagrams"
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
     test::ScriptedRandom random(seed);
-    Ends ends;
+    DtlsEnds ends;
     REQUIRE(ends.shake_hands([&](std::vector<Octets> flight) {
       std::erase_if(flight, [&](const Octets&) { return random.below(4) == 0; });
       return flight;
@@ -304,7 +304,7 @@ TEST_CASE("a handshake survives a network that loses a quarter of all datagrams"
 
 TEST_CASE("a handshake survives datagrams that come twice, late or out of order", "[dtls]") {
   SECTION("twice") {
-    Ends ends;
+    DtlsEnds ends;
     CHECK(ends.shake_hands([](std::vector<Octets> flight) {
       std::vector<Octets> twice;
       for (const Octets& datagram : flight) twice.insert(twice.end(), 2, datagram);
@@ -313,13 +313,13 @@ TEST_CASE("a handshake survives datagrams that come twice, late or out of order"
     ends.expect_working();
   }
   SECTION("reversed") {
-    Ends ends;
+    DtlsEnds ends;
     CHECK(ends.shake_hands(
         [](std::vector<Octets> flight) { return std::vector<Octets>(flight.rbegin(), flight.rend()); }));
     ends.expect_working();
   }
   SECTION("all that came before, again with each flight") {
-    Ends ends;
+    DtlsEnds ends;
     std::vector<Octets> before[2];
     std::size_t direction = 0;
     CHECK(ends.shake_hands([&](std::vector<Octets> flight) {
@@ -335,10 +335,10 @@ TEST_CASE("a handshake survives datagrams that come twice, late or out of order"
 
 TEST_CASE("data that overtakes the end of the handshake is not lost", "[dtls]") {
   const char* cipher = any_cipher();
-  Ends first(cipher);
+  DtlsEnds first(cipher);
   REQUIRE(first.shake_hands());
   // A resumed session ends with the client's word, so its first data may come before it.
-  Ends ends(cipher);
+  DtlsEnds ends(cipher);
   SSL_set_session(ends.client.ssl(), SSL_get_session(first.client.ssl()));
   ends.client.start();
   while (!ends.client.is_established()) {
@@ -363,7 +363,7 @@ TEST_CASE("data that overtakes the end of the handshake is not lost", "[dtls]") 
 }
 
 TEST_CASE("a flight that gets lost is sent again when its time has come", "[dtls]") {
-  Ends ends;
+  DtlsEnds ends;
   ends.client.start();
   ends.to_server(ends.client_datagrams());
   ends.to_client(ends.server.take());
@@ -373,11 +373,11 @@ TEST_CASE("a flight that gets lost is sent again when its time has come", "[dtls
   auto wait = ends.server.association->retransmits_in();
   REQUIRE(wait);
   CHECK(*wait == 1s);
-  CHECK(ends.server.association->on_timeout() == State::open);
+  CHECK(ends.server.association->on_timeout() == DtlsState::open);
   CHECK(ends.server.take().empty());
   ends.time.advance(1s);
   CHECK(ends.server.association->retransmits_in() == 0ms);
-  CHECK(ends.server.association->on_timeout() == State::open);
+  CHECK(ends.server.association->on_timeout() == DtlsState::open);
   CHECK(ends.server.take().size() >= flight.size());
   CHECK(ends.server.association->retransmits_in() == 2s);
   ends.to_client(flight);
@@ -387,7 +387,7 @@ TEST_CASE("a flight that gets lost is sent again when its time has come", "[dtls
 }
 
 TEST_CASE("what is not a record of an association leaves it as it is", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   std::vector<Octets> handshake;
   REQUIRE(ends.shake_hands([&](std::vector<Octets> flight) {
     handshake.insert(handshake.end(), flight.begin(), flight.end());
@@ -427,7 +427,7 @@ TEST_CASE("what is not a record of an association leaves it as it is", "[dtls]")
     if (!parse_dtls_hello(datagram)) ends.server.receive(datagram);
   }
   CHECK(ends.server.got.empty());
-  CHECK(ends.server.state == State::open);
+  CHECK(ends.server.state == DtlsState::open);
   // The record itself counts once.
   for (int i = 0; i < 3; ++i) ends.server.receive(record);
   CHECK((ends.server.got == std::vector<Octets>{{1, 2, 3}}));
@@ -436,7 +436,7 @@ TEST_CASE("what is not a record of an association leaves it as it is", "[dtls]")
 }
 
 TEST_CASE("records may come in another order, and each counts once", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   std::vector<Octets> sent;
   for (std::uint8_t i = 0; i < 100; ++i) sent.emplace_back(40, i);
@@ -462,7 +462,7 @@ TEST_CASE("records may come in another order, and each counts once", "[dtls]") {
 }
 
 TEST_CASE("several records may come in one datagram", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   Octets together;
   for (const std::uint8_t byte : {1, 2, 3}) ends.client.send(Octets(100, byte));
@@ -474,23 +474,23 @@ TEST_CASE("several records may come in one datagram", "[dtls]") {
 }
 
 TEST_CASE("either side may say goodbye", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   SECTION("the client, at once") {
-    ends.client.say_goodbye();
+    ends.client.send_close_notify();
     ends.exchange();
-    CHECK(ends.server.state == State::ended);
+    CHECK(ends.server.state == DtlsState::ended);
   }
   SECTION("the client") {
     ends.client.send(Octets{9});
-    ends.client.say_goodbye();
+    ends.client.send_close_notify();
     ends.exchange();
     CHECK((ends.server.got == std::vector<Octets>{{9}}));
-    CHECK(ends.server.state == State::ended);
+    CHECK(ends.server.state == DtlsState::ended);
     CHECK(ends.server.buffers.counters.handshakes_failed == 0);
   }
   SECTION("the server") {
-    ends.server.association->say_goodbye();
+    ends.server.association->send_close_notify();
     ends.exchange();
     CHECK(ends.client.closed());
     CHECK(ends.client.problem().empty());
@@ -498,7 +498,7 @@ TEST_CASE("either side may say goodbye", "[dtls]") {
 }
 
 TEST_CASE("who wants to negotiate again is refused and served all the same", "[dtls]") {
-  Ends ends(any_cipher());
+  DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   if (GENERATE(false, true)) {  // before and after it has said anything else
     ends.client.send(Octets{4});
@@ -512,7 +512,7 @@ TEST_CASE("who wants to negotiate again is refused and served all the same", "[d
   const auto hello = ends.client_datagrams();
   REQUIRE_FALSE(hello.empty());
   ends.to_server(hello);
-  CHECK(ends.server.state == State::open);
+  CHECK(ends.server.state == DtlsState::open);
   const auto answer = ends.server.take();
   REQUIRE(answer.size() == 1);
   CHECK(answer.front()[0] == 21);
@@ -520,12 +520,12 @@ TEST_CASE("who wants to negotiate again is refused and served all the same", "[d
   CHECK((ends.server.got == std::vector<Octets>{{5}}));
   ends.server.association->send(Octets{6}, {}, 0);
   CHECK(ends.server.take().size() == 1);
-  CHECK(ends.server.state == State::open);
+  CHECK(ends.server.state == DtlsState::open);
 }
 
 TEST_CASE("DTLS 1.0 and what a client makes up come to nothing", "[dtls]") {
   SECTION("old") {
-    Ends ends;
+    DtlsEnds ends;
     SSL_set_min_proto_version(ends.client.ssl(), DTLS1_VERSION);
     SSL_set_max_proto_version(ends.client.ssl(), DTLS1_VERSION);
     SSL_set_security_level(ends.client.ssl(), 0);
@@ -533,7 +533,7 @@ TEST_CASE("DTLS 1.0 and what a client makes up come to nothing", "[dtls]") {
     CHECK(ends.client.closed());
   }
   SECTION("made up") {
-    Ends ends;
+    DtlsEnds ends;
     ends.client.start();
     ends.exchange([&](std::vector<Octets> flight) {
       // The client's key exchange, with a key that is longer than the message.
@@ -542,7 +542,7 @@ TEST_CASE("DTLS 1.0 and what a client makes up come to nothing", "[dtls]") {
       }
       return flight;
     });
-    CHECK(ends.server.state == State::ended);
+    CHECK(ends.server.state == DtlsState::ended);
     CHECK(ends.server.buffers.counters.handshakes_failed == 1);
   }
 }

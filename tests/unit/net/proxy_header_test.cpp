@@ -7,7 +7,6 @@
 namespace turnpike::net {
 namespace {
 
-using Kind = ProxyHeader::Kind;
 using namespace std::string_literals;
 
 const std::string kMark = "\r\n\r\n\0\r\nQUIT\n"s;
@@ -26,10 +25,10 @@ ProxyHeader parse(const std::string& text) { return parse_proxy_header(as_bytes(
 std::string verdict(const std::string& text) {
   const ProxyHeader header = parse(text);
   switch (header.kind) {
-    case Kind::incomplete: return "incomplete";
-    case Kind::local: return "local";
-    case Kind::invalid: return "invalid";
-    case Kind::proxied: break;
+    case ProxyHeader::Kind::incomplete: return "incomplete";
+    case ProxyHeader::Kind::local: return "local";
+    case ProxyHeader::Kind::invalid: return "invalid";
+    case ProxyHeader::Kind::proxied: break;
   }
   return header.client.to_string();
 }
@@ -38,7 +37,7 @@ std::string verdict(const std::string& text) {
 void check_whole(const std::string& header, const std::string& expected) {
   CAPTURE(header);
   for (std::size_t size = 0; size < header.size(); ++size) {
-    REQUIRE(parse(header.substr(0, size)).kind == Kind::incomplete);
+    REQUIRE(parse(header.substr(0, size)).kind == ProxyHeader::Kind::incomplete);
   }
   CHECK(verdict(header) == expected);
   CHECK(parse(header).size == header.size());
@@ -141,9 +140,9 @@ TEST_CASE("datagrams begin with a whole header, with one that is not, or with no
   const auto found = [](const std::string& datagram) -> std::string {
     const std::optional<ProxyHeader> header = find_proxy_header(as_bytes(datagram));
     if (!header) return "none";
-    if (header->kind == Kind::invalid) return "invalid";
-    CHECK(header->kind != Kind::incomplete);
-    const std::string whose = header->kind == Kind::local ? "local" : header->client.to_string();
+    if (header->kind == ProxyHeader::Kind::invalid) return "invalid";
+    CHECK(header->kind != ProxyHeader::Kind::incomplete);
+    const std::string whose = header->kind == ProxyHeader::Kind::local ? "local" : header->client.to_string();
     return whose + " " + datagram.substr(header->size);
   };
   CHECK(found(binary(0x21, 0x12, kV4) + "rest") == "198.51.100.7:55555 rest");

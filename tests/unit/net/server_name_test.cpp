@@ -9,7 +9,6 @@
 namespace turnpike::net {
 namespace {
 
-using Kind = AskedName::Kind;
 using namespace std::string_literals;
 
 // A length in two octets, or in as many as are said, and what it is the length of.
@@ -43,10 +42,10 @@ std::string hello(const std::string& extensions) { return record(message(extensi
 
 std::string describe(const AskedName& asked) {
   switch (asked.kind) {
-    case Kind::incomplete: return "incomplete";
-    case Kind::absent: return "absent";
-    case Kind::malformed: return "malformed";
-    case Kind::named: break;
+    case AskedName::Kind::incomplete: return "incomplete";
+    case AskedName::Kind::absent: return "absent";
+    case AskedName::Kind::malformed: return "malformed";
+    case AskedName::Kind::named: break;
   }
   return "named " + asked.name;
 }
@@ -60,7 +59,7 @@ template <class Find>
 void check_whole(Find&& find, const std::string& whole, const std::string& expected) {
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const AskedName asked = find(as_bytes(whole.substr(0, size)));
-    REQUIRE(asked.kind == Kind::incomplete);
+    REQUIRE(asked.kind == AskedName::Kind::incomplete);
     REQUIRE(asked.needed > size);
     REQUIRE(asked.needed <= whole.size());
   }

@@ -20,7 +20,7 @@ namespace turnpike::net {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
-using State = Stream::State;
+using StreamState = Stream::State;
 
 Octets octets(std::string_view text) { return {text.begin(), text.end()}; }
 
@@ -55,9 +55,9 @@ std::pair<Fd, Fd> socket_pair() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-struct Ends {
-  explicit Ends(const TlsContext* tls = nullptr) : Ends(socket_pair(), tls) {}
-  Ends(std::pair<Fd, Fd> fds, const TlsContext* tls)
+struct StreamEnds {
+  explicit StreamEnds(const TlsContext* tls = nullptr) : StreamEnds(socket_pair(), tls) {}
+  StreamEnds(std::pair<Fd, Fd> fds, const TlsContext* tls)
       : client(std::move(fds.first)), stream(std::make_unique<Stream>(std::move(fds.second), tls)) {}
 
   void client_sends(Bytes bytes) {
@@ -65,7 +65,7 @@ struct Ends {
             static_cast<ssize_t>(bytes.size()));
   }
   // What the server has of it, copied.
-  std::vector<Octets> receive(State expected = State::open) {
+  std::vector<Octets> receive(StreamState expected = StreamState::open) {
     std::vector<Bytes> views;
     buffers.reset();
     CHECK(stream->receive(buffers, views) == expected);
@@ -91,7 +91,7 @@ struct Ends {
       all.insert(all.end(), chunk.begin(), chunk.begin() + got);
     }
   }
-  State send_one(Bytes head, Bytes payload, bool is_media) {
+  StreamState send_one(Bytes head, Bytes payload, bool is_media) {
     const StreamMessage message{head, payload, stun::padded(payload.size()) - payload.size(), is_media};
     return stream->send({&message, 1}, buffers);
   }
@@ -115,25 +115,25 @@ TEST_CASE("messages come whole, however they are cut", "[stream]") {
   for (const std::size_t size :
        {std::size_t{1}, std::size_t{3}, std::size_t{7}, std::size_t{100}, wire.size()}) {
     CAPTURE(size);
-    CHECK((Ends().receive_in_pieces(wire, size) == kStory));
+    CHECK((StreamEnds().receive_in_pieces(wire, size) == kStory));
   }
 }
 
 TEST_CASE("the longest messages come whole in single bytes too", "[stream]") {
   const std::vector<Octets> story{channel_data(std::string(65535, 'x')), stun_message(700)};
   const Octets wire = wire_of(story);
-  CHECK((Ends().receive_in_pieces(wire, 1) == story));
+  CHECK((StreamEnds().receive_in_pieces(wire, 1) == story));
 }
 
 TEST_CASE("no more comes off the socket than is asked for, and the rest comes later", "[stream]") {
-  Ends ends;
+  StreamEnds ends;
   const Octets request = stun_message(0);
   for (int i = 0; i < 100; ++i) ends.client_sends(request);
   std::size_t got = 0;
   for (int pass = 0; pass < 10; ++pass) {
     std::vector<Bytes> messages;
     ends.buffers.reset();
-    REQUIRE(ends.stream->receive(ends.buffers, messages, 10 * request.size()) == State::open);
+    REQUIRE(ends.stream->receive(ends.buffers, messages, 10 * request.size()) == StreamState::open);
     CHECK(messages.size() == 10);
     got += messages.size();
   }
@@ -147,40 +147,40 @@ TEST_CASE("what is no message ends a stream, and what came before counts", "[str
                                     {0, 1, 0, 3},                  // a length that is no multiple of four
                                     {0, 1, 0xFF, 0, 1, 2, 3, 4}};  // no magic cookie, long before its end
   for (const Octets& bytes : garbage) {
-    Ends ends;
+    StreamEnds ends;
     ends.client_sends(stun_message(5) + bytes);
-    CHECK((ends.receive(State::ended) == std::vector<Octets>{stun_message(5)}));
+    CHECK((ends.receive(StreamState::ended) == std::vector<Octets>{stun_message(5)}));
   }
   // The cookie is looked at as soon as it is there.
-  Ends ends;
+  StreamEnds ends;
   ends.client_sends(Octets{0, 1, 0xFF, 0});
   CHECK(ends.receive().empty());
   ends.client_sends(Octets{1, 2, 3, 4});
-  CHECK(ends.receive(State::ended).empty());
+  CHECK(ends.receive(StreamState::ended).empty());
 }
 
 TEST_CASE("a stream ends when the client closes, or closes its half", "[stream]") {
-  Ends closing;
+  StreamEnds closing;
   closing.client_sends(stun_message(1) + octets("\x40"));
   CHECK(closing.receive().size() == 1);
   closing.client = Fd();
-  CHECK(closing.receive(State::ended).empty());
+  CHECK(closing.receive(StreamState::ended).empty());
   // A write to it raises no signal.
   const Octets message = stun_message(1);
-  CHECK(closing.send_one(message, {}, false) == State::ended);
+  CHECK(closing.send_one(message, {}, false) == StreamState::ended);
 
-  Ends half;
+  StreamEnds half;
   shutdown(half.client.get(), SHUT_WR);
-  CHECK(half.receive(State::ended).empty());
+  CHECK(half.receive(StreamState::ended).empty());
 }
 
 TEST_CASE("nothing received yet is nothing", "[stream]") {
-  Ends ends;
+  StreamEnds ends;
   CHECK(ends.receive().empty());
 }
 
 TEST_CASE("many messages go out together and in order", "[stream]") {
-  Ends ends;
+  StreamEnds ends;
   ends.stream->allow_waiting(Stream::kControlLimit);
   std::vector<StreamMessage> messages;
   std::vector<Octets> sent;
@@ -190,31 +190,31 @@ TEST_CASE("many messages go out together and in order", "[stream]") {
     messages.push_back({Bytes(message).first(4), Bytes(message).subspan(4),
                         stun::padded(message.size()) - message.size(), false});
   }
-  CHECK(ends.stream->send(messages, ends.buffers) == State::open);
+  CHECK(ends.stream->send(messages, ends.buffers) == StreamState::open);
   Octets got = ends.client_reads();
   while (ends.stream->has_waiting()) {
-    REQUIRE(ends.stream->send_waiting() == State::open);
+    REQUIRE(ends.stream->send_waiting() == StreamState::open);
     got = got + ends.client_reads();
   }
   CHECK((got == wire_of(sent)));
 }
 
 TEST_CASE("to a client that does not read, media is dropped and control is kept", "[stream]") {
-  Ends ends;
+  StreamEnds ends;
   ends.stream->allow_waiting(Stream::kControlLimit);
   const Octets media = channel_data(std::string(1000, 'm'));
   const Octets control = stun_message(80);
   std::size_t controls = 0;
   while (ends.buffers.counters.media_dropped < 1000) {
-    REQUIRE(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == State::open);
+    REQUIRE(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == StreamState::open);
     if (ends.buffers.counters.media_dropped % 10 != 5) continue;
-    REQUIRE(ends.send_one(control, {}, false) == State::open);
+    REQUIRE(ends.send_one(control, {}, false) == StreamState::open);
     ++controls;
   }
   Octets got;
   do {
     got = got + ends.client_reads();
-    REQUIRE(ends.stream->send_waiting() == State::open);
+    REQUIRE(ends.stream->send_waiting() == StreamState::open);
   } while (ends.stream->has_waiting());
   got = got + ends.client_reads();
   std::size_t controls_seen = 0;
@@ -234,16 +234,16 @@ TEST_CASE("to a client that does not read, media is dropped and control is kept"
   CHECK(media_seen > Stream::kMediaLimit / media.size());
   // It has caught up, and gets media again.
   const auto dropped = ends.buffers.counters.media_dropped;
-  CHECK(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == State::open);
+  CHECK(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == StreamState::open);
   CHECK(ends.buffers.counters.media_dropped == dropped);
   CHECK((ends.client_reads() == media));
 }
 
 // How much is sent to a client that never reads before it is given up, beyond what the kernel takes.
-std::size_t sent_until_given_up(Ends& ends) {
+std::size_t sent_until_given_up(StreamEnds& ends) {
   const Octets control = stun_message(500);
   std::size_t waiting = 0;
-  for (State state = State::open; state == State::open && waiting < 10'000'000;) {
+  for (StreamState state = StreamState::open; state == StreamState::open && waiting < 10'000'000;) {
     state = ends.send_one(control, {}, false);
     if (ends.stream->has_waiting()) waiting += control.size();
   }
@@ -253,13 +253,13 @@ std::size_t sent_until_given_up(Ends& ends) {
 
 TEST_CASE("a client that asks and never reads is given up", "[stream]") {
   SECTION("without an allocation, early") {
-    Ends ends;
+    StreamEnds ends;
     const std::size_t waiting = sent_until_given_up(ends);
     CHECK(waiting <= Stream::kStrangerLimit + 1000);
     CHECK(waiting > Stream::kStrangerLimit - 1000);
   }
   SECTION("with one, later") {
-    Ends ends;
+    StreamEnds ends;
     ends.stream->allow_waiting(Stream::kControlLimit);
     const std::size_t waiting = sent_until_given_up(ends);
     CHECK(waiting <= Stream::kControlLimit + 1000);
@@ -268,19 +268,19 @@ TEST_CASE("a client that asks and never reads is given up", "[stream]") {
 }
 
 TEST_CASE("what waits already goes out when less may wait from now on", "[stream]") {
-  Ends ends;
+  StreamEnds ends;
   ends.stream->allow_waiting(Stream::kControlLimit);
   const Octets control = stun_message(500);
   std::size_t sent = 0;
   for (std::size_t waiting = 0; waiting < 4 * Stream::kStrangerLimit; sent += control.size()) {
-    REQUIRE(ends.send_one(control, {}, false) == State::open);
+    REQUIRE(ends.send_one(control, {}, false) == StreamState::open);
     if (ends.stream->has_waiting()) waiting += control.size();
   }
   ends.stream->allow_waiting(Stream::kStrangerLimit);
-  REQUIRE(ends.send_one(control, {}, false) == State::open);
+  REQUIRE(ends.send_one(control, {}, false) == StreamState::open);
   std::size_t got = ends.client_reads().size();
   while (ends.stream->has_waiting()) {
-    REQUIRE(ends.stream->send_waiting() == State::open);
+    REQUIRE(ends.stream->send_waiting() == StreamState::open);
     got += ends.client_reads().size();
   }
   CHECK(got == sent + control.size());
@@ -290,9 +290,10 @@ TEST_CASE("what waits already goes out when less may wait from now on", "[stream
 // --- TLS
 // ----------------------------------------------------------------------------------------------------------------
 
-class Files {
+class PemFiles {
  public:
-  Files() : folder_(std::filesystem::temp_directory_path() / ("turnpike-unit-" + std::to_string(getpid()))) {
+  PemFiles()
+      : folder_(std::filesystem::temp_directory_path() / ("turnpike-unit-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
     const test::Certificate made = test::make_certificate();
     write("certificate.pem", made.certificate);
@@ -300,7 +301,7 @@ class Files {
     write("other.pem", test::make_certificate().private_key);
     write("noise.pem", "noise\n");
   }
-  ~Files() { std::filesystem::remove_all(folder_); }
+  ~PemFiles() { std::filesystem::remove_all(folder_); }
   std::string operator[](const char* name) const { return folder_ / name; }
 
  private:
@@ -322,15 +323,15 @@ struct TlsClient {
   }
 
   // Whether both sides come to an agreement.
-  bool shakes_hands_with(Ends& ends) {
-    State state = State::open;
+  bool shakes_hands_with(StreamEnds& ends) {
+    StreamState state = StreamState::open;
     for (int i = 0; i < 10; ++i) {
       const int result = SSL_connect(ssl.get());
       if (result == 1 && ends.stream->is_established()) return true;
       if (result != 1 && SSL_get_error(ssl.get(), result) != SSL_ERROR_WANT_READ) return false;
       std::vector<Bytes> none;
       ends.buffers.reset();
-      if (state == State::open) state = ends.stream->receive(ends.buffers, none);
+      if (state == StreamState::open) state = ends.stream->receive(ends.buffers, none);
     }
     return false;
   }
@@ -369,10 +370,10 @@ struct TlsClient {
 };
 
 TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    Ends ends(&tls);
+    StreamEnds ends(&tls);
     CHECK_FALSE(ends.stream->is_established());
     TlsClient client(ends.client.get(), version);
     REQUIRE(client.shakes_hands_with(ends));
@@ -390,7 +391,7 @@ TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream]
     for (const Octets& message : kStory) {
       answers.push_back({message, {}, stun::padded(message.size()) - message.size(), false});
     }
-    CHECK(ends.stream->send(answers, ends.buffers) == State::open);
+    CHECK(ends.stream->send(answers, ends.buffers) == StreamState::open);
     for (const Octets& message : kStory) CHECK((client.reads() == padded(message)));
 
     // The end is said.
@@ -401,14 +402,14 @@ TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream]
 }
 
 TEST_CASE("records come whole, however they are cut", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   const Octets wire = wire_of(kStory);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     for (const std::size_t size :
          {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, std::size_t{333}}) {
       CAPTURE(version, size);
-      Ends ends(&tls);
+      StreamEnds ends(&tls);
       TlsClient client(ends.client.get(), version);
       REQUIRE(client.shakes_hands_with(ends));
       client.holds_back();
@@ -422,9 +423,9 @@ TEST_CASE("records come whole, however they are cut", "[stream][tls]") {
 }
 
 TEST_CASE("what a client says with its last word of the handshake is not lost", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   TlsClient client(ends.client.get(), TLS1_3_VERSION);
   SSL_connect(client.ssl.get());
   CHECK(ends.receive().empty());
@@ -436,19 +437,19 @@ TEST_CASE("what a client says with its last word of the handshake is not lost", 
 }
 
 TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     for (const std::size_t size : {std::size_t{1}, std::size_t{50}, std::size_t{60000}}) {
       CAPTURE(version, size);
-      Ends ends;
+      StreamEnds ends;
       ends.stream->start_tls(tls, TlsUse::any_of_them);
       TlsClient client(ends.client.get(), version);
       REQUIRE(client.shakes_hands_with(ends));
       client.holds_back();
       for (const Octets& message : kStory) client.writes(padded(message));
       CHECK((ends.receive_in_pieces(client.take_records(), size) == kStory));
-      REQUIRE(ends.send_one(kStory[1], {}, false) == State::open);
+      REQUIRE(ends.send_one(kStory[1], {}, false) == StreamState::open);
       CHECK((client.reads() == kStory[1]));
     }
   }
@@ -456,11 +457,11 @@ TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "
 
 TEST_CASE("who begins with new keys or a new handshake, where both may be spoken, is served",
           "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
-    Ends ends;
+    StreamEnds ends;
     ends.stream->start_tls(tls, TlsUse::any_of_them);
     TlsClient client(ends.client.get(), version);
     REQUIRE(client.shakes_hands_with(ends));
@@ -479,15 +480,15 @@ TEST_CASE("who begins with new keys or a new handshake, where both may be spoken
 }
 
 TEST_CASE("records are as short as the client has asked for", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    Ends ends(&tls);
+    StreamEnds ends(&tls);
     TlsClient client(ends.client.get(), version);
     SSL_set_tlsext_max_fragment_length(client.ssl.get(), TLSEXT_max_fragment_length_512);
     REQUIRE(client.shakes_hands_with(ends));
     const Octets message = channel_data(std::string(1316, 'x'));
-    REQUIRE(ends.send_one(message, {}, true) == State::open);
+    REQUIRE(ends.send_one(message, {}, true) == StreamState::open);
     CHECK(client.reads().size() == 512);
     CHECK(client.reads().size() == 512);
     CHECK(client.reads().size() == message.size() - 1024);
@@ -495,27 +496,27 @@ TEST_CASE("records are as short as the client has asked for", "[stream][tls]") {
 }
 
 TEST_CASE("after an alert that ends it, nothing more is said", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   TlsClient client(ends.client.get());
   REQUIRE(client.shakes_hands_with(ends));
   client.reads();  // tickets
   client.writes(kStory[0]);
   ends.client_sends(Octets{23, 3, 3, 0, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18});
-  CHECK((ends.receive(State::ended) == std::vector<Octets>{kStory[0]}));
+  CHECK((ends.receive(StreamState::ended) == std::vector<Octets>{kStory[0]}));
   const Octets alert = ends.client_reads();
   CHECK(alert.size() > 5);
-  CHECK(ends.send_one(kStory[0], {}, false) == State::ended);
+  CHECK(ends.send_one(kStory[0], {}, false) == StreamState::ended);
   ends.stream.reset();
   CHECK(ends.client_reads().empty());
 }
 
 TEST_CASE("a request that comes with its end, or in pieces, is all handed on", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const std::string_view alpn : {"", "\x8http/1.1"}) {
-    Ends ends;
+    StreamEnds ends;
     ends.stream->start_tls(tls, TlsUse::any_of_them);
     TlsClient client(ends.client.get(), 0, alpn);
     REQUIRE(client.shakes_hands_with(ends));
@@ -525,7 +526,7 @@ TEST_CASE("a request that comes with its end, or in pieces, is all handed on", "
     std::vector<Bytes> none;
     ends.buffers.reset();
     if (alpn.empty()) {
-      REQUIRE(ends.stream->receive(ends.buffers, none) == State::http);
+      REQUIRE(ends.stream->receive(ends.buffers, none) == StreamState::http);
       CHECK((ends.stream->release().received == octets("GET / HTTP/1.1\r\n\r\n")));
     } else {
       // It was clear before there was a request.
@@ -536,26 +537,26 @@ TEST_CASE("a request that comes with its end, or in pieces, is all handed on", "
 
 TEST_CASE("a record of more than there may be ends a connection that is not told apart yet",
           "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends;
+  StreamEnds ends;
   ends.stream->start_tls(tls, TlsUse::any_of_them);
   TlsClient client(ends.client.get());
   REQUIRE(client.shakes_hands_with(ends));
   ends.client_sends(Octets{23, 3, 3, 0xFF});
   CHECK(ends.receive().empty());
   ends.client_sends(Octets{0xFF});
-  CHECK(ends.receive(State::ended).empty());
+  CHECK(ends.receive(StreamState::ended).empty());
 }
 
 TEST_CASE("a record of more than there may be ends the connection at once", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   TlsClient client(ends.client.get());
   REQUIRE(client.shakes_hands_with(ends));
   ends.client_sends(Octets{23, 3, 3, 0xFF, 0xFF});
-  CHECK(ends.receive(State::ended).empty());
+  CHECK(ends.receive(StreamState::ended).empty());
   ends.stream.reset();
   client.reads();
   CHECK(ERR_GET_REASON(ERR_peek_error()) == SSL_AD_REASON_OFFSET + SSL_AD_RECORD_OVERFLOW);
@@ -563,44 +564,45 @@ TEST_CASE("a record of more than there may be ends the connection at once", "[st
 }
 
 TEST_CASE("a long message goes out in as many records as it takes", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   TlsClient client(ends.client.get());
   REQUIRE(client.shakes_hands_with(ends));
   const Octets message = channel_data(std::string(60000, 'x'));
   ends.stream->allow_waiting(Stream::kControlLimit);
-  CHECK(ends.send_one(message, {}, true) == State::open);
+  CHECK(ends.send_one(message, {}, true) == StreamState::open);
   Octets got;
   while (got.size() < message.size()) {
     const Octets record = client.reads();
-    if (record.empty()) REQUIRE(ends.stream->send_waiting() == State::open);
+    if (record.empty()) REQUIRE(ends.stream->send_waiting() == StreamState::open);
     got = got + record;
   }
   CHECK((got == message));
 }
 
 TEST_CASE("a TLS client that does not read loses media and keeps its session", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   ends.stream->allow_waiting(Stream::kControlLimit);
   TlsClient client(ends.client.get());
   REQUIRE(client.shakes_hands_with(ends));
   const Octets media = channel_data(std::string(1000, 'm'));
   const Octets last = stun_message(4);
-  while (ends.buffers.counters.media_dropped < 100) REQUIRE(ends.send_one(media, {}, true) == State::open);
-  REQUIRE(ends.send_one(last, {}, false) == State::open);
+  while (ends.buffers.counters.media_dropped < 100)
+    REQUIRE(ends.send_one(media, {}, true) == StreamState::open);
+  REQUIRE(ends.send_one(last, {}, false) == StreamState::open);
   Octets got;
   do {
     got = client.reads();
-    if (got.empty()) REQUIRE(ends.stream->send_waiting() == State::open);
+    if (got.empty()) REQUIRE(ends.stream->send_waiting() == StreamState::open);
   } while (got != last);
   CHECK_FALSE(ends.stream->has_waiting());
 }
 
 TEST_CASE("ALPN: stun.turn is preferred, and nobody is refused for what they offer", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   const std::pair<std::string, std::string> cases[] = {
       {"", ""},
@@ -610,7 +612,7 @@ TEST_CASE("ALPN: stun.turn is preferred, and nobody is refused for what they off
       {"\x2h2\x8http/1.1", ""},
   };
   for (const auto& [offered, chosen] : cases) {
-    Ends ends(&tls);
+    StreamEnds ends(&tls);
     TlsClient client(ends.client.get(), 0, offered);
     CHECK(client.shakes_hands_with(ends));
     CHECK(client.protocol() == chosen);
@@ -618,27 +620,27 @@ TEST_CASE("ALPN: stun.turn is preferred, and nobody is refused for what they off
 }
 
 TEST_CASE("old TLS and what is no TLS end the connection", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {
-    Ends ends(&tls);
+    StreamEnds ends(&tls);
     TlsClient client(ends.client.get(), version);
     CHECK_FALSE(client.shakes_hands_with(ends));
     CHECK(ends.buffers.counters.handshakes_failed == 1);
   }
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   ends.client_sends(stun_message(4));
-  CHECK(ends.receive(State::ended).empty());
+  CHECK(ends.receive(StreamState::ended).empty());
 }
 
 TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
-  Ends ends(&tls);
+  StreamEnds ends(&tls);
   TlsClient client(ends.client.get(), TLS1_3_VERSION);
   REQUIRE(client.shakes_hands_with(ends));
-  State state = State::open;
-  for (int asked = 0; state == State::open && asked < 100'000; ++asked) {
+  StreamState state = StreamState::open;
+  for (int asked = 0; state == StreamState::open && asked < 100'000; ++asked) {
     REQUIRE(SSL_key_update(client.ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
     REQUIRE(SSL_do_handshake(client.ssl.get()) == 1);
     client.writes(kStory[1]);
@@ -646,19 +648,19 @@ TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {
     ends.buffers.reset();
     state = ends.stream->receive(ends.buffers, none);
   }
-  CHECK(state == State::ended);
+  CHECK(state == StreamState::ended);
   CHECK(ends.buffers.counters.too_slow == 1);
 }
 
 TEST_CASE("a session is resumed", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    Ends first(&tls);
+    StreamEnds first(&tls);
     TlsClient client(first.client.get(), version);
     REQUIRE(client.shakes_hands_with(first));
     client.reads();  // the ticket of TLS 1.3
-    Ends second(&tls);
+    StreamEnds second(&tls);
     TlsClient again(second.client.get(), version);
     SSL_set_session(again.ssl.get(), SSL_get_session(client.ssl.get()));
     REQUIRE(again.shakes_hands_with(second));
@@ -666,7 +668,7 @@ TEST_CASE("a session is resumed", "[stream][tls]") {
     if (version == TLS1_2_VERSION) continue;
     // A ticket of TLS 1.3 is used once: there is another.
     again.reads();
-    Ends third(&tls);
+    StreamEnds third(&tls);
     TlsClient once_more(third.client.get(), version);
     CHECK(SSL_get_session(again.ssl.get()) != SSL_get_session(client.ssl.get()));
     SSL_set_session(once_more.ssl.get(), SSL_get_session(again.ssl.get()));
@@ -676,7 +678,7 @@ TEST_CASE("a session is resumed", "[stream][tls]") {
 }
 
 TEST_CASE("what is wrong with a certificate is said with the file's name", "[stream][tls]") {
-  const Files files;
+  const PemFiles files;
   const auto problem = [&](const char* certificate, const char* key) -> std::string {
     try {
       TlsContext(files[certificate], files[key]);

@@ -59,7 +59,7 @@ void* count_realloc(void* pointer, std::size_t size, const char* file, int line)
 // Before OpenSSL has allocated anything.
 const bool counted = CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) == 1;
 
-constexpr std::size_t kMostHalfOpen = 256 << 10;
+constexpr std::size_t kMaxHalfOpen = 256 << 10;
 
 struct Contexts {
   Contexts() {
@@ -85,8 +85,8 @@ const Contexts& contexts() {
 
 // --- DTLS
 
-struct DtlsEnds {
-  DtlsEnds() { REQUIRE(SSL_set_cipher_list(client.ssl(), test::kSealedCipher) == 1); }
+struct HalfOpen {
+  HalfOpen() { REQUIRE(SSL_set_cipher_list(client.ssl(), test::kSealedCipher) == 1); }
 
   std::vector<Octets> from_client() {
     std::vector<Octets> datagrams;
@@ -169,7 +169,7 @@ TEST_CASE("early records of DTLS are bounded, and the handshake goes on", "[dtls
   REQUIRE(counted);
   for (const std::uint8_t type : {SealedRecords::kHandshake, SealedRecords::kData, SealedRecords::kAlert}) {
     CAPTURE(int{type});
-    DtlsEnds ends;
+    HalfOpen ends;
     const auto last = ends.shake_hands_but_for_the_end();
     const std::size_t held = ends.held();
     for (std::uint64_t i = 0; i < 300; i += 30) {
@@ -178,7 +178,7 @@ TEST_CASE("early records of DTLS are bounded, and the handshake goes on", "[dtls
       ends.to_server(forged);
     }
     CHECK(ends.held() == held);
-    CHECK(ends.buffers.counters.early_dropped == 300 - DtlsAssociation::kMostEarly);
+    CHECK(ends.buffers.counters.early_dropped == 300 - DtlsAssociation::kMaxEarly);
     ends.to_server(last);
     ends.to_client();
     REQUIRE(ends.client.is_established());
@@ -201,7 +201,7 @@ constexpr std::uint8_t kChangeCipherSpec = 20;
 
 TEST_CASE("records within a record that OpenSSL would leave out are left out as well", "[dtls][bounds]") {
   REQUIRE(counted);
-  DtlsEnds ends;
+  HalfOpen ends;
   const auto last = ends.shake_hands_but_for_the_end();
   const std::size_t held = ends.held();
   for (const std::uint16_t version : {0x0100, 0xFEFF, 0xFE00, 0xFEFD}) {
@@ -226,11 +226,11 @@ TEST_CASE("records within a record that OpenSSL would leave out are left out as 
 }
 
 TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dtls][bounds]") {
-  DtlsEnds ends;
+  HalfOpen ends;
   const auto last = ends.shake_hands_but_for_the_end();
   const auto expect_little = [&] {
     INFO("held: " << ends.held());
-    CHECK(ends.held() <= kMostHalfOpen);
+    CHECK(ends.held() <= kMaxHalfOpen);
   };
   // Pieces of messages of the handshake in clear text, each of which says to be long.
   for (std::uint16_t number = 0; number < 40; ++number) {
@@ -280,12 +280,12 @@ TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dt
     ends.to_server(sealed.make(SealedRecords::kData, Octets(1000)));
   }
   expect_little();
-  CHECK(peak < ends.before + 2 * kMostHalfOpen);
+  CHECK(peak < ends.before + 2 * kMaxHalfOpen);
 }
 
 TEST_CASE("thousands of records in one pass that are answered each stay within the buffer",
           "[dtls][bounds]") {
-  DtlsEnds ends;
+  HalfOpen ends;
   ends.shake_hands();
   ends.client.send(Octets{1});
   ends.to_server(ends.from_client());
@@ -310,13 +310,13 @@ TEST_CASE("thousands of records in one pass that are answered each stay within t
     std::size_t size = 0;
     for (const Bytes datagram : ends.buffers.datagrams()) size += datagram.size();
     CHECK(size <= 256U << 10);
-    CHECK(ends.held() <= held + kMostHalfOpen);
+    CHECK(ends.held() <= held + kMaxHalfOpen);
     ends.buffers.reset();
   }
 }
 
 TEST_CASE("who begins a new handshake and does not go on with it is left", "[dtls][bounds]") {
-  DtlsEnds ends;
+  HalfOpen ends;
   ends.shake_hands();
   SealedRecords sealed(ends.client.ssl());
   ends.to_server(sealed.make(SealedRecords::kHandshake, SealedRecords::fragment(1, 16000, 5, Octets{1})));
@@ -324,7 +324,7 @@ TEST_CASE("who begins a new handshake and does not go on with it is left", "[dtl
 }
 
 TEST_CASE("an association that rests holds less, and wakes up", "[dtls][bounds]") {
-  DtlsEnds ends;
+  HalfOpen ends;
   ends.shake_hands();
   ends.expect_working();
   const std::size_t held = ends.held();
@@ -338,7 +338,7 @@ TEST_CASE("an association that rests holds less, and wakes up", "[dtls][bounds]"
   ends.to_client();
   CHECK((ends.got == std::vector<Octets>{{4, 5}}));
   ends.association->rest();
-  ends.association->say_goodbye();
+  ends.association->send_close_notify();
   ends.to_client();
   CHECK(ends.client.closed());
   CHECK(ends.client.problem().empty());
@@ -399,7 +399,7 @@ TEST_CASE("thousands of records of TLS 1.2 that bring no data leave it bounded",
     for (int i = 0; i < 8; ++i) ends.to_server(sealed.fill(65'000, type, text));
     CHECK(ends.server.state() == TlsEndpoint::State::ended);
     CHECK(ends.out.size() <= 256U << 10);
-    CHECK(allocated - ends.before <= kMostHalfOpen);
+    CHECK(allocated - ends.before <= kMaxHalfOpen);
   }
 }
 
@@ -414,7 +414,7 @@ TEST_CASE("thousands of new keys of TLS 1.3 leave it bounded", "[tls][bounds]") 
   // Nobody has sent what the server answered: so it ended when that was as much as there may be.
   CHECK(ends.server.state() == TlsEndpoint::State::ended);
   CHECK(ends.out.size() <= 256U << 10);
-  CHECK(allocated - ends.before <= kMostHalfOpen);
+  CHECK(allocated - ends.before <= kMaxHalfOpen);
 }
 
 }  // namespace

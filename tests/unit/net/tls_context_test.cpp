@@ -16,14 +16,15 @@ namespace {
 using namespace std::chrono_literals;
 
 // A folder with a certificate and a key for each name that was asked for.
-class Files {
+class PemFolder {
  public:
-  Files() : folder_(std::filesystem::temp_directory_path() / ("turnpike-tls-" + std::to_string(getpid()))) {
+  PemFolder()
+      : folder_(std::filesystem::temp_directory_path() / ("turnpike-tls-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
   }
-  ~Files() { std::filesystem::remove_all(folder_); }
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
+  ~PemFolder() { std::filesystem::remove_all(folder_); }
+  PemFolder(const PemFolder&) = delete;
+  PemFolder& operator=(const PemFolder&) = delete;
 
   CertificateFiles make(const std::string& name, const char* subject_names) const {
     const test::Certificate made = test::make_certificate(subject_names, name.c_str());
@@ -101,7 +102,7 @@ struct Handshake {
 constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 TEST_CASE("SNI: the first certificate for the name, else the first", "[tls]") {
-  const Files files;
+  const PemFolder files;
   TlsParams params{files.make("first", "DNS:turn.example.org"), {}};
   params.certificates = {files.make("second", "DNS:example.net,DNS:*.example.net"),
                          files.make("third", "DNS:a.example.net,DNS:other.example"),
@@ -132,7 +133,7 @@ TEST_CASE("SNI: the first certificate for the name, else the first", "[tls]") {
 }
 
 TEST_CASE("a list of certificates alone does as well", "[tls]") {
-  const Files files;
+  const PemFolder files;
   TlsParams params;
   CHECK_FALSE(params.complete());
   params.certificates = {files.make("one", "DNS:one.example"), files.make("two", "DNS:two.example")};
@@ -148,7 +149,7 @@ TEST_CASE("a list of certificates alone does as well", "[tls]") {
 }
 
 TEST_CASE("a key with a passphrase is an error, and nobody is asked", "[tls]") {
-  const Files files;
+  const PemFolder files;
   const CertificateFiles made = files.make("locked", "DNS:locked.example");
   const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(made.private_key.c_str(), "r"), BIO_free);
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
@@ -162,7 +163,7 @@ TEST_CASE("a key with a passphrase is an error, and nobody is asked", "[tls]") {
 }
 
 TEST_CASE("ciphers that OpenSSL does not know, or without authenticated encryption, are refused", "[net]") {
-  const Files files;
+  const PemFolder files;
   TlsParams params{files.make("x", "DNS:x.example"), {}};
   const auto make = [&](const std::string& ciphers) {
     params.ciphers = ciphers;
@@ -176,7 +177,7 @@ TEST_CASE("ciphers that OpenSSL does not know, or without authenticated encrypti
 }
 
 TEST_CASE("ALPN by what a listener is for", "[tls]") {
-  const Files files;
+  const PemFolder files;
   const TlsContext tls({files.make("x", "DNS:x.example"), {}}, std::make_shared<TicketKeys>());
   const auto chosen = [&](TlsUse use, std::string protocols) {
     return Handshake(tls, {.protocols = std::move(protocols)}, use).protocol();
@@ -194,7 +195,7 @@ TEST_CASE("ALPN by what a listener is for", "[tls]") {
 }
 
 TEST_CASE("a session is resumed for two periods of the ticket key, whatever the certificate", "[tls]") {
-  const Files files;
+  const PemFolder files;
   SteadyTime now{};
   const auto keys = std::make_shared<TicketKeys>([&] { return now; }, 12h);
   const TlsContext before({files.make("before", "DNS:x.example"), {}}, keys);
@@ -224,7 +225,7 @@ TEST_CASE("a session is resumed for two periods of the ticket key, whatever the 
 }
 
 TEST_CASE("servers that derive their ticket keys from one secret accept each other's tickets", "[tls]") {
-  const Files files;
+  const PemFolder files;
   SteadyTime now = SteadyTime(std::chrono::hours(24 * 365 * 56 + 5));
   const auto clock = [&] { return now; };
   const auto derive = [](std::int64_t period) {
@@ -252,7 +253,7 @@ TEST_CASE("servers that derive their ticket keys from one secret accept each oth
 }
 
 TEST_CASE("an old ticket is replaced by one that the present key seals", "[tls]") {
-  const Files files;
+  const PemFolder files;
   SteadyTime now{};
   const auto keys = std::make_shared<TicketKeys>([&] { return now; }, 12h);
   const TlsContext tls({files.make("x", "DNS:x.example"), {}}, keys);
@@ -269,25 +270,25 @@ TEST_CASE("an old ticket is replaced by one that the present key seals", "[tls]"
 TEST_CASE("ticket keys: a present one, the one before, and nothing older", "[tls]") {
   SteadyTime now{};
   TicketKeys keys([&] { return now; }, 10s);
-  const auto first = keys.to_seal();
-  CHECK((keys.to_seal().name == first.name));
+  const auto first = keys.encryption_key();
+  CHECK((keys.encryption_key().name == first.name));
   now += 10s;
-  const auto second = keys.to_seal();
+  const auto second = keys.encryption_key();
   CHECK_FALSE((second.name == first.name));
   CHECK_FALSE((second.cipher == first.cipher));
   CHECK_FALSE((second.mac == first.mac));
-  REQUIRE(keys.to_open(first.name));
-  CHECK(keys.to_open(first.name)->is_old);
-  CHECK((keys.to_open(first.name)->key.cipher == first.cipher));
-  REQUIRE(keys.to_open(second.name));
-  CHECK_FALSE(keys.to_open(second.name)->is_old);
+  REQUIRE(keys.find_decryption_key(first.name));
+  CHECK(keys.find_decryption_key(first.name)->is_old);
+  CHECK((keys.find_decryption_key(first.name)->key.cipher == first.cipher));
+  REQUIRE(keys.find_decryption_key(second.name));
+  CHECK_FALSE(keys.find_decryption_key(second.name)->is_old);
   now += 25s;  // nobody came for two periods
-  CHECK_FALSE(keys.to_open(second.name));
-  CHECK_FALSE(keys.to_open(first.name));
-  const auto third = keys.to_seal();
+  CHECK_FALSE(keys.find_decryption_key(second.name));
+  CHECK_FALSE(keys.find_decryption_key(first.name));
+  const auto third = keys.encryption_key();
   now += 5s;  // periods follow one another without a gap
-  CHECK_FALSE((keys.to_seal().name == third.name));
-  CHECK(keys.to_open(third.name)->is_old);
+  CHECK_FALSE((keys.encryption_key().name == third.name));
+  CHECK(keys.find_decryption_key(third.name)->is_old);
 }
 
 }  // namespace

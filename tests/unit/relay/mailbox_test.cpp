@@ -12,7 +12,7 @@ namespace {
 
 using test::endpoint;
 
-constexpr std::size_t kLargest = 65'535;
+constexpr std::size_t kMax = 65'535;
 
 bool is_readable(const Mailbox& mailbox) {
   pollfd p{mailbox.fd(), POLLIN, 0};
@@ -26,7 +26,7 @@ FromClient from_client(std::size_t size, std::uint16_t port = 1) {
 // Until no more is taken; how many were.
 std::size_t fill(Mailbox& mailbox, bool is_media) {
   std::size_t taken = 0;
-  while (mailbox.post(from_client(kLargest), kLargest, is_media)) ++taken;
+  while (mailbox.post(from_client(kMax), kMax, is_media)) ++taken;
   return taken;
 }
 
@@ -34,12 +34,12 @@ TEST_CASE("messages of clients wait in a mailbox up to a bound, media up to half
   Mailbox mailbox;
   CHECK_FALSE(is_readable(mailbox));
   const std::size_t media = fill(mailbox, true);
-  CHECK(media * kLargest <= 2 << 20);
+  CHECK(media * kMax <= 2 << 20);
   CHECK(media > 20);
   CHECK(is_readable(mailbox));
   CHECK(mailbox.counters().dropped == 1);
   const std::size_t others = fill(mailbox, false);
-  CHECK((media + others) * kLargest <= 4 << 20);
+  CHECK((media + others) * kMax <= 4 << 20);
   CHECK(others > 20);
   CHECK(mailbox.counters().dropped == 2);
   CHECK(mailbox.take().size() == media + others);
@@ -71,7 +71,7 @@ TEST_CASE("datagrams between relays are media, and each that is dropped counts",
   CHECK(taken * ten.size() <= 2 << 20);
   CHECK(taken > 100);
   CHECK(mailbox.counters().dropped == 10);
-  CHECK(mailbox.post(from_client(kLargest), kLargest, false));  // there is room for control
+  CHECK(mailbox.post(from_client(kMax), kMax, false));  // there is room for control
   CHECK(mailbox.take().size() == taken + 1);
   CHECK(mailbox.post(ten));
 }
@@ -97,7 +97,7 @@ TEST_CASE("a full mailbox still takes what tells of something that has happened"
   mailbox.post(ForgetClient{1, tuple});
   mailbox.post(PeerClosed{});
   mailbox.post(CloseDataConnection{});
-  mailbox.post(Returned{1, tuple, std::vector<std::uint8_t>(kLargest)});
+  mailbox.post(Returned{1, tuple, std::vector<std::uint8_t>(kMax)});
   const std::vector<Mail> all = mailbox.take();
   REQUIRE(all.size() == waiting + 6);
   const Returned* returned = std::get_if<Returned>(&all.back());

@@ -48,8 +48,8 @@ struct Table {
   std::uint64_t connection(const Endpoint& from, const Endpoint& client) {
     return receive(from, proxy_header(client)).value().tuple.connection;
   }
-  std::string way_to(std::uint64_t connection) {
-    const Endpoint* way = clients.way_to(connection);
+  std::string route_to(std::uint64_t connection) {
+    const Endpoint* way = clients.route_to(connection);
     return way ? way->to_string() : "nowhere";
   }
   void wait(Duration duration) {
@@ -85,20 +85,20 @@ TEST_CASE("answers go the way that the client came, and no longer once that is a
   const std::uint64_t ann = table.connection(socket(1), kAnn);
   const std::uint64_t ben = table.connection(socket(2), kBen);
   CHECK(table.connection(socket(1), kAnn) == ann);
-  CHECK(table.way_to(ann) == socket(1).to_string());
-  CHECK(table.way_to(ben) == socket(2).to_string());
+  CHECK(table.route_to(ann) == socket(1).to_string());
+  CHECK(table.route_to(ben) == socket(2).to_string());
 
   // One client that has come in two ways is two.
   const std::uint64_t other = table.connection(socket(4), kAnn);
   CHECK(other != ann);
-  CHECK(table.way_to(ann) == socket(1).to_string());
+  CHECK(table.route_to(ann) == socket(1).to_string());
 
   // The balancer gives Ann's port to Ben, whether she has an allocation or not.
   table.clients.set_allocation(ann, true);
   const std::uint64_t again = table.connection(socket(1), kBen);
   CHECK(again != ben);
-  CHECK(table.way_to(ann) == "nowhere");
-  CHECK(table.way_to(again) == socket(1).to_string());
+  CHECK(table.route_to(ann) == "nowhere");
+  CHECK(table.route_to(again) == socket(1).to_string());
   table.clients.set_allocation(ann, false);
   CHECK(table.clients.flows() == 3);
   CHECK(table.clients.counters().unreachable == 1);
@@ -132,7 +132,7 @@ TEST_CASE("the balancer's own checks are answered to itself, and change nobody's
   Table table(false);
   const std::uint64_t ann = table.connection(socket(1), kAnn);
   CHECK(table.whose(socket(1), local_proxy_header() + "payload") == "itself");
-  CHECK(table.way_to(ann) == socket(1).to_string());
+  CHECK(table.route_to(ann) == socket(1).to_string());
 }
 
 TEST_CASE("whoever is no balancer, or writes no whole header, is dropped", "[proxied]") {
@@ -163,8 +163,8 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
   table.wait(10min);
   CHECK(table.whose(socket(1), "payload") == kAnn.to_string());
   table.wait(5min);
-  CHECK(table.way_to(ann) == socket(1).to_string());
-  CHECK(table.way_to(ben) == "nowhere");
+  CHECK(table.route_to(ann) == socket(1).to_string());
+  CHECK(table.route_to(ben) == "nowhere");
   CHECK(table.whose(socket(2), "payload") == "nobody");
 
   table.clients.set_allocation(ann, true);
@@ -172,16 +172,16 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
   table.clients.hold(ann);
   CHECK(table.clients.next_deadline() == SteadyTime::max());
   table.wait(24h);
-  CHECK(table.way_to(ann) == socket(1).to_string());
+  CHECK(table.route_to(ann) == socket(1).to_string());
   table.clients.set_allocation(ann, false);
   table.clients.set_allocation(ann, false);
   table.wait(24h);
   CHECK(table.whose(socket(1), "payload") == kAnn.to_string());
   table.clients.release(ann);
   table.wait(14min);
-  CHECK(table.way_to(ann) == socket(1).to_string());
+  CHECK(table.route_to(ann) == socket(1).to_string());
   table.wait(1min);
-  CHECK(table.way_to(ann) == "nowhere");
+  CHECK(table.route_to(ann) == "nowhere");
   CHECK(table.clients.flows() == 0);
 
   // Numbers of others, and of flows that are over.
@@ -190,7 +190,7 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
     table.clients.hold(connection);
     table.clients.release(connection);
     table.clients.set_allocation(connection, true);
-    CHECK(table.way_to(connection) == "nowhere");
+    CHECK(table.route_to(connection) == "nowhere");
   }
 }
 
@@ -199,15 +199,15 @@ TEST_CASE("a full table of those who say each time whose the flow is lets the ol
   const std::uint64_t held = table.connection(socket(0), kAnn);
   table.clients.set_allocation(held, true);
   const std::uint64_t oldest = table.connection(socket(1), kBen);
-  for (std::uint32_t i = 2; i < ProxiedClients::kMostFlows; ++i) table.connection(socket(i), kAnn);
-  CHECK(table.clients.flows() == ProxiedClients::kMostFlows);
+  for (std::uint32_t i = 2; i < ProxiedClients::kMaxFlows; ++i) table.connection(socket(i), kAnn);
+  CHECK(table.clients.flows() == ProxiedClients::kMaxFlows);
   CHECK(table.clients.counters().evicted == 0);
-  CHECK(table.way_to(oldest) == socket(1).to_string());
-  CHECK(table.whose(socket(ProxiedClients::kMostFlows), kOfAnn) == kAnn.to_string());
-  CHECK(table.clients.flows() == ProxiedClients::kMostFlows);
+  CHECK(table.route_to(oldest) == socket(1).to_string());
+  CHECK(table.whose(socket(ProxiedClients::kMaxFlows), kOfAnn) == kAnn.to_string());
+  CHECK(table.clients.flows() == ProxiedClients::kMaxFlows);
   CHECK(table.clients.counters().evicted == 1);
-  CHECK(table.way_to(oldest) == "nowhere");
-  CHECK(table.way_to(held) == socket(0).to_string());
+  CHECK(table.route_to(oldest) == "nowhere");
+  CHECK(table.route_to(held) == socket(0).to_string());
   CHECK(table.whose(socket(1), kOfBen) == kBen.to_string());
 }
 
@@ -215,14 +215,14 @@ TEST_CASE("a full table of flows that are held, or whose header does not come ag
           "[proxied]") {
   for (const bool first_only : {false, true}) {
     Table table(first_only);
-    for (std::uint32_t i = 0; i < ProxiedClients::kMostFlows; ++i) {
+    for (std::uint32_t i = 0; i < ProxiedClients::kMaxFlows; ++i) {
       const std::uint64_t connection = table.connection(socket(i), kAnn);
       if (!first_only) table.clients.hold(connection);
     }
-    CHECK(table.whose(socket(ProxiedClients::kMostFlows), kOfBen) == "nobody");
+    CHECK(table.whose(socket(ProxiedClients::kMaxFlows), kOfBen) == "nobody");
     CHECK(table.clients.counters().refused == 1);
     CHECK(table.clients.counters().evicted == 0);
     CHECK(table.whose(socket(5), kOfAnn) == kAnn.to_string());
-    CHECK(table.clients.flows() == ProxiedClients::kMostFlows);
+    CHECK(table.clients.flows() == ProxiedClients::kMaxFlows);
   }
 }

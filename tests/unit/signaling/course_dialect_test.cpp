@@ -332,8 +332,8 @@ TEST_CASE("a client that never polls is dropped, and others are not", "[signalin
 }
 
 // --- Tokens
-struct Guarded : SocketIoScenario {
-  Guarded()
+struct GuardedCourse : SocketIoScenario {
+  GuardedCourse()
       : SocketIoScenario(
             {.access = Access::token, .token_secrets = {"south"}, .engine = {.ping_interval = 10min}}) {}
   // That the leeway makes good for a minute from now on.
@@ -349,7 +349,7 @@ struct Guarded : SocketIoScenario {
 };
 
 TEST_CASE("a socket is told that its token has expired, and joins no more rooms", "[signaling]") {
-  Guarded s;
+  GuardedCourse s;
   s.connects_by("ann", s.token());
   s.emits("ann", R"(["join_room","blue"])").expect({});
   s.advance(59'999ms).expect({});
@@ -364,7 +364,7 @@ TEST_CASE("a socket is told that its token has expired, and joins no more rooms"
 }
 
 TEST_CASE("a fresh token before the old one expires", "[signaling]") {
-  Guarded s;
+  GuardedCourse s;
   const std::string old = s.token();
   s.connects_by("ann", old);
   s.advance_asleep(20s);

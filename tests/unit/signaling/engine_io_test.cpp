@@ -20,8 +20,8 @@ struct Recorder : EngineIo::Application {
     say(session, (binary ? "# " : " ") + std::string(data));
     if (heard) heard(session, data, out);
   }
-  void on_session_closed(SessionKey session, bool goodbye, TimePoint, EngineIo::Output& out) override {
-    say(session, goodbye ? " left" : " lost");
+  void on_session_closed(SessionKey session, bool clean, TimePoint, EngineIo::Output& out) override {
+    say(session, clean ? " left" : " lost");
     if (closed) closed(session, out);
   }
 

@@ -48,8 +48,8 @@ class Nodes {
     REQUIRE_FALSE(nodes_.at(at).hub->signal(ids_.at(name), ids_.at(to), what, nodes_.at(at).out));
     carry();
   }
-  void drops(const std::string& name, NodeNumber at, bool goodbye = false) {
-    nodes_.at(at).hub->disconnect(ids_.at(name), goodbye, clock_.now(), nodes_.at(at).out);
+  void drops(const std::string& name, NodeNumber at, bool clean = false) {
+    nodes_.at(at).hub->disconnect(ids_.at(name), clean, clock_.now(), nodes_.at(at).out);
     carry();
   }
   void removed(const std::string& name, NodeNumber at) {

@@ -524,12 +524,12 @@ TEST_CASE("one that comes back later joins again as itself, and then gets what i
 }
 
 TEST_CASE("after two minutes nobody knows it", "[signaling]") {
-  for (const bool goodbye : {false, true}) {
-    CAPTURE(goodbye);
+  for (const bool clean : {false, true}) {
+    CAPTURE(clean);
     Meeting m;
     m.gather("blue", {"ann", "bob"});
     const std::string secret = m.secret("ann");
-    goodbye ? m.says_goodbye("ann") : m.drops("ann");
+    clean ? m.says_goodbye("ann") : m.drops("ann");
     m.advance(2min);
     m.heard();
     CHECK(m.resumes_with("ann", secret) == "resume-unknown");

@@ -3,10 +3,10 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "support/nested_json.hpp"
+
 namespace turnpike::signaling {
 namespace {
-
-std::string nested(std::size_t depth) { return std::string(depth, '[') + "0" + std::string(depth, ']'); }
 
 TEST_CASE("packets are read and written as they are", "[signaling]") {
   for (const std::string text : {
@@ -133,11 +133,11 @@ TEST_CASE("so many attachments, and JSON so deep", "[signaling]") {
     for (int i = 0; i < count; ++i) text += R"(,{"_placeholder":true,"num":)" + std::to_string(i) + "}";
     return text + "]";
   };
-  CHECK(decode_socket_io(with(SocketIoPacket::kMostAttachments)));
-  CHECK_FALSE(decode_socket_io(with(SocketIoPacket::kMostAttachments + 1)));
-  CHECK(decode_socket_io("2[\"x\"," + nested(SocketIoPacket::kDeepest - 1) + "]"));
-  CHECK_FALSE(decode_socket_io("2[\"x\"," + nested(SocketIoPacket::kDeepest) + "]"));
-  CHECK_FALSE(decode_socket_io("2[\"x\"," + nested(30'000) + "]"));
+  CHECK(decode_socket_io(with(SocketIoPacket::kMaxAttachments)));
+  CHECK_FALSE(decode_socket_io(with(SocketIoPacket::kMaxAttachments + 1)));
+  CHECK(decode_socket_io("2[\"x\"," + test::nested_arrays(SocketIoPacket::kDeepest - 1) + "]"));
+  CHECK_FALSE(decode_socket_io("2[\"x\"," + test::nested_arrays(SocketIoPacket::kDeepest) + "]"));
+  CHECK_FALSE(decode_socket_io("2[\"x\"," + test::nested_arrays(30'000) + "]"));
 }
 
 }  // namespace

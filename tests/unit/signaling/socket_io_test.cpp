@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "support/nested_json.hpp"
 #include "support/socket_io_scenario.hpp"
 
 namespace turnpike::signaling {
@@ -11,8 +12,6 @@ namespace {
 using namespace test;
 
 const SocketIoSetup kEcho{.preset = Preset::echo};
-
-std::string nested(std::size_t depth) { return std::string(depth, '[') + "0" + std::string(depth, ']'); }
 
 // --- Connecting
 TEST_CASE("CONNECT is answered with an id of its own", "[signaling]") {
@@ -112,9 +111,9 @@ TEST_CASE("events come back letter by letter", "[signaling]") {
   s.frames("ann", R"(42["message-with-ack",1])").expect_silence();
   s.frames("ann", R"(4218446744073709551615["message-with-ack"])").expect({"ann: 4318446744073709551615[]"});
   s.frames("ann", "437[1]").expect_silence();  // of something that nobody asked for
-  s.emits("ann", R"(["message",)" + nested(31) + "]")
-      .expect({R"(ann: 42["message-back",)" + nested(31) + "]"});
-  s.emits("ann", R"(["message",)" + nested(32) + "]").expect({"ann closed"});
+  s.emits("ann", R"(["message",)" + nested_arrays(31) + "]")
+      .expect({R"(ann: 42["message-back",)" + nested_arrays(31) + "]"});
+  s.emits("ann", R"(["message",)" + nested_arrays(32) + "]").expect({"ann closed"});
 }
 
 TEST_CASE("an ack id that no number holds closes", "[signaling]") {

@@ -18,8 +18,6 @@ Setup without_limits() {
   return setup;
 }
 
-Endpoint peer_number(std::uint32_t n) { return {IpAddress::v4(0x14000000 + n), 1000}; }
-
 // CreatePermission for `count` addresses from the `first` on, as many as a datagram holds at a time.
 void permit(Scenario& s, std::uint32_t first, std::uint32_t count, int line = __builtin_LINE()) {
   constexpr std::uint32_t kPerRequest = 5000;

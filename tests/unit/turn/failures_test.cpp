@@ -16,8 +16,6 @@ using namespace test;
 // story itself, which says whether all went well.
 using Story = std::function<bool(Scenario&)>;
 
-bool succeeds(const Outcome& outcome) { return outcome.answer().message_class() == stun::Class::success; }
-
 int code_of(const Outcome& outcome) {
   return stun::decode_error_code(outcome.find(stun::AttributeType::error_code).value())->code;
 }

@@ -11,8 +11,6 @@ namespace {
 
 using namespace test;
 
-Endpoint peer_number(std::uint32_t n) { return {IpAddress::v4(0x14000000 + n), 1000}; }
-
 Setup with_secret() {
   Setup setup;
   setup.auth.secrets = {"north"};
@@ -57,7 +55,7 @@ TEST_CASE("an allocation has 256 permissions by default, and the key is named", 
   s.client_sends(channel_bind(0x4000, peer_number(256).to_string()))
       .expect_error(508)
       .expect_limit_met(LimitKey::permissions_per_allocation);
-  CHECK(s.client_sends(create_permission(peer_number(255).to_string())).expect_success().limits_met == 0);
+  CHECK(s.client_sends(create_permission(peer_number(255).to_string())).expect_success().limits_reached == 0);
   s.advance(300s);
   s.client_sends(create_permission(peer_number(256).to_string())).expect_success();
 }
@@ -101,8 +99,6 @@ TEST_CASE("the limit of all allocations is named as well", "[turn][limits]") {
   s.client_sends(allocate()).expect_success();
   s.client_sends(allocate().from(client(2))).expect_error(486).expect_limit_met(LimitKey::allocations);
 }
-
-Client over_tcp(unsigned n) { return client_on(Transport::tcp, n); }
 
 Setup with_peer_connections(std::uint32_t total, std::uint32_t per_user) {
   Setup setup;

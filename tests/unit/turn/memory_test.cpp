@@ -29,12 +29,6 @@ namespace {
 
 using namespace test;
 
-Client over_tcp(unsigned n) { return client_on(Transport::tcp, n); }
-
-bool succeeds(const Outcome& outcome) {
-  return outcome.to_clients.size() == 1 && outcome.answer().message_class() == stun::Class::success;
-}
-
 // Each step may fail, so none expects anything; what does not fit into what came before is skipped.
 void permissions_and_channels(Scenario& s) {
   if (!succeeds(s.client_sends(allocate().additional_family(Family::ipv6)))) return;

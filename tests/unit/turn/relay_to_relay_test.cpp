@@ -37,7 +37,7 @@ class Seen : public Scenario {
                        std::to_string(l.rx_bytes) + " " + std::to_string(l.tx_packets) + "/" +
                        std::to_string(l.tx_bytes) + " " + std::to_string(l.dropped_packets));
     }
-    lines_.push_back("limits met: " + std::to_string(outcome.limits_met));
+    lines_.push_back("limits met: " + std::to_string(outcome.limits_reached));
     return outcome;
   }
 

@@ -11,7 +11,7 @@ using namespace test;
 
 constexpr std::size_t kSize = 1000;
 
-Octets channel_data(std::size_t size) {
+Octets data_of_size(std::size_t size) {
   Octets message(stun::kChannelDataHeaderSize + size, 0x61);
   store_u16(&message[0], 0x4000);
   store_u16(&message[2], static_cast<std::uint16_t>(size));
@@ -26,7 +26,7 @@ void open_channel(Scenario& s, const Client& who) {
 // Octets that come through in ten seconds, when ten times as much is sent, a datagram a millisecond.
 std::size_t passed_in_ten_seconds(Scenario& s, const std::vector<Client>& from) {
   std::size_t passed = 0;
-  const Octets message = channel_data(kSize);
+  const Octets message = data_of_size(kSize);
   for (int ms = 0; ms < 10'000; ++ms) {
     s.advance(1ms);
     for (const Client& client : from) passed += s.client_sends(message, client).to_peers.size() * kSize;
@@ -47,7 +47,7 @@ TEST_CASE("an allocation relays no more octets in a second than it may, within f
   const std::size_t passed = passed_in_ten_seconds(s, {client(1)});
   CHECK(is_within_five_percent(passed, 1'000'000));
   CHECK(s.server().counters().over_allocation_rate == 10'000 - passed / kSize);
-  CHECK(s.client_sends(channel_data(kSize)).limits_met ==
+  CHECK(s.client_sends(data_of_size(kSize)).limits_reached ==
         std::uint32_t{1} << static_cast<unsigned>(LimitKey::bytes_per_second_per_allocation));
   CHECK(s.server().list_allocations(s.now()).at(0).dropped_packets == 10'001 - passed / kSize);
 }
@@ -57,8 +57,8 @@ TEST_CASE("what peers send counts for itself, and control is never dropped", "[t
   setup.limits.bytes_per_second_per_allocation = 1000;
   Scenario s(setup);
   open_channel(s, client(1));
-  CHECK(s.client_sends(channel_data(kSize)).to_peers.size() == 1);
-  CHECK(s.client_sends(channel_data(kSize)).to_peers.empty());
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.empty());
   CHECK(s.peer_sends("5.6.7.8:1", std::string(kSize, 'x'), s.relayed(client(1))).to_clients.size() == 1);
   CHECK(s.peer_sends("5.6.7.8:1", std::string(kSize, 'x'), s.relayed(client(1))).to_clients.empty());
   for (int i = 0; i < 10; ++i) s.client_sends(refresh(600s)).expect_success();
@@ -69,11 +69,11 @@ TEST_CASE("a limit of less than one datagram lets whole ones through", "[turn][l
   setup.limits.bytes_per_second_per_allocation = 100;
   Scenario s(setup);
   open_channel(s, client(1));
-  CHECK(s.client_sends(channel_data(kSize)).to_peers.size() == 1);
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);
   s.advance(9s);
-  CHECK(s.client_sends(channel_data(kSize)).to_peers.empty());
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.empty());
   s.advance(1s);
-  CHECK(s.client_sends(channel_data(kSize)).to_peers.size() == 1);
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);
 }
 
 TEST_CASE("all allocations of a user share what a user may relay", "[turn][limits]") {
@@ -86,7 +86,7 @@ TEST_CASE("all allocations of a user share what a user may relay", "[turn][limit
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1").as("bob", "bob's password").from(client(3)))
       .expect_success();
   CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1), client(2)}), 1'000'000));
-  CHECK(s.client_sends(channel_data(kSize), client(3)).to_peers.size() == 1);  // bob has his own
+  CHECK(s.client_sends(data_of_size(kSize), client(3)).to_peers.size() == 1);  // bob has his own
 }
 
 TEST_CASE("all workers share what the server may relay", "[turn][limits]") {

@@ -18,12 +18,6 @@ Setup with_tcp() {
 }
 
 // The n-th connection of a client, which may come to any worker.
-Client over_tcp(unsigned n = 1, unsigned worker = 0) {
-  Client c = client_on(Transport::tcp, n);
-  c.worker = worker;
-  return c;
-}
-
 RequestMaker bind(ConnectionId id) { return connection_bind(static_cast<std::uint32_t>(id)); }
 
 TEST_CASE("a TCP relayed address is for clients on streams, where it is switched on", "[turn][tcp]") {

@@ -1,0 +1,15 @@
+// The status codes that this server puts into a WebSocket's Close frame (RFC 6455 §7.4).
+#pragma once
+
+#include <cstdint>
+
+namespace turnpike::signaling {
+
+inline constexpr std::uint16_t kNormalClosure = 1000;
+inline constexpr std::uint16_t kUnsupportedData = 1003;
+inline constexpr std::uint16_t kPolicyViolation = 1008;
+// A code of this server: the client has resumed its session with another WebSocket, so it need not connect
+// again.
+inline constexpr std::uint16_t kResumedElsewhere = 4000;
+
+}  // namespace turnpike::signaling

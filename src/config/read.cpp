@@ -1,0 +1,24 @@
+#include "config/read.hpp"
+
+#include <algorithm>
+
+namespace turnpike::config {
+
+void read_map(const Value& map, std::initializer_list<MapMember> members) {
+  for (const auto& [key, value] : map.entries()) {
+    const auto* const member = std::ranges::find(members, key, &MapMember::key);
+    if (member != members.end()) {
+      member->read(value);
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const MapMember& other : members) known.emplace_back(other.key);
+    report_unknown(map, key, value, known);
+  }
+}
+
+std::vector<Value> one_or_more(const Value& value) {
+  return value.is_list() ? value.items() : std::vector<Value>{value};
+}
+
+}  // namespace turnpike::config
