@@ -55,6 +55,35 @@ NodeRecord::Held read_held(JsonReader& outer, std::string_view name) {
   return held;
 }
 
+json::object to_object(const NodeRecord::Demands& demands) {
+  json::object object;
+  for (const auto& [name, octets] : demands) object[name] = {octets[0], octets[1]};
+  return object;
+}
+
+// Any rate above is taken for this one, so that sums of them are numbers.
+constexpr std::uint64_t kMaxDemand = std::uint64_t{1} << 48;
+
+NodeRecord::Demands read_demands(JsonReader& outer, std::string_view name) {
+  NodeRecord::Demands demands;
+  const json::value& value = outer.any(name);
+  outer.require(value.is_object() && value.get_object().size() <= NodeRecord::kMaxHeld);
+  if (!outer.is_right()) return demands;
+  for (const auto& [key, rates] : value.get_object()) {
+    const auto* list = rates.if_array();
+    outer.require(key.size() <= kMaxHolder && list && list->size() == 2);
+    if (!outer.is_right()) break;
+    auto& demand = demands[std::string(key.data(), key.size())];
+    for (std::size_t i = 0; i < demand.size(); ++i) {
+      boost::system::error_code error;
+      const auto rate = (*list)[i].is_number() ? (*list)[i].to_number<std::uint64_t>(error) : 0;
+      outer.require((*list)[i].is_number() && !error);
+      demand[i] = std::min(rate, kMaxDemand);
+    }
+  }
+  return demands;
+}
+
 std::optional<NodeRecord::Listener> read_listener(const json::value& value) {
   JsonReader reader(value);
   const std::string transport = reader.text("transport", 4);
@@ -100,6 +129,7 @@ std::string to_json(const NodeRecord& record) {
                                       {"octets_per_second", record.octets_per_second},
                                       {"held_by_user", to_object(record.held_by_user)},
                                       {"held_by_address", to_object(record.held_by_address)},
+                                      {"demand_by_user", to_object(record.demand_by_user)},
                                       {"ready", record.ready},
                                       {"draining", record.draining}});
 }
@@ -122,6 +152,7 @@ std::optional<NodeRecord> parse_node_record(std::string_view text) {
   record.octets_per_second = reader.number("octets_per_second");
   record.held_by_user = read_held(reader, "held_by_user");
   record.held_by_address = read_held(reader, "held_by_address");
+  record.demand_by_user = read_demands(reader, "demand_by_user");
   record.ready = reader.flag("ready");
   record.draining = reader.flag("draining");
   const bool are_urls =

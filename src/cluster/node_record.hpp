@@ -1,6 +1,7 @@
 // What a node tells the others about itself, every few seconds, as JSON in Redis.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -39,6 +40,10 @@ struct NodeRecord {
   static constexpr std::size_t kMaxHeld = 1000;  // entries of each
   Held held_by_user;
   Held held_by_address;
+  // Users whose clients want a considerable part of bytes_per_second_per_user here: octets per second from
+  // them and to them.
+  using Demands = std::map<std::string, std::array<std::uint64_t, 2>, std::less<>>;
+  Demands demand_by_user;
   bool ready = false;  // takes new clients
   bool draining = false;
 

@@ -90,6 +90,15 @@ cluster::NodeRecord::Held Daemon::held(turn::Quota& quota) const {
                              cluster::NodeRecord::kMaxHeld);
 }
 
+// Whoever wants less than this part of the limit on every node is below the limit in all.
+turn::Quota::Demands Daemon::measure_demands(std::chrono::duration<double> elapsed) {
+  const std::uint32_t limit = config_.limits.bytes_per_second_per_user;
+  if (limit == 0 || !nodes_) return {};
+  const std::size_t nodes = 1 + nodes_->others().size();
+  return quota_.measure_demands(elapsed, limit, std::max<std::uint64_t>(1, limit / (2 * nodes)),
+                                cluster::NodeRecord::kMaxHeld);
+}
+
 // These change with the configuration alone. IceServers brings a library context of OpenSSL's, which is too
 // dear to be made each time that this node describes itself.
 void Daemon::find_own_urls() {
@@ -123,7 +132,9 @@ cluster::NodeRecord Daemon::describe_node() {
         static_cast<std::uint64_t>(static_cast<double>(octets - relayed_rate_.octets) / elapsed.count());
     relayed_rate_.octets = octets;
     relayed_rate_.since = now;
+    demands_ = measure_demands(elapsed);
   }
+  record.demand_by_user = demands_;
   record.octets_per_second = relayed_rate_.per_second;
   record.ready = ready_ && !drain_;
   record.draining = drain_ != nullptr;
@@ -149,6 +160,16 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
   }
   quota_.set_held_elsewhere(by_user);
   address_quota_.set_held_elsewhere(by_address);
+  if (const std::uint32_t limit = config_.limits.bytes_per_second_per_user; limit != 0) {
+    turn::Quota::Demands elsewhere;
+    for (const cluster::NodeRecord& node : others) {
+      for (const auto& [name, demand] : node.demand_by_user) {
+        turn::Demand& sum = elsewhere[name];
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += demand[i];
+      }
+    }
+    quota_.share_limit(limit, elsewhere);
+  }
   const cluster::NodeRecord own = describe_node();
   if (signaling_) signaling_->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
   if (!config_.relay.alternates.from_cluster || servers == config_.relay.alternates.servers) return;

@@ -112,6 +112,7 @@ class Daemon {
   // clustering.cpp
   void join_cluster();
   std::optional<Endpoint> public_endpoint(const Endpoint& listener) const;
+  turn::Quota::Demands measure_demands(std::chrono::duration<double> elapsed);
   cluster::NodeRecord::Held held(turn::Quota& quota) const;
   void find_own_urls();
   cluster::NodeRecord describe_node();
@@ -179,6 +180,7 @@ class Daemon {
   std::optional<cluster::Nodes> nodes_;  // nothing where this is the only node
   signaling::IceUrls own_urls_;          // by which clients of other nodes are told of this one
   OctetRate relayed_rate_;
+  turn::Quota::Demands demands_;  // of users here, as this node has last told of them
   DaemonCounters counters_;
   bool ready_ = false;
 };

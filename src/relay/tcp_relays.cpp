@@ -199,8 +199,9 @@ bool TcpRelays::pauses(ConnectionId id, Joined& joined, Side from, TimePoint now
   const auto wait_for = [&](const turn::ByteBudget& budget, std::uint32_t per_second) {
     if (per_second != 0) ready = std::max(ready, budget.ready_at());
   };
-  wait_for(joined.budgets.allocation->of(direction), limits_.bytes_per_second_per_allocation);
   wait_for(joined.budgets.user->of(direction), limits_.bytes_per_second_per_user);
+  if (ready > now.steady) joined.budgets.user->want_all(direction);
+  wait_for(joined.budgets.allocation->of(direction), limits_.bytes_per_second_per_allocation);
   wait_for(shared_.server_budgets.of(direction), limits_.bytes_per_second);
   if (ready <= now.steady) return false;
   ++counters_.slowed;
@@ -225,7 +226,10 @@ void TcpRelays::charge(Joined& joined, Side from, std::size_t size, TimePoint no
   if (!limits_.shapes_traffic()) return;
   const turn::Direction direction = direction_from(from);
   joined.budgets.allocation->of(direction).charge(size, limits_.bytes_per_second_per_allocation, now.steady);
-  joined.budgets.user->of(direction).charge(size, limits_.bytes_per_second_per_user, now.steady);
+  turn::UserBudgets& of_user = *joined.budgets.user;
+  of_user.count(direction, size);
+  of_user.of(direction).charge(size, of_user.limit_here(direction, limits_.bytes_per_second_per_user),
+                               now.steady);
   shared_.server_budgets.of(direction).charge(size, limits_.bytes_per_second, now.steady);
 }
 

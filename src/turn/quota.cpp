@@ -1,5 +1,6 @@
 #include "turnpike/turn/quota.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace turnpike::turn {
@@ -64,6 +65,30 @@ void Quota::set_held_elsewhere(const Held& elsewhere) {
   for (std::size_t i = 0; i < kShards; ++i) {
     const std::lock_guard lock(shards_[i].mutex);
     shards_[i].elsewhere = std::move(parts[i]);
+  }
+}
+
+Quota::Demands Quota::measure_demands(std::chrono::duration<double> elapsed, std::uint32_t limit,
+                                      std::uint64_t least, std::size_t most) {
+  Demands demands;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [name, user] : shard.users) {
+      user->demand = user->budgets.measure(elapsed, limit);
+      const bool is_much = *std::ranges::max_element(user->demand) >= least;
+      if (is_much && demands.size() < most) demands.emplace(name, user->demand);
+    }
+  }
+  return demands;
+}
+
+void Quota::share_limit(std::uint32_t limit, const Demands& elsewhere) {
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [name, user] : shard.users) {
+      const auto found = elsewhere.find(name);
+      user->budgets.share(limit, user->demand, found == elsewhere.end() ? Demand{} : found->second);
+    }
   }
 }
 

@@ -22,14 +22,17 @@ bool Shaper::spend(Allocation& allocation, Direction direction, std::size_t size
   ByteBudget* const own = own_limit == 0 ? nullptr : &allocation.share_budgets()->of(direction);
   if (own && !own->take(size, own_limit, now))
     return drop(LimitKey::bytes_per_second_per_allocation, counters_.over_allocation_rate);
-  ByteBudget& of_user = allocation.quota.budgets().of(direction);
-  if (!of_user.take(size, limits.bytes_per_second_per_user, now)) {
+  UserBudgets& budgets = allocation.quota.budgets();
+  const std::uint32_t user_limit = budgets.limit_here(direction, limits.bytes_per_second_per_user);
+  if (user_limit != 0) budgets.count(direction, size);
+  ByteBudget& of_user = budgets.of(direction);
+  if (!of_user.take(size, user_limit, now)) {
     if (own) own->refund(size, own_limit);
     return drop(LimitKey::bytes_per_second_per_user, counters_.over_user_rate);
   }
   if (!spend_of_server(direction, size, now)) {
     if (own) own->refund(size, own_limit);
-    of_user.refund(size, limits.bytes_per_second_per_user);
+    of_user.refund(size, user_limit);
     return drop(LimitKey::bytes_per_second, counters_.over_server_rate);
   }
   return true;

@@ -95,3 +95,52 @@ TEST_CASE("a full node sends its clients to one that is not", "[integration][clu
   REQUIRE(other->stop() == 0);
   CHECK(holds_soon([&] { return second.allocate() == 486; }));
 }
+
+TEST_CASE("what a user may send in a second is divided between the nodes that the user sends by",
+          "[integration][cluster]") {
+  constexpr std::size_t kLimit = 200'000;
+  constexpr std::size_t kPayload = 1000;
+  const Redis redis;
+  struct Sender {
+    explicit Sender(std::unique_ptr<Daemon> started)
+        : node(std::move(started)), client(node->listener()), peer(loopback(Family::ipv4)) {
+      REQUIRE(client.allocate() == 0);
+      REQUIRE(client.bind(0x4000, peer.local()) == 0);
+    }
+    std::unique_ptr<Daemon> node;
+    RelayClient client;
+    client::UdpSocket peer;
+    std::size_t arrived = 0;
+  };
+  const std::vector<std::string> limit{"limits.bytes_per_second_per_user=" + std::to_string(kLimit)};
+  Sender one(start_node(redis, "a", limit));
+  Sender two(start_node(redis, "b", limit));
+
+  // Each sends as much as the whole limit, and once more as much.
+  const Octets payload = pattern(kPayload);
+  const auto send_for = [&](std::chrono::milliseconds time) {
+    const auto begun = std::chrono::steady_clock::now();
+    for (std::size_t sent = 0;;) {
+      const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begun;
+      if (passed > time) return passed.count();
+      const auto due = static_cast<std::size_t>(passed.count() * 2 * kLimit / kPayload);
+      for (; sent < due; ++sent) {
+        for (Sender* sender : {&one, &two}) sender->client.send_on_channel(0x4000, payload);
+      }
+      for (Sender* sender : {&one, &two}) {
+        while (sender->peer.receive(1ms)) ++sender->arrived;
+      }
+    }
+  };
+  // Soon both have measured, and have heard what the other has measured. Without that it is twice the limit.
+  double per_second = 0;
+  for (int i = 0; i < 8 && (i == 0 || per_second > 1.2 * kLimit); ++i) {
+    one.arrived = two.arrived = 0;
+    const double seconds = send_for(2s);
+    per_second = static_cast<double>((one.arrived + two.arrived) * kPayload) / seconds;
+  }
+  CAPTURE(one.arrived, two.arrived, per_second);
+  CHECK(per_second < 1.2 * kLimit);
+  CHECK(one.arrived > two.arrived / 2);
+  CHECK(two.arrived > one.arrived / 2);
+}

@@ -3,8 +3,10 @@
 // whole datagrams pass even when the limit is lower than one datagram a second.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -76,11 +78,67 @@ class ByteBudgets {
   std::array<ByteBudget, 2> budgets_;
 };
 
+// Octets per second that somebody wants to have relayed, by direction.
+using Demand = std::array<std::uint64_t, 2>;
+
+// The budgets of one user, for limits.bytes_per_second_per_user. In a cluster several servers relay for a
+// user, and each of them has a share of the limit.
+class UserBudgets : public ByteBudgets {
+ public:
+  // Counts octets that came to be relayed, including those that the limit refuses.
+  void count(Direction direction, std::size_t size) {
+    at(direction).wanted.fetch_add(size, std::memory_order_relaxed);
+  }
+  // Notes that a stream had to wait: it would send as much as the whole limit allows.
+  void want_all(Direction direction) { at(direction).wants_all.store(true, std::memory_order_relaxed); }
+  // What is wanted in a second, after the octets of the `elapsed` time since the last call.
+  Demand measure(std::chrono::duration<double> elapsed, std::uint32_t limit) {
+    Demand demand{};
+    for (std::size_t i = 0; i < demand.size(); ++i) {
+      const auto octets = static_cast<double>(flows_[i].wanted.exchange(0, std::memory_order_relaxed));
+      demand[i] = static_cast<std::uint64_t>(octets / elapsed.count());
+      if (flows_[i].wants_all.exchange(false, std::memory_order_relaxed)) {
+        demand[i] = std::max<std::uint64_t>(demand[i], limit);
+      }
+    }
+    return demand;
+  }
+
+  // Divides `limit` by what is wanted here and on other servers. What others do not want may be used here,
+  // and a sixteenth of the limit always.
+  void share(std::uint32_t limit, const Demand& here, const Demand& elsewhere) {
+    for (std::size_t i = 0; i < flows_.size(); ++i) {
+      const double all = limit;
+      const auto own = static_cast<double>(here[i]);
+      const auto others = static_cast<double>(elsewhere[i]);
+      const double part = others == 0 ? 1 : std::max({own / (own + others), 1 - others / all, kMinShare});
+      flows_[i].share.store(static_cast<float>(part), std::memory_order_relaxed);
+    }
+  }
+  // The part of `limit` that this server may use; 0 where there is no limit.
+  std::uint32_t limit_here(Direction direction, std::uint32_t limit) const {
+    const float share = flows_[static_cast<std::size_t>(direction)].share.load(std::memory_order_relaxed);
+    if (share == 1 || limit == 0) return limit;
+    return std::max(1U, static_cast<std::uint32_t>(static_cast<double>(share) * limit));
+  }
+
+ private:
+  static constexpr double kMinShare = 1.0 / 16;
+  struct Flow {
+    std::atomic<std::uint64_t> wanted{0};  // octets since the last measurement
+    std::atomic<bool> wants_all{false};
+    std::atomic<float> share{1};
+  };
+  Flow& at(Direction direction) { return flows_[static_cast<std::size_t>(direction)]; }
+
+  std::array<Flow, 2> flows_;
+};
+
 // The budgets of one allocation and of its user, for a worker that relays for an allocation of another
 // worker.
 struct SharedBudgets {
   std::shared_ptr<ByteBudgets> allocation;
-  std::shared_ptr<ByteBudgets> user;
+  std::shared_ptr<UserBudgets> user;
 };
 
 }  // namespace turnpike::turn

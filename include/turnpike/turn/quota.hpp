@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -30,7 +31,8 @@ struct QuotaUser {
 
   const std::string name;
   std::uint32_t held = 0;  // protected by the lock of the shard
-  ByteBudgets budgets;     // for limits.bytes_per_second_per_user
+  UserBudgets budgets;
+  Demand demand{};  // as it was last measured; protected by the lock of the shard
 };
 
 // One place in the quota. The destructor releases it. The Quota must outlive it.
@@ -48,8 +50,8 @@ class QuotaSlot {
   // Why take() returned this empty slot.
   QuotaLimit reached() const { return reached_; }
   // The budgets of the user, shared by all that the user holds. The slot must not be empty.
-  ByteBudgets& budgets() const { return user_->budgets; }
-  std::shared_ptr<ByteBudgets> share_budgets() const { return {user_, &user_->budgets}; }
+  UserBudgets& budgets() const { return user_->budgets; }
+  std::shared_ptr<UserBudgets> share_budgets() const { return {user_, &user_->budgets}; }
 
  private:
   friend class Quota;
@@ -83,6 +85,15 @@ class Quota {
   // From now on a user's limit counts what the user holds on other servers as well. From any thread.
   void set_held_elsewhere(const Held& elsewhere);
   std::uint32_t per_user() const { return per_user_; }
+
+  // What users want to have relayed in a second.
+  using Demands = std::map<std::string, Demand, std::less<>>;
+  // Measures the demand of every user over the `elapsed` time since the last call. Returns those that are at
+  // least `least` in one direction, at most `most` of them. `limit` is bytes_per_second_per_user.
+  Demands measure_demands(std::chrono::duration<double> elapsed, std::uint32_t limit, std::uint64_t least,
+                          std::size_t most);
+  // Gives each user the share of `limit` that is left by the demand on other servers. From any thread.
+  void share_limit(std::uint32_t limit, const Demands& elsewhere);
 
   std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 

@@ -21,6 +21,7 @@ NodeRecord record() {
   node.octets_per_second = 1'000'000;
   node.held_by_user = {{"ann", 7}, {"b\"en", 1}};
   node.held_by_address = {{"198.51.100.1", 3}};
+  node.demand_by_user = {{"ann", {300'000, 0}}};
   node.ready = true;
   return node;
 }
@@ -34,6 +35,7 @@ TEST_CASE("a node's record is read as it was written") {
   CHECK(read->listeners.at(1).transport == Transport::dtls);
   CHECK((read->ready && !read->draining));
   CHECK(read->held_by_user == written.held_by_user);
+  CHECK(read->demand_by_user == written.demand_by_user);
 }
 
 TEST_CASE("a record of another form is nothing") {
@@ -58,6 +60,8 @@ TEST_CASE("a record of another form is nothing") {
         with("listeners", R"([{"transport":"udp","endpoint":"1.2.3.4"}])"), with("ports", R"({"used":1})"),
         with("octets_per_second", "-1"), with("held_by_user", R"({"ann":-1})"),
         with("held_by_user", R"({"ann":4294967296})"), with("held_by_address", R"({"a":"b"})"),
+        with("demand_by_user", R"({"ann":7})"), with("demand_by_user", R"({"ann":[1]})"),
+        with("demand_by_user", R"({"ann":[1,-1]})"), with("demand_by_user", R"({"ann":[1,"2"]})"),
         std::string("{"), std::string("[]")}) {
     CAPTURE(text);
     CHECK_FALSE(parse_node_record(text));

@@ -25,6 +25,44 @@ TEST_CASE("a user's limit counts what the user holds on other servers") {
   CHECK(quota.take("ben"));
 }
 
+TEST_CASE("a limit on octets is divided by what is wanted here and elsewhere", "[turn]") {
+  constexpr std::uint32_t kLimit = 1'000'000;
+  constexpr Direction kUp = Direction::from_client;
+  constexpr Direction kDown = Direction::to_client;
+  Quota quota(0, 0, {});
+  const QuotaSlot slot = quota.take("ann");
+  UserBudgets& budgets = slot.budgets();
+  CHECK(budgets.limit_here(kUp, kLimit) == kLimit);
+  CHECK(budgets.limit_here(kUp, 0) == 0);
+
+  budgets.count(kUp, 3'000'000);
+  budgets.count(kDown, 10);
+  const std::chrono::seconds two(2);
+  CHECK(quota.measure_demands(two, kLimit, 100, 10) == Quota::Demands{{"ann", {1'500'000, 5}}});
+  quota.share_limit(kLimit, {{"ann", {500'000, 0}}, {"ben", {9, 9}}});
+  CHECK(budgets.limit_here(kUp, kLimit) == 750'000);  // three of four parts
+  CHECK(budgets.limit_here(kDown, kLimit) == kLimit);
+
+  // What others leave may be used, and somebody who comes anew has a sixteenth at once.
+  budgets.count(kUp, 200'000);
+  CHECK(quota.measure_demands(two, kLimit, 0, 10) == Quota::Demands{{"ann", {100'000, 0}}});
+  quota.share_limit(kLimit, {{"ann", {250'000, 5'000'000}}});
+  CHECK(budgets.limit_here(kUp, kLimit) == 750'000);
+  CHECK(budgets.limit_here(kDown, kLimit) == 62'500);
+
+  // A stream that had to wait wants all there is, so that two of them get the same.
+  budgets.count(kDown, 2 * 62'500);
+  budgets.want_all(kDown);
+  CHECK(quota.measure_demands(two, kLimit, 0, 10) == Quota::Demands{{"ann", {0, 1'000'000}}});
+  quota.share_limit(kLimit, {{"ann", {0, 1'000'000}}});
+  CHECK(budgets.limit_here(kDown, kLimit) == 500'000);
+
+  CHECK(quota.measure_demands(two, kLimit, 1, 10).empty());
+  quota.share_limit(kLimit, {});
+  CHECK(budgets.limit_here(kDown, kLimit) == kLimit);
+  CHECK(quota.measure_demands(two, kLimit, 0, 0).empty());
+}
+
 TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn]") {
   Quota quota(0, 2, HashKey{1, 2});
   std::vector<QuotaSlot> slots;
