@@ -80,7 +80,7 @@ class JsonReader {
   std::string text_of(const boost::json::value* value, std::size_t most) {
     const boost::json::string* text = value ? value->if_string() : nullptr;
     require(text && text->size() <= most);
-    return is_right() ? std::string(text->data(), text->size()) : std::string();
+    return text && is_right() ? std::string(text->data(), text->size()) : std::string();
   }
 
   const boost::json::object* object_;

@@ -70,15 +70,17 @@ NodeRecord::Demands read_demands(JsonReader& outer, std::string_view name) {
   outer.require(value.is_object() && value.get_object().size() <= NodeRecord::kMaxHeld);
   if (!outer.is_right()) return demands;
   for (const auto& [key, rates] : value.get_object()) {
-    const auto* list = rates.if_array();
-    outer.require(key.size() <= kMaxHolder && list && list->size() == 2);
-    if (!outer.is_right()) break;
+    const json::array* list = rates.if_array();
+    if (!list || list->size() != 2 || key.size() > kMaxHolder) {
+      outer.require(false);
+      break;
+    }
     auto& demand = demands[std::string(key.data(), key.size())];
     for (std::size_t i = 0; i < demand.size(); ++i) {
+      const json::value& rate = (*list)[i];
       boost::system::error_code error;
-      const auto rate = (*list)[i].is_number() ? (*list)[i].to_number<std::uint64_t>(error) : 0;
-      outer.require((*list)[i].is_number() && !error);
-      demand[i] = std::min(rate, kMaxDemand);
+      if (rate.is_number()) demand[i] = std::min(rate.to_number<std::uint64_t>(error), kMaxDemand);
+      outer.require(rate.is_number() && !error);
     }
   }
   return demands;

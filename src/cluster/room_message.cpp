@@ -18,7 +18,8 @@ using signaling::Event;
 using signaling::MemberId;
 using signaling::Presence;
 
-constexpr std::size_t kMaxRooms = 256;         // of a member
+constexpr std::uint64_t kMaxTime = std::uint64_t{1} << 53;  // in milliseconds since 1970
+constexpr std::size_t kMaxRooms = 256;                      // of a member
 constexpr std::size_t kMaxRoomName = 512;      // octets; a namespace of Socket.IO's may stand before the room
 constexpr std::size_t kMaxNodeName = 255;      // octets
 constexpr std::size_t kMaxQuotaUser = 512;     // octets
@@ -59,7 +60,11 @@ std::optional<Presence> read_presence(const json::value& value) {
   presence.quota_user = reader.text("quota_user", kMaxQuotaUser);
   presence.present = reader.flag("present");
   presence.lost = reader.flag("lost");
-  if (reader.has("good_until")) presence.good_until = WallTime(Duration(reader.number("good_until")));
+  if (reader.has("good_until")) {
+    const std::uint64_t milliseconds = reader.number("good_until");
+    reader.require(milliseconds <= kMaxTime);
+    if (reader.is_right()) presence.good_until = WallTime(Duration(static_cast<Duration::rep>(milliseconds)));
+  }
   presence.rooms = reader.texts("rooms", kMaxRooms, kMaxRoomName);
   if (!reader.is_right() || !signaling::is_name(presence.name) || presence.id == MemberId())
     return std::nullopt;

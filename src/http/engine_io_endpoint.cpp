@@ -1,5 +1,7 @@
 #include "http/engine_io_endpoint.hpp"
 
+#include <utility>
+
 #include "http/as_tuple.hpp"
 #include "http/bearer.hpp"
 #include "http/cost.hpp"
@@ -130,7 +132,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   }
   waiting_.erase(number);
   const unsigned status = waiting->answered ? waiting->status : 400;
-  co_return answer(request, status, std::move(waiting->body));
+  co_return answer(request, status, std::exchange(waiting->body, {}));
 }
 
 void EngineIoEndpoint::tell_crowded(const IpAddress& address) const {

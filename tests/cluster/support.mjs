@@ -1,5 +1,7 @@
-// A cluster for tests: a Redis of their own, at a unix socket, and daemons that are its nodes.
-import { spawn } from 'node:child_process';
+// A cluster for tests: a Redis of their own, at a unix socket, daemons that are its nodes, and HAProxy before them.
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { startServer } from '../signaling/support/server.mjs';
@@ -7,18 +9,19 @@ import { startServer } from '../signaling/support/server.mjs';
 export const clusterSecret = 'a secret that all nodes know';
 
 // Resolves, once it can be used, to
-//   url          for cluster.redis
+//   url          for cluster.redis: the unix socket
+//   port         of 127.0.0.1 too, where one was asked for; 0 otherwise
 //   command(…)   what redis-cli prints
 //   pause(), resume()   the process does nothing meanwhile
 //   stop()       ends it; start() begins it anew, empty
-export async function startRedis() {
+export async function startRedis({ port = 0 } = {}) {
   const directory = temporaryDirectory('redis');
   const socket = join(directory.path, 'redis.sock');
   let child;
   let forget;
 
   async function start() {
-    child = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', directory.path]);
+    child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socket, '--save', '', '--dir', directory.path]);
     const begun = child;
     forget = atExit(() => begun.kill('SIGKILL'));
     await within(10_000, 'Redis', new Promise((resolve, reject) => {
@@ -44,6 +47,7 @@ export async function startRedis() {
   await start();
   return {
     url: `unix:${socket}`,
+    port,
     command,
     start,
     stop,
@@ -95,4 +99,42 @@ export async function startCluster(redis, names, options = {}) {
     for (const other of names)
       if (other !== node.name) await saysLater(node, `cluster: node ${other} is there`);
   return nodes;
+}
+
+process.env.PATH += ':/usr/sbin';
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+export const hasHaproxy = !spawnSync('haproxy', ['-v']).error || process.env.CI === 'true'; // there it has to be
+
+// The README's block, on a port of ours and with our nodes.
+function configuration(port, nodes) {
+  const lines = readme.slice(readme.indexOf('## Several servers as one')).split('\n');
+  const start = lines.findIndex(line => line.startsWith('    # /etc/haproxy/haproxy.cfg'));
+  const length = lines.slice(start).findIndex(line => !line.startsWith('    '));
+  const text = lines.slice(start, start + length).map(line => line.slice(4)).join('\n');
+  return `${text}\n`.replace(/bind :443 .*/, `bind 127.0.0.1:${port}`)
+    .replace('10.0.0.1:8080', `127.0.0.1:${nodes[0].port}`).replace('10.0.0.2:8080', `127.0.0.1:${nodes[1].port}`);
+}
+
+async function freePort() {
+  const server = net.createServer();
+  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
+  const { port } = server.address();
+  await new Promise(resolve => { server.close(resolve); });
+  return port;
+}
+
+// HAProxy with the configuration that the README gives, on a port of its own. Resolves to { port, stop } once it is ready.
+export async function startHaproxy(nodes) {
+  const folder = temporaryDirectory('haproxy');
+  const port = await freePort();
+  const file = join(folder.path, 'haproxy.cfg');
+  writeFileSync(file, configuration(port, nodes));
+  const proxy = spawn('haproxy', ['-W', '-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const forget = atExit(() => proxy.kill('SIGTERM'));
+  let log = '';
+  await within(10_000, 'HAProxy to be ready', new Promise((resolve, reject) => {
+    proxy.stderr.setEncoding('utf8').on('data', text => { log += text; if (/Loading success/.test(log)) resolve(); });
+    proxy.once('close', () => reject(new Error(log)));
+  }));
+  return { port, stop() { proxy.kill('SIGTERM'); forget(); folder.remove(); } };
 }
