@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
 
   try {
     daemon::add_missing_secret(*config);
-    auth::CredentialStore credentials = daemon::make_credentials(config->auth);
+    auth::CredentialStore credentials = config::make_credentials(config->auth);
     auto tls = daemon::Certificates::load(config->tls, daemon::make_ticket_keys(config->cluster));
     if (check) {
       for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << '\n';

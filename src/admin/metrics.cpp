@@ -77,15 +77,15 @@ std::vector<std::string> process_stat() {
   return {std::istream_iterator<std::string>(rest), {}};
 }
 
-// The time of the machine's boot, in seconds since 1970.
-std::optional<double> boot_time() {
-  std::ifstream file("/proc/stat");
-  for (std::string key; file >> key;) {
-    double value = 0;
-    if (key == "btime" && file >> value) return value;
-    std::getline(file, key);
-  }
-  return std::nullopt;
+// The time of the machine's boot, in seconds since 1970. /proc/stat has it too, but a service with
+// ProcSubset=pid does not see that file.
+double boot_time() {
+  const auto read = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  };
+  return read(CLOCK_REALTIME) - read(CLOCK_BOOTTIME);
 }
 
 // Linux reports the number of descriptors as the size of the folder since version 6.2. Earlier versions
@@ -126,10 +126,8 @@ void add_process_metrics(std::vector<Metric>& metrics) {
     gauge("process_virtual_memory_bytes", "Virtual memory of the process.", number(kVirtual));
     gauge("process_resident_memory_bytes", "Resident memory of the process.",
           number(kResident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
-    if (const auto boot = boot_time()) {
-      gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
-            *boot + number(kStart) / ticks);
-    }
+    gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
+          boot_time() + number(kStart) / ticks);
   }
   gauge("process_open_fds", "Open descriptors of the process.", static_cast<double>(open_descriptors()));
   rlimit limit{};

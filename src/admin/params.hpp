@@ -14,6 +14,9 @@ struct Params {
   // Secrets for HS256 tokens with the audience "turnpike-admin". Without a secret, /v1/ is only on the unix
   // sockets.
   std::vector<std::string> token_secrets;
+  // The names of this machine, those of signaling: see http::Hosts.
+  std::vector<std::string> hosts;
+  std::string public_host;
 
   bool is_enabled() const { return !unix_sockets.empty() || !listeners.empty(); }
 };

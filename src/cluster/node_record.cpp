@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
-#include <tuple>
 
 #include "cluster/json_reader.hpp"
 
@@ -12,7 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxName = 255;    // octets
 constexpr std::size_t kMaxHolder = 512;  // octets of a user name or an address
 constexpr std::size_t kMaxUrls = 32;     // of each kind
 constexpr std::size_t kMaxUrl = 512;     // octets
@@ -111,11 +109,6 @@ double NodeRecord::Use::fraction() const {
 
 double NodeRecord::load() const { return std::max(allocations.fraction(), ports.fraction()); }
 
-bool is_less_loaded(const NodeRecord& a, const NodeRecord& b) {
-  return std::tuple(a.load(), a.octets_per_second, a.allocations.used) <
-         std::tuple(b.load(), b.octets_per_second, b.allocations.used);
-}
-
 std::string to_json(const NodeRecord& record) {
   json::array listeners;
   for (const NodeRecord::Listener& listener : record.listeners) {
@@ -123,6 +116,7 @@ std::string to_json(const NodeRecord& record) {
         {{"transport", to_string(listener.transport)}, {"endpoint", listener.endpoint.to_string()}});
   }
   return json::serialize(json::object{{"name", record.name},
+                                      {"written_at", record.written_at},
                                       {"stun_urls", to_array(record.stun_urls)},
                                       {"turn_urls", to_array(record.turn_urls)},
                                       {"listeners", std::move(listeners)},
@@ -141,7 +135,8 @@ std::optional<NodeRecord> parse_node_record(std::string_view text) {
   if (!value) return std::nullopt;
   JsonReader reader(*value);
   NodeRecord record;
-  record.name = reader.text("name", kMaxName);
+  record.name = reader.text("name", NodeRecord::kMaxName);
+  record.written_at = reader.number("written_at");
   record.stun_urls = reader.texts("stun_urls", kMaxUrls, kMaxUrl);
   record.turn_urls = reader.texts("turn_urls", kMaxUrls, kMaxUrl);
   for (const json::value& element : reader.list("listeners", kMaxListeners)) {

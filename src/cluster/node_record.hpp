@@ -28,7 +28,10 @@ struct NodeRecord {
     double fraction() const;
   };
 
+  static constexpr std::size_t kMaxName = 255;  // octets
   std::string name;
+  // Grows each time that the node writes: milliseconds since 1970. Readers know by it what is old.
+  std::uint64_t written_at = 0;
   std::vector<std::string> stun_urls;  // RFC 7064
   std::vector<std::string> turn_urls;  // RFC 7065
   std::vector<Listener> listeners;
@@ -50,9 +53,6 @@ struct NodeRecord {
   // How full the node is, from 0 to 1: the largest fraction of its limits.
   double load() const;
 };
-
-// Whether clients are better sent to `a`: it is less full, or equally full with less traffic.
-bool is_less_loaded(const NodeRecord& a, const NodeRecord& b);
 
 std::string to_json(const NodeRecord& record);
 // Nothing for a text of another form.

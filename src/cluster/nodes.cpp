@@ -12,7 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxUser = 1024;  // octets of a user name in an order
+constexpr std::chrono::hours kMemory{24};  // of nodes that are gone
+constexpr std::size_t kMaxUser = 1024;     // octets of a user name in an order
 
 std::string orders_channel(const std::string& prefix) { return prefix + "orders"; }
 
@@ -96,6 +97,7 @@ void Nodes::write() {
   if (text == written_ && now < renew_at_) return;
   written_ = std::move(text);
   renew_at_ = now + kRenewal;
+  record.written_at = next_number();
   const std::string key = key_of(own_name_);
   const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(kLife).count();
   commands_.send_together({{"SET", key, seal_.seal(key, to_json(record)), "PX", std::to_string(life)},
@@ -136,14 +138,43 @@ void Nodes::on_records(const std::vector<std::string>& names, const redisReply* 
     const std::string key = key_of(names[i]);
     const auto text = seal_.open(key, *sealed);
     auto record = text ? parse_node_record(*text) : std::nullopt;
-    if (record && record->name == names[i]) {
-      records.push_back(std::move(*record));
-    } else {
+    if (!record || record->name != names[i]) {
       refuse("the text at " + key + " is not signed with our secret, or makes no sense");
+    } else if (is_fresh(*record)) {
+      records.push_back(std::move(*record));
     }
   }
+  forget_long_gone();
   others_ = std::move(records);
   hooks_.changed(others_);
+}
+
+// A record that stays the same is that of a node which does not write any more, even where its key lives on.
+bool Nodes::is_fresh(const NodeRecord& record) {
+  if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(record.name)) return false;
+  LastHeard& last = last_heard_[record.name];
+  const auto now = std::chrono::steady_clock::now();
+  if (record.written_at < last.record) {
+    refuse("an old record of node " + record.name + " was written again");
+    return false;
+  }
+  if (record.written_at > last.record) {
+    last.record = record.written_at;
+    last.since = now;
+  }
+  return now - last.since < kLife;
+}
+
+void Nodes::forget_long_gone() {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(last_heard_, [&](const auto& entry) { return now - entry.second.since > kMemory; });
+}
+
+std::uint64_t Nodes::next_number() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  last_number_ = std::max(last_number_ + 1, static_cast<std::uint64_t>(milliseconds));
+  return last_number_;
 }
 
 bool Nodes::end_user(const std::string& user) {
@@ -152,8 +183,8 @@ bool Nodes::end_user(const std::string& user) {
     return false;
   }
   const std::string channel = orders_channel(prefix_);
-  commands_.send(
-      {"PUBLISH", channel, seal_.seal(channel, json::serialize(json::object{{"end_user", user}}))});
+  const json::object order{{"node", own_name_}, {"number", next_number()}, {"end_user", user}};
+  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(order))});
   return true;
 }
 
@@ -162,8 +193,15 @@ void Nodes::on_order(std::string_view channel, std::string_view payload) {
   const auto value = text ? parse_strict(*text) : std::nullopt;
   if (!value) return refuse("an order is not signed with our secret");
   JsonReader reader(*value);
+  const std::string node = reader.text("node", NodeRecord::kMaxName);
+  const std::uint64_t number = reader.number("number");
   const std::string user = reader.text("end_user", kMaxUser);
-  if (!reader.is_right() || user.empty()) return refuse("an order makes no sense");
+  if (!reader.is_right() || user.empty() || node.empty()) return refuse("an order makes no sense");
+  if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(node)) return;
+  LastHeard& last = last_heard_[node];
+  if (number <= last.order) return refuse("an old order of node " + node + " was given again");
+  last.order = number;
+  last.since = std::max(last.since, std::chrono::steady_clock::now() - kLife);  // it is no record
   hooks_.end_user(user);
 }
 

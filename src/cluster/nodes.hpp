@@ -5,13 +5,17 @@
 // After the prefix, Redis has (all but `nodes` signed, see Seal):
 //   nodes        a set: the names of the nodes
 //   node:NODE    a text: the NodeRecord of a node, which Redis deletes kLife after its last renewal
-//   orders       a channel: {"end_user": NAME}
+//   orders       a channel: {"node": NODE, "number": N, "end_user": NAME}
+//
+// Whoever can write into Redis can write again what a node has written earlier. So records and orders are
+// numbered, and what is not newer than the latest of its node is not heeded.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +69,10 @@ class Nodes {
   void read_records(std::vector<std::string> names);
   void on_records(const std::vector<std::string>& names, const redisReply* reply);
   void on_order(std::string_view channel, std::string_view payload);
+  bool is_fresh(const NodeRecord& record);
+  void forget_long_gone();
+  // A number for what this node writes next: milliseconds since 1970, and never one twice.
+  std::uint64_t next_number();
   void refuse(const std::string& what);
   void wait();
   std::string key_of(const std::string& node) const { return prefix_ + "node:" + node; }
@@ -78,6 +86,14 @@ class Nodes {
   boost::asio::steady_timer timer_;
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node
+  std::uint64_t last_number_ = 0;
+  // What was last heard of a node, also of one that has gone since.
+  struct LastHeard {
+    std::uint64_t record = 0;                       // its number
+    std::uint64_t order = 0;                        // likewise
+    std::chrono::steady_clock::time_point since{};  // when the record came
+  };
+  std::map<std::string, LastHeard> last_heard_;  // by name
   std::chrono::steady_clock::time_point renew_at_{};
   std::uint64_t refused_ = 0;
   std::chrono::steady_clock::time_point next_warning_{};

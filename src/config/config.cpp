@@ -67,7 +67,7 @@ namespace {
 bool has_secrets(const Config& config) {
   return !config.auth.users.empty() || !config.auth.secrets.empty() ||
          !config.auth.third_party.keys.empty() || !config.signaling.token_secrets.empty() ||
-         !config.cluster.secrets.empty();
+         !config.admin.token_secrets.empty() || !config.cluster.secrets.empty();
 }
 
 std::vector<std::string> key_files(const net::TlsParams& tls) {
@@ -93,7 +93,8 @@ bool SignalingParams::only_loopback() const {
 }
 
 signaling::Access SignalingParams::effective_access() const {
-  const bool is_private = only_loopback() && trusted_proxies.empty() && public_host.empty();
+  const bool is_private =
+      only_loopback() && !behind_balancer && trusted_proxies.empty() && public_host.empty();
   return access.value_or(is_private ? signaling::Access::open : signaling::Access::token);
 }
 
@@ -115,8 +116,12 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   if (errors.empty()) {
     config.signaling.enabled = names_any_key_of(document, "signaling");
     for (const Listener& listener : config.listen) {
-      if (listener.auto_detect) config.signaling.also_at.push_back(listener.endpoint);
+      if (!listener.auto_detect) continue;
+      config.signaling.also_at.push_back(listener.endpoint);
+      config.signaling.behind_balancer |= !listener.proxy_protocol.empty();
     }
+    config.admin.hosts = config.signaling.hosts;
+    config.admin.public_host = config.signaling.public_host;
     check_together(document, config);
   }
   if (!errors.empty()) return errors;

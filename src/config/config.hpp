@@ -18,6 +18,7 @@
 #include "net/certificate.hpp"
 #include "relay/stream_limits.hpp"
 #include "relay/web_server.hpp"
+#include "turnpike/auth/credentials.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
@@ -72,6 +73,7 @@ struct NatDiscoveryParams {
 struct SignalingParams {
   bool enabled = false;             // true when the file has any key of the section
   std::vector<Endpoint> also_at{};  // listeners of STUN and TURN that also accept HTTP
+  bool behind_balancer = false;     // one of them takes the clients' addresses from a balancer
   std::vector<http::Listener> listen = {{false, {IpAddress::v4(0x7f000001), 8080}}};
   std::optional<signaling::Access> access;  // not set: see effective_access()
   std::vector<std::string> token_secrets;
@@ -94,7 +96,7 @@ struct SignalingParams {
   // Whether only this machine can reach it.
   bool only_loopback() const;
   // The value of `access`. If it is not set: open when only this machine can reach the endpoint, otherwise
-  // token. A trusted proxy or a public host means that others can reach it.
+  // token. A trusted proxy, a balancer or a public host means that others can reach it.
   signaling::Access effective_access() const;
 };
 
@@ -144,6 +146,13 @@ std::optional<Endpoint> find_alternate(const Listener& listener, const Config& c
 // Reads `file`, replaces values by the overrides ("key.path=value", where value is YAML), and checks the
 // result. Returns all errors that it can find at once.
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
+
+// try_out.cpp: what load() does not do, since it reads other files and computes keys.
+// Throws std::invalid_argument with a message for the operator; see CredentialStore.
+auth::CredentialStore make_credentials(const auth::Params& params);
+// What keeps a daemon from starting with this configuration: a user that cannot be, or a certificate that
+// cannot be used. Nothing where it can start.
+std::optional<std::string> find_fault(const Config& config);
 
 // The same for a text in memory; `name` is the name of the file in errors.
 Result<Config, Errors> parse(std::string_view text, const std::string& name,

@@ -23,6 +23,8 @@ http::Params http_params(const admin::Params& params) {
   out.listeners = params.listeners;
   // Pages that have their own name resolve to this machine get nothing; see http::Hosts.
   out.open = true;
+  out.hosts = params.hosts;
+  out.public_host = params.public_host;
   out.limits.connections = kMaxConnections;
   out.limits.connections_per_address = kMaxConnections;
   return out;
@@ -65,7 +67,10 @@ void Administration::start() {
   for (const auto& listener : unix_listeners_) listener->start();
 }
 
-void Administration::use(const admin::Params& params) { site_.use(params.token_secrets); }
+void Administration::use(const admin::Params& params) {
+  site_.use(params.token_secrets);
+  server_.use(http_params(params));
+}
 
 void Administration::stop() {
   server_.stop();

@@ -15,6 +15,7 @@
 #include "cluster/seal.hpp"
 #include "daemon/cores.hpp"
 #include "daemon/notify.hpp"
+#include "daemon/run_loop.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "net/udp_socket.hpp"
@@ -81,15 +82,6 @@ std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listene
 }
 
 }  // namespace
-
-auth::CredentialStore make_credentials(const auth::Params& params) {
-  try {
-    crypto::Digester digester;
-    return auth::CredentialStore(params, digester);
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(std::string("auth.users: ") + error.what());
-  }
-}
 
 std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params) {
   return params.empty() ? nullptr : std::make_shared<const turn::ClientPolicy>(params);
@@ -168,7 +160,8 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       warnings_(config_.limits),
       limiters_(config_.limits, new_hash_key()),
       tls_(std::move(tls)),
-      idle_connections_(config_.streams) {
+      idle_connections_(config_.streams),
+      bounds_log_([](const std::string& line) { spdlog::warn("{}", line); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
   has_public_host_ = !config_.signaling.public_host.empty();
@@ -438,7 +431,7 @@ void Daemon::run() {
   spdlog::info("ready");
   notify_service_manager("READY=1");
   begin_heartbeat();
-  control_.run();
+  run_loop(control_);
   if (signaling_) signaling_->stop();
   if (web_) web_->stop();
   for (const auto& worker : workers_) worker->stop();
@@ -469,6 +462,7 @@ void Daemon::begin_heartbeat() {
                        const std::uint64_t before = std::exchange(octets, relayed_octets());
                        const auto now = std::chrono::steady_clock::now();
                        const std::chrono::duration<double> elapsed = now - std::exchange(since, now);
+                       bounds_log_.look(count_all(), now);
                        return describe_load(static_cast<double>(octets - before) / elapsed.count());
                      });
 }

@@ -16,6 +16,7 @@
 #include "config/config.hpp"
 #include "daemon/address_follower.hpp"
 #include "daemon/administration.hpp"
+#include "daemon/bounds_log.hpp"
 #include "daemon/certificates.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/file_watch.hpp"
@@ -46,8 +47,6 @@ struct OctetRate {
   std::uint64_t per_second = 0;
 };
 
-// Throws std::invalid_argument with a message for the operator; see CredentialStore.
-auth::CredentialStore make_credentials(const auth::Params& params);
 // Null where nothing is said about clients' networks.
 std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params);
 
@@ -181,6 +180,7 @@ class Daemon {
   signaling::IceUrls own_urls_;          // by which clients of other nodes are told of this one
   OctetRate relayed_rate_;
   turn::Quota::Demands demands_;  // of users here, as this node has last told of them
+  BoundsLog bounds_log_;
   DaemonCounters counters_;
   bool ready_ = false;
 };

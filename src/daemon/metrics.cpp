@@ -107,7 +107,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
           static_cast<double>(one.limit));
   }
   const turn::Limits& limits_of_each = config_.limits;
-  const std::array<std::pair<std::string_view, std::uint32_t>, 11> of_each{{
+  const std::array<std::pair<std::string_view, std::uint32_t>, 15> of_each{{
       {"allocations_per_user", limits_of_each.allocations_per_user},
       {"allocations_per_address", limits_of_each.allocations_per_address},
       {"permissions_per_allocation", limits_of_each.permissions_per_allocation},
@@ -119,6 +119,10 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
       {"bytes_per_second_per_allocation", limits_of_each.bytes_per_second_per_allocation},
       {"unauthenticated_per_second", limits_of_each.unauthenticated_per_second},
       {"failures_per_second", limits_of_each.failures_per_second},
+      {"bindings_per_second", limits_of_each.bindings_per_second},
+      {"signaling_connections", config_.signaling.http.connections},
+      {"signaling_connections_per_address", config_.signaling.http.connections_per_address},
+      {"signaling_members_per_room", config_.signaling.limits.members_per_room},
   }};
   for (const auto& [name, limit] : of_each) {
     gauge(

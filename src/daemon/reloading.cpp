@@ -52,6 +52,11 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   config::Config next = std::move(*loaded);
   for (const config::ChangedKey& key : config::find_changes(config_, next)) {
     (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);
+    if (!key.needs_restart) continue;
+    // The next comparison is with what runs, so that a restart which is due is not forgotten.
+    next.written.erase(key.path);
+    if (const auto runs = config_.written.find(key.path); runs != config_.written.end())
+      next.written.insert(*runs);
   }
   keep_what_needs_restart(next, config_);
   if (next.relay.alternates.from_cluster) next.relay.alternates.servers = config_.relay.alternates.servers;
@@ -63,7 +68,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   std::shared_ptr<const auth::CredentialStore> credentials;
   std::optional<Certificates::Loaded> certificates;
   try {
-    credentials = std::make_shared<const auth::CredentialStore>(make_credentials(next.auth));
+    credentials = std::make_shared<const auth::CredentialStore>(config::make_credentials(next.auth));
     reloaded.ends = [before = credentials_, after = credentials,
                      clients = make_client_policy(next.clients)](const turn::AllocationInfo& allocation) {
       const bool lacks_user =
@@ -113,6 +118,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (web_) web_->use(config_.streams);
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
+  for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
   report.ok = true;
   log_reload(report);
   notify_service_manager("READY=1");

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "daemon/run_loop.hpp"
 #include "relay/clock.hpp"
 
 namespace turnpike::daemon {
@@ -109,7 +110,7 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
 void SignalingThread::start() {
   server_.start();
   if (rooms_) rooms_->start();
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run_loop(io_); });
 }
 
 void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
@@ -153,6 +154,12 @@ void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
   const auto gauge = [&](const char* family, const char* help, const Counter& value) {
     metrics.push_back({family, help, admin::MetricKind::gauge, {}, static_cast<double>(value.value())});
   };
+  metrics.push_back(
+      {"signaling_handovers_dropped_total",
+       "Connections of auto:// that were dropped on the way to signaling, since too many waited.",
+       admin::MetricKind::counter,
+       {},
+       static_cast<double>(waiting_.dropped())});
   gauge("signaling_rooms", "Rooms that there are.", site_.rooms());
   gauge("signaling_members", "Members of rooms.", site_.members());
   if (!rooms_) return;

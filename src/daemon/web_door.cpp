@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 
+#include "daemon/run_loop.hpp"
 #include "http/as_tuple.hpp"
 #include "http/asio_endpoint.hpp"
 #include "http/deadline.hpp"
@@ -177,7 +178,7 @@ WebDoor::~WebDoor() {
 }
 
 void WebDoor::start() {
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run_loop(io_); });
 }
 
 void WebDoor::pass(net::Fd connection, const relay::PassedConnection& about) {

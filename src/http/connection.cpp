@@ -220,7 +220,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     co_return co_await answer(parser, error_response(400, *fault));
   }
   if (to_https_) co_return co_await answer(parser, to_https(request));
-  const bool counted = request.proxied && !server_.proxies_.is_trusted(request.client);
+  const bool counted = request.proxied && request.client != peer_;  // the proxy itself has no limit
   const bool taken = counted && server_.connections_from_.take(request.client);
   const Place place([&, client = request.client] {
     if (taken) server_.connections_from_.release(client);

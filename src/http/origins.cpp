@@ -1,6 +1,7 @@
 #include "http/origins.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
@@ -11,6 +12,8 @@ namespace turnpike::http {
 namespace {
 
 constexpr std::string_view kNull = "null";
+// Schemes of URLs that no page has; a page that connects by wss has an origin of https.
+constexpr std::array<std::string_view, 3> kNeverOrigins{"ws", "wss", "ftp"};
 
 std::string in_small_letters(std::string_view text) {
   std::string small(text);
@@ -44,10 +47,16 @@ std::string_view last_of(std::string_view list) {
 
 // Whether browsers accept this host. DNS does not allow underscores (RFC 1035 §2.3.1), but they are in use.
 bool is_written_as_host(std::string_view host) {
-  return IpAddress::parse(host) || (!host.empty() && std::ranges::all_of(host, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                  c == '.' || c == '_';
-         }));
+  if (IpAddress::parse(host)) return true;
+  // What ends in a number is an IPv4 address, and browsers write it in full: 127.0.0.1, not 127.1 or
+  // 0x7f000001.
+  const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
+  const bool is_number = !last.empty() && last.front() >= '0' && last.front() <= '9' &&
+                         (last.starts_with("0x") || last.find_first_not_of("0123456789") == last.npos);
+  return !is_number && (!host.empty() && std::ranges::all_of(host, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  }));
 }
 
 std::string in_brackets(const std::string& host) {
@@ -67,6 +76,7 @@ std::optional<std::string> normalized_origin(std::string_view text) {
     return std::nullopt;
   }
   const std::string scheme = in_small_letters(view(url.scheme()));
+  if (std::ranges::find(kNeverOrigins, scheme) != kNeverOrigins.end()) return std::nullopt;
   const std::string_view written = view(url.encoded_host_address());
   if (!is_written_as_host(written)) return std::nullopt;
   const std::optional<IpAddress> address = IpAddress::parse(written);

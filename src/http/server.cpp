@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <new>
 #include <stdexcept>
 
 #include "http/as_tuple.hpp"
@@ -75,20 +76,24 @@ void Server::start() {
 
 Awaitable<void> Server::accept(Acceptor& acceptor) {
   while (!stopping_) {
-    auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), kAsTuple);
-    if (stopping_) co_return;
-    if (error) {
-      // Most likely there is no free descriptor until another connection ends. To accept again at once would
-      // be a busy loop.
-      Timer timer(io_.get_executor(), kOutOfDescriptors);
-      co_await timer.async_wait(kAsTuple);
-      continue;
+    try {
+      auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), kAsTuple);
+      if (stopping_) co_return;
+      if (error) {
+        // Most likely there is no free descriptor until another connection ends. To accept again at once
+        // would be a busy loop.
+        Timer timer(io_.get_executor(), kOutOfDescriptors);
+        co_await timer.async_wait(kAsTuple);
+        continue;
+      }
+      boost::system::error_code gone;
+      const tcp::endpoint peer = socket.remote_endpoint(gone);
+      if (gone) continue;
+      socket.set_option(tcp::no_delay(true), gone);
+      serve(std::move(socket), {.peer = from_asio(peer.address()), .secure = acceptor.secure});
+    } catch (const std::bad_alloc&) {
+      ++counters_.refused;  // this one; the next may find memory
     }
-    boost::system::error_code gone;
-    const tcp::endpoint peer = socket.remote_endpoint(gone);
-    if (gone) continue;
-    socket.set_option(tcp::no_delay(true), gone);
-    serve(std::move(socket), {.peer = from_asio(peer.address()), .secure = acceptor.secure});
   }
 }
 
@@ -102,8 +107,13 @@ void Server::use(const Params& params) {
   connections_from_.set_limit(params.limits.connections_per_address);
 }
 
+// A connection that finds no memory is refused.
 void Server::serve(Socket socket, net::AcceptedConnection arrival) {
-  asio::co_spawn(io_, Connection::serve(*this, std::move(socket), std::move(arrival)), asio::detached);
+  try {
+    asio::co_spawn(io_, Connection::serve(*this, std::move(socket), std::move(arrival)), asio::detached);
+  } catch (const std::bad_alloc&) {
+    ++counters_.refused;
+  }
 }
 
 void Server::adopt(net::Fd connection, net::AcceptedConnection arrival) {

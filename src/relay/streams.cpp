@@ -18,6 +18,8 @@ constexpr int kAcceptsPerPass = 64;  // so that a flood of them does not keep th
 // The octets that a pass takes from a client without an allocation. This is about fifty requests. With 64 KiB
 // from each of many clients, all other clients of the worker waited for a tenth of a second.
 constexpr std::size_t kStrangerReceives = 1 << 10;
+// A whole flight of a handshake. A ClientHello with a key share of ML-KEM has 1.8 kB.
+constexpr std::size_t kHandshakeReceives = 4 << 10;
 constexpr Duration kListenerPause{100};  // while there is no descriptor for another connection
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
@@ -200,8 +202,9 @@ Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, 
   State state = State::open;
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
   if (state == State::open && (events & ~EPOLLOUT) != 0) {
-    const std::size_t most =
-        connection->has_allocation ? net::StreamBuffers::kReceiveSize : kStrangerReceives;
+    const std::size_t most = connection->has_allocation ? net::StreamBuffers::kReceiveSize
+                             : connection->in_handshake ? kHandshakeReceives
+                                                        : kStrangerReceives;
     state = stream.receive(buffers_, messages_, most);
   }
   if (state == State::http) {

@@ -85,9 +85,17 @@ test('clients are told of two nodes that take them, with credentials that are go
     line.close();
   });
 
-  await t.test('nor to one that was killed, after ten seconds', async () => {
+  await t.test('nor to one that was killed, after ten seconds, even if somebody writes its record again', async () => {
+    const key = `turnpike:node:${names[2]}`;
+    const old = await redis.command('GET', key);
+    await until('the node to write anew', async () => await redis.command('GET', key) !== old);
+    const last = await redis.command('GET', key);
     await nodes[2].kill();
+    await redis.command('SET', key, last); // for ever
     await until('the node to be forgotten', async () => !(await ctl(a.name, 'nodes')).includes(names[2]));
+    await redis.command('SET', key, old);
+    await saysLater(a, `an old record of node ${names[2]} was written again`);
+    assert.ok(!(await ctl(a.name, 'nodes')).includes(names[2]));
     assert.deepEqual(hostsOf(await iceServers(a)), new Set([a.name]));
   });
 

@@ -14,6 +14,7 @@
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
 #include "support/relaying.hpp"
+#include "support/tls_daemon.hpp"
 
 namespace turnpike::test {
 namespace {
@@ -290,6 +291,38 @@ TEST_CASE("a reload a hundred times beside a call loses nothing", "[integration]
     REQUIRE(server.daemon.wait_for_log("reloaded", before));
   }
   CHECK(alice.refresh(600s) == 0);
+}
+
+TEST_CASE("a restart that is due is not forgotten by the next reload", "[integration][control]") {
+  const std::string start = "realm: example.org\nlisten: [\"udp://127.0.0.1:0\"]\nworkers: 1\n";
+  Controlled server({}, start);
+  const auto dry_run = [&] {
+    const CommandOutcome outcome = server.control({"reload", "--dry-run"});
+    REQUIRE(outcome.code == 0);
+    return outcome.json().at("needs_restart").as_array();
+  };
+  server.write_config("realm: example.org\nlisten: [\"udp://127.0.0.1:0\"]\nworkers: 2\n");
+  CHECK(dry_run().size() == 1);
+  CHECK(server.control({"reload"}).json().at("needs_restart").as_array().size() == 1);
+  REQUIRE(dry_run().size() == 1);
+  CHECK(dry_run()[0] == "workers: 1 -> 2");
+  server.write_config(start);
+  CHECK(dry_run().empty());
+}
+
+TEST_CASE("turnpikectl check finds what keeps a daemon from starting", "[integration][control]") {
+  const CertificateFiles files;
+  const TemporaryFile other(make_certificate().private_key);
+  const auto check = [](const std::string& certificate, const std::string& key) {
+    const TemporaryFile config("listen: [\"tls://127.0.0.1:0\"]\ntls: {certificate: " + certificate +
+                               ", private_key: " + key + "}\n");
+    Child child({TURNPIKECTL, "check", config.path()});
+    const int code = child.wait();
+    return std::to_string(code) + ' ' + child.output();
+  };
+  CHECK_THAT(check(files.certificate.path(), files.private_key.path()), Catch::Contains("is valid"));
+  CHECK_THAT(check(files.certificate.path(), other.path()),
+             Catch::StartsWith("1 ") && Catch::Contains("key values mismatch"));
 }
 
 TEST_CASE("signaling goes on when a reload takes the last secret away", "[integration][control]") {

@@ -134,6 +134,15 @@ test('limits of connections hold behind a proxy, by the client that it speaks fo
   assert.match(server.log(), /signaling refused connection from 198\.51\.100\.1 \(signaling\.connections_per_address\)/);
 });
 
+test('limits of connections hold for clients in the same network as the proxy', async t => {
+  const server = await startServer({ signaling: ['access: open', 'trusted_proxies: [127.0.0.0/8]', 'connections_per_address: 1'] });
+  t.after(server.stop);
+  const as = { headers: { 'x-forwarded-for': '127.9.9.9' } };
+  const first = await connect(server.ws, as);
+  await assert.rejects(connect(server.ws, as), error => error.status === 429);
+  first.close();
+});
+
 test('one who costs much waits, then is closed, and harms nobody', async t => {
   const server = await startServer({ signaling: [...proxied, 'bytes_per_second_per_address: 50000'] });
   t.after(server.stop);

@@ -10,9 +10,16 @@ Endpoint loopback(Family family) {
   return *Endpoint::parse(family == Family::ipv4 ? "127.0.0.1:0" : "[::1]:0");
 }
 
+// One for all clients of a thread: each has a library context of OpenSSL's, of which a process has some
+// hundred at most.
+crypto::Digester& shared_digester() {
+  thread_local crypto::Digester digester;
+  return digester;
+}
+
 RelayClient::RelayClient(const Endpoint& server, client::Params params, std::optional<Endpoint> local,
                          Transport transport)
-    : turn_(digester_, random_, std::move(params)), server_(server) {
+    : turn_(shared_digester(), random_, std::move(params)), server_(server) {
   const Endpoint at = local.value_or(loopback(server.family()));
   const std::string name = server.address.to_string();
   switch (transport) {

@@ -87,7 +87,6 @@ class RelayClient {
   std::chrono::seconds lifetime() const { return lifetime_.value(); }
 
  private:
-  crypto::Digester digester_;
   net::SystemRandom random_;
   client::TurnClient turn_;
   Endpoint server_;

@@ -81,7 +81,13 @@ std::string allocations_table(const json::array& list, const Totals& before, dou
     rows.push_back({&one, is_known ? static_cast<double>(octets_of(one) - earlier->second) / seconds
                                    : static_cast<double>(octets_of(one)) / age});
   }
-  if (by_rate) std::ranges::stable_sort(rows, std::ranges::greater(), &Row::rate);
+  // The oldest comes first. Allocations of one age keep their order from one look to the next.
+  std::ranges::sort(rows, [by_rate](const Row& a, const Row& b) {
+    if (by_rate && a.rate != b.rate) return a.rate > b.rate;
+    const auto [age_a, id_a] = std::pair(number_of(*a.one, "age_s"), text_of(*a.one, "id"));
+    const auto [age_b, id_b] = std::pair(number_of(*b.one, "age_s"), text_of(*b.one, "id"));
+    return age_a != age_b ? age_a > age_b : id_a < id_b;
+  });
   Table table({{"ID"},
                {"USER"},
                {"CLIENT"},
@@ -351,6 +357,7 @@ int check(const std::string& config_file, bool json) {
     for (const auto& error : config.error()) errors.emplace_back(to_string(error));
   } else {
     for (const std::string& warning : config->warnings) warnings.emplace_back(warning);
+    if (const auto fault = config::find_fault(*config)) errors.emplace_back(*fault);
   }
   if (json) {
     print({{"ok", errors.empty()}, {"errors", errors}, {"warnings", warnings}});

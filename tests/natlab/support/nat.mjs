@@ -8,6 +8,10 @@ const masquerade = (...how) => `
     oifname "wan" masquerade ${how.join(',')}
   }`;
 
+// Ports from 32768 on by a hash. nftables 1.1 takes no number for a port, so that each hash has its port in a map.
+const hashedPorts = 4096;
+const portsByHash = () => Array.from({ length: hashedPorts }, (_, hash) => `${hash} : ${32768 + 4 * hash}`).join(', ');
+
 // The kinds by name: `forward` comes before all other forwarding rules, `chains` are the kind's own.
 const kinds = {
   // A port of the host is one port outside, whoever the peer; only a peer that was sent to may answer.
@@ -57,7 +61,7 @@ const kinds = {
     chains: `
   chain postrouting {
     type nat hook postrouting priority srcnat
-    oifname "wan" meta l4proto udp masquerade to :jhash ip daddr . udp sport mod 16384 offset 32768
+    oifname "wan" meta l4proto udp masquerade to :jhash ip daddr . udp sport mod ${hashedPorts} map { ${portsByHash()} }
     oifname "wan" masquerade
   }`,
   },

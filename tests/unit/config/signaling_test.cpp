@@ -244,6 +244,11 @@ TEST_CASE("an auto:// listener lets people in to the page", "[config]") {
       "listen: [{url: auto://0.0.0.0:1, proxy_protocol: [10.0.0.0/8, 192.0.2.1]}]\n"
       "signaling: {token_secrets: [0123456789abcdef]}");
   CHECK(secured.listen.at(0).proxy_protocol.size() == 2);
+  // So does whoever comes through a balancer on this machine.
+  const Config balanced = loaded(
+      "listen: [{url: auto://127.0.0.1:1, proxy_protocol: [127.0.0.1]}]\n"
+      "signaling: {listen: [], token_secrets: [0123456789abcdef]}");
+  CHECK(balanced.signaling.effective_access() == signaling::Access::token);
   CHECK(secured.signaling.effective_access() == signaling::Access::token);
 }
 

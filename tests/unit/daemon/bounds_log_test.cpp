@@ -1,0 +1,44 @@
+#include "daemon/bounds_log.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+namespace turnpike::daemon {
+namespace {
+
+TEST_CASE("what keeps clients out is said at once, and then once a minute with what has come since",
+          "[daemon]") {
+  std::vector<std::string> lines;
+  BoundsLog log([&](const std::string& line) { lines.push_back(line); });
+  relay::Totals totals;
+  const BoundsLog::Time start{std::chrono::hours(1)};
+  log.look(totals, start);
+  CHECK(lines.empty());
+
+  std::get<relay::ConnectionCounters>(totals.parts).refused += 2;
+  std::get<relay::AssociationCounters>(totals.parts).refused += 1;
+  std::get<turn::Counters>(totals.parts).client_denied += 7;
+  log.look(totals, start);
+  CHECK(lines ==
+        std::vector<std::string>{
+            "3 connections were refused because of limits.idle_connections or idle_connections_per_address",
+            "7 messages and connections came from networks that clients.allow and clients.deny keep out"});
+  lines.clear();
+
+  std::get<relay::ConnectionCounters>(totals.parts).refused += 5;
+  std::get<turn::Counters>(totals.parts).answers_withheld += 1;
+  log.look(totals, start + std::chrono::seconds(59));
+  CHECK(lines ==
+        std::vector<std::string>{
+            "1 requests had no answer because of limits.bindings_per_second or unauthenticated_per_second"});
+  log.look(totals, start + std::chrono::seconds(60));
+  CHECK(lines.size() == 2);
+  CHECK(lines.back() ==
+        "5 connections were refused because of limits.idle_connections or idle_connections_per_address");
+  log.look(totals, start + std::chrono::seconds(600));
+  CHECK(lines.size() == 2);
+}
+
+}  // namespace
+}  // namespace turnpike::daemon
