@@ -35,7 +35,7 @@ EDGES: dict[str, set[str]] = {
     "admin": {"base", "auth", "turn", "signaling", "net", "http"},
     "cluster": {"base", "crypto", "signaling"},
     # F6
-    "config": {"base", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin", "cluster"},
+    "config": {"base", "crypto", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin", "cluster"},
     # F7
     "daemon": {"base", "crypto", "stun", "auth", "turn", "signaling", "net", "offload", "http", "relay", "admin", "cluster",
                "config"},
