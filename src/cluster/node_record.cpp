@@ -11,9 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxHolder = 512;  // octets of a user name or an address
-constexpr std::size_t kMaxUrls = 32;     // of each kind
-constexpr std::size_t kMaxUrl = 512;     // octets
+constexpr std::size_t kMaxUrls = 32;  // of each kind
+constexpr std::size_t kMaxUrl = 512;  // octets
 constexpr std::size_t kMaxListeners = 64;
 constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
 
@@ -46,7 +45,7 @@ NodeRecord::Held read_held(JsonReader& outer, std::string_view name) {
   JsonReader reader(value);
   for (const auto& [key, count] : value.get_object()) {
     const std::uint64_t number = reader.number(key);
-    outer.require(key.size() <= kMaxHolder && number <= UINT32_MAX);
+    outer.require(key.size() <= NodeRecord::kMaxHolder && number <= UINT32_MAX);
     held.emplace(std::string(key.data(), key.size()), static_cast<std::uint32_t>(number));
   }
   outer.require(reader.is_right());
@@ -69,7 +68,7 @@ NodeRecord::Demands read_demands(JsonReader& outer, std::string_view name) {
   if (!outer.is_right()) return demands;
   for (const auto& [key, rates] : value.get_object()) {
     const json::array* list = rates.if_array();
-    if (!list || list->size() != 2 || key.size() > kMaxHolder) {
+    if (!list || list->size() != 2 || key.size() > NodeRecord::kMaxHolder) {
       outer.require(false);
       break;
     }

@@ -40,7 +40,8 @@ struct NodeRecord {
   std::uint64_t octets_per_second = 0;  // relayed, in both directions
   // Users and addresses that hold a considerable part of their limit here, with the allocations of each.
   using Held = std::map<std::string, std::uint32_t, std::less<>>;
-  static constexpr std::size_t kMaxHeld = 1000;  // entries of each
+  static constexpr std::size_t kMaxHeld = 1000;   // entries of each
+  static constexpr std::size_t kMaxHolder = 512;  // octets of a user name or an address
   Held held_by_user;
   Held held_by_address;
   // Users whose clients want a considerable part of bytes_per_second_per_user here: octets per second from

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cluster/json_reader.hpp"
+#include "turnpike/base/text.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -24,14 +25,19 @@ Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
       own_name_(params.node),
       hooks_(std::move(hooks)),
       seal_(params.secrets),
-      // Rooms tell when Redis comes and goes; a node without signaling tells it here.
       commands_(
           io, params.redis,
-          {.up = [this] { announce(); },
+          {.up =
+               [this] {
+                 was_up_ = true;
+                 if (hooks_.came) hooks_.came();
+                 announce();
+               },
            .down =
-               [this](const std::string&) {
+               [this](const std::string& why) {
                  others_.clear();
                  hooks_.changed(others_);
+                 if (std::exchange(was_up_, false) && hooks_.went) hooks_.went(why);
                },
            .refused =
                [this](std::string_view error) { refuse("Redis refuses a command: " + std::string(error)); },
@@ -110,7 +116,7 @@ void Nodes::read_names() {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < std::min(reply->elements, kMaxNodes); ++i) {
       const auto name = text_of(reply->element[i]);
-      if (name && *name != own_name_) names.emplace_back(*name);
+      if (name && *name != own_name_ && is_host(*name)) names.emplace_back(*name);
     }
     std::ranges::sort(names);
     read_records(std::move(names));
@@ -178,10 +184,8 @@ std::uint64_t Nodes::next_number() {
 }
 
 bool Nodes::end_user(const std::string& user) {
-  if (!commands_.is_up() || !orders_.is_up()) {
-    hooks_.end_user(user);
-    return false;
-  }
+  hooks_.end_user(user);
+  if (!commands_.is_up() || !orders_.is_up()) return false;
   const std::string channel = orders_channel(prefix_);
   const json::object order{{"node", own_name_}, {"number", next_number()}, {"end_user", user}};
   commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(order))});
@@ -197,6 +201,7 @@ void Nodes::on_order(std::string_view channel, std::string_view payload) {
   const std::uint64_t number = reader.number("number");
   const std::string user = reader.text("end_user", kMaxUser);
   if (!reader.is_right() || user.empty() || node.empty()) return refuse("an order makes no sense");
+  if (node == own_name_) return;  // it was done when it was given
   if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(node)) return;
   LastHeard& last = last_heard_[node];
   if (number <= last.order) return refuse("an old order of node " + node + " was given again");

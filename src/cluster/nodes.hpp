@@ -42,6 +42,9 @@ class Nodes {
     std::function<void(const std::string& user)>
         end_user;                                  // somebody has ordered it, on this node or another
     std::function<void(const std::string&)> warn;  // a line for the log
+    // Redis can be used, or can be used no more. Without them nobody is told.
+    std::function<void()> came{};
+    std::function<void(const std::string& why)> went{};
   };
 
   Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks);
@@ -59,6 +62,7 @@ class Nodes {
 
   // By name, without this node.
   const std::vector<NodeRecord>& others() const { return others_; }
+  bool is_connected() const { return was_up_; }
   std::uint64_t refused() const {
     return refused_;
   }  // records and orders that no node of this cluster has signed
@@ -97,6 +101,7 @@ class Nodes {
   std::chrono::steady_clock::time_point renew_at_{};
   std::uint64_t refused_ = 0;
   std::chrono::steady_clock::time_point next_warning_{};
+  bool was_up_ = false;
   bool stopped_ = false;
 };
 

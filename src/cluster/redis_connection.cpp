@@ -97,6 +97,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     Timer watch;
     Clock::time_point began = Clock::now();
     BoundedReader replies;
+    bool subscribes = false;     // only then a reply may be a message
     std::size_t unfinished = 0;  // octets of a reply that is not whole
     std::string waiting;         // to be written next
     std::string being_written;
@@ -185,17 +186,20 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
 
   // The connection is up when Redis knows who we are and has answered.
   void introduce(const std::shared_ptr<Attempt>& attempt) {
+    // A connection that is not who it should be, or in another database than it should be, is none.
+    const auto end_at_error = [this, attempt](const redisReply* reply) {
+      if (reply && reply->type == REDIS_REPLY_ERROR)
+        end(*attempt, std::string(reply->str, static_cast<std::size_t>(reply->len)));
+    };
     if (!address.user.empty()) {
-      queue(*attempt, {"AUTH", address.user, address.password}, {});
+      queue(*attempt, {"AUTH", address.user, address.password}, end_at_error);
     } else if (!address.password.empty()) {
-      queue(*attempt, {"AUTH", address.password}, {});
+      queue(*attempt, {"AUTH", address.password}, end_at_error);
     }
-    if (address.database != 0) queue(*attempt, {"SELECT", std::to_string(address.database)}, {});
-    queue(*attempt, {"PING"}, [this, attempt](const redisReply* reply) {
-      if (!reply) return;
-      if (reply->type == REDIS_REPLY_ERROR) {
-        return end(*attempt, std::string(reply->str, static_cast<std::size_t>(reply->len)));
-      }
+    if (address.database != 0) queue(*attempt, {"SELECT", std::to_string(address.database)}, end_at_error);
+    queue(*attempt, {"PING"}, [this, attempt, end_at_error](const redisReply* reply) {
+      end_at_error(reply);
+      if (!reply || attempt->ended) return;
       attempt->ready = true;
       is_up = true;
       handlers.up();
@@ -205,6 +209,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
 
   void queue(Attempt& attempt, const Command& command, Answer answer) {
     append(attempt.waiting, command);
+    attempt.subscribes = attempt.subscribes || command.front() == "SUBSCRIBE";
     attempt.unanswered.push_back({std::move(answer), Clock::now()});
     if (attempt.waiting.size() > kMaxWaiting) end(attempt, "too much waits for it");
   }
@@ -240,7 +245,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   }
 
   void take(Attempt& attempt, const Reply& reply) {
-    if (is_message(*reply)) {
+    if (attempt.subscribes && is_message(*reply)) {
       const auto channel = text_of(reply->element[1]);
       const auto payload = text_of(reply->element[2]);
       if (channel && payload) handlers.message(*channel, *payload);

@@ -294,9 +294,10 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   }
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) return refuse("one node too many");
   Node& node = node_of(*message);
+  const bool is_first_word = node.heard < linked_since_;
   node.heard = now;
   // A node that has not listened knows by this what it has missed, before it hears what was said meanwhile.
-  const bool was_away = message->kind == RoomMessage::Kind::hello || !waiting_.empty();
+  const bool was_away = message->kind == RoomMessage::Kind::hello || (is_first_word && !waiting_.empty());
   if (was_away) say_alive(RoomMessage::Kind::alive);
   send_waiting();
   on_news(node, std::move(*message));

@@ -47,8 +47,12 @@ void read_alternate_servers(const Value& value, turn::AlternateParams& out) {
 }
 
 void check_alternate_servers(const Value& value, const Config& config) {
-  if (config.relay.alternates.from_cluster && !config.cluster.is_enabled()) {
-    value.problem("expected the keys of cluster as well");
+  if (!config.relay.alternates.from_cluster) return;
+  if (!config.cluster.is_enabled()) value.problem("expected the keys of cluster as well");
+  if (config.relay.alternates.when == turn::Redirect::always) {
+    value.problem(
+        "expected another server, since with redirect: always all nodes would send all clients to each "
+        "other");
   }
 }
 

@@ -119,6 +119,13 @@ std::vector<std::string> replace_sources(YamlNode& document, Errors& errors) {
   for (const std::string section : {"signaling", "admin"}) {
     sources.replace_each(find(find(&document, section), "token_secrets"), section + ".token_secrets");
   }
+  YamlNode* const cluster = find(&document, "cluster");
+  YamlNode* const secret = find(cluster, "secret");  // one, or a list
+  sources.replace(secret, "cluster.secret");
+  sources.replace_each(secret, "cluster.secret");
+  YamlNode* const redis = find(cluster, "redis");  // a URL, or a map with one
+  sources.replace(redis, "cluster.redis");
+  for (const char* key : {"url", "user", "password"}) sources.replace(find(redis, key), "cluster.redis");
   return sources.take_files();
 }
 

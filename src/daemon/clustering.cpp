@@ -7,6 +7,7 @@
 
 #include "cluster/seal.hpp"
 #include "daemon/daemon.hpp"
+#include "turnpike/base/text.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -19,6 +20,11 @@ bool is_name_of(std::string_view name, std::string_view user) {
   if (name == user) return true;
   const std::size_t colon = name.find(':');
   return colon != std::string_view::npos && name.substr(colon + 1) == user;
+}
+
+// Other nodes refuse the whole record of a node for a name of another form. A client chooses its name.
+bool can_be_told(std::string_view name) {
+  return name.size() <= cluster::NodeRecord::kMaxHolder && is_utf8(name);
 }
 
 json::object to_json(const cluster::NodeRecord::Use& use) {
@@ -61,14 +67,21 @@ std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster
 void Daemon::join_cluster() {
   if (!config_.cluster.is_enabled()) return;
   find_own_urls();
-  nodes_.emplace(
-      control_, config_.cluster,
-      cluster::Nodes::Hooks{
-          .describe = [this] { return describe_node(); },
-          .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
-          .end_user = [this](const std::string& user) { end_user(user); },
-          .warn = [](const std::string& line) { spdlog::warn("{}", line); },
-      });
+  cluster::Nodes::Hooks hooks{
+      .describe = [this] { return describe_node(); },
+      .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
+      .end_user = [this](const std::string& user) { end_user(user); },
+      .warn = [](const std::string& line) { spdlog::warn("{}", line); },
+  };
+  if (!config_.signaling.enabled) {  // where there is signaling, its rooms tell
+    hooks.came = [this] {
+      spdlog::info("cluster: Redis is there, and this is node {}", config_.cluster.node);
+    };
+    hooks.went = [](const std::string& why) {
+      spdlog::warn("cluster: Redis is away ({}): quotas are those of this node", why);
+    };
+  }
+  nodes_.emplace(control_, config_.cluster, std::move(hooks));
 }
 
 // The listener as clients of other nodes are told of it; nothing when no address of it is known.
@@ -81,22 +94,22 @@ std::optional<Endpoint> Daemon::public_endpoint(const Endpoint& listener) const 
   return Endpoint{relays_.addresses()->to_advertised(*address), listener.port};
 }
 
-// Whoever holds less than this part of the limit on every node is below the limit in all.
 cluster::NodeRecord::Held Daemon::held(turn::Quota& quota) const {
-  const std::size_t nodes = 1 + (nodes_ ? nodes_->others().size() : 0);
-  const std::uint32_t limit = quota.per_user();
-  if (limit == 0) return {};
-  return quota.held_by_users(std::max(1U, limit / static_cast<std::uint32_t>(2 * nodes)),
-                             cluster::NodeRecord::kMaxHeld);
+  if (quota.per_user() == 0) return {};
+  auto held = quota.held_by_users(cluster::NodeRecord::kMaxHeld);
+  std::erase_if(held, [](const auto& entry) { return !can_be_told(entry.first); });
+  return held;
 }
 
-// Whoever wants less than this part of the limit on every node is below the limit in all.
+// Users who want less than a sixteenth of the limit here are not told of, and as much is everybody's on every
+// node.
 turn::Quota::Demands Daemon::measure_demands(std::chrono::duration<double> elapsed) {
   const std::uint32_t limit = config_.limits.bytes_per_second_per_user;
   if (limit == 0 || !nodes_) return {};
-  const std::size_t nodes = 1 + nodes_->others().size();
-  return quota_.measure_demands(elapsed, limit, std::max<std::uint64_t>(1, limit / (2 * nodes)),
-                                cluster::NodeRecord::kMaxHeld);
+  auto demands = quota_.measure_demands(elapsed, limit, std::max<std::uint64_t>(1, limit / 16),
+                                        cluster::NodeRecord::kMaxHeld);
+  std::erase_if(demands, [](const auto& entry) { return !can_be_told(entry.first); });
+  return demands;
 }
 
 // These change with the configuration alone. IceServers brings a library context of OpenSSL's, which is too

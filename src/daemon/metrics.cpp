@@ -133,6 +133,19 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   for (const LimitUse& one : limits()) {
     gauge("used", "How much of a limit is used.", label("name", one.name), static_cast<double>(one.used));
   }
+  if (nodes_) {
+    metrics.push_back(
+        {"cluster_records_refused_total",
+         "Records of nodes and orders to nodes that were not signed, made no sense or were old.",
+         admin::MetricKind::counter,
+         {},
+         static_cast<double>(nodes_->refused())});
+    if (!signaling_) {  // whose rooms tell it otherwise
+      gauge("cluster_connected", "Whether Redis is there: 1 or 0.", {}, nodes_->is_connected() ? 1 : 0);
+      gauge("cluster_nodes", "Nodes of the cluster that are there, with this one.", {},
+            static_cast<double>(1 + nodes_->others().size()));
+    }
+  }
   if (tls_) {
     for (const auto& [name, expiry] : certificate_expiries(*tls_->certificates())) {
       gauge("certificate_expiry_timestamp_seconds", "When a certificate expires, in seconds since 1970.",

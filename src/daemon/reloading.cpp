@@ -62,7 +62,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (next.relay.alternates.from_cluster) next.relay.alternates.servers = config_.relay.alternates.servers;
   // The secret that was made up for this run stays what it is. Where a configured one is gone, one is made up
   // now.
-  if (next.auth.secrets.empty() && !config_.written.contains("auth.secrets"))
+  if (next.auth.secrets.empty() && !config_.written.contains("auth.secrets") && !config_.cluster.is_enabled())
     next.auth.secrets = config_.auth.secrets;
   add_missing_secret(next);
   std::shared_ptr<const auth::CredentialStore> credentials;

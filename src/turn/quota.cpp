@@ -47,7 +47,21 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   return {this, std::move(user)};
 }
 
-Quota::Held Quota::held_by_users(std::uint32_t least, std::size_t most) {
+// The first look counts, so that names are copied only of those who are told of.
+Quota::Held Quota::held_by_users(std::size_t most) {
+  std::map<std::uint32_t, std::size_t, std::greater<>> users_by_count;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [name, user] : shard.users) ++users_by_count[user->held];
+  }
+  std::uint32_t least = 1;
+  std::size_t users = 0;
+  for (const auto& [count, number] : users_by_count) {
+    users += number;
+    if (users <= most) continue;
+    least = count + 1;
+    break;
+  }
   Held held;
   for (Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);

@@ -79,9 +79,9 @@ class Quota {
     per_user_ = per_user;
   }
 
-  // Users who hold at least `least`, with how many; at most `most` of them.
+  // Who holds how many: all users, or those who hold most where there are more than `most` of them.
   using Held = std::map<std::string, std::uint32_t, std::less<>>;
-  Held held_by_users(std::uint32_t least, std::size_t most);
+  Held held_by_users(std::size_t most);
   // From now on a user's limit counts what the user holds on other servers as well. From any thread.
   void set_held_elsewhere(const Held& elsewhere);
   std::uint32_t per_user() const { return per_user_; }

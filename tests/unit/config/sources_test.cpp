@@ -100,5 +100,27 @@ TEST_CASE("another secret in the same file is a change of its key", "[config]") 
   CHECK(changes[0].change == "changed");
 }
 
+TEST_CASE("so may what a cluster has", "[config]") {
+  const Folder folder;
+  const std::string secret = folder.write("secret", "a secret of all nodes\n");
+  const std::string password = folder.write("password", "a password of Redis\n");
+  const auto one =
+      parse("cluster: {node: a.example.org, secret: {file: " + secret +
+                "}, redis: {url: 'redis://10.0.0.9:6379/0', password: {file: " + password + "}}}\n",
+            "t.yaml");
+  REQUIRE(one.has_value());
+  CHECK(one->cluster.secrets == std::vector<std::string>{"a secret of all nodes"});
+  CHECK(one->cluster.redis.host == "10.0.0.9");
+  CHECK(one->cluster.redis.password == "a password of Redis");
+  CHECK(one->secret_files.size() == 2);
+  const auto more = parse("cluster: {node: a.example.org, secret: [{file: " + secret +
+                              "}, written out in the file], redis: {file: " +
+                              folder.write("url", "unix:/run/redis.sock\n") + "}}\n",
+                          "t.yaml");
+  REQUIRE(more.has_value());
+  CHECK(more->cluster.secrets.size() == 2);
+  CHECK(more->cluster.redis.unix_socket == "/run/redis.sock");
+}
+
 }  // namespace
 }  // namespace turnpike::config

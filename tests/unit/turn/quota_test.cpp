@@ -19,8 +19,11 @@ TEST_CASE("a user's limit counts what the user holds on other servers") {
   CHECK(quota.take("ben").reached() == QuotaLimit::user);
   CHECK(quota.take("ben", false));
   CHECK(quota.take("cid"));
-  CHECK(quota.held_by_users(1, 10) == Quota::Held{{"ann", 2}});
-  CHECK(quota.held_by_users(3, 10).empty());
+  CHECK(quota.held_by_users(10) == Quota::Held{{"ann", 2}});
+  CHECK(quota.held_by_users(0).empty());
+  const QuotaSlot other = quota.take("dan");
+  CHECK(quota.held_by_users(2) == Quota::Held{{"ann", 2}, {"dan", 1}});
+  CHECK(quota.held_by_users(1) == Quota::Held{{"ann", 2}});
   quota.set_held_elsewhere({});
   CHECK(quota.take("ben"));
 }
