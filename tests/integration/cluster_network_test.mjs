@@ -109,7 +109,9 @@ test('a slow way to Redis, and none', { timeout: 120_000 }, async t => {
     assert.equal(last.id, cleo.id);
     const grown = [a, b].map((node, i) => resident(node.pid) - before[i]);
     t.diagnostic(`resident memory grew by ${grown.join(' and ')} kB`);
-    assert.ok(Math.max(...grown) < 32 * 1024);
+    // AddressSanitizer keeps what was freed.
+    const isSanitized = readFileSync(`/proc/${a.pid}/maps`, 'utf8').includes('libasan');
+    if (!isSanitized) assert.ok(Math.max(...grown) < 32 * 1024);
   });
   for (const line of [ann, ben, bob]) line.close();
 });
