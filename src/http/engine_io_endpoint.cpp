@@ -6,6 +6,7 @@
 #include "http/bearer.hpp"
 #include "http/cost.hpp"
 #include "http/deadline.hpp"
+#include "turnpike/signaling/close_code.hpp"
 
 namespace turnpike::http {
 namespace {
