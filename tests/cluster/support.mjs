@@ -1,8 +1,8 @@
 // A cluster for tests: a Redis of their own, at a unix socket, daemons that are its nodes, and HAProxy before them.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../browser/support/call_page.mjs';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { startServer } from '../signaling/support/server.mjs';
 
@@ -115,18 +115,10 @@ function configuration(port, nodes) {
     .replace('10.0.0.1:8080', `127.0.0.1:${nodes[0].port}`).replace('10.0.0.2:8080', `127.0.0.1:${nodes[1].port}`);
 }
 
-async function freePort() {
-  const server = net.createServer();
-  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise(resolve => { server.close(resolve); });
-  return port;
-}
-
 // HAProxy with the configuration that the README gives, on a port of its own. Resolves to { port, stop } once it is ready.
 export async function startHaproxy(nodes) {
   const folder = temporaryDirectory('haproxy');
-  const port = await freePort();
+  const port = await freePort('tcp');
   const file = join(folder.path, 'haproxy.cfg');
   writeFileSync(file, configuration(port, nodes));
   const proxy = spawn('haproxy', ['-W', '-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });

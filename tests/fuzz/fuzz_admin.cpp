@@ -68,13 +68,6 @@ class CheckedService : public admin::Service {
   std::size_t commands_ = 0;
 };
 
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
-
 std::string_view body_of(const Response& response) {
   const auto* shared = std::get_if<std::string>(&response.body);
   return shared ? std::string_view(*shared) : std::string_view();

@@ -17,13 +17,6 @@ using namespace http;
 
 constexpr std::string_view kMethods[] = {"GET", "POST", "OPTIONS", "HEAD"};
 
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
-
 // May stand in a header of ours.
 bool is_url_text(std::string_view text) {
   return std::ranges::all_of(text,

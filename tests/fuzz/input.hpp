@@ -46,4 +46,12 @@ class Input {
   Bytes rest_;
 };
 
+// The first line, without its end; it is removed from `text`.
+inline std::string_view take_line(std::string_view& text) {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
+}
+
 }  // namespace turnpike::fuzz

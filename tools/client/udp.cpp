@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "client/exchange.hpp"
-#include "net/socket_address.hpp"
+#include "net/socket_calls.hpp"
 #include "net/udp_socket.hpp"
 
 namespace turnpike::client {
@@ -20,11 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using net::SocketAddress;
+using net::throw_errno;
 using std::chrono::milliseconds;
-
-[[noreturn]] void throw_errno(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 }  // namespace
 
