@@ -23,6 +23,11 @@ struct AllocationOf {
   turn::AllocationInfo allocation;
 };
 
+struct AllocationList {
+  std::vector<AllocationOf> allocations;
+  bool complete = true;  // false when a worker did not answer in time, so that its allocations are missing
+};
+
 struct DrainOptions {
   std::optional<std::chrono::seconds> deadline;  // otherwise that of the configuration
   std::uint32_t until = 0;                       // the drain ends when this many allocations are left
@@ -34,7 +39,10 @@ struct ReloadReport {
   std::vector<std::string> errors;         // with file, line and key; empty on success
   std::vector<std::string> changed;        // changed keys
   std::vector<std::string> needs_restart;  // changed keys that need a restart
-  std::uint32_t sessions_ended = 0;        // ended allocations; with dry_run, those that would end
+  // The allocations that have ended, with dry_run those that would end; and the first of them.
+  static constexpr std::size_t kMaxSessions = 1000;
+  std::uint32_t sessions_ended = 0;
+  std::vector<AllocationOf> sessions;
 };
 
 class Service {
@@ -47,7 +55,7 @@ class Service {
   virtual boost::json::object status() = 0;
   // The allocations of all workers. It takes one second at most; a worker that does not answer in time is
   // left out.
-  virtual http::Awaitable<std::vector<AllocationOf>> allocations() = 0;
+  virtual http::Awaitable<AllocationList> allocations() = 0;
   // Ends an allocation. Returns false when the worker has no allocation with this number.
   virtual http::Awaitable<bool> kill(unsigned worker, std::uint64_t number) = 0;
   virtual void drain(const DrainOptions& options) = 0;

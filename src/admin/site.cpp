@@ -73,6 +73,13 @@ json::object to_json(const AllocationOf& one) {
           {"dropped_packets", allocation.dropped_packets}};
 }
 
+json::array to_json(const std::vector<AllocationOf>& allocations) {
+  json::array list;
+  list.reserve(allocations.size());
+  for (const AllocationOf& one : allocations) list.emplace_back(to_json(one));
+  return list;
+}
+
 json::array to_json(const std::vector<std::string>& texts) {
   json::array array;
   for (const std::string& text : texts) array.emplace_back(text);
@@ -186,7 +193,8 @@ std::optional<Response> Site::find_refusal(const Request& request) {
 Awaitable<Response> Site::status(const Request&) { co_return json_answer(service_.status()); }
 
 Awaitable<Response> Site::allocations(const Request& request) {
-  std::vector<AllocationOf> all = co_await service_.allocations();
+  AllocationList answered = co_await service_.allocations();
+  std::vector<AllocationOf>& all = answered.allocations;
   if (const auto user = request.query("user")) {
     std::erase_if(all, [&](const AllocationOf& one) { return one.allocation.username != *user; });
   }
@@ -196,10 +204,7 @@ Awaitable<Response> Site::allocations(const Request& request) {
     std::erase_if(all,
                   [&](const AllocationOf& one) { return one.allocation.tuple.client.address != *address; });
   }
-  json::array list;
-  list.reserve(all.size());
-  for (const AllocationOf& one : all) list.emplace_back(to_json(one));
-  co_return json_answer({{"allocations", std::move(list)}});
+  co_return json_answer({{"allocations", to_json(all)}, {"complete", answered.complete}});
 }
 
 Awaitable<Response> Site::kill(const Request& request) {
@@ -241,7 +246,8 @@ Awaitable<Response> Site::reload(const Request& request) {
                          {"errors", to_json(report.errors)},
                          {"changed", to_json(report.changed)},
                          {"needs_restart", to_json(report.needs_restart)},
-                         {"sessions_ended", report.sessions_ended}},
+                         {"sessions_ended", report.sessions_ended},
+                         {"sessions", to_json(report.sessions)}},
                         report.ok ? 200 : 422);
 }
 

@@ -15,8 +15,14 @@ constexpr std::uint64_t kMaxAtOnce = std::uint64_t{1}
 }  // namespace
 
 SourcePace::SourcePace(std::uint64_t per_second, Duration burst, const HashKey& key)
-    : per_second_(per_second), burst_(burst), hash_(key) {
-  if (per_second_ != 0) sets_.resize(kSets);
+    : per_second_(0), burst_(burst), hash_(key) {
+  set_rate(per_second);
+}
+
+void SourcePace::set_rate(std::uint64_t per_second) {
+  if (per_second == per_second_) return;
+  per_second_ = per_second;
+  sets_.assign(per_second == 0 ? 0 : kSets, {});
 }
 
 void SourcePace::charge(const IpAddress& source, std::uint64_t cost, SteadyTime now) {

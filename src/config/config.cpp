@@ -125,6 +125,9 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
     check_together(document, config);
   }
   if (!errors.empty()) return errors;
+  if (config.shutdown.drain > config.shutdown.deadline) {
+    config.warnings.emplace_back("shutdown.drain: is longer than shutdown.deadline, which ends a drain");
+  }
   config.auth.realm = config.realm;
   config.written = written_values(*root);
   return config;

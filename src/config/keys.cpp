@@ -305,28 +305,10 @@ const YamlNode* find_node(const YamlNode& node, std::string_view path) {
 }
 
 // The keys that are read only at the start.
-constexpr std::string_view kNeedRestart[] = {"listen",
-                                             "workers",
-                                             "relay.addresses",
-                                             "relay.ports",
-                                             "relay.tcp",
-                                             "relay.mobility",
-                                             "admin.listen",
-                                             "cluster.redis",
-                                             "cluster.secret",
-                                             "cluster.node",
-                                             "cluster.prefix",
-                                             "signaling.listen",
-                                             "nat_discovery.alternate",
-                                             "signaling.preset",
-                                             "signaling.connect_timeout",
-                                             "signaling.ping_interval",
-                                             "signaling.ping_timeout",
-                                             "signaling.recovery",
-                                             "signaling.list_rooms",
-                                             "signaling.max_payload",
-                                             "signaling.max_waiting",
-                                             "signaling.bytes_per_second_per_address"};
+constexpr std::string_view kNeedRestart[] = {
+    "listen",         "workers",          "relay.addresses",        "relay.ports",    "relay.tcp",
+    "relay.mobility", "admin.listen",     "cluster.redis",          "cluster.secret", "cluster.node",
+    "cluster.prefix", "signaling.listen", "nat_discovery.alternate"};
 constexpr std::size_t kMaxShown = 60;  // characters of a value in a log line
 
 }  // namespace

@@ -84,7 +84,7 @@ std::vector<admin::Metric> Administration::metrics() {
   return metrics;
 }
 
-http::Awaitable<std::vector<admin::AllocationOf>> Administration::allocations() {
+http::Awaitable<admin::AllocationList> Administration::allocations() {
   const auto answers = std::make_shared<Answers<admin::AllocationOf>>(io_, hooks_.mailboxes.size());
   for (unsigned worker = 0; worker < hooks_.mailboxes.size(); ++worker) {
     hooks_.mailboxes[worker].post(
@@ -96,7 +96,7 @@ http::Awaitable<std::vector<admin::AllocationOf>> Administration::allocations() 
         }});
   }
   co_await answers->timer.async_wait(http::kAsTuple);
-  co_return std::move(answers->received);
+  co_return admin::AllocationList{std::move(answers->received), answers->remaining == 0};
 }
 
 http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number) {
@@ -113,13 +113,17 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
 }
 
 http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
-  const std::vector<admin::AllocationOf> before = co_await allocations();
+  admin::AllocationList before = co_await allocations();
   Reloaded reloaded = hooks_.reload(dry_run);
-  if (reloaded.report.ok) {
-    reloaded.report.sessions_ended = static_cast<std::uint32_t>(std::ranges::count_if(
-        before, [&](const admin::AllocationOf& one) { return reloaded.ends(one.allocation); }));
+  admin::ReloadReport& report = reloaded.report;
+  if (report.ok) {
+    std::erase_if(before.allocations,
+                  [&](const admin::AllocationOf& one) { return !reloaded.ends(one.allocation); });
+    report.sessions_ended = static_cast<std::uint32_t>(before.allocations.size());
+    report.sessions = std::move(before.allocations);
+    if (report.sessions.size() > report.kMaxSessions) report.sessions.resize(report.kMaxSessions);
   }
-  co_return std::move(reloaded.report);
+  co_return std::move(report);
 }
 
 bool Administration::set_log_level(std::string_view level) {

@@ -55,7 +55,7 @@ class Administration : private admin::Service {
   std::vector<admin::Metric> metrics() override;
   bool is_ready() const override { return hooks_.is_ready(); }
   boost::json::object status() override { return hooks_.status(); }
-  http::Awaitable<std::vector<admin::AllocationOf>> allocations() override;
+  http::Awaitable<admin::AllocationList> allocations() override;
   http::Awaitable<bool> kill(unsigned worker, std::uint64_t number) override;
   void drain(const admin::DrainOptions& options) override { hooks_.drain(options); }
   http::Awaitable<admin::ReloadReport> reload(bool dry_run) override;

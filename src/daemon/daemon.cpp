@@ -440,7 +440,7 @@ void Daemon::run() {
 
 void Daemon::on_signal(int signal) {
   if (signal == SIGUSR1) return begin_drain({});
-  const Duration drain = config_.shutdown.drain;
+  const Duration drain = std::min(config_.shutdown.drain, config_.shutdown.deadline);
   if (signal == SIGTERM && drain != Duration::zero() && !drain_) {
     return begin_drain({std::chrono::duration_cast<std::chrono::seconds>(drain), 0});
   }

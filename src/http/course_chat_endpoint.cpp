@@ -22,6 +22,11 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
   chat_.on_open(number, grant->room);
 }
 
+void CourseChatEndpoint::close_all() const {
+  for (const auto& [number, client] : clients_)
+    client.socket->close(signaling::kGoingAway, "not served any more");
+}
+
 bool CourseChatEndpoint::is_expired(const Client& client, TimePoint now) const {
   if (!client.good_until || now.wall < *client.good_until) return false;
   client.socket->close(signaling::kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));

@@ -30,6 +30,9 @@ class CourseChatEndpoint : public WebSocketHandler {
   // `pace` must outlive this object.
   explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
 
+  // Closes all connections.
+  void close_all() const;
+
  private:
   struct Client {
     std::shared_ptr<WebSocket> socket;

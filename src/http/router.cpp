@@ -6,7 +6,13 @@ void Router::add(std::string method, std::string path, Handler handler) {
   routes_[std::move(path)][std::move(method)] = std::move(handler);
 }
 
+bool Router::is_served(std::string_view path) const {
+  const auto condition = conditions_.find(path);
+  return condition == conditions_.end() || condition->second();
+}
+
 const Router::Methods* Router::find(std::string_view path) const {
+  if (!is_served(path)) return nullptr;
   if (const auto route = routes_.find(path); route != routes_.end()) return &route->second;
   const std::size_t slash = path.rfind('/');
   if (slash == std::string_view::npos || slash + 1 == path.size()) return nullptr;
@@ -39,7 +45,7 @@ Awaitable<Response> Router::handle(const Request& request) const {
 
 WebSocketHandler* Router::web_socket(std::string_view path) const {
   const auto it = web_sockets_.find(path);
-  return it == web_sockets_.end() ? nullptr : it->second;
+  return it == web_sockets_.end() || !is_served(path) ? nullptr : it->second;
 }
 
 }  // namespace turnpike::http

@@ -1,6 +1,8 @@
-// Finds the handler of a path. Routes are added before the server starts and do not change afterwards.
+// Finds the handler of a path. Routes are added before the server starts and do not change afterwards, but
+// some of them may be served at some times only.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -17,6 +19,10 @@ class Router {
   // HEAD requests go to the handler of GET; the connection leaves the body out. A path that ends with "/*"
   // matches all longer paths that no other route matches.
   void add(std::string method, std::string path, Handler handler);
+  // From now on the routes of this path, and its WebSocket, are there only while `is_served` returns true.
+  void serve_while(std::string path, std::function<bool()> is_served) {
+    conditions_[std::move(path)] = std::move(is_served);
+  }
   // The handler of GET requests for all other paths.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
   // The handler must outlive the router.
@@ -27,10 +33,12 @@ class Router {
 
  private:
   using Methods = std::map<std::string, Handler, std::less<>>;
+  bool is_served(std::string_view path) const;
   const Methods* find(std::string_view path) const;
 
   std::map<std::string, Methods, std::less<>> routes_;
   std::map<std::string, WebSocketHandler*, std::less<>> web_sockets_;
+  std::map<std::string, std::function<bool()>, std::less<>> conditions_;
   Handler fallback_;
 };
 

@@ -35,6 +35,14 @@ unsigned status_of(Refusal refusal) {
   }
 }
 
+signaling::SocketIo::Settings socket_io_settings(const SignalingSite::Params& params) {
+  return {.access = params.tokens.access,
+          .preset = params.preset,
+          .connect_timeout = params.connect_timeout,
+          .recovery = params.recovery,
+          .list_rooms = params.list_rooms};
+}
+
 Response refused(Refusal refusal) {
   Response response = json_response(json::serialize(
       json::object{{"code", signaling::code_of(refusal)}, {"message", signaling::message_of(refusal)}}));
@@ -62,14 +70,7 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
               .minting = minting_,
               .access = params_.tokens.access,
               .connect_timeout = params_.connect_timeout}),
-      socket_io_({.hub = hub_,
-                  .tokens = tokens_,
-                  .random = random,
-                  .access = params_.tokens.access,
-                  .preset = params_.preset,
-                  .connect_timeout = params_.connect_timeout,
-                  .recovery = params_.recovery,
-                  .list_rooms = params_.list_rooms}),
+      socket_io_({.hub = hub_, .tokens = tokens_, .random = random, .settings = socket_io_settings(params_)}),
       engine_(params_.engine_io, random, socket_io_),
       socket_io_endpoint_(io, {engine_, origins_, params_.clock, [this] { return flush(); }, pace_,
                                counters_.socket_io, params_.refused}),
@@ -90,18 +91,23 @@ void SignalingSite::add_routes(Router& router) {
     router.add(method, "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
   }
   router.add_web_socket("/ws", *this);
-  if (params_.preset != signaling::Preset::none) {
-    socket_io_endpoint_.add_routes(router, "/socket.io/");
-    for (const char* name : {"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "LICENSE"}) {
-      router.add("GET", std::string("/socket.io/") + name, at_once([this](const Request& request) {
-                   Response response = socket_io_client(request);
-                   origins_.add_headers(request, response);
-                   return response;
-                 }));
-    }
+  // A reload may change the preset, so all routes are known, and each is served while the preset has it.
+  const auto has_socket_io = [this] { return params_.preset != signaling::Preset::none; };
+  socket_io_endpoint_.add_routes(router, "/socket.io/");
+  router.serve_while("/socket.io/", has_socket_io);
+  for (const char* name : {"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "LICENSE"}) {
+    const std::string path = std::string("/socket.io/") + name;
+    router.add("GET", path, at_once([this](const Request& request) {
+                 Response response = socket_io_client(request);
+                 origins_.add_headers(request, response);
+                 return response;
+               }));
+    router.serve_while(path, has_socket_io);
   }
-  if (params_.preset == signaling::Preset::course) router.add_web_socket("/", course_chat_);
-  if (params_.preset == signaling::Preset::echo) echo_endpoint_.add_routes(router, "/engine.io/");
+  router.add_web_socket("/", course_chat_);
+  router.serve_while("/", [this] { return params_.preset == signaling::Preset::course; });
+  echo_endpoint_.add_routes(router, "/engine.io/");
+  router.serve_while("/engine.io/", [this] { return params_.preset == signaling::Preset::echo; });
   // A later reload may replace the call page with a folder.
   router.set_fallback(at_once(
       [this](const Request& request) { return files_ ? files_->serve(request) : call_page(request); }));
@@ -255,8 +261,16 @@ void SignalingSite::use(const Params& params) {
   hub_.set_limits(params.limits);
   params_.tokens = params.tokens;
   tokens_.set_secrets(params.tokens.secrets);
-  plain_.set_access(params.tokens.access);
-  socket_io_.set_access(params.tokens.access);
+  plain_.set(params.tokens.access, params.connect_timeout);
+  if (params.preset != params_.preset) {
+    end_sessions();
+    course_chat_.close_all();
+  }
+  params_.preset = params.preset;
+  socket_io_.set(socket_io_settings(params), params_.clock(), socket_io_endpoint_.output());
+  engine_.set_params(params.engine_io);
+  echo_engine_.set_params(params.engine_io);
+  pace_.set_rate(params.bytes_per_second_per_address);
   minting_.set_limit(params.credentials_per_second, std::uint64_t{20} * params.credentials_per_second);
   params_.cors = params.cors;
   params_.public_host = params.public_host;
@@ -265,6 +279,7 @@ void SignalingSite::use(const Params& params) {
   ice.listeners = params_.ice_servers.listeners;
   params_.ice_servers = ice;
   ice_servers_.use(std::move(ice));
+  flush();
 }
 
 void SignalingSite::join_cluster(signaling::ClusterParams params, std::function<void()> carry) {
@@ -290,9 +305,13 @@ void SignalingSite::announce_end(WallTime deadline) {
 void SignalingSite::stop() {
   stopping_ = true;
   timer_.cancel();
+  end_sessions();
+  flush();
+}
+
+void SignalingSite::end_sessions() {
   engine_.close_all(params_.clock(), socket_io_endpoint_.output());
   echo_engine_.close_all(params_.clock(), echo_endpoint_.output());
-  flush();
 }
 
 void SignalingSite::set_timer() {

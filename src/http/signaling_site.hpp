@@ -70,9 +70,10 @@ class SignalingSite : private WebSocketHandler {
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     ice_servers_.set_addresses(std::move(advertise), by_default);
   }
-  // Changes these parameters: limits, tokens, ice_servers except its listeners, credentials_per_second, root,
-  // cors and public_host. Members stay in their rooms. Throws std::runtime_error as the constructor does;
-  // nothing has changed then.
+  // Changes all parameters but the listeners of ice_servers, the clock, the hash key and the log. Members
+  // stay in their rooms. When the preset changes, the sessions of Engine.IO and the course chat end; clients
+  // of Socket.IO connect again by themselves. Throws std::runtime_error as the constructor does; nothing has
+  // changed then.
   void use(const Params& params);
   // Tells the members of all rooms that this server will end, at the latest at `deadline`.
   void announce_end(WallTime deadline);
@@ -120,6 +121,7 @@ class SignalingSite : private WebSocketHandler {
   std::uint64_t flush();
   void tell(const signaling::Refused& refused) const;
   void exchange_between_protocols();
+  void end_sessions();
   void on_timer();
   void set_timer();
 

@@ -100,9 +100,9 @@ void SocketIo::join_room(Call& call) {
   if (call.socket.allowed_room && *call.socket.allowed_room != *room) return refuse(Refusal::token_invalid);
   if (nickname) {
     call.socket.nickname = *nickname;
-    params_.hub.rename(call.socket.member, *nickname);
+    hub_.rename(call.socket.member, *nickname);
   }
-  const auto peers = params_.hub.join(call.socket.member, scoped(call.socket, *room), from_hub_);
+  const auto peers = hub_.join(call.socket.member, scoped(call.socket, *room), from_hub_);
   if (!peers) return refuse(peers.error());
   std::vector<std::string>& rooms = call.socket.rooms;
   if (std::ranges::find(rooms, *room) == rooms.end()) rooms.push_back(*room);
@@ -123,7 +123,7 @@ void SocketIo::join_room(Call& call) {
 void SocketIo::leave_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
   if (!room) return turn_down(call, Refusal::bad_room);
-  if (params_.hub.leave(call.socket.member, scoped(call.socket, *room), from_hub_)) {
+  if (hub_.leave(call.socket.member, scoped(call.socket, *room), from_hub_)) {
     std::erase(call.socket.rooms, *room);
     tell_rooms(call.now, call.out);
   }
@@ -134,14 +134,14 @@ void SocketIo::set_nickname(Call& call) {
   const std::optional<std::string> name = text_argument(call.arguments, 0);
   if (!name || !is_name(*name)) return turn_down(call, Refusal::bad_name);
   call.socket.nickname = *name;
-  params_.hub.rename(call.socket.member, *name);
+  hub_.rename(call.socket.member, *name);
   acknowledge(call, "[]");
 }
 
 std::optional<Refusal> SocketIo::say_in_room(Call& call, std::string_view room, Saying saying) {
   saying.event = call.name;
   saying.anonymous = true;
-  return params_.hub.broadcast(call.socket.member, scoped(call.socket, room), std::move(saying), from_hub_);
+  return hub_.broadcast(call.socket.member, scoped(call.socket, room), std::move(saying), from_hub_);
 }
 
 void SocketIo::new_message(Call& call) {
@@ -172,9 +172,9 @@ void SocketIo::chat(Call& call) {
 // `token_expired` and joins no more rooms until then.
 void SocketIo::take_token(Call& call) {
   const std::optional<std::string> token = text_argument(call.arguments, 0);
-  if (params_.access == Access::open) return acknowledge(call, "[]");
+  if (settings_.access == Access::open) return acknowledge(call, "[]");
   Result<Grant, Refusal> grant =
-      token ? params_.tokens.verify(*token, call.now.wall) : Result<Grant, Refusal>(Refusal::token_invalid);
+      token ? tokens_.verify(*token, call.now.wall) : Result<Grant, Refusal>(Refusal::token_invalid);
   const auto is_other = [&](const std::string& room) { return grant->room && *grant->room != room; };
   if (grant && std::ranges::any_of(call.socket.rooms, is_other)) grant = Refusal::token_invalid;
   if (!grant) {
@@ -196,10 +196,10 @@ void SocketIo::relay(Call& call) {
   for (std::size_t i = 2; i < call.arguments.size(); ++i) saying.rest.append(",").append(call.arguments[i]);
   const std::vector<std::string>& rooms = call.socket.rooms;
   if (std::ranges::find(rooms, *target) != rooms.end()) {
-    conclude(call, params_.hub.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying),
-                                         from_hub_));
+    conclude(call,
+             hub_.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying), from_hub_));
   } else if (const std::optional<MemberId> member = MemberId::parse(*target)) {
-    conclude(call, params_.hub.signal(call.socket.member, *member, std::move(saying), from_hub_));
+    conclude(call, hub_.signal(call.socket.member, *member, std::move(saying), from_hub_));
   } else {
     turn_down(call, Refusal::not_joined);
   }
@@ -211,7 +211,7 @@ SteadyTime SocketIo::list_due() const {
 }
 
 void SocketIo::tell_rooms(TimePoint now, EngineIo::Output& out) {
-  if (!params_.list_rooms) return;
+  if (!settings_.list_rooms) return;
   rooms_changed_ = true;
   if (now.steady < list_due()) {
     ++counters_.room_lists_put_off;
@@ -220,7 +220,7 @@ void SocketIo::tell_rooms(TimePoint now, EngineIo::Output& out) {
   rooms_changed_ = false;
   ++counters_.room_lists;
   json::array names;
-  for (const std::string& name : params_.hub.room_names()) {
+  for (const std::string& name : hub_.room_names()) {
     if (name.find('\n') == std::string::npos) names.emplace_back(name);
   }
   const std::string text = json::serialize(names);

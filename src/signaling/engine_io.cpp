@@ -41,6 +41,11 @@ std::string EngineIo::too_many_sessions() {
   return R"({"code":3,"message":"Too many sessions from this address"})";
 }
 
+void EngineIo::set_params(const Params& params) {
+  params_ = params;
+  sessions_from_.set_limit(params.sessions_per_address);
+}
+
 EngineIo::Session* EngineIo::find(SessionKey key) {
   const auto it = sessions_.find(key);
   return it == sessions_.end() ? nullptr : &it->second;
@@ -67,7 +72,9 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
   session.source = opening.address;
   session.base64 = opening.base64;
   session.sid = MemberId::random(random_).to_string();
-  session.ping_due = now.steady + params_.ping_interval;
+  session.ping_interval = params_.ping_interval;
+  session.ping_timeout = params_.ping_timeout;
+  session.ping_due = now.steady + session.ping_interval;
   session.upgrade_due = SteadyTime::max();
   by_sid_.emplace(session.sid, key);
   set_deadline(session);
@@ -78,8 +85,8 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
 std::string EngineIo::handshake(const Session& session) const {
   std::string json = R"({"sid":")" + session.sid + R"(","upgrades":[)";
   if (session.wire == 0) json += R"("websocket")";
-  json.append(R"(],"pingInterval":)").append(std::to_string(params_.ping_interval.count()));
-  json.append(R"(,"pingTimeout":)").append(std::to_string(params_.ping_timeout.count()));
+  json.append(R"(],"pingInterval":)").append(std::to_string(session.ping_interval.count()));
+  json.append(R"(,"pingTimeout":)").append(std::to_string(session.ping_timeout.count()));
   json.append(R"(,"maxPayload":)").append(std::to_string(params_.max_payload)).append("}");
   return encode_packet(EngineIoType::open, json);
 }
@@ -207,7 +214,7 @@ void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint no
       return application_.on_message(session.key, packet.data, packet.binary, now, out);
     case EngineIoType::pong:
       session.expects_pong = false;
-      session.ping_due = now.steady + params_.ping_interval;
+      session.ping_due = now.steady + session.ping_interval;
       return set_deadline(session);
     case EngineIoType::close: return end(session, EngineIoType::noop, true, now, out);
     case EngineIoType::noop: return;
@@ -330,7 +337,7 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
       end(session, EngineIoType::close, false, now, out);
     } else {
       session.expects_pong = true;
-      session.ping_due = now.steady + params_.ping_timeout;
+      session.ping_due = now.steady + session.ping_timeout;
       set_deadline(session);
       send_packet(session, {EngineIoType::ping, false, {}}, out);
     }

@@ -40,13 +40,26 @@ std::vector<std::string> namespaces_of(Preset preset) {
 
 }  // namespace
 
-SocketIo::SocketIo(const Params& params) : params_(params), namespaces_(namespaces_of(params.preset)) {}
+SocketIo::SocketIo(const Params& params)
+    : hub_(params.hub),
+      tokens_(params.tokens),
+      random_(params.random),
+      settings_(params.settings),
+      namespaces_(namespaces_of(params.settings.preset)) {}
+
+void SocketIo::set(const Settings& settings, TimePoint now, EngineIo::Output& out) {
+  const bool lists_now = settings.list_rooms && !settings_.list_rooms;
+  settings_ = settings;
+  namespaces_ = namespaces_of(settings.preset);
+  if (!settings.list_rooms) rooms_changed_ = false;
+  if (lists_now) tell_rooms(now, out);
+}
 
 void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) {
   Client& client = clients_[session];
   client.session = session;
   client.opening = opening;
-  deadlines_.set(session, client.deadline, now.steady + params_.connect_timeout);
+  deadlines_.set(session, client.deadline, now.steady + settings_.connect_timeout);
 }
 
 void SocketIo::on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
@@ -97,7 +110,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
     const std::string name(first.is_string() ? std::string_view(first.get_string()) : call.arguments.front());
     call.name = name;
     call.arguments.erase(call.arguments.begin());
-    if (params_.preset == Preset::echo) {
+    if (settings_.preset == Preset::echo) {
       on_echo_event(call);
     } else {
       on_course_event(call);
@@ -113,12 +126,12 @@ void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint n
     return refuse(client, nsp, R"({"message":"Invalid namespace"})", out);
   }
   Grant grant;
-  if (params_.access == Access::token) {
+  if (settings_.access == Access::token) {
     const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
     std::string token = text_member(auth.get_object(), "token");
     if (token.empty()) token = client.opening.token;
-    Result<Grant, Refusal> verified = token.empty() ? Result<Grant, Refusal>(Refusal::token_required)
-                                                    : params_.tokens.verify(token, now.wall);
+    Result<Grant, Refusal> verified =
+        token.empty() ? Result<Grant, Refusal>(Refusal::token_required) : tokens_.verify(token, now.wall);
     if (!verified) {
       note(verified.error(), client.session);
       const json::object error{{"message", message_of(verified.error())},
@@ -131,7 +144,7 @@ void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint n
     client.connected = true;
     deadlines_.clear(client.session, client.deadline);
   }
-  if (params_.recovery > Duration::zero() && recover(client, packet, grant, now, out)) return;
+  if (settings_.recovery > Duration::zero() && recover(client, packet, grant, now, out)) return;
   open_socket(client, packet, grant, now, out);
 }
 
@@ -174,15 +187,15 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
   socket.session = client.session;
   socket.nsp = packet.nsp;
   hold_to(socket, grant, now);
-  socket.member = params_.hub.enter({.connection = number,
-                                     .address = client.opening.address,
-                                     .name = {},
-                                     .role = grant.role,
-                                     .quota_user = grant.subject});
+  socket.member = hub_.enter({.connection = number,
+                              .address = client.opening.address,
+                              .name = {},
+                              .role = grant.role,
+                              .quota_user = grant.subject});
   client.sockets.emplace(socket.nsp, number);
   std::string answer = R"({"sid":")" + socket.member.to_string() + '"';
-  if (params_.recovery > Duration::zero()) {
-    socket.pid = MemberId::random(params_.random).to_string();
+  if (settings_.recovery > Duration::zero()) {
+    socket.pid = MemberId::random(random_).to_string();
     by_pid_.emplace(socket.pid, number);
     answer.append(R"(,"pid":")").append(socket.pid).append("\"");
   }
@@ -192,7 +205,8 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
   connected.nsp = socket.nsp;
   connected.json = answer;
   send(socket, connected, {}, out);
-  if (params_.preset == Preset::echo) emit(socket, "auth", packet.json.empty() ? "{}" : packet.json, {}, out);
+  if (settings_.preset == Preset::echo)
+    emit(socket, "auth", packet.json.empty() ? "{}" : packet.json, {}, out);
 }
 
 // A client that was cut off comes back as the socket that it was, and gets what it has not seen.
@@ -206,8 +220,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
   const std::uint64_t oldest = socket.last_offset - socket.sent.size();
   if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return false;
   if (socket.allowed_room != grant.room) return false;  // this token is for other rooms
-  if (!params_.hub.resume(params_.hub.resume_secret(socket.member), socket.number, client.opening.address,
-                          from_hub_)) {
+  if (!hub_.resume(hub_.resume_secret(socket.member), socket.number, client.opening.address, from_hub_)) {
     return false;
   }
 
@@ -243,7 +256,7 @@ void SocketIo::disconnect(Client& client, std::string_view nsp, TimePoint now, E
 
 void SocketIo::close_socket(Socket& socket, TimePoint now, EngineIo::Output& out) {
   const bool was_in_rooms = !socket.rooms.empty();
-  params_.hub.remove(socket.member, from_hub_);
+  hub_.remove(socket.member, from_hub_);
   deadlines_.clear(socket.number, socket.deadline);
   token_deadlines_.clear(socket.number, socket.token_deadline);
   by_pid_.erase(socket.pid);
@@ -258,13 +271,13 @@ void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, Engine
   deadlines_.clear(session, client.deadline);
   for (const auto& [nsp, number] : client.sockets) {
     Socket& socket = sockets_.at(number);
-    if (params_.recovery == Duration::zero()) {
+    if (settings_.recovery == Duration::zero() || socket.pid.empty()) {
       close_socket(socket, now, out);
       continue;
     }
     socket.session = 0;
-    params_.hub.disconnect(socket.member, false, now, from_hub_);
-    deadlines_.set(number, socket.deadline, now.steady + params_.recovery);
+    hub_.disconnect(socket.member, false, now, from_hub_);
+    deadlines_.set(number, socket.deadline, now.steady + settings_.recovery);
   }
   flush_hub(out);
 }
@@ -333,7 +346,7 @@ void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
   while (token_deadlines_.next() <= now.steady) {
     Socket& socket = sockets_.at(token_deadlines_.first());
     watch_token(socket, now);
-    if (is_expired(socket, now) && socket.session != 0 && params_.preset == Preset::course) {
+    if (is_expired(socket, now) && socket.session != 0 && settings_.preset == Preset::course) {
       emit(socket, "token_expired", "", {}, out);
     }
   }

@@ -55,7 +55,7 @@ Server::Server(const ServerParams& params, const HashKey& key)
 void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
   if (!settings_.admits(tuple.client.address)) {
     ++counters_.client_denied;
-    return;
+    return turn_away(tuple, message, now, out);
   }
   if (stun::looks_like_channel_data(message)) return on_channel_data(tuple, message, now, out);
   const auto parsed = stun::MessageView::parse(message);
@@ -68,6 +68,15 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
     return on_send(tuple, *parsed, now, out);
   // A Binding indication is a keepalive and has no answer (RFC 8489 §6.3.2).
   if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
+}
+
+// A client that may not come is told so where it asks for something, within the limit for unauthenticated
+// answers; everything else of it is dropped.
+void Server::turn_away(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
+  if (stun::looks_like_channel_data(message)) return;
+  const auto parsed = stun::MessageView::parse(message);
+  if (!parsed || parsed->message_class() != Class::request) return;
+  responder_.reject(Request{tuple, *parsed, now}, ErrorCode::forbidden, out);
 }
 
 void Server::on_client_closed(const FiveTuple& tuple, TimePoint now, Output& out) {

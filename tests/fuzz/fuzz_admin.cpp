@@ -30,9 +30,9 @@ class CheckedService : public admin::Service {
   std::vector<admin::Metric> metrics() override { return {}; }
   bool is_ready() const override { return true; }
   json::object status() override { return {{"version", "0"}}; }
-  Awaitable<std::vector<admin::AllocationOf>> allocations() override {
+  Awaitable<admin::AllocationList> allocations() override {
     ++commands_;
-    co_return std::vector<admin::AllocationOf>(2);
+    co_return admin::AllocationList{std::vector<admin::AllocationOf>(2)};
   }
   Awaitable<bool> kill(unsigned worker, std::uint64_t number) override {
     ++commands_;

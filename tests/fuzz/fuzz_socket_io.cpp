@@ -48,12 +48,11 @@ IceParams ice() {
 class World {
  public:
   World(Preset preset, Duration recovery)
-      : socket_io_({.hub = hub_,
-                    .tokens = tokens_,
-                    .random = random_,
-                    .preset = preset,
-                    .recovery = recovery,
-                    .list_rooms = preset == Preset::course}),
+      : socket_io_(
+            {.hub = hub_,
+             .tokens = tokens_,
+             .random = random_,
+             .settings = {.preset = preset, .recovery = recovery, .list_rooms = preset == Preset::course}}),
         engine_({.max_waiting = 4096, .max_packets = 64}, random_, socket_io_),
         plain_({.hub = hub_, .ice_servers = ice_servers_, .tokens = tokens_, .minting = no_limit_}) {
     socket_io_.use(engine_);

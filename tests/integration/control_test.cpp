@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -176,7 +177,11 @@ TEST_CASE("a reload that denies a network ends what came from there, by every tr
                         Endpoint::parse("127.0.0.2:0").value());
   for (RelayClient* each : {&by_udp, &by_tcp, &elsewhere}) REQUIRE(each->allocate() == 0);
   server.write_config(std::string(kLoopbackConfig) + "clients: {deny: [127.0.0.1]}\n");
-  CHECK(server.control({"reload", "--dry-run"}).json().at("sessions_ended").as_int64() == 2);
+  const json::value dry = server.control({"reload", "--dry-run"}).json();
+  CHECK(dry.at("sessions_ended").as_int64() == 2);
+  std::set<std::string> named;
+  for (const json::value& one : dry.at("sessions").as_array()) named.emplace(one.at("client").as_string());
+  CHECK(named == std::set{by_udp.local().to_string(), by_tcp.local().to_string()});
   REQUIRE(server.control({"reload"}).code == 0);
   REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + by_udp.local().to_string()));
   REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + by_tcp.local().to_string()));
@@ -244,6 +249,14 @@ TEST_CASE("a drain ends at its deadline, and at once with a second signal", "[in
     REQUIRE(alice.allocate() == 0);
     CHECK(server.daemon.stop() == 0);
     CHECK_THAT(server.daemon.log(), Catch::Contains("at the deadline"));
+  }
+  SECTION("a drain on SIGTERM that is longer than the deadline") {
+    Controlled server({"shutdown={drain: 1h, deadline: 1s}"});
+    RelayClient alice = server.client();
+    REQUIRE(alice.allocate() == 0);
+    CHECK(server.daemon.stop() == 0);
+    CHECK_THAT(server.daemon.log(), Catch::Contains("at the deadline"));
+    CHECK_THAT(server.daemon.log(), Catch::Contains("shutdown.drain: is longer than shutdown.deadline"));
   }
   SECTION("second signal") {
     Controlled server;

@@ -6,10 +6,14 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { join } from 'node:path';
 import { spawn, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
-import { member } from './support/client.mjs';
+import { connect, member } from './support/client.mjs';
 import { exchange, request } from './support/http.mjs';
 import { inSeconds, secret, startServer, token } from './support/server.mjs';
+
+const require = createRequire(new URL('../browser/package.json', import.meta.url));
+const { io } = require('socket.io-client');
 
 const adminSecret = 'an-admin-secret-of-32-characters';
 
@@ -154,4 +158,80 @@ test('a reload changes the secrets of tokens', async t => {
   assert.equal((await server.ask('/v1/reload', { method: 'POST' })).status, 200);
   assert.equal((await by(adminSecret)).status, 401);
   assert.equal((await by(other)).status, 200);
+});
+
+// The configuration with other lines in `signaling`, after a reload that needs no restart.
+async function reloadSignaling(server, lines) {
+  const [head, tail] = readFileSync(server.file, 'utf8').split(/(?<=\n  listen: http[^\n]*\n)(?:  [^\n]*\n)*/);
+  writeFileSync(server.file, `${head}${lines.map(line => `  ${line}\n`).join('')}${tail}`);
+  const answer = JSON.parse((await server.ask('/v1/reload', { method: 'POST' })).body);
+  assert.deepEqual([answer.errors, answer.needs_restart], [[], []]);
+  return answer.changed.map(change => change.split(':')[0]).sort();
+}
+
+const engineIo = server => request(server.url, '/socket.io/?EIO=4&transport=polling');
+const handshake = async server => JSON.parse((await engineIo(server)).body.toString().slice(1));
+
+test('a reload changes how Socket.IO is spoken, for sessions that begin afterwards', async t => {
+  const server = await startAdmin({ signaling: ['ping_interval: 20s', 'ping_timeout: 10s', 'max_payload: 4096'] });
+  t.after(server.stop);
+  const before = await handshake(server);
+  assert.deepEqual([before.pingInterval, before.pingTimeout, before.maxPayload], [20_000, 10_000, 4096]);
+  assert.deepEqual(await reloadSignaling(server, ['ping_interval: 400ms', 'ping_timeout: 300ms', 'max_payload: 8192']),
+    ['signaling.max_payload', 'signaling.ping_interval', 'signaling.ping_timeout']);
+  const after = await handshake(server);
+  assert.deepEqual([after.pingInterval, after.pingTimeout, after.maxPayload], [400, 300, 8192]);
+  // The newer session ends since nobody answers its ping; the older one was told 20 s, and lives.
+  const poll = async session => (await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${session.sid}`)).body.toString();
+  assert.equal(await within(5_000, 'a ping', poll(after)), '2');
+  await within(5_000, 'the end of the session', (async () => {
+    while ((await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${after.sid}`)).status !== 400);
+  })());
+  const post = await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${before.sid}`, { method: 'POST', body: '40' });
+  assert.equal(post.body.toString(), 'ok');
+});
+
+test('a reload changes the preset: what it has no more ends, what it has now is served', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  const socket = io(server.url, { transports: ['websocket'], reconnectionDelay: 50, reconnectionDelayMax: 100 });
+  t.after(() => socket.close());
+  const heard = name => within(5_000, name, new Promise(resolve => { socket.once(name, resolve); }));
+  await heard('connect');
+  const chat = await connect(`${server.url.replace('http', 'ws')}/`);
+  const disconnected = heard('disconnect');
+
+  assert.deepEqual(await reloadSignaling(server, ['preset: none']), ['signaling.preset']);
+  await disconnected;
+  assert.equal((await within(5_000, 'the end of the chat', chat.ended)).code, 1001);
+  assert.equal((await engineIo(server)).status, 404);
+  assert.equal((await request(server.url, '/')).status, 200);
+
+  const connected = heard('connect');
+  await reloadSignaling(server, ['preset: echo']);
+  await connected;
+  socket.emit('message', 'again');
+  assert.equal(await heard('message-back'), 'again');
+});
+
+test('a reload changes whether rooms are listed, and a list that is wanted now is sent', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  const socket = io(server.url, { transports: ['websocket'] });
+  t.after(() => socket.close());
+  const heard = name => within(5_000, name, new Promise(resolve => { socket.once(name, resolve); }));
+  await heard('connect');
+  const joined = new Promise(resolve => { socket.emit('join_room', 'kitchen', resolve); });
+  await within(5_000, 'an acknowledgement', joined);
+  const list = heard('room_change');
+  await reloadSignaling(server, ['list_rooms: true']);
+  assert.deepEqual(await list, ['kitchen']);
+});
+
+test('a reload changes how long somebody who joins no room may stay', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  await reloadSignaling(server, ['connect_timeout: 300ms']);
+  const idle = await connect(server.ws);
+  await within(5_000, 'the end', idle.ended);
 });

@@ -29,10 +29,10 @@ struct SocketIoParts {
         socket_io({.hub = hub,
                    .tokens = tokens,
                    .random = random,
-                   .access = setup.access,
-                   .preset = setup.preset,
-                   .recovery = setup.recovery,
-                   .list_rooms = setup.list_rooms}),
+                   .settings = {.access = setup.access,
+                                .preset = setup.preset,
+                                .recovery = setup.recovery,
+                                .list_rooms = setup.list_rooms}}),
         plain({.hub = hub, .ice_servers = ice_servers, .tokens = tokens, .minting = no_limit}) {}
 
   ScriptedRandom random;

@@ -116,6 +116,22 @@ std::string allocations_table(const json::array& list, const Totals& before, dou
   return table.text();
 }
 
+constexpr std::size_t kMaxShownSessions = 20;
+
+// The first allocations that a reload ends, of `all`.
+std::string sessions_table(const json::array& list, std::uint64_t all) {
+  Table table({{"ID"}, {"USER"}, {"CLIENT"}, {"BY"}, {"AGE", true}});
+  std::uint64_t shown = 0;
+  for (const json::value& value : list) {
+    if (!value.is_object() || shown == kMaxShownSessions) continue;
+    const json::object& one = value.get_object();
+    table.add({text_of(one, "id"), text_of(one, "user"), text_of(one, "client"), text_of(one, "transport"),
+               readable_duration(static_cast<std::int64_t>(number_of(one, "age_s")))});
+    ++shown;
+  }
+  return table.text() + (shown < all ? "and " + std::to_string(all - shown) + " more\n" : "");
+}
+
 }  // namespace
 
 int show_status(const Connection& daemon, bool json) {
@@ -173,6 +189,8 @@ int list_allocations(const Connection& daemon, const AllocationsOptions& options
     } else {
       if (options.watch) std::cout << "\033[H\033[2J";  // clears the screen
       std::cout << list.size() << (list.size() == 1 ? " allocation\n" : " allocations\n");
+      if (text_of(answer.body.get_object(), "complete") == "false")
+        std::cout << "incomplete: a worker did not answer\n";
       std::cout << allocations_table(list, before, seconds, options.by_rate) << std::flush;
     }
     if (!options.watch) return kDone;
@@ -290,7 +308,11 @@ int reload(const Connection& daemon, bool dry_run, bool json) {
     if (key.is_string()) std::cout << "needs a restart  " << key.get_string().c_str() << '\n';
   }
   const std::uint64_t ended = number_of(report, "sessions_ended");
-  if (ended != 0) std::cout << (dry_run ? "would end  " : "ended  ") << ended << " allocations\n";
+  if (ended != 0) {
+    std::cout << (dry_run ? "would end  " : "ended  ") << ended
+              << (ended == 1 ? " allocation\n" : " allocations\n")
+              << sessions_table(list_of(report, "sessions"), ended);
+  }
   if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty())
     std::cout << "nothing differs\n";
   return kDone;

@@ -22,6 +22,9 @@ class SourcePace {
   // table.
   SourcePace(std::uint64_t per_second, Duration burst, const HashKey& key);
 
+  // Changes the rate from now on. What sources have used so far is forgotten.
+  void set_rate(std::uint64_t per_second);
+
   // Records that `cost` units of work were done for the source.
   void charge(const IpAddress& source, std::uint64_t cost, SteadyTime now);
   // How long the source has to wait before more work is done for it. Zero means that it need not wait.

@@ -6,6 +6,7 @@
 namespace turnpike::signaling {
 
 inline constexpr std::uint16_t kNormalClosure = 1000;
+inline constexpr std::uint16_t kGoingAway = 1001;
 inline constexpr std::uint16_t kUnsupportedData = 1003;
 inline constexpr std::uint16_t kPolicyViolation = 1008;
 // A code of this server: the client has resumed its session with another WebSocket, so it need not connect

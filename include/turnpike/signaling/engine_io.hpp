@@ -85,6 +85,9 @@ class EngineIo {
     virtual void on_session_closed(SessionKey session, bool clean, TimePoint now, Output& out) = 0;
   };
 
+  // From now on these hold. A session keeps the ping interval and timeout that its client was told.
+  void set_params(const Params& params);
+
   // References outlive this.
   EngineIo(const Params& params, crypto::Random& random, Application& application)
       : params_(params),
@@ -132,6 +135,8 @@ class EngineIo {
     WireId probing = 0;   // a WebSocket that wants to take over
     bool probed = false;  // it has asked, and was answered
     bool base64 = false;  // no binary frames, see Opening
+    Duration ping_interval{};
+    Duration ping_timeout{};
     RequestId waiting_get = 0;
     std::vector<EngineIoPacket> waiting;
     std::size_t waiting_bytes = 0;

@@ -80,8 +80,11 @@ class PlainProtocol {
 
   explicit PlainProtocol(const Params& params) : params_(params) {}
 
-  // From now on this holds for those who join.
-  void set_access(Access access) { params_.access = access; }
+  // From now on these hold: the access for those who join, the time for those who connect.
+  void set(Access access, Duration connect_timeout) {
+    params_.access = access;
+    params_.connect_timeout = connect_timeout;
+  }
   // Tells all members that the server will end, at `deadline` at the latest:
   // {"type":"going-away","deadline":…}.
   void announce_end(WallTime deadline, Output& out) const;

@@ -24,15 +24,19 @@ namespace turnpike::signaling {
 
 class SocketIo : public EngineIo::Application {
  public:
-  struct Params {
-    Hub& hub;
-    TokenVerifier& tokens;
-    crypto::Random& random;
-    Access access = Access::open;
+  // What may change while clients are connected.
+  struct Settings {
+    Access access = Access::open;  // for those who join
     Preset preset = Preset::course;
     Duration connect_timeout = std::chrono::seconds(45);
     Duration recovery{};  // 0: off. A recoverable event carries its offset as one more argument.
     bool list_rooms = false;
+  };
+  struct Params {
+    Hub& hub;
+    TokenVerifier& tokens;
+    crypto::Random& random;
+    Settings settings{};
   };
 
   // A list of all rooms, written whole to everybody at each change, is the dearest thing that a client can
@@ -64,8 +68,9 @@ class SocketIo : public EngineIo::Application {
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
   // What was refused since this was last called, for the log.
   std::vector<Refused> take_refused() { return std::exchange(refused_, {}); }
-  // From now on this holds for those who join.
-  void set_access(Access access) { params_.access = access; }
+  // From now on these settings hold. A list of rooms that is now wanted is sent. When the preset changes, all
+  // sessions must have ended before.
+  void set(const Settings& settings, TimePoint now, EngineIo::Output& out);
 
   const Counters& counters() const { return counters_; }
 
@@ -165,7 +170,10 @@ class SocketIo : public EngineIo::Application {
 
   void on_echo_event(Call& call);
 
-  Params params_;
+  Hub& hub_;
+  TokenVerifier& tokens_;
+  crypto::Random& random_;
+  Settings settings_;
   EngineIo* engine_ = nullptr;
   std::vector<std::string> namespaces_;
   Hub::Output from_hub_;

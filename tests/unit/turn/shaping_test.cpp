@@ -126,13 +126,15 @@ TEST_CASE("an address has so many allocations, whoever asks there", "[turn][limi
   }
 }
 
-TEST_CASE("who may not come is not answered, and what he has ends at a reload", "[turn][clients]") {
+TEST_CASE("a client that may not come is refused, and what it has ends at a reload", "[turn][clients]") {
   Setup setup;
   setup.clients.deny = {{address("198.51.100.2"), 32}};
   Scenario s(setup);
   s.client_sends(allocate()).expect_success();
-  s.client_sends(binding().from(client(2))).expect_silence();
-  CHECK(s.server().counters().client_denied == 1);
+  s.client_sends(binding().from(client(2))).expect_error(403);
+  s.client_sends(allocate().from(client(2)).unsigned_by_anybody()).expect_error(403);
+  s.client_sends(send("203.0.113.9:9000", "hello").from(client(2))).expect_silence();
+  CHECK(s.server().counters().client_denied == 3);
   const ClientPolicy next({.allow = {}, .deny = {{address("198.51.100.0"), 24}}, .exempt = {}});
   const Outcome ended = s.clients_become(next);
   ended.expect_expired();
