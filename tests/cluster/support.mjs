@@ -1,9 +1,10 @@
 // A cluster for tests: a Redis of their own, at a unix socket, daemons that are its nodes, and HAProxy before them.
-import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../browser/support/call_page.mjs';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { isInstalled, startHaproxy as startProxy } from '../browser/support/proxy.mjs';
 import { startServer } from '../signaling/support/server.mjs';
 
 export const clusterSecret = 'a secret that all nodes know';
@@ -101,9 +102,8 @@ export async function startCluster(redis, names, options = {}) {
   return nodes;
 }
 
-process.env.PATH += ':/usr/sbin';
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-export const hasHaproxy = !spawnSync('haproxy', ['-v']).error || process.env.CI === 'true'; // there it has to be
+export const hasHaproxy = isInstalled('haproxy');
 
 // The README's block, on a port of ours and with our nodes.
 function configuration(port, nodes) {
@@ -117,16 +117,6 @@ function configuration(port, nodes) {
 
 // HAProxy with the configuration that the README gives, on a port of its own. Resolves to { port, stop } once it is ready.
 export async function startHaproxy(nodes) {
-  const folder = temporaryDirectory('haproxy');
   const port = await freePort('tcp');
-  const file = join(folder.path, 'haproxy.cfg');
-  writeFileSync(file, configuration(port, nodes));
-  const proxy = spawn('haproxy', ['-W', '-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const forget = atExit(() => proxy.kill('SIGTERM'));
-  let log = '';
-  await within(10_000, 'HAProxy to be ready', new Promise((resolve, reject) => {
-    proxy.stderr.setEncoding('utf8').on('data', text => { log += text; if (/Loading success/.test(log)) resolve(); });
-    proxy.once('close', () => reject(new Error(log)));
-  }));
-  return { port, stop() { proxy.kill('SIGTERM'); forget(); folder.remove(); } };
+  return { port, stop: await startProxy(configuration(port, nodes)) };
 }

@@ -1,17 +1,19 @@
-// nginx and HAProxy in front of the daemon, with the very configurations that the README gives, and nginx in front of TURN
-// by UDP. Runs in a network of its own,
-// see own_network, where the README's ports are free.
+// nginx and HAProxy in front of the daemon and behind it, with the very configurations that the README gives, and nginx in
+// front of TURN by UDP. Runs in a network of its own, see own_network, where the README's ports are free.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { makeCertificate } from '../browser/support/certificate.mjs';
-import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { startTurnpike } from '../browser/support/daemon.mjs';
+import { hasNginxStream, isInstalled, startHaproxy, startNginx } from '../browser/support/proxy.mjs';
 import { connect, member } from '../signaling/support/client.mjs';
 import { request } from '../signaling/support/http.mjs';
 import { inSeconds, token as sign } from '../signaling/support/server.mjs';
@@ -19,7 +21,6 @@ import { inSeconds, token as sign } from '../signaling/support/server.mjs';
 const require = createRequire(new URL('../browser/package.json', import.meta.url));
 const { io } = require('socket.io-client');
 
-process.env.PATH += ':/usr/sbin';
 const host = 'turn.example.org';
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
@@ -32,78 +33,27 @@ function block(comment, heading = '### Behind nginx or HAProxy') {
   return lines.slice(start, start + length).map(line => line.slice(4)).join('\n');
 }
 
-const { certificate, privateKey } = makeCertificate(host);
+const own = makeCertificate(host);
+const { certificate, privateKey } = own;
 const folder = temporaryDirectory('proxies').path;
 
-const ownSite = () => block('/etc/nginx/conf.d/')
-  .replace('/etc/letsencrypt/live/turn.example.org/fullchain.pem', certificate)
-  .replace('/etc/letsencrypt/live/turn.example.org/privkey.pem', privateKey);
+// A text of the README with the files of a certificate of ours in place of those that it names.
+function withFiles(text, name, { certificate, privateKey }) {
+  const pem = join(folder, `${name}.pem`);
+  writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(privateKey, 'utf8'), { mode: 0o600 });
+  return text.replace(`/etc/letsencrypt/live/${name}/fullchain.pem`, certificate)
+    .replace(`/etc/letsencrypt/live/${name}/privkey.pem`, privateKey)
+    .replace(`/etc/haproxy/${name}.pem`, pem);
+}
 
-const proxies = {
-  nginx: {
-    configure(site = ownSite()) {
-      // What stands around a site in Debian's nginx.conf, with folders of ours.
-      const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`);
-      const file = join(folder, 'nginx.conf');
-      writeFileSync(file, `daemon off; user root; pid ${folder}/nginx.pid; error_log stderr notice;\nevents {}\n` +
-        `http { access_log off; ${places.join(' ')}\n${site}\n}\n`);
-      return ['-p', folder, '-e', 'stderr', '-c', file];
-    },
-    ready: /start worker process /,
-  },
-  haproxy: {
-    configure() {
-      const pem = join(folder, 'haproxy.pem');
-      writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(privateKey, 'utf8'), { mode: 0o600 });
-      const file = join(folder, 'haproxy.cfg');
-      writeFileSync(file, 'defaults\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n' +
-        `${block('/etc/haproxy/haproxy.cfg').replace('/etc/haproxy/turn.example.org.pem', pem)}\n`);
-      return ['-W', '-db', '-f', file];
-    },
-    ready: /Loading success/,
-  },
-  // It speaks from another address than the clients, so that what turnpike takes for a client's is the client's.
-  'nginx-stream': {
-    program: 'nginx',
-    configure() {
-      const file = join(folder, 'nginx-stream.conf');
-      writeFileSync(file, `load_module ${streamModule};\ndaemon off; user root; pid ${folder}/nginx-stream.pid;\n` +
-        'error_log stderr notice;\nevents {}\nstream { server { listen 127.0.0.1:3478 udp; proxy_protocol on;\n' +
-        'proxy_bind 127.0.0.2; proxy_pass 127.0.0.1:3479; } }\n');
-      return ['-p', folder, '-e', 'stderr', '-c', file];
-    },
-    ready: /start worker process /,
-  },
+// What stands in Debian's haproxy.cfg, above ours.
+const haproxyDefaults = 'defaults\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n';
+
+// Each is started with the README's configuration and resolves to the function that stops it.
+const reverseProxies = {
+  nginx: () => startNginx({ http: withFiles(block('/etc/nginx/conf.d/'), host, own) }),
+  haproxy: () => startHaproxy(haproxyDefaults + withFiles(block('/etc/haproxy/haproxy.cfg'), host, own)),
 };
-const streamModule = '/usr/lib/nginx/modules/ngx_stream_module.so';
-
-function isInstalled(program) {
-  try {
-    execFileSync(program, ['-v'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return process.env.CI === 'true'; // there it has to be
-  }
-}
-
-// Resolves when it listens, to the function that stops it.
-async function start(name, site) {
-  const { program = name, configure, ready } = proxies[name];
-  const child = spawn(program, configure(site), { stdio: ['ignore', 'pipe', 'pipe'] });
-  const forget = atExit(() => child.kill('SIGTERM'));
-  const ended = new Promise(resolve => child.once('close', resolve));
-  let log = '';
-  await within(10_000, `${program} to be ready`, new Promise((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', text => { log += text; if (ready.test(log)) resolve(); });
-    ended.then(() => reject(new Error(`${program} ended: ${log}`)));
-  }));
-  return async () => {
-    child.kill('SIGTERM');
-    await within(10_000, `the end of ${program}`, ended);
-    forget();
-  };
-}
 
 // The daemon with the README's configuration and more lines of `signaling`, and the proxy in front of it. Resolves to a
 // token that lets somebody in.
@@ -112,7 +62,7 @@ async function startBehind(t, program, signaling) {
   const daemon = await startTurnpike(['realm: example.org', 'listen: ["udp://127.0.0.1:0"]',
     'relay: {addresses: [127.0.0.1]}', configuration, ...signaling.map(line => `  ${line}`), ''].join('\n'));
   t.after(daemon.stop);
-  t.after(await start(program));
+  t.after(await reverseProxies[program]());
   return sign({ exp: inSeconds(600) }, { key: /token_secrets: \[(.*)\]/.exec(configuration)[1] });
 }
 
@@ -236,75 +186,157 @@ for (const program of ['nginx', 'haproxy']) {
   });
 }
 
-const hasStream = isInstalled('nginx') && (existsSync(streamModule) || process.env.CI === 'true');
-test('TURN by UDP and DTLS behind nginx', { skip: hasStream ? false : 'there is no stream module of nginx' }, async t => {
+const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
+
+// Resolves to what stunclient says of an allocation of Alice's, and of a datagram that goes through it.
+async function relayThrough(...args) {
+  const env = { ...process.env, STUNCLIENT_PASSWORD: 'secret' };
+  return (await promisify(execFile)(stunclient, ['--turn', '--user', 'alice', ...args], { env, timeout: 30_000 })).stdout;
+}
+
+const noStream = hasNginxStream() ? false : 'there is no stream module of nginx';
+test('TURN by UDP and DTLS behind nginx', { skip: noStream }, async t => {
   const daemon = await startTurnpike(['realm: example.org',
     'listen: [{url: "udp://127.0.0.1:3479", proxy_protocol: [127.0.0.2], proxy_header: first}]',
     `tls: {certificate: ${certificate}, private_key: ${privateKey}}`, 'relay: {addresses: [127.0.0.1]}',
     'auth: {users: {alice: secret}}', 'peers: {allow: [127.0.0.0/8]}', ''].join('\n'));
   t.after(daemon.stop);
-  t.after(await start('nginx-stream'));
-  const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
+  // It speaks from another address than the clients, so that what turnpike takes for a client's is the client's.
+  t.after(await startNginx({ stream: 'stream { server { listen 127.0.0.1:3478 udp; proxy_protocol on;\n' +
+    'proxy_bind 127.0.0.2; proxy_pass 127.0.0.1:3479; } }' }));
   for (const protocol of ['udp', 'dtls']) {
-    const env = { ...process.env, STUNCLIENT_PASSWORD: 'secret' };
-    const { stdout } = await promisify(execFile)(stunclient,
-      ['--turn', '--user', 'alice', '--protocol', protocol, '127.0.0.1:3478'], { env, timeout: 30_000 });
-    const [, client] = /Mapped address: (127\.0\.0\.1:\d+)/.exec(stdout) ?? assert.fail(stdout);
+    const said = await relayThrough('--protocol', protocol, '127.0.0.1:3478');
+    const [, client] = /Mapped address: (127\.0\.0\.1:\d+)/.exec(said) ?? assert.fail(said);
     assert.ok(daemon.log().includes(`client=${client}`), daemon.log());
   }
 });
 
-test('in front of nginx, on one address and port', { skip: isInstalled('nginx') ? false : 'there is no nginx' }, async t => {
-  const heading = '### One address and port';
-  const www = 'www.example.org';
-  const site = makeCertificate(www);
-  const root = join(folder, 'site');
-  mkdirSync(join(root, '.well-known', 'acme-challenge'), { recursive: true });
-  writeFileSync(join(root, 'index.html'), 'the site');
-  writeFileSync(join(root, 'film.mp4'), Buffer.alloc(3_000_000, 7));
-  writeFileSync(join(root, '.well-known', 'acme-challenge', 'x'), 'a challenge');
-  const configuration = block('/etc/turnpike/turnpike.yaml', heading)
-    .replace('/etc/letsencrypt/live/turn.example.org/fullchain.pem', certificate)
-    .replace('/etc/letsencrypt/live/turn.example.org/privkey.pem', privateKey);
-  const daemon = await startTurnpike(`realm: example.org\nrelay: {addresses: [127.0.0.1]}\n${configuration}\n`);
-  t.after(daemon.stop);
-  t.after(await start('nginx', block('/etc/nginx/conf.d/', heading)
-    .replace('/etc/letsencrypt/live/www.example.org/fullchain.pem', site.certificate)
-    .replace('/etc/letsencrypt/live/www.example.org/privkey.pem', site.privateKey)
-    .replace('root /var/www/html;', `root ${root}; add_header x-client $remote_addr;`)));
+const onePort = '### One address and port';
+const balanced = '### Behind a balancer that passes everything on';
+const www = 'www.example.org';
+const site = makeCertificate(www);
+const root = join(folder, 'site');
+mkdirSync(join(root, '.well-known', 'acme-challenge'), { recursive: true });
+writeFileSync(join(root, 'index.html'), 'the site');
+writeFileSync(join(root, 'film.mp4'), Buffer.alloc(3_000_000, 7));
+writeFileSync(join(root, '.well-known', 'acme-challenge', 'x'), 'a challenge');
 
-  const get = (origin, host, path, options = {}) =>
-    request(origin, path, { headers: { host }, servername: host, agent: false, ...options });
-  const text = answer => answer.body.toString();
+// The site behind HAProxy, which says to whom it answers, as nginx below does.
+async function serveSite() {
+  const server = createServer((asked, answer) => {
+    const file = join(root, asked.url === '/' ? 'index.html' : asked.url);
+    answer.writeHead(existsSync(file) ? 200 : 404, { 'x-client': asked.headers['x-forwarded-for'] });
+    answer.end(existsSync(file) ? readFileSync(file) : '');
+  }).listen(8082, '127.0.0.1');
+  await once(server, 'listening');
+  return () => { server.closeAllConnections(); server.close(); };
+}
 
-  await t.test('the site by its name, and whose request it is', async () => {
-    for (const localAddress of ['127.0.0.1', '127.0.0.9']) {
-      for (const origin of ['https://127.0.0.1', 'http://127.0.0.1']) {
-        const page = await get(origin, www, '/', { localAddress });
-        assert.deepEqual([page.status, text(page), page.headers['x-client']], [200, 'the site', localAddress]);
-      }
+// The README's balancer, which speaks from an address of its own to a turnpike at another one.
+const balancer = comment => block(comment, balanced).replace('10.0.0.1:443', '127.0.0.3:443')
+  .replace('bind :443', 'bind 127.0.0.1:443').replace('send-proxy-v2', 'send-proxy-v2 source 127.0.0.2')
+  .replace('listen 443;', 'listen 127.0.0.1:443; proxy_bind 127.0.0.2;');
+
+// Each starts the README's web server, and its balancer as well where one is wanted.
+const webServers = {
+  nginx: (t, { balances = false } = {}) => startNginx({
+    http: withFiles(block('/etc/nginx/conf.d/', onePort), www, site)
+      .replace('root /var/www/html;', `root ${root}; add_header x-client $remote_addr;`),
+    stream: balances ? balancer('/etc/nginx/nginx.conf of the balancer') : '',
+  }),
+  haproxy: async (t, { balances = false } = {}) => {
+    t.after(await serveSite());
+    const ofSite = withFiles(block('/etc/haproxy/haproxy.cfg', onePort), www, site);
+    return startHaproxy(`${haproxyDefaults}${ofSite}\n${balances ? balancer('/etc/haproxy/haproxy.cfg of the balancer') : ''}`);
+  },
+};
+
+const get = (origin, host, path, options = {}) =>
+  request(origin, path, { headers: { host }, servername: host, agent: false, ...options });
+const text = answer => answer.body.toString();
+
+// The site shows its certificate and its page, and sees this address as the client's.
+async function expectSite(origin, localAddress) {
+  const ask = { localAddress, ca: readFileSync(site.certificate), rejectUnauthorized: true };
+  const page = await get(origin, www, '/', ask);
+  assert.deepEqual([page.status, text(page), page.headers['x-client']], [200, 'the site', localAddress]);
+}
+
+async function expectSignaling(configuration) {
+  const token = sign({ exp: inSeconds(600) }, { key: /token_secrets: \[(.*)\]/.exec(configuration)[1] });
+  const options = { headers: { host, authorization: `Bearer ${token}` }, servername: host, origin: `https://${host}`, rejectUnauthorized: false };
+  const ann = await member('wss://127.0.0.1/ws', 'blue', 'Ann', options);
+  assert.match(JSON.stringify(ann.joined.iceServers), /turns:turn\.example\.org:443\?transport=tcp/);
+  ann.close();
+}
+
+for (const program of ['nginx', 'haproxy']) {
+  const skip = isInstalled(program) ? false : `there is no ${program}`;
+  test(`in front of ${program}, on one address and port`, { skip }, async t => {
+    const configuration = withFiles(block('/etc/turnpike/turnpike.yaml', onePort), host, own);
+    const daemon = await startTurnpike(`realm: example.org\nrelay: {addresses: [127.0.0.1]}\n${configuration}\n`);
+    t.after(daemon.stop);
+    t.after(await webServers[program](t));
+
+    await t.test('the site by its name, and whose request it is', async () => {
+      for (const localAddress of ['127.0.0.1', '127.0.0.9'])
+        for (const origin of ['https://127.0.0.1', 'http://127.0.0.1']) await expectSite(origin, localAddress);
+      assert.equal((await get('https://127.0.0.1', www, '/film.mp4')).body.length, 3_000_000);
+    });
+
+    await t.test('its certificate, by its name alone', async () => {
+      const ask = { ca: readFileSync(site.certificate), rejectUnauthorized: true };
+      await assert.rejects(get('https://127.0.0.1', host, '/', ask));
+    });
+
+    await t.test('a browser that asks for our name on a connection to the site is told to use another', async () => {
+      for (const name of [host, `${host}:443`])
+        assert.equal((await get('https://127.0.0.1', name, '/', { servername: www })).status, 421);
+    });
+
+    await t.test('an ACME client of the site, and a name that nobody knows', async () => {
+      assert.equal(text(await get('http://127.0.0.1', www, '/.well-known/acme-challenge/x')), 'a challenge');
+      assert.equal(text(await get('http://127.0.0.1', 'nobody.example', '/')), 'the site');
+    });
+
+    await t.test('our page and signaling beside it', async () => {
+      assert.match(text(await get('https://127.0.0.1', host, '/')), /<\/html>/);
+      assert.equal((await get('http://127.0.0.1', host, '/')).status, 308);
+      await expectSignaling(configuration);
+    });
+  });
+
+  // The client, the balancer, turnpike and the site have an address each, and only the first is to be seen.
+  const cannot = program === 'nginx' ? noStream : skip;
+  test(`between ${program} and ${program}: a balancer, turnpike, a site`, { skip: cannot }, async t => {
+    const listener = block('/etc/turnpike/turnpike.yaml: as above, but', balanced).replace('0.0.0.0', '127.0.0.3')
+      .replace('10.0.0.9', '127.0.0.2');
+    const rest = block('/etc/turnpike/turnpike.yaml', onePort);
+    const configuration = `${listener}\n${withFiles(rest.slice(rest.indexOf('signaling:')), host, own)}`;
+    const daemon = await startTurnpike(`realm: example.org\nrelay: {addresses: [127.0.0.1]}\n${configuration}\n` +
+      'auth: {users: {alice: secret}}\npeers: {allow: [127.0.0.0/8]}\n');
+    t.after(daemon.stop);
+    t.after(await webServers[program](t, { balances: true }));
+
+    await t.test('the site and our page', async () => {
+      for (const localAddress of ['127.0.0.1', '127.0.0.9']) await expectSite('https://127.0.0.1', localAddress);
+      assert.equal((await get('https://127.0.0.1', www, '/film.mp4')).body.length, 3_000_000);
+      assert.match(text(await get('https://127.0.0.1', host, '/')), /<\/html>/);
+      await expectSignaling(configuration);
+    });
+
+    for (const protocol of ['tcp', 'tls']) {
+      await t.test(`TURN by ${protocol}`, async () => {
+        const said = await relayThrough('--protocol', protocol, '--localaddr', '127.0.0.9', '127.0.0.1:443');
+        const [, client] = /Mapped address: (127\.0\.0\.9:\d+)/.exec(said) ?? assert.fail(said);
+        assert.match(said, new RegExp(`Local address: ${client}\\b`));
+        assert.ok(daemon.log().includes(`client=${client}`), daemon.log());
+      });
     }
-    assert.equal((await get('https://127.0.0.1', www, '/film.mp4')).body.length, 3_000_000);
-  });
 
-  await t.test('its certificate, by its name alone', async () => {
-    const ask = { ca: readFileSync(site.certificate), rejectUnauthorized: true };
-    assert.equal((await get('https://127.0.0.1', www, '/', ask)).status, 200);
-    await assert.rejects(get('https://127.0.0.1', host, '/', ask));
+    await t.test('nobody comes past the balancer', async () => {
+      for (const name of [www, host])
+        await assert.rejects(get('https://127.0.0.3', name, '/'), /ECONNRESET|socket hang up|disconnected/);
+    });
   });
-
-  await t.test('an ACME client of the site, and a name that nobody knows', async () => {
-    assert.equal(text(await get('http://127.0.0.1', www, '/.well-known/acme-challenge/x')), 'a challenge');
-    assert.equal(text(await get('http://127.0.0.1', 'nobody.example', '/')), 'the site');
-  });
-
-  await t.test('our page and signaling beside it', async () => {
-    assert.match(text(await get('https://127.0.0.1', host, '/')), /<\/html>/);
-    assert.equal((await get('http://127.0.0.1', host, '/')).status, 308);
-    const token = sign({ exp: inSeconds(600) }, { key: /token_secrets: \[(.*)\]/.exec(configuration)[1] });
-    const options = { headers: { host, authorization: `Bearer ${token}` }, servername: host, origin: `https://${host}`, rejectUnauthorized: false };
-    const ann = await member('wss://127.0.0.1/ws', 'blue', 'Ann', options);
-    assert.match(JSON.stringify(ann.joined.iceServers), /turns:turn\.example\.org:443\?transport=tcp/);
-    ann.close();
-  });
-});
+}

@@ -1,6 +1,6 @@
 // A web server that shares its port with us: which connections it gets, that they come untouched, and what
-// happens when it is away or there are too many of them. The test itself is the web server here; nginx is one
-// in proxies_test.mjs.
+// happens when it is away or there are too many of them. The test itself is the web server here. nginx and
+// HAProxy are web servers in proxies_test.mjs, and a browser comes to nginx in one_port_test.mjs.
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>

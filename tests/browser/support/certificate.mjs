@@ -6,6 +6,11 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { temporaryDirectory } from './cleanup.mjs';
 
+const flagName = '--ignore-certificate-errors-spki-list=';
+
+// One flag for several certificates: Chromium takes the last such flag only.
+export const flagForAll = (...certificates) => flagName + certificates.map(({ flag }) => flag.slice(flagName.length)).join();
+
 // For addresses and host names.
 export function makeCertificate(...names) {
   const folder = temporaryDirectory('certificate').path;
@@ -16,5 +21,5 @@ export function makeCertificate(...names) {
   const { publicKey } = new X509Certificate(readFileSync(certificate));
   const key = publicKey.export({ type: 'spki', format: 'der' });
   const hash = createHash('sha256').update(key).digest('base64');
-  return { certificate, privateKey, flag: `--ignore-certificate-errors-spki-list=${hash}` };
+  return { certificate, privateKey, flag: flagName + hash };
 }
