@@ -76,4 +76,10 @@ std::vector<std::string_view> json_elements(std::string_view array) {
   return elements;
 }
 
+std::string json_list(const std::vector<std::string_view>& elements) {
+  std::string list;
+  for (const std::string_view element : elements) list.append(list.empty() ? "" : ",").append(element);
+  return list;
+}
+
 }  // namespace turnpike::signaling

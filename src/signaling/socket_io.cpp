@@ -5,8 +5,10 @@
 #include <boost/json/value.hpp>
 #include <charconv>
 
+#include "turnpike/signaling/course_dialect.hpp"
 #include "turnpike/signaling/json_slice.hpp"
 #include "turnpike/signaling/json_text.hpp"
+#include "turnpike/signaling/socket_io_echo.hpp"
 
 namespace turnpike::signaling {
 namespace {
@@ -33,9 +35,9 @@ std::optional<std::uint64_t> to_offset(std::string_view text) {
   return offset;
 }
 
-std::vector<std::string> namespaces_of(Preset preset) {
-  if (preset == Preset::echo) return {"/", "/custom"};
-  return {"/"};
+std::unique_ptr<SocketIo::Application> make_application(Preset preset, SocketIo& socket_io) {
+  if (preset == Preset::echo) return std::make_unique<SocketIoEcho>(socket_io);
+  return std::make_unique<CourseDialect>(socket_io);
 }
 
 }  // namespace
@@ -45,14 +47,15 @@ SocketIo::SocketIo(const Params& params)
       tokens_(params.tokens),
       random_(params.random),
       settings_(params.settings),
-      namespaces_(namespaces_of(params.settings.preset)) {}
+      application_(make_application(settings_.preset, *this)) {}
+
+SocketIo::~SocketIo() = default;
 
 void SocketIo::set(const Settings& settings, TimePoint now, EngineIo::Output& out) {
   const bool lists_now = settings.list_rooms && !settings_.list_rooms;
+  if (settings.preset != settings_.preset) application_ = make_application(settings.preset, *this);
   settings_ = settings;
-  namespaces_ = namespaces_of(settings.preset);
-  if (!settings.list_rooms) rooms_changed_ = false;
-  if (lists_now) tell_rooms(now, out);
+  if (lists_now) application_->on_rooms_changed(now, out);
 }
 
 void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) {
@@ -110,11 +113,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
     const std::string name(first.is_string() ? std::string_view(first.get_string()) : call.arguments.front());
     call.name = name;
     call.arguments.erase(call.arguments.begin());
-    if (settings_.preset == Preset::echo) {
-      on_echo_event(call);
-    } else {
-      on_course_event(call);
-    }
+    application_->on_event(call);
   }
   flush_hub(out);  // an acknowledgement is of something that nobody here asked for
 }
@@ -122,7 +121,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
 void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out) {
   const std::string nsp(packet.nsp);
   if (client.sockets.contains(nsp)) return engine_->close(client.session);
-  if (std::ranges::find(namespaces_, nsp) == namespaces_.end()) {
+  if (!application_->has_namespace(nsp)) {
     return refuse(client, nsp, R"({"message":"Invalid namespace"})", out);
   }
   Grant grant;
@@ -205,8 +204,7 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
   connected.nsp = socket.nsp;
   connected.json = answer;
   send(socket, connected, {}, out);
-  if (settings_.preset == Preset::echo)
-    emit(socket, "auth", packet.json.empty() ? "{}" : packet.json, {}, out);
+  application_->on_connect(socket, packet.json, out);
 }
 
 // A client that was cut off comes back as the socket that it was, and gets what it has not seen.
@@ -261,7 +259,7 @@ void SocketIo::close_socket(Socket& socket, TimePoint now, EngineIo::Output& out
   token_deadlines_.clear(socket.number, socket.token_deadline);
   by_pid_.erase(socket.pid);
   sockets_.erase(socket.number);
-  if (was_in_rooms) tell_rooms(now, out);
+  if (was_in_rooms) application_->on_rooms_changed(now, out);
 }
 
 void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, EngineIo::Output& out) {
@@ -289,7 +287,6 @@ void SocketIo::send(const Socket& socket, const SocketIoPacket& packet, const At
     engine_->send(socket.session, *attachment, true, out);
 }
 
-// `arguments` are JSON, with commas between them.
 void SocketIo::emit(Socket& socket, std::string_view name, std::string_view arguments,
                     const Attachments& attachments, EngineIo::Output& out) {
   std::string event = "[" + json::serialize(json::string_view(name.data(), name.size()));
@@ -328,6 +325,16 @@ void SocketIo::acknowledge(const Call& call, std::string_view arguments, const A
   send(call.socket, packet, attachments, call.out);
 }
 
+void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& out) {
+  for (const Delivery& delivery : deliveries) {
+    if (!(delivery.to & kSocketIoBit)) {
+      foreign_.push_back(delivery);
+    } else if (const auto socket = sockets_.find(delivery.to); socket != sockets_.end()) {
+      application_->on_told(socket->second, *delivery.event, out);
+    }
+  }
+}
+
 void SocketIo::flush_hub(EngineIo::Output& out) {
   const Hub::Output told = std::exchange(from_hub_, {});
   deliver(told.deliveries, out);
@@ -346,16 +353,14 @@ void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
   while (token_deadlines_.next() <= now.steady) {
     Socket& socket = sockets_.at(token_deadlines_.first());
     watch_token(socket, now);
-    if (is_expired(socket, now) && socket.session != 0 && settings_.preset == Preset::course) {
-      emit(socket, "token_expired", "", {}, out);
-    }
+    if (is_expired(socket, now) && socket.session != 0) application_->on_token_expired(socket, out);
   }
-  if (list_due() <= now.steady) tell_rooms(now, out);
+  application_->on_timeout(now, out);
   flush_hub(out);
 }
 
 SteadyTime SocketIo::next_deadline() const {
-  return std::min({deadlines_.next(), token_deadlines_.next(), list_due()});
+  return std::min({deadlines_.next(), token_deadlines_.next(), application_->next_deadline()});
 }
 
 }  // namespace turnpike::signaling

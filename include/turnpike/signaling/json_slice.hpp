@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,5 +27,7 @@ std::vector<JsonMember> json_members(std::string_view object);
 
 // The elements of an array; none when `array` is none.
 std::vector<std::string_view> json_elements(std::string_view array);
+// The reverse without the brackets: JSON texts with commas between them.
+std::string json_list(const std::vector<std::string_view>& elements);
 
 }  // namespace turnpike::signaling

@@ -1,6 +1,6 @@
 // Socket.IO 5 as a server, over Engine.IO: namespaces, events, acknowledgements, binary attachments and
-// recovery; and the applications that it carries. A socket is a member of the hub, so that it meets whoever
-// is in the same room by whatever protocol.
+// recovery. What the events mean is up to the application that it carries, which the preset chooses. A socket
+// is a member of the hub, so that it meets whoever is in the same room by whatever protocol.
 #pragma once
 
 #include <deque>
@@ -24,60 +24,6 @@ namespace turnpike::signaling {
 
 class SocketIo : public EngineIo::Application {
  public:
-  // What may change while clients are connected.
-  struct Settings {
-    Access access = Access::open;  // for those who join
-    Preset preset = Preset::course;
-    Duration connect_timeout = std::chrono::seconds(45);
-    Duration recovery{};  // 0: off. A recoverable event carries its offset as one more argument.
-    bool list_rooms = false;
-  };
-  struct Params {
-    Hub& hub;
-    TokenVerifier& tokens;
-    crypto::Random& random;
-    Settings settings{};
-  };
-
-  // A list of all rooms, written whole to everybody at each change, is the dearest thing that a client can
-  // cause. It is sent at once while lists cost no more than this; then changes are put together until the
-  // last list is paid for.
-  static constexpr std::uint64_t kListBytesPerSecond = 1 << 20;
-  static constexpr Duration kListBurst = std::chrono::seconds(1);
-
-  struct Counters {
-    std::uint64_t room_lists = 0;          // that were written
-    std::uint64_t room_lists_put_off = 0;  // changes that wait for a later list
-  };
-
-  explicit SocketIo(const Params& params);
-
-  // To be called once, before anything else: the two need each other.
-  void use(EngineIo& engine) { engine_ = &engine; }
-
-  void on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) override;
-  void on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
-                  EngineIo::Output& out) override;
-  void on_session_closed(SessionKey session, bool clean, TimePoint now, EngineIo::Output& out) override;
-
-  // What members of any protocol tell sockets.
-  void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
-  // Rooms have come or gone on other nodes.
-  void on_rooms_changed(TimePoint now, EngineIo::Output& out) { tell_rooms(now, out); }
-  // What sockets told members of other protocols since this was last called.
-  std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
-  // What was refused since this was last called, for the log.
-  std::vector<Refused> take_refused() { return std::exchange(refused_, {}); }
-  // From now on these settings hold. A list of rooms that is now wanted is sent. When the preset changes, all
-  // sessions must have ended before.
-  void set(const Settings& settings, TimePoint now, EngineIo::Output& out);
-
-  const Counters& counters() const { return counters_; }
-
-  void on_timeout(TimePoint now, EngineIo::Output& out);
-  SteadyTime next_deadline() const;
-
- private:
   using Attachments = std::vector<Saying::Attachment>;
   using SocketNumber = ConnectionId;  // with kSocketIoBit
 
@@ -105,6 +51,111 @@ class SocketIo : public EngineIo::Application {
     SteadyTime token_deadline{};         // to be told at that the token has expired
   };
 
+  // An event on its way to an application. Views what it came in.
+  struct Call {
+    Socket& socket;
+    std::string_view name;
+    std::vector<std::string_view> arguments;  // JSON
+    Attachments& attachments;
+    std::optional<std::uint64_t> ack;
+    TimePoint now;
+    EngineIo::Output& out;
+  };
+
+  // What the events mean. It may use the functions of SocketIo for applications from within these calls.
+  class Application {
+   public:
+    virtual ~Application() = default;
+    // Whether clients may connect to this namespace.
+    virtual bool has_namespace(std::string_view nsp) const { return nsp == "/"; }
+    // A socket has connected; `auth` is the JSON that its client sent along, which may be empty.
+    virtual void on_connect(Socket&, std::string_view /*auth*/, EngineIo::Output&) {}
+    virtual void on_event(Call& call) = 0;
+    // A member of some room, by whatever protocol, tells this socket.
+    virtual void on_told(Socket& socket, const Event& event, EngineIo::Output& out) = 0;
+    virtual void on_token_expired(Socket&, EngineIo::Output&) {}
+    // Rooms may have come or gone without an event of this application.
+    virtual void on_rooms_changed(TimePoint, EngineIo::Output&) {}
+    virtual void on_timeout(TimePoint, EngineIo::Output&) {}
+    // SteadyTime::max() when nothing is waited for.
+    virtual SteadyTime next_deadline() const { return SteadyTime::max(); }
+  };
+
+  // What may change while clients are connected.
+  struct Settings {
+    Access access = Access::open;  // for those who join
+    Preset preset = Preset::course;
+    Duration connect_timeout = std::chrono::seconds(45);
+    Duration recovery{};  // 0: off. A recoverable event carries its offset as one more argument.
+    bool list_rooms = false;
+  };
+  struct Params {
+    Hub& hub;
+    TokenVerifier& tokens;
+    crypto::Random& random;
+    Settings settings{};
+  };
+
+  struct Counters {
+    std::uint64_t room_lists = 0;          // that were written
+    std::uint64_t room_lists_put_off = 0;  // changes that wait for a later list
+  };
+
+  explicit SocketIo(const Params& params);
+  ~SocketIo() override;
+
+  // To be called once, before anything else: the two need each other.
+  void use(EngineIo& engine) { engine_ = &engine; }
+
+  void on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) override;
+  void on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
+                  EngineIo::Output& out) override;
+  void on_session_closed(SessionKey session, bool clean, TimePoint now, EngineIo::Output& out) override;
+
+  // What members of any protocol tell sockets.
+  void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
+  // Rooms have come or gone on other nodes.
+  void on_rooms_changed(TimePoint now, EngineIo::Output& out) { application_->on_rooms_changed(now, out); }
+  // What sockets told members of other protocols since this was last called.
+  std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
+  // What was refused since this was last called, for the log.
+  std::vector<Refused> take_refused() { return std::exchange(refused_, {}); }
+  // From now on these settings hold. A list of rooms that is now wanted is sent. When the preset changes, all
+  // sessions must have ended before.
+  void set(const Settings& settings, TimePoint now, EngineIo::Output& out);
+
+  const Counters& counters() const { return counters_; }
+
+  // --- For applications
+  // Sends an event. `arguments` are JSON, with commas between them.
+  void emit(Socket& socket, std::string_view name, std::string_view arguments, const Attachments& attachments,
+            EngineIo::Output& out);
+  // Answers a call whose client has asked for it. `arguments` are a JSON array.
+  void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
+  // Takes down for the log that something was refused to the client of this session.
+  void note(Refusal why, SessionKey session);
+  // From now on the socket may do what this grant allows.
+  void hold_to(Socket& socket, const Grant& grant, TimePoint now);
+  static bool is_expired(const Socket& socket, TimePoint now);
+  // All sockets whose clients are connected.
+  template <class Visitor>
+  void for_each_socket(Visitor&& visit) {
+    for (auto& [number, socket] : sockets_) {
+      if (socket.session != 0) visit(socket);
+    }
+  }
+  const Settings& settings() const { return settings_; }
+  Hub& hub() { return hub_; }
+  // What the hub tells because of an application's call; it is delivered when the call has returned.
+  Hub::Output& from_hub() { return from_hub_; }
+  TokenVerifier& tokens() { return tokens_; }
+  Counters& count() { return counters_; }
+
+  void on_timeout(TimePoint now, EngineIo::Output& out);
+  SteadyTime next_deadline() const;
+
+ private:
+  // What the client of a session is known by until it has a socket.
   struct Client {
     SessionKey session = 0;
     EngineIo::Opening opening;
@@ -118,17 +169,6 @@ class SocketIo : public EngineIo::Application {
     std::size_t attachment_bytes = 0;
   };
 
-  // An event on its way to an application. Views what it came in.
-  struct Call {
-    Socket& socket;
-    std::string_view name;
-    std::vector<std::string_view> arguments;  // JSON
-    Attachments& attachments;
-    std::optional<std::uint64_t> ack;
-    TimePoint now;
-    EngineIo::Output& out;
-  };
-
   void take(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,
             EngineIo::Output& out);
   void connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out);
@@ -136,46 +176,20 @@ class SocketIo : public EngineIo::Application {
                    EngineIo::Output& out);
   bool recover(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
                EngineIo::Output& out);
-  static bool is_expired(const Socket& socket, TimePoint now);
-  void hold_to(Socket& socket, const Grant& grant, TimePoint now);
   void watch_token(Socket& socket, TimePoint now);
-  void note(Refusal why, SessionKey session);
   void refuse(const Client& client, std::string_view nsp, std::string_view message, EngineIo::Output& out);
   void disconnect(Client& client, std::string_view nsp, TimePoint now, EngineIo::Output& out);
   void close_socket(Socket& socket, TimePoint now, EngineIo::Output& out);
   void send(const Socket& socket, const SocketIoPacket& packet, const Attachments& attachments,
             EngineIo::Output& out);
-  void emit(Socket& socket, std::string_view name, std::string_view arguments, const Attachments& attachments,
-            EngineIo::Output& out);
-  void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
   void flush_hub(EngineIo::Output& out);
-
-  // The course dialect.
-  struct CourseEvent;
-  void on_course_event(Call& call);
-  void join_room(Call& call);
-  void leave_room(Call& call);
-  void set_nickname(Call& call);
-  void new_message(Call& call);
-  void chat(Call& call);
-  void take_token(Call& call);
-  void relay(Call& call);
-  std::string scoped(const Socket& socket, std::string_view room) const;
-  std::optional<Refusal> say_in_room(Call& call, std::string_view room, Saying saying);
-  void turn_down(Call& call, Refusal refusal);
-  // Acknowledges, or turns down.
-  void conclude(Call& call, std::optional<Refusal> refusal);
-  SteadyTime list_due() const;
-  void tell_rooms(TimePoint now, EngineIo::Output& out);
-
-  void on_echo_event(Call& call);
 
   Hub& hub_;
   TokenVerifier& tokens_;
   crypto::Random& random_;
   Settings settings_;
   EngineIo* engine_ = nullptr;
-  std::vector<std::string> namespaces_;
+  std::unique_ptr<Application> application_;
   Hub::Output from_hub_;
   std::vector<Delivery> foreign_;
   SocketNumber last_number_ = kSocketIoBit;
@@ -186,8 +200,6 @@ class SocketIo : public EngineIo::Application {
   Deadlines<std::uint64_t> deadlines_;
   Deadlines<std::uint64_t> token_deadlines_;  // of sockets
   std::vector<Refused> refused_;
-  bool rooms_changed_ = false;    // since they were last told
-  SteadyTime list_paid_until_{};  // when all lists so far have been sent at kListBytesPerSecond
   Counters counters_;
 };
 

@@ -18,15 +18,17 @@ Config parsed(std::string_view text, const std::vector<std::string>& overrides =
 }
 
 const char* const kDefaults =
-    "realm turnpike = turnpike\n"
-    "workers 0\n"
+    "realm=turnpike auth.realm=turnpike\n"
+    "workers=0\n"
     "listen udp 0.0.0.0:3478\n"
     "listen udp [::]:3478\n"
     "ports 49152-65535\n"
-    "nonce_lifetime 600000\n"
-    "limits 0 1000 256 256 100 500 10 3600000 0\n"
-    "streams 10000 200 10000 60000\n"
-    "log 1 0\n";
+    "nonce_lifetime_ms=600000\n"
+    "limits allocations=0 per_user=1000 permissions=256 channels=256\n"
+    "limits unauthenticated=100 bindings=500 failures=10\n"
+    "limits lifetime_ms=3600000 age_ms=0\n"
+    "streams idle=10000 idle_per_address=200 connect_timeout_ms=10000 idle_timeout_ms=60000\n"
+    "log level=info format=text\n";
 
 TEST_CASE("nothing written means the defaults, and STUN only", "[config]") {
   for (const std::string_view text :
@@ -123,8 +125,8 @@ limits:
   idle_timeout: 2m
 nat_discovery: {alternate: [192.0.2.2:3479, "[2001:db8::2]:0"]}
 log: {level: debug, format: json}
-)") == R"(realm example.org = example.org
-workers 4
+)") == R"(realm=example.org auth.realm=example.org
+workers=4
 listen udp 192.0.2.1:3478
 listen udp [2001:db8::1]:0
 listen udp 192.0.2.1:3489
@@ -147,16 +149,18 @@ token turn.example.org north 303132333435363738393031323334353637383930313233343
 token turn.example.org union 313233343536373839303132333435360a A128GCM from 1000
 alternate udp 198.51.100.8:3478 '' always
 alternate tls [2001:db8::8]:5349 'b.example.org' always
-nonce_lifetime 600000
+nonce_lifetime_ms=600000
 allow 10.20.0.0/16
 allow 127.0.0.1/32
 allow ::1/128
 deny 8.8.8.0/24
-limits 1 2 3 4 5 6 0 3600000 43200000
-streams 7 6 500 120000
+limits allocations=1 per_user=2 permissions=3 channels=4
+limits unauthenticated=5 bindings=6 failures=0
+limits lifetime_ms=3600000 age_ms=43200000
+streams idle=7 idle_per_address=6 connect_timeout_ms=500 idle_timeout_ms=120000
 alternate 192.0.2.2:3479
 alternate [2001:db8::2]:0
-log 0 1
+log level=debug format=json
 )");
 }
 

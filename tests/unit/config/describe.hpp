@@ -29,20 +29,22 @@ inline void describe(std::ostream& out, const SignalingParams& s) {
   for (const http::Listener& l : s.listen) {
     out << "signaling " << (l.secure ? "https " : "http ") << l.endpoint.to_string() << '\n';
   }
-  out << "access " << static_cast<int>(s.effective_access()) << '\n';
+  out << "access=" << (s.effective_access() == signaling::Access::open ? "open" : "token") << '\n';
   for (const std::string& secret : s.token_secrets) out << "token_secret " << secret << '\n';
   out << "host '" << s.public_host << "' root '" << s.root << "'\n";
   for (const std::string& origin : s.cors) out << "cors " << origin << '\n';
   describe(out, "proxy", s.trusted_proxies);
-  out << "credentials " << s.credential_lifetime.count() << ' ' << s.credentials_per_second << '\n';
-  out << "signaling limits " << s.connect_timeout.count() << ' ' << s.http.message_bytes << ' '
-      << s.http.waiting_bytes << ' ' << s.http.connections << ' ' << s.http.connections_per_address << ' '
-      << s.limits.members_per_room << ' ' << s.limits.rooms_per_address << '\n';
+  out << "credentials lifetime_ms=" << s.credential_lifetime.count()
+      << " per_second=" << s.credentials_per_second << '\n';
+  out << "signaling connect_timeout_ms=" << s.connect_timeout.count()
+      << " max_payload=" << s.http.message_bytes << " max_waiting=" << s.http.waiting_bytes
+      << " connections=" << s.http.connections << " per_address=" << s.http.connections_per_address
+      << " members=" << s.limits.members_per_room << " rooms=" << s.limits.rooms_per_address << '\n';
 }
 
 inline std::string describe(const Config& c) {
   std::ostringstream out;
-  out << "realm " << c.realm << " = " << c.auth.realm << "\nworkers " << c.workers << '\n';
+  out << "realm=" << c.realm << " auth.realm=" << c.auth.realm << "\nworkers=" << c.workers << '\n';
   for (const Listener& l : c.listen) {
     out << "listen " << scheme_of(l) << ' ' << l.endpoint.to_string() << '\n';
     describe(out, "behind", l.proxy_protocol);
@@ -80,16 +82,19 @@ inline std::string describe(const Config& c) {
     out << "alternate " << to_string(a.transport) << ' ' << a.endpoint.to_string() << " '" << a.domain << "'"
         << (c.relay.alternates.when == turn::Redirect::always ? " always" : " when full") << '\n';
   }
-  out << "nonce_lifetime " << c.auth.nonce_lifetime.count() << '\n';
+  out << "nonce_lifetime_ms=" << c.auth.nonce_lifetime.count() << '\n';
   describe(out, "allow", c.peers.allow);
   describe(out, "deny", c.peers.deny);
-  out << "limits " << c.limits.allocations << ' ' << c.limits.allocations_per_user << ' '
-      << c.limits.permissions_per_allocation << ' ' << c.limits.channels_per_allocation << ' '
-      << c.limits.unauthenticated_per_second << ' ' << c.limits.bindings_per_second << ' '
-      << c.limits.failures_per_second << ' ' << c.limits.allocation_lifetime.count() << ' '
-      << c.limits.allocation_age.count() << '\n';
-  out << "streams " << c.streams.idle << ' ' << c.streams.idle_per_address << ' '
-      << c.streams.connect_timeout.count() << ' ' << c.streams.idle_timeout.count() << '\n';
+  out << "limits allocations=" << c.limits.allocations << " per_user=" << c.limits.allocations_per_user
+      << " permissions=" << c.limits.permissions_per_allocation
+      << " channels=" << c.limits.channels_per_allocation << '\n';
+  out << "limits unauthenticated=" << c.limits.unauthenticated_per_second
+      << " bindings=" << c.limits.bindings_per_second << " failures=" << c.limits.failures_per_second << '\n';
+  out << "limits lifetime_ms=" << c.limits.allocation_lifetime.count()
+      << " age_ms=" << c.limits.allocation_age.count() << '\n';
+  out << "streams idle=" << c.streams.idle << " idle_per_address=" << c.streams.idle_per_address
+      << " connect_timeout_ms=" << c.streams.connect_timeout.count()
+      << " idle_timeout_ms=" << c.streams.idle_timeout.count() << '\n';
   for (const Endpoint& e : c.nat_discovery.alternates) {
     out << "alternate " << e.to_string() << '\n';
   }
@@ -98,7 +103,11 @@ inline std::string describe(const Config& c) {
     out << "tls more " << f.certificate << ' ' << f.private_key << '\n';
   }
   if (c.signaling.enabled) describe(out, c.signaling);
-  out << "log " << static_cast<int>(c.log.level) << ' ' << static_cast<int>(c.log.format) << '\n';
+  out << "log level="
+      << (c.log.level == LogLevel::debug  ? "debug"
+          : c.log.level == LogLevel::info ? "info"
+                                          : "another")
+      << " format=" << (c.log.format == LogFormat::json ? "json" : "text") << '\n';
   return out.str();
 }
 
