@@ -191,27 +191,28 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       .hints = hints_,
       .nonce_key = nonce_key(config_.cluster),
       .nat_discoveries = nat_discoveries_,
-      .streams = {.tls = tls_ ? &tls_->tls() : nullptr,
-                  .idle = idle_connections_,
-                  .handshakes = limiters_.handshakes},
-      .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
-                       .idle = idle_connections_,
-                       .limiters = limiters_},
+      .clients = {.streams = {.tls = tls_ ? &tls_->tls() : nullptr,
+                              .idle = idle_connections_,
+                              .handshakes = limiters_.handshakes},
+                  .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
+                                   .idle = idle_connections_,
+                                   .limiters = limiters_}},
       .peer_connections = peer_connections_,
       .mailboxes = mailboxes_,
       .relays_tcp = config_.relay.tcp,
       .mobility = config_.relay.mobility,
   };
+  relay::Streams::Shared& streams = shared.clients.streams;
   if (config_.signaling.enabled) {
-    shared.streams.http = [this](net::Fd connection, net::AcceptedConnection accepted) {
+    streams.http = [this](net::Fd connection, net::AcceptedConnection accepted) {
       signaling_->adopt(std::move(connection), std::move(accepted));
     };
   }
   if (web_) {
-    shared.streams.web = [this](net::Fd connection, const relay::PassedConnection& about) {
+    streams.web = [this](net::Fd connection, const relay::PassedConnection& about) {
       web_->pass(std::move(connection), about);
     };
-    shared.streams.is_ours = [this](std::string_view name) { return own_names_->has(name); };
+    streams.is_ours = [this](std::string_view name) { return own_names_->has(name); };
   }
   for (std::size_t i = 0; i < sockets_.size(); ++i) mailboxes_.emplace_back();
   for (unsigned i = 0; i < sockets_.size(); ++i) {

@@ -31,11 +31,17 @@ Associations::Associations(const Ways& ways, const Shared& shared, const StreamL
       limits_(limits),
       cookies_(digester_, random),
       batch_(sends),
-      places_(0, KeyedHash(crypto::draw_hash_key(random))) {}
+      places_(0, KeyedHash(crypto::draw_hash_key(random))),
+      book_(shared.idle) {}
 
 Associations::~Associations() {
-  associations_.for_each([this](Association& association) { end(association); });
+  book_.for_each([this](Association& association) { end(association); });
   remove_ended();
+}
+
+void Associations::use(const Settings& settings) {
+  limits_ = settings.streams;
+  clients_ = settings.clients.get();
 }
 
 // --- What clients send
@@ -167,9 +173,7 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
     end(handshakes_.front());
   }
   Association& association = *made;
-  association.deadline = now.steady + limits_.connect_timeout;
-  association.looked_at_by = association.deadline;
-  by_deadline_.insert(association);
+  book_.add(association, now.steady + limits_.connect_timeout);
   handshakes_.push_back(association);
   places_[key].handshake = &association;
   return &association;
@@ -177,21 +181,19 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
 
 // Null when there is no memory for it, and then nothing of it is left.
 Associations::Association* Associations::make(const FiveTuple& key, const net::DtlsHello& hello) {
-  std::optional<std::uint64_t> number;
-  try {
-    // So that end() needs no memory.
-    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
-    places_.try_emplace(key);
-    number = associations_.take();
-    Association& association = associations_.emplace(*number, *shared_.dtls->get(), hello, buffers_);
+  const auto prepare = [&](Association& association, std::uint64_t number) {
+    association.is_counted = true;
     association.tuple = key;
-    association.tuple.connection = *number;
+    association.tuple.connection = number;
     association.came_by = key.connection;
     ways_.proxied.hold(key.connection);
-    return &association;
+    return true;
+  };
+  try {
+    places_.try_emplace(key);
+    return book_.make(prepare, *shared_.dtls->get(), hello, buffers_);
   } catch (const std::bad_alloc&) {
     ++counters_.out_of_memory;
-    if (number) associations_.free(*number);
     const auto place = places_.find(key);
     if (place != places_.end() && !place->second.established && !place->second.handshake)
       places_.erase(place);
@@ -203,7 +205,7 @@ Associations::Association* Associations::make(const FiveTuple& key, const net::D
 // --- What clients get
 
 void Associations::add(const turn::Output::ToClient& message, Bytes head) {
-  Association* association = find_last(message.tuple);
+  Association* association = book_.find_last(message.tuple);
   if (!association) return;
   make_room();
   association->dtls.send(head, message.payload, message.padding);
@@ -237,14 +239,8 @@ FiveTuple Associations::key_of(const Association& association) {
   return key;
 }
 
-Associations::Association* Associations::find_last(const FiveTuple& tuple) {
-  Association* association = associations_.find(tuple.connection);
-  return association && association->tuple == tuple ? association : nullptr;
-}
-
 void Associations::end(Association& association) {
-  if (std::exchange(association.has_ended, true)) return;
-  ended_.push_back(association.tuple);
+  if (!book_.end(association)) return;
   if (association.is_handshake) handshakes_.erase(handshakes_.iterator_to(association));
 
   const auto found = places_.find(key_of(association));
@@ -257,35 +253,21 @@ void Associations::end(Association& association) {
 
 void Associations::remove_ended() {
   begun_in_pass_ = 0;
-  if (ended_.empty()) return;
-  for (const FiveTuple& tuple : ended_) {
-    Association& association = *associations_.find(tuple.connection);
+  if (book_.ended().empty()) return;
+  book_.remove_ended([this](Association& association) {
     make_room();
     association.dtls.send_close_notify();
     transmit(association.came_by, association.tuple);
-    if (!association.has_allocation) shared_.idle.release(tuple.client.address);
     ways_.proxied.release(association.came_by);
-    by_deadline_.erase(by_deadline_.iterator_to(association));
-    associations_.free(tuple.connection);
-  }
-  ended_.clear();
+  });
   send();
 }
 
 // --- How long they stay
 
 void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
-  Association* association = find_last(tuple);
-  if (!association || association->has_ended || association->has_allocation == has_allocation) return;
-  if (!has_allocation) shared_.idle.add(tuple.client.address);  // first, since it may find no memory
-  association->has_allocation = has_allocation;
-  if (has_allocation) {
-    shared_.idle.release(tuple.client.address);
-    association->deadline = SteadyTime::max();
-  } else {
-    association->deadline = now.steady + limits_.idle_timeout;
-  }
-  look_in_time(*association);
+  Association* association = book_.set_allocation(tuple, has_allocation, now.steady + limits_.idle_timeout);
+  if (association) look_in_time(*association);
 }
 
 // Called for every datagram, so it only notes the time while the queue knows of the association anyway.
@@ -296,23 +278,16 @@ void Associations::stay_awake(Association& association) {
   look_in_time(association);
 }
 
-// A deadline that moves later is noticed when the old one comes.
 void Associations::look_in_time(Association& association) {
-  const SteadyTime next = std::min({association.deadline, association.retransmit_at, association.rest_at});
-  if (next >= association.looked_at_by) return;
-  by_deadline_.erase(by_deadline_.iterator_to(association));
-  association.looked_at_by = next;
-  by_deadline_.insert(association);
+  book_.deadlines().look_by(association,
+                            std::min({association.deadline, association.retransmit_at, association.rest_at}));
 }
 
 void Associations::on_timeout(TimePoint now) {
   messages_.clear();
   now_ = now.steady;
-  while (!by_deadline_.empty() && by_deadline_.begin()->looked_at_by <= now.steady) {
-    Association& association = *by_deadline_.begin();
-    by_deadline_.erase(by_deadline_.begin());
-    association.looked_at_by = SteadyTime::max();
-    by_deadline_.insert(association);
+  while (Association* due = book_.deadlines().take_due(now.steady)) {
+    Association& association = *due;
     if (association.has_ended) continue;
     if (association.deadline <= now.steady) {
       ++counters_.timed_out;
@@ -333,8 +308,10 @@ void Associations::rest(Association& association, SteadyTime now) {
   association.rest_at = is_quiet ? SteadyTime::max() : association.busy_until;
 }
 
-SteadyTime Associations::next_deadline() const {
-  return by_deadline_.empty() ? SteadyTime::max() : by_deadline_.begin()->looked_at_by;
+void Associations::add_counters_to(Totals& totals) const {
+  totals.add(counters_);
+  totals.add(buffers_.counters);
+  totals.add(WorkerCounters{.out_of_memory = {}, .dtls_lost = buffers_.lost()});
 }
 
 }  // namespace turnpike::relay

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
-#include <boost/intrusive/set.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
@@ -16,11 +15,11 @@
 #include "net/dtls.hpp"
 #include "net/dtls_hello.hpp"
 #include "net/tls_context.hpp"
+#include "relay/client_book.hpp"
+#include "relay/client_transport.hpp"
 #include "relay/counters.hpp"
-#include "relay/idle_connections.hpp"
 #include "relay/listener_socket.hpp"
 #include "relay/proxied_clients.hpp"
-#include "relay/slot_map.hpp"
 #include "relay/stream_limits.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/keyed_hash.hpp"
@@ -32,7 +31,7 @@
 
 namespace turnpike::relay {
 
-class Associations {
+class Associations final : public ClientTransport {
  public:
   // What all workers share; outlives them.
   struct Shared {
@@ -50,17 +49,10 @@ class Associations {
   // All references outlive this, the listeners with their sockets open.
   Associations(const Ways& ways, const Shared& shared, const StreamLimits& limits, crypto::Random& random,
                net::SendCounters& sends);
-  // Says goodbye.
-  ~Associations();
-  Associations(const Associations&) = delete;
-  Associations& operator=(const Associations&) = delete;
+  // Sends close_notify to all clients.
+  ~Associations() override;
 
-  // From now on these hold; deadlines that run already stay as they are.
-  // `clients` may be null, and lives until others are to be used.
-  void use(const StreamLimits& limits, const turn::ClientPolicy* clients) {
-    limits_ = limits;
-    clients_ = clients;
-  }
+  void use(const Settings& settings) override;
 
   // Whether there is a certificate. Plain listeners then take DTLS as well.
   bool can_begin() const { return shared_.dtls != nullptr; }
@@ -73,27 +65,22 @@ class Associations {
   };
   // `connection` is that of a client by UDP: the number of the listener, and of the flow behind a balancer.
   Received receive(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now);
-  void release_received() { buffers_.release_received(); }
+  void release_received() override { buffers_.release_received(); }
 
-  // What the server wants sent. The payload has been read when add() returns.
-  void add(const turn::Output::ToClient& message, Bytes head);
-  void send();
+  // The payload has been read when add() returns.
+  void add(const turn::Output::ToClient& message, Bytes head) override;
+  void send() override;
 
-  // Associations with an allocation, here or at another worker, live as long as that does.
-  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
+  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) override;
 
-  // Associations that have ended. Nothing more comes from them; answers to what came before still go out.
-  const std::vector<FiveTuple>& ended() const { return ended_; }
-  void remove_ended();
+  std::span<const FiveTuple> ended() const override { return book_.ended(); }
+  void remove_ended() override;
 
-  void on_timeout(TimePoint now);
-  // SteadyTime::max() when nothing is waited for.
-  SteadyTime next_deadline() const;
+  void on_timeout(TimePoint now) override;
+  SteadyTime next_deadline() const override { return book_.deadlines().next(); }
 
-  const AssociationCounters& counters() const { return counters_; }
-  const net::DtlsCounters& dtls_counters() const { return buffers_.counters; }
-  // Datagrams to clients that found no room in the buffers.
-  const Counter& lost() const { return buffers_.lost(); }
+  void add_counters_to(Totals& totals) const override;
+  std::uint64_t out_of_memory() const override { return counters_.out_of_memory; }
 
  private:
   // Of one worker. Beyond, the oldest makes room: it has had the most time.
@@ -104,22 +91,16 @@ class Associations {
   // An association that has been quiet for this long gives its buffers back.
   static constexpr Duration kQuiet = std::chrono::seconds(4);
 
-  struct Association : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>>,
-                       boost::intrusive::list_base_hook<> {
+  struct Association : ClientConnection, boost::intrusive::list_base_hook<> {
     Association(const net::TlsContext& context, const net::DtlsHello& hello, net::DtlsBuffers& buffers)
         : dtls(context, hello, buffers) {}
 
     net::DtlsAssociation dtls;
-    FiveTuple tuple;
     std::uint64_t came_by = 0;                     // the connection as receive() has it
-    SteadyTime deadline;                           // SteadyTime::max() with an allocation
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
     SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
     SteadyTime busy_until{};                       // it does not rest before
-    SteadyTime looked_at_by;                       // its place in the queue, never after the others
     bool is_handshake = true;                      // until it is established, and in handshakes_
-    bool has_allocation = false;
-    bool has_ended = false;
   };
   // A 5-tuple's associations: a client that has started again on its port shakes hands while
   // the old one lives on, since only the end of a handshake tells that it was the same client.
@@ -146,8 +127,6 @@ class Associations {
 
   // The 5-tuple with what it came by for a connection number: the same for all associations that it had.
   static FiveTuple key_of(const Association& association);
-  // Even if it has ended; a number may be another worker's.
-  Association* find_last(const FiveTuple& tuple);
   void end(Association& association);
   void look_in_time(Association& association);
   void stay_awake(Association& association);
@@ -166,17 +145,10 @@ class Associations {
   SteadyTime now_{};  // of the last call that was told the time
 
   boost::unordered_flat_map<FiveTuple, Place, KeyedHash> places_;
-  SlotMap<Association> associations_;
-  struct ByDeadline {
-    bool operator()(const Association& a, const Association& b) const {
-      return a.looked_at_by < b.looked_at_by;
-    }
-  };
-  boost::intrusive::multiset<Association, boost::intrusive::compare<ByDeadline>> by_deadline_;
+  ClientBook<Association> book_;
   boost::intrusive::list<Association> handshakes_;  // the oldest first
 
   std::vector<Bytes> messages_;
-  std::vector<FiveTuple> ended_;
 };
 
 }  // namespace turnpike::relay

@@ -1,6 +1,9 @@
 #include "relay/streams.hpp"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <new>
 #include <system_error>
@@ -24,6 +27,14 @@ constexpr Duration kListenerPause{100};  // while there is no descriptor for ano
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
+std::uint64_t tag_of(const FiveTuple& tuple) {
+  return EventTag{EventKind::connection, tuple.connection}.pack();
+}
+
+std::uint32_t events_of(bool watches_output) {
+  return kReading | (watches_output ? std::uint32_t{EPOLLOUT} : 0);
+}
+
 // The answer to an HTTP client on a listener that detects protocols, where no signaling is configured.
 std::string no_page() {
   constexpr std::string_view kBody = "404 Not Found: STUN and TURN are served here, and there is no page\n";
@@ -43,47 +54,38 @@ bool Streams::is_media(Bytes head) {
   return head.size() >= 2 && stun::MessageType::from_wire(load_u16(head.data())) == kData;
 }
 
-Streams::Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared,
+Streams::Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const Shared& shared,
                  const StreamLimits& limits)
-    : epoll_(epoll),
-      handshakes_(epoll_create1(EPOLL_CLOEXEC)),
-      listeners_(std::move(listeners)),
-      shared_(shared),
-      limits_(limits) {
-  if (!handshakes_ || !watch(handshakes_.get(), kHandshakes, EPOLL_CTL_ADD, EPOLLIN)) {
-    throw std::system_error(errno, std::generic_category(), "epoll");
-  }
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    if (!watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_ADD, EPOLLIN)) {
+    : epoll_(epoll), listeners_(std::move(listeners)), shared_(shared), limits_(limits), book_(shared.idle) {
+  const auto wait_for = [&](int fd, EventTag tag) {
+    if (!epoll_.add(fd, tag.pack(), EPOLLIN))
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-    }
-  }
+  };
+  wait_for(handshakes_.fd(), {EventKind::handshakes});
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    wait_for(listeners_[i].socket.get(), {EventKind::stream_listener, i});
 }
 
-Streams::~Streams() { by_deadline_.clear(); }
-
-bool Streams::watch(int fd, std::uint64_t tag, int operation, std::uint32_t events) {
-  epoll_event event{.events = events, .data = {.u64 = tag}};
-  return epoll_ctl(epoll_, operation, fd, &event) == 0;
+void Streams::use(const Settings& settings) {
+  limits_ = settings.streams;
+  clients_ = settings.clients.get();
 }
 
-bool Streams::watch(const Connection& connection, int operation, std::uint32_t events) {
-  epoll_event event{.events = events, .data = {.u64 = connection.tuple.connection}};
-  const int set = connection.in_handshake ? handshakes_.get() : epoll_;
-  return epoll_ctl(set, operation, connection.stream.fd(), &event) == 0;
+bool Streams::unwatch(const Connection& connection) {
+  return set_of(connection).remove(connection.stream.fd());
 }
 
 bool Streams::move_to_handshakes(Connection& connection, bool in_handshake) {
-  if (!watch(connection, EPOLL_CTL_DEL, 0)) return false;
+  if (!unwatch(connection)) return false;
   connection.in_handshake = in_handshake;
-  return watch(connection, EPOLL_CTL_ADD,
-               kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
+  return set_of(connection)
+      .add(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }
 
 // --- Connections come
 
-void Streams::on_listener(std::uint64_t tag, TimePoint now) {
-  const StreamListener& listener = listeners_[tag & ~kListenerBit];
+void Streams::on_listener(std::uint64_t index, TimePoint now) {
+  const StreamListener& listener = listeners_[index];
   for (int i = 0; i < kAcceptsPerPass && accept_one(listener, now); ++i) {
   }
 }
@@ -125,9 +127,7 @@ void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& f
     return;
   }
   Connection& connection = *made;
-  connection.deadline = now.steady + limits_.connect_timeout;
-  connection.looked_at_by = connection.deadline;
-  by_deadline_.insert(connection);
+  book_.add(connection, now.steady + limits_.connect_timeout);
   ++counters_.accepted;
   const bool is_tls = !connection.detector && listener.transport == Transport::tls;
   if (is_tls && !start_tls(connection, now)) end(connection);
@@ -140,61 +140,55 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
   const std::optional<Endpoint> local =
       wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
   if (!local) return nullptr;
-  std::optional<std::uint64_t> number;
-  try {
-    // So that end() needs no memory.
-    if (ended_.capacity() <= by_deadline_.size()) ended_.reserve(2 * by_deadline_.size() + 16);
-    number = connections_.take();
-    Connection& connection = connections_.emplace(*number, std::move(fd));
+  const auto prepare = [&](Connection& connection, std::uint64_t number) {
     connection.listener = &listener;
     connection.is_counted = listener.balancers.empty();
-    connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), *number};
+    connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), number};
     if (!connection.is_counted || !listener.transport) {
       connection.detector = std::make_unique<ProtocolDetector>(!connection.is_counted, listener.transport,
                                                                listener.web ? &shared_.is_ours : nullptr);
     }
-    if (watch(connection, EPOLL_CTL_ADD, kReading)) return &connection;
+    return epoll_.add(connection.stream.fd(), tag_of(connection.tuple), kReading);
+  };
+  try {
+    return book_.make(prepare, std::move(fd));
   } catch (const std::bad_alloc&) {
     ++counters_.out_of_memory;
+    return nullptr;
   }
-  if (number) connections_.free(*number);
-  return nullptr;
 }
 
 // A connection that nobody can accept stays readable: without a pause the worker would do nothing but look at
 // it.
 void Streams::pause_listeners(TimePoint now) {
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_MOD, 0);
-  }
+  watch_listeners(0);
   paused_until_ = now.steady + kListenerPause;
 }
 
 void Streams::resume_listeners() {
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    watch(listeners_[i].socket.get(), kListenerBit | i, EPOLL_CTL_MOD, EPOLLIN);
-  }
+  watch_listeners(EPOLLIN);
   paused_until_.reset();
+}
+
+void Streams::watch_listeners(std::uint32_t events) {
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    epoll_.modify(listeners_[i].socket.get(), EventTag{EventKind::stream_listener, i}.pack(), events);
 }
 
 // --- What they bring
 
-Streams::Connection* Streams::find_last(const FiveTuple& tuple) {
-  Connection* connection = connections_.find(tuple.connection);
-  return connection && connection->tuple == tuple ? connection : nullptr;
-}
-
-Streams::Connection* Streams::find(std::uint64_t number) {
-  Connection* connection = connections_.find(number);
-  return connection && !connection->has_ended ? connection : nullptr;
-}
-
 // Whatever happened to a connection, a receive tells; there is no other way to its end.
-Streams::Received Streams::on_event(std::uint64_t number, std::uint32_t events, TimePoint now) {
+Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   messages_.clear();
-  if (number == kHandshakes && !take_handshake(number, events)) return {};
-  in_hand_ = number;
-  Connection* connection = find(number);
+  if (tag.kind == EventKind::handshakes) {
+    // The one that has waited longest of those that can go on.
+    std::array<epoll_event, 1> first;
+    if (handshakes_.wait(first, 0).empty()) return {};
+    tag = EventTag::unpack(first[0].data.u64);
+    events = first[0].events;
+  }
+  in_hand_ = tag.number;
+  Connection* connection = book_.find(tag.number);
   if (!connection) return {};
   using State = net::Stream::State;
   net::Stream& stream = connection->stream;
@@ -285,7 +279,7 @@ void Streams::hand_over_http(Connection& connection) {
   net::Stream& stream = connection.stream;
   end(connection);
   if (!shared_.http) return stream.answer_and_close(as_bytes(no_page()), buffers_);
-  if (stream.has_waiting() || !watch(connection, EPOLL_CTL_DEL, 0)) return;
+  if (stream.has_waiting() || !unwatch(connection)) return;
   net::Stream::Released released = stream.release();
   const bool secure = released.tls != nullptr;
   shared_.http(std::move(released.fd), {.peer = connection.tuple.client.address,
@@ -298,7 +292,7 @@ void Streams::hand_over_http(Connection& connection) {
 // Likewise.
 void Streams::hand_over_to_web(Connection& connection) {
   end(connection);
-  if (!watch(connection, EPOLL_CTL_DEL, 0)) return;
+  if (!unwatch(connection)) return;
   const IpAddress& client = connection.tuple.client.address;
   shared_.web(connection.stream.release().fd, {.client = connection.tuple.client,
                                                .server = connection.tuple.server,
@@ -306,19 +300,10 @@ void Streams::hand_over_to_web(Connection& connection) {
                                                .is_exempt = turn::is_exempt(clients_, client)});
 }
 
-// The one that has waited longest of those that can go on.
-bool Streams::take_handshake(std::uint64_t& number, std::uint32_t& events) const {
-  epoll_event event{};
-  if (epoll_wait(handshakes_.get(), &event, 1, 0) != 1) return false;
-  number = event.data.u64;
-  events = event.events;
-  return true;
-}
-
 // --- What they get
 
 void Streams::add(const turn::Output::ToClient& message, Bytes head) {
-  Connection* connection = find_last(message.tuple);
+  Connection* connection = book_.find_last(message.tuple);
   if (!connection) return;
   const auto index = static_cast<std::uint32_t>(outgoing_.size());
   outgoing_.push_back({{head, message.payload, message.padding, is_media(head)}, kNone});
@@ -360,83 +345,65 @@ net::Stream::State Streams::send_to(Connection& connection) {
 
 void Streams::give_up() {
   messages_.clear();
-  if (Connection* connection = find(in_hand_)) end(*connection);
+  if (Connection* connection = book_.find(in_hand_)) end(*connection);
 }
 
 void Streams::watch_output(Connection& connection) {
   if (connection.has_ended || connection.watches_output == connection.stream.has_waiting()) return;
   connection.watches_output = connection.stream.has_waiting();
-  watch(connection, EPOLL_CTL_MOD, kReading | (connection.watches_output ? std::uint32_t{EPOLLOUT} : 0));
+  set_of(connection)
+      .modify(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }
 
 // --- How long they stay
 
 void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
-  Connection* connection = find_last(tuple);
-  if (!connection || connection->has_ended || connection->has_allocation == has_allocation) return;
-  if (!has_allocation) shared_.idle.add(tuple.client.address);  // first, since it may find no memory
-  connection->has_allocation = has_allocation;
+  Connection* connection = book_.set_allocation(tuple, has_allocation, now.steady + limits_.idle_timeout);
+  if (!connection) return;
   connection->stream.allow_waiting(has_allocation ? net::Stream::kControlLimit : net::Stream::kStrangerLimit);
-  if (has_allocation) {
-    shared_.idle.release(tuple.client.address);
-    live_until(*connection, SteadyTime::max());
-  } else {
-    live_until(*connection, now.steady + limits_.idle_timeout);
-  }
+  book_.deadlines().look_by(*connection, connection->deadline);
 }
 
-// A deadline that moves later is noticed when the old one comes.
 void Streams::live_until(Connection& connection, SteadyTime deadline) {
   connection.deadline = deadline;
-  if (deadline >= connection.looked_at_by) return;
-  by_deadline_.erase(by_deadline_.iterator_to(connection));
-  connection.looked_at_by = deadline;
-  by_deadline_.insert(connection);
+  book_.deadlines().look_by(connection, deadline);
 }
 
-void Streams::end(Connection& connection) {
-  if (std::exchange(connection.has_ended, true)) return;
-  ended_.push_back(connection.tuple);
-}
+void Streams::end(Connection& connection) { book_.end(connection); }
 
 void Streams::remove_ended() {
-  for (const FiveTuple& tuple : ended_) free(*connections_.find(tuple.connection));
-  ended_.clear();
-}
-
-void Streams::free(Connection& connection) {
-  if (connection.is_counted && !connection.has_allocation) {
-    shared_.idle.release(connection.tuple.client.address);
-  }
-  by_deadline_.erase(by_deadline_.iterator_to(connection));
-  connections_.free(connection.tuple.connection);
+  book_.remove_ended([](Connection&) {});
 }
 
 std::optional<net::Stream> Streams::release(const FiveTuple& tuple) {
-  Connection* connection = find_last(tuple);
+  Connection* connection = book_.find_last(tuple);
   if (!connection || connection->has_ended) return std::nullopt;
   std::optional<net::Stream> stream(std::move(connection->stream));
-  free(*connection);
+  book_.free(*connection);
   return stream;
 }
 
 void Streams::on_timeout(TimePoint now) {
   if (paused_until_ && *paused_until_ <= now.steady) resume_listeners();
-  while (!by_deadline_.empty() && by_deadline_.begin()->looked_at_by <= now.steady) {
-    Connection& connection = *by_deadline_.begin();
-    const bool late = connection.deadline <= now.steady;
-    by_deadline_.erase(by_deadline_.begin());
-    connection.looked_at_by = late ? SteadyTime::max() : connection.deadline;
-    by_deadline_.insert(connection);
-    if (!late || connection.has_ended) continue;
-    ++counters_.timed_out;
-    end(connection);
+  while (Connection* connection = book_.deadlines().take_due(now.steady)) {
+    if (connection->has_ended) continue;
+    if (connection->deadline > now.steady) {
+      book_.deadlines().look_by(*connection, connection->deadline);
+    } else {
+      ++counters_.timed_out;
+      end(*connection);
+    }
   }
 }
 
 SteadyTime Streams::next_deadline() const {
-  const SteadyTime next = by_deadline_.empty() ? SteadyTime::max() : by_deadline_.begin()->looked_at_by;
+  const SteadyTime next = book_.deadlines().next();
   return paused_until_ ? std::min(next, *paused_until_) : next;
+}
+
+void Streams::add_counters_to(Totals& totals) const {
+  totals.add(counters_);
+  totals.add(buffers_.counters);
 }
 
 }  // namespace turnpike::relay

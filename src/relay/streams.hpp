@@ -4,9 +4,6 @@
 // each pass takes one step: however many come at once, a call waits for one of them.
 #pragma once
 
-#include <sys/epoll.h>
-
-#include <boost/intrusive/set.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,12 +12,14 @@
 #include <vector>
 
 #include "net/accepted_connection.hpp"
+#include "net/epoll.hpp"
 #include "net/stream.hpp"
 #include "net/tls_context.hpp"
+#include "relay/client_book.hpp"
+#include "relay/client_transport.hpp"
 #include "relay/counters.hpp"
-#include "relay/idle_connections.hpp"
+#include "relay/event_tag.hpp"
 #include "relay/protocol_detector.hpp"
-#include "relay/slot_map.hpp"
 #include "relay/stream_limits.hpp"
 #include "relay/web_server.hpp"
 #include "turnpike/base/address_limiter.hpp"
@@ -46,7 +45,7 @@ struct StreamListener {
 // Where connections go that speak HTTP; called on the threads of all workers. Empty where there is no page.
 using HttpHandOver = std::function<void(net::Fd, net::AcceptedConnection)>;
 
-class Streams {
+class Streams final : public ClientTransport {
  public:
   // What all workers share; outlives them.
   struct Shared {
@@ -59,75 +58,58 @@ class Streams {
     IsOurs is_ours{};
   };
 
-  // Throws std::system_error.
-  Streams(int epoll, std::vector<StreamListener> listeners, const Shared& shared, const StreamLimits& limits);
-  ~Streams();
+  // `epoll` is the worker's set, and outlives this. Throws std::system_error.
+  Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const Shared& shared,
+          const StreamLimits& limits);
 
-  // From now on these hold; deadlines that run already stay as they are.
-  // `clients` may be null, and lives until others are to be used.
-  void use(const StreamLimits& limits, const turn::ClientPolicy* clients) {
-    limits_ = limits;
-    clients_ = clients;
-  }
+  void use(const Settings& settings) override;
 
-  // --- What the epoll set reports: listeners by their index, connections by their number, which fits in
-  // 62 bits
-  static bool is_listener(std::uint64_t tag) { return (tag & kListenerBit) != 0; }
-  void on_listener(std::uint64_t tag, TimePoint now);
+  // --- What the epoll set reports: EventKind::stream_listener, connection and handshakes
+  void on_listener(std::uint64_t index, TimePoint now);
   struct Received {
     FiveTuple tuple;
     std::span<const Bytes> messages;  // until the next call; what they view until release_received()
   };
   // Only when can_receive().
-  Received on_event(std::uint64_t connection, std::uint32_t events, TimePoint now);
+  Received on_event(EventTag tag, std::uint32_t events, TimePoint now);
   // There is no memory for what the last on_event() was about: that connection ends.
   void give_up();
   bool can_receive() const { return buffers_.has_free_slot(); }
-  void release_received() { buffers_.reset(); }
+  void release_received() override { buffers_.reset(); }
 
-  // --- What the server wants sent: all that one pass has for a connection goes out together
-  void add(const turn::Output::ToClient& message, Bytes head);
+  // All that one pass has for a connection goes out together.
+  void add(const turn::Output::ToClient& message, Bytes head) override;
   // What a client can do without: data, and what ICMP said of it.
   static bool is_media(Bytes head);
-  void send();
+  void send() override;
 
-  // Connections with an allocation, here or at another worker, live as long as that does.
-  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
+  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) override;
 
   // Gives a connection away, which is no longer one of a client's messages (RFC 6062). Its descriptor stays
   // in the epoll set. Nothing when it has ended.
   std::optional<net::Stream> release(const FiveTuple& tuple);
 
-  // Connections that have ended. Nothing more comes from them; answers to what came before still go out.
-  const std::vector<FiveTuple>& ended() const { return ended_; }
-  void remove_ended();
+  std::span<const FiveTuple> ended() const override { return book_.ended(); }
+  void remove_ended() override;
 
-  void on_timeout(TimePoint now);
-  // SteadyTime::max() when nothing is waited for.
-  SteadyTime next_deadline() const;
+  void on_timeout(TimePoint now) override;
+  SteadyTime next_deadline() const override;
 
-  std::size_t connections() const { return by_deadline_.size(); }
+  std::size_t connections() const { return book_.size(); }
   const ConnectionCounters& counters() const { return counters_; }
-  const net::StreamCounters& stream_counters() const { return buffers_.counters; }
+  void add_counters_to(Totals& totals) const override;
+  std::uint64_t out_of_memory() const override { return counters_.out_of_memory; }
 
  private:
-  static constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 61;
-  static constexpr std::uint64_t kHandshakes = kListenerBit - 1;  // a slot that there never is
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  struct Connection : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+  struct Connection : ClientConnection {
     explicit Connection(net::Fd fd) : stream(std::move(fd), nullptr) {}
 
     net::Stream stream;
     std::unique_ptr<ProtocolDetector> detector;  // until it is clear what it is
     const StreamListener* listener = nullptr;
-    FiveTuple tuple;
-    SteadyTime deadline;      // SteadyTime::max() with an allocation
-    SteadyTime looked_at_by;  // its place in the queue, never after `deadline`
     bool was_established = false;
-    bool has_allocation = false;
-    bool is_counted = false;  // among the idle ones of its address
-    bool has_ended = false;
     bool watches_output = false;
     bool in_handshake = false;
     // What this pass has for it, in outgoing_.
@@ -143,15 +125,14 @@ class Streams {
   bool accept_one(const StreamListener& listener, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
-  bool watch(int fd, std::uint64_t tag, int operation, std::uint32_t events);
-  bool watch(const Connection& connection, int operation, std::uint32_t events);
+  // The set that the connection waits in.
+  net::Epoll& set_of(const Connection& connection) { return connection.in_handshake ? handshakes_ : epoll_; }
+  bool unwatch(const Connection& connection);
   bool move_to_handshakes(Connection& connection, bool in_handshake);
-  bool take_handshake(std::uint64_t& number, std::uint32_t& events) const;
+  void watch_listeners(std::uint32_t events);
   void pause_listeners(TimePoint now);
   void resume_listeners();
 
-  Connection* find(std::uint64_t number);         // that has not ended
-  Connection* find_last(const FiveTuple& tuple);  // even if it has; a number may be another worker's
   void end(Connection& connection);
   // False when there is no more to do with it for now.
   bool greet(Connection& connection, std::uint32_t events, TimePoint now);
@@ -159,13 +140,12 @@ class Streams {
   [[nodiscard]] bool start_tls(Connection& connection, TimePoint now);
   void hand_over_http(Connection& connection);
   void hand_over_to_web(Connection& connection);
-  void free(Connection& connection);
   void live_until(Connection& connection, SteadyTime deadline);
   void watch_output(Connection& connection);
   net::Stream::State send_to(Connection& connection);
 
-  int epoll_;
-  net::Fd handshakes_;  // the set inside of it
+  net::Epoll& epoll_;
+  net::Epoll handshakes_;  // the set inside of it
   std::vector<StreamListener> listeners_;
   const Shared shared_;
   StreamLimits limits_;
@@ -173,13 +153,7 @@ class Streams {
   ConnectionCounters counters_;
   net::StreamBuffers buffers_;
 
-  SlotMap<Connection> connections_;
-  struct ByDeadline {
-    bool operator()(const Connection& a, const Connection& b) const {
-      return a.looked_at_by < b.looked_at_by;
-    }
-  };
-  boost::intrusive::multiset<Connection, boost::intrusive::compare<ByDeadline>> by_deadline_;
+  ClientBook<Connection> book_;
   std::optional<SteadyTime> paused_until_;
 
   std::uint64_t in_hand_ = 0;  // what the last on_event() was about
@@ -187,7 +161,6 @@ class Streams {
   std::vector<Outgoing> outgoing_;
   std::vector<Connection*> with_output_;
   std::vector<net::StreamMessage> together_;
-  std::vector<FiveTuple> ended_;
 };
 
 }  // namespace turnpike::relay

@@ -12,14 +12,13 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr std::uint64_t kConnecting = std::uint64_t{1} << 60;
 constexpr Duration kLastWords = std::chrono::seconds(30);  // that an end has to take what waits for it
 
 net::Fd open_spare() { return net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
-TcpRelays::TcpRelays(int epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
+TcpRelays::TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
                      const Shared& shared)
     : epoll_(epoll),
       worker_(worker),
@@ -27,15 +26,6 @@ TcpRelays::TcpRelays(int epoll, unsigned worker, const RelaySockets& relays, cry
       random_(random),
       shared_(shared),
       spare_(open_spare()) {}
-
-std::uint64_t TcpRelays::tag_of(ConnectionId id, Side side) {
-  return kTag | std::uint64_t{static_cast<std::uint32_t>(id)} << 1 | static_cast<std::uint64_t>(side);
-}
-
-bool TcpRelays::watch(int fd, std::uint64_t tag, int operation, std::uint32_t events) {
-  epoll_event event{.events = events, .data = {.u64 = tag}};
-  return epoll_ctl(epoll_, operation, fd, &event) == 0;
-}
 
 // --- Until they are bound
 
@@ -56,7 +46,8 @@ std::optional<turn::ConnectionId> TcpRelays::connect(turn::RelayId relay, const 
 }
 
 void TcpRelays::begin(ConnectionId id, Result<net::Fd> socket) {
-  if (socket && watch(socket->get(), kConnecting | tag_of(id, Side::peer), EPOLL_CTL_ADD, EPOLLOUT)) {
+  const EventTag tag = PeerConnectionEvent{.id = id, .connecting = true}.tag();
+  if (socket && epoll_.add(socket->get(), tag.pack(), EPOLLOUT)) {
     sockets_.insert_or_assign(id, std::move(*socket));
   } else {
     failed_.push_back(id);
@@ -136,26 +127,27 @@ void TcpRelays::add(Bound bound, net::Stream client) {
   for (const Side side : {Side::client, Side::peer}) {
     joined->at(side).stream.allow_waiting(net::Stream::kJoinedLimit);
   }
-  if (!watch(joined->at(Side::peer).stream.fd(), tag_of(id, Side::peer), EPOLL_CTL_ADD, 0)) return part(id);
+  const EventTag tag = PeerConnectionEvent{.id = id}.tag();
+  if (!epoll_.add(joined->at(Side::peer).stream.fd(), tag.pack(), 0)) return part(id);
   ++counters_.joined;
   watch_both(id, *joined_.insert_or_assign(id, std::move(joined)).first->second);
 }
 
-std::optional<TcpRelays::Connected> TcpRelays::on_event(std::uint64_t tag, std::uint32_t events,
+std::optional<TcpRelays::Connected> TcpRelays::on_event(PeerConnectionEvent event, std::uint32_t events,
                                                         TimePoint now) {
-  const ConnectionId id{static_cast<std::uint32_t>(tag >> 1)};
-  if ((tag & kConnecting) != 0) {
+  const ConnectionId id = event.id;
+  if (event.connecting) {
     const auto found = sockets_.find(id);
     if (found == sockets_.end()) return std::nullopt;
     const int fd = found->second.get();
-    watch(fd, 0, EPOLL_CTL_DEL, 0);  // until it is bound
+    epoll_.remove(fd);  // until it is bound
     const bool connected = !net::connection_error(fd);
     return Connected{id, connected};
   }
   const auto found = joined_.find(id);
   if (found == joined_.end()) return std::nullopt;
   Joined& joined = *found->second;
-  if (pass_on(id, joined, Side(tag & 1), events, now)) {
+  if (pass_on(id, joined, event.side, events, now)) {
     watch_both(id, joined);
   } else {
     part(id);
@@ -253,7 +245,12 @@ void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
     here.watched = events;
     // One that is gone would be reported for ever.
     const bool gone = here.ended && events == 0;
-    watch(here.stream.fd(), tag_of(id, side), gone ? EPOLL_CTL_DEL : EPOLL_CTL_MOD, events);
+    const int fd = here.stream.fd();
+    if (gone) {
+      epoll_.remove(fd);
+    } else {
+      epoll_.modify(fd, PeerConnectionEvent{.id = id, .side = side}.tag().pack(), events);
+    }
   }
 }
 

@@ -14,8 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "net/epoll.hpp"
 #include "net/stream.hpp"
 #include "relay/counters.hpp"
+#include "relay/event_tag.hpp"
 #include "relay/mailbox.hpp"
 #include "relay/peer_connection_table.hpp"
 #include "relay/relay_sockets.hpp"
@@ -41,7 +43,7 @@ class TcpRelays : public turn::PeerConnections {
   };
 
   // References outlive this.
-  TcpRelays(int epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
+  TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
             const Shared& shared);
 
   // From now on these limits hold.
@@ -61,15 +63,13 @@ class TcpRelays : public turn::PeerConnections {
   };
   std::optional<Accepted> accept(int listener);
 
-  // --- What the epoll set reports, by tags that begin with these bits
-  static constexpr std::uint64_t kTag = std::uint64_t{7} << 61;
-  static bool is_tag(std::uint64_t tag) { return (tag & kTag) == kTag; }
+  // --- What the epoll set reports
   // What has become of a connection that was asked for, where it is about one.
   struct Connected {
     ConnectionId id{};
     bool connected = false;
   };
-  std::optional<Connected> on_event(std::uint64_t tag, std::uint32_t events, TimePoint now);
+  std::optional<Connected> on_event(PeerConnectionEvent event, std::uint32_t events, TimePoint now);
 
   // Joins what was bound in this pass with the clients' connections, once their answers were sent.
   void join(Streams& streams);
@@ -86,7 +86,6 @@ class TcpRelays : public turn::PeerConnections {
   const TcpRelayCounters& counters() const { return counters_; }
 
  private:
-  enum class Side : std::uint8_t { client = 0, peer = 1 };
   static Side other(Side side) { return side == Side::client ? Side::peer : Side::client; }
   static turn::Direction direction_from(Side side) {
     return side == Side::client ? turn::Direction::from_client : turn::Direction::to_client;
@@ -115,8 +114,6 @@ class TcpRelays : public turn::PeerConnections {
   };
 
   void begin(ConnectionId id, Result<net::Fd> socket);
-  static std::uint64_t tag_of(ConnectionId id, Side side);
-  bool watch(int fd, std::uint64_t tag, int operation, std::uint32_t events);
   void add(Bound bound, net::Stream client);
   // False when the two are to be parted.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
@@ -128,7 +125,7 @@ class TcpRelays : public turn::PeerConnections {
   void watch_both(ConnectionId id, Joined& joined);
   void part(ConnectionId id);
 
-  const int epoll_;
+  net::Epoll& epoll_;
   const unsigned worker_;
   const RelaySockets& relays_;
   crypto::Random& random_;

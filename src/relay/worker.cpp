@@ -1,5 +1,6 @@
 #include "relay/worker.hpp"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -25,25 +26,6 @@ constexpr std::size_t kMaxInMail = 1 << 16;  // octets; then another mail begins
 // them with one send.
 constexpr std::size_t kDatagramsPerRelay = 16;
 
-// Tags of what is waited for, in the top two bits: listeners with their index, relays with their number and a
-// descriptor, neither of which needs all of 31 bits. Streams have tags of their own.
-constexpr std::uint64_t kStreamTag = 0;
-constexpr std::uint64_t kListenerTag = std::uint64_t{1} << 62;
-constexpr std::uint64_t kRelayTag = std::uint64_t{2} << 62;
-constexpr std::uint64_t kOtherTag = std::uint64_t{3}
-                                    << 62;  // TCP relays, by tags of their own, and these two:
-constexpr std::uint64_t kWakeTag = kOtherTag | 0;
-constexpr std::uint64_t kMailTag = kOtherTag | 1;
-constexpr std::uint64_t kTagMask = std::uint64_t{3} << 62;
-constexpr int kDescriptorBits = 31;
-constexpr std::uint64_t kDescriptorMask = (std::uint64_t{1} << kDescriptorBits) - 1;
-
-// Whether what a client gets goes through something of one worker's: a connection, an association, or the
-// flow of a load balancer.
-bool has_connection(const FiveTuple& tuple) {
-  return tuple.transport != Transport::udp || ProxiedClients::is_proxied(tuple.connection);
-}
-
 constexpr unsigned long kTimerSlack = 1'000;  // ns; 50,000 by default, which would make pauses uneven
 
 std::chrono::nanoseconds monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
@@ -60,34 +42,19 @@ net::Fd require(int fd, const char* call) {
 
 }  // namespace
 
-template <class Act>
-bool Worker::attempt(Act&& act) {
-  try {
-    act();
-    return true;
-  } catch (const std::bad_alloc&) {
-    ++counters_.out_of_memory;
-    return false;
-  }
-}
-
 Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
     : number_(number),
-      epoll_(require(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       warnings_(shared.warnings),
       pacer_(shared.settings->batching_delay),
       mailboxes_(shared.mailboxes),
       mailbox_(shared.mailboxes[number]),
-      listeners_(std::move(listeners.datagrams)),
       event_log_(number, shared.hints),
       to_workers_(shared.mailboxes.size()),
       received_(kPoolSlots),
-      streams_(epoll_.get(), std::move(listeners.streams), shared.streams, shared.settings->streams),
-      proxied_(crypto::draw_hash_key(random_)),
-      associations_({listeners_, proxied_}, shared.associations, shared.settings->streams, random_, sends_),
+      clients_(epoll_, std::move(listeners), shared.clients, *shared.settings, random_, sends_),
       relays_(shared.relays, random_, *this, static_cast<std::uint16_t>(number)),
-      tcp_relays_(epoll_.get(), number, relays_, random_,
+      tcp_relays_(epoll_, number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
       settings_(shared.settings),
@@ -116,17 +83,11 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .server_budgets = &shared.server_budgets,
       }) {
   use(*settings_);
-  if (!watch(wake_.get(), kWakeTag) || !watch(mailbox_.fd(), kMailTag))
+  if (!watch(wake_.get(), {EventKind::wake}) || !watch(mailbox_.fd(), {EventKind::mail}))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // What a pass usually needs is there before there is no memory.
   output_.reserve(kPoolSlots);
   by_relay_.reserve(kPoolSlots);
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    net::allow_received_runs(listeners_[i].socket.get());
-    if (!watch(listeners_[i].socket.get(), kListenerTag | i)) {
-      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-    }
-  }
 }
 
 Worker::~Worker() {
@@ -145,19 +106,14 @@ void Worker::stop() {
 
 bool Worker::watch_relay(int fd, turn::RelayId relay) {
   net::allow_received_runs(fd);
-  return watch(
-      fd, kRelayTag | static_cast<std::uint64_t>(relay) << kDescriptorBits | static_cast<std::uint64_t>(fd));
+  return RelayEvent::fits(fd) && watch(fd, RelayEvent{relay, fd}.tag());
 }
 
-bool Worker::watch(int fd, std::uint64_t tag) {
-  epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
-  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
-}
+bool Worker::watch(int fd, EventTag tag) { return epoll_.add(fd, tag.pack(), EPOLLIN); }
 
 int Worker::timeout_ms(SteadyTime now) const {
-  const SteadyTime deadline =
-      std::min({server_.next_deadline(), streams_.next_deadline(), associations_.next_deadline(),
-                tcp_relays_.next_deadline(), event_log_.next_deadline(), proxied_.next_deadline()});
+  const SteadyTime deadline = std::min({server_.next_deadline(), clients_.next_deadline(),
+                                        tcp_relays_.next_deadline(), event_log_.next_deadline()});
   if (deadline == SteadyTime::max()) return -1;
   if (deadline <= now) return 0;
   const auto wait = (deadline - now).count();
@@ -171,15 +127,11 @@ void Worker::add_counters_to(Totals& totals) const {
   totals.histograms.received_runs += received_.runs();
   totals.histograms.sent_runs += batch_.runs();
   totals.add(sends_);
-  totals.add(streams_.counters());
-  totals.add(streams_.stream_counters());
-  totals.add(associations_.counters());
-  totals.add(associations_.dtls_counters());
-  totals.add(proxied_.counters());
+  clients_.add_counters_to(totals);
   totals.add(tcp_relays_.counters());
   totals.add(relays_.counters());
   totals.add(mailbox_.counters());
-  totals.add(WorkerCounters{.out_of_memory = counters_.out_of_memory, .dtls_lost = associations_.lost()});
+  totals.add(counters_);
 }
 
 void Worker::run() {
@@ -188,13 +140,13 @@ void Worker::run() {
   std::array<epoll_event, kEventsPerWait> events;
   TimePoint now = read_clocks();
   while (!stopping_.load(std::memory_order_relaxed)) {
-    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms(now.steady));
+    const std::span<const epoll_event> ready = epoll_.wait(events, timeout_ms(now.steady));
     const std::chrono::nanoseconds began = monotonic_now();
     const std::uint64_t relayed = relayed_so_far();
     now = read_clocks();
     expire(now);
-    for (int i = 0; i < count; ++i) {
-      attempt([&] { on_event(events[static_cast<std::size_t>(i)], now); });
+    for (const epoll_event& event : ready) {
+      attempt([&] { on_event(EventTag::unpack(event.data.u64), event.events, now); });
     }
     flush(now);
     pause_after(relayed_so_far() - relayed, began);
@@ -224,81 +176,19 @@ void Worker::expire(TimePoint now) {
     attempt([&] { server_.on_timeout(now, output_); });
     output_.close_relays();  // at once: nothing is waiting to go out yet, and the ports can be had again
   }
-  if (streams_.next_deadline() <= now.steady) attempt([&] { streams_.on_timeout(now); });
-  if (associations_.next_deadline() <= now.steady) attempt([&] { associations_.on_timeout(now); });
+  clients_.on_timeout(now);
   if (tcp_relays_.next_deadline() <= now.steady) attempt([&] { tcp_relays_.on_timeout(now); });
   if (event_log_.next_deadline() <= now.steady) attempt([&] { event_log_.on_timeout(); });
-  if (proxied_.next_deadline() <= now.steady) proxied_.on_timeout(now.steady);
 }
 
-void Worker::on_event(const epoll_event& event, TimePoint now) {
-  const std::uint64_t what = event.data.u64 & ~kTagMask;
-  switch (event.data.u64 & kTagMask) {
-    case kStreamTag: return on_stream(what, event.events, now);
-    case kListenerTag: return on_listener(static_cast<std::uint32_t>(what), now);
-    case kRelayTag:
-      return on_relay(turn::RelayId(what >> kDescriptorBits), static_cast<int>(what & kDescriptorMask),
-                      event.events, now);
-    default:
-      if (TcpRelays::is_tag(event.data.u64)) return on_tcp_relay(event.data.u64, event.events, now);
-      if (event.data.u64 == kMailTag) take_mail(now);
-      return;  // or woken to see that it is to stop
+void Worker::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
+  switch (tag.kind) {
+    case EventKind::wake: return;  // to see that it is to stop
+    case EventKind::mail: return take_mail(now);
+    case EventKind::relay: return on_relay(RelayEvent::of(tag), events, now);
+    case EventKind::peer_connection: return on_peer_connection(PeerConnectionEvent::of(tag), events, now);
+    default: return clients_.on_event(tag, events, now, received_, *this);
   }
-}
-
-// Level-triggered: what a full pool leaves behind is reported again.
-void Worker::on_listener(std::uint32_t index, TimePoint now) {
-  const ListenerSocket& listener = listeners_[index];
-  if (received_.free_slots() < kPoolSlots / 2) flush(now);
-  const auto datagrams = received_.receive(listener.socket.get(), received_.free_slots());
-  if (listener.is_behind_balancers()) {
-    for (const net::ReceivedDatagram& datagram : datagrams) {
-      attempt([&] { on_balancer(index, datagram, now); });
-    }
-    return;
-  }
-  for (const net::ReceivedDatagram& datagram : datagrams) {
-    if (is_dtls(listener, datagram.payload)) {
-      attempt([&] { on_dtls(index, datagram, now); });
-    } else {
-      on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload, now);
-    }
-  }
-}
-
-bool Worker::is_dtls(const ListenerSocket& listener, Bytes datagram) const {
-  return listener.transport == Transport::dtls || (associations_.can_begin() && net::is_dtls(datagram));
-}
-
-// From here on it is as if the client that the balancer speaks for had sent the rest of the datagram.
-void Worker::on_balancer(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now) {
-  const ListenerSocket& at = listeners_[listener];
-  const FiveTuple route{datagram.from, at.reached_by(datagram), Transport::udp, listener};
-  const auto arrival = proxied_.receive(at.balancers, route, datagram.payload, now.steady);
-  if (!arrival) return;
-  const std::size_t header = arrival->header_size;
-  const net::ReceivedDatagram own{arrival->tuple.client, datagram.to, datagram.payload.subspan(header),
-                                  datagram.slot.subspan(header)};
-  if (is_dtls(at, own.payload)) {
-    on_dtls(arrival->tuple.connection, own, now);
-  } else {
-    on_client(arrival->tuple, own.payload, now);
-  }
-}
-
-void Worker::on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now) {
-  const Associations::Received received = associations_.receive(connection, datagram, now);
-  // Before the new one asks for what the old one still holds.
-  if (received.replaced) on_client_closed(*received.replaced, now);
-  for (const Bytes message : received.messages) on_client(received.tuple, message, now);
-}
-
-void Worker::on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now) {
-  if (Streams::is_listener(tag)) return streams_.on_listener(tag, now);
-  if (!streams_.can_receive()) flush(now);
-  Streams::Received received;
-  if (!attempt([&] { received = streams_.on_event(tag, events, now); })) return streams_.give_up();
-  for (const Bytes message : received.messages) on_client(received.tuple, message, now);
 }
 
 void Worker::on_client(const FiveTuple& tuple, Bytes message, TimePoint now) {
@@ -312,12 +202,13 @@ void Worker::on_client(const FiveTuple& tuple, Bytes message, TimePoint now) {
 // At once: what the client says next in the same pass goes the same way.
 void Worker::begin_forwards(TimePoint now) {
   for (const turn::Output::Forward& forward : output_.forwards()) {
-    if (roaming_.begin(forward)) set_allocation(forward.tuple, true, now);
+    if (roaming_.begin(forward)) clients_.set_allocation(forward.tuple, true, now);
   }
   output_.clear_forwards();
 }
 
-void Worker::on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now) {
+void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
+  const auto [relay, fd] = event;
   const RelaySockets::Role role = relays_.role_of(relay, fd);
   if (role == RelaySockets::Role::none) return;
   if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
@@ -339,8 +230,8 @@ void Worker::accept_peers(turn::RelayId relay, int fd, TimePoint now) {
   }
 }
 
-void Worker::on_tcp_relay(std::uint64_t tag, std::uint32_t events, TimePoint now) {
-  const auto connected = tcp_relays_.on_event(tag, events, now);
+void Worker::on_peer_connection(PeerConnectionEvent event, std::uint32_t events, TimePoint now) {
+  const auto connected = tcp_relays_.on_event(event, events, now);
   if (connected) server_.on_connected(connected->id, connected->connected, now, output_);
 }
 
@@ -376,7 +267,7 @@ void Worker::take(const FromClient& mail, TimePoint now) {
 }
 
 void Worker::take(const Returned& mail, TimePoint now) {
-  if (roaming_.forget(mail.tuple, mail.worker)) set_allocation(mail.tuple, false, now);
+  if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
   if (!mail.message.empty()) on_client(mail.tuple, mail.message, now);
 }
 
@@ -386,7 +277,7 @@ void Worker::take(const ClientClosed& mail, TimePoint now) {
 }
 
 void Worker::take(const ToClient& mail, TimePoint) {
-  add_to_connection({.tuple = mail.tuple, .payload = {}}, mail.message);
+  clients_.add({.tuple = mail.tuple, .payload = {}}, mail.message);
 }
 
 void Worker::take(const FromRelays& mail, TimePoint now) {
@@ -397,7 +288,7 @@ void Worker::take(const FromRelays& mail, TimePoint now) {
 }
 
 void Worker::take(const ForgetClient& mail, TimePoint now) {
-  if (roaming_.forget(mail.tuple, mail.worker)) set_allocation(mail.tuple, false, now);
+  if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
 }
 
 // The addresses first: of an own address the policy asks which relayed addresses are live.
@@ -411,8 +302,7 @@ void Worker::take(const SettingsUpdate& mail, TimePoint now) {
 
 // What the parts beside the server take of the settings.
 void Worker::use(const Settings& settings) {
-  streams_.use(settings.streams, settings.clients.get());
-  associations_.use(settings.streams, settings.clients.get());
+  clients_.use(settings);
   tcp_relays_.use(settings.limits);
   pacer_.set_delay(settings.batching_delay);
 }
@@ -427,7 +317,7 @@ void Worker::take(const ShowLife& mail, TimePoint) { mail.answer(); }
 
 // Joined only when the answers to ConnectionBind are out.
 void Worker::settle_tcp_relays() {
-  tcp_relays_.join(streams_);
+  tcp_relays_.join(clients_.streams());
   for (const turn::ConnectionId id : tcp_relays_.take_closed()) server_.on_peer_closed(id);
 }
 
@@ -440,8 +330,8 @@ void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
 }
 
 std::uint64_t Worker::out_of_memory() const {
-  return counters_.out_of_memory + server_.counters().out_of_memory + streams_.counters().out_of_memory +
-         associations_.counters().out_of_memory + tcp_relays_.counters().out_of_memory;
+  return counters_.out_of_memory + server_.counters().out_of_memory + clients_.out_of_memory() +
+         tcp_relays_.counters().out_of_memory;
 }
 
 // Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
@@ -451,8 +341,7 @@ void Worker::flush(TimePoint now) {
   if (output_.limits_reached() != 0) warnings_.limits(output_.limits_reached(), now.steady);
   output_.clear();
   received_.reset();
-  streams_.release_received();
-  associations_.release_received();
+  clients_.release_received();
 }
 
 void Worker::carry_out(TimePoint now) {
@@ -472,7 +361,8 @@ void Worker::carry_out(TimePoint now) {
   output_.close_relays();
   attempt([&] { send_to_clients(); });
   attempt([&] { settle_tcp_relays(); });
-  attempt([&] { part_with_ended(now); });
+  // After all answers have gone out, the last one of a connection as well.
+  attempt([&] { clients_.part_with_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
   for (const FiveTuple& tuple : output_.left()) {
     if (!server_.knows(tuple)) attempt([&] { roaming_.part_with(tuple); });
   }
@@ -480,14 +370,6 @@ void Worker::carry_out(TimePoint now) {
     event_log_.log(output_.lifetimes());
     event_log_.log(output_.refusals(), now.steady);
   });
-}
-
-// After all answers have gone out, the last one of a connection as well.
-void Worker::part_with_ended(TimePoint now) {
-  for (const FiveTuple& tuple : streams_.ended()) on_client_closed(tuple, now);
-  streams_.remove_ended();
-  for (const FiveTuple& tuple : associations_.ended()) on_client_closed(tuple, now);
-  associations_.remove_ended();
 }
 
 // By relays, and for each in the order of arrival: what has one way to go goes it together.
@@ -531,52 +413,28 @@ void Worker::send_to_relays() {
 
 void Worker::send_to_clients() {
   for (const turn::Output::ToClient& message : output_.to_clients()) {
-    if (has_connection(message.tuple)) {
-      attempt([&] { send_on_connection(message); });
+    const Bytes head = output_.head(message);
+    if (Clients::has_connection(message.tuple)) {
+      attempt([&] { send_on_connection(message, head); });
     } else {
-      add_to_datagrams(message, message.tuple.client, output_.head(message));
+      clients_.add(message, head);
     }
   }
-  batch_.send();
-  streams_.send();
-  associations_.send();
+  clients_.send();
 }
 
-void Worker::send_on_connection(const turn::Output::ToClient& message) {
-  const Bytes head = output_.head(message);
+void Worker::send_on_connection(const turn::Output::ToClient& message, Bytes head) {
   const bool with_another =
       roaming_.send(message.tuple, head, message.payload, message.padding, Streams::is_media(head));
-  if (!with_another) add_to_connection(message, head);
-}
-
-void Worker::add_to_connection(const turn::Output::ToClient& message, Bytes head) {
-  if (is_stream(message.tuple.transport)) {
-    streams_.add(message, head);
-  } else if (message.tuple.transport == Transport::dtls) {
-    associations_.add(message, head);
-  } else if (const Endpoint* balancer = proxied_.route_to(message.tuple.connection)) {
-    add_to_datagrams(message, *balancer, head);
-  }
-}
-
-void Worker::add_to_datagrams(const turn::Output::ToClient& message, const Endpoint& to, Bytes head) {
-  const ListenerSocket& listener = listeners_[ProxiedClients::listener_of(message.tuple.connection)];
-  batch_.add(listener.socket.get(), &to, head, message.payload, message.padding,
-             listener.source(message.tuple.server));
+  if (!with_another) clients_.add(message, head);
 }
 
 void Worker::follow_allocations(TimePoint now) {
   using Kind = turn::Output::Lifetime::Kind;
   for (const turn::Output::Lifetime& lifetime : output_.lifetimes()) {
-    if (lifetime.kind == Kind::moved) attempt([&] { set_allocation(lifetime.former, false, now); });
-    attempt([&] { set_allocation(lifetime.tuple, lifetime.kind != Kind::deleted, now); });
+    if (lifetime.kind == Kind::moved) attempt([&] { clients_.set_allocation(lifetime.former, false, now); });
+    attempt([&] { clients_.set_allocation(lifetime.tuple, lifetime.kind != Kind::deleted, now); });
   }
-}
-
-void Worker::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
-  if (is_stream(tuple.transport)) streams_.set_allocation(tuple, has_allocation, now);
-  if (tuple.transport == Transport::dtls) associations_.set_allocation(tuple, has_allocation, now);
-  if (tuple.transport == Transport::udp) proxied_.set_allocation(tuple.connection, has_allocation);
 }
 
 }  // namespace turnpike::relay

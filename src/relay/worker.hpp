@@ -7,8 +7,6 @@
 // the control plane.
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -17,31 +15,24 @@
 #include <vector>
 
 #include "net/datagrams.hpp"
+#include "net/epoll.hpp"
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
-#include "relay/associations.hpp"
 #include "relay/batch_pacer.hpp"
+#include "relay/clients.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_log.hpp"
-#include "relay/listener_socket.hpp"
+#include "relay/event_tag.hpp"
 #include "relay/mailbox.hpp"
-#include "relay/proxied_clients.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/roaming.hpp"
 #include "relay/settings.hpp"
-#include "relay/streams.hpp"
 #include "relay/tcp_relays.hpp"
 #include "relay/warnings.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/server.hpp"
 
 namespace turnpike::relay {
-
-// All sockets of one worker that clients come to.
-struct WorkerListeners {
-  std::vector<ListenerSocket> datagrams;
-  std::vector<StreamListener> streams;
-};
 
 class Worker : private RelaySockets::Host {
  public:
@@ -58,8 +49,7 @@ class Worker : private RelaySockets::Host {
     NetworkHints& hints;
     auth::Nonces::MasterKey nonce_key{};
     turn::NatDiscoveries nat_discoveries{};
-    Streams::Shared streams;
-    Associations::Shared associations;
+    Clients::Shared clients;
     PeerConnectionTable& peer_connections;
     std::deque<Mailbox>& mailboxes;  // one for each worker
     bool relays_tcp = false;         // RFC 6062
@@ -80,10 +70,12 @@ class Worker : private RelaySockets::Host {
   void add_counters_to(Totals& totals) const;
 
  private:
-  // Does it, and when there is no memory for it counts that: the others are served all the same. Whether it
-  // was done.
+  friend class Clients;  // which hands over what clients send
+
   template <class Act>
-  bool attempt(Act&& act);
+  bool attempt(Act&& act) {
+    return relay::attempt(counters_.out_of_memory, std::forward<Act>(act));
+  }
   std::uint64_t out_of_memory() const;
   void run();
   std::uint64_t relayed_so_far() const;
@@ -93,14 +85,9 @@ class Worker : private RelaySockets::Host {
   void carry_out(TimePoint now);
   bool watch_relay(int fd, turn::RelayId relay) override;
   int timeout_ms(SteadyTime now) const;
-  void on_event(const epoll_event& event, TimePoint now);
-  void on_listener(std::uint32_t index, TimePoint now);
-  bool is_dtls(const ListenerSocket& listener, Bytes datagram) const;
-  void on_balancer(std::uint32_t listener, const net::ReceivedDatagram& datagram, TimePoint now);
-  void on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now);
-  void on_stream(std::uint64_t tag, std::uint32_t events, TimePoint now);
-  void on_relay(turn::RelayId relay, int fd, std::uint32_t events, TimePoint now);
-  void on_tcp_relay(std::uint64_t tag, std::uint32_t events, TimePoint now);
+  void on_event(EventTag tag, std::uint32_t events, TimePoint now);
+  void on_relay(RelayEvent event, std::uint32_t events, TimePoint now);
+  void on_peer_connection(PeerConnectionEvent event, std::uint32_t events, TimePoint now);
   void accept_peers(turn::RelayId relay, int fd, TimePoint now);
   void on_client(const FiveTuple& tuple, Bytes message, TimePoint now);
   void on_client_closed(const FiveTuple& tuple, TimePoint now);
@@ -127,20 +114,16 @@ class Worker : private RelaySockets::Host {
   void send_dont_fragment(const turn::Output::ToPeer& message);
   void send_to_relays();
   void send_to_clients();
-  void send_on_connection(const turn::Output::ToClient& message);
-  void add_to_connection(const turn::Output::ToClient& message, Bytes head);
-  void add_to_datagrams(const turn::Output::ToClient& message, const Endpoint& to, Bytes head);
+  void send_on_connection(const turn::Output::ToClient& message, Bytes head);
   // A TCP, TLS or DTLS connection stays open while its client has an allocation.
   void follow_allocations(TimePoint now);
-  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now);
-  void part_with_ended(TimePoint now);
   void settle_tcp_relays();
 
-  bool watch(int fd, std::uint64_t tag);
+  bool watch(int fd, EventTag tag);
 
   const unsigned number_;
   net::SystemRandom random_;
-  net::Fd epoll_;
+  net::Epoll epoll_;
   net::Fd wake_;
   Warnings& warnings_;
   WorkerCounters counters_;
@@ -148,16 +131,13 @@ class Worker : private RelaySockets::Host {
   BatchPacer pacer_;
   std::deque<Mailbox>& mailboxes_;  // of all workers
   Mailbox& mailbox_;
-  std::vector<ListenerSocket> listeners_;
   EventLog event_log_;
   std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
   std::vector<FromRelays> to_workers_;   // datagrams for their relayed addresses, by worker
   net::ReceivePool received_;
   net::SendCounters sends_;
   net::SendBatch batch_{sends_};
-  Streams streams_;
-  ProxiedClients proxied_;
-  Associations associations_;
+  Clients clients_;
   RelaySockets relays_;
   TcpRelays tcp_relays_;
   Roaming roaming_;

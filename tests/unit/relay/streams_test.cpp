@@ -40,7 +40,7 @@ struct Pem {
 // Streams without a worker around them, and without a server: what arrives is only counted.
 struct Bench {
   explicit Bench(std::optional<Transport> transport)
-      : streams(epoll.get(), listeners(transport), {.tls = &tls, .idle = idle, .handshakes = limiter}, {}) {}
+      : streams(epoll, listeners(transport), {.tls = &tls, .idle = idle, .handshakes = limiter}, {}) {}
 
   std::vector<StreamListener> listeners(std::optional<Transport> transport) {
     net::Fd socket = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
@@ -53,22 +53,22 @@ struct Bench {
   // One pass: how many events there were, and how many messages they brought.
   std::pair<int, std::size_t> pass() {
     std::array<epoll_event, 64> events;
-    const int count = epoll_wait(epoll.get(), events.data(), events.size(), 5000);
+    const std::span<const epoll_event> ready = epoll.wait(events, 5000);
     std::size_t messages = 0;
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events[static_cast<std::size_t>(i)];
-      if (Streams::is_listener(event.data.u64)) {
-        streams.on_listener(event.data.u64, {});
+    for (const epoll_event& event : ready) {
+      const EventTag tag = EventTag::unpack(event.data.u64);
+      if (tag.kind == EventKind::stream_listener) {
+        streams.on_listener(tag.number, {});
       } else {
-        messages += streams.on_event(event.data.u64, event.events, {}).messages.size();
+        messages += streams.on_event(tag, event.events, {}).messages.size();
       }
       streams.release_received();
     }
     streams.remove_ended();
-    return {count, messages};
+    return {static_cast<int>(ready.size()), messages};
   }
 
-  net::Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
+  net::Epoll epoll;
   Pem pem;
   net::CurrentTls tls{std::make_shared<const net::TlsContext>(pem.certificate, pem.key)};
   IdleConnections idle{{0, 0}};

@@ -1,0 +1,179 @@
+// All clients of one worker, by whatever transport they come. What they send is received here and handed to
+// the worker; what they get, and how long they stay, is asked of each transport in the list.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "net/datagrams.hpp"
+#include "net/epoll.hpp"
+#include "relay/associations.hpp"
+#include "relay/attempt.hpp"
+#include "relay/client_transport.hpp"
+#include "relay/event_tag.hpp"
+#include "relay/listener_socket.hpp"
+#include "relay/settings.hpp"
+#include "relay/streams.hpp"
+#include "relay/udp_clients.hpp"
+
+namespace turnpike::relay {
+
+// All sockets of one worker that clients come to.
+struct WorkerListeners {
+  std::vector<ListenerSocket> datagrams;
+  std::vector<StreamListener> streams;
+};
+
+class Clients {
+ public:
+  // What all workers share; outlives them.
+  struct Shared {
+    Streams::Shared streams;
+    Associations::Shared associations;
+  };
+
+  // All references outlive this. Throws std::system_error.
+  Clients(net::Epoll& epoll, WorkerListeners listeners, const Shared& shared, const Settings& settings,
+          crypto::Random& random, net::SendCounters& sends);
+
+  // Whether what the client gets goes through something that one worker alone has: a connection, an
+  // association, or the flow of a load balancer. Any worker can send to the others.
+  static bool has_connection(const FiveTuple& tuple) {
+    return tuple.transport != Transport::udp || ProxiedClients::is_proxied(tuple.connection);
+  }
+
+  // Receives what an event of a listener or a connection is about. The host is the worker:
+  //   on_client(tuple, message, now)      a message; it stays valid until release_received()
+  //   on_client_closed(tuple, now)        a client has gone, since another one has its place
+  //   flush(now)                          makes room where no more can be received
+  // It is a template since this is called for every datagram. What there is no memory for is lost.
+  template <class Host>
+  void on_event(EventTag tag, std::uint32_t events, TimePoint now, net::ReceivePool& pool, Host& host);
+
+  // --- See ClientTransport
+  void add(const turn::Output::ToClient& message, Bytes head) {
+    if (message.tuple.transport == Transport::udp) return udp_.add(message, head);  // no virtual call
+    of(message.tuple).add(message, head);
+  }
+  void send();
+  void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
+    of(tuple).set_allocation(tuple, has_allocation, now);
+  }
+  // Calls `visit` with the 5-tuple of each client that has gone, and removes it.
+  template <class Visitor>
+  void part_with_ended(Visitor&& visit) {
+    for (ClientTransport* transport : all_) {
+      for (const FiveTuple& tuple : transport->ended()) visit(tuple);
+      transport->remove_ended();
+    }
+  }
+  void release_received();
+  void on_timeout(TimePoint now);
+  SteadyTime next_deadline() const;
+  void use(const Settings& settings);
+  void add_counters_to(Totals& totals) const;
+  std::uint64_t out_of_memory() const;
+
+  // Connections can be taken from here to carry data (RFC 6062).
+  Streams& streams() { return streams_; }
+
+ private:
+  // A datagram can be received without a new pass while there is this much room.
+  static constexpr std::size_t kDatagramsPerCall = 128;
+
+  ClientTransport& of(const FiveTuple& tuple) {
+    return *by_transport_[static_cast<std::size_t>(tuple.transport)];
+  }
+  bool is_dtls(const ListenerSocket& listener, Bytes datagram) const;
+
+  template <class Host>
+  void on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& pool, Host& host);
+  template <class Host>
+  void on_balancer(std::uint32_t index, const net::ReceivedDatagram& datagram, TimePoint now, Host& host);
+  template <class Host>
+  void on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now, Host& host);
+  template <class Host>
+  void on_stream(EventTag tag, std::uint32_t events, TimePoint now, Host& host);
+
+  UdpClients udp_;
+  Streams streams_;
+  Associations associations_;
+  const std::array<ClientTransport*, 3> all_{&udp_, &streams_, &associations_};
+  // By the number of the transport.
+  const std::array<ClientTransport*, 4> by_transport_{&udp_, &streams_, &streams_, &associations_};
+  static_assert(static_cast<int>(Transport::udp) == 0 && static_cast<int>(Transport::tcp) == 1 &&
+                static_cast<int>(Transport::tls) == 2 && static_cast<int>(Transport::dtls) == 3);
+  Counter out_of_memory_;
+};
+
+template <class Host>
+void Clients::on_event(EventTag tag, std::uint32_t events, TimePoint now, net::ReceivePool& pool,
+                       Host& host) {
+  switch (tag.kind) {
+    case EventKind::datagram_listener:
+      return on_listener(static_cast<std::uint32_t>(tag.number), now, pool, host);
+    case EventKind::stream_listener: return streams_.on_listener(tag.number, now);
+    default: return on_stream(tag, events, now, host);
+  }
+}
+
+// Level-triggered: what a full pool leaves behind is reported again.
+template <class Host>
+void Clients::on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& pool, Host& host) {
+  const ListenerSocket& listener = udp_.listeners()[index];
+  if (pool.free_slots() < kDatagramsPerCall) host.flush(now);
+  const auto datagrams = pool.receive(listener.socket.get(), pool.free_slots());
+  if (listener.is_behind_balancers()) {
+    for (const net::ReceivedDatagram& datagram : datagrams) {
+      attempt(out_of_memory_, [&] { on_balancer(index, datagram, now, host); });
+    }
+    return;
+  }
+  for (const net::ReceivedDatagram& datagram : datagrams) {
+    if (is_dtls(listener, datagram.payload)) {
+      attempt(out_of_memory_, [&] { on_dtls(index, datagram, now, host); });
+    } else {
+      host.on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload,
+                     now);
+    }
+  }
+}
+
+// From here on it is as if the client that the balancer speaks for had sent the rest of the datagram.
+template <class Host>
+void Clients::on_balancer(std::uint32_t index, const net::ReceivedDatagram& datagram, TimePoint now,
+                          Host& host) {
+  const ListenerSocket& listener = udp_.listeners()[index];
+  const FiveTuple route{datagram.from, listener.reached_by(datagram), Transport::udp, index};
+  const auto arrival = udp_.proxied().receive(listener.balancers, route, datagram.payload, now.steady);
+  if (!arrival) return;
+  const std::size_t header = arrival->header_size;
+  const net::ReceivedDatagram own{arrival->tuple.client, datagram.to, datagram.payload.subspan(header),
+                                  datagram.slot.subspan(header)};
+  if (is_dtls(listener, own.payload)) {
+    on_dtls(arrival->tuple.connection, own, now, host);
+  } else {
+    host.on_client(arrival->tuple, own.payload, now);
+  }
+}
+
+template <class Host>
+void Clients::on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now,
+                      Host& host) {
+  const Associations::Received received = associations_.receive(connection, datagram, now);
+  // Before the new one asks for what the old one still holds.
+  if (received.replaced) host.on_client_closed(*received.replaced, now);
+  for (const Bytes message : received.messages) host.on_client(received.tuple, message, now);
+}
+
+template <class Host>
+void Clients::on_stream(EventTag tag, std::uint32_t events, TimePoint now, Host& host) {
+  if (!streams_.can_receive()) host.flush(now);
+  Streams::Received received;
+  if (!attempt(out_of_memory_, [&] { received = streams_.on_event(tag, events, now); }))
+    return streams_.give_up();
+  for (const Bytes message : received.messages) host.on_client(received.tuple, message, now);
+}
+
+}  // namespace turnpike::relay

@@ -1,0 +1,66 @@
+// A queue of deadlines that mostly move later. To move one later costs nothing: its entry keeps its place,
+// and when the old time comes the owner looks at it and puts it where it belongs.
+#pragma once
+
+#include <boost/intrusive/set.hpp>
+#include <cstddef>
+
+#include "turnpike/base/time.hpp"
+
+namespace turnpike::relay {
+
+// An entry of the queue derives from this.
+class LazyDeadline : public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+ private:
+  template <class Entry>
+  friend class LazyDeadlines;
+
+  SteadyTime looked_at_by_ = SteadyTime::max();
+};
+
+// The entries belong to somebody else, and are removed before they end.
+template <class Entry>
+class LazyDeadlines {
+ public:
+  LazyDeadlines() = default;
+  LazyDeadlines(const LazyDeadlines&) = delete;
+  LazyDeadlines& operator=(const LazyDeadlines&) = delete;
+  ~LazyDeadlines() { queue_.clear(); }
+
+  void add(Entry& entry, SteadyTime at) {
+    entry.looked_at_by_ = at;
+    queue_.insert(entry);
+  }
+  void remove(Entry& entry) { queue_.erase(queue_.iterator_to(entry)); }
+
+  // From now on the entry is due at `at` at the latest.
+  void look_by(Entry& entry, SteadyTime at) {
+    if (at < entry.looked_at_by_) move(entry, at);
+  }
+
+  // The time at which an entry is due; SteadyTime::max() when none is.
+  SteadyTime next() const { return queue_.empty() ? SteadyTime::max() : queue_.begin()->looked_at_by_; }
+  // An entry that is due, or null. From now on it is never due, until look_by() says when.
+  Entry* take_due(SteadyTime now) {
+    if (queue_.empty() || queue_.begin()->looked_at_by_ > now) return nullptr;
+    Entry& entry = *queue_.begin();
+    move(entry, SteadyTime::max());
+    return &entry;
+  }
+
+  std::size_t size() const { return queue_.size(); }
+
+ private:
+  struct Earlier {
+    bool operator()(const Entry& a, const Entry& b) const { return a.looked_at_by_ < b.looked_at_by_; }
+  };
+
+  void move(Entry& entry, SteadyTime at) {
+    remove(entry);
+    add(entry, at);
+  }
+
+  boost::intrusive::multiset<Entry, boost::intrusive::compare<Earlier>> queue_;
+};
+
+}  // namespace turnpike::relay
