@@ -41,7 +41,6 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
 }
 
 stun::MessageBuilder Responder::begin(const Request& request, Class message_class) {
-  if (message_class == Class::success) breakdown_.requests.count_success(request.message.method());
   return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
 }
 
@@ -56,10 +55,17 @@ bool Responder::allow_answer(const Request& request) {
 }
 
 // An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint if the request had one.
-void Responder::finish(const Request& request, stun::MessageBuilder& builder, Output& out) {
+void Responder::finish(const Request& request, stun::MessageBuilder& builder, Output& out,
+                       std::optional<ErrorCode> error) {
   if (!allow_answer(request)) {
     ++counters_.answers_withheld;
     return;
+  }
+  const Method method = request.message.method();
+  if (error) {
+    breakdown_.requests.count(method, *error);
+  } else {
+    breakdown_.requests.count_success(method);
   }
   if (request.authenticated) {
     const Bytes key = request.sender().key.bytes();
@@ -80,12 +86,11 @@ void Responder::succeed(const Request& request, Output& out) {
 
 void Responder::reject(const Request& request, ErrorCode error, Output& out) {
   ++counters_.refusals;
-  breakdown_.requests.count(request.message.method(), error);
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(error);
   const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
   if (challenge) long_term_.add_challenge(*settings_.credentials, request.tuple, request.now.wall, builder);
-  finish(request, builder, out);
+  finish(request, builder, out, error);
   report_refusal(request, error, out);
 }
 
@@ -100,21 +105,19 @@ bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Ou
   const stun::UnknownTypes unknown = stun::unknown_required(request.message, known);
   if (unknown.empty()) return false;
   ++counters_.refusals;
-  breakdown_.requests.count(request.message.method(), ErrorCode::unknown_attribute);
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::unknown_attribute).add_unknown_attributes({unknown.data(), unknown.size()});
-  finish(request, builder, out);
+  finish(request, builder, out, ErrorCode::unknown_attribute);
   return true;
 }
 
 void Responder::redirect(const Request& request, const AlternateServer& to, Output& out) {
   ++counters_.refusals;
   ++counters_.redirects;
-  breakdown_.requests.count(request.message.method(), ErrorCode::try_alternate);
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::try_alternate).add_address(AttributeType::alternate_server, to.endpoint);
   if (!to.domain.empty()) builder.add(AttributeType::alternate_domain, to.domain);
-  finish(request, builder, out);
+  finish(request, builder, out, ErrorCode::try_alternate);
   report_refusal(request, ErrorCode::try_alternate, out);
 }
 

@@ -12,21 +12,25 @@ class Program:
 
     def __init__(self, command, ready):
         self.name = command[0]
-        self.lines, self.is_ready = [], threading.Event()
+        self.lines, self.is_ready, self.was_ready = [], threading.Event(), False
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stderr=subprocess.PIPE, text=True,
                                         errors="surrogateescape")
         self.reader = threading.Thread(target=self.read, args=[ready], daemon=True)
         self.reader.start()
-        if not self.is_ready.wait(PATIENCE) or self.process.poll() is not None:
+        if not self.is_ready.wait(PATIENCE) or not self.was_ready:
             self.stop()
             raise RuntimeError(f"{self.name} did not become ready:\n{self.log()}")
 
     def read(self, ready):
         for line in self.process.stderr:
-            self.lines.append(line)
-            if re.search(ready, line):
-                self.is_ready.set()
+            self.note(line, ready)
         self.is_ready.set()
+
+    def note(self, line, ready):
+        self.lines.append(line)
+        if re.search(ready, line):
+            self.was_ready = True
+            self.is_ready.set()
 
     def log(self):
         return "".join(self.lines)

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <random>
 
 #include "turnpike/auth/credentials.hpp"
@@ -42,9 +43,11 @@ class Responder {
   bool authenticate(Request& request, const auth::Identity* known, Output& out);
 
   // An answer is built in three steps: begin() writes its header, the caller adds attributes, and finish()
-  // signs and sends it. There is one buffer, so only one answer is built at a time.
+  // signs and sends it, and counts it by its method and `error`. An answer that a limit withholds is neither
+  // sent nor counted as one. There is one buffer, so only one answer is built at a time.
   stun::MessageBuilder begin(const Request& request, stun::Class message_class);
-  void finish(const Request& request, stun::MessageBuilder& builder, Output& out);
+  void finish(const Request& request, stun::MessageBuilder& builder, Output& out,
+              std::optional<stun::ErrorCode> error = {});
 
   // A success without attributes.
   void succeed(const Request& request, Output& out);
