@@ -26,6 +26,7 @@ packages_test=(
   dpkg-dev debootstrap systemd-container lintian procps  # the Debian package, and a machine to install it in
 )
 packages_package=(dpkg-dev git)  # tools/package
+packages_bench=(coturn libbenchmark-dev)  # tools/bench
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
 )

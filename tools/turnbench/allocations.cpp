@@ -25,6 +25,8 @@ constexpr milliseconds kTick{50};
 // a while, and a port chosen by the kernel could be one of those.
 constexpr std::uint16_t kFirstPort = 10000;
 constexpr std::uint16_t kLastPort = 49000;
+// The peer of idle allocations, to whom nothing is sent.
+constexpr std::uint16_t kDiscardPort = 9;
 
 // Clients that allocate and delete, independently and at the same time.
 class Cycles {
@@ -132,13 +134,18 @@ IdleResult run_idle(const Options& options, const UsageMeter& meter) {
   crypto::Digester digester;
   net::SystemRandom random;
   std::vector<std::unique_ptr<Client>> clients;
-  // One allocation is made first, so that the server's one-time set-up is not counted.
-  clients.push_back(allocate(digester, random, options).client);
+  const auto add_clients = [&](std::uint32_t count) {
+    for (; count > 0; --count) {
+      clients.push_back(allocate(digester, random, options).client);
+      if (options.with_channels)
+        admit_peer(*clients.back(), {options.peer_address, kDiscardPort}, options.mode);
+    }
+  };
+  add_clients(options.baseline);
 
   const Usage before = meter.read();
   const Clock::time_point started = Clock::now();
-  for (std::uint32_t i = 0; i < options.count; ++i)
-    clients.push_back(allocate(digester, random, options).client);
+  add_clients(options.count);
   const IdleResult result{options.count, Clock::now() - started, meter.read().since(before)};
   for (const auto& client : clients) give_up(*client);
   return result;

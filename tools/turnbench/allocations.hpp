@@ -16,7 +16,8 @@ struct IdleResult {
   Usage usage;                      // while making them; resident memory is what they keep
 };
 
-// Makes options.count allocations, each from its own port, reads the server's memory and deletes them.
+// Makes options.baseline allocations, so that the server's set-up is not counted. Then makes options.count
+// more, each from its own port, reads how the server's memory has grown, and deletes all.
 IdleResult run_idle(const Options& options, const UsageMeter& meter);
 
 struct CyclesResult {

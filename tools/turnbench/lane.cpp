@@ -62,13 +62,12 @@ client::UdpSocket open_peer(const IpAddress& address) {
 
 End open_end(crypto::Random& random, const Options& options, std::unique_ptr<Client> client,
              const Endpoint& peer) {
-  const auto bound = client->ask(bind_request(*client, peer, options.mode));
-  if (!bound || !std::holds_alternative<client::Success>(bound->event))
-    throw std::runtime_error("ChannelBind or CreatePermission: " +
-                             (bound ? outcome(bound->event) : "no answer"));
-  std::vector<std::uint8_t> header =
-      options.mode == Mode::channel ? channel_header(options.size) : send_header(random, peer, options.size);
-  return {std::move(client), {}, peer, std::move(header)};
+  admit_peer(*client, peer, options.mode);
+  std::vector<std::vector<std::uint8_t>> headers;
+  for (const std::uint32_t size : payload_sizes(options)) {
+    headers.push_back(options.mode == Mode::channel ? channel_header(size) : send_header(random, peer, size));
+  }
+  return {std::move(client), {}, peer, std::move(headers)};
 }
 
 // Nothing when the server answers 437.
@@ -128,6 +127,13 @@ Allocated allocate(crypto::Digester& digester, crypto::Random& random, const Opt
     if (const auto relayed = relayed_address(*client)) return {std::move(client), *relayed};
   }
   throw std::runtime_error("Allocate: 437 again and again");
+}
+
+void admit_peer(Client& client, const Endpoint& peer, Mode mode) {
+  const auto bound = client.ask(bind_request(client, peer, mode));
+  if (!bound || !std::holds_alternative<client::Success>(bound->event))
+    throw std::runtime_error("ChannelBind or CreatePermission: " +
+                             (bound ? outcome(bound->event) : "no answer"));
 }
 
 Lane open_lane(crypto::Digester& digester, crypto::Random& random, const Options& options) {

@@ -54,10 +54,11 @@ struct End {
   std::unique_ptr<Client> client;           // null when the end is `socket`
   std::optional<client::UdpSocket> socket;  // connected to the relayed address of the other end
   Endpoint peer;                            // of the client: where its payloads go
-  // The header of a payload from the client to the server, ready to be sent.
-  std::vector<std::uint8_t> header;
+  // Headers of payloads from the client to the server, ready to be sent: one for each of payload_sizes().
+  std::vector<std::vector<std::uint8_t>> headers;
 
   int fd() const { return client ? client->fd() : socket->fd(); }
+  Bytes header(std::size_t kind) const { return headers.empty() ? Bytes() : Bytes(headers[kind]); }
 };
 
 struct Lane {
@@ -69,6 +70,9 @@ struct Lane {
 
 // The channel number of every lane; each lane has its own allocation.
 inline constexpr stun::ChannelNumber kChannel = *stun::ChannelNumber::from_wire(0x4000);
+
+// Makes a permission and, in channel mode, a channel for the peer. Throws std::runtime_error when it cannot.
+void admit_peer(Client& client, const Endpoint& peer, Mode mode);
 
 // With options.direct, client and peer are connected to each other. Otherwise this makes the allocation, the
 // permission and, in channel mode, the channel of each client. The lane is then ready for traffic.

@@ -3,9 +3,11 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "net/system_random.hpp"
 #include "turnbench/batches.hpp"
+#include "turnbench/call.hpp"
 #include "turnbench/epoll.hpp"
 #include "turnbench/stamp.hpp"
 
@@ -23,6 +25,8 @@ constexpr std::chrono::seconds kRefreshEvery{120};
 // The maximum delay, in datagrams, that the load makes up for. Beyond it, datagrams of the schedule are
 // skipped.
 constexpr std::int64_t kMaxBacklog = 256;
+// The same for calls, in time: by then the next audio datagram of the flow is due.
+constexpr nanoseconds kMaxLateness = kAudioInterval;
 
 std::int64_t to_ns(Clock::time_point time) {
   return std::chrono::duration_cast<nanoseconds>(time.time_since_epoch()).count();
@@ -49,7 +53,10 @@ class Load {
   nanoseconds send_due(Clock::time_point now);
   nanoseconds send_window(Clock::time_point now);
   nanoseconds send_scheduled(Clock::time_point now);
+  nanoseconds send_call(Clock::time_point now);
   void send_next(Clock::time_point now);
+  void send_burst(std::uint32_t flow, std::size_t kind, std::size_t size, Clock::time_point now);
+  void skip(std::uint64_t datagrams);
   void receive(std::uint32_t flow);
   void receive_at_client(std::uint32_t flow, Bytes datagram, std::int64_t now_ns);
   void count(std::uint32_t flow, Bytes payload, std::int64_t now_ns);
@@ -60,9 +67,11 @@ class Load {
   const Options& options_;
   const UsageMeter& meter_;
   Epoll epoll_;
-  SendBatch sending_;
+  const std::vector<std::uint32_t> sizes_;  // of payloads, by their kind
+  std::vector<SendBatch> sending_;          // one for each kind
   ReceiveBatch receiving_;
   std::vector<std::uint32_t> order_;  // flows in the order of their turns
+  std::optional<CallSchedule> call_;
   std::size_t turn_ = 0;
   std::uint32_t run_id_ = 0;
 
@@ -81,10 +90,11 @@ Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
     : lanes_(lanes),
       options_(options),
       meter_(meter),
-      sending_(options.size, options.coalesce),
+      sizes_(payload_sizes(options)),
       receiving_(options.coalesce) {
   // The sleeps of the rate mode are short; the default timer slack of 50 us is as long as they are.
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+  for (const std::uint32_t size : sizes_) sending_.emplace_back(size, options.coalesce);
   net::SystemRandom random;
   random.fill({reinterpret_cast<std::uint8_t*>(&run_id_), sizeof run_id_});
   for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
@@ -95,6 +105,7 @@ Load::Load(Lanes& lanes, const Options& options, const UsageMeter& meter)
     if (options.direction != Direction::down) order_.push_back(2 * i);
     if (options.direction != Direction::up) order_.push_back(2 * i + 1);
   }
+  if (options.call) call_.emplace(order_);
 }
 
 LoadResult Load::run() {
@@ -127,6 +138,7 @@ void Load::run_until(Clock::time_point end) {
 
 // Returns the time until there is something to send.
 nanoseconds Load::send_due(Clock::time_point now) {
+  if (call_) return send_call(now);
   return options_.rate ? send_scheduled(now) : send_window(now);
 }
 
@@ -145,27 +157,52 @@ nanoseconds Load::send_window(Clock::time_point now) {
 nanoseconds Load::send_scheduled(Clock::time_point now) {
   const double per_ns = *options_.rate / 1e9;
   const auto due = static_cast<std::int64_t>(static_cast<double>((now - started_).count()) * per_ns);
-  scheduled_ = std::max(scheduled_, due - kMaxBacklog);
+  if (const std::int64_t late = due - kMaxBacklog - scheduled_; late > 0) {
+    skip(static_cast<std::uint64_t>(late));
+    scheduled_ += late;
+  }
   for (; scheduled_ + options_.burst <= due; scheduled_ += options_.burst) send_next(now);
   const auto next = static_cast<std::int64_t>(static_cast<double>(scheduled_ + options_.burst) / per_ns);
   return std::max(nanoseconds(0), nanoseconds(next) - (Clock::now() - started_));
 }
 
+// An open loop as well, whose bursts have times and sizes of their own.
+nanoseconds Load::send_call(Clock::time_point now) {
+  for (; call_->next().due <= now - started_; call_->advance()) {
+    const CallSchedule::Burst burst = call_->next();
+    if (now - started_ - burst.due > kMaxLateness) {
+      skip(burst.size);
+    } else {
+      send_burst(burst.flow, static_cast<std::size_t>(burst.media), burst.size, now);
+    }
+  }
+  return std::max(nanoseconds(0), call_->next().due - (Clock::now() - started_));
+}
+
+void Load::skip(std::uint64_t datagrams) {
+  if (phase_ == Phase::measured) result_.skipped += datagrams;
+}
+
 // Sends one burst of the flow whose turn it is.
 void Load::send_next(Clock::time_point now) {
-  const std::uint32_t number = order_[turn_];
+  const std::uint32_t flow = order_[turn_];
   turn_ = turn_ + 1 == order_.size() ? 0 : turn_ + 1;
+  send_burst(flow, 0, options_.burst, now);
+}
+
+void Load::send_burst(std::uint32_t number, std::size_t kind, std::size_t size, Clock::time_point now) {
   End& from = sender(number);
   Flow& flow = flow_state(number);
+  SendBatch& batch = sending_[kind];
+  const Bytes header = from.header(kind);
   const Stamp stamp{run_id_, number, flow.next, to_ns(now)};
-  std::size_t sent = options_.burst;
+  std::size_t sent = size;
   if (from.client && from.client->stream) {
-    from.client->stream->send(sending_.for_stream(from.header, stamp, options_.burst));
+    from.client->stream->send(batch.for_stream(header, stamp, size));
   } else if (from.client && from.client->dtls) {
-    sending_.for_each(from.header, stamp, options_.burst,
-                      [&](Bytes message) { from.client->dtls->send(message); });
+    batch.for_each(header, stamp, size, [&](Bytes message) { from.client->dtls->send(message); });
   } else {
-    sent = sending_.send(from.fd(), from.header, stamp, options_.burst);
+    sent = batch.send(from.fd(), header, stamp, size);
   }
   flow.next += sent;
   flow.under_way += sent;
@@ -203,7 +240,8 @@ void Load::receive_at_client(std::uint32_t flow, Bytes datagram, std::int64_t no
 }
 
 void Load::count(std::uint32_t flow, Bytes payload, std::int64_t now_ns) {
-  const Stamp stamp = payload.size() == options_.size ? Stamp::read(payload) : Stamp{};
+  const bool has_size = std::ranges::find(sizes_, payload.size()) != sizes_.end();
+  const Stamp stamp = has_size ? Stamp::read(payload) : Stamp{};
   if (stamp.run != run_id_ || stamp.flow != flow) {
     ++result_.strays;
     return;

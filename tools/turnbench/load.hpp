@@ -18,6 +18,7 @@ struct LoadResult {
   Usage usage;                      // during that time
   std::uint64_t arrived = 0;        // during that time; CPU time is divided by it
   std::uint64_t sent = 0;           // during that time
+  std::uint64_t skipped = 0;        // due during that time, but the load was too late to send them
   std::uint64_t delivered = 0;      // of those sent during that time, even if they arrived later
   std::uint64_t strays = 0;         // arrived at a wrong socket, or damaged
   Histogram latency;                // of the delivered ones, in nanoseconds, one way

@@ -8,6 +8,7 @@
 
 #include "client/udp.hpp"
 #include "turnbench/batches.hpp"
+#include "turnbench/call.hpp"
 #include "turnbench/stamp.hpp"
 
 namespace turnpike::bench {
@@ -19,7 +20,8 @@ constexpr const char* kDescription =
     "Loads a TURN server and says what it delivered and at what cost. Clients and peers are sockets of this "
     "process; one thread moves their datagrams.\n"
     "--saturate keeps at most --window datagrams under way, so that a full server is always busy and never "
-    "flooded: judge by what is delivered.";
+    "flooded: judge by what is delivered. Open loops, --rate and --call, send at their times, whatever "
+    "arrives.";
 
 // The texts from CLI11, which are converted to Options afterwards.
 struct Text {
@@ -110,7 +112,8 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   CLI::Option* rate =
       app.add_option("--rate", text.rate, "Datagrams a second over all clients, evenly spaced");
   rate->check(CLI::Range(1.0, 1e7));
-  app.add_flag("--saturate", text.saturate, "As many as the server takes (the default)")->excludes(rate);
+  CLI::Option* saturate =
+      app.add_flag("--saturate", text.saturate, "As many as the server takes (the default)")->excludes(rate);
   app.add_option("--direction", text.direction, "up (client to peer), down or both")
       ->check(CLI::IsMember({"up", "down", "both"}))
       ->capture_default_str();
@@ -130,9 +133,15 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   app.add_flag(
       "--coalesce", options.coalesce,
       "Bursts leave and arrive as one (UDP_SEGMENT, UDP_GRO), as network cards with offloads make them");
-  CLI::Option* direct = app.add_flag("--direct", options.direct,
-                                     "Past the server, from client to peer: what the load itself costs");
-  direct->needs(rate);
+  app.add_flag(
+         "--call", options.call,
+         "Each end sends audio (50 datagrams a second, 160 bytes) and video (25 frames a second, each a "
+         "burst of 5 to 40 datagrams of 1,100 bytes); --size and --burst have no effect")
+      ->excludes(rate)
+      ->excludes(saturate);
+  CLI::Option* direct =
+      app.add_flag("--direct", options.direct,
+                   "Past the server, from client to peer: what the load itself costs, with --rate or --call");
   app.add_flag("--relay-to-relay", options.relay_to_relay,
                "Peers are clients of the server too, and each knows the other's relayed address")
       ->excludes(direct);
@@ -143,6 +152,12 @@ void add_other_tasks(CLI::App& app, Options& options, Text& text) {
   CLI::Option* allocations =
       app.add_option("--allocations", text.allocations,
                      "Instead of traffic: make this many idle allocations; memory of each at --server-pid");
+  app.add_option("--baseline", options.baseline, "How many more are made before, which are not measured")
+      ->check(CLI::Range(1, 100000))
+      ->needs(allocations)
+      ->capture_default_str();
+  app.add_flag("--with-channels", options.with_channels, "Each of them gets a permission and a channel")
+      ->needs(allocations);
   app.add_option("--cycles", text.cycles,
                  "Instead of traffic: allocate and delete for this many seconds, each time from a new port")
       ->excludes(allocations);
@@ -156,6 +171,8 @@ void finish(Options& options, const Text& text) {
   options.transport = parse_transport(text.transport);
   if (options.transport != Transport::udp && (options.coalesce || options.direct || text.cycles > 0))
     throw std::runtime_error("--coalesce, --direct and --cycles are for UDP");
+  if (options.direct && text.rate == 0 && !options.call)
+    throw std::runtime_error("--direct needs --rate or --call");
   options.credentials = make_credentials(text);
   options.peer_address = choose_peer_address(text.peer_address, options.server);
   if (text.direction != "both") options.direction = text.direction == "up" ? Direction::up : Direction::down;
@@ -176,6 +193,11 @@ void finish(Options& options, const Text& text) {
 }
 
 }  // namespace
+
+std::vector<std::uint32_t> payload_sizes(const Options& options) {
+  if (options.call) return {kMediaSizes.begin(), kMediaSizes.end()};
+  return {options.size};
+}
 
 Options parse_options(int argc, char** argv) {
   Options options;

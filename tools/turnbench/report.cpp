@@ -43,6 +43,17 @@ void add_usage(object& report, const Usage& usage, nanoseconds time, bool has_se
   report["machine_busy_seconds"] = seconds(usage.machine_busy);
 }
 
+// Sizes and times of all traffic that is no call.
+void add_pattern(object& report, const Options& options) {
+  report["size"] = options.size;
+  report["burst"] = options.burst;
+  if (options.rate) {
+    report["rate"] = *options.rate;
+  } else {
+    report["window"] = options.window;
+  }
+}
+
 }  // namespace
 
 object to_json(const Options& options, const LoadResult& result, bool has_server) {
@@ -50,23 +61,20 @@ object to_json(const Options& options, const LoadResult& result, bool has_server
   report["mode"] = options.mode == Mode::channel ? "channel" : "send";
   report["direction"] = name_of(options.direction);
   report["clients"] = options.clients;
-  report["size"] = options.size;
-  report["burst"] = options.burst;
   report["coalesce"] = options.coalesce;
   report["direct"] = options.direct;
-  if (options.rate) {
-    report["rate"] = *options.rate;
-  } else {
-    report["window"] = options.window;
-  }
+  report["call"] = options.call;
+  if (!options.call) add_pattern(report, options);
   report["seconds"] = seconds(result.time);
   report["sent"] = result.sent;
+  report["skipped"] = result.skipped;
   report["delivered"] = result.delivered;
   report["loss"] = result.sent > 0 ? 1.0 - per(static_cast<double>(result.delivered), result.sent) : 0.0;
   report["strays"] = result.strays;
   report["delivered_per_second"] = per_second(result.arrived, result.time);
   report["latency_p50_us"] = static_cast<double>(result.latency.percentile(0.50)) / 1000;
   report["latency_p99_us"] = static_cast<double>(result.latency.percentile(0.99)) / 1000;
+  report["latency_p999_us"] = static_cast<double>(result.latency.percentile(0.999)) / 1000;
   add_usage(report, result.usage, result.time, has_server);
   if (has_server) report["server_cpu_ns_per_datagram"] = ns_per(result.usage.server_cpu, result.arrived);
   report["machine_busy_ns_per_datagram"] = ns_per(result.usage.machine_busy, result.arrived);
@@ -76,12 +84,17 @@ object to_json(const Options& options, const LoadResult& result, bool has_server
 object to_json(const Options& options, const IdleResult& result, bool has_server) {
   object report = describe(options, "allocations");
   report["allocations"] = result.allocations;
+  report["baseline"] = options.baseline;
+  report["with_channels"] = options.with_channels;
   report["allocations_per_second"] = per_second(result.allocations, result.time);
   add_usage(report, result.usage, result.time, has_server);
   if (has_server) {
     const auto grown = static_cast<double>(result.usage.server_resident);
     report["resident_bytes_per_allocation"] = per(grown, result.allocations);
   }
+  // The client's own socket is a part of it.
+  report["kernel_bytes_per_allocation"] =
+      per(static_cast<double>(result.usage.kernel_memory), result.allocations);
   return report;
 }
 

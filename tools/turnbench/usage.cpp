@@ -35,6 +35,16 @@ std::int64_t resident_of(pid_t pid) {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
+// The line "Slab" of /proc/meminfo.
+std::int64_t kernel_memory() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string line;
+  while (std::getline(meminfo, line)) {
+    if (line.starts_with("Slab:")) return std::stoll(line.substr(5)) * 1024;
+  }
+  return 0;
+}
+
 // The sum of user, nice, system, irq and softirq in the first line of /proc/stat. Time that other virtual
 // machines take is not included.
 nanoseconds machine_busy() {
@@ -56,7 +66,7 @@ nanoseconds machine_busy() {
 
 Usage Usage::since(const Usage& before) const {
   return {server_cpu - before.server_cpu, load_cpu - before.load_cpu, machine_busy - before.machine_busy,
-          server_resident - before.server_resident};
+          server_resident - before.server_resident, kernel_memory - before.kernel_memory};
 }
 
 Usage UsageMeter::read() const {
@@ -67,6 +77,7 @@ Usage UsageMeter::read() const {
   }
   usage.load_cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
   usage.machine_busy = bench::machine_busy();
+  usage.kernel_memory = bench::kernel_memory();
   return usage;
 }
 

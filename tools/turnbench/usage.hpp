@@ -15,8 +15,9 @@ struct Usage {
   std::chrono::nanoseconds load_cpu{};      // of this process
   std::chrono::nanoseconds machine_busy{};  // of all cores, with the resolution of the kernel's tick
   std::int64_t server_resident = 0;         // bytes
+  std::int64_t kernel_memory = 0;  // bytes in the slabs of the machine's kernel: sockets and the like
 
-  // The difference to `before`; for resident memory, its growth.
+  // The difference to `before`; for memory, its growth.
   Usage since(const Usage& before) const;
 };
 
