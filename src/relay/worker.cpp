@@ -208,7 +208,8 @@ void Worker::begin_forwards(TimePoint now) {
 }
 
 void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
-  const auto [relay, fd] = event;
+  const turn::RelayId relay = event.relay;
+  const int fd = event.fd;
   const RelaySockets::Role role = relays_.role_of(relay, fd);
   if (role == RelaySockets::Role::none) return;
   if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
