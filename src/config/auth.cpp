@@ -48,7 +48,15 @@ auth::UserParams read_user(std::string_view name, const Value& value) {
 
 void read_users(const Value& value, std::vector<auth::UserParams>& out) {
   if (!value.is_map()) return value.expected("a map from user names to passwords");
-  for (const auto& [name, entry] : value.entries()) {
+  // Secrets are written so. Here it would be one user with a strange name.
+  const auto users = value.entries();
+  const bool is_reference = users.size() == 1 && users.front().second.is_scalar() &&
+                            (users.front().first == "file" || users.front().first == "env");
+  if (is_reference) {
+    return value.expected(
+        "NAME: PASSWORD or NAME: {file: PATH}, since a list of users is not read from elsewhere");
+  }
+  for (const auto& [name, entry] : users) {
     if (entry.is_null()) {  // the name may contain the password, as in "alice:secret", so it is not shown
       value.problem_with(entry, "expected NAME: PASSWORD, with a space after the colon (got no password)");
     } else if (!is_clean_text(name) || name.size() > kMaxName) {

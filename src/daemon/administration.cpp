@@ -17,6 +17,14 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kPatience{1};  // with workers that do not answer
 constexpr std::uint32_t kMaxConnections = 200;
+constexpr std::uint32_t kMaxConnectionsPerAddress = 50;
+
+http::Params unix_params() {
+  http::Params out;
+  out.limits.connections = kMaxConnections;
+  out.limits.connections_per_address = 0;  // there is no address
+  return out;
+}
 
 http::Params http_params(const admin::Params& params) {
   http::Params out;
@@ -26,7 +34,7 @@ http::Params http_params(const admin::Params& params) {
   out.hosts = params.hosts;
   out.public_host = params.public_host;
   out.limits.connections = kMaxConnections;
-  out.limits.connections_per_address = kMaxConnections;
+  out.limits.connections_per_address = kMaxConnectionsPerAddress;
   return out;
 }
 
@@ -48,13 +56,14 @@ Administration::Administration(asio::io_context& io, const admin::Params& params
     : io_(io),
       hooks_(std::move(hooks)),
       site_(*this, params.token_secrets, relay::read_clocks),
-      server_(io, http_params(params), nullptr, router_) {
+      server_(io, http_params(params), nullptr, router_),
+      unix_server_(io, unix_params(), nullptr, router_) {
   site_.add_routes(router_);
   for (const Endpoint& endpoint : server_.endpoints())
     spdlog::info("admin: listening on http://{}", endpoint.to_string());
   for (const std::string& path : params.unix_sockets) {
     unix_listeners_.push_back(std::make_unique<admin::UnixListener>(io, path, [this](net::Fd connection) {
-      server_.adopt(std::move(connection), {.by_unix_socket = true});
+      unix_server_.adopt(std::move(connection), {.by_unix_socket = true});
     }));
     spdlog::info("admin: listening on unix:{}", path);
   }
@@ -74,6 +83,7 @@ void Administration::use(const admin::Params& params) {
 
 void Administration::stop() {
   server_.stop();
+  unix_server_.stop();
   for (const auto& listener : unix_listeners_) listener->stop();
 }
 
@@ -84,16 +94,20 @@ std::vector<admin::Metric> Administration::metrics() {
   return metrics;
 }
 
-http::Awaitable<admin::AllocationList> Administration::allocations() {
+// All allocations, or those that these settings would end.
+http::Awaitable<admin::AllocationList> Administration::ask_workers(
+    std::shared_ptr<const relay::Settings> ended_by) {
   const auto answers = std::make_shared<Answers<admin::AllocationOf>>(io_, hooks_.mailboxes.size());
   for (unsigned worker = 0; worker < hooks_.mailboxes.size(); ++worker) {
     hooks_.mailboxes[worker].post(
         relay::ListAllocations{[&io = io_, answers, worker](std::vector<turn::AllocationInfo> list) {
-          asio::post(io, [answers, worker, list = std::move(list)]() mutable {
-            for (turn::AllocationInfo& one : list) answers->received.push_back({worker, std::move(one)});
-            if (--answers->remaining == 0) answers->timer.cancel();
-          });
-        }});
+                                 asio::post(io, [answers, worker, list = std::move(list)]() mutable {
+                                   for (turn::AllocationInfo& one : list)
+                                     answers->received.push_back({worker, std::move(one)});
+                                   if (--answers->remaining == 0) answers->timer.cancel();
+                                 });
+                               },
+                               ended_by});
   }
   co_await answers->timer.async_wait(http::kAsTuple);
   co_return admin::AllocationList{std::move(answers->received), answers->remaining == 0};
@@ -113,17 +127,16 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
 }
 
 http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
-  admin::AllocationList before = co_await allocations();
-  Reloaded reloaded = hooks_.reload(dry_run);
-  admin::ReloadReport& report = reloaded.report;
-  if (report.ok) {
-    std::erase_if(before.allocations,
-                  [&](const admin::AllocationOf& one) { return !reloaded.ends(one.allocation); });
-    report.sessions_ended = static_cast<std::uint32_t>(before.allocations.size());
-    report.sessions = std::move(before.allocations);
-    if (report.sessions.size() > report.kMaxSessions) report.sessions.resize(report.kMaxSessions);
-  }
-  co_return std::move(report);
+  // The workers are asked before anything changes, and decide as they do when it has.
+  const Reloaded tried = hooks_.reload(true);
+  std::vector<admin::AllocationOf> ended;
+  if (tried.settings) ended = (co_await ask_workers(tried.settings)).allocations;
+  admin::ReloadReport report = dry_run ? tried.report : hooks_.reload(false).report;
+  if (!report.ok) co_return report;
+  report.sessions_ended = static_cast<std::uint32_t>(ended.size());
+  report.sessions = std::move(ended);
+  if (report.sessions.size() > report.kMaxSessions) report.sessions.resize(report.kMaxSessions);
+  co_return report;
 }
 
 bool Administration::set_log_level(std::string_view level) {

@@ -15,15 +15,16 @@
 #include "http/server.hpp"
 #include "relay/counters.hpp"
 #include "relay/mailbox.hpp"
+#include "relay/settings.hpp"
 
 namespace turnpike::daemon {
 
 class Administration : private admin::Service {
  public:
-  // What a reload has done or would do, and whether it ends an allocation that was there before.
+  // What a reload has done or would do, and what its workers have then.
   struct Reloaded {
     admin::ReloadReport report;
-    std::function<bool(const turn::AllocationInfo&)> ends;
+    std::shared_ptr<const relay::Settings> settings{};  // null where the reload failed
   };
 
   // What the daemon lends. All of it outlives the administration; every function is called on its thread.
@@ -55,19 +56,22 @@ class Administration : private admin::Service {
   std::vector<admin::Metric> metrics() override;
   bool is_ready() const override { return hooks_.is_ready(); }
   boost::json::object status() override { return hooks_.status(); }
-  http::Awaitable<admin::AllocationList> allocations() override;
+  http::Awaitable<admin::AllocationList> allocations() override { return ask_workers(nullptr); }
   http::Awaitable<bool> kill(unsigned worker, std::uint64_t number) override;
   void drain(const admin::DrainOptions& options) override { hooks_.drain(options); }
   http::Awaitable<admin::ReloadReport> reload(bool dry_run) override;
   bool set_log_level(std::string_view level) override;
   boost::json::array nodes() override { return hooks_.nodes(); }
   bool end_user(const std::string& user) override { return hooks_.end_user(user); }
+  http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
 
   boost::asio::io_context& io_;
   Hooks hooks_;
   http::Router router_;
   admin::Site site_;
   http::Server server_;
+  // Serves the unix sockets, so that nobody who comes by http takes the places of whoever may control.
+  http::Server unix_server_;
   std::vector<std::unique_ptr<admin::UnixListener>> unix_listeners_;
 };
 

@@ -12,18 +12,20 @@ struct Bound {
   std::uint64_t count;
 };
 
-std::array<Bound, 4> bounds_of(const relay::Totals& totals) {
+std::array<Bound, 5> bounds_of(const relay::Totals& totals) {
   const auto& core = totals.of<turn::Counters>();
   const auto& streams = totals.of<relay::ConnectionCounters>();
   const auto& associations = totals.of<relay::AssociationCounters>();
-  return {{{"connections were refused because of limits.idle_connections or idle_connections_per_address",
-            streams.refused.value() + associations.refused.value()},
-           {"TLS or DTLS handshakes were refused, since one address began too many",
-            streams.handshakes_withheld.value() + associations.hellos_withheld.value()},
-           {"requests had no answer because of limits.bindings_per_second or unauthenticated_per_second",
-            core.answers_withheld.value()},
-           {"messages and connections came from networks that clients.allow and clients.deny keep out",
-            core.client_denied.value() + streams.denied.value() + associations.denied.value()}}};
+  return {
+      {{"connections were refused because of limits.idle_connections or idle_connections_per_address",
+        streams.refused.value() + associations.refused.value()},
+       {"TLS or DTLS handshakes were refused, since one address began too many",
+        streams.handshakes_withheld.value() + associations.hellos_withheld.value()},
+       {"requests had no answer because of limits.unauthenticated_per_second", core.answers_withheld.value()},
+       {"Binding requests had no answer because of limits.bindings_per_second",
+        core.bindings_withheld.value()},
+       {"messages and connections came from networks that clients.allow and clients.deny keep out",
+        core.client_denied.value() + streams.denied.value() + associations.denied.value()}}};
 }
 
 }  // namespace

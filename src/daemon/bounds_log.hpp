@@ -25,7 +25,7 @@ class BoundsLog {
   void look(const relay::Totals& totals, Time now);
 
  private:
-  static constexpr std::size_t kBounds = 4;
+  static constexpr std::size_t kBounds = 5;
   struct Said {
     std::uint64_t count = 0;
     Time next{};

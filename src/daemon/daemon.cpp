@@ -112,8 +112,17 @@ class Daemon::Drain {
     wait();  // whoever asked for the drain is answered first
   }
 
+  // A later order replaces an earlier one. The object stays, since its timer's handler may be queued already.
+  void change(std::uint32_t until, std::chrono::steady_clock::time_point deadline) {
+    until_ = until;
+    deadline_ = deadline;
+  }
+
   // Leaves the io_context without work of this object's.
-  void stop() { timer_.cancel(); }
+  void stop() {
+    stopped_ = true;
+    timer_.cancel();
+  }
 
  private:
   // The quota counts on the threads of all workers, and nobody is told when it changes.
@@ -132,14 +141,15 @@ class Daemon::Drain {
   void wait() {
     timer_.expires_after(kInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) look();
+      if (!error && !stopped_) look();
     });
   }
 
   Daemon& daemon_;
   boost::asio::steady_timer timer_;
-  const std::uint32_t until_;
-  const std::chrono::steady_clock::time_point deadline_;
+  std::uint32_t until_;
+  std::chrono::steady_clock::time_point deadline_;
+  bool stopped_ = false;
 };
 
 Daemon::Daemon(Source source, config::Config config, auth::CredentialStore credentials,
@@ -471,7 +481,8 @@ void Daemon::begin_heartbeat() {
 std::uint64_t Daemon::relayed_octets() const {
   const relay::Totals totals = count_all();
   const auto& core = totals.of<turn::Counters>();
-  return core.to_peer_bytes + core.to_client_bytes;
+  const auto& streamed = totals.of<relay::TcpRelayCounters>();
+  return core.to_peer_bytes + core.to_client_bytes + streamed.to_peer_bytes + streamed.to_client_bytes;
 }
 
 std::string Daemon::describe_load(double octets_per_second) const {
@@ -488,7 +499,12 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   // systemd waits for so long where the drain is part of a stop.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
   notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
-  drain_ = std::make_unique<Drain>(*this, options.until, std::chrono::steady_clock::now() + patience);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  if (drain_) {
+    drain_->change(options.until, deadline);
+  } else {
+    drain_ = std::make_unique<Drain>(*this, options.until, deadline);
+  }
   post_settings();
   if (nodes_) nodes_->announce();
   if (signaling_) {

@@ -58,7 +58,7 @@ void Heartbeat::beat() {
   notify_service_manager(state);
   timer_.expires_after(period_);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) beat();
+    if (!error && !stopped_) beat();
   });
 }
 

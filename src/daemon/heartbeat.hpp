@@ -26,7 +26,11 @@ class Heartbeat {
   // `describe` gives the line of status. Begins at once, on this thread.
   Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
             std::function<std::string()> describe);
-  void stop() { timer_.cancel(); }
+  // Leaves the io_context without work of this object's.
+  void stop() {
+    stopped_ = true;
+    timer_.cancel();
+  }
 
  private:
   void beat();
@@ -38,6 +42,7 @@ class Heartbeat {
   const std::chrono::microseconds period_;
   // Threads that have not answered the last question. A thread that hangs is not asked again.
   std::shared_ptr<std::atomic<std::size_t>> unanswered_;
+  bool stopped_ = false;
 };
 
 }  // namespace turnpike::daemon

@@ -29,14 +29,6 @@ void keep_what_needs_restart(config::Config& next, const config::Config& now) {
   next.cluster = now.cluster;
 }
 
-// Whether a user of before is still there, with the same keys.
-bool is_same_user(const auth::CredentialStore& before, const auth::CredentialStore& after,
-                  std::string_view name) {
-  const auth::User* const was = before.find(name);
-  const auth::User* const is = after.find(name);
-  return was && is && was->key_md5 == is->key_md5 && was->key_sha256 == is->key_sha256;
-}
-
 }  // namespace
 
 Administration::Reloaded Daemon::reload(bool dry_run) {
@@ -69,12 +61,6 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   std::optional<Certificates::Loaded> certificates;
   try {
     credentials = std::make_shared<const auth::CredentialStore>(config::make_credentials(next.auth));
-    reloaded.ends = [before = credentials_, after = credentials,
-                     clients = make_client_policy(next.clients)](const turn::AllocationInfo& allocation) {
-      const bool lacks_user =
-          allocation.has_configured_user && !is_same_user(*before, *after, allocation.username);
-      return lacks_user || !turn::admits(clients.get(), allocation.tuple.client.address);
-    };
     if (tls_) {
       if (!next.tls.complete())
         throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
@@ -82,6 +68,12 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     }
     if (dry_run) {
       relays_.check(next.relay, addresses_);
+      relay::Settings settings = *make_settings();
+      settings.credentials = credentials;
+      settings.clients = make_client_policy(next.clients);
+      settings.limits = next.limits;
+      settings.strict_expiry = next.auth.strict_expiry;
+      reloaded.settings = std::make_shared<const relay::Settings>(std::move(settings));
       report.ok = true;
       return reloaded;
     }

@@ -92,9 +92,11 @@ struct ForgetClient {
 struct SettingsUpdate {
   std::shared_ptr<const Settings> settings;
 };
-// From the main thread: which allocations there are. The worker calls `answer` once.
+// From the main thread: which allocations there are, or which of them these settings would end. The worker
+// calls `answer` once.
 struct ListAllocations {
   std::function<void(std::vector<turn::AllocationInfo>)> answer;
+  std::shared_ptr<const Settings> ended_by{};  // null: all allocations are listed
 };
 // From the main thread: an allocation is to end. The worker calls `answer` with whether there was one of that
 // number.

@@ -215,8 +215,9 @@ std::size_t TcpRelays::most_at_once() const {
 }
 
 void TcpRelays::charge(Joined& joined, Side from, std::size_t size, TimePoint now) {
-  if (!limits_.shapes_traffic()) return;
   const turn::Direction direction = direction_from(from);
+  joined.budgets.allocation->count_streamed(direction, size);
+  if (!limits_.shapes_traffic()) return;
   joined.budgets.allocation->of(direction).charge(size, limits_.bytes_per_second_per_allocation, now.steady);
   turn::UserBudgets& of_user = *joined.budgets.user;
   of_user.count(direction, size);

@@ -1,8 +1,11 @@
 #include "relay/warnings.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+
+#include "relay/log_event.hpp"
 
 namespace turnpike::relay {
 
@@ -33,8 +36,13 @@ void Warnings::limits(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if ((met >> i & 1) == 0 || !is_due(static_cast<turn::LimitKey>(i), now)) continue;
     const bool drops = turn::LimitKey(i) >= turn::LimitKey::bytes_per_second;
-    spdlog::warn("{} because of {}, which is {}", drops ? "data was dropped" : "a client was refused",
-                 turn::kLimitKeys[i], values_[i].load(std::memory_order_relaxed));
+    const std::uint32_t limit = values_[i].load(std::memory_order_relaxed);
+    LogEvent(drops ? "data_dropped" : "client_refused",
+             fmt::format("{} because of {}, which is {}", drops ? "data was dropped" : "a client was refused",
+                         turn::kLimitKeys[i], limit))
+        .field("reason", turn::kLimitKeys[i])
+        .field("limit", limit)
+        .write(spdlog::level::warn);
   }
 }
 

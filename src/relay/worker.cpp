@@ -308,7 +308,11 @@ void Worker::use(const Settings& settings) {
   pacer_.set_delay(settings.batching_delay);
 }
 
-void Worker::take(const ListAllocations& mail, TimePoint now) { mail.answer(server_.list_allocations(now)); }
+void Worker::take(const ListAllocations& mail, TimePoint now) {
+  if (!mail.ended_by) return mail.answer(server_.list_allocations(now));
+  const turn::Settings settings = mail.ended_by->core();
+  mail.answer(server_.list_allocations(now, &settings));
+}
 
 void Worker::take(const EndAllocation& mail, TimePoint now) {
   mail.answer(server_.end_allocation(mail.number, now, output_));

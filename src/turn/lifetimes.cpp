@@ -175,9 +175,9 @@ void Lifetimes::remove(Allocation& allocation, EndReason reason, TimePoint now, 
       .age = std::chrono::duration_cast<std::chrono::seconds>(now.steady - allocation.created),
       .peers = allocation.peers.permitted(),
       .rx_packets = allocation.rx_packets,
-      .rx_bytes = allocation.rx_bytes,
+      .rx_bytes = allocation.bytes(Direction::from_client),
       .tx_packets = allocation.tx_packets,
-      .tx_bytes = allocation.tx_bytes,
+      .tx_bytes = allocation.bytes(Direction::to_client),
       .dropped_packets = allocation.dropped_packets});
   erase(allocation, out);
 }

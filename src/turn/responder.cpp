@@ -46,23 +46,24 @@ stun::MessageBuilder Responder::begin(const Request& request, Class message_clas
 
 // Only a plain UDP source can be forged. Clients of the other transports have proved that they receive what
 // is sent to their address.
-bool Responder::allow_answer(const Request& request) {
+bool Responder::take_answer(const Request& request) {
   if (request.had_valid_nonce || request.tuple.transport != Transport::udp) return true;
-  AddressLimiter& limiter =
-      request.message.method() == Method::binding ? limiters_.bindings : limiters_.unauthenticated;
+  const bool is_binding = request.message.method() == Method::binding;
+  AddressLimiter& limiter = is_binding ? limiters_.bindings : limiters_.unauthenticated;
   const IpAddress& client = request.tuple.client.address;
-  return settings_.is_exempt(client) || limiter.allow_unproven(client, request.now.steady);
+  if (settings_.is_exempt(client) || limiter.allow_unproven(client, request.now.steady)) return true;
+  ++(is_binding ? counters_.bindings_withheld : counters_.answers_withheld);
+  return false;
 }
 
 // An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint if the request had one.
 void Responder::finish(const Request& request, stun::MessageBuilder& builder, Output& out,
                        std::optional<ErrorCode> error) {
-  if (!allow_answer(request)) {
-    ++counters_.answers_withheld;
-    return;
-  }
+  if (!take_answer(request)) return;
   const Method method = request.message.method();
   if (error) {
+    ++counters_.refusals;
+    if (*error == ErrorCode::try_alternate) ++counters_.redirects;
     breakdown_.requests.count(method, *error);
   } else {
     breakdown_.requests.count_success(method);
@@ -85,7 +86,6 @@ void Responder::succeed(const Request& request, Output& out) {
 }
 
 void Responder::reject(const Request& request, ErrorCode error, Output& out) {
-  ++counters_.refusals;
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(error);
   const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
@@ -104,7 +104,6 @@ void Responder::reject_expired(Request& request, Output& out) {
 bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Output& out) {
   const stun::UnknownTypes unknown = stun::unknown_required(request.message, known);
   if (unknown.empty()) return false;
-  ++counters_.refusals;
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::unknown_attribute).add_unknown_attributes({unknown.data(), unknown.size()});
   finish(request, builder, out, ErrorCode::unknown_attribute);
@@ -112,8 +111,6 @@ bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Ou
 }
 
 void Responder::redirect(const Request& request, const AlternateServer& to, Output& out) {
-  ++counters_.refusals;
-  ++counters_.redirects;
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::try_alternate).add_address(AttributeType::alternate_server, to.endpoint);
   if (!to.domain.empty()) builder.add(AttributeType::alternate_domain, to.domain);

@@ -214,33 +214,38 @@ bool is_known(const auth::Identity& identity, const auth::CredentialStore& crede
 
 }  // namespace
 
-void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
-  const bool renews_nonces = settings.nonce_lifetime != settings_.nonce_lifetime;
+// Why an allocation must not go on with other settings than those of now; nothing when it may.
+std::optional<EndReason> Server::why_forbidden(const Allocation& allocation, const Settings& settings) const {
   const bool changes_users = settings.credentials != settings_.credentials;
-  settings_ = settings;
-  if (renews_nonces) responder_.renew_nonces(nonce_key_);
+  if (changes_users && !is_known(allocation.identity, *settings.credentials)) return EndReason::user_changed;
+  if (!settings.admits(allocation.tuple.client.address)) return EndReason::client_denied;
+  return std::nullopt;
+}
+
+void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
   std::vector<std::pair<Allocation*, EndReason>> ended;
   allocations_.for_each([&](Allocation& allocation) {
-    if (changes_users && !is_known(allocation.identity, *settings_.credentials)) {
-      ended.emplace_back(&allocation, EndReason::user_changed);
-    } else if (!settings_.admits(allocation.tuple.client.address)) {
-      ended.emplace_back(&allocation, EndReason::client_denied);
-    }
+    if (const auto reason = why_forbidden(allocation, settings)) ended.emplace_back(&allocation, *reason);
   });
+  const bool renews_nonces = settings.nonce_lifetime != settings_.nonce_lifetime;
+  settings_ = settings;
+  if (renews_nonces) responder_.renew_nonces(nonce_key_);
   for (const auto& [allocation, reason] : ended) lifetimes_.remove(*allocation, reason, now, out);
   lifetimes_.follow_settings(now);
   on_policy(*settings_.policy, now, out);
 }
 
-std::vector<AllocationInfo> Server::list_allocations(TimePoint now) const {
+std::vector<AllocationInfo> Server::list_allocations(TimePoint now, const Settings* ended_by) const {
   std::vector<AllocationInfo> list;
-  list.reserve(allocations_.size());
+  if (!ended_by) list.reserve(allocations_.size());
   allocations_.for_each([&](const Allocation& allocation) {
     if (allocation.expiry <= now.steady) return;
+    const bool goes_on = ended_by && !why_forbidden(allocation, *ended_by) &&
+                         Lifetimes::latest_end_of(allocation, *ended_by, now) > now.steady;
+    if (goes_on) return;
     AllocationInfo& info = list.emplace_back();
     info.number = allocation.number;
     info.username = allocation.identity.username;
-    info.has_configured_user = !allocation.identity.is_token() && !allocation.identity.expires;
     info.tuple = allocation.tuple;
     for (const Relay& relay : allocation.relays) info.relayed.push_back(relay.advertised());
     info.permissions = static_cast<std::uint32_t>(allocation.peers.permissions());
@@ -249,9 +254,9 @@ std::vector<AllocationInfo> Server::list_allocations(TimePoint now) const {
     info.age = std::chrono::duration_cast<std::chrono::seconds>(now.steady - allocation.created);
     info.expires_in = std::chrono::duration_cast<std::chrono::seconds>(allocation.expiry - now.steady);
     info.rx_packets = allocation.rx_packets;
-    info.rx_bytes = allocation.rx_bytes;
+    info.rx_bytes = allocation.bytes(Direction::from_client);
     info.tx_packets = allocation.tx_packets;
-    info.tx_bytes = allocation.tx_bytes;
+    info.tx_bytes = allocation.bytes(Direction::to_client);
     info.dropped_packets = allocation.dropped_packets;
   });
   return list;

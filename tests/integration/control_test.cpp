@@ -9,6 +9,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/child.hpp"
@@ -189,6 +190,31 @@ TEST_CASE("a reload that denies a network ends what came from there, by every tr
   CHECK(allocations(server).size() == 1);
 }
 
+TEST_CASE("a reload says that it ends what it ends, and nothing else", "[integration][control]") {
+  Controlled server;
+  RelayClient alice = server.client();
+  RelayClient bob = server.client("bob", "hunter2");
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(bob.allocate() == 0);
+  const auto ended_with = [&](const std::string& users) {
+    std::string config = kLoopbackConfig;
+    const std::string before = "users: {alice: secret, bob: hunter2}";
+    config.replace(config.find(before), before.size(), "users: " + users);
+    server.write_config(config);
+    const std::int64_t dry = server.control({"reload", "--dry-run"}).json().at("sessions_ended").as_int64();
+    const std::int64_t done = server.control({"reload"}).json().at("sessions_ended").as_int64();
+    CHECK(dry == done);
+    return done;
+  };
+  // SHA-256 of "alice:example.org:secret": this client has used no other key.
+  CHECK(ended_with("{alice: {key_sha256: d1659fff7a501be15962adc35514ca6a5868905695f2dd1093741f931e000a1f}, "
+                   "bob: hunter2}") == 0);
+  CHECK(alice.refresh(600s) == 0);
+  CHECK(ended_with("{alice: changed-since, bob: hunter2}") == 1);
+  CHECK(alice.refresh(600s) != 0);
+  CHECK(bob.refresh(600s) == 0);
+}
+
 TEST_CASE("a bad file changes nothing and says why", "[integration][control]") {
   Controlled server;
   RelayClient alice = server.client();
@@ -234,6 +260,24 @@ TEST_CASE("a drain lets nobody new in, and ends with the last call", "[integrati
   CHECK(stranger.receive(10s));
   CHECK(alice.refresh(0s) == 0);
   CHECK(server.daemon.wait() == 0);
+}
+
+TEST_CASE("a later drain replaces the deadline of an earlier one", "[integration][control]") {
+  Controlled server;
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(server.control({"drain", "--deadline", "1h"}).code == 0);
+  // The daemon finds the signal and its own timer, which looks ten times a second, in one pass.
+  for (int i = 0; i < 5; ++i) {
+    kill(server.daemon.pid(), SIGSTOP);
+    std::this_thread::sleep_for(150ms);  // until the timer is due
+    kill(server.daemon.pid(), SIGUSR1);
+    kill(server.daemon.pid(), SIGCONT);
+    REQUIRE(server.control({"status"}).code == 0);
+  }
+  REQUIRE(server.control({"drain", "--deadline", "1s"}).code == 0);
+  CHECK(server.daemon.wait() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("at the deadline"));
 }
 
 TEST_CASE("a drain of a daemon that serves nobody is answered, and then over", "[integration][control]") {

@@ -182,6 +182,12 @@ TEST_CASE("a megabyte each way at once arrives as it was", "[integration][tcp]")
       REQUIRE((peer.receive(kPiece) == Octets(piece.begin(), piece.end())));
       REQUIRE((data.stream().receive_bytes(kPiece, 10s) == Octets(piece.begin(), piece.end())));
     }
+    const std::string end = "allocation deleted client=" + control.local().to_string();
+    CHECK(control.refresh(0s) == 0);
+    REQUIRE(server.daemon.wait_for_log(end));
+    const std::string log = server.daemon.log();
+    const std::string line = log.substr(log.find(end), log.find('\n', log.find(end)) - log.find(end));
+    CHECK_THAT(line, Catch::Contains("rx_bytes=1048576 tx_bytes=1048576"));
   }
 }
 

@@ -125,6 +125,26 @@ test('bad input at each door gets a clear error and costs nothing', async t => {
   assert.equal((await server.ask('/v1/loglevel', { method: 'POST', body: '{"level":"debug"}' })).status, 200);
 });
 
+test('idle connections by http keep nobody from the unix socket, and other addresses from nothing', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  const port = Number(new URL(server.admin).port);
+  const idle = await Promise.all(Array.from({ length: 250 }, () => new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(socket)).on('error', reject);
+  })));
+  t.after(() => idle.forEach(socket => socket.destroy()));
+  // Where many are refused at once, some are closed without an answer.
+  const more = await request(server.admin, '/healthz').catch(() => ({ status: 429 }));
+  assert.equal(more.status, 429, 'this address has enough of them');
+  const elsewhere = await new Promise((resolve, reject) => {
+    http.get({ port, path: '/healthz', localAddress: '127.0.0.2', headers: { host: 'localhost' } }, resolve)
+      .on('error', reject);
+  });
+  elsewhere.resume();
+  assert.equal(elsewhere.statusCode, 200);
+  assert.equal((await server.ask('/v1/status')).status, 200);
+});
+
 test('a secret that signaling has as well is refused', async () => {
   await assert.rejects(startServer({ signaling: ['access: token', `token_secrets: [${secret}]`],
     more: [`admin: {listen: "http://127.0.0.1:0", token_secrets: [${secret}]}`] }), /signaling\.token_secrets as well/);

@@ -234,15 +234,19 @@ class Scenario {
     outcome.line = line;
     for (const auto& worker : workers_) {
       turn::Output out;
-      worker->server.on_settings({.credentials = reloaded_.back().get(),
-                                  .policy = policy_.get(),
-                                  .alternates = &setup_.alternates,
-                                  .limits = limits,
-                                  .nonce_lifetime = auth.nonce_lifetime,
-                                  .draining = draining,
-                                  .clients = &clients_,
-                                  .strict_expiry = auth.strict_expiry},
-                                 clock_.now(), out);
+      const turn::Settings settings{.credentials = reloaded_.back().get(),
+                                    .policy = policy_.get(),
+                                    .alternates = &setup_.alternates,
+                                    .limits = limits,
+                                    .nonce_lifetime = auth.nonce_lifetime,
+                                    .draining = draining,
+                                    .clients = &clients_,
+                                    .strict_expiry = auth.strict_expiry};
+      turn::Server& server = worker->server;
+      const std::size_t before = server.list_allocations(clock_.now()).size();
+      const std::size_t foretold = server.list_allocations(clock_.now(), &settings).size();
+      server.on_settings(settings, clock_.now(), out);
+      CHECK(before - server.list_allocations(clock_.now()).size() == foretold);
       copy(*worker, out, {}, outcome);
     }
     check_books(line);

@@ -35,8 +35,8 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   RelayedTransport transport = RelayedTransport::udp;
   boost::container::small_vector<Relay, 1> relays;  // one or two; of two, the IPv4 one comes first
   PeerTable peers;
-  std::shared_ptr<ByteBudgets> budgets;       // see share_budgets()
-  std::unique_ptr<Mobility> mobility;         // null when the client may not move (RFC 8016)
+  std::shared_ptr<AllocationBudgets> budgets;  // see share_budgets()
+  std::unique_ptr<Mobility> mobility;          // null when the client may not move (RFC 8016)
   std::vector<ConnectionId> connections;      // TCP connections with peers; TcpConnections maintains the list
   SteadyTime expiry;                          // never after `latest_end`
   SteadyTime latest_end = SteadyTime::max();  // by limits.allocation_age and auth.strict_expiry
@@ -48,7 +48,7 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   SteadyTime created;
   // The expiry of the credentials that the Allocate request used, if they have one.
   std::optional<WallTime> made_until;
-  std::uint64_t rx_packets = 0;  // from the client
+  std::uint64_t rx_packets = 0;  // from the client; bytes are without those of data connections, see bytes()
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;  // to the client
   std::uint64_t tx_bytes = 0;
@@ -64,9 +64,12 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   const Relay* relay_for(Family family) const;
   // The budgets for limits.bytes_per_second_per_allocation. They are made at the first call, since most
   // servers have no such limit.
-  const std::shared_ptr<ByteBudgets>& share_budgets();
-  // Sets `expiry`, but never later than `latest_end`.
-  void set_expiry(SteadyTime at) { expiry = std::min(at, latest_end); }
+  const std::shared_ptr<AllocationBudgets>& share_budgets();
+  // All payload in this direction, in octets: of datagrams and of data connections (RFC 6062).
+  std::uint64_t bytes(Direction direction) const;
+  // Sets `expiry`, but never later than `latest_end`. Clients are told whole seconds, rounded down; what is
+  // less than a second before `latest_end` lasts until then.
+  void set_expiry(SteadyTime at) { expiry = latest_end - at < std::chrono::seconds(1) ? latest_end : at; }
 };
 
 }  // namespace turnpike::turn

@@ -11,9 +11,8 @@
 namespace turnpike::turn {
 
 struct AllocationInfo {
-  std::uint64_t number = 0;          // on this server; a number is never used again
-  std::string username;              // text from a stranger: escape it before printing
-  bool has_configured_user = false;  // from auth.users; otherwise a TURN REST name or an access token
+  std::uint64_t number = 0;  // on this server; a number is never used again
+  std::string username;      // text from a stranger: escape it before printing
   FiveTuple tuple;
   std::vector<Endpoint> relayed;  // the advertised addresses
   std::uint32_t permissions = 0;

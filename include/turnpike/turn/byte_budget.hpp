@@ -78,6 +78,22 @@ class ByteBudgets {
   std::array<ByteBudget, 2> budgets_;
 };
 
+// The budgets of one allocation, and what its data connections have carried (RFC 6062). These may belong to
+// another worker than the allocation.
+class AllocationBudgets : public ByteBudgets {
+ public:
+  void count_streamed(Direction direction, std::size_t size) {
+    streamed_[static_cast<std::size_t>(direction)].fetch_add(size, std::memory_order_relaxed);
+  }
+  // In octets.
+  std::uint64_t streamed(Direction direction) const {
+    return streamed_[static_cast<std::size_t>(direction)].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, 2> streamed_{};
+};
+
 // Octets per second that somebody wants to have relayed, by direction.
 using Demand = std::array<std::uint64_t, 2>;
 
@@ -137,7 +153,7 @@ class UserBudgets : public ByteBudgets {
 // The budgets of one allocation and of its user, for a worker that relays for an allocation of another
 // worker.
 struct SharedBudgets {
-  std::shared_ptr<ByteBudgets> allocation;
+  std::shared_ptr<AllocationBudgets> allocation;
   std::shared_ptr<UserBudgets> user;
 };
 

@@ -20,6 +20,7 @@ struct Counters {
   Counter refusals;
   Counter redirects;
   Counter answers_withheld;
+  Counter bindings_withheld;
   Counter failures;
   Counter failures_withheld;
   Counter expired_credentials;
@@ -149,6 +150,9 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
     {"withheld", &turn::Counters::answers_withheld,
      "Requests without an answer, since the source had used up its unauthenticated answers.", "refused_total",
      R"(reason="unauthenticated_per_second")"},
+    {"bindings_withheld", &turn::Counters::bindings_withheld,
+     "Binding requests without an answer, since the source had used up its Binding answers.", "refused_total",
+     R"(reason="bindings_per_second")"},
     {"failures", &turn::Counters::failures, "Requests with wrong credentials, or with expired ones.",
      "authentication_failures_total", R"(reason="wrong")"},
     {"failures_withheld", &turn::Counters::failures_withheld,

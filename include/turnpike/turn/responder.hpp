@@ -73,7 +73,7 @@ class Responder {
   bool takes_tokens() const { return settings_.credentials->takes_tokens(); }
 
  private:
-  bool allow_answer(const Request& request);
+  bool take_answer(const Request& request);
   void report_refusal(const Request& request, stun::ErrorCode error, Output& out, bool answered = true) const;
 
   const Settings& settings_;

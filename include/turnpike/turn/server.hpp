@@ -87,9 +87,9 @@ class Server {
   // The same when only the policy has changed.
   void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);
 
-  // For operators: lists all allocations, in no particular order, and ends one of them. end_allocation()
-  // returns false when no allocation has this number.
-  std::vector<AllocationInfo> list_allocations(TimePoint now) const;
+  // For operators: lists all allocations, in no particular order, or those that on_settings() would end with
+  // `ended_by`; and ends one of them. end_allocation() returns false when no allocation has this number.
+  std::vector<AllocationInfo> list_allocations(TimePoint now, const Settings* ended_by = nullptr) const;
   bool end_allocation(std::uint64_t number, TimePoint now, Output& out);
 
   // Removes expired entries. Call it at next_deadline() or later. One call does a limited amount of work; if
@@ -117,6 +117,7 @@ class Server {
   void on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now, Output& out);
   void on_turn_request(Request& request, Output& out);
   void on_authenticated(Request& request, Output& out);
+  std::optional<EndReason> why_forbidden(const Allocation& allocation, const Settings& settings) const;
   void on_request_with_allocation(Request& request, Output& out);
 
   // The order matters: a part refers only to parts above it.

@@ -361,6 +361,14 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
   const std::string long_name(509, 'u');
   check_all({
       {"auth: hunter2", "t.yaml:1: auth: expected a map (got a text that is not shown here)"},
+      {"auth: {users: {file: /etc/turnpike/users}}",
+       "t.yaml:1: auth.users: expected NAME: PASSWORD or NAME: {file: PATH}, since a list of users is not "
+       "read "
+       "from elsewhere (got a map)"},
+      {"auth: {users: {env: USERS}}",
+       "t.yaml:1: auth.users: expected NAME: PASSWORD or NAME: {file: PATH}, since a list of users is not "
+       "read "
+       "from elsewhere (got a map)"},
       {"auth: {users: [alice, hunter2]}",
        "t.yaml:1: auth.users: expected a map from user names to passwords (got a list)"},
       {"auth: {users: }", "t.yaml:1: auth.users: expected a map from user names to passwords (got nothing)"},

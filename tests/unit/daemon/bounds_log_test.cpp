@@ -28,16 +28,17 @@ TEST_CASE("what keeps clients out is said at once, and then once a minute with w
 
   std::get<relay::ConnectionCounters>(totals.parts).refused += 5;
   std::get<turn::Counters>(totals.parts).answers_withheld += 1;
+  std::get<turn::Counters>(totals.parts).bindings_withheld += 2;
   log.look(totals, start + std::chrono::seconds(59));
   CHECK(lines ==
-        std::vector<std::string>{
-            "1 requests had no answer because of limits.bindings_per_second or unauthenticated_per_second"});
+        std::vector<std::string>{"1 requests had no answer because of limits.unauthenticated_per_second",
+                                 "2 Binding requests had no answer because of limits.bindings_per_second"});
   log.look(totals, start + std::chrono::seconds(60));
-  CHECK(lines.size() == 2);
+  CHECK(lines.size() == 3);
   CHECK(lines.back() ==
         "5 connections were refused because of limits.idle_connections or idle_connections_per_address");
   log.look(totals, start + std::chrono::seconds(600));
-  CHECK(lines.size() == 2);
+  CHECK(lines.size() == 3);
 }
 
 }  // namespace

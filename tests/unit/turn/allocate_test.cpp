@@ -601,6 +601,15 @@ TEST_CASE("less than the usual lifetime is granted where there is less left", "[
   CHECK(s.advance(1s).lifetimes.at(0).reason == turn::EndReason::allocation_age);
 }
 
+TEST_CASE("an allocation lasts until its greatest age, though clients are told whole seconds", "[turn]") {
+  Scenario s(ending_after(1000s));
+  s.client_sends(allocate()).expect_success();
+  s.advance(500s + 300ms);
+  s.client_sends(refresh(3600s)).expect_success().expect_lifetime(499s);
+  s.advance(499s + 600ms).expect_no_event();
+  CHECK(s.advance(100ms).lifetimes.at(0).reason == turn::EndReason::allocation_age);
+}
+
 TEST_CASE("an allocation that ends earlier is not told to be too old", "[turn]") {
   Scenario s(ending_after(1000s));
   s.client_sends(allocate()).expect_success();

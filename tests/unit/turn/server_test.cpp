@@ -316,6 +316,10 @@ TEST_CASE("a stranger has its answers counted, a client has not", "[turn]") {
           kOften / 8);
   }
   CHECK(s.counters().answers_withheld > 6 * kOften * 7 / 8);
+  CHECK(s.counters().bindings_withheld == 0);
+  const std::uint64_t asked =
+      6 * kOften + 10;  // the first, nine that were answered, and two clients' three kinds
+  CHECK(s.counters().refusals == asked - s.counters().answers_withheld);
   s.client_sends(allocate().nonce(nonce).password("guess")).expect_error(401);
   s.client_sends(allocate().nonce(nonce)).expect_success();
   s.client_sends(refresh().nonce(nonce)).expect_success();

@@ -86,7 +86,6 @@ TEST_CASE("an allocation is listed with what was relayed for it, and can be ende
   const AllocationInfo& one = list[list[0].tuple == client(1).tuple ? 0 : 1];
   CHECK(one.tuple == client(1).tuple);
   CHECK(one.username == "alice");
-  CHECK(one.has_configured_user);
   CHECK(one.permissions == 1);
   CHECK(one.channels == 1);
   CHECK(one.age == 10s);
