@@ -4,12 +4,21 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/log.hpp"
 #include "daemon/reload.hpp"
+#include "turnpike/base/printable.hpp"
+
+namespace {
+
+// A line on stderr, in which texts of the configuration may be repeated.
+void say(std::string_view line) { std::cerr << turnpike::printable(line) << '\n'; }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace turnpike;
@@ -41,14 +50,14 @@ int main(int argc, char** argv) {
       daemon::ask_for_reload(reload);
       return 0;
     } catch (const std::exception& error) {
-      std::cerr << "turnpike: " << error.what() << '\n';
+      say(std::string("turnpike: ") + error.what());
       return 1;
     }
   }
 
   auto config = config::load(file, overrides);
   if (!config) {
-    for (const auto& error : config.error()) std::cerr << to_string(error) << '\n';
+    for (const auto& error : config.error()) say(to_string(error));
     return 1;
   }
 
@@ -57,7 +66,7 @@ int main(int argc, char** argv) {
     auth::CredentialStore credentials = config::make_credentials(config->auth);
     auto tls = daemon::Certificates::load(config->tls, daemon::make_ticket_keys(config->cluster));
     if (check) {
-      for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << '\n';
+      for (const std::string& warning : config->warnings) say("warning: " + warning);
       return 0;
     }
     daemon::hold_reload_signal();
@@ -65,7 +74,7 @@ int main(int argc, char** argv) {
     daemon::Daemon({file, overrides}, std::move(*config), std::move(credentials), std::move(tls)).run();
     return 0;
   } catch (const std::exception& error) {
-    std::cerr << "turnpike: " << error.what() << '\n';
+    say(std::string("turnpike: ") + error.what());
     return 1;
   }
 }

@@ -13,6 +13,7 @@
 #include "stunclient/options.hpp"
 #include "stunclient/report.hpp"
 #include "stunclient/turn_test.hpp"
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::stunclient {
 namespace {
@@ -146,7 +147,7 @@ Report run(const Context& context, const Options& options) {
 
 void print(const Report& report, bool as_json) {
   if (as_json) {
-    std::cout << boost::json::serialize(to_json(report)) << '\n';
+    std::cout << printable_json(boost::json::serialize(to_json(report))) << '\n';
     return;
   }
   print_text(std::cout, report);
@@ -177,10 +178,10 @@ int main(int argc, char** argv) {
   try {
     return main_of(parse_options(argc, argv));
   } catch (const std::invalid_argument& error) {
-    std::cerr << "stunclient: " << error.what() << '\n';
+    std::cerr << "stunclient: " << turnpike::printable(error.what()) << '\n';
     return kUsageError;
   } catch (const std::exception& error) {
-    std::cerr << "stunclient: " << error.what() << '\n';
+    std::cerr << "stunclient: " << turnpike::printable(error.what()) << '\n';
     return kTestFailed;
   }
 }

@@ -11,6 +11,7 @@
 #include "turnbench/options.hpp"
 #include "turnbench/report.hpp"
 #include "turnbench/usage.hpp"
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::bench {
 namespace {
@@ -54,7 +55,7 @@ int main(int argc, char** argv) {
     turnpike::bench::print(std::cout, turnpike::bench::run(options), options.json);
     return 0;
   } catch (const std::exception& e) {
-    std::cerr << "turnbench: " << e.what() << '\n';
+    std::cerr << "turnbench: " << turnpike::printable(e.what()) << '\n';
     return 1;
   }
 }

@@ -8,6 +8,8 @@
 
 #include "http/bearer.hpp"
 #include "http/call_page.hpp"
+#include "turnpike/base/printable.hpp"
+#include "turnpike/base/text.hpp"
 
 namespace turnpike::admin {
 namespace {
@@ -52,12 +54,17 @@ std::optional<ParsedId> parse_id(std::string_view text) {
   return id;
 }
 
+// The name as JSON can have it. Whoever signs time-limited credentials may sign any octets.
+std::string user_of(const turn::AllocationInfo& allocation) {
+  return is_utf8(allocation.username) ? allocation.username : printable(allocation.username);
+}
+
 json::object to_json(const AllocationOf& one) {
   const turn::AllocationInfo& allocation = one.allocation;
   json::array relayed;
   for (const Endpoint& endpoint : allocation.relayed) relayed.emplace_back(endpoint.to_string());
   return {{"id", id_of(one)},
-          {"user", allocation.username},
+          {"user", user_of(allocation)},
           {"client", allocation.tuple.client.to_string()},
           {"transport", to_string(allocation.tuple.transport)},
           {"relayed", std::move(relayed)},

@@ -5,28 +5,12 @@
 #include <numeric>
 #include <system_error>
 
+#include "turnpike/base/printable.hpp"
+
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kMaxShownText = 64;
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
-
-bool is_printable_ascii(char c) { return c >= ' ' && c <= '~'; }
-
-std::string escaped(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    if (is_printable_ascii(c)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 0xf]};
-    }
-  }
-  return out;
-}
+constexpr std::size_t kMaxShownText = 64;  // characters, or octets that are none
 
 // The number of letters to insert, remove or replace to change one word into the other.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -54,13 +38,9 @@ int hex_value(char c) {
 }  // namespace
 
 std::string shown(std::string_view text) {
-  const bool plain = count_characters(text).has_value();
-  std::size_t length = std::min(text.size(), kMaxShownText);
-  while (plain && length < text.size() && is_continuation(text[length])) {
-    --length;
-  }
-  const std::string_view head = text.substr(0, length);
-  return (plain ? std::string(head) : escaped(head)) + (length < text.size() ? "..." : "");
+  std::string out;
+  for (std::size_t taken = 0; !text.empty() && taken < kMaxShownText; ++taken) out += take_printable(text);
+  return out + (text.empty() ? "" : "...");
 }
 
 std::optional<std::uint32_t> parse_number(std::string_view text) {

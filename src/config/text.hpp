@@ -14,8 +14,7 @@
 
 namespace turnpike::config {
 
-// Writes a text for an error message: on one line, escaped if it is not plain text, and shortened if it is
-// long.
+// Writes a text for an error message: printable, so on one line, and shortened if it is long.
 std::string shown(std::string_view text);
 
 // Parses a number of decimal digits, without a sign and without leading zeros.

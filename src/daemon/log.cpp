@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "relay/log_event.hpp"
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -34,10 +35,11 @@ std::pair<std::string_view, std::string_view> parts_of(const spdlog::details::lo
   return {all.substr(0, at), all.substr(at + 1)};
 }
 
+// On one line of its own, whatever file, peer or library a part of it comes from.
 class Words : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    append(out, parts_of(message).first);
+    append(out, printable(parts_of(message).first));
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Words>(); }
 };
@@ -47,8 +49,8 @@ class JsonMembers : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
     const auto [words, members] = parts_of(message);
-    append(out, boost::json::serialize(boost::json::string_view(words.data(), words.size())));
-    append(out, members);
+    append(out, printable_json(boost::json::serialize(boost::json::string_view(words.data(), words.size()))));
+    append(out, printable_json(members));
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMembers>(); }
 };

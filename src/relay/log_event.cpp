@@ -1,45 +1,22 @@
 #include "relay/log_event.hpp"
 
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unictype.h>
-#include <unistr.h>
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
+
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::relay {
 namespace {
 
 constexpr std::size_t kMaxQuoted = 64;  // characters, or octets that are none
 
-bool is_plain(ucs4_t c) {
-  if (c == '"' || c == '\\') return false;
-  return c == ' ' ||
-         uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N |
-                                                 UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_S);
-}
-
 // Without the quotes. Whether all of it is there.
 bool escape(std::string_view text, std::string& result) {
-  const auto* at = reinterpret_cast<const std::uint8_t*>(text.data());
-  const auto* end = at + text.size();
-  for (std::size_t shown = 0; at < end; ++shown) {
-    if (shown == kMaxQuoted) return false;
-    ucs4_t c = 0;
-    const int size = u8_mbtoucr(&c, at, static_cast<std::size_t>(end - at));
-    if (size <= 0) {
-      result += fmt::format("\\x{:02x}", *at++);
-    } else {
-      if (is_plain(c)) {
-        result.append(reinterpret_cast<const char*>(at), static_cast<std::size_t>(size));
-      } else {
-        result += fmt::format("\\u{{{:x}}}", c);
-      }
-      at += size;
-    }
-  }
-  return true;
+  for (std::size_t taken = 0; !text.empty() && taken < kMaxQuoted; ++taken)
+    result += take_printable(text, "\"\\");
+  return text.empty();
 }
 
 std::string as_json(std::string_view text) {

@@ -93,14 +93,18 @@ class Daemon:
         self.folder.cleanup()
 
 
+def attribute(kind, value):
+    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
 class Refuser:
     """Answers each request with one error, as a server of RFC 8489 without credentials would."""
 
-    def __init__(self, code, attributes=b""):
+    def __init__(self, code, attributes=b"", reason=b""):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = str(self.socket.getsockname()[1])
-        self.error = struct.pack("!HHHBB", 0x0009, 4, 0, code // 100, code % 100) + attributes
+        self.error = attribute(0x0009, struct.pack("!HBB", 0, code // 100, code % 100) + reason) + attributes
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
@@ -425,6 +429,23 @@ class OtherServers(StunclientTest):
                 message = f"Allocation: {code}.*{message}"
                 text = self.expect_failure(1, message, "--turn", "127.0.0.1", server.port)
                 self.assertTrue(text.startswith("Binding test: fail\n"))
+
+
+    def test_texts_of_a_server_do_nothing_to_the_terminal(self):
+        hostile = b"\x1b[2J\n\xc2\x9b\x9b\xe2\x80\xae\xe2\x80\xa8" + "\u738b".encode()
+        shown = r"\u{1b}[2J\u{a}\u{9b}\x9b\u{202e}\u{2028}" + "\u738b"
+        server = Refuser(401, attribute(0x0014, hostile), hostile)
+        self.addCleanup(server.stop)
+        for options in [["--turn"], ["--verbosity", "2"], ["--turn", "--json"]]:
+            with self.subTest(options=options):
+                done = self.stunclient(*options, "127.0.0.1", server.port)
+                self.assertEqual(done.returncode, 1)
+                said = done.stdout + done.stderr
+                self.assertNotRegex(said, "[\0-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]")
+                if "--json" in options:
+                    said = json.loads(done.stdout)["binding"]["error"]["message"]
+                self.assertIn(f"401 {shown}", said)
+                self.assertIn(f'for realm "{shown}"', said)
 
 
 class NatDiscovery(StunclientTest):

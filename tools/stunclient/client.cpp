@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "net/socket_address.hpp"
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::stunclient {
 namespace {

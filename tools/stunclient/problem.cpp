@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdio>
 
-#include "turnpike/auth/opaque_string.hpp"
+#include "turnpike/base/printable.hpp"
 #include "turnpike/stun/attributes.hpp"
 
 namespace turnpike::stunclient {
@@ -155,13 +155,6 @@ std::string_view name_of(Method method) {
     case Method::connection_attempt: return "ConnectionAttempt";
   }
   return "unknown method";
-}
-
-std::string printable(std::string_view text) {
-  if (auto prepared = auth::opaque_string(text)) return *prepared;
-  std::string kept;
-  for (const char c : text) kept += c >= 0x20 && c < 0x7F ? c : '?';
-  return kept;
 }
 
 Problem error_response(const Failure& failure, const Facts& facts) {

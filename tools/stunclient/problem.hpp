@@ -52,7 +52,5 @@ Problem bad_answer(std::string_view what_is_missing);
 Problem peer_denied(Problem problem, const Endpoint& peer);
 
 std::string_view name_of(stun::Method method);
-// Makes text from the network safe for a terminal and for JSON: valid UTF-8 without control characters.
-std::string printable(std::string_view text);
 
 }  // namespace turnpike::stunclient

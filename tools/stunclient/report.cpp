@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ostream>
 
+#include "turnpike/base/printable.hpp"
+
 namespace turnpike::stunclient {
 namespace {
 
@@ -180,9 +182,9 @@ void print_text(std::ostream& out, const Report& report) {
 }
 
 void print_problems(std::ostream& out, const Report& report) {
-  for (const std::string& note : report.notes) out << "stunclient: note: " << note << '\n';
+  for (const std::string& note : report.notes) out << "stunclient: note: " << printable(note) << '\n';
   for_each_step(report, [&](const char* name, const Step& step) {
-    if (step.problem) out << "stunclient: " << name << ": " << step.problem->message() << '\n';
+    if (step.problem) out << "stunclient: " << name << ": " << printable(step.problem->message()) << '\n';
   });
 }
 

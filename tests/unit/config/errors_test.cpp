@@ -60,7 +60,8 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
        "peers, "
        "limits, nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
       {"\"a\\nb\": 1",
-       "t.yaml:1: a\\x0ab: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
+       "t.yaml:1: a\\u{a}b: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
+       "peers, "
        "limits, "
        "nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
@@ -80,7 +81,7 @@ TEST_CASE("values of one line", "[config]") {
        "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got \"\")"},
       {"realm: \"a\\tb\"",
        "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got "
-       "\"a\\x09b\")"},
+       "\"a\\u{9}b\")"},
       {"realm: " + long_realm,
        "t.yaml:1: realm: expected a text of 1 to 127 characters, without control characters (got "
        "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr...)"},

@@ -69,7 +69,7 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "--set peers={allow: [1.1.1.1], deny: [1.1.1.1]}: peers.deny[0]: expected a prefix that peers.allow "
        "does not "
        "have (got 1.1.1.1)"},
-      {"realm=a\nb: c", "--set realm=a\\x0ab: c: not valid YAML: illegal map value"},
+      {"realm=a\nb: c", "--set realm=a\\u{a}b: c: not valid YAML: illegal map value"},
       {"auth.database=x", "--set auth=...: auth.database: is not in this build"},
       {"tls.certificate=/nowhere/x",
        "--set tls.certificate=/nowhere/x: tls.certificate: expected a file that can be read (got "

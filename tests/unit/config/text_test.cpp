@@ -12,11 +12,12 @@ using namespace std::string_view_literals;
 TEST_CASE("a text is shown on one line", "[config]") {
   CHECK(shown("udp://[::]:3478") == "udp://[::]:3478");
   CHECK(shown("gr\u00fc\u00df") == "gr\u00fc\u00df");
-  CHECK(shown("a\r\n\xff") == "a\\x0d\\x0a\\xff");
-  CHECK(shown("\u00e9\n") == "\\xc3\\xa9\\x0a");
+  CHECK(shown("a\r\n\xff") == "a\\u{d}\\u{a}\\xff");
+  CHECK(shown("\u00e9\n") == "\u00e9\\u{a}");
+  CHECK(shown("\u202eevil\xc2\x9b") == "\\u{202e}evil\\u{9b}");
   CHECK(shown(std::string(64, 'x')) == std::string(64, 'x'));
   CHECK(shown(std::string(65, 'x')) == std::string(64, 'x') + "...");
-  CHECK(shown(std::string(63, 'x') + "\u20ac") == std::string(63, 'x') + "...");
+  CHECK(shown(std::string(63, 'x') + "\u20ac!") == std::string(63, 'x') + "\u20ac...");
 }
 
 TEST_CASE("numbers are plain decimal", "[config]") {
