@@ -1,12 +1,13 @@
 // The command line of turnpikectl, which shows and controls a running daemon through its admin socket.
 #include <CLI/CLI.hpp>
 #include <exception>
-#include <iostream>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include "config/text.hpp"
 #include "turnpikectl/commands.hpp"
+#include "turnpikectl/output.hpp"
 
 namespace {
 
@@ -29,6 +30,16 @@ CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::ch
           },
           help)
       ->type_name("TIME");
+}
+
+// Prints what CLI11 says, which may repeat arguments.
+int explain(const CLI::App& app, const CLI::ParseError& error) {
+  std::stringstream help;
+  std::stringstream fault;
+  const int code = app.exit(error, help, fault);
+  for (std::string line; std::getline(help, line);) say(line);
+  for (std::string line; std::getline(fault, line);) complain(line);
+  return code == 0 ? kDone : kRefused;
 }
 
 }  // namespace
@@ -59,7 +70,7 @@ int main(int argc, char** argv) {
   list->add_option("--user", allocations.user, "Only of this user name");
   list->add_option("--address", allocations.address, "Only of clients at this address");
   list->add_option("--sort", sort, "rate: the busiest first")->check(CLI::IsMember({"age", "rate"}));
-  list->add_flag("--watch", allocations.watch, "Show it again each second");
+  list->add_flag("--watch", allocations.watch, "Show it again each second, until q is pressed");
   on(list, [&](const Connection& daemon) {
     allocations.by_rate = sort == "rate";
     return list_allocations(daemon, allocations, json);
@@ -120,13 +131,15 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kRefused;
+    return explain(app, error);
   } catch (const Unreachable& error) {
-    std::cerr << "turnpikectl: " << error.what() << '\n';
+    complain(std::string("turnpikectl: ") + error.what());
     return kUnreachable;
   } catch (const std::exception& error) {
-    std::cerr << "turnpikectl: " << error.what() << '\n';
+    complain(std::string("turnpikectl: ") + error.what());
     return kRefused;
   }
-  return code;
+  if (finish_output()) return code;
+  complain("turnpikectl: the output could not be written");
+  return kRefused;
 }

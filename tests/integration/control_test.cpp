@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "support/relay_client.hpp"
 #include "support/relaying.hpp"
 #include "support/tls_daemon.hpp"
+#include "turnpike/base/printable.hpp"
+#include "turnpike/base/text.hpp"
 
 namespace turnpike::test {
 namespace {
@@ -57,9 +60,13 @@ struct Controlled {
   std::string socket() const { return folder / "admin.sock"; }
 
   CommandOutcome control(std::vector<std::string> arguments) const {
-    std::vector<std::string> command{TURNPIKECTL, "--socket", socket(), "--json"};
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    Child child(command);
+    arguments.insert(arguments.begin(), "--json");
+    return control_plainly(std::move(arguments));
+  }
+  // What people see: stdout and stderr.
+  CommandOutcome control_plainly(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {TURNPIKECTL, "--socket", socket()});
+    Child child(std::move(arguments));
     const int code = child.wait();
     return {code, child.output()};
   }
@@ -334,6 +341,109 @@ TEST_CASE("credentials that turnpikectl makes are good at the relay", "[integrat
   CHECK(ann.allocate() == 0);
   CHECK(made.at("iceServers").as_array().size() > 0);
   CHECK(server.control({"check", server.daemon.config_file()}).code == 0);
+}
+
+// Names that do something to a terminal that is given them as they are, and how they are shown.
+constexpr struct {
+  const char* name;
+  const char* shown;
+} kHostileNames[] = {
+    {"\x1b[2J\x1b]0;title\x07", "\\u{1b}[2J\\u{1b}]0;title\\u{7}"},
+    {"two\nlines\r", "two\\u{a}lines\\u{d}"},
+    {"\xc2\x9b", "\\u{9b}"},
+    {"\x9b", "\\x9b"},
+    {"\u202eevil\u2066\u200f\u061c\u2028", "\\u{202e}evil\\u{2066}\\u{200f}\\u{61c}\\u{2028}"},
+    {"\xff\xfe", "\\xff\\xfe"},
+};
+
+// Whether each line is such as a terminal shows and does not obey.
+bool is_harmless_output(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (printable(line) != line) return false;
+  }
+  return true;
+}
+
+TEST_CASE("names of strangers do nothing to an operator's terminal", "[integration][control]") {
+  Controlled server;
+  crypto::Digester digester;
+  const WallTime expires(
+      std::chrono::duration_cast<Duration>((std::chrono::system_clock::now() + 1h).time_since_epoch()));
+  for (const auto& [name, shown] : kHostileNames) {
+    INFO(shown);
+    const bool is_text = is_utf8(name);
+    const client::Credentials made = client::rest_credentials(digester, "north-star-secret", name, expires);
+    RelayClient stranger = server.client(made.username, made.password);
+    REQUIRE(stranger.allocate() == 0);
+
+    const CommandOutcome list = server.control_plainly({"allocations"});
+    CHECK(list.code == 0);
+    CHECK_THAT(list.text, Catch::Contains(':' + std::string(shown) + "  "));
+    CHECK(count(list.text, "\n") == 3);
+    const json::array by_name = allocations(server, {"--user", made.username});
+    REQUIRE(by_name.size() == 1);
+    const std::string user(by_name.front().at("user").as_string());
+    CHECK((user == made.username) == is_text);
+    CHECK(user.ends_with(is_text ? name : shown));
+
+    const CommandOutcome made_again =
+        server.control_plainly({"credentials", name, "--config", server.daemon.config_file()});
+    CHECK(made_again.code == 0);
+    CHECK_THAT(made_again.text, Catch::Contains(':' + std::string(shown) + '\n'));
+
+    // Those that JSON cannot have are ended by their ids.
+    const CommandOutcome ended =
+        is_text ? server.control_plainly({"kill", "--user", made.username})
+                : server.control_plainly({"kill", std::string(by_name.front().at("id").as_string())});
+    CHECK(ended.code == 0);
+    if (is_text) CHECK_THAT(ended.text, Catch::Contains(std::string(shown) + " end\n"));
+    CHECK(server.control_plainly({"kill", "--user", "\xff"}).code == 1);
+    CHECK(server.control({"kill", "--user", "\xff"}).json().contains("error"));
+    REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + stranger.local().to_string()));
+
+    const CommandOutcome unknown = server.control_plainly({"kill", "--", name});
+    CHECK(unknown.code == 1);
+    const CommandOutcome mistaken = server.control_plainly({"loglevel", name});
+    CHECK(mistaken.code == 1);
+    CHECK_THAT(mistaken.text, Catch::Contains(shown));
+    for (const CommandOutcome& each : {list, made_again, ended, unknown, mistaken})
+      CHECK(is_harmless_output(each.text));
+    CHECK(is_harmless_output(server.control({"allocations"}).text));
+  }
+  CHECK(is_harmless_output(server.daemon.log()));
+}
+
+TEST_CASE("texts of a file do nothing to an operator's terminal", "[integration][control]") {
+  Controlled server;
+  for (const char* text : {
+           "\"\\e[2J\": 1\n",                            // a key
+           "realm: [\"\\N\\L\\u202e\"]\n",               // a value that is refused
+           "auth: {users: {\"\\e[2J\\u202e\": [1]}}\n",  // a name within a path
+           "realm: \x9b\n",                              // no UTF-8
+           "realm: \x1b[2J\n",                           // nothing that YAML has
+           "limits: {allocations: \"1\\n2\"}\n",
+       }) {
+    INFO(text);
+    server.write_config(text);
+    const std::string file = server.daemon.config_file();
+    for (const auto& command :
+         {std::vector<std::string>{"reload"}, {"check", file}, {"credentials", "ann", "--config", file}}) {
+      const CommandOutcome outcome = server.control_plainly(command);
+      CHECK(outcome.code == 1);
+      CHECK(is_harmless_output(outcome.text));
+      if (command.front() == "credentials") continue;
+      const CommandOutcome as_json = server.control(command);
+      CHECK(as_json.code == 1);
+      CHECK_FALSE(as_json.json().at("ok").as_bool());
+      CHECK(is_harmless_output(as_json.text));
+    }
+  }
+  const CommandOutcome nowhere = server.control_plainly({"check", "/nowhere/\x1b[2J"});
+  CHECK(nowhere.code == 1);
+  CHECK_THAT(nowhere.text, Catch::Contains("/nowhere/\\u{1b}[2J"));
+  CHECK(is_harmless_output(nowhere.text));
+  CHECK(is_harmless_output(server.daemon.log()));
 }
 
 TEST_CASE("a reload a hundred times beside a call loses nothing", "[integration][control]") {

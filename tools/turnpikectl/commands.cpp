@@ -1,20 +1,22 @@
 #include "turnpikectl/commands.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
-#include <iostream>
+#include <charconv>
+#include <iterator>
 #include <map>
 #include <thread>
 
 #include "cluster/seal.hpp"
 #include "config/config.hpp"
+#include "turnpike/base/printable.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
+#include "turnpikectl/output.hpp"
+#include "turnpikectl/screen.hpp"
 #include "turnpikectl/table.hpp"
 
 namespace turnpike::turnpikectl {
@@ -22,11 +24,13 @@ namespace {
 
 namespace json = boost::json;
 
+std::string text_of(const json::value& value) {
+  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+}
+
 std::string text_of(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
-  if (!value) return "-";
-  if (value->is_string()) return std::string(value->get_string());
-  return json::serialize(*value);
+  return value ? text_of(*value) : "-";
 }
 
 std::uint64_t number_of(const json::object& object, std::string_view name) {
@@ -41,14 +45,12 @@ const json::array& list_of(const json::object& object, std::string_view name) {
   return value && value->is_array() ? value->get_array() : none;
 }
 
-void print(const json::value& value) { std::cout << json::serialize(value) << '\n'; }
-
 // Prints a refusal of the daemon.
 int refuse(const Answer& answer, bool json) {
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
   } else {
-    std::cerr << "turnpikectl: " << answer.error() << '\n';
+    complain("turnpikectl: " + answer.error());
   }
   return kRefused;
 }
@@ -58,78 +60,132 @@ std::string encoded(const std::string& text) {
   return boost::urls::encode(text, boost::urls::unreserved_chars);
 }
 
+constexpr std::chrono::seconds kWatchPeriod{1};
+constexpr std::size_t kWidestName = 64;  // of a user; --json has all of it
+constexpr std::size_t kNarrowestName = 16;
+
 using Totals = std::map<std::string, std::uint64_t>;  // octets of each allocation, both directions
 
 std::uint64_t octets_of(const json::object& one) {
   return number_of(one, "rx_bytes") + number_of(one, "tx_bytes");
 }
 
-// The rows of the table. The rate is counted since `before`, or since the start of the allocation when
-// `before` does not have it.
-std::string allocations_table(const json::array& list, const Totals& before, double seconds, bool by_rate) {
-  struct Row {
-    const json::object* one;
-    double rate;
-  };
-  std::vector<Row> rows;
+// The two numbers of an id such as "0-17".
+std::pair<std::uint64_t, std::uint64_t> numbers_of(const std::string& id) {
+  std::pair<std::uint64_t, std::uint64_t> numbers;
+  const char* const end = id.data() + id.size();
+  const char* const dash = std::from_chars(id.data(), end, numbers.first).ptr;
+  if (dash != end) std::from_chars(dash + 1, end, numbers.second);
+  return numbers;
+}
+
+// What the daemon has said of an allocation, and the octets per second.
+struct Listed {
+  const json::object* one;
+  std::pair<std::uint64_t, std::uint64_t> id;
+  std::uint64_t age;
+  double rate;
+};
+
+// In the order in which they are shown. The rate is counted since `before`, or since the start of the
+// allocation when `before` does not have it.
+std::vector<Listed> sorted(const json::array& list, const Totals& before, double seconds, bool by_rate) {
+  std::vector<Listed> all;
   for (const json::value& value : list) {
     if (!value.is_object()) continue;
     const json::object& one = value.get_object();
-    const auto earlier = before.find(text_of(one, "id"));
-    const auto age = static_cast<double>(std::max<std::uint64_t>(1, number_of(one, "age_s")));
+    const std::string id = text_of(one, "id");
+    const auto earlier = before.find(id);
+    const std::uint64_t age = number_of(one, "age_s");
     const bool is_known = earlier != before.end() && seconds > 0;
-    rows.push_back({&one, is_known ? static_cast<double>(octets_of(one) - earlier->second) / seconds
-                                   : static_cast<double>(octets_of(one)) / age});
+    const double rate =
+        is_known ? static_cast<double>(octets_of(one) - earlier->second) / seconds
+                 : static_cast<double>(octets_of(one)) / static_cast<double>(std::max<std::uint64_t>(1, age));
+    all.push_back({&one, numbers_of(id), age, rate});
   }
   // The oldest comes first. Allocations of one age keep their order from one look to the next.
-  std::ranges::sort(rows, [by_rate](const Row& a, const Row& b) {
+  std::ranges::sort(all, [by_rate](const Listed& a, const Listed& b) {
     if (by_rate && a.rate != b.rate) return a.rate > b.rate;
-    const auto [age_a, id_a] = std::pair(number_of(*a.one, "age_s"), text_of(*a.one, "id"));
-    const auto [age_b, id_b] = std::pair(number_of(*b.one, "age_s"), text_of(*b.one, "id"));
-    return age_a != age_b ? age_a > age_b : id_a < id_b;
+    return a.age != b.age ? a.age > b.age : a.id < b.id;
   });
-  Table table({{"ID"},
-               {"USER"},
-               {"CLIENT"},
-               {"BY"},
-               {"RELAYED"},
-               {"PEERS", true},
-               {"AGE", true},
-               {"ENDS IN", true},
-               {"FROM CLIENT", true},
-               {"TO CLIENT", true},
-               {"RATE", true},
-               {"DROPPED", true}});
-  for (const Row& row : rows) {
-    const json::object& one = *row.one;
+  return all;
+}
+
+Table allocations_table(const std::vector<Listed>& all) {
+  Table table({{.title = "ID"},
+               {.title = "USER", .widest = kWidestName, .narrowest = kNarrowestName},
+               {.title = "CLIENT", .spare = 2},
+               {.title = "BY", .spare = 4},
+               {.title = "RELAYED", .spare = 8},
+               {.title = "PEERS", .is_number = true, .spare = 6},
+               {.title = "AGE", .is_number = true, .spare = 3, .at_least = 7},
+               {.title = "ENDS IN", .is_number = true, .spare = 9},
+               {.title = "FROM CLIENT", .is_number = true, .spare = 5},
+               {.title = "TO CLIENT", .is_number = true, .spare = 5},
+               {.title = "RATE", .is_number = true, .spare = 1, .at_least = 11},
+               {.title = "DROPPED", .is_number = true, .spare = 7}});
+  for (const Listed& each : all) {
+    const json::object& one = *each.one;
     std::string relayed;
     for (const json::value& endpoint : list_of(one, "relayed")) {
       relayed.append(relayed.empty() ? "" : " ").append(endpoint.is_string() ? endpoint.get_string() : "");
     }
     table.add({text_of(one, "id"), text_of(one, "user"), text_of(one, "client"), text_of(one, "transport"),
                relayed, std::to_string(number_of(one, "peers") + number_of(one, "connections")),
-               readable_duration(static_cast<std::int64_t>(number_of(one, "age_s"))),
+               readable_duration(static_cast<std::int64_t>(each.age)),
                readable_duration(static_cast<std::int64_t>(number_of(one, "expires_in_s"))),
                readable_bytes(number_of(one, "rx_bytes")), readable_bytes(number_of(one, "tx_bytes")),
-               readable_rate(row.rate), std::to_string(number_of(one, "dropped_packets"))});
+               readable_rate(each.rate), std::to_string(number_of(one, "dropped_packets"))});
   }
-  return table.text();
+  return table;
+}
+
+std::string number_of_allocations(std::uint64_t number) {
+  return std::to_string(number) + (number == 1 ? " allocation" : " allocations");
+}
+
+// The list with what there is to say of it, in so many columns.
+std::vector<std::string> describe(const json::object& answer, const std::vector<Listed>& all,
+                                  std::size_t columns = kNoBound) {
+  std::vector<std::string> lines{number_of_allocations(all.size())};
+  if (text_of(answer, "complete") == "false") lines.emplace_back("incomplete: a worker did not answer");
+  std::ranges::move(allocations_table(all).lines(columns), std::back_inserter(lines));
+  return lines;
+}
+
+// The same as a page. Its first line says how many rows have no room.
+void draw(const Screen& screen, const json::object& answer, const std::vector<Listed>& all, bool by_rate) {
+  const auto [rows, columns] = screen.size();
+  std::vector<std::string> lines = describe(answer, all, columns);
+  if (lines.size() > rows) {
+    const std::size_t hidden = std::min(lines.size() - rows, all.size());
+    lines.resize(rows);
+    lines.front() += ": the " + std::to_string(all.size() - hidden) + (by_rate ? " busiest" : " oldest") +
+                     ", and " + std::to_string(hidden) + " more that do not fit";
+  }
+  lines.front() += " (q: quit)";
+  screen.draw(lines);
 }
 
 constexpr std::size_t kMaxShownSessions = 20;
 
-// The first allocations that a reload ends, of `all`.
-std::string sessions_table(const json::array& list, std::uint64_t all) {
-  Table table({{"ID"}, {"USER"}, {"CLIENT"}, {"BY"}, {"AGE", true}});
-  std::uint64_t shown = 0;
-  for (const json::value& value : list) {
-    if (!value.is_object() || shown == kMaxShownSessions) continue;
-    const json::object& one = value.get_object();
+// The first allocations that a reload ends, of `number`.
+std::vector<std::string> describe_sessions(const json::array& list, std::uint64_t number) {
+  Table table({{.title = "ID"},
+               {.title = "USER", .widest = kWidestName},
+               {.title = "CLIENT"},
+               {.title = "BY"},
+               {.title = "AGE", .is_number = true}});
+  std::vector<Listed> shown = sorted(list, {}, 0, false);
+  if (shown.size() > kMaxShownSessions) shown.resize(kMaxShownSessions);
+  for (const Listed& each : shown) {
+    const json::object& one = *each.one;
     table.add({text_of(one, "id"), text_of(one, "user"), text_of(one, "client"), text_of(one, "transport"),
-               readable_duration(static_cast<std::int64_t>(number_of(one, "age_s")))});
-    ++shown;
+               readable_duration(static_cast<std::int64_t>(each.age))});
   }
-  return table.text() + (shown < all ? "and " + std::to_string(all - shown) + " more\n" : "");
+  std::vector<std::string> lines = table.lines();
+  if (shown.size() < number) lines.push_back("and " + std::to_string(number - shown.size()) + " more");
+  return lines;
 }
 
 }  // namespace
@@ -138,15 +194,17 @@ int show_status(const Connection& daemon, bool json) {
   const Answer answer = daemon.get("/v1/status");
   if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
     return kDone;
   }
   const json::object& status = answer.body.get_object();
-  std::cout << "turnpike " << text_of(status, "version") << ", "
-            << (text_of(status, "ready") == "true" ? "ready" : "draining") << ", up "
-            << readable_duration(static_cast<std::int64_t>(number_of(status, "uptime_s"))) << ", "
-            << number_of(status, "workers") << " workers\n\n";
-  Table limits({{"LIMIT"}, {"USED", true}, {"OF", true}});
+  say("turnpike " + text_of(status, "version") + ", " +
+      (text_of(status, "ready") == "true" ? "ready" : "draining") + ", up " +
+      readable_duration(static_cast<std::int64_t>(number_of(status, "uptime_s"))) + ", " +
+      std::to_string(number_of(status, "workers")) + " workers");
+  say("");
+  Table limits(
+      {{.title = "LIMIT"}, {.title = "USED", .is_number = true}, {.title = "OF", .is_number = true}});
   for (const json::value& value : list_of(status, "limits")) {
     if (!value.is_object()) continue;
     const json::object& limit = value.get_object();
@@ -154,19 +212,21 @@ int show_status(const Connection& daemon, bool json) {
     limits.add({text_of(limit, "name"), std::to_string(number_of(limit, "used")),
                 most == 0 ? "no limit" : std::to_string(most)});
   }
-  std::cout << limits.text() << '\n';
-  Table listeners({{"LISTENS ON"}});
+  say(limits.lines());
+  say("");
+  Table listeners({{.title = "LISTENS ON"}});
   for (const json::value& value : list_of(status, "listeners")) {
     if (value.is_string()) listeners.add({std::string(value.get_string())});
   }
-  std::cout << listeners.text();
+  say(listeners.lines());
   if (const json::array& certificates = list_of(status, "certificates"); !certificates.empty()) {
-    Table table({{"CERTIFICATE"}, {"EXPIRES"}});
+    Table table({{.title = "CERTIFICATE"}, {.title = "EXPIRES"}});
     for (const json::value& value : certificates) {
       if (value.is_object())
         table.add({text_of(value.get_object(), "name"), text_of(value.get_object(), "expires")});
     }
-    std::cout << '\n' << table.text();
+    say("");
+    say(table.lines());
   }
   return kDone;
 }
@@ -176,30 +236,41 @@ int list_allocations(const Connection& daemon, const AllocationsOptions& options
   if (!options.user.empty()) target += "?user=" + encoded(options.user);
   if (!options.address.empty())
     target += (options.user.empty() ? "?address=" : "&address=") + encoded(options.address);
+  std::optional<Screen> screen;
+  if (options.watch && !json && Screen::is_there()) screen.emplace();
   Totals before;
   auto looked_at = std::chrono::steady_clock::now();
   for (;;) {
     const Answer answer = daemon.get(target);
-    if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
+    if (!answer.ok() || !answer.body.is_object()) {
+      screen.reset();
+      return refuse(answer, json);
+    }
     const auto now = std::chrono::steady_clock::now();
     const double seconds = std::chrono::duration<double>(now - looked_at).count();
-    const json::array& list = list_of(answer.body.get_object(), "allocations");
+    const json::object& body = answer.body.get_object();
+    const std::vector<Listed> all = sorted(list_of(body, "allocations"), before, seconds, options.by_rate);
     if (json) {
-      print(answer.body);
-    } else {
-      if (options.watch) std::cout << "\033[H\033[2J";  // clears the screen
-      std::cout << list.size() << (list.size() == 1 ? " allocation\n" : " allocations\n");
-      if (text_of(answer.body.get_object(), "complete") == "false")
-        std::cout << "incomplete: a worker did not answer\n";
-      std::cout << allocations_table(list, before, seconds, options.by_rate) << std::flush;
+      say_json(answer.body);
+    } else if (!screen) {
+      say(describe(body, all));
+      if (options.watch) say("");
     }
     if (!options.watch) return kDone;
-    before.clear();
-    for (const json::value& one : list) {
-      if (one.is_object()) before[text_of(one.get_object(), "id")] = octets_of(one.get_object());
+    if (!screen) {
+      if (!finish_output()) return kRefused;
+      std::this_thread::sleep_until(now + kWatchPeriod);
+    } else {
+      Screen::Event event{};
+      do {
+        draw(*screen, body, all, options.by_rate);
+        event = screen->wait_until(now + kWatchPeriod);
+      } while (event == Screen::Event::resized);
+      if (event == Screen::Event::quit) return kDone;
     }
+    before.clear();
+    for (const Listed& each : all) before[text_of(*each.one, "id")] = octets_of(*each.one);
     looked_at = now;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
   }
 }
 
@@ -207,9 +278,9 @@ int kill_allocation(const Connection& daemon, const std::string& id, bool json) 
   const Answer answer = daemon.remove("/v1/allocations/" + encoded(id));
   if (!answer.ok()) return refuse(answer, json);
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
   } else {
-    std::cout << "allocation " << id << " has ended\n";
+    say("allocation " + id + " has ended");
   }
   return kDone;
 }
@@ -219,11 +290,11 @@ int kill_user(const Connection& daemon, const std::string& user, bool json) {
   if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
   const bool everywhere = text_of(answer.body.get_object(), "everywhere") == "true";
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
   } else if (everywhere) {
-    std::cout << "the allocations of " << user << " end\n";
+    say("the allocations of " + user + " end");
   } else {
-    std::cerr << "turnpikectl: the other nodes cannot be reached: only the allocations of this node end\n";
+    complain("turnpikectl: the other nodes cannot be reached: only the allocations of this node end");
   }
   return everywhere ? kDone : kRefused;
 }
@@ -232,21 +303,21 @@ int list_nodes(const Connection& daemon, bool json) {
   const Answer answer = daemon.get("/v1/nodes");
   if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
     return kDone;
   }
   const json::array& nodes = list_of(answer.body.get_object(), "nodes");
   if (nodes.empty()) {
-    std::cout << "this server is no node of a cluster\n";
+    say("this server is no node of a cluster");
     return kDone;
   }
-  Table table({{"NODE"},
-               {"STATE"},
-               {"ALLOCATIONS", true},
-               {"OF", true},
-               {"PORTS", true},
-               {"OF", true},
-               {"RATE", true}});
+  Table table({{.title = "NODE"},
+               {.title = "STATE"},
+               {.title = "ALLOCATIONS", .is_number = true},
+               {.title = "OF", .is_number = true},
+               {.title = "PORTS", .is_number = true},
+               {.title = "OF", .is_number = true},
+               {.title = "RATE", .is_number = true}});
   for (const json::value& value : nodes) {
     if (!value.is_object()) continue;
     const json::object& node = value.get_object();
@@ -266,7 +337,7 @@ int list_nodes(const Connection& daemon, bool json) {
                std::to_string(number_of(use_of("ports"), "limit")),
                readable_rate(static_cast<double>(number_of(node, "octets_per_second")))});
   }
-  std::cout << table.text();
+  say(table.lines());
   return kDone;
 }
 
@@ -278,9 +349,9 @@ int drain(const Connection& daemon, std::optional<std::chrono::seconds> deadline
   const Answer answer = daemon.post("/v1/drain", body);
   if (!answer.ok()) return refuse(answer, json);
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
   } else {
-    std::cout << "the daemon lets nobody new in, and ends with its last allocation or at the deadline\n";
+    say("the daemon lets nobody new in, and ends with its last allocation or at the deadline");
   }
   return kDone;
 }
@@ -289,32 +360,29 @@ int reload(const Connection& daemon, bool dry_run, bool json) {
   const Answer answer = daemon.post("/v1/reload", json::object{{"dry_run", dry_run}});
   if (!answer.body.is_object() || !answer.body.get_object().contains("ok")) return refuse(answer, json);
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
     return answer.ok() ? kDone : kRefused;
   }
   const json::object& report = answer.body.get_object();
   for (const json::value& error : list_of(report, "errors")) {
-    if (error.is_string()) std::cerr << error.get_string().c_str() << '\n';
+    if (error.is_string()) complain(text_of(error));
   }
   if (!answer.ok()) {
-    std::cerr << "turnpikectl: nothing was changed\n";
+    complain("turnpikectl: nothing was changed");
     return kRefused;
   }
   for (const json::value& key : list_of(report, "changed")) {
-    if (key.is_string())
-      std::cout << (dry_run ? "would change  " : "changed  ") << key.get_string().c_str() << '\n';
+    if (key.is_string()) say((dry_run ? "would change  " : "changed  ") + text_of(key));
   }
   for (const json::value& key : list_of(report, "needs_restart")) {
-    if (key.is_string()) std::cout << "needs a restart  " << key.get_string().c_str() << '\n';
+    if (key.is_string()) say("needs a restart  " + text_of(key));
   }
   const std::uint64_t ended = number_of(report, "sessions_ended");
   if (ended != 0) {
-    std::cout << (dry_run ? "would end  " : "ended  ") << ended
-              << (ended == 1 ? " allocation\n" : " allocations\n")
-              << sessions_table(list_of(report, "sessions"), ended);
+    say((dry_run ? "would end  " : "ended  ") + number_of_allocations(ended));
+    say(describe_sessions(list_of(report, "sessions"), ended));
   }
-  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty())
-    std::cout << "nothing differs\n";
+  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty()) say("nothing differs");
   return kDone;
 }
 
@@ -322,9 +390,9 @@ int set_log_level(const Connection& daemon, const std::string& level, bool json)
   const Answer answer = daemon.post("/v1/loglevel", json::object{{"level", level}});
   if (!answer.ok()) return refuse(answer, json);
   if (json) {
-    print(answer.body);
+    say_json(answer.body);
   } else {
-    std::cout << "the log level is " << level << " until the next reload that changes it\n";
+    say("the log level is " + level + " until the next reload that changes it");
   }
   return kDone;
 }
@@ -332,12 +400,12 @@ int set_log_level(const Connection& daemon, const std::string& level, bool json)
 int mint_credentials(const CredentialsOptions& options, bool json) {
   const auto config = config::load(options.config_file);
   if (!config) {
-    for (const auto& error : config.error()) std::cerr << to_string(error) << '\n';
+    for (const auto& error : config.error()) complain(to_string(error));
     return kRefused;
   }
   const bool is_node = config->cluster.is_enabled();
   if (config->auth.secrets.empty() && !is_node) {
-    std::cerr << "turnpikectl: auth.secrets of " << options.config_file << " is empty\n";
+    complain("turnpikectl: auth.secrets of " + options.config_file + " is empty");
     return kRefused;
   }
   signaling::IceParams params;
@@ -359,15 +427,17 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
       servers.mint(options.name, WallTime(std::chrono::duration_cast<Duration>(now)));
   const json::array entries = servers.entries(host, credentials);
   if (json) {
-    print({{"username", credentials.username},
-           {"password", credentials.password},
-           {"expiresAt", signaling::to_rfc3339(credentials.expires)},
-           {"iceServers", entries}});
+    say_json({{"username", credentials.username},
+              {"password", credentials.password},
+              {"expiresAt", signaling::to_rfc3339(credentials.expires)},
+              {"iceServers", entries}});
     return kDone;
   }
-  std::cout << "username  " << credentials.username << "\npassword  " << credentials.password
-            << "\nexpires   " << signaling::to_rfc3339(credentials.expires)
-            << "\n\niceServers: " << json::serialize(entries) << '\n';
+  say("username  " + credentials.username);
+  say("password  " + credentials.password);
+  say("expires   " + signaling::to_rfc3339(credentials.expires));
+  say("");
+  say("iceServers: " + printable_json(json::serialize(entries)));
   return kDone;
 }
 
@@ -382,12 +452,11 @@ int check(const std::string& config_file, bool json) {
     if (const auto fault = config::find_fault(*config)) errors.emplace_back(*fault);
   }
   if (json) {
-    print({{"ok", errors.empty()}, {"errors", errors}, {"warnings", warnings}});
+    say_json({{"ok", errors.empty()}, {"errors", errors}, {"warnings", warnings}});
   } else {
-    for (const json::value& error : errors) std::cerr << error.get_string().c_str() << '\n';
-    for (const json::value& warning : warnings)
-      std::cerr << "warning: " << warning.get_string().c_str() << '\n';
-    if (errors.empty()) std::cout << config_file << " is valid\n";
+    for (const json::value& error : errors) complain(text_of(error));
+    for (const json::value& warning : warnings) complain("warning: " + text_of(warning));
+    if (errors.empty()) say(config_file + " is valid");
   }
   return errors.empty() ? kDone : kRefused;
 }

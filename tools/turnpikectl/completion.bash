@@ -12,11 +12,12 @@ _turnpikectl() {
   case $command in
     '') mapfile -t COMPREPLY < <(compgen -W "$commands --socket --json --help --version" -- "$word") ;;
     allocations) mapfile -t COMPREPLY < <(compgen -W '--user --address --sort --watch --json' -- "$word") ;;
-    kill) mapfile -t COMPREPLY < <(compgen -W '--user' -- "$word") ;;
-    drain) mapfile -t COMPREPLY < <(compgen -W '--deadline --until' -- "$word") ;;
-    reload) mapfile -t COMPREPLY < <(compgen -W '--dry-run' -- "$word") ;;
+    status | nodes) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
+    kill) mapfile -t COMPREPLY < <(compgen -W '--user --json' -- "$word") ;;
+    drain) mapfile -t COMPREPLY < <(compgen -W '--deadline --until --json' -- "$word") ;;
+    reload) mapfile -t COMPREPLY < <(compgen -W '--dry-run --json' -- "$word") ;;
     loglevel) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$word") ;;
-    credentials) mapfile -t COMPREPLY < <(compgen -W '--ttl --host --config' -- "$word") ;;
+    credentials) mapfile -t COMPREPLY < <(compgen -W '--ttl --host --config --json' -- "$word") ;;
     check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
   esac
 }

@@ -3,23 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
+
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::turnpikectl {
 namespace {
 
-// The number of UTF-8 characters, not of octets.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-// Strangers choose user names, and such a name must not contain control sequences for the terminal.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) c = '?';
-  }
-  return text;
-}
+constexpr std::string_view kGap = "  ";
 
 std::string scaled(double value, double step, const std::array<const char*, 5>& units) {
   std::size_t unit = 0;
@@ -35,31 +26,64 @@ std::string scaled(double value, double step, const std::array<const char*, 5>& 
 }  // namespace
 
 void Table::add(std::vector<std::string> cells) {
-  std::ranges::transform(cells, cells.begin(), printable);
+  std::ranges::transform(cells, cells.begin(), [](const std::string& cell) { return printable(cell); });
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::text() const {
+std::vector<std::size_t> Table::natural_widths() const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = width_of(columns_[i].title);
-    for (const auto& row : rows_) width = std::max(width, width_of(row[i]));
-    widths.push_back(width);
+    const Column& column = columns_[i];
+    std::size_t width = std::max(column.at_least, columns_of(column.title));
+    for (const auto& row : rows_) width = std::max(width, columns_of(row[i]));
+    widths.push_back(std::min(width, column.widest));
   }
-  std::string text;
+  return widths;
+}
+
+std::vector<std::size_t> Table::fitted(const std::vector<std::size_t>& natural, std::size_t room) const {
+  std::vector<std::size_t> widths;
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    widths.push_back(std::min(natural[i], columns_[i].narrowest));
+    taken += widths[i] + (i == 0 ? 0 : kGap.size());
+  }
+  while (taken > room) {
+    unsigned most = 0;
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      most = std::max(most, widths[i] == 0 ? 0 : columns_[i].spare);
+    if (most == 0) return widths;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].spare == most) taken -= std::exchange(widths[i], 0) + kGap.size();
+    }
+  }
+  // The columns that were made narrow have what is left.
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (widths[i] == 0) continue;
+    const std::size_t more = std::min(natural[i] - widths[i], room - taken);
+    widths[i] += more;
+    taken += more;
+  }
+  return widths;
+}
+
+std::vector<std::string> Table::lines(std::size_t room) const {
+  const std::vector<std::size_t> widths = fitted(natural_widths(), room);
+  std::vector<std::string> lines;
   const auto add_line = [&](auto&& cell_of) {
     std::string line;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const std::string& cell = cell_of(i);
-      const std::string padding(widths[i] - width_of(cell), ' ');
-      line.append(i == 0 ? "" : "  ").append(columns_[i].is_number ? padding + cell : cell + padding);
+      if (widths[i] == 0) continue;
+      const std::string cell = shortened(cell_of(i), widths[i]);
+      const std::string padding(widths[i] - columns_of(cell), ' ');
+      line.append(line.empty() ? "" : kGap).append(columns_[i].is_number ? padding + cell : cell + padding);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    text.append(line).append("\n");
+    lines.push_back(std::move(line));
   };
   add_line([&](std::size_t i) -> const std::string& { return columns_[i].title; });
   for (const auto& row : rows_) add_line([&](std::size_t i) -> const std::string& { return row[i]; });
-  return text;
+  return lines;
 }
 
 std::string readable_bytes(std::uint64_t bytes) {

@@ -2,25 +2,43 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace turnpike::turnpikectl {
 
+inline constexpr std::size_t kNoBound = std::numeric_limits<std::size_t>::max();
+
 class Table {
  public:
   struct Column {
     std::string title;
     bool is_number = false;
+    // Where a table has to fit: 0 is a column that stays. Of the others those with the highest number are
+    // left out first.
+    unsigned spare = 0;
+    // It is no wider than this, and where there is no room it becomes as narrow as that. Cells are cut.
+    std::size_t widest = kNoBound;
+    std::size_t narrowest = kNoBound;
+    // It is always this wide, so that numbers that change do not move the columns beside them.
+    std::size_t at_least = 0;
   };
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  // Adds a row with one cell for each column. Characters that cannot be printed become '?'.
+  // Adds a row with one cell for each column. Lines have printable() forms of cells.
   void add(std::vector<std::string> cells);
-  std::string text() const;
+
+  // The titles and the rows, in so many columns of a terminal, or in somewhat more when all that may go is
+  // gone.
+  std::vector<std::string> lines(std::size_t room = kNoBound) const;
 
  private:
+  std::vector<std::size_t> natural_widths() const;
+  // 0 for a column that is left out.
+  std::vector<std::size_t> fitted(const std::vector<std::size_t>& natural, std::size_t room) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
