@@ -92,7 +92,8 @@ bool AddressFollower::look() {
     now = net::local_addresses();
   } catch (const std::system_error& error) {
     if (!std::exchange(failed_, true))
-      spdlog::error("this machine's addresses cannot be read, tried again until they can: {}", error.what());
+      spdlog::error(fmt::format("this machine's addresses cannot be read, tried again until they can: {}",
+                                error.what()));
     return false;
   } catch (const std::bad_alloc&) {
     return false;
@@ -101,7 +102,7 @@ bool AddressFollower::look() {
   if (now == known_) return true;
   const net::LocalAddresses before = std::exchange(known_, std::move(now));
   on_change_(known_);
-  spdlog::info("addresses: {}", describe(before, known_));
+  spdlog::info(fmt::format("addresses: {}", describe(before, known_)));
   return true;
 }
 

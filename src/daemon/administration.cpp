@@ -60,12 +60,12 @@ Administration::Administration(asio::io_context& io, const admin::Params& params
       unix_server_(io, unix_params(), nullptr, router_) {
   site_.add_routes(router_);
   for (const Endpoint& endpoint : server_.endpoints())
-    spdlog::info("admin: listening on http://{}", endpoint.to_string());
+    spdlog::info(fmt::format("admin: listening on http://{}", endpoint.to_string()));
   for (const std::string& path : params.unix_sockets) {
     unix_listeners_.push_back(std::make_unique<admin::UnixListener>(io, path, [this](net::Fd connection) {
       unix_server_.adopt(std::move(connection), {.by_unix_socket = true});
     }));
-    spdlog::info("admin: listening on unix:{}", path);
+    spdlog::info(fmt::format("admin: listening on unix:{}", path));
   }
 }
 
@@ -141,7 +141,7 @@ http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
 
 bool Administration::set_log_level(std::string_view level) {
   if (!daemon::set_level(level)) return false;
-  spdlog::info("admin: the log level is {} from now on", level);
+  spdlog::info(fmt::format("admin: the log level is {} from now on", level));
   return true;
 }
 

@@ -71,14 +71,14 @@ void Daemon::join_cluster() {
       .describe = [this] { return describe_node(); },
       .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
       .end_user = [this](const std::string& user) { end_user(user); },
-      .warn = [](const std::string& line) { spdlog::warn("{}", line); },
+      .warn = [](const std::string& line) { spdlog::warn(line); },
   };
   if (!config_.signaling.enabled) {  // where there is signaling, its rooms tell
     hooks.came = [this] {
-      spdlog::info("cluster: Redis is there, and this is node {}", config_.cluster.node);
+      spdlog::info(fmt::format("cluster: Redis is there, and this is node {}", config_.cluster.node));
     };
     hooks.went = [](const std::string& why) {
-      spdlog::warn("cluster: Redis is away ({}): quotas are those of this node", why);
+      spdlog::warn(fmt::format("cluster: Redis is away ({}): quotas are those of this node", why));
     };
   }
   nodes_.emplace(control_, config_.cluster, std::move(hooks));

@@ -69,7 +69,7 @@ std::optional<net::AddressWatch> watch_addresses() {
   try {
     return net::AddressWatch();
   } catch (const std::system_error& error) {
-    spdlog::warn("addresses that come and go will not be noticed: {}", error.what());
+    spdlog::warn(fmt::format("addresses that come and go will not be noticed: {}", error.what()));
     return std::nullopt;
   }
 }
@@ -132,7 +132,8 @@ class Daemon::Drain {
     const std::uint32_t left = daemon_.quota_.in_use();
     const bool is_over = std::chrono::steady_clock::now() >= deadline_;
     if (left <= until_ || is_over) {
-      spdlog::info("drained: {} allocations are left{}", left, is_over ? " at the deadline" : "");
+      spdlog::info(
+          fmt::format("drained: {} allocations are left{}", left, is_over ? " at the deadline" : ""));
       return daemon_.stop();
     }
     wait();
@@ -171,9 +172,9 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       limiters_(config_.limits, new_hash_key()),
       tls_(std::move(tls)),
       idle_connections_(config_.streams),
-      bounds_log_([](const std::string& line) { spdlog::warn("{}", line); }) {
+      bounds_log_([](const std::string& line) { spdlog::warn(line); }) {
   raise_descriptor_limit();
-  for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
+  for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   has_public_host_ = !config_.signaling.public_host.empty();
   for (const http::Listener& listener : config_.signaling.listen) {
     if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
@@ -278,7 +279,7 @@ void Daemon::open_listener(const config::Listener& listener, const config::Confi
       alternate ? open_discovery(listener, *alternate)
                 : add(listener, open_shared_listener(listener.transport, listener.endpoint, sockets_.size()));
   if (listener.proxy_protocol.empty() || has_public_host_) tell(listener, at);
-  spdlog::info("listening on {}", url(listener, at));
+  spdlog::info(fmt::format("listening on {}", url(listener, at)));
   urls_.push_back(url(listener, at));
 }
 
@@ -321,8 +322,8 @@ void Daemon::open_web_door() {
   for (const config::Listener& listener : config_.listen) {
     if (!listener.web) continue;
     refuse_own_address(*listener.web);
-    spdlog::info("what {} gets for names of others goes to {}", url(listener, listener.endpoint),
-                 listener.web->at.to_string());
+    spdlog::info(fmt::format("what {} gets for names of others goes to {}", url(listener, listener.endpoint),
+                             listener.web->at.to_string()));
     if (web_) continue;
     own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
     web_ = std::make_unique<WebDoor>(config_.streams);
@@ -354,7 +355,7 @@ Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint
     const Endpoint at = add(listener, std::move(one));
     if (at != first) others += " " + url(listener, at);
   }
-  spdlog::info("NAT discovery also answers at{}", others);
+  spdlog::info(fmt::format("NAT discovery also answers at{}", others));
   nat_discoveries_.emplace_back(opened.discovery);
   return first;
 }
@@ -362,9 +363,9 @@ Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint
 void Daemon::warn_about_alternates(const config::Config& config) const {
   for (const Endpoint& alternate : config.nat_discovery.alternates) {
     if (relays_.is_public_to_clients(alternate.address) || alternate.address.is_loopback()) continue;
-    spdlog::warn(
+    spdlog::warn(fmt::format(
         "{} is not reachable from the Internet: behind a NAT, name its public address in relay.advertise",
-        alternate.address.to_string());
+        alternate.address.to_string()));
   }
 }
 
@@ -389,7 +390,7 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
 void Daemon::warn_about_absent_addresses() {
   const std::vector<std::string> absent = relays_.absent_locals();
   for (const std::string& sentence : absent) {
-    if (std::ranges::find(absent_, sentence) == absent_.end()) spdlog::warn("{}", sentence);
+    if (std::ranges::find(absent_, sentence) == absent_.end()) spdlog::warn(sentence);
   }
   absent_ = absent;
 }
@@ -397,26 +398,27 @@ void Daemon::warn_about_absent_addresses() {
 void Daemon::name_closed_networks(const turn::PeerPolicy& policy) {
   for (const Prefix& network : policy.closed_networks()) {
     if (!named_networks_.insert(network).second) continue;
-    spdlog::info("{} is a network of this machine: clients reach nobody in it unless peers.allow has it",
-                 to_string(network));
+    spdlog::info(
+        fmt::format("{} is a network of this machine: clients reach nobody in it unless peers.allow has it",
+                    to_string(network)));
   }
 }
 
 void Daemon::warn_about_relay_addresses() {
   for (const IpAddress& address : relays_.private_without_advertisement()) {
     if (address.is_loopback() || !warned_about_.insert(address).second) continue;
-    spdlog::warn(
+    spdlog::warn(fmt::format(
         "relayed addresses on {} are not reachable from the Internet: behind a NAT, name its public address "
         "in relay.advertise",
-        address.to_string());
+        address.to_string()));
   }
 }
 
 void Daemon::warn_about_receive_buffer() const {
   const std::uint32_t granted = net::granted_receive_buffer(relays_.receive_buffer());
   if (granted >= relays_.receive_buffer()) return;
-  spdlog::warn("relay.receive_buffer: the kernel granted {} of {} KiB: raise net.core.rmem_max",
-               granted >> 10, relays_.receive_buffer() >> 10);
+  spdlog::warn(fmt::format("relay.receive_buffer: the kernel granted {} of {} KiB: raise net.core.rmem_max",
+                           granted >> 10, relays_.receive_buffer() >> 10));
 }
 
 void Daemon::run() {
@@ -455,7 +457,7 @@ void Daemon::on_signal(int signal) {
   if (signal == SIGTERM && drain != Duration::zero() && !drain_) {
     return begin_drain({std::chrono::duration_cast<std::chrono::seconds>(drain), 0});
   }
-  spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  spdlog::info(fmt::format("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
   stop();
 }
 
@@ -494,8 +496,8 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   if (!ready_) return;  // it stops already
   const auto patience =
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
-  spdlog::info("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
-               patience.count(), options.until);
+  spdlog::info(fmt::format("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
+                           patience.count(), options.until));
   // systemd waits for so long where the drain is part of a stop.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
   notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
@@ -533,7 +535,8 @@ void Daemon::watch_certificates() {
     certificate_watch_.emplace(control_, [this] { renew_certificates(); });
     certificate_watch_->watch(tls_->files());
   } catch (const std::system_error& error) {
-    spdlog::warn("certificate files are not watched, and are read again on reload alone: {}", error.what());
+    spdlog::warn(fmt::format("certificate files are not watched, and are read again on reload alone: {}",
+                             error.what()));
   }
 }
 
@@ -542,8 +545,8 @@ void Daemon::renew_certificates() {
     tls_->use(tls_->read_again());
     spdlog::info("the certificate files have changed and were read again");
   } catch (const std::exception& error) {
-    spdlog::error("the certificate files have changed, and the certificates stay as they were: {}",
-                  error.what());
+    spdlog::error(fmt::format(
+        "the certificate files have changed, and the certificates stay as they were: {}", error.what()));
   }
   certificate_watch_->watch(tls_->files());
 }
@@ -558,24 +561,25 @@ void Daemon::log_totals() const {
   const relay::Totals totals = count_all();
   const auto& connections = totals.of<relay::ConnectionCounters>();
   const auto& associations = totals.of<relay::AssociationCounters>();
-  spdlog::info("stopped: {}{}{}{}{}", describe_counters(totals.of<turn::Counters>()),
-               describe_counters(totals.of<net::SendCounters>()),
-               describe_counters(totals.of<relay::RelaySocketCounters>()),
-               describe_counters(totals.of<relay::WorkerCounters>()),
-               describe_counters(totals.of<relay::MailCounters>()));
+  spdlog::info(fmt::format("stopped: {}{}{}{}{}", describe_counters(totals.of<turn::Counters>()),
+                           describe_counters(totals.of<net::SendCounters>()),
+                           describe_counters(totals.of<relay::RelaySocketCounters>()),
+                           describe_counters(totals.of<relay::WorkerCounters>()),
+                           describe_counters(totals.of<relay::MailCounters>())));
   if (connections.accepted + connections.refused != 0) {
-    spdlog::info("connections: {}{}", describe_counters(connections),
-                 describe_counters(totals.of<net::StreamCounters>()));
+    spdlog::info(fmt::format("connections: {}{}", describe_counters(connections),
+                             describe_counters(totals.of<net::StreamCounters>())));
   }
   if (totals.of<relay::TcpRelayCounters>().joined != 0) {
-    spdlog::info("data connections: {}", describe_counters(totals.of<relay::TcpRelayCounters>()));
+    spdlog::info(
+        fmt::format("data connections: {}", describe_counters(totals.of<relay::TcpRelayCounters>())));
   }
   if (associations.hellos_answered + associations.hellos_withheld != 0) {
-    spdlog::info("dtls: {}{}", describe_counters(associations),
-                 describe_counters(totals.of<net::DtlsCounters>()));
+    spdlog::info(fmt::format("dtls: {}{}", describe_counters(associations),
+                             describe_counters(totals.of<net::DtlsCounters>())));
   }
   if (const auto& proxies = totals.of<relay::ProxyCounters>(); proxies.begun + proxies.untrusted != 0) {
-    spdlog::info("load balancers, by UDP: {}", describe_counters(proxies));
+    spdlog::info(fmt::format("load balancers, by UDP: {}", describe_counters(proxies)));
   }
 }
 

@@ -22,6 +22,7 @@
 #include "daemon/file_watch.hpp"
 #include "daemon/heartbeat.hpp"
 #include "daemon/own_names.hpp"
+#include "daemon/program.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/shared_listeners.hpp"
 #include "daemon/signal_reader.hpp"
@@ -56,12 +57,6 @@ void add_missing_secret(config::Config& config);
 
 // Random ones; in a cluster those of all nodes, so that a session is resumed at each of them.
 std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster);
-
-// Where the configuration came from, to be read there again.
-struct Source {
-  std::string file;
-  std::vector<std::string> overrides;
-};
 
 class Daemon {
  public:

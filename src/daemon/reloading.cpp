@@ -110,7 +110,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (web_) web_->use(config_.streams);
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
-  for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
+  for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   report.ok = true;
   log_reload(report);
   notify_service_manager("READY=1");
@@ -120,13 +120,14 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
 void Daemon::log_reload(const admin::ReloadReport& report) {
   if (!report.ok) {
     ++counters_.reloads_failed;
-    for (const std::string& error : report.errors) spdlog::error("reload: {}", error);
+    for (const std::string& error : report.errors) spdlog::error(fmt::format("reload: {}", error));
     spdlog::error("reload failed: everything stays as it was");
     return;
   }
   ++counters_.reloads_done;
-  for (const std::string& key : report.changed) spdlog::info("reload: {}", key);
-  for (const std::string& key : report.needs_restart) spdlog::warn("reload: {} (needs a restart)", key);
+  for (const std::string& key : report.changed) spdlog::info(fmt::format("reload: {}", key));
+  for (const std::string& key : report.needs_restart)
+    spdlog::warn(fmt::format("reload: {} (needs a restart)", key));
   spdlog::info("reloaded");
 }
 

@@ -113,8 +113,9 @@ SharedListener open_shared_listener(Transport transport, Endpoint at, std::size_
     opened.sockets.push_back(std::move(socket));
   }
   if (granted < kListenerBuffer) {
-    spdlog::warn("the kernel granted {} of {} KiB of buffer: raise net.core.rmem_max and wmem_max",
-                 granted >> 10, kListenerBuffer >> 10);
+    spdlog::warn(
+        fmt::format("the kernel granted {} of {} KiB of buffer: raise net.core.rmem_max and wmem_max",
+                    granted >> 10, kListenerBuffer >> 10));
   }
   return opened;
 }

@@ -64,7 +64,7 @@ http::Params http_params(const config::SignalingParams& signaling, const Certifi
 template <class Params>
 Params with_log(Params params, RefusalLog& log) {
   params.refused = [&log](const http::Refused& refused) {
-    if (const auto line = log.line(refused, relay::read_clocks().steady)) spdlog::info("{}", *line);
+    if (const auto line = log.line(refused, relay::read_clocks().steady)) spdlog::info(*line);
   };
   return params;
 }
@@ -83,8 +83,8 @@ SignalingThread::SignalingThread(const config::Config& config,
   site_.add_routes(router_);
   if (config.cluster.is_enabled()) join_cluster(config.cluster);
   for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {
-    spdlog::info("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
-                 server_.endpoints()[i].to_string());
+    spdlog::info(fmt::format("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
+                             server_.endpoints()[i].to_string()));
   }
   if (config.signaling.effective_access() == signaling::Access::open && !config.signaling.only_loopback()) {
     spdlog::warn("signaling.access is open: whoever reaches it may use the relay");
@@ -102,8 +102,8 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
                  cluster::Rooms::Hooks{
                      .clock = relay::read_clocks,
                      .deliver = [this](const signaling::Hub::Output& told) { site_.deliver(told); },
-                     .info = [](const std::string& line) { spdlog::info("{}", line); },
-                     .warn = [](const std::string& line) { spdlog::warn("{}", line); },
+                     .info = [](const std::string& line) { spdlog::info(line); },
+                     .warn = [](const std::string& line) { spdlog::warn(line); },
                  });
 }
 
@@ -129,7 +129,7 @@ void SignalingThread::use(const config::Config& config, const std::map<IpAddress
       site_.use(site);
       server_.use(server);
     } catch (const std::exception& error) {
-      spdlog::error("signaling stays as it was: {}", error.what());
+      spdlog::error(fmt::format("signaling stays as it was: {}", error.what()));
     }
   });
 }
@@ -189,11 +189,11 @@ void SignalingThread::stop() {
 
 void SignalingThread::log_totals() const {
   const signaling::SocketIo::Counters& lists = site_.socket_io_counters();
-  spdlog::info("signaling: {}not_taken_over={} room_lists={} room_lists_put_off={}",
-               describe_counters(server_.counters()), waiting_.dropped(), lists.room_lists,
-               lists.room_lists_put_off);
+  spdlog::info(fmt::format("signaling: {}not_taken_over={} room_lists={} room_lists_put_off={}",
+                           describe_counters(server_.counters()), waiting_.dropped(), lists.room_lists,
+                           lists.room_lists_put_off));
   if (const std::string totals = refusals_.totals(); !totals.empty())
-    spdlog::info("signaling refused: {}", totals);
+    spdlog::info(fmt::format("signaling refused: {}", totals));
 }
 
 }  // namespace turnpike::daemon

@@ -217,7 +217,7 @@ bool WebDoor::admit(const relay::PassedConnection& about) {
   ++counters_.refused;
   const char* key = is_full ? "limits.web_connections" : "limits.web_connections_per_address";
   if (const auto line = refusals_.line({"connection", key, client}, relay::read_clocks().steady)) {
-    spdlog::info("{}", *line);
+    spdlog::info(*line);
   }
   return false;
 }
@@ -239,7 +239,7 @@ void WebDoor::tell_unreachable(const Endpoint& web, const std::string& why) {
   const SteadyTime now = relay::read_clocks().steady;
   if (now < quiet_until_) return;
   quiet_until_ = now + kBetweenWarnings;
-  spdlog::warn("the web server at {} cannot be reached: {}", web.to_string(), why);
+  spdlog::warn(fmt::format("the web server at {} cannot be reached: {}", web.to_string(), why));
 }
 
 WebCounters WebDoor::counters() const {
@@ -260,7 +260,7 @@ void WebDoor::stop() {
   });
   thread_.join();
   waiting_.close();
-  spdlog::info("web: {}", describe_counters(counters()));
+  spdlog::info(fmt::format("web: {}", describe_counters(counters())));
 }
 
 }  // namespace turnpike::daemon

@@ -51,9 +51,9 @@ void NetworkHints::advise(const Prefix& network) {
   const std::lock_guard lock(mutex_);
   if (!known_.insert(network).second) return;
   spdlog::info(
-      "a client asked for a peer in {}, which is a network of this machine and closed; "
-      "where clients may reach it: peers: allow: [\"{}\"]",
-      to_string(network), to_string(network));
+      fmt::format("a client asked for a peer in {}, which is a network of this machine and closed; "
+                  "where clients may reach it: peers: allow: [\"{}\"]",
+                  to_string(network), to_string(network)));
 }
 
 EventLog::~EventLog() { on_timeout(); }
@@ -118,7 +118,8 @@ void EventLog::on_timeout() {
     if (source.unshown.count != 0) log_unshown(source.unshown);
   }
   if (others_.count != 0) {
-    spdlog::info("{} more requests refused, of further addresses; the last is the next line", others_.count);
+    spdlog::info(fmt::format("{} more requests refused, of further addresses; the last is the next line",
+                             others_.count));
     describe(others_.last).write(spdlog::level::info);
   }
   period_ends_ = SteadyTime::max();

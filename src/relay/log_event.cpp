@@ -66,7 +66,7 @@ LogEvent& LogEvent::add_quoted(std::string_view name, std::string_view text) {
 }
 
 void LogEvent::write(spdlog::level::level_enum level) const {
-  spdlog::log(level, "{}{}{}", words_, kSeparator, members_);
+  spdlog::log(level, fmt::format("{}{}{}", words_, kSeparator, members_));
 }
 
 }  // namespace turnpike::relay

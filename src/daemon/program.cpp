@@ -1,0 +1,85 @@
+#include "daemon/program.hpp"
+
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "config/config.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/log.hpp"
+#include "daemon/reload.hpp"
+#include "turnpike/base/printable.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+
+// A line on stderr, in which texts of the configuration may be repeated.
+void say(std::string_view line) { std::cerr << printable(line) << '\n'; }
+
+// Returns what `act` returns, and says why when it throws.
+template <class Act>
+int report_faults(Act&& act) {
+  try {
+    return act();
+  } catch (const std::exception& error) {
+    say(std::string("turnpike: ") + error.what());
+    return kFailed;
+  }
+}
+
+// All that the configuration names and that has to be usable before the daemon starts.
+struct Prepared {
+  config::Config config;
+  auth::CredentialStore credentials;
+  std::unique_ptr<Certificates> tls;
+};
+
+// Gives `use` what the configuration names, or says what is wrong with it.
+template <class Use>
+int with_configuration(const Source& source, Use&& use) {
+  auto config = config::load(source.file, source.overrides);
+  if (!config) {
+    for (const auto& error : config.error()) say(to_string(error));
+    return kFailed;
+  }
+  return report_faults([&] {
+    add_missing_secret(*config);
+    auth::CredentialStore credentials = config::make_credentials(config->auth);
+    auto tls = Certificates::load(config->tls, make_ticket_keys(config->cluster));
+    return use(Prepared{std::move(*config), std::move(credentials), std::move(tls)});
+  });
+}
+
+}  // namespace
+
+int serve(const Source& source) {
+  return with_configuration(source, [&](Prepared prepared) {
+    hold_reload_signal();
+    const LogScope log(prepared.config.log);
+    Daemon(source, std::move(prepared.config), std::move(prepared.credentials), std::move(prepared.tls))
+        .run();
+    return kDone;
+  });
+}
+
+int check(const Source& source) {
+  return with_configuration(source, [](const Prepared& prepared) {
+    for (const std::string& warning : prepared.config.warnings) say("warning: " + warning);
+    return kDone;
+  });
+}
+
+int reload(pid_t pid) {
+  return report_faults([pid] {
+    ask_for_reload(pid);
+    return kDone;
+  });
+}
+
+}  // namespace turnpike::daemon
