@@ -12,6 +12,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::local::stream_protocol;
 using Error = boost::system::error_code;
+using Socket = asio::basic_stream_socket<stream_protocol, http::Executor>;
 
 constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 constexpr mode_t kMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
@@ -26,7 +27,7 @@ void remove_abandoned(asio::io_context& io, const std::string& path) {
   const auto status = std::filesystem::symlink_status(path, error);
   if (!std::filesystem::exists(status)) return;
   if (!std::filesystem::is_socket(status)) fail(path, "there is something else at this path");
-  stream_protocol::socket probe(io);
+  Socket probe(io);
   Error answer;
   probe.connect(stream_protocol::endpoint(path), answer);
   if (answer != asio::error::connection_refused) fail(path, "another process listens there");
@@ -51,7 +52,7 @@ UnixListener::UnixListener(asio::io_context& io, const std::string& path, Accept
 UnixListener::~UnixListener() { ::unlink(path_.c_str()); }
 
 void UnixListener::accept() {
-  acceptor_.async_accept([this](const Error& error, stream_protocol::socket socket) {
+  acceptor_.async_accept([this](const Error& error, Socket socket) {
     if (stopping_) return;
     if (error) {
       // Most likely there is no free descriptor. To accept again at once would be a busy loop.

@@ -3,10 +3,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <string>
 
+#include "http/deadline.hpp"
 #include "net/fd.hpp"
 
 namespace turnpike::admin {
@@ -31,8 +31,8 @@ class UnixListener {
   void accept();
 
   std::string path_;
-  boost::asio::local::stream_protocol::acceptor acceptor_;
-  boost::asio::steady_timer pause_;
+  boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, http::Executor> acceptor_;
+  http::Timer pause_;
   Accepted accepted_;
   bool stopping_ = false;
 };

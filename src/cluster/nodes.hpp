@@ -12,7 +12,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -24,6 +23,7 @@
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
 #include "cluster/seal.hpp"
+#include "cluster/timer.hpp"
 #include "turnpike/base/counter.hpp"
 
 namespace turnpike::cluster {
@@ -87,7 +87,7 @@ class Nodes {
   Seal seal_;
   RedisConnection commands_;
   RedisConnection orders_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node
   std::uint64_t last_number_ = 0;

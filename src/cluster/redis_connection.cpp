@@ -1,35 +1,34 @@
 #include "cluster/redis_connection.hpp"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <new>
 #include <utility>
+
+#include "cluster/timer.hpp"
 
 namespace turnpike::cluster {
 namespace {
 
 namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
-using Executor = asio::io_context::executor_type;
 using Error = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
-using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 template <class T>
 using Awaitable = asio::awaitable<T, Executor>;
 
-constexpr auto kToken = asio::experimental::as_tuple(asio::use_awaitable_t<Executor>());
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::chrono::seconds kLook{1};  // how often the patience is measured
 constexpr std::size_t kReadSize = 16 << 10;
 constexpr std::size_t kMaxElements = 1 << 20;  // of an array in a reply

@@ -19,7 +19,6 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
 #include <map>
@@ -32,6 +31,7 @@
 #include "cluster/redis_connection.hpp"
 #include "cluster/room_message.hpp"
 #include "cluster/seal.hpp"
+#include "cluster/timer.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/signaling/hub.hpp"
 
@@ -135,7 +135,7 @@ class Rooms {
   Seal seal_;
   RedisConnection commands_;
   RedisConnection listener_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   std::map<std::string, Node> nodes_;  // the others
   std::vector<Former> formers_;
   signaling::NodeNumber last_number_ = signaling::kThisNode;

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 
+#include "daemon/asio_types.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
 
@@ -35,8 +34,8 @@ class AddressFollower {
   net::AddressWatch& watch_;
   net::LocalAddresses known_;
   OnChange on_change_;
-  boost::asio::posix::stream_descriptor descriptor_;  // the watch's own
-  boost::asio::steady_timer timer_;
+  StreamDescriptor descriptor_;  // the watch's own
+  Timer timer_;
   bool failed_ = false;
   bool stopped_ = false;
 };

@@ -6,13 +6,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "cluster/seal.hpp"
+#include "daemon/asio_types.hpp"
 #include "daemon/cores.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/run_loop.hpp"
@@ -147,7 +147,7 @@ class Daemon::Drain {
   }
 
   Daemon& daemon_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   std::uint32_t until_;
   std::chrono::steady_clock::time_point deadline_;
   bool stopped_ = false;

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "daemon/asio_types.hpp"
 
 namespace turnpike::daemon {
 
@@ -26,8 +26,8 @@ class FileWatch {
  private:
   void wait();
 
-  boost::asio::posix::stream_descriptor events_;
-  boost::asio::steady_timer quiet_;
+  StreamDescriptor events_;
+  Timer quiet_;
   std::function<void()> changed_;
   std::vector<int> watches_;
   std::vector<std::string> names_;

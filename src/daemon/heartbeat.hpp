@@ -5,13 +5,14 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "daemon/asio_types.hpp"
 
 namespace turnpike::daemon {
 
@@ -35,7 +36,7 @@ class Heartbeat {
  private:
   void beat();
 
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   const std::vector<Question> threads_;
   const std::function<std::string()> describe_;
   const std::optional<std::chrono::microseconds> watchdog_;

@@ -5,9 +5,10 @@
 #include <sys/signalfd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <initializer_list>
+
+#include "daemon/asio_types.hpp"
 
 namespace turnpike::daemon {
 
@@ -28,7 +29,7 @@ class SignalReader {
  private:
   void wait();
 
-  boost::asio::posix::stream_descriptor signals_;
+  StreamDescriptor signals_;
   Take take_;
   bool stopped_ = false;
 };

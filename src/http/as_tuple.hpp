@@ -1,7 +1,7 @@
 // How this server's coroutines wait for an operation of Asio.
 #pragma once
 
-#include <boost/asio/experimental/as_tuple.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/message.hpp"
@@ -10,7 +10,6 @@ namespace turnpike::http {
 
 // `co_await operation(…, kAsTuple)` gives a tuple of the error code and the operation's results. Nothing is
 // thrown.
-inline constexpr auto kAsTuple =
-    boost::asio::experimental::as_tuple(boost::asio::use_awaitable_t<Executor>());
+inline constexpr auto kAsTuple = boost::asio::as_tuple(boost::asio::use_awaitable_t<Executor>());
 
 }  // namespace turnpike::http

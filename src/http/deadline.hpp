@@ -12,9 +12,7 @@
 namespace turnpike::http {
 
 using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using Timer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Timer = boost::asio::steady_timer::rebind_executor<Executor>::other;
 
 // The socket must outlive this object.
 class Deadline {

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "http/counters.hpp"
+#include "http/deadline.hpp"
 #include "http/hosts.hpp"
 #include "http/origins.hpp"
 #include "http/params.hpp"
@@ -69,7 +69,7 @@ class Server {
   std::uint64_t last_number_ = 0;
   std::uint32_t being_refused_ = 0;
   bool stopping_ = false;
-  boost::asio::steady_timer patience_;
+  Timer patience_;
   Counters counters_;
 };
 

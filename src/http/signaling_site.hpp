@@ -3,7 +3,6 @@
 // to the server's thread.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "http/counters.hpp"
 #include "http/course_chat_endpoint.hpp"
+#include "http/deadline.hpp"
 #include "http/engine_io_endpoint.hpp"
 #include "http/origins.hpp"
 #include "http/router.hpp"
@@ -147,7 +147,7 @@ class SignalingSite : private WebSocketHandler {
   EngineIoEndpoint echo_endpoint_;
   CourseChatEndpoint course_chat_;
   std::unordered_map<ConnectionId, Client> sockets_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;
   std::function<void()> carry_;  // null where this is the only node
