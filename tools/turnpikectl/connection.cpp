@@ -2,8 +2,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -11,6 +12,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <chrono>
+#include <sstream>
 
 namespace turnpike::turnpikectl {
 namespace {
@@ -18,7 +20,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using Stream = beast::basic_stream<asio::local::stream_protocol>;
+using Socket = asio::basic_stream_socket<asio::local::stream_protocol, asio::io_context::executor_type>;
 using Error = boost::system::error_code;
 
 constexpr std::chrono::seconds kPatience{10};
@@ -37,30 +39,31 @@ std::string Answer::error() const {
 Answer Connection::call(std::string_view method, std::string_view target,
                         const boost::json::value& body) const {
   asio::io_context io;
-  Stream stream(io);
+  Socket socket(io);
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
   parser.body_limit(kMaxAnswer);
 
-  http::request<http::string_body> request;
+  http::request<http::empty_body> request;
   request.method_string(beast::string_view(method.data(), method.size()));
   request.target(beast::string_view(target.data(), target.size()));
   request.version(11);
   request.set(http::field::host, "localhost");
-  if (!body.is_null()) request.body() = boost::json::serialize(body);
-  request.prepare_payload();
+  const std::string content = body.is_null() ? "" : boost::json::serialize(body);
+  if (!body.is_null()) request.content_length(content.size());
+  std::ostringstream octets;
+  octets << request.base() << content;
 
   // One deadline for the whole exchange. Only asynchronous calls can have a deadline.
-  Error failure = asio::error::timed_out;
-  stream.expires_after(kPatience);
-  stream.async_connect(asio::local::stream_protocol::endpoint(socket_), [&](Error connecting) {
-    if ((failure = connecting)) return;
-    http::async_write(stream, request, [&](Error writing, std::size_t) {
-      if ((failure = writing)) return;
-      http::async_read(stream, buffer, parser, [&](Error reading, std::size_t) { failure = reading; });
+  Error failure = asio::error::timed_out;  // as long as a step has not ended
+  socket.async_connect(asio::local::stream_protocol::endpoint(socket_), [&](Error connecting) {
+    if (connecting) return void(failure = connecting);
+    asio::async_write(socket, asio::buffer(octets.view()), [&](Error writing, std::size_t) {
+      if (writing) return void(failure = writing);
+      http::async_read(socket, buffer, parser, [&](Error reading, std::size_t) { failure = reading; });
     });
   });
-  io.run();
+  io.run_for(kPatience);
   if (failure) throw Unreachable("cannot reach turnpike at " + socket_ + ": " + failure.message());
 
   Answer answer{parser.get().result_int(), {}};
