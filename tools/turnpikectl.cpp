@@ -32,14 +32,17 @@ CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::ch
       ->type_name("TIME");
 }
 
-// Prints what CLI11 says, which may repeat arguments.
+// Prints the help or the version that was asked for, or what is wrong, which may repeat an argument.
 int explain(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() != 0) {
+    complain(error.what());
+    complain("Run with --help for more information.");
+    return kRefused;
+  }
   std::stringstream help;
-  std::stringstream fault;
-  const int code = app.exit(error, help, fault);
+  app.exit(error, help, help);
   for (std::string line; std::getline(help, line);) say(line);
-  for (std::string line; std::getline(fault, line);) complain(line);
-  return code == 0 ? kDone : kRefused;
+  return kDone;
 }
 
 }  // namespace
