@@ -266,14 +266,16 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
     return turn::RelayError::no_port;
   }
   if (bound.transport == turn::RelayedTransport::udp) bound.port.give_to(worker_);
-  open_.insert_or_assign(turn::RelayId(fd), OpenRelay{std::move(bound), {}, {}, {}, 0});
+  const auto place = static_cast<std::size_t>(fd);
+  if (place >= open_.size()) open_.resize(place + 1);
+  open_[place] = std::make_unique<OpenRelay>(std::move(bound));
   return turn::Relay(*this, turn::RelayId(fd), local, {to_advertised(local.address), local.port});
 }
 
-void RelaySockets::close(turn::RelayId id) { open_.erase(id); }
+void RelaySockets::close(turn::RelayId id) { open_[static_cast<std::size_t>(id)].reset(); }
 
 RelaySockets::Route RelaySockets::route_to(turn::RelayId relay, const Endpoint& peer) {
-  OpenRelay& open = open_.find(relay)->second;
+  OpenRelay& open = *open_[static_cast<std::size_t>(relay)];
   if (open.connected && open.connected_to == peer) {
     open.in_a_row = 0;
     return {open.connected.get(), true};
@@ -303,9 +305,9 @@ void RelaySockets::connect(turn::RelayId relay, OpenRelay& open, const Endpoint&
 }
 
 RelaySockets::Role RelaySockets::role_of(turn::RelayId relay, int fd) const {
-  const auto found = open_.find(relay);
-  if (found == open_.end()) return Role::none;
-  const OpenRelay& open = found->second;
+  const auto place = static_cast<std::size_t>(relay);
+  if (place >= open_.size() || !open_[place]) return Role::none;
+  const OpenRelay& open = *open_[place];
   if (open.bound.socket.get() != fd && open.connected.get() != fd) return Role::none;
   return open.bound.transport == turn::RelayedTransport::udp ? Role::udp : Role::tcp_listener;
 }

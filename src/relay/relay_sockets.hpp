@@ -169,7 +169,9 @@ class RelaySockets : public turn::RelayPorts {
   Role role_of(turn::RelayId relay, int fd) const;
 
   // Where an open relay is bound.
-  const Endpoint& local_of(turn::RelayId relay) const { return open_.find(relay)->second.bound.local; }
+  const Endpoint& local_of(turn::RelayId relay) const {
+    return open_[static_cast<std::size_t>(relay)]->bound.local;
+  }
 
   // How often a port could not be had for want of descriptors or memory, as opposed to a full range.
   const RelaySocketCounters& counters() const { return counters_; }
@@ -183,6 +185,8 @@ class RelaySockets : public turn::RelayPorts {
   Result<turn::Relay, turn::RelayError> adopt(BoundRelay bound);
 
   struct OpenRelay {
+    explicit OpenRelay(BoundRelay b) : bound(std::move(b)) {}
+
     BoundRelay bound;
     net::Fd connected;
     Endpoint connected_to;
@@ -196,7 +200,7 @@ class RelaySockets : public turn::RelayPorts {
   crypto::Random& random_;
   Host& host_;
   const std::uint16_t worker_;
-  boost::unordered_flat_map<turn::RelayId, OpenRelay> open_;
+  std::vector<std::unique_ptr<OpenRelay>> open_;  // by RelayId; null where none is open
   RelaySocketCounters counters_;
 };
 

@@ -20,18 +20,16 @@ Allocation& Allocations::add(std::unique_ptr<Allocation> allocation) {
     const auto index = static_cast<std::size_t>(relay.id());
     if (index >= by_relay_.size()) by_relay_.resize(index + 1);
   }
-  std::unique_ptr<Allocation>* place = nullptr;
   try {
     if (allocation->transport == RelayedTransport::udp) {
       for (const Relay& relay : allocation->relays) by_relayed_.emplace(relay.local(), allocation.get());
     }
-    place = &by_tuple_[allocation->tuple];
+    by_tuple_.insert(Place{&allocation->tuple});
   } catch (const std::bad_alloc&) {
     for (const Relay& relay : allocation->relays) by_relayed_.erase(relay.local());
     throw;
   }
-  *place = std::move(allocation);
-  Allocation& added = **place;
+  Allocation& added = *allocation.release();
   for (const Relay& relay : added.relays) by_relay_[static_cast<std::size_t>(relay.id())] = &added;
   added.deadline = added.expiry;
   by_deadline_.insert(added);
@@ -39,11 +37,10 @@ Allocation& Allocations::add(std::unique_ptr<Allocation> allocation) {
 }
 
 void Allocations::move_to(const FiveTuple& tuple, Allocation& allocation) {
-  std::unique_ptr<Allocation>& place = by_tuple_[tuple];  // only this can throw
-  const auto old = by_tuple_.find(allocation.tuple);
-  place = std::move(old->second);
-  by_tuple_.erase(old);
+  const Place& place = *by_tuple_.insert(Place{&tuple}).first;  // only this can throw
+  by_tuple_.erase(by_tuple_.find(allocation.tuple));
   allocation.tuple = tuple;
+  place.tuple = &allocation.tuple;
 }
 
 void Allocations::forget(const Relay& relay) {
@@ -56,10 +53,8 @@ std::unique_ptr<Allocation> Allocations::erase(Allocation& allocation) {
   by_deadline_.erase(by_deadline_.iterator_to(allocation));
   allocation.peers.clear(discarded_);
   discarded_.free(kFew);
-  const auto found = by_tuple_.find(allocation.tuple);
-  std::unique_ptr<Allocation> erased = std::move(found->second);
-  by_tuple_.erase(found);
-  return erased;
+  by_tuple_.erase(by_tuple_.find(allocation.tuple));
+  return std::unique_ptr<Allocation>(&allocation);
 }
 
 Relay Allocations::remove_relay(Allocation& allocation, Family family) {

@@ -6,14 +6,13 @@
 namespace turnpike::turn {
 
 QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
-  std::swap(quota_, other.quota_);
   std::swap(user_, other.user_);
   std::swap(reached_, other.reached_);
   return *this;
 }
 
 QuotaSlot::~QuotaSlot() {
-  if (quota_) quota_->release(*user_);
+  if (user_) user_->quota.release(*user_);
 }
 
 Quota::Quota(std::uint32_t total, std::uint32_t per_user, const HashKey& key)
@@ -29,7 +28,7 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.users.find(name);
   std::shared_ptr<QuotaUser> user =
-      found == shard.users.end() ? std::make_shared<QuotaUser>(name) : found->second;
+      found == shard.users.end() ? std::make_shared<QuotaUser>(*this, name) : found->second;
   if (found == shard.users.end()) shard.users.emplace(user->name, user);
   const std::uint32_t total = in_use_.fetch_add(1, std::memory_order_relaxed) + 1;
   QuotaLimit reached = QuotaLimit::none;
@@ -44,7 +43,7 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
     return QuotaSlot(reached);
   }
   ++user->held;
-  return {this, std::move(user)};
+  return QuotaSlot(std::move(user));
 }
 
 // The first look counts, so that names are copied only of those who are told of.

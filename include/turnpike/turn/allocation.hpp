@@ -31,8 +31,7 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   FiveTuple tuple;
   auth::Identity identity;
   QuotaSlot quota;
-  QuotaSlot address_quota;  // in limits.allocations_per_address
-  RelayedTransport transport = RelayedTransport::udp;
+  QuotaSlot address_quota;                          // in limits.allocations_per_address
   boost::container::small_vector<Relay, 1> relays;  // one or two; of two, the IPv4 one comes first
   PeerTable peers;
   std::shared_ptr<AllocationBudgets> budgets;  // see share_budgets()
@@ -44,7 +43,6 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
 
   // For operators: the number on this server, the start, and the amount of relayed data.
   std::uint64_t number = 0;
-  Family first_family = Family::ipv4;  // of the first relayed address at the start
   SteadyTime created;
   // The expiry of the credentials that the Allocate request used, if they have one.
   std::optional<WallTime> made_until;
@@ -59,6 +57,9 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   std::chrono::seconds granted_lifetime{};
   std::optional<stun::ReservationToken> reservation;
   std::optional<std::pair<Family, stun::ErrorCode>> missing_family;
+
+  RelayedTransport transport = RelayedTransport::udp;
+  Family first_family = Family::ipv4;  // of the first relayed address at the start
 
   // Null when the allocation has no relayed address of this family.
   const Relay* relay_for(Family family) const;

@@ -2,8 +2,10 @@
 // and by deadline. It makes no decisions; Lifetimes does.
 #pragma once
 
+#include <boost/intrusive/parent_from_member.hpp>
 #include <boost/intrusive/set.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <memory>
 #include <vector>
 
@@ -20,15 +22,16 @@ namespace turnpike::turn {
 // Belongs to one worker and its thread.
 class Allocations {
  public:
-  explicit Allocations(const HashKey& key) : by_tuple_(0, KeyedHash(key)), by_relayed_(0, KeyedHash(key)) {}
-  ~Allocations() { by_deadline_.clear(); }
+  explicit Allocations(const HashKey& key)
+      : by_tuple_(0, HashOfTuple{KeyedHash(key)}), by_relayed_(0, KeyedHash(key)) {}
+  ~Allocations() { by_deadline_.clear_and_dispose(std::default_delete<Allocation>()); }
   Allocations(const Allocations&) = delete;
   Allocations& operator=(const Allocations&) = delete;
 
   // Null when there is none. It also returns an allocation that has expired and is not yet erased.
   Allocation* find(const FiveTuple& tuple) const {
     const auto found = by_tuple_.find(tuple);
-    return found == by_tuple_.end() ? nullptr : found->second.get();
+    return found == by_tuple_.end() ? nullptr : &found->allocation();
   }
   // Null when there is none that is alive.
   Allocation* find(RelayId relay, SteadyTime now) const {
@@ -47,7 +50,7 @@ class Allocations {
   // allocations.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
-    for (const auto& [tuple, allocation] : by_tuple_) visit(*allocation);
+    for (const Place& place : by_tuple_) visit(place.allocation());
   }
 
   // Strong guarantee: when it throws std::bad_alloc, nothing was added.
@@ -80,16 +83,41 @@ class Allocations {
  private:
   void forget(const Relay& relay);
 
+  // In the table by 5-tuple: the 5-tuple of an allocation, which is found through it. A place is small, since
+  // tables are partly empty.
+  struct Place {
+    Allocation& allocation() const {
+      return *boost::intrusive::get_parent_from_member(const_cast<FiveTuple*>(tuple), &Allocation::tuple);
+    }
+
+    // While the allocation gets another 5-tuple, an equal one that is not its own. So it may change in a
+    // table.
+    mutable const FiveTuple* tuple;
+  };
+  struct HashOfTuple {
+    using is_transparent = void;
+    using is_avalanching = void;
+    std::size_t operator()(const FiveTuple& tuple) const { return hash(tuple); }
+    std::size_t operator()(const Place& place) const { return hash(*place.tuple); }
+
+    KeyedHash hash;
+  };
+  struct EqualTuple {
+    using is_transparent = void;
+    bool operator()(const Place& a, const Place& b) const { return *a.tuple == *b.tuple; }
+    bool operator()(const FiveTuple& a, const Place& b) const { return a == *b.tuple; }
+    bool operator()(const Place& a, const FiveTuple& b) const { return *a.tuple == b; }
+  };
   struct ByDeadline {
     bool operator()(const Allocation& a, const Allocation& b) const { return a.deadline < b.deadline; }
   };
 
-  boost::unordered_flat_map<FiveTuple, std::unique_ptr<Allocation>, KeyedHash> by_tuple_;
+  boost::unordered_flat_set<Place, HashOfTuple, EqualTuple> by_tuple_;
   std::vector<Allocation*> by_relay_;  // by RelayId; null where there is none
   boost::unordered_flat_map<Endpoint, Allocation*, KeyedHash> by_relayed_;
   boost::intrusive::multiset<Allocation, boost::intrusive::compare<ByDeadline>,
                              boost::intrusive::constant_time_size<false>>
-      by_deadline_;
+      by_deadline_;                 // owns the allocations
   DiscardedPermissions discarded_;  // of deleted allocations
 };
 

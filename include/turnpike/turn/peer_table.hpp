@@ -37,8 +37,10 @@ struct Permission
 // A channel has its relay and its permission, so that a relayed packet needs one look-up.
 struct ChannelBinding
     : boost::intrusive::set_base_hook<boost::intrusive::tag<struct ByNumber>,
+                                      boost::intrusive::optimize_size<true>,
                                       boost::intrusive::link_mode<boost::intrusive::normal_link>>,
       boost::intrusive::set_base_hook<boost::intrusive::tag<struct ByPeer>,
+                                      boost::intrusive::optimize_size<true>,
                                       boost::intrusive::link_mode<boost::intrusive::normal_link>>,
       boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>> {
   explicit ChannelBinding(stun::ChannelNumber n) : number(n) {}
@@ -134,8 +136,9 @@ class PeerTable {
     const type& operator()(const ChannelBinding& binding) const { return binding.peer; }
   };
   template <class Tag>
-  using HookOf = boost::intrusive::base_hook<boost::intrusive::set_base_hook<
-      boost::intrusive::tag<Tag>, boost::intrusive::link_mode<boost::intrusive::normal_link>>>;
+  using HookOf = boost::intrusive::base_hook<
+      boost::intrusive::set_base_hook<boost::intrusive::tag<Tag>, boost::intrusive::optimize_size<true>,
+                                      boost::intrusive::link_mode<boost::intrusive::normal_link>>>;
 
   // All permissions have the same lifetime, so a renewed one goes to the end of the queue.
   struct Permissions {

@@ -27,8 +27,9 @@ enum class QuotaLimit : std::uint8_t { none, user, total };
 
 // A user who holds at least one.
 struct QuotaUser {
-  explicit QuotaUser(std::string_view n) : name(n) {}
+  QuotaUser(Quota& q, std::string_view n) : quota(q), name(n) {}
 
+  Quota& quota;
   const std::string name;
   std::uint32_t held = 0;  // protected by the lock of the shard
   UserBudgets budgets;
@@ -39,14 +40,11 @@ struct QuotaUser {
 class QuotaSlot {
  public:
   QuotaSlot() = default;
-  QuotaSlot(QuotaSlot&& other) noexcept
-      : quota_(std::exchange(other.quota_, nullptr)),
-        user_(std::move(other.user_)),
-        reached_(other.reached_) {}
+  QuotaSlot(QuotaSlot&& other) noexcept : user_(std::move(other.user_)), reached_(other.reached_) {}
   QuotaSlot& operator=(QuotaSlot&& other) noexcept;
   ~QuotaSlot();
 
-  explicit operator bool() const { return quota_ != nullptr; }
+  explicit operator bool() const { return user_ != nullptr; }
   // Why take() returned this empty slot.
   QuotaLimit reached() const { return reached_; }
   // The budgets of the user, shared by all that the user holds. The slot must not be empty.
@@ -55,10 +53,9 @@ class QuotaSlot {
 
  private:
   friend class Quota;
-  QuotaSlot(Quota* quota, std::shared_ptr<QuotaUser> user) : quota_(quota), user_(std::move(user)) {}
+  explicit QuotaSlot(std::shared_ptr<QuotaUser> user) : user_(std::move(user)) {}
   explicit QuotaSlot(QuotaLimit reached) : reached_(reached) {}
 
-  Quota* quota_ = nullptr;
   std::shared_ptr<QuotaUser> user_;
   QuotaLimit reached_ = QuotaLimit::none;
 };
