@@ -13,6 +13,7 @@
 
 #include "admin/metrics.hpp"
 #include "http/message.hpp"
+#include "http/refused.hpp"
 #include "turnpike/turn/allocation_info.hpp"
 
 namespace turnpike::admin {
@@ -62,6 +63,8 @@ class Service {
   virtual http::Awaitable<ReloadReport> reload(bool dry_run) = 0;
   // Returns false when the level does not exist.
   virtual bool set_log_level(std::string_view level) = 0;
+  // Somebody was refused, for the log.
+  virtual void on_refused(const http::Refused& refused) = 0;
   // The nodes of the cluster, this one first; empty without a cluster.
   virtual boost::json::array nodes() = 0;
   // Ends all allocations of a user on all nodes. Returns false when only those of this node could be ended,

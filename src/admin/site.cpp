@@ -8,6 +8,7 @@
 
 #include "http/bearer.hpp"
 #include "http/call_page.hpp"
+#include "turnpike/auth/rest.hpp"
 #include "turnpike/base/printable.hpp"
 #include "turnpike/base/text.hpp"
 
@@ -192,6 +193,7 @@ std::optional<Response> Site::find_refusal(const Request& request) {
   }
   const auto grant = tokens_.verify(http::bearer_token(request), clock_().wall);
   if (grant) return std::nullopt;
+  service_.on_refused({"token", "admin.token_secrets", request.client});
   Response response = json_error(401, code_of(grant.error()), message_of(grant.error()));
   response.set("WWW-Authenticate", "Bearer");
   return response;
@@ -203,7 +205,8 @@ Awaitable<Response> Site::allocations(const Request& request) {
   AllocationList answered = co_await service_.allocations();
   std::vector<AllocationOf>& all = answered.allocations;
   if (const auto user = request.query("user")) {
-    std::erase_if(all, [&](const AllocationOf& one) { return one.allocation.username != *user; });
+    std::erase_if(all,
+                  [&](const AllocationOf& one) { return !auth::is_name_of(one.allocation.username, *user); });
   }
   if (const auto text = request.query("address")) {
     const auto address = IpAddress::parse(*text);

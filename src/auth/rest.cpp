@@ -21,6 +21,12 @@ std::optional<RestName> parse_rest_name(std::string_view username) {
   return RestName{WallTime(std::chrono::seconds(seconds)), user};
 }
 
+bool is_name_of(std::string_view name, std::string_view user) {
+  if (name == user) return true;
+  const std::optional<RestName> rest = parse_rest_name(name);
+  return rest && !user.empty() && rest->user == user;
+}
+
 bool is_guest_name(std::string_view user) { return user.starts_with("guest-") || user.starts_with("room-"); }
 
 std::string rest_password(crypto::Digester& digester, std::string_view secret, std::string_view username) {

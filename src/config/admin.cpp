@@ -49,9 +49,11 @@ void check_admin(const Value& section, const Config& config) {
     const auto taken_by = [&](const Endpoint& other) { return clash(other, listener.endpoint); };
     const bool taken = (config.signaling.enabled &&
                         std::ranges::any_of(config.signaling.listen, taken_by, &http::Listener::endpoint)) ||
-                       std::ranges::any_of(config.listen, [&](const Listener& relay) {
-                         return is_stream(relay.transport) && taken_by(relay.endpoint);
-                       });
+                       std::ranges::any_of(config.listen,
+                                           [&](const Listener& relay) {
+                                             return is_stream(relay.transport) && taken_by(relay.endpoint);
+                                           }) ||
+                       std::ranges::count_if(config.admin.listeners, taken_by, &http::Listener::endpoint) > 1;
     if (taken) section.problem("listens where another listener does: expected another address or port");
   }
 }

@@ -330,7 +330,9 @@ std::vector<ChangedKey> find_changes(const Config& before, const Config& after) 
     const std::string from = old == before.written.end() ? std::string(key.default_value) : old->second;
     const std::string to = now == after.written.end() ? std::string(key.default_value) : now->second;
     if (from == to) continue;
-    const bool is_shown = !is_private(path) && from.size() <= kMaxShown && to.size() <= kMaxShown;
+    const bool is_known_plain = path == "auth.nonce_lifetime" || path == "auth.strict_expiry";
+    const bool is_shown =
+        (is_known_plain || !is_private(path)) && from.size() <= kMaxShown && to.size() <= kMaxShown;
     changes.push_back({path, is_shown ? shown(from) + " -> " + shown(to) : "changed",
                        std::ranges::find(kNeedRestart, key.path) != std::ranges::end(kNeedRestart)});
   }

@@ -26,18 +26,6 @@ http::Params unix_params() {
   return out;
 }
 
-http::Params http_params(const admin::Params& params) {
-  http::Params out;
-  out.listeners = params.listeners;
-  // Pages that have their own name resolve to this machine get nothing; see http::Hosts.
-  out.open = true;
-  out.hosts = params.hosts;
-  out.public_host = params.public_host;
-  out.limits.connections = kMaxConnections;
-  out.limits.connections_per_address = kMaxConnectionsPerAddress;
-  return out;
-}
-
 // What workers answer, one after the other, and who waits for it. Workers hold it until they have answered,
 // which may be later than anybody waits.
 template <class Answer>
@@ -67,6 +55,19 @@ Administration::Administration(asio::io_context& io, const admin::Params& params
     }));
     spdlog::info(fmt::format("admin: listening on unix:{}", path));
   }
+}
+
+http::Params Administration::http_params(const admin::Params& params) {
+  http::Params out;
+  out.listeners = params.listeners;
+  // Pages that have their own name resolve to this machine get nothing; see http::Hosts.
+  out.open = true;
+  out.hosts = params.hosts;
+  out.public_host = params.public_host;
+  out.limits.connections = kMaxConnections;
+  out.limits.connections_per_address = kMaxConnectionsPerAddress;
+  out.refused = [this](const http::Refused& refused) { on_refused(refused); };
+  return out;
 }
 
 Administration::~Administration() = default;
@@ -137,6 +138,13 @@ http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
   report.sessions = std::move(ended);
   if (report.sessions.size() > report.kMaxSessions) report.sessions.resize(report.kMaxSessions);
   co_return report;
+}
+
+// The numbers of connections are no keys here.
+void Administration::on_refused(const http::Refused& refused) {
+  http::Refused named = refused;
+  if (named.what == "connection") named.key = {};
+  if (const auto line = refusals_.line(named, relay::read_clocks().steady)) spdlog::info(*line);
 }
 
 bool Administration::set_log_level(std::string_view level) {

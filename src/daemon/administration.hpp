@@ -12,6 +12,7 @@
 #include "admin/service.hpp"
 #include "admin/site.hpp"
 #include "admin/unix_listener.hpp"
+#include "daemon/refusal_log.hpp"
 #include "http/server.hpp"
 #include "relay/counters.hpp"
 #include "relay/mailbox.hpp"
@@ -61,12 +62,15 @@ class Administration : private admin::Service {
   void drain(const admin::DrainOptions& options) override { hooks_.drain(options); }
   http::Awaitable<admin::ReloadReport> reload(bool dry_run) override;
   bool set_log_level(std::string_view level) override;
+  void on_refused(const http::Refused& refused) override;
   boost::json::array nodes() override { return hooks_.nodes(); }
   bool end_user(const std::string& user) override { return hooks_.end_user(user); }
   http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
+  http::Params http_params(const admin::Params& params);
 
   boost::asio::io_context& io_;
   Hooks hooks_;
+  RefusalLog refusals_{"admin"};
   http::Router router_;
   admin::Site site_;
   http::Server server_;

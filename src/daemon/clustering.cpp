@@ -7,20 +7,14 @@
 
 #include "cluster/seal.hpp"
 #include "daemon/daemon.hpp"
+#include "relay/log_event.hpp"
+#include "turnpike/auth/rest.hpp"
 #include "turnpike/base/text.hpp"
 
 namespace turnpike::daemon {
 namespace {
 
 namespace json = boost::json;
-
-// Whether the name of an allocation is that of `user`, or time-limited credentials of that user,
-// "1792000000:ann".
-bool is_name_of(std::string_view name, std::string_view user) {
-  if (name == user) return true;
-  const std::size_t colon = name.find(':');
-  return colon != std::string_view::npos && name.substr(colon + 1) == user;
-}
 
 // Other nodes refuse the whole record of a node for a name of another form. A client chooses its name.
 bool can_be_told(std::string_view name) {
@@ -191,11 +185,11 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
 }
 
 void Daemon::end_user(const std::string& user) {
-  spdlog::info("cluster: an operator ends the allocations of a user");
+  spdlog::info(fmt::format("the allocations of {} end, because an operator wants it", relay::quoted(user)));
   for (relay::Mailbox& mailbox : mailboxes_) {
     mailbox.post(relay::ListAllocations{[&mailbox, user](const std::vector<turn::AllocationInfo>& list) {
       for (const turn::AllocationInfo& one : list) {
-        if (is_name_of(one.username, user)) mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
+        if (auth::is_name_of(one.username, user)) mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
       }
     }});
   }

@@ -43,7 +43,7 @@ Heartbeat::Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
       watchdog_(watchdog_interval()),
       period_(watchdog_ ? *watchdog_ / 3 : std::chrono::microseconds(kCalmPeriod)),
       unanswered_(std::make_shared<std::atomic<std::size_t>>(0)) {
-  if (watchdog_ || std::getenv("NOTIFY_SOCKET")) beat();
+  beat();
 }
 
 void Heartbeat::beat() {

@@ -1,6 +1,7 @@
 // Tells the service manager how the daemon is (sd_notify(3)): a line of status, and, where its watchdog waits
 // for that (sd_watchdog_enabled(3)), that every thread which serves somebody still makes its passes. A thread
-// that hangs is not told of, and the service manager then restarts the service.
+// that hangs is not told of, and the service manager then restarts the service. Where there is no service
+// manager it tells nobody, and looks at the daemon all the same.
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,7 @@ class Heartbeat {
   // How long the service manager waits for a sign of life; nothing where it does not wait for this process.
   static std::optional<std::chrono::microseconds> watchdog_interval();
 
-  // `describe` gives the line of status. Begins at once, on this thread.
+  // `describe` is called at each beat, and gives the line of status. Begins at once, on this thread.
   Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
             std::function<std::string()> describe);
   // Leaves the io_context without work of this object's.

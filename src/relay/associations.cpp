@@ -42,6 +42,9 @@ Associations::~Associations() {
 void Associations::use(const Settings& settings) {
   limits_ = settings.streams;
   clients_ = settings.clients.get();
+  book_.for_each([this](Association& association) {
+    if (!turn::admits(clients_, association.tuple.client.address)) end(association);
+  });
 }
 
 // --- What clients send

@@ -42,7 +42,8 @@ class ClientTransport {
   // SteadyTime::max() when nothing is waited for.
   virtual SteadyTime next_deadline() const = 0;
 
-  // From now on these hold; deadlines that run already stay as they are. The settings outlive their use.
+  // From now on these hold; deadlines that run already stay as they are. Connections of clients that may not
+  // come any more end. The settings outlive their use.
   virtual void use(const Settings& settings) = 0;
 
   // Adds what has been counted so far. Any thread may call it.

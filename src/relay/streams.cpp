@@ -69,6 +69,10 @@ Streams::Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const
 void Streams::use(const Settings& settings) {
   limits_ = settings.streams;
   clients_ = settings.clients.get();
+  book_.for_each([this](Connection& connection) {
+    // Behind a balancer, the client is known only once it is counted.
+    if (connection.is_counted && !turn::admits(clients_, connection.tuple.client.address)) end(connection);
+  });
 }
 
 bool Streams::unwatch(const Connection& connection) {

@@ -151,6 +151,8 @@ void Worker::run() {
     flush(now);
     pause_after(relayed_so_far() - relayed, began);
   }
+  attempt([&] { server_.end_all(now, output_); });
+  flush(now);
 }
 
 // The datagrams that came in and were relayed. One from relay to relay here came in once, and is counted

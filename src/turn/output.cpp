@@ -12,6 +12,7 @@ std::string_view to_string(EndReason reason) {
     case EndReason::user_changed: return "user_changed";
     case EndReason::client_denied: return "client_denied";
     case EndReason::killed: return "killed";
+    case EndReason::stopped: return "stopped";
   }
   return "";
 }

@@ -272,6 +272,13 @@ bool Server::end_allocation(std::uint64_t number, TimePoint now, Output& out) {
   return true;
 }
 
+void Server::end_all(TimePoint now, Output& out) {
+  std::vector<Allocation*> all;
+  all.reserve(allocations_.size());
+  allocations_.for_each([&](Allocation& allocation) { all.push_back(&allocation); });
+  for (Allocation* const allocation : all) lifetimes_.remove(*allocation, EndReason::stopped, now, out);
+}
+
 void Server::on_policy(const PeerPolicy& policy, TimePoint now, Output& out) {
   settings_.policy = &policy;
   access_.use(policy);

@@ -194,8 +194,47 @@ TEST_CASE("a reload that denies a network ends what came from there, by every tr
   REQUIRE(server.control({"reload"}).code == 0);
   REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + by_udp.local().to_string()));
   REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + by_tcp.local().to_string()));
+  CHECK(is_closed(by_tcp.stream()));
   CHECK(elsewhere.refresh(600s) == 0);
   CHECK(allocations(server).size() == 1);
+}
+
+TEST_CASE("a user's allocations are listed under the name by which they can be ended",
+          "[integration][control]") {
+  Controlled server;
+  crypto::Digester digester;
+  const WallTime expires(
+      std::chrono::duration_cast<Duration>((std::chrono::system_clock::now() + 1h).time_since_epoch()));
+  const client::Credentials made = client::rest_credentials(digester, "north-star-secret", "sam", expires);
+  RelayClient sam = server.client(made.username, made.password);
+  RelayClient alice = server.client();
+  REQUIRE(sam.allocate() == 0);
+  REQUIRE(alice.allocate() == 0);
+  CHECK(allocations(server, {"--user", "sam"}).size() == 1);
+  CHECK(allocations(server, {"--user", made.username}).size() == 1);
+  REQUIRE(server.control({"kill", "--user", "sam"}).code == 0);
+  REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + sam.local().to_string()));
+  CHECK(allocations(server).size() == 1);
+}
+
+TEST_CASE("what ends with the daemon has the line of its end as well", "[integration][control]") {
+  Controlled server;
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  const std::string local = alice.local().to_string();
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("allocation deleted client=" + local));
+  CHECK_THAT(server.daemon.log(), Catch::Contains("reason=stopped"));
+}
+
+// No service manager waits for this daemon.
+TEST_CASE("what keeps clients out is said in the log, whoever has started the daemon",
+          "[integration][control]") {
+  Controlled server({"limits.bindings_per_second=1"});
+  RelayClient client = server.client();
+  const auto request = client.turn().binding();
+  for (int i = 0; i < 100; ++i) client.send_raw(request.bytes);
+  CHECK(server.daemon.wait_for_log("Binding requests had no answer because of limits.bindings_per_second"));
 }
 
 TEST_CASE("a reload says that it ends what it ends, and nothing else", "[integration][control]") {

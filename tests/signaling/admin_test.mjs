@@ -102,6 +102,8 @@ test('control is for those who may open the socket, or bring a token of its own'
   assert.equal((await by({ aud: 'other' }, { key: adminSecret })).status, 401);
   assert.equal((await by({ aud: 'turnpike-admin' }, { key: secret })).status, 401, 'a secret of signaling');
   assert.equal((await by({ aud: 'turnpike-admin', exp: inSeconds(-120) }, { key: adminSecret })).status, 401);
+  assert.equal(await server.stop(), 0);
+  assert.match(server.log(), /admin refused token from 127\.0\.0\.1 \(admin\.token_secrets\)/);
 });
 
 test('bad input at each door gets a clear error and costs nothing', async t => {

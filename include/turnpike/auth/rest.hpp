@@ -21,6 +21,9 @@ struct RestName {
 // the name has another form.
 std::optional<RestName> parse_rest_name(std::string_view username);
 
+// Whether `name` is that of this user, or one with an expiry before it, such as "1792000000:ann" for "ann".
+bool is_name_of(std::string_view name, std::string_view user);
+
 // Whether signaling made this user name for a guest. Such names say where the guest came from.
 bool is_guest_name(std::string_view user);
 

@@ -30,6 +30,7 @@ enum class EndReason : std::uint8_t {
   user_changed,         // the user was removed from auth.users, or has another password
   client_denied,        // clients.deny
   killed,               // by an operator
+  stopped,              // the server stops
 };
 std::string_view to_string(EndReason reason);
 

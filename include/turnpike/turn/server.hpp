@@ -91,6 +91,8 @@ class Server {
   // `ended_by`; and ends one of them. end_allocation() returns false when no allocation has this number.
   std::vector<AllocationInfo> list_allocations(TimePoint now, const Settings* ended_by = nullptr) const;
   bool end_allocation(std::uint64_t number, TimePoint now, Output& out);
+  // Ends all allocations, because the server stops.
+  void end_all(TimePoint now, Output& out);
 
   // Removes expired entries. Call it at next_deadline() or later. One call does a limited amount of work; if
   // entries are left, the next deadline is already in the past. An expired entry counts as absent even before

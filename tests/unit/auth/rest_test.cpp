@@ -55,6 +55,15 @@ TEST_CASE("a REST name is digits, and a user behind a colon", "[auth]") {
   }
 }
 
+TEST_CASE("a name is a user's with an expiry before it, too", "[auth]") {
+  CHECK(is_name_of("ann", "ann"));
+  CHECK(is_name_of("1792000000:ann", "ann"));
+  CHECK(is_name_of("1792000000:ann", "1792000000:ann"));
+  CHECK_FALSE(is_name_of("1792000000:joann", "ann"));
+  CHECK_FALSE(is_name_of("x:ann", "ann"));
+  CHECK_FALSE(is_name_of("1792000000", ""));
+}
+
 TEST_CASE("the password is made from the whole name", "[auth]") {
   crypto::Digester digester;
   CHECK(rest_password(digester, "north", "1700000000:alice") == "Cd/49soE35ICqcJF/bCTn8Z4OyE=");

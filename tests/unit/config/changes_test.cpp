@@ -33,6 +33,8 @@ TEST_CASE("a changed key is named with what it was and what it is", "[config]") 
 
 TEST_CASE("a changed secret is never shown", "[config]") {
   CHECK(changes("auth: {users: {a: hunter2}}", "auth: {users: {a: hunter3}}") == "auth.users: changed\n");
+  CHECK(changes("auth: {strict_expiry: true}", "auth: {nonce_lifetime: 60s}") ==
+        "auth.nonce_lifetime: 600s -> 60s\nauth.strict_expiry: true -> false\n");
   CHECK(changes("", "auth: {secrets: [a-very-long-secret-indeed]}") == "auth.secrets: changed\n");
   CHECK(changes("", "admin: {token_secrets: [a-very-long-secret-indeed]}") ==
         "admin.token_secrets: changed\n");

@@ -245,6 +245,9 @@ TEST_CASE("listeners", "[config]") {
       {"listen: [{url: auto://127.0.0.1:443, web: '127.0.0.1:8080'}]\nsignaling: {access: open}",
        "t.yaml:1: listen[0].web: expected a web server elsewhere than at signaling.listen (got "
        "\"127.0.0.1:8080\")"},
+      {"admin: {listen: ['http://127.0.0.1:9641', 'http://127.0.0.1:9641']}",
+       "t.yaml:1: admin: listens where another listener does: expected another address or port\n"
+       "t.yaml:1: admin: listens where another listener does: expected another address or port"},
       {"listen: [{url: auto://127.0.0.1:443, web: '127.0.0.1:9641'}]\nadmin: {listen: http://0.0.0.0:9641}",
        "t.yaml:1: listen[0].web: expected a web server elsewhere than at admin.listen (got "
        "\"127.0.0.1:9641\")"},
