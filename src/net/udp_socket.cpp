@@ -15,10 +15,11 @@ namespace turnpike::net {
 namespace {
 
 // Datagrams of any size are sent, in fragments if the path needs it (RFC 8656 §14: DF is 0 unless the client
-// asks for it).
+// asks for it). With IP_PMTUDISC_DONT, which sends the same, the kernel would not report a router's ICMP error
+// for an earlier datagram that had DF set.
 void allow_fragments(int fd, Family family) {
   if (family == Family::ipv4) {
-    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   } else {
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
   }
@@ -156,7 +157,7 @@ int send_dont_fragment(int fd, const Endpoint& to, Bytes payload) {
     std::copy_n(reinterpret_cast<const std::uint8_t*>(&on), sizeof on, CMSG_DATA(header));
   }
   const int error = sendmsg(fd, &message, 0) < 0 ? errno : 0;
-  if (v4) set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  if (v4) set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   return error;
 }
 
@@ -174,6 +175,7 @@ std::optional<SocketError> take_error(int fd) {
     sock_extended_err error;
     std::copy_n(CMSG_DATA(header), sizeof error, reinterpret_cast<std::uint8_t*>(&error));
     if (message.msg_namelen != 0) found.icmp = to_icmp(error, found.peer.family());
+    found.is_local = error.ee_origin == SO_EE_ORIGIN_LOCAL;
   }
   return found;
 }

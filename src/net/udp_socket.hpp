@@ -53,8 +53,9 @@ int send_dont_fragment(int fd, const Endpoint& to, Bytes payload);
 
 // An error that the kernel reported for an earlier datagram.
 struct SocketError {
-  Endpoint peer;                   // the destination of that datagram
+  Endpoint peer;                   // the destination of that datagram; without its port when `is_local`
   std::optional<stun::Icmp> icmp;  // absent when RFC 8656 §11.5 does not forward the error
+  bool is_local = false;           // this machine did not send it, because it was too large
 };
 
 // Takes the next entry of the socket's error queue; nothing when the queue is empty.

@@ -330,9 +330,12 @@ void Worker::settle_tcp_relays() {
 
 // An error that is left in the queue would be reported for ever, and would fail the next send, whomever that
 // is for.
-void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now) {
+// `kept_here` is the destination of a datagram that was just too large to be sent with DF set. What is too
+// large without DF is of no interest to anybody: no path would take it.
+void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
   while (const auto error = net::take_error(fd)) {
-    if (error->icmp) server_.on_icmp(relay, error->peer, *error->icmp, now, output_);
+    const Endpoint* const peer = error->is_local ? kept_here : &error->peer;
+    if (peer && error->icmp) server_.on_icmp(relay, *peer, *error->icmp, now, output_);
   }
 }
 
@@ -359,7 +362,7 @@ void Worker::carry_out(TimePoint now) {
   });
   // Before the answers: whoever is told of an allocation may connect again at once.
   follow_allocations(now);
-  attempt([&] { send_to_peers(); });
+  attempt([&] { send_to_peers(now); });
   attempt([&] { send_to_relays(); });
   // Relays are closed after the last datagram has gone out through them, because their numbers are
   // descriptors and may soon belong to another relay. They are closed before a client hears that its
@@ -380,7 +383,7 @@ void Worker::carry_out(TimePoint now) {
 }
 
 // By relays, and for each in the order of arrival: what has one way to go goes it together.
-void Worker::send_to_peers() {
+void Worker::send_to_peers(TimePoint now) {
   const std::vector<turn::Output::ToPeer>& messages = output_.to_peers();
   by_relay_.clear();
   for (std::uint64_t i = 0; i < messages.size(); ++i) {
@@ -391,7 +394,7 @@ void Worker::send_to_peers() {
     const turn::Output::ToPeer& message = messages[static_cast<std::uint32_t>(key)];
     if (message.dont_fragment) {
       batch_.send();
-      send_dont_fragment(message);
+      send_dont_fragment(message, now);
     } else {
       const RelaySockets::Route route = relays_.route_to(message.relay, message.peer);
       batch_.add(route.fd, route.connected ? nullptr : &message.peer, {}, message.payload, 0, {});
@@ -400,8 +403,11 @@ void Worker::send_to_peers() {
   batch_.send();
 }
 
-void Worker::send_dont_fragment(const turn::Output::ToPeer& message) {
-  sends_.count(net::send_dont_fragment(static_cast<int>(message.relay), message.peer, message.payload));
+void Worker::send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now) {
+  const int fd = static_cast<int>(message.relay);
+  const int error = net::send_dont_fragment(fd, message.peer, message.payload);
+  sends_.count(error);
+  if (error == EMSGSIZE) take_relay_errors(message.relay, fd, now, &message.peer);
 }
 
 // The datagrams of a pass for one worker go as one mail. A long mail is sent before the pass ends.

@@ -106,12 +106,12 @@ class Worker : private RelaySockets::Host {
   void use(const Settings& settings);
   void take(const EndAllocation& mail, TimePoint now);
   void take(const ShowLife& mail, TimePoint now);
-  void take_relay_errors(turn::RelayId relay, int fd, TimePoint now);
+  void take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here = nullptr);
 
   // Carries out what the server wants and makes the receive pools free again.
   void flush(TimePoint now);
-  void send_to_peers();
-  void send_dont_fragment(const turn::Output::ToPeer& message);
+  void send_to_peers(TimePoint now);
+  void send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now);
   void send_to_relays();
   void send_to_clients();
   void send_on_connection(const turn::Output::ToClient& message, Bytes head);

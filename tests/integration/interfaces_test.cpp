@@ -1,9 +1,14 @@
 // A machine whose addresses change while the daemon runs. Hidden from whoever runs all tests: these are for
 // tests/integration/own_network, which makes them a network to change.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <sstream>
 
+#include "net/fd.hpp"
+#include "net/socket_address.hpp"
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
 
@@ -256,6 +261,66 @@ TEST_CASE("an advertised address whose local one is absent is a warning, each ti
   CHECK(client.relayed().address == *IpAddress::parse("198.51.100.7"));
   change(daemon, warning, [&] { wan.remove("44.0.0.2/32"); });
   CHECK(count(daemon.log(), warning) == 2);
+}
+
+// Loopback's usual MTU leaves nothing that is too large.
+TEST_CASE("a datagram that may not be fragmented and is too large for this machine comes back as an error",
+          "[.][own_network]") {
+  Wan wan;
+  wan.ip("link set lo mtu 1500");
+  Daemon daemon;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    RelayClient client(daemon.listener());
+    client::UdpSocket peer(loopback(family));
+    client::RequestContents contents;
+    contents.requested_family = family;
+    REQUIRE(client.allocate(contents) == 0);
+    REQUIRE(client.permit(peer.local()) == 0);
+    client.send(peer.local(), pattern(2000), true);
+    const auto arrival = client.receive();
+    REQUIRE(arrival);
+    REQUIRE(arrival->icmp);
+    CHECK(*arrival->icmp == (family == Family::ipv4 ? stun::Icmp{3, 4, 1500} : stun::Icmp{2, 0, 1500}));
+    CHECK(arrival->peer == peer.local());
+    client.send(peer.local(), pattern(2000));
+    const auto datagram = peer.receive(10s);
+    REQUIRE(datagram);
+    CHECK(datagram->bytes.size() == 2000);
+  }
+}
+
+TEST_CASE("a router's word that a datagram was too large comes back", "[.][own_network]") {
+  Wan wan;
+  Daemon daemon;
+  RelayClient client(daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(client.allocate() == 0);
+  REQUIRE(client.permit(peer.local()) == 0);
+  client.send(peer.local(), pattern(1000), true);
+  REQUIRE(peer.receive(10s));
+  // ICMP type 3, code 4 with an MTU of 900 (RFC 1191 §4), and the headers of that datagram.
+  Octets error{3, 4, 0, 0, 0, 0, 900 >> 8, 900 & 0xFF};
+  const Octets headers{0x45, 0, 1028 >> 8, 1028 & 0xFF, 0, 0, 0x40, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1};
+  error.insert(error.end(), headers.begin(), headers.end());
+  const std::uint16_t ports_and_size[] = {client.relayed().port, peer.local().port, 1008, 0};
+  for (const std::uint16_t word : ports_and_size) {
+    error.push_back(static_cast<std::uint8_t>(word >> 8));
+    error.push_back(static_cast<std::uint8_t>(word));
+  }
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < error.size(); i += 2) sum += load_u16(&error[i]);
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  store_u16(&error[2], static_cast<std::uint16_t>(~(sum + (sum >> 16))));
+  const net::Fd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+  REQUIRE(raw);
+  const net::SocketAddress here(Endpoint{client.relayed().address, 0});
+  REQUIRE(sendto(raw.get(), error.data(), error.size(), 0, &here.any, here.size()) ==
+          static_cast<ssize_t>(error.size()));
+  const auto arrival = client.receive();
+  REQUIRE(arrival);
+  REQUIRE(arrival->icmp);
+  CHECK(*arrival->icmp == stun::Icmp{3, 4, 900});
+  CHECK(arrival->peer == peer.local());
 }
 
 TEST_CASE("an advertised address in peers.allow is the address here", "[.][own_network]") {
