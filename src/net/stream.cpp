@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "net/system_call.hpp"
+#include "turnpike/stun/types.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -22,6 +23,11 @@ constexpr std::size_t kMaxCloseNotify = 256;
 
 bool is_passing(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
+}
+
+bool is_connection_bind(Bytes message) {
+  constexpr stun::MessageType kConnectionBind{stun::Method::connection_bind, stun::Class::request};
+  return load_u16(message.data()) == kConnectionBind.to_wire();  // ChannelData has greater numbers there
 }
 
 // The number of octets that were sent, or nothing when the connection is broken.
@@ -86,6 +92,10 @@ Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messag
   if (received == 0) return after_receive;
   const State after_messages = take_messages(slot, received, messages);
   return after_receive == State::ended ? after_receive : after_messages;
+}
+
+Stream::State Stream::take_held(StreamBuffers& buffers, std::vector<Bytes>& messages) {
+  return take_messages(buffers.take_slot(), 0, messages);
 }
 
 // Receives plain text into `room`.
@@ -160,6 +170,7 @@ Stream::State Stream::take_messages(MutableBytes slot, std::size_t received, std
     return State::open;
   }
   std::ranges::copy(tail_, slot.subspan(stun::kMaxFrameSize - before).begin());
+  is_held_ = false;
   while (!rest.empty()) {
     const stun::Frame frame = stun::next_frame(rest);
     if (frame.kind == stun::Frame::Kind::invalid) return State::ended;
@@ -169,6 +180,12 @@ Stream::State Stream::take_messages(MutableBytes slot, std::size_t received, std
     }
     messages.push_back(frame.message);
     rest = rest.subspan(frame.consumed);
+    if (is_connection_bind(frame.message) && !rest.empty()) {
+      if (rest.size() > stun::kMaxFrameSize) return State::ended;
+      keep(rest, 0);
+      is_held_ = true;
+      return State::open;
+    }
   }
   tail_ = {};
   return State::open;

@@ -102,6 +102,12 @@ class Stream {
   [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages,
                               std::size_t most = StreamBuffers::kReceiveSize);
 
+  // What is behind a ConnectionBind request is not taken apart before that is answered, since it is data for
+  // the peer when the request succeeds (RFC 6062 §5.4). When this connection goes on, take_held() appends the
+  // messages in it, as receive() does.
+  bool holds_octets() const { return is_held_; }
+  [[nodiscard]] State take_held(StreamBuffers& buffers, std::vector<Bytes>& messages);
+
   // Sends the messages together. The octets that the connection does not accept wait.
   [[nodiscard]] State send(std::span<const StreamMessage> messages, StreamBuffers& buffers);
   // Sends waiting octets, as many as the connection accepts.
@@ -120,6 +126,8 @@ class Stream {
   void answer_and_close(Bytes answer, StreamBuffers& buffers);
 
   // --- Octets instead of messages: for a connection that is joined with a peer's (RFC 6062)
+  // Whether there are octets that no message was made of, which receive_bytes() returns without waiting.
+  bool has_unread() const { return !tail_.empty(); }
   // Receives once, at most `most` octets from the socket (up to kReceiveSize). `bytes` view the buffers, and
   // begin with the octets that no message was made of before. `buffers` must have a free slot.
   [[nodiscard]] State receive_bytes(StreamBuffers& buffers, Bytes& bytes,
@@ -147,7 +155,8 @@ class Stream {
   bool is_undecided_ = false;         // a TLS connection that may turn out to speak HTTP
   std::uint32_t needed_ = 0;          // the size that `tail_` needs before it can be a message
   std::uint32_t shaken_ = 0;          // octets that the client has sent during its handshake
-  std::vector<std::uint8_t> tail_;    // the beginning of an incomplete message
+  std::vector<std::uint8_t> tail_;    // the beginning of an incomplete message, or what is held
+  bool is_held_ = false;
   std::size_t may_wait_ = kStrangerLimit;
   BoundedBuffer waiting_{kStrangerLimit};  // octets to be sent, as they go over the wire
 };

@@ -15,8 +15,8 @@ namespace turnpike::net {
 namespace {
 
 // Datagrams of any size are sent, in fragments if the path needs it (RFC 8656 §14: DF is 0 unless the client
-// asks for it). With IP_PMTUDISC_DONT, which sends the same, the kernel would not report a router's ICMP error
-// for an earlier datagram that had DF set.
+// asks for it). With IP_PMTUDISC_DONT, which sends the same, the kernel would not report a router's ICMP
+// error for an earlier datagram that had DF set.
 void allow_fragments(int fd, Family family) {
   if (family == Family::ipv4) {
     set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);

@@ -199,7 +199,9 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   if (connection->detector && !greet(*connection, events, now)) return {};
   State state = State::open;
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
-  if (state == State::open && (events & ~EPOLLOUT) != 0) {
+  if (state == State::open && stream.holds_octets()) {
+    state = stream.take_held(buffers_, messages_);
+  } else if (state == State::open && (events & ~EPOLLOUT) != 0) {
     const std::size_t most = connection->has_allocation ? net::StreamBuffers::kReceiveSize
                              : connection->in_handshake ? kHandshakeReceives
                                                         : kStrangerReceives;
@@ -352,9 +354,11 @@ void Streams::give_up() {
   if (Connection* connection = book_.find(in_hand_)) end(*connection);
 }
 
+// Of a stream that holds octets, the next pass gets an event as well.
 void Streams::watch_output(Connection& connection) {
-  if (connection.has_ended || connection.watches_output == connection.stream.has_waiting()) return;
-  connection.watches_output = connection.stream.has_waiting();
+  const bool watches = connection.stream.has_waiting() || connection.stream.holds_octets();
+  if (connection.has_ended || connection.watches_output == watches) return;
+  connection.watches_output = watches;
   set_of(connection)
       .modify(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }

@@ -102,13 +102,13 @@ void TcpRelays::close(ConnectionId id) {
 
 // --- From then on
 
-void TcpRelays::join(Streams& streams) {
+void TcpRelays::join(Streams& streams, TimePoint now) {
   for (Bound& bound : std::exchange(bound_, {})) {
     const ConnectionId id = bound.id;
     try {
       std::optional<net::Stream> client = streams.release(bound.client);
       if (client) {
-        add(std::move(bound), std::move(*client));
+        add(std::move(bound), std::move(*client), now);
       } else {
         part(id);
       }
@@ -119,7 +119,7 @@ void TcpRelays::join(Streams& streams) {
   }
 }
 
-void TcpRelays::add(Bound bound, net::Stream client) {
+void TcpRelays::add(Bound bound, net::Stream client, TimePoint now) {
   if (!buffers_) buffers_ = std::make_unique<net::StreamBuffers>();
   const ConnectionId id = bound.id;
   auto joined = std::make_unique<Joined>(std::move(client), net::Stream(std::move(bound.peer), nullptr));
@@ -130,7 +130,11 @@ void TcpRelays::add(Bound bound, net::Stream client) {
   const EventTag tag = PeerConnectionEvent{.id = id}.tag();
   if (!epoll_.add(joined->at(Side::peer).stream.fd(), tag.pack(), 0)) return part(id);
   ++counters_.joined;
-  watch_both(id, *joined_.insert_or_assign(id, std::move(joined)).first->second);
+  Joined& added = *joined_.insert_or_assign(id, std::move(joined)).first->second;
+  // What the client has sent behind its ConnectionBind goes out without waiting for more.
+  if (added.at(Side::client).stream.has_unread() && !pass_on(id, added, Side::client, EPOLLIN, now))
+    return part(id);
+  watch_both(id, added);
 }
 
 std::optional<TcpRelays::Connected> TcpRelays::on_event(PeerConnectionEvent event, std::uint32_t events,

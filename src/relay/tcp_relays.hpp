@@ -72,7 +72,7 @@ class TcpRelays : public turn::PeerConnections {
   std::optional<Connected> on_event(PeerConnectionEvent event, std::uint32_t events, TimePoint now);
 
   // Joins what was bound in this pass with the clients' connections, once their answers were sent.
-  void join(Streams& streams);
+  void join(Streams& streams, TimePoint now);
   // By the allocation's worker.
   void close_data_connection(ConnectionId id);
   // Connections that were asked for and cannot be had at all, since this was last called.
@@ -114,7 +114,7 @@ class TcpRelays : public turn::PeerConnections {
   };
 
   void begin(ConnectionId id, Result<net::Fd> socket);
-  void add(Bound bound, net::Stream client);
+  void add(Bound bound, net::Stream client, TimePoint now);
   // False when the two are to be parted.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
   bool forward(Joined& joined, Side from, TimePoint now);

@@ -323,8 +323,8 @@ void Worker::take(const EndAllocation& mail, TimePoint now) {
 void Worker::take(const ShowLife& mail, TimePoint) { mail.answer(); }
 
 // Joined only when the answers to ConnectionBind are out.
-void Worker::settle_tcp_relays() {
-  tcp_relays_.join(clients_.streams());
+void Worker::settle_tcp_relays(TimePoint now) {
+  tcp_relays_.join(clients_.streams(), now);
   for (const turn::ConnectionId id : tcp_relays_.take_closed()) server_.on_peer_closed(id);
 }
 
@@ -370,7 +370,7 @@ void Worker::carry_out(TimePoint now) {
   output_.clear_to_peers();
   output_.close_relays();
   attempt([&] { send_to_clients(); });
-  attempt([&] { settle_tcp_relays(); });
+  attempt([&] { settle_tcp_relays(now); });
   // After all answers have gone out, the last one of a connection as well.
   attempt([&] { clients_.part_with_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
   for (const FiveTuple& tuple : output_.left()) {

@@ -117,7 +117,7 @@ class Worker : private RelaySockets::Host {
   void send_on_connection(const turn::Output::ToClient& message, Bytes head);
   // A TCP, TLS or DTLS connection stays open while its client has an allocation.
   void follow_allocations(TimePoint now);
-  void settle_tcp_relays();
+  void settle_tcp_relays(TimePoint now);
 
   bool watch(int fd, EventTag tag);
 

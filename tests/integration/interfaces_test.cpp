@@ -300,7 +300,8 @@ TEST_CASE("a router's word that a datagram was too large comes back", "[.][own_n
   REQUIRE(peer.receive(10s));
   // ICMP type 3, code 4 with an MTU of 900 (RFC 1191 §4), and the headers of that datagram.
   Octets error{3, 4, 0, 0, 0, 0, 900 >> 8, 900 & 0xFF};
-  const Octets headers{0x45, 0, 1028 >> 8, 1028 & 0xFF, 0, 0, 0x40, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1};
+  const Octets headers{0x45, 0, 1028 >> 8, 1028 & 0xFF, 0, 0, 0x40, 0, 64, 17,
+                       0,    0, 127,       0,           0, 1, 127,  0, 0,  1};
   error.insert(error.end(), headers.begin(), headers.end());
   const std::uint16_t ports_and_size[] = {client.relayed().port, peer.local().port, 1008, 0};
   for (const std::uint16_t word : ports_and_size) {

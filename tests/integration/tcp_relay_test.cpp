@@ -165,6 +165,62 @@ TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[in
   }
 }
 
+// The octets of a ConnectionBind, and more octets behind them.
+Octets bind_and(RelayClient& data, std::uint32_t connection, Bytes more) {
+  Octets id(4);
+  store_u32(id.data(), connection);
+  const auto request = data.turn().request(
+      {.method = stun::Method::connection_bind, .others = {{stun::AttributeType::connection_id, id}}});
+  Octets all(request.bytes.begin(), request.bytes.end());
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+TEST_CASE("what comes in one segment with a ConnectionBind is for the peer", "[integration][tcp]") {
+  TcpRelayServer server;
+  const Octets looks_like_tls{0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3};
+  const Octets looks_like_channel_data{0x40, 0, 0, 4, 'a', 'b', 'c', 'd'};
+  const Octets sent[] = {octets("G"), octets("GET / HTTP/1.1\r\n\r\n"), looks_like_tls,
+                         looks_like_channel_data, Octets(binding_request())};
+  for (const Transport transport : kStreams) {
+    for (const Octets& more : sent) {
+      CAPTURE(to_string(transport), more);
+      Connected connected(server, transport);
+      auto& [control, listener, peer] = connected;
+      RelayClient data = server.client(transport);
+      REQUIRE(data.bind_connection(control.connection_id() ^ 1) == 400);  // has the nonce from now on
+      data.send_raw(bind_and(data, control.connection_id(), more));
+      const auto answer = data.receive_raw(10s);
+      REQUIRE(answer);
+      CHECK(stun::MessageView::parse(answer->bytes)->type().message_class == stun::Class::success);
+      CHECK((peer.receive(more.size()) == more));
+      peer.send(octets("and back"));
+      CHECK((data.stream().receive_bytes(8, 10s) == octets("and back")));
+    }
+  }
+}
+
+TEST_CASE("what comes in one segment with a ConnectionBind that is refused is messages",
+          "[integration][tcp]") {
+  TcpRelayServer server;
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport));
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(1) == 400);
+    const Octets twice = bind_and(data, 1, binding_request());
+    data.send_raw(bind_and(data, 1, twice));
+    const std::pair<stun::Method, stun::Class> expected[] = {
+        {stun::Method::connection_bind, stun::Class::error},
+        {stun::Method::connection_bind, stun::Class::error},
+        {stun::Method::binding, stun::Class::success}};
+    for (const auto& [method, message_class] : expected) {
+      const auto answer = data.receive_raw(10s);
+      REQUIRE(answer);
+      CHECK((stun::MessageView::parse(answer->bytes)->type() == stun::MessageType{method, message_class}));
+    }
+  }
+}
+
 TEST_CASE("a megabyte each way at once arrives as it was", "[integration][tcp]") {
   TcpRelayServer server;
   const Octets sent = pattern(1 << 20);
