@@ -37,7 +37,9 @@ std::string with_encoding(std::string_view target) {
   return encoded;
 }
 
-bool is_http(urls::scheme scheme) { return scheme == urls::scheme::http || scheme == urls::scheme::https; }
+bool is_http(std::string_view scheme) {
+  return boost::beast::iequals(scheme, "http") || boost::beast::iequals(scheme, "https");
+}
 
 // Reads the Host header (RFC 9112 §3.2). An HTTP/1.1 request has exactly one, and no request may have two or
 // a malformed one. It is empty for a target without an authority.
@@ -80,6 +82,16 @@ std::string Request::header_list(std::string_view name) const {
     list.append(list.empty() ? "" : ", ").append(value);
   }
   return list;
+}
+
+std::string_view take_last_member(std::string_view& list) {
+  constexpr std::string_view kBetween = ", \t";
+  const std::size_t end = list.find_last_not_of(kBetween) + 1;  // npos + 1 is 0
+  const std::size_t comma = list.substr(0, end).rfind(',');
+  std::string_view member = list.substr(0, end).substr(comma + 1);
+  member.remove_prefix(std::min(member.find_first_not_of(kBetween), member.size()));
+  list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
+  return member;
 }
 
 Response error_response(unsigned status, std::string_view text) {
@@ -137,8 +149,7 @@ std::optional<std::string_view> take_target(std::string_view target, HttpVersion
     if (scheme == std::string_view::npos) return kNoPath;
     const std::size_t end = std::min(target.find_first_of("/?#", scheme + 3), target.size());
     const std::string_view authority = target.substr(scheme + 3, end - scheme - 3);
-    const auto base = urls::parse_absolute_uri(url_text(target.substr(0, end)));
-    if (!base || !is_http(base->scheme_id()) || !parse_host_and_port(authority)) return kNoPath;
+    if (!is_http(target.substr(0, scheme)) || !parse_host_and_port(authority)) return kNoPath;
     request.authority = authority;
     target.remove_prefix(end);
   }
@@ -151,14 +162,21 @@ std::optional<std::string_view> take_target(std::string_view target, HttpVersion
   return std::nullopt;
 }
 
+// Boost 1.81 takes the beginning of 192.0.2.1.nip.io for an IPv4 address, and refuses the rest. With a letter
+// in front, every host outside of brackets is a name for it.
 std::optional<HostAndPort> parse_host_and_port(std::string_view authority) {
-  const auto parsed = urls::parse_authority(url_text(authority));
-  if (!parsed || parsed->has_userinfo() || parsed->encoded_host().empty()) return std::nullopt;
-  const std::string_view port = view(parsed->port());
+  const bool bracketed = authority.starts_with('[');
+  const std::string text = std::string(bracketed ? "" : "h").append(authority);
+  const auto parsed = urls::parse_authority(url_text(text));
+  if (!parsed || parsed->has_userinfo()) return std::nullopt;
+  const std::size_t host_size = parsed->encoded_host_address().size() - (bracketed ? 0 : 1);
+  const std::string_view host = authority.substr(bracketed ? 1 : 0, host_size);
+  const std::string_view port = authority.substr(authority.size() - parsed->port().size());
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (!port.empty() && (error != std::errc{} || end != port.data() + port.size())) return std::nullopt;
-  return HostAndPort{view(parsed->encoded_host_address()), port};
+  if (host.empty() || (bracketed && !IpAddress::parse(host))) return std::nullopt;
+  return HostAndPort{host, port};
 }
 
 std::string_view host_without_port(std::string_view authority) {

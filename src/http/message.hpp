@@ -52,6 +52,10 @@ struct Request {
   std::optional<std::string> form(std::string_view name) const;
 };
 
+// Removes the last member of a list and returns it without white space. Empty members do not count (RFC 9110
+// §5.6.1.2). Returns an empty text when none is left.
+std::string_view take_last_member(std::string_view& list);
+
 // A part of an open file: `size` octets from offset `start`.
 struct FileBody {
   net::Fd file;

@@ -23,26 +23,20 @@ std::string in_small_letters(std::string_view text) {
   return small;
 }
 
-// The port of a URL. 0 when there is none, or when it is the default of the scheme; nothing when it is
-// malformed.
-std::optional<unsigned> port_of(const boost::urls::url_view& url, std::string_view scheme) {
-  const std::string_view digits = view(url.port());
+// The port of an origin. 0 when there is none, or when it is the default of the scheme; nothing when it is 0.
+std::optional<unsigned> port_of(std::string_view digits, std::string_view scheme) {
   if (digits.empty()) return 0;
   unsigned port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc{} || end != digits.data() + digits.size() || port == 0 || port > 65535) {
-    return std::nullopt;
-  }
+  std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (port == 0) return std::nullopt;
   const bool own = (scheme == "http" && port == 80) || (scheme == "https" && port == 443);
   return own ? 0 : port;
 }
 
-// The last member of a list, which the nearest proxy has written.
-std::string_view last_of(std::string_view list) {
-  list.remove_prefix(list.rfind(',') + 1);  // npos + 1 is 0
-  const std::size_t start = list.find_first_not_of(" \t");
-  if (start == std::string_view::npos) return {};
-  return list.substr(start, list.find_last_not_of(" \t") - start + 1);
+bool is_scheme(std::string_view text) {
+  const std::string uri = std::string(text).append(":");
+  const auto parsed = boost::urls::parse_uri(uri);
+  return parsed && view(parsed->scheme()) == text;
 }
 
 // Whether browsers accept this host. DNS does not allow underscores (RFC 1035 §2.3.1), but they are in use.
@@ -67,23 +61,19 @@ std::string in_brackets(const std::string& host) {
 
 std::optional<std::string> normalized_origin(std::string_view text) {
   if (text == kNull) return std::string(kNull);
-  const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
-  if (!parsed) return std::nullopt;
-  const boost::urls::url_view& url = *parsed;
-  const std::string_view path = view(url.encoded_path());
-  if (!url.has_authority() || url.has_userinfo() || url.has_query() || url.has_fragment() ||
-      (!path.empty() && path != "/")) {
-    return std::nullopt;
-  }
-  const std::string scheme = in_small_letters(view(url.scheme()));
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos || !is_scheme(text.substr(0, colon))) return std::nullopt;
+  const std::string scheme = in_small_letters(text.substr(0, colon));
   if (std::ranges::find(kNeverOrigins, scheme) != kNeverOrigins.end()) return std::nullopt;
-  const std::string_view written = view(url.encoded_host_address());
-  if (!is_written_as_host(written)) return std::nullopt;
-  const std::optional<IpAddress> address = IpAddress::parse(written);
-  const std::optional<unsigned> port = port_of(url, scheme);
+  std::string_view authority = text.substr(colon + 3);
+  if (authority.ends_with('/')) authority.remove_suffix(1);
+  const std::optional<HostAndPort> written = parse_host_and_port(authority);
+  if (!written || !is_written_as_host(written->host)) return std::nullopt;
+  const std::optional<IpAddress> address = IpAddress::parse(written->host);
+  const std::optional<unsigned> port = port_of(written->port, scheme);
   if (!port) return std::nullopt;
   std::string origin =
-      scheme + "://" + in_brackets(address ? address->to_string() : in_small_letters(written));
+      scheme + "://" + in_brackets(address ? address->to_string() : in_small_letters(written->host));
   if (*port != 0) origin.append(":").append(std::to_string(*port));
   return origin;
 }
@@ -100,7 +90,10 @@ bool Origins::is_own(const Request& request, std::string_view origin) const {
     return !authority.empty() && normalized_origin(scheme + "://" + std::string(authority)) == origin;
   };
   if (is_at(request.authority)) return true;
-  if (request.proxied && is_at(last_of(request.header_list("x-forwarded-host")))) return true;
+  // The last member of the list is what the nearest proxy has written.
+  const std::string forwarded = request.header_list("x-forwarded-host");
+  std::string_view left = forwarded;
+  if (request.proxied && is_at(take_last_member(left))) return true;
   return is_at(in_brackets(public_host_));
 }
 

@@ -9,9 +9,6 @@ namespace {
 
 // Parses an address with or without a port, as proxies write it.
 std::optional<IpAddress> parse_hop(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return std::nullopt;
-  text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
   auto address = IpAddress::parse(text);
   if (!address) address = IpAddress::parse(host_without_port(text));
   // Proxies that listen at [::] write IPv4 clients in this form. All of them would otherwise be one /64.
@@ -29,13 +26,10 @@ bool Proxies::is_trusted(const IpAddress& address) const {
 // is the client. Entries further left may be forged by the client.
 IpAddress Proxies::client(const IpAddress& peer, std::string_view forwarded_for) const {
   IpAddress client = peer;
-  while (is_trusted(client) && !forwarded_for.empty()) {
-    const std::size_t comma = forwarded_for.rfind(',');
-    const std::size_t start = comma == std::string_view::npos ? 0 : comma + 1;
-    const auto hop = parse_hop(forwarded_for.substr(start));
+  while (is_trusted(client)) {
+    const auto hop = parse_hop(take_last_member(forwarded_for));
     if (!hop) break;
     client = *hop;
-    forwarded_for = forwarded_for.substr(0, start == 0 ? 0 : comma);
   }
   return client;
 }

@@ -56,6 +56,12 @@ void check_lists(const Request& request) {
     joined.headers = {{name, list}};
     expect(joined.header_list(name) == list, "a list of one line is that line");
     expect(joined.header(name) == list, "whoever looks at one line sees the same");
+    std::string_view left = list;
+    for (auto one = take_last_member(left); !one.empty(); one = take_last_member(left)) {
+      expect(one.find(',') == std::string_view::npos, "a member is one member");
+      expect(one.front() != ' ' && one.back() != ' ', "and has no white space around it");
+    }
+    expect(left.find_first_not_of(", \t") == std::string_view::npos, "no member is lost");
     for (const auto& [field, value] : request.headers) {
       if (field == name) expect(list.find(value) != std::string::npos, "no line is lost");
     }

@@ -43,6 +43,9 @@ test('targets and Hosts in every form', async t => {
   await told('GET / HTTP/1.1\r\nHost: user@x\r\n', 400);
   await told('GET / HTTP/1.1\r\nHost: a:port\r\n', 400);
   await told('GET / HTTP/1.1\r\nHost: a_b.internal:8080\r\n', 200);
+  await told('GET / HTTP/1.1\r\nHost: 192.0.2.1.internal:8080\r\n', 200);
+  await told('GET / HTTP/1.1\r\nHost: 192.0.2.1.nip.io\r\n', 403);
+  await told('\r\nGET / HTTP/1.1\r\nHost: x\r\n', 200);
   await told('GET / HTTP/1.0\r\n', 200);
   await told('OPTIONS / HTTP/1.0\r\n', 204); // as HAProxy checks
   await told('GET / HTTP/1.0\r\nHost: a/b\r\n', 400);

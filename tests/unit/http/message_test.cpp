@@ -36,6 +36,7 @@ TEST_CASE("targets in each of their forms", "[http]") {
   CHECK(taken("http://other.example:8080/a?b=c") == "/a of other.example:8080 for /a?b=c");
   CHECK(taken("HTTPS://[2001:db8::1]:8443") == "/ of [2001:db8::1]:8443 for /");
   CHECK(taken("http://other.example?b=/c") == "/ of other.example for /?b=/c");
+  CHECK(taken("http://192.0.2.1.nip.io/a") == "/a of 192.0.2.1.nip.io for /a");
   CHECK(taken("http://other.example//a") == "//a of other.example for //a");
   CHECK(taken("*", "OPTIONS") == "* of example.org for *");
   for (const std::string_view target : {"",
@@ -116,7 +117,8 @@ TEST_CASE("Hosts", "[http]") {
     CHECK(with({{"Host", "a/b"}}, version) == "the Host is malformed");
   }
   for (const std::string_view right :
-       {"", "a", "a:80", "a:", "a_b.example:8080", "[::1]", "[::1]:80", "192.0.2.1:0"}) {
+       {"", "a", "a:80", "a:", "a_b.example:8080", "[::1]", "[::1]:80", "192.0.2.1:0", "192.0.2.1.nip.io",
+        "192.0.2.1.nip.io:8080", "192.0.2.1a", "1.2.3.4.5"}) {
     CAPTURE(right);
     CHECK(host(right) == "/ of " + std::string(right) + " for /");
   }
@@ -137,6 +139,7 @@ TEST_CASE("Hosts", "[http]") {
                                        "::1]",
                                        "[::1]a",
                                        "[]",
+                                       "[v1.localhost]",
                                        "a\\b",
                                        "http://a",
                                        "%zz",

@@ -36,6 +36,14 @@ TEST_CASE("an origin is as browsers write it", "[http]") {
       {"http://0x7f000001", "never"},
       {"capacitor://localhost", "capacitor://localhost"},
       {"http://1.example", "http://1.example"},
+      {"https://192.0.2.1.nip.io:8443", "https://192.0.2.1.nip.io:8443"},
+      {"https://1.2.3.4.5.example", "https://1.2.3.4.5.example"},
+      {"http://1.2.3.4.5", "never"},
+      {"http://[v1.example]", "never"},
+      {"1http://admin.example.org", "never"},
+      {"a:b://admin.example.org", "never"},
+      {"://admin.example.org", "never"},
+      {"https://admin.example.org//", "never"},
       {"https://admin.example.org?x", "never"},
       {"https://admin.example.org#x", "never"},
       {"https://user@admin.example.org", "never"},
@@ -81,6 +89,7 @@ TEST_CASE("a page of the host that was asked for is our own, by whatever spellin
   CHECK(allows(origins, {"http://turn.example.org", "turn.example.org:80"}));
   CHECK(allows(origins, {"http://localhost:8080", "localhost:8080"}));
   CHECK(allows(origins, {"http://[::1]:8080", "[0::1]:8080"}));
+  CHECK(allows(origins, {"http://192.0.2.1.nip.io:8080", "192.0.2.1.nip.io:8080"}));
   CHECK_FALSE(allows(origins, {"https://turn.example.org", "turn.example.org:80"}));
   CHECK_FALSE(allows(origins, {"https://turn.example.org", "turn.example.org:8443"}));
   CHECK_FALSE(allows(origins, {"http://localhost:3000", "localhost:8080"}));
@@ -97,6 +106,7 @@ TEST_CASE("so is one of the host that a trusted proxy names, and of the public h
   CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example", true}));
   CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example:443", true}));
   CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "evil.example, call.example", true}));
+  CHECK(allows(origins, {"https://call.example", "127.0.0.1:8080", "evil.example, call.example, ", true}));
   CHECK_FALSE(
       allows(origins, {"https://evil.example", "127.0.0.1:8080", "evil.example, call.example", true}));
   CHECK_FALSE(allows(origins, {"https://call.example", "127.0.0.1:8080", "call.example", false}));

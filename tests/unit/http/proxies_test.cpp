@@ -30,6 +30,14 @@ TEST_CASE("several lines of X-Forwarded-For are one list", "[http]") {
   CHECK(client({}) == "127.0.0.1");
 }
 
+// RFC 9110 §5.6.1.2
+TEST_CASE("empty members of X-Forwarded-For do not count", "[http]") {
+  CHECK(client({"198.51.100.1, 198.51.100.2, ,"}) == "198.51.100.2");
+  CHECK(client({"198.51.100.1, 198.51.100.2", " , "}) == "198.51.100.2");
+  CHECK(client({",198.51.100.2,,10.0.0.7"}) == "198.51.100.2");
+  CHECK(client({", ,"}) == "127.0.0.1");
+}
+
 // A proxy that listens at [::] writes the address of an IPv4 client as ::ffff:198.51.100.1.
 TEST_CASE("an IPv4-mapped address in X-Forwarded-For counts as its IPv4 address", "[http]") {
   CHECK(client({"::ffff:198.51.100.1"}) == "198.51.100.1");
