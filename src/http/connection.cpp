@@ -195,13 +195,24 @@ void Server::Connection::Served::abort() {
   stream_->next_layer().close(ignored);
 }
 
-// Waits for the next request, at most for Deadlines::idle. Returns false when the connection has ended.
+// Waits for the next request, at most for Deadlines::idle. Returns false when the connection has ended. Empty
+// lines before a request are ignored, since some clients write one behind a body (RFC 9112 §2.2).
 Awaitable<bool> Server::Connection::Served::wait_for_request() {
-  if (buffer_.size() > 0) co_return true;
+  constexpr std::string_view kEmptyLine = "\r\n";
   deadline_.set(server_.params_.deadlines.idle);
-  const auto [error, size] = co_await stream_->async_read_some(buffer_.prepare(1024), kAsTuple);
-  buffer_.commit(size);
-  co_return !error;
+  for (;;) {
+    const auto data = buffer_.cdata();
+    const std::string_view received(static_cast<const char*>(data.data()), data.size());
+    if (received.starts_with(kEmptyLine)) {
+      buffer_.consume(kEmptyLine.size());
+    } else if (!kEmptyLine.starts_with(received)) {
+      co_return true;
+    } else {
+      const auto [error, size] = co_await stream_->async_read_some(buffer_.prepare(1024), kAsTuple);
+      buffer_.commit(size);
+      if (error) co_return false;
+    }
+  }
 }
 
 // Serves one request. Returns false when it was the last of this connection.
@@ -262,11 +273,15 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
 // false when the connection ends.
 Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
   deadline_.set(server_.params_.deadlines.body);
-  const std::string_view expected = view(parser.get()[beast::http::field::expect]);
-  if (!expected.empty() && parser.get().version() >= kHttp11) {
-    if (!beast::iequals(expected, "100-continue")) {
+  std::string_view expected = view(parser.get()[beast::http::field::expect]);
+  bool waits = false;
+  for (auto one = take_last_member(expected); !one.empty(); one = take_last_member(expected)) {
+    waits = parser.get().version() >= kHttp11;
+    if (waits && !beast::iequals(one, "100-continue")) {
       co_return co_await write(error_response(417, "only 100-continue may be expected"), {});
     }
+  }
+  if (waits) {
     const auto [error, size] = co_await asio::async_write(*stream_, asio::buffer(kContinue), kAsTuple);
     if (error) co_return false;
   }
@@ -331,6 +346,7 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
   auto& message = parser.get();
   join_lines(message, beast::http::field::connection);
   join_lines(message, beast::http::field::upgrade);
+  join_lines(message, beast::http::field::expect);
   request.method = view(message.method_string());
   request.secure = stream_->secure();
   request.by_unix_socket = by_unix_socket_;

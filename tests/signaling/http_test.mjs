@@ -121,6 +121,7 @@ test('credentials by token', async t => {
   await refused(`Bearer ${token({ exp: inSeconds(-65) })}`, 'token-expired');
   await refused(`Bearer ${token({ exp: inSeconds(600), nbf: inSeconds(90) })}`, 'token-not-yet-valid');
   assert.equal((await by(`Bearer ${token({ exp: inSeconds(-30), nbf: inSeconds(30) })}`)).status, 200);
+  assert.equal((await by(`bearer   ${token({ exp: inSeconds(60) })}`)).status, 200);
   assert.equal((await by(`Bearer ${token({ exp: inSeconds(60) })}`)).status, 200);
   assert.equal((await request(server.url, `/ice-servers?token=${token({ exp: inSeconds(60) })}`)).status, 401);
 });

@@ -74,8 +74,24 @@ test('a body that waits to be asked for', async t => {
   const post = (version, expect, length) => exchange(server.port,
     `POST /turn HTTP/${version}\r\nHost: x\r\nContent-Length: ${length}\r\nExpect: ${expect}\r\n${last}${form}`);
   assert.equal(statusOf(await post('1.1', '200-ok', form.length)), 417);
+  assert.equal(statusOf(await post('1.1', '100-continue, 200-ok', form.length)), 417);
+  assert.equal(statusOf(await post('1.1', '100-continue\r\nExpect: 200-ok', form.length)), 417);
+  assert.equal(statusOf(await post('1.1', '100-continue, 100-continue,', form.length)), 100);
+  assert.equal(statusOf(await post('1.1', '100-continue\r\nExpect: 100-continue', form.length)), 100);
+  assert.equal(statusOf(await post('1.1', '', form.length)), 200);
   assert.equal(statusOf(await post('1.0', '100-continue', form.length)), 200, 'HTTP/1.0 has no 100');
   assert.equal(statusOf(await post('1.1', '100-continue', 100_000)), 413, 'nobody is asked for too much');
+});
+
+// RFC 9112 §2.2
+test('an empty line behind a body is no part of the next request', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const form = 'service=turn';
+  const post = `POST /turn HTTP/1.1\r\nHost: x\r\nContent-Length: ${form.length}\r\n\r\n${form}`;
+  const answers = await exchange(server.port, `${post}\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n${last}`);
+  assert.deepEqual(answers.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404']);
+  assert.equal(statusOf(await exchange(server.port, `\r\r\nGET / HTTP/1.1\r\nHost: x\r\n${last}`)), 400);
 });
 
 test('Janus asks for credentials by POST', async t => {
