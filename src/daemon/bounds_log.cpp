@@ -19,7 +19,7 @@ std::array<Bound, 5> bounds_of(const relay::Totals& totals) {
   return {
       {{"connections were refused because of limits.idle_connections or idle_connections_per_address",
         streams.refused.value() + associations.refused.value()},
-       {"TLS or DTLS handshakes were refused, since one address began too many",
+       {"TLS or DTLS handshakes were refused because of limits.unauthenticated_per_second",
         streams.handshakes_withheld.value() + associations.hellos_withheld.value()},
        {"requests had no answer because of limits.unauthenticated_per_second", core.answers_withheld.value()},
        {"Binding requests had no answer because of limits.bindings_per_second",

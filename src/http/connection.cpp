@@ -106,7 +106,7 @@ class Server::Connection::Served final : public Connection {
  private:
   Awaitable<bool> serve_request();
   Awaitable<bool> wait_for_request();
-  Awaitable<bool> answer_broken(Error error);
+  Awaitable<bool> answer_broken(Error error, const Parser& parser);
   Awaitable<bool> receive_body(Parser& parser);
   Awaitable<bool> answer(const Parser& parser, Response response);
   Awaitable<bool> write(Response response, Framing framing);
@@ -116,6 +116,7 @@ class Server::Connection::Served final : public Connection {
   std::optional<Response> find_refusal(const Request& request) const;
   bool came_to_loopback() const;
   void watch(std::function<void()> gone);
+  void name_client(const Parser& parser, Request& request) const;
   std::optional<std::string_view> describe(Parser& parser, Request& request) const;
   static net::TlsSession session_for(Server& server, net::AcceptedConnection& arrival);
 
@@ -223,7 +224,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   parser.body_limit(server_.params_.limits.message_bytes);
   deadline_.set(server_.params_.deadlines.headers);
   auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, kAsTuple);
-  if (error) co_return co_await answer_broken(error);
+  if (error) co_return co_await answer_broken(error, parser);
   ++server_.counters_.requests;
 
   Request request;
@@ -286,7 +287,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
     if (error) co_return false;
   }
   const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, kAsTuple);
-  if (error) co_return co_await answer_broken(error);
+  if (error) co_return co_await answer_broken(error, parser);
   co_return true;
 }
 
@@ -323,7 +324,7 @@ net::TlsSession Server::Connection::Served::session_for(Server& server, net::Acc
 }
 
 // Answers a malformed request if the client can still receive an answer. The connection ends.
-Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
+Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Parser& parser) {
   const bool is_http = error.category() == make_error_code(beast::http::error::end_of_stream).category();
   const bool cut_off =
       error == beast::http::error::end_of_stream || error == beast::http::error::partial_message;
@@ -335,13 +336,23 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error) {
     status = 431;
   } else if (error == beast::http::error::body_limit) {
     status = 413;
+    Request request;
+    name_client(parser, request);
+    server_.tell_refused("message", "signaling.max_payload", request.client);
   }
   co_return co_await write(error_response(status, error == beast::http::error::body_limit ? "too much" : ""),
                            {});
 }
 
-// Fills the request except its body, and finds its client by the chain of trusted proxies. Returns the fault
-// of the request, if it has one.
+// Fills in the headers of the request, and its client, who is found by the chain of trusted proxies.
+void Server::Connection::Served::name_client(const Parser& parser, Request& request) const {
+  for (const auto& field : parser.get())
+    request.headers.emplace_back(view(field.name_string()), view(field.value()));
+  request.proxied = server_.proxies_.is_trusted(peer_);
+  request.client = server_.proxies_.client(peer_, request.header_list("x-forwarded-for"));
+}
+
+// Fills the request except its body. Returns the fault of the request, if it has one.
 std::optional<std::string_view> Server::Connection::Served::describe(Parser& parser, Request& request) const {
   auto& message = parser.get();
   join_lines(message, beast::http::field::connection);
@@ -350,12 +361,9 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
   request.method = view(message.method_string());
   request.secure = stream_->secure();
   request.by_unix_socket = by_unix_socket_;
-  for (const auto& field : message)
-    request.headers.emplace_back(view(field.name_string()), view(field.value()));
+  name_client(parser, request);
   const auto version = message.version() >= kHttp11 ? HttpVersion::http_1_1 : HttpVersion::http_1_0;
   if (const auto fault = take_target(view(message.target()), version, request)) return fault;
-  request.proxied = server_.proxies_.is_trusted(peer_);
-  request.client = server_.proxies_.client(peer_, request.header_list("x-forwarded-for"));
   const bool forwarded = request.proxied || !request.header("x-forwarded-for").empty() ||
                          !request.header("forwarded").empty() || !request.header("via").empty();
   const std::string_view host = host_without_port(request.authority);
@@ -442,6 +450,8 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   if (web_socket_->cost_too_much()) {
     server_.tell_refused("rate-limited", "signaling.bytes_per_second_per_address", request.client);
   }
+  if (web_socket_->said_too_much()) server_.tell_refused("message", "signaling.max_payload", request.client);
+  if (web_socket_->was_slow()) server_.tell_refused("slow-reader", "signaling.max_waiting", request.client);
   handler.on_closed(number_, clean);
 }
 

@@ -205,6 +205,9 @@ std::uint64_t EngineIoEndpoint::flush() {
       open->second.socket->close(signaling::kNormalClosure, "");
   }
   for (const IpAddress& address : output_.crowded) tell_crowded(address);
+  for (const IpAddress& address : output_.slow) {
+    if (params_.refused) params_.refused({"slow-reader", "signaling.max_waiting", address});
+  }
   output_.clear();
   return sent;
 }

@@ -75,6 +75,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     }
     // Otherwise the data that waits to be written would keep the socket open while the client does not read.
     abort();
+    said_too_much_ = error == websocket::error::message_too_big;
     const std::uint16_t code = socket_.reason().code;
     co_return error == websocket::error::closed &&
         (code == websocket::close_code::normal || code == websocket::close_code::going_away);
@@ -99,6 +100,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   bool cost_too_much() const override { return cost_too_much_; }
   std::uint64_t rests() const override { return rests_; }
   bool was_slow() const override { return slow_; }
+  bool said_too_much() const override { return said_too_much_; }
 
   void abort() override {
     open_ = false;
@@ -166,6 +168,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   bool open_ = false;
   bool writing_ = false;
   bool slow_ = false;
+  bool said_too_much_ = false;
   bool cost_too_much_ = false;
   std::uint64_t rests_ = 0;
 };

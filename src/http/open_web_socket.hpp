@@ -28,6 +28,8 @@ class OpenWebSocket : public WebSocket {
   virtual void abort() = 0;
   // Whether it was closed because the client did not read the waiting data.
   virtual bool was_slow() const = 0;
+  // Whether it was closed because the client sent a message that was too long.
+  virtual bool said_too_much() const = 0;
   // Whether it was closed because its address had caused too much cost; see WebSocketHandler::rest.
   virtual bool cost_too_much() const = 0;
   // How often it had to wait before it read the next message.

@@ -35,6 +35,7 @@ void EngineIo::Output::clear() {
   frames.clear();
   closes.clear();
   crowded.clear();
+  slow.clear();
 }
 
 std::string EngineIo::too_many_sessions() {
@@ -275,6 +276,7 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
   session.waiting_bytes += packet.data.size();
   session.waiting.push_back(std::move(packet));
   if (session.waiting_bytes > params_.max_waiting || session.waiting.size() > params_.max_packets) {
+    out.slow.push_back(session.source);
     session.closing = true;
     session.waiting.clear();
     session.ping_due = SteadyTime{};  // on_timeout sees to it where no call of its own is under way

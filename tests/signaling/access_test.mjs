@@ -216,12 +216,14 @@ test('refusals are in the log, each kind once, with the key that decides', async
   const ann = await join('Ann');
   await assert.rejects(join('Bob'), error => error.code === 'room-full');
   ann.close();
+  assert.equal((await request(server.url, '/turn', { method: 'POST', body: 'x'.repeat(70_000) })).status, 413);
   assert.equal(await server.stop(), 0);
   const lines = server.log().match(/info signaling refused .*/g);
   assert.deepEqual(lines, [
     'info signaling refused token-required from 127.0.0.1 (signaling.access)',
     'info signaling refused token-invalid from 127.0.0.1 (signaling.token_secrets)',
     'info signaling refused room-full from 127.0.0.1 (signaling.members_per_room)',
+    'info signaling refused message from 127.0.0.1 (signaling.max_payload)',
   ]);
-  assert.match(server.log(), /signaling refused: room-full=1 token-invalid=1 token-required=5/);
+  assert.match(server.log(), /signaling refused: message=1 room-full=1 token-invalid=1 token-required=5/);
 });

@@ -165,6 +165,8 @@ test('the plain protocol', async t => {
     const ann = await member(server.ws, 'restart', 'Ann');
     assert.equal(await server.stop(), 0, server.log());
     assert.deepEqual(await ann.ended, { code: 1001, reason: 'restarting' });
+    assert.match(server.log(), /signaling refused message from 127\.0\.0\.1 \(signaling\.max_payload\)/);
+    assert.match(server.log(), /signaling refused slow-reader from 127\.0\.0\.1 \(signaling\.max_waiting\)/);
   });
 });
 

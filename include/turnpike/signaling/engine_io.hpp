@@ -71,6 +71,7 @@ class EngineIo {
     std::vector<Frame> frames;
     std::vector<WireId> closes;        // after the frames
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
+    std::vector<IpAddress> slow{};     // addresses of sessions that took too little of what they were sent
     void clear();
   };
 

@@ -18,11 +18,13 @@ TEST_CASE("what keeps clients out is said at once, and then once a minute with w
 
   std::get<relay::ConnectionCounters>(totals.parts).refused += 2;
   std::get<relay::AssociationCounters>(totals.parts).refused += 1;
+  std::get<relay::AssociationCounters>(totals.parts).hellos_withheld += 4;
   std::get<turn::Counters>(totals.parts).client_denied += 7;
   log.look(totals, start);
   CHECK(lines ==
         std::vector<std::string>{
             "3 connections were refused because of limits.idle_connections or idle_connections_per_address",
+            "4 TLS or DTLS handshakes were refused because of limits.unauthenticated_per_second",
             "7 messages and connections came from networks that clients.allow and clients.deny keep out"});
   lines.clear();
 

@@ -579,6 +579,7 @@ TEST_CASE("so many octets wait for a client that does not ask for them", "[signa
   s.sends("ann", "d").expect_silence();
   s.sends("ann", "e").expect_silence();
   s.advance(0s).expect({"app: ann lost"});
+  CHECK(s.slow == 1);
   s.gets("ann").expect({"ann" + kUnknown});
 }
 
@@ -590,6 +591,7 @@ TEST_CASE("so many packets wait for a client that does not ask for them", "[sign
   for (int i = 0; i < 4; ++i) s.sends("ann", "");
   s.gets("ann").expect_silence();
   s.advance(0s).expect({"ann 200 1", "app: ann lost"});
+  CHECK(s.slow == 1);
 }
 
 TEST_CASE("a client that makes too much for itself is ended by that very request", "[signaling]") {
