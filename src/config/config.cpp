@@ -86,16 +86,15 @@ void warn_where_all_may_read(const std::string& file, std::vector<std::string>& 
 
 }  // namespace
 
-bool SignalingParams::only_loopback() const {
+bool SignalingParams::is_private() const {
   return std::ranges::all_of(listen,
                              [](const http::Listener& l) { return l.endpoint.address.is_loopback(); }) &&
-         std::ranges::all_of(also_at, [](const Endpoint& e) { return e.address.is_loopback(); });
+         std::ranges::all_of(also_at, [](const Endpoint& e) { return e.address.is_loopback(); }) &&
+         !behind_balancer && trusted_proxies.empty() && public_host.empty();
 }
 
 signaling::Access SignalingParams::effective_access() const {
-  const bool is_private =
-      only_loopback() && !behind_balancer && trusted_proxies.empty() && public_host.empty();
-  return access.value_or(is_private ? signaling::Access::open : signaling::Access::token);
+  return access.value_or(is_private() ? signaling::Access::open : signaling::Access::token);
 }
 
 Result<Config, Errors> parse(std::string_view text, const std::string& name,

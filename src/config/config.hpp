@@ -93,10 +93,11 @@ struct SignalingParams {
   signaling::Limits limits;
   http::Limits http;
 
-  // Whether only this machine can reach it.
-  bool only_loopback() const;
+  // Whether only this machine can reach it. A trusted proxy, a balancer or a public host means that others
+  // can.
+  bool is_private() const;
   // The value of `access`. If it is not set: open when only this machine can reach the endpoint, otherwise
-  // token. A trusted proxy, a balancer or a public host means that others can reach it.
+  // token.
   signaling::Access effective_access() const;
 };
 

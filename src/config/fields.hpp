@@ -98,7 +98,7 @@ void read_hosts(const Value& value, std::vector<std::string>& out);
 void read_proxies(const Value& value, std::vector<Prefix>& out);
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
 // Checks that the keys of signaling agree with each other and with `tls`.
-void check_signaling(const Value& section, const Config& config);
+void check_signaling(const Value& section, Config& config);
 
 // admin.cpp
 void read_admin_listeners(const Value& value, admin::Params& out);

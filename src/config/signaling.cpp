@@ -125,12 +125,15 @@ void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t larges
   out = *number;
 }
 
-void check_signaling(const Value& section, const Config& config) {
+void check_signaling(const Value& section, Config& config) {
   const SignalingParams& signaling = config.signaling;
-  if (signaling.listen.empty() && signaling.also_at.empty()) {
-    for (const auto& [name, value] : section.entries()) {
-      if (name == "listen")
-        value.expected(std::string(kSiteUrlForm) + ", or an auto:// listener where it is empty");
+  for (const auto& [name, value] : section.entries()) {
+    if (name == "access" && signaling.access == signaling::Access::open && !signaling.is_private()) {
+      config.warnings.push_back(value.where() +
+                                ": signaling.access is open: whoever reaches it may use the relay");
+    }
+    if (name == "listen" && signaling.listen.empty() && signaling.also_at.empty()) {
+      value.expected(std::string(kSiteUrlForm) + ", or an auto:// listener where it is empty");
     }
   }
   for (std::size_t i = 0; i < config.listen.size(); ++i) {

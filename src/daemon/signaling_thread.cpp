@@ -86,9 +86,6 @@ SignalingThread::SignalingThread(const config::Config& config,
     spdlog::info(fmt::format("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
                              server_.endpoints()[i].to_string()));
   }
-  if (config.signaling.effective_access() == signaling::Access::open && !config.signaling.only_loopback()) {
-    spdlog::warn("signaling.access is open: whoever reaches it may use the relay");
-  }
 }
 
 SignalingThread::~SignalingThread() {

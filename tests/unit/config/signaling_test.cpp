@@ -62,6 +62,24 @@ TEST_CASE("a proxy or a public host says that others can reach it, so a token is
   }
 }
 
+TEST_CASE("access that is open to others than this machine brings a warning", "[config]") {
+  const auto warnings = [](const std::string& keys, const std::string& more = "") {
+    return loaded(more + "signaling: {" + keys + "}").warnings;
+  };
+  const auto told = [](const std::string& where) {
+    return std::vector<std::string>{where +
+                                    ": signaling.access is open: whoever reaches it may use the relay"};
+  };
+  CHECK(warnings("access: open, listen: http://0.0.0.0:80") == told("t.yaml:1"));
+  CHECK(warnings("access: open, public_host: turn.example.org") == told("t.yaml:1"));
+  CHECK(warnings("access: open, trusted_proxies: [127.0.0.1]") == told("t.yaml:1"));
+  CHECK(warnings("access: open, listen: []", "listen: [auto://0.0.0.0:443]\n") == told("t.yaml:2"));
+  CHECK(warnings("access: open, listen: []",
+                 "listen: [{url: auto://127.0.0.1:443, proxy_protocol: [127.0.0.1]}]\n") == told("t.yaml:2"));
+  CHECK(warnings("access: open").empty());
+  CHECK(warnings("listen: http://127.0.0.1:80").empty());
+}
+
 TEST_CASE("origins are taken as browsers write them", "[config]") {
   const Config c =
       loaded("signaling: {cors: [HTTPS://App.Example:443/, null, 'null', 'http://[0::1]:3000']}");
