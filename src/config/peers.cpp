@@ -83,6 +83,16 @@ void check_client_deny(const Value& deny, const Config& config) {
 
 namespace {
 
+// The advertised address of each local one, as far as the file says which local one it is.
+std::map<IpAddress, IpAddress> advertised_for(const turn::RelayParams& relay) {
+  std::map<IpAddress, IpAddress> advertised = relay.advertise;
+  for (const IpAddress& told : relay.advertise_for_only) {
+    const auto local = std::ranges::find(relay.addresses, told.family(), &IpAddress::family);
+    if (local != relay.addresses.end()) advertised.emplace(*local, told);
+  }
+  return advertised;
+}
+
 // Converts an advertised address of the relay to its local form. Both forms mean the same address.
 Prefix in_local_spelling(const Prefix& prefix, const std::map<IpAddress, IpAddress>& advertise) {
   for (const auto& [local, told] : advertise) {
@@ -95,7 +105,7 @@ Prefix in_local_spelling(const Prefix& prefix, const std::map<IpAddress, IpAddre
 }  // namespace
 
 void check_deny(const Value& deny, const Config& config) {
-  const std::map<IpAddress, IpAddress>& advertise = config.relay.advertise;
+  const std::map<IpAddress, IpAddress> advertise = advertised_for(config.relay);
   for (const Value& item : deny.items()) {
     const Prefix denied = in_local_spelling(*parse_prefix(item.text()), advertise);
     const bool is_allowed = std::ranges::any_of(config.peers.allow, [&](const Prefix& allowed) {

@@ -543,6 +543,13 @@ TEST_CASE("peer prefixes", "[config]") {
        "t.yaml:2: peers.deny[0]: expected a prefix that peers.allow does not have (got 10.0.0.1)"},
       {"relay: {advertise: {10.0.0.5: 198.51.100.7}}\npeers:\n  allow: [10.0.0.5]\n  deny: [198.51.100.7]",
        "t.yaml:4: peers.deny[0]: expected a prefix that peers.allow does not have (got 198.51.100.7)"},
+      {"relay: {addresses: [10.0.0.5], advertise: 198.51.100.7}\npeers:\n  allow: [198.51.100.7]\n  deny: "
+       "[10.0.0.5]",
+       "t.yaml:4: peers.deny[0]: expected a prefix that peers.allow does not have (got 10.0.0.5)"},
+      {"relay: {addresses: [10.0.0.5, 'fd00::5'], advertise: ['2001:db8::7', 198.51.100.7]}\npeers:\n  "
+       "allow: "
+       "['fd00::5']\n  deny: ['2001:db8::7']",
+       "t.yaml:4: peers.deny[0]: expected a prefix that peers.allow does not have (got \"2001:db8::7\")"},
       {"relay: {advertise: {10.0.0.5: 198.51.100.7}}\npeers:\n  allow: [198.51.100.7]\n  deny: [10.0.0.5]",
        "t.yaml:4: peers.deny[0]: expected a prefix that peers.allow does not have (got 10.0.0.5)"},
   });
