@@ -53,6 +53,10 @@ void CourseDialect::on_event(Call& call) {
       Handler{"new_message", &CourseDialect::new_message}, Handler{"chat", &CourseDialect::chat},
       Handler{"token", &CourseDialect::take_token},
   };
+  // A placeholder without its octets means nothing, and does not leave the server.
+  if (call.attachments.empty() && std::ranges::any_of(call.arguments, has_placeholder)) {
+    return turn_down(call, Refusal::bad_message);
+  }
   const auto* handler = std::ranges::find(kHandlers, call.name, &Handler::event);
   if (handler == kHandlers.end()) return relay(call);
   (this->*handler->handle)(call);

@@ -1,5 +1,6 @@
 #include "turnpike/signaling/placeholders.hpp"
 
+#include <algorithm>
 #include <boost/json/value.hpp>
 #include <charconv>
 #include <optional>
@@ -24,17 +25,24 @@ bool is_named(const JsonMember& member, std::string_view name) {
   return parsed && *parsed == boost::json::string_view(name.data(), name.size());
 }
 
-std::optional<std::size_t> number_of(const std::vector<JsonMember>& members, std::size_t count) {
-  std::string_view mark;  // of two members of one name the last counts, as parsers have it
-  std::string_view digits;
+// The value of a member; empty when there is none. Of two members of one name the last counts, as parsers
+// have it.
+std::string_view value_of(const std::vector<JsonMember>& members, std::string_view name) {
+  std::string_view value;
   for (const JsonMember& member : members) {
-    if (is_named(member, "_placeholder")) mark = member.value;
-    if (is_named(member, "num")) digits = member.value;
+    if (is_named(member, name)) value = member.value;
   }
+  return value;
+}
+
+bool is_marked(const std::vector<JsonMember>& members) { return value_of(members, "_placeholder") == "true"; }
+
+std::optional<std::size_t> number_of(const std::vector<JsonMember>& members, std::size_t count) {
+  const std::string_view digits = value_of(members, "num");
   std::int64_t number = -1;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   const bool whole = error == std::errc{} && end == digits.data() + digits.size();
-  if (mark != "true" || !whole || number < 0 || static_cast<std::uint64_t>(number) >= count)
+  if (!is_marked(members) || !whole || number < 0 || static_cast<std::uint64_t>(number) >= count)
     return std::nullopt;
   return static_cast<std::size_t>(number);
 }
@@ -51,6 +59,16 @@ void find_all(std::string_view json, std::size_t count, std::vector<Placeholder>
 }
 
 }  // namespace
+
+bool has_placeholder(std::string_view json) {
+  // Most texts have none, and need not be taken apart. A name may be written with escapes.
+  const auto has = [&](std::string_view text) { return json.find(text) != std::string_view::npos; };
+  if (!has("_placeholder") && !has("\\u")) return false;
+  const std::vector<std::string_view> elements = json_elements(json);
+  const std::vector<JsonMember> members = json_members(json);
+  return is_marked(members) || std::ranges::any_of(elements, has_placeholder) ||
+         std::ranges::any_of(members, [](const JsonMember& member) { return has_placeholder(member.value); });
+}
 
 std::string replace_placeholders(std::string_view json, std::size_t count,
                                  const std::function<std::string(std::size_t number)>& by) {

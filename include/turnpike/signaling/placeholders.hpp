@@ -9,6 +9,9 @@
 
 namespace turnpike::signaling {
 
+// Whether a JSON text that a parser has accepted contains a placeholder, for whichever attachment.
+bool has_placeholder(std::string_view json);
+
 // A JSON text that a parser has accepted, with every placeholder for one of `count` attachments replaced by
 // what `by` makes of its number. All else stays letter by letter.
 std::string replace_placeholders(std::string_view json, std::size_t count,

@@ -175,6 +175,22 @@ TEST_CASE("octets go with the chat, those that it has placeholders for", "[signa
                          R"(pat> {"type":"broadcast","from":"<ann>","event":"chat","data":"text"})"});
 }
 
+TEST_CASE("a placeholder without its octets goes to nobody", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.plain_joins("pat", "blue");
+  const std::string placeholder = R"({"_placeholder":true,"num":0})";
+  for (const std::string event : {"chat", "offer", "anything"}) {
+    for (const std::string data : {placeholder, "[1,{\"a\":" + placeholder + "}]",
+                                   std::string(R"({"\u005fplaceholder":true,"num":0})")}) {
+      CAPTURE(event, data);
+      s.frames("ann", "427[\"" + event + "\"," + data + R"(,"blue"])")
+          .expect({R"(ann: 437[{"error":"bad-message"}])"});
+    }
+  }
+  s.emits("ann", R"(["offer",1,"blue",)" + placeholder + "]")
+      .expect({told("ann", "offer", Refusal::bad_message)});
+}
+
 TEST_CASE("octets reach members of the plain protocol in base64", "[signaling]") {
   Course s({"ann"});
   s.plain_joins("pat", "blue");

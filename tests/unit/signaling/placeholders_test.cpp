@@ -22,6 +22,20 @@ TEST_CASE("placeholders are replaced wherever they stand, and nothing else is to
   CHECK(replaced(R"({"_placeholder":false,"num":5,"_placeholder":true,"num":1})") == "‹1›");
 }
 
+TEST_CASE("a placeholder is found wherever it stands", "[signaling]") {
+  for (const std::string_view json :
+       {R"({"_placeholder":true,"num":7})", R"([1,{"a":{"_placeholder" : true}}])",
+        R"({"_\u0070laceholder":true})"}) {
+    CAPTURE(json);
+    CHECK(has_placeholder(json));
+  }
+  for (const std::string_view json : {R"({"_placeholder":false,"num":0})", R"("_placeholder")",
+                                      R"({"a":"\u0070"})", R"({"_placeholder":"true"})", "[]", "null", ""}) {
+    CAPTURE(json);
+    CHECK_FALSE(has_placeholder(json));
+  }
+}
+
 TEST_CASE("what only looks like a placeholder stays", "[signaling]") {
   for (const std::string_view json :
        {R"({"_placeholder":true,"num":2})", R"({"_placeholder":true,"num":-1})", R"({"_placeholder":true})",
