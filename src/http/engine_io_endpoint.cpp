@@ -49,11 +49,13 @@ void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
 // The fault of a request, if it has one. The checks are in the order of the protocol.
 std::optional<EngineIoError> EngineIoEndpoint::find_fault(const Request& request,
                                                           std::string_view transport) const {
-  if (request.query("transport") != transport) return EngineIoError::transport_unknown;
+  const std::optional<std::string> named = request.query("transport");
+  if (named != "polling" && named != "websocket") return EngineIoError::transport_unknown;
   if (request.query("EIO") != kVersion) return EngineIoError::unsupported_version;
   const bool has_session = request.query("sid").has_value();
   if (!has_session && request.method != "GET") return EngineIoError::bad_handshake_method;
-  if (request.method != "GET" && request.method != "POST") return EngineIoError::bad_request;
+  const bool has_method = request.method == "GET" || request.method == "POST";
+  if (!has_method || named != transport) return EngineIoError::bad_request;
   return std::nullopt;
 }
 

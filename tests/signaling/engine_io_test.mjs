@@ -52,6 +52,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await told('EIO=3&transport=polling', 5);
     await told('EIO=4', 0);
     await told('EIO=4&transport=abc', 0);
+    await told('EIO=4&transport=websocket', 3);
     await told('EIO=4&transport=polling', 2, { method: 'POST', body: '4x' });
     await told('EIO=4&transport=polling', 2, { method: 'PUT' });
     await told('EIO=4&transport=polling&sid=nobody', 1);
