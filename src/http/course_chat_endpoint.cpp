@@ -22,9 +22,8 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
   chat_.on_open(number, grant->room);
 }
 
-void CourseChatEndpoint::close_all() const {
-  for (const auto& [number, client] : clients_)
-    client.socket->close(signaling::kGoingAway, "not served any more");
+void CourseChatEndpoint::close_all(std::string_view reason) const {
+  for (const auto& [number, client] : clients_) client.socket->close(signaling::kGoingAway, reason);
 }
 
 bool CourseChatEndpoint::is_expired(const Client& client, TimePoint now) const {

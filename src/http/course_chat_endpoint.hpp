@@ -30,8 +30,8 @@ class CourseChatEndpoint : public WebSocketHandler {
   // `pace` must outlive this object.
   explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
 
-  // Closes all connections.
-  void close_all() const;
+  // Closes all connections. `reason` is what the clients are told.
+  void close_all(std::string_view reason) const;
 
  private:
   struct Client {

@@ -259,13 +259,16 @@ void SignalingSite::use(const Params& params) {
   params_.root = params.root;
   params_.limits = params.limits;
   hub_.set_limits(params.limits);
+  const bool is_open_no_more =
+      params_.tokens.access == signaling::Access::open && params.tokens.access == signaling::Access::token;
   params_.tokens = params.tokens;
   tokens_.set_secrets(params.tokens.secrets);
   plain_.set(params.tokens.access, params.connect_timeout);
   if (params.preset != params_.preset) {
     end_sessions();
-    course_chat_.close_all();
+    course_chat_.close_all("not served any more");
   }
+  if (is_open_no_more) course_chat_.close_all(signaling::code_of(Refusal::token_required));
   params_.preset = params.preset;
   socket_io_.set(socket_io_settings(params), params_.clock(), socket_io_endpoint_.output());
   engine_.set_params(params.engine_io);

@@ -88,7 +88,7 @@ void CourseDialect::refuse_join(Call& call, Refusal refusal) {
 void CourseDialect::join_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
   const std::optional<std::string> nickname = text_argument(call.arguments, 1);
-  if (SocketIo::is_expired(call.socket, call.now)) return refuse_join(call, Refusal::token_expired);
+  if (const auto lack = socket_io_.find_lack(call.socket, call.now)) return refuse_join(call, *lack);
   if (!room || room->empty() || !is_name(*room)) return refuse_join(call, Refusal::bad_room);
   if (nickname && !is_name(*nickname)) return refuse_join(call, Refusal::bad_name);
   if (call.socket.allowed_room && *call.socket.allowed_room != *room)

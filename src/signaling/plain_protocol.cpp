@@ -230,23 +230,27 @@ void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now)
   watch_token(session, now);
 }
 
-bool PlainProtocol::is_expired(const Session& session, TimePoint now) {
-  return session.good_until && *session.good_until <= now.wall;
+// Why the session gets no credentials now; nothing when it may have them. It has no token when it joined
+// before a reload made tokens necessary.
+std::optional<Refusal> PlainProtocol::find_lack(const Session& session, TimePoint now) const {
+  if (params_.access == Access::open) return std::nullopt;
+  if (!session.good_until) return Refusal::token_required;
+  if (*session.good_until <= now.wall) return Refusal::token_expired;
+  return std::nullopt;
 }
 
 // Its owner is told once, when it expires. The wall clock may be set meanwhile, so it is asked again then.
 void PlainProtocol::watch_token(Session& session, TimePoint now) {
   token_deadlines_.clear(session.connection, session.token_deadline);
-  if (!session.good_until || is_expired(session, now)) return;
+  if (!session.good_until || *session.good_until <= now.wall) return;
   const Duration left = std::chrono::ceil<Duration>(*session.good_until - now.wall);
   token_deadlines_.set(session.connection, session.token_deadline, now.steady + left);
 }
 
-void PlainProtocol::tell_expired(Session& session, Output& out) {
+void PlainProtocol::tell_lack(Session& session, Refusal lack, Output& out) {
   session.lacks_credentials = true;
   std::string text = R"({"type":"error","code":")";
-  text.append(code_of(Refusal::token_expired)).append(R"(","message":")");
-  text.append(message_of(Refusal::token_expired)).append("\"}");
+  text.append(code_of(lack)).append(R"(","message":")").append(message_of(lack)).append("\"}");
   out.sends.push_back({session.connection, share_text(std::move(text))});
 }
 
@@ -280,14 +284,14 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
                       {"room", session.room},
                       {"self", session.member.to_string()},
                       {"peers", std::move(peers)}};
-  const bool expired = is_expired(session, now);
-  if (!expired) add_credentials(session, now, joined);
+  const std::optional<Refusal> lack = find_lack(session, now);
+  if (!lack) add_credentials(session, now, joined);
   joined["resume"] = params_.hub.resume_secret(session.member);
   if (resumed) joined["resumed"] = true;
   out.sends.push_back({session.connection, share_text(json::serialize(joined))});
-  if (!expired) return;
+  if (!lack) return;
   deadlines_.clear(session.connection, session.deadline);  // it has joined in time, and no credentials come
-  tell_expired(session, out);
+  tell_lack(session, *lack, out);
 }
 
 std::optional<Refusal> PlainProtocol::leave(Request& request) {
@@ -331,7 +335,10 @@ std::optional<Refusal> PlainProtocol::broadcast(Request& request) {
 }
 
 std::optional<Refusal> PlainProtocol::renew(Request& request) {
-  if (is_expired(request.session, request.now)) return Refusal::token_expired;
+  if (const auto lack = find_lack(request.session, request.now)) {
+    request.session.lacks_credentials = true;
+    return lack;
+  }
   if (!params_.minting.allow(request.session.opening.address, request.now.steady)) {
     return Refusal::rate_limited;
   }
@@ -369,9 +376,11 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
     if (session.room.empty()) {
       out.closes.push_back({session.connection, kPolicyViolation, "no room joined in time"});
       forget(session);
-    } else if (is_expired(session, now)) {
-      session.lacks_credentials = true;
+    } else if (const auto lack = find_lack(session, now)) {
       deadlines_.clear(session.connection, session.deadline);
+      // Of a token that expires its owner is told at that time.
+      if (lack == Refusal::token_required) tell_lack(session, *lack, out);
+      session.lacks_credentials = true;
     } else {
       send_credentials(session, now, out);
     }
@@ -379,7 +388,7 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
   while (token_deadlines_.next() <= now.steady) {
     Session& session = sessions_.at(token_deadlines_.first());
     watch_token(session, now);
-    if (is_expired(session, now)) tell_expired(session, out);
+    if (const auto lack = find_lack(session, now)) tell_lack(session, *lack, out);
   }
   params_.hub.on_timeout(now, from_hub_);
   flush_hub(out);

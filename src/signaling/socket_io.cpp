@@ -160,8 +160,11 @@ void SocketIo::note(Refusal why, SessionKey session) {
   if (!key_of(why).empty()) refused_.push_back({why, clients_.at(session).opening.address});
 }
 
-bool SocketIo::is_expired(const Socket& socket, TimePoint now) {
-  return socket.good_until && *socket.good_until <= now.wall;
+std::optional<Refusal> SocketIo::find_lack(const Socket& socket, TimePoint now) const {
+  if (settings_.access == Access::open) return std::nullopt;
+  if (!socket.good_until) return Refusal::token_required;
+  if (*socket.good_until <= now.wall) return Refusal::token_expired;
+  return std::nullopt;
 }
 
 void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
@@ -173,7 +176,7 @@ void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
 // Its owner is told once, when it expires. The wall clock may be set meanwhile, so it is asked again then.
 void SocketIo::watch_token(Socket& socket, TimePoint now) {
   token_deadlines_.clear(socket.number, socket.token_deadline);
-  if (!socket.good_until || is_expired(socket, now)) return;
+  if (!socket.good_until || *socket.good_until <= now.wall) return;
   const Duration left = std::chrono::ceil<Duration>(*socket.good_until - now.wall);
   token_deadlines_.set(socket.number, socket.token_deadline, now.steady + left);
 }
@@ -353,7 +356,7 @@ void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
   while (token_deadlines_.next() <= now.steady) {
     Socket& socket = sockets_.at(token_deadlines_.first());
     watch_token(socket, now);
-    if (is_expired(socket, now) && socket.session != 0) application_->on_token_expired(socket, out);
+    if (find_lack(socket, now) && socket.session != 0) application_->on_token_expired(socket, out);
   }
   application_->on_timeout(now, out);
   flush_hub(out);

@@ -257,3 +257,18 @@ test('a reload changes how long somebody who joins no room may stay', async t =>
   const idle = await connect(server.ws);
   await within(5_000, 'the end', idle.ended);
 });
+
+test('a reload that makes tokens necessary holds for those who are here', async t => {
+  const server = await startAdmin({ signaling: ['access: open'] });
+  t.after(server.stop);
+  const ann = await connect(server.ws);
+  await ann.request({ type: 'join', room: 'blue', name: 'Ann' });
+  const chat = await connect(`${server.url.replace('http', 'ws')}/`);
+  assert.deepEqual(await reloadSignaling(server, ['access: token', `token_secrets: [${secret}]`]),
+    ['signaling.access', 'signaling.token_secrets']);
+  assert.deepEqual(await within(5_000, 'the end of the chat', chat.ended), { code: 1001, reason: 'token-required' });
+  await assert.rejects(ann.request({ type: 'ice-servers' }), error => error.code === 'token-required');
+  const [fresh] = await ann.request({ type: 'token', token: token({ exp: inSeconds(60) }) });
+  assert.equal(fresh.type, 'ice-servers');
+  ann.close();
+});

@@ -225,6 +225,8 @@ class SignalingScenario {
     clock_.advance(until - clock_.now().steady);
     return heard;
   }
+  // As by a reload.
+  void set_access(signaling::Access access) { protocol_.set(access, std::chrono::seconds(45)); }
   void set_wall_back(Duration duration) { clock_.set_wall(-duration); }
   // Time passes, and the server is not called.
   void advance_asleep(Duration duration) { clock_.advance(duration); }

@@ -12,7 +12,8 @@
 //   → token {token}                 ← ack: a fresh one in place of the one that the client came with
 //
 // When a token has expired, its owner is told by error {code: "token-expired"} without an id. It stays in its
-// room, and gets no more credentials until it brings a fresh token.
+// room, and gets no more credentials until it brings a fresh token. Those who joined before a reload made
+// tokens necessary are told "token-required" when they would get their next credentials.
 //
 // `data` is passed on as it came. Octets that a member of Socket.IO sent along stand in it as
 // {"base64":"AQID"}.
@@ -114,7 +115,7 @@ class PlainProtocol {
     // Of the token that it is in its room by. Nothing where no token is asked for.
     std::optional<WallTime> good_until;
     SteadyTime token_deadline{};     // to be told at that the token has expired
-    bool lacks_credentials = false;  // they were due, and the token had expired
+    bool lacks_credentials = false;  // they were due, and there was no valid token
   };
   struct Request;
 
@@ -130,9 +131,9 @@ class PlainProtocol {
   Result<Grant, Refusal> admit(const Request& request, std::string_view room);
   static std::optional<Saying> saying_of(const Request& request);
   void hold_to(Session& session, const Grant& grant, TimePoint now);
-  static bool is_expired(const Session& session, TimePoint now);
+  std::optional<Refusal> find_lack(const Session& session, TimePoint now) const;
   void watch_token(Session& session, TimePoint now);
-  static void tell_expired(Session& session, Output& out);
+  static void tell_lack(Session& session, Refusal lack, Output& out);
   void welcome(Session& session, bool resumed, TimePoint now, Output& out);
   void send_credentials(Session& session, TimePoint now, Output& out);
   void add_credentials(Session& session, TimePoint now, boost::json::object& to);

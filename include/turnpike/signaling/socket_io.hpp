@@ -136,7 +136,9 @@ class SocketIo : public EngineIo::Application {
   void note(Refusal why, SessionKey session);
   // From now on the socket may do what this grant allows.
   void hold_to(Socket& socket, const Grant& grant, TimePoint now);
-  static bool is_expired(const Socket& socket, TimePoint now);
+  // Why the socket may not join rooms now; nothing when it may. It has no token when it connected before a
+  // reload made tokens necessary.
+  std::optional<Refusal> find_lack(const Socket& socket, TimePoint now) const;
   // All sockets whose clients are connected.
   template <class Visitor>
   void for_each_socket(Visitor&& visit) {

@@ -392,6 +392,19 @@ TEST_CASE("a fresh token before the old one expires", "[signaling]") {
   s.frames("ann", R"(425["join_room","blue"])").expect({"ann: 435[]"});
 }
 
+TEST_CASE("a socket without a token joins no rooms where one is asked for now", "[signaling]") {
+  SocketIoScenario s({.token_secrets = {"south"}, .engine = {.ping_interval = 10min}});
+  s.connects("ann");
+  EngineIo::Output out;
+  s.socket_io.set({.access = Access::token}, s.now(), out);
+  s.frames("ann", R"(421["join_room","blue"])").expect({R"(ann: 431[{"error":"token-required"}])"});
+  s.frames("ann", R"(422["token",")" + GuardedCourse().token() + "\"]").expect({"ann: 432[]"});
+  s.frames("ann", R"(423["join_room","blue"])").expect({"ann: 433[]"});
+  s.socket_io.set({}, s.now(), out);
+  s.advance(1min).expect({});  // nobody asks for the token that expires
+  s.frames("ann", R"(424["join_room","red"])").expect({"ann: 434[]"});
+}
+
 TEST_CASE("where no token is asked for the event means nothing", "[signaling]") {
   Course s({"ann"});
   s.frames("ann", R"(421["token","x"])").expect({"ann: 431[]"});

@@ -724,6 +724,35 @@ TEST_CASE("a token may be brought before joining, and in an open room means noth
   open.connects("bob").brings("x").expect({ack("bob", "7")});
 }
 
+TEST_CASE("whoever joined while access was open gets no credentials where a token is asked for now",
+          "[signaling]") {
+  SignalingSetup setup;
+  setup.token_secrets = {"south"};
+  SignalingScenario s(setup);
+  s.connects("ann").joins("blue").expect({joined("ann", "blue")});
+  s.connects("bob").joins("blue");
+  s.set_access(Access::token);
+  s["ann"].asks_for_credentials().expect({error("ann", Refusal::token_required)});
+  CHECK(s.refused.find("token-required") != std::string::npos);
+  s["ann"].broadcasts("1").expect({broadcast("bob", "ann", "1")});
+  s["ann"].drops();
+  s.connects("ann2").resumes("ann").expect(
+      {resumed_without_credentials("ann2", "blue", "ann", {"bob"}), error("ann2", Refusal::token_required)});
+  s.advance(45min).expect({error("bob", Refusal::token_required)});  // in place of new credentials
+  s["bob"].brings(Guarded().token()).expect({error("bob", Refusal::token_expired, "7")});
+  s.set_access(Access::open);
+  s["ann2"].asks_for_credentials().expect({new_credentials("ann2")});
+  s["bob"].asks_for_credentials().expect({new_credentials("bob")});
+}
+
+TEST_CASE("an expired token does no harm where none is asked for any more", "[signaling]") {
+  Guarded s;
+  s.connects("ann").joins("blue", s.member(s.token()));
+  s.set_access(Access::open);
+  s.advance(1min).expect_silence();
+  s["ann"].asks_for_credentials().expect({new_credentials("ann")});
+}
+
 TEST_CASE("fresh tokens are held to the rate of credentials", "[signaling]") {
   Guarded s({.mints_per_second = 1, .mints_at_once = 1});
   s.connects("ann").joins("blue", s.member(s.token()));
