@@ -96,7 +96,7 @@ Result<std::vector<Hub::Peer>, Refusal> Hub::join(MemberId id, std::string_view 
   Room* room = find_room(name);
   if (room && std::ranges::find(member->rooms, room) != member->rooms.end()) return peers_of(id, name);
   if (limits_.rooms_per_member != 0 && member->rooms.size() >= limits_.rooms_per_member) {
-    return Refusal::too_many_rooms;
+    return Refusal::too_many_joined;
   }
   if (room && is_full(*room)) return Refusal::room_full;
   if (!room) room = open_room(name, member->address);

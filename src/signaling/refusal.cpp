@@ -16,6 +16,7 @@ Words words_of(Refusal refusal) {
     case Refusal::already_joined: return {"already-joined", "Leave the room first."};
     case Refusal::room_full: return {"room-full", "The room is full."};
     case Refusal::too_many_rooms: return {"too-many-rooms", "There are too many rooms from here already."};
+    case Refusal::too_many_joined: return {"too-many-rooms", "Leave another room first."};
     case Refusal::bad_room:
       return {"bad-room", "A room has a name of 1 to 64 characters, without control characters."};
     case Refusal::bad_name:

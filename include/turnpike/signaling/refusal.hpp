@@ -14,10 +14,11 @@ enum class Refusal : std::uint8_t {
   not_joined,      // asks for what only a member of a room may do
   already_joined,  // in a room already
   room_full,
-  too_many_rooms,  // of this member, or opened from its address
-  bad_room,        // a room name that is too long, empty or no clean text
-  bad_name,        // likewise the name of a member
-  no_such_peer,    // nobody of that id shares a room with the sender
+  too_many_rooms,   // were opened from the address of this member
+  too_many_joined,  // rooms that this member is in
+  bad_room,         // a room name that is too long, empty or no clean text
+  bad_name,         // likewise the name of a member
+  no_such_peer,     // nobody of that id shares a room with the sender
   token_required,
   token_invalid,
   token_expired,

@@ -420,5 +420,19 @@ TEST_CASE("refusals of sockets are told for the log", "[signaling]") {
   CHECK(s.socket_io.take_refused().empty());
 }
 
+// No key of the configuration decides how many rooms one member may be in, so the log names none.
+TEST_CASE("the rooms of one member are no matter of the operator", "[signaling]") {
+  SocketIoScenario s({.limits = {.rooms_per_member = 1, .rooms_per_address = 2}});
+  s.connects("ann");
+  s.connects("bob");
+  s.connects("carl");
+  s.emits("ann", R"(["join_room","a"])");
+  s.frames("ann", R"(421["join_room","b"])").expect({R"(ann: 431[{"error":"too-many-rooms"}])"});
+  CHECK(s.socket_io.take_refused().empty());
+  s.emits("bob", R"(["join_room","b"])");
+  s.frames("carl", R"(421["join_room","c"])").expect({R"(carl: 431[{"error":"too-many-rooms"}])"});
+  CHECK(s.socket_io.take_refused().at(0).why == Refusal::too_many_rooms);
+}
+
 }  // namespace
 }  // namespace turnpike::signaling

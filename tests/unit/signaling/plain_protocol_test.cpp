@@ -274,13 +274,21 @@ TEST_CASE("some things take a room, and some take none", "[signaling]") {
 
 TEST_CASE("the codes of refusals are the protocol's, and each has a sentence", "[signaling]") {
   const std::pair<Refusal, std::string_view> codes[] = {
-      {Refusal::bad_message, "bad-message"},     {Refusal::unknown_type, "unknown-type"},
-      {Refusal::not_joined, "not-joined"},       {Refusal::already_joined, "already-joined"},
-      {Refusal::room_full, "room-full"},         {Refusal::too_many_rooms, "too-many-rooms"},
-      {Refusal::bad_room, "bad-room"},           {Refusal::bad_name, "bad-name"},
-      {Refusal::no_such_peer, "no-such-peer"},   {Refusal::token_required, "token-required"},
-      {Refusal::token_invalid, "token-invalid"}, {Refusal::token_expired, "token-expired"},
-      {Refusal::rate_limited, "rate-limited"},   {Refusal::resume_unknown, "resume-unknown"},
+      {Refusal::bad_message, "bad-message"},
+      {Refusal::unknown_type, "unknown-type"},
+      {Refusal::not_joined, "not-joined"},
+      {Refusal::already_joined, "already-joined"},
+      {Refusal::room_full, "room-full"},
+      {Refusal::too_many_rooms, "too-many-rooms"},
+      {Refusal::bad_room, "bad-room"},
+      {Refusal::bad_name, "bad-name"},
+      {Refusal::no_such_peer, "no-such-peer"},
+      {Refusal::token_required, "token-required"},
+      {Refusal::token_invalid, "token-invalid"},
+      {Refusal::token_expired, "token-expired"},
+      {Refusal::rate_limited, "rate-limited"},
+      {Refusal::resume_unknown, "resume-unknown"},
+      {Refusal::too_many_joined, "too-many-rooms"},
   };
   for (const auto& [refusal, code] : codes) {
     CHECK(code_of(refusal) == code);
