@@ -25,7 +25,7 @@ class BoundsLog {
   void look(const relay::Totals& totals, Time now);
 
  private:
-  static constexpr std::size_t kBounds = 5;
+  static constexpr std::size_t kBounds = 6;
   struct Said {
     std::uint64_t count = 0;
     Time next{};

@@ -35,14 +35,17 @@ constexpr Rule kDefaultRules[] = {
     {"2000::", 3, true},  // global unicast
     // These are closed already. They are listed so that an operator who allows ::/0 does not open them, as
     // 0.0.0.0/0 does not open 10/8.
-    {"::", 8, false},           // loopback, and forms that contain an IPv4 address
-    {"fc00::", 7, false},       // unique local
-    {"fe80::", 10, false},      // site-local (deprecated)
-    {"fec0::", 10, false},      // site-local, as it was
-    {"2001::", 23, false},      // Teredo, ORCHID, benchmarking
-    {"2001:db8::", 32, false},  // documentation
-    {"2002::", 16, false},      // 6to4
-    {"3fff::", 20, false},      // documentation
+    {"::", 8, false},            // loopback, and forms that contain an IPv4 address
+    {"100::", 64, false},        // discard-only
+    {"100:0:0:1::", 64, false},  // dummy prefix
+    {"5f00::", 16, false},       // segment identifiers (SRv6)
+    {"fc00::", 7, false},        // unique local
+    {"fe80::", 10, false},       // link-local
+    {"fec0::", 10, false},       // site-local, as it was
+    {"2001::", 23, false},       // Teredo, ORCHID, benchmarking
+    {"2001:db8::", 32, false},   // documentation
+    {"2002::", 16, false},       // 6to4
+    {"3fff::", 20, false},       // documentation
 };
 
 // These stay closed whatever the operator's lists say.

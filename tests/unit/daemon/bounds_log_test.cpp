@@ -36,11 +36,15 @@ TEST_CASE("what keeps clients out is said at once, and then once a minute with w
         std::vector<std::string>{"1 requests had no answer because of limits.unauthenticated_per_second",
                                  "2 Binding requests had no answer because of limits.bindings_per_second"});
   log.look(totals, start + std::chrono::seconds(60));
+  std::get<relay::RelaySocketCounters>(totals.parts).out_of_descriptors += 42;
   CHECK(lines.size() == 3);
   CHECK(lines.back() ==
         "5 connections were refused because of limits.idle_connections or idle_connections_per_address");
   log.look(totals, start + std::chrono::seconds(600));
-  CHECK(lines.size() == 3);
+  CHECK(lines.size() == 4);
+  CHECK(
+      lines.back() ==
+      "42 allocations or connections were refused for want of descriptors: raise LimitNOFILE of the service");
 }
 
 }  // namespace
