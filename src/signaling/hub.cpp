@@ -404,7 +404,10 @@ void Hub::enter_all_of(Member& member, const std::vector<std::string>& rooms, Ou
 
 void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   Member* member = find(presence.id);
-  if (member ? presence.version <= member->version : presence.rooms.empty()) return;
+  const bool is_new = member ? presence.version > member->version : !presence.rooms.empty();
+  // A node that was taken for gone says of its members what it said before.
+  const bool is_back = member && member->node == kNoNode && presence.version == member->version;
+  if (!is_new && !is_back) return;
   if (!member) {
     member = &members_[presence.id];
     member->id = presence.id;

@@ -157,6 +157,28 @@ test('a node that is killed', async t => {
   for (const line of [ann, again]) line.close();
 });
 
+test('a node that was only taken for gone is there again, with its members', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
+  t.after(a.stop);
+  t.after(() => {
+    process.kill(b.pid, 'SIGCONT');
+    return b.stop();
+  });
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  await finds(bob, 1);
+  await ann.hear('peer-joined');
+  process.kill(b.pid, 'SIGSTOP'); // or its machine loses its network for a while
+  assert.equal((await within(15_000, 'word that Bob is lost', ann.hear('peer-left').catch(() => ann.hear('peer-left')))).id, bob.id);
+  process.kill(b.pid, 'SIGCONT');
+  assert.equal((await ann.hear('peer-joined')).peer.id, bob.id);
+  ann.say({ type: 'signal', to: bob.id, data: 'here' });
+  assert.equal((await bob.hear('signal')).data, 'here');
+  for (const line of [ann, bob]) line.close();
+});
+
 test('a node that is started anew knows its members', async t => {
   const redis = await startRedis();
   t.after(redis.remove);

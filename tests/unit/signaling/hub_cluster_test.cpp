@@ -266,6 +266,20 @@ TEST_CASE("members of a node that died are forgotten after two minutes") {
   CHECK_FALSE(nodes.resumes("ben", 3, secret));
 }
 
+TEST_CASE("a node that was only taken for gone is there again with its members, as they were") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.heard();
+  nodes.hub(1).lose(2, nodes.now(), nodes.out(1));
+  CHECK(nodes.heard() == "ann: ben lost blue (1)");
+  nodes.hub(1).replace(2, nodes.hub(2).presences(), nodes.out(1));
+  CHECK(nodes.heard() == "ann: ben joined blue (2)");
+  nodes.advance(3min);
+  CHECK(nodes.heard().empty());
+  CHECK(nodes.room(1, "blue") == "ann ben");
+}
+
 TEST_CASE("a secret of another cluster, or of another member, is none") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
