@@ -115,6 +115,7 @@ std::string to_json(const NodeRecord& record) {
         {{"transport", to_string(listener.transport)}, {"endpoint", listener.endpoint.to_string()}});
   }
   return json::serialize(json::object{{"name", record.name},
+                                      {"began", record.began},
                                       {"written_at", record.written_at},
                                       {"stun_urls", to_array(record.stun_urls)},
                                       {"turn_urls", to_array(record.turn_urls)},
@@ -135,6 +136,7 @@ std::optional<NodeRecord> parse_node_record(std::string_view text) {
   JsonReader reader(*value);
   NodeRecord record;
   record.name = reader.text("name", NodeRecord::kMaxName);
+  record.began = reader.number("began");
   record.written_at = reader.number("written_at");
   record.stun_urls = reader.texts("stun_urls", kMaxUrls, kMaxUrl);
   record.turn_urls = reader.texts("turn_urls", kMaxUrls, kMaxUrl);

@@ -30,6 +30,8 @@ struct NodeRecord {
 
   static constexpr std::size_t kMaxName = 255;  // octets
   std::string name;
+  // When the node was started: another number for each server that is configured to be this node.
+  std::uint64_t began = 0;
   // Grows each time that the node writes: milliseconds since 1970. Readers know by it what is old.
   std::uint64_t written_at = 0;
   std::vector<std::string> stun_urls;  // RFC 7064

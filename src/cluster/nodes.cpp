@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <memory>
 #include <utility>
 
 #include "cluster/json_reader.hpp"
@@ -13,8 +14,10 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::hours kMemory{24};  // of nodes that are gone
-constexpr std::size_t kMaxUser = 1024;     // octets of a user name in an order
+constexpr std::chrono::hours kMemory{24};     // of nodes that are gone
+constexpr std::size_t kMaxUser = 1024;        // octets of a user name in an order
+const std::string kMaxRecord = "4194303";     // the last octet that is read of what stands at a node's key
+constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
 
 std::string orders_channel(const std::string& prefix) { return prefix + "orders"; }
 
@@ -103,6 +106,7 @@ void Nodes::write() {
   if (text == written_ && now < renew_at_) return;
   written_ = std::move(text);
   renew_at_ = now + kRenewal;
+  record.began = began_;
   record.written_at = next_number();
   const std::string key = key_of(own_name_);
   const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(kLife).count();
@@ -112,41 +116,59 @@ void Nodes::write() {
 
 void Nodes::read_names() {
   commands_.send({"SMEMBERS", prefix_ + "nodes"}, [this](const redisReply* reply) {
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || stopped_) return;
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < std::min(reply->elements, kMaxNodes); ++i) {
-      const auto name = text_of(reply->element[i]);
-      if (name && *name != own_name_ && is_host(*name)) names.emplace_back(*name);
+    if (!reply || stopped_) return;
+    if (reply->type == REDIS_REPLY_ERROR) {  // it is no set; every node writes its name into a new one
+      commands_.send({"UNLINK", prefix_ + "nodes"});
+      renew_at_ = {};
+      return;
     }
-    std::ranges::sort(names);
+    if (reply->type != REDIS_REPLY_ARRAY) return;
+    std::vector<std::string> names{own_name_};
+    for (std::size_t i = 0; i < reply->elements; ++i) {
+      const auto name = text_of(reply->element[i]);
+      if (!name || *name == own_name_) continue;
+      if (!is_host(*name)) {
+        commands_.send({"SREM", prefix_ + "nodes", std::string(*name)});
+      } else if (names.size() < kMaxNodes) {
+        names.emplace_back(*name);
+      }
+    }
     read_records(std::move(names));
   });
 }
 
+// One by one, since whoever can write there may have written something of any length.
 void Nodes::read_records(std::vector<std::string> names) {
-  if (names.empty()) return on_records({}, nullptr);
-  RedisConnection::Command command{"MGET"};
-  for (const std::string& name : names) command.push_back(key_of(name));
-  commands_.send(command, [this, names = std::move(names)](const redisReply* reply) {
-    const bool is_whole = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == names.size();
-    if (is_whole && !stopped_) on_records(names, reply);
-  });
+  const auto texts = std::make_shared<Texts>();
+  for (const std::string& name : names) {
+    commands_.send({"GETRANGE", key_of(name), "0", kMaxRecord},
+                   [this, texts, name, is_last = name == names.back()](const redisReply* reply) {
+                     const auto text = text_of(reply);
+                     (*texts)[name] =
+                         text && !text->empty() ? std::optional<std::string>(*text) : std::nullopt;
+                     if (reply && is_last && !stopped_) on_records(*texts);
+                   });
+  }
 }
 
-void Nodes::on_records(const std::vector<std::string>& names, const redisReply* reply) {
+void Nodes::on_records(const Texts& texts) {
   std::vector<NodeRecord> records;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto sealed = text_of(reply->element[i]);
+  for (const auto& [name, sealed] : texts) {
+    const bool is_own = name == own_name_;
     if (!sealed) {
-      commands_.send({"SREM", prefix_ + "nodes", names[i]});  // it is gone; it comes back by itself
+      // It is gone; it comes back by itself.
+      if (!is_own) commands_.send({"SREM", prefix_ + "nodes", name});
       continue;
     }
-    const std::string key = key_of(names[i]);
+    const std::string key = key_of(name);
     const auto text = seal_.open(key, *sealed);
     auto record = text ? parse_node_record(*text) : std::nullopt;
-    if (!record || record->name != names[i]) {
+    if (!record || record->name != name) {
       refuse("the text at " + key + " is not signed with our secret, or makes no sense");
+    } else if (is_own) {
+      look_for_namesake(*record);
     } else if (is_fresh(*record)) {
+      look_for_namesake(*record);
       records.push_back(std::move(*record));
     }
   }
@@ -171,9 +193,33 @@ bool Nodes::is_fresh(const NodeRecord& record) {
   return now - last.since < kLife;
 }
 
+// A server that is started anew takes the place of its former run for good. Two that write in turn are two.
+void Nodes::look_for_namesake(const NodeRecord& record) {
+  LastHeard& last = last_heard_[record.name];
+  const auto now = std::chrono::steady_clock::now();
+  if (record.name == own_name_) {
+    if (record.began == began_ || record.written_at < began_) return;
+    if (now >= last.used_twice_until) {
+      hooks_.warn("cluster: another server is node " + own_name_ +
+                  " as well: cluster.node has to be another one on each");
+    }
+    last.used_twice_until = now + kNamesake;
+  } else if (record.began != last.began[0]) {
+    if (record.began == last.began[1]) last.used_twice_until = now + kNamesake;
+    last.began = {record.began, last.began[0]};
+  }
+}
+
+bool Nodes::is_used_twice(const std::string& node) const {
+  const auto found = last_heard_.find(node);
+  return found != last_heard_.end() && std::chrono::steady_clock::now() < found->second.used_twice_until;
+}
+
 void Nodes::forget_long_gone() {
   const auto now = std::chrono::steady_clock::now();
-  std::erase_if(last_heard_, [&](const auto& entry) { return now - entry.second.since > kMemory; });
+  std::erase_if(last_heard_, [&](const auto& entry) {
+    return entry.first != own_name_ && now - entry.second.since > kMemory;
+  });
 }
 
 std::uint64_t Nodes::next_number() {

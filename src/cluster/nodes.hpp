@@ -11,10 +11,12 @@
 // numbered, and what is not newer than the latest of its node is not heeded.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +64,8 @@ class Nodes {
 
   // By name, without this node.
   const std::vector<NodeRecord>& others() const { return others_; }
+  // Two servers are configured to be this node: cluster.node has to be another one on each.
+  bool is_used_twice(const std::string& node) const;
   bool is_connected() const { return was_up_; }
   std::uint64_t refused() const {
     return refused_;
@@ -71,9 +75,11 @@ class Nodes {
   void write();
   void read_names();
   void read_records(std::vector<std::string> names);
-  void on_records(const std::vector<std::string>& names, const redisReply* reply);
+  using Texts = std::map<std::string, std::optional<std::string>>;  // at the keys of nodes, by name
+  void on_records(const Texts& texts);
   void on_order(std::string_view channel, std::string_view payload);
   bool is_fresh(const NodeRecord& record);
+  void look_for_namesake(const NodeRecord& record);
   void forget_long_gone();
   // A number for what this node writes next: milliseconds since 1970, and never one twice.
   std::uint64_t next_number();
@@ -91,11 +97,14 @@ class Nodes {
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node
   std::uint64_t last_number_ = 0;
+  const std::uint64_t began_ = next_number();
   // What was last heard of a node, also of one that has gone since.
   struct LastHeard {
     std::uint64_t record = 0;                       // its number
     std::uint64_t order = 0;                        // likewise
     std::chrono::steady_clock::time_point since{};  // when the record came
+    std::array<std::uint64_t, 2> began{};           // of the server that wrote last, and of the one before
+    std::chrono::steady_clock::time_point used_twice_until{};
   };
   std::map<std::string, LastHeard> last_heard_;  // by name
   std::chrono::steady_clock::time_point renew_at_{};

@@ -31,25 +31,29 @@ using Awaitable = asio::awaitable<T, Executor>;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::chrono::seconds kLook{1};  // how often the patience is measured
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr std::size_t kMaxElements = 1 << 20;  // of an array in a reply
 
-// hiredis makes room for as many elements as a reply announces; here it may announce so many.
+// hiredis makes room for as many elements as the arrays of a reply announce; here they may announce so many.
 struct BoundedReader {
   BoundedReader() : reader(redisReaderCreate()) {
     if (!reader) throw std::bad_alloc();
     defaults = reader->fn;
     bounded = *defaults;
     bounded.createArray = [](const redisReadTask* task, auto elements) -> void* {
-      return static_cast<std::size_t>(elements) > kMaxElements ? nullptr
-                                                               : defaults->createArray(task, elements);
+      std::size_t& so_far = *static_cast<std::size_t*>(task->privdata);
+      const auto more = static_cast<std::size_t>(elements);
+      if (more > RedisConnection::kMaxElements - so_far) return nullptr;
+      so_far += more;
+      return defaults->createArray(task, elements);
     };
     reader->fn = &bounded;
+    reader->privdata = &announced;
   }
   ~BoundedReader() { redisReaderFree(reader); }
   BoundedReader(const BoundedReader&) = delete;
   BoundedReader& operator=(const BoundedReader&) = delete;
 
   redisReader* reader;
+  std::size_t announced = 0;  // elements, by the reply that is being read
   redisReplyObjectFunctions bounded;
   static inline thread_local redisReplyObjectFunctions* defaults = nullptr;
 };
@@ -78,7 +82,26 @@ bool is_message(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ARRAY && reply.elements == 3 && text_of(reply.element[0]) == "message";
 }
 
+bool is_error(const redisReply& reply) { return reply.type == REDIS_REPLY_ERROR; }
+
+std::string_view error_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
+}
+
+// The reply itself, or the first in it; null where there is none.
+const redisReply* find_error(const redisReply& reply) {
+  if (is_error(reply)) return &reply;
+  for (std::size_t i = 0; i < reply.elements; ++i) {
+    if (is_error(*reply.element[i])) return reply.element[i];
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+bool is_done(const redisReply* reply) {
+  return reply && reply->type == REDIS_REPLY_ARRAY && !find_error(*reply);
+}
 
 std::optional<std::string_view> text_of(const redisReply* reply) {
   if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)) return std::nullopt;
@@ -103,9 +126,11 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     struct Unanswered {
       Answer answer;
       Clock::time_point since;
+      std::string key;  // that the command is about
     };
     std::deque<Unanswered> unanswered;
     bool ready = false;
+    Clock::time_point ready_since{};
     bool ended = false;
     std::string why;
   };
@@ -127,7 +152,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       watch(attempt);
       co_await serve(attempt);
       attempt->watch.cancel();
-      if (attempt->ready) pause = kMinPause;
+      if (attempt->ready && Clock::now() - attempt->ready_since > kMaxPause) pause = kMinPause;
       end(*attempt, "it closed the connection");
       is_up = false;
       for (const Attempt::Unanswered& one : std::exchange(attempt->unanswered, {})) {
@@ -187,8 +212,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   void introduce(const std::shared_ptr<Attempt>& attempt) {
     // A connection that is not who it should be, or in another database than it should be, is none.
     const auto end_at_error = [this, attempt](const redisReply* reply) {
-      if (reply && reply->type == REDIS_REPLY_ERROR)
-        end(*attempt, std::string(reply->str, static_cast<std::size_t>(reply->len)));
+      if (reply && is_error(*reply)) end(*attempt, std::string(error_of(*reply)));
     };
     if (!address.user.empty()) {
       queue(*attempt, {"AUTH", address.user, address.password}, end_at_error);
@@ -200,16 +224,19 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       end_at_error(reply);
       if (!reply || attempt->ended) return;
       attempt->ready = true;
+      attempt->ready_since = Clock::now();
       is_up = true;
+      if (!too_large.empty()) queue(*attempt, {"UNLINK", std::exchange(too_large, {})}, {});
       handlers.up();
     });
     write(attempt);
   }
 
-  void queue(Attempt& attempt, const Command& command, Answer answer) {
+  void queue(Attempt& attempt, const Command& command, Answer answer, std::string key = {}) {
     append(attempt.waiting, command);
     attempt.subscribes = attempt.subscribes || command.front() == "SUBSCRIBE";
-    attempt.unanswered.push_back({std::move(answer), Clock::now()});
+    if (key.empty() && command.size() > 1) key = command[1];
+    attempt.unanswered.push_back({std::move(answer), Clock::now(), std::move(key)});
     if (attempt.waiting.size() > kMaxWaiting) end(attempt, "too much waits for it");
   }
 
@@ -234,13 +261,21 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     while (!attempt.ended) {
       void* parsed = nullptr;
       if (redisReaderGetReply(attempt.replies.reader, &parsed) != REDIS_OK) {
-        return end(attempt, "its reply is none of Redis's");
+        note_too_large(attempt);
+        return end(attempt, "its reply is none of Redis's, or has too many parts");
       }
       if (!parsed) break;
-      attempt.unfinished = 0;
+      attempt.unfinished = attempt.replies.announced = 0;
       take(attempt, Reply(static_cast<redisReply*>(parsed)));
     }
-    if (attempt.unfinished > kMaxReply) end(attempt, "its reply is too long");
+    if (attempt.unfinished <= kMaxReply) return;
+    note_too_large(attempt);
+    end(attempt, "its reply is too long");
+  }
+
+  void note_too_large(const Attempt& attempt) {
+    if (attempt.ready && !attempt.subscribes && !attempt.unanswered.empty())
+      too_large = attempt.unanswered.front().key;
   }
 
   void take(Attempt& attempt, const Reply& reply) {
@@ -253,10 +288,11 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     if (attempt.unanswered.empty()) return end(attempt, "it answers what nobody asked");
     const Answer answer = std::move(attempt.unanswered.front().answer);
     attempt.unanswered.pop_front();
-    if (reply->type == REDIS_REPLY_ERROR && attempt.ready) {
-      handlers.refused(std::string_view(reply->str, static_cast<std::size_t>(reply->len)));
-    }
+    const redisReply* error = attempt.ready ? find_error(*reply) : nullptr;
+    if (error) handlers.refused(error_of(*error));
     if (answer) answer(reply.get());
+    // It was the first, and another Redis is now.
+    if (error && error_of(*error).starts_with("READONLY")) end(attempt, std::string(error_of(*error)));
   }
 
   void watch(const std::shared_ptr<Attempt>& attempt) {
@@ -290,6 +326,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   RedisAddress address;
   Handlers handlers;
   bool is_up = false;
+  std::string too_large;  // the key of a value that is
   ssl::context tls{ssl::context::tls_client};
   Timer pause_timer;
   std::shared_ptr<Attempt> current;
@@ -323,7 +360,7 @@ void RedisConnection::send_together(const std::vector<Command>& commands, Answer
   }
   state_->queue(*state_->current, {"MULTI"}, {});
   for (const Command& command : commands) state_->queue(*state_->current, command, {});
-  state_->queue(*state_->current, {"EXEC"}, std::move(answer));
+  state_->queue(*state_->current, {"EXEC"}, std::move(answer), commands.front().at(1));
   state_->write(state_->current);
 }
 

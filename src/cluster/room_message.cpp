@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 
+#include "cluster/freshness.hpp"
 #include "cluster/json_reader.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/crypto/base64.hpp"
@@ -124,6 +125,7 @@ std::string to_json(const RoomMessage& message) {
   json::object object{{"kind", json::string_view(kind->name.data(), kind->name.size())},
                       {"node", message.node},
                       {"run", message.run},
+                      {"number", message.number},
                       {"sequence", message.sequence}};
   if (message.kind == RoomMessage::Kind::changes) {
     json::array changes;
@@ -148,7 +150,8 @@ std::optional<RoomMessage> parse_room_message(std::string_view text) {
   if (known == kKinds.end()) return std::nullopt;
   message.kind = known->kind;
   message.node = reader.text("node", kMaxNodeName);
-  message.run = reader.text("run", 22);
+  message.run = reader.text("run", kMaxRun);
+  message.number = reader.number("number");
   message.sequence = reader.number("sequence");
   if (message.kind == RoomMessage::Kind::changes) {
     for (const json::value& change : reader.list("changes", SIZE_MAX)) {
@@ -176,11 +179,22 @@ std::optional<Presence> parse_presence(std::string_view text) {
   return value ? read_presence(*value) : std::nullopt;
 }
 
-std::string to_json(const Event& event) { return json::serialize(write(event)); }
+std::string to_json(const KeptEvent& kept) {
+  return json::serialize(
+      json::object{{"node", kept.node}, {"number", kept.number}, {"event", write(*kept.event)}});
+}
 
-std::optional<Event> parse_event(std::string_view text) {
+std::optional<KeptEvent> parse_kept_event(std::string_view text) {
   const std::optional<json::value> value = parse_strict(text);
-  return value ? read_event(*value) : std::nullopt;
+  if (!value) return std::nullopt;
+  JsonReader reader(*value);
+  KeptEvent kept;
+  kept.node = reader.text("node", kMaxNodeName);
+  kept.number = reader.number("number");
+  std::optional<Event> event = read_event(reader.any("event"));
+  if (!reader.is_right() || !event) return std::nullopt;
+  kept.event = std::make_shared<const Event>(std::move(*event));
+  return kept;
 }
 
 }  // namespace turnpike::cluster

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ struct RoomMessage {
 
   Kind kind = Kind::alive;
   std::string node;            // that writes, by its name
-  std::string run;             // of the node: another one after each start
+  std::string run;             // of the node: another one after each start, see name_run
+  std::uint64_t number = 0;    // see Freshness
   std::uint64_t sequence = 0;  // how many `changes` this run has written, with this one
   std::vector<signaling::Presence> changes{};
   signaling::Outgoing said{};
@@ -35,7 +37,13 @@ std::string to_json(const signaling::Presence& presence);
 std::optional<signaling::Presence> parse_presence(std::string_view text);
 
 // What was said to a member, where it is kept until the member comes back.
-std::string to_json(const signaling::Event& event);
-std::optional<signaling::Event> parse_event(std::string_view text);
+struct KeptEvent {
+  std::string node;          // that keeps it
+  std::uint64_t number = 0;  // see Freshness
+  std::shared_ptr<const signaling::Event> event;
+};
+
+std::string to_json(const KeptEvent& kept);
+std::optional<KeptEvent> parse_kept_event(std::string_view text);
 
 }  // namespace turnpike::cluster

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "turnpike/base/bytes.hpp"
@@ -17,14 +18,31 @@ using signaling::Presence;
 constexpr std::chrono::seconds kTick{1};
 constexpr std::size_t kPairsAtOnce = 100;    // members in one command
 constexpr std::size_t kMaxRunsAtOnce = 100;  // of former ones
-constexpr std::string_view kState = "state";
+constexpr std::size_t kMaxFields = 1 << 20;  // of a hash
+constexpr std::size_t kEmptyPortion = 100;   // counts as so many fields
+const std::string kFieldsAtOnce = "500";
+const std::string kState = "state";
+const std::string kWhole = "whole";
 const std::string kMembersLive = "30000";  // ms, after their node was last there
 const std::string kMissedLive = "120";     // s: as long as the member may come back
 const std::string kMaxMissed = "-256";     // the last ones
 
-// "RUN:12"
-std::string state_text(std::string_view run, std::uint64_t sequence) {
-  return std::string(run).append(":").append(std::to_string(sequence));
+// What is kept in Redis is gone after kMissedLive.
+bool is_recent(std::uint64_t number, WallTime now) {
+  return Freshness::is_timely(number, now) || Freshness::is_timely(number, now - std::chrono::minutes(2));
+}
+
+std::size_t octets_of(const Presence& presence) {
+  std::size_t octets = 200 + presence.name.size() + presence.role.size() + presence.quota_user.size();
+  for (const std::string& room : presence.rooms) octets += room.size() + 3;
+  return octets;
+}
+
+std::size_t octets_of(const Outgoing& message) {
+  const signaling::Saying& saying = message.event->saying;
+  std::size_t octets = sizeof message + saying.payload.size() + saying.event.size() + saying.rest.size();
+  for (const auto& attachment : saying.attachments) octets += attachment->size();
+  return octets;
 }
 
 }  // namespace
@@ -100,17 +118,24 @@ RedisConnection::Handlers Rooms::listener_handlers() {
 }
 
 void Rooms::on_lost(const std::string& why) {
-  if (std::exchange(linked_, false)) {
+  if (linked_) {
     ++counters_.disconnected;
-    is_connected_ = 0;
+    unlink();
     hooks_.warn("cluster: Redis is away (" + why + "): rooms go on among the members of this node");
   } else if (may_warn(Warning::unreachable)) {
     hooks_.warn("cluster: Redis cannot be reached: " + why);
   }
 }
 
+void Rooms::unlink() {
+  linked_ = false;
+  is_connected_ = 0;
+  writing_.reset();
+}
+
 void Rooms::on_linked() {
   if (linked_ || stopped_ || !is_listening_ || !commands_.is_up()) return;
+  if (hooks_.clock().steady < aside_until_) return;
   linked_ = true;
   is_connected_ = 1;
   linked_since_ = own_word_heard_ = hooks_.clock().steady;
@@ -118,22 +143,23 @@ void Rooms::on_linked() {
   if (!std::exchange(has_read_former_run_, true)) {
     read_former_run();
   } else {
-    write_all();
-    // While this node did not listen, others may have taken it for gone.
-    for (const Presence& member : hub_.presences()) fetch_missed(member.id);
+    write_all(true);
   }
 }
 
 // A node that was started anew knows from Redis who its members were, so that they may come back to it.
 void Rooms::read_former_run() {
-  commands_.send({"HGETALL", members_key(own_name_)}, [this](const redisReply* reply) {
-    if (const auto former = parse_members(own_name_, reply); former && former->run != run_) {
+  writing_.emplace();
+  scan(own_name_, [this](const std::shared_ptr<Snapshot>& former) {
+    if (former && former->run != run_) {
       const signaling::NodeNumber number = ++last_number_;
       formers_.push_back({number, hooks_.clock().steady + kMaxSilence});
-      hub_.replace(number, former->members, out_);
+      for (const auto& [id, presence] : former->members) hub_.update(number, presence, out_);
       deliver();
     }
-    write_all();
+    if (!writing_) return;
+    writing_->left = hub_.presences();
+    write_portion();
   });
 }
 
@@ -142,6 +168,7 @@ void Rooms::read_former_run() {
 void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer) {
   message.node = own_name_;
   message.run = run_;
+  message.number = numbers_.next(hooks_.clock().wall);
   message.sequence = sequence_;
   ++counters_.sent;
   commands_.send({"PUBLISH", channel, seal_.seal(channel, to_json(message))}, std::move(answer));
@@ -152,7 +179,7 @@ void Rooms::say_alive(RoomMessage::Kind kind) {
   publish(rooms_channel_, {.kind = kind, .node = {}, .run = {}});
 }
 
-std::vector<Command> Rooms::member_commands(const std::vector<Presence>& presences) {
+std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& presences) {
   const std::string key = members_key(own_name_);
   std::vector<Command> commands;
   Command gone{"HDEL", key};
@@ -162,47 +189,106 @@ std::vector<Command> Rooms::member_commands(const std::vector<Presence>& presenc
     commands.push_back(command);
     command.resize(2);
   };
-  std::map<MemberId, const Presence*> latest;  // of each member
-  for (const Presence& presence : presences) latest[presence.id] = &presence;
-  for (const auto& [id, presence] : latest) {
+  for (const auto& [id, presence] : presences) {
     const std::string field = id.to_string();
-    if (presence->rooms.empty()) {
+    if (presence.rooms.empty()) {
       gone.push_back(field);
     } else {
       set.push_back(field);
-      set.push_back(seal_.seal(key + field, to_json(*presence)));
+      set.push_back(seal_.seal(key + field + run_, to_json(presence)));
     }
     if (set.size() >= 2 * kPairsAtOnce) flush(set);
   }
   flush(set);
   flush(gone);
-  commands.push_back({"HSET", key, std::string(kState), seal_.seal(key, state_text(run_, sequence_))});
-  commands.push_back({"PEXPIRE", key, kMembersLive});
   return commands;
 }
 
-// The others find a number missing, and read it.
-void Rooms::write_all() {
-  if (!linked_) return;
-  ++sequence_;
-  std::vector<Command> commands = member_commands(hub_.presences());
-  commands.insert(commands.begin(), {"DEL", members_key(own_name_)});
-  commands_.send_together(commands);
-  say_alive(RoomMessage::Kind::hello);
+// "RUN:12"
+Command Rooms::state_command(std::string_view field, std::uint64_t sequence) {
+  const std::string key = members_key(own_name_);
+  const std::string text = run_ + ":" + std::to_string(sequence);
+  return {"HSET", key, std::string(field), seal_.seal(key + std::string(field), text)};
+}
+
+void Rooms::write_all(bool was_away) {
+  if (!linked_ || writing_) return;
+  is_unwritten_ = false;
+  writing_.emplace().was_away = was_away;
+  writing_->left = hub_.presences();
+  write_portion();
+}
+
+// While members are written there is no state, and so nobody takes some of them for all.
+void Rooms::write_portion() {
+  std::map<MemberId, Presence> portion;
+  std::vector<MemberId> members;
+  for (std::size_t octets = 0; octets < kPortion && !writing_->left.empty(); writing_->left.pop_back()) {
+    Presence& presence = writing_->left.back();
+    octets += octets_of(presence);
+    members.push_back(presence.id);
+    portion.emplace(presence.id, std::move(presence));
+  }
+  const std::string key = members_key(own_name_);
+  std::vector<Command> commands = member_commands(portion);
+  if (!std::exchange(writing_->begun, true)) commands.insert(commands.begin(), {"DEL", key});
+  writing_->is_last = writing_->left.empty();
+  if (writing_->is_last) {
+    for (Command& command : member_commands(writing_->changed)) commands.push_back(std::move(command));
+    commands.push_back(state_command(kState, sequence_ + 1));
+    commands.push_back(state_command(kWhole, sequence_ + 1));
+  }
+  commands.push_back({"PEXPIRE", key, kMembersLive});
+  commands_.send_together(commands, [this](const redisReply* reply) {
+    if (!reply || !writing_) return;
+    if (!is_done(reply) || writing_->is_last) return on_all_written(is_done(reply));
+    write_portion();
+  });
+  if (!writing_ || !writing_->was_away) return;
+  for (const MemberId& member : members) fetch_missed(member);
+}
+
+// Where Redis has refused it, those who have heard all until now can still be told what has changed since.
+void Rooms::on_all_written(bool is_written) {
+  const Writing written = *std::exchange(writing_, std::nullopt);
+  std::vector<Presence> untold;
+  if (is_written) {
+    ++sequence_;  // the others find a number missing, and read all
+    say_alive(RoomMessage::Kind::hello);
+  } else {
+    is_unwritten_ = true;
+    for (const auto& [id, presence] : written.changed) untold.push_back(presence);
+  }
+  for (const auto& [id, presence] : written.later) untold.push_back(presence);
+  write_changes(std::move(untold));
 }
 
 void Rooms::write_changes(std::vector<Presence> changes) {
-  if (!linked_ || changes.empty()) return;  // write_all() will have them
-  ++sequence_;
-  std::vector<Command> commands = member_commands(changes);
-  RoomMessage message{.kind = RoomMessage::Kind::changes,
-                      .node = own_name_,
-                      .run = run_,
-                      .sequence = sequence_,
-                      .changes = std::move(changes)};
-  commands.push_back({"PUBLISH", rooms_channel_, seal_.seal(rooms_channel_, to_json(message))});
-  ++counters_.sent;
-  commands_.send_together(commands);
+  if (!linked_) return;  // write_all() will have them
+  if (writing_) {
+    auto& held = writing_->is_last ? writing_->later : writing_->changed;
+    for (const Presence& presence : changes) held.insert_or_assign(presence.id, presence);
+    return;
+  }
+  auto next = changes.begin();
+  while (next != changes.end()) {
+    RoomMessage message{.kind = RoomMessage::Kind::changes, .node = {}, .run = {}};
+    std::map<MemberId, Presence> latest;  // of each member
+    for (std::size_t octets = 0; octets < kPortion && next != changes.end(); ++next) {
+      octets += octets_of(*next);
+      latest.insert_or_assign(next->id, *next);
+      message.changes.push_back(std::move(*next));
+    }
+    ++sequence_;
+    std::vector<Command> commands = member_commands(latest);
+    commands.push_back(state_command(kState, sequence_));
+    commands.push_back({"PEXPIRE", members_key(own_name_), kMembersLive});
+    commands_.send_together(commands, [this](const redisReply* reply) {
+      if (reply && !is_done(reply)) is_unwritten_ = true;
+    });
+    // Those who listen need no hash, so they are told even where Redis takes no more.
+    publish(rooms_channel_, std::move(message));
+  }
 }
 
 void Rooms::carry() {
@@ -224,9 +310,9 @@ void Rooms::send(const Outgoing& message) {
   if (!name) return keep(message);
   publish(channel_of(*name), {.kind = RoomMessage::Kind::said, .node = {}, .run = {}, .said = message},
           [this, message](const redisReply* reply) {
-            if (!reply) {
+            if (!reply || reply->type != REDIS_REPLY_INTEGER) {
               ++counters_.dropped;
-            } else if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) {
+            } else if (reply->integer == 0) {
               keep(message);  // nobody hears there any more
             }
           });
@@ -235,12 +321,16 @@ void Rooms::send(const Outgoing& message) {
 // Until Redis is back, and the node that it is for has said that it is back there too, or is gone.
 void Rooms::wait_with(const Outgoing& message) {
   waiting_.push_back(message);
-  if (waiting_.size() <= kMaxWaiting) return;
-  waiting_.pop_front();
-  ++counters_.dropped;
+  waiting_octets_ += octets_of(message);
+  while (waiting_.size() > kMaxWaiting || waiting_octets_ > kMaxWaitingOctets) {
+    waiting_octets_ -= octets_of(waiting_.front());
+    waiting_.pop_front();
+    ++counters_.dropped;
+  }
 }
 
 void Rooms::send_waiting() {
+  waiting_octets_ = 0;
   for (const Outgoing& message : std::exchange(waiting_, {})) send(message);
 }
 
@@ -250,8 +340,9 @@ void Rooms::keep(const Outgoing& message) {
   if (message.to == MemberId()) members = hub_.members_of(message.node, message.event->room);
   for (const MemberId& member : members) {
     const std::string key = prefix_ + "missed:" + member.to_string();
+    const KeptEvent kept{own_name_, numbers_.next(hooks_.clock().wall), message.event};
     ++counters_.kept;
-    commands_.send_together({{"RPUSH", key, seal_.seal(key, to_json(*message.event))},
+    commands_.send_together({{"RPUSH", key, seal_.seal(key, to_json(kept))},
                              {"LTRIM", key, kMaxMissed, "-1"},
                              {"EXPIRE", key, kMissedLive}});
   }
@@ -259,30 +350,32 @@ void Rooms::keep(const Outgoing& message) {
 
 void Rooms::fetch_missed(const MemberId& member) {
   const std::string key = prefix_ + "missed:" + member.to_string();
-  commands_.send_together({{"LRANGE", key, "0", "-1"}, {"DEL", key}}, [this, key,
-                                                                       member](const redisReply* reply) {
+  const auto take = [this, key, member](const redisReply* reply) {
     const bool is_list = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                          reply->element[0]->type == REDIS_REPLY_ARRAY;
     if (!is_list) return;
     const redisReply& list = *reply->element[0];
+    std::set<std::pair<std::string, std::uint64_t>> taken;
     for (std::size_t i = 0; i < list.elements; ++i) {
       const auto sealed = text_of(list.element[i]);
       const auto text = sealed ? seal_.open(key, *sealed) : std::nullopt;
-      const auto event = text ? parse_event(*text) : std::nullopt;
-      if (!event) {
+      const auto kept = text ? parse_kept_event(*text) : std::nullopt;
+      const WallTime now = hooks_.clock().wall;
+      if (!kept || !is_recent(kept->number, now) || !taken.emplace(kept->node, kept->number).second) {
         refuse(key);
         continue;
       }
-      hub_.receive(
-          {.to = member, .event = std::make_shared<const signaling::Event>(*event), .forwarded = true}, out_);
+      hub_.receive({.to = member, .event = kept->event, .forwarded = true}, out_);
     }
     deliver();
-  });
+  };
+  commands_.send_together({{"LRANGE", key, kMaxMissed, "-1"}, {"DEL", key}}, take);
 }
 
 // --- What the others tell this node
 
 void Rooms::on_message(std::string_view channel, std::string_view payload) {
+  if (payload.size() > RedisConnection::kMaxWaiting) return refuse(channel);  // no node can have sent it
   const auto text = seal_.open(channel, payload);
   std::optional<RoomMessage> message = text ? parse_room_message(*text) : std::nullopt;
   if (!message) return refuse(channel);
@@ -290,9 +383,13 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   const SteadyTime now = hooks_.clock().steady;
   if (message->node == own_name_) {
     if (message->run == run_) own_word_heard_ = now;
+    const bool is_now = Freshness::is_timely(message->number, hooks_.clock().wall);
+    if (message->run > run_ && is_now) step_aside();
     return;
   }
+  if (now < aside_until_) return;
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) return refuse("one node too many");
+  if (!is_heeded(*message)) return;
   Node& node = node_of(*message);
   const bool is_first_word = node.heard < linked_since_;
   node.heard = now;
@@ -300,8 +397,42 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   const bool was_away = message->kind == RoomMessage::Kind::hello || (is_first_word && !waiting_.empty());
   if (was_away) say_alive(RoomMessage::Kind::alive);
   send_waiting();
-  on_news(node, std::move(*message));
+  on_news(node, std::move(*message), payload.size());
   deliver();
+}
+
+bool Rooms::is_heeded(const RoomMessage& message) {
+  const auto warn = [&](Warning kind, const std::string& line) {
+    ++counters_.refused;
+    if (may_warn(kind)) hooks_.warn("cluster: " + line);
+    return false;
+  };
+  switch (freshness_.take(message.node, message.run, message.number, hooks_.clock().wall)) {
+    case Freshness::Verdict::fresh: return true;
+    case Freshness::Verdict::repeated:
+      return warn(Warning::ignored,
+                  "an old message of node " + message.node + " was sent again: it is ignored");
+    case Freshness::Verdict::superseded:
+      return warn(Warning::same_name, "two servers are node " + message.node +
+                                          ": the one that was started first is ignored. cluster.node has to "
+                                          "be another one on each");
+    case Freshness::Verdict::untimely: break;
+  }
+  return warn(Warning::untimely,
+              "a message of node " + message.node +
+                  " is from another time: it was sent again, or the clocks of the two differ by more than a "
+                  "minute. It is ignored");
+}
+
+// The others heed the server that was started later.
+void Rooms::step_aside() {
+  aside_until_ = hooks_.clock().steady + 2 * Freshness::kMaxSkew;
+  if (linked_) unlink();
+  if (!may_warn(Warning::same_name)) return;
+  hooks_.warn(
+      "cluster: another server is node " + own_name_ +
+      " as well, and was started later: rooms go on among the members of this one. cluster.node has to "
+      "be another one on each");
 }
 
 // The one that the message is from: a new one where the name is new, or was that of a former run.
@@ -323,10 +454,14 @@ Rooms::Node& Rooms::node_of(const RoomMessage& message) {
 }
 
 // In the order in which the node wrote it, so that nobody hears of a member that it does not know yet.
-void Rooms::on_news(Node& node, RoomMessage message) {
+void Rooms::on_news(Node& node, RoomMessage message, std::size_t octets) {
   if (node.reading) {
-    node.stale = node.stale || node.backlog.size() >= kMaxBacklog;
-    if (!node.stale) node.backlog.push_back(std::move(message));
+    const bool is_full =
+        node.backlog.size() >= kMaxBacklog || node.backlog_octets + octets > kMaxBacklogOctets;
+    node.stale = node.stale || is_full;
+    if (node.stale) return;
+    node.backlog_octets += octets;
+    node.backlog.push_back(std::move(message));
     return;
   }
   if (message.kind == RoomMessage::Kind::said) return hub_.receive(message.said, out_);
@@ -336,27 +471,32 @@ void Rooms::on_news(Node& node, RoomMessage message) {
     for (const Presence& presence : message.changes) hub_.update(node.number, presence, out_);
     return;
   }
+  if (hooks_.clock().steady < node.read_again_at) return;
   node.reading = true;
   read_members(message.node);
 }
 
 void Rooms::read_members(const std::string& name) {
   ++counters_.snapshots;
-  commands_.send({"HGETALL", members_key(name)},
-                 [this, name](const redisReply* reply) { on_members(name, reply); });
+  scan(name, [this, name](const std::shared_ptr<Snapshot>& snapshot) { on_members(name, snapshot); });
 }
 
-// What could not be read, since it has gone or is of another run, is read at the node's next word.
-void Rooms::on_members(const std::string& name, const redisReply* reply) {
+// What could not be read, since it has gone or is of another run, is read at a later word of the node.
+void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>& snapshot) {
   const auto found = nodes_.find(name);
   if (found == nodes_.end()) return;
   Node& node = found->second;
   node.reading = false;
-  if (const auto snapshot = parse_members(name, reply); snapshot && snapshot->run == node.run) {
+  if (snapshot && snapshot->run == node.run && snapshot->sequence > node.sequence) {
     node.sequence = snapshot->sequence;
-    hub_.replace(node.number, snapshot->members, out_);
+    std::vector<Presence> members;
+    for (auto& [id, presence] : snapshot->members) members.push_back(std::move(presence));
+    hub_.replace(node.number, members, out_);
+  } else {
+    node.read_again_at = hooks_.clock().steady + kTick;
   }
-  for (RoomMessage& message : std::exchange(node.backlog, {})) on_news(node, std::move(message));
+  node.backlog_octets = 0;
+  for (RoomMessage& message : std::exchange(node.backlog, {})) on_news(node, std::move(message), 0);
   if (std::exchange(node.stale, false) && !node.reading) {
     node.reading = true;
     read_members(name);
@@ -364,36 +504,90 @@ void Rooms::on_members(const std::string& name, const redisReply* reply) {
   deliver();
 }
 
-std::optional<Rooms::Snapshot> Rooms::parse_members(const std::string& name, const redisReply* reply) {
-  if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) return std::nullopt;
+void Rooms::scan(const std::string& name, const WhenRead& when_read) {
   const std::string key = members_key(name);
-  Snapshot snapshot;
-  for (std::size_t i = 0; i + 1 < reply->elements; i += 2) {
-    const std::string field(text_of(reply->element[i]).value_or(""));
-    const std::string_view sealed = text_of(reply->element[i + 1]).value_or("");
-    const bool is_state = field == kState;
-    const auto text = seal_.open(is_state ? key : key + field, sealed);
-    if (is_state && text) {
-      const std::size_t colon = text->find(':');
-      if (colon == std::string_view::npos) continue;
-      snapshot.run = text->substr(0, colon);
-      std::from_chars(text->data() + colon + 1, text->data() + text->size(), snapshot.sequence);
+  const auto begin = [this, name, when_read](const redisReply* reply) {
+    const auto snapshot = std::make_shared<Snapshot>();
+    const bool is_right = is_done(reply) && reply->elements == 2 &&
+                          take_state(name, *snapshot, *reply->element[0]) &&
+                          take_portion(name, *snapshot, *reply->element[1]);
+    if (!is_right) return when_read(nullptr);
+    const std::string cursor(*text_of(reply->element[1]->element[0]));
+    if (cursor == "0") return when_read(snapshot);
+    scan_on(name, snapshot, cursor, when_read);
+  };
+  commands_.send_together({{"HMGET", key, kWhole, kState}, {"HSCAN", key, "0", "COUNT", kFieldsAtOnce}},
+                          begin);
+}
+
+// Members that change meanwhile are read as they were or as they are; the node's messages are in the backlog.
+void Rooms::scan_on(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
+                    const std::string& cursor, const WhenRead& when_read) {
+  const std::string key = members_key(name);
+  if (cursor != "0") {
+    commands_.send({"HSCAN", key, cursor, "COUNT", kFieldsAtOnce},
+                   [this, name, snapshot, when_read](const redisReply* reply) {
+                     if (!reply || !take_portion(name, *snapshot, *reply)) return when_read(nullptr);
+                     scan_on(name, snapshot, std::string(*text_of(reply->element[0])), when_read);
+                   });
+    return;
+  }
+  commands_.send({"HGET", key, kWhole}, [snapshot, when_read](const redisReply* reply) {
+    when_read(text_of(reply) == snapshot->whole ? snapshot : nullptr);
+  });
+}
+
+bool Rooms::take_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state) {
+  if (whole_and_state.type != REDIS_REPLY_ARRAY || whole_and_state.elements != 2) return false;
+  const auto whole = open_state(name, kWhole, whole_and_state.element[0]);
+  const auto state = open_state(name, kState, whole_and_state.element[1]);
+  if (!whole || !state) return false;
+  const std::size_t colon = state->find(':');
+  snapshot.run = state->substr(0, colon);
+  snapshot.whole = *text_of(whole_and_state.element[0]);
+  if (colon != std::string_view::npos) {
+    std::from_chars(state->data() + colon + 1, state->data() + state->size(), snapshot.sequence);
+  }
+  return whole->substr(0, whole->find(':')) == snapshot.run;
+}
+
+std::optional<std::string_view> Rooms::open_state(const std::string& name, std::string_view field,
+                                                  const redisReply* reply) {
+  const auto sealed = text_of(reply);
+  if (!sealed) return std::nullopt;  // the node has not written it yet, or Redis has lost it
+  const auto text = seal_.open(members_key(name) + std::string(field), *sealed);
+  if (!text) refuse(members_key(name));
+  return text;
+}
+
+// Whether it is a portion, whatever is right in it.
+bool Rooms::take_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
+  const bool is_portion = portion.type == REDIS_REPLY_ARRAY && portion.elements == 2 &&
+                          text_of(portion.element[0]) && portion.element[1]->type == REDIS_REPLY_ARRAY;
+  if (!is_portion) return false;
+  const std::string key = members_key(name);
+  const redisReply& fields = *portion.element[1];
+  for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
+    const std::string field(text_of(fields.element[i]).value_or(""));
+    if (field == kState || field == kWhole) continue;
+    const std::string_view sealed = text_of(fields.element[i + 1]).value_or("");
+    const auto text = seal_.open(key + field + snapshot.run, sealed);
+    std::optional<Presence> presence = text ? parse_presence(*text) : std::nullopt;
+    if (!presence || presence->id.to_string() != field) {
+      refuse(key);
       continue;
     }
-    std::optional<Presence> presence = text ? parse_presence(*text) : std::nullopt;
-    if (presence && presence->id.to_string() == field) {
-      snapshot.members.push_back(std::move(*presence));
-    } else {
-      refuse(key);
-    }
+    const auto [known, is_new] = snapshot.members.try_emplace(presence->id, *presence);
+    if (!is_new && known->second.version < presence->version) known->second = std::move(*presence);
   }
-  if (snapshot.run.empty()) return std::nullopt;
-  return snapshot;
+  // Portions without end are none, even where nothing is in them.
+  snapshot.read += fields.elements / 2 + kEmptyPortion;
+  return snapshot.read <= kMaxFields;
 }
 
 void Rooms::refuse(std::string_view what) {
   ++counters_.refused;
-  if (!may_warn(Warning::unsigned_text)) return;
+  if (!may_warn(Warning::ignored)) return;
   hooks_.warn("cluster: what stands at " + std::string(what) +
               " in Redis is not signed with our secret, or makes no sense: it is ignored");
 }
@@ -417,12 +611,18 @@ void Rooms::tick() {
       listener_.send({"PING"});  // whoever does not answer is away
       if (now >= next_word_) {
         say_alive(RoomMessage::Kind::alive);
-        // Redis may have lost everything.
-        commands_.send({"PEXPIRE", members_key(own_name_), kMembersLive}, [this](const redisReply* reply) {
-          if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) write_all();
+        const std::string key = members_key(own_name_);
+        commands_.send({"PEXPIRE", key, kMembersLive});
+        commands_.send({"HEXISTS", key, kWhole}, [this](const redisReply* reply) {
+          const bool is_lost = reply && (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0);
+          if (is_lost) write_all(false);
         });
+        if (is_unwritten_) write_all(false);
+        freshness_.forget_old(hooks_.clock().wall);
       }
       look_for_silent(now);
+    } else {
+      on_linked();
     }
     tick();
   });

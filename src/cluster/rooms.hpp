@@ -4,11 +4,19 @@
 // after the prefix and signed (see Seal):
 //   rooms                a channel that all nodes hear: who is there, and changes of members
 //   rooms:NODE           a channel that one node hears: what was said to its members
-//   members:NODE         a hash: each member of the node by its id, and under `state` the node's run and how
-//   many
-//                        changes it has written. It is written together with each change, and gone half a
-//                        minute after its node
+//   members:NODE         a hash: each member of the node by its id, signed for its run; under `state` the run
+//                        and how many changes it has written, with each change before it is told; under
+//                        `whole` the run and how many they were when all members were last written. Without
+//                        `whole` Redis has lost something, and so it is no list of all. Gone half a minute
+//                        after the node
 //   missed:MEMBER        a list: what was said to a member whose node is gone, for two minutes
+//
+// Whoever can write into Redis can write again what a node has written earlier. Messages are heeded once, see
+// Freshness; members are those of the present run, and a hash that is older than what was heard is not
+// heeded; what was kept for a member longer ago than it can be away is not delivered.
+//
+// Of two servers that are configured to be the same node, the one that was started later is the node. The
+// other one keeps to itself as if Redis were away, and says so in the log.
 //
 // Each message is sent once. What is on its way to a node in the moment of its death is lost; what is said to
 // its members afterwards is kept for them.
@@ -22,11 +30,14 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cluster/counters.hpp"
+#include "cluster/freshness.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
 #include "cluster/room_message.hpp"
@@ -47,7 +58,11 @@ class Rooms {
   static constexpr Duration kMaxSilence = std::chrono::seconds(10);
   // Of what was said to members of other nodes so much waits while Redis is away; beyond it the oldest goes.
   static constexpr std::size_t kMaxWaiting = 1000;
+  static constexpr std::size_t kMaxWaitingOctets = 4 << 20;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
+  static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
+  // Members are written in portions, so that what waits for Redis has a bound, however many they are.
+  static constexpr std::size_t kPortion = 1 << 20;  // octets
 
   struct Hooks {
     std::function<TimePoint()> clock;
@@ -57,7 +72,7 @@ class Rooms {
     std::function<void(const std::string&)> warn;
   };
 
-  // `run` tells this start of the node from others. The hub outlives it, and has hub_params().
+  // `run` tells this start of the node from others, see name_run. The hub outlives it, and has hub_params().
   Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub, Hooks hooks);
 
   void start();
@@ -79,8 +94,28 @@ class Rooms {
     std::uint64_t sequence = 0;
     SteadyTime heard{};
     bool reading = false;  // its hash
-    bool stale = false;    // the hash has to be read again after that
+    SteadyTime read_again_at{};
+    bool stale = false;  // the hash has to be read again after that
     std::deque<RoomMessage> backlog;
+    std::size_t backlog_octets = 0;
+  };
+  // A hash that is being read, portion by portion.
+  struct Snapshot {
+    std::string run;
+    std::uint64_t sequence = 0;
+    std::string whole;  // what stands under `whole`: another text when all members were written anew
+    std::map<signaling::MemberId, signaling::Presence> members;
+    std::size_t read = 0;  // fields, right ones and others
+  };
+  using WhenRead = std::function<void(const std::shared_ptr<Snapshot>&)>;  // null: it cannot be read
+  // All members of this node that are being written. Nothing is told of changes until they are.
+  struct Writing {
+    std::vector<signaling::Presence> left;
+    std::map<signaling::MemberId, signaling::Presence> changed;  // meanwhile
+    std::map<signaling::MemberId, signaling::Presence> later;    // since the last portion was sent
+    bool was_away = false;                                       // others may have taken this node for gone
+    bool begun = false;
+    bool is_last = false;
   };
   // A run of a node that is over, whose members have some time to come back.
   struct Former {
@@ -89,36 +124,44 @@ class Rooms {
   };
 
   // Each of these is written once in a while.
-  enum class Warning : std::uint8_t { unreachable, command, unsigned_text };
+  enum class Warning : std::uint8_t { unreachable, command, ignored, untimely, same_name, kinds };
 
   std::string channel_of(const std::string& node) const { return rooms_channel_ + ":" + node; }
   std::string members_key(const std::string& node) const { return prefix_ + "members:" + node; }
   RedisConnection::Handlers command_handlers();
   RedisConnection::Handlers listener_handlers();
   void on_lost(const std::string& why);
+  void unlink();
   void on_linked();
   void read_former_run();
-  void write_all();
+  void write_all(bool was_away);
+  void write_portion();
+  void on_all_written(bool is_written);
   void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
   void say_alive(RoomMessage::Kind kind);
   void write_changes(std::vector<signaling::Presence> changes);
-  std::vector<RedisConnection::Command> member_commands(const std::vector<signaling::Presence>& presences);
+  std::vector<RedisConnection::Command> member_commands(
+      const std::map<signaling::MemberId, signaling::Presence>& presences);
+  RedisConnection::Command state_command(std::string_view field, std::uint64_t sequence);
   void send(const signaling::Outgoing& message);
   void wait_with(const signaling::Outgoing& message);
   void send_waiting();
   void keep(const signaling::Outgoing& message);
   void fetch_missed(const signaling::MemberId& member);
   void on_message(std::string_view channel, std::string_view payload);
-  void on_news(Node& node, RoomMessage message);
+  bool is_heeded(const RoomMessage& message);
+  void step_aside();
+  void on_news(Node& node, RoomMessage message, std::size_t octets);
   Node& node_of(const RoomMessage& message);
   void read_members(const std::string& name);
-  void on_members(const std::string& name, const redisReply* reply);
-  struct Snapshot {
-    std::string run;
-    std::uint64_t sequence = 0;
-    std::vector<signaling::Presence> members;
-  };
-  std::optional<Snapshot> parse_members(const std::string& name, const redisReply* reply);
+  void on_members(const std::string& name, const std::shared_ptr<Snapshot>& snapshot);
+  void scan(const std::string& name, const WhenRead& when_read);
+  void scan_on(const std::string& name, const std::shared_ptr<Snapshot>& snapshot, const std::string& cursor,
+               const WhenRead& when_read);
+  bool take_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion);
+  bool take_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state);
+  std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
+                                             const redisReply* reply);
   const std::string* name_of(signaling::NodeNumber number) const;
   void refuse(std::string_view what);
   bool may_warn(Warning kind);
@@ -140,7 +183,12 @@ class Rooms {
   std::vector<Former> formers_;
   signaling::NodeNumber last_number_ = signaling::kThisNode;
   std::uint64_t sequence_ = 0;
+  std::optional<Writing> writing_;
+  bool is_unwritten_ = false;  // Redis has refused a change, so that all has to be written anew
   std::deque<signaling::Outgoing> waiting_;
+  std::size_t waiting_octets_ = 0;
+  Numbers numbers_;
+  Freshness freshness_;
   signaling::Hub::Output out_;
   bool is_listening_ = false;  // to both channels
   bool linked_ = false;        // and commands can be sent
@@ -149,7 +197,8 @@ class Rooms {
   SteadyTime linked_since_{};
   SteadyTime own_word_heard_{};
   SteadyTime next_word_{};
-  std::array<SteadyTime, 3> next_warning_{};  // of each kind
+  SteadyTime aside_until_{};  // until then a server is there that has this node's name and was started later
+  std::array<SteadyTime, static_cast<std::size_t>(Warning::kinds)> next_warning_{};
   Counters counters_;
   Counter node_count_{1};
   Counter is_connected_;

@@ -25,9 +25,10 @@ json::object to_json(const cluster::NodeRecord::Use& use) {
   return {{"used", use.used}, {"limit", use.limit}};
 }
 
-json::object to_json(const cluster::NodeRecord& node, bool is_self) {
+json::object to_json(const cluster::NodeRecord& node, bool is_self, const cluster::Nodes& nodes) {
   return {{"name", node.name},
           {"self", is_self},
+          {"name_used_twice", nodes.is_used_twice(node.name)},
           {"ready", node.ready},
           {"draining", node.draining},
           {"load", node.load()},
@@ -205,8 +206,8 @@ bool Daemon::end_user_everywhere(const std::string& user) {
 json::array Daemon::list_nodes() {
   json::array list;
   if (!nodes_) return list;
-  list.push_back(to_json(describe_node(), true));
-  for (const cluster::NodeRecord& node : nodes_->others()) list.push_back(to_json(node, false));
+  list.push_back(to_json(describe_node(), true, *nodes_));
+  for (const cluster::NodeRecord& node : nodes_->others()) list.push_back(to_json(node, false, *nodes_));
   return list;
 }
 

@@ -93,7 +93,8 @@ SignalingThread::~SignalingThread() {
 }
 
 void SignalingThread::join_cluster(const cluster::Params& params) {
-  const std::string run = signaling::MemberId::random(random_).to_string();
+  const std::string run =
+      cluster::name_run(relay::read_clocks().wall, signaling::MemberId::random(random_).to_string());
   site_.join_cluster(cluster::hub_params(params, run), [this] { rooms_->carry(); });
   rooms_.emplace(io_, params, run, site_.hub(),
                  cluster::Rooms::Hooks{

@@ -8,7 +8,7 @@ import { CallPage, checker } from './support/call_page.mjs';
 // With /ice-servers that names the node's own address, since names as a.example.org lead nowhere here.
 const start = (redis, name) => startNode(redis, name, {
   signaling: ['trusted_proxies: [127.0.0.1]', 'access: open', 'public_host: 127.0.0.1'],
-  more: ['limits: {unauthenticated_per_second: 0}'],
+  more: ['limits: {unauthenticated_per_second: 0}', 'admin: {listen: "http://127.0.0.1:0"}'],
 });
 
 test('a call over two nodes', { skip: skipReason() || !hasHaproxy, timeout: 120_000 }, async t => {

@@ -7,7 +7,9 @@ import { hasHaproxy, startCluster, startHaproxy, startRedis, until } from './sup
 test('members come to different nodes through HAProxy, and to the node that is left', { skip: !hasHaproxy }, async t => {
   const redis = await startRedis();
   t.after(redis.remove);
-  const nodes = await startCluster(redis, ['a.example.org', 'b.example.org'], { signaling: ['trusted_proxies: [127.0.0.1]', 'access: open'] });
+  const nodes = await startCluster(redis, ['a.example.org', 'b.example.org'], {
+    signaling: ['trusted_proxies: [127.0.0.1]', 'access: open'], more: ['admin: {listen: "http://127.0.0.1:0"}'],
+  });
   const proxy = await startHaproxy(nodes);
   t.after(proxy.stop);
 

@@ -7,12 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { atExit, temporaryDirectory } from '../browser/support/cleanup.mjs';
 import { member } from '../signaling/support/client.mjs';
-import { saysLater, startNode, startRedis, until } from './support.mjs';
+import { runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
 
 const run = promisify(execFile);
 const beside = name => fileURLToPath(new URL(name, `file://${process.env.TURNPIKE ?? fileURLToPath(new URL('../../build/release/turnpike', import.meta.url))}`));
 const stunclient = process.env.STUNCLIENT ?? beside('stunclient');
-const turnpikectl = beside('turnpikectl');
 
 const iceServers = async node => (await (await fetch(`${node.url}/ice-servers`)).json()).iceServers;
 const hostsOf = entries => new Set(entries.flatMap(entry => entry.urls).map(url => url.split(':')[1]));
@@ -31,7 +30,7 @@ test('clients are told of two nodes that take them, with credentials that are go
   t.after(folder.remove);
   const socketOf = name => `${folder.path}/${name}.sock`;
   const start = name => startNode(redis, name, { more: [`admin: {listen: "unix:${socketOf(name)}"}`] });
-  const ctl = async (name, ...words) => (await run(turnpikectl, ['--socket', socketOf(name), ...words])).stdout;
+  const ctl = (name, ...words) => runCtl(socketOf(name), ...words);
   const names = ['a.example.org', 'b.example.org', 'c.example.org'];
   const nodes = await Promise.all(names.map(start));
   for (const node of nodes) t.after(node.stop);
@@ -74,7 +73,7 @@ test('clients are told of two nodes that take them, with credentials that are go
     await until('its allocations to end', async () => (await allocations(b)).length === 0);
     client.kill('SIGKILL');
     forget();
-    await assert.rejects(run(turnpikectl, ['--socket', socketOf(a.name), 'kill']), /ID|--user/);
+    await assert.rejects(ctl(a.name, 'kill'), /ID|--user/);
   });
 
   await t.test('nobody is sent to a node that drains', async () => {

@@ -1,28 +1,43 @@
 // A cluster for tests: a Redis of their own, at a unix socket, daemons that are its nodes, and HAProxy before them.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { freePort } from '../browser/support/call_page.mjs';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { isInstalled, startHaproxy as startProxy } from '../browser/support/proxy.mjs';
 import { startServer } from '../signaling/support/server.mjs';
 
+const run = promisify(execFile);
+const turnpike = process.env.TURNPIKE ?? fileURLToPath(new URL('../../build/release/turnpike', import.meta.url));
+const turnpikectl = process.env.TURNPIKECTL ?? fileURLToPath(new URL('turnpikectl', `file://${turnpike}`));
+
+// What turnpikectl prints.
+export const runCtl = async (socket, ...words) => (await run(turnpikectl, ['--socket', socket, ...words])).stdout;
+
 export const clusterSecret = 'a secret that all nodes know';
 
 // Resolves, once it can be used, to
 //   url          for cluster.redis: the unix socket
-//   port         of 127.0.0.1 too, where one was asked for; 0 otherwise
+//   port         of `address` too, where one was asked for; 0 otherwise
 //   command(…)   what redis-cli prints
+//   connect()    a connection of its own, see connectTo
 //   pause(), resume()   the process does nothing meanwhile
 //   stop()       ends it; start() begins it anew, empty
-export async function startRedis({ port = 0 } = {}) {
+// `prefix` is a command that becomes it somewhere else, such as in a namespace.
+export async function startRedis({ port = 0, address = '127.0.0.1', prefix = [] } = {}) {
   const directory = temporaryDirectory('redis');
   const socket = join(directory.path, 'redis.sock');
   let child;
   let forget;
 
   async function start() {
-    child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socket, '--save', '', '--dir', directory.path]);
+    const [program, ...words] = [...prefix, 'redis-server', '--port', String(port), '--bind', address, '--protected-mode', 'no',
+      '--unixsocket', socket, '--save', '', '--dir', directory.path];
+    child = spawn(program, words);
     const begun = child;
     forget = atExit(() => begun.kill('SIGKILL'));
     await within(10_000, 'Redis', new Promise((resolve, reject) => {
@@ -50,6 +65,7 @@ export async function startRedis({ port = 0 } = {}) {
     url: `unix:${socket}`,
     port,
     command,
+    connect: () => connectTo(socket),
     start,
     stop,
     pause: () => child.kill('SIGSTOP'),
@@ -62,16 +78,69 @@ export async function startRedis({ port = 0 } = {}) {
   };
 }
 
-// A node of that name, which is there when it has reached Redis. `kill` ends it as a crash does.
-export async function startNode(redis, name, { secret = clusterSecret, prefix = 'turnpike', more = [], ...rest } = {}) {
+// The first reply of Redis's protocol in these octets, as { value, rest }; null while it is not whole.
+function parseReply(octets) {
+  const end = octets.indexOf('\r\n');
+  if (end < 0) return null;
+  const [kind, text, rest] = [octets.toString('latin1', 0, 1), octets.toString('latin1', 1, end), octets.subarray(end + 2)];
+  if (kind === '-') return { value: new Error(text), rest };
+  if (kind === '+') return { value: text, rest };
+  const number = Number(text);
+  if (kind === ':') return { value: number, rest };
+  if (number < 0) return { value: null, rest };
+  if (kind === '$')
+    return rest.length < number + 2 ? null : { value: rest.subarray(0, number), rest: rest.subarray(number + 2) };
+  let list = { value: [], rest };
+  for (let i = 0; i < number; ++i) {
+    const element = parseReply(list.rest);
+    if (!element) return null;
+    list = { value: [...list.value, element.value], rest: element.rest };
+  }
+  return list;
+}
+
+const octetsOf = words => Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...words.flatMap(word =>
+  [Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from('\r\n')])]);
+
+// Says to Redis whatever a stranger can say, any octets. Resolves to
+//   command(…)    resolves to the reply; a string of Redis's is a Buffer, an error is an Error
+//   heard         after command('SUBSCRIBE', …): the messages, as { channel, payload }
+//   close()
+async function connectTo(path) {
+  const socket = net.connect(path);
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  const heard = [];
+  const waiting = [];
+  let octets = Buffer.alloc(0);
+  socket.on('data', data => {
+    octets = Buffer.concat([octets, data]);
+    for (let reply = parseReply(octets); reply; reply = parseReply(octets)) {
+      octets = reply.rest;
+      const { value } = reply;
+      if (Array.isArray(value) && String(value[0]) === 'message') heard.push({ channel: String(value[1]), payload: value[2] });
+      else waiting.shift()?.(value);
+    }
+  });
+  const command = (...words) => within(20_000, `${words[0]}`, new Promise(resolve => {
+    waiting.push(resolve);
+    socket.write(octetsOf(words));
+  }));
+  return { command, heard, close: () => socket.destroy() };
+}
+
+// A node of that name, which is there when it has reached Redis, unless it need not. `kill` ends it as a crash does.
+export async function startNode(redis, name, { secret = clusterSecret, prefix = 'turnpike', waits = true, more = [], ...rest } = {}) {
   const server = await startServer({
     ...rest,
     more: [`cluster: {redis: "${redis.url}", secret: "${secret}", node: ${name}, prefix: ${prefix}}`, ...more],
   });
-  await saysLater(server, 'cluster: Redis is there');
+  if (waits) await saysLater(server, 'cluster: Redis is there');
+  const adminPort = Number(server.log().match(/admin: listening on http:\S+:(\d+)/)?.[1]);
   return {
     ...server,
     name,
+    adminPort,
     async kill() {
       process.kill(server.pid, 'SIGKILL');
       await server.stop();
@@ -105,18 +174,21 @@ export async function startCluster(redis, names, options = {}) {
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 export const hasHaproxy = isInstalled('haproxy');
 
-// The README's block, on a port of ours and with our nodes.
-function configuration(port, nodes) {
+// The README's block, at an address of ours and with our nodes, each { address, port, adminPort }.
+function configuration(at, nodes) {
   const lines = readme.slice(readme.indexOf('## Several servers as one')).split('\n');
   const start = lines.findIndex(line => line.startsWith('    # /etc/haproxy/haproxy.cfg'));
   const length = lines.slice(start).findIndex(line => !line.startsWith('    '));
-  const text = lines.slice(start, start + length).map(line => line.slice(4)).join('\n');
-  return `${text}\n`.replace(/bind :443 .*/, `bind 127.0.0.1:${port}`)
-    .replace('10.0.0.1:8080', `127.0.0.1:${nodes[0].port}`).replace('10.0.0.2:8080', `127.0.0.1:${nodes[1].port}`);
+  const text = lines.slice(start, start + length).map(line => line.slice(4))
+    .filter(line => !line.startsWith('  server ')).join('\n');
+  const servers = nodes.map(({ address = '127.0.0.1', port, adminPort }, i) =>
+    `  server ${'abc'[i]} ${address}:${port} cookie ${'abc'[i]} port ${adminPort}\n`);
+  return `${text}\n${servers.join('')}`.replace(/bind :443 .*/, `bind ${at}`);
 }
 
-// HAProxy with the configuration that the README gives, on a port of its own. Resolves to { port, stop } once it is ready.
-export async function startHaproxy(nodes) {
-  const port = await freePort('tcp');
-  return { port, stop: await startProxy(configuration(port, nodes)) };
+// HAProxy with the configuration that the README gives, on a port of its own or at `at`. Resolves to { port, stop } once
+// it is ready.
+export async function startHaproxy(nodes, { at, prefix } = {}) {
+  const port = at ? Number(at.split(':')[1]) : await freePort('tcp');
+  return { port, stop: await startProxy(configuration(at ?? `127.0.0.1:${port}`, nodes), prefix) };
 }

@@ -59,7 +59,7 @@ void check(Bytes bytes) {
     case 0: return check_node(text);
     case 1: return check_read_again(text, [](std::string_view t) { return parse_room_message(t); });
     case 2: return check_read_again(text, [](std::string_view t) { return parse_presence(t); });
-    case 3: return check_read_again(text, [](std::string_view t) { return parse_event(t); });
+    case 3: return check_read_again(text, [](std::string_view t) { return parse_kept_event(t); });
     default: return check_seal(rest);
   }
 }

@@ -328,9 +328,10 @@ int list_nodes(const Connection& daemon, bool json) {
     };
     const std::uint64_t limit = number_of(use_of("allocations"), "limit");
     table.add({text_of(node, "name") + (text_of(node, "self") == "true" ? " *" : ""),
-               text_of(node, "draining") == "true" ? "draining"
-               : text_of(node, "ready") == "true"  ? "ready"
-                                                   : "not ready",
+               text_of(node, "name_used_twice") == "true" ? "name used twice"
+               : text_of(node, "draining") == "true"      ? "draining"
+               : text_of(node, "ready") == "true"         ? "ready"
+                                                          : "not ready",
                std::to_string(number_of(use_of("allocations"), "used")),
                limit == 0 ? "no limit" : std::to_string(limit),
                std::to_string(number_of(use_of("ports"), "used")),

@@ -93,7 +93,7 @@ function show(status) {
       rate((one.to_client_bytes - earlier.to_client_bytes) / seconds)];
   }));
   fill('nodes', status.nodes.map(one => [breakable(one.self ? `${one.name} (this one)` : one.name),
-    one.draining ? 'draining' : one.ready ? 'ready' : 'not ready', one.allocations.used.toLocaleString(),
+    one.name_used_twice ? 'name used twice' : one.draining ? 'draining' : one.ready ? 'ready' : 'not ready', one.allocations.used.toLocaleString(),
     rate(one.octets_per_second), meter({ used: one.load, limit: 1 })]));
   byId('cluster').hidden = status.nodes.length === 0;
   fill('certificates', status.certificates.map(one => [breakable(one.name || '(no name)'), expiry(one.expires)]));

@@ -30,18 +30,19 @@ export function startNginx({ http = '', stream = '' }) {
   });
 }
 
-// HAProxy with this configuration, likewise.
-export function startHaproxy(configuration) {
+// HAProxy with this configuration, likewise. `prefix` is a command that becomes it somewhere else, such as in a namespace.
+export function startHaproxy(configuration, prefix = []) {
   return start('haproxy', /Loading success/, folder => {
     const file = join(folder, 'haproxy.cfg');
     writeFileSync(file, `${configuration}\n`);
     return ['-W', '-db', '-f', file];
-  });
+  }, prefix);
 }
 
-async function start(program, ready, configure) {
+async function start(program, ready, configure, prefix = []) {
   const folder = temporaryDirectory(program);
-  const child = spawn(program, configure(folder.path), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [first, ...words] = [...prefix, program, ...configure(folder.path)];
+  const child = spawn(first, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   const forget = atExit(() => child.kill('SIGTERM'));
   const ended = new Promise(resolve => {
     child.once('error', resolve);

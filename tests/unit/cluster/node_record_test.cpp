@@ -22,6 +22,7 @@ NodeRecord record() {
   node.held_by_user = {{"ann", 7}, {"b\"en", 1}};
   node.held_by_address = {{"198.51.100.1", 3}};
   node.demand_by_user = {{"ann", {300'000, 0}}};
+  node.began = 1'794'000'000'000;
   node.written_at = 1'795'000'000'000;
   node.ready = true;
   return node;
@@ -35,6 +36,7 @@ TEST_CASE("a node's record is read as it was written") {
   CHECK(read->listeners.at(1).endpoint == written.listeners[1].endpoint);
   CHECK(read->listeners.at(1).transport == Transport::dtls);
   CHECK((read->ready && !read->draining));
+  CHECK(read->began == written.began);
   CHECK(read->written_at == written.written_at);
   CHECK(read->held_by_user == written.held_by_user);
   CHECK(read->demand_by_user == written.demand_by_user);

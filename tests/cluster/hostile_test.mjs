@@ -1,0 +1,326 @@
+// Others who can write into the same Redis, and a Redis that is full, empty, or none: what nodes said earlier is said
+// again, keys have values of another kind or of any length, and replies are none.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { test } from 'node:test';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { connect, member } from '../signaling/support/client.mjs';
+import { runCtl, saysLater, startCluster, startNode, startRedis, until } from './support.mjs';
+
+const [nameA, nameB, nameC] = ['a', 'b', 'c'].map(letter => `${letter}.example.org`);
+const resident = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+
+// Whom the node knows to be in a room, by their names: somebody joins and leaves again.
+async function membersAt(node, room) {
+  const line = await member(node.ws, room, 'Visitor');
+  await line.request({ type: 'leave' });
+  line.close();
+  return line.joined.peers.map(peer => peer.name).filter(name => name !== 'Visitor').sort();
+}
+async function agree(nodes, room, names) {
+  let seen;
+  await until('agreement', async () => {
+    seen = await Promise.all(nodes.map(node => membersAt(node, room)));
+    return seen.every(one => one.join() === [...names].sort().join());
+  }, 30_000).catch(() => {
+    throw new Error(`not ${names}: ${nodes.map((node, i) => `${node.name} says ${seen[i]}\n${node.log()}`).join('\n')}`);
+  });
+}
+
+// The next message of that kind; visitors come and go meanwhile.
+async function hears(line, type) {
+  for (;;) {
+    const message = await line.hear();
+    if (message.type === type) return message;
+  }
+}
+
+const unlimited = { signaling: ['credentials_per_second: 1000000'] }; // for all the visitors
+
+async function clusterOf(t, names) {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const nodes = await startCluster(redis, names, unlimited);
+  for (const node of nodes) t.after(() => node.stop());
+  const stranger = await redis.connect();
+  t.after(stranger.close);
+  return { redis, nodes, stranger };
+}
+
+test('what was said earlier is said again', async t => {
+  const { redis, nodes: [a, b], stranger } = await clusterOf(t, [nameA, nameB]);
+  const recorder = await redis.connect();
+  t.after(recorder.close);
+  await recorder.command('SUBSCRIBE', 'turnpike:rooms');
+  await recorder.command('SUBSCRIBE', `turnpike:rooms:${nameB}`);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  const gone = [];
+  bob.on('message', data => { if (JSON.parse(data).type === 'peer-left') gone.push(JSON.parse(data).id); });
+  await agree([a, b], 'blue', ['Ann', 'Bob']);
+  ann.say({ type: 'signal', to: bob.id, data: 'once' });
+  assert.equal((await hears(bob, 'signal')).data, 'once');
+  const sayAgain = async () => {
+    for (const { channel, payload } of [...recorder.heard]) await stranger.command('PUBLISH', channel, payload);
+  };
+  const has = kind => recorder.heard.some(({ payload }) => payload.includes(`"kind":"${kind}"`));
+  assert.ok(has('said') && has('changes'));
+
+  await t.test('to those who have heard it', async () => {
+    const mark = b.log().length;
+    await sayAgain();
+    await saysLater(b, `an old message of node ${nameA} was sent again`, mark);
+    ann.say({ type: 'signal', to: bob.id, data: 'twice' });
+    assert.equal((await hears(bob, 'signal')).data, 'twice');
+  });
+
+  await t.test('by a node that has been started anew since', async () => {
+    await a.kill();
+    const anew = await startNode(redis, nameA, unlimited);
+    t.after(anew.stop);
+    await saysLater(b, `node ${nameA} was started anew`);
+    const mark = b.log().length;
+    const again = await connect(anew.ws);
+    await again.request({ type: 'resume', resume: ann.joined.resume });
+    await sayAgain();
+    again.say({ type: 'signal', to: bob.id, data: 'here' });
+    assert.equal((await hears(bob, 'signal')).data, 'here');
+    assert.ok(!b.log().slice(mark).includes('anew'));
+    await new Promise(resolve => { setTimeout(resolve, 12_000); }); // a node that is gone is told to be after ten
+    again.say({ type: 'signal', to: bob.id, data: 'still here' });
+    assert.equal((await hears(bob, 'signal')).data, 'still here');
+    assert.ok(!gone.includes(ann.id));
+    again.close();
+  });
+
+  await t.test('what was kept for a member', async () => {
+    const key = `turnpike:missed:${bob.id}`;
+    const old = '0'.repeat(24) + '{"node":"a","number":1,"event":{}}';
+    await stranger.command('RPUSH', key, old, Buffer.from([0, 255, 254]), '');
+    const last = await startNode(redis, nameC, unlimited);
+    t.after(last.stop);
+    await saysLater(last, `node ${nameB} is there`);
+    await agree([b, last], 'blue', ['Bob']);
+    await b.kill();
+    const mark = last.log().length;
+    const line = await connect(last.ws);
+    await line.request({ type: 'resume', resume: bob.joined.resume });
+    line.close();
+    await saysLater(last, `what stands at ${key}`, mark);
+    assert.equal(await redis.command('EXISTS', key), '0');
+  });
+  bob.close();
+});
+
+test('values of another kind, of any length, and of any octets', { timeout: 240_000 }, async t => {
+  const { redis, nodes: [a, b], stranger } = await clusterOf(t, [nameA, nameB]);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  await agree([a, b], 'blue', ['Ann', 'Bob']);
+  const before = [a, b].map(node => resident(node.pid));
+  const strange = Buffer.from([0, 255, 0xc3, 0x28, 0xed, 0xa0, 0x80, 13, 10]);
+
+  await t.test('keys of another kind are made anew', async () => {
+    for (const key of [`turnpike:members:${nameA}`, 'turnpike:nodes', `turnpike:node:${nameA}`]) {
+      await stranger.command('DEL', key);
+      if (key.endsWith(':nodes')) await stranger.command('SET', key, strange);
+      else await stranger.command('RPUSH', key, strange);
+    }
+    const cleo = await member(a.ws, 'blue', 'Cleo');
+    await agree([a, b], 'blue', ['Ann', 'Bob', 'Cleo']);
+    await until('all of them to be right', async () => (await redis.command('TYPE', `turnpike:members:${nameA}`)) === 'hash' &&
+      (await redis.command('TYPE', 'turnpike:nodes')) === 'set' && (await redis.command('TYPE', `turnpike:node:${nameA}`)) === 'string');
+    const late = await startNode(redis, nameC, unlimited);
+    t.after(late.stop);
+    await agree([a, b, late], 'blue', ['Ann', 'Bob', 'Cleo']);
+    cleo.close();
+    await agree([a, b, late], 'blue', ['Ann', 'Bob']);
+    await late.stop();
+  });
+
+  await t.test('what has no end is cut, or deleted', async () => {
+    const long = Buffer.alloc(80 << 20, 'x');
+    await stranger.command('SET', 'turnpike:node:evil.example.org', long);
+    await stranger.command('SADD', 'turnpike:nodes', 'evil.example.org', strange, '', 'x'.repeat(100_000), 'evil.example.org:x');
+    for (let i = 0; i < 1500; ++i) stranger.command('SADD', 'turnpike:nodes', `${i} is no host`);
+    await stranger.command('HSET', `turnpike:members:${nameA}`, strange, strange, '', '', 'state ', 'x', 'x'.repeat(1000), long);
+    const key = `turnpike:missed:${bob.id}`;
+    await stranger.command('RPUSH', key, long);
+    await stranger.command('PUBLISH', 'turnpike:rooms', Buffer.alloc(1 << 20, 'y'));
+    await stranger.command('PUBLISH', 'turnpike:orders', strange);
+    await stranger.command('PUBLISH', `turnpike:rooms:${nameA}`, strange);
+    const late = await startNode(redis, nameC, unlimited);
+    t.after(late.stop);
+    await agree([a, b, late], 'blue', ['Ann', 'Bob']);
+    await b.kill();
+    const again = await connect(late.ws);
+    await again.request({ type: 'resume', resume: bob.joined.resume });
+    await until('the long list to be gone', async () => (await redis.command('EXISTS', key)) === '0');
+    again.say({ type: 'signal', to: ann.id, data: 'here' });
+    assert.equal((await hears(ann, 'signal')).data, 'here');
+    await stranger.command('DEL', 'turnpike:node:evil.example.org');
+    const grown = resident(a.pid) - before[0];
+    t.diagnostic(`resident memory of a grew by ${grown} kB`);
+    again.close();
+  });
+  ann.close();
+});
+
+test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_000 }, async t => {
+  const { redis, nodes, stranger } = await clusterOf(t, [nameA, nameB]);
+  const [a, b] = nodes;
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  await agree(nodes, 'blue', ['Ann', 'Bob']);
+  const works = async () => {
+    ann.say({ type: 'signal', to: bob.id, data: 'x' });
+    await hears(bob, 'signal');
+  };
+
+  await t.test('full: members of all nodes still meet, and all is written when there is room', async () => {
+    await stranger.command('CONFIG', 'SET', 'maxmemory', '1');
+    const cleo = await member(a.ws, 'blue', 'Cleo');
+    await agree(nodes, 'blue', ['Ann', 'Bob', 'Cleo']);
+    await works();
+    await saysLater(a, 'Redis refuses a command: OOM');
+    const dora = await member(b.ws, 'blue', 'Dora');
+    await agree(nodes, 'blue', ['Ann', 'Bob', 'Cleo', 'Dora']);
+    cleo.close();
+    await agree(nodes, 'blue', ['Ann', 'Bob', 'Dora']);
+    await stranger.command('CONFIG', 'SET', 'maxmemory', '0');
+    const late = await startNode(redis, nameC, unlimited);
+    t.after(late.stop);
+    await agree([...nodes, late], 'blue', ['Ann', 'Bob', 'Dora']);
+    dora.close();
+    await agree([...nodes, late], 'blue', ['Ann', 'Bob']);
+    await late.stop();
+  });
+
+  await t.test('emptied', async () => {
+    await stranger.command('FLUSHALL');
+    await works();
+    const late = await startNode(redis, nameC, unlimited);
+    t.after(late.stop);
+    await agree([...nodes, late], 'blue', ['Ann', 'Bob']);
+    await late.stop();
+  });
+
+  await t.test('connections ended again and again', async () => {
+    const mark = a.log().length;
+    for (let i = 0; i < 20; ++i) {
+      for (const type of ['normal', 'pubsub']) await stranger.command('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
+      await new Promise(resolve => { setTimeout(resolve, 100); });
+    }
+    await agree(nodes, 'blue', ['Ann', 'Bob']);
+    await works();
+    const lines = a.log().slice(mark).split('\n').filter(line => line.includes('Redis is')).length;
+    assert.ok(lines <= 24, `${lines} lines`);
+  });
+
+  await t.test('it becomes a replica: rooms go on among the members of a node until it is the first again', async () => {
+    const marks = nodes.map(node => node.log().length);
+    await stranger.command('REPLICAOF', '127.0.0.1', '1');
+    for (const [i, node] of nodes.entries()) await saysLater(node, 'Redis is away (READONLY', marks[i]);
+    await stranger.command('REPLICAOF', 'NO', 'ONE');
+    const cleo = await member(a.ws, 'blue', 'Cleo');
+    await agree(nodes, 'blue', ['Ann', 'Bob', 'Cleo']);
+    await works();
+    cleo.close();
+  });
+  for (const line of [ann, bob]) line.close();
+});
+
+test('two servers are the same node: the later one is, and both say so', { timeout: 120_000 }, async t => {
+  const folder = temporaryDirectory('namesakes');
+  t.after(folder.remove);
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const more = name => ({ ...unlimited, more: [`admin: {listen: "unix:${folder.path}/${name}.sock"}`] });
+  const first = await startNode(redis, nameA, more('first'));
+  const other = await startNode(redis, nameB, more('other'));
+  const second = await startNode(redis, nameA, more('second'));
+  for (const node of [first, other, second]) t.after(node.stop);
+  await saysLater(first, `another server is node ${nameA} as well, and was started later`);
+  for (const node of [first, second]) await saysLater(node, `another server is node ${nameA} as well: cluster.node has to be`);
+  const states = async name => (await runCtl(`${folder.path}/${name}.sock`, 'nodes')).match(/a\.example\.org.*/)[0];
+  for (const name of ['first', 'other', 'second'])
+    await until(`turnpikectl nodes on ${name}`, async () => (await states(name)).includes('name used twice'));
+
+  const ann = await member(second.ws, 'blue', 'Ann');
+  const alone = await member(first.ws, 'blue', 'Alone');
+  assert.deepEqual(alone.joined.peers, []);
+  await agree([second, other], 'blue', ['Ann']);
+  const mark = other.log().length;
+  await until('three words of each', async () => (await redis.command('PUBSUB', 'NUMSUB', `turnpike:rooms:${nameA}`)).endsWith('2'));
+  assert.ok((other.log().slice(mark).match(/anew/g) ?? []).length === 0);
+  for (const line of [ann, alone]) line.close();
+});
+
+test('a Redis that lies', { timeout: 240_000 }, async t => {
+  const lies = {
+    'nothing at all': () => '',
+    'its name': () => '+OK\r\n',
+    'a number': () => ':7\r\n',
+    'nil': () => '$-1\r\n',
+    'an empty list': () => '*0\r\n',
+    'errors': () => '-ERR no\r\n',
+    'a list of lists': () => '*2\r\n*2\r\n*0\r\n:1\r\n*1\r\n*1\r\n$-1\r\n',
+    'a map, and other kinds of RESP3': () => '%1\r\n+a\r\n+b\r\n~1\r\n:1\r\n#t\r\n,1.5\r\n>2\r\n+message\r\n+x\r\n',
+    'no protocol': () => 'HTTP/1.1 400 Bad Request\r\n\r\n',
+    'a message that nobody asked for': () => '*3\r\n$7\r\nmessage\r\n$14\r\nturnpike:rooms\r\n$1\r\nx\r\n',
+    'a list that goes on': () => `*1048576\r\n${'$-1\r\n'.repeat(100_000)}`,
+    'a list of lists that goes on': () => '*200000\r\n'.repeat(9),
+    'a string that goes on': () => `$2000000000\r\n${'x'.repeat(1 << 20)}`,
+    'a line that goes on': () => `+${'x'.repeat(1 << 20)}`,
+    'a cursor without end': words => ({ HGET: '$1\r\nx\r\n', EXEC: '*2\r\n$1\r\nx\r\n*2\r\n$1\r\n1\r\n*0\r\n', HSCAN: '*2\r\n$1\r\n1\r\n*0\r\n' })[words] ?? '+PONG\r\n',
+  };
+  // Each connection hears one of them, and half of the connections a right answer to their greeting first.
+  const told = Object.keys(lies).flatMap(name => [{ name }, { name, isPolite: true }]).map(lie => ({ ...lie, count: 0 }));
+  let next = 0;
+  const server = net.createServer(socket => {
+    const lie = told[next++ % told.length];
+    const write = text => { if (socket.writableLength < 8 << 20) socket.write(text, 'latin1'); };
+    socket.on('error', () => {});
+    socket.on('data', data => {
+      for (const [, command] of data.toString('latin1').matchAll(/\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n/g)) {
+        const isGreeting = command === 'PING' && lie.isPolite && lie.count === 0;
+        write(isGreeting ? '+PONG\r\n' : lies[lie.name](command));
+        if (!isGreeting && ++lie.count === 1) setTimeout(() => socket.destroy(), 2000); // it may be content with this one
+      }
+    });
+    // What has no end goes on while it is read.
+    const goOn = setInterval(() => { if (lie.count > 0 && lie.name.endsWith('goes on')) write('$-1\r\n'.repeat(50_000)); }, 5);
+    socket.on('close', () => clearInterval(goOn));
+  });
+  const port = await new Promise(resolve => { server.listen(0, '127.0.0.1', () => resolve(server.address().port)); });
+  t.after(() => server.close());
+  // Pauses between attempts grow; so there are several nodes, and all that is said of one holds for each.
+  const nodes = await Promise.all([nameA, nameB, nameC].map(name =>
+    startNode({ url: `redis://127.0.0.1:${port}/0` }, name, { waits: false })));
+  for (const one of nodes) t.after(() => one.stop());
+  const [node] = nodes;
+  const ann = await member(node.ws, 'blue', 'Ann');
+  const bob = await member(node.ws, 'blue', 'Bob');
+  await hears(ann, 'peer-joined');
+  const before = nodes.map(one => resident(one.pid));
+  const times = [];
+  let most = 0;
+  await until('all lies to be told', async () => {
+    const begun = performance.now();
+    ann.say({ type: 'signal', to: bob.id, data: begun });
+    assert.equal((await bob.hear('signal')).data, begun);
+    times.push(performance.now() - begun);
+    most = Math.max(most, ...nodes.map((one, i) => resident(one.pid) - before[i]));
+    return told.every(lie => lie.count > 0);
+  }, 120_000).catch(error => { throw new Error(`${error.message}: ${JSON.stringify(told.filter(lie => lie.count === 0))}`); });
+  times.sort((x, y) => x - y);
+  t.diagnostic(`${next} connections; of ${times.length} signals the longest took ${times.at(-1).toFixed(0)} ms, the median ${times[times.length >> 1].toFixed(1)} ms; memory +${most} kB at most`);
+  assert.ok(most < 250 << 10, `${most} kB`);
+  for (const line of [ann, bob]) line.close();
+  for (const one of nodes) {
+    const lines = one.log().split('\n').length;
+    assert.ok(lines < 200, `${lines} lines in the log`);
+    assert.equal(await within(10_000, 'the end', one.stop()), 0);
+  }
+});

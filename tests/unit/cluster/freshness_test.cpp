@@ -1,0 +1,67 @@
+#include "cluster/freshness.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace turnpike::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using Verdict = Freshness::Verdict;
+
+constexpr WallTime kNow{Duration(1'790'000'000'000)};
+
+std::uint64_t number_at(WallTime time) { return Numbers().next(time); }
+
+TEST_CASE("numbers grow, whatever the clock does") {
+  Numbers numbers;
+  CHECK(numbers.next(kNow) == 1'790'000'000'000);
+  CHECK(numbers.next(kNow) == 1'790'000'000'001);
+  CHECK(numbers.next(kNow - 1h) == 1'790'000'000'002);
+  CHECK(numbers.next(kNow + 1s) == 1'790'000'001'000);
+}
+
+TEST_CASE("a later start has the greater name") {
+  CHECK(name_run(kNow, "zzz") < name_run(kNow + 1ms, "aaa"));
+  CHECK(name_run(kNow, "a") != name_run(kNow, "b"));
+  CHECK(name_run(kNow, std::string(100, 'x')).size() == kMaxRun);
+}
+
+TEST_CASE("what a node has said is heeded once") {
+  Freshness freshness;
+  const std::string run = name_run(kNow, "x");
+  const std::uint64_t number = number_at(kNow);
+  CHECK(freshness.take("a", run, number, kNow) == Verdict::fresh);
+  CHECK(freshness.take("a", run, number, kNow) == Verdict::repeated);
+  CHECK(freshness.take("a", run, number + 2, kNow) == Verdict::fresh);
+  CHECK(freshness.take("a", run, number + 1, kNow) == Verdict::repeated);
+  CHECK(freshness.take("b", run, number, kNow) == Verdict::fresh);
+}
+
+TEST_CASE("of two starts of a node the later one is heeded") {
+  Freshness freshness;
+  const std::string first = name_run(kNow, "x");
+  const std::string second = name_run(kNow + 1s, "x");
+  CHECK(freshness.take("a", first, number_at(kNow + 2s), kNow + 2s) == Verdict::fresh);
+  CHECK(freshness.take("a", second, number_at(kNow + 1s), kNow + 2s) == Verdict::fresh);
+  CHECK(freshness.take("a", first, number_at(kNow + 3s), kNow + 3s) == Verdict::superseded);
+}
+
+TEST_CASE("what is from another time is not heeded, so that it need not be remembered") {
+  Freshness freshness;
+  const std::string run = name_run(kNow, "x");
+  const std::uint64_t number = number_at(kNow);
+  CHECK(freshness.take("a", run, number, kNow + 61s) == Verdict::untimely);
+  CHECK(freshness.take("a", run, number, kNow - 61s) == Verdict::untimely);
+  CHECK(freshness.take("a", run, number, kNow + 59s) == Verdict::fresh);
+  freshness.forget_old(kNow + 60s);
+  CHECK(freshness.take("a", run, number, kNow + 60s) == Verdict::repeated);
+  freshness.forget_old(kNow + 61s);
+  CHECK(freshness.take("a", run, number, kNow + 61s) == Verdict::untimely);
+  // A number of the future is remembered for longer.
+  CHECK(freshness.take("b", run, number, kNow - 60s) == Verdict::fresh);
+  freshness.forget_old(kNow - 30s);
+  CHECK(freshness.take("b", run, number, kNow - 30s) == Verdict::repeated);
+}
+
+}  // namespace
+}  // namespace turnpike::cluster
