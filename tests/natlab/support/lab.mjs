@@ -78,5 +78,12 @@ export function makeLab() {
   return Object.fromEntries(plan.map(home => [home.name, addHome(home)]));
 }
 
+// Another machine on the public network.
+export function addMachine(namespace, address) {
+  addNamespace(namespace);
+  plugIntoPublicNetwork(namespace, [address]);
+  return { namespace, address };
+}
+
 // The namespaces' routes, for the proof that none leads out.
 export const routes = namespace => runIn(namespace, ['ip', 'route']).trim().split('\n');
