@@ -58,7 +58,8 @@ class Rooms {
   static constexpr Duration kMaxSilence = std::chrono::seconds(10);
   // Of what was said to members of other nodes so much waits while Redis is away; beyond it the oldest goes.
   static constexpr std::size_t kMaxWaiting = 1000;
-  static constexpr std::size_t kMaxWaitingOctets = 4 << 20;
+  // Half of what a client may have waiting before it is dropped as a slow one: all may be for one member.
+  static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
   static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
   // Members are written in portions, so that what waits for Redis has a bound, however many they are.
