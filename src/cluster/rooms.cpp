@@ -261,6 +261,7 @@ void Rooms::on_all_written(bool is_written) {
   }
   for (const auto& [id, presence] : written.later) untold.push_back(presence);
   write_changes(std::move(untold));
+  send_waiting();
 }
 
 void Rooms::write_changes(std::vector<Presence> changes) {
@@ -306,7 +307,8 @@ const std::string* Rooms::name_of(signaling::NodeNumber number) const {
 
 void Rooms::send(const Outgoing& message) {
   const std::string* name = name_of(message.node);
-  if (!linked_ || (name && nodes_.at(*name).heard < linked_since_)) return wait_with(message);
+  const bool must_wait = !linked_ || writing_ || (name && nodes_.at(*name).heard < linked_since_);
+  if (must_wait) return wait_with(message);
   if (!name) return keep(message);
   publish(channel_of(*name), {.kind = RoomMessage::Kind::said, .node = {}, .run = {}, .said = message},
           [this, message](const redisReply* reply) {
@@ -318,7 +320,8 @@ void Rooms::send(const Outgoing& message) {
           });
 }
 
-// Until Redis is back, and the node that it is for has said that it is back there too, or is gone.
+// Until Redis is back and has all members of this node, so that nobody hears somebody whom it does not know,
+// and the node that it is for has said that it is back there too, or is gone.
 void Rooms::wait_with(const Outgoing& message) {
   waiting_.push_back(message);
   waiting_octets_ += octets_of(message);

@@ -65,7 +65,7 @@ test('what was said earlier is said again', async t => {
     for (const { channel, payload } of [...recorder.heard]) await stranger.command('PUBLISH', channel, payload);
   };
   const has = kind => recorder.heard.some(({ payload }) => payload.includes(`"kind":"${kind}"`));
-  assert.ok(has('said') && has('changes'));
+  await until('the recorder to hear both', () => has('said') && has('changes'));
 
   await t.test('to those who have heard it', async () => {
     const mark = b.log().length;
