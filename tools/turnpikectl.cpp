@@ -8,6 +8,7 @@
 #include "config/text.hpp"
 #include "turnpikectl/commands.hpp"
 #include "turnpikectl/output.hpp"
+#include "turnpikectl/users.hpp"
 
 namespace {
 
@@ -125,6 +126,28 @@ int main(int argc, char** argv) {
     if (ttl) credentials.ttl = *ttl;
     return mint_credentials(credentials, json);
   });
+
+  UserOptions user;
+  auto* of_users = app.add_subcommand("user", "The users of auth.database, who change while the daemon runs");
+  of_users->require_subcommand(1);
+  const auto add_user_command = [&](const char* name, const char* help) {
+    auto* command = of_users->add_subcommand(name, help);
+    command->add_option("NAME", user.name)->required();
+    return command;
+  };
+  const auto add_password_command = [&](const char* name, const char* help) {
+    auto* command = add_user_command(name, help);
+    command->add_flag("--generate", user.generate, "Make up the password, and print it");
+    return command;
+  };
+  on(add_password_command("add", "Add a user; the password is asked for, or read from standard input"),
+     [&](const Connection& daemon) { return add_user(daemon, user, json); });
+  on(of_users->add_subcommand("list", "List the users"),
+     [&](const Connection& daemon) { return list_users(daemon, json); });
+  on(add_password_command("passwd", "Give a user another password; allocations made with the old one end"),
+     [&](const Connection& daemon) { return change_password(daemon, user, json); });
+  on(add_user_command("remove", "Remove a user, on all nodes of a cluster; the allocations of the user end"),
+     [&](const Connection& daemon) { return remove_user(daemon, user.name, json); });
 
   std::string file = kConfig;
   auto* checking = app.add_subcommand("check", "Say whether a configuration is valid");

@@ -14,6 +14,8 @@
 #include "admin/metrics.hpp"
 #include "http/message.hpp"
 #include "http/refused.hpp"
+#include "turnpike/auth/params.hpp"
+#include "turnpike/base/result.hpp"
 #include "turnpike/turn/allocation_info.hpp"
 
 namespace turnpike::admin {
@@ -46,6 +48,24 @@ struct ReloadReport {
   std::vector<AllocationOf> sessions;
 };
 
+// What an operator wants to be changed in auth.database.
+struct UserChange {
+  enum class Kind : std::uint8_t { add, set_keys, remove };
+  static constexpr std::size_t kMaxUsers = 100;  // in one change
+  static constexpr std::size_t kMaxListed = 1000;
+
+  Kind kind = Kind::add;
+  // All of them are changed, or none. They have a password or keys, unless they are removed.
+  std::vector<auth::UserParams> users;
+};
+
+// Why a command was not done, as an answer of HTTP.
+struct Refusal {
+  unsigned status = 400;
+  std::string code;
+  std::string message;  // a sentence for people
+};
+
 class Service {
  public:
   virtual ~Service() = default;
@@ -70,6 +90,10 @@ class Service {
   // Ends all allocations of a user on all nodes. Returns false when only those of this node could be ended,
   // since the other nodes cannot be reached.
   virtual bool end_user(const std::string& user) = 0;
+  // The users of auth.database by name: the first ones after `after`, at most `limit`.
+  virtual Result<boost::json::object, Refusal> list_users(const std::string& after, std::size_t limit) = 0;
+  // The object says whether the other nodes of the cluster were told.
+  virtual Result<boost::json::object, Refusal> change_users(const UserChange& change) = 0;
 };
 
 }  // namespace turnpike::admin

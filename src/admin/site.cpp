@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 
+#include "admin/json.hpp"
 #include "http/bearer.hpp"
 #include "http/call_page.hpp"
 #include "turnpike/auth/rest.hpp"
@@ -23,18 +22,6 @@ using http::Response;
 constexpr std::string_view kAudience = "turnpike-admin";
 constexpr std::string_view kAllocations = "/v1/allocations/";
 constexpr std::chrono::hours kMaxDeadline{24};
-constexpr std::size_t kMaxBody = 4096;
-
-Response json_answer(const json::value& value, unsigned status = 200) {
-  Response response = http::json_response(json::serialize(value).append("\n"));
-  response.status = status;
-  return response;
-}
-
-// The body is {"error": {"code": …, "message": …}}. The message is a sentence for people.
-Response json_error(unsigned status, std::string_view code, std::string_view message) {
-  return json_answer({{"error", {{"code", code}, {"message", message}}}}, status);
-}
 
 // Writes "0-17": the number of the worker, and of the allocation on that worker.
 std::string id_of(const AllocationOf& one) {
@@ -92,24 +79,6 @@ json::array to_json(const std::vector<std::string>& texts) {
   json::array array;
   for (const std::string& text : texts) array.emplace_back(text);
   return array;
-}
-
-// Parses the body of a request, a JSON object with only the `known` names; an empty body is an empty object.
-// Returns the fault as a sentence, or nothing.
-std::optional<std::string> read_body(const Request& request, std::initializer_list<std::string_view> known,
-                                     json::object& out) {
-  if (request.body.empty()) return std::nullopt;
-  if (request.body.size() > kMaxBody) return "the body is longer than 4096 octets";
-  boost::system::error_code error;
-  json::value value = json::parse(request.body, error, {}, {.max_depth = 4});
-  if (error || !value.is_object()) return "the body is no JSON object";
-  for (const auto& member : value.get_object()) {
-    const std::string_view name(member.key().data(), member.key().size());
-    if (std::ranges::find(known, name) == known.end())
-      return "unknown member " + json::serialize(member.key());
-  }
-  out = std::move(value.get_object());
-  return std::nullopt;
 }
 
 // Reads a whole number from 0 to `max`. Returns false when the member is something else.
@@ -175,6 +144,10 @@ void Site::add_routes(http::Router& router) {
   add_control(router, "POST", "/v1/loglevel", &Site::set_log_level);
   add_control(router, "GET", "/v1/nodes", &Site::nodes);
   add_control(router, "POST", "/v1/kill", &Site::end_user);
+  add_control(router, "GET", "/v1/users", &Site::list_users);
+  add_control(router, "POST", "/v1/users", &Site::add_users);
+  add_control(router, "PUT", "/v1/users", &Site::change_user);
+  add_control(router, "DELETE", "/v1/users", &Site::remove_user);
 }
 
 void Site::add_control(http::Router& router, std::string method, std::string path, Action action) {

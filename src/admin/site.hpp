@@ -37,6 +37,11 @@ class Site {
   http::Awaitable<http::Response> set_log_level(const http::Request& request);
   http::Awaitable<http::Response> nodes(const http::Request& request);
   http::Awaitable<http::Response> end_user(const http::Request& request);
+  // users.cpp
+  http::Awaitable<http::Response> list_users(const http::Request& request);
+  http::Awaitable<http::Response> add_users(const http::Request& request);
+  http::Awaitable<http::Response> change_user(const http::Request& request);
+  http::Awaitable<http::Response> remove_user(const http::Request& request);
 
   Service& service_;
   bool has_tokens_;

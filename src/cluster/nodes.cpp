@@ -18,6 +18,22 @@ constexpr std::chrono::hours kMemory{24};     // of nodes that are gone
 constexpr std::size_t kMaxUser = 1024;        // octets of a user name in an order
 const std::string kMaxRecord = "4194303";     // the last octet that is read of what stands at a node's key
 constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
+constexpr std::chrono::minutes kMaxAge{5};  // of an order; clocks of nodes may differ by so much
+
+const char* name_of(Order::Kind kind) {
+  return kind == Order::Kind::remove_user ? "remove_user" : "end_user";
+}
+
+std::uint64_t milliseconds_since_1970() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+// A node that has just started does not know what it has heard before.
+bool is_old(std::uint64_t order) {
+  const auto age = static_cast<std::uint64_t>(std::chrono::milliseconds(kMaxAge).count());
+  return order + age < milliseconds_since_1970();
+}
 
 std::string orders_channel(const std::string& prefix) { return prefix + "orders"; }
 
@@ -223,18 +239,15 @@ void Nodes::forget_long_gone() {
 }
 
 std::uint64_t Nodes::next_number() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  last_number_ = std::max(last_number_ + 1, static_cast<std::uint64_t>(milliseconds));
+  last_number_ = std::max(last_number_ + 1, milliseconds_since_1970());
   return last_number_;
 }
 
-bool Nodes::end_user(const std::string& user) {
-  hooks_.end_user(user);
+bool Nodes::give(const Order& order) {
   if (!commands_.is_up() || !orders_.is_up()) return false;
   const std::string channel = orders_channel(prefix_);
-  const json::object order{{"node", own_name_}, {"number", next_number()}, {"end_user", user}};
-  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(order))});
+  const json::object text{{"node", own_name_}, {"number", next_number()}, {name_of(order.kind), order.name}};
+  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
   return true;
 }
 
@@ -245,15 +258,19 @@ void Nodes::on_order(std::string_view channel, std::string_view payload) {
   JsonReader reader(*value);
   const std::string node = reader.text("node", NodeRecord::kMaxName);
   const std::uint64_t number = reader.number("number");
-  const std::string user = reader.text("end_user", kMaxUser);
-  if (!reader.is_right() || user.empty() || node.empty()) return refuse("an order makes no sense");
+  Order order;
+  order.kind =
+      reader.has(name_of(Order::Kind::remove_user)) ? Order::Kind::remove_user : Order::Kind::end_user;
+  order.name = reader.text(name_of(order.kind), kMaxUser);
+  if (!reader.is_right() || order.name.empty() || node.empty()) return refuse("an order makes no sense");
   if (node == own_name_) return;  // it was done when it was given
   if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(node)) return;
   LastHeard& last = last_heard_[node];
-  if (number <= last.order) return refuse("an old order of node " + node + " was given again");
+  if (number <= last.order || is_old(number))
+    return refuse("an old order of node " + node + " was given again");
   last.order = number;
   last.since = std::max(last.since, std::chrono::steady_clock::now() - kLife);  // it is no record
-  hooks_.end_user(user);
+  hooks_.obey(order);
 }
 
 void Nodes::refuse(const std::string& what) {

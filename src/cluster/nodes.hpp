@@ -5,10 +5,12 @@
 // After the prefix, Redis has (all but `nodes` signed, see Seal):
 //   nodes        a set: the names of the nodes
 //   node:NODE    a text: the NodeRecord of a node, which Redis deletes kLife after its last renewal
-//   orders       a channel: {"node": NODE, "number": N, "end_user": NAME}
+//   orders       a channel: {"node": NODE, "number": N}, and with it an Order: "end_user": NAME or
+//                "remove_user": NAME
 //
 // Whoever can write into Redis can write again what a node has written earlier. So records and orders are
-// numbered, and what is not newer than the latest of its node is not heeded.
+// numbered, and what is not newer than the latest of its node is not heeded; nor is an order that is older
+// than five minutes.
 #pragma once
 
 #include <array>
@@ -30,6 +32,17 @@
 
 namespace turnpike::cluster {
 
+// What an operator has ordered on one node, and all nodes do. Orders are signed and not encrypted, so they
+// have no secrets.
+struct Order {
+  enum class Kind : std::uint8_t {
+    end_user,     // the allocations of a user
+    remove_user,  // from the node's database of users
+  };
+  Kind kind = Kind::end_user;
+  std::string name;  // of the user
+};
+
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
 class Nodes {
  public:
@@ -41,8 +54,7 @@ class Nodes {
     std::function<NodeRecord()> describe;  // this node as it is now, but for its name
     // The other nodes that are there; empty while Redis is away. Called after each reading.
     std::function<void(const std::vector<NodeRecord>&)> changed;
-    std::function<void(const std::string& user)>
-        end_user;                                  // somebody has ordered it, on this node or another
+    std::function<void(const Order&)> obey;        // an order that was given on another node
     std::function<void(const std::string&)> warn;  // a line for the log
     // Redis can be used, or can be used no more. Without them nobody is told.
     std::function<void()> came{};
@@ -58,9 +70,8 @@ class Nodes {
 
   // Writes this node's record now, because something has changed that others must know soon.
   void announce();
-  // Orders all nodes, with this one, to end the allocations of a user. False while Redis is away: then this
-  // node alone has ended them.
-  bool end_user(const std::string& user);
+  // Gives an order to the other nodes. False while Redis is away: then nobody hears it.
+  bool give(const Order& order);
 
   // By name, without this node.
   const std::vector<NodeRecord>& others() const { return others_; }

@@ -1,8 +1,11 @@
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "config/fields.hpp"
 #include "config/read.hpp"
 #include "config/text.hpp"
+#include "turnpike/base/hex.hpp"
 
 namespace turnpike::config {
 namespace {
@@ -75,6 +78,17 @@ void read_secrets(const Value& value, std::vector<std::string>& out) {
       item.expected("a secret of at least 8 characters, better 16 or more, without control characters");
     }
   });
+}
+
+void read_database(const Value& value, std::string& out) {
+  constexpr std::string_view kScheme = "sqlite:";
+  const std::string path =
+      value.is_scalar() && value.text().starts_with(kScheme) ? value.text().substr(kScheme.size()) : "";
+  std::error_code ignored;
+  const bool can_be = path.starts_with('/') && !path.ends_with('/') && is_clean_text(path) &&
+                      std::filesystem::is_directory(std::filesystem::path(path).parent_path(), ignored);
+  if (!can_be) return value.expected("sqlite: and an absolute path, in a folder that is there");
+  out = path;
 }
 
 void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings) {

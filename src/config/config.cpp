@@ -139,6 +139,7 @@ Result<Config, Errors> load(const std::string& file, const std::vector<std::stri
   if (!config) return config;
   if (has_secrets(*config)) warn_where_all_may_read(file, config->warnings);
   for (const std::string& secret : config->secret_files) warn_where_all_may_read(secret, config->warnings);
+  if (!config->user_database.empty()) warn_where_all_may_read(config->user_database, config->warnings);
   for (const std::string& key : key_files(config->tls)) warn_where_all_may_read(key, config->warnings);
   return config;
 }

@@ -109,6 +109,7 @@ struct Config {
   std::vector<Listener> listen = default_listeners();
   turn::RelayParams relay;
   auth::Params auth;
+  std::string user_database;  // auth.database: an SQLite file; empty when there is none
   turn::ClientParams clients;
   turn::PeerParams peers;
   turn::Limits limits;
@@ -149,8 +150,14 @@ std::optional<Endpoint> find_alternate(const Listener& listener, const Config& c
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
 
 // try_out.cpp: what load() does not do, since it reads other files and computes keys.
-// Throws std::invalid_argument with a message for the operator; see CredentialStore.
-auth::CredentialStore make_credentials(const auth::Params& params);
+// With the users of auth.database. Throws std::exception with a message for the operator; see
+// CredentialStore.
+auth::CredentialStore make_credentials(const Config& config);
+// The same when the users of the database are known.
+auth::CredentialStore make_credentials(const auth::Params& params,
+                                       const std::vector<auth::UserParams>& from_database);
+// Whether auth.users has a user whose prepared name (opaque_string()) is this.
+bool has_user(const auth::Params& params, std::string_view name);
 // What keeps a daemon from starting with this configuration: a user that cannot be, or a certificate that
 // cannot be used. Nothing where it can start.
 std::optional<std::string> find_fault(const Config& config);

@@ -79,6 +79,8 @@ void check_advertise(const Value& advertise, const Config& config);
 // auth.cpp
 void read_users(const Value& value, std::vector<auth::UserParams>& out);
 void read_secrets(const Value& value, std::vector<std::string>& out);
+// A path in a folder that is there; the file itself may come later.
+void read_database(const Value& value, std::string& out);
 void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings);
 
 // third_party.cpp

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "config/build.hpp"
 #include "config/fields.hpp"
 #include "config/text.hpp"
 
@@ -59,6 +58,7 @@ constexpr Key kKeys[] = {
 
     {"auth.users", "{}", [](const Value& v, Config& c) { read_users(v, c.auth.users); }, true},
     {"auth.secrets", "[]", [](const Value& v, Config& c) { read_secrets(v, c.auth.secrets); }},
+    {"auth.database", "", [](const Value& v, Config& c) { read_database(v, c.user_database); }},
     {"auth.third_party", "{}", [](const Value& v, Config& c) { read_third_party(v, c.auth.third_party); }},
     {"auth.nonce_lifetime", "600s",
      [](const Value& v, Config& c) { read_lifetime(v, kMinNonceLifetime, c.auth.nonce_lifetime); }},
@@ -209,10 +209,6 @@ const Key* find_key(std::string_view path) {
   return key == std::ranges::end(kKeys) ? nullptr : key;
 }
 
-bool is_absent(std::string_view path) {
-  return std::ranges::find(kAbsentKeys, path) != std::ranges::end(kAbsentKeys);
-}
-
 bool is_section(std::string_view path) {
   return std::ranges::any_of(kKeys, [&](const Key& key) { return is_below(key.path, path); });
 }
@@ -254,7 +250,6 @@ void read_section(const Value& section, Config& config);
 void read_entry(const Value& section, std::string_view name, const Value& value, Config& config) {
   if (is_dotted(name)) return report_unknown_in(section, name, value);
   if (const Key* key = find_key(value.path())) return key->read(value, config);
-  if (is_absent(value.path())) return value.problem("is not in this build");
   if (is_section(value.path())) return read_section(value, config);
   report_unknown_in(section, name, value);
 }

@@ -28,13 +28,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 }  // namespace
 
 std::string shown(std::string_view text) {
@@ -73,17 +66,6 @@ std::optional<std::uint32_t> parse_size(std::string_view text) {
   if (shift == 0 && !unit.empty()) return std::nullopt;
   const std::uint64_t size = std::uint64_t{*number} << shift;
   return size <= UINT32_MAX ? std::optional(static_cast<std::uint32_t>(size)) : std::nullopt;
-}
-
-bool parse_hex(std::string_view text, MutableBytes out) {
-  if (text.size() != out.size() * 2) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_value(text[2 * i]);
-    const int low = hex_value(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<std::uint8_t>(high << 4 | low);
-  }
-  return true;
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {

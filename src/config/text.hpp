@@ -26,10 +26,6 @@ std::optional<Duration> parse_duration(std::string_view text);
 // Parses a number of bytes, KiB or MiB: "65536", "64KiB", "1MiB".
 std::optional<std::uint32_t> parse_size(std::string_view text);
 
-// Fills the whole of `out`. Returns false when `text` has another length or contains characters other than
-// hex digits.
-bool parse_hex(std::string_view text, MutableBytes out);
-
 // The candidate that is most similar to the misspelled `word`; nothing when none is similar.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 

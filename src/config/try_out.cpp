@@ -1,25 +1,61 @@
+#include <algorithm>
 #include <exception>
+#include <set>
 #include <stdexcept>
 
 #include "config/config.hpp"
+#include "config/text.hpp"
 #include "net/certificate.hpp"
 #include "net/tls_context.hpp"
+#include "turnpike/auth/opaque_string.hpp"
 #include "turnpike/crypto/digest.hpp"
+#include "users/database.hpp"
 
 namespace turnpike::config {
+namespace {
 
-auth::CredentialStore make_credentials(const auth::Params& params) {
+// Empty when it cannot be the name of a user.
+std::string prepared(std::string_view name) { return auth::opaque_string(name).value_or(""); }
+
+}  // namespace
+
+auth::CredentialStore make_credentials(const Config& config) {
+  if (config.user_database.empty()) return make_credentials(config.auth, {});
+  try {
+    users::Database database(config.user_database, users::Database::Access::read);
+    return make_credentials(config.auth, database.users(config.auth.realm));
+  } catch (const users::DatabaseError& error) {
+    throw std::runtime_error(std::string("auth.database: ") + error.what());
+  }
+}
+
+auth::CredentialStore make_credentials(const auth::Params& params,
+                                       const std::vector<auth::UserParams>& from_database) {
+  auth::Params all = params;
+  std::set<std::string> in_file;
+  for (const auth::UserParams& user : params.users) in_file.insert(prepared(user.name));
+  for (const auth::UserParams& user : from_database) {
+    if (in_file.contains(user.name))
+      throw std::invalid_argument("auth.database: auth.users has the user " + shown(user.name) + " as well");
+    all.users.push_back(user);
+  }
   try {
     crypto::Digester digester;
-    return auth::CredentialStore(params, digester);
+    return auth::CredentialStore(all, digester);
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(std::string("auth.users: ") + error.what());
+    const std::string where = from_database.empty() ? "auth.users: " : "auth.users and auth.database: ";
+    throw std::invalid_argument(where + error.what());
   }
+}
+
+bool has_user(const auth::Params& params, std::string_view name) {
+  return std::ranges::any_of(params.users,
+                             [&](const auth::UserParams& user) { return prepared(user.name) == name; });
 }
 
 std::optional<std::string> find_fault(const Config& config) {
   try {
-    make_credentials(config.auth);
+    make_credentials(config);
     if (!config.tls.complete()) return std::nullopt;
     const auto keys = std::make_shared<net::TicketKeys>();
     for (const net::TlsKind kind : {net::TlsKind::tls, net::TlsKind::dtls})

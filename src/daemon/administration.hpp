@@ -37,6 +37,9 @@ class Administration : private admin::Service {
     std::function<Reloaded(bool dry_run)> reload;
     std::function<boost::json::array()> nodes;
     std::function<bool(const std::string& user)> end_user;
+    std::function<Result<boost::json::object, admin::Refusal>(const std::string& after, std::size_t limit)>
+        list_users;
+    std::function<Result<boost::json::object, admin::Refusal>(const admin::UserChange&)> change_users;
     std::deque<relay::Mailbox>& mailboxes;
   };
 
@@ -65,6 +68,13 @@ class Administration : private admin::Service {
   void on_refused(const http::Refused& refused) override;
   boost::json::array nodes() override { return hooks_.nodes(); }
   bool end_user(const std::string& user) override { return hooks_.end_user(user); }
+  Result<boost::json::object, admin::Refusal> list_users(const std::string& after,
+                                                         std::size_t limit) override {
+    return hooks_.list_users(after, limit);
+  }
+  Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change) override {
+    return hooks_.change_users(change);
+  }
   http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
   http::Params http_params(const admin::Params& params);
 

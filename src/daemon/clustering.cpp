@@ -65,7 +65,7 @@ void Daemon::join_cluster() {
   cluster::Nodes::Hooks hooks{
       .describe = [this] { return describe_node(); },
       .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
-      .end_user = [this](const std::string& user) { end_user(user); },
+      .obey = [this](const cluster::Order& order) { obey(order); },
       .warn = [](const std::string& line) { spdlog::warn(line); },
   };
   if (!config_.signaling.enabled) {  // where there is signaling, its rooms tell
@@ -197,9 +197,15 @@ void Daemon::end_user(const std::string& user) {
 }
 
 bool Daemon::end_user_everywhere(const std::string& user) {
-  if (nodes_) return nodes_->end_user(user);
   end_user(user);
-  return true;
+  return !nodes_ || nodes_->give({cluster::Order::Kind::end_user, user});
+}
+
+void Daemon::obey(const cluster::Order& order) {
+  switch (order.kind) {
+    case cluster::Order::Kind::end_user: return end_user(order.name);
+    case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order.name);
+  }
 }
 
 // This node is the first.

@@ -161,7 +161,7 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       first_addresses_(net::local_addresses()),
       addresses_(first_addresses_),
       sockets_(config_.workers == 0 ? usable_cores() : config_.workers),
-      credentials_(std::make_shared<const auth::CredentialStore>(std::move(credentials))),
+      credentials_(share(std::move(credentials))),
       quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
       connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
                         new_hash_key()),
@@ -229,6 +229,7 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
   for (unsigned i = 0; i < sockets_.size(); ++i) {
     workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets_[i])));
   }
+  warn_about_algorithms();
   if (credentials_->empty()) {
     spdlog::info("auth has no users, secrets or third party: STUN only, nothing is relayed");
   } else {

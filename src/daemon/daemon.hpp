@@ -113,7 +113,16 @@ class Daemon {
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
   void end_user(const std::string& user);
   bool end_user_everywhere(const std::string& user);
+  void obey(const cluster::Order& order);
   boost::json::array list_nodes();
+  // user_changes.cpp
+  using CredentialsSnapshot = std::shared_ptr<const auth::CredentialStore>;
+  CredentialsSnapshot share(auth::CredentialStore credentials);
+  Result<boost::json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit);
+  Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change);
+  std::optional<admin::Refusal> change_users_here(const admin::UserChange& change);
+  void remove_user_as_ordered(const std::string& name);
+  void warn_about_algorithms();
   struct LimitUse {
     std::string_view name;
     std::uint64_t used = 0;
@@ -177,6 +186,7 @@ class Daemon {
   turn::Quota::Demands demands_;  // of users here, as this node has last told of them
   BoundsLog bounds_log_;
   DaemonCounters counters_;
+  bool warned_of_algorithms_ = false;
   bool ready_ = false;
 };
 

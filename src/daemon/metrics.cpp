@@ -246,6 +246,9 @@ void Daemon::open_admin(const config::Config& config) {
           .reload = [this](bool dry_run) { return reload(dry_run); },
           .nodes = [this] { return list_nodes(); },
           .end_user = [this](const std::string& user) { return end_user_everywhere(user); },
+          .list_users = [this](const std::string& after,
+                               std::size_t limit) { return list_users(after, limit); },
+          .change_users = [this](const admin::UserChange& change) { return change_users(change); },
           .mailboxes = mailboxes_});
   tcp_listeners_.insert(tcp_listeners_.end(), admin_->endpoints().begin(), admin_->endpoints().end());
 }

@@ -50,7 +50,7 @@ int with_configuration(const Source& source, Use&& use) {
   }
   return report_faults([&] {
     add_missing_secret(*config);
-    auth::CredentialStore credentials = config::make_credentials(config->auth);
+    auth::CredentialStore credentials = config::make_credentials(*config);
     auto tls = Certificates::load(config->tls, make_ticket_keys(config->cluster));
     return use(Prepared{std::move(*config), std::move(credentials), std::move(tls)});
   });

@@ -60,7 +60,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   std::shared_ptr<const auth::CredentialStore> credentials;
   std::optional<Certificates::Loaded> certificates;
   try {
-    credentials = std::make_shared<const auth::CredentialStore>(config::make_credentials(next.auth));
+    credentials = share(config::make_credentials(next));
     if (tls_) {
       if (!next.tls.complete())
         throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
@@ -105,6 +105,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   warnings_.set_limits(config_.limits);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
   post_settings();
+  warn_about_algorithms();
   if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
   if (own_names_) own_names_->use(config_.signaling);
   if (web_) web_->use(config_.streams);

@@ -29,7 +29,9 @@ test('clients are told of two nodes that take them, with credentials that are go
   const folder = temporaryDirectory('nodes');
   t.after(folder.remove);
   const socketOf = name => `${folder.path}/${name}.sock`;
-  const start = name => startNode(redis, name, { more: [`admin: {listen: "unix:${socketOf(name)}"}`] });
+  const start = name => startNode(redis, name, {
+    more: [`admin: {listen: "unix:${socketOf(name)}"}`, `auth: {database: "sqlite:${folder.path}/${name}.db"}`],
+  });
   const ctl = (name, ...words) => runCtl(socketOf(name), ...words);
   const names = ['a.example.org', 'b.example.org', 'c.example.org'];
   const nodes = await Promise.all(names.map(start));
@@ -76,6 +78,20 @@ test('clients are told of two nodes that take them, with credentials that are go
     await assert.rejects(ctl(a.name, 'kill'), /ID|--user/);
   });
 
+  await t.test('a user is added on one node, and removed on all', async () => {
+    const add = async name => JSON.parse(await ctl(name, '--json', 'user', 'add', 'ann', '--generate'));
+    const users = async name => JSON.parse(await ctl(name, '--json', 'user', 'list')).users.map(user => user.name);
+    const { password, everywhere } = await add(a.name);
+    assert.equal(everywhere, false);
+    await relays(a, 'ann', password);
+    await assert.rejects(relays(b, 'ann', password));
+    assert.match(await ctl(b.name, 'user', 'add', 'ann', '--generate'), /on this node alone/);
+    assert.deepEqual(JSON.parse(await ctl(names[2], '--json', 'user', 'remove', 'ann')),
+      { name: 'ann', here: false, everywhere: true });
+    await until('the user to be gone', async () => (await users(a.name)).length + (await users(b.name)).length === 0);
+    await assert.rejects(relays(a, 'ann', password));
+  });
+
   await t.test('nobody is sent to a node that drains', async () => {
     const line = await member(b.ws, 'blue', 'Ann'); // a call goes on there
     await ctl(b.name, 'drain', '--deadline', '60s');
@@ -104,6 +120,9 @@ test('clients are told of two nodes that take them, with credentials that are go
     await saysLater(a, 'cluster: Redis is away');
     const table = await ctl(a.name, 'nodes');
     assert.ok(table.includes(a.name));
+    await ctl(a.name, 'user', 'add', 'ann', '--generate');
+    await assert.rejects(ctl(a.name, 'user', 'remove', 'ann'), /the other nodes cannot be reached/);
+    assert.deepEqual(JSON.parse(await ctl(a.name, '--json', 'user', 'list')).users, []);
     await redis.start();
   });
 });

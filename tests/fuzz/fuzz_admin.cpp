@@ -63,6 +63,22 @@ class CheckedService : public admin::Service {
     expect(!user.empty(), "a user has a name");
     return true;
   }
+  Result<json::object, admin::Refusal> list_users(const std::string&, std::size_t limit) override {
+    ++commands_;
+    expect(limit >= 1 && limit <= admin::UserChange::kMaxListed, "a list has a bound");
+    return json::object();
+  }
+  Result<json::object, admin::Refusal> change_users(const admin::UserChange& change) override {
+    ++commands_;
+    expect(!change.users.empty() && change.users.size() <= admin::UserChange::kMaxUsers,
+           "a change has a bound");
+    for (const auth::UserParams& user : change.users) {
+      const bool has_key = user.key_md5 || user.key_sha256;
+      expect(change.kind == admin::UserChange::Kind::remove || user.password.has_value() != has_key,
+             "a user has a password or keys");
+    }
+    return admin::Refusal{404, "no-such-user", "There is no such user."};
+  }
 
  private:
   std::size_t commands_ = 0;

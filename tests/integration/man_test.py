@@ -38,12 +38,12 @@ def help_of(program: str, *command: str) -> str:
                           timeout=30).stdout
 
 
-def helps_of(program: str) -> list[str]:
-    """Of the program and of each of its commands."""
-    first = help_of(program)
+def helps_of(program: str, *command: str) -> list[str]:
+    """Of the program or command, of each of its commands, and of theirs."""
+    first = help_of(program, *command)
     found = COMMANDS.search(first)
     names = [line.split()[0] for line in found[1].splitlines()] if found else []
-    return [first, *(help_of(program, name) for name in names)]
+    return [first, *(each for name in names for each in helps_of(program, *command, name))]
 
 
 class ManPages(unittest.TestCase):

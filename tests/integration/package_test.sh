@@ -210,6 +210,7 @@ configure() {
 realm: example.org
 auth:
   users: {alice: a-password-of-this-test}
+  database: sqlite:/var/lib/turnpike/users.db
 peers:
   allow: [127.0.0.0/8]
 admin:
@@ -224,6 +225,19 @@ show_relaying() {
   configure
   inside systemctl reload turnpike.service || failed "systemctl reload failed"
   relays || failed "stunclient --turn: $(cat "$work/log")"
+}
+
+show_users() {
+  local password
+  step "a user in the database, which the service itself makes"
+  password=$(inside turnpikectl user add bob --generate | sed -n 's/^password  //p')
+  [[ -n $password ]] || failed "turnpikectl user add printed no password"
+  [[ $(inside stat -c '%a %U:%G' /var/lib/turnpike/users.db) == '600 turnpike:turnpike' ]] || failed "who may read the users?"
+  inside env STUNCLIENT_PASSWORD="$password" stunclient --turn --user bob 127.0.0.1 >"$work/log" 2>&1 ||
+    failed "stunclient --turn of a new user: $(cat "$work/log")"
+  inside systemctl restart turnpike.service
+  inside env STUNCLIENT_PASSWORD="$password" stunclient --turn --user bob 127.0.0.1 >"$work/log" 2>&1 ||
+    failed "stunclient --turn of a user after a restart: $(cat "$work/log")"
 }
 
 number_in() { sed -n "s/.*\"$1\":\\([0-9]*\\).*/\\1/p" "$2"; }
@@ -561,6 +575,7 @@ test_package() {
   run_in_tree=inside
   show_default_configuration
   show_relaying
+  show_users
   show_reloads_beside_a_call
   show_refusal_of_a_bad_file
   show_crash

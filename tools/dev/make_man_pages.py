@@ -219,11 +219,14 @@ def program_page(program: Path, version: str) -> tuple[str, str]:
     return f"{name}.{section}", "\n".join(lines) + "\n"
 
 
-def render_command(program: Path, name: str) -> list[str]:
-    help_text = ask_for_help(program, name)
+def render_command(program: Path, *names: str) -> list[str]:
+    help_text = ask_for_help(program, *names)
     lines = [f".SS {escape(help_text.usage.removeprefix(program.name + ' '))}", paragraph(help_text.about + ".")]
     own = [each for each in help_text.sections.get("Options", []) if each.name != "-h,--help"]
-    return lines + render_entries(help_text.sections.get("Positionals", []) + own)
+    lines += render_entries(help_text.sections.get("Positionals", []) + own)
+    for command in help_text.sections.get("Subcommands", []):
+        lines += render_command(program, *names, command.name)
+    return lines
 
 
 KEY_LINE = re.compile(r"(?P<indent> *)(?P<off># )?(?P<key>[a-z_][a-z_0-9]*):(?: +(?P<value>\S.*))?")

@@ -8,7 +8,7 @@ packages_build=(
   g++ cmake ninja-build pkg-config ca-certificates iproute2
   python3 "libboost1.81-dev|libboost-dev" "libboost-json1.81-dev|libboost-json-dev" "libboost-url1.81-dev|libboost-url-dev"
   openssl libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev prometheus-cpp-dev libunistring-dev
-  libhiredis-dev
+  libhiredis-dev libsqlite3-dev
 )
 packages_test=(
   catch2 systemd

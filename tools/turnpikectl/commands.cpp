@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/url/encode.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
 #include <charconv>
 #include <iterator>
 #include <map>
@@ -15,6 +13,7 @@
 #include "turnpike/base/printable.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
+#include "turnpikectl/answers.hpp"
 #include "turnpikectl/output.hpp"
 #include "turnpikectl/screen.hpp"
 #include "turnpikectl/table.hpp"
@@ -23,42 +22,6 @@ namespace turnpike::turnpikectl {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::value& value) {
-  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value ? text_of(*value) : "-";
-}
-
-std::uint64_t number_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  boost::system::error_code ignored;
-  return value ? value->to_number<std::uint64_t>(ignored) : 0;
-}
-
-const json::array& list_of(const json::object& object, std::string_view name) {
-  static const json::array none;
-  const json::value* value = object.if_contains(name);
-  return value && value->is_array() ? value->get_array() : none;
-}
-
-// Prints a refusal of the daemon.
-int refuse(const Answer& answer, bool json) {
-  if (json) {
-    say_json(answer.body);
-  } else {
-    complain("turnpikectl: " + answer.error());
-  }
-  return kRefused;
-}
-
-// Encodes a value of a query, or a segment of a path.
-std::string encoded(const std::string& text) {
-  return boost::urls::encode(text, boost::urls::unreserved_chars);
-}
 
 constexpr std::chrono::seconds kWatchPeriod{1};
 constexpr std::size_t kWidestName = 64;  // of a user; --json has all of it

@@ -1,7 +1,7 @@
 # Completion of turnpikectl for bash.
 _turnpikectl() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' each
-  local commands='status allocations kill nodes drain reload loglevel credentials check'
+  local commands='status allocations kill nodes drain reload loglevel user credentials check'
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ " $commands " == *" $each "* ]] && command=$each && break
   done
@@ -17,6 +17,12 @@ _turnpikectl() {
     drain) mapfile -t COMPREPLY < <(compgen -W '--deadline --until --json' -- "$word") ;;
     reload) mapfile -t COMPREPLY < <(compgen -W '--dry-run --json' -- "$word") ;;
     loglevel) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$word") ;;
+    user)
+      case $previous in
+        user) mapfile -t COMPREPLY < <(compgen -W 'add list passwd remove' -- "$word") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W '--generate --json' -- "$word") ;;
+      esac
+      ;;
     credentials) mapfile -t COMPREPLY < <(compgen -W '--ttl --host --config --json' -- "$word") ;;
     check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
   esac

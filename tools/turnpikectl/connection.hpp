@@ -32,6 +32,9 @@ class Connection {
   Answer post(std::string_view target, const boost::json::value& body) const {
     return call("POST", target, body);
   }
+  Answer put(std::string_view target, const boost::json::value& body) const {
+    return call("PUT", target, body);
+  }
   Answer remove(std::string_view target) const { return call("DELETE", target, {}); }
 
  private:

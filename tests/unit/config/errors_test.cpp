@@ -629,10 +629,18 @@ TEST_CASE("NAT discovery needs a second address and a second port that nobody el
   CHECK(parse(relay + "nat_discovery: {alternate: 10.0.0.6:3479}", "t.yaml").has_value());
 }
 
-TEST_CASE("what this build does not carry is refused", "[config]") {
-  check_all({
-      {"auth: {database: hunter2}", "t.yaml:1: auth.database: is not in this build"},
-  });
+TEST_CASE("a database of users is a file in a folder that is there", "[config]") {
+  const std::string fault =
+      "t.yaml:1: auth.database: expected sqlite: and an absolute path, in a folder that is there (got ";
+  for (const char* wrong :
+       {"hunter2", "/tmp/users.db", "'sqlite:'", "sqlite:users.db", "sqlite:/tmp/",
+        "sqlite:/nowhere/users.db", "postgresql:/tmp/users.db", "\"sqlite:/tmp/a\\nb\""}) {
+    INFO(wrong);
+    CHECK(outcome("auth: {database: " + std::string(wrong) + "}") ==
+          fault + "a text that is not shown here)");
+  }
+  CHECK(outcome("auth: {database: }") == fault + "nothing)");
+  CHECK(outcome("auth: {database: [sqlite:/tmp/users.db]}") == fault + "a list)");
 }
 
 TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[config]") {

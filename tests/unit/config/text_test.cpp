@@ -55,15 +55,6 @@ TEST_CASE("a size is in bytes, KiB or MiB", "[config]") {
   }
 }
 
-TEST_CASE("hex fills its array exactly", "[config]") {
-  std::array<std::uint8_t, 3> out{};
-  CHECK(parse_hex("00fFa9", out));
-  CHECK(out == std::array<std::uint8_t, 3>{0x00, 0xff, 0xa9});
-  CHECK_FALSE(parse_hex("00ffa", out));
-  CHECK_FALSE(parse_hex("00ffa9a", out));
-  CHECK_FALSE(parse_hex("00ffg9", out));
-}
-
 TEST_CASE("the nearest word is a likely misspelling or none", "[config]") {
   const std::vector<std::string> words = {"realm", "auth", "url", "allocations"};
   CHECK(nearest("relm", words) == "realm");

@@ -1,0 +1,115 @@
+// /v1/users: the users of auth.database.
+//
+//   GET     ?after=NAME&limit=N         {"realm", "users": [{"name", "keys", "changed_at"}], "more", …}
+//   POST    {"users": [USER, …]}        adds all of them, or none
+//   PUT     USER                        gives a user who is there another password or other keys
+//   DELETE  ?name=NAME
+//
+// USER is {"name", "password"}, or {"name", "key_md5", "key_sha256"} with one or both of the keys in hex.
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <charconv>
+
+#include "admin/json.hpp"
+#include "admin/site.hpp"
+#include "turnpike/base/hex.hpp"
+
+namespace turnpike::admin {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxUsersBody = 64 << 10;
+
+std::optional<std::string> text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (!value || !value->is_string()) return std::nullopt;
+  return std::string(value->get_string().data(), value->get_string().size());
+}
+
+// Returns false when the member is something else than hex digits for the whole key.
+template <std::size_t Size>
+bool read_key(const json::object& object, std::string_view name,
+              std::optional<std::array<std::uint8_t, Size>>& out) {
+  if (!object.contains(name)) return true;
+  const std::optional<std::string> text = text_member(object, name);
+  return text && parse_hex(*text, out.emplace());
+}
+
+constexpr std::string_view kUserMembers[] = {"name", "password", "key_md5", "key_sha256"};
+
+std::optional<auth::UserParams> read_user(const json::value& value) {
+  const json::object* object = value.if_object();
+  const bool is_known =
+      object && std::ranges::all_of(*object, [](const auto& member) {
+        return std::ranges::find(kUserMembers, std::string_view(member.key().data(), member.key().size())) !=
+               std::ranges::end(kUserMembers);
+      });
+  const std::optional<std::string> name = is_known ? text_member(*object, "name") : std::nullopt;
+  if (!name) return std::nullopt;
+  auth::UserParams user;
+  user.name = *name;
+  user.password = text_member(*object, "password");
+  if (object->contains("password") != user.password.has_value()) return std::nullopt;
+  if (!read_key(*object, "key_md5", user.key_md5) || !read_key(*object, "key_sha256", user.key_sha256))
+    return std::nullopt;
+  if (user.password.has_value() == (user.key_md5 || user.key_sha256)) return std::nullopt;
+  return user;
+}
+
+constexpr std::string_view kExpectedUser =
+    "A user is an object with name, and either password or one or both of key_md5 and key_sha256 in hex.";
+
+http::Response answer(const Result<json::object, Refusal>& result) {
+  if (result) return json_answer(*result);
+  return json_error(result.error().status, result.error().code, result.error().message);
+}
+
+}  // namespace
+
+http::Awaitable<http::Response> Site::list_users(const http::Request& request) {
+  std::size_t limit = UserChange::kMaxListed;
+  if (const auto text = request.query("limit")) {
+    const auto read = std::from_chars(text->data(), text->data() + text->size(), limit);
+    const bool is_whole = read.ec == std::errc() && read.ptr == text->data() + text->size();
+    if (!is_whole || limit == 0 || limit > UserChange::kMaxListed)
+      co_return json_error(400, "bad-limit", "limit is a number from 1 to 1000.");
+  }
+  co_return answer(service_.list_users(request.query("after").value_or(""), limit));
+}
+
+http::Awaitable<http::Response> Site::add_users(const http::Request& request) {
+  json::object body;
+  if (const auto fault = read_body(request, {"users"}, body, kMaxUsersBody))
+    co_return json_error(400, "bad-body", *fault);
+  const json::value* list = body.if_contains("users");
+  if (!list || !list->is_array() || list->get_array().empty() ||
+      list->get_array().size() > UserChange::kMaxUsers) {
+    co_return json_error(400, "bad-users", "users is a list of 1 to 100 users.");
+  }
+  UserChange change{UserChange::Kind::add, {}};
+  for (const json::value& one : list->get_array()) {
+    auto user = read_user(one);
+    if (!user) co_return json_error(400, "bad-user", kExpectedUser);
+    change.users.push_back(std::move(*user));
+  }
+  co_return answer(service_.change_users(change));
+}
+
+http::Awaitable<http::Response> Site::change_user(const http::Request& request) {
+  json::object body;
+  if (const auto fault = read_body(request, {"name", "password", "key_md5", "key_sha256"}, body))
+    co_return json_error(400, "bad-body", *fault);
+  auto user = read_user(body);
+  if (!user) co_return json_error(400, "bad-user", kExpectedUser);
+  co_return answer(service_.change_users({UserChange::Kind::set_keys, {std::move(*user)}}));
+}
+
+http::Awaitable<http::Response> Site::remove_user(const http::Request& request) {
+  auth::UserParams user;
+  user.name = request.query("name").value_or("");
+  if (user.name.empty()) co_return json_error(400, "bad-user", "name is the name of a user.");
+  co_return answer(service_.change_users({UserChange::Kind::remove, {std::move(user)}}));
+}
+
+}  // namespace turnpike::admin

@@ -1,0 +1,202 @@
+// Users that change while the daemon runs: the commands of operators write auth.database, and the workers get
+// a new snapshot of all credentials. It all happens on the control thread; no worker reads the database.
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/json/array.hpp>
+#include <chrono>
+
+#include "daemon/daemon.hpp"
+#include "turnpike/auth/opaque_string.hpp"
+#include "turnpike/crypto/digest.hpp"
+#include "turnpike/signaling/ice_servers.hpp"
+#include "users/database.hpp"
+
+namespace turnpike::daemon {
+namespace {
+
+namespace json = boost::json;
+using admin::Refusal;
+using Kind = admin::UserChange::Kind;
+using users::Database;
+
+Refusal no_database() {
+  return {404, "no-database",
+          "The configuration has no auth.database, so users do not change while it runs."};
+}
+
+Refusal to_refusal(const users::DatabaseError& error) {
+  const bool is_busy = dynamic_cast<const users::DatabaseBusy*>(&error) != nullptr;
+  spdlog::error(fmt::format("auth.database: {}", error.what()));
+  return {is_busy ? 503U : 500U, is_busy ? "busy" : "database-error", error.what()};
+}
+
+std::int64_t seconds_since_1970() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+// The user as the database has it: the prepared name, and keys in place of a password.
+Result<auth::UserParams, Refusal> prepare(const auth::UserParams& user, const std::string& realm,
+                                          crypto::Digester& digester) {
+  const std::optional<std::string> name = auth::opaque_string(user.name);
+  if (!name || name->size() > Database::kMaxName) {
+    return Refusal{400, "bad-name",
+                   "A name is UTF-8 of 1 to 508 octets without control characters (RFC 8265, OpaqueString)."};
+  }
+  auth::UserParams out{*name, {}, user.key_md5, user.key_sha256};
+  if (user.password) {
+    const std::optional<std::string> password = auth::opaque_string(*user.password);
+    if (!password) {
+      return Refusal{
+          400, "bad-password",
+          "A password is UTF-8 without control characters, and not empty (RFC 8265, OpaqueString)."};
+    }
+    out.key_md5 = auth::long_term_key_md5(digester, *name, realm, *password);
+    out.key_sha256 = auth::long_term_key_sha256(digester, *name, realm, *password);
+  }
+  return {boost::system::in_place_value, std::move(out)};
+}
+
+// Returns why the user cannot be changed so.
+std::optional<Refusal> apply(Database& database, Kind kind, const std::string& realm,
+                             const auth::UserParams& user) {
+  switch (kind) {
+    case Kind::add:
+      if (database.add(realm, user, seconds_since_1970())) return std::nullopt;
+      return Refusal{409, "user-exists", "There is a user " + user.name + " already."};
+    case Kind::set_keys:
+      if (database.set_keys(realm, user, seconds_since_1970())) return std::nullopt;
+      break;
+    case Kind::remove:
+      if (database.remove(realm, user.name)) return std::nullopt;
+      break;
+  }
+  return Refusal{404, "no-such-user", "The database has no user " + user.name + "."};
+}
+
+const char* past_tense(Kind kind) {
+  switch (kind) {
+    case Kind::add: return "added";
+    case Kind::set_keys: return "given new keys";
+    case Kind::remove: return "removed";
+  }
+  return "";
+}
+
+}  // namespace
+
+// Freeing many users takes as long as a call can bear to wait. So the last owner, which may be a worker,
+// leaves it to the control thread.
+Daemon::CredentialsSnapshot Daemon::share(auth::CredentialStore credentials) {
+  return {new auth::CredentialStore(std::move(credentials)), [this](const auth::CredentialStore* last) {
+            boost::asio::post(control_, [owned = std::unique_ptr<const auth::CredentialStore>(last)] {});
+          }};
+}
+
+Result<json::object, Refusal> Daemon::list_users(const std::string& after, std::size_t limit) {
+  if (config_.user_database.empty()) return no_database();
+  const std::string& realm = config_.auth.realm;
+  try {
+    Database database(config_.user_database, Database::Access::read);
+    json::array listed;
+    for (const users::ListedUser& user : database.list(realm, after, limit)) {
+      json::array keys;
+      if (user.has_md5) keys.emplace_back("md5");
+      if (user.has_sha256) keys.emplace_back("sha256");
+      const WallTime changed_at{std::chrono::seconds(user.changed_at)};
+      listed.push_back({{"name", user.name},
+                        {"keys", std::move(keys)},
+                        {"changed_at", signaling::to_rfc3339(changed_at)}});
+    }
+    json::array others;
+    for (const users::RealmCount& other : database.other_realms(realm))
+      others.push_back({{"realm", other.realm}, {"users", other.users}});
+    const bool may_have_more = listed.size() == limit;
+    return json::object{{"realm", realm},
+                        {"database", config_.user_database},
+                        {"users", std::move(listed)},
+                        {"more", may_have_more},
+                        {"count", database.count(realm)},
+                        {"in_file", config_.auth.users.size()},
+                        {"other_realms", std::move(others)},
+                        {"offers_sha256", credentials_->offers(stun::PasswordAlgorithm::sha256)}};
+  } catch (const users::DatabaseError& error) {
+    return to_refusal(error);
+  }
+}
+
+Result<json::object, Refusal> Daemon::change_users(const admin::UserChange& change) {
+  if (config_.user_database.empty()) return no_database();
+  std::optional<Refusal> refusal = change_users_here(change);
+  const bool is_removal = change.kind == Kind::remove;
+  const bool is_elsewhere = is_removal && nodes_ && refusal && refusal->status == 404;
+  if (refusal && !is_elsewhere) return std::move(*refusal);
+  // Keys would have to be secret on their way, and orders are not. So a node learns of nothing but a removal.
+  bool everywhere = !nodes_;
+  if (is_removal && nodes_)
+    everywhere = nodes_->give({cluster::Order::Kind::remove_user, change.users[0].name});
+  return json::object{{"users", change.users.size()}, {"here", !refusal}, {"everywhere", everywhere}};
+}
+
+std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change) {
+  const std::string& realm = config_.auth.realm;
+  crypto::Digester digester;
+  std::vector<auth::UserParams> prepared;
+  for (const auth::UserParams& user : change.users) {
+    auto one = prepare(user, realm, digester);
+    if (!one) return one.error();
+    if (config::has_user(config_.auth, one->name)) {
+      return Refusal{409, "in-file",
+                     "The configuration has a user " + one->name + " in auth.users: change it there."};
+    }
+    prepared.push_back(std::move(*one));
+  }
+  try {
+    Database database(config_.user_database, Database::Access::write);
+    Database::Transaction transaction(database);
+    for (const auth::UserParams& user : prepared) {
+      if (auto refusal = apply(database, change.kind, realm, user)) return refusal;
+    }
+    if (database.count(realm) > Database::kMaxUsers)
+      return Refusal{409, "too-many", "A database has 100,000 users of a realm at most."};
+    // Before the database changes: it holds nothing that the daemon could not start with.
+    CredentialsSnapshot credentials = share(config::make_credentials(config_.auth, database.users(realm)));
+    transaction.commit();
+    credentials_ = std::move(credentials);
+  } catch (const users::DatabaseError& error) {
+    return to_refusal(error);
+  } catch (const std::invalid_argument& error) {
+    return Refusal{409, "would-not-start", error.what()};
+  }
+  post_settings();
+  if (prepared.size() == 1) {
+    spdlog::info(
+        fmt::format("auth.database: user {} was {}", prepared.front().name, past_tense(change.kind)));
+  } else {
+    spdlog::info(fmt::format("auth.database: {} users were {}", prepared.size(), past_tense(change.kind)));
+  }
+  warn_about_algorithms();
+  return std::nullopt;
+}
+
+void Daemon::remove_user_as_ordered(const std::string& name) {
+  if (config_.user_database.empty()) return;
+  auth::UserParams user;
+  user.name = name;
+  if (const auto refusal = change_users_here({Kind::remove, {std::move(user)}}))
+    spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
+}
+
+// Once for as long as it is so.
+void Daemon::warn_about_algorithms() {
+  const bool lacks_sha256 = !credentials_->offers(stun::PasswordAlgorithm::sha256);
+  if (lacks_sha256 && !warned_of_algorithms_) {
+    spdlog::warn(
+        "auth: some users have no key_sha256, so all clients are offered MD5 alone until these have a new "
+        "password");
+  }
+  warned_of_algorithms_ = lacks_sha256;
+}
+
+}  // namespace turnpike::daemon

@@ -1,0 +1,29 @@
+// How the commands read the answers of the daemon.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "turnpikectl/connection.hpp"
+
+namespace turnpike::turnpikectl {
+
+std::string text_of(const boost::json::value& value);
+// A member as text; "-" when it is absent.
+std::string text_of(const boost::json::object& object, std::string_view name);
+// 0 when it is absent or no number.
+std::uint64_t number_of(const boost::json::object& object, std::string_view name);
+// Empty when it is absent or no list.
+const boost::json::array& list_of(const boost::json::object& object, std::string_view name);
+
+// Prints a refusal of the daemon. Returns the exit code for it.
+int refuse(const Answer& answer, bool json);
+
+// Encodes a value of a query, or a segment of a path.
+std::string encoded(const std::string& text);
+
+}  // namespace turnpike::turnpikectl
