@@ -7,6 +7,7 @@
 
 #include "config/text.hpp"
 #include "turnpikectl/commands.hpp"
+#include "turnpikectl/coturn.hpp"
 #include "turnpikectl/output.hpp"
 #include "turnpikectl/users.hpp"
 
@@ -148,6 +149,14 @@ int main(int argc, char** argv) {
      [&](const Connection& daemon) { return change_password(daemon, user, json); });
   on(add_user_command("remove", "Remove a user, on all nodes of a cluster; the allocations of the user end"),
      [&](const Connection& daemon) { return remove_user(daemon, user.name, json); });
+
+  std::string imported;
+  auto* importing = app.add_subcommand("import", "Take over what another server keeps");
+  importing->require_subcommand(1);
+  auto* coturn = importing->add_subcommand(
+      "coturn", "Print a turnserver.conf as a configuration, or add the users of coturn's SQLite database");
+  coturn->add_option("FILE", imported)->required();
+  on(coturn, [&](const Connection& daemon) { return import_coturn(daemon, imported, json); });
 
   std::string file = kConfig;
   auto* checking = app.add_subcommand("check", "Say whether a configuration is valid");

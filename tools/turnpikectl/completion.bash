@@ -1,7 +1,7 @@
 # Completion of turnpikectl for bash.
 _turnpikectl() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' each
-  local commands='status allocations kill nodes drain reload loglevel user credentials check'
+  local commands='status allocations kill nodes drain reload loglevel user credentials import check'
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ " $commands " == *" $each "* ]] && command=$each && break
   done
@@ -21,6 +21,12 @@ _turnpikectl() {
       case $previous in
         user) mapfile -t COMPREPLY < <(compgen -W 'add list passwd remove' -- "$word") ;;
         *) mapfile -t COMPREPLY < <(compgen -W '--generate --json' -- "$word") ;;
+      esac
+      ;;
+    import)
+      case $previous in
+        import) mapfile -t COMPREPLY < <(compgen -W 'coturn' -- "$word") ;;
+        *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
       esac
       ;;
     credentials) mapfile -t COMPREPLY < <(compgen -W '--ttl --host --config --json' -- "$word") ;;

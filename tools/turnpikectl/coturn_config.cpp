@@ -1,0 +1,628 @@
+#include "turnpikectl/coturn_config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
+#include <cstdint>
+#include <istream>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "config/prefix.hpp"
+#include "config/text.hpp"
+#include "turnpike/base/endpoint.hpp"
+#include "turnpike/base/hex.hpp"
+#include "turnpike/base/prefix.hpp"
+#include "turnpike/base/printable.hpp"
+
+namespace turnpike::turnpikectl {
+namespace {
+
+// What has no counterpart, or needs none. Values of the marked ones are not repeated.
+struct WithoutCounterpart {
+  std::string_view option;
+  std::string_view remark;
+  bool is_secret = false;
+};
+
+constexpr std::string_view kLogs = "turnpike logs to standard error, which systemd's journal keeps; see log";
+constexpr std::string_view kUnit = "turnpike.service of systemd does this";
+constexpr std::string_view kConsole = "turnpikectl on the admin socket takes the place of this console";
+constexpr std::string_view kWebAdmin =
+    "the admin listener has a status page: admin: {listen: [http://127.0.0.1:9641]}";
+constexpr std::string_view kDatabase =
+    "turnpike keeps users in SQLite alone: auth: {database: sqlite:/var/lib/turnpike/users.db}";
+constexpr std::string_view kNoDatabase = "there is no such database here";
+constexpr std::string_view kAsHere = "turnpike does so in any case";
+constexpr std::string_view kDiffieHellman = "OpenSSL chooses the group";
+constexpr std::string_view kFixedLifetime = "RFC 8656 fixes this lifetime, and turnpike keeps to it";
+constexpr std::string_view kFamilies = "name addresses in place of devices";
+
+constexpr WithoutCounterpart kWithoutCounterpart[] = {
+    {"alt-listening-port",
+     "for NAT discovery, name the second address: nat_discovery: {alternate: ADDRESS:PORT}"},
+    {"alt-tls-listening-port", "NAT discovery is by UDP and TCP alone"},
+    {"udp-self-balance", "turnpike balances its workers by itself"},
+    {"listening-device", kFamilies},
+    {"relay-device", kFamilies},
+    {"fingerprint", "an answer has a fingerprint when its request had one"},
+    {"lt-cred-mech", kAsHere},
+    {"secure-stun", "turnpike answers Binding requests of everybody, within limits.bindings_per_second"},
+    {"no-stun", "turnpike answers Binding requests of everybody, within limits.bindings_per_second"},
+    {"no-udp-relay", "turnpike always relays by UDP"},
+    {"no-tcp-relay", "turnpike relays by TCP only with relay: {tcp: true}"},
+    {"no-multicast-peers", kAsHere},
+    {"psql-userdb", kDatabase, true},
+    {"sql-userdb", kDatabase, true},
+    {"mysql-userdb", kDatabase, true},
+    {"mongo-userdb", kDatabase, true},
+    {"redis-userdb", kDatabase, true},
+    {"redis-statsdb", "statistics are at /metrics of the admin listener, for Prometheus", true},
+    {"secret-key-file", kNoDatabase, true},
+    {"no-auth-pings", kNoDatabase},
+    {"no-dynamic-ip-list", kNoDatabase},
+    {"no-dynamic-realms", kNoDatabase},
+    {"check-origin-consistency", "turnpike has one realm, whatever the origin"},
+    {"oauth", "for access tokens (RFC 7635) name the keys in auth.third_party"},
+    {"server-name", "for access tokens (RFC 7635): auth: {third_party: {server_name: NAME, keys: [...]}}"},
+    {"pkey-pwd", "turnpike cannot read an encrypted key: openssl pkey -in OLD -out NEW", true},
+    {"CA-file", "turnpike asks clients for no certificate"},
+    {"ec-curve-name", kDiffieHellman},
+    {"dh566", "this group is too weak; OpenSSL chooses one"},
+    {"dh1066", "this group is too weak; OpenSSL chooses one"},
+    {"dh2066", kDiffieHellman},
+    {"dh-file", kDiffieHellman},
+    {"no-tlsv1", kAsHere},
+    {"no-tlsv1_1", kAsHere},
+    {"no-sslv2", kAsHere},
+    {"no-sslv3", kAsHere},
+    {"channel-lifetime", kFixedLifetime},
+    {"permission-lifetime", kFixedLifetime},
+    {"verbose", kLogs},
+    {"syslog", kLogs},
+    {"syslog-facility", kLogs},
+    {"log-file", kLogs},
+    {"no-stdout-log", kLogs},
+    {"simple-log", kLogs},
+    {"new-log-timestamp", kLogs},
+    {"new-log-timestamp-format", kLogs},
+    {"log-binding", "Binding requests are counted in /metrics"},
+    {"pidfile", kUnit},
+    {"proc-user", kUnit},
+    {"proc-group", kUnit},
+    {"daemon", kUnit},
+    {"no-cli", kConsole},
+    {"cli-ip", kConsole},
+    {"cli-port", kConsole},
+    {"cli-password", kConsole, true},
+    {"cli-max-output-sessions", kConsole},
+    {"web-admin", kWebAdmin},
+    {"web-admin-ip", kWebAdmin},
+    {"web-admin-port", kWebAdmin},
+    {"web-admin-listen-on-workers", kWebAdmin},
+    {"prometheus", "for /metrics: admin: {listen: [http://127.0.0.1:9641]}"},
+    {"prometheus-port", "for /metrics: admin: {listen: [http://127.0.0.1:9641]}"},
+    {"prometheus-username-labels", "metrics have no names of users; turnpikectl allocations shows them"},
+    {"acme-redirect", "signaling.root serves /.well-known/acme-challenge/ from a folder"},
+    {"no-software-attribute", kAsHere},
+    {"prod", kAsHere},
+    {"no-rfc5780", kAsHere},
+    {"no-stun-backward-compatibility", kAsHere},
+    {"response-origin-only-with-rfc5780", kAsHere},
+    {"ne", "turnpike has one engine: workers on epoll"},
+    {"rest-api-separator", "time-limited credentials have ':' between the time and the name"},
+    {"tcp-proxy-port",
+     "write a listener with the balancers' addresses: {url: \"tcp://0.0.0.0:PORT\", proxy_protocol: "
+     "[ADDRESS]}"},
+    {"no-auth", "DANGEROUS, so it is left out: everybody could use this relay"},
+    {"server-relay",
+     "DANGEROUS, so it is left out: peers could reach the relay's clients without permission"},
+    {"allow-loopback-peers",
+     "DANGEROUS, so it is left out: clients could reach services of this machine. If you need it: "
+     "peers: {allow: [127.0.0.0/8, \"::1/128\"]}"},
+};
+
+// As YAML that a terminal may have, too.
+std::string quoted(const std::string& text) {
+  return printable_json(boost::json::serialize(boost::json::string(text)));
+}
+
+std::string in_url(const IpAddress& address) {
+  return address.is_v4() ? address.to_string() : '[' + address.to_string() + ']';
+}
+
+std::string join_items(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text.append(text.empty() ? "" : ", ").append(item);
+  return '[' + text + ']';
+}
+
+// The fewest blocks that have exactly the addresses from `first` to `last`.
+std::vector<Prefix> blocks_between(const IpAddress& first, const IpAddress& last) {
+  const unsigned bits = first.is_v4() ? 32 : 128;
+  std::vector<Prefix> blocks;
+  const auto last_of = [&](const Prefix& block) {
+    std::array<std::uint8_t, 16> octets = block.address.storage();
+    for (unsigned bit = block.length; bit < bits; ++bit)
+      octets[bit / 8] |= static_cast<std::uint8_t>(0x80 >> bit % 8);
+    return IpAddress::from_bytes(first.family(), octets);
+  };
+  for (IpAddress next = first;;) {
+    Prefix block{next, static_cast<std::uint8_t>(bits)};
+    while (block.length > 0) {
+      const Prefix wider{next, static_cast<std::uint8_t>(block.length - 1)};
+      if (config::without_host_bits(wider) != wider || last_of(wider) > last) break;
+      block = wider;
+    }
+    blocks.push_back(block);
+    const IpAddress end = last_of(block);
+    if (end >= last) return blocks;
+    std::array<std::uint8_t, 16> octets = end.storage();
+    for (unsigned i = bits / 8; i-- > 0 && ++octets[i] == 0;) {
+    }
+    next = IpAddress::from_bytes(first.family(), octets);
+  }
+}
+
+// "10.0.0.1", "10.0.0.0-10.0.0.255" or "10.0.0.0/24".
+std::optional<std::vector<Prefix>> parse_peers(const std::string& text) {
+  const std::size_t dash = text.find('-');
+  if (dash == std::string::npos) {
+    const auto prefix = config::parse_prefix(text);
+    return prefix ? std::optional(std::vector{config::without_host_bits(*prefix)}) : std::nullopt;
+  }
+  const auto first = IpAddress::parse(std::string_view(text).substr(0, dash));
+  const auto last = IpAddress::parse(std::string_view(text).substr(dash + 1));
+  if (!first || !last || first->family() != last->family() || *last < *first) return std::nullopt;
+  return blocks_between(*first, *last);
+}
+
+class Conversion {
+ public:
+  void take(int line, const std::string& option, const std::string& value);
+  std::string yaml(const std::string& name);
+
+ private:
+  struct Setting {
+    int line = 0;
+    std::string value;
+  };
+  struct Line {
+    int number = 0;
+    std::string text;
+  };
+
+  void remark(int line, const std::string& text) { remarks_.push_back({line, text}); }
+  bool is_on(const std::string& option) const { return settings_.contains(option); }
+  std::string last(const std::string& option, const std::string& otherwise) const {
+    const auto found = settings_.find(option);
+    return found == settings_.end() ? otherwise : found->second.back().value;
+  }
+  const std::vector<Setting>& all(const std::string& option) const {
+    static const std::vector<Setting> none;
+    const auto found = settings_.find(option);
+    return found == settings_.end() ? none : found->second;
+  }
+  // A whole number from `smallest` to `largest`. Nothing, and a remark, when it is something else.
+  std::optional<std::uint32_t> number(const std::string& option, std::uint32_t smallest = 0,
+                                      std::uint32_t largest = UINT32_MAX);
+  std::vector<IpAddress> addresses(const std::string& option);
+  void add_number(std::vector<std::string>& keys, const std::string& option, const std::string& key,
+                  std::uint32_t smallest = 0, std::uint32_t largest = UINT32_MAX,
+                  const std::string& unit = "");
+  void write(const std::string& section, const std::vector<std::string>& keys);
+
+  void write_listeners();
+  void write_tls();
+  void write_relay();
+  void write_auth();
+  void write_peers();
+  void write_limits();
+
+  std::map<std::string, std::vector<Setting>> settings_;
+  std::vector<Line> remarks_;
+  std::string out_;
+};
+
+// Options that are converted. All others have a remark.
+const std::set<std::string, std::less<>> kConverted{"listening-ip",
+                                                    "listening-port",
+                                                    "tls-listening-port",
+                                                    "aux-server",
+                                                    "relay-ip",
+                                                    "external-ip",
+                                                    "min-port",
+                                                    "max-port",
+                                                    "relay-threads",
+                                                    "realm",
+                                                    "user",
+                                                    "use-auth-secret",
+                                                    "static-auth-secret",
+                                                    "cert",
+                                                    "pkey",
+                                                    "cipher-list",
+                                                    "no-tlsv1_2",
+                                                    "allowed-peer-ip",
+                                                    "denied-peer-ip",
+                                                    "user-quota",
+                                                    "total-quota",
+                                                    "max-bps",
+                                                    "bps-capacity",
+                                                    "stale-nonce",
+                                                    "max-allocate-lifetime",
+                                                    "max-allocate-timeout",
+                                                    "mobility",
+                                                    "no-udp",
+                                                    "no-tcp",
+                                                    "no-tls",
+                                                    "no-dtls",
+                                                    "alternate-server",
+                                                    "tls-alternate-server",
+                                                    "allocation-default-address-family",
+                                                    "keep-address-family",
+                                                    "Verbose",
+                                                    "stun-only",
+                                                    "userdb",
+                                                    "db"};
+
+// coturn takes a flag for off when it stands with one of these.
+bool is_off(const std::string& value) {
+  return !value.empty() && std::string_view("0nNfF").find(value.front()) != std::string_view::npos;
+}
+
+bool is_flag(const std::string& option) {
+  static const std::set<std::string, std::less<>> flags{
+      "use-auth-secret", "no-tlsv1_2",          "mobility", "no-udp",    "no-tcp",  "no-tls",
+      "no-dtls",         "keep-address-family", "Verbose",  "stun-only", "no-auth", "lt-cred-mech",
+      "server-relay",    "allow-loopback-peers"};
+  return flags.contains(option);
+}
+
+void Conversion::take(int line, const std::string& option, const std::string& value) {
+  if (is_flag(option) && is_off(value)) return;
+  if (kConverted.contains(option)) {
+    settings_[option].push_back({line, value});
+    return;
+  }
+  const auto* known = std::ranges::find(kWithoutCounterpart, option, &WithoutCounterpart::option);
+  if (known == std::ranges::end(kWithoutCounterpart)) {
+    // The value may be a secret, and the name a password that lost its line.
+    return remark(line, config::shown(option.substr(0, 40)) + ": turnpike does not know this option");
+  }
+  const bool shows_value = !known->is_secret && !value.empty();
+  remark(line, option + (shows_value ? "=" + config::shown(value) : "") + ": " + std::string(known->remark));
+}
+
+std::optional<std::uint32_t> Conversion::number(const std::string& option, std::uint32_t smallest,
+                                                std::uint32_t largest) {
+  if (!is_on(option)) return std::nullopt;
+  const Setting& setting = all(option).back();
+  const auto value = config::parse_number(setting.value);
+  if (value && *value >= smallest && *value <= largest) return value;
+  remark(setting.line, option + "=" + config::shown(setting.value) + ": turnpike takes a number from " +
+                           std::to_string(smallest) + " to " + std::to_string(largest) +
+                           " here, so its default holds");
+  return std::nullopt;
+}
+
+std::vector<IpAddress> Conversion::addresses(const std::string& option) {
+  std::vector<IpAddress> found;
+  for (const Setting& setting : all(option)) {
+    const auto address = IpAddress::parse(setting.value);
+    if (!address) {
+      remark(setting.line, option + "=" + config::shown(setting.value) + ": no IP address");
+    } else if (std::ranges::find(found, *address) == found.end()) {
+      found.push_back(*address);
+    }
+  }
+  return found;
+}
+
+void Conversion::add_number(std::vector<std::string>& keys, const std::string& option, const std::string& key,
+                            std::uint32_t smallest, std::uint32_t largest, const std::string& unit) {
+  if (const auto value = number(option, smallest, largest))
+    keys.push_back(key + ": " + std::to_string(*value) + unit);
+}
+
+void Conversion::write(const std::string& section, const std::vector<std::string>& keys) {
+  if (keys.empty()) return;
+  out_ += section + ":\n";
+  for (const std::string& key : keys) out_ += "  " + key + '\n';
+}
+
+void Conversion::write_listeners() {
+  std::vector<IpAddress> at = addresses("listening-ip");
+  if (at.empty()) at = {IpAddress::v4(0), IpAddress::v6({})};
+  const std::uint32_t port = number("listening-port", 1, 65535).value_or(3478);
+  const std::uint32_t tls_port = number("tls-listening-port", 1, 65535).value_or(5349);
+  const bool has_tls = is_on("cert") && is_on("pkey");
+  std::vector<std::string> urls;
+  const auto listen = [&](const char* scheme, const std::string& where) {
+    urls.push_back("- " + quoted(scheme + ("://" + where)));
+  };
+  for (const IpAddress& address : at) {
+    const std::string plain = in_url(address) + ':' + std::to_string(port);
+    const std::string secure = in_url(address) + ':' + std::to_string(tls_port);
+    if (!is_on("no-udp")) listen("udp", plain);
+    if (!is_on("no-tcp")) listen("tcp", plain);
+    if (has_tls && !is_on("no-tls")) listen("tls", secure);
+    if (has_tls && !is_on("no-dtls")) listen("dtls", secure);
+  }
+  for (const Setting& setting : all("aux-server")) {
+    const auto endpoint = Endpoint::parse(setting.value);
+    if (!endpoint) {
+      remark(setting.line, "aux-server=" + config::shown(setting.value) + ": no address with a port");
+      continue;
+    }
+    if (!is_on("no-udp")) listen("udp", endpoint->to_string());
+    if (!is_on("no-tcp")) listen("tcp", endpoint->to_string());
+  }
+  if (urls.empty()) remark(0, "listen: all listeners are switched off, so turnpike's default stands");
+  write("listen", urls);
+  if (!has_tls && !(is_on("no-tls") && is_on("no-dtls")))
+    remark(0, "tls: without cert and pkey there are no listeners for TLS and DTLS");
+}
+
+void Conversion::write_tls() {
+  std::vector<std::string> keys;
+  if (is_on("cert") && is_on("pkey")) {
+    keys.push_back("certificate: " + quoted(last("cert", "")));
+    keys.push_back("private_key: " + quoted(last("pkey", "")));
+    if (const std::string ciphers = last("cipher-list", "DEFAULT"); ciphers != "DEFAULT")
+      keys.push_back("ciphers: " + quoted(ciphers));
+    if (is_on("no-tlsv1_2")) keys.emplace_back("min_version: \"1.3\"");
+  } else {
+    for (const char* option : {"cert", "pkey", "cipher-list", "no-tlsv1_2"}) {
+      for (const Setting& setting : all(option))
+        remark(setting.line, std::string(option) + ": of no use without cert and pkey");
+    }
+  }
+  write("tls", keys);
+}
+
+void Conversion::write_relay() {
+  std::vector<std::string> keys;
+  std::vector<IpAddress> locals = addresses("relay-ip");
+  if (locals.empty()) {
+    // coturn relays from the address that the client came to.
+    locals = addresses("listening-ip");
+    if (std::ranges::any_of(locals, &IpAddress::is_unspecified)) locals.clear();
+  }
+  std::map<std::string, std::string> mapped;
+  std::vector<std::string> for_only;
+  for (const Setting& setting : all("external-ip")) {
+    const std::size_t slash = setting.value.find('/');
+    const auto outside = IpAddress::parse(setting.value.substr(0, slash));
+    const auto inside =
+        slash == std::string::npos ? std::nullopt : IpAddress::parse(setting.value.substr(slash + 1));
+    if (!outside || (slash != std::string::npos && !inside)) {
+      remark(setting.line,
+             "external-ip=" + config::shown(setting.value) + ": no address, or pair of addresses");
+    } else if (!inside) {
+      for_only.push_back(quoted(outside->to_string()));
+    } else {
+      mapped[inside->to_string()] = outside->to_string();
+      if (std::ranges::find(locals, *inside) == locals.end()) locals.push_back(*inside);
+    }
+  }
+  if (!locals.empty()) {
+    std::vector<std::string> items;
+    for (const IpAddress& local : locals) items.push_back(quoted(local.to_string()));
+    keys.push_back("addresses: " + join_items(items));
+  }
+  if (!mapped.empty()) {
+    std::string map;
+    for (const auto& [inside, outside] : mapped)
+      map.append(map.empty() ? "" : ", ").append(quoted(inside)).append(": ").append(quoted(outside));
+    keys.push_back("advertise: {" + map + '}');
+    if (!for_only.empty())
+      remark(0, "external-ip: the one without a local address beside others is left out");
+  } else if (!for_only.empty()) {
+    keys.push_back("advertise: " + (for_only.size() == 1 ? for_only[0] : join_items(for_only)));
+  }
+  if (is_on("min-port") || is_on("max-port")) {
+    const std::uint32_t first = number("min-port", 1, 65535).value_or(49152);
+    const std::uint32_t end = number("max-port", 1, 65535).value_or(65535);
+    keys.push_back("ports: " + std::to_string(first) + '-' + std::to_string(end));
+  }
+  if (is_on("mobility")) keys.emplace_back("mobility: true");
+  const std::string family =
+      last("allocation-default-address-family", is_on("keep-address-family") ? "keep" : "");
+  if (family == "ipv6") keys.emplace_back("default_family: ipv6");
+  if (family == "keep") keys.emplace_back("default_family: client");
+  if (!family.empty() && family != "ipv4" && family != "ipv6" && family != "keep") {
+    remark(all("allocation-default-address-family").back().line,
+           "allocation-default-address-family=" + config::shown(family) + ": expected ipv4, ipv6 or keep");
+  }
+  std::vector<std::string> others;
+  for (const Setting& setting : all("alternate-server")) {
+    const auto address = IpAddress::parse(setting.value);
+    const auto endpoint = address ? std::optional(Endpoint{*address, 3478}) : Endpoint::parse(setting.value);
+    if (!endpoint) {
+      remark(setting.line, "alternate-server=" + config::shown(setting.value) + ": no address");
+      continue;
+    }
+    if (!is_on("no-udp")) others.push_back(quoted("udp://" + endpoint->to_string()));
+    if (!is_on("no-tcp")) others.push_back(quoted("tcp://" + endpoint->to_string()));
+  }
+  if (!others.empty()) {
+    keys.push_back("alternate_servers: " + join_items(others));
+    keys.emplace_back("redirect: always");
+  }
+  for (const Setting& setting : all("tls-alternate-server")) {
+    remark(setting.line, "tls-alternate-server=" + config::shown(setting.value) +
+                             ": clients by TLS need the name in its certificate: relay: {alternate_servers: "
+                             "[{url: \"tls://ADDRESS:PORT\", domain: NAME}]}");
+  }
+  write("relay", keys);
+}
+
+void Conversion::write_auth() {
+  std::vector<std::string> keys;
+  const bool by_secret = is_on("use-auth-secret") || is_on("static-auth-secret");
+  std::vector<std::string> users;
+  for (const Setting& setting : all("user")) {
+    const std::size_t colon = setting.value.find(':');
+    if (is_on("stun-only") || by_secret) {
+      remark(setting.line, std::string("user: coturn let no user in beside ") +
+                               (by_secret ? "use-auth-secret" : "stun-only") + ", so this one is left out");
+    } else if (colon == 0 || colon == std::string::npos || colon + 1 == setting.value.size()) {
+      remark(setting.line, "user: expected NAME:PASSWORD or NAME:0xKEY");
+    } else {
+      const std::string name = setting.value.substr(0, colon);
+      const std::string password = setting.value.substr(colon + 1);
+      std::array<std::uint8_t, 16> key;
+      const bool is_key = password.starts_with("0x") && parse_hex(std::string_view(password).substr(2), key);
+      users.push_back(quoted(name) + ": " +
+                      (is_key ? "{key_md5: " + quoted(password.substr(2)) + '}' : quoted(password)));
+    }
+  }
+  if (!users.empty()) {
+    keys.emplace_back("users:");
+    for (const std::string& user : users) keys.push_back("  " + user);
+  }
+  std::vector<std::string> secrets;
+  for (const Setting& setting : all("static-auth-secret")) {
+    if (is_on("stun-only")) {
+      remark(setting.line, "static-auth-secret: of no use beside stun-only, so it is left out");
+    } else if (count_characters(setting.value).value_or(0) < 8) {
+      remark(setting.line,
+             "static-auth-secret: turnpike takes 8 characters or more, better 16, so it is left out");
+    } else {
+      secrets.push_back(quoted(setting.value));
+    }
+  }
+  if (!secrets.empty()) keys.push_back("secrets: " + join_items(secrets));
+  if (is_on("use-auth-secret") && !is_on("static-auth-secret"))
+    remark(all("use-auth-secret").back().line,
+           "use-auth-secret: write the secrets of coturn's database in auth.secrets");
+  for (const char* option : {"userdb", "db"}) {
+    for (const Setting& setting : all(option)) {
+      remark(setting.line, std::string(option) + "=" + config::shown(setting.value) +
+                               ": switch on auth.database below, and then: turnpikectl import coturn " +
+                               config::shown(setting.value));
+    }
+  }
+  if (is_on("userdb") || is_on("db")) keys.emplace_back("# database: sqlite:/var/lib/turnpike/users.db");
+  if (is_on("stale-nonce") && !last("stale-nonce", "").empty())
+    add_number(keys, "stale-nonce", "nonce_lifetime", 10, 86400, "s");
+  if (is_on("stun-only"))
+    remark(all("stun-only").back().line, "stun-only: so it is without users and secrets");
+  const bool has_keys = std::ranges::any_of(keys, [](const std::string& key) { return key.front() != '#'; });
+  if (has_keys || keys.empty()) return write("auth", keys);
+  out_ += "# auth:\n#   database: sqlite:/var/lib/turnpike/users.db\n";
+}
+
+void Conversion::write_peers() {
+  std::vector<Prefix> allowed;
+  std::vector<Prefix> denied;
+  const auto read = [&](const std::string& option, std::vector<Prefix>& out) {
+    for (const Setting& setting : all(option)) {
+      const auto blocks = parse_peers(setting.value);
+      if (!blocks) {
+        remark(setting.line,
+               option + "=" + config::shown(setting.value) + ": no address, and no range of them");
+        continue;
+      }
+      for (const Prefix& block : *blocks) {
+        if (option == "allowed-peer-ip" && block.length == 0) {
+          remark(setting.line, option + "=" + config::shown(setting.value) +
+                                   ": DANGEROUS, so it is left out: name the networks that clients need");
+          break;
+        }
+        if (std::ranges::find(out, block) == out.end()) out.push_back(block);
+      }
+    }
+  };
+  read("allowed-peer-ip", allowed);
+  read("denied-peer-ip", denied);
+  // In coturn what is allowed goes before what is denied; here the longer prefix does.
+  std::erase_if(denied, [&](const Prefix& block) {
+    const bool is_allowed =
+        std::ranges::any_of(allowed, [&](const Prefix& wider) { return config::contains(wider, block); });
+    if (is_allowed)
+      remark(0, "denied-peer-ip: " + to_string(block) + " is left out, since allowed-peer-ip has it");
+    return is_allowed;
+  });
+  std::vector<std::string> keys;
+  const auto add = [&](const char* key, const std::vector<Prefix>& blocks) {
+    std::vector<std::string> items;
+    for (const Prefix& block : blocks) items.push_back(quoted(to_string(block)));
+    if (!items.empty()) keys.push_back(key + join_items(items));
+  };
+  add("allow: ", allowed);
+  add("deny: ", denied);
+  write("peers", keys);
+}
+
+void Conversion::write_limits() {
+  std::vector<std::string> keys;
+  add_number(keys, "total-quota", "allocations");
+  add_number(keys, "user-quota", "allocations_per_user");
+  add_number(keys, "bps-capacity", "bytes_per_second");
+  add_number(keys, "max-bps", "bytes_per_second_per_allocation");
+  add_number(keys, "max-allocate-lifetime", "allocation_lifetime", 600, 86400, "s");
+  add_number(keys, "max-allocate-timeout", "idle_timeout", 1, 3600, "s");
+  write("limits", keys);
+}
+
+std::string Conversion::yaml(const std::string& name) {
+  out_ = "# Made by turnpikectl import coturn of " + config::shown(name) +
+         ". Look through it, then try it with\n" + "# turnpikectl check FILE. It holds secrets: chmod 640.\n";
+  if (is_on("realm")) {
+    out_ += "realm: " + quoted(last("realm", "")) + '\n';
+  } else {
+    remark(0, "realm: coturn took this machine's domain. Keys of users hold for their realm alone.");
+  }
+  if (const auto threads = number("relay-threads", 0, 256); threads && *threads > 0)
+    out_ += "workers: " + std::to_string(*threads) + '\n';
+  write_listeners();
+  write_tls();
+  write_relay();
+  write_auth();
+  write_peers();
+  write_limits();
+  if (is_on("Verbose")) write("log", {"level: debug"});
+  write("admin", {"listen: [\"unix:/run/turnpike/admin.sock\"]"});
+  remark(0,
+         "peers: loopback, private, link-local and other special networks are denied here unless peers.allow "
+         "has "
+         "them; coturn allows private ones.");
+
+  std::ranges::stable_sort(remarks_, {}, &Line::number);
+  out_ += "\n# What is different, and what was left out:\n";
+  for (const Line& each : remarks_)
+    out_ += "# " + (each.number == 0 ? "" : "line " + std::to_string(each.number) + ": ") + each.text + '\n';
+  return out_;
+}
+
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
+}
+
+}  // namespace
+
+std::string convert_coturn_config(std::istream& file, const std::string& name) {
+  Conversion conversion;
+  std::string text;
+  for (int line = 1; std::getline(file, text); ++line) {
+    text = trimmed(text);
+    if (text.empty() || text.front() == '#') continue;
+    const std::size_t end = std::min(text.find_first_of("= \t"), text.size());
+    const std::size_t begin = std::min(text.find_first_not_of("= \t", end), text.size());
+    std::string value = text.substr(begin);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    conversion.take(line, text.substr(0, end), value);
+  }
+  return conversion.yaml(name);
+}
+
+}  // namespace turnpike::turnpikectl
