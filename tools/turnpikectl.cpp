@@ -150,6 +150,21 @@ int main(int argc, char** argv) {
   on(add_user_command("remove", "Remove a user, on all nodes of a cluster; the allocations of the user end"),
      [&](const Connection& daemon) { return remove_user(daemon, user.name, json); });
 
+  std::string token_id;
+  std::string subject;
+  std::optional<std::chrono::seconds> revoked_for;
+  auto* revoking = app.add_subcommand(
+      "revoke",
+      "Refuse a token of signaling before it expires, send away who came with it, and end their relaying");
+  auto* revoked = revoking->add_option_group("revoked");
+  revoked->add_option("TOKEN_ID", token_id, "The `jti` of the token");
+  revoked->add_option("--subject", subject, "All tokens of this `sub` that were issued until now");
+  revoked->require_option(1);
+  add_duration(*revoking, "--for", revoked_for, "As long as tokens live at most (default: 720h)");
+  on(revoking, [&](const Connection& daemon) {
+    return revoke(daemon, subject.empty() ? token_id : subject, !subject.empty(), revoked_for, json);
+  });
+
   std::string imported;
   auto* importing = app.add_subcommand("import", "Take over what another server keeps");
   importing->require_subcommand(1);

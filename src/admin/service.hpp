@@ -16,6 +16,7 @@
 #include "http/refused.hpp"
 #include "turnpike/auth/params.hpp"
 #include "turnpike/base/result.hpp"
+#include "turnpike/signaling/revocations.hpp"
 #include "turnpike/turn/allocation_info.hpp"
 
 namespace turnpike::admin {
@@ -94,6 +95,11 @@ class Service {
   virtual Result<boost::json::object, Refusal> list_users(const std::string& after, std::size_t limit) = 0;
   // The object says whether the other nodes of the cluster were told.
   virtual Result<boost::json::object, Refusal> change_users(const UserChange& change) = 0;
+  // Refuses a token of signaling, or those of a subject, for so long. Who came in with one is told and sent
+  // away, and the relay credentials that were handed out for it are refused.
+  virtual Result<boost::json::object, Refusal> revoke(signaling::Revocation::Kind kind,
+                                                      const std::string& name,
+                                                      std::chrono::seconds duration) = 0;
 };
 
 }  // namespace turnpike::admin

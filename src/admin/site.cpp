@@ -148,6 +148,7 @@ void Site::add_routes(http::Router& router) {
   add_control(router, "POST", "/v1/users", &Site::add_users);
   add_control(router, "PUT", "/v1/users", &Site::change_user);
   add_control(router, "DELETE", "/v1/users", &Site::remove_user);
+  add_control(router, "POST", "/v1/revoke", &Site::revoke);
 }
 
 void Site::add_control(http::Router& router, std::string method, std::string path, Action action) {

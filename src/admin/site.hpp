@@ -42,6 +42,7 @@ class Site {
   http::Awaitable<http::Response> add_users(const http::Request& request);
   http::Awaitable<http::Response> change_user(const http::Request& request);
   http::Awaitable<http::Response> remove_user(const http::Request& request);
+  http::Awaitable<http::Response> revoke(const http::Request& request);
 
   Service& service_;
   bool has_tokens_;

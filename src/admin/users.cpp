@@ -1,4 +1,5 @@
-// /v1/users: the users of auth.database.
+// /v1/users: the users of auth.database. And POST /v1/revoke, {"token_id": ID} or {"subject": SUBJECT}, with
+// "for_s".
 //
 //   GET     ?after=NAME&limit=N         {"realm", "users": [{"name", "keys", "changed_at"}], "more", …}
 //   POST    {"users": [USER, …]}        adds all of them, or none
@@ -20,6 +21,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxUsersBody = 64 << 10;
+constexpr std::chrono::hours kRevokedByDefault{30 * 24};
+constexpr std::chrono::hours kRevokedAtMost{365 * 24};
 
 std::optional<std::string> text_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -103,6 +106,28 @@ http::Awaitable<http::Response> Site::change_user(const http::Request& request) 
   auto user = read_user(body);
   if (!user) co_return json_error(400, "bad-user", kExpectedUser);
   co_return answer(service_.change_users({UserChange::Kind::set_keys, {std::move(*user)}}));
+}
+
+http::Awaitable<http::Response> Site::revoke(const http::Request& request) {
+  using Kind = signaling::Revocation::Kind;
+  json::object body;
+  if (const auto fault = read_body(request, {"token_id", "subject", "for_s"}, body))
+    co_return json_error(400, "bad-body", *fault);
+  const std::optional<std::string> token = text_member(body, "token_id");
+  const std::optional<std::string> subject = text_member(body, "subject");
+  if (token.has_value() == subject.has_value() || body.contains("token_id") != token.has_value() ||
+      body.contains("subject") != subject.has_value()) {
+    co_return json_error(400, "bad-body", "Either token_id or subject is a text.");
+  }
+  auto duration = std::chrono::seconds(kRevokedByDefault);
+  if (const json::value* given = body.if_contains("for_s")) {
+    boost::system::error_code error;
+    const auto seconds = given->to_number<std::int64_t>(error);
+    if (error || seconds < 1 || seconds > std::chrono::seconds(kRevokedAtMost).count())
+      co_return json_error(400, "bad-time", "for_s is a whole number of seconds, at most a year.");
+    duration = std::chrono::seconds(seconds);
+  }
+  co_return answer(service_.revoke(token ? Kind::token : Kind::subject, token ? *token : *subject, duration));
 }
 
 http::Awaitable<http::Response> Site::remove_user(const http::Request& request) {

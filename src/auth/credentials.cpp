@@ -35,17 +35,32 @@ std::optional<Key> User::key(stun::PasswordAlgorithm algorithm) const {
 
 CredentialStore::CredentialStore(const Params& params, crypto::Digester& digester)
     : realm_(params.realm), secrets_(params.secrets), third_party_(params.third_party) {
-  users_.reserve(params.users.size());
-  for (const UserParams& user : params.users) add_user(user, digester);
-  for (std::size_t i = 0; i < users_.size(); ++i) {
-    const bool added = by_name_.emplace(users_[i].name, i).second;
+  const auto users = std::make_shared<Users>();
+  users->all.reserve(params.users.size());
+  for (const UserParams& user : params.users) users->all.push_back(make_user(user, digester));
+  for (std::size_t i = 0; i < users->all.size(); ++i) {
+    const std::string& name = users->all[i].name;
+    const bool added = users->by_name.emplace(name, i).second;
     if (!added) throw std::invalid_argument("a user name is there twice, if only in another spelling");
-    by_userhash_.emplace(as_text(userhash(digester, users_[i].name, realm_)), i);
+    users->by_userhash.emplace(as_text(userhash(digester, name, realm_)), i);
   }
+  users_ = users;
   choose_algorithms();
 }
 
-void CredentialStore::add_user(const UserParams& params, crypto::Digester& digester) {
+CredentialStore CredentialStore::with_refused(RefusedUsers refused) const {
+  CredentialStore copy = *this;
+  copy.refused_ = std::move(refused);
+  return copy;
+}
+
+bool CredentialStore::refuses(const RestName& name) const {
+  if (refused_.empty()) return false;
+  const auto found = refused_.find(name.user);
+  return found != refused_.end() && name.expires <= found->second;
+}
+
+User CredentialStore::make_user(const UserParams& params, crypto::Digester& digester) const {
   const std::optional<std::string> name = opaque_string(params.name);
   if (!name) throw std::invalid_argument("a user name is not a valid OpaqueString (RFC 8265)");
   User user{*name, params.key_md5, params.key_sha256};
@@ -55,14 +70,14 @@ void CredentialStore::add_user(const UserParams& params, crypto::Digester& diges
     user.key_md5 = long_term_key_md5(digester, *name, realm_, *password);
     user.key_sha256 = long_term_key_sha256(digester, *name, realm_, *password);
   }
-  users_.push_back(std::move(user));
+  return user;
 }
 
 void CredentialStore::choose_algorithms() {
   using stun::PasswordAlgorithm;
   for (const PasswordAlgorithm algorithm : {PasswordAlgorithm::sha256, PasswordAlgorithm::md5}) {
     const auto has_key = [&](const User& user) { return user.key(algorithm).has_value(); };
-    if (std::ranges::all_of(users_, has_key)) algorithms_.push_back(algorithm);
+    if (std::ranges::all_of(users_->all, has_key)) algorithms_.push_back(algorithm);
   }
   if (algorithms_.empty()) {
     throw std::invalid_argument(
@@ -71,13 +86,13 @@ void CredentialStore::choose_algorithms() {
 }
 
 const User* CredentialStore::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &users_[found->second];
+  const auto found = users_->by_name.find(name);
+  return found == users_->by_name.end() ? nullptr : &users_->all[found->second];
 }
 
 const User* CredentialStore::find_by_userhash(Bytes hash) const {
-  const auto found = by_userhash_.find(as_text(hash));
-  return found == by_userhash_.end() ? nullptr : &users_[found->second];
+  const auto found = users_->by_userhash.find(as_text(hash));
+  return found == users_->by_userhash.end() ? nullptr : &users_->all[found->second];
 }
 
 const TokenKeyParams* CredentialStore::find_token_key(std::string_view kid) const {

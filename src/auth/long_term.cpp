@@ -201,7 +201,8 @@ std::optional<Identity> LongTermCheck::find_identity(const CredentialStore& stor
   for (const std::string& secret : store.secrets()) {
     const Key key = derive_rest_key(store, secret, claim);
     const bool matches = verify(request, key);
-    if (matches && rest && !user && !found) found = Identity{std::string(username), key, rest->expires};
+    if (matches && rest && !user && !found && !store.refuses(*rest))
+      found = Identity{std::string(username), key, rest->expires};
   }
   return found;
 }

@@ -20,8 +20,18 @@ const std::string kMaxRecord = "4194303";     // the last octet that is read of 
 constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
 constexpr std::chrono::minutes kMaxAge{5};  // of an order; clocks of nodes may differ by so much
 
+constexpr std::pair<Order::Kind, const char*> kOrders[] = {
+    {Order::Kind::end_user, "end_user"},
+    {Order::Kind::remove_user, "remove_user"},
+    {Order::Kind::refuse_user, "refuse_user"},
+    {Order::Kind::revoke_token, "revoke_token"},
+    {Order::Kind::revoke_subject, "revoke_subject"},
+};
+constexpr std::uint64_t kLatest = 4'000'000'000'000;  // milliseconds since 1970
+
 const char* name_of(Order::Kind kind) {
-  return kind == Order::Kind::remove_user ? "remove_user" : "end_user";
+  const auto* found = std::ranges::find(kOrders, kind, &std::pair<Order::Kind, const char*>::first);
+  return found->second;
 }
 
 std::uint64_t milliseconds_since_1970() {
@@ -246,7 +256,8 @@ std::uint64_t Nodes::next_number() {
 bool Nodes::give(const Order& order) {
   if (!commands_.is_up() || !orders_.is_up()) return false;
   const std::string channel = orders_channel(prefix_);
-  const json::object text{{"node", own_name_}, {"number", next_number()}, {name_of(order.kind), order.name}};
+  json::object text{{"node", own_name_}, {"number", next_number()}, {name_of(order.kind), order.name}};
+  if (order.until != 0) text["until"] = order.until;
   commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
   return true;
 }
@@ -258,10 +269,12 @@ void Nodes::on_order(std::string_view channel, std::string_view payload) {
   JsonReader reader(*value);
   const std::string node = reader.text("node", NodeRecord::kMaxName);
   const std::uint64_t number = reader.number("number");
-  Order order;
-  order.kind =
-      reader.has(name_of(Order::Kind::remove_user)) ? Order::Kind::remove_user : Order::Kind::end_user;
-  order.name = reader.text(name_of(order.kind), kMaxUser);
+  const auto* kind =
+      std::ranges::find_if(kOrders, [&](const auto& known) { return reader.has(known.second); });
+  if (kind == std::ranges::end(kOrders)) return refuse("an order makes no sense");
+  Order order{kind->first, reader.text(kind->second, kMaxUser)};
+  if (reader.has("until")) order.until = reader.number("until");
+  reader.require(order.until <= kLatest);
   if (!reader.is_right() || order.name.empty() || node.empty()) return refuse("an order makes no sense");
   if (node == own_name_) return;  // it was done when it was given
   if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(node)) return;

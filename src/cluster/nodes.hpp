@@ -5,8 +5,9 @@
 // After the prefix, Redis has (all but `nodes` signed, see Seal):
 //   nodes        a set: the names of the nodes
 //   node:NODE    a text: the NodeRecord of a node, which Redis deletes kLife after its last renewal
-//   orders       a channel: {"node": NODE, "number": N}, and with it an Order: "end_user": NAME or
-//                "remove_user": NAME
+//   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
+//   value
+//                is the name, such as "end_user": NAME, and "until": T where it has a time
 //
 // Whoever can write into Redis can write again what a node has written earlier. So records and orders are
 // numbered, and what is not newer than the latest of its node is not heeded; nor is an order that is older
@@ -38,9 +39,13 @@ struct Order {
   enum class Kind : std::uint8_t {
     end_user,     // the allocations of a user
     remove_user,  // from the node's database of users
+    refuse_user,  // whose relay credentials were handed out until now
+    revoke_token,
+    revoke_subject,
   };
   Kind kind = Kind::end_user;
-  std::string name;  // of the user
+  std::string name;         // of the user, the token or the subject
+  std::uint64_t until = 0;  // of what is revoked: milliseconds since 1970
 };
 
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.

@@ -10,6 +10,7 @@
 #include "turnpike/crypto/base64.hpp"
 #include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
+#include "turnpike/signaling/revocations.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -48,6 +49,7 @@ json::object write(const Presence& presence) {
       {"role", presence.role},         {"quota_user", presence.quota_user}, {"present", presence.present},
       {"lost", presence.lost},         {"rooms", std::move(rooms)}};
   if (presence.good_until) object["good_until"] = presence.good_until->time_since_epoch().count();
+  if (!presence.token_id.empty()) object["token_id"] = presence.token_id;
   return object;
 }
 
@@ -66,6 +68,7 @@ std::optional<Presence> read_presence(const json::value& value) {
     reader.require(milliseconds <= kMaxTime);
     if (reader.is_right()) presence.good_until = WallTime(Duration(static_cast<Duration::rep>(milliseconds)));
   }
+  if (reader.has("token_id")) presence.token_id = reader.text("token_id", signaling::kMaxTokenId);
   presence.rooms = reader.texts("rooms", kMaxRooms, kMaxRoomName);
   if (!reader.is_right() || !signaling::is_name(presence.name) || presence.id == MemberId())
     return std::nullopt;

@@ -40,6 +40,9 @@ class Administration : private admin::Service {
     std::function<Result<boost::json::object, admin::Refusal>(const std::string& after, std::size_t limit)>
         list_users;
     std::function<Result<boost::json::object, admin::Refusal>(const admin::UserChange&)> change_users;
+    std::function<Result<boost::json::object, admin::Refusal>(
+        signaling::Revocation::Kind kind, const std::string& name, std::chrono::seconds duration)>
+        revoke;
     std::deque<relay::Mailbox>& mailboxes;
   };
 
@@ -74,6 +77,11 @@ class Administration : private admin::Service {
   }
   Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change) override {
     return hooks_.change_users(change);
+  }
+  Result<boost::json::object, admin::Refusal> revoke(signaling::Revocation::Kind kind,
+                                                     const std::string& name,
+                                                     std::chrono::seconds duration) override {
+    return hooks_.revoke(kind, name, duration);
   }
   http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
   http::Params http_params(const admin::Params& params);

@@ -7,6 +7,7 @@
 
 #include "cluster/seal.hpp"
 #include "daemon/daemon.hpp"
+#include "relay/clock.hpp"
 #include "relay/log_event.hpp"
 #include "turnpike/auth/rest.hpp"
 #include "turnpike/base/text.hpp"
@@ -205,6 +206,15 @@ void Daemon::obey(const cluster::Order& order) {
   switch (order.kind) {
     case cluster::Order::Kind::end_user: return end_user(order.name);
     case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order.name);
+    case cluster::Order::Kind::refuse_user: return refuse_user(order.name);
+    case cluster::Order::Kind::revoke_token:
+    case cluster::Order::Kind::revoke_subject: {
+      const bool is_token = order.kind == cluster::Order::Kind::revoke_token;
+      revoke_here({is_token ? signaling::Revocation::Kind::token : signaling::Revocation::Kind::subject,
+                   order.name, relay::read_clocks().wall,
+                   WallTime(Duration(static_cast<Duration::rep>(order.until)))});
+      return;
+    }
   }
 }
 

@@ -153,7 +153,7 @@ class Daemon::Drain {
   bool stopped_ = false;
 };
 
-Daemon::Daemon(Source source, config::Config config, auth::CredentialStore credentials,
+Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
                std::unique_ptr<Certificates> tls)
     : source_(std::move(source)),
       config_(std::move(config)),
@@ -161,7 +161,7 @@ Daemon::Daemon(Source source, config::Config config, auth::CredentialStore crede
       first_addresses_(net::local_addresses()),
       addresses_(first_addresses_),
       sockets_(config_.workers == 0 ? usable_cores() : config_.workers),
-      credentials_(share(std::move(credentials))),
+      credentials_(share(credentials)),
       quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
       connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
                         new_hash_key()),

@@ -62,7 +62,7 @@ class Daemon {
  public:
   // Opens every listener and says where; throws std::exception with a message for the operator when it
   // cannot. `tls` may be null where no listener is tls.
-  Daemon(Source source, config::Config config, auth::CredentialStore credentials,
+  Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
          std::unique_ptr<Certificates> tls);
   ~Daemon();
 
@@ -117,12 +117,17 @@ class Daemon {
   boost::json::array list_nodes();
   // user_changes.cpp
   using CredentialsSnapshot = std::shared_ptr<const auth::CredentialStore>;
-  CredentialsSnapshot share(auth::CredentialStore credentials);
+  CredentialsSnapshot share(const auth::CredentialStore& credentials);
   Result<boost::json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit);
   Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change);
   std::optional<admin::Refusal> change_users_here(const admin::UserChange& change);
   void remove_user_as_ordered(const std::string& name);
   void warn_about_algorithms();
+  // revoking.cpp
+  Result<boost::json::object, admin::Refusal> revoke(signaling::Revocation::Kind kind,
+                                                     const std::string& name, std::chrono::seconds duration);
+  bool revoke_here(const signaling::Revocation& revocation);
+  void refuse_user(const std::string& user);
   struct LimitUse {
     std::string_view name;
     std::uint64_t used = 0;
@@ -149,7 +154,9 @@ class Daemon {
   std::vector<std::string> urls_;      // of all listeners, with the ports that were really taken
   bool has_public_host_ = false;       // by which clients find the load balancer that stands in front
   std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
-  std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
+  std::vector<signaling::IceParams::Listener> told_;   // what clients are told of them
+  signaling::Revocations revocations_;                 // those that the signaling thread has
+  auth::CredentialStore::RefusedUsers refused_users_;  // of time-limited credentials
   std::shared_ptr<const auth::CredentialStore> credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // goes after what holds places in it

@@ -62,8 +62,7 @@ int serve(const Source& source) {
   return with_configuration(source, [&](Prepared prepared) {
     hold_reload_signal();
     const LogScope log(prepared.config.log);
-    Daemon(source, std::move(prepared.config), std::move(prepared.credentials), std::move(prepared.tls))
-        .run();
+    Daemon(source, std::move(prepared.config), prepared.credentials, std::move(prepared.tls)).run();
     return kDone;
   });
 }

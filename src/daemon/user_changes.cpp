@@ -88,8 +88,9 @@ const char* past_tense(Kind kind) {
 
 // Freeing many users takes as long as a call can bear to wait. So the last owner, which may be a worker,
 // leaves it to the control thread.
-Daemon::CredentialsSnapshot Daemon::share(auth::CredentialStore credentials) {
-  return {new auth::CredentialStore(std::move(credentials)), [this](const auth::CredentialStore* last) {
+Daemon::CredentialsSnapshot Daemon::share(const auth::CredentialStore& credentials) {
+  return {new auth::CredentialStore(credentials.with_refused(refused_users_)),
+          [this](const auth::CredentialStore* last) {
             boost::asio::post(control_, [owned = std::unique_ptr<const auth::CredentialStore>(last)] {});
           }};
 }

@@ -18,8 +18,17 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
                                  const Request& request) {
   const auto grant = params_.admit(bearer_token(request));
   if (!grant) return socket->close(signaling::kPolicyViolation, signaling::code_of(grant.error()));
-  clients_[number] = {std::move(socket), request.client, grant->good_until};
+  clients_[number] = {std::move(socket), request.client, grant->good_until, grant->id, grant->subject};
   chat_.on_open(number, grant->room);
+}
+
+void CourseChatEndpoint::close_revoked(const signaling::Revocation& revocation) const {
+  const bool by_subject = revocation.kind == signaling::Revocation::Kind::subject;
+  for (const auto& [number, client] : clients_) {
+    if ((by_subject ? client.subject : client.token_id) == revocation.name)
+      client.socket->close(signaling::kPolicyViolation,
+                           signaling::code_of(signaling::Refusal::token_revoked));
+  }
 }
 
 void CourseChatEndpoint::close_all(std::string_view reason) const {

@@ -30,6 +30,8 @@ class CourseChatEndpoint : public WebSocketHandler {
   // `pace` must outlive this object.
   explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
 
+  // Closes the connections of clients whose token is revoked.
+  void close_revoked(const signaling::Revocation& revocation) const;
   // Closes all connections. `reason` is what the clients are told.
   void close_all(std::string_view reason) const;
 
@@ -38,6 +40,8 @@ class CourseChatEndpoint : public WebSocketHandler {
     std::shared_ptr<WebSocket> socket;
     IpAddress address;
     std::optional<WallTime> good_until;  // expiry of the token
+    std::string token_id;
+    std::string subject;
   };
 
   std::optional<Response> check(const Request& request) override;

@@ -29,7 +29,8 @@ unsigned status_of(Refusal refusal) {
     case Refusal::token_required:
     case Refusal::token_invalid:
     case Refusal::token_expired:
-    case Refusal::token_not_yet_valid: return 401;
+    case Refusal::token_not_yet_valid:
+    case Refusal::token_revoked: return 401;
     case Refusal::rate_limited: return 429;
     default: return 400;
   }
@@ -298,6 +299,18 @@ void SignalingSite::deliver(const signaling::Hub::Output& told) {
     socket_io_.on_rooms_changed(params_.clock(), socket_io_endpoint_.output());
   }
   flush();
+}
+
+std::optional<std::vector<std::string>> SignalingSite::revoke(const signaling::Revocation& revocation) {
+  const TimePoint now = params_.clock();
+  if (!tokens_.revoke(revocation, now.wall)) return std::nullopt;
+  signaling::Hub::Output told;
+  signaling::Hub::Revoked revoked = hub_.remove_holders(revocation, told);
+  plain_.close_revoked(revoked.connections, output_);
+  socket_io_.close_revoked(revoked.connections, now, socket_io_endpoint_.output());
+  course_chat_.close_revoked(revocation);
+  deliver(told);
+  return std::move(revoked.quota_users);
 }
 
 void SignalingSite::announce_end(WallTime deadline) {

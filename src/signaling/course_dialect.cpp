@@ -242,6 +242,10 @@ void CourseDialect::on_token_expired(Socket& socket, EngineIo::Output& out) {
   socket_io_.emit(socket, "token_expired", "", {}, out);
 }
 
+void CourseDialect::on_token_revoked(Socket& socket, EngineIo::Output& out) {
+  socket_io_.emit(socket, "token_revoked", "", {}, out);
+}
+
 void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output& out) {
   const std::string from = as_json(event.from.to_string());
   const std::string name = as_json(shown(event.name));

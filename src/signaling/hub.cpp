@@ -45,6 +45,7 @@ MemberId Hub::enter(Newcomer newcomer) {
   member.role = std::move(newcomer.role);
   member.quota_user = std::move(newcomer.quota_user);
   member.good_until = newcomer.good_until;
+  member.token_id = std::move(newcomer.token_id);
   member.address = newcomer.address;
   member.connection = newcomer.connection;
   const MemberId id = member.id;
@@ -176,12 +177,31 @@ void Hub::rename(MemberId id, std::string name) {
   if (!member->rooms.empty()) note_change(*member);
 }
 
-void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until) {
+void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until,
+                std::string token_id) {
   Member* member = find(id);
   if (!member) return;
   member->quota_user = std::move(quota_user);
   member->good_until = good_until;
+  member->token_id = std::move(token_id);
   if (!member->rooms.empty()) note_change(*member);
+}
+
+Hub::Revoked Hub::remove_holders(const Revocation& revocation, Output& out) {
+  Revoked revoked;
+  std::vector<MemberId> removed;
+  const bool by_subject = revocation.kind == Revocation::Kind::subject;
+  for (const auto& [id, member] : members_) {
+    if (member.node != kThisNode && member.node != kNoNode) continue;
+    if ((by_subject ? member.quota_user : member.token_id) != revocation.name) continue;
+    if (member.connection != 0) revoked.connections.push_back(member.connection);
+    const std::string& user = member.quota_user;
+    if (std::ranges::find(revoked.quota_users, user) == revoked.quota_users.end())
+      revoked.quota_users.push_back(user);
+    removed.push_back(id);
+  }
+  for (const MemberId& id : removed) remove(id, out);
+  return revoked;
 }
 
 void Hub::tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out) {
@@ -324,6 +344,7 @@ Presence Hub::presence_of(const Member& member) {
                     .role = member.role,
                     .quota_user = member.quota_user,
                     .good_until = member.good_until,
+                    .token_id = member.token_id,
                     .present = !member.noticed,
                     .lost = member.lost,
                     .rooms = {}};
@@ -422,6 +443,7 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   member->role = presence.role;
   member->quota_user = presence.quota_user;
   member->good_until = presence.good_until;
+  member->token_id = presence.token_id;
   leave_all_but(*member, presence.rooms, out);
   set_noticed(*member, !presence.present, presence.lost, out);
   enter_all_of(*member, presence.rooms, out);

@@ -187,7 +187,8 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
                                              .name = std::string(name),
                                              .role = grant->role,
                                              .quota_user = session.quota_user,
-                                             .good_until = grant->good_until});
+                                             .good_until = grant->good_until,
+                                             .token_id = grant->id});
   const auto peers = params_.hub.join(member, *room, from_hub_);
   if (!peers) {
     params_.hub.remove(member, from_hub_);
@@ -226,7 +227,7 @@ void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now)
   if (params_.access == Access::open) return;
   session.quota_user = params_.ice_servers.quota_user(grant.subject, session.opening.address);
   session.good_until = grant.good_until;
-  params_.hub.renew(session.member, session.quota_user, session.good_until);
+  params_.hub.renew(session.member, session.quota_user, session.good_until, grant.id);
   watch_token(session, now);
 }
 
@@ -249,8 +250,13 @@ void PlainProtocol::watch_token(Session& session, TimePoint now) {
 
 void PlainProtocol::tell_lack(Session& session, Refusal lack, Output& out) {
   session.lacks_credentials = true;
+  tell(session, lack, out);
+}
+
+// What no request has asked for.
+void PlainProtocol::tell(const Session& session, Refusal why, Output& out) {
   std::string text = R"({"type":"error","code":")";
-  text.append(code_of(lack)).append(R"(","message":")").append(message_of(lack)).append("\"}");
+  text.append(code_of(why)).append(R"(","message":")").append(message_of(why)).append("\"}");
   out.sends.push_back({session.connection, share_text(std::move(text))});
 }
 
@@ -403,6 +409,16 @@ void PlainProtocol::close_replaced(std::span<const ConnectionId> connections, Ou
     const auto session = sessions_.find(connection);
     if (session == sessions_.end()) continue;
     out.closes.push_back({connection, kResumedElsewhere, "resumed elsewhere"});
+    forget(session->second);
+  }
+}
+
+void PlainProtocol::close_revoked(std::span<const ConnectionId> connections, Output& out) {
+  for (const ConnectionId connection : connections) {
+    const auto session = sessions_.find(connection);
+    if (session == sessions_.end()) continue;
+    tell(session->second, Refusal::token_revoked, out);
+    out.closes.push_back({connection, kPolicyViolation, code_of(Refusal::token_revoked)});
     forget(session->second);
   }
 }

@@ -26,6 +26,7 @@ Words words_of(Refusal refusal) {
     case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};
     case Refusal::token_expired: return {"token-expired", "The token has expired."};
     case Refusal::token_not_yet_valid: return {"token-not-yet-valid", "The token is not valid yet."};
+    case Refusal::token_revoked: return {"token-revoked", "The token was revoked."};
     case Refusal::rate_limited:
       return {"rate-limited", "Too many requests from this address; try again soon."};
     case Refusal::resume_unknown: return {"resume-unknown", "There is nothing to resume; join again."};

@@ -170,6 +170,7 @@ std::optional<Refusal> SocketIo::find_lack(const Socket& socket, TimePoint now) 
 void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
   socket.allowed_room = grant.room;
   socket.good_until = grant.good_until;
+  hub_.renew(socket.member, grant.subject, std::nullopt, grant.id);
   watch_token(socket, now);
 }
 
@@ -193,7 +194,8 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
                               .address = client.opening.address,
                               .name = {},
                               .role = grant.role,
-                              .quota_user = grant.subject});
+                              .quota_user = grant.subject,
+                              .token_id = grant.id});
   client.sockets.emplace(socket.nsp, number);
   std::string answer = R"({"sid":")" + socket.member.to_string() + '"';
   if (settings_.recovery > Duration::zero()) {
@@ -253,6 +255,24 @@ void SocketIo::disconnect(Client& client, std::string_view nsp, TimePoint now, E
   const auto number = client.sockets.find(std::string(nsp));
   close_socket(sockets_.at(number->second), now, out);
   client.sockets.erase(number);
+}
+
+void SocketIo::close_revoked(std::span<const ConnectionId> connections, TimePoint now,
+                             EngineIo::Output& out) {
+  for (const ConnectionId number : connections) {
+    const auto found = sockets_.find(number);
+    if (found == sockets_.end()) continue;
+    Socket& socket = found->second;
+    if (const auto client = clients_.find(socket.session); client != clients_.end()) {
+      application_->on_token_revoked(socket, out);
+      SocketIoPacket goodbye;
+      goodbye.type = SocketIoType::disconnect;
+      goodbye.nsp = socket.nsp;
+      engine_->send(socket.session, encode_socket_io(goodbye), false, out);
+      client->second.sockets.erase(socket.nsp);
+    }
+    close_socket(socket, now, out);
+  }
 }
 
 void SocketIo::close_socket(Socket& socket, TimePoint now, EngineIo::Output& out) {

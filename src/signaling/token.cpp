@@ -43,6 +43,13 @@ bool read_text(const json::object& claims, std::string_view name, std::string& o
   return count_characters(out).has_value();
 }
 
+// Empty when it has none that a token could be revoked by.
+std::string id_of(const json::object& claims) {
+  const json::value* value = claims.if_contains("jti");
+  const bool is_id = value && value->is_string() && value->get_string().size() <= kMaxTokenId;
+  return is_id ? std::string(std::string_view(value->get_string())) : std::string();
+}
+
 }  // namespace
 
 bool TokenVerifier::is_signed(std::string_view content, Bytes signature) {
@@ -95,6 +102,10 @@ Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime no
     if (!prepared) return Refusal::token_invalid;
     grant.subject = *prepared;
   }
+  grant.id = id_of(*claims);
+  const json::value* issued = claims->if_contains("iat");
+  if (revocations_.has(grant.id, grant.subject, issued ? to_time(*issued) : std::nullopt, now))
+    return Refusal::token_revoked;
   return grant;
 }
 

@@ -203,10 +203,14 @@ void Server::on_peer_closed(ConnectionId id) { tcp_connections_.on_peer_closed(i
 
 namespace {
 
-// Whether the user of an allocation is still configured with the same password. TURN REST names and access
-// tokens expire by themselves.
+// Whether the user of an allocation is still configured with the same password, and a TURN REST name is not
+// refused meanwhile. Access tokens expire by themselves.
 bool is_known(const auth::Identity& identity, const auth::CredentialStore& credentials) {
-  if (identity.is_token() || identity.expires) return true;
+  if (identity.is_token()) return true;
+  if (identity.expires) {
+    const auto rest = auth::parse_rest_name(identity.username);
+    return !rest || !credentials.refuses(*rest);
+  }
   const auth::User* const user = credentials.find(identity.username);
   const auto key = user ? user->key(identity.key.algorithm) : std::nullopt;
   return key && std::ranges::equal(key->bytes(), identity.key.bytes());

@@ -92,6 +92,14 @@ test('clients are told of two nodes that take them, with credentials that are go
     await assert.rejects(relays(a, 'ann', password));
   });
 
+  await t.test('a subject that is revoked on one node is refused relaying on all', async () => {
+    const { username, credential } = (await iceServers(a)).find(one => one.credential);
+    await relays(b, username, credential);
+    const subject = username.slice(username.indexOf(':') + 1);
+    assert.equal(JSON.parse(await ctl(names[2], '--json', 'revoke', '--subject', subject)).everywhere, true);
+    await until('b to refuse it', () => relays(b, username, credential).then(() => false, () => true));
+  });
+
   await t.test('nobody is sent to a node that drains', async () => {
     const line = await member(b.ws, 'blue', 'Ann'); // a call goes on there
     await ctl(b.name, 'drain', '--deadline', '60s');

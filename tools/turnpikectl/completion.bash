@@ -1,7 +1,7 @@
 # Completion of turnpikectl for bash.
 _turnpikectl() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' each
-  local commands='status allocations kill nodes drain reload loglevel user credentials import check'
+  local commands='status allocations kill nodes drain reload loglevel user revoke credentials import check'
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ " $commands " == *" $each "* ]] && command=$each && break
   done
@@ -23,6 +23,7 @@ _turnpikectl() {
         *) mapfile -t COMPREPLY < <(compgen -W '--generate --json' -- "$word") ;;
       esac
       ;;
+    revoke) mapfile -t COMPREPLY < <(compgen -W '--subject --for' -- "$word") ;;
     import)
       case $previous in
         import) mapfile -t COMPREPLY < <(compgen -W 'coturn' -- "$word") ;;

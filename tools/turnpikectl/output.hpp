@@ -1,5 +1,6 @@
 // What turnpikectl prints goes through here, because names of users, texts of files and what a daemon answers
-// must not control the operator's terminal. No other file writes to stdout or stderr, but screen.cpp and password.cpp.
+// must not control the operator's terminal. No other file writes to stdout or stderr, but screen.cpp and
+// password.cpp.
 #pragma once
 
 #include <boost/json/value.hpp>

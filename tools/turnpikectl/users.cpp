@@ -63,6 +63,23 @@ int remove_user(const Connection& daemon, const std::string& name, bool json) {
   return kRefused;
 }
 
+int revoke(const Connection& daemon, const std::string& name, bool by_subject,
+           std::optional<std::chrono::seconds> duration, bool json) {
+  json::object body{{by_subject ? "subject" : "token_id", name}};
+  if (duration) body["for_s"] = duration->count();
+  const Answer answer = daemon.post("/v1/revoke", body);
+  if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
+  if (json) {
+    say_json(answer.body);
+  } else {
+    say((by_subject ? "all tokens of " + name + " until now are" : "the token " + name + " is") +
+        " refused until " + text_of(answer.body.get_object(), "until") + ", or until a restart");
+  }
+  if (is_everywhere(answer)) return kDone;
+  if (!json) complain("turnpikectl: the other nodes cannot be reached: they do not know of it");
+  return kRefused;
+}
+
 int list_users(const Connection& daemon, bool json) {
   json::object all;
   json::array users;

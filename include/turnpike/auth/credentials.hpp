@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,7 +15,9 @@
 
 #include "turnpike/auth/access_token.hpp"
 #include "turnpike/auth/params.hpp"
+#include "turnpike/auth/rest.hpp"
 #include "turnpike/base/bytes.hpp"
+#include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/stun/types.hpp"
 
@@ -62,21 +65,26 @@ class CredentialStore {
   // Throws std::invalid_argument when a name or password is not an OpaqueString (RFC 8265), when two names
   // are one once prepared, or when no password algorithm would serve every user.
   CredentialStore(const Params& params, crypto::Digester& digester);
-  CredentialStore(CredentialStore&&) = default;  // no copy: its index would view the original's users
-  CredentialStore& operator=(CredentialStore&&) = default;
+
+  // The same with names of TURN REST (see RestName) that are refused, though their password is right: those
+  // whose user part is the key, and that expire at this time or earlier.
+  using RefusedUsers = std::map<std::string, WallTime, std::less<>>;
+  CredentialStore with_refused(RefusedUsers refused) const;
 
   const std::string& realm() const { return realm_; }
   std::span<const std::string> secrets() const { return secrets_; }
 
   // Whether there are no users, no secrets and no token keys. The server then answers STUN alone; it is never
   // an open relay.
-  bool empty() const { return users_.empty() && secrets_.empty() && !takes_tokens(); }
+  bool empty() const { return users_->all.empty() && secrets_.empty() && !takes_tokens(); }
 
   // Third-party authorization (RFC 7635).
   bool takes_tokens() const { return !third_party_.keys.empty(); }
   const std::string& server_name() const { return third_party_.server_name; }
   // The key with this key id, whether or not it is valid at this time; null when there is none.
   const TokenKeyParams* find_token_key(std::string_view kid) const;
+
+  bool refuses(const RestName& name) const;
 
   const User* find(std::string_view name) const;
   const User* find_by_userhash(Bytes hash) const;
@@ -88,19 +96,23 @@ class CredentialStore {
 
   // Whether clients may use USERHASH. The server can find only configured users by their hash, so there must
   // be no REST secrets and no tokens.
-  bool offers_anonymity() const { return secrets_.empty() && !users_.empty() && !takes_tokens(); }
+  bool offers_anonymity() const { return secrets_.empty() && !users_->all.empty() && !takes_tokens(); }
 
  private:
-  void add_user(const UserParams& params, crypto::Digester& digester);
+  struct Users {
+    std::vector<User> all;
+    // These maps are trees and no hash tables, since users may have chosen their names.
+    std::map<std::string_view, std::size_t> by_name;  // views `all`
+    std::map<std::string, std::size_t, std::less<>> by_userhash;
+  };
+  User make_user(const UserParams& params, crypto::Digester& digester) const;
   void choose_algorithms();
 
   std::string realm_;
   std::vector<std::string> secrets_;
   ThirdPartyParams third_party_;
-  std::vector<User> users_;
-  // These maps are trees and no hash tables, since users may have chosen their names.
-  std::map<std::string_view, std::size_t> by_name_;  // views users_
-  std::map<std::string, std::size_t, std::less<>> by_userhash_;
+  std::shared_ptr<const Users> users_;  // which copies have in common
+  RefusedUsers refused_;
   std::vector<stun::PasswordAlgorithm> algorithms_;
 };
 

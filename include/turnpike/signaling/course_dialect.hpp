@@ -35,6 +35,7 @@ class CourseDialect final : public SocketIo::Application {
   void on_event(SocketIo::Call& call) override;
   void on_told(SocketIo::Socket& socket, const Event& event, EngineIo::Output& out) override;
   void on_token_expired(SocketIo::Socket& socket, EngineIo::Output& out) override;
+  void on_token_revoked(SocketIo::Socket& socket, EngineIo::Output& out) override;
   void on_rooms_changed(TimePoint now, EngineIo::Output& out) override;
   void on_timeout(TimePoint now, EngineIo::Output& out) override;
   SteadyTime next_deadline() const override;

@@ -31,6 +31,7 @@
 #include "turnpike/signaling/params.hpp"
 #include "turnpike/signaling/presence.hpp"
 #include "turnpike/signaling/refusal.hpp"
+#include "turnpike/signaling/revocations.hpp"
 
 namespace turnpike::signaling {
 
@@ -66,6 +67,7 @@ class Hub {
     std::string role;
     std::string quota_user;                // kept for whoever makes relay credentials for this member
     std::optional<WallTime> good_until{};  // likewise, of its token; nothing without one
+    std::string token_id{};                // of its token; see Grant
   };
 
   struct Peer {
@@ -114,7 +116,15 @@ class Hub {
 
   void rename(MemberId id, std::string name);
   // It has brought another token.
-  void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until);
+  void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id);
+
+  // Members that were removed since their tokens are revoked.
+  struct Revoked {
+    std::vector<ConnectionId> connections;  // of those that are connected
+    std::vector<std::string> quota_users;   // of all of them, each once
+  };
+  // Of this node, and of nodes that are gone.
+  Revoked remove_holders(const Revocation& revocation, Output& out);
 
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
   // The rooms that somebody is in, by name.
@@ -168,6 +178,7 @@ class Hub {
     std::string role;
     std::string quota_user;
     std::optional<WallTime> good_until;
+    std::string token_id;
     IpAddress address;
     NodeNumber node = kThisNode;
     std::uint64_t version = 0;    // see Presence

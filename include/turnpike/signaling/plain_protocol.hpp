@@ -98,6 +98,8 @@ class PlainProtocol {
 
   // Closes the connections of members that have come back elsewhere.
   void close_replaced(std::span<const ConnectionId> connections, Output& out);
+  // Tells the clients of members that were removed with their tokens, and closes the connections.
+  void close_revoked(std::span<const ConnectionId> connections, Output& out);
   // What members of another protocol tell members of this one.
   void deliver(std::span<const Delivery> deliveries, Output& out);
 
@@ -134,6 +136,7 @@ class PlainProtocol {
   std::optional<Refusal> find_lack(const Session& session, TimePoint now) const;
   void watch_token(Session& session, TimePoint now);
   static void tell_lack(Session& session, Refusal lack, Output& out);
+  static void tell(const Session& session, Refusal why, Output& out);
   void welcome(Session& session, bool resumed, TimePoint now, Output& out);
   void send_credentials(Session& session, TimePoint now, Output& out);
   void add_credentials(Session& session, TimePoint now, boost::json::object& to);

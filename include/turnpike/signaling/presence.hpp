@@ -31,6 +31,7 @@ struct Presence {
   std::string role;
   std::string quota_user;
   std::optional<WallTime> good_until{};  // of its token; nothing without one
+  std::string token_id{};                // likewise; see Grant
   bool present = true;                   // false: it was cut off or said goodbye, and the others know
   bool lost = false;                     // of one that is not present: it was cut off
   std::vector<std::string> rooms;        // none: the member is gone for good

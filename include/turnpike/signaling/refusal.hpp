@@ -23,6 +23,7 @@ enum class Refusal : std::uint8_t {
   token_invalid,
   token_expired,
   token_not_yet_valid,
+  token_revoked,
   rate_limited,
   resume_unknown,  // nobody to come back as: two minutes have gone by, or the server was restarted
 };

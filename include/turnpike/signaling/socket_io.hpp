@@ -74,6 +74,8 @@ class SocketIo : public EngineIo::Application {
     // A member of some room, by whatever protocol, tells this socket.
     virtual void on_told(Socket& socket, const Event& event, EngineIo::Output& out) = 0;
     virtual void on_token_expired(Socket&, EngineIo::Output&) {}
+    // The socket is disconnected after this call.
+    virtual void on_token_revoked(Socket&, EngineIo::Output&) {}
     // Rooms may have come or gone without an event of this application.
     virtual void on_rooms_changed(TimePoint, EngineIo::Output&) {}
     virtual void on_timeout(TimePoint, EngineIo::Output&) {}
@@ -114,6 +116,8 @@ class SocketIo : public EngineIo::Application {
 
   // What members of any protocol tell sockets.
   void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
+  // Tells the sockets of members that were removed with their tokens, and disconnects them.
+  void close_revoked(std::span<const ConnectionId> connections, TimePoint now, EngineIo::Output& out);
   // Rooms have come or gone on other nodes.
   void on_rooms_changed(TimePoint now, EngineIo::Output& out) { application_->on_rooms_changed(now, out); }
   // What sockets told members of other protocols since this was last called.

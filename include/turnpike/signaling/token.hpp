@@ -14,6 +14,7 @@
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/params.hpp"
 #include "turnpike/signaling/refusal.hpp"
+#include "turnpike/signaling/revocations.hpp"
 
 namespace turnpike::signaling {
 
@@ -22,6 +23,7 @@ struct Grant {
   std::optional<std::string> room;  // this one alone; any without it
   std::string role;                 // shown to the others, with no meaning here
   std::string subject;              // `sub`: whose quota the relay counts
+  std::string id;                   // `jti`: the name by which this token may be revoked
   // Until when it is good, the leeway included. Nothing where no token is asked for.
   std::optional<WallTime> good_until;
 };
@@ -40,8 +42,11 @@ class TokenVerifier {
   // From now on only tokens that one of these has signed are good.
   void set_secrets(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
 
+  // From now on the tokens are not good any more. Returns false when too many are revoked already.
+  bool revoke(const Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
+
   // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with
-  // the leeway. Fails with token_invalid, token_expired or token_not_yet_valid.
+  // the leeway. Fails with token_invalid, token_expired, token_not_yet_valid or token_revoked.
   Result<Grant, Refusal> verify(std::string_view token, WallTime now);
 
  private:
@@ -50,6 +55,7 @@ class TokenVerifier {
 
   std::vector<std::string> secrets_;
   std::string audience_;
+  Revocations revocations_;
   crypto::Digester digester_;
 };
 

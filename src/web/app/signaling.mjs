@@ -9,7 +9,7 @@ const joinTime = 6000;
 const ackTime = 5000;
 const idleTime = 15_000;
 const resumedElsewhere = 4000;
-const forGood = ['token-required', 'token-invalid', 'token-not-yet-valid', 'token-expired', 'bad-room', 'bad-name'];
+const forGood = ['token-required', 'token-invalid', 'token-not-yet-valid', 'token-expired', 'token-revoked', 'bad-room', 'bad-name'];
 
 class SignalingError extends Error {
   constructor(code, message = code) {

@@ -76,6 +76,7 @@ export default {
   'refused.token-invalid': 'The token in your link is not valid here. Ask for a new link.',
   'refused.token-not-yet-valid': 'The token in your link is not valid yet. Try again later, or check the clock of '
     + 'this device and of the server.',
+  'refused.token-revoked': 'The token in your link is not valid any more. Ask for a new link.',
   'refused.token-expired': 'The token in your link has expired. Ask for a new link.',
   'refused.room-full': 'This room is full.',
   'refused.bad-room': 'The server does not accept this room name.',

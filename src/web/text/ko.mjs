@@ -63,6 +63,7 @@ export default {
   'refused.token-required': '초대받은 사람만 들어올 수 있는 서버입니다. 토큰이 든 링크를 요청하세요.',
   'refused.token-invalid': '링크에 든 토큰이 올바르지 않습니다. 새 링크를 요청하세요.',
   'refused.token-not-yet-valid': '링크에 든 토큰은 아직 유효하지 않습니다. 잠시 후 다시 시도하세요.',
+  'refused.token-revoked': '링크에 든 토큰은 더 이상 쓸 수 없습니다. 새 링크를 요청하세요.',
   'refused.token-expired': '링크에 든 토큰이 만료되었습니다. 새 링크를 요청하세요.',
   'refused.room-full': '방이 가득 찼습니다.',
   'refused.bad-room': '서버가 이 방 이름을 받아들이지 않습니다.',

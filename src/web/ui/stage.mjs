@@ -272,6 +272,6 @@ export class Stage {
 }
 
 const refusals = ['unreachable', 'token-required', 'token-invalid', 'token-not-yet-valid', 'token-expired',
-  'room-full', 'bad-room', 'bad-name', 'rate-limited'];
+  'token-revoked', 'room-full', 'bad-room', 'bad-name', 'rate-limited'];
 
 export const refusal = code => refusals.includes(code) ? `refused.${code}` : 'refused.other';

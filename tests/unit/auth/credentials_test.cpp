@@ -33,6 +33,19 @@ Algorithms offered(const CredentialStore& store) {
   return {store.algorithms().begin(), store.algorithms().end()};
 }
 
+TEST_CASE("time-limited names of a user are refused up to a time, in a copy", "[auth]") {
+  using namespace std::chrono_literals;
+  constexpr WallTime kUntil{1'735'689'600s};
+  const CredentialStore store = make_store({"example.org", {with_both("bob")}, {"north-star-secret"}});
+  const CredentialStore copy = store.with_refused({{"ann", kUntil}});
+  CHECK(copy.refuses({kUntil, "ann"}));
+  CHECK_FALSE(copy.refuses({kUntil + 1s, "ann"}));
+  CHECK_FALSE(copy.refuses({kUntil, "anna"}));
+  CHECK_FALSE(store.refuses({kUntil, "ann"}));
+  REQUIRE(copy.find("bob"));
+  CHECK(copy.find("bob") == store.find("bob"));
+}
+
 TEST_CASE("keys of RFC 8489", "[auth]") {
   crypto::Digester digester;
   CHECK(to_hex(long_term_key_md5(digester, "user", "realm", "pass")) == "8493fbc53ba582fb4c044c456bdc40eb");

@@ -1,0 +1,150 @@
+// A token that an operator revokes: it is refused from then on, whoever came in with it is told and sent away, and the relay
+// credentials that were handed out for it are good no more. Others are left alone.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { connect, member } from './support/client.mjs';
+import { request } from './support/http.mjs';
+import { inSeconds, secret, startServer, token } from './support/server.mjs';
+
+const require = createRequire(new URL('../browser/package.json', import.meta.url));
+const { io } = require('socket.io-client');
+const run = promisify(execFile);
+const built = name => fileURLToPath(new URL(`../../build/release/${name}`, import.meta.url));
+const turnpikectl = process.env.TURNPIKECTL ?? built('turnpikectl');
+const stunclient = process.env.STUNCLIENT ?? built('stunclient');
+
+async function start(t) {
+  const folder = temporaryDirectory('revoke');
+  const socket = `${folder.path}/admin.sock`;
+  const server = await startServer({
+    signaling: ['access: token', `token_secrets: [${secret}]`, 'recovery: 120s'],
+    more: [`admin: {listen: "unix:${socket}"}`],
+  });
+  t.after(async () => { await server.stop(); folder.remove(); });
+  const revoke = async (...words) => JSON.parse((await run(turnpikectl, ['--socket', socket, '--json', 'revoke', ...words])).stdout);
+  return { ...server, revoke };
+}
+
+// Issued a little while ago.
+const tokenOf = claims => token({ exp: inSeconds(600), iat: inSeconds(-5), ...claims });
+const refused = error => error.code === 'token-revoked';
+const headersWith = claims => ({ authorization: `Bearer ${tokenOf(claims)}` });
+const join = claims => ({ type: 'join', room: 'blue', name: 'x', token: tokenOf(claims) });
+
+test('one token by its id', async t => {
+  const server = await start(t);
+  const ann = await connect(server.ws);
+  const [{ resume, self }] = await ann.request(join({ jti: 'a', sub: 'ann' }));
+  const bob = await connect(server.ws);
+  await bob.request(join({ jti: 'b', sub: 'bob' }));
+  await ann.hear('peer-joined');
+  const raw = await connect(server.url.replace('http', 'ws'), { headers: headersWith({ jti: 'a' }) });
+
+  const said = await server.revoke('a');
+  assert.equal(said.token_id, 'a');
+  assert.ok(Date.parse(said.until) > Date.now() + 719 * 3_600_000);
+  assert.equal((await ann.hear('error')).code, 'token-revoked');
+  assert.deepEqual(await ann.ended, { code: 1008, reason: 'token-revoked' });
+  assert.deepEqual(await raw.ended, { code: 1008, reason: 'token-revoked' });
+  assert.equal((await bob.hear('peer-left')).id, self);
+  await bob.request({ type: 'broadcast', data: 1 });
+
+  const again = await connect(server.ws);
+  await assert.rejects(again.request(join({ jti: 'a', sub: 'ann' })), refused);
+  await assert.rejects(again.request({ type: 'resume', resume }), error => error.code === 'resume-unknown');
+  await again.request(join({ jti: 'c', sub: 'ann' }));
+  const answer = await request(server.url, '/ice-servers', { headers: headersWith({ jti: 'a' }) });
+  assert.equal(answer.status, 401);
+  assert.equal(JSON.parse(answer.body).code, 'token-revoked');
+  assert.equal((await request(server.url, '/ice-servers', { headers: headersWith({ jti: 'b' }) })).status, 200);
+  for (const line of [again, bob]) line.close();
+});
+
+test('a member that was cut off does not come back', async t => {
+  const server = await start(t);
+  const ann = await connect(server.ws);
+  const [{ resume }] = await ann.request(join({ jti: 'a' }));
+  ann.terminate();
+  await ann.ended;
+  await server.revoke('a');
+  const back = await connect(server.ws);
+  await assert.rejects(back.request({ type: 'resume', resume }), error => error.code === 'resume-unknown');
+  back.close();
+});
+
+test('Socket.IO by either transport', async t => {
+  const server = await start(t);
+  for (const transport of ['websocket', 'polling']) {
+    const enter = async claims => {
+      const socket = io(server.url, { auth: { token: tokenOf(claims) }, forceNew: true, transports: [transport], reconnection: false });
+      t.after(() => socket.disconnect());
+      const heard = name => within(5000, name, new Promise(resolve => { socket.once(name, resolve); }));
+      const error = await Promise.race([heard('connect').then(() => null), heard('connect_error')]);
+      return { socket, heard, code: error?.data?.code };
+    };
+    const ann = await enter({ jti: transport, sub: 'ann' });
+    const bob = await enter({ jti: 'b', sub: 'bob' });
+    await ann.socket.timeout(5000).emitWithAck('enter_room', 'blue');
+    await bob.socket.timeout(5000).emitWithAck('enter_room', 'blue');
+    const told = ann.heard('token_revoked');
+    const disconnected = ann.heard('disconnect');
+    const left = bob.heard('leave_room');
+    const { id } = ann.socket;
+    await server.revoke(transport);
+    await told;
+    assert.equal(await disconnected, 'io server disconnect');
+    assert.equal(await left, id);
+    assert.equal((await enter({ jti: transport })).code, 'token-revoked');
+    assert.ok(bob.socket.connected);
+    bob.socket.disconnect();
+  }
+});
+
+test('all tokens of a subject until now, and its relay credentials', async t => {
+  const server = await start(t);
+  const udp = server.listeners.find(url => url.startsWith('udp')).match(/(\d+)$/)[1];
+  const relays = ({ username, credential }) => run(stunclient, ['--turn', '--user', username, '--password', credential, '127.0.0.1', udp]);
+  const credentialsOf = async claims => {
+    const { status, body } = await request(server.url, '/ice-servers', { headers: headersWith(claims) });
+    assert.equal(status, 200, body.toString());
+    return JSON.parse(body).iceServers.find(entry => entry.credential);
+  };
+  const ann = await credentialsOf({ sub: 'ann' });
+  const bob = await credentialsOf({ sub: 'bob' });
+  await relays(ann);
+  const line = await connect(server.ws);
+  await line.request(join({ sub: 'ann', jti: 'x' }));
+
+  assert.equal((await server.revoke('--subject', 'ann', '--for', '1h')).subject, 'ann');
+  assert.equal((await line.hear('error')).code, 'token-revoked');
+  await line.ended;
+  await assert.rejects(relays(ann));
+  await relays(bob);
+  const again = await connect(server.ws);
+  await assert.rejects(again.request(join({ sub: 'ann', jti: 'y' })), refused);
+  await assert.rejects(again.request(join({ sub: 'ann', iat: undefined })), refused);
+  // Who has signed in anew is let in, with credentials that expire later.
+  const fresh = { sub: 'ann', iat: inSeconds(2) };
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    try {
+      await relays(await credentialsOf(fresh));
+      break;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+  await again.request(join(fresh));
+  again.close();
+});
+
+test('what cannot be revoked', async t => {
+  const server = await start(t);
+  for (const words of [[], ['a', '--subject', 'b'], [''], ['x'.repeat(257)], ['--subject', 'a\nb'], ['a', '--for', '0s'], ['a', '--for', '9000h']])
+    await assert.rejects(server.revoke(...words), words.join(' '));
+});
