@@ -1,5 +1,6 @@
 #include "turnpikectl/password.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <termios.h>
 #include <unistd.h>
@@ -23,15 +24,19 @@ constexpr std::size_t kMaxPassword = 1024;  // octets
 volatile sig_atomic_t interrupted_by = 0;
 void note_signal(int signal) { interrupted_by = signal; }
 
-// While it lives, the terminal shows nothing that is typed. A signal that ends the program is held until the
-// terminal is as it was before.
+// While it lives, the terminal shows nothing that is typed. Signals that end the program come in wait()
+// alone, and have their effect when the terminal is as it was before.
 class Silence {
  public:
   Silence() {
     if (tcgetattr(STDIN_FILENO, &before_) != 0) throw std::system_error(errno, std::generic_category());
     interrupted_by = 0;
     struct sigaction action {};
-    action.sa_handler = note_signal;  // without SA_RESTART, so that the reading ends
+    action.sa_handler = note_signal;
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal : kSignals) sigaddset(&held, signal);
+    sigprocmask(SIG_BLOCK, &held, &mask_);
     for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &handlers_[i]);
     termios silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
@@ -40,7 +45,13 @@ class Silence {
   ~Silence() {
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
     for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &handlers_[i], nullptr);
+    sigprocmask(SIG_SETMASK, &mask_, nullptr);
     if (interrupted_by != 0) raise(interrupted_by);
+  }
+  // Until there is something to read. Returns false when a signal has come.
+  bool wait() const {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return ppoll(&input, 1, nullptr, &mask_) >= 0;
   }
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
@@ -48,6 +59,7 @@ class Silence {
  private:
   static constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
   termios before_{};
+  sigset_t mask_{};
   std::array<struct sigaction, kSignals.size()> handlers_{};
 };
 
@@ -66,6 +78,7 @@ std::string read_line() {
 std::string ask(const std::string& question) {
   const Silence silence;
   std::cerr << printable(question) << ": " << std::flush;  // no line of its own
+  if (!silence.wait()) throw std::runtime_error("interrupted");
   std::string line = read_line();
   std::cerr << '\n';
   return line;

@@ -71,7 +71,8 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "have (got 1.1.1.1)"},
       {"realm=a\nb: c", "--set realm=a\\u{a}b: c: not valid YAML: illegal map value"},
       {"auth.database=x",
-       "--set auth=...: auth.database: expected sqlite: and an absolute path, in a folder that is there (got a "
+       "--set auth=...: auth.database: expected sqlite: and an absolute path, in a folder that is there (got "
+       "a "
        "text that is not shown here)"},
       {"tls.certificate=/nowhere/x",
        "--set tls.certificate=/nowhere/x: tls.certificate: expected a file that can be read (got "
