@@ -74,6 +74,7 @@ TEST_CASE("the examples in conf/turnpike.yaml are valid once their comment is ta
   replace("/etc/turnpike/other.pem", TURNPIKE_SOURCE_DIR "/README.md");
   replace("/etc/turnpike/other.key", TURNPIKE_SOURCE_DIR "/README.md");
   replace("/srv/my-front-end", TURNPIKE_SOURCE_DIR);
+  replace("/var/lib/turnpike/users.db", TURNPIKE_SOURCE_DIR "/users.db");
   const Result<Config, Errors> loaded = parse(text, "turnpike.yaml");
   INFO(outcome(loaded));
   REQUIRE(loaded.has_value());

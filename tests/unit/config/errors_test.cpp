@@ -367,12 +367,10 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
       {"auth: hunter2", "t.yaml:1: auth: expected a map (got a text that is not shown here)"},
       {"auth: {users: {file: /etc/turnpike/users}}",
        "t.yaml:1: auth.users: expected NAME: PASSWORD or NAME: {file: PATH}, since a list of users is not "
-       "read "
-       "from elsewhere (got a map)"},
+       "read from elsewhere (got a map)"},
       {"auth: {users: {env: USERS}}",
        "t.yaml:1: auth.users: expected NAME: PASSWORD or NAME: {file: PATH}, since a list of users is not "
-       "read "
-       "from elsewhere (got a map)"},
+       "read from elsewhere (got a map)"},
       {"auth: {users: [alice, hunter2]}",
        "t.yaml:1: auth.users: expected a map from user names to passwords (got a list)"},
       {"auth: {users: }", "t.yaml:1: auth.users: expected a map from user names to passwords (got nothing)"},
@@ -421,10 +419,10 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
        "control characters "
        "(got a map)"},
       {"auth: {secrets:hunter2}",
-       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime, "
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, database, third_party, nonce_lifetime, "
        "strict_expiry"},
       {"auth: {hunter2: x}",
-       "t.yaml:1: auth: unknown key, expected one of users, secrets, third_party, nonce_lifetime, "
+       "t.yaml:1: auth: unknown key, expected one of users, secrets, database, third_party, nonce_lifetime, "
        "strict_expiry"},
       {"auth: {secret: [hunter2]}", "t.yaml:1: auth: unknown key, did you mean auth.secrets?"},
       {"auth: {nonce_lifetime: 600}",

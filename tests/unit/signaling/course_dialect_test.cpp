@@ -179,9 +179,10 @@ TEST_CASE("a placeholder without its octets goes to nobody", "[signaling]") {
   Course s({"ann", "bob"});
   s.plain_joins("pat", "blue");
   const std::string placeholder = R"({"_placeholder":true,"num":0})";
+  const std::vector<std::string> with_placeholders{placeholder, "[1,{\"a\":" + placeholder + "}]",
+                                                   R"({"\u005fplaceholder":true,"num":0})"};
   for (const std::string event : {"chat", "offer", "anything"}) {
-    for (const std::string data : {placeholder, "[1,{\"a\":" + placeholder + "}]",
-                                   std::string(R"({"\u005fplaceholder":true,"num":0})")}) {
+    for (const std::string& data : with_placeholders) {
       CAPTURE(event, data);
       s.frames("ann", "427[\"" + event + "\"," + data + R"(,"blue"])")
           .expect({R"(ann: 437[{"error":"bad-message"}])"});
