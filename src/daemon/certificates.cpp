@@ -1,12 +1,26 @@
 #include "daemon/certificates.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "turnpike/signaling/ice_servers.hpp"
 
 namespace turnpike::daemon {
 namespace {
 
+std::vector<std::string> files_of(const net::TlsParams& params) {
+  std::vector<std::string> files;
+  const auto add = [&](const net::CertificateFiles& one) {
+    if (one.complete()) files.insert(files.end(), {one.certificate, one.private_key});
+  };
+  add(params);
+  for (const net::CertificateFiles& more : params.certificates) add(more);
+  return files;
+}
+
 Certificates::Loaded read_files(const net::TlsParams& params, const std::shared_ptr<net::TicketKeys>& keys) {
-  return {params, std::make_shared<const net::TlsContext>(params, keys, net::TlsKind::tls),
+  return {params, states_of(files_of(params)),
+          std::make_shared<const net::TlsContext>(params, keys, net::TlsKind::tls),
           std::make_shared<const net::TlsContext>(params, keys, net::TlsKind::dtls),
           std::make_shared<const std::vector<net::Certificate>>(net::load_certificates(params))};
 }
@@ -21,6 +35,7 @@ std::unique_ptr<Certificates> Certificates::load(const net::TlsParams& params,
 
 Certificates::Certificates(std::shared_ptr<net::TicketKeys> keys, Loaded loaded)
     : params_(std::move(loaded.params)),
+      states_(std::move(loaded.states)),
       ticket_keys_(std::move(keys)),
       tls_(std::move(loaded.tls)),
       dtls_(std::move(loaded.dtls)),
@@ -35,22 +50,38 @@ std::shared_ptr<const std::vector<net::Certificate>> Certificates::certificates(
   return certificates_;
 }
 
-std::vector<std::string> Certificates::files() const {
-  std::vector<std::string> files;
-  const auto add = [&](const net::CertificateFiles& one) {
-    if (one.complete()) files.insert(files.end(), {one.certificate, one.private_key});
-  };
-  add(params_);
-  for (const net::CertificateFiles& more : params_.certificates) add(more);
-  return files;
-}
+std::vector<std::string> Certificates::files() const { return files_of(params_); }
 
 Certificates::Loaded Certificates::read(const net::TlsParams& params) const {
   return read_files(params, ticket_keys_);
 }
 
+std::vector<std::string> Certificates::warnings(WallTime now) const {
+  std::vector<std::string> warnings;
+  for (const net::Certificate& one : *certificates()) {
+    const std::string certificate =
+        one.source() + (one.public_name().empty() ? "" : " for " + one.public_name());
+    if (one.not_after() < now) {
+      warnings.push_back(certificate + ": has expired at " + signaling::to_rfc3339(one.not_after()) +
+                         ", so clients refuse it");
+    } else if (now < one.not_before()) {
+      warnings.push_back(certificate + ": is not valid before " + signaling::to_rfc3339(one.not_before()) +
+                         ", so clients refuse it");
+    }
+  }
+  return warnings;
+}
+
+std::optional<Certificates::Loaded> Certificates::read_changes() {
+  std::vector<FileState> now = states_of(files());
+  if (now == states_) return std::nullopt;
+  states_ = std::move(now);
+  return read(params_);
+}
+
 void Certificates::use(Loaded loaded) {
   params_ = std::move(loaded.params);
+  states_ = std::move(loaded.states);
   tls_.replace(std::move(loaded.tls));
   dtls_.replace(std::move(loaded.dtls));
   const std::lock_guard lock(mutex_);

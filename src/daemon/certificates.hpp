@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/file_state.hpp"
 #include "net/tls_context.hpp"
 
 namespace turnpike::daemon {
@@ -16,6 +18,7 @@ class Certificates {
   // What has been read from files and shows to nobody yet.
   struct Loaded {
     net::TlsParams params;
+    std::vector<FileState> states;  // of its files, before they were read
     std::shared_ptr<const net::TlsContext> tls;
     std::shared_ptr<const net::TlsContext> dtls;
     std::shared_ptr<const std::vector<net::Certificate>> certificates;
@@ -40,15 +43,20 @@ class Certificates {
   // Reads the files of `params`, and changes nothing. Throws std::runtime_error with a message for the
   // operator when one of them cannot be used.
   Loaded read(const net::TlsParams& params) const;
-  // Reads the present files again.
-  Loaded read_again() const { return read(params_); }
-  // Shows it to new connections; those that are there keep what they have. From one thread at a time.
+  // Reads the present files again where they are not as they were when this function, or use(), had them
+  // last. So what is wrong with them is thrown once, until they change.
+  std::optional<Loaded> read_changes();
+  // What is not as it should be about certificates that can be used: those that are not valid today.
+  std::vector<std::string> warnings(WallTime now) const;
+  // Shows what was loaded to new connections; those that are there keep what they have. From one thread at a
+  // time.
   void use(Loaded loaded);
 
  private:
   Certificates(std::shared_ptr<net::TicketKeys> keys, Loaded loaded);
 
   net::TlsParams params_;
+  std::vector<FileState> states_;  // of the files, when they were last read
   std::shared_ptr<net::TicketKeys> ticket_keys_;
   net::CurrentTls tls_;
   net::CurrentTls dtls_;

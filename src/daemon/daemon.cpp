@@ -19,6 +19,7 @@
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "net/udp_socket.hpp"
+#include "relay/clock.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
@@ -175,6 +176,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       bounds_log_([](const std::string& line) { spdlog::warn(line); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
+  warn_about_certificates();
   has_public_host_ = !config_.signaling.public_host.empty();
   for (const http::Listener& listener : config_.signaling.listen) {
     if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
@@ -534,22 +536,42 @@ void Daemon::stop() {
 void Daemon::watch_certificates() {
   try {
     certificate_watch_.emplace(control_, [this] { renew_certificates(); });
-    certificate_watch_->watch(tls_->files());
   } catch (const std::system_error& error) {
     spdlog::warn(fmt::format("certificate files are not watched, and are read again on reload alone: {}",
                              error.what()));
+    return;
   }
+  watch_certificate_files();
+}
+
+void Daemon::watch_certificate_files() {
+  if (!certificate_watch_) return;
+  certificate_watch_->watch(tls_->files());
+  renew_certificates();  // they may have changed before they were watched
 }
 
 void Daemon::renew_certificates() {
   try {
-    tls_->use(tls_->read_again());
-    spdlog::info("the certificate files have changed and were read again");
+    if (auto loaded = tls_->read_changes()) {
+      tls_->use(std::move(*loaded));
+      spdlog::info("the certificate files have changed and were read again");
+      warn_about_certificates();
+    }
   } catch (const std::exception& error) {
     spdlog::error(fmt::format(
         "the certificate files have changed, and the certificates stay as they were: {}", error.what()));
   }
-  certificate_watch_->watch(tls_->files());
+  const bool misses_some = certificate_watch_->misses_some();
+  if (misses_some && !misses_renewals_) {
+    spdlog::warn(
+        "not all folders on the way to the certificate files can be watched: reload after a renewal");
+  }
+  misses_renewals_ = misses_some;
+}
+
+void Daemon::warn_about_certificates() const {
+  if (!tls_) return;
+  for (const std::string& warning : tls_->warnings(relay::read_clocks().wall)) spdlog::warn(warning);
 }
 
 relay::Totals Daemon::count_all() const {

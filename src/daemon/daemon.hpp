@@ -101,6 +101,8 @@ class Daemon {
   // For the service manager, in words.
   std::string describe_load(double octets_per_second) const;
   void watch_certificates();
+  void watch_certificate_files();
+  void warn_about_certificates() const;
   void stop();
   void open_admin(const config::Config& config);
   // clustering.cpp
@@ -184,6 +186,7 @@ class Daemon {
   std::optional<ReloadSignal> reload_signal_;
   std::optional<AddressFollower> follower_;
   std::optional<FileWatch> certificate_watch_;
+  bool misses_renewals_ = false;
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;

@@ -3,21 +3,28 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <set>
+#include <deque>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace turnpike::daemon {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A renewal writes two files, one after the other: both should be there when they are read.
-constexpr std::chrono::milliseconds kPauseBeforeReading{500};
+// Linux follows no more symbolic links on one way (path_resolution(7)).
+constexpr int kMostLinks = 40;
+// A user may have 8,192 at the least, for all its programs.
+constexpr std::size_t kMostWatches = 4096;
+
+constexpr std::uint32_t kInFolder =
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_ONLYDIR | IN_MASK_ADD;
+constexpr std::uint32_t kOfItself =
+    IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_DONT_FOLLOW | IN_MASK_ADD;
 
 int open_inotify() {
   const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -27,56 +34,108 @@ int open_inotify() {
 
 }  // namespace
 
-FileWatch::FileWatch(boost::asio::io_context& io, std::function<void()> changed)
-    : events_(io, open_inotify()), quiet_(io), changed_(std::move(changed)) {
+FileWatch::FileWatch(boost::asio::io_context& io, std::function<void()> changed,
+                     std::chrono::milliseconds pause)
+    : events_(io, open_inotify()), quiet_(io), pause_(pause), changed_(std::move(changed)) {
   wait();
 }
 
-void FileWatch::watch(const std::vector<std::string>& files) {
-  for (const int watch : watches_) inotify_rm_watch(events_.native_handle(), watch);
-  watches_.clear();
-  names_.clear();
-  std::set<fs::path> folders;
-  for (const std::string& file : files) {
-    // The link and what it leads to: certbot moves the link, others write the file behind it.
-    std::error_code error;
-    for (const fs::path& path : {fs::absolute(file, error), fs::canonical(file, error)}) {
-      if (path.empty()) continue;
-      folders.insert(path.parent_path());
-      names_.push_back(path.filename());
-    }
+void FileWatch::watch(std::vector<std::string> files) {
+  files_ = std::move(files);
+  arm();
+}
+
+// What is watched already stays watched, so that no event is lost.
+void FileWatch::arm() {
+  misses_some_ = false;
+  Watches watches;
+  for (const std::string& file : files_) follow(file, watches);
+  for (const auto& [watch, names] : watches_) {
+    if (!watches.contains(watch)) inotify_rm_watch(events_.native_handle(), watch);
   }
-  for (const fs::path& folder : folders) {
-    const int watch = inotify_add_watch(events_.native_handle(), folder.c_str(),
-                                        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
-    if (watch >= 0) watches_.push_back(watch);
+  watches_ = std::move(watches);
+}
+
+// Goes the way that the kernel goes, and watches each folder before it looks into it. Where this ends early,
+// an event in one of the folders so far tells when there is more.
+void FileWatch::follow(const std::string& file, Watches& watches) {
+  std::error_code error;
+  const fs::path whole = fs::absolute(file, error);
+  std::deque<std::string> rest(whole.begin(), whole.end());
+  fs::path folder;
+  for (int links = 0; !rest.empty();) {
+    const std::string name = std::move(rest.front());
+    rest.pop_front();
+    if (name.empty() || name == ".") continue;
+    if (name == "/" || name == "..") {
+      folder = name == "/" ? fs::path(name) : folder.parent_path();
+      continue;
+    }
+    if (!follow(folder, name, rest.empty(), watches)) misses_some_ = true;
+    const fs::path at = folder / name;
+    const fs::file_status status = fs::symlink_status(at, error);
+    if (fs::is_symlink(status)) {
+      const fs::path target = fs::read_symlink(at, error);
+      if (++links > kMostLinks) return;
+      rest.insert(rest.begin(), target.begin(), target.end());
+    } else if (fs::exists(status)) {
+      folder = at;
+    } else {
+      return;
+    }
   }
 }
 
+// One step of it. Returns whether all changes of this name will be noticed.
+bool FileWatch::follow(const fs::path& folder, const std::string& name, bool is_last, Watches& watches) {
+  const int in_folder = add(folder, kInFolder, watches);
+  const int error = errno;
+  if (in_folder >= 0) watches[in_folder].insert(name);
+  // A folder that may be searched and not read cannot be watched, but what is in it can be. And a file that
+  // is mounted by itself, as containers have it, is not written through the folder that it shows in.
+  if (in_folder >= 0 && !is_last) return true;
+  const int itself = add(folder / name, kOfItself, watches);
+  if (itself >= 0) watches[itself];
+  return in_folder >= 0 || itself >= 0 || error == ENOENT || error == ENOTDIR;
+}
+
+int FileWatch::add(const fs::path& path, std::uint32_t mask, const Watches& watches) {
+  if (watches.size() < kMostWatches) return inotify_add_watch(events_.native_handle(), path.c_str(), mask);
+  errno = ENOSPC;
+  return -1;
+}
+
+// Returns whether one of them is of the files, or of what leads to them.
+bool FileWatch::take_events() {
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  bool is_ours = false;
+  for (ssize_t size; (size = read(events_.native_handle(), buffer.data(), buffer.size())) > 0;) {
+    for (ssize_t at = 0; at < size;) {
+      inotify_event event;
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      const std::string_view name = event.len > 0 ? buffer.data() + at + sizeof event : "";
+      const auto watch = watches_.find(event.wd);
+      is_ours = is_ours || (event.mask & IN_Q_OVERFLOW) != 0 ||
+                (watch != watches_.end() && (name.empty() || watch->second.contains(std::string(name))));
+      at += static_cast<ssize_t>(sizeof event + event.len);
+    }
+  }
+  return is_ours;
+}
+
 void FileWatch::wait() {
-  events_.async_wait(
-      boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
-        if (error || stopped_) return;
-        alignas(inotify_event) std::array<char, 4096> buffer;
-        bool is_ours = false;
-        for (ssize_t size; (size = read(events_.native_handle(), buffer.data(), buffer.size())) > 0;) {
-          for (ssize_t at = 0; at < size;) {
-            inotify_event event;
-            std::memcpy(&event, buffer.data() + at, sizeof event);
-            const char* const name = buffer.data() + at + sizeof event;
-            is_ours = is_ours || (event.mask & IN_Q_OVERFLOW) != 0 ||
-                      (event.len > 0 && std::ranges::find(names_, std::string_view(name)) != names_.end());
-            at += static_cast<ssize_t>(sizeof event + event.len);
-          }
-        }
-        if (is_ours) {
-          quiet_.expires_after(kPauseBeforeReading);
-          quiet_.async_wait([this](const boost::system::error_code& again) {
-            if (!again && !stopped_) changed_();
-          });
-        }
-        wait();
-      });
+  events_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                     [this](const boost::system::error_code& error) {
+                       if (error || stopped_) return;
+                       if (take_events()) {
+                         arm();
+                         quiet_.expires_after(pause_);
+                         quiet_.async_wait([this](const boost::system::error_code& again) {
+                           if (!again && !stopped_) changed_();
+                         });
+                       }
+                       wait();
+                     });
 }
 
 void FileWatch::stop() {

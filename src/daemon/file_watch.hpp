@@ -1,10 +1,17 @@
-// Tells when one of some files has been replaced or written, by inotify(7). It watches the folders that they
-// stand in, so that a file that is moved into place is seen like one that is written, and the targets of
-// symbolic links as well.
+// Tells when one of some files may have changed, by inotify(7): when it was written, moved into place, given
+// to somebody else or made readable. It watches every folder on the way to a file and to what the symbolic
+// links on that way lead to, so it notices as well when a link is replaced (certbot, Kubernetes' `..data`),
+// or when a folder is removed and made again. Where a file is missing, it watches up to the nearest folder
+// there is. It does not notice that something is mounted over one of these folders.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,23 +21,40 @@ namespace turnpike::daemon {
 
 class FileWatch {
  public:
-  // `changed` is called on the thread of the io_context, some time after the last of several changes. Throws
-  // std::system_error where the machine has no inotify left.
-  FileWatch(boost::asio::io_context& io, std::function<void()> changed);
+  // A renewal writes two files, one after the other: both should be there when they are read.
+  static constexpr std::chrono::milliseconds kPause{500};
 
-  // Watches these files instead of those before.
-  void watch(const std::vector<std::string>& files);
+  // `changed` is called on the thread of the io_context, `pause` after the last of several changes. Throws
+  // std::system_error where the machine has no inotify left.
+  FileWatch(boost::asio::io_context& io, std::function<void()> changed,
+            std::chrono::milliseconds pause = kPause);
+
+  // Watches these files instead of those before. Read them after this call, so that no change is missed.
+  void watch(std::vector<std::string> files);
+  // Whether some changes will not be noticed: too many folders, or one that this user may not read.
+  bool misses_some() const { return misses_some_; }
+  std::size_t watches() const { return watches_.size(); }
   // Leaves the io_context without work of this object's.
   void stop();
 
  private:
+  // By the number that inotify gives: the names in a folder that matter.
+  using Watches = std::map<int, std::set<std::string>>;
+
   void wait();
+  bool take_events();
+  void arm();
+  void follow(const std::string& file, Watches& watches);
+  bool follow(const std::filesystem::path& folder, const std::string& name, bool is_last, Watches& watches);
+  int add(const std::filesystem::path& path, std::uint32_t mask, const Watches& watches);
 
   StreamDescriptor events_;
   Timer quiet_;
+  const std::chrono::milliseconds pause_;
   std::function<void()> changed_;
-  std::vector<int> watches_;
-  std::vector<std::string> names_;
+  std::vector<std::string> files_;
+  Watches watches_;
+  bool misses_some_ = false;
   bool stopped_ = false;
 };
 

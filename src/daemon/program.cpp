@@ -11,6 +11,7 @@
 #include "daemon/daemon.hpp"
 #include "daemon/log.hpp"
 #include "daemon/reload.hpp"
+#include "relay/clock.hpp"
 #include "turnpike/base/printable.hpp"
 
 namespace turnpike::daemon {
@@ -70,6 +71,10 @@ int serve(const Source& source) {
 int check(const Source& source) {
   return with_configuration(source, [](const Prepared& prepared) {
     for (const std::string& warning : prepared.config.warnings) say("warning: " + warning);
+    if (!prepared.tls) return kDone;
+    for (const std::string& warning : prepared.tls->warnings(relay::read_clocks().wall)) {
+      say("warning: " + warning);
+    }
     return kDone;
   });
 }

@@ -94,7 +94,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   credentials_ = std::move(credentials);
   if (certificates) {
     tls_->use(std::move(*certificates));
-    if (certificate_watch_) certificate_watch_->watch(tls_->files());
+    watch_certificate_files();
   }
   quota_.set_limits(config_.limits.allocations, config_.limits.allocations_per_user);
   connection_quota_.set_limits(config_.limits.peer_connections, config_.limits.peer_connections_per_user);
@@ -112,6 +112,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
+  warn_about_certificates();
   report.ok = true;
   log_reload(report);
   notify_service_manager("READY=1");

@@ -5,6 +5,7 @@
 
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 namespace turnpike::net {
 namespace {
@@ -13,7 +14,9 @@ namespace {
   const unsigned long error = ERR_peek_error();
   const char* reason = ERR_SYSTEM_ERROR(error) ? nullptr : ERR_reason_error_string(error);
   ERR_clear_error();
-  throw std::runtime_error(key + ": " + file + ": " + (reason ? reason : "cannot be read as PEM"));
+  const std::string why = ERR_SYSTEM_ERROR(error) ? std::generic_category().message(ERR_GET_REASON(error))
+                                                  : std::string(reason ? reason : "cannot be read as PEM");
+  throw std::runtime_error(key + ": " + file + ": " + why);
 }
 
 // A daemon cannot ask for a passphrase. OpenSSL calls this only for a key that has one; it sets `asked` to
@@ -32,10 +35,17 @@ std::string text_of(const ASN1_STRING* text) {
           static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
 
+WallTime wall_time(const ASN1_TIME* time) {
+  tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return WallTime(std::chrono::duration_cast<Duration>(std::chrono::seconds(timegm(&parts))));
+}
+
 }  // namespace
 
 Certificate::Certificate(const CertificateFiles& files, const std::string& path)
-    : loaded_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
+    : source_(path + ".certificate: " + files.certificate),
+      loaded_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
   if (!loaded_) throw std::bad_alloc();
   SSL_CTX* context = loaded_.get();
   bool has_passphrase = false;
@@ -76,11 +86,9 @@ std::string Certificate::public_name() const {
   return {};
 }
 
-WallTime Certificate::not_after() const {
-  tm parts{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf()), &parts) != 1) return {};
-  return WallTime(std::chrono::duration_cast<Duration>(std::chrono::seconds(timegm(&parts))));
-}
+WallTime Certificate::not_before() const { return wall_time(X509_get0_notBefore(leaf())); }
+
+WallTime Certificate::not_after() const { return wall_time(X509_get0_notAfter(leaf())); }
 
 void Certificate::use_for(SSL_CTX* context) const {
   STACK_OF(X509)* chain = nullptr;

@@ -43,8 +43,12 @@ class Certificate {
   // The first DNS name that a URL can have: not a wildcard and not localhost. Empty when there is none.
   std::string public_name() const;
 
-  // The time at which the certificate expires.
+  // The times between which the certificate is valid.
+  WallTime not_before() const;
   WallTime not_after() const;
+
+  // The key of the configuration that named its file, and the file, for messages.
+  const std::string& source() const { return source_; }
 
   void use_for(SSL_CTX* context) const;
   // Uses this certificate in place of the one of the session's context. Returns false when that is not
@@ -54,6 +58,7 @@ class Certificate {
  private:
   X509* leaf() const { return SSL_CTX_get0_certificate(loaded_.get()); }
 
+  std::string source_;
   std::shared_ptr<SSL_CTX> loaded_;  // contains the certificate, its chain and the key
 };
 

@@ -1,11 +1,14 @@
 // Certificates, sessions and hostile clients of TLS against the real daemon.
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/relay_client.hpp"
@@ -117,6 +120,78 @@ TEST_CASE("a certificate that is renewed is shown without a reload", "[integrati
   REQUIRE(server.daemon.wait_for_log("the certificate files have changed and were read again"));
   CHECK(TlsProbe(server.turn()).shown() == "new");
   CHECK(TlsProbe(server.https).shown() == "new");
+}
+
+// As Kubernetes mounts a secret: the files are links through ..data, which is moved over from version to
+// version.
+class SecretMount {
+ public:
+  explicit SecretMount(const Certificate& made) : folder_(mkdtemp(name_.data())) {
+    put(made);
+    for (const char* name : {"tls.crt", "tls.key"}) {
+      std::filesystem::create_symlink(std::filesystem::path("..data") / name, folder_ / name);
+    }
+  }
+  ~SecretMount() { std::filesystem::remove_all(folder_); }
+  SecretMount(const SecretMount&) = delete;
+  SecretMount& operator=(const SecretMount&) = delete;
+
+  void put(const Certificate& made) {
+    const std::string version = ".." + std::to_string(++versions_);
+    std::filesystem::create_directory(folder_ / version);
+    write(folder_ / version / "tls.crt", made.certificate);
+    write(folder_ / version / "tls.key", made.private_key);
+    lead_to(version);
+  }
+  void put_link_again() { lead_to(".." + std::to_string(versions_)); }
+  std::string file(const char* name) const { return folder_ / name; }
+
+ private:
+  void lead_to(const std::string& version) {
+    std::filesystem::create_symlink(version, folder_ / "..data_tmp");
+    std::filesystem::rename(folder_ / "..data_tmp", folder_ / "..data");
+  }
+
+  std::string name_ = "/tmp/turnpike-secret-XXXXXX";
+  std::filesystem::path folder_;
+  int versions_ = 0;
+};
+
+TEST_CASE("a secret of Kubernetes that is renewed is shown, and what is wrong with one is said once",
+          "[integration]") {
+  SecretMount secret(make_certificate(kNames, "old"));
+  Daemon daemon({R"(listen=["tls://127.0.0.1:0"])", "tls.certificate=" + secret.file("tls.crt"),
+                 "tls.private_key=" + secret.file("tls.key")});
+  CHECK(TlsProbe(daemon.listener()).shown() == "old");
+  const std::string wrong = "the certificate files have changed, and the certificates stay as they were";
+  secret.put({"no certificate", "no key"});
+  REQUIRE(daemon.wait_for_log(wrong));
+  secret.put_link_again();          // the same files once more
+  std::this_thread::sleep_for(1s);  // nothing may come of it
+  const std::size_t before = daemon.log().size();
+  secret.put(make_certificate(kNames, "new"));
+  REQUIRE(daemon.wait_for_log("the certificate files have changed and were read again", before));
+  CHECK(TlsProbe(daemon.listener()).shown() == "new");
+  const std::string log = daemon.log();
+  CHECK(log.find(wrong) == log.rfind(wrong));
+}
+
+TEST_CASE("certificates that are not valid today bring a warning", "[integration]") {
+  constexpr long kHour = 60 * 60;
+  const Certificate expired = make_certificate("DNS:turn.example.org", "a", {-2 * kHour, -kHour});
+  TlsDaemon server({R"(listen=["tls://127.0.0.1:0"])"}, expired);
+  const std::string which = "tls.certificate: " + server.files.certificate.path() + " for turn.example.org: ";
+  CHECK_THAT(server.daemon.log(), Catch::Contains(which + "has expired at 20"));
+  Child check(joined({daemon_path(), "--check", "--config", server.daemon.config_file()},
+                     {"--set", "tls.certificate=" + server.files.certificate.path(), "--set",
+                      "tls.private_key=" + server.files.private_key.path()}));
+  CHECK(check.wait() == 0);
+  CHECK_THAT(check.output(), Catch::Contains("warning: " + which + "has expired at 20"));
+
+  const Certificate early = make_certificate("DNS:turn.example.org", "b", {kHour, 2 * kHour});
+  write(server.files.private_key.path(), early.private_key);
+  write(server.files.certificate.path(), early.certificate);
+  CHECK(server.daemon.wait_for_log(which + "is not valid before 20"));
 }
 
 // As systemctl reload does it, which has to fail when the reload failed.

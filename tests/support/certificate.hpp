@@ -24,16 +24,21 @@ inline std::string to_pem(const auto& write) {
   return {data, static_cast<std::size_t>(size)};
 }
 
+// In seconds from now.
+struct Validity {
+  long from = -24L * 60 * 60;
+  long until = 24L * 60 * 60;
+};
+
 // `names_of` is in the form of openssl.cnf.
 inline Certificate make_certificate(const char* names_of = "IP:127.0.0.1,IP:::1,DNS:localhost",
-                                    const char* common_name = "turnpike") {
-  constexpr long kLifetime = 24L * 60 * 60;
+                                    const char* common_name = "turnpike", Validity validity = {}) {
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
   X509_set_version(certificate.get(), X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -kLifetime);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kLifetime);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), validity.from);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), validity.until);
   X509_NAME* name = X509_get_subject_name(certificate.get());
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name),
                              -1, -1, 0);

@@ -59,6 +59,11 @@ std::string problem(const std::string& certificate, const std::string& private_k
   }
 }
 
+TEST_CASE("a file that is not there is named with the reason", "[net]") {
+  CHECK_THROWS_WITH(Certificate({"/no/such.pem", "/no/such.key"}, "tls"),
+                    "tls.certificate: /no/such.pem: No such file or directory");
+}
+
 TEST_CASE("a private key with a passphrase is an error that says so", "[net]") {
   const test::Certificate made = test::make_certificate();
   CHECK(problem(made.certificate, made.private_key).empty());
