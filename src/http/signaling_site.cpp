@@ -315,6 +315,7 @@ std::optional<std::vector<std::string>> SignalingSite::revoke(const signaling::R
 
 void SignalingSite::announce_end(WallTime deadline) {
   plain_.announce_end(deadline, output_);
+  socket_io_.announce_end(deadline, socket_io_endpoint_.output());
   flush();
 }
 

@@ -75,7 +75,8 @@ class SignalingSite : private WebSocketHandler {
   // of Socket.IO connect again by themselves. Throws std::runtime_error as the constructor does; nothing has
   // changed then.
   void use(const Params& params);
-  // Tells the members of all rooms that this server will end, at the latest at `deadline`.
+  // Tells the members of all rooms, and whoever joins one later, that this server will end, at the latest at
+  // `deadline`.
   void announce_end(WallTime deadline);
   // Lets rooms have members on other nodes. Calls `carry` after each event; it takes from the hub what other
   // nodes must know. Call this before the first client comes.

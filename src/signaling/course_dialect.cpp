@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "turnpike/signaling/ice_servers.hpp"
 #include "turnpike/signaling/json_slice.hpp"
 #include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
@@ -100,6 +102,7 @@ void CourseDialect::join_room(Call& call) {
   const auto peers = hub_.join(call.socket.member, scoped(call.socket, *room), socket_io_.from_hub());
   if (!peers) return refuse_join(call, peers.error());
   std::vector<std::string>& rooms = call.socket.rooms;
+  const bool is_first = rooms.empty();
   if (std::ranges::find(rooms, *room) == rooms.end()) rooms.push_back(*room);
   if (nickname) {
     json::array members;
@@ -112,6 +115,9 @@ void CourseDialect::join_room(Call& call) {
   }
   socket_io_.acknowledge(call, "[]");
   on_rooms_changed(call.now, call.out);
+  if (const auto end = socket_io_.announced_end(); end && is_first) {
+    on_end_announced(call.socket, *end, call.out);
+  }
 }
 
 // Whoever leaves a room that it is not in has what it wants.
@@ -244,6 +250,11 @@ void CourseDialect::on_token_expired(Socket& socket, EngineIo::Output& out) {
 
 void CourseDialect::on_token_revoked(Socket& socket, EngineIo::Output& out) {
   socket_io_.emit(socket, "token_revoked", "", {}, out);
+}
+
+void CourseDialect::on_end_announced(Socket& socket, WallTime deadline, EngineIo::Output& out) {
+  socket_io_.emit(socket, "going_away", json::serialize(json::object{{"deadline", to_rfc3339(deadline)}}), {},
+                  out);
 }
 
 void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output& out) {

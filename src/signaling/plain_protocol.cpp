@@ -86,11 +86,11 @@ void PlainProtocol::Output::clear() {
   refused.clear();
 }
 
-void PlainProtocol::announce_end(WallTime deadline, Output& out) const {
-  const auto text =
+void PlainProtocol::announce_end(WallTime deadline, Output& out) {
+  end_ =
       share_text(json::serialize(json::object{{"type", "going-away"}, {"deadline", to_rfc3339(deadline)}}));
   for (const auto& [connection, session] : sessions_) {
-    if (!session.room.empty()) out.sends.push_back({connection, text});
+    if (!session.room.empty()) out.sends.push_back({connection, end_});
   }
 }
 
@@ -295,6 +295,7 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
   joined["resume"] = params_.hub.resume_secret(session.member);
   if (resumed) joined["resumed"] = true;
   out.sends.push_back({session.connection, share_text(json::serialize(joined))});
+  if (end_) out.sends.push_back({session.connection, end_});
   if (!lack) return;
   deadlines_.clear(session.connection, session.deadline);  // it has joined in time, and no credentials come
   tell_lack(session, *lack, out);

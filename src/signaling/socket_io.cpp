@@ -58,6 +58,13 @@ void SocketIo::set(const Settings& settings, TimePoint now, EngineIo::Output& ou
   if (lists_now) application_->on_rooms_changed(now, out);
 }
 
+void SocketIo::announce_end(WallTime deadline, EngineIo::Output& out) {
+  end_ = deadline;
+  for (auto& [number, socket] : sockets_) {
+    if (!socket.rooms.empty()) application_->on_end_announced(socket, deadline, out);
+  }
+}
+
 void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) {
   Client& client = clients_[session];
   client.session = session;

@@ -66,15 +66,32 @@ test('health, readiness and metrics', async t => {
   assert.equal(new Set(names).size, names.length, 'no series twice');
 });
 
+// A member by Socket.IO, and when it hears that the server ends.
+async function joinBySocketIo(server, room, t) {
+  const socket = io(server.url, { forceNew: true, transports: ['websocket'], reconnection: false });
+  t.after(() => socket.close());
+  const goingAway = new Promise(resolve => { socket.on('going_away', (...told) => resolve(told)); });
+  await within(10_000, 'a room', socket.emitWithAck('join_room', room));
+  return { goingAway: within(30_000, 'going_away', goingAway) };
+}
+
 test('readiness goes with a drain, and signaling tells its members', async t => {
   const server = await startAdmin({ top: ['auth: {users: {alice: secret}}'] });
   t.after(server.stop);
   const ann = await member(server.ws, 'blue', 'ann');
+  const bob = await joinBySocketIo(server, 'green', t);
   await holdAllocations(server, t);
   assert.equal((await server.ask('/v1/drain', { method: 'POST', body: '{"deadline_s":60,"until":0}' })).status, 202);
   const { deadline } = await ann.hear('going-away');
   const left = new Date(deadline) - Date.now();
   assert.ok(left > 50_000 && left < 62_000, deadline);
+  assert.deepEqual(await bob.goingAway, [{ deadline }]);
+  // Who joins now is told at once.
+  const carl = await connect(server.ws);
+  const [, told] = await carl.request({ type: 'join', room: 'red', name: 'carl' });
+  assert.deepEqual(told, { type: 'going-away', deadline });
+  const dora = await joinBySocketIo(server, 'yellow', t);
+  assert.deepEqual(await dora.goingAway, [{ deadline }]);
   assert.equal((await server.ask('/readyz')).status, 503);
   assert.equal((await server.ask('/healthz')).status, 200);
   assert.equal(JSON.parse((await server.ask('/v1/status')).body).draining, true);

@@ -97,6 +97,13 @@ class SocketIoScenario : public SocketIoParts, public EngineIoScenario {
     return step(line, [&](Output&) { plain.on_closed(number, false, now(), said_); });
   }
 
+  Lines announces_end(WallTime deadline, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      plain.announce_end(deadline, said_);
+      socket_io.announce_end(deadline, out);
+    });
+  }
+
   SteadyTime next_deadline() const override {
     return std::min({EngineIoScenario::next_deadline(), socket_io.next_deadline(), plain.next_deadline()});
   }

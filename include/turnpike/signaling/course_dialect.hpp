@@ -9,6 +9,10 @@
 //   token                    (token[, ack]): a new one before the old one expires
 //   any other                (data, target, ...): the target, a room or a socket, gets (data, sender, ...)
 //
+// When the server will end, those in rooms get going_away ({deadline}), and so does whoever joins a room
+// then; calls go on until the deadline. When a token has expired, its owner gets token_expired (), and when
+// it was revoked, token_revoked ().
+//
 // A request that is refused is acknowledged with {"error": code}. Where its client wants no acknowledgement,
 // it is told by the event "error" with {event, code, message}; a full room is told by "reject_join" as well.
 #pragma once
@@ -36,6 +40,7 @@ class CourseDialect final : public SocketIo::Application {
   void on_told(SocketIo::Socket& socket, const Event& event, EngineIo::Output& out) override;
   void on_token_expired(SocketIo::Socket& socket, EngineIo::Output& out) override;
   void on_token_revoked(SocketIo::Socket& socket, EngineIo::Output& out) override;
+  void on_end_announced(SocketIo::Socket& socket, WallTime deadline, EngineIo::Output& out) override;
   void on_rooms_changed(TimePoint now, EngineIo::Output& out) override;
   void on_timeout(TimePoint now, EngineIo::Output& out) override;
   SteadyTime next_deadline() const override;

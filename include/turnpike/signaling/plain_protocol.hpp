@@ -10,6 +10,7 @@
 //   → ice-servers                   ← ice-servers {iceServers, expiresAt}: also unasked, before the old ones
 //   expire
 //   → token {token}                 ← ack: a fresh one in place of the one that the client came with
+//                                   ← going-away {deadline}: the server ends then at the latest; calls go on
 //
 // When a token has expired, its owner is told by error {code: "token-expired"} without an id. It stays in its
 // room, and gets no more credentials until it brings a fresh token. Those who joined before a reload made
@@ -86,9 +87,8 @@ class PlainProtocol {
     params_.access = access;
     params_.connect_timeout = connect_timeout;
   }
-  // Tells all members that the server will end, at `deadline` at the latest:
-  // {"type":"going-away","deadline":…}.
-  void announce_end(WallTime deadline, Output& out) const;
+  // Tells all members that the server will end, at `deadline` at the latest, and from now on whoever joins.
+  void announce_end(WallTime deadline, Output& out);
 
   void on_open(ConnectionId connection, Opening opening, TimePoint now);
   // `text` is valid UTF-8.
@@ -144,6 +144,7 @@ class PlainProtocol {
   void forget(Session& session);
 
   Params params_;
+  std::shared_ptr<const std::string> end_;  // what members are told of it; null while no end is announced
   Hub::Output from_hub_;
   std::unordered_map<ConnectionId, Session> sessions_;
   Deadlines<ConnectionId> deadlines_;

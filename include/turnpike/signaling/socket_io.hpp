@@ -76,6 +76,8 @@ class SocketIo : public EngineIo::Application {
     virtual void on_token_expired(Socket&, EngineIo::Output&) {}
     // The socket is disconnected after this call.
     virtual void on_token_revoked(Socket&, EngineIo::Output&) {}
+    // The server will end, at `deadline` at the latest, and this socket is in some room.
+    virtual void on_end_announced(Socket&, WallTime /*deadline*/, EngineIo::Output&) {}
     // Rooms may have come or gone without an event of this application.
     virtual void on_rooms_changed(TimePoint, EngineIo::Output&) {}
     virtual void on_timeout(TimePoint, EngineIo::Output&) {}
@@ -128,6 +130,10 @@ class SocketIo : public EngineIo::Application {
   // sessions must have ended before.
   void set(const Settings& settings, TimePoint now, EngineIo::Output& out);
 
+  // Tells the sockets in rooms that the server will end, at `deadline` at the latest. One that is cut off is
+  // told when it comes back.
+  void announce_end(WallTime deadline, EngineIo::Output& out);
+
   const Counters& counters() const { return counters_; }
 
   // --- For applications
@@ -151,6 +157,8 @@ class SocketIo : public EngineIo::Application {
     }
   }
   const Settings& settings() const { return settings_; }
+  // When the server will end at the latest; nothing while no end is announced.
+  std::optional<WallTime> announced_end() const { return end_; }
   Hub& hub() { return hub_; }
   // What the hub tells because of an application's call; it is delivered when the call has returned.
   Hub::Output& from_hub() { return from_hub_; }
@@ -194,6 +202,7 @@ class SocketIo : public EngineIo::Application {
   TokenVerifier& tokens_;
   crypto::Random& random_;
   Settings settings_;
+  std::optional<WallTime> end_;
   EngineIo* engine_ = nullptr;
   std::unique_ptr<Application> application_;
   Hub::Output from_hub_;

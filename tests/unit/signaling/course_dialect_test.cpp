@@ -380,6 +380,37 @@ TEST_CASE("a socket is told that its token has expired, and joins no more rooms"
   s.frames("ann", R"(426["join_room","red"])").expect({"ann: 436[]"});
 }
 
+// --- The end of the server
+constexpr WallTime kEnd{1'800'000'000s};
+const std::string kGoingAway = R"(42["going_away",{"deadline":"2027-01-15T08:00:00Z"}])";
+
+TEST_CASE("members are told of the end of the server, and so is whoever joins then", "[signaling]") {
+  SocketIoScenario s;
+  s.join("blue", {"ann"});
+  s.connects("bob");
+  s.plain_joins("pat", "red");
+  s.announces_end(kEnd).expect(
+      {"ann: " + kGoingAway, R"(pat> {"type":"going-away","deadline":"2027-01-15T08:00:00Z"})"});
+  s.frames("bob", R"(421["join_room","green","Bob"])")
+      .expect({R"(bob: 42["accept_join",[{"socketId":"<bob>","nickname":"Bob"}]])", "bob: 431[]",
+               "bob: " + kGoingAway});
+  s.emits("bob", R"(["join_room","red"])")
+      .expect({R"(pat> {"type":"peer-joined","peer":{"id":"<bob>","name":"Bob"}})"});  // bob knows it already
+  s.plain_joins("pia", "yellow")
+      .expect(
+          {R"(pia> {"type":"joined"})", R"(pia> {"type":"going-away","deadline":"2027-01-15T08:00:00Z"})"});
+}
+
+TEST_CASE("who is cut off learns of the end of the server when it comes back", "[signaling]") {
+  SocketIoScenario s({.recovery = 2min});
+  s.join("blue", {"ann"});
+  s.loses_wire("ann");
+  s.announces_end(kEnd).expect({});
+  s.connects("ann", R"({"pid":"<ann's pid>","offset":""})")
+      .expect({R"(ann: 40{"sid":"<ann>","pid":"<ann's pid>"})",
+               R"(ann: 42["going_away",{"deadline":"2027-01-15T08:00:00Z"},"1"])"});
+}
+
 TEST_CASE("a fresh token before the old one expires", "[signaling]") {
   GuardedCourse s;
   const std::string old = s.token();
