@@ -65,7 +65,7 @@ void Allocator::on_allocate(Request& request, Output& out) {
   AllocateOptions options;
   if (auto e = check_transport(request, options)) return responder_.reject(request, *e, out);
   if (auto e = read_options(request, options)) return responder_.reject(request, *e, out);
-  if (settings_.draining) {
+  if (settings_.draining && !options.claim) {  // what was reserved belongs to a call that has begun
     if (redirect(request, Redirect::full, out)) return;
     return responder_.reject(request, ErrorCode::insufficient_capacity, out);
   }

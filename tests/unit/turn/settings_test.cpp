@@ -73,6 +73,16 @@ TEST_CASE("while it drains a client is sent to another server where there is one
   s.client_sends(allocate()).expect_error(300);
 }
 
+TEST_CASE("what was reserved before a drain is claimed during it", "[turn]") {
+  Setup setup;
+  setup.alternates.servers = {{Transport::udp, endpoint("198.51.100.7:3478"), ""}};
+  Scenario s(setup);
+  const stun::ReservationToken token = s.client_sends(allocate().even_port(true)).expect_success().token();
+  s.settings_become(s.setup().auth, s.setup().limits, true);
+  s.client_sends(allocate().claiming(token).from(client(2))).expect_success();
+  s.client_sends(allocate().claiming(token).from(client(3))).expect_error(508);  // it is claimed
+}
+
 TEST_CASE("an allocation is listed with what was relayed for it, and can be ended", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
