@@ -119,6 +119,13 @@ class Daemon::Drain {
     deadline_ = deadline;
   }
 
+  // With how many allocations it ends before the deadline, and the whole seconds until that.
+  std::uint32_t until() const { return until_; }
+  std::chrono::seconds left() const {
+    const auto left = std::chrono::floor<std::chrono::seconds>(deadline_ - std::chrono::steady_clock::now());
+    return std::max(left, std::chrono::seconds::zero());
+  }
+
   // Leaves the io_context without work of this object's.
   void stop() {
     stopped_ = true;
@@ -457,8 +464,11 @@ void Daemon::run() {
 void Daemon::on_signal(int signal) {
   if (signal == SIGUSR1) return begin_drain({});
   const Duration drain = std::min(config_.shutdown.drain, config_.shutdown.deadline);
-  if (signal == SIGTERM && drain != Duration::zero() && !drain_) {
-    return begin_drain({std::chrono::duration_cast<std::chrono::seconds>(drain), 0});
+  if (signal == SIGTERM && drain != Duration::zero() && !std::exchange(asked_to_end_, true)) {
+    const auto patience = std::chrono::duration_cast<std::chrono::seconds>(drain);
+    // An operator may have begun one already, as Kubernetes' preStop hooks do.
+    if (drain_) return begin_drain({std::min(patience, drain_->left()), drain_->until()});
+    return begin_drain({patience, 0});
   }
   spdlog::info(fmt::format("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
   stop();

@@ -198,6 +198,7 @@ class Daemon {
   DaemonCounters counters_;
   bool warned_of_algorithms_ = false;
   bool ready_ = false;
+  bool asked_to_end_ = false;  // by SIGTERM, which began a drain or let one go on
 };
 
 }  // namespace turnpike::daemon

@@ -288,6 +288,34 @@ TEST_CASE("a drain ends at its deadline, and at once with a second signal", "[in
     CHECK_THAT(server.daemon.log(), Catch::Contains("at the deadline"));
     CHECK_THAT(server.daemon.log(), Catch::Contains("shutdown.drain: is longer than shutdown.deadline"));
   }
+  SECTION("SIGTERM during a drain of the operator's") {
+    Controlled server({"shutdown={drain: 1h, deadline: 1h}"});
+    RelayClient alice = server.client();
+    REQUIRE(alice.allocate() == 0);
+    REQUIRE(server.control({"drain", "--deadline", "40s"}).code == 0);
+    const std::size_t before = server.daemon.log().size();
+    kill(server.daemon.pid(), SIGTERM);
+    REQUIRE(server.daemon.wait_for_log("draining: 1 allocations, for ", before));
+    CHECK(server.daemon.log().find("for 3600 s", before) == std::string::npos);
+    CHECK(alice.refresh(600s) == 0);
+    SECTION("ends with the last call") {
+      CHECK(alice.refresh(0s) == 0);
+      CHECK(server.daemon.wait() == 0);
+      CHECK_THAT(server.daemon.log(), Catch::Contains("drained: 0 allocations"));
+    }
+    SECTION("a second one ends it at once") {
+      CHECK(server.daemon.stop() == 0);
+      CHECK_THAT(server.daemon.log(), Catch::Contains("stopping on SIGTERM"));
+    }
+  }
+  SECTION("SIGTERM during a drain of the operator's that is longer than shutdown.drain") {
+    Controlled server({"shutdown={drain: 1s}"});
+    RelayClient alice = server.client();
+    REQUIRE(alice.allocate() == 0);
+    REQUIRE(server.control({"drain", "--deadline", "1h"}).code == 0);
+    CHECK(server.daemon.stop() == 0);
+    CHECK_THAT(server.daemon.log(), Catch::Contains("at the deadline"));
+  }
   SECTION("second signal") {
     Controlled server;
     RelayClient alice = server.client();

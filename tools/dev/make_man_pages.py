@@ -26,12 +26,12 @@ PROGRAMS = {
             ("SIGHUP", "The configuration and the certificates are read again. A mistake in the file changes nothing "
                        "and is in the log."),
             ("SIGUSR1", "A drain begins: nobody new is let in, and the process ends with the last call."),
-            ("SIGTERM, SIGINT", "The process ends. With shutdown.drain in the configuration it drains first, and a "
-                                "second signal ends it at once."),
+            ("SIGTERM, SIGINT", "The process ends. With shutdown.drain in the configuration SIGTERM makes it drain "
+                                "first, or lets a drain go on, and a second signal ends it at once."),
         ]),
         ("EXIT STATUS", [
             ("0", "It was asked to stop, or what --check and --reload were asked for went well."),
-            ("1", "It could not start, the configuration is not valid, or the reload failed."),
+            ("1", "It could not start, the configuration or the command line is not valid, or the reload failed."),
         ]),
         ("FILES", [
             ("/etc/turnpike/turnpike.yaml", "The configuration that turnpike.service uses; see turnpike.yaml(5)."),
