@@ -45,7 +45,7 @@ void check_together(const Value& document, Config& config) {
   for (const auto& [section, keys] : document.entries()) {
     if (section == "listen") check_listeners(keys, config);
     if (!keys.is_map()) continue;
-    if (section == "tls") check_tls(keys, config);
+    if (section == "tls") check_tls(keys);
     if (section == "admin") check_admin(keys, config);
     if (section == "cluster") check_cluster(keys, config);
     if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);

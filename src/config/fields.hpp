@@ -67,7 +67,7 @@ void read_certificates(const Value& value, std::vector<net::CertificateFiles>& o
 void read_min_version(const Value& value, bool& only_tls_1_3);
 void read_ciphers(const Value& value, std::string& out);
 // Checks that a certificate has its key and a key its certificate, also beside a list of certificates.
-void check_tls(const Value& section, const Config& config);
+void check_tls(const Value& section);
 
 // relay.cpp
 void read_relay_addresses(const Value& value, std::vector<IpAddress>& out);

@@ -1,10 +1,13 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <utility>
 
 #include "config/fields.hpp"
 #include "config/read.hpp"
+#include "net/tls_context.hpp"
 
 namespace turnpike::config {
 
@@ -39,7 +42,7 @@ void read_min_version(const Value& value, bool& only_tls_1_3) {
   read_choice(value, kVersions, only_tls_1_3);
 }
 
-// Only the characters are checked here. OpenSSL checks the names when the certificates are loaded.
+// Whether they suit the certificates is checked when those are loaded.
 void read_ciphers(const Value& value, std::string& out) {
   constexpr std::string_view kAllowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+!@=:";
@@ -48,14 +51,17 @@ void read_ciphers(const Value& value, std::string& out) {
     return value.expected(
         "OpenSSL's names with colons between them, such as ECDHE+AESGCM:TLS_AES_128_GCM_SHA256");
   }
+  if (auto fault = net::find_cipher_fault(value.text())) return value.problem(std::move(*fault));
   out = value.text();
 }
 
-void check_tls(const Value& section, const Config& config) {
-  if (config.tls.certificates.empty() || config.tls.certificate.empty() == config.tls.private_key.empty())
-    return;
-  section.problem(config.tls.certificate.empty() ? "private_key needs certificate"
-                                                 : "certificate needs private_key");
+void check_tls(const Value& section) {
+  const auto entries = section.entries();
+  const auto has = [&](std::string_view key) {
+    return std::ranges::any_of(entries, [&](const auto& entry) { return entry.first == key; });
+  };
+  if (has("certificate") == has("private_key")) return;
+  section.problem(has("certificate") ? "certificate needs private_key" : "private_key needs certificate");
 }
 
 }  // namespace turnpike::config

@@ -90,6 +90,21 @@ WallTime Certificate::not_before() const { return wall_time(X509_get0_notBefore(
 
 WallTime Certificate::not_after() const { return wall_time(X509_get0_notAfter(leaf())); }
 
+// Without parameters for it, OpenSSL uses no DHE.
+bool Certificate::suits(const SSL_CIPHER* cipher) const {
+  const EVP_PKEY* key = SSL_CTX_get0_privatekey(loaded_.get());
+  const int exchange = SSL_CIPHER_get_kx_nid(cipher);
+  const int by = SSL_CIPHER_get_auth_nid(cipher);
+  switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA: return by == NID_auth_rsa && (exchange == NID_kx_ecdhe || exchange == NID_kx_rsa);
+    case EVP_PKEY_RSA_PSS: return by == NID_auth_rsa && exchange == NID_kx_ecdhe;
+    case EVP_PKEY_EC:
+    case EVP_PKEY_ED25519:
+    case EVP_PKEY_ED448: return by == NID_auth_ecdsa && exchange == NID_kx_ecdhe;
+    default: return false;
+  }
+}
+
 void Certificate::use_for(SSL_CTX* context) const {
   STACK_OF(X509)* chain = nullptr;
   SSL_CTX_get0_chain_certs(loaded_.get(), &chain);

@@ -50,6 +50,9 @@ class Certificate {
   // The key of the configuration that named its file, and the file, for messages.
   const std::string& source() const { return source_; }
 
+  // Whether a cipher of TLS 1.2 or DTLS 1.2 can be used with the key.
+  bool suits(const SSL_CIPHER* cipher) const;
+
   void use_for(SSL_CTX* context) const;
   // Uses this certificate in place of the one of the session's context. Returns false when that is not
   // possible.

@@ -124,32 +124,69 @@ CipherLists split_ciphers(std::string_view list) {
   return lists;
 }
 
-// Ciphers without authenticated encryption are refused, because the sizes of records are computed for
-// authenticated ones.
-void require_authenticated_encryption(SSL_CTX* context) {
+bool set_ciphers(SSL_CTX* context, const CipherLists& lists) {
+  const std::string& tls_1_2 = lists.tls_1_2.empty() ? kTls12Ciphers : lists.tls_1_2;
+  const std::string& tls_1_3 = lists.tls_1_3.empty() ? kTls13Ciphers : lists.tls_1_3;
+  const bool known = SSL_CTX_set_cipher_list(context, tls_1_2.c_str()) == 1 &&
+                     SSL_CTX_set_ciphersuites(context, tls_1_3.c_str()) == 1;
+  ERR_clear_error();
+  return known;
+}
+
+template <class Predicate>
+const SSL_CIPHER* find_cipher(const SSL_CTX* context, const Predicate& is_it) {
   const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(context);
   for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
     const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
-    if (SSL_CIPHER_is_aead(cipher) != 1)
-      throw std::runtime_error(std::string("tls.ciphers: ") + SSL_CIPHER_get_name(cipher) +
-                               " has no authenticated encryption");
+    if (is_it(cipher)) return cipher;
   }
+  return nullptr;
 }
 
-void set_ciphers(SSL_CTX* context, const std::string& wanted) {
-  const CipherLists lists = split_ciphers(wanted);
-  const std::string& tls_1_2 = lists.tls_1_2.empty() ? kTls12Ciphers : lists.tls_1_2;
-  const std::string& tls_1_3 = lists.tls_1_3.empty() ? kTls13Ciphers : lists.tls_1_3;
-  ERR_clear_error();
-  if (SSL_CTX_set_cipher_list(context, tls_1_2.c_str()) != 1 ||
-      SSL_CTX_set_ciphersuites(context, tls_1_3.c_str()) != 1) {
-    ERR_clear_error();
-    throw std::runtime_error("tls.ciphers: OpenSSL knows none of this name: " + wanted);
+// Whether this element of a list, alone, stands for some cipher. An element that only takes away or orders
+// may be of ciphers that this OpenSSL does not have.
+bool is_known_cipher(SSL_CTX* context, const std::string& name) {
+  if (std::string_view("!-+@").find(name.front()) != std::string_view::npos) return true;
+  if (!set_ciphers(context, split_ciphers(name))) return false;
+  return !name.starts_with("TLS_") ||
+         find_cipher(context, [&](const SSL_CIPHER* cipher) { return SSL_CIPHER_get_name(cipher) == name; });
+}
+
+// OpenSSL would accept a list that leaves older clients, and all of DTLS, without a cipher.
+void require_usable_ciphers(const SSL_CTX* context, const CipherLists& lists,
+                            const std::vector<Certificate>& certificates) {
+  if (lists.tls_1_2.empty()) return;
+  for (const Certificate& certificate : certificates) {
+    if (find_cipher(context, [&](const SSL_CIPHER* cipher) { return certificate.suits(cipher); })) continue;
+    throw std::runtime_error("tls.ciphers: none of those for TLS 1.2 and DTLS suits the key of " +
+                             certificate.source());
   }
-  require_authenticated_encryption(context);
 }
 
 }  // namespace
+
+// Sizes of records are computed for authenticated encryption.
+std::optional<std::string> find_cipher_fault(const std::string& ciphers) {
+  const std::unique_ptr<SSL_CTX, TlsDeleter> context(SSL_CTX_new(TLS_server_method()));
+  if (!context) throw std::bad_alloc();
+  for (std::size_t at = 0; at < ciphers.size();) {
+    const std::string name = ciphers.substr(at, ciphers.find(':', at) - at);
+    if (!name.empty() && !is_known_cipher(context.get(), name))
+      return "OpenSSL knows no cipher of the name " + name;
+    at += name.size() + 1;
+  }
+  if (!set_ciphers(context.get(), split_ciphers(ciphers))) return "OpenSSL finds no cipher in " + ciphers;
+  if (const SSL_CIPHER* open = find_cipher(
+          context.get(), [](const SSL_CIPHER* cipher) { return SSL_CIPHER_is_aead(cipher) != 1; })) {
+    return std::string(SSL_CIPHER_get_name(open)) + " has no authenticated encryption";
+  }
+  if (const SSL_CIPHER* anonymous = find_cipher(context.get(), [](const SSL_CIPHER* cipher) {
+        return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null;
+      })) {
+    return std::string(SSL_CIPHER_get_name(anonymous)) + " is without a certificate: add !aNULL";
+  }
+  return std::nullopt;
+}
 
 TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys, TlsKind kind)
     : context_(SSL_CTX_new(kind == TlsKind::dtls ? DTLS_server_method() : TLS_server_method())) {
@@ -158,7 +195,10 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
   set_versions(context, kind, params.only_tls_1_3);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  set_ciphers(context, params.ciphers);
+  if (const auto fault = find_cipher_fault(params.ciphers))
+    throw std::runtime_error("tls.ciphers: " + *fault);
+  const CipherLists ciphers = split_ciphers(params.ciphers);
+  set_ciphers(context, ciphers);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   // No client certificates are requested, so handshake messages are short, and this limit is safe.
   SSL_CTX_set_max_cert_list(context, kMaxHandshakeMessage);
@@ -169,6 +209,7 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
   set_ticket_keys(context, std::move(keys));
 
   auto certificates = std::make_unique<Certificates>(load_certificates(params));
+  require_usable_ciphers(context, ciphers, *certificates);
   certificates->front().use_for(context);
   ContextData<Certificates>::set(context, std::move(certificates));
   SSL_CTX_set_tlsext_servername_callback(context, select_certificate);

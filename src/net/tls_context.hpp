@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -29,6 +30,9 @@ enum class TlsUse : std::uint8_t {
   http,  // http/1.1
   any_of_them
 };
+
+// What is wrong with TlsParams::ciphers, whatever the certificates are; nothing when it can be used.
+std::optional<std::string> find_cipher_fault(const std::string& ciphers);
 
 // Immutable. Sessions are resumed by tickets, which any thread can decrypt, so nothing is stored for them. A
 // connection keeps the context that it began with, even after the TlsContext was destroyed.

@@ -177,7 +177,7 @@ TEST_CASE("listeners", "[config]") {
       {"listen: [tls://0.0.0.0:1]",
        "t.yaml:1: listen: tls:// needs tls.certificate\nt.yaml:1: listen: tls:// needs tls.private_key"},
       {"tls: {certificate: /dev/null}\nlisten:\n- tls://0.0.0.0:1",
-       "t.yaml:2: listen: tls:// needs tls.private_key"},
+       "t.yaml:1: tls: certificate needs private_key\nt.yaml:2: listen: tls:// needs tls.private_key"},
       {"listen: [tcp://0.0.0.0:8080]\nsignaling: {listen: http://127.0.0.1:8080}",
        "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
       {"listen: ['tcp://[::1]:8080', tcp://127.0.0.1:8080]\nsignaling: {listen: ['http://[::]:8080'], "
@@ -186,7 +186,7 @@ TEST_CASE("listeners", "[config]") {
       {"listen: [dtls://0.0.0.0:1]",
        "t.yaml:1: listen: dtls:// needs tls.certificate\nt.yaml:1: listen: dtls:// needs tls.private_key"},
       {"tls: {private_key: /dev/null}\nlisten:\n- dtls://0.0.0.0:1",
-       "t.yaml:2: listen: dtls:// needs tls.certificate"},
+       "t.yaml:1: tls: private_key needs certificate\nt.yaml:2: listen: dtls:// needs tls.certificate"},
       {"tls: {certificate: /dev/null, private_key: /dev/null}\nlisten: [udp://0.0.0.0:1, dtls://127.0.0.1:1]",
        "t.yaml:2: listen[1]: expected an address and port that listen[0] does not take (got "
        "dtls://127.0.0.1:1)"},
@@ -671,6 +671,10 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
       {"tls: {ciphers: 'A B'}",
        "t.yaml:1: tls.ciphers: expected OpenSSL's names with colons between them, such as "
        "ECDHE+AESGCM:TLS_AES_128_GCM_SHA256 (got \"A B\")"},
+      {"tls: {ciphers: 'FOO:ECDHE+AESGCM'}",
+       "t.yaml:1: tls.ciphers: OpenSSL knows no cipher of the name FOO"},
+      {"tls: {certificate: /dev/null}", "t.yaml:1: tls: certificate needs private_key"},
+      {"tls: {private_key: /dev/null}", "t.yaml:1: tls: private_key needs certificate"},
       {"log: {addresses: none}", "t.yaml:1: log.addresses: expected full or prefix (got none)"},
   });
   const auto config = parse(

@@ -171,9 +171,39 @@ TEST_CASE("ciphers that OpenSSL does not know, or without authenticated encrypti
   };
   CHECK_NOTHROW(make("ECDHE+AESGCM:TLS_AES_128_GCM_SHA256"));
   CHECK_NOTHROW(make("TLS_AES_128_GCM_SHA256"));
-  CHECK_THROWS_WITH(make("NO-SUCH-CIPHER"), Catch::StartsWith("tls.ciphers: OpenSSL knows none"));
-  CHECK_THROWS_WITH(make("TLS_NO_SUCH"), Catch::StartsWith("tls.ciphers: OpenSSL knows none"));
+  CHECK_NOTHROW(make("DEFAULT:!RC4:-CAMELLIA:!AES:!SHA1:!SHA256:!SHA384:!PSK:@STRENGTH"));
+  const std::string unknown = "tls.ciphers: OpenSSL knows no cipher of the name ";
+  CHECK_THROWS_WITH(make("NO-SUCH-CIPHER"), unknown + "NO-SUCH-CIPHER");
+  CHECK_THROWS_WITH(make("TLS_NO_SUCH"), unknown + "TLS_NO_SUCH");
+  CHECK_THROWS_WITH(make("FOO:ECDHE+AESGCM"), unknown + "FOO");
+  CHECK_THROWS_WITH(make("ECDHE+AESGCM:ECDHE+FOO"), unknown + "ECDHE+FOO");
+  CHECK_THROWS_WITH(make("TLS_AES_128_GCM_SHA256:TLS_NO_SUCH"), unknown + "TLS_NO_SUCH");
+  CHECK_THROWS_WITH(make("ECDHE+AESGCM:!AESGCM"),
+                    "tls.ciphers: OpenSSL finds no cipher in ECDHE+AESGCM:!AESGCM");
+  CHECK_THROWS_WITH(make("ECDHE+AESGCM:@NONSENSE"),
+                    Catch::StartsWith("tls.ciphers: OpenSSL finds no cipher"));
   CHECK_THROWS_WITH(make("ECDHE-RSA-AES128-SHA256"), Catch::EndsWith("has no authenticated encryption"));
+  CHECK_THROWS_WITH(make("eNULL"), Catch::EndsWith("has no authenticated encryption"));
+  CHECK_THROWS_WITH(make("ECDHE+AESGCM:ADH-AES128-GCM-SHA256"),
+                    "tls.ciphers: ADH-AES128-GCM-SHA256 is without a certificate: add !aNULL");
+  CHECK_NOTHROW(make("AESGCM:!aNULL"));
+}
+
+TEST_CASE("ciphers of which none suits the key of a certificate are refused", "[net]") {
+  const PemFolder files;
+  TlsParams params{files.make("x", "DNS:x.example"), {}};  // a key of P-256
+  const auto make = [&](const std::string& ciphers) {
+    params.ciphers = ciphers;
+    return TlsContext(params, std::make_shared<TicketKeys>(), TlsKind::dtls);
+  };
+  const std::string refused =
+      "tls.ciphers: none of those for TLS 1.2 and DTLS suits the key of tls.certificate: " +
+      params.certificate;
+  CHECK_THROWS_WITH(make("ECDHE-RSA-AES128-GCM-SHA256"), refused);
+  CHECK_THROWS_WITH(make("AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256"), refused);
+  CHECK_THROWS_WITH(make("DHE-RSA-AES128-GCM-SHA256:PSK-AES128-GCM-SHA256"), refused);
+  CHECK_NOTHROW(make("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"));
+  CHECK_NOTHROW(make("TLS_AES_128_GCM_SHA256"));
 }
 
 TEST_CASE("ALPN by what a listener is for", "[tls]") {
