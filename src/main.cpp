@@ -1,5 +1,5 @@
 // The command line of the daemon and its exit codes: 0 after a stop that was asked for, 1 when it cannot
-// start.
+// start or the command line is wrong.
 #include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
@@ -26,9 +26,11 @@ int main(int argc, char** argv) {
           ->type_name("PID")
           ->excludes(config_option);
   app.set_version_flag("--version", "turnpike " TURNPIKE_VERSION);
-  CLI11_PARSE(app, argc, argv);
-  if (config_option->empty() && reload_option->empty()) {
-    return app.exit(CLI::RequiredError(config_option->get_name()));
+  try {
+    app.parse(argc, argv);
+    if (config_option->empty() && reload_option->empty()) throw CLI::RequiredError(config_option->get_name());
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 1;  // CLI11 has an exit code for each kind of mistake
   }
 
   if (!reload_option->empty()) return daemon::reload(reload);

@@ -209,7 +209,7 @@ Options parse_options(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    std::exit(app.exit(e));
+    std::exit(app.exit(e) == 0 ? 0 : 1);  // CLI11 has an exit code for each kind of mistake
   }
   finish(options, text);
   return options;
