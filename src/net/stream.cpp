@@ -103,6 +103,7 @@ Stream::State Stream::receive_some(MutableBytes room, std::size_t& received, Str
                                    std::size_t most) {
   std::uint8_t* to = tls_ ? buffers.wire_in_.get() : room.data();
   const long got = system_call(SYS_recvfrom, fd(), to, most, MSG_DONTWAIT, nullptr, nullptr);
+  buffers.taken_ = got > 0 ? static_cast<std::size_t>(got) : 0;
   if (got < 0 && is_passing(errno)) return State::open;
   if (got <= 0) return State::ended;
   if (tls_) return receive_tls({to, static_cast<std::size_t>(got)}, room, received, buffers);

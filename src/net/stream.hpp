@@ -37,6 +37,8 @@ class StreamBuffers {
   // Nothing can be received without a free slot.
   bool has_free_slot() const { return used_ < kSlots; }
   void reset() { used_ = 0; }
+  // The octets that the last receive took from the socket. With TLS these are octets of records.
+  std::size_t taken() const { return taken_; }
 
   static constexpr std::size_t kReceiveSize = 64 << 10;  // maximum octets of one receive
   StreamCounters counters;
@@ -60,6 +62,7 @@ class StreamBuffers {
   WireBuffer wire_out_{WireBuffer::Kind::stream, kSendSize};  // output, as it is sent
   BoundedBuffer plain_{stun::kMaxFrameSize};                  // one whole message
   std::size_t used_ = 0;
+  std::size_t taken_ = 0;
 };
 
 class Stream {

@@ -164,8 +164,8 @@ bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_
   End& here = joined.at(from);
   End& there = joined.at(other(from));
   if ((events & EPOLLOUT) != 0 && here.stream.send_waiting() == State::ended) return false;
-  const bool reads = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !here.ended;
-  if (reads && !pauses(id, joined, from, now) && !forward(joined, from, now)) return false;
+  const bool reads = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !here.ended && !here.is_paused();
+  if (reads && !pause(id, joined, from, now) && !forward(joined, from, now)) return false;
   if (!here.ended) return !there.ended || here.stream.has_waiting();
   if (!there.stream.has_waiting()) return false;
   if (joined.deadline == SteadyTime{}) deadlines_.set(id, joined.deadline, now.steady + kLastWords);
@@ -179,63 +179,51 @@ bool TcpRelays::forward(Joined& joined, Side from, TimePoint now) {
   End& there = joined.at(other(from));
   Bytes bytes;
   buffers_->reset();
-  here.ended = here.stream.receive_bytes(*buffers_, bytes, most_at_once()) == State::ended;
-  charge(joined, from, bytes.size(), now);
+  const turn::StreamLimits limits = limits_from(joined, from);
+  const std::size_t most = turn::StreamShaper::most_at_once(limits);
+  here.ended = here.stream.receive_bytes(*buffers_, bytes, most) == State::ended;
+  charge(joined, from, limits, bytes.size(), now);
   (from == Side::client ? counters_.to_peer_bytes : counters_.to_client_bytes) += bytes.size();
   const bool sent = bytes.empty() || there.stream.send_bytes(bytes, *buffers_) == State::open;
   buffers_->reset();
   return sent;
 }
 
-// Whether more has passed than may. Then nothing is read from this end until that is made up for.
-bool TcpRelays::pauses(ConnectionId id, Joined& joined, Side from, TimePoint now) {
-  if (!limits_.shapes_traffic()) return false;
-  const turn::Direction direction = direction_from(from);
-  SteadyTime ready = SteadyTime::min();
-  const auto wait_for = [&](const turn::ByteBudget& budget, std::uint32_t per_second) {
-    if (per_second != 0) ready = std::max(ready, budget.ready_at());
-  };
-  wait_for(joined.budgets.user->of(direction), limits_.bytes_per_second_per_user);
-  if (ready > now.steady) joined.budgets.user->want_all(direction);
-  wait_for(joined.budgets.allocation->of(direction), limits_.bytes_per_second_per_allocation);
-  wait_for(shared_.server_budgets.of(direction), limits_.bytes_per_second);
-  if (ready <= now.steady) return false;
+// Where more has passed than may, nothing is read from this end until that is made up for. Returns whether
+// that is so.
+bool TcpRelays::pause(ConnectionId id, Joined& joined, Side from, TimePoint now) {
+  End& here = joined.at(from);
+  const auto pause = here.shaper.pause(limits_from(joined, from), now.steady, random_);
+  if (!pause) return false;
+  if (pause->limit == turn::LimitKey::bytes_per_second_per_user) {
+    joined.budgets.user->want_all(direction_from(from));
+  }
+  limits_reached_ |= 1U << static_cast<unsigned>(pause->limit);
   ++counters_.slowed;
-  joined.at(from).paused = true;
-  const bool is_sooner = joined.resume_at == SteadyTime{} || ready < joined.resume_at;
-  if (is_sooner) paused_.set(id, joined.resume_at, ready);
+  paused_.set({id, from}, here.resume_at, pause->until);
   return true;
 }
 
-// Octets that are read in one go: what a tenth of a second allows, so that a low limit holds at each moment.
-std::size_t TcpRelays::most_at_once() const {
-  constexpr std::size_t kLeast = 2048;
-  std::size_t most = net::StreamBuffers::kReceiveSize;
-  for (const std::uint32_t limit : {limits_.bytes_per_second, limits_.bytes_per_second_per_user,
-                                    limits_.bytes_per_second_per_allocation}) {
-    if (limit != 0) most = std::min<std::size_t>(most, std::max<std::size_t>(limit / 10, kLeast));
-  }
-  return most;
+turn::StreamLimits TcpRelays::limits_from(const Joined& joined, Side from) const {
+  return turn::find_stream_limits(limits_, joined.budgets, shared_.server_budgets, direction_from(from));
 }
 
-void TcpRelays::charge(Joined& joined, Side from, std::size_t size, TimePoint now) {
+void TcpRelays::charge(Joined& joined, Side from, const turn::StreamLimits& limits, std::size_t size,
+                       TimePoint now) {
   const turn::Direction direction = direction_from(from);
   joined.budgets.allocation->count_streamed(direction, size);
-  if (!limits_.shapes_traffic()) return;
-  joined.budgets.allocation->of(direction).charge(size, limits_.bytes_per_second_per_allocation, now.steady);
-  turn::UserBudgets& of_user = *joined.budgets.user;
-  of_user.count(direction, size);
-  of_user.of(direction).charge(size, of_user.limit_here(direction, limits_.bytes_per_second_per_user),
-                               now.steady);
-  shared_.server_budgets.of(direction).charge(size, limits_.bytes_per_second, now.steady);
+  if (limits.empty()) return;
+  joined.budgets.user->count(direction, size);
+  joined.at(from).shaper.spend(limits, buffers_->taken(), size, now.steady);
 }
 
 // The next event of an end tells whether it has to wait again.
-void TcpRelays::resume(ConnectionId id) {
+void TcpRelays::resume(ConnectionId id, Side side) {
   Joined& joined = *joined_.at(id);
-  paused_.clear(id, joined.resume_at);
-  joined.resume_at = SteadyTime{};
-  for (const Side side : {Side::client, Side::peer}) joined.at(side).paused = false;
+  End& here = joined.at(side);
+  paused_.clear({id, side}, here.resume_at);
+  here.resume_at = SteadyTime{};
+  here.shaper.resume();
   watch_both(id, joined);
 }
 
@@ -243,9 +231,10 @@ void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
   for (const Side side : {Side::client, Side::peer}) {
     End& here = joined.at(side);
     const End& there = joined.at(other(side));
-    const bool reads = !here.ended && !here.paused && !there.ended && !there.stream.has_waiting();
-    const std::uint32_t events =
+    const bool reads = !here.ended && !here.is_paused() && !there.ended && !there.stream.has_waiting();
+    std::uint32_t events =
         (reads ? std::uint32_t{EPOLLIN} : 0) | (here.stream.has_waiting() ? std::uint32_t{EPOLLOUT} : 0);
+    if (events == 0 && here.is_paused()) events = EPOLLONESHOT;  // a reset would be reported all the time
     if (events == here.watched && events != 0) continue;
     here.watched = events;
     // One that is gone would be reported for ever.
@@ -264,7 +253,9 @@ void TcpRelays::close_data_connection(ConnectionId id) {
   const auto found = joined_.find(id);
   if (found == joined_.end()) return;
   deadlines_.clear(id, found->second->deadline);
-  paused_.clear(id, found->second->resume_at);
+  for (const Side side : {Side::client, Side::peer}) {
+    paused_.clear({id, side}, found->second->at(side).resume_at);
+  }
   joined_.erase(found);
 }
 
@@ -280,7 +271,10 @@ void TcpRelays::part(ConnectionId id) {
 }
 
 void TcpRelays::on_timeout(TimePoint now) {
-  while (paused_.next() <= now.steady) resume(paused_.first());
+  while (paused_.next() <= now.steady) {
+    const auto [id, side] = paused_.first();
+    resume(id, side);
+  }
   while (deadlines_.next() <= now.steady) part(deadlines_.first());
 }
 

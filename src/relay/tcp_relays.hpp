@@ -28,6 +28,7 @@
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/params.hpp"
 #include "turnpike/turn/peer_connections.hpp"
+#include "turnpike/turn/stream_shaper.hpp"
 
 namespace turnpike::relay {
 
@@ -80,6 +81,9 @@ class TcpRelays : public turn::PeerConnections {
   // Connections of this worker's allocations that have ended since this was last called.
   std::vector<ConnectionId> take_closed() { return std::exchange(closed_, {}); }
 
+  // The limits that have slowed down a connection since this was last called: a bit for each turn::LimitKey.
+  std::uint32_t take_limits_reached() { return std::exchange(limits_reached_, 0); }
+
   void on_timeout(TimePoint now);
   SteadyTime next_deadline() const { return std::min(deadlines_.next(), paused_.next()); }
 
@@ -92,19 +96,21 @@ class TcpRelays : public turn::PeerConnections {
   }
   struct End {
     explicit End(net::Stream s) : stream(std::move(s)) {}
+    bool is_paused() const { return resume_at != SteadyTime{}; }
+
     net::Stream stream;
     std::uint32_t watched = 0;  // events
     bool ended = false;         // nothing more comes from it
-    bool paused = false;        // more has come from it than may pass
+    turn::StreamShaper shaper;
+    SteadyTime resume_at;  // when it is read again, where more has come from it than may pass
   };
   struct Joined {
     Joined(net::Stream client, net::Stream peer) : ends{End(std::move(client)), End(std::move(peer))} {}
     End& at(Side side) { return ends[static_cast<std::size_t>(side)]; }
 
+    turn::SharedBudgets budgets;  // outlive the ends, which may wait for them
     End ends[2];
     SteadyTime deadline;  // of what still waits to go out, once an end is gone
-    turn::SharedBudgets budgets;
-    SteadyTime resume_at;  // when an end that is paused is read again
   };
   struct Bound {
     ConnectionId id{};
@@ -118,10 +124,10 @@ class TcpRelays : public turn::PeerConnections {
   // False when the two are to be parted.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
   bool forward(Joined& joined, Side from, TimePoint now);
-  bool pauses(ConnectionId id, Joined& joined, Side from, TimePoint now);
-  std::size_t most_at_once() const;
-  void charge(Joined& joined, Side from, std::size_t size, TimePoint now);
-  void resume(ConnectionId id);
+  bool pause(ConnectionId id, Joined& joined, Side from, TimePoint now);
+  turn::StreamLimits limits_from(const Joined& joined, Side from) const;
+  void charge(Joined& joined, Side from, const turn::StreamLimits& limits, std::size_t size, TimePoint now);
+  void resume(ConnectionId id, Side side);
   void watch_both(ConnectionId id, Joined& joined);
   void part(ConnectionId id);
 
@@ -136,8 +142,9 @@ class TcpRelays : public turn::PeerConnections {
   std::vector<Bound> bound_;
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<Joined>> joined_;
   Deadlines<ConnectionId> deadlines_;
-  Deadlines<ConnectionId> paused_;
+  Deadlines<std::pair<ConnectionId, Side>> paused_;
   turn::Limits limits_;
+  std::uint32_t limits_reached_ = 0;
   std::vector<ConnectionId> failed_;
   std::vector<ConnectionId> closed_;
   std::unique_ptr<net::StreamBuffers> buffers_;  // from the first data connection on

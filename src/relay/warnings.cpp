@@ -34,16 +34,31 @@ bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
 
 void Warnings::limits(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
-    if ((met >> i & 1) == 0 || !is_due(static_cast<turn::LimitKey>(i), now)) continue;
-    const bool drops = turn::LimitKey(i) >= turn::LimitKey::bytes_per_second;
-    const std::uint32_t limit = values_[i].load(std::memory_order_relaxed);
-    LogEvent(drops ? "data_dropped" : "client_refused",
-             fmt::format("{} because of {}, which is {}", drops ? "data was dropped" : "a client was refused",
-                         turn::kLimitKeys[i], limit))
-        .field("reason", turn::kLimitKeys[i])
-        .field("limit", limit)
-        .write(spdlog::level::warn);
+    const auto key = static_cast<turn::LimitKey>(i);
+    if ((met >> i & 1) == 0 || !is_due(key, now)) continue;
+    if (key >= turn::LimitKey::bytes_per_second) {
+      warn(key, "data_dropped", "data was dropped");
+    } else {
+      warn(key, "client_refused", "a client was refused");
+    }
   }
+}
+
+void Warnings::slowed(std::uint32_t met, SteadyTime now) {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const auto key = static_cast<turn::LimitKey>(i);
+    if ((met >> i & 1) == 0 || !is_due(key, now)) continue;
+    warn(key, "data_slowed", "a data connection was slowed down");
+  }
+}
+
+void Warnings::warn(turn::LimitKey key, std::string_view event, std::string_view what) const {
+  const auto number = static_cast<std::size_t>(key);
+  const std::uint32_t limit = values_[number].load(std::memory_order_relaxed);
+  LogEvent(event, fmt::format("{} because of {}, which is {}", what, turn::kLimitKeys[number], limit))
+      .field("reason", turn::kLimitKeys[number])
+      .field("limit", limit)
+      .write(spdlog::level::warn);
 }
 
 void Warnings::out_of_memory() {

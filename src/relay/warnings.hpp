@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "turnpike/base/time.hpp"
 #include "turnpike/turn/params.hpp"
@@ -20,8 +21,10 @@ class Warnings {
   // The values that are named from now on.
   void set_limits(const turn::Limits& limits);
 
-  // `met` has one bit for each turn::LimitKey.
+  // `met` has one bit for each turn::LimitKey. A client was refused, or datagrams were dropped.
   void limits(std::uint32_t met, SteadyTime now);
+  // Data connections had to wait.
+  void slowed(std::uint32_t met, SteadyTime now);
   void out_of_memory();
 
   // Whether it is time to say so; if it is, the minute begins again.
@@ -29,6 +32,8 @@ class Warnings {
 
  private:
   static constexpr Duration kInterval = std::chrono::minutes(1);
+
+  void warn(turn::LimitKey key, std::string_view event, std::string_view what) const;
 
   std::atomic<bool> said_out_of_memory_{false};
   std::array<std::atomic<std::uint32_t>, turn::kLimitKeys.size()> values_{};

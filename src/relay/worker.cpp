@@ -349,6 +349,9 @@ void Worker::flush(TimePoint now) {
   carry_out(now);
   if (out_of_memory() != 0) warnings_.out_of_memory();
   if (output_.limits_reached() != 0) warnings_.limits(output_.limits_reached(), now.steady);
+  if (const std::uint32_t met = tcp_relays_.take_limits_reached(); met != 0) {
+    warnings_.slowed(met, now.steady);
+  }
   output_.clear();
   received_.reset();
   clients_.release_received();

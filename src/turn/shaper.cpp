@@ -41,6 +41,8 @@ bool Shaper::spend(Allocation& allocation, Direction direction, std::size_t size
 bool Shaper::spend_of_server(Direction direction, std::size_t size, SteadyTime now) {
   const std::uint32_t per_second = settings_.limits.bytes_per_second;
   if (per_second == 0 || !server_) return true;
+  if (credit_rate_ != per_second) credit_ = {};
+  credit_rate_ = per_second;
   std::size_t& credit = credit_[static_cast<std::size_t>(direction)];
   if (credit < size) {
     const std::size_t slice = std::max<std::size_t>(size - credit, per_second / kSlicesPerSecond);

@@ -3,8 +3,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "net/udp_socket.hpp"
 #include "support/process.hpp"
 #include "support/relay_client.hpp"
+#include "support/relaying.hpp"
 #include "support/tls_daemon.hpp"
 
 using namespace turnpike;
@@ -89,6 +92,7 @@ class PeerSocket {
   }
   bool is_closed() { return receive(1).empty(); }
   void close() { fd_ = net::Fd(); }
+  int fd() const { return fd_.get(); }
 
  private:
   net::Fd fd_;
@@ -126,7 +130,9 @@ std::pair<std::uint32_t, Endpoint> attempt(RelayClient& control) {
 
 // A client with a TCP relayed address and a peer that it has connected to.
 struct Connected {
-  Connected(const TcpRelayServer& server, Transport transport) : control(server.client(transport)) {
+  Connected(const TcpRelayServer& server, Transport transport, const char* user = "alice",
+            const char* password = "secret")
+      : control(server.client(transport, user, password)) {
     allocate_tcp(control);
     REQUIRE(control.connect(listener.local()) == 0);
     peer = listener.accept();
@@ -135,6 +141,63 @@ struct Connected {
   RelayClient control;
   PeerListener listener;
   PeerSocket peer;
+};
+
+// Data connections by TCP whose peers write as fast as it goes.
+class Writers {
+ public:
+  void add(const TcpRelayServer& server, const char* user, const char* password) {
+    auto writer = std::make_unique<Writer>(server, user, password);
+    REQUIRE(writer->data.bind_connection(writer->connected.control.connection_id()) == 0);
+    writers_.push_back(std::move(writer));
+  }
+
+  // `each_time` is called about every 20 ms.
+  template <class EachTime>
+  void write_for(std::chrono::milliseconds duration, EachTime&& each_time) {
+    const Octets octets(64 << 10, 'z');
+    Octets received(256 << 10);
+    const auto end = std::chrono::steady_clock::now() + duration;
+    auto next = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() < end) {
+      if (std::chrono::steady_clock::now() >= next) {
+        each_time();
+        next += 20ms;
+      }
+      std::vector<pollfd> ready;
+      for (const auto& writer : writers_) {
+        ready.push_back({writer->connected.peer.fd(), POLLOUT, 0});
+        ready.push_back({writer->data.stream().fd(), POLLIN, 0});
+      }
+      poll(ready.data(), ready.size(), 5);
+      for (std::size_t i = 0; i < writers_.size(); ++i) {
+        if ((ready[2 * i].revents & POLLOUT) != 0) {
+          ::send(ready[2 * i].fd, octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        }
+        if ((ready[2 * i + 1].revents & POLLIN) == 0) continue;
+        const ssize_t got = recv(ready[2 * i + 1].fd, received.data(), received.size(), MSG_DONTWAIT);
+        if (got > 0) writers_[i]->arrived += static_cast<std::size_t>(got);
+      }
+    }
+  }
+
+  std::vector<std::size_t> arrived() const {
+    std::vector<std::size_t> all;
+    for (const auto& writer : writers_) all.push_back(writer->arrived);
+    return all;
+  }
+
+ private:
+  struct Writer {
+    Writer(const TcpRelayServer& server, const char* user, const char* password)
+        : connected(server, Transport::tcp, user, password),
+          data(server.client(Transport::tcp, user, password)) {}
+
+    Connected connected;
+    RelayClient data;
+    std::size_t arrived = 0;
+  };
+  std::vector<std::unique_ptr<Writer>> writers_;
 };
 
 }  // namespace
@@ -284,6 +347,56 @@ TEST_CASE("a data connection is slowed to what its allocation may relay, and not
     CHECK((data.stream().receive_bytes(sent.size(), 30s) == sent));
     CHECK(std::chrono::steady_clock::now() - started > 1600ms);
   }
+}
+
+TEST_CASE("data connections that share a limit get about the same, whichever workers they belong to",
+          "[integration][tcp]") {
+  constexpr std::size_t kPerSecond = 1 << 20;
+  const std::string key = GENERATE("limits.bytes_per_second=", "limits.bytes_per_second_per_user=");
+  TcpRelayServer server({key + std::to_string(kPerSecond)});
+  const bool is_of_all = key.find("user") == std::string::npos;
+  Writers writers;
+  for (int i = 0; i < 6; ++i) {
+    const bool is_bob = is_of_all && i % 2 != 0;
+    writers.add(server, is_bob ? "bob" : "alice", is_bob ? "hunter2" : "secret");
+  }
+  const auto started = std::chrono::steady_clock::now();
+  writers.write_for(5s, [] {});
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - started;
+  const std::vector<std::size_t> arrived = writers.arrived();
+  CAPTURE(key, arrived);
+  const auto [least, most] = std::ranges::minmax(arrived);
+  CHECK(most <= 2 * least);
+  // A tenth of a second may come at once.
+  CHECK(std::accumulate(arrived.begin(), arrived.end(), std::size_t{0}) <=
+        static_cast<std::size_t>((elapsed.count() + 0.1) * 1.05 * kPerSecond));
+}
+
+TEST_CASE("a call keeps its datagrams beside a data connection that takes all it gets",
+          "[integration][tcp]") {
+  const auto per_second = GENERATE(200'000, 1'000'000);
+  TcpRelayServer server({"limits.bytes_per_second=" + std::to_string(per_second)});
+  RelayClient call = server.client(Transport::tcp, "bob", "hunter2");
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(call.allocate() == 0);
+  REQUIRE(call.permit(peer.local()) == 0);
+  Writers writers;
+  writers.add(server, "alice", "secret");
+  const Octets voice(160, 'v');
+  std::size_t sent = 0;
+  std::size_t arrived = 0;
+  const auto talk = [&] {
+    peer.send_to(voice, call.relayed());
+    ++sent;
+    call.stream().receive_all([&](Bytes) { ++arrived; });
+  };
+  writers.write_for(3s, talk);
+  while (arrived < sent && call.receive(1s)) ++arrived;
+  CAPTURE(per_second, sent, arrived, writers.arrived());
+  CHECK(arrived >= sent * 95 / 100);
+  CHECK(server.daemon.wait_for_log(
+      "a data connection was slowed down because of limits.bytes_per_second, which is " +
+      std::to_string(per_second)));
 }
 
 TEST_CASE("the last words of a peer arrive, and then the end", "[integration][tcp]") {

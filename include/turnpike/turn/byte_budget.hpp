@@ -1,6 +1,7 @@
 // Limits the octets that may pass in a second. Each octet costs time: at 10,000 octets a second, 1,000 octets
 // cost 100 ms. A datagram of any size passes while the unpaid time is at most a tenth of a second. Therefore
-// whole datagrams pass even when the limit is lower than one datagram a second.
+// whole datagrams pass even when the limit is lower than one datagram a second. A stream can wait, and so it
+// may use less of this time than datagrams; see StreamShaper.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +17,14 @@
 namespace turnpike::turn {
 
 // Thread-safe, without a lock. The rate is an argument, since it may change at any time; a rate of 0 means no
-// limit.
+// limit. When the rate rises, the same octets take less time to pay, also those that have passed before.
 class ByteBudget {
  public:
   // Spends `size` octets. Returns false, and spends nothing, when more than a tenth of a second is unpaid.
   bool take(std::size_t size, std::uint32_t per_second, SteadyTime now) {
     if (per_second == 0) return true;
     const std::int64_t time = nanoseconds(now);
+    follow_rate(per_second, time);
     const std::int64_t cost = cost_of(size, per_second);
     std::int64_t paid = paid_until_.load(std::memory_order_relaxed);
     while (true) {
@@ -32,30 +34,52 @@ class ByteBudget {
     }
   }
 
-  // Spends octets that have passed already, even when too much is unpaid.
-  void charge(std::size_t size, std::uint32_t per_second, SteadyTime now) {
-    if (per_second == 0) return;
-    const std::int64_t time = nanoseconds(now);
-    std::int64_t paid = paid_until_.load(std::memory_order_relaxed);
-    while (!paid_until_.compare_exchange_weak(paid, (paid > time ? paid : time) + cost_of(size, per_second),
-                                              std::memory_order_relaxed)) {
-    }
-  }
-
   // Gives back octets that take() has spent, because another budget refused them.
   void refund(std::size_t size, std::uint32_t per_second) {
     if (per_second != 0) paid_until_.fetch_sub(cost_of(size, per_second), std::memory_order_relaxed);
   }
 
-  // The earliest time at which take() can return true; in the past when it can now.
-  SteadyTime ready_at() const {
-    const std::int64_t at = paid_until_.load(std::memory_order_relaxed) - kMaxOwed;
+  // --- Streams. The rate must not be 0.
+  // Spends octets of a stream that have passed already.
+  void charge(std::size_t size, std::uint32_t per_second, SteadyTime now) {
+    const std::int64_t time = nanoseconds(now);
+    follow_rate(per_second, time);
+    const std::int64_t cost = cost_of(size, per_second);
+    const std::int64_t owed = add(paid_until_, cost, time);
+    if (owed > kMaxOwedByStreams) add(reserve_paid_until_, cost * kReserve, time);
+  }
+  // Returns the earliest time at which a stream may pass on octets; not later than `now` when it may now.
+  // Streams may pass while little is unpaid, so that those who send few datagrams always find room beside
+  // them. Beside those who send datagrams without end, streams still have a quarter of the rate.
+  SteadyTime find_time_for_stream(std::uint32_t per_second, SteadyTime now) {
+    follow_rate(per_second, nanoseconds(now));
+    const std::int64_t at = std::min(paid_until_.load(std::memory_order_relaxed) - kMaxOwedByStreams,
+                                     reserve_paid_until_.load(std::memory_order_relaxed));
     return SteadyTime(Duration((at + kPerMillisecond - 1) / kPerMillisecond));
+  }
+
+  struct StopWaiting {
+    void operator()(ByteBudget* budget) const { budget->waiting_.fetch_sub(1, std::memory_order_relaxed); }
+  };
+  using Waiting = std::unique_ptr<ByteBudget, StopWaiting>;
+  // Counts a stream that waits for this budget, as long as the result exists. The budget must outlive it.
+  [[nodiscard]] Waiting wait() {
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+    return Waiting(this);
+  }
+  // How many streams wait, of all workers.
+  std::uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+
+  // The time that it takes to pay for so many octets.
+  static std::chrono::nanoseconds time_for(std::size_t size, std::uint32_t per_second) {
+    return std::chrono::nanoseconds(cost_of(size, per_second));
   }
 
  private:
   static constexpr std::int64_t kPerMillisecond = 1'000'000;
   static constexpr std::int64_t kMaxOwed = 100 * kPerMillisecond;
+  static constexpr std::int64_t kMaxOwedByStreams = 40 * kPerMillisecond;
+  static constexpr std::int64_t kReserve = 4;  // what streams always have is this part of the rate
 
   static std::int64_t nanoseconds(SteadyTime time) {
     return time.time_since_epoch().count() * kPerMillisecond;
@@ -63,8 +87,32 @@ class ByteBudget {
   static std::int64_t cost_of(std::size_t size, std::uint32_t per_second) {
     return static_cast<std::int64_t>(size * 1'000'000'000 / per_second);
   }
+  // Returns what was unpaid before.
+  static std::int64_t add(std::atomic<std::int64_t>& paid_until, std::int64_t cost, std::int64_t time) {
+    std::int64_t paid = paid_until.load(std::memory_order_relaxed);
+    while (!paid_until.compare_exchange_weak(paid, std::max(paid, time) + cost, std::memory_order_relaxed)) {
+    }
+    return paid - time;
+  }
 
-  std::atomic<std::int64_t> paid_until_{0};  // steady time in nanoseconds
+  void follow_rate(std::uint32_t per_second, std::int64_t time) {
+    if (rate_.load(std::memory_order_relaxed) == per_second) return;
+    const std::uint32_t former = rate_.exchange(per_second, std::memory_order_relaxed);
+    if (former >= per_second) return;  // also where another thread was faster
+    const double factor = static_cast<double>(former) / per_second;
+    for (std::atomic<std::int64_t>* const paid_until : {&paid_until_, &reserve_paid_until_}) {
+      std::int64_t paid = paid_until->load(std::memory_order_relaxed);
+      while (paid > time) {
+        const auto owed = static_cast<std::int64_t>(static_cast<double>(paid - time) * factor);
+        if (paid_until->compare_exchange_weak(paid, time + owed, std::memory_order_relaxed)) break;
+      }
+    }
+  }
+
+  std::atomic<std::int64_t> paid_until_{0};          // steady time in nanoseconds
+  std::atomic<std::int64_t> reserve_paid_until_{0};  // the same for what streams always have
+  std::atomic<std::uint32_t> rate_{0};               // that the unpaid time was reckoned with
+  std::atomic<std::uint32_t> waiting_{0};            // streams
 };
 
 enum class Direction : std::uint8_t { from_client, to_client };

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "turnpike/base/time.hpp"
 #include "turnpike/turn/allocation.hpp"
@@ -36,6 +37,7 @@ class Shaper {
   ByteBudgets* const server_;
   Counters& counters_;
   std::array<std::size_t, 2> credit_{};  // octets left of the last slice, by direction
+  std::uint32_t credit_rate_ = 0;        // the limit that the slice was a part of
 };
 
 }  // namespace turnpike::turn

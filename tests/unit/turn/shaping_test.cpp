@@ -101,6 +101,44 @@ TEST_CASE("all workers share what the server may relay", "[turn][limits]") {
   CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1), other}), 2'000'000));
 }
 
+TEST_CASE("a limit that was too low does not hold any more once it is raised", "[turn][limits]") {
+  const auto key = GENERATE(&Limits::bytes_per_second, &Limits::bytes_per_second_per_user,
+                            &Limits::bytes_per_second_per_allocation);
+  Setup setup;
+  setup.limits.*key = 10;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);  // a hundred seconds of it
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.empty());
+  setup.limits.*key = 10 << 20;
+  s.settings_become(setup.auth, setup.limits);
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);
+  CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1)}), 10 * kSize * 1000));
+}
+
+TEST_CASE("what a worker took while the limit was high does not pass when it is low", "[turn][limits]") {
+  Setup setup;
+  setup.limits.bytes_per_second = 100 << 20;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);
+  setup.limits.bytes_per_second = 10'000;
+  s.settings_become(setup.auth, setup.limits);
+  CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1)}), 100'000));
+}
+
+TEST_CASE("a share of a limit that changes each second does not let more pass", "[turn][limits]") {
+  ByteBudget budget;
+  SteadyTime now(24h);
+  std::size_t passed = 0;
+  for (int ms = 0; ms < 20'000; ++ms) {
+    now += 1ms;
+    const std::uint32_t per_second = ms / 1000 % 2 == 0 ? 100'000 : 200'000;
+    for (int i = 0; i < 3; ++i) passed += budget.take(100, per_second, now) ? 100 : 0;
+  }
+  CHECK(is_within_five_percent(passed, 3'000'000));
+}
+
 TEST_CASE("an address has so many allocations, whoever asks there", "[turn][limits]") {
   Setup setup;
   setup.limits.allocations_per_address = 2;
