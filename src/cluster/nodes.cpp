@@ -18,7 +18,7 @@ constexpr std::chrono::hours kMemory{24};     // of nodes that are gone
 constexpr std::size_t kMaxUser = 1024;        // octets of a user name in an order
 const std::string kMaxRecord = "4194303";     // the last octet that is read of what stands at a node's key
 constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
-constexpr std::chrono::minutes kMaxAge{5};  // of an order; clocks of nodes may differ by so much
+constexpr std::chrono::minutes kMaxAge{5};    // of an order; clocks of nodes may differ by so much
 
 constexpr std::pair<Order::Kind, const char*> kOrders[] = {
     {Order::Kind::end_user, "end_user"},

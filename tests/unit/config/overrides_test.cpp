@@ -71,7 +71,8 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "have (got 1.1.1.1)"},
       {"realm=a\nb: c", "--set realm=a\\u{a}b: c: not valid YAML: illegal map value"},
       {"auth.database=x",
-       "--set auth.database=...: auth.database: expected sqlite: and an absolute path, in a folder that is there (got "
+       "--set auth.database=...: auth.database: expected sqlite: and an absolute path, in a folder that is "
+       "there (got "
        "a "
        "text that is not shown here)"},
       {"tls.certificate=/nowhere/x",
@@ -133,7 +134,8 @@ TEST_CASE("no secret of an override is shown", "[config]") {
         "not shown "
         "here)");
   CHECK(outcome("", {"auth.hunter2=x"}) ==
-        "--set auth=...: auth: unknown key, expected one of users, secrets, database, third_party, nonce_lifetime, "
+        "--set auth=...: auth: unknown key, expected one of users, secrets, database, third_party, "
+        "nonce_lifetime, "
         "strict_expiry");
 }
 
