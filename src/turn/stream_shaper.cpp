@@ -57,10 +57,10 @@ std::optional<StreamShaper::Pause> StreamShaper::pause(const StreamLimits& limit
   waiting_ = latest->budget->wait();
   const nanoseconds piece =
       std::max(ByteBudget::time_for(most_at_once(limits), latest->per_second), kLeastPause);
-  const nanoseconds round = std::min<nanoseconds>(piece * latest->budget->waiting(), kLongestPause);
+  const nanoseconds spread = std::min<nanoseconds>(piece * latest->budget->waiting() / 4, kLongestPause);
+  const auto bound = std::chrono::duration_cast<Duration>(spread).count() + 1;
   const SteadyTime turn(std::chrono::duration_cast<Duration>(turn_));
-  const auto spread = std::chrono::duration_cast<Duration>(round / 4).count() + 1;
-  const Duration extra(random.below(static_cast<std::uint32_t>(spread)));
+  const Duration extra(random.below(static_cast<std::uint32_t>(bound)));
   return Pause{std::min(std::max(ready, turn) + extra, now + kLongestPause), latest->key};
 }
 
