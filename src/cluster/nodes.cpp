@@ -230,6 +230,7 @@ void Nodes::look_for_namesake(const NodeRecord& record) {
                   " as well: cluster.node has to be another one on each");
     }
     last.used_twice_until = now + kNamesake;
+    renew_at_ = {};  // so that the other one hears of it as well, whenever the two of them write
   } else if (record.began != last.began[0]) {
     if (record.began == last.began[1]) last.used_twice_until = now + kNamesake;
     last.began = {record.began, last.began[0]};
