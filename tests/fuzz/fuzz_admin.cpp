@@ -54,6 +54,7 @@ class CheckedService : public admin::Service {
     ++commands_;
     return level == "debug";
   }
+  void on_refused(const http::Refused&) override {}
   json::array nodes() override {
     ++commands_;
     return {};
