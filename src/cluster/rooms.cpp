@@ -149,7 +149,7 @@ void Rooms::on_linked() {
 
 // A node that was started anew knows from Redis who its members were, so that they may come back to it.
 void Rooms::read_former_run() {
-  writing_.emplace();
+  writing_.emplace(false);
   scan(own_name_, [this](const std::shared_ptr<Snapshot>& former) {
     if (former && former->run != run_) {
       const signaling::NodeNumber number = ++last_number_;
@@ -214,7 +214,7 @@ Command Rooms::state_command(std::string_view field, std::uint64_t sequence) {
 void Rooms::write_all(bool was_away) {
   if (!linked_ || writing_) return;
   is_unwritten_ = false;
-  writing_.emplace().was_away = was_away;
+  writing_.emplace(was_away);
   writing_->left = hub_.presences();
   write_portion();
 }

@@ -111,10 +111,12 @@ class Rooms {
   using WhenRead = std::function<void(const std::shared_ptr<Snapshot>&)>;  // null: it cannot be read
   // All members of this node that are being written. Nothing is told of changes until they are.
   struct Writing {
+    explicit Writing(bool away) : was_away(away) {}
+
     std::vector<signaling::Presence> left;
     std::map<signaling::MemberId, signaling::Presence> changed;  // meanwhile
     std::map<signaling::MemberId, signaling::Presence> later;    // since the last portion was sent
-    bool was_away = false;                                       // others may have taken this node for gone
+    bool was_away;                                               // others may have taken this node for gone
     bool begun = false;
     bool is_last = false;
   };

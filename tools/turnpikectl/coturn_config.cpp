@@ -411,6 +411,7 @@ void Conversion::write_relay() {
   }
   if (!locals.empty()) {
     std::vector<std::string> items;
+    items.reserve(locals.size());
     for (const IpAddress& local : locals) items.push_back(quoted(local.to_string()));
     keys.push_back("addresses: " + join_items(items));
   }
@@ -551,6 +552,7 @@ void Conversion::write_peers() {
   std::vector<std::string> keys;
   const auto add = [&](const char* key, const std::vector<Prefix>& blocks) {
     std::vector<std::string> items;
+    items.reserve(blocks.size());
     for (const Prefix& block : blocks) items.push_back(quoted(to_string(block)));
     if (!items.empty()) keys.push_back(key + join_items(items));
   };
