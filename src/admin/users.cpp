@@ -131,10 +131,11 @@ http::Awaitable<http::Response> Site::revoke(const http::Request& request) {
 }
 
 http::Awaitable<http::Response> Site::remove_user(const http::Request& request) {
-  auth::UserParams user;
-  user.name = request.query("name").value_or("");
-  if (user.name.empty()) co_return json_error(400, "bad-user", "name is the name of a user.");
-  co_return answer(service_.change_users({UserChange::Kind::remove, {std::move(user)}}));
+  UserChange change{UserChange::Kind::remove, std::vector<auth::UserParams>(1)};
+  std::string& name = change.users.front().name;
+  name = request.query("name").value_or("");
+  if (name.empty()) co_return json_error(400, "bad-user", "name is the name of a user.");
+  co_return answer(service_.change_users(change));
 }
 
 }  // namespace turnpike::admin
