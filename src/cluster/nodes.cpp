@@ -249,10 +249,7 @@ void Nodes::forget_long_gone() {
   });
 }
 
-std::uint64_t Nodes::next_number() {
-  last_number_ = std::max(last_number_ + 1, milliseconds_since_1970());
-  return last_number_;
-}
+std::uint64_t Nodes::next_number() { return numbers_.next(WallTime(Duration(milliseconds_since_1970()))); }
 
 bool Nodes::give(const Order& order) {
   if (!commands_.is_up() || !orders_.is_up()) return false;

@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/freshness.hpp"
 #include "cluster/node_record.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
@@ -112,7 +113,7 @@ class Nodes {
   Timer timer_;
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node
-  std::uint64_t last_number_ = 0;
+  Numbers numbers_;
   const std::uint64_t began_ = next_number();
   // What was last heard of a node, also of one that has gone since.
   struct LastHeard {

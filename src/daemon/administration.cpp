@@ -128,7 +128,8 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
 }
 
 http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
-  // The workers are asked before anything changes, and decide as they do when it has.
+  // The workers are asked before anything changes, and decide as they do when it has. Then all is read again,
+  // since users and files may have changed while they answered.
   const Reloaded tried = hooks_.reload(true);
   std::vector<admin::AllocationOf> ended;
   if (tried.settings) ended = (co_await ask_workers(tried.settings)).allocations;

@@ -79,23 +79,23 @@ class Password(unittest.TestCase):
     def names(self):
         return [user["name"] for user in json.loads(self.daemon.ask("GET", "/v1/users"))["users"]]
 
-    def test_it_is_asked_for_twice_and_not_shown(self):
-        terminal = self.at_terminal("user", "add", "ann")
-        terminal.wait_for("Password of ann: ")
-        terminal.type("open sesame\n")
+    def add(self, name, password, again):
+        terminal = self.at_terminal("user", "add", name)
+        terminal.wait_for(f"Password of {name}: ")
+        terminal.type(password + "\n")
         terminal.wait_for("Once more: ")
-        terminal.type("open sesame\n")
+        terminal.type(again + "\n")
+        return terminal
+
+    def test_it_is_asked_for_twice_and_not_shown(self):
+        terminal = self.add("ann", "open sesame", "open sesame")
         self.assertEqual((0, True), terminal.end())
         self.assertIn("user ann is added", terminal.shown)
         self.assertNotIn("sesame", terminal.shown)
         self.assertIn("ann", self.names())
 
     def test_two_that_differ_change_nothing(self):
-        terminal = self.at_terminal("user", "add", "bob")
-        terminal.wait_for("Password of bob: ")
-        terminal.type("open sesame\n")
-        terminal.wait_for("Once more: ")
-        terminal.type("open poppy\n")
+        terminal = self.add("bob", "open sesame", "open poppy")
         self.assertEqual((1, True), terminal.end())
         self.assertIn("the passwords differ", terminal.shown)
         self.assertNotIn("bob", self.names())
