@@ -230,14 +230,9 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
 });
 
 test('the daemon is restarted, and clients come back by themselves', async t => {
-  const port = await new Promise(resolve => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address();
-      probe.close(() => resolve(free));
-    });
-  });
-  const start = () => startServer({ port });
-  let server = await start();
+  const host = '127.0.0.42'; // nobody else uses it, so nobody takes the port while the daemon is away
+  let server = await startServer({ host });
+  const { port } = server;
   const socket = io(server.url, { reconnectionDelay: 100, reconnectionDelayMax: 200, forceNew: true });
   t.after(() => socket.disconnect());
   t.after(() => server.stop());
@@ -247,8 +242,9 @@ test('the daemon is restarted, and clients come back by themselves', async t => 
   assert.equal(await server.stop(), 0, server.log());
   await gone;
   socket.emit('enter_room', 'later'); // buffered meanwhile
-  server = await start();
-  await heard(socket, 'connect');
+  const back = heard(socket, 'connect');
+  server = await startServer({ host, port });
+  await back;
   assert.notEqual(socket.id, before);
   await socket.timeout(5000).emitWithAck('enter_room', 'blue');
 });

@@ -3,14 +3,16 @@ import { createHmac } from 'node:crypto';
 import { startTurnpike } from '../../browser/support/daemon.mjs';
 
 // `signaling` are lines of YAML for that section, `more` for the top level.
-export async function startServer({ signaling = [], more = [], scheme = 'http', listen = 'udp://127.0.0.1:0', port = 0 } = {}) {
+export async function startServer({
+  signaling = [], more = [], scheme = 'http', host = '127.0.0.1', port = 0, listen = 'udp://127.0.0.1:0',
+} = {}) {
   const daemon = await startTurnpike([
     'realm: example.org',
     `listen: ["${listen}"]`,
     'relay: {addresses: [127.0.0.1]}',
     'peers: {allow: [127.0.0.0/8]}',
     'signaling:',
-    `  listen: ${scheme}://127.0.0.1:${port}`,
+    `  listen: ${scheme}://${host}:${port}`,
     ...signaling.map(line => `  ${line}`),
     ...more,
     '',
