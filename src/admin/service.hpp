@@ -15,8 +15,8 @@
 #include "http/message.hpp"
 #include "http/refused.hpp"
 #include "turnpike/auth/params.hpp"
+#include "turnpike/auth/revocations.hpp"
 #include "turnpike/base/result.hpp"
-#include "turnpike/signaling/revocations.hpp"
 #include "turnpike/turn/allocation_info.hpp"
 
 namespace turnpike::admin {
@@ -97,8 +97,7 @@ class Service {
   virtual Result<boost::json::object, Refusal> change_users(const UserChange& change) = 0;
   // Refuses a token of signaling, or those of a subject, for so long. Who came in with one is told and sent
   // away, and the relay credentials that were handed out for it are refused.
-  virtual Result<boost::json::object, Refusal> revoke(signaling::Revocation::Kind kind,
-                                                      const std::string& name,
+  virtual Result<boost::json::object, Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
                                                       std::chrono::seconds duration) = 0;
 };
 

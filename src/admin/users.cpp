@@ -109,7 +109,7 @@ http::Awaitable<http::Response> Site::change_user(const http::Request& request) 
 }
 
 http::Awaitable<http::Response> Site::revoke(const http::Request& request) {
-  using Kind = signaling::Revocation::Kind;
+  using Kind = auth::Revocation::Kind;
   json::object body;
   if (const auto fault = read_body(request, {"token_id", "subject", "for_s"}, body))
     co_return json_error(400, "bad-body", *fault);

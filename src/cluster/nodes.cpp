@@ -23,11 +23,7 @@ constexpr std::chrono::minutes kMaxAge{5};    // of an order; clocks of nodes ma
 constexpr std::pair<Order::Kind, const char*> kOrders[] = {
     {Order::Kind::end_user, "end_user"},
     {Order::Kind::remove_user, "remove_user"},
-    {Order::Kind::refuse_user, "refuse_user"},
-    {Order::Kind::revoke_token, "revoke_token"},
-    {Order::Kind::revoke_subject, "revoke_subject"},
 };
-constexpr std::uint64_t kLatest = 4'000'000'000'000;  // milliseconds since 1970
 
 const char* name_of(Order::Kind kind) {
   const auto* found = std::ranges::find(kOrders, kind, &std::pair<Order::Kind, const char*>::first);
@@ -61,6 +57,7 @@ Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
                  was_up_ = true;
                  if (hooks_.came) hooks_.came();
                  announce();
+                 if (is_up()) revocations_.agree();
                },
            .down =
                [this](const std::string& why) {
@@ -76,12 +73,24 @@ Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
           {.up =
                [this] {
                  orders_.send({"SUBSCRIBE", orders_channel(prefix_)});
+                 orders_.send({"SUBSCRIBE", revocations_.channel()});
+                 if (is_up()) revocations_.agree();
                },
            .down = [](const std::string&) {},
            .refused =
                [this](std::string_view error) { refuse("Redis refuses a command: " + std::string(error)); },
-           .message = [this](std::string_view channel,
-                             std::string_view payload) { on_order(channel, payload); }}),
+           .message =
+               [this](std::string_view channel, std::string_view payload) {
+                 if (channel == revocations_.channel()) {
+                   revocations_.on_message(payload);
+                 } else {
+                   on_order(channel, payload);
+                 }
+               }}),
+      revocations_(commands_, seal_, prefix_,
+                   {.revoked = hooks_.revoked,
+                    .list = hooks_.list_revoked,
+                    .refuse = [this](const std::string& what) { refuse(what); }}),
       timer_(io) {}
 
 void Nodes::start() {
@@ -252,11 +261,16 @@ void Nodes::forget_long_gone() {
 std::uint64_t Nodes::next_number() { return numbers_.next(WallTime(Duration(milliseconds_since_1970()))); }
 
 bool Nodes::give(const Order& order) {
-  if (!commands_.is_up() || !orders_.is_up()) return false;
+  if (!is_up()) return false;
   const std::string channel = orders_channel(prefix_);
-  json::object text{{"node", own_name_}, {"number", next_number()}, {name_of(order.kind), order.name}};
-  if (order.until != 0) text["until"] = order.until;
+  const json::object text{{"node", own_name_}, {"number", next_number()}, {name_of(order.kind), order.name}};
   commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
+  return true;
+}
+
+bool Nodes::share(const auth::Revocation& revocation) {
+  if (!is_up()) return false;
+  revocations_.share(revocation);
   return true;
 }
 
@@ -270,9 +284,7 @@ void Nodes::on_order(std::string_view channel, std::string_view payload) {
   const auto* kind =
       std::ranges::find_if(kOrders, [&](const auto& known) { return reader.has(known.second); });
   if (kind == std::ranges::end(kOrders)) return refuse("an order makes no sense");
-  Order order{kind->first, reader.text(kind->second, kMaxUser)};
-  if (reader.has("until")) order.until = reader.number("until");
-  reader.require(order.until <= kLatest);
+  const Order order{kind->first, reader.text(kind->second, kMaxUser)};
   if (!reader.is_right() || order.name.empty() || node.empty()) return refuse("an order makes no sense");
   if (node == own_name_) return;  // it was done when it was given
   if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(node)) return;

@@ -1,13 +1,13 @@
 // The nodes of a cluster, with or without signaling: each node writes into Redis what it is and how full it
 // is, and reads what the others have written. Orders of an operator, such as the end of a user's allocations,
-// reach all nodes the same way.
+// reach the nodes that are up. What an operator revokes reaches those that come later, too; see
+// SharedRevocations.
 //
 // After the prefix, Redis has (all but `nodes` signed, see Seal):
 //   nodes        a set: the names of the nodes
 //   node:NODE    a text: the NodeRecord of a node, which Redis deletes kLife after its last renewal
 //   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
-//   value
-//                is the name, such as "end_user": NAME, and "until": T where it has a time
+//                value is the name, such as "end_user": NAME
 //
 // Whoever can write into Redis can write again what a node has written earlier. So records and orders are
 // numbered, and what is not newer than the latest of its node is not heeded; nor is an order that is older
@@ -29,6 +29,7 @@
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
 #include "cluster/seal.hpp"
+#include "cluster/shared_revocations.hpp"
 #include "cluster/timer.hpp"
 #include "turnpike/base/counter.hpp"
 
@@ -40,13 +41,9 @@ struct Order {
   enum class Kind : std::uint8_t {
     end_user,     // the allocations of a user
     remove_user,  // from the node's database of users
-    refuse_user,  // whose relay credentials were handed out until now
-    revoke_token,
-    revoke_subject,
   };
   Kind kind = Kind::end_user;
-  std::string name;         // of the user, the token or the subject
-  std::uint64_t until = 0;  // of what is revoked: milliseconds since 1970
+  std::string name;  // of the user
 };
 
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
@@ -60,7 +57,10 @@ class Nodes {
     std::function<NodeRecord()> describe;  // this node as it is now, but for its name
     // The other nodes that are there; empty while Redis is away. Called after each reading.
     std::function<void(const std::vector<NodeRecord>&)> changed;
-    std::function<void(const Order&)> obey;        // an order that was given on another node
+    std::function<void(const Order&)> obey;  // an order that was given on another node
+    // See SharedRevocations::Hooks.
+    std::function<void(std::vector<auth::Revocation>)> revoked;
+    std::function<std::vector<auth::Revocation>()> list_revoked;
     std::function<void(const std::string&)> warn;  // a line for the log
     // Redis can be used, or can be used no more. Without them nobody is told.
     std::function<void()> came{};
@@ -78,6 +78,8 @@ class Nodes {
   void announce();
   // Gives an order to the other nodes. False while Redis is away: then nobody hears it.
   bool give(const Order& order);
+  // Tells the other nodes what is revoked. False while Redis is away: then they hear of it once it is back.
+  bool share(const auth::Revocation& revocation);
 
   // By name, without this node.
   const std::vector<NodeRecord>& others() const { return others_; }
@@ -94,6 +96,7 @@ class Nodes {
   void read_records(std::vector<std::string> names);
   using Texts = std::map<std::string, std::optional<std::string>>;  // at the keys of nodes, by name
   void on_records(const Texts& texts);
+  bool is_up() const { return commands_.is_up() && orders_.is_up(); }
   void on_order(std::string_view channel, std::string_view payload);
   bool is_fresh(const NodeRecord& record);
   void look_for_namesake(const NodeRecord& record);
@@ -109,7 +112,8 @@ class Nodes {
   Hooks hooks_;
   Seal seal_;
   RedisConnection commands_;
-  RedisConnection orders_;
+  RedisConnection orders_;  // all that is subscribed to
+  SharedRevocations revocations_;
   Timer timer_;
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node

@@ -60,7 +60,7 @@ class RedisConnection {
 
   bool is_up() const;
   // Without effect, but for a null reply, while the connection is down. A connection that has sent SUBSCRIBE
-  // can send nothing but SUBSCRIBE, UNSUBSCRIBE and PING.
+  // can send nothing but SUBSCRIBE and UNSUBSCRIBE, of one channel each, and PING.
   void send(const Command& command, Answer answer = {});
   // Nothing comes between them: MULTI, these, EXEC. `answer` is for the last; see is_done.
   void send_together(const std::vector<Command>& commands, Answer answer = {});

@@ -6,11 +6,11 @@
 
 #include "cluster/freshness.hpp"
 #include "cluster/json_reader.hpp"
+#include "turnpike/auth/revocations.hpp"
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/crypto/base64.hpp"
 #include "turnpike/signaling/json_text.hpp"
 #include "turnpike/signaling/name.hpp"
-#include "turnpike/signaling/revocations.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -68,7 +68,7 @@ std::optional<Presence> read_presence(const json::value& value) {
     reader.require(milliseconds <= kMaxTime);
     if (reader.is_right()) presence.good_until = WallTime(Duration(static_cast<Duration::rep>(milliseconds)));
   }
-  if (reader.has("token_id")) presence.token_id = reader.text("token_id", signaling::kMaxTokenId);
+  if (reader.has("token_id")) presence.token_id = reader.text("token_id", auth::kMaxTokenId);
   presence.rooms = reader.texts("rooms", kMaxRooms, kMaxRoomName);
   if (!reader.is_right() || !signaling::is_name(presence.name) || presence.id == MemberId())
     return std::nullopt;

@@ -41,7 +41,7 @@ class Administration : private admin::Service {
         list_users;
     std::function<Result<boost::json::object, admin::Refusal>(const admin::UserChange&)> change_users;
     std::function<Result<boost::json::object, admin::Refusal>(
-        signaling::Revocation::Kind kind, const std::string& name, std::chrono::seconds duration)>
+        auth::Revocation::Kind kind, const std::string& name, std::chrono::seconds duration)>
         revoke;
     std::deque<relay::Mailbox>& mailboxes;
   };
@@ -78,8 +78,7 @@ class Administration : private admin::Service {
   Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change) override {
     return hooks_.change_users(change);
   }
-  Result<boost::json::object, admin::Refusal> revoke(signaling::Revocation::Kind kind,
-                                                     const std::string& name,
+  Result<boost::json::object, admin::Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
                                                      std::chrono::seconds duration) override {
     return hooks_.revoke(kind, name, duration);
   }

@@ -67,6 +67,8 @@ void Daemon::join_cluster() {
       .describe = [this] { return describe_node(); },
       .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
       .obey = [this](const cluster::Order& order) { obey(order); },
+      .revoked = [this](const std::vector<auth::Revocation>& list) { heed_other_nodes(list); },
+      .list_revoked = [this] { return revocations_.list(relay::read_clocks().wall); },
       .warn = [](const std::string& line) { spdlog::warn(line); },
   };
   if (!config_.signaling.enabled) {  // where there is signaling, its rooms tell
@@ -206,15 +208,6 @@ void Daemon::obey(const cluster::Order& order) {
   switch (order.kind) {
     case cluster::Order::Kind::end_user: return end_user(order.name);
     case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order.name);
-    case cluster::Order::Kind::refuse_user: return refuse_user(order.name);
-    case cluster::Order::Kind::revoke_token:
-    case cluster::Order::Kind::revoke_subject: {
-      const bool is_token = order.kind == cluster::Order::Kind::revoke_token;
-      revoke_here({is_token ? signaling::Revocation::Kind::token : signaling::Revocation::Kind::subject,
-                   order.name, relay::read_clocks().wall,
-                   WallTime(Duration(static_cast<Duration::rep>(order.until)))});
-      return;
-    }
   }
 }
 

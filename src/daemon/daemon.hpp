@@ -126,10 +126,16 @@ class Daemon {
   void remove_user_as_ordered(const std::string& name);
   void warn_about_algorithms();
   // revoking.cpp
-  Result<boost::json::object, admin::Refusal> revoke(signaling::Revocation::Kind kind,
-                                                     const std::string& name, std::chrono::seconds duration);
-  bool revoke_here(const signaling::Revocation& revocation);
-  void refuse_user(const std::string& user);
+  Result<boost::json::object, admin::Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
+                                                     std::chrono::seconds duration);
+  // Returns those that were not known before.
+  std::vector<auth::Revocation> apply_revocations(const std::vector<auth::Revocation>& revocations);
+  // Writes them into auth.database, so that a restart does not forget them. Whether it did.
+  bool keep_revocations(const std::vector<auth::Revocation>& revocations);
+  void heed_other_nodes(const std::vector<auth::Revocation>& revocations);
+  // Throws users::DatabaseError.
+  static std::vector<auth::Revocation> recall_revocations(const std::string& database);
+  void refuse_users(const std::vector<std::string>& users);
   struct LimitUse {
     std::string_view name;
     std::uint64_t used = 0;
@@ -156,9 +162,8 @@ class Daemon {
   std::vector<std::string> urls_;      // of all listeners, with the ports that were really taken
   bool has_public_host_ = false;       // by which clients find the load balancer that stands in front
   std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
-  std::vector<signaling::IceParams::Listener> told_;   // what clients are told of them
-  signaling::Revocations revocations_;                 // those that the signaling thread has
-  auth::CredentialStore::RefusedUsers refused_users_;  // of time-limited credentials
+  std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
+  auth::Revocations revocations_;                     // the signaling thread and credentials_ have them, too
   std::shared_ptr<const auth::CredentialStore> credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // goes after what holds places in it

@@ -249,7 +249,7 @@ void Daemon::open_admin(const config::Config& config) {
           .list_users = [this](const std::string& after,
                                std::size_t limit) { return list_users(after, limit); },
           .change_users = [this](const admin::UserChange& change) { return change_users(change); },
-          .revoke = [this](signaling::Revocation::Kind kind, const std::string& name,
+          .revoke = [this](auth::Revocation::Kind kind, const std::string& name,
                            std::chrono::seconds duration) { return revoke(kind, name, duration); },
           .mailboxes = mailboxes_});
   tcp_listeners_.insert(tcp_listeners_.end(), admin_->endpoints().begin(), admin_->endpoints().end());

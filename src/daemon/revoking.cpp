@@ -1,5 +1,5 @@
-// Tokens of signaling that an operator revokes, on all nodes. A restart forgets them: what is to be refused
-// for good needs another secret in signaling.token_secrets.
+// Tokens of signaling that an operator revokes, on all nodes, and the relay credentials that were handed out
+// for them. auth.database keeps them over a restart, and so do the other nodes of a cluster.
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
@@ -7,78 +7,115 @@
 #include "daemon/daemon.hpp"
 #include "relay/clock.hpp"
 #include "turnpike/auth/opaque_string.hpp"
+#include "users/database.hpp"
 
 namespace turnpike::daemon {
 namespace {
 
 namespace json = boost::json;
-using RevocationKind = signaling::Revocation::Kind;
+using auth::Revocation;
+using users::Database;
 
-constexpr std::size_t kMaxRefusedUsers = signaling::Revocations::kMax;
-
-std::uint64_t milliseconds_of(WallTime time) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+void log_revoked(const std::vector<Revocation>& revocations) {
+  for (const Revocation& one : revocations) {
+    if (one.kind == Revocation::Kind::token) spdlog::info("an operator revokes a token");
+    if (one.kind == Revocation::Kind::subject) spdlog::info("an operator revokes all tokens of a subject");
+  }
 }
 
 }  // namespace
 
-Result<json::object, admin::Refusal> Daemon::revoke(RevocationKind kind, const std::string& name,
+Result<json::object, admin::Refusal> Daemon::revoke(Revocation::Kind kind, const std::string& name,
                                                     std::chrono::seconds duration) {
-  const bool is_token = kind == RevocationKind::token;
+  const bool is_token = kind == Revocation::Kind::token;
   const std::optional<std::string> subject = is_token ? std::nullopt : auth::opaque_string(name);
-  if (is_token ? name.empty() || name.size() > signaling::kMaxTokenId : !subject) {
+  if (is_token ? name.empty() || name.size() > auth::kMaxTokenId : !subject) {
     return admin::Refusal{400, "bad-name", "This can be neither the id of a token nor a subject."};
   }
   if (is_token && !signaling_)
     return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
   const WallTime now = relay::read_clocks().wall;
-  const signaling::Revocation revocation{kind, is_token ? name : *subject, now, now + duration};
-  if (!revoke_here(revocation)) {
+  const Revocation revocation{kind, is_token ? name : *subject, now, now + duration};
+  const std::vector<Revocation> fresh = apply_revocations({revocation});
+  if (fresh.empty()) {
     return admin::Refusal{
         409, "too-many",
         "10,000 tokens and subjects are revoked already; a shorter time for each lets more be."};
   }
-  const auto order = is_token ? cluster::Order::Kind::revoke_token : cluster::Order::Kind::revoke_subject;
-  const bool everywhere =
-      !nodes_ || nodes_->give({order, revocation.name, milliseconds_of(revocation.until)});
+  log_revoked(fresh);
+  const bool kept = keep_revocations(fresh);
+  const bool everywhere = !nodes_ || nodes_->share(revocation);
   return json::object{{is_token ? "token_id" : "subject", revocation.name},
                       {"until", signaling::to_rfc3339(revocation.until)},
+                      {"kept", kept || (nodes_ && everywhere)},
                       {"everywhere", everywhere}};
 }
 
-bool Daemon::revoke_here(const signaling::Revocation& revocation) {
-  if (!revocations_.add(revocation, relay::read_clocks().wall)) return false;
-  const bool is_token = revocation.kind == RevocationKind::token;
-  spdlog::info(is_token ? "an operator revokes a token" : "an operator revokes all tokens of a subject");
-  if (!is_token) refuse_user(revocation.name);
-  if (!signaling_) return true;
-  // Whose credentials a token was for is known as long as somebody is here with it. The other nodes have to
-  // refuse them as well.
-  signaling_->revoke(revocation, [this, is_token](std::vector<std::string> users) {
-    if (!is_token) return;
-    boost::asio::post(control_, [this, users = std::move(users)] {
-      for (const std::string& user : users) {
-        refuse_user(user);
-        if (nodes_) nodes_->give({cluster::Order::Kind::refuse_user, user});
-      }
+std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>& revocations) {
+  const WallTime now = relay::read_clocks().wall;
+  std::vector<Revocation> fresh;
+  bool refuses_users = false;
+  // Credentials that are handed out from now on expire later.
+  const auto refuse_user = [&](const std::string& user, WallTime until) {
+    if (user.empty() || until <= now) return;
+    if (!revocations_.add({Revocation::Kind::user, user, now, until}, now))
+      spdlog::warn(
+          "time-limited credentials of too many users are refused already: those of one more are not");
+    refuses_users = true;
+  };
+  for (const Revocation& one : revocations) {
+    if (one.until <= now || revocations_.covers(one) || !revocations_.add(one, now)) continue;
+    fresh.push_back(one);
+    if (one.kind == Revocation::Kind::user) refuses_users = true;
+    if (one.kind == Revocation::Kind::subject)
+      refuse_user(one.name, one.since + config_.signaling.credential_lifetime);
+    if (one.kind == Revocation::Kind::user || !signaling_) continue;
+    // Whose credentials a token was for is known as long as somebody is here with it. After a restart, and on
+    // the other nodes, they have to be refused as well.
+    signaling_->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
+      if (kind != Revocation::Kind::token) return;
+      boost::asio::post(control_, [this, users = std::move(users)] { refuse_users(users); });
     });
-  });
-  return true;
+  }
+  if (refuses_users) {
+    credentials_ = share(*credentials_);
+    post_settings();
+  }
+  return fresh;
 }
 
-// Credentials that are handed out from now on expire later.
-void Daemon::refuse_user(const std::string& user) {
-  if (user.empty()) return;
+void Daemon::refuse_users(const std::vector<std::string>& users) {
   const WallTime now = relay::read_clocks().wall;
-  std::erase_if(refused_users_, [&](const auto& entry) { return entry.second <= now; });
-  if (refused_users_.size() >= kMaxRefusedUsers && !refused_users_.contains(user)) {
-    spdlog::warn("time-limited credentials of too many users are refused already: those of one more are not");
-    return;
+  std::vector<Revocation> revocations;
+  for (const std::string& user : users) {
+    if (user.empty()) continue;
+    revocations.push_back({Revocation::Kind::user, user, now, now + config_.signaling.credential_lifetime});
+    if (nodes_) nodes_->share(revocations.back());
   }
-  refused_users_[user] = now + config_.signaling.credential_lifetime;
-  credentials_ = share(*credentials_);
-  post_settings();
+  keep_revocations(apply_revocations(revocations));
+}
+
+bool Daemon::keep_revocations(const std::vector<Revocation>& revocations) {
+  if (config_.user_database.empty() || revocations.empty()) return false;
+  try {
+    Database(config_.user_database, Database::Access::write).remember(revocations, relay::read_clocks().wall);
+    return true;
+  } catch (const users::DatabaseError& error) {
+    spdlog::error(
+        fmt::format("auth.database: what is revoked will be forgotten at a restart: {}", error.what()));
+    return false;
+  }
+}
+
+void Daemon::heed_other_nodes(const std::vector<Revocation>& revocations) {
+  const std::vector<Revocation> fresh = apply_revocations(revocations);
+  log_revoked(fresh);
+  keep_revocations(fresh);
+}
+
+std::vector<Revocation> Daemon::recall_revocations(const std::string& database) {
+  if (database.empty()) return {};
+  return Database(database, Database::Access::read).revocations(relay::read_clocks().wall);
 }
 
 }  // namespace turnpike::daemon

@@ -144,7 +144,7 @@ void SignalingThread::announce_end(WallTime deadline) {
   boost::asio::post(io_, [this, deadline] { site_.announce_end(deadline); });
 }
 
-void SignalingThread::revoke(const signaling::Revocation& revocation,
+void SignalingThread::revoke(const auth::Revocation& revocation,
                              std::function<void(std::vector<std::string>)> answer) {
   boost::asio::post(io_, [this, revocation, answer = std::move(answer)] {
     if (auto users = site_.revoke(revocation)) answer(std::move(*users));

@@ -45,7 +45,7 @@ class SignalingThread {
   // Tells the members of all rooms that this server will end, at `deadline` at the latest. From any thread.
   void announce_end(WallTime deadline);
   // See SignalingSite::revoke. Calls `answer` from the thread, unless it stops first. From any thread.
-  void revoke(const signaling::Revocation& revocation, std::function<void(std::vector<std::string>)> answer);
+  void revoke(const auth::Revocation& revocation, std::function<void(std::vector<std::string>)> answer);
   // Calls `answer` once, from the thread. From any thread.
   void ask(std::function<void()> answer);
   // Adds what has been counted so far. From any thread.

@@ -89,7 +89,11 @@ const char* past_tense(Kind kind) {
 // Freeing many users takes as long as a call can bear to wait. So the last owner, which may be a worker,
 // leaves it to the control thread.
 Daemon::CredentialsSnapshot Daemon::share(const auth::CredentialStore& credentials) {
-  return {new auth::CredentialStore(credentials.with_refused(refused_users_)),
+  auth::CredentialStore::RefusedUsers refused;
+  for (const auth::Revocation& one : revocations_.list(relay::read_clocks().wall)) {
+    if (one.kind == auth::Revocation::Kind::user) refused.emplace(one.name, one.until);
+  }
+  return {new auth::CredentialStore(credentials.with_refused(std::move(refused))),
           [this](const auth::CredentialStore* last) {
             boost::asio::post(control_, [owned = std::unique_ptr<const auth::CredentialStore>(last)] {});
           }};

@@ -22,8 +22,8 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
   chat_.on_open(number, grant->room);
 }
 
-void CourseChatEndpoint::close_revoked(const signaling::Revocation& revocation) const {
-  const bool by_subject = revocation.kind == signaling::Revocation::Kind::subject;
+void CourseChatEndpoint::close_revoked(const auth::Revocation& revocation) const {
+  const bool by_subject = revocation.kind == auth::Revocation::Kind::subject;
   for (const auto& [number, client] : clients_) {
     if ((by_subject ? client.subject : client.token_id) == revocation.name)
       client.socket->close(signaling::kPolicyViolation,

@@ -31,7 +31,7 @@ class CourseChatEndpoint : public WebSocketHandler {
   explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
 
   // Closes the connections of clients whose token is revoked.
-  void close_revoked(const signaling::Revocation& revocation) const;
+  void close_revoked(const auth::Revocation& revocation) const;
   // Closes all connections. `reason` is what the clients are told.
   void close_all(std::string_view reason) const;
 

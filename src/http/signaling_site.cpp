@@ -301,7 +301,7 @@ void SignalingSite::deliver(const signaling::Hub::Output& told) {
   flush();
 }
 
-std::optional<std::vector<std::string>> SignalingSite::revoke(const signaling::Revocation& revocation) {
+std::optional<std::vector<std::string>> SignalingSite::revoke(const auth::Revocation& revocation) {
   const TimePoint now = params_.clock();
   if (!tokens_.revoke(revocation, now.wall)) return std::nullopt;
   signaling::Hub::Output told;

@@ -90,7 +90,7 @@ class SignalingSite : private WebSocketHandler {
   void deliver(const signaling::Hub::Output& told);
   // Refuses the tokens from now on, tells the clients that came with one of them, and closes the connections.
   // Returns whose relay credentials these clients had. Nothing when too many tokens are revoked already.
-  std::optional<std::vector<std::string>> revoke(const signaling::Revocation& revocation);
+  std::optional<std::vector<std::string>> revoke(const auth::Revocation& revocation);
   signaling::Hub& hub() { return hub_; }
   // The numbers of received messages, rooms and members. Any thread may read them.
   const SiteCounters& site_counters() const { return counters_; }

@@ -187,10 +187,10 @@ void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> goo
   if (!member->rooms.empty()) note_change(*member);
 }
 
-Hub::Revoked Hub::remove_holders(const Revocation& revocation, Output& out) {
+Hub::Revoked Hub::remove_holders(const auth::Revocation& revocation, Output& out) {
   Revoked revoked;
   std::vector<MemberId> removed;
-  const bool by_subject = revocation.kind == Revocation::Kind::subject;
+  const bool by_subject = revocation.kind == auth::Revocation::Kind::subject;
   for (const auto& [id, member] : members_) {
     if (member.node != kThisNode && member.node != kNoNode) continue;
     if ((by_subject ? member.quota_user : member.token_id) != revocation.name) continue;

@@ -46,7 +46,7 @@ bool read_text(const json::object& claims, std::string_view name, std::string& o
 // Empty when it has none that a token could be revoked by.
 std::string id_of(const json::object& claims) {
   const json::value* value = claims.if_contains("jti");
-  const bool is_id = value && value->is_string() && value->get_string().size() <= kMaxTokenId;
+  const bool is_id = value && value->is_string() && value->get_string().size() <= auth::kMaxTokenId;
   return is_id ? std::string(std::string_view(value->get_string())) : std::string();
 }
 

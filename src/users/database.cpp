@@ -32,8 +32,22 @@ constexpr const char* kSchema = R"(
     CHECK (key_md5 IS NOT NULL OR key_sha256 IS NOT NULL)
   ) STRICT, WITHOUT ROWID;
 )";
+// It is made when something is revoked first, so files of all versions can have it or not.
+constexpr const char* kRevocations = R"(
+  CREATE TABLE IF NOT EXISTS revocations (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+)";
+constexpr std::array<std::string_view, auth::Revocation::kKinds> kKindNames{"token", "subject", "user"};
+constexpr std::int64_t kLatest = 253'402'300'800'000;  // the year 10000, in milliseconds since 1970
 
 std::string error_text(int error) { return std::generic_category().message(error); }
+
+std::int64_t milliseconds_of(WallTime time) { return time.time_since_epoch().count(); }
 
 }  // namespace
 
@@ -251,6 +265,45 @@ bool Database::remove(std::string_view realm, std::string_view name) {
   statement.bind(2, name);
   statement.step();
   return sqlite3_changes(connection_.get()) != 0;
+}
+
+std::vector<auth::Revocation> Database::revocations(WallTime now) {
+  if (number_of("SELECT count(*) FROM sqlite_schema WHERE name = 'revocations'") == 0) return {};
+  Statement statement(*this, "SELECT kind, name, since, until FROM revocations WHERE until > ?1");
+  statement.bind(1, milliseconds_of(now));
+  std::vector<auth::Revocation> revocations;
+  while (statement.step()) {
+    const auto* const kind = std::ranges::find(kKindNames, statement.text(0));
+    const std::int64_t since = statement.number(2);
+    const std::int64_t until = statement.number(3);
+    auth::Revocation one{{}, statement.text(1), WallTime(Duration(since)), WallTime(Duration(until))};
+    if (kind == kKindNames.end() || one.name.empty() || one.name.size() > kMaxName || since < 0 ||
+        until > kLatest || revocations.size() >= auth::Revocation::kKinds * auth::Revocations::kMax)
+      fail("row " + std::to_string(revocations.size() + 1) + " of the revocations is none, or one too many");
+    one.kind = static_cast<auth::Revocation::Kind>(kind - kKindNames.begin());
+    revocations.push_back(std::move(one));
+  }
+  return revocations;
+}
+
+void Database::remember(std::span<const auth::Revocation> revocations, WallTime now) {
+  Transaction transaction(*this);
+  run(kRevocations);
+  Statement forget(*this, "DELETE FROM revocations WHERE until <= ?1");
+  forget.bind(1, milliseconds_of(now));
+  forget.step();
+  for (const auth::Revocation& one : revocations) {
+    Statement statement(
+        *this,
+        "INSERT INTO revocations (kind, name, since, until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
+        "DO UPDATE SET since = max(since, excluded.since), until = max(until, excluded.until)");
+    statement.bind(1, kKindNames[static_cast<std::size_t>(one.kind)]);
+    statement.bind(2, one.name);
+    statement.bind(3, milliseconds_of(one.since));
+    statement.bind(4, milliseconds_of(one.until));
+    statement.step();
+  }
+  transaction.commit();
 }
 
 std::int64_t Database::number_of(const char* query) {

@@ -1,6 +1,6 @@
 // Users in an SQLite database, so that they can change while the daemon runs. The database has the keys of a
 // user (RFC 8489 §9.2.2 and §18.5.1.2) and never a password. Names are prepared with opaque_string() before
-// they are stored.
+// they are stored. What an operator has revoked is kept there as well, so that a restart does not forget it.
 //
 // An object is opened for one reading or one change, and belongs to one thread. SQLite waits kPatience for
 // another process that writes; no thread that relays may do that.
@@ -9,12 +9,15 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "turnpike/auth/params.hpp"
+#include "turnpike/auth/revocations.hpp"
+#include "turnpike/base/time.hpp"
 
 struct sqlite3;
 
@@ -83,6 +86,11 @@ class Database {
   bool add(std::string_view realm, const auth::UserParams& user, std::int64_t now);
   bool set_keys(std::string_view realm, const auth::UserParams& user, std::int64_t now);
   bool remove(std::string_view realm, std::string_view name);
+
+  // What was revoked and has not expired, whatever the realm. A row that cannot be a revocation is an error.
+  std::vector<auth::Revocation> revocations(WallTime now);
+  // Of two for one name, the later times hold.
+  void remember(std::span<const auth::Revocation> revocations, WallTime now);
 
  private:
   class Statement;

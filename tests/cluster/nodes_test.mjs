@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { atExit, temporaryDirectory } from '../browser/support/cleanup.mjs';
 import { member } from '../signaling/support/client.mjs';
+import { request } from '../signaling/support/http.mjs';
 import { runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
 
 const run = promisify(execFile);
@@ -132,5 +133,70 @@ test('clients are told of two nodes that take them, with credentials that are go
     await assert.rejects(ctl(a.name, 'user', 'remove', 'ann'), /the other nodes cannot be reached/);
     assert.deepEqual(JSON.parse(await ctl(a.name, '--json', 'user', 'list')).users, []);
     await redis.start();
+  });
+});
+
+test('what is revoked on one node holds on those that come later, and after Redis was away', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const folder = temporaryDirectory('nodes');
+  t.after(folder.remove);
+  const start = async name => {
+    const socket = `${folder.path}/${name}.sock`;
+    const node = await startNode(redis, `${name}.example.org`, { more: [`admin: {listen: "unix:${socket}"}`] });
+    t.after(node.stop);
+    const revoke = async subject => JSON.parse((await runCtl(socket, '--json', 'revoke', '--subject', subject)));
+    return { ...node, revoke };
+  };
+  const a = await start('a');
+  const b = await start('b');
+  // A guest's name follows from its address.
+  const guestOf = async (node, localAddress) => {
+    const { iceServers: entries } = JSON.parse((await request(node.url, '/ice-servers', { localAddress })).body);
+    const { username, credential } = entries.find(one => one.credential);
+    return { username, credential, subject: username.slice(username.indexOf(':') + 1) };
+  };
+  const ann = await guestOf(a, '127.0.0.2');
+  const isRefused = node => relays(node, ann.username, ann.credential).then(() => false, () => true);
+
+  await t.test('a node that starts afterwards', async () => {
+    const { kept, everywhere } = await a.revoke(ann.subject);
+    assert.deepEqual({ kept, everywhere }, { kept: true, everywhere: true });
+    await until('b to refuse it', () => isRefused(b));
+    const c = await start('c');
+    await until('c to refuse it', () => isRefused(c));
+    await c.stop();
+  });
+
+  await t.test('a node that was started anew, while others were away', async () => {
+    await Promise.all([a.stop(), b.stop()]);
+    const later = await start('b');
+    await until('b to refuse it', () => isRefused(later));
+    // What stands there is read strictly: a lie is ignored, and what is no set is replaced.
+    await redis.command('ZADD', 'turnpike:revoked', '9000000000000', 'a lie');
+    const d = await start('d');
+    await saysLater(d, 'something at turnpike:revoked is not signed with our secret, or makes no sense: it is ignored');
+    await until('d to refuse it', () => isRefused(d));
+    await redis.command('SET', 'turnpike:revoked', 'no set');
+    const e = await start('e');
+    await until('the key to be replaced', async () => await redis.command('TYPE', 'turnpike:revoked') !== 'string');
+    assert.equal(await isRefused(e), false);
+    const f = await start('f');
+    await d.stop();
+    await redis.stop();
+    await saysLater(later, 'cluster: Redis is away');
+    await redis.start();
+    await until('f to refuse it, since b has told', () => isRefused(f));
+  });
+
+  await t.test('a node that could not be reached then', async () => {
+    const [g, h] = [await start('g'), await start('h')];
+    const bob = await guestOf(g, '127.0.0.3');
+    await redis.stop();
+    await saysLater(g, 'cluster: Redis is away');
+    await assert.rejects(g.revoke(bob.subject));
+    await relays(h, bob.username, bob.credential);
+    await redis.start();
+    await until('h to refuse it', () => relays(h, bob.username, bob.credential).then(() => false, () => true));
   });
 });

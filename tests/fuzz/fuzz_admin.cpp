@@ -80,7 +80,7 @@ class CheckedService : public admin::Service {
     }
     return admin::Refusal{404, "no-such-user", "There is no such user."};
   }
-  Result<json::object, admin::Refusal> revoke(signaling::Revocation::Kind, const std::string&,
+  Result<json::object, admin::Refusal> revoke(auth::Revocation::Kind, const std::string&,
                                               std::chrono::seconds duration) override {
     ++commands_;
     expect(duration.count() >= 1 && duration <= std::chrono::hours(365 * 24), "a revocation ends");

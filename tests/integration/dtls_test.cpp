@@ -152,7 +152,7 @@ TEST_CASE("a udp listener takes DTLS too, and one port serves clients of both", 
 
 TEST_CASE("without a certificate DTLS at a udp listener is dropped, and costs nobody else anything",
           "[integration][dtls]") {
-  Daemon daemon({R"(listen=["udp://127.0.0.1:0"])"});
+  Daemon daemon({R"(listen=["udp://127.0.0.1:0"])", "workers=1"});
   client::UdpSocket stranger(loopback(Family::ipv4));
   stranger.send_to(first_hello(), daemon.listener());
   RelayClient client(daemon.listener());
@@ -273,7 +273,7 @@ TEST_CASE("a DTLS client's goodbye frees its allocation, its port and its place"
 }
 
 TEST_CASE("who does not get on with DTLS is let go", "[integration][dtls]") {
-  DtlsServer server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
+  DtlsServer server({"workers=1", "limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
   SECTION("no first message") {
     client::DtlsSocket silent = server.connect();
     CHECK(is_closed(silent));

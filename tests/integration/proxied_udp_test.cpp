@@ -216,7 +216,7 @@ TEST_CASE("behind a balancer, limits count for its clients, each by itself", "[i
 TEST_CASE("who is no balancer of ours, or does not speak as one, is not heard", "[integration][proxied]") {
   ProxiedServer server;
   const std::string header = proxy_header(parse("198.51.100.7:55555"));
-  for (const Listener listener : {kEach, kFirst, kBalancedDtls}) {
+  for (const Listener listener : {kBalancedDtls, kEach, kFirst}) {
     CAPTURE(listener);
     client::UdpSocket untrusted(loopback(Family::ipv4));
     client::UdpSocket balancer(kTrusted);

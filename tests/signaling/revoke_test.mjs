@@ -18,12 +18,13 @@ const built = name => fileURLToPath(new URL(`../../build/release/${name}`, impor
 const turnpikectl = process.env.TURNPIKECTL ?? built('turnpikectl');
 const stunclient = process.env.STUNCLIENT ?? built('stunclient');
 
-async function start(t) {
-  const folder = temporaryDirectory('revoke');
+// `auth` are lines for that section, of which each may name the folder.
+async function start(t, { folder = temporaryDirectory('revoke'), auth = () => [] } = {}) {
   const socket = `${folder.path}/admin.sock`;
+  const more = [`admin: {listen: "unix:${socket}"}`, 'auth:', '  nonce_lifetime: 600s', ...auth(folder.path).map(line => `  ${line}`)];
   const server = await startServer({
     signaling: ['access: token', `token_secrets: [${secret}]`, 'recovery: 120s'],
-    more: [`admin: {listen: "unix:${socket}"}`],
+    more,
   });
   t.after(async () => { await server.stop(); folder.remove(); });
   const revoke = async (...words) => JSON.parse((await run(turnpikectl, ['--socket', socket, '--json', 'revoke', ...words])).stdout);
@@ -147,4 +148,47 @@ test('what cannot be revoked', async t => {
   const server = await start(t);
   for (const words of [[], ['a', '--subject', 'b'], [''], ['x'.repeat(257)], ['--subject', 'a\nb'], ['a', '--for', '0s'], ['a', '--for', '9000h']])
     await assert.rejects(server.revoke(...words), words.join(' '));
+});
+
+// The relay credentials that a token gets.
+async function relayCredentials(server, claims) {
+  const { iceServers } = JSON.parse((await request(server.url, '/ice-servers', { headers: headersWith(claims) })).body);
+  return iceServers.find(one => one.credential);
+}
+
+const isRelayed = async (server, { username, credential }) => {
+  const { port } = new URL(server.listeners.find(one => one.startsWith('udp')).replace('udp', 'http'));
+  return run(stunclient, ['--turn', '--user', username, '--password', credential, '127.0.0.1', port])
+    .then(() => true, () => false);
+};
+
+test('a restart forgets nothing where there is a database', async t => {
+  const folder = temporaryDirectory('revoke');
+  const options = { folder, auth: path => [`database: sqlite:${path}/users.db`, `secrets: [${secret}-of-the-relay]`] };
+  const before = await start(t, options);
+  const ann = await relayCredentials(before, { jti: 'x', sub: 'ann' });
+  const cat = await relayCredentials(before, { jti: 'y', sub: 'cat' });
+  assert.equal(await isRelayed(before, ann), true);
+  const line = await connect(before.ws);
+  await line.request(join({ jti: 'c', sub: 'cat' }));
+  assert.equal((await before.revoke('c')).kept, true);
+  await line.ended;
+  const { until } = await before.revoke('--subject', 'ann');
+  assert.ok(Date.parse(until) > Date.now());
+  assert.equal(await before.stop(), 0);
+
+  const server = await start(t, options);
+  const again = await connect(server.ws);
+  await assert.rejects(again.request(join({ jti: 'c', sub: 'cat' })), refused);
+  await assert.rejects(again.request(join({ jti: 'x', sub: 'ann' })), refused);
+  assert.equal(await isRelayed(server, ann), false);
+  assert.equal(await isRelayed(server, cat), false, 'since a member with this subject had the token');
+  await again.request(join({ jti: 'd', sub: 'dan' }));
+  assert.equal(await isRelayed(server, await relayCredentials(server, { jti: 'd', sub: 'dan' })), true);
+  again.close();
+});
+
+test('without one the answer says that a restart forgets it', async t => {
+  const server = await start(t);
+  assert.equal((await server.revoke('a')).kept, false);
 });

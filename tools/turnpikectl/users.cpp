@@ -73,7 +73,10 @@ int revoke(const Connection& daemon, const std::string& name, bool by_subject,
     say_json(answer.body);
   } else {
     say((by_subject ? "all tokens of " + name + " until now are" : "the token " + name + " is") +
-        " refused until " + text_of(answer.body.get_object(), "until") + ", or until a restart");
+        " refused until " + text_of(answer.body.get_object(), "until") +
+        (text_of(answer.body.get_object(), "kept") == "true"
+             ? ""
+             : ", or until a restart: auth.database would keep it"));
   }
   if (is_everywhere(answer)) return kDone;
   if (!json) complain("turnpikectl: the other nodes cannot be reached: they do not know of it");

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "turnpike/auth/revocations.hpp"
 #include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/keyed_hash.hpp"
@@ -31,7 +32,6 @@
 #include "turnpike/signaling/params.hpp"
 #include "turnpike/signaling/presence.hpp"
 #include "turnpike/signaling/refusal.hpp"
-#include "turnpike/signaling/revocations.hpp"
 
 namespace turnpike::signaling {
 
@@ -124,7 +124,7 @@ class Hub {
     std::vector<std::string> quota_users;   // of all of them, each once
   };
   // Of this node, and of nodes that are gone.
-  Revoked remove_holders(const Revocation& revocation, Output& out);
+  Revoked remove_holders(const auth::Revocation& revocation, Output& out);
 
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
   // The rooms that somebody is in, by name.

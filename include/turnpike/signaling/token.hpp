@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "turnpike/auth/revocations.hpp"
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/params.hpp"
 #include "turnpike/signaling/refusal.hpp"
-#include "turnpike/signaling/revocations.hpp"
 
 namespace turnpike::signaling {
 
@@ -43,7 +43,7 @@ class TokenVerifier {
   void set_secrets(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
 
   // From now on the tokens are not good any more. Returns false when too many are revoked already.
-  bool revoke(const Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
+  bool revoke(const auth::Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
 
   // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with
   // the leeway. Fails with token_invalid, token_expired, token_not_yet_valid or token_revoked.
@@ -55,7 +55,7 @@ class TokenVerifier {
 
   std::vector<std::string> secrets_;
   std::string audience_;
-  Revocations revocations_;
+  auth::Revocations revocations_;
   crypto::Digester digester_;
 };
 

@@ -300,6 +300,37 @@ TEST_CASE("the keys of a removed user are not left in the file", "[users]") {
   CHECK_FALSE(is_in_file());
 }
 
+TEST_CASE("what is revoked is remembered until its end, beside users and without", "[users]") {
+  using auth::Revocation;
+  using Kind = Revocation::Kind;
+  using namespace std::chrono_literals;
+  constexpr WallTime kThen{1'735'689'600s};
+  const Folder folder;
+  CHECK(Database(folder.file(), Access::read).revocations(kThen).empty());
+  const auto has_users = GENERATE(false, true);
+  if (has_users) add(folder.file(), user("alice"));
+  CHECK(Database(folder.file(), Access::read).revocations(kThen).empty());
+
+  const Revocation token{Kind::token, "a'; DROP TABLE users; --", kThen, kThen + 1h};
+  const Revocation subject{Kind::subject, "ann", kThen + 1ms, kThen + 2h};
+  const Revocation of_user{Kind::user, "ann", kThen, kThen + 3h};
+  Database(folder.file(), Access::write).remember(std::vector{token, subject}, kThen);
+  Database(folder.file(), Access::write).remember(std::vector{of_user}, kThen);
+  CHECK(names({folder.file(), Access::read}).size() == (has_users ? 1 : 0));
+  CHECK(Database(folder.file(), Access::read).revocations(kThen) == std::vector{subject, token, of_user});
+  CHECK(Database(folder.file(), Access::read).revocations(kThen + 2h) == std::vector{of_user});
+
+  // Of two for one name, the later times hold. What is over goes with the next change.
+  const Revocation later{Kind::subject, "ann", kThen + 1h, kThen + 90min};
+  Database(folder.file(), Access::write).remember(std::vector{later}, kThen + 1h);
+  const Revocation both{Kind::subject, "ann", kThen + 1h, kThen + 2h};
+  CHECK(Database(folder.file(), Access::read).revocations(kThen) == std::vector{both, of_user});
+
+  Other(folder.file()).run("INSERT INTO revocations VALUES ('nonsense', 'x', 0, 9000000000000)");
+  Database broken(folder.file(), Access::read);
+  CHECK_THROWS_WITH(broken.revocations(kThen), Catch::Contains("of the revocations is none"));
+}
+
 TEST_CASE("there may be so many users and no more", "[users]") {
   const Folder folder;
   add(folder.file(), user("alice"));

@@ -1,8 +1,8 @@
-#include "turnpike/signaling/revocations.hpp"
+#include "turnpike/auth/revocations.hpp"
 
 #include <catch2/catch.hpp>
 
-namespace turnpike::signaling {
+namespace turnpike::auth {
 namespace {
 
 using namespace std::chrono_literals;
@@ -10,7 +10,7 @@ using Kind = Revocation::Kind;
 
 constexpr WallTime kThen{1'735'689'600s};
 
-TEST_CASE("a token is revoked by its id until it would have expired", "[signaling]") {
+TEST_CASE("a token is revoked by its id until it would have expired", "[auth]") {
   Revocations revocations;
   CHECK_FALSE(revocations.has("a", "", {}, kThen));
   REQUIRE(revocations.add({Kind::token, "a", kThen, kThen + 1h}, kThen));
@@ -21,7 +21,7 @@ TEST_CASE("a token is revoked by its id until it would have expired", "[signalin
   CHECK_FALSE(revocations.has("", "", {}, kThen));
 }
 
-TEST_CASE("a subject is revoked with all tokens that were issued until then", "[signaling]") {
+TEST_CASE("a subject is revoked with all tokens that were issued until then", "[auth]") {
   Revocations revocations;
   REQUIRE(revocations.add({Kind::subject, "ann", kThen, kThen + 1h}, kThen));
   CHECK(revocations.has("x", "ann", {}, kThen));
@@ -33,11 +33,30 @@ TEST_CASE("a subject is revoked with all tokens that were issued until then", "[
   CHECK(revocations.has("x", "ann", kThen + 1s, kThen + 59min));
 }
 
-TEST_CASE("so many are remembered and no more, and those that are over make room", "[signaling]") {
+TEST_CASE("what is known already is covered, and what has to be remembered is listed", "[auth]") {
+  Revocations revocations;
+  const Revocation token{Kind::token, "a", kThen, kThen + 1h};
+  const Revocation user{Kind::user, "a", kThen, kThen + 2h};
+  CHECK_FALSE(revocations.covers(token));
+  REQUIRE(revocations.add(token, kThen));
+  REQUIRE(revocations.add(user, kThen));
+  CHECK(revocations.covers(token));
+  CHECK(revocations.covers({Kind::token, "a", kThen - 1ms, kThen + 1h - 1ms}));
+  CHECK_FALSE(revocations.covers({Kind::token, "a", kThen, kThen + 1h + 1ms}));
+  CHECK_FALSE(revocations.covers({Kind::token, "a", kThen + 1ms, kThen + 1h}));
+  CHECK_FALSE(revocations.covers({Kind::subject, "a", kThen, kThen + 1h}));
+  CHECK(revocations.list(kThen) == std::vector<Revocation>{token, user});
+  CHECK(revocations.list(kThen + 1h) == std::vector<Revocation>{user});
+  // A refused user says nothing of tokens.
+  CHECK_FALSE(revocations.has("", "a", {}, kThen + 1h));
+}
+
+TEST_CASE("so many are remembered and no more, and those that are over make room", "[auth]") {
   Revocations revocations;
   for (std::size_t i = 0; i < Revocations::kMax; ++i)
     REQUIRE(revocations.add({Kind::token, std::to_string(i), kThen, kThen + 1h}, kThen));
   CHECK_FALSE(revocations.add({Kind::token, "one more", kThen, kThen + 1h}, kThen));
+  CHECK(revocations.add({Kind::subject, "one more", kThen, kThen + 1h}, kThen));
   CHECK(revocations.add({Kind::token, "7", kThen, kThen + 2h}, kThen));
   CHECK(revocations.add({Kind::token, "one more", kThen + 1h, kThen + 2h}, kThen + 1h));
   CHECK(revocations.has("7", "", {}, kThen + 1h));
@@ -45,4 +64,4 @@ TEST_CASE("so many are remembered and no more, and those that are over make room
 }
 
 }  // namespace
-}  // namespace turnpike::signaling
+}  // namespace turnpike::auth

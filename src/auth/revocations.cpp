@@ -1,0 +1,48 @@
+#include "turnpike/auth/revocations.hpp"
+
+#include <algorithm>
+
+namespace turnpike::auth {
+
+bool Revocations::add(const Revocation& revocation, WallTime now) {
+  ByName& known = of(revocation.kind);
+  std::erase_if(known, [&](const auto& entry) { return entry.second.until <= now; });
+  if (known.size() >= kMax && !known.contains(revocation.name)) return false;
+  Times& times = known[revocation.name];
+  times.since = std::max(times.since, revocation.since);
+  times.until = std::max(times.until, revocation.until);
+  return true;
+}
+
+bool Revocations::covers(const Revocation& revocation) const {
+  const auto found = of(revocation.kind).find(revocation.name);
+  return found != of(revocation.kind).end() && found->second.since >= revocation.since &&
+         found->second.until >= revocation.until;
+}
+
+bool Revocations::has(std::string_view id, std::string_view subject, std::optional<WallTime> issued,
+                      WallTime now) const {
+  if (find(Revocation::Kind::token, id, now)) return true;
+  const Times* const of_subject = find(Revocation::Kind::subject, subject, now);
+  return of_subject && (!issued || *issued <= of_subject->since);
+}
+
+std::vector<Revocation> Revocations::list(WallTime now) const {
+  std::vector<Revocation> all;
+  for (std::size_t kind = 0; kind < by_kind_.size(); ++kind) {
+    for (const auto& [name, times] : by_kind_[kind]) {
+      if (times.until > now)
+        all.push_back({static_cast<Revocation::Kind>(kind), name, times.since, times.until});
+    }
+  }
+  return all;
+}
+
+const Revocations::Times* Revocations::find(Revocation::Kind kind, std::string_view name,
+                                            WallTime now) const {
+  if (name.empty()) return nullptr;
+  const auto found = of(kind).find(name);
+  return found == of(kind).end() || found->second.until <= now ? nullptr : &found->second;
+}
+
+}  // namespace turnpike::auth

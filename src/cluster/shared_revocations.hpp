@@ -1,0 +1,55 @@
+// What an operator revokes, on all nodes of a cluster: also on those that start later, or that could not
+// reach Redis when it was said. After the prefix, Redis has
+//   revoked      a sorted set by the end of each, and a channel on which a new one is told: signed (see Seal)
+//                {"kind": "token", "name": NAME, "since": T, "until": T}; times are milliseconds since 1970
+// Whoever can write into Redis can tell the same again, which changes nothing.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/redis_connection.hpp"
+#include "cluster/seal.hpp"
+#include "turnpike/auth/revocations.hpp"
+
+namespace turnpike::cluster {
+
+// Belongs to the thread of its connection, which outlives it, as the seal does.
+class SharedRevocations {
+ public:
+  struct Hooks {
+    // What was revoked on any node; some of it may be known here already.
+    std::function<void(std::vector<auth::Revocation>)> revoked;
+    std::function<std::vector<auth::Revocation>()> list;  // what is known here
+    std::function<void(const std::string& what)> refuse;  // something in Redis, for the log
+  };
+
+  SharedRevocations(RedisConnection& commands, Seal& seal, const std::string& prefix, Hooks hooks);
+
+  const std::string& channel() const { return key_; }
+  // A message that came on the channel.
+  void on_message(std::string_view sealed);
+  // Reads what is revoked, and writes what is known here besides. To be called once the channel is subscribed
+  // to, so that nothing is missed between.
+  void agree();
+  // Tells the other nodes.
+  void share(const auth::Revocation& revocation);
+
+ private:
+  void merge(const redisReply& reply);
+  std::optional<auth::Revocation> open(std::string_view sealed);
+  std::string seal(const auth::Revocation& revocation);
+  // Adds what stores it in Redis, and what tells it to nodes that have read already.
+  void add_telling(const auth::Revocation& revocation, std::vector<RedisConnection::Command>& commands);
+  RedisConnection::Command forgetting() const;  // what is over
+
+  RedisConnection& commands_;
+  Seal& seal_;
+  const std::string key_;
+  Hooks hooks_;
+};
+
+}  // namespace turnpike::cluster
