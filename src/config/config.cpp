@@ -72,8 +72,11 @@ bool has_secrets(const Config& config) {
 
 std::vector<std::string> key_files(const net::TlsParams& tls) {
   std::vector<std::string> files;
-  if (!tls.private_key.empty()) files.push_back(tls.private_key);
-  for (const net::CertificateFiles& more : tls.certificates) files.push_back(more.private_key);
+  const auto add = [&](const net::PemSource& key) {
+    if (!key.empty() && key.kind == net::PemSource::Kind::file) files.push_back(key.name);
+  };
+  add(tls.private_key);
+  for (const net::CertificateSources& more : tls.certificates) add(more.private_key);
   return files;
 }
 

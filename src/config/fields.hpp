@@ -62,8 +62,9 @@ void read_alternates(const Value& value, std::vector<Endpoint>& out);
 void check_alternates(const Value& value, const Config& config);
 
 // tls.cpp
-void read_file_name(const Value& value, std::string& out);
-void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out);
+// A file, as PATH or {file: PATH}; or {env: NAME}.
+void read_pem_source(const Value& value, net::PemSource& out);
+void read_certificates(const Value& value, std::vector<net::CertificateSources>& out);
 void read_min_version(const Value& value, bool& only_tls_1_3);
 void read_ciphers(const Value& value, std::string& out);
 // Checks that a certificate has its key and a key its certificate, also beside a list of certificates.

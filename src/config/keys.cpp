@@ -126,8 +126,8 @@ constexpr Key kKeys[] = {
     {"nat_discovery.alternate", "",
      [](const Value& v, Config& c) { read_alternates(v, c.nat_discovery.alternates); }},
 
-    {"tls.certificate", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.certificate); }},
-    {"tls.private_key", "", [](const Value& v, Config& c) { read_file_name(v, c.tls.private_key); }},
+    {"tls.certificate", "", [](const Value& v, Config& c) { read_pem_source(v, c.tls.certificate); }},
+    {"tls.private_key", "", [](const Value& v, Config& c) { read_pem_source(v, c.tls.private_key); }},
     {"tls.min_version", "1.2", [](const Value& v, Config& c) { read_min_version(v, c.tls.only_tls_1_3); }},
     {"tls.ciphers", "", [](const Value& v, Config& c) { read_ciphers(v, c.tls.ciphers); }},
     {"tls.certificates", "[]", [](const Value& v, Config& c) { read_certificates(v, c.tls.certificates); }},

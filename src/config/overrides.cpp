@@ -13,11 +13,11 @@
 namespace turnpike::config {
 namespace {
 
-// The name of an override in errors. Its value is left out unless the key is known and not secret, since a
-// mistyped path may have been meant for a secret.
+// The name of an override in errors. Its value is left out unless the key is known and the value not secret,
+// since a mistyped path may have been meant for a secret.
 std::string name_of(std::string_view path, std::string_view value) {
   if (is_private(path)) return "--set " + (is_known_path(path) ? shown(path) : "auth") + "=...";
-  return "--set " + shown(path) + '=' + (is_known_path(path) ? shown(value) : "...");
+  return "--set " + shown(path) + '=' + (is_known_path(path) && !is_pem_text(value) ? shown(value) : "...");
 }
 
 // The value of `key` in a map; it is added when it is absent.

@@ -4,6 +4,7 @@
 // (systemd.exec(5)).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,10 @@ namespace turnpike::config {
 // Replaces the sources in the document by their contents, without the line break at the end of a file. Errors
 // name the key and the source, never the contents. Returns the files that were read.
 std::vector<std::string> replace_sources(YamlNode& document, Errors& errors);
+
+// Replaces $CREDENTIALS_DIRECTORY at the beginning of a path. Returns the problem when it is not set.
+std::optional<std::string> expand_credentials(std::string& path);
+// Why an environment variable cannot be used; nothing where it can.
+std::optional<std::string> find_variable_problem(const std::string& name);
 
 }  // namespace turnpike::config

@@ -1,39 +1,66 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <utility>
 
 #include "config/fields.hpp"
 #include "config/read.hpp"
+#include "config/sources.hpp"
+#include "config/text.hpp"
+#include "net/regular_file.hpp"
 #include "net/tls_context.hpp"
 
 namespace turnpike::config {
 
-void read_file_name(const Value& value, std::string& out) {
-  if (!value.is_scalar() || access(value.text().c_str(), R_OK) != 0 ||
-      std::filesystem::is_directory(value.text())) {
-    return value.expected("a file that can be read");
+namespace {
+
+// Here it is only asked whether the file can be read. It is read when it is used.
+void read_pem_file(const Value& value, std::string path, net::PemSource& out) {
+  // Whoever writes the key itself there does not want to see it in an error.
+  if (is_pem_text(path) || path.find('\n') != std::string::npos) {
+    return value.problem(
+        "expected the name of a PEM file, or {file: PATH} or {env: NAME}, and not what is in it");
   }
-  out = value.text();
+  if (const auto problem = expand_credentials(path)) return value.problem(*problem);
+  if (const auto problem = net::find_file_problem(path))
+    return value.problem("file " + shown(path) + ' ' + problem->text);
+  out = {path, net::PemSource::Kind::file};
 }
 
-void read_certificates(const Value& value, std::vector<net::CertificateFiles>& out) {
+}  // namespace
+
+void read_pem_source(const Value& value, net::PemSource& out) {
+  constexpr std::string_view kExpected = "a file that can be read, or {env: NAME}";
+  if (value.is_scalar()) return read_pem_file(value, value.text(), out);
+  if (!value.is_map()) return value.expected(kExpected);
+  const auto entries = value.entries();
+  if (entries.size() != 1 || !entries.front().second.is_scalar()) return value.expected(kExpected);
+  const auto& [kind, name] = entries.front();
+  if (kind == "file") {
+    read_pem_file(value, name.text(), out);
+  } else if (kind != "env") {
+    value.expected(kExpected);
+  } else if (const auto problem = find_variable_problem(name.text())) {
+    value.problem(*problem);
+  } else {
+    out = {name.text(), net::PemSource::Kind::variable};
+  }
+}
+
+void read_certificates(const Value& value, std::vector<net::CertificateSources>& out) {
   read_list(value, "a list of maps with certificate and private_key", [&](const Value& item) {
     if (!item.is_map()) return item.expected("a map with certificate and private_key");
-    net::CertificateFiles files;
+    net::CertificateSources sources;
     std::size_t known = 0;
-    const auto read_into = [&](std::string& file) {
+    const auto read_into = [&](net::PemSource& source) {
       return [&](const Value& entry) {
-        read_file_name(entry, file);
+        read_pem_source(entry, source);
         ++known;
       };
     };
-    read_map(item,
-             {{"certificate", read_into(files.certificate)}, {"private_key", read_into(files.private_key)}});
+    read_map(item, {{"certificate", read_into(sources.certificate)},
+                    {"private_key", read_into(sources.private_key)}});
     if (known < 2) item.expected("certificate and private_key");
-    out.push_back(std::move(files));
+    out.push_back(std::move(sources));
   });
 }
 

@@ -22,6 +22,8 @@ bool is_private(std::string_view path) {
          path.starts_with("cluster.redis");
 }
 
+bool is_pem_text(std::string_view text) { return text.find("-----BEGIN") != std::string_view::npos; }
+
 std::vector<Value> Value::items() const {
   std::vector<Value> out;
   for (const YamlNode& item : node_->items) {

@@ -10,11 +10,13 @@ namespace {
 
 std::vector<std::string> files_of(const net::TlsParams& params) {
   std::vector<std::string> files;
-  const auto add = [&](const net::CertificateFiles& one) {
-    if (one.complete()) files.insert(files.end(), {one.certificate, one.private_key});
+  const auto add = [&](const net::CertificateSources& one) {
+    for (const net::PemSource& source : {one.certificate, one.private_key}) {
+      if (!source.empty() && source.kind == net::PemSource::Kind::file) files.push_back(source.name);
+    }
   };
   add(params);
-  for (const net::CertificateFiles& more : params.certificates) add(more);
+  for (const net::CertificateSources& more : params.certificates) add(more);
   return files;
 }
 

@@ -314,12 +314,27 @@ Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
         .endpoint = at,
         .transport = listener.auto_detect ? std::nullopt : std::optional(listener.transport),
         .balancers = listener.proxy_protocol,
-        .plain_http_to_https = tls_ && !plain_http_reaches(at.address),
+        .to_https = find_https(at.address),
         .web = listener.web,
     });
   }
   (is_stream(listener.transport) ? tcp_listeners_ : udp_listeners_).push_back(at);
   return at;
+}
+
+net::ToHttps Daemon::find_https(const IpAddress& address) const {
+  if (!tls_ || plain_http_reaches(address)) return net::ToHttps::no;
+  const auto is_at_443 = [&](const Endpoint& at) {
+    return at.port == 443 &&
+           (at.address.is_unspecified() || at.address == address || address.is_unspecified());
+  };
+  const bool has_443 =
+      std::ranges::any_of(
+          config_.listen,
+          [&](const config::Listener& one) { return one.auto_detect && is_at_443(one.endpoint); }) ||
+      std::ranges::any_of(config_.signaling.listen,
+                          [&](const http::Listener& one) { return one.secure && is_at_443(one.endpoint); });
+  return has_443 ? net::ToHttps::port_443 : net::ToHttps::same_port;
 }
 
 // Whether the operator has the page served without TLS to those who come to this address.

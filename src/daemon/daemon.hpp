@@ -80,6 +80,7 @@ class Daemon {
   void warn_about_alternates(const config::Config& config) const;
   void tell(const config::Listener& listener, const Endpoint& at);
   bool plain_http_reaches(const IpAddress& address) const;
+  net::ToHttps find_https(const IpAddress& address) const;
   void open_web_door();
   void refuse_own_address(const relay::WebServer& web) const;
   void warn_about_relay_addresses();

@@ -124,7 +124,7 @@ class Server::Connection::Served final : public Connection {
   std::uint64_t number_;
   IpAddress peer_;
   bool by_unix_socket_;
-  bool to_https_;
+  net::ToHttps to_https_;
   bool has_shaken_hands_;
   std::unique_ptr<Stream> stream_;  // null after a WebSocket has taken it over
   Deadline deadline_;
@@ -231,7 +231,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (const auto fault = describe(parser, request)) {
     co_return co_await answer(parser, error_response(400, *fault));
   }
-  if (to_https_) co_return co_await answer(parser, to_https(request));
+  if (to_https_ != net::ToHttps::no) co_return co_await answer(parser, to_https(request, to_https_));
   const bool counted = request.proxied && request.client != peer_;  // the proxy itself has no limit
   const bool taken = counted && server_.connections_from_.take(request.client);
   const Place place([&, client = request.client] {

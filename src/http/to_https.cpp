@@ -10,7 +10,7 @@ constexpr std::string_view kSecurePort = "443";
 
 }  // namespace
 
-Response to_https(const Request& request) {
+Response to_https(const Request& request, net::ToHttps where) {
   const std::optional<HostAndPort> asked_for = parse_host_and_port(request.authority);
   if (!asked_for || !is_host(asked_for->host)) return error_response(400, "expected a Host");
   const std::string_view name = asked_for->host;
@@ -18,7 +18,8 @@ Response to_https(const Request& request) {
   const std::string_view port = asked_for->port.empty() ? kPlainPort : asked_for->port;
   std::string url = "https://";
   url.append(bracketed ? "[" : "").append(name).append(bracketed ? "]" : "");
-  if (port != kSecurePort) url.append(":").append(port);
+  const bool is_standard = port == kSecurePort || (port == kPlainPort && where == net::ToHttps::port_443);
+  if (!is_standard) url.append(":").append(port);
   if (request.target != "*") url.append(request.target);  // RFC 9112 §3.2.4
   Response response = error_response(308, url);
   response.set("Location", std::move(url));

@@ -10,6 +10,10 @@
 
 namespace turnpike::net {
 
+// Where plain HTTP is redirected to. A port that tells protocols apart has https itself; browsers expect it
+// at 443, so who came to port 80 is sent there, if it is served there.
+enum class ToHttps : std::uint8_t { no, same_port, port_443 };
+
 struct AcceptedConnection {
   IpAddress peer{};
   bool secure = false;
@@ -18,7 +22,7 @@ struct AcceptedConnection {
   TlsSession tls{};
   std::vector<std::uint8_t> received{};  // decrypted octets that were read from the client already
   bool by_unix_socket = false;           // a unix socket of the admin listener; `peer` has no meaning then
-  bool to_https = false;                 // plain HTTP that shall be redirected to https
+  ToHttps to_https = ToHttps::no;        // of plain HTTP
 };
 
 }  // namespace turnpike::net

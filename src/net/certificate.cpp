@@ -1,22 +1,73 @@
 #include "net/certificate.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <cstdlib>
 #include <new>
 #include <stdexcept>
-#include <system_error>
+#include <utility>
+
+#include "net/regular_file.hpp"
 
 namespace turnpike::net {
 namespace {
 
-[[noreturn]] void fail(const std::string& key, const std::string& file) {
-  const unsigned long error = ERR_peek_error();
-  const char* reason = ERR_SYSTEM_ERROR(error) ? nullptr : ERR_reason_error_string(error);
+constexpr std::size_t kMaxPem = 1 << 20;  // octets
+
+// One part of a certificate: the key of the configuration, and its PEM text, which is overwritten afterwards.
+class PemText {
+ public:
+  PemText(const PemSource& source, std::string key) : where_(std::move(key) + ": " + source.describe()) {
+    if (source.kind == PemSource::Kind::variable) {
+      const char* const value = getenv(source.name.c_str());
+      text_ = value ? value : "";
+    } else {
+      Result<std::string, FileProblem> text = read_regular_file(source.name, kMaxPem);
+      if (!text) throw std::runtime_error(where_ + ' ' + text.error().text);
+      text_ = std::move(*text);
+    }
+    if (text_.empty()) throw std::runtime_error(where_ + " is empty");
+    bio_.reset(BIO_new_mem_buf(text_.data(), static_cast<int>(text_.size())));
+    if (!bio_) throw std::bad_alloc();
+  }
+  ~PemText() { OPENSSL_cleanse(text_.data(), text_.size()); }
+  PemText(const PemText&) = delete;
+  PemText& operator=(const PemText&) = delete;
+
+  BIO* bio() { return bio_.get(); }
+
+  [[noreturn]] void fail(const char* why) const {
+    ERR_clear_error();
+    throw std::runtime_error(where_ + ": " + why);
+  }
+  // With the reason that OpenSSL gives.
+  [[noreturn]] void fail() const {
+    const unsigned long error = ERR_peek_error();
+    const char* const reason = ERR_SYSTEM_ERROR(error) ? nullptr : ERR_reason_error_string(error);
+    fail(reason ? reason : "cannot be read as PEM");
+  }
+
+ private:
+  std::string where_;
+  std::string text_;
+  std::unique_ptr<BIO, decltype(&BIO_free)> bio_{nullptr, BIO_free};
+};
+
+// Reads the certificate and its chain, as SSL_CTX_use_certificate_chain_file() does.
+void use_chain(SSL_CTX* context, PemText& pem) {
+  using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
+  const X509Ptr leaf(PEM_read_bio_X509_AUX(pem.bio(), nullptr, nullptr, nullptr), X509_free);
+  if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) pem.fail();
+  while (X509* const next = PEM_read_bio_X509(pem.bio(), nullptr, nullptr, nullptr)) {
+    if (SSL_CTX_add0_chain_cert(context, next) != 1) {
+      X509_free(next);
+      pem.fail();
+    }
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) pem.fail();
   ERR_clear_error();
-  const std::string why = ERR_SYSTEM_ERROR(error) ? std::generic_category().message(ERR_GET_REASON(error))
-                                                  : std::string(reason ? reason : "cannot be read as PEM");
-  throw std::runtime_error(key + ": " + file + ": " + why);
 }
 
 // A daemon cannot ask for a passphrase. OpenSSL calls this only for a key that has one; it sets `asked` to
@@ -24,6 +75,22 @@ namespace {
 int no_passphrase(char*, int, int, void* asked) {
   *static_cast<bool*>(asked) = true;
   return -1;
+}
+
+void use_key(SSL_CTX* context, PemText& pem) {
+  bool has_passphrase = false;
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      PEM_read_bio_PrivateKey(pem.bio(), nullptr, no_passphrase, &has_passphrase), EVP_PKEY_free);
+  if (key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1)
+    return;
+  if (has_passphrase) {
+    pem.fail(
+        "has a passphrase, and a daemon has nobody to ask for it: write it without one by openssl pkey -in "
+        "FILE -out NEW");
+  }
+  // Of what is no key, OpenSSL says "unsupported" at most.
+  if (!key) pem.fail("has no private key in PEM");
+  pem.fail();
 }
 
 struct Deleter {
@@ -43,30 +110,19 @@ WallTime wall_time(const ASN1_TIME* time) {
 
 }  // namespace
 
-Certificate::Certificate(const CertificateFiles& files, const std::string& path)
-    : source_(path + ".certificate: " + files.certificate),
+std::string PemSource::describe() const {
+  return kind == Kind::variable ? "environment variable " + name : name;
+}
+
+Certificate::Certificate(const CertificateSources& sources, const std::string& path)
+    : source_(path + ".certificate: " + sources.certificate.describe()),
       loaded_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
   if (!loaded_) throw std::bad_alloc();
-  SSL_CTX* context = loaded_.get();
-  bool has_passphrase = false;
-  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-  SSL_CTX_set_default_passwd_cb_userdata(context, &has_passphrase);
   ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1) {
-    fail(path + ".certificate", files.certificate);
-  }
-  if (SSL_CTX_use_PrivateKey_file(context, files.private_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1) {
-    if (has_passphrase) {
-      ERR_clear_error();
-      throw std::runtime_error(
-          path + ".private_key: " + files.private_key +
-          ": has a passphrase, and a daemon has nobody to ask for it: write it without one by "
-          "openssl pkey -in FILE -out NEW");
-    }
-    fail(path + ".private_key", files.private_key);
-  }
-  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  PemText certificate(sources.certificate, path + ".certificate");
+  use_chain(loaded_.get(), certificate);
+  PemText key(sources.private_key, path + ".private_key");
+  use_key(loaded_.get(), key);
 }
 
 bool Certificate::is_for(const std::string& name) const {
@@ -122,7 +178,7 @@ bool Certificate::use_for(SSL* session) const {
 
 std::vector<Certificate> load_certificates(const TlsParams& params) {
   std::vector<Certificate> certificates;
-  if (params.CertificateFiles::complete()) certificates.emplace_back(params, "tls");
+  if (params.CertificateSources::complete()) certificates.emplace_back(params, "tls");
   for (std::size_t i = 0; i < params.certificates.size(); ++i) {
     certificates.emplace_back(params.certificates[i], "tls.certificates[" + std::to_string(i) + ']');
   }

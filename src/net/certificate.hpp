@@ -1,8 +1,9 @@
-// A certificate with its chain and its private key, read from PEM files, and the names in the certificate.
+// A certificate with its chain and its private key, read from PEM, and the names in the certificate.
 #pragma once
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,32 +12,42 @@
 
 namespace turnpike::net {
 
-// Paths of PEM files.
-struct CertificateFiles {
-  std::string certificate;  // the certificate, followed by its chain
-  std::string private_key;
+// Where PEM text comes from: a file, or an environment variable.
+struct PemSource {
+  enum class Kind : std::uint8_t { file, variable };
+  std::string name;
+  Kind kind = Kind::file;
+
+  bool empty() const { return name.empty(); }
+  // For messages: the name of the file, or "environment variable NAME".
+  std::string describe() const;
+};
+
+struct CertificateSources {
+  PemSource certificate;  // the certificate, followed by its chain
+  PemSource private_key;
 
   bool complete() const { return !certificate.empty() && !private_key.empty(); }
 };
 
 // The part of the configuration about TLS. It is plain data, which config/ fills.
-struct TlsParams : CertificateFiles {
-  std::vector<CertificateFiles> certificates;  // additional certificates for other names
-  bool only_tls_1_3 = false;                   // for TLS only; OpenSSL 3 has no DTLS newer than 1.2
+struct TlsParams : CertificateSources {
+  std::vector<CertificateSources> certificates;  // additional certificates for other names
+  bool only_tls_1_3 = false;                     // for TLS only; OpenSSL 3 has no DTLS newer than 1.2
   // Cipher names as OpenSSL writes them, separated by colons. Names that begin with TLS_ are those of TLS
   // 1.3. A TLS version without any name in the list uses its default ciphers.
   std::string ciphers{};
 
   // Whether there is a certificate. Without one, there is no TLS.
-  bool complete() const { return CertificateFiles::complete() || !certificates.empty(); }
+  bool complete() const { return CertificateSources::complete() || !certificates.empty(); }
 };
 
 // Immutable, and cheap to copy.
 class Certificate {
  public:
-  // Throws std::runtime_error with a message for the operator. The message names the file and the key `path`
-  // of the configuration. It never asks for a passphrase.
-  Certificate(const CertificateFiles& files, const std::string& path);
+  // Throws std::runtime_error with a message for the operator. The message names the source and the key
+  // `path` of the configuration. It never asks for a passphrase.
+  Certificate(const CertificateSources& sources, const std::string& path);
 
   // Whether the certificate is valid for this name, also by a wildcard (RFC 6125 §6.4).
   bool is_for(const std::string& name) const;
@@ -47,7 +58,7 @@ class Certificate {
   WallTime not_before() const;
   WallTime not_after() const;
 
-  // The key of the configuration that named its file, and the file, for messages.
+  // The key of the configuration that named its source, and the source, for messages.
   const std::string& source() const { return source_; }
 
   // Whether a cipher of TLS 1.2 or DTLS 1.2 can be used with the key.

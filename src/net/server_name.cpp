@@ -183,4 +183,10 @@ AskedName find_host(Bytes received) {
                                           : without_name(AskedName::Kind::absent);
 }
 
+bool asks_for_acme_challenge(Bytes received) {
+  static constexpr std::string_view kBeginning = "GET /.well-known/acme-challenge/";
+  return received.size() >= kBeginning.size() &&
+         std::ranges::equal(received.first(kBeginning.size()), as_bytes(kBeginning));
+}
+
 }  // namespace turnpike::net

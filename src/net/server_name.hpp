@@ -36,4 +36,7 @@ AskedName find_server_name(Bytes received);
 // head, or in its first kMaxHostSearch octets. A result other than `incomplete` is final.
 AskedName find_host(Bytes received);
 
+// Whether an HTTP request asks for the answer to a challenge of ACME (RFC 8555 §8.3).
+bool asks_for_acme_challenge(Bytes received);
+
 }  // namespace turnpike::net

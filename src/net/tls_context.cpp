@@ -216,8 +216,8 @@ TlsContext::TlsContext(const TlsParams& params, std::shared_ptr<TicketKeys> keys
 }
 
 TlsContext::TlsContext(const std::string& certificate, const std::string& private_key, TlsKind kind)
-    : TlsContext(TlsParams{{certificate, private_key}, {}, false, {}}, std::make_shared<TicketKeys>(), kind) {
-}
+    : TlsContext(TlsParams{{{certificate}, {private_key}}, {}, false, {}}, std::make_shared<TicketKeys>(),
+                 kind) {}
 
 TlsSession TlsContext::new_session(TlsUse use) const {
   TlsSession session(SSL_new(context_.get()));

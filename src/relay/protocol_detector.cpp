@@ -79,6 +79,8 @@ ProtocolDetector::Verdict ProtocolDetector::read_name(int fd, Verdict protocol, 
   // The rest does not fit into the kernel's memory: to go on waiting would be to be woken for nothing again
   // and again. So it is served as if it asked for no name, which takes what is there from the socket.
   const bool is_named = asked.kind == Kind::named && !asked.name.empty();
+  // The web server has the ACME client, also for our own names: nobody else can listen on this port.
+  if (protocol == Verdict::http && net::asks_for_acme_challenge(received)) return Verdict::web;
   const bool stays = is_named ? (*is_ours_)(asked.name) : stays_without_name(protocol);
   return stays ? protocol : Verdict::web;
 }

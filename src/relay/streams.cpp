@@ -288,11 +288,12 @@ void Streams::hand_over_http(Connection& connection) {
   if (stream.has_waiting() || !unwatch(connection)) return;
   net::Stream::Released released = stream.release();
   const bool secure = released.tls != nullptr;
-  shared_.http(std::move(released.fd), {.peer = connection.tuple.client.address,
-                                        .secure = secure,
-                                        .tls = std::move(released.tls),
-                                        .received = std::move(released.received),
-                                        .to_https = !secure && connection.listener->plain_http_to_https});
+  shared_.http(std::move(released.fd),
+               {.peer = connection.tuple.client.address,
+                .secure = secure,
+                .tls = std::move(released.tls),
+                .received = std::move(released.received),
+                .to_https = secure ? net::ToHttps::no : connection.listener->to_https});
 }
 
 // Likewise.

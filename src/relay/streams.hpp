@@ -38,8 +38,8 @@ struct StreamListener {
   std::optional<Transport> transport = Transport::tcp;
   // The load balancers in front. Where there are any, nobody else may come.
   std::vector<Prefix> balancers{};
-  bool plain_http_to_https = false;  // where each connection tells
-  std::optional<WebServer> web{};    // likewise: where connections go that ask for other names than ours
+  net::ToHttps to_https = net::ToHttps::no;  // where each connection tells
+  std::optional<WebServer> web{};  // likewise: where connections go that ask for other names than ours
 };
 
 // Where connections go that speak HTTP; called on the threads of all workers. Empty where there is no page.

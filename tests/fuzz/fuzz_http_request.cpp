@@ -39,8 +39,8 @@ void check_target(const Request& request, HttpVersion version) {
   expect(again.target == request.target && again.path == request.path, "and is the same");
 }
 
-void check_redirect(const Request& request) {
-  const Response response = to_https(request);
+void check_redirect(const Request& request, net::ToHttps where) {
+  const Response response = to_https(request, where);
   expect(response.status == 308 || response.status == 400, "by https or not at all");
   for (const auto& [name, value] : response.headers) {
     if (name == "Location")
@@ -90,7 +90,8 @@ void check(Bytes bytes) {
   check_lists(request);
   if (take_target(target, version, request)) return;
   check_target(request, version);
-  check_redirect(request);
+  for (const net::ToHttps where : {net::ToHttps::same_port, net::ToHttps::port_443})
+    check_redirect(request, where);
   (void)request.query("service");
 }
 

@@ -294,14 +294,16 @@ for (const program of ['nginx', 'haproxy']) {
         assert.equal((await get('https://127.0.0.1', name, '/', { servername: www })).status, 421);
     });
 
-    await t.test('an ACME client of the site, and a name that nobody knows', async () => {
-      assert.equal(text(await get('http://127.0.0.1', www, '/.well-known/acme-challenge/x')), 'a challenge');
+    await t.test('an ACME client of the site, for our name too, and a name that nobody knows', async () => {
+      for (const name of [www, host])
+        assert.equal(text(await get('http://127.0.0.1', name, '/.well-known/acme-challenge/x')), 'a challenge');
       assert.equal(text(await get('http://127.0.0.1', 'nobody.example', '/')), 'the site');
     });
 
     await t.test('our page and signaling beside it', async () => {
       assert.match(text(await get('https://127.0.0.1', host, '/')), /<\/html>/);
-      assert.equal((await get('http://127.0.0.1', host, '/')).status, 308);
+      const moved = await get('http://127.0.0.1', host, '/');
+      assert.deepEqual([moved.status, moved.headers.location], [308, `https://${host}/`]);
       await expectSignaling(configuration);
     });
   });

@@ -166,6 +166,7 @@ TEST_CASE("plain HTTP goes by its Host", "[integration][web]") {
     for (const std::string& said :
          {get("www.example.org"), get("www.example.org:80"), get(""), "GET / HTTP/1.0\r\n\r\n"s,
           "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: www.example.org\r\n\r\n"s,
+          "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: relay.example.org\r\n\r\n"s,
           "GET /" + std::string(8192, 'x') + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
           "POST / HTTP/1.1\r\nHost: www.example.org\r\nContent-Length: 5\r\n\r\nhello"s}) {
       CAPTURE(said);

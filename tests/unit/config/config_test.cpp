@@ -238,8 +238,8 @@ TEST_CASE("listeners that do not take each other's packets", "[config]") {
 
 TEST_CASE("tls:// and dtls:// may have one port", "[config]") {
   const Config config = parsed(
-      "listen: [tls://0.0.0.0:5349, dtls://0.0.0.0:5349]\ntls: {certificate: /dev/null, private_key: "
-      "/dev/null}");
+      "listen: [tls://0.0.0.0:5349, dtls://0.0.0.0:5349]\ntls: {certificate: /etc/passwd, private_key: "
+      "/etc/passwd}");
   REQUIRE(config.listen.size() == 2);
   CHECK(config.listen[1].transport == Transport::dtls);
   CHECK(config.listen[1].endpoint.port == 5349);

@@ -98,9 +98,10 @@ inline std::string describe(const Config& c) {
   for (const Endpoint& e : c.nat_discovery.alternates) {
     out << "alternate " << e.to_string() << '\n';
   }
-  if (!c.tls.certificate.empty()) out << "tls " << c.tls.certificate << ' ' << c.tls.private_key << '\n';
-  for (const net::CertificateFiles& f : c.tls.certificates) {
-    out << "tls more " << f.certificate << ' ' << f.private_key << '\n';
+  if (!c.tls.certificate.empty())
+    out << "tls " << c.tls.certificate.describe() << ' ' << c.tls.private_key.describe() << '\n';
+  for (const net::CertificateSources& f : c.tls.certificates) {
+    out << "tls more " << f.certificate.describe() << ' ' << f.private_key.describe() << '\n';
   }
   if (c.signaling.enabled) describe(out, c.signaling);
   out << "log level="

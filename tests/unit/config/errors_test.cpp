@@ -176,7 +176,7 @@ TEST_CASE("listeners", "[config]") {
        "tls://127.0.0.1:1)"},
       {"listen: [tls://0.0.0.0:1]",
        "t.yaml:1: listen: tls:// needs tls.certificate\nt.yaml:1: listen: tls:// needs tls.private_key"},
-      {"tls: {certificate: /dev/null}\nlisten:\n- tls://0.0.0.0:1",
+      {"tls: {certificate: /etc/passwd}\nlisten:\n- tls://0.0.0.0:1",
        "t.yaml:1: tls: certificate needs private_key\nt.yaml:2: listen: tls:// needs tls.private_key"},
       {"listen: [tcp://0.0.0.0:8080]\nsignaling: {listen: http://127.0.0.1:8080}",
        "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
@@ -185,9 +185,10 @@ TEST_CASE("listeners", "[config]") {
        "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
       {"listen: [dtls://0.0.0.0:1]",
        "t.yaml:1: listen: dtls:// needs tls.certificate\nt.yaml:1: listen: dtls:// needs tls.private_key"},
-      {"tls: {private_key: /dev/null}\nlisten:\n- dtls://0.0.0.0:1",
+      {"tls: {private_key: /etc/passwd}\nlisten:\n- dtls://0.0.0.0:1",
        "t.yaml:1: tls: private_key needs certificate\nt.yaml:2: listen: dtls:// needs tls.certificate"},
-      {"tls: {certificate: /dev/null, private_key: /dev/null}\nlisten: [udp://0.0.0.0:1, dtls://127.0.0.1:1]",
+      {"tls: {certificate: /etc/passwd, private_key: /etc/passwd}\nlisten: [udp://0.0.0.0:1, "
+       "dtls://127.0.0.1:1]",
        "t.yaml:2: listen[1]: expected an address and port that listen[0] does not take (got "
        "dtls://127.0.0.1:1)"},
       {"listen:\n- tcp://0.0.0.0:1\n- auto://127.0.0.1:1",
@@ -673,8 +674,8 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
        "ECDHE+AESGCM:TLS_AES_128_GCM_SHA256 (got \"A B\")"},
       {"tls: {ciphers: 'FOO:ECDHE+AESGCM'}",
        "t.yaml:1: tls.ciphers: OpenSSL knows no cipher of the name FOO"},
-      {"tls: {certificate: /dev/null}", "t.yaml:1: tls: certificate needs private_key"},
-      {"tls: {private_key: /dev/null}", "t.yaml:1: tls: private_key needs certificate"},
+      {"tls: {certificate: /etc/passwd}", "t.yaml:1: tls: certificate needs private_key"},
+      {"tls: {private_key: /etc/passwd}", "t.yaml:1: tls: private_key needs certificate"},
       {"log: {addresses: none}", "t.yaml:1: log.addresses: expected full or prefix (got none)"},
   });
   const auto config = parse(

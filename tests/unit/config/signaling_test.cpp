@@ -189,7 +189,7 @@ TEST_CASE("every key of signaling is read", "[config]") {
                           "  credentials_per_second: 5\n"
                           "  members_per_room: 4\n"
                           "  rooms_per_address: 3\n");
-  CHECK(c.tls.certificate == kReadable);
+  CHECK(c.tls.certificate.name == kReadable);
   const SignalingParams& s = c.signaling;
   REQUIRE(s.listen.size() == 2);
   CHECK(s.listen[1].secure);
@@ -248,7 +248,7 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
   CHECK(refused("recovery: 3m").find("from 0ms to 120s") != std::string::npos);
   CHECK(refused("max_payload: 1").find("from 1024 to 16777216") != std::string::npos);
   CHECK(outcome("tls: {certificate: /nowhere/x}") ==
-        "t.yaml:1: tls.certificate: expected a file that can be read (got /nowhere/x)");
+        "t.yaml:1: tls.certificate: file /nowhere/x cannot be read: No such file or directory");
 }
 
 TEST_CASE("an auto:// listener lets people in to the page", "[config]") {
@@ -274,7 +274,7 @@ TEST_CASE("several certificates", "[config]") {
   const std::string pair = "{certificate: " + kReadable + ", private_key: " + kReadable + "}";
   const Config c = loaded("listen: [tls://0.0.0.0:5349]\ntls: {certificates: [" + pair + ", " + pair + "]}");
   CHECK(c.tls.certificates.size() == 2);
-  CHECK(c.tls.certificates[1].private_key == kReadable);
+  CHECK(c.tls.certificates[1].private_key.name == kReadable);
   CHECK(c.tls.complete());
 
   const auto refused = [&](const std::string& certificates) {
@@ -286,8 +286,9 @@ TEST_CASE("several certificates", "[config]") {
         "t.yaml:1: tls.certificates[0]: expected a map with certificate and private_key (got x)");
   CHECK(refused("[{certificate: " + kReadable + "}]") ==
         "t.yaml:1: tls.certificates[0]: expected certificate and private_key (got a map)");
-  CHECK(refused("[{certificate: /nowhere/x, private_key: " + kReadable + "}]") ==
-        "t.yaml:1: tls.certificates[0].certificate: expected a file that can be read (got /nowhere/x)");
+  CHECK(
+      refused("[{certificate: /nowhere/x, private_key: " + kReadable + "}]") ==
+      "t.yaml:1: tls.certificates[0].certificate: file /nowhere/x cannot be read: No such file or directory");
   CHECK(refused("[{certificate: " + kReadable + ", private_key: " + kReadable + ", name: x}]") ==
         "t.yaml:1: tls.certificates[0].name: unknown key, expected one of certificate, private_key");
   CHECK(outcome("tls: {certificate: " + kReadable + ", certificates: [" + pair + "]}") ==

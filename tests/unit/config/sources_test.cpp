@@ -85,6 +85,57 @@ TEST_CASE("what is wrong with a source is said with its key and its name", "[con
   unsetenv("TURNPIKE_TEST_EMPTY");
 }
 
+TEST_CASE("a certificate's key has the same sources", "[config]") {
+  const Folder folder;
+  const std::string pem = folder.write("key.pem", "a key\n");
+  const std::string certificate = "tls: {certificate: " + pem + ", private_key: ";
+  setenv("CREDENTIALS_DIRECTORY", folder.path().c_str(), 1);
+  setenv("TURNPIKE_TEST_KEY", "a key", 1);
+  setenv("TURNPIKE_TEST_EMPTY", "", 1);
+  const auto key = [&](const std::string& source) {
+    const auto config = parse(certificate + source + "}", "t.yaml");
+    REQUIRE(config.has_value());
+    return config->tls.private_key.describe();
+  };
+  CHECK(key(pem) == pem);
+  CHECK(key("{file: " + pem + "}") == pem);
+  CHECK(key("$CREDENTIALS_DIRECTORY/key.pem") == pem);
+  CHECK(key("{file: $CREDENTIALS_DIRECTORY/key.pem}") == pem);
+  CHECK(key("{env: TURNPIKE_TEST_KEY}") == "environment variable TURNPIKE_TEST_KEY");
+  const auto more = parse(
+      "tls: {certificates: [{certificate: " + pem + ", private_key: {env: TURNPIKE_TEST_KEY}}]}", "t.yaml");
+  REQUIRE(more.has_value());
+  CHECK(more->tls.certificates.front().private_key.kind == net::PemSource::Kind::variable);
+
+  const auto problem = [&](const std::string& source) { return errors_of(certificate + source + "}"); };
+  const std::string at = "t.yaml:1: tls.private_key: ";
+  CHECK(problem("{env: TURNPIKE_TEST_EMPTY}") == at + "environment variable TURNPIKE_TEST_EMPTY is empty");
+  CHECK(problem("{file: /no/such}") == at + "file /no/such cannot be read: No such file or directory");
+  CHECK(problem("/tmp") == at + "file /tmp is no regular file");
+  CHECK(problem("{env: A, file: B}") == at + "expected a file that can be read, or {env: NAME} (got a map)");
+  CHECK(problem("[a]") == at + "expected a file that can be read, or {env: NAME} (got a list)");
+  const std::string inside = problem("\"-----BEGIN EC PRIVATE KEY-----\\nMHcCAQEEIACgeMw\"");
+  CHECK(inside.find("and not what is in it") != std::string::npos);
+  CHECK(inside.find("MHc") == std::string::npos);
+  unsetenv("CREDENTIALS_DIRECTORY");
+  CHECK(problem("$CREDENTIALS_DIRECTORY/key.pem")
+            .starts_with(at + "environment variable CREDENTIALS_DIRECTORY is not set"));
+  CHECK(problem("$CREDENTIALS_DIRECTORYs/key.pem") ==
+        at + "file $CREDENTIALS_DIRECTORYs/key.pem cannot be read: No such file or directory");
+  unsetenv("TURNPIKE_TEST_KEY");
+  unsetenv("TURNPIKE_TEST_EMPTY");
+}
+
+TEST_CASE("an error of a source names the member that has it", "[config]") {
+  const std::string none = "{file: /no/such}";
+  const std::string why = ": file /no/such cannot be read: No such file or directory";
+  CHECK(errors_of("auth: {users: {alice: " + none + "}}") == "t.yaml:1: auth.users.alice" + why);
+  CHECK(errors_of("auth: {users: {bob: {key_md5: " + none + "}}}")
+            .starts_with("t.yaml:1: auth.users.bob.key_md5" + why));
+  CHECK(errors_of("cluster: {redis: {url: 'redis://10.0.0.9', password: " + none + "}}")
+            .starts_with("t.yaml:1: cluster.redis.password" + why));
+}
+
 TEST_CASE("another secret in the same file is a change of its key", "[config]") {
   const Folder folder;
   const std::string file = folder.write("secret", "the first of the secrets");

@@ -6,12 +6,13 @@ namespace turnpike::http {
 namespace {
 
 // The Location of the answer, or its status.
-std::string answer(std::string_view host, std::string_view target = "/") {
+std::string answer(std::string_view host, std::string_view target = "/",
+                   net::ToHttps where = net::ToHttps::same_port) {
   Request request;
   request.method = target == "*" ? "OPTIONS" : "GET";
   if (!host.empty()) request.headers.emplace_back("Host", host);
   if (take_target(target, HttpVersion::http_1_0, request)) return "no request";
-  const Response response = to_https(request);
+  const Response response = to_https(request, where);
   for (const auto& [name, value] : response.headers) {
     if (name == "Location") return value;
   }
@@ -29,6 +30,15 @@ TEST_CASE("by https one comes to the same place", "[http]") {
   CHECK(answer("example.org:443", "*") == "https://example.org");
   CHECK(answer("example.org:443", "/a?b=[|]") == "https://example.org/a?b=%5B%7C%5D");
   CHECK(answer("example.org:443", "http://example.net/a") == "https://example.net:80/a");
+}
+
+TEST_CASE("who came to port 80 is sent to 443 where it is served", "[http]") {
+  const auto sent = [](std::string_view host) { return answer(host, "/a", net::ToHttps::port_443); };
+  CHECK(sent("turn.example.org") == "https://turn.example.org/a");
+  CHECK(sent("turn.example.org:80") == "https://turn.example.org/a");
+  CHECK(sent("[2001:db8::1]") == "https://[2001:db8::1]/a");
+  // Another port may be one that something in front maps to ours.
+  CHECK(sent("turn.example.org:8080") == "https://turn.example.org:8080/a");
 }
 
 TEST_CASE("who does not say where they came is not sent anywhere", "[http]") {

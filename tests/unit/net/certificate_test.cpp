@@ -50,7 +50,7 @@ std::string problem(const std::string& certificate, const std::string& private_k
   const File chain(certificate);
   const File key(private_key);
   try {
-    const Certificate loaded({chain.path(), key.path()}, "tls");
+    const Certificate loaded({{chain.path()}, {key.path()}}, "tls");
     return {};
   } catch (const std::runtime_error& error) {
     std::string text = error.what();
@@ -60,8 +60,8 @@ std::string problem(const std::string& certificate, const std::string& private_k
 }
 
 TEST_CASE("a file that is not there is named with the reason", "[net]") {
-  CHECK_THROWS_WITH(Certificate({"/no/such.pem", "/no/such.key"}, "tls"),
-                    "tls.certificate: /no/such.pem: No such file or directory");
+  CHECK_THROWS_WITH(Certificate({{"/no/such.pem"}, {"/no/such.key"}}, "tls"),
+                    "tls.certificate: /no/such.pem cannot be read: No such file or directory");
 }
 
 TEST_CASE("a private key with a passphrase is an error that says so", "[net]") {

@@ -392,6 +392,7 @@ TEST_CASE("thousands of records of TLS 1.2 that bring no data leave it bounded",
       {SealedRecords::kData, {}},
       {20, {1}},
   };
+  TlsEnds(TLS1_2_VERSION).shake_hands();  // OpenSSL keeps what it makes for the first one
   for (const auto& [type, text] : kinds) {
     CAPTURE(int{type}, text.size());
     TlsEnds ends(TLS1_2_VERSION);

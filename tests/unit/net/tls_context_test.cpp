@@ -1,5 +1,6 @@
 #include "net/tls_context.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -26,9 +27,9 @@ class PemFolder {
   PemFolder(const PemFolder&) = delete;
   PemFolder& operator=(const PemFolder&) = delete;
 
-  CertificateFiles make(const std::string& name, const char* subject_names) const {
+  CertificateSources make(const std::string& name, const char* subject_names) const {
     const test::Certificate made = test::make_certificate(subject_names, name.c_str());
-    return {write(name + ".pem", made.certificate), write(name + ".key", made.private_key)};
+    return {{write(name + ".pem", made.certificate)}, {write(name + ".key", made.private_key)}};
   }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name) << text;
@@ -143,23 +144,53 @@ TEST_CASE("a list of certificates alone does as well", "[tls]") {
   CHECK(Handshake(tls, {}).shown() == "one");
 
   params.certificates[1].private_key = params.certificates[0].private_key;
-  CHECK_THROWS_WITH(
-      TlsContext(params, std::make_shared<TicketKeys>()),
-      "tls.certificates[1].private_key: " + params.certificates[1].private_key + ": key values mismatch");
+  CHECK_THROWS_WITH(TlsContext(params, std::make_shared<TicketKeys>()),
+                    "tls.certificates[1].private_key: " + params.certificates[1].private_key.name +
+                        ": key values mismatch");
 }
 
 TEST_CASE("a key with a passphrase is an error, and nobody is asked", "[tls]") {
   const PemFolder files;
-  const CertificateFiles made = files.make("locked", "DNS:locked.example");
-  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(made.private_key.c_str(), "r"), BIO_free);
+  const CertificateSources made = files.make("locked", "DNS:locked.example");
+  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(made.private_key.name.c_str(), "r"),
+                                                     BIO_free);
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
       PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
   const std::string locked = test::to_pem([&](BIO* bio) {
     return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_256_cbc(), "open", 4, nullptr, nullptr);
   });
-  const TlsParams params{{made.certificate, files.write("locked.pem8", locked)}, {}};
+  const TlsParams params{{made.certificate, {files.write("locked.pem8", locked)}}, {}};
   CHECK_THROWS_WITH(TlsContext(params, std::make_shared<TicketKeys>()),
-                    Catch::StartsWith("tls.private_key: " + params.private_key + ": "));
+                    Catch::StartsWith("tls.private_key: " + params.private_key.name + ": has a passphrase"));
+}
+
+TEST_CASE("a certificate and its key can stand in the environment", "[tls]") {
+  const test::Certificate made = test::make_certificate("DNS:env.example", "env.example");
+  setenv("TURNPIKE_TEST_CERTIFICATE", made.certificate.c_str(), 1);
+  setenv("TURNPIKE_TEST_KEY", made.private_key.c_str(), 1);
+  const TlsParams params{{{"TURNPIKE_TEST_CERTIFICATE", PemSource::Kind::variable},
+                          {"TURNPIKE_TEST_KEY", PemSource::Kind::variable}},
+                         {}};
+  CHECK(load_certificates(params).front().is_for("env.example"));
+  setenv("TURNPIKE_TEST_KEY", "no key at all", 1);
+  CHECK_THROWS_WITH(load_certificates(params),
+                    "tls.private_key: environment variable TURNPIKE_TEST_KEY: has no private key in PEM");
+  unsetenv("TURNPIKE_TEST_KEY");
+  CHECK_THROWS_WITH(load_certificates(params),
+                    "tls.private_key: environment variable TURNPIKE_TEST_KEY is empty");
+  unsetenv("TURNPIKE_TEST_CERTIFICATE");
+}
+
+TEST_CASE("what is no regular file is not waited for", "[tls]") {
+  const PemFolder files;
+  const CertificateSources made = files.make("pipe", "DNS:pipe.example");
+  const std::string pipe = files.write("pipe", "");
+  REQUIRE(std::filesystem::remove(pipe));
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(load_certificates({{made.certificate, {pipe}}, {}}),
+                    "tls.private_key: " + pipe + " is no regular file");
+  CHECK_THROWS_WITH(load_certificates({{{"/dev/zero"}, made.private_key}, {}}),
+                    "tls.certificate: /dev/zero is no regular file");
 }
 
 TEST_CASE("ciphers that OpenSSL does not know, or without authenticated encryption, are refused", "[net]") {
@@ -198,7 +229,7 @@ TEST_CASE("ciphers of which none suits the key of a certificate are refused", "[
   };
   const std::string refused =
       "tls.ciphers: none of those for TLS 1.2 and DTLS suits the key of tls.certificate: " +
-      params.certificate;
+      params.certificate.name;
   CHECK_THROWS_WITH(make("ECDHE-RSA-AES128-GCM-SHA256"), refused);
   CHECK_THROWS_WITH(make("AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256"), refused);
   CHECK_THROWS_WITH(make("DHE-RSA-AES128-GCM-SHA256:PSK-AES128-GCM-SHA256"), refused);
