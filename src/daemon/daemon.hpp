@@ -67,7 +67,7 @@ class Daemon {
   ~Daemon();
 
   // Serves until SIGTERM or SIGINT arrives. SIGUSR1 drains. SIGHUP reloads; it must have been held since
-  // before any other thread began, see hold_reload_signal().
+  // before any other thread began, see hold_reload_signals().
   void run();
 
  private:

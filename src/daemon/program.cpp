@@ -61,7 +61,7 @@ int with_configuration(const Source& source, Use&& use) {
 
 int serve(const Source& source) {
   return with_configuration(source, [&](Prepared prepared) {
-    hold_reload_signal();
+    hold_reload_signals();
     const LogScope log(prepared.config.log);
     Daemon(source, std::move(prepared.config), prepared.credentials, std::move(prepared.tls)).run();
     return kDone;

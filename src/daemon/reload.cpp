@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -12,14 +14,19 @@
 namespace turnpike::daemon {
 namespace {
 
-constexpr int kReload = SIGHUP;
-constexpr int kAnswer = SIGUSR1;
 constexpr time_t kMaxReload = 30;  // seconds
 
-sigset_t only(int signal) {
+// What asks for a reload and what answers. The kernel queues a real-time signal as often as it is sent; a
+// standard one that is pending already takes all others with it, and whoever sent those would never be
+// answered.
+int request_signal() { return SIGRTMIN; }
+
+// Holds these in the calling thread, and returns the set of them.
+sigset_t hold(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, signal);
+  for (const int signal : signals) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return set;
 }
 
@@ -36,29 +43,25 @@ void become_user_of(pid_t pid) {
 
 }  // namespace
 
-void hold_reload_signal() {
-  const sigset_t set = only(kReload);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
+void hold_reload_signals() { hold({SIGHUP, request_signal()}); }
 
 ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload)
-    : signals_(io, {kReload}, [this](const signalfd_siginfo& info) { take(info); }),
+    : signals_(io, {SIGHUP, request_signal()}, [this](const signalfd_siginfo& info) { take(info); }),
       reload_(std::move(reload)) {}
 
 void ReloadSignal::take(const signalfd_siginfo& info) {
   const bool done = reload_();
-  if (info.ssi_code != SI_QUEUE) return;
+  if (info.ssi_signo != static_cast<std::uint32_t>(request_signal()) || info.ssi_code != SI_QUEUE) return;
   sigval answer{};
   answer.sival_int = done ? 0 : 1;
-  sigqueue(static_cast<pid_t>(info.ssi_pid), kAnswer, answer);
+  sigqueue(static_cast<pid_t>(info.ssi_pid), request_signal(), answer);
 }
 
 void ask_for_reload(pid_t pid) {
   if (pid <= 0) throw std::runtime_error("expected the process id of a running turnpike");
   become_user_of(pid);
-  const sigset_t answers = only(kAnswer);
-  pthread_sigmask(SIG_BLOCK, &answers, nullptr);
-  if (sigqueue(pid, kReload, sigval{}) != 0) {
+  const sigset_t answers = hold({request_signal()});
+  if (sigqueue(pid, request_signal(), sigval{}) != 0) {
     throw std::runtime_error("process " + std::to_string(pid) + ": " +
                              std::generic_category().message(errno));
   }

@@ -1,7 +1,6 @@
-// How a running daemon is told to reload, and how whoever told it hears whether that went well. The signal is
-// SIGHUP. Sent by kill it asks for no answer; `turnpike --reload PID` sends it with a value (sigqueue), and
-// is answered by SIGUSR1 with 0 or 1. A minimal system has no program that sends signals, and none that waits
-// for an answer.
+// How a running daemon is told to reload, and how whoever told it hears whether that went well. SIGHUP asks
+// for no answer. `turnpike --reload PID` queues a real-time signal instead, and is answered by the same
+// signal with 0 or 1. A minimal system has no program that sends signals, and none that waits for an answer.
 #pragma once
 
 #include <sys/types.h>
@@ -13,9 +12,9 @@
 
 namespace turnpike::daemon {
 
-// SIGHUP waits from now on until somebody reads it, in this thread and in those that it starts. To be called
-// before the first of them.
-void hold_reload_signal();
+// Both signals wait from now on until somebody reads them, in this thread and in those that it starts. To be
+// called before the first of them.
+void hold_reload_signals();
 
 // The daemon's side. On the thread that runs the io_context.
 class ReloadSignal {
@@ -33,8 +32,9 @@ class ReloadSignal {
   std::function<bool()> reload_;
 };
 
-// The other side: tells the daemon `pid` to reload and waits for the answer. Throws std::runtime_error with a
-// message for the operator when there is no such process, no answer, or the reload failed.
+// The other side: tells the daemon `pid` to reload and waits for the answer, which is about a reload that
+// began after this call. Throws std::runtime_error with a message for the operator when there is no such
+// process, no answer, or the reload failed.
 void ask_for_reload(pid_t pid);
 
 }  // namespace turnpike::daemon

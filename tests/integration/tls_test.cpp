@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -212,6 +213,36 @@ TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]
   CHECK(server.daemon.wait_for_log("reload failed: everything stays as it was"));
   CHECK(ask("2147483647").first == 1);  // nobody has that id
   CHECK(ask("x").first == 1);
+}
+
+// Until a `turnpike --reload` has asked, and waits for the answer.
+void wait_until_asked(pid_t pid) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  for (long call = -1; call != SYS_rt_sigtimedwait;) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(5ms);
+    if (!(std::ifstream("/proc/" + std::to_string(pid) + "/syscall") >> call)) call = -1;
+  }
+}
+
+// Signals that arrive while the daemon has not read those before them must not be taken for one.
+TEST_CASE("everybody who asks for a reload is answered, beside others and beside SIGHUP", "[integration]") {
+  Daemon daemon;
+  kill(daemon.pid(), SIGSTOP);
+  kill(daemon.pid(), SIGHUP);
+  std::vector<std::unique_ptr<Child>> askers;
+  for (int i = 0; i < 6; ++i) {
+    askers.push_back(std::make_unique<Child>(
+        std::vector<std::string>{test::daemon_path(), "--reload", std::to_string(daemon.pid())}));
+  }
+  for (const auto& asker : askers) wait_until_asked(asker->pid());
+  kill(daemon.pid(), SIGCONT);
+  for (const auto& asker : askers) {
+    CHECK(asker->wait() == 0);
+    CHECK(asker->output() == "");
+  }
+  CHECK(count(daemon.log(), "reloaded") == 7);
+  CHECK(daemon.stop() == 0);
 }
 
 TEST_CASE("a daemon without certificates survives SIGHUP", "[integration]") {
