@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <fstream>
 #include <initializer_list>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -28,6 +30,42 @@ sigset_t hold(std::initializer_list<int> signals) {
   for (const int signal : signals) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return set;
+}
+
+// The fields of /proc/PID/status that say what a process does with our signals.
+struct ProcessStatus {
+  std::string name;
+  std::uint64_t held_signals = 0;  // bit 0 is signal 1
+
+  bool holds(int signal) const { return (held_signals >> (signal - 1) & 1) != 0; }
+};
+
+// Nothing when there is no such process.
+std::optional<ProcessStatus> read_status(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/status");
+  if (!file) return std::nullopt;
+  ProcessStatus status;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("Name:\t")) status.name = line.substr(6);
+    if (line.starts_with("SigBlk:\t")) status.held_signals = std::stoull(line.substr(8), nullptr, 16);
+  }
+  return status;
+}
+
+// The request would end a process that knows nothing of it. One of our name that holds both signals reads
+// them: a turnpike holds them from its start to its end.
+void require_turnpike(pid_t pid) {
+  const std::string id = std::to_string(pid);
+  const auto status = read_status(id);
+  const auto own = read_status("self");
+  if (!status || !own) throw std::runtime_error("there is no process " + id);
+  if (status->name != own->name) {
+    throw std::runtime_error("process " + id + " is not a " + own->name + " but " + status->name);
+  }
+  if (!status->holds(SIGHUP) || !status->holds(request_signal())) {
+    throw std::runtime_error("process " + id +
+                             " does not wait for a reload: it only starts, or is of another version");
+  }
 }
 
 // The daemon may answer only to its own user, so root becomes that one.
@@ -59,6 +97,7 @@ void ReloadSignal::take(const signalfd_siginfo& info) {
 
 void ask_for_reload(pid_t pid) {
   if (pid <= 0) throw std::runtime_error("expected the process id of a running turnpike");
+  require_turnpike(pid);
   become_user_of(pid);
   const sigset_t answers = hold({request_signal()});
   if (sigqueue(pid, request_signal(), sigval{}) != 0) {

@@ -33,8 +33,8 @@ class ReloadSignal {
 };
 
 // The other side: tells the daemon `pid` to reload and waits for the answer, which is about a reload that
-// began after this call. Throws std::runtime_error with a message for the operator when there is no such
-// process, no answer, or the reload failed.
+// began after this call. Throws std::runtime_error with a message for the operator when that is no turnpike,
+// which then gets no signal, when no answer comes, or when the reload failed.
 void ask_for_reload(pid_t pid);
 
 }  // namespace turnpike::daemon

@@ -215,6 +215,30 @@ TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]
   CHECK(ask("x").first == 1);
 }
 
+TEST_CASE("a process that is no turnpike survives somebody who asks it for a reload", "[integration]") {
+  Child other({"/bin/sleep", "60"});
+  const std::string pid = std::to_string(other.pid());
+  Child asker({daemon_path(), "--reload", pid});
+  CHECK(asker.wait() == 1);
+  CHECK(asker.output() == "turnpike: process " + pid + " is not a turnpike but sleep\n");
+  other.signal(SIGTERM);
+  CHECK(other.wait() == 128 + SIGTERM);  // and of nothing before that
+}
+
+TEST_CASE("a reload takes its configuration from the daemon alone", "[integration]") {
+  Daemon daemon;
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--check"},
+                                               {"--set", "realm=example.org"},
+                                               {"--config", daemon.config_file()}}) {
+    CAPTURE(more);
+    Child asker(joined({daemon_path(), "--reload", std::to_string(daemon.pid())}, more));
+    CHECK(asker.wait() == 1);
+    CHECK_THAT(asker.output(), Catch::Contains("excludes") && Catch::Contains(more.front()));
+  }
+  CHECK(daemon.stop() == 0);
+  CHECK(count(daemon.log(), "reloaded") == 0);
+}
+
 // Until a `turnpike --reload` has asked, and waits for the answer.
 void wait_until_asked(pid_t pid) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
