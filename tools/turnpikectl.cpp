@@ -34,6 +34,23 @@ CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::ch
       ->type_name("TIME");
 }
 
+// Two options of which exactly one has to be there. An option group of CLI11 can do that too, but its --help
+// does not show the positional one in the usage.
+class OneOf {
+ public:
+  OneOf(CLI::Option* first, CLI::Option* second) : first_(first), second_(second) { first->excludes(second); }
+
+  // Throws CLI::RequiredError when neither is there.
+  void require() const {
+    if (first_->empty() && second_->empty())
+      throw CLI::RequiredError(first_->get_name() + " or " + second_->get_name());
+  }
+
+ private:
+  const CLI::Option* first_;
+  const CLI::Option* second_;
+};
+
 // Prints the help or the version that was asked for, or what is wrong, which may repeat an argument.
 int explain(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() != 0) {
@@ -84,11 +101,11 @@ int main(int argc, char** argv) {
   std::string id;
   auto* kill = app.add_subcommand("kill", "End an allocation at once");
   std::string killed_user;
-  auto* which = kill->add_option_group("which");
-  which->add_option("ID", id, "As `turnpikectl allocations` shows it");
-  which->add_option("--user", killed_user, "All allocations of this user, on all nodes of a cluster");
-  which->require_option(1);
+  const OneOf which(
+      kill->add_option("ID", id, "As `turnpikectl allocations` shows it"),
+      kill->add_option("--user", killed_user, "All allocations of this user, on all nodes of a cluster"));
   on(kill, [&](const Connection& daemon) {
+    which.require();
     return killed_user.empty() ? kill_allocation(daemon, id, json) : kill_user(daemon, killed_user, json);
   });
 
@@ -122,7 +139,8 @@ int main(int argc, char** argv) {
   add_duration(*minting, "--ttl", ttl, "How long they are good (default: 1h)");
   minting->add_option("--host", credentials.host, "The host in the entry (default: signaling.public_host)");
   minting->add_option("--config", credentials.config_file, "Whose auth.secrets to use")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("FILE");
   on(minting, [&](const Connection&) {
     if (ttl) credentials.ttl = *ttl;
     return mint_credentials(credentials, json);
@@ -156,12 +174,12 @@ int main(int argc, char** argv) {
   auto* revoking = app.add_subcommand(
       "revoke",
       "Refuse a token of signaling before it expires, send away who came with it, and end their relaying");
-  auto* revoked = revoking->add_option_group("revoked");
-  revoked->add_option("TOKEN_ID", token_id, "The `jti` of the token");
-  revoked->add_option("--subject", subject, "All tokens of this `sub` that were issued until now");
-  revoked->require_option(1);
+  const OneOf revoked(
+      revoking->add_option("TOKEN_ID", token_id, "The `jti` of the token"),
+      revoking->add_option("--subject", subject, "All tokens of this `sub` that were issued until now"));
   add_duration(*revoking, "--for", revoked_for, "As long as tokens live at most (default: 720h)");
   on(revoking, [&](const Connection& daemon) {
+    revoked.require();
     return revoke(daemon, subject.empty() ? token_id : subject, !subject.empty(), revoked_for, json);
   });
 

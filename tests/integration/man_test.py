@@ -17,6 +17,8 @@ PAGES = {"turnpike": 8, "turnpikectl": 1, "stunclient": 1, "turnbench": 1, "turn
 PROGRAMS = [name for name in PAGES if "." not in name]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 EXPLANATION = re.compile(r"^(?: {30}|  \S.*?  +)(\S.*)$", re.MULTILINE)
+ARGUMENTS = re.compile(r"^ *Positionals:\n((?:  .*\n)+)", re.MULTILINE | re.IGNORECASE)
+USAGE = re.compile(r"^Usage: \S+ (.*)$", re.MULTILINE)
 COMMANDS = re.compile(r"^Subcommands:\n((?:  .*\n)+)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -60,6 +62,28 @@ class ManPages(unittest.TestCase):
         source = page("turnpikectl").read_text(encoding="utf-8")
         for line in commands[1].splitlines():
             self.assertRegex(source, rf"(?m)^\.SS {line.split()[0]} ")
+
+    def test_each_heading_names_what_the_command_takes(self) -> None:
+        source = page("turnpikectl").read_text(encoding="utf-8").replace("\\%", "").replace("\\-", "-")
+        arguments = 0
+        for answer in helps_of("turnpikectl")[1:]:
+            usage = USAGE.search(answer)[1]
+            self.assertIn(f"\n.SS {usage}\n", source)
+            if found := ARGUMENTS.search(answer):
+                for name in re.findall(r"^ {2,4}(\S+)", found[1], re.MULTILINE):
+                    self.assertIn(name, usage.replace("[", "").replace("]", "").split())
+                    arguments += 1
+        self.assertGreater(arguments, 3)
+
+    def test_each_term_is_one(self) -> None:
+        """Below a heading for options stand options and arguments, and nothing that --help has about them."""
+        for program in PROGRAMS:
+            source = page(program).read_text(encoding="utf-8").replace("\\%", "").replace("\\-", "-")
+            for section in re.split(r"^\.SH ", source, flags=re.MULTILINE):
+                if not section.startswith(("OPTIONS", "ARGUMENTS", "COMMANDS")):
+                    continue
+                for term in re.findall(r"^\.TP\n(.*)$", section, re.MULTILINE):
+                    self.assertRegex(term, r"^(\\fB-\S+\\fR(, \\fB-\S+\\fR)*( \\fI[^ a-z]+\\fR)?|\\fI[A-Z_]+\\fR)$")
 
     def test_each_explanation_is_there(self) -> None:
         """The right half of --help, word by word, whatever lines it is on."""

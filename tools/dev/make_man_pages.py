@@ -98,6 +98,8 @@ def parse_help(answer: str) -> Help:
             fits = line[HELP_COLUMN - 1:HELP_COLUMN] == " " and not continues
             at = HELP_COLUMN if fits else len(line)
             section.append(Entry(line[:at].strip(), line[at:].strip()))
+        elif line.lstrip().startswith("["):
+            raise ValueError(f"a group of options, which this script does not know: {line}")
         elif line and not result.usage:
             result.about = (result.about + " " + line).strip()
         elif line:
@@ -142,7 +144,7 @@ def parse_option(name: str) -> Option:
     names, _, rest = name.partition(" ")
     option = Option(names.split(","))
     for word, remark in (("Excludes", "Cannot stand beside {}."), ("Needs", "Needs {}.")):
-        if found := re.search(rf"\s*{word}: ((?:--?[\w-]+ ?)+)", rest):
+        if found := re.search(rf"\s*{word}: ((?:[\w-]+ ?)+)(?![\w:])", rest):
             option.remarks.insert(0, remark.format(", ".join(found[1].split())))
             rest = rest[:found.start()] + rest[found.end():]
     rest = " " + rest.strip()
