@@ -1,37 +1,65 @@
-# Completion of turnpikectl for bash.
+# shellcheck shell=bash
+# Completion of turnpikectl for bash. Commands, options and values are those that --help names, so that they are not listed
+# here once more.
+
+# Reads `PROGRAM COMMAND... --help` into the caller's `commands`, `arguments` and `options`. The value of an argument or an
+# option is what it takes: words, or a name in capitals (FILE); of an option that takes nothing it is empty.
+_turnpikectl_read_help() {
+  local line section=''
+  local value='([A-Z]+)(:\{([a-z,]+)\})?'
+  local option="^ +(-.,? *)?(--[a-z-]+)( $value)?" argument="^  ([A-Z_]+) $value" command='^  ([a-z]+) '
+  commands=() arguments=()
+  while IFS= read -r line; do
+    if [[ $line =~ ^([A-Za-z]+):$ ]]; then
+      section=${BASH_REMATCH[1],,}
+    elif [[ $section == options && $line =~ $option ]]; then
+      options[${BASH_REMATCH[2]}]=${BASH_REMATCH[6]:-${BASH_REMATCH[4]}}
+    elif [[ $section == positionals && $line =~ $argument ]]; then
+      arguments+=("${BASH_REMATCH[4]:-${BASH_REMATCH[1]}}")
+    elif [[ $section == subcommands && $line =~ $command ]]; then
+      commands+=("${BASH_REMATCH[1]}")
+    fi
+  done < <("$@" --help 2>/dev/null)
+}
+
+# _turnpikectl_offer WHAT: the values of an option or an argument that takes WHAT.
+_turnpikectl_offer() {
+  case $1 in
+    FILE | PATH) compopt -o default ;;  # readline knows best how to write the name of a file
+    *[a-z]*) mapfile -t COMPREPLY < <(compgen -W "${1//,/ }" -- "$word") ;;
+  esac
+}
+
 _turnpikectl() {
-  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' each
-  local commands='status allocations kill nodes drain reload loglevel user revoke credentials import check'
+  local each takes='' word=${COMP_WORDS[COMP_CWORD]}
+  local -a commands arguments path=("$1")
+  local -A options=()
+  COMPREPLY=()
+  _turnpikectl_read_help "${path[@]}"
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    [[ " $commands " == *" $each "* ]] && command=$each && break
+    if [[ $each == '=' ]]; then
+      continue  # --sort=rate comes as three words
+    elif [[ -n $takes ]]; then
+      takes=''
+    elif [[ $each == -* ]]; then
+      takes=${options[$each]-}
+    elif ((${#commands[@]} == 0)); then
+      arguments=("${arguments[@]:1}")
+    elif [[ " ${commands[*]} " == *" $each "* ]]; then
+      path+=("$each")
+      _turnpikectl_read_help "${path[@]}"
+    fi
   done
-  case $previous in
-    --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
-    --sort) mapfile -t COMPREPLY < <(compgen -W 'age rate' -- "$word") && return ;;
-  esac
-  case $command in
-    '') mapfile -t COMPREPLY < <(compgen -W "$commands --socket --json --help --version" -- "$word") ;;
-    allocations) mapfile -t COMPREPLY < <(compgen -W '--user --address --sort --watch --json' -- "$word") ;;
-    status | nodes) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
-    kill) mapfile -t COMPREPLY < <(compgen -W '--user --json' -- "$word") ;;
-    drain) mapfile -t COMPREPLY < <(compgen -W '--deadline --until --json' -- "$word") ;;
-    reload) mapfile -t COMPREPLY < <(compgen -W '--dry-run --json' -- "$word") ;;
-    loglevel) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$word") ;;
-    user)
-      case $previous in
-        user) mapfile -t COMPREPLY < <(compgen -W 'add list passwd remove' -- "$word") ;;
-        *) mapfile -t COMPREPLY < <(compgen -W '--generate --json' -- "$word") ;;
-      esac
-      ;;
-    revoke) mapfile -t COMPREPLY < <(compgen -W '--subject --for' -- "$word") ;;
-    import)
-      case $previous in
-        import) mapfile -t COMPREPLY < <(compgen -W 'coturn' -- "$word") ;;
-        *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-      esac
-      ;;
-    credentials) mapfile -t COMPREPLY < <(compgen -W '--ttl --host --config --json' -- "$word") ;;
-    check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-  esac
+  if [[ $word == '=' ]]; then word=''; fi
+
+  if [[ -n $takes ]]; then
+    _turnpikectl_offer "$takes"
+  elif [[ $word == -* || (${#commands[@]} == 0 && ${#arguments[@]} == 0) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "${!options[*]}" -- "$word")
+  elif ((${#commands[@]} != 0)); then
+    mapfile -t COMPREPLY < <(compgen -W "${commands[*]}" -- "$word")
+  else
+    _turnpikectl_offer "${arguments[0]}"
+  fi
 }
 complete -F _turnpikectl turnpikectl
