@@ -136,17 +136,9 @@ cluster::NodeRecord Daemon::describe_node() {
   record.allocations = {quota_.in_use(), config_.limits.allocations};
   record.ports = {ports.taken, ports.of};
   const auto now = std::chrono::steady_clock::now();
-  if (const std::chrono::duration<double> elapsed = now - relayed_rate_.since;
-      elapsed >= std::chrono::seconds(1)) {
-    const std::uint64_t octets = relayed_octets();
-    relayed_rate_.per_second =
-        static_cast<std::uint64_t>(static_cast<double>(octets - relayed_rate_.octets) / elapsed.count());
-    relayed_rate_.octets = octets;
-    relayed_rate_.since = now;
-    demands_ = measure_demands(elapsed);
-  }
+  if (const auto elapsed = relayed_rate_.count(relayed_octets(), now)) demands_ = measure_demands(*elapsed);
   record.demand_by_user = demands_;
-  record.octets_per_second = relayed_rate_.per_second;
+  record.octets_per_second = relayed_rate_.per_second();
   record.ready = ready_ && !drain_;
   record.draining = drain_ != nullptr;
   return record;

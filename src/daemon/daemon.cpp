@@ -499,14 +499,12 @@ void Daemon::begin_heartbeat() {
   if (signaling_)
     threads.emplace_back([this](std::function<void()> answer) { signaling_->ask(std::move(answer)); });
   if (web_) threads.emplace_back([this](std::function<void()> answer) { web_->ask(std::move(answer)); });
-  heartbeat_.emplace(control_, std::move(threads),
-                     [this, octets = std::uint64_t{0}, since = std::chrono::steady_clock::now()]() mutable {
-                       const std::uint64_t before = std::exchange(octets, relayed_octets());
-                       const auto now = std::chrono::steady_clock::now();
-                       const std::chrono::duration<double> elapsed = now - std::exchange(since, now);
-                       bounds_log_.look(count_all(), now);
-                       return describe_load(static_cast<double>(octets - before) / elapsed.count());
-                     });
+  heartbeat_.emplace(control_, std::move(threads), [this, rate = OctetRate(started_)]() mutable {
+    const auto now = std::chrono::steady_clock::now();
+    rate.count(relayed_octets(), now);
+    bounds_log_.look(count_all(), now);
+    return describe_load(rate.per_second());
+  });
 }
 
 std::uint64_t Daemon::relayed_octets() const {
@@ -516,9 +514,9 @@ std::uint64_t Daemon::relayed_octets() const {
   return core.to_peer_bytes + core.to_client_bytes + streamed.to_peer_bytes + streamed.to_client_bytes;
 }
 
-std::string Daemon::describe_load(double octets_per_second) const {
+std::string Daemon::describe_load(std::uint64_t octets_per_second) const {
   return fmt::format("{}{} allocations, {:.1f} Mbit/s", drain_ ? "draining, " : "", quota_.in_use(),
-                     octets_per_second * 8 / 1e6);
+                     static_cast<double>(octets_per_second) * 8 / 1e6);
 }
 
 void Daemon::begin_drain(const admin::DrainOptions& options) {

@@ -21,6 +21,7 @@
 #include "daemon/counters.hpp"
 #include "daemon/file_watch.hpp"
 #include "daemon/heartbeat.hpp"
+#include "daemon/octet_rate.hpp"
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
@@ -40,13 +41,6 @@
 #include "turnpike/turn/quota.hpp"
 
 namespace turnpike::daemon {
-
-// How many octets were relayed in a second, lately.
-struct OctetRate {
-  std::uint64_t octets = 0;
-  std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
-  std::uint64_t per_second = 0;
-};
 
 // Null where nothing is said about clients' networks.
 std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params);
@@ -100,7 +94,7 @@ class Daemon {
   void begin_heartbeat();
   std::uint64_t relayed_octets() const;
   // For the service manager, in words.
-  std::string describe_load(double octets_per_second) const;
+  std::string describe_load(std::uint64_t octets_per_second) const;
   void watch_certificates();
   void watch_certificate_files();
   void warn_about_certificates() const;
@@ -198,8 +192,8 @@ class Daemon {
   std::optional<SignalReader> signals_;
   std::optional<cluster::Nodes> nodes_;  // nothing where this is the only node
   signaling::IceUrls own_urls_;          // by which clients of other nodes are told of this one
-  OctetRate relayed_rate_;
-  turn::Quota::Demands demands_;  // of users here, as this node has last told of them
+  OctetRate relayed_rate_{started_};     // for other nodes
+  turn::Quota::Demands demands_;         // of users here, as this node has last told of them
   BoundsLog bounds_log_;
   DaemonCounters counters_;
   bool warned_of_algorithms_ = false;
