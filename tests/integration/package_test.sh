@@ -427,30 +427,69 @@ END
   inside systemctl daemon-reload
 }
 
-# As tools/container/Containerfile has it run, as far as that can be shown without a registry of images.
-show_container() {
-  local log=$work/container.log container pid status=0
-  step "as a container: no init, another user, a root that cannot be written to, no capability"
-  mkdir "$tree/var/lib/turnpike"  # systemd-nspawn wants the account's home
-  # What the package does itself where there is a /proc.
-  outside chgrp turnpike /etc/turnpike "$config"
+# start_container [OPTION OF SYSTEMD-NSPAWN...]: the image's program, as tools/container/Containerfile has it run, as far as
+# that can be shown without a registry of images. Sets `container` and `pid`; `log` is where it writes.
+start_container() {
+  local entrypoint options
+  mapfile -t entrypoint < <(sed -n 's/^ENTRYPOINT //p' "$source_dir/tools/container/Containerfile" |
+    python3 -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")')
+  # The folders that its command makes writable have the mode that they have in the image.
+  mapfile -t options < <(sed -n 's|^#.* --tmpfs \([^ ]*\).*|--tmpfs=\1:mode=1777|p' "$source_dir/tools/container/Containerfile")
   systemd-nspawn --quiet --register=no --keep-unit --private-network --read-only --as-pid2 --user=turnpike \
-    --no-new-privileges=yes --drop-capability=all --console=pipe -D "$tree" /usr/bin/turnpike --config "$config" \
-    --set 'admin.listen=[http://127.0.0.1:9641]' >"$log" 2>&1 &
+    --no-new-privileges=yes --drop-capability=all --console=pipe "${options[@]}" "$@" -D "$tree" "${entrypoint[@]}" >"$log" 2>&1 &
   container=$!
   if ! timeout 60 grep -q ' ready$' <(tail -n +1 -f --pid="$container" "$log"); then
     die "it does not start as a container: $(tail -n 20 "$log")"
   fi
   pid=$(pgrep -x turnpike)
-  [[ $(sed -n 's/^CapEff:\t0*//p;s/^CapBnd:\t0*//p' "/proc/$pid/status") =~ ^$'\n'?$ ]] || die "it has capabilities"
-  nsenter -t "$pid" -a "${clean_environment[@]}" stunclient 127.0.0.1 >"$work/log" 2>&1 || die "stunclient: $(cat "$work/log")"
-  for path in healthz readyz; do
-    nsenter -t "$pid" -n python3 -c "import urllib.request as r; r.urlopen('http://127.0.0.1:9641/$path', timeout=10)" ||
-      die "the probe of /$path fails"
-  done
+}
+
+stop_container() {
+  local status=0
   kill -TERM "$pid"
   wait "$container" || status=$?
   ((status == 0)) || die "it ended with $status: $(tail -n 20 "$log")"
+}
+
+show_container() {
+  local log=$work/container.log container pid
+  step "as a container: no init, another user, a root that cannot be written to, no capability"
+  mkdir "$tree/var/lib/turnpike"  # systemd-nspawn wants the account's home
+  # What the package does itself where there is a /proc.
+  outside chgrp turnpike /etc/turnpike "$config"
+  : >"$log"
+  start_container
+  [[ $(sed -n 's/^CapEff:\t0*//p;s/^CapBnd:\t0*//p' "/proc/$pid/status") =~ ^$'\n'?$ ]] || die "it has capabilities"
+  nsenter -t "$pid" -a "${clean_environment[@]}" stunclient 127.0.0.1 >"$work/log" 2>&1 || die "stunclient: $(cat "$work/log")"
+  nsenter -t "$pid" -a "${clean_environment[@]}" turnpikectl status >"$work/log" 2>&1 || die "turnpikectl: $(cat "$work/log")"
+  stop_container
+  # docker reads no other list of what stays out of an image, and podman reads this one as well.
+  grep -qx build "$source_dir/.dockerignore" || die "the images of docker would have the build folder in them"
+}
+
+# volume_mode KIND: of the files in the manifest's volume of that kind.
+volume_mode() { sed -n "s/.* $1: .*defaultMode: \([0-7]*\).*/\1/p" "$source_dir/tools/container/kubernetes.yaml" | grep .; }
+
+show_pod() {
+  local log=$work/container.log container pid manifest=$source_dir/tools/container/kubernetes.yaml group path port
+  step "as a pod of tools/container/kubernetes.yaml"
+  sed -n '/^  turnpike.yaml: |$/,/^---$/s/^    //p' "$manifest" >"$work/pod.yaml"
+  echo a-secret-of-thirty-two-characters >"$work/secret"
+  # As the kubelet does it: the volumes' group is fsGroup, which is one of the program's groups.
+  group=$(sed -n 's/^ *fsGroup: //p' "$manifest")
+  [[ $group == "$(sed -n 's/^ *runAsGroup: //p' "$manifest")" ]] || die "the volumes belong to another group than the program's"
+  chgrp "$(outside id -g turnpike)" "$work/pod.yaml" "$work/secret"
+  chmod "$(volume_mode configMap)" "$work/pod.yaml"
+  chmod "$(volume_mode secret)" "$work/secret"
+  : >"$log"
+  start_container --bind-ro="$work/pod.yaml:$config" --bind-ro="$work/secret:/run/secrets/turnpike/secret"
+  if grep 'everybody on this machine' "$log"; then die "the volumes are open to everybody"; fi
+  nsenter -t "$pid" -a "${clean_environment[@]}" turnpikectl status >"$work/log" 2>&1 || die "turnpikectl: $(cat "$work/log")"
+  while read -r port path; do
+    nsenter -t "$pid" -n python3 -c "import urllib.request as r; r.urlopen('http://127.0.0.1:$port$path', timeout=10)" ||
+      die "the probe of $path fails"
+  done < <(sed -n 's/.*httpGet: .*port: \([0-9]*\), path: \([^}]*\)}/\1 \2/p' "$manifest")
+  stop_container
   rmdir "$tree/var/lib/turnpike"
 }
 
@@ -570,6 +609,7 @@ test_package() {
   step "an installation where systemd does not run"
   install_package "$work/older.deb"
   show_container
+  show_pod
   step "boot"
   boot
   run_in_tree=inside
