@@ -527,6 +527,24 @@ show_upgrade() {
   [[ $(service MainPID) != "$pid" ]] || failed "the upgrade left the old program running"
   relays || failed "stunclient --turn after an upgrade: $(cat "$work/log")"
 
+  step "an upgrade does not wait for calls that a drain lets go on"
+  printf 'shutdown: {drain: 10m}\n' >>"$tree$config"
+  inside systemctl reload turnpike.service || failed "systemctl reload failed"
+  pid=$(service MainPID)
+  mark_journal
+  inside_within 60 turnbench --server 127.0.0.1:3478 --user alice --password a-password-of-this-test --clients 1 \
+    --rate 10 --duration 30 >"$work/call.log" 2>&1 &
+  wait_for_journal 30 "allocation created"
+  kill -KILL "$(pgrep -x turnbench)"  # its allocation stays for ten minutes
+  inside_within 60 dpkg --install /root/package.deb >"$work/dpkg.log" 2>&1 || failed "dpkg: $(cat "$work/dpkg.log")"
+  grep -q "ends them at once" "$work/dpkg.log" || failed "dpkg does not say what it does not wait for: $(cat "$work/dpkg.log")"
+  [[ $(service MainPID) == "$pid" && $(service ActiveState) == deactivating ]] || failed "the call was not let go on"
+  mark_journal
+  inside systemctl kill turnpike.service
+  wait_for_journal 30 "Started turnpike"
+  configure
+  inside systemctl reload turnpike.service || failed "systemctl reload failed after an upgrade beside a drain"
+
   step "an upgrade of a stopped service does not start it"
   inside systemctl stop turnpike.service
   install_package "$package"
