@@ -3,12 +3,18 @@
 // Events, with a Transfer in their detail: offered · changed
 import { randomId } from './random.mjs';
 
-export const sizeLimit = 500 * 1024 * 1024;
-const unasked = { image: 10 * 1024 * 1024, other: 1024 * 1024 }; // bytes; larger files wait to be accepted
-const highWater = 1024 * 1024;
+const megabyte = 1024 * 1024;
+export const sizeLimit = 500 * megabyte;
+// What is received without a question: the bytes of one file, and what is kept at a time of one person's files
+// and of all. Other files wait to be accepted.
+const unasked = {
+  image: 10 * megabyte, other: megabyte,
+  ofOne: { files: 10, bytes: 20 * megabyte }, ofAll: { files: 30, bytes: 60 * megabyte },
+};
+const highWater = megabyte;
 const lowWater = 256 * 1024;
-const readAhead = 1024 * 1024;
-const packAt = 8 * 1024 * 1024;
+const readAhead = megabyte;
+const packAt = 8 * megabyte;
 const previewed = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp'];
 const over = ['done', 'refused', 'cancelled', 'failed'];
 
@@ -20,6 +26,7 @@ export class Transfer {
   reason = null; // of a refusal, a cancellation or a failure
   result = null; // the received Blob
   channel = null;
+  unasked = false; // whether it was received without a question
 
   constructor({ id, person, outgoing, name, size, mime, file = null }) {
     Object.assign(this, { id, person, outgoing, name, size, mime, file });
@@ -95,6 +102,14 @@ export class Files extends EventTarget {
     else channel.close();
   }
 
+  // Nobody will look at a transfer any more: what came with it may go.
+  forget(transfer) {
+    this.refuse(transfer);
+    this.cancel(transfer);
+    transfer.result = null;
+    this.#transfers.delete(transfer.id);
+  }
+
   lost(person) {
     for (const transfer of this.#transfers.values())
       if (transfer.person === person && !transfer.isOver) this.#end(transfer, 'failed', 'gone');
@@ -111,7 +126,19 @@ export class Files extends EventTarget {
     this.#transfers.set(id, transfer);
     if (size > sizeLimit) this.refuse(transfer, 'too-large');
     this.dispatchEvent(new CustomEvent('offered', { detail: transfer }));
-    if (size <= (isImage(transfer) ? unasked.image : unasked.other)) this.accept(transfer);
+    if (transfer.state !== 'offered' || !this.#fitsUnasked(transfer)) return;
+    transfer.unasked = true;
+    this.accept(transfer);
+  }
+
+  #fitsUnasked(transfer) {
+    const { person, size } = transfer;
+    if (size > (isImage(transfer) ? unasked.image : unasked.other)) return false;
+    const kept = [...this.#transfers.values()].filter(other =>
+      other.unasked && ['running', 'done'].includes(other.state));
+    const fits = (transfers, { files, bytes }) => transfers.length < files
+      && transfers.reduce((sum, other) => sum + other.size, size) <= bytes;
+    return fits(kept.filter(other => other.person === person), unasked.ofOne) && fits(kept, unasked.ofAll);
   }
 
   async #send(transfer) {

@@ -7,13 +7,14 @@ import { toast } from './toast.mjs';
 import { size, TransferRow } from './transfer_row.mjs';
 
 const longest = 4000;
+const mostLines = 500; // of the log, with those about people who come and go
 
 export class Chat {
   #call;
   #files = new Files();
   #rows = new Map(); // Transfer → its row in the log
   #unread = 0;
-  #urls = [];
+  #attachments = new Map(); // message in the log → { transfers, urls } that it holds
   #listening = new AbortController();
 
   constructor(call) {
@@ -61,9 +62,7 @@ export class Chat {
 
   close() {
     this.#listening.abort();
-    for (const transfer of this.#rows.keys()) this.#files.cancel(transfer);
-    for (const url of this.#urls) URL.revokeObjectURL(url);
-    byId('chat-log').replaceChildren();
+    for (const node of [...byId('chat-log').children]) this.#remove(node);
   }
 
   opened() {
@@ -98,7 +97,7 @@ export class Chat {
     }
     const readers = this.#call.tell(message);
     field.value = '';
-    this.#message(null, element('div', { class: 'body' }, text), !readers && 'chat.nobody');
+    this.#message(null, element('div', { class: 'body' }, text), { hint: !readers && 'chat.nobody' });
   }
 
   #heard(person, message) {
@@ -107,31 +106,33 @@ export class Chat {
     this.#message(person, element('div', { class: 'body' }, ...links(message.text.slice(0, longest))));
   }
 
-  #message(person, body, hint) {
+  #message(person, body, { hint, attachment } = {}) {
     const time = new Date().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
     const who = person ? `${person.name || t('guest')} · ${time}` : time;
     this.#append(element('div', { class: 'message', 'data-own': String(!person), 'data-testid': 'message' },
       element('span', { class: 'who' }, who), body,
-      hint && say(element('span', { class: 'hint' }), hint)), { own: !person });
+      hint && say(element('span', { class: 'hint' }), hint)), { own: !person, attachment });
   }
 
   #outgoing(file, transfers) {
+    const attachment = { transfers, urls: [] };
     const body = element('div', { class: 'body file', 'data-testid': 'file' }, title(file));
-    if (isImage({ mime: file.type })) body.append(this.#picture(file, file.name));
+    if (isImage({ mime: file.type })) body.append(this.#picture(file.name, makeUrl(file, attachment)));
     for (const transfer of transfers) body.append(this.#row(transfer));
-    this.#message(null, body);
+    this.#message(null, body, { attachment });
   }
 
   #incoming(transfer) {
+    const attachment = { transfers: [transfer], urls: [] };
     const body = element('div', { class: 'body file', 'data-testid': 'file' }, title(transfer));
     body.append(this.#row(transfer, blob => {
-      const url = this.#url(blob);
-      if (isImage(transfer)) body.insertBefore(this.#picture(blob, transfer.name, url), body.lastChild);
+      const url = makeUrl(blob, attachment);
+      if (isImage(transfer)) body.insertBefore(this.#picture(transfer.name, url), body.lastChild);
       return say(element('a', {
         class: 'plain', href: url, download: transfer.name, 'data-testid': 'download',
       }), 'file.download');
     }));
-    this.#message(transfer.person, body);
+    this.#message(transfer.person, body, { attachment });
   }
 
   #row(transfer, arrived) {
@@ -140,28 +141,46 @@ export class Chat {
     return row.node;
   }
 
-  #picture(blob, name, url = this.#url(blob)) {
+  #picture(name, url) {
     const log = byId('chat-log');
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
     const onload = () => { if (atEnd) log.scrollTop = log.scrollHeight; };
     return element('img', { src: url, alt: name, 'data-testid': 'picture', onload });
   }
 
-  #url(blob) {
-    const url = URL.createObjectURL(blob);
-    this.#urls.push(url);
-    return url;
-  }
-
-  #append(node, { own = false, quiet = false }) {
+  #append(node, { own = false, quiet = false, attachment }) {
+    if (attachment) this.#attachments.set(node, attachment);
     const log = byId('chat-log');
     log.querySelector('.empty')?.remove();
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
     log.append(node);
+    this.#shorten(log);
     if (atEnd || own) log.scrollTop = log.scrollHeight;
     if (quiet || own || !byId('chat-panel').hidden) return;
     this.#unread += 1;
     this.#showUnread();
+  }
+
+  // Removes the oldest lines. One with a transfer that this person waits for stays.
+  #shorten(log) {
+    const isAwaited = ({ state, outgoing }) => state === 'running' || (outgoing && state === 'offered');
+    const isOld = node => !this.#attachments.get(node)?.transfers.some(isAwaited);
+    for (let node = log.firstChild; node && log.childElementCount > mostLines;) {
+      const next = node.nextSibling;
+      if (isOld(node)) this.#remove(node);
+      node = next;
+    }
+  }
+
+  #remove(node) {
+    node.remove();
+    const { transfers = [], urls = [] } = this.#attachments.get(node) ?? {};
+    this.#attachments.delete(node);
+    for (const transfer of transfers) {
+      this.#rows.delete(transfer);
+      this.#files.forget(transfer);
+    }
+    for (const url of urls) URL.revokeObjectURL(url);
   }
 
   #showUnread() {
@@ -175,6 +194,12 @@ export class Chat {
 const title = ({ name, size: bytes }) => element('div', { class: 'title' },
   element('span', { class: 'file-name', 'data-testid': 'file-name' }, name),
   element('span', { class: 'file-size' }, size(bytes)));
+
+function makeUrl(blob, { urls }) {
+  const url = URL.createObjectURL(blob);
+  urls.push(url);
+  return url;
+}
 
 // Shows a stranger's text as text, with links for its web addresses.
 function links(text) {

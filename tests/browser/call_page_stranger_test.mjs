@@ -1,0 +1,80 @@
+// What somebody else in the room can do to a page: send much, come and go, bear a strange name. Nothing of that may
+// grow without a bound, or cover the call.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { skipReason, startBrowser, without } from './support/browser.mjs';
+import { CallPage, byTestId, checker, startCallServer } from './support/call_page.mjs';
+import { temporaryDirectory } from './support/cleanup.mjs';
+import { gradient } from './support/png.mjs';
+
+test('a stranger in the room', { skip: skipReason(), timeout: 180_000 }, async t => {
+  const server = await startCallServer();
+  t.after(server.stop);
+  const folder = temporaryDirectory('call-page');
+  t.after(folder.remove);
+  const noDevices = without('--use-fake-device-for-media-stream');
+  const [first, second] = await Promise.all([startBrowser(noDevices), startBrowser(noDevices)]);
+  t.after(() => Promise.all([first.close(), second.close()]));
+  const ann = await CallPage.open(first, `${server.url}/#room=blue`);
+  const bob = await CallPage.open(second, `${server.url}/#room=blue`);
+  const check = checker(t, server, () => [ann, bob]);
+
+  const send = async files => {
+    const paths = files.map(([name, bytes]) => {
+      const path = join(folder.path, name);
+      const picture = gradient(16, 16);
+      writeFileSync(path, Buffer.concat([picture, Buffer.alloc(bytes - picture.length)]));
+      return path;
+    });
+    const input = await ann.page.$(byTestId('file-input'));
+    await input.uploadFile(...paths);
+  };
+  const untilTransfers = states => bob.until(`transfers that are ${states}`, wanted =>
+    [...document.querySelectorAll('[data-testid="transfer"]')].map(({ dataset }) => dataset.state).join(' ')
+      === wanted, { args: [states], within: 30_000 });
+
+  await check('two people meet', async () => {
+    await ann.join('Ann', { bare: true });
+    await bob.join('Bob', { bare: true });
+    await ann.untilTile('Bob', { state: 'connected' });
+    await bob.untilTile('Ann', { state: 'connected' });
+  });
+
+  await check('files come without a question up to a sum of octets and up to a number', async () => {
+    const large = 9 * 1024 * 1024;
+    await send([['a.png', large], ['b.png', large]]);
+    await untilTransfers('done done');
+    await send([['c.png', large]]);
+    await untilTransfers('done done offered');
+    await send(Array.from({ length: 9 }, (_, index) => [`${index}.bin`, 4000]));
+    await untilTransfers(['done done offered', ...Array(8).fill('done'), 'offered'].join(' '));
+    await bob.page.$$eval(byTestId('file-accept'), buttons => buttons.forEach(button => button.click()));
+    await untilTransfers(['done done done', ...Array(8).fill('done'), 'done'].join(' '));
+  });
+
+  await check('the log keeps its last lines; what leaves it makes room', async () => {
+    const url = await bob.page.$eval(byTestId('picture'), ({ src }) => src);
+    const isThere = address => bob.page.evaluate(from => new Promise(resolve => {
+      const image = new Image();
+      image.onload = () => resolve(true);
+      image.onerror = () => resolve(false);
+      image.src = from;
+    }), address);
+    assert.equal(await isThere(url), true);
+    await ann.page.evaluate(() => {
+      for (let line = 0; line < 600; line++) {
+        document.querySelector('#chat-text').value = `line ${line}`;
+        document.querySelector('#chat-form').requestSubmit();
+      }
+    });
+    await bob.untilText('message', 'line 599');
+    for (const page of [ann, bob])
+      assert.equal(await page.page.$eval(byTestId('chat-log'), log => log.childElementCount), 500);
+    await untilTransfers('');
+    assert.equal(await isThere(url), false);
+    await send([['again.bin', 4000]]);
+    await untilTransfers('done');
+  });
+});
