@@ -2,7 +2,8 @@
 //   { path: 'direct' | 'nat' | 'relay', transport: 'udp' | 'tcp' | 'tls', local, remote, pair }
 // A peer-reflexive candidate does not tell its type. If the other side has signaled its address, the type of
 // that signal counts. If it has the address of a TURN server, it is a relay whose check came before its
-// signal.
+// signal. Firefox signals its own address with the name of an mDNS host, which may not be resolved, and once
+// more as the STUN server saw it.
 
 function selectedPair(stats) {
   const all = [...stats.values()];
@@ -34,13 +35,17 @@ export function judgePath(stats, { known = [], servers = new Set() } = {}) {
 
 function typeOf(candidate, known, servers) {
   const { candidateType, address, port } = candidate;
-  if (candidateType !== 'prflx') return candidateType;
+  if (!['srflx', 'prflx'].includes(candidateType)) return candidateType;
+  const hasHiddenHost = known.some(other => isHiddenHost(other) && other.port === port);
+  if (address && isPrivate(address) && hasHiddenHost) return 'host';
+  if (candidateType === 'srflx') return 'srflx';
   const told = known.find(other => other.address === address && other.port === port);
   if (told) return told.type;
   if (address && servers.has(address)) return 'relay';
-  const hidden = known.length && known.every(other => other.address?.endsWith('.local'));
-  return hidden && isPrivate(address) ? 'host' : 'prflx'; // mDNS name of this network, not resolved
+  return known.length && known.every(isHiddenHost) && isPrivate(address) ? 'host' : 'prflx';
 }
+
+const isHiddenHost = ({ address, type }) => type === 'host' && Boolean(address?.endsWith('.local'));
 
 // Chromium omits relayProtocol when it is UDP.
 export function relayTransport({ relayProtocol, url }) {
