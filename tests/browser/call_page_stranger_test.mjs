@@ -1,13 +1,29 @@
 // What somebody else in the room can do to a page: send much, come and go, bear a strange name. Nothing of that may
 // grow without a bound, or cover the call.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import WebSocket from 'ws';
 import { skipReason, startBrowser, without } from './support/browser.mjs';
 import { CallPage, byTestId, checker, startCallServer } from './support/call_page.mjs';
 import { temporaryDirectory } from './support/cleanup.mjs';
 import { gradient } from './support/png.mjs';
+
+// A member that speaks the plain protocol, and no WebRTC.
+async function joinRaw(server, room, name) {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'join', room, name }));
+  await once(socket, 'message');
+  const leave = () => {
+    socket.send('{"type":"leave"}');
+    socket.close();
+    return once(socket, 'close');
+  };
+  return { leave };
+}
 
 test('a stranger in the room', { skip: skipReason(), timeout: 180_000 }, async t => {
   const server = await startCallServer();
@@ -76,5 +92,34 @@ test('a stranger in the room', { skip: skipReason(), timeout: 180_000 }, async t
     assert.equal(await isThere(url), false);
     await send([['again.bin', 4000]]);
     await untilTransfers('done');
+  });
+
+  await check('who comes and goes again and again covers nothing', async () => {
+    await bob.page.evaluate(() => {
+      globalThis.seen = { most: 0, added: 0 };
+      const toasts = document.querySelector('#toasts');
+      new MutationObserver(changes => {
+        globalThis.seen.most = Math.max(globalThis.seen.most, toasts.childElementCount);
+        for (const { addedNodes } of changes) globalThis.seen.added += addedNodes.length;
+      }).observe(toasts, { childList: true });
+    });
+    for (let time = 0; time < 30; time++) {
+      const eve = await joinRaw(server, 'blue', `Eve ${time}`);
+      await eve.leave();
+    }
+    await bob.untilText('chat-log', 'Eve 29 left');
+    await bob.until('one notice for many', () => document.querySelector('[data-toast="call.goneSeveral"]'));
+    await bob.until('no notice', () => !document.querySelector('#toasts').childElementCount);
+    const { most, added } = await bob.page.evaluate(() => globalThis.seen);
+    assert.ok(most <= 3, `${most} notices at once`);
+    assert.ok(added <= 15, `${added} notices`);
+  });
+
+  await check('a name changes no direction of text', async () => {
+    const eve = await joinRaw(server, 'blue', 'Eve \u202etxt\u2066.exe');
+    await bob.untilTile('Eve txt.exe', { state: 'connecting' });
+    await eve.leave();
+    await bob.untilText('chat-log', 'Eve txt.exe left');
+    await bob.until('the notice', () => document.querySelector('.toast')?.textContent === 'Eve txt.exe left');
   });
 });

@@ -1,6 +1,7 @@
 // Sends files from page to page, each over its own data channel, so that the chat does not wait for it. The
 // messages about files use the talk channel: file-offer, file-accept, file-refuse, file-cancel, file-done.
 // Events, with a Transfer in their detail: offered · changed
+import { plainLine } from './plain.mjs';
 import { randomId } from './random.mjs';
 
 const megabyte = 1024 * 1024;
@@ -230,11 +231,10 @@ export class Files extends EventTarget {
   }
 }
 
-// Returns only the file name: no folders, and no control or direction characters that could disguise an
-// extension.
+// Returns only the file name, without folders.
 function cleanName(name) {
   const last = String(name ?? '').split(/[\\/]/).pop();
-  return last.replace(/[\p{Cc}\p{Cf}]/gu, '').trim().slice(0, 150) || 'file';
+  return plainLine(last).slice(0, 150) || 'file';
 }
 
 function event(channel, type) {

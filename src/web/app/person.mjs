@@ -1,10 +1,12 @@
+import { plainLine } from './plain.mjs';
+
 // Another page in the room. `member` is its id on the server and changes when the server restarts. `instance`
 // identifies its tab and `load` the page itself; these do not change.
 export class Person {
   member = null;
   instance = null;
   load = null;
-  name = '';
+  #name = '';
   peer = null;
   former = null; // the previous Peer, which carries the call until the present one is connected
   wasConnected = false;
@@ -21,6 +23,9 @@ export class Person {
     this.member = member;
     this.name = name;
   }
+
+  get name() { return this.#name; }
+  set name(name) { this.#name = plainLine(name); }
 
   // Sends over the data channel; returns whether that was possible.
   say(message) { return Boolean(this.peer?.say(message) || this.former?.say(message)); }

@@ -108,6 +108,7 @@ export default {
   'call.link': 'Invite link',
   'call.joined': '{name} joined',
   'call.gone': '{name} left',
+  'call.goneSeveral': '{n} people left',
   'call.lost': '{name} lost the connection',
   'call.reconnecting': 'The line to the server is down. It is being restored; the call itself goes on.',
   'call.offline': 'This device is offline. Everything comes back by itself when the network does.',

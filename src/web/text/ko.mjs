@@ -94,6 +94,7 @@ export default {
   'call.link': '초대 링크',
   'call.joined': '{name} 님이 들어왔습니다',
   'call.gone': '{name} 님이 나갔습니다',
+  'call.goneSeveral': '{n}명이 나갔습니다',
   'call.lost': '{name} 님의 연결이 끊어졌습니다',
   'call.reconnecting': '서버와의 연결이 끊어져 다시 잇는 중입니다. 통화는 계속됩니다.',
   'call.offline': '이 기기가 오프라인입니다. 네트워크가 돌아오면 자동으로 다시 이어집니다.',

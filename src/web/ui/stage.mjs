@@ -7,7 +7,7 @@ import { Chat } from './chat.mjs';
 import { Invite } from './invite.mjs';
 import { arrange } from './layout.mjs';
 import { Tile } from './tile.mjs';
-import { toast } from './toast.mjs';
+import { MergedToasts, toast } from './toast.mjs';
 
 const audible = 0.03;
 const linger = 700;
@@ -28,6 +28,7 @@ export class Stage {
   #timer;
   #resize;
   #over = new AbortController();
+  #departures = new MergedToasts('call.goneSeveral');
   #crowdSeen = false;
 
   constructor(call, media, { token, leave }) {
@@ -91,6 +92,7 @@ export class Stage {
   close() {
     this.#over.abort();
     clearInterval(this.#timer);
+    this.#departures.close();
     this.#stopLevel();
     this.#resize.disconnect();
     this.#panel(null);
@@ -133,7 +135,7 @@ export class Stage {
     view.screen?.node.remove();
     const key = reason === 'left' ? 'call.gone' : 'call.lost';
     this.#chat.event(key, { name: person.name || t('guest') });
-    toast(key, { name: person.name || t('guest') });
+    this.#departures.add(key, { name: person.name || t('guest') });
     this.#showPeople();
   }
 
