@@ -206,4 +206,28 @@ test('a server that wants a token', { skip: skipReason(), timeout: 60_000 }, asy
     await page.see('verdict');
     assert.deepEqual(page.complaints(), []);
   });
+  await check('one that expires in the call: the call goes on, its link is not offered, a new one is taken', async () => {
+    const leeway = 60;
+    const token = makeToken(secret, { room: 'blue', exp: Math.floor(Date.now() / 1000) - leeway + 8 });
+    await page.page.close();
+    page = await CallPage.open(browser, `${server.url}/#room=blue&token=${token}`);
+    await page.join('Ann');
+    assert.equal(await page.page.$eval(byTestId('invite'), ({ disabled }) => disabled), false);
+    await page.untilText('token-banner', 'Your invitation has expired. The call goes on', { within: 20_000 });
+    assert.equal(await page.page.evaluate(() => document.body.dataset.line), 'online');
+    assert.equal(await page.page.$eval(byTestId('invite'), ({ disabled }) => disabled), true);
+    await page.untilText('alone', 'Ask for a new link');
+    assert.equal(await page.page.$('.alone input'), null);
+
+    const open = link => page.page.evaluate(hash => { location.hash = hash; }, `#room=blue&token=${link}`);
+    await open(makeToken(`not ${secret}`, { room: 'blue', exp: now + 600 }));
+    await page.until('why it is no help', () => document.querySelector('[data-toast="refused.token-invalid"]'));
+    assert.equal(await page.page.$eval(byTestId('token-banner'), ({ hidden }) => hidden), false);
+    const fresh = makeToken(secret, { room: 'blue', exp: now + 600 });
+    await open(fresh);
+    await page.until('no banner', () => document.querySelector('#token-banner').hidden);
+    assert.equal(await page.page.$eval('.alone input', ({ value }) => value), `${server.url}/#room=blue&token=${fresh}`);
+    assert.equal(await page.page.$eval(byTestId('invite'), ({ disabled }) => disabled), false);
+    assert.deepEqual(page.complaints(), []);
+  });
 });

@@ -3,7 +3,7 @@
 // Events, with { person } in their detail where one is meant:
 //   person-joined · person-changed · person-left { person, reason } · person-track { person, kind }
 //   person-message { person, message } · person-channel { person, channel }
-//   person-sample { person, sample } · people · line { online } · refused { code }
+//   person-sample { person, sample } · people · line { online } · refused { code } · token { code }
 import { identity } from './identity.mjs';
 import { stepFor } from './ladder.mjs';
 import { compare, read } from './meter.mjs';
@@ -20,6 +20,8 @@ const longestMessage = 60 * 1024;
 
 export class Call extends EventTarget {
   room = '';
+  token = undefined; // that we came with, or were given since
+  refused = false; // for good, by the server
   name = '';
   self = null;
   people = new Set();
@@ -46,7 +48,11 @@ export class Call extends EventTarget {
     on('ice-servers', message => this.#renewServers(message.iceServers));
     on('going-away', ({ deadline }) => this.#emit('ending', { deadline }));
     on('line', detail => this.#line(detail));
-    on('refused', detail => this.#emit('refused', detail));
+    on('refused', detail => {
+      this.refused = true;
+      this.#emit('refused', detail);
+    });
+    on('token', detail => this.#emit('token', detail));
   }
 
   get online() { return this.#signaling.online; }
@@ -56,10 +62,17 @@ export class Call extends EventTarget {
 
   async join({ room, name, token }) {
     this.room = room;
+    this.token = token;
     this.name = name;
     await this.#signaling.join({ room, name, token });
     this.#media.addEventListener('change', this.#mediaChanged);
     this.#timers = [setInterval(() => this.#sample(), 1000), setInterval(() => this.#check(), 500)];
+  }
+
+  // Rejects with a SignalingError when the server does not take the token.
+  async renew(token) {
+    await this.#signaling.renew(token);
+    this.token = token;
   }
 
   leave() {

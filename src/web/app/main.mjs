@@ -5,7 +5,8 @@
 //   by data-testid, in the lobby: room name join join-bare mic camera camera-choice microphone-choice preview
 //     (data-camera, data-microphone on|off) device-notes (its .note has data-note, the trouble) join-problem
 //     language open-diagnostics retry
-//   in the call: room-name count (data-count) grid tile badge facts line-banner crowd-note alone invite
+//   in the call: room-name count (data-count) grid tile badge facts line-banner token-banner crowd-note alone
+//     invite
 //     (data-state copied) mic-call camera-call screen-call (data-state on|off) open-chat open-settings leave
 //     camera-choice-call microphone-choice-call relay-only open-diagnostics-call language-call
 //   tile        data-kind camera|screen   data-self true|false   data-peer its member id   data-name
@@ -56,18 +57,18 @@ async function join({ room, name, bare }) {
   try {
     if (bare) media.decline();
     await joining.join({ room, name, token });
-    enter(joining, token);
+    enter(joining);
   } catch (error) {
     lobby.problem(refusal(error.code), { code: error.code });
   }
 }
 
-function enter(entered, token) {
+function enter(entered) {
   call = entered;
-  writeLink({ room: call.room, token, diagnostics: readLink().diagnostics });
+  writeLink({ room: call.room, token: call.token, diagnostics: readLink().diagnostics });
   lobby.close();
   setData(document.body, { view: 'call' });
-  stage = new Stage(call, media, { token, leave });
+  stage = new Stage(call, media, { leave });
 }
 
 function leave({ stay = true } = {}) {
@@ -83,11 +84,15 @@ function leave({ stay = true } = {}) {
 }
 
 function followLink() {
-  if (readLink().diagnostics) diagnostics.open();
+  const { room, token, diagnostics: check } = readLink();
+  if (check) diagnostics.open();
   if (!call) {
     lobby.followLink();
-  } else if (readLink().room && readLink().room !== call.room) {
+  } else if (room && room !== call.room) {
     leave();
+  } else if (token && token !== call.token) {
+    if (call.refused) leave();
+    else stage.renew(token);
   }
 }
 

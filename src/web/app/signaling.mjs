@@ -3,6 +3,7 @@
 //   joined · peer-joined · peer-left · signal · broadcast · ice-servers · going-away   messages of the server
 //   line      { online }                                                 the connection was lost, or is back
 //   refused   { code }                                                   the server refuses us
+//   token     { code }                                                   our token is not good any more
 const firstDelay = 250;
 const delays = { short: 1000, long: 2000, shortFor: 30 }; // a restart is short; an outage may not be
 const joinTime = 6000;
@@ -10,6 +11,8 @@ const ackTime = 5000;
 const idleTime = 15_000;
 const resumedElsewhere = 4000;
 const forGood = ['token-required', 'token-invalid', 'token-not-yet-valid', 'token-expired', 'token-revoked', 'bad-room', 'bad-name'];
+
+export const aboutToken = code => code.startsWith('token-');
 
 class SignalingError extends Error {
   constructor(code, message = code) {
@@ -53,6 +56,12 @@ export class Signaling extends EventTarget {
 
   rename(name) {
     if (this.#membership) this.#membership.name = name;
+  }
+
+  // Takes another token in place of ours, which has expired or soon will.
+  async renew(token) {
+    await this.request({ type: 'token', token });
+    if (this.#membership) this.#membership.token = token;
   }
 
   // Sends a message that has an answer. While the line is down, it waits.
@@ -139,6 +148,10 @@ export class Signaling extends EventTarget {
   }
 
   #failed({ id, code, message }) {
+    if (id === undefined) { // no request of ours has caused it
+      if (aboutToken(code)) this.#emit('token', { code });
+      return;
+    }
     if (id !== 0) {
       this.#settle(id, ({ reject }) => reject(new SignalingError(code, message)));
       return;

@@ -86,6 +86,12 @@ export default {
   'refused.again': 'The connection to the server is over: {reason} The call goes on with those who '
     + 'are in it.',
 
+  'token.expired': 'Your invitation has expired. The call goes on, but its link lets nobody in any more, '
+    + 'and not you either once you have left. Ask for a new link and open it here.',
+  'token.lost': '{reason} The call goes on, but nobody can come in by its link, and not you either once '
+    + 'you have left. Open the new link here.',
+  'token.renewed': 'The new invitation is in use',
+
   'control.microphone.off': 'Mute your microphone',
   'control.microphone.on': 'Unmute your microphone',
   'control.camera.off': 'Turn your camera off',
@@ -104,6 +110,8 @@ export default {
   'call.left': 'You left “{room}”.',
   'call.aloneTitle': 'Nobody else is here yet',
   'call.alone': 'Send this link to those you want to meet.',
+  'call.aloneNoLink': 'Your invitation is not valid any more, so its link would let nobody in. Ask for a '
+    + 'new link.',
   'call.share': 'Share',
   'call.link': 'Invite link',
   'call.joined': '{name} joined',

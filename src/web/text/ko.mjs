@@ -72,6 +72,11 @@ export default {
   'refused.other': '서버가 입장을 거절했습니다: {code}.',
   'refused.again': '서버와의 연결이 끝났습니다. {reason} 이미 연결된 사람들과의 통화는 계속됩니다.',
 
+  'token.expired': '초대가 만료되었습니다. 통화는 계속되지만 이 링크로는 더 이상 아무도 들어올 수 없고, 나가면 다시 들어올 수도 없습니다. 새 링크를 받아 '
+    + '여기에서 여세요.',
+  'token.lost': '{reason} 통화는 계속되지만 이 링크로는 아무도 들어올 수 없고, 나가면 다시 들어올 수도 없습니다. 새 링크를 여기에서 여세요.',
+  'token.renewed': '새 초대를 사용합니다',
+
   'control.microphone.off': '마이크 끄기',
   'control.microphone.on': '마이크 켜기',
   'control.camera.off': '카메라 끄기',
@@ -90,6 +95,7 @@ export default {
   'call.left': '“{room}” 방에서 나왔습니다.',
   'call.aloneTitle': '아직 아무도 없습니다',
   'call.alone': '만나려는 사람에게 이 링크를 보내세요.',
+  'call.aloneNoLink': '초대가 더 이상 유효하지 않아 이 링크로는 아무도 들어올 수 없습니다. 새 링크를 요청하세요.',
   'call.share': '공유',
   'call.link': '초대 링크',
   'call.joined': '{name} 님이 들어왔습니다',

@@ -8,17 +8,28 @@ import { toast } from './toast.mjs';
 const confirmedFor = 2500;
 
 export class Invite {
-  #link;
+  #call;
+  #valid = true;
   #copied = 0;
 
-  constructor({ room, token }) {
-    this.#link = inviteLink({ room, token });
+  constructor(call) {
+    this.#call = call;
     this.#confirm(false);
+    this.offer(true);
+  }
+
+  get #link() { return inviteLink(this.#call); }
+
+  // Whether the link lets anybody in: not with a token that is not good any more.
+  offer(valid) {
+    this.#valid = valid;
+    byId('invite').disabled = !valid;
   }
 
   async copy() {
-    if (!await copyText(this.#link)) {
-      toast('call.copyFailed', { link: this.#link });
+    const link = this.#link;
+    if (!await copyText(link)) {
+      toast('call.copyFailed', { link });
       return;
     }
     this.#confirm(true);
@@ -28,14 +39,15 @@ export class Invite {
   }
 
   card() {
+    const card = (...parts) => element('div', { class: 'alone', 'data-testid': 'alone' },
+      say(element('b'), 'call.aloneTitle'), ...parts);
+    if (!this.#valid) return card(say(element('p'), 'call.aloneNoLink'));
     const link = label(element('input', { readonly: true, value: this.#link }), 'call.link');
     link.addEventListener('focus', () => link.select());
     const share = navigator.share
       && say(element('button', { type: 'button', class: 'primary' }), 'call.share');
     share?.addEventListener('click', () => navigator.share({ url: this.#link }).catch(() => {}));
-    return element('div', { class: 'alone', 'data-testid': 'alone' },
-      say(element('b'), 'call.aloneTitle'), say(element('p'), 'call.alone'),
-      element('div', { class: 'link' }, link, share));
+    return card(say(element('p'), 'call.alone'), element('div', { class: 'link' }, link, share));
   }
 
   #confirm(copied) {

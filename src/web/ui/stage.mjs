@@ -3,6 +3,7 @@ import { byId, element, setData } from '../app/dom.mjs';
 import { crowdFrom } from '../app/ladder.mjs';
 import { onLanguage, say, t } from '../app/language.mjs';
 import { watchLevel } from '../app/level.mjs';
+import { aboutToken } from '../app/signaling.mjs';
 import { Chat } from './chat.mjs';
 import { Invite } from './invite.mjs';
 import { arrange } from './layout.mjs';
@@ -31,10 +32,10 @@ export class Stage {
   #departures = new MergedToasts('call.goneSeveral');
   #crowdSeen = false;
 
-  constructor(call, media, { token, leave }) {
+  constructor(call, media, { leave }) {
     this.#call = call;
     this.#media = media;
-    this.#invite = new Invite({ room: call.room, token });
+    this.#invite = new Invite(call);
     this.#chat = new Chat(call);
     const { signal } = this.#over;
     const on = (type, handler) =>
@@ -48,6 +49,7 @@ export class Stage {
     on('line', () => this.#showLine());
     on('ending', ({ deadline }) => toast('call.ending', { time: new Date(deadline).toLocaleTimeString() }));
     on('refused', ({ code }) => this.#refused(code));
+    on('token', ({ code }) => this.#tokenLost(code));
     media.addEventListener('change', () => this.#showSelf(), { signal });
     addEventListener('offline', () => this.#showLine(), { signal });
     addEventListener('online', () => this.#showLine(), { signal });
@@ -100,7 +102,8 @@ export class Stage {
     for (const { audio } of this.#views.values()) audio.srcObject = null;
     this.#views.clear();
     byId('grid').replaceChildren();
-    for (const id of ['line-banner', 'crowd-note', 'sound-banner', 'call']) byId(id).hidden = true;
+    for (const id of ['line-banner', 'token-banner', 'crowd-note', 'sound-banner', 'call'])
+      byId(id).hidden = true;
   }
 
   #translate = () => {
@@ -211,14 +214,43 @@ export class Stage {
     relay.disabled = !this.#call.hasRelay;
     relay.checked = this.#call.relayOnly;
     say(byId('relay-only-text'), this.#call.hasRelay ? 'settings.relayOnlyText' : 'settings.relayNone');
-    if (n === 1 && !this.#alone) {
-      this.#alone = this.#invite.card();
-      byId('grid').append(this.#alone);
-    } else if (n > 1 && this.#alone) {
-      this.#alone.remove();
-      this.#alone = null;
-    }
+    if (n > 1 || !this.#alone) this.#showAlone(n === 1);
     this.#arrange();
+  }
+
+  #showAlone(alone) {
+    this.#alone?.remove();
+    this.#alone = alone ? this.#invite.card() : null;
+    if (alone) byId('grid').append(this.#alone);
+  }
+
+  #showInvitation(valid) {
+    this.#invite.offer(valid);
+    if (this.#alone) this.#showAlone(true);
+    this.#arrange();
+  }
+
+  #tokenLost(code) {
+    const banner = byId('token-banner');
+    banner.hidden = false;
+    setData(banner, { code });
+    if (code === 'token-expired') say(banner, 'token.expired');
+    else say(banner, 'token.lost', { reason: t(refusal(code), { code }) });
+    this.#showInvitation(false);
+  }
+
+  // The person has opened a link with another token for the room of this call.
+  async renew(token) {
+    try {
+      await this.#call.renew(token);
+    } catch (error) {
+      toast(refusal(error.code), { code: error.code });
+      return;
+    }
+    if (this.#over.signal.aborted) return;
+    byId('token-banner').hidden = true;
+    toast('token.renewed');
+    this.#showInvitation(true);
   }
 
   #showLine() {
@@ -236,7 +268,9 @@ export class Stage {
     const banner = byId('line-banner');
     banner.hidden = false;
     setData(banner, { refused: code });
+    byId('token-banner').hidden = true;
     say(banner, 'refused.again', { reason: t(refusal(code), { code }) });
+    if (aboutToken(code)) this.#showInvitation(false);
   }
 
   #panel(id) {
