@@ -39,9 +39,12 @@ export class Lobby {
     this.#open = true;
     byId('lobby').hidden = false;
     document.title = 'turnpike';
-    this.followLink();
-    if (left) say(byId('lobby-lead'), 'call.left', { room: left });
     this.problem(null);
+    this.followLink();
+    if (left) {
+      say(byId('lobby-lead'), 'call.left', { room: left });
+      byId('lobby-title').focus({ preventScroll: true });
+    }
     this.#starting = true;
     this.#show();
     this.#media.start().then(() => {

@@ -87,8 +87,7 @@ export class Stage {
     this.#showSelf();
     this.#showPeople();
     this.#showLine();
-    byId('call').tabIndex = -1;
-    byId('call').focus({ preventScroll: true });
+    byId('room-title').focus({ preventScroll: true });
   }
 
   close() {
@@ -281,7 +280,7 @@ export class Stage {
       byId(panel).hidden = !open;
       button.setAttribute('aria-expanded', open);
       if (open && panel === 'chat-panel') this.#chat.opened();
-      else if (open) byId(panel).querySelector('select:enabled, input:enabled, button')?.focus();
+      else if (open) focusFirst(byId(panel));
       else if (was && !id) button.focus();
     }
   }
@@ -305,6 +304,11 @@ export class Stage {
     const tiles = [...byId('grid').children].filter(node => node.classList.contains('tile'));
     arrange(byId('grid'), tiles);
   }
+}
+
+function focusFirst(panel) {
+  const fields = panel.querySelectorAll('select, input');
+  ([...fields].find(field => !field.disabled) ?? panel.querySelector('button')).focus();
 }
 
 const refusals = ['unreachable', 'token-required', 'token-invalid', 'token-not-yet-valid', 'token-expired',

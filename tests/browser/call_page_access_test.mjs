@@ -1,0 +1,37 @@
+// The page by the keyboard, to a screen reader, and on small screens.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { skipReason, startBrowser, without } from './support/browser.mjs';
+import { CallPage, byTestId, checker, startCallServer } from './support/call_page.mjs';
+
+const phone = { width: 360, height: 740 };
+const turned = { width: 740, height: 360 };
+const desk = { width: 1280, height: 800 };
+
+test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t => {
+  const server = await startCallServer();
+  t.after(server.stop);
+  const [first, second] = await Promise.all([startBrowser(), startBrowser(without('--use-fake-device-for-media-stream'))]);
+  t.after(() => Promise.all([first.close(), second.close()]));
+  const ann = await CallPage.open(first, `${server.url}/#room=blue`);
+  const bob = await CallPage.open(second, `${server.url}/#room=blue`);
+  const check = checker(t, server, () => [ann, bob]);
+  const focused = page => page.page.evaluate(() => document.activeElement.id);
+
+  await check('the focus goes where something new is', async () => {
+    await ann.join('');
+    assert.equal(await focused(ann), 'room-title');
+    await ann.page.focus(byTestId('open-settings'));
+    await ann.page.keyboard.press('Enter');
+    assert.equal(await ann.page.evaluate(() => document.activeElement.dataset.testid), 'camera-choice-call');
+    await ann.page.keyboard.press('Escape');
+    assert.equal(await ann.page.evaluate(() => document.activeElement.dataset.testid), 'open-settings');
+    await ann.page.focus(byTestId('leave'));
+    await ann.page.keyboard.press('Enter');
+    await ann.untilText('lobby-lead', 'You left “blue”.');
+    assert.equal(await focused(ann), 'lobby-title');
+    const lead = byTestId('lobby-lead');
+    assert.equal(await ann.page.$eval(lead, node => node.role), 'status');
+    assert.equal(await ann.page.$eval('#lobby-title', node => node.getAttribute('aria-describedby')), 'lobby-lead');
+  });
+});
