@@ -34,4 +34,16 @@ test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t
     assert.equal(await ann.page.$eval(lead, node => node.role), 'status');
     assert.equal(await ann.page.$eval('#lobby-title', node => node.getAttribute('aria-describedby')), 'lobby-lead');
   });
+
+  await check('a link with too long a name leads into no room', async () => {
+    const name = 'x'.repeat(65);
+    await ann.page.evaluate(room => { location.hash = `#room=${room}`; }, name);
+    await ann.untilText('join-problem', 'more than 64 characters');
+    assert.equal(await ann.page.$eval(byTestId('room'), ({ value }) => value), '');
+    await ann.page.evaluate(room => { location.hash = `#room=${room}`; }, name.slice(1));
+    await ann.until('no problem', () => document.querySelector('#join-problem').textContent === '');
+    assert.equal(await ann.page.$eval(byTestId('room'), ({ value }) => value), name.slice(1));
+    assert.deepEqual(ann.complaints(), []);
+    assert.deepEqual(bob.complaints(), []);
+  });
 });

@@ -11,14 +11,16 @@ const places = ('bay beach bridge canyon cliff creek field forest garden glen gr
   'lagoon lake meadow mesa moor orchard park peak plaza pond prairie ridge river shore spring trail valley')
   .split(' ');
 
-const roomLimit = 64;
+export const roomLimit = 64; // characters
+
+export const isTooLong = room => [...room].length > roomLimit;
 
 export const proposeRoom = () => [adjectives, animals, places].map(pick).join('-');
 
 export function readLink() {
   const parts = new URLSearchParams(location.hash.replace(/^#/, ''));
   return {
-    room: (parts.get('room') ?? '').trim().slice(0, roomLimit),
+    room: (parts.get('room') ?? '').trim(),
     token: parts.get('token') || undefined,
     diagnostics: parts.has('diagnostics'),
   };

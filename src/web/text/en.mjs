@@ -15,6 +15,8 @@ export default {
   'lobby.preview': 'Preview of your camera',
   'lobby.level': 'Microphone level',
   'lobby.room': 'Room',
+  'lobby.roomTooLong': 'The room in your link has a name of more than {limit} characters. Ask for another '
+    + 'link, or choose a room here.',
   'lobby.another': 'Propose another name',
   'lobby.name': 'Your name',
   'lobby.namePlaceholder': 'How the others see you',

@@ -15,6 +15,7 @@ export default {
   'lobby.preview': '내 카메라 미리보기',
   'lobby.level': '마이크 음량',
   'lobby.room': '방',
+  'lobby.roomTooLong': '링크에 적힌 방 이름이 {limit}자를 넘습니다. 다른 링크를 요청하거나 여기에서 방을 고르세요.',
   'lobby.another': '다른 이름 제안',
   'lobby.name': '이름',
   'lobby.namePlaceholder': '다른 사람에게 보일 이름',

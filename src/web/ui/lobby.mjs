@@ -3,7 +3,7 @@
 import { byId, element, setData } from '../app/dom.mjs';
 import { onLanguage, say } from '../app/language.mjs';
 import { watchLevel } from '../app/level.mjs';
-import { proposeRoom, readLink } from '../app/link.mjs';
+import { isTooLong, proposeRoom, readLink, roomLimit } from '../app/link.mjs';
 import { recall, remember } from '../app/settings.mjs';
 import { troubleKey } from './controls.mjs';
 import { iconSpan } from './icons.mjs';
@@ -62,8 +62,10 @@ export class Lobby {
 
   followLink() {
     const { room } = readLink();
-    byId('room').value = room || proposeRoom();
-    say(byId('lobby-lead'), room ? 'lobby.leadInvited' : 'lobby.leadNew', { room });
+    const wrong = isTooLong(room);
+    byId('room').value = wrong ? '' : room || proposeRoom();
+    say(byId('lobby-lead'), wrong ? null : room ? 'lobby.leadInvited' : 'lobby.leadNew', { room });
+    say(byId('join-problem'), wrong ? 'lobby.roomTooLong' : null, { limit: roomLimit });
   }
 
   problem(key, values) {
