@@ -35,6 +35,15 @@ test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t
     assert.equal(await ann.page.$eval('#lobby-title', node => node.getAttribute('aria-describedby')), 'lobby-lead');
   });
 
+  await check('who has no name is a guest everywhere', async () => {
+    await bob.join('', { bare: true });
+    await ann.untilTile('Guest', { path: 'direct' });
+    const label = await ann.page.$eval(byTestId('badge'), node => node.ariaLabel);
+    assert.match(label, /^Connection to Guest: Direct/);
+    await ann.click('badge');
+    await ann.untilText('facts', 'Guest');
+  });
+
   await check('a link with too long a name leads into no room', async () => {
     const name = 'x'.repeat(65);
     await ann.page.evaluate(room => { location.hash = `#room=${room}`; }, name);

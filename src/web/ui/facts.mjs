@@ -1,6 +1,6 @@
 // The small panel behind a tile's badge: the path in words, a graph of the last minute, and the numbers.
 import { element, svg } from '../app/dom.mjs';
-import { label, say } from '../app/language.mjs';
+import { label, say, t } from '../app/language.mjs';
 import { iconSpan } from './icons.mjs';
 
 const width = 240;
@@ -32,7 +32,8 @@ export class Facts {
 
   show({ name, path, samples }) {
     if (this.node.hidden) return;
-    if (this.#name.textContent !== name) this.#name.textContent = name;
+    const title = name || t('guest');
+    if (this.#name.textContent !== title) this.#name.textContent = title;
     if (path) {
       say(this.#why, `path.${path.path}Why`);
       this.#write('here', describe(path.localType, path.local));

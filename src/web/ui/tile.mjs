@@ -68,7 +68,7 @@ export class Tile {
     if (!path) return;
     const words = t(`path.${path.path}`);
     this.#badgeText.textContent = t('path.badge', { path: words, transport: path.transport.toUpperCase() });
-    label(this.#badge, 'tile.facts', { name: person.name, path: this.#badgeText.textContent });
+    label(this.#badge, 'tile.facts', { name: person.name || t('guest'), path: this.#badgeText.textContent });
     this.#facts.show(person);
   }
 
