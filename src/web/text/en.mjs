@@ -69,7 +69,7 @@ export default {
   'trouble.audio.failed': 'The microphone does not work here.',
   'trouble.video.failed': 'The camera does not work here.',
   'trouble.both.failed': 'Camera and microphone do not work here.',
-  'trouble.screen.unsupported': 'This browser can not share a screen.',
+  'trouble.screen.unsupported': 'This browser cannot share a screen.',
   'trouble.screen.failed': 'The screen could not be shared.',
 
   'refused.unreachable': 'The server does not answer. Check your connection and try again.',
@@ -124,8 +124,8 @@ export default {
   'call.offline': 'This device is offline. Everything comes back by itself when the network does.',
   'call.ending': 'This server stops for maintenance by {time} at the latest. The call goes on until then.',
   'call.back': 'Connected to the server again',
-  'call.crowd': 'No SFU here: in this room everyone sends to everyone, so each person more costs you upload '
-    + 'and work. Pictures are sent smaller now; around eight people is the sensible most.',
+  'call.crowd': 'Everybody here sends to everybody, so each further person costs you more upload and work. '
+    + 'Pictures are sent smaller now. A call of more than five or six people needs a fast line for everybody.',
   'call.sound': 'The browser holds the sound back until you click.',
   'call.soundStart': 'Hear the others',
   'call.screenOf': 'Screen of {name}',
@@ -188,7 +188,7 @@ export default {
   'file.cancelledHere': 'You cancelled it',
   'file.cancelledThere': '{name} cancelled it',
   'file.gone': 'Interrupted: the connection to {name} ended',
-  'file.unreadable': 'The file can not be read any more',
+  'file.unreadable': 'The file cannot be read any more',
 
   'diagnostics.open': 'Check connection',
   'diagnostics.title': 'Connection check',
@@ -226,7 +226,7 @@ export default {
   'verdict.turn.allocated': 'An address on the relay after {time} ms, but data to itself did not come back. '
     + 'That may be the server’s policy; a call can work all the same.',
   'verdict.turn.failed': 'Does not work. {why}',
-  'why.701': 'The server can not be reached this way ({text}).',
+  'why.701': 'The server cannot be reached this way ({text}).',
   'why.401': 'The server refused the credentials (401).',
   'why.other': 'The server answered {code} {text}.',
   'why.silence': 'Nothing came back within {seconds} seconds.',
@@ -241,7 +241,7 @@ export default {
   'summary.noRelay': 'Calls from here will often work, but not always.',
   'summary.noRelayOffered': 'A direct way can be found, but this server offers no relay: between two '
     + 'networks that both change ports there will be no call.',
-  'summary.noRelayFailed': 'A direct way can be found, but the relay can not be used: between two networks '
+  'summary.noRelayFailed': 'A direct way can be found, but the relay cannot be used: between two networks '
     + 'that both change ports there will be no call.',
   'summary.bad': 'Only people in your own network can be reached from here.',
   'summary.badText': 'Neither STUN nor TURN answered. Is there a firewall between here and the server, or is '
@@ -253,7 +253,7 @@ export default {
   'nat.symmetric': 'Two STUN servers see different ports: the NAT is symmetric. With another such network '
     + 'only the relay connects.',
   'nat.cone': 'Two STUN servers see the same port: the NAT is not symmetric, so a direct way is likely.',
-  'nat.oneServer': 'Whether the NAT is symmetric can not be told here: that takes two STUN servers, and one '
+  'nat.oneServer': 'Whether the NAT is symmetric cannot be told here: that takes two STUN servers, and one '
     + 'is offered.',
   'note.tunnel': 'This page came through a tunnel or proxy, which carries web pages only. The relay needs an '
     + 'address of its own that others can reach: give it one by signaling.public_host.',
