@@ -35,6 +35,21 @@ test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t
     assert.equal(await ann.page.$eval('#lobby-title', node => node.getAttribute('aria-describedby')), 'lobby-lead');
   });
 
+  await check('who is alone can copy the link, and sees the own picture and name', async () => {
+    await ann.join('');
+    for (const size of [phone, turned, desk]) {
+      await ann.page.setViewport(size);
+      await ann.until(`the card beside the tile at ${size.width} × ${size.height}`, () => {
+        const [card, tile] = ['.alone', '.tile'].map(selector => document.querySelector(selector).getBoundingClientRect());
+        const apart = card.top >= tile.bottom || card.left >= tile.right;
+        return apart && tile.height > 120 && card.bottom <= document.querySelector('.controls').getBoundingClientRect().top
+          && card.right <= innerWidth;
+      });
+    }
+    await ann.click('copy-link');
+    await ann.until('the confirmation', () => document.querySelector('#invite').dataset.state === 'copied');
+  });
+
   await check('who has no name is a guest everywhere', async () => {
     await bob.join('', { bare: true });
     await ann.untilTile('Guest', { path: 'direct' });

@@ -105,6 +105,7 @@ export default {
   'call.count': ({ n }) => n === 1 ? 'Only you' : `${n} people`,
   'call.invite': 'Copy invite link',
   'call.inviteShort': 'Invite',
+  'call.copyLink': 'Copy',
   'call.copied': 'Link copied',
   'call.copiedShort': 'Copied',
   'call.copyFailed': 'Copy this link: {link}',

@@ -89,6 +89,7 @@ export default {
   'call.count': ({ n }) => n === 1 ? '나 혼자' : `${n}명`,
   'call.invite': '초대 링크 복사',
   'call.inviteShort': '초대',
+  'call.copyLink': '복사',
   'call.copied': '링크를 복사했습니다',
   'call.copiedShort': '복사됨',
   'call.copyFailed': '이 링크를 복사하세요: {link}',

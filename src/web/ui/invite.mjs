@@ -44,10 +44,13 @@ export class Invite {
     if (!this.#valid) return card(say(element('p'), 'call.aloneNoLink'));
     const link = label(element('input', { readonly: true, value: this.#link }), 'call.link');
     link.addEventListener('focus', () => link.select());
+    const copy = say(element('button', {
+      type: 'button', class: 'primary', 'data-testid': 'copy-link', onclick: () => this.copy(),
+    }), 'call.copyLink');
     const share = navigator.share
-      && say(element('button', { type: 'button', class: 'primary' }), 'call.share');
+      && say(element('button', { type: 'button', class: 'plain' }), 'call.share');
     share?.addEventListener('click', () => navigator.share({ url: this.#link }).catch(() => {}));
-    return card(say(element('p'), 'call.alone'), element('div', { class: 'link' }, link, share));
+    return card(say(element('p'), 'call.alone'), element('div', { class: 'link' }, link, copy, share));
   }
 
   #confirm(copied) {

@@ -3,8 +3,10 @@
 const gap = 10;
 const ratio = 16 / 9;
 
-export function arrange(grid, tiles) {
-  const { clientWidth: width, clientHeight: height } = grid;
+//
+// The card, if there is one, is below the tiles, or beside them where the grid is wide and low.
+export function arrange(grid, tiles, card = null) {
+  const { width, height } = areaFor(grid, card);
   if (!width || !height || !tiles.length) return;
   const screens = tiles.filter(({ dataset }) => dataset.kind === 'screen');
   const others = tiles.filter(tile => !screens.includes(tile));
@@ -23,6 +25,15 @@ export function arrange(grid, tiles) {
     fill(screens, { x: 0, y: 0, width, height: height - strip - gap });
     fill(others, { x: 0, y: height - strip, width, height: strip }, others.length <= 4 ? others.length : 0);
   }
+}
+
+function areaFor({ clientWidth: width, clientHeight: height }, card) {
+  if (!card) return { width, height };
+  const beside = height < 420 && width > height * 1.2;
+  card.dataset.place = beside ? 'beside' : 'below';
+  return beside
+    ? { width: width - card.offsetWidth - gap, height }
+    : { width, height: Math.max(height * 0.35, height - card.offsetHeight - gap) };
 }
 
 function fill(tiles, area, wanted = 0) {

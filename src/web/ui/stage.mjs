@@ -302,7 +302,7 @@ export class Stage {
 
   #arrange() {
     const tiles = [...byId('grid').children].filter(node => node.classList.contains('tile'));
-    arrange(byId('grid'), tiles);
+    arrange(byId('grid'), tiles, this.#alone);
   }
 }
 
