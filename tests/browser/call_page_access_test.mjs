@@ -59,6 +59,20 @@ test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t
     await ann.untilText('facts', 'Guest');
   });
 
+  await check('all facts are to be read on a phone', async () => {
+    for (const size of [phone, turned]) {
+      await ann.page.setViewport(size);
+      await ann.until(`facts that need no scrolling at ${size.width} × ${size.height}`, () => {
+        const facts = document.querySelector('.facts:not([hidden])');
+        const { left, right, top, bottom } = facts.getBoundingClientRect();
+        const whole = facts.scrollHeight <= facts.clientHeight && left >= 0 && top >= 0 && right <= innerWidth;
+        return whole && bottom <= document.querySelector('.controls').getBoundingClientRect().top;
+      });
+      const { backgroundColor } = await ann.page.$eval(byTestId('facts'), node => ({ ...getComputedStyle(node) }));
+      assert.doesNotMatch(backgroundColor, /rgba|\//, 'nothing shows through');
+    }
+  });
+
   await check('a link with too long a name leads into no room', async () => {
     const name = 'x'.repeat(65);
     await ann.page.evaluate(room => { location.hash = `#room=${room}`; }, name);

@@ -68,7 +68,8 @@ function bestColumns(count, { width, height }) {
 }
 
 function place({ style, dataset }, x, y, width, height) {
-  dataset.small = width < 300 || height < 290;
+  dataset.small = width < 300 || height < 360;
+  dataset.low = width < 240 || height < 270;
   dataset.tiny = width < 180 || height < 110;
   style.setProperty('--x', `${Math.round(x)}px`);
   style.setProperty('--y', `${Math.round(y)}px`);
