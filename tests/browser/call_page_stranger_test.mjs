@@ -122,4 +122,30 @@ test('a stranger in the room', { skip: skipReason(), timeout: 180_000 }, async t
     await bob.untilText('chat-log', 'Eve txt.exe left');
     await bob.until('the notice', () => document.querySelector('.toast')?.textContent === 'Eve txt.exe left');
   });
+
+  await check('who speaks no WebRTC is said to have no picture and sound yet, where nothing covers it', async () => {
+    const others = await Promise.all(Array.from({ length: 12 }, (_, index) => joinRaw(server, 'blue', `Eve ${index}`)));
+    await bob.untilTile('Eve 11', { state: 'connecting' });
+    const readable = () => [...document.querySelectorAll('.tile[data-state="connecting"]')].every(tile => {
+      const status = tile.querySelector('.tile-status');
+      const range = document.createRange();
+      range.selectNodeContents(status);
+      const words = range.getBoundingClientRect();
+      const box = status.getBoundingClientRect();
+      const avatar = tile.querySelector('.avatar').getBoundingClientRect();
+      const name = tile.querySelector('.nameplate').getBoundingClientRect();
+      return status.textContent && words.top >= box.top && words.left >= box.left && words.bottom <= name.top
+        && (!avatar.height || words.top >= avatar.bottom) && (words.right <= box.right || tile.dataset.flat === 'true');
+    });
+    const sizes = [[1280, 800], [360, 740], [740, 360]];
+    for (const words of ['Connecting…', 'No picture or sound yet']) {
+      await bob.untilText('grid', words, { within: 20_000 });
+      for (const [width, height] of sizes) {
+        await bob.page.setViewport({ width, height });
+        await bob.until(`${words} to be readable at ${width} × ${height}`, readable);
+      }
+    }
+    await Promise.all(others.map(({ leave }) => leave()));
+    await bob.untilCount(2);
+  });
 });

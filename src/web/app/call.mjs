@@ -16,6 +16,7 @@ const graceForStrangers = 2000; // a member who joins after a restart of the ser
 const graceForMissing = 15_000; // how long a person who was here before the restart may take to come back
 const graceForFormer = 8000; // how long a new connection may take to replace one that works
 const justMade = 3000;
+const graceForSilent = 12_000; // how long a new member may take until they are said to be silent
 const longestMessage = 60 * 1024;
 
 export class Call extends EventTarget {
@@ -373,6 +374,12 @@ export class Call extends EventTarget {
     if (!this.online) return;
     for (const person of this.people)
       if (person.member && person.peer?.unanswered(this.#onlineSince)) this.#renew(person);
+    for (const person of this.people) {
+      const silent = person.status === 'connecting' && performance.now() - person.since > graceForSilent;
+      if (silent === person.silent) continue;
+      person.silent = silent;
+      this.#changed(person);
+    }
     const stillEarly = performance.now() - this.#backSince < graceForMissing;
     for (const person of [...this.people]) {
       if (!person.missing || person.peer?.alive) continue;

@@ -4,14 +4,15 @@
 //   body        data-view lobby|call   data-line online|offline   data-self the member id the server gave us
 //   by data-testid, in the lobby: room name join join-bare mic camera camera-choice microphone-choice preview
 //     (data-camera, data-microphone on|off) device-notes (its .note has data-note, the trouble) join-problem
-//     language open-diagnostics retry
+//     lobby-lead language open-diagnostics retry
 //   in the call: room-name count (data-count) grid tile badge facts line-banner token-banner crowd-note alone
-//     invite
-//     (data-state copied) mic-call camera-call screen-call (data-state on|off) open-chat open-settings leave
-//     camera-choice-call microphone-choice-call relay-only open-diagnostics-call language-call
+//     copy-link invite (data-state copied) mic-call camera-call screen-call (data-state on|off) open-chat
+//     open-settings leave camera-choice-call microphone-choice-call relay-only open-diagnostics-call
+//     language-call
 //   tile        data-kind camera|screen   data-self true|false   data-peer its member id   data-name
 //               data-state connecting|connected|reconnecting|self   data-mic data-camera on|off
 //               data-speaking true|false   data-path direct|nat|relay   data-transport udp|tcp|tls
+//               data-flat true|false: it is too low for more than one line that may be cut
 //               data-frames data-audio-packets data-audio-energy: decoded and received, renewed each second
 //   chat-panel  chat-log chat-text chat-send file-input message (data-own) file file-name picture download
 //               transfer (data-direction in|out, data-progress, data-state offered|running|done|refused|

@@ -10,6 +10,8 @@ export class Person {
   peer = null;
   former = null; // the previous Peer, which carries the call until the present one is connected
   wasConnected = false;
+  since = performance.now();
+  silent = false; // whether they could not be connected for a long time
   state = { microphone: false, camera: false, screen: false };
   relayTransport = null; // transport between the other side and its relay, if it uses one
   missing = null; // 'lost' or 'restart': why the server does not know the person now

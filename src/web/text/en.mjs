@@ -133,6 +133,7 @@ export default {
   'call.yourScreen': 'Your screen',
 
   'tile.connecting': 'Connecting…',
+  'tile.silent': 'No picture or sound yet',
   'tile.reconnecting': 'Reconnecting…',
   'tile.away': '{name} has no line to the server; the call goes on.',
   'tile.muted': 'Microphone off',

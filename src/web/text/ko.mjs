@@ -115,6 +115,7 @@ export default {
   'call.yourScreen': '내 화면',
 
   'tile.connecting': '연결하는 중…',
+  'tile.silent': '아직 영상과 소리가 없습니다',
   'tile.reconnecting': '다시 연결하는 중…',
   'tile.away': '{name} 님은 서버와 끊겼지만 통화는 계속됩니다.',
   'tile.muted': '마이크 꺼짐',

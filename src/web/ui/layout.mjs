@@ -71,6 +71,7 @@ function place({ style, dataset }, x, y, width, height) {
   dataset.small = width < 300 || height < 360;
   dataset.low = width < 240 || height < 270;
   dataset.tiny = width < 180 || height < 110;
+  dataset.flat = height < 64;
   style.setProperty('--x', `${Math.round(x)}px`);
   style.setProperty('--y', `${Math.round(y)}px`);
   style.setProperty('--w', `${Math.round(width)}px`);

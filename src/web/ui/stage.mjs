@@ -144,11 +144,11 @@ export class Stage {
   #showPerson(person) {
     const view = this.#views.get(person);
     if (!view) return;
-    const { state, tracks, status } = person;
+    const { state, tracks, status, silent } = person;
     const name = person.name || t('guest');
     view.camera.show({
       name, shownName: name, microphone: state.microphone, camera: state.camera, state: status,
-      track: tracks.camera, person, away: person.missing === 'lost' && status === 'connected',
+      track: tracks.camera, person, silent, away: person.missing === 'lost' && status === 'connected',
     });
     if (state.screen && tracks.screen) {
       if (!view.screen) {

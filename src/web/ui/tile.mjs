@@ -41,7 +41,7 @@ export class Tile {
 
   get video() { return this.#video; }
 
-  show({ name, shownName, microphone, camera, state, track, person, away }) {
+  show({ name, shownName, microphone, camera, state, track, person, silent, away }) {
     setData(this.node, {
       mic: microphone ? 'on' : 'off', camera: camera ? 'on' : 'off', state,
       peer: person?.member ?? undefined, name,
@@ -56,6 +56,7 @@ export class Tile {
       this.#video.srcObject = track ? new MediaStream([track]) : null;
     }
     if (away) say(this.#status, 'tile.away', { name });
+    else if (silent && state === 'connecting') say(this.#status, 'tile.silent');
     else say(this.#status, ['connecting', 'reconnecting'].includes(state) ? `tile.${state}` : null);
     this.#showPath(person);
   }
