@@ -73,8 +73,10 @@ Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
           {.up =
                [this] {
                  orders_.send({"SUBSCRIBE", orders_channel(prefix_)});
-                 orders_.send({"SUBSCRIBE", revocations_.channel()});
-                 if (is_up()) revocations_.agree();
+                 // What comes between reading and subscribing would be missed.
+                 orders_.send({"SUBSCRIBE", revocations_.channel()}, [this](const redisReply* reply) {
+                   if (reply && !stopped_ && is_up()) revocations_.agree();
+                 });
                },
            .down = [](const std::string&) {},
            .refused =

@@ -64,12 +64,6 @@ void check_together(const Value& document, Config& config) {
 
 namespace {
 
-bool has_secrets(const Config& config) {
-  return !config.auth.users.empty() || !config.auth.secrets.empty() ||
-         !config.auth.third_party.keys.empty() || !config.signaling.token_secrets.empty() ||
-         !config.admin.token_secrets.empty() || !config.cluster.secrets.empty();
-}
-
 std::vector<std::string> key_files(const net::TlsParams& tls) {
   std::vector<std::string> files;
   const auto add = [&](const net::PemSource& key) {
@@ -111,7 +105,9 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
     apply_override(override_text, *root, errors);
   }
   Errors of_sources;
-  config.secret_files = replace_sources(*root, of_sources);
+  Secrets secrets = replace_sources(*root, of_sources);
+  config.secret_files = std::move(secrets.files);
+  config.holds_secrets = secrets.in_document;
   if (!of_sources.empty()) return of_sources;
   const Value document(*root, "", errors);
   read_keys(document, config);
@@ -140,7 +136,7 @@ Result<Config, Errors> load(const std::string& file, const std::vector<std::stri
   if (!text) return Errors{text.error()};
   Result<Config, Errors> config = parse(*text, file, overrides);
   if (!config) return config;
-  if (has_secrets(*config)) warn_where_all_may_read(file, config->warnings);
+  if (config->holds_secrets) warn_where_all_may_read(file, config->warnings);
   for (const std::string& secret : config->secret_files) warn_where_all_may_read(secret, config->warnings);
   if (!config->user_database.empty()) warn_where_all_may_read(config->user_database, config->warnings);
   for (const std::string& key : key_files(config->tls)) warn_where_all_may_read(key, config->warnings);

@@ -128,6 +128,7 @@ struct Config {
 
   // Files from which secrets were read; see sources.hpp.
   std::vector<std::string> secret_files;
+  bool holds_secrets = false;  // by itself, besides those of other files and of the environment
 
   // The keys that the file or an override sets, with their values on one line. find_changes() uses them. They
   // contain secrets, so they must not be shown.

@@ -27,6 +27,12 @@ class Sources {
 
   // Replaces a source by its contents. `node` may be null; a node that is not a source stays unchanged.
   void replace(YamlNode* node, const std::string& path) {
+    if (node && node->kind == YamlNode::Kind::scalar) secrets_.in_document = true;
+    replace_public(node, path);
+  }
+
+  // Likewise what is no secret by itself.
+  void replace_public(YamlNode* node, const std::string& path) {
     if (!node || node->kind != YamlNode::Kind::map || node->entries.size() != 1) return;
     const std::string kind = node->entries.front().key.text;
     const YamlNode& source = node->entries.front().value;
@@ -49,7 +55,7 @@ class Sources {
     }
   }
 
-  std::vector<std::string> take_files() { return std::move(files_); }
+  Secrets take() { return std::move(secrets_); }
 
  private:
   // Each returns the problem; nothing where there is none.
@@ -62,7 +68,7 @@ class Sources {
     if (text->ends_with('\r')) text->pop_back();
     if (text->empty()) return name + " is empty";
     out = std::move(*text);
-    files_.push_back(path);
+    secrets_.files.push_back(path);
     return std::nullopt;
   }
   static std::optional<std::string> read_variable(const std::string& name, std::string& out) {
@@ -72,7 +78,7 @@ class Sources {
   }
 
   Errors& errors_;
-  std::vector<std::string> files_;
+  Secrets secrets_;
 };
 
 }  // namespace
@@ -94,7 +100,7 @@ std::optional<std::string> find_variable_problem(const std::string& name) {
   return "environment variable " + shown(name) + (value ? " is empty" : " is not set");
 }
 
-std::vector<std::string> replace_sources(YamlNode& document, Errors& errors) {
+Secrets replace_sources(YamlNode& document, Errors& errors) {
   Sources sources(errors);
   YamlNode* const auth = find(&document, "auth");
   if (YamlNode* const users = find(auth, "users"); users && users->kind == YamlNode::Kind::map) {
@@ -120,10 +126,11 @@ std::vector<std::string> replace_sources(YamlNode& document, Errors& errors) {
   sources.replace(secret, "cluster.secret");
   sources.replace_each(secret, "cluster.secret");
   YamlNode* const redis = find(cluster, "redis");  // a URL, or a map with one
-  sources.replace(redis, "cluster.redis");
-  for (const char* key : {"url", "user", "password"})
-    sources.replace(find(redis, key), join("cluster.redis", key));
-  return sources.take_files();
+  sources.replace_public(redis, "cluster.redis");
+  for (const char* key : {"url", "user"})
+    sources.replace_public(find(redis, key), join("cluster.redis", key));
+  sources.replace(find(redis, "password"), "cluster.redis.password");
+  return sources.take();
 }
 
 }  // namespace turnpike::config

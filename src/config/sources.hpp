@@ -13,9 +13,14 @@
 
 namespace turnpike::config {
 
+struct Secrets {
+  std::vector<std::string> files;  // that were read
+  bool in_document = false;        // at least one is written in the document itself
+};
+
 // Replaces the sources in the document by their contents, without the line break at the end of a file. Errors
-// name the key and the source, never the contents. Returns the files that were read.
-std::vector<std::string> replace_sources(YamlNode& document, Errors& errors);
+// name the key and the source, never the contents.
+Secrets replace_sources(YamlNode& document, Errors& errors);
 
 // Replaces $CREDENTIALS_DIRECTORY at the beginning of a path. Returns the problem when it is not set.
 std::optional<std::string> expand_credentials(std::string& path);

@@ -147,6 +147,8 @@ TEST_CASE("files with secrets that everybody may read bring a warning", "[config
   CHECK(warnings("signaling: {token_secrets: [0123456789abcdef]}", 0644) == told);
   CHECK(warnings("auth: {users: {alice: secret}}", 0640).empty());
   CHECK(warnings("realm: example.org", 0644).empty());  // there is nothing to hide in it
+  const File secret("0123456789abcdef", 0600);
+  CHECK(warnings("auth: {secrets: [{file: " + secret.path() + "}]}", 0644).empty());  // nor in this one
 
   const File open("", 0644);
   const File closed("", 0600);
