@@ -20,6 +20,18 @@ namespace json = boost::json;
 
 constexpr std::string_view kUnnamed = "Anon";
 
+// Events that a client believes because only the server says them. From a member they would be forged, so
+// they are not relayed. `welcome` and `bye` are: front ends say them to each other at the begin and the end of
+// a call, and nobody gains by it, since a member that joins and leaves by any name causes the real ones.
+constexpr std::array<std::string_view, 7> kOfServer{"accept_join", "error",         "going_away",   "reject_join",
+                                                    "room_change", "token_expired", "token_revoked"};
+// Likewise, but a client asks for it under the same name.
+constexpr std::string_view kLeaveRoom = "leave_room";
+
+bool is_of_server(std::string_view event) {
+  return event == kLeaveRoom || std::ranges::find(kOfServer, event) != kOfServer.end();
+}
+
 std::string_view shown(std::string_view name) { return name.empty() ? kUnnamed : name; }
 
 std::string as_json(std::string_view text) {
@@ -51,7 +63,7 @@ struct CourseDialect::Handler {
 void CourseDialect::on_event(Call& call) {
   static constexpr std::array kHandlers{
       Handler{"join_room", &CourseDialect::join_room},     Handler{"enter_room", &CourseDialect::join_room},
-      Handler{"leave_room", &CourseDialect::leave_room},   Handler{"nickname", &CourseDialect::set_nickname},
+      Handler{kLeaveRoom, &CourseDialect::leave_room},   Handler{"nickname", &CourseDialect::set_nickname},
       Handler{"new_message", &CourseDialect::new_message}, Handler{"chat", &CourseDialect::chat},
       Handler{"token", &CourseDialect::take_token},
   };
@@ -190,6 +202,7 @@ void CourseDialect::take_token(Call& call) {
 // offer, answer, ice, candidate and whatever else: (data, target, ...) goes to the target as (data, sender,
 // ...).
 void CourseDialect::relay(Call& call) {
+  if (is_of_server(call.name)) return turn_down(call, Refusal::servers_event);
   const std::optional<std::string> target = text_argument(call.arguments, 1);
   if (!target) return turn_down(call, Refusal::bad_message);
   Saying saying(call.arguments[0]);
@@ -266,14 +279,15 @@ void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output
       return socket_io_.emit(socket, "welcome", json_list({name, count}), {}, out);
     case Event::Kind::peer_left:
       socket_io_.emit(socket, "bye", json_list({name, count}), {}, out);
-      return socket_io_.emit(socket, "leave_room", json_list({from, name}), {}, out);
+      return socket_io_.emit(socket, kLeaveRoom, json_list({from, name}), {}, out);
     case Event::Kind::signal:
     case Event::Kind::broadcast: {
       const Saying& saying = event.saying;
       const std::string_view usual = event.kind == Event::Kind::signal ? "signal" : "broadcast";
       std::string arguments = saying.payload;
       if (!saying.anonymous) arguments.append(",").append(from).append(saying.rest);
-      const bool usable = !saying.event.empty() && !is_reserved_event(saying.event);
+      const bool usable =
+          !saying.event.empty() && !is_reserved_event(saying.event) && !is_of_server(saying.event);
       return socket_io_.emit(socket, usable ? saying.event : usual, arguments, saying.attachments, out);
     }
   }

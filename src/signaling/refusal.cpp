@@ -21,6 +21,7 @@ Words words_of(Refusal refusal) {
       return {"bad-room", "A room has a name of 1 to 64 characters, without control characters."};
     case Refusal::bad_name:
       return {"bad-name", "A name has at most 64 characters, and no control characters."};
+    case Refusal::servers_event: return {"servers-event", "Only the server says this event."};
     case Refusal::no_such_peer: return {"no-such-peer", "Nobody of that id is in the room."};
     case Refusal::token_required: return {"token-required", "This server asks for a token."};
     case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};

@@ -18,6 +18,7 @@ enum class Refusal : std::uint8_t {
   too_many_joined,  // rooms that this member is in
   bad_room,         // a room name that is too long, empty or no clean text
   bad_name,         // likewise the name of a member
+  servers_event,    // an event that only the server says
   no_such_peer,     // nobody of that id shares a room with the sender
   token_required,
   token_invalid,

@@ -137,6 +137,29 @@ TEST_CASE("offers go to a room or to a socket, with the sender's id", "[signalin
   }
 }
 
+TEST_CASE("what only the server says is not said by members", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.plain_joins("pat", "blue");
+  for (const std::string event : {"accept_join", "error", "going_away", "reject_join", "room_change",
+                                  "token_expired", "token_revoked"}) {
+    CAPTURE(event);
+    for (const std::string target : {"blue", "<bob>"}) {
+      const std::string said = "[\"" + event + "\",1,\"" + target + "\"]";
+      s.emits("ann", said).expect({told("ann", event, Refusal::servers_event)});
+      s.frames("ann", "427" + said).expect({R"(ann: 437[{"error":"servers-event"}])"});
+    }
+    s.plain_says("pat", R"({"type":"signal","to":"<bob>","event":")" + event + R"(","data":1})")
+        .expect({R"(bob: 42["signal",1,"<pat>"])"});
+  }
+  // A front end takes it for the end of the member with this id.
+  s.plain_says("pat", R"({"type":"signal","to":"<bob>","event":"leave_room","data":"<ann>"})")
+      .expect({R"(bob: 42["signal","<ann>","<pat>"])"});
+  // Front ends say these to each other too.
+  for (const std::string event : {"welcome", "bye", "auth", "message"}) {
+    s.emits("ann", "[\"" + event + R"(",1,"<bob>"])").expect({"bob: 42[\"" + event + R"(",1,"<ann>"])"});
+  }
+}
+
 TEST_CASE("an event's name may be a number", "[signaling]") {
   Course s({"ann", "bob"});
   s.emits("ann", R"([5,1,"blue"])").expect({R"(bob: 42["5",1,"<ann>"])"});
