@@ -27,21 +27,24 @@ json::object to_json(const Hub::Peer& peer) {
   return object;
 }
 
-// The payload as it is. Octets that came beside it by Socket.IO have no frames of their own here: they stand
-// in its place as {"base64":"AQID"}.
-std::string payload_of(const Saying& saying) {
-  if (saying.attachments.empty()) return saying.payload;
-  return replace_placeholders(saying.payload, saying.attachments.size(), [&](std::size_t number) {
+// JSON of what was said, as it is. Octets that came beside it by Socket.IO have no frames of their own here:
+// they stand in its place as {"base64":"AQID"}.
+std::string with_octets(const std::string& json, const Saying& saying) {
+  if (saying.attachments.empty()) return json;
+  return replace_placeholders(json, saying.attachments.size(), [&](std::size_t number) {
     return R"({"base64":")" + crypto::base64_encode(as_bytes(*saying.attachments[number])) + R"("})";
   });
 }
 
-// {"type":TYPE,"from":ID,"data":PAYLOAD}
+// {"type":TYPE,"from":ID,"event":NAME,"data":PAYLOAD,"rest":[...]}
 std::string with_payload(std::string_view type, const Event& event) {
   std::string text(R"({"type":")");
   text.append(type).append(R"(","from":")").append(event.from.to_string()).append("\"");
   if (!event.saying.event.empty()) text.append(R"(,"event":)").append(json::serialize(event.saying.event));
-  return text.append(R"(,"data":)").append(payload_of(event.saying)).append("}");
+  text.append(R"(,"data":)").append(with_octets(event.saying.payload, event.saying));
+  if (const std::string& rest = event.saying.rest; !rest.empty())
+    text.append(R"(,"rest":)").append(with_octets('[' + rest.substr(1) + ']', event.saying));
+  return text.append("}");
 }
 
 std::string encode(const Event& event) {

@@ -2,8 +2,8 @@
 // into calls of the hub and what the hub tells into text; connections, frames and clocks are somebody else's.
 //
 //   → join {room, name?, token?}    ← joined {room, self, peers, iceServers, expiresAt, resume}
-//   → signal {to, data, event?}     ← signal {from, data, event?}: event is what Socket.IO calls it
-//   → broadcast {data, event?}      ← broadcast {from, data, event?}
+//   → signal {to, data, event?}     ← signal {from, data, event?, rest?}: event is what Socket.IO calls it
+//   → broadcast {data, event?}      ← broadcast {from, data, event?, rest?}
 //   → leave                         ← peer-joined {peer}, peer-left {id, reason}: of others
 //   → resume {resume}               ← joined {..., resumed: true}, then what was missed
 //   → ping {id}                     ← ack {id}: whether the line still lives
@@ -16,8 +16,8 @@
 // room, and gets no more credentials until it brings a fresh token. Those who joined before a reload made
 // tokens necessary are told "token-required" when they would get their next credentials.
 //
-// `data` is passed on as it came. Octets that a member of Socket.IO sent along stand in it as
-// {"base64":"AQID"}.
+// `data` is passed on as it came. What a member of Socket.IO said after its target, if anything, is the array
+// `rest`. Octets that such a member sent along stand in both as {"base64":"AQID"}.
 //
 // A request with an `id` is answered by ack or error with the same id, after whatever else belongs to the
 // answer.

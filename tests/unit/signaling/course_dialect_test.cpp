@@ -222,8 +222,21 @@ TEST_CASE("octets reach members of the plain protocol in base64", "[signaling]")
            R"(452-["photo",{"a":{"_placeholder":true,"num":1}},"<pat>",{"_placeholder":true,"num":0}])");
   s.frames("ann", "\1", true);
   s.frames("ann", "\xff\xfe\x80", true)
-      .expect({R"(pat> {"type":"signal","from":"<ann>","event":"photo","data":{"a":{"base64":"//6A"}}})"});
+      .expect(
+          {R"(pat> {"type":"signal","from":"<ann>","event":"photo","data":{"a":{"base64":"//6A"}},"rest":[{"base64":"AQ=="}]})"});
   s.plain_drops("pat").expect_silence();
+}
+
+TEST_CASE("all that was said reaches members of the plain protocol", "[signaling]") {
+  Course s({"ann"});
+  s.plain_joins("pat", "blue");
+  s.emits("ann", R"(["offer",{},"blue",{"k": 1.0},"Ann",null])")
+      .expect(
+          {R"(pat> {"type":"broadcast","from":"<ann>","event":"offer","data":{},"rest":[{"k": 1.0},"Ann",null]})"});
+  s.emits("ann", R"(["offer",1,"<pat>","Ann"])")
+      .expect({R"(pat> {"type":"signal","from":"<ann>","event":"offer","data":1,"rest":["Ann"]})"});
+  s.emits("ann", R"(["offer",1,"<pat>"])")
+      .expect({R"(pat> {"type":"signal","from":"<ann>","event":"offer","data":1})"});
 }
 
 TEST_CASE("a room may be a number", "[signaling]") {
