@@ -38,14 +38,21 @@ std::string as_json(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
-// An argument that is a text, or a number as it was written: front ends name rooms by numbers too. Nothing
-// when it is absent or something else.
+// JSON that is a text, or a number as it was written: front ends name rooms by numbers too. Nothing when it is
+// something else.
+std::optional<std::string> text_or_number(std::string_view json) {
+  const std::optional<json::value> value = parse_json(json);
+  if (value && value->is_string()) return std::string(value->get_string());
+  if (value && value->is_number()) return std::string(json);
+  return std::nullopt;
+}
+
+// An argument that is a text. The first lesson in Socket.IO wraps it as the lesson in WebSockets does:
+// {"payload":TEXT}.
 std::optional<std::string> text_argument(const std::vector<std::string_view>& arguments, std::size_t index) {
   if (index >= arguments.size()) return std::nullopt;
-  const std::optional<json::value> value = parse_json(arguments[index]);
-  if (value && value->is_string()) return std::string(value->get_string());
-  if (value && value->is_number()) return std::string(arguments[index]);
-  return std::nullopt;
+  const std::optional<std::string_view> wrapped = json_member(arguments[index], "payload");
+  return text_or_number(wrapped.value_or(arguments[index]));
 }
 
 // Rooms of one namespace are none of another's; those of "/" are the ones that every protocol meets in.

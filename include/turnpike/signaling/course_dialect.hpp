@@ -9,8 +9,10 @@
 //   token                    (token[, ack]): a new one before the old one expires
 //   any other                (data, target, ...): the target, a room or a socket, gets (data, sender, ...)
 //
-// Events that only the server says, such as token_revoked, are refused. What a member of another protocol says
-// under such a name arrives as "signal" or "broadcast".
+// A room, a name or a text may be wrapped: enter_room({"payload":"blue"}).
+//
+// Events that only the server says, such as token_revoked, are refused. What a member of another protocol
+// says under such a name arrives as "signal" or "broadcast".
 //
 // When the server will end, those in rooms get going_away ({deadline}), and so does whoever joins a room
 // then; calls go on until the deadline. When a token has expired, its owner gets token_expired (), and when

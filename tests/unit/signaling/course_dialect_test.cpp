@@ -252,6 +252,24 @@ TEST_CASE("a room may be a number", "[signaling]") {
       .expect({R"(ann: 42["bye","Anon",1])", R"(ann: 42["leave_room","<bob>","Anon"])"});
 }
 
+TEST_CASE("a room, a name and a text may be wrapped, as the first lesson does it", "[signaling]") {
+  SocketIoScenario s;
+  s.connects("ann");
+  s.connects("bob");
+  s.frames("ann", R"(421["enter_room",{"payload":"blue"}])").expect({"ann: 431[]"});
+  s.frames("bob", R"(421["nickname",{ "payload" : "B\u006fb" }])").expect({"bob: 431[]"});
+  s.emits("bob", R"(["join_room","blue"])").expect({R"(ann: 42["welcome","Bob",2])"});
+  s.emits("bob", R"(["new_message",{"payload":"hi"},"blue"])")
+      .expect({R"(ann: 42["new_message","Bob: hi"])"});
+  s.emits("bob", R"(["join_room",{"payload":5}])").expect_silence();
+  s.frames("bob", R"(422["leave_room",5])").expect({"bob: 432[]"});
+  CHECK(s.hub.rooms() == 1);
+  for (const std::string room : {R"({"payload":{"payload":"blue"}})", R"({"payload":null})", R"({"room":"blue"})"}) {
+    CAPTURE(room);
+    s.frames("bob", R"(423["enter_room",)" + room + "]").expect({R"(bob: 433[{"error":"bad-room"}])"});
+  }
+}
+
 TEST_CASE("a text that was cut inside an emoji is passed on as it came", "[signaling]") {
   Course s({"ann", "bob"});
   s.plain_joins("pat", "blue");
