@@ -21,10 +21,10 @@ namespace json = boost::json;
 constexpr std::string_view kUnnamed = "Anon";
 
 // Events that a client believes because only the server says them. From a member they would be forged, so
-// they are not relayed. `welcome` and `bye` are: front ends say them to each other at the begin and the end of
-// a call, and nobody gains by it, since a member that joins and leaves by any name causes the real ones.
-constexpr std::array<std::string_view, 7> kOfServer{"accept_join", "error",         "going_away",   "reject_join",
-                                                    "room_change", "token_expired", "token_revoked"};
+// they are not relayed. `welcome` and `bye` are: front ends say them to each other at the begin and the end
+// of a call, and nobody gains by it, since a member that joins and leaves by any name causes the real ones.
+constexpr std::array<std::string_view, 7> kOfServer{
+    "accept_join", "error", "going_away", "reject_join", "room_change", "token_expired", "token_revoked"};
 // Likewise, but a client asks for it under the same name.
 constexpr std::string_view kLeaveRoom = "leave_room";
 
@@ -38,8 +38,8 @@ std::string as_json(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
-// JSON that is a text, or a number as it was written: front ends name rooms by numbers too. Nothing when it is
-// something else.
+// JSON that is a text, or a number as it was written: front ends name rooms by numbers too. Nothing when it
+// is something else.
 std::optional<std::string> text_or_number(std::string_view json) {
   const std::optional<json::value> value = parse_json(json);
   if (value && value->is_string()) return std::string(value->get_string());
@@ -70,7 +70,7 @@ struct CourseDialect::Handler {
 void CourseDialect::on_event(Call& call) {
   static constexpr std::array kHandlers{
       Handler{"join_room", &CourseDialect::join_room},     Handler{"enter_room", &CourseDialect::join_room},
-      Handler{kLeaveRoom, &CourseDialect::leave_room},   Handler{"nickname", &CourseDialect::set_nickname},
+      Handler{kLeaveRoom, &CourseDialect::leave_room},     Handler{"nickname", &CourseDialect::set_nickname},
       Handler{"new_message", &CourseDialect::new_message}, Handler{"chat", &CourseDialect::chat},
       Handler{"token", &CourseDialect::take_token},
   };
@@ -116,7 +116,7 @@ void CourseDialect::join_room(Call& call) {
     return refuse_join(call, Refusal::token_invalid);
   if (nickname) {
     call.socket.nickname = *nickname;
-    hub_.rename(call.socket.member, *nickname);
+    hub_.rename(call.socket.member, *nickname, socket_io_.from_hub());
   }
   const auto peers = hub_.join(call.socket.member, scoped(call.socket, *room), socket_io_.from_hub());
   if (!peers) return refuse_join(call, peers.error());
@@ -154,7 +154,7 @@ void CourseDialect::set_nickname(Call& call) {
   const std::optional<std::string> name = text_argument(call.arguments, 0);
   if (!name || !is_name(*name)) return turn_down(call, Refusal::bad_name);
   call.socket.nickname = *name;
-  hub_.rename(call.socket.member, *name);
+  hub_.rename(call.socket.member, *name, socket_io_.from_hub());
   socket_io_.acknowledge(call, "[]");
 }
 
@@ -287,6 +287,7 @@ void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output
     case Event::Kind::peer_left:
       socket_io_.emit(socket, "bye", json_list({name, count}), {}, out);
       return socket_io_.emit(socket, kLeaveRoom, json_list({from, name}), {}, out);
+    case Event::Kind::peer_renamed: return;  // these front ends learn a name from what it says
     case Event::Kind::signal:
     case Event::Kind::broadcast: {
       const Saying& saying = event.saying;

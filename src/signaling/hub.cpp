@@ -170,10 +170,11 @@ Hub::EventPtr Hub::change(Event::Kind kind, const Member& member, const Room& ro
   return event;
 }
 
-void Hub::rename(MemberId id, std::string name) {
+void Hub::rename(MemberId id, std::string name, Output& out) {
   Member* member = find(id);
-  if (!member) return;
+  if (!member || member->name == name) return;
   member->name = std::move(name);
+  if (!member->noticed) announce(*member, Event::Kind::peer_renamed, false, out);
   if (!member->rooms.empty()) note_change(*member);
 }
 
@@ -439,6 +440,8 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   if (before == kThisNode && member->version != 0) give_away(*member, out);
   if (before == kNoNode) deadlines_.clear(member->id, member->deadline);
   member->version = presence.version;
+  // Whoever comes back is announced with its name.
+  const bool is_renamed = member->name != presence.name && !member->noticed && presence.present;
   member->name = presence.name;
   member->role = presence.role;
   member->quota_user = presence.quota_user;
@@ -446,6 +449,7 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   member->token_id = presence.token_id;
   leave_all_but(*member, presence.rooms, out);
   set_noticed(*member, !presence.present, presence.lost, out);
+  if (is_renamed) announce(*member, Event::Kind::peer_renamed, false, out);
   enter_all_of(*member, presence.rooms, out);
   if (member->rooms.empty()) remove(member->id, out);
 }

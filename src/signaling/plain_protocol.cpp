@@ -55,6 +55,9 @@ std::string encode(const Event& event) {
     case Event::Kind::peer_left:
       return json::serialize(json::object{
           {"type", "peer-left"}, {"id", event.from.to_string()}, {"reason", event.lost ? "lost" : "left"}});
+    case Event::Kind::peer_renamed:
+      return json::serialize(
+          json::object{{"type", "peer-renamed"}, {"id", event.from.to_string()}, {"name", event.name}});
     case Event::Kind::signal: return with_payload("signal", event);
     case Event::Kind::broadcast: return with_payload("broadcast", event);
   }

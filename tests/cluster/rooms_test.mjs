@@ -81,6 +81,8 @@ test('rooms across nodes', async t => {
     ann.emit('new_message', 'hello', 'class');
     assert.deepEqual(await text, ['Anon: hello']);
     assert.equal((await plain.hear('broadcast')).data, 'Anon: hello');
+    ann.emit('nickname', 'Ann');
+    assert.deepEqual(await plain.hear(), { type: 'peer-renamed', id: ann.id, name: 'Ann' });
     const bye = next(ann, 'bye');
     bob.close();
     assert.deepEqual(await bye, ['Bob', 2]);

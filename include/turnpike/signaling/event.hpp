@@ -28,11 +28,11 @@ struct Saying {
 };
 
 struct Event {
-  enum class Kind : std::uint8_t { peer_joined, peer_left, signal, broadcast };
+  enum class Kind : std::uint8_t { peer_joined, peer_left, peer_renamed, signal, broadcast };
   Kind kind = Kind::signal;
   std::string room;  // empty for a signal
   MemberId from;
-  std::string name;  // of `from`
+  std::string name;  // of `from`; its new one when it has just got one
   std::string role;  // likewise, told on joining
   Saying saying{std::string_view()};
   std::size_t present = 0;  // of peer_joined and peer_left: how many are in the room now

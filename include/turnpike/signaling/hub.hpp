@@ -114,7 +114,7 @@ class Hub {
                                   Output& out);
   std::string resume_secret(MemberId id) const;
 
-  void rename(MemberId id, std::string name);
+  void rename(MemberId id, std::string name, Output& out);
   // It has brought another token.
   void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id);
 

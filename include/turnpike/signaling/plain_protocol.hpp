@@ -5,6 +5,7 @@
 //   → signal {to, data, event?}     ← signal {from, data, event?, rest?}: event is what Socket.IO calls it
 //   → broadcast {data, event?}      ← broadcast {from, data, event?, rest?}
 //   → leave                         ← peer-joined {peer}, peer-left {id, reason}: of others
+//                                   ← peer-renamed {id, name}: another has a nickname, by Socket.IO
 //   → resume {resume}               ← joined {..., resumed: true}, then what was missed
 //   → ping {id}                     ← ack {id}: whether the line still lives
 //   → ice-servers                   ← ice-servers {iceServers, expiresAt}: also unasked, before the old ones

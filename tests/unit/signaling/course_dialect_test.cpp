@@ -74,6 +74,19 @@ TEST_CASE("names are looked at", "[signaling]") {
   s.frames("ann", "x", true).expect({R"(ann: 437[{"error":"bad-room"}])"});
 }
 
+TEST_CASE("members of the plain protocol hear of a new nickname", "[signaling]") {
+  Course s({"ann", "bob"});
+  s.plain_joins("pat", "blue");
+  s.emits("ann", R"(["nickname","A \"nn\""])")
+      .expect({R"(pat> {"type":"peer-renamed","id":"<ann>","name":"A \"nn\""})"});
+  s.emits("ann", R"(["nickname","A \"nn\""])").expect_silence();
+  s.emits("ann", R"(["nickname",""])").expect({R"(pat> {"type":"peer-renamed","id":"<ann>","name":""})"});
+  s.emits("ann", R"(["join_room","blue","Anna"])")
+      .expect_unordered(
+          {R"(ann: 42["accept_join",[{"socketId":"<bob>","nickname":"Anon"},{"socketId":"<pat>","nickname":"pat"},{"socketId":"<ann>","nickname":"Anna"}]])",
+           R"(pat> {"type":"peer-renamed","id":"<ann>","name":"Anna"})"});
+}
+
 TEST_CASE("messages are signed, chat is not", "[signaling]") {
   Course s({"ann", "bob", "carl"});
   s.frames("ann", R"(421["new_message","hello","blue"])")

@@ -52,6 +52,10 @@ class Nodes {
     nodes_.at(at).hub->disconnect(ids_.at(name), clean, clock_.now(), nodes_.at(at).out);
     carry();
   }
+  void renamed(const std::string& name, NodeNumber at, const std::string& to) {
+    nodes_.at(at).hub->rename(ids_.at(name), to, nodes_.at(at).out);
+    carry();
+  }
   void removed(const std::string& name, NodeNumber at) {
     nodes_.at(at).hub->remove(ids_.at(name), nodes_.at(at).out);
     carry();
@@ -148,6 +152,7 @@ class Nodes {
       case Event::Kind::peer_joined: return event.name + " joined " + event.room + count;
       case Event::Kind::peer_left:
         return event.name + (event.lost ? " lost " : " left ") + event.room + count;
+      case Event::Kind::peer_renamed: return "now " + event.name;
       case Event::Kind::signal: return event.name + " " + event.saying.payload;
       case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.saying.payload;
     }
@@ -180,6 +185,24 @@ TEST_CASE("members of one room hear each other whichever nodes they are at, once
   nodes.removed("cid", 2);
   CHECK(nodes.heard() == "ann: cid left blue (2); ben: cid left blue (2)");
   CHECK(nodes.room(3, "blue").size() == std::string("ann ben").size());
+}
+
+TEST_CASE("a new name is told at all nodes, once, and not of those who are gone") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.enters("cid", 1, "blue");
+  nodes.heard();
+  nodes.renamed("ann", 1, "Anna");
+  CHECK(nodes.heard() == "cid: now Anna; ben: now Anna");
+  nodes.renamed("ann", 1, "Anna");
+  CHECK(nodes.heard().empty());
+  nodes.drops("ann", 1, true);
+  CHECK(nodes.heard() == "cid: Anna left blue (2); ben: Anna left blue (2)");
+  nodes.renamed("ann", 1, "Annie");
+  CHECK(nodes.heard().empty());
+  CHECK(nodes.resumes("ann", 2, nodes.secret("ann", 1)));
+  CHECK(nodes.heard() == "cid: Annie joined blue (3); ben: Annie joined blue (3)");
 }
 
 TEST_CASE("a room's limit counts the members of all nodes") {

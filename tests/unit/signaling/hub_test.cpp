@@ -121,6 +121,7 @@ class Meeting {
       case Event::Kind::peer_joined:
         return event.name + " joined " + event.room + (event.role.empty() ? "" : " as " + event.role);
       case Event::Kind::peer_left: return event.name + (event.lost ? " lost " : " left ") + event.room;
+      case Event::Kind::peer_renamed: return "now " + event.name;
       case Event::Kind::signal: return event.room + event.name + " " + event.saying.payload;
       case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.saying.payload;
     }
