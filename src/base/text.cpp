@@ -21,6 +21,22 @@ std::optional<std::size_t> count_characters(std::string_view text) {
   return count;
 }
 
+bool sets_direction(std::string_view text) {
+  constexpr ucs4_t kFirstEmbedding = 0x202A;
+  constexpr ucs4_t kLastOverride = 0x202E;
+  constexpr ucs4_t kFirstIsolate = 0x2066;
+  constexpr ucs4_t kLastIsolate = 0x2069;
+  while (!text.empty()) {
+    ucs4_t character = 0;
+    const int size = u8_mbtoucr(&character, as_bytes(text).data(), text.size());
+    if (size <= 0) return false;
+    if (character >= kFirstEmbedding && character <= kLastOverride) return true;
+    if (character >= kFirstIsolate && character <= kLastIsolate) return true;
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return false;
+}
+
 bool is_utf8(std::string_view text) { return u8_check(as_bytes(text).data(), text.size()) == nullptr; }
 
 bool is_host(std::string_view text) {

@@ -70,7 +70,8 @@ std::optional<Presence> read_presence(const json::value& value) {
   }
   if (reader.has("token_id")) presence.token_id = reader.text("token_id", auth::kMaxTokenId);
   presence.rooms = reader.texts("rooms", kMaxRooms, kMaxRoomName);
-  if (!reader.is_right() || !signaling::is_name(presence.name) || presence.id == MemberId())
+  if (!reader.is_right() || !signaling::is_name_of_earlier_versions(presence.name) ||
+      presence.id == MemberId())
     return std::nullopt;
   return presence;
 }
@@ -117,7 +118,8 @@ std::optional<Event> read_event(const json::value& value) {
   }
   // What clients get is put together from these as they are.
   const bool is_json = signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.rest);
-  if (!reader.is_right() || !is_json || !signaling::is_name(event.name)) return std::nullopt;
+  if (!reader.is_right() || !is_json || !signaling::is_name_of_earlier_versions(event.name))
+    return std::nullopt;
   return event;
 }
 

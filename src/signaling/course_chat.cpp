@@ -47,7 +47,8 @@ CourseChat::Output CourseChat::on_text(ConnectionId connection, std::string_view
   const json::value* payload = object ? object->if_contains("payload") : nullptr;
   if (type && payload && *type == "nickname") {
     const std::string name = to_text(*payload);
-    if (name.empty() || !is_name(name)) return {.text = error_text(Refusal::bad_name), .to = {connection}};
+    if (name.empty()) return {.text = error_text(Refusal::no_name), .to = {connection}};
+    if (!is_name(name)) return {.text = error_text(Refusal::bad_name), .to = {connection}};
     member.nickname = name;
     return {};
   }

@@ -18,9 +18,11 @@ Words words_of(Refusal refusal) {
     case Refusal::too_many_rooms: return {"too-many-rooms", "There are too many rooms from here already."};
     case Refusal::too_many_joined: return {"too-many-rooms", "Leave another room first."};
     case Refusal::bad_room:
-      return {"bad-room", "A room has a name of 1 to 64 characters, without control characters."};
+      return {"bad-room",
+              "A room has a name of 1 to 64 characters, without characters for control or text direction."};
     case Refusal::bad_name:
-      return {"bad-name", "A name has at most 64 characters, and no control characters."};
+      return {"bad-name", "A name has at most 64 characters, and none for control or text direction."};
+    case Refusal::no_name: return {"bad-name", "A name has at least one character."};
     case Refusal::servers_event: return {"servers-event", "Only the server says this event."};
     case Refusal::no_such_peer: return {"no-such-peer", "Nobody of that id is in the room."};
     case Refusal::token_required: return {"token-required", "This server asks for a token."};

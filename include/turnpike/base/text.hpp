@@ -15,6 +15,11 @@ namespace turnpike {
 // character.
 std::optional<std::size_t> count_characters(std::string_view text);
 
+// Whether a well-formed UTF-8 text contains a character that sets the direction of the text behind it: an
+// embedding, an override or an isolate (UAX #9), or the end of one. They reorder whatever stands around the
+// text. Letters with a direction of their own, and the marks U+200E, U+200F and U+061C, do not.
+bool sets_direction(std::string_view text);
+
 // Whether a text is well-formed UTF-8. It may contain any characters.
 bool is_utf8(std::string_view text);
 

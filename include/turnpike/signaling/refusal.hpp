@@ -17,7 +17,8 @@ enum class Refusal : std::uint8_t {
   too_many_rooms,   // were opened from the address of this member
   too_many_joined,  // rooms that this member is in
   bad_room,         // a room name that is too long, empty or no clean text
-  bad_name,         // likewise the name of a member
+  bad_name,         // likewise the name of a member, which may be empty
+  no_name,          // an empty name where there has to be one
   servers_event,    // an event that only the server says
   no_such_peer,     // nobody of that id shares a room with the sender
   token_required,

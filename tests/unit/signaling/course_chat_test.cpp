@@ -33,11 +33,14 @@ TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
   chat.on_open(1, {});
   chat.on_text(1, R"({"type":"nickname","payload":"Ann"})");
   chat.on_open(2, {});
-  const std::string refusal = R"({"type":"error","code":"bad-name","message":")" +
-                              std::string(message_of(Refusal::bad_name)) + "\"} 1";
-  for (const std::string& name : {std::string(), std::string("a\\nb"), std::string(65, 'x')}) {
-    CHECK(heard(chat, 1, R"({"type":"nickname","payload":")" + name + "\"}") == refusal);
+  const auto refused = [](Refusal refusal) {
+    return R"({"type":"error","code":"bad-name","message":")" + std::string(message_of(refusal)) + "\"} 1";
+  };
+  for (const std::string& name : {std::string("a\\nb"), std::string(65, 'x'), std::string("a\u202Eb")}) {
+    CHECK(heard(chat, 1, R"({"type":"nickname","payload":")" + name + "\"}") == refused(Refusal::bad_name));
   }
+  CHECK(heard(chat, 1, R"({"type":"nickname","payload":""})") == refused(Refusal::no_name));
+  CHECK(message_of(Refusal::no_name) != message_of(Refusal::bad_name));
   chat.on_closed(2);
   CHECK(heard(chat, 1, R"({"type":"new_message","payload":"hi"})") == "Ann: hi 1");
 }

@@ -87,6 +87,25 @@ TEST_CASE("members of the plain protocol hear of a new nickname", "[signaling]")
            R"(pat> {"type":"peer-renamed","id":"<ann>","name":"Anna"})"});
 }
 
+TEST_CASE("a name does not reorder the text around it", "[signaling]") {
+  SocketIoScenario s;
+  s.connects("ann");
+  for (const std::string character : {"\u202A", "\u202B", "\u202C", "\u202D", "\u202E", "\u2066", "\u2067",
+                                      "\u2068", "\u2069", "\xC2\x85"}) {
+    CAPTURE(character);
+    s.frames("ann", "421[\"nickname\",\"a" + character + "b\"]")
+        .expect({R"(ann: 431[{"error":"bad-name"}])"});
+    s.frames("ann", "421[\"join_room\",\"a" + character + "b\"]")
+        .expect({R"(ann: 431[{"error":"bad-room"}])"});
+  }
+  // Emoji of several characters, and texts from right to left, with their marks.
+  for (const std::string name : {"\U0001F469\u200D\U0001F4BB", "\u05D0\u05DC\u200F!",
+                                 "\u0645\u0631\u061C\u062D\u0628\u0627", "a\u200Eb"}) {
+    CAPTURE(name);
+    s.frames("ann", "421[\"nickname\",\"" + name + "\"]").expect({"ann: 431[]"});
+  }
+}
+
 TEST_CASE("messages are signed, chat is not", "[signaling]") {
   Course s({"ann", "bob", "carl"});
   s.frames("ann", R"(421["new_message","hello","blue"])")
@@ -277,7 +296,8 @@ TEST_CASE("a room, a name and a text may be wrapped, as the first lesson does it
   s.emits("bob", R"(["join_room",{"payload":5}])").expect_silence();
   s.frames("bob", R"(422["leave_room",5])").expect({"bob: 432[]"});
   CHECK(s.hub.rooms() == 1);
-  for (const std::string room : {R"({"payload":{"payload":"blue"}})", R"({"payload":null})", R"({"room":"blue"})"}) {
+  for (const std::string room :
+       {R"({"payload":{"payload":"blue"}})", R"({"payload":null})", R"({"room":"blue"})"}) {
     CAPTURE(room);
     s.frames("bob", R"(423["enter_room",)" + room + "]").expect({R"(bob: 433[{"error":"bad-room"}])"});
   }
