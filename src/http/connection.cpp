@@ -238,12 +238,14 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     if (taken) server_.connections_from_.release(client);
   });
   if (counted && !taken) co_return co_await answer(parser, too_many(request.client));
+  std::optional<Response> refusal = find_refusal(request);
+  Arrival arrival;
+  if (!refusal) arrival = server_.router_.arrive(request);
+  if (arrival.refusal) co_return co_await answer(parser, std::move(*arrival.refusal));
   // A body takes memory and time, so the client must have a place in the count before.
   if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   request.body = parser.get().body();
-  if (std::optional<Response> refusal = find_refusal(request)) {
-    co_return co_await answer(parser, std::move(*refusal));
-  }
+  if (refusal) co_return co_await answer(parser, std::move(*refusal));
   if (beast::websocket::is_upgrade(parser.get())) {
     WebSocketHandler* handler = server_.router_.web_socket(request.path);
     if (!handler) co_return co_await answer(parser, error_response(404, "no WebSocket is here"));
@@ -251,8 +253,8 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
       server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
       co_return co_await answer(parser, error_response(403, "this origin is not allowed here"));
     }
-    if (std::optional<Response> refusal = handler->check(request)) {
-      co_return co_await answer(parser, std::move(*refusal));
+    if (std::optional<Response> fault = handler->check(request)) {
+      co_return co_await answer(parser, std::move(*fault));
     }
     co_await upgrade(parser, request, *handler);
     co_return false;
@@ -267,6 +269,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   request.watch = [this](std::function<void()> gone) { watch(std::move(gone)); };
   Response response = co_await server_.router_.handle(request);
   watched_.reset();
+  arrival.until_answered.reset();  // the client may ask again as soon as it has the answer
   co_return co_await answer(parser, std::move(response));
 }
 

@@ -37,13 +37,41 @@ struct EngineIoEndpoint::Waiting {
   std::string body;
 };
 
+// A POST whose answer is not ready yet.
+class EngineIoEndpoint::BegunPost {
+ public:
+  BegunPost(signaling::EngineIo& engine, std::string sid, signaling::RequestId number)
+      : engine_(engine), sid_(std::move(sid)), number_(number) {}
+  ~BegunPost() { engine_.end_post(sid_, number_); }
+  BegunPost(const BegunPost&) = delete;
+  BegunPost& operator=(const BegunPost&) = delete;
+
+ private:
+  signaling::EngineIo& engine_;
+  std::string sid_;
+  signaling::RequestId number_;
+};
+
 void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
   const auto handler = [this](const Request& request) { return serve(request); };
   router.add("GET", path, handler);
   router.add("POST", path, handler);
   router.add("PUT", path, handler);  // the answer is the error of the protocol
   router.add("DELETE", path, handler);
+  router.add_arrival(path, [this](const Request& request) { return arrive(request); });
   router.add_web_socket(path, *this);
+}
+
+// Two POSTs of a session at the same time would have no order.
+Arrival EngineIoEndpoint::arrive(const Request& request) {
+  const std::optional<std::string> sid = request.query("sid");
+  if (request.method != "POST" || !sid || !params_.origins.allow(request) || find_fault(request, "polling"))
+    return {};
+  const signaling::RequestId number = ++last_request_;
+  if (params_.engine.begin_post(*sid, number, params_.clock(), output_))
+    return {.refusal = {}, .until_answered = std::make_shared<BegunPost>(params_.engine, *sid, number)};
+  params_.changed();
+  return {.refusal = answer(request, 400, to_json(EngineIoError::bad_request)), .until_answered = {}};
 }
 
 // The fault of a request, if it has one. The checks are in the order of the protocol.

@@ -43,6 +43,7 @@ class EngineIoEndpoint : private WebSocketHandler {
 
  private:
   struct Waiting;
+  class BegunPost;
 
   std::optional<Response> check(const Request& request) override;
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
@@ -55,6 +56,7 @@ class EngineIoEndpoint : private WebSocketHandler {
     IpAddress address;
   };
 
+  Arrival arrive(const Request& request);
   Awaitable<Response> serve(const Request& request);
   Awaitable<bool> may_post(const Request& request);
   void tell_crowded(const IpAddress& address) const;

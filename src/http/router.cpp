@@ -20,6 +20,11 @@ const Router::Methods* Router::find(std::string_view path) const {
   return below == routes_.end() ? nullptr : &below->second;
 }
 
+Arrival Router::arrive(const Request& request) const {
+  const auto arrival = arrivals_.find(request.path);
+  return arrival == arrivals_.end() || !is_served(request.path) ? Arrival() : arrival->second(request);
+}
+
 Awaitable<Response> Router::handle(const Request& request) const {
   const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
   const Methods* const route = find(request.path);

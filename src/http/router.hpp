@@ -5,6 +5,8 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,12 @@
 #include "http/web_socket.hpp"
 
 namespace turnpike::http {
+
+// What a path makes of a request whose body is still to come.
+struct Arrival {
+  std::optional<Response> refusal;        // the answer, if the body is of no interest
+  std::shared_ptr<void> until_answered;  // kept until the request is answered or given up
+};
 
 class Router {
  public:
@@ -25,9 +33,14 @@ class Router {
   }
   // The handler of GET requests for all other paths.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
+  // Called when the header of a request for this path has come, before its body is read.
+  void add_arrival(std::string path, std::function<Arrival(const Request&)> arrival) {
+    arrivals_[std::move(path)] = std::move(arrival);
+  }
   // The handler must outlive the router.
   void add_web_socket(const std::string& path, WebSocketHandler& handler) { web_sockets_[path] = &handler; }
 
+  Arrival arrive(const Request& request) const;
   Awaitable<Response> handle(const Request& request) const;
   WebSocketHandler* web_socket(std::string_view path) const;
 
@@ -38,6 +51,7 @@ class Router {
 
   std::map<std::string, Methods, std::less<>> routes_;
   std::map<std::string, WebSocketHandler*, std::less<>> web_sockets_;
+  std::map<std::string, std::function<Arrival(const Request&)>, std::less<>> arrivals_;
   std::map<std::string, std::function<bool()>, std::less<>> conditions_;
   Handler fallback_;
 };

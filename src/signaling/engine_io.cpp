@@ -150,6 +150,23 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
   }
 }
 
+bool EngineIo::begin_post(std::string_view sid, RequestId request, TimePoint now, Output& out) {
+  Session* session = find(sid, now, out);
+  if (!session || session->wire != 0) return true;  // post() tells what is wrong
+  if (session->begun_post != 0) {
+    end(*session, EngineIoType::close, false, now, out);
+    return false;
+  }
+  session->begun_post = request;
+  return true;
+}
+
+void EngineIo::end_post(std::string_view sid, RequestId request) {
+  const auto key = by_sid_.find(std::string(sid));
+  if (key == by_sid_.end()) return;
+  if (Session& session = *find(key->second); session.begun_post == request) session.begun_post = 0;
+}
+
 void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
   const auto key = by_get_.find(request);
   if (key == by_get_.end()) return;

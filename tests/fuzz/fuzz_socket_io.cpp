@@ -1,12 +1,12 @@
-// Engine.IO, Socket.IO and the plain protocol on one Hub: the input is a story of several clients, a line for
-// each step. Its first character says whose turn it is, the second what happens: `o` opens by polling, `w` by
-// a WebSocket, `g` asks, `p` posts the rest of the line (`|` stands for 0x1e), `a` gives the waiting GET up,
-// `u` brings a WebSocket for an upgrade, `U` one that takes no binary frames, `f` is a text frame on the
-// client's WebSocket, `F` on the one that probes, `b` a binary one, `c` and `C` close these, `j` makes a
-// plain member of it that says the rest of the line, `k` cuts that off, `~` and a number lets so many
-// milliseconds pass (`!` likewise, and nobody wakes the server), `x` closes all. In what is said <n> stands
-// for the id of client n, <pn> for what it can be recovered with. A first line `echo` or `recover` decides on
-// the server.
+// Engine.IO, Socket.IO and the plain protocol on one Hub: the input is a story of several clients, a line
+// for each step. Its first character says whose turn it is, the second what happens: `o` opens by polling,
+// `w` by a WebSocket, `g` asks, `p` posts the rest of the line (`|` stands for 0x1e), `P` begins another
+// POST and `e` ends the one that was begun last, `a` gives the waiting GET up, `u` brings a WebSocket for an
+// upgrade, `U` one that takes no binary frames, `f` is a text frame on the client's WebSocket, `F` on the
+// one that probes, `b` a binary one, `c` and `C` close these, `j` makes a plain member of it that says the
+// rest of the line, `k` cuts that off, `~` and a number lets so many milliseconds pass (`!` likewise, and
+// nobody wakes the server), `x` closes all. In what is said <n> stands for the id of client n, <pn> for what
+// it can be recovered with. A first line `echo` or `recover` decides on the server.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -85,7 +85,8 @@ class World {
     std::string sid = "nobody";
     std::string id = "nobody";
     std::string pid = "nothing";
-    RequestId get = 0;  // the last
+    RequestId get = 0;    // the last
+    RequestId begun = 0;  // likewise, a POST
     WireId wire = 0;
     WireId probing = 0;
     ConnectionId plain = 0;
@@ -110,6 +111,13 @@ class World {
         engine_.get(client.sid, client.get, now, out);
         break;
       case 'p': posts(who, text, out); break;
+      case 'P': {
+        client.begun = ++last_request_;
+        const bool may = engine_.begin_post(client.sid, client.begun, now, out);
+        expect(may || !engine_.is_known(client.sid, now), "a second POST ends the session");
+        break;
+      }
+      case 'e': return engine_.end_post(client.sid, client.begun);
       case 'a':
         if (waiting_.erase(client.get) == 0) return;
         engine_.on_aborted(client.get, now, out);

@@ -1,6 +1,7 @@
 // Engine.IO 4 against the real daemon, bare (the echo preset's /engine.io/) and below Socket.IO: handshakes, payloads,
 // heartbeats, upgrades, and what ends a session.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from './support/client.mjs';
 import { exchange, request } from './support/http.mjs';
@@ -108,10 +109,37 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await gone(sid);
   });
 
+  await t.test('a second POST before the first has ended ends the session', async () => {
+    const begin = (sid, length, body) => new Promise(resolve => {
+      const socket = connect(server.port, '127.0.0.1');
+      t.after(() => socket.destroy());
+      const text = `POST ${path}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n` +
+        `Expect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`;
+      socket.write(text);
+      socket.once('data', () => { // 100 Continue: the server knows of it
+        socket.write(body);
+        resolve(socket);
+      });
+    });
+    const sid = await open();
+    const first = await begin(sid, 2, '6');
+    const second = await post(sid, '6');
+    assert.equal(second.status, 400);
+    assert.equal(JSON.parse(second.body).code, 3);
+    await gone(sid);
+    const answer = new Promise(resolve => first.once('data', data => resolve(data.toString())));
+    first.write('6');
+    assert.match(await answer, /^HTTP\/1\.1 400 .*"code":1/s);
+    // One that was given up is in nobody's way.
+    const other = await open();
+    const left = await begin(other, 2, '6');
+    await new Promise(resolve => left.once('close', resolve).destroy());
+    assert.equal((await post(other, '6')).status, 200);
+  });
+
   await t.test('a GET that is given up ends the session', async () => {
     const sid = await open();
     const text = `GET ${path}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-    const { connect } = await import('node:net');
     const socket = connect(server.port, '127.0.0.1');
     await new Promise(resolve => socket.write(text, resolve));
     socket.destroy();

@@ -77,6 +77,16 @@ class EngineIoScenario {
     text = with_ids(text);
     return step(line, [&](Output& out) { engine_.post(sid(name), request(name), text, now(), out); });
   }
+  // The header of a POST has come; the numbers of these requests are the caller's. "ann is refused" means
+  // that the body need not come.
+  Lines begins_post(const std::string& name, signaling::RequestId number, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      if (!engine_.begin_post(sid(name), number, now(), out)) note(name + " is refused");
+    });
+  }
+  void ends_post(const std::string& name, signaling::RequestId number) {
+    engine_.end_post(sid(name), number);
+  }
   // The client gives up its last GET.
   Lines aborts(const std::string& name, int line = __builtin_LINE()) {
     aborted_.insert(last_get_.at(name));

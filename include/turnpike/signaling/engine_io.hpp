@@ -100,6 +100,10 @@ class EngineIo {
   void open(RequestId request, const Opening& opening, TimePoint now, Output& out);
   void get(std::string_view sid, RequestId request, TimePoint now, Output& out);
   void post(std::string_view sid, RequestId request, std::string_view body, TimePoint now, Output& out);
+  // A POST has begun, and its body is still to come; end_post() follows in any case. Returns false when
+  // another one of the session has not ended yet. Then the session has ended.
+  bool begin_post(std::string_view sid, RequestId request, TimePoint now, Output& out);
+  void end_post(std::string_view sid, RequestId request);
   // The client went away while its request was waiting.
   void on_aborted(RequestId request, TimePoint now, Output& out);
 
@@ -139,6 +143,7 @@ class EngineIo {
     Duration ping_interval{};
     Duration ping_timeout{};
     RequestId waiting_get = 0;
+    RequestId begun_post = 0;
     std::vector<EngineIoPacket> waiting;
     std::size_t waiting_bytes = 0;
     bool expects_pong = false;

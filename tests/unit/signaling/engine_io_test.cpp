@@ -163,6 +163,21 @@ TEST_CASE("what only a server says ends the session, and what stands behind it i
   }
 }
 
+TEST_CASE("a second POST before the first has ended ends the session", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.begins_post("ann", 101).expect_silence();
+  s.posts("ann", "4x").expect({"ann 200 ok", "app: ann x"});
+  s.ends_post("ann", 101);
+  s.begins_post("ann", 102).expect_silence();
+  s.ends_post("ann", 101);  // another one's end
+  s.gets("ann").expect_silence();
+  s.begins_post("ann", 103).expect({"ann 200 1", "app: ann lost", "ann is refused"});
+  s.ends_post("ann", 102);
+  s.posts("ann", "4y").expect({"ann" + kUnknown});
+  s.begins_post("ann", 104).expect_silence();  // its answer is that there is no such session
+}
+
 TEST_CASE("a second GET ends the session", "[signaling]") {
   Scenario s;
   s.polls("ann");
