@@ -105,6 +105,14 @@ Response error_response(unsigned status, std::string_view text) {
   return response;
 }
 
+Response upgrade_required(std::string_view text) {
+  Response response = error_response(426, text);
+  response.set("Connection", "Upgrade");
+  response.set("Upgrade", "websocket");
+  response.set("Sec-WebSocket-Version", "13");  // RFC 6455 §4.4
+  return response;
+}
+
 Response json_response(std::string body) {
   Response response{.status = 200, .headers = {}, .body = std::move(body)};
   response.set("Content-Type", "application/json");

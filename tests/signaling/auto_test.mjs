@@ -58,7 +58,7 @@ for (const secure of [true, false]) {
     }
 
     const plain = await exchange(server.port, 'GET /ws HTTP/1.1\r\nHost: 127.0.0.1:1\r\nConnection: close\r\n\r\n');
-    assert.match(plain, secure ? /^HTTP\/1.1 308 .*Location: https:\/\/127.0.0.1:1\/ws\r/s : /^HTTP\/1.1 404/);
+    assert.match(plain, secure ? /^HTTP\/1.1 308 .*Location: https:\/\/127.0.0.1:1\/ws\r/s : /^HTTP\/1.1 426/);
     assert.equal(await server.stop(), 0);
     await Promise.all([ann.ended, bob.ended]);
   });

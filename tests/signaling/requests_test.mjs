@@ -107,6 +107,19 @@ test('Janus asks for credentials by POST', async t => {
   assert.equal((await request(server.url, '/turn', { method: 'PUT', headers, body: 'service=turn' })).headers.allow, 'GET, HEAD, POST');
 });
 
+test('a path that has only a WebSocket says so', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  for (const connection of ['keep-alive', 'close']) {
+    const { status, headers, body } = await request(server.url, '/ws', { headers: { connection } });
+    assert.equal(status, 426);
+    assert.equal(headers.upgrade, 'websocket');
+    assert.match(headers.connection, /^upgrade\b/i);
+    assert.match(body.toString(), /^426 Upgrade Required: a WebSocket is here/);
+  }
+  assert.equal((await request(server.url, '/ws', { method: 'POST' })).status, 405);
+});
+
 test('what is over a limit is told in whole', async t => {
   const server = await startServer({ signaling: ['connections_per_address: 1'] });
   t.after(server.stop);
