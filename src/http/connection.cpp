@@ -446,7 +446,7 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   if (!co_await web_socket_->accept(parser.get())) co_return;
   ++server_.counters_.web_sockets;
   handler.on_open(number_, web_socket_, request);
-  const bool clean = co_await web_socket_->read_all(handler, number_);
+  co_await web_socket_->read_all(handler, number_);
   server_.counters_.dropped_slow += web_socket_->was_slow() ? 1 : 0;
   server_.counters_.closed_for_cost += web_socket_->cost_too_much() ? 1 : 0;
   server_.counters_.rests += web_socket_->rests();
@@ -455,7 +455,6 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   }
   if (web_socket_->said_too_much()) server_.tell_refused("message", "signaling.max_payload", request.client);
   if (web_socket_->was_slow()) server_.tell_refused("slow-reader", "signaling.max_waiting", request.client);
-  handler.on_closed(number_, clean);
 }
 
 }  // namespace turnpike::http

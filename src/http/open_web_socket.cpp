@@ -54,9 +54,15 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     co_return open_;
   }
 
-  Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number) override {
+  Awaitable<void> read_all(WebSocketHandler& handler, std::uint64_t number) override {
     // Keeps this object alive during the loop, whatever the handler releases.
     const auto self = shared_from_this();
+    bool told = false;
+    socket_.control_callback([&](websocket::frame_type kind, beast::string_view) {
+      if (kind != websocket::frame_type::close) return;
+      told = true;
+      handler.on_closed(number, has_said_goodbye());
+    });
     beast::flat_buffer buffer;
     beast::flat_buffer& early = socket_.next_layer().buffer();
     Error error;
@@ -76,9 +82,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     // Otherwise the data that waits to be written would keep the socket open while the client does not read.
     abort();
     said_too_much_ = error == websocket::error::message_too_big;
-    const std::uint16_t code = socket_.reason().code;
-    co_return error == websocket::error::closed &&
-        (code == websocket::close_code::normal || code == websocket::close_code::going_away);
+    socket_.control_callback();
+    if (!told) handler.on_closed(number, error == websocket::error::closed && has_said_goodbye());
   }
 
   void send(std::shared_ptr<const std::string> message, bool binary) override {
@@ -110,6 +115,12 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
  private:
+  // Of the Close frame that has come.
+  bool has_said_goodbye() const {
+    const std::uint16_t code = socket_.reason().code;
+    return code == websocket::close_code::normal || code == websocket::close_code::going_away;
+  }
+
   // Waits while the handler asks for it. The client's messages stay in the kernel meanwhile. A client that
   // would have to wait for too long gets a Close frame with the reason.
   Awaitable<void> rest(WebSocketHandler& handler, std::uint64_t number) {

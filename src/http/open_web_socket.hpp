@@ -23,8 +23,9 @@ class OpenWebSocket : public WebSocket {
   // Answers the upgrade request. Returns false when that failed.
   virtual Awaitable<bool> accept(
       const boost::beast::http::request<boost::beast::http::string_body>& upgrade) = 0;
-  // Reads messages until the connection ends. Returns true when the client has closed it properly.
-  virtual Awaitable<bool> read_all(WebSocketHandler& handler, std::uint64_t number) = 0;
+  // Reads messages until the connection ends. The handler's on_closed is called as soon as the client's Close
+  // frame has come, since the connection ends only when both sides have closed it.
+  virtual Awaitable<void> read_all(WebSocketHandler& handler, std::uint64_t number) = 0;
   virtual void abort() = 0;
   // Whether it was closed because the client did not read the waiting data.
   virtual bool was_slow() const = 0;

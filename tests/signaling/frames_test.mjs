@@ -90,6 +90,23 @@ test('an upgrade that proxies have taken apart', async t => {
   assert.deepEqual(await talk(server.port, absolute, 1), ['{"type":"ack","id":1}']);
 });
 
+test('who says goodbye is gone at once, though its connection stays open', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const ann = await member(server.ws, 'blue', 'Ann');
+  const socket = net.connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  const ended = new Promise(resolve => socket.on('end', resolve));
+  socket.resume();
+  socket.write(Buffer.concat([Buffer.from(upgrade('/ws')), frame('{"type":"join","room":"blue"}')]));
+  await ann.hear('peer-joined');
+  socket.write(frame(Buffer.from([0x03, 0xe8]), 8));
+  await within(8000, 'the end of what the server says', ended);
+  const told = await ann.request({ type: 'ping' }); // what came before its answer
+  assert.deepEqual(told.map(({ type, reason }) => [type, reason]), [['peer-left', 'left']]);
+  ann.close();
+});
+
 test('octets that are no text reach nobody in the chat', async t => {
   const server = await startServer();
   t.after(server.stop);
