@@ -56,8 +56,7 @@ void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
   const auto handler = [this](const Request& request) { return serve(request); };
   router.add("GET", path, handler);
   router.add("POST", path, handler);
-  router.add("PUT", path, handler);  // the answer is the error of the protocol
-  router.add("DELETE", path, handler);
+  router.add(std::string(Router::kAnyMethod), path, handler);  // the answer is the error of the protocol
   router.add_arrival(path, [this](const Request& request) { return arrive(request); });
   router.add_web_socket(path, *this);
 }

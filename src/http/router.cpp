@@ -29,7 +29,8 @@ Awaitable<Response> Router::handle(const Request& request) const {
   const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
   const Methods* const route = find(request.path);
   if (route) {
-    const auto handler = route->find(method);
+    auto handler = route->find(method);
+    if (handler == route->end()) handler = route->find(kAnyMethod);
     if (handler != route->end()) co_return co_await handler->second(request);
   } else if (method == "GET" && fallback_) {
     co_return co_await fallback_(request);

@@ -18,14 +18,16 @@ namespace turnpike::http {
 
 // What a path makes of a request whose body is still to come.
 struct Arrival {
-  std::optional<Response> refusal;        // the answer, if the body is of no interest
+  std::optional<Response> refusal;       // the answer, if the body is of no interest
   std::shared_ptr<void> until_answered;  // kept until the request is answered or given up
 };
 
 class Router {
  public:
   // HEAD requests go to the handler of GET; the connection leaves the body out. A path that ends with "/*"
-  // matches all longer paths that no other route matches.
+  // matches all longer paths that no other route matches, and kAnyMethod all methods that the path has no
+  // other handler for.
+  static constexpr std::string_view kAnyMethod = "*";
   void add(std::string method, std::string path, Handler handler);
   // From now on the routes of this path, and its WebSocket, are there only while `is_served` returns true.
   void serve_while(std::string path, std::function<bool()> is_served) {

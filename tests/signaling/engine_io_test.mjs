@@ -55,7 +55,10 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await told('EIO=4&transport=abc', 0);
     await told('EIO=4&transport=websocket', 3);
     await told('EIO=4&transport=polling', 2, { method: 'POST', body: '4x' });
-    await told('EIO=4&transport=polling', 2, { method: 'PUT' });
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'PROPFIND']) {
+      await told('EIO=4&transport=polling', 2, { method });
+      await told('EIO=4&transport=polling&sid=x', 3, { method });
+    }
     await told('EIO=4&transport=polling&sid=nobody', 1);
     for (const query of ['transport=websocket', 'EIO=abc&transport=websocket', 'EIO=4', 'EIO=4&transport=abc',
       'EIO=4&transport=websocket&sid=nobody']) await ws(query).closed();
