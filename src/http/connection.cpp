@@ -108,7 +108,8 @@ class Server::Connection::Served final : public Connection {
   Awaitable<bool> wait_for_request();
   Awaitable<bool> answer_broken(Error error, const Parser& parser);
   Awaitable<bool> receive_body(Parser& parser);
-  Awaitable<bool> answer(const Parser& parser, Response response);
+  Awaitable<bool> answer(const Parser& parser, const Request& request, Response response);
+  void explain_to_page(const Request& request, Response& response) const;
   Awaitable<bool> write(Response response, Framing framing);
   Awaitable<bool> write_file(const FileBody& file);
   Awaitable<void> upgrade(const Parser& parser, const Request& request, WebSocketHandler& handler);
@@ -229,32 +230,33 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
 
   Request request;
   if (const auto fault = describe(parser, request)) {
-    co_return co_await answer(parser, error_response(400, *fault));
+    co_return co_await answer(parser, request, error_response(400, *fault));
   }
-  if (to_https_ != net::ToHttps::no) co_return co_await answer(parser, to_https(request, to_https_));
+  if (to_https_ != net::ToHttps::no)
+    co_return co_await answer(parser, request, to_https(request, to_https_));
   const bool counted = request.proxied && request.client != peer_;  // the proxy itself has no limit
   const bool taken = counted && server_.connections_from_.take(request.client);
   const Place place([&, client = request.client] {
     if (taken) server_.connections_from_.release(client);
   });
-  if (counted && !taken) co_return co_await answer(parser, too_many(request.client));
+  if (counted && !taken) co_return co_await answer(parser, request, too_many(request.client));
   std::optional<Response> refusal = find_refusal(request);
   Arrival arrival;
   if (!refusal) arrival = server_.router_.arrive(request);
-  if (arrival.refusal) co_return co_await answer(parser, std::move(*arrival.refusal));
+  if (arrival.refusal) co_return co_await answer(parser, request, std::move(*arrival.refusal));
   // A body takes memory and time, so the client must have a place in the count before.
   if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   request.body = parser.get().body();
-  if (refusal) co_return co_await answer(parser, std::move(*refusal));
+  if (refusal) co_return co_await answer(parser, request, std::move(*refusal));
   if (beast::websocket::is_upgrade(parser.get())) {
     WebSocketHandler* handler = server_.router_.web_socket(request.path);
-    if (!handler) co_return co_await answer(parser, error_response(404, "no WebSocket is here"));
+    if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
     if (!server_.origins_.allow(request)) {
       server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
-      co_return co_await answer(parser, error_response(403, "this origin is not allowed here"));
+      co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
     }
     if (std::optional<Response> fault = handler->check(request)) {
-      co_return co_await answer(parser, std::move(*fault));
+      co_return co_await answer(parser, request, std::move(*fault));
     }
     co_await upgrade(parser, request, *handler);
     co_return false;
@@ -264,13 +266,13 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
       server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
     Response response = server_.origins_.preflight(request);
     if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
-    co_return co_await answer(parser, std::move(response));
+    co_return co_await answer(parser, request, std::move(response));
   }
   request.watch = [this](std::function<void()> gone) { watch(std::move(gone)); };
   Response response = co_await server_.router_.handle(request);
   watched_.reset();
   arrival.until_answered.reset();  // the client may ask again as soon as it has the answer
-  co_return co_await answer(parser, std::move(response));
+  co_return co_await answer(parser, request, std::move(response));
 }
 
 // Reads the body. A client may wait for a 100 response before it sends the body (RFC 9110 §10.1.1). Returns
@@ -332,6 +334,8 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
   const bool cut_off =
       error == beast::http::error::end_of_stream || error == beast::http::error::partial_message;
   if (!deadline_.expired() && (cut_off || !is_http)) co_return false;  // the client has gone
+  Request request;
+  name_client(parser, request);
   unsigned status = 400;
   if (deadline_.expired()) {
     status = 408;
@@ -339,12 +343,11 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
     status = 431;
   } else if (error == beast::http::error::body_limit) {
     status = 413;
-    Request request;
-    name_client(parser, request);
     server_.tell_refused("message", "signaling.max_payload", request.client);
   }
-  co_return co_await write(error_response(status, error == beast::http::error::body_limit ? "too much" : ""),
-                           {});
+  Response response = error_response(status, error == beast::http::error::body_limit ? "too much" : "");
+  explain_to_page(request, response);
+  co_return co_await write(std::move(response), {});
 }
 
 // Fills in the headers of the request, and its client, who is found by the chain of trusted proxies.
@@ -387,8 +390,18 @@ void Server::Connection::Served::watch(std::function<void()> gone) {
                                    });
 }
 
+// A page of an allowed origin may read why its request was refused, whatever has refused it. Handlers that
+// decide themselves which origins may read their answers have set Vary.
+void Server::Connection::Served::explain_to_page(const Request& request, Response& response) const {
+  constexpr unsigned kFirstError = 400;
+  if (response.status >= kFirstError && !request.header("origin").empty() && !response.has("Vary"))
+    server_.origins_.add_headers(request, response);
+}
+
 // Sends the answer. The connection cannot continue when the body of the request was not read.
-Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, Response response) {
+Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, const Request& request,
+                                                   Response response) {
+  explain_to_page(request, response);
   const auto& message = parser.get();
   const bool keep_alive = parser.keep_alive() && parser.is_done() && !stopping_;
   co_return co_await write(std::move(response), {.version = message.version(),

@@ -84,6 +84,10 @@ std::string Request::header_list(std::string_view name) const {
   return list;
 }
 
+bool Response::has(std::string_view name) const {
+  return std::ranges::any_of(headers, [&](const auto& header) { return header.first == name; });
+}
+
 std::string_view take_last_member(std::string_view& list) {
   constexpr std::string_view kBetween = ", \t";
   const std::size_t end = list.find_last_not_of(kBetween) + 1;  // npos + 1 is 0

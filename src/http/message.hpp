@@ -69,6 +69,7 @@ struct Response {
   std::variant<std::string, std::string_view, FileBody> body;     // a string_view must view static data
 
   void set(std::string_view name, std::string value) { headers.emplace_back(name, std::move(value)); }
+  bool has(std::string_view name) const;  // written as here
 };
 
 // A plain text for people: "404 Not Found", followed by `text`.

@@ -104,6 +104,25 @@ test('credentials that the relay takes', async t => {
     assert.match(preflight.headers['access-control-allow-headers'], /Authorization/);
     (await connect(server.ws, { origin: 'https://app.example' })).close();
   });
+
+  await t.test('a page of an allowed origin may read what was wrong', async () => {
+    const refused = async (status, path, options = {}) => {
+      for (const origin of ['https://app.example', 'https://evil.example']) {
+        const answer = await request(server.url, path, { ...options, headers: { ...options.headers, origin } });
+        const allowed = origin === 'https://app.example';
+        if (allowed) assert.equal(answer.status, status, path);
+        assert.equal(answer.headers['access-control-allow-origin'], allowed ? origin : undefined, path);
+        assert.equal(answer.headers.vary, answer.status === 403 ? answer.headers.vary : 'Origin', path);
+      }
+    };
+    await refused(400, '/turn');
+    await refused(405, '/ice-servers', { method: 'PUT' });
+    await refused(404, '/socket.io/nothing.js');
+    await refused(405, '/socket.io/socket.io.js', { method: 'POST' });
+    await refused(400, '/socket.io/?EIO=3&transport=polling');
+    await refused(413, '/socket.io/?EIO=4&transport=polling&sid=x', { method: 'POST', body: 'x'.repeat(70_000) });
+    await refused(404, '/nothing');
+  });
 });
 
 test('credentials by token', async t => {
