@@ -51,9 +51,10 @@ bool has_ended(TcpSocket& socket) {
 }
 
 // Answers a client that has too many connections. Nothing of its request is read before.
-Awaitable<void> refuse(TcpSocket socket) {
+Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
   Response response = error_response(429, "too many connections from here");
   response.set("Retry-After", "10");
+  response.set("Date", date);
   const std::string octets = to_octets(response);
   const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), kAsTuple);
   if (!error) co_await shut_down_and_drain(socket);
@@ -68,6 +69,17 @@ void join_lines(beast::http::fields& fields, beast::http::field name) {
     all.append(all.empty() ? "" : ", ").append(view(field->value()));
   }
   fields.set(name, all);
+}
+
+// The answer to an upgrade that is not as RFC 6455 §4.2.1 has it.
+std::optional<Response> find_fault_of_upgrade(const Request& request) {
+  constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::size_t kKeyDigits = 22;  // of 16 octets; nobody decodes them
+  if (request.header("sec-websocket-version") != "13") return upgrade_required("the version is 13");
+  const std::string_view key = request.header("sec-websocket-key");
+  if (key.find_first_not_of(kBase64) != kKeyDigits || key.substr(kKeyDigits) != "==")
+    return error_response(400, "the Sec-WebSocket-Key has to be 16 octets in base64");
+  return std::nullopt;
 }
 
 // The properties of a request that its answer needs.
@@ -159,7 +171,7 @@ Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::Ac
     if (arrival.secure || server.being_refused_ >= kMaxRefusals) co_return;
     ++server.being_refused_;
     const Place refusing([&] { --server.being_refused_; });
-    co_await refuse(std::move(socket));
+    co_await refuse(std::move(socket), server.date_.now());
     co_return;
   }
   const Place place([&] {
@@ -254,6 +266,9 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     if (!server_.origins_.allow(request)) {
       server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
       co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
+    }
+    if (std::optional<Response> fault = find_fault_of_upgrade(request)) {
+      co_return co_await answer(parser, request, std::move(*fault));
     }
     if (std::optional<Response> fault = handler->check(request)) {
       co_return co_await answer(parser, request, std::move(*fault));
@@ -417,6 +432,7 @@ Awaitable<bool> Server::Connection::Served::write(Response response, Framing fra
   for (const auto& [name, value] : response.headers)
     message.insert(beast::string_view(name.data(), name.size()), value);
   message.set("X-Content-Type-Options", "nosniff");
+  message.set(beast::http::field::date, server_.date_.now());  // RFC 9110 §6.6.1
   message.keep_alive(framing.keep_alive);
 
   const auto* file = std::get_if<FileBody>(&response.body);
@@ -456,7 +472,11 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
                                                     WebSocketHandler& handler) {
   deadline_.clear();  // a WebSocket has its own deadlines
   web_socket_ = OpenWebSocket::make(std::move(stream_), std::move(buffer_), server_.params_);
-  if (!co_await web_socket_->accept(parser.get())) co_return;
+  const std::string& date = server_.date_.now();
+  // Not in the condition: there, GCC 12 puts a temporary at the begin of the coroutine's frame, where others
+  // expect the function that resumes it.
+  const bool accepted = co_await web_socket_->accept(parser.get(), date);
+  if (!accepted) co_return;
   ++server_.counters_.web_sockets;
   handler.on_open(number_, web_socket_, request);
   co_await web_socket_->read_all(handler, number_);

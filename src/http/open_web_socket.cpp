@@ -48,7 +48,12 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     socket_.read_message_max(params.limits.message_bytes);
   }
 
-  Awaitable<bool> accept(const beast::http::request<beast::http::string_body>& upgrade) override {
+  Awaitable<bool> accept(const beast::http::request<beast::http::string_body>& upgrade,
+                         const std::string& date) override {
+    socket_.set_option(websocket::stream_base::decorator([&date](websocket::response_type& answer) {
+      answer.set(beast::http::field::date, date);
+      answer.set(beast::http::field::server, "turnpike");  // or Beast would tell its name and version
+    }));
     const auto [error] = co_await socket_.async_accept(upgrade, kAsTuple);
     open_ = !error;
     co_return open_;

@@ -20,9 +20,9 @@ class OpenWebSocket : public WebSocket {
   static std::shared_ptr<OpenWebSocket> make(std::unique_ptr<Stream> stream, boost::beast::flat_buffer early,
                                              const Params& params);
 
-  // Answers the upgrade request. Returns false when that failed.
-  virtual Awaitable<bool> accept(
-      const boost::beast::http::request<boost::beast::http::string_body>& upgrade) = 0;
+  // Answers the upgrade request, with this date. Returns false when that failed.
+  virtual Awaitable<bool> accept(const boost::beast::http::request<boost::beast::http::string_body>& upgrade,
+                                 const std::string& date) = 0;
   // Reads messages until the connection ends. The handler's on_closed is called as soon as the client's Close
   // frame has come, since the connection ends only when both sides have closed it.
   virtual Awaitable<void> read_all(WebSocketHandler& handler, std::uint64_t number) = 0;

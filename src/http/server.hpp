@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "http/counters.hpp"
+#include "http/date.hpp"
 #include "http/deadline.hpp"
 #include "http/hosts.hpp"
 #include "http/origins.hpp"
@@ -70,6 +71,7 @@ class Server {
   std::uint32_t being_refused_ = 0;
   bool stopping_ = false;
   Timer patience_;
+  Date date_;
   Counters counters_;
 };
 

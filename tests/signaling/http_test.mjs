@@ -51,6 +51,37 @@ test('the call page', async t => {
   assert.equal(post.headers.allow, 'GET, HEAD');
 });
 
+test('every answer has its date, and none tells what library has written it', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const narrow = await startServer({ signaling: ['connections_per_address: 1'] });
+  t.after(narrow.stop);
+  const upgrade = (version, key) => `GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `Sec-WebSocket-Version: ${version}\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
+  const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+  const goodbye = '\x88\x80\x00\x00\x00\x00'; // a Close frame
+  const get = path => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+  const heads = [
+    [200, get('/')], [200, get('/ice-servers')], [404, get('/nothing')], [400, 'nonsense\r\n\r\n'],
+    [101, upgrade(13, key) + goodbye], [426, upgrade(12, key)],
+    [400, upgrade(13, 'x')], [400, upgrade(13, '')], [400, upgrade(13, 'dGhlIHNhbXBsZSBub25jZQ')],
+    [400, upgrade(13, 'dGhlIHNhbXBsZSBub25jZQAA')], [400, upgrade(13, 'dGhlIHNhbXBsZSBub25jZQ=\u003d=')],
+  ];
+  const told = async (status, bytes, { port } = server) => {
+    const closing = bytes.replace('Connection: Upgrade\r\n', 'Connection: Upgrade, close\r\n');
+    const [head] = (await exchange(port, Buffer.from(closing, 'latin1'))).split('\r\n\r\n');
+    assert.match(head, new RegExp(`^HTTP/1.1 ${status} `), bytes);
+    const date = Date.parse(/\r\nDate: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)(\r\n|$)/.exec(head)?.[1]);
+    assert.ok(Math.abs(date - Date.now()) < 60_000, head);
+    assert.doesNotMatch(head, /Beast/i);
+    if (status === 426) assert.match(head, /\r\nSec-WebSocket-Version: 13(\r\n|$)/);
+  };
+  for (const [status, bytes] of heads) await told(status, bytes);
+  const held = await connect(narrow.ws);
+  await told(429, '', narrow);
+  held.close();
+});
+
 test('credentials that the relay takes', async t => {
   const server = await startServer({ signaling: ['cors: ["https://app.example"]', 'credential_lifetime: 2h'] });
   t.after(server.stop);

@@ -1,0 +1,20 @@
+// The time as HTTP writes it (RFC 9110 §5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT".
+#pragma once
+
+#include <ctime>
+#include <string>
+
+namespace turnpike::http {
+
+// Writes the time anew only when another second has begun. It belongs to one thread.
+class Date {
+ public:
+  const std::string& at(std::time_t now);
+  const std::string& now() { return at(std::time(nullptr)); }
+
+ private:
+  std::time_t written_ = -1;
+  std::string text_;
+};
+
+}  // namespace turnpike::http
