@@ -115,12 +115,14 @@ test('a stranger in the room', { skip: skipReason(), timeout: 180_000 }, async t
     assert.ok(added <= 15, `${added} notices`);
   });
 
-  await check('a name changes no direction of text', async () => {
-    const eve = await joinRaw(server, 'blue', 'Eve \u202etxt\u2066.exe');
-    await bob.untilTile('Eve txt.exe', { state: 'connecting' });
+  await check('a name changes no direction of text, and an emoji of several stays one', async () => {
+    const eve = await joinRaw(server, 'blue', 'Eve \u200ftxt\u200e.exe \u{1f469}\u200d\u{1f4bb}');
+    const shown = 'Eve txt.exe \u{1f469}\u200d\u{1f4bb}';
+    await bob.untilTile(shown, { state: 'connecting' });
     await eve.leave();
-    await bob.untilText('chat-log', 'Eve txt.exe left');
-    await bob.until('the notice', () => document.querySelector('.toast')?.textContent === 'Eve txt.exe left');
+    await bob.untilText('chat-log', `${shown} left`);
+    await bob.until('the notice', name => document.querySelector('.toast')?.textContent === `${name} left`,
+      { args: [shown] });
   });
 
   await check('who speaks no WebRTC is said to have no picture and sound yet, where nothing covers it', async () => {
