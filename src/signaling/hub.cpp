@@ -396,8 +396,13 @@ void Hub::send_out(const Member& member, const EventPtr& event, bool forwarded) 
   outgoing.push_back({member.node, to_room ? MemberId() : member.id, event, forwarded});
 }
 
-// Its connection here is done with, and what it has missed follows it.
-void Hub::give_away(Member& member, Output& out) {
+// Its connection here is done with, and what it has missed follows it. What was told of it as a member of this
+// node is over; what the other node tells of it in this version holds.
+void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
+  Presence over;
+  over.id = member.id;
+  over.version = version;
+  cluster_->changes.push_back(std::move(over));
   if (member.connection != 0) out.replaced.push_back(member.connection);
   deadlines_.clear(member.id, member.deadline);
   member.connection = 0;
@@ -428,7 +433,8 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   Member* member = find(presence.id);
   const bool is_new = member ? presence.version > member->version : !presence.rooms.empty();
   // A node that was taken for gone says of its members what it said before.
-  const bool is_back = member && member->node == kNoNode && presence.version == member->version;
+  const bool is_back = member && member->node == kNoNode && presence.version == member->version &&
+                       !presence.rooms.empty();
   if (!is_new && !is_back) return;
   if (!member) {
     member = &members_[presence.id];
@@ -437,7 +443,7 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
     ++elsewhere_;
   }
   const NodeNumber before = std::exchange(member->node, node);
-  if (before == kThisNode && member->version != 0) give_away(*member, out);
+  if (before == kThisNode && member->version != 0) give_away(*member, presence.version, out);
   if (before == kNoNode) deadlines_.clear(member->id, member->deadline);
   member->version = presence.version;
   // Whoever comes back is announced with its name.

@@ -137,7 +137,8 @@ class Hub {
 
   // To be called before anybody enters.
   void share_with_cluster(ClusterParams params) { cluster_.emplace(std::move(params)); }
-  // Members of this node that have changed since this was last called, in the order of their changes.
+  // Members of this node that have changed since this was last called, in the order of their changes. One
+  // without rooms is no member of this node any more: it is gone, or has gone to another node.
   std::vector<Presence> take_changes();
   // What members have said since then to members of other nodes, in the order in which they said it.
   std::vector<Outgoing> take_outgoing();
@@ -224,7 +225,7 @@ class Hub {
   bool is_secret_of(const Member& member, const MemberId& proof) const;
   static Presence presence_of(const Member& member);
   void note_change(Member& member);
-  void give_away(Member& member, Output& out);
+  void give_away(Member& member, std::uint64_t version, Output& out);
   void set_noticed(Member& member, bool noticed, bool lost, Output& out);
   void leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out);
   void enter_all_of(Member& member, const std::vector<std::string>& rooms, Output& out);

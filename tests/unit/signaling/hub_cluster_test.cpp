@@ -90,6 +90,12 @@ class Nodes {
       all += (all.empty() ? "" : " ") + peer.name;
     return all;
   }
+  // What a node would read of the members of this one, as it has written them.
+  std::string written(NodeNumber at) {
+    std::string all;
+    for (const auto& [id, presence] : nodes_.at(at).written) all += (all.empty() ? "" : " ") + presence.name;
+    return all;
+  }
   std::string heard() {
     std::string all;
     for (auto& [at, node] : nodes_) {
@@ -117,6 +123,7 @@ class Nodes {
   struct Node {
     std::unique_ptr<Hub> hub;
     Hub::Output out;
+    std::map<MemberId, Presence> written;
   };
 
   // As a cluster does it: what has changed to everybody, and then what was said, until nothing is left.
@@ -126,6 +133,8 @@ class Nodes {
       for (auto& [from, node] : nodes_) {
         for (const Presence& presence : node.hub->take_changes()) {
           more = true;
+          node.written.insert_or_assign(presence.id, presence);
+          if (presence.rooms.empty()) node.written.erase(presence.id);
           for (auto& [to, other] : nodes_)
             if (to != from) other.hub->update(from, presence, other.out);
         }
@@ -243,6 +252,38 @@ TEST_CASE("a member that comes back to another node while its line seems alive l
   CHECK(nodes.heard() == "ben is replaced");
   REQUIRE(nodes.resumes("ben", 2, nodes.secret("ben", 1)));
   CHECK(nodes.heard() == "ben' is replaced");
+}
+
+TEST_CASE("what a node has written of a member is over when the member has gone to another node") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 1, "blue");
+  nodes.drops("ben", 1);
+  REQUIRE(nodes.resumes("ben", 2, nodes.secret("ben", 1)));
+  CHECK(nodes.written(1) == "ann");
+  CHECK(nodes.written(2) == "ben");
+  REQUIRE(nodes.resumes("ben", 1, nodes.secret("ben", 2)));
+  CHECK(nodes.written(1).size() == std::string("ann ben").size());
+  CHECK(nodes.written(2).empty());
+  nodes.heard();
+  nodes.says("ann", 1, "blue", "hello");
+  CHECK(nodes.heard() == "ben': ann to blue hello");
+}
+
+TEST_CASE("that a member is over on its former node says nothing to those who have lost its present one") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  REQUIRE(nodes.resumes("ben", 3, nodes.secret("ben", 2)));
+  const std::uint64_t version = nodes.hub(3).presences().front().version;
+  nodes.is_lost(3);
+  nodes.heard();
+  Presence over;
+  over.id = nodes.id("ben");
+  over.version = version;
+  nodes.hub(1).update(2, over, nodes.out(1));
+  CHECK(nodes.heard().empty());
+  CHECK(nodes.resumes("ben", 1, nodes.secret("ben", 3)));
 }
 
 TEST_CASE("one that was told to be gone is told to be back when it comes back to another node") {
