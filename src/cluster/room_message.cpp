@@ -41,6 +41,15 @@ MemberId read_member(JsonReader& reader, std::string_view name) {
   return id.value_or(MemberId());
 }
 
+// Nothing where it is absent.
+std::optional<WallTime> read_time(JsonReader& reader, std::string_view name) {
+  if (!reader.has(name)) return std::nullopt;
+  const std::uint64_t milliseconds = reader.number(name);
+  reader.require(milliseconds <= kMaxTime);
+  if (!reader.is_right()) return std::nullopt;
+  return WallTime(Duration(static_cast<Duration::rep>(milliseconds)));
+}
+
 json::object write(const Presence& presence) {
   json::array rooms;
   for (const std::string& room : presence.rooms) rooms.emplace_back(room);
@@ -50,6 +59,8 @@ json::object write(const Presence& presence) {
       {"lost", presence.lost},         {"rooms", std::move(rooms)}};
   if (presence.good_until) object["good_until"] = presence.good_until->time_since_epoch().count();
   if (!presence.token_id.empty()) object["token_id"] = presence.token_id;
+  // A token of before 1970 is an old one, as one is that does not say when it was issued.
+  if (presence.issued && *presence.issued >= WallTime()) object["issued"] = presence.issued->time_since_epoch().count();
   return object;
 }
 
@@ -63,11 +74,8 @@ std::optional<Presence> read_presence(const json::value& value) {
   presence.quota_user = reader.text("quota_user", kMaxQuotaUser);
   presence.present = reader.flag("present");
   presence.lost = reader.flag("lost");
-  if (reader.has("good_until")) {
-    const std::uint64_t milliseconds = reader.number("good_until");
-    reader.require(milliseconds <= kMaxTime);
-    if (reader.is_right()) presence.good_until = WallTime(Duration(static_cast<Duration::rep>(milliseconds)));
-  }
+  presence.good_until = read_time(reader, "good_until");
+  presence.issued = read_time(reader, "issued");
   if (reader.has("token_id")) presence.token_id = reader.text("token_id", auth::kMaxTokenId);
   presence.rooms = reader.texts("rooms", kMaxRooms, kMaxRoomName);
   if (!reader.is_right() || !signaling::is_name_of_earlier_versions(presence.name) ||

@@ -81,6 +81,7 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
       course_chat_({[this](std::string_view token) { return admit(token); }, params_.clock, pace_,
                     counters_.chat, params_.refused}),
       timer_(io) {
+  hub_.heed(tokens_.revocations());
   socket_io_.use(engine_);
   echo_.use(echo_engine_);
   if (!params_.root.empty()) files_.emplace(params_.root);

@@ -46,6 +46,7 @@ MemberId Hub::enter(Newcomer newcomer) {
   member.quota_user = std::move(newcomer.quota_user);
   member.good_until = newcomer.good_until;
   member.token_id = std::move(newcomer.token_id);
+  member.issued = newcomer.issued;
   member.address = newcomer.address;
   member.connection = newcomer.connection;
   const MemberId id = member.id;
@@ -179,12 +180,13 @@ void Hub::rename(MemberId id, std::string name, Output& out) {
 }
 
 void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until,
-                std::string token_id) {
+                std::string token_id, std::optional<WallTime> issued) {
   Member* member = find(id);
   if (!member) return;
   member->quota_user = std::move(quota_user);
   member->good_until = good_until;
   member->token_id = std::move(token_id);
+  member->issued = issued;
   if (!member->rooms.empty()) note_change(*member);
 }
 
@@ -195,6 +197,7 @@ Hub::Revoked Hub::remove_holders(const auth::Revocation& revocation, Output& out
   for (const auto& [id, member] : members_) {
     if (member.node != kThisNode && member.node != kNoNode) continue;
     if ((by_subject ? member.quota_user : member.token_id) != revocation.name) continue;
+    if (by_subject && member.issued && *member.issued > revocation.since) continue;
     if (member.connection != 0) revoked.connections.push_back(member.connection);
     const std::string& user = member.quota_user;
     if (std::ranges::find(revoked.quota_users, user) == revoked.quota_users.end())
@@ -273,7 +276,7 @@ bool Hub::is_secret_of(const Member& member, const MemberId& proof) const {
 }
 
 Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId connection,
-                                          const IpAddress& address, Output& out) {
+                                          const IpAddress& address, TimePoint now, Output& out) {
   if (secret.size() != 2 * kIdLength) return Refusal::resume_unknown;
   const std::optional<MemberId> id = MemberId::parse(secret.substr(0, kIdLength));
   const std::optional<MemberId> proof = MemberId::parse(secret.substr(kIdLength));
@@ -283,6 +286,8 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   if (!comes_from_elsewhere && member->connection == 0 && member->forgotten_at == kAtOnce) {
     return Refusal::resume_unknown;
   }
+  if (revocations_ && revocations_->has(member->token_id, member->quota_user, member->issued, now.wall))
+    return Refusal::resume_unknown;
   const auto full = [this](const Room* room) { return is_full(*room); };
   if (member->noticed && std::ranges::any_of(member->rooms, full)) return Refusal::room_full;
   Resumed resumed{.id = member->id,
@@ -346,6 +351,7 @@ Presence Hub::presence_of(const Member& member) {
                     .quota_user = member.quota_user,
                     .good_until = member.good_until,
                     .token_id = member.token_id,
+                    .issued = member.issued,
                     .present = !member.noticed,
                     .lost = member.lost,
                     .rooms = {}};
@@ -453,6 +459,7 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   member->quota_user = presence.quota_user;
   member->good_until = presence.good_until;
   member->token_id = presence.token_id;
+  member->issued = presence.issued;
   leave_all_but(*member, presence.rooms, out);
   set_noticed(*member, !presence.present, presence.lost, out);
   if (is_renamed) announce(*member, Event::Kind::peer_renamed, false, out);

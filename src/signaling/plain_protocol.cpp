@@ -194,7 +194,8 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
                                              .role = grant->role,
                                              .quota_user = session.quota_user,
                                              .good_until = grant->good_until,
-                                             .token_id = grant->id});
+                                             .token_id = grant->id,
+                                             .issued = grant->issued});
   const auto peers = params_.hub.join(member, *room, from_hub_);
   if (!peers) {
     params_.hub.remove(member, from_hub_);
@@ -212,7 +213,8 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   const std::optional<std::string_view> secret = request.text_of("resume");
   if (!secret) return Refusal::bad_message;
   if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
-  const auto resumed = params_.hub.resume(*secret, session.connection, session.opening.address, from_hub_);
+  const auto resumed =
+      params_.hub.resume(*secret, session.connection, session.opening.address, request.now, from_hub_);
   if (!resumed) return resumed.error();
 
   session.member = resumed->id;
@@ -233,7 +235,8 @@ void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now)
   if (params_.access == Access::open) return;
   session.quota_user = params_.ice_servers.quota_user(grant.subject, session.opening.address);
   session.good_until = grant.good_until;
-  params_.hub.renew(session.member, session.quota_user, session.good_until, grant.id);
+  params_.hub.renew(session.member, session.quota_user, session.good_until, grant.id,
+                    grant.issued);
   watch_token(session, now);
 }
 

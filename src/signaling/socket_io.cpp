@@ -177,7 +177,7 @@ std::optional<Refusal> SocketIo::find_lack(const Socket& socket, TimePoint now) 
 void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
   socket.allowed_room = grant.room;
   socket.good_until = grant.good_until;
-  hub_.renew(socket.member, grant.subject, std::nullopt, grant.id);
+  hub_.renew(socket.member, grant.subject, std::nullopt, grant.id, grant.issued);
   watch_token(socket, now);
 }
 
@@ -202,7 +202,8 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
                               .name = {},
                               .role = grant.role,
                               .quota_user = grant.subject,
-                              .token_id = grant.id});
+                              .token_id = grant.id,
+                              .issued = grant.issued});
   client.sockets.emplace(socket.nsp, number);
   std::string answer = R"({"sid":")" + socket.member.to_string() + '"';
   if (settings_.recovery > Duration::zero()) {
@@ -230,7 +231,8 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
   const std::uint64_t oldest = socket.last_offset - socket.sent.size();
   if (socket.nsp != packet.nsp || *offset > socket.last_offset || *offset < oldest) return false;
   if (socket.allowed_room != grant.room) return false;  // this token is for other rooms
-  if (!hub_.resume(hub_.resume_secret(socket.member), socket.number, client.opening.address, from_hub_)) {
+  if (!hub_.resume(hub_.resume_secret(socket.member), socket.number, client.opening.address, now,
+                   from_hub_)) {
     return false;
   }
 

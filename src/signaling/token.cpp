@@ -103,9 +103,8 @@ Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime no
     grant.subject = *prepared;
   }
   grant.id = id_of(*claims);
-  const json::value* issued = claims->if_contains("iat");
-  if (revocations_.has(grant.id, grant.subject, issued ? to_time(*issued) : std::nullopt, now))
-    return Refusal::token_revoked;
+  if (const json::value* issued = claims->if_contains("iat")) grant.issued = to_time(*issued);
+  if (revocations_.has(grant.id, grant.subject, grant.issued, now)) return Refusal::token_revoked;
   return grant;
 }
 

@@ -68,6 +68,7 @@ class Hub {
     std::string quota_user;                // kept for whoever makes relay credentials for this member
     std::optional<WallTime> good_until{};  // likewise, of its token; nothing without one
     std::string token_id{};                // of its token; see Grant
+    std::optional<WallTime> issued{};      // likewise
   };
 
   struct Peer {
@@ -111,12 +112,13 @@ class Hub {
   // others are told. One whose place was given to somebody else finds the room full, and may try again. A
   // member of another node becomes a member of this one; what that node has kept for it comes by receive().
   Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, const IpAddress& address,
-                                  Output& out);
+                                  TimePoint now, Output& out);
   std::string resume_secret(MemberId id) const;
 
   void rename(MemberId id, std::string name, Output& out);
   // It has brought another token.
-  void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id);
+  void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id,
+             std::optional<WallTime> issued);
 
   // Members that were removed since their tokens are revoked.
   struct Revoked {
@@ -125,6 +127,9 @@ class Hub {
   };
   // Of this node, and of nodes that are gone.
   Revoked remove_holders(const auth::Revocation& revocation, Output& out);
+  // Nobody comes back by a token that is revoked in these, which outlive the hub: a node may die before it has
+  // removed its members.
+  void heed(const auth::Revocations& revocations) { revocations_ = &revocations; }
 
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
   // The rooms that somebody is in, by name.
@@ -180,6 +185,7 @@ class Hub {
     std::string quota_user;
     std::optional<WallTime> good_until;
     std::string token_id;
+    std::optional<WallTime> issued;
     IpAddress address;
     NodeNumber node = kThisNode;
     std::uint64_t version = 0;    // see Presence
@@ -232,6 +238,7 @@ class Hub {
 
   Limits limits_;
   crypto::Random& random_;
+  const auth::Revocations* revocations_ = nullptr;
   // Nodes stay where they are: members and rooms point at each other.
   std::unordered_map<MemberId, Member, MemberIdHash> members_;
   std::size_t elsewhere_ = 0;  // of these, members of other nodes, or of none

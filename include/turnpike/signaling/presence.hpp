@@ -32,6 +32,7 @@ struct Presence {
   std::string quota_user;
   std::optional<WallTime> good_until{};  // of its token; nothing without one
   std::string token_id{};                // likewise; see Grant
+  std::optional<WallTime> issued{};      // likewise
   bool present = true;                   // false: it was cut off or said goodbye, and the others know
   bool lost = false;                     // of one that is not present: it was cut off
   std::vector<std::string> rooms;        // none: the member is gone for good

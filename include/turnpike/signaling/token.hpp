@@ -24,6 +24,7 @@ struct Grant {
   std::string role;                 // shown to the others, with no meaning here
   std::string subject;              // `sub`: whose quota the relay counts
   std::string id;                   // `jti`: the name by which this token may be revoked
+  std::optional<WallTime> issued;   // `iat`, where it says so
   // Until when it is good, the leeway included. Nothing where no token is asked for.
   std::optional<WallTime> good_until;
 };
@@ -44,6 +45,8 @@ class TokenVerifier {
 
   // From now on the tokens are not good any more. Returns false when too many are revoked already.
   bool revoke(const auth::Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
+
+  const auth::Revocations& revocations() const { return revocations_; }
 
   // A token without `exp` is refused: one that leaks would be good for ever. `exp` and `nbf` are taken with
   // the leeway. Fails with token_invalid, token_expired, token_not_yet_valid or token_revoked.

@@ -36,7 +36,9 @@ class Nodes {
                                   .address = address("198.51.100.1"),
                                   .name = name,
                                   .role = {},
-                                  .quota_user = name});
+                                  .quota_user = name,
+                                  .token_id = name + "'s token",
+                                  .issued = clock_.now().wall});
     REQUIRE(node.hub->join(ids_[name], room, node.out).has_value());
     carry();
   }
@@ -65,7 +67,7 @@ class Nodes {
     const ConnectionId connection = ++last_connection_;
     names_[connection] = name + "'";
     const auto resumed =
-        nodes_.at(at).hub->resume(secret, connection, address("198.51.100.2"), nodes_.at(at).out);
+        nodes_.at(at).hub->resume(secret, connection, address("198.51.100.2"), clock_.now(), nodes_.at(at).out);
     carry();
     return resumed.has_value() && resumed->id == ids_.at(name) && resumed->quota_user == name;
   }
@@ -342,6 +344,30 @@ TEST_CASE("a node that was only taken for gone is there again with its members, 
   nodes.advance(3min);
   CHECK(nodes.heard().empty());
   CHECK(nodes.room(1, "blue") == "ann ben");
+}
+
+TEST_CASE("nobody comes back from a node that died by a token that was revoked meanwhile") {
+  Nodes nodes;
+  auth::Revocations revocations;
+  nodes.hub(3).heed(revocations);
+  for (const char* name : {"ann", "ben", "cid"}) nodes.enters(name, 2, "blue");
+  std::map<std::string, std::string> secrets;
+  for (const char* name : {"ann", "ben", "cid"}) secrets[name] = nodes.secret(name, 2);
+  nodes.dies(2);
+  const WallTime now = nodes.now().wall;
+  const auto revoke = [&](auth::Revocation::Kind kind, const std::string& name, WallTime since) {
+    const auth::Revocation revocation{kind, name, since, now + 1h};
+    revocations.add(revocation, now);
+    nodes.hub(3).remove_holders(revocation, nodes.out(3));
+  };
+  revoke(auth::Revocation::Kind::token, "ann's token", now);
+  revoke(auth::Revocation::Kind::subject, "ben", now);
+  revoke(auth::Revocation::Kind::subject, "cid", now - 1s);  // whose token was issued later
+  CHECK_FALSE(nodes.resumes("ann", 3, secrets["ann"]));
+  CHECK_FALSE(nodes.resumes("ben", 3, secrets["ben"]));
+  CHECK(nodes.resumes("cid", 3, secrets["cid"]));
+  nodes.is_lost(2);
+  CHECK_FALSE(nodes.resumes("ann", 3, secrets["ann"]));
 }
 
 TEST_CASE("a secret of another cluster, or of another member, is none") {

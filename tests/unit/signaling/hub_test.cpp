@@ -61,7 +61,7 @@ class Meeting {
   std::string resumes(const std::string& name) { return resumes_with(name, secret(name)); }
   std::string resumes_with(const std::string& name, std::string_view secret) {
     const ConnectionId connection = next_connection_++;
-    const auto result = hub_.resume(secret, connection, address("198.51.100.1"), out_);
+    const auto result = hub_.resume(secret, connection, address("198.51.100.1"), clock_.now(), out_);
     if (!result) return std::string(code_of(result.error()));
     lines_[connection] = name + "'";
     CHECK(result->id == ids_[name]);
