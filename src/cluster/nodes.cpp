@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "cluster/json_reader.hpp"
@@ -160,16 +161,21 @@ void Nodes::read_names() {
       return;
     }
     if (reply->type != REDIS_REPLY_ARRAY) return;
+    // Those that are known come first, so that names of nobody do not take their place.
     std::vector<std::string> names{own_name_};
+    for (const NodeRecord& known : others_) names.push_back(known.name);
+    const std::set<std::string, std::less<>> before(names.begin(), names.end());
+    std::vector<std::string> wrong;
     for (std::size_t i = 0; i < reply->elements; ++i) {
       const auto name = text_of(reply->element[i]);
-      if (!name || *name == own_name_) continue;
+      if (!name || before.contains(*name)) continue;
       if (!is_host(*name)) {
-        commands_.send({"SREM", prefix_ + "nodes", std::string(*name)});
+        if (wrong.size() < kMaxNodes) wrong.emplace_back(*name);
       } else if (names.size() < kMaxNodes) {
         names.emplace_back(*name);
       }
     }
+    remove_names(wrong);
     read_records(std::move(names));
   });
 }
@@ -190,11 +196,11 @@ void Nodes::read_records(std::vector<std::string> names) {
 
 void Nodes::on_records(const Texts& texts) {
   std::vector<NodeRecord> records;
+  std::vector<std::string> nobody;  // it is gone, or never was; a node comes back by itself
   for (const auto& [name, sealed] : texts) {
     const bool is_own = name == own_name_;
     if (!sealed) {
-      // It is gone; it comes back by itself.
-      if (!is_own) commands_.send({"SREM", prefix_ + "nodes", name});
+      if (!is_own) nobody.push_back(name);
       continue;
     }
     const std::string key = key_of(name);
@@ -202,16 +208,41 @@ void Nodes::on_records(const Texts& texts) {
     auto record = text ? parse_node_record(*text) : std::nullopt;
     if (!record || record->name != name) {
       refuse("the text at " + key + " is not signed with our secret, or makes no sense");
+      // Somebody has written over it; the node itself writes again at once.
+      const NodeRecord* latest = latest_of(name);
+      if (is_own) {
+        renew_at_ = {};
+      } else if (latest) {
+        records.push_back(*latest);
+      } else {
+        nobody.push_back(name);
+      }
     } else if (is_own) {
       look_for_namesake(*record);
     } else if (is_fresh(*record)) {
       look_for_namesake(*record);
+      last_heard_[name].good = *record;
       records.push_back(std::move(*record));
     }
   }
+  remove_names(nobody);
   forget_long_gone();
   others_ = std::move(records);
   hooks_.changed(others_);
+}
+
+const NodeRecord* Nodes::latest_of(const std::string& name) const {
+  const auto found = last_heard_.find(name);
+  const bool is_there = found != last_heard_.end() && found->second.good &&
+                        std::chrono::steady_clock::now() - found->second.since < kLife;
+  return is_there ? &*found->second.good : nullptr;
+}
+
+void Nodes::remove_names(const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  RedisConnection::Command command{"SREM", prefix_ + "nodes"};
+  command.insert(command.end(), names.begin(), names.end());
+  commands_.send(command);
 }
 
 // A record that stays the same is that of a node which does not write any more, even where its key lives on.

@@ -99,6 +99,9 @@ class Nodes {
   bool is_up() const { return commands_.is_up() && orders_.is_up(); }
   void on_order(std::string_view channel, std::string_view payload);
   bool is_fresh(const NodeRecord& record);
+  // The record that the node wrote less than kLife ago; null where there is none.
+  const NodeRecord* latest_of(const std::string& name) const;
+  void remove_names(const std::vector<std::string>& names);
   void look_for_namesake(const NodeRecord& record);
   void forget_long_gone();
   // A number for what this node writes next: milliseconds since 1970, and never one twice.
@@ -124,6 +127,7 @@ class Nodes {
     std::uint64_t record = 0;                       // its number
     std::uint64_t order = 0;                        // likewise
     std::chrono::steady_clock::time_point since{};  // when the record came
+    std::optional<NodeRecord> good{};               // the record itself
     std::array<std::uint64_t, 2> began{};           // of the server that wrote last, and of the one before
     std::chrono::steady_clock::time_point used_twice_until{};
   };

@@ -38,10 +38,14 @@ async function hears(line, type) {
 
 const unlimited = { signaling: ['credentials_per_second: 1000000'] }; // for all the visitors
 
-async function clusterOf(t, names) {
+// `more` are lines of the configuration, in which NAME is the node's.
+async function clusterOf(t, names, { more = [] } = {}) {
   const redis = await startRedis();
   t.after(redis.remove);
-  const nodes = await startCluster(redis, names, unlimited);
+  const nodes = await Promise.all(names.map(name =>
+    startNode(redis, name, { ...unlimited, more: more.map(line => line.replace('NAME', name)) })));
+  for (const node of nodes)
+    for (const other of names) if (other !== node.name) await saysLater(node, `cluster: node ${other} is there`);
   for (const node of nodes) t.after(() => node.stop());
   const stranger = await redis.connect();
   t.after(stranger.close);
@@ -229,6 +233,41 @@ test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_0
     cleo.close();
   });
   for (const line of [ann, bob]) line.close();
+});
+
+test('a server of the same name and another secret, and names of nobody, do not hide a node', { timeout: 120_000 }, async t => {
+  const folder = temporaryDirectory('impostors');
+  t.after(folder.remove);
+  const { redis, nodes: [, b], stranger } = await clusterOf(t, [nameA, nameB], {
+    more: [`admin: {listen: "unix:${folder.path}/NAME.sock"}`],
+  });
+  const known = async node => JSON.parse(await runCtl(`${folder.path}/${node.name}.sock`, '--json', 'nodes')).nodes.map(one => one.name).sort();
+  const stay = async what => { // for as long as it takes that a node is forgotten
+    const end = Date.now() + 12_000;
+    while (Date.now() < end) {
+      assert.deepEqual(await known(b), [nameA, nameB], what);
+      await new Promise(resolve => { setTimeout(resolve, 200); });
+    }
+  };
+  await until('b to know both', async () => (await known(b)).length === 2);
+
+  await t.test('names', async () => {
+    const names = Array.from({ length: 4000 }, (_, i) => `n${i}.evil.example`);
+    for (let i = 0; i < names.length; i += 500) {
+      await stranger.command('SADD', 'turnpike:nodes', ...names.slice(i, i + 500));
+      await stranger.command('MSET', ...names.slice(i, i + 500).flatMap(name => [`turnpike:node:${name}`, 'garbage']));
+    }
+    await stay('beside names of nobody');
+    assert.ok(Number(await redis.command('SCARD', 'turnpike:nodes')) <= 2);
+  });
+
+  await t.test('a server', async () => {
+    const impostor = await startNode(redis, nameA, { secret: 'another secret altogether', waits: false });
+    t.after(impostor.stop);
+    await saysLater(impostor, 'is not signed with our secret');
+    await stay('beside a server of the same name');
+    await impostor.stop();
+  });
 });
 
 test('two servers are the same node: the later one is, and both say so', { timeout: 120_000 }, async t => {
