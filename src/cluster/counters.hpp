@@ -32,7 +32,8 @@ inline constexpr auto kCounterList<cluster::Counters> = std::to_array<CounterRow
      "Messages and records of Redis that were not signed by a node of this cluster, or made no sense.",
      "cluster_refused_total"},
     {"dropped", &cluster::Counters::dropped,
-     "Messages for members of other nodes that were lost, since Redis was away for too long.",
+     "Messages for members of other nodes that were lost, since Redis was away for too long or took too "
+     "little.",
      "cluster_dropped_total"},
     {"snapshots", &cluster::Counters::snapshots, "How often all members of another node were read anew.",
      "cluster_snapshots_total"},

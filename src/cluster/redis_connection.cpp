@@ -344,6 +344,8 @@ void RedisConnection::stop() { state_->stop(); }
 
 bool RedisConnection::is_up() const { return state_->is_up; }
 
+std::size_t RedisConnection::waiting() const { return state_->current ? state_->current->waiting.size() : 0; }
+
 void RedisConnection::send(const Command& command, Answer answer) {
   if (!state_->is_up) {
     if (answer) answer(nullptr);

@@ -59,6 +59,7 @@ class RedisConnection {
   void stop();
 
   bool is_up() const;
+  std::size_t waiting() const;  // octets of commands
   // Without effect, but for a null reply, while the connection is down. A connection that has sent SUBSCRIBE
   // can send nothing but SUBSCRIBE and UNSUBSCRIBE, of one channel each, and PING.
   void send(const Command& command, Answer answer = {});

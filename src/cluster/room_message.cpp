@@ -33,7 +33,24 @@ struct KindName {
 };
 constexpr std::array kKinds{
     KindName{RoomMessage::Kind::hello, "hello"}, KindName{RoomMessage::Kind::alive, "alive"},
-    KindName{RoomMessage::Kind::changes, "changes"}, KindName{RoomMessage::Kind::said, "said"}};
+    KindName{RoomMessage::Kind::changes, "changes"}, KindName{RoomMessage::Kind::said, "said"},
+    KindName{RoomMessage::Kind::mark, "mark"}};
+
+json::array write(const std::vector<MemberId>& ids) {
+  json::array texts;
+  for (const MemberId& id : ids) texts.emplace_back(id.to_string());
+  return texts;
+}
+
+std::vector<MemberId> read_members(JsonReader& reader, std::string_view name) {
+  std::vector<MemberId> ids;
+  for (const std::string& text : reader.texts(name, SIZE_MAX, 22)) {
+    const auto id = MemberId::parse(text);
+    reader.require(id.has_value());
+    ids.push_back(id.value_or(MemberId()));
+  }
+  return ids;
+}
 
 MemberId read_member(JsonReader& reader, std::string_view name) {
   const auto id = MemberId::parse(reader.text(name, 22));
@@ -60,7 +77,8 @@ json::object write(const Presence& presence) {
   if (presence.good_until) object["good_until"] = presence.good_until->time_since_epoch().count();
   if (!presence.token_id.empty()) object["token_id"] = presence.token_id;
   // A token of before 1970 is an old one, as one is that does not say when it was issued.
-  if (presence.issued && *presence.issued >= WallTime()) object["issued"] = presence.issued->time_since_epoch().count();
+  if (presence.issued && *presence.issued >= WallTime())
+    object["issued"] = presence.issued->time_since_epoch().count();
   return object;
 }
 
@@ -146,9 +164,14 @@ std::string to_json(const RoomMessage& message) {
     object["changes"] = std::move(changes);
   }
   if (message.kind == RoomMessage::Kind::said) {
-    object["to"] = message.said.to == MemberId() ? "" : message.said.to.to_string();
+    object["to"] = write(message.said.to);
     object["forwarded"] = message.said.forwarded;
     object["event"] = write(*message.said.event);
+  }
+  if (message.kind == RoomMessage::Kind::mark) {
+    object["to"] = write(message.said.to);
+    object["forwarded"] = message.said.forwarded;
+    object["origin"] = message.origin;
   }
   return json::serialize(object);
 }
@@ -176,10 +199,14 @@ std::optional<RoomMessage> parse_room_message(std::string_view text) {
   if (message.kind == RoomMessage::Kind::said) {
     std::optional<Event> event = read_event(reader.any("event"));
     if (!event) return std::nullopt;
-    const std::string to = reader.text("to", 22);
-    if (!to.empty()) message.said.to = read_member(reader, "to");
+    message.said.to = read_members(reader, "to");
     message.said.forwarded = reader.flag("forwarded");
     message.said.event = std::make_shared<const Event>(std::move(*event));
+  }
+  if (message.kind == RoomMessage::Kind::mark) {
+    message.said.to = read_members(reader, "to");
+    message.said.forwarded = reader.flag("forwarded");
+    message.origin = reader.text("origin", kMaxNodeName);
   }
   if (!reader.is_right() || message.node.empty() || message.run.empty()) return std::nullopt;
   return message;

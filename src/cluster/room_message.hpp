@@ -18,7 +18,8 @@ struct RoomMessage {
     hello,    // a node has come, and wants to know who else is there
     alive,    // a node is there, every few seconds
     changes,  // of its members
-    said,     // by one of its members, to members of the node that it is sent to
+    said,     // to members of the node that it is sent to
+    mark,     // a mark for such a member, see signaling::Outgoing
   };
 
   Kind kind = Kind::alive;
@@ -27,7 +28,8 @@ struct RoomMessage {
   std::uint64_t number = 0;    // see Freshness
   std::uint64_t sequence = 0;  // how many `changes` this run has written, with this one
   std::vector<signaling::Presence> changes{};
-  signaling::Outgoing said{};
+  signaling::Outgoing said{};  // likewise a mark
+  std::string origin{};        // of a mark, by its name
 };
 
 std::string to_json(const RoomMessage& message);

@@ -25,7 +25,12 @@ const std::string kState = "state";
 const std::string kWhole = "whole";
 const std::string kMembersLive = "30000";  // ms, after their node was last there
 const std::string kMissedLive = "120";     // s: as long as the member may come back
-const std::string kMaxMissed = "-256";     // the last ones
+
+// Whether it is a reply to HSCAN.
+bool is_portion(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ARRAY && reply.elements == 2 && text_of(reply.element[0]) &&
+         reply.element[1]->type == REDIS_REPLY_ARRAY;
+}
 
 // What is kept in Redis is gone after kMissedLive.
 bool is_recent(std::uint64_t number, WallTime now) {
@@ -38,11 +43,16 @@ std::size_t octets_of(const Presence& presence) {
   return octets;
 }
 
-std::size_t octets_of(const Outgoing& message) {
-  const signaling::Saying& saying = message.event->saying;
-  std::size_t octets = sizeof message + saying.payload.size() + saying.event.size() + saying.rest.size();
+std::size_t octets_of(const signaling::Event& event) {
+  const signaling::Saying& saying = event.saying;
+  std::size_t octets = saying.payload.size() + saying.event.size() + saying.rest.size();
   for (const auto& attachment : saying.attachments) octets += attachment->size();
   return octets;
+}
+
+std::size_t octets_of(const Outgoing& message) {
+  const std::size_t octets = sizeof message + message.to.size() * sizeof(MemberId);
+  return message.event ? octets + octets_of(*message.event) : octets;
 }
 
 }  // namespace
@@ -170,8 +180,16 @@ void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnec
   message.run = run_;
   message.number = numbers_.next(hooks_.clock().wall);
   message.sequence = sequence_;
+  const std::string text = seal_.seal(channel, to_json(message));
+  if (message.kind == RoomMessage::Kind::said && !has_room_for(text)) return;
   ++counters_.sent;
-  commands_.send({"PUBLISH", channel, seal_.seal(channel, to_json(message))}, std::move(answer));
+  commands_.send({"PUBLISH", channel, text}, std::move(answer));
+}
+
+bool Rooms::has_room_for(const std::string& saying) {
+  if (commands_.waiting() + saying.size() <= kMaxSaidOctets) return true;
+  ++counters_.dropped;
+  return false;
 }
 
 void Rooms::say_alive(RoomMessage::Kind kind) {
@@ -216,6 +234,7 @@ void Rooms::write_all(bool was_away) {
   is_unwritten_ = false;
   writing_.emplace(was_away);
   writing_->left = hub_.presences();
+  looked_until_ = "0";
   write_portion();
 }
 
@@ -253,7 +272,7 @@ void Rooms::on_all_written(bool is_written) {
   const Writing written = *std::exchange(writing_, std::nullopt);
   std::vector<Presence> untold;
   if (is_written) {
-    ++sequence_;  // the others find a number missing, and read all
+    whole_sequence_ = ++sequence_;  // the others find a number missing, and read all
     say_alive(RoomMessage::Kind::hello);
   } else {
     is_unwritten_ = true;
@@ -262,6 +281,55 @@ void Rooms::on_all_written(bool is_written) {
   for (const auto& [id, presence] : written.later) untold.push_back(presence);
   write_changes(std::move(untold));
   send_waiting();
+}
+
+// Others may have changed what this node has written. The members are looked through in portions.
+void Rooms::look_at_own_members() {
+  if (writing_) return;
+  const auto look = [this, sequence = sequence_, members = hub_.count_presences()](const redisReply* reply) {
+    const SteadyTime now = hooks_.clock().steady;
+    if (!reply || writing_ || (is_done(reply) && is_own(*reply, sequence, members)) || now < heal_at_) return;
+    heal_at_ = now + kBetweenHealings;
+    write_all(false);
+  };
+  const std::string key = members_key(own_name_);
+  commands_.send_together(
+      {{"HMGET", key, kWhole, kState}, {"HLEN", key}, {"HSCAN", key, looked_until_, "COUNT", kFieldsAtOnce}},
+      look);
+}
+
+bool Rooms::is_own(const redisReply& replies, std::uint64_t sequence, std::size_t members) {
+  if (replies.elements != 3) return false;
+  const redisReply& states = *replies.element[0];
+  const redisReply& count = *replies.element[1];
+  const redisReply& portion = *replies.element[2];
+  if (states.type != REDIS_REPLY_ARRAY || states.elements != 2 || !is_portion(portion)) return false;
+  looked_until_ = *text_of(portion.element[0]);
+  const auto is_at = [&](std::string_view field, const redisReply* reply, std::uint64_t number) {
+    return open_state(own_name_, field, reply) == run_ + ":" + std::to_string(number);
+  };
+  return is_at(kWhole, states.element[0], whole_sequence_) && is_at(kState, states.element[1], sequence) &&
+         count.type == REDIS_REPLY_INTEGER && static_cast<std::size_t>(count.integer) == members + 2 &&
+         is_own_portion(*portion.element[1], sequence == sequence_);
+}
+
+// `is_latest`: no member has changed since it was read.
+bool Rooms::is_own_portion(const redisReply& fields, bool is_latest) {
+  const std::string key = members_key(own_name_);
+  for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
+    const std::string field(text_of(fields.element[i]).value_or(""));
+    if (field == kState || field == kWhole) continue;
+    const auto text = seal_.open(key + field + run_, text_of(fields.element[i + 1]).value_or(""));
+    const std::optional<Presence> written = text ? parse_presence(*text) : std::nullopt;
+    if (!written || written->id.to_string() != field) {
+      refuse(key);
+      return false;
+    }
+    if (!is_latest) continue;
+    const std::optional<Presence> known = hub_.presence(written->id);
+    if (!known || known->version != written->version) return false;
+  }
+  return true;
 }
 
 void Rooms::write_changes(std::vector<Presence> changes) {
@@ -309,15 +377,23 @@ void Rooms::send(const Outgoing& message) {
   const std::string* name = name_of(message.node);
   const bool must_wait = !linked_ || writing_ || (name && nodes_.at(*name).heard < linked_since_);
   if (must_wait) return wait_with(message);
-  if (!name) return keep(message);
-  publish(channel_of(*name), {.kind = RoomMessage::Kind::said, .node = {}, .run = {}, .said = message},
-          [this, message](const redisReply* reply) {
-            if (!reply || reply->type != REDIS_REPLY_INTEGER) {
-              ++counters_.dropped;
-            } else if (reply->integer == 0) {
-              keep(message);  // nobody hears there any more
-            }
-          });
+  if (!name) return redirect(message);
+  RoomMessage text{.kind = message.event ? RoomMessage::Kind::said : RoomMessage::Kind::mark,
+                   .node = {},
+                   .run = {},
+                   .said = message};
+  if (!message.event) {
+    const std::string* origin = message.origin == signaling::kThisNode ? &own_name_ : name_of(message.origin);
+    if (!origin) return;
+    text.origin = *origin;
+  }
+  publish(channel_of(*name), std::move(text), [this, message](const redisReply* reply) {
+    if (!reply || reply->type != REDIS_REPLY_INTEGER) {
+      ++counters_.dropped;
+    } else if (reply->integer == 0) {
+      redirect(message);  // nobody hears there any more
+    }
+  });
 }
 
 // Until Redis is back and has all members of this node, so that nobody hears somebody whom it does not know,
@@ -337,30 +413,62 @@ void Rooms::send_waiting() {
   for (const Outgoing& message : std::exchange(waiting_, {})) send(message);
 }
 
-// For members that may come back to another node.
-void Rooms::keep(const Outgoing& message) {
-  std::vector<MemberId> members{message.to};
-  if (message.to == MemberId()) members = hub_.members_of(message.node, message.event->room);
-  for (const MemberId& member : members) {
-    const std::string key = prefix_ + "missed:" + member.to_string();
-    const KeptEvent kept{own_name_, numbers_.next(hooks_.clock().wall), message.event};
-    ++counters_.kept;
-    commands_.send_together({{"RPUSH", key, seal_.seal(key, to_json(kept))},
-                             {"LTRIM", key, kMaxMissed, "-1"},
-                             {"EXPIRE", key, kMissedLive}});
+// The node that it was for is gone, so what was said is kept. Of a member that is at another node by now,
+// that node fetches it when the mark comes that follows; see Hub::has_company_here.
+void Rooms::redirect(const Outgoing& message) {
+  for (const MemberId& member : message.to) {
+    const auto node = hub_.node_of(member);
+    if (!node) continue;
+    const bool is_here = node == signaling::kThisNode;
+    const bool is_elsewhere = !is_here && node != message.node && name_of(*node);
+    Outgoing one = message;
+    one.node = *node;
+    one.to = {member};
+    one.forwarded = message.event != nullptr;
+    if (is_elsewhere && (!message.event || !hub_.has_company_here(member))) {
+      send(one);
+    } else if (message.event) {
+      keep(member, message.event);
+    } else if (is_here) {
+      fetch_missed(member, [this, one] { hub_.receive(one, out_); });
+    }
   }
 }
 
-void Rooms::fetch_missed(const MemberId& member) {
+// For a member that may come back to another node.
+void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::Event>& event) {
   const std::string key = prefix_ + "missed:" + member.to_string();
-  const auto take = [this, key, member](const redisReply* reply) {
+  const std::string octets_key = key + ":octets";
+  const std::string text =
+      seal_.seal(key, to_json(KeptEvent{own_name_, numbers_.next(hooks_.clock().wall), event}));
+  if (!has_room_for(text)) return;
+  ++counters_.kept;
+  const auto check = [this, member, key, octets_key](const redisReply* reply) {
+    if (!is_done(reply) || reply->elements < 2) return;
+    const auto is_beyond = [&](std::size_t i, std::size_t most) {
+      return reply->element[i]->type == REDIS_REPLY_INTEGER &&
+             reply->element[i]->integer > static_cast<long long>(most);
+    };
+    if (!is_beyond(0, kMaxMissed) && !is_beyond(1, kMaxMissedOctets)) return;
+    commands_.send({"UNLINK", key, octets_key});
+    hub_.give_up(member, out_);
+    deliver();
+  };
+  commands_.send_together({{"RPUSH", key, text},
+                           {"INCRBY", octets_key, std::to_string(octets_of(*event))},
+                           {"EXPIRE", key, kMissedLive},
+                           {"EXPIRE", octets_key, kMissedLive}},
+                          check);
+}
+
+void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
+  const std::string key = prefix_ + "missed:" + member.to_string();
+  const auto take = [this, key, member, then = std::move(then)](const redisReply* reply) {
     const bool is_list = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                          reply->element[0]->type == REDIS_REPLY_ARRAY;
-    if (!is_list) return;
-    const redisReply& list = *reply->element[0];
     std::set<std::pair<std::string, std::uint64_t>> taken;
-    for (std::size_t i = 0; i < list.elements; ++i) {
-      const auto sealed = text_of(list.element[i]);
+    for (std::size_t i = 0; is_list && i < reply->element[0]->elements; ++i) {
+      const auto sealed = text_of(reply->element[0]->element[i]);
       const auto text = sealed ? seal_.open(key, *sealed) : std::nullopt;
       const auto kept = text ? parse_kept_event(*text) : std::nullopt;
       const WallTime now = hooks_.clock().wall;
@@ -368,11 +476,15 @@ void Rooms::fetch_missed(const MemberId& member) {
         refuse(key);
         continue;
       }
-      hub_.receive({.to = member, .event = kept->event, .forwarded = true}, out_);
+      const bool is_here = hub_.node_of(member) == signaling::kThisNode;
+      hub_.receive({.to = {member}, .event = kept->event, .forwarded = is_here}, out_);
     }
-    deliver();
+    if (then) then();
+    if (!stopped_) deliver();
   };
-  commands_.send_together({{"LRANGE", key, kMaxMissed, "-1"}, {"DEL", key}}, take);
+  commands_.send_together({{"LRANGE", key, std::to_string(-static_cast<long>(kMaxMissed)), "-1"},
+                           {"UNLINK", key, key + ":octets"}},
+                          take);
 }
 
 // --- What the others tell this node
@@ -456,6 +568,23 @@ Rooms::Node& Rooms::node_of(const RoomMessage& message) {
   return node;
 }
 
+// One that comes from its origin itself could not come by way of the member's former node, nor could what was
+// said before it: that was kept.
+void Rooms::take_mark(const Node& node, RoomMessage message) {
+  const auto origin = nodes_.find(message.origin);
+  if (origin == nodes_.end() && message.origin != own_name_) return;
+  message.said.origin = origin == nodes_.end() ? signaling::kThisNode : origin->second.number;
+  for (const MemberId& member : message.said.to) {
+    Outgoing mark = message.said;
+    mark.to = {member};
+    if (mark.origin == node.number && hub_.node_of(member) == signaling::kThisNode) {
+      fetch_missed(member, [this, mark] { hub_.receive(mark, out_); });
+    } else {
+      hub_.receive(mark, out_);
+    }
+  }
+}
+
 // In the order in which the node wrote it, so that nobody hears of a member that it does not know yet.
 void Rooms::on_news(Node& node, RoomMessage message, std::size_t octets) {
   if (node.reading) {
@@ -468,6 +597,7 @@ void Rooms::on_news(Node& node, RoomMessage message, std::size_t octets) {
     return;
   }
   if (message.kind == RoomMessage::Kind::said) return hub_.receive(message.said, out_);
+  if (message.kind == RoomMessage::Kind::mark) return take_mark(node, std::move(message));
   if (message.sequence <= node.sequence) return;
   if (message.kind == RoomMessage::Kind::changes && message.sequence == node.sequence + 1) {
     node.sequence = message.sequence;
@@ -565,9 +695,7 @@ std::optional<std::string_view> Rooms::open_state(const std::string& name, std::
 
 // Whether it is a portion, whatever is right in it.
 bool Rooms::take_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
-  const bool is_portion = portion.type == REDIS_REPLY_ARRAY && portion.elements == 2 &&
-                          text_of(portion.element[0]) && portion.element[1]->type == REDIS_REPLY_ARRAY;
-  if (!is_portion) return false;
+  if (!is_portion(portion)) return false;
   const std::string key = members_key(name);
   const redisReply& fields = *portion.element[1];
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
@@ -616,10 +744,7 @@ void Rooms::tick() {
         say_alive(RoomMessage::Kind::alive);
         const std::string key = members_key(own_name_);
         commands_.send({"PEXPIRE", key, kMembersLive});
-        commands_.send({"HEXISTS", key, kWhole}, [this](const redisReply* reply) {
-          const bool is_lost = reply && (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0);
-          if (is_lost) write_all(false);
-        });
+        look_at_own_members();
         if (is_unwritten_) write_all(false);
         freshness_.forget_old(hooks_.clock().wall);
       }

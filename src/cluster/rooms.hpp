@@ -9,7 +9,9 @@
 //                        `whole` the run and how many they were when all members were last written. Without
 //                        `whole` Redis has lost something, and so it is no list of all. Gone half a minute
 //                        after the node
-//   missed:MEMBER        a list: what was said to a member whose node is gone, for two minutes
+//   missed:MEMBER        a list: what was said to a member whose node is gone, for two minutes; and under
+//                        missed:MEMBER:octets, how long it is. A member for whom it would be too much does
+//                        not come back, as on one node
 //
 // Whoever can write into Redis can write again what a node has written earlier. Messages are heeded once, see
 // Freshness; members are those of the present run, and a hash that is older than what was heard is not
@@ -19,7 +21,7 @@
 // other one keeps to itself as if Redis were away, and says so in the log.
 //
 // Each message is sent once. What is on its way to a node in the moment of its death is lost; what is said to
-// its members afterwards is kept for them.
+// its members afterwards is kept for them, or sent where they are by then. So is what waited for Redis.
 //
 // A node that finds a number missing among another's changes reads its hash, as it does when it first hears
 // of it. A node that was not heard for kMaxSilence is gone, unless it is this node that hears nobody.
@@ -58,8 +60,15 @@ class Rooms {
   static constexpr Duration kMaxSilence = std::chrono::seconds(10);
   // Of what was said to members of other nodes so much waits while Redis is away; beyond it the oldest goes.
   static constexpr std::size_t kMaxWaiting = 1000;
+  // All members are written anew where others have changed what stands there, but not more often than this.
+  static constexpr Duration kBetweenHealings = std::chrono::seconds(5);
+  // Of what is kept for a member whose node is gone, as of one that is cut off; see signaling::Limits.
+  static constexpr std::size_t kMaxMissed = 256;
+  static constexpr std::size_t kMaxMissedOctets = 256 << 10;
   // Half of what a client may have waiting before it is dropped as a slow one: all may be for one member.
   static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
+  // What members say is dropped when so much waits for Redis, so that the connection is kept for the rest.
+  static constexpr std::size_t kMaxSaidOctets = RedisConnection::kMaxWaiting / 4 * 3;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
   static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
   // Members are written in portions, so that what waits for Redis has a bound, however many they are.
@@ -140,20 +149,26 @@ class Rooms {
   void write_all(bool was_away);
   void write_portion();
   void on_all_written(bool is_written);
+  bool has_room_for(const std::string& saying);
   void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
   void say_alive(RoomMessage::Kind kind);
   void write_changes(std::vector<signaling::Presence> changes);
+  void look_at_own_members();
+  bool is_own(const redisReply& replies, std::uint64_t sequence, std::size_t members);
+  bool is_own_portion(const redisReply& fields, bool is_latest);
   std::vector<RedisConnection::Command> member_commands(
       const std::map<signaling::MemberId, signaling::Presence>& presences);
   RedisConnection::Command state_command(std::string_view field, std::uint64_t sequence);
   void send(const signaling::Outgoing& message);
   void wait_with(const signaling::Outgoing& message);
   void send_waiting();
-  void keep(const signaling::Outgoing& message);
-  void fetch_missed(const signaling::MemberId& member);
+  void redirect(const signaling::Outgoing& message);
+  void keep(const signaling::MemberId& member, const std::shared_ptr<const signaling::Event>& event);
+  void fetch_missed(const signaling::MemberId& member, std::function<void()> then = {});
   void on_message(std::string_view channel, std::string_view payload);
   bool is_heeded(const RoomMessage& message);
   void step_aside();
+  void take_mark(const Node& node, RoomMessage message);
   void on_news(Node& node, RoomMessage message, std::size_t octets);
   Node& node_of(const RoomMessage& message);
   void read_members(const std::string& name);
@@ -165,7 +180,7 @@ class Rooms {
   bool take_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state);
   std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
                                              const redisReply* reply);
-  const std::string* name_of(signaling::NodeNumber number) const;
+  const std::string* name_of(signaling::NodeNumber number) const;  // null where it is no other node
   void refuse(std::string_view what);
   bool may_warn(Warning kind);
   void tick();
@@ -186,6 +201,9 @@ class Rooms {
   std::vector<Former> formers_;
   signaling::NodeNumber last_number_ = signaling::kThisNode;
   std::uint64_t sequence_ = 0;
+  std::uint64_t whole_sequence_ = 0;  // when all members were last written
+  std::string looked_until_ = "0";    // through the hash of this node, see look_at_own_members
+  SteadyTime heal_at_{};
   std::optional<Writing> writing_;
   bool is_unwritten_ = false;  // Redis has refused a change, so that all has to be written anew
   std::deque<signaling::Outgoing> waiting_;

@@ -58,6 +58,7 @@ void Hub::remove(MemberId id, Output& out) {
   Member* member = find(id);
   if (!member) return;
   deadlines_.clear(id, member->deadline);
+  if (member->settling) settling_.clear(id, member->settling->until);
   while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), out);
   if (member->node != kThisNode) --elsewhere_;
   members_.erase(id);
@@ -130,10 +131,11 @@ std::optional<Refusal> Hub::signal(MemberId from, MemberId to, Saying saying, Ou
   const Member* sender = find(from);
   Member* receiver = find(to);
   if (!sender || sender->rooms.empty()) return Refusal::not_joined;
-  const auto is_shared = [&](const Room* room) {
+  const auto is_receivers = [&](const Room* room) {
     return receiver && std::ranges::find(receiver->rooms, room) != receiver->rooms.end();
   };
-  if (from == to || std::ranges::none_of(sender->rooms, is_shared)) return Refusal::no_such_peer;
+  if (from == to || std::ranges::none_of(sender->rooms, is_receivers)) return Refusal::no_such_peer;
+  if (receiver->node != kThisNode && size_of(saying) > kMaxShared) return Refusal::too_large;
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::signal;
   event->from = from;
@@ -149,6 +151,9 @@ std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, Sayi
   if (!sender || !room || std::ranges::find(sender->rooms, room) == sender->rooms.end()) {
     return Refusal::not_joined;
   }
+  const auto is_elsewhere = [](const Member* member) { return member->node != kThisNode; };
+  if (size_of(saying) > kMaxShared && std::ranges::any_of(room->members, is_elsewhere))
+    return Refusal::too_large;
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::broadcast;
   event->room = room->name;
@@ -179,8 +184,8 @@ void Hub::rename(MemberId id, std::string name, Output& out) {
   if (!member->rooms.empty()) note_change(*member);
 }
 
-void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until,
-                std::string token_id, std::optional<WallTime> issued) {
+void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id,
+                std::optional<WallTime> issued) {
   Member* member = find(id);
   if (!member) return;
   member->quota_user = std::move(quota_user);
@@ -218,9 +223,17 @@ void Hub::announce(const Member& member, Event::Kind kind, bool lost, Output& ou
   for (const Room* room : member.rooms) tell_others(member, *room, change(kind, member, *room, lost), out);
 }
 
-// Who is in the room is told afresh when a member comes back; only what members said is kept for it.
 void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   if (member.node != kThisNode) return send_out(member, event, false);
+  if (!member.settling) return pass(member, event, out);
+  Settling& settling = *member.settling;
+  settling.held.push_back(event);
+  settling.held_bytes += size_of(event->saying);
+  if (settling.held.size() > kMaxHeld || settling.held_bytes > kMaxHeldBytes) settle(member, out);
+}
+
+// Who is in the room is told afresh when a member comes back; only what members said is kept for it.
+void Hub::pass(Member& member, const EventPtr& event, Output& out) {
   if (member.connection != 0) {
     out.deliveries.push_back({member.connection, event});
     return;
@@ -300,7 +313,7 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   member->connection = connection;
   member->address = address;
   if (comes_from_elsewhere) {
-    member->node = kThisNode;
+    begin_settling(*member, std::exchange(member->node, kThisNode), now);
     --elsewhere_;
     cluster_->arrived.push_back(member->id);
     note_change(*member);
@@ -332,7 +345,8 @@ std::vector<std::string> Hub::room_names() const {
 }
 
 void Hub::on_timeout(TimePoint now, Output& out) {
-  while (next_deadline() <= now.steady) {
+  while (settling_.next() <= now.steady) settle(*find(settling_.first()), out);
+  while (deadlines_.next() <= now.steady) {
     Member& member = *find(deadlines_.first());
     set_noticed(member, true, true, out);
     if (member.forgotten_at <= now.steady) {
@@ -386,28 +400,78 @@ std::vector<MemberId> Hub::take_arrived() {
 std::vector<Presence> Hub::presences() const {
   std::vector<Presence> all;
   for (const auto& [id, member] : members_) {
-    if (member.node == kThisNode && !member.rooms.empty()) all.push_back(presence_of(member));
+    if (is_shared(member)) all.push_back(presence_of(member));
   }
   return all;
 }
 
-// Every node tells its own members who comes and goes. What is said to a room goes to each node once.
-void Hub::send_out(const Member& member, const EventPtr& event, bool forwarded) {
-  const bool to_room = event->kind == Event::Kind::broadcast && member.node != kNoNode && !forwarded;
-  if (!to_room && event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
-  std::vector<Outgoing>& outgoing = cluster_->outgoing;
-  for (auto it = outgoing.rbegin(); to_room && it != outgoing.rend() && it->event == event; ++it) {
-    if (it->node == member.node) return;
-  }
-  outgoing.push_back({member.node, to_room ? MemberId() : member.id, event, forwarded});
+std::optional<Presence> Hub::presence(MemberId id) const {
+  const Member* member = find(id);
+  return member && is_shared(*member) ? std::optional(presence_of(*member)) : std::nullopt;
 }
 
-// Its connection here is done with, and what it has missed follows it. What was told of it as a member of this
-// node is over; what the other node tells of it in this version holds.
+std::size_t Hub::count_presences() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(members_, [](const auto& entry) { return is_shared(entry.second); }));
+}
+
+// Every node tells its own members who comes and goes. What is said to a room goes to each node once.
+void Hub::send_out(const Member& member, const EventPtr& event, bool forwarded) {
+  if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
+  std::vector<Outgoing>& outgoing = cluster_->outgoing;
+  for (auto it = outgoing.rbegin(); it != outgoing.rend() && it->event == event; ++it) {
+    if (it->node == member.node && it->forwarded == forwarded) return it->to.push_back(member.id);
+  }
+  outgoing.push_back({.node = member.node, .to = {member.id}, .event = event, .forwarded = forwarded});
+}
+
+// Those who share a room with the member may have said something to it by way of its former node.
+void Hub::begin_settling(Member& member, NodeNumber before, TimePoint now) {
+  member.settling = std::make_unique<Settling>();
+  std::vector<NodeNumber>& awaited = member.settling->awaited;
+  awaited.push_back(kThisNode);
+  for (const Room* room : member.rooms) {
+    for (const Member* other : room->members) {
+      const bool sends_a_mark = other->node != before && other->node != kNoNode;
+      if (sends_a_mark && std::ranges::find(awaited, other->node) == awaited.end())
+        awaited.push_back(other->node);
+    }
+  }
+  settling_.set(member.id, member.settling->until, now.steady + kSettling);
+  cluster_->outgoing.push_back({.node = before, .to = {member.id}});
+}
+
+void Hub::settle(Member& member, Output& out) {
+  const std::unique_ptr<Settling> settled = std::move(member.settling);
+  settling_.clear(member.id, settled->until);
+  for (const EventPtr& event : settled->held) pass(member, event, out);
+}
+
+void Hub::take_mark(Member& member, const Outgoing& mark, Output& out) {
+  if (member.node != kThisNode) {
+    if (mark.forwarded) return;
+    cluster_->outgoing.push_back(
+        {.node = member.node, .to = {member.id}, .forwarded = true, .origin = mark.origin});
+  } else if (member.settling) {
+    std::erase(member.settling->awaited, mark.origin);
+    if (member.settling->awaited.empty()) settle(member, out);
+  }
+}
+
+bool Hub::has_company_here(MemberId id) const {
+  const Member* member = find(id);
+  const auto is_own = [&](const Member* other) { return other != member && other->node == kThisNode; };
+  const auto has_own = [&](const Room* room) { return std::ranges::any_of(room->members, is_own); };
+  return member && std::ranges::any_of(member->rooms, has_own);
+}
+
+// Its connection here is done with, and what it has missed follows it. What was told of it as a member of
+// this node is over; what the other node tells of it in this version holds.
 void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
   Presence over;
   over.id = member.id;
   over.version = version;
+  over.name = member.name;
   cluster_->changes.push_back(std::move(over));
   if (member.connection != 0) out.replaced.push_back(member.connection);
   deadlines_.clear(member.id, member.deadline);
@@ -415,6 +479,10 @@ void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
   ++elsewhere_;
   for (const EventPtr& event : std::exchange(member.missed, {})) send_out(member, event, true);
   member.missed_bytes = 0;
+  if (!member.settling) return;
+  settling_.clear(member.id, member.settling->until);
+  const std::unique_ptr<Settling> settling = std::move(member.settling);
+  for (const EventPtr& event : settling->held) send_out(member, event, true);
 }
 
 void Hub::leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out) {
@@ -439,8 +507,8 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   Member* member = find(presence.id);
   const bool is_new = member ? presence.version > member->version : !presence.rooms.empty();
   // A node that was taken for gone says of its members what it said before.
-  const bool is_back = member && member->node == kNoNode && presence.version == member->version &&
-                       !presence.rooms.empty();
+  const bool is_back =
+      member && member->node == kNoNode && presence.version == member->version && !presence.rooms.empty();
   if (!is_new && !is_back) return;
   if (!member) {
     member = &members_[presence.id];
@@ -450,6 +518,8 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   }
   const NodeNumber before = std::exchange(member->node, node);
   if (before == kThisNode && member->version != 0) give_away(*member, presence.version, out);
+  if (before != kThisNode && before != node && has_company_here(member->id))
+    cluster_->outgoing.push_back({.node = before, .to = {member->id}});
   if (before == kNoNode) deadlines_.clear(member->id, member->deadline);
   member->version = presence.version;
   // Whoever comes back is announced with its name.
@@ -460,6 +530,7 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   member->good_until = presence.good_until;
   member->token_id = presence.token_id;
   member->issued = presence.issued;
+  if (presence.rooms.empty() && presence.lost) set_noticed(*member, true, true, out);  // before it is gone
   leave_all_but(*member, presence.rooms, out);
   set_noticed(*member, !presence.present, presence.lost, out);
   if (is_renamed) announce(*member, Event::Kind::peer_renamed, false, out);
@@ -488,31 +559,41 @@ void Hub::lose(NodeNumber node, TimePoint now, Output& out) {
   }
 }
 
+bool Hub::is_in(const Member& member, std::string_view name) {
+  return std::ranges::any_of(member.rooms, [&](const Room* room) { return room->name == name; });
+}
+
 void Hub::receive(const Outgoing& message, Output& out) {
-  if (message.to != MemberId()) {
-    Member* member = find(message.to);
-    if (member && member->node == kThisNode) {
+  for (const MemberId& id : message.to) {
+    Member* member = find(id);
+    if (!member) continue;
+    if (!message.event) {
+      take_mark(*member, message, out);
+    } else if (message.event->kind == Event::Kind::broadcast && !is_in(*member, message.event->room)) {
+      continue;  // it has left meanwhile
+    } else if (member->node != kThisNode) {
+      if (!message.forwarded || member->node == kNoNode) send_out(*member, message.event, true);
+    } else if (message.forwarded) {
+      pass(*member, message.event, out);
+    } else {
       deliver(*member, message.event, out);
-    } else if (member && !message.forwarded) {
-      send_out(*member, message.event, true);
     }
-    return;
-  }
-  const Room* room = find_room(message.event->room);
-  if (!room) return;
-  for (Member* member : room->members) {
-    if (member->node == kThisNode && member->id != message.event->from) deliver(*member, message.event, out);
   }
 }
 
-std::vector<MemberId> Hub::members_of(NodeNumber node, std::string_view name) const {
-  std::vector<MemberId> ids;
-  const Room* room = find_room(name);
-  if (!room) return ids;
-  for (const Member* member : room->members) {
-    if (member->node == node) ids.push_back(member->id);
-  }
-  return ids;
+// It becomes a member of this node for that, so that all nodes are told.
+void Hub::give_up(MemberId id, Output& out) {
+  Member* member = find(id);
+  if (!member || member->node == kThisNode) return;
+  member->node = kThisNode;
+  --elsewhere_;
+  set_noticed(*member, true, true, out);
+  remove(id, out);
+}
+
+std::optional<NodeNumber> Hub::node_of(MemberId id) const {
+  const Member* member = find(id);
+  return member ? std::optional(member->node) : std::nullopt;
 }
 
 }  // namespace turnpike::signaling

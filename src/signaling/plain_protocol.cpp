@@ -235,8 +235,7 @@ void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now)
   if (params_.access == Access::open) return;
   session.quota_user = params_.ice_servers.quota_user(grant.subject, session.opening.address);
   session.good_until = grant.good_until;
-  params_.hub.renew(session.member, session.quota_user, session.good_until, grant.id,
-                    grant.issued);
+  params_.hub.renew(session.member, session.quota_user, session.good_until, grant.id, grant.issued);
   watch_token(session, now);
 }
 

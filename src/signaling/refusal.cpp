@@ -25,6 +25,8 @@ Words words_of(Refusal refusal) {
     case Refusal::no_name: return {"bad-name", "A name has at least one character."};
     case Refusal::servers_event: return {"servers-event", "Only the server says this event."};
     case Refusal::no_such_peer: return {"no-such-peer", "Nobody of that id is in the room."};
+    case Refusal::too_large:
+      return {"too-large", "This is more than other servers of the cluster take at once."};
     case Refusal::token_required: return {"token-required", "This server asks for a token."};
     case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};
     case Refusal::token_expired: return {"token-expired", "The token has expired."};

@@ -143,6 +143,31 @@ test('values of another kind, of any length, and of any octets', { timeout: 240_
     await late.stop();
   });
 
+  await t.test('what is changed in a part of the members is written anew', async () => {
+    const key = `turnpike:members:${nameA}`;
+    const right = () => redis.command('HGET', key, ann.id);
+    const count = await redis.command('HLEN', key);
+    const changes = {
+      'a member is deleted': () => stranger.command('HDEL', key, ann.id),
+      'garbage in place of a member': () => stranger.command('HSET', key, ann.id, 'garbage'),
+      'garbage beside them': () => stranger.command('HSET', key, 'x', 'garbage'),
+      'the whole is garbage': () => stranger.command('HSET', key, 'whole', 'garbage'),
+      'no state': () => stranger.command('HDEL', key, 'state'),
+    };
+    for (const [what, change] of Object.entries(changes)) {
+      const whole = await redis.command('HGET', key, 'whole');
+      await change();
+      await until(what, async () => {
+        const now = await redis.command('HGET', key, 'whole');
+        return now !== whole && now.includes(':') && (await redis.command('HLEN', key)) === count && (await right()).includes(ann.id);
+      });
+    }
+    const late = await startNode(redis, nameC, unlimited);
+    t.after(late.stop);
+    await agree([a, b, late], 'blue', ['Ann', 'Bob']);
+    await late.stop();
+  });
+
   await t.test('what has no end is cut, or deleted', async () => {
     const long = Buffer.alloc(80 << 20, 'x');
     await stranger.command('SET', 'turnpike:node:evil.example.org', long);

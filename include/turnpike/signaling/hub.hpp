@@ -9,6 +9,7 @@
 // and tells other nodes by take_changes() and take_outgoing(). Without share_with_cluster() there are none.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,6 +51,11 @@ class Hub {
  public:
   static constexpr Duration kUnnoticed = std::chrono::seconds(3);
   static constexpr Duration kRecovery = std::chrono::minutes(2);
+  // To a member that has come from another node, what is said first arrives first, if it comes within this.
+  static constexpr Duration kSettling = std::chrono::seconds(2);
+  static constexpr std::size_t kMaxShared = 4 << 20;       // octets of what is said to members of other nodes
+  static constexpr std::size_t kMaxHeld = 256;             // events; with more, order is given up
+  static constexpr std::size_t kMaxHeldBytes = 256 << 10;  // likewise
 
   struct Output {
     std::vector<Delivery> deliveries;
@@ -127,8 +133,8 @@ class Hub {
   };
   // Of this node, and of nodes that are gone.
   Revoked remove_holders(const auth::Revocation& revocation, Output& out);
-  // Nobody comes back by a token that is revoked in these, which outlive the hub: a node may die before it has
-  // removed its members.
+  // Nobody comes back by a token that is revoked in these, which outlive the hub: a node may die before it
+  // has removed its members.
   void heed(const auth::Revocations& revocations) { revocations_ = &revocations; }
 
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
@@ -136,7 +142,7 @@ class Hub {
   std::vector<std::string> room_names() const;
 
   void on_timeout(TimePoint now, Output& out);
-  SteadyTime next_deadline() const { return deadlines_.next(); }
+  SteadyTime next_deadline() const { return std::min(deadlines_.next(), settling_.next()); }
 
   // --- In a cluster
 
@@ -151,6 +157,9 @@ class Hub {
   std::vector<MemberId> take_arrived();
   // What other nodes have to know of the members of this one.
   std::vector<Presence> presences() const;
+  // One of them; nothing where no member of this node has the id, or it is in no room.
+  std::optional<Presence> presence(MemberId id) const;
+  std::size_t count_presences() const;
   // Another node says what a member of its is like. A member of this node that has gone there belongs to it
   // from now on; what it has missed is in take_outgoing().
   void update(NodeNumber node, const Presence& presence, Output& out);
@@ -158,11 +167,15 @@ class Hub {
   void replace(NodeNumber node, const std::vector<Presence>& presences, Output& out);
   // The node is gone. Its members are told to be lost, and may come back to any node for two minutes.
   void lose(NodeNumber node, TimePoint now, Output& out);
-  // What a member of another node has said: to `to`, or to all members of the event's room that belong to
-  // this node. It goes on to a member that has moved to another node meanwhile, once.
+  // What another node has sent. It goes on to a member that has moved to another node meanwhile, once.
   void receive(const Outgoing& message, Output& out);
-  // Members of the room that belong to `node`.
-  std::vector<MemberId> members_of(NodeNumber node, std::string_view room) const;
+  // A member whose node is gone has missed more than is kept for it: it does not come back.
+  void give_up(MemberId id, Output& out);
+  // Nothing where there is no such member.
+  std::optional<NodeNumber> node_of(MemberId id) const;
+  // Whether members of this node share a room with it. If so, and it moves between two other nodes, a mark is
+  // sent.
+  bool has_company_here(MemberId id) const;
 
   // From now on these hold. Rooms that are beyond them stay.
   void set_limits(const Limits& limits) {
@@ -177,6 +190,13 @@ class Hub {
   using EventPtr = std::shared_ptr<const Event>;
 
   struct Room;
+  // Of a member that has just come from another node.
+  struct Settling {
+    std::vector<NodeNumber> awaited;  // whose marks have not come
+    std::vector<EventPtr> held;       // what was not sent after it by its former node
+    std::size_t held_bytes = 0;
+    SteadyTime until{};
+  };
   struct Member {
     MemberId id;
     MemberId secret;
@@ -197,6 +217,7 @@ class Hub {
     std::size_t missed_bytes = 0;
     SteadyTime deadline{};      // while it is cut off: until the others are told, or until it is forgotten
     SteadyTime forgotten_at{};  // while it is cut off
+    std::unique_ptr<Settling> settling;
   };
   struct Room {
     std::string name;
@@ -226,10 +247,16 @@ class Hub {
   static EventPtr change(Event::Kind kind, const Member& member, const Room& room, bool lost);
   void announce(const Member& member, Event::Kind kind, bool lost, Output& out);
   void deliver(Member& member, const EventPtr& event, Output& out);
+  void pass(Member& member, const EventPtr& event, Output& out);
+  void begin_settling(Member& member, NodeNumber before, TimePoint now);
+  void settle(Member& member, Output& out);
+  void take_mark(Member& member, const Outgoing& mark, Output& out);
+  static bool is_in(const Member& member, std::string_view room);
   void send_out(const Member& member, const EventPtr& event, bool forwarded);
   MemberId secret_of(const Member& member, std::size_t key) const;
   bool is_secret_of(const Member& member, const MemberId& proof) const;
   static Presence presence_of(const Member& member);
+  static bool is_shared(const Member& member) { return member.node == kThisNode && !member.rooms.empty(); }
   void note_change(Member& member);
   void give_away(Member& member, std::uint64_t version, Output& out);
   void set_noticed(Member& member, bool noticed, bool lost, Output& out);
@@ -245,6 +272,7 @@ class Hub {
   std::unordered_map<std::string, Room, KeyedHash, std::equal_to<>> rooms_;  // strangers choose the names
   SourceCounter rooms_from_;
   Deadlines<MemberId> deadlines_;
+  Deadlines<MemberId> settling_;
   mutable std::optional<Cluster> cluster_;  // nothing where this is the only node
 };
 

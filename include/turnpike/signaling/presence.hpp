@@ -38,12 +38,17 @@ struct Presence {
   std::vector<std::string> rooms;        // none: the member is gone for good
 };
 
-// Something that a member of this node has said, for other nodes.
+// Something for members of another node: what a member has said; or, without an event, a mark.
+//
+// A member that moves to another node hears for a moment both what its new node is told, and what its former
+// node was told and sends after it. Each node whose members talk to it sends a mark to the former node, which
+// sends it after the member as well: what the node says by that way has come, all of it.
 struct Outgoing {
   NodeNumber node = kNoNode;
-  MemberId to{};  // nobody: all members of the event's room that belong to the node
-  std::shared_ptr<const Event> event;
-  bool forwarded = false;  // it came from another node, which took `to` for a member of this one
+  std::vector<MemberId> to;  // members that belong to the node, as far as is known here
+  std::shared_ptr<const Event> event{};
+  bool forwarded = false;         // it came from another node, which took `to` for a member of this one
+  NodeNumber origin = kThisNode;  // of a mark
 };
 
 // What each node of a cluster has in common with the others, and what it has of its own.

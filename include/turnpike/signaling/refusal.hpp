@@ -21,6 +21,7 @@ enum class Refusal : std::uint8_t {
   no_name,          // an empty name where there has to be one
   servers_event,    // an event that only the server says
   no_such_peer,     // nobody of that id shares a room with the sender
+  too_large,        // for members of other nodes
   token_required,
   token_invalid,
   token_expired,

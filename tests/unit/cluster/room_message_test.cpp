@@ -46,7 +46,16 @@ RoomMessage said() {
   event.saying.attachments = {std::make_shared<const std::string>(std::string("\0\xff", 2))};
   RoomMessage message{
       .kind = RoomMessage::Kind::said, .node = "a.example.org", .run = "run", .number = 6, .sequence = 7};
-  message.said = {.to = member(), .event = std::make_shared<const Event>(event), .forwarded = true};
+  message.said = {
+      .to = {member(), member()}, .event = std::make_shared<const Event>(event), .forwarded = true};
+  return message;
+}
+
+RoomMessage mark() {
+  RoomMessage message{
+      .kind = RoomMessage::Kind::mark, .node = "a.example.org", .run = "run", .number = 6, .sequence = 7};
+  message.said = {.to = {member()}, .forwarded = true};
+  message.origin = "c.example.org";
   return message;
 }
 
@@ -113,6 +122,14 @@ TEST_CASE("messages of every kind are read as they were written") {
   CHECK(event.saying.rest == R"(,"x",[1])");
   CHECK(event.saying.anonymous);
   CHECK(*event.saying.attachments.at(0) == std::string("\0\xff", 2));
+
+  const RoomMessage written_mark = mark();
+  const auto read_mark = parse_room_message(to_json(written_mark));
+  REQUIRE(read_mark);
+  CHECK(read_mark->said.to == written_mark.said.to);
+  CHECK(read_mark->said.forwarded);
+  CHECK_FALSE(read_mark->said.event);
+  CHECK(read_mark->origin == "c.example.org");
 }
 
 // Takes each member out of the object, and puts something else in its place.
@@ -138,6 +155,7 @@ void check_strict(const std::string& text, const std::function<bool(const std::s
 TEST_CASE("what has another form is nothing") {
   check_strict(to_json(presence()), [](const std::string& text) { return parse_presence(text).has_value(); });
   check_strict(to_json(said()), [](const std::string& text) { return parse_room_message(text).has_value(); });
+  check_strict(to_json(mark()), [](const std::string& text) { return parse_room_message(text).has_value(); });
   check_strict(to_json(kept()), [](const std::string& text) { return parse_kept_event(text).has_value(); });
   for (const char* text : {"", "null", "[]", "{", "{\"kind\":\"alive\"}", "\xff"}) {
     CHECK_FALSE(parse_room_message(text));

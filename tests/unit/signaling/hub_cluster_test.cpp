@@ -1,6 +1,7 @@
 // Rooms whose members belong to several nodes: hubs that tell each other what a cluster carries between them.
 #include <catch2/catch.hpp>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -66,8 +67,8 @@ class Nodes {
   bool resumes(const std::string& name, NodeNumber at, const std::string& secret) {
     const ConnectionId connection = ++last_connection_;
     names_[connection] = name + "'";
-    const auto resumed =
-        nodes_.at(at).hub->resume(secret, connection, address("198.51.100.2"), clock_.now(), nodes_.at(at).out);
+    const auto resumed = nodes_.at(at).hub->resume(secret, connection, address("198.51.100.2"), clock_.now(),
+                                                   nodes_.at(at).out);
     carry();
     return resumed.has_value() && resumed->id == ids_.at(name) && resumed->quota_user == name;
   }
@@ -75,6 +76,12 @@ class Nodes {
 
   // Its messages and its changes go nowhere any more.
   void dies(NodeNumber number) { nodes_.erase(number); }
+  // What is sent to it waits until it hears again.
+  void hears_nothing(NodeNumber number) { nodes_.at(number).hears = false; }
+  void hears_again(NodeNumber number) {
+    nodes_.at(number).hears = true;
+    carry();
+  }
   void is_lost(NodeNumber number) {
     for (auto& [at, node] : nodes_) node.hub->lose(number, clock_.now(), node.out);
     carry();
@@ -116,8 +123,8 @@ class Nodes {
   // What nobody could be told: "ben: hello".
   std::string undelivered() {
     std::string all;
-    for (const Outgoing& message : undelivered_)
-      all += (all.empty() ? "" : "; ") + name_of(message.to) + ": " + message.event->saying.payload;
+    for (const auto& [to, event] : undelivered_)
+      all += (all.empty() ? "" : "; ") + name_of(to) + ": " + event->saying.payload;
     return all;
   }
 
@@ -126,6 +133,8 @@ class Nodes {
     std::unique_ptr<Hub> hub;
     Hub::Output out;
     std::map<MemberId, Presence> written;
+    bool hears = true;
+    std::deque<std::function<void(Node&)>> arriving;  // in the order in which it was sent
   };
 
   // As a cluster does it: what has changed to everybody, and then what was said, until nothing is left.
@@ -137,18 +146,47 @@ class Nodes {
           more = true;
           node.written.insert_or_assign(presence.id, presence);
           if (presence.rooms.empty()) node.written.erase(presence.id);
-          for (auto& [to, other] : nodes_)
-            if (to != from) other.hub->update(from, presence, other.out);
-        }
-        for (const Outgoing& message : node.hub->take_outgoing()) {
-          more = true;
-          const auto to = nodes_.find(message.node);
-          if (to == nodes_.end()) {
-            undelivered_.push_back(message);
-          } else {
-            to->second.hub->receive(message, to->second.out);
+          for (auto& [to, other] : nodes_) {
+            if (to == from) continue;
+            other.arriving.push_back(
+                [from, presence](Node& there) { there.hub->update(from, presence, there.out); });
           }
         }
+        for (Outgoing& message : node.hub->take_outgoing()) {
+          more = true;
+          if (message.origin == kThisNode) message.origin = from;
+          send(from, message);
+        }
+      }
+      for (auto& [to, node] : nodes_) {
+        while (node.hears && !node.arriving.empty()) {
+          more = true;
+          const auto arrives = std::move(node.arriving.front());
+          node.arriving.pop_front();
+          arrives(node);
+        }
+      }
+    }
+  }
+  // As cluster::Rooms does, where the members are by now when the node is gone.
+  void send(NodeNumber from, const Outgoing& message) {
+    if (const auto to = nodes_.find(message.node); to != nodes_.end()) {
+      to->second.arriving.push_back([to = to->first, one = Outgoing(message)](Node& there) mutable {
+        if (one.origin == to) one.origin = kThisNode;
+        there.hub->receive(one, there.out);
+      });
+      return;
+    }
+    for (const MemberId& id : message.to) {
+      Outgoing one = message;
+      one.node = nodes_.at(from).hub->node_of(id).value_or(kNoNode);
+      if (one.node == kThisNode) one.node = from;
+      one.to = {id};
+      one.forwarded = message.event != nullptr;
+      if (one.node != message.node && nodes_.contains(one.node)) {
+        send(from, one);
+      } else if (message.event) {
+        undelivered_.emplace_back(id, message.event);
       }
     }
   }
@@ -175,7 +213,7 @@ class Nodes {
   std::map<NodeNumber, Node> nodes_;
   std::map<std::string, MemberId> ids_;
   std::map<ConnectionId, std::string> names_;
-  std::vector<Outgoing> undelivered_;
+  std::vector<std::pair<MemberId, std::shared_ptr<const Event>>> undelivered_;
   ConnectionId last_connection_ = 0;
 };
 
@@ -286,6 +324,123 @@ TEST_CASE("that a member is over on its former node says nothing to those who ha
   nodes.hub(1).update(2, over, nodes.out(1));
   CHECK(nodes.heard().empty());
   CHECK(nodes.resumes("ben", 1, nodes.secret("ben", 3)));
+}
+
+TEST_CASE("what is said while a member moves arrives once and in order, whoever hears of it when") {
+  Nodes nodes;
+  for (const char* name : {"ann", "amy"}) nodes.enters(name, 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.enters("cid", 3, "blue");
+  const std::string secret = nodes.secret("ann", 1);
+  nodes.drops("ann", 1);
+  nodes.tells("cid", 3, "ann", "1");
+  nodes.hears_nothing(3);
+  nodes.hears_nothing(1);
+  REQUIRE(nodes.resumes("ann", 2, secret));
+  nodes.heard();
+  nodes.tells("cid", 3, "ann", "2");  // to her former node, where she is no more
+  nodes.says("cid", 3, "blue", "3");
+  nodes.tells("amy", 1, "ann", "a");
+  nodes.hears_again(3);
+  nodes.heard();
+  nodes.tells("cid", 3, "ann", "4");  // to her new one
+  nodes.says("ben", 2, "blue", "b");
+  const std::string cid_of_ben = nodes.heard();
+  CHECK(cid_of_ben == "cid: ben to blue b");
+  nodes.hears_again(1);
+  CHECK(nodes.heard() ==
+        "amy: cid to blue 3; amy: ben to blue b; "
+        "ann': cid 1; ann': amy a; ann': cid 2; ann': cid to blue 3; ann': cid 4; ann': ben to blue b");
+  nodes.tells("cid", 3, "ann", "5");
+  nodes.tells("ben", 2, "ann", "6");
+  CHECK(nodes.heard() == "ann': cid 5; ann': ben 6");
+}
+
+TEST_CASE("a member that has moved waits two seconds for what its former node has, and not for ever") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.hears_nothing(1);
+  REQUIRE(nodes.resumes("ann", 2, nodes.secret("ann", 1)));
+  nodes.heard();
+  nodes.tells("ben", 2, "ann", "1");
+  nodes.advance(1900ms);
+  CHECK(nodes.heard().empty());
+  nodes.advance(100ms);
+  CHECK(nodes.heard() == "ann': ben 1");
+  nodes.tells("ben", 2, "ann", "2");
+  CHECK(nodes.heard() == "ann': ben 2");
+}
+
+TEST_CASE("what waits for a member that has moved has a bound") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  for (const auto& [text, most] : {std::pair(std::string("x"), Hub::kMaxHeld),
+                                   std::pair(std::string(Hub::kMaxHeldBytes / 4, 'x'), std::size_t{4})}) {
+    nodes.hears_nothing(1);
+    const NodeNumber at = nodes.hub(2).node_of(nodes.id("ann")) == kThisNode ? 2 : 1;
+    if (at == 2) {
+      nodes.hears_again(1);
+      REQUIRE(nodes.resumes("ann", 1, nodes.secret("ann", 2)));
+      nodes.hears_nothing(1);
+    }
+    REQUIRE(nodes.resumes("ann", 2, nodes.secret("ann", 1)));
+    nodes.heard();
+    for (std::size_t i = 0; i < most; ++i) nodes.tells("ben", 2, "ann", text);
+    CHECK(nodes.out(2).deliveries.empty());
+    nodes.tells("ben", 2, "ann", text);
+    CHECK(nodes.out(2).deliveries.size() == most + 1);
+  }
+}
+
+TEST_CASE("a member that moves on at once takes along what waits for it") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.hears_nothing(1);
+  REQUIRE(nodes.resumes("ann", 2, nodes.secret("ann", 1)));
+  nodes.tells("ben", 2, "ann", "1");
+  nodes.heard();
+  REQUIRE(nodes.resumes("ann", 3, nodes.secret("ann", 2)));
+  nodes.tells("ben", 2, "ann", "2");
+  nodes.hears_again(1);
+  CHECK(nodes.heard().find("ann': ben 1; ann': ben 2") != std::string::npos);
+}
+
+TEST_CASE("a member of a node that is gone who has missed too much is gone for all") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  nodes.enters("cid", 3, "blue");
+  const std::string secret = nodes.secret("ann", 1);
+  nodes.dies(1);
+  nodes.heard();
+  nodes.hub(2).give_up(nodes.id("ann"), nodes.out(2));
+  nodes.advance(0s);
+  CHECK(nodes.heard() == "ben: ann lost blue (2); cid: ann lost blue (2)");
+  CHECK_FALSE(nodes.resumes("ann", 2, secret));
+  CHECK_FALSE(nodes.resumes("ann", 3, secret));
+}
+
+TEST_CASE("what is too much for the way between nodes is refused, and said to members of this node alone") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("amy", 1, "blue");
+  const std::string most(Hub::kMaxShared, 'x');
+  const auto tells = [&](const std::string& to, const std::string& text) {
+    return nodes.hub(1).signal(nodes.id("ann"), nodes.id(to), text, nodes.out(1));
+  };
+  const auto says = [&](const std::string& text) {
+    return nodes.hub(1).broadcast(nodes.id("ann"), "blue", text, nodes.out(1));
+  };
+  CHECK_FALSE(says(most + "x"));
+  nodes.enters("ben", 2, "blue");
+  CHECK(says(most + "x") == Refusal::too_large);
+  CHECK(tells("ben", most + "x") == Refusal::too_large);
+  CHECK_FALSE(tells("amy", most + "x"));
+  CHECK_FALSE(tells("ben", most));
+  CHECK_FALSE(says(most));
 }
 
 TEST_CASE("one that was told to be gone is told to be back when it comes back to another node") {

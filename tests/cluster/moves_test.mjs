@@ -1,0 +1,192 @@
+// Members that come back to another node: what the nodes, and Redis, know of them afterwards, and what they are told
+// meanwhile.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connect, member } from '../signaling/support/client.mjs';
+import { inSeconds, secret, token } from '../signaling/support/server.mjs';
+import { temporaryDirectory } from '../browser/support/cleanup.mjs';
+import { runCtl, saysLater, startCluster, startNode, startRedis, until } from './support.mjs';
+
+const names = ['a.example.org', 'b.example.org', 'c.example.org'];
+
+async function clusterOf(t, options = {}) {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const nodes = await startCluster(redis, names, options);
+  for (const node of nodes) t.after(node.stop);
+  return { redis, nodes };
+}
+
+const comesBack = async (node, who) => {
+  const line = await connect(node.ws);
+  const numbers = [];
+  line.on('message', text => {
+    const { type, data } = JSON.parse(text);
+    if (type === 'signal' || type === 'broadcast') numbers.push(data);
+  });
+  const [joined] = await line.request({ type: 'resume', resume: who.joined.resume });
+  return Object.assign(line, { joined, id: joined.self, numbers });
+};
+const meet = async (line, count) => { // until it knows so many others
+  let known = line.joined.peers.length;
+  while (known < count) {
+    await line.hear('peer-joined');
+    ++known;
+  }
+};
+const isDeafTo = (redis, node) => until('Redis to know that the node is gone', async () =>
+  (await redis.command('PUBSUB', 'NUMSUB', `turnpike:rooms:${node.name}`)).endsWith('0'));
+
+test('nothing is left of a member on the node that it came from', async t => {
+  const { redis, nodes: [a, b] } = await clusterOf(t);
+  const keep = await member(a.ws, 'blue', 'Keep');
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const isWritten = async node => await redis.command('HEXISTS', `turnpike:members:${node.name}`, ann.id) === '1';
+  await until('her to be known', () => isWritten(a));
+  ann.terminate();
+  await ann.ended;
+  const again = await comesBack(b, ann);
+  await until('her to be written', () => isWritten(b));
+  await until('her to be gone from the first', async () => !await isWritten(a));
+  await again.request({ type: 'leave' });
+  await until('her to be gone', async () => !await isWritten(b));
+  const late = await startNode(redis, 'd.example.org');
+  t.after(late.stop);
+  for (const node of [a, b]) await saysLater(late, `node ${node.name} is there`);
+  let found;
+  await until('the late node to know who is there', async () => {
+    const visitor = await member(late.ws, 'blue', 'Visitor');
+    found = visitor.joined.peers.filter(peer => peer.name !== 'Visitor').map(peer => peer.name);
+    visitor.close();
+    return found.length > 0;
+  });
+  assert.deepEqual(found, ['Keep']);
+  for (const line of [keep, again]) line.close();
+});
+
+test('nobody comes back by a token that was revoked before anybody knew that the node is dead', async t => {
+  const folder = temporaryDirectory('moves');
+  t.after(folder.remove);
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const socket = name => `${folder.path}/${name}.sock`;
+  const nodes = await Promise.all(names.map(name => startNode(redis, name, {
+    signaling: ['access: token', `token_secrets: [${secret}]`], more: [`admin: {listen: "unix:${socket(name)}"}`],
+  })));
+  for (const node of nodes) {
+    t.after(node.stop);
+    for (const name of names) if (name !== node.name) await saysLater(node, `node ${name} is there`);
+  }
+  const [a, b, c] = nodes;
+  const comes = async (node, jti) => {
+    const line = await connect(node.ws);
+    const [joined] = await line.request({ type: 'join', room: 'blue', name: jti, token: token({ exp: inSeconds(600), jti }) });
+    return Object.assign(line, { joined, id: joined.self });
+  };
+  const other = await comes(c, 'other');
+  const ann = await comes(a, 'ann');
+  await other.hear('peer-joined');
+  const killed = Date.now();
+  await a.kill();
+  await runCtl(socket(b.name), 'revoke', 'ann');
+  await until('c to know it', () => comes(c, 'ann').then(line => line.close(), error => error.code === 'token-revoked'));
+  await assert.rejects(comesBack(c, ann), error => error.code === 'resume-unknown');
+  assert.ok(Date.now() - killed < 9000);
+  other.close();
+});
+
+// Says one number after the other until `done`, from several in turn; resolves to how many.
+async function sayNumbers(line, message, done) {
+  let count = 0;
+  while (!done()) {
+    for (let i = 0; i < 4; ++i) line.say({ ...message, data: count++ });
+    await new Promise(resolve => { setTimeout(resolve, 2); });
+  }
+  return count;
+}
+
+test('what is said while a member moves arrives once and in order', { timeout: 120_000 }, async t => {
+  const { redis, nodes: [a, b, c] } = await clusterOf(t);
+  const cid = await member(c.ws, 'blue', 'Cid');
+  const heardOf = new Set();
+  cid.on('message', text => { if (JSON.parse(text).type === 'peer-joined') heardOf.add(JSON.parse(text).peer.id); });
+
+  for (const kind of ['signal', 'broadcast']) {
+    await t.test(`a ${kind}, from node to node`, async () => {
+      for (let round = 0; round < 6; ++round) {
+        const ann = await member(a.ws, 'blue', 'Ann');
+        await until('Cid to know her', () => heardOf.has(ann.id));
+        ann.terminate();
+        await ann.ended;
+        let moved = false;
+        const said = sayNumbers(cid, { type: kind, ...(kind === 'signal' && { to: ann.id }) }, () => moved);
+        const again = await comesBack(b, ann);
+        await until('her to hear something', () => again.numbers.length > 20);
+        moved = true;
+        const count = await said;
+        await until('the rest', () => again.numbers.length >= count, 5000).catch(() => {});
+        assert.deepEqual(again.numbers, Array.from({ length: count }, (_, i) => i));
+        await again.request({ type: 'leave' });
+        again.close();
+      }
+    });
+  }
+
+  await t.test('from a node that died', async () => {
+    const ann = await member(a.ws, 'blue', 'Ann');
+    await until('Cid to know her', () => heardOf.has(ann.id));
+    await a.kill();
+    await isDeafTo(redis, a);
+    let moved = false;
+    const said = sayNumbers(cid, { type: 'broadcast' }, () => moved);
+    const again = await comesBack(b, ann);
+    await until('her to hear something', () => again.numbers.length > 20);
+    moved = true;
+    const count = await said;
+    await until('the rest', () => again.numbers.length >= count, 5000).catch(() => {});
+    assert.deepEqual(again.numbers, Array.from({ length: count }, (_, i) => i));
+    again.close();
+  });
+  cid.close();
+});
+
+test('a member whose node died comes back with all it missed, or not at all', async t => {
+  const { redis, nodes: [a, b, c] } = await clusterOf(t);
+  const cid = await member(c.ws, 'blue', 'Cid');
+  const [ann, amy, ben] = [await member(a.ws, 'blue', 'Ann'), await member(a.ws, 'blue', 'Amy'), await member(a.ws, 'blue', 'Ben')];
+  await meet(cid, 3);
+  await a.kill();
+  await isDeafTo(redis, a);
+  for (let i = 0; i < 256; ++i) cid.say({ type: 'signal', to: ann.id, data: i });
+  for (let i = 0; i < 257; ++i) cid.say({ type: 'signal', to: amy.id, data: i });
+  for (let i = 0; i < 6; ++i) cid.say({ type: 'signal', to: ben.id, data: 'x'.repeat(60_000) });
+  const lost = new Set();
+  while (lost.size < 2) lost.add((await cid.hear('peer-left')).id);
+  assert.deepEqual(lost, new Set([amy.id, ben.id]));
+  const again = await comesBack(b, ann);
+  await until('what she has missed', () => again.numbers.length === 256);
+  assert.deepEqual(again.numbers, Array.from({ length: 256 }, (_, i) => i));
+  for (const one of [amy, ben]) {
+    await assert.rejects(comesBack(b, one), error => error.code === 'resume-unknown');
+    await until('nothing to be kept', async () => await redis.command('EXISTS', `turnpike:missed:${one.id}`) === '0');
+  }
+  for (const line of [cid, again]) line.close();
+});
+
+test('what is said while Redis is away is kept for members whose node dies meanwhile', { timeout: 90_000 }, async t => {
+  const { redis, nodes: [a, b, c] } = await clusterOf(t);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const cid = await member(c.ws, 'blue', 'Cid');
+  await meet(ann, 1);
+  const marks = [b, c].map(node => node.log().length);
+  await redis.stop();
+  await saysLater(c, 'cluster: Redis is away', marks[1]);
+  cid.say({ type: 'broadcast', data: 'anybody?' });
+  await a.kill();
+  await redis.start();
+  for (const [i, node] of [b, c].entries()) await saysLater(node, `node ${a.name} is gone`, marks[i]);
+  const again = await comesBack(b, ann);
+  await until('her to hear it', () => again.numbers.length > 0);
+  assert.deepEqual(again.numbers, ['anybody?']);
+  for (const line of [cid, again]) line.close();
+});
