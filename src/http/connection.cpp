@@ -244,8 +244,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (const auto fault = describe(parser, request)) {
     co_return co_await answer(parser, request, error_response(400, *fault));
   }
-  if (to_https_ != net::ToHttps::no)
-    co_return co_await answer(parser, request, to_https(request, to_https_));
+  if (to_https_ != net::ToHttps::no) co_return co_await answer(parser, request, to_https(request, to_https_));
   const bool counted = request.proxied && request.client != peer_;  // the proxy itself has no limit
   const bool taken = counted && server_.connections_from_.take(request.client);
   const Place place([&, client = request.client] {

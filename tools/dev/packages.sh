@@ -17,7 +17,7 @@ packages_test=(
   "firefox-esr|firefox"  # for the status page
   nftables  # the NAT laboratory's routers
   dnsmasq-base  # a DNS server for the tests of stunclient
-  python3-aioice libnice-dev  # more independent clients
+  python3-aioice libnice-dev curl  # more independent clients
   nginx libnginx-mod-stream haproxy  # proxies to stand in front of the signaling, and of STUN and TURN
   golang-go golang-github-pion-webrtc.v3-dev
   redis-server  # where the nodes of a cluster meet
