@@ -6,9 +6,13 @@ namespace turnpike::auth {
 
 bool Revocations::add(const Revocation& revocation, WallTime now) {
   ByName& known = of(revocation.kind);
-  std::erase_if(known, [&](const auto& entry) { return entry.second.until <= now; });
-  if (known.size() >= kMax && !known.contains(revocation.name)) return false;
+  // Only when room is needed: who adds many does not go through all of them each time.
+  if (known.size() >= kMax && !known.contains(revocation.name)) {
+    std::erase_if(known, [&](const auto& entry) { return entry.second.until <= now; });
+    if (known.size() >= kMax) return false;
+  }
   Times& times = known[revocation.name];
+  if (times.until <= now) times = {};
   times.since = std::max(times.since, revocation.since);
   times.until = std::max(times.until, revocation.until);
   return true;

@@ -67,7 +67,7 @@ namespace {
 std::vector<std::string> key_files(const net::TlsParams& tls) {
   std::vector<std::string> files;
   const auto add = [&](const net::PemSource& key) {
-    if (!key.empty() && key.kind == net::PemSource::Kind::file) files.push_back(key.name);
+    if (key.is_file()) files.push_back(key.name);
   };
   add(tls.private_key);
   for (const net::CertificateSources& more : tls.certificates) add(more.private_key);

@@ -12,7 +12,7 @@ std::vector<std::string> files_of(const net::TlsParams& params) {
   std::vector<std::string> files;
   const auto add = [&](const net::CertificateSources& one) {
     for (const net::PemSource& source : {one.certificate, one.private_key}) {
-      if (!source.empty() && source.kind == net::PemSource::Kind::file) files.push_back(source.name);
+      if (source.is_file()) files.push_back(source.name);
     }
   };
   add(params);

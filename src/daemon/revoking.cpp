@@ -55,10 +55,12 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
   const WallTime now = relay::read_clocks().wall;
   std::vector<Revocation> fresh;
   bool refuses_users = false;
-  // Credentials that are handed out from now on expire later.
-  const auto refuse_user = [&](const std::string& user, WallTime until) {
-    if (user.empty() || until <= now) return;
-    if (!revocations_.add({Revocation::Kind::user, user, now, until}, now))
+  // Credentials that are handed out afterwards expire later. All nodes come to the same times, so that none
+  // has to tell the others.
+  const auto refuse_user_of = [&](const Revocation& subject) {
+    const WallTime until = subject.since + config_.signaling.credential_lifetime;
+    if (until <= now) return;
+    if (!revocations_.add({Revocation::Kind::user, subject.name, subject.since, until}, now))
       spdlog::warn(
           "time-limited credentials of too many users are refused already: those of one more are not");
     refuses_users = true;
@@ -67,8 +69,7 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
     if (one.until <= now || revocations_.covers(one) || !revocations_.add(one, now)) continue;
     fresh.push_back(one);
     if (one.kind == Revocation::Kind::user) refuses_users = true;
-    if (one.kind == Revocation::Kind::subject)
-      refuse_user(one.name, one.since + config_.signaling.credential_lifetime);
+    if (one.kind == Revocation::Kind::subject) refuse_user_of(one);
     if (one.kind == Revocation::Kind::user || !signaling_) continue;
     // Whose credentials a token was for is known as long as somebody is here with it. After a restart, and on
     // the other nodes, they have to be refused as well.

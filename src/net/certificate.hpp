@@ -19,6 +19,7 @@ struct PemSource {
   Kind kind = Kind::file;
 
   bool empty() const { return name.empty(); }
+  bool is_file() const { return kind == Kind::file && !empty(); }
   // For messages: the name of the file, or "environment variable NAME".
   std::string describe() const;
 };

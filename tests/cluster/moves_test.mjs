@@ -111,6 +111,19 @@ test('what is said while a member moves arrives once and in order', { timeout: 1
   const heardOf = new Set();
   cid.on('message', text => { if (JSON.parse(text).type === 'peer-joined') heardOf.add(JSON.parse(text).peer.id); });
 
+  // She comes back to B while Cid says numbers, and has heard all of them in order.
+  async function hearsAllAtB(ann, saying) {
+    let moved = false;
+    const said = sayNumbers(cid, saying, () => moved);
+    const again = await comesBack(b, ann);
+    await until('her to hear something', () => again.numbers.length > 20);
+    moved = true;
+    const count = await said;
+    await until('the rest', () => again.numbers.length >= count, 5000).catch(() => {});
+    assert.deepEqual(again.numbers, Array.from({ length: count }, (_, i) => i));
+    return again;
+  }
+
   for (const kind of ['signal', 'broadcast']) {
     await t.test(`a ${kind}, from node to node`, async () => {
       for (let round = 0; round < 6; ++round) {
@@ -118,14 +131,7 @@ test('what is said while a member moves arrives once and in order', { timeout: 1
         await until('Cid to know her', () => heardOf.has(ann.id));
         ann.terminate();
         await ann.ended;
-        let moved = false;
-        const said = sayNumbers(cid, { type: kind, ...(kind === 'signal' && { to: ann.id }) }, () => moved);
-        const again = await comesBack(b, ann);
-        await until('her to hear something', () => again.numbers.length > 20);
-        moved = true;
-        const count = await said;
-        await until('the rest', () => again.numbers.length >= count, 5000).catch(() => {});
-        assert.deepEqual(again.numbers, Array.from({ length: count }, (_, i) => i));
+        const again = await hearsAllAtB(ann, { type: kind, ...(kind === 'signal' && { to: ann.id }) });
         await again.request({ type: 'leave' });
         again.close();
       }
@@ -137,15 +143,7 @@ test('what is said while a member moves arrives once and in order', { timeout: 1
     await until('Cid to know her', () => heardOf.has(ann.id));
     await a.kill();
     await isDeafTo(redis, a);
-    let moved = false;
-    const said = sayNumbers(cid, { type: 'broadcast' }, () => moved);
-    const again = await comesBack(b, ann);
-    await until('her to hear something', () => again.numbers.length > 20);
-    moved = true;
-    const count = await said;
-    await until('the rest', () => again.numbers.length >= count, 5000).catch(() => {});
-    assert.deepEqual(again.numbers, Array.from({ length: count }, (_, i) => i));
-    again.close();
+    (await hearsAllAtB(ann, { type: 'broadcast' })).close();
   });
   cid.close();
 });
