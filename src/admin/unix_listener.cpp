@@ -12,7 +12,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::local::stream_protocol;
 using Error = boost::system::error_code;
-using Socket = asio::basic_stream_socket<stream_protocol, http::Executor>;
+using Socket = asio::basic_stream_socket<stream_protocol, net::Executor>;
 
 constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 constexpr mode_t kMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;

@@ -31,8 +31,8 @@ class UnixListener {
   void accept();
 
   std::string path_;
-  boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, http::Executor> acceptor_;
-  http::Timer pause_;
+  boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, net::Executor> acceptor_;
+  net::Timer pause_;
   Accepted accepted_;
   bool stopping_ = false;
 };

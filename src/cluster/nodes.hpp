@@ -30,7 +30,7 @@
 #include "cluster/redis_connection.hpp"
 #include "cluster/seal.hpp"
 #include "cluster/shared_revocations.hpp"
-#include "cluster/timer.hpp"
+#include "net/asio_types.hpp"
 #include "turnpike/base/counter.hpp"
 
 namespace turnpike::cluster {
@@ -117,7 +117,7 @@ class Nodes {
   RedisConnection commands_;
   RedisConnection orders_;  // all that is subscribed to
   SharedRevocations revocations_;
-  Timer timer_;
+  net::Timer timer_;
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node
   Numbers numbers_;

@@ -1,7 +1,6 @@
 #include "cluster/redis_connection.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,12 +9,11 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <new>
 #include <utility>
 
-#include "cluster/timer.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -24,11 +22,7 @@ namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
 using Error = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
-using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
-template <class T>
-using Awaitable = asio::awaitable<T, Executor>;
-
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable_t<Executor>());
+using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, net::Executor>;
 constexpr std::chrono::seconds kLook{1};  // how often the patience is measured
 constexpr std::size_t kReadSize = 16 << 10;
 
@@ -112,11 +106,11 @@ std::optional<std::string_view> text_of(const redisReply* reply) {
 struct RedisConnection::State : std::enable_shared_from_this<State> {
   // One attempt, from the socket's opening to its end.
   struct Attempt {
-    explicit Attempt(const Executor& executor) : socket(executor), watch(executor) {}
+    explicit Attempt(const net::Executor& executor) : socket(executor), watch(executor) {}
 
     Socket socket;
     std::optional<ssl::stream<Socket&>> tls;
-    Timer watch;
+    net::Timer watch;
     Clock::time_point began = Clock::now();
     BoundedReader replies;
     bool subscribes = false;     // only then a reply may be a message
@@ -143,7 +137,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     tls.set_verify_callback(ssl::host_name_verification(address.host));
   }
 
-  Awaitable<void> run() {
+  net::Awaitable<void> run() {
     const auto self = shared_from_this();
     auto pause = kMinPause;
     while (!stopped) {
@@ -162,47 +156,47 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       if (stopped) co_return;
       handlers.down(attempt->why);
       pause_timer.expires_after(pause);
-      co_await pause_timer.async_wait(kToken);
+      co_await pause_timer.async_wait(net::kAsTuple);
       pause = std::min(2 * pause, kMaxPause);
     }
   }
 
-  Awaitable<void> serve(std::shared_ptr<Attempt> attempt) {
+  net::Awaitable<void> serve(std::shared_ptr<Attempt> attempt) {
     if (!co_await connect(*attempt)) co_return;
     introduce(attempt);
     std::string room(kReadSize, '\0');
     while (!attempt->ended) {
-      const auto [error, size] = attempt->tls
-                                     ? co_await attempt->tls->async_read_some(asio::buffer(room), kToken)
-                                     : co_await attempt->socket.async_read_some(asio::buffer(room), kToken);
+      const auto [error, size] =
+          attempt->tls ? co_await attempt->tls->async_read_some(asio::buffer(room), net::kAsTuple)
+                       : co_await attempt->socket.async_read_some(asio::buffer(room), net::kAsTuple);
       if (error)
         co_return end(*attempt, error == asio::error::eof ? "it closed the connection" : error.message());
       read(*attempt, std::string_view(room).substr(0, size));
     }
   }
 
-  Awaitable<bool> connect(Attempt& attempt) {
+  net::Awaitable<bool> connect(Attempt& attempt) {
     Error error;
     if (!address.unix_socket.empty()) {
       std::tie(error) = co_await attempt.socket.async_connect(
-          asio::local::stream_protocol::endpoint(address.unix_socket), kToken);
+          asio::local::stream_protocol::endpoint(address.unix_socket), net::kAsTuple);
     } else {
-      asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(executor);
+      asio::ip::basic_resolver<asio::ip::tcp, net::Executor> resolver(executor);
       const auto [not_found, found] =
-          co_await resolver.async_resolve(address.host, std::to_string(address.port), kToken);
+          co_await resolver.async_resolve(address.host, std::to_string(address.port), net::kAsTuple);
       error = not_found;
       for (auto it = found.begin(); !not_found && it != found.end(); ++it) {
         if (attempt.ended) co_return false;
         Error ignored;
         attempt.socket.close(ignored);
-        std::tie(error) = co_await attempt.socket.async_connect(it->endpoint(), kToken);
+        std::tie(error) = co_await attempt.socket.async_connect(it->endpoint(), net::kAsTuple);
         if (!error) break;
       }
     }
     if (!error && address.tls) {
       attempt.tls.emplace(attempt.socket, tls);
       SSL_set_tlsext_host_name(attempt.tls->native_handle(), address.host.c_str());
-      std::tie(error) = co_await attempt.tls->async_handshake(ssl::stream_base::client, kToken);
+      std::tie(error) = co_await attempt.tls->async_handshake(ssl::stream_base::client, net::kAsTuple);
     }
     if (error) end(attempt, error.message());
     co_return !error && !attempt.ended;
@@ -322,13 +316,13 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     if (current) current->watch.cancel();
   }
 
-  Executor executor;
+  net::Executor executor;
   RedisAddress address;
   Handlers handlers;
   bool is_up = false;
   std::string too_large;  // the key of a value that is
   ssl::context tls{ssl::context::tls_client};
-  Timer pause_timer;
+  net::Timer pause_timer;
   std::shared_ptr<Attempt> current;
   bool stopped = false;
 };

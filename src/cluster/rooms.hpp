@@ -44,7 +44,7 @@
 #include "cluster/redis_connection.hpp"
 #include "cluster/room_message.hpp"
 #include "cluster/seal.hpp"
-#include "cluster/timer.hpp"
+#include "net/asio_types.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/signaling/hub.hpp"
 
@@ -196,7 +196,7 @@ class Rooms {
   Seal seal_;
   RedisConnection commands_;
   RedisConnection listener_;
-  Timer timer_;
+  net::Timer timer_;
   std::map<std::string, Node> nodes_;  // the others
   std::vector<Former> formers_;
   signaling::NodeNumber last_number_ = signaling::kThisNode;

@@ -5,8 +5,8 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 
-#include "daemon/asio_types.hpp"
 #include "net/address_watch.hpp"
+#include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 
 namespace turnpike::daemon {
@@ -34,8 +34,8 @@ class AddressFollower {
   net::AddressWatch& watch_;
   net::LocalAddresses known_;
   OnChange on_change_;
-  StreamDescriptor descriptor_;  // the watch's own
-  Timer timer_;
+  net::StreamDescriptor descriptor_;  // the watch's own
+  net::Timer timer_;
   bool failed_ = false;
   bool stopped_ = false;
 };

@@ -6,8 +6,8 @@
 #include <boost/asio/post.hpp>
 
 #include "daemon/log.hpp"
-#include "http/as_tuple.hpp"
 #include "http/deadline.hpp"
+#include "net/asio_types.hpp"
 #include "relay/clock.hpp"
 
 namespace turnpike::daemon {
@@ -35,7 +35,7 @@ struct Answers {
 
   std::size_t remaining;
   std::vector<Answer> received;
-  http::Timer timer;
+  net::Timer timer;
 };
 
 }  // namespace
@@ -110,7 +110,7 @@ http::Awaitable<admin::AllocationList> Administration::ask_workers(
                                },
                                ended_by});
   }
-  co_await answers->timer.async_wait(http::kAsTuple);
+  co_await answers->timer.async_wait(net::kAsTuple);
   co_return admin::AllocationList{std::move(answers->received), answers->remaining == 0};
 }
 
@@ -123,7 +123,7 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
                                                          answers->timer.cancel();
                                                        });
                                                      }});
-  co_await answers->timer.async_wait(http::kAsTuple);
+  co_await answers->timer.async_wait(net::kAsTuple);
   co_return !answers->received.empty() && answers->received.front();
 }
 

@@ -12,10 +12,10 @@
 #include <system_error>
 
 #include "cluster/seal.hpp"
-#include "daemon/asio_types.hpp"
 #include "daemon/cores.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/run_loop.hpp"
+#include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "net/udp_socket.hpp"
@@ -155,7 +155,7 @@ class Daemon::Drain {
   }
 
   Daemon& daemon_;
-  Timer timer_;
+  net::Timer timer_;
   std::uint32_t until_;
   std::chrono::steady_clock::time_point deadline_;
   bool stopped_ = false;

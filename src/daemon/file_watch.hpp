@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/asio_types.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::daemon {
 
@@ -48,8 +48,8 @@ class FileWatch {
   bool follow(const std::filesystem::path& folder, const std::string& name, bool is_last, Watches& watches);
   int add(const std::filesystem::path& path, std::uint32_t mask, const Watches& watches);
 
-  StreamDescriptor events_;
-  Timer quiet_;
+  net::StreamDescriptor events_;
+  net::Timer quiet_;
   const std::chrono::milliseconds pause_;
   std::function<void()> changed_;
   std::vector<std::string> files_;

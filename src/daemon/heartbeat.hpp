@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/asio_types.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::daemon {
 
@@ -37,7 +37,7 @@ class Heartbeat {
  private:
   void beat();
 
-  Timer timer_;
+  net::Timer timer_;
   const std::vector<Question> threads_;
   const std::function<std::string()> describe_;
   const std::optional<std::chrono::microseconds> watchdog_;

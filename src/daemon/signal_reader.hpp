@@ -8,7 +8,7 @@
 #include <functional>
 #include <initializer_list>
 
-#include "daemon/asio_types.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::daemon {
 
@@ -29,7 +29,7 @@ class SignalReader {
  private:
   void wait();
 
-  StreamDescriptor signals_;
+  net::StreamDescriptor signals_;
   Take take_;
   bool stopped_ = false;
 };

@@ -14,9 +14,9 @@
 #include <new>
 
 #include "daemon/run_loop.hpp"
-#include "http/as_tuple.hpp"
 #include "http/asio_endpoint.hpp"
 #include "http/deadline.hpp"
+#include "net/asio_types.hpp"
 #include "net/proxy_header.hpp"
 #include "relay/clock.hpp"
 
@@ -78,8 +78,8 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
   const relay::PassedConnection about_;
   TcpSocket client_;
   TcpSocket web_;
-  http::Timer timer_;
-  http::Timer::time_point moved_at_ = http::Timer::clock_type::now();  // when octets have moved last
+  net::Timer timer_;
+  net::Timer::time_point moved_at_ = net::Timer::clock_type::now();  // when octets have moved last
   bool connected_ = false;
   bool timed_out_ = false;
   Buffer to_web_;
@@ -108,7 +108,7 @@ Awaitable<bool> WebDoor::Passage::connect() {
   const tcp::endpoint at = http::to_asio(about_.web.at);
   Error error;
   web_.open(at.protocol(), error);
-  if (!error) std::tie(error) = co_await web_.async_connect(at, http::kAsTuple);
+  if (!error) std::tie(error) = co_await web_.async_connect(at, net::kAsTuple);
   if (door_.stopping_) co_return false;
   if (error) {
     ++door_.counters_.unreachable;
@@ -118,14 +118,14 @@ Awaitable<bool> WebDoor::Passage::connect() {
   web_.set_option(tcp::no_delay(true), error);
   client_.set_option(tcp::no_delay(true), error);
   connected_ = true;
-  moved_at_ = http::Timer::clock_type::now();
+  moved_at_ = net::Timer::clock_type::now();
   watch();
   co_return true;
 }
 
 Awaitable<bool> WebDoor::Passage::send_proxy_header() {
   const std::vector<std::uint8_t> header = net::make_proxy_header(about_.client, about_.server);
-  const auto [error, sent] = co_await asio::async_write(web_, asio::buffer(header), http::kAsTuple);
+  const auto [error, sent] = co_await asio::async_write(web_, asio::buffer(header), net::kAsTuple);
   co_return !error;
 }
 
@@ -133,7 +133,7 @@ Awaitable<bool> WebDoor::Passage::send_proxy_header() {
 Awaitable<void> WebDoor::Passage::carry(Direction direction) {
   while (true) {
     const auto [ended, size] =
-        co_await direction.from.async_read_some(asio::buffer(direction.buffer), http::kAsTuple);
+        co_await direction.from.async_read_some(asio::buffer(direction.buffer), net::kAsTuple);
     Error error = ended;
     if (error == asio::error::eof) {
       direction.to.shutdown(TcpSocket::shutdown_send, error);  // the other way may go on
@@ -141,11 +141,11 @@ Awaitable<void> WebDoor::Passage::carry(Direction direction) {
     }
     if (!error) {
       const asio::const_buffer received(direction.buffer.data(), size);
-      std::tie(error, std::ignore) = co_await asio::async_write(direction.to, received, http::kAsTuple);
+      std::tie(error, std::ignore) = co_await asio::async_write(direction.to, received, net::kAsTuple);
     }
     if (error) co_return close();
     direction.octets += size;
-    moved_at_ = http::Timer::clock_type::now();
+    moved_at_ = net::Timer::clock_type::now();
   }
 }
 
@@ -163,7 +163,7 @@ void WebDoor::Passage::watch() {
   timer_.async_wait([weak = weak_from_this()](const Error& error) {
     const auto self = weak.lock();
     if (error || !self) return;
-    if (http::Timer::clock_type::now() < self->moved_at_ + self->patience()) return self->watch();
+    if (net::Timer::clock_type::now() < self->moved_at_ + self->patience()) return self->watch();
     self->timed_out_ = true;
     if (self->connected_) ++self->door_.counters_.timed_out;
     self->close();

@@ -18,12 +18,12 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 
-#include "http/as_tuple.hpp"
 #include "http/deadline.hpp"
 #include "http/open_web_socket.hpp"
 #include "http/stream.hpp"
 #include "http/string_view.hpp"
 #include "http/to_https.hpp"
+#include "net/asio_types.hpp"
 #include "turnpike/base/text.hpp"
 
 namespace turnpike::http {
@@ -56,7 +56,7 @@ Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
   response.set("Retry-After", "10");
   response.set("Date", date);
   const std::string octets = to_octets(response);
-  const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), kAsTuple);
+  const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), net::kAsTuple);
   if (!error) co_await shut_down_and_drain(socket);
 }
 
@@ -184,7 +184,7 @@ Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::Ac
 Awaitable<void> Server::Connection::Served::run() {
   if (stream_->secure() && !has_shaken_hands_) {
     deadline_.set(server_.params_.deadlines.handshake);
-    const auto [error] = co_await stream_->async_handshake(kAsTuple);
+    const auto [error] = co_await stream_->async_handshake(net::kAsTuple);
     if (error) co_return;
   }
   while (!stopping_ && co_await serve_request()) {
@@ -222,7 +222,7 @@ Awaitable<bool> Server::Connection::Served::wait_for_request() {
     } else if (!kEmptyLine.starts_with(received)) {
       co_return true;
     } else {
-      const auto [error, size] = co_await stream_->async_read_some(buffer_.prepare(1024), kAsTuple);
+      const auto [error, size] = co_await stream_->async_read_some(buffer_.prepare(1024), net::kAsTuple);
       buffer_.commit(size);
       if (error) co_return false;
     }
@@ -236,7 +236,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   parser.header_limit(kMaxHeader);
   parser.body_limit(server_.params_.limits.message_bytes);
   deadline_.set(server_.params_.deadlines.headers);
-  auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, kAsTuple);
+  auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, net::kAsTuple);
   if (error) co_return co_await answer_broken(error, parser);
   ++server_.counters_.requests;
 
@@ -302,10 +302,10 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
     }
   }
   if (waits) {
-    const auto [error, size] = co_await asio::async_write(*stream_, asio::buffer(kContinue), kAsTuple);
+    const auto [error, size] = co_await asio::async_write(*stream_, asio::buffer(kContinue), net::kAsTuple);
     if (error) co_return false;
   }
-  const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, kAsTuple);
+  const auto [error, size] = co_await beast::http::async_read(*stream_, buffer_, parser, net::kAsTuple);
   if (error) co_return co_await answer_broken(error, parser);
   co_return true;
 }
@@ -443,7 +443,7 @@ Awaitable<bool> Server::Connection::Served::write(Response response, Framing fra
   if (has_content && !framing.only_head) message.body() = {text.data(), text.size()};
 
   deadline_.set(server_.params_.deadlines.answer);
-  const auto [error, size] = co_await beast::http::async_write(*stream_, message, kAsTuple);
+  const auto [error, size] = co_await beast::http::async_write(*stream_, message, net::kAsTuple);
   if (error) co_return false;
   if (file && has_content && !framing.only_head && !co_await write_file(*file)) co_return false;
   co_return framing.keep_alive;
@@ -460,7 +460,7 @@ Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
     if (got <= 0) co_return false;  // the file became shorter meanwhile
     deadline_.set(server_.params_.deadlines.answer);
     const auto part = asio::buffer(chunk->data(), static_cast<std::size_t>(got));
-    const auto [error, size] = co_await asio::async_write(*stream_, part, kAsTuple);
+    const auto [error, size] = co_await asio::async_write(*stream_, part, net::kAsTuple);
     if (error) co_return false;
     written += size;
   }

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "http/as_tuple.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -18,7 +18,8 @@ Awaitable<void> shut_down_and_drain(TcpSocket& socket) {
   deadline.set(kMoment);
   std::array<char, 4096> unread;
   while (!error && !deadline.expired()) {
-    std::tie(error, std::ignore) = co_await socket.async_read_some(boost::asio::buffer(unread), kAsTuple);
+    std::tie(error, std::ignore) =
+        co_await socket.async_read_some(boost::asio::buffer(unread), net::kAsTuple);
   }
 }
 

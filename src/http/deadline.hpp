@@ -3,16 +3,15 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 
 #include "http/message.hpp"
+#include "net/asio_types.hpp"
 #include "turnpike/base/time.hpp"
 
 namespace turnpike::http {
 
-using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using Timer = boost::asio::steady_timer::rebind_executor<Executor>::other;
+using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, net::Executor>;
 
 // The socket must outlive this object.
 class Deadline {
@@ -26,20 +25,20 @@ class Deadline {
       const auto state = weak.lock();
       // When the timer was set again at the last moment, the old wait may still complete; it has to be
       // ignored.
-      if (error || !state || state->timer.expiry() > Timer::clock_type::now()) return;
+      if (error || !state || state->timer.expiry() > net::Timer::clock_type::now()) return;
       state->expired = true;
       boost::system::error_code ignored;
       state->socket.cancel(ignored);
     });
   }
-  void clear() { state_->timer.expires_at(Timer::time_point::max()); }
+  void clear() { state_->timer.expires_at(net::Timer::time_point::max()); }
   bool expired() const { return state_->expired; }
 
  private:
   struct State {
     explicit State(TcpSocket& s) : socket(s), timer(s.get_executor()) {}
     TcpSocket& socket;
-    Timer timer;
+    net::Timer timer;
     bool expired = false;
   };
   std::shared_ptr<State> state_;

@@ -2,10 +2,10 @@
 
 #include <utility>
 
-#include "http/as_tuple.hpp"
 #include "http/bearer.hpp"
 #include "http/cost.hpp"
 #include "http/deadline.hpp"
+#include "net/asio_types.hpp"
 #include "turnpike/signaling/close_code.hpp"
 
 namespace turnpike::http {
@@ -30,8 +30,8 @@ signaling::EngineIo::Opening opening_of(const Request& request) {
 
 // A request that waits for its answer. The timer never expires; to cancel it wakes the coroutine.
 struct EngineIoEndpoint::Waiting {
-  explicit Waiting(asio::io_context& io) : timer(io.get_executor(), Timer::time_point::max()) {}
-  Timer timer;
+  explicit Waiting(asio::io_context& io) : timer(io.get_executor(), net::Timer::time_point::max()) {}
+  net::Timer timer;
   bool answered = false;
   unsigned status = 0;
   std::string body;
@@ -107,7 +107,7 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) const {
 // Delays the POST of a client that has caused too much cost. Returns false when it would have to wait for too
 // long. The wait ends when the client disconnects.
 Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
-  const auto timer = std::make_shared<Timer>(io_.get_executor());
+  const auto timer = std::make_shared<net::Timer>(io_.get_executor());
   const auto gone = std::make_shared<bool>(false);
   Duration left = kMaxRest;
   for (;;) {
@@ -120,7 +120,7 @@ Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
       *gone = true;
       timer->cancel();
     });
-    co_await timer->async_wait(kAsTuple);
+    co_await timer->async_wait(net::kAsTuple);
   }
 }
 
@@ -158,7 +158,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
       if (const auto gone = waiting_.find(number); gone != waiting_.end()) gone->second->timer.cancel();
       params_.changed();
     });
-    co_await waiting->timer.async_wait(kAsTuple);
+    co_await waiting->timer.async_wait(net::kAsTuple);
   }
   waiting_.erase(number);
   const unsigned status = waiting->answered ? waiting->status : 400;

@@ -2,8 +2,6 @@
 // ordinary function.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,14 +10,13 @@
 #include <variant>
 #include <vector>
 
+#include "net/asio_types.hpp"
 #include "net/fd.hpp"
 #include "turnpike/base/endpoint.hpp"
 
 namespace turnpike::http {
 
-using Executor = boost::asio::io_context::executor_type;
-template <class T>
-using Awaitable = boost::asio::awaitable<T, Executor>;
+using net::Awaitable;
 
 // All views are valid as long as the request.
 struct Request {

@@ -5,8 +5,8 @@
 #include <deque>
 #include <optional>
 
-#include "http/as_tuple.hpp"
 #include "http/cost.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -54,7 +54,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       answer.set(beast::http::field::date, date);
       answer.set(beast::http::field::server, "turnpike");  // or Beast would tell its name and version
     }));
-    const auto [error] = co_await socket_.async_accept(upgrade, kAsTuple);
+    const auto [error] = co_await socket_.async_accept(upgrade, net::kAsTuple);
     open_ = !error;
     co_return open_;
   }
@@ -73,7 +73,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     Error error;
     for (;;) {
       co_await rest(handler, number);
-      std::tie(error, std::ignore) = co_await socket_.async_read(buffer, kAsTuple);
+      std::tie(error, std::ignore) = co_await socket_.async_read(buffer, net::kAsTuple);
       if (error) break;
       if (early.size() == 0 && early.capacity() > 0) early.shrink_to_fit();
       const auto data = buffer.cdata();
@@ -140,7 +140,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       left -= wait;
       ++rests_;
       rest_.expires_after(wait);
-      co_await rest_.async_wait(kAsTuple);
+      co_await rest_.async_wait(net::kAsTuple);
     }
   }
 
@@ -176,7 +176,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
   std::unique_ptr<Stream> stream_;
   websocket::stream<ReadAhead, false> socket_;
-  Timer rest_;
+  net::Timer rest_;
   std::size_t most_waiting_;
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;

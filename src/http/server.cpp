@@ -6,14 +6,13 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <new>
 #include <stdexcept>
 
-#include "http/as_tuple.hpp"
 #include "http/asio_endpoint.hpp"
 #include "http/connection.hpp"
 #include "http/deadline.hpp"
+#include "net/asio_types.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -36,7 +35,7 @@ std::vector<std::string> with(std::vector<std::string> hosts, const std::string&
 }  // namespace
 
 struct Server::Acceptor {
-  asio::basic_socket_acceptor<tcp, Executor> socket;
+  asio::basic_socket_acceptor<tcp, net::Executor> socket;
   bool secure;
 };
 
@@ -77,13 +76,13 @@ void Server::start() {
 Awaitable<void> Server::accept(Acceptor& acceptor) {
   while (!stopping_) {
     try {
-      auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), kAsTuple);
+      auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), net::kAsTuple);
       if (stopping_) co_return;
       if (error) {
         // Most likely there is no free descriptor until another connection ends. To accept again at once
         // would be a busy loop.
-        Timer timer(io_.get_executor(), kOutOfDescriptors);
-        co_await timer.async_wait(kAsTuple);
+        net::Timer timer(io_.get_executor(), kOutOfDescriptors);
+        co_await timer.async_wait(net::kAsTuple);
         continue;
       }
       boost::system::error_code gone;

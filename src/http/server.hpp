@@ -47,7 +47,7 @@ class Server {
   class Connection;
   struct Acceptor;
 
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, net::Executor>;
 
   Awaitable<void> accept(Acceptor& acceptor);
   void serve(Socket socket, net::AcceptedConnection arrival);
@@ -70,7 +70,7 @@ class Server {
   std::uint64_t last_number_ = 0;
   std::uint32_t being_refused_ = 0;
   bool stopping_ = false;
-  Timer patience_;
+  net::Timer patience_;
   Date date_;
   Counters counters_;
 };

@@ -151,7 +151,7 @@ class SignalingSite : private WebSocketHandler {
   EngineIoEndpoint echo_endpoint_;
   CourseChatEndpoint course_chat_;
   std::unordered_map<ConnectionId, Client> sockets_;
-  Timer timer_;
+  net::Timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;
   std::function<void()> carry_;  // null where this is the only node

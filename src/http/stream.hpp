@@ -20,7 +20,7 @@ namespace turnpike::http {
 // An AsyncStream for Asio and Beast. It belongs to the thread that runs its executor's io_context.
 class Stream {
  public:
-  using executor_type = Executor;
+  using executor_type = net::Executor;
   using next_layer_type = TcpSocket;
   using Error = boost::system::error_code;
 

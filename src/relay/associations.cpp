@@ -49,15 +49,15 @@ void Associations::use(const Settings& settings) {
 
 // --- What clients send
 
-Associations::Received Associations::receive(std::uint64_t connection, const net::ReceivedDatagram& datagram,
+Associations::Received Associations::receive(PathId came_by, const net::ReceivedDatagram& datagram,
                                              TimePoint now) {
   messages_.clear();
   if (!turn::admits(clients_, datagram.from.address)) {
     ++counters_.denied;
     return {};
   }
-  const ListenerSocket& listener = ways_.listeners[ProxiedClients::listener_of(connection)];
-  const FiveTuple key{datagram.from, listener.reached_by(datagram), Transport::dtls, connection};
+  const ListenerSocket& listener = ways_.listeners[ProxiedClients::listener_of(came_by)];
+  const FiveTuple key{datagram.from, listener.reached_by(datagram), Transport::dtls, came_by};
   if (const auto hello = net::parse_dtls_hello(datagram.payload)) {
     return on_hello(key, *hello, datagram.payload, now);
   }
@@ -150,7 +150,7 @@ void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hell
   ++counters_.hellos_answered;
   make_room();
   buffers_.add(net::make_hello_verify(hello, cookies_.make(key.client, key.server, hello, now.steady)));
-  transmit(key.connection, key);
+  transmit(key.path, key);
 }
 
 Associations::Association* Associations::begin(const FiveTuple& key, const net::DtlsHello& hello,
@@ -184,12 +184,12 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
 
 // Null when there is no memory for it, and then nothing of it is left.
 Associations::Association* Associations::make(const FiveTuple& key, const net::DtlsHello& hello) {
-  const auto prepare = [&](Association& association, std::uint64_t number) {
+  const auto prepare = [&](Association& association, PathId number) {
     association.is_counted = true;
     association.tuple = key;
-    association.tuple.connection = number;
-    association.came_by = key.connection;
-    ways_.proxied.hold(key.connection);
+    association.tuple.path = number;
+    association.came_by = key.path;
+    ways_.proxied.hold(key.path);
     return true;
   };
   try {
@@ -225,7 +225,7 @@ void Associations::make_room() {
   if (!buffers_.has_room()) send();
 }
 
-void Associations::transmit(std::uint64_t came_by, const FiveTuple& tuple) {
+void Associations::transmit(PathId came_by, const FiveTuple& tuple) {
   const ListenerSocket& socket = ways_.listeners[ProxiedClients::listener_of(came_by)];
   const Endpoint* to = ProxiedClients::is_proxied(came_by) ? ways_.proxied.route_to(came_by) : &tuple.client;
   for (const Bytes datagram : buffers_.datagrams()) {
@@ -238,7 +238,7 @@ void Associations::transmit(std::uint64_t came_by, const FiveTuple& tuple) {
 
 FiveTuple Associations::key_of(const Association& association) {
   FiveTuple key = association.tuple;
-  key.connection = association.came_by;
+  key.path = association.came_by;
   return key;
 }
 

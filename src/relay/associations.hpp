@@ -63,8 +63,8 @@ class Associations final : public ClientTransport {
                                         // the datagram's slot
     std::optional<FiveTuple> replaced;  // an association that has just given way to this one
   };
-  // `connection` is that of a client by UDP: the number of the listener, and of the flow behind a balancer.
-  Received receive(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now);
+  // `came_by` is the path that a client by UDP would have.
+  Received receive(PathId came_by, const net::ReceivedDatagram& datagram, TimePoint now);
   void release_received() override { buffers_.release_received(); }
 
   // The payload has been read when add() returns.
@@ -96,7 +96,7 @@ class Associations final : public ClientTransport {
         : dtls(context, hello, buffers) {}
 
     net::DtlsAssociation dtls;
-    std::uint64_t came_by = 0;                     // the connection as receive() has it
+    PathId came_by{};                              // as receive() has it
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
     SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
     SteadyTime busy_until{};                       // it does not rest before
@@ -123,9 +123,9 @@ class Associations final : public ClientTransport {
 
   void make_room();
   // Whatever DTLS has left in the buffers.
-  void transmit(std::uint64_t came_by, const FiveTuple& tuple);
+  void transmit(PathId came_by, const FiveTuple& tuple);
 
-  // The 5-tuple with what it came by for a connection number: the same for all associations that it had.
+  // The 5-tuple with what it came by for its path: the same for all associations that the client had.
   static FiveTuple key_of(const Association& association);
   void end(Association& association);
   void look_in_time(Association& association);

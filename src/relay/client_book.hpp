@@ -16,7 +16,7 @@ namespace turnpike::relay {
 
 // What the book knows of a connection, which derives from it.
 struct ClientConnection : LazyDeadline {
-  FiveTuple tuple;      // its `connection` is the number in the book
+  FiveTuple tuple;      // its path is the number in the book
   SteadyTime deadline;  // SteadyTime::max() with an allocation
   bool has_allocation = false;
   bool is_counted = false;  // among the idle connections, while it has no allocation
@@ -36,7 +36,7 @@ class ClientBook {
   Connection* make(Prepare&& prepare, Arguments&&... arguments) {
     // So that end() needs no memory.
     if (ended_.capacity() <= deadlines_.size()) ended_.reserve(2 * deadlines_.size() + 16);
-    const std::uint64_t number = connections_.take();
+    const PathId number = connections_.take();
     try {
       Connection& made = connections_.emplace(number, std::forward<Arguments>(arguments)...);
       if (prepare(made, number)) return &made;
@@ -53,13 +53,13 @@ class ClientBook {
   }
 
   // A connection that has not ended, or null.
-  Connection* find(std::uint64_t number) const {
+  Connection* find(PathId number) const {
     Connection* connection = connections_.find(number);
     return connection && !connection->has_ended ? connection : nullptr;
   }
   // The client's connection even if it has ended. Null for another worker's, whose number may be the same.
   Connection* find_last(const FiveTuple& tuple) const {
-    Connection* connection = connections_.find(tuple.connection);
+    Connection* connection = connections_.find(tuple.path);
     return connection && connection->tuple == tuple ? connection : nullptr;
   }
   template <class Visitor>
@@ -96,7 +96,7 @@ class ClientBook {
       Connection& connection;
     };
     while (!ended_.empty()) {
-      const Freed freed{*this, *connections_.find(ended_.back().connection)};
+      const Freed freed{*this, *connections_.find(ended_.back().path)};
       ended_.pop_back();
       part_with(freed.connection);
     }
@@ -104,7 +104,7 @@ class ClientBook {
   void free(Connection& connection) {
     if (connection.is_counted && !connection.has_allocation) idle_.release(connection.tuple.client.address);
     deadlines_.remove(connection);
-    connections_.free(connection.tuple.connection);
+    connections_.free(connection.tuple.path);
   }
 
   LazyDeadlines<Connection>& deadlines() { return deadlines_; }
@@ -112,7 +112,7 @@ class ClientBook {
 
  private:
   IdleConnections& idle_;
-  SlotMap<Connection> connections_;
+  SlotMap<Connection, PathId> connections_;
   LazyDeadlines<Connection> deadlines_;  // goes first, since it views the connections
   std::vector<FiveTuple> ended_;
 };

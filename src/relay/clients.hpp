@@ -40,7 +40,7 @@ class Clients {
   // Whether what the client gets goes through something that one worker alone has: a connection, an
   // association, or the flow of a load balancer. Any worker can send to the others.
   static bool has_connection(const FiveTuple& tuple) {
-    return tuple.transport != Transport::udp || ProxiedClients::is_proxied(tuple.connection);
+    return tuple.transport != Transport::udp || ProxiedClients::is_proxied(tuple.path);
   }
 
   // Receives what an event of a listener or a connection is about. The host is the worker:
@@ -92,7 +92,7 @@ class Clients {
   template <class Host>
   void on_balancer(std::uint32_t index, const net::ReceivedDatagram& datagram, TimePoint now, Host& host);
   template <class Host>
-  void on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now, Host& host);
+  void on_dtls(PathId path, const net::ReceivedDatagram& datagram, TimePoint now, Host& host);
   template <class Host>
   void on_stream(EventTag tag, std::uint32_t events, TimePoint now, Host& host);
 
@@ -122,6 +122,7 @@ void Clients::on_event(EventTag tag, std::uint32_t events, TimePoint now, net::R
 template <class Host>
 void Clients::on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& pool, Host& host) {
   const ListenerSocket& listener = udp_.listeners()[index];
+  const PathId path = path_of_listener(index);
   if (pool.free_slots() < kDatagramsPerCall) host.flush(now);
   const auto datagrams = pool.receive(listener.socket.get(), pool.free_slots());
   if (listener.is_behind_balancers()) {
@@ -132,9 +133,9 @@ void Clients::on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& 
   }
   for (const net::ReceivedDatagram& datagram : datagrams) {
     if (is_dtls(listener, datagram.payload)) {
-      attempt(out_of_memory_, [&] { on_dtls(index, datagram, now, host); });
+      attempt(out_of_memory_, [&] { on_dtls(path, datagram, now, host); });
     } else {
-      host.on_client({datagram.from, listener.reached_by(datagram), Transport::udp, index}, datagram.payload,
+      host.on_client({datagram.from, listener.reached_by(datagram), Transport::udp, path}, datagram.payload,
                      now);
     }
   }
@@ -145,23 +146,23 @@ template <class Host>
 void Clients::on_balancer(std::uint32_t index, const net::ReceivedDatagram& datagram, TimePoint now,
                           Host& host) {
   const ListenerSocket& listener = udp_.listeners()[index];
-  const FiveTuple route{datagram.from, listener.reached_by(datagram), Transport::udp, index};
+  const FiveTuple route{datagram.from, listener.reached_by(datagram), Transport::udp,
+                        path_of_listener(index)};
   const auto arrival = udp_.proxied().receive(listener.balancers, route, datagram.payload, now.steady);
   if (!arrival) return;
   const std::size_t header = arrival->header_size;
   const net::ReceivedDatagram own{arrival->tuple.client, datagram.to, datagram.payload.subspan(header),
                                   datagram.slot.subspan(header)};
   if (is_dtls(listener, own.payload)) {
-    on_dtls(arrival->tuple.connection, own, now, host);
+    on_dtls(arrival->tuple.path, own, now, host);
   } else {
     host.on_client(arrival->tuple, own.payload, now);
   }
 }
 
 template <class Host>
-void Clients::on_dtls(std::uint64_t connection, const net::ReceivedDatagram& datagram, TimePoint now,
-                      Host& host) {
-  const Associations::Received received = associations_.receive(connection, datagram, now);
+void Clients::on_dtls(PathId path, const net::ReceivedDatagram& datagram, TimePoint now, Host& host) {
+  const Associations::Received received = associations_.receive(path, datagram, now);
   // Before the new one asks for what the old one still holds.
   if (received.replaced) host.on_client_closed(*received.replaced, now);
   for (const Bytes message : received.messages) host.on_client(received.tuple, message, now);

@@ -70,7 +70,7 @@ std::optional<ProxiedClients::Arrival> ProxiedClients::arrive(Flow& flow, std::s
                                                               SteadyTime now) {
   flow.heard_at = now;
   if (flow.holds == 0) idle_.splice(idle_.end(), idle_, idle_.iterator_to(flow));
-  return Arrival{{flow.client, flow.way.server, Transport::udp, flow.connection}, header_size};
+  return Arrival{{flow.client, flow.way.server, Transport::udp, flow.path}, header_size};
 }
 
 // --- The table
@@ -80,10 +80,10 @@ ProxiedClients::Flow* ProxiedClients::find(const FiveTuple& way) {
   return found == by_way_.end() ? nullptr : &flows_[found->second];
 }
 
-ProxiedClients::Flow* ProxiedClients::find(std::uint64_t connection) {
-  const std::size_t place = connection >> kPlaceAt & kPlaceMask;
-  if (!is_proxied(connection) || place >= flows_.size()) return nullptr;
-  return flows_[place].connection == connection ? &flows_[place] : nullptr;
+ProxiedClients::Flow* ProxiedClients::find(PathId path) {
+  const std::size_t place = place_of(path);
+  if (!is_proxied(path) || place >= flows_.size()) return nullptr;
+  return flows_[place].path == path ? &flows_[place] : nullptr;
 }
 
 // Where the next datagram tells again whose the flow is, the oldest of those that nobody needs gives way.
@@ -106,7 +106,8 @@ ProxiedClients::Flow& ProxiedClients::make(const FiveTuple& way, const Endpoint&
   Flow& flow = flows_[place];
   flow.way = way;
   flow.client = client;
-  flow.connection = way.connection | std::uint64_t{place} << kPlaceAt | std::uint64_t{serial_} << kSerialAt;
+  flow.path =
+      PathId{listener_of(way.path) | std::uint64_t{place} << kPlaceAt | std::uint64_t{serial_} << kSerialAt};
   flow.holds = 0;
   flow.has_allocation = false;
   idle_.push_back(flow);
@@ -127,38 +128,38 @@ std::uint16_t ProxiedClients::free_place() {
 void ProxiedClients::forget(Flow& flow) {
   if (flow.holds == 0) idle_.erase(idle_.iterator_to(flow));
   by_way_.erase(flow.way);
-  free_.push_back(static_cast<std::uint16_t>(flow.connection >> kPlaceAt & kPlaceMask));
-  flow.connection = 0;
+  free_.push_back(place_of(flow.path));
+  flow.path = PathId{};
 }
 
 // --- What clients get, and how long they stay
 
-const Endpoint* ProxiedClients::route_to(std::uint64_t connection) {
-  const Flow* flow = find(connection);
+const Endpoint* ProxiedClients::route_to(PathId path) {
+  const Flow* flow = find(path);
   if (flow) return &flow->way.client;
   ++counters_.unreachable;
   return nullptr;
 }
 
-void ProxiedClients::set_allocation(std::uint64_t connection, bool has_allocation) {
-  Flow* flow = find(connection);
+void ProxiedClients::set_allocation(PathId path, bool has_allocation) {
+  Flow* flow = find(path);
   if (!flow || flow->has_allocation == has_allocation) return;
   flow->has_allocation = has_allocation;
   if (has_allocation) {
-    hold(connection);
+    hold(path);
   } else {
-    release(connection);
+    release(path);
   }
 }
 
-void ProxiedClients::hold(std::uint64_t connection) {
-  Flow* flow = find(connection);
+void ProxiedClients::hold(PathId path) {
+  Flow* flow = find(path);
   if (flow && flow->holds++ == 0) idle_.erase(idle_.iterator_to(*flow));
 }
 
 // From now on it is as if it had just been heard.
-void ProxiedClients::release(std::uint64_t connection) {
-  Flow* flow = find(connection);
+void ProxiedClients::release(PathId path) {
+  Flow* flow = find(path);
   if (!flow || --flow->holds != 0) return;
   flow->heard_at = now_;
   idle_.push_back(*flow);

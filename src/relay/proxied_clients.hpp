@@ -3,10 +3,10 @@
 // and takes there what the client is to get, without a header. It says whose the datagrams are by the PROXY
 // protocol, on each of them or on the first one alone.
 //
-// A balancer's address and port with the client behind them is a flow. The number of a client's "connection"
-// in its 5-tuple holds that of the flow, so a client that has come in two ways is two clients, and a flow
-// that is over finds nobody. In the bits of that number, from the lowest: 16 of the listener, as without a
-// balancer; 16 of the flow's place in the table; 32 that are never used again, and never 0.
+// A balancer's address and port with the client behind them is a flow. The path in the client's 5-tuple names
+// the flow, so a client that has come in two ways is two clients, and the path of a flow that is over finds
+// nobody. The bits of a path are, from the lowest: 16 of the listener, as without a balancer; 16 of the
+// flow's place in the table; 32 that are never used again, and never 0.
 //
 // It opens no socket and reads no clock. Belongs to one thread.
 #pragma once
@@ -43,24 +43,24 @@ class ProxiedClients {
     std::size_t header_size = 0;  // where the client's own bytes begin
   };
   // A datagram that came to a listener with balancers in front. `way` is the 5-tuple without a balancer:
-  // whose socket it came from, and the number of the listener. Nothing when it is dropped. Throws
+  // whose socket it came from, and the path of the listener. Nothing when it is dropped. Throws
   // std::bad_alloc.
   std::optional<Arrival> receive(const Balancers& balancers, const FiveTuple& way, Bytes datagram,
                                  SteadyTime now);
 
-  // --- By the `connection` of a client by UDP, or what an association was made with
-  static std::uint32_t listener_of(std::uint64_t connection) { return connection & kListenerMask; }
-  static bool is_proxied(std::uint64_t connection) { return connection >> kSerialAt != 0; }
+  // --- By the path of a client by UDP, or the one that an association was made with
+  static std::uint32_t listener_of(PathId path) { return bits_of(path) & kListenerMask; }
+  static bool is_proxied(PathId path) { return bits_of(path) >> kSerialAt != 0; }
   // Where datagrams to a client that is_proxied() go, until the next call that is not const; null when the
   // flow is over, which is counted.
-  const Endpoint* route_to(std::uint64_t connection);
+  const Endpoint* route_to(PathId path);
 
   // Flows with an allocation, here or at another worker, and those of associations are held: they stay until
-  // the balancer's port is another client's. Numbers of plain clients and of flows that are over may be told
-  // too, and change nothing.
-  void set_allocation(std::uint64_t connection, bool has_allocation);
-  void hold(std::uint64_t connection);
-  void release(std::uint64_t connection);
+  // the balancer's port is another client's. The paths of plain clients and of flows that are over change
+  // nothing.
+  void set_allocation(PathId path, bool has_allocation);
+  void hold(PathId path);
+  void release(PathId path);
 
   void on_timeout(SteadyTime now);
   // SteadyTime::max() when nothing is waited for.
@@ -76,10 +76,15 @@ class ProxiedClients {
   static constexpr std::uint64_t kPlaceMask = 0xFFFF;
   static_assert(kMaxFlows == kPlaceMask + 1);
 
+  static constexpr std::uint64_t bits_of(PathId path) { return static_cast<std::uint64_t>(path); }
+  static std::uint16_t place_of(PathId path) {
+    return static_cast<std::uint16_t>(bits_of(path) >> kPlaceAt & kPlaceMask);
+  }
+
   struct Flow : boost::intrusive::list_base_hook<> {
     FiveTuple way;
     Endpoint client;
-    std::uint64_t connection = 0;  // 0 while the place is free
+    PathId path{};  // 0 while the place is free
     SteadyTime heard_at{};
     std::uint32_t holds = 0;  // with none it is in idle_
     bool has_allocation = false;
@@ -90,7 +95,7 @@ class ProxiedClients {
                                          const net::ProxyHeader& header, SteadyTime now);
   std::optional<Arrival> arrive(Flow& flow, std::size_t header_size, SteadyTime now);
   Flow* find(const FiveTuple& way);
-  Flow* find(std::uint64_t connection);
+  Flow* find(PathId path);
   bool make_room(const Balancers& balancers);
   Flow& make(const FiveTuple& way, const Endpoint& client);
   std::uint16_t free_place();

@@ -11,12 +11,13 @@
 
 namespace turnpike::relay {
 
-template <class Thing>
+// Id is an enum of 64 bits, of which 61 are used.
+template <class Thing, class Id>
 class SlotMap {
  public:
-  // The number of a free place, which is taken from now on. It has no more than 61 bits. When this throws
-  // std::bad_alloc, nothing has changed; free() never does.
-  std::uint64_t take() {
+  // The number of a free place, which is taken from now on. When this throws std::bad_alloc, nothing has
+  // changed; free() never does.
+  Id take() {
     if (free_.empty()) {
       // Room for all of them, so that free() needs no memory.
       if (free_.capacity() <= slots_.size()) free_.reserve(2 * slots_.size() + 16);
@@ -25,26 +26,26 @@ class SlotMap {
     }
     const std::uint32_t index = free_.back();
     free_.pop_back();
-    return std::uint64_t{slots_[index].generation} << kIndexBits | index;
+    return Id{std::uint64_t{slots_[index].generation} << kIndexBits | index};
   }
 
   // Puts something into a place that was taken.
   template <class... Arguments>
-  Thing& emplace(std::uint64_t number, Arguments&&... arguments) {
+  Thing& emplace(Id number, Arguments&&... arguments) {
     Slot& slot = slots_[index_of(number)];
     slot.thing = std::make_unique<Thing>(std::forward<Arguments>(arguments)...);
     return *slot.thing;
   }
 
   // Null for a number that is over, or another worker's.
-  Thing* find(std::uint64_t number) const {
+  Thing* find(Id number) const {
     const std::size_t index = index_of(number);
-    if (index >= slots_.size() || slots_[index].generation != number >> kIndexBits) return nullptr;
+    if (index >= slots_.size() || slots_[index].generation != generation_of(number)) return nullptr;
     return slots_[index].thing.get();
   }
 
   // Ends what is there, if anything is, and its number.
-  void free(std::uint64_t number) {
+  void free(Id number) {
     Slot& slot = slots_[index_of(number)];
     slot.thing.reset();
     slot.generation = (slot.generation + 1) & kGenerationMask;
@@ -67,7 +68,8 @@ class SlotMap {
     std::uint32_t generation = 0;
   };
 
-  static std::size_t index_of(std::uint64_t number) { return number & 0xFFFFFFFF; }
+  static std::size_t index_of(Id number) { return static_cast<std::uint64_t>(number) & 0xFFFFFFFF; }
+  static std::uint64_t generation_of(Id number) { return static_cast<std::uint64_t>(number) >> kIndexBits; }
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;

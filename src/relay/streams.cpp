@@ -28,7 +28,7 @@ constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 std::uint64_t tag_of(const FiveTuple& tuple) {
-  return EventTag{EventKind::connection, tuple.connection}.pack();
+  return EventTag{EventKind::connection, static_cast<std::uint64_t>(tuple.path)}.pack();
 }
 
 std::uint32_t events_of(bool watches_output) {
@@ -144,7 +144,7 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
   const std::optional<Endpoint> local =
       wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
   if (!local) return nullptr;
-  const auto prepare = [&](Connection& connection, std::uint64_t number) {
+  const auto prepare = [&](Connection& connection, PathId number) {
     connection.listener = &listener;
     connection.is_counted = listener.balancers.empty();
     connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), number};
@@ -191,8 +191,8 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
     tag = EventTag::unpack(first[0].data.u64);
     events = first[0].events;
   }
-  in_hand_ = tag.number;
-  Connection* connection = book_.find(tag.number);
+  in_hand_ = PathId{tag.number};
+  Connection* connection = book_.find(in_hand_);
   if (!connection) return {};
   using State = net::Stream::State;
   net::Stream& stream = connection->stream;

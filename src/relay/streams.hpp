@@ -156,7 +156,7 @@ class Streams final : public ClientTransport {
   ClientBook<Connection> book_;
   std::optional<SteadyTime> paused_until_;
 
-  std::uint64_t in_hand_ = 0;  // what the last on_event() was about
+  PathId in_hand_{};  // what the last on_event() was about
   std::vector<Bytes> messages_;
   std::vector<Outgoing> outgoing_;
   std::vector<Connection*> with_output_;

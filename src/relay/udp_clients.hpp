@@ -25,7 +25,7 @@ class UdpClients final : public ClientTransport {
   void send() override { batch_.send(); }
 
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint) override {
-    proxied_.set_allocation(tuple.connection, has_allocation);
+    proxied_.set_allocation(tuple.path, has_allocation);
   }
 
   void on_timeout(TimePoint now) override { proxied_.on_timeout(now.steady); }

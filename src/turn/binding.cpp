@@ -80,7 +80,7 @@ void Binding::add_discovery(Request& request, const NatDiscovery& sockets, const
   if (is_stream(request.tuple.transport)) return;
   FiveTuple to = request.tuple;
   to.server = from.local;
-  to.connection = from.listener;
+  to.path = path_of_listener(from.listener);
   if (options.response_port) to.client.port = *options.response_port;
   request.answer_to = to;
 }

@@ -39,11 +39,11 @@ inline Client client(unsigned n, unsigned worker = 0) {
       worker};
 }
 
-// The n-th client on another transport. A stream client has a connection number.
+// The n-th client on another transport. A stream client has a path of its own.
 inline Client client_on(Transport transport, unsigned n = 1) {
   Client c = client(n);
   c.tuple.transport = transport;
-  if (is_stream(transport)) c.tuple.connection = n;
+  if (is_stream(transport)) c.tuple.path = PathId{n};
   return c;
 }
 

@@ -373,8 +373,8 @@ class Scenario {
   }
 
   // FiveTuple has no order, so maps use this key.
-  using Key = std::tuple<Endpoint, Endpoint, Transport, std::uint64_t>;
-  static Key key_of(const FiveTuple& t) { return {t.client, t.server, t.transport, t.connection}; }
+  using Key = std::tuple<Endpoint, Endpoint, Transport, PathId>;
+  static Key key_of(const FiveTuple& t) { return {t.client, t.server, t.transport, t.path}; }
 
   stun::TransactionId next_transaction_id() {
     stun::TransactionId id{};

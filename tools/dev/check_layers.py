@@ -34,7 +34,7 @@ EDGES: dict[str, set[str]] = {
     # F5: relay depends on neither config nor http
     "relay": {"base", "crypto", "stun", "auth", "turn", "net", "offload"},
     "admin": {"base", "auth", "turn", "signaling", "net", "http"},
-    "cluster": {"base", "crypto", "auth", "signaling"},
+    "cluster": {"base", "crypto", "auth", "signaling", "net"},
     # F6
     "config": {"base", "crypto", "auth", "turn", "signaling", "net", "offload", "users", "http", "relay", "admin",
                "cluster"},

@@ -95,14 +95,21 @@ constexpr bool is_stream(Transport transport) {
   return transport == Transport::tcp || transport == Transport::tls;
 }
 
+// What a client comes by: its connection or DTLS association, and for UDP the listener with the flow of a
+// load balancer. relay/ gives these out and finds the place in them; everywhere else they are only compared.
+enum class PathId : std::uint64_t {};
+
+// The path of a client by UDP that comes to a listener directly.
+constexpr PathId path_of_listener(std::uint32_t listener) { return PathId{listener}; }
+
 // The 5-tuple of RFC 8656 §2.2: the transport addresses of the client and the server, and the protocol
-// between them. For a stream client it also has the number of the connection, since the kernel reuses a
-// 5-tuple after its connection has ended.
+// between them. It also has the client's path, since the kernel reuses a 5-tuple after its connection has
+// ended, and since load balancers can bring one client in several ways.
 struct FiveTuple {
   Endpoint client;
   Endpoint server;
   Transport transport = Transport::udp;
-  std::uint64_t connection = 0;  // of a connection or DTLS association; for UDP, of the listener
+  PathId path{};
 
   friend bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };

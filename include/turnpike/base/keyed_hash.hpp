@@ -114,7 +114,7 @@ class KeyedHash {
     add(state, tuple.server.address);
     state.add(std::uint64_t{tuple.client.port} | std::uint64_t{tuple.server.port} << 16 |
               std::uint64_t{tuple.client.scope} << 32);
-    state.add(tuple.connection);
+    state.add(static_cast<std::uint64_t>(tuple.path));
     return state.finish(std::uint64_t{tuple.server.scope} |
                         static_cast<std::uint64_t>(tuple.transport) << 32 |
                         static_cast<std::uint64_t>(tuple.client.family()) << 40 |

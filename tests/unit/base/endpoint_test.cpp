@@ -216,10 +216,13 @@ TEST_CASE("every part of an endpoint and of a 5-tuple counts", "[base]") {
   const std::vector<Endpoint> endpoints = {a, scoped, *Endpoint::parse("[fe80::1]:3479"),
                                            *Endpoint::parse("[fe80::2]:3478")};
   const std::vector<FiveTuple> tuples = {
-      {endpoints[0], endpoints[1], Transport::udp, 0},  {endpoints[1], endpoints[0], Transport::udp, 0},
-      {endpoints[2], endpoints[1], Transport::udp, 0},  {endpoints[0], endpoints[3], Transport::udp, 0},
-      {endpoints[0], endpoints[1], Transport::dtls, 0}, {endpoints[0], endpoints[1], Transport::tcp, 1},
-      {endpoints[0], endpoints[1], Transport::tcp, 2},
+      {endpoints[0], endpoints[1], Transport::udp, PathId{0}},
+      {endpoints[1], endpoints[0], Transport::udp, PathId{0}},
+      {endpoints[2], endpoints[1], Transport::udp, PathId{0}},
+      {endpoints[0], endpoints[3], Transport::udp, PathId{0}},
+      {endpoints[0], endpoints[1], Transport::dtls, PathId{0}},
+      {endpoints[0], endpoints[1], Transport::tcp, PathId{1}},
+      {endpoints[0], endpoints[1], Transport::tcp, PathId{2}},
   };
   const KeyedHash hash(HashKey{1, 2});
   const auto expect_all_different = [&](const auto& values) {

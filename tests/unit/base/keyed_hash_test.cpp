@@ -156,7 +156,7 @@ TEST_CASE("the hashes of neighbours spread over the low, middle and high bits", 
        }},
       {"connections",
        [&](std::uint32_t i) {
-         return kHash(FiveTuple{{IpAddress::v4(0x0A000001), 5000}, server, Transport::tcp, i});
+         return kHash(FiveTuple{{IpAddress::v4(0x0A000001), 5000}, server, Transport::tcp, PathId{i}});
        }},
   };
   for (const Case& c : cases) {

@@ -18,7 +18,7 @@ const Endpoint kServer{IpAddress::v4(0xC0000201), 3478, 0};
 struct Book {
   Line* open(std::uint16_t port, Duration deadline = 10s) {
     REQUIRE(idle.take(client(port).address, false));
-    Line* made = lines.make([&](Line& line, std::uint64_t number) {
+    Line* made = lines.make([&](Line& line, PathId number) {
       line.tuple = {client(port), kServer, Transport::tcp, number};
       line.is_counted = true;
       return true;
@@ -37,20 +37,20 @@ TEST_CASE("a connection is found by its number and its 5-tuple until it is remov
   Book book;
   Line* line = book.open(1000);
   const FiveTuple tuple = line->tuple;
-  CHECK(book.lines.find(tuple.connection) == line);
+  CHECK(book.lines.find(tuple.path) == line);
   FiveTuple of_another_worker = tuple;
   of_another_worker.client.port = 1001;
   CHECK(book.lines.find_last(of_another_worker) == nullptr);
 
   CHECK(book.lines.end(*line));
   CHECK_FALSE(book.lines.end(*line));
-  CHECK(book.lines.find(tuple.connection) == nullptr);
+  CHECK(book.lines.find(tuple.path) == nullptr);
   CHECK(book.lines.find_last(tuple) == line);
   CHECK(book.lines.ended().size() == 1);
   book.lines.remove_ended([](Line&) {});
   CHECK(book.lines.find_last(tuple) == nullptr);
   CHECK(book.lines.ended().empty());
-  CHECK(book.open(1000)->tuple.connection != tuple.connection);
+  CHECK(book.open(1000)->tuple.path != tuple.path);
 }
 
 TEST_CASE("connections without an allocation are the idle ones, and they alone have deadlines",
@@ -74,9 +74,8 @@ TEST_CASE("connections without an allocation are the idle ones, and they alone h
 
 TEST_CASE("a connection that cannot be prepared leaves nothing behind", "[relay][client_book]") {
   Book book;
-  CHECK(book.lines.make([](Line&, std::uint64_t) { return false; }) == nullptr);
-  CHECK_THROWS_AS(book.lines.make([](Line&, std::uint64_t) -> bool { throw std::bad_alloc(); }),
-                  std::bad_alloc);
+  CHECK(book.lines.make([](Line&, PathId) { return false; }) == nullptr);
+  CHECK_THROWS_AS(book.lines.make([](Line&, PathId) -> bool { throw std::bad_alloc(); }), std::bad_alloc);
   CHECK(book.lines.size() == 0);
 }
 

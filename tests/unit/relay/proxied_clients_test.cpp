@@ -32,24 +32,24 @@ struct Table {
   }
 
   std::optional<ProxiedClients::Arrival> receive(const Endpoint& from, const std::string& datagram) {
-    return clients.receive(balancers, {from, kServer, Transport::udp, kListener}, as_bytes(datagram),
-                           clock.now().steady);
+    return clients.receive(balancers, {from, kServer, Transport::udp, path_of_listener(kListener)},
+                           as_bytes(datagram), clock.now().steady);
   }
   std::string whose(const Endpoint& from, const std::string& datagram) {
     const auto arrival = receive(from, datagram);
     if (!arrival) return "nobody";
     CHECK(arrival->tuple.server == kServer);
     CHECK(arrival->tuple.transport == Transport::udp);
-    CHECK(ProxiedClients::listener_of(arrival->tuple.connection) == kListener);
+    CHECK(ProxiedClients::listener_of(arrival->tuple.path) == kListener);
     CHECK(datagram.substr(arrival->header_size) == "payload");
-    if (!ProxiedClients::is_proxied(arrival->tuple.connection)) return "itself";
+    if (!ProxiedClients::is_proxied(arrival->tuple.path)) return "itself";
     return arrival->tuple.client.to_string();
   }
-  std::uint64_t connection(const Endpoint& from, const Endpoint& client) {
-    return receive(from, proxy_header(client)).value().tuple.connection;
+  PathId path(const Endpoint& from, const Endpoint& client) {
+    return receive(from, proxy_header(client)).value().tuple.path;
   }
-  std::string route_to(std::uint64_t connection) {
-    const Endpoint* way = clients.route_to(connection);
+  std::string route_to(PathId path) {
+    const Endpoint* way = clients.route_to(path);
     return way ? way->to_string() : "nowhere";
   }
   void wait(Duration duration) {
@@ -82,20 +82,20 @@ TEST_CASE("a header on each datagram says whose it is, and nothing else does", "
 
 TEST_CASE("answers go the way that the client came, and no longer once that is another's", "[proxied]") {
   Table table(false);
-  const std::uint64_t ann = table.connection(socket(1), kAnn);
-  const std::uint64_t ben = table.connection(socket(2), kBen);
-  CHECK(table.connection(socket(1), kAnn) == ann);
+  const PathId ann = table.path(socket(1), kAnn);
+  const PathId ben = table.path(socket(2), kBen);
+  CHECK(table.path(socket(1), kAnn) == ann);
   CHECK(table.route_to(ann) == socket(1).to_string());
   CHECK(table.route_to(ben) == socket(2).to_string());
 
   // One client that has come in two ways is two.
-  const std::uint64_t other = table.connection(socket(4), kAnn);
+  const PathId other = table.path(socket(4), kAnn);
   CHECK(other != ann);
   CHECK(table.route_to(ann) == socket(1).to_string());
 
   // The balancer gives Ann's port to Ben, whether she has an allocation or not.
   table.clients.set_allocation(ann, true);
-  const std::uint64_t again = table.connection(socket(1), kBen);
+  const PathId again = table.path(socket(1), kBen);
   CHECK(again != ben);
   CHECK(table.route_to(ann) == "nowhere");
   CHECK(table.route_to(again) == socket(1).to_string());
@@ -130,7 +130,7 @@ TEST_CASE("the balancer's own checks are answered to itself, and change nobody's
     CHECK(table.clients.counters().begun == 0);
   }
   Table table(false);
-  const std::uint64_t ann = table.connection(socket(1), kAnn);
+  const PathId ann = table.path(socket(1), kAnn);
   CHECK(table.whose(socket(1), local_proxy_header() + "payload") == "itself");
   CHECK(table.route_to(ann) == socket(1).to_string());
 }
@@ -158,8 +158,8 @@ TEST_CASE("whoever is no balancer, or writes no whole header, is dropped", "[pro
 TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is held", "[proxied]") {
   Table table(true);
   CHECK(table.clients.next_deadline() == SteadyTime::max());
-  const std::uint64_t ann = table.connection(socket(1), kAnn);
-  const std::uint64_t ben = table.connection(socket(2), kBen);
+  const PathId ann = table.path(socket(1), kAnn);
+  const PathId ben = table.path(socket(2), kBen);
   table.wait(10min);
   CHECK(table.whose(socket(1), "payload") == kAnn.to_string());
   table.wait(5min);
@@ -185,21 +185,20 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
   CHECK(table.clients.flows() == 0);
 
   // Numbers of others, and of flows that are over.
-  for (const std::uint64_t connection :
-       {ann, ben, std::uint64_t{0}, std::uint64_t{kListener}, ~std::uint64_t{0}}) {
-    table.clients.hold(connection);
-    table.clients.release(connection);
-    table.clients.set_allocation(connection, true);
-    CHECK(table.route_to(connection) == "nowhere");
+  for (const PathId path : {ann, ben, PathId{0}, path_of_listener(kListener), PathId{~std::uint64_t{0}}}) {
+    table.clients.hold(path);
+    table.clients.release(path);
+    table.clients.set_allocation(path, true);
+    CHECK(table.route_to(path) == "nowhere");
   }
 }
 
 TEST_CASE("a full table of those who say each time whose the flow is lets the oldest go", "[proxied]") {
   Table table(false);
-  const std::uint64_t held = table.connection(socket(0), kAnn);
+  const PathId held = table.path(socket(0), kAnn);
   table.clients.set_allocation(held, true);
-  const std::uint64_t oldest = table.connection(socket(1), kBen);
-  for (std::uint32_t i = 2; i < ProxiedClients::kMaxFlows; ++i) table.connection(socket(i), kAnn);
+  const PathId oldest = table.path(socket(1), kBen);
+  for (std::uint32_t i = 2; i < ProxiedClients::kMaxFlows; ++i) table.path(socket(i), kAnn);
   CHECK(table.clients.flows() == ProxiedClients::kMaxFlows);
   CHECK(table.clients.counters().evicted == 0);
   CHECK(table.route_to(oldest) == socket(1).to_string());
@@ -216,8 +215,8 @@ TEST_CASE("a full table of flows that are held, or whose header does not come ag
   for (const bool first_only : {false, true}) {
     Table table(first_only);
     for (std::uint32_t i = 0; i < ProxiedClients::kMaxFlows; ++i) {
-      const std::uint64_t connection = table.connection(socket(i), kAnn);
-      if (!first_only) table.clients.hold(connection);
+      const PathId path = table.path(socket(i), kAnn);
+      if (!first_only) table.clients.hold(path);
     }
     CHECK(table.whose(socket(ProxiedClients::kMaxFlows), kOfBen) == "nobody");
     CHECK(table.clients.counters().refused == 1);

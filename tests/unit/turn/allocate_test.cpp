@@ -57,7 +57,7 @@ TEST_CASE("each 5-tuple has an allocation of its own", "[turn]") {
   clients.push_back(client(1));
   clients.back().tuple.server.port = 3479;
   clients.push_back(client_on(Transport::tcp));
-  clients.back().tuple.connection = 77;  // the 5-tuple was used again
+  clients.back().tuple.path = PathId{77};  // the 5-tuple was used again
   std::set<std::string> relayed;
   for (const Client& c : clients) {
     CHECK(relayed.insert(s.client_sends(allocate().from(c)).expect_success().relayed_text()).second);

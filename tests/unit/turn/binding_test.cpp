@@ -30,10 +30,10 @@ Setup discovering(const NatDiscovery& sockets = kNamed) {
 }
 
 // A client that came to `server`, which is the listener of this number.
-Client at(std::string_view server, std::uint64_t listener) {
+Client at(std::string_view server, std::uint32_t listener) {
   Client c = client(1);
   c.tuple.server = endpoint(server);
-  c.tuple.connection = listener;
+  c.tuple.path = path_of_listener(listener);
   return c;
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("RFC 5780 table 1: where an answer comes from and what the other addre
     Client client;
     bool ip, port;
     std::string_view from;
-    std::uint64_t listener;
+    std::uint32_t listener;
     std::string_view other;
   };
   const Client a1p1 = at("192.0.2.1:3478", 0), a1p2 = at("192.0.2.1:3479", 2);
@@ -85,7 +85,7 @@ TEST_CASE("RFC 5780 table 1: where an answer comes from and what the other addre
     CAPTURE(c.client.tuple.server.to_string(), c.ip, c.port);
     FiveTuple by = c.client.tuple;
     by.server = endpoint(c.from);
-    by.connection = c.listener;
+    by.path = path_of_listener(c.listener);
     const Outcome outcome = s.client_sends(changing(c.ip, c.port).from(c.client));
     outcome.expect_success_by(by);
     CHECK(address_in(outcome, AttributeType::response_origin) == c.from);
@@ -107,7 +107,7 @@ TEST_CASE("behind a wildcard the first address is the one that the client came t
     REQUIRE(outcome.to_clients.size() == 1);
     const FiveTuple& by = outcome.to_clients[0].tuple;
     CHECK(address_in(outcome, AttributeType::response_origin) == by.server.to_string());
-    return by.server.to_string() + " of " + std::to_string(by.connection) + ", else " +
+    return by.server.to_string() + " of " + std::to_string(static_cast<std::uint64_t>(by.path)) + ", else " +
            address_in(outcome, AttributeType::other_address);
   };
   CHECK(origin_of(at("10.0.0.1:3478", 0), false, true) == "10.0.0.1:3479 of 1, else 192.0.2.2:3479");
@@ -138,7 +138,7 @@ TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]
   for (const Transport transport : {Transport::tcp, Transport::tls, Transport::dtls}) {
     // A connection's number says nothing of a listener.
     Client c = client_on(transport);
-    c.tuple.connection = 2;
+    c.tuple.path = path_of_listener(2);
     refuses(on, c);
   }
   on.client_sends(allocate().raw(AttributeType::change_request, std::string_view("\0\0\0\6", 4)))
@@ -191,7 +191,7 @@ TEST_CASE("RESPONSE-PORT: another port of the same address, in no more octets", 
   CHECK(there.mapped_text() == "198.51.100.1:40001");
   CHECK(there.to_clients[0].message.size() == s.client_sends(binding()).to_clients[0].message.size());
   by.server = endpoint("192.0.2.2:3479");
-  by.connection = 4;
+  by.path = path_of_listener(4);
   s.client_sends(changing(true, true).with([](auto& b) { b.add_response_port(4000); })).expect_success_by(by);
 }
 
@@ -216,7 +216,7 @@ TEST_CASE("PADDING: never more octets than came, and enough of them for fragment
   // From the address that is asked for, too.
   FiveTuple by = client(1).tuple;
   by.server = endpoint("192.0.2.1:3479");
-  by.connection = 2;
+  by.path = path_of_listener(2);
   s.client_sends(changing(false, true).with([](auto& b) { b.add_padding(1500); })).expect_success_by(by);
 }
 
@@ -250,7 +250,7 @@ TEST_CASE("behind a 1:1 NAT clients are told the public addresses, and answers l
   Scenario s(setup);
   FiveTuple by = client(1).tuple;
   by.server = endpoint("192.0.2.2:3478");
-  by.connection = 3;
+  by.path = path_of_listener(3);
   const Outcome outcome = s.client_sends(changing(true, false));
   outcome.expect_success_by(by);
   CHECK(address_in(outcome, AttributeType::response_origin) == "8.8.4.2:3478");

@@ -41,7 +41,7 @@ TEST_CASE("a new connection on the same addresses has nothing of the old one", "
   Scenario s;
   const Client before = client_on(Transport::tcp, 1);
   Client after = before;
-  ++after.tuple.connection;
+  after.tuple.path = PathId{2};
   s.client_sends(allocate().from(before)).expect_success();
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1").from(before)).expect_success();
   s.client_sends(refresh(600s).from(after)).expect_error(437);
