@@ -43,7 +43,7 @@ struct ReloadReport {
   std::vector<std::string> errors;         // with file, line and key; empty on success
   std::vector<std::string> changed;        // changed keys
   std::vector<std::string> needs_restart;  // changed keys that need a restart
-  // The allocations that have ended, with dry_run those that would end; and the first of them.
+  // How many allocations have ended (with dry_run: would end), and the first kMaxSessions of them.
   static constexpr std::size_t kMaxSessions = 1000;
   std::uint32_t sessions_ended = 0;
   std::vector<AllocationOf> sessions;
@@ -60,7 +60,7 @@ struct UserChange {
   std::vector<auth::UserParams> users;
 };
 
-// Why a command was not done, as an answer of HTTP.
+// Why a command was refused, as an HTTP answer.
 struct Refusal {
   unsigned status = 400;
   std::string code;
@@ -84,7 +84,7 @@ class Service {
   virtual http::Awaitable<ReloadReport> reload(bool dry_run) = 0;
   // Returns false when the level does not exist.
   virtual bool set_log_level(std::string_view level) = 0;
-  // Somebody was refused, for the log.
+  // Logs that the server has refused a client.
   virtual void on_refused(const http::Refused& refused) = 0;
   // The nodes of the cluster, this one first; empty without a cluster.
   virtual boost::json::array nodes() = 0;
@@ -95,8 +95,8 @@ class Service {
   virtual Result<boost::json::object, Refusal> list_users(const std::string& after, std::size_t limit) = 0;
   // The object says whether the other nodes of the cluster were told.
   virtual Result<boost::json::object, Refusal> change_users(const UserChange& change) = 0;
-  // Refuses a token of signaling, or those of a subject, for so long. Who came in with one is told and sent
-  // away, and the relay credentials that were handed out for it are refused.
+  // Refuses a token of signaling, or all tokens of a subject, for `duration`. Clients that came with one are
+  // told and disconnected, and the relay credentials that they got are refused.
   virtual Result<boost::json::object, Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
                                                       std::chrono::seconds duration) = 0;
 };

@@ -1,11 +1,11 @@
-// What a node has counted of its dealings with the others.
+// The counters of a node for its messages to and from other nodes.
 #pragma once
 
 #include "turnpike/base/counter.hpp"
 
 namespace turnpike::cluster {
 
-// Of rooms.
+// The counters of rooms.
 struct Counters {
   Counter sent;
   Counter received;

@@ -1,5 +1,6 @@
-// Whoever can write into Redis can write again what a node has written earlier, with its signature. So each
-// message about rooms has a number, and a node heeds a number of another node once.
+// Protects against replay. Everybody who can write to Redis can write an earlier, correctly signed message of
+// a node again. Therefore each message about rooms has a number, and a node accepts each number of another
+// node only once.
 #pragma once
 
 #include <chrono>
@@ -12,12 +13,13 @@
 
 namespace turnpike::cluster {
 
-// Names a start of a node. Of two starts, the later one has the greater name: milliseconds since 1970, and
-// something by chance for machines that start at the same time. Of at most kMaxRun characters.
+// Makes the name of one start (run) of a node. A later start has a greater name: it consists of the
+// milliseconds since 1970 and `chance`, a random text that distinguishes machines that start at the same
+// time. It has at most kMaxRun characters.
 inline constexpr std::size_t kMaxRun = 22;
 std::string name_run(WallTime now, std::string_view chance);
 
-// Numbers what a node writes: milliseconds since 1970, and never one twice.
+// Makes the numbers of messages: the milliseconds since 1970, but always greater than the number before.
 class Numbers {
  public:
   std::uint64_t next(WallTime now);
@@ -29,20 +31,20 @@ class Numbers {
 // Remembers the latest number of each node.
 class Freshness {
  public:
-  // Clocks of two nodes may differ by so much; so long a message may be under way.
+  // The largest allowed difference between the clocks of two nodes, plus the time that a message takes.
   static constexpr Duration kMaxSkew = std::chrono::minutes(1);
 
   enum class Verdict : std::uint8_t {
     fresh,
-    repeated,    // it was heard, or something later was
-    superseded,  // from a start of the node after which there was another one
-    untimely,    // from another time than now: of a node that was not heard lately, all is old that is so
+    repeated,    // this number or a greater one was accepted already
+    superseded,  // the message is from an earlier start of the node
+    untimely,    // the number differs from the present time by more than kMaxSkew
   };
 
-  // Takes note of the number when it is fresh.
+  // Checks the number of a message, and stores it when the verdict is `fresh`.
   Verdict take(const std::string& node, std::string_view run, std::uint64_t number, WallTime now);
   static bool is_timely(std::uint64_t number, WallTime now);
-  // For nodes whose old messages are untimely by now nothing has to be remembered.
+  // Forgets nodes whose earlier messages would now be untimely.
   void forget_old(WallTime now);
 
  private:

@@ -14,7 +14,7 @@
 
 namespace turnpike::cluster {
 
-// Nothing when the text is no JSON.
+// Parses a JSON text. Nothing when it is not JSON.
 inline std::optional<boost::json::value> parse_strict(std::string_view text) {
   boost::system::error_code error;
   boost::json::value value = boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
@@ -22,8 +22,8 @@ inline std::optional<boost::json::value> parse_strict(std::string_view text) {
   return value;
 }
 
-// A member that is absent or has another type makes the whole object wrong: is_right() is false from then on.
-// The value outlives the reader.
+// Reads the members of an object. When a member is absent or has another type, is_right() becomes false and
+// stays false, and the function returns an empty value. The JSON value must outlive the reader.
 class JsonReader {
  public:
   explicit JsonReader(const boost::json::value& value) : object_(value.if_object()) {}

@@ -1,4 +1,5 @@
-// What a node tells the others about itself, every few seconds, as JSON in Redis.
+// The record of a node: what it tells the other nodes about itself. The node writes it to Redis as JSON every
+// few seconds.
 #pragma once
 
 #include <array>
@@ -19,7 +20,7 @@ struct NodeRecord {
     Transport transport = Transport::udp;
     Endpoint endpoint;  // as clients reach it: an advertised address where there is one
   };
-  // How much of a limit is used.
+  // The used part of a limit.
   struct Use {
     std::uint64_t used = 0;
     std::uint64_t limit = 0;  // 0: no limit
@@ -30,7 +31,8 @@ struct NodeRecord {
 
   static constexpr std::size_t kMaxName = 255;  // octets
   std::string name;
-  // When the node was started: another number for each server that is configured to be this node.
+  // When the node was started, in milliseconds since 1970. Two servers that are configured with the same name
+  // have different values.
   std::uint64_t began = 0;
   // Grows each time that the node writes: milliseconds since 1970. Readers know by it what is old.
   std::uint64_t written_at = 0;
@@ -58,7 +60,7 @@ struct NodeRecord {
 };
 
 std::string to_json(const NodeRecord& record);
-// Nothing for a text of another form.
+// Parses a record. Nothing when the text has another form.
 std::optional<NodeRecord> parse_node_record(std::string_view text);
 
 }  // namespace turnpike::cluster

@@ -9,9 +9,9 @@
 //   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
 //                value is the name, such as "end_user": NAME
 //
-// Whoever can write into Redis can write again what a node has written earlier. So records and orders are
-// numbered, and what is not newer than the latest of its node is not heeded; nor is an order that is older
-// than five minutes.
+// Everybody who can write to Redis can write an earlier record or order again. Therefore they are numbered,
+// and what is not newer than the latest of its node is not heeded; nor is an order that is older than five
+// minutes.
 #pragma once
 
 #include <array>
@@ -35,8 +35,8 @@
 
 namespace turnpike::cluster {
 
-// What an operator has ordered on one node, and all nodes do. Orders are signed and not encrypted, so they
-// have no secrets.
+// A command that an operator gave on one node and that all nodes carry out. Orders are signed and not
+// encrypted, so they must not contain secrets.
 struct Order {
   enum class Kind : std::uint8_t {
     end_user,     // the allocations of a user
@@ -49,20 +49,22 @@ struct Order {
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
 class Nodes {
  public:
-  static constexpr std::chrono::milliseconds kInterval{500};  // of reading, and of writing what has changed
-  static constexpr std::chrono::seconds kRenewal{3};          // of writing what has not
+  // The time between two readings, and between a change and its writing
+  static constexpr std::chrono::milliseconds kInterval{500};
+  // The time after which an unchanged record is written again
+  static constexpr std::chrono::seconds kRenewal{3};
   static constexpr std::chrono::seconds kLife{10};
 
   struct Hooks {
-    std::function<NodeRecord()> describe;  // this node as it is now, but for its name
+    std::function<NodeRecord()> describe;  // makes the record of this node, without its name
     // The other nodes that are there; empty while Redis is away. Called after each reading.
     std::function<void(const std::vector<NodeRecord>&)> changed;
-    std::function<void(const Order&)> obey;  // an order that was given on another node
+    std::function<void(const Order&)> obey;  // carries out an order that was given on another node
     // See SharedRevocations::Hooks.
     std::function<void(std::vector<auth::Revocation>)> revoked;
     std::function<std::vector<auth::Revocation>()> list_revoked;
     std::function<void(const std::string&)> warn;  // a line for the log
-    // Redis can be used, or can be used no more. Without them nobody is told.
+    // Called when the connection to Redis begins and ends. Both may be empty.
     std::function<void()> came{};
     std::function<void(const std::string& why)> went{};
   };
@@ -70,20 +72,20 @@ class Nodes {
   Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks);
 
   void start();
-  // Takes this node's record away, so that nobody is sent here any more, and leaves the io_context without
-  // work of this object's.
+  // Removes the record of this node, so that no clients are sent here, and ends the work of this object in
+  // the io_context.
   void stop();
 
   // Writes this node's record now, because something has changed that others must know soon.
   void announce();
-  // Gives an order to the other nodes. False while Redis is away: then nobody hears it.
+  // Publishes an order to the other nodes. Returns false when Redis is away; then no node gets it.
   bool give(const Order& order);
-  // Tells the other nodes what is revoked. False while Redis is away: then they hear of it once it is back.
+  // Publishes a revocation. Returns false when Redis is away; the other nodes then get it when Redis is back.
   bool share(const auth::Revocation& revocation);
 
-  // By name, without this node.
+  // The records of the other nodes, sorted by name.
   const std::vector<NodeRecord>& others() const { return others_; }
-  // Two servers are configured to be this node: cluster.node has to be another one on each.
+  // Whether two servers are configured with the name `node`. cluster.node must be different on each server.
   bool is_used_twice(const std::string& node) const;
   bool is_connected() const { return was_up_; }
   std::uint64_t refused() const {
@@ -104,7 +106,7 @@ class Nodes {
   void remove_names(const std::vector<std::string>& names);
   void look_for_namesake(const NodeRecord& record);
   void forget_long_gone();
-  // A number for what this node writes next: milliseconds since 1970, and never one twice.
+  // The number of the next record or order of this node; see Numbers.
   std::uint64_t next_number();
   void refuse(const std::string& what);
   void wait();
@@ -115,14 +117,14 @@ class Nodes {
   Hooks hooks_;
   Seal seal_;
   RedisConnection commands_;
-  RedisConnection orders_;  // all that is subscribed to
+  RedisConnection orders_;  // the connection with the subscriptions
   SharedRevocations revocations_;
   net::Timer timer_;
   std::vector<NodeRecord> others_;
   std::string written_;  // the latest record of this node
   Numbers numbers_;
   const std::uint64_t began_ = next_number();
-  // What was last heard of a node, also of one that has gone since.
+  // The latest data of a node, also of one that has gone.
   struct LastHeard {
     std::uint64_t record = 0;                       // its number
     std::uint64_t order = 0;                        // likewise

@@ -1,4 +1,4 @@
-// What the operator says about the cluster that this server is a node of. Plain data, filled by config/.
+// The part of the configuration about the cluster. It is plain data, which config/ fills.
 #pragma once
 
 #include <chrono>
@@ -9,15 +9,16 @@
 
 namespace turnpike::cluster {
 
-inline constexpr std::size_t kMaxNodes = 1000;              // more are not heeded
-inline constexpr std::chrono::minutes kBetweenWarnings{1};  // of one kind
+// The most nodes; records of further nodes are ignored
+inline constexpr std::size_t kMaxNodes = 1000;
+inline constexpr std::chrono::minutes kBetweenWarnings{1};  // the least time between two warnings of one kind
 
-// Where Redis, or Valkey, is, and who we are there.
+// The address of Redis or Valkey, and the account that is used there.
 struct RedisAddress {
   bool tls = false;  // the server's certificate is checked against the machine's authorities, and for `host`
   std::string host;
   std::uint16_t port = 6379;
-  std::string unix_socket;  // a path; empty where `host` stands
+  std::string unix_socket;  // a path; empty when `host` is used
   std::string user;         // empty: Redis's default user
   std::string password;     // empty: no AUTH
   std::uint32_t database = 0;

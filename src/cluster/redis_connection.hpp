@@ -1,13 +1,13 @@
-// A connection to Redis that comes back by itself. Commands are written and replies are read as the network
-// allows; nobody ever waits for either. hiredis writes commands and parses replies, and Asio has the socket.
+// A connection to Redis that reconnects automatically. Commands are written and replies are read when the
+// network allows it, and no call waits. hiredis writes commands and parses replies; Asio owns the socket.
 //
-// What waits has a bound: a connection that has not answered for kPatience, or that has more than kMaxWaiting
-// octets to write, is taken for broken, and ends. Each end is told, each command that was not answered gets a
-// null reply, and the next attempt comes after a pause that grows from kMinPause to kMaxPause. A connection
-// that is up for shorter than that counts as a failed attempt, too.
+// All queues are limited. A connection that has not answered for kPatience, or that has more than kMaxWaiting
+// octets to write, counts as broken and is closed. Handlers::down reports this, each command without an
+// answer gets a null reply, and the next attempt follows after a pause that grows from kMinPause to
+// kMaxPause. A connection that lasted for less than that also counts as a failed attempt.
 //
-// A reply has a bound as well. No node writes as much, so the key whose value is too large is deleted once
-// the connection is back, and its owner writes it anew.
+// The size of a reply is limited too. No node writes such large values, so when a reply is too large, its key
+// is deleted after the next connection, and its owner writes it again.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -38,14 +38,16 @@ class RedisConnection {
   static constexpr std::chrono::milliseconds kMinPause{100};
   static constexpr std::chrono::milliseconds kMaxPause{5000};
 
-  // Null where the connection ended before the reply came. It lives as long as the call.
+  // `reply` is null when the connection ended before the reply came. It is valid only during the call.
   using Answer = std::function<void(const redisReply* reply)>;
   using Command = std::vector<std::string>;
 
   struct Handlers {
-    std::function<void()> up;                             // it can be used
-    std::function<void(const std::string& why)> down;     // after up, or instead of it
-    std::function<void(std::string_view error)> refused;  // a command was, with why; also one of several
+    std::function<void()> up;  // called when the connection can be used
+    // Called when the connection has ended, or could not be opened
+    std::function<void(const std::string& why)> down;
+    // Called when Redis refuses a command, also one of send_together()
+    std::function<void(std::string_view error)> refused;
     std::function<void(std::string_view channel, std::string_view payload)> message;  // of a subscription
   };
 
@@ -60,10 +62,11 @@ class RedisConnection {
 
   bool is_up() const;
   std::size_t waiting() const;  // octets of commands
-  // Without effect, but for a null reply, while the connection is down. A connection that has sent SUBSCRIBE
-  // can send nothing but SUBSCRIBE and UNSUBSCRIBE, of one channel each, and PING.
+  // Sends a command. When the connection is down, `answer` gets a null reply and nothing else happens. A
+  // connection that has sent SUBSCRIBE can send nothing but SUBSCRIBE and UNSUBSCRIBE, of one channel each,
+  // and PING.
   void send(const Command& command, Answer answer = {});
-  // Nothing comes between them: MULTI, these, EXEC. `answer` is for the last; see is_done.
+  // Sends commands as one transaction (MULTI, these, EXEC). `answer` gets the reply to EXEC; see is_done().
   void send_together(const std::vector<Command>& commands, Answer answer = {});
 
  private:
@@ -71,7 +74,7 @@ class RedisConnection {
   std::shared_ptr<State> state_;
 };
 
-// Whether what was sent together was done, each part of it.
+// Whether a transaction was carried out, and each of its commands succeeded.
 bool is_done(const redisReply* reply);
 
 // The text of a status or of a bulk string; nothing for another reply.

@@ -1,5 +1,5 @@
-// What the nodes of a cluster write to each other about rooms, as JSON. Whoever reads it takes it for a
-// stranger's: what is not exactly of this form is nothing.
+// The messages about rooms between the nodes of a cluster, as JSON. A node parses them as data of a stranger:
+// a text that does not have exactly this form gives nothing.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +23,13 @@ struct RoomMessage {
   };
 
   Kind kind = Kind::alive;
-  std::string node;            // that writes, by its name
-  std::string run;             // of the node: another one after each start, see name_run
+  std::string node;            // the name of the node that has written the message
+  std::string run;             // names the start of that node; see name_run()
   std::uint64_t number = 0;    // see Freshness
-  std::uint64_t sequence = 0;  // how many `changes` this run has written, with this one
+  std::uint64_t sequence = 0;  // the number of `changes` messages of this run so far, including this one
   std::vector<signaling::Presence> changes{};
-  signaling::Outgoing said{};  // likewise a mark
-  std::string origin{};        // of a mark, by its name
+  signaling::Outgoing said{};  // the event or the mark
+  std::string origin{};        // for a mark: the name of the node that has sent it first
 };
 
 std::string to_json(const RoomMessage& message);
@@ -38,9 +38,9 @@ std::optional<RoomMessage> parse_room_message(std::string_view text);
 std::string to_json(const signaling::Presence& presence);
 std::optional<signaling::Presence> parse_presence(std::string_view text);
 
-// What was said to a member, where it is kept until the member comes back.
+// An event for a member that is kept until the member comes back.
 struct KeptEvent {
-  std::string node;          // that keeps it
+  std::string node;          // the node that has written it
   std::uint64_t number = 0;  // see Freshness
   std::shared_ptr<const signaling::Event> event;
 };

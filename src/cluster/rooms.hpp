@@ -1,4 +1,4 @@
-// The rooms of a cluster: carries between the hub of this node and those of the others, through Redis.
+// Connects the hub of this node with the hubs of the other nodes, through Redis.
 //
 // Each node knows all members of all rooms, so that whoever joins is answered at once. In Redis there are,
 // after the prefix and signed (see Seal):
@@ -13,18 +13,20 @@
 //                        missed:MEMBER:octets, how long it is. A member for whom it would be too much does
 //                        not come back, as on one node
 //
-// Whoever can write into Redis can write again what a node has written earlier. Messages are heeded once, see
-// Freshness; members are those of the present run, and a hash that is older than what was heard is not
-// heeded; what was kept for a member longer ago than it can be away is not delivered.
+// Everybody who can write to Redis can write an earlier message again. Therefore a message is accepted only
+// once (see Freshness), only members of the present run are used, a hash that is older than later messages is
+// ignored, and an event that was kept for longer than a member can be away is not delivered.
 //
-// Of two servers that are configured to be the same node, the one that was started later is the node. The
-// other one keeps to itself as if Redis were away, and says so in the log.
+// When two servers are configured with the same node name, the one that was started later is the node. The
+// other one works as if Redis were away, and writes this to the log.
 //
-// Each message is sent once. What is on its way to a node in the moment of its death is lost; what is said to
-// its members afterwards is kept for them, or sent where they are by then. So is what waited for Redis.
+// Each message is sent once. A message that is on its way to a node when the node dies is lost. Later
+// messages to its members are kept for them, or are sent to their new nodes. The same holds for messages that
+// have waited for Redis.
 //
-// A node that finds a number missing among another's changes reads its hash, as it does when it first hears
-// of it. A node that was not heard for kMaxSilence is gone, unless it is this node that hears nobody.
+// When a node finds that a number is missing in the changes of another node, it reads the hash of that node,
+// as it does after the first message. A node counts as gone when nothing was received from it for
+// kMaxSilence, unless this node receives nothing from any node.
 #pragma once
 
 #include <array>
@@ -50,52 +52,60 @@
 
 namespace turnpike::cluster {
 
-// Of this node, with a tag that follows from its run.
+// The parameters of the hub of this node. The tag is computed from `run`.
 signaling::ClusterParams hub_params(const Params& params, std::string_view run);
 
 // Belongs to the thread of its io_context.
 class Rooms {
  public:
-  static constexpr Duration kInterval = std::chrono::seconds(3);  // of the word that this node is there
+  static constexpr Duration kInterval = std::chrono::seconds(3);  // the time between two `alive` messages
   static constexpr Duration kMaxSilence = std::chrono::seconds(10);
-  // Of what was said to members of other nodes so much waits while Redis is away; beyond it the oldest goes.
+  // The most messages to members of other nodes that wait while Redis is away; when there are more, the
+  // oldest are dropped.
   static constexpr std::size_t kMaxWaiting = 1000;
-  // All members are written anew where others have changed what stands there, but not more often than this.
+  // When somebody else has changed the hash of this node, all members are written again; this is the least
+  // time between two such writings.
   static constexpr Duration kBetweenHealings = std::chrono::seconds(5);
   // Of what is kept for a member whose node is gone, as of one that is cut off; see signaling::Limits.
   static constexpr std::size_t kMaxMissed = 256;
   static constexpr std::size_t kMaxMissedOctets = 256 << 10;
   // Half of what a client may have waiting before it is dropped as a slow one: all may be for one member.
   static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
-  // What members say is dropped when so much waits for Redis, so that the connection is kept for the rest.
+  // Messages of members are dropped when this many octets wait for Redis, so that the rest of the queue is
+  // free for other commands.
   static constexpr std::size_t kMaxSaidOctets = RedisConnection::kMaxWaiting / 4 * 3;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
   static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
-  // Members are written in portions, so that what waits for Redis has a bound, however many they are.
+  // Members are written in portions of this size, so that any number of them does not exceed the limit of the
+  // queue.
   static constexpr std::size_t kPortion = 1 << 20;  // octets
 
   struct Hooks {
     std::function<TimePoint()> clock;
-    // Tells members of this node; the rooms that there are may have changed as well. Calls carry().
+    // Delivers events to members of this node. The list of rooms may have changed too. Must call carry().
     std::function<void(const signaling::Hub::Output&)> deliver;
     std::function<void(const std::string&)> info;  // a line for the log
     std::function<void(const std::string&)> warn;
   };
 
-  // `run` tells this start of the node from others, see name_run. The hub outlives it, and has hub_params().
+  // `run` names this start of the node; see name_run(). The hub must outlive this object and must have
+  // hub_params().
   Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub, Hooks hooks);
 
   void start();
-  // Leaves the io_context without work of this object's. The others take this node for one that is gone, and
-  // so its members may come back to them.
+  // Ends the work of this object in the io_context. The other nodes then treat this node as gone, so its
+  // members may come back to them.
   void stop();
 
-  // Takes from the hub what the others have to know. To be called after whatever may have changed it.
+  // Sends what the other nodes have to know about the hub. Call it after every call that may have changed the
+  // hub.
   void carry();
 
   const Counters& counters() const { return counters_; }
-  const Counter& nodes() const { return node_count_; }        // that are there, with this one
-  const Counter& connected() const { return is_connected_; }  // 1 or 0: whether they can be heard
+  // The number of nodes that are present, including this one
+  const Counter& nodes() const { return node_count_; }
+  // 1 when messages of other nodes can be received, otherwise 0
+  const Counter& connected() const { return is_connected_; }
 
  private:
   struct Node {
@@ -118,24 +128,25 @@ class Rooms {
     std::size_t read = 0;  // fields, right ones and others
   };
   using WhenRead = std::function<void(const std::shared_ptr<Snapshot>&)>;  // null: it cannot be read
-  // All members of this node that are being written. Nothing is told of changes until they are.
+  // The writing of all members of this node. Changes are not published before it is complete.
   struct Writing {
     explicit Writing(bool away) : was_away(away) {}
 
     std::vector<signaling::Presence> left;
     std::map<signaling::MemberId, signaling::Presence> changed;  // meanwhile
     std::map<signaling::MemberId, signaling::Presence> later;    // since the last portion was sent
-    bool was_away;                                               // others may have taken this node for gone
+    // The other nodes may have treated this node as gone
+    bool was_away;
     bool begun = false;
     bool is_last = false;
   };
-  // A run of a node that is over, whose members have some time to come back.
+  // A run that has ended; its members can come back for some time.
   struct Former {
     signaling::NodeNumber number = 0;
     SteadyTime until{};
   };
 
-  // Each of these is written once in a while.
+  // Each kind of warning is written at most once in kBetweenWarnings.
   enum class Warning : std::uint8_t { unreachable, command, ignored, untimely, same_name, kinds };
 
   std::string channel_of(const std::string& node) const { return rooms_channel_ + ":" + node; }
@@ -205,7 +216,7 @@ class Rooms {
   std::string looked_until_ = "0";    // through the hash of this node, see look_at_own_members
   SteadyTime heal_at_{};
   std::optional<Writing> writing_;
-  bool is_unwritten_ = false;  // Redis has refused a change, so that all has to be written anew
+  bool is_unwritten_ = false;  // Redis has refused a change, so all members have to be written again
   std::deque<signaling::Outgoing> waiting_;
   std::size_t waiting_octets_ = 0;
   Numbers numbers_;

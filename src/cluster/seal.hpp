@@ -1,5 +1,5 @@
-// What nodes write into Redis is signed, since others may write there too: other tenants, and nodes with
-// another secret. Keys for everything that nodes have in common follow from the cluster's secret.
+// Signs what nodes write to Redis, since other programs, and nodes with another secret, can write there too.
+// The keys that all nodes need are derived from the secret of the cluster.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ namespace turnpike::cluster {
 // no salt). Throws std::bad_alloc alone.
 crypto::Sha256 derive_key(std::string_view secret, std::string_view purpose);
 
-// The secret by which time-limited credentials are made and checked on all nodes.
+// Derives the secret for time-limited credentials, which is the same on all nodes.
 std::string credential_secret(std::string_view secret);
 
 // Belongs to one thread.
@@ -24,10 +24,11 @@ class Seal {
   // At least one secret; see Params.
   explicit Seal(const std::vector<std::string>& secrets);
 
-  // `place` is the key or the channel that the text is written to: what was signed for one is worth nothing
-  // at another.
+  // Returns the text with its signature. `place` is the key or channel of Redis that it is written to; the
+  // signature is not valid at another place.
   std::string seal(std::string_view place, std::string_view text);
-  // The text, which views `sealed`; nothing where none of the secrets has signed it for this place.
+  // Checks the signature and returns the text, which views `sealed`. Nothing when none of the secrets has
+  // signed it for this place.
   std::optional<std::string_view> open(std::string_view place, std::string_view sealed);
 
  private:

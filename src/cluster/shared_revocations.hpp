@@ -17,14 +17,15 @@
 
 namespace turnpike::cluster {
 
-// Belongs to the thread of its connection, which outlives it, as the seal does.
+// Belongs to the thread of its connection. The connection and the seal must outlive this object.
 class SharedRevocations {
  public:
   struct Hooks {
-    // What was revoked on any node; some of it may be known here already.
+    // Called with revocations of any node; some of them may be known here already.
     std::function<void(std::vector<auth::Revocation>)> revoked;
     std::function<std::vector<auth::Revocation>()> list;  // what is known here
-    std::function<void(const std::string& what)> refuse;  // something in Redis, for the log
+    // Called with the name of something in Redis that was refused
+    std::function<void(const std::string& what)> refuse;
   };
 
   SharedRevocations(RedisConnection& commands, Seal& seal, const std::string& prefix, Hooks hooks);
@@ -32,8 +33,8 @@ class SharedRevocations {
   const std::string& channel() const { return key_; }
   // A message that came on the channel.
   void on_message(std::string_view sealed);
-  // Reads what is revoked, and writes what is known here besides. To be called once the channel is subscribed
-  // to, so that nothing is missed between.
+  // Reads all revocations, and writes those that only this node knows. Call it after the subscription to
+  // channel(), so that no message is missed.
   void agree();
   // Tells the other nodes.
   void share(const auth::Revocation& revocation);
@@ -42,9 +43,9 @@ class SharedRevocations {
   void merge(const redisReply& reply);
   std::optional<auth::Revocation> open(std::string_view sealed);
   std::string seal(const auth::Revocation& revocation);
-  // Adds what stores it in Redis, and what tells it to nodes that have read already.
+  // Adds the commands that store the revocation in Redis and publish it to the other nodes.
   void add_telling(const auth::Revocation& revocation, std::vector<RedisConnection::Command>& commands);
-  RedisConnection::Command forgetting() const;  // what is over
+  RedisConnection::Command forgetting() const;  // the command that deletes expired revocations
 
   RedisConnection& commands_;
   Seal& seal_;

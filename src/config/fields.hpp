@@ -52,7 +52,7 @@ std::optional<Listener> parse_listener(std::string_view url);
 
 // alternate_servers.cpp
 void read_alternate_servers(const Value& value, turn::AlternateParams& out);
-// That there is a cluster where its nodes are named.
+// Checks that there is a cluster when alternate_servers is `cluster`.
 void check_alternate_servers(const Value& value, const Config& config);
 void read_redirect(const Value& value, turn::Redirect& out);
 
@@ -80,7 +80,7 @@ void check_advertise(const Value& advertise, const Config& config);
 // auth.cpp
 void read_users(const Value& value, std::vector<auth::UserParams>& out);
 void read_secrets(const Value& value, std::vector<std::string>& out);
-// A path in a folder that is there; the file itself may come later.
+// Reads sqlite:PATH. The folder must exist; the file need not.
 void read_database(const Value& value, std::string& out);
 void warn_of_short_secrets(const Value& value, std::vector<std::string>& warnings);
 
@@ -110,10 +110,10 @@ void check_admin(const Value& section, const Config& config);
 
 // cluster.cpp
 void read_redis(const Value& value, cluster::RedisAddress& out);
-// One, or a list.
+// Reads one secret or a list of secrets.
 void read_cluster_secrets(const Value& value, std::vector<std::string>& out);
 void read_prefix(const Value& value, std::string& out);
-// That all is there that a cluster needs.
+// Checks that all keys which a cluster needs are set.
 void check_cluster(const Value& section, const Config& config);
 
 // peers.cpp

@@ -14,8 +14,7 @@ namespace turnpike::config {
 // The value of Config::written for this document.
 std::map<std::string, std::string> written_values(const YamlNode& document);
 
-// Reads all entries of the document into `config`. Reports unknown keys and those that this build does not
-// implement.
+// Reads all entries of the document into `config`. Reports unknown keys.
 void read_keys(const Value& document, Config& config);
 
 // Splits a dotted path into names. For a map with free names, the rest of the path is one name, even with

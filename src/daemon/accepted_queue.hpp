@@ -1,6 +1,6 @@
-// Connections on their way from the workers, which accepted them, to another thread: that of the signaling,
-// or the one that passes them on to a web server. Strangers decide how many come, so only so many may wait;
-// what cannot be taken is closed and counted.
+// A queue of connections that workers have accepted and another thread serves: the signaling thread or the
+// web thread. Strangers decide how many arrive, so the queue is limited; connections beyond the limit are
+// closed and counted.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,7 +16,7 @@
 
 namespace turnpike::daemon {
 
-// `Arrival` is what is to be known of a connection. Thread-safe.
+// `Arrival` has the data that belong to a connection. Thread-safe.
 template <class Arrival>
 class AcceptedQueue {
  public:
@@ -27,7 +27,7 @@ class AcceptedQueue {
     Arrival arrival;
   };
 
-  // True where the taker has to be woken. A connection that is not taken is closed when this returns.
+  // Returns true when the receiving thread has to be woken. A connection that finds no room is closed.
   bool add(net::Fd connection, Arrival arrival) {
     const std::lock_guard lock(mutex_);
     if (closed_ || waiting_.size() >= kMax) {
@@ -53,13 +53,13 @@ class AcceptedQueue {
     }
   }
 
-  // All that wait, in their order.
+  // Takes all waiting connections, in order.
   std::vector<Waiting> take() {
     const std::lock_guard lock(mutex_);
     return std::exchange(waiting_, {});
   }
 
-  // Nobody will take any more: closes those that wait, and from now on each that comes.
+  // Closes all waiting connections, and from now on every new one.
   void close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;

@@ -1,5 +1,5 @@
-// Notices, on the control thread, that this machine has other addresses than before: a new lease, another
-// prefix, an address added for the relay.
+// Calls a function on the main thread when the addresses of this machine have changed, for example after a
+// new DHCP lease or a new IPv6 prefix.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -23,7 +23,7 @@ class AddressFollower {
   AddressFollower(const AddressFollower&) = delete;
   AddressFollower& operator=(const AddressFollower&) = delete;
 
-  // Lets `control` run out of work.
+  // Ends the work of this object in `control`.
   void stop();
 
  private:

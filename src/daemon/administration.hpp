@@ -1,5 +1,5 @@
-// The admin listener as a part of the daemon: it answers out of what the daemon has, on the main thread.
-// Counters are read while packets flow; what only a worker knows is asked of it by mail.
+// The admin listener of the daemon. It runs on the main thread and answers with the data of the daemon. It
+// reads counters while packets flow, and asks workers by mail for what only they know.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -22,13 +22,14 @@ namespace turnpike::daemon {
 
 class Administration : private admin::Service {
  public:
-  // What a reload has done or would do, and what its workers have then.
+  // The result of a reload or a dry run, and the settings that the workers then have.
   struct Reloaded {
     admin::ReloadReport report;
     std::shared_ptr<const relay::Settings> settings{};  // null where the reload failed
   };
 
-  // What the daemon lends. All of it outlives the administration; every function is called on its thread.
+  // The functions and data of the daemon that this class uses. They must outlive it. The functions are called
+  // on the main thread.
   struct Hooks {
     std::function<void(std::vector<admin::Metric>&)> add_metrics;
     std::function<boost::json::object()> status;
@@ -46,15 +47,15 @@ class Administration : private admin::Service {
     std::deque<relay::Mailbox>& mailboxes;
   };
 
-  // Opens every listener and says where; throws std::exception with a message for the operator when one
-  // cannot be.
+  // Opens all listeners and logs their addresses. Throws std::exception with a message for the operator when
+  // one cannot be opened.
   Administration(boost::asio::io_context& io, const admin::Params& params, Hooks hooks);
   ~Administration() override;
 
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
   void start();
-  // From now on the tokens of these are good. The listeners stay.
+  // Changes the token secrets, the hosts and the public host. The listeners stay.
   void use(const admin::Params& params);
   // Leaves the io_context without work of this object's.
   void stop();
@@ -91,7 +92,8 @@ class Administration : private admin::Service {
   http::Router router_;
   admin::Site site_;
   http::Server server_;
-  // Serves the unix sockets, so that nobody who comes by http takes the places of whoever may control.
+  // A server of its own for the unix sockets, so that HTTP clients cannot use up the connections of
+  // operators.
   http::Server unix_server_;
   std::vector<std::unique_ptr<admin::UnixListener>> unix_listeners_;
 };

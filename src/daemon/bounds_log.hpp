@@ -1,5 +1,5 @@
-// Says in the log which bound keeps clients out before they have an allocation, so that the operator finds
-// the key to change. What clients with an allocation run into is said by relay::Warnings.
+// Writes a warning when a limit refuses clients before they have an allocation, with the key, so that the
+// operator can change it. relay::Warnings does this for clients with an allocation.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace turnpike::daemon {
 
-// For one thread. It compares what workers have counted, so it costs no worker anything.
+// Belongs to one thread. It compares the counters of the workers, so workers do no work for it.
 class BoundsLog {
  public:
   using Time = std::chrono::steady_clock::time_point;

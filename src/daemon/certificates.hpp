@@ -1,5 +1,5 @@
-// The certificates of all TLS and DTLS listeners, and how they are read anew while the daemon runs: to renew
-// a certificate is to put new files in place of the old ones.
+// The certificates of all TLS and DTLS listeners. They can be read again while the daemon runs: to renew a
+// certificate, replace its files.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace turnpike::daemon {
 
 class Certificates {
  public:
-  // What has been read from files and shows to nobody yet.
+  // Certificates that were read from files and are not used yet.
   struct Loaded {
     net::TlsParams params;
     std::vector<FileState> states;  // of its files, before they were read
@@ -28,7 +28,7 @@ class Certificates {
   static std::unique_ptr<Certificates> load(const net::TlsParams& params,
                                             const std::shared_ptr<net::TicketKeys>& keys);
 
-  // For new connections. Both live as long as this object.
+  // The contexts for new connections. Both live as long as this object.
   const net::CurrentTls& tls() const { return tls_; }
   const net::CurrentTls& dtls() const { return dtls_; }
   // The name that the first certificate has; empty without one that a URL can have. From any thread.
@@ -43,13 +43,13 @@ class Certificates {
   // Reads the files of `params`, and changes nothing. Throws std::runtime_error with a message for the
   // operator when one of them cannot be used.
   Loaded read(const net::TlsParams& params) const;
-  // Reads the present files again where they are not as they were when this function, or use(), had them
-  // last. So what is wrong with them is thrown once, until they change.
+  // Reads the present files again if they have changed since the last call of this function or of use(). So
+  // an error in a file is thrown once, until the file changes.
   std::optional<Loaded> read_changes();
-  // What is not as it should be about certificates that can be used: those that are not valid today.
+  // Warnings for the operator about certificates that can be used but are not valid at `now`.
   std::vector<std::string> warnings(WallTime now) const;
-  // Shows what was loaded to new connections; those that are there keep what they have. From one thread at a
-  // time.
+  // Uses the loaded certificates for new connections. Existing connections keep theirs. Only one thread at a
+  // time may call this.
   void use(Loaded loaded);
 
  private:

@@ -3,7 +3,8 @@
 
 namespace turnpike::daemon {
 
-// The CPU affinity (cpusets included), and no more than the cgroup's CPU quota, rounded up; at least 1.
+// Returns the number of cores of the CPU affinity (including cpusets), limited by the CPU quota of the
+// cgroup, rounded up; at least 1.
 unsigned usable_cores();
 
 }  // namespace turnpike::daemon

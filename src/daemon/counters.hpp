@@ -1,4 +1,4 @@
-// What the daemon itself has counted since its start.
+// The counters of the daemon itself since its start.
 #pragma once
 
 #include "turnpike/base/counter.hpp"

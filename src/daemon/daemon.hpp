@@ -1,5 +1,5 @@
-// The daemon put together: from a configuration to listeners, shared services and workers, and back down in
-// order.
+// The daemon: it makes listeners, shared services and workers from a configuration, and stops them in the
+// right order.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -42,26 +42,28 @@
 
 namespace turnpike::daemon {
 
-// Null where nothing is said about clients' networks.
+// Makes the policy for networks of clients; null when the configuration has none.
 std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params);
 
-// Signaling makes relay credentials out of the first secret. In a cluster it is one that all nodes have; else
-// one is made up for this run when none is configured.
+// Adds a secret for signaling, which makes relay credentials with the first secret. In a cluster, the secret
+// is the same on all nodes. Otherwise a random one is made for this run, when signaling is on and no secret
+// is configured.
 void add_missing_secret(config::Config& config);
 
-// Random ones; in a cluster those of all nodes, so that a session is resumed at each of them.
+// Makes the keys of TLS session tickets: random keys, or in a cluster keys that all nodes share, so that a
+// session can be resumed on any node.
 std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster);
 
 class Daemon {
  public:
-  // Opens every listener and says where; throws std::exception with a message for the operator when it
-  // cannot. `tls` may be null where no listener is tls.
+  // Opens all listeners and logs their addresses. Throws std::exception with a message for the operator when
+  // it cannot. `tls` may be null where no listener is tls.
   Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
          std::unique_ptr<Certificates> tls);
   ~Daemon();
 
-  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 drains. SIGHUP reloads; it must have been held since
-  // before any other thread began, see hold_reload_signals().
+  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 begins a drain, and SIGHUP reloads. hold_reload_signals()
+  // must have been called before any other thread began.
   void run();
 
  private:
@@ -93,7 +95,7 @@ class Daemon {
   void on_signal(int signal);
   void begin_heartbeat();
   std::uint64_t relayed_octets() const;
-  // For the service manager, in words.
+  // The status line for the service manager.
   std::string describe_load(std::uint64_t octets_per_second) const;
   void watch_certificates();
   void watch_certificate_files();
@@ -125,7 +127,7 @@ class Daemon {
                                                      std::chrono::seconds duration);
   // Returns those that were not known before.
   std::vector<auth::Revocation> apply_revocations(const std::vector<auth::Revocation>& revocations);
-  // Writes them into auth.database, so that a restart does not forget them. Whether it did.
+  // Writes them to auth.database, so that a restart does not forget them. Returns whether that succeeded.
   bool keep_revocations(const std::vector<auth::Revocation>& revocations);
   void heed_other_nodes(const std::vector<auth::Revocation>& revocations);
   // Throws users::DatabaseError.
@@ -142,9 +144,9 @@ class Daemon {
   relay::Totals count_all() const;
   void log_totals() const;
 
-  boost::asio::io_context control_{1};  // the main thread's; goes last
+  boost::asio::io_context control_{1};  // the io_context of the main thread; destroyed last
   const Source source_;
-  config::Config config_;  // as it holds now
+  config::Config config_;  // the present configuration
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   // The watch began before the addresses were read. Nothing where the machine does not let us.
   std::optional<net::AddressWatch> address_watch_;
@@ -154,14 +156,15 @@ class Daemon {
   std::vector<Endpoint> udp_listeners_;
   std::vector<Endpoint> tcp_listeners_;
   turn::NatDiscoveries nat_discoveries_;
-  std::vector<std::string> urls_;      // of all listeners, with the ports that were really taken
-  bool has_public_host_ = false;       // by which clients find the load balancer that stands in front
-  std::vector<IpAddress> plain_http_;  // where signaling listens without TLS
-  std::vector<signaling::IceParams::Listener> told_;  // what clients are told of them
+  std::vector<std::string> urls_;  // of all listeners, with the ports that were really taken
+  // Signaling.public_host is set, so clients can be told of listeners behind load balancers
+  bool has_public_host_ = false;
+  std::vector<IpAddress> plain_http_;                 // where signaling listens without TLS
+  std::vector<signaling::IceParams::Listener> told_;  // the listeners that clients are told of
   auth::Revocations revocations_;                     // the signaling thread and credentials_ have them, too
   std::shared_ptr<const auth::CredentialStore> credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
-  turn::Quota quota_;  // goes after what holds places in it
+  turn::Quota quota_;  // destroyed after all objects that hold places in it
   turn::Quota connection_quota_;
   turn::Quota address_quota_;
   turn::ByteBudgets server_budgets_;
@@ -176,7 +179,7 @@ class Daemon {
   relay::PeerConnectionTable peer_connections_;
   std::deque<relay::Mailbox> mailboxes_;
   std::set<IpAddress> warned_about_;
-  std::vector<std::string> absent_;  // what there was a warning of, as long as it is so
+  std::vector<std::string> absent_;  // absent addresses that a warning was written about
   std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null where there is none

@@ -1,4 +1,4 @@
-// What tells that a file is another one than before, or has been written, or has got other permissions.
+// The state of a file. It differs when the file was replaced, was written or got other permissions.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ struct FileState {
   bool operator==(const FileState&) const = default;
 };
 
-// For each file. To read the files after this call is to read them in this state or a later one.
+// Returns the state of each file. When the files are read after this call, they are read in this state or a
+// later one.
 std::vector<FileState> states_of(const std::vector<std::string>& files);
 
 }  // namespace turnpike::daemon

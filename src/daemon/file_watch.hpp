@@ -1,8 +1,9 @@
-// Tells when one of some files may have changed, by inotify(7): when it was written, moved into place, given
-// to somebody else or made readable. It watches every folder on the way to a file and to what the symbolic
-// links on that way lead to, so it notices as well when a link is replaced (certbot, Kubernetes' `..data`),
-// or when a folder is removed and made again. Where a file is missing, it watches up to the nearest folder
-// there is. It does not notice that something is mounted over one of these folders.
+// Calls a function when a watched file may have changed, by inotify(7): when it was written, moved into
+// place, got another owner or became readable. to somebody else or made readable. It watches every folder on
+// the way to a file and to what the symbolic links on that way lead to, so it notices as well when a link is
+// replaced (certbot, Kubernetes' `..data`), or when a folder is removed and made again. Where a file is
+// missing, it watches up to the nearest folder there is. It does not notice that something is mounted over
+// one of these folders.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,7 +22,7 @@ namespace turnpike::daemon {
 
 class FileWatch {
  public:
-  // A renewal writes two files, one after the other: both should be there when they are read.
+  // The time to wait after a change, since a renewal writes two files one after the other.
   static constexpr std::chrono::milliseconds kPause{500};
 
   // `changed` is called on the thread of the io_context, `pause` after the last of several changes. Throws
@@ -34,7 +35,7 @@ class FileWatch {
   // Whether some changes will not be noticed: too many folders, or one that this user may not read.
   bool misses_some() const { return misses_some_; }
   std::size_t watches() const { return watches_.size(); }
-  // Leaves the io_context without work of this object's.
+  // Ends the work of this object in the io_context.
   void stop();
 
  private:

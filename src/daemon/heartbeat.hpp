@@ -1,7 +1,7 @@
-// Tells the service manager how the daemon is (sd_notify(3)): a line of status, and, where its watchdog waits
-// for that (sd_watchdog_enabled(3)), that every thread which serves somebody still makes its passes. A thread
-// that hangs is not told of, and the service manager then restarts the service. Where there is no service
-// manager it tells nobody, and looks at the daemon all the same.
+// Reports to the service manager (sd_notify(3)): a status line and, when its watchdog is on
+// (sd_watchdog_enabled(3)), that every thread which serves clients still makes its passes. When a thread
+// hangs, that report is not sent, and the service manager restarts the service. Without a service manager
+// nothing is sent, but the threads are still asked.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ namespace turnpike::daemon {
 
 class Heartbeat {
  public:
-  // Asks a thread for a sign of life: it calls the function that it is given once, from itself.
+  // Asks a thread for a sign of life: the thread calls the given function once.
   using Question = std::function<void(std::function<void()>)>;
 
   // How long the service manager waits for a sign of life; nothing where it does not wait for this process.

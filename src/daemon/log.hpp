@@ -1,4 +1,4 @@
-// The process's log: spdlog to stderr, as text or one JSON object a line.
+// The log of the process: spdlog writes to stderr, one line of text or one JSON object for each event.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,8 @@
 
 namespace turnpike::daemon {
 
-// From now on only what is as important as this is logged. From any thread.
+// Changes the log level: only lines of this level or a more important one are written. Any thread may call
+// it.
 void set_level(config::LogLevel level);
 // Likewise, by the word for it in the configuration. Returns false, and changes nothing, when there is no
 // such level.
@@ -19,7 +20,7 @@ class LogScope {
  public:
   explicit LogScope(const config::LogParams& params);
   ~LogScope();  // writes what is still waiting
-  // From now on the log is written like this. From any thread.
+  // Changes the level, the format and the addresses in the log. Any thread may call it.
   static void use(const config::LogParams& params);
   LogScope(const LogScope&) = delete;
   LogScope& operator=(const LogScope&) = delete;

@@ -5,7 +5,7 @@
 
 namespace turnpike::daemon {
 
-// Sends `state`, such as "READY=1", to $NOTIFY_SOCKET; does nothing where systemd did not set it.
+// Sends `state`, such as "READY=1", to $NOTIFY_SOCKET. Does nothing when the variable is not set.
 void notify_service_manager(std::string_view state);
 
 }  // namespace turnpike::daemon

@@ -1,4 +1,4 @@
-// How many octets a second, out of a count that only grows.
+// Computes octets per second from a counter that only grows.
 #pragma once
 
 #include <chrono>
@@ -14,8 +14,8 @@ class OctetRate {
   // The count is 0 at the beginning.
   explicit OctetRate(TimePoint begin) : since_(begin) {}
 
-  // Returns how long it has been since the last count. Within less than a second, of which a rate says
-  // little, it is as if nobody had counted.
+  // Computes the rate since the last count, and returns the time since then. Does nothing, and returns
+  // nothing, when that is less than a second.
   std::optional<std::chrono::duration<double>> count(std::uint64_t octets, TimePoint now) {
     const std::chrono::duration<double> elapsed = now - since_;
     if (elapsed < std::chrono::seconds(1)) return std::nullopt;
@@ -25,7 +25,7 @@ class OctetRate {
     return elapsed;
   }
 
-  // Between the last two counts; 0 before.
+  // The rate between the last two counts; 0 before the first.
   std::uint64_t per_second() const { return per_second_; }
 
  private:

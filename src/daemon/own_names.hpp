@@ -1,4 +1,4 @@
-// Which of the names that clients ask for are ours, where the others are those of a web server behind a
+// Decides whether a name that a client asks for is ours. Other names belong to the web server behind the
 // listener.
 #pragma once
 
@@ -15,13 +15,13 @@ namespace turnpike::daemon {
 // Thread-safe.
 class OwnNames {
  public:
-  // `tls`, null where there is none, outlives this; its certificates may change.
+  // `tls` may be null; otherwise it must outlive this object. Its certificates may change.
   OwnNames(const config::SignalingParams& signaling, const Certificates* tls);
 
-  // From now on these hold.
+  // Changes public_host and hosts.
   void use(const config::SignalingParams& signaling);
-  // The names of the certificates, by wildcards too, signaling's public_host and hosts, localhost and
-  // addresses.
+  // Whether `name` is ours: a name of a certificate (also by a wildcard), public_host or hosts of signaling,
+  // localhost, or an IP address.
   bool has(std::string_view name) const;
 
  private:

@@ -1,5 +1,5 @@
-// What the program can do for its command line. Each function writes what is wrong to stderr, and returns the
-// exit code: 0 when all went well, 1 otherwise. The command line includes nothing else of the daemon.
+// The actions of the command line. Each function writes errors to stderr, and returns the exit code: 0 when
+// all went well, 1 otherwise. The command line includes nothing else of the daemon.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@ struct Source {
 int serve(const Source& source);
 // Only says whether the configuration is valid.
 int check(const Source& source);
-// Has a running daemon reload, and waits until it has.
+// Makes a running daemon reload, and waits until it has reloaded.
 int reload(pid_t pid);
 
 }  // namespace turnpike::daemon

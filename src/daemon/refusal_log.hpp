@@ -1,6 +1,6 @@
-// Refusals of signaling, or of another part, as log lines, with the key that decides, so that an operator
-// whose users are refused finds what to change. Strangers decide how many refusals there are, so of each kind
-// one line is written a minute, and says how many there were besides.
+// Makes log lines about refusals of signaling or another part, with the configuration key that decides, so
+// that an operator whose users are refused knows what to change. Strangers decide how many refusals there
+// are, so each kind gets at most one line a minute, which says how many others there were.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ class RefusalLog {
   // `who` is a literal.
   explicit RefusalLog(std::string_view who = "signaling") : who_(who) {}
 
-  // Counts the refusal; the line to write, where it is time for one.
+  // Counts the refusal. Returns the line to write, or nothing when this kind had a line in the last minute.
   std::optional<std::string> line(const http::Refused& refused, SteadyTime now);
   // "host=3 origin=12": all that there were; empty where there was none.
   std::string totals() const;

@@ -1,6 +1,6 @@
-// How a running daemon is told to reload, and how whoever told it hears whether that went well. SIGHUP asks
-// for no answer. `turnpike --reload PID` queues a real-time signal instead, and is answered by the same
-// signal with 0 or 1. A minimal system has no program that sends signals, and none that waits for an answer.
+// Makes a running daemon reload, and reports the result to the caller. SIGHUP asks for no answer. `turnpike
+// --reload PID` queues a real-time signal instead, and is answered by the same signal with 0 or 1. A minimal
+// system has no program that sends signals, and none that waits for an answer.
 #pragma once
 
 #include <sys/types.h>
@@ -12,8 +12,8 @@
 
 namespace turnpike::daemon {
 
-// Both signals wait from now on until somebody reads them, in this thread and in those that it starts. To be
-// called before the first of them.
+// Blocks both signals in this thread and in the threads that it starts, so that they wait until a
+// ReloadSignal reads them. Call this before the first of these threads begins.
 void hold_reload_signals();
 
 // The daemon's side. On the thread that runs the io_context.

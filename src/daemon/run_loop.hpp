@@ -8,8 +8,8 @@
 
 namespace turnpike::daemon {
 
-// Runs until nothing is left to be done, or until the io_context is stopped. A handler that finds no memory
-// is given up, and the others go on. Other exceptions pass.
+// Runs the io_context until it has no work or is stopped. A handler that throws std::bad_alloc is given up,
+// and the others go on. Other exceptions are passed on.
 inline void run_loop(boost::asio::io_context& io) {
   bool has_said_so = false;
   for (;;) {

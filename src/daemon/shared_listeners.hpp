@@ -1,5 +1,5 @@
-// Listeners as all workers share them: one socket for each worker on one address. For NAT discovery (RFC 5780
-// §6) also the other three of its four addresses.
+// Opens the listeners of all workers: one socket for each worker on one address. For NAT discovery (RFC 5780
+// §6) it also opens the other three of the four addresses.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +21,11 @@ SharedListener open_shared_listener(Transport transport, Endpoint at, std::size_
 
 struct DiscoveryListeners {
   std::vector<SharedListener> listeners;  // the primary one first
-  turn::NatDiscovery::Params discovery;   // counts them from 0
+  turn::NatDiscovery::Params discovery;   // its listener numbers are indexes of `listeners`
 };
 
-// Where a port is 0, one that is free on both addresses. Throws std::system_error where it is the primary
-// that cannot be had, else std::runtime_error.
+// A port of 0 is replaced by one that is free on both addresses. Throws std::system_error when the primary
+// address cannot be opened, and std::runtime_error when another one cannot.
 DiscoveryListeners open_discovery_listeners(Transport transport, const Endpoint& primary,
                                             const Endpoint& alternate, std::size_t workers,
                                             const std::vector<IpAddress>& own_addresses);

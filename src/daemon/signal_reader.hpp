@@ -1,5 +1,5 @@
-// Reads the signals of this process, one after the other, on the thread of an io_context (signalfd(2)). No
-// handler runs at an unexpected moment, and no signal is lost.
+// Reads the signals of this process one after another on the thread of an io_context (signalfd(2)), so no
+// handler interrupts other code, and no signal is lost.
 #pragma once
 
 #include <sys/signalfd.h>
@@ -16,7 +16,7 @@ class SignalReader {
  public:
   using Take = std::function<void(const signalfd_siginfo&)>;
 
-  // Holds these signals in the calling thread, and in all threads that it starts later. Threads that exist
+  // Blocks these signals in the calling thread and in the threads that it starts later. Threads that exist
   // already must hold them too. Throws std::system_error.
   SignalReader(boost::asio::io_context& io, std::initializer_list<int> signals, Take take);
 

@@ -1,5 +1,4 @@
-// The signaling endpoint as a part of the daemon: the HTTP server and the site it serves, on a thread of
-// their own.
+// The signaling endpoint of the daemon: the HTTP server and its site, on a thread of their own.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -24,8 +23,9 @@ namespace turnpike::daemon {
 
 class SignalingThread {
  public:
-  // Opens the listeners and says where. `relay` are the listeners that clients are told of; `tls`, null where
-  // there is none, outlives this. Throws std::exception with a message for the operator.
+  // Opens the listeners and logs their addresses. `relay` are the listeners that clients are told of. `tls`
+  // may be null; otherwise it must outlive this object. Throws std::exception with a message for the
+  // operator.
   SignalingThread(const config::Config& config, std::vector<signaling::IceParams::Listener> relay,
                   const Certificates* tls, const std::map<IpAddress, IpAddress>& advertised,
                   const std::optional<IpAddress>& default_address);
@@ -53,12 +53,12 @@ class SignalingThread {
   // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many
   // others wait already or the thread has stopped. From any thread.
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
-  // Says goodbye to whoever is connected and joins the thread, within seconds.
+  // Closes all connections properly and joins the thread; this takes a few seconds at most.
   void stop();
 
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
-  // To be read after stop().
+  // Read these only after stop().
   const http::Counters& counters() const { return server_.counters(); }
   // Connections that were given to adopt() and closed. From any thread.
   std::uint64_t dropped() const { return waiting_.dropped(); }
@@ -68,7 +68,7 @@ class SignalingThread {
   void log_totals() const;
 
   boost::asio::io_context io_{1};
-  // Somebody may come though there is no listener of its own.
+  // Keeps the io_context running, since adopt() can bring connections although this thread has no listener.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};
   const Certificates* tls_;
   net::SystemRandom random_;

@@ -1,4 +1,4 @@
-// What has become of connections that were passed on to a web server.
+// The counters of connections that are passed on to a web server.
 #pragma once
 
 #include "turnpike/base/counter.hpp"

@@ -1,5 +1,5 @@
-// The door to a web server behind a listener of ours: passes connections on to it, octet by octet, on a
-// thread of its own. No TLS ends here, and nobody looks at what passes.
+// Passes connections on to a web server behind one of our listeners, on a thread of its own. TLS does not end
+// here, and the octets are not examined.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -37,7 +37,7 @@ class WebDoor {
   void ask(std::function<void()> answer);
   // Adds what has been counted so far. From any thread.
   void add_metrics(std::vector<admin::Metric>& metrics) const;
-  // Connections that there are. From any thread.
+  // The number of open connections. Any thread may call it.
   std::uint64_t count() const { return count_; }
   // Closes all connections and joins the thread.
   void stop();
@@ -60,7 +60,7 @@ class WebDoor {
   RefusalLog refusals_{"web"};
   SteadyTime quiet_until_{};  // about web servers that cannot be reached
   std::set<Passage*> passages_;
-  Counter count_;  // of them
+  Counter count_;  // the number of `passages_`
   WebCounters counters_;
   bool stopping_ = false;
   std::thread thread_;

@@ -6,7 +6,7 @@
 
 namespace turnpike::http {
 
-// Writes the time anew only when another second has begun. It belongs to one thread.
+// Formats the time only once in each second. Belongs to one thread.
 class Date {
  public:
   const std::string& at(std::time_t now);

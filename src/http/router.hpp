@@ -1,5 +1,5 @@
-// Finds the handler of a path. Routes are added before the server starts and do not change afterwards, but
-// some of them may be served at some times only.
+// Finds the handler of a path. Routes are added before the server starts and do not change afterwards; some
+// of them may be served at some times only.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@
 
 namespace turnpike::http {
 
-// What a path makes of a request whose body is still to come.
+// The decision of a path about a request whose body has not arrived yet.
 struct Arrival {
   std::optional<Response> refusal;       // the answer, if the body is of no interest
   std::shared_ptr<void> until_answered;  // kept until the request is answered or given up
@@ -29,13 +29,14 @@ class Router {
   // other handler for.
   static constexpr std::string_view kAnyMethod = "*";
   void add(std::string method, std::string path, Handler handler);
-  // From now on the routes of this path, and its WebSocket, are there only while `is_served` returns true.
+  // The routes and the WebSocket of this path exist only while `is_served` returns true.
   void serve_while(std::string path, std::function<bool()> is_served) {
     conditions_[std::move(path)] = std::move(is_served);
   }
   // The handler of GET requests for all other paths.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
-  // Called when the header of a request for this path has come, before its body is read.
+  // Adds a function that is called when the headers of a request for this path have arrived, before the body
+  // is read.
   void add_arrival(std::string path, std::function<Arrival(const Request&)> arrival) {
     arrivals_[std::move(path)] = std::move(arrival);
   }

@@ -1,4 +1,4 @@
-// What UDP and TCP sockets are opened and set up with.
+// Functions that open and configure UDP and TCP sockets.
 #pragma once
 
 #include <netinet/in.h>

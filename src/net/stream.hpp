@@ -105,9 +105,9 @@ class Stream {
   [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages,
                               std::size_t most = StreamBuffers::kReceiveSize);
 
-  // What is behind a ConnectionBind request is not taken apart before that is answered, since it is data for
-  // the peer when the request succeeds (RFC 6062 §5.4). When this connection goes on, take_held() appends the
-  // messages in it, as receive() does.
+  // The octets behind a ConnectionBind request are not split into messages before the answer, since they are
+  // data for the peer when the request succeeds (RFC 6062 §5.4). When this connection goes on, take_held()
+  // appends the messages in it, as receive() does.
   bool holds_octets() const { return is_held_; }
   [[nodiscard]] State take_held(StreamBuffers& buffers, std::vector<Bytes>& messages);
 

@@ -1,6 +1,7 @@
-// One worker's clients by DTLS: who is one at all, which association a datagram belongs to, and how long each
-// stays. They share the worker's listener sockets, with clients by plain UDP too, and are told apart by their
-// 5-tuples; before a client has sent its cookie back nothing is kept of it.
+// The DTLS clients of one worker: it decides who becomes a client, which association a datagram belongs to,
+// and how long each association stays. The clients share the listener sockets of the worker with plain UDP
+// clients, and are distinguished by their 5-tuples. Nothing is stored for a client before it has returned its
+// cookie.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -33,20 +34,20 @@ namespace turnpike::relay {
 
 class Associations final : public ClientTransport {
  public:
-  // What all workers share; outlives them.
+  // All workers share these. They must outlive the workers.
   struct Shared {
     const net::CurrentTls* dtls;  // null where there is no certificate
     IdleConnections& idle;
     turn::Limiters& limiters;
   };
 
-  // How datagrams come and go.
+  // The sockets and flows by which datagrams arrive and leave.
   struct Ways {
     const std::vector<ListenerSocket>& listeners;
     ProxiedClients& proxied;
   };
 
-  // All references outlive this, the listeners with their sockets open.
+  // All references must outlive this object, and the sockets of the listeners must stay open.
   Associations(const Ways& ways, const Shared& shared, const StreamLimits& limits, crypto::Random& random,
                net::SendCounters& sends);
   // Sends close_notify to all clients.
@@ -54,16 +55,19 @@ class Associations final : public ClientTransport {
 
   void use(const Settings& settings) override;
 
-  // Whether there is a certificate. Plain listeners then take DTLS as well.
+  // Whether there is a certificate, so that associations can begin. Plain UDP listeners then accept DTLS too.
   bool can_begin() const { return shared_.dtls != nullptr; }
 
   struct Received {
     FiveTuple tuple;
-    std::span<const Bytes> messages;    // until the next call; what they view until release_received(), or in
-                                        // the datagram's slot
-    std::optional<FiveTuple> replaced;  // an association that has just given way to this one
+    // Valid until the next call. The octets that they view are valid until release_received(), or are in the
+    // datagram's slot.
+    std::span<const Bytes> messages;
+    // The former association of this client, which this one has just replaced.
+    std::optional<FiveTuple> replaced;
   };
-  // `came_by` is the path that a client by UDP would have.
+  // Processes a datagram. `came_by` is the path that a UDP client would have: the listener, and the flow when
+  // the client comes through a load balancer.
   Received receive(PathId came_by, const net::ReceivedDatagram& datagram, TimePoint now);
   void release_received() override { buffers_.release_received(); }
 
@@ -83,12 +87,13 @@ class Associations final : public ClientTransport {
   std::uint64_t out_of_memory() const override { return counters_.out_of_memory; }
 
  private:
-  // Of one worker. Beyond, the oldest makes room: it has had the most time.
+  // The most handshakes of one worker at a time. When there are more, the oldest one is given up, since it
+  // has had the most time.
   static constexpr std::size_t kMaxHandshakes = 1024;
-  // Begun in one pass: a signature each, which costs what hundreds of relayed packets do. Whoever comes
-  // beyond sends its hello again.
+  // The most handshakes that begin in one pass. Each needs a signature, which costs as much as hundreds of
+  // relayed packets. A client that comes later in the pass sends its hello again.
   static constexpr std::uint32_t kBegunPerPass = 4;
-  // An association that has been quiet for this long gives its buffers back.
+  // An association that has received nothing for this long frees its buffers.
   static constexpr Duration kQuiet = std::chrono::seconds(4);
 
   struct Association : ClientConnection, boost::intrusive::list_base_hook<> {
@@ -99,11 +104,12 @@ class Associations final : public ClientTransport {
     PathId came_by{};                              // as receive() has it
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
     SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
-    SteadyTime busy_until{};                       // it does not rest before
+    SteadyTime busy_until{};                       // its buffers are not freed before this time
     bool is_handshake = true;                      // until it is established, and in handshakes_
   };
-  // A 5-tuple's associations: a client that has started again on its port shakes hands while
-  // the old one lives on, since only the end of a handshake tells that it was the same client.
+  // The associations of one 5-tuple. When a client has restarted on the same port, its new handshake runs
+  // while the old association still exists, since only the end of the handshake proves that it is the same
+  // client.
   struct Place {
     Association* established = nullptr;
     Association* handshake = nullptr;
@@ -122,7 +128,7 @@ class Associations final : public ClientTransport {
   Association* make(const FiveTuple& key, const net::DtlsHello& hello);
 
   void make_room();
-  // Whatever DTLS has left in the buffers.
+  // Sends what DTLS has left in the buffers.
   void transmit(PathId came_by, const FiveTuple& tuple);
 
   // The 5-tuple with what it came by for its path: the same for all associations that the client had.
@@ -142,7 +148,7 @@ class Associations final : public ClientTransport {
   net::DtlsBuffers buffers_;
   net::SendBatch batch_;
   std::uint32_t begun_in_pass_ = 0;
-  SteadyTime now_{};  // of the last call that was told the time
+  SteadyTime now_{};  // the time of the last call that had one
 
   boost::unordered_flat_map<FiveTuple, Place, KeyedHash> places_;
   ClientBook<Association> book_;

@@ -1,5 +1,5 @@
-// How a worker does without memory: the one thing that wanted it is given up and counted, and everybody else
-// is served all the same.
+// How a worker goes on when there is no memory: only the action that needed it is given up and counted; all
+// other clients are still served.
 #pragma once
 
 #include <new>
@@ -8,7 +8,7 @@
 
 namespace turnpike::relay {
 
-// Calls `act`. Returns false, and counts, when there was no memory for it.
+// Calls `act`. When it throws std::bad_alloc, this adds one to `out_of_memory` and returns false.
 template <class Act>
 bool attempt(Counter& out_of_memory, Act&& act) {
   try {

@@ -1,5 +1,5 @@
-// The load balancers in front of a listener, which say by the PROXY protocol whom they speak for. Where there
-// are any, nobody else may come.
+// The load balancers in front of a listener. They write the address of each client in a header of the PROXY
+// protocol. A listener that has load balancers refuses all other sources.
 #pragma once
 
 #include <algorithm>
@@ -13,10 +13,10 @@ inline bool is_any_of(const std::vector<Prefix>& prefixes, const IpAddress& addr
   return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return contains(prefix, address); });
 }
 
-// In front of a listener by UDP.
+// The load balancers of a UDP listener.
 struct Balancers {
   std::vector<Prefix> addresses{};
-  // The header stands on the first datagram of a client's alone, and not on each.
+  // Whether only the first datagram of a client has the header; otherwise each datagram has it.
   bool header_on_first_only = false;
 };
 

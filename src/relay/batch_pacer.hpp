@@ -1,8 +1,8 @@
-// Decides whether a worker lets datagrams gather before it looks again, as network cards do with interrupts.
-// Going to sleep and being woken costs several times what relaying a datagram does. Where datagrams come
-// often, but one at a time, a short pause lets one wake-up serve several of them. It costs each of them
-// latency, so there is none where it saves nothing: where datagrams come so seldom that nobody else would
-// arrive meanwhile, and where so many wait that the worker does not sleep anyway.
+// Decides whether a worker pauses so that several datagrams gather before it receives again, as network cards
+// do with interrupts. Going to sleep and being woken costs several times what relaying a datagram does. Where
+// datagrams come often, but one at a time, a short pause lets one wake-up serve several of them. It costs
+// each of them latency, so there is none where it saves nothing: where datagrams come so seldom that nobody
+// else would arrive meanwhile, and where so many wait that the worker does not sleep anyway.
 #pragma once
 
 #include <chrono>
@@ -15,9 +15,11 @@ class BatchPacer {
   // Any clock that does not jump; it is read once in a pass.
   using Time = std::chrono::nanoseconds;
 
-  // A pass that found as many has a batch already: a datagram costs nearly what it costs in a large one.
+  // A pass that relayed this many datagrams had a batch already: each of them costs nearly as little as in a
+  // larger one.
   static constexpr std::uint64_t kBatch = 16;
-  // The pause is worth it where at least so many more datagrams can be expected in it, in hundredths.
+  // There is a pause only when at least this many more datagrams are expected in it, in hundredths: 60 means
+  // 0.6 datagrams.
   static constexpr std::int64_t kWorth = 60;
 
   // `delay` is the length of each pause; 0 turns them off.
@@ -36,7 +38,8 @@ class BatchPacer {
   }
 
  private:
-  // After so long what was known of the rate is void; a fast flow has pauses again within two dozen passes.
+  // After this time without a datagram the known rate is forgotten. A fast flow has pauses again after about
+  // 24 passes.
   static constexpr Time kSilence = std::chrono::milliseconds(1);
   static constexpr int kPassesAveraged = 8;
 

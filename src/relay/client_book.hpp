@@ -1,5 +1,5 @@
-// The connections of one client transport: their numbers, which have an allocation, which have ended, and
-// when each is looked at next.
+// The connections of one client transport: their numbers, whether they have an allocation or have ended, and
+// when each of them has to be examined next.
 #pragma once
 
 #include <span>
@@ -26,7 +26,7 @@ struct ClientConnection : LazyDeadline {
 template <class Connection>
 class ClientBook {
  public:
-  // `idle` outlives this.
+  // `idle` must outlive this object.
   explicit ClientBook(IdleConnections& idle) : idle_(idle) {}
 
   // Makes a connection with a number of its own. Throws std::bad_alloc, and then nothing has changed.
@@ -34,7 +34,7 @@ class ClientBook {
   // returns null. add() must follow.
   template <class Prepare, class... Arguments>
   Connection* make(Prepare&& prepare, Arguments&&... arguments) {
-    // So that end() needs no memory.
+    // Reserves memory here, so that end() needs none.
     if (ended_.capacity() <= deadlines_.size()) ended_.reserve(2 * deadlines_.size() + 16);
     const PathId number = connections_.take();
     try {
@@ -57,7 +57,8 @@ class ClientBook {
     Connection* connection = connections_.find(number);
     return connection && !connection->has_ended ? connection : nullptr;
   }
-  // The client's connection even if it has ended. Null for another worker's, whose number may be the same.
+  // The connection of this client, even if it has ended. Null when the tuple belongs to another worker, which
+  // may use the same number.
   Connection* find_last(const FiveTuple& tuple) const {
     Connection* connection = connections_.find(tuple.path);
     return connection && connection->tuple == tuple ? connection : nullptr;
@@ -68,8 +69,9 @@ class ClientBook {
   }
   std::size_t size() const { return deadlines_.size(); }
 
-  // With an allocation a connection has no deadline, and is not among the idle ones. Without one its deadline
-  // is `deadline`. Returns the connection, or null where nothing has changed. Throws std::bad_alloc.
+  // Records whether the connection has an allocation. With one it has no deadline and does not count as idle;
+  // without one its deadline is `deadline`. Returns the connection, or null where nothing has changed. Throws
+  // std::bad_alloc.
   Connection* set_allocation(const FiveTuple& tuple, bool has_allocation, SteadyTime deadline) {
     Connection* connection = find_last(tuple);
     if (!connection || connection->has_ended || connection->has_allocation == has_allocation) return nullptr;
@@ -113,7 +115,7 @@ class ClientBook {
  private:
   IdleConnections& idle_;
   SlotMap<Connection, PathId> connections_;
-  LazyDeadlines<Connection> deadlines_;  // goes first, since it views the connections
+  LazyDeadlines<Connection> deadlines_;  // is destroyed first, since it refers to the connections
   std::vector<FiveTuple> ended_;
 };
 

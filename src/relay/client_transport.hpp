@@ -1,6 +1,6 @@
-// How clients come to a worker, as far as it is the same for datagrams, streams and DTLS. What clients send
-// comes in by Clients, which knows each transport; everything else is asked of all of them alike, once in a
-// pass.
+// The interface of the client transports of one worker, for what is the same with datagrams, streams and
+// DTLS. Clients knows each transport and receives from it; it calls everything else through this interface,
+// for all transports, once in each pass.
 #pragma once
 
 #include <cstdint>
@@ -30,25 +30,27 @@ class ClientTransport {
   virtual void send() = 0;
 
   // --- How long clients stay
-  // What belongs to a client with an allocation, here or at another worker, stays as long as that does.
+  // Says whether the client has an allocation, of this worker or of another one. The connection or flow of a
+  // client with an allocation stays as long as the allocation.
   virtual void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) = 0;
-  // Clients that have gone. Nothing more comes from them; answers to what came before still go out.
+  // The clients whose connections have ended. They send nothing more; answers to earlier messages are still
+  // sent.
   virtual std::span<const FiveTuple> ended() const { return {}; }
   virtual void remove_ended() {}
-  // What received messages view is needed no more.
+  // The caller needs the octets of received messages no longer.
   virtual void release_received() {}
 
   virtual void on_timeout(TimePoint now) = 0;
-  // SteadyTime::max() when nothing is waited for.
+  // The earliest time at which on_timeout() has work; SteadyTime::max() when there is none.
   virtual SteadyTime next_deadline() const = 0;
 
-  // From now on these hold; deadlines that run already stay as they are. Connections of clients that may not
-  // come any more end. The settings outlive their use.
+  // Changes the settings. Running deadlines do not change. Connections of clients that may no longer come
+  // end. `settings` must live until the next call of this function.
   virtual void use(const Settings& settings) = 0;
 
   // Adds what has been counted so far. Any thread may call it.
   virtual void add_counters_to(Totals& totals) const = 0;
-  // How often something was given up since there was no memory for it.
+  // How often an action was given up because there was no memory.
   virtual std::uint64_t out_of_memory() const = 0;
 };
 

@@ -1,5 +1,5 @@
-// All clients of one worker, by whatever transport they come. What they send is received here and handed to
-// the worker; what they get, and how long they stay, is asked of each transport in the list.
+// All clients of one worker, with all transports. This class receives their messages and passes them to the
+// worker. For sending, and for how long clients stay, it calls each transport of its list.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ struct WorkerListeners {
 
 class Clients {
  public:
-  // What all workers share; outlives them.
+  // All workers share these. They must outlive the workers.
   struct Shared {
     Streams::Shared streams;
     Associations::Shared associations;
@@ -37,8 +37,8 @@ class Clients {
   Clients(net::Epoll& epoll, WorkerListeners listeners, const Shared& shared, const Settings& settings,
           crypto::Random& random, net::SendCounters& sends);
 
-  // Whether what the client gets goes through something that one worker alone has: a connection, an
-  // association, or the flow of a load balancer. Any worker can send to the others.
+  // Whether only one worker can send to the client, because that worker has the connection, the association,
+  // or the flow of a load balancer. All workers can send to other clients.
   static bool has_connection(const FiveTuple& tuple) {
     return tuple.transport != Transport::udp || ProxiedClients::is_proxied(tuple.path);
   }
@@ -75,7 +75,7 @@ class Clients {
   void add_counters_to(Totals& totals) const;
   std::uint64_t out_of_memory() const;
 
-  // Connections can be taken from here to carry data (RFC 6062).
+  // The TCP and TLS connections, from which data connections are taken (RFC 6062).
   Streams& streams() { return streams_; }
 
  private:
@@ -118,7 +118,7 @@ void Clients::on_event(EventTag tag, std::uint32_t events, TimePoint now, net::R
   }
 }
 
-// Level-triggered: what a full pool leaves behind is reported again.
+// The epoll set is level-triggered, so datagrams for which the pool has no room are reported again.
 template <class Host>
 void Clients::on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& pool, Host& host) {
   const ListenerSocket& listener = udp_.listeners()[index];
@@ -163,7 +163,7 @@ void Clients::on_balancer(std::uint32_t index, const net::ReceivedDatagram& data
 template <class Host>
 void Clients::on_dtls(PathId path, const net::ReceivedDatagram& datagram, TimePoint now, Host& host) {
   const Associations::Received received = associations_.receive(path, datagram, now);
-  // Before the new one asks for what the old one still holds.
+  // The old client is closed first, so that the new one can get what the old one had.
   if (received.replaced) host.on_client_closed(*received.replaced, now);
   for (const Bytes message : received.messages) host.on_client(received.tuple, message, now);
 }

@@ -1,4 +1,4 @@
-// The machine's clocks, for whoever drives a part of the core that takes time as an argument.
+// Reads the clocks of the machine, for callers of functions that take the time as an argument.
 #pragma once
 
 #include <chrono>

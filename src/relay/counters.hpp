@@ -1,5 +1,5 @@
-// What the workers have counted since the start. Each part of a worker has a struct of its own; Totals has
-// all of them, and is what logs and metrics are made of.
+// The counters of the workers since the start. Each part of a worker has its own struct. Totals has all of
+// them; logs and metrics are made from it.
 #pragma once
 
 #include <tuple>
@@ -64,7 +64,7 @@ struct RelaySocketCounters {
   Counter out_of_descriptors;
 };
 
-// What belongs to no part of a worker.
+// The counters of a worker that belong to none of its parts.
 struct WorkerCounters {
   Counter out_of_memory;
   Counter dtls_lost;
@@ -74,7 +74,7 @@ struct MailCounters {
   Counter dropped;
 };
 
-// A pass is what a worker does from one wait to the next.
+// Histograms of the passes of a worker. A pass is the work from one wait to the next.
 struct Histograms {
   Histogram<0, 8> pass_datagrams;  // that it relayed
   Histogram<10, 24> pass_ns;       // how long it took

@@ -1,6 +1,6 @@
-// Writes to the log what happened to allocations, and which requests were refused. Names come from strangers
-// and are written so that they cannot pass for anything else. However many requests are refused, there is a
-// bound to what is written about them, and a source that is refused often does not hide the others.
+// Writes events of allocations and refused requests to the log. Strangers choose the names, so names are
+// written as quoted text that cannot look like another part of the line. The number of lines about refused
+// requests is limited, and an address with many refusals does not hide other addresses.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +28,18 @@ class NetworkHints {
   std::set<Prefix> known_;  // only networks that this machine has had
 };
 
-// One worker's, on its thread.
+// Belongs to one worker and its thread.
 class EventLog {
  public:
-  // In each period so many refused requests have a line of their own, and so many of one address. Of the
-  // others, each address has one line at the end of the period that says how many there were; of addresses
-  // beyond these there is one line together.
+  // The most refused requests in one period that get their own lines: of all addresses, and of one address.
+  // For the others, each address gets one line at the end of the period, with their number. Addresses beyond
+  // kMaxAddresses get one common line.
   static constexpr Duration kPeriod = std::chrono::seconds(10);
   static constexpr unsigned kLinesPerPeriod = 20;
   static constexpr unsigned kLinesPerAddress = 5;
   static constexpr std::size_t kMaxAddresses = 64;
 
-  // `worker` is its number. `hints` outlives this.
+  // `worker` is the number of the worker. `hints` must outlive this object.
   EventLog(unsigned worker, NetworkHints& hints) : worker_(worker), hints_(hints) {}
   // Logs how many requests were refused without a line of their own.
   ~EventLog();

@@ -1,5 +1,5 @@
-// What an event of a worker's epoll set is about, in the 64 bits that epoll keeps with each descriptor: three
-// bits for the kind, and 61 for a number whose meaning depends on the kind.
+// Identifies the source of an event of a worker's epoll set, in the 64 bits that epoll stores with each
+// descriptor: three bits for the kind, and 61 for a number whose meaning depends on the kind.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace turnpike::relay {
 
 enum class EventKind : std::uint8_t {
-  wake,               // the worker is to look whether it stops
+  wake,               // the worker has to check whether it must stop
   mail,               // the mailbox
   datagram_listener,  // number: the index of the listener
   stream_listener,    // number: the index of the listener
@@ -24,7 +24,7 @@ struct EventTag {
   static constexpr int kNumberBits = 61;
 
   EventKind kind = EventKind::wake;
-  std::uint64_t number = 0;  // at most kNumberBits bits
+  std::uint64_t number = 0;  // less than 2^kNumberBits
 
   constexpr std::uint64_t pack() const {
     return std::uint64_t{static_cast<std::uint8_t>(kind)} << kNumberBits | number;

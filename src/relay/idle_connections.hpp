@@ -1,5 +1,5 @@
-// Counts the connections and DTLS associations that have no allocation, of all workers together. Strangers
-// open them for nothing, so the whole server and each source address may have only so many.
+// Counts the connections and DTLS associations of all workers that have no allocation. Strangers can open
+// them without credentials, so their number is limited for the whole server and for each source address.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ class IdleConnections {
   explicit IdleConnections(const StreamLimits& limits)
       : max_(limits.idle), counter_(limits.idle_per_address) {}
 
-  // From now on these limits hold. Connections beyond them stay.
+  // Changes the limits. Existing connections stay, even beyond the new limits.
   void set_limits(const StreamLimits& limits);
   std::uint32_t count() const;
 
-  // An IPv6 /64 counts as one address. Returns false, and takes nothing, when the server has enough, or the
-  // address has and is not exempt.
+  // Counts one connection more. Returns false, and counts nothing, when the server has reached its limit, or
+  // when the address has reached its limit and is not exempt. An IPv6 /64 counts as one address.
   bool take(const IpAddress& source, bool is_exempt);
   // Counts a connection even beyond the limit, because it exists already.
   void add(const IpAddress& source);

@@ -1,5 +1,5 @@
-// A queue of deadlines that mostly move later. To move one later costs nothing: its entry keeps its place,
-// and when the old time comes the owner looks at it and puts it where it belongs.
+// A queue for deadlines that usually move to a later time. Such a move costs nothing: the entry keeps its
+// place, and when the old time comes, the owner examines the entry and gives it its new place.
 #pragma once
 
 #include <boost/intrusive/set.hpp>
@@ -18,7 +18,7 @@ class LazyDeadline : public boost::intrusive::set_base_hook<boost::intrusive::op
   SteadyTime looked_at_by_ = SteadyTime::max();
 };
 
-// The entries belong to somebody else, and are removed before they end.
+// The caller owns the entries, and removes them from the queue before it destroys them.
 template <class Entry>
 class LazyDeadlines {
  public:
@@ -40,7 +40,7 @@ class LazyDeadlines {
 
   // The time at which an entry is due; SteadyTime::max() when none is.
   SteadyTime next() const { return queue_.empty() ? SteadyTime::max() : queue_.begin()->looked_at_by_; }
-  // An entry that is due, or null. From now on it is never due, until look_by() says when.
+  // Returns an entry that is due, or null. The entry is not due again before look_by() gives it a new time.
   Entry* take_due(SteadyTime now) {
     if (queue_.empty() || queue_.begin()->looked_at_by_ > now) return nullptr;
     Entry& entry = *queue_.begin();

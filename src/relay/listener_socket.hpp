@@ -1,5 +1,5 @@
-// One worker's UDP socket of a listener: for DTLS alone, or plain, and then for DTLS as well where there is a
-// certificate.
+// The UDP socket of one worker for a listener. A dtls:// listener receives only DTLS; a udp:// listener
+// receives DTLS too when there is a certificate.
 #pragma once
 
 #include "net/datagrams.hpp"
@@ -21,8 +21,8 @@ struct ListenerSocket {
   Endpoint reached_by(const net::ReceivedDatagram& datagram) const {
     return {is_wildcard() ? datagram.to : endpoint.address, endpoint.port};
   }
-  // What a datagram to a client of `server` has to name as its source: nothing where the socket is bound to
-  // it.
+  // The source address that a datagram to a client of `server` must name; unspecified when the socket is
+  // bound to that address already.
   IpAddress source(const Endpoint& server) const { return is_wildcard() ? server.address : IpAddress(); }
 };
 

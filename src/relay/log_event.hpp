@@ -1,5 +1,5 @@
-// One event as a line of the log: words for people, and behind them the same as fields for machines. With
-// log.format: json the fields become members of the line's object.
+// One line of the log about an event: words for people, followed by the same data as fields for machines.
+// With log.format: json the fields become members of the line's object.
 #pragma once
 
 #include <spdlog/common.h>
@@ -10,25 +10,25 @@
 
 namespace turnpike::relay {
 
-// A stranger's text for a log line, in quotes: printable characters as they are, anything else as an escape,
-// and `...` behind the quotes where there is more of it than 64 characters.
+// Writes a stranger's text in quotes for a log line. Characters that are not printable become escapes; after
+// 64 characters it ends with `...` behind the quotes.
 std::string quoted(std::string_view text);
 
 class LogEvent {
  public:
-  // Stands between the words and the members of a JSON object, each of which begins with a comma. It is no
-  // printable character, so no text of a stranger has it.
+  // Separates the words from the members of a JSON object, each of which begins with a comma. The character
+  // is not printable, so no text of a stranger contains it.
   static constexpr char kSeparator = '\x1f';
 
   // `event` is the value of the field of that name.
   LogEvent(std::string_view event, std::string_view words);
 
-  // "name=value" among the words, and a field. The value is no stranger's text.
+  // Adds "name=value" to the words, and a field. Use add_quoted() when a stranger has chosen the value.
   LogEvent& add(std::string_view name, std::string_view value);
   LogEvent& add(std::string_view name, std::uint64_t value);
   // The same for a stranger's text.
   LogEvent& add_quoted(std::string_view name, std::string_view text);
-  // One of the two alone.
+  // Adds only words, or only a field.
   LogEvent& say(std::string_view words);
   LogEvent& field(std::string_view name, std::string_view value);
   LogEvent& field(std::string_view name, std::uint64_t value);

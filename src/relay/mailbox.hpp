@@ -1,6 +1,6 @@
-// What workers tell each other, and the main thread them. Two things on the relayed path come through here.
-// The first is what a client sends that has moved to another worker (RFC 8016), since its allocation stays
-// where it is. The second are datagrams from a relayed address of one worker to one of another.
+// The messages between workers, and from the main thread to workers. Two kinds of them carry relayed data.
+// The first kind is what a client sends that has moved to another worker (RFC 8016), since its allocation
+// stays where it is. The second kind is datagrams from a relayed address of one worker to one of another.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +23,24 @@ namespace turnpike::relay {
 
 struct Settings;
 
-// To the allocation's worker: a peer's connection that another worker had bound has ended (RFC 6062).
+// For the worker of the allocation: a connection with a peer, which another worker had bound, has ended (RFC
+// 6062).
 struct PeerClosed {
   turn::ConnectionId connection{};
 };
-// To the worker that has bound a peer's connection.
+// For the worker that has bound a connection with a peer: it has to close the connection.
 struct CloseDataConnection {
   turn::ConnectionId connection{};
 };
-// To the worker that has the client's allocation, from the one that the client comes to. May be dropped.
+// A message of a client, from the worker that receives it to the worker of its allocation. It may be dropped.
 struct FromClient {
   unsigned worker = 0;
-  bool begins = false;  // a Refresh with a ticket of the other worker's
+  bool begins = false;  // a Refresh whose ticket names the other worker
   FiveTuple tuple;
   std::vector<std::uint8_t> message;
 };
-// And back: that worker has nothing to do with this client, or not any more. Where too much waits already it
-// comes without the message.
+// The answer to FromClient: that worker has no allocation of this client, or no longer has one. When too much
+// mail waits, this comes without the message.
 struct Returned {
   unsigned worker = 0;
   FiveTuple tuple;
@@ -48,14 +49,13 @@ struct Returned {
 struct ClientClosed {
   FiveTuple tuple;
 };
-// And back, where a client has a connection, or comes through a load balancer: over plain UDP every worker
-// can send to it. May be dropped.
+// A message to a client, from the worker of its allocation to the worker that can send to it (see
+// Clients::has_connection). It may be dropped.
 struct ToClient {
   FiveTuple tuple;
   std::vector<std::uint8_t> message;
 };
-// Datagrams from relayed addresses of one worker to those of another, as one pass has collected them. They
-// may be dropped.
+// The datagrams of one pass from relayed addresses of one worker to those of another. They may be dropped.
 class FromRelays {
  public:
   struct Datagram {
@@ -82,30 +82,30 @@ class FromRelays {
   std::vector<Datagram> datagrams_;
   std::vector<std::uint8_t> payloads_;
 };
-// Nothing from this client is to be forwarded any more.
+// For the worker that receives from this client: do not forward its messages any longer.
 struct ForgetClient {
   unsigned worker = 0;  // that says so
   FiveTuple tuple;
 };
 
-// From the main thread: what holds from now on, in place of what a worker had before.
+// From the main thread: new settings, which replace those that the worker had.
 struct SettingsUpdate {
   std::shared_ptr<const Settings> settings;
 };
-// From the main thread: which allocations there are, or which of them these settings would end. The worker
-// calls `answer` once.
+// From the main thread: list all allocations, or only those that the settings `ended_by` would end. The
+// worker calls `answer` once.
 struct ListAllocations {
   std::function<void(std::vector<turn::AllocationInfo>)> answer;
   std::shared_ptr<const Settings> ended_by{};  // null: all allocations are listed
 };
-// From the main thread: an allocation is to end. The worker calls `answer` with whether there was one of that
-// number.
+// From the main thread: end an allocation. The worker calls `answer` once, with false when it has no
+// allocation of that number.
 struct EndAllocation {
   std::uint64_t number = 0;
   std::function<void(bool)> answer;
 };
 
-// From the main thread: whether the worker still makes its passes. It calls `answer` once.
+// From the main thread: a sign of life is wanted. The worker calls `answer` once, in its next pass.
 struct ShowLife {
   std::function<void()> answer;
 };
@@ -113,13 +113,12 @@ struct ShowLife {
 using Mail = std::variant<PeerClosed, CloseDataConnection, FromClient, Returned, ClientClosed, ToClient,
                           FromRelays, ForgetClient, SettingsUpdate, ListAllocations, EndAllocation, ShowLife>;
 
-// One worker's. Thread-safe.
+// The mailbox of one worker. Thread-safe.
 //
-// What waits in it is bounded. Messages of clients and relayed datagrams are, by their octets: beyond, they
-// are dropped and counted. Of everything else nothing is ever dropped, since it tells of something that has
-// happened, and there is no more of it than there are things to tell of: each of these is told once of a
-// connection with a peer or of a client that has moved, whose first message was accepted here, and what comes
-// from the main thread by the main thread alone.
+// What waits is bounded. For messages of clients and relayed datagrams the octets are limited; more of them
+// are dropped and counted. All other mail is never dropped, since it reports events, and the number of events
+// is limited: each kind is sent once for a connection with a peer, or once for a client that has moved and
+// whose first message was accepted here. The main thread sends the rest.
 class Mailbox {
  public:
   // Throws std::system_error.
@@ -128,17 +127,18 @@ class Mailbox {
   // Readable while there is mail.
   int fd() const { return ready_.get(); }
   void post(Mail mail);
-  // A message, unless so much of them waits already that media would come too late, and requests that were
-  // not sent again are given up. False when it was dropped.
+  // Posts a message of a client. Returns false, and drops it, when so much waits that media would come too
+  // late, or that clients would have given up their requests.
   bool post(Mail mail, std::size_t size, bool is_media);
-  // They are media. When there is no room for them, each of them is counted as dropped.
+  // Posts relayed datagrams, which are media. When there is no room, this drops them, counts each of them,
+  // and returns false.
   bool post(FromRelays mail);
-  // Always, if need be without its message.
+  // Posts this in any case; without its message when there is no room.
   void post(Returned mail);
-  // In the order of posting.
+  // Takes all mail, in the order of posting.
   std::vector<Mail> take();
 
-  // Whoever holds the lock writes them, one at a time.
+  // Only the thread that holds the lock writes these. Any thread may read them.
   const MailCounters& counters() const { return counters_; }
 
  private:

@@ -1,6 +1,6 @@
-// The TCP connections with peers that all workers know of (RFC 6062): those that wait for a client's data
-// connection, whichever worker that comes to, and who has bound the others. Looked at when connections come
-// and go, never for what they carry.
+// The table of TCP connections with peers that all workers share (RFC 6062). It has the connections that wait
+// for a client's data connection, which may come to any worker, and it knows which worker has bound each of
+// the others. It is used when connections come and go, and not for the data that they carry.
 #pragma once
 
 #include <map>
@@ -19,30 +19,31 @@ class PeerConnectionTable {
  public:
   using ConnectionId = turn::ConnectionId;
 
-  // A new number, for a connection of this worker's allocation.
+  // Adds a connection of an allocation of `worker`. Returns its new number.
   ConnectionId add(unsigned worker, crypto::Random& random);
-  // It waits, and belongs to the table meanwhile.
+  // Makes a connection wait for a ConnectionBind of `client`. The table owns the socket meanwhile.
   void offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets, net::Fd peer);
-  // Whom one waits for.
+  // The client for which a connection waits; nothing when it does not wait.
   std::optional<auth::Identity> awaited_by(ConnectionId id);
-  // Takes one that waits for this identity.
+  // A connection that waited, as bind() returns it.
   struct Waiting {
     net::Fd peer;
     turn::SharedBudgets budgets;
   };
   std::optional<Waiting> bind(ConnectionId id, const auth::Identity& identity, unsigned worker);
 
-  // Forgets one that nobody has bound, and closes it; false when somebody has.
+  // Removes and closes a connection that no worker has bound. Returns false when a worker has bound it.
   bool close_unbound(ConnectionId id);
-  // Forgets it, and closes it if it waits. The worker that has bound it, if one has.
+  // Removes a connection, and closes it when it waits. Returns the worker that has bound it, if any.
   std::optional<unsigned> close(ConnectionId id);
-  // Forgets one that was bound. The worker of its allocation; nothing when that had forgotten it.
+  // Removes a connection that was bound and has ended. Returns the worker of its allocation; nothing when it
+  // was removed before.
   std::optional<unsigned> ended(ConnectionId id);
 
  private:
   struct Entry {
     unsigned worker = 0;
-    auth::Identity client;  // once it waits
+    auth::Identity client;  // set when the connection waits
     turn::SharedBudgets budgets;
     net::Fd peer;  // while it waits
     std::optional<unsigned> bound_by;

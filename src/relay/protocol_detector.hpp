@@ -1,7 +1,7 @@
-// The beginning of a TCP connection, as far as it has to be seen before somebody can serve it: whose it is,
-// where a load balancer stands in front, and what it speaks, where one port is for all. Nothing of the
-// client's own is taken from the socket. Where there is a web server behind the listener, the name that the
-// client asks for decides whether the connection is ours.
+// Examines the beginning of a TCP connection to decide who serves it: it finds the client behind a load
+// balancer, and the protocol when one port is for several. It does not take the octets of the client from the
+// socket. When a web server is behind the listener, the name that the client asks for decides whether the
+// connection is ours.
 #pragma once
 
 #include <cstdint>
@@ -17,25 +17,26 @@ namespace turnpike::relay {
 class ProtocolDetector {
  public:
   enum class Verdict : std::uint8_t {
-    wait,    // for more to be there
-    broken,  // it has ended, or is nothing that can be served here
+    wait,    // more octets are needed
+    broken,  // it has ended, or speaks no protocol that is served here
     turn,    // STUN or TURN without TLS
     tls,
     http,  // without TLS
     web,   // TLS or HTTP, and it asks for a name that is not ours
   };
 
-  // `behind_proxy`: a header of the PROXY protocol comes first. `known`: what follows is tcp or tls; where it
-  // is not known, its first octet tells. `is_ours` is null where there is no web server behind; it outlives
-  // this.
+  // When `behind_proxy` is true, a header of the PROXY protocol comes first. `known` is tcp or tls; when it
+  // is empty, the first octet of the client shows the protocol. `is_ours` is null when there is no web
+  // server; otherwise it must outlive this object.
   ProtocolDetector(bool behind_proxy, std::optional<Transport> known, const IsOurs* is_ours = nullptr)
       : has_header_(behind_proxy), known_(known), is_ours_(is_ours) {}
 
-  // Whenever there is something to read; `at_end` when the client has said that nothing follows. After
-  // another verdict than wait there is no more to ask.
+  // Call this whenever the socket is readable. `at_end` is true when the client has closed its side. Do not
+  // call it again after a verdict other than `wait`.
   Verdict read(int fd, bool at_end);
 
-  // Whom the load balancer speaks for; nothing where it speaks for itself, or where there is none.
+  // The client that the load balancer has named. Nothing when the connection is of the balancer itself, or
+  // when there is no balancer.
   const std::optional<Endpoint>& client() const { return client_; }
 
  private:
@@ -51,8 +52,8 @@ class ProtocolDetector {
   std::optional<Endpoint> client_;
 };
 
-// Whether a client whose first octet this is speaks HTTP: it is a letter of a method. ChannelData may have
-// the same ones, but never at the beginning, before there is a channel.
+// Whether `first`, the first octet of a client, begins an HTTP method. ChannelData can begin with the same
+// octets, but no connection begins with ChannelData, since a channel must be bound first.
 constexpr bool begins_http(std::uint8_t first) { return first >= 'A' && first <= 'Z'; }
 
 }  // namespace turnpike::relay

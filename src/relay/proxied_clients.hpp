@@ -1,12 +1,12 @@
-// One worker's clients by UDP and DTLS that come through load balancers: whom each datagram is from, and
-// which way an answer goes. A balancer has an address and port of its own for each client that it speaks for,
-// and takes there what the client is to get, without a header. It says whose the datagrams are by the PROXY
-// protocol, on each of them or on the first one alone.
+// The UDP and DTLS clients of one worker that come through load balancers: it finds the client of each
+// datagram, and the destination of each answer. A balancer uses one address and port for each client;
+// datagrams to that address reach the client, without a header. Each datagram from the balancer, or only the
+// first one of a client, has a header of the PROXY protocol with the address of the client.
 //
-// A balancer's address and port with the client behind them is a flow. The path in the client's 5-tuple names
-// the flow, so a client that has come in two ways is two clients, and the path of a flow that is over finds
-// nobody. The bits of a path are, from the lowest: 16 of the listener, as without a balancer; 16 of the
-// flow's place in the table; 32 that are never used again, and never 0.
+// A flow is a balancer's address and port together with its client. The path in the 5-tuple of such a client
+// names the flow. So a client that comes by two flows is two clients, and the path of an ended flow belongs
+// to no client. The bits of a path are, from the lowest: 16 of the listener, as without a balancer; 16 of the
+// index of the flow in the table; 32 that are never used again, and never 0.
 //
 // It opens no socket and reads no clock. Belongs to one thread.
 #pragma once
@@ -32,18 +32,18 @@ namespace turnpike::relay {
 class ProxiedClients {
  public:
   static constexpr std::size_t kMaxFlows = 65'536;
-  // A flow that is not held is forgotten when nothing has come by it for this long. nginx forgets after ten
-  // minutes by default, and what writes no second header has to forget first.
+  // A flow that is not held is forgotten when no datagram has come by it for this long. nginx forgets it
+  // after ten minutes by default; a balancer that writes no second header must forget first.
   static constexpr Duration kForgottenAfter = std::chrono::minutes(15);
 
   explicit ProxiedClients(const HashKey& key);
 
   struct Arrival {
-    FiveTuple tuple;              // the client's, by UDP
+    FiveTuple tuple;              // the 5-tuple of the client; its transport is udp
     std::size_t header_size = 0;  // where the client's own bytes begin
   };
-  // A datagram that came to a listener with balancers in front. `way` is the 5-tuple without a balancer:
-  // whose socket it came from, and the path of the listener. Nothing when it is dropped. Throws
+  // Processes a datagram that came to a listener behind balancers. `way` is the 5-tuple of the balancer: its
+  // address, and the path of the listener. Returns nothing when the datagram is dropped. Throws
   // std::bad_alloc.
   std::optional<Arrival> receive(const Balancers& balancers, const FiveTuple& way, Bytes datagram,
                                  SteadyTime now);
@@ -51,13 +51,13 @@ class ProxiedClients {
   // --- By the path of a client by UDP, or the one that an association was made with
   static std::uint32_t listener_of(PathId path) { return bits_of(path) & kListenerMask; }
   static bool is_proxied(PathId path) { return bits_of(path) >> kSerialAt != 0; }
-  // Where datagrams to a client that is_proxied() go, until the next call that is not const; null when the
-  // flow is over, which is counted.
+  // The destination of datagrams to a client for which is_proxied() is true. The pointer is valid until the
+  // next call that is not const. Null, which is counted, when the flow has ended.
   const Endpoint* route_to(PathId path);
 
-  // Flows with an allocation, here or at another worker, and those of associations are held: they stay until
-  // the balancer's port is another client's. The paths of plain clients and of flows that are over change
-  // nothing.
+  // A flow is held when it has an allocation, of this worker or of another one, or an association. It then
+  // stays until the balancer uses the port for another client. These functions do nothing for the paths of
+  // clients without a balancer and of ended flows.
   void set_allocation(PathId path, bool has_allocation);
   void hold(PathId path);
   void release(PathId path);
@@ -86,7 +86,7 @@ class ProxiedClients {
     Endpoint client;
     PathId path{};  // 0 while the place is free
     SteadyTime heard_at{};
-    std::uint32_t holds = 0;  // with none it is in idle_
+    std::uint32_t holds = 0;  // the number of holds; with 0 it is in idle_
     bool has_allocation = false;
   };
 

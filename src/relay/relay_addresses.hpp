@@ -1,5 +1,5 @@
-// The addresses that clients are relayed from, as they are at one time: this machine's may change while the
-// daemon runs. Each worker has the latest that it was sent, and asks it without a lock.
+// The relayed IP addresses at one time, since the addresses of the machine may change while the daemon runs.
+// Each worker has the latest snapshot that it was sent, and reads it without a lock.
 #pragma once
 
 #include <map>
@@ -15,17 +15,17 @@
 
 namespace turnpike::relay {
 
-// Immutable but for the port maps, which are thread-safe.
+// Immutable, except for the port maps, which are thread-safe.
 class RelayAddresses {
  public:
-  // An address keeps its map of ports from one of these to the next, and allocations keep it when the address
-  // is gone.
+  // The port maps, by address. An address keeps its map in later snapshots. Allocations keep the map even
+  // when the address has gone.
   using Ports = std::map<IpAddress, std::shared_ptr<turn::PortMap>>;
 
   // Local addresses and what clients are told instead (1:1 NAT).
   using Advertised = std::map<IpAddress, IpAddress>;
 
-  // `configured` is empty for `auto`, which takes them from `local`.
+  // `configured` is empty for `auto`; the addresses are then taken from `local`.
   RelayAddresses(std::vector<IpAddress> configured, const net::LocalAddresses& local, Ports ports,
                  Advertised advertised = {});
 
@@ -48,11 +48,11 @@ class RelayAddresses {
   IpAddress to_advertised(const IpAddress& local) const { return image(advertised_, local); }
   IpAddress to_local(const IpAddress& advertised) const { return image(local_, advertised); }
 
-  // Those that any client may get, wherever it came.
+  // The addresses that any client may get, whichever server address it came to.
   std::vector<IpAddress> for_everybody() const;
 
  private:
-  // What has no image is its own.
+  // An address without an entry is returned unchanged.
   static IpAddress image(const Advertised& map, const IpAddress& address) {
     const auto found = map.find(address);
     return found == map.end() ? address : found->second;
@@ -65,7 +65,7 @@ class RelayAddresses {
   bool supports_v6_ = false;
   Ports ports_;
   Advertised advertised_;
-  Advertised local_;  // the other way round
+  Advertised local_;  // the inverse: advertised -> local
 };
 
 }  // namespace turnpike::relay

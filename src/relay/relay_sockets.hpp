@@ -1,5 +1,5 @@
-// Relayed transport addresses as real sockets: which address and port, who holds which, and what is reserved.
-// What all workers share is in RelayPool; each worker opens and closes through its own RelaySockets.
+// Opens the sockets of relayed transport addresses, and knows which ports are taken or reserved. All workers
+// share a RelayPool; each worker opens and closes sockets through its own RelaySockets.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -20,7 +20,7 @@
 
 namespace turnpike::relay {
 
-// A port that was taken in a port map; gives it back when it goes.
+// A port that was taken in a port map. The destructor releases it.
 class PortLease {
  public:
   PortLease() = default;
@@ -44,8 +44,8 @@ class PortLease {
   std::uint16_t port_ = 0;
 };
 
-// A bound socket and its place in the port map. The socket goes first, which stands last: a port that is free
-// in the map must be free to bind.
+// A bound socket and its port in the map. `socket` is the last member, so it is closed before the port is
+// released: a port that is free in the map must be free to bind.
 struct BoundRelay {
   PortLease port;
   Endpoint local;
@@ -53,27 +53,28 @@ struct BoundRelay {
   net::Fd socket;
 };
 
-// What this process relays from. Workers may use it all but for addresses() and what changes them, which are
-// the main thread's.
+// The relayed addresses and reservations of this process. Workers may call all functions, except addresses()
+// and those that change the addresses; only the main thread may call these.
 class RelayPool {
  public:
-  // `local` is what `auto` turns into, and `listeners` are the addresses that clients come to, as they are
+  // `local` are the addresses that `auto` uses. `listeners` are the addresses of the listeners, as they are
   // configured. Throws std::runtime_error when a configured address is not of this machine, or when an
   // advertised one has not exactly one relayed address to stand for.
   RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local,
             std::vector<IpAddress> listeners = {});
 
-  // The latest, for the workers.
+  // The latest snapshot, which workers are sent.
   const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
   // Throws std::runtime_error where use() would.
   void check(const turn::RelayParams& params, const net::LocalAddresses& local) const;
-  // From now on advertises these, and gives new sockets this buffer. The rest of `params` stays as it was.
-  // Throws std::runtime_error, and changes nothing, when the constructor would.
+  // Changes the advertised addresses and the receive buffer of new sockets. The rest of `params` has no
+  // effect. Throws std::runtime_error, and changes nothing, when the constructor would.
   void use(const turn::RelayParams& params, const net::LocalAddresses& local);
-  // Where they are `auto`, they follow this machine's.
+  // Uses the new addresses of the machine, if the configuration says `auto`.
   void follow(const net::LocalAddresses& local);
 
-  // What is to be advertised for addresses that are not there now, as a sentence each.
+  // Sentences for the operator: entries of relay.advertise whose local addresses the machine does not have
+  // now.
   std::vector<std::string> absent_locals() const;
 
   // Reservations wait here for whichever worker is asked (RFC 8656 §7.2).
@@ -83,11 +84,12 @@ class RelayPool {
                                              turn::QuotaSlot& place);
   void drop_reservation(const stun::ReservationToken& token);
 
-  // Relay addresses that clients on the Internet will not reach as they are.
+  // The relayed addresses that are private and have no advertised address, so that clients on the Internet
+  // cannot reach them.
   std::vector<IpAddress> private_without_advertisement() const;
   bool is_public_to_clients(const IpAddress& local) const;
 
-  // How many relayed ports are taken, and how many there are, of all addresses together.
+  // The number of taken ports and of all ports (`of`), for all addresses together.
   struct PortUse {
     std::uint32_t taken = 0;
     std::uint32_t of = 0;
@@ -112,7 +114,7 @@ class RelayPool {
   const std::uint16_t first_port_;
   const std::uint16_t last_port_;
   std::atomic<std::uint32_t> receive_buffer_;
-  // Also of addresses that are gone, while an allocation is left on them: they may come back.
+  // Contains addresses that have gone, too, while they have an allocation, since they may come back.
   std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
   std::shared_ptr<const RelayAddresses> addresses_;
   std::map<IpAddress, IpAddress> advertise_;
@@ -133,11 +135,11 @@ class RelaySockets : public turn::RelayPorts {
     virtual bool watch_relay(int fd, turn::RelayId relay) = 0;
   };
 
-  // All references outlive this. `worker` is the number of the worker that owns this.
+  // All references must outlive this object. `worker` is the number of its worker.
   RelaySockets(RelayPool& pool, crypto::Random& random, Host& host, std::uint16_t worker)
       : pool_(pool), addresses_(pool.addresses()), random_(random), host_(host), worker_(worker) {}
 
-  // From now on relays are opened on these. Those that are open stay, wherever they are.
+  // Opens new relays on these addresses. Open relays stay on theirs.
   void use(std::shared_ptr<const RelayAddresses> addresses) { addresses_ = std::move(addresses); }
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override;
@@ -160,11 +162,12 @@ class RelaySockets : public turn::RelayPorts {
   // of what relaying one costs.
   struct Route {
     int fd = -1;
-    bool connected = false;  // to `peer`, so that no address is to be given
+    bool connected = false;  // the socket is connected to `peer`, so pass no address
   };
   Route route_to(turn::RelayId relay, const Endpoint& peer);
 
-  // What `fd` is to this relay: one that was closed a moment ago may have been opened again for another.
+  // What `fd` is used for by this relay. `none`: the relay has closed it, and another relay may have opened
+  // it again.
   enum class Role : std::uint8_t { none, udp, tcp_listener };
   Role role_of(turn::RelayId relay, int fd) const;
 
@@ -173,7 +176,8 @@ class RelaySockets : public turn::RelayPorts {
     return open_[static_cast<std::size_t>(relay)]->bound.local;
   }
 
-  // How often a port could not be had for want of descriptors or memory, as opposed to a full range.
+  // Counts allocations that were refused because there were no descriptors or no memory; a full port range is
+  // not counted.
   const RelaySocketCounters& counters() const { return counters_; }
 
  protected:
@@ -190,8 +194,8 @@ class RelaySockets : public turn::RelayPorts {
     BoundRelay bound;
     net::Fd connected;
     Endpoint connected_to;
-    Endpoint other_peer;         // whom it last sent to past the connected socket,
-    std::uint32_t in_a_row = 0;  // and how often since it sent to anybody else
+    Endpoint other_peer;         // the last peer that it sent to without the connected socket
+    std::uint32_t in_a_row = 0;  // how many datagrams in a row went to `other_peer`
   };
   void connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer);
 

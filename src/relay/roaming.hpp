@@ -1,5 +1,6 @@
-// One worker's part in clients whose allocation is another worker's (RFC 8016): the kernel gives a client
-// that has moved to whichever worker its new address hashes to, and the allocation stays where it was made.
+// Forwards the messages of clients between the worker that receives them and the worker of their allocation
+// (RFC 8016). The kernel gives a client that has moved to the worker to which its new address hashes, and the
+// allocation stays where it was made.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -15,21 +16,22 @@ namespace turnpike::relay {
 
 class Roaming {
  public:
-  // `mailboxes` are those of all workers, of which this is number `worker`, and outlive this.
+  // `mailboxes` are those of all workers and must outlive this object. `worker` is the number of this worker.
   Roaming(unsigned worker, std::deque<Mailbox>& mailboxes, const HashKey& key)
       : worker_(worker), mailboxes_(mailboxes), away_(0, KeyedHash(key)), guests_(0, KeyedHash(key)) {}
 
   // --- Clients that come here and belong to another worker
-  // From now on all that this client sends goes there, beginning with this message. False when that was
-  // dropped, and nothing has begun.
+  // Forwards this message and all later messages of the client to the other worker. Returns false, and begins
+  // nothing, when the message was dropped.
   bool begin(const turn::Output::Forward& forward);
   // True when the message was forwarded.
   bool forward(const FiveTuple& tuple, Bytes message) {
     return !away_.empty() && forward_if_away(tuple, message);
   }
-  // True when the other worker was told.
+  // The connection of the client has ended. Returns true when the client belonged to another worker, which
+  // was told.
   bool on_closed(const FiveTuple& tuple);
-  // False when it was not away, or is another worker's by now.
+  // Stops forwarding for this client. Returns false when it was not forwarded to `worker`.
   bool forget(const FiveTuple& tuple, unsigned worker);
 
   // --- Clients of this worker that come to another one
@@ -38,9 +40,9 @@ class Roaming {
   bool send(const FiveTuple& tuple, Bytes head, Bytes payload, std::size_t padding, bool is_media) {
     return !guests_.empty() && send_if_guest(tuple, head, payload, padding, is_media);
   }
-  // A message that is not for this worker after all.
+  // Returns a message that is not for this worker to its sender.
   void send_back(const FromClient& mail);
-  // Nobody here has anything to do with it any more.
+  // Forgets a client of this worker that came to another one, and tells that worker.
   void part_with(const FiveTuple& tuple);
 
  private:
@@ -50,8 +52,10 @@ class Roaming {
 
   unsigned worker_;
   std::deque<Mailbox>& mailboxes_;
-  boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> away_;    // and where their allocation is
-  boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> guests_;  // and where they come
+  // Clients that come here -> the worker of their allocation
+  boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> away_;
+  // Clients of this worker -> the worker that receives from them
+  boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> guests_;
 };
 
 }  // namespace turnpike::relay

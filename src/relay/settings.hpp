@@ -1,5 +1,5 @@
-// What holds for all workers and may change while they run. It is one immutable snapshot: whoever changes
-// something makes a new one, and each worker takes it between two passes, as a whole.
+// The settings of all workers that may change while they run. A snapshot is immutable. A change makes a new
+// snapshot, which each worker adopts as a whole between two passes.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,7 @@ struct Settings {
   bool strict_expiry = false;
   std::chrono::microseconds batching_delay{};  // see BatchPacer
 
-  // What the core takes of it; it views this, which has to outlive it.
+  // The part for turn::Server. It refers to this object, which must outlive it.
   turn::Settings core() const {
     return {.credentials = credentials.get(),
             .policy = policy.get(),

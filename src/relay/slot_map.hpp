@@ -1,5 +1,5 @@
-// Things of one worker that come and go, each with a number by which it is found again: a place that is given
-// out many times, and how often it was, so that a number that is over finds nobody.
+// A table of things that come and go, each with a number by which it is found. The number has the index of a
+// slot and the generation of the slot, so the number of something that has ended finds nothing.
 #pragma once
 
 #include <algorithm>
@@ -37,14 +37,14 @@ class SlotMap {
     return *slot.thing;
   }
 
-  // Null for a number that is over, or another worker's.
+  // Null when the thing of this number has ended, or when the number is not of this table.
   Thing* find(Id number) const {
     const std::size_t index = index_of(number);
     if (index >= slots_.size() || slots_[index].generation != generation_of(number)) return nullptr;
     return slots_[index].thing.get();
   }
 
-  // Ends what is there, if anything is, and its number.
+  // Destroys the thing, if there is one, and makes the number invalid.
   void free(Id number) {
     Slot& slot = slots_[index_of(number)];
     slot.thing.reset();

@@ -1,4 +1,4 @@
-// What the operator says about clients that come by TCP, TLS or DTLS. Plain data, filled by config/.
+// The part of the configuration about clients by TCP, TLS and DTLS. It is plain data, which config/ fills.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,10 @@ struct StreamLimits {
   Duration connect_timeout = std::chrono::seconds(10);  // of the handshake, and then of the first message
   Duration idle_timeout = std::chrono::seconds(60);     // without an allocation
   // Connections that are passed on to a web server.
-  std::uint32_t web = 1000;                              // 0 = no limit
-  std::uint32_t web_per_address = 200;                   // likewise
-  Duration web_idle_timeout = std::chrono::minutes(10);  // in which neither side has taken an octet
+  std::uint32_t web = 1000;             // 0 = no limit
+  std::uint32_t web_per_address = 200;  // likewise
+  // Closed when no side has accepted an octet for this long
+  Duration web_idle_timeout = std::chrono::minutes(10);
 };
 
 }  // namespace turnpike::relay

@@ -1,7 +1,8 @@
-// One worker's clients by TCP and TLS: its listening sockets, the connections that they gave, and which of
-// them stay. They wait in the worker's epoll set and are served by its thread. A TLS handshake costs what
-// hundreds of relayed packets do, so those in one wait in a set of their own inside of the worker's, of which
-// each pass takes one step: however many come at once, a call waits for one of them.
+// The TCP and TLS clients of one worker: its listening sockets, the accepted connections, and how long each
+// of them stays. The connections are in the epoll set of the worker, whose thread serves them. A TLS
+// handshake costs as much as hundreds of relayed packets. So connections in a handshake have their own epoll
+// set, inside that of the worker, and each pass handles one of their events: even with many handshakes,
+// relayed data waits for one step only.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ namespace turnpike::relay {
 struct StreamListener {
   net::Fd socket;
   Endpoint endpoint;  // an unspecified address for a wildcard listener
-  // tcp or tls; nothing where each connection tells, HTTP among them.
+  // tcp or tls; nothing for auto://, where each connection shows its protocol, which may also be HTTP.
   std::optional<Transport> transport = Transport::tcp;
   // The load balancers in front. Where there are any, nobody else may come.
   std::vector<Prefix> balancers{};
@@ -42,12 +43,13 @@ struct StreamListener {
   std::optional<WebServer> web{};  // likewise: where connections go that ask for other names than ours
 };
 
-// Where connections go that speak HTTP; called on the threads of all workers. Empty where there is no page.
+// Takes over connections that speak HTTP. It is called on the threads of all workers. Empty when no page is
+// served.
 using HttpHandOver = std::function<void(net::Fd, net::AcceptedConnection)>;
 
 class Streams final : public ClientTransport {
  public:
-  // What all workers share; outlives them.
+  // All workers share these. They must outlive the workers.
   struct Shared {
     const net::CurrentTls* tls;  // may be null where no listener is tls
     IdleConnections& idle;
@@ -72,21 +74,22 @@ class Streams final : public ClientTransport {
   };
   // Only when can_receive().
   Received on_event(EventTag tag, std::uint32_t events, TimePoint now);
-  // There is no memory for what the last on_event() was about: that connection ends.
+  // Call this when there was no memory in on_event(): ends the connection that the event was about.
   void give_up();
   bool can_receive() const { return buffers_.has_free_slot(); }
   void release_received() override { buffers_.reset(); }
 
-  // All that one pass has for a connection goes out together.
+  // Messages for one connection are sent together at the end of the pass.
   void add(const turn::Output::ToClient& message, Bytes head) override;
-  // What a client can do without: data, and what ICMP said of it.
+  // Whether a message may be dropped: relayed data, or an ICMP report about it. `head` is the beginning of
+  // the message.
   static bool is_media(Bytes head);
   void send() override;
 
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) override;
 
-  // Gives a connection away, which is no longer one of a client's messages (RFC 6062). Its descriptor stays
-  // in the epoll set. Nothing when it has ended.
+  // Gives away a connection that becomes a data connection (RFC 6062). Its descriptor stays in the epoll set.
+  // Returns nothing when it has ended.
   std::optional<net::Stream> release(const FiveTuple& tuple);
 
   std::span<const FiveTuple> ended() const override { return book_.ended(); }
@@ -107,7 +110,7 @@ class Streams final : public ClientTransport {
     explicit Connection(net::Fd fd) : stream(std::move(fd), nullptr) {}
 
     net::Stream stream;
-    std::unique_ptr<ProtocolDetector> detector;  // until it is clear what it is
+    std::unique_ptr<ProtocolDetector> detector;  // null when the protocol is known
     const StreamListener* listener = nullptr;
     bool was_established = false;
     bool watches_output = false;
@@ -134,9 +137,9 @@ class Streams final : public ClientTransport {
   void resume_listeners();
 
   void end(Connection& connection);
-  // False when there is no more to do with it for now.
+  // Handles a connection whose protocol is not known yet. Returns false when nothing more can be done now.
   bool greet(Connection& connection, std::uint32_t events, TimePoint now);
-  // False when it cannot be: it has to end then.
+  // Returns false when TLS cannot begin; the caller then ends the connection.
   [[nodiscard]] bool start_tls(Connection& connection, TimePoint now);
   void hand_over_http(Connection& connection);
   void hand_over_to_web(Connection& connection);
@@ -156,7 +159,7 @@ class Streams final : public ClientTransport {
   ClientBook<Connection> book_;
   std::optional<SteadyTime> paused_until_;
 
-  PathId in_hand_{};  // what the last on_event() was about
+  PathId in_hand_{};  // the number of the connection of the last on_event()
   std::vector<Bytes> messages_;
   std::vector<Outgoing> outgoing_;
   std::vector<Connection*> with_output_;

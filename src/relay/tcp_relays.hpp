@@ -1,7 +1,7 @@
-// One worker's TCP connections with peers (RFC 6062), and the data connections of clients that they are
-// joined with. What came by one goes out by the other, as it is; who does not take what is meant for it holds
-// the other one back. Where more comes than limits.bytes_per_second and its kin allow, nothing is read for a
-// while.
+// The TCP connections of one worker with peers (RFC 6062), and the clients' data connections that they are
+// joined with. Octets that arrive on one side are sent on the other side unchanged. When a side does not
+// accept its data, nothing is read from the other side. When more arrives than limits.bytes_per_second and
+// the similar limits allow, nothing is read for a while.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class TcpRelays : public turn::PeerConnections {
     turn::ByteBudgets& server_budgets;
   };
 
-  // References outlive this.
+  // All references must outlive this object.
   TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
             const Shared& shared);
 
@@ -57,7 +57,7 @@ class TcpRelays : public turn::PeerConnections {
   bool close_unbound(ConnectionId id) override;
   void close(ConnectionId id) override;
 
-  // A connection that a peer began to the relayed address with this socket. To be offered or closed.
+  // A connection that a peer has opened to a relayed address. The caller must offer() or close() it.
   struct Accepted {
     ConnectionId id{};
     Endpoint from;
@@ -65,18 +65,19 @@ class TcpRelays : public turn::PeerConnections {
   std::optional<Accepted> accept(int listener);
 
   // --- What the epoll set reports
-  // What has become of a connection that was asked for, where it is about one.
+  // The result of connect(), when the event was about a connection that was being opened.
   struct Connected {
     ConnectionId id{};
     bool connected = false;
   };
   std::optional<Connected> on_event(PeerConnectionEvent event, std::uint32_t events, TimePoint now);
 
-  // Joins what was bound in this pass with the clients' connections, once their answers were sent.
+  // Joins the connections that were bound in this pass with the connections of their clients. Call it after
+  // the answers to ConnectionBind were sent.
   void join(Streams& streams, TimePoint now);
-  // By the allocation's worker.
+  // Call this when the worker of the allocation wants the connection to be closed.
   void close_data_connection(ConnectionId id);
-  // Connections that were asked for and cannot be had at all, since this was last called.
+  // Returns the connections that could not even begin, since the last call.
   std::vector<ConnectionId> take_failed() { return std::exchange(failed_, {}); }
   // Connections of this worker's allocations that have ended since this was last called.
   std::vector<ConnectionId> take_closed() { return std::exchange(closed_, {}); }
@@ -100,7 +101,7 @@ class TcpRelays : public turn::PeerConnections {
 
     net::Stream stream;
     std::uint32_t watched = 0;  // events
-    bool ended = false;         // nothing more comes from it
+    bool ended = false;         // it has closed its side
     turn::StreamShaper shaper;
     SteadyTime resume_at;  // when it is read again, where more has come from it than may pass
   };
@@ -110,7 +111,7 @@ class TcpRelays : public turn::PeerConnections {
 
     turn::SharedBudgets budgets;  // outlive the ends, which may wait for them
     End ends[2];
-    SteadyTime deadline;  // of what still waits to go out, once an end is gone
+    SteadyTime deadline;  // the time to send what still waits, after one end has closed
   };
   struct Bound {
     ConnectionId id{};
@@ -121,7 +122,7 @@ class TcpRelays : public turn::PeerConnections {
 
   void begin(ConnectionId id, Result<net::Fd> socket);
   void add(Bound bound, net::Stream client, TimePoint now);
-  // False when the two are to be parted.
+  // Returns false when the two connections have to be closed.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
   bool forward(Joined& joined, Side from, TimePoint now);
   bool pause(ConnectionId id, Joined& joined, Side from, TimePoint now);
@@ -148,7 +149,8 @@ class TcpRelays : public turn::PeerConnections {
   std::vector<ConnectionId> failed_;
   std::vector<ConnectionId> closed_;
   std::unique_ptr<net::StreamBuffers> buffers_;  // from the first data connection on
-  net::Fd spare_;  // given up for a moment to turn away who cannot be had for want of descriptors
+  // A reserve: it is closed for a moment to accept and refuse a connection when there are no descriptors
+  net::Fd spare_;
 };
 
 }  // namespace turnpike::relay

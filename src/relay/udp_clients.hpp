@@ -1,5 +1,5 @@
-// One worker's clients by plain UDP: its listener sockets, and the way back to each client, directly or
-// through a load balancer. Clients by DTLS come to the same sockets.
+// The plain UDP clients of one worker: its listener sockets, and how answers reach each client, directly or
+// through a load balancer. DTLS clients come to the same sockets.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ namespace turnpike::relay {
 
 class UdpClients final : public ClientTransport {
  public:
-  // `sends` outlives this.
+  // `sends` must outlive this object.
   UdpClients(std::vector<ListenerSocket> listeners, crypto::Random& random, net::SendCounters& sends)
       : listeners_(std::move(listeners)), proxied_(crypto::draw_hash_key(random)), batch_(sends) {}
 

@@ -1,6 +1,6 @@
-// Says in the log what keeps this server from serving somebody. Which limit of the configuration it was, so
-// that the operator finds the key to change: the first time at once, and then at most once a minute for each.
-// And once that there is no memory.
+// Writes a warning when a limit of the configuration keeps a client from being served, with the key, so that
+// the operator can change it: at once for the first time, and then at most once a minute for each key. It
+// also warns once when there is no memory.
 #pragma once
 
 #include <array>
@@ -18,16 +18,16 @@ class Warnings {
  public:
   explicit Warnings(const turn::Limits& limits) { set_limits(limits); }
 
-  // The values that are named from now on.
+  // Changes the values that warnings name.
   void set_limits(const turn::Limits& limits);
 
-  // `met` has one bit for each turn::LimitKey. A client was refused, or datagrams were dropped.
+  // Warns that a client was refused or datagrams were dropped. `met` has one bit for each turn::LimitKey.
   void limits(std::uint32_t met, SteadyTime now);
-  // Data connections had to wait.
+  // Warns that data connections had to wait.
   void slowed(std::uint32_t met, SteadyTime now);
   void out_of_memory();
 
-  // Whether it is time to say so; if it is, the minute begins again.
+  // Returns true when a warning about this key is due, and then starts the next minute.
   bool is_due(turn::LimitKey key, SteadyTime now);
 
  private:

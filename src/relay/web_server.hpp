@@ -9,20 +9,20 @@
 
 namespace turnpike::relay {
 
-// Where connections of a listener go that ask for a name which is not ours.
+// The web server that gets the connections of a listener that ask for a name which is not ours.
 struct WebServer {
   Endpoint at;
-  bool wants_proxy_header = false;  // of the PROXY protocol, version 2
+  bool wants_proxy_header = false;  // whether it gets a header of the PROXY protocol, version 2
 
   friend bool operator==(const WebServer&, const WebServer&) = default;
 };
 
-// Nothing of what its client sent has been taken from the socket.
+// A connection for a web server. No octet of the client has been read from the socket.
 struct PassedConnection {
   Endpoint client;
   Endpoint server;  // the address here that it came to
   WebServer web;
-  bool is_exempt = false;  // from limits of an address
+  bool is_exempt = false;  // from the limits per address
 };
 
 // Both are called on the threads of all workers.

@@ -36,9 +36,9 @@ namespace turnpike::relay {
 
 class Worker : private RelaySockets::Host {
  public:
-  // What all workers share; outlives them.
+  // All workers share these. They must outlive the workers.
   struct Shared {
-    std::shared_ptr<const Settings> settings;  // until there is mail of others
+    std::shared_ptr<const Settings> settings;  // the settings at the start; a SettingsUpdate replaces them
     RelayPool& relays;
     turn::Quota& quota;
     turn::Quota& connection_quota;
@@ -63,14 +63,14 @@ class Worker : private RelaySockets::Host {
   Worker& operator=(const Worker&) = delete;
 
   void start();
-  // Ends the loop and joins the thread; the allocations end with the worker. Call once.
+  // Ends the loop and joins the thread. All allocations of the worker end. Call it once.
   void stop();
 
   // Adds what this worker has counted so far. Any thread may call it while the worker runs.
   void add_counters_to(Totals& totals) const;
 
  private:
-  friend class Clients;  // which hands over what clients send
+  friend class Clients;  // Clients calls on_client() and flush()
 
   template <class Act>
   bool attempt(Act&& act) {
@@ -132,8 +132,9 @@ class Worker : private RelaySockets::Host {
   std::deque<Mailbox>& mailboxes_;  // of all workers
   Mailbox& mailbox_;
   EventLog event_log_;
-  std::vector<std::uint64_t> by_relay_;  // what goes to peers: relay and place
-  std::vector<FromRelays> to_workers_;   // datagrams for their relayed addresses, by worker
+  // The datagrams to peers, sorted by relay; each entry has a relay and an index
+  std::vector<std::uint64_t> by_relay_;
+  std::vector<FromRelays> to_workers_;  // datagrams for their relayed addresses, by worker
   net::ReceivePool received_;
   net::SendCounters sends_;
   net::SendBatch batch_{sends_};
@@ -142,8 +143,8 @@ class Worker : private RelaySockets::Host {
   TcpRelays tcp_relays_;
   Roaming roaming_;
   std::shared_ptr<const Settings> settings_;
-  turn::Output output_;  // has relays that are to be closed, and so goes before relays_
-  turn::Server server_;  // goes first, and closes its relays while all else is there
+  turn::Output output_;  // is destroyed before relays_, since it may have relays to be closed
+  turn::Server server_;  // is destroyed first of the members above, so that it can close its relays
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

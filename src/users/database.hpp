@@ -2,7 +2,7 @@
 // user (RFC 8489 §9.2.2 and §18.5.1.2) and never a password. Names are prepared with opaque_string() before
 // they are stored. What an operator has revoked is kept there as well, so that a restart does not forget it.
 //
-// An object is opened for one reading or one change, and belongs to one thread. SQLite waits kPatience for
+// Open an object for one reading or one change. It belongs to one thread. SQLite waits up to kPatience for
 // another process that writes; no thread that relays may do that.
 #pragma once
 
@@ -54,8 +54,8 @@ class Database {
   static constexpr std::size_t kMaxListedRealms = 20;
   static constexpr std::chrono::milliseconds kPatience{500};
 
-  // A file that does not exist is a database without users: `read` leaves it so, and `write` makes the file,
-  // which its owner can write, its group can read, and nobody else. Each function throws DatabaseError.
+  // A file that does not exist is a database without users. `read` does not create it; `write` does, with
+  // mode 0640 or less: the owner can write, the group can read. All functions throw DatabaseError.
   enum class Access : std::uint8_t { read, write };
   Database(const std::string& file, Access access);
 
@@ -64,10 +64,11 @@ class Database {
   // The first users by name, at most `limit`, whose names come after `after`.
   std::vector<ListedUser> list(std::string_view realm, std::string_view after, std::size_t limit);
   std::uint64_t count(std::string_view realm);
-  // The realms that have users, but for this one; the first kMaxListedRealms by name.
+  // The realms that have users, without `realm`: the first kMaxListedRealms by name.
   std::vector<RealmCount> other_realms(std::string_view realm);
 
-  // Until it is committed, nothing has changed for others; the destructor takes the changes back.
+  // A transaction. Its changes become visible to others at commit(); the destructor undoes them when commit()
+  // was not called.
   class Transaction {
    public:
     explicit Transaction(Database& database);
@@ -81,15 +82,15 @@ class Database {
     bool committed_ = false;
   };
 
-  // The user has at least one key, and no password. Each returns false when it changes nothing: the name is
-  // there already, or is not there.
+  // `user` must have at least one key and no password. Each function returns false, and changes nothing, when
+  // add() finds the name already, or the others do not find it. `now` is in seconds since 1970.
   bool add(std::string_view realm, const auth::UserParams& user, std::int64_t now);
   bool set_keys(std::string_view realm, const auth::UserParams& user, std::int64_t now);
   bool remove(std::string_view realm, std::string_view name);
 
   // What was revoked and has not expired, whatever the realm. A row that cannot be a revocation is an error.
   std::vector<auth::Revocation> revocations(WallTime now);
-  // Of two for one name, the later times hold.
+  // Stores the revocations. When a name is stored already, the later times are kept.
   void remember(std::span<const auth::Revocation> revocations, WallTime now);
 
  private:

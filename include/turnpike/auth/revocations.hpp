@@ -1,4 +1,4 @@
-// What an operator has revoked before it expires: tokens of signaling, and credentials for relaying.
+// The tokens of signaling and the relay credentials that an operator has revoked before they expire.
 #pragma once
 
 #include <array>
@@ -35,15 +35,15 @@ class Revocations {
  public:
   static constexpr std::size_t kMax = 10'000;  // of each kind
 
-  // Of two for one name, the later times hold. Returns false when there are kMax of this kind that have to be
-  // remembered.
+  // Adds a revocation. When the name is revoked already, the later times are kept. Returns false, and adds
+  // nothing, when there are kMax unexpired ones of this kind.
   bool add(const Revocation& revocation, WallTime now);
   // Whether adding it would change nothing.
   bool covers(const Revocation& revocation) const;
   // Whether a token is revoked. An empty id or subject is none. A token of a revoked subject that does not
   // say when it was issued (`iat`) is taken for an old one.
   bool has(std::string_view id, std::string_view subject, std::optional<WallTime> issued, WallTime now) const;
-  // Those that have to be remembered, by kind and name.
+  // The revocations that have not expired, sorted by kind and name.
   std::vector<Revocation> list(WallTime now) const;
 
  private:

@@ -15,17 +15,18 @@ namespace turnpike {
 // escapes too.
 std::string take_printable(std::string_view& text, std::string_view also = {});
 
-// All of the text in this way. It is on one line. To do so twice changes nothing.
+// Converts the whole text in this way. The result is one line. A second conversion changes nothing.
 std::string printable(std::string_view text);
 
 // The same for a JSON text, which keeps its meaning: what a terminal may not have is written as \u202e, and
 // an octet that belongs to no character as \ufffd. Its line breaks become spaces.
 std::string printable_json(std::string_view json);
 
-// The columns of a terminal that a printable text takes: two for a wide character, none for a mark.
+// The number of columns of a terminal that a printable text needs: two for a wide character, none for a mark.
 std::size_t columns_of(std::string_view printable);
 
-// The text as a terminal may have it, in at most so many columns. "…" stands for what has no room.
+// Converts the text like printable(), and shortens it to at most `columns` columns. "…" replaces the part
+// that has no room.
 std::string shortened(std::string_view text, std::size_t columns);
 
 }  // namespace turnpike

@@ -1,8 +1,8 @@
-// The chat of a first lesson in WebSockets, at the path "/". A text goes to everybody, its sender included;
-// {"type":"nickname","payload":NAME} gives a name, {"type":"new_message","payload":TEXT} sends "NAME: TEXT".
-// A name that is none is answered with {"type":"error",...}, to its sender alone. Those whose tokens are for
-// one room are among themselves; so are those whose tokens name none, and where no token is asked for that is
-// everybody.
+// This is the chat of a first lesson in WebSockets, at the path "/". The server sends each text to every
+// client, also to its sender. {"type":"nickname","payload":NAME} sets the name of the sender, and
+// {"type":"new_message","payload":TEXT} sends "NAME: TEXT". The server answers an invalid name with
+// {"type":"error",...}, which only the sender gets. A client whose token names a room hears only clients with
+// the same room. Clients whose tokens name no room, or who need no token, form one group.
 #pragma once
 
 #include <map>
@@ -25,7 +25,7 @@ class CourseChat {
     std::vector<ConnectionId> to;
   };
 
-  // `room` is that of the connection's token; nothing where it names none.
+  // Adds a connection. `room` is the room that its token names, or nothing when the token names none.
   void on_open(ConnectionId connection, const std::optional<std::string>& room);
   Output on_text(ConnectionId connection, std::string_view text);
   void on_closed(ConnectionId connection);

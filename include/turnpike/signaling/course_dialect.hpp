@@ -1,5 +1,5 @@
-// What Socket.IO's events mean to front ends as WebRTC courses have them: rooms, nicknames, chat, and
-// anything else that one client sends to another or to a room.
+// Gives Socket.IO's events the meaning that the front ends of WebRTC courses expect: rooms, nicknames, chat,
+// and any other event that one client sends to another or to a room.
 //
 //   join_room, enter_room    (room[, ack]) or (room, nickname)
 //   leave_room               (room[, ack])
@@ -11,15 +11,15 @@
 //
 // A room, a name or a text may be wrapped: enter_room({"payload":"blue"}).
 //
-// Events that only the server says, such as token_revoked, are refused. What a member of another protocol
-// says under such a name arrives as "signal" or "broadcast".
+// A client may not send an event that only the server sends, such as token_revoked. When a member of another
+// protocol uses such a name, the event arrives here as "signal" or "broadcast".
 //
-// When the server will end, those in rooms get going_away ({deadline}), and so does whoever joins a room
-// then; calls go on until the deadline. When a token has expired, its owner gets token_expired (), and when
-// it was revoked, token_revoked ().
+// When the server is about to end, the members of rooms get going_away ({deadline}), and so does every client
+// that joins a room later. Calls go on until the deadline. When a token expires, its owner gets token_expired
+// (). When a token is revoked, its owner gets token_revoked ().
 //
-// A request that is refused is acknowledged with {"error": code}. Where its client wants no acknowledgement,
-// it is told by the event "error" with {event, code, message}; a full room is told by "reject_join" as well.
+// A refused request is acknowledged with {"error": code}. A client that wants no acknowledgement gets the
+// event "error" with {event, code, message} instead. For a full room it gets "reject_join" as well.
 #pragma once
 
 #include <optional>
@@ -32,9 +32,9 @@ namespace turnpike::signaling {
 
 class CourseDialect final : public SocketIo::Application {
  public:
-  // A list of all rooms, written whole to everybody at each change, is the dearest thing that a client can
-  // cause. It is sent at once while lists cost no more than this; then changes are put together until the
-  // last list is paid for.
+  // A change of the rooms sends the list of all rooms to every client. This costs more than anything else
+  // that one client can cause. A list is sent at once while all lists together cost at most this many bytes a
+  // second. Otherwise later changes are combined, and one list is sent when the earlier ones are paid for.
   static constexpr std::uint64_t kListBytesPerSecond = 1 << 20;
   static constexpr Duration kListBurst = std::chrono::seconds(1);
 
@@ -66,12 +66,12 @@ class CourseDialect final : public SocketIo::Application {
   std::optional<Refusal> say_in_room(Call& call, std::string_view room, Saying saying);
   void refuse_join(Call& call, Refusal refusal);
   void turn_down(Call& call, Refusal refusal);
-  // Acknowledges, or turns down.
+  // Acknowledges the call when `refusal` is empty; refuses the call otherwise.
   void conclude(Call& call, std::optional<Refusal> refusal);
 
   SocketIo& socket_io_;
   Hub& hub_;
-  bool rooms_changed_ = false;    // since they were last told
+  bool rooms_changed_ = false;    // whether rooms have changed since the last list was sent
   SteadyTime list_paid_until_{};  // when all lists so far have been sent at kListBytesPerSecond
 };
 

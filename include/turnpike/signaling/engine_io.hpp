@@ -1,6 +1,6 @@
-// Engine.IO 4 as a server: sessions that begin as HTTP requests or as a WebSocket, move from the one to the
-// other, and are kept alive by pings. No socket and no clock: requests and frames come in with the time, what
-// to answer and to send goes out, and messages go to an application.
+// The server's side of Engine.IO 4. A session begins with HTTP requests or as a WebSocket, can change from
+// HTTP to a WebSocket, and is kept alive by pings. This class has no socket and no clock: the caller passes
+// requests, frames and the time, finds the results in an Output, and an Application gets the messages.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@
 
 namespace turnpike::signaling {
 
-// Numbers given by whoever owns the connections, never twice; 0 is none.
+// The owner of the connections chooses these numbers and uses none of them twice. 0 means none.
 using RequestId = std::uint64_t;  // an HTTP request that waits for its answer
 using WireId = std::uint64_t;     // a WebSocket
 using SessionKey = std::uint64_t;
 
-// What a refused request is told, as a body of HTTP 400.
+// Why a request is refused. to_json() writes the body of the answer, whose status is 400.
 enum class EngineIoError : std::uint8_t {
   transport_unknown = 0,
   session_unknown = 1,
@@ -42,7 +42,7 @@ class EngineIo {
     Duration ping_interval = std::chrono::seconds(25);
     Duration ping_timeout = std::chrono::seconds(20);
     std::uint32_t max_payload = 64 << 10;    // bytes that a client may send at once
-    std::uint32_t max_waiting = 1 << 20;     // bytes that may wait for a client that does not ask for them
+    std::uint32_t max_waiting = 1 << 20;     // bytes that may be queued for a client that does not fetch them
     std::uint32_t max_packets = 16 << 10;    // likewise, packets
     std::uint32_t sessions_per_address = 0;  // 0: no limit; an IPv6 /64 counts as one
     Duration upgrade_timeout = std::chrono::seconds(10);
@@ -52,7 +52,7 @@ class EngineIo {
   struct Opening {
     IpAddress address;
     std::string host;     // see IceServers::host_for
-    std::string token;    // of an Authorization header
+    std::string token;    // the token of the Authorization header; empty when there is none
     bool base64 = false;  // takes binary messages as text only, over a WebSocket too (b64=1)
   };
 
@@ -69,61 +69,67 @@ class EngineIo {
     };
     std::vector<Answer> answers;
     std::vector<Frame> frames;
-    std::vector<WireId> closes;        // after the frames
+    std::vector<WireId> closes;        // the owner closes these after it has sent the frames
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
-    std::vector<IpAddress> slow{};     // addresses of sessions that took too little of what they were sent
+    // Addresses of sessions that were ended because their clients read too slowly
+    std::vector<IpAddress> slow{};
     void clear();
   };
 
-  // Whom the messages are for. It may send and close from within these calls.
+  // The receiver of the messages. It may call send() and close() from within these functions.
   class Application {
    public:
     virtual ~Application() = default;
     virtual void on_session(SessionKey session, const Opening& opening, TimePoint now) = 0;
     virtual void on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
                             Output& out) = 0;
-    // `clean` when the client closed properly.
+    // `clean` is true when the client has closed the session properly, and false when the connection was
+    // lost.
     virtual void on_session_closed(SessionKey session, bool clean, TimePoint now, Output& out) = 0;
   };
 
-  // From now on these hold. A session keeps the ping interval and timeout that its client was told.
+  // Changes the parameters. An existing session keeps the ping interval and the ping timeout that its client
+  // was told.
   void set_params(const Params& params);
 
-  // References outlive this.
+  // All references must outlive this object.
   EngineIo(const Params& params, crypto::Random& random, Application& application)
       : params_(params),
         random_(random),
         application_(application),
         sessions_from_(params.sessions_per_address) {}
 
-  // Over HTTP. Each request is answered exactly once in some Output, unless it was aborted.
+  // Requests over HTTP. Each of them gets exactly one answer, in this Output or in a later one, unless
+  // on_aborted() was called for it.
   void open(RequestId request, const Opening& opening, TimePoint now, Output& out);
   void get(std::string_view sid, RequestId request, TimePoint now, Output& out);
   void post(std::string_view sid, RequestId request, std::string_view body, TimePoint now, Output& out);
-  // A POST has begun, and its body is still to come; end_post() follows in any case. Returns false when
-  // another one of the session has not ended yet. Then the session has ended.
+  // Call this when the headers of a POST have arrived, before its body is read, and call end_post()
+  // afterwards in any case. Returns false, and ends the session, when another POST of the session has not
+  // ended yet.
   bool begin_post(std::string_view sid, RequestId request, TimePoint now, Output& out);
   void end_post(std::string_view sid, RequestId request);
-  // The client went away while its request was waiting.
+  // Call this when the client has disconnected while its request was waiting for an answer.
   void on_aborted(RequestId request, TimePoint now, Output& out);
 
   // Over a WebSocket.
   void open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out);
-  // A WebSocket that wants to take the session over; closed where another has, or is about to. `base64` as in
-  // Opening.
+  // A WebSocket asks to take over the session. It is closed when another WebSocket has the session or has
+  // asked for it before. `base64` has the same meaning as in Opening.
   void upgrade(std::string_view sid, WireId wire, bool base64, TimePoint now, Output& out);
   void on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out);
   void on_wire_closed(WireId wire, bool clean, TimePoint now, Output& out);
 
-  // Whether there is such a session.
+  // Whether a session with this id exists and has not expired.
   bool is_known(std::string_view sid, TimePoint now) const;
-  // Whether an address has as many sessions as it may, and what it is told then, as a body of HTTP 429.
+  // is_full() says whether the address has reached its limit of sessions. too_many_sessions() is the body of
+  // the answer for that case, whose status is 429.
   bool is_full(const IpAddress& address) const { return sessions_from_.is_full(address); }
   static std::string too_many_sessions();
 
-  // By the application; a session that is gone is left alone.
+  // The application calls send() and close(). Both do nothing when the session has ended.
   void send(SessionKey session, std::string_view data, bool binary, Output& out);
-  // The application hears of it in time.
+  // The session ends when the present call of this class returns; on_session_closed() tells the application.
   void close(SessionKey session);
 
   void close_all(TimePoint now, Output& out);
@@ -138,7 +144,7 @@ class EngineIo {
     std::string sid;
     WireId wire = 0;      // 0 while it polls
     WireId probing = 0;   // a WebSocket that wants to take over
-    bool probed = false;  // it has asked, and was answered
+    bool probed = false;  // whether its probe was answered
     bool base64 = false;  // no binary frames, see Opening
     Duration ping_interval{};
     Duration ping_timeout{};
@@ -153,7 +159,7 @@ class EngineIo {
     SteadyTime deadline{};
   };
 
-  // Null where its address has too many already.
+  // Returns null when the address has reached its limit of sessions.
   Session* begin(const Opening& opening, TimePoint now);
   std::string handshake(const Session& session) const;
   Session* find(std::string_view sid, TimePoint now, Output& out);
@@ -163,7 +169,7 @@ class EngineIo {
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   void release_get(Session& session, Output& out);
   void drop_probe(Session& session, Output& out);
-  // What a held GET is told at the end of its session.
+  // Ends a session. A GET that is waiting is answered with a packet of type `last_word`.
   void end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out);
   void end_if_closing(SessionKey key, TimePoint now, Output& out);
   void set_deadline(Session& session);

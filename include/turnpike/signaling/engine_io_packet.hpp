@@ -1,5 +1,6 @@
-// Engine.IO 4's packets, on a WebSocket one to a frame, over HTTP several to a body with 0x1e between them. A
-// binary message is a binary frame, or "b" and base64 in a body and for clients that take no binary frames.
+// The packets of Engine.IO 4. A WebSocket frame has one packet. An HTTP body has one or more, with 0x1e
+// between them. A binary message is a binary frame; in a body, and for clients that take no binary frames, it
+// is "b" followed by base64.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +29,10 @@ struct EngineIoPacket {
   std::string data;
 };
 
-// A frame's text, or one part of a body: its type and the rest of it. Nothing for an unknown type or bad
+// Decodes the text of a frame, or one part of a body. Returns nothing for an unknown type or malformed
 // base64.
 std::optional<EngineIoPacket> decode_packet(std::string_view text);
-// Nothing when any part of the body is bad, or there is none.
+// Decodes all packets of a body. Returns nothing when one of them is malformed, or when the body is empty.
 std::optional<std::vector<EngineIoPacket>> decode_payload(std::string_view body);
 
 // A text packet as a frame: "4hello".

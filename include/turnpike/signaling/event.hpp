@@ -21,9 +21,9 @@ struct Saying {
   Saying(const std::string& json) : payload(json) {}  // NOLINT(google-explicit-constructor)
 
   std::string payload;     // JSON, as the sender wrote it
-  std::string event;       // what protocols that name their events call it; empty: what they call by default
-  std::string rest;        // further arguments in such a protocol: JSON, each after a comma
-  bool anonymous = false;  // such a protocol passes it on without the sender's id
+  std::string event;       // the name of the Socket.IO event; empty means the default name
+  std::string rest;        // the further arguments of the Socket.IO event as JSON, with a comma before each
+  bool anonymous = false;  // Socket.IO passes the event on without the id of the sender
   std::vector<Attachment> attachments;  // octets that the payload has placeholders for
 };
 
@@ -32,11 +32,11 @@ struct Event {
   Kind kind = Kind::signal;
   std::string room;  // empty for a signal
   MemberId from;
-  std::string name;  // of `from`; its new one when it has just got one
-  std::string role;  // likewise, told on joining
+  std::string name;  // the name of `from`; for peer_renamed, the new name
+  std::string role;  // the role of `from`; only for peer_joined
   Saying saying{std::string_view()};
   std::size_t present = 0;  // of peer_joined and peer_left: how many are in the room now
-  bool lost = false;        // of peer_left: cut off, not gone by itself
+  bool lost = false;        // for peer_left: the member was cut off and did not leave by itself
 };
 
 }  // namespace turnpike::signaling

@@ -1,12 +1,15 @@
-// Rooms, who is in them, and what they tell each other, whatever protocol each of them speaks. The hub has no
-// connection and no clock: it is called with the time and fills an Output with events for connections.
+// Rooms, their members, and what the members send to each other, independent of the protocol that each member
+// uses. The hub has no connection and no clock: the caller passes the time, and finds events for connections
+// in an Output.
 //
-// A member outlives its connection. Cut off, it stays in its rooms for a moment in which nobody notices; then
-// the others are told that it is gone, and for two minutes it can still come back as the same member and gets
-// what it missed. One that said goodbye is gone at once, but can come back likewise.
+// A member outlives its connection. When the connection is lost, the member stays in its rooms, and the
+// others are not told for kUnnoticed. Then they are told that it has left. Within kRecovery it can still come
+// back as the same member, and gets what it has missed. A member that has said goodbye has left at once, but
+// it can come back in the same way.
 //
-// In a cluster, rooms have members that belong to other nodes as well. The hub is told of them by update(),
-// and tells other nodes by take_changes() and take_outgoing(). Without share_with_cluster() there are none.
+// In a cluster, rooms also have members of other nodes. update() tells the hub about these; take_changes()
+// and take_outgoing() return what other nodes have to know. Without share_with_cluster() there are no other
+// nodes.
 #pragma once
 
 #include <algorithm>
@@ -36,10 +39,10 @@
 
 namespace turnpike::signaling {
 
-// Given by whoever owns the connections, never twice; 0 is none.
+// The owner of the connections chooses these numbers and uses none of them twice. 0 means none.
 using ConnectionId = std::uint64_t;
 
-// Set in the numbers of Socket.IO's sockets, several of which may share a connection.
+// This bit is set in the numbers of Socket.IO's sockets, since several of them can share a connection.
 inline constexpr ConnectionId kSocketIoBit = ConnectionId{1} << 63;
 
 struct Delivery {
@@ -51,10 +54,12 @@ class Hub {
  public:
   static constexpr Duration kUnnoticed = std::chrono::seconds(3);
   static constexpr Duration kRecovery = std::chrono::minutes(2);
-  // To a member that has come from another node, what is said first arrives first, if it comes within this.
+  // A member that has come from another node gets messages in the order in which they were sent, as far as
+  // they arrive within this time.
   static constexpr Duration kSettling = std::chrono::seconds(2);
-  static constexpr std::size_t kMaxShared = 4 << 20;       // octets of what is said to members of other nodes
-  static constexpr std::size_t kMaxHeld = 256;             // events; with more, order is given up
+  static constexpr std::size_t kMaxShared = 4 << 20;  // octets of what is said to members of other nodes
+  // Events that are held for one member; when there are more, their order is lost
+  static constexpr std::size_t kMaxHeld = 256;
   static constexpr std::size_t kMaxHeldBytes = 256 << 10;  // likewise
 
   struct Output {
@@ -71,7 +76,7 @@ class Hub {
     IpAddress address;
     std::string name;
     std::string role;
-    std::string quota_user;                // kept for whoever makes relay credentials for this member
+    std::string quota_user;                // the name under which the quota of the relay counts this member
     std::optional<WallTime> good_until{};  // likewise, of its token; nothing without one
     std::string token_id{};                // of its token; see Grant
     std::optional<WallTime> issued{};      // likewise
@@ -83,10 +88,10 @@ class Hub {
     std::string role;
   };
 
-  // What a member comes back to.
+  // The result of resume().
   struct Resumed {
     MemberId id;
-    ConnectionId replaced = 0;  // its former connection, where that was still thought alive
+    ConnectionId replaced = 0;  // its former connection, which the caller closes; 0 when it had none
     std::vector<std::string> rooms;
     std::string quota_user;
     std::optional<WallTime> good_until{};
@@ -98,43 +103,48 @@ class Hub {
         rooms_(0, KeyedHash(crypto::draw_hash_key(random))),
         rooms_from_(limits.rooms_per_address) {}
 
-  // A new member, in no room yet.
+  // Adds a member, which is in no room yet. Returns its id.
   MemberId enter(Newcomer newcomer);
-  // Gone for good, and from every room.
+  // Removes a member from all rooms. It cannot come back.
   void remove(MemberId id, Output& out);
 
-  // The others in the room, those whom they know to be there. Joining a room twice changes nothing.
+  // Adds a member to a room, and returns the other members that are present. Does nothing when the member is
+  // in the room already. Fails with not_joined for an unknown member, and with too_many_joined, room_full or
+  // too_many_rooms.
   Result<std::vector<Peer>, Refusal> join(MemberId id, std::string_view room, Output& out);
   bool leave(MemberId id, std::string_view room, Output& out);
 
-  // To one member of a room that both are in; kept for one that is cut off.
+  // Sends to a member that shares a room with the sender; the message is kept for a member that is cut off.
+  // Returns not_joined, no_such_peer or too_large when it was not sent.
   std::optional<Refusal> signal(MemberId from, MemberId to, Saying saying, Output& out);
-  // To everybody else in the room.
+  // Sends to all other members of the room. Returns not_joined or too_large when it was not sent.
   std::optional<Refusal> broadcast(MemberId from, std::string_view room, Saying saying, Output& out);
 
-  // The connection is gone; `clean` when the other side closed it properly.
+  // The connection of a member has ended. `clean` is true when the client has closed it properly.
   void disconnect(MemberId id, bool clean, TimePoint now, Output& out);
-  // With the secret of resume_secret(), from `address`. What was missed stands in `out`, after what the
-  // others are told. One whose place was given to somebody else finds the room full, and may try again. A
-  // member of another node becomes a member of this one; what that node has kept for it comes by receive().
+  // Lets a member come back. `secret` is the result of resume_secret(), and `address` is where the client is
+  // now. `out` first has what the other members are told, and then what this member has missed. Fails with
+  // resume_unknown, or with room_full when its place was given to somebody else; the client may then try
+  // again. A member of another node then belongs to this node, and receive() gets what the other node has
+  // kept for it.
   Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, const IpAddress& address,
                                   TimePoint now, Output& out);
   std::string resume_secret(MemberId id) const;
 
   void rename(MemberId id, std::string name, Output& out);
-  // It has brought another token.
+  // Replaces what is known of the member's token, because its client has sent another token.
   void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id,
              std::optional<WallTime> issued);
 
-  // Members that were removed since their tokens are revoked.
+  // The members that were removed because their tokens are revoked.
   struct Revoked {
     std::vector<ConnectionId> connections;  // of those that are connected
     std::vector<std::string> quota_users;   // of all of them, each once
   };
-  // Of this node, and of nodes that are gone.
+  // Removes the members whose tokens `revocation` covers: those of this node, and of nodes that are gone.
   Revoked remove_holders(const auth::Revocation& revocation, Output& out);
-  // Nobody comes back by a token that is revoked in these, which outlive the hub: a node may die before it
-  // has removed its members.
+  // From now on, resume() refuses members whose tokens are in `revocations`, which must outlive the hub. This
+  // is needed because a node can stop before it has removed its members.
   void heed(const auth::Revocations& revocations) { revocations_ = &revocations; }
 
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
@@ -146,43 +156,46 @@ class Hub {
 
   // --- In a cluster
 
-  // To be called before anybody enters.
+  // Call this before the first enter().
   void share_with_cluster(ClusterParams params) { cluster_.emplace(std::move(params)); }
-  // Members of this node that have changed since this was last called, in the order of their changes. One
-  // without rooms is no member of this node any more: it is gone, or has gone to another node.
+  // Returns the members of this node that have changed since the last call, in the order of their changes. A
+  // Presence without rooms says that the member no longer belongs to this node: it has left, or it has moved
+  // to another node.
   std::vector<Presence> take_changes();
-  // What members have said since then to members of other nodes, in the order in which they said it.
+  // Returns what members have sent since the last call to members of other nodes, in order.
   std::vector<Outgoing> take_outgoing();
-  // Members of other nodes that have come back to this one since then.
+  // Returns the members of other nodes that have come back to this node since the last call.
   std::vector<MemberId> take_arrived();
-  // What other nodes have to know of the members of this one.
+  // Returns what other nodes have to know about all members of this node.
   std::vector<Presence> presences() const;
   // One of them; nothing where no member of this node has the id, or it is in no room.
   std::optional<Presence> presence(MemberId id) const;
   std::size_t count_presences() const;
-  // Another node says what a member of its is like. A member of this node that has gone there belongs to it
-  // from now on; what it has missed is in take_outgoing().
+  // Applies what another node reports about one of its members. A member of this node that has moved to that
+  // node belongs to it from now on; take_outgoing() then has what the member has missed.
   void update(NodeNumber node, const Presence& presence, Output& out);
-  // The members of `node` are exactly these.
+  // Replaces all that is known about the members of `node`.
   void replace(NodeNumber node, const std::vector<Presence>& presences, Output& out);
-  // The node is gone. Its members are told to be lost, and may come back to any node for two minutes.
+  // The node is gone. The other members are told that its members were cut off. These may come back to any
+  // node within kRecovery.
   void lose(NodeNumber node, TimePoint now, Output& out);
-  // What another node has sent. It goes on to a member that has moved to another node meanwhile, once.
+  // Delivers what another node has sent. When the receiver has moved to a third node meanwhile, the message
+  // is forwarded there, but only once.
   void receive(const Outgoing& message, Output& out);
-  // A member whose node is gone has missed more than is kept for it: it does not come back.
+  // Forgets a member whose node is gone, because it has missed more than can be kept. It cannot come back.
   void give_up(MemberId id, Output& out);
-  // Nothing where there is no such member.
+  // The node that a member belongs to; nothing when the member is unknown.
   std::optional<NodeNumber> node_of(MemberId id) const;
-  // Whether members of this node share a room with it. If so, and it moves between two other nodes, a mark is
-  // sent.
+  // Whether members of this node share a room with the member. In that case this node has to send a mark (see
+  // Outgoing) when the member moves from one other node to another.
   bool has_company_here(MemberId id) const;
 
-  // From now on these hold. Rooms that are beyond them stay.
+  // Changes the limits. Rooms that exceed the new limits stay.
   void set_limits(const Limits& limits) {
     limits_ = limits;
     rooms_from_.set_limit(limits.rooms_per_address);
   }
-  // Of this node, in rooms or not.
+  // The number of members of this node, also of those in no room. rooms() counts the rooms of all nodes.
   std::size_t members() const { return members_.size() - elsewhere_; }
   std::size_t rooms() const { return rooms_.size(); }
 
@@ -190,10 +203,10 @@ class Hub {
   using EventPtr = std::shared_ptr<const Event>;
 
   struct Room;
-  // Of a member that has just come from another node.
+  // The state of a member that has just come from another node; see kSettling.
   struct Settling {
-    std::vector<NodeNumber> awaited;  // whose marks have not come
-    std::vector<EventPtr> held;       // what was not sent after it by its former node
+    std::vector<NodeNumber> awaited;  // the nodes whose marks have not arrived yet
+    std::vector<EventPtr> held;       // events that did not come by its former node and wait for the marks
     std::size_t held_bytes = 0;
     SteadyTime until{};
   };
@@ -210,8 +223,8 @@ class Hub {
     NodeNumber node = kThisNode;
     std::uint64_t version = 0;    // see Presence
     ConnectionId connection = 0;  // 0 = cut off, or another node's
-    bool noticed = false;         // cut off, and the others know
-    bool lost = false;            // of one that the others know to be cut off: it did not say goodbye
+    bool noticed = false;         // it is cut off, and the other members were told
+    bool lost = false;            // it was cut off and did not say goodbye; only with `noticed`
     std::vector<Room*> rooms;
     std::vector<EventPtr> missed;
     std::size_t missed_bytes = 0;
@@ -266,9 +279,9 @@ class Hub {
   Limits limits_;
   crypto::Random& random_;
   const auth::Revocations* revocations_ = nullptr;
-  // Nodes stay where they are: members and rooms point at each other.
+  // The elements of these maps keep their addresses, since members and rooms point at each other.
   std::unordered_map<MemberId, Member, MemberIdHash> members_;
-  std::size_t elsewhere_ = 0;  // of these, members of other nodes, or of none
+  std::size_t elsewhere_ = 0;  // how many of members_ belong to another node or to none
   std::unordered_map<std::string, Room, KeyedHash, std::equal_to<>> rooms_;  // strangers choose the names
   SourceCounter rooms_from_;
   Deadlines<MemberId> deadlines_;

@@ -22,11 +22,13 @@ struct IceParams {
     Endpoint endpoint;  // the port that was really taken
   };
   std::vector<Listener> listeners;
-  std::string host;              // what clients are told; empty: see IceServers::host_for
+  // The host that the operator wants in URLs; when it is empty, see IceServers::host_for
+  std::string host;
   std::string certificate_name;  // the first name of the certificate that tls listeners show; empty without
   std::map<IpAddress, IpAddress> advertise;  // local → advertised
-  std::optional<IpAddress> default_address;  // where other machines of this network find this one
-  std::string secret;                        // of auth.secrets
+  // The address by which other machines of this network reach this one
+  std::optional<IpAddress> default_address;
+  std::string secret;  // of auth.secrets
   Duration lifetime = std::chrono::hours(1);
 };
 
@@ -54,7 +56,7 @@ class IceServers {
   explicit IceServers(IceParams params) : params_(std::move(params)) {}
 
   void use(IceParams params) { params_ = std::move(params); }
-  // This machine has another one than before.
+  // Changes the addresses, because those of this machine have changed.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     params_.advertise = std::move(advertise);
     params_.default_address = by_default;
@@ -71,7 +73,7 @@ class IceServers {
   // since more people see user names than the addresses of others.
   std::string quota_user(std::string_view subject, const IpAddress& client);
 
-  // For `user`, by which the relay's quota counts.
+  // Makes credentials that are valid for lifetime(). The quota of the relay counts them under `user`.
   IceCredentials mint(std::string_view user, WallTime now);
 
   // In a cluster, clients get the URLs of two nodes that take new clients. This node is the first of them
@@ -82,9 +84,10 @@ class IceServers {
   // The URLs for a client that knows this server as `host`: those of this server, or of two nodes of a
   // cluster.
   IceUrls choose_urls(const std::string& host) const;
-  // urls, username, credential: the entries of an RTCConfiguration, STUN first, then TURN by udp, tcp, tls.
+  // The iceServers of an RTCConfiguration (urls, username, credential): first STUN, then TURN by udp, tcp and
+  // tls.
   boost::json::array entries(const std::string& host, const IceCredentials& credentials) const;
-  // Of this server.
+  // The URLs of this server alone (RFC 7064 and RFC 7065).
   std::vector<std::string> stun_urls(const std::string& host) const;
   std::vector<std::string> turn_urls(const std::string& host) const;
 

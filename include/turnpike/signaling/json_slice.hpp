@@ -1,6 +1,6 @@
-// Parts of a JSON text as they stand in it. What members tell each other is passed on letter by letter, since
-// writing it anew would change numbers; so a parser judges a text as a whole, and these then find a part of
-// it.
+// Finds parts of a JSON text without changing them. What members send to each other is passed on character by
+// character, since writing the JSON again could change numbers. A parser checks the whole text first; these
+// functions then find a part of it.
 #pragma once
 
 #include <optional>
@@ -10,11 +10,12 @@
 
 namespace turnpike::signaling {
 
-// All take what a JSON parser has accepted; the slices view it and carry no white space around them.
+// The argument must be a text that a JSON parser has accepted. The results view it, without white space
+// around them.
 
-// The value of a member of an object: of its last one of that name, as parsers have it. Nothing when there is
-// none, or when `object` is none. `key` must need no escape in JSON; nor is one found that was written with
-// escapes.
+// The value of the member `key`, or of the last member with that name when there are several, as in most
+// parsers. Nothing when there is no such member, or when `object` is not an object. `key` must need no
+// escapes in JSON. A member whose name is written with escapes is not found.
 std::optional<std::string_view> json_member(std::string_view object, std::string_view key);
 
 // A member of an object: its name as it is written between the quotes, with its escapes, and its value.
@@ -27,7 +28,7 @@ std::vector<JsonMember> json_members(std::string_view object);
 
 // The elements of an array; none when `array` is none.
 std::vector<std::string_view> json_elements(std::string_view array);
-// The reverse without the brackets: JSON texts with commas between them.
+// Joins JSON texts with commas, without brackets: the inverse of json_elements().
 std::string json_list(const std::vector<std::string_view>& elements);
 
 }  // namespace turnpike::signaling

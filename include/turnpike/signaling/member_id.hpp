@@ -1,4 +1,5 @@
-// The names under which members of rooms know each other: 128 random bits, so that nobody guesses one.
+// The id by which the members of a room know each other. It has 128 random bits, so that nobody can guess
+// one.
 #pragma once
 
 #include <array>
@@ -18,7 +19,7 @@ class MemberId {
  public:
   MemberId() = default;  // nobody
   static MemberId random(crypto::Random& random);
-  // The first 128 bits.
+  // Makes an id from the first 128 bits of the hash.
   static MemberId of(const crypto::Sha256& hash);
   // The inverse of to_string().
   static std::optional<MemberId> parse(std::string_view text);
@@ -34,7 +35,7 @@ class MemberId {
   std::array<std::uint8_t, 16> bits_{};
 };
 
-// The bits are random already.
+// Uses bits of the id as its hash, since they are random.
 struct MemberIdHash {
   std::size_t operator()(const MemberId& id) const {
     std::size_t hash = 0;

@@ -1,4 +1,4 @@
-// What the operator says about signaling. Plain data, filled by config/.
+// The part of the configuration about signaling. It is plain data, which config/ fills.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace turnpike::signaling {
 struct Limits {
   std::uint32_t members_per_room = 16;
   std::uint32_t rooms_per_member = 16;
-  std::uint32_t rooms_per_address = 100;  // open at one time, by who opened them
-  // One that was cut off comes back with all it missed, or not at all.
+  std::uint32_t rooms_per_address = 100;  // rooms that exist at one time and were opened from one address
+  // What is kept for a member that is cut off. A member that misses more cannot come back.
   std::uint32_t missed_messages = 256;
   std::uint32_t missed_bytes = 256 << 10;
 };
@@ -22,10 +22,10 @@ struct Limits {
 // Whom signaling serves.
 enum class Access : std::uint8_t {
   open,   // everybody who can reach it
-  token,  // who brings a JSON Web Token that one of the secrets signed
+  token,  // clients with a JSON Web Token that was signed with one of the secrets
 };
 
-// What becomes of Socket.IO's events.
+// The meaning of Socket.IO's events.
 enum class Preset : std::uint8_t {
   course,  // rooms, nicknames, offers and chat, as front ends of WebRTC courses have them
   echo,    // what public test suites of the protocol expect; for tests alone

@@ -1,5 +1,5 @@
-// The plain JSON protocol of /ws: text frames, each an object with a `type`. It turns what connections say
-// into calls of the hub and what the hub tells into text; connections, frames and clocks are somebody else's.
+// The plain JSON protocol of /ws. Each text frame is an object with a `type`. This class translates messages
+// of connections to calls of the hub, and events of the hub to messages. It has no connection and no clock.
 //
 //   → join {room, name?, token?}    ← joined {room, self, peers, iceServers, expiresAt, resume}
 //   → signal {to, data, event?}     ← signal {from, data, event?, rest?}: event is what Socket.IO calls it
@@ -17,8 +17,8 @@
 // room, and gets no more credentials until it brings a fresh token. Those who joined before a reload made
 // tokens necessary are told "token-required" when they would get their next credentials.
 //
-// `data` is passed on as it came. What a member of Socket.IO said after its target, if anything, is the array
-// `rest`. Octets that such a member sent along stand in both as {"base64":"AQID"}.
+// `data` is passed on unchanged. When a Socket.IO client sends arguments after the target, the array `rest`
+// has them. Binary attachments of such a client appear in both as {"base64":"AQID"}.
 //
 // A request with an `id` is answered by ack or error with the same id, after whatever else belongs to the
 // answer.
@@ -45,22 +45,22 @@ namespace turnpike::signaling {
 
 class PlainProtocol {
  public:
-  static constexpr std::size_t kDeepest = 32;  // JSON in JSON
+  static constexpr std::size_t kDeepest = 32;  // the deepest nesting of JSON
 
-  // All references outlive the protocol.
+  // All references must outlive the protocol.
   struct Params {
     Hub& hub;
     IceServers& ice_servers;
     TokenVerifier& tokens;
-    AddressLimiter& minting;  // credentials that an address may have
+    AddressLimiter& minting;  // limits how many credentials one address gets
     Access access = Access::open;
-    Duration connect_timeout = std::chrono::seconds(45);  // to be in a room by
+    Duration connect_timeout = std::chrono::seconds(45);  // the time in which a connection must join a room
   };
 
   // What is known of a connection before it says anything.
   struct Opening {
     IpAddress address;
-    std::string host;   // that it asked for, see IceServers::host_for
+    std::string host;   // the host that the client asked for; see IceServers::host_for
     std::string token;  // of an Authorization header
   };
 
@@ -83,12 +83,12 @@ class PlainProtocol {
 
   explicit PlainProtocol(const Params& params) : params_(params) {}
 
-  // From now on these hold: the access for those who join, the time for those who connect.
+  // Changes the access for clients that join later, and the timeout for connections that open later.
   void set(Access access, Duration connect_timeout) {
     params_.access = access;
     params_.connect_timeout = connect_timeout;
   }
-  // Tells all members that the server will end, at `deadline` at the latest, and from now on whoever joins.
+  // Tells all members, and every client that joins later, that the server will end at `deadline` or earlier.
   void announce_end(WallTime deadline, Output& out);
 
   void on_open(ConnectionId connection, Opening opening, TimePoint now);
@@ -101,7 +101,7 @@ class PlainProtocol {
   void close_replaced(std::span<const ConnectionId> connections, Output& out);
   // Tells the clients of members that were removed with their tokens, and closes the connections.
   void close_revoked(std::span<const ConnectionId> connections, Output& out);
-  // What members of another protocol tell members of this one.
+  // Sends what members of other protocols have sent to members of this protocol.
   void deliver(std::span<const Delivery> deliveries, Output& out);
 
   void on_timeout(TimePoint now, Output& out);
@@ -114,10 +114,10 @@ class PlainProtocol {
     MemberId member;         // nobody until it has joined
     std::string room;        // empty until then
     std::string quota_user;  // whom the relay's quota counts
-    SteadyTime deadline{};   // to have joined by, later to be sent new credentials at
-    // Of the token that it is in its room by. Nothing where no token is asked for.
+    SteadyTime deadline{};   // the latest time to join; after that, the time of the next credentials
+    // The expiry of the token with which it has joined. Nothing when no token is required.
     std::optional<WallTime> good_until;
-    SteadyTime token_deadline{};     // to be told at that the token has expired
+    SteadyTime token_deadline{};     // the time to tell the client that its token has expired
     bool lacks_credentials = false;  // they were due, and there was no valid token
   };
   struct Request;

@@ -18,7 +18,7 @@ namespace turnpike::signaling {
 // Another node, by a number that its owner gives it and does not use for any other. 0 is this node.
 using NodeNumber = std::uint32_t;
 inline constexpr NodeNumber kThisNode = 0;
-// Whom a member belongs to whose node is gone, until it comes back to another one or is forgotten.
+// The owner of a member whose node is gone, until the member comes back to another node or is forgotten.
 inline constexpr NodeNumber kNoNode = UINT32_MAX;
 
 // A member as other nodes know it.
@@ -38,11 +38,12 @@ struct Presence {
   std::vector<std::string> rooms;        // none: the member is gone for good
 };
 
-// Something for members of another node: what a member has said; or, without an event, a mark.
+// Something for members of another node: an event that a member has caused or, when `event` is null, a mark.
 //
-// A member that moves to another node hears for a moment both what its new node is told, and what its former
-// node was told and sends after it. Each node whose members talk to it sends a mark to the former node, which
-// sends it after the member as well: what the node says by that way has come, all of it.
+// When a member moves to another node, messages reach it by two ways for a short time: directly at its new
+// node, and through its former node. Each node whose members send to it sends a mark to the former node,
+// which forwards the mark. When the mark arrives, everything that its sender had sent through the former node
+// has arrived.
 struct Outgoing {
   NodeNumber node = kNoNode;
   std::vector<MemberId> to;  // members that belong to the node, as far as is known here
@@ -54,7 +55,8 @@ struct Outgoing {
 // What each node of a cluster has in common with the others, and what it has of its own.
 struct ClusterParams {
   std::vector<std::string> resume_keys;  // secrets are made with the first; all of them are accepted
-  std::uint16_t tag = 0;                 // for versions; another one on each node, as far as chance allows
+  // The low 16 bits of versions; random, so that two nodes rarely have the same
+  std::uint16_t tag = 0;
 };
 
 }  // namespace turnpike::signaling

@@ -1,6 +1,6 @@
-// Socket.IO 5 as a server, over Engine.IO: namespaces, events, acknowledgements, binary attachments and
-// recovery. What the events mean is up to the application that it carries, which the preset chooses. A socket
-// is a member of the hub, so that it meets whoever is in the same room by whatever protocol.
+// The server's side of Socket.IO 5 over Engine.IO: namespaces, events, acknowledgements, binary attachments
+// and recovery. An Application, which the preset chooses, decides what the events mean. Each socket is a
+// member of the hub, so it can share rooms with members of other protocols.
 #pragma once
 
 #include <deque>
@@ -40,18 +40,19 @@ class SocketIo : public EngineIo::Application {
     std::string nsp;
     MemberId member;
     std::string nickname;
-    std::optional<std::string> allowed_room;  // that its token is for
-    std::string pid;                          // its secret for recovery; empty where that is off
-    std::vector<std::string> rooms;           // as clients call them
+    // The only room that its token allows; nothing means that it allows all
+    std::optional<std::string> allowed_room;
+    std::string pid;                 // its secret for recovery; empty where that is off
+    std::vector<std::string> rooms;  // as clients call them
     std::deque<Sent> sent;
     std::size_t sent_bytes = 0;
     std::uint64_t last_offset = 0;
     SteadyTime deadline{};               // while it is cut off
     std::optional<WallTime> good_until;  // of its token; nothing where none is asked for
-    SteadyTime token_deadline{};         // to be told at that the token has expired
+    SteadyTime token_deadline{};         // the time to tell the client that its token has expired
   };
 
-  // An event on its way to an application. Views what it came in.
+  // An event of a client, for the application. It views the message that had the event.
   struct Call {
     Socket& socket;
     std::string_view name;
@@ -62,7 +63,8 @@ class SocketIo : public EngineIo::Application {
     EngineIo::Output& out;
   };
 
-  // What the events mean. It may use the functions of SocketIo for applications from within these calls.
+  // Decides what the events mean. From within these functions it may call the functions "for applications" of
+  // SocketIo.
   class Application {
    public:
     virtual ~Application() = default;
@@ -71,7 +73,7 @@ class SocketIo : public EngineIo::Application {
     // A socket has connected; `auth` is the JSON that its client sent along, which may be empty.
     virtual void on_connect(Socket&, std::string_view /*auth*/, EngineIo::Output&) {}
     virtual void on_event(Call& call) = 0;
-    // A member of some room, by whatever protocol, tells this socket.
+    // Another member, which may use any protocol, has sent this event to the socket.
     virtual void on_told(Socket& socket, const Event& event, EngineIo::Output& out) = 0;
     virtual void on_token_expired(Socket&, EngineIo::Output&) {}
     // The socket is disconnected after this call.
@@ -101,14 +103,14 @@ class SocketIo : public EngineIo::Application {
   };
 
   struct Counters {
-    std::uint64_t room_lists = 0;          // that were written
+    std::uint64_t room_lists = 0;          // room lists that were sent
     std::uint64_t room_lists_put_off = 0;  // changes that wait for a later list
   };
 
   explicit SocketIo(const Params& params);
   ~SocketIo() override;
 
-  // To be called once, before anything else: the two need each other.
+  // Call this once, before all other functions. SocketIo and EngineIo refer to each other.
   void use(EngineIo& engine) { engine_ = &engine; }
 
   void on_session(SessionKey session, const EngineIo::Opening& opening, TimePoint now) override;
@@ -116,17 +118,17 @@ class SocketIo : public EngineIo::Application {
                   EngineIo::Output& out) override;
   void on_session_closed(SessionKey session, bool clean, TimePoint now, EngineIo::Output& out) override;
 
-  // What members of any protocol tell sockets.
+  // Sends what members of any protocol have sent to sockets.
   void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
   // Tells the sockets of members that were removed with their tokens, and disconnects them.
   void close_revoked(std::span<const ConnectionId> connections, TimePoint now, EngineIo::Output& out);
   // Rooms have come or gone on other nodes.
   void on_rooms_changed(TimePoint now, EngineIo::Output& out) { application_->on_rooms_changed(now, out); }
-  // What sockets told members of other protocols since this was last called.
+  // Returns what sockets have sent to members of other protocols since the last call.
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
-  // What was refused since this was last called, for the log.
+  // Returns what was refused since the last call, for the log.
   std::vector<Refused> take_refused() { return std::exchange(refused_, {}); }
-  // From now on these settings hold. A list of rooms that is now wanted is sent. When the preset changes, all
+  // Changes the settings. If list_rooms has become true, the list is sent. If the preset changes, all
   // sessions must have ended before.
   void set(const Settings& settings, TimePoint now, EngineIo::Output& out);
 
@@ -142,7 +144,7 @@ class SocketIo : public EngineIo::Application {
             EngineIo::Output& out);
   // Answers a call whose client has asked for it. `arguments` are a JSON array.
   void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
-  // Takes down for the log that something was refused to the client of this session.
+  // Records for the log that a request of the client of this session was refused.
   void note(Refusal why, SessionKey session);
   // From now on the socket may do what this grant allows.
   void hold_to(Socket& socket, const Grant& grant, TimePoint now);
@@ -169,13 +171,13 @@ class SocketIo : public EngineIo::Application {
   SteadyTime next_deadline() const;
 
  private:
-  // What the client of a session is known by until it has a socket.
+  // The client of an Engine.IO session, with or without sockets.
   struct Client {
     SessionKey session = 0;
     EngineIo::Opening opening;
     std::map<std::string, SocketNumber> sockets;  // by namespace
-    bool connected = false;                       // has been in some namespace
-    SteadyTime deadline{};                        // to be in one by
+    bool connected = false;                       // whether it has ever connected to a namespace
+    SteadyTime deadline{};                        // the latest time to connect to a namespace
     // A packet whose attachments are still to come.
     std::string partial;
     std::uint32_t missing = 0;

@@ -1,4 +1,4 @@
-// What Socket.IO's events mean to the test suite of the protocol: they are sent back.
+// Gives Socket.IO's events the meaning that the test suite of the protocol expects: they are sent back.
 #pragma once
 
 #include "turnpike/signaling/socket_io.hpp"

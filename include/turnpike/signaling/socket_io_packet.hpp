@@ -22,7 +22,7 @@ enum class SocketIoType : char {
 // Views the text that it was decoded from.
 struct SocketIoPacket {
   static constexpr std::uint32_t kMaxAttachments = 10;
-  static constexpr std::size_t kDeepest = 32;  // JSON in JSON
+  static constexpr std::size_t kDeepest = 32;  // the deepest nesting of JSON
 
   SocketIoType type = SocketIoType::event;
   std::uint32_t attachments = 0;
@@ -31,11 +31,11 @@ struct SocketIoPacket {
   std::string_view json;  // an object for connect, an array for events and acks; may be empty for the others
 };
 
-// Nothing for what a client may not send: another type, JSON of the wrong kind, reserved event names, too
-// many attachments.
+// Decodes a packet of a client. Nothing when a client may not send it: it has another type, JSON of the wrong
+// kind, a reserved event name, or too many attachments.
 std::optional<SocketIoPacket> decode_socket_io(std::string_view text);
 
-// A client's library gives up its connection over an event of such a name.
+// Whether the client library closes its connection when it gets an event of this name.
 bool is_reserved_event(std::string_view name);
 
 std::string encode_socket_io(const SocketIoPacket& packet);

@@ -1,6 +1,5 @@
-// Who may come in where signaling asks for a token: a JSON Web Token (RFC 7519) signed with HMAC-SHA-256 by
-// the operator's own web application. Nothing but HS256 is accepted, whatever the token says of itself (RFC
-// 8725 §3.1).
+// Checks the tokens of clients: JSON Web Tokens (RFC 7519) that the operator's web application has signed
+// with HMAC-SHA-256. Only HS256 is accepted, whatever algorithm the token names (RFC 8725 §3.1).
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -20,19 +19,19 @@ namespace turnpike::signaling {
 
 // What a valid token allows.
 struct Grant {
-  std::optional<std::string> room;  // this one alone; any without it
+  std::optional<std::string> room;  // the only room that it allows; nothing means that it allows all
   std::string role;                 // shown to the others, with no meaning here
   std::string subject;              // `sub`: whose quota the relay counts
   std::string id;                   // `jti`: the name by which this token may be revoked
   std::optional<WallTime> issued;   // `iat`, where it says so
-  // Until when it is good, the leeway included. Nothing where no token is asked for.
+  // The expiry, including the leeway. Nothing when no token is required.
   std::optional<WallTime> good_until;
 };
 
 class TokenVerifier {
  public:
   static constexpr std::size_t kMaxToken = 4096;
-  // The clock of whoever made the token may differ from ours by so much (RFC 7519 §4.1.4 and §4.1.5).
+  // How much the clock of the signer may differ from ours (RFC 7519 §4.1.4 and §4.1.5).
   static constexpr Duration kLeeway = std::chrono::seconds(60);
 
   // With an audience, `aud` of each token has to be it or to hold it (RFC 7519 §4.1.3). Without one, `aud`
@@ -40,10 +39,10 @@ class TokenVerifier {
   explicit TokenVerifier(std::vector<std::string> secrets, std::string audience = {})
       : secrets_(std::move(secrets)), audience_(std::move(audience)) {}
 
-  // From now on only tokens that one of these has signed are good.
+  // Changes the secrets. Tokens that were signed with another secret are refused from now on.
   void set_secrets(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
 
-  // From now on the tokens are not good any more. Returns false when too many are revoked already.
+  // Refuses the tokens that `revocation` names from now on. Returns false when too many are revoked already.
   bool revoke(const auth::Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
 
   const auth::Revocations& revocations() const { return revocations_; }
@@ -62,7 +61,7 @@ class TokenVerifier {
   crypto::Digester digester_;
 };
 
-// HS256 over `payload`, a JSON object. For tests and for those who want to make one by hand.
+// Makes a token: `payload` is a JSON object, which is signed with HS256. Tests use it.
 std::string sign_token(std::string_view payload, std::string_view secret);
 
 }  // namespace turnpike::signaling

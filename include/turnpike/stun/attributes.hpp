@@ -15,8 +15,8 @@
 
 namespace turnpike::stun {
 
-// A plain address and port: MAPPED-ADDRESS and ALTERNATE-SERVER (RFC 8489 §14.1), RESPONSE-ORIGIN and
-// OTHER-ADDRESS (RFC 5780 §7.3 and §7.4).
+// A plain address and port: MAPPED-ADDRESS and ALTERNATE-SERVER (RFC 8489 §14.1 and §14.15), RESPONSE-ORIGIN
+// and OTHER-ADDRESS (RFC 5780 §7.3 and §7.4).
 std::optional<Endpoint> decode_address(Bytes value);
 
 // XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS (RFC 8489 §14.2, RFC 8656 §18.3 and §18.5).
@@ -35,7 +35,7 @@ std::optional<std::uint8_t> decode_requested_transport(Bytes value);
 // was sent, since the answer to an unknown family is 440, not 400.
 std::optional<std::uint8_t> decode_address_family(Bytes value);
 
-// EVEN-PORT (RFC 8656 §18.8). Returns the R bit: whether the next higher port shall be reserved.
+// EVEN-PORT (RFC 8656 §18.7). Returns the R bit: whether the next higher port shall be reserved.
 std::optional<bool> decode_even_port(Bytes value);
 
 // RESERVATION-TOKEN (RFC 8656 §18.10).

@@ -31,12 +31,12 @@ class MessageBuilder {
   MessageBuilder& add_xor_address(AttributeType type, const Endpoint& endpoint);
 
   MessageBuilder& add_error(ErrorCode code);                                               // RFC 8489 §14.8
-  MessageBuilder& add_unknown_attributes(std::span<const AttributeType> types);            // RFC 8489 §14.9
+  MessageBuilder& add_unknown_attributes(std::span<const AttributeType> types);            // RFC 8489 §14.13
   MessageBuilder& add_lifetime(std::chrono::seconds lifetime);                             // RFC 8656 §18.2
   MessageBuilder& add_channel_number(ChannelNumber channel);                               // RFC 8656 §18.1
-  MessageBuilder& add_requested_transport(std::uint8_t protocol);                          // RFC 8656 §18.7
+  MessageBuilder& add_requested_transport(std::uint8_t protocol);                          // RFC 8656 §18.8
   MessageBuilder& add_family(AttributeType type, Family family);                           // RFC 8656 §18.6
-  MessageBuilder& add_even_port(bool reserve_next);                                        // RFC 8656 §18.8
+  MessageBuilder& add_even_port(bool reserve_next);                                        // RFC 8656 §18.7
   MessageBuilder& add_address_error_code(Family family, ErrorCode code);                   // RFC 8656 §18.12
   MessageBuilder& add_icmp(const Icmp& icmp);                                              // RFC 8656 §18.13
   MessageBuilder& add_change_request(const ChangeRequest& change);                         // RFC 5780 §7.2

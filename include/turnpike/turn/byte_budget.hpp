@@ -79,7 +79,7 @@ class ByteBudget {
   static constexpr std::int64_t kPerMillisecond = 1'000'000;
   static constexpr std::int64_t kMaxOwed = 100 * kPerMillisecond;
   static constexpr std::int64_t kMaxOwedByStreams = 40 * kPerMillisecond;
-  static constexpr std::int64_t kReserve = 4;  // what streams always have is this part of the rate
+  static constexpr std::int64_t kReserve = 4;  // streams always get at least 1 / kReserve of the rate
 
   static std::int64_t nanoseconds(SteadyTime time) {
     return time.time_since_epoch().count() * kPerMillisecond;
@@ -98,7 +98,7 @@ class ByteBudget {
   void follow_rate(std::uint32_t per_second, std::int64_t time) {
     if (rate_.load(std::memory_order_relaxed) == per_second) return;
     const std::uint32_t former = rate_.exchange(per_second, std::memory_order_relaxed);
-    if (former >= per_second) return;  // also where another thread was faster
+    if (former >= per_second) return;  // also true when another thread has handled the change
     const double factor = static_cast<double>(former) / per_second;
     for (std::atomic<std::int64_t>* const paid_until : {&paid_until_, &reserve_paid_until_}) {
       std::int64_t paid = paid_until->load(std::memory_order_relaxed);
@@ -110,8 +110,8 @@ class ByteBudget {
   }
 
   std::atomic<std::int64_t> paid_until_{0};          // steady time in nanoseconds
-  std::atomic<std::int64_t> reserve_paid_until_{0};  // the same for what streams always have
-  std::atomic<std::uint32_t> rate_{0};               // that the unpaid time was reckoned with
+  std::atomic<std::int64_t> reserve_paid_until_{0};  // the same for the reserved part of streams
+  std::atomic<std::uint32_t> rate_{0};               // the rate for which the unpaid time was computed
   std::atomic<std::uint32_t> waiting_{0};            // streams
 };
 
@@ -142,7 +142,7 @@ class AllocationBudgets : public ByteBudgets {
   std::array<std::atomic<std::uint64_t>, 2> streamed_{};
 };
 
-// Octets per second that somebody wants to have relayed, by direction.
+// The octets per second that a user wants to have relayed, by direction.
 using Demand = std::array<std::uint64_t, 2>;
 
 // The budgets of one user, for limits.bytes_per_second_per_user. In a cluster several servers relay for a

@@ -76,10 +76,11 @@ class Quota {
     per_user_ = per_user;
   }
 
-  // Who holds how many: all users, or those who hold most where there are more than `most` of them.
+  // The number that each user holds: of all users or, when there are more than `most`, of those who hold the
+  // most.
   using Held = std::map<std::string, std::uint32_t, std::less<>>;
   Held held_by_users(std::size_t most);
-  // From now on a user's limit counts what the user holds on other servers as well. From any thread.
+  // Adds what users hold on other servers, which counts for their limits from now on. Any thread may call it.
   void set_held_elsewhere(const Held& elsewhere);
   std::uint32_t per_user() const { return per_user_; }
 

@@ -15,7 +15,7 @@ inline constexpr std::chrono::seconds kReservationLifetime{30};  // RFC 8656 §7
 // Belongs to one worker and its thread.
 class Reservations {
  public:
-  // `ports` outlives this.
+  // `ports` must outlive this object.
   explicit Reservations(RelayPorts& ports) : ports_(ports) {}
 
   // Adds the token of a port that is about to be reserved; expire() releases the port later. Add the token

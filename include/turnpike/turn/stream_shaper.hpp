@@ -28,9 +28,9 @@ StreamLimits find_stream_limits(const Limits& limits, const SharedBudgets& budge
                                 Direction direction);
 
 // One direction of one data connection. Streams that wait for one budget take turns without knowing each
-// other: each time that a stream has passed on a piece, it puts off its next turn by the time that all who
-// wait need for a piece each. Whoever came too late for a turn tries again soon. The times are a little
-// random, so that nobody comes too late each time.
+// other: after a stream has passed on a piece, it delays its next turn by the time in which every waiting
+// stream can pass on one piece. A stream that misses its turn tries again soon. The times are slightly
+// random, so that no stream misses its turn every time.
 class StreamShaper {
  public:
   // The octets to read in one go. A piece takes a hundredth of a second at the lowest of the limits, so that
@@ -46,8 +46,8 @@ class StreamShaper {
   std::optional<Pause> pause(const StreamLimits& limits, SteadyTime now, crypto::Random& random);
   void resume() { waiting_.reset(); }
 
-  // Pays for what was read: `taken` from the socket, of which `relayed` octets could be relayed. These two
-  // differ with TLS. A record is paid for while it comes in, and is relayed as soon as it is whole.
+  // Charges the octets that were read: `taken` from the socket, of which `relayed` octets could be relayed.
+  // These two differ with TLS. A record is paid for while it comes in, and is relayed as soon as it is whole.
   void spend(const StreamLimits& limits, std::size_t taken, std::size_t relayed, SteadyTime now);
 
  private:
