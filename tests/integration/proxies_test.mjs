@@ -41,7 +41,9 @@ const folder = temporaryDirectory('proxies').path;
 function withFiles(text, name, { certificate, privateKey }) {
   const pem = join(folder, `${name}.pem`);
   writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(privateKey, 'utf8'), { mode: 0o600 });
-  return text.replace(`/etc/letsencrypt/live/${name}/fullchain.pem`, certificate)
+  return text.replace('/etc/turnpike/tls/fullchain.pem', certificate)
+    .replace('/etc/turnpike/tls/privkey.pem', privateKey)
+    .replace(`/etc/letsencrypt/live/${name}/fullchain.pem`, certificate)
     .replace(`/etc/letsencrypt/live/${name}/privkey.pem`, privateKey)
     .replace(`/etc/haproxy/${name}.pem`, pem);
 }
