@@ -5,10 +5,13 @@
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 
-#include <boost/crc.hpp>
+#include <algorithm>
+#include <array>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace turnpike::crypto {
 namespace {
@@ -39,6 +42,27 @@ void require_success(int result) {
     throw std::bad_alloc();  // the algorithms were fetched already, so only memory can be missing
 }
 
+constexpr std::size_t kCrcRows = 8;
+
+constexpr std::array<std::array<std::uint32_t, 256>, kCrcRows> make_crc_table() {
+  constexpr std::uint32_t kReversedPolynomial = 0xEDB88320;
+  std::array<std::array<std::uint32_t, 256>, kCrcRows> table{};
+  for (std::uint32_t octet = 0; octet < 256; ++octet) {
+    std::uint32_t crc = octet;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? kReversedPolynomial : 0);
+    table[0][octet] = crc;
+  }
+  for (std::size_t row = 1; row < kCrcRows; ++row) {
+    for (std::uint32_t octet = 0; octet < 256; ++octet) {
+      const std::uint32_t before = table[row - 1][octet];
+      table[row][octet] = before >> 8 ^ table[0][before & 0xFF];
+    }
+  }
+  return table;
+}
+
+constexpr auto kCrcTable = make_crc_table();
+
 }  // namespace
 
 struct Digester::State {
@@ -48,8 +72,27 @@ struct Digester::State {
   Algorithm sha256{require(Algorithm(EVP_MD_fetch(library.get(), "SHA256", nullptr)), "SHA-256")};
   DigestContext digest{require(DigestContext(EVP_MD_CTX_new()), "a digest context")};
   Mac hmac{require(Mac(EVP_MAC_fetch(library.get(), "HMAC", nullptr)), "HMAC")};
-  MacContext hmac_sha1 = hmac_context("SHA1");
-  MacContext hmac_sha256 = hmac_context("SHA256");
+  // A context and the key that it was prepared with. An answer is signed with the key of its request.
+  struct KeyedMac {
+    explicit KeyedMac(MacContext c) : context(std::move(c)) {}
+    KeyedMac(const KeyedMac&) = delete;
+    KeyedMac& operator=(const KeyedMac&) = delete;
+    ~KeyedMac() { OPENSSL_cleanse(key.data(), key.size()); }
+
+    bool has(Bytes other) const { return size && equal_in_constant_time(Bytes(key).first(*size), other); }
+    // Remembers nothing of a key that is longer than a block of the digest: it is rare.
+    void remember(Bytes other) {
+      if (other.size() > key.size()) return;
+      std::ranges::copy(other, key.begin());
+      size = other.size();
+    }
+
+    MacContext context;
+    std::array<std::uint8_t, 64> key{};
+    std::optional<std::size_t> size;  // of the key; nothing when it is not known
+  };
+  KeyedMac hmac_sha1{hmac_context("SHA1")};
+  KeyedMac hmac_sha256{hmac_context("SHA256")};
 
   MacContext hmac_context(const char* digest_name) {
     MacContext context(require(MacContext(EVP_MAC_CTX_new(hmac.get())), "an HMAC context"));
@@ -72,12 +115,19 @@ struct Digester::State {
   }
 
   template <class Output>
-  static Output authenticate(EVP_MAC_CTX* context, Bytes key, Parts message) {
-    // OpenSSL keeps the previous key when the pointer is null, so an empty key points to this octet.
-    static constexpr std::uint8_t kEmpty = 0;
+  static Output authenticate(KeyedMac& mac, Bytes key, Parts message) {
+    EVP_MAC_CTX* context = mac.context.get();
     Output output;
     std::size_t size = 0;
-    require_success(EVP_MAC_init(context, key.empty() ? &kEmpty : key.data(), key.size(), nullptr));
+    if (mac.has(key)) {
+      require_success(EVP_MAC_init(context, nullptr, 0, nullptr));  // with the previous key
+    } else {
+      mac.size.reset();
+      // An empty key points to this octet, since a null pointer means the previous key.
+      static constexpr std::uint8_t kEmpty = 0;
+      require_success(EVP_MAC_init(context, key.empty() ? &kEmpty : key.data(), key.size(), nullptr));
+      mac.remember(key);
+    }
     for (const Bytes part : message) require_success(EVP_MAC_update(context, part.data(), part.size()));
     require_success(EVP_MAC_final(context, output.data(), &size, output.size()));
     return output;
@@ -92,17 +142,27 @@ Md5 Digester::md5(Parts message) { return state_->hash<Md5>(state_->md5.get(), m
 Sha256 Digester::sha256(Parts message) { return state_->hash<Sha256>(state_->sha256.get(), message); }
 
 Sha1 Digester::hmac_sha1(Bytes key, Parts message) {
-  return State::authenticate<Sha1>(state_->hmac_sha1.get(), key, message);
+  return State::authenticate<Sha1>(state_->hmac_sha1, key, message);
 }
 
 Sha256 Digester::hmac_sha256(Bytes key, Parts message) {
-  return State::authenticate<Sha256>(state_->hmac_sha256.get(), key, message);
+  return State::authenticate<Sha256>(state_->hmac_sha256, key, message);
 }
 
+// Eight octets at a time: the row n of the table has the checksums of octets with n octets of zero behind
+// them.
 std::uint32_t crc32(Bytes message) {
-  boost::crc_32_type crc;
-  crc.process_bytes(message.data(), message.size());
-  return crc.checksum();
+  std::uint32_t crc = ~0U;
+  for (; message.size() >= kCrcRows; message = message.subspan(kCrcRows)) {
+    std::uint32_t next = 0;
+    for (std::size_t i = 0; i < kCrcRows; ++i) {
+      const std::uint32_t from_crc = i < sizeof crc ? crc >> (8 * i) & 0xFF : 0;
+      next ^= kCrcTable[kCrcRows - 1 - i][message[i] ^ from_crc];
+    }
+    crc = next;
+  }
+  for (const std::uint8_t octet : message) crc = kCrcTable[0][(crc ^ octet) & 0xFF] ^ crc >> 8;
+  return ~crc;
 }
 
 bool equal_in_constant_time(Bytes a, Bytes b) {

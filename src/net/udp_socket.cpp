@@ -38,20 +38,6 @@ std::uint32_t receive_buffer_of(int fd) {
   return static_cast<std::uint32_t>(granted) / 2;  // the kernel reports twice the usable size
 }
 
-// The datagrams of this socket may be fragmented, and ICMP errors for them are queued.
-Fd open_udp_relay_socket(Family family, std::uint32_t receive_buffer) {
-  Fd fd = open_socket(family, SOCK_DGRAM);
-  if (!fd) return fd;
-  if (receive_buffer != 0) set_receive_buffer(fd.get(), receive_buffer);
-  allow_fragments(fd.get(), family);
-  if (family == Family::ipv4) {
-    set_option(fd.get(), IPPROTO_IP, IP_RECVERR, 1);
-  } else {
-    set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, 1);
-  }
-  return fd;
-}
-
 std::optional<stun::Icmp> to_icmp(const sock_extended_err& error, Family family) {
   if (error.ee_origin == SO_EE_ORIGIN_LOCAL) {
     // The datagram was larger than the path MTU and DF was set. This is reported like the ICMP error of a
@@ -92,17 +78,29 @@ void require_free_udp_address(const Endpoint& at) {
   if (!bind_socket(fd.get(), at)) throw_errno("bind");
 }
 
-Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer) {
-  Fd fd = open_udp_relay_socket(at.family(), receive_buffer);
+Result<Fd> open_udp_relay(const Endpoint& at) {
+  Fd fd = open_socket(at.family(), SOCK_DGRAM);
   if (!fd || !bind_socket(fd.get(), at)) return last_error();
   return fd;
+}
+
+void prepare_udp_relay(int fd, Family family, std::uint32_t receive_buffer) {
+  if (receive_buffer != 0) set_receive_buffer(fd, receive_buffer);
+  allow_fragments(fd, family);
+  if (family == Family::ipv4) {
+    set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
+  } else {
+    set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  }
+  allow_received_runs(fd);
 }
 
 // The option is set only during the second bind, so that at all other times no other socket can bind the
 // port.
 Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer) {
-  Fd fd = open_udp_relay_socket(at.family(), receive_buffer);
+  Fd fd = open_socket(at.family(), SOCK_DGRAM);
   if (!fd) return last_error();
+  prepare_udp_relay(fd.get(), at.family(), receive_buffer);
   set_option(first, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   const bool bound = bind_socket(fd.get(), at);
@@ -134,8 +132,10 @@ int set_buffer_sizes(int fd, int bytes) {
 }
 
 std::uint32_t granted_receive_buffer(std::uint32_t bytes) {
-  const Fd fd = open_udp_relay_socket(Family::ipv4, bytes);
-  return fd ? receive_buffer_of(fd.get()) : bytes;
+  const Fd fd = open_socket(Family::ipv4, SOCK_DGRAM);
+  if (!fd) return bytes;
+  set_receive_buffer(fd.get(), bytes);
+  return receive_buffer_of(fd.get());
 }
 
 int send_dont_fragment(int fd, const Endpoint& to, Bytes payload) {

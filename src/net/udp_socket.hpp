@@ -20,12 +20,15 @@ Fd open_udp_listener(const Endpoint& at);
 // alone, a second daemon would silently get half of the datagrams.
 void require_free_udp_address(const Endpoint& at);
 
-// Opens a relay socket, bound to `at`: non-blocking, without DF, and with ICMP errors queued. It asks for
-// `receive_buffer` bytes of receive buffer, of which the kernel may grant less; 0 means the kernel's default.
-Result<Fd> open_udp_relay(const Endpoint& at, std::uint32_t receive_buffer = 0);
+// Opens a non-blocking relay socket, bound to `at`. prepare_udp_relay() must follow before it carries data.
+Result<Fd> open_udp_relay(const Endpoint& at);
 
-// Opens a second socket on the address of the relay socket `first`. Until it is connected, it may receive
-// datagrams for the first one.
+// Makes a relay socket send without DF, queue ICMP errors, and receive runs of datagrams as one. Asks for
+// `receive_buffer` bytes of receive buffer, of which the kernel may grant less; 0 means the kernel's default.
+void prepare_udp_relay(int fd, Family family, std::uint32_t receive_buffer);
+
+// Opens and prepares a second socket on the address of the relay socket `first`. Until it is connected, it
+// may receive datagrams for the first one.
 Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer);
 
 // Connects the socket: it then receives only from `peer` and sends only to it. Returns false when there is no

@@ -59,6 +59,7 @@ void NetworkHints::advise(const Prefix& network) {
 EventLog::~EventLog() { on_timeout(); }
 
 void EventLog::log(std::span<const Lifetime> lifetimes) {
+  if (!spdlog::should_log(spdlog::level::info)) return;
   for (const Lifetime& each : lifetimes) {
     const std::string_view what = name(each.kind);
     LogEvent event("allocation_" + std::string(what), "allocation " + std::string(what));

@@ -22,10 +22,8 @@ bool is_port_taken_elsewhere(const boost::system::error_code& error) {
   return error == boost::system::errc::address_in_use || error == boost::system::errc::permission_denied;
 }
 
-Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at,
-                           std::uint32_t receive_buffer) {
-  if (transport == turn::RelayedTransport::tcp) return net::open_tcp_relay(at);
-  return net::open_udp_relay(at, receive_buffer);
+Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at) {
+  return transport == turn::RelayedTransport::tcp ? net::open_tcp_relay(at) : net::open_udp_relay(at);
 }
 
 // "none", or "10.0.0.5, 10.0.0.6".
@@ -226,10 +224,10 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
     const auto above = static_cast<std::uint16_t>(*port + 1);
     PortLease lease(ports, *port);
     PortLease lease_above = next ? PortLease(ports, above) : PortLease();
-    Result<net::Fd> socket = open_relay(request.transport, {address, *port}, pool_.receive_buffer());
+    Result<net::Fd> socket = open_relay(request.transport, {address, *port});
     boost::system::error_code error = socket ? boost::system::error_code() : socket.error();
     if (socket && next) {
-      Result<net::Fd> second = net::open_udp_relay({address, above}, pool_.receive_buffer());
+      Result<net::Fd> second = net::open_udp_relay({address, above});
       if (second) {
         *next = {std::move(lease_above), {address, above}, turn::RelayedTransport::udp, std::move(*second)};
       } else {
@@ -270,6 +268,12 @@ Result<turn::Relay, turn::RelayError> RelaySockets::adopt(BoundRelay bound) {
   if (place >= open_.size()) open_.resize(place + 1);
   open_[place] = std::make_unique<OpenRelay>(std::move(bound));
   return turn::Relay(*this, turn::RelayId(fd), local, {to_advertised(local.address), local.port});
+}
+
+void RelaySockets::prepare(turn::RelayId id) {
+  OpenRelay& open = *open_[static_cast<std::size_t>(id)];
+  if (open.bound.transport != turn::RelayedTransport::udp || std::exchange(open.is_prepared, true)) return;
+  net::prepare_udp_relay(open.bound.socket.get(), open.bound.local.family(), pool_.receive_buffer());
 }
 
 void RelaySockets::close(turn::RelayId id) { open_[static_cast<std::size_t>(id)].reset(); }

@@ -146,6 +146,7 @@ class RelaySockets : public turn::RelayPorts {
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
                                               turn::QuotaSlot& place) override;
   void release(const stun::ReservationToken& token) override { pool_.drop_reservation(token); }
+  void prepare(turn::RelayId id) override;
   bool supports(Family family) const override { return addresses_->supports(family); }
   bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
     return addresses_->is_live(local, transport);
@@ -192,6 +193,7 @@ class RelaySockets : public turn::RelayPorts {
     explicit OpenRelay(BoundRelay b) : bound(std::move(b)) {}
 
     BoundRelay bound;
+    bool is_prepared = false;
     net::Fd connected;
     Endpoint connected_to;
     Endpoint other_peer;         // the last peer that it sent to without the connected socket

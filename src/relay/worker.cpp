@@ -105,7 +105,6 @@ void Worker::stop() {
 }
 
 bool Worker::watch_relay(int fd, turn::RelayId relay) {
-  net::allow_received_runs(fd);
   return RelayEvent::fits(fd) && watch(fd, RelayEvent{relay, fd}.tag());
 }
 

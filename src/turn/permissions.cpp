@@ -37,6 +37,10 @@ bool speaks_rfc5766(const Request& request) {
   return request.authenticated->integrity == auth::Integrity::sha1;
 }
 
+void prepare_relays(const Allocation& allocation) {
+  for (const Relay& relay : allocation.relays) relay.prepare();
+}
+
 bool is_full(std::size_t held, std::uint32_t limit) { return limit != 0 && held >= limit; }
 
 }  // namespace
@@ -81,6 +85,7 @@ void Permissions::on_create_permission(Request& request, Output& out) {
   allocations_.wake_by(allocation, request.now.steady + kPermissionLifetime);
   for (const Peer& peer : peers)
     allocation.peers.permit(peer.endpoint.address, peer.reach, request.now.steady);
+  prepare_relays(allocation);
   responder_.succeed(request, out);
 }
 
@@ -105,6 +110,7 @@ void Permissions::on_channel_bind(Request& request, Output& out) {
   const RelayId relay = allocation.relay_for(endpoint.family())->id();
   allocations_.wake_by(allocation, request.now.steady + kPermissionLifetime);
   allocation.peers.bind(*number, endpoint, relay, peer->reach, request.now.steady);
+  prepare_relays(allocation);
   responder_.succeed(request, out);
 }
 

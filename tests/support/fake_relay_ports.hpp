@@ -45,6 +45,10 @@ class FakeRelayHost {
   std::size_t open_relays() const { return open_.size(); }
   std::size_t reservations() const { return reserved_.size(); }
   bool is_open(const Endpoint& local) const { return open_.contains(local); }
+  std::size_t prepared_relays() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(open_, [](const auto& entry) { return entry.second.is_prepared; }));
+  }
 
  private:
   friend class FakeRelayPorts;
@@ -88,6 +92,7 @@ class FakeRelayHost {
   struct Open {
     turn::RelayedTransport transport{};
     std::uint16_t worker = 0;
+    bool is_prepared = false;
   };
   std::map<Endpoint, Open> open_;
   std::map<stun::ReservationToken, Reservation> reserved_;
@@ -131,6 +136,10 @@ class FakeRelayPorts : public turn::RelayPorts {
 
   void release(const stun::ReservationToken& token) override { host_.reserved_.erase(token); }
 
+  void prepare(turn::RelayId id) override {
+    host_.open_.at(*relays_[static_cast<std::size_t>(id)]).is_prepared = true;
+  }
+
   bool supports(Family family) const override { return host_.address(family).has_value(); }
   bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
     const auto found = host_.open_.find(local);
@@ -173,7 +182,7 @@ class FakeRelayPorts : public turn::RelayPorts {
     auto slot = std::ranges::find_if(relays_, [](const auto& relay) { return !relay; });
     if (slot == relays_.end()) slot = relays_.insert(slot, std::nullopt);
     *slot = local;
-    host_.open_.emplace(local, FakeRelayHost::Open{transport, worker_});
+    host_.open_.emplace(local, FakeRelayHost::Open{transport, worker_, false});
     return {*this,
             static_cast<turn::RelayId>(slot - relays_.begin()),
             local,

@@ -65,6 +65,7 @@ class Relay {
   const Endpoint& local() const { return local_; }            // the address that the socket is bound to
   const Endpoint& advertised() const { return advertised_; }  // the address that clients see
   Family family() const { return local_.family(); }
+  void prepare() const;  // see RelayPorts
 
  private:
   RelayPorts* ports_;
@@ -87,6 +88,11 @@ class RelayPorts {
   // Ends a reservation that was not claimed in time. Does nothing when it was claimed.
   virtual void release(const stun::ReservationToken& token) = 0;
 
+  // The allocation has a permission now, so its relay begins to carry data. Before that nothing may leave,
+  // and what arrives is thrown away, so open() does only what it must: many allocations are never used.
+  // Further calls do nothing.
+  virtual void prepare(RelayId /*id*/) {}
+
   virtual bool supports(Family family) const = 0;
   // Whether a local endpoint is the relayed address of an allocation of any worker.
   virtual bool is_live(const Endpoint& local, RelayedTransport transport) const = 0;
@@ -106,6 +112,8 @@ class RelayPorts {
   // destroyed.
   virtual void close(RelayId id) = 0;
 };
+
+inline void Relay::prepare() const { ports_->prepare(id_); }
 
 inline Relay::~Relay() {
   if (ports_) ports_->close(id_);

@@ -106,6 +106,31 @@ TEST_CASE("HMAC-SHA256 gives what RFC 4231 prints", "[crypto]") {
   CHECK(to_hex(Bytes(truncated).first(16)) == "a3b6167473100ee06e0c796c2955552b");
 }
 
+TEST_CASE("a key that is used again gives the same, and another one does not", "[crypto]") {
+  const std::string whole_block = repeated(64, 0x0b), longer = repeated(65, 0x0b), zero(1, '\0');
+  for (const std::string& key : {std::string("Jefe"), whole_block, longer, std::string(), zero}) {
+    for (const std::string& other :
+         {std::string("Jefd"), repeated(63, 0x0b), longer + "x", std::string("x")}) {
+      const std::string_view message = "what do ya want for nothing?";
+      const auto sha1 = [&](Digester& by, std::string_view k) {
+        return to_hex(by.hmac_sha1(as_bytes(k), {as_bytes(message)}));
+      };
+      const auto sha256 = [&](Digester& by, std::string_view k) {
+        return to_hex(by.hmac_sha256(as_bytes(k), {as_bytes(message)}));
+      };
+      Digester kept, fresh, fresh_other;
+      for (int i = 0; i < 3; ++i) {
+        CHECK(sha1(kept, key) == sha1(fresh, key));
+        CHECK(sha1(kept, key) == sha1(fresh, key));
+        CHECK(sha1(kept, other) == sha1(fresh_other, other));
+        CHECK(sha256(kept, key) == sha256(fresh, key));
+        CHECK(sha256(kept, key) == sha256(fresh, key));
+        CHECK(sha256(kept, other) == sha256(fresh_other, other));
+      }
+    }
+  }
+}
+
 TEST_CASE("an empty key is a key, not the one before", "[crypto]") {
   Digester digester;
   digester.hmac_sha1(as_bytes("key"), {});
@@ -149,6 +174,21 @@ TEST_CASE("CRC-32 is that of V.42", "[crypto]") {
   CHECK(crc32(as_bytes("The quick brown fox jumps over the lazy dog")) == 0x414FA339);
   CHECK(crc32("00000000"_hex) == 0x2144DF1C);
   CHECK(crc32("ffffffff"_hex) == 0xFFFFFFFF);
+}
+
+TEST_CASE("CRC-32 is the same as bit by bit, whatever the length and the alignment", "[crypto]") {
+  std::vector<std::uint8_t> message(64);
+  for (std::size_t i = 0; i < message.size(); ++i) message[i] = static_cast<std::uint8_t>(37 * i + 11);
+  for (std::size_t begin = 0; begin < 8; ++begin) {
+    for (std::size_t size = 0; begin + size <= message.size(); ++size) {
+      std::uint32_t crc = ~0U;
+      for (std::size_t i = 0; i < 8 * size; ++i) {
+        const bool bit = (message[begin + i / 8] >> i % 8 & 1U) != 0;
+        crc = crc >> 1 ^ ((crc & 1U) != (bit ? 1U : 0U) ? 0xEDB88320U : 0U);
+      }
+      CHECK(crc32(Bytes(message).subspan(begin, size)) == ~crc);
+    }
+  }
 }
 
 TEST_CASE("equality looks at every octet and at the size", "[crypto]") {

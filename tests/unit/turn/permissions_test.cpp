@@ -25,6 +25,17 @@ RequestMaker permitting(const std::vector<std::string>& peers) {
   return ask;
 }
 
+TEST_CASE("a relay is prepared for data by the first permission or channel", "[turn]") {
+  for (const RequestMaker& first : {create_permission("5.6.7.8:0"), channel_bind(0x4000, "5.6.7.8:1000")}) {
+    Scenario s;
+    s.client_sends(allocate()).expect_success();
+    s.client_sends(create_permission("127.0.0.1:1000")).expect_error(403);
+    CHECK(s.host().prepared_relays() == 0);
+    s.client_sends(first).expect_success();
+    CHECK(s.host().prepared_relays() == 1);
+  }
+}
+
 TEST_CASE("a permission is for an address, whatever the port", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
