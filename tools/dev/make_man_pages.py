@@ -251,7 +251,7 @@ def config_page(config: Path, version: str) -> tuple[str, str]:
     return "turnpike.yaml.5", "\n".join(lines) + "\n"
 
 
-def render_comment(comment: list[str]) -> list[str]:
+def render_comment(comment: list[str], new_paragraph: str = ".PP") -> list[str]:
     """Keeps lines that are indented after the # as they are, and fills the other lines."""
     lines: list[str] = []
     text: list[str] = []
@@ -267,11 +267,11 @@ def render_comment(comment: list[str]) -> list[str]:
                 lines.pop()
             else:
                 finish()
-                lines += [".PP", ".EX"]
+                lines += [new_paragraph, ".EX"]
             lines += [escape(line), ".EE"]
         elif line:
             if not text and lines:
-                lines.append(".PP")
+                lines.append(new_paragraph)
             text.append(line)
         else:
             finish()
@@ -289,7 +289,7 @@ def render_config(source: list[str]) -> list[str]:
         found = KEY_LINE.fullmatch(line)
         if not line.strip():
             if comment and first:
-                lines += render_comment(comment[1:] if comment[0].startswith("/etc/") else comment)
+                lines += render_comment(comment[comment.index("") + 1:])  # the first paragraph is about the file
                 lines.append(".SH KEYS")
             comment, fresh, first = [], True, False
             continue
@@ -313,7 +313,7 @@ def render_config(source: list[str]) -> list[str]:
             lines.append(f".SS {escape(found['key'])}")
         term = f"{bold('.'.join([*sections, found['key']]))}: {escape(value)}" + (" (not set)" if found["off"] else "")
         if comment or fresh:
-            lines += [".TP", term, *render_comment(comment)]
+            lines += [".TP", term, *render_comment(comment, ".IP")]
         else:
             body_at = max(at for at, each in enumerate(lines) if each in (".TP", ".TQ")) + 2
             lines[body_at:body_at] = [".TQ", term]
