@@ -143,6 +143,9 @@ struct ChangedKey {
 };
 std::vector<ChangedKey> find_changes(const Config& before, const Config& after);
 
+// Copies to `next` what only a restart can change, which is what runs now, whatever the file says.
+void keep_what_needs_restart(Config& next, const Config& now);
+
 // The alternate address (RFC 5780) of this element of config.listen; nothing when it has none.
 std::optional<Endpoint> find_alternate(const Listener& listener, const Config& config);
 

@@ -299,7 +299,7 @@ const YamlNode* find_node(const YamlNode& node, std::string_view path) {
   return nullptr;
 }
 
-// The keys that are read only at the start.
+// The keys that are read only at the start; see also keep_what_needs_restart().
 constexpr std::string_view kNeedRestart[] = {
     "listen",         "workers",          "relay.addresses",        "relay.ports",    "relay.tcp",
     "relay.mobility", "admin.listen",     "cluster.redis",          "cluster.secret", "cluster.node",
@@ -332,6 +332,23 @@ std::vector<ChangedKey> find_changes(const Config& before, const Config& after) 
                        std::ranges::find(kNeedRestart, key.path) != std::ranges::end(kNeedRestart)});
   }
   return changes;
+}
+
+void keep_what_needs_restart(Config& next, const Config& now) {
+  next.workers = now.workers;
+  next.listen = now.listen;
+  next.relay.addresses = now.relay.addresses;
+  next.relay.first_port = now.relay.first_port;
+  next.relay.last_port = now.relay.last_port;
+  next.relay.tcp = now.relay.tcp;
+  next.relay.mobility = now.relay.mobility;
+  next.nat_discovery = now.nat_discovery;
+  next.signaling.enabled = now.signaling.enabled;
+  next.signaling.listen = now.signaling.listen;
+  next.signaling.also_at = now.signaling.also_at;
+  next.admin.unix_sockets = now.admin.unix_sockets;
+  next.admin.listeners = now.admin.listeners;
+  next.cluster = now.cluster;
 }
 
 void read_keys(const Value& document, Config& config) { read_section(document, config); }

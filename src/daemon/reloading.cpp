@@ -9,28 +9,6 @@
 #include "daemon/notify.hpp"
 
 namespace turnpike::daemon {
-namespace {
-
-// What needs a restart stays as it was, whatever the file says now.
-void keep_what_needs_restart(config::Config& next, const config::Config& now) {
-  next.workers = now.workers;
-  next.listen = now.listen;
-  next.relay.addresses = now.relay.addresses;
-  next.relay.first_port = now.relay.first_port;
-  next.relay.last_port = now.relay.last_port;
-  next.relay.tcp = now.relay.tcp;
-  next.relay.mobility = now.relay.mobility;
-  next.nat_discovery = now.nat_discovery;
-  next.signaling.enabled = now.signaling.enabled;
-  next.signaling.listen = now.signaling.listen;
-  next.signaling.also_at = now.signaling.also_at;
-  next.admin.unix_sockets = now.admin.unix_sockets;
-  next.admin.listeners = now.admin.listeners;
-  next.cluster = now.cluster;
-}
-
-}  // namespace
-
 Administration::Reloaded Daemon::reload(bool dry_run) {
   Administration::Reloaded reloaded;
   admin::ReloadReport& report = reloaded.report;
@@ -50,7 +28,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     if (const auto runs = config_.written.find(key.path); runs != config_.written.end())
       next.written.insert(*runs);
   }
-  keep_what_needs_restart(next, config_);
+  config::keep_what_needs_restart(next, config_);
   if (next.relay.alternates.from_cluster) next.relay.alternates.servers = config_.relay.alternates.servers;
   // The secret that was made up for this run stays what it is. Where a configured one is gone, one is made up
   // now.

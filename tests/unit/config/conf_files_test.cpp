@@ -46,6 +46,18 @@ std::set<std::string> paths_in(const std::vector<std::string>& lines) {
   return paths;
 }
 
+// The keys that are commented out show their defaults too, unless the default is nothing.
+void check_shown_defaults(const Config& shown) {
+  for (const KnownKey& key : known_keys()) {
+    if (key.default_value.empty() || key.default_value == "[]" || key.default_value == "{}") continue;
+    const std::string path(key.path);
+    CAPTURE(path);
+    const auto with_default = parse("", "t.yaml", {path + '=' + std::string(key.default_value)});
+    REQUIRE(with_default.has_value());
+    CHECK(shown.written.at(path) == with_default->written.at(path));
+  }
+}
+
 TEST_CASE("conf/turnpike.yaml shows every key with its default", "[config]") {
   const std::string file = conf_file("turnpike.yaml");
   CHECK(outcome(load(file)) == outcome(""));
@@ -78,6 +90,7 @@ TEST_CASE("the examples in conf/turnpike.yaml are valid once their comment is ta
   const Result<Config, Errors> loaded = parse(text, "turnpike.yaml");
   INFO(outcome(loaded));
   REQUIRE(loaded.has_value());
+  check_shown_defaults(*loaded);
   CHECK(loaded->auth.users.size() == 2);
   CHECK(loaded->auth.secrets.size() == 1);
   CHECK(loaded->auth.third_party.keys.size() == 1);

@@ -2,6 +2,8 @@
 #include "config/config.hpp"
 
 #include <catch2/catch.hpp>
+#include <map>
+#include <string>
 
 #include "describe.hpp"
 
@@ -23,12 +25,19 @@ const char* const kDefaults =
     "listen udp 0.0.0.0:3478\n"
     "listen udp [::]:3478\n"
     "ports 49152-65535\n"
+    "relay buffer=1048576 default_family=0 redirect=full\n"
+    "batching_delay_us=100\n"
     "nonce_lifetime_ms=600000\n"
-    "limits allocations=0 per_user=1000 permissions=256 channels=256\n"
+    "limits allocations=0 per_user=1000 per_address=0 permissions=256 channels=256\n"
+    "limits peer_connections=10000 per_user=1000\n"
+    "limits bytes=0 per_user=0 per_allocation=0\n"
     "limits unauthenticated=100 bindings=500 failures=10\n"
     "limits lifetime_ms=3600000 age_ms=0\n"
     "streams idle=10000 idle_per_address=200 connect_timeout_ms=10000 idle_timeout_ms=60000\n"
-    "log level=info format=text\n";
+    "web connections=1000 per_address=200 idle_timeout_ms=600000\n"
+    "tls 1.2 ciphers ''\n"
+    "shutdown drain_ms=0 deadline_ms=600000\n"
+    "log level=1 format=text addresses=full\n";
 
 TEST_CASE("nothing written means the defaults, and STUN only", "[config]") {
   for (const std::string_view text :
@@ -71,6 +80,132 @@ TEST_CASE("Redis is named by a URL, with its password in it or beside it", "[con
   CHECK(read("'unix:/run/redis.sock'").unix_socket == "/run/redis.sock");
   const cluster::RedisAddress beside = read("{url: 'redis://h', user: ben, password: 'x:y@z'}");
   CHECK((beside.host == "h" && beside.user == "ben" && beside.password == "x:y@z"));
+}
+
+// Each key with a value that is not its default.
+std::map<std::string_view, std::string> other_values() {
+  const std::string readable = TURNPIKE_SOURCE_DIR "/README.md";
+  return {
+      {"realm", "example.org"},
+      {"workers", "2"},
+      {"listen", "['tcp://0.0.0.0:3478']"},
+      {"relay.addresses", "[10.0.0.5]"},
+      {"relay.advertise", "198.51.100.7"},
+      {"relay.ports", "50000-50001"},
+      {"relay.receive_buffer", "2MiB"},
+      {"relay.batching.delay", "50us"},
+      {"relay.tcp", "true"},
+      {"relay.mobility", "true"},
+      {"relay.default_family", "client"},
+      {"relay.alternate_servers", "['udp://198.51.100.8:3478']"},
+      {"relay.redirect", "always"},
+      {"auth.users", "{alice: secret}"},
+      {"auth.secrets", "[north-star-secret]"},
+      {"auth.database", "sqlite:" TURNPIKE_SOURCE_DIR "/users.db"},
+      {"auth.third_party",
+       "{server_name: a, keys: [{kid: k, key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]}"},
+      {"auth.nonce_lifetime", "20s"},
+      {"auth.strict_expiry", "true"},
+      {"clients.allow", "[8.8.8.0/24]"},
+      {"clients.deny", "[8.8.8.0/24]"},
+      {"clients.exempt", "[8.8.8.0/24]"},
+      {"peers.allow", "[8.8.8.0/24]"},
+      {"peers.deny", "[8.8.8.0/24]"},
+      {"limits.allocations", "7"},
+      {"limits.allocations_per_user", "7"},
+      {"limits.allocations_per_address", "7"},
+      {"limits.permissions_per_allocation", "7"},
+      {"limits.channels_per_allocation", "7"},
+      {"limits.peer_connections", "7"},
+      {"limits.peer_connections_per_user", "7"},
+      {"limits.allocation_lifetime", "700s"},
+      {"limits.allocation_age", "70s"},
+      {"limits.bytes_per_second", "7MiB"},
+      {"limits.bytes_per_second_per_user", "7MiB"},
+      {"limits.bytes_per_second_per_allocation", "7MiB"},
+      {"limits.unauthenticated_per_second", "7"},
+      {"limits.bindings_per_second", "7"},
+      {"limits.failures_per_second", "7"},
+      {"limits.idle_connections", "7"},
+      {"limits.idle_connections_per_address", "7"},
+      {"limits.connect_timeout", "7s"},
+      {"limits.idle_timeout", "7s"},
+      {"limits.web_connections", "7"},
+      {"limits.web_connections_per_address", "7"},
+      {"limits.web_idle_timeout", "7s"},
+      {"nat_discovery.alternate", "198.51.100.8:3479"},
+      {"tls.certificate", readable},
+      {"tls.private_key", readable},
+      {"tls.min_version", "'1.3'"},
+      {"tls.ciphers", "ECDHE+AESGCM"},
+      {"tls.certificates", "[{certificate: " + readable + ", private_key: " + readable + "}]"},
+      {"signaling.listen", "http://127.0.0.1:8081"},
+      {"signaling.access", "token"},
+      {"signaling.token_secrets", "[0123456789abcdeX]"},
+      {"signaling.public_host", "turn.example.org"},
+      {"signaling.root", TURNPIKE_SOURCE_DIR},
+      {"signaling.cors", "['https://example.org']"},
+      {"signaling.hosts", "[example.org]"},
+      {"signaling.trusted_proxies", "[10.0.0.1]"},
+      {"signaling.credential_lifetime", "2h"},
+      {"signaling.connect_timeout", "7s"},
+      {"signaling.preset", "none"},
+      {"signaling.list_rooms", "true"},
+      {"signaling.ping_interval", "7s"},
+      {"signaling.ping_timeout", "7s"},
+      {"signaling.recovery", "7s"},
+      {"signaling.max_payload", "7000"},
+      {"signaling.max_waiting", "7000"},
+      {"signaling.connections", "7"},
+      {"signaling.connections_per_address", "7"},
+      {"signaling.bytes_per_second_per_address", "7"},
+      {"signaling.credentials_per_second", "7"},
+      {"signaling.members_per_room", "7"},
+      {"signaling.rooms_per_address", "7"},
+      {"admin.listen", "[http://127.0.0.1:9642]"},
+      {"admin.token_secrets", "[0123456789abcdeY]"},
+      {"cluster.redis", "redis://10.0.0.2"},
+      {"cluster.secret", "0123456789abcdeZ"},
+      {"cluster.node", "b.example.org"},
+      {"cluster.prefix", "other"},
+      {"shutdown.drain", "7s"},
+      {"shutdown.deadline", "7m"},
+      {"log.level", "debug"},
+      {"log.format", "json"},
+      {"log.addresses", "prefix"},
+  };
+}
+
+// All sections are there, so that each key can be changed alone.
+const char* const kEverySection = R"(
+signaling: {token_secrets: [0123456789abcdef]}
+admin: {listen: [http://127.0.0.1:9641], token_secrets: [fedcba9876543210]}
+cluster: {redis: redis://10.0.0.1, secret: abcdef0123456789, node: a.example.org}
+tls: {certificate: )" TURNPIKE_SOURCE_DIR "/CMakeLists.txt, private_key: " TURNPIKE_SOURCE_DIR
+                                  "/CMakeLists.txt}";
+
+TEST_CASE("every key changes what the configuration means", "[config]") {
+  const std::string before = test::describe(parsed(kEverySection));
+  const std::map<std::string_view, std::string> others = other_values();
+  for (const KnownKey& key : known_keys()) {
+    CAPTURE(key.path);
+    REQUIRE(others.contains(key.path));
+    CHECK(test::describe(parsed(kEverySection, {std::string(key.path) + '=' + others.at(key.path)})) !=
+          before);
+  }
+}
+
+TEST_CASE("a reload changes every key, except those that need a restart", "[config]") {
+  const Config now = parsed(kEverySection);
+  for (const auto& [path, value] : other_values()) {
+    CAPTURE(path);
+    Config next = parsed(kEverySection, {std::string(path) + '=' + value});
+    const std::vector<ChangedKey> changes = find_changes(now, next);
+    REQUIRE(changes.size() == 1);
+    CHECK(changes[0].path == path);
+    keep_what_needs_restart(next, now);
+    CHECK((test::describe(next) == test::describe(now)) == changes[0].needs_restart);
+  }
 }
 
 TEST_CASE("every key reaches its field", "[config]") {
@@ -139,6 +274,10 @@ relay 10.0.0.5
 relay 2001:db8::5
 advertise 10.0.0.5 as 198.51.100.7
 ports 1024-2048 tcp mobility
+relay buffer=1048576 default_family=0 redirect=always
+alternate udp 198.51.100.8:3478 ''
+alternate tls [2001:db8::8]:5349 'b.example.org'
+batching_delay_us=100
 user alice password secret
 user bob@example.org password 12345
 user carol md5 000102030405060708090a0b0c0d0e0f
@@ -147,20 +286,23 @@ secret north-star-secret
 secret 80808080
 token turn.example.org north 3031323334353637383930313233343536373839303132333435363738393031 A256GCM from 1790000000000 until 1792592000000
 token turn.example.org union 313233343536373839303132333435360a A128GCM from 1000
-alternate udp 198.51.100.8:3478 '' always
-alternate tls [2001:db8::8]:5349 'b.example.org' always
 nonce_lifetime_ms=600000
 allow 10.20.0.0/16
 allow 127.0.0.1/32
 allow ::1/128
 deny 8.8.8.0/24
-limits allocations=1 per_user=2 permissions=3 channels=4
+limits allocations=1 per_user=2 per_address=0 permissions=3 channels=4
+limits peer_connections=10000 per_user=1000
+limits bytes=0 per_user=0 per_allocation=0
 limits unauthenticated=5 bindings=6 failures=0
 limits lifetime_ms=3600000 age_ms=43200000
 streams idle=7 idle_per_address=6 connect_timeout_ms=500 idle_timeout_ms=120000
+web connections=1000 per_address=200 idle_timeout_ms=600000
 alternate 192.0.2.2:3479
 alternate [2001:db8::2]:0
-log level=debug format=json
+tls 1.2 ciphers ''
+shutdown drain_ms=0 deadline_ms=600000
+log level=0 format=json addresses=full
 )");
 }
 
