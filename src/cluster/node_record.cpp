@@ -1,7 +1,6 @@
 #include "cluster/node_record.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/json/serialize.hpp>
 
 #include "cluster/json_reader.hpp"
@@ -14,7 +13,6 @@ namespace json = boost::json;
 constexpr std::size_t kMaxUrls = 32;  // of each kind
 constexpr std::size_t kMaxUrl = 512;  // octets
 constexpr std::size_t kMaxListeners = 64;
-constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
 
 json::array to_array(const std::vector<std::string>& texts) {
   json::array array;

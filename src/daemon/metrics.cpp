@@ -37,7 +37,6 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
     metrics.push_back({family, help, kind, std::move(labels), static_cast<double>(value)});
   };
   using enum admin::MetricKind;
-  constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
   constexpr std::array<std::string_view, 2> kFamilies{"ipv4", "ipv6"};
   for (std::size_t i = 0; i < kTransports.size(); ++i) {
     const turn::TransportCounters& by = breakdown.transports[i];

@@ -44,10 +44,8 @@ stun::MessageBuilder Responder::begin(const Request& request, Class message_clas
   return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
 }
 
-// Only a plain UDP source can be forged. Clients of the other transports have proved that they receive what
-// is sent to their address.
 bool Responder::take_answer(const Request& request) {
-  if (request.had_valid_nonce || request.tuple.transport != Transport::udp) return true;
+  if (request.had_valid_nonce || proves_address(request.tuple.transport)) return true;
   const bool is_binding = request.message.method() == Method::binding;
   AddressLimiter& limiter = is_binding ? limiters_.bindings : limiters_.unauthenticated;
   const IpAddress& client = request.tuple.client.address;
@@ -88,7 +86,7 @@ void Responder::succeed(const Request& request, Output& out) {
 void Responder::reject(const Request& request, ErrorCode error, Output& out) {
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(error);
-  const bool challenge = error == ErrorCode::unauthorized || error == ErrorCode::stale_nonce;
+  const bool challenge = error == ErrorCode::unauthenticated || error == ErrorCode::stale_nonce;
   if (challenge) long_term_.add_challenge(*settings_.credentials, request.tuple, request.now.wall, builder);
   finish(request, builder, out, error);
   report_refusal(request, error, out);
@@ -98,7 +96,7 @@ void Responder::reject_expired(Request& request, Output& out) {
   ++counters_.expired_credentials;
   request.has_expired = true;
   request.authenticated.reset();
-  reject(request, ErrorCode::unauthorized, out);
+  reject(request, ErrorCode::unauthenticated, out);
 }
 
 bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Output& out) {

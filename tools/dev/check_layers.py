@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that includes follow the floors of the modules, and that pure modules do no I/O and read no clock.
+"""Checks that includes follow the layers of the modules, and that pure modules do no I/O and read no clock.
 
     check_layers.py [--root DIR]     prints each violation as file:line: message; exits 1 when there is one
     check_layers.py --self-test      proves on made-up trees that each rule is able to fail
@@ -14,42 +14,42 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-# Module -> the modules that it may include besides itself. All edges run downward; the order is that of the floors.
+# Module -> the modules that it may include besides itself. All edges run downward; the order is that of the layers.
 EDGES: dict[str, set[str]] = {
-    # F0
+    # Layer 0
     "base": set(),
     "crypto": {"base"},
-    # F1
+    # Layer 1
     "stun": {"base", "crypto"},
-    # F2
+    # Layer 2
     "auth": {"base", "crypto", "stun"},
-    # F3
+    # Layer 3
     "turn": {"base", "crypto", "stun", "auth"},
     "signaling": {"base", "crypto", "auth"},
-    # F4: net finds STUN messages in streams and does not depend on turn
+    # Layer 4: net finds STUN messages in streams and does not depend on turn
     "net": {"base", "crypto", "stun"},
     "offload": {"base", "turn"},
     "users": {"base", "auth"},
     "http": {"base", "crypto", "auth", "signaling", "net"},
-    # F5: relay depends on neither config nor http
+    # Layer 5: relay depends on neither config nor http
     "relay": {"base", "crypto", "stun", "auth", "turn", "net", "offload"},
     "admin": {"base", "auth", "turn", "signaling", "net", "http"},
     "cluster": {"base", "crypto", "auth", "signaling", "net"},
-    # F6
+    # Layer 6
     "config": {"base", "crypto", "auth", "turn", "signaling", "net", "offload", "users", "http", "relay", "admin",
                "cluster"},
-    # F7
+    # Layer 7
     "daemon": {"base", "crypto", "stun", "auth", "turn", "signaling", "net", "offload", "users", "http", "relay", "admin",
                "cluster", "config"},
-    # F8: src/main.cpp
+    # Layer 8: src/main.cpp
     "main": {"base", "config", "daemon"},
 }
-FLOORS = {
+LAYERS = {
     "base": 0, "crypto": 0, "stun": 1, "auth": 2, "turn": 3, "signaling": 3, "net": 4, "offload": 4, "users": 4,
     "http": 4, "relay": 5, "admin": 5, "cluster": 5, "config": 6, "daemon": 7, "main": 8,
 }  # fmt: skip
 
-# Edges that stay on one floor.
+# Edges within one layer.
 NEIGHBOURS = {("crypto", "base"), ("http", "net")}
 
 # The pure modules: bytes and time are arguments, and output is a result.
@@ -155,7 +155,7 @@ def check_include(root: Path, path: Path, module: str, target: str, quoted: bool
     if path.parts[0] == "include" and not target.startswith("turnpike/"):
         yield f'a public header may not include the private "{target}"'
     elif ours != module and ours not in EDGES[module]:
-        yield f"{module} (F{FLOORS[module]}) may not include {ours} (F{FLOORS[ours]})"
+        yield f"{module} (layer {LAYERS[module]}) may not include {ours} (layer {LAYERS[ours]})"
 
 
 def check_foreign_header(path: Path, module: str, target: str) -> Iterator[str]:
@@ -174,10 +174,10 @@ def check_foreign_header(path: Path, module: str, target: str) -> Iterator[str]:
 def check_file(root: Path, path: Path) -> Iterator[Violation]:
     module = module_of(path)
     if module not in EDGES:
-        yield Violation(str(path), 1, f"{module} is no module of the house; give it a floor in {Path(__file__).name}")
+        yield Violation(str(path), 1, f"{module} is no module of the house; give it a layer in {Path(__file__).name}")
         return
     if path.parts[0] == "include" and module not in PURE:
-        yield Violation(str(path), 1, f"include/ is for the pure floors; {module} belongs in src/")
+        yield Violation(str(path), 1, f"include/ is for the pure layers; {module} belongs in src/")
 
     text = (root / path).read_text(encoding="utf-8")
     with_includes = without_comments(text)
@@ -203,7 +203,7 @@ def check_cmake(root: Path) -> Iterator[Violation]:
     for call in re.finditer(r"\bturnpike_module\(\s*(\w+)([^)]*)\)", text):
         module = call[1]
         if module not in EDGES:
-            yield Violation(lists.name, line_of(text, call.start()), f"{module} has no floor in {Path(__file__).name}")
+            yield Violation(lists.name, line_of(text, call.start()), f"{module} has no layer in {Path(__file__).name}")
             continue
         for other in re.findall(r"\bturnpike_(\w+)", call[2]):
             if other in EDGES and other not in EDGES[module]:
@@ -224,11 +224,11 @@ def check_tree(root: Path) -> tuple[int, list[Violation]]:
 
 
 def check_table() -> None:
-    """Checks the table itself: each edge must lead to a lower floor, except those in NEIGHBOURS."""
-    assert set(EDGES) == set(FLOORS)
+    """Checks the table itself: each edge must lead to a lower layer, except those in NEIGHBOURS."""
+    assert set(EDGES) == set(LAYERS)
     for module, others in EDGES.items():
         for other in others:
-            assert FLOORS[other] < FLOORS[module] or (module, other) in NEIGHBOURS, (module, other)
+            assert LAYERS[other] < LAYERS[module] or (module, other) in NEIGHBOURS, (module, other)
 
 
 # (file, its text, a part of the expected message; "" means no message). Each case has one file, so each rule is tested
@@ -242,15 +242,15 @@ SELF_TEST: list[tuple[str, str, str]] = [
     ("src/stun/a.cpp", "// Clock::now(), asio and getenv\n/* std::cout\n getenv */ auto s = \"spdlog // yaml\";\n", ""),
     ("src/stun/a.cpp", "auto s = R\"x(std::cout \")\" getenv)x\"; int million = 1'000'000;\n", ""),
     ("src/stun/a.cpp", '// #include "turnpike/turn/server.hpp"\n', ""),
-    ("src/stun/a.cpp", '#include "turnpike/turn/server.hpp"\n', ":1: stun (F1) may not include turn (F3)"),
-    ("src/stun/a.cpp", "\n\n# include <turnpike/auth/params.hpp>\n", ":3: stun (F1) may not include auth (F2)"),
-    ("src/net/a.cpp", '#include "turnpike/turn/server.hpp"\n', "net (F4) may not include turn (F3)"),
-    ("src/net/a.hpp", '#include "relay/worker.hpp"\n', "net (F4) may not include relay (F5)"),
-    ("src/relay/a.cpp", '#include "config/config.hpp"\n', "relay (F5) may not include config (F6)"),
-    ("src/relay/a.cpp", '#include "http/server.hpp"\n', "relay (F5) may not include http (F4)"),
+    ("src/stun/a.cpp", '#include "turnpike/turn/server.hpp"\n', ":1: stun (layer 1) may not include turn (layer 3)"),
+    ("src/stun/a.cpp", "\n\n# include <turnpike/auth/params.hpp>\n", ":3: stun (layer 1) may not include auth (layer 2)"),
+    ("src/net/a.cpp", '#include "turnpike/turn/server.hpp"\n', "net (layer 4) may not include turn (layer 3)"),
+    ("src/net/a.hpp", '#include "relay/worker.hpp"\n', "net (layer 4) may not include relay (layer 5)"),
+    ("src/relay/a.cpp", '#include "config/config.hpp"\n', "relay (layer 5) may not include config (layer 6)"),
+    ("src/relay/a.cpp", '#include "http/server.hpp"\n', "relay (layer 5) may not include http (layer 4)"),
     ("include/turnpike/turn/a.hpp", '#include "net/fd.hpp"\n', "the private"),
     ("include/turnpike/turn/a.hpp", '#include "turn/own.hpp"\n', "the private"),
-    ("include/turnpike/net/a.hpp", "\n", "include/ is for the pure floors"),
+    ("include/turnpike/net/a.hpp", "\n", "include/ is for the pure layers"),
     ("src/misc/a.cpp", "\n", "misc is no module"),
     ("src/helpers.cpp", "\n", "helpers is no module"),
     ("src/turn/a.cpp", '#include "a.cpp"\n', ""),
@@ -271,7 +271,7 @@ SELF_TEST: list[tuple[str, str, str]] = [
     ("src/daemon/a.cpp", "#include <yaml-cpp/yaml.h>\n", "belongs to config"),
     ("CMakeLists.txt", "turnpike_module(stun turnpike_base turnpike_crypto)\n", ""),
     ("CMakeLists.txt", "turnpike_module(net turnpike_base\n turnpike_turn)\n", "net may not link turn"),
-    ("CMakeLists.txt", "turnpike_module(misc)\n", "misc has no floor"),
+    ("CMakeLists.txt", "turnpike_module(misc)\n", "misc has no layer"),
 ]  # fmt: skip
 
 

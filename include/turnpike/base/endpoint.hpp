@@ -90,9 +90,26 @@ struct Endpoint {
 enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
 std::string_view to_string(Transport transport);
 
+// All of them. Their values are their indices here.
+inline constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
+static_assert(kTransports.size() == static_cast<std::size_t>(Transport::dtls) + 1, "dtls is the last one");
+
 // Whether messages follow one another in a byte stream that loses nothing.
 constexpr bool is_stream(Transport transport) {
   return transport == Transport::tcp || transport == Transport::tls;
+}
+
+// Whether every client of this transport has proved that it receives what is sent to its address, as the
+// handshakes of TCP and the cookie of DTLS do. Answers to others are limited, so that nobody can use this
+// server to flood an address that he forges.
+constexpr bool proves_address(Transport transport) {
+  switch (transport) {
+    case Transport::udp: return false;
+    case Transport::tcp:
+    case Transport::tls:
+    case Transport::dtls: return true;
+  }
+  return false;
 }
 
 // What a client comes by: its connection or DTLS association, and for UDP the listener with the flow of a
@@ -102,7 +119,7 @@ enum class PathId : std::uint64_t {};
 // The path of a client by UDP that comes to a listener directly.
 constexpr PathId path_of_listener(std::uint32_t listener) { return PathId{listener}; }
 
-// The 5-tuple of RFC 8656 §2.2: the transport addresses of the client and the server, and the protocol
+// The 5-tuple of RFC 8656 §2: the transport addresses of the client and the server, and the protocol
 // between them. It also has the client's path, since the kernel reuses a 5-tuple after its connection has
 // ended, and since load balancers can bring one client in several ways.
 struct FiveTuple {

@@ -1,4 +1,4 @@
-// Time as an argument. These clocks have no now(): nothing on a pure floor can read one, so a test or a
+// Time as an argument. These clocks have no now(): nothing in a pure layer can read one, so a test or a
 // replay decides what time it is.
 #pragma once
 

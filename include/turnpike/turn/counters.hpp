@@ -116,17 +116,15 @@ struct TransportCounters {
 // Counters for metrics with several labels. As with Counters, any thread may read them while the server
 // counts.
 struct Breakdown {
-  static constexpr std::size_t kTransports = 4;
-
   RequestCounters requests;
-  std::array<TransportCounters, kTransports> transports;
+  std::array<TransportCounters, kTransports.size()> transports;
 
   TransportCounters& of(Transport transport) { return transports[static_cast<std::size_t>(transport)]; }
   static std::size_t index_of(Family family) { return family == Family::ipv4 ? 0 : 1; }
 
   Breakdown& operator+=(const Breakdown& more) {
     requests += more.requests;
-    for (std::size_t i = 0; i < kTransports; ++i) transports[i] += more.transports[i];
+    for (std::size_t i = 0; i < transports.size(); ++i) transports[i] += more.transports[i];
     return *this;
   }
 };

@@ -247,5 +247,22 @@ TEST_CASE("a transport has a name", "[base]") {
   CHECK(to_string(Transport::dtls) == "dtls");
 }
 
+TEST_CASE("the list of transports has each of them at its value", "[base]") {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < kTransports.size(); ++i) {
+    CHECK(static_cast<std::size_t>(kTransports[i]) == i);
+    CHECK(names.insert(to_string(kTransports[i])).second);
+  }
+  CHECK_FALSE(names.contains("unknown"));
+  CHECK(to_string(static_cast<Transport>(kTransports.size())) == "unknown");
+}
+
+TEST_CASE("only the address of a client by plain UDP may be forged", "[base]") {
+  for (const Transport transport : kTransports) {
+    CAPTURE(to_string(transport));
+    CHECK(proves_address(transport) == (transport != Transport::udp));
+  }
+}
+
 }  // namespace
 }  // namespace turnpike
