@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   auto* list = app.add_subcommand("allocations", "Who relays: from where, how long, how much");
   list->add_option("--user", allocations.user, "Only of this user name");
   list->add_option("--address", allocations.address, "Only of clients at this address");
-  list->add_option("--sort", sort, "rate: the busiest first")->check(CLI::IsMember({"age", "rate"}));
+  list->add_option("--sort", sort, "age: the oldest first; rate: the busiest first")->check(CLI::IsMember({"age", "rate"}));
   list->add_flag("--watch", allocations.watch, "Show it again each second, until q is pressed");
   on(list, [&](const Connection& daemon) {
     allocations.by_rate = sort == "rate";
@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
   std::uint32_t until = 0;
   auto* draining = app.add_subcommand("drain", "Let nobody new in, let calls end, and stop");
   add_duration(*draining, "--deadline", deadline, "Stop then at the latest (default: shutdown.deadline)");
-  draining->add_option("--until", until, "Stop with this few allocations (default: 0)");
+  draining->add_option("--until", until, "Stop when only this many allocations are left (default: 0)");
   on(draining, [&](const Connection& daemon) { return drain(daemon, deadline, until, json); });
 
   bool dry_run = false;
@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
   minting->add_option("NAME", credentials.name, "Whose quota they count for")->required();
   add_duration(*minting, "--ttl", ttl, "How long they are good (default: 1h)");
   minting->add_option("--host", credentials.host, "The host in the entry (default: signaling.public_host)");
-  minting->add_option("--config", credentials.config_file, "Whose auth.secrets to use")
+  minting->add_option("--config", credentials.config_file, "The configuration with the auth.secrets to use")
       ->capture_default_str()
       ->type_name("FILE");
   on(minting, [&](const Connection&) {
@@ -177,7 +177,7 @@ int main(int argc, char** argv) {
   const OneOf revoked(
       revoking->add_option("TOKEN_ID", token_id, "The `jti` of the token"),
       revoking->add_option("--subject", subject, "All tokens of this `sub` that were issued until now"));
-  add_duration(*revoking, "--for", revoked_for, "As long as tokens live at most (default: 720h)");
+  add_duration(*revoking, "--for", revoked_for, "How long to refuse it, at least as long as tokens are valid (default: 720h)");
   on(revoking, [&](const Connection& daemon) {
     revoked.require();
     return revoke(daemon, subject.empty() ? token_id : subject, !subject.empty(), revoked_for, json);

@@ -71,16 +71,20 @@ class Service {
  public:
   virtual ~Service() = default;
 
+  // All series of /metrics.
   virtual std::vector<Metric> metrics() = 0;
   // False while the daemon drains or stops.
   virtual bool is_ready() const = 0;
+  // What `turnpikectl status` and the status page show.
   virtual boost::json::object status() = 0;
   // The allocations of all workers. It takes one second at most; a worker that does not answer in time is
   // left out.
   virtual http::Awaitable<AllocationList> allocations() = 0;
   // Ends an allocation. Returns false when the worker has no allocation with this number.
   virtual http::Awaitable<bool> kill(unsigned worker, std::uint64_t number) = 0;
+  // Begins a drain, or changes the one that is under way.
   virtual void drain(const DrainOptions& options) = 0;
+  // Reads the configuration again. With `dry_run` nothing changes, and the report says what would.
   virtual http::Awaitable<ReloadReport> reload(bool dry_run) = 0;
   // Returns false when the level does not exist.
   virtual bool set_log_level(std::string_view level) = 0;

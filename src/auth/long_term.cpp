@@ -94,13 +94,13 @@ Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store
   if (auto e = check_algorithm(store, request, claim)) return claim.refused_with(*e);
   std::optional<Identity> identity = claim.token ? find_token_identity(store, request, claim, now)
                                                  : find_identity(store, request, claim, known);
-  if (!identity) return claim.refused_with(ErrorCode::unauthorized);
+  if (!identity) return claim.refused_with(ErrorCode::unauthenticated);
   return Authenticated{std::move(*identity),
                        request.has_integrity_sha256() ? Integrity::sha256 : Integrity::sha1};
 }
 
 std::optional<ErrorCode> LongTermCheck::check_presence(const stun::MessageView& request, Claim& claim) const {
-  if (!request.has_integrity()) return ErrorCode::unauthorized;
+  if (!request.has_integrity()) return ErrorCode::unauthenticated;
   const std::optional<Bytes> realm = request.find(AttributeType::realm);
   const std::optional<Bytes> nonce = request.find(AttributeType::nonce);
   claim.username = request.find(AttributeType::username);
@@ -121,7 +121,7 @@ std::optional<ErrorCode> LongTermCheck::check_realm_and_nonce(const CredentialSt
                                                               Claim& claim) {
   claim.had_valid_nonce = nonces_.valid(digester_, claim.nonce, nonce_binding(store, from), now);
   if (!claim.had_valid_nonce) return ErrorCode::stale_nonce;
-  if (claim.realm != store.realm()) return ErrorCode::unauthorized;
+  if (claim.realm != store.realm()) return ErrorCode::unauthenticated;
   return std::nullopt;
 }
 

@@ -46,6 +46,7 @@ struct Returned {
   FiveTuple tuple;
   std::vector<std::uint8_t> message;
 };
+// For the worker of the allocation: the client's connection at another worker has ended.
 struct ClientClosed {
   FiveTuple tuple;
 };
@@ -126,6 +127,7 @@ class Mailbox {
 
   // Readable while there is mail.
   int fd() const { return ready_.get(); }
+  // Posts mail that is never dropped.
   void post(Mail mail);
   // Posts a message of a client. Returns false, and drops it, when so much waits that media would come too
   // late, or that clients would have given up their requests.

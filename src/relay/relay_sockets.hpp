@@ -77,7 +77,9 @@ class RelayPool {
   // now.
   std::vector<std::string> absent_locals() const;
 
-  // Reservations wait here for whichever worker is asked (RFC 8656 §7.2).
+  // Reservations (RFC 8656 §7.2), which any worker may be asked for. reserve() stores a reserved port, and
+  // its place in the quota, under a token. take_reservation() gives both to the owner, and nothing to others
+  // or for an unknown token. drop_reservation() ends it.
   void reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
                turn::QuotaSlot place);
   std::optional<BoundRelay> take_reservation(const stun::ReservationToken& token, std::string_view owner,

@@ -6,7 +6,7 @@ std::string_view reason_phrase(ErrorCode code) {
   switch (code) {
     case ErrorCode::try_alternate: return "Try Alternate";
     case ErrorCode::bad_request: return "Bad Request";
-    case ErrorCode::unauthorized: return "Unauthorized";
+    case ErrorCode::unauthenticated: return "Unauthenticated";
     case ErrorCode::forbidden: return "Forbidden";
     case ErrorCode::unknown_attribute: return "Unknown Attribute";
     case ErrorCode::allocation_mismatch: return "Allocation Mismatch";

@@ -79,7 +79,7 @@ struct World {
 void judge_unsealed(World& world, Bytes token) {
   for (const char* kid : {"north", "south", "alice"}) {
     const auto result = world.judge(test::allocate().with_token(token, kid, "a key of twenty octs"));
-    expect(!result && result.error().code == stun::ErrorCode::unauthorized, "nobody guesses a token");
+    expect(!result && result.error().code == stun::ErrorCode::unauthenticated, "nobody guesses a token");
   }
 }
 
@@ -104,7 +104,7 @@ void judge_sealed(World& world, std::uint8_t how, Octets plain) {
   expect(result.has_value() == (fits && content && content->is_good(sha256)),
          "those are let in whose token is for us, has its form and is current, and nobody else");
   if (!result) {
-    expect(result.error().code == stun::ErrorCode::unauthorized, "and the others are a 401");
+    expect(result.error().code == stun::ErrorCode::unauthenticated, "and the others are a 401");
     return;
   }
   const Identity& who = result->identity;

@@ -84,6 +84,14 @@ void check_decoders(Bytes value, const TransactionId& id) {
     expect(same(rewritten(id, [&](auto& b) { b.add_password_algorithm(algorithm); }), value),
            "PASSWORD-ALGORITHM");
   }
+  if (const auto v = decode_change_request(value))
+    expect(decode_change_request(rewritten(id, [&](auto& b) { b.add_change_request(*v); })) == v,
+           "CHANGE-REQUEST");
+  if (const auto v = decode_response_port(value))
+    expect(decode_response_port(rewritten(id, [&](auto& b) { b.add_response_port(*v); })) == v,
+           "RESPONSE-PORT");
+  if (const auto v = decode_connection_id(value))
+    expect(decode_connection_id(rewritten(id, [&](auto& b) { b.add_u32(kType, *v); })) == v, "CONNECTION-ID");
   if (const auto v = decode_icmp(value))
     expect(decode_icmp(rewritten(id, [&](auto& b) { b.add_icmp(*v); })) == v, "ICMP");
   if (const auto v = decode_error_code(value)) {

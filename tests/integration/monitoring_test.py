@@ -408,13 +408,13 @@ class Fail2ban(unittest.TestCase):
 
     FILTER = CONF / "fail2ban/turnpike.conf"
     HOSTILE = "127.0.66.{}"
-    FORGED = 'Allocate refused client=1.2.3.4:5 user="x" error=401 Unauthorized'
+    FORGED = 'Allocate refused client=1.2.3.4:5 user="x" error=401 Unauthenticated'
     NAMES = [
         b"client=1.2.3.4",
         b"x client=1.2.3.4:5 user=",
         f"x\n2026-11-28T12:00:00.000Z info {FORGED}".encode(),
         f"2026-11-28T12:00:00.000Z info {FORGED}".encode(),
-        f'x" error=401 Unauthorized\r\n{FORGED}'.encode(),
+        f'x" error=401 Unauthenticated\r\n{FORGED}'.encode(),
         f'x"}}\n{{"time":"2026-11-28T12:00:00.000Z","level":"info","message":"{FORGED}"}}'.encode(),
         b'x","client":"1.2.3.4","x":"',
         b'\\" client=1.2.3.4:5 user=\\"',

@@ -219,7 +219,7 @@ Event TurnClient::receive_success(const MessageView& message, const Outstanding&
 Event TurnClient::receive_error(const MessageView& message, const Outstanding& asked) {
   const auto error = decoded(message, AttributeType::error_code, stun::decode_error_code);
   if (!error) return Ignored::malformed;
-  const bool is_challenge = error->code == static_cast<std::uint16_t>(ErrorCode::unauthorized) ||
+  const bool is_challenge = error->code == static_cast<std::uint16_t>(ErrorCode::unauthenticated) ||
                             error->code == static_cast<std::uint16_t>(ErrorCode::stale_nonce);
   // A second 401 means that the credentials are wrong.
   const bool helps =

@@ -25,7 +25,8 @@ PROGRAMS = {
         ("SIGNALS", [
             ("SIGHUP", "The configuration and the certificates are read again. A mistake in the file changes nothing "
                        "and is in the log."),
-            ("SIGUSR1", "A drain begins: nobody new is let in, and the process ends with the last call."),
+            ("SIGUSR1", "A drain begins: no new client is accepted, and the process ends with the last call, or at "
+                        "shutdown.deadline."),
             ("SIGTERM, SIGINT", "The process ends. With shutdown.drain in the configuration SIGTERM makes it drain "
                                 "first, or lets a drain go on, and a second signal ends it at once."),
         ]),
@@ -54,6 +55,10 @@ PROGRAMS = {
         ("SEE ALSO", [(None, "turnpike(8), turnbench(1)")]),
     ]),
     "turnbench": (1, "load a TURN server and measure it", "NOTES", [
+        ("EXIT STATUS", [
+            ("0", "It has measured and printed the result."),
+            ("1", "The command line is wrong, or a server or client failed; standard error says why."),
+        ]),
         ("SEE ALSO", [(None, "turnpike(8), stunclient(1)")]),
     ]),
 }

@@ -23,7 +23,7 @@ std::string quoted_realm(const Failure& failure, const Facts& facts) {
   return text.empty() ? "" : " for realm \"" + text + "\"";
 }
 
-std::string explain_unauthorized(const Failure& failure, const Facts& facts) {
+std::string explain_unauthenticated(const Failure& failure, const Facts& facts) {
   const std::string realm = quoted_realm(failure, facts);
   if (!facts.has_credentials)
     return "the server wants credentials" + realm + "; give --user and --password, or --secret";
@@ -68,7 +68,7 @@ std::string explain(const Failure& failure, const Facts& facts) {
   switch (ErrorCode{failure.code}) {
     case ErrorCode::try_alternate: return explain_alternate(failure);
     case ErrorCode::bad_request: return "the server takes the request for malformed";
-    case ErrorCode::unauthorized: return explain_unauthorized(failure, facts);
+    case ErrorCode::unauthenticated: return explain_unauthenticated(failure, facts);
     case ErrorCode::forbidden: return explain_forbidden(failure.method());
     case ErrorCode::unknown_attribute: return explain_unknown(failure);
     case ErrorCode::allocation_mismatch: return explain_mismatch(failure.method());

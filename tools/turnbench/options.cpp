@@ -141,7 +141,7 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
       ->excludes(saturate);
   CLI::Option* direct =
       app.add_flag("--direct", options.direct,
-                   "Past the server, from client to peer: what the load itself costs, with --rate or --call");
+                   "Without the server, from client to peer: what the load itself costs, with --rate or --call");
   app.add_flag("--relay-to-relay", options.relay_to_relay,
                "Peers are clients of the server too, and each knows the other's relayed address")
       ->excludes(direct);

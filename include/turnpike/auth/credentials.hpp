@@ -84,8 +84,11 @@ class CredentialStore {
   // The key with this key id, whether or not it is valid at this time; null when there is none.
   const TokenKeyParams* find_token_key(std::string_view kid) const;
 
+  // Whether with_refused() has refused this name.
   bool refuses(const RestName& name) const;
 
+  // The user of this name, which opaque_string() has prepared, or of this USERHASH of 32 octets. Null when
+  // there is none.
   const User* find(std::string_view name) const;
   const User* find_by_userhash(Bytes hash) const;
 

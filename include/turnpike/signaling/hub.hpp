@@ -112,6 +112,7 @@ class Hub {
   // in the room already. Fails with not_joined for an unknown member, and with too_many_joined, room_full or
   // too_many_rooms.
   Result<std::vector<Peer>, Refusal> join(MemberId id, std::string_view room, Output& out);
+  // Returns false when the member is not in the room.
   bool leave(MemberId id, std::string_view room, Output& out);
 
   // Sends to a member that shares a room with the sender; the message is kept for a member that is cut off.
@@ -129,8 +130,10 @@ class Hub {
   // kept for it.
   Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, const IpAddress& address,
                                   TimePoint now, Output& out);
+  // The secret by which this member can come back; empty for an unknown member.
   std::string resume_secret(MemberId id) const;
 
+  // Changes the name of a member, and tells the other members of its rooms.
   void rename(MemberId id, std::string name, Output& out);
   // Replaces what is known of the member's token, because its client has sent another token.
   void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id,
@@ -147,6 +150,7 @@ class Hub {
   // is needed because a node can stop before it has removed its members.
   void heed(const auth::Revocations& revocations) { revocations_ = &revocations; }
 
+  // The other members of a room who are present.
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
   // The rooms that somebody is in, by name.
   std::vector<std::string> room_names() const;
@@ -170,6 +174,7 @@ class Hub {
   std::vector<Presence> presences() const;
   // One of them; nothing where no member of this node has the id, or it is in no room.
   std::optional<Presence> presence(MemberId id) const;
+  // The number of elements that presences() returns.
   std::size_t count_presences() const;
   // Applies what another node reports about one of its members. A member of this node that has moved to that
   // node belongs to it from now on; take_outgoing() then has what the member has missed.

@@ -55,6 +55,7 @@ class IceServers {
  public:
   explicit IceServers(IceParams params) : params_(std::move(params)) {}
 
+  // Replaces all parameters.
   void use(IceParams params) { params_ = std::move(params); }
   // Changes the addresses, because those of this machine have changed.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {

@@ -28,7 +28,7 @@ std::optional<std::chrono::seconds> decode_lifetime(Bytes value);
 // CHANNEL-NUMBER (RFC 8656 §18.1); nothing also for a number outside 0x4000 to 0x7FFF.
 std::optional<ChannelNumber> decode_channel_number(Bytes value);
 
-// REQUESTED-TRANSPORT: an IP protocol number (RFC 8656 §18.7).
+// REQUESTED-TRANSPORT: an IP protocol number (RFC 8656 §18.8).
 std::optional<std::uint8_t> decode_requested_transport(Bytes value);
 
 // REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §18.6 and §18.11). Returns the octet as it

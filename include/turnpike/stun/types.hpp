@@ -156,7 +156,7 @@ constexpr UnderstoodBy understood_by(AttributeType type) {
 enum class ErrorCode : std::uint16_t {
   try_alternate = 300,
   bad_request = 400,
-  unauthorized = 401,
+  unauthenticated = 401,
   forbidden = 403,
   unknown_attribute = 420,
   allocation_mismatch = 437,
@@ -172,8 +172,7 @@ enum class ErrorCode : std::uint16_t {
   insufficient_capacity = 508,
 };
 
-// The reason phrase of RFC 8489 §14.8 or RFC 8656 §19, except "Unauthorized" for 401, which is the phrase of
-// RFC 5389 §15.6.
+// The reason phrase of RFC 8489 §14.8, RFC 8656 §19 or RFC 6062 §6.3.
 std::string_view reason_phrase(ErrorCode code);
 
 // PASSWORD-ALGORITHM values (RFC 8489 §18.5.1).

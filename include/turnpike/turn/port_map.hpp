@@ -32,6 +32,7 @@ class PortMap {
   // free.
   std::optional<std::uint16_t> take_even_from(std::uint16_t start, bool pair);
 
+  // Releases a taken port.
   void release(std::uint16_t port);
   bool is_taken(std::uint16_t port) const;
   // The number of taken ports. Other threads may take and release ports at the same time.

@@ -79,10 +79,11 @@ class RelayPorts {
  public:
   virtual ~RelayPorts() = default;
 
+  // Opens a relayed address. Fails with no_address or no_port.
   virtual Result<Relay, RelayError> open(const RelayRequest& request) = 0;
 
   // Takes over a reserved port, which any worker may have reserved, and moves its place in the quota into
-  // `place`. A token works once, and only for its owner.
+  // `place`. A token works once, and only for its owner; otherwise this fails with no_reservation.
   virtual Result<Relay, RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
                                           QuotaSlot& place) = 0;
   // Ends a reservation that was not claimed in time. Does nothing when it was claimed.
@@ -93,6 +94,7 @@ class RelayPorts {
   // Further calls do nothing.
   virtual void prepare(RelayId /*id*/) {}
 
+  // Whether there is a relayed address of this family.
   virtual bool supports(Family family) const = 0;
   // Whether a local endpoint is the relayed address of an allocation of any worker.
   virtual bool is_live(const Endpoint& local, RelayedTransport transport) const = 0;

@@ -73,7 +73,7 @@ struct Desk {
   std::size_t algorithms = 0;
 };
 
-const Verdict kUnauthorized{401, "", true};
+const Verdict kUnauthenticated{401, "", true};
 const Verdict kBad{400, "", true};
 const Verdict kBadBeforeNonce{400, "", false};
 const Verdict kStale{438, "", false};
@@ -93,7 +93,7 @@ TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
       {"no name, and a nonce of somebody else", but_for(AttributeType::username).nonce("x"), kBadBeforeNonce},
       {"no name, SHA-256", but_for(AttributeType::username).sha256(), kBadBeforeNonce},
       {"a name too long", allocate().as(std::string(513, 'a')), kBadBeforeNonce},
-      {"the longest name of RFC 5389", allocate().as(std::string(512, 'a')), kUnauthorized},
+      {"the longest name of RFC 5389", allocate().as(std::string(512, 'a')), kUnauthenticated},
       {"a hash too short",
        allocate().without(AttributeType::username).raw(AttributeType::userhash, std::string(31, 'x')),
        kBadBeforeNonce},
@@ -102,17 +102,17 @@ TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
       {"stale comes before a wrong password", allocate().nonce("x").password("y"), kStale},
       {"stale comes before an unknown user", allocate().nonce("x").as("carol"), kStale},
       {"stale comes before a wrong realm", allocate().nonce("x").realm("y"), kStale},
-      {"another realm", allocate().realm("example.com"), kUnauthorized},
-      {"an empty realm", allocate().realm(""), kUnauthorized},
-      {"a realm in another case", allocate().realm("Example.org"), kUnauthorized},
-      {"a wrong password", allocate().password("guess"), kUnauthorized},
-      {"an empty password", allocate().password(""), kUnauthorized},
-      {"somebody else's password", allocate().as("alice", "bob's password"), kUnauthorized},
-      {"an unknown user", allocate().as("carol"), kUnauthorized},
-      {"an empty name", allocate().as("", ""), kUnauthorized},
+      {"another realm", allocate().realm("example.com"), kUnauthenticated},
+      {"an empty realm", allocate().realm(""), kUnauthenticated},
+      {"a realm in another case", allocate().realm("Example.org"), kUnauthenticated},
+      {"a wrong password", allocate().password("guess"), kUnauthenticated},
+      {"an empty password", allocate().password(""), kUnauthenticated},
+      {"somebody else's password", allocate().as("alice", "bob's password"), kUnauthenticated},
+      {"an unknown user", allocate().as("carol"), kUnauthenticated},
+      {"an empty name", allocate().as("", ""), kUnauthenticated},
       {"a name with more behind it", allocate().as(std::string("alice\0", 6), "alice's password"),
-       kUnauthorized},
-      {"a wrong password, SHA-256", allocate().password("guess").sha256(), kUnauthorized},
+       kUnauthenticated},
+      {"a wrong password, SHA-256", allocate().password("guess").sha256(), kUnauthenticated},
       {"alice", allocate(), kAlice},
       {"alice, SHA-256", allocate().sha256(), kAlice},
       {"alice, both attributes", allocate().sha256().both_integrities(), kAlice},
@@ -157,9 +157,9 @@ TEST_CASE("the bid-down check", "[auth]") {
        allocate().sha256().naming_algorithm({}).raw(AttributeType::password_algorithm,
                                                     std::string_view("\0\2\0\4abcd", 8)),
        kBad},
-      {"signed with the other key", allocate().sha256().naming_algorithm(1), kUnauthorized},
+      {"signed with the other key", allocate().sha256().naming_algorithm(1), kUnauthenticated},
       {"signed with the other key, the other way", allocate().choosing(md5).naming_algorithm(2),
-       kUnauthorized},
+       kUnauthenticated},
       {"what stands behind the integrity does not count",
        allocate().behind_integrity([](auto& b) { b.add_password_algorithm(sha256); }), kAlice},
   };
@@ -194,7 +194,7 @@ TEST_CASE("where one integrity attribute is wrong, the better one decides", "[au
   test::Octets octets = request.build(desk.digester, desk.challenge(from), {});
   CHECK(desk.judge(octets, from) == kAlice);
   octets.back() ^= 1;  // of MESSAGE-INTEGRITY-SHA256
-  CHECK(desk.judge(octets, from) == kUnauthorized);
+  CHECK(desk.judge(octets, from) == kUnauthenticated);
 }
 
 TEST_CASE("every octet that is covered counts", "[auth]") {
@@ -275,12 +275,12 @@ TEST_CASE_METHOD(RestDesk, "REST names are good with each of the secrets", "[aut
     CHECK(last.identity.quota_name() == "rest guest");
     CHECK(last.identity.expires == std::chrono::floor<std::chrono::seconds>(clock.now().wall + 1h));
   }
-  CHECK(judge(by(guest, "east")) == kUnauthorized);
-  CHECK(judge(by(guest, "")) == kUnauthorized);
-  CHECK(judge(by("guest", "north")) == kUnauthorized);  // no expiry
-  CHECK(judge(by("-1:guest", "north")) == kUnauthorized);
-  CHECK(judge(by("99999999999999999:guest", "north")) == kUnauthorized);
-  CHECK(judge(by(guest, "north").by_userhash()) == kUnauthorized);
+  CHECK(judge(by(guest, "east")) == kUnauthenticated);
+  CHECK(judge(by(guest, "")) == kUnauthenticated);
+  CHECK(judge(by("guest", "north")) == kUnauthenticated);  // no expiry
+  CHECK(judge(by("-1:guest", "north")) == kUnauthenticated);
+  CHECK(judge(by("99999999999999999:guest", "north")) == kUnauthenticated);
+  CHECK(judge(by(guest, "north").by_userhash()) == kUnauthenticated);
   CHECK(judge(allocate()) == kAlice);
   // Whether it has expired is for Allocate to ask.
   const std::string late = name(-1h, "guest");
@@ -293,7 +293,7 @@ TEST_CASE("a configured user's name is not open to REST passwords", "[auth]") {
   params.users.push_back({"1800000000:alice", "own password", {}, {}});
   Desk desk(params);
   const std::string name = "1800000000:alice";
-  CHECK(desk.judge(allocate().as(name, rest_password(desk.digester, "north", name))) == kUnauthorized);
+  CHECK(desk.judge(allocate().as(name, rest_password(desk.digester, "north", name))) == kUnauthenticated);
   CHECK(desk.judge(allocate().as(name, "own password")) == Verdict{0, name});
   CHECK(desk.last.identity.quota_name() == "user " + name);
 }
@@ -305,14 +305,14 @@ TEST_CASE_METHOD(RestDesk, "whoever is known keeps the key", "[auth]") {
 
   // The secret was rotated away.
   Desk later({.realm = std::string(test::kRealm), .users = {}, .secrets = {"west"}});
-  CHECK(later.judge(by(guest, "north")) == kUnauthorized);
+  CHECK(later.judge(by(guest, "north")) == kUnauthenticated);
   CHECK(later.judge(by(guest, "north"), &known) == Verdict{0, guest});
   CHECK(later.last.identity.expires == known.expires);
-  CHECK(later.judge(by(guest, "north").password("guess"), &known) == kUnauthorized);
+  CHECK(later.judge(by(guest, "north").password("guess"), &known) == kUnauthenticated);
   CHECK(later.judge(by(guest, "north").nonce("stale"), &known) == kStale);
-  CHECK(later.judge(by(guest, "north").sha256(), &known) == kUnauthorized);  // its key is MD5
+  CHECK(later.judge(by(guest, "north").sha256(), &known) == kUnauthenticated);  // its key is MD5
   const std::string other = name(1h, "other");
-  CHECK(later.judge(by(other, "north"), &known) == kUnauthorized);
+  CHECK(later.judge(by(other, "north"), &known) == kUnauthenticated);
   CHECK(later.judge(by(other, "west"), &known) == Verdict{0, other});
   CHECK(later.judge(by(guest, "west"), &known) == Verdict{0, guest});
 }
@@ -323,8 +323,8 @@ TEST_CASE("a known key serves its own name and its own algorithm", "[auth]") {
   const Identity alice = desk.last.identity;
   const RequestMaker another_name =
       allocate().without(AttributeType::username).raw(AttributeType::username, "bob");  // with alice's key
-  CHECK(desk.judge(another_name, &alice) == kUnauthorized);
-  CHECK(desk.judge(allocate().choosing(md5).naming_algorithm(2), &alice) == kUnauthorized);
+  CHECK(desk.judge(another_name, &alice) == kUnauthenticated);
+  CHECK(desk.judge(allocate().choosing(md5).naming_algorithm(2), &alice) == kUnauthenticated);
   CHECK(desk.judge(allocate().sha256(), &alice) == kAlice);  // from the store
   CHECK(desk.last.identity.key.algorithm == sha256);
   CHECK(desk.judge(allocate().as("bob"), &alice) == Verdict{0, "bob"});

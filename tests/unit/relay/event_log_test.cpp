@@ -53,7 +53,7 @@ Output::Refusal refused(std::string name, bool answered = true, unsigned client 
   return {.tuple = test::client(client).tuple,
           .username = std::move(name),
           .method = stun::Method::allocate,
-          .error = stun::ErrorCode::unauthorized,
+          .error = stun::ErrorCode::unauthenticated,
           .answered = answered};
 }
 
@@ -75,13 +75,13 @@ TEST_CASE("of refused requests so many have a line, and the others are counted",
   for (int i = 0; i < 100; ++i) log.log(std::vector{refused("mallory")}, kNow + Duration(i));
   CHECK(captured.lines() == EventLog::kLinesPerAddress);
   CHECK(captured.text().starts_with(
-      "info Allocate refused client=198.51.100.1:40001 user=\"mallory\" error=401 Unauthorized\n"));
+      "info Allocate refused client=198.51.100.1:40001 user=\"mallory\" error=401 Unauthenticated\n"));
   REQUIRE(log.next_deadline() == kNow + EventLog::kPeriod);
   log.on_timeout();
   CHECK(captured.lines() == EventLog::kLinesPerAddress + 1);
   CHECK_THAT(captured.text(),
              Catch::Contains("info Allocate refused client=198.51.100.1:40001 user=\"mallory\" error=401 "
-                             "Unauthorized count=95\n"));
+                             "Unauthenticated count=95\n"));
   CHECK(log.next_deadline() == SteadyTime::max());
   log.log(std::vector{refused("trent")}, kNow + 20s);
   CHECK_THAT(captured.text(), Catch::Contains("user=\"trent\""));
@@ -99,10 +99,11 @@ TEST_CASE("twenty thousand wrong passwords are a few lines, and hide nobody else
   }
   CHECK(captured.lines() == 7);
   CHECK(captured.text().size() < 3000);
-  CHECK_THAT(captured.text(), Catch::Contains("warning Allocate refused client=198.51.100.1:40001 user=\"" +
-                                              std::string(64, 'x') +
-                                              "\"... error=401 Unauthorized count=20015 not_answered=20000 "
-                                              "(limits.failures_per_second)"));
+  CHECK_THAT(
+      captured.text(),
+      Catch::Contains("warning Allocate refused client=198.51.100.1:40001 user=\"" + std::string(64, 'x') +
+                      "\"... error=401 Unauthenticated count=20015 not_answered=20000 "
+                      "(limits.failures_per_second)"));
   CHECK_THAT(captured.text(), Catch::Contains("client=198.51.100.2:40002 user=\"trent\""));
 }
 
@@ -195,7 +196,7 @@ TEST_CASE("an operator may have networks logged in place of addresses", "[server
   log.log(std::vector{refused("mallory")}, kNow);
   show_addresses(ShownAddresses::full);
   CHECK(captured.text() ==
-        "info Allocate refused client=198.51.100.0/24 user=\"mallory\" error=401 Unauthorized\n");
+        "info Allocate refused client=198.51.100.0/24 user=\"mallory\" error=401 Unauthenticated\n");
   CHECK(shown_address(test::address("2001:db8:1:2::3")) == "2001:db8:1:2::3");
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("an error code has the phrase that its RFC recommends", "[stun]") {
   const Case cases[] = {
       {ErrorCode::try_alternate, 300, "Try Alternate"},
       {ErrorCode::bad_request, 400, "Bad Request"},
-      {ErrorCode::unauthorized, 401, "Unauthorized"},
+      {ErrorCode::unauthenticated, 401, "Unauthenticated"},
       {ErrorCode::forbidden, 403, "Forbidden"},
       {ErrorCode::unknown_attribute, 420, "Unknown Attribute"},
       {ErrorCode::allocation_mismatch, 437, "Allocation Mismatch"},

@@ -411,7 +411,7 @@ TEST_CASE("a wrong password without an answer is told all the same", "[turn]") {
   CHECK(silent.lifetimes.empty());
   CHECK_FALSE(silent.refusals[0].answered);
   CHECK(silent.refusals[0].username == "mallory");
-  CHECK(silent.refusals[0].error == stun::ErrorCode::unauthorized);
+  CHECK(silent.refusals[0].error == stun::ErrorCode::unauthenticated);
 }
 
 TEST_CASE("the addresses of an IPv6 /64 guess as one", "[turn]") {
@@ -468,7 +468,7 @@ TEST_CASE("events carry a stranger's name as it is", "[turn]") {
     REQUIRE(refused.refusals.size() == 1);
     CHECK(refused.lifetimes.empty());
     CHECK(refused.refusals[0].username == name);
-    CHECK(refused.refusals[0].error == stun::ErrorCode::unauthorized);
+    CHECK(refused.refusals[0].error == stun::ErrorCode::unauthenticated);
     CHECK(refused.refusals[0].method == Method::allocate);
     CHECK(refused.refusals[0].tuple == client(1).tuple);
   }
