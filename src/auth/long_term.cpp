@@ -119,7 +119,7 @@ std::optional<ErrorCode> LongTermCheck::check_presence(const stun::MessageView& 
 std::optional<ErrorCode> LongTermCheck::check_realm_and_nonce(const CredentialStore& store,
                                                               const FiveTuple& from, WallTime now,
                                                               Claim& claim) {
-  claim.had_valid_nonce = nonces_.valid(digester_, claim.nonce, nonce_binding(store, from), now);
+  claim.had_valid_nonce = nonces_.verify(digester_, claim.nonce, nonce_binding(store, from), now);
   if (!claim.had_valid_nonce) return ErrorCode::stale_nonce;
   if (claim.realm != store.realm()) return ErrorCode::unauthenticated;
   return std::nullopt;

@@ -79,8 +79,8 @@ std::string Nonces::mint(crypto::Digester& digester, const NonceBinding& binding
   return text(digester, binding, to_seconds(now));
 }
 
-bool Nonces::valid(crypto::Digester& digester, std::string_view nonce, const NonceBinding& binding,
-                   WallTime now) {
+bool Nonces::verify(crypto::Digester& digester, std::string_view nonce, const NonceBinding& binding,
+                    WallTime now) {
   if (nonce.size() != kTextSize) return false;
   const auto tail = crypto::base64_decode(nonce.substr(kCookie.size() + kFeaturesSize));
   if (!tail) return false;

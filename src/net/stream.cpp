@@ -88,7 +88,7 @@ Stream::State Stream::receive(StreamBuffers& buffers, std::vector<Bytes>& messag
   const State after_receive = receive_some(room, received, buffers, most);
   if (received == 0 && after_receive == State::ended) return State::ended;
   // A client that sends its request and closes its side at once still gets an answer.
-  if (is_undecided_ && is_established() && speaks_http(room.first(received))) return State::http;
+  if (is_undecided_ && is_established() && decide_protocol(room.first(received))) return State::http;
   if (received == 0) return after_receive;
   const State after_messages = take_messages(slot, received, messages);
   return after_receive == State::ended ? after_receive : after_messages;
@@ -129,7 +129,7 @@ Stream::State Stream::receive_tls(Bytes cipher_text, MutableBytes room, std::siz
 
 // Decides by the protocol that ALPN selected. Without one, it decides by the first octet, which is a letter
 // in HTTP.
-bool Stream::speaks_http(Bytes received) {
+bool Stream::decide_protocol(Bytes received) {
   constexpr std::string_view kHttp = "http/1.1";
   const unsigned char* protocol = nullptr;
   unsigned size = 0;

@@ -144,7 +144,9 @@ class Stream {
  private:
   State receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers, std::size_t most);
   State receive_tls(Bytes cipher_text, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-  bool speaks_http(Bytes received);
+  // Decides by ALPN, or else by the first octet, whether this connection carries HTTP or messages, once one
+  // of them is there. Returns true for HTTP, whose octets are kept for whoever takes the connection over.
+  bool decide_protocol(Bytes received);
   State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);
   void keep(Bytes tail, std::size_t needed);
 

@@ -61,7 +61,7 @@ std::optional<unsigned> PeerConnectionTable::close(ConnectionId id) {
   return bound_by;
 }
 
-std::optional<unsigned> PeerConnectionTable::ended(ConnectionId id) {
+std::optional<unsigned> PeerConnectionTable::remove_ended(ConnectionId id) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end()) return std::nullopt;

@@ -38,7 +38,7 @@ class PeerConnectionTable {
   std::optional<unsigned> close(ConnectionId id);
   // Removes a connection that was bound and has ended. Returns the worker of its allocation; nothing when it
   // was removed before.
-  std::optional<unsigned> ended(ConnectionId id);
+  std::optional<unsigned> remove_ended(ConnectionId id);
 
  private:
   struct Entry {

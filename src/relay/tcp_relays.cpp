@@ -261,7 +261,7 @@ void TcpRelays::close_data_connection(ConnectionId id) {
 
 void TcpRelays::part(ConnectionId id) {
   close_data_connection(id);
-  const std::optional<unsigned> worker = shared_.table.ended(id);
+  const std::optional<unsigned> worker = shared_.table.remove_ended(id);
   if (!worker) return;
   if (*worker == worker_) {
     closed_.push_back(id);

@@ -23,7 +23,7 @@ void Warnings::set_limits(const turn::Limits& limits) {
   std::ranges::copy(values, values_.begin());
 }
 
-bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
+bool Warnings::take_due(turn::LimitKey key, SteadyTime now) {
   std::atomic<Duration::rep>& next = next_[static_cast<std::size_t>(key)];
   const Duration::rep time = now.time_since_epoch().count();
   Duration::rep due = next.load(std::memory_order_relaxed);
@@ -35,7 +35,7 @@ bool Warnings::is_due(turn::LimitKey key, SteadyTime now) {
 void Warnings::limits(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const auto key = static_cast<turn::LimitKey>(i);
-    if ((met >> i & 1) == 0 || !is_due(key, now)) continue;
+    if ((met >> i & 1) == 0 || !take_due(key, now)) continue;
     if (key >= turn::LimitKey::bytes_per_second) {
       warn(key, "data_dropped", "data was dropped");
     } else {
@@ -47,7 +47,7 @@ void Warnings::limits(std::uint32_t met, SteadyTime now) {
 void Warnings::slowed(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const auto key = static_cast<turn::LimitKey>(i);
-    if ((met >> i & 1) == 0 || !is_due(key, now)) continue;
+    if ((met >> i & 1) == 0 || !take_due(key, now)) continue;
     warn(key, "data_slowed", "a data connection was slowed down");
   }
 }

@@ -28,7 +28,7 @@ class Warnings {
   void out_of_memory();
 
   // Returns true when a warning about this key is due, and then starts the next minute.
-  bool is_due(turn::LimitKey key, SteadyTime now);
+  bool take_due(turn::LimitKey key, SteadyTime now);
 
  private:
   static constexpr Duration kInterval = std::chrono::minutes(1);

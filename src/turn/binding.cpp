@@ -47,7 +47,7 @@ const NatDiscovery* Binding::discovery_at(const FiveTuple& tuple) const {
 
 bool Binding::is_for_discovery_alone(const FiveTuple& tuple) const {
   const NatDiscovery* sockets = discovery_at(tuple);
-  return sockets && sockets->opened(tuple);
+  return sockets && sockets->is_only_for_discovery(tuple);
 }
 
 Check Binding::read_options(const Request& request, DiscoveryOptions& options) {

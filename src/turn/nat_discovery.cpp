@@ -14,7 +14,7 @@ bool NatDiscovery::includes(const FiveTuple& tuple) const {
 
 // A wildcard listener of the operator covers the alternate address too, so only the alternate port is
 // additional.
-bool NatDiscovery::opened(const FiveTuple& tuple) const {
+bool NatDiscovery::is_only_for_discovery(const FiveTuple& tuple) const {
   if (!includes(tuple)) return false;
   return params_.wildcard ? tuple.server.port == params_.alternate.port : tuple.server != params_.primary;
 }

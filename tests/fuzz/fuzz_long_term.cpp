@@ -127,7 +127,7 @@ void check_admitted(World& world, const CredentialStore& store, const MessageVie
                     const Authenticated& admitted, const Identity* known) {
   const auto nonce = message.find(AttributeType::nonce);
   const auto realm = message.find(AttributeType::realm);
-  expect(nonce && world.nonces.valid(world.digester, as_text(*nonce), world.binding(store), kNow),
+  expect(nonce && world.nonces.verify(world.digester, as_text(*nonce), world.binding(store), kNow),
          "the nonce is ours");
   expect(realm && as_text(*realm) == store.realm(), "the realm is ours");
 
@@ -170,7 +170,7 @@ void judge(World& world, const CredentialStore& store, Bytes octets, const Ident
 // Texts by themselves.
 void check_texts(World& world, std::string_view text) {
   const NonceBinding binding = world.binding(world.users);
-  if (world.nonces.valid(world.digester, text, binding, kNow))
+  if (world.nonces.verify(world.digester, text, binding, kNow))
     expect(text.starts_with("obMatJos2"), "a nonce begins with the cookie");
   if (const auto prepared = opaque_string(text)) expect(!prepared->empty(), "an OpaqueString is never empty");
   if (const auto rest = parse_rest_name(text))

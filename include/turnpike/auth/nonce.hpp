@@ -34,10 +34,11 @@ class Nonces {
   // A nonce is valid for `lifetime`, which is at least one second.
   Nonces(const MasterKey& master, Duration lifetime);
 
+  // Makes a nonce for this binding, with the time `now` in whole seconds.
   std::string mint(crypto::Digester& digester, const NonceBinding& binding, WallTime now);
 
   // Whether this process made the nonce for this binding, and it has not expired.
-  bool valid(crypto::Digester& digester, std::string_view nonce, const NonceBinding& binding, WallTime now);
+  bool verify(crypto::Digester& digester, std::string_view nonce, const NonceBinding& binding, WallTime now);
 
   // Whether the text announces the PASSWORD-ALGORITHMS feature. This does not check who wrote the text.
   static bool announces_password_algorithms(std::string_view nonce);

@@ -38,7 +38,7 @@ class NatDiscovery {
   // Whether a request to this server address takes part in NAT discovery.
   bool includes(const FiveTuple& tuple) const;
   // Whether this server address is open only for NAT discovery.
-  bool opened(const FiveTuple& tuple) const;
+  bool is_only_for_discovery(const FiveTuple& tuple) const;
 
   // The source address of the answer (RFC 5780 §6.1, table 1). The request must take part.
   Origin origin(const FiveTuple& tuple, const stun::ChangeRequest& change) const;

@@ -27,7 +27,7 @@ struct Fixture {
 
   std::string mint(WallTime at = kMade) { return nonces.mint(digester, binding, at); }
   bool valid(std::string_view nonce, WallTime at = kMade) {
-    return nonces.valid(digester, nonce, binding, at);
+    return nonces.verify(digester, nonce, binding, at);
   }
 };
 
@@ -112,11 +112,11 @@ TEST_CASE("a nonce outlives the key that made it by its own lifetime", "[auth]")
       const WallTime change = kMade + turn * period;
       const std::string before = nonces.mint(digester, binding, change - 1s);
       const std::string after = nonces.mint(digester, binding, change);
-      CHECK(nonces.valid(digester, before, binding, change));
-      CHECK(nonces.valid(digester, before, binding, change - 1s + lifetime));
-      CHECK(nonces.valid(digester, after, binding, change));
-      CHECK_FALSE(nonces.valid(digester, before, binding, change + lifetime));
-      CHECK(nonces.valid(digester, after, binding, change + lifetime));
+      CHECK(nonces.verify(digester, before, binding, change));
+      CHECK(nonces.verify(digester, before, binding, change - 1s + lifetime));
+      CHECK(nonces.verify(digester, after, binding, change));
+      CHECK_FALSE(nonces.verify(digester, before, binding, change + lifetime));
+      CHECK(nonces.verify(digester, after, binding, change + lifetime));
     }
   }
 }
@@ -124,8 +124,8 @@ TEST_CASE("a nonce outlives the key that made it by its own lifetime", "[auth]")
 TEST_CASE_METHOD(Fixture, "workers with one master key know one another's nonces", "[auth]") {
   Nonces other(kMaster, 600s);
   Nonces stranger({9, 9, 9}, 600s);
-  CHECK(other.valid(digester, mint(), binding, kMade + 10s));
-  CHECK_FALSE(stranger.valid(digester, mint(), binding, kMade));
+  CHECK(other.verify(digester, mint(), binding, kMade + 10s));
+  CHECK_FALSE(stranger.verify(digester, mint(), binding, kMade));
 }
 
 TEST_CASE_METHOD(Fixture, "a worker that has run for long makes the nonces of one that has just started",

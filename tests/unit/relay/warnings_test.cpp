@@ -12,12 +12,12 @@ constexpr SteadyTime kFirst{Duration(24h)};
 
 TEST_CASE("a limit is named the first time at once, and then once a minute", "[server]") {
   Warnings warnings{turn::Limits()};
-  CHECK(warnings.is_due(LimitKey::channels_per_allocation, kFirst));
-  CHECK_FALSE(warnings.is_due(LimitKey::channels_per_allocation, kFirst));
-  CHECK_FALSE(warnings.is_due(LimitKey::channels_per_allocation, kFirst + 59s));
-  CHECK(warnings.is_due(LimitKey::allocations_per_user, kFirst + 1s));
-  CHECK(warnings.is_due(LimitKey::channels_per_allocation, kFirst + 60s));
-  CHECK_FALSE(warnings.is_due(LimitKey::channels_per_allocation, kFirst + 61s));
+  CHECK(warnings.take_due(LimitKey::channels_per_allocation, kFirst));
+  CHECK_FALSE(warnings.take_due(LimitKey::channels_per_allocation, kFirst));
+  CHECK_FALSE(warnings.take_due(LimitKey::channels_per_allocation, kFirst + 59s));
+  CHECK(warnings.take_due(LimitKey::allocations_per_user, kFirst + 1s));
+  CHECK(warnings.take_due(LimitKey::channels_per_allocation, kFirst + 60s));
+  CHECK_FALSE(warnings.take_due(LimitKey::channels_per_allocation, kFirst + 61s));
 }
 
 }  // namespace
