@@ -68,9 +68,10 @@ struct LongTermCheck::Claim {
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
   bool had_valid_nonce = false;
   bool had_good_key = false;  // of an access token that is not valid at this time
+  bool has_expired = false;   // that token is over
 
   Refusal refused_with(ErrorCode code) const {
-    return {code, had_valid_nonce, had_valid_nonce && !had_good_key};
+    return {code, had_valid_nonce, had_valid_nonce && !had_good_key, has_expired};
   }
 };
 
@@ -156,6 +157,7 @@ std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore
       open_access_token(aes_gcm_, is_valid ? *named : dummy_token_key_, store.server_name(), *claim.token);
   const std::optional<Key> key = verify_session(request, token ? token->mac_key() : dummy_sha256_.bytes());
   claim.had_good_key = token && key;
+  claim.has_expired = claim.had_good_key && token->issued <= now && !token->is_current(now);
   if (!claim.had_good_key || !token->is_current(now)) return std::nullopt;
 
   const crypto::Sha256 digest = digester_.sha256({as_bytes("access token"), token->mac_key()});

@@ -24,10 +24,9 @@ void Binding::on_binding(Request& request, Output& out) {
   // Over TCP an answer cannot come from an address that the client is not connected to, so the client only
   // learns the other addresses.
   const bool may_ask = sockets && request.tuple.transport == Transport::udp;
-  if (responder_.reject_unknown(request, {.tokens = responder_.takes_tokens(), .nat_discovery = may_ask},
-                                out)) {
-    return;
-  }
+  const stun::KnownHere known{
+      .tokens = responder_.takes_tokens(), .nat_discovery = may_ask, .empty_change_request = true};
+  if (responder_.reject_unknown(request, known, out)) return;
   DiscoveryOptions options;
   if (sockets) {
     if (auto e = read_options(request, options)) return responder_.reject(request, *e, out);

@@ -67,6 +67,10 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
 
   stun::MessageBuilder builder = responder_.begin(request, Class::success);
   builder.add_lifetime(lifetime);
+  // A client that shows a ticket here may have missed the answer to its move, and with it the ticket that is
+  // good now: its data have completed the move meanwhile.
+  if (lifetime.count() != 0 && allocation.mobility && request.has(AttributeType::mobility_ticket))
+    builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
   // The answer is built first: when there is no memory for it, nothing was changed.
   out.reserve_for_news();
   responder_.finish(request, builder, out);

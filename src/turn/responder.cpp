@@ -23,6 +23,7 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
   auto checked =
       long_term_.check(*settings_.credentials, request.message, request.tuple, request.now.wall, known);
   request.had_valid_nonce = checked || checked.error().had_valid_nonce;
+  request.has_expired = !checked && checked.error().has_expired;
   if (checked) {
     request.authenticated = std::move(*checked);
     return true;
@@ -30,6 +31,7 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
   const auth::Refusal& refusal = checked.error();
   const IpAddress& client = request.tuple.client.address;
   if (refusal.is_failure) ++counters_.failures;
+  if (refusal.has_expired) ++counters_.expired_credentials;
   if (!refusal.is_failure || settings_.is_exempt(client) ||
       limiters_.failures.allow(client, request.now.steady)) {
     reject(request, refusal.code, out);
@@ -105,6 +107,7 @@ bool Responder::reject_unknown(const Request& request, stun::KnownHere known, Ou
   stun::MessageBuilder builder = begin(request, Class::error);
   builder.add_error(ErrorCode::unknown_attribute).add_unknown_attributes({unknown.data(), unknown.size()});
   finish(request, builder, out, ErrorCode::unknown_attribute);
+  report_refusal(request, ErrorCode::unknown_attribute, out);
   return true;
 }
 

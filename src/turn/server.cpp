@@ -119,10 +119,12 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
     ++counters_.client_unexpected;
     return;
   }
-  ++counters_.requests;
   const std::size_t before = out.to_clients().size();
+  const std::size_t forwarded = out.forwards().size();
   try {
     on_turn_request(request, out);
+    // One for another worker counts there.
+    if (out.forwards().size() == forwarded) ++counters_.requests;
   } catch (const std::bad_alloc&) {
     // The request was not carried out, unless it was answered and only its report failed. Memory for the
     // answer is reserved.

@@ -66,6 +66,7 @@ struct Refusal {
   // The request had a valid nonce, but nothing proved that its sender ever had the right credentials. An
   // expired access token does prove that.
   bool is_failure = false;
+  bool has_expired = false;  // it brought such a token
 };
 
 // Each thread has its own. It holds only references; the caller may replace the store between two calls.

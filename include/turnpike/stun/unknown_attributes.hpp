@@ -17,6 +17,9 @@ using UnknownTypes = boost::container::static_vector<AttributeType, 128>;
 struct KnownHere {
   bool tokens = false;
   bool nat_discovery = false;
+  // A CHANGE-REQUEST without a flag asks for nothing, so that every answer fulfils it. Stuntman's client puts
+  // one into each Binding request.
+  bool empty_change_request = false;
 };
 
 // The comprehension-required attributes of the message that are unknown to this server, each once, in the

@@ -123,14 +123,19 @@ TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]
   Client six = at("[2001:db8::1]:3478", 9);  // another family's listener
   six.tuple.client = endpoint("[2001:db8::77]:5000");
   const auto refuses = [](Scenario& s, const Client& c) {
-    for (RequestMaker request : {changing(true, true), changing(false, false), padded(4), to_port(4000)}) {
+    for (RequestMaker request :
+         {changing(true, true), changing(true, false), changing(false, true), padded(4), to_port(4000),
+          binding().raw(AttributeType::change_request, "abc")}) {
       s.client_sends(request.from(c)).expect_error(420);
     }
-    const Outcome plain = s.client_sends(binding().from(c));
-    plain.expect_success();
-    CHECK_FALSE(plain.has(AttributeType::other_address));
-    CHECK_FALSE(plain.has(AttributeType::response_origin));
-    CHECK_FALSE(plain.has(AttributeType::mapped_address));
+    // Stuntman's client always adds a CHANGE-REQUEST; one without a flag asks for nothing.
+    for (RequestMaker request : {binding(), changing(false, false)}) {
+      const Outcome plain = s.client_sends(request.from(c));
+      plain.expect_success();
+      CHECK_FALSE(plain.has(AttributeType::other_address));
+      CHECK_FALSE(plain.has(AttributeType::response_origin));
+      CHECK_FALSE(plain.has(AttributeType::mapped_address));
+    }
   };
   refuses(off, client(1));
   refuses(on, six);
@@ -141,8 +146,10 @@ TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]
     c.tuple.path = path_of_listener(2);
     refuses(on, c);
   }
-  on.client_sends(allocate().raw(AttributeType::change_request, std::string_view("\0\0\0\6", 4)))
-      .expect_error(420);
+  for (const char flags : {'\0', '\6'}) {
+    const std::string value{'\0', '\0', '\0', flags};
+    on.client_sends(allocate().raw(AttributeType::change_request, value)).expect_error(420);
+  }
 }
 
 TEST_CASE("by TCP a client is told of the other address and can ask for nothing", "[turn]") {
@@ -161,8 +168,11 @@ TEST_CASE("by TCP a client is told of the other address and can ask for nothing"
     CHECK(address_in(outcome, AttributeType::response_origin) == c.at);
     CHECK(address_in(outcome, AttributeType::other_address) == c.other);
     CHECK(address_in(outcome, AttributeType::mapped_address) == outcome.mapped_text());
-    for (RequestMaker request : {changing(true, true), changing(false, false), padded(4), to_port(4000)})
+    for (RequestMaker request : {changing(true, true), padded(4), to_port(4000)})
       s.client_sends(request.from(tcp)).expect_error(420);
+    const Outcome unchanged = s.client_sends(changing(false, false).from(tcp));
+    unchanged.expect_success();
+    CHECK(address_in(unchanged, AttributeType::response_origin) == c.at);
     if (c.at == "192.0.2.1:3478") {
       s.client_sends(allocate().from(tcp)).expect_success();
     } else {

@@ -106,6 +106,37 @@ TEST_CASE("the same Refresh again is the same answer", "[turn][mobility]") {
   s.client_sends(channel_data(0x4000, "out"), client(2, 1)).expect_sent("5.6.7.8:9", "out");
 }
 
+// The answer to the move is lost, and the client's media completes it before the client asks again.
+TEST_CASE("a client that missed the answer to its move still learns the ticket that is good now",
+          "[turn][mobility]") {
+  Scenario s(mobile(2));
+  const unsigned worker = GENERATE(0U, 1U);
+  const Client after = client(2, worker);
+  const std::string ticket = settle_at(s, client(1));
+  const RequestMaker ask = refresh_with(ticket).transaction(7).from(after);
+  const std::string lost = s.client_sends(ask).expect_success().ticket();
+  s.client_sends(channel_data(0x4000, "out"), after).expect_sent("5.6.7.8:9", "out");
+  CHECK(s.client_sends(ask).expect_success().ticket() == lost);
+  s.client_sends(refresh_with(ticket).from(client(3))).expect_error(400);
+  s.client_sends(refresh_with(lost).from(client(3))).expect_success();
+  s.client_sends(channel_data(0x4000, "out"), client(3)).expect_sent("5.6.7.8:9", "out");
+  CHECK_FALSE(
+      s.client_sends(refresh(600s).from(client(3))).expect_success().has(AttributeType::mobility_ticket));
+  CHECK_FALSE(s.client_sends(refresh_with(lost).lifetime(0s).from(client(3)))
+                  .expect_success()
+                  .has(AttributeType::mobility_ticket));
+}
+
+TEST_CASE("a request that another worker answers counts once", "[turn][mobility]") {
+  Scenario s(mobile(2));
+  const std::string ticket = settle_at(s, client(1));
+  s.nonce_of(client(2, 1));
+  const auto requests = [&] { return s.counters(0).requests + s.counters(1).requests; };
+  const std::uint64_t before = requests();
+  s.client_sends(refresh_with(ticket).from(client(2, 1))).expect_success();
+  CHECK(requests() == before + 1);
+}
+
 TEST_CASE("a second Refresh by ticket from the new path moves no less", "[turn][mobility]") {
   Scenario s(mobile(2));
   const std::string ticket = settle_at(s, client(1));

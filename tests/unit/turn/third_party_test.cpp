@@ -98,6 +98,19 @@ TEST_CASE("a wrong token is answered as a wrong password is", "[turn][token]") {
   s.expect_no_allocation();
 }
 
+TEST_CASE("a token that is over counts among what has expired, and the log says so", "[turn][token]") {
+  Town s;
+  TokenMaker early = s.token(3600);
+  early.seconds += 7200;
+  CHECK_FALSE(s.client_sends(with(allocate(), early)).expect_error(401).refusals.at(0).expired);
+  CHECK(s.counters().expired_credentials == 0);
+  TokenMaker over = s.token(3600);
+  over.seconds -= 7200;
+  CHECK(s.client_sends(with(allocate(), over)).expect_error(401).refusals.at(0).expired);
+  CHECK(s.counters().expired_credentials == 1);
+  CHECK(s.counters().failures == 0);
+}
+
 TEST_CASE("an allocation does not outlive the token", "[turn][token]") {
   Town s;
   const TokenMaker token = s.token(300);
