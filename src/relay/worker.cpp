@@ -346,14 +346,18 @@ std::uint64_t Worker::out_of_memory() const {
 // Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
 void Worker::flush(TimePoint now) {
   carry_out(now);
+  attempt([&] { warn(now); });  // whatever becomes of it, the output must not be carried out twice
+  output_.clear();
+  received_.reset();
+  clients_.release_received();
+}
+
+void Worker::warn(TimePoint now) {
   if (out_of_memory() != 0) warnings_.out_of_memory();
   if (output_.limits_reached() != 0) warnings_.limits(output_.limits_reached(), now.steady);
   if (const std::uint32_t met = tcp_relays_.take_limits_reached(); met != 0) {
     warnings_.slowed(met, now.steady);
   }
-  output_.clear();
-  received_.reset();
-  clients_.release_received();
 }
 
 void Worker::carry_out(TimePoint now) {

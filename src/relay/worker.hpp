@@ -110,6 +110,7 @@ class Worker : private RelaySockets::Host {
 
   // Carries out what the server wants and makes the receive pools free again.
   void flush(TimePoint now);
+  void warn(TimePoint now);
   void send_to_peers(TimePoint now);
   void send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now);
   void send_to_relays();

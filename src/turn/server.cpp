@@ -1,7 +1,9 @@
 #include "turnpike/turn/server.hpp"
 
 #include <algorithm>
+#include <boost/container/static_vector.hpp>
 #include <new>
+#include <utility>
 
 #include "request.hpp"
 
@@ -128,6 +130,7 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
   } catch (const std::bad_alloc&) {
     // The request was not carried out, unless it was answered and only its report failed. Memory for the
     // answer is reserved.
+    ++counters_.requests;
     ++counters_.out_of_memory;
     if (out.to_clients().size() == before) responder_.reject(request, ErrorCode::insufficient_capacity, out);
   }
@@ -220,25 +223,40 @@ bool is_known(const auth::Identity& identity, const auth::CredentialStore& crede
 
 }  // namespace
 
-// Why an allocation must not go on with other settings than those of now; nothing when it may.
-std::optional<EndReason> Server::why_forbidden(const Allocation& allocation, const Settings& settings) const {
-  const bool changes_users = settings.credentials != settings_.credentials;
+// Why an allocation must not go on with other settings than the former ones; nothing when it may.
+std::optional<EndReason> Server::why_forbidden(const Allocation& allocation, const Settings& former,
+                                               const Settings& settings) {
+  const bool changes_users = settings.credentials != former.credentials;
   if (changes_users && !is_known(allocation.identity, *settings.credentials)) return EndReason::user_changed;
   if (!settings.admits(allocation.tuple.client.address)) return EndReason::client_denied;
   return std::nullopt;
 }
 
 void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
-  std::vector<std::pair<Allocation*, EndReason>> ended;
-  allocations_.for_each([&](Allocation& allocation) {
-    if (const auto reason = why_forbidden(allocation, settings)) ended.emplace_back(&allocation, *reason);
-  });
-  const bool renews_nonces = settings.nonce_lifetime != settings_.nonce_lifetime;
-  settings_ = settings;
-  if (renews_nonces) responder_.renew_nonces(nonce_key_);
-  for (const auto& [allocation, reason] : ended) lifetimes_.remove(*allocation, reason, now, out);
+  // First of all, since nothing of this can fail: what the former settings point to is gone afterwards.
+  const Settings former = std::exchange(settings_, settings);
+  access_.use(*settings_.policy);
+  if (settings_.nonce_lifetime != former.nonce_lifetime) responder_.renew_nonces(nonce_key_);
+  try {
+    end_forbidden(former, now, out);
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+  }
   lifetimes_.follow_settings(now);
   on_policy(*settings_.policy, now, out);
+}
+
+// So many at a time as need no memory to be listed. Those that cannot be ended for want of memory go on.
+void Server::end_forbidden(const Settings& former, TimePoint now, Output& out) {
+  boost::container::static_vector<std::pair<Allocation*, EndReason>, 1024> ended;
+  do {
+    ended.clear();
+    allocations_.for_each([&](Allocation& allocation) {
+      const auto reason = why_forbidden(allocation, former, settings_);
+      if (reason && ended.size() < ended.capacity()) ended.emplace_back(&allocation, *reason);
+    });
+    for (const auto& [allocation, reason] : ended) lifetimes_.remove(*allocation, reason, now, out);
+  } while (ended.size() == ended.capacity());
 }
 
 std::vector<AllocationInfo> Server::list_allocations(TimePoint now, const Settings* ended_by) const {
@@ -246,7 +264,7 @@ std::vector<AllocationInfo> Server::list_allocations(TimePoint now, const Settin
   if (!ended_by) list.reserve(allocations_.size());
   allocations_.for_each([&](const Allocation& allocation) {
     if (allocation.expiry <= now.steady) return;
-    const bool goes_on = ended_by && !why_forbidden(allocation, *ended_by) &&
+    const bool goes_on = ended_by && !why_forbidden(allocation, settings_, *ended_by) &&
                          Lifetimes::latest_end_of(allocation, *ended_by, now) > now.steady;
     if (goes_on) return;
     AllocationInfo& info = list.emplace_back();

@@ -226,6 +226,13 @@ class Scenario {
     check_books(line);
     return outcome;
   }
+  // A reload with other users and other peers. The former policy is gone afterwards.
+  Outcome reload(const auth::Params& auth, const turn::PeerPolicy::Params& policy,
+                 int line = __builtin_LINE()) {
+    const auto former = std::exchange(policy_, std::make_unique<turn::PeerPolicy>(policy));
+    policy_params_ = policy;
+    return settings_become(auth, setup_.limits, false, line);
+  }
   // A reload with other users or limits, or the beginning of a drain.
   Outcome settings_become(const auth::Params& auth, const turn::Limits& limits, bool draining = false,
                           int line = __builtin_LINE()) {
@@ -245,8 +252,10 @@ class Scenario {
       turn::Server& server = worker->server;
       const std::size_t before = server.list_allocations(clock_.now()).size();
       const std::size_t foretold = server.list_allocations(clock_.now(), &settings).size();
-      server.on_settings(settings, clock_.now(), out);
-      CHECK(before - server.list_allocations(clock_.now()).size() == foretold);
+      const std::uint64_t wanting = server.counters().out_of_memory;
+      call(outcome, [&] { server.on_settings(settings, clock_.now(), out); });
+      const bool is_complete = !outcome.out_of_memory && server.counters().out_of_memory == wanting;
+      if (is_complete) CHECK(before - server.list_allocations(clock_.now()).size() == foretold);
       copy(*worker, out, {}, outcome);
     }
     check_books(line);

@@ -13,11 +13,11 @@ template <typename Key>
 class Deadlines {
  public:
   // Sets the deadline of `key` to `at`. `held` is the owner's copy: it has the old deadline, and gets the new
-  // one.
+  // one. When it throws std::bad_alloc, nothing has changed.
   void set(const Key& key, SteadyTime& held, SteadyTime at) {
-    clear(key, held);
-    held = at;
     queue_.emplace(at, key);
+    if (held != at) clear(key, held);
+    held = at;
   }
   // Removes the deadline of `key`. Does nothing when the key has none.
   void clear(const Key& key, SteadyTime held) { queue_.erase({held, key}); }

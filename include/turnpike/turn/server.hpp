@@ -82,7 +82,8 @@ class Server {
 
   // Applies changed settings; see Settings for how long the pointers must be valid. What the new settings
   // forbid ends: allocations of users who were removed or have another password, permissions, channels, and
-  // connections with peers.
+  // connections with peers. Even when there is no memory for this, or when it throws std::bad_alloc, the new
+  // settings hold from now on, and only some of what they forbid may go on.
   void on_settings(const Settings& settings, TimePoint now, Output& out);
   // The same when only the policy has changed.
   void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);
@@ -119,7 +120,9 @@ class Server {
   void on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now, Output& out);
   void on_turn_request(Request& request, Output& out);
   void on_authenticated(Request& request, Output& out);
-  std::optional<EndReason> why_forbidden(const Allocation& allocation, const Settings& settings) const;
+  static std::optional<EndReason> why_forbidden(const Allocation& allocation, const Settings& former,
+                                                const Settings& settings);
+  void end_forbidden(const Settings& former, TimePoint now, Output& out);
   void on_request_with_allocation(Request& request, Output& out);
 
   // The order matters: a part refers only to parts above it.

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/failing_new.hpp"
+
 using namespace turnpike;
 
 namespace {
@@ -30,4 +32,38 @@ TEST_CASE("deadlines come in their order, whatever order they were set in") {
   CHECK(deadlines.next() == at(30));
   deadlines.clear(2, two);
   CHECK(deadlines.next() == SteadyTime::max());
+}
+
+TEST_CASE("a deadline that is set to what it is stays") {
+  Deadlines<int> deadlines;
+  SteadyTime held{};
+  deadlines.set(1, held, at(10));
+  deadlines.set(1, held, at(10));
+  CHECK(deadlines.next() == at(10));
+  deadlines.clear(1, held);
+  CHECK(deadlines.next() == SteadyTime::max());
+}
+
+// Its owner would take it for set, and nothing would ever come of it.
+TEST_CASE("a deadline that there is no memory for is as it was", "[memory]") {
+  using test::FailingNew;
+  const auto fails_to_set = [](Deadlines<int>& deadlines, SteadyTime& held, SteadyTime time) {
+    FailingNew::fail(1);
+    const FailingNew::Counting counting;
+    try {
+      deadlines.set(1, held, time);
+      return false;
+    } catch (const std::bad_alloc&) {
+      return true;
+    }
+  };
+  Deadlines<int> deadlines;
+  SteadyTime held{};
+  CHECK(fails_to_set(deadlines, held, at(10)));
+  CHECK(held == SteadyTime{});
+  CHECK(deadlines.next() == SteadyTime::max());
+  deadlines.set(1, held, at(10));
+  CHECK(fails_to_set(deadlines, held, at(20)));
+  CHECK(held == at(10));
+  CHECK(deadlines.next() == at(10));
 }

@@ -128,5 +128,36 @@ TEST_CASE("a request that there is no memory for is refused with 508", "[turn][m
   CHECK(s.counters().out_of_memory == refused);
 }
 
+// What the former settings pointed to is freed when the reload is over, whatever came of it.
+TEST_CASE("wherever memory runs out in a reload, the new settings hold", "[turn][memory]") {
+  unsigned refused = 0;
+  for (unsigned n = 1;; ++n) {
+    INFO("allocation of memory number " << n);
+    Setup setup;
+    setup.tcp_relay = true;
+    Scenario s(setup);
+    s.client_sends(allocate()).expect_success();
+    s.client_sends(allocate().as("bob").from(client(2))).expect_success();
+    s.client_sends(allocate_tcp().from(over_tcp(3))).expect_success();
+    s.client_sends(connect("5.6.7.8:80").from(over_tcp(3))).expect_silence();
+    for (const Client& of : {client(4), over_tcp(3)}) s.nonce_of(of);
+    auth::Params users = s.setup().auth;
+    std::erase_if(users.users, [](const auth::UserParams& user) { return user.name == "bob"; });
+    PeerPolicy::Params policy = s.policy();
+    policy.peers.deny = {{address("5.6.7.8"), 32}};
+
+    FailingNew::fail(n);
+    s.reload(users, policy);
+    const bool was_reached = !FailingNew::is_pending();
+    FailingNew::fail(0);
+    s.client_sends(allocate().as("bob").from(client(4))).expect_error(401);
+    s.client_sends(create_permission("5.6.7.8:1")).expect_error(403);
+    s.client_sends(create_permission("5.6.7.9:1")).expect_success();
+    if (!was_reached) break;
+    ++refused;
+  }
+  CHECK(refused > 0);
+}
+
 }  // namespace
 }  // namespace turnpike::turn
