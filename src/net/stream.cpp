@@ -176,6 +176,7 @@ Stream::State Stream::take_messages(MutableBytes slot, std::size_t received, std
     const stun::Frame frame = stun::next_frame(rest);
     if (frame.kind == stun::Frame::Kind::invalid) return State::ended;
     if (frame.kind == stun::Frame::Kind::incomplete) {
+      if (frame.consumed > longest_) return State::ended;
       keep(rest, frame.consumed);
       return State::open;
     }

@@ -73,6 +73,9 @@ class Stream {
   static constexpr std::size_t kMediaLimit = 256 << 10;
   static constexpr std::size_t kControlLimit = 512 << 10;
   static constexpr std::size_t kStrangerLimit = 32 << 10;
+  // The longest message that is put together for such a client. Their requests have a few hundred octets, and
+  // a few thousand with an access token.
+  static constexpr std::size_t kStrangerMessage = 8 << 10;
 
   enum class State : std::uint8_t {
     open,
@@ -98,10 +101,14 @@ class Stream {
   // when nothing waits.
   void allow_waiting(std::size_t most);
 
+  // Sets how long a message may be that comes in pieces. It is kStrangerMessage before the first call. A
+  // smaller limit takes effect with the next message.
+  void allow_messages(std::size_t longest) { longest_ = static_cast<std::uint32_t>(longest); }
+
   // Receives once and appends each complete message to `messages`; these view the buffers. Returns `ended`
-  // when the client has closed, after an error, or when the octets are not a message. Messages before that
-  // are valid. `buffers` must have a free slot. Takes `most` octets at most from the socket. `most` must not
-  // be greater than kReceiveSize.
+  // when the client has closed, after an error, or when the octets are not a message or too long a one.
+  // Messages before that are valid. `buffers` must have a free slot. Takes `most` octets at most from the
+  // socket. `most` must not be greater than kReceiveSize.
   [[nodiscard]] State receive(StreamBuffers& buffers, std::vector<Bytes>& messages,
                               std::size_t most = StreamBuffers::kReceiveSize);
 
@@ -159,8 +166,9 @@ class Stream {
   std::unique_ptr<TlsEndpoint> tls_;  // null for TCP
   bool is_undecided_ = false;         // a TLS connection that may turn out to speak HTTP
   std::uint32_t needed_ = 0;          // the size that `tail_` needs before it can be a message
-  std::uint32_t shaken_ = 0;          // octets that the client has sent during its handshake
-  std::vector<std::uint8_t> tail_;    // the beginning of an incomplete message, or what is held
+  std::uint32_t longest_ = kStrangerMessage;
+  std::uint32_t shaken_ = 0;        // octets that the client has sent during its handshake
+  std::vector<std::uint8_t> tail_;  // the beginning of an incomplete message, or what is held
   bool is_held_ = false;
   std::size_t may_wait_ = kStrangerLimit;
   BoundedBuffer waiting_{kStrangerLimit};  // octets to be sent, as they go over the wire

@@ -370,6 +370,7 @@ void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePo
   Connection* connection = book_.set_allocation(tuple, has_allocation, now.steady + limits_.idle_timeout);
   if (!connection) return;
   connection->stream.allow_waiting(has_allocation ? net::Stream::kControlLimit : net::Stream::kStrangerLimit);
+  connection->stream.allow_messages(has_allocation ? stun::kMaxFrameSize : net::Stream::kStrangerMessage);
   book_.deadlines().look_by(*connection, connection->deadline);
 }
 

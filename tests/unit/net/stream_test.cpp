@@ -122,7 +122,25 @@ TEST_CASE("messages come whole, however they are cut", "[stream]") {
 TEST_CASE("the longest messages come whole in single bytes too", "[stream]") {
   const std::vector<Octets> story{channel_data(std::string(65535, 'x')), stun_message(700)};
   const Octets wire = wire_of(story);
-  CHECK((StreamEnds().receive_in_pieces(wire, 1) == story));
+  StreamEnds ends;
+  ends.stream->allow_messages(stun::kMaxFrameSize);
+  CHECK((ends.receive_in_pieces(wire, 1) == story));
+}
+
+TEST_CASE("for a stranger no message is put together that is longer than theirs are", "[stream]") {
+  constexpr std::size_t kHeader = stun::kChannelDataHeaderSize;
+  for (const bool is_stun : {false, true}) {
+    CAPTURE(is_stun);
+    const auto of_size = [&](std::size_t size) {
+      return is_stun ? stun_message(size - stun::kHeaderSize - 4)
+                     : channel_data(std::string(size - kHeader, 'x'));
+    };
+    const std::vector<Octets> longest{of_size(Stream::kStrangerMessage)};
+    CHECK((StreamEnds().receive_in_pieces(wire_of(longest), 100) == longest));
+    StreamEnds ends;
+    ends.client_sends(Bytes(of_size(Stream::kStrangerMessage + 4)).first(100));
+    CHECK(ends.receive(StreamState::ended).empty());
+  }
 }
 
 TEST_CASE("no more comes off the socket than is asked for, and the rest comes later", "[stream]") {
@@ -145,7 +163,7 @@ TEST_CASE("what is no message ends a stream, and what came before counts", "[str
                                     {0x80},
                                     {0xFF, 0xFF},
                                     {0, 1, 0, 3},                  // a length that is no multiple of four
-                                    {0, 1, 0xFF, 0, 1, 2, 3, 4}};  // no magic cookie, long before its end
+                                    {0, 1, 0x1F, 0, 1, 2, 3, 4}};  // no magic cookie, long before its end
   for (const Octets& bytes : garbage) {
     StreamEnds ends;
     ends.client_sends(stun_message(5) + bytes);
@@ -153,7 +171,7 @@ TEST_CASE("what is no message ends a stream, and what came before counts", "[str
   }
   // The cookie is looked at as soon as it is there.
   StreamEnds ends;
-  ends.client_sends(Octets{0, 1, 0xFF, 0});
+  ends.client_sends(Octets{0, 1, 0x1F, 0});
   CHECK(ends.receive().empty());
   ends.client_sends(Octets{1, 2, 3, 4});
   CHECK(ends.receive(StreamState::ended).empty());
