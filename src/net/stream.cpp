@@ -160,6 +160,21 @@ Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
   return transmit(buffers);
 }
 
+Stream::State Stream::say_goodbye(StreamBuffers& buffers) {
+  tail_ = {};
+  if (tls_) {
+    buffers.wire_out_.clear();
+    tls_->send_close_notify(buffers.wire_out_);
+    tls_.reset();
+    if (transmit(buffers) == State::ended) return State::ended;
+  }
+  return end_output();
+}
+
+Stream::State Stream::end_output() {
+  return has_waiting() || shutdown(fd(), SHUT_WR) == 0 ? State::open : State::ended;
+}
+
 // An incomplete message is copied in front of the received octets only when these can complete it. Otherwise
 // a client that sends single octets would make us copy the whole message each time.
 Stream::State Stream::take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages) {

@@ -145,6 +145,12 @@ class Stream {
   // Sends octets; those that the connection does not accept wait. While anything waits, do not receive more
   // for this connection.
   [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
+  // The last of it, when nothing waits to be sent: TLS sends its close_notify, and the other side hears of
+  // the end once everything has gone out. What receive_bytes() returns from then on is as it came over the
+  // wire.
+  [[nodiscard]] State say_goodbye(StreamBuffers& buffers);
+  // Ends our side if nothing waits any more; for what say_goodbye() has left waiting.
+  [[nodiscard]] State end_output();
   // The limit for waiting octets then: the result of one receive_bytes(), and what TLS adds to it.
   static constexpr std::size_t kJoinedLimit = 512 << 10;
 

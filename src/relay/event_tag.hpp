@@ -62,14 +62,16 @@ struct PeerConnectionEvent {
   turn::ConnectionId id{};
   Side side = Side::peer;
   bool connecting = false;  // the connection with the peer is not open yet
+  bool leaving = false;     // the other end is gone; the number may be that of another connection again
 
   constexpr EventTag tag() const {
-    return {EventKind::peer_connection, std::uint64_t{static_cast<std::uint32_t>(id)} << 2 |
-                                            std::uint64_t{connecting} << 1 |
+    return {EventKind::peer_connection, std::uint64_t{static_cast<std::uint32_t>(id)} << 3 |
+                                            std::uint64_t{leaving} << 2 | std::uint64_t{connecting} << 1 |
                                             static_cast<std::uint64_t>(side)};
   }
   static constexpr PeerConnectionEvent of(EventTag tag) {
-    return {turn::ConnectionId(tag.number >> 2), static_cast<Side>(tag.number & 1), (tag.number & 2) != 0};
+    return {turn::ConnectionId(tag.number >> 3), static_cast<Side>(tag.number & 1), (tag.number & 2) != 0,
+            (tag.number & 4) != 0};
   }
 };
 

@@ -17,12 +17,18 @@ turn::ConnectionId PeerConnectionTable::add(unsigned worker, crypto::Random& ran
 }
 
 void PeerConnectionTable::offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets,
-                                net::Fd peer) {
+                                net::Fd&& peer) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_.at(id);
   entry.client = client;
   entry.budgets = std::move(budgets);
   entry.peer = std::move(peer);
+}
+
+bool PeerConnectionTable::is_waiting(ConnectionId id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  return found != entries_.end() && found->second.peer;
 }
 
 std::optional<auth::Identity> PeerConnectionTable::awaited_by(ConnectionId id) {

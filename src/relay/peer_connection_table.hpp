@@ -21,8 +21,10 @@ class PeerConnectionTable {
 
   // Adds a connection of an allocation of `worker`. Returns its new number.
   ConnectionId add(unsigned worker, crypto::Random& random);
-  // Makes a connection wait for a ConnectionBind of `client`. The table owns the socket meanwhile.
-  void offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets, net::Fd peer);
+  // Makes a connection wait for a ConnectionBind of `client`. The table owns the socket meanwhile. When this
+  // throws std::bad_alloc, `peer` is as it was.
+  void offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets, net::Fd&& peer);
+  bool is_waiting(ConnectionId id);
   // The client for which a connection waits; nothing when it does not wait.
   std::optional<auth::Identity> awaited_by(ConnectionId id);
   // A connection that waited, as bind() returns it.

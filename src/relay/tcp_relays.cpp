@@ -4,15 +4,16 @@
 #include <sys/epoll.h>
 
 #include <cerrno>
-#include <new>
 #include <utility>
 
 #include "net/tcp_socket.hpp"
+#include "relay/attempt.hpp"
 
 namespace turnpike::relay {
 namespace {
 
 constexpr Duration kLastWords = std::chrono::seconds(30);  // that an end has to take what waits for it
+constexpr Duration kDeafness{100};  // while there is no descriptor even to turn a peer away with
 
 net::Fd open_spare() { return net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -54,15 +55,10 @@ void TcpRelays::begin(ConnectionId id, Result<net::Fd> socket) {
   }
 }
 
-std::optional<TcpRelays::Accepted> TcpRelays::accept(int listener) {
-  std::optional<net::Accepted> accepted = net::accept_tcp(listener);
+std::optional<TcpRelays::Accepted> TcpRelays::accept(RelayEvent listener, TimePoint now) {
+  std::optional<net::Accepted> accepted = net::accept_tcp(listener.fd);
   if (!accepted) {
-    if (!net::is_exhaustion(errno)) return std::nullopt;
-    // One that waits for ever would keep the worker busy with nothing else.
-    ++counters_.out_of_descriptors;
-    spare_ = net::Fd();
-    net::accept_tcp(listener);
-    spare_ = open_spare();
+    if (net::is_exhaustion(errno)) turn_away(listener, now);
     return std::nullopt;
   }
   const ConnectionId id = shared_.table.add(worker_, random_);
@@ -75,6 +71,29 @@ std::optional<TcpRelays::Accepted> TcpRelays::accept(int listener) {
   return Accepted{id, accepted->from};
 }
 
+// A peer that waits for ever would keep the worker busy with nothing else. Another thread may take the
+// descriptor that is given up for it, and of a lack of memory none helps.
+void TcpRelays::turn_away(RelayEvent listener, TimePoint now) {
+  ++counters_.out_of_descriptors;
+  spare_ = net::Fd();
+  const bool was_accepted = net::accept_tcp(listener.fd).has_value();
+  const bool goes_on = was_accepted || !net::is_exhaustion(errno);
+  spare_ = open_spare();
+  if (goes_on) return;
+  paused_listeners_.push_back(listener);
+  epoll_.modify(listener.fd, listener.tag().pack(), 0);
+  listen_again_at_ = std::min(listen_again_at_, now.steady + kDeafness);
+}
+
+void TcpRelays::listen_again() {
+  listen_again_at_ = SteadyTime::max();
+  for (const RelayEvent& listener : std::exchange(paused_listeners_, {})) {
+    // Its descriptor may be another relay's meanwhile.
+    const bool is_there = relays_.role_of(listener.relay, listener.fd) == RelaySockets::Role::tcp_listener;
+    if (is_there) epoll_.modify(listener.fd, listener.tag().pack(), EPOLLIN);
+  }
+}
+
 void TcpRelays::offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets) {
   const auto found = sockets_.find(id);
   shared_.table.offer(id, client, std::move(budgets), std::move(found->second));
@@ -84,13 +103,21 @@ void TcpRelays::offer(ConnectionId id, const auth::Identity& client, turn::Share
 std::optional<auth::Identity> TcpRelays::awaited_by(ConnectionId id) { return shared_.table.awaited_by(id); }
 
 bool TcpRelays::bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) {
+  bound_.emplace_back();  // while the connection is still in the table, if there is no memory for it
   std::optional<PeerConnectionTable::Waiting> waiting = shared_.table.bind(id, identity, worker_);
-  if (!waiting) return false;
-  bound_.push_back({id, std::move(waiting->peer), client, std::move(waiting->budgets)});
+  if (!waiting) {
+    bound_.pop_back();
+    return false;
+  }
+  bound_.back() = {id, std::move(waiting->peer), client, std::move(waiting->budgets)};
   return true;
 }
 
-bool TcpRelays::close_unbound(ConnectionId id) { return shared_.table.close_unbound(id); }
+bool TcpRelays::close_unbound(ConnectionId id) {
+  if (!shared_.table.close_unbound(id)) return false;
+  sockets_.erase(id);
+  return true;
+}
 
 void TcpRelays::close(ConnectionId id) {
   sockets_.erase(id);
@@ -105,17 +132,14 @@ void TcpRelays::close(ConnectionId id) {
 void TcpRelays::join(Streams& streams, TimePoint now) {
   for (Bound& bound : std::exchange(bound_, {})) {
     const ConnectionId id = bound.id;
-    try {
+    part_if_out_of_memory(id, [&] {
       std::optional<net::Stream> client = streams.release(bound.client);
-      if (client) {
+      if (client && bound.peer) {
         add(std::move(bound), std::move(*client), now);
       } else {
         part(id);
       }
-    } catch (const std::bad_alloc&) {
-      ++counters_.out_of_memory;
-      part(id);
-    }
+    });
   }
 }
 
@@ -133,7 +157,7 @@ void TcpRelays::add(Bound bound, net::Stream client, TimePoint now) {
   Joined& added = *joined_.insert_or_assign(id, std::move(joined)).first->second;
   // What the client has sent behind its ConnectionBind goes out without waiting for more.
   if (added.at(Side::client).stream.has_unread() && !pass_on(id, added, Side::client, EPOLLIN, now))
-    return part(id);
+    return take_leave(id, added, now);
   watch_both(id, added);
 }
 
@@ -148,15 +172,27 @@ std::optional<TcpRelays::Connected> TcpRelays::on_event(PeerConnectionEvent even
     const bool connected = !net::connection_error(fd);
     return Connected{id, connected};
   }
+  if (event.leaving) {
+    farewells_.on_event(event, events, *buffers_);
+    return std::nullopt;
+  }
   const auto found = joined_.find(id);
   if (found == joined_.end()) return std::nullopt;
   Joined& joined = *found->second;
-  if (pass_on(id, joined, event.side, events, now)) {
-    watch_both(id, joined);
-  } else {
-    part(id);
-  }
+  part_if_out_of_memory(id, [&] {
+    if (pass_on(id, joined, event.side, events, now)) {
+      watch_both(id, joined);
+    } else {
+      take_leave(id, joined, now);
+    }
+  });
   return std::nullopt;
+}
+
+// A stream that goes on without some of its octets would be worse than none.
+template <class Act>
+void TcpRelays::part_if_out_of_memory(ConnectionId id, Act&& act) {
+  if (!attempt(counters_.out_of_memory, std::forward<Act>(act))) part(id);
 }
 
 bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now) {
@@ -217,13 +253,17 @@ void TcpRelays::charge(Joined& joined, Side from, const turn::StreamLimits& limi
   joined.at(from).shaper.spend(limits, buffers_->taken(), size, now.steady);
 }
 
-// The next event of an end tells whether it has to wait again.
-void TcpRelays::resume(ConnectionId id, Side side) {
+// The next event of an end tells whether it has to wait again. For what a client has sent behind its
+// ConnectionBind there is none, since it is in no socket.
+void TcpRelays::resume(ConnectionId id, Side side, TimePoint now) {
   Joined& joined = *joined_.at(id);
   End& here = joined.at(side);
   paused_.clear({id, side}, here.resume_at);
   here.resume_at = SteadyTime{};
   here.shaper.resume();
+  if (here.stream.has_unread() && !pass_on(id, joined, side, EPOLLIN, now)) {
+    return take_leave(id, joined, now);
+  }
   watch_both(id, joined);
 }
 
@@ -249,7 +289,9 @@ void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
 }
 
 void TcpRelays::close_data_connection(ConnectionId id) {
-  std::erase_if(bound_, [&](const Bound& bound) { return bound.id == id; });
+  for (Bound& bound : bound_) {
+    if (bound.id == id) bound.peer = net::Fd();  // join() parts with the client
+  }
   const auto found = joined_.find(id);
   if (found == joined_.end()) return;
   deadlines_.clear(id, found->second->deadline);
@@ -257,6 +299,16 @@ void TcpRelays::close_data_connection(ConnectionId id) {
     paused_.clear({id, side}, found->second->at(side).resume_at);
   }
   joined_.erase(found);
+}
+
+// An end that is still there and has taken everything is told that this was all.
+void TcpRelays::take_leave(ConnectionId id, Joined& joined, TimePoint now) {
+  for (const Side side : {Side::client, Side::peer}) {
+    End& end = joined.at(side);
+    if (end.ended || end.stream.has_waiting()) continue;
+    farewells_.add({.id = id, .side = side}, std::move(end.stream), *buffers_, now);
+  }
+  part(id);
 }
 
 void TcpRelays::part(ConnectionId id) {
@@ -272,10 +324,12 @@ void TcpRelays::part(ConnectionId id) {
 
 void TcpRelays::on_timeout(TimePoint now) {
   while (paused_.next() <= now.steady) {
-    const auto [id, side] = paused_.first();
-    resume(id, side);
+    const std::pair<ConnectionId, Side> due = paused_.first();
+    part_if_out_of_memory(due.first, [&] { resume(due.first, due.second, now); });
   }
   while (deadlines_.next() <= now.steady) part(deadlines_.first());
+  farewells_.on_timeout(now);
+  if (listen_again_at_ <= now.steady) listen_again();
 }
 
 }  // namespace turnpike::relay

@@ -18,6 +18,7 @@
 #include "net/stream.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_tag.hpp"
+#include "relay/farewells.hpp"
 #include "relay/mailbox.hpp"
 #include "relay/peer_connection_table.hpp"
 #include "relay/relay_sockets.hpp"
@@ -52,6 +53,7 @@ class TcpRelays : public turn::PeerConnections {
 
   std::optional<ConnectionId> connect(turn::RelayId relay, const Endpoint& peer) override;
   void offer(ConnectionId id, const auth::Identity& client, turn::SharedBudgets budgets) override;
+  bool is_waiting(ConnectionId id) override { return shared_.table.is_waiting(id); }
   std::optional<auth::Identity> awaited_by(ConnectionId id) override;
   bool bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) override;
   bool close_unbound(ConnectionId id) override;
@@ -62,7 +64,7 @@ class TcpRelays : public turn::PeerConnections {
     ConnectionId id{};
     Endpoint from;
   };
-  std::optional<Accepted> accept(int listener);
+  std::optional<Accepted> accept(RelayEvent listener, TimePoint now);
 
   // --- What the epoll set reports
   // The result of connect(), when the event was about a connection that was being opened.
@@ -86,7 +88,9 @@ class TcpRelays : public turn::PeerConnections {
   std::uint32_t take_limits_reached() { return std::exchange(limits_reached_, 0); }
 
   void on_timeout(TimePoint now);
-  SteadyTime next_deadline() const { return std::min(deadlines_.next(), paused_.next()); }
+  SteadyTime next_deadline() const {
+    return std::min({deadlines_.next(), paused_.next(), farewells_.next_deadline(), listen_again_at_});
+  }
 
   const TcpRelayCounters& counters() const { return counters_; }
 
@@ -121,6 +125,8 @@ class TcpRelays : public turn::PeerConnections {
   };
 
   void begin(ConnectionId id, Result<net::Fd> socket);
+  void turn_away(RelayEvent listener, TimePoint now);
+  void listen_again();
   void add(Bound bound, net::Stream client, TimePoint now);
   // Returns false when the two connections have to be closed.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
@@ -128,8 +134,11 @@ class TcpRelays : public turn::PeerConnections {
   bool pause(ConnectionId id, Joined& joined, Side from, TimePoint now);
   turn::StreamLimits limits_from(const Joined& joined, Side from) const;
   void charge(Joined& joined, Side from, const turn::StreamLimits& limits, std::size_t size, TimePoint now);
-  void resume(ConnectionId id, Side side);
+  void resume(ConnectionId id, Side side, TimePoint now);
   void watch_both(ConnectionId id, Joined& joined);
+  template <class Act>
+  void part_if_out_of_memory(ConnectionId id, Act&& act);
+  void take_leave(ConnectionId id, Joined& joined, TimePoint now);
   void part(ConnectionId id);
 
   net::Epoll& epoll_;
@@ -139,11 +148,14 @@ class TcpRelays : public turn::PeerConnections {
   const Shared shared_;
   TcpRelayCounters counters_;
   boost::unordered_flat_map<ConnectionId, net::Fd>
-      sockets_;  // that are being connected, or were just accepted
-  std::vector<Bound> bound_;
+      sockets_;               // that are being connected, or were just accepted
+  std::vector<Bound> bound_;  // in this pass; without a peer where the allocation has ended since
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<Joined>> joined_;
   Deadlines<ConnectionId> deadlines_;
   Deadlines<std::pair<ConnectionId, Side>> paused_;
+  Farewells farewells_{epoll_};
+  std::vector<RelayEvent> paused_listeners_;
+  SteadyTime listen_again_at_ = SteadyTime::max();
   turn::Limits limits_;
   std::uint32_t limits_reached_ = 0;
   std::vector<ConnectionId> failed_;

@@ -224,7 +224,7 @@ void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
 
 void Worker::accept_peers(turn::RelayId relay, int fd, TimePoint now) {
   for (int i = 0; i < kAcceptsPerRelay; ++i) {
-    const auto accepted = tcp_relays_.accept(fd);
+    const auto accepted = tcp_relays_.accept({relay, fd}, now);
     if (!accepted) return;
     bool stays = false;
     attempt([&] { stays = server_.on_accepted(relay, accepted->id, accepted->from, now, output_); });

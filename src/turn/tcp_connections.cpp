@@ -95,17 +95,27 @@ void TcpConnections::on_connected(ConnectionId id, bool connected, TimePoint now
   const auto found = by_id_.find(id);
   if (found == by_id_.end() || found->second.request.empty()) return;
   Connection& connection = found->second;
-  const Check failure = connected ? Check() : ErrorCode::connection_timeout_or_failure;
+  // Offered before the client is told, who could not bind it if that failed.
+  const Check failure = connected ? offer(id, connection) : ErrorCode::connection_timeout_or_failure;
   answer_connect(connection, id, failure, now, out);
   if (failure) {
     connections_->close(id);
     return forget(id);
   }
   connection.request = {};
-  Allocation& allocation = *connection.allocation;
-  connections_->offer(id, allocation.identity,
-                      {allocation.share_budgets(), allocation.quota.share_budgets()});
   deadlines_.set(id, connection.deadline, now.steady + kBindTimeout);
+}
+
+Check TcpConnections::offer(ConnectionId id, const Connection& connection) {
+  Allocation& allocation = *connection.allocation;
+  try {
+    connections_->offer(id, allocation.identity,
+                        {allocation.share_budgets(), allocation.quota.share_budgets()});
+    return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    ++counters_.out_of_memory;
+    return ErrorCode::insufficient_capacity;
+  }
 }
 
 void TcpConnections::answer_connect(const Connection& connection, ConnectionId id, Check failure,
@@ -128,6 +138,7 @@ bool TcpConnections::on_accepted(Allocation* allocation, ConnectionId id, const 
   const Permission* permission =
       allocation ? allocation->peers.find_permission(from.address, now.steady) : nullptr;
   QuotaSlot quota;
+  if (permission && waiting(*allocation) >= kMaxWaiting) note_bound(*allocation);
   const bool may_come = permission && waiting(*allocation) < kMaxWaiting &&
                         access_.may_reach(from, permission->reach, RelayedTransport::tcp);
   if (may_come) quota = take_place(*allocation, out);
@@ -163,6 +174,14 @@ std::size_t TcpConnections::waiting(const Allocation& allocation) const {
   if (allocation.connections.size() >= kMaxConnections) return kMaxConnections;
   return static_cast<std::size_t>(
       std::ranges::count_if(allocation.connections, [&](ConnectionId id) { return by_id_.at(id).waits; }));
+}
+
+// A ConnectionBind comes to any worker, and only the table of all of them knows of it.
+void TcpConnections::note_bound(const Allocation& allocation) {
+  for (const ConnectionId id : allocation.connections) {
+    Connection& connection = by_id_.at(id);
+    connection.waits = connection.waits && connections_->is_waiting(id);
+  }
 }
 
 // --- The client's data connection

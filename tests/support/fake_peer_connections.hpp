@@ -23,6 +23,7 @@ struct FakePeers {
 
   std::map<turn::ConnectionId, Connection> open;
   bool exhausted = false;
+  bool has_no_memory = false;  // offer() throws std::bad_alloc
   std::uint32_t last_id = 0;
 
   // A connection that a peer has begun.
@@ -46,9 +47,14 @@ class FakePeerConnections : public turn::PeerConnections {
   }
   void offer(turn::ConnectionId id, const auth::Identity& client, turn::SharedBudgets) override {
     const FailingNew::Pause pause;
+    if (peers_.has_no_memory) throw std::bad_alloc();
     FakePeers::Connection& connection = peers_.open.at(id);
     connection.state = FakePeers::State::waiting;
     connection.awaits = client;
+  }
+  bool is_waiting(turn::ConnectionId id) override {
+    const auto found = peers_.open.find(id);
+    return found != peers_.open.end() && found->second.state == FakePeers::State::waiting;
   }
   std::optional<auth::Identity> awaited_by(turn::ConnectionId id) override {
     const auto found = peers_.open.find(id);

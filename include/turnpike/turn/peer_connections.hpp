@@ -30,6 +30,9 @@ class PeerConnections {
   // are charged to `budgets`.
   virtual void offer(ConnectionId id, const auth::Identity& client, SharedBudgets budgets) = 0;
 
+  // Whether a connection waits for a ConnectionBind: it was offered, and no client has bound it.
+  virtual bool is_waiting(ConnectionId id) = 0;
+
   // The client for which a connection of any worker waits. Nothing when there is no such connection.
   virtual std::optional<auth::Identity> awaited_by(ConnectionId id) = 0;
 

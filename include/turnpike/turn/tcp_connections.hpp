@@ -69,7 +69,7 @@ class TcpConnections {
     Allocation* allocation = nullptr;
     Endpoint peer;
     SteadyTime deadline;                // for the peer's acceptance, and then for ConnectionBind
-    bool waits = false;                 // the peer began it, and no client has bound it yet
+    bool waits = false;                 // the peer began it, and no client is known to have bound it
     std::vector<std::uint8_t> request;  // the Connect request that waits for its answer; otherwise empty
     auth::Authenticated sender;         // the sender of that request, and its signature
     QuotaSlot quota{};
@@ -80,7 +80,9 @@ class TcpConnections {
   QuotaSlot take_place(const Allocation& allocation, Output& out);
   void answer_connect(const Connection& connection, ConnectionId id, std::optional<stun::ErrorCode> failure,
                       TimePoint now, Output& out);
+  std::optional<stun::ErrorCode> offer(ConnectionId id, const Connection& connection);
   std::size_t waiting(const Allocation& allocation) const;
+  void note_bound(const Allocation& allocation);
   void add(ConnectionId id, Connection connection, SteadyTime deadline);
   void forget(ConnectionId id);
 

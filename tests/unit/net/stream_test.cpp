@@ -143,6 +143,20 @@ TEST_CASE("for a stranger no message is put together that is longer than theirs 
   }
 }
 
+TEST_CASE("after goodbye nothing more is said, and what comes is there as it came", "[stream]") {
+  StreamEnds ends;
+  REQUIRE(ends.stream->send_bytes(octets("the last"), ends.buffers) == StreamState::open);
+  REQUIRE(ends.stream->say_goodbye(ends.buffers) == StreamState::open);
+  CHECK((ends.client_reads() == octets("the last")));
+  CHECK(recv(ends.client.get(), nullptr, 0, 0) == 0);  // the end
+  ends.client_sends(octets("one more"));
+  Bytes received;
+  CHECK(ends.stream->receive_bytes(ends.buffers, received) == StreamState::open);
+  CHECK((Octets(received.begin(), received.end()) == octets("one more")));
+  ends.client = Fd();
+  CHECK(ends.stream->receive_bytes(ends.buffers, received) == StreamState::ended);
+}
+
 TEST_CASE("no more comes off the socket than is asked for, and the rest comes later", "[stream]") {
   StreamEnds ends;
   const Octets request = stun_message(0);
@@ -417,6 +431,26 @@ TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream]
     CHECK(client.reads().empty());
     CHECK((SSL_get_shutdown(client.ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0);
   }
+}
+
+TEST_CASE("a TLS client hears the last words, and that they were the last", "[stream][tls]") {
+  const PemFiles files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  StreamEnds ends(&tls);
+  TlsClient client(ends.client.get());
+  REQUIRE(client.shakes_hands_with(ends));
+  REQUIRE(ends.stream->send_bytes(octets("the last"), ends.buffers) == StreamState::open);
+  REQUIRE(ends.stream->say_goodbye(ends.buffers) == StreamState::open);
+  CHECK((client.reads() == octets("the last")));
+  CHECK(client.reads().empty());
+  CHECK((SSL_get_shutdown(client.ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0);
+  client.writes(octets("one more"));  // which nobody decrypts
+  Bytes received;
+  ends.buffers.reset();
+  CHECK(ends.stream->receive_bytes(ends.buffers, received) == StreamState::open);
+  CHECK(received.size() > 8);
+  ends.stream.reset();
+  CHECK(recv(ends.client.get(), nullptr, 0, 0) == 0);
 }
 
 TEST_CASE("records come whole, however they are cut", "[stream][tls]") {

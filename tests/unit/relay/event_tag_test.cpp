@@ -41,11 +41,14 @@ TEST_CASE("the event of a connection with a peer says which one, which end, and 
   for (const std::uint32_t id : {0U, 1U, 0xFFFFFFFFU}) {
     for (const Side side : {Side::client, Side::peer}) {
       for (const bool connecting : {false, true}) {
-        const PeerConnectionEvent event{turn::ConnectionId(id), side, connecting};
-        const PeerConnectionEvent back = PeerConnectionEvent::of(EventTag::unpack(event.tag().pack()));
-        CHECK(back.id == event.id);
-        CHECK(back.side == side);
-        CHECK(back.connecting == connecting);
+        for (const bool leaving : {false, true}) {
+          const PeerConnectionEvent event{turn::ConnectionId(id), side, connecting, leaving};
+          const PeerConnectionEvent back = PeerConnectionEvent::of(EventTag::unpack(event.tag().pack()));
+          CHECK(back.id == event.id);
+          CHECK(back.side == side);
+          CHECK(back.connecting == connecting);
+          CHECK(back.leaving == leaving);
+        }
       }
     }
   }

@@ -279,5 +279,34 @@ TEST_CASE("only so many connections for one allocation", "[turn][tcp]") {
   CHECK(s.peer_connects("5.6.7.8:2000", relayed).id);
 }
 
+TEST_CASE("peers whose connections were bound leave room for others", "[turn][tcp]") {
+  Scenario s(with_tcp());
+  s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
+  s.client_sends(create_permission("5.6.7.8:1").from(over_tcp())).expect_success();
+  const Endpoint relayed = s.relayed(over_tcp());
+  const auto connects = [&](int port) {
+    return s.peer_connects("5.6.7.8:" + std::to_string(port), relayed).id;
+  };
+  for (int i = 0; i < 100; ++i) {
+    const auto id = connects(1000 + i);
+    REQUIRE(id);
+    s.client_sends(bind(*id).from(over_tcp(2 + static_cast<unsigned>(i)))).expect_success();
+  }
+  for (int i = 0; i < 64; ++i) REQUIRE(connects(2000 + i));
+  CHECK_FALSE(connects(3000));
+}
+
+TEST_CASE("a connection that there is no memory to offer is a 508, and is gone", "[turn][tcp][memory]") {
+  Scenario s(with_tcp());
+  s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
+  const Outcome asked = s.client_sends(connect("5.6.7.8:80").from(over_tcp()));
+  s.peers().has_no_memory = true;
+  s.connection_ends_up(true, asked).expect_error(508);
+  CHECK(s.peers().open.empty());
+  CHECK(s.counters().out_of_memory == 1);
+  s.peers().has_no_memory = false;
+  s.connection_ends_up(true, s.client_sends(connect("5.6.7.8:80").from(over_tcp()))).expect_success();
+}
+
 }  // namespace
 }  // namespace turnpike::turn

@@ -1,0 +1,364 @@
+// TCP relayed addresses (RFC 6062) with real sockets, a clock of the test's, and nothing of a server around
+// them.
+#include "relay/tcp_relays.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/system_random.hpp"
+#include "net/tcp_socket.hpp"
+#include "support/failing_new.hpp"
+#include "support/tls_probe.hpp"
+
+namespace turnpike::relay {
+namespace {
+
+using namespace std::chrono_literals;
+using test::FailingNew;
+using turn::ConnectionId;
+using turn::Direction;
+
+const Endpoint kAnyPort{IpAddress::v4(0x7F000001), 0};
+const std::string kConnectionBind("\0\x0B\0\0\x21\x12\xA4\x42twelve octet", 20);
+
+// A worker that has a relayed address by TCP. Its allocation is one of this worker's, too.
+struct RelayTown : private RelaySockets::Host {
+  RelayTown() {
+    mailboxes.emplace_back();
+    turn::RelayRequest request;
+    request.transport = turn::RelayedTransport::tcp;
+    request.client_side = kAnyPort.address;
+    auto opened = sockets.open(request);
+    relayed.emplace(std::move(*opened));
+  }
+
+  bool watch_relay(int fd, turn::RelayId relay) override {
+    return epoll.add(fd, RelayEvent{relay, fd}.tag().pack(), EPOLLIN);
+  }
+
+  static turn::RelayParams on_loopback() {
+    turn::RelayParams params;
+    params.addresses = {kAnyPort.address};
+    return params;
+  }
+  std::vector<StreamListener> listeners() {
+    std::vector<StreamListener> all;
+    all.push_back({.socket = net::open_tcp_listener(kAnyPort), .endpoint = kAnyPort});
+    all.back().endpoint = at = net::connection_endpoint(all.back().socket.get()).value();
+    return all;
+  }
+
+  // One pass over what is ready, as a worker makes it. Returns how many events there were.
+  std::size_t pass(int timeout_ms = 0) {
+    std::array<epoll_event, 64> events;
+    const std::span<const epoll_event> ready = epoll.wait(events, timeout_ms);
+    for (const epoll_event& event : ready) on_event(EventTag::unpack(event.data.u64), event.events);
+    streams.release_received();
+    relays.join(streams, now);
+    streams.remove_ended();
+    return ready.size();
+  }
+  template <class Done>
+  void pass_until(Done&& done) {
+    while (!done()) REQUIRE(pass(10'000) != 0);
+  }
+  void on_event(EventTag tag, std::uint32_t events) {
+    switch (tag.kind) {
+      case EventKind::stream_listener: return streams.on_listener(tag.number, now);
+      case EventKind::connection: {
+        const Streams::Received received = streams.on_event(tag, events, now);
+        if (!received.messages.empty()) asks_to_bind = received.tuple;
+        return;
+      }
+      case EventKind::relay:
+        if (const auto came = relays.accept(RelayEvent::of(tag), now)) accepted = came->id;
+        return;
+      default: {
+        const FailingNew::Counting counting;
+        relays.on_event(PeerConnectionEvent::of(tag), events, now);
+      }
+    }
+  }
+
+  void wait(Duration duration) {
+    now = now + duration;
+    if (relays.next_deadline() <= now.steady) relays.on_timeout(now);
+  }
+
+  net::Epoll epoll;
+  net::SystemRandom random;
+  RelayPool pool{on_loopback(), {}};
+  RelaySockets sockets{pool, random, *this, 0};
+  std::optional<turn::Relay> relayed;
+  PeerConnectionTable table;
+  std::deque<Mailbox> mailboxes;
+  turn::ByteBudgets server_budgets;
+  turn::SharedBudgets budgets{std::make_shared<turn::AllocationBudgets>(),
+                              std::make_shared<turn::UserBudgets>()};
+  IdleConnections idle{{0, 0}};
+  AddressLimiter limiter{0, 0, HashKey{1, 0}};
+  Endpoint at;
+  Streams streams{epoll, listeners(), {.tls = nullptr, .idle = idle, .handshakes = limiter}, {}};
+  TcpRelays relays{epoll, 0, sockets, random, {table, mailboxes, server_budgets}};
+  TimePoint now{SteadyTime(1h), WallTime(1h)};
+  std::optional<ConnectionId> accepted;
+  std::optional<FiveTuple> asks_to_bind;
+};
+
+// A peer that has connected, and a client whose ConnectionBind has come, with `early` behind it.
+struct BindingPair : RelayTown {
+  explicit BindingPair(std::string_view early = {}) {
+    peer = test::connect_to(relayed->local());
+    pass_until([&] { return accepted.has_value(); });
+    relays.offer(*accepted, alice, budgets);
+    client = test::connect_to(at);
+    test::write_all(client.get(), kConnectionBind + std::string(early));
+    pass_until([&] { return asks_to_bind.has_value(); });
+    REQUIRE(relays.bind(*accepted, alice, *asks_to_bind));
+  }
+
+  net::Fd& end(Side side) { return side == Side::client ? client : peer; }
+
+  const auth::Identity alice{"alice", {}, {}};
+  net::Fd peer;
+  net::Fd client;
+};
+
+struct JoinedPair : BindingPair {
+  JoinedPair() {
+    relays.join(streams, now);
+    REQUIRE(relays.counters().joined == 1);
+  }
+};
+
+std::string letters(std::size_t size) {
+  std::string text(size, ' ');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + (i * 7 + (i >> 9)) % 26);
+  return text;
+}
+
+// As much of it as goes in without anybody who listens. Returns how much that was.
+std::size_t send_unheard(RelayTown& town, const net::Fd& fd, std::string_view text) {
+  std::size_t total = 0;
+  for (;;) {
+    const ssize_t some =
+        send(fd.get(), text.data() + total, text.size() - total, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (some > 0) total += static_cast<std::size_t>(some);
+    if (some < 0 && (errno != EAGAIN || town.pass() == 0)) break;
+  }
+  REQUIRE(total < text.size());
+  return total;
+}
+
+// What comes by `fd` until it ends, while the town makes its passes; and how it ends: 0, or an errno.
+struct Heard {
+  std::string text;
+  int error = 0;
+};
+Heard hear_all(RelayTown& town, const net::Fd& fd) {
+  Heard heard;
+  std::array<char, 16384> chunk;
+  for (int idle_passes = 0; idle_passes < 3;) {
+    const ssize_t got = recv(fd.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (got == 0) return heard;
+    if (got > 0) {
+      heard.text.append(chunk.data(), static_cast<std::size_t>(got));
+      idle_passes = 0;
+    } else if (errno == EAGAIN) {
+      idle_passes += town.pass(1000) == 0 ? 1 : 0;
+    } else {
+      heard.error = errno;
+      return heard;
+    }
+  }
+  heard.error = EAGAIN;
+  return heard;
+}
+
+TEST_CASE("what came behind a ConnectionBind is passed on when its pause is over", "[tcp]") {
+  BindingPair pair("GET / HTTP/1.0\r\n\r\n");
+  turn::Limits limits;
+  limits.bytes_per_second_per_user = 10'000;
+  pair.relays.use(limits);
+  turn::ByteBudget& busy = pair.budgets.user->of(Direction::from_client);
+  for (int i = 0; i < 2; ++i) busy.charge(1000, limits.bytes_per_second_per_user, pair.now.steady);
+  pair.relays.join(pair.streams, pair.now);
+  REQUIRE(pair.relays.counters().joined == 1);
+  REQUIRE(pair.relays.counters().slowed == 1);
+  char byte = 0;
+  CHECK(recv(pair.peer.get(), &byte, 1, MSG_DONTWAIT) == -1);
+
+  pair.wait(2s);
+  std::array<char, 100> got;
+  CHECK(recv(pair.peer.get(), got.data(), got.size(), 0) == 18);
+  CHECK(pair.relays.next_deadline() == SteadyTime::max());
+}
+
+TEST_CASE("the last words of one end arrive, though the other one is still talking", "[tcp]") {
+  const Side first = GENERATE(Side::peer, Side::client);
+  const bool closes_itself = GENERATE(true, false);
+  JoinedPair pair;
+  net::Fd& speaker = pair.end(first);
+  net::Fd& listener = pair.end(first == Side::peer ? Side::client : Side::peer);
+  const std::string sent = letters(16 << 20);
+  const std::size_t total = send_unheard(pair, speaker, sent);
+  speaker = net::Fd();
+  std::string before;  // until the end of the other one is seen, behind which much still waits
+  std::array<char, 16384> chunk;
+  while (pair.relays.next_deadline() == SteadyTime::max()) {
+    const ssize_t got = recv(listener.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    REQUIRE(got != 0);
+    if (got > 0) before.append(chunk.data(), static_cast<std::size_t>(got));
+    if (got < 0) REQUIRE(pair.pass(10'000) != 0);
+    while (pair.pass() != 0) {
+    }
+  }
+  test::write_all(listener.get(), "one more word");
+  const Heard rest = hear_all(pair, listener);
+  CHECK(rest.error == 0);
+  CHECK((before + rest.text == sent.substr(0, total)));
+  CHECK(pair.relays.take_closed() == std::vector<ConnectionId>{*pair.accepted});
+  if (closes_itself) {
+    listener = net::Fd();
+    pair.pass_until([&] { return pair.relays.next_deadline() == SteadyTime::max(); });
+  } else {
+    test::write_all(listener.get(), "and another one");
+    while (pair.pass() != 0) {
+    }
+    pair.wait(29s);
+    CHECK(pair.relays.next_deadline() != SteadyTime::max());
+    pair.wait(1s);
+    CHECK(pair.relays.next_deadline() == SteadyTime::max());
+  }
+}
+
+TEST_CASE("when memory runs out a stream ends, rather than going on without a part", "[tcp][memory]") {
+  const std::string sent = letters(16 << 20);
+  unsigned cut = 0;
+  for (unsigned n = 1;; ++n) {
+    INFO("allocation of memory number " << n);
+    JoinedPair pair;
+    FailingNew::fail(n);
+    const std::size_t total = send_unheard(pair, pair.peer, sent);
+    const bool was_reached = !FailingNew::is_pending();
+    FailingNew::fail(0);
+    if (!was_reached) break;
+    ++cut;
+    pair.peer = net::Fd();
+    const Heard heard = hear_all(pair, pair.client);
+    CHECK((heard.text == sent.substr(0, heard.text.size())));
+    CHECK(heard.text.size() < total);
+    CHECK(heard.error != EAGAIN);
+    CHECK(pair.relays.counters().out_of_memory == 1);
+    CHECK(pair.relays.take_closed() == std::vector<ConnectionId>{*pair.accepted});
+  }
+  CHECK(cut > 0);
+}
+
+TEST_CASE("a data connection ends with an allocation that has ended in the same pass", "[tcp]") {
+  const bool here = GENERATE(true, false);
+  BindingPair pair;
+  if (here) {
+    pair.relays.close(*pair.accepted);
+  } else {
+    pair.relays.close_data_connection(*pair.accepted);  // by mail
+  }
+  pair.relays.join(pair.streams, pair.now);
+  CHECK(pair.relays.counters().joined == 0);
+  CHECK(pair.streams.connections() == 0);
+  CHECK(test::read_all(pair.client.get()).empty());
+  CHECK(test::read_all(pair.peer.get()).empty());
+}
+
+// No descriptor of more than these, for as long as it lives.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(rlim_t most) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit limit{most, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~DescriptorLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+  DescriptorLimit(const DescriptorLimit&) = delete;
+  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// The spare one does not help either, as when another thread is faster.
+TEST_CASE("a listener that nobody can be accepted from does not keep the worker busy", "[tcp]") {
+  RelayTown town;
+  const net::Fd peer = test::connect_to(town.relayed->local());
+  std::array<epoll_event, 1> events;
+  {
+    const DescriptorLimit none(0);
+    for (int i = 0; i < 2; ++i) {
+      CHECK(town.pass(10'000) == 1);
+      CHECK_FALSE(town.accepted);
+      CHECK(town.epoll.wait(events, 0).empty());
+      town.wait(99ms);
+      CHECK(town.epoll.wait(events, 0).empty());
+      town.wait(1ms);
+    }
+  }
+  CHECK(town.relays.counters().out_of_descriptors == 2);
+  CHECK(town.pass() == 1);
+  CHECK(town.accepted);
+}
+
+TEST_CASE("when a pause is over, nothing is said of who has the listener's number meanwhile", "[tcp]") {
+  RelayTown town;
+  const net::Fd peer = test::connect_to(town.relayed->local());
+  {
+    const DescriptorLimit none(0);
+    town.pass(10'000);
+  }
+  std::array<int, 2> ends{};
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  const net::Fd other(ends[0]);
+  const net::Fd original(ends[1]);
+  const int number = static_cast<int>(town.relayed->id());
+  town.relayed.reset();
+  const net::Fd again(fcntl(original.get(), F_DUPFD_CLOEXEC, number));
+  REQUIRE(again.get() == number);
+  REQUIRE(town.epoll.add(number, 0, 0));
+  test::write_all(other.get(), "x");
+  town.wait(100ms);
+  std::array<epoll_event, 1> events;
+  CHECK(town.epoll.wait(events, 0).empty());
+}
+
+TEST_CASE("only so many connections take their leave, and the last of them longest", "[tcp]") {
+  net::Epoll epoll;
+  net::StreamBuffers buffers;
+  Farewells farewells(epoll, 2);
+  std::vector<net::Fd> others;
+  TimePoint now{SteadyTime(1h), WallTime(1h)};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    std::array<int, 2> ends{};
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    others.emplace_back(ends[0]);
+    net::Stream stream(net::Fd(ends[1]), nullptr);
+    REQUIRE(epoll.add(ends[1], 0, 0));
+    farewells.add({.id = ConnectionId{i}}, std::move(stream), buffers, now);
+    now = now + 1s;
+  }
+  CHECK(farewells.count() == 2);
+  const auto is_gone = [](const net::Fd& fd) { return send(fd.get(), "x", 1, MSG_NOSIGNAL) < 0; };
+  CHECK(is_gone(others[0]));
+  CHECK_FALSE(is_gone(others[1]));
+  CHECK_FALSE(is_gone(others[2]));
+}
+
+}  // namespace
+}  // namespace turnpike::relay
