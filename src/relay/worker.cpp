@@ -331,11 +331,15 @@ void Worker::settle_tcp_relays(TimePoint now) {
 // is for.
 // `kept_here` is the destination of a datagram that was just too large to be sent with DF set. What is too
 // large without DF is of no interest to anybody: no path would take it.
-void Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
+// Returns whether one of the errors was of that datagram.
+bool Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
+  bool was_kept = false;
   while (const auto error = net::take_error(fd)) {
+    was_kept |= kept_here && error->is_local;
     const Endpoint* const peer = error->is_local ? kept_here : &error->peer;
     if (peer && error->icmp) server_.on_icmp(relay, *peer, *error->icmp, now, output_);
   }
+  return was_kept;
 }
 
 std::uint64_t Worker::out_of_memory() const {
@@ -409,11 +413,18 @@ void Worker::send_to_peers(TimePoint now) {
   batch_.send();
 }
 
+// An error may be that of an earlier datagram, for another peer: then this one is sent again.
 void Worker::send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now) {
   const int fd = static_cast<int>(message.relay);
-  const int error = net::send_dont_fragment(fd, message.peer, message.payload);
+  const auto take_errors_after = [&](int error) {
+    return take_relay_errors(message.relay, fd, now, error == EMSGSIZE ? &message.peer : nullptr);
+  };
+  int error = net::send_dont_fragment(fd, message.peer, message.payload);
+  if (error != 0 && error != EAGAIN && error != ENOBUFS && !take_errors_after(error)) {
+    error = net::send_dont_fragment(fd, message.peer, message.payload);
+    if (error == EMSGSIZE) take_errors_after(error);
+  }
   sends_.count(error);
-  if (error == EMSGSIZE) take_relay_errors(message.relay, fd, now, &message.peer);
 }
 
 // The datagrams of a pass for one worker go as one mail. A long mail is sent before the pass ends.

@@ -106,7 +106,7 @@ class Worker : private RelaySockets::Host {
   void use(const Settings& settings);
   void take(const EndAllocation& mail, TimePoint now);
   void take(const ShowLife& mail, TimePoint now);
-  void take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here = nullptr);
+  bool take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here = nullptr);
 
   // Carries out what the server wants and makes the receive pools free again.
   void flush(TimePoint now);

@@ -41,6 +41,14 @@ int permit_many(RelayClient& client, std::uint32_t first, std::uint32_t count) {
   return client.ask(client.turn().create_permission(peers));
 }
 
+// What arrives from now on waits until SIGCONT.
+void stop_for_a_burst(pid_t pid) {
+  REQUIRE(kill(pid, SIGSTOP) == 0);
+  // By the time that the kernel tells of it, it has stopped.
+  siginfo_t stopped{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(pid), &stopped, WSTOPPED | WNOWAIT) == 0);
+}
+
 // What it may still map, beside what it has.
 void leave_memory(pid_t pid, std::size_t bytes) {
   const rlimit limit{mapped_kib(pid) * 1024 + bytes, RLIM_INFINITY};
@@ -116,6 +124,38 @@ TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody e
     for (int i = 0; i < 20; ++i) {
       client.send(closed, octets("anybody?"));
       expect_relaying(client, peer);
+    }
+  }
+}
+
+// The daemon gets all in one pass. On loopback the ICMP error for the first is there before the next is sent.
+TEST_CASE("a datagram with DONT-FRAGMENT is not lost because of a peer that refuses", "[integration]") {
+  Daemon daemon({"workers=1"});
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    CAPTURE(static_cast<int>(family));
+    RelayClient client(daemon.listener());
+    client::UdpSocket peer(loopback(family));
+    Endpoint closed;
+    {
+      const client::UdpSocket soon_closed(loopback(family));
+      closed = soon_closed.local();
+    }
+    client::RequestContents contents;
+    contents.requested_family = family;
+    REQUIRE(client.allocate(contents) == 0);
+    REQUIRE(client.permit(peer.local()) == 0);
+    for (int i = 0; i < 5; ++i) {
+      stop_for_a_burst(daemon.pid());
+      client.send(closed, octets("anybody?"), true);
+      client.send(peer.local(), octets("still there"), true);
+      REQUIRE(kill(daemon.pid(), SIGCONT) == 0);
+      const auto datagram = peer.receive(10s);
+      REQUIRE(datagram);
+      CHECK((datagram->bytes == octets("still there")));
+      const auto arrival = client.receive();
+      REQUIRE(arrival);
+      CHECK(arrival->icmp);
+      CHECK(arrival->peer == closed);
     }
   }
 }
@@ -307,10 +347,7 @@ TEST_CASE("a burst of 120 datagrams waits for a server that is busy", "[integrat
   REQUIRE(client.bind(0x4000, peer.local()) == 0);
   net::set_buffer_sizes(client.socket().fd(), 1 << 20);
   net::set_buffer_sizes(peer.fd(), 1 << 20);
-  REQUIRE(kill(daemon.pid(), SIGSTOP) == 0);
-  // By the time that the kernel tells of it, it has stopped.
-  siginfo_t stopped{};
-  REQUIRE(waitid(P_PID, static_cast<id_t>(daemon.pid()), &stopped, WSTOPPED | WNOWAIT) == 0);
+  stop_for_a_burst(daemon.pid());
   for (int i = 0; i < 120; ++i) peer.send_to(Octets(1200, static_cast<std::uint8_t>(i)), client.relayed());
   REQUIRE(kill(daemon.pid(), SIGCONT) == 0);
   int arrived = 0;

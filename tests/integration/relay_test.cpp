@@ -192,36 +192,72 @@ TEST_CASE("a dual allocation relays in both families", "[integration]") {
   }
 }
 
+namespace {
+
+// A raw socket, which sees the IP headers of the datagrams from one port of this machine to another one as
+// they arrive.
+class Headers {
+ public:
+  Headers(std::uint16_t from, std::uint16_t to)
+      : raw_(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP)), ports_(std::uint32_t{from} << 16 | to) {
+    if (!raw_) return;
+    const timeval patience{10, 0};
+    setsockopt(raw_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    // It sees all UDP of this machine, which may be more than it has room for.
+    std::array<sock_filter, 4> ours{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 20),
+                                     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports_, 0, 1),
+                                     BPF_STMT(BPF_RET | BPF_K, 0xFFFF), BPF_STMT(BPF_RET | BPF_K, 0)}};
+    const sock_fprog program{static_cast<unsigned short>(ours.size()), ours.data()};
+    REQUIRE(setsockopt(raw_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0);
+  }
+
+  // Only root may look at them.
+  bool can_be_seen() const { return static_cast<bool>(raw_); }
+  std::optional<bool> df_of_next() {
+    std::array<std::uint8_t, 2048> packet;
+    for (;;) {
+      const ssize_t got = recv(raw_.get(), packet.data(), packet.size(), 0);
+      if (got < 28) return std::nullopt;
+      if (load_u32(&packet[20]) == ports_) return (packet[6] & 0x40) != 0;  // some came before the filter
+    }
+  }
+
+ private:
+  net::Fd raw_;
+  std::uint32_t ports_;
+};
+
+}  // namespace
+
 TEST_CASE("DONT-FRAGMENT sets DF on that datagram alone", "[integration]") {
-  // A raw socket sees the IP header as it arrives.
-  const net::Fd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP));
-  if (!raw) {
+  Daemon daemon;
+  Pair pair(daemon.listener(), Family::ipv4);
+  Headers headers(pair.relayed.port, pair.peer.local().port);
+  if (!headers.can_be_seen()) {
     WARN("not root: the IP header cannot be looked at");
     return;
   }
-  const timeval patience{10, 0};
-  setsockopt(raw.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  Daemon daemon;
-  Pair pair(daemon.listener(), Family::ipv4);
-  // It sees all UDP of this machine, which may be more than it has room for.
-  const std::uint32_t ports = std::uint32_t{pair.relayed.port} << 16 | pair.peer.local().port;
-  std::array<sock_filter, 4> ours{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 20),
-                                   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports, 0, 1),
-                                   BPF_STMT(BPF_RET | BPF_K, 0xFFFF), BPF_STMT(BPF_RET | BPF_K, 0)}};
-  const sock_fprog program{static_cast<unsigned short>(ours.size()), ours.data()};
-  REQUIRE(setsockopt(raw.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0);
-  const auto df_of_next = [&]() -> std::optional<bool> {
-    std::array<std::uint8_t, 2048> packet;
-    for (;;) {
-      const ssize_t got = recv(raw.get(), packet.data(), packet.size(), 0);
-      if (got < 28) return std::nullopt;
-      if (load_u32(&packet[20]) == ports) return (packet[6] & 0x40) != 0;  // some came before the filter
-    }
-  };
   for (const bool dont_fragment : {false, true, false}) {
     pair.client.send(pair.peer.local(), octets("payload"), dont_fragment);
     pair.expect_at_peer(octets("payload"));
-    CHECK(df_of_next() == dont_fragment);
+    CHECK(headers.df_of_next() == dont_fragment);
+  }
+}
+
+TEST_CASE("what goes to a client may be fragmented on its way", "[integration]") {
+  const std::string at = GENERATE("udp://127.0.0.1:0", "udp://0.0.0.0:0");
+  Daemon daemon({"listen=[\"" + at + "\"]"});
+  const Endpoint server{loopback(Family::ipv4).address, daemon.listener().port};
+  Pair pair(server, Family::ipv4);
+  Headers headers(server.port, pair.client.local().port);
+  if (!headers.can_be_seen()) {
+    WARN("not root: the IP header cannot be looked at");
+    return;
+  }
+  for (const std::size_t size : {10, 1200}) {
+    pair.peer.send_to(Octets(size, 'x'), pair.relayed);
+    pair.expect_at_client(Octets(size, 'x'), {});
+    CHECK(headers.df_of_next() == false);
   }
 }
 
