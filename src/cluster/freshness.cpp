@@ -35,11 +35,19 @@ bool Freshness::is_timely(std::uint64_t number, WallTime now) {
 
 Freshness::Verdict Freshness::take(const std::string& node, std::string_view run, std::uint64_t number,
                                    WallTime now) {
+  const auto found = latest_.find(node);
+  const bool is_known = found != latest_.end();
+  if (is_known && run == found->second.run) {
+    // A node whose clock was set back goes on with numbers of the future, and nobody else can have them.
+    if (number <= found->second.number) return Verdict::repeated;
+    if (number < milliseconds_of(now) && !is_timely(number, now)) return Verdict::untimely;
+    found->second.number = number;
+    return Verdict::fresh;
+  }
   if (!is_timely(number, now)) return Verdict::untimely;
-  Latest& latest = latest_[node];
-  if (run < latest.run) return Verdict::superseded;
-  if (run == latest.run && number <= latest.number) return Verdict::repeated;
-  latest = {std::string(run), number};
+  // The name of a start before the clock was set back may be greater than that of the present one.
+  if (is_known && run < found->second.run && is_timely(found->second.number, now)) return Verdict::superseded;
+  latest_[node] = {std::string(run), number};
   return Verdict::fresh;
 }
 

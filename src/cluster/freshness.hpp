@@ -38,7 +38,8 @@ class Freshness {
     fresh,
     repeated,    // this number or a greater one was accepted already
     superseded,  // the message is from an earlier start of the node
-    untimely,    // the number differs from the present time by more than kMaxSkew
+    // The number differs from the present time by more than kMaxSkew, and this start was not heard lately.
+    untimely,
   };
 
   // Checks the number of a message, and stores it when the verdict is `fresh`.

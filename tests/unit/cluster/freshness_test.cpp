@@ -63,5 +63,33 @@ TEST_CASE("what is from another time is not heeded, so that it need not be remem
   CHECK(freshness.take("b", run, number, kNow - 30s) == Verdict::repeated);
 }
 
+TEST_CASE("a node whose clock is set back goes on, and what it said before is no less old") {
+  Freshness freshness;
+  const std::string run = name_run(kNow + 1h, "x");
+  Numbers numbers;
+  const WallTime ahead = kNow + 1h;  // so are all clocks; then all of them are set right
+  const std::uint64_t before = numbers.next(ahead);
+  CHECK(freshness.take("a", run, before, ahead) == Verdict::fresh);
+  const std::uint64_t after = numbers.next(kNow);
+  CHECK(freshness.take("a", run, after, kNow) == Verdict::fresh);
+  CHECK(freshness.take("a", run, before, kNow) == Verdict::repeated);
+  CHECK(freshness.take("a", run, after, kNow) == Verdict::repeated);
+  freshness.forget_old(kNow + 10min);
+  CHECK(freshness.take("a", run, numbers.next(kNow + 10min), kNow + 10min) == Verdict::fresh);
+  // A node that starts anew then is no second server, and its former run is over.
+  const std::string second = name_run(kNow + 11min, "x");
+  CHECK(freshness.take("a", second, number_at(kNow + 11min), kNow + 11min) == Verdict::fresh);
+  CHECK(freshness.take("a", run, numbers.next(kNow), kNow + 11min) == Verdict::untimely);
+  // Nothing is known here of the node's run, so that this may be anything that it has said at any time.
+  CHECK(freshness.take("b", run, before, kNow) == Verdict::untimely);
+}
+
+TEST_CASE("what a node said while it was not heard is not heeded later") {
+  Freshness freshness;
+  const std::string run = name_run(kNow, "x");
+  CHECK(freshness.take("a", run, number_at(kNow), kNow) == Verdict::fresh);
+  CHECK(freshness.take("a", run, number_at(kNow + 1s), kNow + 2min) == Verdict::untimely);
+}
+
 }  // namespace
 }  // namespace turnpike::cluster
