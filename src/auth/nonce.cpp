@@ -13,6 +13,7 @@ constexpr std::size_t kTimeSize = 4;
 constexpr std::size_t kCodeSize = 14;
 constexpr std::size_t kTextSize = kCookie.size() + kFeaturesSize + (kTimeSize + kCodeSize) / 3 * 4;
 constexpr std::uint32_t kMinKeyPeriod = 3600;
+constexpr std::uint32_t kMaxSkew = 60;  // seconds; see Nonces::valid
 
 constexpr std::uint8_t kPasswordAlgorithmsBit = 1 << 0;  // RFC 8489 §18.1
 constexpr std::uint8_t kUsernameAnonymityBit = 1 << 1;
@@ -37,7 +38,7 @@ Nonces::Nonces(const MasterKey& master, Duration lifetime)
       key_period_(std::max(lifetime_, kMinKeyPeriod)) {}
 
 // Each key serves one period, and a period is never shorter than the lifetime of a nonce. A valid nonce was
-// therefore made with the present key or with the previous one.
+// therefore made with the present key or with a neighbour's.
 const crypto::Sha256& Nonces::key_of(crypto::Digester& digester, Seconds time) {
   const std::uint32_t period = time / key_period_;
   PeriodKey& slot = keys_[period % 2];
@@ -86,7 +87,7 @@ bool Nonces::verify(crypto::Digester& digester, std::string_view nonce, const No
   if (!tail) return false;
   const Seconds time = load_u32(tail->data());
   const Seconds present = to_seconds(now);
-  if (time > present || present - time > lifetime_) return false;
+  if (time > present ? time - present > kMaxSkew : present - time > lifetime_) return false;
   return crypto::equal_in_constant_time(as_bytes(text(digester, binding, time)), as_bytes(nonce));
 }
 
