@@ -13,7 +13,7 @@ constexpr std::size_t kTimeSize = 4;
 constexpr std::size_t kCodeSize = 14;
 constexpr std::size_t kTextSize = kCookie.size() + kFeaturesSize + (kTimeSize + kCodeSize) / 3 * 4;
 constexpr std::uint32_t kMinKeyPeriod = 3600;
-constexpr std::uint32_t kMaxSkew = 60;  // seconds; see Nonces::valid
+constexpr std::uint32_t kMaxSkew = 60;  // seconds; see Nonces::verify
 
 constexpr std::uint8_t kPasswordAlgorithmsBit = 1 << 0;  // RFC 8489 §18.1
 constexpr std::uint8_t kUsernameAnonymityBit = 1 << 1;

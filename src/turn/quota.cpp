@@ -2,8 +2,42 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <vector>
 
 namespace turnpike::turn {
+namespace {
+
+// Decides which of these numbers are among the `most` largest. Of those that are equal some may be left over.
+class Largest {
+ public:
+  Largest(std::vector<std::uint64_t> numbers, std::size_t most) : room_(most) {
+    if (numbers.size() <= most || most == 0) return;
+    const auto last = numbers.begin() + static_cast<std::ptrdiff_t>(most - 1);
+    std::ranges::nth_element(numbers, last, std::greater());
+    least_ = *last;
+    room_for_least_ = most - static_cast<std::size_t>(std::count_if(
+                                 numbers.begin(), last, [&](std::uint64_t one) { return one > least_; }));
+  }
+
+  // Whether there is room for it, which it takes then.
+  bool take(std::uint64_t number) {
+    if (room_ == 0 || number < least_) return false;
+    if (number == least_ && room_for_least_ == 0) return false;
+    if (number == least_) --room_for_least_;
+    --room_;
+    return true;
+  }
+
+ private:
+  std::size_t room_;
+  std::uint64_t least_ = 0;  // of those that are taken
+  std::size_t room_for_least_ = SIZE_MAX;
+};
+
+std::uint64_t larger_of(const Demand& demand) { return *std::ranges::max_element(demand); }
+
+}  // namespace
 
 QuotaSlot& QuotaSlot::operator=(QuotaSlot&& other) noexcept {
   std::swap(user_, other.user_);
@@ -48,24 +82,17 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
 
 // The first look counts, so that names are copied only of those who are told of.
 Quota::Held Quota::held_by_users(std::size_t most) {
-  std::map<std::uint32_t, std::size_t, std::greater<>> users_by_count;
+  std::vector<std::uint64_t> counts;
   for (Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    for (const auto& [name, user] : shard.users) ++users_by_count[user->held];
+    for (const auto& [name, user] : shard.users) counts.push_back(user->held);
   }
-  std::uint32_t least = 1;
-  std::size_t users = 0;
-  for (const auto& [count, number] : users_by_count) {
-    users += number;
-    if (users <= most) continue;
-    least = count + 1;
-    break;
-  }
+  Largest largest(std::move(counts), most);
   Held held;
   for (Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
     for (const auto& [name, user] : shard.users) {
-      if (user->held >= least && held.size() < most) held.emplace(name, user->held);
+      if (largest.take(user->held)) held.emplace(name, user->held);
     }
   }
   return held;
@@ -83,13 +110,22 @@ void Quota::set_held_elsewhere(const Held& elsewhere) {
 
 Quota::Demands Quota::measure_demands(std::chrono::duration<double> elapsed, std::uint32_t limit,
                                       std::uint64_t least, std::size_t most) {
-  Demands demands;
+  std::vector<std::uint64_t> wanted;
   for (Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
     for (const auto& [name, user] : shard.users) {
       user->demand = user->budgets.measure(elapsed, limit);
-      const bool is_much = *std::ranges::max_element(user->demand) >= least;
-      if (is_much && demands.size() < most) demands.emplace(name, user->demand);
+      if (const std::uint64_t most_wanted = larger_of(user->demand); most_wanted >= least)
+        wanted.push_back(most_wanted);
+    }
+  }
+  Largest largest(std::move(wanted), most);
+  Demands demands;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [name, user] : shard.users) {
+      const std::uint64_t most_wanted = larger_of(user->demand);
+      if (most_wanted >= least && largest.take(most_wanted)) demands.emplace(name, user->demand);
     }
   }
   return demands;

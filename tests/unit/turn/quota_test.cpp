@@ -1,5 +1,6 @@
 #include "turnpike/turn/quota.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <string>
 #include <thread>
@@ -26,6 +27,40 @@ TEST_CASE("a user's limit counts what the user holds on other servers") {
   CHECK(quota.held_by_users(1) == Quota::Held{{"ann", 2}});
   quota.set_held_elsewhere({});
   CHECK(quota.take("ben"));
+}
+
+TEST_CASE("of more users than can be told of, those with most are, and as many as there is room for",
+          "[turn]") {
+  Quota quota(0, 2, {});
+  std::vector<QuotaSlot> slots;
+  for (int user = 0; user < 30; ++user) {
+    for (int i = 0; i < (user < 10 ? 1 : 2); ++i) slots.push_back(quota.take("user" + std::to_string(user)));
+  }
+  const auto told = [&](std::size_t most) {
+    std::array<std::size_t, 3> by_count{};
+    for (const auto& [name, count] : quota.held_by_users(most)) ++by_count[count];
+    return by_count;
+  };
+  CHECK(told(7) == std::array<std::size_t, 3>{0, 0, 7});
+  CHECK(told(19) == std::array<std::size_t, 3>{0, 0, 19});
+  CHECK(told(20) == std::array<std::size_t, 3>{0, 0, 20});
+  CHECK(told(23) == std::array<std::size_t, 3>{0, 3, 20});
+  CHECK(told(30) == std::array<std::size_t, 3>{0, 10, 20});
+  CHECK(told(0) == std::array<std::size_t, 3>{0, 0, 0});
+}
+
+TEST_CASE("of more users than can be told of, those who want most are", "[turn]") {
+  constexpr std::uint32_t kLimit = 1'000'000;
+  Quota quota(0, 0, {});
+  std::vector<QuotaSlot> slots;
+  for (std::size_t i = 0; i < 40; ++i) {
+    slots.push_back(quota.take("user" + std::to_string(i)));
+    slots.back().budgets().count(i % 2 == 0 ? Direction::from_client : Direction::to_client,
+                                 i < 30 ? 1000 : 2000 + i);
+  }
+  const auto demands = quota.measure_demands(std::chrono::seconds(1), kLimit, 1000, 11);
+  CHECK(demands.size() == 11);
+  for (std::size_t i = 30; i < 40; ++i) CHECK(demands.contains("user" + std::to_string(i)));
 }
 
 TEST_CASE("a limit on octets is divided by what is wanted here and elsewhere", "[turn]") {
