@@ -1,19 +1,26 @@
 #include "cluster/redis_connection.hpp"
 
+#include <netdb.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <exception>
+#include <mutex>
 #include <new>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "net/asio_types.hpp"
+#include "turnpike/base/printable.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -25,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, net::Executor>;
 constexpr std::chrono::seconds kLook{1};  // how often the patience is measured
 constexpr std::size_t kReadSize = 16 << 10;
+constexpr std::size_t kMaxError = 200;  // octets of an error reply that are told
 
 // hiredis makes room for as many elements as the arrays of a reply announce; here they may announce so many.
 struct BoundedReader {
@@ -78,8 +86,9 @@ bool is_message(const redisReply& reply) {
 
 bool is_error(const redisReply& reply) { return reply.type == REDIS_REPLY_ERROR; }
 
-std::string_view error_of(const redisReply& reply) {
-  return {reply.str, static_cast<std::size_t>(reply.len)};
+// For a log, which must not be written by whoever answers.
+std::string error_of(const redisReply& reply) {
+  return printable(std::string_view(reply.str, static_cast<std::size_t>(reply.len)).substr(0, kMaxError));
 }
 
 // The reply itself, or the first in it; null where there is none.
@@ -90,6 +99,73 @@ const redisReply* find_error(const redisReply& reply) {
   }
   return nullptr;
 }
+
+using Addresses = std::vector<asio::generic::stream_protocol::endpoint>;
+
+// Looks a name up on a thread of its own. The resolver of the C library cannot be told to end, and takes half
+// a minute where no DNS server answers, so nobody waits for that thread.
+class Lookup : public std::enable_shared_from_this<Lookup> {
+ public:
+  // `done` is cancelled once there is a result, unless this was abandoned before. It lives until then.
+  explicit Lookup(net::Timer& done) : done_(&done) {}
+
+  // Throws std::system_error where there is no thread.
+  void start(const RedisAddress& address) {
+    std::thread([self = shared_from_this(), host = address.host, port = std::to_string(address.port)] {
+      try {
+        self->look_up(host, port);
+      } catch (const std::exception& error) {
+        self->finish(error.what(), {});
+      }
+    }).detach();
+  }
+
+  void abandon() {
+    const std::lock_guard lock(mutex_);
+    done_ = nullptr;
+  }
+
+  // To be called once `done` was cancelled. Without addresses, `why` says why there are none.
+  Addresses take(std::string& why) {
+    const std::lock_guard lock(mutex_);
+    why = why_;
+    return std::move(addresses_);
+  }
+
+ private:
+  void look_up(const std::string& host, const std::string& port) {
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (const int error = getaddrinfo(host.c_str(), port.c_str(), &wanted, &found); error != 0)
+      return finish(gai_strerror(error), {});
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
+    Addresses addresses;
+    for (const addrinfo* one = found; one; one = one->ai_next)
+      addresses.emplace_back(one->ai_addr, one->ai_addrlen, IPPROTO_TCP);
+    finish({}, std::move(addresses));
+  }
+
+  void finish(std::string why, Addresses addresses) {
+    const std::lock_guard lock(mutex_);
+    why_ = std::move(why);
+    addresses_ = std::move(addresses);
+    if (!done_) return;
+    asio::post(done_->get_executor(), [self = shared_from_this()] {
+      const std::lock_guard locked(self->mutex_);
+      if (self->done_) self->done_->cancel();
+    });
+  }
+
+  std::mutex mutex_;
+  net::Timer* done_;  // null: nobody waits any more
+  std::string why_;
+  Addresses addresses_;
+};
+
+struct Abandon {
+  void operator()(Lookup* lookup) const { lookup->abandon(); }
+};
 
 }  // namespace
 
@@ -105,12 +181,13 @@ std::optional<std::string_view> text_of(const redisReply* reply) {
 // Coroutines and handlers hold it, since they may end after the connection's owner is gone.
 struct RedisConnection::State : std::enable_shared_from_this<State> {
   // One attempt, from the socket's opening to its end.
-  struct Attempt {
-    explicit Attempt(const net::Executor& executor) : socket(executor), watch(executor) {}
+  struct Attempt : std::enable_shared_from_this<Attempt> {
+    explicit Attempt(const net::Executor& executor) : socket(executor), watch(executor), step(executor) {}
 
     Socket socket;
     std::optional<ssl::stream<Socket&>> tls;
     net::Timer watch;
+    net::Timer step;  // for the lookup of the name, and for each of its addresses
     Clock::time_point began = Clock::now();
     BoundedReader replies;
     bool subscribes = false;     // only then a reply may be a message
@@ -181,17 +258,8 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       std::tie(error) = co_await attempt.socket.async_connect(
           asio::local::stream_protocol::endpoint(address.unix_socket), net::kAsTuple);
     } else {
-      asio::ip::basic_resolver<asio::ip::tcp, net::Executor> resolver(executor);
-      const auto [not_found, found] =
-          co_await resolver.async_resolve(address.host, std::to_string(address.port), net::kAsTuple);
-      error = not_found;
-      for (auto it = found.begin(); !not_found && it != found.end(); ++it) {
-        if (attempt.ended) co_return false;
-        Error ignored;
-        attempt.socket.close(ignored);
-        std::tie(error) = co_await attempt.socket.async_connect(it->endpoint(), net::kAsTuple);
-        if (!error) break;
-      }
+      error = co_await connect_to_one(attempt, co_await look_up(attempt));
+      if (attempt.ended) co_return false;
     }
     if (!error && address.tls) {
       attempt.tls.emplace(attempt.socket, tls);
@@ -202,11 +270,54 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     co_return !error && !attempt.ended;
   }
 
+  // Ends the attempt where there are none.
+  net::Awaitable<Addresses> look_up(Attempt& attempt) {
+    const auto lookup = std::make_shared<Lookup>(attempt.step);
+    const std::unique_ptr<Lookup, Abandon> waits(lookup.get());
+    attempt.step.expires_at(Clock::time_point::max());
+    try {
+      lookup->start(address);
+    } catch (const std::system_error& error) {
+      end(attempt, error.what());
+      co_return Addresses();
+    }
+    co_await attempt.step.async_wait(net::kAsTuple);
+    std::string why;
+    Addresses addresses = lookup->take(why);
+    if (addresses.empty()) end(attempt, why);
+    co_return addresses;
+  }
+
+  // One that does not answer leaves time for those behind it.
+  net::Awaitable<Error> connect_to_one(Attempt& attempt, Addresses addresses) {
+    Error error;
+    const auto patience = Clock::duration(kPatience) / static_cast<int>(addresses.size() + 1);
+    for (std::size_t i = 0; i < addresses.size() && !attempt.ended; ++i) {
+      Error ignored;
+      attempt.socket.close(ignored);
+      if (i + 1 < addresses.size()) give_up_after(attempt, patience);
+      std::tie(error) = co_await attempt.socket.async_connect(addresses[i], net::kAsTuple);
+      attempt.step.expires_at(Clock::time_point::max());
+      if (!error && attempt.socket.is_open()) break;
+    }
+    co_return error;
+  }
+
+  void give_up_after(Attempt& attempt, Clock::duration patience) {
+    attempt.step.expires_after(patience);
+    attempt.step.async_wait([attempt = attempt.shared_from_this()](const Error& error) {
+      // It may have been set again at the last moment.
+      if (error || attempt->step.expiry() > Clock::now()) return;
+      Error ignored;
+      attempt->socket.close(ignored);
+    });
+  }
+
   // The connection is up when Redis knows who we are and has answered.
   void introduce(const std::shared_ptr<Attempt>& attempt) {
     // A connection that is not who it should be, or in another database than it should be, is none.
     const auto end_at_error = [this, attempt](const redisReply* reply) {
-      if (reply && is_error(*reply)) end(*attempt, std::string(error_of(*reply)));
+      if (reply && is_error(*reply)) end(*attempt, error_of(*reply));
     };
     if (!address.user.empty()) {
       queue(*attempt, {"AUTH", address.user, address.password}, end_at_error);
@@ -286,7 +397,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     if (error) handlers.refused(error_of(*error));
     if (answer) answer(reply.get());
     // It was the first, and another Redis is now.
-    if (error && error_of(*error).starts_with("READONLY")) end(attempt, std::string(error_of(*error)));
+    if (error && error_of(*error).starts_with("READONLY")) end(attempt, error_of(*error));
   }
 
   void watch(const std::shared_ptr<Attempt>& attempt) {
@@ -307,6 +418,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     attempt.why = std::move(why);
     Error ignored;
     attempt.socket.close(ignored);
+    attempt.step.cancel();
   }
 
   void stop() {

@@ -6,6 +6,8 @@
 // answer gets a null reply, and the next attempt follows after a pause that grows from kMinPause to
 // kMaxPause. A connection that lasted for less than that also counts as a failed attempt.
 //
+// When its name has several addresses, these are tried one after the other within the patience.
+//
 // The size of a reply is limited too. No node writes such large values, so when a reply is too large, its key
 // is deleted after the next connection, and its owner writes it again.
 #pragma once
@@ -44,10 +46,10 @@ class RedisConnection {
 
   struct Handlers {
     std::function<void()> up;  // called when the connection can be used
-    // Called when the connection has ended, or could not be opened
+    // Called when the connection has ended, or could not be opened. The text is printable.
     std::function<void(const std::string& why)> down;
-    // Called when Redis refuses a command, also one of send_together()
-    std::function<void(std::string_view error)> refused;
+    // Called when Redis refuses a command, also one of send_together(). The text is printable.
+    std::function<void(const std::string& error)> refused;
     std::function<void(std::string_view channel, std::string_view payload)> message;  // of a subscription
   };
 

@@ -100,9 +100,9 @@ RedisConnection::Handlers Rooms::command_handlers() {
   return {.up = [this] { on_linked(); },
           .down = [this](const std::string& why) { on_lost(why); },
           .refused =
-              [this](std::string_view error) {
+              [this](const std::string& error) {
                 if (!may_warn(Warning::command)) return;
-                hooks_.warn("cluster: Redis refuses a command: " + std::string(error));
+                hooks_.warn("cluster: Redis refuses a command: " + error);
               },
           .message = [](std::string_view, std::string_view) {}};
 }

@@ -4,13 +4,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { test } from 'node:test';
-import { within } from '../browser/support/cleanup.mjs';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { startTurnpike } from '../browser/support/daemon.mjs';
 import { startCall } from '../cluster/relayed_call.mjs';
-import { saysLater, startNode, startRedis, until } from '../cluster/support.mjs';
+import { clusterSecret, saysLater, startNode, startRedis, until } from '../cluster/support.mjs';
 import { member } from '../signaling/support/client.mjs';
 
 assert.equal(process.env.OWN_NETWORK, 'inside', 'this test changes the firewall of its network');
@@ -241,4 +242,43 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
     });
   }
   for (const line of [ann, ben, bob]) line.close();
+});
+
+// A server that only relays, which finds this text in that file of /etc.
+async function startWithFile(t, file, text, redisUrl) {
+  const folder = temporaryDirectory('etc');
+  t.after(folder.remove);
+  writeFileSync(`${folder.path}/file`, text);
+  const mount = ['unshare', '--mount', 'sh', '-c', `mount --bind ${folder.path}/file ${file} && exec "$@"`, 'sh'];
+  const node = await startTurnpike(
+    `listen: ["udp://127.0.0.1:0"]\ncluster: {redis: "${redisUrl}", secret: ${clusterSecret}, node: a.example.org}\n`, mount);
+  t.after(node.stop);
+  return node;
+}
+
+test('of two addresses of Redis, one that does not answer does not keep a node from the other', async t => {
+  const port = 6390;
+  const redis = await startRedis({ port });
+  t.after(redis.remove);
+  nft('add', 'table', 'inet', 'dead');
+  nft('add', 'chain', 'inet', 'dead', 'out', '{ type filter hook output priority 0; }');
+  nft('add', 'rule', 'inet', 'dead', 'out', 'ip6', 'daddr', '::1', 'tcp', 'dport', String(port), 'counter', 'drop');
+  t.after(() => nft('delete', 'table', 'inet', 'dead'));
+  const hosts = '::1 redis.example.org\n127.0.0.1 redis.example.org\n';
+  const node = await startWithFile(t, '/etc/hosts', hosts, `redis://redis.example.org:${port}/0`);
+  await saysLater(node, 'cluster: Redis is there', 0, 30_000);
+  assert.match(String(nft('list', 'table', 'inet', 'dead')), /counter packets [1-9]/); // it was tried first
+});
+
+test('a node ends at once though the DNS does not answer', async t => {
+  const dns = createSocket('udp4');
+  t.after(() => dns.close());
+  await new Promise(resolve => { dns.bind(53, '127.0.0.1', resolve); });
+  const asked = once(dns, 'message');
+  const node = await startWithFile(t, '/etc/resolv.conf', 'nameserver 127.0.0.1\n', 'redis://redis.example.org:6379/0');
+  await within(10_000, 'a question', asked);
+  await saysLater(node, 'cluster: Redis cannot be reached: it does not answer');
+  const begun = performance.now();
+  assert.equal(await node.stop(), 0);
+  assert.ok(performance.now() - begun < 2000, `${performance.now() - begun} ms`);
 });
