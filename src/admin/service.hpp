@@ -92,17 +92,18 @@ class Service {
   virtual void on_refused(const http::Refused& refused) = 0;
   // The nodes of the cluster, this one first; empty without a cluster.
   virtual boost::json::array nodes() = 0;
-  // Ends all allocations of a user on all nodes. Returns false when only those of this node could be ended,
-  // since the other nodes cannot be reached.
-  virtual bool end_user(const std::string& user) = 0;
+  // Ends all allocations of a user on all nodes. What this and the next functions return has "everywhere",
+  // which is false when another node has not done it in time, and "missed": each such node that is known, as
+  // {"node", "why"}.
+  virtual http::Awaitable<boost::json::object> end_user(std::string user) = 0;
   // The users of auth.database by name: the first ones after `after`, at most `limit`.
   virtual Result<boost::json::object, Refusal> list_users(const std::string& after, std::size_t limit) = 0;
-  // The object says whether the other nodes of the cluster were told.
-  virtual Result<boost::json::object, Refusal> change_users(const UserChange& change) = 0;
+  virtual http::Awaitable<Result<boost::json::object, Refusal>> change_users(UserChange change) = 0;
   // Refuses a token of signaling, or all tokens of a subject, for `duration`. Clients that came with one are
   // told and disconnected, and the relay credentials that they got are refused.
-  virtual Result<boost::json::object, Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
-                                                      std::chrono::seconds duration) = 0;
+  virtual http::Awaitable<Result<boost::json::object, Refusal>> revoke(auth::Revocation::Kind kind,
+                                                                       std::string name,
+                                                                       std::chrono::seconds duration) = 0;
 };
 
 }  // namespace turnpike::admin

@@ -22,6 +22,7 @@ using http::Response;
 constexpr std::string_view kAudience = "turnpike-admin";
 constexpr std::string_view kAllocations = "/v1/allocations/";
 constexpr std::chrono::hours kMaxDeadline{24};
+constexpr std::size_t kMaxUserName = 512;  // octets; no client of the relay has a longer one
 
 // Writes "0-17": the number of the worker, and of the allocation on that worker.
 std::string id_of(const AllocationOf& one) {
@@ -251,12 +252,13 @@ Awaitable<Response> Site::end_user(const Request& request) {
   json::object body;
   if (const auto fault = read_body(request, {"user"}, body)) co_return json_error(400, "bad-body", *fault);
   const json::value* user = body.if_contains("user");
-  if (!user || !user->is_string() || user->get_string().empty()) {
+  const auto* name = user ? user->if_string() : nullptr;
+  if (!name || name->empty() || name->size() > kMaxUserName) {
     co_return json_error(400, "bad-user", "user is the name of a user.");
   }
-  const bool everywhere =
-      service_.end_user(std::string(user->get_string().data(), user->get_string().size()));
-  co_return json_answer({{"user", *user}, {"everywhere", everywhere}}, 202);
+  json::object answer = co_await service_.end_user(std::string(name->data(), name->size()));
+  answer["user"] = *user;
+  co_return json_answer(std::move(answer), 202);
 }
 
 }  // namespace turnpike::admin

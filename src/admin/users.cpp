@@ -96,7 +96,7 @@ http::Awaitable<http::Response> Site::add_users(const http::Request& request) {
     if (!user) co_return json_error(400, "bad-user", kExpectedUser);
     change.users.push_back(std::move(*user));
   }
-  co_return answer(service_.change_users(change));
+  co_return answer(co_await service_.change_users(std::move(change)));
 }
 
 http::Awaitable<http::Response> Site::change_user(const http::Request& request) {
@@ -105,7 +105,9 @@ http::Awaitable<http::Response> Site::change_user(const http::Request& request) 
     co_return json_error(400, "bad-body", *fault);
   auto user = read_user(body);
   if (!user) co_return json_error(400, "bad-user", kExpectedUser);
-  co_return answer(service_.change_users({UserChange::Kind::set_keys, {std::move(*user)}}));
+  UserChange change{UserChange::Kind::set_keys, {}};
+  change.users.push_back(std::move(*user));
+  co_return answer(co_await service_.change_users(std::move(change)));
 }
 
 http::Awaitable<http::Response> Site::revoke(const http::Request& request) {
@@ -127,7 +129,8 @@ http::Awaitable<http::Response> Site::revoke(const http::Request& request) {
       co_return json_error(400, "bad-time", "for_s is a whole number of seconds, at most a year.");
     duration = std::chrono::seconds(seconds);
   }
-  co_return answer(service_.revoke(token ? Kind::token : Kind::subject, token ? *token : *subject, duration));
+  const Kind kind = token ? Kind::token : Kind::subject;
+  co_return answer(co_await service_.revoke(kind, token ? *token : *subject, duration));
 }
 
 http::Awaitable<http::Response> Site::remove_user(const http::Request& request) {
@@ -135,7 +138,7 @@ http::Awaitable<http::Response> Site::remove_user(const http::Request& request) 
   std::string& name = change.users.front().name;
   name = request.query("name").value_or("");
   if (name.empty()) co_return json_error(400, "bad-user", "name is the name of a user.");
-  co_return answer(service_.change_users(change));
+  co_return answer(co_await service_.change_users(std::move(change)));
 }
 
 }  // namespace turnpike::admin

@@ -13,6 +13,7 @@ namespace json = boost::json;
 constexpr std::size_t kMaxUrls = 32;  // of each kind
 constexpr std::size_t kMaxUrl = 512;  // octets
 constexpr std::size_t kMaxListeners = 64;
+constexpr std::size_t kMaxSecretId = 16;  // octets
 
 json::array to_array(const std::vector<std::string>& texts) {
   json::array array;
@@ -112,20 +113,23 @@ std::string to_json(const NodeRecord& record) {
     listeners.push_back(
         {{"transport", to_string(listener.transport)}, {"endpoint", listener.endpoint.to_string()}});
   }
-  return json::serialize(json::object{{"name", record.name},
-                                      {"began", record.began},
-                                      {"written_at", record.written_at},
-                                      {"stun_urls", to_array(record.stun_urls)},
-                                      {"turn_urls", to_array(record.turn_urls)},
-                                      {"listeners", std::move(listeners)},
-                                      {"allocations", to_object(record.allocations)},
-                                      {"ports", to_object(record.ports)},
-                                      {"octets_per_second", record.octets_per_second},
-                                      {"held_by_user", to_object(record.held_by_user)},
-                                      {"held_by_address", to_object(record.held_by_address)},
-                                      {"demand_by_user", to_object(record.demand_by_user)},
-                                      {"ready", record.ready},
-                                      {"draining", record.draining}});
+  json::object object{{"name", record.name},
+                      {"began", record.began},
+                      {"written_at", record.written_at},
+                      {"stun_urls", to_array(record.stun_urls)},
+                      {"turn_urls", to_array(record.turn_urls)},
+                      {"listeners", std::move(listeners)},
+                      {"allocations", to_object(record.allocations)},
+                      {"ports", to_object(record.ports)},
+                      {"octets_per_second", record.octets_per_second},
+                      {"held_by_user", to_object(record.held_by_user)},
+                      {"held_by_address", to_object(record.held_by_address)},
+                      {"demand_by_user", to_object(record.demand_by_user)},
+                      {"ready", record.ready},
+                      {"draining", record.draining}};
+  if (record.leaving) object["leaving"] = true;
+  if (!record.secrets.empty()) object["secrets"] = to_array(record.secrets);
+  return json::serialize(object);
 }
 
 std::optional<NodeRecord> parse_node_record(std::string_view text) {
@@ -151,10 +155,25 @@ std::optional<NodeRecord> parse_node_record(std::string_view text) {
   record.demand_by_user = read_demands(reader, "demand_by_user");
   record.ready = reader.flag("ready");
   record.draining = reader.flag("draining");
+  // Nodes of an earlier version do not write these.
+  if (reader.has("leaving")) record.leaving = reader.flag("leaving");
+  if (reader.has("secrets")) record.secrets = reader.texts("secrets", NodeRecord::kMaxSecrets, kMaxSecretId);
   const bool are_urls =
       have_scheme(record.stun_urls, "stun:", "stuns:") && have_scheme(record.turn_urls, "turn:", "turns:");
   if (!reader.is_right() || record.name.empty() || !are_urls) return std::nullopt;
   return record;
+}
+
+std::optional<std::size_t> find_common_secret(const std::vector<std::string>& ids,
+                                              const std::vector<NodeRecord>& others) {
+  std::optional<std::size_t> common;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const bool is_known = std::ranges::all_of(others, [&](const NodeRecord& node) {
+      return node.secrets.empty() || std::ranges::find(node.secrets, ids[i]) != node.secrets.end();
+    });
+    if (is_known && (!common || ids[i] < ids[*common])) common = i;
+  }
+  return common;
 }
 
 }  // namespace turnpike::cluster

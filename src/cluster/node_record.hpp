@@ -45,7 +45,7 @@ struct NodeRecord {
   // Users and addresses that hold a considerable part of their limit here, with the allocations of each.
   using Held = std::map<std::string, std::uint32_t, std::less<>>;
   static constexpr std::size_t kMaxHeld = 1000;   // entries of each
-  static constexpr std::size_t kMaxHolder = 512;  // octets of a user name or an address
+  static constexpr std::size_t kMaxHolder = 520;  // octets of an address, or of a user as quotas name it
   Held held_by_user;
   Held held_by_address;
   // Users whose clients want a considerable part of bytes_per_second_per_user here: octets per second from
@@ -54,6 +54,10 @@ struct NodeRecord {
   Demands demand_by_user;
   bool ready = false;  // takes new clients
   bool draining = false;
+  bool leaving = false;  // it ends now, and this is its last record
+  // The ids of its secrets, see secret_id: the first kMaxSecrets of them. Empty where a node does not tell.
+  static constexpr std::size_t kMaxSecrets = 16;
+  std::vector<std::string> secrets;
 
   // How full the node is, from 0 to 1: the largest fraction of its limits.
   double load() const;
@@ -62,5 +66,10 @@ struct NodeRecord {
 std::string to_json(const NodeRecord& record);
 // Parses a record. Nothing when the text has another form.
 std::optional<NodeRecord> parse_node_record(std::string_view text);
+
+// Which of our secrets all of these nodes know, as an index into the list of their ids. Where they know
+// several, all nodes come to the same one, whatever the order of their lists. Nothing where there is none.
+std::optional<std::size_t> find_common_secret(const std::vector<std::string>& ids,
+                                              const std::vector<NodeRecord>& others);
 
 }  // namespace turnpike::cluster

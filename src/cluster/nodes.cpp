@@ -15,86 +15,108 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::hours kMemory{24};     // of nodes that are gone
-constexpr std::size_t kMaxUser = 1024;        // octets of a user name in an order
-const std::string kMaxRecord = "4194303";     // the last octet that is read of what stands at a node's key
-constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
-constexpr std::chrono::minutes kMaxAge{5};    // of an order; clocks of nodes may differ by so much
+constexpr std::size_t kMaxUser = 1024;         // octets of a user name in an order
+constexpr std::size_t kMaxResult = 32;         // octets of what an order is answered with
+const std::string kMaxRecord = "4194303";      // the last octet that is read of what stands at a node's key
+const std::string kLastRecordLives = "60000";  // ms
+constexpr std::chrono::minutes kUsedTwice{1};  // how long it is told that this node's name is
 
 constexpr std::pair<Order::Kind, const char*> kOrders[] = {
     {Order::Kind::end_user, "end_user"},
     {Order::Kind::remove_user, "remove_user"},
+    {Order::Kind::revoke, "revoke"},
 };
 
-const char* name_of(Order::Kind kind) {
-  const auto* found = std::ranges::find(kOrders, kind, &std::pair<Order::Kind, const char*>::first);
-  return found->second;
-}
+constexpr std::pair<Obeyed, const char*> kResults[] = {
+    {Obeyed::done, "done"},       {Obeyed::no_such_user, "no-such-user"},
+    {Obeyed::in_file, "in-file"}, {Obeyed::busy, "busy"},
+    {Obeyed::clock, "clock"},     {Obeyed::failed, "failed"},
+};
 
-std::uint64_t milliseconds_since_1970() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+template <class Key, std::size_t Size>
+const char* name_of(Key key, const std::pair<Key, const char*> (&table)[Size]) {
+  return std::ranges::find(table, key, &std::pair<Key, const char*>::first)->second;
 }
-
-// A node that has just started does not know what it has heard before.
-bool is_old(std::uint64_t order) {
-  const auto age = static_cast<std::uint64_t>(std::chrono::milliseconds(kMaxAge).count());
-  return order + age < milliseconds_since_1970();
-}
-
-std::string orders_channel(const std::string& prefix) { return prefix + "orders"; }
 
 }  // namespace
 
 Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
     : prefix_(params.prefix + ":"),
       own_name_(params.node),
+      orders_channel_(prefix_ + "orders"),
       hooks_(std::move(hooks)),
       seal_(params.secrets),
-      commands_(
-          io, params.redis,
-          {.up =
-               [this] {
-                 was_up_ = true;
-                 if (hooks_.came) hooks_.came();
-                 announce();
-                 if (is_up()) revocations_.agree();
-               },
-           .down =
-               [this](const std::string& why) {
-                 others_.clear();
-                 hooks_.changed(others_);
-                 if (std::exchange(was_up_, false) && hooks_.went) hooks_.went(why);
-               },
-           .refused =
-               [this](std::string_view error) { refuse("Redis refuses a command: " + std::string(error)); },
-           .message = [](std::string_view, std::string_view) {}}),
-      orders_(
-          io, params.redis,
-          {.up =
-               [this] {
-                 orders_.send({"SUBSCRIBE", orders_channel(prefix_)});
-                 // What comes between reading and subscribing would be missed.
-                 orders_.send({"SUBSCRIBE", revocations_.channel()}, [this](const redisReply* reply) {
-                   if (reply && !stopped_ && is_up()) revocations_.agree();
-                 });
-               },
-           .down = [](const std::string&) {},
-           .refused =
-               [this](std::string_view error) { refuse("Redis refuses a command: " + std::string(error)); },
-           .message =
-               [this](std::string_view channel, std::string_view payload) {
-                 if (channel == revocations_.channel()) {
-                   revocations_.on_message(payload);
-                 } else {
-                   on_order(channel, payload);
-                 }
-               }}),
+      commands_(io, params.redis, command_handlers()),
+      orders_(io, params.redis, order_handlers()),
       revocations_(commands_, seal_, prefix_,
                    {.revoked = hooks_.revoked,
                     .list = hooks_.list_revoked,
                     .refuse = [this](const std::string& what) { refuse(what); }}),
       timer_(io) {}
+
+// --- Connections
+
+RedisConnection::Handlers Nodes::command_handlers() {
+  return {.up =
+              [this] {
+                announce();
+                revocations_.agree();
+                on_linked();
+              },
+          .down =
+              [this](const std::string& why) {
+                on_lost(why);
+                others_.clear();
+                hooks_.changed(others_);
+              },
+          .refused = [this](const std::string& error) { refuse("Redis refuses a command: " + error); },
+          .message = [](std::string_view, std::string_view) {}};
+}
+
+RedisConnection::Handlers Nodes::order_handlers() {
+  RedisConnection::Handlers handlers = command_handlers();
+  handlers.up = [this] { subscribe(); };
+  handlers.down = [this](const std::string& why) {
+    is_subscribed_ = false;
+    on_lost(why);
+  };
+  handlers.message = [this](std::string_view channel, std::string_view payload) {
+    if (channel == revocations_.channel()) return revocations_.on_message(payload);
+    return channel == orders_channel_ ? on_order(payload) : on_answer(payload);
+  };
+  return handlers;
+}
+
+// Redis may refuse it, to a user whom it lets do everything else.
+void Nodes::subscribe() {
+  subscribe_at_ = now() + kRenewal;
+  const std::vector<std::string> channels{orders_channel_, answers_of(own_name_), revocations_.channel()};
+  const auto missing = std::make_shared<std::size_t>(channels.size());
+  for (const std::string& channel : channels) {
+    orders_.send({"SUBSCRIBE", channel}, [this, missing](const redisReply* reply) {
+      if (!reply || reply->type == REDIS_REPLY_ERROR || --*missing != 0) return;
+      is_subscribed_ = true;
+      // What came between reading and subscribing was missed.
+      if (commands_.is_up() && !stopped_) revocations_.agree();
+      on_linked();
+    });
+  }
+}
+
+void Nodes::on_linked() {
+  if (is_linked_ || stopped_ || !commands_.is_up() || !is_subscribed_) return;
+  is_linked_ = true;
+  if (hooks_.came) hooks_.came();
+}
+
+// Both connections are lost as a rule, one after the other, and the first of them is told.
+void Nodes::on_lost(const std::string& why) {
+  const bool was_linked = std::exchange(is_linked_, false);
+  if (was_linked && hooks_.went) hooks_.went(why);
+  if (!was_linked && now() < next_unreachable_) return;
+  next_unreachable_ = now() + kBetweenWarnings;
+  if (!was_linked && hooks_.unreachable) hooks_.unreachable(why);
+}
 
 void Nodes::start() {
   commands_.start();
@@ -104,26 +126,37 @@ void Nodes::start() {
 
 void Nodes::stop() {
   stopped_ = true;
-  timer_.cancel();
-  // The connection is closed once Redis has answered, or is found to be away.
-  if (commands_.is_up()) {
-    commands_.send({"DEL", key_of(own_name_)}, [this](const redisReply*) { commands_.stop(); });
-  } else {
-    commands_.stop();
-  }
+  while (!pending_.empty()) finish(pending_.begin()->first);
   orders_.stop();
+  if (!commands_.is_up()) {
+    timer_.cancel();
+    return commands_.stop();
+  }
+  NodeRecord last = hooks_.describe();
+  last.ready = false;
+  last.leaving = true;
+  // The connection is closed once Redis has answered, or has had time to.
+  timer_.expires_after(kFarewell);
+  timer_.async_wait([this](const boost::system::error_code&) { commands_.stop(); });
+  commands_.send({"SET", key_of(own_name_), seal_record(std::move(last)), "PX", kLastRecordLives},
+                 [this](const redisReply*) { timer_.cancel(); });
 }
 
 void Nodes::wait() {
   timer_.expires_after(kInterval);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped_) return;
+    wait();
     write();
     read_names();
-    if (orders_.is_up()) orders_.send({"PING"});
-    wait();
+    finish_overdue();
+    if (!orders_.is_up()) return;
+    if (!is_subscribed_ && now() >= subscribe_at_) subscribe();
+    orders_.send({"PING"});
   });
 }
+
+// --- Records
 
 void Nodes::announce() {
   renew_at_ = {};
@@ -136,20 +169,23 @@ void Nodes::announce() {
 void Nodes::write() {
   if (!commands_.is_up()) return;
   NodeRecord record = hooks_.describe();
-  record.name = own_name_;
   NodeRecord slow = record;
   slow.octets_per_second = 0;
   std::string text = to_json(slow);
-  const auto now = std::chrono::steady_clock::now();
-  if (text == written_ && now < renew_at_) return;
+  if (text == written_ && now() < renew_at_) return;
   written_ = std::move(text);
-  renew_at_ = now + kRenewal;
+  renew_at_ = now() + kRenewal;
+  const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(KnownNodes::kLife).count();
+  commands_.send_together(
+      {{"SET", key_of(own_name_), seal_record(std::move(record)), "PX", std::to_string(life)},
+       {"SADD", prefix_ + "nodes", own_name_}});
+}
+
+std::string Nodes::seal_record(NodeRecord record) {
+  record.name = own_name_;
   record.began = began_;
-  record.written_at = next_number();
-  const std::string key = key_of(own_name_);
-  const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(kLife).count();
-  commands_.send_together({{"SET", key, seal_.seal(key, to_json(record)), "PX", std::to_string(life)},
-                           {"SADD", prefix_ + "nodes", own_name_}});
+  record.written_at = written_number_ = next_number();
+  return seal_.seal(key_of(own_name_), to_json(record));
 }
 
 void Nodes::read_names() {
@@ -184,58 +220,66 @@ void Nodes::read_names() {
 void Nodes::read_records(std::vector<std::string> names) {
   const auto texts = std::make_shared<Texts>();
   for (const std::string& name : names) {
-    commands_.send({"GETRANGE", key_of(name), "0", kMaxRecord},
-                   [this, texts, name, is_last = name == names.back()](const redisReply* reply) {
-                     const auto text = text_of(reply);
-                     (*texts)[name] =
-                         text && !text->empty() ? std::optional<std::string>(*text) : std::nullopt;
-                     if (reply && is_last && !stopped_) on_records(*texts);
-                   });
+    const auto take = [this, texts, name, is_last = name == names.back(),
+                       least = written_number_](const redisReply* reply) {
+      const auto text = text_of(reply);
+      (*texts)[name] = text && !text->empty() ? std::optional<std::string>(*text) : std::nullopt;
+      if (reply && is_last && !stopped_) on_records(*texts, least);
+    };
+    commands_.send({"GETRANGE", key_of(name), "0", kMaxRecord}, take);
   }
 }
 
-void Nodes::on_records(const Texts& texts) {
+void Nodes::on_records(const Texts& texts, std::uint64_t least) {
   std::vector<NodeRecord> records;
   std::vector<std::string> nobody;  // it is gone, or never was; a node comes back by itself
   for (const auto& [name, sealed] : texts) {
     const bool is_own = name == own_name_;
-    if (!sealed) {
-      if (!is_own) nobody.push_back(name);
-      continue;
-    }
-    const std::string key = key_of(name);
-    const auto text = seal_.open(key, *sealed);
-    auto record = text ? parse_node_record(*text) : std::nullopt;
-    if (!record || record->name != name) {
-      refuse("the text at " + key + " is not signed with our secret, or makes no sense");
-      // Somebody has written over it; the node itself writes again at once.
-      const NodeRecord* latest = latest_of(name);
-      if (is_own) {
-        renew_at_ = {};
-      } else if (latest) {
-        records.push_back(*latest);
-      } else {
-        nobody.push_back(name);
-      }
+    const auto record = sealed ? open_record(name, *sealed) : std::nullopt;
+    if (is_own && record) {
+      look_at_own(*record, least);
     } else if (is_own) {
-      look_for_namesake(*record);
-    } else if (is_fresh(*record)) {
-      look_for_namesake(*record);
-      last_heard_[name].good = *record;
-      records.push_back(std::move(*record));
+      renew_at_ = {};  // somebody has written over it, or has deleted it
+    } else if (!record && !(sealed && known_.latest_of(name, now()))) {
+      nobody.push_back(name);
+    } else {
+      const auto verdict = record ? known_.take(*record, hooks_.clock()) : KnownNodes::Verdict::old;
+      if (record && verdict == KnownNodes::Verdict::old)
+        refuse("an old record of node " + name + " was written again");
+      // Where somebody has written over it, the node itself writes again at once.
+      const bool is_there = verdict == KnownNodes::Verdict::fresh || verdict == KnownNodes::Verdict::old;
+      if (is_there) take_latest(name, records);
     }
   }
   remove_names(nobody);
-  forget_long_gone();
+  known_.forget_long_gone(now());
   others_ = std::move(records);
   hooks_.changed(others_);
 }
 
-const NodeRecord* Nodes::latest_of(const std::string& name) const {
-  const auto found = last_heard_.find(name);
-  const bool is_there = found != last_heard_.end() && found->second.good &&
-                        std::chrono::steady_clock::now() - found->second.since < kLife;
-  return is_there ? &*found->second.good : nullptr;
+std::optional<NodeRecord> Nodes::open_record(const std::string& name, std::string_view sealed) {
+  const std::string key = key_of(name);
+  const auto text = seal_.open(key, sealed);
+  auto record = text ? parse_node_record(*text) : std::nullopt;
+  if (record && record->name == name) return record;
+  refuse("the text at " + key + " is not signed with our secret, or makes no sense");
+  return std::nullopt;
+}
+
+void Nodes::take_latest(const std::string& name, std::vector<NodeRecord>& records) const {
+  const NodeRecord* const latest = known_.latest_of(name, now());
+  if (latest && !latest->leaving) records.push_back(*latest);
+}
+
+void Nodes::look_at_own(const NodeRecord& record, std::uint64_t least) {
+  if (record.written_at < least) renew_at_ = {};  // somebody has written it again
+  if (record.began == began_ || record.written_at < began_) return;
+  if (now() >= used_twice_until_) {
+    hooks_.warn("cluster: another server is node " + own_name_ +
+                " as well: cluster.node has to be another one on each");
+  }
+  used_twice_until_ = now() + kUsedTwice;
+  renew_at_ = {};  // so that the other one hears of it as well, whenever the two of them write
 }
 
 void Nodes::remove_names(const std::vector<std::string>& names) {
@@ -245,70 +289,80 @@ void Nodes::remove_names(const std::vector<std::string>& names) {
   commands_.send(command);
 }
 
-// A record that stays the same is that of a node which does not write any more, even where its key lives on.
-bool Nodes::is_fresh(const NodeRecord& record) {
-  if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(record.name)) return false;
-  LastHeard& last = last_heard_[record.name];
-  const auto now = std::chrono::steady_clock::now();
-  if (record.written_at < last.record) {
-    refuse("an old record of node " + record.name + " was written again");
-    return false;
-  }
-  if (record.written_at > last.record) {
-    last.record = record.written_at;
-    last.since = now;
-  }
-  return now - last.since < kLife;
-}
-
-// A server that is started anew takes the place of its former run for good. Two that write in turn are two.
-void Nodes::look_for_namesake(const NodeRecord& record) {
-  LastHeard& last = last_heard_[record.name];
-  const auto now = std::chrono::steady_clock::now();
-  if (record.name == own_name_) {
-    if (record.began == began_ || record.written_at < began_) return;
-    if (now >= last.used_twice_until) {
-      hooks_.warn("cluster: another server is node " + own_name_ +
-                  " as well: cluster.node has to be another one on each");
-    }
-    last.used_twice_until = now + kNamesake;
-    renew_at_ = {};  // so that the other one hears of it as well, whenever the two of them write
-  } else if (record.began != last.began[0]) {
-    if (record.began == last.began[1]) last.used_twice_until = now + kNamesake;
-    last.began = {record.began, last.began[0]};
-  }
-}
-
 bool Nodes::is_used_twice(const std::string& node) const {
-  const auto found = last_heard_.find(node);
-  return found != last_heard_.end() && std::chrono::steady_clock::now() < found->second.used_twice_until;
+  return node == own_name_ ? now() < used_twice_until_ : known_.is_used_twice(node, now());
 }
 
-void Nodes::forget_long_gone() {
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(last_heard_, [&](const auto& entry) {
-    return entry.first != own_name_ && now - entry.second.since > kMemory;
+// --- Orders
+
+void Nodes::give(const Order& order, WhenKnown then) {
+  const std::uint64_t number = order_numbers_.next(hooks_.clock().wall);
+  Pending& pending = pending_[number];
+  for (std::string& name : known_.those_that_may_run()) pending.unanswered.insert(std::move(name));
+  pending.until = now() + kPatience;
+  pending.then = std::move(then);
+  if (!is_linked_ || stopped_) return on_published(number, nullptr);
+  const json::object text{
+      {"node", own_name_}, {"number", number}, {name_of(order.kind, kOrders), order.name}};
+  commands_.send({"PUBLISH", orders_channel_, seal_.seal(orders_channel_, json::serialize(text))},
+                 [this, number](const redisReply* reply) { on_published(number, reply); });
+}
+
+// The order that follows comes to the others by the same connection, so they answer it when they have heard
+// of the revocation.
+void Nodes::share(const auth::Revocation& revocation, WhenKnown then) {
+  revocations_.share(revocation, [this, then = std::move(then)](bool is_done) {
+    if (!then) return;
+    if (is_done) {
+      return give({Order::Kind::revoke, "all"}, [then](Outcome outcome) {
+        outcome.is_kept = true;
+        then(outcome);
+      });
+    }
+    Outcome outcome;
+    outcome.is_told = false;
+    for (std::string& name : known_.those_that_may_run())
+      outcome.missed.push_back({std::move(name), "no-redis"});
+    then(outcome);
   });
 }
 
-std::uint64_t Nodes::next_number() { return numbers_.next(WallTime(Duration(milliseconds_since_1970()))); }
-
-bool Nodes::give(const Order& order) {
-  if (!is_up()) return false;
-  const std::string channel = orders_channel(prefix_);
-  const json::object text{{"node", own_name_}, {"number", next_number()}, {name_of(order.kind), order.name}};
-  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
-  return true;
+void Nodes::on_published(std::uint64_t order, const redisReply* reply) {
+  const auto found = pending_.find(order);
+  if (found == pending_.end()) return;
+  found->second.is_published = true;
+  if (reply && reply->type == REDIS_REPLY_INTEGER) return finish_if_known(order);
+  found->second.outcome.is_told = false;
+  finish(order);
 }
 
-bool Nodes::share(const auth::Revocation& revocation) {
-  if (!is_up()) return false;
-  revocations_.share(revocation);
-  return true;
+void Nodes::finish_if_known(std::uint64_t order) {
+  const Pending& pending = pending_.at(order);
+  if (pending.is_published && pending.unanswered.empty()) finish(order);
 }
 
-void Nodes::on_order(std::string_view channel, std::string_view payload) {
-  const auto text = seal_.open(channel, payload);
+void Nodes::finish_overdue() {
+  std::vector<std::uint64_t> overdue;
+  for (const auto& [order, pending] : pending_) {
+    if (now() >= pending.until) overdue.push_back(order);
+  }
+  for (const std::uint64_t order : overdue) finish(order);
+}
+
+void Nodes::finish(std::uint64_t order) {
+  const Pending pending = std::move(pending_.extract(order).mapped());
+  Outcome outcome = pending.outcome;
+  for (const std::string& name : pending.unanswered) {
+    const bool is_there = std::ranges::find(others_, name, &NodeRecord::name) != others_.end();
+    const char* const why = is_there ? "no-answer" : "gone";
+    outcome.missed.push_back({name, outcome.is_told ? why : "no-redis"});
+  }
+  std::ranges::sort(outcome.missed, {}, &Outcome::Missed::node);
+  pending.then(outcome);
+}
+
+void Nodes::on_order(std::string_view payload) {
+  const auto text = seal_.open(orders_channel_, payload);
   const auto value = text ? parse_strict(*text) : std::nullopt;
   if (!value) return refuse("an order is not signed with our secret");
   JsonReader reader(*value);
@@ -320,20 +374,49 @@ void Nodes::on_order(std::string_view channel, std::string_view payload) {
   const Order order{kind->first, reader.text(kind->second, kMaxUser)};
   if (!reader.is_right() || order.name.empty() || node.empty()) return refuse("an order makes no sense");
   if (node == own_name_) return;  // it was done when it was given
-  if (last_heard_.size() >= kMaxNodes && !last_heard_.contains(node)) return;
-  LastHeard& last = last_heard_[node];
-  if (number <= last.order || is_old(number))
-    return refuse("an old order of node " + node + " was given again");
-  last.order = number;
-  last.since = std::max(last.since, std::chrono::steady_clock::now() - kLife);  // it is no record
-  hooks_.obey(order);
+  switch (known_.take_order(node, number, hooks_.clock())) {
+    case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.obey(order));
+    case KnownNodes::Verdict::untimely:
+      refuse("an order of node " + node +
+             " is from another time: it was given again, or the clocks of the two differ by more than five "
+             "minutes");
+      return answer(node, number, Obeyed::clock);
+    case KnownNodes::Verdict::old: return refuse("an old order of node " + node + " was given again");
+    default: return;
+  }
+}
+
+void Nodes::answer(const std::string& node, std::uint64_t order, Obeyed result) {
+  const std::string channel = answers_of(node);
+  const json::object text{{"node", own_name_}, {"to", order}, {"result", name_of(result, kResults)}};
+  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
+}
+
+void Nodes::on_answer(std::string_view payload) {
+  const auto text = seal_.open(answers_of(own_name_), payload);
+  const auto value = text ? parse_strict(*text) : std::nullopt;
+  if (!value) return refuse("an answer to an order is not signed with our secret");
+  JsonReader reader(*value);
+  const std::string node = reader.text("node", NodeRecord::kMaxName);
+  const std::uint64_t order = reader.number("to");
+  const std::string result = reader.text("result", kMaxResult);
+  if (!reader.is_right() || node.empty()) return refuse("an answer to an order makes no sense");
+  const auto found = pending_.find(order);
+  if (found == pending_.end() || !found->second.answered.insert(node).second) return;
+  Pending& pending = found->second;
+  pending.unanswered.erase(node);
+  const auto* known = std::ranges::find_if(kResults, [&](const auto& one) { return result == one.second; });
+  const Obeyed obeyed = known == std::ranges::end(kResults) ? Obeyed::failed : known->first;
+  pending.outcome.done_elsewhere = pending.outcome.done_elsewhere || obeyed == Obeyed::done;
+  if (obeyed != Obeyed::done && obeyed != Obeyed::no_such_user)
+    pending.outcome.missed.push_back({node, name_of(obeyed, kResults)});
+  finish_if_known(order);
 }
 
 void Nodes::refuse(const std::string& what) {
   ++refused_;
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_warning_) return;
-  next_warning_ = now + kBetweenWarnings;
+  if (now() < next_warning_) return;
+  next_warning_ = now() + kBetweenWarnings;
   hooks_.warn("cluster: " + what + ": it is ignored");
 }
 

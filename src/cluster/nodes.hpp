@@ -5,33 +5,37 @@
 //
 // After the prefix, Redis has (all but `nodes` signed, see Seal):
 //   nodes        a set: the names of the nodes
-//   node:NODE    a text: the NodeRecord of a node, which Redis deletes kLife after its last renewal
+//   node:NODE    a text: the NodeRecord of a node, which Redis deletes KnownNodes::kLife after its last
+//                renewal; the last one, of a node that leaves, after a minute
 //   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
 //                value is the name, such as "end_user": NAME
+//   answers:NODE a channel for what became of an order of that node: {"node": NODE, "to": N, "result": R},
+//   with
+//                the name of whoever answers and the number of the order
 //
-// Everybody who can write to Redis can write an earlier record or order again. Therefore they are numbered,
-// and what is not newer than the latest of its node is not heeded; nor is an order that is older than five
-// minutes.
+// Everybody who can write to Redis can write again what a node has written earlier: see KnownNodes. A repeated
+// answer is about an order that is over, or it changes nothing.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cluster/freshness.hpp"
+#include "cluster/known_nodes.hpp"
 #include "cluster/node_record.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
 #include "cluster/seal.hpp"
 #include "cluster/shared_revocations.hpp"
 #include "net/asio_types.hpp"
-#include "turnpike/base/counter.hpp"
+#include "turnpike/base/time.hpp"
 
 namespace turnpike::cluster {
 
@@ -41,9 +45,34 @@ struct Order {
   enum class Kind : std::uint8_t {
     end_user,     // the allocations of a user
     remove_user,  // from the node's database of users
+    revoke,       // nothing more than what was told by SharedRevocations: who answers has heard that, too
   };
   Kind kind = Kind::end_user;
-  std::string name;  // of the user
+  std::string name;  // of the user, or of what is revoked
+};
+
+// What became of an order on a node.
+enum class Obeyed : std::uint8_t {
+  done,
+  no_such_user,  // so that there was nothing to do
+  in_file,       // the user is in the node's configuration, where it has to be removed
+  busy,          // somebody else writes the database
+  clock,         // the order seems to be too old: the clocks of the two nodes differ
+  failed,
+};
+
+// What is known of an order after the other nodes have answered, or have had time to.
+struct Outcome {
+  struct Missed {
+    std::string node;
+    std::string why;  // the name of what it has answered, or "no-answer", "gone" or "no-redis"
+  };
+  std::vector<Missed> missed;  // the nodes that have not done it, as far as they are known
+  bool is_told = true;         // false where Redis is away or refuses it, so that nobody has heard it
+  bool done_elsewhere = false;
+  bool is_kept = false;  // Redis has it for those that come later: a revocation
+
+  bool is_everywhere() const { return is_told && missed.empty(); }
 };
 
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
@@ -53,91 +82,125 @@ class Nodes {
   static constexpr std::chrono::milliseconds kInterval{500};
   // The time after which an unchanged record is written again
   static constexpr std::chrono::seconds kRenewal{3};
-  static constexpr std::chrono::seconds kLife{10};
+  // How long an order waits for the answers of the other nodes
+  static constexpr std::chrono::seconds kPatience{2};
+  // How long a node that leaves waits for Redis
+  static constexpr std::chrono::milliseconds kFarewell{500};
+
+  using WhenKnown = std::function<void(const Outcome&)>;
 
   struct Hooks {
+    std::function<TimePoint()> clock;
     std::function<NodeRecord()> describe;  // makes the record of this node, without its name
     // The other nodes that are there; empty while Redis is away. Called after each reading.
     std::function<void(const std::vector<NodeRecord>&)> changed;
-    std::function<void(const Order&)> obey;  // carries out an order that was given on another node
+    std::function<Obeyed(const Order&)> obey;  // carries out an order that was given on another node
     // See SharedRevocations::Hooks.
     std::function<void(std::vector<auth::Revocation>)> revoked;
     std::function<std::vector<auth::Revocation>()> list_revoked;
     std::function<void(const std::string&)> warn;  // a line for the log
-    // Called when the connection to Redis begins and ends. Both may be empty.
+    // Called when the connection to Redis begins and ends. These three may be empty.
     std::function<void()> came{};
     std::function<void(const std::string& why)> went{};
+    // It could not be used before either; once in a while.
+    std::function<void(const std::string& why)> unreachable{};
   };
 
   Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks);
 
   void start();
-  // Removes the record of this node, so that no clients are sent here, and ends the work of this object in
-  // the io_context.
+  // Tells the other nodes that this node leaves, so that no clients are sent here and no order waits for it.
+  // Soon afterwards this object has no work in the io_context.
   void stop();
 
   // Writes this node's record now, because something has changed that others must know soon.
   void announce();
-  // Publishes an order to the other nodes. Returns false when Redis is away; then no node gets it.
-  bool give(const Order& order);
-  // Publishes a revocation. Returns false when Redis is away; the other nodes then get it when Redis is back.
-  bool share(const auth::Revocation& revocation);
+  // Publishes an order to the other nodes. Calls `then` once, after kPatience at the latest, or before this
+  // returns.
+  void give(const Order& order, WhenKnown then);
+  // Publishes a revocation. Nodes that do not hear it get it when they reach Redis, if it is kept there;
+  // otherwise when this node reaches Redis.
+  void share(const auth::Revocation& revocation, WhenKnown then = {});
 
   // The records of the other nodes, sorted by name.
   const std::vector<NodeRecord>& others() const { return others_; }
+  // Whether this node can know the others, as far as they can reach Redis.
+  bool knows_others() const { return commands_.is_up(); }
   // Whether two servers are configured with the name `node`. cluster.node must be different on each server.
   bool is_used_twice(const std::string& node) const;
-  bool is_connected() const { return was_up_; }
-  std::uint64_t refused() const {
-    return refused_;
-  }  // records and orders that no node of this cluster has signed
+  // Whether commands can be sent, and orders are heard.
+  bool is_connected() const { return is_linked_; }
+  // Records, orders and answers that no node of this cluster has signed, or that were old.
+  std::uint64_t refused() const { return refused_; }
 
  private:
+  // An order that the others are still doing.
+  struct Pending {
+    std::set<std::string, std::less<>> unanswered;
+    std::set<std::string, std::less<>> answered;
+    Outcome outcome;
+    bool is_published = false;
+    SteadyTime until{};
+    WhenKnown then;
+  };
+
+  RedisConnection::Handlers command_handlers();
+  RedisConnection::Handlers order_handlers();
+  void subscribe();
+  void on_linked();
+  void on_lost(const std::string& why);
   void write();
+  std::string seal_record(NodeRecord record);
   void read_names();
   void read_records(std::vector<std::string> names);
   using Texts = std::map<std::string, std::optional<std::string>>;  // at the keys of nodes, by name
-  void on_records(const Texts& texts);
-  bool is_up() const { return commands_.is_up() && orders_.is_up(); }
-  void on_order(std::string_view channel, std::string_view payload);
-  bool is_fresh(const NodeRecord& record);
-  // The record that the node wrote less than kLife ago; null where there is none.
-  const NodeRecord* latest_of(const std::string& name) const;
+  // `least` is the number that the record of this node had at that time.
+  void on_records(const Texts& texts, std::uint64_t least);
+  std::optional<NodeRecord> open_record(const std::string& name, std::string_view sealed);
+  void take_latest(const std::string& name, std::vector<NodeRecord>& records) const;
+  void look_at_own(const NodeRecord& record, std::uint64_t least);
   void remove_names(const std::vector<std::string>& names);
-  void look_for_namesake(const NodeRecord& record);
-  void forget_long_gone();
+  void on_order(std::string_view payload);
+  void answer(const std::string& node, std::uint64_t order, Obeyed result);
+  void on_answer(std::string_view payload);
+  void on_published(std::uint64_t order, const redisReply* reply);
+  void finish_if_known(std::uint64_t order);
+  void finish(std::uint64_t order);
+  void finish_overdue();
   // The number of the next record or order of this node; see Numbers.
-  std::uint64_t next_number();
+  std::uint64_t next_number() { return numbers_.next(hooks_.clock().wall); }
+  SteadyTime now() const { return hooks_.clock().steady; }
   void refuse(const std::string& what);
   void wait();
   std::string key_of(const std::string& node) const { return prefix_ + "node:" + node; }
+  std::string answers_of(const std::string& node) const { return prefix_ + "answers:" + node; }
 
   const std::string prefix_;
   const std::string own_name_;
+  const std::string orders_channel_;
   Hooks hooks_;
   Seal seal_;
   RedisConnection commands_;
   RedisConnection orders_;  // the connection with the subscriptions
   SharedRevocations revocations_;
   net::Timer timer_;
+  KnownNodes known_;
   std::vector<NodeRecord> others_;
-  std::string written_;  // the latest record of this node
+  std::string written_;               // the latest record of this node
+  std::uint64_t written_number_ = 0;  // likewise
   Numbers numbers_;
+  // Orders have numbers of their own, so that a clock that was set back is ahead for these no more.
+  Numbers order_numbers_;
   const std::uint64_t began_ = next_number();
-  // The latest data of a node, also of one that has gone.
-  struct LastHeard {
-    std::uint64_t record = 0;                       // its number
-    std::uint64_t order = 0;                        // likewise
-    std::chrono::steady_clock::time_point since{};  // when the record came
-    std::optional<NodeRecord> good{};               // the record itself
-    std::array<std::uint64_t, 2> began{};           // of the server that wrote last, and of the one before
-    std::chrono::steady_clock::time_point used_twice_until{};
-  };
-  std::map<std::string, LastHeard> last_heard_;  // by name
-  std::chrono::steady_clock::time_point renew_at_{};
+  std::map<std::uint64_t, Pending> pending_;  // by the number of the order
+  SteadyTime renew_at_{};
+  SteadyTime subscribe_at_{};
+  bool is_subscribed_ = false;
+  SteadyTime used_twice_until_{};  // this node's name
   std::uint64_t refused_ = 0;
-  std::chrono::steady_clock::time_point next_warning_{};
-  bool was_up_ = false;
+  SteadyTime next_warning_{};
+  SteadyTime next_unreachable_{};
+  bool is_linked_ = false;
   bool stopped_ = false;
 };
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kCodeOctets = 18;      // of HMAC-SHA256
 constexpr std::size_t kCodeCharacters = 24;  // of base64url
+constexpr std::size_t kIdOctets = 6;         // of a derived key
 
 struct Free {
   void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
@@ -40,6 +41,10 @@ crypto::Sha256 derive_key(std::string_view secret, std::string_view purpose) {
 
 std::string credential_secret(std::string_view secret) {
   return crypto::base64_encode(derive_key(secret, "turnpike credentials"));
+}
+
+std::string secret_id(std::string_view secret) {
+  return crypto::base64url_encode(Bytes(derive_key(secret, "turnpike secret id")).first(kIdOctets));
 }
 
 Seal::Seal(const std::vector<std::string>& secrets) {

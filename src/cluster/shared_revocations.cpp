@@ -45,10 +45,10 @@ void SharedRevocations::on_message(std::string_view sealed) {
   hooks_.revoked({std::move(*revocation)});
 }
 
-void SharedRevocations::share(const Revocation& revocation) {
+void SharedRevocations::share(const Revocation& revocation, const std::function<void(bool)>& then) {
   std::vector<RedisConnection::Command> commands{forgetting()};
   add_telling(revocation, commands);
-  commands_.send_together(commands);
+  commands_.send_together(commands, [then](const redisReply* reply) { then(is_done(reply)); });
 }
 
 void SharedRevocations::agree() {

@@ -37,12 +37,13 @@ class Administration : private admin::Service {
     std::function<void(const admin::DrainOptions&)> drain;
     std::function<Reloaded(bool dry_run)> reload;
     std::function<boost::json::array()> nodes;
-    std::function<bool(const std::string& user)> end_user;
+    std::function<http::Awaitable<boost::json::object>(std::string user)> end_user;
     std::function<Result<boost::json::object, admin::Refusal>(const std::string& after, std::size_t limit)>
         list_users;
-    std::function<Result<boost::json::object, admin::Refusal>(const admin::UserChange&)> change_users;
-    std::function<Result<boost::json::object, admin::Refusal>(
-        auth::Revocation::Kind kind, const std::string& name, std::chrono::seconds duration)>
+    std::function<http::Awaitable<Result<boost::json::object, admin::Refusal>>(admin::UserChange)>
+        change_users;
+    std::function<http::Awaitable<Result<boost::json::object, admin::Refusal>>(
+        auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration)>
         revoke;
     std::deque<relay::Mailbox>& mailboxes;
   };
@@ -71,17 +72,20 @@ class Administration : private admin::Service {
   bool set_log_level(std::string_view level) override;
   void on_refused(const http::Refused& refused) override;
   boost::json::array nodes() override { return hooks_.nodes(); }
-  bool end_user(const std::string& user) override { return hooks_.end_user(user); }
+  http::Awaitable<boost::json::object> end_user(std::string user) override {
+    return hooks_.end_user(std::move(user));
+  }
   Result<boost::json::object, admin::Refusal> list_users(const std::string& after,
                                                          std::size_t limit) override {
     return hooks_.list_users(after, limit);
   }
-  Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change) override {
-    return hooks_.change_users(change);
+  http::Awaitable<Result<boost::json::object, admin::Refusal>> change_users(
+      admin::UserChange change) override {
+    return hooks_.change_users(std::move(change));
   }
-  Result<boost::json::object, admin::Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
-                                                     std::chrono::seconds duration) override {
-    return hooks_.revoke(kind, name, duration);
+  http::Awaitable<Result<boost::json::object, admin::Refusal>> revoke(
+      auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration) override {
+    return hooks_.revoke(kind, std::move(name), duration);
   }
   http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
   http::Params http_params(const admin::Params& params);

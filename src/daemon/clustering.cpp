@@ -7,6 +7,7 @@
 
 #include "cluster/seal.hpp"
 #include "daemon/daemon.hpp"
+#include "net/asio_types.hpp"
 #include "relay/clock.hpp"
 #include "relay/log_event.hpp"
 #include "turnpike/auth/rest.hpp"
@@ -22,19 +23,19 @@ bool can_be_told(std::string_view name) {
   return name.size() <= cluster::NodeRecord::kMaxHolder && is_utf8(name);
 }
 
-json::object to_json(const cluster::NodeRecord::Use& use) {
+json::object object_of(const cluster::NodeRecord::Use& use) {
   return {{"used", use.used}, {"limit", use.limit}};
 }
 
-json::object to_json(const cluster::NodeRecord& node, bool is_self, const cluster::Nodes& nodes) {
+json::object object_of(const cluster::NodeRecord& node, bool is_self, const cluster::Nodes& nodes) {
   return {{"name", node.name},
           {"self", is_self},
           {"name_used_twice", nodes.is_used_twice(node.name)},
           {"ready", node.ready},
           {"draining", node.draining},
           {"load", node.load()},
-          {"allocations", to_json(node.allocations)},
-          {"ports", to_json(node.ports)},
+          {"allocations", object_of(node.allocations)},
+          {"ports", object_of(node.ports)},
           {"octets_per_second", node.octets_per_second}};
 }
 
@@ -63,15 +64,25 @@ std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster
 void Daemon::join_cluster() {
   if (!config_.cluster.is_enabled()) return;
   find_own_urls();
+  for (const std::string& secret : config_.cluster.secrets) {
+    if (secret_ids_.size() < cluster::NodeRecord::kMaxSecrets)
+      secret_ids_.push_back(cluster::secret_id(secret));
+  }
   cluster::Nodes::Hooks hooks{
+      .clock = relay::read_clocks,
       .describe = [this] { return describe_node(); },
       .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
-      .obey = [this](const cluster::Order& order) { obey(order); },
+      .obey = [this](const cluster::Order& order) { return obey(order); },
       .revoked = [this](const std::vector<auth::Revocation>& list) { heed_other_nodes(list); },
       .list_revoked = [this] { return revocations_.list(relay::read_clocks().wall); },
       .warn = [](const std::string& line) { spdlog::warn(line); },
   };
-  if (!config_.signaling.enabled) {  // where there is signaling, its rooms tell
+  // Where there is signaling, its rooms tell what their own connections find.
+  hooks.unreachable = [this](const std::string& why) {
+    if (!signaling_ || signaling_->is_linked())
+      spdlog::warn(fmt::format("cluster: Redis cannot be reached: {}", why));
+  };
+  if (!config_.signaling.enabled) {
     hooks.came = [this] {
       spdlog::info(fmt::format("cluster: Redis is there, and this is node {}", config_.cluster.node));
     };
@@ -141,6 +152,7 @@ cluster::NodeRecord Daemon::describe_node() {
   record.octets_per_second = relayed_rate_.per_second();
   record.ready = ready_ && !drain_;
   record.draining = drain_ != nullptr;
+  record.secrets = secret_ids_;
   return record;
 }
 
@@ -174,10 +186,23 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
     quota_.share_limit(limit, elsewhere);
   }
   const cluster::NodeRecord own = describe_node();
-  if (signaling_) signaling_->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
+  if (signaling_) {
+    signaling_->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
+    name_guests(others);
+  }
   if (!config_.relay.alternates.from_cluster || servers == config_.relay.alternates.servers) return;
   config_.relay.alternates.servers = std::move(servers);
   post_settings();
+}
+
+// While the secrets are changed on one node after the other, their first ones differ, and guests need the
+// same name on all nodes. Without Redis it stays as it was.
+void Daemon::name_guests(const std::vector<cluster::NodeRecord>& others) {
+  if (!nodes_ || !nodes_->knows_others()) return;
+  const auto common = cluster::find_common_secret(secret_ids_, others);
+  if (!common || common == common_secret_) return;
+  common_secret_ = common;
+  signaling_->set_name_secret(cluster::credential_secret(config_.cluster.secrets[*common]));
 }
 
 void Daemon::end_user(const std::string& user) {
@@ -191,24 +216,52 @@ void Daemon::end_user(const std::string& user) {
   }
 }
 
-bool Daemon::end_user_everywhere(const std::string& user) {
+http::Awaitable<json::object> Daemon::end_user_everywhere(std::string user) {
   end_user(user);
-  return !nodes_ || nodes_->give({cluster::Order::Kind::end_user, user});
+  const Telling tell = [this, user](cluster::Nodes::WhenKnown then) {
+    nodes_->give({cluster::Order::Kind::end_user, user}, std::move(then));
+  };
+  co_return to_json(co_await spread(tell));
 }
 
-void Daemon::obey(const cluster::Order& order) {
+http::Awaitable<cluster::Outcome> Daemon::spread(Telling tell) {
+  if (!nodes_) co_return cluster::Outcome();
+  struct Answer {
+    std::optional<cluster::Outcome> outcome;
+    net::Timer known;
+  };
+  const auto answer = std::make_shared<Answer>(
+      Answer{std::nullopt, net::Timer(control_.get_executor(), net::Timer::time_point::max())});
+  tell([answer](const cluster::Outcome& outcome) {
+    answer->outcome = outcome;
+    answer->known.cancel();
+  });
+  if (!answer->outcome) co_await answer->known.async_wait(net::kAsTuple);
+  co_return *answer->outcome;
+}
+
+json::object Daemon::to_json(const cluster::Outcome& outcome) {
+  json::array missed;
+  for (const cluster::Outcome::Missed& one : outcome.missed)
+    missed.push_back({{"node", one.node}, {"why", one.why}});
+  return {{"everywhere", outcome.is_everywhere()}, {"missed", std::move(missed)}};
+}
+
+cluster::Obeyed Daemon::obey(const cluster::Order& order) {
   switch (order.kind) {
-    case cluster::Order::Kind::end_user: return end_user(order.name);
+    case cluster::Order::Kind::end_user: end_user(order.name); break;
     case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order.name);
+    case cluster::Order::Kind::revoke: break;
   }
+  return cluster::Obeyed::done;
 }
 
 // This node is the first.
 json::array Daemon::list_nodes() {
   json::array list;
   if (!nodes_) return list;
-  list.push_back(to_json(describe_node(), true, *nodes_));
-  for (const cluster::NodeRecord& node : nodes_->others()) list.push_back(to_json(node, false, *nodes_));
+  list.push_back(object_of(describe_node(), true, *nodes_));
+  for (const cluster::NodeRecord& node : nodes_->others()) list.push_back(object_of(node, false, *nodes_));
   return list;
 }
 

@@ -110,21 +110,27 @@ class Daemon {
   void find_own_urls();
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
+  void name_guests(const std::vector<cluster::NodeRecord>& others);
   void end_user(const std::string& user);
-  bool end_user_everywhere(const std::string& user);
-  void obey(const cluster::Order& order);
+  http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
+  // Lets the nodes tell something, and waits until it is known what became of it.
+  using Telling = std::function<void(cluster::Nodes::WhenKnown)>;
+  http::Awaitable<cluster::Outcome> spread(Telling tell);
+  static boost::json::object to_json(const cluster::Outcome& outcome);
+  cluster::Obeyed obey(const cluster::Order& order);
   boost::json::array list_nodes();
   // user_changes.cpp
   using CredentialsSnapshot = std::shared_ptr<const auth::CredentialStore>;
   CredentialsSnapshot share(const auth::CredentialStore& credentials);
   Result<boost::json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit);
-  Result<boost::json::object, admin::Refusal> change_users(const admin::UserChange& change);
+  http::Awaitable<Result<boost::json::object, admin::Refusal>> change_users(admin::UserChange change);
   std::optional<admin::Refusal> change_users_here(const admin::UserChange& change);
-  void remove_user_as_ordered(const std::string& name);
+  cluster::Obeyed remove_user_as_ordered(const std::string& name);
   void warn_about_algorithms();
   // revoking.cpp
-  Result<boost::json::object, admin::Refusal> revoke(auth::Revocation::Kind kind, const std::string& name,
-                                                     std::chrono::seconds duration);
+  http::Awaitable<Result<boost::json::object, admin::Refusal>> revoke(auth::Revocation::Kind kind,
+                                                                      std::string name,
+                                                                      std::chrono::seconds duration);
   // Returns those that were not known before.
   std::vector<auth::Revocation> apply_revocations(const std::vector<auth::Revocation>& revocations);
   // Writes them to auth.database, so that a restart does not forget them. Returns whether that succeeded.
@@ -193,10 +199,12 @@ class Daemon {
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
-  std::optional<cluster::Nodes> nodes_;  // nothing where this is the only node
-  signaling::IceUrls own_urls_;          // by which clients of other nodes are told of this one
-  OctetRate relayed_rate_{started_};     // for other nodes
-  turn::Quota::Demands demands_;         // of users here, as this node has last told of them
+  std::optional<cluster::Nodes> nodes_;       // nothing where this is the only node
+  std::vector<std::string> secret_ids_;       // of the cluster's secrets
+  std::optional<std::size_t> common_secret_;  // the one by which guests are named
+  signaling::IceUrls own_urls_;               // by which clients of other nodes are told of this one
+  OctetRate relayed_rate_{started_};          // for other nodes
+  turn::Quota::Demands demands_;              // of users here, as this node has last told of them
   BoundsLog bounds_log_;
   DaemonCounters counters_;
   bool warned_of_algorithms_ = false;

@@ -139,11 +139,11 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
          admin::MetricKind::counter,
          {},
          static_cast<double>(nodes_->refused())});
-    if (!signaling_) {  // whose rooms tell it otherwise
-      gauge("cluster_connected", "Whether Redis is there: 1 or 0.", {}, nodes_->is_connected() ? 1 : 0);
-      gauge("cluster_nodes", "Nodes of the cluster that are there, with this one.", {},
-            static_cast<double>(1 + nodes_->others().size()));
-    }
+    const bool is_connected = nodes_->is_connected() && (!signaling_ || signaling_->is_linked());
+    gauge("cluster_connected", "Whether Redis is there for all that nodes share: 1 or 0.", {},
+          is_connected ? 1 : 0);
+    gauge("cluster_nodes", "Nodes of the cluster that are there, with this one.", {},
+          static_cast<double>(1 + nodes_->others().size()));
   }
   if (tls_) {
     for (const auto& [name, expiry] : certificate_expiries(*tls_->certificates())) {
@@ -244,12 +244,12 @@ void Daemon::open_admin(const config::Config& config) {
           .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
           .reload = [this](bool dry_run) { return reload(dry_run); },
           .nodes = [this] { return list_nodes(); },
-          .end_user = [this](const std::string& user) { return end_user_everywhere(user); },
+          .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
           .list_users = [this](const std::string& after,
                                std::size_t limit) { return list_users(after, limit); },
-          .change_users = [this](const admin::UserChange& change) { return change_users(change); },
-          .revoke = [this](auth::Revocation::Kind kind, const std::string& name,
-                           std::chrono::seconds duration) { return revoke(kind, name, duration); },
+          .change_users = [this](admin::UserChange change) { return change_users(std::move(change)); },
+          .revoke = [this](auth::Revocation::Kind kind, std::string name,
+                           std::chrono::seconds duration) { return revoke(kind, std::move(name), duration); },
           .mailboxes = mailboxes_});
   tcp_listeners_.insert(tcp_listeners_.end(), admin_->endpoints().begin(), admin_->endpoints().end());
 }

@@ -25,30 +25,34 @@ void log_revoked(const std::vector<Revocation>& revocations) {
 
 }  // namespace
 
-Result<json::object, admin::Refusal> Daemon::revoke(Revocation::Kind kind, const std::string& name,
-                                                    std::chrono::seconds duration) {
+http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation::Kind kind, std::string name,
+                                                                     std::chrono::seconds duration) {
   const bool is_token = kind == Revocation::Kind::token;
   const std::optional<std::string> subject = is_token ? std::nullopt : auth::opaque_string(name);
   if (is_token ? name.empty() || name.size() > auth::kMaxTokenId : !subject) {
-    return admin::Refusal{400, "bad-name", "This can be neither the id of a token nor a subject."};
+    co_return admin::Refusal{400, "bad-name", "This can be neither the id of a token nor a subject."};
   }
   if (is_token && !signaling_)
-    return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
+    co_return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
   const WallTime now = relay::read_clocks().wall;
   const Revocation revocation{kind, is_token ? name : *subject, now, now + duration};
   const std::vector<Revocation> fresh = apply_revocations({revocation});
   if (fresh.empty()) {
-    return admin::Refusal{
+    co_return admin::Refusal{
         409, "too-many",
         "10,000 tokens and subjects are revoked already; a shorter time for each lets more be."};
   }
   log_revoked(fresh);
   const bool kept = keep_revocations(fresh);
-  const bool everywhere = !nodes_ || nodes_->share(revocation);
-  return json::object{{is_token ? "token_id" : "subject", revocation.name},
-                      {"until", signaling::to_rfc3339(revocation.until)},
-                      {"kept", kept || (nodes_ && everywhere)},
-                      {"everywhere", everywhere}};
+  const Telling tell = [this, revocation](cluster::Nodes::WhenKnown then) {
+    nodes_->share(revocation, std::move(then));
+  };
+  const cluster::Outcome outcome = co_await spread(tell);
+  json::object answer = to_json(outcome);
+  answer[is_token ? "token_id" : "subject"] = revocation.name;
+  answer["until"] = signaling::to_rfc3339(revocation.until);
+  answer["kept"] = kept || outcome.is_kept;
+  co_return answer;
 }
 
 std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>& revocations) {

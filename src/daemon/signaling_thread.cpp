@@ -140,6 +140,11 @@ void SignalingThread::set_nodes(std::vector<signaling::OtherNode> others, double
   });
 }
 
+void SignalingThread::set_name_secret(std::string secret) {
+  boost::asio::post(
+      io_, [this, secret = std::move(secret)]() mutable { site_.set_name_secret(std::move(secret)); });
+}
+
 void SignalingThread::announce_end(WallTime deadline) {
   boost::asio::post(io_, [this, deadline] { site_.announce_end(deadline); });
 }
@@ -169,8 +174,8 @@ void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
   gauge("signaling_members", "Members of rooms.", site_.members());
   if (!rooms_) return;
   admin::add_metrics(metrics, rooms_->counters());
-  gauge("cluster_connected", "Whether Redis is there: 1 or 0.", rooms_->connected());
-  gauge("cluster_nodes", "Nodes of the cluster that are there, with this one.", rooms_->nodes());
+  gauge("cluster_room_nodes", "Nodes whose members can be in rooms with those of this one, with this one.",
+        rooms_->nodes());
 }
 
 void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival) {

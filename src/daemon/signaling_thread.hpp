@@ -39,6 +39,10 @@ class SignalingThread {
   // The other nodes of the cluster that take new clients, and how full this node is. From any thread.
   void set_nodes(std::vector<signaling::OtherNode> others, double own_load, std::uint64_t octets_per_second,
                  bool takes_clients);
+  // See IceServers::set_name_secret. From any thread.
+  void set_name_secret(std::string secret);
+  // Whether rooms can have members on other nodes. From any thread.
+  bool is_linked() const { return rooms_ && rooms_->connected() != 0; }
   // From now on this configuration holds, as far as it can change while the daemon runs. From any thread.
   void use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
            const std::optional<IpAddress>& default_address);

@@ -131,17 +131,28 @@ Result<json::object, Refusal> Daemon::list_users(const std::string& after, std::
   }
 }
 
-Result<json::object, Refusal> Daemon::change_users(const admin::UserChange& change) {
-  if (config_.user_database.empty()) return no_database();
-  std::optional<Refusal> refusal = change_users_here(change);
+http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserChange change) {
+  if (config_.user_database.empty()) co_return no_database();
+  const std::optional<Refusal> refusal = change_users_here(change);
   const bool is_removal = change.kind == Kind::remove;
-  const bool is_elsewhere = is_removal && nodes_ && refusal && refusal->status == 404;
-  if (refusal && !is_elsewhere) return std::move(*refusal);
+  const bool may_be_elsewhere = is_removal && nodes_ && refusal && refusal->status == 404;
+  if (refusal && !may_be_elsewhere) co_return *refusal;
   // Keys would have to be secret on their way, and orders are not. So a node learns of nothing but a removal.
-  bool everywhere = !nodes_;
-  if (is_removal && nodes_)
-    everywhere = nodes_->give({cluster::Order::Kind::remove_user, change.users[0].name});
-  return json::object{{"users", change.users.size()}, {"here", !refusal}, {"everywhere", everywhere}};
+  cluster::Outcome outcome;
+  outcome.is_told = !nodes_;
+  if (is_removal && nodes_) {
+    const Telling tell = [this, name = change.users[0].name](cluster::Nodes::WhenKnown then) {
+      nodes_->give({cluster::Order::Kind::remove_user, name}, std::move(then));
+    };
+    outcome = co_await spread(tell);
+  }
+  if (refusal && outcome.is_everywhere() && !outcome.done_elsewhere)
+    co_return Refusal{404, "no-such-user",
+                      "No node has a user " + change.users[0].name + " in its database."};
+  json::object answer = to_json(outcome);
+  answer["users"] = change.users.size();
+  answer["here"] = !refusal;
+  co_return answer;
 }
 
 std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change) {
@@ -185,12 +196,17 @@ std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change
   return std::nullopt;
 }
 
-void Daemon::remove_user_as_ordered(const std::string& name) {
-  if (config_.user_database.empty()) return;
+cluster::Obeyed Daemon::remove_user_as_ordered(const std::string& name) {
+  using cluster::Obeyed;
+  if (config_.user_database.empty()) return Obeyed::no_such_user;
   auth::UserParams user;
   user.name = name;
-  if (const auto refusal = change_users_here({Kind::remove, {std::move(user)}}))
-    spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
+  const auto refusal = change_users_here({Kind::remove, {std::move(user)}});
+  if (!refusal) return Obeyed::done;
+  spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
+  if (refusal->code == "no-such-user") return Obeyed::no_such_user;
+  if (refusal->code == "in-file") return Obeyed::in_file;
+  return refusal->code == "busy" ? Obeyed::busy : Obeyed::failed;
 }
 
 // Once for as long as it is so.

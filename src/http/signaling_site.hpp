@@ -86,6 +86,7 @@ class SignalingSite : private WebSocketHandler {
                  bool takes_clients) {
     ice_servers_.set_nodes(std::move(others), own_load, takes_clients, random_);
   }
+  void set_name_secret(std::string secret) { ice_servers_.set_name_secret(std::move(secret)); }
   // Sends to the members of this node what other nodes have told them.
   void deliver(const signaling::Hub::Output& told);
   // Refuses the tokens from now on, tells the clients that came with one of them, and closes the connections.

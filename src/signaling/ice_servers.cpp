@@ -53,7 +53,8 @@ std::string IceServers::host_for(std::string_view requested) const {
 std::string IceServers::quota_user(std::string_view subject, const IpAddress& client) {
   if (!subject.empty()) return std::string(subject);
   const std::string source = source_block(client).to_string();
-  const crypto::Sha256 hash = digester_.hmac_sha256(as_bytes(params_.secret), {as_bytes(source)});
+  const std::string& secret = name_secret_.empty() ? params_.secret : name_secret_;
+  const crypto::Sha256 hash = digester_.hmac_sha256(as_bytes(secret), {as_bytes(source)});
   return "guest-" + crypto::base64url_encode(Bytes(hash).first(9));
 }
 

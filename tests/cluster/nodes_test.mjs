@@ -88,7 +88,7 @@ test('clients are told of two nodes that take them, with credentials that are go
     await assert.rejects(relays(b, 'ann', password));
     assert.match(await ctl(b.name, 'user', 'add', 'ann', '--generate'), /on this node alone/);
     assert.deepEqual(JSON.parse(await ctl(names[2], '--json', 'user', 'remove', 'ann')),
-      { name: 'ann', here: false, everywhere: true });
+      { name: 'ann', here: false, everywhere: true, missed: [] });
     await until('the user to be gone', async () => (await users(a.name)).length + (await users(b.name)).length === 0);
     await assert.rejects(relays(a, 'ann', password));
   });

@@ -59,17 +59,17 @@ class CheckedService : public admin::Service {
     ++commands_;
     return {};
   }
-  bool end_user(const std::string& user) override {
+  Awaitable<json::object> end_user(std::string user) override {
     ++commands_;
     expect(!user.empty(), "a user has a name");
-    return true;
+    co_return json::object{{"everywhere", true}};
   }
   Result<json::object, admin::Refusal> list_users(const std::string&, std::size_t limit) override {
     ++commands_;
     expect(limit >= 1 && limit <= admin::UserChange::kMaxListed, "a list has a bound");
     return json::object();
   }
-  Result<json::object, admin::Refusal> change_users(const admin::UserChange& change) override {
+  Awaitable<Result<json::object, admin::Refusal>> change_users(admin::UserChange change) override {
     ++commands_;
     expect(!change.users.empty() && change.users.size() <= admin::UserChange::kMaxUsers,
            "a change has a bound");
@@ -78,13 +78,13 @@ class CheckedService : public admin::Service {
       expect(change.kind == admin::UserChange::Kind::remove || user.password.has_value() != has_key,
              "a user has a password or keys");
     }
-    return admin::Refusal{404, "no-such-user", "There is no such user."};
+    co_return admin::Refusal{404, "no-such-user", "There is no such user."};
   }
-  Result<json::object, admin::Refusal> revoke(auth::Revocation::Kind, const std::string&,
-                                              std::chrono::seconds duration) override {
+  Awaitable<Result<json::object, admin::Refusal>> revoke(auth::Revocation::Kind, std::string,
+                                                         std::chrono::seconds duration) override {
     ++commands_;
     expect(duration.count() >= 1 && duration <= std::chrono::hours(365 * 24), "a revocation ends");
-    return json::object();
+    co_return json::object();
   }
 
  private:

@@ -1,8 +1,10 @@
 #include "turnpikectl/answers.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
+#include <utility>
 
 #include "turnpikectl/commands.hpp"
 #include "turnpikectl/output.hpp"
@@ -10,6 +12,24 @@
 namespace turnpike::turnpikectl {
 
 namespace json = boost::json;
+
+namespace {
+
+// Why a node has not done something, in words.
+std::string reason_of(const std::string& why) {
+  static constexpr std::pair<const char*, const char*> kReasons[] = {
+      {"no-answer", "it does not answer"},
+      {"gone", "it does not reach Redis, or is down"},
+      {"busy", "its database is busy: try again"},
+      {"in-file", "the user is in its configuration"},
+      {"clock", "its clock differs from ours by minutes"},
+      {"failed", "its log says why"},
+  };
+  const auto* found = std::ranges::find_if(kReasons, [&](const auto& one) { return why == one.first; });
+  return found == std::ranges::end(kReasons) ? why : found->second;
+}
+
+}  // namespace
 
 std::string text_of(const json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
@@ -38,6 +58,22 @@ int refuse(const Answer& answer, bool json) {
   } else {
     complain("turnpikectl: " + answer.error());
   }
+  return kRefused;
+}
+
+int report_missed(const json::object& answer, const std::string& fallback, bool json) {
+  if (text_of(answer, "everywhere") == "true") return kDone;
+  if (json) return kRefused;
+  std::string missed;
+  for (const json::value& one : list_of(answer, "missed")) {
+    if (!one.is_object()) continue;
+    const json::object& node = one.get_object();
+    const std::string why = text_of(node, "why");
+    if (why != "no-redis")
+      missed.append(missed.empty() ? "" : ", ") += text_of(node, "node") + " (" + reason_of(why) + ')';
+  }
+  complain("turnpikectl: " + (missed.empty() ? "the other nodes cannot be reached: " + fallback
+                                             : "these nodes have not done it: " + missed));
   return kRefused;
 }
 

@@ -23,6 +23,10 @@ const boost::json::array& list_of(const boost::json::object& object, std::string
 // Prints a refusal of the daemon. Returns the exit code for it.
 int refuse(const Answer& answer, bool json);
 
+// What all nodes of a cluster have to do: says which others have not, unless there is none. `fallback` is
+// what holds as long as none of them can be reached. Returns the exit code.
+int report_missed(const boost::json::object& answer, const std::string& fallback, bool json);
+
 // Encodes a value of a query, or a segment of a path.
 std::string encoded(const std::string& text);
 

@@ -251,15 +251,12 @@ int kill_allocation(const Connection& daemon, const std::string& id, bool json) 
 int kill_user(const Connection& daemon, const std::string& user, bool json) {
   const Answer answer = daemon.post("/v1/kill", json::object{{"user", user}});
   if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
-  const bool everywhere = text_of(answer.body.get_object(), "everywhere") == "true";
   if (json) {
     say_json(answer.body);
-  } else if (everywhere) {
-    say("the allocations of " + user + " end");
   } else {
-    complain("turnpikectl: the other nodes cannot be reached: only the allocations of this node end");
+    say("the allocations of " + user + " end");
   }
-  return everywhere ? kDone : kRefused;
+  return report_missed(answer.body.get_object(), "only the allocations of this node end", json);
 }
 
 int list_nodes(const Connection& daemon, bool json) {

@@ -48,19 +48,21 @@ int change_password(const Connection& daemon, const UserOptions& options, bool j
                          "has a new password; allocations made with the old one end", json);
 }
 
-int remove_user(const Connection& daemon, const std::string& name, bool json) {
+int remove_user(const Connection& daemon, const std::string& name, bool as_json) {
   const Answer answer = daemon.remove(std::string(kUsers) + "?name=" + encoded(name));
-  if (!answer.ok() || !answer.body.is_object()) return refuse(answer, json);
-  const bool here = text_of(answer.body.get_object(), "here") == "true";
-  if (json) {
-    say_json({{"name", name}, {"here", here}, {"everywhere", is_everywhere(answer)}});
+  if (!answer.ok() || !answer.body.is_object()) return refuse(answer, as_json);
+  const json::object& body = answer.body.get_object();
+  const bool here = text_of(body, "here") == "true";
+  if (as_json) {
+    say_json({{"name", name},
+              {"here", here},
+              {"everywhere", is_everywhere(answer)},
+              {"missed", list_of(body, "missed")}});
   } else {
     say(here ? "user " + name + " is removed, and the allocations of this user end"
-             : "this node has no user " + name + "; the other nodes remove it if they have it");
+             : "this node has no user " + name);
   }
-  if (is_everywhere(answer)) return kDone;
-  if (!json) complain("turnpikectl: the other nodes cannot be reached: they still have the user");
-  return kRefused;
+  return report_missed(body, "they still have the user", as_json);
 }
 
 int revoke(const Connection& daemon, const std::string& name, bool by_subject,
@@ -78,9 +80,7 @@ int revoke(const Connection& daemon, const std::string& name, bool by_subject,
              ? ""
              : ", or until a restart: auth.database would keep it"));
   }
-  if (is_everywhere(answer)) return kDone;
-  if (!json) complain("turnpikectl: the other nodes cannot be reached: they do not know of it");
-  return kRefused;
+  return report_missed(answer.body.get_object(), "they do not know of it", json);
 }
 
 int list_users(const Connection& daemon, bool json) {

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
+#include <set>
 
 namespace turnpike::cluster {
 namespace {
@@ -40,6 +41,61 @@ TEST_CASE("a node's record is read as it was written") {
   CHECK(read->written_at == written.written_at);
   CHECK(read->held_by_user == written.held_by_user);
   CHECK(read->demand_by_user == written.demand_by_user);
+}
+
+TEST_CASE("a record tells what nodes of an earlier version do not") {
+  NodeRecord written = record();
+  written.leaving = true;
+  written.secrets = {"one", "two"};
+  const auto read = parse_node_record(to_json(written));
+  REQUIRE(read);
+  CHECK(read->leaving);
+  CHECK(read->secrets == written.secrets);
+  written.secrets.assign(NodeRecord::kMaxSecrets + 1, "one");
+  CHECK_FALSE(parse_node_record(to_json(written)));
+}
+
+TEST_CASE("while secrets are changed on one node after the other, all nodes choose the same") {
+  // Whichever of the two has the smaller id.
+  const std::vector<std::vector<std::string>> pairs{{"old", "new"}, {"a", "b"}};
+  for (const auto& pair : pairs) {
+    const std::string& before = pair[0];
+    const std::string& after = pair[1];
+    const std::vector<std::vector<std::string>> steps{{before}, {before, after}, {after, before}, {after}};
+    std::vector<std::vector<std::string>> nodes(3, steps.front());
+    const auto chosen = [&] {
+      std::set<std::string> all;
+      for (std::size_t own = 0; own < nodes.size(); ++own) {
+        std::vector<NodeRecord> others(2);
+        for (std::size_t i = 0; i < 2; ++i) others[i].secrets = nodes[(own + 1 + i) % 3];
+        const auto found = find_common_secret(nodes[own], others);
+        REQUIRE(found);
+        all.insert(nodes[own][*found]);
+      }
+      REQUIRE(all.size() == 1);
+      return *all.begin();
+    };
+    std::string last = chosen();
+    CHECK(last == before);
+    std::size_t changes = 0;
+    for (std::size_t step = 1; step < steps.size(); ++step) {
+      for (auto& node : nodes) {
+        node = steps[step];
+        if (chosen() != last) ++changes;
+        last = chosen();
+      }
+    }
+    CHECK(last == after);
+    CHECK(changes == 1);
+  }
+}
+
+TEST_CASE("without a secret that all nodes know none is chosen") {
+  NodeRecord other;
+  other.secrets = {"another"};
+  CHECK_FALSE(find_common_secret({"ours"}, {other}));
+  CHECK(find_common_secret({"ours"}, {NodeRecord()}) == 0);  // it does not tell
+  CHECK(find_common_secret({"x", "b", "c"}, {}) == 1);
 }
 
 TEST_CASE("a record of another form is nothing") {

@@ -1,0 +1,84 @@
+#include "cluster/known_nodes.hpp"
+
+#include <algorithm>
+
+#include "cluster/freshness.hpp"
+#include "cluster/params.hpp"
+
+namespace turnpike::cluster {
+namespace {
+
+constexpr std::chrono::hours kMemory{24};     // of nodes that are gone
+constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
+
+std::uint64_t number_of(WallTime time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
+
+// The node wrote numbers of the future, and by now writes those of our time: its clock was set right.
+bool was_set_back(std::uint64_t before, std::uint64_t after, WallTime now) {
+  return before > number_of(now) && !Freshness::is_timely(before, now) && Freshness::is_timely(after, now);
+}
+
+}  // namespace
+
+KnownNodes::Heard* KnownNodes::of(const std::string& name) {
+  const auto found = heard_.find(name);
+  if (found != heard_.end()) return &found->second;
+  return heard_.size() < kMaxNodes ? &heard_[name] : nullptr;
+}
+
+KnownNodes::Verdict KnownNodes::take(const NodeRecord& record, TimePoint now) {
+  Heard* const heard = of(record.name);
+  if (!heard) return Verdict::too_many;
+  const bool is_anew = record.began != heard->began[0];
+  const bool is_smaller = record.written_at < heard->number;
+  if (is_smaller && !(is_anew && was_set_back(heard->number, record.written_at, now.wall)))
+    return Verdict::old;
+  if (record.written_at != heard->number) {
+    heard->number = record.written_at;
+    heard->since = now.steady;
+  }
+  if (now.steady - heard->since >= kLife) return Verdict::silent;
+  if (is_anew) {
+    if (record.began == heard->began[1]) heard->used_twice_until = now.steady + kNamesake;
+    heard->began = {record.began, heard->began[0]};
+  }
+  heard->record = record;
+  return Verdict::fresh;
+}
+
+KnownNodes::Verdict KnownNodes::take_order(const std::string& node, std::uint64_t number, TimePoint now) {
+  Heard* const heard = of(node);
+  if (!heard) return Verdict::too_many;
+  heard->since = std::max(heard->since, now.steady - kLife);  // it is no record
+  const std::uint64_t here = number_of(now.wall);
+  const std::uint64_t apart = number > here ? number - here : here - number;
+  if (apart > number_of(WallTime(kMaxAge))) return Verdict::untimely;
+  if (number <= heard->order) return Verdict::old;
+  heard->order = number;
+  return Verdict::fresh;
+}
+
+const NodeRecord* KnownNodes::latest_of(const std::string& name, SteadyTime now) const {
+  const auto found = heard_.find(name);
+  const bool is_there = found != heard_.end() && found->second.record && now - found->second.since < kLife;
+  return is_there ? &*found->second.record : nullptr;
+}
+
+bool KnownNodes::is_used_twice(const std::string& name, SteadyTime now) const {
+  const auto found = heard_.find(name);
+  return found != heard_.end() && now < found->second.used_twice_until;
+}
+
+std::vector<std::string> KnownNodes::those_that_may_run() const {
+  std::vector<std::string> names;
+  for (const auto& [name, heard] : heard_) {
+    if (heard.record && !heard.record->leaving) names.push_back(name);
+  }
+  return names;
+}
+
+void KnownNodes::forget_long_gone(SteadyTime now) {
+  std::erase_if(heard_, [&](const auto& entry) { return now - entry.second.since > kMemory; });
+}
+
+}  // namespace turnpike::cluster

@@ -1,0 +1,198 @@
+// What an operator says on one node and all nodes do: who has not done it is named, whatever the reason. And what nodes
+// say of a Redis that does not let them.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { test } from 'node:test';
+import { freePort } from '../browser/support/call_page.mjs';
+import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { startTurnpike } from '../browser/support/daemon.mjs';
+import { request } from '../signaling/support/http.mjs';
+import { startServer } from '../signaling/support/server.mjs';
+import { clusterSecret, runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
+
+// Nodes with a socket for turnpikectl and a database each: ctl(name, …) resolves to what turnpikectl prints, and
+// fails(name, …) to what it complains of.
+async function nodesWithControl(t, redis, names) {
+  const folder = temporaryDirectory('orders');
+  t.after(folder.remove);
+  const ctl = (name, ...words) => runCtl(`${folder.path}/${name}.sock`, ...words);
+  const fails = (name, ...words) => ctl(name, ...words).then(
+    text => assert.fail(`it was done: ${text}`), error => ({ said: error.stderr, answer: error.stdout }));
+  const start = name => startNode(redis, name, {
+    waits: redis.waits,
+    more: [`admin: {listen: ["unix:${folder.path}/${name}.sock", "http://127.0.0.1:0"]}`,
+      `auth: {database: "sqlite:${folder.path}/${name}.db"}`],
+  });
+  const nodes = await Promise.all(names.map(start));
+  for (const node of nodes) t.after(node.stop);
+  const listed = async name => JSON.parse(await ctl(name, '--json', 'nodes')).nodes.map(node => node.name);
+  for (const name of names) await until('all to be there', async () => (await listed(name)).length === names.length);
+  return { folder, nodes, ctl, fails, listed };
+}
+
+// Keeps others from writing the database until `free` is called.
+async function lock(database) {
+  const child = spawn('python3', ['-c', `
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()`, database]);
+  const forget = atExit(() => child.kill('SIGKILL'));
+  await within(10_000, 'the lock', once(child.stdout, 'data'));
+  return async () => {
+    child.stdin.end();
+    await once(child, 'close');
+    forget();
+  };
+}
+
+test('who has not done what was said on another node is named', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const names = ['a', 'b', 'c', 'd'].map(letter => `${letter}.example.org`);
+  const { folder, nodes, ctl, fails, listed } = await nodesWithControl(t, redis, names);
+  const [a, b, c] = names;
+  const json = async (...words) => JSON.parse(await ctl(a, '--json', ...words));
+
+  await t.test('nobody, when all have', async () => {
+    assert.deepEqual(await json('kill', '--user', 'ann'), { everywhere: true, missed: [], user: 'ann' });
+    const { kept, everywhere, missed } = await json('revoke', '--subject', 'ann');
+    assert.deepEqual({ kept, everywhere, missed }, { kept: true, everywhere: true, missed: [] });
+    await assert.rejects(ctl(a, 'kill', '--user', 'x'.repeat(513)), /the name of a user/);
+  });
+
+  await t.test('one whose database is locked', async () => {
+    for (const name of [a, b]) await ctl(name, 'user', 'add', 'ben', '--generate');
+    const free = await lock(`${folder.path}/${b}.db`);
+    const { said, answer } = await fails(a, 'user', 'remove', 'ben');
+    await free();
+    assert.match(said, /these nodes have not done it: b\.example\.org \(its database is busy/);
+    assert.match(answer, /user ben is removed/);
+    // Nor is it done when it is said again and only the other node has something to do.
+    assert.deepEqual(await json('user', 'remove', 'ben'), { name: 'ben', here: false, everywhere: true, missed: [] });
+    assert.deepEqual(JSON.parse(await ctl(b, '--json', 'user', 'list')).users, []);
+  });
+
+  await t.test('a user whom nobody has', async () => {
+    const { said } = await fails(a, 'user', 'remove', 'typo');
+    assert.match(said, /No node has a user typo/);
+  });
+
+  await t.test('one that hangs', async () => {
+    process.kill(nodes[1].pid, 'SIGSTOP');
+    const missed = [{ node: b, why: 'no-answer' }];
+    const killed = await fails(a, '--json', 'kill', '--user', 'ann');
+    const revoked = await fails(a, '--json', 'revoke', '--subject', 'cid');
+    const { said } = await fails(a, 'kill', '--user', 'ann');
+    process.kill(nodes[1].pid, 'SIGCONT');
+    assert.deepEqual(JSON.parse(killed.answer), { everywhere: false, missed, user: 'ann' });
+    assert.deepEqual(JSON.parse(revoked.answer).missed, missed);
+    assert.deepEqual(JSON.parse(revoked.answer).kept, true);
+    assert.match(said, /b\.example\.org \(it does not answer\)/);
+    await until('it to answer', () => ctl(a, 'kill', '--user', 'ann').then(() => true, () => false));
+  });
+
+  await t.test('not one that was stopped, but one that was killed', async () => {
+    await nodes[3].stop();
+    await nodes[2].kill();
+    await until('both to be gone', async () => (await listed(a)).length === 2);
+    const { answer, said } = await fails(a, '--json', 'kill', '--user', 'ann');
+    assert.deepEqual(JSON.parse(answer).missed, [{ node: c, why: 'gone' }], said);
+  });
+
+  await t.test('and it does not keep a node from ending that Redis hangs', async () => {
+    redis.pause();
+    const begun = performance.now();
+    assert.equal(await nodes[1].stop(), 0);
+    redis.resume();
+    assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
+  });
+});
+
+test('Redis lets nodes do everything but talk to each other', async t => {
+  const port = await freePort('tcp');
+  const redis = await startRedis({ port });
+  t.after(redis.remove);
+  // Such is every user of Redis 7, unless channels are allowed.
+  await redis.command('ACL', 'SETUSER', 'node', 'on', '>a-password', '~turnpike:*', 'resetchannels', '+@all');
+  const names = ['a.example.org', 'b.example.org'];
+  const url = `redis://node:a-password@127.0.0.1:${port}/0`;
+  const { nodes, ctl, fails } = await nodesWithControl(t, { ...redis, url, waits: false }, names);
+  const [a] = nodes;
+  const metric = async name => Number((await (await fetch(`http://127.0.0.1:${a.adminPort}/metrics`)).text())
+    .match(new RegExp(`^turnpike_${name} (.*)$`, 'm'))[1]);
+  await saysLater(a, 'Redis refuses a command: NOPERM');
+  const missed = [{ node: names[1], why: 'no-redis' }];
+  const killed = await fails(names[0], '--json', 'kill', '--user', 'ann');
+  assert.deepEqual(JSON.parse(killed.answer), { everywhere: false, missed, user: 'ann' });
+  const revoked = JSON.parse((await fails(names[0], '--json', 'revoke', '--subject', 'ben')).answer);
+  assert.deepEqual([revoked.everywhere, revoked.missed], [false, missed]);
+  assert.match((await fails(names[0], 'kill', '--user', 'ann')).said, /the other nodes cannot be reached/);
+  assert.deepEqual([await metric('cluster_connected'), await metric('cluster_nodes')], [0, 2]);
+
+  await redis.command('ACL', 'SETUSER', 'node', 'allchannels');
+  await until('the nodes to hear each other', () => ctl(names[0], 'kill', '--user', 'ann').then(() => true, () => false));
+});
+
+test('a server that only relays says why it cannot use Redis', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  await redis.command('CONFIG', 'SET', 'requirepass', 'a-password');
+  const start = async url => {
+    const node = await startTurnpike(`listen: ["udp://127.0.0.1:0"]\ncluster: {redis: "${url}", secret: ${clusterSecret}, node: a.example.org}\n`);
+    t.after(node.stop);
+    return node;
+  };
+  const [refused, closed] = await Promise.all([start(redis.url), start(`redis://127.0.0.1:${await freePort('tcp')}/0`)]);
+  await saysLater(refused, 'cluster: Redis cannot be reached: NOAUTH');
+  await saysLater(closed, 'cluster: Redis cannot be reached: Connection refused');
+});
+
+test('what Redis answers stays within its line of the log', async t => {
+  const server = net.createServer(socket => {
+    socket.on('error', () => {});
+    socket.on('data', () => socket.write('-ERR no\x1f,"event":"forged"\x1b[31m\r\n'));
+  });
+  const port = await new Promise(resolve => { server.listen(0, '127.0.0.1', () => resolve(server.address().port)); });
+  t.after(() => server.close());
+  const node = await startNode({ url: `redis://127.0.0.1:${port}/0` }, 'a.example.org', { waits: false });
+  t.after(node.stop);
+  await saysLater(node, 'cluster: Redis cannot be reached: ERR no\\u{1f},"event":"forged"\\u{1b}[31m');
+});
+
+test('a record that somebody writes again does not hide its node', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const names = ['a.example.org', 'b.example.org'];
+  const { nodes, listed } = await nodesWithControl(t, redis, names);
+  const key = `turnpike:node:${names[0]}`;
+  const old = await redis.command('GET', key);
+  await until('the node to write anew', async () => await redis.command('GET', key) !== old);
+  await redis.command('SET', key, old);
+  await saysLater(nodes[1], `an old record of node ${names[0]} was written again`);
+  assert.deepEqual(await listed(names[1]), [names[1], names[0]]);
+});
+
+test('while the secret is changed, a guest has one name on all nodes', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const start = async (name, secrets) => {
+    const node = await startServer({ more: [`cluster: {redis: "${redis.url}", secret: [${secrets}], node: ${name}.example.org}`] });
+    t.after(node.stop);
+    return node;
+  };
+  const [old, next] = ['the secret of last year', 'the secret of this year'];
+  const a = await start('a', [old, next]);
+  const b = await start('b', [next, old]);
+  const nameAt = async node => {
+    const { iceServers } = JSON.parse((await request(node.url, '/ice-servers', { localAddress: '127.0.0.2' })).body);
+    return iceServers.find(entry => entry.credential).username.replace(/^\d+:/, '');
+  };
+  await until('both to give the same name', async () => await nameAt(a) === await nameAt(b));
+  const names = new Set();
+  for (let i = 0; i < 20; ++i) for (const node of [a, b]) names.add(await nameAt(node));
+  assert.equal(names.size, 1);
+});
