@@ -91,7 +91,8 @@ int main(int argc, char** argv) {
   auto* list = app.add_subcommand("allocations", "Who relays: from where, how long, how much");
   list->add_option("--user", allocations.user, "Only of this user name");
   list->add_option("--address", allocations.address, "Only of clients at this address");
-  list->add_option("--sort", sort, "age: the oldest first; rate: the busiest first")->check(CLI::IsMember({"age", "rate"}));
+  list->add_option("--sort", sort, "age: the oldest first; rate: the busiest first")
+      ->check(CLI::IsMember({"age", "rate"}));
   list->add_flag("--watch", allocations.watch, "Show it again each second, until q is pressed");
   on(list, [&](const Connection& daemon) {
     allocations.by_rate = sort == "rate";
@@ -177,7 +178,8 @@ int main(int argc, char** argv) {
   const OneOf revoked(
       revoking->add_option("TOKEN_ID", token_id, "The `jti` of the token"),
       revoking->add_option("--subject", subject, "All tokens of this `sub` that were issued until now"));
-  add_duration(*revoking, "--for", revoked_for, "How long to refuse it, at least as long as tokens are valid (default: 720h)");
+  add_duration(*revoking, "--for", revoked_for,
+               "How long to refuse it, at least as long as tokens are valid (default: 720h)");
   on(revoking, [&](const Connection& daemon) {
     revoked.require();
     return revoke(daemon, subject.empty() ? token_id : subject, !subject.empty(), revoked_for, json);

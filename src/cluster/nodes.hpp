@@ -13,8 +13,8 @@
 //   with
 //                the name of whoever answers and the number of the order
 //
-// Everybody who can write to Redis can write again what a node has written earlier: see KnownNodes. A repeated
-// answer is about an order that is over, or it changes nothing.
+// Everybody who can write to Redis can write again what a node has written earlier: see KnownNodes. A
+// repeated answer is about an order that is over, or it changes nothing.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -139,9 +139,9 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
          "burst of 5 to 40 datagrams of 1,100 bytes); --size and --burst have no effect")
       ->excludes(rate)
       ->excludes(saturate);
-  CLI::Option* direct =
-      app.add_flag("--direct", options.direct,
-                   "Without the server, from client to peer: what the load itself costs, with --rate or --call");
+  CLI::Option* direct = app.add_flag(
+      "--direct", options.direct,
+      "Without the server, from client to peer: what the load itself costs, with --rate or --call");
   app.add_flag("--relay-to-relay", options.relay_to_relay,
                "Peers are clients of the server too, and each knows the other's relayed address")
       ->excludes(direct);
