@@ -27,7 +27,13 @@ bool is_name_of(std::string_view name, std::string_view user) {
   return rest && !user.empty() && rest->user == user;
 }
 
-bool is_guest_name(std::string_view user) { return user.starts_with("guest-") || user.starts_with("room-"); }
+bool is_guest_name(std::string_view user) { return user.starts_with("guest-"); }
+
+std::string user_of_subject(std::string_view subject) {
+  constexpr std::string_view kMark = "sub-";
+  const bool needs_mark = is_guest_name(subject) || subject.starts_with(kMark);
+  return std::string(needs_mark ? kMark : "").append(subject);
+}
 
 std::string rest_password(crypto::Digester& digester, std::string_view secret, std::string_view username) {
   return crypto::base64_encode(digester.hmac_sha1(as_bytes(secret), {as_bytes(username)}));

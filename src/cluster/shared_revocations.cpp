@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cluster/json_reader.hpp"
+#include "turnpike/auth/params.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -19,7 +20,6 @@ using auth::Revocations;
 
 constexpr std::array<std::string_view, Revocation::kKinds> kRevocationKinds{"token", "subject", "user"};
 constexpr std::size_t kMaxKind = 16;                      // octets
-constexpr std::size_t kMaxName = 1024;                    // octets
 constexpr std::uint64_t kLatestTime = 4'000'000'000'000;  // milliseconds since 1970
 constexpr std::size_t kMaxTogether = 500;                 // commands at once
 
@@ -90,7 +90,7 @@ std::optional<Revocation> SharedRevocations::open(std::string_view sealed) {
   if (!value) return std::nullopt;
   JsonReader reader(*value);
   const auto* const kind = std::ranges::find(kRevocationKinds, reader.text("kind", kMaxKind));
-  const std::string name = reader.text("name", kMaxName);
+  const std::string name = reader.text("name", auth::kMaxUserName);
   const std::uint64_t since = reader.number("since");
   const std::uint64_t until = reader.number("until");
   reader.require(kind != kRevocationKinds.end() && !name.empty() && since <= kLatestTime &&

@@ -10,8 +10,6 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kMaxName = 508;  // RFC 8489 §14.3: fewer than 509 bytes
-
 // The length of secrets in characters. An attacker with one user name and its password can test secrets as
 // fast as a machine can hash.
 constexpr std::size_t kMinSecret = 8;
@@ -62,7 +60,7 @@ void read_users(const Value& value, std::vector<auth::UserParams>& out) {
   for (const auto& [name, entry] : users) {
     if (entry.is_null()) {  // the name may contain the password, as in "alice:secret", so it is not shown
       value.problem_with(entry, "expected NAME: PASSWORD, with a space after the colon (got no password)");
-    } else if (!is_clean_text(name) || name.size() > kMaxName) {
+    } else if (!is_clean_text(name) || name.size() > auth::kMaxUserName) {
       value.problem_with(entry, "expected a user name of 1 to 508 bytes of UTF-8 without control characters");
     } else {
       out.push_back(read_user(name, entry));

@@ -20,6 +20,7 @@
 #include "relay/web_server.hpp"
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/auth/params.hpp"
+#include "turnpike/auth/revocations.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/shown_address.hpp"
@@ -162,9 +163,15 @@ auth::CredentialStore make_credentials(const auth::Params& params,
                                        const std::vector<auth::UserParams>& from_database);
 // Whether auth.users has a user whose prepared name (opaque_string()) is this.
 bool has_user(const auth::Params& params, std::string_view name);
-// What keeps a daemon from starting with this configuration: a user that cannot be, or a certificate that
-// cannot be used. Nothing where it can start.
-std::optional<std::string> find_fault(const Config& config);
+struct RecalledRevocations {
+  std::vector<auth::Revocation> revocations;
+  std::string warning;  // for the operator; empty where auth.database has nothing strange
+};
+// What was revoked, as auth.database keeps it. Throws std::runtime_error with a message for the operator.
+RecalledRevocations recall_revocations(const Config& config);
+// What keeps a daemon from starting with this configuration: a user that cannot be, a certificate that cannot
+// be used, or revocations that cannot be read. Nothing where it can start. Adds what it would warn of.
+std::optional<std::string> find_fault(const Config& config, std::vector<std::string>& warnings);
 
 // The same for a text in memory; `name` is the name of the file in errors.
 Result<Config, Errors> parse(std::string_view text, const std::string& name,

@@ -7,6 +7,7 @@
 #include "config/text.hpp"
 #include "net/certificate.hpp"
 #include "net/tls_context.hpp"
+#include "relay/clock.hpp"
 #include "turnpike/auth/opaque_string.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "users/database.hpp"
@@ -53,9 +54,28 @@ bool has_user(const auth::Params& params, std::string_view name) {
                              [&](const auth::UserParams& user) { return prepared(user.name) == name; });
 }
 
-std::optional<std::string> find_fault(const Config& config) {
+RecalledRevocations recall_revocations(const Config& config) {
+  if (config.user_database.empty()) return {};
+  try {
+    auto [revocations, left_out] = users::Database(config.user_database, users::Database::Access::read)
+                                       .revocations(relay::read_clocks().wall);
+    RecalledRevocations out{std::move(revocations), {}};
+    if (left_out != 0) {
+      out.warning =
+          "auth.database: rows of its revocations that can be none, or are too many, are ignored: " +
+          std::to_string(left_out);
+    }
+    return out;
+  } catch (const users::DatabaseError& error) {
+    throw std::runtime_error(std::string("auth.database: ") + error.what());
+  }
+}
+
+std::optional<std::string> find_fault(const Config& config, std::vector<std::string>& warnings) {
   try {
     make_credentials(config);
+    if (std::string warning = recall_revocations(config).warning; !warning.empty())
+      warnings.push_back(std::move(warning));
     if (!config.tls.complete()) return std::nullopt;
     const auto keys = std::make_shared<net::TicketKeys>();
     for (const net::TlsKind kind : {net::TlsKind::tls, net::TlsKind::dtls})

@@ -195,7 +195,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
                           signaling_->endpoints().end());
   }
-  apply_revocations(recall_revocations(config_.user_database));
+  apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_door();
   warn_about_alternates(config_);

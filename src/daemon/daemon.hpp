@@ -136,8 +136,7 @@ class Daemon {
   // Writes them to auth.database, so that a restart does not forget them. Returns whether that succeeded.
   bool keep_revocations(const std::vector<auth::Revocation>& revocations);
   void heed_other_nodes(const std::vector<auth::Revocation>& revocations);
-  // Throws users::DatabaseError.
-  static std::vector<auth::Revocation> recall_revocations(const std::string& database);
+  void apply_recalled(const config::RecalledRevocations& recalled);
   void refuse_users(const std::vector<std::string>& users);
   struct LimitUse {
     std::string_view name;

@@ -71,6 +71,8 @@ int serve(const Source& source) {
 int check(const Source& source) {
   return with_configuration(source, [](const Prepared& prepared) {
     for (const std::string& warning : prepared.config.warnings) say("warning: " + warning);
+    if (const auto recalled = config::recall_revocations(prepared.config); !recalled.warning.empty())
+      say("warning: " + recalled.warning);
     if (!prepared.tls) return kDone;
     for (const std::string& warning : prepared.tls->warnings(relay::read_clocks().wall)) {
       say("warning: " + warning);

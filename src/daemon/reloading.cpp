@@ -36,11 +36,11 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     next.auth.secrets = config_.auth.secrets;
   add_missing_secret(next);
   std::shared_ptr<const auth::CredentialStore> credentials;
-  std::vector<auth::Revocation> revocations;
+  config::RecalledRevocations recalled;
   std::optional<Certificates::Loaded> certificates;
   try {
     credentials = share(config::make_credentials(next));
-    revocations = recall_revocations(next.user_database);
+    recalled = config::recall_revocations(next);
     if (tls_) {
       if (!next.tls.complete())
         throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
@@ -85,7 +85,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   warnings_.set_limits(config_.limits);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
   post_settings();
-  apply_revocations(revocations);
+  apply_recalled(recalled);
   warn_about_algorithms();
   if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
   if (own_names_) own_names_->use(config_.signaling);

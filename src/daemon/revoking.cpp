@@ -7,6 +7,7 @@
 #include "daemon/daemon.hpp"
 #include "relay/clock.hpp"
 #include "turnpike/auth/opaque_string.hpp"
+#include "turnpike/auth/rest.hpp"
 #include "users/database.hpp"
 
 namespace turnpike::daemon {
@@ -29,27 +30,28 @@ http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation:
                                                                      std::chrono::seconds duration) {
   const bool is_token = kind == Revocation::Kind::token;
   const std::optional<std::string> subject = is_token ? std::nullopt : auth::opaque_string(name);
-  if (is_token ? name.empty() || name.size() > auth::kMaxTokenId : !subject) {
+  const std::string revoked = subject ? auth::user_of_subject(*subject) : is_token ? name : "";
+  if (revoked.empty() || revoked.size() > (is_token ? auth::kMaxTokenId : auth::kMaxUserName))
     co_return admin::Refusal{400, "bad-name", "This can be neither the id of a token nor a subject."};
-  }
   if (is_token && !signaling_)
     co_return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
   const WallTime now = relay::read_clocks().wall;
-  const Revocation revocation{kind, is_token ? name : *subject, now, now + duration};
-  const std::vector<Revocation> fresh = apply_revocations({revocation});
-  if (fresh.empty()) {
+  const Revocation revocation{kind, revoked, now, now + duration};
+  apply_revocations({revocation});
+  // Something that is revoked for longer already was not new either.
+  if (!revocations_.covers(revocation)) {
     co_return admin::Refusal{
         409, "too-many",
         "10,000 tokens and subjects are revoked already; a shorter time for each lets more be."};
   }
-  log_revoked(fresh);
-  const bool kept = keep_revocations(fresh);
+  log_revoked({revocation});
+  const bool kept = keep_revocations({revocation});
   const Telling tell = [this, revocation](cluster::Nodes::WhenKnown then) {
     nodes_->share(revocation, std::move(then));
   };
   const cluster::Outcome outcome = co_await spread(tell);
   json::object answer = to_json(outcome);
-  answer[is_token ? "token_id" : "subject"] = revocation.name;
+  answer[is_token ? "token_id" : "subject"] = is_token ? name : *subject;
   answer["until"] = signaling::to_rfc3339(revocation.until);
   answer["kept"] = kept || outcome.is_kept;
   co_return answer;
@@ -118,9 +120,9 @@ void Daemon::heed_other_nodes(const std::vector<Revocation>& revocations) {
   keep_revocations(fresh);
 }
 
-std::vector<Revocation> Daemon::recall_revocations(const std::string& database) {
-  if (database.empty()) return {};
-  return Database(database, Database::Access::read).revocations(relay::read_clocks().wall);
+void Daemon::apply_recalled(const config::RecalledRevocations& recalled) {
+  if (!recalled.warning.empty()) spdlog::warn(recalled.warning);
+  apply_revocations(recalled.revocations);
 }
 
 }  // namespace turnpike::daemon

@@ -40,7 +40,7 @@ std::int64_t seconds_since_1970() {
 Result<auth::UserParams, Refusal> prepare(const auth::UserParams& user, const std::string& realm,
                                           crypto::Digester& digester) {
   const std::optional<std::string> name = auth::opaque_string(user.name);
-  if (!name || name->size() > Database::kMaxName) {
+  if (!name || name->size() > auth::kMaxUserName) {
     return Refusal{400, "bad-name",
                    "A name is UTF-8 of 1 to 508 octets without control characters (RFC 8265, OpaqueString)."};
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "turnpike/auth/opaque_string.hpp"
+#include "turnpike/auth/rest.hpp"
 #include "turnpike/base/text.hpp"
 #include "turnpike/crypto/base64.hpp"
 
@@ -100,7 +101,7 @@ Result<Grant, Refusal> TokenVerifier::verify(std::string_view token, WallTime no
   if (!grant.subject.empty()) {  // it becomes part of a TURN user name
     const std::optional<std::string> prepared = auth::opaque_string(grant.subject);
     if (!prepared) return Refusal::token_invalid;
-    grant.subject = *prepared;
+    grant.subject = auth::user_of_subject(*prepared);
   }
   grant.id = id_of(*claims);
   if (const json::value* issued = claims->if_contains("iat")) grant.issued = to_time(*issued);

@@ -49,6 +49,13 @@ std::string error_text(int error) { return std::generic_category().message(error
 
 std::int64_t milliseconds_of(WallTime time) { return time.time_since_epoch().count(); }
 
+constexpr std::size_t kMaxRevocations = auth::Revocation::kKinds * auth::Revocations::kMax;
+
+bool is_sound(const auth::Revocation& one) {
+  return !one.name.empty() && one.name.size() <= auth::kMaxUserName && milliseconds_of(one.since) >= 0 &&
+         milliseconds_of(one.until) <= kLatest;
+}
+
 }  // namespace
 
 void Database::Close::operator()(sqlite3* connection) const { sqlite3_close(connection); }
@@ -181,7 +188,7 @@ std::vector<auth::UserParams> Database::users(std::string_view realm) {
     user.name = statement.text(0);
     const bool has_keys = statement.read_key(1, user.key_md5) && statement.read_key(2, user.key_sha256) &&
                           (user.key_md5 || user.key_sha256);
-    if (!has_keys || user.name.size() > kMaxName || auth::opaque_string(user.name) != user.name)
+    if (!has_keys || user.name.size() > auth::kMaxUserName || auth::opaque_string(user.name) != user.name)
       fail("row " + std::to_string(users.size() + 1) + " of this realm is no user with a name and keys");
     users.push_back(std::move(user));
   }
@@ -267,23 +274,25 @@ bool Database::remove(std::string_view realm, std::string_view name) {
   return sqlite3_changes(connection_.get()) != 0;
 }
 
-std::vector<auth::Revocation> Database::revocations(WallTime now) {
+RememberedRevocations Database::revocations(WallTime now) {
   if (number_of("SELECT count(*) FROM sqlite_schema WHERE name = 'revocations'") == 0) return {};
   Statement statement(*this, "SELECT kind, name, since, until FROM revocations WHERE until > ?1");
   statement.bind(1, milliseconds_of(now));
-  std::vector<auth::Revocation> revocations;
+  RememberedRevocations out;
   while (statement.step()) {
     const auto* const kind = std::ranges::find(kKindNames, statement.text(0));
-    const std::int64_t since = statement.number(2);
-    const std::int64_t until = statement.number(3);
-    auth::Revocation one{{}, statement.text(1), WallTime(Duration(since)), WallTime(Duration(until))};
-    if (kind == kKindNames.end() || one.name.empty() || one.name.size() > kMaxName || since < 0 ||
-        until > kLatest || revocations.size() >= auth::Revocation::kKinds * auth::Revocations::kMax)
-      fail("row " + std::to_string(revocations.size() + 1) + " of the revocations is none, or one too many");
+    auth::Revocation one{{},
+                         statement.text(1),
+                         WallTime(Duration(statement.number(2))),
+                         WallTime(Duration(statement.number(3)))};
+    if (kind == kKindNames.end() || !is_sound(one) || out.revocations.size() >= kMaxRevocations) {
+      ++out.left_out;
+      continue;
+    }
     one.kind = static_cast<auth::Revocation::Kind>(kind - kKindNames.begin());
-    revocations.push_back(std::move(one));
+    out.revocations.push_back(std::move(one));
   }
-  return revocations;
+  return out;
 }
 
 void Database::remember(std::span<const auth::Revocation> revocations, WallTime now) {
@@ -293,6 +302,7 @@ void Database::remember(std::span<const auth::Revocation> revocations, WallTime 
   forget.bind(1, milliseconds_of(now));
   forget.step();
   for (const auth::Revocation& one : revocations) {
+    if (!is_sound(one)) fail("cannot have a revocation with such a name or such times");
     Statement statement(
         *this,
         "INSERT INTO revocations (kind, name, since, until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "

@@ -42,6 +42,13 @@ struct ListedUser {
   std::int64_t changed_at = 0;  // seconds since 1970: when the keys were set
 };
 
+struct RememberedRevocations {
+  std::vector<auth::Revocation> revocations;
+  // Rows that can be no revocations, or are too many. Nobody is refused because of them, and nobody is kept
+  // from starting either.
+  std::size_t left_out = 0;
+};
+
 struct RealmCount {
   std::string realm;
   std::uint64_t users = 0;
@@ -50,7 +57,6 @@ struct RealmCount {
 class Database {
  public:
   static constexpr std::size_t kMaxUsers = 100'000;  // of one realm
-  static constexpr std::size_t kMaxName = 508;       // octets; RFC 8489 §14.3: fewer than 509
   static constexpr std::size_t kMaxListedRealms = 20;
   static constexpr std::chrono::milliseconds kPatience{500};
 
@@ -88,9 +94,10 @@ class Database {
   bool set_keys(std::string_view realm, const auth::UserParams& user, std::int64_t now);
   bool remove(std::string_view realm, std::string_view name);
 
-  // What was revoked and has not expired, whatever the realm. A row that cannot be a revocation is an error.
-  std::vector<auth::Revocation> revocations(WallTime now);
-  // Stores the revocations. When a name is stored already, the later times are kept.
+  // What was revoked and has not expired, whatever the realm.
+  RememberedRevocations revocations(WallTime now);
+  // Stores the revocations. When a name is stored already, the later times are kept. A revocation that
+  // revocations() would leave out is an error.
   void remember(std::span<const auth::Revocation> revocations, WallTime now);
 
  private:

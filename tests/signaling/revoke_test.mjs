@@ -144,6 +144,20 @@ test('all tokens of a subject until now, and its relay credentials', async t => 
   again.close();
 });
 
+test('a subject that is called as a guest is', async t => {
+  const server = await start(t);
+  const subject = 'guest-0a1b2c3d4e5f';
+  const made = await relayCredentials(server, { sub: subject });
+  assert.match(made.username, new RegExp(`^\\d+:sub-${subject}$`));
+  assert.equal(await isRelayed(server, made), true);
+  const line = await connect(server.ws);
+  await line.request(join({ sub: subject }));
+  assert.equal((await server.revoke('--subject', subject)).subject, subject);
+  await line.ended;
+  assert.equal(await isRelayed(server, made), false);
+  await assert.rejects((await connect(server.ws)).request(join({ sub: subject })), refused);
+});
+
 test('what cannot be revoked', async t => {
   const server = await start(t);
   for (const words of [[], ['a', '--subject', 'b'], [''], ['x'.repeat(257)], ['--subject', 'a\nb'], ['a', '--for', '0s'], ['a', '--for', '9000h']])
@@ -191,4 +205,31 @@ test('a restart forgets nothing where there is a database', async t => {
 test('without one the answer says that a restart forgets it', async t => {
   const server = await start(t);
   assert.equal((await server.revoke('a')).kept, false);
+});
+
+test('a name that nobody can have is not taken, and a file that has one keeps nobody from starting', async t => {
+  const folder = temporaryDirectory('revoke');
+  const options = { folder, auth: path => [`database: sqlite:${path}/users.db`, `secrets: [${secret}-of-the-relay]`] };
+  const before = await start(t, options);
+  const control = async (...words) => (await run(turnpikectl, ['--socket', `${folder.path}/admin.sock`, ...words])).stderr;
+  assert.equal((await before.revoke('--subject', 'a'.repeat(508))).kept, true);
+  await assert.rejects(before.revoke('--subject', 'a'.repeat(509)), error => JSON.parse(error.stdout).error.code === 'bad-name');
+  assert.doesNotMatch(await control('check', before.file), /revocations/);
+
+  // What an earlier version has let in; and what was revoked before the clock was set back.
+  const [name, end] = ['b'.repeat(600), Date.now() + 60 * 86_400_000];
+  await run('python3', ['-c', `import sqlite3
+with sqlite3.connect(${JSON.stringify(`${folder.path}/users.db`)}) as file:
+    file.executemany("INSERT INTO revocations VALUES ('subject', ?, ?, ?)", [("${name}", 0, ${end}), ("ann", ${end - 1000}, ${end})])`]);
+  assert.match(await control('check', before.file), /revocations .* are ignored: 1/);
+  await control('reload');
+  assert.match(before.log(), /revocations .* are ignored: 1/);
+  assert.equal(await before.stop(), 0);
+
+  const server = await start(t, options);
+  assert.match(server.log(), /revocations .* are ignored: 1/);
+  assert.equal((await server.revoke('--subject', 'ann')).kept, true, 'it was revoked for longer already');
+  const line = await connect(server.ws);
+  await assert.rejects(line.request(join({ sub: 'ann' })), refused);
+  line.close();
 });

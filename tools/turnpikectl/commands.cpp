@@ -409,8 +409,9 @@ int check(const std::string& config_file, bool json) {
   if (!config) {
     for (const auto& error : config.error()) errors.emplace_back(to_string(error));
   } else {
-    for (const std::string& warning : config->warnings) warnings.emplace_back(warning);
-    if (const auto fault = config::find_fault(*config)) errors.emplace_back(*fault);
+    std::vector<std::string> all = config->warnings;
+    if (const auto fault = config::find_fault(*config, all)) errors.emplace_back(*fault);
+    for (const std::string& warning : all) warnings.emplace_back(warning);
   }
   if (json) {
     say_json({{"ok", errors.empty()}, {"errors", errors}, {"warnings", warnings}});

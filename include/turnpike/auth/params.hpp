@@ -12,6 +12,8 @@
 
 namespace turnpike::auth {
 
+inline constexpr std::size_t kMaxUserName = 508;  // octets; RFC 8489 §14.3: fewer than 509
+
 using Md5Key = std::array<std::uint8_t, 16>;     // MD5(username ":" realm ":" password), RFC 8489 §9.2.2
 using Sha256Key = std::array<std::uint8_t, 32>;  // SHA-256 of the same, RFC 8489 §18.5.1.2
 

@@ -26,6 +26,9 @@ bool is_name_of(std::string_view name, std::string_view user);
 
 // Whether signaling made this user name for a guest. Such names say where the guest came from.
 bool is_guest_name(std::string_view user);
+// The user name for the subject of a token: the subject, but never the name of a guest. Two subjects never
+// get the same name.
+std::string user_of_subject(std::string_view subject);
 
 // base64(HMAC-SHA1(secret, username)).
 std::string rest_password(crypto::Digester& digester, std::string_view secret, std::string_view username);

@@ -24,7 +24,8 @@ struct Revocation {
   static constexpr std::size_t kKinds = 3;
 
   Kind kind = Kind::token;
-  std::string name;  // the token's `jti`; or the subject or the user as an OpaqueString
+  // The token's `jti`; or the subject or the user as an OpaqueString of at most kMaxUserName octets.
+  std::string name;
   WallTime since{};  // when it was revoked
   WallTime until{};  // what is revoked has expired by then, so that this can be forgotten
 

@@ -83,6 +83,17 @@ TEST_CASE("a quota counts the user, whatever the expiry", "[auth]") {
   CHECK(quota_name("alice", false) == quota_name("alice", false));
 }
 
+TEST_CASE("no subject has the name of a guest, or that of another subject", "[auth]") {
+  CHECK(user_of_subject("ann") == "ann");
+  CHECK(user_of_subject("guest") == "guest");
+  CHECK(user_of_subject("guest-0a1b2c3d4e5f") == "sub-guest-0a1b2c3d4e5f");
+  CHECK(user_of_subject("sub-guest-0a1b2c3d4e5f") == "sub-sub-guest-0a1b2c3d4e5f");
+  CHECK(user_of_subject("sub-ann") == "sub-sub-ann");
+  CHECK(is_guest_name("guest-0a1b2c3d4e5f"));
+  CHECK_FALSE(is_guest_name(user_of_subject("guest-0a1b2c3d4e5f")));
+  CHECK_FALSE(is_guest_name("room-of-ann"));
+}
+
 TEST_CASE("names of different kinds are different names in a quota", "[auth]") {
   const Identity names[] = {{"alice", {}, std::nullopt},
                             {"1700000000:alice", {}, WallTime()},

@@ -111,6 +111,16 @@ TEST_CASE("a subject is prepared as a user name is", "[signaling]") {
   CHECK(grant->subject == "a \u00e9");
 }
 
+TEST_CASE("a subject does not pass for a guest", "[signaling]") {
+  TokenVerifier verifier({kSecret});
+  const auto subject = [&](const std::string& sub) {
+    const auto grant = verifier.verify(sign_token(claims("\"sub\":\"" + sub + '"'), kSecret), kWall);
+    return grant ? grant->subject : "";
+  };
+  CHECK(subject("guest-0a1b2c3d4e5f") == "sub-guest-0a1b2c3d4e5f");
+  CHECK(subject("sub-ann") == "sub-sub-ann");
+}
+
 TEST_CASE("a token is good from its nbf to its exp, and a minute to either side", "[signaling]") {
   struct Case {
     std::string payload;

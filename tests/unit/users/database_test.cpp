@@ -306,10 +306,10 @@ TEST_CASE("what is revoked is remembered until its end, beside users and without
   using namespace std::chrono_literals;
   constexpr WallTime kThen{1'735'689'600s};
   const Folder folder;
-  CHECK(Database(folder.file(), Access::read).revocations(kThen).empty());
+  CHECK(Database(folder.file(), Access::read).revocations(kThen).revocations.empty());
   const auto has_users = GENERATE(false, true);
   if (has_users) add(folder.file(), user("alice"));
-  CHECK(Database(folder.file(), Access::read).revocations(kThen).empty());
+  CHECK(Database(folder.file(), Access::read).revocations(kThen).revocations.empty());
 
   const Revocation token{Kind::token, "a'; DROP TABLE users; --", kThen, kThen + 1h};
   const Revocation subject{Kind::subject, "ann", kThen + 1ms, kThen + 2h};
@@ -317,18 +317,61 @@ TEST_CASE("what is revoked is remembered until its end, beside users and without
   Database(folder.file(), Access::write).remember(std::vector{token, subject}, kThen);
   Database(folder.file(), Access::write).remember(std::vector{of_user}, kThen);
   CHECK(names({folder.file(), Access::read}).size() == (has_users ? 1 : 0));
-  CHECK(Database(folder.file(), Access::read).revocations(kThen) == std::vector{subject, token, of_user});
-  CHECK(Database(folder.file(), Access::read).revocations(kThen + 2h) == std::vector{of_user});
+  CHECK(Database(folder.file(), Access::read).revocations(kThen).revocations ==
+        std::vector{subject, token, of_user});
+  CHECK(Database(folder.file(), Access::read).revocations(kThen + 2h).revocations == std::vector{of_user});
 
   // Of two for one name, the later times hold. What is over goes with the next change.
   const Revocation later{Kind::subject, "ann", kThen + 1h, kThen + 90min};
   Database(folder.file(), Access::write).remember(std::vector{later}, kThen + 1h);
   const Revocation both{Kind::subject, "ann", kThen + 1h, kThen + 2h};
-  CHECK(Database(folder.file(), Access::read).revocations(kThen) == std::vector{both, of_user});
+  CHECK(Database(folder.file(), Access::read).revocations(kThen).revocations == std::vector{both, of_user});
+}
 
+TEST_CASE("a revocation that cannot be does not get into the file, and is left out where it is in",
+          "[users]") {
+  using auth::Revocation;
+  using Kind = Revocation::Kind;
+  using namespace std::chrono_literals;
+  constexpr WallTime kThen{1'735'689'600s};
+  const Folder folder;
+  const Revocation good{Kind::subject, "ann", kThen, kThen + 1h};
+  const Revocation longest{Kind::subject, std::string(508, 'a'), kThen, kThen + 1h};
+  Database(folder.file(), Access::write).remember(std::vector{longest, good}, kThen);
+  for (const Revocation& bad :
+       {Revocation{Kind::subject, std::string(509, 'a'), kThen, kThen + 1h},
+        Revocation{Kind::subject, "", kThen, kThen + 1h},
+        Revocation{Kind::token, "x", WallTime(-1ms), kThen + 1h},
+        Revocation{Kind::token, "x", kThen, WallTime(Duration(253'402'300'800'001))}}) {
+    Database database(folder.file(), Access::write);
+    CHECK_THROWS_WITH(database.remember(std::vector{bad}, kThen),
+                      Catch::Contains("cannot have a revocation"));
+  }
+  const auto is_whole = [&](std::size_t left_out) {
+    const RememberedRevocations there = Database(folder.file(), Access::read).revocations(kThen);
+    CHECK(there.revocations == std::vector{longest, good});
+    CHECK(there.left_out == left_out);
+  };
+  is_whole(0);
   Other(folder.file()).run("INSERT INTO revocations VALUES ('nonsense', 'x', 0, 9000000000000)");
-  Database broken(folder.file(), Access::read);
-  CHECK_THROWS_WITH(broken.revocations(kThen), Catch::Contains("of the revocations is none"));
+  Other(folder.file())
+      .run("INSERT INTO revocations VALUES ('subject', '" + std::string(600, 'a') + "', 0, 9000000000000)");
+  is_whole(2);
+}
+
+TEST_CASE("more revocations than are remembered keep nobody from starting", "[users]") {
+  using namespace std::chrono_literals;
+  constexpr WallTime kThen{1'735'689'600s};
+  const Folder folder;
+  Database(folder.file(), Access::write)
+      .remember(std::vector{auth::Revocation{auth::Revocation::Kind::user, "ann", kThen, kThen + 1h}}, kThen);
+  Other(folder.file())
+      .run(
+          "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 30001) INSERT INTO "
+          "revocations SELECT 'token', i, 0, 9000000000000 FROM n");
+  const RememberedRevocations there = Database(folder.file(), Access::read).revocations(kThen);
+  CHECK(there.revocations.size() == 30'000);
+  CHECK(there.left_out == 2);
 }
 
 TEST_CASE("there may be so many users and no more", "[users]") {
