@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +20,30 @@ namespace {
 
 constexpr std::string_view kPrefix = "turnpike_";
 constexpr std::string_view kProcess = "process_";
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kFamilyHelps{{
+    {"associations_closed_total", "Associations of clients by DTLS that this server ended, by the reason."},
+    {"connections_closed_total",
+     "Connections of clients by TCP and TLS that this server ended, by the reason."},
+    {"dropped_total", "Datagrams, messages and data that were dropped, by the reason."},
+    {"dtls_hellos_total", "DTLS hellos without a cookie, by whether they were answered with one."},
+    {"proxied_flows_total", "Flows of clients through load balancers, by UDP, by what became of them."},
+    {"refused_total", "Requests, connections and clients that were refused, by the reason."},
+    {"relay_bytes_total",
+     "Octets of payload between clients and this server, and between it and peers: received (rx) and sent "
+     "(tx)."},
+    {"relay_packets_total",
+     "Datagrams with payload between clients and this server, and between it and peers: received (rx) and "
+     "sent (tx)."},
+    {"relay_to_relay_packets_total",
+     "Datagrams from one relayed address here to another, past the kernel, by whether both belong to one "
+     "worker. They are counted as sent and as received too."},
+    {"reloads_total", "How often the configuration was read again, by whether it holds now."},
+    {"tls_handshakes_total",
+     "Handshakes of TLS and DTLS: all that were begun, what became of them, and those that were withheld."},
+    {"web_connections_closed_total", "Connections to a web server that this server ended, by the reason."},
+    {"web_sockets_closed_total", "WebSockets that this server ended, by the reason."},
+}};
 
 // The inverse of label(): converts its text to the labels of prometheus-cpp.
 std::vector<prometheus::ClientMetric::Label> split_labels(std::string_view text) {
@@ -126,8 +151,10 @@ void add_process_metrics(std::vector<Metric>& metrics) {
     gauge("process_virtual_memory_bytes", "Virtual memory of the process.", number(kVirtual));
     gauge("process_resident_memory_bytes", "Resident memory of the process.",
           number(kResident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
-    gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
-          boot_time() + number(kStart) / ticks);
+    // Reckoned once. Whoever counts restarts takes each change for one, and the clocks move against each
+    // other.
+    static const double started = boot_time() + number(kStart) / ticks;
+    gauge("process_start_time_seconds", "When the process started, in seconds since 1970.", started);
   }
   gauge("process_open_fds", "Open descriptors of the process.", static_cast<double>(open_descriptors()));
   rlimit limit{};
@@ -150,12 +177,24 @@ std::string label(std::string_view name, std::string_view value) {
   return text.append("\"");
 }
 
+std::string_view help_of_family(std::string_view family) {
+  const auto* const found =
+      std::ranges::find(kFamilyHelps, family, [](const auto& entry) { return entry.first; });
+  return found == kFamilyHelps.end() ? std::string_view() : found->second;
+}
+
 std::string to_prometheus(const std::vector<Metric>& metrics) {
   std::vector<prometheus::MetricFamily> families;
   std::map<std::string_view, std::size_t> places;
   for (const Metric& metric : metrics) {
     const auto [place, is_new] = places.emplace(metric.family, families.size());
-    if (is_new) families.push_back({full_name(metric.family), metric.help, type_of(metric.kind), {}});
+    if (is_new) {
+      const std::string_view help = help_of_family(metric.family);
+      families.push_back({full_name(metric.family),
+                          help.empty() ? metric.help : std::string(help),
+                          type_of(metric.kind),
+                          {}});
+    }
     prometheus::ClientMetric series;
     series.label = split_labels(metric.labels);
     set_value(series, metric);

@@ -24,7 +24,7 @@ struct Bucket {
 // One series of a metric family. Series with the same family name form one family.
 struct Metric {
   std::string family;  // without the prefix, such as "dropped_total"
-  std::string help;    // only that of a family's first series is used
+  std::string help;    // of this series; see help_of_family()
   MetricKind kind = MetricKind::gauge;
   std::string labels;             // in the text format: `reason="malformed",side="peer"`; may be empty
   double value = 0;               // for a histogram, the sum of its values
@@ -65,7 +65,12 @@ void add_process_metrics(std::vector<Metric>& metrics);
 // Writes `name="value"`, with the value escaped for the text format.
 std::string label(std::string_view name, std::string_view value);
 
-// Writes the whole response to a scrape.
+// What a family is about whose series have different helps, since Prometheus shows one text for all of them.
+// Empty for the other families.
+std::string_view help_of_family(std::string_view family);
+
+// Writes the whole response to a scrape. The help of a family is help_of_family(), or that of its first
+// series.
 std::string to_prometheus(const std::vector<Metric>& metrics);
 inline constexpr std::string_view kPrometheusType = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -143,6 +143,7 @@ http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
 
 // The numbers of connections are no keys here.
 void Administration::on_refused(const http::Refused& refused) {
+  count_refusal(refusal_counters_, refused.what);
   http::Refused named = refused;
   if (named.what == "connection") named.key = {};
   if (const auto line = refusals_.line(named, relay::read_clocks().steady)) spdlog::info(*line);

@@ -12,6 +12,7 @@
 #include "admin/service.hpp"
 #include "admin/site.hpp"
 #include "admin/unix_listener.hpp"
+#include "daemon/refusal_counters.hpp"
 #include "daemon/refusal_log.hpp"
 #include "http/server.hpp"
 #include "relay/counters.hpp"
@@ -55,6 +56,8 @@ class Administration : private admin::Service {
 
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
+  const AdminRefusals& refusals() const { return refusal_counters_; }
+
   void start();
   // Changes the token secrets, the hosts and the public host. The listeners stay.
   void use(const admin::Params& params);
@@ -93,6 +96,7 @@ class Administration : private admin::Service {
   boost::asio::io_context& io_;
   Hooks hooks_;
   RefusalLog refusals_{"admin"};
+  AdminRefusals refusal_counters_;
   http::Router router_;
   admin::Site site_;
   http::Server server_;

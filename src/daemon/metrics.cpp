@@ -89,6 +89,9 @@ std::vector<Daemon::LimitUse> Daemon::limits() const {
                             {"peer_connections", connection_quota_.in_use(), config_.limits.peer_connections},
                             {"idle_connections", idle_connections_.count(), config_.streams.idle},
                             {"relay_ports", ports.taken, ports.of}};
+  if (signaling_) {
+    all.push_back({"signaling_connections", signaling_->connections(), config_.signaling.http.connections});
+  }
   if (web_) all.push_back({"web_connections", web_->count(), config_.streams.web});
   return all;
 }
@@ -106,7 +109,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
           static_cast<double>(one.limit));
   }
   const turn::Limits& limits_of_each = config_.limits;
-  const std::array<std::pair<std::string_view, std::uint32_t>, 15> of_each{{
+  const std::array<std::pair<std::string_view, std::uint32_t>, 14> of_each{{
       {"allocations_per_user", limits_of_each.allocations_per_user},
       {"allocations_per_address", limits_of_each.allocations_per_address},
       {"permissions_per_allocation", limits_of_each.permissions_per_allocation},
@@ -119,7 +122,6 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
       {"unauthenticated_per_second", limits_of_each.unauthenticated_per_second},
       {"failures_per_second", limits_of_each.failures_per_second},
       {"bindings_per_second", limits_of_each.bindings_per_second},
-      {"signaling_connections", config_.signaling.http.connections},
       {"signaling_connections_per_address", config_.signaling.http.connections_per_address},
       {"signaling_members_per_room", config_.signaling.limits.members_per_room},
   }};
@@ -171,6 +173,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   admin::add_metrics(metrics, counters_);
   if (signaling_) signaling_->add_metrics(metrics);
   if (web_) web_->add_metrics(metrics);
+  if (admin_) admin::add_metrics(metrics, admin_->refusals());
 }
 
 json::object Daemon::status() {
@@ -194,14 +197,18 @@ json::object Daemon::status() {
     relay::Totals one;
     worker->add_counters_to(one);
     const auto& core = one.of<turn::Counters>();
-    per_worker.push_back({{"allocations", core.allocations_created - core.allocations_deleted},
+    // They are read one after the other, while the worker counts.
+    const std::uint64_t created = core.allocations_created;
+    per_worker.push_back({{"allocations", created - std::min(created, core.allocations_deleted.value())},
                           {"to_peer_bytes", core.to_peer_bytes.value()},
                           {"to_client_bytes", core.to_client_bytes.value()}});
   }
   const relay::Totals totals = count_all();
   std::vector<admin::Metric> metrics;
   totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
+  if (signaling_) signaling_->add_metrics(metrics);
   if (web_) web_->add_metrics(metrics);
+  if (admin_) admin::add_metrics(metrics, admin_->refusals());
   json::object refused;
   json::object dropped;
   for (const admin::Metric& metric : metrics) {

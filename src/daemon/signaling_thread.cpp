@@ -61,14 +61,6 @@ http::Params http_params(const config::SignalingParams& signaling, const Certifi
   return params;
 }
 
-template <class Params>
-Params with_log(Params params, RefusalLog& log) {
-  params.refused = [&log](const http::Refused& refused) {
-    if (const auto line = log.line(refused, relay::read_clocks().steady)) spdlog::info(*line);
-  };
-  return params;
-}
-
 }  // namespace
 
 SignalingThread::SignalingThread(const config::Config& config,
@@ -76,9 +68,9 @@ SignalingThread::SignalingThread(const config::Config& config,
                                  const std::map<IpAddress, IpAddress>& advertised,
                                  const std::optional<IpAddress>& default_address)
     : tls_(tls),
-      site_(io_, with_log(site_params(config, std::move(relay), tls, advertised, default_address), refusals_),
+      site_(io_, told_of_refusals(site_params(config, std::move(relay), tls, advertised, default_address)),
             random_),
-      server_(io_, with_log(http_params(config.signaling, tls), refusals_), tls ? &tls->tls() : nullptr,
+      server_(io_, told_of_refusals(http_params(config.signaling, tls)), tls ? &tls->tls() : nullptr,
               router_) {
   site_.add_routes(router_);
   if (config.cluster.is_enabled()) join_cluster(config.cluster);
@@ -105,6 +97,15 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
                  });
 }
 
+template <class Params>
+Params SignalingThread::told_of_refusals(Params params) {
+  params.refused = [this](const http::Refused& refused) {
+    count_refusal(refusal_counters_, refused.what);
+    if (const auto line = refusals_.line(refused, relay::read_clocks().steady)) spdlog::info(*line);
+  };
+  return params;
+}
+
 void SignalingThread::start() {
   server_.start();
   if (rooms_) rooms_->start();
@@ -120,8 +121,8 @@ void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
 
 void SignalingThread::use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
                           const std::optional<IpAddress>& default_address) {
-  auto site = with_log(site_params(config, {}, tls_, advertised, default_address), refusals_);
-  auto server = with_log(http_params(config.signaling, tls_), refusals_);
+  auto site = told_of_refusals(site_params(config, {}, tls_, advertised, default_address));
+  auto server = told_of_refusals(http_params(config.signaling, tls_));
   boost::asio::post(io_, [this, site = std::move(site), server = std::move(server)] {
     try {
       site_.use(site);
@@ -161,6 +162,7 @@ void SignalingThread::ask(std::function<void()> answer) { boost::asio::post(io_,
 void SignalingThread::add_metrics(std::vector<admin::Metric>& metrics) const {
   admin::add_metrics(metrics, server_.counters());
   admin::add_metrics(metrics, site_.site_counters());
+  admin::add_metrics(metrics, refusal_counters_);
   const auto gauge = [&](const char* family, const char* help, const Counter& value) {
     metrics.push_back({family, help, admin::MetricKind::gauge, {}, static_cast<double>(value.value())});
   };

@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "daemon/accepted_queue.hpp"
 #include "daemon/certificates.hpp"
+#include "daemon/refusal_counters.hpp"
 #include "daemon/refusal_log.hpp"
 #include "http/server.hpp"
 #include "http/signaling_site.hpp"
@@ -62,12 +63,17 @@ class SignalingThread {
 
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
+  // Open connections. From any thread.
+  std::uint64_t connections() const { return server_.open_connections(); }
   // Read these only after stop().
   const http::Counters& counters() const { return server_.counters(); }
   // Connections that were given to adopt() and closed. From any thread.
   std::uint64_t dropped() const { return waiting_.dropped(); }
 
  private:
+  // The parameters of a part that tells whom it refuses, here.
+  template <class Params>
+  Params told_of_refusals(Params params);
   void join_cluster(const cluster::Params& params);
   void log_totals() const;
 
@@ -77,6 +83,7 @@ class SignalingThread {
   const Certificates* tls_;
   net::SystemRandom random_;
   RefusalLog refusals_;
+  SignalingRefusals refusal_counters_;
   AcceptedQueue<net::AcceptedConnection> waiting_;
   http::SignalingSite site_;
   http::Router router_;

@@ -103,7 +103,7 @@ class Server::Connection::Served final : public Connection {
         stream_(std::make_unique<Stream>(std::move(socket), session_for(server, arrival))),
         deadline_(stream_->next_layer()) {
     ++server_.counters_.connections;
-    server_.connections_.emplace(number_, this);
+    server_.add(number_, *this);
     const auto early = asio::buffer(arrival.received);
     buffer_.commit(asio::buffer_copy(buffer_.prepare(early.size()), early));
   }

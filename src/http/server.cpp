@@ -144,8 +144,14 @@ void Server::tell_refused(std::string_view what, std::string_view key, const IpA
   if (params_.refused) params_.refused({what, key, client, std::string(detail)});
 }
 
+void Server::add(std::uint64_t number, Connection& connection) {
+  connections_.emplace(number, &connection);
+  open_connections_ = connections_.size();
+}
+
 void Server::remove(std::uint64_t number) {
   connections_.erase(number);
+  open_connections_ = connections_.size();
   if (stopping_ && connections_.empty()) patience_.cancel();
 }
 

@@ -33,6 +33,8 @@ class Server {
   // In the order of the listeners, with the ports that the kernel has chosen.
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
   const Counters& counters() const { return counters_; }
+  // Open connections. From any thread.
+  std::uint64_t open_connections() const { return open_connections_; }
 
   void start();
   // Changes all parameters except the listeners. Call it on the server's thread.
@@ -54,6 +56,7 @@ class Server {
   bool admit(const IpAddress& source);
   void tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
                     std::string_view detail = {}) const;
+  void add(std::uint64_t number, Connection& connection);
   void remove(std::uint64_t number);
 
   boost::asio::io_context& io_;
@@ -67,6 +70,7 @@ class Server {
   std::vector<Endpoint> endpoints_;
   SourceCounter connections_from_;
   std::map<std::uint64_t, Connection*> connections_;  // open connections, by number
+  Counter open_connections_;                          // their number
   std::uint64_t last_number_ = 0;
   std::uint32_t being_refused_ = 0;
   bool stopping_ = false;

@@ -62,6 +62,7 @@ struct TcpRelayCounters {
 
 struct RelaySocketCounters {
   Counter out_of_descriptors;
+  Counter out_of_ports;
 };
 
 // The counters of a worker that belong to none of its parts.
@@ -211,6 +212,9 @@ inline constexpr auto kCounterList<relay::RelaySocketCounters> =
         {"out_of_descriptors", &relay::RelaySocketCounters::out_of_descriptors,
          "Allocations refused for want of descriptors.", "refused_total",
          R"(reason="out_of_descriptors_for_relay")"},
+        {"out_of_ports", &relay::RelaySocketCounters::out_of_ports,
+         "Allocations refused, since all ports that would do were taken.", "refused_total",
+         R"(reason="relay_ports")"},
     });
 static_assert(lists_all<relay::RelaySocketCounters>());
 

@@ -220,7 +220,7 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
   std::uint16_t start = ports->random_start(random_);
   for (int tries = 0; tries < kForeignPortsTolerated; ++tries) {
     const auto port = even ? ports->take_even_from(start, next != nullptr) : ports->take_from(start);
-    if (!port) return std::nullopt;
+    if (!port) break;
     const auto above = static_cast<std::uint16_t>(*port + 1);
     PortLease lease(ports, *port);
     PortLease lease_above = next ? PortLease(ports, above) : PortLease();
@@ -246,6 +246,7 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
     const auto behind = static_cast<std::uint16_t>(*port + step);
     start = ports->contains(behind) ? behind : ports->first();
   }
+  ++counters_.out_of_ports;
   return std::nullopt;
 }
 

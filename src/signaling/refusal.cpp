@@ -53,6 +53,7 @@ std::string_view key_of(Refusal refusal) {
     case Refusal::token_invalid:
     case Refusal::token_expired:
     case Refusal::token_not_yet_valid: return "signaling.token_secrets";
+    case Refusal::token_revoked: return "turnpikectl revoke";
     case Refusal::rate_limited: return "signaling.credentials_per_second";
     default: return {};
   }

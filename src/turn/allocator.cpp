@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "limit_met.hpp"
 #include "request.hpp"
 #include "turnpike/base/prefix.hpp"
 #include "turnpike/stun/attributes.hpp"
@@ -216,7 +217,7 @@ Check Allocator::take_place(const Request& request, AllocateOptions& options, Al
     allocation.address_quota =
         address_quota_->take(source_block(client).to_string(), !settings_.is_exempt(client));
     if (!allocation.address_quota) {
-      out.reach(LimitKey::allocations_per_address);
+      refuse_for(LimitKey::allocations_per_address, counters_, out);
       return ErrorCode::allocation_quota_reached;
     }
   }
@@ -231,7 +232,7 @@ Check Allocator::take_place(const Request& request, AllocateOptions& options, Al
   }
   if (!allocation.quota) {
     const bool by_user = allocation.quota.reached() == QuotaLimit::user;
-    out.reach(by_user ? LimitKey::allocations_per_user : LimitKey::allocations);
+    refuse_for(by_user ? LimitKey::allocations_per_user : LimitKey::allocations, counters_, out);
     return ErrorCode::allocation_quota_reached;
   }
   return open_relays(request, options, allocation);

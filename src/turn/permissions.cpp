@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 
+#include "limit_met.hpp"
 #include "request.hpp"
 #include "turnpike/stun/attributes.hpp"
 
@@ -59,7 +60,7 @@ void Permissions::on_create_permission(Request& request, Output& out) {
     if (error || attribute.type != AttributeType::xor_peer_address) return;
     if (limit != 0 && peers.size() == limit + kSpareAddresses) {
       error = ErrorCode::insufficient_capacity;
-      return out.reach(LimitKey::permissions_per_allocation);
+      return refuse_for(LimitKey::permissions_per_allocation, counters_, out);
     }
     if (const auto peer = access_.read_peer(request, attribute.value)) {
       peers.push_back(*peer);
@@ -78,7 +79,7 @@ void Permissions::on_create_permission(Request& request, Output& out) {
       if (!allocation.peers.find_permission(peer.endpoint.address, request.now.steady)) ++total;
     }
     if (total > limit) {
-      out.reach(LimitKey::permissions_per_allocation);
+      refuse_for(LimitKey::permissions_per_allocation, counters_, out);
       return responder_.reject(request, ErrorCode::insufficient_capacity, out);
     }
   }
@@ -129,11 +130,11 @@ Check Permissions::check_channel(const Request& request, stun::ChannelNumber num
 
   const bool is_new_permission = !peers.find_permission(peer.address, request.now.steady);
   if (!bound && is_full(peers.channels(), settings_.limits.channels_per_allocation)) {
-    out.reach(LimitKey::channels_per_allocation);
+    refuse_for(LimitKey::channels_per_allocation, counters_, out);
     return ErrorCode::insufficient_capacity;
   }
   if (is_new_permission && is_full(peers.permissions(), settings_.limits.permissions_per_allocation)) {
-    out.reach(LimitKey::permissions_per_allocation);
+    refuse_for(LimitKey::permissions_per_allocation, counters_, out);
     return ErrorCode::insufficient_capacity;
   }
   return std::nullopt;

@@ -64,6 +64,8 @@ void Responder::finish(const Request& request, stun::MessageBuilder& builder, Ou
   if (error) {
     ++counters_.refusals;
     if (*error == ErrorCode::try_alternate) ++counters_.redirects;
+    // Others are told that they are forbidden before they have said who they are.
+    if (*error == ErrorCode::forbidden && request.authenticated) ++counters_.peers_denied;
     breakdown_.requests.count(method, *error);
   } else {
     breakdown_.requests.count_success(method);

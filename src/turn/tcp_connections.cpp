@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "limit_met.hpp"
 #include "request.hpp"
 #include "turnpike/stun/attributes.hpp"
 
@@ -86,8 +87,8 @@ bool TcpConnections::may_connect(const Peer& peer) const {
 // peers.
 QuotaSlot TcpConnections::take_place(const Allocation& allocation, Output& out) {
   QuotaSlot slot = quota_.take(allocation.identity.quota_name());
-  if (slot.reached() == QuotaLimit::user) out.reach(LimitKey::peer_connections_per_user);
-  if (slot.reached() == QuotaLimit::total) out.reach(LimitKey::peer_connections);
+  if (slot.reached() == QuotaLimit::user) refuse_for(LimitKey::peer_connections_per_user, counters_, out);
+  if (slot.reached() == QuotaLimit::total) refuse_for(LimitKey::peer_connections, counters_, out);
   return slot;
 }
 

@@ -348,6 +348,7 @@ class Monitoring(unittest.TestCase):
                 moved[panel["title"]] += any(float(one["value"][1]) > 0 for one in result)
         self.assertGreater(asked, 40)
         still = {title for title, count in moved.items() if count == 0}
+        self.assertEqual(moved["Restarts"], 0, "nothing was restarted")
         self.assertEqual(still - self.QUIET, set(), "these show nothing but zeros, whatever clients do")
 
     def test_3_each_label_that_is_asked_for_exists(self):

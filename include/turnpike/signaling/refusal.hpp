@@ -36,8 +36,8 @@ enum class Refusal : std::uint8_t {
 std::string_view code_of(Refusal refusal);
 // A sentence for people.
 std::string_view message_of(Refusal refusal);
-// The configuration key that decides this, such as "signaling.members_per_room". Empty when no key does,
-// because the message of the client is at fault.
+// The configuration key that decides this, such as "signaling.members_per_room", or the command. Empty when
+// nothing of the operator's does, because the message of the client is at fault.
 std::string_view key_of(Refusal refusal);
 
 // A refusal that the operator may want to know of: whoever calls the protocols writes it to the log.

@@ -33,6 +33,14 @@ struct Counters {
   Counter to_client_refused;
   Counter relay_to_relay;
   Counter relay_to_worker;
+  Counter over_allocations;
+  Counter over_allocations_of_user;
+  Counter over_allocations_of_address;
+  Counter over_permissions;
+  Counter over_channels;
+  Counter over_connections;
+  Counter over_connections_of_user;
+  Counter peers_denied;
   Counter over_server_rate;
   Counter over_user_rate;
   Counter over_allocation_rate;
@@ -180,6 +188,29 @@ inline constexpr auto kCounterList<turn::Counters> = std::to_array<CounterRow<tu
      "relay_to_relay_packets_total", R"(worker="same")"},
     {"relay_to_worker", &turn::Counters::relay_to_worker, "The same, to a relayed address of another worker.",
      "relay_to_relay_packets_total", R"(worker="other")"},
+    {"over_allocations", &turn::Counters::over_allocations,
+     "Allocations refused, since there were as many as there may be.", "refused_total",
+     R"(reason="allocations")"},
+    {"over_allocations_of_user", &turn::Counters::over_allocations_of_user,
+     "Allocations refused, since their user had as many as one may have.", "refused_total",
+     R"(reason="allocations_per_user")"},
+    {"over_allocations_of_address", &turn::Counters::over_allocations_of_address,
+     "Allocations refused, since their address had as many as one may have.", "refused_total",
+     R"(reason="allocations_per_address")"},
+    {"over_permissions", &turn::Counters::over_permissions,
+     "Requests refused, since their allocation had as many permissions as one may have.", "refused_total",
+     R"(reason="permissions_per_allocation")"},
+    {"over_channels", &turn::Counters::over_channels,
+     "Requests refused, since their allocation had as many channels as one may have.", "refused_total",
+     R"(reason="channels_per_allocation")"},
+    {"over_connections", &turn::Counters::over_connections,
+     "Connections with peers refused, since there were as many as there may be.", "refused_total",
+     R"(reason="peer_connections")"},
+    {"over_connections_of_user", &turn::Counters::over_connections_of_user,
+     "Connections with peers refused, since their user had as many as one may have.", "refused_total",
+     R"(reason="peer_connections_per_user")"},
+    {"peers_denied", &turn::Counters::peers_denied, "Requests for peers that clients may not reach.",
+     "refused_total", R"(reason="peer_denied")"},
     {"over_server_rate", &turn::Counters::over_server_rate,
      "Datagrams that were dropped because all clients together had relayed as much as they may.",
      "dropped_total", R"(reason="bytes_per_second")"},

@@ -7,15 +7,25 @@ namespace {
 
 TEST_CASE("series of one family stand together under its help and type", "[admin]") {
   const std::string text = to_prometheus({
-      {"dropped_total", "What was dropped.", MetricKind::counter, label("reason", "malformed"), 3},
+      {"eaten_total", "What was eaten.", MetricKind::counter, label("reason", "malformed"), 3},
       {"ready", "1 while ready.", MetricKind::gauge, {}, 1},
-      {"dropped_total", "What was dropped.", MetricKind::counter, label("reason", "full"), 0},
+      {"eaten_total", "What was eaten.", MetricKind::counter, label("reason", "full"), 0},
   });
-  CHECK_THAT(text, Catch::StartsWith("# HELP turnpike_dropped_total What was dropped.\n"
-                                     "# TYPE turnpike_dropped_total counter\n"));
-  CHECK_THAT(text, Catch::Contains("turnpike_dropped_total{reason=\"malformed\"} 3\n"
-                                   "turnpike_dropped_total{reason=\"full\"} 0\n"));
+  CHECK_THAT(text, Catch::StartsWith("# HELP turnpike_eaten_total What was eaten.\n"
+                                     "# TYPE turnpike_eaten_total counter\n"));
+  CHECK_THAT(text, Catch::Contains("turnpike_eaten_total{reason=\"malformed\"} 3\n"
+                                   "turnpike_eaten_total{reason=\"full\"} 0\n"));
   CHECK_THAT(text, Catch::Contains("# TYPE turnpike_ready gauge\nturnpike_ready 1\n"));
+}
+
+TEST_CASE("a family whose series say different things has a help of its own", "[admin]") {
+  const std::string text = to_prometheus({
+      {"refused_total", "Clients without a token.", MetricKind::counter, label("reason", "token"), 3},
+      {"refused_total", "Rooms that are full.", MetricKind::counter, label("reason", "room"), 0},
+  });
+  CHECK_THAT(text,
+             Catch::StartsWith("# HELP turnpike_refused_total Requests, connections and clients that "));
+  CHECK_THAT(text, !Catch::Contains("Clients without a token."));
 }
 
 TEST_CASE("a histogram's buckets add up, in the unit that is shown", "[admin]") {
@@ -46,6 +56,22 @@ TEST_CASE("the process tells of itself by the names that Prometheus has", "[admi
         "process_max_fds ", "process_start_time_seconds ", "process_virtual_memory_bytes "}) {
     CHECK_THAT(text, Catch::Contains(std::string("\n") + name));
   }
+}
+
+// Each change of it is a restart, to whoever counts them.
+TEST_CASE("the start of the process is the same at each scrape", "[admin]") {
+  const auto started = [] {
+    std::vector<Metric> metrics;
+    add_process_metrics(metrics);
+    const std::string text = to_prometheus(metrics);
+    const std::size_t at = text.find("\nprocess_start_time_seconds ");
+    REQUIRE(at != std::string::npos);
+    return text.substr(at, text.find('\n', at + 1) - at);
+  };
+  const std::string first = started();
+  int changes = 0;
+  for (int i = 0; i < 1000; ++i) changes += started() == first ? 0 : 1;
+  CHECK(changes == 0);
 }
 
 }  // namespace

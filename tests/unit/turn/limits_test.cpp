@@ -92,6 +92,49 @@ TEST_CASE("unless it is written, the limit of a user does not hold for names tha
   CHECK(allocations_of(s, "carol", 300) == 3);
 }
 
+TEST_CASE("each refusal because of a limit is counted under its key", "[turn][limits]") {
+  Setup setup = with_secret();
+  setup.limits.allocations = 4;
+  setup.limits.allocations_per_user = 2;
+  setup.limits.allocations_per_address = 3;
+  setup.limits.permissions_per_allocation = 1;
+  setup.limits.channels_per_allocation = 1;
+  Scenario s(setup);
+  const auto ask = [&](const Client& from, std::string_view user) {
+    RequestMaker request = allocate();
+    request.from(from);
+    return s.client_sends(with_rest_name(request, "north", user, s.now().wall + 1h));
+  };
+  const auto same_address = [](std::uint16_t port) {
+    Client one = client(1);
+    one.tuple.client.port = port;
+    return one;
+  };
+  for (std::uint16_t port = 1; port <= 2; ++port) ask(same_address(port), "ann").expect_success();
+  ask(same_address(3), "ann").expect_error(486);
+  ask(same_address(3), "bob").expect_success();
+  ask(same_address(4), "bob").expect_error(486);
+  ask(client(2), "bob").expect_success();
+  ask(client(3), "carol").expect_error(486);
+  ask(client(3), "carol").expect_error(486);
+  CHECK(s.counters().over_allocations_of_user == 1);
+  CHECK(s.counters().over_allocations_of_address == 1);
+  CHECK(s.counters().over_allocations == 2);
+
+  const auto with_name = [&](RequestMaker request) {
+    request.from(client(2));
+    return with_rest_name(request, "north", "bob", s.now().wall + 1h);
+  };
+  s.client_sends(with_name(channel_bind(0x4000, "20.0.0.1:1"))).expect_success();
+  s.client_sends(with_name(channel_bind(0x4001, "20.0.0.1:2"))).expect_error(508);
+  s.client_sends(with_name(create_permission("20.0.0.2:1"))).expect_error(508);
+  s.client_sends(with_name(create_permission("127.0.0.1:1"))).expect_error(403);
+  CHECK(s.counters().over_channels == 1);
+  CHECK(s.counters().over_permissions == 1);
+  CHECK(s.counters().peers_denied == 1);
+  CHECK(s.counters().client_denied == 0);
+}
+
 TEST_CASE("the limit of all allocations is named as well", "[turn][limits]") {
   Setup setup;
   setup.limits.allocations = 1;
@@ -127,6 +170,8 @@ TEST_CASE("connections with peers count for the user and for the server, whichev
   const Scenario::Accepted refused = s.peer_connects("5.6.7.8:84", s.relayed(over_tcp(1)));
   CHECK_FALSE(refused.id);
   refused.outcome.expect_limit_met(key);
+  CHECK(s.counters().over_connections_of_user == (by_user ? 2 : 0));
+  CHECK(s.counters().over_connections == (by_user ? 0 : 2));
 
   s.peer_closes(*accepted.id);
   CHECK(s.connection_quota().in_use() == 2);
