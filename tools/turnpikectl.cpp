@@ -19,16 +19,18 @@ using namespace turnpike::turnpikectl;
 constexpr const char* kSocket = "/run/turnpike/admin.sock";
 constexpr const char* kConfig = "/etc/turnpike/turnpike.yaml";
 
-// A CLI11 check that also stores the value: "90s", "10m" or "1h" in seconds.
+// A CLI11 check that also stores the value: "90s", "10m" or "1h" in seconds. A part of a second counts as
+// one.
 CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::chrono::seconds>& out,
-                          const char* help) {
+                          const char* help, std::chrono::seconds at_least = {}) {
   return app
       .add_option_function<std::string>(
           name,
-          [name, &out](const std::string& text) {
+          [name, &out, at_least](const std::string& text) {
             const auto duration = config::parse_duration(text);
             if (!duration) throw CLI::ValidationError(name, "expected a time such as 90s, 10m or 1h");
-            out = std::chrono::duration_cast<std::chrono::seconds>(*duration);
+            out = std::chrono::ceil<std::chrono::seconds>(*duration);
+            if (*out < at_least) throw CLI::ValidationError(name, "expected 1s or more");
           },
           help)
       ->type_name("TIME");
@@ -137,8 +139,9 @@ int main(int argc, char** argv) {
   auto* minting =
       app.add_subcommand("credentials", "Make time-limited credentials and the iceServers entry for them");
   minting->add_option("NAME", credentials.name, "Whose quota they count for")->required();
-  add_duration(*minting, "--ttl", ttl, "How long they are good (default: 1h)");
-  minting->add_option("--host", credentials.host, "The host in the entry (default: signaling.public_host)");
+  add_duration(*minting, "--ttl", ttl, "How long they are good (default: 1h)", std::chrono::seconds(1));
+  minting->add_option("--host", credentials.host,
+                      "The host in the entry (default: that of the configuration)");
   minting->add_option("--config", credentials.config_file, "The configuration with the auth.secrets to use")
       ->capture_default_str()
       ->type_name("FILE");

@@ -35,4 +35,15 @@ std::optional<std::string> read_body(const http::Request& request,
   return std::nullopt;
 }
 
+std::optional<http::Response> find_unknown_parameter(const http::Request& request,
+                                                     std::initializer_list<std::string_view> known) {
+  const auto is_known = [&](const std::string& name) {
+    return std::ranges::find(known, name) != known.end();
+  };
+  if (std::ranges::all_of(request.query_names(), is_known)) return std::nullopt;
+  std::string names;
+  for (const std::string_view name : known) names.append(names.empty() ? "" : ", ").append(name);
+  return json_error(400, "unknown-parameter", "This path takes no other parameters than " + names + ".");
+}
+
 }  // namespace turnpike::admin

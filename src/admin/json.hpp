@@ -26,4 +26,8 @@ std::optional<std::string> read_body(const http::Request& request,
                                      std::initializer_list<std::string_view> known, boost::json::object& out,
                                      std::size_t longest = kMaxBody);
 
+// The answer to a request whose query has another parameter than the `known` ones; nothing when it has none.
+std::optional<http::Response> find_unknown_parameter(const http::Request& request,
+                                                     std::initializer_list<std::string_view> known);
+
 }  // namespace turnpike::admin

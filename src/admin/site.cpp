@@ -137,26 +137,50 @@ void Site::add_routes(http::Router& router) {
   router.set_fallback([](const Request&) -> Awaitable<Response> {
     co_return http::error_response(404, "the admin listener has /, /healthz, /readyz, /metrics and /v1/");
   });
-  add_control(router, "GET", "/v1/status", &Site::status);
-  add_control(router, "GET", "/v1/allocations", &Site::allocations);
-  add_control(router, "DELETE", std::string(kAllocations) + "*", &Site::kill);
-  add_control(router, "POST", "/v1/drain", &Site::drain);
-  add_control(router, "POST", "/v1/reload", &Site::reload);
-  add_control(router, "POST", "/v1/loglevel", &Site::set_log_level);
-  add_control(router, "GET", "/v1/nodes", &Site::nodes);
-  add_control(router, "POST", "/v1/kill", &Site::end_user);
-  add_control(router, "GET", "/v1/users", &Site::list_users);
-  add_control(router, "POST", "/v1/users", &Site::add_users);
-  add_control(router, "PUT", "/v1/users", &Site::change_user);
-  add_control(router, "DELETE", "/v1/users", &Site::remove_user);
-  add_control(router, "POST", "/v1/revoke", &Site::revoke);
+  add_control(router, "/v1/status", {{"GET", &Site::status}});
+  add_control(router, "/v1/allocations", {{"GET", &Site::allocations}});
+  for (const char* ids : {"", "*"})
+    add_control(router, std::string(kAllocations) + ids, {{"DELETE", &Site::kill}});
+  add_control(router, "/v1/drain", {{"POST", &Site::drain}});
+  add_control(router, "/v1/reload", {{"POST", &Site::reload}});
+  add_control(router, "/v1/loglevel", {{"POST", &Site::set_log_level}});
+  add_control(router, "/v1/nodes", {{"GET", &Site::nodes}});
+  add_control(router, "/v1/kill", {{"POST", &Site::end_user}});
+  add_control(router, "/v1/users",
+              {{"GET", &Site::list_users},
+               {"POST", &Site::add_users},
+               {"PUT", &Site::change_user},
+               {"DELETE", &Site::remove_user}});
+  add_control(router, "/v1/revoke", {{"POST", &Site::revoke}});
+  for (const char* others : {"/v1/", "/v1/*"}) {
+    add_guarded(router, http::Router::kAnyMethod, others, [](const Request&) -> Awaitable<Response> {
+      co_return json_error(404, "no-such-path", "There is no such command.");
+    });
+  }
 }
 
-void Site::add_control(http::Router& router, std::string method, std::string path, Action action) {
-  router.add(std::move(method), std::move(path),
-             [this, action](const Request& request) -> Awaitable<Response> {
+void Site::add_control(http::Router& router, const std::string& path,
+                       std::initializer_list<std::pair<const char*, Action>> actions) {
+  std::string allowed;
+  for (const auto& [method, action] : actions) {
+    add_guarded(router, method, path,
+                [this, action = action](const Request& request) { return (this->*action)(request); });
+    allowed.append(allowed.empty() ? "" : ", ").append(method);
+    if (std::string_view(method) == "GET") allowed.append(", HEAD");
+  }
+  add_guarded(router, http::Router::kAnyMethod, path, [allowed](const Request&) -> Awaitable<Response> {
+    Response response = json_error(405, "method-not-allowed", "This path takes " + allowed + ".");
+    response.set("Allow", allowed);
+    co_return response;
+  });
+}
+
+void Site::add_guarded(http::Router& router, std::string_view method, const std::string& path,
+                       http::Handler handler) {
+  router.add(std::string(method), path,
+             [this, handler = std::move(handler)](const Request& request) -> Awaitable<Response> {
                if (auto refusal = find_refusal(request)) co_return std::move(*refusal);
-               co_return co_await (this->*action)(request);
+               co_return co_await handler(request);
              });
 }
 
@@ -177,6 +201,7 @@ std::optional<Response> Site::find_refusal(const Request& request) {
 Awaitable<Response> Site::status(const Request&) { co_return json_answer(service_.status()); }
 
 Awaitable<Response> Site::allocations(const Request& request) {
+  if (auto refusal = find_unknown_parameter(request, {"user", "address"})) co_return std::move(*refusal);
   AllocationList answered = co_await service_.allocations();
   std::vector<AllocationOf>& all = answered.allocations;
   if (const auto user = request.query("user")) {

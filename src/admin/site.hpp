@@ -25,8 +25,12 @@ class Site {
  private:
   using Action = http::Awaitable<http::Response> (Site::*)(const http::Request&);
 
-  // Adds a path under /v1/. It is for clients of a unix socket, and for those with a token.
-  void add_control(http::Router& router, std::string method, std::string path, Action action);
+  // Adds a path under /v1/. It is for clients of a unix socket, and for those with a token. All answers are
+  // JSON, those to other methods as well.
+  void add_control(http::Router& router, const std::string& path,
+                   std::initializer_list<std::pair<const char*, Action>> actions);
+  void add_guarded(http::Router& router, std::string_view method, const std::string& path,
+                   http::Handler handler);
   std::optional<http::Response> find_refusal(const http::Request& request);
 
   http::Awaitable<http::Response> status(const http::Request& request);

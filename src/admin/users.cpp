@@ -71,6 +71,7 @@ http::Response answer(const Result<json::object, Refusal>& result) {
 }  // namespace
 
 http::Awaitable<http::Response> Site::list_users(const http::Request& request) {
+  if (auto refusal = find_unknown_parameter(request, {"after", "limit"})) co_return std::move(*refusal);
   std::size_t limit = UserChange::kMaxListed;
   if (const auto text = request.query("limit")) {
     const auto read = std::from_chars(text->data(), text->data() + text->size(), limit);
@@ -78,7 +79,10 @@ http::Awaitable<http::Response> Site::list_users(const http::Request& request) {
     if (!is_whole || limit == 0 || limit > UserChange::kMaxListed)
       co_return json_error(400, "bad-limit", "limit is a number from 1 to 1000.");
   }
-  co_return answer(service_.list_users(request.query("after").value_or(""), limit));
+  const std::string after = request.query("after").value_or("");
+  if (after.size() > auth::kMaxUserName)
+    co_return json_error(400, "bad-after", "after is longer than the name of a user can be.");
+  co_return answer(service_.list_users(after, limit));
 }
 
 http::Awaitable<http::Response> Site::add_users(const http::Request& request) {
@@ -134,6 +138,7 @@ http::Awaitable<http::Response> Site::revoke(const http::Request& request) {
 }
 
 http::Awaitable<http::Response> Site::remove_user(const http::Request& request) {
+  if (auto refusal = find_unknown_parameter(request, {"name"})) co_return std::move(*refusal);
   UserChange change{UserChange::Kind::remove, std::vector<auth::UserParams>(1)};
   std::string& name = change.users.front().name;
   name = request.query("name").value_or("");

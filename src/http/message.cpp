@@ -145,6 +145,14 @@ std::string to_octets(const Response& response) {
 
 std::optional<std::string> Request::query(std::string_view name) const { return param_of(target, name); }
 
+std::vector<std::string> Request::query_names() const {
+  std::vector<std::string> names;
+  const auto url = urls::parse_origin_form(url_text(target));
+  if (!url) return names;
+  for (const auto& param : url->params()) names.push_back(param.key);
+  return names;
+}
+
 std::optional<std::string> Request::form(std::string_view name) const {
   return param_of(std::string("/?").append(body), name);
 }

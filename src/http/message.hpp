@@ -45,6 +45,8 @@ struct Request {
   std::string header_list(std::string_view name) const;
   // A parameter of the query, percent-decoded; nothing when it is absent.
   std::optional<std::string> query(std::string_view name) const;
+  // The names of all parameters of the query, percent-decoded.
+  std::vector<std::string> query_names() const;
   // A field of a form in the body (application/x-www-form-urlencoded); nothing when it is absent.
   std::optional<std::string> form(std::string_view name) const;
 };

@@ -3,7 +3,9 @@
 namespace turnpike::http {
 
 void Router::add(std::string method, std::string path, Handler handler) {
-  routes_[std::move(path)][std::move(method)] = std::move(handler);
+  auto& paths = path.ends_with("/*") ? folders_ : routes_;
+  if (path.ends_with("/*")) path.pop_back();
+  paths[std::move(path)][std::move(method)] = std::move(handler);
 }
 
 bool Router::is_served(std::string_view path) const {
@@ -14,10 +16,14 @@ bool Router::is_served(std::string_view path) const {
 const Router::Methods* Router::find(std::string_view path) const {
   if (!is_served(path)) return nullptr;
   if (const auto route = routes_.find(path); route != routes_.end()) return &route->second;
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos || slash + 1 == path.size()) return nullptr;
-  const auto below = routes_.find(std::string(path.substr(0, slash + 1)).append("*"));
-  return below == routes_.end() ? nullptr : &below->second;
+  const Methods* nearest = nullptr;
+  std::size_t longest = 0;
+  for (const auto& [folder, methods] : folders_) {
+    if (folder.size() <= longest || path.size() <= folder.size() || !path.starts_with(folder)) continue;
+    nearest = &methods;
+    longest = folder.size();
+  }
+  return nearest;
 }
 
 Arrival Router::arrive(const Request& request) const {

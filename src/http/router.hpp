@@ -25,8 +25,8 @@ struct Arrival {
 class Router {
  public:
   // HEAD requests go to the handler of GET; the connection leaves the body out. A path that ends with "/*"
-  // matches all longer paths that no other route matches, and kAnyMethod all methods that the path has no
-  // other handler for.
+  // matches all longer paths that no other route matches; the longest such path counts. kAnyMethod matches
+  // all methods that the path has no other handler for.
   static constexpr std::string_view kAnyMethod = "*";
   void add(std::string method, std::string path, Handler handler);
   // The routes and the WebSocket of this path exist only while `is_served` returns true.
@@ -53,6 +53,7 @@ class Router {
   const Methods* find(std::string_view path) const;
 
   std::map<std::string, Methods, std::less<>> routes_;
+  std::map<std::string, Methods, std::less<>> folders_;  // the paths with "/*", without the asterisk
   std::map<std::string, WebSocketHandler*, std::less<>> web_sockets_;
   std::map<std::string, std::function<Arrival(const Request&)>, std::less<>> arrivals_;
   std::map<std::string, std::function<bool()>, std::less<>> conditions_;

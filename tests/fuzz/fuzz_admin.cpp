@@ -64,8 +64,9 @@ class CheckedService : public admin::Service {
     expect(!user.empty(), "a user has a name");
     co_return json::object{{"everywhere", true}};
   }
-  Result<json::object, admin::Refusal> list_users(const std::string&, std::size_t limit) override {
+  Result<json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit) override {
     ++commands_;
+    expect(after.size() <= auth::kMaxUserName, "a name has a bound");
     expect(limit >= 1 && limit <= admin::UserChange::kMaxListed, "a list has a bound");
     return json::object();
   }
@@ -126,11 +127,10 @@ void check(Bytes bytes) {
   expect(request.by_unix_socket || service.commands() == 0,
          "commands are for the unix socket and for tokens");
   expect(service.commands() <= 1, "a request is one command");
-  const bool is_command = request.path.starts_with("/v1/") && answer->status != 404 && answer->status != 405;
-  if (is_command) {
+  if (request.path.starts_with("/v1/")) {
     boost::system::error_code error;
     const json::value value = json::parse(body_of(*answer), error);
-    expect(!error && value.is_object(), "commands are answered in JSON");
+    expect(!error && value.is_object(), "all there is answered in JSON");
     if (answer->status >= 400 && answer->status != 422)
       expect(value.as_object().contains("error"), "and an error is one");
   }

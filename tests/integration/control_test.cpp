@@ -339,7 +339,8 @@ TEST_CASE("nobody is there to be controlled, or there is nothing to be done", "[
 TEST_CASE("credentials that turnpikectl makes are good at the relay", "[integration][control]") {
   Controlled server;
   const CommandOutcome outcome =
-      server.control({"credentials", "ann", "--ttl", "10m", "--config", server.daemon.config_file()});
+      server.control({"credentials", "ann", "--ttl", "10m", "--host", "turn.example.net", "--config",
+                      server.daemon.config_file()});
   REQUIRE(outcome.code == 0);
   const json::object made = outcome.json();
   RelayClient ann = server.client(std::string(made.at("username").as_string()),
@@ -347,6 +348,57 @@ TEST_CASE("credentials that turnpikectl makes are good at the relay", "[integrat
   CHECK(ann.allocate() == 0);
   CHECK(made.at("iceServers").as_array().size() > 0);
   CHECK(server.control({"check", server.daemon.config_file()}).code == 0);
+}
+
+TEST_CASE("credentials have a name, a time, and the host of the configuration", "[integration][control]") {
+  const CertificateFiles files(make_certificate("DNS:localhost,DNS:cert.example.org"));
+  const TemporaryFile config("");
+  const auto made = [&](const std::string& text, std::vector<std::string> arguments) {
+    std::ofstream(config.path()) << "listen: [\"udp://0.0.0.0:3478\"]\n" << text;
+    arguments.insert(arguments.begin(), {TURNPIKECTL, "--json", "credentials"});
+    arguments.insert(arguments.end(), {"--config", config.path()});
+    Child child(std::move(arguments));
+    const int code = child.wait();
+    return std::to_string(code) + ' ' + child.output();
+  };
+  const std::string secrets = "auth: {secrets: [north-star-secret]}\n";
+  const std::string node =
+      "cluster: {redis: \"redis://127.0.0.1:6379/0\", secret: a-secret-of-all-nodes, node: a.example.org}\n";
+  const std::string tls =
+      "tls: {certificate: " + files.certificate.path() + ", private_key: " + files.private_key.path() + "}\n";
+  CHECK_THAT(made(secrets + node + tls, {"ann"}),
+             Catch::StartsWith("0 {") && Catch::Contains("turn:a.example.org:3478"));
+  CHECK_THAT(made(secrets + tls, {"ann"}),
+             Catch::StartsWith("0 {") && Catch::Contains("turn:cert.example.org:3478"));
+  CHECK_THAT(made(secrets, {"ann"}), Catch::StartsWith("0 ") && Catch::Contains("--host") &&
+                                         Catch::Contains("turn:turn.example.org:3478"));
+  CHECK_THAT(made(secrets, {"ann", "--host", "turn.example.net"}),
+             Catch::StartsWith("0 {") && Catch::Contains("turn:turn.example.net:3478"));
+
+  CHECK_THAT(made(secrets, {std::string(490, 'n'), "--host", "x.example"}), Catch::StartsWith("0 {"));
+  CHECK_THAT(made(secrets, {std::string(491, 'n')}), Catch::StartsWith("1 ") && Catch::Contains("490"));
+  CHECK_THAT(made(secrets, {""}), Catch::StartsWith("1 ") && Catch::Contains("490"));
+  CHECK_THAT(made(secrets, {"ann", "--ttl", "0s"}), Catch::StartsWith("1 ") && Catch::Contains("1s or more"));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const json::object soon =
+      json::parse(made(secrets, {"ann", "--ttl", "1ms", "--host", "x.example"}).substr(2)).as_object();
+  const auto expires = std::stoll(std::string(soon.at("username").as_string()));
+  CHECK(expires >= std::chrono::floor<std::chrono::seconds>(now).count() + 1);
+}
+
+TEST_CASE("half a second is not nothing, and what answers in plain text is JSON to a script",
+          "[integration][control]") {
+  Controlled server;
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  const CommandOutcome nobody = server.control({"kill", ""});
+  CHECK(nobody.code == 1);
+  CHECK(nobody.json().at("error").at("code").as_string() == "no-such-allocation");
+  const CommandOutcome too_much = server.control({"kill", "--user", std::string(100'000, 'x')});
+  CHECK(too_much.code == 1);
+  CHECK(too_much.json().at("error").at("code").as_string() == "http-413");
+  REQUIRE(server.control({"drain", "--deadline", "500ms"}).code == 0);
+  CHECK(server.daemon.wait_for_log("for 1 s at most"));
 }
 
 // Names that do something to a terminal that is given them as they are, and how they are shown.

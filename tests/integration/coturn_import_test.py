@@ -199,6 +199,17 @@ admin:
             self.assertEqual(0, done.returncode, done.stderr)
             self.check(done.stdout)
 
+    def test_json(self):
+        path = pathlib.Path(self.folder.name, "turnserver.conf")
+        for text, code in [("realm=example.org\nuser=ann:secret\n", 0), ("realm=example.org\nno-such-option=1\nmin-port=1\n", None)]:
+            path.write_text(text)
+            done, plain = import_file(path, "--json"), import_file(path)
+            answer = json.loads(done.stdout)
+            self.assertEqual(done.returncode, plain.returncode)
+            self.assertEqual(answer["yaml"], plain.stdout)
+            self.assertEqual(not answer["errors"], done.returncode == 0)
+            self.assertTrue(code is None or done.returncode == code)
+
     def test_a_file_that_is_not_there(self):
         for path in ("/nowhere/turnserver.conf", "/tmp"):
             done = import_file(path)

@@ -6,6 +6,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { join } from 'node:path';
 import { spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
 import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { connect, member } from './support/client.mjs';
@@ -15,6 +16,7 @@ import { inSeconds, secret, startServer, token } from './support/server.mjs';
 const require = createRequire(new URL('../browser/package.json', import.meta.url));
 const { io } = require('socket.io-client');
 
+const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
 const adminSecret = 'an-admin-secret-of-32-characters';
 
 async function startAdmin({ more = [], top = [], ...options } = {}) {
@@ -134,7 +136,9 @@ test('bad input at each door gets a clear error and costs nothing', async t => {
     ['/v1/reload', 'POST', '{"dry_run":1}', 400], ['/v1/loglevel', 'POST', '{"level":"loud"}', 400],
     ['/v1/loglevel', 'POST', '{}', 400], ['/v1/allocations?address=x', 'GET', undefined, 400],
     ['/v1/allocations/1', 'DELETE', undefined, 404], ['/v1/allocations/%00-1', 'DELETE', undefined, 400],
-    ['/v1/allocations/0-1/x', 'DELETE', undefined, 405], [`/v1/drain`, 'POST', `{"until":1${' '.repeat(5000)}}`, 400],
+    ['/v1/allocations/0-1/x', 'DELETE', undefined, 404], ['/v1/allocations?adress=192.0.2.1', 'GET', undefined, 400],
+    [`/v1/users?after=${'a'.repeat(509)}`, 'GET', undefined, 400], ['/v1/users?name=ann&all=1', 'DELETE', undefined, 400],
+    [`/v1/drain`, 'POST', `{"until":1${' '.repeat(5000)}}`, 400],
   ])
     assert.equal((await server.ask(path, { method, body })).status, status, `${method} ${path} ${body}`.slice(0, 80));
   const port = Number(new URL(server.admin).port);
@@ -142,6 +146,61 @@ test('bad input at each door gets a clear error and costs nothing', async t => {
     'a page that has its own name resolve to this machine');
   assert.equal((await server.ask('/readyz')).status, 200);
   assert.equal((await server.ask('/v1/loglevel', { method: 'POST', body: '{"level":"debug"}' })).status, 200);
+});
+
+test('what is not there under /v1/ is said in JSON, to those who may ask', async t => {
+  const server = await startAdmin();
+  t.after(server.stop);
+  for (const [method, path, status, code, allow] of [
+    ['GET', '/v1/nothing', 404, 'no-such-path'], ['POST', '/v1/nothing', 404, 'no-such-path'], ['GET', '/v1/', 404, 'no-such-path'],
+    ['DELETE', '/v1/users/ann', 404, 'no-such-path'], ['DELETE', '/v1/allocations/', 404, 'no-such-allocation'],
+    ['DELETE', '/v1/allocations/a%2Fb', 404, 'no-such-allocation'], ['GET', '/v1/allocations/0-1', 405, 'method-not-allowed', 'DELETE'],
+    ['GET', '/v1/drain', 405, 'method-not-allowed', 'POST'], ['PATCH', '/v1/users', 405, 'method-not-allowed', 'GET, HEAD, POST, PUT, DELETE'],
+  ]) {
+    const answer = await server.ask(path, { method });
+    assert.equal(answer.status, status, `${method} ${path}`);
+    assert.equal(JSON.parse(answer.body).error.code, code, `${method} ${path}`);
+    assert.equal(answer.headers.allow, allow, `${method} ${path}`);
+    const stranger = await request(server.admin, path, { method });
+    assert.equal(stranger.status, 403, `${method} ${path}`);
+    assert.equal(JSON.parse(stranger.body).error.code, 'unix-socket-only');
+  }
+});
+
+test('whoever is refused is counted, with the reason, for Prometheus and the status page', async t => {
+  const server = await startAdmin({ signaling: ['access: token', `token_secrets: [${secret}]`],
+    top: [`auth: {users: {alice: secret}}`, 'limits: {allocations: 1}'] });
+  t.after(server.stop);
+  const counted = async reason => {
+    const [, value] = (await request(server.admin, '/metrics')).body.toString().match(new RegExp(`^turnpike_refused_total\\{reason="${reason}"\\} (\\d+)$`, 'm'));
+    assert.equal(JSON.parse((await request(server.admin, '/status.json')).body).refused[reason], Number(value));
+    return Number(value);
+  };
+  for (const reason of ['allocations', 'allocations_per_user', 'allocations_per_address', 'permissions_per_allocation', 'channels_per_allocation',
+    'peer_connections', 'peer_connections_per_user', 'peer_denied', 'relay_ports', 'signaling_origin', 'signaling_room_full', 'admin_host'])
+    assert.equal(await counted(reason), 0, reason);
+  for (let i = 0; i < 2; ++i) assert.equal((await request(server.url, '/ice-servers')).status, 401);
+  assert.equal((await request(server.url, '/ice-servers', { headers: { authorization: 'Bearer x' } })).status, 401);
+  assert.equal(await counted('signaling_token_required'), 2);
+  assert.equal(await counted('signaling_token_invalid'), 1);
+  await exchange(Number(new URL(server.admin).port), 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+  assert.equal(await counted('admin_host'), 1);
+  await holdAllocations(server, t);
+  const port = new URL(server.listeners[0].replace('udp', 'http')).port;
+  assert.notEqual(spawnSync(stunclient, ['--turn', '--user', 'alice', '--password', 'secret', '127.0.0.1', port]).status, 0);
+  assert.equal(await counted('allocations'), 1);
+});
+
+test('connections of signaling are beside their limit', async t => {
+  const server = await startAdmin({ signaling: ['connections: 77'] });
+  t.after(server.stop);
+  const lines = await Promise.all([1, 2].map(() => connect(server.ws)));
+  const named = name => `${name}{name="signaling_connections"}`;
+  const text = (await request(server.admin, '/metrics')).body.toString();
+  assert.ok(text.includes(`${named('turnpike_limit')} 77\n`));
+  assert.ok(text.includes(`${named('turnpike_used')} 2\n`), text.match(/^turnpike_used.*$/gm).join('\n'));
+  assert.ok(!text.includes(named('turnpike_limit_of_each')));
+  for (const line of lines) line.close();
 });
 
 test('idle connections by http keep nobody from the unix socket, and other addresses from nothing', async t => {

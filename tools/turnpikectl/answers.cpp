@@ -52,9 +52,12 @@ const json::array& list_of(const json::object& object, std::string_view name) {
   return value && value->is_array() ? value->get_array() : none;
 }
 
-int refuse(const Answer& answer, bool json) {
-  if (json) {
+int refuse(const Answer& answer, bool as_json) {
+  const json::object* const body = answer.body.if_object();
+  if (as_json && body && body->contains("error")) {
     say_json(answer.body);
+  } else if (as_json) {  // what refuses a request before it is one for a command, answers in plain text
+    say_json({{"error", {{"code", "http-" + std::to_string(answer.status)}, {"message", answer.error()}}}});
   } else {
     complain("turnpikectl: " + answer.error());
   }

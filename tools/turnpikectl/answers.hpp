@@ -21,7 +21,7 @@ std::uint64_t number_of(const boost::json::object& object, std::string_view name
 const boost::json::array& list_of(const boost::json::object& object, std::string_view name);
 
 // Prints a refusal of the daemon. Returns the exit code for it.
-int refuse(const Answer& answer, bool json);
+int refuse(const Answer& answer, bool as_json);
 
 // What all nodes of a cluster have to do: says which others have not, unless there is none. `fallback` is
 // what holds as long as none of them can be reached. Returns the exit code.

@@ -10,6 +10,7 @@
 
 #include "cluster/seal.hpp"
 #include "config/config.hpp"
+#include "net/certificate.hpp"
 #include "turnpike/base/printable.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
@@ -131,6 +132,19 @@ void draw(const Screen& screen, const json::object& answer, const std::vector<Li
 }
 
 constexpr std::size_t kMaxShownSessions = 20;
+constexpr std::size_t kMaxMintedName = 490;
+
+// By which clients find the server of this configuration; empty where it does not say.
+std::string find_host(const config::Config& config) {
+  if (!config.signaling.public_host.empty()) return config.signaling.public_host;
+  if (!config.cluster.node.empty()) return config.cluster.node;
+  if (!config.tls.complete()) return {};
+  try {
+    return net::load_certificates(config.tls).front().public_name();
+  } catch (const std::exception&) {
+    return {};  // the files are the daemon's, and others may not read them
+  }
+}
 
 // The first allocations that a reload ends, of `number`.
 std::vector<std::string> describe_sessions(const json::array& list, std::uint64_t number) {
@@ -364,6 +378,11 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
     for (const auto& error : config.error()) complain(to_string(error));
     return kRefused;
   }
+  // With the longest expiry before it, it is no longer than a user name may be.
+  if (options.name.empty() || options.name.size() > kMaxMintedName) {
+    complain("turnpikectl: NAME has 1 to " + std::to_string(kMaxMintedName) + " octets");
+    return kRefused;
+  }
   const bool is_node = config->cluster.is_enabled();
   if (config->auth.secrets.empty() && !is_node) {
     complain("turnpikectl: auth.secrets of " + options.config_file + " is empty");
@@ -379,8 +398,13 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
     if (listener.auto_detect && config->tls.complete())
       params.listeners.push_back({Transport::tls, listener.endpoint});
   }
-  params.host = !options.host.empty() ? options.host : config->signaling.public_host;
-  if (params.host.empty()) params.host = "turn.example.org";
+  params.host = options.host.empty() ? find_host(*config) : options.host;
+  if (params.host.empty()) {
+    params.host = "turn.example.org";
+    complain(
+        "turnpikectl: the configuration does not say by which name clients find this server: the URLs have " +
+        params.host + " in its place, or use --host");
+  }
   const std::string host = params.host;
   signaling::IceServers servers(std::move(params));
   const auto now = std::chrono::system_clock::now().time_since_epoch();

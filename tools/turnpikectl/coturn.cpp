@@ -14,6 +14,7 @@
 #include "config/config.hpp"
 #include "config/text.hpp"
 #include "turnpike/base/hex.hpp"
+#include "turnpike/base/printable.hpp"
 #include "turnpike/base/text.hpp"
 #include "turnpikectl/answers.hpp"
 #include "turnpikectl/commands.hpp"
@@ -174,8 +175,16 @@ int import_users(const Connection& daemon, const std::string& file, bool as_json
   return code;
 }
 
-int import_config(std::istream& stream, const std::string& file) {
+int import_config(std::istream& stream, const std::string& file, bool as_json) {
   const std::string text = convert_coturn_config(stream, file);
+  if (as_json) {
+    json::array errors;
+    if (const auto config = config::parse(text, "result"); !config) {
+      for (const config::Error& error : config.error()) errors.emplace_back(to_string(error));
+    }
+    say_json({{"yaml", is_utf8(text) ? text : printable(text)}, {"errors", errors}});
+    return errors.empty() ? kDone : kRefused;
+  }
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) say(line);
   const auto config = config::parse(text, "result");
@@ -196,7 +205,7 @@ int import_coturn(const Connection& daemon, const std::string& file, bool json) 
   if (head == kMagic) return import_users(daemon, file, json);
   stream.clear();
   stream.seekg(0);
-  return import_config(stream, file);
+  return import_config(stream, file, json);
 }
 
 }  // namespace turnpike::turnpikectl

@@ -77,15 +77,21 @@ TEST_CASE("a path without a route goes to the fallback, by GET and HEAD alone", 
   CHECK(outcome(router, "GET", "/b/") == "fallback");
 }
 
-TEST_CASE("a path that ends with an asterisk stands for what is right below it", "[http]") {
+TEST_CASE("a path that ends with an asterisk stands for all below it, the longest before others", "[http]") {
   Router router;
   router.add("DELETE", "/a/*", named("one of a"));
   router.add("DELETE", "/a/b", named("b itself"));
+  router.add(std::string(Router::kAnyMethod), "/a/c/*", named("below c"));
   CHECK(outcome(router, "DELETE", "/a/1-2") == "one of a");
   CHECK(outcome(router, "DELETE", "/a/b") == "b itself");
   CHECK(outcome(router, "GET", "/a/1-2") == "405 Allow: DELETE");
   CHECK(outcome(router, "DELETE", "/a/") != "one of a");
-  CHECK(outcome(router, "DELETE", "/a/1/2") != "one of a");
+  CHECK(outcome(router, "DELETE", "/ab/c") != "one of a");
+  CHECK(outcome(router, "DELETE", "/a/1/2/") == "one of a");
+  CHECK(outcome(router, "DELETE", "/a/c") == "one of a");
+  CHECK(outcome(router, "DELETE", "/a/c/") == "one of a");
+  CHECK(outcome(router, "DELETE", "/a/c/d") == "below c");
+  CHECK(outcome(router, "PUT", "/a/c/d/e") == "below c");
 }
 
 }  // namespace
