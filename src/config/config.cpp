@@ -17,6 +17,8 @@
 namespace turnpike::config {
 namespace {
 
+constexpr std::size_t kMaxFile = 64 << 20;  // octets; a hundred thousand users take a tenth of it
+
 Result<std::string, Error> read_file(const std::string& file) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
@@ -24,6 +26,7 @@ Result<std::string, Error> read_file(const std::string& file) {
   char chunk[4096];
   while (stream.read(chunk, sizeof chunk) || stream.gcount() > 0) {
     text.append(chunk, static_cast<std::size_t>(stream.gcount()));
+    if (text.size() > kMaxFile) return Error{file, "", "is longer than 64 MiB"};
   }
   if (!stream.eof()) return Error{file, "", "cannot be read: " + std::generic_category().message(errno)};
   return {boost::system::in_place_value, std::move(text)};

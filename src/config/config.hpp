@@ -129,7 +129,8 @@ struct Config {
 
   // Files from which secrets were read; see sources.hpp.
   std::vector<std::string> secret_files;
-  bool holds_secrets = false;  // by itself, besides those of other files and of the environment
+  bool holds_secrets = false;      // by itself, besides those of other files and of the environment
+  bool secret_is_made_up = false;  // that of auth.secrets, by the daemon for one run
 
   // The keys that the file or an override sets, with their values on one line. find_changes() uses them. They
   // contain secrets, so they must not be shown.

@@ -32,6 +32,9 @@ struct Key {
   bool has_free_names = false;  // the operator chooses the keys of this map
 };
 
+// Where this key is written, its limit also counts what it does not count by default.
+constexpr std::string_view kCountsMoreWhenWritten = "limits.allocations_per_user";
+
 constexpr Key kKeys[] = {
     {"realm", "turnpike", [](const Value& v, Config& c) { read_realm(v, c.realm); }},
     {"workers", "auto", [](const Value& v, Config& c) { read_workers(v, c.workers); }},
@@ -72,7 +75,7 @@ constexpr Key kKeys[] = {
     {"peers.deny", "[]", [](const Value& v, Config& c) { read_networks(v, c.peers.deny); }},
 
     {"limits.allocations", "0", [](const Value& v, Config& c) { read_count(v, c.limits.allocations); }},
-    {"limits.allocations_per_user", "1000",
+    {kCountsMoreWhenWritten, "1000",
      [](const Value& v, Config& c) {
        read_count(v, c.limits.allocations_per_user);
        c.limits.counts_shared_names = true;
@@ -318,18 +321,27 @@ std::map<std::string, std::string> written_values(const YamlNode& document) {
 
 std::vector<ChangedKey> find_changes(const Config& before, const Config& after) {
   std::vector<ChangedKey> changes;
+  // The daemon has these from its start or not at all.
+  const bool turns_signaling = before.signaling.enabled != after.signaling.enabled;
+  const bool has_no_tls = !before.tls.complete();
+  if (turns_signaling)
+    changes.push_back({"signaling", after.signaling.enabled ? "off -> on" : "on -> off", true});
   for (const Key& key : kKeys) {
     const std::string path(key.path);
     const auto old = before.written.find(path);
     const auto now = after.written.find(path);
-    const std::string from = old == before.written.end() ? std::string(key.default_value) : old->second;
-    const std::string to = now == after.written.end() ? std::string(key.default_value) : now->second;
+    std::string by_default(key.default_value);
+    if (path == kCountsMoreWhenWritten) by_default += " by default";
+    const std::string from = old == before.written.end() ? by_default : old->second;
+    const std::string to = now == after.written.end() ? by_default : now->second;
     if (from == to) continue;
     const bool is_known_plain = path == "auth.nonce_lifetime" || path == "auth.strict_expiry";
     const bool is_shown =
         (is_known_plain || !is_private(path)) && from.size() <= kMaxShown && to.size() <= kMaxShown;
     changes.push_back({path, is_shown ? shown(from) + " -> " + shown(to) : "changed",
-                       std::ranges::find(kNeedRestart, key.path) != std::ranges::end(kNeedRestart)});
+                       std::ranges::find(kNeedRestart, key.path) != std::ranges::end(kNeedRestart) ||
+                           (turns_signaling && is_below(path, "signaling")) ||
+                           (has_no_tls && is_below(path, "tls"))});
   }
   return changes;
 }
@@ -343,9 +355,15 @@ void keep_what_needs_restart(Config& next, const Config& now) {
   next.relay.tcp = now.relay.tcp;
   next.relay.mobility = now.relay.mobility;
   next.nat_discovery = now.nat_discovery;
-  next.signaling.enabled = now.signaling.enabled;
+  if (!now.tls.complete()) next.tls = now.tls;
+  if (next.signaling.enabled != now.signaling.enabled) {
+    next.signaling = now.signaling;
+    next.admin.hosts = now.admin.hosts;
+    next.admin.public_host = now.admin.public_host;
+  }
   next.signaling.listen = now.signaling.listen;
   next.signaling.also_at = now.signaling.also_at;
+  next.signaling.behind_balancer = now.signaling.behind_balancer;
   next.admin.unix_sockets = now.admin.unix_sockets;
   next.admin.listeners = now.admin.listeners;
   next.cluster = now.cluster;

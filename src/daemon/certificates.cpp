@@ -74,10 +74,8 @@ std::vector<std::string> Certificates::warnings(WallTime now) const {
   return warnings;
 }
 
-std::optional<Certificates::Loaded> Certificates::read_changes() {
-  std::vector<FileState> now = states_of(files());
-  if (now == states_) return std::nullopt;
-  states_ = std::move(now);
+std::optional<Certificates::Loaded> Certificates::read_changes() const {
+  if (states_of(files()) == states_) return std::nullopt;
   return read(params_);
 }
 

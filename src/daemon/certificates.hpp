@@ -43,9 +43,9 @@ class Certificates {
   // Reads the files of `params`, and changes nothing. Throws std::runtime_error with a message for the
   // operator when one of them cannot be used.
   Loaded read(const net::TlsParams& params) const;
-  // Reads the present files again if they have changed since the last call of this function or of use(). So
-  // an error in a file is thrown once, until the file changes.
-  std::optional<Loaded> read_changes();
+  // Reads the present files again if they have changed since the certificates in use were read. Throws like
+  // read().
+  std::optional<Loaded> read_changes() const;
   // Warnings for the operator about certificates that can be used but are not valid at `now`.
   std::vector<std::string> warnings(WallTime now) const;
   // Uses the loaded certificates for new connections. Existing connections keep theirs. Only one thread at a
@@ -56,7 +56,7 @@ class Certificates {
   Certificates(std::shared_ptr<net::TicketKeys> keys, Loaded loaded);
 
   net::TlsParams params_;
-  std::vector<FileState> states_;  // of the files, when they were last read
+  std::vector<FileState> states_;  // of the files, before those in use were read
   std::shared_ptr<net::TicketKeys> ticket_keys_;
   net::CurrentTls tls_;
   net::CurrentTls dtls_;

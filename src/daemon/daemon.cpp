@@ -19,7 +19,6 @@
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "net/udp_socket.hpp"
-#include "relay/clock.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
@@ -103,6 +102,7 @@ void add_missing_secret(config::Config& config) {
   std::array<std::uint8_t, 32> secret;
   net::SystemRandom().fill(secret);
   config.auth.secrets.push_back(crypto::base64_encode(secret));
+  config.secret_is_made_up = true;
 }
 
 // Ends the daemon once its calls have ended, or at a deadline.
@@ -139,18 +139,17 @@ class Daemon::Drain {
   void look() {
     const std::uint32_t left = daemon_.quota_.in_use();
     const bool is_over = std::chrono::steady_clock::now() >= deadline_;
-    if (left <= until_ || is_over) {
-      spdlog::info(
-          fmt::format("drained: {} allocations are left{}", left, is_over ? " at the deadline" : ""));
-      return daemon_.stop();
-    }
-    wait();
+    if (left > until_ && !is_over) return;
+    spdlog::info(fmt::format("drained: {} allocations are left{}", left, is_over ? " at the deadline" : ""));
+    daemon_.stop();
   }
 
   void wait() {
     timer_.expires_after(kInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error && !stopped_) look();
+      if (error || stopped_) return;
+      wait();  // before look(), which may find no memory
+      look();
     });
   }
 
@@ -183,7 +182,6 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       bounds_log_([](const std::string& line) { spdlog::warn(line); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
-  warn_about_certificates();
   has_public_host_ = !config_.signaling.public_host.empty();
   for (const http::Listener& listener : config_.signaling.listen) {
     if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
@@ -454,7 +452,11 @@ void Daemon::run() {
     follower_.emplace(control_, *address_watch_, first_addresses_,
                       [this](const net::LocalAddresses& now) { follow_addresses(now); });
   }
-  if (tls_) watch_certificates();
+  if (tls_) {
+    certificate_follower_.emplace(
+        control_, *tls_,
+        [](spdlog::level::level_enum level, const std::string& line) { spdlog::log(level, line); });
+  }
   signals_.emplace(control_, std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1},
                    [this](const signalfd_siginfo& info) { on_signal(static_cast<int>(info.ssi_signo)); });
   {
@@ -550,52 +552,11 @@ void Daemon::stop() {
   signals_->stop();
   reload_signal_->stop();
   if (follower_) follower_->stop();
-  if (certificate_watch_) certificate_watch_->stop();
+  if (certificate_follower_) certificate_follower_->stop();
   if (admin_) admin_->stop();
   if (drain_) drain_->stop();
   if (heartbeat_) heartbeat_->stop();
   if (nodes_) nodes_->stop();
-}
-
-void Daemon::watch_certificates() {
-  try {
-    certificate_watch_.emplace(control_, [this] { renew_certificates(); });
-  } catch (const std::system_error& error) {
-    spdlog::warn(fmt::format("certificate files are not watched, and are read again on reload alone: {}",
-                             error.what()));
-    return;
-  }
-  watch_certificate_files();
-}
-
-void Daemon::watch_certificate_files() {
-  if (!certificate_watch_) return;
-  certificate_watch_->watch(tls_->files());
-  renew_certificates();  // they may have changed before they were watched
-}
-
-void Daemon::renew_certificates() {
-  try {
-    if (auto loaded = tls_->read_changes()) {
-      tls_->use(std::move(*loaded));
-      spdlog::info("the certificate files have changed and were read again");
-      warn_about_certificates();
-    }
-  } catch (const std::exception& error) {
-    spdlog::error(fmt::format(
-        "the certificate files have changed, and the certificates stay as they were: {}", error.what()));
-  }
-  const bool misses_some = certificate_watch_->misses_some();
-  if (misses_some && !misses_renewals_) {
-    spdlog::warn(
-        "not all folders on the way to the certificate files can be watched: reload after a renewal");
-  }
-  misses_renewals_ = misses_some;
-}
-
-void Daemon::warn_about_certificates() const {
-  if (!tls_) return;
-  for (const std::string& warning : tls_->warnings(relay::read_clocks().wall)) spdlog::warn(warning);
 }
 
 relay::Totals Daemon::count_all() const {

@@ -17,9 +17,9 @@
 #include "daemon/address_follower.hpp"
 #include "daemon/administration.hpp"
 #include "daemon/bounds_log.hpp"
+#include "daemon/certificate_follower.hpp"
 #include "daemon/certificates.hpp"
 #include "daemon/counters.hpp"
-#include "daemon/file_watch.hpp"
 #include "daemon/heartbeat.hpp"
 #include "daemon/octet_rate.hpp"
 #include "daemon/own_names.hpp"
@@ -47,7 +47,7 @@ std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientP
 
 // Adds a secret for signaling, which makes relay credentials with the first secret. In a cluster, the secret
 // is the same on all nodes. Otherwise a random one is made for this run, when signaling is on and no secret
-// is configured.
+// is configured; Config::secret_is_made_up says so.
 void add_missing_secret(config::Config& config);
 
 // Makes the keys of TLS session tickets: random keys, or in a cluster keys that all nodes share, so that a
@@ -62,7 +62,7 @@ class Daemon {
          std::unique_ptr<Certificates> tls);
   ~Daemon();
 
-  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 begins a drain, and SIGHUP reloads. hold_reload_signals()
+  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 begins a drain, and SIGHUP reloads. hold_signals()
   // must have been called before any other thread began.
   void run();
 
@@ -88,7 +88,6 @@ class Daemon {
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
   void log_reload(const admin::ReloadReport& report);
-  void renew_certificates();
   std::shared_ptr<const relay::Settings> make_settings() const;
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
@@ -97,9 +96,6 @@ class Daemon {
   std::uint64_t relayed_octets() const;
   // The status line for the service manager.
   std::string describe_load(std::uint64_t octets_per_second) const;
-  void watch_certificates();
-  void watch_certificate_files();
-  void warn_about_certificates() const;
   void stop();
   void open_admin(const config::Config& config);
   // clustering.cpp
@@ -193,8 +189,7 @@ class Daemon {
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;
   std::optional<AddressFollower> follower_;
-  std::optional<FileWatch> certificate_watch_;
-  bool misses_renewals_ = false;
+  std::optional<CertificateFollower> certificate_follower_;
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;

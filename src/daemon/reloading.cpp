@@ -7,12 +7,37 @@
 #include "daemon/daemon.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
+#include "http/static_files.hpp"
+#include "net/regular_file.hpp"
 
 namespace turnpike::daemon {
+namespace {
+
+// The signaling thread opens it later, and can refuse nothing then.
+void require_readable(const std::string& folder) {
+  if (folder.empty()) return;
+  const http::StaticFiles throws_when_unreadable(folder);
+}
+
+// The listeners are still those from before, so more people may reach them than the new file alone says.
+void require_token_secrets(const config::SignalingParams& signaling) {
+  if (!signaling.enabled || signaling.effective_access() != signaling::Access::token) return;
+  if (!signaling.token_secrets.empty()) return;
+  throw std::runtime_error("signaling: expected token_secrets, since others can reach it until a restart");
+}
+
+}  // namespace
+
 Administration::Reloaded Daemon::reload(bool dry_run) {
   Administration::Reloaded reloaded;
   admin::ReloadReport& report = reloaded.report;
   const auto fail = [&](std::string why) { report.errors.push_back(std::move(why)); };
+  // The watchdog waits for the end of this, so nothing is read that somebody else has yet to write.
+  if (const auto problem = net::find_file_problem(source_.file)) {
+    fail(source_.file + ": " + problem->text);
+    if (!dry_run) log_reload(report);
+    return reloaded;
+  }
   auto loaded = config::load(source_.file, source_.overrides);
   if (!loaded) {
     for (const config::Error& error : loaded.error()) fail(to_string(error));
@@ -20,6 +45,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     return reloaded;
   }
   config::Config next = std::move(*loaded);
+  const net::TlsParams tls_in_file = next.tls;
   for (const config::ChangedKey& key : config::find_changes(config_, next)) {
     (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);
     if (!key.needs_restart) continue;
@@ -32,19 +58,26 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (next.relay.alternates.from_cluster) next.relay.alternates.servers = config_.relay.alternates.servers;
   // The secret that was made up for this run stays what it is. Where a configured one is gone, one is made up
   // now.
-  if (next.auth.secrets.empty() && !config_.written.contains("auth.secrets") && !config_.cluster.is_enabled())
+  if (next.auth.secrets.empty() && config_.secret_is_made_up) {
     next.auth.secrets = config_.auth.secrets;
+    next.secret_is_made_up = true;
+  }
   add_missing_secret(next);
   std::shared_ptr<const auth::CredentialStore> credentials;
   config::RecalledRevocations recalled;
   std::optional<Certificates::Loaded> certificates;
   try {
+    require_readable(next.signaling.root);
+    require_token_secrets(next.signaling);
     credentials = share(config::make_credentials(next));
     recalled = config::recall_revocations(next);
     if (tls_) {
       if (!next.tls.complete())
         throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
       certificates = tls_->read(next.tls);
+    } else {
+      // The restart that it takes should not be the first to find out that they cannot be used.
+      Certificates::load(tls_in_file, make_ticket_keys(config_.cluster));
     }
     if (dry_run) {
       relays_.check(next.relay, addresses_);
@@ -74,7 +107,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   credentials_ = std::move(credentials);
   if (certificates) {
     tls_->use(std::move(*certificates));
-    watch_certificate_files();
+    certificate_follower_->follow();
   }
   quota_.set_limits(config_.limits.allocations, config_.limits.allocations_per_user);
   connection_quota_.set_limits(config_.limits.peer_connections, config_.limits.peer_connections_per_user);
@@ -93,7 +126,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
-  warn_about_certificates();
+  if (!credentials_->empty()) warn_about_absent_addresses();
   report.ok = true;
   log_reload(report);
   notify_service_manager("READY=1");

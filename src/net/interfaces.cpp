@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "net/socket_address.hpp"
+#include "net/tcp_socket.hpp"
 #include "net/udp_socket.hpp"
 
 namespace turnpike::net {
@@ -85,6 +86,9 @@ LocalAddresses local_addresses() {
   return now;
 }
 
-bool is_local_address(const IpAddress& address) { return open_udp_relay({address, 0}).has_value(); }
+bool is_local_address(const IpAddress& address) {
+  const Result<Fd> socket = open_udp_relay({address, 0});
+  return socket.has_value() || is_exhaustion(socket.error().value());
+}
 
 }  // namespace turnpike::net

@@ -34,7 +34,7 @@ struct LocalAddresses {
 // Reads all of the above. Throws std::system_error.
 LocalAddresses local_addresses();
 
-// Whether a socket can be bound to this address.
+// Whether a socket can be bound to this address. Also true when there are no descriptors to find out with.
 bool is_local_address(const IpAddress& address);
 
 }  // namespace turnpike::net

@@ -52,22 +52,26 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
           "and the public one in relay.advertise");
     }
   }
-  for (const IpAddress& told : advertise_for_only_) {
-    const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
-    if (relayed.size() == 1) continue;
-    throw std::runtime_error("relay.advertise: " + told.to_string() +
-                             " can stand for one relayed address of its family, and there is " +
-                             listed(relayed) + "; name the local one as well, such as {" +
-                             (relayed.empty() ? "10.0.0.5" : relayed.front().to_string()) + ": " +
-                             told.to_string() + "}");
-  }
+  for (const IpAddress& told : advertise_for_only_) check_advertised(told, local);
   follow(local);
 }
 
+void RelayPool::check_advertised(const IpAddress& told, const net::LocalAddresses& local) const {
+  const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
+  if (relayed.size() == 1) return;
+  throw std::runtime_error("relay.advertise: " + told.to_string() +
+                           " can stand for one relayed address of its family, and there is " +
+                           listed(relayed) + "; name the local one as well, such as {" +
+                           (relayed.empty() ? "10.0.0.5" : relayed.front().to_string()) + ": " +
+                           told.to_string() + "}");
+}
+
+// Addresses come and go while the daemon runs, so only what is new has to fit those of now.
 void RelayPool::check(const turn::RelayParams& params, const net::LocalAddresses& local) const {
-  turn::RelayParams checked = params;
-  checked.addresses = configured_;
-  const RelayPool throws_when_wrong(checked, local, listeners_);
+  for (const IpAddress& told : params.advertise_for_only) {
+    if (std::ranges::find(advertise_for_only_, told) == advertise_for_only_.end())
+      check_advertised(told, local);
+  }
 }
 
 void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& local) {

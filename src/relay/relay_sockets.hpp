@@ -68,7 +68,8 @@ class RelayPool {
   // Throws std::runtime_error where use() would.
   void check(const turn::RelayParams& params, const net::LocalAddresses& local) const;
   // Changes the advertised addresses and the receive buffer of new sockets. The rest of `params` has no
-  // effect. Throws std::runtime_error, and changes nothing, when the constructor would.
+  // effect. Throws std::runtime_error, and changes nothing, when a newly advertised address does not have
+  // exactly one relayed address to stand for.
   void use(const turn::RelayParams& params, const net::LocalAddresses& local);
   // Uses the new addresses of the machine, if the configuration says `auto`.
   void follow(const net::LocalAddresses& local);
@@ -107,6 +108,7 @@ class RelayPool {
     turn::QuotaSlot place;
   };
 
+  void check_advertised(const IpAddress& told, const net::LocalAddresses& local) const;
   void rebuild(const net::LocalAddresses& local);
   std::shared_ptr<turn::PortMap> ports_for(const IpAddress& address);
   std::vector<IpAddress> relayed_addresses(Family family, const net::LocalAddresses& local) const;

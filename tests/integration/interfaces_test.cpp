@@ -1,10 +1,12 @@
 // A machine whose addresses change while the daemon runs. Hidden from whoever runs all tests: these are for
 // tests/integration/own_network, which makes them a network to change.
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 #include "net/fd.hpp"
@@ -244,6 +246,33 @@ TEST_CASE("an advertised address follows the only relayed one, and it is said wh
   RelayClient third = come_to("10.9.8.9", daemon, "10.9.8.9");
   REQUIRE(third.allocate() == 0);
   expect_relayed(second, third, "by the advertised addresses");
+}
+
+// As on the passive machine of a pair: it has to take a new certificate, and forget a user.
+TEST_CASE("a reload succeeds while an address of the configuration is away", "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  wan.add("44.0.0.2/32");
+  wan.ip("route add default dev wan src 44.0.0.2");
+  const std::string relay =
+      GENERATE(as<std::string>(), "addresses: [44.0.0.1, 44.0.0.2]", "advertise: 198.51.100.7");
+  const std::string config = kWanConfig + ("relay: {" + relay);
+  Daemon daemon({}, config + "}\n");
+  change(daemon, "44.0.0.2 is gone", [&] { wan.remove("44.0.0.2/32"); });
+  change(daemon, "reloaded", [&] { kill(daemon.pid(), SIGHUP); });
+  // What is new has to fit, still.
+  std::ofstream(daemon.config_file()) << kWanConfig << "relay: {advertise: 198.51.100.9}\n";
+  change(daemon, "reload failed", [&] { kill(daemon.pid(), SIGHUP); });
+  CHECK(count(daemon.log(), "relay.advertise: 198.51.100.9 can stand for one relayed address") == 1);
+}
+
+TEST_CASE("what a reload advertises for an absent address is a warning", "[.][own_network]") {
+  Wan wan;
+  wan.add("44.0.0.1/32");
+  Daemon daemon({}, kWanConfig);
+  std::ofstream(daemon.config_file()) << kWanConfig << "relay: {advertise: {44.0.0.2: 198.51.100.7}}\n";
+  change(daemon, "reloaded", [&] { kill(daemon.pid(), SIGHUP); });
+  CHECK(count(daemon.log(), "relay.advertise: 44.0.0.2 is not an address of this machine now") == 1);
 }
 
 TEST_CASE("an advertised address whose local one is absent is a warning, each time that it goes",

@@ -31,6 +31,35 @@ TEST_CASE("a changed key is named with what it was and what it is", "[config]") 
         "peers.allow: [10.0.0.0/8] -> [10.0.0.0/8, 10.1.0.0/16]\n");
 }
 
+TEST_CASE("a section that the daemon has from its start or not at all needs a restart", "[config]") {
+  const std::string page = "signaling: {access: open, listen: 'http://127.0.0.1:8080'}";
+  CHECK(changes("", page) == "signaling: off -> on (restart)\nsignaling.access:  -> open (restart)\n");
+  CHECK(changes(page, "") == "signaling: on -> off (restart)\nsignaling.access: open ->  (restart)\n");
+  const std::string pem = "'" TURNPIKE_SOURCE_DIR "/CMakeLists.txt'";
+  const std::string tls = "tls: {certificate: " + pem + ", private_key: " + pem + ", min_version: 1.";
+  CHECK_THAT(changes("", tls + "3}"), Catch::Contains("tls.private_key: ") &&
+                                          Catch::Contains("tls.min_version: 1.2 -> 1.3 (restart)\n"));
+  CHECK(changes(tls + "2}", tls + "3}") == "tls.min_version: 1.2 -> 1.3\n");
+}
+
+TEST_CASE("a page behind a balancer stays behind it until a restart", "[config]") {
+  const std::string page =
+      "signaling: {listen: [], token_secrets: [0123456789abcdef]}\nlisten: [{url: 'auto://127.0.0.1:1'";
+  const Config now = config_of(page + ", proxy_protocol: [127.0.0.1]}]");
+  Config next = config_of(page + "}]");
+  REQUIRE(next.signaling.effective_access() == signaling::Access::open);
+  keep_what_needs_restart(next, now);
+  CHECK(next.signaling.effective_access() == signaling::Access::token);
+}
+
+TEST_CASE("the limit that counts more where it is written changes when it is written out", "[config]") {
+  const std::string written = "limits: {allocations_per_user: 1000}";
+  CHECK(changes("", written) == "limits.allocations_per_user: 1000 by default -> 1000\n");
+  CHECK(changes(written, "") == "limits.allocations_per_user: 1000 -> 1000 by default\n");
+  CHECK(changes(written, written).empty());
+  CHECK(changes("", "").empty());
+}
+
 TEST_CASE("a changed secret is never shown", "[config]") {
   CHECK(changes("auth: {users: {a: hunter2}}", "auth: {users: {a: hunter3}}") == "auth.users: changed\n");
   CHECK(changes("auth: {strict_expiry: true}", "auth: {nonce_lifetime: 60s}") ==

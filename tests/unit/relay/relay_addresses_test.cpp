@@ -1,5 +1,7 @@
 #include "relay/relay_addresses.hpp"
 
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 
 #include "relay/relay_sockets.hpp"
@@ -139,6 +141,36 @@ TEST_CASE("an advertised address without a local one stands for the only relayed
     params.addresses = {address("127.0.0.1"), address("127.0.0.2")};
     CHECK_THROWS(RelayPool(params, machine({}), {}));
   }
+}
+
+TEST_CASE("a reload asks of what it changes alone whether it fits the addresses of now", "[server]") {
+  turn::RelayParams params;
+  params.advertise_for_only = {address("198.51.100.7")};
+  const std::vector<IpAddress> any{address("0.0.0.0")};
+  RelayPool pool(params, machine({"10.0.0.5"}), any);
+  const net::LocalAddresses none = machine({});
+  pool.follow(none);
+  params.receive_buffer = 8192;
+  pool.use(params, none);
+  CHECK(pool.receive_buffer() == 8192);
+  params.advertise_for_only = {address("198.51.100.8")};
+  CHECK_THROWS(pool.check(params, none));
+  CHECK_THROWS(pool.use(params, none));
+  pool.use(params, machine({"10.0.0.6"}));
+  CHECK(pool.addresses()->to_local(address("198.51.100.8")) == address("10.0.0.6"));
+}
+
+// Else an operator would be told that an address is gone, when descriptors are.
+TEST_CASE("an address is not foreign because no socket can be opened to find out", "[server]") {
+  REQUIRE(net::is_local_address(address("127.0.0.1")));
+  REQUIRE_FALSE(net::is_local_address(address("192.0.2.77")));
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const bool is_local = net::is_local_address(address("127.0.0.1"));
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(is_local);
 }
 
 TEST_CASE("what is advertised for an address that is not there is told", "[server]") {
