@@ -86,24 +86,29 @@ void AddressFollower::look_soon() {
 }
 
 // False when it could not, for want of descriptors or memory.
-bool AddressFollower::look() {
-  net::LocalAddresses now;
+bool AddressFollower::look() try {
+  const std::optional<net::LocalAddresses> now = read();
+  if (!now) return false;
+  if (*now == known_) return true;
+  on_change_(*now);
+  const net::LocalAddresses before = std::exchange(known_, *now);
+  spdlog::info(fmt::format("addresses: {}", describe(before, known_)));
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+std::optional<net::LocalAddresses> AddressFollower::read() {
   try {
-    now = net::local_addresses();
+    net::LocalAddresses now = net::local_addresses();
+    failed_ = false;
+    return now;
   } catch (const std::system_error& error) {
     if (!std::exchange(failed_, true))
       spdlog::error(fmt::format("this machine's addresses cannot be read, tried again until they can: {}",
                                 error.what()));
-    return false;
-  } catch (const std::bad_alloc&) {
-    return false;
+    return std::nullopt;
   }
-  failed_ = false;
-  if (now == known_) return true;
-  const net::LocalAddresses before = std::exchange(known_, std::move(now));
-  on_change_(known_);
-  spdlog::info(fmt::format("addresses: {}", describe(before, known_)));
-  return true;
 }
 
 }  // namespace turnpike::daemon

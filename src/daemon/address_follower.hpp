@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <optional>
 
 #include "net/address_watch.hpp"
 #include "net/asio_types.hpp"
@@ -30,6 +31,7 @@ class AddressFollower {
   void wait();
   void look_soon();
   bool look();
+  std::optional<net::LocalAddresses> read();
 
   net::AddressWatch& watch_;
   net::LocalAddresses known_;

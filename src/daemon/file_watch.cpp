@@ -54,6 +54,7 @@ void FileWatch::arm() {
     if (!watches.contains(watch)) inotify_rm_watch(events_.native_handle(), watch);
   }
   watches_ = std::move(watches);
+  is_armed_ = true;
 }
 
 // Goes the way that the kernel goes, and watches each folder before it looks into it. Where this ends early,
@@ -116,7 +117,7 @@ bool FileWatch::take_events() {
       const std::string_view name = event.len > 0 ? buffer.data() + at + sizeof event : "";
       const auto watch = watches_.find(event.wd);
       is_ours = is_ours || (event.mask & IN_Q_OVERFLOW) != 0 ||
-                (watch != watches_.end() && (name.empty() || watch->second.contains(std::string(name))));
+                (watch != watches_.end() && (name.empty() || watch->second.contains(name)));
       at += static_cast<ssize_t>(sizeof event + event.len);
     }
   }
@@ -127,14 +128,16 @@ void FileWatch::wait() {
   events_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                      [this](const boost::system::error_code& error) {
                        if (error || stopped_) return;
-                       if (take_events()) {
-                         arm();
-                         quiet_.expires_after(pause_);
-                         quiet_.async_wait([this](const boost::system::error_code& again) {
-                           if (!again && !stopped_) changed_();
-                         });
-                       }
-                       wait();
+                       wait();  // before what may find no memory
+                       if (!take_events()) return;
+                       quiet_.expires_after(pause_);
+                       quiet_.async_wait([this](const boost::system::error_code& again) {
+                         if (again || stopped_) return;
+                         if (!is_armed_) arm();
+                         changed_();
+                       });
+                       is_armed_ = false;
+                       arm();
                      });
 }
 

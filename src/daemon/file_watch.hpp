@@ -40,7 +40,7 @@ class FileWatch {
 
  private:
   // By the number that inotify gives: the names in a folder that matter.
-  using Watches = std::map<int, std::set<std::string>>;
+  using Watches = std::map<int, std::set<std::string, std::less<>>>;
 
   void wait();
   bool take_events();
@@ -56,6 +56,7 @@ class FileWatch {
   std::vector<std::string> files_;
   Watches watches_;
   bool misses_some_ = false;
+  bool is_armed_ = false;  // whether all of what leads to the files is watched, as far as it can be
   bool stopped_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -46,20 +47,30 @@ Heartbeat::Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
   beat();
 }
 
+// The next beat is arranged for before anything that can fail for want of memory.
 void Heartbeat::beat() {
-  std::string state = "STATUS=" + describe_();
-  if (watchdog_ && unanswered_->load() == 0) {
-    state.append("\nWATCHDOG=1");
-    unanswered_->store(threads_.size());
-    for (const Question& ask : threads_) {
-      ask([unanswered = unanswered_] { unanswered->fetch_sub(1); });
-    }
-  }
-  notify_service_manager(state);
   timer_.expires_after(period_);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !stopped_) beat();
   });
+  const bool all_answered = watchdog_ && unanswered_->load() == 0;
+  if (all_answered) {
+    for (const Question& ask : threads_) ask_one(ask);
+  }
+  try {
+    notify_service_manager("STATUS=" + describe_() + (all_answered ? "\nWATCHDOG=1" : ""));
+  } catch (const std::bad_alloc&) {
+    if (all_answered) notify_service_manager("WATCHDOG=1");
+  }
+}
+
+void Heartbeat::ask_one(const Question& ask) {
+  unanswered_->fetch_add(1);
+  try {
+    ask([unanswered = unanswered_] { unanswered->fetch_sub(1); });
+  } catch (const std::bad_alloc&) {
+    unanswered_->fetch_sub(1);  // nobody was asked
+  }
 }
 
 }  // namespace turnpike::daemon

@@ -36,6 +36,7 @@ class Heartbeat {
 
  private:
   void beat();
+  void ask_one(const Question& ask);
 
   net::Timer timer_;
   const std::vector<Question> threads_;

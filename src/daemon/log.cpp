@@ -1,18 +1,24 @@
 #include "daemon/log.hpp"
 
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/async.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include "relay/log_event.hpp"
@@ -22,6 +28,9 @@ namespace turnpike::daemon {
 namespace {
 
 constexpr std::size_t kWaitingLines = 8192;
+// How long the end of the process may wait for a reader of stderr that reads nothing.
+constexpr std::chrono::seconds kLastWords{2};
+constexpr int kBetweenTries = 100;  // milliseconds
 
 void append(spdlog::memory_buf_t& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
@@ -104,6 +113,53 @@ spdlog::level::level_enum to_spdlog(config::LogLevel level) {
 
 }  // namespace
 
+// Writes to stderr. It waits for a slow reader until give_up_in(). The lock is not held meanwhile, so the
+// thread that changes the format waits for nobody.
+class StderrSink : public spdlog::sinks::sink {
+ public:
+  // What nobody has taken by then is not written.
+  void give_up_in(std::chrono::steady_clock::duration time) {
+    gives_up_at_ = (std::chrono::steady_clock::now() + time).time_since_epoch();
+  }
+
+  void log(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    {
+      const std::lock_guard lock(mutex_);
+      formatter_->format(message, line);
+    }
+    write({line.data(), line.size()});
+  }
+  void flush() override {}
+  void set_pattern(const std::string& pattern) override {
+    set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern));
+  }
+  void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
+    const std::lock_guard lock(mutex_);
+    formatter_ = std::move(formatter);
+  }
+
+ private:
+  // A pipe that has room at all takes PIPE_BUF octets at once.
+  void write(std::string_view line) const {
+    while (!line.empty()) {
+      pollfd room{STDERR_FILENO, POLLOUT, 0};
+      const bool gives_up = std::chrono::steady_clock::now().time_since_epoch() >= gives_up_at_.load();
+      const int ready = poll(&room, 1, gives_up ? 0 : kBetweenTries);
+      if (ready == 0 && gives_up) return;
+      if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+      const ssize_t written =
+          ::write(STDERR_FILENO, line.data(), std::min<std::size_t>(line.size(), PIPE_BUF));
+      if (written < 0 && errno != EAGAIN && errno != EINTR) return;
+      line.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+    }
+  }
+
+  std::mutex mutex_;
+  std::unique_ptr<spdlog::formatter> formatter_ = std::make_unique<spdlog::pattern_formatter>();
+  std::atomic<std::chrono::steady_clock::duration> gives_up_at_{std::chrono::steady_clock::duration::max()};
+};
+
 void set_level(config::LogLevel level) { spdlog::set_level(to_spdlog(level)); }
 
 bool set_level(std::string_view level) {
@@ -125,20 +181,31 @@ void LogScope::use(const config::LogParams& params) {
   show_addresses(params.addresses);
 }
 
-LogScope::LogScope(const config::LogParams& params) {
+LogScope::LogScope(const config::LogParams& params) : sink_(std::make_shared<StderrSink>()) {
   // Signals are for the main thread.
   spdlog::init_thread_pool(kWaitingLines, 1, [] {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
   });
-  auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("turnpike");
+  auto logger = std::make_shared<spdlog::async_logger>("turnpike", sink_, spdlog::thread_pool(),
+                                                       spdlog::async_overflow_policy::overrun_oldest);
   logger->set_formatter(make_formatter(params.format));
   logger->set_level(to_spdlog(params.level));
   show_addresses(params.addresses);
   spdlog::set_default_logger(std::move(logger));
 }
 
-LogScope::~LogScope() { spdlog::shutdown(); }
+LogScope::~LogScope() {
+  if (const std::uint64_t lost = lost_lines(); lost != 0)
+    spdlog::warn(fmt::format("{} lines of this log were lost, since stderr was read too slowly", lost));
+  sink_->give_up_in(kLastWords);
+  spdlog::shutdown();
+}
+
+std::uint64_t LogScope::lost_lines() {
+  const auto threads = spdlog::thread_pool();
+  return threads ? threads->overrun_counter() : 0;
+}
 
 }  // namespace turnpike::daemon

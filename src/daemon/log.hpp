@@ -1,6 +1,8 @@
 // The log of the process: spdlog writes to stderr, one line of text or one JSON object for each event.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "config/config.hpp"
@@ -14,16 +16,23 @@ void set_level(config::LogLevel level);
 // such level.
 bool set_level(std::string_view level);
 
+class StderrSink;
+
 // Writes from a thread of its own, so that a slow reader of stderr never holds up a worker: when it falls far
 // behind, the oldest lines are lost.
 class LogScope {
  public:
   explicit LogScope(const config::LogParams& params);
-  ~LogScope();  // writes what is still waiting
+  ~LogScope();  // writes what is still waiting, but does not wait for ever for somebody to read it
   // Changes the level, the format and the addresses in the log. Any thread may call it.
   static void use(const config::LogParams& params);
+  // How many lines were lost so far. Any thread may call it.
+  static std::uint64_t lost_lines();
   LogScope(const LogScope&) = delete;
   LogScope& operator=(const LogScope&) = delete;
+
+ private:
+  std::shared_ptr<StderrSink> sink_;
 };
 
 }  // namespace turnpike::daemon

@@ -11,6 +11,15 @@
 #include "net/fd.hpp"
 
 namespace turnpike::daemon {
+namespace {
+
+// Opened once: when descriptors run out later, a watchdog that heard nothing more would end all calls.
+int notify_channel() {
+  static const net::Fd channel(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return channel.get();
+}
+
+}  // namespace
 
 void notify_service_manager(std::string_view state) {
   const char* path = std::getenv("NOTIFY_SOCKET");
@@ -21,10 +30,8 @@ void notify_service_manager(std::string_view state) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract socket
 
-  const net::Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!fd) return;
-  sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-         size);
+  sendto(notify_channel(), state.data(), state.size(), MSG_NOSIGNAL,
+         reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 }  // namespace turnpike::daemon

@@ -60,7 +60,7 @@ int with_configuration(const Source& source, Use&& use) {
 }  // namespace
 
 int serve(const Source& source) {
-  hold_reload_signals();
+  hold_signals();
   return with_configuration(source, [&](Prepared prepared) {
     const LogScope log(prepared.config.log);
     Daemon(source, std::move(prepared.config), prepared.credentials, std::move(prepared.tls)).run();

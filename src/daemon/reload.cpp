@@ -81,7 +81,7 @@ void become_user_of(pid_t pid) {
 
 }  // namespace
 
-void hold_reload_signals() { hold({SIGHUP, request_signal()}); }
+void hold_signals() { hold({SIGHUP, request_signal(), SIGTERM, SIGINT, SIGUSR1}); }
 
 ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload)
     : signals_(io, {SIGHUP, request_signal()}, [this](const signalfd_siginfo& info) { take(info); }),

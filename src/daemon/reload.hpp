@@ -12,9 +12,10 @@
 
 namespace turnpike::daemon {
 
-// Blocks both signals in this thread and in the threads that it starts, so that they wait until a
-// ReloadSignal reads them. Call this before the first of these threads begins.
-void hold_reload_signals();
+// Blocks both signals, and those that stop or drain the daemon, in this thread and in the threads that it
+// starts. They wait until they are read (SignalReader), so that a stop during a long start is a stop, too.
+// Call this before the first of these threads begins.
+void hold_signals();
 
 // The daemon's side. On the thread that runs the io_context.
 class ReloadSignal {

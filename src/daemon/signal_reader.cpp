@@ -31,12 +31,12 @@ void SignalReader::wait() {
   signals_.async_wait(
       boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
         if (error || stopped_) return;
+        wait();  // whatever becomes of these
         signalfd_siginfo info{};
         while (!stopped_ &&
                read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
           take_(info);
         }
-        if (!stopped_) wait();
       });
 }
 

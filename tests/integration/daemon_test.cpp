@@ -1,9 +1,11 @@
 // Starting, stopping and refusing to start.
 #include "support/daemon.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@
 
 #include "net/fd.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_probe.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -213,6 +216,77 @@ TEST_CASE("a watchdog that waits for another process is not fed", "[integration]
                      {"NOTIFY_SOCKET", manager.path()}, {"WATCHDOG_USEC", "150000"}, {"WATCHDOG_PID", "1"}}});
   CHECK(manager.hear() == "READY=1");
   CHECK(manager.hear() == "STATUS=0 allocations, 0.0 Mbit/s");
+}
+
+// Else the watchdog would end all calls of a server that is only short of descriptors.
+TEST_CASE("systemd's watchdog is fed when descriptors have run out", "[integration]") {
+  const ServiceManager manager;
+  Daemon daemon({"workers=1", R"(listen=["tcp://127.0.0.1:0"])", "limits.connect_timeout=1h"},
+                kLoopbackConfig,
+                {.environment = {{"NOTIFY_SOCKET", manager.path()}, {"WATCHDOG_USEC", "150000"}},
+                 .descriptor_limit = 40});
+  std::vector<net::Fd> connections;
+  while (connections.size() < 40) connections.push_back(connect_to(daemon.listener()));
+  REQUIRE(daemon.wait_for_log("LimitNOFILE"));
+  manager.forget();
+  int fed = 0;
+  for (int beat = 0; beat < 3; ++beat) fed += manager.hear().ends_with("WATCHDOG=1") ? 1 : 0;
+  CHECK(fed >= 2);
+  CHECK(daemon.stop() == 0);
+  std::string heard = manager.hear();
+  for (int beat = 0; beat < 20 && heard != "STOPPING=1"; ++beat) heard = manager.hear();
+  CHECK(heard == "STOPPING=1");
+}
+
+TEST_CASE("it ends though nobody reads its log", "[integration]") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+  const net::Fd unread(ends[0]);
+  const net::Fd full(ends[1]);
+  const std::string block(4096, 'x');
+  while (write(full.get(), block.data(), block.size()) > 0) continue;
+  const ServiceManager manager;
+  const TemporaryFile config(kLoopbackConfig);
+  const std::string stderr_to = "2>/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(full.get());
+  Child child({"sh", "-c", "exec \"$0\" --config \"$1\" " + stderr_to, daemon_path(), config.path()},
+              {.environment = {{"NOTIFY_SOCKET", manager.path()}}});
+  REQUIRE(manager.hear() == "READY=1");
+  child.signal(SIGTERM);
+  CHECK(child.wait() == 0);
+}
+
+// A file that is written while it is read; the daemon waits for the end of it.
+class SlowFile {
+ public:
+  SlowFile() {
+    REQUIRE(mkfifo(path_.c_str(), 0600) == 0);
+    signal(SIGPIPE, SIG_IGN);  // from a reader that has ended
+  }
+  ~SlowFile() { unlink(path_.c_str()); }
+  SlowFile(const SlowFile&) = delete;
+  SlowFile& operator=(const SlowFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Returns when somebody reads it.
+  net::Fd open_to_write() const { return net::Fd(open(path_.c_str(), O_WRONLY | O_CLOEXEC)); }
+
+ private:
+  const std::string path_ = "/tmp/turnpike-fifo-" + std::to_string(getpid());
+};
+
+TEST_CASE("a signal that comes while it starts ends it with exit code 0 as well", "[integration]") {
+  const SlowFile config;
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+    CAPTURE(signal);
+    Child child({daemon_path(), "--config", config.path()});
+    {
+      const net::Fd writer = config.open_to_write();
+      child.signal(signal);
+      const std::string text = kLoopbackConfig;
+      REQUIRE(write(writer.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    }
+    CHECK(child.wait() == 0);
+  }
 }
 
 TEST_CASE("without users and secrets it is a STUN server and nothing else", "[integration]") {
