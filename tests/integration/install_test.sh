@@ -36,7 +36,7 @@ expect 640 /etc/turnpike/turnpike.yaml
 expect 644 /usr/lib/systemd/system/turnpike.service
 expect 644 /usr/lib/sysusers.d/turnpike.conf
 expect 644 /usr/lib/tmpfiles.d/turnpike.conf
-expect 644 /usr/lib/sysctl.d/60-turnpike.conf
+expect 644 /usr/lib/sysctl.d/10-turnpike.conf
 expect 644 /usr/share/doc/turnpike/README.md
 expect 644 /usr/share/doc/turnpike/turnpike.yaml
 expect 644 /usr/share/doc/turnpike/prometheus-rules.yml

@@ -26,6 +26,8 @@ grep -q "^ExecStart=$(realpath "$turnpike") " "$work/turnpike.service" || fail "
 grep -q "^ExecReload=$(realpath "$turnpike") --reload \$MAINPID$" "$work/turnpike.service" ||
   fail "ExecReload needs more than turnpike"
 grep -qx 'LimitCORE=0' "$work/turnpike.service" || fail "LimitCORE is not 0"
+# At boot what a start needs may come late.
+grep -qx 'StartLimitIntervalSec=0' "$work/turnpike.service" || fail "it gives up after a few starts"
 complaints=$(systemd-analyze verify --man=no "$work/turnpike.service" 2>&1) || fail "verify: $complaints"
 complaints=$(grep -F turnpike.service <<<"$complaints" || true)
 [[ -z $complaints ]] || fail "verify: $complaints"
@@ -38,5 +40,5 @@ mkdir -p "$work/root/etc" "$work/root/usr/lib/sysusers.d"
 cp "$source_dir/systemd/turnpike.sysusers" "$work/root/usr/lib/sysusers.d/turnpike.conf"
 accounts=$(systemd-sysusers --root="$work/root" --dry-run turnpike.conf 2>&1) || fail "systemd-sysusers: $accounts"
 grep -q "Would create user 'turnpike'\|Creating user 'turnpike'" <<<"$accounts" || fail "systemd-sysusers: $accounts"
-grep -Eq '^net\.core\.rmem_max = [0-9]+$' "$source_dir/systemd/60-turnpike.sysctl.conf" || fail "no rmem_max"
-grep -Eq '^net\.core\.wmem_max = [0-9]+$' "$source_dir/systemd/60-turnpike.sysctl.conf" || fail "no wmem_max"
+grep -Eq '^net\.core\.rmem_max = [0-9]+$' "$source_dir/systemd/turnpike.sysctl.conf" || fail "no rmem_max"
+grep -Eq '^net\.core\.wmem_max = [0-9]+$' "$source_dir/systemd/turnpike.sysctl.conf" || fail "no wmem_max"
