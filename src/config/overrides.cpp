@@ -17,7 +17,8 @@ namespace {
 // since a mistyped path may have been meant for a secret.
 std::string name_of(std::string_view path, std::string_view value) {
   if (is_private(path)) return "--set " + (is_known_path(path) ? shown(path) : "auth") + "=...";
-  return "--set " + shown(path) + '=' + (is_known_path(path) && !is_pem_text(value) ? shown(value) : "...");
+  const bool is_shown = is_known_path(path) && !holds_private(path) && !is_pem_text(value);
+  return "--set " + shown(path) + '=' + (is_shown ? shown(value) : "...");
 }
 
 // The value of `key` in a map; it is added when it is absent.

@@ -108,7 +108,9 @@ void read_hosts(const Value& value, std::vector<std::string>& out) {
 void read_proxies(const Value& value, std::vector<Prefix>& out) {
   read_list(value, "a list of prefixes", [&](const Value& item) {
     const std::optional<Prefix> prefix = item.is_scalar() ? parse_prefix(item.text()) : std::nullopt;
-    if (prefix && without_host_bits(*prefix) == *prefix) {
+    if (prefix && is_v4_mapped(prefix->address)) {
+      item.expected("an IPv4 prefix in its own form, such as 10.20.0.0/16");
+    } else if (prefix && without_host_bits(*prefix) == *prefix) {
       out.push_back(*prefix);
     } else {
       item.expected("a prefix such as 10.20.0.0/16 or 2001:db8::/32, or one address");

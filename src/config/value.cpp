@@ -16,6 +16,10 @@ std::string join(std::string_view parent, std::string_view key) {
   return path.append(key);
 }
 
+bool holds_private(std::string_view path) {
+  return is_private(path) || path == "signaling" || path == "admin" || path == "cluster";
+}
+
 bool is_private(std::string_view path) {
   return path == "auth" || path.starts_with("auth.") || path.starts_with("signaling.token_secrets") ||
          path.starts_with("admin.token_secrets") || path.starts_with("cluster.secret") ||

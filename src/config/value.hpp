@@ -18,6 +18,8 @@ std::string join(std::string_view parent, std::string_view key);
 // Whether a path is in `auth`, or has secrets of tokens or of a cluster. Errors then give the place of a
 // value but never the value.
 bool is_private(std::string_view path);
+// The same for a path that such values can be below.
+bool holds_private(std::string_view path);
 // Whether a text is what stands in a PEM file, which may be a private key, where a file's name is expected.
 bool is_pem_text(std::string_view text);
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <string_view>
 
 #include "net/custom_bio.hpp"
 
@@ -139,10 +140,13 @@ void TlsEndpoint::listen(Bytes hello, WireBuffer& out) {
   state_ = State::failed;
 }
 
-// A tag of 16 octets, and for AES-GCM an explicit nonce of 8 (RFC 5288 §3, RFC 7905 §2).
+// A tag of 16 octets, and for AES-GCM an explicit nonce of 8 (RFC 5288 §3, RFC 7905 §2). AES-CCM_8 has a tag
+// of 8 and the nonce (RFC 6655 §4).
 std::size_t TlsEndpoint::record_overhead() const {
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
-  return cipher && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 24;
+  if (!cipher) return 24;
+  const bool has_short_tag = std::string_view(SSL_CIPHER_get_name(cipher)).ends_with("CCM8");
+  return has_short_tag || SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 24;
 }
 
 std::optional<Duration> TlsEndpoint::retransmits_in() const {

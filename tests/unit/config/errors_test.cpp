@@ -202,6 +202,9 @@ TEST_CASE("listeners", "[config]") {
        "it, by an address, a proxy or a public host; or access: open, for everybody"},
       {"listen: [{url: auto://0.0.0.0:1, proxy_protocol: [10.0.0.0/8], proxy_header: first}]",
        "t.yaml:1: listen[0].proxy_header: is for udp:// and dtls:// only"},
+      {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [\"::ffff:10.0.0.9\"]}]",
+       "t.yaml:1: listen[0].proxy_protocol[0]: expected an IPv4 prefix in its own form, such as 10.20.0.0/16 "
+       "(got \"::ffff:10.0.0.9\")"},
       {"listen: [{url: udp://0.0.0.0:1, proxy_header: first}]",
        "t.yaml:1: listen[0].proxy_header: needs proxy_protocol"},
       {"listen: [{url: udp://0.0.0.0:1, proxy_protocol: [10.0.0.0/8], proxy_header: second}]",

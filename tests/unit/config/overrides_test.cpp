@@ -69,6 +69,13 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "--set peers={allow: [1.1.1.1], deny: [1.1.1.1]}: peers.deny[0]: expected a prefix that peers.allow "
        "does not "
        "have (got 1.1.1.1)"},
+      {"admin={token_secrets: [0123456789abcdef], listn: []}",
+       "--set admin=...: admin.listn: unknown key, did you mean admin.listen?"},
+      {"cluster={secret: a-secret-of-a-cluster, nod: x}",
+       "--set cluster=...: cluster.nod: unknown key, did you mean cluster.node?"},
+      {"signaling={token_secrets: [0123456789abcdef], lists_rooms: true}",
+       "--set signaling=...: signaling.lists_rooms: unknown key, did you mean "
+       "signaling.list_rooms?"},
       {"realm=a\nb: c", "--set realm=a\\u{a}b: c: not valid YAML: illegal map value"},
       {"auth.database=x",
        "--set auth.database=...: auth.database: expected sqlite: and an absolute path, in a folder that is "
