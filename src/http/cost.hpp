@@ -16,6 +16,9 @@ inline std::uint64_t cost_of_message(std::size_t size) {
   return kCostOfAny + size;
 }
 
+// The cost of a ping with its pong; that of a pong alone is the same, for simplicity.
+inline std::uint64_t cost_of_control(std::size_t size) { return 2 * cost_of_message(size); }
+
 // A client that has caused too much cost waits at most as long before its message is read; then it is
 // refused.
 inline constexpr Duration kMaxRest = std::chrono::seconds(5);

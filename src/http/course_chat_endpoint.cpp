@@ -11,7 +11,9 @@ std::optional<Response> CourseChatEndpoint::check(const Request& request) {
   if (params_.refused) {
     params_.refused({signaling::code_of(grant.error()), signaling::key_of(grant.error()), request.client});
   }
-  return error_response(401, signaling::message_of(grant.error()));
+  Response response = error_response(401, signaling::message_of(grant.error()));
+  response.set("WWW-Authenticate", "Bearer");  // RFC 6750 §3
+  return response;
 }
 
 void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
@@ -55,6 +57,11 @@ void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view messa
   }
   const std::uint64_t sent = out.text ? cost_of_message(out.text->size()) * out.to.size() : 0;
   params_.pace.charge(client->second.address, cost_of_message(message.size()) + sent, now.steady);
+}
+
+void CourseChatEndpoint::on_control(std::uint64_t number, std::size_t size) {
+  if (const auto client = clients_.find(number); client != clients_.end())
+    params_.pace.charge(client->second.address, cost_of_control(size), params_.clock().steady);
 }
 
 Duration CourseChatEndpoint::rest(std::uint64_t number) {

@@ -148,10 +148,8 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   } else {
     params_.engine.get(*sid, number, now, output_);
   }
-  const std::uint64_t sent = params_.changed();
-  if (request.method == "POST") {
-    params_.pace.charge(request.client, cost_of_message(request.body.size()) + sent, now.steady);
-  }
+  // A GET pays for what has waited for it; nobody has yet.
+  params_.pace.charge(request.client, cost_of_message(request.body.size()) + params_.changed(), now.steady);
   if (!waiting->answered) {
     request.watch([this, number] {
       params_.engine.on_aborted(number, params_.clock(), output_);
@@ -200,6 +198,10 @@ void EngineIoEndpoint::on_message(std::uint64_t number, std::string_view message
   params_.engine.on_frame(number, message, binary, now, output_);
   const IpAddress address = wires_.at(number).address;
   params_.pace.charge(address, cost_of_message(message.size()) + params_.changed(), now.steady);
+}
+
+void EngineIoEndpoint::on_control(std::uint64_t number, std::size_t size) {
+  params_.pace.charge(wires_.at(number).address, cost_of_control(size), params_.clock().steady);
 }
 
 Duration EngineIoEndpoint::rest(std::uint64_t number) {

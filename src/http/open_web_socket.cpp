@@ -1,6 +1,7 @@
 #include "http/open_web_socket.hpp"
 
 #include <boost/beast/core/buffered_read_stream.hpp>
+#include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <deque>
 #include <optional>
@@ -18,7 +19,21 @@ namespace websocket = boost::beast::websocket;
 using Error = boost::system::error_code;
 
 constexpr std::size_t kKeptBuffer = 4 << 10;  // kept by an idle socket
-// Shorter than Deadlines::silence, because no pong is read during a rest.
+// The memory of a waiting message besides its text. Otherwise empty messages could wait without a limit.
+constexpr std::size_t kCostOfWaiting = 128;
+// Pings and pongs that are forgiven to a client whose address has caused too much cost, maybe by another
+// socket.
+constexpr std::uint32_t kForgivenControls = 64;
+
+// The first subprotocol that the client offers, which is accepted, since all protocols here are the same by
+// any name. Chromium fails a WebSocket that asked for one and got none. Empty when there is none.
+std::string first_subprotocol(const beast::http::fields& fields) {
+  const auto offered = fields[beast::http::field::sec_websocket_protocol];
+  if (offered.empty()) return {};
+  const beast::http::opt_token_list list{offered};
+  if (!beast::http::validate_list(list) || list.begin() == list.end()) return {};
+  return std::string(*list.begin());
+}
 
 // A stream with the octets that were read from it before.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
@@ -37,6 +52,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       : stream_(std::move(stream)),
         socket_(*stream_),
         rest_(stream_->get_executor()),
+        goodbye_(stream_->get_executor()),
+        longest_goodbye_(params.deadlines.goodbye),
         most_waiting_(params.limits.waiting_bytes) {
     if (early.size() > 0) socket_.next_layer().buffer() = std::move(early);
     websocket::stream_base::timeout timeout{};
@@ -50,8 +67,10 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
   Awaitable<bool> accept(const beast::http::request<beast::http::string_body>& upgrade,
                          const std::string& date) override {
-    socket_.set_option(websocket::stream_base::decorator([&date](websocket::response_type& answer) {
+    const std::string subprotocol = first_subprotocol(upgrade);
+    socket_.set_option(websocket::stream_base::decorator([&](websocket::response_type& answer) {
       answer.set(beast::http::field::date, date);
+      if (!subprotocol.empty()) answer.set(beast::http::field::sec_websocket_protocol, subprotocol);
       answer.set(beast::http::field::server, "turnpike");  // or Beast would tell its name and version
     }));
     const auto [error] = co_await socket_.async_accept(upgrade, net::kAsTuple);
@@ -63,8 +82,9 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     // Keeps this object alive during the loop, whatever the handler releases.
     const auto self = shared_from_this();
     bool told = false;
-    socket_.control_callback([&](websocket::frame_type kind, beast::string_view) {
-      if (kind != websocket::frame_type::close) return;
+    socket_.control_callback([&](websocket::frame_type kind, beast::string_view payload) {
+      if (told) return;
+      if (kind != websocket::frame_type::close) return count_control(handler, number, payload.size());
       told = true;
       handler.on_closed(number, has_said_goodbye());
     });
@@ -93,7 +113,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
   void send(std::shared_ptr<const std::string> message, bool binary) override {
     if (!open_ || closing_) return;
-    waiting_bytes_ += message->size();
+    waiting_bytes_ += message->size() + kCostOfWaiting;
     if (most_waiting_ != 0 && waiting_bytes_ > most_waiting_) return drop();
     waiting_.push_back({std::move(message), binary});
     if (!writing_) write_next();
@@ -104,6 +124,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),
                                        beast::string_view(reason.data(), reason.size()));
     rest_.cancel();
+    limit_goodbye();
     if (!writing_) write_next();
   }
 
@@ -115,6 +136,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   void abort() override {
     open_ = false;
     rest_.cancel();
+    goodbye_.cancel();
     Error ignored;
     stream_->next_layer().close(ignored);
   }
@@ -144,6 +166,26 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     }
   }
 
+  // Beast answers pings while it reads, so no rest is possible between them. A client that goes on sending
+  // them although its address has caused too much cost is cut off.
+  void count_control(WebSocketHandler& handler, std::uint64_t number, std::size_t size) {
+    handler.on_control(number, size);
+    const Duration wait = handler.rest(number);
+    if (wait == Duration::zero()) controls_ = 0;
+    if (wait <= kMaxRest || ++controls_ <= kForgivenControls) return;
+    cost_too_much_ = true;
+    abort();
+  }
+
+  // A client that does not read what waits for it would never get the Close frame either.
+  void limit_goodbye() {
+    goodbye_.expires_after(longest_goodbye_);
+    goodbye_.async_wait([weak = weak_from_this()](const Error& error) {
+      const auto self = weak.lock();
+      if (!error && self) self->abort();
+    });
+  }
+
   struct Message {
     std::shared_ptr<const std::string> text;
     bool binary;
@@ -159,7 +201,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       socket_.async_write(asio::buffer(*waiting_.front().text),
                           [self = shared_from_this()](const Error& error, std::size_t) {
                             if (error) return;  // read_all() gets an error too
-                            self->waiting_bytes_ -= self->waiting_.front().text->size();
+                            self->waiting_bytes_ -= self->waiting_.front().text->size() + kCostOfWaiting;
                             self->waiting_.pop_front();
                             self->write_next();
                           });
@@ -177,6 +219,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   std::unique_ptr<Stream> stream_;
   websocket::stream<ReadAhead, false> socket_;
   net::Timer rest_;
+  net::Timer goodbye_;
+  Duration longest_goodbye_;
   std::size_t most_waiting_;
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;
@@ -187,6 +231,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   bool said_too_much_ = false;
   bool cost_too_much_ = false;
   std::uint64_t rests_ = 0;
+  std::uint32_t controls_ = 0;  // since the address last owed nothing
 };
 
 }  // namespace

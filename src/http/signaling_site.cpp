@@ -202,6 +202,10 @@ void SignalingSite::on_message(std::uint64_t number, std::string_view message, b
   pace_.charge(address, cost_of_message(message.size()) + flush(), now.steady);
 }
 
+void SignalingSite::on_control(std::uint64_t number, std::size_t size) {
+  pace_.charge(sockets_.at(number).address, cost_of_control(size), params_.clock().steady);
+}
+
 Duration SignalingSite::rest(std::uint64_t number) {
   return pace_.rest(sockets_.at(number).address, params_.clock().steady);
 }

@@ -107,6 +107,7 @@ class SignalingSite : private WebSocketHandler {
 
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
+  void on_control(std::uint64_t number, std::size_t size) override;
   Duration rest(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool clean) override;
 

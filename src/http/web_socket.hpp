@@ -31,6 +31,11 @@ class WebSocketHandler {
   // `number` identifies the socket and is never used again.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;
+  // A ping or a pong has come, with so many bytes. A ping was answered already.
+  virtual void on_control(std::uint64_t number, std::size_t size) {
+    static_cast<void>(number);
+    static_cast<void>(size);
+  }
   // How long to wait before the next message of this socket is read, because its client has caused too much
   // cost. Called before each message.
   virtual Duration rest(std::uint64_t number) {

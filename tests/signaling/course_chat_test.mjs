@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inSeconds, secret, startServer, token } from './support/server.mjs';
 import { connect } from './support/client.mjs';
+import { request } from './support/http.mjs';
 
 test('sockets, a text to everyone, and a switch on type', async t => {
   const server = await startServer();
@@ -24,11 +25,33 @@ test('sockets, a text to everyone, and a switch on type', async t => {
   ann.close();
 });
 
+test('empty texts that wait for a client who does not read count too', async t => {
+  const server = await startServer({ signaling: ['max_waiting: 8000000', 'bytes_per_second_per_address: 0'] });
+  t.after(server.stop);
+  const root = server.url.replace('http', 'ws');
+  const [ann, slow] = [await connect(root), await connect(root)];
+  slow.pause();
+  const say = async (text, count) => {
+    for (let i = 0; i < count; ++i) ann.say(text);
+    for (let i = 0; i < count; ++i) assert.equal(await ann.hearText(), text);
+  };
+  await say('x'.repeat(60_000), 100); // more than the kernel holds, and less than what may wait
+  assert.doesNotMatch(server.log(), /slow-reader/);
+  const refused = () => /signaling refused slow-reader from 127\.0\.0\.1 \(signaling\.max_waiting\)/.test(server.log());
+  for (let i = 0; i < 100 && !refused(); ++i) await say('', 1000);
+  assert.ok(refused(), server.log());
+  ann.close();
+  slow.terminate();
+});
+
 test('where a token is asked for, the chat asks too', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
   await assert.rejects(connect(root), error => error.status === 401);
+  const { headers: refusal } = await request(server.url, '/', { headers: {
+    connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' } });
+  assert.equal(refusal['www-authenticate'], 'Bearer');
   const headers = { authorization: `Bearer ${token({ exp: inSeconds(60) })}` };
   (await connect(root, { headers })).close();
 });

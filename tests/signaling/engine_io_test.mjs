@@ -9,6 +9,19 @@ import { exchange, request } from './support/http.mjs';
 import { startServer } from './support/server.mjs';
 import { wire } from './support/wire.mjs';
 
+test('what has waited for a GET is paid for by whoever asks for it', async t => {
+  const server = await startServer({ signaling: ['bytes_per_second_per_address: 50000'] });
+  t.after(server.stop);
+  const poll = '/socket.io/?EIO=4&transport=polling';
+  const { sid } = JSON.parse((await request(server.url, poll)).body.toString().slice(1));
+  const post = body => request(server.url, `${poll}&sid=${sid}`, { method: 'POST', body });
+  assert.equal((await post('40')).status, 200);
+  assert.equal((await post(Array(5000).fill('42["x"]').join('\x1e'))).status, 200);
+  const { body } = await request(server.url, `${poll}&sid=${sid}`);
+  assert.ok(body.length > 450_000, String(body.length)); // the burst, and what five seconds give
+  assert.equal((await post('42["x"]')).status, 429);
+});
+
 const echo = ['preset: echo', 'ping_interval: 300ms', 'ping_timeout: 200ms', 'max_payload: 1000000', 'connect_timeout: 1s'];
 
 for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, { concurrency: true }, async t => {

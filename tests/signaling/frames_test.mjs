@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import { test } from 'node:test';
 import { within } from '../browser/support/cleanup.mjs';
-import { connect, member } from './support/client.mjs';
-import { request } from './support/http.mjs';
+import { WebSocket, connect, member } from './support/client.mjs';
+import { exchange, request } from './support/http.mjs';
 import { startServer as start } from './support/server.mjs';
 import { wire } from './support/wire.mjs';
 
@@ -27,6 +27,8 @@ function frame(data, opcode = 1) {
   const length = payload.length < 126 ? [0x80 | payload.length] : [0xfe, payload.length >> 8, payload.length & 255];
   return Buffer.concat([Buffer.from([0x80 | opcode, ...length]), key, payload.map((octet, i) => octet ^ key[i % 4])]);
 }
+
+const goodbye = frame(Buffer.from([0x03, 0xe8]), 8);
 
 // Sends `parts` one after the other, each after something was heard, and resolves to the texts of `count` frames.
 async function talk(port, parts, count) {
@@ -90,6 +92,65 @@ test('an upgrade that proxies have taken apart', async t => {
   assert.deepEqual(await talk(server.port, absolute, 1), ['{"type":"ack","id":1}']);
 });
 
+test('the first subprotocol that is offered is the one', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const root = server.url.replace('http', 'ws');
+  for (const path of ['/', '/ws', '/socket.io/?EIO=4&transport=websocket']) {
+    const chosen = async offered => {
+      const socket = new WebSocket(root + path, offered);
+      await within(3000, 'the WebSocket to open', new Promise((resolve, reject) => {
+        socket.once('open', resolve);
+        socket.once('error', reject);
+      }));
+      socket.close();
+      return socket.protocol;
+    };
+    assert.equal(await chosen('echo-protocol'), 'echo-protocol', path);
+    assert.equal(await chosen(['json', 'chat']), 'json', path);
+    assert.equal(await chosen([]), '', path);
+  }
+  for (const wrong of ['', ',', '"a"', 'a b', 'a, {'])
+    assert.doesNotMatch(await exchange(server.port, Buffer.concat([
+      Buffer.from(upgrade('/ws', `Connection: Upgrade\r\nSec-WebSocket-Protocol: ${wrong}\r\n`)), goodbye])), /Sec-WebSocket-Protocol/, wrong);
+});
+
+for (const [name, opcode, path] of [['pings', 9, '/ws'], ['pongs', 10, '/'], ['pings', 9, '/socket.io/?EIO=4&transport=websocket']])
+  test(`${name} at ${path} have their cost, and who sends too many is cut off`, async t => {
+    const server = await startServer({ signaling: ['bytes_per_second_per_address: 50000'] });
+    t.after(server.stop);
+    const innocent = await connect(server.ws);
+    const socket = net.connect(server.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.resume();
+    const ended = new Promise(resolve => socket.on('close', resolve));
+    socket.write(Buffer.concat([Buffer.from(upgrade(path)), ...Array.from({ length: 600 }, () => frame('', opcode))]));
+    await within(5000, 'its end', ended);
+    const answered = new Promise(resolve => innocent.once('pong', resolve));
+    innocent.ping();
+    await within(5000, 'the answer to another client of that address', answered);
+    innocent.terminate();
+    await server.stop(); // the log is whole then
+    assert.match(server.log(), /signaling refused rate-limited from 127\.0\.0\.1 \(signaling\.bytes_per_second_per_address\)/);
+  });
+
+test('who is told goodbye and does not read is cut off', async t => {
+  const server = await startServer({ signaling: ['max_waiting: 16000000', 'bytes_per_second_per_address: 0'] });
+  t.after(server.stop);
+  const ann = await member(server.ws, 'blue', 'Ann');
+  const slow = await member(server.ws, 'blue', 'Slow');
+  await ann.hear('peer-joined');
+  slow.pause();
+  for (let i = 0; i < 130; ++i) await ann.request({ type: 'broadcast', data: 'x'.repeat(60_000) });
+  const ended = new Promise(resolve => slow._socket.on('close', resolve)); // whatever it has not read
+  slow.send(Buffer.from([1])); // which it is told goodbye for
+  const timer = setInterval(() => { if (slow.readyState === WebSocket.OPEN) slow.pong(); }, 500); // it is not silent
+  t.after(() => clearInterval(timer));
+  await within(13_000, 'its end', ended);
+  slow.terminate();
+  ann.close();
+});
+
 test('who says goodbye is gone at once, though its connection stays open', async t => {
   const server = await startServer();
   t.after(server.stop);
@@ -100,7 +161,7 @@ test('who says goodbye is gone at once, though its connection stays open', async
   socket.resume();
   socket.write(Buffer.concat([Buffer.from(upgrade('/ws')), frame('{"type":"join","room":"blue"}')]));
   await ann.hear('peer-joined');
-  socket.write(frame(Buffer.from([0x03, 0xe8]), 8));
+  socket.write(goodbye);
   await within(8000, 'the end of what the server says', ended);
   const told = await ann.request({ type: 'ping' }); // what came before its answer
   assert.deepEqual(told.map(({ type, reason }) => [type, reason]), [['peer-left', 'left']]);
