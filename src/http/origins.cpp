@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/beast/http/rfc7230.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
@@ -12,8 +13,20 @@ namespace turnpike::http {
 namespace {
 
 constexpr std::string_view kNull = "null";
+// What pages from files send, in other browsers than those that send null.
+constexpr std::string_view kFile = "file://";
 // Schemes of URLs that no page has; a page that connects by wss has an origin of https.
 constexpr std::array<std::string_view, 3> kNeverOrigins{"ws", "wss", "ftp"};
+
+// The origin of the page that a program takes the place of. Native programs have none, but some name the URL
+// of the WebSocket, as Starscream does, and with it Socket.IO's client for Swift.
+std::string as_page(std::string_view origin) {
+  constexpr std::string_view kWs = "ws:";
+  constexpr std::string_view kWss = "wss:";
+  if (origin.starts_with(kWs)) return std::string("http:").append(origin.substr(kWs.size()));
+  if (origin.starts_with(kWss)) return std::string("https:").append(origin.substr(kWss.size()));
+  return std::string(origin);
+}
 
 std::string in_small_letters(std::string_view text) {
   std::string small(text);
@@ -60,7 +73,9 @@ std::string in_brackets(const std::string& host) {
 }  // namespace
 
 std::optional<std::string> normalized_origin(std::string_view text) {
-  if (text == kNull) return std::string(kNull);
+  if (text == kNull ||
+      (text.starts_with(kFile) && text.substr(kFile.size()).find_first_not_of('/') == text.npos))
+    return std::string(kNull);
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos || !is_scheme(text.substr(0, colon))) return std::nullopt;
   const std::string scheme = in_small_letters(text.substr(0, colon));
@@ -100,7 +115,7 @@ bool Origins::is_own(const Request& request, std::string_view origin) const {
 bool Origins::allow(const Request& request) const {
   const std::string_view named = request.header("origin");
   if (named.empty()) return true;
-  const std::optional<std::string> origin = normalized_origin(named);
+  const std::optional<std::string> origin = normalized_origin(as_page(named));
   return origin && (is_listed(*origin) || (*origin != kNull && is_own(request, *origin)));
 }
 
@@ -113,12 +128,23 @@ void Origins::add_headers(const Request& request, Response& response) const {
   response.set("Access-Control-Allow-Credentials", "true");
 }
 
+// A page on the list may send any headers: those of its tunnel, or Socket.IO's `extraHeaders`.
+std::string Origins::allowed_headers(const Request& request) const {
+  const std::optional<std::string> origin = normalized_origin(request.header("origin"));
+  const std::string asked = request.header_list("access-control-request-headers");
+  if (!origin || !is_listed(*origin) || asked.empty() ||
+      !boost::beast::http::validate_list(boost::beast::http::opt_token_list{asked}))
+    return "Authorization, Content-Type";
+  return asked;
+}
+
 Response Origins::preflight(const Request& request) const {
   if (!allow(request)) return error_response(403, "this origin is not allowed here");
   Response response{.status = 204, .headers = {}, .body = {}};
   add_headers(request, response);
   response.set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-  response.set("Access-Control-Allow-Headers", "Authorization, Content-Type");
+  response.set("Access-Control-Allow-Headers", allowed_headers(request));
+  response.set("Vary", "Access-Control-Request-Headers");
   response.set("Access-Control-Max-Age", "600");
   return response;
 }

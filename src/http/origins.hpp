@@ -12,7 +12,8 @@
 namespace turnpike::http {
 
 // Normalizes an origin (RFC 6454 §6.1) to the form that browsers use: lower case, and no port if it is the
-// default of the scheme. A slash at the end is removed. An opaque origin is "null". Nothing when no browser
+// default of the scheme. A slash at the end is removed. An opaque origin is "null", and so is that of a file.
+// Nothing when no browser
 // sends such an origin: it has a path, a user or a wildcard, or a malformed host or port.
 std::optional<std::string> normalized_origin(std::string_view text);
 
@@ -22,7 +23,8 @@ class Origins {
   explicit Origins(std::vector<std::string> allowed, std::string public_host = {})
       : allowed_(std::move(allowed)), public_host_(std::move(public_host)) {}
 
-  // Whether the request comes from no page, from a page of this server, or from a page on the list.
+  // Whether the request comes from no page, from a page of this server, or from a page on the list. An origin
+  // of ws or wss is read as one of http or https.
   bool allow(const Request& request) const;
   // Adds the CORS headers that let a page on the list read the response.
   void add_headers(const Request& request, Response& response) const;
@@ -31,6 +33,7 @@ class Origins {
 
  private:
   bool is_own(const Request& request, std::string_view origin) const;
+  std::string allowed_headers(const Request& request) const;
   bool is_listed(std::string_view origin) const;
 
   std::vector<std::string> allowed_;

@@ -29,6 +29,10 @@ TEST_CASE("an origin is as browsers write it", "[http]") {
       {"http://[0:0::0001]", "http://[::1]"},
       {"capacitor://localhost", "capacitor://localhost"},
       {"null", "null"},
+      {"file://", "null"},
+      {"file:///", "null"},
+      {"file:///home", "never"},
+      {"file://server", "file://server"},
       {"https://admin.example.org/app", "never"},
       {"wss://admin.example.org", "never"},
       {"ws://admin.example.org", "never"},
@@ -114,11 +118,24 @@ TEST_CASE("so is one of the host that a trusted proxy names, and of the public h
   CHECK(allows(by_address, {"https://[2001:db8::7]", "127.0.0.1:8080"}));
 }
 
+// Starscream sends the URL of the WebSocket as its origin.
+TEST_CASE("an origin of ws or wss is that of the page by http or https", "[http]") {
+  const Origins origins({"https://app.example"});
+  CHECK(allows(origins, {"ws://localhost:8080", "localhost:8080"}));
+  CHECK(allows(origins, {"wss://turn.example.org", "turn.example.org"}));
+  CHECK(allows(origins, {"wss://app.example", "turn.example.org"}));
+  CHECK_FALSE(allows(origins, {"ws://app.example", "turn.example.org"}));
+  CHECK_FALSE(allows(origins, {"wss://evil.example", "turn.example.org"}));
+  CHECK_FALSE(allows(origins, {"ws://localhost:3000", "localhost:8080"}));
+}
+
 TEST_CASE("a listed origin is let in, null only where it is listed", "[http]") {
   const Origins origins({"https://app.example", "null"});
   CHECK(allows(origins, {"https://app.example", "turn.example.org"}));
   CHECK(allows(origins, {"https://app.example:443", "turn.example.org"}));
   CHECK(allows(origins, {"null", "turn.example.org"}));
+  CHECK(allows(origins, {"file://", "turn.example.org"}));
+  CHECK_FALSE(allows(Origins({"https://app.example"}), {"file://", "turn.example.org"}));
   CHECK_FALSE(allows(origins, {"http://app.example", "turn.example.org"}));
 }
 
@@ -155,6 +172,23 @@ TEST_CASE("a preflight is answered with 204 for an allowed origin and with 403 f
   CHECK(header_of(allowed, "Access-Control-Allow-Methods") == "GET, POST, OPTIONS");
   request.headers.front().second = "https://evil.example";
   CHECK(origins.preflight(request).status == 403);
+}
+
+TEST_CASE("a preflight allows a listed origin whatever headers it asks for", "[http]") {
+  const Origins origins({"https://app.example"});
+  const auto allowed_for = [&](std::string_view origin, std::string_view asked) {
+    Request request;
+    request.authority = "turn.example.org";
+    request.headers = {{"Origin", origin}, {"Access-Control-Request-Headers", asked}};
+    return header_of(origins.preflight(request), "Access-Control-Allow-Headers");
+  };
+  constexpr std::string_view kApp = "https://app.example";
+  CHECK(allowed_for(kApp, "ngrok-skip-browser-warning,x-client-id") ==
+        "ngrok-skip-browser-warning,x-client-id");
+  CHECK(allowed_for(kApp, "") == "Authorization, Content-Type");
+  CHECK(allowed_for(kApp, "a b") == "Authorization, Content-Type");
+  CHECK(allowed_for(kApp, "a;b") == "Authorization, Content-Type");
+  CHECK(allowed_for("https://turn.example.org", "x-client-id") == "Authorization, Content-Type");
 }
 
 }  // namespace
