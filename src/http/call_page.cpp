@@ -25,7 +25,9 @@ Response serve(const Request& request, const Asset& asset) {
   const std::string etag =
       quoted_etag(gzip ? std::string(asset.etag).append("-gz") : std::string(asset.etag));
   response.set("ETag", etag);
-  if (is_unchanged(request, etag)) {
+  const Condition condition = evaluate_conditions(request, {.etag = etag});
+  if (condition == Condition::failed) return error_response(412, "");
+  if (condition == Condition::unchanged) {
     response.status = 304;
     return response;
   }

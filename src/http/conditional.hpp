@@ -1,26 +1,32 @@
 // Conditional requests (RFC 9110 §13): whether the copy of the client is still current.
 #pragma once
 
+#include <ctime>
+#include <optional>
 #include <string>
 
 #include "http/message.hpp"
 
 namespace turnpike::http {
 
-inline std::string quoted_etag(const std::string& tag) { return '"' + tag + '"'; }
+std::string quoted_etag(const std::string& tag);
 
-// Compares If-None-Match with an entity tag in quotes, by weak comparison (§8.8.3.2). Our tags contain no
-// quotes, so a simple search finds only whole members of the list.
-inline bool is_unchanged(const Request& request, const std::string& etag) {
-  const std::string known = request.header_list("if-none-match");
-  return known == "*" || known.find(etag) != std::string::npos;
-}
+// What tells one version of a representation from another.
+struct Version {
+  std::string etag;  // in quotes, with no quotes between them
+  // Nothing when it is not known, or when the file may change again within the same second.
+  std::optional<std::time_t> modified{};
+};
 
-// Compares If-Range (§13.1.5), by strong comparison: whether a part may be sent. A date never matches, since
-// we send no Last-Modified.
-inline bool is_same_for_range(const Request& request, const std::string& etag) {
-  const std::string_view known = request.header("if-range");
-  return known.empty() || known == etag;
-}
+enum class Condition : std::uint8_t {
+  holds,      // or there is none: send the representation
+  unchanged,  // answer 304
+  failed,     // answer 412
+};
+// Evaluates the conditions of a GET or HEAD request in the order of §13.2.2.
+Condition evaluate_conditions(const Request& request, const Version& current);
+
+// Evaluates If-Range (§13.1.5), by strong comparison: whether a part may be sent.
+bool is_same_for_range(const Request& request, const Version& current);
 
 }  // namespace turnpike::http

@@ -2,9 +2,15 @@
 #pragma once
 
 #include <ctime>
+#include <optional>
 #include <string>
 
 namespace turnpike::http {
+
+// Formats a time as HTTP dates are written (RFC 9110 §5.6.7).
+std::string http_date(std::time_t time);
+// Reads a date in any of the three forms that the standard allows. Returns nothing for any other text.
+std::optional<std::time_t> parse_http_date(std::string_view text);
 
 // Formats the time only once in each second. Belongs to one thread.
 class Date {

@@ -5,6 +5,7 @@
 #include <boost/beast/http/status.hpp>
 #include <boost/url/authority_view.hpp>
 #include <boost/url/encode.hpp>
+#include <boost/url/grammar/hexdig_chars.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/rfc/pchars.hpp>
 #include <boost/url/url_view.hpp>
@@ -23,12 +24,19 @@ boost::core::string_view url_text(std::string_view text) { return {text.data(), 
 // refuses a target with a fragment.
 constexpr auto kTargetChars = urls::pchars + '/' + '?' + '#';
 
+bool begins_with_octet(std::string_view text) {
+  return text.size() >= 3 && urls::grammar::hexdig_chars(text[1]) && urls::grammar::hexdig_chars(text[2]);
+}
+
 // Encodes characters that browsers leave as they are although RFC 3986 does not allow them, such as | and [
-// in a query.
+// in a query, and there also a % that encodes nothing, as in ?discount=100%.
 std::string with_encoding(std::string_view target) {
+  const std::size_t query = std::min(target.find('?'), target.size());
   std::string encoded;
-  for (const char& c : target) {
-    if (c == '%' || kTargetChars(c)) {
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    const char& c = target[i];
+    const bool stays = c == '%' ? i < query || begins_with_octet(target.substr(i)) : kTargetChars(c);
+    if (stays) {
       encoded += c;
     } else {
       encoded += urls::encode(boost::core::string_view(&c, 1), kTargetChars);

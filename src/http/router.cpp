@@ -38,8 +38,10 @@ Awaitable<Response> Router::handle(const Request& request) const {
     auto handler = route->find(method);
     if (handler == route->end()) handler = route->find(kAnyMethod);
     if (handler != route->end()) co_return co_await handler->second(request);
-  } else if (method == "GET" && fallback_) {
-    co_return co_await fallback_(request);
+  } else {
+    Response found = error_response(404, "nothing is at this path");
+    if (fallback_) found = co_await fallback_(request);
+    if (method == "GET" || found.status == 404) co_return found;
   }
 
   std::string allowed;

@@ -15,6 +15,7 @@
 
 #include "http/byte_range.hpp"
 #include "http/conditional.hpp"
+#include "http/date.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -32,23 +33,41 @@ constexpr std::array kTypes{
     Type{".mjs", "text/javascript; charset=utf-8"},
     Type{".json", "application/json"},
     Type{".map", "application/json"},
+    Type{".xml", "application/xml"},
+    Type{".xhtml", "application/xhtml+xml"},
+    Type{".pdf", "application/pdf"},
+    Type{".csv", "text/csv; charset=utf-8"},
+    Type{".md", "text/markdown; charset=utf-8"},
+    Type{".vtt", "text/vtt; charset=utf-8"},
     Type{".svg", "image/svg+xml"},
     Type{".png", "image/png"},
     Type{".jpg", "image/jpeg"},
     Type{".jpeg", "image/jpeg"},
     Type{".gif", "image/gif"},
     Type{".webp", "image/webp"},
+    Type{".avif", "image/avif"},
+    Type{".apng", "image/apng"},
+    Type{".bmp", "image/bmp"},
     Type{".ico", "image/x-icon"},
     Type{".mp3", "audio/mpeg"},
     Type{".m4a", "audio/mp4"},
     Type{".wav", "audio/wav"},
     Type{".ogg", "audio/ogg"},
+    Type{".oga", "audio/ogg"},
+    Type{".opus", "audio/ogg"},
+    Type{".aac", "audio/aac"},
+    Type{".flac", "audio/flac"},
     Type{".mp4", "video/mp4"},
     Type{".m4v", "video/mp4"},
     Type{".mov", "video/quicktime"},
     Type{".webm", "video/webm"},
+    Type{".ogv", "video/ogg"},
     Type{".wasm", "application/wasm"},
     Type{".woff2", "font/woff2"},
+    Type{".woff", "font/woff"},
+    Type{".ttf", "font/ttf"},
+    Type{".otf", "font/otf"},
+    Type{".zip", "application/zip"},
     Type{".txt", "text/plain; charset=utf-8"},
     Type{".webmanifest", "application/manifest+json"},
 };
@@ -77,6 +96,16 @@ Response to_folder(const Request& request) {
   Response response = error_response(301, "");
   response.set("Location", std::move(location));
   return response;
+}
+
+// A file that was changed in this second may change in it again, and then its date would be the same.
+Version version_of(const struct stat& status) {
+  const timespec& modified = status.st_mtim;
+  Version version{.etag =
+                      quoted_etag(std::to_string(modified.tv_sec) + '-' + std::to_string(modified.tv_nsec) +
+                                  '-' + std::to_string(status.st_size))};
+  if (modified.tv_sec < std::time(nullptr)) version.modified = modified.tv_sec;
+  return version;
 }
 
 Response missing() { return error_response(404, "nothing is at this path"); }
@@ -110,17 +139,19 @@ Response StaticFiles::serve(const Request& request) const {
   const auto size = static_cast<std::uint64_t>(status.st_size);
 
   Response response;
-  const std::string etag = quoted_etag(std::to_string(status.st_mtim.tv_sec) + '-' +
-                                       std::to_string(status.st_mtim.tv_nsec) + '-' + std::to_string(size));
-  response.set("ETag", etag);
+  const Version version = version_of(status);
+  response.set("ETag", version.etag);
+  if (version.modified) response.set("Last-Modified", http_date(*version.modified));
   response.set("Cache-Control", "no-cache");
   response.set("Accept-Ranges", "bytes");
-  if (is_unchanged(request, etag)) {
+  const Condition condition = evaluate_conditions(request, version);
+  if (condition == Condition::failed) return error_response(412, "");
+  if (condition == Condition::unchanged) {
     response.status = 304;
     return response;
   }
   ByteRange range;
-  if (request.method == "GET" && is_same_for_range(request, etag)) {  // RFC 9110 §14.2
+  if (request.method == "GET" && is_same_for_range(request, version)) {  // RFC 9110 §14.2
     range = choose_range(request.header_list("range"), size);
   }
   if (range.kind == ByteRange::Kind::unsatisfiable) {

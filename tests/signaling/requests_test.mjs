@@ -37,6 +37,9 @@ test('targets and Hosts in every form', async t => {
   await told('OPTIONS * HTTP/1.1\r\nHost: x\r\n', 204);
   await told('GET * HTTP/1.1\r\nHost: x\r\n', 400);
   await told('GET /turn?service=turn&x=[|]{} HTTP/1.1\r\nHost: x\r\n', 200);
+  await told('GET /turn?service=turn&x=100% HTTP/1.1\r\nHost: x\r\n', 200);
+  await told('POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n', 404);
+  await told('GET / HTTP/1.1\r\nHost: x\r\nIf-Match: "nope"\r\n', 412);
   await told('GET / HTTP/1.1\r\n', 400);
   await told('GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n', 400);
   await told('GET / HTTP/1.1\r\nHost: a/b\r\n', 400);

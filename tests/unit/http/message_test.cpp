@@ -70,6 +70,8 @@ TEST_CASE("what browsers leave unencoded is encoded here", "[http]") {
         "/a|b of example.org for /a%7Cb?c=%5Bd%5D&e=%7Bf%7D%5E%60%22%3C%3E%5C");
   CHECK(taken("/\xC3\xBC") == "/ü of example.org for /%C3%BC");
   CHECK(taken("http://a/[") == "/[ of a for /%5B");
+  CHECK(taken("/?q=100%") == "/ of example.org for /?q=100%25");
+  CHECK(taken("/a?q=%&r=%4&s=%zz%20?%") == "/a of example.org for /a?q=%25&r=%254&s=%25zz%20?%25");
 }
 
 TEST_CASE("a response as octets says how long it is", "[http]") {

@@ -68,13 +68,21 @@ TEST_CASE("a method that a path does not take is answered with 405 and the metho
 TEST_CASE("a path without a route goes to the fallback, by GET and HEAD alone", "[http]") {
   Router router;
   router.add("POST", "/b", named("post b"));
-  CHECK(outcome(router, "GET", "/x") == "405 Allow: GET, HEAD");
+  CHECK(outcome(router, "GET", "/x") == "404");
+  CHECK(outcome(router, "POST", "/x") == "404");
   router.set_fallback(named("fallback"));
   CHECK(outcome(router, "GET", "/x") == "fallback");
   CHECK(outcome(router, "HEAD", "/") == "fallback");
   CHECK(outcome(router, "POST", "/x") == "405 Allow: GET, HEAD");
   CHECK(outcome(router, "GET", "/b") == "405 Allow: POST");  // the path has a route, so no fallback
   CHECK(outcome(router, "GET", "/b/") == "fallback");
+}
+
+TEST_CASE("where there is nothing, that is the answer to all methods", "[http]") {
+  Router router;
+  router.set_fallback(
+      [](const Request&) -> Awaitable<Response> { co_return error_response(404, "nothing"); });
+  for (const char* method : {"GET", "HEAD", "POST", "DELETE"}) CHECK(outcome(router, method, "/x") == "404");
 }
 
 TEST_CASE("a path that ends with an asterisk stands for all below it, the longest before others", "[http]") {

@@ -1,5 +1,6 @@
 #include "http/static_files.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,11 @@ class Folder {
   void add(const std::string& path, const std::string& text) const {
     fs::create_directories((site() / path).parent_path());
     write(site() / path, text);
+  }
+  // Gives the file this time of its last change.
+  void change(const std::string& path, std::time_t time) const {
+    const timespec times[] = {{time, 0}, {time, 0}};
+    REQUIRE(utimensat(AT_FDCWD, (site() / path).c_str(), times, 0) == 0);
   }
 
  private:
@@ -68,10 +74,12 @@ TEST_CASE("a file is served with the content type of its ending, in capitals too
   folder.add("a/index.html", "home of a");
   folder.add("a/PHOTO.JPG", "photo");
   folder.add("a/data", "data");
+  folder.add("a/paper.pdf", "paper");
   CHECK(text_of(get(folder, "/")) == "home");
   CHECK(header(get(folder, "/"), "Content-Type") == "text/html; charset=utf-8");
   CHECK(text_of(get(folder, "/a/")) == "home of a");
   CHECK(header(get(folder, "/a/PHOTO.JPG"), "Content-Type") == "image/jpeg");
+  CHECK(header(get(folder, "/a/paper.pdf"), "Content-Type") == "application/pdf");
   CHECK(header(get(folder, "/a/data"), "Content-Type") == "application/octet-stream");
   CHECK(get(folder, "/b").status == 404);
 }
@@ -110,6 +118,44 @@ TEST_CASE("a file that the client has already is answered with 304", "[http]") {
   const std::string etag = header(get(folder, "/a.txt"), "ETag");
   CHECK(get(folder, "/a.txt", {{"If-None-Match", etag}}).status == 304);
   CHECK(get(folder, "/a.txt", {{"If-None-Match", "\"other\""}}).status == 200);
+}
+
+TEST_CASE("a file has the date of its last change, once that second is over", "[http]") {
+  const Folder folder;
+  folder.add("a.txt", "0123456789");
+  folder.change("a.txt", 784111777);
+  CHECK(header(get(folder, "/a.txt"), "Last-Modified") == "Sun, 06 Nov 1994 08:49:37 GMT");
+  folder.change("a.txt", std::time(nullptr) + 3600);
+  CHECK(header(get(folder, "/a.txt"), "Last-Modified") == "none");
+}
+
+TEST_CASE("conditions are evaluated in the order of RFC 9110", "[http]") {
+  const Folder folder;
+  folder.add("a.txt", "0123456789");
+  folder.change("a.txt", 784111777);
+  const std::string etag = header(get(folder, "/a.txt"), "ETag");
+  const std::string weak = "W/" + etag;
+  constexpr std::string_view kThen = "Sun, 06 Nov 1994 08:49:37 GMT";
+  constexpr std::string_view kBefore = "Sun, 06 Nov 1994 08:49:36 GMT";
+  const auto status = [&](const Headers& headers) { return get(folder, "/a.txt", headers).status; };
+  CHECK(status({{"If-Modified-Since", kThen}}) == 304);
+  CHECK(status({{"If-Modified-Since", kBefore}}) == 200);
+  CHECK(status({{"If-Modified-Since", "yesterday"}}) == 200);
+  CHECK(status({{"If-Modified-Since", kThen}, {"If-None-Match", "\"other\""}}) == 200);
+  CHECK(status({{"If-Modified-Since", kBefore}, {"If-None-Match", weak}}) == 304);
+  CHECK(status({{"If-Match", "\"other\", " + etag}}) == 200);
+  CHECK(status({{"If-Match", "*"}}) == 200);
+  CHECK(status({{"If-Match", "\"other\""}}) == 412);
+  CHECK(status({{"If-Match", weak}}) == 412);
+  CHECK(status({{"If-Match", weak + ", " + etag}}) == 200);
+  CHECK(status({{"If-Match", "\"other\""}, {"If-None-Match", etag}}) == 412);
+  CHECK(status({{"If-Match", etag}, {"If-None-Match", etag}}) == 304);
+  CHECK(status({{"If-Unmodified-Since", kThen}}) == 200);
+  CHECK(status({{"If-Unmodified-Since", kBefore}}) == 412);
+  CHECK(status({{"If-Unmodified-Since", kBefore}, {"If-Match", etag}}) == 200);
+  CHECK(status({{"Range", "bytes=2-4"}, {"If-Range", kThen}}) == 206);
+  CHECK(status({{"Range", "bytes=2-4"}, {"If-Range", kBefore}}) == 200);
+  CHECK(get(folder, "/nothing", {{"If-Match", "*"}}).status == 404);
 }
 
 TEST_CASE("a range of a file is served alone, and one beyond its end is refused", "[http]") {
