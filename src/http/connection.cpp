@@ -57,7 +57,10 @@ Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
   response.set("Date", date);
   const std::string octets = to_octets(response);
   const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), net::kAsTuple);
-  if (!error) co_await shut_down_and_drain(socket);
+  if (error) co_return;
+  Deadline deadline(socket);
+  deadline.set(kEndOfConnection);
+  co_await shut_down_and_drain(socket, deadline);
 }
 
 // Joins several header lines of one name, since Beast reads only the first of them (RFC 9110 §5.3).
@@ -144,6 +147,7 @@ class Server::Connection::Served final : public Connection {
   beast::flat_buffer buffer_;
   std::shared_ptr<OpenWebSocket> web_socket_;
   std::shared_ptr<std::function<void()>> watched_;  // called when the client disconnects
+  bool answering_ = false;                          // a request has come and is not answered yet
   bool stopping_ = false;
 };
 
@@ -188,17 +192,20 @@ Awaitable<void> Server::Connection::Served::run() {
     if (error) co_return;
   }
   while (!stopping_ && co_await serve_request()) {
+    answering_ = false;
   }
-  if (!stream_ || stopping_) co_return;
-  co_await shut_down_and_drain(stream_->next_layer());
+  if (!stream_) co_return;
+  deadline_.clear();
+  co_await stream_->end();
 }
 
 void Server::Connection::Served::stop() {
   stopping_ = true;
   if (web_socket_) {
     web_socket_->close(static_cast<std::uint16_t>(beast::websocket::close_code::going_away), "restarting");
-  } else {
-    abort();
+  } else if (!answering_) {
+    Error ignored;
+    stream_->next_layer().cancel(ignored);  // it waits for a request
   }
 }
 
@@ -239,6 +246,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, net::kAsTuple);
   if (error) co_return co_await answer_broken(error, parser);
   ++server_.counters_.requests;
+  answering_ = true;
 
   Request request;
   if (const auto fault = describe(parser, request)) {

@@ -12,7 +12,7 @@ class Server::Connection {
   static Awaitable<void> serve(Server& server, Socket socket, net::AcceptedConnection arrival);
 
   virtual ~Connection() = default;
-  // Ends the connection. A WebSocket sends a Close frame first.
+  // Ends the connection. A WebSocket sends a Close frame first, and a request is answered first.
   virtual void stop() = 0;
   // Closes the connection at once.
   virtual void abort() = 0;

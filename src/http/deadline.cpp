@@ -5,17 +5,10 @@
 #include "net/asio_types.hpp"
 
 namespace turnpike::http {
-namespace {
 
-constexpr std::chrono::seconds kMoment{1};
-
-}  // namespace
-
-Awaitable<void> shut_down_and_drain(TcpSocket& socket) {
+Awaitable<void> shut_down_and_drain(TcpSocket& socket, const Deadline& deadline) {
   boost::system::error_code error;
   socket.shutdown(TcpSocket::shutdown_send, error);
-  Deadline deadline(socket);
-  deadline.set(kMoment);
   std::array<char, 4096> unread;
   while (!error && !deadline.expired()) {
     std::tie(error, std::ignore) =

@@ -44,8 +44,12 @@ class Deadline {
   std::shared_ptr<State> state_;
 };
 
-// Shuts down our side, and reads for a moment what the other side is still sending. If the socket was closed
-// with unread data, the kernel would reset the connection and the other side might lose our last answer.
-Awaitable<void> shut_down_and_drain(TcpSocket& socket);
+// How long a connection that has ended waits for the other side to end it too.
+inline constexpr std::chrono::seconds kEndOfConnection{1};
+
+// Shuts down our side, and reads until the deadline what the other side is still sending. If the socket was
+// closed with unread data, the kernel would reset the connection and the other side might lose our last
+// answer.
+Awaitable<void> shut_down_and_drain(TcpSocket& socket, const Deadline& deadline);
 
 }  // namespace turnpike::http

@@ -41,8 +41,8 @@ class Server {
   void use(const Params& params);
   // Serves a connection that another component has accepted. Call it on the server's thread.
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
-  // Accepts no more connections and closes WebSockets. When all connections have ended, or after
-  // Deadlines::closing, no work of the server is left in the io_context.
+  // Accepts no more connections, closes WebSockets and answers the requests that have come. When all
+  // connections have ended, or after Deadlines::closing, no work of the server is left in the io_context.
   void stop();
 
  private:

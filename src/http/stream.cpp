@@ -45,4 +45,14 @@ void Stream::write_some(const BufferList<boost::asio::const_buffer>& bytes, Wait
   layers_->socket.async_write_some(bytes, std::move(done));
 }
 
+Awaitable<void> Stream::end(std::shared_ptr<Layers> layers) {
+  Deadline deadline(layers->socket);
+  deadline.set(kEndOfConnection);
+  if (layers->tls) {
+    // Sends the close_notify, and then reads the other side's.
+    co_await layers->tls->async_shutdown(net::kAsTuple);
+  }
+  co_await shut_down_and_drain(layers->socket, deadline);
+}
+
 }  // namespace turnpike::http

@@ -64,10 +64,14 @@ class Stream {
         token, buffers);
   }
 
+  // Ends the connection: TLS (RFC 8446 §6.1) and then TCP. Waits a moment for the other side to end it too.
+  // The stream must not be in use otherwise.
+  Awaitable<void> end() { return end(layers_); }
+
   // Ends the layer below a WebSocket (RFC 6455 §7.1.1). Beast's own function reads only once.
   template <class Handler>
   friend void async_teardown(boost::beast::role_type, Stream& stream, Handler&& handler) {
-    boost::asio::co_spawn(stream.get_executor(), shut_down_and_drain(stream.next_layer()),
+    boost::asio::co_spawn(stream.get_executor(), stream.end(),
                           [handler = std::forward<Handler>(handler)](const std::exception_ptr&) mutable {
                             std::move(handler)(boost::system::error_code());
                           });
@@ -113,6 +117,8 @@ class Stream {
   // The socket and TLS stay alive until their last operation has ended. That may be later than the end of the
   // stream, since Beast's pings keep nothing alive.
   struct Layers;
+  static Awaitable<void> end(std::shared_ptr<Layers> layers);
+
   std::shared_ptr<Layers> layers_;
 };
 

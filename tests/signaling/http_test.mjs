@@ -1,7 +1,7 @@
 // The HTTP side of the real daemon: the page, credentials that the relay takes, folders, proxies, origins, and clients that
 // are slow, many or broken.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -133,7 +133,12 @@ test('credentials that the relay takes', async t => {
       headers: { origin: 'https://app.example', 'access-control-request-method': 'GET' } });
     assert.equal(preflight.status, 204);
     assert.match(preflight.headers['access-control-allow-headers'], /Authorization/);
+    const tunnel = await request(server.url, '/socket.io/?EIO=4&transport=polling', { method: 'OPTIONS', headers: {
+      origin: 'https://app.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'bypass-tunnel-reminder' } });
+    assert.equal(tunnel.headers['access-control-allow-headers'], 'bypass-tunnel-reminder');
+    assert.equal(tunnel.headers.vary, 'Origin, Access-Control-Request-Headers');
     (await connect(server.ws, { origin: 'https://app.example' })).close();
+    (await connect(server.ws, { origin: server.url.replace('http', 'ws') })).close(); // as Starscream does
   });
 
   await t.test('a page of an allowed origin may read what was wrong', async () => {
@@ -225,6 +230,55 @@ test('https with a certificate of one\'s own', async t => {
   assert.equal((await request(server.url, '/', { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })).status, 200);
   assert.equal(await exchange(server.port, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), '', 'plain text gets nothing');
   assert.equal(await server.stop(), 0);
+});
+
+// RFC 8446 §6.1, by OpenSSL's own client, which complains of a connection that just ends.
+test('https and wss end with a close_notify', async t => {
+  const { certificate, privateKey } = makeCertificate('localhost');
+  const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`] });
+  t.after(server.stop);
+  const upgrade = 'GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x88\x80\0\0\0\0';
+  for (const [sent, status] of [['GET / HTTP/1.0\r\n\r\n', 200], ['nonsense\r\n\r\n', 400], [upgrade, 101]]) {
+    for (const version of ['-tls1_2', '-tls1_3']) {
+      const client = spawn('openssl', ['s_client', '-quiet', '-verify_quiet', version, '-connect', `127.0.0.1:${server.port}`]);
+      let [heard, complaints] = ['', ''];
+      client.stdout.on('data', data => { heard += data; });
+      client.stderr.on('data', data => { complaints += data; });
+      client.stdin.write(sent, 'latin1');
+      await within(10_000, 'the end', new Promise(resolve => client.on('close', resolve)));
+      assert.match(heard, new RegExp(`^HTTP/1\\.[01] ${status} `), complaints);
+      assert.doesNotMatch(complaints, /unexpected eof/, `${status} ${version}`);
+    }
+  }
+});
+
+test('what was asked is answered before the end', async t => {
+  const root = temporaryDirectory('end');
+  t.after(root.remove);
+  writeFileSync(join(root.path, 'big.bin'), Buffer.alloc(24 << 20, 7));
+  const server = await startServer({ signaling: [`root: ${root.path}`] });
+  t.after(server.stop);
+  const poll = '/socket.io/?EIO=4&transport=polling';
+  const { sid } = JSON.parse((await request(server.url, poll)).body.toString().slice(1));
+  const download = net.connect(server.port, '127.0.0.1');
+  let size = 0;
+  const begun = new Promise(resolve => download.once('data', resolve));
+  download.write('GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  download.on('data', data => { size += data.length; });
+  await within(5000, 'the download to begin', begun);
+  download.pause();
+  const ended = new Promise((resolve, reject) => download.on('close', resolve).on('error', reject));
+  const held = request(server.url, `${poll}&sid=${sid}`);
+  for (let i = 0; i < 2; ++i) await request(server.url, '/nothing'); // meanwhile the server has got that one
+  const stopped = server.stop();
+  const { status, body } = await held;
+  assert.equal(status, 200);
+  assert.match(body.toString(), /(^|\x1e)1$/, 'the session is over');
+  download.resume();
+  await within(5000, 'the rest of the download', ended);
+  assert.ok(size > 24 << 20, String(size));
+  assert.equal(await stopped, 0);
 });
 
 test('a folder of one\'s own', async t => {
