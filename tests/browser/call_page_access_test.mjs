@@ -50,6 +50,31 @@ test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t
     await ann.until('the confirmation', () => document.querySelector('#invite').dataset.state === 'copied');
   });
 
+  await check('a button that takes its time keeps the focus', async () => {
+    await ann.page.focus(byTestId('camera-call'));
+    for (const camera of ['off', 'on', 'off', 'on']) {
+      await ann.page.keyboard.press('Space');
+      await ann.until(`the camera to be ${camera}`, wanted => {
+        const { dataset, ariaDisabled } = document.querySelector('[data-testid="camera-call"]');
+        return dataset.state === wanted && ariaDisabled === null;
+      }, { args: [camera] });
+    }
+    await ann.click('open-settings');
+    await ann.click('open-diagnostics-call');
+    const untilDone = () => ann.until('the report', () => {
+      const again = document.querySelector('#diagnostics-again');
+      return document.querySelector('#report').dataset.state === 'done' && again.ariaDisabled === null && !again.disabled;
+    }, { within: 20_000 });
+    await untilDone();
+    await ann.page.focus('#diagnostics-again');
+    await ann.page.keyboard.press('Enter');
+    await ann.until('it to run', () => document.querySelector('#report').dataset.state === 'running');
+    await untilDone();
+    assert.equal(await focused(ann), 'diagnostics-again');
+    await ann.page.keyboard.press('Escape');
+    await ann.click('open-settings');
+  });
+
   await check('who has no name is a guest everywhere', async () => {
     await bob.join('', { bare: true });
     await ann.untilTile('Guest', { path: 'direct' });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { io } from 'socket.io-client';
 import WebSocket from 'ws';
 import { skipReason, startBrowser, without } from './support/browser.mjs';
 import { CallPage, byTestId, checker, startCallServer } from './support/call_page.mjs';
@@ -123,6 +124,19 @@ test('a stranger in the room', { skip: skipReason(), timeout: 180_000 }, async t
     await bob.untilText('chat-log', `${shown} left`);
     await bob.until('the notice', name => document.querySelector('.toast')?.textContent === `${name} left`,
       { args: [shown] });
+  });
+
+  await check('who changes the nickname by Socket.IO is called so', async () => {
+    const eve = io(server.url, { transports: ['websocket'], forceNew: true });
+    t.after(() => eve.close());
+    await eve.timeout(8000).emitWithAck('enter_room', 'blue');
+    await bob.untilCount(3);
+    eve.emit('nickname', 'Eve');
+    await bob.untilTile('Eve', { state: 'connecting' });
+    eve.emit('nickname', 'Eva');
+    await bob.untilTile('Eva', { state: 'connecting' });
+    eve.close();
+    await bob.untilText('chat-log', 'Eva left');
   });
 
   await check('who speaks no WebRTC is said to have no picture and sound yet, where nothing covers it', async () => {

@@ -61,7 +61,10 @@ test('a call', { skip: skipReason(), timeout: 180_000 }, async t => {
     await ann.fill('chat-text', 'Hello <b>Bob</b> https://example.org/');
     await ann.click('chat-send');
     await bob.until('an unread message', () => document.querySelector('#unread').textContent === '1');
+    const label = () => bob.page.$eval(byTestId('open-chat'), ({ ariaLabel }) => ariaLabel);
+    assert.equal(await label(), 'Chat, 1 unread message');
     await bob.click('open-chat');
+    assert.equal(await label(), 'Chat');
     await bob.untilText('message', 'Hello <b>Bob</b>');
     assert.equal(await bob.page.$('.message b'), null, 'markup stays text');
     await bob.page.type(byTestId('chat-text'), 'Hello Ann');

@@ -113,6 +113,97 @@ test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, asyn
     await page.untilTile('Ann', { camera: 'off', mic: 'off' });
   });
 
+  await check('who comes muted is seen to speak later, and hears so in the lobby too', async () => {
+    await open(`${server.url}/#room=quiet`);
+    const isMicrophone = state => page.until(`the microphone to be ${state}`, wanted =>
+      document.querySelector('#preview').dataset.microphone === wanted, { args: [state] });
+    await isMicrophone('on');
+    await page.click('mic');
+    await isMicrophone('off');
+    await page.join('Ann');
+    await page.click('mic-call');
+    await page.untilTile('Ann', { mic: 'on', speaking: 'true' });
+    await page.click('mic-call');
+    await page.page.reload();
+    await page.until('a microphone', () => document.querySelector('[data-testid="microphone-choice"]').value);
+    await isMicrophone('off');
+    await page.click('mic');
+    await page.until('its level', () => Number(document.querySelector('#meter').ariaValueNow) > 0);
+  });
+
+  await check('in place of a microphone that is pulled out there is another, in whatever order this is told', async () => {
+    await page.page.close();
+    const tab = await browser.openPage('about:blank');
+    page = new CallPage(tab);
+    await tab.evaluateOnNewDocument(() => {
+      const { enumerateDevices, getUserMedia } = MediaDevices.prototype;
+      globalThis.opened = [];
+      globalThis.gone = new Set();
+      MediaDevices.prototype.getUserMedia = async function open(constraints) {
+        const [left] = (await this.enumerateDevices()).filter(({ kind }) => kind === 'audioinput');
+        const audio = constraints.audio && { deviceId: { exact: left.deviceId } };
+        const stream = await getUserMedia.call(this, { ...constraints, audio });
+        globalThis.opened.push(...stream.getAudioTracks());
+        return stream;
+      };
+      MediaDevices.prototype.enumerateDevices = async function list() {
+        const devices = await enumerateDevices.call(this);
+        return devices.filter(({ deviceId }) => !globalThis.gone.has(deviceId));
+      };
+    });
+    await tab.goto(`${server.url}/#room=quiet`);
+    await page.until('a microphone', () => document.querySelector('[data-testid="microphone-choice"]').value);
+    await page.join('Ann');
+    const pullOut = ({ there, told }) => tab.evaluate((isThere, isTold) => {
+      const track = globalThis.opened.at(-1);
+      if (!isThere) globalThis.gone.add(track.getSettings().deviceId);
+      if (isTold) navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+      return new Promise(resolve => setTimeout(() => {
+        track.stop();
+        track.dispatchEvent(new Event('ended'));
+        resolve();
+      }, 100)); // after the page has looked at its devices
+    }, there, told);
+    const untilOpened = count => page.until(`${count} microphones`, wanted =>
+      globalThis.opened.length === wanted && globalThis.opened.at(-1).readyState === 'live', { args: [count] });
+    await pullOut({ there: false, told: true });
+    await untilOpened(2);
+    await page.untilTile('Ann', { mic: 'on' });
+    await pullOut({ there: true, told: false }); // permission was withdrawn: one does not ask again
+    await page.untilTile('Ann', { mic: 'off' });
+    await page.click('mic-call');
+    await page.untilTile('Ann', { mic: 'on' });
+    assert.equal(await tab.evaluate(() => globalThis.opened.length), 3, 'one has asked again');
+    assert.deepEqual(page.complaints(), []);
+  });
+
+  await check('a screen that is chosen after the call is not captured', async () => {
+    await page.page.close();
+    const tab = await browser.openPage('about:blank');
+    page = new CallPage(tab);
+    await tab.evaluateOnNewDocument(() => {
+      const { getDisplayMedia } = MediaDevices.prototype;
+      MediaDevices.prototype.getDisplayMedia = async function choose(constraints) {
+        await new Promise(goOn => { globalThis.goOn = goOn; });
+        globalThis.captured = await getDisplayMedia.call(this, constraints);
+        return globalThis.captured;
+      };
+    });
+    await tab.goto(`${server.url}/#room=quiet`);
+    await page.join('Ann');
+    await page.click('screen-call');
+    await page.until('the choice of a screen', () => globalThis.goOn);
+    await page.click('leave');
+    await page.see('join');
+    await tab.evaluate(() => globalThis.goOn());
+    await page.until('the end of the capture', () => globalThis.captured
+      && globalThis.captured.getTracks().every(({ readyState }) => readyState === 'ended'));
+    await page.join('Ann');
+    await page.untilTile('Ann', { camera: 'on' });
+    assert.equal(await tab.$('.tile[data-kind="screen"]'), null);
+    assert.deepEqual(page.complaints(), []);
+  });
+
   await check('Korean, remembered', async () => {
     await open(`${server.url}/#room=quiet`);
     await page.click('language');
@@ -180,6 +271,7 @@ test('a server that wants a token', { skip: skipReason(), timeout: 60_000 }, asy
     page = await CallPage.open(browser, `${server.url}/#room=blue${token && `&token=${token}`}`);
     await page.click('join');
     await page.untilText('join-problem', text);
+    assert.equal(await page.page.evaluate(() => document.activeElement.id), 'join', 'one can try again at once');
     assert.deepEqual(page.complaints(), []);
   };
 

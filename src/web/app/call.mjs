@@ -44,6 +44,7 @@ export class Call extends EventTarget {
     const on = (type, handler) => signaling.addEventListener(type, ({ detail }) => handler(detail));
     on('joined', message => this.#entered(message));
     on('peer-joined', ({ peer }) => this.#memberJoined(peer));
+    on('peer-renamed', ({ id, name }) => this.#memberRenamed(id, name));
     on('peer-left', ({ id, reason }) => this.#memberLeft(id, reason));
     on('signal', ({ from, data }) => this.#signaled(from, data));
     on('ice-servers', message => this.#renewServers(message.iceServers));
@@ -160,6 +161,14 @@ export class Call extends EventTarget {
     };
     if ([...this.people].some(({ missing }) => missing)) setTimeout(show, graceForStrangers);
     else show();
+  }
+
+  #memberRenamed(id, name) {
+    if (this.#members.has(id)) this.#members.set(id, name);
+    const person = this.#byMember(id);
+    if (!person) return;
+    person.name = name;
+    this.#changed(person);
   }
 
   #memberLeft(id, reason) {

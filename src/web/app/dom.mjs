@@ -22,6 +22,15 @@ function fill(node, attributes, children) {
   return node;
 }
 
+// Makes a button do nothing for some time. It keeps the focus, which an element that is disabled loses. Its
+// handlers have to ask isPaused().
+export function pause(button, paused) {
+  if (paused) button.setAttribute('aria-disabled', 'true');
+  else button.removeAttribute('aria-disabled');
+}
+
+export const isPaused = button => button.hasAttribute('aria-disabled');
+
 // Writes only changed values, so that screen readers do not repeat a live region and styles are not computed
 // again.
 export function setData(node, values) {

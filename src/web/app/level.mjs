@@ -9,6 +9,7 @@ const scale = power => Math.min(1, Math.sqrt(power) * 4);
 
 function bySamples(track, tell) {
   const copy = track.clone();
+  copy.enabled = true; // a copy of a muted track would give silence for ever
   const reader = new globalThis.MediaStreamTrackProcessor({ track: copy }).readable.getReader();
   let samples = new Float32Array(0);
   let told = 0;

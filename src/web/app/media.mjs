@@ -21,6 +21,7 @@ export class LocalMedia extends EventTarget {
   devices = { audio: [], video: [] };
   #busy = Promise.resolve(); // devices are opened one after another
   #declined = false; // the result of opening devices is no longer wanted
+  #screenAsked = 0; // how often; only the last answer counts
 
   constructor() {
     super();
@@ -87,6 +88,8 @@ export class LocalMedia extends EventTarget {
   }
 
   async setScreen(on) {
+    this.#screenAsked += 1;
+    const asked = this.#screenAsked;
     if (!on) {
       this.screen?.stop();
       this.screen = null;
@@ -99,14 +102,18 @@ export class LocalMedia extends EventTarget {
     }
     try {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } } });
-      this.screen?.stop();
       const [track] = stream.getVideoTracks();
+      if (asked !== this.#screenAsked) { // the person has left the call meanwhile
+        track.stop();
+        return;
+      }
+      this.screen?.stop();
       track.contentHint = 'detail';
       track.addEventListener('ended', () => { if (this.screen === track) this.setScreen(false); });
       this.screen = track;
       this.#changed();
     } catch (error) {
-      if (error.name !== 'NotAllowedError') this.#report('screen', 'failed');
+      if (asked === this.#screenAsked && error.name !== 'NotAllowedError') this.#report('screen', 'failed');
     }
   }
 
@@ -118,6 +125,7 @@ export class LocalMedia extends EventTarget {
   }
 
   stop() {
+    this.#screenAsked += 1;
     for (const track of [this.microphone, this.camera, this.screen]) track?.stop();
     this.microphone = this.camera = this.screen = null;
     this.#changed();
@@ -180,13 +188,25 @@ export class LocalMedia extends EventTarget {
     } else {
       this.camera = track;
     }
-    track.addEventListener('ended', () => { // unplugged, or permission was withdrawn
-      if (track !== this.microphone && track !== this.camera) return;
-      this.#close(kind, { quietly: true });
-      this.#fail([kind], 'ended');
-      this.#report(kind, 'ended');
+    const device = track.getSettings();
+    track.addEventListener('ended', () => {
+      if (track === this.microphone || track === this.camera) this.#ended(kind, device);
     });
     this.#changed();
+  }
+
+  // The device was unplugged, or permission was withdrawn. In place of one that is not there any more, another
+  // is opened; the browser may have told before or will tell later that the devices have changed.
+  #ended(kind, { deviceId, groupId }) {
+    // The default device keeps its id when another device becomes it.
+    const isIt = device => device.deviceId === deviceId && (!groupId || device.groupId === groupId);
+    this.#close(kind, { quietly: true });
+    this.#fail([kind], 'ended');
+    this.#report(kind, 'ended');
+    this.#inTurn(async () => {
+      await this.#listDevices();
+      if (deviceId && !this.devices[kind].some(isIt)) await this.#openMissed();
+    });
   }
 
   #close(kind, { quietly = false } = {}) {
@@ -214,11 +234,15 @@ export class LocalMedia extends EventTarget {
   #devicesChanged() {
     this.#inTurn(async () => {
       await this.#listDevices();
-      const missed = kind => ['missing', 'ended'].includes(this.trouble[kind]) && this.devices[kind].length;
-      if (missed('audio')) await this.#open(['audio']);
-      if (missed('video') && this.wantsCamera) await this.#open(['video']);
+      await this.#openMissed();
       this.#changed();
     });
+  }
+
+  async #openMissed() {
+    const missed = kind => ['missing', 'ended'].includes(this.trouble[kind]) && this.devices[kind].length;
+    if (missed('audio')) await this.#open(['audio']);
+    if (missed('video') && this.wantsCamera) await this.#open(['video']);
   }
 
   #inTurn(step) {

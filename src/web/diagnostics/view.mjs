@@ -1,5 +1,5 @@
 // The connection check as a dialog: first the verdict in words, then the measurements behind it.
-import { byId, element, setData } from '../app/dom.mjs';
+import { byId, element, isPaused, pause, setData } from '../app/dom.mjs';
 import { onLanguage, say, t } from '../app/language.mjs';
 import { readLink } from '../app/link.mjs';
 import { copyText } from '../ui/clipboard.mjs';
@@ -23,8 +23,11 @@ export class Diagnostics {
       onClose();
     });
     byId('diagnostics-close').addEventListener('click', () => this.#dialog.close());
-    byId('diagnostics-again').addEventListener('click', () => this.#start());
-    byId('diagnostics-copy').addEventListener('click', () => this.#copy());
+    const click = (id, handler) => byId(id).addEventListener('click', ({ currentTarget }) => {
+      if (!isPaused(currentTarget)) handler();
+    });
+    click('diagnostics-again', () => this.#start());
+    click('diagnostics-copy', () => this.#copy());
     onLanguage(() => this.#show());
   }
 
@@ -87,8 +90,7 @@ export class Diagnostics {
 
   #state(state) {
     setData(byId('report'), { state });
-    byId('diagnostics-again').disabled = state === 'running';
-    byId('diagnostics-copy').disabled = state === 'running';
+    for (const id of ['diagnostics-again', 'diagnostics-copy']) pause(byId(id), state === 'running');
   }
 
   #show() {

@@ -168,7 +168,7 @@ export default {
   'chat.empty': 'Messages and files go straight to those who are here now, also while the server is away. '
     + 'Nothing is stored.',
   'chat.nobody': 'Nobody was here to read this',
-  'chat.unread': '{n} unread messages',
+  'chat.titleUnread': ({ n }) => `Chat, ${n} unread ${n === 1 ? 'message' : 'messages'}`,
   'chat.tooLong': 'That is too long for one message',
 
   'file.tooLarge': '{name} is too large: {limit} is the most.',

@@ -148,7 +148,7 @@ export default {
   'chat.attach': '사진이나 파일 보내기',
   'chat.empty': '메시지와 파일은 지금 여기 있는 사람에게 바로 전달되며, 서버가 없어도 됩니다. 저장되지 않습니다.',
   'chat.nobody': '읽을 사람이 없었습니다',
-  'chat.unread': '읽지 않은 메시지 {n}개',
+  'chat.titleUnread': '채팅, 읽지 않은 메시지 {n}개',
   'chat.tooLong': '메시지 하나로 보내기에는 너무 깁니다',
 
   'file.tooLarge': '{name} 파일이 너무 큽니다. 최대 {limit}까지 보낼 수 있습니다.',

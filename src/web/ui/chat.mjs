@@ -187,7 +187,7 @@ export class Chat {
     const badge = byId('unread');
     badge.hidden = !this.#unread;
     badge.textContent = this.#unread > 99 ? '99+' : this.#unread;
-    label(badge, 'chat.unread', { n: this.#unread });
+    label(badge.parentElement, this.#unread ? 'chat.titleUnread' : 'chat.title', { n: this.#unread });
   }
 }
 

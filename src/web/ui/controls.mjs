@@ -1,6 +1,6 @@
 // The controls that both the lobby and the call have: microphone, camera, screen, devices, language and
 // colours.
-import { element, setData } from '../app/dom.mjs';
+import { element, isPaused, pause, setData } from '../app/dom.mjs';
 import { currentLanguage, label, onLanguage, say, setLanguage, t } from '../app/language.mjs';
 import { recall, remember } from '../app/settings.mjs';
 import { iconSpan } from './icons.mjs';
@@ -24,10 +24,11 @@ export function bindMedia(media) {
     const { toggle } = button.dataset;
     if (toggle === 'screen') button.classList.add('neutral');
     button.addEventListener('click', async () => {
+      if (isPaused(button)) return;
       const wanted = !isOn[toggle]();
-      button.disabled = toggle !== 'microphone'; // a camera takes some time to open
+      pause(button, toggle !== 'microphone'); // a camera takes some time to open
       await set[toggle](wanted);
-      button.disabled = false;
+      pause(button, false);
       const kind = toggle === 'microphone' ? 'audio' : 'video';
       if (wanted && toggle !== 'screen' && !isOn[toggle]()) toast(troubleKey(kind, media.trouble[kind]));
     });

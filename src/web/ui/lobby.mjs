@@ -1,6 +1,6 @@
 // The page before the call: preview, devices, room and name. Calls join({ room, name, bare }) when the person
 // is ready.
-import { byId, element, setData } from '../app/dom.mjs';
+import { byId, element, isPaused, pause, setData } from '../app/dom.mjs';
 import { onLanguage, say } from '../app/language.mjs';
 import { watchLevel } from '../app/level.mjs';
 import { isTooLong, proposeRoom, readLink, roomLimit } from '../app/link.mjs';
@@ -74,6 +74,7 @@ export class Lobby {
   }
 
   async #submit(bare) {
+    if (isPaused(byId('join'))) return;
     const room = byId('room').value.trim();
     const name = byId('name').value.trim();
     if (!room) {
@@ -89,7 +90,7 @@ export class Lobby {
   }
 
   #busy(busy) {
-    byId('join').disabled = byId('join-bare').disabled = busy;
+    for (const id of ['join', 'join-bare']) pause(byId(id), busy);
     say(byId('join'), busy ? 'lobby.joining' : 'lobby.join');
   }
 

@@ -175,7 +175,10 @@ export class Stage {
 
   #startSound() {
     byId('sound-banner').hidden = true;
-    for (const { audio } of this.#views.values()) audio.play().catch(() => {});
+    for (const { audio, camera, screen } of this.#views.values()) {
+      // A phone that saves power holds back videos too.
+      for (const media of [audio, camera.video, screen?.video]) media?.play().catch(() => {});
+    }
   }
 
   #showSelf() {
