@@ -47,12 +47,23 @@ KnownNodes::Verdict KnownNodes::take(const NodeRecord& record, TimePoint now) {
 }
 
 KnownNodes::Verdict KnownNodes::take_order(const std::string& node, std::uint64_t number, TimePoint now) {
+  return take_order(node, number, now, kMaxAge);
+}
+
+KnownNodes::Verdict KnownNodes::take_kept_order(const std::string& node, std::uint64_t number,
+                                                TimePoint now) {
+  return take_order(node, number, now, kKept);
+}
+
+KnownNodes::Verdict KnownNodes::take_order(const std::string& node, std::uint64_t number, TimePoint now,
+                                           Duration max_age) {
   Heard* const heard = of(node);
   if (!heard) return Verdict::too_many;
   heard->since = std::max(heard->since, now.steady - kLife);  // it is no record
   const std::uint64_t here = number_of(now.wall);
-  const std::uint64_t apart = number > here ? number - here : here - number;
-  if (apart > number_of(WallTime(kMaxAge))) return Verdict::untimely;
+  const bool is_timely = number > here ? number - here <= number_of(WallTime(kMaxAge))
+                                       : here - number <= number_of(WallTime(max_age));
+  if (!is_timely) return Verdict::untimely;
   if (number <= heard->order) return Verdict::old;
   heard->order = number;
   return Verdict::fresh;

@@ -35,6 +35,9 @@ class KnownNodes {
   // Takes note of what is fresh.
   Verdict take(const NodeRecord& record, TimePoint now);
   Verdict take_order(const std::string& node, std::uint64_t number, TimePoint now);
+  // An order that is kept for those who come later, for kKept.
+  static constexpr std::chrono::hours kKept{24};
+  Verdict take_kept_order(const std::string& node, std::uint64_t number, TimePoint now);
 
   // The record that the node wrote less than kLife ago; null where there is none.
   const NodeRecord* latest_of(const std::string& name, SteadyTime now) const;
@@ -56,6 +59,7 @@ class KnownNodes {
     SteadyTime used_twice_until{};
   };
   Heard* of(const std::string& name);  // null where there is no room for another
+  Verdict take_order(const std::string& node, std::uint64_t number, TimePoint now, Duration max_age);
 
   std::map<std::string, Heard> heard_;  // by name
 };

@@ -16,6 +16,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxUser = 1024;         // octets of a user name in an order
+constexpr int kMaxKept = 1000;                 // orders, the latest ones
 constexpr std::size_t kMaxResult = 32;         // octets of what an order is answered with
 const std::string kMaxRecord = "4194303";      // the last octet that is read of what stands at a node's key
 const std::string kLastRecordLives = "60000";  // ms
@@ -77,7 +78,8 @@ RedisConnection::Handlers Nodes::order_handlers() {
   RedisConnection::Handlers handlers = command_handlers();
   handlers.up = [this] { subscribe(); };
   handlers.down = [this](const std::string& why) {
-    is_subscribed_ = false;
+    is_subscribed_ = has_read_orders_ = false;
+    waiting_orders_.clear();
     on_lost(why);
   };
   handlers.message = [this](std::string_view channel, std::string_view payload) {
@@ -107,6 +109,7 @@ void Nodes::on_linked() {
   if (is_linked_ || stopped_ || !commands_.is_up() || !is_subscribed_) return;
   is_linked_ = true;
   if (hooks_.came) hooks_.came();
+  if (!has_read_orders_) read_kept_orders();
 }
 
 // Both connections are lost as a rule, one after the other, and the first of them is told.
@@ -304,8 +307,46 @@ void Nodes::give(const Order& order, WhenKnown then) {
   if (!is_linked_ || stopped_) return on_published(number, nullptr);
   const json::object text{
       {"node", own_name_}, {"number", number}, {name_of(order.kind, kOrders), order.name}};
-  commands_.send({"PUBLISH", orders_channel_, seal_.seal(orders_channel_, json::serialize(text))},
+  const std::string sealed = seal_.seal(orders_channel_, json::serialize(text));
+  if (order.kind != Order::Kind::revoke) keep(number, sealed);
+  commands_.send({"PUBLISH", orders_channel_, sealed},
                  [this, number](const redisReply* reply) { on_published(number, reply); });
+}
+
+// Not together with the telling, which a Redis that is full still does.
+void Nodes::keep(std::uint64_t number, const std::string& sealed) {
+  const auto day = static_cast<std::uint64_t>(std::chrono::milliseconds(KnownNodes::kKept).count());
+  commands_.send({"ZREMRANGEBYSCORE", orders_channel_, "-inf", std::to_string(number - day)});
+  commands_.send({"ZADD", orders_channel_, std::to_string(number), sealed});
+  commands_.send({"ZREMRANGEBYRANK", orders_channel_, "0", std::to_string(-1 - kMaxKept)});
+}
+
+void Nodes::read_kept_orders() {
+  const auto take = [this](const redisReply* reply) {
+    if (!reply || stopped_) return;
+    has_read_orders_ = true;
+    on_kept_orders(*reply);
+    for (const std::string& payload : std::exchange(waiting_orders_, {})) on_order(payload);
+  };
+  commands_.send({"ZREVRANGE", orders_channel_, "0", std::to_string(kMaxKept - 1)}, take);
+}
+
+void Nodes::on_kept_orders(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_ERROR) commands_.send({"UNLINK", orders_channel_});  // it is no sorted set
+  const std::size_t count = reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
+  for (std::size_t i = count; i-- > 0;) {  // the oldest one is the last
+    const auto sealed = text_of(reply.element[i]);
+    // One that was heard as well has to be answered.
+    const bool is_waiting = sealed && std::ranges::find(waiting_orders_, *sealed) != waiting_orders_.end();
+    auto given = sealed && !is_waiting ? open_order(*sealed) : std::nullopt;
+    if (!given || given->node == own_name_) continue;
+    if (known_.take_kept_order(given->node, given->number, hooks_.clock()) != KnownNodes::Verdict::fresh)
+      continue;
+    const auto margin = static_cast<std::uint64_t>(std::chrono::milliseconds(KnownNodes::kMaxAge).count());
+    const bool was_running = given->number + margin >= began_;
+    given->order.given = WallTime(Duration(static_cast<Duration::rep>(given->number)));
+    if (was_running || given->order.kind != Order::Kind::end_user) hooks_.obey(given->order);
+  }
 }
 
 // The order that follows comes to the others by the same connection, so they answer it when they have heard
@@ -361,19 +402,32 @@ void Nodes::finish(std::uint64_t order) {
   pending.then(outcome);
 }
 
-void Nodes::on_order(std::string_view payload) {
-  const auto text = seal_.open(orders_channel_, payload);
+std::optional<Nodes::GivenOrder> Nodes::open_order(std::string_view sealed) {
+  const auto text = seal_.open(orders_channel_, sealed);
   const auto value = text ? parse_strict(*text) : std::nullopt;
-  if (!value) return refuse("an order is not signed with our secret");
+  if (!value) {
+    refuse("an order is not signed with our secret");
+    return std::nullopt;
+  }
   JsonReader reader(*value);
-  const std::string node = reader.text("node", NodeRecord::kMaxName);
-  const std::uint64_t number = reader.number("number");
+  GivenOrder given{reader.text("node", NodeRecord::kMaxName), reader.number("number"), {}};
   const auto* kind =
       std::ranges::find_if(kOrders, [&](const auto& known) { return reader.has(known.second); });
-  if (kind == std::ranges::end(kOrders)) return refuse("an order makes no sense");
-  const Order order{kind->first, reader.text(kind->second, kMaxUser)};
-  if (!reader.is_right() || order.name.empty() || node.empty()) return refuse("an order makes no sense");
-  if (node == own_name_) return;  // it was done when it was given
+  const bool is_known = kind != std::ranges::end(kOrders);
+  if (is_known) given.order = {kind->first, reader.text(kind->second, kMaxUser)};
+  if (is_known && reader.is_right() && !given.order.name.empty() && !given.node.empty()) return given;
+  refuse("an order makes no sense");
+  return std::nullopt;
+}
+
+void Nodes::on_order(std::string_view payload) {
+  if (!has_read_orders_) {
+    if (waiting_orders_.size() < kMaxKept) waiting_orders_.emplace_back(payload);
+    return;
+  }
+  const auto given = open_order(payload);
+  if (!given || given->node == own_name_) return;  // our own was done when it was given
+  const auto& [node, number, order] = *given;
   switch (known_.take_order(node, number, hooks_.clock())) {
     case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.obey(order));
     case KnownNodes::Verdict::untimely:

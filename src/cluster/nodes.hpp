@@ -8,7 +8,8 @@
 //   node:NODE    a text: the NodeRecord of a node, which Redis deletes KnownNodes::kLife after its last
 //                renewal; the last one, of a node that leaves, after a minute
 //   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
-//                value is the name, such as "end_user": NAME
+//                value is the name, such as "end_user": NAME; and a sorted set of the same by N, for those
+//                who could not hear it, of a day
 //   answers:NODE a channel for what became of an order of that node: {"node": NODE, "to": N, "result": R},
 //   with
 //                the name of whoever answers and the number of the order
@@ -19,6 +20,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -49,6 +51,9 @@ struct Order {
   };
   Kind kind = Kind::end_user;
   std::string name;  // of the user, or of what is revoked
+  // When it was given, by the clock of that node, if this one could not hear it then. What has come since is
+  // not concerned.
+  std::optional<WallTime> given{};
 };
 
 // What became of an order on a node.
@@ -70,7 +75,7 @@ struct Outcome {
   std::vector<Missed> missed;  // the nodes that have not done it, as far as they are known
   bool is_told = true;         // false where Redis is away or refuses it, so that nobody has heard it
   bool done_elsewhere = false;
-  bool is_kept = false;  // Redis has it for those that come later: a revocation
+  bool is_kept = false;  // a revocation: Redis has it for those that come later
 
   bool is_everywhere() const { return is_told && missed.empty(); }
 };
@@ -160,6 +165,16 @@ class Nodes {
   void take_latest(const std::string& name, std::vector<NodeRecord>& records) const;
   void look_at_own(const NodeRecord& record, std::uint64_t least);
   void remove_names(const std::vector<std::string>& names);
+  // An order, and who has given it under which number.
+  struct GivenOrder {
+    std::string node;
+    std::uint64_t number = 0;
+    Order order;
+  };
+  std::optional<GivenOrder> open_order(std::string_view sealed);
+  void keep(std::uint64_t number, const std::string& sealed);
+  void read_kept_orders();
+  void on_kept_orders(const redisReply& reply);
   void on_order(std::string_view payload);
   void answer(const std::string& node, std::uint64_t order, Obeyed result);
   void on_answer(std::string_view payload);
@@ -196,6 +211,10 @@ class Nodes {
   SteadyTime renew_at_{};
   SteadyTime subscribe_at_{};
   bool is_subscribed_ = false;
+  // Until the orders are read that were given meanwhile, those that are heard wait, so that none of a node
+  // comes before an earlier one.
+  bool has_read_orders_ = false;
+  std::deque<std::string> waiting_orders_;
   SteadyTime used_twice_until_{};  // this node's name
   std::uint64_t refused_ = 0;
   SteadyTime next_warning_{};

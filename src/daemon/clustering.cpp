@@ -18,6 +18,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::chrono::seconds kAgeUnit{1};  // of an allocation's age, which is rounded down
+
 // Other nodes refuse the whole record of a node for a name of another form. A client chooses its name.
 bool can_be_told(std::string_view name) {
   return name.size() <= cluster::NodeRecord::kMaxHolder && is_utf8(name);
@@ -205,14 +207,16 @@ void Daemon::name_guests(const std::vector<cluster::NodeRecord>& others) {
   signaling_->set_name_secret(cluster::credential_secret(config_.cluster.secrets[*common]));
 }
 
-void Daemon::end_user(const std::string& user) {
+void Daemon::end_user(const std::string& user, std::chrono::milliseconds min_age) {
   spdlog::info(fmt::format("the allocations of {} end, because an operator wants it", relay::quoted(user)));
   for (relay::Mailbox& mailbox : mailboxes_) {
-    mailbox.post(relay::ListAllocations{[&mailbox, user](const std::vector<turn::AllocationInfo>& list) {
-      for (const turn::AllocationInfo& one : list) {
-        if (auth::is_name_of(one.username, user)) mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
-      }
-    }});
+    mailbox.post(
+        relay::ListAllocations{[&mailbox, user, min_age](const std::vector<turn::AllocationInfo>& list) {
+          for (const turn::AllocationInfo& one : list) {
+            if (one.age + kAgeUnit > min_age && auth::is_name_of(one.username, user))
+              mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
+          }
+        }});
   }
 }
 
@@ -248,9 +252,12 @@ json::object Daemon::to_json(const cluster::Outcome& outcome) {
 }
 
 cluster::Obeyed Daemon::obey(const cluster::Order& order) {
+  // What has come since the order was given stays.
+  const WallTime now = relay::read_clocks().wall;
+  const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
   switch (order.kind) {
-    case cluster::Order::Kind::end_user: end_user(order.name); break;
-    case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order.name);
+    case cluster::Order::Kind::end_user: end_user(order.name, passed); break;
+    case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order);
     case cluster::Order::Kind::revoke: break;
   }
   return cluster::Obeyed::done;

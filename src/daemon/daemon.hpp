@@ -107,7 +107,8 @@ class Daemon {
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
   void name_guests(const std::vector<cluster::NodeRecord>& others);
-  void end_user(const std::string& user);
+  // Of its allocations those that are at least so old.
+  void end_user(const std::string& user, std::chrono::milliseconds min_age = {});
   http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
   // Lets the nodes tell something, and waits until it is known what became of it.
   using Telling = std::function<void(cluster::Nodes::WhenKnown)>;
@@ -120,8 +121,10 @@ class Daemon {
   CredentialsSnapshot share(const auth::CredentialStore& credentials);
   Result<boost::json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit);
   http::Awaitable<Result<boost::json::object, admin::Refusal>> change_users(admin::UserChange change);
-  std::optional<admin::Refusal> change_users_here(const admin::UserChange& change);
-  cluster::Obeyed remove_user_as_ordered(const std::string& name);
+  // A removal at `given` spares who was changed since.
+  std::optional<admin::Refusal> change_users_here(const admin::UserChange& change,
+                                                  std::optional<WallTime> given = {});
+  cluster::Obeyed remove_user_as_ordered(const cluster::Order& order);
   void warn_about_algorithms();
   // revoking.cpp
   http::Awaitable<Result<boost::json::object, admin::Refusal>> revoke(auth::Revocation::Kind kind,

@@ -60,7 +60,7 @@ Result<auth::UserParams, Refusal> prepare(const auth::UserParams& user, const st
 
 // Returns why the user cannot be changed so.
 std::optional<Refusal> apply(Database& database, Kind kind, const std::string& realm,
-                             const auth::UserParams& user) {
+                             const auth::UserParams& user, std::int64_t unless_changed_after) {
   switch (kind) {
     case Kind::add:
       if (database.add(realm, user, seconds_since_1970())) return std::nullopt;
@@ -69,7 +69,7 @@ std::optional<Refusal> apply(Database& database, Kind kind, const std::string& r
       if (database.set_keys(realm, user, seconds_since_1970())) return std::nullopt;
       break;
     case Kind::remove:
-      if (database.remove(realm, user.name)) return std::nullopt;
+      if (database.remove(realm, user.name, unless_changed_after)) return std::nullopt;
       break;
   }
   return Refusal{404, "no-such-user", "The database has no user " + user.name + "."};
@@ -155,7 +155,8 @@ http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserC
   co_return answer;
 }
 
-std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change) {
+std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change,
+                                                 std::optional<WallTime> given) {
   const std::string& realm = config_.auth.realm;
   crypto::Digester digester;
   std::vector<auth::UserParams> prepared;
@@ -168,11 +169,13 @@ std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change
     }
     prepared.push_back(std::move(*one));
   }
+  const std::int64_t last_change =
+      given ? std::chrono::floor<std::chrono::seconds>(given->time_since_epoch()).count() : INT64_MAX;
   try {
     Database database(config_.user_database, Database::Access::write);
     Database::Transaction transaction(database);
     for (const auth::UserParams& user : prepared) {
-      if (auto refusal = apply(database, change.kind, realm, user)) return refusal;
+      if (auto refusal = apply(database, change.kind, realm, user, last_change)) return refusal;
     }
     if (database.count(realm) > Database::kMaxUsers)
       return Refusal{409, "too-many", "A database has 100,000 users of a realm at most."};
@@ -196,15 +199,18 @@ std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change
   return std::nullopt;
 }
 
-cluster::Obeyed Daemon::remove_user_as_ordered(const std::string& name) {
+cluster::Obeyed Daemon::remove_user_as_ordered(const cluster::Order& order) {
   using cluster::Obeyed;
   if (config_.user_database.empty()) return Obeyed::no_such_user;
   auth::UserParams user;
-  user.name = name;
-  const auto refusal = change_users_here({Kind::remove, {std::move(user)}});
+  user.name = order.name;
+  const auto refusal = change_users_here({Kind::remove, {std::move(user)}}, order.given);
   if (!refusal) return Obeyed::done;
-  spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
-  if (refusal->code == "no-such-user") return Obeyed::no_such_user;
+  const bool has_none = refusal->code == "no-such-user";
+  // Many of those that are heard later were done before this node was started.
+  if (!has_none || !order.given)
+    spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
+  if (has_none) return Obeyed::no_such_user;
   if (refusal->code == "in-file") return Obeyed::in_file;
   return refusal->code == "busy" ? Obeyed::busy : Obeyed::failed;
 }

@@ -266,10 +266,11 @@ bool Database::write_keys(const char* command, std::string_view realm, const aut
   return sqlite3_changes(connection_.get()) != 0;
 }
 
-bool Database::remove(std::string_view realm, std::string_view name) {
-  Statement statement(*this, "DELETE FROM users WHERE realm = ?1 AND name = ?2");
+bool Database::remove(std::string_view realm, std::string_view name, std::int64_t unless_changed_after) {
+  Statement statement(*this, "DELETE FROM users WHERE realm = ?1 AND name = ?2 AND changed_at <= ?3");
   statement.bind(1, realm);
   statement.bind(2, name);
+  statement.bind(3, unless_changed_after);
   statement.step();
   return sqlite3_changes(connection_.get()) != 0;
 }

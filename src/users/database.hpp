@@ -92,7 +92,8 @@ class Database {
   // add() finds the name already, or the others do not find it. `now` is in seconds since 1970.
   bool add(std::string_view realm, const auth::UserParams& user, std::int64_t now);
   bool set_keys(std::string_view realm, const auth::UserParams& user, std::int64_t now);
-  bool remove(std::string_view realm, std::string_view name);
+  // Not one whose keys were set later than that.
+  bool remove(std::string_view realm, std::string_view name, std::int64_t unless_changed_after = INT64_MAX);
 
   // What was revoked and has not expired, whatever the realm.
   RememberedRevocations revocations(WallTime now);

@@ -13,14 +13,14 @@ import { startServer } from '../signaling/support/server.mjs';
 import { clusterSecret, runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
 
 // Nodes with a socket for turnpikectl and a database each: ctl(name, …) resolves to what turnpikectl prints, and
-// fails(name, …) to what it complains of.
-async function nodesWithControl(t, redis, names) {
+// fails(name, …) to what it complains of. A node of the same name that is started again has the same database.
+async function nodesWithControl(t, redis, names, urlOf = () => redis.url) {
   const folder = temporaryDirectory('orders');
   t.after(folder.remove);
   const ctl = (name, ...words) => runCtl(`${folder.path}/${name}.sock`, ...words);
   const fails = (name, ...words) => ctl(name, ...words).then(
     text => assert.fail(`it was done: ${text}`), error => ({ said: error.stderr, answer: error.stdout }));
-  const start = name => startNode(redis, name, {
+  const start = name => startNode({ ...redis, url: urlOf(name) }, name, {
     waits: redis.waits,
     more: [`admin: {listen: ["unix:${folder.path}/${name}.sock", "http://127.0.0.1:0"]}`,
       `auth: {database: "sqlite:${folder.path}/${name}.db"}`],
@@ -29,23 +29,24 @@ async function nodesWithControl(t, redis, names) {
   for (const node of nodes) t.after(node.stop);
   const listed = async name => JSON.parse(await ctl(name, '--json', 'nodes')).nodes.map(node => node.name);
   for (const name of names) await until('all to be there', async () => (await listed(name)).length === names.length);
-  return { folder, nodes, ctl, fails, listed };
+  return { folder, nodes, ctl, fails, listed, start };
 }
 
 // Keeps others from writing the database until `free` is called.
-async function lock(database) {
+async function lock(t, database) {
   const child = spawn('python3', ['-c', `
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
 print("locked", flush=True)
 sys.stdin.read()`, database]);
-  const forget = atExit(() => child.kill('SIGKILL'));
+  const kill = () => child.kill('SIGKILL');
+  t.after(atExit(kill));
+  t.after(kill);
   await within(10_000, 'the lock', once(child.stdout, 'data'));
   return async () => {
     child.stdin.end();
     await once(child, 'close');
-    forget();
   };
 }
 
@@ -64,9 +65,9 @@ test('who has not done what was said on another node is named', async t => {
     await assert.rejects(ctl(a, 'kill', '--user', 'x'.repeat(513)), /the name of a user/);
   });
 
-  await t.test('one whose database is locked', async () => {
+  await t.test('one whose database is locked', async t => {
     for (const name of [a, b]) await ctl(name, 'user', 'add', 'ben', '--generate');
-    const free = await lock(`${folder.path}/${b}.db`);
+    const free = await lock(t, `${folder.path}/${b}.db`);
     const { said, answer } = await fails(a, 'user', 'remove', 'ben');
     await free();
     assert.match(said, /these nodes have not done it: b\.example\.org \(its database is busy/);
@@ -110,6 +111,46 @@ test('who has not done what was said on another node is named', async t => {
     redis.resume();
     assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
   });
+});
+
+test('what was said while a node could not hear it is done when it is back', async t => {
+  const port = await freePort('tcp');
+  const redis = await startRedis({ port });
+  t.after(redis.remove);
+  const names = ['a.example.org', 'b.example.org'];
+  const [a, b] = names;
+  for (const name of names) await redis.command('ACL', 'SETUSER', name, 'on', '>a-password', '~*', '&*', '+@all');
+  const { nodes, ctl, fails, start } =
+    await nodesWithControl(t, redis, names, name => `redis://${name}:a-password@127.0.0.1:${port}/0`);
+  const users = async name => JSON.parse(await ctl(name, '--json', 'user', 'list')).users.map(user => user.name);
+  const allocations = async name => JSON.parse(await ctl(name, '--json', 'allocations')).allocations.length;
+
+  await ctl(b, 'user', 'add', 'ann', '--generate');
+  const { iceServers } = JSON.parse((await request(nodes[1].url, '/ice-servers')).body);
+  const { username, credential } = iceServers.find(entry => entry.credential);
+  const udpPort = nodes[1].listeners.find(url => url.startsWith('udp')).split(':').at(-1);
+  const client = spawn('turnutils_uclient', ['-L', '127.0.0.1', '-y', '-c', '-n', '100000', '-u', username, '-w', credential,
+    '-p', udpPort, '127.0.0.1'], { stdio: 'ignore' });
+  t.after(atExit(() => client.kill('SIGKILL')));
+  t.after(() => client.kill('SIGKILL'));
+  await until('the client to relay', async () => await allocations(b) > 0);
+  // Redis has forgotten one of the two, which goes on relaying.
+  await redis.command('ACL', 'SETUSER', b, 'off');
+  await redis.command('CLIENT', 'KILL', 'USER', b);
+  await saysLater(nodes[1], 'cluster: Redis is away');
+  const orders = [['kill', '--user', username.slice(username.indexOf(':') + 1)], ['user', 'remove', 'ann']];
+  for (const order of orders) assert.match((await fails(a, ...order)).said, /b\.example\.org \(it does not/);
+  assert.ok(await allocations(b) > 0);
+  assert.deepEqual(await users(b), ['ann']);
+  await redis.command('ACL', 'SETUSER', b, 'on');
+  await until('it to be done', async () => await allocations(b) === 0 && (await users(b)).length === 0);
+
+  // Somebody who was added since stays, also where the order is read once more.
+  await ctl(b, 'user', 'add', 'ann', '--generate');
+  await nodes[1].stop();
+  t.after((await start(b)).stop);
+  await until('both to hear each other', () => ctl(a, 'kill', '--user', 'nobody').then(() => true, () => false));
+  assert.deepEqual(await users(b), ['ann']);
 });
 
 test('Redis lets nodes do everything but talk to each other', async t => {

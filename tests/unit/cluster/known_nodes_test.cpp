@@ -85,6 +85,17 @@ TEST_CASE("an order is heeded once, and not at another time", "[cluster]") {
   CHECK(known.take_order("d", at(kBegun), kBegun + 5min + 1ms) == Judged::untimely);
 }
 
+TEST_CASE("an order that was kept is heeded for a day, and once", "[cluster]") {
+  KnownNodes known;
+  const TimePoint later = kBegun + 24h;
+  CHECK(known.take_order("a", at(kBegun), kBegun) == Judged::fresh);
+  CHECK(known.take_kept_order("a", at(kBegun), later) == Judged::old);
+  CHECK(known.take_kept_order("a", at(kBegun) + 1, later) == Judged::fresh);
+  CHECK(known.take_order("a", at(kBegun) + 2, later) == Judged::untimely);
+  CHECK(known.take_kept_order("b", at(kBegun) - 1, later) == Judged::untimely);
+  CHECK(known.take_kept_order("b", at(later + 6min), later) == Judged::untimely);
+}
+
 TEST_CASE("those that have not said goodbye may still run, for a day", "[cluster]") {
   KnownNodes known;
   CHECK(known.take_order("b", at(kBegun), kBegun) == Judged::fresh);

@@ -133,7 +133,9 @@ TEST_CASE("users are added, changed and removed", "[users]") {
   CHECK(database.users("other.example.org").front().key_md5 == user("", 3).key_md5);
   CHECK(database.remove("example.org", "bob"));
   CHECK(database.count("example.org") == 1);
+  CHECK_FALSE(database.remove("example.org", "alice", 1799999999));  // before the keys were set
   CHECK(names({folder.file(), Access::read}) == std::vector<std::string>{"alice"});
+  CHECK(database.remove("example.org", "alice", 1800000000));
 }
 
 TEST_CASE("a change that is not committed has not happened", "[users]") {
