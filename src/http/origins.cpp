@@ -131,7 +131,7 @@ void Origins::add_headers(const Request& request, Response& response) const {
 // A page on the list may send any headers: those of its tunnel, or Socket.IO's `extraHeaders`.
 std::string Origins::allowed_headers(const Request& request) const {
   const std::optional<std::string> origin = normalized_origin(request.header("origin"));
-  const std::string asked = request.header_list("access-control-request-headers");
+  std::string asked = request.header_list("access-control-request-headers");
   if (!origin || !is_listed(*origin) || asked.empty() ||
       !boost::beast::http::validate_list(boost::beast::http::opt_token_list{asked}))
     return "Authorization, Content-Type";
