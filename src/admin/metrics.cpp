@@ -15,6 +15,8 @@
 #include <optional>
 #include <sstream>
 
+#include "admin/process_start.hpp"
+
 namespace turnpike::admin {
 namespace {
 
@@ -151,10 +153,8 @@ void add_process_metrics(std::vector<Metric>& metrics) {
     gauge("process_virtual_memory_bytes", "Virtual memory of the process.", number(kVirtual));
     gauge("process_resident_memory_bytes", "Resident memory of the process.",
           number(kResident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
-    // Reckoned once. Whoever counts restarts takes each change for one, and the clocks move against each
-    // other.
-    static const double started = boot_time() + number(kStart) / ticks;
-    gauge("process_start_time_seconds", "When the process started, in seconds since 1970.", started);
+    gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
+          process_start(number(kStart) / ticks, boot_time));
   }
   gauge("process_open_fds", "Open descriptors of the process.", static_cast<double>(open_descriptors()));
   rlimit limit{};
