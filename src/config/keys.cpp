@@ -75,7 +75,7 @@ constexpr Key kKeys[] = {
     {"peers.deny", "[]", [](const Value& v, Config& c) { read_networks(v, c.peers.deny); }},
 
     {"limits.allocations", "0", [](const Value& v, Config& c) { read_count(v, c.limits.allocations); }},
-    {kCountsMoreWhenWritten, "1000",
+    {"limits.allocations_per_user", "1000",
      [](const Value& v, Config& c) {
        read_count(v, c.limits.allocations_per_user);
        c.limits.counts_shared_names = true;
