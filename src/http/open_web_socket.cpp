@@ -19,8 +19,9 @@ namespace websocket = boost::beast::websocket;
 using Error = boost::system::error_code;
 
 constexpr std::size_t kKeptBuffer = 4 << 10;  // kept by an idle socket
-// The memory of a waiting message besides its text. Otherwise empty messages could wait without a limit.
-constexpr std::size_t kCostOfWaiting = 128;
+// The most messages that wait for a client, as with Engine.IO. Empty ones would otherwise wait without a
+// limit.
+constexpr std::size_t kMaxWaitingMessages = 16 << 10;
 // Pings and pongs that are forgiven to a client whose address has caused too much cost, maybe by another
 // socket.
 constexpr std::uint32_t kForgivenControls = 64;
@@ -113,8 +114,9 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
   void send(std::shared_ptr<const std::string> message, bool binary) override {
     if (!open_ || closing_) return;
-    waiting_bytes_ += message->size() + kCostOfWaiting;
-    if (most_waiting_ != 0 && waiting_bytes_ > most_waiting_) return drop();
+    waiting_bytes_ += message->size();
+    const bool is_too_much = most_waiting_ != 0 && waiting_bytes_ > most_waiting_;
+    if (is_too_much || waiting_.size() == kMaxWaitingMessages) return drop();
     waiting_.push_back({std::move(message), binary});
     if (!writing_) write_next();
   }
@@ -201,7 +203,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       socket_.async_write(asio::buffer(*waiting_.front().text),
                           [self = shared_from_this()](const Error& error, std::size_t) {
                             if (error) return;  // read_all() gets an error too
-                            self->waiting_bytes_ -= self->waiting_.front().text->size() + kCostOfWaiting;
+                            self->waiting_bytes_ -= self->waiting_.front().text->size();
                             self->waiting_.pop_front();
                             self->write_next();
                           });
