@@ -2,6 +2,7 @@
 // for them. auth.database keeps them over a restart, and so do the other nodes of a cluster.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "daemon/daemon.hpp"
@@ -37,15 +38,19 @@ http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation:
     co_return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
   const WallTime now = relay::read_clocks().wall;
   const Revocation revocation{kind, revoked, now, now + duration};
-  apply_revocations({revocation});
+  std::vector<Revocation> all{revocation};
+  // An operator knows a guest by its user name, which is no subject of a token.
+  if (subject && auth::is_guest_name(*subject)) all.push_back({kind, *subject, now, now + duration});
+  apply_revocations(all);
   // Something that is revoked for longer already was not new either.
-  if (!revocations_.covers(revocation)) {
+  if (!std::ranges::all_of(all, [this](const Revocation& one) { return revocations_.covers(one); })) {
     co_return admin::Refusal{
         409, "too-many",
         "10,000 tokens and subjects are revoked already; a shorter time for each lets more be."};
   }
   log_revoked({revocation});
-  const bool kept = keep_revocations({revocation});
+  const bool kept = keep_revocations(all);
+  if (nodes_ && all.size() > 1) nodes_->share(all.back());
   const Telling tell = [this, revocation](cluster::Nodes::WhenKnown then) {
     nodes_->share(revocation, std::move(then));
   };
