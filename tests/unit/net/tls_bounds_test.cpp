@@ -28,7 +28,7 @@ using test::SealedRecords;
 
 constexpr std::size_t kFront = 16;
 std::size_t allocated = 0;
-std::size_t peak = 0;
+std::size_t peak = 0;  // since the last association began
 
 void* count_malloc(std::size_t size, const char*, int) {
   auto* block = static_cast<std::uint8_t*>(std::malloc(size + kFront));
@@ -102,7 +102,7 @@ struct HalfOpen {
   void to_server(Octets datagram) {
     const auto hello = parse_dtls_hello(datagram);
     if (hello && !association) {
-      before = allocated;
+      before = peak = allocated;
       association.emplace(*contexts().dtls, *hello, buffers);
       (void)association->start(datagram);
       return;
@@ -226,6 +226,7 @@ TEST_CASE("records within a record that OpenSSL would leave out are left out as 
 }
 
 TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dtls][bounds]") {
+  HalfOpen().shake_hands();  // first of all OpenSSL makes what it keeps for all connections
   HalfOpen ends;
   const auto last = ends.shake_hands_but_for_the_end();
   const auto expect_little = [&] {
