@@ -111,6 +111,9 @@ test('rooms across nodes', async t => {
     const bob = await member(b.ws, 'back', 'Bob');
     await finds(bob, 1);
     await ann.hear('peer-joined');
+    const cleo = await member(c.ws, 'back', 'Cleo');
+    await finds(cleo, 2); // so the third node knows of Bob
+    for (const line of [ann, bob]) await line.hear('peer-joined');
     bob.terminate();
     await bob.ended;
     for (const word of ['one', 'two']) ann.say({ type: 'signal', to: bob.id, data: word });
@@ -120,7 +123,7 @@ test('rooms across nodes', async t => {
     assert.deepEqual(heard.map(signal => signal.data), ['one', 'two']);
     again.say({ type: 'signal', to: ann.id, data: 'here' });
     assert.equal((await ann.hear('signal')).data, 'here'); // and no word of leaving before it
-    for (const line of [ann, again]) line.close();
+    for (const line of [ann, cleo, again]) line.close();
   });
 });
 
