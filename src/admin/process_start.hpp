@@ -3,9 +3,9 @@
 
 namespace turnpike::admin {
 
-// In seconds since 1970, of a process that started so long after the boot of the machine. `boot_time` is
-// asked only the first time: the two clocks that tell it move against each other, and whoever counts restarts
-// takes each change for one.
+// The time in seconds since 1970 at which a process started that began `since_boot` seconds after the
+// machine. It calls `boot_time` only the first time: the two clocks behind it move against each other, and a
+// query that counts restarts would take each change for a restart.
 inline double process_start(double seconds_after_boot, double (*boot_time)()) {
   static const double started = boot_time() + seconds_after_boot;
   return started;

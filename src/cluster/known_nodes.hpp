@@ -1,6 +1,6 @@
-// What this node has heard of the others, and which of it is the latest. Whoever can write into Redis can
-// write again what a node has written earlier, so records and orders are numbered: a number is milliseconds
-// since 1970 by the clock of the node, and never one twice.
+// The latest records and orders that this node has received from the others. Everybody who can write to Redis
+// can write again what a node has written earlier. Therefore records and orders are numbered: a number is the
+// time of the node's clock in milliseconds since 1970, and no number is used twice.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ namespace turnpike::cluster {
 
 class KnownNodes {
  public:
-  // A node that has not written for so long is not there.
+  // A node that has not written for this time counts as gone.
   static constexpr std::chrono::seconds kLife{10};
   // Of an order; it may come from a clock that is ahead by as much. A node that has just started does not
   // know what it has heard before.
@@ -32,18 +32,18 @@ class KnownNodes {
     too_many,  // more nodes than are heeded
   };
 
-  // Takes note of what is fresh.
+  // Checks a record or an order, and stores its number when the verdict is `fresh`.
   Verdict take(const NodeRecord& record, TimePoint now);
   Verdict take_order(const std::string& node, std::uint64_t number, TimePoint now);
-  // An order that is kept for those who come later, for kKept.
+  // The same for an order that Redis keeps for later nodes; it may be as old as kKept.
   static constexpr std::chrono::hours kKept{24};
   Verdict take_kept_order(const std::string& node, std::uint64_t number, TimePoint now);
 
-  // The record that the node wrote less than kLife ago; null where there is none.
+  // The record that the node wrote less than kLife ago; null when there is none.
   const NodeRecord* latest_of(const std::string& name, SteadyTime now) const;
-  // Two servers are configured to be this node.
+  // Whether two servers are configured with this name.
   bool is_used_twice(const std::string& name, SteadyTime now) const;
-  // Those that were there within a day and have not said that they leave: they may relay without Redis.
+  // The nodes that were there within a day and have not said that they leave. They may relay without Redis.
   std::vector<std::string> those_that_may_run() const;
   void forget_long_gone(SteadyTime now);
 
@@ -52,13 +52,13 @@ class KnownNodes {
     std::uint64_t number = 0;          // of the latest record
     std::uint64_t order = 0;           // likewise
     SteadyTime since{};                // when the record came
-    std::optional<NodeRecord> record;  // nothing where an order alone was heard
+    std::optional<NodeRecord> record;  // empty when only an order was received
     // Of the server that wrote last, and of the one before. A server that is started anew takes the place of
     // its former run for good; two that write in turn are two.
     std::array<std::uint64_t, 2> began{};
     SteadyTime used_twice_until{};
   };
-  Heard* of(const std::string& name);  // null where there is no room for another
+  Heard* of(const std::string& name);  // null when there is no room for another node
   Verdict take_order(const std::string& node, std::uint64_t number, TimePoint now, Duration max_age);
 
   std::map<std::string, Heard> heard_;  // by name

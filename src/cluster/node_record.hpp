@@ -54,8 +54,8 @@ struct NodeRecord {
   Demands demand_by_user;
   bool ready = false;  // takes new clients
   bool draining = false;
-  bool leaving = false;  // it ends now, and this is its last record
-  // The ids of its secrets, see secret_id: the first kMaxSecrets of them. Empty where a node does not tell.
+  bool leaving = false;  // the node stops, and this is its last record
+  // The ids of the first kMaxSecrets of its secrets, see secret_id. Empty for a node of an earlier version.
   static constexpr std::size_t kMaxSecrets = 16;
   std::vector<std::string> secrets;
 
@@ -67,8 +67,8 @@ std::string to_json(const NodeRecord& record);
 // Parses a record. Nothing when the text has another form.
 std::optional<NodeRecord> parse_node_record(std::string_view text);
 
-// Which of our secrets all of these nodes know, as an index into the list of their ids. Where they know
-// several, all nodes come to the same one, whatever the order of their lists. Nothing where there is none.
+// Finds a secret of this node that all of these nodes know. Returns its index in the list of ids, or nothing
+// when there is none. When they know several, all nodes find the same one, whatever the order of their lists.
 std::optional<std::size_t> find_common_secret(const std::vector<std::string>& ids,
                                               const std::vector<NodeRecord>& others);
 

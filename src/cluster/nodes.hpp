@@ -10,9 +10,8 @@
 //   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
 //                value is the name, such as "end_user": NAME; and a sorted set of the same by N, for those
 //                who could not hear it, of a day
-//   answers:NODE a channel for what became of an order of that node: {"node": NODE, "to": N, "result": R},
-//   with
-//                the name of whoever answers and the number of the order
+//   answers:NODE a channel for the results of orders of that node: {"node": NODE, "to": N, "result": R}, with
+//                the name of the node that answers and the number of the order
 //
 // Everybody who can write to Redis can write again what a node has written earlier: see KnownNodes. A
 // repeated answer is about an order that is over, or it changes nothing.
@@ -51,12 +50,12 @@ struct Order {
   };
   Kind kind = Kind::end_user;
   std::string name;  // of the user, or of what is revoked
-  // When it was given, by the clock of that node, if this one could not hear it then. What has come since is
-  // not concerned.
+  // When the order was given, by the clock of its node; set only if this node could not receive it then. It
+  // does not concern what has come since.
   std::optional<WallTime> given{};
 };
 
-// What became of an order on a node.
+// The result of an order on a node.
 enum class Obeyed : std::uint8_t {
   done,
   no_such_user,  // so that there was nothing to do
@@ -66,7 +65,7 @@ enum class Obeyed : std::uint8_t {
   failed,
 };
 
-// What is known of an order after the other nodes have answered, or have had time to.
+// What is known about an order when the other nodes have answered, or when kPatience is over.
 struct Outcome {
   struct Missed {
     std::string node;
@@ -107,7 +106,7 @@ class Nodes {
     // Called when the connection to Redis begins and ends. These three may be empty.
     std::function<void()> came{};
     std::function<void(const std::string& why)> went{};
-    // It could not be used before either; once in a while.
+    // Called once in a while when Redis cannot be reached and could not be reached before.
     std::function<void(const std::string& why)> unreachable{};
   };
 
@@ -139,7 +138,7 @@ class Nodes {
   std::uint64_t refused() const { return refused_; }
 
  private:
-  // An order that the others are still doing.
+  // An order that other nodes have not answered yet.
   struct Pending {
     std::set<std::string, std::less<>> unanswered;
     std::set<std::string, std::less<>> answered;
@@ -204,15 +203,15 @@ class Nodes {
   std::string written_;               // the latest record of this node
   std::uint64_t written_number_ = 0;  // likewise
   Numbers numbers_;
-  // Orders have numbers of their own, so that a clock that was set back is ahead for these no more.
+  // Orders have their own numbers. After a clock was set back, these are soon greater than the earlier ones.
   Numbers order_numbers_;
   const std::uint64_t began_ = next_number();
   std::map<std::uint64_t, Pending> pending_;  // by the number of the order
   SteadyTime renew_at_{};
   SteadyTime subscribe_at_{};
   bool is_subscribed_ = false;
-  // Until the orders are read that were given meanwhile, those that are heard wait, so that none of a node
-  // comes before an earlier one.
+  // Orders that arrive while earlier ones are still read from Redis wait here, so that each node's orders are
+  // carried out in their order.
   bool has_read_orders_ = false;
   std::deque<std::string> waiting_orders_;
   SteadyTime used_twice_until_{};  // this node's name

@@ -18,7 +18,7 @@ crypto::Sha256 derive_key(std::string_view secret, std::string_view purpose);
 // Derives the secret for time-limited credentials, which is the same on all nodes.
 std::string credential_secret(std::string_view secret);
 
-// Names a secret to whoever knows it, and tells nothing of it to others.
+// A name for a secret. Only those who know the secret can recognise it; it reveals nothing to others.
 std::string secret_id(std::string_view secret);
 
 // Belongs to one thread.

@@ -36,8 +36,8 @@ class SharedRevocations {
   // Reads all revocations, and writes those that only this node knows. Call it after the subscription to
   // channel(), so that no message is missed.
   void agree();
-  // Tells the other nodes, and says whether Redis has done it, to whoever comes later as well. Calls `then`
-  // once.
+  // Publishes a revocation. Calls `then` once, with whether Redis has done it, so that later nodes get it
+  // too.
   void share(const auth::Revocation& revocation, const std::function<void(bool is_done)>& then);
 
  private:

@@ -130,7 +130,7 @@ struct Config {
   // Files from which secrets were read; see sources.hpp.
   std::vector<std::string> secret_files;
   bool holds_secrets = false;      // by itself, besides those of other files and of the environment
-  bool secret_is_made_up = false;  // that of auth.secrets, by the daemon for one run
+  bool secret_is_made_up = false;  // whether the daemon has made up auth.secrets for this run
 
   // The keys that the file or an override sets, with their values on one line. find_changes() uses them. They
   // contain secrets, so they must not be shown.
@@ -166,12 +166,13 @@ auth::CredentialStore make_credentials(const auth::Params& params,
 bool has_user(const auth::Params& params, std::string_view name);
 struct RecalledRevocations {
   std::vector<auth::Revocation> revocations;
-  std::string warning;  // for the operator; empty where auth.database has nothing strange
+  std::string warning;  // for the operator; empty when auth.database has no fault
 };
 // What was revoked, as auth.database keeps it. Throws std::runtime_error with a message for the operator.
 RecalledRevocations recall_revocations(const Config& config);
-// What keeps a daemon from starting with this configuration: a user that cannot be, a certificate that cannot
-// be used, or revocations that cannot be read. Nothing where it can start. Adds what it would warn of.
+// The reason why a daemon cannot start with this configuration: an impossible user, a certificate that cannot
+// be used, or revocations that cannot be read. Nothing when it can start. Adds the warnings that it would
+// log.
 std::optional<std::string> find_fault(const Config& config, std::vector<std::string>& warnings);
 
 // The same for a text in memory; `name` is the name of the file in errors.

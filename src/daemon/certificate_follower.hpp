@@ -1,6 +1,6 @@
-// Reads certificates anew when their files have changed, on the control thread. A change is noticed at once
-// where the files can be watched (FileWatch), and within a minute elsewhere. Files that cannot be used are
-// tried again each minute: what is wrong may be over by then, and nobody would touch them before the next
+// Reads certificates again when their files have changed, on the control thread. It notices a change at once
+// when the files can be watched (FileWatch), and otherwise within a minute. It tries files that cannot be
+// used again every minute, because the cause may be temporary and the files may not change before the next
 // renewal.
 #pragma once
 
@@ -26,15 +26,15 @@ class CertificateFollower {
     std::chrono::milliseconds warn = std::chrono::hours(24);  // of certificates that are not valid today
   };
 
-  // Begins to follow the files of `certificates`, which outlives this.
+  // Begins to follow the files of `certificates`, which must outlive this object.
   CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Say say)
       : CertificateFollower(io, certificates, std::move(say), Periods()) {}
   CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Say say,
                       const Periods& periods);
 
-  // To be called when the certificates have been taken from other files.
+  // Must be called after the certificates were read from other files.
   void follow();
-  // Leaves the io_context without work of this object's.
+  // Ends all work of this object in the io_context.
   void stop();
 
  private:
@@ -47,9 +47,9 @@ class CertificateFollower {
   const Say say_;
   const Periods periods_;
   net::Timer timer_;
-  std::optional<FileWatch> watch_;  // nothing where the machine has no inotify left
+  std::optional<FileWatch> watch_;  // empty when the machine has no inotify instance left
   bool misses_some_ = false;
-  std::string fault_;  // the last that was said
+  std::string fault_;  // the last fault that was reported
   std::chrono::steady_clock::time_point next_warning_{};
   bool stopped_ = false;
 };

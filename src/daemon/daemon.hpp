@@ -107,10 +107,10 @@ class Daemon {
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
   void name_guests(const std::vector<cluster::NodeRecord>& others);
-  // Of its allocations those that are at least so old.
+  // Ends the allocations of a user that are at least `min_age` old.
   void end_user(const std::string& user, std::chrono::milliseconds min_age = {});
   http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
-  // Lets the nodes tell something, and waits until it is known what became of it.
+  // Calls `tell`, which sends something to the other nodes, and waits for the outcome.
   using Telling = std::function<void(cluster::Nodes::WhenKnown)>;
   http::Awaitable<cluster::Outcome> spread(Telling tell);
   static boost::json::object to_json(const cluster::Outcome& outcome);
@@ -121,7 +121,7 @@ class Daemon {
   CredentialsSnapshot share(const auth::CredentialStore& credentials);
   Result<boost::json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit);
   http::Awaitable<Result<boost::json::object, admin::Refusal>> change_users(admin::UserChange change);
-  // A removal at `given` spares who was changed since.
+  // A removal that was ordered at `given` spares users that were changed since.
   std::optional<admin::Refusal> change_users_here(const admin::UserChange& change,
                                                   std::optional<WallTime> given = {});
   cluster::Obeyed remove_user_as_ordered(const cluster::Order& order);
@@ -198,7 +198,7 @@ class Daemon {
   std::optional<SignalReader> signals_;
   std::optional<cluster::Nodes> nodes_;       // nothing where this is the only node
   std::vector<std::string> secret_ids_;       // of the cluster's secrets
-  std::optional<std::size_t> common_secret_;  // the one by which guests are named
+  std::optional<std::size_t> common_secret_;  // the index of the secret by which guests are named
   signaling::IceUrls own_urls_;               // by which clients of other nodes are told of this one
   OctetRate relayed_rate_{started_};          // for other nodes
   turn::Quota::Demands demands_;              // of users here, as this node has last told of them

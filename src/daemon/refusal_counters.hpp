@@ -1,5 +1,5 @@
-// How often signaling, or the admin listener, refused somebody, by reasons that are a closed list: each is a
-// series from the start. The log has the same refusals with names; see RefusalLog.
+// Counts the refusals of signaling and of the admin listener by their reasons. The list of reasons is closed,
+// and each has a series from the start. The log has the same refusals with more detail; see RefusalLog.
 #pragma once
 
 #include <string_view>

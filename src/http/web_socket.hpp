@@ -31,7 +31,7 @@ class WebSocketHandler {
   // `number` identifies the socket and is never used again.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;
-  // A ping or a pong has come, with so many bytes. A ping was answered already.
+  // A ping or a pong of `size` bytes was received. A ping was answered already.
   virtual void on_control(std::uint64_t number, std::size_t size) {
     static_cast<void>(number);
     static_cast<void>(size);

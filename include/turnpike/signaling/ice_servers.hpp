@@ -73,8 +73,8 @@ class IceServers {
   // address that the client comes from (an IPv6 /64 counts as one). It does not tell which address that is,
   // since more people see user names than the addresses of others.
   std::string quota_user(std::string_view subject, const IpAddress& client);
-  // The secret from which the names of addresses follow: another one than that of credentials where the nodes
-  // of a cluster do not all make credentials with the same.
+  // The secret from which the names of guests are computed. It differs from that of the credentials while the
+  // nodes of a cluster make credentials with different secrets.
   void set_name_secret(std::string secret) { name_secret_ = std::move(secret); }
 
   // Makes credentials that are valid for lifetime(). The quota of the relay counts them under `user`.
@@ -103,7 +103,7 @@ class IceServers {
   std::optional<std::string> authority(const IceParams::Listener& listener, const std::string& host) const;
 
   IceParams params_;
-  std::string name_secret_;  // empty: that of credentials
+  std::string name_secret_;  // empty: the secret of the credentials
   crypto::Digester digester_;
   struct Cluster {
     std::vector<OtherNode> others;
