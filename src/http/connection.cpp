@@ -169,6 +169,7 @@ class Place {
 }  // namespace
 
 Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::AcceptedConnection arrival) {
+  if (server.stopping_) co_return;  // nobody would stop a connection that begins now
   const IpAddress peer = arrival.peer;
   const bool proxy = server.proxies_.is_trusted(peer);
   if (!server.admit(peer)) {
