@@ -22,7 +22,6 @@ using http::Response;
 constexpr std::string_view kAudience = "turnpike-admin";
 constexpr std::string_view kAllocations = "/v1/allocations/";
 constexpr std::chrono::hours kMaxDeadline{24};
-constexpr std::size_t kMaxUserName = 512;  // octets; no client of the relay has a longer one
 
 // Writes "0-17": the number of the worker, and of the allocation on that worker.
 std::string id_of(const AllocationOf& one) {
@@ -278,7 +277,7 @@ Awaitable<Response> Site::end_user(const Request& request) {
   if (const auto fault = read_body(request, {"user"}, body)) co_return json_error(400, "bad-body", *fault);
   const json::value* user = body.if_contains("user");
   const auto* name = user ? user->if_string() : nullptr;
-  if (!name || name->empty() || name->size() > kMaxUserName) {
+  if (!name || name->empty() || name->size() > auth::kMaxReceivedUsername) {
     co_return json_error(400, "bad-user", "user is the name of a user.");
   }
   json::object answer = co_await service_.end_user(std::string(name->data(), name->size()));

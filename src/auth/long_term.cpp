@@ -15,8 +15,6 @@ using stun::PasswordAlgorithm;
 
 namespace {
 
-constexpr std::size_t kMaxUsername = 512;  // RFC 5389 §15.3; RFC 8489 limits clients to 508
-
 NonceBinding nonce_binding(const CredentialStore& store, const FiveTuple& tuple) {
   return {tuple.client, tuple.transport, store.algorithms(), store.offers_anonymity()};
 }
@@ -107,7 +105,7 @@ std::optional<ErrorCode> LongTermCheck::check_presence(const stun::MessageView& 
   claim.username = request.find(AttributeType::username);
   claim.userhash = request.find(AttributeType::userhash);
   if (!realm || !nonce || (!claim.username && !claim.userhash)) return ErrorCode::bad_request;
-  if (claim.username && claim.username->size() > kMaxUsername) return ErrorCode::bad_request;
+  if (claim.username && claim.username->size() > kMaxReceivedUsername) return ErrorCode::bad_request;
   if (claim.userhash && claim.userhash->size() != std::tuple_size_v<crypto::Sha256>)
     return ErrorCode::bad_request;
   claim.realm = as_text(*realm);

@@ -100,16 +100,15 @@ TEST_CASE("ChannelData that claims more than it brings is dropped", "[integratio
   CHECK((datagram->bytes == octets("true")));
 }
 
+// Nobody receives here: the socket that had this address is closed again.
+Endpoint closed_port(Family family) { return client::UdpSocket(loopback(family)).local(); }
+
 TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody else", "[integration]") {
   Daemon daemon;
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     RelayClient client(daemon.listener());
     client::UdpSocket peer(loopback(family));
-    Endpoint closed;
-    {
-      const client::UdpSocket soon_closed(loopback(family));
-      closed = soon_closed.local();
-    }
+    const Endpoint closed = closed_port(family);
     client::RequestContents contents;
     contents.requested_family = family;
     REQUIRE(client.allocate(contents) == 0);
@@ -135,11 +134,7 @@ TEST_CASE("a datagram with DONT-FRAGMENT is not lost because of a peer that refu
     CAPTURE(static_cast<int>(family));
     RelayClient client(daemon.listener());
     client::UdpSocket peer(loopback(family));
-    Endpoint closed;
-    {
-      const client::UdpSocket soon_closed(loopback(family));
-      closed = soon_closed.local();
-    }
+    const Endpoint closed = closed_port(family);
     client::RequestContents contents;
     contents.requested_family = family;
     REQUIRE(client.allocate(contents) == 0);

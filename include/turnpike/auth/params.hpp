@@ -13,6 +13,8 @@
 namespace turnpike::auth {
 
 inline constexpr std::size_t kMaxUserName = 508;  // octets; RFC 8489 §14.3: fewer than 509
+// The longest USERNAME, in octets, that is accepted from a client (RFC 5389 §15.3).
+inline constexpr std::size_t kMaxReceivedUsername = 512;
 
 using Md5Key = std::array<std::uint8_t, 16>;     // MD5(username ":" realm ":" password), RFC 8489 §9.2.2
 using Sha256Key = std::array<std::uint8_t, 32>;  // SHA-256 of the same, RFC 8489 §18.5.1.2
