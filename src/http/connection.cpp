@@ -36,7 +36,11 @@ using Error = boost::system::error_code;
 using Parser = beast::http::request_parser<beast::http::string_body>;
 
 constexpr std::size_t kMaxHeader = 16 << 10;
+// The most octets that are read and not parsed yet: a header and one read. Beast limits neither the
+// extensions of a chunk nor the trailer fields, and parses each of them only when all of it has come.
+constexpr std::size_t kMaxUnparsed = kMaxHeader + (64 << 10);
 constexpr std::uint32_t kMaxRefusals = 100;  // answered at the same time
+constexpr std::chrono::seconds kBetweenLooks{1};
 
 constexpr std::size_t kFileChunk = 64 << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -74,6 +78,20 @@ void join_lines(beast::http::fields& fields, beast::http::field name) {
   fields.set(name, all);
 }
 
+// The answer to a request whose end is not known, so that the connection has to end as well. Beast takes no
+// body for what follows such a header, and would read a request out of it.
+std::optional<Response> find_fault_of_framing(const Parser& parser) {
+  const auto& message = parser.get();
+  if (message.method() == beast::http::verb::connect) return error_response(501, "this is no proxy");
+  const auto [first, end] = message.equal_range(beast::http::field::transfer_encoding);
+  if (first == end) return std::nullopt;
+  if (message.version() < kHttp11)
+    return error_response(400, "HTTP/1.0 has no Transfer-Encoding");  // RFC 9112 §6.1
+  if (std::next(first) == end && beast::iequals(first->value(), "chunked")) return std::nullopt;
+  if (parser.chunked()) return error_response(501, "chunked is the only transfer coding here");
+  return error_response(400, "chunked is not the last transfer coding");  // RFC 9112 §6.3
+}
+
 // The answer to an upgrade that is not as RFC 6455 §4.2.1 has it.
 std::optional<Response> find_fault_of_upgrade(const Request& request) {
   constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -108,6 +126,7 @@ class Server::Connection::Served final : public Connection {
     ++server_.counters_.connections;
     server_.add(number_, *this);
     const auto early = asio::buffer(arrival.received);
+    buffer_.max_size(std::max(kMaxUnparsed, early.size()));
     buffer_.commit(asio::buffer_copy(buffer_.prepare(early.size()), early));
   }
   ~Served() override { server_.remove(number_); }
@@ -122,6 +141,7 @@ class Server::Connection::Served final : public Connection {
   Awaitable<bool> serve_request();
   Awaitable<bool> wait_for_request();
   Awaitable<bool> answer_broken(Error error, const Parser& parser);
+  Awaitable<bool> serve_upgrade(const Parser& parser, const Request& request);
   Awaitable<bool> receive_body(Parser& parser);
   Awaitable<bool> answer(const Parser& parser, const Request& request, Response response);
   void explain_to_page(const Request& request, Response& response) const;
@@ -248,12 +268,17 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (error) co_return co_await answer_broken(error, parser);
   ++server_.counters_.requests;
   answering_ = true;
+  if (std::optional<Response> fault = find_fault_of_framing(parser)) {
+    co_return co_await write(std::move(*fault), {});
+  }
 
   Request request;
   if (const auto fault = describe(parser, request)) {
     co_return co_await answer(parser, request, error_response(400, *fault));
   }
   if (to_https_ != net::ToHttps::no) co_return co_await answer(parser, request, to_https(request, to_https_));
+  // Before the body, since Beast adds the trailer fields behind it to the header.
+  const bool is_upgrade = beast::websocket::is_upgrade(parser.get());
   const bool counted = request.proxied && request.client != peer_;  // the proxy itself has no limit
   const bool taken = counted && server_.connections_from_.take(request.client);
   const Place place([&, client = request.client] {
@@ -268,22 +293,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   request.body = parser.get().body();
   if (refusal) co_return co_await answer(parser, request, std::move(*refusal));
-  if (beast::websocket::is_upgrade(parser.get())) {
-    WebSocketHandler* handler = server_.router_.web_socket(request.path);
-    if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
-    if (!server_.origins_.allow(request)) {
-      server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
-      co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
-    }
-    if (std::optional<Response> fault = find_fault_of_upgrade(request)) {
-      co_return co_await answer(parser, request, std::move(*fault));
-    }
-    if (std::optional<Response> fault = handler->check(request)) {
-      co_return co_await answer(parser, request, std::move(*fault));
-    }
-    co_await upgrade(parser, request, *handler);
-    co_return false;
-  }
+  if (is_upgrade) co_return co_await serve_upgrade(parser, request);
   if (request.method == "OPTIONS") {
     if (!server_.origins_.allow(request))
       server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
@@ -296,6 +306,24 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   watched_.reset();
   arrival.until_answered.reset();  // the client may ask again as soon as it has the answer
   co_return co_await answer(parser, request, std::move(response));
+}
+
+// Answers a request for a WebSocket. Returns whether the connection continues, as it may after a refusal.
+Awaitable<bool> Server::Connection::Served::serve_upgrade(const Parser& parser, const Request& request) {
+  WebSocketHandler* handler = server_.router_.web_socket(request.path);
+  if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
+  if (!server_.origins_.allow(request)) {
+    server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
+    co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
+  }
+  if (std::optional<Response> fault = handler->check(request)) {
+    co_return co_await answer(parser, request, std::move(*fault));
+  }
+  if (std::optional<Response> fault = find_fault_of_upgrade(request)) {
+    co_return co_await answer(parser, request, std::move(*fault));
+  }
+  co_await upgrade(parser, request, *handler);
+  co_return false;
 }
 
 // Reads the body. A client may wait for a 100 response before it sends the body (RFC 9110 §10.1.1). Returns
@@ -362,7 +390,7 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
   unsigned status = 400;
   if (deadline_.expired()) {
     status = 408;
-  } else if (error == beast::http::error::header_limit) {
+  } else if (error == beast::http::error::header_limit || error == beast::http::error::buffer_overflow) {
     status = 431;
   } else if (error == beast::http::error::body_limit) {
     status = 413;

@@ -86,6 +86,58 @@ test('a body that waits to be asked for', async t => {
   assert.equal(statusOf(await post('1.1', '100-continue', 100_000)), 413, 'nobody is asked for too much');
 });
 
+// RFC 9112 §6.1 and §6.3. Whoever stands in front of the server may take what follows for the body.
+test('a body whose end is not known ends the connection', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const statuses = async (head, body) => {
+    const smuggled = `${body}GET /nothing HTTP/1.1\r\nHost: x\r\n${last}`;
+    const answers = await exchange(server.port, `POST /turn HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${smuggled}`);
+    return answers.match(/HTTP\/1\.[01] \d+/g)?.map(statusOf);
+  };
+  const chunks = '6\r\nservic\r\n6;a=b;c="d"\r\ne=turn\r\n0\r\nX: y\r\n\r\n';
+  assert.deepEqual(await statuses('Transfer-Encoding: chunked', chunks), [200, 404]);
+  assert.deepEqual(await statuses('transfer-encoding:CHUNKED ', chunks), [200, 404]);
+  for (const head of ['Transfer-Encoding: nonsense', 'Transfer-Encoding: xchunked', 'Transfer-Encoding: identity',
+    'Transfer-Encoding: "chunked"', 'Transfer-Encoding: chunked, gzip', 'Transfer-Encoding: ',
+    'Transfer-Encoding: gzip\r\nContent-Length: 0', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity',
+    'Content-Length: 0\r\nTransfer-Encoding: chunked', 'Content-Length: 0\r\nContent-Length: 5'])
+    assert.deepEqual(await statuses(head, chunks), [400], head);
+  for (const head of ['Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked'])
+    assert.deepEqual(await statuses(head, chunks), [501], head);
+  const old = `POST /turn HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`;
+  assert.deepEqual((await exchange(server.port, old + old)).match(/HTTP\/1\.[01] \d+/g).map(statusOf), [400]);
+  for (const wrong of ['Z\r\nhello\r\n0\r\n\r\n', '5\r\nhello0\r\n\r\n', '+5\r\nhello\r\n0\r\n\r\n', '0x5\r\nhello\r\n0\r\n\r\n',
+    '5\nhello\r\n0\r\n\r\n', '5 \r\nhello\r\n0\r\n\r\n', 'ffffffffffffffff1\r\nhello', '0\r\nX y\r\n\r\n'])
+    assert.deepEqual(await statuses('Transfer-Encoding: chunked', wrong), [400], JSON.stringify(wrong));
+});
+
+test('what stands beside the chunks is limited as well', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const head = 'POST /turn HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const much = 'y'.repeat(200_000);
+  for (const beside of [`5;x=${much}`, `0;x=${much}`, `0\r\nX: ${much}`, `0\r\n${'X: y\r\n'.repeat(40_000)}`])
+    assert.equal(statusOf(await exchange(server.port, head + beside, 8000)), 431, beside.slice(0, 8));
+  const form = 'service=turn';
+  const fitting = `c;x=${'y'.repeat(10_000)}\r\n${form}\r\n0\r\nX: ${'y'.repeat(10_000)}\r\n\r\n`;
+  assert.equal(statusOf(await exchange(server.port, `${head.slice(0, -2)}${last}${fitting}`)), 200);
+  // And what stands there is no part of the header.
+  const late = 'GET /ws HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nSec-WebSocket-Version: 13\r\n' +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const answers = await exchange(server.port, `${late}GET /nothing HTTP/1.1\r\nHost: x\r\n${last}`, 8000);
+  assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g).map(statusOf), [426, 404]);
+});
+
+test('who takes the server for a proxy is told', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  for (const rest of ['turn.example.org:443 HTTP/1.1\r\nHost: turn.example.org:443', '/ HTTP/1.1\r\nHost: x', 'x:80 HTTP/1.0']) {
+    const answer = await exchange(server.port, `CONNECT ${rest}\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n`);
+    assert.deepEqual(answer.match(/HTTP\/1\.[01] \d+/g), ['HTTP/1.1 501'], rest);
+  }
+});
+
 // RFC 9112 §2.2
 test('an empty line behind a body is no part of the next request', async t => {
   const server = await startServer();
