@@ -122,7 +122,8 @@ class Server::Connection::Served final : public Connection {
         to_https_(arrival.to_https),
         has_shaken_hands_(arrival.tls != nullptr),
         stream_(std::make_unique<Stream>(std::move(socket), session_for(server, arrival))),
-        deadline_(stream_->next_layer()) {
+        deadline_(stream_->next_layer()),
+        look_again_(stream_->get_executor()) {
     ++server_.counters_.connections;
     server_.add(number_, *this);
     const auto early = asio::buffer(arrival.received);
@@ -152,6 +153,7 @@ class Server::Connection::Served final : public Connection {
   std::optional<Response> find_refusal(const Request& request) const;
   bool came_to_loopback() const;
   void watch(std::function<void()> gone);
+  void wait_for_end(const std::weak_ptr<std::function<void()>>& waits);
   void name_client(const Parser& parser, Request& request) const;
   std::optional<std::string_view> describe(Parser& parser, Request& request) const;
   static net::TlsSession session_for(Server& server, net::AcceptedConnection& arrival);
@@ -164,6 +166,7 @@ class Server::Connection::Served final : public Connection {
   bool has_shaken_hands_;
   std::unique_ptr<Stream> stream_;  // null after a WebSocket has taken it over
   Deadline deadline_;
+  net::Timer look_again_;
   beast::flat_buffer buffer_;
   std::shared_ptr<OpenWebSocket> web_socket_;
   std::shared_ptr<std::function<void()>> watched_;  // called when the client disconnects
@@ -431,14 +434,22 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
 void Server::Connection::Served::watch(std::function<void()> gone) {
   deadline_.clear();
   watched_ = std::make_shared<std::function<void()>>(std::move(gone));
-  // While a request waits, only the end of the connection is of interest. Data that the client sends early
-  // stays in the socket.
-  stream_->next_layer().async_wait(TcpSocket::wait_read,
-                                   [this, weak = std::weak_ptr(watched_)](const Error& error) {
-                                     const auto watched = weak.lock();
-                                     if (!watched || (!error && !has_ended(stream_->next_layer()))) return;
-                                     (*std::exchange(watched_, nullptr))();
-                                   });
+  wait_for_end(watched_);
+}
+
+// While a request waits, only the end of the connection is of interest. Data that the client sends early
+// stays in the socket, and since the socket is readable from then on, we look again from time to time. Behind
+// TLS such data may be the close_notify of a client that is about to go.
+void Server::Connection::Served::wait_for_end(const std::weak_ptr<std::function<void()>>& waits) {
+  stream_->next_layer().async_wait(TcpSocket::wait_read, [this, waits](const Error& error) {
+    const auto watched = waits.lock();
+    if (!watched) return;
+    if (error || has_ended(stream_->next_layer())) return (*std::exchange(watched_, nullptr))();
+    look_again_.expires_after(kBetweenLooks);
+    look_again_.async_wait([this, waits](const Error& cancelled) {
+      if (!cancelled && !waits.expired()) wait_for_end(waits);
+    });
+  });
 }
 
 // A page of an allowed origin may read why its request was refused, whatever has refused it. Handlers that

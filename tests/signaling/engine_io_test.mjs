@@ -250,6 +250,25 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
   });
 });
 
+// What comes behind a GET stays in the socket. Of a client that uses TLS this may be its goodbye.
+test('a GET that is given up ends the session, also where something came behind it', async t => {
+  const server = await startServer({ signaling: ['preset: echo'] }); // whose pings time out after 45 seconds
+  t.after(server.stop);
+  const query = '/engine.io/?EIO=4&transport=polling';
+  const { sid } = JSON.parse((await request(server.url, query)).body.toString().slice(1));
+  const socket = connect(server.port, '127.0.0.1');
+  const get = `GET ${query}&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  await new Promise(resolve => socket.write(get, resolve));
+  const post = body => request(server.url, `${query}&sid=${sid}`, { method: 'POST', body });
+  assert.equal((await post('6')).status, 200); // the server holds the GET by now
+  await new Promise(resolve => socket.write('\r\n', resolve));
+  for (let i = 0; i < 3; ++i) assert.equal((await post('6')).status, 200); // and has seen what came behind it
+  socket.destroy();
+  await within(10_000, 'the end of the session', (async () => {
+    while ((await post('6')).status === 200) await new Promise(resolve => setTimeout(resolve, 50));
+  })());
+});
+
 test('a post that never ends is 408 in the end, and its session is gone long before', async t => {
   const server = await startServer({ signaling: echo });
   t.after(server.stop);
