@@ -19,6 +19,13 @@ constexpr std::string_view kVersion = "4";
 // Whether the client uses `forceBase64`.
 bool takes_text_only(const Request& request) { return !request.query("b64").value_or("").empty(); }
 
+// The session that a request is for. As in the protocol's own server, an empty id is none.
+std::optional<std::string> session_of(const Request& request) {
+  std::optional<std::string> sid = request.query("sid");
+  if (sid && sid->empty()) sid.reset();
+  return sid;
+}
+
 signaling::EngineIo::Opening opening_of(const Request& request) {
   return {.address = request.client,
           .host = std::string(request.host),
@@ -63,7 +70,7 @@ void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
 
 // Two POSTs of a session at the same time would have no order.
 Arrival EngineIoEndpoint::arrive(const Request& request) {
-  const std::optional<std::string> sid = request.query("sid");
+  const std::optional<std::string> sid = session_of(request);
   if (request.method != "POST" || !sid || !params_.origins.allow(request) || find_fault(request, "polling"))
     return {};
   const signaling::RequestId number = ++last_request_;
@@ -73,16 +80,18 @@ Arrival EngineIoEndpoint::arrive(const Request& request) {
   return {.refusal = answer(request, 400, to_json(EngineIoError::bad_request)), .until_answered = {}};
 }
 
-// The fault of a request, if it has one. The checks are in the order of the protocol.
+// The fault of a request, if it has one. The checks are those of the protocol's own server, in its order: the
+// version is asked of a handshake alone, since some clients name it only there.
 std::optional<EngineIoError> EngineIoEndpoint::find_fault(const Request& request,
                                                           std::string_view transport) const {
   const std::optional<std::string> named = request.query("transport");
   if (named != "polling" && named != "websocket") return EngineIoError::transport_unknown;
-  if (request.query("EIO") != kVersion) return EngineIoError::unsupported_version;
-  const bool has_session = request.query("sid").has_value();
-  if (!has_session && request.method != "GET") return EngineIoError::bad_handshake_method;
+  const std::optional<std::string> sid = session_of(request);
+  if (sid && !params_.engine.is_known(*sid, params_.clock())) return EngineIoError::session_unknown;
+  if (!sid && request.method != "GET") return EngineIoError::bad_handshake_method;
   const bool has_method = request.method == "GET" || request.method == "POST";
   if (!has_method || named != transport) return EngineIoError::bad_request;
+  if (!sid && request.query("EIO") != kVersion) return EngineIoError::unsupported_version;
   return std::nullopt;
 }
 
@@ -101,7 +110,7 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) const {
   if (params_.refused) {
     params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
   }
-  return error_response(403, "this origin is not allowed here");
+  return answer(request, 403, to_json(EngineIoError::forbidden));
 }
 
 // Delays the POST of a client that has caused too much cost. Returns false when it would have to wait for too
@@ -138,7 +147,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   const signaling::RequestId number = ++last_request_;
   const auto waiting = std::make_shared<Waiting>(io_);
   waiting_.emplace(number, waiting);
-  const std::optional<std::string> sid = request.query("sid");
+  const std::optional<std::string> sid = session_of(request);
   const TimePoint now = params_.clock();
   if (!sid) {
     params_.engine.open(number, opening_of(request), now, output_);
@@ -169,11 +178,7 @@ void EngineIoEndpoint::tell_crowded(const IpAddress& address) const {
 
 std::optional<Response> EngineIoEndpoint::check(const Request& request) {
   if (const auto fault = find_fault(request, "websocket")) return answer(request, 400, to_json(*fault));
-  const std::optional<std::string> sid = request.query("sid");
-  if (sid && !params_.engine.is_known(*sid, params_.clock())) {
-    return answer(request, 400, to_json(EngineIoError::session_unknown));
-  }
-  if (!sid && params_.engine.is_full(request.client)) {
+  if (!session_of(request) && params_.engine.is_full(request.client)) {
     tell_crowded(request.client);
     return answer(request, 429, signaling::EngineIo::too_many_sessions());
   }
@@ -184,7 +189,7 @@ void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> 
                                const Request& request) {
   wires_.emplace(number, Wire{std::move(socket), request.client});
   const TimePoint now = params_.clock();
-  if (const std::optional<std::string> sid = request.query("sid")) {
+  if (const std::optional<std::string> sid = session_of(request)) {
     params_.engine.upgrade(*sid, number, takes_text_only(request), now, output_);
   } else {
     params_.engine.open_wire(number, opening_of(request), now, output_);

@@ -25,6 +25,7 @@ std::string to_json(EngineIoError error) {
     case EngineIoError::session_unknown: return R"({"code":1,"message":"Session ID unknown"})";
     case EngineIoError::bad_handshake_method: return R"({"code":2,"message":"Bad handshake method"})";
     case EngineIoError::bad_request: return R"({"code":3,"message":"Bad request"})";
+    case EngineIoError::forbidden: return R"({"code":4,"message":"Forbidden"})";
     case EngineIoError::unsupported_version: return R"({"code":5,"message":"Unsupported protocol version"})";
   }
   return {};
@@ -235,8 +236,8 @@ void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint no
       session.ping_due = now.steady + session.ping_interval;
       return set_deadline(session);
     case EngineIoType::close: return end(session, EngineIoType::noop, true, now, out);
-    case EngineIoType::noop: return;
-    default: session.closing = true;  // what only a server says, or an upgrade that nobody asked for
+    case EngineIoType::ping: session.closing = true; return;  // which only a server says
+    default: return;  // an upgrade of what is a WebSocket already, and what else means nothing here
   }
 }
 
@@ -248,7 +249,8 @@ void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output
     if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
     return;
   }
-  if (packet.type != EngineIoType::upgrade || !session.probed) return drop_probe(session, out);
+  // Some clients, as those of microcontrollers, upgrade without a probe.
+  if (packet.type != EngineIoType::upgrade) return drop_probe(session, out);
   if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
   session.wire = std::exchange(session.probing, 0);
   session.probed = false;

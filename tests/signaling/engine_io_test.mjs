@@ -71,11 +71,40 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await told('EIO=4&transport=polling', 2, { method: 'POST', body: '4x' });
     for (const method of ['PUT', 'DELETE', 'PATCH', 'PROPFIND']) {
       await told('EIO=4&transport=polling', 2, { method });
-      await told('EIO=4&transport=polling&sid=x', 3, { method });
+      await told('EIO=4&transport=polling&sid=x', 1, { method });
+      await told(`EIO=4&transport=polling&sid=${await open()}`, 3, { method });
     }
     await told('EIO=4&transport=polling&sid=nobody', 1);
+    // Socket.IO's own server looks at the version last, and only where a session begins.
+    await told('sid=nobody', 0);
+    await told('transport=polling&sid=nobody', 1);
+    await told('transport=websocket&sid=nobody', 1);
+    await told(`transport=websocket&sid=${await open()}`, 3);
+    await told('transport=polling', 2, { method: 'POST', body: '4x' });
+    await told('EIO=3&transport=polling', 2, { method: 'PUT' });
+    await told('transport=websocket', 3);
+    // Whatever else is wrong with an upgrade, the protocol's own error is told.
+    for (const [query, code] of [['', 0], ['EIO=4&transport=polling', 3], ['transport=websocket&sid=nobody', 1], ['transport=websocket', 5]])
+      await told(query, code, { headers: { connection: 'Upgrade', upgrade: 'websocket' } });
     for (const query of ['transport=websocket', 'EIO=abc&transport=websocket', 'EIO=4', 'EIO=4&transport=abc',
       'EIO=4&transport=websocket&sid=nobody']) await ws(query).closed();
+  });
+
+  await t.test('the version is named at the begin, and an empty id is none', async () => {
+    const { status, body } = await at('EIO=4&transport=polling&sid=');
+    assert.equal(status, 200);
+    const { sid } = JSON.parse(body.toString().slice(1));
+    const query = `transport=polling&sid=${sid}`;
+    assert.equal((await at(query, { method: 'POST', body: hello })).body.toString(), 'ok');
+    assert.match((await at(query)).body.toString(), bare ? /^4hello$/ : /^40\{"sid"/);
+    const socket = ws(`transport=websocket&sid=${sid}`);
+    await socket.opened;
+    socket.send('2probe');
+    assert.equal(await socket.next(), '3probe');
+    socket.close();
+    const other = ws('EIO=4&transport=websocket&sid=');
+    assert.match(await other.next(), /^0\{"sid"/);
+    other.close();
   });
 
   if (bare) await t.test('messages come back, text and binary, one or several', async () => {
@@ -233,6 +262,20 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     socket.close();
   });
 
+  // Elephant.IO for PHP, and arduinoWebSockets for ESP8266 and ESP32 in its older versions and in the present one.
+  await t.test('an upgrade without a probe, or without waiting for its answer', async () => {
+    for (const frames of [['5'], ['2probe', '5']]) {
+      const sid = await open();
+      const socket = ws(`EIO=4&transport=websocket&sid=${sid}`);
+      await socket.opened;
+      for (const frame of [...frames, hello]) socket.send(frame);
+      if (frames.length > 1) assert.equal(await socket.next(), '3probe');
+      assert.match(await socket.next(), bare ? /^4hello$/ : /^40\{"sid"/);
+      assert.equal((await get(sid)).status, 400, 'polling is over');
+      socket.close();
+    }
+  });
+
   await t.test('a WebSocket that does not know how leaves the session to polling', async () => {
     const sid = await open();
     const socket = ws(`EIO=4&transport=websocket&sid=${sid}`);
@@ -245,7 +288,9 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
 
   await t.test('pages of other origins are kept out, by polling too', async () => {
     const from = origin => at('EIO=4&transport=polling', { headers: { origin } });
-    assert.equal((await from('https://evil.example')).status, 403);
+    const refused = await from('https://evil.example');
+    assert.equal(refused.status, 403);
+    assert.deepEqual(JSON.parse(refused.body), { code: 4, message: 'Forbidden' });
     assert.equal((await from(server.url)).status, 200);
   });
 });

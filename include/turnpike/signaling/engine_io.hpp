@@ -26,12 +26,14 @@ using RequestId = std::uint64_t;  // an HTTP request that waits for its answer
 using WireId = std::uint64_t;     // a WebSocket
 using SessionKey = std::uint64_t;
 
-// Why a request is refused. to_json() writes the body of the answer, whose status is 400.
+// Why a request is refused. to_json() writes the body of the answer, whose status is 400, or 403 for
+// `forbidden`.
 enum class EngineIoError : std::uint8_t {
   transport_unknown = 0,
   session_unknown = 1,
   bad_handshake_method = 2,
   bad_request = 3,
+  forbidden = 4,
   unsupported_version = 5,
 };
 std::string to_json(EngineIoError error);

@@ -106,6 +106,7 @@ TEST_CASE("errors have their numbers", "[signaling]") {
   CHECK(to_json(EngineIoError::session_unknown) == R"({"code":1,"message":"Session ID unknown"})");
   CHECK(to_json(EngineIoError::bad_handshake_method) == R"({"code":2,"message":"Bad handshake method"})");
   CHECK(to_json(EngineIoError::bad_request) == R"({"code":3,"message":"Bad request"})");
+  CHECK(to_json(EngineIoError::forbidden) == R"({"code":4,"message":"Forbidden"})");
   CHECK(to_json(EngineIoError::unsupported_version) ==
         R"({"code":5,"message":"Unsupported protocol version"})");
 }
@@ -152,14 +153,26 @@ TEST_CASE("a body that is none ends the session, and nothing of it is taken", "[
   }
 }
 
-TEST_CASE("what only a server says ends the session, and what stands behind it is not read", "[signaling]") {
-  for (const std::string packet : {"0", "2", "2probe", "5"}) {
+TEST_CASE("a ping of a client ends the session, and what stands behind it is not read", "[signaling]") {
+  for (const std::string packet : {"2", "2probe"}) {
     CAPTURE(packet);
     Scenario s;
     s.polls("ann");
     s.posts("ann", "4a|" + packet + "|4b").expect({"ann 200 ok", "app: ann a", "app: ann lost"});
     s.has_wire("bob");
     s.frames("bob", packet).expect({"bob closed", "app: bob lost"});
+  }
+}
+
+TEST_CASE("packets that mean nothing in a session are ignored", "[signaling]") {
+  for (const std::string packet : {"0", "5", "5x", "6"}) {
+    CAPTURE(packet);
+    Scenario s;
+    s.polls("ann");
+    s.posts("ann", packet + "|4a").expect({"ann 200 ok", "app: ann a"});
+    s.has_wire("bob");
+    s.frames("bob", packet).expect_silence();
+    s.frames("bob", "4b").expect({"app: bob b"});
   }
 }
 
@@ -390,7 +403,7 @@ TEST_CASE("a WebSocket that goes away before it took over changes nothing", "[si
 }
 
 TEST_CASE("a WebSocket that does not know how is closed, and the session polls on", "[signaling]") {
-  for (const std::string frame : {"5", "4x", "2", "2probes", "3probe", "1", "", "9"}) {
+  for (const std::string frame : {"4x", "2", "2probes", "3probe", "0", "1", "6", "", "9"}) {
     CAPTURE(frame);
     Scenario s;
     s.polls("ann");
@@ -408,7 +421,23 @@ TEST_CASE("a WebSocket that does not know how is closed, and the session polls o
   s.frames("again", "2probe");
   s.frames("again", "4x").expect({"again closed"});
   s.upgrades("ann", "third");
-  s.frames("third", "5").expect({"third closed"});  // what the others did is not its own
+  s.frames("third", "3probe").expect({"third closed"});  // what the others did is not its own
+}
+
+TEST_CASE("a WebSocket takes over without a probe too, as those of microcontrollers do", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.sends("ann", "one").expect_silence();
+  s.upgrades("ann");
+  s.frames("ann", "5").expect({"ann: 4one"});
+  s.frames("ann", "4hello").expect({"app: ann hello"});
+  s.frames("ann", "5").expect_silence();
+  s.gets("ann").expect({"ann" + kBad});
+  s.polls("bob");
+  s.gets("bob").expect_silence();
+  s.upgrades("bob");
+  s.frames("bob", "5").expect({"bob 200 6"});
+  s.sends("bob", "two").expect({"bob: 4two"});
 }
 
 TEST_CASE("one WebSocket at a time", "[signaling]") {
