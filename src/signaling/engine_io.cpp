@@ -357,8 +357,11 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
     } else if (session.closing || session.expects_pong) {
       end(session, EngineIoType::close, false, now, out);
     } else {
+      // The pong is due at a time that does not depend on when the timer came; but when it came much too
+      // late, as after a standstill of the machine, the client still gets half of its time.
       session.expects_pong = true;
-      session.ping_due = now.steady + session.ping_timeout;
+      session.ping_due =
+          std::max(session.ping_due + session.ping_timeout, now.steady + session.ping_timeout / 2);
       set_deadline(session);
       send_packet(session, {EngineIoType::ping, false, {}}, out);
     }

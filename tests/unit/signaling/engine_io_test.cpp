@@ -269,6 +269,28 @@ TEST_CASE("the server pings and waits only so long", "[signaling]") {
   s.advance(1ms).expect({"ann closed", "app: ann lost"});
 }
 
+TEST_CASE("a pong is due when it is due, however late the ping was", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.advance_asleep(25s + 100ms);
+  s.advance(0s).expect({"ann 200 2"});
+  s.gets("ann").expect_silence();
+  s.advance(20s - 101ms).expect_silence();
+  s.advance(1ms).expect({"ann 200 1", "app: ann lost"});
+}
+
+TEST_CASE("whoever is pinged much too late has half of the time left", "[signaling]") {
+  Scenario s;
+  s.has_wire("ann");
+  s.has_wire("bob");
+  s.advance_asleep(60s);
+  s.advance(0s).expect_unordered({"ann: 2", "bob: 2"});
+  s.advance(10s - 1ms).expect_silence();
+  s.frames("ann", "3").expect_silence();
+  s.advance(1ms).expect({"bob closed", "app: bob lost"});
+}
+
 TEST_CASE("what a client says otherwise is no pong", "[signaling]") {
   Scenario s;
   s.has_wire("ann");
