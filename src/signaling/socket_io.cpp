@@ -27,8 +27,14 @@ std::string text_member(const json::object& object, std::string_view name) {
   return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-std::optional<std::uint64_t> to_offset(std::string_view text) {
-  if (text.empty()) return 0;  // nothing has come yet
+// The offset of the last event that a client has seen; 0 when it names none, since nothing has come yet.
+// Nothing when what it names is no offset.
+std::optional<std::uint64_t> offset_of(const json::object& auth) {
+  const json::value* named = auth.if_contains("offset");
+  if (!named) return 0;
+  if (!named->is_string()) return std::nullopt;
+  const std::string_view text(named->get_string());
+  if (text.empty()) return 0;
   std::uint64_t offset = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
@@ -225,7 +231,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
                        EngineIo::Output& out) {
   const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
   const auto number = by_pid_.find(text_member(auth.get_object(), "pid"));
-  const std::optional<std::uint64_t> offset = to_offset(text_member(auth.get_object(), "offset"));
+  const std::optional<std::uint64_t> offset = offset_of(auth.get_object());
   if (number == by_pid_.end() || !offset) return false;
   Socket& socket = sockets_.at(number->second);
   const std::uint64_t oldest = socket.last_offset - socket.sent.size();

@@ -247,6 +247,7 @@ TEST_CASE("what does not fit is a new socket", "[signaling]") {
   SECTION("no pid") { auth = R"({"offset":"2"})"; }
   SECTION("the id in its place") { auth = R"({"pid":"<ann>","offset":"2"})"; }
   SECTION("an offset to come") { auth = R"({"pid":"<ann's pid>","offset":"3"})"; }
+  SECTION("no text") { auth = R"({"pid":"<ann's pid>","offset":2})"; }
   SECTION("no number") { auth = R"({"pid":"<ann's pid>","offset":"2x"})"; }
   SECTION("too large a number") { auth = R"({"pid":"<ann's pid>","offset":"99999999999999999999"})"; }
   s.loses_wire("ann");
