@@ -1,7 +1,9 @@
 // Allocate (RFC 8656 §7.2): the checks in the order of the RFC, then the relayed addresses, then the answer.
 #include "turnpike/turn/allocator.hpp"
 
+#include <algorithm>
 #include <boost/container/small_vector.hpp>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -32,6 +34,23 @@ std::optional<Bytes> find_additional_family(const Request& request) {
 ErrorCode to_error(RelayError error) {
   return error == RelayError::no_address ? ErrorCode::address_family_not_supported
                                          : ErrorCode::insufficient_capacity;
+}
+
+constexpr AttributeType kOfSimpleClients[] = {
+    AttributeType::requested_transport, AttributeType::requested_address_family, AttributeType::username,
+    AttributeType::realm, AttributeType::nonce};
+
+// Whether the client is told of ICMP errors. RFC 5766 knows none and promises DATA in every Data indication,
+// and the clients of Pion, webrtc-rs and SIPSorcery hear nothing more after an indication without it. Their
+// Allocate has FINGERPRINT, is signed with SHA-1, and asks for nothing but a relayed address. Other old
+// clients ignore such an indication, as RFC 5766 §10.4 says.
+bool takes_icmp(const Request& request) {
+  bool takes =
+      !request.message.has_fingerprint() || request.authenticated->integrity == auth::Integrity::sha256;
+  request.message.for_each([&](const stun::Attribute& attribute) {
+    takes = takes || std::ranges::find(kOfSimpleClients, attribute.type) == std::end(kOfSimpleClients);
+  });
+  return takes;
 }
 
 // The owner of a reservation. A client may have another access token when it claims the reservation, so a
@@ -103,6 +122,7 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
                       std::unique_ptr<Allocation> allocation, Output& out) {
   allocation->tuple = request.tuple;
   allocation->transport = options.transport;
+  allocation->takes_icmp = takes_icmp(request);
   allocation->number = ++last_number_;
   allocation->first_family = allocation->relays.front().family();
   allocation->created = request.now.steady;

@@ -1,5 +1,5 @@
 // Pion, the WebRTC implementation that most native clients use, with nothing but the relay to connect by:
-// over each transport, and with the server named by its name and by its address.
+// over each transport, and with the server named by its name and by its address. And its TURN client alone.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -31,6 +31,17 @@ struct UrlKind {
 constexpr UrlKind kUrlKinds[] = {{"turn", "udp"}, {"turn", "tcp"}, {"turns", "tcp"}, {"turns", "udp"}};
 
 }  // namespace
+
+TEST_CASE("Pion's client outlives a peer that refuses", "[integration][pion]") {
+  const std::string program = pion_relay();
+  if (program.empty()) return;
+  Daemon daemon;
+  Child child({program, "refused", daemon.listener().to_string()});
+  const int exit_code = child.wait(60s);
+  INFO(child.output());
+  CHECK(exit_code == 0);
+  CHECK_THAT(child.output(), Catch::Contains("heard the peer to the end"));
+}
 
 TEST_CASE("Pion's peers connect by the relay alone", "[integration][pion]") {
   const std::string program = pion_relay();

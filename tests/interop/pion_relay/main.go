@@ -2,7 +2,8 @@
 // relay: they open a data channel, 3 MB go one way, and a word comes back. Run by integration/pion_test.cpp; exit
 // code 0 when all of it arrived.
 //
-//	pion_relay URL     as in iceServers; user alice, password secret
+//	pion_relay URL                   as in iceServers; user alice, password secret
+//	pion_relay refused HOST:PORT     see refused.go
 package main
 
 import (
@@ -108,8 +109,12 @@ func describe(peer *webrtc.PeerConnection, description webrtc.SessionDescription
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "refused" {
+		refused(os.Args[2])
+		return
+	}
 	if len(os.Args) != 2 {
-		fail("usage: pion_relay URL")
+		fail("usage: pion_relay URL | pion_relay refused HOST:PORT")
 	}
 	ann, ben := newPeer(os.Args[1]), newPeer(os.Args[1])
 	all, progress := content(), make(chan bool)

@@ -169,6 +169,46 @@ TEST_CASE("ICMP comes back where a permission matches", "[turn]") {
   s.icmp_arrives("5.6.7.8:9", unreachable).expect_silence();
 }
 
+// A client of RFC 5766 may rely on DATA in every Data indication. Pion's hears nothing more after one without
+// it.
+TEST_CASE("old clients that put FINGERPRINT into their requests are not told of ICMP errors", "[turn]") {
+  struct Row {
+    std::string what;
+    RequestMaker ask;
+    bool told;
+  };
+  const auto with_fingerprint = [] { return allocate().fingerprint(); };
+  const Row table[] = {
+      {"an old client as Pion's", with_fingerprint(), false},
+      {"an old client as SIPSorcery's", with_fingerprint().family(Family::ipv4), false},
+      {"an old client without FINGERPRINT", allocate(), true},
+      {"a client of RFC 8489", with_fingerprint().sha256(), true},
+      {"a client of RFC 8489 that signs with SHA-1",
+       with_fingerprint().choosing(stun::PasswordAlgorithm::md5).signing(Signing::sha1), true},
+      {"a client of RFC 8656", with_fingerprint().additional_family(Family::ipv6), true},
+      {"a client that asks for a lifetime", with_fingerprint().lifetime(300s), true},
+      {"a client whose lifetime is behind its signature",
+       with_fingerprint().behind_integrity([](auto& b) { b.add_lifetime(300s); }), false},
+      {"a client that asks for what is too large", with_fingerprint().dont_fragment(), true},
+  };
+  const stun::Icmp unreachable{3, 3, 0};
+  for (const Row& row : table) {
+    CAPTURE(row.what);
+    Scenario s;
+    s.client_sends(row.ask).expect_success();
+    s.client_sends(create_permission("5.6.7.8:1").fingerprint()).expect_success();
+    if (row.told) {
+      s.icmp_arrives("5.6.7.8:9", unreachable).expect_icmp("5.6.7.8:9", unreachable);
+    } else {
+      s.icmp_arrives("5.6.7.8:9", unreachable).expect_silence();
+      s.client_sends(send("5.6.7.8:9", "x")).expect_sent("5.6.7.8:9", "x");
+      s.icmp_arrives("5.6.7.8:9", unreachable).expect_silence();
+      s.client_sends(send("5.6.7.8:9", "x").dont_fragment()).expect_sent("5.6.7.8:9", "x", true);
+      s.icmp_arrives("5.6.7.8:9", unreachable).expect_icmp("5.6.7.8:9", unreachable);
+    }
+  }
+}
+
 // --- This machine as a peer
 
 Setup behind_nat() {
