@@ -46,6 +46,7 @@ void TcpConnections::on_connect(Request& request, Output& out) {
     return responder_.reject(request, ErrorCode::bad_request, out);
   const auto peer = access_.read_peer(request, *value);
   if (!peer) return responder_.reject(request, peer.error(), out);
+  if (is_being_answered(request, *peer)) return;
   if (auto e = check_connect(request, *peer)) return responder_.reject(request, *e, out);
   QuotaSlot quota = take_place(allocation, out);
   if (!quota) return responder_.reject(request, ErrorCode::insufficient_capacity, out);
@@ -66,6 +67,18 @@ void TcpConnections::on_connect(Request& request, Output& out) {
     connections_->close(*id);
     throw;
   }
+}
+
+// Whether the request has come before and waits for its peer. A stream loses nothing, but Pion's client sends
+// a request again after 200 ms, whatever the transport, and takes the first answer: not 446 for the second
+// one.
+bool TcpConnections::is_being_answered(const Request& request, const Peer& peer) const {
+  return std::ranges::any_of(request.allocation->connections, [&](ConnectionId id) {
+    const Connection& connection = by_id_.at(id);
+    const auto waiting = stun::MessageView::parse(connection.request);
+    return waiting && waiting->transaction_id() == request.message.transaction_id() &&
+           connection.peer == peer.endpoint;
+  });
 }
 
 Check TcpConnections::check_connect(const Request& request, const Peer& peer) const {

@@ -75,6 +75,7 @@ class TcpConnections {
     QuotaSlot quota{};
   };
 
+  bool is_being_answered(const Request& request, const Peer& peer) const;
   std::optional<stun::ErrorCode> check_connect(const Request& request, const Peer& peer) const;
   bool may_connect(const Peer& peer) const;
   QuotaSlot take_place(const Allocation& allocation, Output& out);

@@ -143,6 +143,30 @@ TEST_CASE("one connection for each peer", "[turn][tcp]") {
   s.client_sends(connect("5.6.7.8:80").from(over_tcp())).expect_silence();
 }
 
+// Pion's client does this after 200 ms.
+TEST_CASE("a Connect that comes again while its peer is asked has one answer", "[turn][tcp]") {
+  Scenario s(with_tcp());
+  s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
+  const RequestMaker ask = connect("5.6.7.8:80").transaction(7).from(over_tcp());
+  const Outcome asked = s.client_sends(ask);
+  s.client_sends(ask).expect_silence();
+  CHECK(s.peers().open.size() == 1);
+  s.client_sends(connect("5.6.7.8:80").from(over_tcp())).expect_error(446);  // another request
+  SECTION("the peer accepts") {
+    s.connection_ends_up(true, asked).expect_success();
+    s.client_sends(ask).expect_error(446);
+  }
+  SECTION("the peer refuses") {
+    s.connection_ends_up(false, asked).expect_error(447);
+    s.client_sends(ask).expect_silence();
+    CHECK(s.peers().open.size() == 1);
+  }
+  SECTION("the client has one transaction id for all its requests") {
+    s.client_sends(connect("5.6.7.8:81").transaction(7).from(over_tcp())).expect_silence();
+    CHECK(s.peers().open.size() == 2);
+  }
+}
+
 TEST_CASE("what a machine without descriptors answers", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
