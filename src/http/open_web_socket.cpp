@@ -1,5 +1,6 @@
 #include "http/open_web_socket.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/beast/core/buffered_read_stream.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/websocket/stream.hpp>
@@ -25,6 +26,27 @@ constexpr std::size_t kMaxWaitingMessages = 16 << 10;
 // Pings and pongs that are forgiven to a client whose address has caused too much cost, maybe by another
 // socket.
 constexpr std::uint32_t kForgivenControls = 64;
+
+constexpr std::size_t kBatch = 64 << 10;  // octets that are written together
+
+// The header of a frame that is a whole message of this length (RFC 6455 §5.2). Beast itself would write one
+// message, and wait before it writes the next.
+void append_header(std::string& to, bool binary, std::size_t length) {
+  constexpr std::size_t kMaxShort = 125;
+  constexpr std::size_t kMaxMiddle = 0xffff;
+  to.push_back(static_cast<char>(binary ? 0x82 : 0x81));
+  std::size_t octets = 0;
+  if (length <= kMaxShort) {
+    to.push_back(static_cast<char>(length));
+  } else if (length <= kMaxMiddle) {
+    to.push_back(126);
+    octets = 2;
+  } else {
+    to.push_back(127);
+    octets = 8;
+  }
+  while (octets-- > 0) to.push_back(static_cast<char>(length >> (8 * octets) & 0xff));
+}
 
 // The first subprotocol that the client offers, which is accepted, since all protocols here are the same by
 // any name. Chromium fails a WebSocket that asked for one and got none. Empty when there is none.
@@ -56,13 +78,13 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
         goodbye_(stream_->get_executor()),
         longest_goodbye_(params.deadlines.goodbye),
         most_waiting_(params.limits.waiting_bytes) {
+    stream_->hold();
     if (early.size() > 0) socket_.next_layer().buffer() = std::move(early);
     websocket::stream_base::timeout timeout{};
     timeout.handshake_timeout = params.deadlines.handshake;
     timeout.idle_timeout = params.deadlines.silence;
     timeout.keep_alive_pings = true;
     socket_.set_option(timeout);
-    socket_.auto_fragment(false);
     socket_.read_message_max(params.limits.message_bytes);
   }
 
@@ -112,13 +134,15 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     if (!told) handler.on_closed(number, error == websocket::error::closed && has_said_goodbye());
   }
 
+  // A client counts as slow only when its socket takes no more: many messages may come at once, before
+  // anything of them could be written.
   void send(std::shared_ptr<const std::string> message, bool binary) override {
     if (!open_ || closing_) return;
+    if (!has_room_for(message->size())) write_waiting();
+    if (!has_room_for(message->size())) return drop();
     waiting_bytes_ += message->size();
-    const bool is_too_much = most_waiting_ != 0 && waiting_bytes_ > most_waiting_;
-    if (is_too_much || waiting_.size() == kMaxWaitingMessages) return drop();
     waiting_.push_back({std::move(message), binary});
-    if (!writing_) write_next();
+    write_soon();
   }
 
   void close(std::uint16_t code, std::string_view reason) override {
@@ -127,7 +151,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
                                        beast::string_view(reason.data(), reason.size()));
     rest_.cancel();
     limit_goodbye();
-    if (!writing_) write_next();
+    write_soon();
   }
 
   bool cost_too_much() const override { return cost_too_much_; }
@@ -193,24 +217,58 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     bool binary;
   };
 
-  // Writes the waiting messages one after another, and then the Close frame.
-  void write_next() {
+  // One message may always wait, whatever its size.
+  bool has_room_for(std::size_t size) const {
+    if (waiting_.size() >= kMaxWaitingMessages) return false;
+    const std::size_t octets = waiting_bytes_ + stream_->unsent();
+    return most_waiting_ == 0 || octets == 0 || octets + size <= most_waiting_;
+  }
+
+  // Messages that come together are written together.
+  void write_soon() {
+    if (std::exchange(writing_, true)) return;
+    asio::post(stream_->get_executor(), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->write();
+    });
+  }
+
+  // Writes the waiting messages, and then the Close frame.
+  void write() {
     writing_ = false;
     if (!open_) return;
-    if (!waiting_.empty()) {
+    write_waiting();
+    if (stream_->unsent() > 0) {
       writing_ = true;
-      socket_.binary(waiting_.front().binary);
-      socket_.async_write(asio::buffer(*waiting_.front().text),
-                          [self = shared_from_this()](const Error& error, std::size_t) {
-                            if (error) return;  // read_all() gets an error too
-                            self->waiting_bytes_ -= self->waiting_.front().text->size();
-                            self->waiting_.pop_front();
-                            self->write_next();
-                          });
+      stream_->when_sent([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->write();
+      });
     } else if (closing_) {
       writing_ = true;
       socket_.async_close(*closing_, [self = shared_from_this()](const Error&) {});
     }
+  }
+
+  // Writes as much as the socket takes.
+  void write_waiting() {
+    if (!socket_.is_open()) {  // a Close frame was the last that may be sent
+      waiting_.clear();
+      waiting_bytes_ = 0;
+    }
+    stream_->push();
+    while (!waiting_.empty() && stream_->unsent() == 0) stream_->put(take_batch());
+  }
+
+  // The frames of the next messages.
+  std::string take_batch() {
+    std::string batch;
+    while (!waiting_.empty() && batch.size() < kBatch) {
+      const Message& message = waiting_.front();
+      append_header(batch, message.binary, message.text->size());
+      batch.append(*message.text);
+      waiting_bytes_ -= message.text->size();
+      waiting_.pop_front();
+    }
+    return batch;
   }
 
   void drop() {
@@ -228,7 +286,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   std::size_t waiting_bytes_ = 0;
   std::optional<websocket::close_reason> closing_;
   bool open_ = false;
-  bool writing_ = false;
+  bool writing_ = false;  // write() will be called, or the Close frame was written
   bool slow_ = false;
   bool said_too_much_ = false;
   bool cost_too_much_ = false;

@@ -9,7 +9,9 @@
 #include <boost/beast/websocket/teardown.hpp>
 #include <boost/container/static_vector.hpp>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "http/deadline.hpp"
@@ -63,6 +65,16 @@ class Stream {
         },
         token, buffers);
   }
+
+  // A WebSocket writes in another way: after hold(), put() takes all octets at once. The socket gets as much
+  // of them as it takes, and the rest waits; see Wire. What async_write_some is given is taken at once as
+  // well, so it does not come between the octets of one put(), and completes when the socket has taken it.
+  void hold();
+  void put(std::string_view octets);
+  std::size_t unsent() const;
+  void push();
+  // Calls `then` later, when the socket has taken what was put until now or when the connection has failed.
+  void when_sent(std::function<void()> then);
 
   // Ends the connection: TLS (RFC 8446 §6.1) and then TCP. Waits a moment for the other side to end it too.
   // The stream must not be in use otherwise.

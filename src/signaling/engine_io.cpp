@@ -292,9 +292,13 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
     out.frames.push_back({session.wire, share_text(std::move(frame)), octets});
     return;
   }
+  if (add_to_answer(session, packet, out)) return;
+  const bool goes_at_once = session.waiting_get != 0 && session.waiting.empty();
   session.waiting_bytes += packet.data.size();
   session.waiting.push_back(std::move(packet));
-  if (session.waiting_bytes > params_.max_waiting || session.waiting.size() > params_.max_packets) {
+  const bool is_too_much =
+      session.waiting_bytes > params_.max_waiting || session.waiting.size() > params_.max_packets;
+  if (is_too_much && !goes_at_once) {
     out.slow.push_back(session.source);
     session.closing = true;
     session.waiting.clear();
@@ -311,7 +315,19 @@ void EngineIo::release_get(Session& session, Output& out) {
   session.waiting.clear();
   session.waiting_bytes = 0;
   by_get_.erase(session.waiting_get);
-  out.answers.push_back({std::exchange(session.waiting_get, 0), kOk, std::move(body)});
+  session.answered_get = std::exchange(session.waiting_get, 0);
+  session.answer = out.answers.size();
+  out.answers.push_back({session.answered_get, kOk, std::move(body)});
+}
+
+// An answer that has not left takes more: a client that asks in time gets all that comes at once.
+bool EngineIo::add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const {
+  if (!session.waiting.empty() || session.answer >= out.answers.size()) return false;
+  Output::Answer& answer = out.answers[session.answer];
+  const bool is_its = answer.to == session.answered_get;
+  if (!is_its || answer.body.size() + packet.data.size() > params_.max_waiting) return false;
+  append_to_payload(answer.body, packet);
+  return true;
 }
 
 void EngineIo::close(SessionKey key) {

@@ -151,6 +151,8 @@ class EngineIo {
     Duration ping_interval{};
     Duration ping_timeout{};
     RequestId waiting_get = 0;
+    RequestId answered_get = 0;  // the latest; its answer may still be in the Output, at `answer`
+    std::size_t answer = 0;
     RequestId begun_post = 0;
     std::vector<EngineIoPacket> waiting;
     std::size_t waiting_bytes = 0;
@@ -170,6 +172,7 @@ class EngineIo {
   void take_probe(Session& session, const EngineIoPacket& packet, Output& out);
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   void release_get(Session& session, Output& out);
+  bool add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const;
   void drop_probe(Session& session, Output& out);
   // Ends a session. A GET that is waiting is answered with a packet of type `last_word`.
   void end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out);

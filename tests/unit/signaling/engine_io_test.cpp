@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "support/engine_io_scenario.hpp"
 
@@ -66,6 +67,13 @@ class Scenario : public Parts, public EngineIoScenario {
   Lines sends(const std::string& name, std::string_view data, bool binary = false,
               int line = __builtin_LINE()) {
     return step(line, [&](Output& out) { engine().send(key(name), data, binary, out); });
+  }
+  // Before anything of it goes out.
+  Lines sends_at_once(const std::string& name, const std::vector<std::string>& texts,
+                      int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) {
+      for (const std::string& text : texts) engine().send(key(name), text, false, out);
+    });
   }
   Lines closes(const std::string& name, int line = __builtin_LINE()) {
     return step(line, [&](Output&) { engine().close(key(name)); });
@@ -647,6 +655,27 @@ TEST_CASE("so many octets wait for a client that does not ask for them", "[signa
   s.advance(0s).expect({"app: ann lost"});
   CHECK(s.slow == 1);
   s.gets("ann").expect({"ann" + kUnknown});
+}
+
+TEST_CASE("a client that asks in time gets all that comes at once, before anything has to wait",
+          "[signaling]") {
+  Scenario s({.max_waiting = 100});
+  s.polls("ann");
+  s.gets("ann").expect_silence();
+  const auto text = [](char c, std::size_t size) { return std::string(size, c); };
+  s.sends_at_once("ann", {text('a', 40), text('b', 40), text('c', 60), text('d', 10), text('e', 30)})
+      .expect({"ann 200 4" + text('a', 40) + "|4" + text('b', 40)});
+  s.gets("ann").expect({"ann 200 4" + text('c', 60) + "|4" + text('d', 10) + "|4" + text('e', 30)});
+  // Nothing has to wait of what goes at once, whatever its size.
+  s.gets("ann").expect_silence();
+  s.sends("ann", text('g', 101)).expect({"ann 200 4" + text('g', 101)});
+  // That answer has left, so what comes now waits for the next.
+  s.sends("ann", "f").expect_silence();
+  s.gets("ann").expect({"ann 200 4f"});
+  s.gets("ann").expect_silence();
+  s.sends_at_once("ann", {text('a', 90), text('b', 60), text('c', 60)}).expect({"ann 200 4" + text('a', 90)});
+  s.advance(0s).expect({"app: ann lost"});
+  CHECK(s.slow == 1);
 }
 
 TEST_CASE("so many packets wait for a client that does not ask for them", "[signaling]") {
