@@ -24,6 +24,7 @@ constexpr std::uint64_t kMaxTime = std::uint64_t{1} << 53;  // in milliseconds s
 constexpr std::size_t kMaxRooms = 256;                      // of a member
 constexpr std::size_t kMaxRoomName = 512;      // octets; a namespace of Socket.IO's may stand before the room
 constexpr std::size_t kMaxNodeName = 255;      // octets
+constexpr std::uint64_t kMaxForwards = 1000;   // nobody forwards more often than the hub allows
 constexpr std::size_t kMaxQuotaUser = 512;     // octets
 constexpr std::size_t kMaxAttachments = 1000;  // of a message
 
@@ -149,6 +150,15 @@ std::optional<Event> read_event(const json::value& value) {
   return event;
 }
 
+// Earlier versions know only whether it was forwarded.
+std::uint32_t read_forwards(JsonReader& reader) {
+  if (!reader.flag("forwarded")) return 0;
+  if (!reader.has("forwards")) return 1;
+  const std::uint64_t forwards = reader.number("forwards");
+  reader.require(forwards > 0 && forwards <= kMaxForwards);
+  return static_cast<std::uint32_t>(forwards);
+}
+
 }  // namespace
 
 std::string to_json(const RoomMessage& message) {
@@ -165,12 +175,13 @@ std::string to_json(const RoomMessage& message) {
   }
   if (message.kind == RoomMessage::Kind::said) {
     object["to"] = write(message.said.to);
-    object["forwarded"] = message.said.forwarded;
+    object["forwarded"] = message.said.forwarded > 0;
+    if (message.said.forwarded > 1) object["forwards"] = message.said.forwarded;
     object["event"] = write(*message.said.event);
   }
   if (message.kind == RoomMessage::Kind::mark) {
     object["to"] = write(message.said.to);
-    object["forwarded"] = message.said.forwarded;
+    object["forwarded"] = message.said.forwarded > 0;
     object["origin"] = message.origin;
   }
   return json::serialize(object);
@@ -200,12 +211,12 @@ std::optional<RoomMessage> parse_room_message(std::string_view text) {
     std::optional<Event> event = read_event(reader.any("event"));
     if (!event) return std::nullopt;
     message.said.to = read_members(reader, "to");
-    message.said.forwarded = reader.flag("forwarded");
+    message.said.forwarded = read_forwards(reader);
     message.said.event = std::make_shared<const Event>(std::move(*event));
   }
   if (message.kind == RoomMessage::Kind::mark) {
     message.said.to = read_members(reader, "to");
-    message.said.forwarded = reader.flag("forwarded");
+    message.said.forwarded = reader.flag("forwarded") ? 1 : 0;
     message.origin = reader.text("origin", kMaxNodeName);
   }
   if (!reader.is_right() || message.node.empty() || message.run.empty()) return std::nullopt;

@@ -424,7 +424,7 @@ void Rooms::redirect(const Outgoing& message) {
     Outgoing one = message;
     one.node = *node;
     one.to = {member};
-    one.forwarded = message.event != nullptr;
+    one.forwarded = message.event ? message.forwarded + 1 : 0;
     if (is_elsewhere && (!message.event || !hub_.has_company_here(member))) {
       send(one);
     } else if (message.event) {
@@ -477,7 +477,7 @@ void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
         continue;
       }
       const bool is_here = hub_.node_of(member) == signaling::kThisNode;
-      hub_.receive({.to = {member}, .event = kept->event, .forwarded = is_here}, out_);
+      hub_.receive({.to = {member}, .event = kept->event, .forwarded = is_here ? 1U : 0U}, out_);
     }
     if (then) then();
     if (!stopped_) deliver();

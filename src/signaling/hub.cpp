@@ -224,7 +224,7 @@ void Hub::announce(const Member& member, Event::Kind kind, bool lost, Output& ou
 }
 
 void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
-  if (member.node != kThisNode) return send_out(member, event, false);
+  if (member.node != kThisNode) return send_out(member, event, 0);
   if (!member.settling) return pass(member, event, out);
   Settling& settling = *member.settling;
   settling.held.push_back(event);
@@ -316,6 +316,11 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
     begin_settling(*member, std::exchange(member->node, kThisNode), now);
     --elsewhere_;
     cluster_->arrived.push_back(member->id);
+  }
+  if (cluster_ && !member->rooms.empty()) {
+    // It may have been at another node of which this one has not heard yet; the later one keeps it.
+    const auto time = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
+    member->version = std::max(member->version, time << kTagBits);
     note_change(*member);
   }
   set_noticed(*member, false, false, out);
@@ -416,7 +421,7 @@ std::size_t Hub::count_presences() const {
 }
 
 // Every node tells its own members who comes and goes. What is said to a room goes to each node once.
-void Hub::send_out(const Member& member, const EventPtr& event, bool forwarded) {
+void Hub::send_out(const Member& member, const EventPtr& event, std::uint32_t forwarded) {
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
   std::vector<Outgoing>& outgoing = cluster_->outgoing;
   for (auto it = outgoing.rbegin(); it != outgoing.rend() && it->event == event; ++it) {
@@ -449,9 +454,9 @@ void Hub::settle(Member& member, Output& out) {
 
 void Hub::take_mark(Member& member, const Outgoing& mark, Output& out) {
   if (member.node != kThisNode) {
-    if (mark.forwarded) return;
+    if (mark.forwarded > 0) return;
     cluster_->outgoing.push_back(
-        {.node = member.node, .to = {member.id}, .forwarded = true, .origin = mark.origin});
+        {.node = member.node, .to = {member.id}, .forwarded = 1, .origin = mark.origin});
   } else if (member.settling) {
     std::erase(member.settling->awaited, mark.origin);
     if (member.settling->awaited.empty()) settle(member, out);
@@ -477,12 +482,12 @@ void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
   deadlines_.clear(member.id, member.deadline);
   member.connection = 0;
   ++elsewhere_;
-  for (const EventPtr& event : std::exchange(member.missed, {})) send_out(member, event, true);
+  for (const EventPtr& event : std::exchange(member.missed, {})) send_out(member, event, 1);
   member.missed_bytes = 0;
   if (!member.settling) return;
   settling_.clear(member.id, member.settling->until);
   const std::unique_ptr<Settling> settling = std::move(member.settling);
-  for (const EventPtr& event : settling->held) send_out(member, event, true);
+  for (const EventPtr& event : settling->held) send_out(member, event, 1);
 }
 
 void Hub::leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out) {
@@ -572,8 +577,9 @@ void Hub::receive(const Outgoing& message, Output& out) {
     } else if (message.event->kind == Event::Kind::broadcast && !is_in(*member, message.event->room)) {
       continue;  // it has left meanwhile
     } else if (member->node != kThisNode) {
-      if (!message.forwarded || member->node == kNoNode) send_out(*member, message.event, true);
-    } else if (message.forwarded) {
+      const bool may_go_on = message.forwarded < kMaxForwards || member->node == kNoNode;
+      if (may_go_on) send_out(*member, message.event, message.forwarded + 1);
+    } else if (message.forwarded > 0) {
       pass(*member, message.event, out);
     } else {
       deliver(*member, message.event, out);

@@ -61,6 +61,8 @@ class Hub {
   // Events that are held for one member; when there are more, their order is lost
   static constexpr std::size_t kMaxHeld = 256;
   static constexpr std::size_t kMaxHeldBytes = 256 << 10;  // likewise
+  // Each node that forwards an event knows of a later move than the one before it, so none goes in a circle.
+  static constexpr std::uint32_t kMaxForwards = 8;
 
   struct Output {
     std::vector<Delivery> deliveries;
@@ -184,8 +186,9 @@ class Hub {
   // The node is gone. The other members are told that its members were cut off. These may come back to any
   // node within kRecovery.
   void lose(NodeNumber node, TimePoint now, Output& out);
-  // Delivers what another node has sent. When the receiver has moved to a third node meanwhile, the message
-  // is forwarded there, but only once.
+  // Delivers what another node has sent. When the receiver has moved on meanwhile, an event is forwarded, at
+  // most kMaxForwards times, and a mark once: what the first of three nodes still has then comes in any
+  // order.
   void receive(const Outgoing& message, Output& out);
   // Forgets a member whose node is gone, because it has missed more than can be kept. It cannot come back.
   void give_up(MemberId id, Output& out);
@@ -270,7 +273,7 @@ class Hub {
   void settle(Member& member, Output& out);
   void take_mark(Member& member, const Outgoing& mark, Output& out);
   static bool is_in(const Member& member, std::string_view room);
-  void send_out(const Member& member, const EventPtr& event, bool forwarded);
+  void send_out(const Member& member, const EventPtr& event, std::uint32_t forwarded);
   MemberId secret_of(const Member& member, std::size_t key) const;
   bool is_secret_of(const Member& member, const MemberId& proof) const;
   static Presence presence_of(const Member& member);

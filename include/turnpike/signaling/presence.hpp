@@ -25,7 +25,9 @@ inline constexpr NodeNumber kNoNode = UINT32_MAX;
 struct Presence {
   MemberId id;
   // Grows with each change, whichever node makes it. Of two presences of one member the higher one holds. The
-  // low 16 bits tell nodes apart that change a member at the same time.
+  // low 16 bits tell nodes apart that change a member at the same time. Where a member comes back, the others
+  // become at least the time in milliseconds since 1970: of two nodes that have not heard of each other, the
+  // one that it came to last keeps it.
   std::uint64_t version = 0;
   std::string name;
   std::string role;
@@ -48,7 +50,8 @@ struct Outgoing {
   NodeNumber node = kNoNode;
   std::vector<MemberId> to;  // members that belong to the node, as far as is known here
   std::shared_ptr<const Event> event{};
-  bool forwarded = false;         // it came from another node, which took `to` for a member of this one
+  // How many nodes have sent it on, each of which took `to` for members of the next one
+  std::uint32_t forwarded = 0;
   NodeNumber origin = kThisNode;  // of a mark
 };
 

@@ -46,15 +46,14 @@ RoomMessage said() {
   event.saying.attachments = {std::make_shared<const std::string>(std::string("\0\xff", 2))};
   RoomMessage message{
       .kind = RoomMessage::Kind::said, .node = "a.example.org", .run = "run", .number = 6, .sequence = 7};
-  message.said = {
-      .to = {member(), member()}, .event = std::make_shared<const Event>(event), .forwarded = true};
+  message.said = {.to = {member(), member()}, .event = std::make_shared<const Event>(event), .forwarded = 1};
   return message;
 }
 
 RoomMessage mark() {
   RoomMessage message{
       .kind = RoomMessage::Kind::mark, .node = "a.example.org", .run = "run", .number = 6, .sequence = 7};
-  message.said = {.to = {member()}, .forwarded = true};
+  message.said = {.to = {member()}, .forwarded = 1};
   message.origin = "c.example.org";
   return message;
 }
@@ -113,7 +112,7 @@ TEST_CASE("messages of every kind are read as they were written") {
   const auto read = parse_room_message(to_json(written));
   REQUIRE(read);
   CHECK(read->said.to == written.said.to);
-  CHECK(read->said.forwarded);
+  CHECK(read->said.forwarded == 1);
   const Event& event = *read->said.event;
   CHECK(event.kind == Event::Kind::broadcast);
   CHECK(event.from == written.said.event->from);
@@ -127,9 +126,27 @@ TEST_CASE("messages of every kind are read as they were written") {
   const auto read_mark = parse_room_message(to_json(written_mark));
   REQUIRE(read_mark);
   CHECK(read_mark->said.to == written_mark.said.to);
-  CHECK(read_mark->said.forwarded);
+  CHECK(read_mark->said.forwarded == 1);
   CHECK_FALSE(read_mark->said.event);
   CHECK(read_mark->origin == "c.example.org");
+}
+
+TEST_CASE("how often something was forwarded is told, and not to those who know it only once", "[cluster]") {
+  RoomMessage message = said();
+  CHECK(to_json(message).find("forwards") == std::string::npos);
+  message.said.forwarded = 3;
+  const std::string text = to_json(message);
+  CHECK(text.find(R"("forwarded":true)") != std::string::npos);
+  const auto read = parse_room_message(text);
+  REQUIRE(read);
+  CHECK(read->said.forwarded == 3);
+  const auto with = [&](const std::string& forwards) {
+    std::string changed = text;
+    changed.replace(changed.find(R"("forwards":3)"), 12, R"("forwards":)" + forwards);
+    return parse_room_message(changed).has_value();
+  };
+  CHECK(with("1000"));
+  for (const char* wrong : {"0", "1001", "-1", "\"3\"", "null"}) CHECK_FALSE(with(wrong));
 }
 
 // Takes each member out of the object, and puts something else in its place.

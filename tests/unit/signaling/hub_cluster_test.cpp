@@ -182,7 +182,7 @@ class Nodes {
       one.node = nodes_.at(from).hub->node_of(id).value_or(kNoNode);
       if (one.node == kThisNode) one.node = from;
       one.to = {id};
-      one.forwarded = message.event != nullptr;
+      one.forwarded = message.event ? message.forwarded + 1 : 0;
       if (one.node != message.node && nodes_.contains(one.node)) {
         send(from, one);
       } else if (message.event) {
@@ -406,6 +406,88 @@ TEST_CASE("a member that moves on at once takes along what waits for it") {
   nodes.tells("ben", 2, "ann", "2");
   nodes.hears_again(1);
   CHECK(nodes.heard().find("ann': ben 1; ann': ben 2") != std::string::npos);
+}
+
+TEST_CASE("a member that moves twice gets what its first node still has, and what that still hears") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("amy", 1, "blue");
+  nodes.enters("cid", 3, "blue");
+  const std::string secret = nodes.secret("ann", 1);
+  nodes.drops("ann", 1);
+  nodes.hears_nothing(1);
+  nodes.tells("cid", 3, "ann", "1");  // on its way to her first node
+  REQUIRE(nodes.resumes("ann", 2, secret));
+  REQUIRE(nodes.resumes("ann", 3, secret));
+  nodes.tells("amy", 1, "ann", "2");  // which knows of neither move
+  nodes.heard();
+  nodes.hears_again(1);
+  nodes.tells("amy", 1, "ann", "3");
+  const std::string heard = nodes.heard();
+  CHECK(heard.find("ann': amy 2") != std::string::npos);
+  CHECK(heard.find("ann': cid 1") != std::string::npos);
+  CHECK(heard.find("ann': amy 3") != std::string::npos);
+}
+
+TEST_CASE("a member stays where it came last, though the nodes have not heard of each other when it came") {
+  const std::pair<NodeNumber, NodeNumber> moves[] = {{3, 2}, {2, 3}, {2, 1}, {3, 1}};
+  for (const auto& [first, last] : moves) {
+    Nodes nodes;
+    nodes.enters("ann", 1, "blue");
+    nodes.enters("amy", 1, "blue");
+    const std::string secret = nodes.secret("ann", 1);
+    nodes.drops("ann", 1);
+    nodes.hears_nothing(last);
+    REQUIRE(nodes.resumes("ann", first, secret));
+    nodes.advance(10ms);
+    REQUIRE(nodes.resumes("ann", last, secret));
+    nodes.heard();
+    nodes.hears_again(last);
+    CAPTURE(first, last);
+    CHECK(nodes.hub(last).node_of(nodes.id("ann")) == kThisNode);
+    CHECK(nodes.hub(first).node_of(nodes.id("ann")) == last);
+    nodes.heard();
+    nodes.tells("amy", 1, "ann", "here");
+    nodes.advance(2s);
+    CHECK(nodes.heard() == "ann': amy here");
+  }
+}
+
+TEST_CASE("what is sent on and on ends") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  const auto event = std::make_shared<Event>();
+  event->kind = Event::Kind::signal;
+  Outgoing message{.to = {nodes.id("ben")}, .event = event, .forwarded = Hub::kMaxForwards - 1};
+  nodes.hub(1).receive(message, nodes.out(1));
+  REQUIRE(nodes.hub(1).take_outgoing().at(0).forwarded == Hub::kMaxForwards);
+  message.forwarded = Hub::kMaxForwards;
+  nodes.hub(1).receive(message, nodes.out(1));
+  CHECK(nodes.hub(1).take_outgoing().empty());
+}
+
+TEST_CASE("those who join at different nodes at once may be more than the limit, and stay") {
+  Nodes nodes({.members_per_room = 2});
+  nodes.enters("ann", 1, "blue");
+  const auto join = [&](NodeNumber at, const char* name) {
+    const MemberId id = nodes.hub(at).enter({.connection = 90 + at,
+                                             .address = address("198.51.100.3"),
+                                             .name = name,
+                                             .role = {},
+                                             .quota_user = {}});
+    return nodes.hub(at).join(id, "blue", nodes.out(at)).has_value();
+  };
+  CHECK(join(2, "ben"));
+  CHECK(join(3, "cid"));        // whose node has not heard of Ben yet
+  CHECK_FALSE(join(2, "dan"));  // a node counts those whom it knows, and its own at once
+  nodes.advance(0s);
+  CHECK(nodes.out(1).deliveries.size() == 2);
+  CHECK(nodes.out(1).deliveries.back().event->present == 3);
+  for (const NodeNumber at : {1, 2, 3}) {
+    CHECK(nodes.room(at, "blue").size() == std::string("ann ben cid").size());
+    CHECK_FALSE(join(at, "eve"));
+  }
 }
 
 TEST_CASE("a member of a node that is gone who has missed too much is gone for all") {
