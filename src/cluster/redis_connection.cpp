@@ -448,6 +448,10 @@ void RedisConnection::start() { asio::co_spawn(state_->executor, state_->run(), 
 
 void RedisConnection::stop() { state_->stop(); }
 
+void RedisConnection::start_anew(const std::string& why) {
+  if (state_->current) state_->end(*state_->current, why);
+}
+
 bool RedisConnection::is_up() const { return state_->is_up; }
 
 std::size_t RedisConnection::waiting() const { return state_->current ? state_->current->waiting.size() : 0; }

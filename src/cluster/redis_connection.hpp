@@ -63,6 +63,8 @@ class RedisConnection {
   void stop();
 
   bool is_up() const;
+  // Ends the present connection, which is of no use although Redis answers, and connects again.
+  void start_anew(const std::string& why);
   std::size_t waiting() const;  // octets of commands
   // Sends a command. When the connection is down, `answer` gets a null reply and nothing else happens. A
   // connection that has sent SUBSCRIBE can send nothing but SUBSCRIBE and UNSUBSCRIBE, of one channel each,

@@ -16,6 +16,7 @@ using signaling::Outgoing;
 using signaling::Presence;
 
 constexpr std::chrono::seconds kTick{1};
+constexpr int kMaxUnheardWords = Rooms::kMaxSilence / Rooms::kInterval;
 constexpr std::size_t kPairsAtOnce = 100;    // members in one command
 constexpr std::size_t kMaxRunsAtOnce = 100;  // of former ones
 constexpr std::size_t kMaxFields = 1 << 20;  // of a hash
@@ -109,14 +110,7 @@ RedisConnection::Handlers Rooms::command_handlers() {
 
 RedisConnection::Handlers Rooms::listener_handlers() {
   RedisConnection::Handlers handlers = command_handlers();
-  handlers.up = [this] {
-    listener_.send({"SUBSCRIBE", rooms_channel_});
-    listener_.send({"SUBSCRIBE", channel_of(own_name_)}, [this](const redisReply* reply) {
-      if (!reply || reply->type == REDIS_REPLY_ERROR) return;
-      is_listening_ = true;
-      on_linked();
-    });
-  };
+  handlers.up = [this] { subscribe(); };
   handlers.down = [this](const std::string& why) {
     is_listening_ = false;
     on_lost(why);
@@ -125,6 +119,20 @@ RedisConnection::Handlers Rooms::listener_handlers() {
     on_message(channel, payload);
   };
   return handlers;
+}
+
+// Redis may refuse it, to a user whom it lets do everything else; see tick().
+void Rooms::subscribe() {
+  subscribe_at_ = hooks_.clock().steady + kInterval;
+  const std::vector<std::string> channels{rooms_channel_, channel_of(own_name_)};
+  const auto missing = std::make_shared<std::size_t>(channels.size());
+  for (const std::string& channel : channels) {
+    listener_.send({"SUBSCRIBE", channel}, [this, missing](const redisReply* reply) {
+      if (!reply || reply->type == REDIS_REPLY_ERROR || --*missing != 0) return;
+      is_listening_ = true;
+      on_linked();
+    });
+  }
 }
 
 void Rooms::on_lost(const std::string& why) {
@@ -149,6 +157,7 @@ void Rooms::on_linked() {
   linked_ = true;
   is_connected_ = 1;
   linked_since_ = own_word_heard_ = hooks_.clock().steady;
+  unheard_words_ = 0;
   hooks_.info("cluster: Redis is there, and this is node " + own_name_);
   if (!std::exchange(has_read_former_run_, true)) {
     read_former_run();
@@ -161,6 +170,10 @@ void Rooms::on_linked() {
 void Rooms::read_former_run() {
   writing_.emplace(false);
   scan(own_name_, [this](const std::shared_ptr<Snapshot>& former) {
+    if (!former && !commands_.is_up()) {
+      has_read_former_run_ = false;  // nor may it be written over
+      return;
+    }
     if (former && former->run != run_) {
       const signaling::NodeNumber number = ++last_number_;
       formers_.push_back({number, hooks_.clock().steady + kMaxSilence});
@@ -194,6 +207,7 @@ bool Rooms::has_room_for(const std::string& saying) {
 
 void Rooms::say_alive(RoomMessage::Kind kind) {
   next_word_ = hooks_.clock().steady + kInterval;
+  ++unheard_words_;
   publish(rooms_channel_, {.kind = kind, .node = {}, .run = {}});
 }
 
@@ -497,7 +511,10 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   ++counters_.received;
   const SteadyTime now = hooks_.clock().steady;
   if (message->node == own_name_) {
-    if (message->run == run_) own_word_heard_ = now;
+    if (message->run == run_) {
+      own_word_heard_ = now;
+      unheard_words_ = 0;
+    }
     const bool is_now = Freshness::is_timely(message->number, hooks_.clock().wall);
     if (message->run > run_ && is_now) step_aside();
     return;
@@ -749,7 +766,11 @@ void Rooms::tick() {
         freshness_.forget_old(hooks_.clock().wall);
       }
       look_for_silent(now);
+      // A node that slept has said few words meanwhile, and one that answers many others has just said them.
+      if (unheard_words_ > kMaxUnheardWords && now - own_word_heard_ > kMaxSilence)
+        listener_.start_anew("it does not pass on what this node says");
     } else {
+      if (listener_.is_up() && !is_listening_ && hooks_.clock().steady >= subscribe_at_) subscribe();
       on_linked();
     }
     tick();

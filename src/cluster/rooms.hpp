@@ -26,7 +26,8 @@
 //
 // When a node finds that a number is missing in the changes of another node, it reads the hash of that node,
 // as it does after the first message. A node counts as gone when nothing was received from it for
-// kMaxSilence, unless this node receives nothing from any node.
+// kMaxSilence, unless this node receives nothing from any node. A node that does not even hear what it says
+// itself connects to Redis again: it may listen to a server that is not the one any more.
 #pragma once
 
 #include <array>
@@ -153,6 +154,7 @@ class Rooms {
   std::string members_key(const std::string& node) const { return prefix_ + "members:" + node; }
   RedisConnection::Handlers command_handlers();
   RedisConnection::Handlers listener_handlers();
+  void subscribe();
   void on_lost(const std::string& why);
   void unlink();
   void on_linked();
@@ -223,11 +225,13 @@ class Rooms {
   Freshness freshness_;
   signaling::Hub::Output out_;
   bool is_listening_ = false;  // to both channels
+  SteadyTime subscribe_at_{};  // again, where Redis has refused it
   bool linked_ = false;        // and commands can be sent
   bool has_read_former_run_ = false;
   bool stopped_ = false;
   SteadyTime linked_since_{};
   SteadyTime own_word_heard_{};
+  int unheard_words_ = 0;  // of this node, since then
   SteadyTime next_word_{};
   SteadyTime aside_until_{};  // until then a server is there that has this node's name and was started later
   std::array<SteadyTime, static_cast<std::size_t>(Warning::kinds)> next_warning_{};

@@ -2,6 +2,7 @@
 // while nodes and Redis go and come back.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import { test } from 'node:test';
 import { within } from '../browser/support/cleanup.mjs';
 import { connect, member } from '../signaling/support/client.mjs';
@@ -114,7 +115,7 @@ test('rooms across nodes', async t => {
     const cleo = await member(c.ws, 'back', 'Cleo');
     await finds(cleo, 2); // so the third node knows of Bob
     for (const line of [ann, bob]) await line.hear('peer-joined');
-    bob.terminate();
+    bob._socket.end(); // without a goodbye; his node closes its side in the moment when it has noticed
     await bob.ended;
     for (const word of ['one', 'two']) ann.say({ type: 'signal', to: bob.id, data: word });
     const again = await comesBack(c, bob);
@@ -245,6 +246,79 @@ test('Redis that goes', async t => {
     await ann.hear('peer-left');
     await bob.hear('peer-left');
   });
+  for (const line of [ann, bob]) line.close();
+});
+
+// Passes connections on to the Redis that was named last. The first connection that says `lastWord` ends with it.
+async function startSwitch(first, lastWord) {
+  let target = first;
+  const ways = new Set();
+  const server = net.createServer(near => {
+    const far = net.connect(target.url.slice('unix:'.length));
+    const way = { listens: false, end: () => near.destroy() };
+    ways.add(way);
+    near.on('data', data => {
+      way.listens ||= data.includes('SUBSCRIBE');
+      if (!lastWord || !data.includes(lastWord)) return;
+      lastWord = null;
+      near.destroy();
+    });
+    for (const [from, to] of [[near, far], [far, near]])
+      from.on('error', () => {}).on('close', () => { to.destroy(); ways.delete(way); }).pipe(to);
+  });
+  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
+  return {
+    url: `redis://127.0.0.1:${server.address().port}/0`,
+    // As where another Redis takes over, and only those notice it who give commands.
+    switchTo(other) {
+      target = other;
+      for (const way of ways) if (!way.listens) way.end();
+    },
+    close() {
+      for (const way of ways) way.end();
+      server.close();
+    },
+  };
+}
+
+test('a node that is started anew knows its members, though it loses Redis while it reads them', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
+  t.after(a.stop);
+  const ann = await member(a.ws, 'blue', 'Ann');
+  const bob = await member(b.ws, 'blue', 'Bob');
+  await ann.hear('peer-joined');
+  await b.kill();
+  const way = await startSwitch(redis, 'HSCAN');
+  t.after(way.close);
+  const anew = await startNode({ url: way.url }, 'b.example.org');
+  t.after(anew.stop);
+  await saysLater(anew, 'Redis is away');
+  await saysLater(anew, 'node a.example.org is there');
+  const again = await comesBack(anew, bob);
+  for (const line of [ann, again]) line.close();
+});
+
+test('a node that listens to another Redis than the one that it writes to notices it', async t => {
+  const [one, two] = [await startRedis(), await startRedis()];
+  t.after(one.remove);
+  t.after(two.remove);
+  const way = await startSwitch(one);
+  t.after(way.close);
+  const nodes = await startCluster({ url: way.url }, ['a.example.org', 'b.example.org']);
+  for (const node of nodes) t.after(node.stop);
+  const ann = await member(nodes[0].ws, 'blue', 'Ann');
+  const marks = nodes.map(node => node.log().length);
+  way.switchTo(two);
+  for (const [i, node] of nodes.entries())
+    await saysLater(node, 'Redis is away (it does not pass on what this node says)', marks[i], 30_000);
+  const bob = await member(nodes[1].ws, 'blue', 'Bob');
+  assert.equal((await ann.hear('peer-joined')).peer.id, bob.id);
+  ann.say({ type: 'signal', to: bob.id, data: 'here' });
+  let heard;
+  do heard = await bob.hear(); while (heard.type !== 'signal');
+  assert.equal(heard.data, 'here');
   for (const line of [ann, bob]) line.close();
 });
 
