@@ -192,7 +192,7 @@ std::string Nodes::seal_record(NodeRecord record) {
 }
 
 void Nodes::read_names() {
-  commands_.send({"SMEMBERS", prefix_ + "nodes"}, [this](const redisReply* reply) {
+  commands_.send({"SMEMBERS", prefix_ + "nodes"}, [this, reading = ++last_reading_](const redisReply* reply) {
     if (!reply || stopped_) return;
     if (reply->type == REDIS_REPLY_ERROR) {  // it is no set; every node writes its name into a new one
       commands_.send({"UNLINK", prefix_ + "nodes"});
@@ -215,19 +215,21 @@ void Nodes::read_names() {
       }
     }
     remove_names(wrong);
-    read_records(std::move(names));
+    read_records(std::move(names), reading);
   });
 }
 
 // One by one, since whoever can write there may have written something of any length.
-void Nodes::read_records(std::vector<std::string> names) {
+void Nodes::read_records(std::vector<std::string> names, std::uint64_t reading) {
   const auto texts = std::make_shared<Texts>();
   for (const std::string& name : names) {
-    const auto take = [this, texts, name, is_last = name == names.back(),
-                       least = written_number_](const redisReply* reply) {
+    const auto take = [this, texts, name, is_last = name == names.back(), least = written_number_,
+                       reading](const redisReply* reply) {
       const auto text = text_of(reply);
       (*texts)[name] = text && !text->empty() ? std::optional<std::string>(*text) : std::nullopt;
-      if (reply && is_last && !stopped_) on_records(*texts, least);
+      if (!reply || !is_last || stopped_) return;
+      on_records(*texts, least);
+      await_newcomers(reading);
     };
     commands_.send({"GETRANGE", key_of(name), "0", kMaxRecord}, take);
   }
@@ -292,6 +294,13 @@ void Nodes::remove_names(const std::vector<std::string>& names) {
   commands_.send(command);
 }
 
+std::vector<std::string> Nodes::names_used_twice() const {
+  std::vector<std::string> names{own_name_};
+  for (const NodeRecord& other : others_) names.push_back(other.name);
+  std::erase_if(names, [this](const std::string& name) { return !is_used_twice(name); });
+  return names;
+}
+
 bool Nodes::is_used_twice(const std::string& node) const {
   return node == own_name_ ? now() < used_twice_until_ : known_.is_used_twice(node, now());
 }
@@ -301,7 +310,10 @@ bool Nodes::is_used_twice(const std::string& node) const {
 void Nodes::give(const Order& order, WhenKnown then) {
   const std::uint64_t number = order_numbers_.next(hooks_.clock().wall);
   Pending& pending = pending_[number];
-  for (std::string& name : known_.those_that_may_run()) pending.unanswered.insert(std::move(name));
+  for (std::string& name : known_.those_that_may_run()) {
+    const bool is_there = std::ranges::find(others_, name, &NodeRecord::name) != others_.end();
+    pending.unanswered.emplace(std::move(name), is_there);
+  }
   pending.until = now() + kPatience;
   pending.then = std::move(then);
   if (!is_linked_ || stopped_) return on_published(number, nullptr);
@@ -345,7 +357,11 @@ void Nodes::on_kept_orders(const redisReply& reply) {
     const auto margin = static_cast<std::uint64_t>(std::chrono::milliseconds(KnownNodes::kMaxAge).count());
     const bool was_running = given->number + margin >= began_;
     given->order.given = WallTime(Duration(static_cast<Duration::rep>(given->number)));
-    if (was_running || given->order.kind != Order::Kind::end_user) hooks_.obey(given->order);
+    if (!was_running && given->order.kind == Order::Kind::end_user) continue;
+    const Obeyed result = hooks_.obey(given->order);
+    // Who has given it may still wait, where this node has just come.
+    const Duration passed = hooks_.clock().wall - *given->order.given;
+    if (passed < 2 * kPatience) answer(given->node, given->number, result);
   }
 }
 
@@ -372,14 +388,31 @@ void Nodes::on_published(std::uint64_t order, const redisReply* reply) {
   const auto found = pending_.find(order);
   if (found == pending_.end()) return;
   found->second.is_published = true;
-  if (reply && reply->type == REDIS_REPLY_INTEGER) return finish_if_known(order);
+  if (reply && reply->type == REDIS_REPLY_INTEGER) {
+    found->second.reading = last_reading_ + 1;
+    return read_names();
+  }
   found->second.outcome.is_told = false;
   finish(order);
 }
 
+// A node may have come since the names were last read, and may have heard the order or not.
+void Nodes::await_newcomers(std::uint64_t reading) {
+  std::vector<std::uint64_t> checked;
+  for (auto& [order, pending] : pending_) {
+    if (!pending.is_published || pending.knows_newcomers || reading < pending.reading) continue;
+    pending.knows_newcomers = true;
+    for (const NodeRecord& other : others_) {
+      if (!pending.answered.contains(other.name)) pending.unanswered.emplace(other.name, true);
+    }
+    checked.push_back(order);
+  }
+  for (const std::uint64_t order : checked) finish_if_known(order);
+}
+
 void Nodes::finish_if_known(std::uint64_t order) {
   const Pending& pending = pending_.at(order);
-  if (pending.is_published && pending.unanswered.empty()) finish(order);
+  if (pending.is_published && pending.knows_newcomers && pending.unanswered.empty()) finish(order);
 }
 
 void Nodes::finish_overdue() {
@@ -393,10 +426,14 @@ void Nodes::finish_overdue() {
 void Nodes::finish(std::uint64_t order) {
   const Pending pending = std::move(pending_.extract(order).mapped());
   Outcome outcome = pending.outcome;
-  for (const std::string& name : pending.unanswered) {
-    const bool is_there = std::ranges::find(others_, name, &NodeRecord::name) != others_.end();
+  for (const auto& [name, is_there] : pending.unanswered) {
     const char* const why = is_there ? "no-answer" : "gone";
     outcome.missed.push_back({name, outcome.is_told ? why : "no-redis"});
+  }
+  // One of them answers for both, and none heeds what one of its own name says.
+  for (const std::string& name : names_used_twice()) {
+    if (std::ranges::find(outcome.missed, name, &Outcome::Missed::node) == outcome.missed.end())
+      outcome.missed.push_back({name, "same-name"});
   }
   std::ranges::sort(outcome.missed, {}, &Outcome::Missed::node);
   pending.then(outcome);

@@ -69,7 +69,9 @@ enum class Obeyed : std::uint8_t {
 struct Outcome {
   struct Missed {
     std::string node;
-    std::string why;  // the name of what it has answered, or "no-answer", "gone" or "no-redis"
+    // The name of what it has answered, or "no-answer", "gone" or "no-redis"; "same-name" where two servers
+    // have the name, of which one may have answered for both.
+    std::string why;
   };
   std::vector<Missed> missed;  // the nodes that have not done it, as far as they are known
   bool is_told = true;         // false where Redis is away or refuses it, so that nobody has heard it
@@ -140,10 +142,13 @@ class Nodes {
  private:
   // An order that other nodes have not answered yet.
   struct Pending {
-    std::set<std::string, std::less<>> unanswered;
+    std::map<std::string, bool, std::less<>> unanswered;  // by name: whether it was there
     std::set<std::string, std::less<>> answered;
     Outcome outcome;
     bool is_published = false;
+    // The names that are read after it was published: who has come shortly before is among them.
+    std::uint64_t reading = 0;
+    bool knows_newcomers = false;
     SteadyTime until{};
     WhenKnown then;
   };
@@ -156,7 +161,7 @@ class Nodes {
   void write();
   std::string seal_record(NodeRecord record);
   void read_names();
-  void read_records(std::vector<std::string> names);
+  void read_records(std::vector<std::string> names, std::uint64_t reading);
   using Texts = std::map<std::string, std::optional<std::string>>;  // at the keys of nodes, by name
   // `least` is the number that the record of this node had at that time.
   void on_records(const Texts& texts, std::uint64_t least);
@@ -178,8 +183,10 @@ class Nodes {
   void answer(const std::string& node, std::uint64_t order, Obeyed result);
   void on_answer(std::string_view payload);
   void on_published(std::uint64_t order, const redisReply* reply);
+  void await_newcomers(std::uint64_t reading);
   void finish_if_known(std::uint64_t order);
   void finish(std::uint64_t order);
+  std::vector<std::string> names_used_twice() const;
   void finish_overdue();
   // The number of the next record or order of this node; see Numbers.
   std::uint64_t next_number() { return numbers_.next(hooks_.clock().wall); }
@@ -207,6 +214,7 @@ class Nodes {
   Numbers order_numbers_;
   const std::uint64_t began_ = next_number();
   std::map<std::uint64_t, Pending> pending_;  // by the number of the order
+  std::uint64_t last_reading_ = 0;            // of the names
   SteadyTime renew_at_{};
   SteadyTime subscribe_at_{};
   bool is_subscribed_ = false;

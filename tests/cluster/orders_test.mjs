@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { freePort } from '../browser/support/call_page.mjs';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { startTurnpike } from '../browser/support/daemon.mjs';
+import { member } from '../signaling/support/client.mjs';
 import { request } from '../signaling/support/http.mjs';
 import { startServer } from '../signaling/support/server.mjs';
 import { clusterSecret, runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
@@ -96,6 +97,37 @@ test('who has not done what was said on another node is named', async t => {
     await until('it to answer', () => ctl(a, 'kill', '--user', 'ann').then(() => true, () => false));
   });
 
+  await t.test('one that hangs, and not as one that is gone, though Redis goes meanwhile', async t => {
+    const line = await redis.connect();
+    t.after(line.close);
+    await line.command('SUBSCRIBE', 'turnpike:orders');
+    process.kill(nodes[1].pid, 'SIGSTOP');
+    const answered = fails(a, '--json', 'kill', '--user', 'ann');
+    await until('it to be said', () => line.heard.length > 0);
+    await redis.stop();
+    const { answer } = await answered;
+    process.kill(nodes[1].pid, 'SIGCONT');
+    await redis.start();
+    assert.deepEqual(JSON.parse(answer).missed, [{ node: b, why: 'no-answer' }]);
+    await until('it to answer', () => ctl(a, 'kill', '--user', 'ann').then(() => true, () => false));
+  });
+
+  await t.test('one that has come a moment ago', async t => {
+    for (let i = 0; i < 3; ++i) {
+      const name = `new-${i}.example.org`;
+      const node = await startNode(redis, name);
+      t.after(() => node.kill().catch(() => {}));
+      // It stands in Redis, and the others read that every half second.
+      await until('it to stand in Redis', async () => await redis.command('EXISTS', `turnpike:node:${name}`) === '1');
+      process.kill(node.pid, 'SIGSTOP');
+      const { answer } = await fails(a, '--json', 'kill', '--user', 'ann');
+      assert.deepEqual(JSON.parse(answer).missed, [{ node: name, why: 'no-answer' }]);
+      process.kill(node.pid, 'SIGCONT');
+      await node.stop();
+      await until('it to be gone', async () => !(await listed(a)).includes(name));
+    }
+  });
+
   await t.test('not one that was stopped, but one that was killed', async () => {
     await nodes[3].stop();
     await nodes[2].kill();
@@ -111,6 +143,20 @@ test('who has not done what was said on another node is named', async t => {
     redis.resume();
     assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
   });
+});
+
+test('a name that two servers have is named, since one of them answers for both', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = ['a.example.org', 'b.example.org'];
+  const { ctl, fails } = await nodesWithControl(t, redis, [a, b]);
+  const namesake = await startNode(redis, b);
+  t.after(namesake.stop);
+  const missed = () => ctl(a, '--json', 'kill', '--user', 'ann').catch(error => error.stdout).then(text => JSON.parse(text).missed);
+  await until('it to be noticed', async () => (await missed()).some(one => one.node === b && one.why === 'same-name'));
+  // Nor does the other one of the name heed what this one says.
+  await until('it to notice that itself', () => fails(b, 'kill', '--user', 'ann').then(
+    ({ said }) => /b\.example\.org \(two servers have this name/.test(said), () => false));
 });
 
 test('what was said while a node could not hear it is done when it is back', async t => {
@@ -176,6 +222,14 @@ test('Redis lets nodes do everything but talk to each other', async t => {
 
   await redis.command('ACL', 'SETUSER', 'node', 'allchannels');
   await until('the nodes to hear each other', () => ctl(names[0], 'kill', '--user', 'ann').then(() => true, () => false));
+  // And their members.
+  for (const node of nodes) await saysLater(node, 'cluster: Redis is there');
+  const ann = await member(nodes[0].ws, 'blue', 'Ann');
+  const bob = await member(nodes[1].ws, 'blue', 'Bob');
+  if (bob.joined.peers.length === 0) await bob.hear('peer-joined');
+  ann.close();
+  assert.equal((await bob.hear('peer-left')).id, ann.id);
+  bob.close();
 });
 
 test('a server that only relays says why it cannot use Redis', async t => {

@@ -24,6 +24,7 @@ std::string reason_of(const std::string& why) {
       {"in-file", "the user is in its configuration"},
       {"clock", "its clock differs from ours by minutes"},
       {"failed", "its log says why"},
+      {"same-name", "two servers have this name, and one of them may not have heard it"},
   };
   const auto* found = std::ranges::find_if(kReasons, [&](const auto& one) { return why == one.first; });
   return found == std::ranges::end(kReasons) ? why : found->second;
