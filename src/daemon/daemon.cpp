@@ -189,7 +189,12 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   open_listeners(config_);
   if (config_.signaling.enabled) {
     signaling_ = std::make_unique<SignalingThread>(
-        config_, told_, tls_.get(), relays_.addresses()->advertised(), first_addresses_.default_source());
+        SignalingThread::Params{.config = config_,
+                                .relay = told_,
+                                .tls = tls_.get(),
+                                .advertised = relays_.addresses()->advertised(),
+                                .default_address = first_addresses_.default_source(),
+                                .handshakes = limiters_.handshakes});
     tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
                           signaling_->endpoints().end());
   }

@@ -9,6 +9,7 @@
 namespace turnpike::daemon {
 
 struct SignalingRefusals {
+  Counter handshake;
   Counter origin;
   Counter host;
   Counter message;
@@ -47,6 +48,9 @@ namespace turnpike {
 template <>
 inline constexpr auto kCounterList<daemon::SignalingRefusals> =
     std::to_array<CounterRow<daemon::SignalingRefusals>>({
+        {"handshake", &daemon::SignalingRefusals::handshake,
+         "TLS handshakes at https listeners refused, since the source had begun as many as it may.",
+         "refused_total", R"(reason="signaling_handshakes")"},
         {"origin", &daemon::SignalingRefusals::origin, "Requests of pages that signaling.cors does not name.",
          "refused_total", R"(reason="signaling_origin")"},
         {"host", &daemon::SignalingRefusals::host, "Requests for names that are not those of this server.",

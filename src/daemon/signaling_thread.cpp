@@ -6,6 +6,7 @@
 
 #include "daemon/run_loop.hpp"
 #include "relay/clock.hpp"
+#include "turnpike/turn/client_policy.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -48,7 +49,8 @@ http::SignalingSite::Params site_params(const config::Config& config,
   return params;
 }
 
-http::Params http_params(const config::SignalingParams& signaling, const Certificates* tls) {
+http::Params http_params(const config::Config& config, const Certificates* tls, AddressLimiter& handshakes) {
+  const config::SignalingParams& signaling = config.signaling;
   http::Params params;
   params.public_host = signaling.public_host;
   params.open = signaling.effective_access() == signaling::Access::open;
@@ -58,24 +60,29 @@ http::Params http_params(const config::SignalingParams& signaling, const Certifi
   params.cors = signaling.cors;
   params.trusted_proxies = signaling.trusted_proxies;
   params.limits = signaling.http;
+  params.admit_handshake = [&handshakes,
+                            clients = turn::ClientPolicy(config.clients)](const IpAddress& from) {
+    return clients.is_exempt(from) || handshakes.allow(from, relay::read_clocks().steady);
+  };
   return params;
 }
 
 }  // namespace
 
-SignalingThread::SignalingThread(const config::Config& config,
-                                 std::vector<signaling::IceParams::Listener> relay, const Certificates* tls,
-                                 const std::map<IpAddress, IpAddress>& advertised,
-                                 const std::optional<IpAddress>& default_address)
-    : tls_(tls),
-      site_(io_, told_of_refusals(site_params(config, std::move(relay), tls, advertised, default_address)),
+SignalingThread::SignalingThread(Params params)
+    : tls_(params.tls),
+      handshakes_(params.handshakes),
+      site_(io_,
+            told_of_refusals(site_params(params.config, std::move(params.relay), tls_, params.advertised,
+                                         params.default_address)),
             random_),
-      server_(io_, told_of_refusals(http_params(config.signaling, tls)), tls ? &tls->tls() : nullptr,
-              router_) {
+      server_(io_, told_of_refusals(http_params(params.config, tls_, handshakes_)),
+              tls_ ? &tls_->tls() : nullptr, router_) {
   site_.add_routes(router_);
-  if (config.cluster.is_enabled()) join_cluster(config.cluster);
+  if (params.config.cluster.is_enabled()) join_cluster(params.config.cluster);
   for (std::size_t i = 0; i < server_.endpoints().size(); ++i) {
-    spdlog::info(fmt::format("listening on {}://{}", config.signaling.listen[i].secure ? "https" : "http",
+    const bool is_secure = params.config.signaling.listen[i].secure;
+    spdlog::info(fmt::format("listening on {}://{}", is_secure ? "https" : "http",
                              server_.endpoints()[i].to_string()));
   }
 }
@@ -97,8 +104,8 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
                  });
 }
 
-template <class Params>
-Params SignalingThread::told_of_refusals(Params params) {
+template <class PartParams>
+PartParams SignalingThread::told_of_refusals(PartParams params) {
   params.refused = [this](const http::Refused& refused) {
     count_refusal(refusal_counters_, refused.what);
     if (const auto line = refusals_.line(refused, relay::read_clocks().steady)) spdlog::info(*line);
@@ -122,7 +129,7 @@ void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
 void SignalingThread::use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
                           const std::optional<IpAddress>& default_address) {
   auto site = told_of_refusals(site_params(config, {}, tls_, advertised, default_address));
-  auto server = told_of_refusals(http_params(config.signaling, tls_));
+  auto server = told_of_refusals(http_params(config, tls_, handshakes_));
   boost::asio::post(io_, [this, site = std::move(site), server = std::move(server)] {
     try {
       site_.use(site);

@@ -18,18 +18,24 @@
 #include "http/signaling_site.hpp"
 #include "net/accepted_connection.hpp"
 #include "net/system_random.hpp"
+#include "turnpike/base/address_limiter.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
 
 namespace turnpike::daemon {
 
 class SignalingThread {
  public:
-  // Opens the listeners and logs their addresses. `relay` are the listeners that clients are told of. `tls`
-  // may be null; otherwise it must outlive this object. Throws std::exception with a message for the
-  // operator.
-  SignalingThread(const config::Config& config, std::vector<signaling::IceParams::Listener> relay,
-                  const Certificates* tls, const std::map<IpAddress, IpAddress>& advertised,
-                  const std::optional<IpAddress>& default_address);
+  struct Params {
+    const config::Config& config;
+    std::vector<signaling::IceParams::Listener> relay;  // the listeners that clients are told of
+    const Certificates* tls;                            // may be null; otherwise it must outlive the thread
+    std::map<IpAddress, IpAddress> advertised;          // see IceParams, as the next one
+    std::optional<IpAddress> default_address;
+    AddressLimiter& handshakes;  // that one source may begin in a second; it must outlive the thread
+  };
+
+  // Opens the listeners and logs their addresses. Throws std::exception with a message for the operator.
+  explicit SignalingThread(Params params);
   ~SignalingThread();
   SignalingThread(const SignalingThread&) = delete;
   SignalingThread& operator=(const SignalingThread&) = delete;
@@ -72,8 +78,8 @@ class SignalingThread {
 
  private:
   // The parameters of a part that tells whom it refuses, here.
-  template <class Params>
-  Params told_of_refusals(Params params);
+  template <class PartParams>
+  PartParams told_of_refusals(PartParams params);
   void join_cluster(const cluster::Params& params);
   void log_totals() const;
 
@@ -84,6 +90,7 @@ class SignalingThread {
   net::SystemRandom random_;
   RefusalLog refusals_;
   SignalingRefusals refusal_counters_;
+  AddressLimiter& handshakes_;
   AcceptedQueue<net::AcceptedConnection> waiting_;
   http::SignalingSite site_;
   http::Router router_;

@@ -205,6 +205,7 @@ Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::Ac
   const Place place([&] {
     if (!proxy) server.connections_from_.release(peer);
   });
+  if (arrival.secure && !arrival.tls && !server.admit_handshake(peer)) co_return;
   Served connection(server, std::move(socket), std::move(arrival));
   co_await connection.run();
 }

@@ -53,6 +53,9 @@ struct Params {
   std::vector<Prefix> trusted_proxies;  // their X-Forwarded-* headers are believed
   Limits limits;
   Deadlines deadlines;
+  // Counts a TLS handshake that a client wants to begin at a secure listener, and returns whether it may.
+  // Called on the server's thread. Empty: everybody may.
+  std::function<bool(const IpAddress&)> admit_handshake{};
   TellRefused refused{};  // may be empty
 };
 

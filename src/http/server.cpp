@@ -139,6 +139,13 @@ bool Server::admit(const IpAddress& source) {
   return false;
 }
 
+// A handshake costs a signature, whoever asks for it. A trusted proxy brings many clients.
+bool Server::admit_handshake(const IpAddress& source) {
+  if (!params_.admit_handshake || proxies_.is_trusted(source) || params_.admit_handshake(source)) return true;
+  tell_refused("handshake", "limits.unauthenticated_per_second", source);
+  return false;
+}
+
 void Server::tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
                           std::string_view detail) const {
   if (params_.refused) params_.refused({what, key, client, std::string(detail)});

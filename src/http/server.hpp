@@ -54,6 +54,7 @@ class Server {
   Awaitable<void> accept(Acceptor& acceptor);
   void serve(Socket socket, net::AcceptedConnection arrival);
   bool admit(const IpAddress& source);
+  bool admit_handshake(const IpAddress& source);
   void tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
                     std::string_view detail = {}) const;
   void add(std::uint64_t number, Connection& connection);

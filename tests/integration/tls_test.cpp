@@ -91,6 +91,29 @@ TEST_CASE("a new certificate is shown to new connections, and 200 others notice 
   CHECK(server.daemon.stop() == 0);
 }
 
+TEST_CASE("an address may begin so many handshakes in a second for the page too, unless it is exempt",
+          "[integration]") {
+  signal(SIGPIPE, SIG_IGN);  // from connections that are closed at once
+  constexpr int kTries = 30;
+  HttpsServer server({"limits.unauthenticated_per_second=1"});
+  const auto count_open = [&] {
+    int open = 0;
+    for (int i = 0; i < kTries; ++i) open += TlsProbe(server.https).is_open() ? 1 : 0;
+    return open;
+  };
+  const int open = count_open();
+  CHECK(open >= 2);
+  CHECK(open < kTries);
+  CHECK(server.daemon.wait_for_log(
+      "signaling refused handshake from 127.0.0.1 (limits.unauthenticated_per_second)"));
+  write(server.daemon.config_file(), std::string(kLoopbackConfig) + "clients: {exempt: [127.0.0.0/8]}\n");
+  server.reload("reloaded");
+  CHECK(count_open() == kTries);
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(),
+             Catch::Contains("signaling refused: handshake=" + std::to_string(kTries - open)));
+}
+
 TEST_CASE("files that cannot be used change nothing, and the log says why", "[integration]") {
   HttpsServer server;
   const Certificate good = make_certificate(kNames, "new");

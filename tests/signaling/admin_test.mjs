@@ -177,7 +177,7 @@ test('whoever is refused is counted, with the reason, for Prometheus and the sta
     return Number(value);
   };
   for (const reason of ['allocations', 'allocations_per_user', 'allocations_per_address', 'permissions_per_allocation', 'channels_per_allocation',
-    'peer_connections', 'peer_connections_per_user', 'peer_denied', 'relay_ports', 'signaling_origin', 'signaling_room_full', 'admin_host'])
+    'peer_connections', 'peer_connections_per_user', 'peer_denied', 'relay_ports', 'signaling_handshakes', 'signaling_origin', 'signaling_room_full', 'admin_host'])
     assert.equal(await counted(reason), 0, reason);
   for (let i = 0; i < 2; ++i) assert.equal((await request(server.url, '/ice-servers')).status, 401);
   assert.equal((await request(server.url, '/ice-servers', { headers: { authorization: 'Bearer x' } })).status, 401);
