@@ -3,18 +3,17 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <optional>
 #include <sstream>
 
+#include "admin/open_descriptors.hpp"
 #include "admin/process_start.hpp"
 
 namespace turnpike::admin {
@@ -113,17 +112,6 @@ double boot_time() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
   };
   return read(CLOCK_REALTIME) - read(CLOCK_BOOTTIME);
-}
-
-// Linux reports the number of descriptors as the size of the folder since version 6.2. Earlier versions
-// report 0, and each descriptor has to be listed. This takes 20 ms for 10,000 descriptors.
-std::size_t open_descriptors() {
-  struct stat about {};
-  if (stat("/proc/self/fd", &about) == 0 && about.st_size > 0) return static_cast<std::size_t>(about.st_size);
-  std::error_code error;
-  const std::filesystem::directory_iterator folder("/proc/self/fd", error);
-  if (error) return 0;
-  return static_cast<std::size_t>(std::distance(begin(folder), std::filesystem::directory_iterator())) - 1;
 }
 
 }  // namespace

@@ -1,9 +1,14 @@
 #include "admin/metrics.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <vector>
 
+#include "admin/open_descriptors.hpp"
 #include "admin/process_start.hpp"
+#include "net/fd.hpp"
 
 namespace turnpike::admin {
 namespace {
@@ -68,6 +73,20 @@ TEST_CASE("the start of the process is the same at each scrape, however the cloc
   REQUIRE(shown != metrics.end());
   CHECK(process_start(1, [] { return 1000.0; }) == shown->value);
   CHECK(process_start(1, [] { return 1000.000001; }) == shown->value);
+}
+
+TEST_CASE("descriptors are counted without a kernel that knows their number", "[admin]") {
+  const std::size_t before = count_descriptors();
+  CHECK(before >= 3);
+  {
+    std::vector<net::Fd> more;
+    for (int i = 0; i < 300; ++i) more.emplace_back(dup(STDERR_FILENO));
+    CHECK(count_descriptors() == before + 300);
+    CHECK(open_descriptors() == before + 300);
+    more.erase(more.begin());  // there may be gaps
+    CHECK(count_descriptors() == before + 299);
+  }
+  CHECK(count_descriptors() == before);
 }
 
 }  // namespace
