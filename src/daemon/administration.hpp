@@ -56,6 +56,8 @@ class Administration : private admin::Service {
 
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
+  // Open connections. From any thread.
+  std::uint64_t connections() const { return server_.open_connections() + unix_server_.open_connections(); }
   const AdminRefusals& refusals() const { return refusal_counters_; }
 
   void start();

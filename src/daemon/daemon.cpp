@@ -450,7 +450,7 @@ void Daemon::warn_about_receive_buffer() const {
                            granted >> 10, relays_.receive_buffer() >> 10));
 }
 
-void Daemon::run() {
+bool Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
   reload_signal_.emplace(control_, [this] { return reload(false).report.ok; });
   if (address_watch_) {
@@ -478,16 +478,31 @@ void Daemon::run() {
   notify_service_manager("READY=1");
   begin_heartbeat();
   run_loop(control_);
-  if (signaling_) signaling_->stop();
-  if (web_) web_->stop();
-  for (const auto& worker : workers_) worker->stop();
+  stop_threads();
   log_totals();
+  const bool is_whole = !stop_watch_ || !stop_watch_->has_cut_off();
+  stop_watch_.reset();
+  return is_whole;
+}
+
+void Daemon::stop_threads() {
+  if (signaling_) {
+    stop_part("the signaling thread", [this] { return signaling_->cut_off(); });
+    signaling_->stop();
+  }
+  if (web_) {
+    stop_part("the web thread", [this] { return web_->cut_off(); });
+    web_->stop();
+  }
+  stop_part("a worker", {});  // which waits for nothing
+  for (const auto& worker : workers_) worker->stop();
 }
 
 void Daemon::on_signal(int signal) {
   if (signal == SIGUSR1) return begin_drain({});
   const Duration drain = std::min(config_.shutdown.drain, config_.shutdown.deadline);
-  if (signal == SIGTERM && drain != Duration::zero() && !std::exchange(asked_to_end_, true)) {
+  const bool is_first = !std::exchange(asked_to_end_, true);
+  if (signal == SIGTERM && drain != Duration::zero() && is_first) {
     const auto patience = std::chrono::duration_cast<std::chrono::seconds>(drain);
     // An operator may have begun one already, as Kubernetes' preStop hooks do.
     if (drain_) return begin_drain({std::min(patience, drain_->left()), drain_->until()});
@@ -555,6 +570,7 @@ void Daemon::stop() {
   ready_ = false;
   notify_service_manager("STOPPING=1");
   signals_->stop();
+  begin_stop_watch();
   reload_signal_->stop();
   if (follower_) follower_->stop();
   if (certificate_follower_) certificate_follower_->stop();
@@ -562,6 +578,25 @@ void Daemon::stop() {
   if (drain_) drain_->stop();
   if (heartbeat_) heartbeat_->stop();
   if (nodes_) nodes_->stop();
+}
+
+// At the end of a drain the first signal has yet to come, as that of a service manager whose order to stop
+// began the drain in another way. Want of memory or of a thread must not keep the rest from ending.
+void Daemon::begin_stop_watch() {
+  try {
+    stop_watch_.emplace(std::initializer_list<int>{SIGTERM, SIGINT}, asked_to_end_ ? 0U : 1U);
+  } catch (const std::exception& error) {
+    spdlog::warn(std::string("nobody watches whether all ends in time: ").append(error.what()));
+  }
+  stop_part("the main thread", [this] {
+    control_.stop();
+    return admin_ ? fmt::format("{} connections of the admin listener", admin_->connections())
+                  : std::string();
+  });
+}
+
+void Daemon::stop_part(const char* part, StopWatch::CutOff cut_off) {
+  if (stop_watch_) stop_watch_->begin(part, std::move(cut_off));
 }
 
 relay::Totals Daemon::count_all() const {

@@ -28,6 +28,7 @@
 #include "daemon/shared_listeners.hpp"
 #include "daemon/signal_reader.hpp"
 #include "daemon/signaling_thread.hpp"
+#include "daemon/stop_watch.hpp"
 #include "daemon/web_door.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
@@ -63,8 +64,9 @@ class Daemon {
   ~Daemon();
 
   // Serves until SIGTERM or SIGINT arrives. SIGUSR1 begins a drain, and SIGHUP reloads. hold_signals()
-  // must have been called before any other thread began.
-  void run();
+  // must have been called before any other thread began. Returns false when something did not end by itself
+  // (see StopWatch). Then this object must not be destroyed, since what is left of it still refers to it.
+  bool run();
 
  private:
   class Drain;
@@ -97,6 +99,9 @@ class Daemon {
   // The status line for the service manager.
   std::string describe_load(std::uint64_t octets_per_second) const;
   void stop();
+  void begin_stop_watch();
+  void stop_part(const char* part, StopWatch::CutOff cut_off);
+  void stop_threads();
   void open_admin(const config::Config& config);
   // clustering.cpp
   void join_cluster();
@@ -206,7 +211,8 @@ class Daemon {
   DaemonCounters counters_;
   bool warned_of_algorithms_ = false;
   bool ready_ = false;
-  bool asked_to_end_ = false;  // by SIGTERM, which began a drain or let one go on
+  bool asked_to_end_ = false;            // by SIGTERM or SIGINT; the first one may have begun a drain
+  std::optional<StopWatch> stop_watch_;  // while it stops
 };
 
 }  // namespace turnpike::daemon

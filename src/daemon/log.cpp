@@ -30,6 +30,8 @@ namespace {
 constexpr std::size_t kWaitingLines = 8192;
 // How long the end of the process may wait for a reader of stderr that reads nothing.
 constexpr std::chrono::seconds kLastWords{2};
+// The same for one line, where the end of the process cannot wait.
+constexpr std::chrono::seconds kLastWord{1};
 constexpr int kBetweenTries = 100;  // milliseconds
 
 void append(spdlog::memory_buf_t& out, std::string_view text) {
@@ -173,6 +175,13 @@ bool set_level(std::string_view level) {
   if (known == kLevels.end()) return false;
   set_level(known->second);
   return true;
+}
+
+void say_last(std::string_view line) {
+  for (const spdlog::sink_ptr& sink : spdlog::default_logger()->sinks()) {
+    if (const auto ours = std::dynamic_pointer_cast<StderrSink>(sink)) ours->give_up_in(kLastWord);
+    sink->log({"turnpike", spdlog::level::err, spdlog::string_view_t(line.data(), line.size())});
+  }
 }
 
 void LogScope::use(const config::LogParams& params) {

@@ -16,6 +16,10 @@ void set_level(config::LogLevel level);
 // such level.
 bool set_level(std::string_view level);
 
+// Writes an error at once, past the lines that wait, and waits for a second at most until somebody reads
+// stderr. For a process that then ends without the end of its LogScope. Any thread may call it.
+void say_last(std::string_view line);
+
 class StderrSink;
 
 // Writes from a thread of its own, so that a slow reader of stderr never holds up a worker: when it falls far

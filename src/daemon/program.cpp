@@ -63,7 +63,11 @@ int serve(const Source& source) {
   hold_signals();
   return with_configuration(source, [&](Prepared prepared) {
     const LogScope log(prepared.config.log);
-    Daemon(source, std::move(prepared.config), prepared.credentials, std::move(prepared.tls)).run();
+    auto daemon = std::make_unique<Daemon>(source, std::move(prepared.config), prepared.credentials,
+                                           std::move(prepared.tls));
+    // The memory of a daemon that cannot be destroyed is left to the end of the process.
+    [[maybe_unused]] static const Daemon* volatile left_behind = nullptr;
+    if (!daemon->run()) left_behind = daemon.release();
     return kDone;
   });
 }

@@ -194,16 +194,23 @@ void SignalingThread::adopt(net::Fd connection, net::AcceptedConnection arrival)
                      });
 }
 
+// Connections that workers still hand over would be work without end, so the queue is closed first.
 void SignalingThread::stop() {
   boost::asio::post(io_, [this] {
     open_.reset();
+    waiting_.close();
     if (rooms_) rooms_->stop();
     site_.stop();
     server_.stop();
   });
   thread_.join();
-  waiting_.close();
+  waiting_.close();  // in case that the thread was cut off before
   log_totals();
+}
+
+std::string SignalingThread::cut_off() {
+  io_.stop();
+  return fmt::format("{} connections of signaling", connections());
 }
 
 void SignalingThread::log_totals() const {

@@ -66,6 +66,9 @@ class SignalingThread {
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
   // Closes all connections properly and joins the thread; this takes a few seconds at most.
   void stop();
+  // Has the thread end at once, and returns what is left then, in words. Parts of this object are in use by
+  // what is left, so it must not be destroyed afterwards. From any thread.
+  std::string cut_off();
 
   const std::vector<Endpoint>& endpoints() const { return server_.endpoints(); }
 
@@ -87,10 +90,10 @@ class SignalingThread {
   // Keeps the io_context running, since adopt() can bring connections although this thread has no listener.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};
   const Certificates* tls_;
+  AddressLimiter& handshakes_;
   net::SystemRandom random_;
   RefusalLog refusals_;
   SignalingRefusals refusal_counters_;
-  AddressLimiter& handshakes_;
   AcceptedQueue<net::AcceptedConnection> waiting_;
   http::SignalingSite site_;
   http::Router router_;

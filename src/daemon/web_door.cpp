@@ -95,6 +95,7 @@ void WebDoor::Passage::spawn(Awaitable<void> coroutine) {
 }
 
 Awaitable<void> WebDoor::Passage::run() {
+  if (door_.stopping_) co_return;  // nobody would close it
   watch();
   if (!co_await connect()) co_return;
   WebCounters& counters = door_.counters_;
@@ -256,11 +257,17 @@ void WebDoor::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
     open_.reset();
+    waiting_.close();  // or what workers still pass on would be work without end
     for (Passage* passage : passages_) passage->close();
   });
   thread_.join();
-  waiting_.close();
+  waiting_.close();  // in case that the thread was cut off before
   spdlog::info(fmt::format("web: {}", describe_counters(counters())));
+}
+
+std::string WebDoor::cut_off() {
+  io_.stop();
+  return fmt::format("{} connections to web servers", count());
 }
 
 }  // namespace turnpike::daemon

@@ -41,6 +41,9 @@ class WebDoor {
   std::uint64_t count() const { return count_; }
   // Closes all connections and joins the thread.
   void stop();
+  // Has the thread end at once, and returns what is left then, in words. Parts of this object are in use by
+  // what is left, so it must not be destroyed afterwards. From any thread.
+  std::string cut_off();
 
  private:
   class Passage;

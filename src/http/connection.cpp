@@ -239,6 +239,8 @@ void Server::Connection::Served::abort() {
   if (web_socket_) return web_socket_->abort();
   Error ignored;
   stream_->next_layer().close(ignored);
+  // A client that has sent something early is not watched any more, and its request would wait on.
+  if (watched_) (*std::exchange(watched_, nullptr))();
 }
 
 // Waits for the next request, at most for Deadlines::idle. Returns false when the connection has ended. Empty

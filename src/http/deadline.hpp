@@ -1,5 +1,5 @@
-// Cancels the operations of a socket at a deadline, and leaves the socket open, so that an answer can still
-// be sent. Beast's own timeouts would close it.
+// Cancels the operations of a socket at a deadline, and those that begin later, until another deadline is
+// set. It leaves the socket open, so that an answer can still be sent. Beast's own timeouts would close it.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -20,16 +20,7 @@ class Deadline {
 
   void set(Duration duration) {
     state_->expired = false;
-    state_->timer.expires_after(duration);
-    state_->timer.async_wait([weak = std::weak_ptr(state_)](const boost::system::error_code& error) {
-      const auto state = weak.lock();
-      // When the timer was set again at the last moment, the old wait may still complete; it has to be
-      // ignored.
-      if (error || !state || state->timer.expiry() > net::Timer::clock_type::now()) return;
-      state->expired = true;
-      boost::system::error_code ignored;
-      state->socket.cancel(ignored);
-    });
+    wait(state_, duration);
   }
   void clear() { state_->timer.expires_at(net::Timer::time_point::max()); }
   bool expired() const { return state_->expired; }
@@ -41,6 +32,25 @@ class Deadline {
     net::Timer timer;
     bool expired = false;
   };
+
+  // One step of an operation may be over at the deadline although nobody has heard of it yet. Its next step
+  // is only cancelled after kBetween.
+  static constexpr std::chrono::milliseconds kBetween{100};
+
+  static void wait(const std::shared_ptr<State>& waiting, Duration duration) {
+    waiting->timer.expires_after(duration);
+    waiting->timer.async_wait([weak = std::weak_ptr(waiting)](const boost::system::error_code& error) {
+      const auto state = weak.lock();
+      // When the timer was set again at the last moment, the old wait may still complete; it has to be
+      // ignored.
+      if (error || !state || state->timer.expiry() > net::Timer::clock_type::now()) return;
+      state->expired = true;
+      boost::system::error_code ignored;
+      state->socket.cancel(ignored);
+      wait(state, kBetween);
+    });
+  }
+
   std::shared_ptr<State> state_;
 };
 

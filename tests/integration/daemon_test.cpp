@@ -256,6 +256,65 @@ TEST_CASE("it ends though nobody reads its log", "[integration]") {
   CHECK(child.wait() == 0);
 }
 
+namespace {
+
+// A WebSocket that answers nothing, so that the daemon waits for it at its end.
+net::Fd open_silent_web_socket(const Daemon& daemon) {
+  const std::string log = daemon.log();
+  const std::size_t at = log.find("http://") + 7;
+  net::Fd fd = connect_to(Endpoint::parse(log.substr(at, log.find('\n', at) - at)).value());
+  write_all(fd.get(),
+            "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+  const auto is_whole = [](const std::string& all) { return all.find("\r\n\r\n") != std::string::npos; };
+  REQUIRE_THAT(read_until(fd.get(), is_whole), Catch::StartsWith("HTTP/1.1 101"));
+  return fd;
+}
+
+// A thread of another process that does nothing while this object lives.
+class HeldThread {
+ public:
+  explicit HeldThread(pid_t thread) : thread_(thread) {
+    REQUIRE(ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) == 0);
+    REQUIRE(ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0);
+    REQUIRE(waitpid(thread, nullptr, __WALL) == thread);
+  }
+  ~HeldThread() {
+    // Its process ends only when the end of the thread was noticed here.
+    if (ptrace(PTRACE_DETACH, thread_, nullptr, nullptr) != 0) waitpid(thread_, nullptr, __WALL);
+  }
+  HeldThread(const HeldThread&) = delete;
+  HeldThread& operator=(const HeldThread&) = delete;
+
+ private:
+  pid_t thread_;
+};
+
+}  // namespace
+
+TEST_CASE("a second signal is heard while it stops, and ends it at once", "[integration]") {
+  Daemon daemon({"signaling={listen: 'http://127.0.0.1:0', access: open}"});
+  const net::Fd silent = open_silent_web_socket(daemon);
+  kill(daemon.pid(), SIGTERM);
+  REQUIRE(daemon.wait_for_log("stopping on SIGTERM"));
+  kill(daemon.pid(), SIGTERM);
+  CHECK(daemon.wait() == 0);
+  CHECK_THAT(daemon.log(), Catch::Contains("stopping at once"));
+  CHECK_THAT(daemon.log(), Catch::Contains("stopped: "));
+}
+
+TEST_CASE("it ends without a thread that does not, and says so", "[integration]") {
+  Daemon daemon;
+  {
+    const HeldThread held(find_thread(daemon.pid(), "worker-1"));
+    kill(daemon.pid(), SIGTERM);
+    REQUIRE(daemon.wait_for_log("stopping on SIGTERM"));
+    kill(daemon.pid(), SIGTERM);
+    CHECK(daemon.wait_for_log("stopping: a worker does not end"));
+  }
+  CHECK(daemon.wait() == 1);
+}
+
 // A file that is written while it is read; the daemon waits for the end of it.
 class SlowFile {
  public:

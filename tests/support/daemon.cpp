@@ -51,7 +51,10 @@ Daemon::Daemon(const std::vector<std::string>& set, const std::string& config, c
 
 int Daemon::stop() {
   child_.signal(SIGTERM);
-  return child_.wait();
+  const int code = child_.wait();
+  if (log().find(" has not ended in ") != std::string::npos)
+    throw std::runtime_error("turnpike has cut off what did not end:\n" + log());
+  return code;
 }
 
 }  // namespace turnpike::test

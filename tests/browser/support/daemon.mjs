@@ -45,6 +45,7 @@ export async function startTurnpike(config, prefix = []) {
     clearTimeout(timer);
     forget();
     directory.remove();
+    if (log.includes(' has not ended in ')) throw new Error(`turnpike has cut off what did not end:\n${log}`);
     return status;
   }
 
