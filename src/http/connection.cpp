@@ -320,7 +320,7 @@ Awaitable<bool> Server::Connection::Served::serve_upgrade(const Parser& parser, 
   if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
   if (!server_.origins_.allow(request)) {
     server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
-    co_return co_await answer(parser, request, error_response(403, "this origin is not allowed here"));
+    co_return co_await answer(parser, request, handler->forbid_origin(request));
   }
   if (std::optional<Response> fault = handler->check(request)) {
     co_return co_await answer(parser, request, std::move(*fault));

@@ -106,11 +106,15 @@ Response EngineIoEndpoint::answer(const Request& request, unsigned status, std::
   return response;
 }
 
-Response EngineIoEndpoint::refuse_origin(const Request& request) const {
+Response EngineIoEndpoint::forbid_origin(const Request& request) {
+  return answer(request, 403, to_json(EngineIoError::forbidden));
+}
+
+Response EngineIoEndpoint::refuse_origin(const Request& request) {
   if (params_.refused) {
     params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
   }
-  return answer(request, 403, to_json(EngineIoError::forbidden));
+  return forbid_origin(request);
 }
 
 // Delays the POST of a client that has caused too much cost. Returns false when it would have to wait for too

@@ -45,6 +45,7 @@ class EngineIoEndpoint : private WebSocketHandler {
   struct Waiting;
   class BegunPost;
 
+  Response forbid_origin(const Request& request) override;
   std::optional<Response> check(const Request& request) override;
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
@@ -61,7 +62,7 @@ class EngineIoEndpoint : private WebSocketHandler {
   Awaitable<Response> serve(const Request& request);
   Awaitable<bool> may_post(const Request& request);
   void tell_crowded(const IpAddress& address) const;
-  Response refuse_origin(const Request& request) const;
+  Response refuse_origin(const Request& request);
   std::optional<signaling::EngineIoError> find_fault(const Request& request,
                                                      std::string_view transport) const;
   Response answer(const Request& request, unsigned status, std::string body) const;

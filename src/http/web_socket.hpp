@@ -26,6 +26,10 @@ class WebSocket {
 class WebSocketHandler {
  public:
   virtual ~WebSocketHandler() = default;
+  // The answer to a page of an origin that is not allowed here.
+  virtual Response forbid_origin(const Request&) {
+    return error_response(403, "this origin is not allowed here");
+  }
   // Called before the upgrade. A returned response refuses the upgrade.
   virtual std::optional<Response> check(const Request&) { return std::nullopt; }
   // `number` identifies the socket and is never used again.

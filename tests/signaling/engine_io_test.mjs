@@ -288,9 +288,13 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
 
   await t.test('pages of other origins are kept out, by polling too', async () => {
     const from = origin => at('EIO=4&transport=polling', { headers: { origin } });
-    const refused = await from('https://evil.example');
-    assert.equal(refused.status, 403);
-    assert.deepEqual(JSON.parse(refused.body), { code: 4, message: 'Forbidden' });
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+    const origin = 'https://evil.example';
+    for (const refused of [await from(origin), await at('EIO=4&transport=websocket', { headers: { origin, ...upgrade } })]) {
+      assert.equal(refused.status, 403);
+      assert.match(refused.headers['content-type'], /^application\/json/);
+      assert.deepEqual(JSON.parse(refused.body), { code: 4, message: 'Forbidden' });
+    }
     assert.equal((await from(server.url)).status, 200);
   });
 });
