@@ -110,7 +110,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
           static_cast<double>(one.limit));
   }
   const turn::Limits& limits_of_each = config_.limits;
-  const std::array<std::pair<std::string_view, std::uint32_t>, 14> of_each{{
+  const std::array<std::pair<std::string_view, std::uint32_t>, 18> of_each{{
       {"allocations_per_user", limits_of_each.allocations_per_user},
       {"allocations_per_address", limits_of_each.allocations_per_address},
       {"permissions_per_allocation", limits_of_each.permissions_per_allocation},
@@ -124,7 +124,11 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
       {"failures_per_second", limits_of_each.failures_per_second},
       {"bindings_per_second", limits_of_each.bindings_per_second},
       {"signaling_connections_per_address", config_.signaling.http.connections_per_address},
+      {"signaling_bytes_per_second_per_address", config_.signaling.http.bytes_per_second_per_address},
+      {"signaling_credentials_per_second", config_.signaling.credentials_per_second},
       {"signaling_members_per_room", config_.signaling.limits.members_per_room},
+      {"signaling_rooms_per_address", config_.signaling.limits.rooms_per_address},
+      {"web_connections_per_address", config_.streams.web_per_address},
   }};
   for (const auto& [name, limit] : of_each) {
     gauge(

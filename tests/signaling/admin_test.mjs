@@ -203,6 +203,21 @@ test('connections of signaling are beside their limit', async t => {
   for (const line of lines) line.close();
 });
 
+test('every limit of the configuration is a gauge', async t => {
+  const limits = Object.entries({ allocations: 11, allocations_per_user: 12, allocations_per_address: 13, permissions_per_allocation: 14,
+    channels_per_allocation: 15, peer_connections: 16, peer_connections_per_user: 17, bytes_per_second: 1018, bytes_per_second_per_user: 1019,
+    bytes_per_second_per_allocation: 1020, unauthenticated_per_second: 21, bindings_per_second: 22, failures_per_second: 23,
+    idle_connections: 24, idle_connections_per_address: 25, web_connections_per_address: 26 });
+  const signaling = Object.entries({ connections: 31, connections_per_address: 32, bytes_per_second_per_address: 33,
+    credentials_per_second: 34, members_per_room: 35, rooms_per_address: 36 });
+  const written = ([key, value]) => `${key}: ${value}`;
+  const server = await startAdmin({ signaling: signaling.map(written), top: [`limits: {${limits.map(written).join(', ')}}`] });
+  t.after(server.stop);
+  const text = (await request(server.admin, '/metrics')).body.toString();
+  for (const [key, value] of [...limits, ...signaling.map(([key, value]) => [`signaling_${key}`, value])])
+    assert.match(text, new RegExp(`^turnpike_limit(_of_each)?\\{name="${key}"\\} ${value}$`, 'm'), key);
+});
+
 test('idle connections by http keep nobody from the unix socket, and other addresses from nothing', async t => {
   const server = await startAdmin();
   t.after(server.stop);
