@@ -146,7 +146,7 @@ void Administration::on_refused(const http::Refused& refused) {
   count_refusal(refusal_counters_, refused.what);
   http::Refused named = refused;
   if (named.what == "connection") named.key = {};
-  if (const auto line = refusals_.line(named, relay::read_clocks().steady)) spdlog::info(*line);
+  if (const auto line = refusals_.line(named, relay::read_clocks().steady)) line->write(spdlog::level::info);
 }
 
 bool Administration::set_log_level(std::string_view level) {

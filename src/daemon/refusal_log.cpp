@@ -1,11 +1,12 @@
 #include "daemon/refusal_log.hpp"
 
-#include "relay/log_event.hpp"
+#include <utility>
+
 #include "turnpike/base/shown_address.hpp"
 
 namespace turnpike::daemon {
 
-std::optional<std::string> RefusalLog::line(const http::Refused& refused, SteadyTime now) {
+std::optional<relay::LogEvent> RefusalLog::line(const http::Refused& refused, SteadyTime now) {
   const auto [it, is_new] = kinds_.try_emplace({refused.what, refused.key});
   Kind& kind = it->second;
   ++kind.all;
@@ -14,18 +15,21 @@ std::optional<std::string> RefusalLog::line(const http::Refused& refused, Steady
     return std::nullopt;
   }
   kind.next_line = now + kInterval;
-  std::string line(who_);
-  line.append(" refused ").append(refused.what);
+  std::string words(who_);
+  words.append(" refused ").append(refused.what);
   if (!refused.detail.empty()) {
     const std::string_view detail = refused.detail;
-    line.append(" ").append(relay::quoted(detail.substr(0, kMaxDetail)));
-    if (detail.size() > kMaxDetail) line.append("...");
+    words.append(" ").append(relay::quoted(detail.substr(0, kMaxDetail)));
+    if (detail.size() > kMaxDetail) words.append("...");
   }
-  line.append(" from ").append(shown_address(refused.client));
-  if (!refused.key.empty()) line.append(" (").append(refused.key).append(")");
-  if (kind.unwritten != 0)
-    line.append("; ").append(std::to_string(kind.unwritten)).append(" more since the last line");
-  kind.unwritten = 0;
+  words.append(" from ").append(shown_address(refused.client));
+  if (!refused.key.empty()) words.append(" (").append(refused.key).append(")");
+  const std::uint64_t others = std::exchange(kind.unwritten, 0);
+  if (others != 0) words.append("; ").append(std::to_string(others)).append(" more since the last line");
+  relay::LogEvent line(std::string(who_) + "_refused", words);
+  line.field("reason", refused.what).field("client", shown_address(refused.client));
+  if (!refused.key.empty()) line.field("key", refused.key);
+  if (others != 0) line.field("count", others + 1);
   return line;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "http/refused.hpp"
+#include "relay/log_event.hpp"
 #include "turnpike/base/time.hpp"
 
 namespace turnpike::daemon {
@@ -24,7 +25,7 @@ class RefusalLog {
   explicit RefusalLog(std::string_view who = "signaling") : who_(who) {}
 
   // Counts the refusal. Returns the line to write, or nothing when this kind had a line in the last minute.
-  std::optional<std::string> line(const http::Refused& refused, SteadyTime now);
+  std::optional<relay::LogEvent> line(const http::Refused& refused, SteadyTime now);
   // "host=3 origin=12": all that there were; empty where there was none.
   std::string totals() const;
 

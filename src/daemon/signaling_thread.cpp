@@ -108,7 +108,8 @@ template <class PartParams>
 PartParams SignalingThread::told_of_refusals(PartParams params) {
   params.refused = [this](const http::Refused& refused) {
     count_refusal(refusal_counters_, refused.what);
-    if (const auto line = refusals_.line(refused, relay::read_clocks().steady)) spdlog::info(*line);
+    if (const auto line = refusals_.line(refused, relay::read_clocks().steady))
+      line->write(spdlog::level::info);
   };
   return params;
 }

@@ -218,7 +218,7 @@ bool WebDoor::admit(const relay::PassedConnection& about) {
   ++counters_.refused;
   const char* key = is_full ? "limits.web_connections" : "limits.web_connections_per_address";
   if (const auto line = refusals_.line({"connection", key, client}, relay::read_clocks().steady)) {
-    spdlog::info(*line);
+    line->write(spdlog::level::info);
   }
   return false;
 }

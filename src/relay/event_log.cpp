@@ -32,6 +32,7 @@ LogEvent describe(const turn::Output::Refusal& refused) {
       .field("code", code)
       .field("reason", reason)
       .field("transport", to_string(refused.tuple.transport));
+  if (refused.peer) event.add("peer", shown_address(*refused.peer));
   return event;
 }
 

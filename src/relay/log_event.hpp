@@ -33,6 +33,10 @@ class LogEvent {
   LogEvent& field(std::string_view name, std::string_view value);
   LogEvent& field(std::string_view name, std::uint64_t value);
 
+  const std::string& words() const { return words_; }
+  // Each begins with a comma.
+  const std::string& members() const { return members_; }
+
   void write(spdlog::level::level_enum level) const;
 
  private:

@@ -23,6 +23,7 @@ struct Request {
   bool had_valid_nonce = false;          // otherwise the answer is charged to its source address
   bool has_expired = false;              // the credentials were valid and have expired
   std::optional<FiveTuple> answer_to{};  // set when it is not `tuple` (RFC 5780)
+  std::optional<Endpoint> peer{};        // set when the message no longer has it; as the client named it
 
   std::optional<Bytes> find(stun::AttributeType type) const { return message.find(type); }
   bool has(stun::AttributeType type) const { return message.has(type); }

@@ -132,7 +132,8 @@ void Responder::report_refusal(const Request& request, ErrorCode error, Output& 
       .error = error,
       .expired = request.has_expired,
       .answered = answered,
-      .network = error == ErrorCode::forbidden ? access_.network_that_forbids(request) : std::nullopt});
+      .network = error == ErrorCode::forbidden ? access_.network_that_forbids(request) : std::nullopt,
+      .peer = request.peer ? request.peer : access_.refused_peer(request, error)});
 }
 
 stun::MessageBuilder Responder::begin_indication(Method method) {

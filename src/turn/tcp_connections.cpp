@@ -138,6 +138,7 @@ void TcpConnections::answer_connect(const Connection& connection, ConnectionId i
   Request request{connection.allocation->tuple, *message, now};
   request.authenticated = connection.sender;
   request.had_valid_nonce = true;
+  request.peer = access_.to_advertised(connection.peer);
   if (failure) return responder_.reject(request, *failure, out);
   stun::MessageBuilder builder = responder_.begin(request, stun::Class::success);
   builder.add_u32(AttributeType::connection_id, static_cast<std::uint32_t>(id));

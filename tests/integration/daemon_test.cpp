@@ -109,6 +109,7 @@ TEST_CASE("as json each line is an object, and an allocation is the same one fro
   RelayClient client(daemon.listener());
   REQUIRE(client.allocate() == 0);
   REQUIRE(client.permit(Endpoint::parse("127.0.0.1:9").value()) == 0);
+  CHECK(client.permit(Endpoint::parse("10.0.0.1:9").value()) == 403);
   REQUIRE(client.refresh(0s) == 0);
   REQUIRE(daemon.wait_for_log("allocation_deleted"));
   RelayClient wrong(daemon.listener(), {.credentials = client::Credentials{"alice", "guess"}});
@@ -121,7 +122,9 @@ TEST_CASE("as json each line is an object, and an allocation is the same one fro
   for (std::string line; std::getline(lines, line);) {
     const boost::json::object object = boost::json::parse(line).as_object();
     for (const char* name : {"time", "level", "message"}) CHECK(object.contains(name));
-    if (object.contains("event")) events[std::string(object.at("event").as_string())] = object;
+    if (!object.contains("event")) continue;
+    const std::string about = object.contains("peer") ? "peer_" : "";
+    events[about + std::string(object.at("event").as_string())] = object;
   }
   const boost::json::object& created = events.at("allocation_created");
   const boost::json::object& deleted = events.at("allocation_deleted");
@@ -133,6 +136,8 @@ TEST_CASE("as json each line is an object, and an allocation is the same one fro
   for (const char* name : {"duration_s", "rx_bytes", "tx_bytes", "rx_packets", "tx_packets"}) {
     CHECK(deleted.at(name).as_int64() == 0);
   }
+  CHECK(events.at("peer_refused").at("code").as_int64() == 403);
+  CHECK(events.at("peer_refused").at("peer").as_string() == "10.0.0.1:9");
   CHECK(events.at("refused").at("code").as_int64() == 401);
   CHECK(events.at("refused").at("method").as_string() == "Allocate");
 }

@@ -93,6 +93,7 @@ class Output {
     bool expired = false;             // the credentials were valid earlier
     bool answered = true;             // false: the source had no answers to wrong credentials left
     std::optional<Prefix> network{};  // for a forbidden peer: the network of this machine that closes it
+    std::optional<Endpoint> peer{};   // the peer that the error is about, as the client named it
   };
 
   // A message for another worker, which has the client's allocation (RFC 8016). All later messages from this

@@ -56,6 +56,10 @@ class PeerAccess {
   // the policy denies the peer.
   Result<Peer, stun::ErrorCode> read_peer(const Request& request, Bytes value) const;
 
+  // The peer that this error of a request is about: the first that read_peer() refuses with it, or else the
+  // first of the request. Returns nothing for an error that is not about a peer.
+  std::optional<Endpoint> refused_peer(const Request& request, stun::ErrorCode error) const;
+
   // The network of this machine that closes the first such peer of a request; nothing when none does.
   std::optional<Prefix> network_that_forbids(const Request& request) const;
 

@@ -14,7 +14,8 @@ struct Log {
   test::ManualClock clock;
 
   std::string operator()(const http::Refused& refused) {
-    return log.line(refused, clock.now().steady).value_or("");
+    const auto line = log.line(refused, clock.now().steady);
+    return line ? line->words() : "";
   }
 };
 
@@ -26,6 +27,21 @@ TEST_CASE("a refusal names the key that decides", "[server]") {
         R"(signaling refused host "evil.example:8080" from 198.51.100.1 (signaling.hosts))");
   CHECK(log({"room-full", "signaling.members_per_room", kClient}) ==
         "signaling refused room-full from 198.51.100.1 (signaling.members_per_room)");
+}
+
+TEST_CASE("a refusal has its reason, client and key as fields too", "[server]") {
+  Log log;
+  const http::Refused origin{"origin", "signaling.cors", kClient, "https://a.example\x1f"};
+  const auto first = log.log.line(origin, log.clock.now().steady);
+  REQUIRE(first);
+  CHECK(first->members() ==
+        R"(,"event":"signaling_refused","reason":"origin","client":"198.51.100.1","key":"signaling.cors")");
+  CHECK_FALSE(log.log.line(origin, log.clock.now().steady));
+  log.clock.advance(RefusalLog::kInterval);
+  const auto second = log.log.line(origin, log.clock.now().steady);
+  REQUIRE(second);
+  CHECK(second->members() == first->members() + R"(,"count":2)");
+  CHECK(second->words().find(relay::LogEvent::kSeparator) == std::string::npos);
 }
 
 TEST_CASE("of each kind one line a minute is written, and the others are counted", "[server]") {

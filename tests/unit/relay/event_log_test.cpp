@@ -130,6 +130,21 @@ TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[serv
   CHECK(relay::quoted("a\r\nb\"\\") == "\"a\\u{d}\\u{a}b\\u{22}\\u{5c}\"");
 }
 
+TEST_CASE("a refusal because of a peer names the peer", "[server]") {
+  Captured captured;
+  NetworkHints hints;
+  EventLog log(0, hints);
+  Output::Refusal event = refused("alice");
+  event.method = stun::Method::channel_bind;
+  event.error = stun::ErrorCode::forbidden;
+  event.peer = test::endpoint("192.0.2.7:80");
+  log.log(std::vector{event}, kNow);
+  CHECK(captured.text() ==
+        "info ChannelBind refused client=198.51.100.1:40001 user=\"alice\" error=403 Forbidden "
+        "peer=192.0.2.7:80\n");
+  CHECK_THAT(captured.whole(), Catch::Contains(R"("peer":"192.0.2.7:80")"));
+}
+
 TEST_CASE("how to open a network of this machine is told once", "[server]") {
   Captured captured;
   NetworkHints hints;

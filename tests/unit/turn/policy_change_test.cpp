@@ -222,11 +222,13 @@ TEST_CASE("a network that this machine comes to be in is closed to its clients",
     REQUIRE(refused.refusals.size() == 1);
     CHECK(refused.lifetimes.empty());
     CHECK(refused.refusals[0].network == network);
+    CHECK(refused.refusals[0].peer == endpoint("[2a00:1:2:3::6]:1"));
   }
   const Outcome other = s.client_sends(create_permission("[fd00::1]:1")).expect_error(403);
   REQUIRE(other.refusals.size() == 1);
   CHECK(other.lifetimes.empty());
   CHECK_FALSE(other.refusals[0].network);
+  CHECK(other.refusals[0].peer == endpoint("[fd00::1]:1"));
 
   params.networks.clear();
   s.policy_becomes(params);

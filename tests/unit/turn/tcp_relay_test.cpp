@@ -70,7 +70,10 @@ TEST_CASE("a peer that cannot be reached is a 447, and may be tried again", "[tu
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   Outcome asked = s.client_sends(connect("5.6.7.8:80").from(over_tcp()));
-  SECTION("it refuses") { s.connection_ends_up(false, asked).expect_error(447); }
+  SECTION("it refuses") {
+    const Outcome refused = s.connection_ends_up(false, asked).expect_error(447);
+    CHECK(refused.refusals.at(0).peer == endpoint("5.6.7.8:80"));  // for the log
+  }
   SECTION("it is silent for 30 s") {
     CHECK(s.advance(29s).to_clients.empty());
     Outcome late = s.advance(1s);
