@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # install_test.sh BUILD_DIR: `cmake --install` puts every file where Debian expects it, with the right mode, what it
-# installed works from there, and a second time leaves the operator's configuration alone.
+# installed works from there, and a second time leaves the operator's configuration alone. The target `installed`, which
+# README.md and tools/package build before they install, makes all that is taken from the build.
 set -euo pipefail
 
 build=$1
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
@@ -50,6 +52,15 @@ for page in man8/turnpike.8 man1/turnpikectl.1 man1/stunclient.1 man1/turnbench.
   expect 644 "/usr/share/man/$page.gz"
 done
 others=$(cd "$stage/root" && find . -type f | grep -v -e '^./usr/bin/' -e '^./usr/share/man/' -e turnpike) && fail "also installed: $others"
+
+made=$(ninja -C "$build" -t inputs installed) || fail "the build has no target installed"
+# Of the manual pages, ninja names the script that makes them.
+for input in turnpike turnpikectl stunclient turnbench "$root/tools/dev/make_man_pages.py"; do
+  grep -qxF "$input" <<<"$made" || fail "the target installed does not need $input"
+done
+grep -q '^    cmake --build --preset release --target installed' "$root/README.md" ||
+  fail "README.md installs without the target installed"
+grep -q 'build_preset release installed' "$root/tools/package" || fail "tools/package packs without the target installed"
 
 "$stage/root/usr/bin/turnpike" --version >/dev/null || fail "the installed turnpike does not start"
 "$stage/root/usr/bin/turnpike" --config "$stage/root/etc/turnpike/turnpike.yaml" --check ||
