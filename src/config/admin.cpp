@@ -41,10 +41,13 @@ void check_admin(const Value& section, const Config& config) {
     return std::ranges::find(config.signaling.token_secrets, secret) != config.signaling.token_secrets.end();
   };
   if (std::ranges::any_of(config.admin.token_secrets, is_signaling_secret)) {
-    section.problem(
-        "a secret of token_secrets stands in signaling.token_secrets as well: whoever may make tokens for "
-        "calls could control the server");
+    value_or_section(section, "token_secrets")
+        .problem(
+            "a secret of it stands in signaling.token_secrets as well: whoever may make tokens for calls "
+            "could "
+            "control the server");
   }
+  const Value listen = value_or_section(section, "listen");
   for (const http::Listener& listener : config.admin.listeners) {
     const auto taken_by = [&](const Endpoint& other) { return clash(other, listener.endpoint); };
     const bool taken = (config.signaling.enabled &&
@@ -54,7 +57,7 @@ void check_admin(const Value& section, const Config& config) {
                                              return is_stream(relay.transport) && taken_by(relay.endpoint);
                                            }) ||
                        std::ranges::count_if(config.admin.listeners, taken_by, &http::Listener::endpoint) > 1;
-    if (taken) section.problem("listens where another listener does: expected another address or port");
+    if (taken) listen.problem("listens where another listener does: expected another address or port");
   }
 }
 

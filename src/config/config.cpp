@@ -131,6 +131,7 @@ Result<Config, Errors> parse(std::string_view text, const std::string& name,
   }
   config.auth.realm = config.realm;
   config.written = written_values(*root);
+  config.places = places_in(*root);
   return config;
 }
 

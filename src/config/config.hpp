@@ -102,6 +102,9 @@ struct SignalingParams {
   signaling::Access effective_access() const;
 };
 
+// By path: "FILE:LINE", or nothing for what an override has set.
+using Places = std::map<std::string, std::string>;
+
 // A default-constructed Config is the result of an empty file, except auth.realm, which load() copies from
 // `realm`.
 struct Config {
@@ -123,6 +126,8 @@ struct Config {
   admin::Params admin;
   ShutdownParams shutdown;
   cluster::Params cluster;
+  std::vector<std::string>
+      offload_interfaces;  // offload.interfaces; without effect, since nothing is offloaded
 
   // Settings that are allowed but not advisable, for the log and for --check.
   std::vector<std::string> warnings;
@@ -135,6 +140,9 @@ struct Config {
   // The keys that the file or an override sets, with their values on one line. find_changes() uses them. They
   // contain secrets, so they must not be shown.
   std::map<std::string, std::string> written;
+
+  // Where the file has its keys and sections. See add_place().
+  Places places;
 };
 
 // A key with different values in two configurations.
@@ -154,6 +162,10 @@ std::optional<Endpoint> find_alternate(const Listener& listener, const Config& c
 // Reads `file`, replaces values by the overrides ("key.path=value", where value is YAML), and checks the
 // result. Returns all errors that it can find at once.
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
+
+// Writes a fault that begins with the path of a key, such as "auth.users: ...", behind the place of that key,
+// or of the section that the key would be in. A fault stays as it is when the file has no such place.
+std::string add_place(const Places& places, std::string_view fault);
 
 // try_out.cpp: what load() does not do, since it reads other files and computes keys.
 // With the users of auth.database. Throws std::exception with a message for the operator; see

@@ -134,6 +134,24 @@ void read_level(const Value& value, LogLevel& out) {
   read_choice(value, kLevels, out);
 }
 
+void read_offload(const Value& value, Config& config) {
+  if (value.is_null()) return;
+  if (!value.is_map()) return value.expected("a map with mode and interfaces");
+  const auto read_mode = [](const Value& mode) {
+    if (!mode.is_scalar() || mode.text() != "off")
+      mode.expected("off, since this build has no relay in the kernel");
+  };
+  const auto read_name = [&](const Value& name) {
+    if (!name.is_scalar() || name.text().empty()) return name.expected("the name of a network interface");
+    config.offload_interfaces.push_back(name.text());
+  };
+  read_map(value, {{"mode", read_mode}, {"interfaces", [&](const Value& names) {
+                                           read_list(names, "a list of network interfaces", read_name);
+                                         }}});
+  if (!config.offload_interfaces.empty())
+    config.warnings.emplace_back("offload.interfaces: without effect, since offload.mode is off");
+}
+
 void read_format(const Value& value, LogFormat& out) {
   constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats{
       {{"text", LogFormat::text}, {"json", LogFormat::json}}};

@@ -34,6 +34,8 @@ void read_size(const Value& value, std::uint32_t smallest, std::uint32_t largest
 void read_age(const Value& value, Duration& out);
 // Whole seconds, from `shortest` to one day.
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out);
+// A relay in the kernel has these keys. This build has none, so `off` is the only mode.
+void read_offload(const Value& value, Config& config);
 void read_level(const Value& value, LogLevel& out);
 void read_format(const Value& value, LogFormat& out);
 void read_shown_addresses(const Value& value, ShownAddresses& out);

@@ -197,6 +197,8 @@ constexpr Key kKeys[] = {
     {"shutdown.deadline", "10m",
      [](const Value& v, Config& c) { read_duration(v, Duration::zero(), kMaxDrain, c.shutdown.deadline); }},
 
+    {"offload", "{mode: off, interfaces: []}", [](const Value& v, Config& c) { read_offload(v, c); }},
+
     {"log.level", "info", [](const Value& v, Config& c) { read_level(v, c.log.level); }},
     {"log.format", "text", [](const Value& v, Config& c) { read_format(v, c.log.format); }},
     {"log.addresses", "full", [](const Value& v, Config& c) { read_shown_addresses(v, c.log.addresses); }},
@@ -302,6 +304,17 @@ const YamlNode* find_node(const YamlNode& node, std::string_view path) {
   return nullptr;
 }
 
+// The place of what an override has set is empty.
+void note_places(const YamlNode& section, const std::string& path, Places& places) {
+  for (const YamlEntry& entry : section.entries) {
+    const std::string inner = join(path, entry.key.text);
+    places.emplace(inner, entry.value.where.starts_with("--set") ? "" : entry.value.where);
+    if (is_section(inner)) note_places(entry.value, inner, places);
+  }
+}
+
+bool is_of_path(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; }
+
 // The keys that are read only at the start; see also keep_what_needs_restart().
 constexpr std::string_view kNeedRestart[] = {
     "listen",         "workers",          "relay.addresses",        "relay.ports",    "relay.tcp",
@@ -317,6 +330,24 @@ std::map<std::string, std::string> written_values(const YamlNode& document) {
     if (const YamlNode* node = find_node(document, key.path)) written.emplace(key.path, on_one_line(*node));
   }
   return written;
+}
+
+Places places_in(const YamlNode& document) {
+  Places places;
+  note_places(document, "", places);
+  return places;
+}
+
+std::string add_place(const Places& places, std::string_view fault) {
+  const auto* const end = std::ranges::find_if_not(fault, is_of_path);
+  std::string path(fault.begin(), end);
+  while (!path.empty()) {
+    if (const auto place = places.find(path); place != places.end())
+      return (place->second.empty() ? "" : place->second + ": ") + std::string(fault);
+    const std::size_t dot = path.rfind('.');
+    path.resize(dot == std::string::npos ? 0 : dot);
+  }
+  return std::string(fault);
 }
 
 std::vector<ChangedKey> find_changes(const Config& before, const Config& after) {

@@ -14,6 +14,9 @@ namespace turnpike::config {
 // The value of Config::written for this document.
 std::map<std::string, std::string> written_values(const YamlNode& document);
 
+// The value of Config::places for this document.
+Places places_in(const YamlNode& document);
+
 // Reads all entries of the document into `config`. Reports unknown keys.
 void read_keys(const Value& document, Config& config);
 

@@ -17,6 +17,13 @@ void read_map(const Value& map, std::initializer_list<MapMember> members) {
   }
 }
 
+Value value_or_section(const Value& section, std::string_view key) {
+  for (const auto& [name, value] : section.entries()) {
+    if (name == key) return value;
+  }
+  return section;
+}
+
 std::vector<Value> one_or_more(const Value& value) {
   return value.is_list() ? value.items() : std::vector<Value>{value};
 }

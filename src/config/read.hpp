@@ -23,6 +23,9 @@ struct MapMember {
 // Reads the entries of a map, in the order of the file. Reports keys that are not among `members`.
 void read_map(const Value& map, std::initializer_list<MapMember> members);
 
+// The value of this key of a section, for an error about the key. The section where the key is not written.
+Value value_or_section(const Value& section, std::string_view key);
+
 // The items of a list; a value that is not a list is the only item.
 std::vector<Value> one_or_more(const Value& value);
 

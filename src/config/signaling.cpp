@@ -129,6 +129,7 @@ void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t larges
 
 void check_signaling(const Value& section, Config& config) {
   const SignalingParams& signaling = config.signaling;
+  const Value listen = value_or_section(section, "listen");
   for (const auto& [name, value] : section.entries()) {
     if (name == "access" && signaling.access == signaling::Access::open && !signaling.is_private()) {
       config.warnings.push_back(value.where() +
@@ -142,14 +143,14 @@ void check_signaling(const Value& section, Config& config) {
     const Listener& relay = config.listen[i];
     const auto same = [&](const http::Listener& site) { return clash(site.endpoint, relay.endpoint); };
     if (is_stream(relay.transport) && std::ranges::any_of(signaling.listen, same)) {
-      section.problem("listens where listen[" + std::to_string(i) +
-                      "] does: expected another address or port" +
-                      (relay.auto_detect ? ", or listen: [] since auto:// serves the page as well" : ""));
+      listen.problem("listens where listen[" + std::to_string(i) +
+                     "] does: expected another address or port" +
+                     (relay.auto_detect ? ", or listen: [] since auto:// serves the page as well" : ""));
     }
   }
   const bool secure = std::ranges::any_of(signaling.listen, &http::Listener::secure);
   if (secure && !config.tls.complete()) {
-    section.problem("https:// needs tls.certificate and tls.private_key");
+    listen.problem("https:// needs tls.certificate and tls.private_key");
   }
   if (signaling.effective_access() == signaling::Access::token && signaling.token_secrets.empty()) {
     section.problem("expected token_secrets, since access is token" +

@@ -83,7 +83,7 @@ std::optional<std::string> find_fault(const Config& config, std::vector<std::str
     net::load_certificates(config.tls);
     return std::nullopt;
   } catch (const std::exception& error) {
-    return error.what();
+    return add_place(config.places, error.what());
   }
 }
 

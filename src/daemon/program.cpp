@@ -23,13 +23,14 @@ constexpr int kFailed = 1;
 // A line on stderr, in which texts of the configuration may be repeated.
 void say(std::string_view line) { std::cerr << printable(line) << '\n'; }
 
-// Returns what `act` returns, and says why when it throws.
+// Returns what `act` returns, and says why when it throws: with its place, for a fault of a key in the file.
 template <class Act>
-int report_faults(Act&& act) {
+int report_faults(const config::Places& places, Act&& act) {
   try {
     return act();
   } catch (const std::exception& error) {
-    say(std::string("turnpike: ") + error.what());
+    const std::string fault = config::add_place(places, error.what());
+    say(fault == error.what() ? "turnpike: " + fault : fault);
     return kFailed;
   }
 }
@@ -49,7 +50,8 @@ int with_configuration(const Source& source, Use&& use) {
     for (const auto& error : config.error()) say(to_string(error));
     return kFailed;
   }
-  return report_faults([&] {
+  const config::Places places = config->places;
+  return report_faults(places, [&] {
     add_missing_secret(*config);
     auth::CredentialStore credentials = config::make_credentials(*config);
     auto tls = Certificates::load(config->tls, make_ticket_keys(config->cluster));
@@ -86,7 +88,7 @@ int check(const Source& source) {
 }
 
 int reload(pid_t pid) {
-  return report_faults([pid] {
+  return report_faults({}, [pid] {
     ask_for_reload(pid);
     return kDone;
   });

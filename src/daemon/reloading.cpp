@@ -92,7 +92,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     }
     relays_.use(next.relay, addresses_);
   } catch (const std::exception& error) {
-    fail(error.what());
+    fail(config::add_place(next.places, error.what()));
     if (!dry_run) log_reload(report);
     return reloaded;
   }

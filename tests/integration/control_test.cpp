@@ -214,6 +214,7 @@ TEST_CASE("a bad file changes nothing and says why", "[integration][control]") {
       {"peers: {allow: [300.0.0.0/8]}\n", ":1: peers.allow[0]"},
       {"auth: {users: {alice: [1, 2]}}\n", ":1: auth.users"},
       {"limits: {allocations: many}\n", ":1: limits.allocations"},
+      {"realm: example.org\nauth:\n  users: {\"a\\u00adb\": secret}\n", ":3: auth.users: "},
       {"tls: {certificate: /nowhere.pem, private_key: /nowhere.key}\n", ":1: tls.certificate"},
       {"relay: {addresses: [127.0.0.1], advertise: {10.9.9.9: 198.51.100.1}}\n", "relay.advertise"},
   };

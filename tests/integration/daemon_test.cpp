@@ -22,6 +22,7 @@
 #include <string>
 
 #include "net/fd.hpp"
+#include "support/certificate.hpp"
 #include "support/relay_client.hpp"
 #include "support/tls_probe.hpp"
 
@@ -150,6 +151,24 @@ TEST_CASE("--check says what is wrong, and starts nothing", "[integration]") {
   const DaemonOutcome absent = run("auth: {users: {\"a\\u00adb\": secret}}\n", {"--check"});
   CHECK(absent.exit_code == 1);
   CHECK_THAT(absent.output, Catch::Contains("OpaqueString") && !Catch::Contains("secret"));
+  CHECK_THAT(absent.output, Catch::Contains(":1: auth.users: "));
+}
+
+TEST_CASE("a fault that only the use of a key shows has its file, line and key as well", "[integration]") {
+  const Certificate pem = make_certificate();
+  const TemporaryFile certificate(pem.certificate);
+  const TemporaryFile other(make_certificate().private_key);
+  const TemporaryFile config("listen: [\"tls://127.0.0.1:0\"]\ntls:\n  certificate: " + certificate.path() +
+                             "\n  private_key: " + other.path() + "\n");
+  const std::string fault =
+      config.path() + ":4: tls.private_key: " + other.path() + ": key values mismatch\n";
+  for (const bool checks : {true, false}) {
+    std::vector<std::string> command{daemon_path(), "--config", config.path()};
+    if (checks) command.emplace_back("--check");
+    Child child(command);
+    CHECK(child.wait() == 1);
+    CHECK(child.output() == fault);
+  }
 }
 
 TEST_CASE("--check warns of what is allowed and should not be", "[integration]") {

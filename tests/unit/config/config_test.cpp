@@ -170,6 +170,7 @@ std::map<std::string_view, std::string> other_values() {
       {"cluster.prefix", "other"},
       {"shutdown.drain", "7s"},
       {"shutdown.deadline", "7m"},
+      {"offload", "{mode: off, interfaces: [eth0]}"},
       {"log.level", "debug"},
       {"log.format", "json"},
       {"log.addresses", "prefix"},

@@ -53,17 +53,17 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
       {"foo: 1",
        "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
        "limits, "
-       "nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
+       "nat_discovery, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format, addresses"},
       {"relay.ports: 1024-2048",
        "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
-       "limits, nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
+       "limits, nat_discovery, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\u{a}b: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
        "limits, "
-       "nat_discovery, tls, signaling, admin, cluster, shutdown, log"},
+       "nat_discovery, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
        "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol, proxy_header, web, "
        "web_proxy_protocol"},
@@ -178,11 +178,11 @@ TEST_CASE("listeners", "[config]") {
        "t.yaml:1: listen: tls:// needs tls.certificate\nt.yaml:1: listen: tls:// needs tls.private_key"},
       {"tls: {certificate: /etc/passwd}\nlisten:\n- tls://0.0.0.0:1",
        "t.yaml:1: tls: certificate needs private_key\nt.yaml:2: listen: tls:// needs tls.private_key"},
-      {"listen: [tcp://0.0.0.0:8080]\nsignaling: {listen: http://127.0.0.1:8080}",
-       "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
+      {"listen: [tcp://0.0.0.0:8080]\nsignaling:\n  access: open\n  listen: http://127.0.0.1:8080",
+       "t.yaml:4: signaling.listen: listens where listen[0] does: expected another address or port"},
       {"listen: ['tcp://[::1]:8080', tcp://127.0.0.1:8080]\nsignaling: {listen: ['http://[::]:8080'], "
        "access: open}",
-       "t.yaml:2: signaling: listens where listen[0] does: expected another address or port"},
+       "t.yaml:2: signaling.listen: listens where listen[0] does: expected another address or port"},
       {"listen: [dtls://0.0.0.0:1]",
        "t.yaml:1: listen: dtls:// needs tls.certificate\nt.yaml:1: listen: dtls:// needs tls.private_key"},
       {"tls: {private_key: /etc/passwd}\nlisten:\n- dtls://0.0.0.0:1",
@@ -250,8 +250,8 @@ TEST_CASE("listeners", "[config]") {
        "t.yaml:1: listen[0].web: expected a web server elsewhere than at signaling.listen (got "
        "\"127.0.0.1:8080\")"},
       {"admin: {listen: ['http://127.0.0.1:9641', 'http://127.0.0.1:9641']}",
-       "t.yaml:1: admin: listens where another listener does: expected another address or port\n"
-       "t.yaml:1: admin: listens where another listener does: expected another address or port"},
+       "t.yaml:1: admin.listen: listens where another listener does: expected another address or port\n"
+       "t.yaml:1: admin.listen: listens where another listener does: expected another address or port"},
       {"listen: [{url: auto://127.0.0.1:443, web: '127.0.0.1:9641'}]\nadmin: {listen: http://0.0.0.0:9641}",
        "t.yaml:1: listen[0].web: expected a web server elsewhere than at admin.listen (got "
        "\"127.0.0.1:9641\")"},
@@ -700,6 +700,40 @@ TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[confi
   CHECK(config->auth.strict_expiry);
   CHECK(config->tls.only_tls_1_3);
   CHECK(config->log.addresses == ShownAddresses::prefix);
+}
+
+TEST_CASE("what is offloaded to the kernel is nothing, and a configuration may say so", "[config]") {
+  CHECK(outcome("offload: {mode: off, interfaces: []}") == outcome(""));
+  CHECK(outcome("offload:\n  # mode: off\n") == outcome(""));
+  const Result<Config, Errors> config = parse("offload: {mode: off, interfaces: [eth0]}", "t.yaml");
+  REQUIRE(config.has_value());
+  CHECK(config->warnings ==
+        std::vector<std::string>{"offload.interfaces: without effect, since offload.mode is off"});
+  check_all({
+      {"offload:\n  mode: native\n",
+       "t.yaml:2: offload.mode: expected off, since this build has no relay in the kernel (got native)"},
+      {"offload: on", "t.yaml:1: offload: expected a map with mode and interfaces (got on)"},
+      {"offload: {interfaces: eth0}",
+       "t.yaml:1: offload.interfaces: expected a list of network interfaces (got eth0)"},
+      {"offload: {interfaces: [[]]}",
+       "t.yaml:1: offload.interfaces[0]: expected the name of a network interface (got a list)"},
+      {"offload: {mood: off}", "t.yaml:1: offload.mood: unknown key, did you mean offload.mode?"},
+  });
+}
+
+TEST_CASE("a fault that begins with the path of a key is shown with its place", "[config]") {
+  const Result<Config, Errors> config =
+      parse("tls:\n  min_version: 1.2\nauth: {users: {ann: x}}\nlog: {}\n", "t.yaml", {"log.level=debug"});
+  REQUIRE(config.has_value());
+  const auto shown = [&](std::string_view fault) { return add_place(config->places, fault); };
+  CHECK(shown("tls.min_version: x") == "t.yaml:2: tls.min_version: x");
+  CHECK(shown("auth.users and auth.database: x") == "t.yaml:3: auth.users and auth.database: x");
+  CHECK(shown("tls.certificates[1].certificate: x") == "t.yaml:1: tls.certificates[1].certificate: x");
+  CHECK(shown("log.level: x") == "log.level: x");  // from the override
+  CHECK(shown("log.format: x") == "t.yaml:4: log.format: x");
+  CHECK(shown("realm: x") == "realm: x");
+  CHECK(shown("cannot listen") == "cannot listen");
+  CHECK(shown("") == "");
 }
 
 TEST_CASE("all errors of a file come at once", "[config]") {

@@ -230,7 +230,7 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
         "t.yaml:1: signaling.listen[1]: expected an address and port that no other entry takes (got "
         "http://0.0.0.0:1)");
   CHECK(refused("listen: https://127.0.0.1:1") ==
-        "t.yaml:1: signaling: https:// needs tls.certificate and tls.private_key");
+        "t.yaml:1: signaling.listen: https:// needs tls.certificate and tls.private_key");
   CHECK(refused("listen: http://0.0.0.0:1") ==
         "t.yaml:1: signaling: expected token_secrets, since access is token by default where others can "
         "reach it, by an address, a proxy or a public host; or access: open, for everybody");
