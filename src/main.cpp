@@ -1,4 +1,4 @@
-// The command line of the daemon and its exit codes: 0 after a stop that was asked for, 1 when it cannot
+// The command line of the daemon. The exit code is 0 after a requested stop, and 1 when the daemon cannot
 // start or the command line is wrong.
 #include <CLI/CLI.hpp>
 #include <string>

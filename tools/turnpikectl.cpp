@@ -19,8 +19,7 @@ using namespace turnpike::turnpikectl;
 constexpr const char* kSocket = "/run/turnpike/admin.sock";
 constexpr const char* kConfig = "/etc/turnpike/turnpike.yaml";
 
-// A CLI11 check that also stores the value: "90s", "10m" or "1h" in seconds. A part of a second counts as
-// one.
+// Adds an option with a duration, such as "90s", "10m" or "1h", which is stored in whole seconds, rounded up.
 CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::chrono::seconds>& out,
                           const char* help, std::chrono::seconds at_least = {}) {
   return app
@@ -36,13 +35,13 @@ CLI::Option* add_duration(CLI::App& app, const char* name, std::optional<std::ch
       ->type_name("TIME");
 }
 
-// Two options of which exactly one has to be there. An option group of CLI11 can do that too, but its --help
-// does not show the positional one in the usage.
+// Requires exactly one of two options. An option group of CLI11 can do that too, but its --help does not show
+// the positional one in the usage.
 class OneOf {
  public:
   OneOf(CLI::Option* first, CLI::Option* second) : first_(first), second_(second) { first->excludes(second); }
 
-  // Throws CLI::RequiredError when neither is there.
+  // Throws CLI::RequiredError when neither option is present.
   void require() const {
     if (first_->empty() && second_->empty())
       throw CLI::RequiredError(first_->get_name() + " or " + second_->get_name());
@@ -53,7 +52,7 @@ class OneOf {
   const CLI::Option* second_;
 };
 
-// Prints the help or the version that was asked for, or what is wrong, which may repeat an argument.
+// Prints the help or the version, or what is wrong. The message may repeat an argument.
 int explain(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() != 0) {
     complain(error.what());

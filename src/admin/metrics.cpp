@@ -46,7 +46,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kFamilyH
     {"web_sockets_closed_total", "WebSockets that this server ended, by the reason."},
 }};
 
-// The inverse of label(): converts its text to the labels of prometheus-cpp.
+// Converts the text of label() back to the labels of prometheus-cpp.
 std::vector<prometheus::ClientMetric::Label> split_labels(std::string_view text) {
   std::vector<prometheus::ClientMetric::Label> labels;
   while (!text.empty()) {
@@ -93,7 +93,7 @@ void set_value(prometheus::ClientMetric& series, const Metric& metric) {
   for (const Bucket& bucket : metric.buckets) series.histogram.bucket.push_back({bucket.count, bucket.up_to});
 }
 
-// The fields of /proc/self/stat after the program's name, which may contain spaces (proc(5)).
+// Returns the fields of /proc/self/stat after the program's name, which may contain spaces (proc(5)).
 std::vector<std::string> process_stat() {
   std::ifstream file("/proc/self/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -103,7 +103,7 @@ std::vector<std::string> process_stat() {
   return {std::istream_iterator<std::string>(rest), {}};
 }
 
-// The time of the machine's boot, in seconds since 1970. /proc/stat has it too, but a service with
+// Returns the time of the machine's boot, in seconds since 1970. /proc/stat has it too, but a service with
 // ProcSubset=pid does not see that file.
 double boot_time() {
   const auto read = [](clockid_t clock) {

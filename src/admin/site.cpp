@@ -47,7 +47,8 @@ std::optional<ParsedId> parse_id(std::string_view text) {
   return id;
 }
 
-// The name as JSON can have it. Whoever signs time-limited credentials may sign any octets.
+// Returns the user name in a form that JSON allows. The owner of a secret may sign credentials with any
+// octets as a name.
 std::string user_of(const turn::AllocationInfo& allocation) {
   return is_utf8(allocation.username) ? allocation.username : printable(allocation.username);
 }
@@ -141,7 +142,8 @@ void Site::add_routes(http::Router& router) {
     router.add("GET", path,
                [](const Request& request) -> Awaitable<Response> { co_return http::status_page(request); });
   }
-  // The numbers of the status page. They contain nothing about a single user, so they need no token.
+  // These are the numbers of the status page. They contain nothing about a single user, so they need no
+  // token.
   router.add("GET", "/status.json",
              [this](const Request&) -> Awaitable<Response> { co_return json_answer(service_.status()); });
   router.set_fallback([](const Request&) -> Awaitable<Response> {

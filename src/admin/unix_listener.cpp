@@ -55,7 +55,7 @@ void UnixListener::accept() {
   acceptor_.async_accept([this](const Error& error, Socket socket) {
     if (stopping_) return;
     if (error) {
-      // Most likely there is no free descriptor. To accept again at once would be a busy loop.
+      // Most likely there is no free descriptor. Without a pause, this would be a busy loop.
       pause_.expires_after(kOutOfDescriptors);
       pause_.async_wait([this](const Error& stopped) {
         if (!stopped) accept();

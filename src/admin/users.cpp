@@ -30,7 +30,7 @@ std::optional<std::string> text_member(const json::object& object, std::string_v
   return std::string(value->get_string().data(), value->get_string().size());
 }
 
-// Returns false when the member is something else than hex digits for the whole key.
+// Returns false when the member exists but is not the whole key in hex digits.
 template <std::size_t Size>
 bool read_key(const json::object& object, std::string_view name,
               std::optional<std::array<std::uint8_t, Size>>& out) {

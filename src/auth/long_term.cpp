@@ -19,8 +19,8 @@ NonceBinding nonce_binding(const CredentialStore& store, const FiveTuple& tuple)
   return {tuple.client, tuple.transport, store.algorithms(), store.offers_anonymity()};
 }
 
-// Whether the value of PASSWORD-ALGORITHMS is the list that we send: each algorithm with empty parameters
-// (RFC 8489 §14.11).
+// Returns whether the value of PASSWORD-ALGORITHMS is the list that we send: each algorithm with empty
+// parameters (RFC 8489 §14.11).
 bool same_list(Bytes value, std::span<const PasswordAlgorithm> offered) {
   if (value.size() != 4 * offered.size()) return false;
   for (std::size_t i = 0; i < offered.size(); ++i) {
@@ -65,8 +65,8 @@ struct LongTermCheck::Claim {
   std::string_view nonce;
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
   bool had_valid_nonce = false;
-  bool had_good_key = false;  // of an access token that is not valid at this time
-  bool has_expired = false;   // that token is over
+  bool had_good_key = false;  // with the key of an access token that is not valid at this time
+  bool has_expired = false;   // this token has expired
 
   Refusal refused_with(ErrorCode code) const {
     return {code, had_valid_nonce, had_valid_nonce && !had_good_key, has_expired};
@@ -124,9 +124,9 @@ std::optional<ErrorCode> LongTermCheck::check_realm_and_nonce(const CredentialSt
   return std::nullopt;
 }
 
-// The bid-down check of RFC 8489 §9.2.4. Our nonces always announce PASSWORD-ALGORITHMS. A request without
-// either attribute therefore comes from a client of RFC 5389, or an attacker removed the attributes and the
-// integrity check fails.
+// This is the bid-down check of RFC 8489 §9.2.4. Our nonces always announce PASSWORD-ALGORITHMS. A request
+// without either attribute therefore comes from a client of RFC 5389. If instead an attacker has removed the
+// attributes, the integrity check fails.
 std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& store,
                                                         const stun::MessageView& request,
                                                         Claim& claim) const {
@@ -143,8 +143,8 @@ std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& s
   return std::nullopt;
 }
 
-// The check of RFC 7635 §8. A failure takes the same steps whatever its cause, so that its time does not tell
-// the cause.
+// This is the check of RFC 7635 §8. A failure takes the same steps whatever its cause, so that the time of
+// the answer does not show the cause.
 std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore& store,
                                                            const stun::MessageView& request, Claim& claim,
                                                            WallTime now) {
@@ -163,8 +163,8 @@ std::optional<Identity> LongTermCheck::find_token_identity(const CredentialStore
                   std::string(kid) + '/' + crypto::base64url_encode(Bytes(digest).first(9))};
 }
 
-// Returns the key that signed the request, or nothing. It is the token's key, which must be at least as long
-// as the hash. The clients of coturn sign with SHA-1 and use only as much of the key as an MD5 key has.
+// Returns the key that signed the request, or nothing. This is the token's key, which must be at least as
+// long as the hash. The clients of coturn sign with SHA-1 and use only as much of the key as an MD5 key has.
 std::optional<Key> LongTermCheck::verify_session(const stun::MessageView& request, Bytes mac_key) {
   const Key whole = Key::of_session(mac_key);
   const bool whole_fits = verify(request, whole);
@@ -178,8 +178,8 @@ std::optional<Key> LongTermCheck::verify_session(const stun::MessageView& reques
   return beginning_fits ? std::optional(beginning) : std::nullopt;
 }
 
-// The same keys are made and tried for every name, even for unknown ones, so that the time does not tell
-// which users exist.
+// The same keys are derived and tried for every name, even for unknown ones, so that the time of the answer
+// does not show which users exist.
 std::optional<Identity> LongTermCheck::find_identity(const CredentialStore& store,
                                                      const stun::MessageView& request, const Claim& claim,
                                                      const Identity* known) {

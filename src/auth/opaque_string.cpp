@@ -29,7 +29,8 @@ bool has_script(ucs4_t c, const char* name) {
   return script && std::strcmp(script->name, name) == 0;
 }
 
-// The exceptions of RFC 8264 §9.6 (RFC 5892 §2.6): code points that their categories alone would allow.
+// These are the exceptions of RFC 8264 §9.6 (RFC 5892 §2.6): code points that their categories alone would
+// allow.
 bool is_disallowed_exception(ucs4_t c) {
   return c == 0x0640 || c == 0x07FA || in(c, 0x302E, 0x302F) || in(c, 0x3031, 0x3035) || c == 0x303B;
 }
@@ -43,8 +44,9 @@ bool is_contextual(ucs4_t c) {
          in(c, 0x0660, 0x0669) || in(c, 0x06F0, 0x06F9);
 }
 
-// The contextual rules of RFC 5892, appendix A. A zero width non-joiner is allowed only after a virama. The
-// rule for joining scripts is left out: it only changes how words look, and passwords do not need it.
+// Applies the contextual rules of RFC 5892, appendix A. A zero width non-joiner is allowed only after a
+// virama. The rule for joining scripts is left out: it only changes how words look, and passwords do not need
+// it.
 bool context_allows(const CodePoints& text, std::size_t at) {
   const auto before = [&] { return at > 0 ? text[at - 1] : 0; };
   const auto after = [&] { return at + 1 < text.size() ? text[at + 1] : 0; };
@@ -66,7 +68,8 @@ bool context_allows(const CodePoints& text, std::size_t at) {
   }
 }
 
-// RFC 8264 §8 with the FreeformClass of §4.3: letters, marks, numbers, symbols, punctuation and spaces.
+// Applies RFC 8264 §8 with the FreeformClass of §4.3: letters, marks, numbers, symbols, punctuation and
+// spaces.
 bool freeform_allows(const CodePoints& text, std::size_t at) {
   const ucs4_t c = text[at];
   if (is_disallowed_exception(c) || is_old_hangul_jamo(c)) return false;

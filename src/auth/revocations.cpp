@@ -6,7 +6,8 @@ namespace turnpike::auth {
 
 bool Revocations::add(const Revocation& revocation, WallTime now) {
   ByName& known = of(revocation.kind);
-  // Only when room is needed: who adds many does not go through all of them each time.
+  // Expired entries are removed only when room is needed, so that not each of many additions examines all
+  // entries.
   if (known.size() >= kMax && !known.contains(revocation.name)) {
     std::erase_if(known, [&](const auto& entry) { return entry.second.until <= now; });
     if (known.size() >= kMax) return false;

@@ -30,7 +30,8 @@ void AddressLimiter::set_limit(std::uint32_t per_second, std::uint64_t burst) {
 void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
   const std::uint64_t gained = std::min(elapsed, full_.load()) *
-                               per_second_;  // bounded: after `full_` ms a bucket is full at any rate
+                               // after `full_` ms a bucket is full at any rate, so this does not overflow
+                               per_second_;
   bucket.millitokens = std::min(full_.load(), bucket.millitokens + gained);
   const SteadyTime then = bucket.refilled;
   bucket.refilled = std::max(then, now);  // another worker may have read a later time
@@ -73,8 +74,8 @@ bool AddressLimiter::take(const IpAddress& source, SteadyTime now, bool is_prove
     return true;
   }
   if (is_proven) return false;
-  // Drops the part of a token that is left. Otherwise a sender with good timing would get every token, and
-  // all others only the chance.
+  // The rest of a token is dropped. Otherwise a sender with good timing would get every token, and all others
+  // would have only the draw.
   bucket.millitokens = 0;
   return draw_luck(bucket, shard);
 }

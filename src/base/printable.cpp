@@ -14,10 +14,11 @@ namespace turnpike {
 namespace {
 
 constexpr const char* kEncoding = "UTF-8";
-// Marks of one character. Texts need three at most; with a hundred they would cover the lines above.
+// The most marks of one character. Texts need at most three; with a hundred, they would cover the lines
+// above.
 constexpr int kMaxMarks = 4;
 
-// The first character of a text; one octet and no character when the text does not begin with one.
+// The first character of a text, or one octet without a character when the text does not begin with one.
 struct Front {
   std::string_view octets;
   ucs4_t character = 0;
@@ -79,7 +80,8 @@ std::string take_printable(std::string_view& text, std::string_view also) {
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    // Nearly all texts are ASCII. Behind the last character of a run there may be marks.
+    // Nearly all texts are ASCII. The last character of a run of ASCII may have marks, so it is not copied
+    // here.
     const auto run = std::ranges::find_if_not(text, is_plain_ascii) - text.begin();
     const auto alone = static_cast<std::size_t>(std::max<std::ptrdiff_t>(run - 1, 0));
     result += text.substr(0, alone);
@@ -97,7 +99,7 @@ std::string printable_json(std::string_view json) {
     if (!front.is_character) {
       result += "\\ufffd";
     } else if (front.character < ' ') {
-      result += ' ';  // not in a string, where JSON has an escape for it
+      result += ' ';  // only outside strings, since JSON escapes it in strings
     } else if (is_harmless(front.character)) {
       result += front.octets;
     } else {

@@ -38,14 +38,15 @@ Freshness::Verdict Freshness::take(const std::string& node, std::string_view run
   const auto found = latest_.find(node);
   const bool is_known = found != latest_.end();
   if (is_known && run == found->second.run) {
-    // A node whose clock was set back goes on with numbers of the future, and nobody else can have them.
+    // A node whose clock was set back continues with numbers of the future. They are accepted, since nobody
+    // else can have them.
     if (number <= found->second.number) return Verdict::repeated;
     if (number < milliseconds_of(now) && !is_timely(number, now)) return Verdict::untimely;
     found->second.number = number;
     return Verdict::fresh;
   }
   if (!is_timely(number, now)) return Verdict::untimely;
-  // The name of a start before the clock was set back may be greater than that of the present one.
+  // A run from before the clock was set back may have a greater name than the present run.
   if (is_known && run < found->second.run && is_timely(found->second.number, now)) return Verdict::superseded;
   latest_[node] = {std::string(run), number};
   return Verdict::fresh;

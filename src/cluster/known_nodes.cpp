@@ -8,12 +8,13 @@
 namespace turnpike::cluster {
 namespace {
 
-constexpr std::chrono::hours kMemory{24};     // of nodes that are gone
-constexpr std::chrono::minutes kNamesake{1};  // how long it is told that a name is used twice
+constexpr std::chrono::hours kMemory{24};     // how long a lost node is remembered
+constexpr std::chrono::minutes kNamesake{1};  // how long a name that is used twice is reported
 
 std::uint64_t number_of(WallTime time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
 
-// The node wrote numbers of the future, and by now writes those of our time: its clock was set right.
+// Returns whether the node's clock was set back: the node wrote numbers of the future, and now those of the
+// present.
 bool was_set_back(std::uint64_t before, std::uint64_t after, WallTime now) {
   return before > number_of(now) && !Freshness::is_timely(before, now) && Freshness::is_timely(after, now);
 }
@@ -59,7 +60,7 @@ KnownNodes::Verdict KnownNodes::take_order(const std::string& node, std::uint64_
                                            Duration max_age) {
   Heard* const heard = of(node);
   if (!heard) return Verdict::too_many;
-  heard->since = std::max(heard->since, now.steady - kLife);  // it is no record
+  heard->since = std::max(heard->since, now.steady - kLife);  // an order does not count as a record
   const std::uint64_t here = number_of(now.wall);
   const bool is_timely = number > here ? number - here <= number_of(WallTime(kMaxAge))
                                        : here - number <= number_of(WallTime(max_age));

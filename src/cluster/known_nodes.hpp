@@ -18,18 +18,18 @@ namespace turnpike::cluster {
 
 class KnownNodes {
  public:
-  // A node that has not written for this time counts as gone.
+  // A node that has not written for this time counts as absent.
   static constexpr std::chrono::seconds kLife{10};
-  // Of an order; it may come from a clock that is ahead by as much. A node that has just started does not
-  // know what it has heard before.
+  // The maximum age of an order, and the maximum by which the sender's clock may be ahead. It limits the
+  // orders that can be repeated to a node that has just started and does not know what it received before.
   static constexpr std::chrono::minutes kMaxAge{5};
 
   enum class Verdict : std::uint8_t {
     fresh,
-    old,       // it was heard before, or something later was
-    silent,    // a record that the node has not written anew for kLife, even where its key lives on
+    old,       // it was received before, or something later was
+    silent,    // a record that the node has not renewed for kLife, even if its key still exists
     untimely,  // an order that is too old, or of a clock that is too far from ours
-    too_many,  // more nodes than are heeded
+    too_many,  // there are more nodes than this node accepts
   };
 
   // Checks a record or an order, and stores its number when the verdict is `fresh`.
@@ -39,22 +39,23 @@ class KnownNodes {
   static constexpr std::chrono::hours kKept{24};
   Verdict take_kept_order(const std::string& node, std::uint64_t number, TimePoint now);
 
-  // The record that the node wrote less than kLife ago; null when there is none.
+  // Returns the record that the node wrote less than kLife ago; null when there is none.
   const NodeRecord* latest_of(const std::string& name, SteadyTime now) const;
   // Whether two servers are configured with this name.
   bool is_used_twice(const std::string& name, SteadyTime now) const;
-  // The nodes that were there within a day and have not said that they leave. They may relay without Redis.
+  // Returns the nodes that were present within a day and have not said that they leave. They may relay
+  // without Redis.
   std::vector<std::string> those_that_may_run() const;
   void forget_long_gone(SteadyTime now);
 
  private:
   struct Heard {
-    std::uint64_t number = 0;          // of the latest record
-    std::uint64_t order = 0;           // likewise
-    SteadyTime since{};                // when the record came
+    std::uint64_t number = 0;  // of the latest record
+    std::uint64_t order = 0;   // of the latest order
+    SteadyTime since{};        // when the latest new record was received, or kLife before the latest order
     std::optional<NodeRecord> record;  // empty when only an order was received
-    // Of the server that wrote last, and of the one before. A server that is started anew takes the place of
-    // its former run for good; two that write in turn are two.
+    // The starts of the server that wrote last and of the one before. A server that was restarted replaces
+    // its former run for good. When the former one writes again, there are two servers.
     std::array<std::uint64_t, 2> began{};
     SteadyTime used_twice_until{};
   };

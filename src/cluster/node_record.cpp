@@ -57,7 +57,7 @@ json::object to_object(const NodeRecord::Demands& demands) {
   return object;
 }
 
-// Any rate above is taken for this one, so that sums of them are numbers.
+// A rate above this is reduced to it, so that sums of rates do not overflow.
 constexpr std::uint64_t kMaxDemand = std::uint64_t{1} << 48;
 
 NodeRecord::Demands read_demands(JsonReader& outer, std::string_view name) {

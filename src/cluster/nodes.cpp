@@ -17,10 +17,10 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxUser = 1024;         // octets of a user name in an order
 constexpr int kMaxKept = 1000;                 // orders, the latest ones
-constexpr std::size_t kMaxResult = 32;         // octets of what an order is answered with
-const std::string kMaxRecord = "4194303";      // the last octet that is read of what stands at a node's key
+constexpr std::size_t kMaxResult = 32;         // octets of the answer to an order
+const std::string kMaxRecord = "4194303";      // the last octet that is read of the value at a node's key
 const std::string kLastRecordLives = "60000";  // ms
-constexpr std::chrono::minutes kUsedTwice{1};  // how long it is told that this node's name is
+constexpr std::chrono::minutes kUsedTwice{1};  // how long it is reported that this node's name is used twice
 
 constexpr std::pair<Order::Kind, const char*> kOrders[] = {
     {Order::Kind::end_user, "end_user"},
@@ -89,7 +89,7 @@ RedisConnection::Handlers Nodes::order_handlers() {
   return handlers;
 }
 
-// Redis may refuse it, to a user whom it lets do everything else.
+// Redis may refuse this to a user to whom it allows everything else, so it is tried again later.
 void Nodes::subscribe() {
   subscribe_at_ = now() + kRenewal;
   const std::vector<std::string> channels{orders_channel_, answers_of(own_name_), revocations_.channel()};
@@ -98,7 +98,7 @@ void Nodes::subscribe() {
     orders_.send({"SUBSCRIBE", channel}, [this, missing](const redisReply* reply) {
       if (!reply || reply->type == REDIS_REPLY_ERROR || --*missing != 0) return;
       is_subscribed_ = true;
-      // What came between reading and subscribing was missed.
+      // Revocations between the last reading and this subscription were missed.
       if (commands_.is_up() && !stopped_) revocations_.agree();
       on_linked();
     });
@@ -112,7 +112,7 @@ void Nodes::on_linked() {
   if (!has_read_orders_) read_kept_orders();
 }
 
-// Both connections are lost as a rule, one after the other, and the first of them is told.
+// Usually both connections are lost, one after the other, and only the first loss is reported.
 void Nodes::on_lost(const std::string& why) {
   const bool was_linked = std::exchange(is_linked_, false);
   if (was_linked && hooks_.went) hooks_.went(why);
@@ -138,7 +138,7 @@ void Nodes::stop() {
   NodeRecord last = hooks_.describe();
   last.ready = false;
   last.leaving = true;
-  // The connection is closed once Redis has answered, or has had time to.
+  // The connection is closed when Redis has answered, or when the time for that is over.
   timer_.expires_after(kFarewell);
   timer_.async_wait([this](const boost::system::error_code&) { commands_.stop(); });
   commands_.send({"SET", key_of(own_name_), seal_record(std::move(last)), "PX", kLastRecordLives},
@@ -168,7 +168,7 @@ void Nodes::announce() {
   read_names();
 }
 
-// What changes all the time, such as traffic, is written with the rest.
+// Traffic changes all the time, so a change of traffic alone causes no write.
 void Nodes::write() {
   if (!commands_.is_up()) return;
   NodeRecord record = hooks_.describe();
@@ -194,13 +194,14 @@ std::string Nodes::seal_record(NodeRecord record) {
 void Nodes::read_names() {
   commands_.send({"SMEMBERS", prefix_ + "nodes"}, [this, reading = ++last_reading_](const redisReply* reply) {
     if (!reply || stopped_) return;
-    if (reply->type == REDIS_REPLY_ERROR) {  // it is no set; every node writes its name into a new one
+    // the value is not a set; all nodes write their names into a new one
+    if (reply->type == REDIS_REPLY_ERROR) {
       commands_.send({"UNLINK", prefix_ + "nodes"});
       renew_at_ = {};
       return;
     }
     if (reply->type != REDIS_REPLY_ARRAY) return;
-    // Those that are known come first, so that names of nobody do not take their place.
+    // Known nodes come first, so that names without a node do not take their places.
     std::vector<std::string> names{own_name_};
     for (const NodeRecord& known : others_) names.push_back(known.name);
     const std::set<std::string, std::less<>> before(names.begin(), names.end());
@@ -219,7 +220,7 @@ void Nodes::read_names() {
   });
 }
 
-// One by one, since whoever can write there may have written something of any length.
+// The records are read one by one and only in part, since others may have written values of any length.
 void Nodes::read_records(std::vector<std::string> names, std::uint64_t reading) {
   const auto texts = std::make_shared<Texts>();
   for (const std::string& name : names) {
@@ -237,21 +238,23 @@ void Nodes::read_records(std::vector<std::string> names, std::uint64_t reading) 
 
 void Nodes::on_records(const Texts& texts, std::uint64_t least) {
   std::vector<NodeRecord> records;
-  std::vector<std::string> nobody;  // it is gone, or never was; a node comes back by itself
+  // the names of nodes that are lost or never existed; a node adds its own name again
+  std::vector<std::string> nobody;
   for (const auto& [name, sealed] : texts) {
     const bool is_own = name == own_name_;
     const auto record = sealed ? open_record(name, *sealed) : std::nullopt;
     if (is_own && record) {
       look_at_own(*record, least);
     } else if (is_own) {
-      renew_at_ = {};  // somebody has written over it, or has deleted it
+      renew_at_ = {};  // somebody has overwritten or deleted the record
     } else if (!record && !(sealed && known_.latest_of(name, now()))) {
       nobody.push_back(name);
     } else {
       const auto verdict = record ? known_.take(*record, hooks_.clock()) : KnownNodes::Verdict::old;
       if (record && verdict == KnownNodes::Verdict::old)
         refuse("an old record of node " + name + " was written again");
-      // Where somebody has written over it, the node itself writes again at once.
+      // When somebody has overwritten a record, its last valid version stays in use; the node will soon write
+      // again.
       const bool is_there = verdict == KnownNodes::Verdict::fresh || verdict == KnownNodes::Verdict::old;
       if (is_there) take_latest(name, records);
     }
@@ -277,14 +280,14 @@ void Nodes::take_latest(const std::string& name, std::vector<NodeRecord>& record
 }
 
 void Nodes::look_at_own(const NodeRecord& record, std::uint64_t least) {
-  if (record.written_at < least) renew_at_ = {};  // somebody has written it again
+  if (record.written_at < least) renew_at_ = {};  // somebody has written an old record again
   if (record.began == began_ || record.written_at < began_) return;
   if (now() >= used_twice_until_) {
     hooks_.warn("cluster: another server is node " + own_name_ +
                 " as well: cluster.node has to be another one on each");
   }
   used_twice_until_ = now() + kUsedTwice;
-  renew_at_ = {};  // so that the other one hears of it as well, whenever the two of them write
+  renew_at_ = {};  // so that the other server notices it as well, whenever each of them writes
 }
 
 void Nodes::remove_names(const std::vector<std::string>& names) {
@@ -325,7 +328,7 @@ void Nodes::give(const Order& order, WhenKnown then) {
                  [this, number](const redisReply* reply) { on_published(number, reply); });
 }
 
-// Not together with the telling, which a Redis that is full still does.
+// These are not in one transaction with the PUBLISH, which works even when Redis is full.
 void Nodes::keep(std::uint64_t number, const std::string& sealed) {
   const auto day = static_cast<std::uint64_t>(std::chrono::milliseconds(KnownNodes::kKept).count());
   commands_.send({"ZREMRANGEBYSCORE", orders_channel_, "-inf", std::to_string(number - day)});
@@ -344,11 +347,12 @@ void Nodes::read_kept_orders() {
 }
 
 void Nodes::on_kept_orders(const redisReply& reply) {
-  if (reply.type == REDIS_REPLY_ERROR) commands_.send({"UNLINK", orders_channel_});  // it is no sorted set
+  // the value is not a sorted set
+  if (reply.type == REDIS_REPLY_ERROR) commands_.send({"UNLINK", orders_channel_});
   const std::size_t count = reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
-  for (std::size_t i = count; i-- > 0;) {  // the oldest one is the last
+  for (std::size_t i = count; i-- > 0;) {  // the list begins with the latest order
     const auto sealed = text_of(reply.element[i]);
-    // One that was heard as well has to be answered.
+    // An order that was also heard is left to on_order(), which answers it.
     const bool is_waiting = sealed && std::ranges::find(waiting_orders_, *sealed) != waiting_orders_.end();
     auto given = sealed && !is_waiting ? open_order(*sealed) : std::nullopt;
     if (!given || given->node == own_name_) continue;
@@ -365,8 +369,8 @@ void Nodes::on_kept_orders(const redisReply& reply) {
   }
 }
 
-// The order that follows comes to the others by the same connection, so they answer it when they have heard
-// of the revocation.
+// The order reaches the other nodes after the revocation, by the same connection. So their answers show that
+// they know the revocation.
 void Nodes::share(const auth::Revocation& revocation, WhenKnown then) {
   revocations_.share(revocation, [this, then = std::move(then)](bool is_done) {
     if (!then) return;
@@ -463,7 +467,7 @@ void Nodes::on_order(std::string_view payload) {
     return;
   }
   const auto given = open_order(payload);
-  if (!given || given->node == own_name_) return;  // our own was done when it was given
+  if (!given || given->node == own_name_) return;  // our own order was carried out when it was given
   const auto& [node, number, order] = *given;
   switch (known_.take_order(node, number, hooks_.clock())) {
     case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.obey(order));

@@ -6,10 +6,10 @@
 // After the prefix, Redis has (all but `nodes` signed, see Seal):
 //   nodes        a set: the names of the nodes
 //   node:NODE    a text: the NodeRecord of a node, which Redis deletes KnownNodes::kLife after its last
-//                renewal; the last one, of a node that leaves, after a minute
+//                renewal; the last record, of a node that leaves, is deleted after a minute
 //   orders       a channel: {"node": NODE, "number": N}, and with it an Order: its kind as a member whose
-//                value is the name, such as "end_user": NAME; and a sorted set of the same by N, for those
-//                who could not hear it, of a day
+//                value is the name, such as "end_user": NAME; and a sorted set of the orders of the last day
+//                by N, for nodes that could not receive them on the channel
 //   answers:NODE a channel for the results of orders of that node: {"node": NODE, "to": N, "result": R}, with
 //                the name of the node that answers and the number of the order
 //
@@ -46,7 +46,7 @@ struct Order {
   enum class Kind : std::uint8_t {
     end_user,     // the allocations of a user
     remove_user,  // from the node's database of users
-    revoke,       // nothing more than what was told by SharedRevocations: who answers has heard that, too
+    revoke,       // nothing more than SharedRevocations has sent; a node that answers has received that, too
   };
   Kind kind = Kind::end_user;
   std::string name;  // of the user, or of what is revoked
@@ -59,7 +59,7 @@ struct Order {
 enum class Obeyed : std::uint8_t {
   done,
   no_such_user,  // so that there was nothing to do
-  in_file,       // the user is in the node's configuration, where it has to be removed
+  in_file,       // the user is in the node's configuration, and has to be removed there
   busy,          // somebody else writes the database
   clock,         // the order seems to be too old: the clocks of the two nodes differ
   failed,
@@ -73,10 +73,10 @@ struct Outcome {
     // have the name, of which one may have answered for both.
     std::string why;
   };
-  std::vector<Missed> missed;  // the nodes that have not done it, as far as they are known
-  bool is_told = true;         // false where Redis is away or refuses it, so that nobody has heard it
+  std::vector<Missed> missed;  // the known nodes that have not carried out the order
+  bool is_told = true;         // false when Redis is away or refuses it, so that no node has received it
   bool done_elsewhere = false;
-  bool is_kept = false;  // a revocation: Redis has it for those that come later
+  bool is_kept = false;  // for a revocation: Redis keeps it for nodes that come later
 
   bool is_everywhere() const { return is_told && missed.empty(); }
 };
@@ -124,7 +124,7 @@ class Nodes {
   // Publishes an order to the other nodes. Calls `then` once, after kPatience at the latest, or before this
   // returns.
   void give(const Order& order, WhenKnown then);
-  // Publishes a revocation. Nodes that do not hear it get it when they reach Redis, if it is kept there;
+  // Publishes a revocation. Nodes that do not receive it get it when they reach Redis, if it is kept there;
   // otherwise when this node reaches Redis.
   void share(const auth::Revocation& revocation, WhenKnown then = {});
 
@@ -134,7 +134,7 @@ class Nodes {
   bool knows_others() const { return commands_.is_up(); }
   // Whether two servers are configured with the name `node`. cluster.node must be different on each server.
   bool is_used_twice(const std::string& node) const;
-  // Whether commands can be sent, and orders are heard.
+  // Whether commands can be sent and orders are received.
   bool is_connected() const { return is_linked_; }
   // Records, orders and answers that no node of this cluster has signed, or that were old.
   std::uint64_t refused() const { return refused_; }
@@ -208,7 +208,7 @@ class Nodes {
   KnownNodes known_;
   std::vector<NodeRecord> others_;
   std::string written_;               // the latest record of this node
-  std::uint64_t written_number_ = 0;  // likewise
+  std::uint64_t written_number_ = 0;  // the number in that record
   Numbers numbers_;
   // Orders have their own numbers. After a clock was set back, these are soon greater than the earlier ones.
   Numbers order_numbers_;

@@ -30,11 +30,11 @@ namespace ssl = boost::asio::ssl;
 using Error = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, net::Executor>;
-constexpr std::chrono::seconds kLook{1};  // how often the patience is measured
+constexpr std::chrono::seconds kLook{1};  // how often it is checked whether Redis answers
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr std::size_t kMaxError = 200;  // octets of an error reply that are told
+constexpr std::size_t kMaxError = 200;  // octets of an error reply that are logged
 
-// hiredis makes room for as many elements as the arrays of a reply announce; here they may announce so many.
+// hiredis allocates as many elements as the arrays of a reply announce, so this limits their number.
 struct BoundedReader {
   BoundedReader() : reader(redisReaderCreate()) {
     if (!reader) throw std::bad_alloc();
@@ -55,7 +55,7 @@ struct BoundedReader {
   BoundedReader& operator=(const BoundedReader&) = delete;
 
   redisReader* reader;
-  std::size_t announced = 0;  // elements, by the reply that is being read
+  std::size_t announced = 0;  // elements, in the reply that is being read
   redisReplyObjectFunctions bounded;
   static inline thread_local redisReplyObjectFunctions* defaults = nullptr;
 };
@@ -86,12 +86,12 @@ bool is_message(const redisReply& reply) {
 
 bool is_error(const redisReply& reply) { return reply.type == REDIS_REPLY_ERROR; }
 
-// For a log, which must not be written by whoever answers.
+// Returns the error for a log. It is made printable, since another program chose it.
 std::string error_of(const redisReply& reply) {
   return printable(std::string_view(reply.str, static_cast<std::size_t>(reply.len)).substr(0, kMaxError));
 }
 
-// The reply itself, or the first in it; null where there is none.
+// Returns the reply itself if it is an error, otherwise the first error in it, or null.
 const redisReply* find_error(const redisReply& reply) {
   if (is_error(reply)) return &reply;
   for (std::size_t i = 0; i < reply.elements; ++i) {
@@ -102,14 +102,14 @@ const redisReply* find_error(const redisReply& reply) {
 
 using Addresses = std::vector<asio::generic::stream_protocol::endpoint>;
 
-// Looks a name up on a thread of its own. The resolver of the C library cannot be told to end, and takes half
-// a minute where no DNS server answers, so nobody waits for that thread.
+// Looks a name up on a thread of its own. The resolver of the C library cannot be cancelled, and takes half a
+// minute when no DNS server answers, so nobody waits for that thread.
 class Lookup : public std::enable_shared_from_this<Lookup> {
  public:
-  // `done` is cancelled once there is a result, unless this was abandoned before. It lives until then.
+  // `done` is cancelled when there is a result, unless abandon() was called before. It must live until then.
   explicit Lookup(net::Timer& done) : done_(&done) {}
 
-  // Throws std::system_error where there is no thread.
+  // Throws std::system_error when no thread can be started.
   void start(const RedisAddress& address) {
     std::thread([self = shared_from_this(), host = address.host, port = std::to_string(address.port)] {
       try {
@@ -125,7 +125,7 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
     done_ = nullptr;
   }
 
-  // To be called once `done` was cancelled. Without addresses, `why` says why there are none.
+  // Call this after `done` was cancelled. Without addresses, `why` says why there are none.
   Addresses take(std::string& why) {
     const std::lock_guard lock(mutex_);
     why = why_;
@@ -158,7 +158,7 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
   }
 
   std::mutex mutex_;
-  net::Timer* done_;  // null: nobody waits any more
+  net::Timer* done_;  // null when nobody waits any more
   std::string why_;
   Addresses addresses_;
 };
@@ -178,9 +178,9 @@ std::optional<std::string_view> text_of(const redisReply* reply) {
   return std::string_view(reply->str, static_cast<std::size_t>(reply->len));
 }
 
-// Coroutines and handlers hold it, since they may end after the connection's owner is gone.
+// Coroutines and handlers share this object, since they may end after the RedisConnection is destroyed.
 struct RedisConnection::State : std::enable_shared_from_this<State> {
-  // One attempt, from the socket's opening to its end.
+  // One attempt, from the opening of the socket to its end.
   struct Attempt : std::enable_shared_from_this<Attempt> {
     explicit Attempt(const net::Executor& executor) : socket(executor), watch(executor), step(executor) {}
 
@@ -191,7 +191,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     Clock::time_point began = Clock::now();
     BoundedReader replies;
     bool subscribes = false;     // only then a reply may be a message
-    std::size_t unfinished = 0;  // octets of a reply that is not whole
+    std::size_t unfinished = 0;  // octets of an incomplete reply
     std::string waiting;         // to be written next
     std::string being_written;
     struct Unanswered {
@@ -270,7 +270,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     co_return !error && !attempt.ended;
   }
 
-  // Ends the attempt where there are none.
+  // Returns the addresses of the host. When there are none, it ends the attempt.
   net::Awaitable<Addresses> look_up(Attempt& attempt) {
     const auto lookup = std::make_shared<Lookup>(attempt.step);
     const std::unique_ptr<Lookup, Abandon> waits(lookup.get());
@@ -288,7 +288,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     co_return addresses;
   }
 
-  // One that does not answer leaves time for those behind it.
+  // An address that does not answer gets only a part of the time, so that the next ones can be tried.
   net::Awaitable<Error> connect_to_one(Attempt& attempt, Addresses addresses) {
     Error error;
     const auto patience = Clock::duration(kPatience) / static_cast<int>(addresses.size() + 1);
@@ -306,16 +306,16 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   void give_up_after(Attempt& attempt, Clock::duration patience) {
     attempt.step.expires_after(patience);
     attempt.step.async_wait([attempt = attempt.shared_from_this()](const Error& error) {
-      // It may have been set again at the last moment.
+      // The timer may have been set again at the last moment.
       if (error || attempt->step.expiry() > Clock::now()) return;
       Error ignored;
       attempt->socket.close(ignored);
     });
   }
 
-  // The connection is up when Redis knows who we are and has answered.
+  // The connection is up when Redis has accepted our credentials and has answered.
   void introduce(const std::shared_ptr<Attempt>& attempt) {
-    // A connection that is not who it should be, or in another database than it should be, is none.
+    // The connection must not be used with another user or another database than the configured ones.
     const auto end_at_error = [this, attempt](const redisReply* reply) {
       if (reply && is_error(*reply)) end(*attempt, error_of(*reply));
     };
@@ -396,7 +396,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     const redisReply* error = attempt.ready ? find_error(*reply) : nullptr;
     if (error) handlers.refused(error_of(*error));
     if (answer) answer(reply.get());
-    // It was the first, and another Redis is now.
+    // This Redis is no longer the primary; another one is.
     if (error && error_of(*error).starts_with("READONLY")) end(attempt, error_of(*error));
   }
 
@@ -412,7 +412,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     });
   }
 
-  // Whoever reads or writes finds the socket closed.
+  // Reads and writes in progress then find that the socket is closed.
   void end(Attempt& attempt, std::string why) {
     if (std::exchange(attempt.ended, true)) return;
     attempt.why = std::move(why);
@@ -432,7 +432,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   RedisAddress address;
   Handlers handlers;
   bool is_up = false;
-  std::string too_large;  // the key of a value that is
+  std::string too_large;  // the key of a value that is too large; it is deleted after the next connect
   ssl::context tls{ssl::context::tls_client};
   net::Timer pause_timer;
   std::shared_ptr<Attempt> current;

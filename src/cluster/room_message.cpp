@@ -59,7 +59,7 @@ MemberId read_member(JsonReader& reader, std::string_view name) {
   return id.value_or(MemberId());
 }
 
-// Nothing where it is absent.
+// Returns nothing when the member is absent.
 std::optional<WallTime> read_time(JsonReader& reader, std::string_view name) {
   if (!reader.has(name)) return std::nullopt;
   const std::uint64_t milliseconds = reader.number(name);
@@ -77,7 +77,7 @@ json::object write(const Presence& presence) {
       {"lost", presence.lost},         {"rooms", std::move(rooms)}};
   if (presence.good_until) object["good_until"] = presence.good_until->time_since_epoch().count();
   if (!presence.token_id.empty()) object["token_id"] = presence.token_id;
-  // A token of before 1970 is an old one, as one is that does not say when it was issued.
+  // A time before 1970 is left out: a token that does not say when it was issued counts as an old one too.
   if (presence.issued && *presence.issued >= WallTime())
     object["issued"] = presence.issued->time_since_epoch().count();
   return object;
@@ -119,7 +119,7 @@ json::object write(const Event& event) {
           {"attachments", std::move(attachments)}};
 }
 
-// Further arguments: each after a comma.
+// Returns whether `rest` contains further arguments, each after a comma.
 bool are_arguments(const std::string& rest) {
   return rest.empty() || (rest.front() == ',' && signaling::parse_json("[null" + rest + "]", 34));
 }
@@ -143,7 +143,7 @@ std::optional<Event> read_event(const json::value& value) {
     if (octets)
       event.saying.attachments.push_back(std::make_shared<const std::string>(octets->begin(), octets->end()));
   }
-  // What clients get is put together from these as they are.
+  // These parts go into messages to clients without a change, so they have to be JSON.
   const bool is_json = signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.rest);
   if (!reader.is_right() || !is_json || !signaling::is_name_of_earlier_versions(event.name))
     return std::nullopt;

@@ -18,22 +18,22 @@ using signaling::Presence;
 constexpr std::chrono::seconds kTick{1};
 constexpr int kMaxUnheardWords = Rooms::kMaxSilence / Rooms::kInterval;
 constexpr std::size_t kPairsAtOnce = 100;    // members in one command
-constexpr std::size_t kMaxRunsAtOnce = 100;  // of former ones
+constexpr std::size_t kMaxRunsAtOnce = 100;  // former runs of nodes
 constexpr std::size_t kMaxFields = 1 << 20;  // of a hash
-constexpr std::size_t kEmptyPortion = 100;   // counts as so many fields
+constexpr std::size_t kEmptyPortion = 100;   // each portion counts as this many fields more
 const std::string kFieldsAtOnce = "500";
 const std::string kState = "state";
 const std::string kWhole = "whole";
-const std::string kMembersLive = "30000";  // ms, after their node was last there
-const std::string kMissedLive = "120";     // s: as long as the member may come back
+const std::string kMembersLive = "30000";  // ms after the last word of their node
+const std::string kMissedLive = "120";     // s; a member may come back within this time
 
-// Whether it is a reply to HSCAN.
+// Returns whether this is a reply to HSCAN.
 bool is_portion(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ARRAY && reply.elements == 2 && text_of(reply.element[0]) &&
          reply.element[1]->type == REDIS_REPLY_ARRAY;
 }
 
-// What is kept in Redis is gone after kMissedLive.
+// Returns whether the number may belong to an event that Redis still keeps, which it does for kMissedLive.
 bool is_recent(std::uint64_t number, WallTime now) {
   return Freshness::is_timely(number, now) || Freshness::is_timely(number, now - std::chrono::minutes(2));
 }
@@ -166,7 +166,7 @@ void Rooms::on_linked() {
   }
 }
 
-// A node that was started anew knows from Redis who its members were, so that they may come back to it.
+// A node that was restarted reads from Redis who its members were, so that they can come back to it.
 void Rooms::read_former_run() {
   writing_.emplace(false);
   scan(own_name_, [this](const std::shared_ptr<Snapshot>& former) {
@@ -186,7 +186,7 @@ void Rooms::read_former_run() {
   });
 }
 
-// --- What this node tells the others
+// --- Messages to other nodes
 
 void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer) {
   message.node = own_name_;
@@ -236,7 +236,7 @@ std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& 
   return commands;
 }
 
-// "RUN:12"
+// The text is "RUN:12".
 Command Rooms::state_command(std::string_view field, std::uint64_t sequence) {
   const std::string key = members_key(own_name_);
   const std::string text = run_ + ":" + std::to_string(sequence);
@@ -252,7 +252,7 @@ void Rooms::write_all(bool was_away) {
   write_portion();
 }
 
-// While members are written there is no state, and so nobody takes some of them for all.
+// There is no state in Redis until all members are written, so no node takes some of them for all.
 void Rooms::write_portion() {
   std::map<MemberId, Presence> portion;
   std::vector<MemberId> members;
@@ -281,12 +281,13 @@ void Rooms::write_portion() {
   for (const MemberId& member : members) fetch_missed(member);
 }
 
-// Where Redis has refused it, those who have heard all until now can still be told what has changed since.
+// When Redis has refused the members, nodes that have received everything so far can still be told what has
+// changed.
 void Rooms::on_all_written(bool is_written) {
   const Writing written = *std::exchange(writing_, std::nullopt);
   std::vector<Presence> untold;
   if (is_written) {
-    whole_sequence_ = ++sequence_;  // the others find a number missing, and read all
+    whole_sequence_ = ++sequence_;  // the others notice a missing number, and read all members
     say_alive(RoomMessage::Kind::hello);
   } else {
     is_unwritten_ = true;
@@ -297,7 +298,7 @@ void Rooms::on_all_written(bool is_written) {
   send_waiting();
 }
 
-// Others may have changed what this node has written. The members are looked through in portions.
+// Others may have changed what this node has written, so this checks the node's own members in portions.
 void Rooms::look_at_own_members() {
   if (writing_) return;
   const auto look = [this, sequence = sequence_, members = hub_.count_presences()](const redisReply* reply) {
@@ -327,7 +328,7 @@ bool Rooms::is_own(const redisReply& replies, std::uint64_t sequence, std::size_
          is_own_portion(*portion.element[1], sequence == sequence_);
 }
 
-// `is_latest`: no member has changed since it was read.
+// `is_latest` means that no member has changed since the portion was requested.
 bool Rooms::is_own_portion(const redisReply& fields, bool is_latest) {
   const std::string key = members_key(own_name_);
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
@@ -347,7 +348,7 @@ bool Rooms::is_own_portion(const redisReply& fields, bool is_latest) {
 }
 
 void Rooms::write_changes(std::vector<Presence> changes) {
-  if (!linked_) return;  // write_all() will have them
+  if (!linked_) return;  // write_all() will write them
   if (writing_) {
     auto& held = writing_->is_last ? writing_->later : writing_->changed;
     for (const Presence& presence : changes) held.insert_or_assign(presence.id, presence);
@@ -369,7 +370,7 @@ void Rooms::write_changes(std::vector<Presence> changes) {
     commands_.send_together(commands, [this](const redisReply* reply) {
       if (reply && !is_done(reply)) is_unwritten_ = true;
     });
-    // Those who listen need no hash, so they are told even where Redis takes no more.
+    // Nodes that listen do not need the hash, so the changes are published even when Redis stores no more.
     publish(rooms_channel_, std::move(message));
   }
 }
@@ -405,13 +406,13 @@ void Rooms::send(const Outgoing& message) {
     if (!reply || reply->type != REDIS_REPLY_INTEGER) {
       ++counters_.dropped;
     } else if (reply->integer == 0) {
-      redirect(message);  // nobody hears there any more
+      redirect(message);  // nobody listens there any more
     }
   });
 }
 
-// Until Redis is back and has all members of this node, so that nobody hears somebody whom it does not know,
-// and the node that it is for has said that it is back there too, or is gone.
+// The message waits until Redis is back and has all members of this node, so that no node gets a message from
+// a member that it does not know. It also waits until its destination is known to be back, or is lost.
 void Rooms::wait_with(const Outgoing& message) {
   waiting_.push_back(message);
   waiting_octets_ += octets_of(message);
@@ -427,8 +428,9 @@ void Rooms::send_waiting() {
   for (const Outgoing& message : std::exchange(waiting_, {})) send(message);
 }
 
-// The node that it was for is gone, so what was said is kept. Of a member that is at another node by now,
-// that node fetches it when the mark comes that follows; see Hub::has_company_here.
+// The destination is lost, so what was said is kept in Redis. When the member belongs to another node by now,
+// the message goes there; but if this node also sends a mark, the new node fetches the message when the mark
+// arrives. See Hub::has_company_here.
 void Rooms::redirect(const Outgoing& message) {
   for (const MemberId& member : message.to) {
     const auto node = hub_.node_of(member);
@@ -449,7 +451,7 @@ void Rooms::redirect(const Outgoing& message) {
   }
 }
 
-// For a member that may come back to another node.
+// Keeps an event for a member that may come back to another node.
 void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::Event>& event) {
   const std::string key = prefix_ + "missed:" + member.to_string();
   const std::string octets_key = key + ":octets";
@@ -501,7 +503,7 @@ void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
                           take);
 }
 
-// --- What the others tell this node
+// --- Messages from other nodes
 
 void Rooms::on_message(std::string_view channel, std::string_view payload) {
   if (payload.size() > RedisConnection::kMaxWaiting) return refuse(channel);  // no node can have sent it
@@ -525,7 +527,7 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   Node& node = node_of(*message);
   const bool is_first_word = node.heard < linked_since_;
   node.heard = now;
-  // A node that has not listened knows by this what it has missed, before it hears what was said meanwhile.
+  // This word tells a node that has not listened what it has missed, before it gets the waiting messages.
   const bool was_away = message->kind == RoomMessage::Kind::hello || (is_first_word && !waiting_.empty());
   if (was_away) say_alive(RoomMessage::Kind::alive);
   send_waiting();
@@ -556,7 +558,7 @@ bool Rooms::is_heeded(const RoomMessage& message) {
                   "minute. It is ignored");
 }
 
-// The others heed the server that was started later.
+// The other nodes accept the server that was started later, so this one pauses.
 void Rooms::step_aside() {
   aside_until_ = hooks_.clock().steady + 2 * Freshness::kMaxSkew;
   if (linked_) unlink();
@@ -567,7 +569,8 @@ void Rooms::step_aside() {
       "be another one on each");
 }
 
-// The one that the message is from: a new one where the name is new, or was that of a former run.
+// Returns the node that the message is from. It is a new node when the name is new, or belonged to another
+// run.
 Rooms::Node& Rooms::node_of(const RoomMessage& message) {
   Node& node = nodes_[message.node];
   if (node.run == message.run) return node;
@@ -585,8 +588,8 @@ Rooms::Node& Rooms::node_of(const RoomMessage& message) {
   return node;
 }
 
-// One that comes from its origin itself could not come by way of the member's former node, nor could what was
-// said before it: that was kept.
+// A mark that comes directly from its origin could not be sent by way of the member's former node. The
+// messages before it could not either, and were kept in Redis, so they are fetched first.
 void Rooms::take_mark(const Node& node, RoomMessage message) {
   const auto origin = nodes_.find(message.origin);
   if (origin == nodes_.end() && message.origin != own_name_) return;
@@ -602,7 +605,8 @@ void Rooms::take_mark(const Node& node, RoomMessage message) {
   }
 }
 
-// In the order in which the node wrote it, so that nobody hears of a member that it does not know yet.
+// The messages of a node are handled in the order in which it sent them, so that a message never comes before
+// its sender is known.
 void Rooms::on_news(Node& node, RoomMessage message, std::size_t octets) {
   if (node.reading) {
     const bool is_full =
@@ -631,7 +635,8 @@ void Rooms::read_members(const std::string& name) {
   scan(name, [this, name](const std::shared_ptr<Snapshot>& snapshot) { on_members(name, snapshot); });
 }
 
-// What could not be read, since it has gone or is of another run, is read at a later word of the node.
+// When the members could not be read, because they are missing or belong to another run, they are read again
+// after a later message of the node.
 void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>& snapshot) {
   const auto found = nodes_.find(name);
   if (found == nodes_.end()) return;
@@ -670,7 +675,8 @@ void Rooms::scan(const std::string& name, const WhenRead& when_read) {
                           begin);
 }
 
-// Members that change meanwhile are read as they were or as they are; the node's messages are in the backlog.
+// A member that changes meanwhile is read in its old or its new state; the messages about it wait in the
+// backlog.
 void Rooms::scan_on(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
                     const std::string& cursor, const WhenRead& when_read) {
   const std::string key = members_key(name);
@@ -710,7 +716,7 @@ std::optional<std::string_view> Rooms::open_state(const std::string& name, std::
   return text;
 }
 
-// Whether it is a portion, whatever is right in it.
+// Returns whether the reply is a portion, even when some of its fields are wrong.
 bool Rooms::take_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
   if (!is_portion(portion)) return false;
   const std::string key = members_key(name);
@@ -728,7 +734,7 @@ bool Rooms::take_portion(const std::string& name, Snapshot& snapshot, const redi
     const auto [known, is_new] = snapshot.members.try_emplace(presence->id, *presence);
     if (!is_new && known->second.version < presence->version) known->second = std::move(*presence);
   }
-  // Portions without end are none, even where nothing is in them.
+  // The number of portions is limited, even when they are empty.
   snapshot.read += fields.elements / 2 + kEmptyPortion;
   return snapshot.read <= kMaxFields;
 }
@@ -756,7 +762,7 @@ void Rooms::tick() {
     if (error || stopped_) return;
     if (linked_) {
       const SteadyTime now = hooks_.clock().steady;
-      listener_.send({"PING"});  // whoever does not answer is away
+      listener_.send({"PING"});  // the connection ends when Redis does not answer
       if (now >= next_word_) {
         say_alive(RoomMessage::Kind::alive);
         const std::string key = members_key(own_name_);

@@ -1,17 +1,17 @@
 // Connects the hub of this node with the hubs of the other nodes, through Redis.
 //
-// Each node knows all members of all rooms, so that whoever joins is answered at once. In Redis there are,
+// Each node knows all members of all rooms, so that a new member gets its answer at once. In Redis there are,
 // after the prefix and signed (see Seal):
-//   rooms                a channel that all nodes hear: who is there, and changes of members
-//   rooms:NODE           a channel that one node hears: what was said to its members
+//   rooms                a channel to which all nodes subscribe: the present nodes, and changes of members
+//   rooms:NODE           a channel to which one node subscribes: what was sent to its members
 //   members:NODE         a hash: each member of the node by its id, signed for its run; under `state` the run
-//                        and how many changes it has written, with each change before it is told; under
-//                        `whole` the run and how many they were when all members were last written. Without
-//                        `whole` Redis has lost something, and so it is no list of all. Gone half a minute
-//                        after the node
-//   missed:MEMBER        a list: what was said to a member whose node is gone, for two minutes; and under
-//                        missed:MEMBER:octets, how long it is. A member for whom it would be too much does
-//                        not come back, as on one node
+//                        and how many changes it has written, which is written before each change is
+//                        published; under `whole` the run and that number at the time when all members were
+//                        last written. When `whole` is missing, Redis has lost data, so the hash is not
+//                        complete. The hash is deleted half a minute after the node has ended
+//   missed:MEMBER        a list: what was sent to a member whose node has ended, for two minutes; and under
+//                        missed:MEMBER:octets, its length. A member for whom this would be too much cannot
+//                        come back, as on one node
 //
 // Everybody who can write to Redis can write an earlier message again. Therefore a message is accepted only
 // once (see Freshness), only members of the present run are used, a hash that is older than later messages is
@@ -67,10 +67,12 @@ class Rooms {
   // When somebody else has changed the hash of this node, all members are written again; this is the least
   // time between two such writings.
   static constexpr Duration kBetweenHealings = std::chrono::seconds(5);
-  // Of what is kept for a member whose node is gone, as of one that is cut off; see signaling::Limits.
+  // The limits of what is kept for a member whose node has ended. They are the same as for one that is cut
+  // off; see signaling::Limits.
   static constexpr std::size_t kMaxMissed = 256;
   static constexpr std::size_t kMaxMissedOctets = 256 << 10;
-  // Half of what a client may have waiting before it is dropped as a slow one: all may be for one member.
+  // Half of the octets that may wait for a client before it is closed as too slow, since all messages may be
+  // for one member.
   static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
   // Messages of members are dropped when this many octets wait for Redis, so that the rest of the queue is
   // free for other commands.
@@ -94,7 +96,7 @@ class Rooms {
   Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub, Hooks hooks);
 
   void start();
-  // Ends the work of this object in the io_context. The other nodes then treat this node as gone, so its
+  // Ends the work of this object in the io_context. The other nodes then treat this node as absent, so its
   // members may come back to them.
   void stop();
 
@@ -124,7 +126,7 @@ class Rooms {
   struct Snapshot {
     std::string run;
     std::uint64_t sequence = 0;
-    std::string whole;  // what stands under `whole`: another text when all members were written anew
+    std::string whole;  // the value of `whole`; it changes when all members are written again
     std::map<signaling::MemberId, signaling::Presence> members;
     std::size_t read = 0;  // fields, right ones and others
   };
@@ -134,9 +136,9 @@ class Rooms {
     explicit Writing(bool away) : was_away(away) {}
 
     std::vector<signaling::Presence> left;
-    std::map<signaling::MemberId, signaling::Presence> changed;  // meanwhile
+    std::map<signaling::MemberId, signaling::Presence> changed;  // while the writing lasts
     std::map<signaling::MemberId, signaling::Presence> later;    // since the last portion was sent
-    // The other nodes may have treated this node as gone
+    // The other nodes may have treated this node as absent.
     bool was_away;
     bool begun = false;
     bool is_last = false;
@@ -193,7 +195,7 @@ class Rooms {
   bool take_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state);
   std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
                                              const redisReply* reply);
-  const std::string* name_of(signaling::NodeNumber number) const;  // null where it is no other node
+  const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
   void refuse(std::string_view what);
   bool may_warn(Warning kind);
   void tick();

@@ -60,7 +60,7 @@ void SharedRevocations::agree() {
 }
 
 void SharedRevocations::merge(const redisReply& reply) {
-  // It is no sorted set; what is known here makes a new one.
+  // The value is not a sorted set. It is deleted, and the revocations that are known here make a new one.
   if (reply.type == REDIS_REPLY_ERROR) commands_.send({"UNLINK", key_});
   const std::size_t count = reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
   const WallTime now = wall_now();

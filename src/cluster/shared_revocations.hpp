@@ -1,8 +1,8 @@
-// What an operator revokes, on all nodes of a cluster: also on those that start later, or that could not
-// reach Redis when it was said. After the prefix, Redis has
-//   revoked      a sorted set by the end of each, and a channel on which a new one is told: signed (see Seal)
+// Shares what an operator revokes with all nodes of a cluster, including nodes that start later or that could
+// not reach Redis at that time. After the prefix, Redis has
+//   revoked      a sorted set by the end of each revocation, and a channel for new ones, signed (see Seal):
 //                {"kind": "token", "name": NAME, "since": T, "until": T}; times are milliseconds since 1970
-// Whoever can write into Redis can tell the same again, which changes nothing.
+// Everybody who can write to Redis can write a revocation again, which changes nothing.
 #pragma once
 
 #include <functional>

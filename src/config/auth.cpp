@@ -49,7 +49,7 @@ auth::UserParams read_user(std::string_view name, const Value& value) {
 
 void read_users(const Value& value, std::vector<auth::UserParams>& out) {
   if (!value.is_map()) return value.expected("a map from user names to passwords");
-  // Secrets are written so. Here it would be one user with a strange name.
+  // Secrets may be written like this. Here it would mean a user of the name `file` or `env`.
   const auto users = value.entries();
   const bool is_reference = users.size() == 1 && users.front().second.is_scalar() &&
                             (users.front().first == "file" || users.front().first == "env");

@@ -43,7 +43,7 @@ bool names_any_key_of(const Value& document, std::string_view name) {
   return false;
 }
 
-// Checks that involve more than one key. Each key alone was checked before.
+// These checks involve more than one key. Each key alone was checked before.
 void check_together(const Value& document, Config& config) {
   for (const auto& [section, keys] : document.entries()) {
     if (section == "listen") check_listeners(keys, config);

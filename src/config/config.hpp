@@ -55,7 +55,7 @@ enum class LogFormat : std::uint8_t { text, json };
 
 // How the daemon shuts down.
 struct ShutdownParams {
-  Duration drain{};  // how long SIGTERM lets calls go on; 0: the process ends at once
+  Duration drain{};  // how long calls may continue after SIGTERM; 0: the process ends at once
   Duration deadline = std::chrono::minutes(10);  // of a drain without a deadline of its own
 };
 

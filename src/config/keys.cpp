@@ -8,7 +8,8 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::chrono::seconds kMinNonceLifetime{10};        // shorter, and slow clients would loop with 438
+// with less, slow clients would get 438 again and again
+constexpr std::chrono::seconds kMinNonceLifetime{10};
 constexpr std::chrono::seconds kMinAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
 
 constexpr std::chrono::seconds kMinCredentialLifetime{60};
@@ -32,7 +33,7 @@ struct Key {
   bool has_free_names = false;  // the operator chooses the keys of this map
 };
 
-// Where this key is written, its limit also counts what it does not count by default.
+// When the file contains this key, its limit also counts allocations that it does not count by default.
 constexpr std::string_view kCountsMoreWhenWritten = "limits.allocations_per_user";
 
 constexpr Key kKeys[] = {

@@ -121,14 +121,14 @@ std::optional<Listener> read_listener(const Element& element) {
   return listener;
 }
 
-// Whether a connection to `to` reaches `own`, as far as the file alone shows.
+// Returns whether a connection to `to` reaches `own`, as far as the file alone shows.
 bool leads_to(const Endpoint& to, const Endpoint& own) {
   const bool is_here =
       to.address == own.address || (own.address.is_unspecified() && to.address.is_loopback());
   return to.port == own.port && to.family() == own.family() && is_here;
 }
 
-// The name of our own listener that `to` leads to; empty when there is none.
+// Returns the name of our own listener that `to` leads to, or an empty text when there is none.
 std::string find_own(const Endpoint& to, const Config& config) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const Listener& own = config.listen[i];

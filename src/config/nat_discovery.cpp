@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kForm =
     "ADDRESS:PORT, a second address of this machine and a second port, such as 198.51.100.8:3479";
 
-// The name of an element of `listen` in a message.
+// Returns the name of an element of `listen` for a message.
 std::string name_in_list(const Listener& listener, const Config& config) {
   return "listen[" + std::to_string(&listener - config.listen.data()) + "]";
 }
@@ -32,7 +32,8 @@ const Listener* find_primary(const Config& config, Transport transport, Family f
   });
 }
 
-// The endpoints that the daemon opens besides the primary. A wildcard listener covers both addresses already.
+// Returns the endpoints that the daemon opens besides the primary one. A wildcard listener covers both
+// addresses already.
 std::vector<Endpoint> additional(const Endpoint& primary, const Endpoint& alternate) {
   if (primary.address.is_unspecified()) return {{primary.address, alternate.port}};
   return {{primary.address, alternate.port}, {alternate.address, primary.port}, alternate};

@@ -13,15 +13,15 @@
 namespace turnpike::config {
 namespace {
 
-// The name of an override in errors. Its value is left out unless the key is known and the value not secret,
-// since a mistyped path may have been meant for a secret.
+// Returns the name of an override for errors. The value is left out unless the key is known and the value is
+// not secret, since the value of a mistyped path may be a secret.
 std::string name_of(std::string_view path, std::string_view value) {
   if (is_private(path)) return "--set " + (is_known_path(path) ? shown(path) : "auth") + "=...";
   const bool is_shown = is_known_path(path) && !holds_private(path) && !is_pem_text(value);
   return "--set " + shown(path) + '=' + (is_shown ? shown(value) : "...");
 }
 
-// The value of `key` in a map; it is added when it is absent.
+// Returns the value of `key` in a map, and adds it when it is absent.
 YamlNode& member(YamlNode& map, const std::string& key, const std::string& where) {
   const auto entry = std::ranges::find_if(map.entries, [&](const YamlEntry& e) { return e.key.text == key; });
   if (entry != map.entries.end()) return entry->value;
@@ -35,7 +35,8 @@ YamlNode& member(YamlNode& map, const std::string& key, const std::string& where
   return map.entries.back().value;
 }
 
-// The node at a key path. Missing maps on the path are added. Null when another kind of node is in the way.
+// Returns the node at a key path, and adds missing maps on the path. Returns null when another kind of node
+// is in the way.
 YamlNode* reach(YamlNode& root, const std::vector<std::string>& names, const std::string& where,
                 Errors& errors) {
   YamlNode* node = &root;

@@ -13,7 +13,7 @@ struct Forbidden {
   std::string_view why;
 };
 
-// Blocks of which no part may be allowed. A wider prefix, such as 0.0.0.0/0, is allowed, because the policy's
+// No part of these blocks may be allowed. A wider prefix, such as 0.0.0.0/0, is allowed, because the policy's
 // own rules for these blocks have longer prefixes.
 constexpr Forbidden kForbidden[] = {
     {"0.0.0.0/8", "unspecified addresses"},
@@ -83,7 +83,7 @@ void check_client_deny(const Value& deny, const Config& config) {
 
 namespace {
 
-// The advertised address of each local one, as far as the file says which local one it is.
+// Returns the advertised address of each local one, if the file shows which local one it is for.
 std::map<IpAddress, IpAddress> advertised_for(const turn::RelayParams& relay) {
   std::map<IpAddress, IpAddress> advertised = relay.advertise;
   for (const IpAddress& told : relay.advertise_for_only) {

@@ -19,8 +19,8 @@ std::optional<IpAddress> parse_host_address(std::string_view text) {
   return address && is_host_address(*address) ? address : std::nullopt;
 }
 
-// The local addresses that clients may be told of, if none is `auto`: the relayed addresses, and with NAT
-// discovery the source addresses of answers.
+// Returns the local addresses that clients may be told of, if none is `auto`: the relayed addresses, and with
+// NAT discovery the source addresses of answers.
 std::set<IpAddress> addresses_told(const Config& config) {
   std::set<IpAddress> told(config.relay.addresses.begin(), config.relay.addresses.end());
   for (const Endpoint& alternate : config.nat_discovery.alternates) told.insert(alternate.address);
@@ -104,7 +104,7 @@ void read_ports(const Value& value, turn::RelayParams& out) {
 
 namespace {
 
-// The address behind `auto` is known only when the daemon starts.
+// The address of `auto` is known only when the daemon starts, so it cannot be checked here.
 void check_advertised_for_only(const Value& value, const IpAddress& told, const turn::RelayParams& relay) {
   const auto of_family = std::ranges::count(relay.addresses, told.family(), &IpAddress::family);
   if (std::ranges::find(relay.addresses, told) != relay.addresses.end()) {

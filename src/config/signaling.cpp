@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kSiteUrlForm = "http://ADDRESS:PORT or https://ADDRESS:PORT";
 constexpr std::size_t kMinTokenSecret = 16;  // characters; an HS256 key should have 32 (RFC 7518 §3.2)
 
-// A name, or a wildcard such as "*.loca.lt".
+// Returns whether the text is a name, or a wildcard such as "*.loca.lt".
 bool is_host_pattern(std::string_view text) {
   if (text.starts_with("*.")) text.remove_prefix(2);
   return is_host(text) && !IpAddress::parse(text) && !text.starts_with('.') && !text.ends_with('.');

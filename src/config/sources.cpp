@@ -31,7 +31,7 @@ class Sources {
     replace_public(node, path);
   }
 
-  // Likewise what is no secret by itself.
+  // Does the same for a value that is not a secret by itself.
   void replace_public(YamlNode* node, const std::string& path) {
     if (!node || node->kind != YamlNode::Kind::map || node->entries.size() != 1) return;
     const std::string kind = node->entries.front().key.text;
@@ -58,7 +58,7 @@ class Sources {
   Secrets take() { return std::move(secrets_); }
 
  private:
-  // Each returns the problem; nothing where there is none.
+  // Each function returns the problem, or nothing when there is none.
   std::optional<std::string> read_file(std::string path, std::string& out) {
     if (auto problem = expand_credentials(path)) return problem;
     const std::string name = "file " + shown(path);

@@ -24,7 +24,7 @@ Secrets replace_sources(YamlNode& document, Errors& errors);
 
 // Replaces $CREDENTIALS_DIRECTORY at the beginning of a path. Returns the problem when it is not set.
 std::optional<std::string> expand_credentials(std::string& path);
-// Why an environment variable cannot be used; nothing where it can.
+// Returns why an environment variable cannot be used; nothing when it can.
 std::optional<std::string> find_variable_problem(const std::string& name);
 
 }  // namespace turnpike::config

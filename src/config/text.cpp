@@ -10,9 +10,9 @@
 namespace turnpike::config {
 namespace {
 
-constexpr std::size_t kMaxShownText = 64;  // characters, or octets that are none
+constexpr std::size_t kMaxShownText = 64;  // characters, or octets that are not part of a character
 
-// The number of letters to insert, remove or replace to change one word into the other.
+// Returns how many letters to insert, remove or replace to change one word into the other.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});

@@ -13,9 +13,9 @@ namespace turnpike::config {
 
 namespace {
 
-// Here it is only asked whether the file can be read. It is read when it is used.
+// This only checks whether the file can be read. It is read when it is used.
 void read_pem_file(const Value& value, std::string path, net::PemSource& out) {
-  // Whoever writes the key itself there does not want to see it in an error.
+  // The value may be the key itself, so the error does not show it.
   if (is_pem_text(path) || path.find('\n') != std::string::npos) {
     return value.problem(
         "expected the name of a PEM file, or {file: PATH} or {env: NAME}, and not what is in it");
@@ -69,7 +69,7 @@ void read_min_version(const Value& value, bool& only_tls_1_3) {
   read_choice(value, kVersions, only_tls_1_3);
 }
 
-// Whether they suit the certificates is checked when those are loaded.
+// Whether the ciphers suit the certificates is checked when the certificates are loaded.
 void read_ciphers(const Value& value, std::string& out) {
   constexpr std::string_view kAllowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+!@=:";

@@ -15,7 +15,7 @@
 namespace turnpike::config {
 namespace {
 
-// Empty when it cannot be the name of a user.
+// Returns an empty text when the name cannot be the name of a user.
 std::string prepared(std::string_view name) { return auth::opaque_string(name).value_or(""); }
 
 }  // namespace

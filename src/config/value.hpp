@@ -20,7 +20,8 @@ std::string join(std::string_view parent, std::string_view key);
 bool is_private(std::string_view path);
 // The same for a path that such values can be below.
 bool holds_private(std::string_view path);
-// Whether a text is what stands in a PEM file, which may be a private key, where a file's name is expected.
+// Whether a text is the contents of a PEM file, perhaps a private key, although the name of a file is
+// expected.
 bool is_pem_text(std::string_view text);
 
 class Value {

@@ -80,7 +80,7 @@ struct Digester::State {
     ~KeyedMac() { OPENSSL_cleanse(key.data(), key.size()); }
 
     bool has(Bytes other) const { return size && equal_in_constant_time(Bytes(key).first(*size), other); }
-    // Remembers nothing of a key that is longer than a block of the digest: it is rare.
+    // A key that is longer than a block of the digest is rare, and is not remembered.
     void remember(Bytes other) {
       if (other.size() > key.size()) return;
       std::ranges::copy(other, key.begin());
@@ -149,8 +149,8 @@ Sha256 Digester::hmac_sha256(Bytes key, Parts message) {
   return State::authenticate<Sha256>(state_->hmac_sha256, key, message);
 }
 
-// Eight octets at a time: the row n of the table has the checksums of octets with n octets of zero behind
-// them.
+// Reads eight octets at a time. Row n of the table has the checksums of octets that are followed by n zero
+// octets.
 std::uint32_t crc32(Bytes message) {
   std::uint32_t crc = ~0U;
   for (; message.size() >= kCrcRows; message = message.subspan(kCrcRows)) {

@@ -13,7 +13,8 @@
 namespace turnpike::daemon {
 namespace {
 
-// One change comes as several messages, and a machine that runs containers has many changes.
+// One change causes several messages, and a machine that runs containers has many changes. So the addresses
+// are read after this pause.
 constexpr std::chrono::milliseconds kSettling{200};
 
 void add(std::string& text, const std::string& part) { text += (text.empty() ? "" : ", ") + part; }
@@ -85,7 +86,7 @@ void AddressFollower::look_soon() {
   });
 }
 
-// False when it could not, for want of descriptors or memory.
+// Returns false when the addresses could not be read, because there were no descriptors or no memory.
 bool AddressFollower::look() try {
   const std::optional<net::LocalAddresses> now = read();
   if (!now) return false;

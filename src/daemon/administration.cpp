@@ -15,7 +15,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds kPatience{1};  // with workers that do not answer
+constexpr std::chrono::seconds kPatience{1};  // the time that workers have to answer
 constexpr std::uint32_t kMaxConnections = 200;
 constexpr std::uint32_t kMaxConnectionsPerAddress = 50;
 
@@ -26,8 +26,8 @@ http::Params unix_params() {
   return out;
 }
 
-// What workers answer, one after the other, and who waits for it. Workers hold it until they have answered,
-// which may be later than anybody waits.
+// The answers of workers that have arrived, and the timer that the asking coroutine waits for. Workers share
+// it until they have answered, which may be after the coroutine has stopped waiting.
 template <class Answer>
 struct Answers {
   explicit Answers(asio::io_context& io, std::size_t asked)
@@ -60,7 +60,8 @@ Administration::Administration(asio::io_context& io, const admin::Params& params
 http::Params Administration::http_params(const admin::Params& params) {
   http::Params out;
   out.listeners = params.listeners;
-  // Pages that have their own name resolve to this machine get nothing; see http::Hosts.
+  // A stranger's page can let its own name resolve to this machine (DNS rebinding). http::Hosts refuses its
+  // requests.
   out.open = true;
   out.hosts = params.hosts;
   out.public_host = params.public_host;
@@ -95,7 +96,7 @@ std::vector<admin::Metric> Administration::metrics() {
   return metrics;
 }
 
-// All allocations, or those that these settings would end.
+// Asks the workers for all allocations, or for those that `ended_by` would end.
 http::Awaitable<admin::AllocationList> Administration::ask_workers(
     std::shared_ptr<const relay::Settings> ended_by) {
   const auto answers = std::make_shared<Answers<admin::AllocationOf>>(io_, hooks_.mailboxes.size());
@@ -128,8 +129,8 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
 }
 
 http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
-  // The workers are asked before anything changes, and decide as they do when it has. Then all is read again,
-  // since users and files may have changed while they answered.
+  // The workers are asked before anything changes, and decide by the same rules as after the change. Then
+  // everything is read again, since users and files may have changed while the workers answered.
   const Reloaded tried = hooks_.reload(true);
   std::vector<admin::AllocationOf> ended;
   if (tried.settings) ended = (co_await ask_workers(tried.settings)).allocations;
@@ -141,7 +142,7 @@ http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
   co_return report;
 }
 
-// The numbers of connections are no keys here.
+// The limits of connections are constants here, so the configuration key of a refused connection is left out.
 void Administration::on_refused(const http::Refused& refused) {
   count_refusal(refusal_counters_, refused.what);
   http::Refused named = refused;

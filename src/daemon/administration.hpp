@@ -26,7 +26,7 @@ class Administration : private admin::Service {
   // The result of a reload or a dry run, and the settings that the workers then have.
   struct Reloaded {
     admin::ReloadReport report;
-    std::shared_ptr<const relay::Settings> settings{};  // null where the reload failed
+    std::shared_ptr<const relay::Settings> settings{};  // null when the reload failed
   };
 
   // The functions and data of the daemon that this class uses. They must outlive it. The functions are called

@@ -24,7 +24,7 @@ CertificateFollower::CertificateFollower(boost::asio::io_context& io, Certificat
 
 void CertificateFollower::follow() {
   if (watch_) watch_->watch(certificates_.files());
-  if (!renew()) warn();  // they may have changed before they were watched
+  if (!renew()) warn();  // the files may have changed before they were watched
 }
 
 void CertificateFollower::stop() {

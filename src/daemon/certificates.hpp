@@ -24,7 +24,8 @@ class Certificates {
     std::shared_ptr<const std::vector<net::Certificate>> certificates;
   };
 
-  // Null where `params` name none. Throws std::runtime_error with a message for the operator.
+  // Returns null when `params` name no certificate. Throws std::runtime_error with a message for the
+  // operator.
   static std::unique_ptr<Certificates> load(const net::TlsParams& params,
                                             const std::shared_ptr<net::TicketKeys>& keys);
 

@@ -18,9 +18,10 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kAgeUnit{1};  // of an allocation's age, which is rounded down
+constexpr std::chrono::seconds kAgeUnit{1};  // allocations report their age in whole seconds, rounded down
 
-// Other nodes refuse the whole record of a node for a name of another form. A client chooses its name.
+// Returns whether a record may contain the name. Other nodes refuse a whole record with a name of another
+// form, and clients choose their names.
 bool can_be_told(std::string_view name) {
   return name.size() <= cluster::NodeRecord::kMaxHolder && is_utf8(name);
 }
@@ -79,7 +80,7 @@ void Daemon::join_cluster() {
       .list_revoked = [this] { return revocations_.list(relay::read_clocks().wall); },
       .warn = [](const std::string& line) { spdlog::warn(line); },
   };
-  // Where there is signaling, its rooms tell what their own connections find.
+  // When the rooms of the signaling cannot reach Redis either, they report this themselves.
   hooks.unreachable = [this](const std::string& why) {
     if (!signaling_ || signaling_->is_linked())
       spdlog::warn(fmt::format("cluster: Redis cannot be reached: {}", why));
@@ -95,7 +96,7 @@ void Daemon::join_cluster() {
   nodes_.emplace(control_, config_.cluster, std::move(hooks));
 }
 
-// The listener as clients of other nodes are told of it; nothing when no address of it is known.
+// Returns the address of the listener that other nodes give to clients, or nothing when it is not known.
 std::optional<Endpoint> Daemon::public_endpoint(const Endpoint& listener) const {
   std::optional<IpAddress> address = listener.address;
   if (listener.address.is_unspecified()) {
@@ -112,8 +113,8 @@ cluster::NodeRecord::Held Daemon::held(turn::Quota& quota) const {
   return held;
 }
 
-// Users who want less than a sixteenth of the limit here are not told of, and as much is everybody's on every
-// node.
+// Users who want less than a sixteenth of the limit here are left out, since each node grants every user that
+// much anyway.
 turn::Quota::Demands Daemon::measure_demands(std::chrono::duration<double> elapsed) {
   const std::uint32_t limit = config_.limits.bytes_per_second_per_user;
   if (limit == 0 || !nodes_) return {};
@@ -123,8 +124,8 @@ turn::Quota::Demands Daemon::measure_demands(std::chrono::duration<double> elaps
   return demands;
 }
 
-// These change with the configuration alone. IceServers brings a library context of OpenSSL's, which is too
-// dear to be made each time that this node describes itself.
+// The URLs change only with the configuration. They are not computed for each record, because IceServers
+// creates an OpenSSL library context, which takes too long.
 void Daemon::find_own_urls() {
   signaling::IceParams params;
   params.listeners = told_;
@@ -197,8 +198,9 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
   post_settings();
 }
 
-// While the secrets are changed on one node after the other, their first ones differ, and guests need the
-// same name on all nodes. Without Redis it stays as it was.
+// While an operator changes the secrets on one node after the other, the first secrets of nodes differ, but
+// guests need the same name on all nodes. So the name depends on a secret that all nodes have. Without Redis,
+// it does not change.
 void Daemon::name_guests(const std::vector<cluster::NodeRecord>& others) {
   if (!nodes_ || !nodes_->knows_others()) return;
   const auto common = cluster::find_common_secret(secret_ids_, others);
@@ -252,7 +254,7 @@ json::object Daemon::to_json(const cluster::Outcome& outcome) {
 }
 
 cluster::Obeyed Daemon::obey(const cluster::Order& order) {
-  // What has come since the order was given stays.
+  // Allocations that began after the order was given stay.
   const WallTime now = relay::read_clocks().wall;
   const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
   switch (order.kind) {
@@ -263,7 +265,7 @@ cluster::Obeyed Daemon::obey(const cluster::Order& order) {
   return cluster::Obeyed::done;
 }
 
-// This node is the first.
+// This node is the first in the list.
 json::array Daemon::list_nodes() {
   json::array list;
   if (!nodes_) return list;

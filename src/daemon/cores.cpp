@@ -30,8 +30,8 @@ std::optional<double> quota_of(const fs::path& group) {
   return quota / period;
 }
 
-// The tightest quota from our own group up to the root. Inside a container the path may name a group of the
-// host, which is not there; its own group is the root then.
+// Returns the smallest quota from our own group up to the root. Inside a container, the path may name a group
+// of the host that is not visible there. Then the root is the container's own group.
 double cores_by_quota(double at_most) {
   std::ifstream file("/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {

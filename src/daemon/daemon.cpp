@@ -29,7 +29,7 @@ HashKey new_hash_key() {
   return crypto::draw_hash_key(random);
 }
 
-// A nonce of one node of a cluster is good on the others.
+// In a cluster, the key comes from the secret, so that a nonce of one node is valid on the others.
 auth::Nonces::MasterKey nonce_key(const cluster::Params& cluster) {
   if (cluster.is_enabled()) return cluster::derive_key(cluster.secrets.front(), "turnpike nonces");
   auth::Nonces::MasterKey key;
@@ -37,7 +37,7 @@ auth::Nonces::MasterKey nonce_key(const cluster::Params& cluster) {
   return key;
 }
 
-// Every allocation is a descriptor, and the soft limit of 1,024 is only there for select().
+// Every allocation needs a descriptor. The soft limit of 1,024 exists only for programs that use select().
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
@@ -89,7 +89,7 @@ std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientP
 
 void add_missing_secret(config::Config& config) {
   if (config.cluster.is_enabled()) {
-    // What one node gives is good on all others, whatever else each of them accepts.
+    // Credentials that one node issues must be valid on all others, whatever else each of them accepts.
     std::vector<std::string> secrets;
     secrets.reserve(config.cluster.secrets.size());
     for (const std::string& secret : config.cluster.secrets) {
@@ -110,30 +110,32 @@ class Daemon::Drain {
  public:
   Drain(Daemon& daemon, std::uint32_t until, std::chrono::steady_clock::time_point deadline)
       : daemon_(daemon), timer_(daemon.control_), until_(until), deadline_(deadline) {
-    wait();  // whoever asked for the drain is answered first
+    wait();  // look() comes later, so that the request for the drain is answered first
   }
 
-  // A later order replaces an earlier one. The object stays, since its timer's handler may be queued already.
+  // A later order replaces an earlier one. The object stays, since the handler of its timer may be queued
+  // already.
   void change(std::uint32_t until, std::chrono::steady_clock::time_point deadline) {
     until_ = until;
     deadline_ = deadline;
   }
 
-  // With how many allocations it ends before the deadline, and the whole seconds until that.
+  // until() is the number of allocations with which the drain ends before its deadline. left() is the number
+  // of whole seconds until the deadline.
   std::uint32_t until() const { return until_; }
   std::chrono::seconds left() const {
     const auto left = std::chrono::floor<std::chrono::seconds>(deadline_ - std::chrono::steady_clock::now());
     return std::max(left, std::chrono::seconds::zero());
   }
 
-  // Leaves the io_context without work of this object's.
+  // Cancels the timer, so that this object leaves no work in the io_context.
   void stop() {
     stopped_ = true;
     timer_.cancel();
   }
 
  private:
-  // The quota counts on the threads of all workers, and nobody is told when it changes.
+  // The quota is polled, because all workers change it on their threads, and it does not report changes.
   static constexpr std::chrono::milliseconds kInterval{100};
 
   void look() {
@@ -148,7 +150,7 @@ class Daemon::Drain {
     timer_.expires_after(kInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error || stopped_) return;
-      wait();  // before look(), which may find no memory
+      wait();  // this comes before look(), which may throw std::bad_alloc
       look();
     });
   }
@@ -340,13 +342,13 @@ net::ToHttps Daemon::find_https(const IpAddress& address) const {
   return has_443 ? net::ToHttps::port_443 : net::ToHttps::same_port;
 }
 
-// Whether the operator has the page served without TLS to those who come to this address.
+// Returns whether the operator serves the page without TLS to clients that connect to this address.
 bool Daemon::plain_http_reaches(const IpAddress& address) const {
   return std::ranges::any_of(
       plain_http_, [&](const IpAddress& plain) { return !plain.is_loopback() || address.is_loopback(); });
 }
 
-// Once all listeners are open.
+// Called when all listeners are open, since refuse_own_address() compares their addresses.
 void Daemon::open_web_door() {
   for (const config::Listener& listener : config_.listen) {
     if (!listener.web) continue;
@@ -359,7 +361,8 @@ void Daemon::open_web_door() {
   }
 }
 
-// What the configuration alone could not tell: which addresses a wildcard stands for.
+// Throws when the web server's address belongs to one of our listeners. The configuration alone could not
+// show which addresses a wildcard listener has.
 void Daemon::refuse_own_address(const relay::WebServer& web) const {
   const bool is_local = web.at.address.is_loopback() ||
                         std::ranges::find(first_addresses_.all, web.at.address) != first_addresses_.all.end();
@@ -415,7 +418,7 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
   name_closed_networks(*policy_);
 }
 
-// Once for as long as it is so.
+// Warns once about each missing address, and again only if it has been present in between.
 void Daemon::warn_about_absent_addresses() {
   const std::vector<std::string> absent = relays_.absent_locals();
   for (const std::string& sentence : absent) {
@@ -504,7 +507,7 @@ void Daemon::on_signal(int signal) {
   const bool is_first = !std::exchange(asked_to_end_, true);
   if (signal == SIGTERM && drain != Duration::zero() && is_first) {
     const auto patience = std::chrono::duration_cast<std::chrono::seconds>(drain);
-    // An operator may have begun one already, as Kubernetes' preStop hooks do.
+    // A drain may have begun already, for example by a preStop hook of Kubernetes.
     if (drain_) return begin_drain({std::min(patience, drain_->left()), drain_->until()});
     return begin_drain({patience, 0});
   }
@@ -542,12 +545,12 @@ std::string Daemon::describe_load(std::uint64_t octets_per_second) const {
 }
 
 void Daemon::begin_drain(const admin::DrainOptions& options) {
-  if (!ready_) return;  // it stops already
+  if (!ready_) return;  // the daemon is stopping already
   const auto patience =
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
   spdlog::info(fmt::format("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
                            patience.count(), options.until));
-  // systemd waits for so long where the drain is part of a stop.
+  // When the drain is part of a stop, systemd has to wait for its end.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
   notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
   const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -564,7 +567,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   }
 }
 
-// Leaves control_ without work.
+// Ends all work in control_, so that run() returns.
 void Daemon::stop() {
   if (!ready_) return;
   ready_ = false;

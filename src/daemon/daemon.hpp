@@ -58,7 +58,7 @@ std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster
 class Daemon {
  public:
   // Opens all listeners and logs their addresses. Throws std::exception with a message for the operator when
-  // it cannot. `tls` may be null where no listener is tls.
+  // it cannot. `tls` may be null when no listener is tls.
   Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
          std::unique_ptr<Certificates> tls);
   ~Daemon();
@@ -157,7 +157,7 @@ class Daemon {
   const Source source_;
   config::Config config_;  // the present configuration
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  // The watch began before the addresses were read. Nothing where the machine does not let us.
+  // The watch began before the addresses were read. It is empty when the machine does not allow a watch.
   std::optional<net::AddressWatch> address_watch_;
   const net::LocalAddresses first_addresses_;
   net::LocalAddresses addresses_;                // the latest
@@ -166,11 +166,11 @@ class Daemon {
   std::vector<Endpoint> tcp_listeners_;
   turn::NatDiscoveries nat_discoveries_;
   std::vector<std::string> urls_;  // of all listeners, with the ports that were really taken
-  // Signaling.public_host is set, so clients can be told of listeners behind load balancers
+  // Whether signaling.public_host is set. Clients can then be told of listeners behind load balancers.
   bool has_public_host_ = false;
-  std::vector<IpAddress> plain_http_;                 // where signaling listens without TLS
+  std::vector<IpAddress> plain_http_;                 // the addresses at which signaling listens without TLS
   std::vector<signaling::IceParams::Listener> told_;  // the listeners that clients are told of
-  auth::Revocations revocations_;                     // the signaling thread and credentials_ have them, too
+  auth::Revocations revocations_;                     // the signaling thread and credentials_ have copies
   std::shared_ptr<const auth::CredentialStore> credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // destroyed after all objects that hold places in it
@@ -183,7 +183,7 @@ class Daemon {
   turn::Limiters limiters_;
   relay::NetworkHints hints_;
   std::unique_ptr<Certificates> tls_;    // may be null
-  std::unique_ptr<OwnNames> own_names_;  // null where no listener has a web server behind it
+  std::unique_ptr<OwnNames> own_names_;  // null when no listener has a web server behind it
   relay::IdleConnections idle_connections_;
   relay::PeerConnectionTable peer_connections_;
   std::deque<relay::Mailbox> mailboxes_;
@@ -191,9 +191,9 @@ class Daemon {
   std::vector<std::string> absent_;  // absent addresses that a warning was written about
   std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
-  std::unique_ptr<SignalingThread> signaling_;  // null where there is none
-  std::unique_ptr<WebDoor> web_;                // likewise
-  std::unique_ptr<Administration> admin_;       // likewise
+  std::unique_ptr<SignalingThread> signaling_;  // null when there is no signaling
+  std::unique_ptr<WebDoor> web_;                // null when no listener has a web server behind it
+  std::unique_ptr<Administration> admin_;       // null when there is no admin interface
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;
   std::optional<AddressFollower> follower_;
@@ -201,12 +201,12 @@ class Daemon {
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
-  std::optional<cluster::Nodes> nodes_;       // nothing where this is the only node
+  std::optional<cluster::Nodes> nodes_;       // empty when this is the only node
   std::vector<std::string> secret_ids_;       // of the cluster's secrets
   std::optional<std::size_t> common_secret_;  // the index of the secret by which guests are named
-  signaling::IceUrls own_urls_;               // by which clients of other nodes are told of this one
+  signaling::IceUrls own_urls_;               // by which other nodes name this node to clients
   OctetRate relayed_rate_{started_};          // for other nodes
-  turn::Quota::Demands demands_;              // of users here, as this node has last told of them
+  turn::Quota::Demands demands_;              // of the users here, as this node last published them
   BoundsLog bounds_log_;
   DaemonCounters counters_;
   bool warned_of_algorithms_ = false;

@@ -7,7 +7,7 @@
 namespace turnpike::daemon {
 
 std::vector<FileState> states_of(const std::vector<std::string>& files) {
-  constexpr std::int64_t kNanoseconds = 1'000'000'000;  // of a second
+  constexpr std::int64_t kNanoseconds = 1'000'000'000;  // in a second
   std::vector<FileState> states;
   states.reserve(files.size());
   for (const std::string& file : files) {

@@ -16,9 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Linux follows no more symbolic links on one way (path_resolution(7)).
+// Linux follows at most this many symbolic links in one path (path_resolution(7)).
 constexpr int kMostLinks = 40;
-// A user may have 8,192 at the least, for all its programs.
+// A user may have at least 8,192 watches for all programs, and this is half of them.
 constexpr std::size_t kMostWatches = 4096;
 
 constexpr std::uint32_t kInFolder =
@@ -45,7 +45,7 @@ void FileWatch::watch(std::vector<std::string> files) {
   arm();
 }
 
-// What is watched already stays watched, so that no event is lost.
+// Existing watches are kept, so that no event is lost.
 void FileWatch::arm() {
   misses_some_ = false;
   Watches watches;
@@ -57,8 +57,8 @@ void FileWatch::arm() {
   is_armed_ = true;
 }
 
-// Goes the way that the kernel goes, and watches each folder before it looks into it. Where this ends early,
-// an event in one of the folders so far tells when there is more.
+// Resolves the path as the kernel does, and watches each folder before it looks into it. When the path ends
+// early, an event in one of these folders will report that it continues.
 void FileWatch::follow(const std::string& file, Watches& watches) {
   std::error_code error;
   const fs::path whole = fs::absolute(file, error);
@@ -87,13 +87,13 @@ void FileWatch::follow(const std::string& file, Watches& watches) {
   }
 }
 
-// One step of it. Returns whether all changes of this name will be noticed.
+// Watches one step of the path. Returns whether all changes of this name will be noticed.
 bool FileWatch::follow(const fs::path& folder, const std::string& name, bool is_last, Watches& watches) {
   const int in_folder = add(folder, kInFolder, watches);
   const int error = errno;
   if (in_folder >= 0) watches[in_folder].insert(name);
-  // A folder that may be searched and not read cannot be watched, but what is in it can be. And a file that
-  // is mounted by itself, as containers have it, is not written through the folder that it shows in.
+  // A folder that may be searched but not read cannot be watched, but its entries can. And a file that is
+  // itself a mount point, as in containers, is not changed through its folder.
   if (in_folder >= 0 && !is_last) return true;
   const int itself = add(folder / name, kOfItself, watches);
   if (itself >= 0) watches[itself];
@@ -106,7 +106,7 @@ int FileWatch::add(const fs::path& path, std::uint32_t mask, const Watches& watc
   return -1;
 }
 
-// Returns whether one of them is of the files, or of what leads to them.
+// Returns whether one of the events concerns a file or a part of its path.
 bool FileWatch::take_events() {
   alignas(inotify_event) std::array<char, 4096> buffer;
   bool is_ours = false;
@@ -128,7 +128,7 @@ void FileWatch::wait() {
   events_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                      [this](const boost::system::error_code& error) {
                        if (error || stopped_) return;
-                       wait();  // before what may find no memory
+                       wait();  // this comes before the rest, which may throw std::bad_alloc
                        if (!take_events()) return;
                        quiet_.expires_after(pause_);
                        quiet_.async_wait([this](const boost::system::error_code& again) {

@@ -1,9 +1,8 @@
 // Calls a function when a watched file may have changed, by inotify(7): when it was written, moved into
-// place, got another owner or became readable. to somebody else or made readable. It watches every folder on
-// the way to a file and to what the symbolic links on that way lead to, so it notices as well when a link is
-// replaced (certbot, Kubernetes' `..data`), or when a folder is removed and made again. Where a file is
-// missing, it watches up to the nearest folder there is. It does not notice that something is mounted over
-// one of these folders.
+// place, or made readable, or when its owner changed. It watches every folder on the way to a file and to the
+// targets of symbolic links on that way, so it also notices when a link is replaced (certbot, Kubernetes'
+// `..data`), or when a folder is removed and made again. When a file is missing, it watches the way up to the
+// nearest folder that exists. It does not notice when something is mounted over one of these folders.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -26,7 +25,7 @@ class FileWatch {
   static constexpr std::chrono::milliseconds kPause{500};
 
   // `changed` is called on the thread of the io_context, `pause` after the last of several changes. Throws
-  // std::system_error where the machine has no inotify left.
+  // std::system_error when the machine has no inotify instance left.
   FileWatch(boost::asio::io_context& io, std::function<void()> changed,
             std::chrono::milliseconds pause = kPause);
 

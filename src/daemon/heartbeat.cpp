@@ -13,7 +13,7 @@
 namespace turnpike::daemon {
 namespace {
 
-// For a line of status alone.
+// The period without a watchdog, when a beat only updates the status line.
 constexpr std::chrono::seconds kCalmPeriod{10};
 
 std::optional<std::uint64_t> number_in(const char* variable) {
@@ -35,7 +35,7 @@ std::optional<std::chrono::microseconds> Heartbeat::watchdog_interval() {
   return std::chrono::microseconds(*interval);
 }
 
-// Three times in an interval: asked at one beat, a thread has to have answered by the next.
+// There are three beats in an interval. A thread that is asked at one beat has to answer before the next.
 Heartbeat::Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
                      std::function<std::string()> describe)
     : timer_(io),
@@ -47,7 +47,7 @@ Heartbeat::Heartbeat(boost::asio::io_context& io, std::vector<Question> threads,
   beat();
 }
 
-// The next beat is arranged for before anything that can fail for want of memory.
+// The next beat is scheduled before anything that may throw std::bad_alloc.
 void Heartbeat::beat() {
   timer_.expires_after(period_);
   timer_.async_wait([this](const boost::system::error_code& error) {

@@ -22,7 +22,8 @@ class Heartbeat {
   // Asks a thread for a sign of life: the thread calls the given function once.
   using Question = std::function<void(std::function<void()>)>;
 
-  // How long the service manager waits for a sign of life; nothing where it does not wait for this process.
+  // Returns how long the service manager waits for a sign of life; nothing when it does not wait for this
+  // process.
   static std::optional<std::chrono::microseconds> watchdog_interval();
 
   // `describe` is called at each beat, and gives the line of status. Begins at once, on this thread.

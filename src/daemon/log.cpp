@@ -28,7 +28,7 @@ namespace turnpike::daemon {
 namespace {
 
 constexpr std::size_t kWaitingLines = 8192;
-// How long the end of the process may wait for a reader of stderr that reads nothing.
+// The end of the process waits at most this long for a reader of stderr that reads nothing.
 constexpr std::chrono::seconds kLastWords{2};
 // The same for one line, where the end of the process cannot wait.
 constexpr std::chrono::seconds kLastWord{1};
@@ -38,7 +38,7 @@ void append(spdlog::memory_buf_t& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
 }
 
-// Words, and what follows them: members of a JSON object, if there are any. See LogEvent.
+// Splits a line into words and the members of a JSON object that follow them, if there are any. See LogEvent.
 std::pair<std::string_view, std::string_view> parts_of(const spdlog::details::log_msg& message) {
   const std::string_view all(message.payload.data(), message.payload.size());
   const std::size_t at = all.find(relay::LogEvent::kSeparator);
@@ -46,7 +46,8 @@ std::pair<std::string_view, std::string_view> parts_of(const spdlog::details::lo
   return {all.substr(0, at), all.substr(at + 1)};
 }
 
-// On one line of its own, whatever file, peer or library a part of it comes from.
+// Writes the words on a single line, even if a part of them, from a file, a peer or a library, has line
+// breaks.
 class Words : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -55,7 +56,7 @@ class Words : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Words>(); }
 };
 
-// The words as a JSON string, quotes included, and the members behind it.
+// Writes the words as a JSON string, with its quotes, and then the members.
 class JsonMembers : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -66,7 +67,7 @@ class JsonMembers : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMembers>(); }
 };
 
-// The priority of the journal, as sd-daemon(3) has it.
+// Writes the priority for the journal (sd-daemon(3)).
 class Priority : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -81,7 +82,8 @@ class Priority : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
 };
 
-// Whether stderr is the journal's, which $JOURNAL_STREAM names by device and inode (systemd.exec(5)).
+// Returns whether stderr leads to the journal. $JOURNAL_STREAM names the journal's device and inode
+// (systemd.exec(5)).
 bool writes_to_journal() {
   const char* const stream = getenv("JOURNAL_STREAM");
   struct stat status {};
@@ -89,7 +91,7 @@ bool writes_to_journal() {
          std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino) == stream;
 }
 
-// The journal knows the time and reads the priority; no line says either twice.
+// The journal reads the priority. It also stores the time, so lines of text leave the time out.
 std::unique_ptr<spdlog::formatter> make_formatter(config::LogFormat format) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<Words>('*').add_flag<JsonMembers>('@').add_flag<Priority>('&');
@@ -115,11 +117,11 @@ spdlog::level::level_enum to_spdlog(config::LogLevel level) {
 
 }  // namespace
 
-// Writes to stderr. It waits for a slow reader until give_up_in(). The lock is not held meanwhile, so the
-// thread that changes the format waits for nobody.
+// Writes to stderr, and waits for a slow reader until the time of give_up_in(). It does not hold the lock
+// while it waits, so a change of the format never waits for the reader.
 class StderrSink : public spdlog::sinks::sink {
  public:
-  // What nobody has taken by then is not written.
+  // Lines that cannot be written by then are lost.
   void give_up_in(std::chrono::steady_clock::duration time) {
     gives_up_at_ = (std::chrono::steady_clock::now() + time).time_since_epoch();
   }
@@ -142,7 +144,7 @@ class StderrSink : public spdlog::sinks::sink {
   }
 
  private:
-  // A pipe that has room at all takes PIPE_BUF octets at once.
+  // A pipe that has any room accepts PIPE_BUF octets at once.
   void write(std::string_view line) const {
     while (!line.empty()) {
       pollfd room{STDERR_FILENO, POLLOUT, 0};
@@ -191,7 +193,7 @@ void LogScope::use(const config::LogParams& params) {
 }
 
 LogScope::LogScope(const config::LogParams& params) : sink_(std::make_shared<StderrSink>()) {
-  // Signals are for the main thread.
+  // The log thread blocks all signals, so that they reach the main thread.
   spdlog::init_thread_pool(kWaitingLines, 1, [] {
     sigset_t all;
     sigfillset(&all);

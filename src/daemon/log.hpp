@@ -12,8 +12,8 @@ namespace turnpike::daemon {
 // Changes the log level: only lines of this level or a more important one are written. Any thread may call
 // it.
 void set_level(config::LogLevel level);
-// Likewise, by the word for it in the configuration. Returns false, and changes nothing, when there is no
-// such level.
+// Does the same with the word that the configuration uses for the level. Returns false, and changes nothing,
+// when there is no such level.
 bool set_level(std::string_view level);
 
 // Writes an error at once, past the lines that wait, and waits for a second at most until somebody reads

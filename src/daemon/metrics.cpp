@@ -1,4 +1,4 @@
-// What the daemon shows of itself: metrics, and the numbers of the status page.
+// The metrics of the daemon, and the numbers of its status page.
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
@@ -31,7 +31,7 @@ std::string_view name_of(stun::Method method) {
   }
 }
 
-// What has labels of more than one value each.
+// Adds the metrics that have several values for each label.
 void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& breakdown) {
   const auto add = [&](const char* family, const char* help, admin::MetricKind kind, std::string labels,
                        std::uint64_t value) {
@@ -69,7 +69,8 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
   });
 }
 
-// By name; of several certificates of one name, RSA and ECDSA for example, the first to expire.
+// Returns the expiry for each name. When several certificates have the same name, for example RSA and ECDSA,
+// the earliest expiry counts.
 std::map<std::string, std::chrono::seconds> certificate_expiries(
     const std::vector<net::Certificate>& certificates) {
   std::map<std::string, std::chrono::seconds> expiries;
@@ -207,7 +208,7 @@ json::object Daemon::status() {
     relay::Totals one;
     worker->add_counters_to(one);
     const auto& core = one.of<turn::Counters>();
-    // They are read one after the other, while the worker counts.
+    // The counters are read one after the other while the worker counts, so the second may be the larger one.
     const std::uint64_t created = core.allocations_created;
     per_worker.push_back({{"allocations", created - std::min(created, core.allocations_deleted.value())},
                           {"to_peer_bytes", core.to_peer_bytes.value()},

@@ -13,7 +13,8 @@
 namespace turnpike::daemon {
 namespace {
 
-// Opened once: when descriptors run out later, a watchdog that heard nothing more would end all calls.
+// The socket is opened only once. If each message needed a new descriptor, systemd's watchdog would hear
+// nothing when descriptors run out, and would end all calls.
 int notify_channel() {
   static const net::Fd channel(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   return channel.get();

@@ -20,7 +20,7 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 
-// A line on stderr, in which texts of the configuration may be repeated.
+// Writes a line to stderr. It may repeat texts of the configuration.
 void say(std::string_view line) { std::cerr << printable(line) << '\n'; }
 
 // Returns what `act` returns, and says why when it throws: with its place, for a fault of a key in the file.
@@ -35,14 +35,14 @@ int report_faults(const config::Places& places, Act&& act) {
   }
 }
 
-// All that the configuration names and that has to be usable before the daemon starts.
+// Everything that the configuration names and that has to be usable before the daemon starts.
 struct Prepared {
   config::Config config;
   auth::CredentialStore credentials;
   std::unique_ptr<Certificates> tls;
 };
 
-// Gives `use` what the configuration names, or says what is wrong with it.
+// Calls `use` with what the configuration names, or prints what is wrong with it.
 template <class Use>
 int with_configuration(const Source& source, Use&& use) {
   auto config = config::load(source.file, source.overrides);

@@ -9,7 +9,7 @@
 
 namespace turnpike::daemon {
 
-// Where the configuration came from, to be read there again.
+// The source of the configuration, from which a reload reads it again.
 struct Source {
   std::string file;
   std::vector<std::string> overrides;

@@ -26,7 +26,7 @@ class RefusalLog {
 
   // Counts the refusal. Returns the line to write, or nothing when this kind had a line in the last minute.
   std::optional<relay::LogEvent> line(const http::Refused& refused, SteadyTime now);
-  // "host=3 origin=12": all that there were; empty where there was none.
+  // Returns the count of each kind, "host=3 origin=12"; empty when there was no refusal.
   std::string totals() const;
 
  private:

@@ -18,12 +18,12 @@ namespace {
 
 constexpr time_t kMaxReload = 30;  // seconds
 
-// What asks for a reload and what answers. The kernel queues a real-time signal as often as it is sent; a
-// standard one that is pending already takes all others with it, and whoever sent those would never be
-// answered.
+// This signal requests a reload and answers the request. It is a real-time signal, since the kernel queues
+// each one that is sent. Of several standard signals only one would arrive, and the other senders would get
+// no answer.
 int request_signal() { return SIGRTMIN; }
 
-// Holds these in the calling thread, and returns the set of them.
+// Blocks the signals in the calling thread, and returns the set of them.
 sigset_t hold(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
@@ -40,7 +40,7 @@ struct ProcessStatus {
   bool holds(int signal) const { return (held_signals >> (signal - 1) & 1) != 0; }
 };
 
-// Nothing when there is no such process.
+// Returns nothing when there is no such process.
 std::optional<ProcessStatus> read_status(const std::string& pid) {
   std::ifstream file("/proc/" + pid + "/status");
   if (!file) return std::nullopt;
@@ -52,8 +52,8 @@ std::optional<ProcessStatus> read_status(const std::string& pid) {
   return status;
 }
 
-// The request would end a process that knows nothing of it. One of our name that holds both signals reads
-// them: a turnpike holds them from its start to its end.
+// The signal would kill a process that does not expect it. A process of our name that blocks both signals
+// expects it, since turnpike blocks them from its start to its end.
 void require_turnpike(pid_t pid) {
   const std::string id = std::to_string(pid);
   const auto status = read_status(id);
@@ -68,7 +68,7 @@ void require_turnpike(pid_t pid) {
   }
 }
 
-// The daemon may answer only to its own user, so root becomes that one.
+// The daemon may be able to answer only its own user, so root becomes this user.
 void become_user_of(pid_t pid) {
   if (geteuid() != 0) return;
   struct stat status {};

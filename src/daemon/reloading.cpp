@@ -13,13 +13,15 @@
 namespace turnpike::daemon {
 namespace {
 
-// The signaling thread opens it later, and can refuse nothing then.
+// Throws when the folder cannot be opened. The signaling thread opens it later, when it is too late to refuse
+// the reload.
 void require_readable(const std::string& folder) {
   if (folder.empty()) return;
   const http::StaticFiles throws_when_unreadable(folder);
 }
 
-// The listeners are still those from before, so more people may reach them than the new file alone says.
+// The listeners stay as they are until a restart, so more people may reach them than the new file alone
+// suggests.
 void require_token_secrets(const config::SignalingParams& signaling) {
   if (!signaling.enabled || signaling.effective_access() != signaling::Access::token) return;
   if (!signaling.token_secrets.empty()) return;
@@ -32,7 +34,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   Administration::Reloaded reloaded;
   admin::ReloadReport& report = reloaded.report;
   const auto fail = [&](std::string why) { report.errors.push_back(std::move(why)); };
-  // The watchdog waits for the end of this, so nothing is read that somebody else has yet to write.
+  // The watchdog waits for the end of the reload, so a pipe is refused here: its writer may take too long.
   if (const auto problem = net::find_file_problem(source_.file)) {
     fail(source_.file + ": " + problem->text);
     if (!dry_run) log_reload(report);
@@ -49,15 +51,15 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   for (const config::ChangedKey& key : config::find_changes(config_, next)) {
     (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);
     if (!key.needs_restart) continue;
-    // The next comparison is with what runs, so that a restart which is due is not forgotten.
+    // The next reload compares the file with the value in use, so that a necessary restart is reported again.
     next.written.erase(key.path);
     if (const auto runs = config_.written.find(key.path); runs != config_.written.end())
       next.written.insert(*runs);
   }
   config::keep_what_needs_restart(next, config_);
   if (next.relay.alternates.from_cluster) next.relay.alternates.servers = config_.relay.alternates.servers;
-  // The secret that was made up for this run stays what it is. Where a configured one is gone, one is made up
-  // now.
+  // A secret that was made up for this run stays. When the file no longer has any secret,
+  // add_missing_secret() makes one up.
   if (next.auth.secrets.empty() && config_.secret_is_made_up) {
     next.auth.secrets = config_.auth.secrets;
     next.secret_is_made_up = true;
@@ -76,7 +78,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
         throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
       certificates = tls_->read(next.tls);
     } else {
-      // The restart that it takes should not be the first to find out that they cannot be used.
+      // This throws when the certificates cannot be used, so that the operator learns it before the restart.
       Certificates::load(tls_in_file, make_ticket_keys(config_.cluster));
     }
     if (dry_run) {

@@ -1,5 +1,6 @@
-// Tokens of signaling that an operator revokes, on all nodes, and the relay credentials that were handed out
-// for them. auth.database keeps them over a restart, and so do the other nodes of a cluster.
+// Revocation of signaling tokens by an operator, on all nodes, together with the relay credentials that were
+// issued for them. The revocations are kept over a restart in auth.database, and by the other nodes of a
+// cluster.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -39,10 +40,10 @@ http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation:
   const WallTime now = relay::read_clocks().wall;
   const Revocation revocation{kind, revoked, now, now + duration};
   std::vector<Revocation> all{revocation};
-  // An operator knows a guest by its user name, which is no subject of a token.
+  // An operator knows a guest by its user name, which is not the subject of a token.
   if (subject && auth::is_guest_name(*subject)) all.push_back({kind, *subject, now, now + duration});
   apply_revocations(all);
-  // Something that is revoked for longer already was not new either.
+  // A revocation that an earlier, longer one covers was not added, but is fine too.
   if (!std::ranges::all_of(all, [this](const Revocation& one) { return revocations_.covers(one); })) {
     co_return admin::Refusal{
         409, "too-many",
@@ -66,8 +67,8 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
   const WallTime now = relay::read_clocks().wall;
   std::vector<Revocation> fresh;
   bool refuses_users = false;
-  // Credentials that are handed out afterwards expire later. All nodes come to the same times, so that none
-  // has to tell the others.
+  // Credentials that are issued after the revocation expire later than `until`, so they are not refused. All
+  // nodes compute the same time, so they need not exchange it.
   const auto refuse_user_of = [&](const Revocation& subject) {
     const WallTime until = subject.since + config_.signaling.credential_lifetime;
     if (until <= now) return;
@@ -82,8 +83,8 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
     if (one.kind == Revocation::Kind::user) refuses_users = true;
     if (one.kind == Revocation::Kind::subject) refuse_user_of(one);
     if (one.kind == Revocation::Kind::user || !signaling_) continue;
-    // Whose credentials a token was for is known as long as somebody is here with it. After a restart, and on
-    // the other nodes, they have to be refused as well.
+    // Only a node with a client that uses the token knows the users of its credentials. These users are
+    // refused by name, so that this also works after a restart and on the other nodes.
     signaling_->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
       if (kind != Revocation::Kind::token) return;
       boost::asio::post(control_, [this, users = std::move(users)] { refuse_users(users); });

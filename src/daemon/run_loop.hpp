@@ -8,8 +8,8 @@
 
 namespace turnpike::daemon {
 
-// Runs the io_context until it has no work or is stopped. A handler that throws std::bad_alloc is given up,
-// and the others go on. Other exceptions are passed on.
+// Runs the io_context until it has no work or is stopped. When a handler throws std::bad_alloc, its work is
+// lost and the other handlers continue. Other exceptions are passed on.
 inline void run_loop(boost::asio::io_context& io) {
   bool has_said_so = false;
   for (;;) {

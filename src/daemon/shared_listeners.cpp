@@ -19,7 +19,7 @@ namespace {
 constexpr int kListenerBuffer = 4 << 20;  // bytes; about 30 ms of a gigabit
 constexpr int kTriesForFreePorts = 32;
 
-// Somebody else has this one, and any free one would have done.
+// Thrown when a port cannot be used and any other free port would do.
 struct PortTaken {
   Endpoint at;
 };
@@ -74,7 +74,8 @@ class DiscoveryOpener {
   DiscoveryListeners opened_;
 };
 
-// A1 behind a wildcard: the address that the world knows this machine by, as far as one can tell from here.
+// Returns the primary address (A1) behind a wildcard: if possible the address of the default route, because
+// clients most likely know this machine by it.
 IpAddress first_address(const IpAddress& alternate, const std::vector<IpAddress>& own_addresses) {
   const auto route = net::default_route_source(alternate.family());
   if (route && *route != alternate && !alternate.is_loopback()) return *route;
@@ -99,8 +100,8 @@ net::Fd open_socket(Transport transport, const Endpoint& at) {
 
 }  // namespace
 
-// Their number stays as it is for the life of the process, since changing it would send clients to other
-// workers.
+// The number of sockets never changes while the process runs, since the kernel would otherwise send clients
+// to other workers.
 SharedListener open_shared_listener(Transport transport, Endpoint at, std::size_t workers) {
   if (at.port != 0) require_free_address(transport, at);
   SharedListener opened{at, {}};

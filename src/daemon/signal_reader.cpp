@@ -31,7 +31,7 @@ void SignalReader::wait() {
   signals_.async_wait(
       boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
         if (error || stopped_) return;
-        wait();  // whatever becomes of these
+        wait();  // this comes first, since the rest may throw
         signalfd_siginfo info{};
         while (!stopped_ &&
                read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {

@@ -50,7 +50,7 @@ class SignalingThread {
   void set_name_secret(std::string secret);
   // Whether rooms can have members on other nodes. From any thread.
   bool is_linked() const { return rooms_ && rooms_->connected() != 0; }
-  // From now on this configuration holds, as far as it can change while the daemon runs. From any thread.
+  // Applies the parts of this configuration that can change while the daemon runs. From any thread.
   void use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
            const std::optional<IpAddress>& default_address);
   // Tells the members of all rooms that this server will end, at `deadline` at the latest. From any thread.
@@ -61,8 +61,8 @@ class SignalingThread {
   void ask(std::function<void()> answer);
   // Adds what has been counted so far. From any thread.
   void add_metrics(std::vector<admin::Metric>& metrics) const;
-  // A connection that came to another listener and speaks HTTP. It is closed, and counted, where too many
-  // others wait already or the thread has stopped. From any thread.
+  // Takes a connection that came to another listener and speaks HTTP. It is closed, and counted, when too
+  // many others wait already or the thread has stopped. From any thread.
   void adopt(net::Fd connection, net::AcceptedConnection arrival);
   // Closes all connections properly and joins the thread; this takes a few seconds at most.
   void stop();
@@ -98,7 +98,7 @@ class SignalingThread {
   http::SignalingSite site_;
   http::Router router_;
   http::Server server_;
-  std::optional<cluster::Rooms> rooms_;  // nothing where this is the only node
+  std::optional<cluster::Rooms> rooms_;  // empty when this is the only node
   std::thread thread_;
 };
 

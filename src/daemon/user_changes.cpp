@@ -1,5 +1,5 @@
-// Users that change while the daemon runs: the commands of operators write auth.database, and the workers get
-// a new snapshot of all credentials. It all happens on the control thread; no worker reads the database.
+// Changes of users while the daemon runs: commands of operators write auth.database, and the workers get a
+// new snapshot of all credentials. All of this runs on the control thread; no worker reads the database.
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
@@ -36,7 +36,7 @@ std::int64_t seconds_since_1970() {
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-// The user as the database has it: the prepared name, and keys in place of a password.
+// Returns the user in the form of the database: with the prepared name, and with keys instead of a password.
 Result<auth::UserParams, Refusal> prepare(const auth::UserParams& user, const std::string& realm,
                                           crypto::Digester& digester) {
   const std::optional<std::string> name = auth::opaque_string(user.name);
@@ -58,7 +58,7 @@ Result<auth::UserParams, Refusal> prepare(const auth::UserParams& user, const st
   return {boost::system::in_place_value, std::move(out)};
 }
 
-// Returns why the user cannot be changed so.
+// Changes the user in the database, or returns why this is not possible.
 std::optional<Refusal> apply(Database& database, Kind kind, const std::string& realm,
                              const auth::UserParams& user, std::int64_t unless_changed_after) {
   switch (kind) {
@@ -86,8 +86,8 @@ const char* past_tense(Kind kind) {
 
 }  // namespace
 
-// Freeing many users takes as long as a call can bear to wait. So the last owner, which may be a worker,
-// leaves it to the control thread.
+// Freeing many users takes so long that calls would suffer. So the last owner, which may be a worker, leaves
+// it to the control thread.
 Daemon::CredentialsSnapshot Daemon::share(const auth::CredentialStore& credentials) {
   auth::CredentialStore::RefusedUsers refused;
   for (const auth::Revocation& one : revocations_.list(relay::read_clocks().wall)) {
@@ -137,7 +137,8 @@ http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserC
   const bool is_removal = change.kind == Kind::remove;
   const bool may_be_elsewhere = is_removal && nodes_ && refusal && refusal->status == 404;
   if (refusal && !may_be_elsewhere) co_return *refusal;
-  // Keys would have to be secret on their way, and orders are not. So a node learns of nothing but a removal.
+  // Orders to other nodes are not encrypted, so they must not contain keys. Other nodes are therefore told
+  // only of removals.
   cluster::Outcome outcome;
   outcome.is_told = !nodes_;
   if (is_removal && nodes_) {
@@ -179,7 +180,8 @@ std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change
     }
     if (database.count(realm) > Database::kMaxUsers)
       return Refusal{409, "too-many", "A database has 100,000 users of a realm at most."};
-    // Before the database changes: it holds nothing that the daemon could not start with.
+    // This throws before the database changes, so that the database never has users with which the daemon
+    // could not start.
     CredentialsSnapshot credentials = share(config::make_credentials(config_.auth, database.users(realm)));
     transaction.commit();
     credentials_ = std::move(credentials);
@@ -207,7 +209,8 @@ cluster::Obeyed Daemon::remove_user_as_ordered(const cluster::Order& order) {
   const auto refusal = change_users_here({Kind::remove, {std::move(user)}}, order.given);
   if (!refusal) return Obeyed::done;
   const bool has_none = refusal->code == "no-such-user";
-  // Many of those that are heard later were done before this node was started.
+  // An order that this node receives late was often carried out before the node started, so a missing user is
+  // not logged.
   if (!has_none || !order.given)
     spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
   if (has_none) return Obeyed::no_such_user;
@@ -215,7 +218,7 @@ cluster::Obeyed Daemon::remove_user_as_ordered(const cluster::Order& order) {
   return refusal->code == "busy" ? Obeyed::busy : Obeyed::failed;
 }
 
-// Once for as long as it is so.
+// Warns once, and again only after no user has lacked a key in between.
 void Daemon::warn_about_algorithms() {
   const bool lacks_sha256 = !credentials_->offers(stun::PasswordAlgorithm::sha256);
   if (lacks_sha256 && !warned_of_algorithms_) {

@@ -29,13 +29,13 @@ using http::Awaitable;
 using http::TcpSocket;
 using Error = boost::system::error_code;
 
-constexpr std::size_t kBufferSize = 16 << 10;  // for each way of a connection
+constexpr std::size_t kBufferSize = 16 << 10;  // for each direction of a connection
 constexpr Duration kBetweenWarnings = std::chrono::minutes(1);
 
 }  // namespace
 
-// One connection of a client with the one to the web server that was made for it. Both of its coroutines own
-// it; its place is free when the last of them has ended.
+// A client's connection, and the connection to the web server that was opened for it. Both coroutines own the
+// passage; its place becomes free when the last of them has ended.
 class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
  public:
   Passage(WebDoor& door, TcpSocket client, const relay::PassedConnection& about)
@@ -56,7 +56,7 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
 
  private:
   using Buffer = std::array<char, kBufferSize>;
-  // One way of the two.
+  // One of the two directions.
   struct Direction {
     TcpSocket& from;
     TcpSocket& to;
@@ -79,14 +79,14 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
   TcpSocket client_;
   TcpSocket web_;
   net::Timer timer_;
-  net::Timer::time_point moved_at_ = net::Timer::clock_type::now();  // when octets have moved last
+  net::Timer::time_point moved_at_ = net::Timer::clock_type::now();  // when octets were last forwarded
   bool connected_ = false;
   bool timed_out_ = false;
   Buffer to_web_;
   Buffer to_client_;
 };
 
-// The passage lives as long as one of its coroutines, and ends when there is no memory for one.
+// The passage lives as long as one of its coroutines. It is closed when there is no memory for one.
 void WebDoor::Passage::spawn(Awaitable<void> coroutine) {
   asio::co_spawn(client_.get_executor(), std::move(coroutine),
                  [self = shared_from_this()](const std::exception_ptr& failure) {
@@ -130,14 +130,15 @@ Awaitable<bool> WebDoor::Passage::send_proxy_header() {
   co_return !error;
 }
 
-// Nothing is read before what was read has gone out, so whoever reads slowly slows the other side down.
+// Nothing is read before the octets that were read have been written, so a slow reader slows down the other
+// side.
 Awaitable<void> WebDoor::Passage::carry(Direction direction) {
   while (true) {
     const auto [ended, size] =
         co_await direction.from.async_read_some(asio::buffer(direction.buffer), net::kAsTuple);
     Error error = ended;
     if (error == asio::error::eof) {
-      direction.to.shutdown(TcpSocket::shutdown_send, error);  // the other way may go on
+      direction.to.shutdown(TcpSocket::shutdown_send, error);  // the other direction may continue
       co_return;
     }
     if (!error) {
@@ -150,7 +151,7 @@ Awaitable<void> WebDoor::Passage::carry(Direction direction) {
   }
 }
 
-// Both ways find that, and end.
+// Both directions then get an error, and end.
 void WebDoor::Passage::close() {
   Error ignored;
   client_.close(ignored);
@@ -158,7 +159,8 @@ void WebDoor::Passage::close() {
   timer_.cancel();
 }
 
-// One look at the clock for each pause: octets that move do not touch the timer.
+// Forwarded octets do not change the timer. When it expires, this checks whether the connection was really
+// idle.
 void WebDoor::Passage::watch() {
   timer_.expires_at(moved_at_ + patience());
   timer_.async_wait([weak = weak_from_this()](const Error& error) {
@@ -235,7 +237,7 @@ void WebDoor::remove(Passage& passage) {
   count_ = passages_.size();
 }
 
-// Clients decide how often that is found, so one line a minute says it.
+// Clients decide how often this happens, so it is logged at most once a minute.
 void WebDoor::tell_unreachable(const Endpoint& web, const std::string& why) {
   const SteadyTime now = relay::read_clocks().steady;
   if (now < quiet_until_) return;

@@ -29,9 +29,9 @@ class WebDoor {
 
   void start();
   // Connects to the web server and carries octets both ways until both sides have ended. The connection is
-  // closed, and counted, where there are too many or the thread has stopped. From any thread.
+  // closed, and counted, when there are too many or the thread has stopped. From any thread.
   void pass(net::Fd connection, const relay::PassedConnection& about);
-  // From now on these hold. From any thread.
+  // Changes the limits. From any thread.
   void use(const relay::StreamLimits& limits);
   // Calls `answer` once, from the thread. From any thread.
   void ask(std::function<void()> answer);

@@ -11,8 +11,8 @@ namespace {
 
 namespace beast = boost::beast;
 
-// Whether the weight of a coding is 0, which means "not acceptable" (RFC 9110 §12.4.2). It may be written
-// with decimals.
+// Returns whether the weight of a coding is 0, which means "not acceptable" (RFC 9110 §12.4.2). The weight
+// may have decimals.
 template <class Parameters>
 bool is_refused(const Parameters& parameters) {
   return std::ranges::any_of(parameters, [](const auto& parameter) {

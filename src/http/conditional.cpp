@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::string_view kWeak = "W/";
 
-// Whether the list names the tag, by weak comparison or by strong comparison (§8.8.3.2). Our tags contain no
-// quotes, so a simple search finds only whole members of the list.
+// Returns whether the list names the tag, by weak or by strong comparison (RFC 9110 §8.8.3.2). Our tags
+// contain no quotes, so a simple search finds only whole members of the list.
 bool names(std::string_view list, std::string_view etag, bool strongly) {
   if (list == "*") return true;
   for (std::size_t at = list.find(etag); at != list.npos; at = list.find(etag, at + 1)) {
@@ -17,7 +17,8 @@ bool names(std::string_view list, std::string_view etag, bool strongly) {
   return false;
 }
 
-// Whether the representation has changed since the date in the header. Nothing when there is no such date.
+// Returns whether the representation has changed since the date in the header, or nothing when there is no
+// such date.
 std::optional<bool> has_changed_since(std::string_view date, const Version& current) {
   const std::optional<std::time_t> since = parse_http_date(date);
   if (!since || !current.modified) return std::nullopt;

@@ -46,7 +46,7 @@ constexpr std::size_t kFileChunk = 64 << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr unsigned kHttp11 = 11;  // as Beast writes versions
 
-// Whether the other side has closed its direction, even if it has sent data before.
+// Returns whether the other side has closed its direction, even if unread data is still there.
 bool has_ended(TcpSocket& socket) {
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -54,7 +54,7 @@ bool has_ended(TcpSocket& socket) {
   return info.tcpi_state != TCP_ESTABLISHED;
 }
 
-// Answers a client that has too many connections. Nothing of its request is read before.
+// Answers a client that has too many connections, without reading its request.
 Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
   Response response = error_response(429, "too many connections from here");
   response.set("Retry-After", "10");
@@ -92,10 +92,10 @@ std::optional<Response> find_fault_of_framing(const Parser& parser) {
   return error_response(400, "chunked is not the last transfer coding");  // RFC 9112 §6.3
 }
 
-// The answer to an upgrade that is not as RFC 6455 §4.2.1 has it.
+// Returns an error answer to an upgrade that does not conform to RFC 6455 §4.2.1.
 std::optional<Response> find_fault_of_upgrade(const Request& request) {
   constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  constexpr std::size_t kKeyDigits = 22;  // of 16 octets; nobody decodes them
+  constexpr std::size_t kKeyDigits = 22;  // the digits of 16 octets, which nobody decodes
   if (request.header("sec-websocket-version") != "13") return upgrade_required("the version is 13");
   const std::string_view key = request.header("sec-websocket-key");
   if (key.find_first_not_of(kBase64) != kKeyDigits || key.substr(kKeyDigits) != "==")
@@ -230,7 +230,7 @@ void Server::Connection::Served::stop() {
     web_socket_->close(static_cast<std::uint16_t>(beast::websocket::close_code::going_away), "restarting");
   } else if (!answering_) {
     Error ignored;
-    stream_->next_layer().cancel(ignored);  // it waits for a request
+    stream_->next_layer().cancel(ignored);  // the connection waits for a request
   }
 }
 
@@ -353,7 +353,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
   co_return true;
 }
 
-// The answer when the client behind a proxy has as many connections as it may.
+// Returns the answer for a client behind a proxy that has as many connections as allowed.
 Response Server::Connection::Served::too_many(const IpAddress& client) {
   ++server_.counters_.refused;
   server_.tell_refused("connection", "signaling.connections_per_address", client);
@@ -371,7 +371,7 @@ bool Server::Connection::Served::came_to_loopback() const {
   return address.is_v4() ? address.to_v4().is_loopback() : address.to_v6().is_loopback();
 }
 
-// Refuses a request for a foreign host, if that is not allowed; see Hosts.
+// Refuses a request for a foreign host, if foreign hosts are not allowed; see Hosts.
 std::optional<Response> Server::Connection::Served::find_refusal(const Request& request) const {
   if (!server_.params_.open || !came_to_loopback()) return std::nullopt;
   const std::string_view host = host_without_port(request.authority);
@@ -390,7 +390,7 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
   const bool is_http = error.category() == make_error_code(beast::http::error::end_of_stream).category();
   const bool cut_off =
       error == beast::http::error::end_of_stream || error == beast::http::error::partial_message;
-  if (!deadline_.expired() && (cut_off || !is_http)) co_return false;  // the client has gone
+  if (!deadline_.expired() && (cut_off || !is_http)) co_return false;  // the client is no longer there
   Request request;
   name_client(parser, request);
   unsigned status = 400;
@@ -407,7 +407,7 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
   co_return co_await write(std::move(response), {});
 }
 
-// Fills in the headers of the request, and its client, who is found by the chain of trusted proxies.
+// Copies the headers into the request, and sets its client, which is found by the chain of trusted proxies.
 void Server::Connection::Served::name_client(const Parser& parser, Request& request) const {
   for (const auto& field : parser.get())
     request.headers.emplace_back(view(field.name_string()), view(field.value()));
@@ -500,7 +500,7 @@ Awaitable<bool> Server::Connection::Served::write(Response response, Framing fra
   co_return framing.keep_alive;
 }
 
-// The deadline holds for each part, not for the whole file, since a browser reads a film as slowly as it
+// The deadline applies to each part and not to the whole file, since a browser reads a film as slowly as it
 // plays it.
 Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
   const auto chunk = std::make_unique<std::array<char, kFileChunk>>();
@@ -523,8 +523,8 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   deadline_.clear();  // a WebSocket has its own deadlines
   web_socket_ = OpenWebSocket::make(std::move(stream_), std::move(buffer_), server_.params_);
   const std::string& date = server_.date_.now();
-  // Not in the condition: there, GCC 12 puts a temporary at the begin of the coroutine's frame, where others
-  // expect the function that resumes it.
+  // The result is not awaited inside the condition: GCC 12 would then put a temporary at the beginning of the
+  // coroutine's frame, where other code expects the function that resumes it.
   const bool accepted = co_await web_socket_->accept(parser.get(), date);
   if (!accepted) co_return;
   ++server_.counters_.web_sockets;

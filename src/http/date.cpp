@@ -2,7 +2,7 @@
 
 namespace turnpike::http {
 
-// The names are English, since nobody here calls setlocale().
+// The names are English, since this program never calls setlocale().
 std::string http_date(std::time_t time) {
   std::tm parts{};
   gmtime_r(&time, &parts);

@@ -16,7 +16,7 @@ using signaling::EngineIoError;
 
 constexpr std::string_view kVersion = "4";
 
-// Whether the client uses `forceBase64`.
+// Returns whether the client uses `forceBase64`.
 bool takes_text_only(const Request& request) { return !request.query("b64").value_or("").empty(); }
 
 // The session that a request is for. As in the protocol's own server, an empty id is none.
@@ -35,7 +35,7 @@ signaling::EngineIo::Opening opening_of(const Request& request) {
 
 }  // namespace
 
-// A request that waits for its answer. The timer never expires; to cancel it wakes the coroutine.
+// A request that waits for its answer. The timer never expires; cancelling it wakes the coroutine.
 struct EngineIoEndpoint::Waiting {
   explicit Waiting(asio::io_context& io) : timer(io.get_executor(), net::Timer::time_point::max()) {}
   net::Timer timer;
@@ -68,7 +68,7 @@ void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
   router.add_web_socket(path, *this);
 }
 
-// Two POSTs of a session at the same time would have no order.
+// Two POSTs of a session at the same time would have no order, so the second one is refused.
 Arrival EngineIoEndpoint::arrive(const Request& request) {
   const std::optional<std::string> sid = session_of(request);
   if (request.method != "POST" || !sid || !params_.origins.allow(request) || find_fault(request, "polling"))
@@ -117,8 +117,8 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) {
   return forbid_origin(request);
 }
 
-// Delays the POST of a client that has caused too much cost. Returns false when it would have to wait for too
-// long. The wait ends when the client disconnects.
+// Delays the POST of a client that has caused too much cost. Returns false when it would have to wait too
+// long. The wait also ends when the client disconnects.
 Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
   const auto timer = std::make_shared<net::Timer>(io_.get_executor());
   const auto gone = std::make_shared<bool>(false);
@@ -161,7 +161,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   } else {
     params_.engine.get(*sid, number, now, output_);
   }
-  // A GET pays for what has waited for it; nobody has yet.
+  // A GET is charged later for the messages that it gets; it has not got any yet.
   params_.pace.charge(request.client, cost_of_message(request.body.size()) + params_.changed(), now.steady);
   if (!waiting->answered) {
     request.watch([this, number] {

@@ -28,8 +28,8 @@ bool begins_with_octet(std::string_view text) {
   return text.size() >= 3 && urls::grammar::hexdig_chars(text[1]) && urls::grammar::hexdig_chars(text[2]);
 }
 
-// Encodes characters that browsers leave as they are although RFC 3986 does not allow them, such as | and [
-// in a query, and there also a % that encodes nothing, as in ?discount=100%.
+// Encodes characters that browsers leave unencoded although RFC 3986 does not allow them, such as | and [ in
+// a query. In a query it also encodes a % that is not followed by an octet, as in ?discount=100%.
 std::string with_encoding(std::string_view target) {
   const std::size_t query = std::min(target.find('?'), target.size());
   std::string encoded;
@@ -64,8 +64,8 @@ std::optional<std::string_view> take_host(HttpVersion version, Request& request)
   return std::nullopt;
 }
 
-// A parameter of the query in `target`. Boost 1.81's parse_query reads beyond its view, so the whole target
-// is parsed.
+// Returns a parameter of the query in `target`. Boost 1.81's parse_query reads beyond its view, so the whole
+// target is parsed.
 std::optional<std::string> param_of(std::string_view target, std::string_view name) {
   const auto url = urls::parse_origin_form(url_text(target));
   if (!url) return std::nullopt;
@@ -191,7 +191,7 @@ std::optional<std::string_view> take_target(std::string_view target, HttpVersion
 }
 
 // Boost 1.81 takes the beginning of 192.0.2.1.nip.io for an IPv4 address, and refuses the rest. With a letter
-// in front, every host outside of brackets is a name for it.
+// in front, it parses every host without brackets as a name.
 std::optional<HostAndPort> parse_host_and_port(std::string_view authority) {
   const bool bracketed = authority.starts_with('[');
   const std::string text = std::string(bracketed ? "" : "h").append(authority);

@@ -73,7 +73,7 @@ struct Response {
 
 // A plain text for people: "404 Not Found", followed by `text`.
 Response error_response(unsigned status, std::string_view text);
-// The answer where only a WebSocket is served (RFC 9110 §15.5.22).
+// The answer at a path that serves only a WebSocket (RFC 9110 §15.5.22).
 Response upgrade_required(std::string_view text);
 Response json_response(std::string body);
 

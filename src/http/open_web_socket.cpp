@@ -19,12 +19,12 @@ namespace websocket = boost::beast::websocket;
 
 using Error = boost::system::error_code;
 
-constexpr std::size_t kKeptBuffer = 4 << 10;  // kept by an idle socket
-// The most messages that wait for a client, as with Engine.IO. Empty ones would otherwise wait without a
-// limit.
+constexpr std::size_t kKeptBuffer = 4 << 10;  // an idle socket keeps a buffer of at most this size
+// At most this many messages wait for a client, as with Engine.IO. This limits empty messages too, which have
+// no octets to count.
 constexpr std::size_t kMaxWaitingMessages = 16 << 10;
-// Pings and pongs that are forgiven to a client whose address has caused too much cost, maybe by another
-// socket.
+// A client whose address has caused too much cost, maybe by another socket, may still send this many pings
+// and pongs.
 constexpr std::uint32_t kForgivenControls = 64;
 
 constexpr std::size_t kBatch = 64 << 10;  // octets that are written together
@@ -48,8 +48,8 @@ void append_header(std::string& to, bool binary, std::size_t length) {
   while (octets-- > 0) to.push_back(static_cast<char>(length >> (8 * octets) & 0xff));
 }
 
-// The first subprotocol that the client offers, which is accepted, since all protocols here are the same by
-// any name. Chromium fails a WebSocket that asked for one and got none. Empty when there is none.
+// Returns the first subprotocol that the client offers, or an empty text. It is accepted, since all protocols
+// here are the same under any name, and Chromium closes a WebSocket that asked for one and got none.
 std::string first_subprotocol(const beast::http::fields& fields) {
   const auto offered = fields[beast::http::field::sec_websocket_protocol];
   if (offered.empty()) return {};
@@ -58,7 +58,7 @@ std::string first_subprotocol(const beast::http::fields& fields) {
   return std::string(*list.begin());
 }
 
-// A stream with the octets that were read from it before.
+// A stream that first returns the octets that were read from it before.
 class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer> {
  public:
   using buffered_read_stream::buffered_read_stream;
@@ -94,7 +94,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     socket_.set_option(websocket::stream_base::decorator([&](websocket::response_type& answer) {
       answer.set(beast::http::field::date, date);
       if (!subprotocol.empty()) answer.set(beast::http::field::sec_websocket_protocol, subprotocol);
-      answer.set(beast::http::field::server, "turnpike");  // or Beast would tell its name and version
+      // otherwise Beast would send its own name and version
+      answer.set(beast::http::field::server, "turnpike");
     }));
     const auto [error] = co_await socket_.async_accept(upgrade, net::kAsTuple);
     open_ = !error;
@@ -127,7 +128,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       buffer.clear();
       if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
     }
-    // Otherwise the data that waits to be written would keep the socket open while the client does not read.
+    // Without this, data that waits to be written would keep the socket open while the client does not read.
     abort();
     said_too_much_ = error == websocket::error::message_too_big;
     socket_.control_callback();
@@ -168,7 +169,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
  private:
-  // Of the Close frame that has come.
+  // Returns whether the received Close frame means a normal end.
   bool has_said_goodbye() const {
     const std::uint16_t code = socket_.reason().code;
     return code == websocket::close_code::normal || code == websocket::close_code::going_away;
@@ -192,8 +193,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     }
   }
 
-  // Beast answers pings while it reads, so no rest is possible between them. A client that goes on sending
-  // them although its address has caused too much cost is cut off.
+  // Beast answers pings while it reads, so no pause is possible between them. A client that continues to send
+  // them although its address has caused too much cost is disconnected.
   void count_control(WebSocketHandler& handler, std::uint64_t number, std::size_t size) {
     handler.on_control(number, size);
     const Duration wait = handler.rest(number);
@@ -203,7 +204,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     abort();
   }
 
-  // A client that does not read what waits for it would never get the Close frame either.
+  // A client that does not read its messages would never get the Close frame either, so the wait for it is
+  // limited.
   void limit_goodbye() {
     goodbye_.expires_after(longest_goodbye_);
     goodbye_.async_wait([weak = weak_from_this()](const Error& error) {

@@ -13,13 +13,13 @@ namespace turnpike::http {
 namespace {
 
 constexpr std::string_view kNull = "null";
-// What pages from files send, in other browsers than those that send null.
+// Pages from files send this in browsers that do not send null.
 constexpr std::string_view kFile = "file://";
-// Schemes of URLs that no page has; a page that connects by wss has an origin of https.
+// No page has a URL with these schemes; a page that connects by wss has an origin of https.
 constexpr std::array<std::string_view, 3> kNeverOrigins{"ws", "wss", "ftp"};
 
-// The origin of the page that a program takes the place of. Native programs have none, but some name the URL
-// of the WebSocket, as Starscream does, and with it Socket.IO's client for Swift.
+// Returns the origin of a page in place of a WebSocket's URL. Native programs have no origin, but some send
+// the URL of the WebSocket, such as Starscream, and with it Socket.IO's client for Swift.
 std::string as_page(std::string_view origin) {
   constexpr std::string_view kWs = "ws:";
   constexpr std::string_view kWss = "wss:";
@@ -36,7 +36,8 @@ std::string in_small_letters(std::string_view text) {
   return small;
 }
 
-// The port of an origin. 0 when there is none, or when it is the default of the scheme; nothing when it is 0.
+// Returns the port of an origin: 0 when there is none, or when it is the default of the scheme, and nothing
+// when the given port is 0.
 std::optional<unsigned> port_of(std::string_view digits, std::string_view scheme) {
   if (digits.empty()) return 0;
   unsigned port = 0;
@@ -52,10 +53,11 @@ bool is_scheme(std::string_view text) {
   return parsed && view(parsed->scheme()) == text;
 }
 
-// Whether browsers accept this host. DNS does not allow underscores (RFC 1035 §2.3.1), but they are in use.
+// Returns whether browsers accept this host. DNS does not allow underscores (RFC 1035 §2.3.1), but they are
+// in use.
 bool is_written_as_host(std::string_view host) {
   if (IpAddress::parse(host)) return true;
-  // What ends in a number is an IPv4 address, and browsers write it in full: 127.0.0.1, not 127.1 or
+  // A host that ends in a number is an IPv4 address, and browsers write it in full: 127.0.0.1, not 127.1 or
   // 0x7f000001.
   const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
   const bool is_number = !last.empty() && last.front() >= '0' && last.front() <= '9' &&
@@ -97,15 +99,15 @@ bool Origins::is_listed(std::string_view origin) const {
   return std::ranges::find(allowed_, origin) != allowed_.end();
 }
 
-// Whether the origin is this server. The scheme is not compared, since a proxy in front of us may end TLS. A
-// host without a port means the default port of the origin's scheme.
+// Returns whether the origin is this server. The scheme is not compared, since a proxy in front of us may end
+// TLS. A host without a port means the default port of the origin's scheme.
 bool Origins::is_own(const Request& request, std::string_view origin) const {
   const std::string scheme(origin.substr(0, std::min(origin.find("://"), origin.size())));
   const auto is_at = [&](std::string_view authority) {
     return !authority.empty() && normalized_origin(scheme + "://" + std::string(authority)) == origin;
   };
   if (is_at(request.authority)) return true;
-  // The last member of the list is what the nearest proxy has written.
+  // The nearest proxy has written the last member of the list.
   const std::string forwarded = request.header_list("x-forwarded-host");
   std::string_view left = forwarded;
   if (request.proxied && is_at(take_last_member(left))) return true;
@@ -128,7 +130,7 @@ void Origins::add_headers(const Request& request, Response& response) const {
   response.set("Access-Control-Allow-Credentials", "true");
 }
 
-// A page on the list may send any headers: those of its tunnel, or Socket.IO's `extraHeaders`.
+// A page on the list may send any headers, for example those of its tunnel, or Socket.IO's `extraHeaders`.
 std::string Origins::allowed_headers(const Request& request) const {
   const std::optional<std::string> origin = normalized_origin(request.header("origin"));
   std::string asked = request.header_list("access-control-request-headers");

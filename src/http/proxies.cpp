@@ -11,7 +11,8 @@ namespace {
 std::optional<IpAddress> parse_hop(std::string_view text) {
   auto address = IpAddress::parse(text);
   if (!address) address = IpAddress::parse(host_without_port(text));
-  // Proxies that listen at [::] write IPv4 clients in this form. All of them would otherwise be one /64.
+  // Proxies that listen on [::] write IPv4 clients in this form. Without this, all of them would be in one
+  // /64.
   if (address) address = unmapped(*address);
   return address;
 }

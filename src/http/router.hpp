@@ -33,8 +33,8 @@ class Router {
   void serve_while(std::string path, std::function<bool()> is_served) {
     conditions_[std::move(path)] = std::move(is_served);
   }
-  // The handler of GET requests for all other paths. It is asked for other methods too: where it answers 404,
-  // so does the router. Without one, there is nothing at the other paths.
+  // Sets the handler of GET requests for all other paths. It is asked for other methods too: when it answers
+  // 404, so does the router. Without a handler, all other paths do not exist.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
   // Adds a function that is called when the headers of a request for this path have arrived, before the body
   // is read.

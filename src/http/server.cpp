@@ -79,8 +79,8 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
       auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), net::kAsTuple);
       if (stopping_) co_return;
       if (error) {
-        // Most likely there is no free descriptor until another connection ends. To accept again at once
-        // would be a busy loop.
+        // Most likely there is no free descriptor until another connection ends. Without a pause, this would
+        // be a busy loop.
         net::Timer timer(io_.get_executor(), kOutOfDescriptors);
         co_await timer.async_wait(net::kAsTuple);
         continue;
@@ -91,7 +91,7 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
       socket.set_option(tcp::no_delay(true), gone);
       serve(std::move(socket), {.peer = from_asio(peer.address()), .secure = acceptor.secure});
     } catch (const std::bad_alloc&) {
-      ++counters_.refused;  // this one; the next may find memory
+      ++counters_.refused;  // this connection is lost; the next one may find memory
     }
   }
 }
@@ -106,7 +106,7 @@ void Server::use(const Params& params) {
   connections_from_.set_limit(params.limits.connections_per_address);
 }
 
-// A connection that finds no memory is refused.
+// A connection for which there is no memory is refused.
 void Server::serve(Socket socket, net::AcceptedConnection arrival) {
   try {
     asio::co_spawn(io_, Connection::serve(*this, std::move(socket), std::move(arrival)), asio::detached);
@@ -128,8 +128,8 @@ void Server::adopt(net::Fd connection, net::AcceptedConnection arrival) {
   serve(std::move(socket), std::move(arrival));
 }
 
-// Whether a connection may be accepted. A connection from a trusted proxy is not counted here: each of its
-// requests is counted for the client that it names.
+// Returns whether a connection may be accepted. A connection from a trusted proxy is not counted here,
+// because each of its requests is counted for the client that it names.
 bool Server::admit(const IpAddress& source) {
   const std::uint32_t most = params_.limits.connections;
   const bool full = most != 0 && connections_.size() >= most;

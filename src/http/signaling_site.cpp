@@ -94,7 +94,7 @@ void SignalingSite::add_routes(Router& router) {
   }
   router.add_web_socket("/ws", *this);
   router.add("GET", "/ws", at_once([](const Request&) { return upgrade_required("a WebSocket is here"); }));
-  // A reload may change the preset, so all routes are known, and each is served while the preset has it.
+  // A reload may change the preset, so all routes are registered, and each is served while the preset has it.
   const auto has_socket_io = [this] { return params_.preset != signaling::Preset::none; };
   socket_io_endpoint_.add_routes(router, "/socket.io/");
   router.serve_while("/socket.io/", has_socket_io);

@@ -66,7 +66,7 @@ class SignalingSite : private WebSocketHandler {
 
   // Call it once. The site must outlive the router.
   void add_routes(Router& router);
-  // Sets the addresses that iceServers may name from now on; see signaling::IceServers.
+  // Sets the addresses that iceServers may name after this call; see signaling::IceServers.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     ice_servers_.set_addresses(std::move(advertise), by_default);
   }
@@ -75,8 +75,8 @@ class SignalingSite : private WebSocketHandler {
   // of Socket.IO connect again by themselves. Throws std::runtime_error as the constructor does; nothing has
   // changed then.
   void use(const Params& params);
-  // Tells the members of all rooms, and whoever joins one later, that this server will end, at the latest at
-  // `deadline`.
+  // Tells the members of all rooms, and those that join a room later, that this server will end at `deadline`
+  // at the latest.
   void announce_end(WallTime deadline);
   // Lets rooms have members on other nodes. Calls `carry` after each event; it takes from the hub what other
   // nodes must know. Call this before the first client comes.
@@ -89,8 +89,9 @@ class SignalingSite : private WebSocketHandler {
   void set_name_secret(std::string secret) { ice_servers_.set_name_secret(std::move(secret)); }
   // Sends to the members of this node what other nodes have told them.
   void deliver(const signaling::Hub::Output& told);
-  // Refuses the tokens from now on, tells the clients that came with one of them, and closes the connections.
-  // Returns whose relay credentials these clients had. Nothing when too many tokens are revoked already.
+  // Refuses the tokens after this call, tells the clients that came with one of them, and closes the
+  // connections. Returns the users of these clients' relay credentials. Returns nothing when too many tokens
+  // are revoked already.
   std::optional<std::vector<std::string>> revoke(const auth::Revocation& revocation);
   signaling::Hub& hub() { return hub_; }
   // The numbers of received messages, rooms and members. Any thread may read them.
@@ -156,7 +157,7 @@ class SignalingSite : private WebSocketHandler {
   net::Timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;
-  std::function<void()> carry_;  // null where this is the only node
+  std::function<void()> carry_;  // null when this is the only node
 };
 
 }  // namespace turnpike::http

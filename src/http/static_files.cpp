@@ -72,7 +72,7 @@ constexpr std::array kTypes{
     Type{".webmanifest", "application/manifest+json"},
 };
 
-// The file type. Case is ignored, since cameras write the extension in capitals.
+// Returns the media type of a file. It ignores case, since cameras write the extension in capitals.
 std::string_view type_of(std::string_view path) {
   for (const Type& type : kTypes) {
     const std::size_t length = std::min(type.ending.size(), path.size());
@@ -81,8 +81,8 @@ std::string_view type_of(std::string_view path) {
   return "application/octet-stream";
 }
 
-// Whether a path has a name that begins with a dot. `/.well-known/` at the beginning is allowed (RFC 8615
-// §3).
+// Returns whether a path has a name that begins with a dot. `/.well-known/` at the beginning is allowed (RFC
+// 8615 §3).
 bool is_hidden(std::string_view path) {
   constexpr std::string_view kWellKnown = "/.well-known/";
   if (path.starts_with(kWellKnown)) path.remove_prefix(kWellKnown.size() - 1);
@@ -98,7 +98,8 @@ Response to_folder(const Request& request) {
   return response;
 }
 
-// A file that was changed in this second may change in it again, and then its date would be the same.
+// A file that was changed in this second may change again in the same second, and would then keep its date.
+// So it has no date yet.
 Version version_of(const struct stat& status) {
   const timespec& modified = status.st_mtim;
   Version version{.etag =
@@ -121,7 +122,7 @@ StaticFiles::StaticFiles(const std::string& folder)
 
 net::Fd StaticFiles::open(const std::string& path) const {
   open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: to open a FIFO must not block the thread
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: opening a FIFO must not block the thread
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   return net::Fd(static_cast<int>(syscall(SYS_openat2, folder_.get(), path.c_str(), &how, sizeof how)));
 }

@@ -10,8 +10,9 @@
 
 namespace turnpike::net {
 
-// Where plain HTTP is redirected to. A port that tells protocols apart has https itself; browsers expect it
-// at 443, so who came to port 80 is sent there, if it is served there.
+// The https port to which a client of plain HTTP is redirected. A port that detects protocols serves https
+// itself. Browsers expect https at port 443, so a client that came to port 80 is redirected there if 443 is
+// served.
 enum class ToHttps : std::uint8_t { no, same_port, port_443 };
 
 struct AcceptedConnection {

@@ -42,7 +42,7 @@ class PemText {
     ERR_clear_error();
     throw std::runtime_error(where_ + ": " + why);
   }
-  // With the reason that OpenSSL gives.
+  // Fails with the reason that OpenSSL gives.
   [[noreturn]] void fail() const {
     const unsigned long error = ERR_peek_error();
     const char* const reason = ERR_SYSTEM_ERROR(error) ? nullptr : ERR_reason_error_string(error);
@@ -88,7 +88,7 @@ void use_key(SSL_CTX* context, PemText& pem) {
         "has a passphrase, and a daemon has nobody to ask for it: write it without one by openssl pkey -in "
         "FILE -out NEW");
   }
-  // Of what is no key, OpenSSL says "unsupported" at most.
+  // For a text that is not a key, OpenSSL's reason is "unsupported" at best, so this says more.
   if (!key) pem.fail("has no private key in PEM");
   pem.fail();
 }
@@ -146,7 +146,7 @@ WallTime Certificate::not_before() const { return wall_time(X509_get0_notBefore(
 
 WallTime Certificate::not_after() const { return wall_time(X509_get0_notAfter(leaf())); }
 
-// Without parameters for it, OpenSSL uses no DHE.
+// DHE is left out, since OpenSSL does not use it without parameters, and none are set.
 bool Certificate::suits(const SSL_CIPHER* cipher) const {
   const EVP_PKEY* key = SSL_CTX_get0_privatekey(loaded_.get());
   const int exchange = SSL_CIPHER_get_kx_nid(cipher);

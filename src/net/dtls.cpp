@@ -17,8 +17,9 @@ constexpr std::size_t kLengthAt = 11;
 // The longest handshake message in clear text that this server accepts: a ClientHello with a session ticket
 // and a long list of extensions. OpenSSL allocates a buffer of the size that the message claims.
 constexpr std::uint32_t kMaxHello = 4 << 10;
-// How many records that may be the client's Finished are given to OpenSSL, for early records and for timely
-// ones. Only the first genuine one counts. Each forged one makes OpenSSL keep 18 kB.
+// At most this many records that may be the client's Finished are given to OpenSSL, counted separately for
+// early and for timely records. Only the first genuine one counts, and each forged one makes OpenSSL keep 18
+// kB.
 constexpr std::uint8_t kMaxFinished = 4;
 
 }  // namespace
@@ -76,7 +77,7 @@ bool DtlsAssociation::is_well_formed(const Record& record) const {
   return record.body().size() <= endpoint_.max_record();
 }
 
-// --- Until the handshake is done
+// --- During the handshake
 
 // OpenSSL 3.0 keeps up to a hundred records that arrive before their keys, each in a buffer of 17 kB. It also
 // keeps ten handshake messages that arrive out of order, each in a buffer of the claimed size. An attacker

@@ -19,7 +19,7 @@ class Epoll {
   // Waits for `events` (EPOLLIN and others) of the descriptor; each report carries `tag`. Errors and the end
   // of a connection are reported always. Returns false when the kernel refuses; errno then says why.
   bool add(int fd, std::uint64_t tag, std::uint32_t events);
-  // Changes what is waited for, and the tag. Returns false likewise.
+  // Changes what is waited for, and the tag. Returns false when the kernel refuses.
   bool modify(int fd, std::uint64_t tag, std::uint32_t events);
   // Returns false when the descriptor is not in the set.
   bool remove(int fd);

@@ -12,7 +12,7 @@ namespace {
 constexpr ProxyHeader kIncomplete{};
 constexpr ProxyHeader kInvalid{.kind = ProxyHeader::Kind::invalid, .client = {}, .size = 0};
 
-// Whether `received` and `mark` are equal in the length of the shorter one.
+// Returns whether `received` and `mark` are equal in the length of the shorter one.
 bool begins_like(Bytes received, std::string_view mark) {
   const std::size_t size = std::min(received.size(), mark.size());
   return as_text(received.first(size)) == mark.substr(0, size);

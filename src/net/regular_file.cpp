@@ -15,7 +15,8 @@ namespace {
 
 FileProblem unreadable() { return {"cannot be read: " + std::generic_category().message(errno)}; }
 
-// Opening a pipe would wait for its writer, and opening a terminal may make it ours.
+// O_NONBLOCK is set because opening a pipe would wait for its writer, and O_NOCTTY because a terminal could
+// become this process's controlling terminal.
 Result<Fd, FileProblem> open_regular_file(const std::string& path) {
   Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   struct stat status {};

@@ -14,7 +14,7 @@ struct FileProblem {
   std::string text;  // follows the name of the file in a message: "cannot be read: No such file or directory"
 };
 
-// Why the file cannot be read; nothing where it can.
+// Returns why the file cannot be read; nothing when it can.
 std::optional<FileProblem> find_file_problem(const std::string& path);
 
 // Reads the whole file. A file with more than `most` octets is a problem.

@@ -37,10 +37,10 @@ class HelloRecords {
   bool take(ByteReader& reader);
 
   bool is_malformed() const { return malformed_; }
-  // Whether the whole message has arrived. body() is then the message without its header.
+  // Returns whether the whole message has arrived. body() is then the message without its header.
   bool is_whole() const { return size_ >= kMessageHeader && size_ >= message_size(); }
   Bytes body() const { return Bytes(message_).subspan(kMessageHeader, message_size() - kMessageHeader); }
-  // How many more octets of the incomplete record are needed.
+  // Returns how many more octets of the incomplete record are needed.
   std::size_t missing() const { return missing_; }
 
  private:
@@ -78,7 +78,7 @@ bool HelloRecords::take(ByteReader& reader) {
   return of_record == 0;
 }
 
-// Octets behind the message in its last record are ignored.
+// Octets after the message in its last record are ignored.
 void HelloRecords::append(Bytes fragment) {
   const std::size_t taken = std::min(fragment.size(), message_.size() - size_);
   std::ranges::copy(fragment.first(taken), message_.begin() + static_cast<std::ptrdiff_t>(size_));

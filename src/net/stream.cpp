@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kCookieEnd = 8;  // the end of the magic cookie in a STUN message
 
-// The maximum octets that a client may send in a handshake. A ClientHello with post-quantum keys may have 16
-// kB; the limit is twice that. OpenSSL itself would accept a ClientHello of 131 kB.
+// A client may send at most this many octets in a handshake. A ClientHello with post-quantum keys may have 16
+// kB, and the limit is twice that. OpenSSL itself would accept a ClientHello of 131 kB.
 constexpr std::uint32_t kMaxHandshake = 32 << 10;
 constexpr std::size_t kMaxCloseNotify = 256;
 
@@ -30,7 +30,7 @@ bool is_connection_bind(Bytes message) {
   return load_u16(message.data()) == kConnectionBind.to_wire();  // ChannelData has greater numbers there
 }
 
-// The number of octets that were sent, or nothing when the connection is broken.
+// Returns the number of octets that were sent, or nothing when the connection is broken.
 std::optional<std::size_t> send_some(int fd, Bytes bytes) {
   const long sent =
       system_call(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);

@@ -113,8 +113,8 @@ class Stream {
                               std::size_t most = StreamBuffers::kReceiveSize);
 
   // The octets behind a ConnectionBind request are not split into messages before the answer, since they are
-  // data for the peer when the request succeeds (RFC 6062 §5.4). When this connection goes on, take_held()
-  // appends the messages in it, as receive() does.
+  // data for the peer when the request succeeds (RFC 6062 §5.4). When the request fails and this connection
+  // continues, take_held() appends the messages in these octets, as receive() does.
   bool holds_octets() const { return is_held_; }
   [[nodiscard]] State take_held(StreamBuffers& buffers, std::vector<Bytes>& messages);
 
@@ -145,11 +145,11 @@ class Stream {
   // Sends octets; those that the connection does not accept wait. While anything waits, do not receive more
   // for this connection.
   [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
-  // The last of it, when nothing waits to be sent: TLS sends its close_notify, and the other side hears of
-  // the end once everything has gone out. What receive_bytes() returns from then on is as it came over the
-  // wire.
+  // Ends our direction, when nothing waits to be sent: TLS sends its close_notify, and the connection is
+  // half-closed after everything was sent. After this call, receive_bytes() returns TLS records undecrypted.
   [[nodiscard]] State say_goodbye(StreamBuffers& buffers);
-  // Ends our side if nothing waits any more; for what say_goodbye() has left waiting.
+  // Half-closes the connection when nothing waits any more. Call it after octets that say_goodbye() left
+  // waiting were sent.
   [[nodiscard]] State end_output();
   // The limit for waiting octets then: the result of one receive_bytes(), and what TLS adds to it.
   static constexpr std::size_t kJoinedLimit = 512 << 10;
@@ -157,8 +157,9 @@ class Stream {
  private:
   State receive_some(MutableBytes room, std::size_t& received, StreamBuffers& buffers, std::size_t most);
   State receive_tls(Bytes cipher_text, MutableBytes room, std::size_t& received, StreamBuffers& buffers);
-  // Decides by ALPN, or else by the first octet, whether this connection carries HTTP or messages, once one
-  // of them is there. Returns true for HTTP, whose octets are kept for whoever takes the connection over.
+  // Decides by ALPN, or else by the first octet, whether this connection carries HTTP or messages, when one
+  // of them is known. Returns true for HTTP. The octets are then kept for the owner that release() hands the
+  // connection to.
   bool decide_protocol(Bytes received);
   State take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages);
   void keep(Bytes tail, std::size_t needed);

@@ -11,14 +11,15 @@ namespace {
 
 constexpr int kBacklog = 4096;  // the kernel limits it to net.core.somaxconn
 
-// The maximum of unsent octets in the kernel. More of them would only delay media.
+// The kernel holds at most this many unsent octets. More of them would only delay media.
 constexpr int kUnsent = 128 << 10;
 
 void require_option(int fd, int level, int name, int value, const char* what) {
   if (!set_option(fd, level, name, value)) throw_errno(what);
 }
 
-// The old connections of a daemon or a relay that has just ended do not keep a new one from binding.
+// With SO_REUSEADDR, the remaining connections of a daemon or a relay that has just ended do not prevent a
+// bind.
 Fd open_rebindable_socket(Family family) {
   Fd fd = open_socket(family, SOCK_STREAM);
   if (fd) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);

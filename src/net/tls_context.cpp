@@ -29,7 +29,7 @@ std::span<const std::string_view> protocols_for(TlsUse use) {
   return all;
 }
 
-// Only ciphers with forward secrecy and authenticated encryption, whatever openssl.cnf says.
+// Only ciphers with forward secrecy and authenticated encryption are used, whatever openssl.cnf says.
 const std::string kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 const std::string kTls13Ciphers =
     "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
@@ -143,8 +143,8 @@ const SSL_CIPHER* find_cipher(const SSL_CTX* context, const Predicate& is_it) {
   return nullptr;
 }
 
-// Whether this element of a list, alone, stands for some cipher. An element that only takes away or orders
-// may be of ciphers that this OpenSSL does not have.
+// Returns whether this element of a list, alone, selects any cipher. Elements that only remove or order
+// ciphers may name some that this OpenSSL does not have.
 bool is_known_cipher(SSL_CTX* context, const std::string& name) {
   if (std::string_view("!-+@").find(name.front()) != std::string_view::npos) return true;
   if (!set_ciphers(context, split_ciphers(name))) return false;
@@ -165,7 +165,8 @@ void require_usable_ciphers(const SSL_CTX* context, const CipherLists& lists,
 
 }  // namespace
 
-// Sizes of records are computed for authenticated encryption.
+// Ciphers without authenticated encryption are refused, because the sizes of records are computed for those
+// with it.
 std::optional<std::string> find_cipher_fault(const std::string& ciphers) {
   const std::unique_ptr<SSL_CTX, TlsDeleter> context(SSL_CTX_new(TLS_server_method()));
   if (!context) throw std::bad_alloc();

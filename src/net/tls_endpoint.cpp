@@ -126,7 +126,7 @@ std::size_t TlsEndpoint::max_record() const {
   return (SSL_get_session(ssl_.get()) ? max_plaintext() : kMaxPlaintext) + kMaxOverhead;
 }
 
-// --- DTLS alone
+// --- Only DTLS
 
 // The cookie was verified before this endpoint was made. DTLSv1_listen() sets the message numbers to those
 // that follow a hello with a cookie.
@@ -140,8 +140,8 @@ void TlsEndpoint::listen(Bytes hello, WireBuffer& out) {
   state_ = State::failed;
 }
 
-// A tag of 16 octets, and for AES-GCM an explicit nonce of 8 (RFC 5288 §3, RFC 7905 §2). AES-CCM_8 has a tag
-// of 8 and the nonce (RFC 6655 §4).
+// A record contains a tag of 16 octets, and for AES-GCM an explicit nonce of 8 (RFC 5288 §3, RFC 7905 §2).
+// With AES-CCM_8 it contains a tag of 8 octets and the nonce (RFC 6655 §4).
 std::size_t TlsEndpoint::record_overhead() const {
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
   if (!cipher) return 24;

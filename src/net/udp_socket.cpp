@@ -63,8 +63,8 @@ Fd open_udp_listener(const Endpoint& at) {
   Fd fd = open_socket(at.family(), SOCK_DGRAM);
   if (!fd) throw_errno("socket");
   if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) throw_errno("SO_REUSEPORT");
-  // The data of peers may be fragmented on their way to the client, too. An IPv6 socket does this by itself
-  // with what is longer than the path is known to take.
+  // The data of peers may be fragmented on their way to the client, too. An IPv6 socket itself fragments what
+  // exceeds the known path MTU.
   if (at.address.is_v4()) allow_fragments(fd.get(), Family::ipv4);
   if (at.address.is_unspecified()) {
     const bool set = at.address.is_v4() ? set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1)

@@ -13,10 +13,11 @@ constexpr std::size_t kEpochAt = 3;
 constexpr std::uint8_t kAlert = 21;
 constexpr std::uint8_t kApplicationData = 23;
 
-// OpenSSL's clock is another one; this keeps a difference from becoming a busy loop.
+// OpenSSL uses another clock. This wait prevents a busy loop when the two clocks differ.
 constexpr Duration kMinWait{10};
 
-// Whether the record may be part of a handshake. Alerts and data are under its keys only when it is over.
+// Returns whether the record may be part of a handshake. Encrypted alerts and data come only after a
+// handshake.
 bool may_begin_handshake(Bytes datagram) {
   const std::uint8_t type = datagram[0];
   return load_u16(&datagram[kEpochAt]) == 0 || (type != kAlert && type != kApplicationData);
@@ -79,8 +80,8 @@ Associations::Association* Associations::choose(const FiveTuple& key, Bytes data
   return in_handshake || !place.established ? place.handshake : place.established;
 }
 
-// After each step of an association: what it left is sent, and its time is set. Returns the one that it has
-// replaced.
+// Finishes each step of an association: sends its datagrams and sets its deadlines. Returns the 5-tuple of
+// the association that it has replaced, if any.
 std::optional<FiveTuple> Associations::apply_state(Association& association, State state, TimePoint now) {
   transmit(association.came_by, association.tuple);
   std::optional<FiveTuple> replaced;
@@ -131,8 +132,9 @@ Associations::Received Associations::on_hello(const FiveTuple& key, const net::D
   return {association->tuple, {}, apply_state(*association, state, now)};
 }
 
-// Of the hello that an association began with: the network made two of it, or the answer is under way, which
-// has a timer of its own.
+// Returns whether an association began with this hello. Then the network has duplicated the hello, or the
+// client has repeated it because the answer is still on its way or was lost; the association repeats that
+// answer by its own timer.
 bool Associations::is_copy(const Place& place, const net::DtlsHello& hello) const {
   const auto began_with_it = [&](const Association* association) {
     return association && association->dtls.began_with(hello);
@@ -156,8 +158,9 @@ void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hell
 Associations::Association* Associations::begin(const FiveTuple& key, const net::DtlsHello& hello,
                                                TimePoint now) {
   if (begun_in_pass_ == kBegunPerPass) return nullptr;
-  // A cookie is good for a while, and each handshake costs a signature: there is a limit as for answers, but
-  // one of its own, since others may have asked for those in this client's name.
+  // A cookie stays valid for some time and each handshake costs a signature, so handshakes need a limit. It
+  // is not the limit for unauthenticated answers, because others can exhaust that one by forging the client's
+  // address.
   const IpAddress& client = key.client.address;
   const bool is_exempt = turn::is_exempt(clients_, client);
   if ((!is_exempt && !shared_.limiters.handshakes.allow(client, now.steady)) ||
@@ -182,7 +185,7 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
   return &association;
 }
 
-// Null when there is no memory for it, and then nothing of it is left.
+// Returns null, and leaves nothing behind, when there is no memory for the association.
 Associations::Association* Associations::make(const FiveTuple& key, const net::DtlsHello& hello) {
   const auto prepare = [&](Association& association, PathId number) {
     association.is_counted = true;
@@ -273,7 +276,8 @@ void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, T
   if (association) look_in_time(*association);
 }
 
-// Called for every datagram, so it only notes the time while the queue knows of the association anyway.
+// This is called for every datagram, so it only notes the time while the queue of deadlines has the
+// association anyway.
 void Associations::stay_awake(Association& association) {
   association.busy_until = now_ + kQuiet;
   if (association.rest_at != SteadyTime::max() || association.has_ended || association.is_handshake) return;

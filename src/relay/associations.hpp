@@ -36,7 +36,7 @@ class Associations final : public ClientTransport {
  public:
   // All workers share these. They must outlive the workers.
   struct Shared {
-    const net::CurrentTls* dtls;  // null where there is no certificate
+    const net::CurrentTls* dtls;  // null when there is no certificate
     IdleConnections& idle;
     turn::Limiters& limiters;
   };

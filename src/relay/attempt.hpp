@@ -1,5 +1,5 @@
-// How a worker goes on when there is no memory: only the action that needed it is given up and counted; all
-// other clients are still served.
+// Lets a worker continue when there is no memory: only the action that needed memory is abandoned and
+// counted, and all other clients are still served.
 #pragma once
 
 #include <new>

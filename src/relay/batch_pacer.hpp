@@ -1,8 +1,8 @@
 // Decides whether a worker pauses so that several datagrams gather before it receives again, as network cards
-// do with interrupts. Going to sleep and being woken costs several times what relaying a datagram does. Where
-// datagrams come often, but one at a time, a short pause lets one wake-up serve several of them. It costs
-// each of them latency, so there is none where it saves nothing: where datagrams come so seldom that nobody
-// else would arrive meanwhile, and where so many wait that the worker does not sleep anyway.
+// do with interrupts. Going to sleep and waking up costs several times as much as relaying a datagram. When
+// datagrams come often, but one at a time, a short pause lets one wake-up serve several of them. A pause adds
+// latency, so there is none when it saves nothing: when datagrams are so rare that no other would arrive
+// during the pause, or when so many wait that the worker does not sleep anyway.
 #pragma once
 
 #include <chrono>

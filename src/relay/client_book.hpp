@@ -29,9 +29,9 @@ class ClientBook {
   // `idle` must outlive this object.
   explicit ClientBook(IdleConnections& idle) : idle_(idle) {}
 
-  // Makes a connection with a number of its own. Throws std::bad_alloc, and then nothing has changed.
-  // `prepare` gets the connection, and may throw or return false; then the connection is gone again, and this
-  // returns null. add() must follow.
+  // Makes a connection with its own number. When this throws std::bad_alloc, nothing has changed. `prepare`
+  // gets the connection, and may throw or return false; the connection is then removed again, and in the
+  // second case this returns null. add() must follow.
   template <class Prepare, class... Arguments>
   Connection* make(Prepare&& prepare, Arguments&&... arguments) {
     // Reserves memory here, so that end() needs none.
@@ -70,7 +70,7 @@ class ClientBook {
   std::size_t size() const { return deadlines_.size(); }
 
   // Records whether the connection has an allocation. With one it has no deadline and does not count as idle;
-  // without one its deadline is `deadline`. Returns the connection, or null where nothing has changed. Throws
+  // without one its deadline is `deadline`. Returns the connection, or null when nothing has changed. Throws
   // std::bad_alloc.
   Connection* set_allocation(const FiveTuple& tuple, bool has_allocation, SteadyTime deadline) {
     Connection* connection = find_last(tuple);

@@ -24,8 +24,8 @@ class ClientTransport {
   ClientTransport& operator=(const ClientTransport&) = delete;
 
   // --- What clients get
-  // The views must stay valid until send(). A message to a client that has gone is dropped. Throws
-  // std::bad_alloc; the message is lost then.
+  // The views must stay valid until send(). A message to a client that has ended is dropped. When this throws
+  // std::bad_alloc, the message is lost.
   virtual void add(const turn::Output::ToClient& message, Bytes head) = 0;
   virtual void send() = 0;
 

@@ -45,9 +45,10 @@ class Clients {
 
   // Receives what an event of a listener or a connection is about. The host is the worker:
   //   on_client(tuple, message, now)      a message; it stays valid until release_received()
-  //   on_client_closed(tuple, now)        a client has gone, since another one has its place
-  //   flush(now)                          makes room where no more can be received
-  // It is a template since this is called for every datagram. What there is no memory for is lost.
+  //   on_client_closed(tuple, now)        a client was removed, since another one needed its place
+  //   flush(now)                          makes room when no more can be received
+  // It is a template since this is called for every datagram. A message that needs memory when there is none
+  // is lost.
   template <class Host>
   void on_event(EventTag tag, std::uint32_t events, TimePoint now, net::ReceivePool& pool, Host& host);
 
@@ -60,7 +61,7 @@ class Clients {
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
     of(tuple).set_allocation(tuple, has_allocation, now);
   }
-  // Calls `visit` with the 5-tuple of each client that has gone, and removes it.
+  // Calls `visit` with the 5-tuple of each client that has ended, and removes the client.
   template <class Visitor>
   void part_with_ended(Visitor&& visit) {
     for (ClientTransport* transport : all_) {

@@ -106,7 +106,8 @@ void EventLog::log_refusal(const Refusal& refusal, SteadyTime now) {
   unshown.last = refusal;
 }
 
-// The number of requests comes last, behind what the client has chosen, and is never taken for a part of it.
+// The number of requests comes last. It stands after the texts that the client has chosen, so it cannot be
+// taken for a part of them.
 void EventLog::log_unshown(const Unshown& unshown) {
   LogEvent event = describe(unshown.last);
   event.add("count", unshown.count);

@@ -62,7 +62,7 @@ struct PeerConnectionEvent {
   turn::ConnectionId id{};
   Side side = Side::peer;
   bool connecting = false;  // the connection with the peer is not open yet
-  bool leaving = false;     // the other end is gone; the number may be that of another connection again
+  bool leaving = false;     // in Farewells; another connection may have the same number again
 
   constexpr EventTag tag() const {
     return {EventKind::peer_connection, std::uint64_t{static_cast<std::uint32_t>(id)} << 3 |

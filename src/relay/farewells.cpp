@@ -5,7 +5,7 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr Duration kFarewell = std::chrono::seconds(30);  // that an end has to close its side
+constexpr Duration kFarewell = std::chrono::seconds(30);  // the time that an end has to close its side
 
 }  // namespace
 
@@ -14,7 +14,7 @@ void Farewells::add(PeerConnectionEvent which, net::Stream stream, net::StreamBu
   using State = net::Stream::State;
   which.leaving = true;
   const Key key = which.tag().number;
-  end(key);  // of an earlier connection that had the same number
+  end(key);  // an earlier connection may have had the same number
   if (leaving_.size() >= most_) end(deadlines_.first());
   leaving_.reserve(leaving_.size() + 1);
   auto leaving = std::make_unique<Leaving>(std::move(stream));
@@ -35,7 +35,7 @@ void Farewells::on_event(PeerConnectionEvent which, std::uint32_t events, net::S
   if (found != leaving_.end() && !go_on(*found->second, key, events, buffers)) end(key);
 }
 
-// False when it is over.
+// Returns false when the connection has ended.
 bool Farewells::go_on(Leaving& leaving, Key key, std::uint32_t events, net::StreamBuffers& buffers) {
   using State = net::Stream::State;
   net::Stream& stream = leaving.stream;

@@ -1,7 +1,7 @@
-// Connections of which the other end is gone (RFC 6062). What was relayed to one of them may still be on its
-// way, and the kernel throws that away and resets the connection when it is closed before all was read that
-// has come by it, or when more comes afterwards. So it is told that this was all, and what it sends is
-// dropped until it has closed its side as well.
+// Ends connections whose other end has closed (RFC 6062). Data that were relayed to such a connection may
+// still be on their way. If the connection were closed before everything received on it was read, or if more
+// were received afterwards, the kernel would discard these data and reset the connection. Therefore only our
+// direction is closed, and everything received is dropped until the other side has closed as well.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -21,14 +21,14 @@ namespace turnpike::relay {
 // Belongs to one worker and its thread.
 class Farewells {
  public:
-  // No limit of a user counts these connections. Where there are more than `most`, the one that has taken
-  // longest is closed. The epoll set outlives this.
+  // These connections count for no limit of a user. When there are more than `most`, the oldest one is
+  // closed. The epoll set outlives this.
   explicit Farewells(net::Epoll& epoll, std::size_t most = 1024) : epoll_(epoll), most_(most) {}
 
-  // Nothing waits to go out by the stream, whose descriptor is in the epoll set. It gets the events of
-  // `which` with the mark that it takes leave.
+  // The descriptor of the stream must be in the epoll set, and no octets may wait to be sent. The stream gets
+  // the events of `which` with the mark `leaving`.
   void add(PeerConnectionEvent which, net::Stream stream, net::StreamBuffers& buffers, TimePoint now);
-  // An event with that mark.
+  // Takes an event with that mark.
   void on_event(PeerConnectionEvent which, std::uint32_t events, net::StreamBuffers& buffers);
 
   void on_timeout(TimePoint now);

@@ -33,7 +33,7 @@ class LazyDeadlines {
   }
   void remove(Entry& entry) { queue_.erase(queue_.iterator_to(entry)); }
 
-  // From now on the entry is due at `at` at the latest.
+  // Makes the entry due at `at` at the latest.
   void look_by(Entry& entry, SteadyTime at) {
     if (at < entry.looked_at_by_) move(entry, at);
   }

@@ -10,9 +10,9 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 64;  // characters, or octets that are none
+constexpr std::size_t kMaxQuoted = 64;  // characters, or octets that are not part of a character
 
-// Without the quotes. Whether all of it is there.
+// Appends the text without quotes. Returns whether all of it fits.
 bool escape(std::string_view text, std::string& result) {
   for (std::size_t taken = 0; !text.empty() && taken < kMaxQuoted; ++taken)
     result += take_printable(text, "\"\\");

@@ -8,9 +8,9 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr std::size_t kMaxMedia = 2 << 20;  // bytes; hundredths of a second of a busy worker
+constexpr std::size_t kMaxMedia = 2 << 20;  // bytes; some hundredths of a second of work
 constexpr std::size_t kMax = 4 << 20;
-constexpr std::size_t kOverhead = 256;  // of a message
+constexpr std::size_t kOverhead = 256;  // the assumed size of a message without its data
 
 }  // namespace
 
@@ -63,7 +63,7 @@ bool Mailbox::has_room(std::size_t size, bool is_media) const {
   return bytes_ + size <= (is_media ? kMaxMedia : kMax);
 }
 
-// The worker is woken for the first one, once it is there.
+// The worker is woken for the first message only, after it was added.
 void Mailbox::add(Mail mail) {
   mail_.push_back(std::move(mail));
   if (mail_.size() == 1) eventfd_write(ready_.get(), 1);

@@ -129,13 +129,13 @@ class Mailbox {
   int fd() const { return ready_.get(); }
   // Posts mail that is never dropped.
   void post(Mail mail);
-  // Posts a message of a client. Returns false, and drops it, when so much waits that media would come too
-  // late, or that clients would have given up their requests.
+  // Posts a message of a client. Returns false, and drops it, when the queue is so long that media would be
+  // late, or that clients would have abandoned their requests.
   bool post(Mail mail, std::size_t size, bool is_media);
   // Posts relayed datagrams, which are media. When there is no room, this drops them, counts each of them,
   // and returns false.
   bool post(FromRelays mail);
-  // Posts this in any case; without its message when there is no room.
+  // Posts this in any case, but without its message when there is no room.
   void post(Returned mail);
   // Takes all mail, in the order of posting.
   std::vector<Mail> take();

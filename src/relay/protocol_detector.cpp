@@ -11,7 +11,7 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr std::uint8_t kTlsHandshake = 0x16;  // RFC 8446 §5.1; no STUN method begins so
+constexpr std::uint8_t kTlsHandshake = 0x16;  // RFC 8446 §5.1; no STUN message begins with this octet
 constexpr std::uint8_t kLastOfStun = 0x3F;    // RFC 8489 §5: the first two bits are zero
 
 ssize_t peek(int fd, MutableBytes to) { return recv(fd, to.data(), to.size(), MSG_PEEK | MSG_DONTWAIT); }
@@ -32,14 +32,14 @@ ProtocolDetector::Verdict told_apart(std::uint8_t first) {
   return begins_http(first) ? ProtocolDetector::Verdict::http : ProtocolDetector::Verdict::broken;
 }
 
-// The socket is readable when so many octets are there, or nothing follows.
+// Makes the socket readable only when it holds this many octets, or when nothing more will follow.
 bool set_low_water(int fd, std::size_t octets) {
   const int value = static_cast<int>(octets);
   return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value) == 0;
 }
 
-// Where a client goes that asks for no name: by TLS it stays, since clients of TURN reach it by an address; a
-// request without a Host is none that a browser makes of our page.
+// Returns whether we serve a client that asks for no name. By TLS we do, since clients of TURN may know only
+// an address. A plain HTTP request without a Host field does not come from a browser that wants our page.
 bool stays_without_name(ProtocolDetector::Verdict protocol) {
   return protocol == ProtocolDetector::Verdict::tls;
 }
@@ -63,7 +63,7 @@ ProtocolDetector::Verdict ProtocolDetector::read(int fd, bool at_end) {
   return verdict;
 }
 
-// What is looked at stays in the socket, so that whoever serves the connection begins at its beginning.
+// The octets are only peeked at, so that the code that serves the connection reads it from its beginning.
 ProtocolDetector::Verdict ProtocolDetector::read_name(int fd, Verdict protocol, bool at_end) {
   std::array<std::uint8_t, net::kMaxHelloRecords> room;
   static_assert(room.size() >= net::kMaxHostSearch);
@@ -76,10 +76,10 @@ ProtocolDetector::Verdict ProtocolDetector::read_name(int fd, Verdict protocol, 
   seen_ = received.size();
   using Kind = net::AskedName::Kind;
   if (asked.kind == Kind::incomplete && (has_more || at_end)) return wait_for(fd, asked.needed, at_end);
-  // The rest does not fit into the kernel's memory: to go on waiting would be to be woken for nothing again
-  // and again. So it is served as if it asked for no name, which takes what is there from the socket.
+  // When no more has arrived, the kernel's buffer is full, and waiting would wake the worker again and again.
+  // So the connection is handled as if it asked for no name, and its octets are read from the socket.
   const bool is_named = asked.kind == Kind::named && !asked.name.empty();
-  // The web server has the ACME client, also for our own names: nobody else can listen on this port.
+  // The web server has the ACME client for our own names too, since no other program can listen on this port.
   if (protocol == Verdict::http && net::asks_for_acme_challenge(received)) return Verdict::web;
   const bool stays = is_named ? (*is_ours_)(asked.name) : stays_without_name(protocol);
   return stays ? protocol : Verdict::web;
@@ -89,8 +89,8 @@ ProtocolDetector::Verdict ProtocolDetector::wait_for(int fd, std::size_t octets,
   return !at_end && set_low_water(fd, octets) ? Verdict::wait : Verdict::broken;
 }
 
-// What is looked at is taken as well, but for what stands behind the header: left where it is, it would be
-// reported again and again.
+// Unlike a name, the header is taken from the socket, but not what follows it. A part that stayed in the
+// socket would be reported again and again.
 ProtocolDetector::Verdict ProtocolDetector::read_header(int fd) {
   const std::size_t before = header_.size();
   header_.resize(net::kMaxProxyHeaderSize);

@@ -4,8 +4,8 @@
 
 namespace turnpike::relay {
 
-// The serial numbers of each worker begin somewhere else: clients that have moved (RFC 8016) are known to two
-// workers by one number.
+// Each worker begins its serial numbers at another value, since two workers know a client that has moved (RFC
+// 8016) by the same number.
 ProxiedClients::ProxiedClients(const HashKey& key)
     : by_way_(0, KeyedHash(key)), serial_(static_cast<std::uint32_t>(KeyedHash(key)(std::uint64_t{0}))) {}
 
@@ -36,9 +36,10 @@ std::optional<ProxiedClients::Arrival> ProxiedClients::receive_bare(const Balanc
   return std::nullopt;
 }
 
-// A balancer that writes no second header passes on what clients write as it is: a header that says otherwise
-// than the first one is then the client's own, and a lie. With one on each datagram the first one is always
-// the balancer's, whose port may be another client's by now.
+// A balancer that writes a header only on the first datagram forwards all others unchanged. A later header
+// that contradicts the first one is therefore forged by the client. A balancer that writes a header on each
+// datagram has itself written the first header in it; when that names another client, the balancer has reused
+// its port.
 std::optional<ProxiedClients::Arrival> ProxiedClients::receive_proxied(const Balancers& balancers,
                                                                        const FiveTuple& way,
                                                                        const net::ProxyHeader& header,
@@ -86,8 +87,9 @@ ProxiedClients::Flow* ProxiedClients::find(PathId path) {
   return flows_[place].path == path ? &flows_[place] : nullptr;
 }
 
-// Where the next datagram tells again whose the flow is, the oldest of those that nobody needs gives way.
-// Where it does not, its client could then say that it is somebody else.
+// When each datagram has a header, the oldest flow that nobody needs can be dropped, since its next datagram
+// names the client again. When only the first one has a header, the client of a dropped flow could claim to
+// be somebody else.
 bool ProxiedClients::make_room(const Balancers& balancers) {
   if (by_way_.size() < kMaxFlows) return true;
   if (balancers.header_on_first_only || idle_.empty()) return false;
@@ -96,7 +98,7 @@ bool ProxiedClients::make_room(const Balancers& balancers) {
   return true;
 }
 
-// When this throws std::bad_alloc, there is no more than before.
+// When this throws std::bad_alloc, the table is unchanged.
 ProxiedClients::Flow& ProxiedClients::make(const FiveTuple& way, const Endpoint& client) {
   const std::uint16_t place = free_place();
   by_way_.emplace(way, place);
@@ -114,10 +116,10 @@ ProxiedClients::Flow& ProxiedClients::make(const FiveTuple& way, const Endpoint&
   return flow;
 }
 
-// The last one of free_.
+// Returns the last element of free_, which it leaves there.
 std::uint16_t ProxiedClients::free_place() {
   if (free_.empty()) {
-    // Room for all of them, so that forget() needs no memory.
+    // Room for all flows is reserved here, so that forget() needs no memory.
     if (free_.capacity() <= flows_.size()) free_.reserve(2 * flows_.size() + 16);
     flows_.emplace_back();
     free_.push_back(static_cast<std::uint16_t>(flows_.size() - 1));
@@ -157,7 +159,7 @@ void ProxiedClients::hold(PathId path) {
   if (flow && flow->holds++ == 0) idle_.erase(idle_.iterator_to(*flow));
 }
 
-// From now on it is as if it had just been heard.
+// After the release, the flow counts as if a datagram had just arrived.
 void ProxiedClients::release(PathId path) {
   Flow* flow = find(path);
   if (!flow || --flow->holds != 0) return;

@@ -40,7 +40,7 @@ class ProxiedClients {
 
   struct Arrival {
     FiveTuple tuple;              // the 5-tuple of the client; its transport is udp
-    std::size_t header_size = 0;  // where the client's own bytes begin
+    std::size_t header_size = 0;  // the offset of the client's own bytes
   };
   // Processes a datagram that came to a listener behind balancers. `way` is the 5-tuple of the balancer: its
   // address, and the path of the listener. Returns nothing when the datagram is dropped. Throws
@@ -104,7 +104,7 @@ class ProxiedClients {
   boost::unordered_flat_map<FiveTuple, std::uint16_t, KeyedHash> by_way_;
   std::deque<Flow> flows_;  // by their places
   std::vector<std::uint16_t> free_;
-  boost::intrusive::list<Flow> idle_;  // not held; who was heard longest ago comes first
+  boost::intrusive::list<Flow> idle_;  // without a hold; the one that was active longest ago comes first
   std::uint32_t serial_;
   SteadyTime now_{};  // of the last call that was told the time
   ProxyCounters counters_;

@@ -19,7 +19,7 @@ namespace turnpike::relay {
 class RelayAddresses {
  public:
   // The port maps, by address. An address keeps its map in later snapshots. Allocations keep the map even
-  // when the address has gone.
+  // after the address was removed from the machine.
   using Ports = std::map<IpAddress, std::shared_ptr<turn::PortMap>>;
 
   // Local addresses and what clients are told instead (1:1 NAT).

@@ -12,10 +12,10 @@
 namespace turnpike::relay {
 namespace {
 
-// Connectivity checks and short exchanges do not pay for a second socket.
+// A second socket costs more than it saves for connectivity checks and short exchanges.
 constexpr std::uint32_t kSendsWorthConnecting = 32;
 
-// How many ports of the range may be found bound by other programs before an Allocate gives up.
+// An Allocate fails after it has found this many ports of the range bound by other programs.
 constexpr int kForeignPortsTolerated = 64;
 
 bool is_port_taken_elsewhere(const boost::system::error_code& error) {
@@ -26,7 +26,7 @@ Result<net::Fd> open_relay(turn::RelayedTransport transport, const Endpoint& at)
   return transport == turn::RelayedTransport::tcp ? net::open_tcp_relay(at) : net::open_udp_relay(at);
 }
 
-// "none", or "10.0.0.5, 10.0.0.6".
+// Returns "none", or a list such as "10.0.0.5, 10.0.0.6".
 std::string listed(const std::vector<IpAddress>& addresses) {
   std::string text;
   for (const IpAddress& address : addresses) text += (text.empty() ? "" : ", ") + address.to_string();
@@ -66,7 +66,7 @@ void RelayPool::check_advertised(const IpAddress& told, const net::LocalAddresse
                            told.to_string() + "}");
 }
 
-// Addresses come and go while the daemon runs, so only what is new has to fit those of now.
+// The machine's addresses change while the daemon runs, so only new entries must fit the present addresses.
 void RelayPool::check(const turn::RelayParams& params, const net::LocalAddresses& local) const {
   for (const IpAddress& told : params.advertise_for_only) {
     if (std::ranges::find(advertise_for_only_, told) == advertise_for_only_.end())
@@ -114,8 +114,9 @@ std::shared_ptr<turn::PortMap> RelayPool::ports_for(const IpAddress& address) {
   return ports;
 }
 
-// Those of a family that clients are relayed from. With `auto` it is the address that a client came to: of a
-// wildcard, the one that the default route leaves from, since that is where clients come from the Internet.
+// Returns the addresses of a family that clients are relayed from. With `auto`, these are the addresses of
+// the listeners. For a wildcard listener it is the address of the default route, since clients from the
+// Internet arrive there.
 std::vector<IpAddress> RelayPool::relayed_addresses(Family family, const net::LocalAddresses& local) const {
   std::set<IpAddress> relayed;
   const std::optional<IpAddress>& source = family == Family::ipv4 ? local.default_v4 : local.default_v6;
@@ -130,7 +131,7 @@ std::vector<IpAddress> RelayPool::relayed_addresses(Family family, const net::Lo
     }
   }
   if (configured_.empty() && !has_listener && source) relayed.insert(*source);
-  // A listener on loopback beside others is this machine's own affair.
+  // When there are other addresses, a listener on loopback serves only this machine.
   if (relayed.size() > 1) std::erase_if(relayed, [](const IpAddress& a) { return a.is_loopback(); });
   return {relayed.begin(), relayed.end()};
 }
@@ -215,7 +216,8 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   return relay;
 }
 
-// Binds a port of the range, an even one where that is asked for; with `next`, the odd port above it as well.
+// Binds a port of the range, an even one if the request asks for it. With `next`, it also binds the odd port
+// above.
 std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
                                              const std::shared_ptr<turn::PortMap>& ports,
                                              const turn::RelayRequest& request, BoundRelay* next) {
@@ -243,8 +245,8 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
       return BoundRelay{std::move(lease), {address, *port}, request.transport, std::move(*socket)};
     }
     if (!is_port_taken_elsewhere(error)) {
-      if (error != boost::system::errc::address_not_available)
-        ++counters_.out_of_descriptors;  // gone, and soon we know
+      // Such an address has left this machine, which the daemon will learn from the kernel.
+      if (error != boost::system::errc::address_not_available) ++counters_.out_of_descriptors;
       return std::nullopt;
     }
     const auto behind = static_cast<std::uint16_t>(*port + step);
@@ -300,9 +302,9 @@ RelaySockets::Route RelaySockets::route_to(turn::RelayId relay, const Endpoint& 
   return {open.bound.socket.get(), false};
 }
 
-// What reaches the second socket before it is connected stays in its queue, with its sender's address, and is
-// relayed like everything else. A socket that is connected once is only ever connected to another peer, for
-// the same reason.
+// Datagrams that reach the second socket before it is connected stay in its queue with their senders'
+// addresses, and are relayed like all others. For the same reason, a connected socket is not closed but
+// connected to the next peer.
 void RelaySockets::connect(turn::RelayId relay, OpenRelay& open, const Endpoint& peer) {
   if (!open.connected) {
     Result<net::Fd> second =

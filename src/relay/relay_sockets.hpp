@@ -63,9 +63,9 @@ class RelayPool {
   RelayPool(const turn::RelayParams& params, const net::LocalAddresses& local,
             std::vector<IpAddress> listeners = {});
 
-  // The latest snapshot, which workers are sent.
+  // The latest snapshot, which is sent to the workers.
   const std::shared_ptr<const RelayAddresses>& addresses() const { return addresses_; }
-  // Throws std::runtime_error where use() would.
+  // Throws std::runtime_error when use() would throw it.
   void check(const turn::RelayParams& params, const net::LocalAddresses& local) const;
   // Changes the advertised addresses and the receive buffer of new sockets. The rest of `params` has no
   // effect. Throws std::runtime_error, and changes nothing, when a newly advertised address does not have
@@ -118,7 +118,8 @@ class RelayPool {
   const std::uint16_t first_port_;
   const std::uint16_t last_port_;
   std::atomic<std::uint32_t> receive_buffer_;
-  // Contains addresses that have gone, too, while they have an allocation, since they may come back.
+  // This also contains addresses that were removed from the machine, while they have an allocation, since
+  // they may come back.
   std::map<IpAddress, std::weak_ptr<turn::PortMap>> ports_;
   std::shared_ptr<const RelayAddresses> addresses_;
   std::map<IpAddress, IpAddress> advertise_;
@@ -210,7 +211,7 @@ class RelaySockets : public turn::RelayPorts {
   crypto::Random& random_;
   Host& host_;
   const std::uint16_t worker_;
-  std::vector<std::unique_ptr<OpenRelay>> open_;  // by RelayId; null where none is open
+  std::vector<std::unique_ptr<OpenRelay>> open_;  // by RelayId; null when none is open
   RelaySocketCounters counters_;
 };
 

@@ -15,8 +15,8 @@ namespace turnpike::relay {
 template <class Thing, class Id>
 class SlotMap {
  public:
-  // The number of a free place, which is taken from now on. When this throws std::bad_alloc, nothing has
-  // changed; free() never does.
+  // Takes the number of a free place. When this throws std::bad_alloc, nothing has changed; free() never
+  // throws.
   Id take() {
     if (free_.empty()) {
       // Room for all of them, so that free() needs no memory.

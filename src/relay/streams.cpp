@@ -17,13 +17,13 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr int kAcceptsPerPass = 64;  // so that a flood of them does not keep the others waiting
+constexpr int kAcceptsPerPass = 64;  // so that many new connections do not delay the others
 // The octets that a pass takes from a client without an allocation. This is about fifty requests. With 64 KiB
 // from each of many clients, all other clients of the worker waited for a tenth of a second.
 constexpr std::size_t kStrangerReceives = 1 << 10;
-// A whole flight of a handshake. A ClientHello with a key share of ML-KEM has 1.8 kB.
+// A handshake may take a whole flight at a time: a ClientHello with an ML-KEM key share has 1.8 kB.
 constexpr std::size_t kHandshakeReceives = 4 << 10;
-constexpr Duration kListenerPause{100};  // while there is no descriptor for another connection
+constexpr Duration kListenerPause{100};  // the pause when there is no descriptor for another connection
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
@@ -35,7 +35,7 @@ std::uint32_t events_of(bool watches_output) {
   return kReading | (watches_output ? std::uint32_t{EPOLLOUT} : 0);
 }
 
-// The answer to an HTTP client on a listener that detects protocols, where no signaling is configured.
+// The answer to an HTTP client on a listener that detects protocols, when no signaling is configured.
 std::string no_page() {
   constexpr std::string_view kBody = "404 Not Found: STUN and TURN are served here, and there is no page\n";
   return std::string(
@@ -70,7 +70,7 @@ void Streams::use(const Settings& settings) {
   limits_ = settings.streams;
   clients_ = settings.clients.get();
   book_.for_each([this](Connection& connection) {
-    // Behind a balancer, the client is known only once it is counted.
+    // Behind a balancer, the client is known only when the connection is counted.
     if (connection.is_counted && !turn::admits(clients_, connection.tuple.client.address)) end(connection);
   });
 }
@@ -86,7 +86,7 @@ bool Streams::move_to_handshakes(Connection& connection, bool in_handshake) {
       .add(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }
 
-// --- Connections come
+// --- New connections
 
 void Streams::on_listener(std::uint64_t index, TimePoint now) {
   const StreamListener& listener = listeners_[index];
@@ -94,7 +94,7 @@ void Streams::on_listener(std::uint64_t index, TimePoint now) {
   }
 }
 
-// False when there is nothing to accept, or nothing to accept it with.
+// Returns false when there is nothing to accept, or no descriptor to accept it with.
 bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
   std::optional<net::Accepted> accepted = net::accept_tcp(listener.socket.get());
   if (!accepted) {
@@ -113,7 +113,8 @@ bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
   return true;
 }
 
-// Whether a client may come, and has a place among the connections without an allocation.
+// Returns whether the client's address is admitted and has a place among the connections without an
+// allocation.
 bool Streams::admit(const IpAddress& client) {
   if (!turn::admits(clients_, client)) {
     ++counters_.denied;
@@ -138,7 +139,7 @@ void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& f
   connection.was_established = connection.stream.is_established();
 }
 
-// Null when there is no memory for it, or when it has gone already. Nothing of it is left then.
+// Returns null, and leaves nothing behind, when there is no memory or the connection has already ended.
 Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, const Endpoint& from) {
   const bool wildcard = listener.endpoint.address.is_unspecified();
   const std::optional<Endpoint> local =
@@ -162,8 +163,8 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
   }
 }
 
-// A connection that nobody can accept stays readable: without a pause the worker would do nothing but look at
-// it.
+// A connection that cannot be accepted keeps the listener readable. Without a pause, the worker would do
+// nothing but try to accept it.
 void Streams::pause_listeners(TimePoint now) {
   watch_listeners(0);
   paused_until_ = now.steady + kListenerPause;
@@ -179,13 +180,13 @@ void Streams::watch_listeners(std::uint32_t events) {
     epoll_.modify(listeners_[i].socket.get(), EventTag{EventKind::stream_listener, i}.pack(), events);
 }
 
-// --- What they bring
+// --- Events of connections
 
-// Whatever happened to a connection, a receive tells; there is no other way to its end.
+// EPOLLERR and EPOLLHUP need no code of their own: a receive reports the end of the connection.
 Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   messages_.clear();
   if (tag.kind == EventKind::handshakes) {
-    // The one that has waited longest of those that can go on.
+    // This takes the first handshake that has an event, that is the one that has waited longest.
     std::array<epoll_event, 1> first;
     if (handshakes_.wait(first, 0).empty()) return {};
     tag = EventTag::unpack(first[0].data.u64);
@@ -228,7 +229,7 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   return {connection->tuple, messages_};
 }
 
-// --- What they turn out to be
+// --- Detection of the protocol
 
 bool Streams::greet(Connection& connection, std::uint32_t events, TimePoint now) {
   const ProtocolDetector::Verdict verdict =
@@ -254,12 +255,12 @@ bool Streams::greet(Connection& connection, std::uint32_t events, TimePoint now)
     return false;
   }
   if (verdict == ProtocolDetector::Verdict::turn) return true;
-  // And it waits among those.
+  // From now on, the connection waits in the set of handshakes.
   if (!start_tls(connection, now)) end(connection);
   return false;
 }
 
-// A handshake costs a signature, whoever asks for it: each source may begin so many in a second.
+// A handshake costs a signature for any client, so each source may begin only so many in a second.
 bool Streams::start_tls(Connection& connection, TimePoint now) {
   if (!shared_.tls) return false;
   const IpAddress& client = connection.tuple.client.address;
@@ -280,7 +281,7 @@ bool Streams::start_tls(Connection& connection, TimePoint now) {
   return move_to_handshakes(connection, true);
 }
 
-// It ends here in any case; for its client it goes on.
+// The connection ends here in any case; the HTTP thread continues to serve the client.
 void Streams::hand_over_http(Connection& connection) {
   net::Stream& stream = connection.stream;
   end(connection);
@@ -296,7 +297,7 @@ void Streams::hand_over_http(Connection& connection) {
                 .to_https = secure ? net::ToHttps::no : connection.listener->to_https});
 }
 
-// Likewise.
+// Here too, the connection ends, and the web thread continues to serve the client.
 void Streams::hand_over_to_web(Connection& connection) {
   end(connection);
   if (!unwatch(connection)) return;
@@ -307,7 +308,7 @@ void Streams::hand_over_to_web(Connection& connection) {
                                                .is_exempt = turn::is_exempt(clients_, client)});
 }
 
-// --- What they get
+// --- Output
 
 void Streams::add(const turn::Output::ToClient& message, Bytes head) {
   Connection* connection = book_.find_last(message.tuple);
@@ -355,7 +356,7 @@ void Streams::give_up() {
   if (Connection* connection = book_.find(in_hand_)) end(*connection);
 }
 
-// Of a stream that holds octets, the next pass gets an event as well.
+// A stream that holds octets needs an event in the next pass as well, so it waits for output.
 void Streams::watch_output(Connection& connection) {
   const bool watches = connection.stream.has_waiting() || connection.stream.holds_octets();
   if (connection.has_ended || connection.watches_output == watches) return;
@@ -364,7 +365,7 @@ void Streams::watch_output(Connection& connection) {
       .modify(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }
 
-// --- How long they stay
+// --- Lifetimes
 
 void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
   Connection* connection = book_.set_allocation(tuple, has_allocation, now.steady + limits_.idle_timeout);

@@ -37,10 +37,10 @@ struct StreamListener {
   Endpoint endpoint;  // an unspecified address for a wildcard listener
   // tcp or tls; nothing for auto://, where each connection shows its protocol, which may also be HTTP.
   std::optional<Transport> transport = Transport::tcp;
-  // The load balancers in front. Where there are any, nobody else may come.
+  // The load balancers in front of this listener. When there are any, no other source may connect.
   std::vector<Prefix> balancers{};
-  net::ToHttps to_https = net::ToHttps::no;  // where each connection tells
-  std::optional<WebServer> web{};  // likewise: where connections go that ask for other names than ours
+  net::ToHttps to_https = net::ToHttps::no;  // only for auto://
+  std::optional<WebServer> web{};  // only for auto://: takes connections that ask for other names than ours
 };
 
 // Takes over connections that speak HTTP. It is called on the threads of all workers. Empty when no page is
@@ -51,11 +51,11 @@ class Streams final : public ClientTransport {
  public:
   // All workers share these. They must outlive the workers.
   struct Shared {
-    const net::CurrentTls* tls;  // may be null where no listener is tls
+    const net::CurrentTls* tls;  // may be null when no listener is tls
     IdleConnections& idle;
     AddressLimiter& handshakes;  // that one source may begin in a second
     HttpHandOver http{};
-    // Neither is empty where a listener has a web server behind it.
+    // Neither is empty when a listener has a web server behind it.
     WebHandOver web{};
     IsOurs is_ours{};
   };

@@ -12,8 +12,8 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr Duration kLastWords = std::chrono::seconds(30);  // that an end has to take what waits for it
-constexpr Duration kDeafness{100};  // while there is no descriptor even to turn a peer away with
+constexpr Duration kLastWords = std::chrono::seconds(30);  // the time for an end to accept what waits for it
+constexpr Duration kDeafness{100};  // the pause when no descriptor is left even to refuse a peer
 
 net::Fd open_spare() { return net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -28,7 +28,7 @@ TcpRelays::TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& rel
       shared_(shared),
       spare_(open_spare()) {}
 
-// --- Until they are bound
+// --- Connections that are not bound yet
 
 std::optional<turn::ConnectionId> TcpRelays::connect(turn::RelayId relay, const Endpoint& to) {
   Result<net::Fd> socket = net::connect_tcp(relays_.local_of(relay), to);
@@ -71,8 +71,9 @@ std::optional<TcpRelays::Accepted> TcpRelays::accept(RelayEvent listener, TimePo
   return Accepted{id, accepted->from};
 }
 
-// A peer that waits for ever would keep the worker busy with nothing else. Another thread may take the
-// descriptor that is given up for it, and of a lack of memory none helps.
+// A peer that is not accepted keeps the listener readable, so it is accepted and closed with the spare
+// descriptor. This can fail: another thread may take the descriptor, or memory may be missing. Then the
+// listener pauses.
 void TcpRelays::turn_away(RelayEvent listener, TimePoint now) {
   ++counters_.out_of_descriptors;
   spare_ = net::Fd();
@@ -88,7 +89,7 @@ void TcpRelays::turn_away(RelayEvent listener, TimePoint now) {
 void TcpRelays::listen_again() {
   listen_again_at_ = SteadyTime::max();
   for (const RelayEvent& listener : std::exchange(paused_listeners_, {})) {
-    // Its descriptor may be another relay's meanwhile.
+    // The descriptor may belong to another relay now.
     const bool is_there = relays_.role_of(listener.relay, listener.fd) == RelaySockets::Role::tcp_listener;
     if (is_there) epoll_.modify(listener.fd, listener.tag().pack(), EPOLLIN);
   }
@@ -103,7 +104,7 @@ void TcpRelays::offer(ConnectionId id, const auth::Identity& client, turn::Share
 std::optional<auth::Identity> TcpRelays::awaited_by(ConnectionId id) { return shared_.table.awaited_by(id); }
 
 bool TcpRelays::bind(ConnectionId id, const auth::Identity& identity, const FiveTuple& client) {
-  bound_.emplace_back();  // while the connection is still in the table, if there is no memory for it
+  bound_.emplace_back();  // this throws, if at all, while the connection is still in the table
   std::optional<PeerConnectionTable::Waiting> waiting = shared_.table.bind(id, identity, worker_);
   if (!waiting) {
     bound_.pop_back();
@@ -127,7 +128,7 @@ void TcpRelays::close(ConnectionId id) {
   shared_.mailboxes[*bound_by].post(CloseDataConnection{id});
 }
 
-// --- From then on
+// --- Bound connections
 
 void TcpRelays::join(Streams& streams, TimePoint now) {
   for (Bound& bound : std::exchange(bound_, {})) {
@@ -155,7 +156,7 @@ void TcpRelays::add(Bound bound, net::Stream client, TimePoint now) {
   if (!epoll_.add(joined->at(Side::peer).stream.fd(), tag.pack(), 0)) return part(id);
   ++counters_.joined;
   Joined& added = *joined_.insert_or_assign(id, std::move(joined)).first->second;
-  // What the client has sent behind its ConnectionBind goes out without waiting for more.
+  // What the client has sent after its ConnectionBind is forwarded now, since no event announces it.
   if (added.at(Side::client).stream.has_unread() && !pass_on(id, added, Side::client, EPOLLIN, now))
     return take_leave(id, added, now);
   watch_both(id, added);
@@ -189,7 +190,7 @@ std::optional<TcpRelays::Connected> TcpRelays::on_event(PeerConnectionEvent even
   return std::nullopt;
 }
 
-// A stream that goes on without some of its octets would be worse than none.
+// A connection that loses some of its octets is worse than none, so it ends when there is no memory.
 template <class Act>
 void TcpRelays::part_if_out_of_memory(ConnectionId id, Act&& act) {
   if (!attempt(counters_.out_of_memory, std::forward<Act>(act))) part(id);
@@ -208,7 +209,7 @@ bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_
   return true;
 }
 
-// False when the other end does not take anything any more.
+// Returns false when the other end accepts nothing any more.
 bool TcpRelays::forward(Joined& joined, Side from, TimePoint now) {
   using State = net::Stream::State;
   End& here = joined.at(from);
@@ -225,8 +226,8 @@ bool TcpRelays::forward(Joined& joined, Side from, TimePoint now) {
   return sent;
 }
 
-// Where more has passed than may, nothing is read from this end until that is made up for. Returns whether
-// that is so.
+// When more has passed than the limits allow, nothing is read from this end until the time has made up for
+// it. Returns whether this end waits now.
 bool TcpRelays::pause(ConnectionId id, Joined& joined, Side from, TimePoint now) {
   End& here = joined.at(from);
   const auto pause = here.shaper.pause(limits_from(joined, from), now.steady, random_);
@@ -253,8 +254,8 @@ void TcpRelays::charge(Joined& joined, Side from, const turn::StreamLimits& limi
   joined.at(from).shaper.spend(limits, buffers_->taken(), size, now.steady);
 }
 
-// The next event of an end tells whether it has to wait again. For what a client has sent behind its
-// ConnectionBind there is none, since it is in no socket.
+// The next event of an end shows whether it has to wait again. Octets that the client sent after its
+// ConnectionBind are in no socket and cause no event, so they are forwarded here.
 void TcpRelays::resume(ConnectionId id, Side side, TimePoint now) {
   Joined& joined = *joined_.at(id);
   End& here = joined.at(side);
@@ -274,10 +275,11 @@ void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
     const bool reads = !here.ended && !here.is_paused() && !there.ended && !there.stream.has_waiting();
     std::uint32_t events =
         (reads ? std::uint32_t{EPOLLIN} : 0) | (here.stream.has_waiting() ? std::uint32_t{EPOLLOUT} : 0);
-    if (events == 0 && here.is_paused()) events = EPOLLONESHOT;  // a reset would be reported all the time
+    // otherwise a reset would be reported all the time
+    if (events == 0 && here.is_paused()) events = EPOLLONESHOT;
     if (events == here.watched && events != 0) continue;
     here.watched = events;
-    // One that is gone would be reported for ever.
+    // An end that is closed would be reported again and again.
     const bool gone = here.ended && events == 0;
     const int fd = here.stream.fd();
     if (gone) {
@@ -290,7 +292,7 @@ void TcpRelays::watch_both(ConnectionId id, Joined& joined) {
 
 void TcpRelays::close_data_connection(ConnectionId id) {
   for (Bound& bound : bound_) {
-    if (bound.id == id) bound.peer = net::Fd();  // join() parts with the client
+    if (bound.id == id) bound.peer = net::Fd();  // join() then ends the client's connection
   }
   const auto found = joined_.find(id);
   if (found == joined_.end()) return;
@@ -301,7 +303,7 @@ void TcpRelays::close_data_connection(ConnectionId id) {
   joined_.erase(found);
 }
 
-// An end that is still there and has taken everything is told that this was all.
+// An end that is open and has accepted everything is told that no more will follow.
 void TcpRelays::take_leave(ConnectionId id, Joined& joined, TimePoint now) {
   for (const Side side : {Side::client, Side::peer}) {
     End& end = joined.at(side);

@@ -48,7 +48,7 @@ class TcpRelays : public turn::PeerConnections {
   TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
             const Shared& shared);
 
-  // From now on these limits hold.
+  // Changes the limits.
   void use(const turn::Limits& limits) { limits_ = limits; }
 
   std::optional<ConnectionId> connect(turn::RelayId relay, const Endpoint& peer) override;
@@ -107,7 +107,7 @@ class TcpRelays : public turn::PeerConnections {
     std::uint32_t watched = 0;  // events
     bool ended = false;         // it has closed its side
     turn::StreamShaper shaper;
-    SteadyTime resume_at;  // when it is read again, where more has come from it than may pass
+    SteadyTime resume_at;  // when it is read again, after more has come from it than may pass
   };
   struct Joined {
     Joined(net::Stream client, net::Stream peer) : ends{End(std::move(client)), End(std::move(peer))} {}
@@ -149,7 +149,7 @@ class TcpRelays : public turn::PeerConnections {
   TcpRelayCounters counters_;
   boost::unordered_flat_map<ConnectionId, net::Fd>
       sockets_;               // that are being connected, or were just accepted
-  std::vector<Bound> bound_;  // in this pass; without a peer where the allocation has ended since
+  std::vector<Bound> bound_;  // in this pass; without a peer when the allocation has ended since
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<Joined>> joined_;
   Deadlines<ConnectionId> deadlines_;
   Deadlines<std::pair<ConnectionId, Side>> paused_;

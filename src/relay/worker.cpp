@@ -21,12 +21,12 @@ namespace {
 constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 256;
 constexpr int kAcceptsPerRelay = 16;
-constexpr std::size_t kMaxInMail = 1 << 16;  // octets; then another mail begins
-// Of datagrams or runs. The bound keeps one flow from delaying the others. A client by TCP or TLS gets all of
-// them with one send.
+constexpr std::size_t kMaxInMail = 1 << 16;  // octets; after that, another mail begins
+// This limit is in datagrams or runs. It keeps one flow from delaying the others. A client by TCP or TLS gets
+// all of them with one send.
 constexpr std::size_t kDatagramsPerRelay = 16;
 
-constexpr unsigned long kTimerSlack = 1'000;  // ns; 50,000 by default, which would make pauses uneven
+constexpr unsigned long kTimerSlack = 1'000;  // ns; the default of 50,000 would make pauses uneven
 
 std::chrono::nanoseconds monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
@@ -85,7 +85,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
   use(*settings_);
   if (!watch(wake_.get(), {EventKind::wake}) || !watch(mailbox_.fd(), {EventKind::mail}))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-  // What a pass usually needs is there before there is no memory.
+  // Memory for a usual pass is reserved now, so that it is there when memory runs out later.
   output_.reserve(kPoolSlots);
   by_relay_.reserve(kPoolSlots);
 }
@@ -154,8 +154,8 @@ void Worker::run() {
   flush(now);
 }
 
-// The datagrams that came in and were relayed. One from relay to relay here came in once, and is counted
-// twice.
+// Returns the number of datagrams that came in and were relayed. A datagram between two relays of this worker
+// came in once, but both counters contain it.
 std::uint64_t Worker::relayed_so_far() const {
   const turn::Counters& counters = server_.counters();
   return counters.to_peer + counters.to_client - counters.relay_to_relay;
@@ -171,11 +171,11 @@ void Worker::pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_be
   histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
 }
 
-// First in each pass, so that no request revives what has just expired.
+// This comes first in each pass, so that no request revives an allocation that has just expired.
 void Worker::expire(TimePoint now) {
   if (server_.next_deadline() <= now.steady) {
     attempt([&] { server_.on_timeout(now, output_); });
-    output_.close_relays();  // at once: nothing is waiting to go out yet, and the ports can be had again
+    output_.close_relays();  // nothing waits to be sent yet, and the ports become free at once
   }
   clients_.on_timeout(now);
   if (tcp_relays_.next_deadline() <= now.steady) attempt([&] { tcp_relays_.on_timeout(now); });
@@ -184,7 +184,7 @@ void Worker::expire(TimePoint now) {
 
 void Worker::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   switch (tag.kind) {
-    case EventKind::wake: return;  // to see that it is to stop
+    case EventKind::wake: return;  // run() looks whether it has to stop
     case EventKind::mail: return take_mail(now);
     case EventKind::relay: return on_relay(RelayEvent::of(tag), events, now);
     case EventKind::peer_connection: return on_peer_connection(PeerConnectionEvent::of(tag), events, now);
@@ -200,7 +200,8 @@ void Worker::on_client(const FiveTuple& tuple, Bytes message, TimePoint now) {
   });
 }
 
-// At once: what the client says next in the same pass goes the same way.
+// The forward takes effect at once, because the client's next message in this pass must go to the same
+// worker.
 void Worker::begin_forwards(TimePoint now) {
   for (const turn::Output::Forward& forward : output_.forwards()) {
     if (roaming_.begin(forward)) clients_.set_allocation(forward.tuple, true, now);
@@ -241,7 +242,7 @@ void Worker::on_client_closed(const FiveTuple& tuple, TimePoint now) {
   if (!roaming_.on_closed(tuple)) server_.on_client_closed(tuple, now, output_);
 }
 
-// Carried out before the mail is gone, which the output views.
+// The output has views of the mail, so it is carried out before the mail is deleted.
 void Worker::take_mail(TimePoint now) {
   const std::vector<Mail> all = mailbox_.take();
   for (const Mail& mail : all) {
@@ -257,15 +258,16 @@ void Worker::take(const CloseDataConnection& mail, TimePoint) {
 }
 
 void Worker::take(const FromClient& mail, TimePoint now) {
-  // What comes after the end of an allocation is for the worker that the client has come to.
+  // After the end of an allocation, a message is for the worker that received it from the client.
   if (!mail.begins && !server_.knows(mail.tuple)) return roaming_.send_back(mail);
   roaming_.add_guest(mail.tuple, mail.worker);
   server_.on_client(mail.tuple, mail.message, now, output_);
-  if (!output_.forwards().empty()) {  // to a third one, which has to know where the client really comes to
+  // the ticket is of a third worker, which must get the message from the worker that the client reaches
+  if (!output_.forwards().empty()) {
     output_.clear_forwards();
     roaming_.send_back(mail);
   }
-  output_.leave(mail.tuple);  // where that is so
+  output_.leave(mail.tuple);  // carry_out() checks whether the client has an allocation here
 }
 
 void Worker::take(const Returned& mail, TimePoint now) {
@@ -293,8 +295,8 @@ void Worker::take(const ForgetClient& mail, TimePoint now) {
   if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
 }
 
-// The addresses first: of an own address the policy asks which relayed addresses are live.
-// The server may look at what it had before until it has been told.
+// The addresses come first, since the policy asks them whether a peer is a live relayed address. `former`
+// keeps the old settings alive until the server uses the new ones.
 void Worker::take(const SettingsUpdate& mail, TimePoint now) {
   relays_.use(mail.settings->relay_addresses);
   use(*mail.settings);
@@ -302,7 +304,7 @@ void Worker::take(const SettingsUpdate& mail, TimePoint now) {
   server_.on_settings(settings_->core(), now, output_);
 }
 
-// What the parts beside the server take of the settings.
+// Applies the settings to the parts beside the server.
 void Worker::use(const Settings& settings) {
   clients_.use(settings);
   tcp_relays_.use(settings.limits);
@@ -321,17 +323,16 @@ void Worker::take(const EndAllocation& mail, TimePoint now) {
 
 void Worker::take(const ShowLife& mail, TimePoint) { mail.answer(); }
 
-// Joined only when the answers to ConnectionBind are out.
+// They are joined only after the answers to ConnectionBind have been sent.
 void Worker::settle_tcp_relays(TimePoint now) {
   tcp_relays_.join(clients_.streams(), now);
   for (const turn::ConnectionId id : tcp_relays_.take_closed()) server_.on_peer_closed(id);
 }
 
-// An error that is left in the queue would be reported for ever, and would fail the next send, whomever that
-// is for.
-// `kept_here` is the destination of a datagram that was just too large to be sent with DF set. What is too
-// large without DF is of no interest to anybody: no path would take it.
-// Returns whether one of the errors was of that datagram.
+// An error that stays in the queue would be reported again and again, and would make the next send fail, to
+// whatever peer. `kept_here` is the destination of a datagram that was just too large to be sent with DF set.
+// A datagram that is too large without DF is not reported, since no path would take it. Returns whether one
+// of the errors belongs to the datagram to `kept_here`.
 bool Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
   bool was_kept = false;
   while (const auto error = net::take_error(fd)) {
@@ -347,10 +348,11 @@ std::uint64_t Worker::out_of_memory() const {
          tcp_relays_.counters().out_of_memory;
 }
 
-// Whatever cannot be carried out for want of memory is lost, and what it views is given up with it.
+// Work for which there is no memory is lost. The datagrams and messages that it refers to are released with
+// it.
 void Worker::flush(TimePoint now) {
   carry_out(now);
-  attempt([&] { warn(now); });  // whatever becomes of it, the output must not be carried out twice
+  attempt([&] { warn(now); });  // a failure here must not leave the output, or it would be carried out twice
   output_.clear();
   received_.reset();
   clients_.release_received();
@@ -370,18 +372,19 @@ void Worker::carry_out(TimePoint now) {
       server_.on_connected(id, false, now, output_);
     }
   });
-  // Before the answers: whoever is told of an allocation may connect again at once.
+  // This comes before the answers: a client that learns of its allocation may at once open another
+  // connection, and the first one must no longer count as a connection without an allocation.
   follow_allocations(now);
   attempt([&] { send_to_peers(now); });
   attempt([&] { send_to_relays(); });
-  // Relays are closed after the last datagram has gone out through them, because their numbers are
-  // descriptors and may soon belong to another relay. They are closed before a client hears that its
-  // allocation is gone, because that client may ask any worker for the port.
+  // Relays are closed after the last datagram has been sent through them, because their numbers are
+  // descriptors and may soon belong to another relay. They are closed before a client learns that its
+  // allocation has ended, because this client may ask any worker for the port.
   output_.clear_to_peers();
   output_.close_relays();
   attempt([&] { send_to_clients(); });
   attempt([&] { settle_tcp_relays(now); });
-  // After all answers have gone out, the last one of a connection as well.
+  // This comes after all answers, so that a connection that has ended gets its last one.
   attempt([&] { clients_.part_with_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
   for (const FiveTuple& tuple : output_.left()) {
     if (!server_.knows(tuple)) attempt([&] { roaming_.part_with(tuple); });
@@ -392,7 +395,8 @@ void Worker::carry_out(TimePoint now) {
   });
 }
 
-// By relays, and for each in the order of arrival: what has one way to go goes it together.
+// Datagrams are sorted by relay, and keep their order within each relay, so that those with the same route
+// are sent together.
 void Worker::send_to_peers(TimePoint now) {
   const std::vector<turn::Output::ToPeer>& messages = output_.to_peers();
   by_relay_.clear();
@@ -413,7 +417,7 @@ void Worker::send_to_peers(TimePoint now) {
   batch_.send();
 }
 
-// An error may be that of an earlier datagram, for another peer: then this one is sent again.
+// The error may belong to an earlier datagram to another peer. Then this datagram is sent again.
 void Worker::send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now) {
   const int fd = static_cast<int>(message.relay);
   const auto take_errors_after = [&](int error) {

@@ -2,9 +2,9 @@
 // turn::Server. The kernel sends a client always to the same worker, so nothing on the relayed path is shared
 // or locked.
 //
-// It waits on an epoll set of its own and not in an io_context: through Asio each wake-up costs three system
-// calls where one will do, which at moderate rates is a tenth of what relaying a packet costs. Asio drives
-// the control plane.
+// It waits on its own epoll set and not in an io_context: with Asio each wake-up costs three system calls
+// instead of one, which at moderate rates is a tenth of the cost of relaying a packet. Asio drives the
+// control plane.
 #pragma once
 
 #include <atomic>

@@ -16,7 +16,7 @@ std::string to_text(const json::value& payload) {
   return payload.is_string() ? std::string(payload.get_string()) : json::serialize(payload);
 }
 
-// Told in the words of the plain protocol, for people to read and for pages to switch on.
+// The error has the form of the plain protocol: a message for people to read, and a code for pages.
 std::shared_ptr<const std::string> error_text(Refusal refusal) {
   return std::make_shared<const std::string>(json::serialize(
       json::object{{"type", "error"}, {"code", code_of(refusal)}, {"message", message_of(refusal)}}));

@@ -20,12 +20,12 @@ namespace json = boost::json;
 
 constexpr std::string_view kUnnamed = "Anon";
 
-// Events that a client believes because only the server says them. From a member they would be forged, so
-// they are not relayed. `welcome` and `bye` are: front ends say them to each other at the begin and the end
-// of a call, and nobody gains by it, since a member that joins and leaves by any name causes the real ones.
+// Clients trust these events, because only the server sends them, so they are not relayed for a member.
+// `welcome` and `bye` are relayed: front ends send them to each other at the beginning and the end of a call.
+// To forge them gains nothing, since a member that joins and leaves, by any name, causes real ones.
 constexpr std::array<std::string_view, 7> kOfServer{
     "accept_join", "error", "going_away", "reject_join", "room_change", "token_expired", "token_revoked"};
-// Likewise, but a client asks for it under the same name.
+// Only the server may send this one too, but a client uses the same name for its request.
 constexpr std::string_view kLeaveRoom = "leave_room";
 
 bool is_of_server(std::string_view event) {
@@ -38,8 +38,8 @@ std::string as_json(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
-// JSON that is a text, or a number as it was written: front ends name rooms by numbers too. Nothing when it
-// is something else.
+// Returns a JSON string, or a number as it was written, since front ends name rooms by numbers too. Returns
+// nothing for other JSON.
 std::optional<std::string> text_or_number(std::string_view json) {
   const std::optional<json::value> value = parse_json(json);
   if (value && value->is_string()) return std::string(value->get_string());
@@ -47,15 +47,16 @@ std::optional<std::string> text_or_number(std::string_view json) {
   return std::nullopt;
 }
 
-// An argument that is a text. The first lesson in Socket.IO wraps it as the lesson in WebSockets does:
-// {"payload":TEXT}.
+// Returns an argument that is a text. The first lesson in Socket.IO wraps it as the lesson in WebSockets
+// does: {"payload":TEXT}.
 std::optional<std::string> text_argument(const std::vector<std::string_view>& arguments, std::size_t index) {
   if (index >= arguments.size()) return std::nullopt;
   const std::optional<std::string_view> wrapped = json_member(arguments[index], "payload");
   return text_or_number(wrapped.value_or(arguments[index]));
 }
 
-// Rooms of one namespace are none of another's; those of "/" are the ones that every protocol meets in.
+// Returns the hub's name for a room. Each namespace has rooms of its own, and those of "/" are shared by all
+// protocols.
 std::string scoped(const SocketIo::Socket& socket, std::string_view room) {
   return socket.nsp == "/" ? std::string(room) : socket.nsp + '\n' + std::string(room);
 }
@@ -74,7 +75,7 @@ void CourseDialect::on_event(Call& call) {
       Handler{"new_message", &CourseDialect::new_message}, Handler{"chat", &CourseDialect::chat},
       Handler{"token", &CourseDialect::take_token},
   };
-  // A placeholder without its octets means nothing, and does not leave the server.
+  // A placeholder without its octets has no meaning, so such an event is refused.
   if (call.attachments.empty() && std::ranges::any_of(call.arguments, has_placeholder)) {
     return turn_down(call, Refusal::bad_message);
   }
@@ -83,7 +84,7 @@ void CourseDialect::on_event(Call& call) {
   (this->*handler->handle)(call);
 }
 
-// Whoever asks for an acknowledgement is told by it, everybody else by an event of its own.
+// A refusal is in the acknowledgement when the client asked for one, and otherwise in an `error` event.
 void CourseDialect::turn_down(Call& call, Refusal refusal) {
   const json::string_view code(code_of(refusal).data(), code_of(refusal).size());
   if (call.ack)
@@ -139,7 +140,7 @@ void CourseDialect::join_room(Call& call) {
   }
 }
 
-// Whoever leaves a room that it is not in has what it wants.
+// Leaving a room that the socket is not in is a success as well.
 void CourseDialect::leave_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
   if (!room) return turn_down(call, Refusal::bad_room);
@@ -174,8 +175,7 @@ void CourseDialect::new_message(Call& call) {
   conclude(call, say_in_room(call, *room, as_json(signed_text)));
 }
 
-// What the others get is the first argument alone, so only the octets that it has placeholders for go along,
-// and are numbered anew.
+// The others get only the first argument, so only the octets of its placeholders are sent, with new numbers.
 void CourseDialect::chat(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 1);
   if (!room) return turn_down(call, Refusal::bad_room);
@@ -189,8 +189,8 @@ void CourseDialect::chat(Call& call) {
   conclude(call, say_in_room(call, *room, std::move(saying)));
 }
 
-// In place of the token that the socket connected with. A socket whose token has expired is told by
-// `token_expired` and joins no more rooms until then.
+// Replaces the token that the socket connected with. After `token_expired`, the socket joins no more rooms
+// until it has sent a new token.
 void CourseDialect::take_token(Call& call) {
   const std::optional<std::string> token = text_argument(call.arguments, 0);
   if (socket_io_.settings().access == Access::open) return socket_io_.acknowledge(call, "[]");
@@ -206,8 +206,8 @@ void CourseDialect::take_token(Call& call) {
   socket_io_.acknowledge(call, "[]");
 }
 
-// offer, answer, ice, candidate and whatever else: (data, target, ...) goes to the target as (data, sender,
-// ...).
+// Relays any other event, such as offer, answer, ice and candidate: (data, target, ...) goes to the target as
+// (data, sender, ...).
 void CourseDialect::relay(Call& call) {
   if (is_of_server(call.name)) return turn_down(call, Refusal::servers_event);
   const std::optional<std::string> target = text_argument(call.arguments, 1);
@@ -229,7 +229,7 @@ void CourseDialect::relay(Call& call) {
 
 // --- The list of rooms
 
-// When the next list may be written; never while none is owed.
+// Returns when the next list may be sent, or max() when no list is due.
 SteadyTime CourseDialect::next_deadline() const {
   return rooms_changed_ ? list_paid_until_ - kListBurst : SteadyTime::max();
 }
@@ -258,11 +258,11 @@ void CourseDialect::on_rooms_changed(TimePoint now, EngineIo::Output& out) {
     socket_io_.emit(socket, "room_change", text, {}, out);
     bytes += text.size();
   });
-  const Duration price(bytes * 1000 / kListBytesPerSecond + 1);  // no list is free
+  const Duration price(bytes * 1000 / kListBytesPerSecond + 1);  // even the shortest list costs something
   list_paid_until_ = std::max(list_paid_until_, now.steady) + price;
 }
 
-// --- What sockets are told
+// --- Events to sockets
 
 void CourseDialect::on_token_expired(Socket& socket, EngineIo::Output& out) {
   socket_io_.emit(socket, "token_expired", "", {}, out);
@@ -287,7 +287,7 @@ void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output
     case Event::Kind::peer_left:
       socket_io_.emit(socket, "bye", json_list({name, count}), {}, out);
       return socket_io_.emit(socket, kLeaveRoom, json_list({from, name}), {}, out);
-    case Event::Kind::peer_renamed: return;  // these front ends learn a name from what it says
+    case Event::Kind::peer_renamed: return;  // these front ends learn the new name from the member's messages
     case Event::Kind::signal:
     case Event::Kind::broadcast: {
       const Saying& saying = event.saying;

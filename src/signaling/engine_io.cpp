@@ -53,7 +53,7 @@ EngineIo::Session* EngineIo::find(SessionKey key) {
   return it == sessions_.end() ? nullptr : &it->second;
 }
 
-// Deadlines hold also where a request comes before the timer did.
+// Deadlines are also checked here, since a request may come before the timer.
 EngineIo::Session* EngineIo::find(std::string_view sid, TimePoint now, Output& out) {
   const auto key = by_sid_.find(std::string(sid));
   if (key == by_sid_.end()) return nullptr;
@@ -135,7 +135,7 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
   Session* session = find(sid, now, out);
   if (!session) return refuse(request, EngineIoError::session_unknown, out);
   if (session->wire != 0) return refuse(request, EngineIoError::bad_request, out);
-  // A WebSocket's text is UTF-8 (RFC 6455 §8.1), and what is said here may go out on one.
+  // The text has to be UTF-8, since it may be sent on a WebSocket later (RFC 6455 §8.1).
   const auto packets = is_utf8(body) ? decode_payload(body) : std::nullopt;
   if (!packets) {
     refuse(request, EngineIoError::bad_request, out);
@@ -153,7 +153,7 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
 
 bool EngineIo::begin_post(std::string_view sid, RequestId request, TimePoint now, Output& out) {
   Session* session = find(sid, now, out);
-  if (!session || session->wire != 0) return true;  // post() tells what is wrong
+  if (!session || session->wire != 0) return true;  // post() will answer with the error
   if (session->begun_post != 0) {
     end(*session, EngineIoType::close, false, now, out);
     return false;
@@ -245,7 +245,7 @@ void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output
   if (packet.type == EngineIoType::ping && packet.data == kProbe) {
     session.probed = true;
     out.frames.push_back({session.probing, share_text(encode_packet(EngineIoType::pong, kProbe)), false});
-    // The client asks no more until its last GET is answered.
+    // The client does not continue until its last GET is answered.
     if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
     return;
   }
@@ -302,7 +302,7 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
     out.slow.push_back(session.source);
     session.closing = true;
     session.waiting.clear();
-    session.ping_due = SteadyTime{};  // on_timeout sees to it where no call of its own is under way
+    session.ping_due = SteadyTime{};  // on_timeout ends the session, unless the present call does
     return set_deadline(session);
   }
   release_get(session, out);

@@ -10,7 +10,7 @@ namespace turnpike::signaling {
 namespace {
 
 constexpr std::size_t kIdLength = 22;
-constexpr SteadyTime kAtOnce{};  // before anything that a steady clock says
+constexpr SteadyTime kAtOnce{};  // earlier than any time of a steady clock
 constexpr int kTagBits = 16;     // of a version, see Presence
 
 std::size_t size_of(const Saying& saying) {
@@ -232,7 +232,8 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   if (settling.held.size() > kMaxHeld || settling.held_bytes > kMaxHeldBytes) settle(member, out);
 }
 
-// Who is in the room is told afresh when a member comes back; only what members said is kept for it.
+// Only messages of members are kept for a member that is away. When it comes back, it gets a new list of
+// members.
 void Hub::pass(Member& member, const EventPtr& event, Output& out) {
   if (member.connection != 0) {
     out.deliveries.push_back({member.connection, event});
@@ -244,7 +245,7 @@ void Hub::pass(Member& member, const EventPtr& event, Output& out) {
   const bool too_much = limits_.missed_bytes != 0 && member.missed_bytes > limits_.missed_bytes;
   if (too_many || too_much) {
     member.missed.clear();
-    member.forgotten_at = kAtOnce;  // to come back with gaps would be worse than to join anew
+    member.forgotten_at = kAtOnce;  // with gaps in its messages, it has to join anew
     deadlines_.set(member.id, member.deadline, kAtOnce);
     return;
   }
@@ -273,7 +274,7 @@ std::string Hub::resume_secret(MemberId id) const {
   return member ? id.to_string() + secret_of(*member, 0).to_string() : std::string();
 }
 
-// In a cluster a secret follows from the id, since every node has to know it.
+// In a cluster, the secret is derived from the id, so that every node knows it.
 MemberId Hub::secret_of(const Member& member, std::size_t key) const {
   if (!cluster_) return member.secret;
   return MemberId::of(
@@ -378,7 +379,7 @@ Presence Hub::presence_of(const Member& member) {
   return presence;
 }
 
-// The latest of a member stands for those before it, where nobody else has changed since.
+// A later change of the same member replaces the last one in the list.
 void Hub::note_change(Member& member) {
   if (!cluster_ || member.node != kThisNode) return;
   member.version = ((member.version >> kTagBits) + 1) << kTagBits | cluster_->params.tag;
@@ -420,7 +421,8 @@ std::size_t Hub::count_presences() const {
       std::ranges::count_if(members_, [](const auto& entry) { return is_shared(entry.second); }));
 }
 
-// Every node tells its own members who comes and goes. What is said to a room goes to each node once.
+// Each node itself tells its members who joins and leaves, so only messages are sent. A message to a room
+// goes to each node once.
 void Hub::send_out(const Member& member, const EventPtr& event, std::uint32_t forwarded) {
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
   std::vector<Outgoing>& outgoing = cluster_->outgoing;
@@ -430,7 +432,8 @@ void Hub::send_out(const Member& member, const EventPtr& event, std::uint32_t fo
   outgoing.push_back({.node = member.node, .to = {member.id}, .event = event, .forwarded = forwarded});
 }
 
-// Those who share a room with the member may have said something to it by way of its former node.
+// Nodes whose members share a room with the member may have sent messages by way of its former node. Their
+// marks show when the last of these has arrived.
 void Hub::begin_settling(Member& member, NodeNumber before, TimePoint now) {
   member.settling = std::make_unique<Settling>();
   std::vector<NodeNumber>& awaited = member.settling->awaited;
@@ -470,8 +473,9 @@ bool Hub::has_company_here(MemberId id) const {
   return member && std::ranges::any_of(member->rooms, has_own);
 }
 
-// Its connection here is done with, and what it has missed follows it. What was told of it as a member of
-// this node is over; what the other node tells of it in this version holds.
+// Closes the member's connection here, and sends the messages that it has missed to its new node. The empty
+// Presence ends what this node has told of the member; what the other node tells with this version stays
+// valid.
 void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
   Presence over;
   over.id = member.id;
@@ -511,7 +515,7 @@ void Hub::enter_all_of(Member& member, const std::vector<std::string>& rooms, Ou
 void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   Member* member = find(presence.id);
   const bool is_new = member ? presence.version > member->version : !presence.rooms.empty();
-  // A node that was taken for gone says of its members what it said before.
+  // A node that was taken for lost tells the same of its members as before.
   const bool is_back =
       member && member->node == kNoNode && presence.version == member->version && !presence.rooms.empty();
   if (!is_new && !is_back) return;
@@ -527,7 +531,7 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
     cluster_->outgoing.push_back({.node = before, .to = {member->id}});
   if (before == kNoNode) deadlines_.clear(member->id, member->deadline);
   member->version = presence.version;
-  // Whoever comes back is announced with its name.
+  // A member that comes back is announced with its name anyway.
   const bool is_renamed = member->name != presence.name && !member->noticed && presence.present;
   member->name = presence.name;
   member->role = presence.role;
@@ -535,7 +539,8 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   member->good_until = presence.good_until;
   member->token_id = presence.token_id;
   member->issued = presence.issued;
-  if (presence.rooms.empty() && presence.lost) set_noticed(*member, true, true, out);  // before it is gone
+  // this comes before the removal below
+  if (presence.rooms.empty() && presence.lost) set_noticed(*member, true, true, out);
   leave_all_but(*member, presence.rooms, out);
   set_noticed(*member, !presence.present, presence.lost, out);
   if (is_renamed) announce(*member, Event::Kind::peer_renamed, false, out);
@@ -575,7 +580,7 @@ void Hub::receive(const Outgoing& message, Output& out) {
     if (!message.event) {
       take_mark(*member, message, out);
     } else if (message.event->kind == Event::Kind::broadcast && !is_in(*member, message.event->room)) {
-      continue;  // it has left meanwhile
+      continue;  // the member has left the room in the meantime
     } else if (member->node != kThisNode) {
       const bool may_go_on = message.forwarded < kMaxForwards || member->node == kNoNode;
       if (may_go_on) send_out(*member, message.event, message.forwarded + 1);
@@ -587,7 +592,7 @@ void Hub::receive(const Outgoing& message, Output& out) {
   }
 }
 
-// It becomes a member of this node for that, so that all nodes are told.
+// The member first becomes one of this node, so that all nodes are told of its removal.
 void Hub::give_up(MemberId id, Output& out) {
   Member* member = find(id);
   if (!member || member->node == kThisNode) return;

@@ -13,9 +13,10 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr double kBusy = 0.7;  // of a node's limits: from here on clients are told of other nodes first
+// a fraction of a node's limits; from this load on, clients get other nodes first
+constexpr double kBusy = 0.7;
 
-// A URL writes an IPv6 address in brackets, and so does the request that a browser makes of one.
+// Removes the brackets around an IPv6 address, which URLs and the requests of browsers have.
 std::string_view without_brackets(std::string_view host) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   return bracketed ? host.substr(1, host.size() - 2) : host;
@@ -68,8 +69,8 @@ IceCredentials IceServers::mint(std::string_view user, WallTime now) {
   return credentials;
 }
 
-// HOST:PORT of a listener for somebody who knows this server as `host`; nothing when it cannot be reached
-// there.
+// Returns HOST:PORT of a listener for a client that knows this server as `host`, or nothing when the listener
+// cannot be reached there.
 std::optional<std::string> IceServers::authority(const IceParams::Listener& listener,
                                                  const std::string& host) const {
   const Endpoint& at = listener.endpoint;
@@ -122,7 +123,7 @@ void IceServers::set_nodes(std::vector<OtherNode> others, const OtherNode& own_l
 IceUrls IceServers::choose_urls(const std::string& host) const {
   IceUrls own{stun_urls(host), turn_urls(host)};
   if (!cluster_) return own;
-  // The nodes that are left to choose from. The less loaded of two random ones leaves the list.
+  // These nodes can still be chosen. take_one() removes the less loaded of two random ones.
   std::vector<const OtherNode*> nodes;
   for (const OtherNode& node : cluster_->others) nodes.push_back(&node);
   const auto take_one = [&]() -> const OtherNode* {

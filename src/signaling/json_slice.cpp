@@ -12,7 +12,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kWhiteSpace) + 1);
 }
 
-// Where the string ends that starts at `at`: past its closing quote.
+// Returns the end of the string that starts at `at`: the position after its closing quote.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
   for (++at; at < text.size() && text[at] != '"'; ++at) {
     if (text[at] == '\\') ++at;
@@ -20,7 +20,8 @@ std::size_t end_of_string(std::string_view text, std::size_t at) {
   return std::min(at + 1, text.size());
 }
 
-// Where the value ends that starts at or after `at`: at the comma or bracket that follows it.
+// Returns the end of the value that starts at or after `at`: the position of the comma or bracket that
+// follows.
 std::size_t end_of_value(std::string_view text, std::size_t at) {
   int depth = 0;
   while (at < text.size()) {

@@ -12,7 +12,7 @@ namespace json = boost::json;
 constexpr std::size_t kEscapeLength = 6;  // of \uXXXX
 constexpr std::string_view kReplacement = "\\ufffd";
 
-// The code unit that \uXXXX at the front of `text` stands for; 0 where there is none.
+// Returns the code unit that \uXXXX at the front of `text` means, or 0 when there is none.
 unsigned code_unit(std::string_view text) {
   if (text.size() < kEscapeLength || !text.starts_with("\\u")) return 0;
   unsigned unit = 0;
@@ -23,8 +23,8 @@ unsigned code_unit(std::string_view text) {
 bool is_high_surrogate(unsigned unit) { return unit >= 0xd800 && unit <= 0xdbff; }
 bool is_low_surrogate(unsigned unit) { return unit >= 0xdc00 && unit <= 0xdfff; }
 
-// Writes U+FFFD over every half that has not its other half beside it. A backslash stands only in strings, so
-// that these need not be told from the rest.
+// Replaces each half of a surrogate pair that stands alone by U+FFFD. Backslashes occur only inside strings,
+// so this need not find the strings first.
 std::string with_whole_pairs(std::string_view text) {
   std::string whole(text);
   std::size_t at = 0;

@@ -17,7 +17,7 @@ struct Placeholder {
   std::size_t number;
 };
 
-// A member may be named with escapes, "\u005fplaceholder".
+// The name of a member may contain escapes, as in "\u005fplaceholder".
 bool is_named(const JsonMember& member, std::string_view name) {
   if (member.name == name) return true;
   if (member.name.find('\\') == std::string_view::npos) return false;
@@ -25,8 +25,8 @@ bool is_named(const JsonMember& member, std::string_view name) {
   return parsed && *parsed == boost::json::string_view(name.data(), name.size());
 }
 
-// The value of a member; empty when there is none. Of two members of one name the last counts, as parsers
-// have it.
+// Returns the value of a member, or an empty text when there is none. Of two members with one name the last
+// one counts, as in parsers.
 std::string_view value_of(const std::vector<JsonMember>& members, std::string_view name) {
   std::string_view value;
   for (const JsonMember& member : members) {
@@ -47,7 +47,8 @@ std::optional<std::size_t> number_of(const std::vector<JsonMember>& members, std
   return static_cast<std::size_t>(number);
 }
 
-// In their order. The parser has seen to it that values are not nested deeply.
+// Finds placeholders in their order. The recursion is not deep, since the parser has refused deeply nested
+// values.
 void find_all(std::string_view json, std::size_t count, std::vector<Placeholder>& found) {
   for (const std::string_view element : json_elements(json)) find_all(element, count, found);
   const std::vector<JsonMember> members = json_members(json);
@@ -61,7 +62,7 @@ void find_all(std::string_view json, std::size_t count, std::vector<Placeholder>
 }  // namespace
 
 bool has_placeholder(std::string_view json) {
-  // Most texts have none, and need not be taken apart. A name may be written with escapes.
+  // Most texts have no placeholder, and need not be parsed. A name may contain escapes.
   const auto has = [&](std::string_view text) { return json.find(text) != std::string_view::npos; };
   if (!has("_placeholder") && !has("\\u")) return false;
   const std::vector<std::string_view> elements = json_elements(json);

@@ -27,8 +27,8 @@ json::object to_json(const Hub::Peer& peer) {
   return object;
 }
 
-// JSON of what was said, as it is. Octets that came beside it by Socket.IO have no frames of their own here:
-// they stand in its place as {"base64":"AQID"}.
+// Returns the JSON of a message as it was sent. Octets that came beside it by Socket.IO have no frames of
+// their own here, so each placeholder is replaced by {"base64":"AQID"}.
 std::string with_octets(const std::string& json, const Saying& saying) {
   if (saying.attachments.empty()) return json;
   return replace_placeholders(json, saying.attachments.size(), [&](std::size_t number) {
@@ -36,7 +36,7 @@ std::string with_octets(const std::string& json, const Saying& saying) {
   });
 }
 
-// {"type":TYPE,"from":ID,"event":NAME,"data":PAYLOAD,"rest":[...]}
+// Returns {"type":TYPE,"from":ID,"event":NAME,"data":PAYLOAD,"rest":[...]}.
 std::string with_payload(std::string_view type, const Event& event) {
   std::string text(R"({"type":")");
   text.append(type).append(R"(","from":")").append(event.from.to_string()).append("\"");
@@ -73,7 +73,7 @@ struct PlainProtocol::Request {
   TimePoint now;
   Output& out;
 
-  // The text of a member; nothing when it is absent or no text.
+  // Returns the text of a member, or nothing when the member is absent or is not a text.
   std::optional<std::string_view> text_of(std::string_view name) const {
     const json::value* value = message.if_contains(name);
     if (!value || !value->is_string()) return std::nullopt;
@@ -116,7 +116,7 @@ void PlainProtocol::on_text(ConnectionId connection, std::string_view text, Time
   static const json::object nothing;
   const json::object* object = value ? value->if_object() : nullptr;
   Request request{session, object ? *object : nothing, text, now, out};
-  std::string_view id;  // empty for a request without
+  std::string_view id;  // empty when the request has none
   if (object) id = json_member(text, "id").value_or("");
 
   std::optional<Refusal> refusal = Refusal::bad_message;
@@ -165,7 +165,7 @@ std::optional<Refusal> PlainProtocol::carry_out(Request& request) {
   return (this->*type->handle)(request);
 }
 
-// What the token allows; everything where none is asked for.
+// Returns what the token allows, or everything when no token is necessary.
 Result<Grant, Refusal> PlainProtocol::admit(const Request& request, std::string_view room) {
   if (params_.access == Access::open) return Grant{};
   const std::string_view token = request.text_of("token").value_or(request.session.opening.token);
@@ -222,7 +222,7 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   session.quota_user = resumed->quota_user;
   session.good_until = resumed->good_until;
   close_replaced(std::array{resumed->replaced}, request.out);
-  // A fresh token may come along; the one that the member came with may have expired by now.
+  // A new token may come with the request, since the one that the member joined with may have expired.
   if (const Result<Grant, Refusal> grant = admit(request, session.room))
     hold_to(session, *grant, request.now);
   watch_token(session, request.now);
@@ -230,7 +230,7 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   return std::nullopt;
 }
 
-// From now on the session is what the grant makes it.
+// Applies the grant to the session.
 void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now) {
   if (params_.access == Access::open) return;
   session.quota_user = params_.ice_servers.quota_user(grant.subject, session.opening.address);
@@ -239,8 +239,8 @@ void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now)
   watch_token(session, now);
 }
 
-// Why the session gets no credentials now; nothing when it may have them. It has no token when it joined
-// before a reload made tokens necessary.
+// Returns why the session gets no credentials now, or nothing when it may have them. A session has no token
+// when it joined before a reload made tokens necessary.
 std::optional<Refusal> PlainProtocol::find_lack(const Session& session, TimePoint now) const {
   if (params_.access == Access::open) return std::nullopt;
   if (!session.good_until) return Refusal::token_required;
@@ -248,7 +248,8 @@ std::optional<Refusal> PlainProtocol::find_lack(const Session& session, TimePoin
   return std::nullopt;
 }
 
-// Its owner is told once, when it expires. The wall clock may be set meanwhile, so it is asked again then.
+// The client is told once that its token has expired. The wall clock may be set before that, so it is read
+// again then.
 void PlainProtocol::watch_token(Session& session, TimePoint now) {
   token_deadlines_.clear(session.connection, session.token_deadline);
   if (!session.good_until || *session.good_until <= now.wall) return;
@@ -261,14 +262,14 @@ void PlainProtocol::tell_lack(Session& session, Refusal lack, Output& out) {
   tell(session, lack, out);
 }
 
-// What no request has asked for.
+// Sends an error that does not answer a request.
 void PlainProtocol::tell(const Session& session, Refusal why, Output& out) {
   std::string text = R"({"type":"error","code":")";
   text.append(code_of(why)).append(R"(","message":")").append(message_of(why)).append("\"}");
   out.sends.push_back({session.connection, share_text(std::move(text))});
 }
 
-// A fresh token. It has to be for the room that the client is in; before that it is kept for joining.
+// Takes a new token. It has to be for the room that the client is in. Before a join, it is kept for the join.
 std::optional<Refusal> PlainProtocol::take_token(Request& request) {
   Session& session = request.session;
   const std::optional<std::string_view> token = request.text_of("token");
@@ -305,7 +306,8 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
   out.sends.push_back({session.connection, share_text(json::serialize(joined))});
   if (end_) out.sends.push_back({session.connection, end_});
   if (!lack) return;
-  deadlines_.clear(session.connection, session.deadline);  // it has joined in time, and no credentials come
+  // the client has joined in time, and gets no credentials
+  deadlines_.clear(session.connection, session.deadline);
   tell_lack(session, *lack, out);
 }
 
@@ -321,7 +323,7 @@ std::optional<Refusal> PlainProtocol::leave(Request& request) {
   return std::nullopt;
 }
 
-// What the request has to say; nothing where that is not as it should be.
+// Returns what the request says, or nothing when it is malformed.
 std::optional<Saying> PlainProtocol::saying_of(const Request& request) {
   const std::optional<std::string_view> data = json_member(request.text, "data");
   if (!data) return std::nullopt;
@@ -367,7 +369,7 @@ void PlainProtocol::send_credentials(Session& session, TimePoint now, Output& ou
   out.sends.push_back({session.connection, share_text(json::serialize(message))});
 }
 
-// Three quarters of their lifetime later the next ones are due.
+// Adds credentials to a message. The next ones are due after three quarters of their lifetime.
 void PlainProtocol::add_credentials(Session& session, TimePoint now, json::object& to) {
   session.lacks_credentials = false;
   const IceCredentials credentials = params_.ice_servers.mint(session.quota_user, now.wall);
@@ -393,7 +395,7 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
       forget(session);
     } else if (const auto lack = find_lack(session, now)) {
       deadlines_.clear(session.connection, session.deadline);
-      // Of a token that expires its owner is told at that time.
+      // A client whose token expires is told at that time, so only a missing token is reported here.
       if (lack == Refusal::token_required) tell_lack(session, *lack, out);
       session.lacks_credentials = true;
     } else {

@@ -15,11 +15,11 @@ namespace {
 
 namespace json = boost::json;
 
-// What is kept of events that may have to be sent again.
+// The limits of the events that are kept because they may have to be sent again.
 constexpr std::size_t kMaxSent = 1000;
 constexpr std::size_t kMaxSentBytes = 256 << 10;
 
-// Of a packet that was decoded, so that it is JSON.
+// Parses a part of a decoded packet, which is JSON.
 json::value parse(std::string_view text) { return parse_json(text).value_or(nullptr); }
 
 std::string text_member(const json::object& object, std::string_view name) {
@@ -81,7 +81,8 @@ void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, 
 void SocketIo::on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
                           EngineIo::Output& out) {
   Client& client = clients_.at(session);
-  if (binary != (client.missing > 0)) return engine_->close(session);  // out of its turn
+  // this frame is not what has to come next
+  if (binary != (client.missing > 0)) return engine_->close(session);
   if (binary) {
     client.attachments.push_back(std::make_shared<const std::string>(data));
     client.attachment_bytes += data.size();
@@ -128,7 +129,7 @@ void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments at
     call.arguments.erase(call.arguments.begin());
     application_->on_event(call);
   }
-  flush_hub(out);  // an acknowledgement is of something that nobody here asked for
+  flush_hub(out);  // clients' acknowledgements are ignored, since nothing here asks for one
 }
 
 void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out) {
@@ -187,7 +188,8 @@ void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
   watch_token(socket, now);
 }
 
-// Its owner is told once, when it expires. The wall clock may be set meanwhile, so it is asked again then.
+// The client is told once that its token has expired. The wall clock may be set before that, so it is read
+// again then.
 void SocketIo::watch_token(Socket& socket, TimePoint now) {
   token_deadlines_.clear(socket.number, socket.token_deadline);
   if (!socket.good_until || *socket.good_until <= now.wall) return;
@@ -226,7 +228,7 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
   application_->on_connect(socket, packet.json, out);
 }
 
-// A client that was cut off comes back as the socket that it was, and gets what it has not seen.
+// A client that was disconnected gets its former socket back, and the events that it has not received.
 bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
                        EngineIo::Output& out) {
   const json::value auth = parse(packet.json.empty() ? "{}" : packet.json);
@@ -242,7 +244,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
     return false;
   }
 
-  if (const auto old = clients_.find(socket.session); old != clients_.end()) {  // thought alive until now
+  if (const auto old = clients_.find(socket.session); old != clients_.end()) {  // its end was not noticed yet
     old->second.sockets.erase(socket.nsp);
     engine_->close(old->first);
   }

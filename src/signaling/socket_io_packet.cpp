@@ -12,11 +12,11 @@ namespace {
 
 namespace json = boost::json;
 
-// What a client library does with these would not be what was meant.
+// Client libraries use these names for events of their own, so other events must not have them.
 constexpr std::array<std::string_view, 6> kReserved{"connect",       "connect_error", "disconnect",
                                                     "disconnecting", "newListener",   "removeListener"};
 
-// Takes decimal digits off the front; nothing when there are none, or more than a number holds.
+// Takes decimal digits from the front. Returns nothing when there are none, or when the number is too large.
 std::optional<std::uint64_t> take_number(std::string_view& text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -37,7 +37,8 @@ bool is_event(const json::array& arguments) {
   return !is_reserved_event(name);
 }
 
-// How many placeholders stand for attachments; nothing when one stands for none that there is.
+// Returns how many placeholders stand for attachments, or nothing when one stands for an attachment that does
+// not exist.
 std::optional<std::size_t> count_placeholders(const json::value& value, std::uint32_t attachments) {
   std::size_t count = 0;
   const auto add = [&](const json::value& part) {
@@ -69,7 +70,7 @@ bool has_right_json(const SocketIoPacket& packet) {
   const std::optional<json::value> parsed = parse_json(packet.json, SocketIoPacket::kDeepest);
   if (!parsed) return false;
   const json::value& value = *parsed;
-  // A receiver's library gives up its connection over a packet that does not add up.
+  // The receiver's library closes its connection when a packet has a wrong number of placeholders.
   if (has_attachments(packet.type) && count_placeholders(value, packet.attachments) != packet.attachments)
     return false;
   switch (packet.type) {

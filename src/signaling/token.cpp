@@ -35,7 +35,7 @@ std::optional<WallTime> to_time(const json::value& value) {
   return WallTime(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
 }
 
-// Absent is fine and leaves `out`; anything but a short text is not.
+// Reads a claim that has to be a short text. An absent claim is fine, and leaves `out` unchanged.
 bool read_text(const json::object& claims, std::string_view name, std::string& out) {
   const json::value* value = claims.if_contains(name);
   if (!value) return true;
@@ -44,7 +44,7 @@ bool read_text(const json::object& claims, std::string_view name, std::string& o
   return count_characters(out).has_value();
 }
 
-// Empty when it has none that a token could be revoked by.
+// Returns the id by which a token can be revoked, or an empty text when it has none.
 std::string id_of(const json::object& claims) {
   const json::value* value = claims.if_contains("jti");
   const bool is_id = value && value->is_string() && value->get_string().size() <= auth::kMaxTokenId;

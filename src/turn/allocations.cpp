@@ -8,8 +8,8 @@ namespace turnpike::turn {
 
 namespace {
 
-// The number of discarded permissions that are freed at once: more than most allocations have, and few enough
-// to take no noticeable time.
+// When an allocation ends, this many discarded permissions are freed at once, and on_timeout frees the rest.
+// Most allocations have fewer, and freeing this many takes no noticeable time.
 constexpr std::size_t kFew = 256;
 
 }  // namespace

@@ -25,7 +25,7 @@ std::optional<Family> known_family(std::uint8_t wire) {
   return std::nullopt;
 }
 
-// The attribute may have its number of RFC 8656 or the one of the draft.
+// A client may send the attribute with its number in RFC 8656 or with the one of the draft.
 std::optional<Bytes> find_additional_family(const Request& request) {
   const auto additional = request.find(AttributeType::additional_address_family);
   return additional ? additional : request.find(AttributeType::draft_additional_address_family);
@@ -53,8 +53,8 @@ bool takes_icmp(const Request& request) {
   return takes;
 }
 
-// The owner of a reservation. A client may have another access token when it claims the reservation, so a
-// reservation of a token has no owner; its 64 random bits keep others away.
+// Returns the owner of a reservation, who alone may claim it. A client may have another access token when it
+// claims the reservation, so a reservation of a token has no owner; its 64 random bits keep others away.
 std::string reservation_owner(const auth::Identity& identity) {
   return identity.is_token() ? std::string() : identity.quota_name();
 }
@@ -80,16 +80,16 @@ Allocator::Allocator(const ServerParams& params, const Settings& settings, Alloc
 
 void Allocator::on_allocate(Request& request, Output& out) {
   if (request.allocation) return answer_again(request, out);
-  // An expired TURN REST name cannot make an allocation. An allocation that it made in time goes on.
+  // An expired TURN REST name cannot make an allocation. An allocation that it made in time continues.
   if (request.sender().has_expired(request.now.wall)) return responder_.reject_expired(request, out);
   AllocateOptions options;
   if (auto e = check_transport(request, options)) return responder_.reject(request, *e, out);
   if (auto e = read_options(request, options)) return responder_.reject(request, *e, out);
-  if (settings_.draining && !options.claim) {  // what was reserved belongs to a call that has begun
+  if (settings_.draining && !options.claim) {  // a reservation belongs to a call that has begun
     if (redirect(request, Redirect::full, out)) return;
     return responder_.reject(request, ErrorCode::insufficient_capacity, out);
   }
-  const bool may_go = !options.claim;  // its reserved port is on this server
+  const bool may_go = !options.claim;  // a reserved port is on this server
   if (may_go && redirect(request, Redirect::always, out)) return;
 
   auto allocation = std::make_unique<Allocation>();
@@ -107,8 +107,8 @@ void Allocator::on_allocate(Request& request, Output& out) {
   enter(request, options, std::move(allocation), out);
 }
 
-// The 5-tuple already has an allocation. Over UDP, this may be a retransmission because the answer was lost.
-// A stream loses nothing, so there it is another request.
+// The 5-tuple already has an allocation. Over UDP, this may be a retransmission, because the answer was lost.
+// A stream loses nothing, so over a stream it is a new request, and is refused.
 void Allocator::answer_again(Request& request, Output& out) {
   const bool retransmitted = !is_stream(request.tuple.transport) &&
                              request.allocation->transaction_id == request.message.transaction_id() &&
@@ -145,7 +145,7 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
     if (options.mobile) moves_.give_ticket(added);
     answer(request, added, out);
   } catch (...) {
-    lifetimes_.erase(added, out);  // no client knows it
+    lifetimes_.erase(added, out);  // the client does not know it yet
     throw;
   }
   out.report(std::move(created));

@@ -11,8 +11,8 @@ using stun::ErrorCode;
 
 namespace {
 
-// An answer with this much padding needs more than one packet on every usual network, which is the purpose of
-// PADDING.
+// An answer with this much padding needs more than one packet on all usual networks, and this is the purpose
+// of PADDING.
 constexpr std::size_t kMaxPadding = 1500;
 constexpr std::size_t kAttributeHeader = 4;
 constexpr std::size_t kFingerprintSize = 8;
@@ -37,7 +37,7 @@ void Binding::on_binding(Request& request, Output& out) {
   responder_.finish(request, builder, out);
 }
 
-// Null when this server address does not take part.
+// Returns null when NAT discovery does not use this server address.
 const NatDiscovery* Binding::discovery_at(const FiveTuple& tuple) const {
   const auto found =
       std::ranges::find_if(nat_discoveries_, [&](const NatDiscovery& d) { return d.includes(tuple); });

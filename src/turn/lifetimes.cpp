@@ -19,9 +19,9 @@ constexpr std::size_t kStepsToClose = 32;  // closing a socket takes as long as 
 
 }  // namespace
 
-// The lifetime that was requested, but at least the default and at most the limit. It is also at most what is
-// left of an access token (RFC 7635 §10) and of the allocation's greatest age. It is at least one second,
-// since a lifetime of zero would end the allocation.
+// Returns the requested lifetime, but at least the default and at most the limit. The result is also at most
+// what is left of an access token (RFC 7635 §10) and of the allocation's greatest age. It is at least one
+// second, since a lifetime of zero would end the allocation.
 std::chrono::seconds Lifetimes::granted(const Request& request, const Allocation& allocation,
                                         const Limits& limits) {
   const auto value = request.find(AttributeType::lifetime);
@@ -67,11 +67,11 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
 
   stun::MessageBuilder builder = responder_.begin(request, Class::success);
   builder.add_lifetime(lifetime);
-  // A client that shows a ticket here may have missed the answer to its move, and with it the ticket that is
-  // good now: its data have completed the move meanwhile.
+  // A client that sends a ticket here may not have received the answer to its move, and so may not have the
+  // new ticket. The move itself is complete, because data of the client have arrived on the new path.
   if (lifetime.count() != 0 && allocation.mobility && request.has(AttributeType::mobility_ticket))
     builder.add(AttributeType::mobility_ticket, allocation.mobility->ticket.bytes());
-  // The answer is built first: when there is no memory for it, nothing was changed.
+  // The answer is built first, so that nothing has changed if there is no memory for it.
   out.reserve_for_news();
   responder_.finish(request, builder, out);
   if (lifetime.count() != 0) {
@@ -86,8 +86,8 @@ void Lifetimes::on_refresh(Request& request, Output& out) {
   }
 }
 
-// Refuses the request when its sender's access token has expired and no new one was shown. Returns true when
-// it did.
+// Refuses the request when its sender's access token has expired and the request has no new one. Returns true
+// when it has refused.
 bool Lifetimes::reject_old_token(Request& request, Output& out) {
   if (!request.sender().is_token() || !request.sender().has_expired(request.now.wall)) return false;
   responder_.reject_expired(request, out);
@@ -151,7 +151,7 @@ Allocation* Lifetimes::find_or_settle(const FiveTuple& tuple, TimePoint now, Out
 
 // --- Ends
 
-// The reason for the end of an allocation whose expiry has passed.
+// Returns the reason why an allocation whose expiry has passed ends.
 EndReason Lifetimes::why_expired(const Allocation& allocation, TimePoint now) const {
   if (now.steady < allocation.latest_end) return EndReason::expired;
   const bool is_too_old = settings_.limits.allocation_age != Duration::zero() &&

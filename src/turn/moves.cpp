@@ -8,8 +8,8 @@ namespace turnpike::turn {
 
 namespace {
 
-// A client that was not heard on the new path within this time has gone elsewhere, and the address may belong
-// to somebody else.
+// When nothing arrives on the new path within this time, the client has changed to yet another path, and
+// somebody else may have this address.
 constexpr Duration kMoveTimeout = std::chrono::seconds(60);
 
 }  // namespace
@@ -19,9 +19,9 @@ Allocation* Moves::find(const Ticket& ticket) const {
   return found == by_ticket_.end() ? nullptr : found->second;
 }
 
-// On the allocation's own 5-tuple any access token may take over. On another 5-tuple only the ticket connects
-// the sender with the allocation, and others may have seen the ticket. There the sender must use the token
-// whose key the allocation has.
+// On the allocation's own 5-tuple, any access token of the user may take over. On another 5-tuple, only the
+// ticket connects the sender with the allocation, and others may have seen the ticket. There the sender must
+// use the token whose key the allocation has.
 bool Moves::may_move(const auth::Identity& sender, const Allocation& allocation) {
   return sender.may_act_for(allocation.identity) && sender.token == allocation.identity.token;
 }
@@ -56,7 +56,7 @@ void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
   mobility.move = move;
 }
 
-// Cancels the move and its ticket. Returns the 5-tuple that the move would have gone to, if there was a move.
+// Cancels the move and its ticket. Returns the destination of the move, if there was a move.
 std::optional<FiveTuple> Moves::cancel(Allocation& allocation) {
   Mobility& mobility = *allocation.mobility;
   if (!mobility.move) return std::nullopt;

@@ -12,8 +12,8 @@ bool NatDiscovery::includes(const FiveTuple& tuple) const {
          (params_.wildcard || is_one_of(at.address, params_.primary.address, params_.alternate.address));
 }
 
-// A wildcard listener of the operator covers the alternate address too, so only the alternate port is
-// additional.
+// A wildcard listener of the operator covers the alternate address too, so only the alternate port exists for
+// discovery alone.
 bool NatDiscovery::is_only_for_discovery(const FiveTuple& tuple) const {
   if (!includes(tuple)) return false;
   return params_.wildcard ? tuple.server.port == params_.alternate.port : tuple.server != params_.primary;

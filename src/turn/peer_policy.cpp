@@ -12,7 +12,8 @@ struct Rule {
   bool allowed = false;
 };
 
-// The secure default. Of IPv6 only global unicast is open.
+// These rules apply when the operator's lists contain no longer or equal prefix. In IPv6, only global unicast
+// is open.
 constexpr Rule kDefaultRules[] = {
     {"0.0.0.0", 0, true},
     {"0.0.0.0", 8, false},         // this network
@@ -33,15 +34,15 @@ constexpr Rule kDefaultRules[] = {
     {"168.63.129.16", 32, false},  // cloud platform services at a public address
     {"::", 0, false},
     {"2000::", 3, true},  // global unicast
-    // These are closed already. They are listed so that an operator who allows ::/0 does not open them, as
-    // 0.0.0.0/0 does not open 10/8.
+    // These are closed already. They are listed so that an operator who allows ::/0 does not open them, just
+    // as 0.0.0.0/0 does not open 10.0.0.0/8.
     {"::", 8, false},            // loopback, and forms that contain an IPv4 address
     {"100::", 64, false},        // discard-only
     {"100:0:0:1::", 64, false},  // dummy prefix
     {"5f00::", 16, false},       // segment identifiers (SRv6)
     {"fc00::", 7, false},        // unique local
     {"fe80::", 10, false},       // link-local
-    {"fec0::", 10, false},       // site-local, as it was
+    {"fec0::", 10, false},       // site-local (deprecated)
     {"2001::", 23, false},       // Teredo, ORCHID, benchmarking
     {"2001:db8::", 32, false},   // documentation
     {"2002::", 16, false},       // 6to4
@@ -78,8 +79,9 @@ bool is_never_a_peer(const IpAddress& address) {
 
 std::uint8_t full_length(const IpAddress& address) { return address.is_v4() ? 32 : 128; }
 
-// Whether the network of an interface says which hosts are neighbours. A shorter prefix than /48 belongs to a
-// whole provider, a /128 is this machine alone, and addresses outside global unicast are closed already.
+// Returns whether the network of an interface consists of neighbours of this machine. A prefix shorter than
+// /48 belongs to a whole provider, a /128 is this machine alone, and addresses outside global unicast are
+// closed already.
 bool is_neighbourhood(const Prefix& prefix) {
   constexpr std::uint8_t kMinLength = 48;
   static const Prefix global_unicast{*IpAddress::parse("2000::"), 3};
@@ -87,8 +89,8 @@ bool is_neighbourhood(const Prefix& prefix) {
          contains(global_unicast, prefix.address);
 }
 
-// The IPv4 address in an ISATAP address (RFC 5214 §6.1), which follows the interface identifier 0:5efe, or
-// 200:5efe for a global IPv4 address.
+// Returns the IPv4 address inside an ISATAP address (RFC 5214 §6.1). It follows the interface identifier
+// 0:5efe, or 200:5efe for a global IPv4 address.
 std::optional<IpAddress> isatap_address(const IpAddress& address) {
   if (address.is_v4()) return std::nullopt;
   const std::array<std::uint8_t, 16>& bytes = address.storage();
@@ -127,7 +129,7 @@ void PeerPolicy::add_local_spellings(std::vector<Prefix>& prefixes) const {
   prefixes.insert(prefixes.end(), added.begin(), added.end());
 }
 
-// Whether the address contains a closed IPv4 address, which a host with an ISATAP tunnel would reach.
+// Returns whether the address contains a closed IPv4 address, which a host with an ISATAP tunnel would reach.
 bool PeerPolicy::has_closed_form_inside(const IpAddress& peer) const {
   const std::optional<IpAddress> inside = isatap_address(peer);
   return inside && !opens_all_ports(judge(*inside));

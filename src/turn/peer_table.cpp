@@ -138,13 +138,14 @@ std::size_t PeerTable::purge(SteadyTime now, std::size_t most) {
   return removed;
 }
 
-// It removes the channels one by one: there are fewer than 2^14.
+// Channels are removed one by one, since there are at most 2^14 of them.
 void PeerTable::remove_family(Family family, DiscardedPermissions& discarded) {
   for (auto at = channel_queue_.begin(); at != channel_queue_.end();) {
     ChannelBinding& binding = *at++;
     if (binding.peer.family() == family) drop(binding);
   }
-  of(family).by_peer.clear();  // constant time, since the hooks do not record whether they are linked
+  // this takes constant time, since the hooks do not record whether they are linked
+  of(family).by_peer.clear();
   discarded.take(of(family).queue);
 }
 

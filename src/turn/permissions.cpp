@@ -18,7 +18,7 @@ namespace {
 // rest.
 constexpr std::size_t kMaxPurged = 512;
 // A request may name this many addresses beyond the limit of permissions, since several ports of one address
-// are one permission. Further addresses are not looked at.
+// are one permission. A request that names more is refused.
 constexpr std::size_t kSpareAddresses = 256;
 
 using Peers = boost::container::small_vector<Peer, 8>;

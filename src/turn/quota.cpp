@@ -8,7 +8,8 @@
 namespace turnpike::turn {
 namespace {
 
-// Decides which of these numbers are among the `most` largest. Of those that are equal some may be left over.
+// Decides for each number whether it is among the `most` largest ones. Of several equal numbers it may accept
+// only some.
 class Largest {
  public:
   Largest(std::vector<std::uint64_t> numbers, std::size_t most) : room_(most) {
@@ -20,7 +21,7 @@ class Largest {
                                  numbers.begin(), last, [&](std::uint64_t one) { return one > least_; }));
   }
 
-  // Whether there is room for it, which it takes then.
+  // Returns whether the number is among the largest and there is still room for it, and takes the room.
   bool take(std::uint64_t number) {
     if (room_ == 0 || number < least_) return false;
     if (number == least_ && room_for_least_ == 0) return false;
@@ -31,7 +32,7 @@ class Largest {
 
  private:
   std::size_t room_;
-  std::uint64_t least_ = 0;  // of those that are taken
+  std::uint64_t least_ = 0;  // the smallest number that is accepted
   std::size_t room_for_least_ = SIZE_MAX;
 };
 
@@ -80,7 +81,7 @@ QuotaSlot Quota::take(std::string_view name, bool limits_user) {
   return QuotaSlot(std::move(user));
 }
 
-// The first look counts, so that names are copied only of those who are told of.
+// The first pass only counts, so that the second one copies no more names than it returns.
 Quota::Held Quota::held_by_users(std::size_t most) {
   std::vector<std::uint64_t> counts;
   for (Shard& shard : shards_) {

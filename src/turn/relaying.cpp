@@ -78,8 +78,8 @@ void Relaying::relay_to_peer(Allocation& allocation, RelayId relay, const Endpoi
   out.send_to_peer(relay, peer, payload, dont_fragment);
 }
 
-// Delivers a datagram for a relayed address of this server, as if it had been sent and received again. False
-// when the datagram has to go through the kernel.
+// Delivers a datagram for a relayed address of this server as if it had been sent and received again. Returns
+// false when the datagram has to go through the kernel.
 bool Relaying::relay_to_relay(const Allocation& allocation, const Endpoint& peer, Bytes payload,
                               TimePoint now, Output& out) {
   if (!short_way_ || payload.size() > kMaxBetweenRelays) return false;

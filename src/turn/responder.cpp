@@ -64,7 +64,8 @@ void Responder::finish(const Request& request, stun::MessageBuilder& builder, Ou
   if (error) {
     ++counters_.refusals;
     if (*error == ErrorCode::try_alternate) ++counters_.redirects;
-    // Others are told that they are forbidden before they have said who they are.
+    // An unauthenticated client gets this code for other reasons: its own address is denied, or STUN alone is
+    // served.
     if (*error == ErrorCode::forbidden && request.authenticated) ++counters_.peers_denied;
     breakdown_.requests.count(method, *error);
   } else {

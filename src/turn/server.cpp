@@ -72,8 +72,8 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
   if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
 }
 
-// A client that may not come is told so where it asks for something, within the limit for unauthenticated
-// answers; everything else of it is dropped.
+// A client whose address is denied gets the answer 403 to its requests, within the limit for unauthenticated
+// answers. Everything else from it is dropped.
 void Server::turn_away(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
   if (stun::looks_like_channel_data(message)) return;
   const auto parsed = stun::MessageView::parse(message);
@@ -125,11 +125,11 @@ void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message
   const std::size_t forwarded = out.forwards().size();
   try {
     on_turn_request(request, out);
-    // One for another worker counts there.
+    // A forwarded request is counted by the worker that receives it.
     if (out.forwards().size() == forwarded) ++counters_.requests;
   } catch (const std::bad_alloc&) {
-    // The request was not carried out, unless it was answered and only its report failed. Memory for the
-    // answer is reserved.
+    // The request was not carried out, unless only the report failed after the answer. Memory for this answer
+    // is reserved.
     ++counters_.requests;
     ++counters_.out_of_memory;
     if (out.to_clients().size() == before) responder_.reject(request, ErrorCode::insufficient_capacity, out);
@@ -141,8 +141,8 @@ void Server::on_turn_request(Request& request, Output& out) {
     return responder_.reject(request, ErrorCode::forbidden, out);
   }
   request.allocation = lifetimes_.find_current(request.tuple, request.now, out);
-  // The identity whose key is tried first. It helps a client that came with an access token: its later
-  // requests need no token.
+  // This identity's key is tried first. A client that began with an access token therefore needs no token in
+  // later requests.
   const std::optional<auth::Identity> awaited = tcp_connections_.find_awaited(request);
   const auth::Identity* known = awaited ? &*awaited : nullptr;
   if (!known && request.message.method() != Method::allocate) {
@@ -208,8 +208,8 @@ void Server::on_peer_closed(ConnectionId id) { tcp_connections_.on_peer_closed(i
 
 namespace {
 
-// Whether the user of an allocation is still configured with the same password, and a TURN REST name is not
-// refused meanwhile. Access tokens expire by themselves.
+// Returns whether the user of an allocation is still configured with the same password, or its TURN REST name
+// has not been revoked. Access tokens expire by themselves.
 bool is_known(const auth::Identity& identity, const auth::CredentialStore& credentials) {
   if (identity.is_token()) return true;
   if (identity.expires) {
@@ -223,7 +223,7 @@ bool is_known(const auth::Identity& identity, const auth::CredentialStore& crede
 
 }  // namespace
 
-// Why an allocation must not go on with other settings than the former ones; nothing when it may.
+// Returns why an allocation must end under the new settings, or nothing when it may stay.
 std::optional<EndReason> Server::why_forbidden(const Allocation& allocation, const Settings& former,
                                                const Settings& settings) {
   const bool changes_users = settings.credentials != former.credentials;
@@ -233,7 +233,7 @@ std::optional<EndReason> Server::why_forbidden(const Allocation& allocation, con
 }
 
 void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
-  // First of all, since nothing of this can fail: what the former settings point to is gone afterwards.
+  // The new settings are taken first, since this cannot fail: the caller deletes the former ones afterwards.
   const Settings former = std::exchange(settings_, settings);
   access_.use(*settings_.policy);
   if (settings_.nonce_lifetime != former.nonce_lifetime) responder_.renew_nonces(nonce_key_);
@@ -246,7 +246,8 @@ void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
   on_policy(*settings_.policy, now, out);
 }
 
-// So many at a time as need no memory to be listed. Those that cannot be ended for want of memory go on.
+// Ends the allocations in groups whose list fits on the stack, since a list of all would need memory. When
+// there is no memory to end them, the remaining ones stay.
 void Server::end_forbidden(const Settings& former, TimePoint now, Output& out) {
   boost::container::static_vector<std::pair<Allocation*, EndReason>, 1024> ended;
   do {
@@ -319,8 +320,8 @@ SteadyTime Server::next_deadline() const {
       {allocations_.next_deadline(), reservations_.next_deadline(), tcp_connections_.next_deadline()});
 }
 
-// Works in steps of about half a microsecond. One call takes little more than a millisecond, however much has
-// expired.
+// Works in steps of about half a microsecond. One call takes little more than a millisecond, however many
+// entries have expired.
 void Server::on_timeout(TimePoint now, Output& out) {
   constexpr std::size_t kMaxSteps = 2048;
   constexpr std::size_t kStepsToClose = 32;  // to close a socket

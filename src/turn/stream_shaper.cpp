@@ -15,7 +15,7 @@ constexpr std::size_t kMaxAhead = 18 << 10;  // the longest TLS record
 constexpr nanoseconds kLeastPause = std::chrono::milliseconds(5);
 // A stream looks again after this time at the latest, since the limits may have changed.
 constexpr Duration kLongestPause = std::chrono::seconds(1);
-// A stream that has had less than its share makes up for as much at most.
+// A stream that has had less than its share may catch up for at most this time.
 constexpr Duration kMaxLag = std::chrono::seconds(1);
 
 }  // namespace

@@ -21,12 +21,13 @@ namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(30);  // RFC 6062 §5.2
 constexpr Duration kBindTimeout = std::chrono::seconds(30);     // RFC 6062 §5.2 and §5.3
-// The limit for one allocation of connections that peers began and no client has bound. The other connections
-// are for the client's own.
+// One allocation has at most this many connections that peers have opened and no client has bound. The rest
+// of kMaxConnections stays free for the connections that the client opens.
 constexpr std::size_t kMaxWaiting = 64;
-constexpr std::size_t kMaxConnections = 256;  // limit for one allocation: each connection needs a descriptor
+// limit for one allocation, since each connection needs a descriptor
+constexpr std::size_t kMaxConnections = 256;
 
-// The part of a request that its answer needs.
+// Copies the part of a request that its answer needs.
 std::vector<std::uint8_t> outline(const stun::MessageView& request) {
   std::array<std::uint8_t, 64> buffer;
   stun::MessageBuilder builder(buffer, request.type(), request.transaction_id());
@@ -109,7 +110,8 @@ void TcpConnections::on_connected(ConnectionId id, bool connected, TimePoint now
   const auto found = by_id_.find(id);
   if (found == by_id_.end() || found->second.request.empty()) return;
   Connection& connection = found->second;
-  // Offered before the client is told, who could not bind it if that failed.
+  // The connection is offered before the client is told of it: if the offer failed, the client could not bind
+  // it.
   const Check failure = connected ? offer(id, connection) : ErrorCode::connection_timeout_or_failure;
   answer_connect(connection, id, failure, now, out);
   if (failure) {
@@ -191,7 +193,8 @@ std::size_t TcpConnections::waiting(const Allocation& allocation) const {
       std::ranges::count_if(allocation.connections, [&](ConnectionId id) { return by_id_.at(id).waits; }));
 }
 
-// A ConnectionBind comes to any worker, and only the table of all of them knows of it.
+// A ConnectionBind may reach any worker, so only the table that the workers share knows which connections are
+// bound.
 void TcpConnections::note_bound(const Allocation& allocation) {
   for (const ConnectionId id : allocation.connections) {
     Connection& connection = by_id_.at(id);
@@ -227,7 +230,7 @@ void TcpConnections::on_connection_bind(Request& request, bool has_allocation, O
 
 // --- The table
 
-// Either all of it is done or nothing (it may throw std::bad_alloc).
+// Throws std::bad_alloc when there is no memory, and then has changed nothing.
 void TcpConnections::add(ConnectionId id, Connection connection, SteadyTime deadline) {
   std::vector<ConnectionId>& of_allocation = connection.allocation->connections;
   of_allocation.push_back(id);
@@ -269,8 +272,8 @@ void TcpConnections::close_forbidden(Allocation& allocation, TimePoint now, Outp
   }
 }
 
-// Ends connections whose peer did not accept, or which no ConnectionBind claimed within 30 s. A bound
-// connection only loses its deadline.
+// Ends connections that the peer has not accepted, or that no ConnectionBind has claimed, within 30 s. A
+// bound connection only loses its deadline.
 std::size_t TcpConnections::expire(TimePoint now, std::size_t most, Output& out) {
   std::size_t expired = 0;
   for (; expired < most && deadlines_.next() <= now.steady; ++expired) {

@@ -32,7 +32,7 @@ constexpr const char* kSchema = R"(
     CHECK (key_md5 IS NOT NULL OR key_sha256 IS NOT NULL)
   ) STRICT, WITHOUT ROWID;
 )";
-// It is made when something is revoked first, so files of all versions can have it or not.
+// The table is created at the first revocation, so files of all versions may have it or not.
 constexpr const char* kRevocations = R"(
   CREATE TABLE IF NOT EXISTS revocations (
     kind TEXT NOT NULL,
@@ -80,7 +80,7 @@ class Database::Statement {
     if (key) check(sqlite3_bind_blob(statement_, at, key->data(), Size, SQLITE_STATIC));
   }
 
-  // Whether there is a row.
+  // Returns whether there is a row.
   bool step() {
     const int result = sqlite3_step(statement_);
     if (result != SQLITE_ROW && result != SQLITE_DONE) database_.fail();
@@ -92,7 +92,7 @@ class Database::Statement {
                 : std::string();
   }
   std::int64_t number(int column) { return sqlite3_column_int64(statement_, column); }
-  // Null is no key; a value of another size is no key either.
+  // Null means that there is no key. Returns false when the value has another size than a key.
   template <std::size_t Size>
   bool read_key(int column, std::optional<std::array<std::uint8_t, Size>>& out) {
     if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return true;
@@ -125,7 +125,8 @@ Database::Database(const std::string& file, Access access) : file_(file) {
   } else if (!S_ISREG(status.st_mode)) {
     fail("is no regular file");
   }
-  // A reader may have to finish what a writer began before the power failed.
+  // Even a reader opens the file for writing, since it may have to finish what a writer began before a power
+  // failure.
   open(file, SQLITE_OPEN_READWRITE);
   prepare_schema(access);
 }
@@ -138,14 +139,14 @@ void Database::open(const std::string& name, int flags) {
   sqlite3_extended_result_codes(connection, 1);
   sqlite3_busy_timeout(connection, static_cast<int>(kPatience.count()));
   sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, kMaxValue);
-  // The file may have been written by somebody else: it runs no code, and a row is checked before it is used.
+  // Another program may have written the file, so no code in it runs, and a row is checked before it is used.
   for (const auto& [option, value] : {std::pair(SQLITE_DBCONFIG_DEFENSIVE, 1),
                                       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
                                       {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
                                       {SQLITE_DBCONFIG_ENABLE_VIEW, 0}})
     sqlite3_db_config(connection, option, value, nullptr);
   run("PRAGMA cell_size_check = ON");
-  run("PRAGMA secure_delete = ON");  // the keys of who is removed are overwritten
+  run("PRAGMA secure_delete = ON");  // so that the keys of removed users are overwritten
 }
 
 void Database::open_empty() {
@@ -159,7 +160,7 @@ void Database::prepare_schema(Access access) {
   if (is_empty && version == 0) {
     if (access == Access::read) return open_empty();
     Transaction transaction(*this);
-    // Somebody else may have made it in the meantime.
+    // Another process may have created the schema in the meantime.
     if (number_of("SELECT count(*) FROM sqlite_schema") == 0) {
       run(kSchema);
       run(("PRAGMA application_id = " + std::to_string(kApplication)).c_str());

@@ -1,5 +1,6 @@
-// What bad input leaves behind: ten thousand of each kind, on both transports of Socket.IO, while a call's two members
-// go on talking. Prints the daemon's memory before and after each kind, and how long the members' messages took.
+// Measures what bad input leaves behind: ten thousand of each kind, on both transports of Socket.IO, while
+// the two members of a call continue to talk. Prints the daemon's memory before and after each kind, and how
+// long the members' messages took.
 //
 //     node tests/bench/bad_input.mjs [--count 10000]
 import net from 'node:net';
@@ -35,7 +36,8 @@ function frame(text) {
 }
 const webSocket = (...texts) => Buffer.concat([Buffer.from(upgrade), ...['40', ...texts].map(frame)]);
 
-// Writes and reads until the server has had enough: it sends a close frame, which is answered by going away, or it closes.
+// Writes, and reads until the server ends the connection: with a close frame, which is answered by closing,
+// or without.
 function refused(bytes) {
   return new Promise(resolve => {
     const socket = net.connect(server.port, '127.0.0.1');
@@ -46,7 +48,7 @@ function refused(bytes) {
   });
 }
 
-// A polling session, and what is done with it; `use` gets the socket and the session's id and resolves at the end.
+// Opens a polling session for `use`, which gets the socket and the session's id, and resolves at the end.
 function session(use) {
   return new Promise(resolve => {
     const socket = net.connect(server.port, '127.0.0.1');

@@ -1,7 +1,7 @@
 // The floor that a relay is measured against: the best simple loop that moves datagrams between a listener
-// and relay sockets. One thread, one map look-up per datagram, ChannelData alone, IPv4 on loopback; a client
-// has one channel. It believes everybody and answers requests without integrity, so that a benchmark can set
-// up against it and nobody else should.
+// and relay sockets. It has one thread, one map look-up per datagram, only ChannelData, and only IPv4 on
+// loopback. A client has one channel. It trusts everybody and answers requests without integrity, so it is
+// only for benchmarks.
 //
 //     bare_relay HOST:PORT       stays in the foreground until it is killed
 #include <netinet/in.h>
@@ -47,13 +47,13 @@ Endpoint to_endpoint(const sockaddr_in& address) {
   return {IpAddress::v4(ntohl(address.sin_addr.s_addr)), ntohs(address.sin_port)};
 }
 
-// An address and port in one word: the key of the client's map, and with the relay's descriptor of the
-// peer's.
+// Returns an address and port in one word. It is the key of the clients' map and, with the relay's
+// descriptor, of the peers' map.
 std::uint64_t key_of(const sockaddr_in& address) {
   return std::uint64_t{address.sin_addr.s_addr} << 16 | address.sin_port;
 }
 
-// Closes its descriptor.
+// Its destructor closes the descriptor.
 class Socket {
  public:
   explicit Socket(const sockaddr_in& local)
@@ -218,7 +218,7 @@ void BareRelay::send_to_clients() {
   while (sent < to_send_) {
     const int taken =
         sendmmsg(listener_.fd(), &to_clients_.messages[sent], static_cast<unsigned>(to_send_ - sent), 0);
-    // What fails is the first of those that are left.
+    // The first of the remaining messages has failed, and is skipped.
     sent += taken > 0 ? static_cast<std::size_t>(taken) : 1;
   }
   to_send_ = 0;

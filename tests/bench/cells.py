@@ -2,21 +2,21 @@
 
 from typing import NamedTuple
 
-# From left to right in the tables. turnpike stands between the others, so that it is measured directly before or after
-# each of them; see Bench.run_round in tools/bench.
+# The order from left to right in the tables. turnpike is between the others, so that it is measured directly
+# before or after each of them; see Bench.run_round in tools/bench.
 SERVERS = ("bare", "turnpike", "coturn")
 ARROWS = {"up": "client → peer", "down": "peer → client", "both": "both ways"}
 # Transports that the bare loop does not have.
 BEYOND_UDP = ("tcp", "tls", "dtls")
 NOT_BARE = (*BEYOND_UDP, "relays")
-# The load of these is also run without a server.
+# These loads also run without a server.
 WITH_DIRECT = ("rate", "sweep", "call")
 
 CLIENTS = (1, 10, 50, 1000)
 RATE = 20000
 RATES = (20000, 40000)
 SWEEP = (5000, 10000, 20000, 40000, 80000)
-# Many enough that frames of several clients meet, and few enough that the load has time left.
+# With this many clients, frames of several clients meet, and the load still has time left.
 CALLERS = 20
 
 

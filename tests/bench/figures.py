@@ -5,7 +5,7 @@ from typing import Callable, Iterable, NamedTuple
 
 from cells import RATE, SERVERS, Cell
 
-# A saturated server that used less than this share of its core has waited for the load, or for the core.
+# A saturated server that used less than this share of its core had to wait for the load, or for the core.
 FULLY_BUSY = 0.9
 # A load that left out more than this share of its datagrams was too slow for its rate.
 MOST_SKIPPED = 0.001

@@ -17,7 +17,7 @@ BUILD = Path(__file__).resolve().parents[2] / "build"
 WIDTH, HEIGHT = 1040, 520
 TOP, BOTTOM, PANEL_WIDTH = 112, 420, 400
 LEFTS = (84, 594)
-# A server that lost more than this share has not relayed the rate at which its point stands.
+# A server that lost more than this share has not relayed the rate of its point.
 MOST_LOST = 0.01
 
 STYLE = """

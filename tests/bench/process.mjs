@@ -1,4 +1,4 @@
-// What a process uses, and percentiles.
+// Reads what a process uses, and computes percentiles.
 import { readFileSync } from 'node:fs';
 
 export const residentKilobytes = pid =>

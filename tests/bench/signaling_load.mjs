@@ -43,7 +43,7 @@ for (const member of members.flat()) {
     if (type === 'signal') delays.push(performance.now() - data.sent);
   });
 }
-// As large as a candidate with its foundation and the rest.
+// This text is as long as a real candidate.
 const candidate = 'candidate:842163049 1 udp 1677729535 203.0.113.7 46154 typ srflx raddr 10.0.0.17 rport 46154 generation 0';
 const tick = 10; // milliseconds
 let sent = 0;

@@ -1,4 +1,4 @@
-// The page by the keyboard, to a screen reader, and on small screens.
+// Tests the page with the keyboard, with a screen reader, and on small screens.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipReason, startBrowser, without } from './support/browser.mjs';
@@ -8,7 +8,7 @@ const phone = { width: 360, height: 740 };
 const turned = { width: 740, height: 360 };
 const desk = { width: 1280, height: 800 };
 
-test('the page for everybody', { skip: skipReason(), timeout: 120_000 }, async t => {
+test('the call page is accessible to everybody', { skip: skipReason(), timeout: 120_000 }, async t => {
   const server = await startCallServer();
   t.after(server.stop);
   const [first, second] = await Promise.all([startBrowser(), startBrowser(without('--use-fake-device-for-media-stream'))]);

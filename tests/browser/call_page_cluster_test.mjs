@@ -1,17 +1,17 @@
-// A relayed call of two people who came to different nodes of a cluster, and what it lives through.
+// Tests a relayed call of two people who came to different nodes of a cluster, and what it survives.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasHaproxy, saysLater, startHaproxy, startNode, startRedis } from '../cluster/support.mjs';
 import { skipReason, startBrowser } from './support/browser.mjs';
 import { CallPage, checker } from './support/call_page.mjs';
 
-// With /ice-servers that names the node's own address, since names as a.example.org lead nowhere here.
+// The node's /ice-servers names its own address, since names such as a.example.org do not exist here.
 const start = (redis, name) => startNode(redis, name, {
   signaling: ['trusted_proxies: [127.0.0.1]', 'access: open', 'public_host: 127.0.0.1'],
   more: ['limits: {unauthenticated_per_second: 0}', 'admin: {listen: "http://127.0.0.1:0"}'],
 });
 
-test('a call over two nodes', { skip: skipReason() || !hasHaproxy, timeout: 120_000 }, async t => {
+test('a call between members on two nodes', { skip: skipReason() || !hasHaproxy, timeout: 120_000 }, async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const nodes = await Promise.all(['a.example.org', 'b.example.org'].map(name => start(redis, name)));

@@ -1,5 +1,5 @@
-// The connection check: every candidate, and a verdict that is right for a server with STUN and TURN over UDP
-// only.
+// Tests the connection check: it must show every candidate, and a correct verdict for a server with STUN and
+// TURN over UDP only.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipReason, startBrowser } from './support/browser.mjs';

@@ -1,4 +1,4 @@
-// What a call lives through: a cut line, a server that is restarted, with and without the relay in the path.
+// Tests what a call survives: a cut line and a restart of the server, with and without the relay in the path.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipReason, startBrowser } from './support/browser.mjs';

@@ -1,5 +1,5 @@
-// What somebody else in the room can do to a page: send much, come and go, bear a strange name. Nothing of that may
-// grow without a bound, or cover the call.
+// Tests what a stranger in the room can do to a page: send much, join and leave often, have a strange name.
+// Nothing may grow without a bound because of this, or cover the call.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The call page from end to end, as two people use it: two Chromium processes, the real daemon, no shortcuts.
+// Tests the call page from end to end, as two people use it: two Chromium processes and the real daemon.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -114,7 +114,7 @@ test('a call', { skip: skipReason(), timeout: 180_000 }, async t => {
     await ann.click('file-cancel');
     await Promise.all([ann, bob].map(last('cancelled')));
 
-    // A transfer that is under way: large enough that it is not over before the click.
+    // This file is so large that its transfer is still running when the test clicks.
     await sendFile('long.bin', Buffer.alloc(200 * 1024 * 1024));
     await bob.click('file-accept');
     await bob.until('the transfer to run', () => {
@@ -213,7 +213,7 @@ test('a call', { skip: skipReason(), timeout: 180_000 }, async t => {
 
   await check('a killed browser is gone within ten seconds', async () => {
     assert.deepEqual(bob.complaints(), []);
-    process.kill(-bob.pid, 'SIGKILL'); // all of its processes: nobody is left to say goodbye
+    process.kill(-bob.pid, 'SIGKILL'); // all processes of Bob's browser, so that none can say goodbye
     bob = null;
     await ann.untilTile('Bob', null, { within: 10_000 });
     await ann.untilCount(1);

@@ -1,5 +1,5 @@
-// When something is missing: devices, permissions, a token, a server; and that the page says so in words that
-// help, in either language.
+// Tests that the page reports, in words that help and in both languages, what is missing: devices,
+// permissions, a token, a server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipReason, startBrowser, without } from './support/browser.mjs';
@@ -9,7 +9,7 @@ const fakes = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-st
 const notes = page => page.until('a note', () =>
   [...document.querySelectorAll('.note')].map(({ dataset }) => dataset.note).join(' '));
 
-test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, async t => {
+test('the call page says what has gone wrong', { skip: skipReason(), timeout: 120_000 }, async t => {
   const server = await startCallServer({ extra: 'hosts: [call.test]' });
   t.after(server.stop);
   const browser = await startBrowser();
@@ -257,7 +257,7 @@ test('what can go wrong is said', { skip: skipReason(), timeout: 120_000 }, asyn
   });
 });
 
-test('a server that wants a token', { skip: skipReason(), timeout: 60_000 }, async t => {
+test('the call page with a server that requires a token', { skip: skipReason(), timeout: 60_000 }, async t => {
   const secret = 'a-secret-of-32-bytes-or-even-more';
   const server = await startCallServer({ extra: `access: token, token_secrets: [${secret}]` });
   t.after(server.stop);

@@ -1,4 +1,5 @@
-// A course's own front end, served by turnpike from signaling.root, in two pages that only the relay connects.
+// Tests a course's own front end, which turnpike serves from signaling.root, in two pages that only the relay
+// connects.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -16,11 +17,11 @@ signaling:
   root: ${fileURLToPath(new URL('pages/course', import.meta.url))}
 `;
 
-test('a course\'s front end in a relayed call', { skip: skipReason(), timeout: 60_000 }, async t => {
+test('a course\'s own front end in a relayed call', { skip: skipReason(), timeout: 60_000 }, async t => {
   const server = await startTurnpike(config);
   t.after(server.stop);
   const url = server.listeners.find(listener => listener.startsWith('http'));
-  const pages = []; // each in a browser of its own, since one in the background does little
+  const pages = []; // each page has its own browser, since a browser slows down pages in the background
   for (let i = 0; i < 2; ++i) {
     const browser = await startBrowser();
     t.after(browser.close);

@@ -1,5 +1,5 @@
-// A web site and calls at one port, as a browser sees them: nginx's site by its name, the call page by another, and a call
-// whose pictures go through that very port too, by TLS.
+// Tests a web site and calls on one port, as a browser sees them: nginx's site under its name, the call page
+// under another name, and a call whose pictures go through this port too, by TLS.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -16,8 +16,8 @@ import { isInstalled, startNginx } from './support/proxy.mjs';
 
 const [host, www] = ['turn.example.org', 'www.example.org'];
 
-// From now on the page's connections know of nothing but TURN by TLS at this port, as where a firewall lets nothing else
-// through, and they stay in `connections`.
+// After this, the page's connections know only TURN by TLS on this port, as behind a firewall that lets
+// nothing else through. The connections are kept in `connections`.
 const knowOnlyTls = (tab, wanted) => tab.evaluateOnNewDocument(url => {
   const narrowed = ({ iceServers = [], ...configuration }) => ({
     ...configuration,
@@ -35,8 +35,9 @@ const knowOnlyTls = (tab, wanted) => tab.evaluateOnNewDocument(url => {
   };
 }, wanted);
 
-// The candidates of this side, and the types of the pair in use. Of the other side's candidate nothing but its address is
-// known where its packets were faster than the signaling; until that has come, nothing is returned.
+// Returns the candidates of this side, and the types of the pair in use. When the other side's packets were
+// faster than the signaling, only the address of its candidate is known. Until the candidate has come, this
+// returns nothing.
 const lookAtPath = async () => {
   const connection = globalThis.connections.find(({ connectionState }) => connectionState === 'connected');
   const stats = await connection?.getStats();
@@ -51,9 +52,10 @@ const lookAtPath = async () => {
 };
 
 const skip = skipReason() || (isInstalled('nginx') ? false : 'there is no nginx');
-test('a web site and a call at one port', { skip, timeout: 120_000 }, async t => {
+test('a web site and a call on one port', { skip, timeout: 120_000 }, async t => {
   const own = makeCertificate(host);
-  // It includes the other name, so a browser that has a connection to the site asks for the call page there first.
+  // The certificate includes the other name, so a browser that has a connection to the site first asks for
+  // the call page there.
   const names = [www, '*.example.org'];
   const site = makeCertificate(...names);
   const folder = temporaryDirectory('one-port');
@@ -86,7 +88,7 @@ limits: {unauthenticated_per_second: 0}
 signaling: {listen: [], access: open, public_host: ${host}}
 `);
   t.after(daemon.stop);
-  // The first stands for 443, the second for 80.
+  // The first listener stands for port 443, and the second for port 80.
   const [port, plainPort] = daemon.listeners.map(url => Number(/^auto:.*:(\d+)$/.exec(url)[1]));
 
   const flags = [flagForAll(own, site), '--host-resolver-rules=MAP *.example.org 127.0.0.1'];
@@ -98,7 +100,7 @@ signaling: {listen: [], access: open, public_host: ${host}}
   const turn = `turns:${host}:${port}?transport=tcp`;
   const both = body => Promise.all([body(pages[0], 'Bob'), body(pages[1], 'Ann')]);
 
-  // What came from nginx, by the certificate of the site, through the port of turnpike.
+  // Checks that the site comes from nginx, with the site's certificate, through turnpike's port.
   async function seeSite(tab) {
     await tab.setCacheEnabled(false);
     const answer = await tab.goto(elsewhere);

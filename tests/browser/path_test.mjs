@@ -1,4 +1,4 @@
-// How the page names the path of a call, from candidates as Chromium and Firefox report them.
+// Tests how the page names the path of a call, with candidates as Chromium and Firefox report them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judgePath } from '../../src/web/app/path.mjs';
@@ -6,7 +6,7 @@ import { judgePath } from '../../src/web/app/path.mjs';
 const here = { id: 'here', candidateType: 'host', address: '192.168.77.1', port: 40000, protocol: 'udp' };
 const hidden = (port, type = 'host') => ({ address: '0a1b2c3d-1111-4222-8333-444455556666.local', port, type });
 
-// The path to a candidate of the other side, when it has signaled the `known` ones.
+// Returns the path to a candidate of the other side, after it has signaled the `known` ones.
 function pathTo(remote, known) {
   const stats = [
     here, { id: 'there', protocol: 'udp', ...remote },
@@ -16,7 +16,7 @@ function pathTo(remote, known) {
   return judgePath(new Map(stats.map(entry => [entry.id, entry])), { known }).path;
 }
 
-test('Firefox in the same network tells its address only by the server that saw it', () => {
+test('with Firefox in the same network, only its server-reflexive candidate shows its address', () => {
   const address = '192.168.77.2';
   const known = [hidden(50000), { address, port: 50000, type: 'srflx' }];
   assert.equal(pathTo({ candidateType: 'srflx', address, port: 50000 }, known), 'direct');
@@ -25,13 +25,13 @@ test('Firefox in the same network tells its address only by the server that saw 
     assert.equal(pathTo({ candidateType: 'srflx', address: inside, port: 50000 }, [hidden(50000)]), 'direct', inside);
 });
 
-test('a hidden address that only a check has shown', () => {
+test('the path is direct to a hidden address that was learnt only from a connectivity check', () => {
   assert.equal(pathTo({ candidateType: 'prflx', address: '192.168.77.2', port: 50000 }, [hidden(50000)]), 'direct');
   assert.equal(pathTo({ candidateType: 'prflx', port: 50000 }, [hidden(50000)]), 'direct');
   assert.equal(pathTo({ candidateType: 'prflx', port: 61000 }, [hidden(9)]), 'direct', 'over TCP');
 });
 
-test('a NAT stays one', () => {
+test('the path through a NAT is not taken for a direct one', () => {
   const hosts = [hidden(50000), { address: '198.51.100.7', port: 50000, type: 'srflx' }];
   assert.equal(pathTo({ candidateType: 'prflx', port: 50000 }, hosts), 'nat', 'an address not told by a signal');
   for (const candidateType of ['srflx', 'prflx']) {

@@ -48,7 +48,7 @@ test('a call that only the relay connects', { skip: skipReason(), timeout: 240_0
       const context = `--- page ---\n${page.transcript()}\n--- server ---\n${server.log()}`;
       throw new Error(`${error.message}\n${context}`, { cause: error });
     } finally {
-      await page.close().catch(() => {}); // where the browser has died there is nothing to close
+      await page.close().catch(() => {}); // a browser that has crashed has nothing to close
     }
   });
 
@@ -77,7 +77,7 @@ test('a call that only the relay connects', { skip: skipReason(), timeout: 240_0
     });
   }
 
-  await t.test('the server stops when asked to', async () => {
+  await t.test('the server stops when it is asked to', async () => {
     const status = await server.stop();
     assert.equal(status, 0, `it ended with ${status}\n${server.log()}`);
   });

@@ -1,4 +1,5 @@
-// The status page of the admin listener, as operators have it open on a desk and on a phone, in Chromium and Firefox.
+// Tests the status page of the admin listener as operators see it on a desk and on a phone, in Chromium and
+// Firefox.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
@@ -25,7 +26,7 @@ async function startServer(t) {
   return { ...server, stop, url: server.log().match(/admin: listening on (http:\S+)/)[1] };
 }
 
-// Another maker's clients, a pair that talks until the test is over.
+// Starts two clients of another project, which talk until the end of the test.
 function startCall(t, server) {
   const port = new URL(server.listeners[0].replace('udp', 'http')).port;
   const client = spawn('turnutils_uclient', ['-y', '-c', '-m', '2', '-n', '100000', '-z', '10', '-l', '100',
@@ -62,7 +63,7 @@ for (const [name, { skip, start }] of Object.entries(browsers)) {
     });
     assert.match(await text('#limits tbody'), /^allocations[1-9]200/);
 
-    // Nothing hangs out of the page or of its part of it.
+    // Nothing is wider than the page, or than its part of the page.
     for (const width of [1280, 390, 320]) {
       await page.setViewport({ width, height: 800 });
       await until(`the page at a width of ${width}`, `innerWidth === ${width}`);
@@ -73,7 +74,7 @@ for (const [name, { skip, start }] of Object.entries(browsers)) {
       assert.deepEqual(tooWide, [], `at a width of ${width}`);
     }
 
-    // The first link is what the first Tab leads to, and it can be seen that it does.
+    // The first Tab leads to the first link, and this can be seen.
     await page.keyboard.press('Tab');
     assert.deepEqual(await page.evaluate(() => [document.activeElement.getAttribute('href'),
       getComputedStyle(document.activeElement).outlineStyle]), ['/metrics', 'solid']);

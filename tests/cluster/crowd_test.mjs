@@ -1,4 +1,4 @@
-// More members than are written into Redis, or read from it, in one portion.
+// Tests more members than nodes write to Redis, or read from it, in one portion.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { within } from '../browser/support/cleanup.mjs';
@@ -33,7 +33,7 @@ async function joinAll(node, number) {
   return socket;
 }
 
-test('more members than one portion has', { timeout: 300_000 }, async t => {
+test('rooms with more members than one portion holds', { timeout: 300_000 }, async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org'], unlimited);
@@ -66,7 +66,7 @@ test('more members than one portion has', { timeout: 300_000 }, async t => {
   t.diagnostic(`in Redis: ${size} octets`);
   assert.ok(size > 2 << 20, 'more than one portion');
 
-  await t.test('changes go on while a node reads', async () => {
+  await t.test('changes are applied while a node reads the members', async () => {
     const starting = startNode(redis, 'c.example.org', unlimited);
     for (const socket of sockets.splice(0, together)) socket.close(); // the first group leaves
     const c = await starting;

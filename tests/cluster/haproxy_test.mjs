@@ -1,10 +1,10 @@
-// Two nodes behind HAProxy, with the configuration that the README gives.
+// Tests two nodes behind HAProxy, with the README's configuration.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, member } from '../signaling/support/client.mjs';
 import { hasHaproxy, startCluster, startHaproxy, startRedis, until } from './support.mjs';
 
-test('members come to different nodes through HAProxy, and to the node that is left', { skip: !hasHaproxy }, async t => {
+test('HAProxy sends members to different nodes, and after one has ended to the other one', { skip: !hasHaproxy }, async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const nodes = await startCluster(redis, ['a.example.org', 'b.example.org'], {
@@ -13,7 +13,7 @@ test('members come to different nodes through HAProxy, and to the node that is l
   const proxy = await startHaproxy(nodes);
   t.after(proxy.stop);
 
-  // leastconn: the second goes where the first is not.
+  // With leastconn, the second client goes to the node without the first one.
   const ws = `ws://127.0.0.1:${proxy.port}/ws`;
   const ann = await member(ws, 'blue', 'Ann');
   const bob = await member(ws, 'blue', 'Bob');
@@ -21,7 +21,7 @@ test('members come to different nodes through HAProxy, and to the node that is l
   bob.say({ type: 'signal', to: ann.id, data: 'hello' });
   assert.equal((await ann.hear('signal')).data, 'hello');
 
-  // One of the two lost its node; by HAProxy it comes to the other, into its room.
+  // One of the two has lost its node. HAProxy sends it to the other node, where it comes back to its room.
   await nodes[1].kill();
   const lost = await Promise.race([ann, bob].map(line => line.ended.then(() => line)));
   const stays = lost === ann ? bob : ann;

@@ -1,5 +1,6 @@
-// Others who can write into the same Redis, and a Redis that is full, empty, or none: what nodes said earlier is said
-// again, keys have values of another kind or of any length, and replies are none.
+// Tests what others can do who can write to the same Redis, and a Redis that is full, empty or missing: old
+// messages of nodes are sent again, keys have values of another kind or of any length, and replies are not
+// valid.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -11,7 +12,8 @@ import { runCtl, saysLater, startCluster, startNode, startRedis, until } from '.
 const [nameA, nameB, nameC] = ['a', 'b', 'c'].map(letter => `${letter}.example.org`);
 const resident = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 
-// Whom the node knows to be in a room, by their names: somebody joins and leaves again.
+// Returns the names of those whom the node knows to be in a room. Somebody joins to find out, and leaves
+// again.
 async function membersAt(node, room) {
   const line = await member(node.ws, room, 'Visitor');
   await line.request({ type: 'leave' });
@@ -28,7 +30,7 @@ async function agree(nodes, room, names) {
   });
 }
 
-// The next message of that kind; visitors come and go meanwhile.
+// Resolves to the next message of this kind. Visitors may join and leave meanwhile.
 async function hears(line, type) {
   for (;;) {
     const message = await line.hear();
@@ -52,7 +54,7 @@ async function clusterOf(t, names, { more = [] } = {}) {
   return { redis, nodes, stranger };
 }
 
-test('what was said earlier is said again', async t => {
+test('messages that somebody repeats are ignored', async t => {
   const { redis, nodes: [a, b], stranger } = await clusterOf(t, [nameA, nameB]);
   const recorder = await redis.connect();
   t.after(recorder.close);
@@ -71,7 +73,7 @@ test('what was said earlier is said again', async t => {
   const has = kind => recorder.heard.some(({ payload }) => payload.includes(`"kind":"${kind}"`));
   await until('the recorder to hear both', () => has('said') && has('changes'));
 
-  await t.test('to those who have heard it', async () => {
+  await t.test('a message is repeated to a node that has received it', async () => {
     const mark = b.log().length;
     await sayAgain();
     await saysLater(b, `an old message of node ${nameA} was sent again`, mark);
@@ -79,7 +81,7 @@ test('what was said earlier is said again', async t => {
     assert.equal((await hears(bob, 'signal')).data, 'twice');
   });
 
-  await t.test('by a node that has been started anew since', async () => {
+  await t.test('messages of a node are repeated after the node was restarted', async () => {
     await a.kill();
     const anew = await startNode(redis, nameA, unlimited);
     t.after(anew.stop);
@@ -91,14 +93,15 @@ test('what was said earlier is said again', async t => {
     again.say({ type: 'signal', to: bob.id, data: 'here' });
     assert.equal((await hears(bob, 'signal')).data, 'here');
     assert.ok(!b.log().slice(mark).includes('anew'));
-    await new Promise(resolve => { setTimeout(resolve, 12_000); }); // a node that is gone is told to be after ten
+    // a lost node is reported after ten seconds
+    await new Promise(resolve => { setTimeout(resolve, 12_000); });
     again.say({ type: 'signal', to: bob.id, data: 'still here' });
     assert.equal((await hears(bob, 'signal')).data, 'still here');
     assert.ok(!gone.includes(ann.id));
     again.close();
   });
 
-  await t.test('what was kept for a member', async () => {
+  await t.test('the messages that are kept for a member contain forged ones', async () => {
     const key = `turnpike:missed:${bob.id}`;
     const old = '0'.repeat(24) + '{"node":"a","number":1,"event":{}}';
     await stranger.command('RPUSH', key, old, Buffer.from([0, 255, 254]), '');
@@ -117,7 +120,7 @@ test('what was said earlier is said again', async t => {
   bob.close();
 });
 
-test('values of another kind, of any length, and of any octets', { timeout: 240_000 }, async t => {
+test('values in Redis of a wrong type, of any length, and with any octets', { timeout: 240_000 }, async t => {
   const { redis, nodes: [a, b], stranger } = await clusterOf(t, [nameA, nameB]);
   const ann = await member(a.ws, 'blue', 'Ann');
   const bob = await member(b.ws, 'blue', 'Bob');
@@ -125,7 +128,7 @@ test('values of another kind, of any length, and of any octets', { timeout: 240_
   const before = [a, b].map(node => resident(node.pid));
   const strange = Buffer.from([0, 255, 0xc3, 0x28, 0xed, 0xa0, 0x80, 13, 10]);
 
-  await t.test('keys of another kind are made anew', async () => {
+  await t.test('keys of a wrong type are written again', async () => {
     for (const key of [`turnpike:members:${nameA}`, 'turnpike:nodes', `turnpike:node:${nameA}`]) {
       await stranger.command('DEL', key);
       if (key.endsWith(':nodes')) await stranger.command('SET', key, strange);
@@ -143,7 +146,7 @@ test('values of another kind, of any length, and of any octets', { timeout: 240_
     await late.stop();
   });
 
-  await t.test('what is changed in a part of the members is written anew', async () => {
+  await t.test('when somebody changes some of the members, all are written again', async () => {
     const key = `turnpike:members:${nameA}`;
     const right = () => redis.command('HGET', key, ann.id);
     const count = await redis.command('HLEN', key);
@@ -168,7 +171,7 @@ test('values of another kind, of any length, and of any octets', { timeout: 240_
     await late.stop();
   });
 
-  await t.test('what has no end is cut, or deleted', async () => {
+  await t.test('lists that are too long are cut or deleted', async () => {
     const long = Buffer.alloc(80 << 20, 'x');
     await stranger.command('SET', 'turnpike:node:evil.example.org', long);
     await stranger.command('SADD', 'turnpike:nodes', 'evil.example.org', strange, '', 'x'.repeat(100_000), 'evil.example.org:x');
@@ -196,7 +199,7 @@ test('values of another kind, of any length, and of any octets', { timeout: 240_
   ann.close();
 });
 
-test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_000 }, async t => {
+test('Redis is full, is emptied, becomes read-only, and closes connections', { timeout: 240_000 }, async t => {
   const { redis, nodes, stranger } = await clusterOf(t, [nameA, nameB]);
   const [a, b] = nodes;
   const ann = await member(a.ws, 'blue', 'Ann');
@@ -207,7 +210,7 @@ test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_0
     await hears(bob, 'signal');
   };
 
-  await t.test('full: members of all nodes still meet, and all is written when there is room', async () => {
+  await t.test('Redis is full: members of all nodes still meet, and everything is written later', async () => {
     await stranger.command('CONFIG', 'SET', 'maxmemory', '1');
     const cleo = await member(a.ws, 'blue', 'Cleo');
     await agree(nodes, 'blue', ['Ann', 'Bob', 'Cleo']);
@@ -226,7 +229,7 @@ test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_0
     await late.stop();
   });
 
-  await t.test('emptied', async () => {
+  await t.test('Redis is emptied', async () => {
     await stranger.command('FLUSHALL');
     await works();
     const late = await startNode(redis, nameC, unlimited);
@@ -235,7 +238,7 @@ test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_0
     await late.stop();
   });
 
-  await t.test('connections ended again and again', async () => {
+  await t.test('Redis closes connections again and again', async () => {
     const mark = a.log().length;
     for (let i = 0; i < 20; ++i) {
       for (const type of ['normal', 'pubsub']) await stranger.command('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
@@ -247,7 +250,7 @@ test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_0
     assert.ok(lines <= 24, `${lines} lines`);
   });
 
-  await t.test('it becomes a replica: rooms go on among the members of a node until it is the first again', async () => {
+  await t.test('Redis is a replica for a time: members of one node still meet', async () => {
     const marks = nodes.map(node => node.log().length);
     await stranger.command('REPLICAOF', '127.0.0.1', '1');
     for (const [i, node] of nodes.entries()) await saysLater(node, 'Redis is away (READONLY', marks[i]);
@@ -260,14 +263,14 @@ test('Redis is full, emptied, read-only, and ends connections', { timeout: 240_0
   for (const line of [ann, bob]) line.close();
 });
 
-test('a server of the same name and another secret, and names of nobody, do not hide a node', { timeout: 120_000 }, async t => {
+test('neither a server with the same name and another secret nor false names hide a node', { timeout: 120_000 }, async t => {
   const folder = temporaryDirectory('impostors');
   t.after(folder.remove);
   const { redis, nodes: [, b], stranger } = await clusterOf(t, [nameA, nameB], {
     more: [`admin: {listen: "unix:${folder.path}/NAME.sock"}`],
   });
   const known = async node => JSON.parse(await runCtl(`${folder.path}/${node.name}.sock`, '--json', 'nodes')).nodes.map(one => one.name).sort();
-  const stay = async what => { // for as long as it takes that a node is forgotten
+  const stay = async what => { // for as long as it takes until a node is forgotten
     const end = Date.now() + 12_000;
     while (Date.now() < end) {
       assert.deepEqual(await known(b), [nameA, nameB], what);
@@ -276,7 +279,7 @@ test('a server of the same name and another secret, and names of nobody, do not 
   };
   await until('b to know both', async () => (await known(b)).length === 2);
 
-  await t.test('names', async () => {
+  await t.test('names of nodes that do not exist', async () => {
     const names = Array.from({ length: 4000 }, (_, i) => `n${i}.evil.example`);
     for (let i = 0; i < names.length; i += 500) {
       await stranger.command('SADD', 'turnpike:nodes', ...names.slice(i, i + 500));
@@ -286,7 +289,7 @@ test('a server of the same name and another secret, and names of nobody, do not 
     assert.ok(Number(await redis.command('SCARD', 'turnpike:nodes')) <= 2);
   });
 
-  await t.test('a server', async () => {
+  await t.test('a server with the same name and another secret', async () => {
     const impostor = await startNode(redis, nameA, { secret: 'another secret altogether', waits: false });
     t.after(impostor.stop);
     await saysLater(impostor, 'is not signed with our secret');
@@ -295,7 +298,7 @@ test('a server of the same name and another secret, and names of nobody, do not 
   });
 });
 
-test('two servers are the same node: the later one is, and both say so', { timeout: 120_000 }, async t => {
+test('of two servers with one node name the later one is the node, and both log this', { timeout: 120_000 }, async t => {
   const folder = temporaryDirectory('namesakes');
   t.after(folder.remove);
   const redis = await startRedis();
@@ -321,7 +324,7 @@ test('two servers are the same node: the later one is, and both say so', { timeo
   for (const line of [ann, alone]) line.close();
 });
 
-test('a Redis that lies', { timeout: 240_000 }, async t => {
+test('a Redis that sends wrong replies', { timeout: 240_000 }, async t => {
   const lies = {
     'nothing at all': () => '',
     'its name': () => '+OK\r\n',
@@ -339,7 +342,8 @@ test('a Redis that lies', { timeout: 240_000 }, async t => {
     'a line that goes on': () => `+${'x'.repeat(1 << 20)}`,
     'a cursor without end': words => ({ HGET: '$1\r\nx\r\n', EXEC: '*2\r\n$1\r\nx\r\n*2\r\n$1\r\n1\r\n*0\r\n', HSCAN: '*2\r\n$1\r\n1\r\n*0\r\n' })[words] ?? '+PONG\r\n',
   };
-  // Each connection hears one of them, and half of the connections a right answer to their greeting first.
+  // Each connection gets one of these replies. Half of the connections first get a valid answer to their
+  // greeting.
   const told = Object.keys(lies).flatMap(name => [{ name }, { name, isPolite: true }]).map(lie => ({ ...lie, count: 0 }));
   let next = 0;
   const server = net.createServer(socket => {
@@ -353,13 +357,13 @@ test('a Redis that lies', { timeout: 240_000 }, async t => {
         if (!isGreeting && ++lie.count === 1) setTimeout(() => socket.destroy(), 2000); // it may be content with this one
       }
     });
-    // What has no end goes on while it is read.
+    // An endless reply continues while it is read.
     const goOn = setInterval(() => { if (lie.count > 0 && lie.name.endsWith('goes on')) write('$-1\r\n'.repeat(50_000)); }, 5);
     socket.on('close', () => clearInterval(goOn));
   });
   const port = await new Promise(resolve => { server.listen(0, '127.0.0.1', () => resolve(server.address().port)); });
   t.after(() => server.close());
-  // Pauses between attempts grow; so there are several nodes, and all that is said of one holds for each.
+  // The pauses between attempts grow, so there are several nodes. What one of them shows holds for each.
   const nodes = await Promise.all([nameA, nameB, nameC].map(name =>
     startNode({ url: `redis://127.0.0.1:${port}/0` }, name, { waits: false })));
   for (const one of nodes) t.after(() => one.stop());
@@ -380,7 +384,7 @@ test('a Redis that lies', { timeout: 240_000 }, async t => {
   }, 120_000).catch(error => { throw new Error(`${error.message}: ${JSON.stringify(told.filter(lie => lie.count === 0))}`); });
   times.sort((x, y) => x - y);
   t.diagnostic(`${next} connections; of ${times.length} signals the longest took ${times.at(-1).toFixed(0)} ms, the median ${times[times.length >> 1].toFixed(1)} ms; memory +${most} kB at most`);
-  // AddressSanitizer keeps what was freed.
+  // AddressSanitizer keeps freed memory.
   const isSanitized = nodes.some(one => readFileSync(`/proc/${one.pid}/maps`, 'utf8').includes('libasan'));
   if (!isSanitized) assert.ok(most < 250 << 10, `${most} kB`);
   for (const line of [ann, bob]) line.close();

@@ -1,4 +1,5 @@
-// Measures a cluster; it is no test. Three nodes, ROOMS rooms of three members each, every member on another node:
+// Measures a cluster; this is not a test. There are three nodes, and ROOMS rooms of three members, each on
+// another node:
 //   node tests/cluster/load.mjs [ROOMS] [SIGNALS_PER_SECOND] [SECONDS]
 // It prints how long signals took from node to node, and what the rooms take in Redis. TURNPIKE names the daemon. The
 // members of each node are in a process of their own, so that descriptors suffice for 15,000 rooms.
@@ -11,8 +12,9 @@ import { startCluster, startRedis } from './support.mjs';
 const sleep = milliseconds => new Promise(resolve => { setTimeout(resolve, milliseconds); });
 const now = () => performance.timeOrigin + performance.now(); // the same in all processes
 
-// A process with the members of one node. It says 'joined' with their ids, is told those of another node, room by room,
-// sends them signals when it is told how many a second, and says how long those took that came to its own members.
+// This process has the members of one node. It sends 'joined' with their ids, gets the ids of another node's
+// members, room by room, sends them as many signals a second as it is told, and reports how long the signals
+// to its own members took.
 async function beMembers(ws, rooms) {
   const members = [];
   for (let first = 0; first < rooms; first += 50)

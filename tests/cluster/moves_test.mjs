@@ -1,5 +1,5 @@
-// Members that come back to another node: what the nodes, and Redis, know of them afterwards, and what they are told
-// meanwhile.
+// Tests members that come back to another node: what the nodes and Redis know of them afterwards, and what
+// the members are told meanwhile.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, member } from '../signaling/support/client.mjs';
@@ -27,7 +27,7 @@ const comesBack = async (node, who) => {
   const [joined] = await line.request({ type: 'resume', resume: who.joined.resume });
   return Object.assign(line, { joined, id: joined.self, numbers });
 };
-const meet = async (line, count) => { // until it knows so many others
+const meet = async (line, count) => { // resolves when the member knows this many others
   let known = line.joined.peers.length;
   while (known < count) {
     await line.hear('peer-joined');
@@ -37,7 +37,7 @@ const meet = async (line, count) => { // until it knows so many others
 const isDeafTo = (redis, node) => until('Redis to know that the node is gone', async () =>
   (await redis.command('PUBSUB', 'NUMSUB', `turnpike:rooms:${node.name}`)).endsWith('0'));
 
-test('nothing is left of a member on the node that it came from', async t => {
+test('a member that moves leaves nothing on its former node', async t => {
   const { redis, nodes: [a, b] } = await clusterOf(t);
   const keep = await member(a.ws, 'blue', 'Keep');
   const ann = await member(a.ws, 'blue', 'Ann');
@@ -64,7 +64,7 @@ test('nothing is left of a member on the node that it came from', async t => {
   for (const line of [keep, again]) line.close();
 });
 
-test('nobody comes back by a token that was revoked before anybody knew that the node is dead', async t => {
+test('a token that was revoked before its node was known to be dead lets nobody come back', async t => {
   const folder = temporaryDirectory('moves');
   t.after(folder.remove);
   const redis = await startRedis();
@@ -96,7 +96,7 @@ test('nobody comes back by a token that was revoked before anybody knew that the
   other.close();
 });
 
-// Says one number after the other until `done`, from several in turn; resolves to how many.
+// Sends one number after the other until `done`, from several members in turn. Resolves to how many.
 async function sayNumbers(line, message, done) {
   let count = 0;
   while (!done()) {
@@ -106,13 +106,13 @@ async function sayNumbers(line, message, done) {
   return count;
 }
 
-test('what is said while a member moves arrives once and in order', { timeout: 120_000 }, async t => {
+test('messages that are sent while a member moves arrive once and in order', { timeout: 120_000 }, async t => {
   const { redis, nodes: [a, b, c] } = await clusterOf(t);
   const cid = await member(c.ws, 'blue', 'Cid');
   const heardOf = new Set();
   cid.on('message', text => { if (JSON.parse(text).type === 'peer-joined') heardOf.add(JSON.parse(text).peer.id); });
 
-  // She comes back to B while Cid says numbers, and has heard all of them in order.
+  // Ann comes back to B while Cid sends numbers, and receives all of them in order.
   async function hearsAllAtB(ann, saying) {
     let moved = false;
     const said = sayNumbers(cid, saying, () => moved);
@@ -126,7 +126,7 @@ test('what is said while a member moves arrives once and in order', { timeout: 1
   }
 
   for (const kind of ['signal', 'broadcast']) {
-    await t.test(`a ${kind}, from node to node`, async () => {
+    await t.test(`a ${kind} moves from node to node`, async () => {
       for (let round = 0; round < 6; ++round) {
         const ann = await member(a.ws, 'blue', 'Ann');
         await until('Cid to know her', () => heardOf.has(ann.id));
@@ -139,7 +139,7 @@ test('what is said while a member moves arrives once and in order', { timeout: 1
     });
   }
 
-  await t.test('from a node that died', async () => {
+  await t.test('a member comes from a node that has died', async () => {
     const ann = await member(a.ws, 'blue', 'Ann');
     await until('Cid to know her', () => heardOf.has(ann.id));
     await a.kill();
@@ -149,7 +149,7 @@ test('what is said while a member moves arrives once and in order', { timeout: 1
   cid.close();
 });
 
-test('a member whose node died comes back with all it missed, or not at all', async t => {
+test('a member whose node has died comes back with everything it missed, or not at all', async t => {
   const { redis, nodes: [a, b, c] } = await clusterOf(t);
   const cid = await member(c.ws, 'blue', 'Cid');
   const [ann, amy, ben] = [await member(a.ws, 'blue', 'Ann'), await member(a.ws, 'blue', 'Amy'), await member(a.ws, 'blue', 'Ben')];
@@ -172,7 +172,7 @@ test('a member whose node died comes back with all it missed, or not at all', as
   for (const line of [cid, again]) line.close();
 });
 
-test('what is said while Redis is away is kept for members whose node dies meanwhile', { timeout: 90_000 }, async t => {
+test('what is sent while Redis is away is kept for members whose node dies then', { timeout: 90_000 }, async t => {
   const { redis, nodes: [a, b, c] } = await clusterOf(t);
   const ann = await member(a.ws, 'blue', 'Ann');
   const cid = await member(c.ws, 'blue', 'Cid');

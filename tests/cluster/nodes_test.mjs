@@ -1,5 +1,5 @@
-// What the nodes of a cluster know of each other: whom clients are sent to, and that what one node gives is good on the
-// others.
+// Tests what the nodes of a cluster know of each other: to which node clients are sent, and that credentials
+// of one node are valid on the others.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { test } from 'node:test';
@@ -24,7 +24,7 @@ const udpPort = node => portOf(node.listeners.find(url => url.startsWith('udp'))
 const relays = (node, username, credential) =>
   run(stunclient, ['--turn', '--user', username, '--password', credential, '127.0.0.1', String(udpPort(node))]);
 
-test('clients are told of two nodes that take them, with credentials that are good on both', async t => {
+test('clients get the URLs of two nodes, with credentials that are valid on both', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const folder = temporaryDirectory('nodes');
@@ -40,7 +40,7 @@ test('clients are told of two nodes that take them, with credentials that are go
   const [a, b] = nodes;
 
   await until('a to know two others', async () => JSON.parse(await ctl(a.name, '--json', 'nodes')).nodes.length === 3);
-  await t.test('its own first, and one other', async () => {
+  await t.test('a node names itself first, and one other node', async () => {
     const seen = new Set();
     for (let i = 0; i < 60; ++i) {
       const entries = await iceServers(a);
@@ -52,13 +52,13 @@ test('clients are told of two nodes that take them, with credentials that are go
     assert.deepEqual(seen, new Set([names[1], names[2]]));
   });
 
-  await t.test('credentials of one node are good on the other', async () => {
+  await t.test('credentials of one node are valid on the other', async () => {
     const entry = (await iceServers(a)).find(one => one.credential);
     for (const node of nodes) await relays(node, entry.username, entry.credential);
     await assert.rejects(relays(b, entry.username, 'wrong'));
   });
 
-  await t.test('turnpikectl nodes lists them', async () => {
+  await t.test('turnpikectl nodes lists the nodes', async () => {
     const table = await ctl(a.name, 'nodes');
     for (const name of names) assert.match(table, new RegExp(`${name.replaceAll('.', '\\.')}.*ready`));
     assert.match(table, /a\.example\.org \*/);
@@ -101,15 +101,15 @@ test('clients are told of two nodes that take them, with credentials that are go
     await until('b to refuse it', () => relays(b, username, credential).then(() => false, () => true));
   });
 
-  await t.test('nobody is sent to a node that drains', async () => {
-    const line = await member(b.ws, 'blue', 'Ann'); // a call goes on there
+  await t.test('no client is sent to a node that drains', async () => {
+    const line = await member(b.ws, 'blue', 'Ann'); // a call continues there
     await ctl(b.name, 'drain', '--deadline', '60s');
     await until('a to know it', async () => !/b\.example\.org +ready/.test(await ctl(a.name, 'nodes')));
     for (let i = 0; i < 20; ++i) assert.ok(!hostsOf(await iceServers(a)).has(b.name));
     line.close();
   });
 
-  await t.test('nor to one that was killed, after ten seconds, even if somebody writes its record again', async () => {
+  await t.test('ten seconds after a node was killed no client is sent to it, even if its record is repeated', async () => {
     const key = `turnpike:node:${names[2]}`;
     const old = await redis.command('GET', key);
     await until('the node to write anew', async () => await redis.command('GET', key) !== old);
@@ -123,7 +123,7 @@ test('clients are told of two nodes that take them, with credentials that are go
     assert.deepEqual(hostsOf(await iceServers(a)), new Set([a.name]));
   });
 
-  await t.test('without Redis there is this node alone', async () => {
+  await t.test('without Redis a node names only itself', async () => {
     await redis.stop();
     await until('a to notice', async () => hostsOf(await iceServers(a)).size === 1);
     await saysLater(a, 'cluster: Redis is away');
@@ -136,7 +136,7 @@ test('clients are told of two nodes that take them, with credentials that are go
   });
 });
 
-test('what is revoked on one node holds on those that come later, and after Redis was away', async t => {
+test('a revocation also takes effect on nodes that start later, and after Redis was away', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const folder = temporaryDirectory('nodes');
@@ -150,7 +150,7 @@ test('what is revoked on one node holds on those that come later, and after Redi
   };
   const a = await start('a');
   const b = await start('b');
-  // A guest's name follows from its address.
+  // A guest's name is derived from its address.
   const guestOf = async (node, localAddress) => {
     const { iceServers: entries } = JSON.parse((await request(node.url, '/ice-servers', { localAddress })).body);
     const { username, credential } = entries.find(one => one.credential);
@@ -159,7 +159,7 @@ test('what is revoked on one node holds on those that come later, and after Redi
   const ann = await guestOf(a, '127.0.0.2');
   const isRefused = node => relays(node, ann.username, ann.credential).then(() => false, () => true);
 
-  await t.test('a node that starts afterwards', async () => {
+  await t.test('a node that starts after the revocation', async () => {
     const { kept, everywhere } = await a.revoke(ann.subject);
     assert.deepEqual({ kept, everywhere }, { kept: true, everywhere: true });
     await until('b to refuse it', () => isRefused(b));
@@ -168,11 +168,11 @@ test('what is revoked on one node holds on those that come later, and after Redi
     await c.stop();
   });
 
-  await t.test('a node that was started anew, while others were away', async () => {
+  await t.test('a node that was restarted while all others were away', async () => {
     await Promise.all([a.stop(), b.stop()]);
     const later = await start('b');
     await until('b to refuse it', () => isRefused(later));
-    // What stands there is read strictly: a lie is ignored, and what is no set is replaced.
+    // The value is read strictly: a false entry is ignored, and a value that is not a set is replaced.
     await redis.command('ZADD', 'turnpike:revoked', '9000000000000', 'a lie');
     const d = await start('d');
     await saysLater(d, 'something at turnpike:revoked is not signed with our secret, or makes no sense: it is ignored');
@@ -189,7 +189,7 @@ test('what is revoked on one node holds on those that come later, and after Redi
     await until('f to refuse it, since b has told', () => isRefused(f));
   });
 
-  await t.test('a node that could not be reached then', async () => {
+  await t.test('a node that could not be reached at that time', async () => {
     const [g, h] = [await start('g'), await start('h')];
     const bob = await guestOf(g, '127.0.0.3');
     await redis.stop();

@@ -1,5 +1,5 @@
-// What an operator says on one node and all nodes do: who has not done it is named, whatever the reason. And what nodes
-// say of a Redis that does not let them.
+// Tests orders that an operator gives on one node and all nodes carry out: nodes that have not done so are
+// named, whatever the reason. It also tests what nodes report when Redis refuses their commands.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,8 +13,9 @@ import { request } from '../signaling/support/http.mjs';
 import { startServer } from '../signaling/support/server.mjs';
 import { clusterSecret, runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
 
-// Nodes with a socket for turnpikectl and a database each: ctl(name, …) resolves to what turnpikectl prints, and
-// fails(name, …) to what it complains of. A node of the same name that is started again has the same database.
+// Starts nodes, each with a socket for turnpikectl and a database. ctl(name, …) resolves to what turnpikectl
+// prints, and fails(name, …) to its complaint. A node that is started again under the same name has the same
+// database.
 async function nodesWithControl(t, redis, names, urlOf = () => redis.url) {
   const folder = temporaryDirectory('orders');
   t.after(folder.remove);
@@ -51,7 +52,7 @@ sys.stdin.read()`, database]);
   };
 }
 
-test('who has not done what was said on another node is named', async t => {
+test('the answer to an order names the nodes that have not carried it out', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const names = ['a', 'b', 'c', 'd'].map(letter => `${letter}.example.org`);
@@ -59,31 +60,31 @@ test('who has not done what was said on another node is named', async t => {
   const [a, b, c] = names;
   const json = async (...words) => JSON.parse(await ctl(a, '--json', ...words));
 
-  await t.test('nobody, when all have', async () => {
+  await t.test('when all nodes have carried it out, none is named', async () => {
     assert.deepEqual(await json('kill', '--user', 'ann'), { everywhere: true, missed: [], user: 'ann' });
     const { kept, everywhere, missed } = await json('revoke', '--subject', 'ann');
     assert.deepEqual({ kept, everywhere, missed }, { kept: true, everywhere: true, missed: [] });
     await assert.rejects(ctl(a, 'kill', '--user', 'x'.repeat(513)), /the name of a user/);
   });
 
-  await t.test('one whose database is locked', async t => {
+  await t.test('a node whose database is locked is named', async t => {
     for (const name of [a, b]) await ctl(name, 'user', 'add', 'ben', '--generate');
     const free = await lock(t, `${folder.path}/${b}.db`);
     const { said, answer } = await fails(a, 'user', 'remove', 'ben');
     await free();
     assert.match(said, /these nodes have not done it: b\.example\.org \(its database is busy/);
     assert.match(answer, /user ben is removed/);
-    // Nor is it done when it is said again and only the other node has something to do.
+    // When the order is given again, only the other node has something to do, and it is done everywhere.
     assert.deepEqual(await json('user', 'remove', 'ben'), { name: 'ben', here: false, everywhere: true, missed: [] });
     assert.deepEqual(JSON.parse(await ctl(b, '--json', 'user', 'list')).users, []);
   });
 
-  await t.test('a user whom nobody has', async () => {
+  await t.test('when no node has the user, the answer says so', async () => {
     const { said } = await fails(a, 'user', 'remove', 'typo');
     assert.match(said, /No node has a user typo/);
   });
 
-  await t.test('one that hangs', async () => {
+  await t.test('a node that hangs is named', async () => {
     process.kill(nodes[1].pid, 'SIGSTOP');
     const missed = [{ node: b, why: 'no-answer' }];
     const killed = await fails(a, '--json', 'kill', '--user', 'ann');
@@ -128,7 +129,7 @@ test('who has not done what was said on another node is named', async t => {
     }
   });
 
-  await t.test('not one that was stopped, but one that was killed', async () => {
+  await t.test('a node that was stopped is not named, and one that was killed is', async () => {
     await nodes[3].stop();
     await nodes[2].kill();
     await until('both to be gone', async () => (await listed(a)).length === 2);
@@ -136,7 +137,7 @@ test('who has not done what was said on another node is named', async t => {
     assert.deepEqual(JSON.parse(answer).missed, [{ node: c, why: 'gone' }], said);
   });
 
-  await t.test('and it does not keep a node from ending that Redis hangs', async () => {
+  await t.test('a node ends in time even when Redis hangs', async () => {
     redis.pause();
     const begun = performance.now();
     assert.equal(await nodes[1].stop(), 0);
@@ -159,7 +160,7 @@ test('a name that two servers have is named, since one of them answers for both'
     ({ said }) => /b\.example\.org \(two servers have this name/.test(said), () => false));
 });
 
-test('what was said while a node could not hear it is done when it is back', async t => {
+test('a node carries out later what it could not receive at that time', async t => {
   const port = await freePort('tcp');
   const redis = await startRedis({ port });
   t.after(redis.remove);
@@ -180,7 +181,7 @@ test('what was said while a node could not hear it is done when it is back', asy
   t.after(atExit(() => client.kill('SIGKILL')));
   t.after(() => client.kill('SIGKILL'));
   await until('the client to relay', async () => await allocations(b) > 0);
-  // Redis has forgotten one of the two, which goes on relaying.
+  // Redis has forgotten one of the two nodes, which continues to relay.
   await redis.command('ACL', 'SETUSER', b, 'off');
   await redis.command('CLIENT', 'KILL', 'USER', b);
   await saysLater(nodes[1], 'cluster: Redis is away');
@@ -191,7 +192,7 @@ test('what was said while a node could not hear it is done when it is back', asy
   await redis.command('ACL', 'SETUSER', b, 'on');
   await until('it to be done', async () => await allocations(b) === 0 && (await users(b)).length === 0);
 
-  // Somebody who was added since stays, also where the order is read once more.
+  // A user who was added after the order stays, even when a node reads the order again.
   await ctl(b, 'user', 'add', 'ann', '--generate');
   await nodes[1].stop();
   t.after((await start(b)).stop);
@@ -199,11 +200,11 @@ test('what was said while a node could not hear it is done when it is back', asy
   assert.deepEqual(await users(b), ['ann']);
 });
 
-test('Redis lets nodes do everything but talk to each other', async t => {
+test('Redis lets nodes do everything but use channels', async t => {
   const port = await freePort('tcp');
   const redis = await startRedis({ port });
   t.after(redis.remove);
-  // Such is every user of Redis 7, unless channels are allowed.
+  // Every user of Redis 7 is like this, unless channels are allowed.
   await redis.command('ACL', 'SETUSER', 'node', 'on', '>a-password', '~turnpike:*', 'resetchannels', '+@all');
   const names = ['a.example.org', 'b.example.org'];
   const url = `redis://node:a-password@127.0.0.1:${port}/0`;
@@ -232,7 +233,7 @@ test('Redis lets nodes do everything but talk to each other', async t => {
   bob.close();
 });
 
-test('a server that only relays says why it cannot use Redis', async t => {
+test('a server that only relays writes to the log why it cannot use Redis', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   await redis.command('CONFIG', 'SET', 'requirepass', 'a-password');
@@ -246,7 +247,7 @@ test('a server that only relays says why it cannot use Redis', async t => {
   await saysLater(closed, 'cluster: Redis cannot be reached: Connection refused');
 });
 
-test('what Redis answers stays within its line of the log', async t => {
+test('a reply of Redis stays within its line of the log', async t => {
   const server = net.createServer(socket => {
     socket.on('error', () => {});
     socket.on('data', () => socket.write('-ERR no\x1f,"event":"forged"\x1b[31m\r\n'));
@@ -270,7 +271,8 @@ test('a record that somebody writes again does not hide its node', async t => {
     await until('the node to write anew', async () => await redis.command('GET', key) !== last);
     last = await redis.command('GET', key);
   }
-  // Its node puts the present one back as soon as it sees this, so the other node may not see it each time.
+  // The node writes its present record again as soon as it sees the old one, so the other node may not always
+  // see it.
   await until('the other node to say so', async () => {
     await redis.command('SET', key, old);
     return nodes[1].log().includes(`an old record of node ${names[0]} was written again`);
@@ -278,7 +280,7 @@ test('a record that somebody writes again does not hide its node', async t => {
   assert.deepEqual(await listed(names[1]), [names[1], names[0]]);
 });
 
-test('while the secret is changed, a guest has one name on all nodes', async t => {
+test('while the secret is being changed, a guest has one name on all nodes', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const start = async (name, secrets) => {

@@ -1,5 +1,6 @@
-// Two TURN clients that relay datagrams to each other, numbered, until the test that has started this process asks what
-// arrived: startCall(sides) in a test, each side { port, username, credential } of a node at 127.0.0.1.
+// Two TURN clients relay numbered datagrams to each other until the test that has started this process asks
+// what arrived. A test calls startCall(sides), where each side is { port, username, credential } of a node at
+// 127.0.0.1.
 import { fork } from 'node:child_process';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -7,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { atExit, within } from '../browser/support/cleanup.mjs';
 
 const cookie = 0x2112a442;
-const interval = 20; // ms between the datagrams of a side, as of a voice call
+const interval = 20; // ms between the datagrams of a side, as in a voice call
 const channel = 0x4000;
 
 const attribute = (kind, value) => {
@@ -71,7 +72,7 @@ class Client {
 
   async allocate() {
     const found = await this.request(0x0003, [attribute(0x0019, Buffer.from([17, 0, 0, 0]))]);
-    this.relayed = found.get(0x0016); // as XOR-PEER-ADDRESS wants it: the cookie is the same
+    this.relayed = found.get(0x0016); // in the form of XOR-PEER-ADDRESS, since the cookie is the same
   }
 
   bind(other) {
@@ -109,7 +110,8 @@ async function call(sides) {
   });
 }
 
-// Resolves to finish(), which resolves to [{ sent, arrived, longestGap }], of what each side got; the gap is in ms.
+// Resolves to finish(), which resolves to [{ sent, arrived, longestGap }], with what each side received. The
+// gap is in ms.
 export async function startCall(sides) {
   const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(sides)], { execArgv: [] });
   const forget = atExit(() => child.kill('SIGKILL'));

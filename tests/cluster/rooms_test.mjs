@@ -1,5 +1,5 @@
-// Rooms whose members came to different nodes, with a real Redis between them: by the plain protocol and by Socket.IO,
-// while nodes and Redis go and come back.
+// Tests rooms whose members came to different nodes, with a real Redis: by the plain protocol and by
+// Socket.IO, while nodes and Redis end and come back.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import net from 'node:net';
@@ -15,14 +15,15 @@ const next = (socket, event) => within(8000, event, new Promise(resolve => {
   socket.once(event, (...values) => resolve(values));
 }));
 
-// Whom a member finds in its room, or hears of next: another node may not have heard of them yet.
+// Returns the members that a member finds in its room, and those of which it is told afterwards, because
+// another node may learn of them later.
 async function finds(line, count) {
   const peers = [...line.joined.peers];
   while (peers.length < count) peers.push((await line.hear('peer-joined')).peer);
   return peers;
 }
 
-// The member on another node, by the secret that it was given.
+// The member comes to another node, with the secret that it has got.
 async function comesBack(node, who) {
   const line = await connect(node.ws);
   const [joined, ...missed] = await line.request({ type: 'resume', resume: who.joined.resume });
@@ -30,14 +31,14 @@ async function comesBack(node, who) {
   return Object.assign(line, { joined, id: joined.self, missed });
 }
 
-test('rooms across nodes', async t => {
+test('rooms with members on several nodes', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const nodes = await startCluster(redis, ['a.example.org', 'b.example.org', 'c.example.org']);
   const [a, b, c] = nodes;
   for (const node of nodes) t.after(node.stop);
 
-  await t.test('members meet, tell each other things in order, and part', async () => {
+  await t.test('members meet, send each other messages in order, and leave', async () => {
     const ann = await member(a.ws, 'blue', 'Ann');
     const bob = await member(b.ws, 'blue', 'Bob');
     assert.deepEqual(await finds(bob, 1), [{ id: ann.id, name: 'Ann' }]);
@@ -60,7 +61,7 @@ test('rooms across nodes', async t => {
     for (const line of [ann, bob, cleo]) line.close();
   });
 
-  await t.test('the course dialect and the plain protocol meet, with octets', async () => {
+  await t.test('the course dialect and the plain protocol exchange messages, also with octets', async () => {
     const sockets = [a, b].map(node => io(node.url, { forceNew: true }));
     t.after(() => sockets.forEach(socket => socket.close()));
     const [ann, bob] = sockets;
@@ -90,7 +91,7 @@ test('rooms across nodes', async t => {
     plain.close();
   });
 
-  await t.test('a room is full when it is full of members of all nodes', async () => {
+  await t.test('the members of all nodes count for the limit of a room', async () => {
     const small = await startNode(redis, 'd.example.org', { signaling: ['members_per_room: 2'] });
     t.after(small.stop);
     for (const node of nodes) await saysLater(small, `node ${node.name} is there`);
@@ -107,7 +108,7 @@ test('rooms across nodes', async t => {
     for (const line of [ann, bob, late]) line.close();
   });
 
-  await t.test('a member that was cut off comes back to another node and has missed nothing', async () => {
+  await t.test('a member that was cut off comes back on another node and has missed nothing', async () => {
     const ann = await member(a.ws, 'back', 'Ann');
     const bob = await member(b.ws, 'back', 'Bob');
     await finds(bob, 1);
@@ -128,7 +129,7 @@ test('rooms across nodes', async t => {
   });
 });
 
-test('a node that is killed', async t => {
+test('a node is killed', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const [a, b, c] = await startCluster(redis, ['a.example.org', 'b.example.org', 'c.example.org']);
@@ -143,7 +144,7 @@ test('a node that is killed', async t => {
   await ann.hear('peer-joined');
   await b.kill();
   const killed = Date.now();
-  // What is on its way to a node in the moment of its death is lost with it; Redis knows at once that it is gone.
+  // Messages on their way to a node that dies are lost with it. Redis knows at once that the node has ended.
   const channel = `turnpike:rooms:${b.name}`;
   await until('Redis to know it', async () => (await redis.command('PUBSUB', 'NUMSUB', channel)).endsWith('0'));
   ann.say({ type: 'signal', to: bob.id, data: 'are you there?' });
@@ -154,7 +155,7 @@ test('a node that is killed', async t => {
   while (heard.length < 2) heard.push(await again.hear());
   assert.deepEqual(heard.map(one => one.data), ['are you there?', 'anybody?']);
 
-  // Of those who do not come back the others hear within 15 s, and of nobody else.
+  // Within 15 s, the others are told of those who do not come back, and of nobody else.
   const left = await within(15_000, 'word that one is lost', ann.hear('peer-left').catch(() => ann.hear('peer-left')));
   assert.equal(left.id, gone.id);
   assert.ok(Date.now() - killed < 15_000);
@@ -163,7 +164,7 @@ test('a node that is killed', async t => {
   for (const line of [ann, again]) line.close();
 });
 
-test('a node that was only taken for gone is there again, with its members', async t => {
+test('a node that was wrongly treated as dead returns with its members', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
@@ -185,7 +186,7 @@ test('a node that was only taken for gone is there again, with its members', asy
   for (const line of [ann, bob]) line.close();
 });
 
-test('a node that is started anew knows its members', async t => {
+test('a node that was restarted learns its members again', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
@@ -204,7 +205,7 @@ test('a node that is started anew knows its members', async t => {
   for (const line of [ann, again]) line.close();
 });
 
-test('Redis that goes', async t => {
+test('Redis fails for some time', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
@@ -215,7 +216,7 @@ test('Redis that goes', async t => {
   await finds(bob, 1);
   await ann.hear('peer-joined');
 
-  await t.test('killed: rooms go on, and all is as it was when it is back', async () => {
+  await t.test('Redis is killed: rooms still work on each node, and everything is restored later', async () => {
     const marks = [a, b].map(node => node.log().length);
     await redis.stop();
     await saysLater(a, 'cluster: Redis is away', marks[0]);
@@ -232,7 +233,7 @@ test('Redis that goes', async t => {
     assert.equal((await bob.hear('peer-left')).id, cleo.id);
   });
 
-  await t.test('stopped: nobody is told to be lost, and what was said arrives', async () => {
+  await t.test('Redis hangs: no member is reported as lost, and what was sent arrives', async () => {
     const marks = [a, b].map(node => node.log().length);
     redis.pause();
     await saysLater(a, 'cluster: Redis is away', marks[0]);
@@ -322,7 +323,7 @@ test('a node that listens to another Redis than the one that it writes to notice
   for (const line of [ann, bob]) line.close();
 });
 
-test('others in the same Redis', async t => {
+test('others use the same Redis', async t => {
   const redis = await startRedis();
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
@@ -336,7 +337,7 @@ test('others in the same Redis', async t => {
     assert.ok(!a.log().includes('evil'));
   });
 
-  await t.test('a node with another secret is nobody, here and there', async () => {
+  await t.test('a node with another secret and the others do not know each other', async () => {
     const stranger = await startNode(redis, 'x.example.org', { secret: 'another secret altogether' });
     t.after(stranger.stop);
     await saysLater(stranger, 'is not signed with our secret');
@@ -348,7 +349,7 @@ test('others in the same Redis', async t => {
     for (const line of [ann, other, bob]) line.close();
   });
 
-  await t.test('another tenant under another prefix is not even seen', async () => {
+  await t.test('a cluster with another prefix is not noticed', async () => {
     const mark = a.log().length;
     const tenant = await startNode(redis, 'y.example.org', { secret: 'a tenant has its own one' , prefix: 'other' });
     t.after(tenant.stop);
@@ -359,7 +360,7 @@ test('others in the same Redis', async t => {
     for (const line of [ann, other]) line.close();
   });
 
-  await t.test('hostile names of rooms and members are names', async () => {
+  await t.test('hostile names of rooms and members are treated as names', async () => {
     const room = '*?[a]\\r\\n"{}:\u2028😀';
     const ann = await member(a.ws, room, '"}; FLUSHALL');
     const bob = await member(b.ws, room, '\\');

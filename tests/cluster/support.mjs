@@ -15,19 +15,20 @@ const run = promisify(execFile);
 const turnpike = process.env.TURNPIKE ?? fileURLToPath(new URL('../../build/release/turnpike', import.meta.url));
 const turnpikectl = process.env.TURNPIKECTL ?? fileURLToPath(new URL('turnpikectl', `file://${turnpike}`));
 
-// What turnpikectl prints.
+// Resolves to what turnpikectl prints.
 export const runCtl = async (socket, ...words) => (await run(turnpikectl, ['--socket', socket, ...words])).stdout;
 
 export const clusterSecret = 'a secret that all nodes know';
 
-// Resolves, once it can be used, to
+// Starts Redis. Resolves, when it can be used, to
 //   url          for cluster.redis: the unix socket
-//   port         of `address` too, where one was asked for; 0 otherwise
-//   command(…)   what redis-cli prints
+//   port         the port on `address` that was asked for; 0 when Redis has none
+//   command(…)   returns what redis-cli prints
 //   connect()    a connection of its own, see connectTo
-//   pause(), resume()   the process does nothing meanwhile
-//   stop()       ends it; start() begins it anew, empty
-// `prefix` is a command that becomes it somewhere else, such as in a namespace.
+//   pause(), resume()   stop the process for some time
+//   stop()       ends it; start() starts it again, empty
+//   remove()     ends it and deletes its files
+// `prefix` is a command that becomes Redis somewhere else, such as in a namespace.
 export async function startRedis({ port = 0, address = '127.0.0.1', prefix = [] } = {}) {
   const directory = temporaryDirectory('redis');
   const socket = join(directory.path, 'redis.sock');
@@ -78,7 +79,8 @@ export async function startRedis({ port = 0, address = '127.0.0.1', prefix = [] 
   };
 }
 
-// The first reply of Redis's protocol in these octets, as { value, rest }; null while it is not whole.
+// Returns the first reply of Redis's protocol in these octets, as { value, rest }, or null while it is
+// incomplete.
 function parseReply(octets) {
   const end = octets.indexOf('\r\n');
   if (end < 0) return null;
@@ -129,7 +131,8 @@ async function connectTo(path) {
   return { command, heard, close: () => socket.destroy() };
 }
 
-// A node of that name, which is there when it has reached Redis, unless it need not. `kill` ends it as a crash does.
+// Starts a node with this name. By default, it resolves when the node has reached Redis. `kill` ends it like
+// a crash.
 export async function startNode(redis, name, { secret = clusterSecret, prefix = 'turnpike', waits = true, more = [], ...rest } = {}) {
   const server = await startServer({
     ...rest,
@@ -148,7 +151,7 @@ export async function startNode(redis, name, { secret = clusterSecret, prefix = 
   };
 }
 
-// Resolves once `condition` holds, which is asked again and again: for what nobody tells.
+// Resolves when `condition` holds. It is checked again and again, since nothing reports it.
 export async function until(what, condition, patience = 20_000) {
   const deadline = Date.now() + patience;
   while (!await condition()) {
@@ -157,12 +160,12 @@ export async function until(what, condition, patience = 20_000) {
   }
 }
 
-// The line, or part of it, stands in the log after the first `from` characters.
+// Resolves when the log contains the text after its first `from` characters.
 export const saysLater = (server, text, from = 0, patience = 20_000) =>
   until(`"${text}" in the log of a node`, () => server.log().slice(from).includes(text), patience)
     .catch(error => { throw new Error(`${error.message}\n${server.log()}`); });
 
-// Nodes that know of each other.
+// Starts nodes, and resolves when they know each other.
 export async function startCluster(redis, names, options = {}) {
   const nodes = await Promise.all(names.map(name => startNode(redis, name, options)));
   for (const node of nodes)
@@ -174,7 +177,7 @@ export async function startCluster(redis, names, options = {}) {
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 export const hasHaproxy = isInstalled('haproxy');
 
-// The README's block, at an address of ours and with our nodes, each { address, port, adminPort }.
+// Returns the README's block with our address and our nodes, each { address, port, adminPort }.
 function configuration(at, nodes) {
   const lines = readme.slice(readme.indexOf('## Several servers as one')).split('\n');
   const start = lines.findIndex(line => line.startsWith('    # /etc/haproxy/haproxy.cfg'));
@@ -186,7 +189,7 @@ function configuration(at, nodes) {
   return `${text}\n${servers.join('')}`.replace(/bind :443 .*/, `bind ${at}`);
 }
 
-// HAProxy with the configuration that the README gives, on a port of its own or at `at`. Resolves to { port, stop } once
+// Starts HAProxy with the README's configuration, on a free port or at `at`. Resolves to { port, stop } when
 // it is ready.
 export async function startHaproxy(nodes, { at, prefix } = {}) {
   const port = at ? Number(at.split(':')[1]) : await freePort('tcp');

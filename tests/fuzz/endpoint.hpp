@@ -35,7 +35,7 @@ inline const net::TlsContext& server_context(net::TlsKind kind) {
   return *made;
 }
 
-// `version` of TLS, or 0 for DTLS. What it writes is read from its own BIO.
+// `version` is a version of TLS, or 0 for DTLS. The client's output is read from its own BIO.
 class Client {
  public:
   explicit Client(int version) : ssl_(SSL_new(context(version == 0))) {
@@ -51,7 +51,7 @@ class Client {
 
   SSL* ssl() { return ssl_.get(); }
   bool is_established() const { return SSL_is_init_finished(ssl_.get()) == 1; }
-  // Goes on with the handshake, or reads.
+  // Continues the handshake, or reads.
   void advance() {
     Octets text(20000);
     ERR_clear_error();
@@ -61,7 +61,7 @@ class Client {
     if (!wire.empty()) BIO_write(SSL_get_rbio(ssl_.get()), wire.data(), static_cast<int>(wire.size()));
     advance();
   }
-  // All that it has said since.
+  // Returns everything that the client has written since the last call.
   Octets said() {
     BIO* wire = SSL_get_wbio(ssl_.get());
     Octets all(static_cast<std::size_t>(BIO_pending(wire)));

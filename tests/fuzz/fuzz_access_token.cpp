@@ -1,6 +1,6 @@
-// Access tokens in the long-term check. The first octet says how the rest is used: as the token itself, or as
-// what an authorization server seals, in which case the request is signed with the session key that stands
-// there. Whatever is let in holds what RFC 7635 asks for.
+// Fuzzes access tokens in the long-term check. The first octet decides how the rest is used: as the token
+// itself, or as the contents that an authorization server seals. In the second case, the request is signed
+// with the session key in these contents. Every request that is accepted must conform to RFC 7635.
 #include <algorithm>
 #include <optional>
 
@@ -30,7 +30,7 @@ enum How : std::uint8_t {
   now_issued = 1 << 6,  // so that not only what guesses the time is let in
 };
 
-// What stands in a sealed token, by a reader of its own.
+// The contents of a sealed token, read by independent code.
 struct Content {
   std::string mac_key;
   std::uint64_t milliseconds = 0;

@@ -1,6 +1,6 @@
-// Requests to the admin listener: the first octet says by which way the request comes and with which method,
-// the first line is the target, and the rest is the body. Nobody without the unix socket or a token reaches a
-// command, and every command has its answer.
+// Fuzzes requests to the admin listener: the first octet decides by which way and with which method the
+// request comes, the first line is the target, and the rest is the body. Without the unix socket or a token,
+// no request reaches a command, and every command is answered.
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -22,7 +22,7 @@ namespace json = boost::json;
 
 constexpr std::string_view kMethods[] = {"GET", "POST", "DELETE", "PUT"};
 
-// Counts the commands, and checks what they are given.
+// Counts the commands, and checks their arguments.
 class CheckedService : public admin::Service {
  public:
   std::size_t commands() const { return commands_; }

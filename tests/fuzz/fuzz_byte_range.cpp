@@ -1,4 +1,4 @@
-// A Range header against a representation whose size are the first eight octets of the input.
+// Fuzzes a Range header for a representation whose size is in the first eight octets of the input.
 #include <string>
 
 #include "fuzz/expect.hpp"

@@ -1,5 +1,5 @@
-// ChannelData::parse against the rules of RFC 8656 §12.4, and against the framer that reads the same from a
-// stream.
+// Compares ChannelData::parse with the rules of RFC 8656 §12.4, and with the framer, which reads the same
+// messages from a stream.
 #include "fuzz/expect.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/stream_framer.hpp"

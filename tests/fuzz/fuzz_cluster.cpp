@@ -1,5 +1,6 @@
-// What comes out of Redis. The first octet says what the rest is read as. What is accepted is written and
-// read again, and is the same then. A seal is accepted by its place and its secret alone.
+// Fuzzes what nodes read from Redis. The first octet decides what the rest is read as. A value that is
+// accepted is written and read again, and must stay the same. A seal is accepted only at its place and with
+// its secret.
 #include <optional>
 #include <string>
 

@@ -1,5 +1,6 @@
-// The server's end of DTLS, from any point of a handshake on. The input is a list of steps: datagrams of a
-// stranger, of the client with one octet changed, or records of any kind under the client's keys.
+// Fuzzes the server's side of DTLS, from any point of a handshake on. The input is a list of steps: datagrams
+// of a stranger, datagrams of the client with one octet changed, or records of any kind under the client's
+// keys.
 #include "fuzz/endpoint.hpp"
 #include "fuzz/expect.hpp"
 #include "fuzz/input.hpp"
@@ -13,8 +14,8 @@ using State = net::DtlsAssociation::State;
 
 constexpr std::size_t kMaxWaiting = 256 << 10;
 
-// A hello that has its cookie: parse_dtls_hello() reads the first record of what the client says, and any
-// cookie will do, since it is verified elsewhere.
+// Begins with a hello that has a cookie: parse_dtls_hello() reads the first record of the client, and any
+// cookie is accepted here, since it is verified elsewhere.
 void begin(Client& client) {
   client.advance();
   const Octets first = client.said();

@@ -1,6 +1,6 @@
-// A byte stream cut at arbitrary places gives the messages that it gives in one piece. The input's first
-// octet seeds the cuts; the rest is the stream. It is also taken for one that begins with a PROXY
-// header, and for a datagram that does.
+// A byte stream that is cut at arbitrary places must give the same messages as in one piece. The input's
+// first octet seeds the cuts, and the rest is the stream. The stream is also read as one that begins with a
+// PROXY header, and as a datagram that does.
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -15,7 +15,7 @@ namespace {
 
 using stun::Frame;
 
-// Where a message lies in the stream.
+// The place of a message in the stream.
 struct Found {
   Frame::Kind kind;
   std::size_t at;
@@ -54,7 +54,7 @@ Frame checked_frame(Bytes received) {
   return frame;
 }
 
-// Takes out messages until one is not whole; false once the stream cannot be followed.
+// Takes out messages until one is incomplete. Returns false when the stream is invalid.
 bool take_messages(Bytes stream, std::size_t& at, std::vector<Found>& found) {
   for (;;) {
     const Frame frame = checked_frame(stream.subspan(at));
@@ -96,7 +96,7 @@ ProxyHeader checked_header(Bytes received) {
   return header;
 }
 
-// The same stream behind a load balancer.
+// Checks the same stream behind a load balancer.
 void check_proxy_header(std::uint8_t seed, Bytes stream) {
   const ProxyHeader whole = checked_header(stream);
   for (std::size_t size = 0; size < stream.size(); size += 1 + seed % 8) {
@@ -107,7 +107,7 @@ void check_proxy_header(std::uint8_t seed, Bytes stream) {
   }
 }
 
-// And taken for a datagram from one.
+// Checks the same octets as a datagram of a load balancer.
 void check_datagram_header(Bytes datagram) {
   const std::optional<ProxyHeader> header = net::find_proxy_header(datagram);
   if (!header) return;

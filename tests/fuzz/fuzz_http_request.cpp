@@ -1,5 +1,5 @@
-// What a client says before its body: the first line is the target, each further one a header, "Name: value".
-// The first octet decides on method and version.
+// Fuzzes the head of a request: the first line is the target, and each further line is a header, "Name:
+// value". The first octet decides on method and version.
 #include <algorithm>
 #include <string>
 
@@ -17,7 +17,7 @@ using namespace http;
 
 constexpr std::string_view kMethods[] = {"GET", "POST", "OPTIONS", "HEAD"};
 
-// May stand in a header of ours.
+// Returns whether the text may be in one of our headers.
 bool is_url_text(std::string_view text) {
   return std::ranges::all_of(text,
                              [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>'; });
@@ -48,7 +48,7 @@ void check_redirect(const Request& request, net::ToHttps where) {
   }
 }
 
-// The same in one line.
+// Checks lists that are in one line.
 void check_lists(const Request& request) {
   for (const std::string_view name : {"accept-encoding", "if-none-match", "x-forwarded-for", "range"}) {
     const std::string list = request.header_list(name);

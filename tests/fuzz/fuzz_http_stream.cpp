@@ -1,6 +1,6 @@
-// A client's octets on one connection: requests, upgrades, and frames that come in one piece with their
-// upgrade. However the stream is cut, the server hears the same of it. The input's first octet says how it is
-// cut.
+// Fuzzes a client's octets on one connection: requests, upgrades, and frames that arrive together with their
+// upgrade. The server must understand the same, however the stream is cut. The input's first octet decides
+// how it is cut.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ using namespace http;
 
 constexpr std::size_t kMax = 16 << 10;  // of a stream: it has to fit into a socket
 
-// Keeps what it hears.
+// Records what it hears.
 class Listener : public WebSocketHandler {
  public:
   explicit Listener(std::vector<std::string>& heard) : heard_(heard) {}
@@ -41,7 +41,7 @@ class Listener : public WebSocketHandler {
   std::shared_ptr<WebSocket> socket_;
 };
 
-// One connection, its other end in our hands.
+// One connection, whose other end this test holds.
 class Conversation {
  public:
   Conversation() : listener_(heard_), server_(io_, params_, nullptr, router_) {
@@ -55,7 +55,7 @@ class Conversation {
   }
 
   void send(Bytes octets) {
-    // It may have been hung up on.
+    // The server may have closed the connection.
     expect(::send(client_.get(), octets.data(), octets.size(), MSG_NOSIGNAL) != 0 || octets.empty(),
            "it is sent");
     io_.poll();

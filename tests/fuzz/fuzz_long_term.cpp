@@ -1,8 +1,8 @@
-// The long-term check: whatever it lets in has a valid nonce, our realm, a name that belongs to the store and
-// an integrity attribute made with that name's key; whatever it refuses, it refuses with 400, 401 or 438.
+// Fuzzes the long-term check. A request that is accepted has a valid nonce, our realm, a name that the store
+// contains, and an integrity attribute with that name's key. A refusal has the code 400, 401 or 438.
 //
-// The first octet says how the rest is used: as a whole message, or as attributes in front of a correct
-// signature, since no fuzzer guesses an HMAC.
+// The first octet decides how the rest is used: as a whole message, or as attributes in front of a correct
+// signature, since no fuzzer can guess an HMAC.
 #include <array>
 #include <string>
 #include <vector>
@@ -55,7 +55,7 @@ struct World {
             .third_party = {"turn.example.org", {}}};
   }
 
-  // Whoever may use the relay, of every kind.
+  // Users of the relay, of every kind.
   static Params all_params() {
     Params all = params({"north", "south"});
     all.third_party.keys = {{"k1", TokenAlgorithm::a256gcm, Octets(32, 'k'), {}, {}}};
@@ -71,7 +71,7 @@ struct World {
   }
 };
 
-// The message with the right header for what it holds.
+// Returns the message with a header that fits to its contents.
 Octets mended(Bytes datagram) {
   Octets message(datagram.begin(), datagram.end());
   message.resize(std::clamp<std::size_t>(message.size() / 4 * 4, stun::kHeaderSize, 4096));
@@ -81,7 +81,7 @@ Octets mended(Bytes datagram) {
   return message;
 }
 
-// The attributes of `message` that stand in front of its signature, and then a correct one.
+// Returns the attributes of `message` before its signature, and then a correct signature.
 Octets resigned(World& world, const CredentialStore& store, std::uint8_t how, const MessageView& message) {
   Octets buffer(8192);
   stun::MessageBuilder builder(buffer, message.type(), message.transaction_id());
@@ -113,7 +113,7 @@ Octets resigned(World& world, const CredentialStore& store, std::uint8_t how, co
   return {builder.bytes().begin(), builder.bytes().end()};
 }
 
-// Whether one of the attributes that the check reads stands already in the message, and so in front of ours.
+// Returns whether the message already has one of the attributes that the check reads, in front of ours.
 bool says_who(const MessageView& message) {
   using enum AttributeType;
   for (const AttributeType type :
@@ -167,7 +167,7 @@ void judge(World& world, const CredentialStore& store, Bytes octets, const Ident
   expect(!must_pass, "a request signed as it should be is let in");
 }
 
-// Texts by themselves.
+// Checks texts alone.
 void check_texts(World& world, std::string_view text) {
   const NonceBinding binding = world.binding(world.users);
   if (world.nonces.verify(world.digester, text, binding, kNow))

@@ -44,7 +44,7 @@ void check_views(const MessageView& message, const std::vector<Attribute>& attri
   }
 }
 
-// One attribute written by `write` and taken out of the message again.
+// Writes one attribute by `write`, and takes it out of the message again.
 template <class Write>
 Octets rewritten(const TransactionId& id, Write&& write) {
   Octets buffer(64);
@@ -57,7 +57,7 @@ Octets rewritten(const TransactionId& id, Write&& write) {
   return {attributes[0].value.begin(), attributes[0].value.end()};
 }
 
-// What a decoder gives survives being written and decoded again. Every decoder is asked about every value.
+// A decoded value must stay the same when it is written and decoded again. Every decoder reads every value.
 void check_decoders(Bytes value, const TransactionId& id) {
   constexpr auto kType = AttributeType::xor_peer_address;
   if (const auto v = decode_address(value))
@@ -141,7 +141,7 @@ void check(Bytes datagram, crypto::Digester& digester) {
   check_rebuilt(*message, attributes, digester);
 }
 
-// The same message with a header that parse accepts, and a last FINGERPRINT that is right.
+// Returns the same message with a header that parse accepts, and with a correct FINGERPRINT at its end.
 Octets mended(Bytes datagram) {
   Octets message(datagram.begin(), datagram.end());
   message.resize(std::min<std::size_t>(std::max(message.size() / 4 * 4, kHeaderSize), 65552));

@@ -1,6 +1,6 @@
-// A whole turn::Server: the input is a story of client messages (most of them signed as they should be, from
-// several 5-tuples), peers' datagrams, ICMP, failing ports and time. After every step the books must balance
-// and nothing may go where it must not.
+// Fuzzes a whole turn::Server: the input is a story of client messages (most of them with a correct
+// signature, from several 5-tuples), peers' datagrams, ICMP, failing ports and time. After every step the
+// counters and quotas must agree, and nothing may go where it must not.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -41,7 +41,7 @@ constexpr std::string_view kPeers[] = {
     "[fe80::1]:1",        "[::ffff:127.0.0.1]:1",
 };
 
-// What does not change from one input to the next.
+// Data that is the same for all inputs.
 struct Constants {
   crypto::Digester digester;
   auth::CredentialStore credentials{
@@ -65,7 +65,8 @@ FakeRelayHost::Params relays() {
 
 class World {
  public:
-  // One world for all inputs, since a server is dear to make. It is as new after each: time alone frees all.
+  // All inputs use one server, since it takes long to make one. It is as new after each input, because time
+  // alone frees everything.
   void play(Input& input) {
     for (int steps = 0; steps < 64 && !input.empty(); ++steps) {
       step(input);
@@ -216,8 +217,8 @@ class World {
     take(out, message);
   }
 
-  // Only NAT discovery answers from elsewhere, or another port, and then with no more than such an answer
-  // needs or came.
+  // Only NAT discovery answers from another address or port, and then the answer is not longer than such an
+  // answer has to be, or than its request.
   static bool answers(const Output::ToClient& sent, const Client& from, const Octets& message,
                       const Output& out) {
     if (sent.tuple == from.tuple && from.tuple.transport != Transport::udp) return true;
@@ -271,7 +272,7 @@ class World {
     take(out, {});
   }
 
-  // Any number that was ever given out, and one that never was.
+  // Returns a number that was used before, or one that never was.
   turn::RelayId pick_relay(Input& input) {
     return static_cast<turn::RelayId>(input.pick(host_.params().last_port - 49990));
   }

@@ -1,5 +1,5 @@
-// The first octets of a client, as a worker sees them: more and more of them. The first octet of the input
-// says how many come at a time, and whether it is TLS or HTTP.
+// Fuzzes the first octets of a client, as a worker sees them: more and more of them. The first octet of the
+// input decides how many come at a time, and whether they are TLS or HTTP.
 #include "fuzz/expect.hpp"
 #include "fuzz/input.hpp"
 #include "net/server_name.hpp"

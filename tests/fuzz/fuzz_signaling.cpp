@@ -1,9 +1,9 @@
-// PlainProtocol on a Hub: the input is a story of several connections, a line for each step. Its first
-// character says whose turn it is, the second what happens: `+` opens the connection, `-` cuts it off, `.` is
-// a goodbye, `~` and a number lets so many milliseconds pass (`!` likewise, and nobody wakes the server).
-// Anything else is a text frame, in which <n> stands for the id of the member behind connection n, <rn> for
-// what it can resume with, <t> for a token, and a vertical tab for a line break. After each step what every
-// connection believes of its room must be so.
+// Fuzzes PlainProtocol on a Hub: the input is a story of several connections, with one line for each step.
+// Its first character names the connection, and the second the event: `+` opens the connection, `-` cuts it
+// off, `.` closes it normally, and `~` with a number lets that many milliseconds pass (`!` does the same,
+// without calling the server). Anything else is a text frame, in which <n> means the id of the member of
+// connection n, <rn> its secret to resume, <t> a token, and a vertical tab a line break. After each step,
+// what each connection was told of its room must be true.
 #include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
@@ -49,7 +49,7 @@ IceParams ice() {
 
 std::string token() { return sign_token(R"({"exp":1735693200,"sub":"ann","role":"host"})", "south"); }
 
-// The slices of a text that a parser accepted are what the parser made of it.
+// The slices of a text that a parser accepted must agree with the parser's result.
 void check_slices(std::string_view text, const json::value& value) {
   const auto parts = json_elements(text);
   expect(parts.size() == (value.is_array() ? value.get_array().size() : 0), "each element is found");
@@ -81,7 +81,8 @@ class World {
                    .minting = no_limit_,
                    .access = access}) {}
 
-  // One world for all inputs. It is as new after each: when all are gone time alone frees everything.
+  // All inputs use one server. It is as new after each input: when all have left, time alone frees
+  // everything.
   void play(std::string_view story) {
     for (std::size_t steps = 0; steps < kSteps && !story.empty(); ++steps) {
       const std::size_t end = std::min(story.find('\n'), story.size());
@@ -111,7 +112,7 @@ class World {
     MemberId self;
     std::map<std::string, std::string> peers;  // id → name, as it was told
   };
-  // What the test itself keeps of a member, for later lines.
+  // What the test stores of a member, for later lines.
   struct Saved {
     std::string id = "nobody";
     std::string secret = "nothing";
@@ -140,7 +141,7 @@ class World {
   void opens(std::size_t who) {
     if (callers_[who].connection != 0) return;
     callers_[who].connection = ++connections_;
-    // Two of an address each; the last names no host.
+    // Two connections share each address, and the last one names no host.
     protocol_.on_open(connections_,
                       {.address = IpAddress::v4(static_cast<std::uint32_t>(0xC6336401 + who / 2)),
                        .host = who + 1 == kCallers ? "" : "relay.example",
@@ -175,7 +176,7 @@ class World {
     protocol_.on_text(callers_[who].connection, text, clock_.now(), out);
     if (callers_[who].connection == 0)
       return expect(out.sends.empty() && out.closes.empty(), "who is not there says nothing");
-    // What it asked to be left it has left; it is told so by an ack alone, or not at all.
+    // After a request to leave, the member has left. An ack alone tells this, or nothing does.
     const bool left = !error && is_leave(value) && !callers_[who].room.empty();
     if (left && !has_error_for(out, callers_[who].connection)) forget_room(callers_[who]);
     take(out, who, text);
@@ -210,7 +211,7 @@ class World {
   }
 
   // --- What must hold
-  // `who` said `said`; kCallers is nobody.
+  // `who` sent `said`; kCallers means nobody.
   void take(const Output& out, std::size_t who, std::string_view said) {
     for (const Output::Send& send : out.sends) {
       Caller& to = caller_of(send.to);
@@ -220,7 +221,7 @@ class World {
       const json::object& message = value.get_object();
       const std::string type(message.at("type").as_string());
       expect(std::ranges::find(kTypes, type) != std::end(kTypes), "of a known type");
-      // Six times 64 characters are a name with each of its characters escaped.
+      // A name of 64 characters is six times as long when each of its characters is escaped.
       expect(send.text->size() <= 4096 + said.size() || type == "signal" || type == "broadcast",
              "and no longer than it should be");
       learn(to, *send.text, message, who, said);
@@ -279,7 +280,7 @@ class World {
     to.peers.clear();
     for (const json::value& peer : message.at("peers").as_array())
       to.peers.emplace(peer.at("id").as_string(), peer.at("name").as_string());
-    // One that was resumed elsewhere is closed in this very step.
+    // A connection whose member has resumed elsewhere is closed in this step.
     for (Caller& other : callers_) {
       if (&other == &to || other.self != to.self) continue;
       forget_room(other);
@@ -324,7 +325,7 @@ class World {
 }  // namespace
 }  // namespace turnpike::fuzz
 
-// A first line `token` has the server ask for one.
+// With a first line `token`, the server requires a token.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static turnpike::fuzz::World open(turnpike::signaling::Access::open);
   static turnpike::fuzz::World guarded(turnpike::signaling::Access::token);

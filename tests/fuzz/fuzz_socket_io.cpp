@@ -1,12 +1,13 @@
-// Engine.IO, Socket.IO and the plain protocol on one Hub: the input is a story of several clients, a line
-// for each step. Its first character says whose turn it is, the second what happens: `o` opens by polling,
-// `w` by a WebSocket, `g` asks, `p` posts the rest of the line (`|` stands for 0x1e), `P` begins another
-// POST and `e` ends the one that was begun last, `a` gives the waiting GET up, `u` brings a WebSocket for an
-// upgrade, `U` one that takes no binary frames, `f` is a text frame on the client's WebSocket, `F` on the
-// one that probes, `b` a binary one, `c` and `C` close these, `j` makes a plain member of it that says the
-// rest of the line, `k` cuts that off, `~` and a number lets so many milliseconds pass (`!` likewise, and
-// nobody wakes the server), `x` closes all. In what is said <n> stands for the id of client n, <pn> for what
-// it can be recovered with. A first line `echo` or `recover` decides on the server.
+// Fuzzes Engine.IO, Socket.IO and the plain protocol on one Hub: the input is a story of several clients,
+// with one line for each step. Its first character names the client, and the second the event: `o` opens by
+// polling, `w` by a WebSocket, `g` sends a GET, `p` posts the rest of the line (`|` means 0x1e), `P` begins
+// another POST and `e` ends the last one that was begun, `a` gives up the waiting GET, `u` opens a WebSocket
+// for an upgrade, `U` one that accepts no binary frames, `f` is a text frame on the client's WebSocket, `F`
+// on the probing one, `b` a binary one, `c` and `C` close these, `j` makes the client a plain member that
+// sends the rest of the line, `k` cuts this member off, `~` with a number lets that many milliseconds pass
+// (`!` does the same, without calling the server), and `x` closes all. In messages, <n> means the id of
+// client n, and <pn> the id to recover it with. A first line `echo` or `recover` selects the server's
+// settings.
 #include <algorithm>
 #include <array>
 #include <charconv>

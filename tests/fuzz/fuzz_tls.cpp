@@ -1,6 +1,6 @@
-// The server's end of TLS, from any point of a handshake on. The input's first octet is the version; the rest
-// are steps: octets of a stranger, of the client with one of them changed, or records of any kind under the
-// client's keys.
+// Fuzzes the server's side of TLS, from any point of a handshake on. The input's first octet is the version.
+// The rest are steps: octets of a stranger, octets of the client with one of them changed, or records of any
+// kind under the client's keys.
 #include "fuzz/endpoint.hpp"
 #include "fuzz/expect.hpp"
 #include "fuzz/input.hpp"

@@ -1,5 +1,5 @@
-// A fuzzer's octets, read as decisions. Past the end every decision is the first one, so each prefix of an
-// input means something.
+// Reads a fuzzer's octets as decisions. After their end every decision is the first one, so each prefix of an
+// input has a meaning.
 #pragma once
 
 #include <algorithm>
@@ -27,14 +27,14 @@ class Input {
     return static_cast<std::uint16_t>(high << 8 | u8());
   }
 
-  // One of `count` or of a table.
+  // Returns one of `count`, or of a table.
   std::size_t pick(std::size_t count) { return u8() % count; }
   template <class T, std::size_t N>
   const T& pick(const T (&table)[N]) {
     return table[pick(N)];
   }
 
-  // At most `count`; views the input.
+  // Takes at most `count` octets. The result views the input.
   Bytes take(std::size_t count) {
     const Bytes taken = rest_.first(std::min(count, rest_.size()));
     rest_ = rest_.subspan(taken.size());

@@ -1,4 +1,4 @@
-// Which address answers, which address relays, and who may be reached, on real interfaces.
+// Tests on real interfaces which address answers, which address relays, and which peers can be reached.
 #include <catch2/catch.hpp>
 #include <deque>
 
@@ -20,7 +20,7 @@ auth: {users: {alice: secret}}
 limits: {unauthenticated_per_second: 0}
 )";
 
-// An address of this machine that is not loopback, of the family that is asked for.
+// Returns an address of this machine with this family that is not loopback.
 std::optional<IpAddress> outward_address(Family family) {
   for (const IpAddress& address : net::interface_addresses()) {
     if (address.family() == family && !address.is_loopback() && !address.is_link_local()) return address;
@@ -126,7 +126,7 @@ TEST_CASE("an own address is reachable on relayed ports alone", "[integration]")
   REQUIRE(arrival);
   CHECK(arrival->text() == "for you");
   CHECK_FALSE(service.receive(50ms));
-  // Named exactly, it is open on its other ports too.
+  // When an exact rule names the address, its other ports are open too.
   Daemon open({"peers.allow=[" + own->to_string() + "/32]"}, kWildcardConfig);
   RelayClient eve({*own, open.listener(0).port}, alice, Endpoint{*own, 0});
   REQUIRE(eve.allocate() == 0);
@@ -156,7 +156,7 @@ TEST_CASE("a reservation is claimed on whichever worker is asked", "[integration
   Daemon daemon;
   client::RequestContents pair;
   pair.even_port = true;
-  // All of them stay: a port that is free again may be the next client's while the server still knows it.
+  // All of them are kept: the next client might otherwise get the port of one that the server still knows.
   std::deque<RelayClient> clients;
   for (int i = 0; i < 12; ++i) {  // with two workers, some of these cross
     RelayClient& rtp = clients.emplace_back(daemon.listener());

@@ -20,7 +20,7 @@ try:
     import aioice
     from aioice import turn
 except ImportError:
-    # Debian's module is Debian's Python's; another one may come first in PATH.
+    # Debian's module belongs to Debian's Python, but another Python may come first in PATH.
     if os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3") and os.path.exists("/usr/bin/python3"):
         os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
     print("aioice: skipped: there is no aioice (Debian: python3-aioice)")
@@ -41,7 +41,7 @@ auth: {users: {alice: secret}}
 peers: {allow: [127.0.0.0/8]}
 limits: {unauthenticated_per_second: 0}
 """
-# What asks for each listener.
+# The options that select each listener.
 WAYS = {
     "udp": {"transport": "udp"},
     "tcp": {"transport": "tcp"},

@@ -1,5 +1,5 @@
-// One port for everything that comes by TCP: STUN and TURN, in TLS or without, and the page; and ports behind
-// load balancers that speak the PROXY protocol.
+// Tests a port for everything over TCP: STUN and TURN, with or without TLS, and the page; and ports behind
+// load balancers that use the PROXY protocol.
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -40,7 +40,7 @@ const std::string kGet = "GET / HTTP/1.1\r\nHost: localhost:1\r\nConnection: clo
 
 bool is_binding_success(const std::string& answer) { return answer.starts_with("\1\1"s); }
 
-// What comes back for these bytes, each part of them by itself, until the server closes.
+// Sends these bytes, in parts of this size, and returns the answer up to the end of the connection.
 std::string converse(const Endpoint& server, std::string_view bytes, std::size_t part = 0) {
   const net::Fd fd = connect_to(server);
   for (std::size_t at = 0; at < bytes.size(); at += part == 0 ? bytes.size() : part) {
@@ -85,7 +85,7 @@ TEST_CASE("one port takes TURN by TCP, TURN by TLS, and shows the page by https"
     CHECK_THAT(answer, Catch::StartsWith("HTTP/1.1 200 OK"));
     CHECK_THAT(answer, Catch::Contains("</html>"));
   }
-  // Both go on as if nothing had been.
+  // Both continue as if nothing had happened.
   CHECK(plain.refresh(600s) == 0);
   CHECK(secure.refresh(600s) == 0);
   CHECK(server.daemon.stop() == 0);
@@ -105,13 +105,13 @@ TEST_CASE("inside of TLS, ALPN tells what a client speaks, else its first octet"
       REQUIRE(probe.write(kBinding));
       CHECK(is_binding_success(probe.read()));
     }
-    // Whoever agreed on TURN and speaks HTTP, or the other way round, is not understood.
+    // A client that agrees on TURN and then uses HTTP, or the reverse, is not understood.
     TlsProbe confused(server.at(), {.version = version, .protocols = "\x09stun.turn"});
     REQUIRE(confused.write("GARBAGE / HTTP/1.1\r\n\r\n"));  // ChannelData that nobody is there for
     TlsProbe other(server.at(), {.version = version, .protocols = "\x08http/1.1"});
     REQUIRE(other.write(kBinding));
     CHECK_THAT(other.read_all(), Catch::StartsWith("HTTP/1.1 400"));
-    // Byte by byte, each in a record of its own.
+    // Each byte has a record of its own.
     TlsProbe slow(server.at(), {.version = version});
     for (const char& byte : kGet) REQUIRE(slow.write({&byte, 1}));
     CHECK_THAT(slow.read_all(), Catch::StartsWith("HTTP/1.1 200 OK"));
@@ -121,7 +121,7 @@ TEST_CASE("inside of TLS, ALPN tells what a client speaks, else its first octet"
   }
 }
 
-// With TLS 1.3, a client's last word in the handshake and what it asks first go out together.
+// With TLS 1.3, a client sends its last handshake message and its first request together.
 TEST_CASE("a request may be cut anywhere while its connection changes hands", "[integration][auto]") {
   AutoServer server;
   const std::unique_ptr<SSL_CTX, net::TlsDeleter> context(SSL_CTX_new(TLS_client_method()));
@@ -218,7 +218,7 @@ TEST_CASE("by plain http one is sent to https, or served where signaling is plai
     CHECK_THAT(converse(server.at(), kGet, 1), Catch::StartsWith("HTTP/1.1 308"));
   }
   {
-    // What listens on loopback alone is no reason to show the page to everybody without TLS.
+    // A listener that is only on loopback is no reason to serve the page to everybody without TLS.
     AutoServer server({"signaling={listen: 'http://127.0.0.1:0', access: open}"}, R"("auto://0.0.0.0:0")");
     const Endpoint at{*IpAddress::parse("127.0.0.1"), server.at().port};
     CHECK_THAT(ask(at), Catch::StartsWith("HTTP/1.1 308") && Catch::Contains(location(at)));
@@ -255,8 +255,7 @@ TEST_CASE("without signaling there is no page, and that is said", "[integration]
   CHECK(server.daemon.stop() == 0);
 }
 
-TEST_CASE("at a port for everything, what is none of it is closed, and so is who says nothing",
-          "[integration][auto]") {
+TEST_CASE("on a port for everything, other data and silent connections are closed", "[integration][auto]") {
   AutoServer server({kPage, "limits.connect_timeout=300ms", "workers=1"});
   for (const std::string& bytes :
        {"\xFF"s, "\x80\1\2\3"s, "hello"s, "\x16\2\1\1\1\1\1\1"s, "\x17\3\3\1\1"s}) {
@@ -281,7 +280,7 @@ TEST_CASE("hundreds of pages are fetched while a call goes on at the same port",
   REQUIRE(caller.bind(0x4000, peer.local()) == 0);
   std::vector<std::unique_ptr<TlsProbe>> open;
   for (int i = 0; i < 150; ++i) {
-    // They wait as WebSockets do, and are none of those that wait for an allocation.
+    // They wait like WebSockets, and do not count as connections without an allocation.
     open.push_back(std::make_unique<TlsProbe>(server.at()));
     REQUIRE(open.back()->write("GET /ice-servers HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     CHECK_THAT(open.back()->read(), Catch::StartsWith("HTTP/1.1 200"));
@@ -322,7 +321,7 @@ std::string v2(char command, char family, const std::string& content) {
          static_cast<char>(content.size()) + content;
 }
 
-// The client's port and address in the XOR-MAPPED-ADDRESS of an answer that has nothing else.
+// Returns the client's port and address in the XOR-MAPPED-ADDRESS of an answer without other attributes.
 std::string mapped(const std::string& answer) {
   const auto message = stun::MessageView::parse(as_bytes(answer));
   if (!message) return "nothing";
@@ -357,7 +356,7 @@ TEST_CASE("behind a load balancer, clients are whom it says they are", "[integra
       CHECK(binding_behind(listener, "PROXY UNKNOWN\r\n", part).starts_with("127.0.0.1:"));
     }
   }
-  // In TLS, and the page.
+  // The same holds for TLS and for the page.
   for (const std::size_t listener : {1, 2}) {
     net::Fd fd = connect_to(server.at(listener));
     write_all(fd.get(), kV1);
@@ -382,7 +381,8 @@ TEST_CASE("behind a load balancer, clients are whom it says they are", "[integra
   CHECK(server.daemon.stop() == 0);
 }
 
-TEST_CASE("who is no load balancer of ours, or does not speak as one, is closed", "[integration][proxy]") {
+TEST_CASE("a connection that is not from a load balancer, or has no valid header, is closed",
+          "[integration][proxy]") {
   AutoServer server({"limits.connect_timeout=300ms"},
                     R"({url: "tcp://127.0.0.1:0", proxy_protocol: [127.0.0.2]})");
   const auto answer = [&](const char* from, const std::string& bytes) {
@@ -401,7 +401,7 @@ TEST_CASE("who is no load balancer of ours, or does not speak as one, is closed"
   CHECK(answer("127.0.0.2:0", v2(0x21, 0x11, std::string(5000, 'x')) + kBinding).empty());
   CHECK(answer("127.0.0.2:0", v2(0x2F, 0x11, std::string(12, 'x')) + kBinding).empty());
   CHECK(answer("127.0.0.2:0", kV1 + kV1 + kBinding).empty());
-  // A header that does not end, and one that never begins.
+  // One header does not end, and another never begins.
   const net::Fd begun = connect_to(server.at(), Endpoint::parse("127.0.0.2:0"));
   write_all(begun.get(), kV1.substr(0, 20));
   CHECK(read_all(begun.get()).empty());
@@ -433,7 +433,7 @@ TEST_CASE("behind a load balancer, limits count for its clients, each by itself"
   CHECK_FALSE(is_answered(connect_for(1)));
   CHECK_FALSE(is_answered(connect_for(19)));
   open.erase(open.begin());
-  // Its place is free once the daemon has seen the end of it.
+  // Its place is free when the daemon has noticed its end.
   bool answered = false;
   for (int i = 0; i < 200 && !answered; ++i) answered = is_answered(connect_for(1));
   CHECK(answered);

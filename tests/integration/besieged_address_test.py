@@ -22,8 +22,9 @@ from turn_client import Client
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TURNPIKE = os.environ.get("TURNPIKE", str(ROOT / "build/release/turnpike"))
 
-# Half of those who allocate would have no answer with the default of 100, which is for answers that are larger than
-# their questions. Here both kinds have the default of Binding, so that both have the same to show.
+# With the default of 100, which is for answers that are larger than their requests, half of the clients that
+# allocate would get no answer. Here both kinds have the default of Binding, so that their results can be
+# compared.
 CONFIG = """
 realm: example.org
 workers: 2
@@ -37,7 +38,8 @@ CLIENTS = 200  # of each kind
 APART = 0.04  # seconds between their beginnings
 ENOUGH = CLIENTS * 38 // 40
 
-# RFC 8489 §6.2.1: seconds that a client waits after each of its Rc = 7 requests; after the last, Rm = 16 times RTO.
+# RFC 8489 §6.2.1: after each of its Rc = 7 requests a client waits for these seconds, and after the last one
+# for Rm = 16 times RTO.
 RTO = 0.05
 WAITS = [RTO * factor for factor in [1, 2, 4, 8, 16, 32, 16]]
 

@@ -1,6 +1,6 @@
-// A cluster of three nodes whose Redis is killed, stands still, is slow, and cannot be reached, each beside a relayed
-// call and members that go on talking. It runs in a network namespace of its own: see own_network. Each fault lasts
-// OUTAGE_SECONDS, longer than a node waits for an answer of Redis.
+// Tests a cluster of three nodes whose Redis is slow, killed, stopped, and unreachable, while a call is
+// relayed and members continue to send. The test runs in its own network namespace, see own_network. Each
+// fault lasts OUTAGE_SECONDS, which is longer than a node waits for an answer from Redis.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -20,8 +20,9 @@ process.env.PATH += ':/usr/sbin';
 const seconds = Number(process.env.OUTAGE_SECONDS ?? 8);
 const redisPort = 6379;
 const wayPort = 6380;
-const soon = 50; // ms, for what does not need Redis, on a machine that is not busy
-const waits = 400; // ms; Redis takes longer to answer while it is slow, and does not answer at all otherwise
+const soon = 50; // ms, the limit for what does not need Redis, on a machine that is not busy
+// ms; an answer that needs Redis takes longer while Redis is slow, and never arrives during the other faults
+const waits = 400;
 
 const sleep = milliseconds => new Promise(resolve => { setTimeout(resolve, milliseconds); });
 const nft = (...words) => execFileSync('nft', words);
@@ -29,7 +30,8 @@ const resident = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/
 const portOf = url => Number(url.match(/:(\d+)/g).at(-1).slice(1));
 const udpPort = node => portOf(node.listeners.find(url => url.startsWith('udp')));
 
-// Passes connections on to Redis, each octet `delay` ms later, both ways. Not every kernel has netem.
+// Passes connections on to Redis and delays each octet by `delay` ms in both directions. Netem is not used,
+// because not every kernel has it.
 async function startSlowWay() {
   const way = { delay: 0 };
   const server = net.createServer(near => {
@@ -43,8 +45,9 @@ async function startSlowWay() {
   return Object.assign(way, { close: () => server.close() });
 }
 
-// Asks all of them every 50 ms, whether the last were answered or not, until it is told to stop: stop() resolves to how
-// long the answers took, in ms, by name. What has no answer within 10 s counts as that.
+// Asks all of them every 50 ms, even when earlier questions have no answer yet, until stop() is called.
+// stop() resolves to the duration of each answer in ms, by name. An answer that takes longer than 10 s counts
+// as 10 s.
 function keepAsking(asks) {
   const asked = Object.entries(asks).map(([name, ask]) => ({ name, ask, times: [] }));
   const timer = setInterval(() => {
@@ -75,7 +78,7 @@ function bindingAsker(port) {
   return { ask, close: () => socket.close() };
 }
 
-// Signals from one member to another; `rest` are messages that were no such signal.
+// Returns { ask, close }, where ask() sends a signal from one member to another and resolves when it arrives.
 function signalAsker(from, to) {
   const waiting = new Map();
   let last = 0;
@@ -99,7 +102,7 @@ const healthAsker = port => async () => {
   await answer.text();
 };
 
-// Who is in the room as a node tells somebody who joins, by name.
+// Returns the names of the members in the room, as a node tells them to a member that joins.
 async function membersAt(node, room) {
   const line = await member(node.ws, room, 'Visitor');
   await line.request({ type: 'leave' });
@@ -121,7 +124,7 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
   for (const node of nodes) t.after(node.stop);
   for (const node of nodes)
     for (const other of names) if (other !== node.name) await saysLater(node, `cluster: node ${other} is there`);
-  // A server that has nothing to do with Redis: what it answers late is the machine's doing.
+  // This server does not use Redis. If its answers are late, the machine is the cause.
   const alone = await startTurnpike('listen: ["udp://127.0.0.1:0"]\nadmin: {listen: "http://127.0.0.1:0"}\n');
   t.after(alone.stop);
   const aloneAdminPort = portOf(alone.log().match(/admin: listening on (\S+)/)[1]);
@@ -140,7 +143,8 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
     });
   };
   await agree('Ann,Ben,Bob');
-  // Nobody joins twice, nobody leaves twice, and those who stay are never told to be lost.
+  // A member is never reported to join twice or to leave twice, and a member that stays is never reported as
+  // lost.
   const told = new Map([[ann, []], [bob, []]]);
   for (const [line, list] of told)
     line.on('message', data => {
@@ -149,7 +153,7 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
       if (type === 'peer-left') list.push(`-${id}`);
     });
   const checkTold = (line, stay) => {
-    const isHere = new Map(); // those of whom it has heard
+    const isHere = new Map(); // for each member that was reported, whether it is in the room
     for (const word of told.get(line)) {
       const [joins, id] = [word[0] === '+', word.slice(1)];
       assert.ok(!stay.includes(id), `${id} has stayed: ${word}`);
@@ -199,7 +203,7 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
         '/healthz of the other server': healthAsker(aloneAdminPort), 'signal on one node': askers[2].ask,
       });
       await sleep(1000);
-      const dora = await member(b.ws, 'blue', 'Dora'); // somebody comes meanwhile, and somebody goes
+      const dora = await member(b.ws, 'blue', 'Dora'); // one member joins and one leaves during the fault
       t.after(() => dora.close());
       cleo.close();
       if (!isNoticed) {
@@ -225,14 +229,15 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
         const late = list.filter(time => time > soon).length;
         t.diagnostic(`${name}: ${list.length} answers, median ${sorted[list.length >> 1].toFixed(1)} ms, longest ${sorted.at(-1).toFixed(0)} ms, ${late} over ${soon} ms`);
       }
-      // Whatever waits for Redis answers half a second later than the other server, each time.
+      // An answer that had to wait for Redis would always be later than the other server's answer in the same
+      // round, by half a second or more.
       for (const [name, other] of [['Binding', 'Binding'], ['/healthz', '/healthz'], ['signal on one node', '/healthz']]) {
         const late = times[name].filter((time, i) => time > times[`${other} of the other server`][i] + waits).length;
         assert.ok(late <= 0.02 * times[name].length, `${name}: ${late} of ${times[name].length} answers`);
       }
       const grown = nodes.map((node, i) => resident(node.pid) - before[i]);
       t.diagnostic(`resident memory: ${nodes.map((node, i) => `${before[i]} kB, then ${grown[i]} more`).join('; ')}`);
-      // AddressSanitizer keeps what was freed.
+      // AddressSanitizer keeps freed memory for a time, so the resident size says nothing.
       if (!isSanitized) assert.ok(Math.max(...grown) < 32 << 10);
       checkTold(ann, [ben.id, bob.id]);
       checkTold(bob, [ann.id, ben.id]);
@@ -244,7 +249,7 @@ test(`Redis is away for ${seconds} s`, { timeout: 900_000 }, async t => {
   for (const line of [ann, ben, bob]) line.close();
 });
 
-// A server that only relays, which finds this text in that file of /etc.
+// Starts a server that only relays. It finds this text in that file of /etc.
 async function startWithFile(t, file, text, redisUrl) {
   const folder = temporaryDirectory('etc');
   t.after(folder.remove);
@@ -256,7 +261,7 @@ async function startWithFile(t, file, text, redisUrl) {
   return node;
 }
 
-test('of two addresses of Redis, one that does not answer does not keep a node from the other', async t => {
+test('when one of Redis\'s two addresses does not answer, a node uses the other', async t => {
   const port = 6390;
   const redis = await startRedis({ port });
   t.after(redis.remove);
@@ -267,10 +272,11 @@ test('of two addresses of Redis, one that does not answer does not keep a node f
   const hosts = '::1 redis.example.org\n127.0.0.1 redis.example.org\n';
   const node = await startWithFile(t, '/etc/hosts', hosts, `redis://redis.example.org:${port}/0`);
   await saysLater(node, 'cluster: Redis is there', 0, 30_000);
-  assert.match(String(nft('list', 'table', 'inet', 'dead')), /counter packets [1-9]/); // it was tried first
+  // the dead address was tried first
+  assert.match(String(nft('list', 'table', 'inet', 'dead')), /counter packets [1-9]/);
 });
 
-test('a node ends at once though the DNS does not answer', async t => {
+test('a node ends at once even when the DNS does not answer', async t => {
   const dns = createSocket('udp4');
   t.after(() => dns.close());
   await new Promise(resolve => { dns.bind(53, '127.0.0.1', resolve); });

@@ -1,5 +1,5 @@
-// Several daemons as the nodes of a cluster, with a real Redis between them: what they share of quotas, and
-// where a full node sends its clients.
+// Tests several daemons as the nodes of a cluster, with a real Redis: how they share quotas, and where a full
+// node sends its clients.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <memory>
@@ -42,7 +42,7 @@ std::unique_ptr<Daemon> start_node(const Redis& redis, const std::string& name,
   return std::make_unique<Daemon>(set);
 }
 
-// Asks again and again for what no node tells.
+// Checks a condition again and again, since no node reports when it is true.
 template <class Condition>
 bool holds_soon(Condition&& condition) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
@@ -72,9 +72,9 @@ TEST_CASE("a user's quota holds on all nodes, but for a burst that is over befor
   UNSCOPED_INFO("of 200 at once over three nodes, " << held << " were let in with a quota of 10");
   CHECK(held >= 10);
   CHECK(held <= 30);
-  // Soon every node knows what the others have, and lets nobody in.
+  // Soon every node knows the allocations of the others, and admits nobody.
   REQUIRE(holds_soon([&] { return try_at(0) == 486 && try_at(1) == 486 && try_at(2) == 486; }));
-  // When the overshoot is gone, a place that is given up is one place again, at any node.
+  // When there are no more allocations than the limit, each one that ends frees one place, on any node.
   for (const auto& client : clients) {
     if (client->relayed().port != 0) REQUIRE(client->refresh(0s) == 0);
   }
@@ -116,7 +116,7 @@ TEST_CASE("what a user may send in a second is divided between the nodes that th
   Sender one(start_node(redis, "a", limit));
   Sender two(start_node(redis, "b", limit));
 
-  // Each sends as much as the whole limit, and once more as much.
+  // Each client sends as much as the whole limit, and then the same amount again.
   const Octets payload = pattern(kPayload);
   const auto send_for = [&](std::chrono::milliseconds time) {
     const auto begun = std::chrono::steady_clock::now();
@@ -132,7 +132,8 @@ TEST_CASE("what a user may send in a second is divided between the nodes that th
       }
     }
   };
-  // Soon both have measured, and have heard what the other has measured. Without that it is twice the limit.
+  // Soon both nodes have measured, and know the other's measurement. Without this, the rate would be twice
+  // the limit.
   double per_second = 0;
   for (int i = 0; i < 8 && (i == 0 || per_second > 1.2 * kLimit); ++i) {
     one.arrived = two.arrived = 0;

@@ -1,4 +1,4 @@
-// The admin socket and turnpikectl, beside clients that relay: what operators see, end, drain and reload.
+// Tests the admin socket and turnpikectl while clients relay: what operators see, end, drain and reload.
 #include <signal.h>
 
 #include <boost/json/array.hpp>
@@ -98,7 +98,7 @@ limits: {unauthenticated_per_second: 0, allocation_lifetime: 700s}
   REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + bob.local().to_string()));
   CHECK_THAT(server.daemon.log(), !Catch::Contains("s3cret"));
 
-  // What the policy forbids from now on ends at once.
+  // What the new policy forbids ends at once.
   server.write_config(R"(
 realm: example.org
 listen: ["udp://127.0.0.1:0", "udp://[::1]:0"]
@@ -166,7 +166,7 @@ TEST_CASE("what ends with the daemon has the line of its end as well", "[integra
   CHECK_THAT(server.daemon.log(), Catch::Contains("reason=stopped"));
 }
 
-// No service manager waits for this daemon.
+// There is no service manager for this daemon.
 TEST_CASE("what keeps clients out is said in the log, whoever has started the daemon",
           "[integration][control]") {
   Controlled server({"limits.bindings_per_second=1"});
@@ -192,7 +192,7 @@ TEST_CASE("a reload says that it ends what it ends, and nothing else", "[integra
     CHECK(dry == done);
     return done;
   };
-  // SHA-256 of "alice:example.org:secret": this client has used no other key.
+  // This key is the SHA-256 of "alice:example.org:secret". This client has used no other key.
   CHECK(ended_with("{alice: {key_sha256: d1659fff7a501be15962adc35514ca6a5868905695f2dd1093741f931e000a1f}, "
                    "bob: hunter2}") == 0);
   CHECK(alice.refresh(600s) == 0);
@@ -254,7 +254,7 @@ TEST_CASE("a later drain replaces the deadline of an earlier one", "[integration
   RelayClient alice = server.client();
   REQUIRE(alice.allocate() == 0);
   REQUIRE(server.control({"drain", "--deadline", "1h"}).code == 0);
-  // The daemon finds the signal and its own timer, which looks ten times a second, in one pass.
+  // The daemon finds the signal and its own timer, which expires ten times a second, in the same pass.
   for (int i = 0; i < 5; ++i) {
     kill(server.daemon.pid(), SIGSTOP);
     std::this_thread::sleep_for(150ms);  // until the timer is due
@@ -328,7 +328,8 @@ TEST_CASE("a drain ends at its deadline, and at once with a second signal", "[in
   }
 }
 
-TEST_CASE("nobody is there to be controlled, or there is nothing to be done", "[integration][control]") {
+TEST_CASE("turnpikectl reports when no daemon runs, or when there is nothing to do",
+          "[integration][control]") {
   TemporaryFolder folder;
   Child child({TURNPIKECTL, "--socket", folder / "none.sock", "status"});
   CHECK(child.wait() == 2);
@@ -387,7 +388,7 @@ TEST_CASE("credentials have a name, a time, and the host of the configuration", 
   CHECK(expires >= std::chrono::floor<std::chrono::seconds>(now).count() + 1);
 }
 
-TEST_CASE("half a second is not nothing, and what answers in plain text is JSON to a script",
+TEST_CASE("a duration of half a second counts as one second, and plain text answers become JSON",
           "[integration][control]") {
   Controlled server;
   RelayClient alice = server.client();
@@ -402,7 +403,8 @@ TEST_CASE("half a second is not nothing, and what answers in plain text is JSON 
   CHECK(server.daemon.wait_for_log("for 1 s at most"));
 }
 
-// Names that do something to a terminal that is given them as they are, and how they are shown.
+// These names have an effect on a terminal when they are printed unchanged. The second text is how they must
+// be shown.
 constexpr struct {
   const char* name;
   const char* shown;
@@ -415,7 +417,7 @@ constexpr struct {
     {"\xff\xfe", "\\xff\\xfe"},
 };
 
-// Whether each line is such as a terminal shows and does not obey.
+// Returns whether a terminal shows each line without obeying it.
 bool is_harmless_output(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -451,7 +453,7 @@ TEST_CASE("names of strangers do nothing to an operator's terminal", "[integrati
     CHECK(made_again.code == 0);
     CHECK_THAT(made_again.text, Catch::Contains(':' + std::string(shown) + '\n'));
 
-    // Those that JSON cannot have are ended by their ids.
+    // Users with names that JSON cannot contain are ended by the ids of their allocations.
     const CommandOutcome ended =
         is_text ? server.control_plainly({"kill", "--user", made.username})
                 : server.control_plainly({"kill", std::string(by_name.front().at("id").as_string())});

@@ -1,4 +1,4 @@
-// Clients that nobody here wrote: the ones of Debian's coturn package, with nothing lost.
+// Tests clients of another project: those of Debian's coturn package, with no loss.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <memory>
@@ -21,13 +21,13 @@ bool has_coturn() {
   return false;
 }
 
-// turnutils_peer echoes what comes to it, on a port and the one above.
+// turnutils_peer echoes what it receives, on a port and the next one.
 class EchoPeer {
  public:
   explicit EchoPeer(const std::string& address) : child_({"turnutils_peer", "-L", address, "-p", "3480"}) {
     const IpAddress ip = *IpAddress::parse(address);
     for (const std::uint16_t port : {3480, 3481}) {
-      // It does not say when it is up: it is once it echoes.
+      // The program does not report when it is ready, so a probe waits until it echoes.
       client::UdpSocket probe(loopback(ip.family()));
       bool echoed = false;
       for (int tries = 0; !echoed && tries < 200; ++tries) {
@@ -64,7 +64,8 @@ std::vector<std::string> uclient(const Endpoint& server, const std::string& peer
   return command;
 }
 
-// Each takes six seconds, most of which turnutils_uclient waits: so those of a test go side by side.
+// Each run takes six seconds, in which turnutils_uclient mostly waits, so all runs of a test go at the same
+// time.
 class Runs {
  public:
   void start(std::string name, const std::vector<std::string>& command) {
@@ -125,7 +126,7 @@ TEST_CASE("turnutils_uclient loses nothing", "[integration][coturn]") {
   runs.expect_nothing_lost();
 }
 
-// By TLS the client itself breaks off (4.6.1, with coturn's server too).
+// By TLS, the client itself ends the connection (4.6.1, with coturn's server too).
 TEST_CASE("turnutils_uclient moves its allocations and loses nothing", "[integration][coturn]") {
   if (!has_coturn()) return;
   Daemon daemon({R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0"])", "workers=4", "relay.mobility=true"});
@@ -138,10 +139,10 @@ TEST_CASE("turnutils_uclient moves its allocations and loses nothing", "[integra
   CHECK(daemon.wait_for_log("allocation moved"));
 }
 
-// Between two of its own clients, since turnutils_peer knows no TCP. The passive side (-P) counts what it
-// sent without having a partner as lost, half of everything, with coturn's own server as well. Of an answer
-// on a data connection it reads no more than one of its messages is long: with 100 bytes, its default, a
-// challenge is cut off, and it gives up on the connection.
+// The client talks to another one of its kind, since turnutils_peer has no TCP. The passive side (-P) counts
+// what it sent without a partner as lost, half of everything, with coturn's own server as well. From an
+// answer on a data connection it reads no more than the length of one of its messages. With 100 bytes, its
+// default, it would cut off a challenge and give up the connection.
 TEST_CASE("turnutils_uclient loses nothing through TCP relayed addresses", "[integration][coturn]") {
   if (!has_coturn()) return;
   const CertificateFiles files;
@@ -164,8 +165,8 @@ TEST_CASE("turnutils_uclient loses nothing through TCP relayed addresses", "[int
 
 namespace {
 
-// The keys that turnutils_uclient -J has in it; of these with a line feed at their end, the first 32 or 16
-// octets count. It draws one for each Allocate and each Refresh.
+// These keys are built into turnutils_uclient -J. A line feed follows each, so only their first 32 or 16
+// octets count. The client chooses one of them for each Allocate and each Refresh.
 constexpr const char* kThirdParty =
     "auth.third_party={server_name: turn.example.org, keys: ["
     "{kid: north, key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEK, algorithm: A256GCM}, "

@@ -181,7 +181,7 @@ admin:
                             "denied-peer-ip=10.0.0.9-10.0.0.1\nlistening-port=99999\nalternate-server=turn.example.org\n")
         for line in range(1, 8):
             self.assertRegex(text, rf"(?m)^# line {line}: ")
-        # A certificate that is not there is an error, as it is for turnpike.
+        # A certificate that does not exist is an error, as it is for turnpike.
         self.assertIn("tls:", self.keys("cert=/nowhere/cert.pem\npkey=/nowhere/key.pem\n", code=1))
 
     def test_names_and_values_stay_what_they_are(self):
@@ -281,7 +281,7 @@ class Users(unittest.TestCase):
         said = self.imported(code=1)
         self.assertEqual(names, said["imported"])
         self.assertEqual({"filed", "short", "empty", "bad\nname", "x" * 509}, {each["name"] for each in said["refused"]})
-        # Once more: all are there already.
+        # The second import finds all users already there.
         said = self.imported(code=1)
         self.assertEqual([], said["imported"])
         self.assertEqual(255, len(said["refused"]))

@@ -8,7 +8,7 @@ import time
 from turn_client import Client
 
 IP_PKTINFO = 8  # of Linux; Python 3.11 has no name for it
-# Each of these answers is at most 200 octets, so the socket's buffer holds them all.
+# Each of these answers has at most 200 octets, so the socket's buffer has room for all of them.
 WINDOW = 128
 
 # RFC 8489 §6.2.1
@@ -110,7 +110,7 @@ class Crowd:
             self.socket.settimeout(max(due[0][0] - time.monotonic(), 0.001))
             try:
                 answer = self.socket.recv(2048)
-                # An answer that is not waited for is that to a request that was sent twice.
+                # An unexpected answer is the answer to a request that was sent twice.
                 if one := waiting.pop(answer[8:20], None):
                     go_on(one[0], one[1], Client.parse(answer))
             except TimeoutError:

@@ -41,7 +41,8 @@ class Daemon(Program):
         self.folder = tempfile.TemporaryDirectory()
         self.file = pathlib.Path(self.folder.name, "turnpike.yaml")
         self.admin = str(self.file.with_name("admin.sock"))
-        # A loopback address of its own, where nobody else has ports: a test may run twice at once.
+        # This loopback address is the test's own, and nobody else uses its ports, so a test may run twice at
+        # once.
         self.relay = ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
         self.write(config)
         super().__init__([TURNPIKE, "--config", str(self.file)], r"\bready$")

@@ -1,4 +1,4 @@
-// Starting, stopping and refusing to start.
+// Tests the start, the stop, and refusals to start.
 #include "support/daemon.hpp"
 
 #include <fcntl.h>
@@ -46,7 +46,7 @@ DaemonOutcome run(const std::string& config, std::vector<std::string> arguments)
   return {exit_code, child.output()};
 }
 
-// What a daemon tells systemd.
+// Receives what a daemon tells systemd.
 class ServiceManager {
  public:
   ServiceManager()
@@ -64,9 +64,9 @@ class ServiceManager {
   ServiceManager& operator=(const ServiceManager&) = delete;
 
   const std::string& path() const { return path_; }
-  // The next message, which is empty where none comes.
+  // Returns the next message, or an empty one when none arrives.
   std::string hear() const { return take(0); }
-  // All that has come so far is as if it had not.
+  // Discards all messages that have arrived so far.
   void forget() const {
     while (!take(MSG_DONTWAIT).empty()) continue;
   }
@@ -216,8 +216,8 @@ TEST_CASE("systemd's watchdog is fed only while every worker makes passes", "[in
   CHECK(manager.hear() == "READY=1");
   for (int beat = 0; beat < 3; ++beat) CHECK_THAT(manager.hear(), Catch::EndsWith("\nWATCHDOG=1"));
 
-  // Each beat says how much is going on, fed or not. The worker may have answered once more before it was
-  // held.
+  // Each beat reports the load, with and without WATCHDOG=1. The worker may have answered once more before it
+  // was stopped.
   const pid_t worker = find_thread(daemon.pid(), "worker-1");
   REQUIRE(ptrace(PTRACE_SEIZE, worker, nullptr, nullptr) == 0);
   REQUIRE(ptrace(PTRACE_INTERRUPT, worker, nullptr, nullptr) == 0);
@@ -242,7 +242,7 @@ TEST_CASE("a watchdog that waits for another process is not fed", "[integration]
   CHECK(manager.hear() == "STATUS=0 allocations, 0.0 Mbit/s");
 }
 
-// Else the watchdog would end all calls of a server that is only short of descriptors.
+// Otherwise the watchdog would end all calls of a server that only lacks descriptors.
 TEST_CASE("systemd's watchdog is fed when descriptors have run out", "[integration]") {
   const ServiceManager manager;
   Daemon daemon({"workers=1", R"(listen=["tcp://127.0.0.1:0"])", "limits.connect_timeout=1h"},
@@ -339,7 +339,7 @@ TEST_CASE("it ends without a thread that does not, and says so", "[integration]"
   CHECK(daemon.wait() == 1);
 }
 
-// A file that is written while it is read; the daemon waits for the end of it.
+// A file that is written while it is read, so the daemon would wait for its end.
 class SlowFile {
  public:
   SlowFile() {
@@ -351,7 +351,7 @@ class SlowFile {
   SlowFile& operator=(const SlowFile&) = delete;
 
   const std::string& path() const { return path_; }
-  // Returns when somebody reads it.
+  // Returns when somebody opens it for reading.
   net::Fd open_to_write() const { return net::Fd(open(path_.c_str(), O_WRONLY | O_CLOEXEC)); }
 
  private:

@@ -23,7 +23,7 @@ STUNCLIENT = os.environ.get("STUNCLIENT", str(ROOT / "build/release/stunclient")
 SKIPPED = 77
 
 ALICE = ["--turn", "--user", "alice", "--password", "s3same-0pen"]
-# 7001 and 7002 are open by UDP, 7003 by TCP and 7004 by TLS; 7009 is nobody's.
+# Ports 7001 and 7002 are open by UDP, 7003 by TCP and 7004 by TLS. Nobody listens on 7009.
 DAEMON = """
 realm: example.org
 workers: 1
@@ -235,11 +235,11 @@ class DnsTest(unittest.TestCase):
         self.expect_server("127.0.0.1:7004", *ALICE, "turns:srv.test", protocol="tls")
 
     def test_turn_by_naptr(self):
-        # TLS is not what turn: asks for; of the two that are, TCP is preferred there.
+        # turn: does not ask for TLS. Of the other two transports, this domain prefers TCP.
         self.expect_server("127.0.0.1:7003", *ALICE, "turn:naptr.test", protocol="tcp")
         self.expect_server("127.0.0.1:7003", *ALICE, "turn:far.test", protocol="tcp")
         self.expect_server("127.0.0.1:3478", *ALICE, "turn:direct.test")
-        # To name a transport is to ask for its SRV record, which this domain has not.
+        # A URI with a transport asks for its SRV record, which this domain does not have.
         self.ask(*ALICE, "turn:naptr.test?transport=udp", code=1)
 
     def test_records_that_lead_in_a_circle(self):

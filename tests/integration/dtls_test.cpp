@@ -1,5 +1,5 @@
-// Clients by DTLS against the real daemon: what it keeps of strangers, what disturbs an association and what
-// does not, and that DTLS clients reach all others.
+// Tests clients by DTLS against the real daemon: what it stores for strangers, what disturbs an association
+// and what does not, and that DTLS clients reach all other clients.
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -37,12 +37,12 @@ struct DtlsServer : TlsDaemon {
   client::DtlsSocket connect() const { return {loopback(Family::ipv4), at()}; }
 };
 
-// DTLS by hand over a UDP socket, which may be somebody else's.
+// Makes DTLS datagrams on a UDP socket, which may belong to somebody else.
 class ByHand {
  public:
   explicit ByHand(int fd) : fd_(fd) {}
 
-  // The first hello, or after the server's next datagrams whatever the client says to them.
+  // Sends the first hello. After datagrams of the server, sends what the client answers.
   void begin() {
     dtls.start();
     transmit();
@@ -50,7 +50,7 @@ class ByHand {
   void transmit() {
     dtls.transmit([&](Bytes datagram) { ::send(fd_, datagram.data(), datagram.size(), 0); });
   }
-  // Takes one datagram; false when none comes.
+  // Receives one datagram. Returns false when none arrives.
   bool hear(std::chrono::milliseconds patience = 10s) {
     const timeval timeout{patience.count() / 1000, patience.count() % 1000 * 1000};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -61,7 +61,7 @@ class ByHand {
                  [&](Bytes message) { heard.emplace_back(message.begin(), message.end()); });
     return true;
   }
-  // Up to where the server has heard the cookie and has answered.
+  // Runs the handshake until the server has received the cookie and has answered.
   bool begin_with_cookie() {
     begin();
     if (!hear()) return false;
@@ -84,7 +84,7 @@ class ByHand {
 
 constexpr std::size_t kDtlsSizes[] = {0, 1, 2, 3, 4, 160, 1100, 1400, 9000, 16000};
 
-// A client's first hello as it goes over the wire; its session and cookie are empty.
+// Returns a client's first hello as it is on the wire. Its session and cookie are empty.
 Octets first_hello() {
   client::DtlsClient client;
   Octets hello;
@@ -93,7 +93,7 @@ Octets first_hello() {
   return hello;
 }
 
-// The same with a cookie that nobody gave.
+// Returns the same hello with a cookie that no server made.
 Octets hello_with_made_up_cookie() {
   constexpr std::size_t kCookieSizeAt = 60;
   constexpr std::size_t kCookieSize = 20;
@@ -194,7 +194,7 @@ TEST_CASE("10,000 strangers who do not send their cookie back leave nothing behi
   }
   const std::size_t before = resident_kib(server.daemon.pid());
   flood(10'000);
-  // A sanitizer keeps what was freed for a while.
+  // A sanitizer keeps freed memory for a while.
   if (!has_sanitizer(server.daemon.pid())) CHECK(resident_kib(server.daemon.pid()) <= before + 64);
   client::DtlsSocket after = server.connect();
   CHECK(is_answered(after));
@@ -203,7 +203,7 @@ TEST_CASE("10,000 strangers who do not send their cookie back leave nothing behi
   CHECK_THAT(server.daemon.log(), Catch::Contains("begun=2 "));
 }
 
-TEST_CASE("an address gets so many answers to hellos, as to requests", "[integration][dtls]") {
+TEST_CASE("answers to hellos of one address are limited, like answers to requests", "[integration][dtls]") {
   DtlsServer server({"limits.unauthenticated_per_second=1"});
   const Octets hello = first_hello();
   client::UdpSocket stranger(loopback(Family::ipv4));
@@ -212,7 +212,7 @@ TEST_CASE("an address gets so many answers to hellos, as to requests", "[integra
   while (stranger.receive(500ms)) ++answered;
   CHECK(answered >= 2);
   CHECK(answered < 10);
-  // Whoever has shown where he is gets all answers.
+  // A client that has proved its address gets all answers.
   client::DtlsSocket client(*Endpoint::parse("127.0.0.9:0"), server.at());
   for (int i = 0; i < 20; ++i) CHECK(is_answered(client));
   CHECK(server.daemon.stop() == 0);
@@ -233,9 +233,9 @@ TEST_CASE("nothing that others send from a client's address disturbs it", "[inte
         Octets{20, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 1}}) {
     for (int i = 0; i < 10; ++i) spoof(datagram);
   }
-  // HelloVerifyRequests reach it as well; it takes no notice of them.
+  // The client receives HelloVerifyRequests too, and ignores them.
   expect_relaying(client, peer, 0x4000, kDtlsSizes);
-  // Not even a handshake that goes as far as it can without the client's last word.
+  // A handshake that only lacks the client's last flight does not disturb the association either.
   ByHand other(fd);
   REQUIRE(other.begin_with_cookie());
   expect_relaying(client, peer, 0x4000, kDtlsSizes);
@@ -272,7 +272,7 @@ TEST_CASE("a DTLS client's goodbye frees its allocation, its port and its place"
   }
 }
 
-TEST_CASE("who does not get on with DTLS is let go", "[integration][dtls]") {
+TEST_CASE("a client that does not continue its DTLS handshake is dropped", "[integration][dtls]") {
   DtlsServer server({"workers=1", "limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
   SECTION("no first message") {
     client::DtlsSocket silent = server.connect();
@@ -302,7 +302,7 @@ TEST_CASE("who does not get on with DTLS is let go", "[integration][dtls]") {
   }
 }
 
-TEST_CASE("one address has so many associations without an allocation", "[integration][dtls]") {
+TEST_CASE("one address has a limit of associations without an allocation", "[integration][dtls]") {
   DtlsServer server({"limits.idle_connections_per_address=4"});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 4; ++i) clients.push_back(std::make_unique<RelayClient>(server.at(), Transport::dtls));
@@ -316,12 +316,12 @@ TEST_CASE("one address has so many associations without an allocation", "[integr
   CHECK_THAT(server.daemon.log(), !Catch::Contains("dtls: refused=0"));
 }
 
-TEST_CASE("of too many unfinished handshakes the oldest makes room", "[integration][dtls]") {
+TEST_CASE("when there are too many unfinished handshakes, the oldest is dropped", "[integration][dtls]") {
   DtlsServer server({"workers=1", "limits.idle_connections_per_address=0", "limits.connect_timeout=60s"});
   RelayClient before = server.client();
   REQUIRE(before.allocate() == 0);
   for (int i = 0; i < 1030; ++i) {
-    // An address for each: a port might be given out twice, which would be the same client again.
+    // Each client has an address of its own: a port might be used twice, and would then be the same client.
     client::UdpSocket socket({IpAddress::v4(0x7F010001 + static_cast<std::uint32_t>(i)), 0});
     socket.connect(server.at());
     ByHand unfinished(socket.fd());
@@ -343,7 +343,7 @@ TEST_CASE("several hundred associations relay at once", "[integration][dtls]") {
     REQUIRE(client.bind(0x4000, peer.local()) == 0);
   }
   expect_echoes(clients, peer);
-  // The daemon says goodbye to all of them.
+  // The daemon sends a close_notify to all of them.
   CHECK(server.daemon.stop() == 0);
   for (const auto& client : clients) CHECK(is_closed(client->dtls()));
 }

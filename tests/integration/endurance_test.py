@@ -59,7 +59,8 @@ class Call:
     EVERY = 0.02
     CHANNEL = 0x4000
     FILLER = bytes(156)
-    # After so many the daemon has opened the second socket of the relayed address, which is for its busiest peer.
+    # After this many datagrams, the daemon has opened the second socket of the relayed address, for its
+    # busiest peer.
     SETTLED = 100
 
     def __init__(self, daemon):
@@ -169,7 +170,8 @@ class Endurance(unittest.TestCase):
 
     def test_1_as_many_as_the_limit_and_one_more(self):
         limit = 10_000
-        # Each allocation takes a descriptor of the daemon, which raises its soft limit itself. The crowd takes one in all.
+        # Each allocation needs a descriptor of the daemon, which raises its soft limit itself. The crowd
+        # needs only one.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if most != resource.RLIM_INFINITY and most < limit + 500:
             self.skipTest(f"a process may have {most} descriptors here")
@@ -189,7 +191,7 @@ class Endurance(unittest.TestCase):
 
         self.assertEqual(use(), [limit, limit])
         self.assertGreaterEqual(daemon.descriptors(), before + limit)
-        # One goes, one comes.
+        # One leaves, and another one comes.
         leaving = next(member for member in members if member.relayed)
         self.assertEqual(crowd.run([leaving], lambda member: member.refresh(0)), [0])
         self.assertEqual(use(), [limit - 1, limit])
@@ -197,7 +199,7 @@ class Endurance(unittest.TestCase):
         self.assertEqual(use(), [limit, limit])
         late = crowd.add(1, b"alice", b"s3same-0pen")
         self.assertEqual(self.allocate(crowd, late), {486: 1}, "and there is no place for one more")
-        # Those who leave give their places back.
+        # Those who leave free their places.
         remaining = [member for member in members if member is not leaving]
         self.assertEqual(set(crowd.run(remaining, lambda member: member.refresh(0))), {0})
         self.assertEqual(use(), [0, limit])
@@ -227,7 +229,7 @@ class Endurance(unittest.TestCase):
         self.addCleanup(client.close)
         for _ in range(200):
             client.socket.send(client.message(client.ALLOCATE, client.UDP))
-        # A Binding answer has a limit of its own, and comes after all answers to what was sent before.
+        # A Binding answer has a limit of its own, and comes after all answers to earlier requests.
         client.socket.send(client.message(client.BINDING, b""))
         answers = 0
         while client.parse(client.receive())[0] == 401:
@@ -256,16 +258,17 @@ class Endurance(unittest.TestCase):
         lines = len(daemon.lines) - lines
         refused, withheld = daemon.metric(self.REFUSED), daemon.metric(self.WITHHELD)
         self.report(f"{withheld:,.0f} without an answer; {lines} lines; {call.sent} datagrams each way")
-        # The kernel may have dropped some where the machine did other work.
+        # The kernel may have dropped some datagrams while the machine did other work.
         self.assertGreater(refused + withheld, 1.98 * count, "the flood did not come to the daemon")
-        # Those that ask all the time are half of it.
+        # Those that ask all the time send half of them.
         self.assertGreater(withheld, 0.1 * count)
         self.assertLess(withheld, 1.1 * count)
         self.assertLess(lines, 100)
         if not daemon.is_sanitized():
-            # The table of addresses has 2 MiB, which are taken when they are first used, and each worker has buffers.
+            # The table of addresses has 2 MiB, which are allocated when they are first used, and each worker
+            # has buffers.
             self.assertLess(memory[1] - memory[0], 8 << 10)
-            # By then all of it is there.
+            # At that time, all of it is allocated.
             self.assertLess(memory[2] - memory[1], 1 << 10)
 
     def reloaded(self, number):

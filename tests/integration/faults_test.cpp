@@ -1,5 +1,5 @@
-// What must not bring the daemon down or slow anybody else: hostile datagrams, peers that refuse, resources
-// that run out.
+// Tests what must not stop the daemon or delay other clients: hostile datagrams, peers that refuse, and a
+// lack of resources.
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -25,7 +25,7 @@ void expect_relaying(RelayClient& client, client::UdpSocket& peer) {
   CHECK((datagram->bytes == octets("still there")));
 }
 
-// How many answers come before the one to this request, which was sent last.
+// Returns how many answers arrive before the one to this request, which was sent last.
 std::size_t answers_before(RelayClient& client, stun::Method last) {
   for (std::size_t count = 0;; ++count) {
     const auto answer = client.receive_raw(10s);
@@ -34,22 +34,22 @@ std::size_t answers_before(RelayClient& client, stun::Method last) {
   }
 }
 
-// CreatePermission for addresses of 20.0.0.0/8, from the `first` on.
+// Sends CreatePermission for `count` addresses of 20.0.0.0/8, from `first` on.
 int permit_many(RelayClient& client, std::uint32_t first, std::uint32_t count) {
   std::vector<Endpoint> peers;
   for (std::uint32_t i = 0; i < count; ++i) peers.push_back({IpAddress::v4(0x14000000 + first + i), 0});
   return client.ask(client.turn().create_permission(peers));
 }
 
-// What arrives from now on waits until SIGCONT.
+// Stops the daemon. Datagrams that arrive after this wait until SIGCONT.
 void stop_for_a_burst(pid_t pid) {
   REQUIRE(kill(pid, SIGSTOP) == 0);
-  // By the time that the kernel tells of it, it has stopped.
+  // When the kernel reports this, the process has stopped.
   siginfo_t stopped{};
   REQUIRE(waitid(P_PID, static_cast<id_t>(pid), &stopped, WSTOPPED | WNOWAIT) == 0);
 }
 
-// What it may still map, beside what it has.
+// Limits how much memory the process may map in addition to what it has.
 void leave_memory(pid_t pid, std::size_t bytes) {
   const rlimit limit{mapped_kib(pid) * 1024 + bytes, RLIM_INFINITY};
   REQUIRE(prlimit(pid, RLIMIT_AS, &limit, nullptr) == 0);
@@ -68,7 +68,7 @@ TEST_CASE("5,000 random datagrams change nothing", "[integration]") {
   for (int i = 0; i < 5000; ++i) {
     Octets noise(random() % 600);
     for (std::uint8_t& byte : noise) byte = static_cast<std::uint8_t>(random());
-    // A third of them look like STUN up to the attributes.
+    // A third of them are valid STUN up to the attributes.
     if (i % 3 == 0 && noise.size() >= 20) {
       noise.resize(noise.size() / 4 * 4);
       store_u16(noise.data(), static_cast<std::uint16_t>(random() % 0x200));
@@ -100,7 +100,7 @@ TEST_CASE("ChannelData that claims more than it brings is dropped", "[integratio
   CHECK((datagram->bytes == octets("true")));
 }
 
-// Nobody receives here: the socket that had this address is closed again.
+// Returns an address where nobody receives, since its socket is closed again.
 Endpoint closed_port(Family family) { return client::UdpSocket(loopback(family)).local(); }
 
 TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody else", "[integration]") {
@@ -127,7 +127,8 @@ TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody e
   }
 }
 
-// The daemon gets all in one pass. On loopback the ICMP error for the first is there before the next is sent.
+// The daemon receives all of them in one pass. On loopback, the ICMP error for the first one arrives before
+// the next one is sent.
 TEST_CASE("a datagram with DONT-FRAGMENT is not lost because of a peer that refuses", "[integration]") {
   Daemon daemon({"workers=1"});
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -161,7 +162,7 @@ TEST_CASE("sends that cannot work stop nothing", "[integration]") {
   client::UdpSocket peer(loopback(Family::ipv4));
   REQUIRE(client.allocate() == 0);
   REQUIRE(client.permit(peer.local()) == 0);
-  // Port 0; and an address that loopback has no route to or no right to.
+  // These are port 0, and an address to which loopback has no route or no permission.
   client.send(*Endpoint::parse("127.0.0.1:0"), octets("x"));
   CHECK(client.bind(0x4000, *Endpoint::parse("127.0.0.1:0")) == 400);
   REQUIRE(client.permit(*Endpoint::parse("127.255.255.255:9")) == 0);
@@ -211,7 +212,7 @@ TEST_CASE("a hostile user name reaches the log escaped", "[integration]") {
     RelayClient client(daemon.listener(), {.credentials = client::Credentials{name, "x"}});
     CHECK(client.allocate() == 401);
   }
-  // A name is cut at 64 characters.
+  // A name is cut after 64 characters.
   std::string cut = "user=\"";
   for (int i = 0; i < 64; ++i) cut += "é";
   REQUIRE(daemon.wait_for_log(cut + "\"..."));
@@ -261,7 +262,7 @@ TEST_CASE("wrong passwords get few answers and few lines of log, right ones are 
   guesser.send_raw(guesser.turn().binding().bytes);
   const std::size_t answers = answers_before(guesser, stun::Method::binding);
   CHECK(answers >= 18);
-  // Ten a second, and twice that at once.
+  // There are ten in a second, and a burst of twice that.
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - started);
   CHECK(answers <= 20 + 10 * static_cast<std::size_t>(seconds.count()));
   CHECK(daemon.stop() == 0);
@@ -322,7 +323,7 @@ TEST_CASE("when memory runs out the request that wanted it is refused, and the o
   const int late = RelayClient(daemon.listener()).allocate();
   CHECK((late == 0 || late == 508));
 
-  // What the greedy one gives back is there for the others.
+  // The memory that the greedy client returns is available to the others.
   REQUIRE(greedy.refresh(0s) == 0);
   REQUIRE(greedy.allocate() == 0);
   CHECK(permit_many(greedy, 0, kPerRequest) == 0);
@@ -333,7 +334,8 @@ TEST_CASE("when memory runs out the request that wanted it is refused, and the o
   CHECK_THAT(log, Catch::Contains(" out_of_memory=") && !Catch::Contains(" out_of_memory=0 "));
 }
 
-// At 1,200 bytes each they take 2,304 of the kernel's; the default buffer of 212,992 holds 92.
+// With 1,200 bytes each, they need 2,304 bytes of the kernel's memory. The default buffer of 212,992 has room
+// for 92.
 TEST_CASE("a burst of 120 datagrams waits for a server that is busy", "[integration]") {
   Daemon daemon({"workers=1"});
   RelayClient client(daemon.listener());

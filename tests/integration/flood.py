@@ -19,9 +19,10 @@ from crowd import Member, from_address
 
 PORTS = 16
 TICK = 0.002  # seconds
-# With as many from known addresses and those of one tick, as the kernel counts, 300 KiB of the 416 that it grants by itself.
+# As many requests from known addresses and those of one tick need, as the kernel counts, 300 KiB of the 416
+# KiB that it grants without configuration.
 MOST = 100
-# An answer that comes later than this after all others does not come.
+# An answer that does not come within this time after all others will not come.
 SILENCE = 1
 MOST_SECONDS = 60
 
@@ -74,7 +75,7 @@ class Flood:
                 self.receive(left)
             self.receive(0)
             self.wait(MOST)
-            # What was missed is not made good by a burst.
+            # What was missed is not sent later in a burst.
             due = max(due, time.monotonic()) + TICK
             for number in range(self.sent, min(self.sent + int(rate * TICK), count)):
                 self.send(number)

@@ -1,5 +1,5 @@
-// Real clients by TLS and DTLS that send thousands of records which bring no data: what the daemon keeps of
-// them stays bounded, and everybody else is served meanwhile.
+// Real clients by TLS and DTLS send thousands of records without data. What the daemon stores for them stays
+// bounded, and all others are served.
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -29,7 +29,7 @@ struct RecordsServer : TlsDaemon {
             {R"(listen=["tls://127.0.0.1:0", "dtls://127.0.0.1:0", "udp://127.0.0.1:0"])", "workers=1"}) {}
 };
 
-// A client by DTLS whose datagrams this makes itself once it has shaken hands.
+// A client by DTLS whose datagrams are made here after its handshake.
 struct DtlsByHand {
   explicit DtlsByHand(const Endpoint& server) : socket(loopback(Family::ipv4)) {
     socket.connect(server);
@@ -133,7 +133,7 @@ TEST_CASE("thousands of TLS records that bring no data hurt nobody", "[integrati
     }
     caller.talk();
   }
-  // New keys by the thousand, of a client that does not read what is said to them.
+  // A client asks for new keys thousands of times and does not read the answers.
   TlsProbe client(server.daemon.listener(kTls), {.version = TLS1_3_VERSION});
   REQUIRE(client.is_open());
   for (int i = 0; i < 20'000; ++i) {

@@ -1,5 +1,5 @@
-// Clients of TCP and TLS that mean harm, or die in the middle of a word: what they cost, and that nobody else
-// notices.
+// Clients by TCP and TLS that are hostile, or end in the middle of a message: what they cost, and that others
+// notice nothing.
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -43,7 +43,7 @@ void reset(net::Fd fd) {
 
 }  // namespace
 
-// 200 from each of ten addresses, as many as one address may have.
+// There are 200 from each of ten addresses, which is the limit for one address.
 TEST_CASE("two thousand TLS handshakes that do not go on cost little and end in time",
           "[integration][hostile]") {
   const std::string listen = GENERATE("tls://127.0.0.1:0"s, "auto://127.0.0.1:0"s);
@@ -58,7 +58,7 @@ TEST_CASE("two thousand TLS handshakes that do not go on cost little and end in 
   for (int i = 0; i < 2000; ++i) {
     const Endpoint from{IpAddress::v4(0x7F000101 + static_cast<std::uint32_t>(i % 10)), 0, 0};
     open.push_back(connect_to(server.at(), from));
-    // A different part each: nothing, an octet, a header, nearly all.
+    // Each sends a different part: nothing, one octet, a header, or nearly everything.
     write_all(open.back().get(),
               std::string_view(hello).substr(0, static_cast<std::size_t>(i) % hello.size()));
     if (i % 50 == 0) caller.talk();
@@ -66,9 +66,9 @@ TEST_CASE("two thousand TLS handshakes that do not go on cost little and end in 
   caller.talk();
   const std::size_t after = resident_kib(server.daemon.pid());
   INFO("resident: " << before << " → " << after << " KiB");
-  // TLS has buffers of 45 KiB in a handshake; a sanitizer needs several times as much for all of it.
+  // TLS has buffers of 45 KiB in a handshake. A sanitizer needs several times as much.
   if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + std::size_t{2000} * 60);
-  // A place is still there for everybody else.
+  // There is still a place for other clients.
   CHECK(RelayClient(server.at(), Transport::tls).allocate() == 0);
   for (const net::Fd& fd : open) CHECK(read_all(fd.get()).size() < 10);
   open.clear();
@@ -87,7 +87,7 @@ TEST_CASE("handshakes that are broken off, one after another, leave nothing behi
     net::Fd fd = connect_to(server.at(), Endpoint::parse("127.0.0.77:0"));
     write_all(fd.get(), hello);
     char byte = 0;
-    // Those that came before may still be taken for open, and then this one is refused.
+    // The earlier connections may still count as open, and then this one is refused.
     if (recv(fd.get(), &byte, 1, 0) != 1) continue;
     if (i % 2 == 0) reset(std::move(fd));
   }
@@ -98,7 +98,7 @@ TEST_CASE("handshakes that are broken off, one after another, leave nothing behi
   CHECK(server.daemon.stop() == 0);
 }
 
-TEST_CASE("TLS 1.2 is not negotiated anew", "[integration][hostile]") {
+TEST_CASE("TLS 1.2 is not renegotiated", "[integration][hostile]") {
   TlsServer server({"workers=1"});
   Caller caller(server.at(), Transport::tls);
   for (int i = 0; i < 20; ++i) {
@@ -108,7 +108,7 @@ TEST_CASE("TLS 1.2 is not negotiated anew", "[integration][hostile]") {
     CHECK(SSL_do_handshake(probe.ssl()) != 1);
     caller.talk();
   }
-  // Many times over one connection, without waiting for an answer.
+  // It does this many times on one connection, without waiting for an answer.
   TlsProbe rude(server.at(), {.version = TLS1_2_VERSION});
   SSL_renegotiate(rude.ssl());
   SSL_do_handshake(rude.ssl());

@@ -70,7 +70,7 @@ echo "# the operator's" >>"$stage/root/etc/turnpike/turnpike.yaml"
 install_into "$stage/root" /usr
 grep -q "the operator's" "$stage/root/etc/turnpike/turnpike.yaml" || fail "an edited configuration was overwritten"
 
-# Another prefix: nothing outside it, and the unit names it.
+# With another prefix, nothing is installed outside it, and the unit contains it.
 install_into "" "$stage/prefix"
 grep -q "^ExecStart=$stage/prefix/bin/turnpike --config $stage/prefix/etc/turnpike/turnpike.yaml$" \
   "$stage/prefix/lib/systemd/system/turnpike.service" || fail "the unit does not name its prefix"

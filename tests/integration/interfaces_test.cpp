@@ -1,5 +1,5 @@
-// A machine whose addresses change while the daemon runs. Hidden from whoever runs all tests: these are for
-// tests/integration/own_network, which makes them a network to change.
+// Tests a machine whose addresses change while the daemon runs. These tests are hidden from a run of all
+// tests, since they need tests/integration/own_network, which makes a network that they may change.
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -28,7 +28,7 @@ auth: {users: {alice: secret}}
 limits: {unauthenticated_per_second: 0}
 )";
 
-// The only network card of this machine. Its addresses are public ones, as far as anybody can tell in here.
+// The only network card of this machine. As far as this network shows, its addresses are public.
 class Wan {
  public:
   Wan() {
@@ -51,7 +51,7 @@ class Wan {
   }
 };
 
-// Does it, and returns when the daemon has noticed.
+// Makes the change, and returns when the daemon has noticed it.
 template <class Change>
 void change(Daemon& daemon, const std::string& noticed, Change&& make) {
   const std::size_t before = daemon.log().size();
@@ -248,7 +248,7 @@ TEST_CASE("an advertised address follows the only relayed one, and it is said wh
   expect_relayed(second, third, "by the advertised addresses");
 }
 
-// As on the passive machine of a pair: it has to take a new certificate, and forget a user.
+// This is the passive machine of a pair: it has to take a new certificate, and to forget a user.
 TEST_CASE("a reload succeeds while an address of the configuration is away", "[.][own_network]") {
   Wan wan;
   wan.add("44.0.0.1/32");
@@ -260,7 +260,7 @@ TEST_CASE("a reload succeeds while an address of the configuration is away", "[.
   Daemon daemon({}, config + "}\n");
   change(daemon, "44.0.0.2 is gone", [&] { wan.remove("44.0.0.2/32"); });
   change(daemon, "reloaded", [&] { kill(daemon.pid(), SIGHUP); });
-  // What is new has to fit, still.
+  // New entries still have to fit the present addresses.
   std::ofstream(daemon.config_file()) << kWanConfig << "relay: {advertise: 198.51.100.9}\n";
   change(daemon, "reload failed", [&] { kill(daemon.pid(), SIGHUP); });
   CHECK(count(daemon.log(), "relay.advertise: 198.51.100.9 can stand for one relayed address") == 1);
@@ -292,7 +292,7 @@ TEST_CASE("an advertised address whose local one is absent is a warning, each ti
   CHECK(count(daemon.log(), warning) == 2);
 }
 
-// Loopback's usual MTU leaves nothing that is too large.
+// With loopback's usual MTU, no datagram is too large.
 TEST_CASE("a datagram that may not be fragmented and is too large for this machine comes back as an error",
           "[.][own_network]") {
   Wan wan;
@@ -327,7 +327,8 @@ TEST_CASE("a router's word that a datagram was too large comes back", "[.][own_n
   REQUIRE(client.permit(peer.local()) == 0);
   client.send(peer.local(), pattern(1000), true);
   REQUIRE(peer.receive(10s));
-  // ICMP type 3, code 4 with an MTU of 900 (RFC 1191 §4), and the headers of that datagram.
+  // This is an ICMP error of type 3, code 4 with an MTU of 900 (RFC 1191 §4), and the headers of that
+  // datagram.
   Octets error{3, 4, 0, 0, 0, 0, 900 >> 8, 900 & 0xFF};
   const Octets headers{0x45, 0, 1028 >> 8, 1028 & 0xFF, 0, 0, 0x40, 0, 64, 17,
                        0,    0, 127,       0,           0, 1, 127,  0, 0,  1};

@@ -1,4 +1,4 @@
-// libnice, an ICE implementation that nobody here wrote, with nothing but the relay to connect by.
+// Tests libnice, an ICE implementation of another project, with the relay as its only path.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -9,7 +9,8 @@ using namespace turnpike::test;
 
 namespace {
 
-// Empty where libnice was not found when this was built: a skip on a newcomer's machine and a failure in CI.
+// Returns an empty path when libnice was not found at build time: a skip on a newcomer's machine, and a
+// failure in CI.
 std::string libnice_relay() {
 #ifdef TURNPIKE_LIBNICE_RELAY
   return TURNPIKE_LIBNICE_RELAY;

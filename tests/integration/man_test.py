@@ -90,7 +90,8 @@ class ManPages(unittest.TestCase):
         for program in PROGRAMS:
             words = set(text_of(program).replace('"', "").split())
             for answer in helps_of(program):
-                # Newer versions of CLI11 write on this side what an option needs, which the page has as a sentence.
+                # Newer versions of CLI11 write here which options an option needs. The page has this as a
+                # sentence.
                 explained = re.sub(r"\b(Needs|Excludes): \S+", "", " ".join(EXPLANATION.findall(answer)))
                 missing = [word for word in explained.replace("`", "").split()
                            if word not in words and word + "." not in words]

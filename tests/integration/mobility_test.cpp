@@ -1,5 +1,5 @@
-// Allocations that move with their client (RFC 8016), on real sockets: the new address hashes to any worker,
-// and the allocation is found and keeps on serving.
+// Tests allocations that move with their client (RFC 8016) on real sockets: the new address hashes to any
+// worker, and the allocation is found and continues.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
@@ -43,7 +43,7 @@ void expect_path(client::UdpSocket& peer, const Endpoint& relayed, RelayClient& 
 
 }  // namespace
 
-// Forty moves to a worker each time drawn from four.
+// There are forty moves, each to a random one of four workers.
 TEST_CASE("an allocation follows its client over addresses, transports and workers",
           "[integration][mobility]") {
   MobilityServer server;
@@ -94,7 +94,7 @@ TEST_CASE("an allocation outlives its connection, and the new one outlives the d
     ticket = there->ticket();
     there->send_on_channel(0x4000, octets("I am here"));
     REQUIRE(peer.receive(10s));
-    // Twice as long as a connection without an allocation may stay.
+    // This is twice as long as a connection without an allocation may stay.
     if (i < 3) CHECK_FALSE(there->receive_raw(2s));
     CHECK_FALSE(there->stream().closed());
     expect_path(peer, relayed, *there, "still there?");
@@ -102,7 +102,7 @@ TEST_CASE("an allocation outlives its connection, and the new one outlives the d
   }
 }
 
-TEST_CASE("who was refused is a client like any other", "[integration][mobility]") {
+TEST_CASE("a client whose move was refused is a client like any other", "[integration][mobility]") {
   MobilityServer server;
   auto owner = server.client(Transport::udp);
   allocate_mobile(*owner);

@@ -43,7 +43,7 @@ STUNCLIENT = os.environ.get("STUNCLIENT", str(ROOT / "build/release/stunclient")
 STRICT = os.environ.get("CI") == "true"
 RETRY = 0.05
 
-# More than nine tenths of the limit, and more than eight tenths of the ports.
+# These are more than nine tenths of the limit, and more than eight tenths of the ports.
 ALLOCATIONS, LIMIT, PORTS = 860, 900, "20000-21023"
 CONFIG = """
 realm: example.org
@@ -85,12 +85,13 @@ def until(what, ask):
 
 class Daemon(Program):
     def __init__(self, folder, log_format="text", redis=None):
-        # The certificate is good for two days, which is less than its alert wants.
+        # The certificate is valid for two days, which is less than its alert allows.
         make = "openssl req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=turn.example.org"
         make += " -addext subjectAltName=DNS:turn.example.org"
         subprocess.run([*make.split(), "-keyout", "key.pem", "-out", "certificate.pem"], cwd=folder, check=True,
                        capture_output=True)
-        # A loopback address of its own, where nobody else has ports: this test may run twice at once.
+        # This loopback address is the test's own, and nobody else uses its ports, so this test may run twice
+        # at once.
         self.relay = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
         text = CONFIG % {"folder": folder, "relay": self.relay, "ports": PORTS, "limit": LIMIT, "format": log_format}
         if redis:
@@ -123,7 +124,7 @@ class Monitoring(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        # Each allocation takes a descriptor here and one in the daemon.
+        # Each allocation needs a descriptor here and one in the daemon.
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft < 4096:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard) if hard > 0 else 4096, hard))
@@ -145,7 +146,7 @@ class Monitoring(unittest.TestCase):
             "Server is ready to receive web requests")
         cls.addClassCleanup(cls.prometheus.stop)
         cls.api = f'http://{cls.prometheus.found(r"Listening on. address=(127.0.0.1:[0-9]+)")[1]}/api/v1'
-        # Rates begin with the first scrape, so what is counted has to come after it.
+        # Rates begin with the first scrape, so everything that is counted has to come after it.
         until("the first scrape", lambda: cls.query("turnpike_build_info"))
         cls.dashboard = json.loads(DASHBOARD.read_text())
         cls.held = []
@@ -244,7 +245,7 @@ class Monitoring(unittest.TestCase):
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
 
     def test_2_each_rule_has_a_test(self):
-        # In the file each case stands on lines of its own, and an empty list on the line of its alert.
+        # In the file, each case is on lines of its own, and an empty list is on the line of its alert.
         text = RULES_TEST.read_text()
         for rule in self.rules():
             with self.subTest(rule=rule["name"]):
@@ -272,7 +273,8 @@ class Monitoring(unittest.TestCase):
         return found
 
     def test_3_the_dashboard_is_one_that_grafana_9_to_11_can_show(self):
-        # That of Grafana 9.0. Later ones bring it up to date when they read it; earlier ones know no later one.
+        # This is the version of Grafana 9.0. Later versions update it when they read it, and earlier versions
+        # know no later one.
         self.assertEqual(self.dashboard["schemaVersion"], 36)
         panels = self.panels()
         self.assertEqual([p["title"] for p in panels if p["type"] == "row"],
@@ -329,7 +331,7 @@ class Monitoring(unittest.TestCase):
                 for target in panel.get("targets", []):
                     yield panel, target, self.substituted(target["expr"], **({repeat: value} if repeat else {}))
 
-    # These stay at zero while all is well and nobody uses what they count.
+    # These stay at zero while everything works and nobody uses what they count.
     QUIET = {"Draining", "Restarts", "Connections that the server closed", "Rooms and members", "Sent to another server",
              "Connections with peers made", "Signaling messages"}
 
@@ -371,7 +373,7 @@ class Monitoring(unittest.TestCase):
         selector = ",".join(f'{label}="{value}"' for label, value in {"alertname": alert, **labels}.items())
         until(f"the alert {selector}", lambda: self.query(f"ALERTS{{{selector}}}"))
 
-    # Each alert is provoked. How long the condition has to last is left to prometheus_rules_test.yml.
+    # Each alert is provoked. prometheus_rules_test.yml tests how long the condition has to last.
     PROVOKED = {"TurnpikeLimitAlmostReached", "TurnpikeRelayPortsAlmostGone", "TurnpikeCertificateExpires",
                 "TurnpikeManyAuthenticationFailures", "TurnpikeDropsMedia", "TurnpikeDraining", "TurnpikeDown",
                 "TurnpikeClusterAway"}
@@ -380,7 +382,7 @@ class Monitoring(unittest.TestCase):
         self.assertEqual({rule["name"] for rule in self.rules() if rule["type"] == "alerting"}, self.PROVOKED)
         self.wait_for_alert("TurnpikeLimitAlmostReached", name="allocations")
         self.wait_for_alert("TurnpikeRelayPortsAlmostGone", name="relay_ports")
-        # It has no time to wait.
+        # This alert does not wait for some time.
         self.wait_for_alert("TurnpikeCertificateExpires", name="turn.example.org", alertstate="firing")
         self.wait_for_alert("TurnpikeManyAuthenticationFailures", reason="wrong")
         self.wait_for_alert("TurnpikeDropsMedia", instance=self.daemon.admin)
@@ -446,13 +448,13 @@ class Fail2ban(unittest.TestCase):
                     self.addCleanup(made.close)
                     return made
 
-                # Those who do no harm.
+                # These clients do no harm.
                 self.assertEqual(client("127.0.0.10").allocate()[0], 0)
                 client("127.0.0.11").learn_nonce()
                 stale = client("127.0.0.12")
                 stale.realm, stale.nonce = b"example.org", b"a nonce of somebody else"
                 self.assertEqual(stale.allocate(password=b"wrong")[0], 438)
-                # And those who do.
+                # And these do.
                 expected = collections.Counter()
                 for number, name in enumerate(self.NAMES, 1):
                     hostile = self.HOSTILE.format(number)
@@ -463,14 +465,14 @@ class Fail2ban(unittest.TestCase):
                 if daemon.ports["udp6"]:
                     self.assertEqual(client("::1", "udp6").allocate(password=b"wrong")[0], 401)
                     expected["::1"] += 1
-                # More than the daemon answers, and more than it writes: how many lines there are is its own affair, but the
-                # last one is this client's.
+                # There are more requests than the daemon answers, and than it logs. The number of lines is
+                # not tested, but the last one is this client's.
                 flood = client("127.0.0.14")
                 flood.learn_nonce()
                 for _ in range(100):
                     flood.socket.send(flood.signed(Client.ALLOCATE, Client.UDP, self.FORGED.encode(), b"wrong"))
                 until("refusals without an answer", lambda: daemon.metric('turnpike_refused_total{reason="failures_per_second"}'))
-                # The signaling endpoint.
+                # This is the signaling endpoint.
                 page = "GET /ice-servers HTTP/1.1\nHost: %s\nX-Forwarded-For: 1.2.3.4\nConnection: close\n%s\n"
                 self.http(daemon, "127.0.0.20", page % ("localhost", "Authorization: Bearer 1.2.3\n"))
                 expected["127.0.0.20"] += 1
@@ -500,7 +502,8 @@ class Fail2ban(unittest.TestCase):
     def check(self, log_format):
         began = time.time()
         lines, expected = self.lines_of_daemon(log_format)
-        # As they are in a file, and as the journal or a syslog daemon has them, with a beginning of its own: each line twice.
+        # Each line comes twice: as it is in a file, and with the beginning that the journal or a syslog
+        # daemon writes.
         host = [f"{time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime())} some-host turnpike[12]: {line}" for line in lines]
         found, times = self.matched(lines + host)
         self.assertEqual(found, expected + expected, "".join(lines))
@@ -538,5 +541,5 @@ if __name__ == "__main__":
         print(f"monitoring: skipped: {reason}")
     if not program.result.wasSuccessful() or (missing and STRICT):
         sys.exit(1)
-    # Without Prometheus most of it was left out.
+    # Without Prometheus, most of it was not tested.
     sys.exit(77 if any("prometheus" in reason for reason in missing) else 0)

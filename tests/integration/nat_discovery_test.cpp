@@ -1,5 +1,5 @@
-// NAT behaviour discovery (RFC 5780) as it is on the wire: which socket an answer really leaves from.
-// 127.0.0.1 and 127.0.0.2 are two addresses on every machine.
+// Tests NAT behaviour discovery (RFC 5780) on the wire: which socket an answer really leaves from. Every
+// machine has the two addresses 127.0.0.1 and 127.0.0.2.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <set>
@@ -32,7 +32,7 @@ struct Answer {
   std::uint16_t to_port = 0;
 };
 
-// An address without XOR, and what there is without it: 0.0.0.0:0.
+// Returns an address without XOR, or 0.0.0.0:0 when there is none.
 Endpoint address_in(const stun::MessageView& message, AttributeType type) {
   const auto value = message.find(type);
   return value ? stun::decode_address(*value).value_or(Endpoint()) : Endpoint();
@@ -42,7 +42,7 @@ class Prober {
  public:
   explicit Prober(const std::string& local = "127.0.0.1") : socket_(at(local, 0)), other_(at(local, 0)) {}
 
-  // Asks until it is answered: nothing gets lost here, but a busy machine may drop.
+  // Asks until an answer arrives. Nothing is lost here, but a busy machine may drop datagrams.
   std::optional<Answer> ask(const Endpoint& server, std::uint32_t change, bool at_other_port = false) {
     client::RequestContents contents;
     const auto flags = static_cast<std::uint8_t>(change);
@@ -77,7 +77,7 @@ class Prober {
   client::UdpSocket other_;
 };
 
-// The four addresses, as the first one is told of them.
+// The four addresses, as answers of the first one show them.
 struct DiscoveryEndpoints {
   Endpoint a1p1, a1p2, a2p1, a2p2;
 };
@@ -93,7 +93,7 @@ DiscoveryEndpoints discovery_endpoints(const Endpoint& primary) {
   return {primary, {primary.address, other.port}, {other.address, primary.port}, other};
 }
 
-// Sixteen answers: each of the four asked for each of the four.
+// There are sixteen answers: each of the four sockets is asked for an answer of each of the four.
 void expect_table_1(const DiscoveryEndpoints& four, Prober& prober) {
   for (const Endpoint& asked : {four.a1p1, four.a1p2, four.a2p1, four.a2p2}) {
     const IpAddress other_address =
@@ -132,19 +132,19 @@ TEST_CASE("a CHANGE-REQUEST is answered from the address and the port that it as
   }
 }
 
-TEST_CASE("behind a wildcard, too", "[integration][nat]") {
+TEST_CASE("a CHANGE-REQUEST is answered behind a wildcard too", "[integration][nat]") {
   Daemon daemon({R"(listen=["udp://0.0.0.0:0", "udp://[::]:0"])"}, kNamed);
   const DiscoveryEndpoints four = discovery_endpoints(at("127.0.0.1", daemon.listener().port));
   Prober prober;
   expect_table_1(four, prober);
-  // Any address of the machine is the first one to whoever comes to it.
+  // Any address of the machine is the first one for clients that use it.
   const auto answer = prober.ask(at("127.0.0.7", four.a1p1.port), stun::kChangePort);
   REQUIRE(answer);
   CHECK(answer->from == at("127.0.0.7", four.a1p2.port));
   CHECK(answer->other == four.a2p2);
 }
 
-TEST_CASE("RESPONSE-PORT is answered there, from whichever address", "[integration][nat]") {
+TEST_CASE("RESPONSE-PORT is answered at this port, from any address", "[integration][nat]") {
   Daemon daemon({}, kNamed);
   const DiscoveryEndpoints four = discovery_endpoints(daemon.listener());
   Prober prober;

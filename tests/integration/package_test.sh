@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# package_test.sh SOURCE_DIR BUILD_DIR: the Debian package on a machine of its own, which systemd boots in a container. The
-# service starts with what the package configures, relays, reloads beside a call, refuses a bad file, drains, comes back
-# after a crash, uses certbot's certificates and systemd's credentials, is upgraded and removed, and a purge leaves nothing
-# but logs. No part of it uses this machine's network but debootstrap and apt, once: the tree that they make is kept in
-# /var/cache/turnpike-test.
+# package_test.sh SOURCE_DIR BUILD_DIR tests the Debian package on a machine of its own, which systemd boots
+# in a container. The service starts with the package's configuration, relays, reloads during a call, refuses
+# a bad file, drains, starts again after a crash, uses certbot's certificates and systemd's credentials, is
+# upgraded and removed, and a purge leaves only logs. Only debootstrap and apt use this machine's network,
+# once: the tree that they make is kept in /var/cache/turnpike-test.
 set -euo pipefail
 # shellcheck source=tools/dev/lib.sh
 source "$1/tools/dev/lib.sh"
@@ -13,23 +13,23 @@ readonly cache=/var/cache/turnpike-test
 readonly mirror=http://deb.debian.org/debian
 readonly config=/etc/turnpike/turnpike.yaml
 
-# What a machine of its own needs is not there on every machine, whoever runs the tests.
+# Not every machine has what a container needs, and this does not depend on who runs the tests.
 skip() {
   echo "skipped: $*"
   exit 77
 }
 
-# step WHAT: says what is shown next, and how long the test has taken until now.
+# step WHAT: prints what is tested next, and how long the test has taken so far.
 step() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
 
-# Without the locale of this machine, without its environment, and with a policy that is asked for by name.
+# Commands run without this machine's locale and environment, and with a policy that is named explicitly.
 clean_environment=(/usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root TERM=dumb
   DEBIAN_FRONTEND=noninteractive)
 
 outside() { chroot "$tree" "${clean_environment[@]}" "$@"; }                # while the machine is not booted
 inside() { nsenter -t "$leader" -a -- "${clean_environment[@]}" "$@"; }     # while it runs
 
-# The same with a deadline, for commands that wait for something to happen.
+# Does the same with a deadline, for commands that wait for something.
 inside_within() {
   local seconds=$1
   shift
@@ -49,13 +49,13 @@ failed() {
   die "$*"
 }
 
-# What the machine's journal says after this moment can be waited for with wait_for_journal.
+# After this, wait_for_journal finds what the machine's journal says from now on.
 mark_journal() {
   cursor=$(inside journalctl --lines 1 --show-cursor --no-pager --quiet | sed -n 's/^-- cursor: //p')
   [[ -n $cursor ]] || failed "the journal has no cursor"
 }
 
-# wait_for_journal SECONDS TEXT: until systemd or turnpike says TEXT about the service.
+# wait_for_journal SECONDS TEXT: waits until systemd or turnpike says TEXT about the service.
 wait_for_journal() {
   local status=0
   # shellcheck disable=SC2016  # expanded by the shell inside
@@ -74,8 +74,8 @@ copy_network_settings() {
   done
 }
 
-# Begins with a minimal Debian of this machine's release with systemd: the one that was kept, or a new one, which is made
-# while this script does other things.
+# Begins with a minimal Debian of this machine's release with systemd: the kept one, or a new one, which is
+# made while this script does other things.
 begin_tree() {
   local suite
   suite=$(release_of VERSION_CODENAME)
@@ -92,7 +92,7 @@ begin_tree() {
   fi
 }
 
-# Adds the libraries that the package depends on, unless they are there, and keeps the tree for the next time.
+# Adds the libraries that the package needs, unless they are there, and keeps the tree for the next run.
 finish_tree() {
   local depends
   depends=$(dpkg-deb --field "$package" Depends)
@@ -103,7 +103,7 @@ finish_tree() {
       skip "debootstrap failed; is $mirror reachable?"
     }
     copy_network_settings
-    # Nobody watches the timers and the login prompt of this machine.
+    # Nobody needs the timers and the login prompt of this machine.
     outside systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer dpkg-db-backup.timer \
       fstrim.timer console-getty.service systemd-networkd-wait-online.service
   fi
@@ -117,15 +117,15 @@ finish_tree() {
     skip "apt-get cannot install what the package depends on"
   }
   echo "$depends" >"$tree/root/depends"
-  # Another checkout's test may do the same now.
+  # The test of another checkout may do the same now.
   local made
   made=$(mktemp "$archive.XXXXXX")
   tar -C "$tree" -cf "$made" .
   mv "$made" "$archive"
 }
 
-# The same package as 0.0.1, whose default configuration differs in a comment: where the operator has changed the file as
-# well, an upgrade has to choose, and must choose the operator's.
+# This is the same package as version 0.0.1, whose default configuration differs in a comment. When the
+# operator has changed the file too, an upgrade has to choose, and must choose the operator's file.
 make_older_package() {
   local folder=$work/older
   dpkg-deb --raw-extract "$package" "$folder"
@@ -204,7 +204,7 @@ show_default_configuration() {
   tail -n 1 "$work/log"
 }
 
-# The operator's file from now on.
+# Installs the operator's file.
 configure() {
   cat >"$tree$config" <<END
 realm: example.org
@@ -242,8 +242,8 @@ show_users() {
 
 number_in() { sed -n "s/.*\"$1\":\\([0-9]*\\).*/\\1/p" "$2"; }
 
-# One call of three seconds after the other, each through many reloads, until the file of that name is there; prints the
-# datagrams sent and delivered of each.
+# Makes one call of three seconds after the other, each through many reloads, until the file of this name
+# exists. Prints the sent and delivered datagrams of each call.
 calls_until() {
   while [[ ! -e $1 ]]; do
     inside_within 60 turnbench --server 127.0.0.1:3478 --user alice --password a-password-of-this-test --clients 4 \
@@ -302,7 +302,7 @@ show_crash() {
   relays || failed "stunclient --turn after a crash: $(cat "$work/log")"
 }
 
-# make_lineage FOLDER SUBJECT: what certbot keeps of a certificate, which nobody but root can read.
+# make_lineage FOLDER SUBJECT: makes what certbot stores for a certificate, which only root can read.
 make_lineage() {
   (umask 077 && mkdir -p "$1")
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 7 -subj "/CN=$2" \
@@ -311,13 +311,13 @@ make_lineage() {
   chmod 600 "$1/privkey.pem"
 }
 
-# run_hook LINEAGE: as certbot does.
+# run_hook LINEAGE: runs the hook as certbot does.
 run_hook() {
   inside env RENEWED_LINEAGE="$1" /usr/share/doc/turnpike/examples/certbot-deploy-hook >"$work/log" 2>&1 ||
     failed "certbot-deploy-hook: $(cat "$work/log")"
 }
 
-# The serial number of the certificate that stands in a file, or that the service shows to whoever comes by TLS.
+# Prints the serial number of the certificate in a file, or of the one that the service shows by TLS.
 serial_of() { openssl x509 -noout -serial -in "$1"; }
 served_serial() {
   nsenter -t "$leader" -n openssl s_client -connect 127.0.0.1:5349 </dev/null 2>/dev/null | openssl x509 -noout -serial
@@ -346,7 +346,7 @@ END
   [[ $(served_serial) == $(serial_of "$tree$live/fullchain.pem") ]] || failed "it does not serve the new certificate"
   expect_output "Binding test: success" stunclient --protocol tls 127.0.0.1
 
-  # One that fails changes nothing.
+  # A failed renewal changes nothing.
   rm "$tree$live/fullchain.pem"
   if inside env RENEWED_LINEAGE=$live /usr/share/doc/turnpike/examples/certbot-deploy-hook >"$work/log" 2>&1; then
     failed "a hook without a certificate succeeded"
@@ -361,11 +361,11 @@ show_credentials() {
   local drop_in=/etc/systemd/system/turnpike.service.d/credentials.conf folder=/etc/turnpike-credentials until password
   step "secrets that systemd hands over"
   mkdir -p "$tree$(dirname $drop_in)"
-  # Its lines that are commented out have no space behind the #.
+  # Its lines that are commented out have no space after the #.
   sed 's/^#\([^ ]\)/\1/' "$tree/usr/share/doc/turnpike/examples/credentials.conf" >"$tree$drop_in"
   (umask 077 && mkdir "$tree$folder" && echo a-secret-of-this-test >"$tree$folder/turn-secret" &&
     head -c 32 /dev/urandom | base64 >"$tree$folder/token-key")
-  # The example's own lines, below "auth:" in the place of what stands there.
+  # The example's lines come below "auth:" and replace what is there.
   {
     echo "realm: example.org"
     sed -n 's/^#   //p' "$tree/usr/share/doc/turnpike/examples/credentials.conf"
@@ -374,7 +374,7 @@ show_credentials() {
   inside systemctl daemon-reload
   inside systemctl restart turnpike.service || failed "it does not start with secrets of systemd's"
   expect_active "with secrets of systemd's"
-  # As a web application makes time-limited credentials.
+  # A web application makes time-limited credentials in this way.
   until=$(($(date +%s) + 600)):ann
   password=$(printf %s "$until" | openssl dgst -sha1 -hmac a-secret-of-this-test -binary | base64)
   inside env STUNCLIENT_PASSWORD="$password" stunclient --turn --user "$until" 127.0.0.1 >"$work/log" 2>&1 ||
@@ -388,7 +388,7 @@ show_credentials() {
   inside systemctl restart turnpike.service || failed "it does not start without them"
 }
 
-# Prints the host's number of the daemon's first worker thread. Nothing but this test's processes is to be seen here.
+# Prints the host's number of the daemon's first worker thread. Only this test's processes are visible here.
 worker_thread() {
   local name
   name=$(grep -lx worker-0 /proc/[0-9]*/task/*/comm) || failed "the daemon has no thread worker-0"
@@ -427,13 +427,14 @@ END
   inside systemctl daemon-reload
 }
 
-# start_container [OPTION OF SYSTEMD-NSPAWN...]: the image's program, as tools/container/Containerfile has it run, as far as
-# that can be shown without a registry of images. Sets `container` and `pid`; `log` is where it writes.
+# start_container [OPTION OF SYSTEMD-NSPAWN...]: starts the image's program as tools/container/Containerfile
+# runs it, as far as this is possible without a registry of images. Sets `container` and `pid`; its output
+# goes to `log`.
 start_container() {
   local entrypoint options
   mapfile -t entrypoint < <(sed -n 's/^ENTRYPOINT //p' "$source_dir/tools/container/Containerfile" |
     python3 -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")')
-  # The folders that its command makes writable have the mode that they have in the image.
+  # The folders that its command makes writable have the same mode as in the image.
   mapfile -t options < <(sed -n 's|^#.* --tmpfs \([^ ]*\).*|--tmpfs=\1:mode=1777|p' "$source_dir/tools/container/Containerfile")
   systemd-nspawn --quiet --register=no --keep-unit --private-network --read-only --as-pid2 --user=turnpike \
     --no-new-privileges=yes --drop-capability=all --console=pipe "${options[@]}" "$@" -D "$tree" "${entrypoint[@]}" >"$log" 2>&1 &
@@ -455,7 +456,7 @@ show_container() {
   local log=$work/container.log container pid
   step "as a container: no init, another user, a root that cannot be written to, no capability"
   mkdir "$tree/var/lib/turnpike"  # systemd-nspawn wants the account's home
-  # What the package does itself where there is a /proc.
+  # The package does this itself when there is a /proc.
   outside chgrp turnpike /etc/turnpike "$config"
   : >"$log"
   start_container
@@ -463,11 +464,11 @@ show_container() {
   nsenter -t "$pid" -a "${clean_environment[@]}" stunclient 127.0.0.1 >"$work/log" 2>&1 || die "stunclient: $(cat "$work/log")"
   nsenter -t "$pid" -a "${clean_environment[@]}" turnpikectl status >"$work/log" 2>&1 || die "turnpikectl: $(cat "$work/log")"
   stop_container
-  # docker reads no other list of what stays out of an image, and podman reads this one as well.
+  # docker reads only this list of files that are not part of an image, and podman reads it too.
   grep -qx build "$source_dir/.dockerignore" || die "the images of docker would have the build folder in them"
 }
 
-# volume_mode KIND: of the files in the manifest's volume of that kind.
+# volume_mode KIND: prints the mode of the files in the manifest's volume of this kind.
 volume_mode() { sed -n "s/.* $1: .*defaultMode: \([0-7]*\).*/\1/p" "$source_dir/tools/container/kubernetes.yaml" | grep .; }
 
 show_pod() {
@@ -475,7 +476,7 @@ show_pod() {
   step "as a pod of tools/container/kubernetes.yaml"
   sed -n '/^  turnpike.yaml: |$/,/^---$/s/^    //p' "$manifest" >"$work/pod.yaml"
   echo a-secret-of-thirty-two-characters >"$work/secret"
-  # As the kubelet does it: the volumes' group is fsGroup, which is one of the program's groups.
+  # The kubelet does the same: the volumes' group is fsGroup, which is one of the program's groups.
   group=$(sed -n 's/^ *fsGroup: //p' "$manifest")
   [[ $group == "$(sed -n 's/^ *runAsGroup: //p' "$manifest")" ]] || die "the volumes belong to another group than the program's"
   chgrp "$(outside id -g turnpike)" "$work/pod.yaml" "$work/secret"
@@ -591,14 +592,14 @@ main() {
   local tool
   ((EUID == 0)) || skip "only root can boot a machine"
   [[ $(release_of ID) == debian ]] || skip "this is no Debian, so there is no package of its own to make"
-  # A chroot with a fresh /sys, as tools/dev/bare_debian makes it, has none.
+  # A chroot with a fresh /sys, such as tools/dev/bare_debian makes, has none.
   [[ $(stat -f -c %T /sys/fs/cgroup) != sysfs ]] || skip "no control groups are mounted, which systemd needs"
   for tool in debootstrap systemd-nspawn dpkg-shlibdeps nsenter openssl; do
     command -v "$tool" >/dev/null || skip "$tool is missing"
   done
 
-  # In memory, where dpkg's many fsync calls cost nothing. The mounts and the processes are in namespaces of their own, and
-  # end with this script, whatever ends it.
+  # The tree is in memory, where dpkg's many fsync calls take no time. The mounts and the processes are in
+  # namespaces of their own, and end with this script in any case.
   work=$(mktemp -d)
   trap 'rmdir "$work"' EXIT
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc "$0" "$source_dir" "$build" --in-namespaces "$work"
@@ -610,7 +611,7 @@ test_package() {
 
   begin_tree
   step "packing"
-  # With a strict umask, which must not come through to the package.
+  # The umask is strict, and must not affect the package.
   (umask 077 && cpack --config "$build/CPackConfig.cmake" -B "$work/pack" >"$work/cpack.log" 2>&1) || {
     tail -n 20 "$work/cpack.log" >&2
     die "cpack failed"
@@ -618,7 +619,7 @@ test_package() {
   package=$(find "$work/pack" -maxdepth 1 -name '*.deb')
   ls -l "$package"
   if dpkg-deb --contents "$package" | grep '^d' | grep -v '^drwxr-xr-x root/root '; then die "folders that not everybody may enter"; fi
-  # It takes a while and a core of its own.
+  # This takes some time and one core.
   check_with_lintian &
   local lintian=$!
   make_older_package

@@ -12,7 +12,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Empty where Pion was not found when this was built: a skip on a newcomer's machine and a failure in CI.
+// Returns an empty path when Pion was not found at build time: a skip on a newcomer's machine, and a failure
+// in CI.
 std::string pion_relay() {
 #ifdef TURNPIKE_PION_RELAY
   return TURNPIKE_PION_RELAY;
@@ -27,7 +28,7 @@ struct UrlKind {
   const char* scheme;
   const char* transport;
 };
-// As the daemon's listeners, in their order.
+// They are in the order of the daemon's listeners.
 constexpr UrlKind kUrlKinds[] = {{"turn", "udp"}, {"turn", "tcp"}, {"turns", "tcp"}, {"turns", "udp"}};
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Clients by UDP and DTLS that come through load balancers which speak the PROXY protocol, against the real
-// daemon: a balancer of the test's stands in between.
+// Tests clients by UDP and DTLS behind load balancers that use the PROXY protocol, against the real daemon.
+// The test itself is the balancer.
 #include <poll.h>
 
 #include <atomic>
@@ -23,7 +23,7 @@ namespace {
 
 Endpoint parse(const std::string& text) { return Endpoint::parse(text).value(); }
 
-// Where balancers speak from, and what a client of any address is said to be.
+// The address of the balancer, and the client that its headers name.
 const Endpoint kTrusted = parse("127.0.0.2:0");
 Endpoint said_v4(const Endpoint& client) {
   return {IpAddress::parse("198.51.100.7").value(), client.port, 0};
@@ -32,7 +32,7 @@ Endpoint said_v6(const Endpoint& client) { return {IpAddress::parse("2001:db8::7
 
 enum class HeaderOn { each, first };
 
-// It has a socket of its own for each client, and forgets none.
+// The balancer has a socket for each client, and keeps all of them.
 class Balancer {
  public:
   using Says = std::function<Endpoint(const Endpoint&)>;
@@ -117,7 +117,7 @@ struct ProxiedServer : TlsDaemon {
 
 constexpr std::size_t kProxiedSizes[] = {0, 1, 3, 160, 1100, 9000};
 
-// All that a client does, and that it is for the server who the balancer says it is.
+// Does everything that a client does, and checks that the server sees it under the address in the header.
 void expect_service(const Endpoint& at, Transport transport, const Balancer::Says& says) {
   RelayClient client(at, transport);
   client::UdpSocket peer(loopback(Family::ipv4));
@@ -130,7 +130,7 @@ void expect_service(const Endpoint& at, Transport transport, const Balancer::Say
   CHECK(client.refresh(0s) == 0);
 }
 
-// The address in the answer to a Binding request behind this header, or "nothing".
+// Returns the address in the answer to a Binding request with this header, or "nothing".
 std::string mapped(client::UdpSocket& socket, const Endpoint& server, const std::string& header) {
   Octets bytes = octets(header);
   const Octets request = binding_request();
@@ -203,7 +203,7 @@ TEST_CASE("behind a balancer, limits count for its clients, each by itself", "[i
   number = 8;  // for all that comes from here on
   RelayClient ben(balancer.at(), Transport::udp);
   CHECK(ben.allocate() == 0);
-  // A client whom the balancer now calls another has no allocation any more.
+  // A client that now has another address in its headers has no allocation any more.
   CHECK(ann.refresh(600s) == 437);
 
   const Balancer of_denied(server.at(kEach), HeaderOn::each, [](const Endpoint& client) {
@@ -213,7 +213,7 @@ TEST_CASE("behind a balancer, limits count for its clients, each by itself", "[i
   CHECK(denied.allocate() == 403);
 }
 
-TEST_CASE("who is no balancer of ours, or does not speak as one, is not heard", "[integration][proxied]") {
+TEST_CASE("datagrams of others, or without a valid header, are ignored", "[integration][proxied]") {
   ProxiedServer server;
   const std::string header = proxy_header(parse("198.51.100.7:55555"));
   for (const Listener listener : {kBalancedDtls, kEach, kFirst}) {
@@ -237,12 +237,12 @@ TEST_CASE("who is no balancer of ours, or does not speak as one, is not heard", 
     sends(balancer, proxy_header(0x21, 0x12, std::string(5000, 'x')));
     sends(balancer, "PROXY TCP4 198.51.100.7\r\n");
     if (listener == kBalancedDtls) continue;  // where a Binding request alone is nothing
-    // The first answer is to the first good request.
+    // The first answer belongs to the first valid request.
     CHECK(mapped(balancer, server.at(listener), header) == "198.51.100.7:55555");
     CHECK_FALSE(untrusted.receive(100ms));
     CHECK_FALSE(balancer.receive(100ms));
   }
-  // The balancer's own checks.
+  // The balancer makes a health check of its own.
   client::UdpSocket check(kTrusted);
   CHECK(mapped(check, server.at(kEach), local_proxy_header()) == check.local().to_string());
   CHECK(server.daemon.stop() == 0);
@@ -270,7 +270,7 @@ TEST_CASE("a client cannot write a header itself, whichever way its balancer wri
   }
 }
 
-// Each new client is another socket of the balancer's, which hashes to any of four workers.
+// Each new client is a new socket of the balancer, which hashes to any of four workers.
 TEST_CASE("an allocation follows its client behind a balancer over workers", "[integration][proxied]") {
   ProxiedServer server({"relay.mobility=true"});
   const Balancer balancer(server.at(kEach), HeaderOn::each, said_v4);

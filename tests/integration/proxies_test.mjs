@@ -1,5 +1,6 @@
-// nginx and HAProxy in front of the daemon and behind it, with the very configurations that the README gives, and nginx in
-// front of TURN by UDP. Runs in a network of its own, see own_network, where the README's ports are free.
+// Tests nginx and HAProxy in front of the daemon and behind it, with exactly the configurations that the
+// README gives, and nginx in front of TURN over UDP. The test runs in its own network namespace, see
+// own_network, in which the ports of the README are free.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +25,7 @@ const { io } = require('socket.io-client');
 const host = 'turn.example.org';
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
-// The indented block of the README that begins with this comment, the first below a heading.
+// Returns the indented block of the README that begins with this comment, the first one after the heading.
 function block(comment, heading = '### Behind nginx or HAProxy') {
   const lines = readme.slice(readme.indexOf(heading)).split('\n');
   const start = lines.findIndex(line => line.startsWith(`    # ${comment}`));
@@ -37,7 +38,7 @@ const own = makeCertificate(host);
 const { certificate, privateKey } = own;
 const folder = temporaryDirectory('proxies').path;
 
-// A text of the README with the files of a certificate of ours in place of those that it names.
+// Replaces the certificate files that a text of the README names with the files of our own certificate.
 function withFiles(text, name, { certificate, privateKey }) {
   const pem = join(folder, `${name}.pem`);
   writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(privateKey, 'utf8'), { mode: 0o600 });
@@ -48,17 +49,17 @@ function withFiles(text, name, { certificate, privateKey }) {
     .replace(`/etc/haproxy/${name}.pem`, pem);
 }
 
-// What stands in Debian's haproxy.cfg, above ours.
+// These lines of Debian's haproxy.cfg precede our own.
 const haproxyDefaults = 'defaults\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n';
 
-// Each is started with the README's configuration and resolves to the function that stops it.
+// Each function starts a proxy with the README's configuration and resolves to the function that stops it.
 const reverseProxies = {
   nginx: () => startNginx({ http: withFiles(block('/etc/nginx/conf.d/'), host, own) }),
   haproxy: () => startHaproxy(haproxyDefaults + withFiles(block('/etc/haproxy/haproxy.cfg'), host, own)),
 };
 
-// The daemon with the README's configuration and more lines of `signaling`, and the proxy in front of it. Resolves to a
-// token that lets somebody in.
+// Starts the daemon with the README's configuration and more lines of `signaling`, and the proxy in front of
+// it. Resolves to a token that is valid for this daemon.
 async function startBehind(t, program, signaling) {
   const configuration = block('/etc/turnpike/turnpike.yaml');
   const daemon = await startTurnpike(['realm: example.org', 'listen: ["udp://127.0.0.1:0"]',
@@ -71,7 +72,7 @@ async function startBehind(t, program, signaling) {
 for (const program of ['nginx', 'haproxy']) {
   const skip = isInstalled(program) ? false : `there is no ${program}`;
 
-  test(`behind ${program}`, { skip }, async t => {
+  test(`the daemon behind ${program}`, { skip }, async t => {
     const root = join(folder, `${program}-root`);
     mkdirSync(root);
     writeFileSync(join(root, 'film.mp4'), Buffer.alloc(200_000, 7));
@@ -80,7 +81,7 @@ for (const program of ['nginx', 'haproxy']) {
     const from = (localAddress, path, headers = {}) => request('https://127.0.0.1', path,
       { headers: { ...browser, ...headers }, localAddress, servername: host, agent: false });
 
-    await t.test('a page and a part of a film', async () => {
+    await t.test('a page, and a part of a film', async () => {
       writeFileSync(join(root, 'index.html'), '<title>a page of one\'s own</title>');
       const page = await from('127.0.0.1', '/');
       assert.equal(page.status, 200);
@@ -106,7 +107,8 @@ for (const program of ['nginx', 'haproxy']) {
     for (const transport of ['polling', 'websocket']) {
       await t.test(`Socket.IO by ${transport}`, async () => {
         const join = async () => {
-          // Its XMLHttpRequest names the host of the URL, whatever it is told.
+          // Its XMLHttpRequest always sends the host of the URL in the Host header, even when another one is
+          // given.
           const socket = io('https://127.0.0.1', { transports: [transport], extraHeaders: { origin: 'https://127.0.0.1' },
             rejectUnauthorized: false, auth: { token }, reconnection: false, forceNew: true });
           t.after(() => socket.close());
@@ -124,10 +126,11 @@ for (const program of ['nginx', 'haproxy']) {
       });
     }
 
-    await t.test('limits count by the client that the proxy names, whatever it says itself', async () => {
+    await t.test('limits count by the client that the proxy names, whatever the client itself claims', async () => {
       const headers = i => ({ authorization: `Bearer ${token}`, 'x-forwarded-for': `198.51.100.${i}` });
       const statuses = [];
-      // Twenty at once and one a second: many more at the same time than a slow machine has seconds for.
+      // The limit allows 20 at once and then one a second. 60 at the same time exceed it even on a slow
+      // machine.
       const asked = Array.from({ length: 60 }, (_, i) => from('127.0.0.2', '/ice-servers', headers(i)));
       for (const answer of await Promise.all(asked)) statuses.push(answer.status);
       assert.ok(statuses.includes(200));
@@ -136,7 +139,7 @@ for (const program of ['nginx', 'haproxy']) {
     });
   });
 
-  test(`behind ${program} each client has the connections that an address may have, and no more`, { skip }, async t => {
+  test(`behind ${program} each client may have as many connections as one address, and no more`, { skip }, async t => {
     const most = 3;
     const token = await startBehind(t, program, [`connections_per_address: ${most}`]);
     const options = (localAddress, claimed) => ({
@@ -148,7 +151,7 @@ for (const program of ['nginx', 'haproxy']) {
       t.after(() => socket.close());
       return socket;
     };
-    // Past the proxy, from an address that is not trusted to name somebody else.
+    // These connections do not use the proxy. Their address is not trusted to name another client.
     const openPast = async (...from) => {
       const socket = await connect('ws://127.0.0.1:8080/ws', options(...from));
       t.after(() => socket.close());
@@ -165,7 +168,7 @@ for (const program of ['nginx', 'haproxy']) {
     assert.equal(await ask('/ice-servers', '127.0.0.2'), 429);
     assert.equal(await ask(polling, '127.0.0.2'), 429);
 
-    // What a client says before the proxy does is believed by nobody.
+    // An address that the client itself writes, before the proxy adds its own, is not believed.
     await assert.rejects(open('127.0.0.2', '198.51.100.1'), tooMany);
     await assert.rejects(open('127.0.0.2', '127.0.0.3, 127.0.0.1'), tooMany);
     for (let i = 0; i < most; ++i) await open('127.0.0.3', '127.0.0.2');
@@ -190,20 +193,22 @@ for (const program of ['nginx', 'haproxy']) {
 
 const stunclient = process.env.STUNCLIENT ?? fileURLToPath(new URL('../../build/release/stunclient', import.meta.url));
 
-// Resolves to what stunclient says of an allocation of Alice's, and of a datagram that goes through it.
+// Resolves to the output of stunclient about an allocation of Alice's and a datagram that is relayed through
+// it.
 async function relayThrough(...args) {
   const env = { ...process.env, STUNCLIENT_PASSWORD: 'secret' };
   return (await promisify(execFile)(stunclient, ['--turn', '--user', 'alice', ...args], { env, timeout: 30_000 })).stdout;
 }
 
 const noStream = hasNginxStream() ? false : 'there is no stream module of nginx';
-test('TURN by UDP and DTLS behind nginx', { skip: noStream }, async t => {
+test('TURN over UDP and DTLS behind nginx', { skip: noStream }, async t => {
   const daemon = await startTurnpike(['realm: example.org',
     'listen: [{url: "udp://127.0.0.1:3479", proxy_protocol: [127.0.0.2], proxy_header: first}]',
     `tls: {certificate: ${certificate}, private_key: ${privateKey}}`, 'relay: {addresses: [127.0.0.1]}',
     'auth: {users: {alice: secret}}', 'peers: {allow: [127.0.0.0/8]}', ''].join('\n'));
   t.after(daemon.stop);
-  // It speaks from another address than the clients, so that what turnpike takes for a client's is the client's.
+  // The proxy sends from another address than the clients, so that the test shows that turnpike uses the
+  // client's.
   t.after(await startNginx({ stream: 'stream { server { listen 127.0.0.1:3478 udp; proxy_protocol on;\n' +
     'proxy_bind 127.0.0.2; proxy_pass 127.0.0.1:3479; } }' }));
   for (const protocol of ['udp', 'dtls']) {
@@ -223,7 +228,7 @@ writeFileSync(join(root, 'index.html'), 'the site');
 writeFileSync(join(root, 'film.mp4'), Buffer.alloc(3_000_000, 7));
 writeFileSync(join(root, '.well-known', 'acme-challenge', 'x'), 'a challenge');
 
-// The site behind HAProxy, which says to whom it answers, as nginx below does.
+// The site behind HAProxy. It returns the address of its client in x-client, as nginx does below.
 async function serveSite() {
   const server = createServer((asked, answer) => {
     const file = join(root, asked.url === '/' ? 'index.html' : asked.url);
@@ -234,12 +239,13 @@ async function serveSite() {
   return () => { server.closeAllConnections(); server.close(); };
 }
 
-// The README's balancer, which speaks from an address of its own to a turnpike at another one.
+// Returns the README's configuration of the balancer, which uses an address of its own and connects to
+// turnpike at another one.
 const balancer = comment => block(comment, balanced).replace('10.0.0.1:443', '127.0.0.3:443')
   .replace('bind :443', 'bind 127.0.0.1:443').replace('send-proxy-v2', 'send-proxy-v2 source 127.0.0.2')
   .replace('listen 443;', 'listen 127.0.0.1:443; proxy_bind 127.0.0.2;');
 
-// Each starts the README's web server, and its balancer as well where one is wanted.
+// Each function starts the README's web server, and with `balances` also its balancer.
 const webServers = {
   nginx: (t, { balances = false } = {}) => startNginx({
     http: withFiles(block('/etc/nginx/conf.d/', onePort), www, site)
@@ -257,7 +263,7 @@ const get = (origin, host, path, options = {}) =>
   request(origin, path, { headers: { host }, servername: host, agent: false, ...options });
 const text = answer => answer.body.toString();
 
-// The site shows its certificate and its page, and sees this address as the client's.
+// Checks that the site shows its own certificate and page, and that it sees this address as the client's.
 async function expectSite(origin, localAddress) {
   const ask = { localAddress, ca: readFileSync(site.certificate), rejectUnauthorized: true };
   const page = await get(origin, www, '/', ask);
@@ -274,35 +280,35 @@ async function expectSignaling(configuration) {
 
 for (const program of ['nginx', 'haproxy']) {
   const skip = isInstalled(program) ? false : `there is no ${program}`;
-  test(`in front of ${program}, on one address and port`, { skip }, async t => {
+  test(`the daemon in front of ${program}, on one address and port`, { skip }, async t => {
     const configuration = withFiles(block('/etc/turnpike/turnpike.yaml', onePort), host, own);
     const daemon = await startTurnpike(`realm: example.org\nrelay: {addresses: [127.0.0.1]}\n${configuration}\n`);
     t.after(daemon.stop);
     t.after(await webServers[program](t));
 
-    await t.test('the site by its name, and whose request it is', async () => {
+    await t.test('the site is served under its name, and sees the client\'s address', async () => {
       for (const localAddress of ['127.0.0.1', '127.0.0.9'])
         for (const origin of ['https://127.0.0.1', 'http://127.0.0.1']) await expectSite(origin, localAddress);
       assert.equal((await get('https://127.0.0.1', www, '/film.mp4')).body.length, 3_000_000);
     });
 
-    await t.test('its certificate, by its name alone', async () => {
+    await t.test('the site\'s certificate is served only for its name', async () => {
       const ask = { ca: readFileSync(site.certificate), rejectUnauthorized: true };
       await assert.rejects(get('https://127.0.0.1', host, '/', ask));
     });
 
-    await t.test('a browser that asks for our name on a connection to the site is told to use another', async () => {
+    await t.test('a browser that asks for our name on a connection to the site gets 421', async () => {
       for (const name of [host, `${host}:443`])
         assert.equal((await get('https://127.0.0.1', name, '/', { servername: www })).status, 421);
     });
 
-    await t.test('an ACME client of the site, for our name too, and a name that nobody knows', async () => {
+    await t.test('ACME requests and requests for unknown names go to the site', async () => {
       for (const name of [www, host])
         assert.equal(text(await get('http://127.0.0.1', name, '/.well-known/acme-challenge/x')), 'a challenge');
       assert.equal(text(await get('http://127.0.0.1', 'nobody.example', '/')), 'the site');
     });
 
-    await t.test('our page and signaling beside it', async () => {
+    await t.test('our page and signaling are served beside the site', async () => {
       assert.match(text(await get('https://127.0.0.1', host, '/')), /<\/html>/);
       const moved = await get('http://127.0.0.1', host, '/');
       assert.deepEqual([moved.status, moved.headers.location], [308, `https://${host}/`]);
@@ -310,9 +316,10 @@ for (const program of ['nginx', 'haproxy']) {
     });
   });
 
-  // The client, the balancer, turnpike and the site have an address each, and only the first is to be seen.
+  // The client, the balancer, turnpike and the site have one address each, and the others see only the
+  // client's.
   const cannot = program === 'nginx' ? noStream : skip;
-  test(`between ${program} and ${program}: a balancer, turnpike, a site`, { skip: cannot }, async t => {
+  test(`the daemon between ${program} as a balancer and ${program} as a web site`, { skip: cannot }, async t => {
     const listener = block('/etc/turnpike/turnpike.yaml: as above, but', balanced).replace('0.0.0.0', '127.0.0.3')
       .replace('10.0.0.9', '127.0.0.2');
     const rest = block('/etc/turnpike/turnpike.yaml', onePort);
@@ -338,7 +345,7 @@ for (const program of ['nginx', 'haproxy']) {
       });
     }
 
-    await t.test('nobody comes past the balancer', async () => {
+    await t.test('no client can connect past the balancer', async () => {
       for (const name of [www, host])
         await assert.rejects(get('https://127.0.0.3', name, '/'), /ECONNRESET|socket hang up|disconnected/);
     });

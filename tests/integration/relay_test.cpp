@@ -1,4 +1,4 @@
-// The relayed path through the real daemon: every pair of families, every way of wrapping, every size.
+// Tests the relayed path through the real daemon: every pair of families, every framing, every size.
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -194,8 +194,7 @@ TEST_CASE("a dual allocation relays in both families", "[integration]") {
 
 namespace {
 
-// A raw socket, which sees the IP headers of the datagrams from one port of this machine to another one as
-// they arrive.
+// A raw socket that sees the IP headers of the datagrams from one port of this machine to another one.
 class Headers {
  public:
   Headers(std::uint16_t from, std::uint16_t to)
@@ -203,7 +202,7 @@ class Headers {
     if (!raw_) return;
     const timeval patience{10, 0};
     setsockopt(raw_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    // It sees all UDP of this machine, which may be more than it has room for.
+    // The socket would see all UDP of this machine, which may be more than its buffer holds.
     std::array<sock_filter, 4> ours{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 20),
                                      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports_, 0, 1),
                                      BPF_STMT(BPF_RET | BPF_K, 0xFFFF), BPF_STMT(BPF_RET | BPF_K, 0)}};
@@ -211,7 +210,7 @@ class Headers {
     REQUIRE(setsockopt(raw_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0);
   }
 
-  // Only root may look at them.
+  // Only root may open such a socket.
   bool can_be_seen() const { return static_cast<bool>(raw_); }
   std::optional<bool> df_of_next() {
     std::array<std::uint8_t, 2048> packet;
@@ -261,7 +260,7 @@ TEST_CASE("what goes to a client may be fragmented on its way", "[integration]")
   }
 }
 
-// Six clients on two workers, of which each sends to each, itself included.
+// There are six clients on two workers. Each sends to each, also to itself.
 TEST_CASE("clients reach one another by their relayed addresses, whichever workers they are on",
           "[integration]") {
   Daemon daemon;

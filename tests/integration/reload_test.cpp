@@ -1,5 +1,5 @@
-// What a reload says that it has done, against what it has done: parts that are there from the start of the
-// daemon, and those that it made up for itself.
+// Compares what a reload reports with what it has done: for parts that exist from the start of the daemon,
+// and for secrets that the daemon has made up.
 #include <sys/stat.h>
 
 #include <boost/json/array.hpp>
@@ -27,14 +27,14 @@ bool has_text(const json::array& list, const std::string& text) {
   return std::ranges::find(list, json::value(text)) != list.end();
 }
 
-// What this daemon answers to a request for credentials, after `before`.
+// Returns this daemon's answer to a request for credentials that follows `before`.
 std::string ask_for_credentials(const Endpoint& at, const std::string& before = "") {
   const net::Fd fd = connect_to(at);
   write_all(fd.get(), before + "GET /ice-servers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   return read_all(fd.get());
 }
 
-// The page's own listener, which the log has.
+// Returns the listener of the page, which the log contains.
 Endpoint page_of(const Daemon& daemon) {
   const std::string log = daemon.log();
   const std::size_t at = log.find("listening on http://") + 20;
@@ -84,7 +84,7 @@ TEST_CASE("a reload does not begin to signal, and says that this needs a restart
   CHECK(due_after(server.control({"reload"}).json()).empty());
 }
 
-// Its listener stays, and who may use it was said in the section that is gone.
+// The listener of the signaling stays, but the section that said who may use it is no longer there.
 TEST_CASE("a reload without the section leaves signaling as it was, closed to strangers",
           "[integration][control]") {
   const std::string section =
@@ -129,7 +129,7 @@ TEST_CASE("behind a balancer that is there until a restart, signaling stays clos
   CHECK_THAT(ask(), Catch::StartsWith("HTTP/1.1 401"));
 }
 
-// It would wait for whoever writes, and the watchdog would end all calls.
+// Otherwise the reload would wait for the writer, and the watchdog would end all calls.
 TEST_CASE("a reload waits for no file that is written while it is read", "[integration][control]") {
   Controlled server({}, kStart);
   std::filesystem::remove(server.daemon.config_file());
@@ -155,7 +155,7 @@ TEST_CASE("the secret that was made up for a run outlives its reloads", "[integr
     REQUIRE(server.control({"reload"}).code == 0);
     CHECK(server.client(user, password).allocate() == 0);
   }
-  // One that was configured is gone when the file has it no more.
+  // A configured secret is no longer valid when the file does not contain it any more.
   server.write_config(config + "auth: {secrets: [north-star-secret]}\n");
   REQUIRE(server.control({"reload"}).code == 0);
   CHECK(server.client(user, password).allocate() == 401);

@@ -1,5 +1,5 @@
-// Clients by TCP and TLS against the real daemon: what they may do to a stream, how long they may stay, and
-// that they reach all others.
+// Tests clients by TCP and TLS against the real daemon: what they may do to a stream, how long they may stay,
+// and that they reach all other clients.
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -136,7 +136,7 @@ TEST_CASE("a connection's end frees its allocation, its port and its place in th
       REQUIRE(server.daemon.wait_for_log(gone));
     }
   }
-  // And when it ends abruptly.
+  // The same holds when it ends abruptly.
   RelayClient client = server.client(Transport::tcp);
   REQUIRE(client.allocate() == 0);
   const std::string gone = "allocation deleted client=" + client.local().to_string() + " ";
@@ -166,13 +166,13 @@ TEST_CASE("a client that does not read loses media, and nobody else notices", "[
     }
     const std::size_t after = resident_kib(server.daemon.pid());
     CHECK(after < before + 16 * 1024);  // of 30 MB; a sanitizer holds on to what was freed
-    // What did come is whole, and control was kept.
+    // The messages that arrived are complete, and control messages were kept.
     CHECK(lazy.refresh(600s) == 0);
     const Octets last = octets("the last");
     std::size_t arrived = 0;
     bool ended = false;
-    // The relay socket's buffer in the kernel may still be full, and lose a datagram: it is sent until it
-    // arrives.
+    // The relay socket's buffer in the kernel may still be full, and then lose a datagram. So it is sent
+    // until it arrives.
     for (int tries = 0; tries < 100 && !ended; ++tries) {
       peer.send_to(last, lazy.relayed());
       while (const std::optional<Arrival> arrival = lazy.receive(100ms)) {
@@ -209,7 +209,7 @@ TEST_CASE("a client that asks for ever and never reads is closed", "[integration
   CHECK_THAT(server.daemon.log(), Catch::Contains("too_slow=1"));
 }
 
-TEST_CASE("who does not get on with it is closed", "[integration]") {
+TEST_CASE("a client that does not continue is closed", "[integration]") {
   StreamServer server({"limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
   SECTION("no TLS handshake") {
     client::StreamSocket silent(loopback(Family::ipv4), server.at(Transport::tls), {});
@@ -241,7 +241,7 @@ TEST_CASE("who does not get on with it is closed", "[integration]") {
   }
 }
 
-TEST_CASE("one address has so many connections without an allocation", "[integration]") {
+TEST_CASE("one address has a limit of connections without an allocation", "[integration]") {
   StreamServer server({"limits.idle_connections_per_address=4"});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 4; ++i) {
@@ -250,10 +250,10 @@ TEST_CASE("one address has so many connections without an allocation", "[integra
   }
   client::StreamSocket fifth = server.connect();
   CHECK(is_closed(fifth));
-  // Another address has its own.
+  // Another address has a limit of its own.
   client::StreamSocket other(*Endpoint::parse("127.0.0.9:0"), server.at(Transport::tcp), {});
   CHECK(is_answered(other));
-  // An allocation makes room, and a deleted one takes it again.
+  // An allocation frees a place, and its deletion takes the place again.
   REQUIRE(clients[0]->allocate() == 0);
   client::StreamSocket next = server.connect();
   CHECK(is_answered(next));

@@ -69,7 +69,7 @@ class Daemon:
             [TURNPIKE, "--config", self.file.name], stderr=subprocess.PIPE, text=True
         )
         self.ports = self.read_ports()
-        # Whatever else it logs must not fill the pipe.
+        # The rest of the log must not fill the pipe.
         self.drain = threading.Thread(target=self.process.stderr.read, daemon=True)
         self.drain.start()
 
@@ -165,7 +165,7 @@ class NatSimulation:
 
     def stop(self):
         for endpoint in [*self.sockets.values(), *self.listeners]:
-            # Whoever waits in there wakes up.
+            # This wakes a thread that waits in there.
             with contextlib.suppress(OSError):
                 endpoint.shutdown(socket.SHUT_RDWR)
             endpoint.close()
@@ -480,7 +480,7 @@ class NatDiscovery(StunclientTest):
         tcp = self.stunclient("--mode", "full", "--protocol", "tcp", "127.0.0.1", daemon.ports["tcp"])
         self.assertEqual(tcp.returncode, 0, tcp.stderr)
         self.assertIn("Nat behavior: Direct Mapping\n", tcp.stdout)
-        # All that was asked for, in one run.
+        # This run asks for everything.
         text = self.expect_success(*ALICE, *arguments)
         self.assertIn("Nat filtering: Endpoint-Independent Filtering\n", text)
         self.assertRegex(text, "(?m)^Relay test: success")
@@ -497,7 +497,7 @@ class NatDiscovery(StunclientTest):
         for filtering, name in self.NAMES.items():
             with self.subTest(filtering=filtering):
                 server = self.simulate(filtering=filtering)
-                # What is filtered is waited for as long as that.
+                # For answers that are filtered, the program waits as long as this.
                 text = self.expect_success("--timeout", "1", "--mode", "full", "127.0.0.1", server.port)
                 self.assertIn(f"Filtering test: success\nNat filtering: {name} Filtering\n", text)
                 self.assertIn("Nat behavior: Endpoint-Independent Mapping\n", text)

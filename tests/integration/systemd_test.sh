@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# systemd_test.sh SOURCE_DIR TURNPIKE: systemd finds no fault with the unit and rates its exposure 2.0 or less, and the
-# files beside it are well-formed. No service is started.
+# systemd_test.sh SOURCE_DIR TURNPIKE tests that systemd finds no fault in the unit and rates its exposure 2.0
+# or less, and that the files beside it are well-formed. No service is started.
 set -euo pipefail
 
 source_dir=$1 turnpike=$2
@@ -22,11 +22,11 @@ fi
 sed "s|^\\(Exec[A-Za-z]*\\)=/usr/bin/turnpike |\\1=$(realpath "$turnpike") |" "$source_dir/systemd/turnpike.service" \
   >"$work/turnpike.service"
 grep -q "^ExecStart=$(realpath "$turnpike") " "$work/turnpike.service" || fail "ExecStart is not /usr/bin/turnpike"
-# A minimal system has no kill, and a core would hold secrets.
+# A minimal system has no program kill, and a core file would contain secrets.
 grep -q "^ExecReload=$(realpath "$turnpike") --reload \$MAINPID$" "$work/turnpike.service" ||
   fail "ExecReload needs more than turnpike"
 grep -qx 'LimitCORE=0' "$work/turnpike.service" || fail "LimitCORE is not 0"
-# At boot what a start needs may come late.
+# At boot, things that a start needs may become available late.
 grep -qx 'StartLimitIntervalSec=0' "$work/turnpike.service" || fail "it gives up after a few starts"
 complaints=$(systemd-analyze verify --man=no "$work/turnpike.service" 2>&1) || fail "verify: $complaints"
 complaints=$(grep -F turnpike.service <<<"$complaints" || true)

@@ -1,5 +1,5 @@
-// TCP relayed addresses (RFC 6062) on real sockets: data connections that come to any worker, bytes in their
-// order, an end for each side, and a side that does not read.
+// Tests TCP relayed addresses (RFC 6062) on real sockets: data connections that come to any worker, bytes in
+// their order, an end for each side, and a side that does not read.
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -46,7 +46,7 @@ bool wait_for(int fd, short events) {
   return poll(&ready, 1, 20'000) == 1;
 }
 
-// A TCP connection as a peer has it.
+// A peer's TCP connection.
 class PeerSocket {
  public:
   PeerSocket() = default;
@@ -65,7 +65,7 @@ class PeerSocket {
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
     }
   }
-  // As much as goes without waiting for the reader for more than a moment.
+  // Sends until the reader would have to be waited for longer than a moment. Returns how much that was.
   std::size_t send_until_full(Bytes bytes) {
     std::size_t total = 0;
     pollfd ready{fd_.get(), POLLOUT, 0};
@@ -77,7 +77,7 @@ class PeerSocket {
     }
     return total;
   }
-  // Until there are so many, or until the other side has closed.
+  // Receives this many octets, or fewer when the other side closes.
   Octets receive(std::size_t count) {
     Octets bytes(count);
     std::size_t total = 0;
@@ -116,7 +116,7 @@ class PeerListener {
   Endpoint from_;
 };
 
-// The number in the next ConnectionAttempt, and whom it is from.
+// Returns the number in the next ConnectionAttempt, and the peer.
 std::pair<std::uint32_t, Endpoint> attempt(RelayClient& control) {
   const auto message = control.receive_raw(10s);
   REQUIRE(message);
@@ -143,7 +143,7 @@ struct Connected {
   PeerSocket peer;
 };
 
-// Data connections by TCP whose peers write as fast as it goes.
+// Data connections whose peers write as fast as possible.
 class Writers {
  public:
   void add(const TcpRelayServer& server, const char* user, const char* password) {
@@ -202,7 +202,8 @@ class Writers {
 
 }  // namespace
 
-// Sixteen of them meet all four workers, more likely than not in one part of 10^8.
+// The server has four workers. With sixteen data connections, all of them go to one worker in less than one
+// of 10^8 runs.
 TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[integration][tcp]") {
   TcpRelayServer server;
   for (const Transport transport : kStreams) {
@@ -228,7 +229,7 @@ TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[in
   }
 }
 
-// The octets of a ConnectionBind, and more octets behind them.
+// Returns the octets of a ConnectionBind with `more` after them.
 Octets bind_and(RelayClient& data, std::uint32_t connection, Bytes more) {
   Octets id(4);
   store_u32(id.data(), connection);
@@ -310,7 +311,8 @@ TEST_CASE("a megabyte each way at once arrives as it was", "[integration][tcp]")
   }
 }
 
-TEST_CASE("who does not read holds the peer back, and nothing is kept for it here", "[integration][tcp]") {
+TEST_CASE("a client that does not read slows down the peer, and nothing is stored for it here",
+          "[integration][tcp]") {
   TcpRelayServer server;
   const Octets sent = pattern(64 << 20);
   for (const Transport transport : kStreams) {
@@ -331,7 +333,7 @@ TEST_CASE("who does not read holds the peer back, and nothing is kept for it her
   }
 }
 
-// A lower bound of the time alone: a busy machine makes it longer and never shorter.
+// The test has only a lower bound for the time, since a busy machine makes it longer and never shorter.
 TEST_CASE("a data connection is slowed to what its allocation may relay, and nothing of it is lost",
           "[integration][tcp]") {
   constexpr std::size_t kPerSecond = 200'000;
@@ -367,7 +369,7 @@ TEST_CASE("data connections that share a limit get about the same, whichever wor
   CAPTURE(key, arrived);
   const auto [least, most] = std::ranges::minmax(arrived);
   CHECK(most <= 2 * least);
-  // A tenth of a second may come at once.
+  // A tenth of a second may arrive at once.
   CHECK(std::accumulate(arrived.begin(), arrived.end(), std::size_t{0}) <=
         static_cast<std::size_t>((elapsed.count() + 0.1) * 1.05 * kPerSecond));
 }
@@ -412,7 +414,8 @@ TEST_CASE("the last words of a peer arrive, and then the end", "[integration][tc
     REQUIRE(data.bind_connection(control.connection_id()) == 0);
     CHECK((data.stream().receive_bytes(100, 10s) == octets("gone before anybody came")));
     CHECK(data.stream().closed());
-    // The peer's address is free for another connection: the end was heard of by the allocation's worker.
+    // The peer's address can be used for another connection, because the allocation's worker was told of the
+    // end.
     int code = 446;
     for (int tries = 0; code == 446 && tries < 100; ++tries) code = control.connect(listener.local());
     CHECK(code == 0);
@@ -442,7 +445,7 @@ TEST_CASE("peers connect to the relayed address, where they may", "[integration]
   }
 }
 
-TEST_CASE("an answer of 400 to ConnectionBind arrives, and the connection goes on", "[integration][tcp]") {
+TEST_CASE("after a 400 to ConnectionBind, the connection continues", "[integration][tcp]") {
   TcpRelayServer server;
   for (const Transport transport : kStreams) {
     RelayClient data = server.client(transport);
@@ -451,7 +454,7 @@ TEST_CASE("an answer of 400 to ConnectionBind arrives, and the connection goes o
   }
 }
 
-TEST_CASE("the end of the control connection ends them all", "[integration][tcp]") {
+TEST_CASE("the end of the control connection ends all data connections", "[integration][tcp]") {
   TcpRelayServer server;
   for (const auto& [transport, by_refresh] :
        {std::pair{Transport::tcp, true}, {Transport::tcp, false}, {Transport::tls, false}}) {
@@ -481,7 +484,7 @@ TEST_CASE("the end of the control connection ends them all", "[integration][tcp]
   }
 }
 
-TEST_CASE("a peer that refuses is a 447", "[integration][tcp]") {
+TEST_CASE("a peer that refuses causes a 447", "[integration][tcp]") {
   TcpRelayServer server;
   Endpoint nobody;
   {
@@ -501,7 +504,7 @@ TEST_CASE("an address of the other kind on the same port does not stand in the w
   RelayClient udp = server.client(Transport::tcp);
   REQUIRE(udp.allocate() == 0);
   CHECK(tcp.relayed() != udp.relayed());
-  // A UDP datagram to a TCP relayed address goes nowhere.
+  // A UDP datagram to a TCP relayed address reaches nobody.
   REQUIRE(tcp.permit(loopback(Family::ipv4)) == 0);
   client::UdpSocket peer(loopback(Family::ipv4));
   peer.send_to(octets("x"), tcp.relayed());

@@ -1,4 +1,4 @@
-// Certificates, sessions and hostile clients of TLS against the real daemon.
+// Tests certificates, sessions and hostile clients of TLS against the real daemon.
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,7 +26,7 @@ constexpr const char* kNames = "IP:127.0.0.1,DNS:localhost";
 
 void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
-// TURN by TLS and the call page by https, with one certificate.
+// A daemon with TURN by TLS and the call page by https, with the same certificate.
 struct HttpsServer : TlsDaemon {
   explicit HttpsServer(const std::vector<std::string>& set = {})
       : TlsDaemon(joined({R"(listen=["tls://127.0.0.1:0"])", "signaling.listen=https://127.0.0.1:0"}, set),
@@ -40,7 +40,7 @@ struct HttpsServer : TlsDaemon {
     write(files.certificate.path(), made.certificate);
     write(files.private_key.path(), made.private_key);
   }
-  // SIGHUP, and what is said of it.
+  // Sends SIGHUP and waits for this line in the log.
   void reload(const std::string& said) {
     const std::size_t before = daemon.log().size();
     kill(daemon.pid(), SIGHUP);
@@ -66,7 +66,7 @@ TEST_CASE("a new certificate is shown to new connections, and 200 others notice 
   REQUIRE(page.is_open());
   CHECK(TlsProbe(server.turn()).shown() == "old");
 
-  // Something is under way at each of them while the certificate changes.
+  // Each of them is in the middle of a message while the certificate changes.
   const auto send = [&](std::size_t from, std::size_t to) {
     for (std::size_t i = from; i < to; ++i) clients[i]->send_on_channel(0x4000, octets(std::to_string(i)));
   };
@@ -146,7 +146,7 @@ TEST_CASE("a certificate that is renewed is shown without a reload", "[integrati
   CHECK(TlsProbe(server.https).shown() == "new");
 }
 
-// As Kubernetes mounts a secret: the files are links through ..data, which is moved over from version to
+// Mounts a secret as Kubernetes does: the files are links through ..data, which is moved from version to
 // version.
 class SecretMount {
  public:
@@ -218,8 +218,8 @@ TEST_CASE("certificates that are not valid today bring a warning", "[integration
   CHECK(server.daemon.wait_for_log(which + "is not valid before 20"));
 }
 
-// As systemctl reload does it, which has to fail when the reload failed.
-TEST_CASE("whoever asks for a reload hears whether it went well", "[integration]") {
+// This is how systemctl reload works, which has to fail when the reload fails.
+TEST_CASE("the sender of a reload request learns whether it succeeded", "[integration]") {
   HttpsServer server;
   const auto ask = [](const std::string& pid) {
     Child child({test::daemon_path(), "--reload", pid});
@@ -262,7 +262,7 @@ TEST_CASE("a reload takes its configuration from the daemon alone", "[integratio
   CHECK(count(daemon.log(), "reloaded") == 0);
 }
 
-// Until a `turnpike --reload` has asked, and waits for the answer.
+// Waits until a `turnpike --reload` has asked and waits for the answer.
 void wait_until_asked(pid_t pid) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   for (long call = -1; call != SYS_rt_sigtimedwait;) {
@@ -272,7 +272,7 @@ void wait_until_asked(pid_t pid) {
   }
 }
 
-// Signals that arrive while the daemon has not read those before them must not be taken for one.
+// The daemon must not merge a signal with earlier ones that it has not read yet.
 TEST_CASE("everybody who asks for a reload is answered, beside others and beside SIGHUP", "[integration]") {
   Daemon daemon;
   kill(daemon.pid(), SIGSTOP);
@@ -316,7 +316,7 @@ TEST_CASE("a session is resumed at every worker, and after a reload", "[integrat
   HttpsServer server({"workers=4", "limits.idle_connections_per_address=0"});
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
-    // A TURN client has its ticket once it has read something.
+    // A TURN client has its ticket only after it has read something.
     TlsProbe first(server.turn(), {.version = version});
     REQUIRE(first.write(std::string("\0\1\0\0\x21\x12\xA4\x42twelve octet", 20)));
     REQUIRE_FALSE(first.read().empty());

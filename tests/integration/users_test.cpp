@@ -1,4 +1,5 @@
-// Users of auth.database: what turnpikectl user changes holds at once, for calls that go on as well.
+// Tests users of auth.database: changes by turnpikectl user take effect at once, also for calls that
+// continue.
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -40,7 +41,7 @@ struct WithUsers {
     arguments.insert(arguments.begin(), "user");
     return server.control(arguments);
   }
-  // A command that reads a password.
+  // Runs a command that reads a password.
   CommandOutcome user(const std::string& command, const std::string& name,
                       const std::string& password) const {
     Child child({"sh", "-c", R"(printf '%s\n' "$0" | "$@")", password, TURNPIKECTL, "--socket",
@@ -78,7 +79,7 @@ TEST_CASE("a user is added, listed, given another password and removed", "[integ
   CHECK(list.at("users").at(0).at("name").as_string() == "bob");
   CHECK(list.at("users").at(0).at("keys").as_array().size() == 2);
 
-  // The same password is no change for a call; another one ends it.
+  // The same password changes nothing for a call. Another one ends it.
   CHECK(with.user("passwd", "bob", "hunter2").code == 0);
   CHECK(bob.refresh(600s) == 0);
   CHECK(with.user("passwd", "bob", "hunter3").code == 0);
@@ -101,7 +102,7 @@ TEST_CASE("users of a database are there after a restart, and after a reload", "
   const Controlled second({}, with_database(with.file));
   RelayClient bob = second.client("bob", "hunter2");
   REQUIRE(bob.allocate() == 0);
-  // Another daemon has changed the file; this one learns of it by a reload.
+  // Another daemon has changed the file. This one learns of it at a reload.
   REQUIRE(with.user({"remove", "bob"}).code == 0);
   CHECK(bob.refresh(600s) == 0);
   CHECK(second.control({"reload", "--dry-run"}).json().at("sessions_ended").as_int64() == 1);

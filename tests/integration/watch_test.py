@@ -29,7 +29,8 @@ from program import PATIENCE
 TURNPIKECTL = os.environ.get("TURNPIKECTL", str(ROOT / "build/release/turnpikectl"))
 ALLOCATIONS = 1000
 SECRET = "north-star-secret"
-# What a name may do to a terminal that is given it raw, what is no UTF-8, and what is wide or drawn over its neighbour.
+# These names have an effect on a terminal when they are printed unchanged, are not UTF-8, are wide, or are
+# drawn over the next character.
 HOSTILE = [b"\x1b[2J\x1b[31m", b"\x1b]0;title\x07", b"two\r\nlines\t", b"\xc2\x9b2J", b"\x9b2J\x84", "\u202eevil\u2066".encode(),
            "\u200f\u061c\u2028\u2029".encode(), b"\xff\xfe", b"x" + "\u0335".encode() * 100, "\u0301accent".encode(),
            "\u738b\u5c0f\u660e".encode() * 30, "\U0001f600".encode() * 12, b"n" * 400]
@@ -43,7 +44,7 @@ auth: {users: {alice: s3same-0pen}, secrets: [north-star-secret]}
 admin: {listen: ["unix:%(admin)s"]}
 """
 HEADER = ["ID", "USER", "CLIENT", "BY", "RELAYED", "PEERS", "AGE", "ENDS IN", "FROM CLIENT", "TO CLIENT", "RATE", "DROPPED"]
-# In the order in which they are left out.
+# They are in the order in which they are left out.
 OPTIONAL = ["ENDS IN", "RELAYED", "DROPPED", "PEERS", "FROM CLIENT", "TO CLIENT", "BY", "AGE", "CLIENT", "RATE"]
 ADDRESS = r"127\.\d+\.\d+\.\d+:\d+"
 CELLS = {"ID": r"[01]-\d+", "USER": r"\S.*", "CLIENT": ADDRESS, "BY": "udp", "RELAYED": ADDRESS, "PEERS": "0",
@@ -133,7 +134,7 @@ class Watcher:
 
     def read_page(self):
         """The next page, as lines."""
-        # What comes before the first page is taken for one.
+        # Everything before the first page is taken for one.
         number = max(1, len(self.screen.pages))
         self.read_until(lambda: len(self.screen.pages) > number)
         return self.screen.pages[number]
@@ -188,7 +189,7 @@ class Watch(unittest.TestCase):
         row_of = re.compile("  +".join(f"(?P<{title.replace(' ', '_')}>{CELLS[title]})" for title in titles))
         found = [row_of.fullmatch(row) for row in rows]
         self.assertEqual([row for row, is_one in zip(rows, found) if not is_one], [])
-        # The last title and the numbers below it end at one place.
+        # The last title and the numbers below it end in the same column.
         self.assertEqual({sum(map(width, row)) for row in rows}, {len(header)})
         ages = [sum(int(n) * {"m": 60, "s": 1}[unit] for n, unit in re.findall(r"(\d+)([ms])", row["AGE"])) for row in found]
         ids = [tuple(map(int, row["ID"].split("-"))) for row in found]
@@ -225,7 +226,7 @@ class Watch(unittest.TestCase):
                 screen = watcher.screen
                 screen.rows, screen.columns = max(rows, screen.rows), max(columns, screen.columns)
                 watcher.set_size(rows, columns)
-                # Before it, those that wait to be read.
+                # Pages before this one may still wait to be read.
                 page = next(page for page in iter(watcher.read_page, None) if len(page) == rows)
                 screen.rows, screen.columns = rows, columns
                 for _ in range(2):

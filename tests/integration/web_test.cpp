@@ -1,6 +1,6 @@
-// A web server that shares its port with us: which connections it gets, that they come untouched, and what
-// happens when it is away or there are too many of them. The test itself is the web server here. nginx and
-// HAProxy are web servers in proxies_test.mjs, and a browser comes to nginx in one_port_test.mjs.
+// Tests a web server that shares its port with us: which connections it gets, that they reach it unchanged,
+// and what happens when it is away or has too many of them. The test itself is the web server. nginx and
+// HAProxy are web servers in proxies_test.mjs, and a browser reaches nginx in one_port_test.mjs.
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,13 +25,13 @@ using namespace std::string_literals;
 
 namespace {
 
-// What its clients get waits until somebody accepts it.
+// Connections wait until the test accepts them.
 struct WebServer {
   WebServer() : listener(net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0})) {
     at = net::connection_endpoint(listener.get()).value();
   }
 
-  // The next connection; an invalid one when none comes.
+  // Returns the next connection, or an invalid descriptor when none arrives.
   net::Fd accept(int milliseconds = 10'000) const {
     pollfd waiting{listener.get(), POLLIN, 0};
     if (poll(&waiting, 1, milliseconds) != 1) return {};
@@ -40,7 +40,7 @@ struct WebServer {
     setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     return fd;
   }
-  // Whether nobody has come so far.
+  // Returns whether no connection has arrived so far.
   bool is_idle() const { return !accept(0); }
 
   net::Fd listener;
@@ -79,8 +79,7 @@ std::string get(const std::string& host) {
   return "GET /x HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
 }
 
-// The octets reach the web server as they are, and so does an answer; then each side ends, one after the
-// other.
+// The octets reach the web server unchanged, and so does an answer. Then each side ends, one after the other.
 void expect_passed(const WebServer& web, const net::Fd& client, const std::string& said) {
   const net::Fd passed = web.accept();
   REQUIRE(passed);
@@ -94,7 +93,7 @@ void expect_passed(const WebServer& web, const net::Fd& client, const std::strin
   CHECK(read_all(client.get()) == "more");
 }
 
-// The hello's one record as many.
+// Returns the hello, which has one record, in several records.
 std::string in_records(const std::string& hello, std::size_t size) {
   const std::string message = hello.substr(5);
   std::string out;
@@ -124,7 +123,7 @@ TEST_CASE("TLS for another name goes to the web server as it is, however it is c
   CHECK_THAT(server.daemon.log(), Catch::Contains("web: passed=15 refused=0 unreachable=0"));
 }
 
-TEST_CASE("names of ours stay, and so does who asks for none", "[integration][web]") {
+TEST_CASE("connections for our names, and those without a name, stay", "[integration][web]") {
   const WebServer web;
   WebPassingServer server(web);
   RelayClient plain(server.at(), Transport::tcp);
@@ -142,10 +141,10 @@ TEST_CASE("names of ours stay, and so does who asks for none", "[integration][we
     REQUIRE(page.write(get("localhost")));
     CHECK_THAT(page.read_all(), Catch::StartsWith("HTTP/1.1 "));
   }
-  // What is no ClientHello is answered by OpenSSL.
+  // OpenSSL answers what is not a ClientHello.
   const net::Fd broken = server.connect_and_say("\x16\3\1\0\5\1\0\0\1x"s);
   CHECK(read_all(broken.get()).starts_with("\x15"));
-  // By parts, it waits for all of it.
+  // When the hello comes in parts, the server waits for all of it.
   const std::string own = client_hello("localhost");
   const net::Fd slow = server.connect_and_say(in_records(own, 10), 1);
   CHECK(exactly(slow.get(), 1).starts_with("\x16"));
@@ -154,7 +153,7 @@ TEST_CASE("names of ours stay, and so does who asks for none", "[integration][we
   CHECK(web.is_idle());
 }
 
-TEST_CASE("plain HTTP goes by its Host", "[integration][web]") {
+TEST_CASE("plain HTTP is distinguished by its Host", "[integration][web]") {
   const WebServer web;
   WebPassingServer server(web);
   for (const std::size_t part : {0, 1}) {
@@ -205,7 +204,7 @@ TEST_CASE("the web server is told whose a connection is, where it asks for that"
     }
   }
   {
-    // The balancer's own header is for us alone.
+    // The balancer's header is only for us and is not forwarded.
     WebPassingServer server(web, {kNamedPage}, ", proxy_protocol: [127.0.0.1]");
     const net::Fd fd = server.connect_and_say("PROXY TCP4 198.51.100.7 203.0.113.9 55555 443\r\n" + hello);
     expect_passed(web, fd, hello);
@@ -222,7 +221,8 @@ TEST_CASE("much goes through, and a side that does not read holds the other up",
   REQUIRE(exactly(passed.get(), hello.size()) == hello);
   std::string much(kMuch, 'x');
   for (std::size_t i = 0; i < much.size(); i += 997) much[i] = static_cast<char>(i);
-  // Nobody reads: what fits into the kernel's buffers goes out, and then no more, though there is more.
+  // Nobody reads. What fits into the kernel's buffers goes out, and then nothing more, although there is
+  // more.
   std::size_t sent = 0;
   for (pollfd ready{client.get(), POLLOUT, 0}; sent < much.size() && poll(&ready, 1, 500) == 1;) {
     const ssize_t took =
@@ -271,7 +271,7 @@ TEST_CASE("where the web server is away, its clients are closed at once, and our
   CHECK(log.find("cannot be reached") == log.rfind("cannot be reached"));
 }
 
-TEST_CASE("as many connections go to the web server as may, of all and of one address",
+TEST_CASE("the connections to the web server are limited, in total and for one address",
           "[integration][web]") {
   const WebServer web;
   const auto [key, set] =
@@ -289,10 +289,10 @@ TEST_CASE("as many connections go to the web server as may, of all and of one ad
   CHECK(is_closed(server.connect_and_say(get("www.example.org"))));
   CHECK(server.daemon.wait_for_log("web refused connection from 127.0.0.1 (limits." + key + ")"));
   CHECK(web.is_idle());
-  // Ours are none of them.
+  // Our own clients do not count.
   RelayClient caller(server.at(), Transport::tls);
   CHECK(caller.allocate() == 0);
-  // A place is free once both sides have ended.
+  // A place becomes free when both sides have ended.
   open.erase(open.begin(), open.begin() + 2);
   net::Fd next;
   for (int i = 0; i < 200 && !next; ++i) {
@@ -304,7 +304,7 @@ TEST_CASE("as many connections go to the web server as may, of all and of one ad
   CHECK_THAT(server.daemon.log(), Catch::Contains("web: passed=3 "));
 }
 
-TEST_CASE("who does not say which name it wants, or says nothing more, is closed", "[integration][web]") {
+TEST_CASE("a connection that sends no name or an incomplete one is closed", "[integration][web]") {
   const WebServer web;
   WebPassingServer server(
       web, {kNamedPage, "limits.connect_timeout=300ms", "limits.web_idle_timeout=300ms", "workers=1"});
@@ -347,7 +347,7 @@ TEST_CASE("a reload changes which names are ours, and what passes ends with the 
   const net::Fd client = ask();
   const net::Fd passed = web.accept();
   REQUIRE(passed);
-  // The connection to the web server is there before what passes by it.
+  // The connection to the web server is open before the first data for it.
   CHECK(exactly(passed.get(), get("turn.example.org").size()) == get("turn.example.org"));
   CHECK(daemon.stop() == 0);
   CHECK(is_closed(passed));
@@ -355,7 +355,7 @@ TEST_CASE("a reload changes which names are ours, and what passes ends with the 
 }
 
 TEST_CASE("a web server that is turnpike itself is refused at the start", "[integration][web]") {
-  // The file cannot tell which addresses a wildcard stands for.
+  // The file alone does not show which addresses a wildcard listener has.
   const net::Fd fd = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
   const std::uint16_t port = net::connection_endpoint(fd.get())->port;
   CHECK_THROWS_WITH(Daemon({"listen=[{url: \"auto://0.0.0.0:" + std::to_string(port) +

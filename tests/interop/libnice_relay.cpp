@@ -1,6 +1,6 @@
-// Two agents of libnice, an ICE implementation that nobody here wrote, that may use nothing but the relay:
-// they connect and exchange datagrams both ways. Run by integration/libnice_test.cpp; exit code 0 when all of
-// it arrived.
+// Two agents of libnice, an ICE implementation of another project, that may use only the relay: they connect
+// and exchange datagrams both ways. integration/libnice_test.cpp runs this. The exit code is 0 when
+// everything has arrived.
 //
 //   libnice_relay PORT udp|tcp       a TURN server on 127.0.0.1 with user alice, password secret
 #include <nice/agent.h>
@@ -64,7 +64,7 @@ class Agent {
     if (!nice_agent_gather_candidates(agent_, stream_)) fail("gathering did not start");
   }
 
-  // Tells `other` what this one has gathered.
+  // Tells `other` the candidates that this agent has gathered.
   void introduce_to(Agent& other) const {
     gchar* fragment = nullptr;
     gchar* password = nullptr;
@@ -104,7 +104,7 @@ class Agent {
     if (state == NICE_COMPONENT_STATE_READY) static_cast<Agent*>(self)->on_ready();
   }
 
-  // The first one speaks; each answers what it gets until the last size was through.
+  // The first agent begins, and each answers what it gets, until the last size has arrived.
   void on_ready() {
     if (ready_) return;
     NiceCandidate* local = nullptr;

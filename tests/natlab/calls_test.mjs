@@ -1,5 +1,5 @@
-// Calls between two browsers behind NATs, with the page and the relay that the daemon serves: both soon see
-// the other's picture, by the best way that there is, and the page tells which, as the routers confirm.
+// Tests calls between two browsers behind NATs, with the page and the relay that the daemon serves: both soon
+// see each other's picture, on the best possible path, and the page names this path, as the routers confirm.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -12,7 +12,7 @@ import { makeCertificate } from '../browser/support/certificate.mjs';
 import { inside, makeLab, publicNetwork, server } from './support/lab.mjs';
 import { until } from './support/until.mjs';
 
-// How turnpike can be reached for TURN. Without one of them here, the calls that need it are skipped.
+// The ways to reach turnpike for TURN. Calls that need a way that is missing here are skipped.
 const transports = ['udp', 'tcp', 'tls'];
 
 // The page and TURN by TLS are both on port 443 of one address.
@@ -24,9 +24,9 @@ const listeners = {
 };
 const origins = { plain: `http://${address}:${server.signalingPort}`, tls: `https://${address}` };
 
-// Who calls whom, how the media has to go then, and which counter of each home's router has to rise. A
-// port-restricted cone cannot know from where a symmetric NAT will send, so they need the relay; a full cone
-// takes it from anywhere.
+// These are the pairs of callers, the path that their media must take, and the counter of each home's router
+// that must rise. A port-restricted cone cannot know from where a symmetric NAT will send, so such a pair
+// needs the relay. A full cone accepts packets from anywhere.
 const calls = [
   { nats: ['cone', 'cone'], path: 'nat', transport: 'udp', ways: ['peers', 'peers'] },
   { nats: ['full-cone', 'symmetric'], path: 'nat', transport: 'udp', ways: ['peers', 'peers'] },
@@ -71,7 +71,7 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
 
   const frames = pages => Promise.all(pages.map(async page => (await seenBy(page)).frames));
 
-  // Waits until each page has shown so many pictures of the other, besides those that it has shown already.
+  // Waits until each page has shown this many more pictures of the other one.
   async function morePictures(pages, count, milliseconds, before = pages.map(() => 0)) {
     let now = before;
     await until(milliseconds, () => `${count} pictures on both sides (${before} → ${now})`, async () => {
@@ -80,7 +80,7 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
     });
   }
 
-  // For each router the counter that has got nearly all bytes while pictures were shown.
+  // Returns, for each router, the counter that has counted nearly all bytes while pictures were shown.
   async function waysTaken(routers, pages) {
     const before = routers.map(router => router.counters());
     await morePictures(pages, 30, 10_000, await frames(pages));
@@ -95,7 +95,8 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
     });
   }
 
-  // Two people behind these NATs, or two at one home, who see each other: body({ pages, routers }).
+  // Starts a call of two people behind these NATs, or at one home, who see each other: body({ pages, routers
+  // }).
   async function inCall(nats, body, { beforehand = () => {} } = {}) {
     const room = `room-${++rooms}`;
     const routers = [homes.a, homes.b].slice(0, nats.length);
@@ -129,12 +130,13 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
     return [...sides, '--- server ---', daemon.log()].join('\n');
   }
 
-  // The badges say so, and the routers' counters agree.
+  // The badges name the path, and the routers' counters agree.
   async function assertWay({ pages, routers }, { path, transport, ways }) {
     const wanted = `${path} over ${transport}`;
     await until(5000, `both badges say ${wanted}`, async () => (await Promise.all(pages.map(seenBy)))
       .every(seen => `${seen.path} over ${seen.transport}` === wanted));
-    // A page that is relayed over TCP looks for a way by UDP, twice at most, and what that costs goes other ways.
+    // A page that is relayed over TCP searches a path over UDP, at most twice, and this traffic takes other
+    // ways.
     let taken = await waysTaken(routers, pages);
     for (let tries = 0; transport !== 'udp' && tries < 2 && !isDeepStrictEqual(taken, ways); tries++)
       taken = await waysTaken(routers, pages);
@@ -150,9 +152,9 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
 
   const relayed = { path: 'relay', transport: 'udp', ways: ['server_udp', 'server_udp'] };
 
-  // The relayed address is peer-reflexive for a page that was not told of it, and only a full cone lets its
-  // packets in to such a page. The badge has to see through that.
-  await t.test('relay only, unbeknown to the other side: relay over udp', () =>
+  // For a page that was not told of the relayed address, this address is peer-reflexive, and only a full cone
+  // lets its packets in to such a page. The badge still has to name the relay.
+  await t.test('one side uses only the relay and the other side does not know: relay over udp', () =>
     inCall(['cone', 'full-cone'], call => assertWay(call, relayed), {
       beforehand: async ([one, other]) => {
         await useRelayOnly(one);
@@ -160,15 +162,15 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
       },
     }));
 
-  await t.test('relay only, switched on in a direct call: relay over udp', () =>
+  await t.test('relay only is switched on in a direct call: relay over udp', () =>
     inCall(['cone', 'cone'], async call => {
       await assertWay(call, { path: 'nat', transport: 'udp', ways: ['peers', 'peers'] });
       await useRelayOnly(call.pages[0]);
       await assertWay(call, relayed);
     }));
 
-  // As when the first datagrams are lost: the browser is content with TCP, and the page is not.
-  await t.test('udp works a little late: relay over udp', () =>
+  // The first datagrams are lost: the browser is content with TCP, but the page is not.
+  await t.test('udp works only after some time: relay over udp', () =>
     inCall(['cone', 'udp-blocked'], async call => {
       const late = homes.b;
       await until(5000, 'a relay over TCP', async () => (await seenBy(call.pages[1])).transport === 'tcp');
@@ -176,7 +178,7 @@ test('calls through NATs', { skip: skipReason(), timeout: 120_000 }, async t => 
       await assertWay(call, relayed);
     }));
 
-  await t.test('the server stops when asked to', async () => {
+  await t.test('the server stops when it is asked to', async () => {
     const status = await daemon.stop();
     assert.equal(status, 0, `it ended with ${status}\n${daemon.log()}`);
   });

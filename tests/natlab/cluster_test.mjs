@@ -1,5 +1,6 @@
-// A cluster of three machines, with Redis and HAProxy on others, and a call of two people behind symmetric NATs whom
-// HAProxy has sent to different nodes: what it lives through, and what the others in the room are told of it.
+// Tests a cluster of three machines, with Redis and HAProxy on others, and a call of two people behind
+// symmetric NATs whom HAProxy has sent to different nodes: what the call survives, and what others in the
+// room are told.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipReason } from '../browser/support/browser.mjs';
@@ -24,7 +25,7 @@ admin: {listen: ["unix:${node.socket}", "http://${node.address}:${adminPort}"]}
 cluster: {redis: "redis://${redis.address}:6379/0", secret: ${clusterSecret}, node: ${node.name}}
 `;
 
-test('a call over three machines', { skip: skipReason() || !hasHaproxy, timeout: 240_000 }, async t => {
+test('a call in a cluster on three machines', { skip: skipReason() || !hasHaproxy, timeout: 240_000 }, async t => {
   const homes = makeLab();
   for (const home of [homes.a, homes.b]) home.setNat('symmetric');
   const folder = temporaryDirectory('nodes');

@@ -1,5 +1,5 @@
-// The laboratory itself, without browsers: each router is the kind of NAT that it claims to be, as STUN and
-// strangers' datagrams show from outside; the counters count what they say; and nothing leads out.
+// Tests the laboratory itself, without browsers: each router is the kind of NAT that it claims to be, as STUN
+// and strangers' datagrams show from outside; the counters count what they claim to; and nothing leads out.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -30,7 +30,7 @@ const claims = {
   'symmetric': { mapping: 'Address and Port-Dependent', filtering: 'Address and Port-Dependent' },
 };
 
-test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t => {
+test('the routers of the NAT laboratory behave as their names say', { timeout: 180_000 }, async t => {
   const { a, b } = makeLab();
   const daemon = await startTurnpike(config, inside(server.namespace));
   t.after(daemon.stop);
@@ -58,7 +58,7 @@ test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t
   }
   const texts = async endpoint => (await endpoint.received()).map(({ text }) => text);
 
-  // In the terms of RFC 4787: what one port inside is outside, as three ports of the server see it…
+  // Returns, in the terms of RFC 4787, how three ports of the server see one port inside.
   async function mappingOf(host) {
     const seen = [];
     for (const [address, port] of [[main, 3478], [main, 3479], [other, 3478]])
@@ -70,7 +70,8 @@ test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t
     return { mapping, at: seen[0] };
   }
 
-  // … and whose datagrams come in there. Both are either received or refused: nothing has to be waited out.
+  // Returns whose datagrams come in there. Each is either received or refused, so nothing has to be waited
+  // for.
   async function filteringOf(host, at) {
     const before = refused();
     await onServer.send('from another port', at);
@@ -89,7 +90,7 @@ test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t
       assert.deepEqual({ mapping, filtering: await filteringOf(host, at) }, claimed);
     });
 
-    // As two ICE agents do, of which one is the first to send to where STUN saw the other.
+    // Two ICE agents do this: one of them is the first to send to the address that STUN saw for the other.
     await check(kind, 'a stranger who knocks early does not spoil the way', async host => {
       const at = await host.mapped(main, 3478);
       const before = refused();
@@ -107,7 +108,8 @@ test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t
       await until(5000, 'the answer inside', async () => (await texts(host)).includes('answer'));
     });
 
-    // Twice, since what the first one left in the NAT must not make the second one see another kind.
+    // The program runs twice, since what the first run left in the NAT must not make the second one see
+    // another kind.
     await check(kind, 'stunclient names it', async () => {
       for (let times = 0; times < 2; ++times) {
         const report = JSON.parse(await askServer('--mode', 'full', '--json', '--timeout', '2'));
@@ -144,7 +146,7 @@ test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t
     });
   }
 
-  await t.test('on the public network itself there is nothing to name', async () => {
+  await t.test('on the public network there is no NAT', async () => {
     const [program, ...args] = [stunclient, '--mode', 'full', main];
     const { stdout } = await promisify(execFile)(program, args);
     assert.match(stdout, /^Nat behavior: Direct Mapping$/m);
@@ -186,7 +188,7 @@ test('the NAT laboratory is what it claims to be', { timeout: 180_000 }, async t
     assert.equal(now.server_udp.bytes, before.server_udp.bytes);
   });
 
-  await t.test('nothing leads out', () => {
+  await t.test('no route leads out of the laboratory', () => {
     for (const namespace of [server.namespace, a.router, b.router]) {
       const out = routes(namespace).filter(route => !/^(203\.0\.113|192\.168\.[12])\.0\/24 /.test(route));
       assert.deepEqual(out, [], namespace);

@@ -1,4 +1,5 @@
-// Who may come in: hosts, origins, proxies and addresses, what a client may cost, and what the log says of refusals.
+// Tests who is admitted: hosts, origins, proxies and addresses, what a client may cost, and what the log says
+// of refusals.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
@@ -10,13 +11,13 @@ import { inSeconds, secret, startServer, token } from './support/server.mjs';
 
 const proxied = ['access: open', 'trusted_proxies: [127.0.0.1]'];
 
-// Lines of a request as they are, and the status of its answer.
+// Sends these lines of a request unchanged. Resolves to the status of the answer.
 async function statusOf(port, ...lines) {
   const text = await exchange(port, [...lines, 'Connection: close', '', ''].join('\r\n'));
   return Number(text.match(/^HTTP\/1\.[01] (\d+) /)?.[1]);
 }
 
-test('a page that has its own name resolve to this machine gets nothing', async t => {
+test('a page whose own name resolves to this machine gets nothing', async t => {
   const { certificate, privateKey } = makeCertificate('cert.example');
   const server = await startServer({ signaling: ['access: open', 'public_host: turn.example.org', 'hosts: ["*.loca.lt", tunnel.example]'],
     more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`] });
@@ -31,11 +32,11 @@ test('a page that has its own name resolve to this machine gets nothing', async 
   await assert.rejects(connect(server.ws, { headers: { host: 'evil.example' }, origin: 'http://evil.example' }),
     error => error.status === 403);
   assert.equal(await statusOf(server.port, 'GET /ice-servers HTTP/1.0'), 200, 'who names no host is no browser');
-  await server.stop(); // the log is whole then
+  await server.stop(); // then the log is complete
   assert.match(server.log(), /signaling refused host "evil\.example" from 127\.0\.0\.1 \(signaling\.hosts\)/);
 });
 
-test('where a token is asked for, any host will do', async t => {
+test('when a token is required, any host is accepted', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const headers = { host: 'any.example', authorization: `Bearer ${token({ exp: inSeconds(60) })}` };
@@ -64,11 +65,11 @@ test('our own origin has many spellings', async t => {
     assert.equal((await from(origin, {})).status, 403, origin);
   await assert.rejects(connect(server.ws, { origin: 'https://evil.example' }), error => error.status === 403);
   assert.equal((await from('https://page.example', { 'x-forwarded-host': 'page.example, other.example' })).status, 403);
-  await server.stop(); // the log is whole then
+  await server.stop(); // then the log is complete
   assert.match(server.log(), /signaling refused origin "https:\/\/evil\.example" from 127\.0\.0\.1 \(signaling\.cors\)/);
 });
 
-test('who a proxy speaks for stands in all lines of X-Forwarded-For', async t => {
+test('the client of a proxy is read from all lines of X-Forwarded-For', async t => {
   const server = await startServer({ signaling: proxied });
   t.after(server.stop);
   const guest = async (...lines) => {
@@ -83,7 +84,7 @@ test('who a proxy speaks for stands in all lines of X-Forwarded-For', async t =>
   assert.equal(await guest('198.51.100.2', '198.51.100.1, 127.0.0.1'), a);
 });
 
-test('guests count by address, in whatever room', async t => {
+test('guests count by their address, in every room', async t => {
   const server = await startServer({ signaling: proxied });
   t.after(server.stop);
   const guest = async (address, room) => {
@@ -99,7 +100,7 @@ test('guests count by address, in whatever room', async t => {
   assert.equal(JSON.parse(body).iceServers.at(-1).username.split(':')[1], ann, 'by HTTP too');
 });
 
-test('limits of connections hold behind a proxy, by the client that it speaks for', async t => {
+test('limits of connections count the client that a proxy names', async t => {
   const server = await startServer({ signaling: [...proxied, 'connections_per_address: 3', 'connections: 20'] });
   t.after(server.stop);
   const as = address => ({ headers: { 'x-forwarded-for': address } });
@@ -124,17 +125,17 @@ test('limits of connections hold behind a proxy, by the client that it speaks fo
   await within(5000, 'its place to be free again', (async () => { while (!(again = await freed())); })());
   open.push(again);
 
-  // And all of them together, though each is from somebody else.
+  // All of them together are too many, although each is from another client.
   let status;
   for (let i = 0; i < 20 && !status; ++i)
     await connect(server.ws, as(`198.51.100.${100 + i}`)).then(socket => open.push(socket), error => { status = error.status; });
   assert.equal(status, 429);
   for (const socket of open) socket.close();
-  await server.stop(); // the log is whole then
+  await server.stop(); // then the log is complete
   assert.match(server.log(), /signaling refused connection from 198\.51\.100\.1 \(signaling\.connections_per_address\)/);
 });
 
-test('limits of connections hold for clients in the same network as the proxy', async t => {
+test('limits of connections also count clients in the same network as the proxy', async t => {
   const server = await startServer({ signaling: ['access: open', 'trusted_proxies: [127.0.0.0/8]', 'connections_per_address: 1'] });
   t.after(server.stop);
   const as = { headers: { 'x-forwarded-for': '127.9.9.9' } };
@@ -143,7 +144,7 @@ test('limits of connections hold for clients in the same network as the proxy', 
   first.close();
 });
 
-test('one who costs much waits, then is closed, and harms nobody', async t => {
+test('a client that causes too much traffic must wait, is then closed, and harms nobody', async t => {
   const server = await startServer({ signaling: [...proxied, 'bytes_per_second_per_address: 50000'] });
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -165,7 +166,7 @@ test('one who costs much waits, then is closed, and harms nobody', async t => {
   assert.equal(closed, '1');
 });
 
-test('one who costs much by polling is refused', async t => {
+test('a polling client that causes too much traffic is refused', async t => {
   const server = await startServer({ signaling: ['bytes_per_second_per_address: 2500'] });
   t.after(server.stop);
   const poll = '/socket.io/?EIO=4&transport=polling';
@@ -176,11 +177,11 @@ test('one who costs much by polling is refused', async t => {
   const refused = await post('42["x","y"]');
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers['retry-after']) > 0);
-  await server.stop(); // the log is whole then
+  await server.stop(); // then the log is complete
   assert.match(server.log(), /signaling refused rate-limited from 127\.0\.0\.1 \(signaling\.bytes_per_second_per_address\)/);
 });
 
-test('a token that expires is told, and a fresh one takes its place', async t => {
+test('a client is told when its token has expired, and may send a new one', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const brief = () => token({ exp: inSeconds(-54) }); // some seconds of the leeway are left
@@ -203,7 +204,7 @@ test('a token that expires is told, and a fresh one takes its place', async t =>
   back.close();
 });
 
-test('refusals are in the log, each kind once, with the key that decides', async t => {
+test('the log has each kind of refusal once, with the configuration key that decides', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`, 'members_per_room: 1'] });
   t.after(server.stop);
   for (let i = 0; i < 5; ++i) await request(server.url, '/ice-servers');

@@ -1,4 +1,4 @@
-// The admin listener by http: who may see what, and that machines get what they ask for.
+// Tests the admin listener by HTTP: who may see what, and that programs get what they ask for.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import http from 'node:http';
@@ -25,7 +25,7 @@ async function startAdmin({ more = [], top = [], ...options } = {}) {
   const server = await startServer({ ...options, more: [
     `admin: {listen: ["unix:${socket}", "http://127.0.0.1:0"], ${more.join(', ')}}`, ...top] });
   const url = server.log().match(/admin: listening on (http:\S+)/)[1];
-  // By the unix socket.
+  // Sends a request by the unix socket.
   const ask = (path, { method = 'GET', body } = {}) => new Promise((resolve, reject) => {
     const sent = http.request({ socketPath: socket, path, method, headers: { host: 'localhost' } }, response => {
       let text = '';
@@ -39,7 +39,7 @@ async function startAdmin({ more = [], top = [], ...options } = {}) {
   return { ...server, stop, admin: url, socket, ask };
 }
 
-// Allocations of another maker's client, which stay when that is gone.
+// Makes allocations with a client of another project. They stay after this client has ended.
 async function holdAllocations(server, t) {
   const port = new URL(server.listeners[0].replace('udp', 'http')).port;
   const client = spawn('turnutils_uclient',
@@ -68,7 +68,7 @@ test('health, readiness and metrics', async t => {
   assert.equal(new Set(names).size, names.length, 'no series twice');
 });
 
-// A member by Socket.IO, and when it hears that the server ends.
+// Joins by Socket.IO, and records when the member is told that the server ends.
 async function joinBySocketIo(server, room, t) {
   const socket = io(server.url, { forceNew: true, transports: ['websocket'], reconnection: false });
   t.after(() => socket.close());
@@ -77,7 +77,7 @@ async function joinBySocketIo(server, room, t) {
   return { goingAway: within(30_000, 'going_away', goingAway) };
 }
 
-test('readiness goes with a drain, and signaling tells its members', async t => {
+test('readiness ends with a drain, and signaling tells the members', async t => {
   const server = await startAdmin({ top: ['auth: {users: {alice: secret}}'] });
   t.after(server.stop);
   const ann = await member(server.ws, 'blue', 'ann');
@@ -88,7 +88,7 @@ test('readiness goes with a drain, and signaling tells its members', async t => 
   const left = new Date(deadline) - Date.now();
   assert.ok(left > 50_000 && left < 62_000, deadline);
   assert.deepEqual(await bob.goingAway, [{ deadline }]);
-  // Who joins now is told at once.
+  // A member that joins now is told at once.
   const carl = await connect(server.ws);
   const [, told] = await carl.request({ type: 'join', room: 'red', name: 'carl' });
   assert.deepEqual(told, { type: 'going-away', deadline });
@@ -103,7 +103,7 @@ test('readiness goes with a drain, and signaling tells its members', async t => 
   await within(10_000, 'the end of the drain', ended);
 });
 
-test('control is for those who may open the socket, or bring a token of its own', async t => {
+test('control requires access to the socket, or a token of the admin interface', async t => {
   const closed = await startAdmin();
   t.after(closed.stop);
   assert.equal((await request(closed.admin, '/v1/status')).status, 403);
@@ -125,7 +125,7 @@ test('control is for those who may open the socket, or bring a token of its own'
   assert.match(server.log(), /admin refused token from 127\.0\.0\.1 \(admin\.token_secrets\)/);
 });
 
-test('bad input at each door gets a clear error and costs nothing', async t => {
+test('invalid input gets a clear error on each interface and does no harm', async t => {
   const server = await startAdmin();
   t.after(server.stop);
   for (const [path, method, body, status] of [
@@ -148,7 +148,7 @@ test('bad input at each door gets a clear error and costs nothing', async t => {
   assert.equal((await server.ask('/v1/loglevel', { method: 'POST', body: '{"level":"debug"}' })).status, 200);
 });
 
-test('what is not there under /v1/ is said in JSON, to those who may ask', async t => {
+test('unknown paths under /v1/ get an error in JSON, if the client is authorized', async t => {
   const server = await startAdmin();
   t.after(server.stop);
   for (const [method, path, status, code, allow] of [
@@ -167,7 +167,7 @@ test('what is not there under /v1/ is said in JSON, to those who may ask', async
   }
 });
 
-test('whoever is refused is counted, with the reason, for Prometheus and the status page', async t => {
+test('refused requests are counted by their reason, for Prometheus and the status page', async t => {
   const server = await startAdmin({ signaling: ['access: token', `token_secrets: [${secret}]`],
     top: [`auth: {users: {alice: secret}}`, 'limits: {allocations: 1}'] });
   t.after(server.stop);
@@ -191,7 +191,7 @@ test('whoever is refused is counted, with the reason, for Prometheus and the sta
   assert.ok(await counted('allocations') > 0); // a client that waits for its answer asks again
 });
 
-test('connections of signaling are beside their limit', async t => {
+test('the metrics show the connections of signaling beside their limit', async t => {
   const server = await startAdmin({ signaling: ['connections: 77'] });
   t.after(server.stop);
   const lines = await Promise.all([1, 2].map(() => connect(server.ws)));
@@ -218,7 +218,7 @@ test('every limit of the configuration is a gauge', async t => {
     assert.match(text, new RegExp(`^turnpike_limit(_of_each)?\\{name="${key}"\\} ${value}$`, 'm'), key);
 });
 
-test('idle connections by http keep nobody from the unix socket, and other addresses from nothing', async t => {
+test('idle HTTP connections block neither the unix socket nor other addresses', async t => {
   const server = await startAdmin();
   t.after(server.stop);
   const port = Number(new URL(server.admin).port);
@@ -226,7 +226,7 @@ test('idle connections by http keep nobody from the unix socket, and other addre
     const socket = net.connect(port, '127.0.0.1', () => resolve(socket)).on('error', reject);
   })));
   t.after(() => idle.forEach(socket => socket.destroy()));
-  // Where many are refused at once, some are closed without an answer.
+  // When many are refused at once, some are closed without an answer.
   const more = await request(server.admin, '/healthz').catch(() => ({ status: 429 }));
   assert.equal(more.status, 429, 'this address has enough of them');
   const elsewhere = await new Promise((resolve, reject) => {
@@ -238,12 +238,12 @@ test('idle connections by http keep nobody from the unix socket, and other addre
   assert.equal((await server.ask('/v1/status')).status, 200);
 });
 
-test('a secret that signaling has as well is refused', async () => {
+test('a secret that signaling also has is refused', async () => {
   await assert.rejects(startServer({ signaling: ['access: token', `token_secrets: [${secret}]`],
     more: [`admin: {listen: "http://127.0.0.1:0", token_secrets: [${secret}]}`] }), /signaling\.token_secrets as well/);
 });
 
-test('a socket that was left behind makes room, and anything else stays', async t => {
+test('a socket file that a former process left is replaced, and any other file stays', async t => {
   const folder = temporaryDirectory('admin-socket');
   t.after(() => folder.remove());
   const left = join(folder.path, 'left.sock');
@@ -260,7 +260,7 @@ test('a socket that was left behind makes room, and anything else stays', async 
   assert.equal(readFileSync(file, 'utf8'), 'mine');
 });
 
-test('a reload changes the secrets of tokens', async t => {
+test('a reload changes the token secrets', async t => {
   const server = await startAdmin({ more: [`token_secrets: [${adminSecret}]`] });
   t.after(server.stop);
   const by = key => request(server.admin, '/v1/status',
@@ -273,7 +273,7 @@ test('a reload changes the secrets of tokens', async t => {
   assert.equal((await by(other)).status, 200);
 });
 
-// The configuration with other lines in `signaling`, after a reload that needs no restart.
+// Writes other lines in `signaling`, and reloads; the reload needs no restart.
 async function reloadSignaling(server, lines) {
   const [head, tail] = readFileSync(server.file, 'utf8').split(/(?<=\n  listen: http[^\n]*\n)(?:  [^\n]*\n)*/);
   writeFileSync(server.file, `${head}${lines.map(line => `  ${line}\n`).join('')}${tail}`);
@@ -285,7 +285,7 @@ async function reloadSignaling(server, lines) {
 const engineIo = server => request(server.url, '/socket.io/?EIO=4&transport=polling');
 const handshake = async server => JSON.parse((await engineIo(server)).body.toString().slice(1));
 
-test('a reload changes how Socket.IO is spoken, for sessions that begin afterwards', async t => {
+test('a reload changes the parameters of Socket.IO for sessions that begin afterwards', async t => {
   const server = await startAdmin({ signaling: ['ping_interval: 20s', 'ping_timeout: 10s', 'max_payload: 4096'] });
   t.after(server.stop);
   const before = await handshake(server);
@@ -294,7 +294,7 @@ test('a reload changes how Socket.IO is spoken, for sessions that begin afterwar
     ['signaling.max_payload', 'signaling.ping_interval', 'signaling.ping_timeout']);
   const after = await handshake(server);
   assert.deepEqual([after.pingInterval, after.pingTimeout, after.maxPayload], [400, 300, 8192]);
-  // The newer session ends since nobody answers its ping; the older one was told 20 s, and lives.
+  // The newer session ends, since nobody answers its ping. The older one was told 20 s, and stays.
   const poll = async session => (await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${session.sid}`)).body.toString();
   assert.equal(await within(5_000, 'a ping', poll(after)), '2');
   await within(5_000, 'the end of the session', (async () => {
@@ -304,7 +304,7 @@ test('a reload changes how Socket.IO is spoken, for sessions that begin afterwar
   assert.equal(post.body.toString(), 'ok');
 });
 
-test('a reload changes the preset: what it has no more ends, what it has now is served', async t => {
+test('a reload changes the preset: former services end, and new ones are served', async t => {
   const server = await startAdmin();
   t.after(server.stop);
   const socket = io(server.url, { transports: ['websocket'], reconnectionDelay: 50, reconnectionDelayMax: 100 });
@@ -327,7 +327,7 @@ test('a reload changes the preset: what it has no more ends, what it has now is 
   assert.equal(await heard('message-back'), 'again');
 });
 
-test('a reload changes whether rooms are listed, and a list that is wanted now is sent', async t => {
+test('a reload changes whether rooms are listed, and a list that has become due is sent', async t => {
   const server = await startAdmin();
   t.after(server.stop);
   const socket = io(server.url, { transports: ['websocket'] });
@@ -341,7 +341,7 @@ test('a reload changes whether rooms are listed, and a list that is wanted now i
   assert.deepEqual(await list, ['kitchen']);
 });
 
-test('a reload changes how long somebody who joins no room may stay', async t => {
+test('a reload changes how long a client may stay without joining a room', async t => {
   const server = await startAdmin();
   t.after(server.stop);
   await reloadSignaling(server, ['connect_timeout: 300ms']);
@@ -349,7 +349,7 @@ test('a reload changes how long somebody who joins no room may stay', async t =>
   await within(5_000, 'the end', idle.ended);
 });
 
-test('a reload that makes tokens necessary holds for those who are here', async t => {
+test('a reload that makes tokens necessary also applies to connected clients', async t => {
   const server = await startAdmin({ signaling: ['access: open'] });
   t.after(server.stop);
   const ann = await connect(server.ws);

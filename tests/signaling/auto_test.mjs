@@ -1,4 +1,5 @@
-// The signaling endpoint at a port that is TURN's as well: pages, WebSockets and Socket.IO through an auto:// listener.
+// Tests the signaling endpoint on a port that also serves TURN: pages, WebSockets and Socket.IO through an
+// auto:// listener.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -31,7 +32,7 @@ ${tls ? `tls: {certificate: ${tls.certificate}, private_key: ${tls.privateKey}}`
 }
 
 for (const secure of [true, false]) {
-  test(`everything at one port, ${secure ? 'by https' : 'by http, without a certificate'}`, async t => {
+  test(`all protocols on one port, ${secure ? 'by https' : 'by http, without a certificate'}`, async t => {
     const server = await startServer(secure && makeCertificate('127.0.0.1'));
     t.after(server.stop);
     const trusting = { rejectUnauthorized: false };

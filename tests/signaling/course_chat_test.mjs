@@ -1,11 +1,11 @@
-// The first lesson's chat, with the ws library's usual few lines on the other side.
+// Tests the chat of the first lesson. The other side consists of the usual few lines with the ws library.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inSeconds, secret, startServer, token } from './support/server.mjs';
 import { connect } from './support/client.mjs';
 import { request } from './support/http.mjs';
 
-test('sockets, a text to everyone, and a switch on type', async t => {
+test('a text goes to all clients, and a client\'s messages are distinguished by their type', async t => {
   const server = await startServer();
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -25,7 +25,7 @@ test('sockets, a text to everyone, and a switch on type', async t => {
   ann.close();
 });
 
-test('empty texts that wait for a client who does not read count too', async t => {
+test('empty texts also count for a client that does not read', async t => {
   const server = await startServer({ signaling: ['max_waiting: 8000000', 'bytes_per_second_per_address: 0'] });
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -44,7 +44,7 @@ test('empty texts that wait for a client who does not read count too', async t =
   slow.terminate();
 });
 
-test('where a token is asked for, the chat asks too', async t => {
+test('the chat requires a token when access requires one', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -56,7 +56,7 @@ test('where a token is asked for, the chat asks too', async t => {
   (await connect(root, { headers })).close();
 });
 
-test('it refuses binary, and those with tokens for one room are among themselves', async t => {
+test('the chat refuses binary messages, and clients whose tokens name one room form one group', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -76,7 +76,7 @@ test('it refuses binary, and those with tokens for one room are among themselves
   eve.close();
 });
 
-test('a token that expires ends the chat', async t => {
+test('the chat ends when the token expires', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const headers = { authorization: `Bearer ${token({ exp: inSeconds(-58) })}` }; // two seconds of the leeway are left
@@ -89,7 +89,7 @@ test('a token that expires ends the chat', async t => {
 });
 
 for (const preset of ['echo', 'none']) {
-  test(`there is none with preset: ${preset}`, async t => {
+  test(`there is no chat with preset: ${preset}`, async t => {
     const server = await startServer({ signaling: [`preset: ${preset}`] });
     t.after(server.stop);
     await assert.rejects(connect(server.url.replace('http', 'ws')), error => error.status === 404);

@@ -9,7 +9,7 @@ import { exchange, request } from './support/http.mjs';
 import { startServer } from './support/server.mjs';
 import { wire } from './support/wire.mjs';
 
-test('what has waited for a GET is paid for by whoever asks for it', async t => {
+test('the octets that have waited for a GET count for the client that sends the GET', async t => {
   const server = await startServer({ signaling: ['bytes_per_second_per_address: 50000'] });
   t.after(server.stop);
   const poll = '/socket.io/?EIO=4&transport=polling';
@@ -56,7 +56,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     socket.close();
   });
 
-  await t.test('a wrong handshake is told what is wrong', async () => {
+  await t.test('a wrong handshake gets an error', async () => {
     const told = async (query, code, options) => {
       const { status, body } = await at(query, options);
       assert.equal(status, 400);
@@ -107,7 +107,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     other.close();
   });
 
-  if (bare) await t.test('messages come back, text and binary, one or several', async () => {
+  if (bare) await t.test('messages are sent back, text and binary, one or several', async () => {
     const sid = await open();
     for (const body of ['4hello', '4test1\x1e4test2\x1e4test3', '4hello\x1ebAQIDBA==', '4€ 한글']) {
       const { status, body: answer } = await post(sid, body);
@@ -124,14 +124,14 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     socket.close();
   });
 
-  await t.test('a held GET is answered when there is something to say', async () => {
+  await t.test('a held GET is answered when there is something to send', async () => {
     const sid = await open();
     const held = get(sid);
     await post(sid, hello);
     assert.match((await held).body.toString(), bare ? /^4hello$/ : /^40\{"sid"/);
   });
 
-  await t.test('what is no packet ends the session', async () => {
+  await t.test('an invalid packet ends the session', async () => {
     for (const body of ['abc', '', '4x\x1e', '9', 'b!!!!']) {
       const sid = await open();
       assert.equal((await post(sid, body)).status, 400, body);
@@ -155,7 +155,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await gone(sid);
   });
 
-  await t.test('a second POST before the first has ended ends the session', async () => {
+  await t.test('a second POST before the end of the first one ends the session', async () => {
     const begin = (sid, length, body) => new Promise(resolve => {
       const socket = connect(server.port, '127.0.0.1');
       t.after(() => socket.destroy());
@@ -176,15 +176,15 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     const answer = new Promise(resolve => first.once('data', data => resolve(data.toString())));
     first.write('6');
     assert.match(await answer, /^HTTP\/1\.1 400 .*"code":1/s);
-    // One that was given up is in nobody's way.
+    // A POST that was given up does not disturb others.
     const other = await open();
     const left = await begin(other, 2, '6');
-    // The server closes its side once it has given it up.
+    // The server closes its side when it has given it up.
     await within(15_000, 'the end', new Promise(resolve => { left.once('close', resolve).resume().end(); }));
     assert.equal((await post(other, '6')).status, 200);
   });
 
-  await t.test('a GET that is given up ends the session', async () => {
+  await t.test('a GET that the client aborts ends the session', async () => {
     const sid = await open();
     const text = `GET ${path}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     const socket = connect(server.port, '127.0.0.1');
@@ -196,14 +196,14 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     assert.equal(status, 400);
   });
 
-  await t.test('too large a payload is refused', async () => {
+  await t.test('a payload that is too large is refused', async () => {
     const sid = await open();
     assert.equal((await post(sid, `4${'x'.repeat(1_000_001)}`)).status, 413);
   });
 
-  await t.test('the server pings, and waits only so long', async () => {
+  await t.test('the server pings, and closes the session without an answer in time', async () => {
     const sid = await open();
-    if (!bare) { // or it would be closed for want of a namespace
+    if (!bare) { // without a namespace, the session would be closed
       await post(sid, '40');
       await get(sid);
     }
@@ -232,7 +232,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await socket.closed();
   });
 
-  await t.test('a client closes in form', async () => {
+  await t.test('a client closes the session with a close packet', async () => {
     const sid = await open();
     const held = get(sid);
     await post(sid, '1');
@@ -244,7 +244,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     await socket.closed();
   });
 
-  await t.test('from polling to a WebSocket', async () => {
+  await t.test('a session is upgraded from polling to a WebSocket', async () => {
     const sid = await open();
     const held = get(sid);
     const socket = ws(`EIO=4&transport=websocket&sid=${sid}`);
@@ -276,7 +276,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     }
   });
 
-  await t.test('a WebSocket that does not know how leaves the session to polling', async () => {
+  await t.test('a WebSocket that sends no probe leaves the session with polling', async () => {
     const sid = await open();
     const socket = ws(`EIO=4&transport=websocket&sid=${sid}`);
     await socket.opened;
@@ -286,7 +286,7 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
     assert.equal((await get(sid)).status, 200);
   });
 
-  await t.test('pages of other origins are kept out, by polling too', async () => {
+  await t.test('pages of other origins are refused, also with polling', async () => {
     const from = origin => at('EIO=4&transport=polling', { headers: { origin } });
     const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
     const origin = 'https://evil.example';
@@ -318,7 +318,7 @@ test('a GET that is given up ends the session, also where something came behind 
   })());
 });
 
-test('a post that never ends is 408 in the end, and its session is gone long before', async t => {
+test('a POST that never ends gets 408, and its session ends long before', async t => {
   const server = await startServer({ signaling: echo });
   t.after(server.stop);
   const open = async () =>
@@ -326,12 +326,12 @@ test('a post that never ends is 408 in the end, and its session is gone long bef
   const sid = await open();
   const slow = exchange(server.port, `POST /engine.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n` +
     'Content-Length: 1000\r\n\r\n4never the rest', 30_000);
-  // Meanwhile another one of the same address is served.
+  // Meanwhile, another client of the same address is served.
   const other = wire(`${server.url.replace('http', 'ws')}/engine.io/?EIO=4&transport=websocket`);
   assert.match(await other.next(), /^0/);
   other.send('4hello');
   assert.equal(await other.next(), '4hello');
-  // The third ping of the other is later than the last moment for a pong of this one.
+  // The third ping of the other client is later than the last moment for a pong of this one.
   for (let i = 0; i < 3; ++i) {
     assert.equal(await other.next(), '2');
     other.send('3');
@@ -341,7 +341,7 @@ test('a post that never ends is 408 in the end, and its session is gone long bef
   assert.match(await slow, /^HTTP\/1\.1 408 /);
 });
 
-test('only so many sessions for one address, however few its connections', async t => {
+test('one address may have only a limited number of sessions, however few its connections', async t => {
   const server = await startServer({ signaling: [...echo, 'access: open', 'connections_per_address: 5', 'trusted_proxies: [127.0.0.1]'] });
   t.after(server.stop);
   const open = from => request(server.url, '/socket.io/?EIO=4&transport=polling', { headers: { 'x-forwarded-for': from } });
@@ -370,14 +370,14 @@ test('ten thousand of each kind of garbage leave nothing behind', async t => {
       await exchange(server.port, bytes.repeat(count) + end);
     }
   };
-  await volley(1000); // to have the memory that it will use
+  await volley(1000); // so that the daemon has the memory that it will use
   await new Promise(resolve => setTimeout(resolve, 600)); // until their pings time out
   const before = resident();
   for (let i = 0; i < 10; ++i) {
     await volley(1000);
     await new Promise(resolve => setTimeout(resolve, 600));
   }
-  // A sanitizer keeps what was freed for a while.
+  // A sanitizer keeps freed memory for a while.
   const sanitized = /lib[at]san/.test(readFileSync(`/proc/${server.pid}/maps`, 'utf8'));
   assert.ok(sanitized || resident() < before + 4096, `${before} kB → ${resident()} kB`);
   assert.equal((await request(server.url, '/socket.io/?EIO=4&transport=polling')).status, 200);

@@ -1,4 +1,5 @@
-// WebSockets octet by octet: what comes in one segment with the upgrade, and what is no text.
+// Tests WebSockets octet by octet: octets that come in one segment with the upgrade, and frames that are not
+// text.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -10,7 +11,7 @@ import { exchange, request } from './support/http.mjs';
 import { startServer as start } from './support/server.mjs';
 import { wire } from './support/wire.mjs';
 
-// By any of the names that the requests here ask for.
+// Starts a server that accepts every host name of these requests.
 const startServer = ({ signaling = [], ...more } = {}) =>
   start({ signaling: ['hosts: [x, turn.example.org, "*.internal"]', ...signaling], ...more });
 
@@ -20,7 +21,7 @@ const { io } = require('socket.io-client');
 const upgrade = (path, more = 'Connection: Upgrade\r\n') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}Upgrade: websocket\r\n` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
-// A frame as a client sends it (RFC 6455 §5.2), of at most 65535 octets.
+// Returns a frame as a client sends it (RFC 6455 §5.2), of at most 65535 octets.
 function frame(data, opcode = 1) {
   const payload = Buffer.from(data);
   const key = randomBytes(4);
@@ -30,7 +31,8 @@ function frame(data, opcode = 1) {
 
 const goodbye = frame(Buffer.from([0x03, 0xe8]), 8);
 
-// Sends `parts` one after the other, each after something was heard, and resolves to the texts of `count` frames.
+// Sends `parts` one after the other, each after something was received. Resolves to the texts of `count`
+// frames.
 async function talk(port, parts, count) {
   const socket = net.connect(port, '127.0.0.1');
   socket.setNoDelay(true);
@@ -59,7 +61,7 @@ async function talk(port, parts, count) {
   return frames;
 }
 
-test('frames in the segment of the upgrade are frames', async t => {
+test('frames in the same segment as the upgrade are processed', async t => {
   const server = await startServer();
   t.after(server.stop);
   const join = frame('{"type":"join","room":"blue","id":1}');
@@ -82,7 +84,7 @@ test('frames in the segment of the upgrade are frames', async t => {
   assert.match(connected, /^40{"sid"/);
 });
 
-test('an upgrade that proxies have taken apart', async t => {
+test('an upgrade request is accepted as proxies rewrite it', async t => {
   const server = await startServer();
   t.after(server.stop);
   const parts = more => [Buffer.concat([Buffer.from(upgrade('/ws', more)), frame('{"type":"ping","id":1}')])];
@@ -92,7 +94,7 @@ test('an upgrade that proxies have taken apart', async t => {
   assert.deepEqual(await talk(server.port, absolute, 1), ['{"type":"ack","id":1}']);
 });
 
-test('the first subprotocol that is offered is the one', async t => {
+test('the first offered subprotocol is chosen', async t => {
   const server = await startServer();
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -116,7 +118,7 @@ test('the first subprotocol that is offered is the one', async t => {
 });
 
 for (const [name, opcode, path] of [['pings', 9, '/ws'], ['pongs', 10, '/'], ['pings', 9, '/socket.io/?EIO=4&transport=websocket']])
-  test(`${name} at ${path} have their cost, and who sends too many is cut off`, async t => {
+  test(`${name} at ${path} have their cost, and a client that sends too many is cut off`, async t => {
     const server = await startServer({ signaling: ['bytes_per_second_per_address: 50000'] });
     t.after(server.stop);
     const innocent = await connect(server.ws);
@@ -130,11 +132,11 @@ for (const [name, opcode, path] of [['pings', 9, '/ws'], ['pongs', 10, '/'], ['p
     innocent.ping();
     await within(5000, 'the answer to another client of that address', answered);
     innocent.terminate();
-    await server.stop(); // the log is whole then
+    await server.stop(); // then the log is complete
     assert.match(server.log(), /signaling refused rate-limited from 127\.0\.0\.1 \(signaling\.bytes_per_second_per_address\)/);
   });
 
-test('who is told goodbye and does not read is cut off', async t => {
+test('a client that gets a close frame and does not read is cut off', async t => {
   const server = await startServer({ signaling: ['max_waiting: 16000000', 'bytes_per_second_per_address: 0'] });
   t.after(server.stop);
   const ann = await member(server.ws, 'blue', 'Ann');
@@ -143,7 +145,7 @@ test('who is told goodbye and does not read is cut off', async t => {
   slow.pause();
   for (let i = 0; i < 130; ++i) await ann.request({ type: 'broadcast', data: 'x'.repeat(60_000) });
   const ended = new Promise(resolve => slow._socket.on('close', resolve)); // whatever it has not read
-  slow.send(Buffer.from([1])); // which it is told goodbye for
+  slow.send(Buffer.from([1])); // the server closes the connection for this
   const timer = setInterval(() => { if (slow.readyState === WebSocket.OPEN) slow.pong(); }, 500); // it is not silent
   t.after(() => clearInterval(timer));
   await within(13_000, 'its end', ended);
@@ -151,7 +153,7 @@ test('who is told goodbye and does not read is cut off', async t => {
   ann.close();
 });
 
-test('who says goodbye is gone at once, though its connection stays open', async t => {
+test('a client that sends a close frame has left at once, even if its connection stays open', async t => {
   const server = await startServer();
   t.after(server.stop);
   const ann = await member(server.ws, 'blue', 'Ann');
@@ -168,7 +170,7 @@ test('who says goodbye is gone at once, though its connection stays open', async
   ann.close();
 });
 
-test('octets that are no text reach nobody in the chat', async t => {
+test('octets that are not text reach nobody in the chat', async t => {
   const server = await startServer();
   t.after(server.stop);
   const root = server.url.replace('http', 'ws');
@@ -180,7 +182,7 @@ test('octets that are no text reach nobody in the chat', async t => {
   bob.close();
 });
 
-test('octets that are no text go out by no WebSocket, however they came in', async t => {
+test('a POST whose packet is not text ends its session', async t => {
   const server = await startServer({ signaling: ['preset: echo'] });
   t.after(server.stop);
   const at = (query, options) => request(server.url, `/engine.io/?EIO=4&transport=polling${query}`, options);
@@ -190,7 +192,7 @@ test('octets that are no text go out by no WebSocket, however they came in', asy
   assert.equal((await at(`&sid=${sid}`)).status, 400, 'its session has ended');
 });
 
-test('a client that takes no binary frames', async t => {
+test('a client that cannot receive binary frames', async t => {
   const server = await startServer({ signaling: ['preset: echo'] });
   t.after(server.stop);
   const socket = wire(`${server.url.replace('http', 'ws')}/engine.io/?EIO=4&transport=websocket&b64=1`);
@@ -202,7 +204,7 @@ test('a client that takes no binary frames', async t => {
   socket.close();
 });
 
-test('Socket.IO\'s own client with forceBase64, by each transport', async t => {
+test('Socket.IO\'s own client with forceBase64, with each transport', async t => {
   const server = await startServer();
   t.after(server.stop);
   for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {

@@ -1,5 +1,5 @@
-// The HTTP side of the real daemon: the page, credentials that the relay takes, folders, proxies, origins, and clients that
-// are slow, many or broken.
+// Tests the HTTP side of the real daemon: the page, credentials that the relay accepts, folders, proxies,
+// origins, and clients that are slow, too many or broken.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,7 @@ test('the call page', async t => {
   assert.equal(post.headers.allow, 'GET, HEAD');
 });
 
-test('every answer has its date, and none tells what library has written it', async t => {
+test('every answer has a Date header, and none names the library that made it', async t => {
   const server = await startServer();
   t.after(server.stop);
   const narrow = await startServer({ signaling: ['connections_per_address: 1'] });
@@ -82,12 +82,12 @@ test('every answer has its date, and none tells what library has written it', as
   held.close();
 });
 
-test('credentials that the relay takes', async t => {
+test('/ice-servers and /turn return credentials that the relay accepts', async t => {
   const server = await startServer({ signaling: ['cors: ["https://app.example"]', 'credential_lifetime: 2h'] });
   t.after(server.stop);
   const turn = server.listeners[0].replace('udp://', 'turn:') + '?transport=udp';
 
-  await t.test('for new RTCPeerConnection', async () => {
+  await t.test('as RTCPeerConnection needs them', async () => {
     const { headers, body } = await request(server.url, '/ice-servers');
     assert.equal(headers['cache-control'], 'no-store');
     const configuration = JSON.parse(body);
@@ -101,7 +101,7 @@ test('credentials that the relay takes', async t => {
     assert.throws(() => relayWith(relay.urls[0], relay.username, `x${relay.credential}`));
   });
 
-  await t.test('as the TURN REST draft has them', async () => {
+  await t.test('as the TURN REST draft defines them', async () => {
     const { username, password, ttl, uris } = JSON.parse((await request(server.url, '/turn?service=turn')).body);
     assert.equal(ttl, 7200);
     relayWith(uris[0], username, password);
@@ -109,7 +109,7 @@ test('credentials that the relay takes', async t => {
     assert.equal((await request(server.url, '/turn?service=stun')).status, 400);
   });
 
-  await t.test('for members of a room', async () => {
+  await t.test('by messages to members of a room', async () => {
     const ann = await member(server.ws, 'blue', 'Ann');
     const [first] = await ann.request({ type: 'ice-servers' });
     for (const { iceServers } of [ann.joined, first]) {
@@ -120,7 +120,7 @@ test('credentials that the relay takes', async t => {
     ann.close();
   });
 
-  await t.test('for pages of allowed origins only', async () => {
+  await t.test('only for pages of allowed origins', async () => {
     const from = origin => request(server.url, '/ice-servers', { headers: { origin } });
     const allowed = await from('https://app.example');
     assert.equal(allowed.headers['access-control-allow-origin'], 'https://app.example');
@@ -141,7 +141,7 @@ test('credentials that the relay takes', async t => {
     (await connect(server.ws, { origin: server.url.replace('http', 'ws') })).close(); // as Starscream does
   });
 
-  await t.test('a page of an allowed origin may read what was wrong', async () => {
+  await t.test('a page of an allowed origin may read the error', async () => {
     const refused = async (status, path, options = {}) => {
       for (const origin of ['https://app.example', 'https://evil.example']) {
         const answer = await request(server.url, path, { ...options, headers: { ...options.headers, origin } });
@@ -161,7 +161,7 @@ test('credentials that the relay takes', async t => {
   });
 });
 
-test('credentials by token', async t => {
+test('credentials for a token', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const by = value => request(server.url, '/ice-servers', { headers: value ? { authorization: value } : {} });
@@ -181,7 +181,7 @@ test('credentials by token', async t => {
   assert.equal((await request(server.url, `/ice-servers?token=${token({ exp: inSeconds(60) })}`)).status, 401);
 });
 
-test('only so many credentials for one address', async t => {
+test('one address gets only a limited number of credentials', async t => {
   const server = await startServer({ signaling: ['access: open', 'credentials_per_second: 1', 'trusted_proxies: [127.0.0.1]'] });
   t.after(server.stop);
   const by = address => request(server.url, '/ice-servers', { headers: { 'x-forwarded-for': address } });
@@ -196,7 +196,7 @@ test('only so many credentials for one address', async t => {
   assert.equal((await by('198.51.100.3, 198.51.100.1, 127.0.0.1')).status, 429);
 });
 
-test('the host that clients are told', async t => {
+test('the host in the URLs that clients get', async t => {
   const { certificate, privateKey } = makeCertificate('turn.example.net');
   const tls = [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`];
   const hostOf = async (signaling, headers, more, listen) => {
@@ -215,7 +215,7 @@ test('the host that clients are told', async t => {
   assert.notEqual(await hostOf([], proxied, [], wildcard), 'tunnel.example', 'a tunnel does not carry UDP');
 });
 
-test('https with a certificate of one\'s own', async t => {
+test('https with the operator\'s own certificate', async t => {
   const { certificate, privateKey } = makeCertificate('localhost');
   const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`] });
   t.after(server.stop);
@@ -232,7 +232,7 @@ test('https with a certificate of one\'s own', async t => {
   assert.equal(await server.stop(), 0);
 });
 
-// RFC 8446 §6.1, by OpenSSL's own client, which complains of a connection that just ends.
+// This is RFC 8446 §6.1. OpenSSL's own client reports a connection that just ends.
 test('https and wss end with a close_notify', async t => {
   const { certificate, privateKey } = makeCertificate('localhost');
   const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`] });
@@ -253,7 +253,7 @@ test('https and wss end with a close_notify', async t => {
   }
 });
 
-test('what was asked is answered before the end', async t => {
+test('what was requested is answered before the server ends', async t => {
   const root = temporaryDirectory('end');
   t.after(root.remove);
   writeFileSync(join(root.path, 'big.bin'), Buffer.alloc(24 << 20, 7));
@@ -281,7 +281,7 @@ test('what was asked is answered before the end', async t => {
   assert.equal(await stopped, 0);
 });
 
-test('a folder of one\'s own', async t => {
+test('the pages come from the operator\'s own folder', async t => {
   const root = temporaryDirectory('root');
   t.after(root.remove);
   const file = (name, content) => writeFileSync(join(root.path, name), content);
@@ -314,7 +314,7 @@ test('a folder of one\'s own', async t => {
   assert.equal(ice.status, 200);
 });
 
-test('requests that are none', async t => {
+test('invalid HTTP requests', async t => {
   const server = await startServer();
   t.after(server.stop);
   const ann = await member(server.ws, 'unharmed', 'Ann');

@@ -1,5 +1,5 @@
-// The plain protocol of /ws against the real daemon: what members tell each other, who hears of whom, and what becomes of
-// those who break the rules.
+// Tests the plain protocol of /ws against the real daemon: what members send each other, who is told of whom,
+// and what happens to clients that break the rules.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ test('the plain protocol', async t => {
   const server = await startServer();
   t.after(server.stop);
 
-  await t.test('members meet, tell each other things letter by letter, and part', async () => {
+  await t.test('members meet, send each other unchanged messages, and leave', async () => {
     const ann = await member(server.ws, 'blue', 'Ann');
     assert.deepEqual(ann.joined.peers, []);
     const bob = await member(server.ws, 'blue', 'Bob');
@@ -39,7 +39,7 @@ test('the plain protocol', async t => {
     for (const client of [ann, bob, cleo]) client.close();
   });
 
-  await t.test('whoever says goodbye is gone at once, whoever is cut off after a moment', async () => {
+  await t.test('a member that closes has left at once, one that is cut off after a time', async () => {
     const ann = await member(server.ws, 'partings', 'Ann');
     const bob = await member(server.ws, 'partings', 'Bob');
     await ann.hear('peer-joined');
@@ -57,7 +57,7 @@ test('the plain protocol', async t => {
     ann.close();
   });
 
-  await t.test('whoever was cut off comes back as the same, and has missed nothing', async () => {
+  await t.test('a member that was cut off comes back as the same one and has missed nothing', async () => {
     const ann = await member(server.ws, 'resume', 'Ann');
     const bob = await member(server.ws, 'resume', 'Bob');
     await ann.hear('peer-joined');
@@ -88,7 +88,7 @@ test('the plain protocol', async t => {
     for (const client of [ann, other, stranger]) client.close();
   });
 
-  await t.test('a mistake costs an error and nothing else', async () => {
+  await t.test('a mistake only causes an error message', async () => {
     const ann = await member(server.ws, 'mistakes', 'Ann');
     const stranger = await member(server.ws, 'elsewhere', 'Eve');
     const told = async (text, code) => {
@@ -125,7 +125,7 @@ test('the plain protocol', async t => {
     for (const client of [ann, stranger, newcomer]) client.close();
   });
 
-  await t.test('a message that is too large, or no text, ends the connection that it came by', async () => {
+  await t.test('a message that is too large or not text ends its connection', async () => {
     const ann = await member(server.ws, 'large', 'Ann');
     const bob = await member(server.ws, 'large', 'Bob');
     bob.say('x'.repeat(1 << 20));
@@ -137,14 +137,14 @@ test('the plain protocol', async t => {
     ann.close();
   });
 
-  await t.test('a page of another origin does not get in, programs and our own pages do', async () => {
+  await t.test('a page of another origin is refused; programs and our own pages are accepted', async () => {
     await assert.rejects(connect(server.ws, { origin: 'https://evil.example' }), error => error.status === 403);
     (await connect(server.ws, { origin: server.url })).close();
     (await connect(server.ws)).close();
     await assert.rejects(connect(`${server.url.replace('http', 'ws')}/nowhere`), error => error.status === 404);
   });
 
-  await t.test('a client that never reads is dropped, and the others get all', async () => {
+  await t.test('a client that never reads is dropped, and the others get everything', async () => {
     const ann = await member(server.ws, 'slow', 'Ann');
     const bob = await member(server.ws, 'slow', 'Bob');
     const slow = await member(server.ws, 'slow', 'Slow');
@@ -161,7 +161,7 @@ test('the plain protocol', async t => {
     for (const client of [ann, bob, slow]) client.terminate();
   });
 
-  await t.test('the daemon stops: everybody is told why', async () => {
+  await t.test('when the daemon stops, all members are told why', async () => {
     const ann = await member(server.ws, 'restart', 'Ann');
     assert.equal(await server.stop(), 0, server.log());
     assert.deepEqual(await ann.ended, { code: 1001, reason: 'restarting' });
@@ -170,7 +170,7 @@ test('the plain protocol', async t => {
   });
 });
 
-test('limits of rooms', async t => {
+test('the limits of rooms hold', async t => {
   const server = await startServer({ signaling: ['members_per_room: 2', 'rooms_per_address: 3', 'connect_timeout: 1s'] });
   t.after(server.stop);
   const ann = await member(server.ws, 'one', 'Ann');
@@ -184,7 +184,7 @@ test('limits of rooms', async t => {
   assert.deepEqual(await idle.ended, { code: 1008, reason: 'no room joined in time' });
 });
 
-test('by token', async t => {
+test('the plain protocol with tokens', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}, another-secret-of-ours]`] });
   t.after(server.stop);
   const join = async (join, options) => {
@@ -208,7 +208,7 @@ test('by token', async t => {
   assert.ok(!server.log().includes('eyJ'), 'no token is in the log');
 });
 
-test('frames that are none end the connection', async t => {
+test('invalid frames end the connection', async t => {
   const server = await startServer();
   t.after(server.stop);
   const ann = await member(server.ws, 'frames', 'Ann');

@@ -1,5 +1,5 @@
-// HTTP as its users speak it: targets, Hosts, expectations and lists in every form that the standards allow, and the files of
-// a folder as browsers and phones ask for them.
+// Tests HTTP as clients use it: targets, Hosts, expectations and lists in every form that the standards
+// allow, and the files of a folder as browsers and phones ask for them.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
@@ -9,14 +9,14 @@ import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { exchange, request } from './support/http.mjs';
 import { startServer as start } from './support/server.mjs';
 
-// By any of the names that the requests here ask for.
+// Starts a server that accepts every host name of these requests.
 const startServer = ({ signaling = [], ...more } = {}) =>
   start({ signaling: ['hosts: [x, turn.example.org, "*.internal"]', ...signaling], ...more });
 
 const last = 'Connection: close\r\n\r\n';
 const statusOf = answer => Number(/^HTTP\/1\.[01] (\d+)/.exec(answer)?.[1]);
 
-// The parts of an answer as octets; its Content-Length has to be true.
+// Splits an answer into its parts, as octets. Its Content-Length has to be correct.
 function parse(answer) {
   const [head, body] = [answer.slice(0, answer.indexOf('\r\n\r\n')), answer.slice(answer.indexOf('\r\n\r\n') + 4)];
   const length = /content-length: (\d+)/i.exec(head)?.[1];
@@ -24,7 +24,7 @@ function parse(answer) {
   return { head, body };
 }
 
-test('targets and Hosts in every form', async t => {
+test('request targets and Host headers in every form', async t => {
   const server = await startServer();
   t.after(server.stop);
   const status = async bytes => statusOf(await exchange(server.port, bytes));
@@ -57,7 +57,7 @@ test('targets and Hosts in every form', async t => {
   assert.doesNotMatch(options, /content-length/i, 'a 204 has none');
 });
 
-test('a body that waits to be asked for', async t => {
+test('a body with Expect: 100-continue', async t => {
   const server = await startServer();
   t.after(server.stop);
   const form = 'service=turn';
@@ -139,7 +139,7 @@ test('who takes the server for a proxy is told', async t => {
 });
 
 // RFC 9112 §2.2
-test('an empty line behind a body is no part of the next request', async t => {
+test('an empty line behind a body is not part of the next request', async t => {
   const server = await startServer();
   t.after(server.stop);
   const form = 'service=turn';
@@ -162,7 +162,7 @@ test('Janus asks for credentials by POST', async t => {
   assert.equal((await request(server.url, '/turn', { method: 'PUT', headers, body: 'service=turn' })).headers.allow, 'GET, HEAD, POST');
 });
 
-test('a path that has only a WebSocket says so', async t => {
+test('a path that serves only a WebSocket says so', async t => {
   const server = await startServer();
   t.after(server.stop);
   for (const connection of ['keep-alive', 'close']) {
@@ -175,7 +175,7 @@ test('a path that has only a WebSocket says so', async t => {
   assert.equal((await request(server.url, '/ws', { method: 'POST' })).status, 405);
 });
 
-test('what is over a limit is told in whole', async t => {
+test('a refusal because of a limit is a complete response', async t => {
   const server = await startServer({ signaling: ['connections_per_address: 1'] });
   t.after(server.stop);
   const first = net.connect(server.port, '127.0.0.1');
@@ -190,7 +190,7 @@ test('what is over a limit is told in whole', async t => {
   assert.match(body, /too many connections/);
 });
 
-test('who takes gzip gets it, and nobody else', async t => {
+test('only a client that accepts gzip gets it', async t => {
   const server = await startServer();
   t.after(server.stop);
   const encoding = async value =>
@@ -201,7 +201,7 @@ test('who takes gzip gets it, and nobody else', async t => {
     assert.equal(await encoding(value), undefined, String(value));
 });
 
-test('what is known already is not sent again, in however many lines it is said', async t => {
+test('what the client already has is not sent again, even if several lines name it', async t => {
   const server = await startServer();
   t.after(server.stop);
   const { etag } = (await request(server.url, '/')).headers;
@@ -214,7 +214,7 @@ test('what is known already is not sent again, in however many lines it is said'
   assert.equal(statusOf(answer), 304);
 });
 
-test('the files of a folder as phones ask for them', async t => {
+test('files of a folder are served as phones request them', async t => {
   const root = temporaryDirectory('files');
   t.after(root.remove);
   const octets = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251));
@@ -230,7 +230,7 @@ test('the files of a folder as phones ask for them', async t => {
   t.after(server.stop);
   const get = (path, headers = {}, options = {}) => request(server.url, path, { headers, ...options });
 
-  await t.test('redirects keep the query and are URLs', async () => {
+  await t.test('redirects keep the query and are valid URLs', async () => {
     const location = async path => (await get(path)).headers.location;
     assert.equal(await location('/sub?room=blue&x=%20'), '/sub/?room=blue&x=%20');
     assert.equal(await location('/a%20b/%C3%BC'), '/a%20b/%C3%BC/');
@@ -238,7 +238,7 @@ test('the files of a folder as phones ask for them', async t => {
     for (const path of ['//sub', '//evil.example/..', '/%2Fsub']) assert.notEqual((await get(path)).status, 301, path);
   });
 
-  await t.test('names that start with a dot', async () => {
+  await t.test('names that begin with a dot', async () => {
     assert.equal((await get('/.well-known/acme-challenge/token')).body.toString(), 'proof');
     for (const path of ['/.git/config', '/.well-known/.secret/x', '/sub/.well-known/x', '/.well-known/../.git/config',
       '/.well-known/%2e%2e/.git/config']) assert.equal((await get(path)).status, 404, path);

@@ -1,5 +1,6 @@
-// A token that an operator revokes: it is refused from then on, whoever came in with it is told and sent away, and the relay
-// credentials that were handed out for it are good no more. Others are left alone.
+// Tests a token that an operator revokes: it is refused from then on, clients that have used it are told and
+// disconnected, and the relay credentials that were issued for it are no longer valid. Others are not
+// affected.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -18,7 +19,7 @@ const built = name => fileURLToPath(new URL(`../../build/release/${name}`, impor
 const turnpikectl = process.env.TURNPIKECTL ?? built('turnpikectl');
 const stunclient = process.env.STUNCLIENT ?? built('stunclient');
 
-// `auth` are lines for that section, of which each may name the folder.
+// `auth` returns lines for that section, which may name the folder.
 async function start(t, { folder = temporaryDirectory('revoke'), auth = () => [] } = {}) {
   const socket = `${folder.path}/admin.sock`;
   const more = [`admin: {listen: "unix:${socket}"}`, 'auth:', '  nonce_lifetime: 600s', ...auth(folder.path).map(line => `  ${line}`)];
@@ -31,13 +32,13 @@ async function start(t, { folder = temporaryDirectory('revoke'), auth = () => []
   return { ...server, revoke };
 }
 
-// Issued a little while ago.
+// Makes a token that was issued a little while ago.
 const tokenOf = claims => token({ exp: inSeconds(600), iat: inSeconds(-5), ...claims });
 const refused = error => error.code === 'token-revoked';
 const headersWith = claims => ({ authorization: `Bearer ${tokenOf(claims)}` });
 const join = claims => ({ type: 'join', room: 'blue', name: 'x', token: tokenOf(claims) });
 
-test('one token by its id', async t => {
+test('one token is revoked by its id', async t => {
   const server = await start(t);
   const ann = await connect(server.ws);
   const [{ resume, self }] = await ann.request(join({ jti: 'a', sub: 'ann' }));
@@ -66,7 +67,7 @@ test('one token by its id', async t => {
   for (const line of [again, bob]) line.close();
 });
 
-test('a member that was cut off does not come back', async t => {
+test('a member that was cut off cannot come back with a revoked token', async t => {
   const server = await start(t);
   const ann = await connect(server.ws);
   const [{ resume }] = await ann.request(join({ jti: 'a' }));
@@ -78,7 +79,7 @@ test('a member that was cut off does not come back', async t => {
   back.close();
 });
 
-test('Socket.IO by either transport', async t => {
+test('a revoked token ends Socket.IO on each transport', async t => {
   const server = await start(t);
   for (const transport of ['websocket', 'polling']) {
     const enter = async claims => {
@@ -106,7 +107,7 @@ test('Socket.IO by either transport', async t => {
   }
 });
 
-test('all tokens of a subject until now, and its relay credentials', async t => {
+test('all former tokens of a subject and its relay credentials are revoked', async t => {
   const server = await start(t);
   const udp = server.listeners.find(url => url.startsWith('udp')).match(/(\d+)$/)[1];
   const relays = ({ username, credential }) => run(stunclient, ['--turn', '--user', username, '--password', credential, '127.0.0.1', udp]);
@@ -129,7 +130,7 @@ test('all tokens of a subject until now, and its relay credentials', async t => 
   const again = await connect(server.ws);
   await assert.rejects(again.request(join({ sub: 'ann', jti: 'y' })), refused);
   await assert.rejects(again.request(join({ sub: 'ann', iat: undefined })), refused);
-  // Who has signed in anew is let in, with credentials that expire later.
+  // A client with a newer token is admitted, with credentials that expire later.
   const fresh = { sub: 'ann', iat: inSeconds(2) };
   const deadline = Date.now() + 20_000;
   for (;;) {
@@ -144,7 +145,7 @@ test('all tokens of a subject until now, and its relay credentials', async t => 
   again.close();
 });
 
-test('a subject that is called as a guest is', async t => {
+test('a subject whose name looks like a guest\'s can be revoked', async t => {
   const server = await start(t);
   const subject = 'guest-0a1b2c3d4e5f';
   const made = await relayCredentials(server, { sub: subject });
@@ -158,13 +159,13 @@ test('a subject that is called as a guest is', async t => {
   await assert.rejects((await connect(server.ws)).request(join({ sub: subject })), refused);
 });
 
-test('what cannot be revoked', async t => {
+test('arguments that cannot be revoked', async t => {
   const server = await start(t);
   for (const words of [[], ['a', '--subject', 'b'], [''], ['x'.repeat(257)], ['--subject', 'a\nb'], ['a', '--for', '0s'], ['a', '--for', '9000h']])
     await assert.rejects(server.revoke(...words), words.join(' '));
 });
 
-// The relay credentials that a token gets.
+// Returns the relay credentials that a token gets.
 async function relayCredentials(server, claims) {
   const { iceServers } = JSON.parse((await request(server.url, '/ice-servers', { headers: headersWith(claims) })).body);
   return iceServers.find(one => one.credential);
@@ -176,7 +177,7 @@ const isRelayed = async (server, { username, credential }) => {
     .then(() => true, () => false);
 };
 
-test('a restart forgets nothing where there is a database', async t => {
+test('with a database, revocations survive a restart', async t => {
   const folder = temporaryDirectory('revoke');
   const options = { folder, auth: path => [`database: sqlite:${path}/users.db`, `secrets: [${secret}-of-the-relay]`] };
   const before = await start(t, options);
@@ -202,12 +203,12 @@ test('a restart forgets nothing where there is a database', async t => {
   again.close();
 });
 
-test('without one the answer says that a restart forgets it', async t => {
+test('without a database the answer says that a restart forgets the revocation', async t => {
   const server = await start(t);
   assert.equal((await server.revoke('a')).kept, false);
 });
 
-test('a name that nobody can have is not taken, and a file that has one keeps nobody from starting', async t => {
+test('an impossible name is refused, and a file with one does not prevent a start', async t => {
   const folder = temporaryDirectory('revoke');
   const options = { folder, auth: path => [`database: sqlite:${path}/users.db`, `secrets: [${secret}-of-the-relay]`] };
   const before = await start(t, options);
@@ -216,7 +217,8 @@ test('a name that nobody can have is not taken, and a file that has one keeps no
   await assert.rejects(before.revoke('--subject', 'a'.repeat(509)), error => JSON.parse(error.stdout).error.code === 'bad-name');
   assert.doesNotMatch(await control('check', before.file), /revocations/);
 
-  // What an earlier version has let in; and what was revoked before the clock was set back.
+  // The first is a name that an earlier version accepted. The second was revoked before the clock was set
+  // back.
   const [name, end] = ['b'.repeat(600), Date.now() + 60 * 86_400_000];
   await run('python3', ['-c', `import sqlite3
 with sqlite3.connect(${JSON.stringify(`${folder.path}/users.db`)}) as file:

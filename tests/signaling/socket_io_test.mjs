@@ -1,5 +1,5 @@
-// Socket.IO 5 against the real daemon: the protocol frame by frame with the echo preset, and Socket.IO's own client with the
-// course preset, over each transport.
+// Tests Socket.IO 5 against the real daemon: the protocol frame by frame with the echo preset, and
+// Socket.IO's own client with the course preset, over each transport.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import net from 'node:net';
@@ -16,7 +16,7 @@ const { io } = require('socket.io-client');
 const echo = ['preset: echo', 'ping_interval: 300ms', 'ping_timeout: 200ms', 'max_payload: 1000000', 'connect_timeout: 1s'];
 const transports = { polling: ['polling'], websocket: ['websocket'], both: ['polling', 'websocket'] };
 
-test('the protocol, frame by frame', { concurrency: true }, async t => {
+test('the protocol of Socket.IO, frame by frame', { concurrency: true }, async t => {
   const server = await startServer({ signaling: echo });
   t.after(server.stop);
 
@@ -66,7 +66,7 @@ test('the protocol, frame by frame', { concurrency: true }, async t => {
     other.close();
   });
 
-  await t.test('events and acknowledgements, letter by letter', async () => {
+  await t.test('events and acknowledgements are byte for byte as expected', async () => {
     const socket = await connected();
     socket.send('42["message",1,"2",{"3":[true]}]');
     assert.equal(await socket.next(), '42["message-back",1,"2",{"3":[true]}]');
@@ -88,7 +88,7 @@ test('the protocol, frame by frame', { concurrency: true }, async t => {
     socket.close();
   });
 
-  await t.test('whoever breaks the rules is put out', async () => {
+  await t.test('a client that breaks the protocol is disconnected', async () => {
     const deep = `${'['.repeat(40)}${']'.repeat(40)}`;
     const placeholder = '{"_placeholder":true,"num":0}';
     for (const frames of [['4abc'], ['42{}'], ['42abc["message-with-ack"]'], ['42[]'], ['42["connect"]'], ['42["disconnecting"]'],
@@ -124,7 +124,7 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
     return socket;
   }
 
-  await t.test('rooms, nicknames and chat as courses have them', async () => {
+  await t.test('rooms, nicknames and chat work as courses use them', async () => {
     const [ann, bob] = [await client(), await client()];
     assert.match(ann.id, /^[\w-]{22}$/);
     ann.emit('nickname', 'Ann');
@@ -162,7 +162,7 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
     bob.disconnect();
   });
 
-  await t.test('by nickname at once, and no further than the room takes', async () => {
+  await t.test('members join with a nickname at once, up to the limit of the room', async () => {
     const crowd = [];
     for (let i = 0; i < 3; ++i) crowd.push(await client());
     const accepted = [];
@@ -175,7 +175,7 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
     crowd.forEach(socket => socket.disconnect());
   });
 
-  await t.test('members of a room meet whatever they came by', async () => {
+  await t.test('members of a room meet through all protocols and transports', async () => {
     const other = await client({ transports: name === 'polling' ? ['websocket'] : ['polling'] });
     const plain = await member(server.ws, 'mixed', 'Plain');
     const ann = await client();
@@ -196,7 +196,7 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
     [ann, other].forEach(socket => socket.disconnect());
   });
 
-  await t.test('a stranger is not reached', async () => {
+  await t.test('a client outside a room does not reach its members', async () => {
     const [ann, eve] = [await client(), await client()];
     await ann.timeout(5000).emitWithAck('enter_room', 'secret');
     let reached = false;
@@ -229,7 +229,7 @@ for (const [name, use] of Object.entries(transports)) test(`Socket.IO's own clie
   }
 });
 
-test('the daemon is restarted, and clients come back by themselves', async t => {
+test('clients connect again by themselves after the daemon was restarted', async t => {
   const host = '127.0.0.42'; // nobody else uses it, so nobody takes the port while the daemon is away
   let server = await startServer({ host });
   const { port } = server;
@@ -298,7 +298,7 @@ test('a client that was cut off recovers what it missed', async t => {
   assert.equal(left, false, 'nobody noticed');
 });
 
-test('Socket.IO by token', async t => {
+test('Socket.IO with tokens', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);
   const attempt = async auth => {

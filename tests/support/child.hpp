@@ -1,5 +1,4 @@
-// A program that a test starts. Its output is read as it comes. The destructor kills it, whatever has
-// happened.
+// A program that a test starts. Its output is read as it arrives. The destructor kills it in any case.
 #pragma once
 
 #include <sys/types.h>

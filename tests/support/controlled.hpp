@@ -20,7 +20,7 @@
 
 namespace turnpike::test {
 
-// A folder that is gone when the test is over.
+// A folder that is removed at the end of the test.
 class TemporaryFolder {
  public:
   TemporaryFolder() { REQUIRE(mkdtemp(path_.data())); }
@@ -39,7 +39,7 @@ struct CommandOutcome {
   boost::json::object json() const { return boost::json::parse(text).as_object(); }
 };
 
-// A daemon with an admin socket, and a configuration that the test can write anew.
+// A daemon with an admin socket, and a configuration that the test can rewrite.
 struct Controlled {
   explicit Controlled(std::vector<std::string> more = {}, const std::string& config = kLoopbackConfig)
       : daemon(with_socket(std::move(more)), config) {}
@@ -54,7 +54,7 @@ struct Controlled {
     arguments.insert(arguments.begin(), "--json");
     return control_plainly(std::move(arguments));
   }
-  // What people see: stdout and stderr.
+  // Returns what people see: stdout and stderr.
   CommandOutcome control_plainly(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {TURNPIKECTL, "--socket", socket()});
     Child child(std::move(arguments));

@@ -10,8 +10,8 @@ Endpoint loopback(Family family) {
   return *Endpoint::parse(family == Family::ipv4 ? "127.0.0.1:0" : "[::1]:0");
 }
 
-// One for all clients of a thread: each has a library context of OpenSSL's, of which a process has some
-// hundred at most.
+// All clients of a thread share one digester. Each digester has an OpenSSL library context, and a process can
+// have only some hundred of these.
 crypto::Digester& shared_digester() {
   thread_local crypto::Digester digester;
   return digester;

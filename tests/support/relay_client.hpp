@@ -111,14 +111,14 @@ inline Endpoint at(const std::string& address, std::uint16_t port) {
   return {*IpAddress::parse(address), port};
 }
 
-// So many octets, of which none is like its neighbours, nor like that in the same place 512 octets later.
+// Returns octets that differ from their neighbours, and from those in the same place 512 octets later.
 inline Octets pattern(std::size_t size) {
   Octets bytes(size);
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + (i >> 9) + size);
   return bytes;
 }
 
-// Somebody in a call who would notice if the server had no time for it.
+// A call whose members would notice if the server had no time for it.
 class Caller {
  public:
   Caller(const Endpoint& server, Transport transport)
@@ -127,7 +127,7 @@ class Caller {
     REQUIRE(client_.bind(kChannel, peer_.local()) == 0);
   }
 
-  // One message to the peer, and one back.
+  // Sends one message to the peer, and one back.
   void talk() {
     client_.send_on_channel(kChannel, octets("there"));
     const auto datagram = peer_.receive(std::chrono::seconds(10));

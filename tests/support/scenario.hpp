@@ -226,7 +226,7 @@ class Scenario {
     check_books(line);
     return outcome;
   }
-  // A reload with other users and other peers. The former policy is gone afterwards.
+  // Reloads with other users and other peers. The former policy does not exist afterwards.
   Outcome reload(const auth::Params& auth, const turn::PeerPolicy::Params& policy,
                  int line = __builtin_LINE()) {
     const auto former = std::exchange(policy_, std::make_unique<turn::PeerPolicy>(policy));
@@ -413,7 +413,7 @@ class Scenario {
     return outcome;
   }
 
-  // The long way from a relayed address to another one here, as the kernel has it.
+  // This is the long way from a relayed address to another one here, as in the kernel.
   void deliver_here(Outcome& outcome) {
     const auto sent = std::exchange(outcome.to_peers, {});
     for (const Outcome::ToPeer& datagram : sent) {

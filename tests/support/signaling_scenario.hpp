@@ -225,7 +225,7 @@ class SignalingScenario {
     clock_.advance(until - clock_.now().steady);
     return heard;
   }
-  // As by a reload.
+  // Sets the access, as a reload does.
   void set_access(signaling::Access access) { protocol_.set(access, std::chrono::seconds(45)); }
   void set_wall_back(Duration duration) { clock_.set_wall(-duration); }
   // Time passes, and the server is not called.

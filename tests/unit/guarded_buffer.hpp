@@ -1,4 +1,4 @@
-// A buffer between two walls, to catch an encoder that writes where it must not.
+// A buffer between two guards, which detect an encoder that writes outside of it.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace turnpike::test {
 
-// Filled with kDirt, as a buffer is that was used before.
+// The buffer is filled with kDirt, like a buffer that was used before.
 class GuardedBuffer {
  public:
   static constexpr std::uint8_t kDirt = 0xFF;

@@ -93,7 +93,7 @@ std::size_t ReceiveBatch::receive_batch(int fd) {
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
-// The whole size when nothing was coalesced.
+// Returns the size of one segment, or a size beyond every datagram when nothing was coalesced.
 std::size_t ReceiveBatch::segment_size(std::size_t i) const {
   const msghdr& message = messages_[i].msg_hdr;
   const cmsghdr* option = message.msg_controllen > 0 ? CMSG_FIRSTHDR(&message) : nullptr;

@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// A number that looks random and depends only on the arguments (SplitMix64 of Steele, Lea and Flood).
+// Returns a number that looks random and depends only on the arguments (SplitMix64 of Steele, Lea and Flood).
 std::uint64_t scatter(std::uint32_t flow, std::uint32_t n) {
   std::uint64_t z = (std::uint64_t{flow} << 32 | n) * 0x9e3779b97f4a7c15;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;

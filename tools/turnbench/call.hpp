@@ -41,7 +41,7 @@ class CallSchedule {
   void advance();
 
  private:
-  // The same in every interval between frames, but for the sizes of the frames.
+  // Slots are the same in every interval between frames, except for the sizes of the frames.
   struct Slot {
     std::chrono::nanoseconds offset{};
     std::uint32_t flow = 0;

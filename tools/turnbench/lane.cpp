@@ -17,14 +17,14 @@ Endpoint any_of(const Endpoint& like, std::uint16_t port) {
   return {like.address.is_v4() ? IpAddress() : *IpAddress::parse("::"), port};
 }
 
-// A large buffer, so that the server and not the load loses datagrams. The kernel limits it to
+// Asks for a large buffer, so that the server and not the load loses datagrams. The kernel limits it to
 // net.core.rmem_max.
 void enlarge_receive_buffer(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
 }
 
-// A Send indication up to the header of DATA. Its transaction id has no meaning, so the same header is used
-// for all.
+// Returns a Send indication up to the header of DATA. Its transaction id has no meaning, so all indications
+// use the same header.
 std::vector<std::uint8_t> send_header(crypto::Random& random, const Endpoint& peer,
                                       std::size_t payload_size) {
   stun::TransactionId id;
@@ -70,7 +70,7 @@ End open_end(crypto::Random& random, const Options& options, std::unique_ptr<Cli
   return {std::move(client), {}, peer, std::move(headers)};
 }
 
-// Nothing when the server answers 437.
+// Returns nothing when the server answers 437.
 std::optional<Endpoint> relayed_address(Client& client) {
   const auto answer = client.ask(client.turn.allocate(kLifetime));
   if (!answer) throw std::runtime_error("Allocate: no answer");

@@ -86,7 +86,7 @@ std::string outcome(const client::Event& event);
 
 // Deletes the allocation. It does not wait for a server that does not answer.
 void give_up(Client& client);
-// The same for both ends.
+// Deletes the allocations of both ends.
 void close_lane(Lane& lane);
 
 }  // namespace turnpike::bench

@@ -25,7 +25,7 @@ constexpr std::chrono::seconds kRefreshEvery{120};
 // The maximum delay, in datagrams, that the load makes up for. Beyond it, datagrams of the schedule are
 // skipped.
 constexpr std::int64_t kMaxBacklog = 256;
-// The same for calls, in time: by then the next audio datagram of the flow is due.
+// This is the maximum delay for calls, in time: after it, the next audio datagram of the flow is due.
 constexpr nanoseconds kMaxLateness = kAudioInterval;
 
 std::int64_t to_ns(Clock::time_point time) {
@@ -44,7 +44,7 @@ class Load {
   // A flow is a number. It is also the tag in epoll of the socket at which the flow arrives.
   Lane& lane_of(std::uint32_t flow) { return lanes_[flow / 2]; }
   static bool is_down(std::uint32_t flow) { return flow % 2 == 1; }
-  // The ends where its datagrams leave and arrive.
+  // These are the ends where datagrams of the flow leave and arrive.
   End& sender(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).far : lane_of(flow).near; }
   End& receiver(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).near : lane_of(flow).far; }
   Flow& flow_state(std::uint32_t flow) { return is_down(flow) ? lane_of(flow).down : lane_of(flow).up; }
@@ -153,7 +153,7 @@ nanoseconds Load::send_window(Clock::time_point now) {
   return nanoseconds(0);
 }
 
-// An open loop: datagrams at equal intervals, whatever arrives.
+// This is an open loop: it sends datagrams at equal intervals, whatever arrives.
 nanoseconds Load::send_scheduled(Clock::time_point now) {
   const double per_ns = *options_.rate / 1e9;
   const auto due = static_cast<std::int64_t>(static_cast<double>((now - started_).count()) * per_ns);
@@ -166,7 +166,7 @@ nanoseconds Load::send_scheduled(Clock::time_point now) {
   return std::max(nanoseconds(0), nanoseconds(next) - (Clock::now() - started_));
 }
 
-// An open loop as well, whose bursts have times and sizes of their own.
+// This is an open loop too, but its bursts have their own times and sizes.
 nanoseconds Load::send_call(Clock::time_point now) {
   for (; call_->next().due <= now - started_; call_->advance()) {
     const CallSchedule::Burst burst = call_->next();

@@ -68,7 +68,7 @@ std::optional<client::Credentials> make_credentials(const Text& text) {
   return client::Credentials{text.user, text.password};
 }
 
-// An address on the route to the server, so that the server's relayed addresses can reach the peers.
+// Returns an address on the route to the server, so that the server's relayed addresses can reach the peers.
 IpAddress choose_peer_address(const std::string& text, const Endpoint& server) {
   if (!text.empty()) {
     const auto address = IpAddress::parse(text);

@@ -43,7 +43,7 @@ void add_usage(object& report, const Usage& usage, nanoseconds time, bool has_se
   report["machine_busy_seconds"] = seconds(usage.machine_busy);
 }
 
-// Sizes and times of all traffic that is no call.
+// Adds the sizes and times of all traffic that is not a call.
 void add_pattern(object& report, const Options& options) {
   report["size"] = options.size;
   report["burst"] = options.burst;

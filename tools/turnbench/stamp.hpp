@@ -8,7 +8,7 @@
 
 namespace turnpike::bench {
 
-// In the machine's byte order, since one process writes and reads it.
+// The stamp has the machine's byte order, since the same process writes and reads it.
 struct Stamp {
   std::uint32_t run = 0;     // random; datagrams of earlier runs are ignored
   std::uint32_t flow = 0;    // twice the index of the lane, plus 1 for peer → client

@@ -15,7 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-// Why a node has not done something, in words.
+// Describes why a node has not carried out something.
 std::string reason_of(const std::string& why) {
   static constexpr std::pair<const char*, const char*> kReasons[] = {
       {"no-answer", "it does not answer"},
@@ -57,7 +57,7 @@ int refuse(const Answer& answer, bool as_json) {
   const json::object* const body = answer.body.if_object();
   if (as_json && body && body->contains("error")) {
     say_json(answer.body);
-  } else if (as_json) {  // what refuses a request before it is one for a command, answers in plain text
+  } else if (as_json) {  // a request that is refused before it reaches a command has an answer in plain text
     say_json({{"error", {{"code", "http-" + std::to_string(answer.status)}, {"message", answer.error()}}}});
   } else {
     complain("turnpikectl: " + answer.error());

@@ -13,18 +13,18 @@
 namespace turnpike::turnpikectl {
 
 std::string text_of(const boost::json::value& value);
-// A member as text; "-" when it is absent.
+// Returns a member as text, or "-" when it is absent.
 std::string text_of(const boost::json::object& object, std::string_view name);
-// 0 when it is absent or no number.
+// Returns 0 when the member is absent or not a number.
 std::uint64_t number_of(const boost::json::object& object, std::string_view name);
-// Empty when it is absent or no list.
+// Returns an empty list when the member is absent or not a list.
 const boost::json::array& list_of(const boost::json::object& object, std::string_view name);
 
 // Prints a refusal of the daemon. Returns the exit code for it.
 int refuse(const Answer& answer, bool as_json);
 
-// What all nodes of a cluster have to do: says which others have not, unless there is none. `fallback` is
-// what holds as long as none of them can be reached. Returns the exit code.
+// Prints which other nodes of a cluster have not carried out the command, unless all have. `fallback`
+// describes the state until they can be reached. Returns the exit code.
 int report_missed(const boost::json::object& answer, const std::string& fallback, bool json);
 
 // Encodes a value of a query, or a segment of a path.

@@ -34,7 +34,7 @@ std::uint64_t octets_of(const json::object& one) {
   return number_of(one, "rx_bytes") + number_of(one, "tx_bytes");
 }
 
-// The two numbers of an id such as "0-17".
+// Returns the two numbers of an id such as "0-17".
 std::pair<std::uint64_t, std::uint64_t> numbers_of(const std::string& id) {
   std::pair<std::uint64_t, std::uint64_t> numbers;
   const char* const end = id.data() + id.size();
@@ -43,7 +43,7 @@ std::pair<std::uint64_t, std::uint64_t> numbers_of(const std::string& id) {
   return numbers;
 }
 
-// What the daemon has said of an allocation, and the octets per second.
+// What the daemon reports of an allocation, and the octets per second.
 struct Listed {
   const json::object* one;
   std::pair<std::uint64_t, std::uint64_t> id;
@@ -51,8 +51,8 @@ struct Listed {
   double rate;
 };
 
-// In the order in which they are shown. The rate is counted since `before`, or since the start of the
-// allocation when `before` does not have it.
+// Returns the allocations in the order in which they are shown. The rate is counted since `before`, or since
+// the start of the allocation when `before` does not contain it.
 std::vector<Listed> sorted(const json::array& list, const Totals& before, double seconds, bool by_rate) {
   std::vector<Listed> all;
   for (const json::value& value : list) {
@@ -67,7 +67,7 @@ std::vector<Listed> sorted(const json::array& list, const Totals& before, double
                  : static_cast<double>(octets_of(one)) / static_cast<double>(std::max<std::uint64_t>(1, age));
     all.push_back({&one, numbers_of(id), age, rate});
   }
-  // The oldest comes first. Allocations of one age keep their order from one look to the next.
+  // The oldest comes first. Allocations of the same age keep their order from one list to the next.
   std::ranges::sort(all, [by_rate](const Listed& a, const Listed& b) {
     if (by_rate && a.rate != b.rate) return a.rate > b.rate;
     return a.age != b.age ? a.age > b.age : a.id < b.id;
@@ -108,7 +108,7 @@ std::string number_of_allocations(std::uint64_t number) {
   return std::to_string(number) + (number == 1 ? " allocation" : " allocations");
 }
 
-// The list with what there is to say of it, in so many columns.
+// Returns the list with a heading, at most this many columns wide.
 std::vector<std::string> describe(const json::object& answer, const std::vector<Listed>& all,
                                   std::size_t columns = kNoBound) {
   std::vector<std::string> lines{number_of_allocations(all.size())};
@@ -117,7 +117,7 @@ std::vector<std::string> describe(const json::object& answer, const std::vector<
   return lines;
 }
 
-// The same as a page. Its first line says how many rows have no room.
+// Draws the list as a page. Its first line tells how many rows do not fit.
 void draw(const Screen& screen, const json::object& answer, const std::vector<Listed>& all, bool by_rate) {
   const auto [rows, columns] = screen.size();
   std::vector<std::string> lines = describe(answer, all, columns);
@@ -134,7 +134,8 @@ void draw(const Screen& screen, const json::object& answer, const std::vector<Li
 constexpr std::size_t kMaxShownSessions = 20;
 constexpr std::size_t kMaxMintedName = 490;
 
-// By which clients find the server of this configuration; empty where it does not say.
+// Returns the name by which clients find the server of this configuration, or an empty text when it does not
+// have one.
 std::string find_host(const config::Config& config) {
   if (!config.signaling.public_host.empty()) return config.signaling.public_host;
   if (!config.cluster.node.empty()) return config.cluster.node;
@@ -142,11 +143,11 @@ std::string find_host(const config::Config& config) {
   try {
     return net::load_certificates(config.tls).front().public_name();
   } catch (const std::exception&) {
-    return {};  // the files are the daemon's, and others may not read them
+    return {};  // only the daemon may be able to read the files
   }
 }
 
-// The first allocations that a reload ends, of `number`.
+// Describes the first of the `number` allocations that a reload ends.
 std::vector<std::string> describe_sessions(const json::array& list, std::uint64_t number) {
   Table table({{.title = "ID"},
                {.title = "USER", .widest = kWidestName},
@@ -389,7 +390,7 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
     return kRefused;
   }
   signaling::IceParams params;
-  // Credentials of a cluster are good on all of its nodes.
+  // Credentials of a cluster are valid on all of its nodes.
   params.secret =
       is_node ? cluster::credential_secret(config->cluster.secrets.front()) : config->auth.secrets.front();
   params.lifetime = options.ttl;

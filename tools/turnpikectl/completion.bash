@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Completion of turnpikectl for bash. Commands, options and values are those that --help names, so that they are not listed
-# here once more.
+# Completion of turnpikectl for bash. Commands, options and values come from --help, so that they are not
+# listed again here.
 
 # Reads `PROGRAM COMMAND... --help` into the caller's `commands`, `arguments` and `options`. The value of an argument or an
 # option is what it takes: words, or a name in capitals (FILE); of an option that takes nothing it is empty.

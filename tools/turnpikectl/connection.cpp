@@ -55,7 +55,7 @@ Answer Connection::call(std::string_view method, std::string_view target,
   octets << request.base() << content;
 
   // One deadline for the whole exchange. Only asynchronous calls can have a deadline.
-  Error failure = asio::error::timed_out;  // as long as a step has not ended
+  Error failure = asio::error::timed_out;  // until a step has ended
   socket.async_connect(asio::local::stream_protocol::endpoint(socket_), [&](Error connecting) {
     if (connecting) return void(failure = connecting);
     asio::async_write(socket, asio::buffer(octets.view()), [&](Error writing, std::size_t) {

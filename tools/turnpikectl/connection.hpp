@@ -8,7 +8,7 @@
 
 namespace turnpike::turnpikectl {
 
-// No daemon runs, or it does not answer. The text is for the operator.
+// Thrown when no daemon runs, or it does not answer. The text is for the operator.
 class Unreachable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -27,8 +27,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-constexpr std::size_t kUsersAtOnce = 100;      // what the daemon takes in one request
-constexpr std::size_t kOctetsAtOnce = 60'000;  // likewise
+constexpr std::size_t kUsersAtOnce = 100;      // the daemon accepts this many users in one request
+constexpr std::size_t kOctetsAtOnce = 60'000;  // and this many octets
 
 struct CoturnDatabase {
   struct User {
@@ -78,7 +78,7 @@ CoturnDatabase read_database(const std::string& file) {
   return database;
 }
 
-// The member of /v1/users for a key as coturn has it; null when it is no such key.
+// Returns the member of /v1/users for a key in coturn's form, or null when it is not such a key.
 const char* member_of(const std::string& key) {
   std::array<std::uint8_t, 16> md5;
   std::array<std::uint8_t, 32> sha256;
@@ -91,7 +91,7 @@ struct Imported {
   json::array refused;  // {"name", "why"}
 };
 
-// All at once; where one of them is refused, one after the other.
+// Sends all users together. When the daemon refuses one of them, it sends them one by one.
 void give(const Connection& daemon, const json::array& users, Imported& imported) {
   const Answer answer = daemon.post("/v1/users", json::object{{"users", users}});
   if (answer.ok()) {

@@ -1,4 +1,5 @@
-// turnpikectl import coturn: what coturn keeps, for turnpike. Prints its result and returns the exit code.
+// The command `turnpikectl import coturn` converts what coturn has. It prints its result and returns the exit
+// code.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace turnpike::turnpikectl {
 
-// Of a turnserver.conf, prints a configuration for turnpike. Of coturn's SQLite database, which its first
-// octets tell, gives the users to the daemon.
+// From a turnserver.conf, it prints a configuration for turnpike. From coturn's SQLite database, which its
+// first octets identify, it sends the users to the daemon.
 int import_coturn(const Connection& daemon, const std::string& file, bool json);
 
 }  // namespace turnpike::turnpikectl

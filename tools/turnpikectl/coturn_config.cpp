@@ -22,7 +22,7 @@
 namespace turnpike::turnpikectl {
 namespace {
 
-// What has no counterpart, or needs none. Values of the marked ones are not repeated.
+// Options that have no counterpart, or need none. The values of secret ones are not repeated.
 struct WithoutCounterpart {
   std::string_view option;
   std::string_view remark;
@@ -126,7 +126,7 @@ constexpr WithoutCounterpart kWithoutCounterpart[] = {
      "peers: {allow: [127.0.0.0/8, \"::1/128\"]}"},
 };
 
-// As YAML that a terminal may have, too.
+// Returns the text as YAML that a terminal can show safely.
 std::string quoted(const std::string& text) {
   return printable_json(boost::json::serialize(boost::json::string(text)));
 }
@@ -141,7 +141,7 @@ std::string join_items(const std::vector<std::string>& items) {
   return '[' + text + ']';
 }
 
-// The fewest blocks that have exactly the addresses from `first` to `last`.
+// Returns the fewest blocks that contain exactly the addresses from `first` to `last`.
 std::vector<Prefix> blocks_between(const IpAddress& first, const IpAddress& last) {
   const unsigned bits = first.is_v4() ? 32 : 128;
   std::vector<Prefix> blocks;
@@ -168,7 +168,7 @@ std::vector<Prefix> blocks_between(const IpAddress& first, const IpAddress& last
   }
 }
 
-// "10.0.0.1", "10.0.0.0-10.0.0.255" or "10.0.0.0/24".
+// Parses "10.0.0.1", "10.0.0.0-10.0.0.255" or "10.0.0.0/24".
 std::optional<std::vector<Prefix>> parse_peers(const std::string& text) {
   const std::size_t dash = text.find('-');
   if (dash == std::string::npos) {
@@ -207,7 +207,8 @@ class Conversion {
     const auto found = settings_.find(option);
     return found == settings_.end() ? none : found->second;
   }
-  // A whole number from `smallest` to `largest`. Nothing, and a remark, when it is something else.
+  // Returns a whole number from `smallest` to `largest`. When it is something else, adds a remark and returns
+  // nothing.
   std::optional<std::uint32_t> number(const std::string& option, std::uint32_t smallest = 0,
                                       std::uint32_t largest = UINT32_MAX);
   std::vector<IpAddress> addresses(const std::string& option);
@@ -269,7 +270,7 @@ const std::set<std::string, std::less<>> kConverted{"listening-ip",
                                                     "userdb",
                                                     "db"};
 
-// coturn takes a flag for off when it stands with one of these.
+// coturn takes a flag as off when its value begins with one of these characters.
 bool is_off(const std::string& value) {
   return !value.empty() && std::string_view("0nNfF").find(value.front()) != std::string_view::npos;
 }
@@ -290,7 +291,8 @@ void Conversion::take(int line, const std::string& option, const std::string& va
   }
   const auto* known = std::ranges::find(kWithoutCounterpart, option, &WithoutCounterpart::option);
   if (known == std::ranges::end(kWithoutCounterpart)) {
-    // The value may be a secret, and the name a password that lost its line.
+    // The value may be a secret. Even the name may be a password that stands on a line of its own, so it is
+    // cut.
     return remark(line, config::shown(option.substr(0, 40)) + ": turnpike does not know this option");
   }
   const bool shows_value = !known->is_secret && !value.empty();
@@ -541,7 +543,7 @@ void Conversion::write_peers() {
   };
   read("allowed-peer-ip", allowed);
   read("denied-peer-ip", denied);
-  // In coturn what is allowed goes before what is denied; here the longer prefix does.
+  // In coturn, an allowed address goes before a denied one. Here, the longer prefix decides.
   std::erase_if(denied, [&](const Prefix& block) {
     const bool is_allowed =
         std::ranges::any_of(allowed, [&](const Prefix& wider) { return config::contains(wider, block); });

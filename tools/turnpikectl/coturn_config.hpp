@@ -6,8 +6,8 @@
 
 namespace turnpike::turnpikectl {
 
-// The configuration as YAML. What has no counterpart, and what would be dangerous, is a comment in it with
-// the number of the line. `name` is that of the file.
+// Returns the configuration as YAML. Comments in it name, with the line's number, what has no counterpart and
+// what would be dangerous. `name` is the name of the file.
 std::string convert_coturn_config(std::istream& file, const std::string& name);
 
 }  // namespace turnpike::turnpikectl

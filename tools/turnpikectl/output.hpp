@@ -1,6 +1,6 @@
-// What turnpikectl prints goes through here, because names of users, texts of files and what a daemon answers
-// must not control the operator's terminal. No other file writes to stdout or stderr, but screen.cpp and
-// password.cpp.
+// All output of turnpikectl goes through these functions, because names of users, texts of files and answers
+// of the daemon must not control the operator's terminal. Only screen.cpp and password.cpp write to stdout or
+// stderr themselves.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -10,16 +10,17 @@
 
 namespace turnpike::turnpikectl {
 
-// One line on stdout, or on stderr. A line break in it becomes an escape, as all that is not printable.
+// Prints one line to stdout or stderr. A line break in it becomes an escape, like everything that is not
+// printable.
 void say(std::string_view line);
 void complain(std::string_view line);
 
 void say(const std::vector<std::string>& lines);
 
-// A JSON text on one line of stdout.
+// Prints a JSON text on one line of stdout.
 void say_json(const boost::json::value& value);
 
-// Returns false when something could not be written, to a full disk for example.
+// Returns false when something could not be written, for example to a full disk.
 bool finish_output();
 
 }  // namespace turnpike::turnpikectl

@@ -24,8 +24,8 @@ constexpr std::size_t kMaxPassword = 1024;  // octets
 volatile sig_atomic_t interrupted_by = 0;
 void note_signal(int signal) { interrupted_by = signal; }
 
-// While it lives, the terminal shows nothing that is typed. Signals that end the program come in wait()
-// alone, and have their effect when the terminal is as it was before.
+// While this object exists, the terminal does not show what is typed. Signals that end the program arrive
+// only in wait(), and take effect when the terminal has its former mode again.
 class Silence {
  public:
   Silence() {
@@ -48,7 +48,7 @@ class Silence {
     sigprocmask(SIG_SETMASK, &mask_, nullptr);
     if (interrupted_by != 0) raise(interrupted_by);
   }
-  // Until there is something to read. Returns false when a signal has come.
+  // Waits until there is something to read. Returns false when a signal has arrived.
   bool wait() const {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     return ppoll(&input, 1, nullptr, &mask_) >= 0;
@@ -63,7 +63,7 @@ class Silence {
   std::array<struct sigaction, kSignals.size()> handlers_{};
 };
 
-// Without its end. Nothing more than the line is read.
+// Returns the line without its end. It reads nothing after the line.
 std::string read_line() {
   std::string line;
   for (char c = 0; line.size() <= kMaxPassword;) {
@@ -77,7 +77,7 @@ std::string read_line() {
 
 std::string ask(const std::string& question) {
   const Silence silence;
-  std::cerr << printable(question) << ": " << std::flush;  // no line of its own
+  std::cerr << printable(question) << ": " << std::flush;  // the answer is on the same line
   if (!silence.wait()) throw std::runtime_error("interrupted");
   std::string line = read_line();
   std::cerr << '\n';

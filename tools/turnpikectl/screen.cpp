@@ -21,13 +21,13 @@ namespace {
 constexpr std::string_view kEnter = "\033[?1049h\033[?25l\033[?7l";
 constexpr std::string_view kLeave = "\033[?7h\033[?25h\033[?1049l";
 constexpr std::string_view kHome = "\033[H";
-constexpr std::string_view kClearLine = "\033[K";  // from the cursor on, as the next
+constexpr std::string_view kClearLine = "\033[K";  // clears from the cursor on, like the next one
 constexpr std::string_view kClearRest = "\033[J";
 
 constexpr std::array kEndings{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-constexpr Screen::Size kUsualSize{24, 80};  // where the terminal does not know its own
+constexpr Screen::Size kUsualSize{24, 80};  // when the terminal does not tell its size
 
-// A signal handler can see nothing else.
+// These are global, because a signal handler has no other data.
 termios cooked;
 termios raw;
 bool has_raw = false;  // whether stdin is a terminal with these two modes
@@ -66,7 +66,7 @@ static void on_pause(int) {
   errno = error;
 }
 
-// Ends poll().
+// The signal interrupts poll(), so there is nothing to do.
 static void on_resize(int) {}
 }
 
@@ -112,7 +112,8 @@ void Screen::draw(const std::vector<std::string>& lines) const {
   for (std::size_t row = 0; row < std::min(size.rows, lines.size()); ++row) {
     const std::string line = shortened(lines[row], size.columns);
     page.append(row == 0 ? "" : "\r\n").append(line);
-    // Behind a line that fills its row the cursor stands on its last character.
+    // After a line that fills its row, the cursor is still on the last character, and clearing would delete
+    // it.
     if (columns_of(line) < size.columns) page.append(kClearLine);
   }
   if (lines.size() < size.rows) page.append("\r\n").append(kClearRest);

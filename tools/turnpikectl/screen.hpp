@@ -9,8 +9,8 @@
 
 namespace turnpike::turnpikectl {
 
-// Takes the alternate screen of the terminal at stdout, so that what was there before comes back afterwards:
-// with the destructor, and when a signal ends the program. There is one at a time.
+// Uses the alternate screen of the terminal at stdout. The former contents come back with the destructor, or
+// when a signal ends the program. There is only one such object at a time.
 class Screen {
  public:
   // Whether stdout is a terminal.
@@ -25,17 +25,17 @@ class Screen {
     std::size_t rows = 0;
     std::size_t columns = 0;
   };
-  Size size() const;  // as it is now
+  Size size() const;  // the present size
 
-  // Writes the lines over those of before. What has no room is cut.
+  // Writes the lines over the former ones, and cuts what does not fit.
   void draw(const std::vector<std::string>& lines) const;
 
   enum class Event { due, resized, quit };
-  // Waits until then, or until the size has changed or somebody has pressed `q`.
+  // Waits until `due`, or until the size has changed or somebody has pressed `q`.
   Event wait_until(std::chrono::steady_clock::time_point due);
 
  private:
-  bool has_keys_ = false;  // stdin is a terminal, too
+  bool has_keys_ = false;  // stdin is a terminal too
 };
 
 }  // namespace turnpike::turnpikectl

@@ -57,7 +57,7 @@ std::vector<std::size_t> Table::fitted(const std::vector<std::size_t>& natural, 
       if (columns_[i].spare == most) taken -= std::exchange(widths[i], 0) + kGap.size();
     }
   }
-  // The columns that were made narrow have what is left.
+  // The columns that were made narrow share the space that is left.
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (widths[i] == 0) continue;
     const std::size_t more = std::min(natural[i] - widths[i], room - taken);

@@ -16,13 +16,14 @@ class Table {
   struct Column {
     std::string title;
     bool is_number = false;
-    // Where a table has to fit: 0 is a column that stays. Of the others those with the highest number are
-    // left out first.
+    // When the table must fit, columns with the highest number are left out first. A column with 0 always
+    // stays.
     unsigned spare = 0;
-    // It is no wider than this, and where there is no room it becomes as narrow as that. Cells are cut.
+    // The column is never wider than `widest`. When there is no room, it becomes as narrow as `narrowest`.
+    // Longer cells are cut.
     std::size_t widest = kNoBound;
     std::size_t narrowest = kNoBound;
-    // It is always this wide, so that numbers that change do not move the columns beside them.
+    // The column is never narrower than this, so that changing numbers do not move the columns beside them.
     std::size_t at_least = 0;
   };
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -30,13 +31,13 @@ class Table {
   // Adds a row with one cell for each column. Lines have printable() forms of cells.
   void add(std::vector<std::string> cells);
 
-  // The titles and the rows, in so many columns of a terminal, or in somewhat more when all that may go is
-  // gone.
+  // Returns the titles and the rows, at most `room` columns wide. They are wider only when every column that
+  // may be left out is left out.
   std::vector<std::string> lines(std::size_t room = kNoBound) const;
 
  private:
   std::vector<std::size_t> natural_widths() const;
-  // 0 for a column that is left out.
+  // The width is 0 for a column that is left out.
   std::vector<std::size_t> fitted(const std::vector<std::size_t>& natural, std::size_t room) const;
 
   std::vector<Column> columns_;

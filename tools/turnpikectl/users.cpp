@@ -15,7 +15,7 @@ constexpr const char* kUsers = "/v1/users";
 
 bool is_everywhere(const Answer& answer) { return text_of(answer.body.as_object(), "everywhere") == "true"; }
 
-// Prints what became of a user who has a password from now on.
+// Prints the result for a user who has got a new password.
 int report_password(const Answer& answer, const UserOptions& options, const std::string& password,
                     std::string_view done, bool as_json) {
   if (!answer.ok() || !answer.body.is_object()) return refuse(answer, as_json);

@@ -1,5 +1,5 @@
-// turnpikectl user: the users of auth.database. Like the commands of commands.hpp, each prints its result and
-// returns the exit code.
+// The command `turnpikectl user` manages the users of auth.database. Like the commands of commands.hpp, each
+// function prints its result and returns the exit code.
 #pragma once
 
 #include <chrono>

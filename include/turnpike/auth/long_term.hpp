@@ -85,7 +85,7 @@ class LongTermCheck {
                                        const FiveTuple& from, WallTime now, const Identity* known);
 
   // Adds REALM, NONCE and PASSWORD-ALGORITHMS to a 401 or 438 (RFC 8489 §9.2.4), and
-  // THIRD-PARTY-AUTHORIZATION where tokens are taken.
+  // THIRD-PARTY-AUTHORIZATION when access tokens are accepted.
   void add_challenge(const CredentialStore& store, const FiveTuple& to, WallTime now,
                      stun::MessageBuilder& response);
 

@@ -37,8 +37,8 @@ class Nonces {
   // Makes a nonce for this binding, with the time `now` in whole seconds.
   std::string mint(crypto::Digester& digester, const NonceBinding& binding, WallTime now);
 
-  // Whether the nonce was made for this binding by whoever has the master key, and has not expired. The
-  // clock of another node may be a minute ahead of ours.
+  // Whether the nonce was made for this binding by a holder of the master key, and has not expired. The clock
+  // of another node may be a minute ahead of ours.
   bool verify(crypto::Digester& digester, std::string_view nonce, const NonceBinding& binding, WallTime now);
 
   // Whether the text announces the PASSWORD-ALGORITHMS feature. This does not check who wrote the text.

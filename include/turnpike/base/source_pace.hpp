@@ -22,7 +22,7 @@ class SourcePace {
   // table.
   SourcePace(std::uint64_t per_second, Duration burst, const HashKey& key);
 
-  // Changes the rate from now on. What sources have used so far is forgotten.
+  // Changes the rate, and forgets what sources have used so far.
   void set_rate(std::uint64_t per_second);
 
   // Records that `cost` units of work were done for the source.

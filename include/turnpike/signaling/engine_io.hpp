@@ -45,7 +45,7 @@ class EngineIo {
     Duration ping_timeout = std::chrono::seconds(20);
     std::uint32_t max_payload = 64 << 10;    // bytes that a client may send at once
     std::uint32_t max_waiting = 1 << 20;     // bytes that may be queued for a client that does not fetch them
-    std::uint32_t max_packets = 16 << 10;    // likewise, packets
+    std::uint32_t max_packets = 16 << 10;    // packets that may be queued for such a client
     std::uint32_t sessions_per_address = 0;  // 0: no limit; an IPv6 /64 counts as one
     Duration upgrade_timeout = std::chrono::seconds(10);
   };

@@ -60,7 +60,7 @@ class Hub {
   static constexpr std::size_t kMaxShared = 4 << 20;  // octets of what is said to members of other nodes
   // Events that are held for one member; when there are more, their order is lost
   static constexpr std::size_t kMaxHeld = 256;
-  static constexpr std::size_t kMaxHeldBytes = 256 << 10;  // likewise
+  static constexpr std::size_t kMaxHeldBytes = 256 << 10;  // the limit of their size, with the same effect
   // Each node that forwards an event knows of a later move than the one before it, so none goes in a circle.
   static constexpr std::uint32_t kMaxForwards = 8;
 
@@ -79,9 +79,9 @@ class Hub {
     std::string name;
     std::string role;
     std::string quota_user;                // the name under which the quota of the relay counts this member
-    std::optional<WallTime> good_until{};  // likewise, of its token; nothing without one
+    std::optional<WallTime> good_until{};  // the expiry of its token; nothing without one
     std::string token_id{};                // of its token; see Grant
-    std::optional<WallTime> issued{};      // likewise
+    std::optional<WallTime> issued{};      // when its token was issued
   };
 
   struct Peer {
@@ -146,10 +146,11 @@ class Hub {
     std::vector<ConnectionId> connections;  // of those that are connected
     std::vector<std::string> quota_users;   // of all of them, each once
   };
-  // Removes the members whose tokens `revocation` covers: those of this node, and of nodes that are gone.
+  // Removes the members whose tokens `revocation` covers, both those of this node and those whose nodes have
+  // ended.
   Revoked remove_holders(const auth::Revocation& revocation, Output& out);
-  // From now on, resume() refuses members whose tokens are in `revocations`, which must outlive the hub. This
-  // is needed because a node can stop before it has removed its members.
+  // Makes resume() refuse members whose tokens are in `revocations`, which must outlive the hub. This is
+  // needed because a node can stop before it has removed its members.
   void heed(const auth::Revocations& revocations) { revocations_ = &revocations; }
 
   // The other members of a room who are present.
@@ -174,23 +175,23 @@ class Hub {
   std::vector<MemberId> take_arrived();
   // Returns what other nodes have to know about all members of this node.
   std::vector<Presence> presences() const;
-  // One of them; nothing where no member of this node has the id, or it is in no room.
+  // Returns one of them; nothing when no member of this node has the id, or when it is in no room.
   std::optional<Presence> presence(MemberId id) const;
   // The number of elements that presences() returns.
   std::size_t count_presences() const;
   // Applies what another node reports about one of its members. A member of this node that has moved to that
-  // node belongs to it from now on; take_outgoing() then has what the member has missed.
+  // node then belongs to that node; take_outgoing() then has what the member has missed.
   void update(NodeNumber node, const Presence& presence, Output& out);
   // Replaces all that is known about the members of `node`.
   void replace(NodeNumber node, const std::vector<Presence>& presences, Output& out);
-  // The node is gone. The other members are told that its members were cut off. These may come back to any
-  // node within kRecovery.
+  // Records that the node is absent. The other members are told that its members were cut off. These may come
+  // back to any node within kRecovery.
   void lose(NodeNumber node, TimePoint now, Output& out);
   // Delivers what another node has sent. When the receiver has moved on meanwhile, an event is forwarded, at
   // most kMaxForwards times, and a mark once: what the first of three nodes still has then comes in any
   // order.
   void receive(const Outgoing& message, Output& out);
-  // Forgets a member whose node is gone, because it has missed more than can be kept. It cannot come back.
+  // Forgets a member whose node has ended, because it has missed more than can be kept. It cannot come back.
   void give_up(MemberId id, Output& out);
   // The node that a member belongs to; nothing when the member is unknown.
   std::optional<NodeNumber> node_of(MemberId id) const;
@@ -242,7 +243,7 @@ class Hub {
   };
   struct Room {
     std::string name;
-    std::optional<IpAddress> opened_from;  // nothing where another node's member was the first
+    std::optional<IpAddress> opened_from;  // empty when another node's member was the first
     std::vector<Member*> members;
   };
   struct Cluster {
@@ -294,7 +295,7 @@ class Hub {
   SourceCounter rooms_from_;
   Deadlines<MemberId> deadlines_;
   Deadlines<MemberId> settling_;
-  mutable std::optional<Cluster> cluster_;  // nothing where this is the only node
+  mutable std::optional<Cluster> cluster_;  // empty when this is the only node
 };
 
 }  // namespace turnpike::signaling

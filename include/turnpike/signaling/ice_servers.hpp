@@ -63,10 +63,10 @@ class IceServers {
     params_.default_address = by_default;
   }
 
-  // The host that URLs name for a client: the operator's, else the certificate's, else an advertised address,
-  // else the one that the request named, without its port; `requested` is empty where a proxy stands between.
-  // A request to localhost gets the address by which the relay is reached, since relayed addresses are never
-  // on loopback.
+  // Returns the host that URLs name for a client: the operator's, else the certificate's, else an advertised
+  // address, else the one that the request named, without its port. `requested` is empty when the request
+  // came through a proxy. A request to localhost gets the address by which the relay is reached, since
+  // relayed addresses are never on loopback.
   std::string host_for(std::string_view requested) const;
 
   // The user part of a TURN user name, by which the relay counts: the subject of the client's token, else the
@@ -111,7 +111,7 @@ class IceServers {
     bool takes_clients = true;
     crypto::Random* random = nullptr;
   };
-  std::optional<Cluster> cluster_;  // nothing where no other node is known
+  std::optional<Cluster> cluster_;  // empty when no other node is known
 };
 
 // RFC 3339, in UTC, to the second: "2026-11-20T13:45:00Z".

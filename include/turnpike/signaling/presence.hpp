@@ -18,7 +18,7 @@ namespace turnpike::signaling {
 // Another node, by a number that its owner gives it and does not use for any other. 0 is this node.
 using NodeNumber = std::uint32_t;
 inline constexpr NodeNumber kThisNode = 0;
-// The owner of a member whose node is gone, until the member comes back to another node or is forgotten.
+// The owner of a member whose node has ended, until the member comes back to another node or is forgotten.
 inline constexpr NodeNumber kNoNode = UINT32_MAX;
 
 // A member as other nodes know it.
@@ -32,12 +32,12 @@ struct Presence {
   std::string name;
   std::string role;
   std::string quota_user;
-  std::optional<WallTime> good_until{};  // of its token; nothing without one
-  std::string token_id{};                // likewise; see Grant
-  std::optional<WallTime> issued{};      // likewise
+  std::optional<WallTime> good_until{};  // the expiry of its token; nothing without one
+  std::string token_id{};                // the id of its token; see Grant
+  std::optional<WallTime> issued{};      // when its token was issued
   bool present = true;                   // false: it was cut off or said goodbye, and the others know
   bool lost = false;                     // of one that is not present: it was cut off
-  std::vector<std::string> rooms;        // none: the member is gone for good
+  std::vector<std::string> rooms;        // empty: the member has left for good
 };
 
 // Something for members of another node: an event that a member has caused or, when `event` is null, a mark.

@@ -19,8 +19,8 @@ enum class Refusal : std::uint8_t {
   too_many_joined,  // rooms that this member is in
   bad_room,         // the room name is empty or is not a name; see is_name()
   bad_name,         // the name of the member is not a name; it may be empty
-  no_name,          // an empty name where there has to be one
-  servers_event,    // an event that only the server says
+  no_name,          // an empty name, although one is required
+  servers_event,    // an event that only the server may send
   no_such_peer,     // nobody of that id shares a room with the sender
   too_large,        // the message is too large to be sent to members of other nodes
   token_required,
@@ -29,7 +29,7 @@ enum class Refusal : std::uint8_t {
   token_not_yet_valid,
   token_revoked,
   rate_limited,
-  resume_unknown,  // nobody to come back as: two minutes have gone by, or the server was restarted
+  resume_unknown,  // no such member to come back as: two minutes have passed, or the server was restarted
 };
 
 // The code that clients get, such as "room-full". Programs depend on it, so it must not change.
@@ -40,7 +40,7 @@ std::string_view message_of(Refusal refusal);
 // nothing of the operator's does, because the message of the client is at fault.
 std::string_view key_of(Refusal refusal);
 
-// A refusal that the operator may want to know of: whoever calls the protocols writes it to the log.
+// A refusal that may interest the operator. The caller of the protocols writes it to the log.
 struct Refused {
   Refusal why = Refusal::bad_message;
   IpAddress client;

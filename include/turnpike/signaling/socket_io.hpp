@@ -42,13 +42,13 @@ class SocketIo : public EngineIo::Application {
     std::string nickname;
     // The only room that its token allows; nothing means that it allows all
     std::optional<std::string> allowed_room;
-    std::string pid;                 // its secret for recovery; empty where that is off
+    std::string pid;                 // its secret for recovery; empty when recovery is off
     std::vector<std::string> rooms;  // as clients call them
     std::deque<Sent> sent;
     std::size_t sent_bytes = 0;
     std::uint64_t last_offset = 0;
     SteadyTime deadline{};               // while it is cut off
-    std::optional<WallTime> good_until;  // of its token; nothing where none is asked for
+    std::optional<WallTime> good_until;  // the expiry of its token; nothing when no token is required
     SteadyTime token_deadline{};         // the time to tell the client that its token has expired
   };
 
@@ -80,7 +80,7 @@ class SocketIo : public EngineIo::Application {
     virtual void on_token_revoked(Socket&, EngineIo::Output&) {}
     // The server will end, at `deadline` at the latest, and this socket is in some room.
     virtual void on_end_announced(Socket&, WallTime /*deadline*/, EngineIo::Output&) {}
-    // Rooms may have come or gone without an event of this application.
+    // Rooms may have begun or ended without an event of this application.
     virtual void on_rooms_changed(TimePoint, EngineIo::Output&) {}
     virtual void on_timeout(TimePoint, EngineIo::Output&) {}
     // SteadyTime::max() when nothing is waited for.
@@ -122,7 +122,7 @@ class SocketIo : public EngineIo::Application {
   void deliver(std::span<const Delivery> deliveries, EngineIo::Output& out);
   // Tells the sockets of members that were removed with their tokens, and disconnects them.
   void close_revoked(std::span<const ConnectionId> connections, TimePoint now, EngineIo::Output& out);
-  // Rooms have come or gone on other nodes.
+  // Rooms have begun or ended on other nodes.
   void on_rooms_changed(TimePoint now, EngineIo::Output& out) { application_->on_rooms_changed(now, out); }
   // Returns what sockets have sent to members of other protocols since the last call.
   std::vector<Delivery> take_foreign() { return std::exchange(foreign_, {}); }
@@ -146,7 +146,7 @@ class SocketIo : public EngineIo::Application {
   void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
   // Records for the log that a request of the client of this session was refused.
   void note(Refusal why, SessionKey session);
-  // From now on the socket may do what this grant allows.
+  // Lets the socket do what this grant allows, and no more.
   void hold_to(Socket& socket, const Grant& grant, TimePoint now);
   // Why the socket may not join rooms now; nothing when it may. It has no token when it connected before a
   // reload made tokens necessary.

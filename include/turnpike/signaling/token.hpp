@@ -23,7 +23,7 @@ struct Grant {
   std::string role;                 // shown to the others, with no meaning here
   std::string subject;              // `sub`: whose quota the relay counts
   std::string id;                   // `jti`: the name by which this token may be revoked
-  std::optional<WallTime> issued;   // `iat`, where it says so
+  std::optional<WallTime> issued;   // `iat`, when the token has one
   // The expiry, including the leeway. Nothing when no token is required.
   std::optional<WallTime> good_until;
 };
@@ -39,10 +39,10 @@ class TokenVerifier {
   explicit TokenVerifier(std::vector<std::string> secrets, std::string audience = {})
       : secrets_(std::move(secrets)), audience_(std::move(audience)) {}
 
-  // Changes the secrets. Tokens that were signed with another secret are refused from now on.
+  // Changes the secrets. Tokens that were signed with another secret are then refused.
   void set_secrets(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
 
-  // Refuses the tokens that `revocation` names from now on. Returns false when too many are revoked already.
+  // Refuses the tokens that `revocation` names. Returns false when too many are revoked already.
   bool revoke(const auth::Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
 
   const auth::Revocations& revocations() const { return revocations_; }

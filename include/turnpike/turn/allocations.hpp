@@ -90,8 +90,8 @@ class Allocations {
       return *boost::intrusive::get_parent_from_member(const_cast<FiveTuple*>(tuple), &Allocation::tuple);
     }
 
-    // While the allocation gets another 5-tuple, an equal one that is not its own. So it may change in a
-    // table.
+    // Points to an equal 5-tuple outside the allocation while the allocation gets another one. Therefore it
+    // may change while it is in a table.
     mutable const FiveTuple* tuple;
   };
   struct HashOfTuple {
@@ -113,7 +113,7 @@ class Allocations {
   };
 
   boost::unordered_flat_set<Place, HashOfTuple, EqualTuple> by_tuple_;
-  std::vector<Allocation*> by_relay_;  // by RelayId; null where there is none
+  std::vector<Allocation*> by_relay_;  // by RelayId; null when there is none
   boost::unordered_flat_map<Endpoint, Allocation*, KeyedHash> by_relayed_;
   boost::intrusive::multiset<Allocation, boost::intrusive::compare<ByDeadline>,
                              boost::intrusive::constant_time_size<false>>

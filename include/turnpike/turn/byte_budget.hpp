@@ -179,7 +179,7 @@ class UserBudgets : public ByteBudgets {
       flows_[i].share.store(static_cast<float>(part), std::memory_order_relaxed);
     }
   }
-  // The part of `limit` that this server may use; 0 where there is no limit.
+  // The part of `limit` that this server may use; 0 when there is no limit.
   std::uint32_t limit_here(Direction direction, std::uint32_t limit) const {
     const float share = flows_[static_cast<std::size_t>(direction)].share.load(std::memory_order_relaxed);
     if (share == 1 || limit == 0) return limit;

@@ -58,13 +58,13 @@ class Ticket {
 // The mobility state of an allocation whose client asked for mobility.
 struct Mobility {
   Ticket ticket;
-  // A move that was requested and is not yet completed. Data are sent by the former path until the client was
-  // heard on the new one.
+  // A move that was requested and is not yet completed. Data are sent on the former path until a message of
+  // the client was received on the new one.
   struct Move {
     FiveTuple to;
     stun::TransactionId transaction_id{};  // of the Refresh, to recognise a retransmission
     Ticket former;                         // stays valid until the client has used the new path
-    SteadyTime expiry;                     // the move is cancelled then, unless the client was heard
+    SteadyTime expiry;                     // the move is then cancelled, unless the client was received
   };
   std::optional<Move> move;
 };

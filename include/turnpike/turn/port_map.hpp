@@ -57,7 +57,7 @@ class PortMap {
   std::uint16_t first_;
   std::uint16_t last_;
   std::vector<std::atomic<std::uint64_t>> words_;    // bit p % 64 of word p / 64 - first_ / 64
-  std::vector<std::atomic<std::uint64_t>> tcp_;      // likewise
+  std::vector<std::atomic<std::uint64_t>> tcp_;      // the same bits; a taken port is a TCP port
   std::vector<std::atomic<std::uint16_t>> workers_;  // one for each port from first_ on
 };
 

@@ -80,15 +80,16 @@ class Quota {
   // most. When more users hold the same number than there is room for, some of them are left out.
   using Held = std::map<std::string, std::uint32_t, std::less<>>;
   Held held_by_users(std::size_t most);
-  // Adds what users hold on other servers, which counts for their limits from now on. Any thread may call it.
+  // Sets what users hold on other servers, which counts for their limits after this call. Any thread may call
+  // it.
   void set_held_elsewhere(const Held& elsewhere);
   std::uint32_t per_user() const { return per_user_; }
 
   // What users want to have relayed in a second.
   using Demands = std::map<std::string, Demand, std::less<>>;
   // Measures the demand of every user over the `elapsed` time since the last call. Returns those that are at
-  // least `least` in one direction: the largest ones where there are more than `most` of them. `limit` is
-  // bytes_per_second_per_user.
+  // least `least` in one direction, and only the largest ones when there are more than `most` of them.
+  // `limit` is bytes_per_second_per_user.
   Demands measure_demands(std::chrono::duration<double> elapsed, std::uint32_t limit, std::uint64_t least,
                           std::size_t most);
   // Gives each user the share of `limit` that is left by the demand on other servers. From any thread.

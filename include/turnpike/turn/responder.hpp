@@ -51,7 +51,7 @@ class Responder {
 
   // A success without attributes.
   void succeed(const Request& request, Output& out);
-  // An error response, with a challenge where it is 401 or 438.
+  // Sends an error response, with a challenge when the error is 401 or 438.
   void reject(const Request& request, stun::ErrorCode error, Output& out);
   // Answers 420 to a request with unknown comprehension-required attributes. Returns true when it did.
   bool reject_unknown(const Request& request, stun::KnownHere known, Output& out);

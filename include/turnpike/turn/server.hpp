@@ -82,8 +82,8 @@ class Server {
 
   // Applies changed settings; see Settings for how long the pointers must be valid. What the new settings
   // forbid ends: allocations of users who were removed or have another password, permissions, channels, and
-  // connections with peers. Even when there is no memory for this, or when it throws std::bad_alloc, the new
-  // settings hold from now on, and only some of what they forbid may go on.
+  // connections with peers. When there is no memory for this, or when it throws std::bad_alloc, the new
+  // settings still hold for everything new, but some of what they forbid may continue.
   void on_settings(const Settings& settings, TimePoint now, Output& out);
   // The same when only the policy has changed.
   void on_policy(const PeerPolicy& policy, TimePoint now, Output& out);

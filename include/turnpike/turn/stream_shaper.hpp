@@ -23,7 +23,7 @@ struct StreamLimit {
 };
 using StreamLimits = boost::container::static_vector<StreamLimit, 3>;
 
-// The limits that hold for a data connection in this direction; none where the operator has set none.
+// Returns the limits for a data connection in this direction; none when the operator has set none.
 StreamLimits find_stream_limits(const Limits& limits, const SharedBudgets& budgets, ByteBudgets& server,
                                 Direction direction);
 

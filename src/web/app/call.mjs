@@ -21,8 +21,8 @@ const longestMessage = 60 * 1024;
 
 export class Call extends EventTarget {
   room = '';
-  token = undefined; // that we came with, or were given since
-  refused = false; // for good, by the server
+  token = undefined; // the token that we came with, or that we have got since
+  refused = false; // the server has refused us permanently
   name = '';
   self = null;
   people = new Set();
@@ -195,7 +195,7 @@ export class Call extends EventTarget {
   }
 
   #signal(to, data) {
-    this.#signaling.signal(to, data).catch(() => {}); // they have gone, or our line is down
+    this.#signaling.signal(to, data).catch(() => {}); // they have left, or our line is down
   }
 
   #signaled(from, data) {

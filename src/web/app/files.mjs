@@ -6,8 +6,8 @@ import { randomId } from './random.mjs';
 
 const megabyte = 1024 * 1024;
 export const sizeLimit = 500 * megabyte;
-// What is received without a question: the bytes of one file, and what is kept at a time of one person's files
-// and of all. Other files wait to be accepted.
+// The limits for files that are received without a question: the bytes of one file, and the bytes that are
+// kept at a time of one person's files and of all files. Other files wait to be accepted.
 const unasked = {
   image: 10 * megabyte, other: megabyte,
   ofOne: { files: 10, bytes: 20 * megabyte }, ofAll: { files: 30, bytes: 60 * megabyte },
@@ -103,7 +103,7 @@ export class Files extends EventTarget {
     else channel.close();
   }
 
-  // Nobody will look at a transfer any more: what came with it may go.
+  // Releases what a transfer has received, when nobody can see it any more.
   forget(transfer) {
     this.refuse(transfer);
     this.cancel(transfer);

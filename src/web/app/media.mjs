@@ -195,8 +195,8 @@ export class LocalMedia extends EventTarget {
     this.#changed();
   }
 
-  // The device was unplugged, or permission was withdrawn. In place of one that is not there any more, another
-  // is opened; the browser may have told before or will tell later that the devices have changed.
+  // The device was unplugged, or permission was withdrawn. When the device no longer exists, another one is
+  // opened. The browser may report the change of devices before or after this.
   #ended(kind, { deviceId, groupId }) {
     // The default device keeps its id when another device becomes it.
     const isIt = device => device.deviceId === deviceId && (!groupId || device.groupId === groupId);

@@ -3,7 +3,7 @@
 //   joined · peer-joined · peer-left · signal · broadcast · ice-servers · going-away   messages of the server
 //   line      { online }                                                 the connection was lost, or is back
 //   refused   { code }                                                   the server refuses us
-//   token     { code }                                                   our token is not good any more
+//   token     { code }                                                   our token is no longer valid
 const firstDelay = 250;
 const delays = { short: 1000, long: 2000, shortFor: 30 }; // a restart is short; an outage may not be
 const joinTime = 6000;
@@ -102,7 +102,8 @@ export class Signaling extends EventTarget {
     socket.addEventListener('open', current(() => this.#enter()));
     socket.addEventListener('message', current(({ data }) => this.#receive(data)));
     socket.addEventListener('close', current(({ code }) => {
-      if (code === resumedElsewhere) this.#resume = null; // a copy of this page did: join anew
+      // a copy of this page has resumed, so this page must join again
+      if (code === resumedElsewhere) this.#resume = null;
       this.#lost();
     }));
     this.#deadline = setTimeout(() => this.#abandon(), joinTime);

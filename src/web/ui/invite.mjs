@@ -20,7 +20,7 @@ export class Invite {
 
   get #link() { return inviteLink(this.#call); }
 
-  // Whether the link lets anybody in: not with a token that is not good any more.
+  // Sets whether the link lets people in. It does not when its token is no longer valid.
   offer(valid) {
     this.#valid = valid;
     byId('invite').disabled = !valid;

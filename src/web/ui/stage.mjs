@@ -176,7 +176,7 @@ export class Stage {
   #startSound() {
     byId('sound-banner').hidden = true;
     for (const { audio, camera, screen } of this.#views.values()) {
-      // A phone that saves power holds back videos too.
+      // A phone that saves power does not start videos by itself either.
       for (const media of [audio, camera.video, screen?.video]) media?.play().catch(() => {});
     }
   }

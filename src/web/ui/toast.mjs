@@ -1,5 +1,5 @@
-// Short notices that disappear by themselves. Screen readers read them too. There are a few at most; an older
-// one goes for a newer one.
+// Short notices that disappear by themselves. Screen readers read them too. There are only a few at a time,
+// and a newer one replaces the oldest.
 import { byId, element } from '../app/dom.mjs';
 import { t } from '../app/language.mjs';
 
@@ -23,8 +23,8 @@ function remove(node) {
   node.remove();
 }
 
-// Notices of one kind, such as that people leave: the first is shown at once, and those that come while it is
-// shown become one, by the text `several` with their number {n}.
+// Merges notices of one kind, such as that people leave: the first one is shown at once, and those that come
+// while it is shown become a single one, the text `several` with their number {n}.
 export class MergedToasts {
   #several;
   #waiting = 0;

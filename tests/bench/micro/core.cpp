@@ -1,5 +1,6 @@
-// The whole turn of the core for one datagram: turn::Server is called with it and fills an Output. Nothing is
-// received and nothing is sent. The argument is the number of clients, who send one after another.
+// Measures the core's whole work for one datagram: turn::Server is called with it and fills an Output.
+// Nothing is received and nothing is sent. The argument is the number of clients, which send one after
+// another.
 #include <benchmark/benchmark.h>
 
 #include "bench/micro/relay_core.hpp"
@@ -22,7 +23,7 @@ void run(benchmark::State& state, List list, Step step) {
     if ((out.*list)().size() == kBatch) out.clear();
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
-  // One step more shows that the steps did their work.
+  // One more step shows that the steps do their work.
   out.clear();
   step(client, out);
   if ((out.*list)().size() != 1) state.SkipWithError("nothing came out");
@@ -77,7 +78,7 @@ void binding_request(benchmark::State& state) {
 }
 BENCHMARK(binding_request)->Arg(50);
 
-// Its integrity is verified, and the answer is signed.
+// The request's integrity is verified, and the answer is signed.
 void refresh_request(benchmark::State& state) {
   RelayCore core(static_cast<unsigned>(state.range(0)));
   std::vector<test::Octets> messages;

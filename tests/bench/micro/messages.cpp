@@ -1,4 +1,4 @@
-// To parse messages, and to make and verify their integrity attributes.
+// Measures how long it takes to parse messages, and to make and verify their integrity attributes.
 #include <benchmark/benchmark.h>
 
 #include "support/request_maker.hpp"
@@ -64,7 +64,7 @@ void verify_integrity(benchmark::State& state) {
 BENCHMARK_TEMPLATE(verify_integrity, test::Signing::sha1)->Name("verify_message_integrity_sha1");
 BENCHMARK_TEMPLATE(verify_integrity, test::Signing::sha256)->Name("verify_message_integrity_sha256");
 
-// A success response to Refresh, whole.
+// Builds a whole success response to Refresh.
 template <test::Signing signing>
 void build_response(benchmark::State& state) {
   crypto::Digester digester;

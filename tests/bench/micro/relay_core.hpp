@@ -14,7 +14,7 @@
 
 namespace turnpike::bench {
 
-// Relays without sockets, with a port of 192.0.2.1 each.
+// Relays without sockets, each with a port of 192.0.2.1.
 class CountedRelays : public turn::RelayPorts {
  public:
   static Endpoint address_of(std::uint32_t relay) {

@@ -1,5 +1,5 @@
-// The look-ups that find a datagram's way. The argument is the number of entries; a different one is asked
-// for each time.
+// Measures the look-ups that find a datagram's route. The argument is the number of entries, and each look-up
+// asks for another one.
 #include <benchmark/benchmark.h>
 
 #include "bench/micro/relay_core.hpp"
@@ -8,7 +8,7 @@
 namespace turnpike::bench {
 namespace {
 
-// Calls find(n) for the entries in an order that the processor cannot foresee.
+// Calls find(n) for the entries in an order that the processor cannot predict.
 template <class Find>
 void look_up(benchmark::State& state, Find find) {
   constexpr std::uint64_t kStride = 7919;  // a prime, so that every entry has its turn

@@ -114,8 +114,8 @@ async function send(channel, chunks) {
   return all;
 }
 
-// Yields what arrives on the channel until `size` bytes are there. It listens from now on, not only when it
-// is read, so that nothing is missed.
+// Yields what arrives on the channel until there are `size` bytes. It listens from the call on, and not only
+// when it is read, so that nothing is missed.
 function messages(channel, size) {
   channel.binaryType = 'arraybuffer';
   return new ReadableStream({

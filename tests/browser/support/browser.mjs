@@ -1,5 +1,6 @@
-// Starts headless Chromium with a fake camera, or Firefox, and serves the pages they open from a small local web
-// server. What a page logs is kept, so that a failing test can show it; browser and server end by their own handles.
+// Starts headless Chromium with a fake camera, or Firefox, and serves the pages that they open from a small
+// local web server. The messages of each page are kept, so that a failing test can show them. Browser and
+// server are ended through their own handles.
 import { accessSync, constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -13,7 +14,8 @@ const firefoxNames = ['firefox-esr', 'firefox'];
 const pages = fileURLToPath(new URL('../pages/', import.meta.url));
 const types = { '.html': 'text/html; charset=utf-8', '.mjs': 'text/javascript; charset=utf-8' };
 const flags = [
-  '--disable-gpu', '--disable-quic', '--disable-component-update', // and puppeteer's own: no calls home
+  // puppeteer's own flags also keep the browser from connecting to its vendor
+  '--disable-gpu', '--disable-quic', '--disable-component-update',
   '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--autoplay-policy=no-user-gesture-required',
@@ -31,26 +33,27 @@ function find(names, named) {
   });
 }
 
-// The path of Chromium ($CHROMIUM or the first one on $PATH), or undefined; likewise of Firefox.
+// Each returns the path of the browser ($CHROMIUM or $FIREFOX, or the first one on $PATH), or undefined.
 export const findChromium = () => find(names, process.env.CHROMIUM);
 export const findFirefox = () => find(firefoxNames, process.env.FIREFOX);
 
-// Why browser tests can not run here, or false. In CI nothing is skipped: there the start fails instead.
+// Returns the reason why browser tests cannot run here, or false. In CI nothing is skipped, so that the start
+// fails there instead.
 export const skipReason = () =>
   process.env.CI !== 'true' && !findChromium() && `no Chromium: none of ${names.join(', ')} on $PATH`;
 export const skipReasonOfFirefox = () =>
   process.env.CI !== 'true' && !findFirefox() && `no Firefox: none of ${firefoxNames.join(', ')} on $PATH`;
 
-// Among the extra flags of startBrowser: leaves one of the usual flags out.
+// An extra flag for startBrowser that removes one of the usual flags.
 export const without = flag => ({ without: flag });
 
-// Resolves to { openPage, setPermissions, close }; extra command line flags are for tests with other networks
-// or devices.
+// Resolves to { openPage, setPermissions, close }. Tests with other networks or devices need extra command
+// line flags.
 export const startBrowser = (...extraFlags) =>
   startChromium(findChromium(), '--allow-loopback-in-peer-connection', ...extraFlags);
 
-// The same without loopback candidates, and with another program that becomes Chromium, such as a script that
-// enters a namespace first.
+// Starts Chromium without loopback candidates, by another program that becomes Chromium, such as a script
+// that enters a namespace first.
 export async function startChromium(executablePath, ...extraFlags) {
   if (!executablePath) throw new Error(`no Chromium: none of ${names.join(', ')} on $PATH, nor $CHROMIUM`);
   const left = extraFlags.map(flag => flag.without);
@@ -77,10 +80,12 @@ export async function startFirefox() {
 
 async function launch(name, options) {
   const home = temporaryDirectory(name);
-  const killer = new AbortController(); // puppeteer then kills the process group that it made the browser's
+  // on abort, puppeteer kills the process group that it made for the browser
+  const killer = new AbortController();
   const forget = atExit(() => {
     killer.abort();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500); // meanwhile its crash handler ends
+    // the browser's crash handler ends during this time
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   });
   const end = () => { killer.abort(); forget(); home.remove(); };
   const browser = await puppeteer.launch({
@@ -91,7 +96,8 @@ async function launch(name, options) {
     handleSIGHUP: false, handleSIGINT: false, handleSIGTERM: false, // cleanup.mjs turns these into an exit
   }).catch(error => { end(); throw error; });
 
-  // Resolves to puppeteer's page, with one addition: transcript(), all that it logged and that failed in it.
+  // Resolves to puppeteer's page with an added function transcript(), which returns everything that the page
+  // logged and every request that failed.
   async function openPage(url) {
     const page = await browser.newPage();
     const lines = [];
@@ -109,11 +115,12 @@ async function launch(name, options) {
   return { browser, openPage, close };
 }
 
-// Serves tests/browser/pages on a free port of 127.0.0.1, which browsers trust like https: with a camera.
+// Serves tests/browser/pages on a free port of 127.0.0.1. Browsers trust this address as they trust https, so
+// pages may use a camera.
 export async function servePages() {
   const server = createServer(async (request, response) => {
     try {
-      const { pathname } = new URL(request.url, 'http://localhost'); // resolves any .. too
+      const { pathname } = new URL(request.url, 'http://localhost'); // URL() also resolves ".."
       const body = await readFile(join(pages, pathname));
       response.writeHead(200, { 'content-type': types[extname(pathname)] ?? 'application/octet-stream' });
       response.end(body);

@@ -1,5 +1,6 @@
 // Drives the call page as a person does, by its stable names (data-testid and data- attributes, listed at the
-// head of src/web/app/main.mjs), and starts the daemon that serves it on ports that it can be restarted on.
+// head of src/web/app/main.mjs), and starts the daemon that serves the page on ports that stay the same when
+// it is started again.
 import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -8,8 +9,8 @@ import { startTurnpike } from './daemon.mjs';
 
 export const byTestId = name => `[data-testid="${name}"]`;
 
-// Picks ports that are free now. `extra` goes into the signaling section. Resolves to { url, restart, stop, …
-// }.
+// Picks ports that are free now and starts the daemon. `extra` goes into the signaling section. Resolves to {
+// url, port, start, stop, log }, where start() starts the daemon again after stop().
 export async function startCallServer({ extra = '' } = {}) {
   const [stun, web] = [await freePort('udp'), await freePort('tcp')];
   const config = `\
@@ -46,7 +47,8 @@ export async function freePort(protocol) {
   return port;
 }
 
-// A line to a port of this host that can be cut: both ends then see a reset, not a close.
+// Listens on a port and passes connections on to a port of this host. cut() resets both ends of each
+// connection, so that they see no close.
 export async function startLine(port) {
   const open = new Set();
   const server = createServer(near => {
@@ -63,14 +65,15 @@ export async function startLine(port) {
   return { url: `http://127.0.0.1:${server.address().port}`, cut, close };
 }
 
-// An HS256 token as `access: token` wants it.
+// Returns an HS256 token for `access: token`.
 export function makeToken(secret, claims) {
   const part = value => Buffer.from(JSON.stringify(value)).toString('base64url');
   const head = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
   return `${head}.${createHmac('sha256', secret).update(head).digest('base64url')}`;
 }
 
-// What Chromium itself writes to the console when a server is not there or refuses: no page can prevent it.
+// Chromium itself writes these messages to the console when a server is missing or refuses. No page can
+// prevent them.
 const unavoidable = /^(error: (WebSocket connection to|Failed to load resource)|\S+: net::ERR_)/;
 
 export class CallPage {
@@ -87,7 +90,7 @@ export class CallPage {
 
   get pid() { return this.page.browser().process().pid; }
 
-  // Waits until the function, run in the page, gives something truthy, and returns that.
+  // Runs the function in the page until it returns something truthy, and returns that.
   async until(what, look, { within = 10_000, args = [] } = {}) {
     try {
       const handle = await this.page.waitForFunction(look, { timeout: within, polling: 50 }, ...args);
@@ -126,13 +129,13 @@ export class CallPage {
     await this.until(`${name} to be in the call`, () => document.body.dataset.line === 'online');
   }
 
-  // The data- attributes of another person's tile, or of one's own.
+  // Returns the data- attributes of the tile of this name, which may be one's own.
   tile(name) {
     return this.page.evaluate(wanted => ({ ...[...document.querySelectorAll('.tile[data-kind="camera"]')]
       .find(({ dataset }) => dataset.name === wanted)?.dataset }), name);
   }
 
-  // Waits until the tile has all these values; with `null` until there is no such tile.
+  // Waits until the tile has all these values, or with `null` until there is no such tile.
   untilTile(name, values, options) {
     return this.until(`tile of ${name} with ${JSON.stringify(values)}`, (wanted, expected) => {
       const tile = [...document.querySelectorAll('.tile[data-kind="camera"]')]
@@ -143,7 +146,7 @@ export class CallPage {
     }, { ...options, args: [name, values] });
   }
 
-  // Waits until a number on the tile has grown by so much, and returns its new value.
+  // Waits until a number on the tile has grown by at least `by`, and returns its new value.
   async untilMore(name, field, by, options) {
     const from = Number((await this.tile(name))[field] ?? 0);
     return this.until(`${field} of ${name} to grow by ${by} from ${from}`, (wanted, key, least) => {
@@ -160,20 +163,20 @@ export class CallPage {
 
   self() { return this.page.evaluate(() => document.body.dataset.self); }
 
-  // Waits for a text anywhere in an element.
+  // Waits until one element of this test id contains the text.
   untilText(testId, text, options) {
     return this.until(`“${text}” in ${testId}`, (selector, wanted) =>
       [...document.querySelectorAll(selector)].some(node => node.textContent.includes(wanted)),
     { ...options, args: [byTestId(testId), text] });
   }
 
-  // Errors and warnings of the page itself.
+  // Returns the errors and warnings of the page itself.
   complaints({ outage = false } = {}) {
     return this.page.transcript().split('\n').filter(line =>
       /^(error|warn|warning|uncaught|assert)/.test(line) && !(outage && unavoidable.test(line)));
   }
 
-  // Counts the session descriptions that this page sends from now on.
+  // Counts the session descriptions that this page sends after this call.
   async watchNegotiation() {
     const session = await this.page.createCDPSession();
     let descriptions = 0;
@@ -203,7 +206,7 @@ export class CallPage {
   }
 }
 
-// Runs a subtest; when it fails, what the pages and the server have to say goes with the error.
+// Runs a subtest. When it fails, the messages of the pages and of the server are added to the error.
 export const checker = (t, server, pages) => (name, body) => t.test(name, async () => {
   try {
     await body();

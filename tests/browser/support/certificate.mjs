@@ -1,4 +1,4 @@
-// A certificate of its own making, and the flag that makes Chromium take it, for TURN as well.
+// Makes a certificate, and the flag that makes Chromium accept it, also for TURN.
 import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -17,7 +17,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'])
   process.on(signal, () => process.exit(128 + constants.signals[signal]));
-process.stdout.on('error', () => process.exit(1)); // the test runner, which reads it, is gone
+process.stdout.on('error', () => process.exit(1)); // the test runner, which reads it, has ended
 
 // Registers a synchronous undo step; the function returned takes it back.
 export function atExit(undo) {

@@ -1,5 +1,6 @@
-// Runs the real turnpike daemon for a test: writes its configuration, waits until it says it is ready, learns
-// from its log which ports it chose, and stops it by pid. The binary is $TURNPIKE, or the release build's.
+// Runs the real turnpike daemon for a test. It writes the configuration, waits until the daemon says that it
+// is ready, reads from its log which ports it chose, and stops it by its pid. The binary is $TURNPIKE, or
+// that of the release build.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +9,14 @@ import { atExit, temporaryDirectory, within } from './cleanup.mjs';
 
 const releaseBuild = fileURLToPath(new URL('../../../build/release/turnpike', import.meta.url));
 
-// `config` is the text of the YAML file, `prefix` a command that becomes the daemon somewhere else, such as
-// in a namespace. Resolves once every listener is up, to
+// `config` is the text of the YAML file. `prefix` is a command that becomes the daemon somewhere else, such
+// as in a namespace. The function resolves when the daemon is ready, to
 //   pid
-//   file       its configuration, which a test may write anew
+//   file       the path of its configuration, which a test may write again
 //   listeners  their URLs with the chosen ports, such as udp://127.0.0.1:34567, in the order of the log
 //   log()      everything the daemon has written so far
-//   stop()     SIGTERM, later SIGKILL; resolves to the exit code, or to the name of the signal that ended it
+//   stop()     sends SIGTERM, later SIGKILL; resolves to the exit code, or to the name of the signal that
+//              ended the daemon
 export async function startTurnpike(config, prefix = []) {
   const binary = process.env.TURNPIKE ?? releaseBuild;
   const directory = temporaryDirectory('turnpike');

@@ -1,4 +1,4 @@
-// A small picture to send: just enough PNG for a gradient.
+// Makes a small picture to send. It writes just enough of PNG for a gradient.
 import * as zlib from 'node:zlib';
 
 export function gradient(width, height) {

@@ -1,4 +1,4 @@
-// nginx and HAProxy for tests: whether they are there, and how they are started with a configuration and stopped.
+// Starts and stops nginx and HAProxy for tests, and tells whether this machine has them.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,10 +18,11 @@ export function isInstalled(program) {
 const streamModule = '/usr/lib/nginx/modules/ngx_stream_module.so';
 export const hasNginxStream = () => isInstalled('nginx') && (existsSync(streamModule) || process.env.CI === 'true');
 
-// nginx with what stands in `http {}`, and with a whole `stream {}`. Resolves when it listens, to the function that stops it.
+// Starts nginx with these contents of `http {}` and with a whole `stream {}`. Resolves, when it listens, to
+// the function that stops it.
 export function startNginx({ http = '', stream = '' }) {
   return start('nginx', /start worker process /, folder => {
-    // What stands around a site in Debian's nginx.conf, with folders of ours.
+    // These directives surround a site in Debian's nginx.conf. Their folders are ours.
     const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`);
     const file = join(folder, 'nginx.conf');
     writeFileSync(file, `${stream && `load_module ${streamModule};`}\ndaemon off; user root; pid ${folder}/nginx.pid;\n` +
@@ -30,7 +31,8 @@ export function startNginx({ http = '', stream = '' }) {
   });
 }
 
-// HAProxy with this configuration, likewise. `prefix` is a command that becomes it somewhere else, such as in a namespace.
+// Starts HAProxy with this configuration, in the same way. `prefix` is a command that starts it elsewhere,
+// such as in a namespace.
 export function startHaproxy(configuration, prefix = []) {
   return start('haproxy', /Loading success/, folder => {
     const file = join(folder, 'haproxy.cfg');

@@ -1,5 +1,6 @@
-// Runs in a namespace for endpoint.mjs, as one UDP socket and what TCP it is told to: asks STUN servers what
-// they see, sends and collects datagrams, listens and connects. Each {id, method, args} is answered once.
+// Runs in a namespace for endpoint.mjs, with one UDP socket, and with TCP connections as a test asks: it asks
+// STUN servers for its mapped address, sends and collects datagrams, listens and connects. Each {id, method,
+// args} is answered once.
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -7,7 +8,7 @@ import { connect, createServer } from 'node:net';
 const cookie = 0x2112a442;
 const socket = createSocket('udp4');
 const received = [];
-const waiting = new Map(); // by transaction id: who waits for a Binding response
+const waiting = new Map(); // by transaction id: the function that takes the Binding response
 
 socket.on('message', (message, { address, port }) => {
   const isStun = message.length >= 20 && message.readUInt32BE(4) === cookie;
@@ -15,7 +16,7 @@ socket.on('message', (message, { address, port }) => {
   else received.push({ text: message.toString(), from: { address, port } });
 });
 
-// What XOR-MAPPED-ADDRESS says, of IPv4.
+// Returns the IPv4 address in XOR-MAPPED-ADDRESS.
 function mappedAddress(message) {
   for (let at = 20; at + 12 <= message.length; at += 4 + Math.ceil(message.readUInt16BE(at + 2) / 4) * 4) {
     if (message.readUInt16BE(at) !== 0x0020) continue;
@@ -29,7 +30,7 @@ function mappedAddress(message) {
 }
 
 const methods = {
-  // Binds the socket; to a port of its choice without one.
+  // Binds the socket, to any free port when none is given.
   bind: (address, port = 0) => new Promise((resolve, reject) => {
     socket.once('error', reject).bind(port, address, () => resolve(socket.address()));
   }),
@@ -60,7 +61,7 @@ const methods = {
     createServer(connection => connection.end()).once('error', reject).listen(port, resolve);
   }),
 
-  // Resolves to whether it came to a connection in time.
+  // Resolves to whether there was a connection in time.
   connect: (address, port, milliseconds) => new Promise(resolve => {
     const connection = connect({ host: address, port, timeout: milliseconds });
     const finish = answer => { connection.destroy(); resolve(answer); };

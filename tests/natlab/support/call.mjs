@@ -30,7 +30,7 @@ export async function joinCall(page) {
   await page.waitForSelector('body[data-view=call]', { timeout: 5000 });
 }
 
-// The other person's tile: how many pictures it has shown, and what its badge says of the way they came.
+// Returns how many pictures the other person's tile has shown, and which path its badge names.
 export const seenBy = page => page.evaluate(() => {
   const tile = document.querySelector('[data-testid=tile][data-self=false][data-kind=camera]');
   if (!tile) return { frames: 0 };
@@ -44,7 +44,8 @@ export async function useRelayOnly(page) {
   await page.click('[data-testid=relay-only]');
 }
 
-// As if packets always were faster than signaling: from now on that brings this page no relayed address.
+// Acts as if packets were always faster than signaling: after this, signaling brings this page no relayed
+// address.
 export const missRelayedCandidates = page => page.evaluate(() => {
   const { addEventListener } = WebSocket.prototype;
   WebSocket.prototype.addEventListener = function (type, handler, ...rest) {

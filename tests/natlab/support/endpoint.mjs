@@ -1,5 +1,5 @@
-// A program on a machine of the laboratory that sends and receives what a test tells it to: agent.mjs, by its
-// methods, each of which returns a promise here.
+// A program on a machine of the laboratory that sends and receives as a test asks: agent.mjs. Each of its
+// methods returns a promise here.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { atExit } from '../../browser/support/cleanup.mjs';
@@ -7,7 +7,7 @@ import { inside } from './lab.mjs';
 
 const agent = fileURLToPath(new URL('agent.mjs', import.meta.url));
 
-// Starts it, with its UDP socket bound; without a namespace on the public network.
+// Starts the program and binds its UDP socket. Without a namespace it runs on the public network.
 export async function startEndpoint(namespace, address = '0.0.0.0', port = 0) {
   const argv = [...(namespace ? inside(namespace) : []), process.execPath, agent];
   const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

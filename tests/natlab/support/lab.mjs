@@ -1,6 +1,6 @@
-// The laboratory: a public network with the server on it, and two homes behind a router each. Every machine
-// is a network namespace. This process is on the public network too, as a stranger. It all lives in the world
-// that tests/natlab/run made, and ends with it.
+// The laboratory consists of a public network with the server on it, and of two homes, each behind a router.
+// Every machine is a network namespace. This process is on the public network too, as a stranger. The whole
+// laboratory is inside the namespaces that tests/natlab/run made, and ends with them.
 //
 //     server 203.0.113.2, .3 ──┬── this process 203.0.113.254
 //                  router a .11┴─ router b .12
@@ -17,7 +17,8 @@ const plan = [
   { name: 'b', wan: '203.0.113.12', lan: '192.168.2', hosts: 1 },
 ];
 
-// What to put before a command to run it in a namespace. It becomes that command: same pid, same signals.
+// The words in front of a command that make it run in a namespace. nsenter becomes the command, so the pid
+// stays the same and signals reach the command.
 export const inside = namespace => ['nsenter', `--net=/run/netns/${namespace}`, '--'];
 
 const run = (argv, input = '') => execFileSync(argv[0], argv.slice(1), { input, encoding: 'utf8' });
@@ -25,7 +26,8 @@ const runIn = (namespace, argv, input) => run([...inside(namespace), ...argv], i
 const ip = (...lines) => run(['ip', '-batch', '-'], lines.join('\n'));
 const ipIn = (namespace, ...lines) => runIn(namespace, ['ip', '-batch', '-'], lines.join('\n'));
 
-// Without IPv6, whose link-local addresses would lead around the NATs on the public network.
+// The namespace has no IPv6, whose link-local addresses would give a path around the NATs on the public
+// network.
 const addNamespace = (name, { forward = 0 } = {}) => {
   ip(`netns add ${name}`);
   runIn(name, ['sh', '-c', `echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6;
@@ -55,7 +57,7 @@ function addHome({ name, wan, lan, hosts }) {
     return { namespace, address };
   };
 
-  // Bytes and packets of each counter in nat.mjs, since the last setNat.
+  // Returns bytes and packets of each counter in nat.mjs since the last setNat.
   function counters() {
     const { nftables } = JSON.parse(runIn(router, ['nft', '--json', 'list', 'counters']));
     return Object.fromEntries(nftables.filter(({ counter }) => counter)
@@ -69,7 +71,7 @@ function addHome({ name, wan, lan, hosts }) {
   return { router, wan, hosts: machines, setNat, counters };
 }
 
-// Makes the laboratory and returns its homes, { a, b }. A home needs a setNat before anything leaves it.
+// Makes the laboratory and returns its homes, { a, b }. A home needs a setNat before anything can leave it.
 export function makeLab() {
   if (process.env.NATLAB !== 'inside') throw new Error('use tests/natlab/run, which protects the host');
   ip('link add public type bridge', `address add ${stranger.address}/24 dev public`, 'link set public up');
@@ -78,12 +80,12 @@ export function makeLab() {
   return Object.fromEntries(plan.map(home => [home.name, addHome(home)]));
 }
 
-// Another machine on the public network.
+// Adds another machine to the public network.
 export function addMachine(namespace, address) {
   addNamespace(namespace);
   plugIntoPublicNetwork(namespace, [address]);
   return { namespace, address };
 }
 
-// The namespaces' routes, for the proof that none leads out.
+// Returns the routes of the namespace, to prove that none leads outside.
 export const routes = namespace => runIn(namespace, ['ip', 'route']).trim().split('\n');

@@ -8,17 +8,18 @@ const masquerade = (...how) => `
     oifname "wan" masquerade ${how.join(',')}
   }`;
 
-// Ports from 32768 on by a hash. nftables 1.1 takes no number for a port, so that each hash has its port in a map.
+// Ports from 32768 on are chosen by a hash. nftables 1.1 accepts no number for a port, so a map has the port
+// of each hash.
 const hashedPorts = 4096;
 const portsByHash = () => Array.from({ length: hashedPorts }, (_, hash) => `${hash} : ${32768 + 4 * hash}`).join(', ');
 
 // The kinds by name: `forward` comes before all other forwarding rules, `chains` are the kind's own.
 const kinds = {
-  // A port of the host is one port outside, whoever the peer; only a peer that was sent to may answer.
+  // A port of the host has one port outside, whatever the peer is. Only a peer that was sent to may answer.
   'cone': { chains: masquerade('persistent') },
 
-  // As above, but whoever knows the port outside may send to it. Linux has no such NAT: it is put together
-  // with a map that learns which host has which port, for masquerade keeps the port unless two have the same.
+  // Like the one above, but anybody who knows the port outside may send to it. Linux has no such NAT: a map
+  // learns which host has which port, since masquerade keeps the port unless two hosts use the same one.
   'full-cone': {
     forward: 'iifname "lan" oifname "wan" meta l4proto udp update @mappings { udp sport : ip saddr }',
     chains: `
@@ -34,7 +35,7 @@ const kinds = {
   ${masquerade()}`,
   },
 
-  // As full-cone, but for a peer whose address was sent to, whatever its port.
+  // Like full-cone, but only for peers whose address was sent to, with any port.
   'restricted-cone': {
     forward: 'iifname "lan" oifname "wan" meta l4proto udp update @mappings { udp sport : ip saddr }' +
       ' update @known { ip daddr . udp sport }',
@@ -56,7 +57,8 @@ const kinds = {
   ${masquerade()}`,
   },
 
-  // Another port outside for each address that is sent to, the same for all its ports.
+  // The port outside is another one for each address that is sent to, but the same for all ports of this
+  // address.
   'address-dependent': {
     chains: `
   chain postrouting {
@@ -66,15 +68,16 @@ const kinds = {
   }`,
   },
 
-  // Another port outside for each peer.
+  // The port outside is another one for each peer.
   'symmetric': { chains: masquerade('random', 'fully-random') },
 
-  // Firewalls of offices and hotels. They drop and do not refuse: that is harder for whoever waits.
+  // These are firewalls of offices and hotels. They drop packets instead of refusing them, which is harder
+  // for clients that wait.
   'udp-blocked': {
     forward: 'oifname "wan" meta l4proto udp counter name refused drop',
     chains: masquerade(),
   },
-  // This one looks at what goes to port 443, and drops what is STUN by its magic cookie.
+  // This one examines what goes to port 443, and drops STUN by its magic cookie.
   'tls-443-only': {
     forward: 'oifname "wan" tcp dport != 443 counter name refused drop\n' +
       '    oifname "wan" meta l4proto != tcp counter name refused drop\n' +

@@ -1,5 +1,5 @@
-// Asks again and again until the answer is truthy, and returns it; throws when that takes too long. `what`
-// may be a function, so that it can tell how things stood in the end.
+// Asks again and again until the answer is truthy, and returns it. Throws when that takes too long. `what`
+// may be a function, so that the message can describe the final state.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export async function until(milliseconds, what, ask) {

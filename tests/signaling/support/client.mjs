@@ -1,4 +1,5 @@
-// A client of the plain protocol for tests: each message is awaited, none is lost or taken twice.
+// A client of the plain protocol for tests. A test waits for each message, and no message is lost or taken
+// twice.
 import { createRequire } from 'node:module';
 import { within } from '../../browser/support/cleanup.mjs';
 
@@ -59,7 +60,7 @@ export async function connect(url, options = {}) {
   return Object.assign(socket, { say, hear, hearText, request, quiet, ended });
 }
 
-// Connects and joins; the answer is in `joined`.
+// Connects and joins. The answer is in `joined`.
 export async function member(url, room, name, options) {
   const client = await connect(url, options);
   const [joined] = await client.request({ type: 'join', room, name });

@@ -1,14 +1,14 @@
-// Requests as bytes and as they should be.
+// Sends requests through Node's client, or as raw bytes.
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import { within } from '../../browser/support/cleanup.mjs';
 
-// Resolves to { status, headers, body }; the path goes out as it is, dots and all.
+// Resolves to { status, headers, body }. The path is sent unchanged, with all its dots.
 export function request(url, path, { method = 'GET', headers = {}, body, ...options } = {}) {
   const { protocol, hostname, port } = new URL(url);
   const library = protocol === 'https:' ? https : http;
-  // One object: beside a URL of its own, Node 18 asks for that URL's path.
+  // All options are in one object: beside a separate URL, Node 18 would use that URL's path.
   const target = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path, method, headers };
   return within(15_000, `${method} ${path}`, new Promise((resolve, reject) => {
     const sent = library.request({ ...target, rejectUnauthorized: false, ...options }, response => {

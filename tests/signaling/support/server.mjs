@@ -1,8 +1,8 @@
-// The daemon with signaling, on ports of its own choice.
+// Starts the daemon with signaling, on ports that it chooses itself.
 import { createHmac } from 'node:crypto';
 import { startTurnpike } from '../../browser/support/daemon.mjs';
 
-// `signaling` are lines of YAML for that section, `more` for the top level.
+// `signaling` contains lines of YAML for that section, `more` lines for the top level.
 export async function startServer({
   signaling = [], more = [], scheme = 'http', host = '127.0.0.1', port = 0, listen = 'udp://127.0.0.1:0',
 } = {}) {
@@ -25,7 +25,7 @@ export const secret = '0123456789abcdef0123456789abcdef';
 
 const part = object => Buffer.from(JSON.stringify(object)).toString('base64url');
 
-// A JSON Web Token, signed by `key`.
+// Returns a JSON Web Token that is signed with `key`.
 export function token(claims, { header = { alg: 'HS256', typ: 'JWT' }, key = secret } = {}) {
   const content = `${part(header)}.${part(claims)}`;
   return `${content}.${createHmac('sha256', key).update(content).digest('base64url')}`;

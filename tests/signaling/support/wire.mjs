@@ -1,4 +1,4 @@
-// A WebSocket as it is: its frames and its end are awaited, and one that is refused just ends.
+// A plain WebSocket: its frames and its end can be awaited, and one that is refused just ends.
 import { within } from '../../browser/support/cleanup.mjs';
 import { WebSocket } from './client.mjs';
 

@@ -36,8 +36,8 @@ TEST_CASE("a token gives what was sealed in it", "[auth][token]") {
   }
 }
 
-// What Debian's turnutils_oauth makes of the key, nonce, session key and time that are named here.
-TEST_CASE("a token of coturn's turnutils_oauth", "[auth][token]") {
+// Debian's turnutils_oauth made these tokens of the key, nonce, session key and time that are named here.
+TEST_CASE("a token of coturn's turnutils_oauth can be opened", "[auth][token]") {
   const Octets token = *crypto::base64_decode(
       "AAwgY/xOOpBrqtKl7Nocdng5bNP+2SHoSzwZElf7m1j/hT5Uj9fqzKekivbqTaJ07a29YV84gj0iggkQbJUjbA==");
   const auto key = *decode_token_key("SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=");
@@ -79,7 +79,7 @@ TEST_CASE("a token of which one octet was changed is none", "[auth][token]") {
   }
 }
 
-// Each copy is as long as it is, so that a sanitizer sees a look beyond it.
+// Each copy has exactly its own length, so that a sanitizer sees a read behind it.
 TEST_CASE("a token that was cut short, or claims more than it has, is none", "[auth][token]") {
   const Octets good = TokenMaker::at(kNow).seal();
   for (std::size_t size = 0; size < good.size(); ++size) {
@@ -107,8 +107,8 @@ TEST_CASE("nonces of AES-GCM have twelve octets", "[auth][token]") {
   }
 }
 
-// Sealed as it should be, by somebody who makes mistakes.
-TEST_CASE("what a token holds must have its form", "[auth][token]") {
+// These tokens are sealed correctly, but their contents are malformed.
+TEST_CASE("a token with malformed contents is invalid", "[auth][token]") {
   const TokenMaker maker = TokenMaker::at(kNow);
   const Octets good = maker.plain();
   for (std::size_t size = 0; size < good.size(); ++size) {

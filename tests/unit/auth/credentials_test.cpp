@@ -46,7 +46,7 @@ TEST_CASE("time-limited names of a user are refused up to a time, in a copy", "[
   CHECK(copy.find("bob") == store.find("bob"));
 }
 
-TEST_CASE("keys of RFC 8489", "[auth]") {
+TEST_CASE("long-term keys are those of RFC 8489", "[auth]") {
   crypto::Digester digester;
   CHECK(to_hex(long_term_key_md5(digester, "user", "realm", "pass")) == "8493fbc53ba582fb4c044c456bdc40eb");
   CHECK(to_hex(long_term_key_sha256(digester, "user", "realm", "pass")) ==
@@ -160,7 +160,7 @@ TEST_CASE("what a challenge offers serves every user", "[auth]") {
   }
 }
 
-TEST_CASE("what cannot work is refused when the store is made", "[auth]") {
+TEST_CASE("credentials that cannot work are refused when the store is made", "[auth]") {
   const std::pair<std::string, std::vector<UserParams>> table[] = {
       {"no common algorithm", {with_md5("a"), with_sha256("b")}},
       {"no key at all", {{"a", {}, {}, {}}}},

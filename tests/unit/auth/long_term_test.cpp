@@ -27,7 +27,7 @@ Params users_and(std::vector<std::string> secrets) {
           .secrets = std::move(secrets)};
 }
 
-// 0 and a name, or an error code.
+// The result is 0 and a name, or an error code.
 struct Verdict {
   int code = 0;
   std::string username;
@@ -79,7 +79,7 @@ const Verdict kBadBeforeNonce{400, "", false};
 const Verdict kStale{438, "", false};
 const Verdict kAlice{0, "alice", true};
 
-TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
+TEST_CASE("the checks are made in the order of their codes 401, 400, 438, 401", "[auth]") {
   Desk desk(users_and({}));
   const auto but_for = [](AttributeType type) { return allocate().without(type); };
   const std::tuple<std::string, RequestMaker, Verdict> table[] = {
@@ -127,7 +127,7 @@ TEST_CASE("the checks come in order: 401, 400, 438, 401", "[auth]") {
   }
 }
 
-TEST_CASE("the bid-down check", "[auth]") {
+TEST_CASE("a bid-down of the password algorithm is detected", "[auth]") {
   Desk desk(users_and({}));
   using List = std::vector<PasswordAlgorithm>;
   const auto odd_list = [](std::string_view octets) {
@@ -282,7 +282,7 @@ TEST_CASE_METHOD(RestDesk, "REST names are good with each of the secrets", "[aut
   CHECK(judge(by("99999999999999999:guest", "north")) == kUnauthenticated);
   CHECK(judge(by(guest, "north").by_userhash()) == kUnauthenticated);
   CHECK(judge(allocate()) == kAlice);
-  // Whether it has expired is for Allocate to ask.
+  // Whether the name has expired is checked by Allocate.
   const std::string late = name(-1h, "guest");
   CHECK(judge(by(late, "north")) == Verdict{0, late});
   CHECK(last.identity.expires < clock.now().wall);
@@ -303,7 +303,7 @@ TEST_CASE_METHOD(RestDesk, "whoever is known keeps the key", "[auth]") {
   REQUIRE(judge(by(guest, "north")).code == 0);
   const Identity known = last.identity;
 
-  // The secret was rotated away.
+  // This server no longer has the secret.
   Desk later({.realm = std::string(test::kRealm), .users = {}, .secrets = {"west"}});
   CHECK(later.judge(by(guest, "north")) == kUnauthenticated);
   CHECK(later.judge(by(guest, "north"), &known) == Verdict{0, guest});

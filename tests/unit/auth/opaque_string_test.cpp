@@ -22,7 +22,7 @@ void check(const std::vector<Prepared>& table) {
   }
 }
 
-TEST_CASE("the examples of RFC 8265 section 4.3", "[auth]") {
+TEST_CASE("the examples of RFC 8265 section 4.3 are prepared as there", "[auth]") {
   check({
       {"12", "correct horse battery staple", "correct horse battery staple"},
       {"13: case is kept", "Correct Horse Battery Staple", "Correct Horse Battery Staple"},
@@ -34,7 +34,7 @@ TEST_CASE("the examples of RFC 8265 section 4.3", "[auth]") {
   });
 }
 
-TEST_CASE("the password of RFC 8489 B.1", "[auth]") {
+TEST_CASE("the password of RFC 8489 B.1 is prepared as there", "[auth]") {
   check({
       {"as it is after preparation", "TheMatrIX", "TheMatrIX"},
       {"as it is printed: U+00AD can be ignored, so the profile refuses it", "The\u00ADM\u00AAtr\u2168",
@@ -57,7 +57,7 @@ TEST_CASE("what two keyboards type differently is one string", "[auth]") {
   });
 }
 
-TEST_CASE("what the FreeformClass refuses", "[auth]") {
+TEST_CASE("characters outside the FreeformClass are refused", "[auth]") {
   check({
       {"NUL", "a\0b"s, std::nullopt},
       {"CR LF", "a\r\nb", std::nullopt},
@@ -83,7 +83,7 @@ TEST_CASE("what the FreeformClass refuses", "[auth]") {
   });
 }
 
-TEST_CASE("what depends on its neighbours", "[auth]") {
+TEST_CASE("some characters are allowed only beside certain others", "[auth]") {
   check({
       {"joiner behind a virama", "\u0915\u094D\u200D\u0937", "\u0915\u094D\u200D\u0937"},
       {"joiner elsewhere", "a\u200Db", std::nullopt},

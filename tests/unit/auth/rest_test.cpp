@@ -14,7 +14,7 @@ struct Name {
   std::string user;
 };
 
-TEST_CASE("a REST name is digits, and a user behind a colon", "[auth]") {
+TEST_CASE("a REST name consists of digits, and a user after a colon", "[auth]") {
   const Name table[] = {
       {"1700000000:alice", 1700000000, "alice"},
       {"1700000000", 1700000000, ""},
@@ -55,7 +55,7 @@ TEST_CASE("a REST name is digits, and a user behind a colon", "[auth]") {
   }
 }
 
-TEST_CASE("a name is a user's with an expiry before it, too", "[auth]") {
+TEST_CASE("a name with an expiry belongs to the same user as the name alone", "[auth]") {
   CHECK(is_name_of("ann", "ann"));
   CHECK(is_name_of("1792000000:ann", "ann"));
   CHECK(is_name_of("1792000000:ann", "1792000000:ann"));

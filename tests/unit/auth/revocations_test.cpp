@@ -28,7 +28,7 @@ TEST_CASE("a subject is revoked with all tokens that were issued until then", "[
   CHECK(revocations.has("x", "ann", kThen, kThen));
   CHECK_FALSE(revocations.has("x", "ann", kThen + 1s, kThen + 2s));
   CHECK_FALSE(revocations.has("ann", "bob", {}, kThen));
-  // Once more, for a shorter time: the later of both holds.
+  // The same subject is revoked again for a shorter time. The later of both times count.
   REQUIRE(revocations.add({Kind::subject, "ann", kThen + 1min, kThen + 30min}, kThen + 1min));
   CHECK(revocations.has("x", "ann", kThen + 1s, kThen + 59min));
 }
@@ -47,11 +47,11 @@ TEST_CASE("what is known already is covered, and what has to be remembered is li
   CHECK_FALSE(revocations.covers({Kind::subject, "a", kThen, kThen + 1h}));
   CHECK(revocations.list(kThen) == std::vector<Revocation>{token, user});
   CHECK(revocations.list(kThen + 1h) == std::vector<Revocation>{user});
-  // A refused user says nothing of tokens.
+  // A refused user does not affect tokens.
   CHECK_FALSE(revocations.has("", "a", {}, kThen + 1h));
 }
 
-TEST_CASE("so many are remembered and no more, and those that are over make room", "[auth]") {
+TEST_CASE("the number of revocations is limited, and expired ones make room", "[auth]") {
   Revocations revocations;
   for (std::size_t i = 0; i < Revocations::kMax; ++i)
     REQUIRE(revocations.add({Kind::token, std::to_string(i), kThen, kThen + 1h}, kThen));

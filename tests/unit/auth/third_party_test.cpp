@@ -49,7 +49,7 @@ struct TokenDesk {
     return std::string(as_text(*message.find(AttributeType::nonce)));
   }
 
-  // 0, or the code of the refusal.
+  // Returns 0, or the code of the refusal.
   int judge(const RequestMaker& request, const Identity* known = nullptr) {
     const FiveTuple& from = request.client().tuple;
     const auto octets = request.build(digester, request.needs_nonce() ? nonce(from) : "", {});
@@ -76,7 +76,7 @@ struct TokenDesk {
   bool had_valid_nonce = false;
 };
 
-TEST_CASE("a challenge names the server where tokens are taken", "[auth][token]") {
+TEST_CASE("a challenge names the server when third parties are configured", "[auth][token]") {
   const auto named = [](const Params& params) {
     TokenDesk desk(params);
     const test::Octets octets = desk.challenge(test::client(1).tuple);
@@ -96,7 +96,7 @@ TEST_CASE("with a third party there is more than STUN, and no user is found by h
   CHECK(both.nonce(test::client(1).tuple).substr(9, 4) == "AAAB");
 }
 
-TEST_CASE("whoever brings a token and signs with what is in it, is let in", "[auth][token]") {
+TEST_CASE("a client that has a token and signs with its key is admitted", "[auth][token]") {
   TokenDesk desk;
   for (const TokenKeyParams& key : {test::north(), test::south()}) {
     for (const std::string& mac_key : {kShortKey, kLongKey, std::string(64, 'm')}) {
@@ -134,7 +134,7 @@ TEST_CASE("coturn's clients sign with the first sixteen octets", "[auth][token]"
   CHECK(desk.judge(RequestMaker(sha256).signing(Signing::sha256)) == 401);
 }
 
-TEST_CASE("what does not fit is a 401, whatever it is", "[auth][token]") {
+TEST_CASE("every fault of a token is a 401", "[auth][token]") {
   TokenDesk desk(third_party({user("alice")}));
   const TokenMaker good = desk.token();
   const auto changed = [&](auto change) {
@@ -202,7 +202,7 @@ TEST_CASE("the list of algorithms may stand beside a token, and must be ours", "
   CHECK(desk.judge(desk.with(token).choosing(md5).listing(std::vector{md5})) == 400);
   CHECK(desk.judge(desk.with(token).sha256().listing({})) == 400);
 
-  // No password algorithm makes the key of a token, so none is missing here.
+  // The key of a token does not come from a password algorithm, so none may be missing here.
   crypto::Digester digester;
   const Sha256Key key = long_term_key_sha256(digester, "alice", test::kRealm, "alice's password");
   TokenDesk strict(third_party({{"alice", {}, {}, key}}));
@@ -211,7 +211,7 @@ TEST_CASE("the list of algorithms may stand beside a token, and must be ours", "
   CHECK(strict.judge(allocate().sha256().listing(std::vector{sha256})) == 0);
 }
 
-TEST_CASE("users and secrets go on beside a third party", "[auth][token]") {
+TEST_CASE("users and secrets still work beside a third party", "[auth][token]") {
   Params params = third_party({user("alice"), user("north")});
   params.secrets = {"secret"};
   TokenDesk desk(params);
@@ -231,7 +231,7 @@ TEST_CASE("a token that nobody asked for changes nothing", "[auth][token]") {
   CHECK(desk.judge(allocate().raw(AttributeType::access_token, "x")) == 0);  // the server says 420
 }
 
-TEST_CASE("keys are rotated: each is good in its time", "[auth][token]") {
+TEST_CASE("keys can be rotated: each is valid in its time", "[auth][token]") {
   Params params = third_party();
   const WallTime now = test::ManualClock().now().wall;
   params.third_party.keys[0].valid_until = now + 100s;
@@ -274,7 +274,7 @@ TEST_CASE("whoever came with a token need not show it again", "[auth][token]") {
   CHECK(desk.last.identity.may_act_for(known));
 }
 
-TEST_CASE("who a token is says nothing of what is in it", "[auth][token]") {
+TEST_CASE("the identity of a token shows nothing of its contents", "[auth][token]") {
   TokenDesk desk;
   const TokenMaker first = desk.token();
   TokenMaker second = first;

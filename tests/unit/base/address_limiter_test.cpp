@@ -61,7 +61,7 @@ TEST_CASE("a rate of zero is no limit", "[base]") {
   CHECK(answers(limiter, address("198.51.100.1"), kNow, 10'000) == 10'000);
 }
 
-TEST_CASE("a very large rate is one", "[base]") {
+TEST_CASE("a very large rate is still a limit", "[base]") {
   for (const std::uint32_t rate : {2'200'000u, 4'294'968u, UINT32_MAX}) {
     CAPTURE(rate);
     AddressLimiter limiter(rate, 2 * rate, HashKey{1, 0});
@@ -79,8 +79,9 @@ TEST_CASE("workers whose clocks differ by a batch do not add to the rate", "[bas
   CHECK(allowed == 0);
 }
 
-// 64 Ki buckets for 200,000 sources: the table does not grow, and who keeps asking keeps its bucket.
-TEST_CASE("strangers do not wash a busy source out of the table", "[base]") {
+// The table has 64 Ki buckets for 200,000 sources. It does not grow, and a source that keeps asking keeps its
+// bucket.
+TEST_CASE("many strangers do not remove a busy source from the table", "[base]") {
   AddressLimiter limiter(10, 2 * 10, HashKey{42, 0});
   const IpAddress busy = address("198.51.100.1");
   unsigned allowed = 0;
@@ -95,7 +96,7 @@ TEST_CASE("strangers do not wash a busy source out of the table", "[base]") {
   CHECK(allowed <= 140);  // once in a while its set is full of those who asked in the same millisecond
 }
 
-// --- What may be asked in another's name
+// --- Requests with a forged source address
 
 // RFC 8489 §6.2.1: when a client sends its request again, Rc = 7 and RTO = 500 ms.
 constexpr int kRetransmissions[] = {0, 500, 1500, 3500, 7500, 15'500, 31'500};
@@ -106,7 +107,8 @@ struct Siege {
   unsigned flood = 0;
 };
 
-// Forty clients of an address, one after the other, while somebody asks in its name all the time.
+// Forty clients of one address ask, one after the other, while an attacker asks with their address all the
+// time.
 Siege besiege(std::uint32_t limit, unsigned flood_per_second, std::uint64_t seed) {
   constexpr unsigned kClients = 40;
   constexpr int kFirst = 3000;  // ms after the flood began
@@ -132,7 +134,7 @@ Siege besiege(std::uint32_t limit, unsigned flood_per_second, std::uint64_t seed
   return siege;
 }
 
-TEST_CASE("whoever asks in the name of an address does not lock out its clients", "[base]") {
+TEST_CASE("a flood with a forged address does not lock out the clients of this address", "[base]") {
   unsigned served = 0;
   constexpr unsigned kRuns = 10;
   for (unsigned seed = 0; seed < kRuns; ++seed) {
@@ -140,7 +142,7 @@ TEST_CASE("whoever asks in the name of an address does not lock out its clients"
     CAPTURE(seed, siege.served, siege.answered, siege.flood);
     CHECK(siege.served >= 37);
     served += siege.served;
-    // The limit and a third of it, and the burst.
+    // The bound is the limit, a third more for the draws, and the burst.
     CHECK(siege.answered <= siege.flood * 1.05 * 667 / 1400 + 1000);
     CHECK(siege.answered >= siege.flood * 500 / 1400);
   }
@@ -148,13 +150,14 @@ TEST_CASE("whoever asks in the name of an address does not lock out its clients"
 }
 
 TEST_CASE("a client of an address has its share of the limit, however it asks", "[base]") {
-  // A strict limit serves none of the 40 here, since the flood takes each token as it comes.
+  // A strict limit serves none of the 40 clients here, since the flood takes each token as soon as it is
+  // there.
   unsigned served = 0;
   for (unsigned seed = 0; seed < 10; ++seed) served += besiege(100, 1400, seed).served;
   CHECK(served >= 10 * 17);  // 1 - (1 - 133 / 1400)^7 is a half
 }
 
-TEST_CASE("of whatever rate one request in sixteen is allowed", "[base]") {
+TEST_CASE("at any rate, one request in sixteen is allowed", "[base]") {
   AddressLimiter limiter(10, 20, HashKey{3, 0});
   const IpAddress source = address("198.51.100.1");
   for (int ms = 0; ms < 2000; ++ms)  // 100,000 a second

@@ -10,7 +10,7 @@
 namespace turnpike {
 namespace {
 
-// Every series of metrics, and that no two counters of a list share a name or a member.
+// Collects every series of the metrics, and checks that no two counters of a list share a name or a member.
 template <class Counters>
 void check_list(std::set<std::string>& series) {
   std::set<std::string_view> names;

@@ -44,8 +44,8 @@ TEST_CASE("a deadline that is set to what it is stays") {
   CHECK(deadlines.next() == SteadyTime::max());
 }
 
-// Its owner would take it for set, and nothing would ever come of it.
-TEST_CASE("a deadline that there is no memory for is as it was", "[memory]") {
+// Otherwise its owner would take it for set, and it would never expire.
+TEST_CASE("a deadline that cannot be set for lack of memory is unchanged", "[memory]") {
   using test::FailingNew;
   const auto fails_to_set = [](Deadlines<int>& deadlines, SteadyTime& held, SteadyTime time) {
     FailingNew::fail(1);

@@ -23,7 +23,7 @@ using test::Octets;
 
 const KeyedHash kHash(HashKey{0x0706050403020100, 0x0f0e0d0c0b0a0908});
 
-// What OpenSSL makes of the same octets, with any number of rounds.
+// Returns OpenSSL's hash of the same octets, with any number of rounds.
 std::uint64_t openssl_sip_hash(Bytes key, Bytes message, unsigned rounds_per_word, unsigned final_rounds) {
   const std::unique_ptr<EVP_MAC, void (*)(EVP_MAC*)> mac(EVP_MAC_fetch(nullptr, "SIPHASH", nullptr),
                                                          EVP_MAC_free);
@@ -45,7 +45,7 @@ std::uint64_t openssl_sip_hash(Bytes key, Bytes message, unsigned rounds_per_wor
   return hash;
 }
 
-// The vectors of the SipHash paper have this key, and messages of 0, 1, 2, … octets.
+// The vectors of the SipHash paper use this key, and messages of 0, 1, 2, … octets.
 HashKey paper_key() { return {0x0706050403020100, 0x0f0e0d0c0b0a0908}; }
 
 Octets counting(std::size_t size) {
@@ -55,7 +55,7 @@ Octets counting(std::size_t size) {
 }
 
 TEST_CASE("SipHash-2-4 gives what its paper says", "[base]") {
-  // Appendix A: the message of 15 octets.
+  // Appendix A has the message of 15 octets.
   CHECK(SipHash<2, 4>::hash(paper_key(), counting(15)) == 0xa129ca6149be45e5);
 }
 
@@ -94,8 +94,9 @@ struct CountingEqual {
   }
 };
 
-// All of them had one hash when it was a product of the two halves without a key: this first half made the
-// product zero whatever the second one was. 4,096 insertions took eight million comparisons.
+// With an earlier hash, a product of the two halves without a key, all of these addresses collided: this
+// first half made the product zero whatever the second one was. 4,096 insertions took eight million
+// comparisons.
 TEST_CASE("addresses that were chosen for one hash do not meet in a table", "[base]") {
   constexpr std::uint64_t kKeys = 4096;
   std::uint64_t comparisons = 0;
@@ -123,7 +124,7 @@ TEST_CASE("a text is found without a copy of it", "[base]") {
   CHECK(names.find(std::string_view("bob")) == names.end());
 }
 
-// How many of 4,096 buckets the hashes of 4,096 keys fill; a random function fills 63 %.
+// Returns how many of 4,096 buckets the hashes of 4,096 keys fill. A random function fills 63 %.
 std::size_t filled_buckets(const std::function<std::size_t(std::uint32_t)>& hash, unsigned shift) {
   std::vector<bool> buckets(4096);
   for (std::uint32_t i = 0; i < 4096; ++i) buckets[hash(i) >> shift & 4095] = true;

@@ -4,7 +4,7 @@
 
 using namespace turnpike;
 
-TEST_CASE("each source may take so many") {
+TEST_CASE("each source has a limit") {
   SourceCounter counter(2);
   const IpAddress a = *IpAddress::parse("192.0.2.1");
   const IpAddress b = *IpAddress::parse("192.0.2.2");
@@ -36,7 +36,7 @@ TEST_CASE("the /64 of an IPv6 address is one source") {
   CHECK(counter.take(*IpAddress::parse("2001:db8:0:1::1")));
 }
 
-TEST_CASE("a limit of 0 is none") {
+TEST_CASE("a limit of 0 means no limit") {
   SourceCounter counter(0);
   const IpAddress a = *IpAddress::parse("192.0.2.1");
   for (int i = 0; i < 1000; ++i) REQUIRE(counter.take(a));

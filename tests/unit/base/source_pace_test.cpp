@@ -72,7 +72,7 @@ TEST_CASE("a rate of zero is no limit, and a huge cost does not wrap around", "[
   CHECK(p.rest("192.0.2.1") > 24h);
 }
 
-// Whoever comes from ever new addresses makes room for itself only.
+// A client that uses new addresses all the time replaces only its own entries.
 TEST_CASE("the table does not grow", "[base]") {
   Pace p;
   p.charge("192.0.2.1", 1'000'000);

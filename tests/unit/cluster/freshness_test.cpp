@@ -76,11 +76,11 @@ TEST_CASE("a node whose clock is set back goes on, and what it said before is no
   CHECK(freshness.take("a", run, after, kNow) == Verdict::repeated);
   freshness.forget_old(kNow + 10min);
   CHECK(freshness.take("a", run, numbers.next(kNow + 10min), kNow + 10min) == Verdict::fresh);
-  // A node that starts anew then is no second server, and its former run is over.
+  // A node that is restarted then is not a second server, and its former run is over.
   const std::string second = name_run(kNow + 11min, "x");
   CHECK(freshness.take("a", second, number_at(kNow + 11min), kNow + 11min) == Verdict::fresh);
   CHECK(freshness.take("a", run, numbers.next(kNow), kNow + 11min) == Verdict::untimely);
-  // Nothing is known here of the node's run, so that this may be anything that it has said at any time.
+  // This server knows nothing of the node's run, so the message may be an old one of any time.
   CHECK(freshness.take("b", run, before, kNow) == Verdict::untimely);
 }
 

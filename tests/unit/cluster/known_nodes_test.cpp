@@ -28,7 +28,7 @@ TEST_CASE("a record is fresh while it is written anew, and one that was written 
   const TimePoint later = kBegun + 20s;
   CHECK(known.take(wrote(at(later)), later) == Judged::fresh);
   CHECK(known.take(wrote(at(kBegun)), later + 1s) == Judged::old);
-  // What it wrote last still holds, for as long as it would have.
+  // The node's last record stays valid for as long as it would have without the old one.
   REQUIRE(known.latest_of("a", (later + 9s).steady));
   CHECK(known.latest_of("a", (later + 9s).steady)->written_at == at(later));
   CHECK_FALSE(known.latest_of("a", (later + 10s).steady));
@@ -45,7 +45,7 @@ TEST_CASE("a node whose clock was ahead is known again once it was started with 
   CHECK(known.take(wrote(right, right), kBegun + 5s) == Judged::fresh);
   CHECK(known.take(wrote(right + 3000, right), kBegun + 8s) == Judged::fresh);
   CHECK_FALSE(known.is_used_twice("a", (kBegun + 8s).steady));
-  // What was written at another time is no such start, nor is what the same one wrote earlier.
+  // A record of another time is not a restart, and neither is an earlier record of the same run.
   CHECK(known.take(wrote(at(kBegun), 3), kBegun + 9s) == Judged::old);
   CHECK(known.take(wrote(right, right), kBegun + 9s) == Judged::old);
 }

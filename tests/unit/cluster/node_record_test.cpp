@@ -56,7 +56,7 @@ TEST_CASE("a record tells what nodes of an earlier version do not") {
 }
 
 TEST_CASE("while secrets are changed on one node after the other, all nodes choose the same") {
-  // Whichever of the two has the smaller id.
+  // Of two common secrets, the one with the smaller id is chosen.
   const std::vector<std::vector<std::string>> pairs{{"old", "new"}, {"a", "b"}};
   for (const auto& pair : pairs) {
     const std::string& before = pair[0];

@@ -149,7 +149,7 @@ TEST_CASE("how often something was forwarded is told, and not to those who know 
   for (const char* wrong : {"0", "1001", "-1", "\"3\"", "null"}) CHECK_FALSE(with(wrong));
 }
 
-// Takes each member out of the object, and puts something else in its place.
+// Replaces each member of the object by something else, one at a time.
 void check_strict(const std::string& text, const std::function<bool(const std::string&)>& is_read) {
   REQUIRE(is_read(text));
   const json::object whole = json::parse(text).as_object();

@@ -13,7 +13,8 @@ std::string hex(Bytes bytes) {
   return text.str();
 }
 
-// Made with `openssl kdf -keylen 32 -kdfopt digest:SHA256 -kdfopt key:… -kdfopt info:… HKDF`.
+// The expected keys were made with `openssl kdf -keylen 32 -kdfopt digest:SHA256 -kdfopt key:… -kdfopt info:…
+// HKDF`.
 TEST_CASE("keys follow from the secret as RFC 5869 says") {
   CHECK(hex(derive_key("a secret of 16 characters", "turnpike nonces")) ==
         "f4a6e1874e4138bbd29680d05444a72ad46d5bc7938002be21d960fffb43f915");
@@ -21,7 +22,7 @@ TEST_CASE("keys follow from the secret as RFC 5869 says") {
   CHECK(derive_key("one secret of them all", "one") != derive_key("two secrets of them all", "one"));
 }
 
-TEST_CASE("what was sealed is opened at its place, by whoever knows the secret") {
+TEST_CASE("a sealed text can be opened at its place, with the secret") {
   Seal ours({"our secret, which is long"});
   Seal another_node({"our secret, which is long"});
   const std::string sealed = ours.seal("turnpike:rooms", "hello");
@@ -29,7 +30,7 @@ TEST_CASE("what was sealed is opened at its place, by whoever knows the secret")
   CHECK(another_node.open("turnpike:rooms", ours.seal("turnpike:rooms", "")) == "");
 }
 
-TEST_CASE("what was sealed elsewhere, by others, or was changed, is nothing") {
+TEST_CASE("a text that was sealed elsewhere, by others, or was changed, cannot be opened") {
   Seal ours({"our secret, which is long"});
   Seal theirs({"their secret, which is longer"});
   const std::string sealed = ours.seal("turnpike:rooms", "hello");

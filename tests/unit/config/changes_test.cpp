@@ -1,4 +1,4 @@
-// What a reload finds changed.
+// What a reload reports as changed.
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -52,7 +52,8 @@ TEST_CASE("a page behind a balancer stays behind it until a restart", "[config]"
   CHECK(next.signaling.effective_access() == signaling::Access::token);
 }
 
-TEST_CASE("the limit that counts more where it is written changes when it is written out", "[config]") {
+TEST_CASE("a limit that counts more when it is written changes when it is written with its default",
+          "[config]") {
   const std::string written = "limits: {allocations_per_user: 1000}";
   CHECK(changes("", written) == "limits.allocations_per_user: 1000 by default -> 1000\n");
   CHECK(changes(written, "") == "limits.allocations_per_user: 1000 -> 1000 by default\n");

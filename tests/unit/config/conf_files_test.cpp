@@ -1,4 +1,4 @@
-// The files in conf/ against the code.
+// Compares the files in conf/ with the code.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -14,7 +14,7 @@ using test::outcome;
 
 std::string conf_file(const std::string& name) { return TURNPIKE_SOURCE_DIR "/conf/" + name; }
 
-// Lines such as "  # users: {...}", a key commented out, lose the "# ".
+// Returns the lines of a file. A key that is commented out, such as " # users: {...}", loses its "# ".
 std::vector<std::string> uncommented_lines(const std::string& file) {
   std::ifstream stream(file);
   REQUIRE(stream);
@@ -28,7 +28,7 @@ std::vector<std::string> uncommented_lines(const std::string& file) {
   return lines;
 }
 
-// The paths of the keys in a block of YAML whose sections are indented by two.
+// Returns the paths of the keys in a block of YAML whose sections are indented by two.
 std::set<std::string> paths_in(const std::vector<std::string>& lines) {
   std::set<std::string> paths;
   std::vector<std::string> sections;
@@ -46,7 +46,7 @@ std::set<std::string> paths_in(const std::vector<std::string>& lines) {
   return paths;
 }
 
-// The keys that are commented out show their defaults too, unless the default is nothing.
+// Keys that are commented out show their defaults too, unless the default is empty.
 void check_shown_defaults(const Config& shown) {
   for (const KnownKey& key : known_keys()) {
     if (key.default_value.empty() || key.default_value == "[]" || key.default_value == "{}") continue;
@@ -76,7 +76,7 @@ TEST_CASE("the examples in conf/turnpike.yaml are valid once their comment is ta
   for (const std::string& line : uncommented_lines(conf_file("turnpike.yaml"))) {
     text += line + '\n';
   }
-  // What has to be there, is not on every machine.
+  // Files that the example needs are not on every machine, so other files replace them.
   const auto replace = [&](const std::string& example, const std::string& there) {
     REQUIRE(text.find(example) != std::string::npos);
     text.replace(text.find(example), example.size(), there);

@@ -1,4 +1,4 @@
-// What is accepted, and what it means.
+// Tests what is accepted, and what it means.
 #include "config/config.hpp"
 
 #include <catch2/catch.hpp>
@@ -52,7 +52,7 @@ TEST_CASE("every key's stated default is what it means by default", "[config]") 
     CAPTURE(key.path);
     if (key.default_value.empty()) continue;  // a file, a name: something or nothing
     const std::string set = outcome("", {std::string(key.path) + '=' + std::string(key.default_value)});
-    // To set any key of signaling turns it on.
+    // Any key of signaling turns the signaling on.
     CHECK(set ==
           (key.path.starts_with("signaling.") ? outcome("signaling: {connections: 20000}") : kDefaults));
   }
@@ -82,7 +82,7 @@ TEST_CASE("Redis is named by a URL, with its password in it or beside it", "[con
   CHECK((beside.host == "h" && beside.user == "ben" && beside.password == "x:y@z"));
 }
 
-// Each key with a value that is not its default.
+// Returns a value for each key that is not its default.
 std::map<std::string_view, std::string> other_values() {
   const std::string readable = TURNPIKE_SOURCE_DIR "/README.md";
   return {
@@ -177,7 +177,7 @@ std::map<std::string_view, std::string> other_values() {
   };
 }
 
-// All sections are there, so that each key can be changed alone.
+// This file has all sections, so that each key can be changed alone.
 const char* const kEverySection = R"(
 signaling: {token_secrets: [0123456789abcdef]}
 admin: {listen: [http://127.0.0.1:9641], token_secrets: [fedcba9876543210]}
@@ -307,14 +307,14 @@ log level=0 format=json addresses=full
 )");
 }
 
-TEST_CASE("the limit of a user holds for names that many share where it is written", "[config]") {
+TEST_CASE("the limit of a user applies to names that many share if the file contains it", "[config]") {
   CHECK_FALSE(parsed("").limits.counts_shared_names);
   CHECK_FALSE(parsed("limits: {allocations: 5000}").limits.counts_shared_names);
   CHECK(parsed("limits: {allocations_per_user: 1000}").limits.counts_shared_names);
   CHECK(parsed("", {"limits.allocations_per_user=0"}).limits.counts_shared_names);
 }
 
-TEST_CASE("the edges of what is allowed", "[config]") {
+TEST_CASE("the smallest and greatest values are accepted", "[config]") {
   std::string realm(126, 'r');
   realm += "\u00e9";
   CHECK(parsed("realm: " + realm).auth.realm == realm);
@@ -344,7 +344,7 @@ TEST_CASE("the edges of what is allowed", "[config]") {
   CHECK(parsed("auth: {users: {1700000000:alice: x}}").auth.users[0].name == "1700000000:alice");
 }
 
-TEST_CASE("a web server behind a listener", "[config]") {
+TEST_CASE("a listener may have a web server behind it", "[config]") {
   const Config config = parsed(
       "listen: [{url: auto://0.0.0.0:443, web: '127.0.0.1:8443', web_proxy_protocol: true}, "
       "{url: auto://0.0.0.0:80, web: '[2001:db8::1]:443', proxy_protocol: [10.0.0.0/8]}, "
@@ -352,7 +352,7 @@ TEST_CASE("a web server behind a listener", "[config]") {
       "limits: {web_connections: 7, web_connections_per_address: 0, web_idle_timeout: 24h}");
   REQUIRE(config.listen.size() == 4);
   CHECK(config.listen[0].web == relay::WebServer{*Endpoint::parse("127.0.0.1:8443"), true});
-  // On another machine the port may be the same.
+  // On another machine, the port may be the same as ours.
   CHECK(config.listen[1].web == relay::WebServer{*Endpoint::parse("[2001:db8::1]:443"), false});
   CHECK(config.listen[1].proxy_protocol.size() == 1);
   CHECK(config.listen[2].web == relay::WebServer{*Endpoint::parse("192.0.2.1:80"), false});
@@ -365,7 +365,7 @@ TEST_CASE("a web server behind a listener", "[config]") {
   CHECK(parsed("").streams.web_idle_timeout == std::chrono::minutes(10));
 }
 
-TEST_CASE("listeners that do not take each other's packets", "[config]") {
+TEST_CASE("listeners that do not receive each other's packets may share an address or a port", "[config]") {
   const std::string_view accepted[] = {
       R"(["udp://0.0.0.0:3478", "udp://[::]:3478"])",         // [::] is IPv6 only
       R"(["udp://127.0.0.1:3478", "udp://127.0.0.2:3478"])",  // two addresses

@@ -36,7 +36,7 @@ inline void describe(std::ostream& out, std::string_view name, const std::vector
   }
 }
 
-// An enumerator by its place.
+// Writes an enumerator as its number.
 template <class Enum>
 int place_of(Enum value) {
   return static_cast<int>(value);
@@ -109,7 +109,7 @@ inline void describe(std::ostream& out, const auth::Params& a) {
   out << "nonce_lifetime_ms=" << a.nonce_lifetime.count() << (a.strict_expiry ? " strict\n" : "\n");
 }
 
-// Without counts_shared_names, which says that a key is there and not what it means.
+// Leaves out counts_shared_names, which only says that a key is in the file.
 inline void describe(std::ostream& out, const turn::Limits& l) {
   out << "limits allocations=" << l.allocations << " per_user=" << l.allocations_per_user
       << " per_address=" << l.allocations_per_address << " permissions=" << l.permissions_per_allocation
@@ -181,7 +181,7 @@ inline std::string describe(const Config& c) {
   return out.str();
 }
 
-// The errors, one to a line; or what was loaded, where there is none.
+// Returns the errors, one on each line, or what was loaded when there is none.
 inline std::string outcome(const Result<Config, Errors>& loaded) {
   if (loaded) return describe(*loaded);
   std::string out;

@@ -1,4 +1,4 @@
-// What is refused, word for word.
+// Tests what is refused, word for word.
 #include <catch2/catch.hpp>
 
 #include "describe.hpp"
@@ -20,13 +20,13 @@ void check_all(const std::vector<Case>& cases) {
   }
 }
 
-TEST_CASE("a file that cannot be read", "[config]") {
+TEST_CASE("a file that cannot be read is an error", "[config]") {
   CHECK(outcome(load("/nonexistent/turnpike.yaml")) ==
         "/nonexistent/turnpike.yaml: cannot be read: No such file or directory");
   CHECK(outcome(load("/")) == "/: cannot be read: Is a directory");
 }
 
-TEST_CASE("what is not YAML, or more of it than a configuration needs", "[config]") {
+TEST_CASE("text that is not YAML, or uses more of YAML than a configuration needs, is an error", "[config]") {
   check_all({
       {"realm: x\nlisten: [\n", "t.yaml:3: not valid YAML: end of sequence flow not found"},
       {"realm: a: b\n", "t.yaml:1: not valid YAML: illegal map value"},
@@ -42,7 +42,7 @@ TEST_CASE("what is not YAML, or more of it than a configuration needs", "[config
   });
 }
 
-TEST_CASE("unknown and duplicate keys", "[config]") {
+TEST_CASE("unknown and duplicate keys are errors", "[config]") {
   check_all({
       {"relm: x", "t.yaml:1: relm: unknown key, did you mean realm?"},
       {"\nauht: {users: {a: hunter2}}", "t.yaml:2: auht: unknown key, did you mean auth?"},
@@ -72,7 +72,7 @@ TEST_CASE("unknown and duplicate keys", "[config]") {
   });
 }
 
-TEST_CASE("values of one line", "[config]") {
+TEST_CASE("values of one line have errors", "[config]") {
   const std::string long_realm(128, 'r');
   check_all({
       {"realm:",
@@ -150,7 +150,7 @@ TEST_CASE("values of one line", "[config]") {
   });
 }
 
-TEST_CASE("listeners", "[config]") {
+TEST_CASE("listeners have errors", "[config]") {
   check_all({
       {"listen: udp://0.0.0.0:1",
        "t.yaml:1: listen: expected a list of at least one URL (got udp://0.0.0.0:1)"},
@@ -271,7 +271,7 @@ TEST_CASE("listeners", "[config]") {
   }
 }
 
-TEST_CASE("relayed addresses", "[config]") {
+TEST_CASE("relayed addresses have errors", "[config]") {
   check_all({
       {"relay: {addresses: auto}",
        "t.yaml:1: relay.addresses: expected [auto] or a list of addresses (got auto)"},
@@ -491,7 +491,7 @@ TEST_CASE("third parties are refused without being shown", "[config]") {
   }
 }
 
-TEST_CASE("other servers", "[config]") {
+TEST_CASE("alternate servers have errors", "[config]") {
   const std::string form =
       "expected udp://, tcp://, tls:// or dtls:// and the address and port of another server, such as "
       "udp://198.51.100.8:3478";
@@ -519,7 +519,7 @@ TEST_CASE("other servers", "[config]") {
   });
 }
 
-TEST_CASE("peer prefixes", "[config]") {
+TEST_CASE("prefixes of peers have errors", "[config]") {
   check_all({
       {"peers: {allow: 10.0.0.0/8}", "t.yaml:1: peers.allow: expected a list of prefixes (got 10.0.0.0/8)"},
       {"peers: {deny: }", "t.yaml:1: peers.deny: expected a list of prefixes (got nothing)"},
@@ -562,7 +562,7 @@ std::string not_allowed(const std::string& prefix, const std::string& why) {
          prefix + "\")";
 }
 
-TEST_CASE("prefixes that cannot be allowed, though they may be denied", "[config]") {
+TEST_CASE("some prefixes cannot be allowed, though they may be denied", "[config]") {
   struct Forbidden {
     std::string prefix;
     std::string why;
@@ -617,14 +617,14 @@ TEST_CASE("NAT discovery needs a second address and a second port that nobody el
           "listen: ['udp://192.0.2.1:3478', 'udp://0.0.0.0:3480']\n");
   refuses("192.0.2.2:3480", ": needs udp://192.0.2.2:3478, which listen[1] takes",
           "listen: ['udp://192.0.2.1:3478', 'udp://192.0.2.2:3478']\n");
-  // And so by TCP, where the same address is listened on.
+  // The same holds for TCP, when the same address has a TCP listener.
   const std::string both =
       "listen: ['udp://192.0.2.1:3478', 'tcp://192.0.2.1:3480', 'tcp://192.0.2.2:3481']\n";
   refuses("192.0.2.2:3480", ": expected another port than that of listen[1] (got 192.0.2.2:3480)", both);
   refuses("192.0.2.2:3481", ": needs tcp://192.0.2.2:3481, which listen[2] takes", both);
   CHECK(outcome("nat_discovery: {other: 1}") ==
         "t.yaml:1: nat_discovery.other: unknown key, expected one of alternate");
-  // What clients are told of NAT discovery is advertised as well.
+  // Addresses that NAT discovery tells clients are advertised as well.
   const std::string relay =
       "relay: {addresses: [10.0.0.5], advertise: {10.0.0.5: 198.51.100.7, 10.0.0.6: 198.51.100.8}}\n";
   CHECK(outcome(relay) == "t.yaml:1: relay.advertise.10.0.0.6: expected as its key one of relay.addresses");
@@ -645,7 +645,7 @@ TEST_CASE("a database of users is a file in a folder that is there", "[config]")
   CHECK(outcome("auth: {database: [sqlite:/tmp/users.db]}") == fault + "a list)");
 }
 
-TEST_CASE("limits that shape, networks of clients, and what TLS may be", "[config]") {
+TEST_CASE("limits that shape, networks of clients and TLS have errors", "[config]") {
   const std::string rate = "expected octets in a second, such as 1250000, 512KiB or 4MiB, or 0 for no limit";
   check_all({
       {"limits: {bytes_per_second: '0'}", "t.yaml:1: limits.bytes_per_second: " + rate + " (got \"0\")"},
@@ -736,7 +736,7 @@ TEST_CASE("a fault that begins with the path of a key is shown with its place", 
   CHECK(shown("") == "");
 }
 
-TEST_CASE("all errors of a file come at once", "[config]") {
+TEST_CASE("all errors of a file are reported together", "[config]") {
   CHECK(outcome("relm: x\nworkers: 0\nlisten:\n  - udp://0.0.0.0:1\n  - udp://x\nlog:\n  level: loud\n") ==
         "t.yaml:1: relm: unknown key, did you mean realm?\n"
         "t.yaml:2: workers: expected auto or a number from 1 to 1024 (got 0)\n"

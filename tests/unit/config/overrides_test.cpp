@@ -1,4 +1,4 @@
-// --set key.path=value: what it puts where, and what it says when it cannot.
+// Tests --set key.path=value: which key it sets, and what it reports when it cannot.
 #include <catch2/catch.hpp>
 
 #include "describe.hpp"

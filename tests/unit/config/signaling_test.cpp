@@ -112,7 +112,7 @@ TEST_CASE("secrets that can be guessed bring a warning or an error", "[config]")
   CHECK(outcome("auth: {secrets: [seven77]}").find("at least 8 characters") != std::string::npos);
 }
 
-// A file that is gone when the test is over.
+// A file that is removed at the end of the test.
 class File {
  public:
   File(const std::string& text, mode_t mode) {
@@ -259,12 +259,12 @@ TEST_CASE("an auto:// listener lets people in to the page", "[config]") {
   CHECK(open.listen.at(0).transport == Transport::tcp);
   CHECK(open.signaling.listen.empty());
   CHECK(open.signaling.effective_access() == signaling::Access::open);
-  // Whoever reaches that needs a token, though signaling listens on loopback itself.
+  // Clients of that listener need a token, although the signaling itself listens on loopback.
   const Config secured = loaded(
       "listen: [{url: auto://0.0.0.0:1, proxy_protocol: [10.0.0.0/8, 192.0.2.1]}]\n"
       "signaling: {token_secrets: [0123456789abcdef]}");
   CHECK(secured.listen.at(0).proxy_protocol.size() == 2);
-  // So does whoever comes through a balancer on this machine.
+  // Clients that come through a balancer on this machine need one too.
   const Config balanced = loaded(
       "listen: [{url: auto://127.0.0.1:1, proxy_protocol: [127.0.0.1]}]\n"
       "signaling: {listen: [], token_secrets: [0123456789abcdef]}");
@@ -272,7 +272,7 @@ TEST_CASE("an auto:// listener lets people in to the page", "[config]") {
   CHECK(secured.signaling.effective_access() == signaling::Access::token);
 }
 
-TEST_CASE("several certificates", "[config]") {
+TEST_CASE("there may be several certificates", "[config]") {
   const std::string pair = "{certificate: " + kReadable + ", private_key: " + kReadable + "}";
   const Config c = loaded("listen: [tls://0.0.0.0:5349]\ntls: {certificates: [" + pair + ", " + pair + "]}");
   CHECK(c.tls.certificates.size() == 2);

@@ -151,7 +151,7 @@ TEST_CASE("another secret in the same file is a change of its key", "[config]") 
   CHECK(changes[0].change == "changed");
 }
 
-TEST_CASE("so may what a cluster has", "[config]") {
+TEST_CASE("the secrets of a cluster may have the same sources", "[config]") {
   const Folder folder;
   const std::string secret = folder.write("secret", "a secret of all nodes\n");
   const std::string password = folder.write("password", "a password of Redis\n");

@@ -100,7 +100,7 @@ TEST_CASE("HMAC-SHA256 gives what RFC 4231 prints", "[crypto]") {
   for (const MacCase& c : cases)
     CHECK(to_hex(digester.hmac_sha256(as_bytes(c.key), {as_bytes(c.message)})) == c.mac);
 
-  // Test case 5 prints the first 16 octets alone.
+  // For test case 5, the RFC has only the first 16 octets.
   const Sha256 truncated =
       digester.hmac_sha256(as_bytes(repeated(20, 0x0c)), {as_bytes("Test With Truncation")});
   CHECK(to_hex(Bytes(truncated).first(16)) == "a3b6167473100ee06e0c796c2955552b");

@@ -5,7 +5,7 @@
 namespace turnpike::crypto {
 namespace {
 
-// Always the same 32 bits.
+// Returns the same 32 bits every time.
 class FixedRandom final : public Random {
  public:
   explicit FixedRandom(std::uint32_t draw) : draw_(draw) {}

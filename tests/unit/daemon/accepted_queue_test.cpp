@@ -12,7 +12,7 @@ namespace {
 
 using Queue = AcceptedQueue<net::AcceptedConnection>;
 
-// A connection, of which `other` is the far end.
+// A connection; `other` is its far end.
 struct Pair {
   Pair() {
     std::array<int, 2> ends{};
@@ -40,7 +40,8 @@ TEST_CASE("the taker is woken once for all that wait", "[server]") {
   CHECK(arrivals.add(std::move(Pair().connection), {}));
 }
 
-TEST_CASE("only so many wait, and what is dropped is closed and counted", "[server]") {
+TEST_CASE("the number of waiting connections is limited, and dropped ones are closed and counted",
+          "[server]") {
   Queue arrivals;
   for (std::size_t i = 0; i < Queue::kMax; ++i) arrivals.add(net::Fd(dup(0)), {});
   Pair more;

@@ -7,7 +7,7 @@
 namespace turnpike::daemon {
 namespace {
 
-TEST_CASE("what keeps clients out is said at once, and then once a minute with what has come since",
+TEST_CASE("refusals because of limits are logged at once, and then once a minute with their number",
           "[daemon]") {
   std::vector<std::string> lines;
   BoundsLog log([&](const std::string& line) { lines.push_back(line); });

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Certificates in files of their own, and what is said of them.
+// Certificates in their own files, and the lines that are logged about them.
 class FollowedFiles {
  public:
   explicit FollowedFiles(const test::Certificate& first) : folder_(mkdtemp(name_.data())) {
@@ -46,7 +46,7 @@ class FollowedFiles {
   CertificateFollower& follower() { return *follower_; }
   std::string name() const { return certificates_->public_name(); }
   const std::vector<std::string>& said() const { return said_; }
-  // Until so many lines have been said. Whether they have.
+  // Waits until there are this many lines. Returns whether they have come.
   bool wait_for_lines(std::size_t count) {
     const auto deadline = std::chrono::steady_clock::now() + 10s;
     while (said_.size() < count && io_.run_one_until(deadline) != 0) continue;
@@ -65,7 +65,7 @@ class FollowedFiles {
   std::optional<CertificateFollower> follower_;
 };
 
-// From now on nothing can be opened.
+// While this object exists, no file can be opened.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -98,7 +98,7 @@ TEST_CASE("a renewal that could not be read at first is read later, and one line
   CHECK(files.name() == "new.example");
 }
 
-TEST_CASE("that a certificate is not valid is said again after a while", "[file_watch]") {
+TEST_CASE("the warning about an invalid certificate is repeated after some time", "[file_watch]") {
   constexpr long kHour = 60 * 60;
   FollowedFiles files(test::make_certificate("DNS:old.example", "a", {-2 * kHour, -kHour}));
   REQUIRE(files.wait_for_lines(3));

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
-// A folder that is gone when the test is over, and a watch of files in it.
+// A folder that is removed at the end of the test, and a watch of files in it.
 class Watched {
  public:
   Watched() : folder_(mkdtemp(name_.data())) {}
@@ -29,7 +29,7 @@ class Watched {
   FileWatch& watch() { return watch_; }
   void watch(const std::string& name) { watch_.watch({folder_ / name}); }
 
-  // Whether a change is told after `change`.
+  // Returns whether the watch reports a change after `change`.
   template <class Change>
   bool notices(const Change& change, std::chrono::milliseconds patience = 10s) {
     changes_ = 0;
@@ -48,7 +48,7 @@ class Watched {
   FileWatch watch_{io_, [this] { ++changes_; }, 10ms};
 };
 
-// As Kubernetes renews a secret: a new folder, and the link ..data is moved over to it.
+// Renews a secret as Kubernetes does: it makes a new folder, and moves the link ..data to it.
 void put_version(const Watched& secret, const std::string& version) {
   fs::create_directories(secret / version);
   write(secret / version / "tls.key", version);

@@ -17,7 +17,8 @@ TEST_CASE("a rate is that between two counts", "[daemon]") {
   CHECK(rate.per_second() == 0);
 }
 
-// What arrived while the daemon started is there at the first beat, a few microseconds after the beginning.
+// What has arrived while the daemon started is counted at the first beat, a few microseconds after the
+// beginning.
 TEST_CASE("a moment makes no rate of its own, and its octets are in the next", "[daemon]") {
   OctetRate rate(kBegin);
   CHECK_FALSE(rate.count(500, kBegin));

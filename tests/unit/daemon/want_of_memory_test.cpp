@@ -1,4 +1,4 @@
-// What goes on for as long as the daemon runs goes on after a moment without memory, too.
+// Tests that work which lasts as long as the daemon continues after a moment without memory.
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// As run_loop() does it. Whether there was anything to be done.
+// Runs one step like run_loop(). Returns whether there was anything to do.
 bool run_a_step(boost::asio::io_context& io) {
   try {
     return io.run_one_for(10s) != 0;
@@ -25,7 +25,7 @@ bool run_a_step(boost::asio::io_context& io) {
   }
 }
 
-TEST_CASE("the heart goes on beating, and asks whom it could not ask", "[daemon]") {
+TEST_CASE("the heartbeat continues without memory, and asks those again that it could not ask", "[daemon]") {
   REQUIRE(setenv("WATCHDOG_USEC", "3000", 1) == 0);
   boost::asio::io_context io;
   int beats = 0;
@@ -41,7 +41,7 @@ TEST_CASE("the heart goes on beating, and asks whom it could not ask", "[daemon]
   Heartbeat heart(io, {ask, ask}, describe);
   while (beats < 4 && run_a_step(io)) continue;
   CHECK(beats == 4);
-  CHECK(asked == 8);  // twice at each beat, since whoever was asked has answered
+  CHECK(asked == 8);  // twice at each beat, since every part that was asked has answered by the next beat
   heart.stop();
   unsetenv("WATCHDOG_USEC");
 }

@@ -5,7 +5,7 @@
 namespace turnpike::http {
 namespace {
 
-TEST_CASE("gzip goes to whoever takes it", "[http]") {
+TEST_CASE("gzip is used for clients that accept it", "[http]") {
   for (const std::string_view list :
        {"gzip", "GZIP", "x-gzip", "gzip, deflate, br, zstd", "br;q=1.0, gzip;q=0.8, *;q=0.1", "*", "*;q=0.5",
         "gzip;q=0.001", "identity;q=0, gzip", "*;q=0, gzip", "gzip;Q=1", "deflate , gzip ; q=1"}) {
@@ -14,7 +14,7 @@ TEST_CASE("gzip goes to whoever takes it", "[http]") {
   }
 }
 
-TEST_CASE("and to nobody else", "[http]") {
+TEST_CASE("gzip is not used for other clients", "[http]") {
   for (const std::string_view list :
        {"", "identity", "br", "gzip;q=0", "gzip;q=0.0", "gzip;q=0.000", "gzip ; q=0", "gzip;Q=0",
         "gzip;q=0, *", "*;q=0", "bgzip", "gzipped", "deflate;x=gzip", "br, gzip;q=0, deflate"}) {

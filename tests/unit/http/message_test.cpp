@@ -7,7 +7,7 @@ namespace {
 
 using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
 
-// "PATH of AUTHORITY for TARGET", or what is wrong.
+// Returns "PATH of AUTHORITY for TARGET", or what is wrong.
 std::string taken(std::string_view target, std::string_view method = "GET",
                   HttpVersion version = HttpVersion::http_1_1,
                   const Headers& headers = {{"Host", "example.org"}}) {
@@ -29,7 +29,7 @@ TEST_CASE("headers of one name are one list", "[http]") {
   CHECK(request.header_list("Via").empty());
 }
 
-TEST_CASE("targets in each of their forms", "[http]") {
+TEST_CASE("targets are read in each of their forms", "[http]") {
   CHECK(taken("/") == "/ of example.org for /");
   CHECK(taken("/a%20b/%C3%BC?c=%20&d") == "/a b/ü of example.org for /a%20b/%C3%BC?c=%20&d");
   CHECK(taken("//etc/passwd") == "//etc/passwd of example.org for //etc/passwd");
@@ -105,7 +105,7 @@ TEST_CASE("a query has its values whatever form the target had", "[http]") {
   CHECK_FALSE(request.query("y"));
 }
 
-TEST_CASE("Hosts", "[http]") {
+TEST_CASE("a Host is required and has to be valid", "[http]") {
   const auto with = [](const Headers& headers, HttpVersion version) {
     return taken("/", "GET", version, headers);
   };

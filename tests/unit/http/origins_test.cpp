@@ -103,7 +103,7 @@ TEST_CASE("a page of the host that was asked for is our own, by whatever spellin
   CHECK_FALSE(allows(origins, {"null", ""}));
 }
 
-TEST_CASE("so is one of the host that a trusted proxy names, and of the public host", "[http]") {
+TEST_CASE("a page of the host that a trusted proxy names, or of the public host, is our own", "[http]") {
   const Origins origins({}, "turn.example.org");
   CHECK(allows(origins, {"https://turn.example.org", "127.0.0.1:8080"}));
   CHECK_FALSE(allows(origins, {"https://turn.example.org:8443", "127.0.0.1:8080"}));

@@ -10,7 +10,7 @@ namespace {
 
 IpAddress at(std::string_view text) { return *IpAddress::parse(text); }
 
-// Who a request is from that comes from 127.0.0.1 with these lines of X-Forwarded-For.
+// Returns the client of a request from 127.0.0.1 that has these lines of X-Forwarded-For.
 std::string client(std::initializer_list<std::string_view> lines) {
   const Proxies proxies({{at("127.0.0.1"), 32}, {at("10.0.0.0"), 8}});
   Request request;
@@ -18,7 +18,7 @@ std::string client(std::initializer_list<std::string_view> lines) {
   return proxies.client(at("127.0.0.1"), request.header_list("x-forwarded-for")).to_string();
 }
 
-// RFC 9110 §5.3. HAProxy leaves the client's own line where it is and adds one below.
+// RFC 9110 §5.3 allows several lines. HAProxy keeps the client's own line and adds one below.
 TEST_CASE("several lines of X-Forwarded-For are one list", "[http]") {
   CHECK(client({"198.51.100.1", "198.51.100.2"}) == "198.51.100.2");
   CHECK(client({"198.51.100.1, 198.51.100.2"}) == "198.51.100.2");

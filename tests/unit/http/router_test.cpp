@@ -8,7 +8,7 @@
 namespace turnpike::http {
 namespace {
 
-// A handler whose body says its name.
+// Makes a handler whose answer is its name.
 Handler named(std::string name) {
   return [name = std::move(name)](const Request&) -> Awaitable<Response> {
     Response response;
@@ -32,7 +32,7 @@ Response route(const Router& router, std::string_view method, std::string path) 
   return answer;
 }
 
-// The body of a 200, or the status and what the Allow header says.
+// Returns the body of a 200, or the status and the Allow header.
 std::string outcome(const Router& router, std::string_view method, std::string path) {
   const Response response = route(router, method, std::move(path));
   if (response.status == 200) return std::get<std::string>(response.body);
@@ -78,7 +78,7 @@ TEST_CASE("a path without a route goes to the fallback, by GET and HEAD alone", 
   CHECK(outcome(router, "GET", "/b/") == "fallback");
 }
 
-TEST_CASE("where there is nothing, that is the answer to all methods", "[http]") {
+TEST_CASE("a path where nothing is gets the same answer for all methods", "[http]") {
   Router router;
   router.set_fallback(
       [](const Request&) -> Awaitable<Response> { co_return error_response(404, "nothing"); });

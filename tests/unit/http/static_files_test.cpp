@@ -31,7 +31,7 @@ class Folder {
     fs::create_directories((site() / path).parent_path());
     write(site() / path, text);
   }
-  // Gives the file this time of its last change.
+  // Sets the time of the file's last change.
   void change(const std::string& path, std::time_t time) const {
     const timespec times[] = {{time, 0}, {time, 0}};
     REQUIRE(utimensat(AT_FDCWD, (site() / path).c_str(), times, 0) == 0);

@@ -5,7 +5,7 @@
 namespace turnpike::http {
 namespace {
 
-// The Location of the answer, or its status.
+// Returns the Location of the answer, or its status.
 std::string answer(std::string_view host, std::string_view target = "/",
                    net::ToHttps where = net::ToHttps::same_port) {
   Request request;
@@ -19,7 +19,7 @@ std::string answer(std::string_view host, std::string_view target = "/",
   return std::to_string(response.status);
 }
 
-TEST_CASE("by https one comes to the same place", "[http]") {
+TEST_CASE("the redirection to https keeps the host and the target", "[http]") {
   CHECK(answer("turn.example.org:443") == "https://turn.example.org/");
   CHECK(answer("turn.example.org:8443", "/a/b?c=d%20e") == "https://turn.example.org:8443/a/b?c=d%20e");
   CHECK(answer("turn.example.org") == "https://turn.example.org:80/");
@@ -32,16 +32,16 @@ TEST_CASE("by https one comes to the same place", "[http]") {
   CHECK(answer("example.org:443", "http://example.net/a") == "https://example.net:80/a");
 }
 
-TEST_CASE("who came to port 80 is sent to 443 where it is served", "[http]") {
+TEST_CASE("a client of port 80 is sent to 443 if https is served there", "[http]") {
   const auto sent = [](std::string_view host) { return answer(host, "/a", net::ToHttps::port_443); };
   CHECK(sent("turn.example.org") == "https://turn.example.org/a");
   CHECK(sent("turn.example.org:80") == "https://turn.example.org/a");
   CHECK(sent("[2001:db8::1]") == "https://[2001:db8::1]/a");
-  // Another port may be one that something in front maps to ours.
+  // Something in front of the server may map another port to ours.
   CHECK(sent("turn.example.org:8080") == "https://turn.example.org:8080/a");
 }
 
-TEST_CASE("who does not say where they came is not sent anywhere", "[http]") {
+TEST_CASE("a client without a Host is not redirected", "[http]") {
   for (const std::string_view host : {"", "a_b:443", "%41:443", "a!b"}) {
     CAPTURE(host);
     CHECK(answer(host) == "400");

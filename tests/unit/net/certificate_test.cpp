@@ -12,7 +12,7 @@
 namespace turnpike::net {
 namespace {
 
-// A file that is gone when the test is over.
+// A file that is removed at the end of the test.
 class File {
  public:
   explicit File(const std::string& text) {
@@ -45,7 +45,7 @@ std::string with_passphrase(const std::string& pem, bool traditional) {
   });
 }
 
-// What the operator is told; empty where all is well.
+// Returns the operator's error message, or an empty text when there is no error.
 std::string problem(const std::string& certificate, const std::string& private_key) {
   const File chain(certificate);
   const File key(private_key);
@@ -59,7 +59,7 @@ std::string problem(const std::string& certificate, const std::string& private_k
   }
 }
 
-TEST_CASE("a file that is not there is named with the reason", "[net]") {
+TEST_CASE("an error for a missing file names the file and the reason", "[net]") {
   CHECK_THROWS_WITH(Certificate({{"/no/such.pem"}, {"/no/such.key"}}, "tls"),
                     "tls.certificate: /no/such.pem cannot be read: No such file or directory");
 }
@@ -76,7 +76,7 @@ TEST_CASE("a private key with a passphrase is an error that says so", "[net]") {
   }
 }
 
-TEST_CASE("any other key that is none does not speak of a passphrase", "[net]") {
+TEST_CASE("an error for something that is not a key does not mention a passphrase", "[net]") {
   const test::Certificate made = test::make_certificate();
   CHECK(problem(made.certificate, test::make_certificate().private_key).find("passphrase") ==
         std::string::npos);

@@ -1,4 +1,5 @@
-// Batches of datagrams on real sockets: what is sent together arrives one by one, as it was.
+// Tests batches of datagrams on real sockets: datagrams that are sent together arrive one by one and
+// unchanged.
 #include "net/datagrams.hpp"
 
 #include <sys/socket.h>
@@ -14,7 +15,7 @@ namespace {
 
 struct Receiver {
   Endpoint local() const { return local_endpoint(socket.get()); }
-  // All that is there.
+  // Takes all datagrams that have arrived.
   std::vector<std::string> take() const {
     std::vector<std::string> datagrams;
     std::string buffer(65536, '\0');
@@ -128,12 +129,12 @@ TEST_CASE("a run that the kernel hands over as one is taken apart, and nothing o
     }
   }
   CHECK(received == payloads);
-  // What can be written to without touching the next one of a run.
+  // The payload may be overwritten, but not the next datagram of a run.
   CHECK(pool.runs().in_range(5) == 1);
   CHECK(batch.runs().sum() == 71);
 }
 
-TEST_CASE("a run from a connected socket, and one from a chosen address", "[net]") {
+TEST_CASE("runs can be sent from a connected socket, and from a chosen address", "[net]") {
   Receiver a;
   SendCounters counters;
   SendBatch batch(counters);

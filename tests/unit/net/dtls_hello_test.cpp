@@ -13,7 +13,7 @@ using Octets = std::vector<std::uint8_t>;
 
 constexpr std::size_t kBodyAt = 25;
 
-// A ClientHello with the fields that a server without memory looks at, and one cipher suite.
+// Returns a ClientHello with the fields that a stateless server examines, and one cipher suite.
 Octets hello_with(const Octets& cookie, std::uint8_t random = 7, const Octets& session = {}) {
   Octets body{0xFE, 0xFD};
   body.insert(body.end(), 32, random);
@@ -48,7 +48,7 @@ TEST_CASE("a ClientHello is read up to its cookie", "[dtls]") {
   CHECK(Octets(again->cookie.begin(), again->cookie.end()) == Octets{1, 2, 3});
 }
 
-TEST_CASE("of a ClientHello in fragments the first one will do", "[dtls]") {
+TEST_CASE("of a ClientHello in fragments, the first one is enough", "[dtls]") {
   Octets hello = hello_with({1, 2, 3});
   hello[15] = 9;  // of a much longer message
   CHECK(parse_dtls_hello(hello));
@@ -56,7 +56,7 @@ TEST_CASE("of a ClientHello in fragments the first one will do", "[dtls]") {
   CHECK_FALSE(parse_dtls_hello(hello));
 }
 
-TEST_CASE("what is no ClientHello is not answered", "[dtls]") {
+TEST_CASE("other datagrams than a ClientHello are not answered", "[dtls]") {
   const Octets hello = hello_with({1, 2, 3}, 7, Octets(32, 5));
   for (std::size_t size = 0; size < hello.size(); ++size) {
     const Octets cut(hello.begin(), hello.begin() + static_cast<std::ptrdiff_t>(size));
@@ -94,7 +94,7 @@ TEST_CASE("a HelloVerifyRequest is what the RFC says, and shorter than any hello
   CHECK(answer.size() < kBodyAt + 2 + 32 + 1 + 1);
 }
 
-TEST_CASE("a cookie is good for one client, one server and one handshake", "[dtls]") {
+TEST_CASE("a cookie is valid for one client, one server and one handshake", "[dtls]") {
   crypto::Digester digester;
   test::ScriptedRandom random;
   DtlsCookies cookies(digester, random);

@@ -15,11 +15,11 @@
 #include "support/scripted_random.hpp"
 
 namespace {
-// While a test has set it, the time that OpenSSL sees.
+// When a test sets this time, OpenSSL uses it.
 std::optional<timeval> manual_time;
 }  // namespace
 
-// OpenSSL's clock for retransmissions, and nobody else's here.
+// OpenSSL uses this clock for retransmissions; nothing else in this program does.
 extern "C" int gettimeofday(timeval* now, void* zone) noexcept {
   if (!manual_time) return static_cast<int>(syscall(SYS_gettimeofday, now, zone));
   *now = *manual_time;
@@ -42,7 +42,7 @@ class ManualTime {
   void advance(std::chrono::seconds time) { manual_time->tv_sec += time.count(); }
 };
 
-// A context whose chain is as long as a public authority's.
+// A context whose certificate chain is as long as that of a public authority.
 class Context {
  public:
   explicit Context(const std::string& ciphers = {}) {
@@ -69,7 +69,7 @@ const TlsContext& context() {
   return *made.context;
 }
 
-// The server's side as server/ has it, for one client.
+// The server's side for one client, as in the daemon.
 struct Server {
   explicit Server(const TlsContext& context) : tls(context) {}
 
@@ -116,13 +116,13 @@ const char* any_cipher() {
                   "ECDHE-ECDSA-CHACHA20-POLY1305");
 }
 
-// The two of them and the network between, which does as it is told.
+// Both sides, and a network between them that a test controls.
 struct DtlsEnds {
   explicit DtlsEnds(const char* cipher = nullptr, const TlsContext& tls = context()) : server(tls) {
     if (cipher) REQUIRE(SSL_set_cipher_list(client.ssl(), cipher) == 1);
   }
 
-  // What becomes of a flight of datagrams on its way, in either direction.
+  // Returns what arrives of a flight of datagrams, in either direction.
   using Network = std::function<std::vector<Octets>(std::vector<Octets>)>;
 
   std::vector<Octets> client_datagrams() {
@@ -138,7 +138,7 @@ struct DtlsEnds {
       client.receive(datagram, [&](Bytes message) { got.push_back(copy(message)); });
     }
   }
-  // Until neither side has more to say.
+  // Exchanges datagrams until neither side has any more.
   void exchange(const Network& network = nullptr) {
     for (;;) {
       std::vector<Octets> up = client_datagrams();
@@ -151,7 +151,7 @@ struct DtlsEnds {
   bool is_established() const {
     return client.is_established() && server.association && server.association->is_established();
   }
-  // Over a network that may lose things; false when they come to no end.
+  // Makes the handshake over a network that may lose datagrams. Returns false when it does not end.
   bool shake_hands(const Network& network = nullptr, int patience = 20) {
     client.start();
     exchange(network);
@@ -354,7 +354,7 @@ TEST_CASE("data that overtakes the end of the handshake is not lost", "[dtls]") 
   const char* cipher = any_cipher();
   DtlsEnds first(cipher);
   REQUIRE(first.shake_hands());
-  // A resumed session ends with the client's word, so its first data may come before it.
+  // A resumed handshake ends with the client's message, so the client's first data may arrive before it.
   DtlsEnds ends(cipher);
   SSL_set_session(ends.client.ssl(), SSL_get_session(first.client.ssl()));
   ends.client.start();
@@ -373,7 +373,7 @@ TEST_CASE("data that overtakes the end of the handshake is not lost", "[dtls]") 
   ends.to_server(finished);
   CHECK((ends.server.got == std::vector<Octets>{message, {'n'}}));
   CHECK(ends.is_established());
-  // Nor does it count again.
+  // The record is not counted again either.
   ends.to_server(data);
   CHECK(ends.server.got.size() == 2);
   ends.expect_working();
@@ -428,14 +428,14 @@ TEST_CASE("what is not a record of an association leaves it as it is", "[dtls]")
     noise.push_back(record);
     noise.back()[index] = static_cast<std::uint8_t>(noise.back()[index] == value ? value + 1 : value);
   }
-  // Records under the keys that are too short to be any.
+  // These records of the new epoch are too short to be valid.
   for (const std::uint8_t type : {20, 21, 22, 23}) {
     for (const std::uint8_t size : {0, 1, 15}) {
       noise.push_back({type, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 99, 0, size});
       noise.back().resize(13U + size);
     }
   }
-  // Alerts in the clear: close_notify and handshake_failure.
+  // These are alerts in clear text: close_notify and handshake_failure.
   for (const std::uint8_t alert : {0, 40}) {
     noise.push_back({21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, alert});
   }
@@ -445,7 +445,7 @@ TEST_CASE("what is not a record of an association leaves it as it is", "[dtls]")
   }
   CHECK(ends.server.got.empty());
   CHECK(ends.server.state == DtlsState::open);
-  // The record itself counts once.
+  // The record itself is counted once.
   for (int i = 0; i < 3; ++i) ends.server.receive(record);
   CHECK((ends.server.got == std::vector<Octets>{{1, 2, 3}}));
   ends.server.take();
@@ -465,7 +465,7 @@ TEST_CASE("records may come in another order, and each counts once", "[dtls]") {
   REQUIRE(datagrams.size() == sent.size());
   ends.to_server(reversed(datagrams));
   ends.to_server(datagrams);
-  // RFC 6347 §4.1.2.6: what is more than 64 late may be a copy.
+  // RFC 6347 §4.1.2.6: a record that is more than 64 late may be a copy.
   REQUIRE(ends.server.got.size() == 64);
   CHECK((ends.server.got == reversed({sent.begin() + 36, sent.end()})));
 
@@ -490,7 +490,7 @@ TEST_CASE("several records may come in one datagram", "[dtls]") {
   CHECK((ends.server.got == std::vector<Octets>{Octets(100, 1), Octets(100, 2), Octets(100, 3)}));
 }
 
-TEST_CASE("either side may say goodbye", "[dtls]") {
+TEST_CASE("either side may close the association", "[dtls]") {
   DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   SECTION("the client, at once") {
@@ -514,7 +514,7 @@ TEST_CASE("either side may say goodbye", "[dtls]") {
   }
 }
 
-TEST_CASE("who wants to negotiate again is refused and served all the same", "[dtls]") {
+TEST_CASE("a client that wants to renegotiate is refused, and stays connected", "[dtls]") {
   DtlsEnds ends(any_cipher());
   REQUIRE(ends.shake_hands());
   if (GENERATE(false, true)) {  // before and after it has said anything else
@@ -540,7 +540,7 @@ TEST_CASE("who wants to negotiate again is refused and served all the same", "[d
   CHECK(ends.server.state == DtlsState::open);
 }
 
-TEST_CASE("DTLS 1.0 and what a client makes up come to nothing", "[dtls]") {
+TEST_CASE("DTLS 1.0 and a malformed key exchange lead to no association", "[dtls]") {
   SECTION("old") {
     DtlsEnds ends;
     SSL_set_min_proto_version(ends.client.ssl(), DTLS1_VERSION);
@@ -553,7 +553,7 @@ TEST_CASE("DTLS 1.0 and what a client makes up come to nothing", "[dtls]") {
     DtlsEnds ends;
     ends.client.start();
     ends.exchange([&](std::vector<Octets> flight) {
-      // The client's key exchange, with a key that is longer than the message.
+      // This is the client's key exchange, with a key that is longer than the message.
       for (Octets& datagram : flight) {
         if (datagram.size() > 40 && datagram[0] == 22 && datagram[13] == 16) datagram[25] = 0xFF;
       }

@@ -13,7 +13,7 @@ const std::string kMark = "\r\n\r\n\0\r\nQUIT\n"s;
 const std::string kV4 =
     "\xC6\x33\x64\x07\xCB\x00\x71\x09\xD9\x03\x0D\x96"s;  // 198.51.100.7:55555 → 203.0.113.9:3478
 
-// A header of version 2 with that command, family and content.
+// Returns a header of version 2 with this command, family and content.
 std::string binary(char command, char family, const std::string& content) {
   return kMark + command + family + static_cast<char>(content.size() >> 8) +
          static_cast<char>(content.size()) + content;
@@ -21,7 +21,7 @@ std::string binary(char command, char family, const std::string& content) {
 
 ProxyHeader parse(const std::string& text) { return parse_proxy_header(as_bytes(text)); }
 
-// The client that is spoken for; "local", "invalid" or "incomplete" without.
+// Returns the client that the header names, or "local", "invalid" or "incomplete".
 std::string verdict(const std::string& text) {
   const ProxyHeader header = parse(text);
   switch (header.kind) {
@@ -33,7 +33,7 @@ std::string verdict(const std::string& text) {
   return header.client.to_string();
 }
 
-// Each of its beginnings is incomplete, and what follows changes nothing.
+// Checks that every beginning of the header is incomplete, and that data after it changes nothing.
 void check_whole(const std::string& header, const std::string& expected) {
   CAPTURE(header);
   for (std::size_t size = 0; size < header.size(); ++size) {
@@ -47,7 +47,7 @@ void check_whole(const std::string& header, const std::string& expected) {
   }
 }
 
-TEST_CASE("PROXY protocol, version 1", "[proxy]") {
+TEST_CASE("a header of the PROXY protocol, version 1, is read", "[proxy]") {
   check_whole("PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478\r\n", "198.51.100.7:55555");
   check_whole("PROXY TCP6 2001:db8::7 2001:db8::9 1 65535\r\n", "[2001:db8::7]:1");
   check_whole("PROXY TCP6 ::ffff:198.51.100.7 ::ffff:203.0.113.9 55555 3478\r\n", "198.51.100.7:55555");
@@ -61,7 +61,7 @@ TEST_CASE("PROXY protocol, version 1", "[proxy]") {
   check_whole("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n", "local");  // 107 characters
 }
 
-TEST_CASE("what is not version 1 as it is written down", "[proxy]") {
+TEST_CASE("a malformed header of version 1 is refused", "[proxy]") {
   for (const std::string header : {
            "PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478\n",
            "PROXY TCP4 198.51.100.7 203.0.113.9 55555 3478 \r\n",
@@ -92,7 +92,7 @@ TEST_CASE("what is not version 1 as it is written down", "[proxy]") {
   CHECK(verdict("PROXY UNKNOWN " + std::string(92, 'x')) == "incomplete");
 }
 
-TEST_CASE("PROXY protocol, version 2", "[proxy]") {
+TEST_CASE("a header of the PROXY protocol, version 2, is read", "[proxy]") {
   check_whole(binary(0x21, 0x11, kV4), "198.51.100.7:55555");
   const std::string v6 =
       "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x07"s + std::string(16, '\0') + "\x12\x34\x0D\x96"s;
@@ -101,7 +101,7 @@ TEST_CASE("PROXY protocol, version 2", "[proxy]") {
       std::string(10, '\0') + "\xFF\xFF\xC6\x33\x64\x07"s + std::string(16, '\0') + "\x12\x34\x0D\x96"s;
   check_whole(binary(0x21, 0x21, mapped), "198.51.100.7:4660");
 
-  // What else it says is passed over, as long as it may be.
+  // Optional fields are skipped, up to the greatest length.
   check_whole(binary(0x21, 0x11, kV4 + "\x04\x00\x03xyz"s), "198.51.100.7:55555");
   check_whole(binary(0x21, 0x11, kV4 + std::string(4096 - 12, 'x')), "198.51.100.7:55555");
 
@@ -112,7 +112,7 @@ TEST_CASE("PROXY protocol, version 2", "[proxy]") {
   check_whole(binary(0x21, 0x31, std::string(216, 'x')), "local");
 }
 
-TEST_CASE("what is not version 2 as it is written down", "[proxy]") {
+TEST_CASE("a malformed header of version 2 is refused", "[proxy]") {
   CHECK(verdict(binary(0x11, 0x11, kV4)) == "invalid");
   CHECK(verdict(binary(0x31, 0x11, kV4)) == "invalid");
   CHECK(verdict(binary(0x22, 0x11, kV4)) == "invalid");
@@ -123,10 +123,10 @@ TEST_CASE("what is not version 2 as it is written down", "[proxy]") {
   CHECK(verdict(binary(0x21, 0x11, kV4.substr(1))) == "invalid");
   CHECK(verdict(binary(0x21, 0x21, std::string(35, 'x'))) == "invalid");
   CHECK(verdict(binary(0x21, 0x11, "")) == "invalid");
-  // Too long is said as soon as the length is there.
+  // A header that is too long is invalid as soon as its length has arrived.
   CHECK(verdict(kMark + "\x21\x11\x10\x01"s) == "invalid");
   CHECK(verdict(kMark + "\x20\x00\xFF\xFF"s) == "invalid");
-  // So is a mark that is not one.
+  // A signature that is wrong is invalid at its first wrong octet.
   for (std::size_t i = 0; i < kMark.size(); ++i) {
     std::string broken = kMark.substr(0, i + 1);
     broken[i] = static_cast<char>(broken[i] ^ 1);
@@ -136,7 +136,7 @@ TEST_CASE("what is not version 2 as it is written down", "[proxy]") {
   CHECK(verdict(std::string(1, '\0')) == "invalid");
 }
 
-TEST_CASE("datagrams begin with a whole header, with one that is not, or with none", "[proxy]") {
+TEST_CASE("a datagram may begin with a whole header, with an invalid one, or with none", "[proxy]") {
   const auto found = [](const std::string& datagram) -> std::string {
     const std::optional<ProxyHeader> header = find_proxy_header(as_bytes(datagram));
     if (!header) return "none";
@@ -174,7 +174,7 @@ TEST_CASE("datagrams begin with a whole header, with one that is not, or with no
   CHECK(found("@\0\0\1x"s) == "none");
 }
 
-TEST_CASE("a header of ours is one that is understood", "[proxy]") {
+TEST_CASE("a header that we write can be read", "[proxy]") {
   const auto made = [](const char* client, const char* server) {
     const std::vector<std::uint8_t> header =
         make_proxy_header(*Endpoint::parse(client), *Endpoint::parse(server));
@@ -185,7 +185,7 @@ TEST_CASE("a header of ours is one that is understood", "[proxy]") {
   const std::string six(
       "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\7\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\1\xFF\xFF\1\xBB", 36);
   CHECK(made("[2001:db8::7]:65535", "[2001:db8::1]:443") == binary(0x21, 0x21, six));
-  // One of each: both are written as IPv6.
+  // With one address of each family, both are written as IPv6.
   check_whole(made("198.51.100.7:55555", "[2001:db8::1]:443"), "198.51.100.7:55555");
   check_whole(made("[2001:db8::7]:1", "203.0.113.9:443"), "[2001:db8::7]:1");
   CHECK(made("198.51.100.7:55555", "[2001:db8::1]:443").size() == 16 + 36);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::string_literals;
 
-// A length in two octets, or in as many as are said, and what it is the length of.
+// Returns the content after its length, which has two octets or as many as given.
 std::string sized(const std::string& content, int octets = 2) {
   std::string out;
   for (int i = octets - 1; i >= 0; --i) out += static_cast<char>(content.size() >> (8 * i));
@@ -22,7 +22,7 @@ std::string server_name(const std::string& name, char type = 0) {
   return "\0\0"s + sized(sized(type + sized(name)));
 }
 
-// A ClientHello with these extensions, as a handshake message.
+// Returns a ClientHello with these extensions, as a handshake message.
 std::string message(const std::string& extensions) {
   const std::string body =
       "\3\3"s + std::string(32, 'r') + sized("", 1) + sized("\x13\1"s) + sized("\0"s, 1) + sized(extensions);
@@ -31,7 +31,7 @@ std::string message(const std::string& extensions) {
 
 std::string record(const std::string& fragment) { return "\x16\3\1"s + sized(fragment); }
 
-// The message in records of so many octets each.
+// Returns the message in records of this many octets each.
 std::string in_records(const std::string& whole, std::size_t size) {
   std::string out;
   for (std::size_t at = 0; at < whole.size(); at += size) out += record(whole.substr(at, size));
@@ -53,8 +53,8 @@ std::string describe(const AskedName& asked) {
 std::string tls(const std::string& received) { return describe(find_server_name(as_bytes(received))); }
 std::string http(const std::string& received) { return describe(find_host(as_bytes(received))); }
 
-// Every beginning is incomplete and asks for more than there is, never for more than the whole; what follows
-// changes nothing.
+// Checks that every beginning is incomplete and asks for more than there is, but not for more than the whole;
+// and that data after it changes nothing.
 template <class Find>
 void check_whole(Find&& find, const std::string& whole, const std::string& expected) {
   for (std::size_t size = 0; size < whole.size(); ++size) {
@@ -68,7 +68,7 @@ void check_whole(Find&& find, const std::string& whole, const std::string& expec
   CHECK(describe(find(as_bytes(whole + std::string(100'000, 'x')))) == expected);
 }
 
-TEST_CASE("the name in a ClientHello, whatever it is cut into", "[server_name]") {
+TEST_CASE("the name in a ClientHello is found, however the octets are cut", "[server_name]") {
   const std::string other = "\0\x0B\0\2\1\0"s;
   for (const std::string& extensions :
        {server_name("www.example.org"), other + server_name("www.example.org"),
@@ -96,7 +96,7 @@ TEST_CASE("a ClientHello may have no name, or no extensions at all", "[server_na
   check_whole(find_server_name, record("\1"s + sized(body, 3)), "absent");
 }
 
-TEST_CASE("the longest ClientHello that is looked at, and a longer one", "[server_name]") {
+TEST_CASE("a ClientHello has a greatest length", "[server_name]") {
   const auto padded = [](std::size_t size) {
     const std::size_t without = message(server_name("a.example") + "\0\x15"s + sized("")).size();
     return message(server_name("a.example") + "\0\x15"s + sized(std::string(size - without, '\0')));
@@ -106,13 +106,13 @@ TEST_CASE("the longest ClientHello that is looked at, and a longer one", "[serve
   CHECK(tls(record(longest)) == "named a.example");
   CHECK(tls(in_records(longest, 1000)) == "named a.example");
   CHECK(tls(in_records(longest, 25)) == "named a.example");
-  // One that would need more records than that.
+  // This hello would need more than the allowed records.
   const std::string many = in_records(longest, 10);
   REQUIRE(many.size() > kMaxHelloRecords);
   CHECK(tls(many) == "malformed");
   CHECK(tls(many.substr(0, kMaxHelloRecords - 1)) == "incomplete");
   CHECK(tls(in_records(padded(kMaxClientHello + 1), 1000)) == "malformed");
-  // The length alone tells, before all of it is there.
+  // The length alone shows this, before the whole hello has arrived.
   CHECK(tls(in_records(padded(kMaxClientHello + 1), 1000).substr(0, 9)) == "malformed");
   CHECK(tls(record("\1\0\x40\0"s)) == "malformed");
   CHECK(tls(record("\1\0\x3F\xFC"s)) == "incomplete");
@@ -159,7 +159,7 @@ TEST_CASE("a server_name that OpenSSL would refuse is malformed", "[server_name]
   CHECK(tls(hello("\0\0\0"s)) == "malformed");
 }
 
-TEST_CASE("the Host of a request, whatever it is cut into", "[server_name]") {
+TEST_CASE("the Host of a request is found, however the octets are cut", "[server_name]") {
   const auto get = [](const std::string& fields) { return "GET / HTTP/1.1\r\n" + fields; };
   check_whole(find_host, get("Host: www.example.org\r\n"), "named www.example.org");
   check_whole(find_host, get("Accept: *\r\nhOST:www.example.org:8080 \t\r\n"), "named www.example.org");
@@ -169,12 +169,12 @@ TEST_CASE("the Host of a request, whatever it is cut into", "[server_name]") {
   check_whole(find_host, get("X-Host: a\r\nHostess: b\r\n\r\n"), "absent");
   check_whole(find_host, "GET / HTTP/1.0\n\n", "absent");
   check_whole(find_host, "GET Host: HTTP/1.0\r\n\r\n", "absent");  // the request's own line is no field
-  // Behind the head there is no field either, and the first Host decides.
+  // After the head there is no field either, and the first Host counts.
   CHECK(http(get("A: b\r\n\r\nHost: www.example.org\r\n")) == "absent");
   CHECK(http(get("Host: a.example\r\nHost: b.example\r\n")) == "named a.example");
 }
 
-TEST_CASE("a Host is looked for in so many octets", "[server_name]") {
+TEST_CASE("a Host is searched only in the first octets", "[server_name]") {
   const std::string begin = "GET /";
   const std::string host = " HTTP/1.1\r\nHost: www.example.org\r\n";
   const auto request = [&](std::size_t size) {

@@ -37,7 +37,7 @@ Octets stun_message(std::size_t size) {
   return {builder.bytes().begin(), builder.bytes().end()};
 }
 
-// Without padding.
+// Returns ChannelData without padding.
 Octets channel_data(std::string_view payload) {
   Octets message(stun::kChannelDataHeaderSize);
   stun::ChannelData::write_header(*stun::ChannelNumber::from_wire(0x4001), payload.size(), message.data());
@@ -64,7 +64,7 @@ struct StreamEnds {
     REQUIRE(send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(bytes.size()));
   }
-  // What the server has of it, copied.
+  // Returns copies of the messages that the server has received.
   std::vector<Octets> receive(StreamState expected = StreamState::open) {
     std::vector<Bytes> views;
     buffers.reset();
@@ -73,7 +73,7 @@ struct StreamEnds {
     for (const Bytes view : views) messages.emplace_back(view.begin(), view.end());
     return messages;
   }
-  // All of it, sent and received `size` bytes at a time.
+  // Sends and receives all of it, `size` bytes at a time.
   std::vector<Octets> receive_in_pieces(const Octets& wire, std::size_t size) {
     std::vector<Octets> got;
     for (std::size_t at = 0; at < wire.size(); at += size) {
@@ -127,7 +127,7 @@ TEST_CASE("the longest messages come whole in single bytes too", "[stream]") {
   CHECK((ends.receive_in_pieces(wire, 1) == story));
 }
 
-TEST_CASE("for a stranger no message is put together that is longer than theirs are", "[stream]") {
+TEST_CASE("a client without an allocation may send only short messages", "[stream]") {
   constexpr std::size_t kHeader = stun::kChannelDataHeaderSize;
   for (const bool is_stun : {false, true}) {
     CAPTURE(is_stun);
@@ -143,7 +143,8 @@ TEST_CASE("for a stranger no message is put together that is longer than theirs 
   }
 }
 
-TEST_CASE("after goodbye nothing more is said, and what comes is there as it came", "[stream]") {
+TEST_CASE("after say_goodbye(), nothing more is sent, and received octets are returned unchanged",
+          "[stream]") {
   StreamEnds ends;
   REQUIRE(ends.stream->send_bytes(octets("the last"), ends.buffers) == StreamState::open);
   REQUIRE(ends.stream->say_goodbye(ends.buffers) == StreamState::open);
@@ -183,7 +184,7 @@ TEST_CASE("what is no message ends a stream, and what came before counts", "[str
     ends.client_sends(stun_message(5) + bytes);
     CHECK((ends.receive(StreamState::ended) == std::vector<Octets>{stun_message(5)}));
   }
-  // The cookie is looked at as soon as it is there.
+  // The cookie is checked as soon as it has arrived.
   StreamEnds ends;
   ends.client_sends(Octets{0, 1, 0x1F, 0});
   CHECK(ends.receive().empty());
@@ -197,7 +198,7 @@ TEST_CASE("a stream ends when the client closes, or closes its half", "[stream]"
   CHECK(closing.receive().size() == 1);
   closing.client = Fd();
   CHECK(closing.receive(StreamState::ended).empty());
-  // A write to it raises no signal.
+  // A write to the closed connection raises no signal.
   const Octets message = stun_message(1);
   CHECK(closing.send_one(message, {}, false) == StreamState::ended);
 
@@ -206,7 +207,7 @@ TEST_CASE("a stream ends when the client closes, or closes its half", "[stream]"
   CHECK(half.receive(StreamState::ended).empty());
 }
 
-TEST_CASE("nothing received yet is nothing", "[stream]") {
+TEST_CASE("a stream that has received nothing yet returns nothing", "[stream]") {
   StreamEnds ends;
   CHECK(ends.receive().empty());
 }
@@ -264,14 +265,15 @@ TEST_CASE("to a client that does not read, media is dropped and control is kept"
   }
   CHECK(controls_seen == controls);
   CHECK(media_seen > Stream::kMediaLimit / media.size());
-  // It has caught up, and gets media again.
+  // The client has caught up, and gets media again.
   const auto dropped = ends.buffers.counters.media_dropped;
   CHECK(ends.send_one(Bytes(media).first(4), Bytes(media).subspan(4), true) == StreamState::open);
   CHECK(ends.buffers.counters.media_dropped == dropped);
   CHECK((ends.client_reads() == media));
 }
 
-// How much is sent to a client that never reads before it is given up, beyond what the kernel takes.
+// Returns how much is sent to a client that never reads until it is disconnected, beyond what the kernel
+// takes.
 std::size_t sent_until_given_up(StreamEnds& ends) {
   const Octets control = stun_message(500);
   std::size_t waiting = 0;
@@ -283,7 +285,7 @@ std::size_t sent_until_given_up(StreamEnds& ends) {
   return waiting;
 }
 
-TEST_CASE("a client that asks and never reads is given up", "[stream]") {
+TEST_CASE("a client that asks and never reads is disconnected", "[stream]") {
   SECTION("without an allocation, early") {
     StreamEnds ends;
     const std::size_t waiting = sent_until_given_up(ends);
@@ -354,7 +356,7 @@ struct TlsClient {
     }
   }
 
-  // Whether both sides come to an agreement.
+  // Returns whether both sides complete the handshake.
   bool shakes_hands_with(StreamEnds& ends) {
     StreamState state = StreamState::open;
     for (int i = 0; i < 10; ++i) {
@@ -371,18 +373,18 @@ struct TlsClient {
     REQUIRE(SSL_write(ssl.get(), bytes.data(), static_cast<int>(bytes.size())) ==
             static_cast<int>(bytes.size()));
   }
-  // From here on what it writes stays here,
+  // After this call, what the client writes stays here until take_records().
   void holds_back() {
     held_back = BIO_new(BIO_s_mem());
     SSL_set0_wbio(ssl.get(), held_back);
   }
-  // until it is taken.
+  // Takes what the client has written since then.
   Octets take_records() {
     Octets records(static_cast<std::size_t>(BIO_pending(held_back)));
     BIO_read(held_back, records.data(), static_cast<int>(records.size()));
     return records;
   }
-  // One record; empty when there is none.
+  // Reads one record. Returns an empty one when there is none.
   Octets reads() {
     Octets record(20000);
     const int size = SSL_read(ssl.get(), record.data(), static_cast<int>(record.size()));
@@ -426,7 +428,7 @@ TEST_CASE("TLS 1.2 and 1.3 carry messages both ways, one to a record", "[stream]
     CHECK(ends.stream->send(answers, ends.buffers) == StreamState::open);
     for (const Octets& message : kStory) CHECK((client.reads() == padded(message)));
 
-    // The end is said.
+    // The server sends a close_notify.
     ends.stream.reset();
     CHECK(client.reads().empty());
     CHECK((SSL_get_shutdown(client.ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0);
@@ -474,7 +476,7 @@ TEST_CASE("records come whole, however they are cut", "[stream][tls]") {
   }
 }
 
-TEST_CASE("what a client says with its last word of the handshake is not lost", "[stream][tls]") {
+TEST_CASE("what a client sends together with its last handshake message is not lost", "[stream][tls]") {
   const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   StreamEnds ends(&tls);
@@ -488,7 +490,7 @@ TEST_CASE("what a client says with its last word of the handshake is not lost", 
   CHECK((ends.receive() == kStory));
 }
 
-TEST_CASE("who may speak HTTP or TURN is understood from the first record on", "[stream][tls]") {
+TEST_CASE("a client that may use HTTP or TURN is understood from the first record on", "[stream][tls]") {
   const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -581,7 +583,7 @@ TEST_CASE("a request that comes with its end, or in pieces, is all handed on", "
       REQUIRE(ends.stream->receive(ends.buffers, none) == StreamState::http);
       CHECK((ends.stream->release().received == octets("GET / HTTP/1.1\r\n\r\n")));
     } else {
-      // It was clear before there was a request.
+      // Nothing was received before the decision.
       CHECK(ends.stream->release().received.empty());
     }
   }
@@ -615,7 +617,7 @@ TEST_CASE("a record of more than there may be ends the connection at once", "[st
   ERR_clear_error();
 }
 
-TEST_CASE("a long message goes out in as many records as it takes", "[stream][tls]") {
+TEST_CASE("a long message is sent in several records", "[stream][tls]") {
   const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   StreamEnds ends(&tls);
@@ -704,7 +706,7 @@ TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {
   CHECK(ends.buffers.counters.too_slow == 1);
 }
 
-TEST_CASE("a session is resumed", "[stream][tls]") {
+TEST_CASE("a TLS session can be resumed", "[stream][tls]") {
   const PemFiles files;
   const TlsContext tls(files["certificate.pem"], files["key.pem"]);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -718,7 +720,7 @@ TEST_CASE("a session is resumed", "[stream][tls]") {
     REQUIRE(again.shakes_hands_with(second));
     CHECK(SSL_session_reused(again.ssl.get()) == 1);
     if (version == TLS1_2_VERSION) continue;
-    // A ticket of TLS 1.3 is used once: there is another.
+    // A ticket of TLS 1.3 is used only once, so there is another one.
     again.reads();
     StreamEnds third(&tls);
     TlsClient once_more(third.client.get(), version);

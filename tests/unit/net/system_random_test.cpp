@@ -1,4 +1,4 @@
-// Random octets, of which some are kept for later.
+// Tests random octets, some of which are kept for later calls.
 #include "net/system_random.hpp"
 
 #include <catch2/catch.hpp>

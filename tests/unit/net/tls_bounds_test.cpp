@@ -1,5 +1,5 @@
-// What a stranger can have a TLS or DTLS endpoint keep, however he goes about it: OpenSSL's memory is
-// counted, and each of these inputs had it grow without end, or past the end of a buffer.
+// Tests how much memory a stranger can make a TLS or DTLS endpoint keep. OpenSSL's memory is counted. Each of
+// these inputs once made it grow without end, or read beyond the end of a buffer.
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
@@ -24,7 +24,7 @@ namespace {
 using Octets = std::vector<std::uint8_t>;
 using test::SealedRecords;
 
-// --- OpenSSL's memory: each block has its size in front
+// --- OpenSSL's memory: each block begins with its size
 
 constexpr std::size_t kFront = 16;
 std::size_t allocated = 0;
@@ -56,7 +56,7 @@ void* count_realloc(void* pointer, std::size_t size, const char* file, int line)
   count_free(pointer, file, line);
   return moved;
 }
-// Before OpenSSL has allocated anything.
+// This must run before OpenSSL has allocated anything.
 const bool counted = CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) == 1;
 
 constexpr std::size_t kMaxHalfOpen = 256 << 10;
@@ -115,7 +115,7 @@ struct HalfOpen {
   void to_server(const std::vector<Octets>& datagrams) {
     for (const Octets& datagram : datagrams) to_server(datagram);
   }
-  // Up to where the client has said all that it says before the server's last word; that is returned.
+  // Runs the handshake until the client has sent its last flight, which is returned and not delivered.
   std::vector<Octets> shake_hands_but_for_the_end() {
     client.start();
     for (const Octets& datagram : from_client()) {
@@ -154,7 +154,7 @@ struct HalfOpen {
   std::vector<Octets> got;
 };
 
-// A record of one octet under keys that its sender does not have.
+// Adds a record of one octet under keys that its sender does not have.
 void add_forged(std::uint8_t type, std::uint64_t number, Octets& to, std::size_t size = 1) {
   const std::size_t at = to.size();
   to.resize(at + 13 + size, 7);
@@ -186,8 +186,8 @@ TEST_CASE("early records of DTLS are bounded, and the handshake goes on", "[dtls
   }
 }
 
-// A record of epoch 0 whose body is records. OpenSSL leaves out the header alone of one with another version,
-// or of one that is too long, and would take the body for records that came by themselves.
+// Returns a record of epoch 0 whose body consists of records. When its version is wrong or it is too long,
+// OpenSSL skips only its header, and would then read the body as separate records.
 Octets wrap(const Octets& records, std::uint8_t type, std::uint16_t version) {
   Octets wrapped(13);
   wrapped[0] = type;
@@ -233,7 +233,7 @@ TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dt
     INFO("held: " << ends.held());
     CHECK(ends.held() <= kMaxHalfOpen);
   };
-  // Pieces of messages of the handshake in clear text, each of which says to be long.
+  // These are pieces of handshake messages in clear text, each of which claims to be long.
   for (std::uint16_t number = 0; number < 40; ++number) {
     for (const std::uint32_t size : {8000U, 16000U, 0xFFFFFFU}) {
       const Octets text = SealedRecords::fragment(16, size, number, Octets{1});
@@ -255,14 +255,14 @@ TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dt
     }
   }
   expect_little();
-  // Early records, as long as they may be.
+  // These are early records of the greatest length.
   for (std::uint64_t number = 0; number < 200; ++number) {
     Octets forged;
     add_forged(SealedRecords::kHandshake, number, forged, 16000);
     ends.to_server(forged);
   }
   expect_little();
-  // The change of keys, and then under them anything but the end of the handshake.
+  // After the change of keys come records under the new keys, but never the end of the handshake.
   for (const Octets& datagram : last) {
     Octets kept;
     for (std::size_t at = 0; at + 13 <= datagram.size();) {
@@ -316,7 +316,8 @@ TEST_CASE("thousands of records in one pass that are answered each stay within t
   }
 }
 
-TEST_CASE("who begins a new handshake and does not go on with it is left", "[dtls][bounds]") {
+TEST_CASE("a client that begins a new handshake and does not continue it keeps its association",
+          "[dtls][bounds]") {
   HalfOpen ends;
   ends.shake_hands();
   SealedRecords sealed(ends.client.ssl());
@@ -331,7 +332,7 @@ TEST_CASE("an association that rests holds less, and wakes up", "[dtls][bounds]"
   const std::size_t held = ends.held();
   ends.association->rest();
   CHECK(ends.association->is_resting());
-  // OpenSSL 3.2 and later keep the buffers of DTLS, whatever SSL_free_buffers() says.
+  // OpenSSL 3.2 and later keep the buffers of DTLS in spite of SSL_free_buffers().
   if (OpenSSL_version_num() < 0x30200000UL) CHECK(ends.held() + (32U << 10) <= held);
   ends.expect_working();
   CHECK_FALSE(ends.association->is_resting());
@@ -414,7 +415,8 @@ TEST_CASE("thousands of new keys of TLS 1.3 leave it bounded", "[tls][bounds]") 
     REQUIRE(SSL_do_handshake(ends.client.get()) == 1);
     ends.to_server(ends.from_client());
   }
-  // Nobody has sent what the server answered: so it ended when that was as much as there may be.
+  // Nobody has sent what the server answered, so the connection ended when the output was as long as it may
+  // be.
   CHECK(ends.server.state() == TlsEndpoint::State::ended);
   CHECK(ends.out.size() <= 256U << 10);
   CHECK(allocated - ends.before <= kMaxHalfOpen);

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A folder with a certificate and a key for each name that was asked for.
+// A folder that makes a certificate and a key for each name.
 class PemFolder {
  public:
   PemFolder()
@@ -47,7 +47,7 @@ struct Hello {
   SSL_SESSION* session = nullptr;
 };
 
-// A client and a server in one place, after their handshake.
+// A client and a server in one process, after their handshake.
 struct Handshake {
   Handshake(const TlsContext& tls, const Hello& hello, TlsUse use = TlsUse::turn)
       : server(tls.new_session(use)), client(SSL_new(context.get())) {
@@ -70,7 +70,7 @@ struct Handshake {
     char none = 0;
     SSL_read(client.get(), &none, 1);  // takes the tickets of TLS 1.3
   }
-  // A session that ends without a goodbye is not to be resumed.
+  // Without this, OpenSSL would not resume a session that ended without a close_notify.
   ~Handshake() { SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
@@ -102,7 +102,7 @@ struct Handshake {
 
 constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
-TEST_CASE("SNI: the first certificate for the name, else the first", "[tls]") {
+TEST_CASE("SNI selects the first certificate for the name, or else the first one", "[tls]") {
   const PemFolder files;
   TlsParams params{files.make("first", "DNS:turn.example.org"), {}};
   params.certificates = {files.make("second", "DNS:example.net,DNS:*.example.net"),
@@ -133,7 +133,7 @@ TEST_CASE("SNI: the first certificate for the name, else the first", "[tls]") {
   CHECK(load_certificates(params)[3].public_name().empty());
 }
 
-TEST_CASE("a list of certificates alone does as well", "[tls]") {
+TEST_CASE("a list of certificates alone is enough", "[tls]") {
   const PemFolder files;
   TlsParams params;
   CHECK_FALSE(params.complete());
@@ -181,7 +181,7 @@ TEST_CASE("a certificate and its key can stand in the environment", "[tls]") {
   unsetenv("TURNPIKE_TEST_CERTIFICATE");
 }
 
-TEST_CASE("what is no regular file is not waited for", "[tls]") {
+TEST_CASE("a file that is not a regular one is refused and not waited for", "[tls]") {
   const PemFolder files;
   const CertificateSources made = files.make("pipe", "DNS:pipe.example");
   const std::string pipe = files.write("pipe", "");
@@ -237,7 +237,7 @@ TEST_CASE("ciphers of which none suits the key of a certificate are refused", "[
   CHECK_NOTHROW(make("TLS_AES_128_GCM_SHA256"));
 }
 
-TEST_CASE("ALPN by what a listener is for", "[tls]") {
+TEST_CASE("ALPN selects a protocol of the listener", "[tls]") {
   const PemFolder files;
   const TlsContext tls({files.make("x", "DNS:x.example"), {}}, std::make_shared<TicketKeys>());
   const auto chosen = [&](TlsUse use, std::string protocols) {
@@ -328,7 +328,7 @@ TEST_CASE("an old ticket is replaced by one that the present key seals", "[tls]"
   }
 }
 
-TEST_CASE("ticket keys: a present one, the one before, and nothing older", "[tls]") {
+TEST_CASE("the present and the previous ticket key are valid, and no older one", "[tls]") {
   SteadyTime now{};
   TicketKeys keys([&] { return now; }, 10s);
   const auto first = keys.encryption_key();

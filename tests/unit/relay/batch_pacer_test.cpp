@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr BatchPacer::Time kNone{0};
 
-// A worker that makes a pass every `distance` and relays `found` datagrams in each of them.
+// A worker that makes a pass after every `distance` and relays `found` datagrams in each of them.
 class Worker {
  public:
   explicit Worker(std::chrono::microseconds delay = 100us) : pacer_(delay) {}

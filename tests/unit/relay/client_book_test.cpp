@@ -1,4 +1,4 @@
-// The book of a client transport: numbers, idle connections, ends and deadlines.
+// Tests the book of a client transport: numbers, idle connections, ends and deadlines.
 #include "relay/client_book.hpp"
 
 #include <catch2/catch.hpp>
@@ -79,7 +79,7 @@ TEST_CASE("a connection that cannot be prepared leaves nothing behind", "[relay]
   CHECK(book.lines.size() == 0);
 }
 
-TEST_CASE("connections that have ended are all freed, even when parting from one of them fails",
+TEST_CASE("all connections that have ended are freed, even when the handler of one throws",
           "[relay][client_book]") {
   Book book;
   for (std::uint16_t port = 1000; port < 1003; ++port) book.lines.end(*book.open(port));

@@ -20,7 +20,7 @@ using turn::Output;
 
 constexpr SteadyTime kNow{Duration(24h)};
 
-// What is logged while this lives.
+// Collects what is logged while this object exists.
 class Captured {
  public:
   Captured() : before_(spdlog::default_logger()) {
@@ -33,7 +33,7 @@ class Captured {
   Captured(const Captured&) = delete;
   Captured& operator=(const Captured&) = delete;
 
-  // The words of each line, without the fields behind them.
+  // Returns the words of each line, without the fields after them.
   std::string text() const {
     std::string words;
     std::istringstream lines(text_.str());
@@ -57,7 +57,7 @@ Output::Refusal refused(std::string name, bool answered = true, unsigned client 
           .answered = answered};
 }
 
-TEST_CASE("of credentials that were right once the log says that they have expired", "[server]") {
+TEST_CASE("the log says when credentials were right once and have expired", "[server]") {
   Captured captured;
   NetworkHints hints;
   EventLog log(0, hints);
@@ -67,7 +67,7 @@ TEST_CASE("of credentials that were right once the log says that they have expir
   CHECK_THAT(captured.text(), Catch::Contains("user=\"1700000000:ann\" error=401 Credentials expired\n"));
 }
 
-TEST_CASE("of refused requests so many have a line, and the others are counted", "[server]") {
+TEST_CASE("some refused requests have a line of their own, and the others are counted", "[server]") {
   Captured captured;
   NetworkHints hints;
   EventLog log(0, hints);
@@ -145,7 +145,7 @@ TEST_CASE("a refusal because of a peer names the peer", "[server]") {
   CHECK_THAT(captured.whole(), Catch::Contains(R"("peer":"192.0.2.7:80")"));
 }
 
-TEST_CASE("how to open a network of this machine is told once", "[server]") {
+TEST_CASE("the advice how to open a network of this machine is logged once", "[server]") {
   Captured captured;
   NetworkHints hints;
   EventLog log(0, hints);

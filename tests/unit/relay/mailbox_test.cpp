@@ -23,7 +23,7 @@ FromClient from_client(std::size_t size, std::uint16_t port = 1) {
   return {0, false, {{IpAddress::v4(1), port}, endpoint("192.0.2.1:3478")}, std::vector<std::uint8_t>(size)};
 }
 
-// Until no more is taken; how many were.
+// Posts mail until no more is accepted. Returns how many were accepted.
 std::size_t fill(Mailbox& mailbox, bool is_media) {
   std::size_t taken = 0;
   while (mailbox.post(from_client(kMax), kMax, is_media)) ++taken;
@@ -85,7 +85,7 @@ TEST_CASE("datagrams without payload are bounded too", "[server]") {
   CHECK(taken < 20'000);
 }
 
-TEST_CASE("a full mailbox still takes what tells of something that has happened", "[server]") {
+TEST_CASE("a full mailbox still accepts messages about events", "[server]") {
   Mailbox mailbox;
   fill(mailbox, false);
   const std::uint64_t dropped = mailbox.counters().dropped;

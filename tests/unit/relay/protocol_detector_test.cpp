@@ -18,8 +18,8 @@ namespace {
 using Verdict = ProtocolDetector::Verdict;
 using namespace std::string_literals;
 
-// A connection, whose server's side is looked at. Small pieces may wait for acknowledgements, also over
-// loopback; the congestion control that every kernel has lets them wait least.
+// A connection whose server side is examined. Small pieces may wait for acknowledgements even on loopback,
+// and this congestion control, which every kernel has, lets them wait least.
 struct Pair {
   Pair() {
     const net::Fd listener = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0, 0});
@@ -31,7 +31,7 @@ struct Pair {
     REQUIRE(poll(&waiting, 1, 5000) == 1);
     server = std::move(net::accept_tcp(listener.get())->fd);
   }
-  // Until so many octets are there, which nobody has read.
+  // Waits until this many octets have arrived that nobody has read.
   void wait_for(std::size_t octets) const {
     int there = 0;
     for (int tries = 0; there < static_cast<int>(octets) && tries < 5000; ++tries) {
@@ -40,7 +40,7 @@ struct Pair {
     }
     REQUIRE(there == static_cast<int>(octets));
   }
-  // Whether epoll would report it.
+  // Returns whether epoll would report the connection.
   bool is_reported() const {
     pollfd waiting{server.get(), POLLIN, 0};
     return poll(&waiting, 1, 0) == 1;
@@ -56,8 +56,9 @@ struct Pair {
 
 const IsOurs kIsOurs = [](std::string_view name) { return name == "ours.example"; };
 
-// The verdict on octets that come a few at a time, which are looked at only when they are reported. What was
-// looked at is still there. Of single octets the kernel would report each, once they fill its memory.
+// Returns the verdict on octets that arrive a few at a time, and are examined only when epoll reports them.
+// Examined octets stay in the socket. Single octets would fill the kernel's memory, and then each would be
+// reported.
 Verdict judge_slowly(const std::string& said) {
   const std::size_t piece_size = std::max<std::size_t>(5, said.size() / 60);
   const Pair pair;
@@ -88,7 +89,7 @@ Verdict judge(const std::string& said, bool at_end = false) {
   return detector.read(pair.server.get(), at_end);
 }
 
-TEST_CASE("where a web server is behind, the name decides, and nothing is taken", "[detector]") {
+TEST_CASE("with a web server, the name decides, and no octets are taken", "[detector]") {
   const std::pair<std::string, Verdict> cases[] = {
       {test::client_hello("ours.example"), Verdict::tls},
       {test::client_hello("other.example"), Verdict::web},
@@ -111,7 +112,7 @@ TEST_CASE("where a web server is behind, the name decides, and nothing is taken"
   }
 }
 
-TEST_CASE("while a name is waited for, nothing is reported, and the end is", "[detector]") {
+TEST_CASE("while the name is incomplete, only the end of the connection is reported", "[detector]") {
   const std::string hello = test::client_hello("other.example");
   for (const std::string& begun : {"GET / HTTP/1.1\r\nHost: oth"s, hello.substr(0, 100)}) {
     const Pair pair;
@@ -125,8 +126,8 @@ TEST_CASE("while a name is waited for, nothing is reported, and the end is", "[d
   }
 }
 
-// The kernel reports a connection when it has no room for more, whatever is waited for.
-TEST_CASE("who is reported without having said more is served as if it asked for no name", "[detector]") {
+// The kernel reports a connection when it has no room for more, whatever the low-water mark is.
+TEST_CASE("a connection whose buffer is full is served as if it asked for no name", "[detector]") {
   const std::string hello = test::client_hello("other.example");
   for (const auto& [begun, verdict] :
        {std::pair{"GET / HTTP/1.1\r\nHost: oth"s, Verdict::web}, {hello.substr(0, 100), Verdict::tls}}) {
@@ -139,7 +140,7 @@ TEST_CASE("who is reported without having said more is served as if it asked for
   }
 }
 
-TEST_CASE("without a web server the first octet tells", "[detector]") {
+TEST_CASE("without a web server, the first octet decides", "[detector]") {
   for (const auto& [said, verdict] :
        {std::pair{"\x16"s, Verdict::tls}, {"G"s, Verdict::http}, {"\0"s, Verdict::turn}}) {
     const Pair pair;
@@ -149,7 +150,7 @@ TEST_CASE("without a web server the first octet tells", "[detector]") {
   }
 }
 
-TEST_CASE("behind a load balancer the name stands behind its header", "[detector]") {
+TEST_CASE("behind a load balancer, the name comes after the header", "[detector]") {
   const Pair pair;
   ProtocolDetector detector(true, std::nullopt, &kIsOurs);
   const std::string hello = test::client_hello("other.example");

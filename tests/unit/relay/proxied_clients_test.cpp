@@ -1,4 +1,4 @@
-// Clients behind load balancers, with a table alone: no socket, and a clock of the test's.
+// Tests clients behind load balancers with the table alone, without sockets, and with a manual clock.
 #include "relay/proxied_clients.hpp"
 
 #include <catch2/catch.hpp>
@@ -19,12 +19,12 @@ const Endpoint kServer = Endpoint::parse("192.0.2.1:3478").value();
 const Endpoint kAnn = Endpoint::parse("198.51.100.7:55555").value();
 const Endpoint kBen = Endpoint::parse("[2001:db8::7]:4660").value();
 
-// The balancer's socket of that number.
+// Returns the balancer's socket with this number.
 Endpoint socket(std::uint32_t number) {
   return {IpAddress::v4(0x0A000000 + (number >> 16)), static_cast<std::uint16_t>(number), 0};
 }
 
-// Whose a datagram is: an address, "itself" for the balancer's own, or "nobody".
+// Returns whose a datagram is: an address, "itself" for the balancer's own, or "nobody".
 struct Table {
   explicit Table(bool first_only) {
     balancers.addresses = {{IpAddress::v4(0x0A000000), 8}};
@@ -67,7 +67,7 @@ const std::string kOfBen = proxy_header(kBen) + "payload";
 
 }  // namespace
 
-TEST_CASE("a header on each datagram says whose it is, and nothing else does", "[proxied]") {
+TEST_CASE("only the header on each datagram names its client", "[proxied]") {
   Table table(false);
   CHECK(table.whose(socket(1), kOfAnn) == kAnn.to_string());
   CHECK(table.whose(socket(2), kOfBen) == kBen.to_string());
@@ -80,7 +80,7 @@ TEST_CASE("a header on each datagram says whose it is, and nothing else does", "
   CHECK(table.clients.counters().begun == 2);
 }
 
-TEST_CASE("answers go the way that the client came, and no longer once that is another's", "[proxied]") {
+TEST_CASE("answers go the way that the client came, until another client has that way", "[proxied]") {
   Table table(false);
   const PathId ann = table.path(socket(1), kAnn);
   const PathId ben = table.path(socket(2), kBen);
@@ -88,7 +88,7 @@ TEST_CASE("answers go the way that the client came, and no longer once that is a
   CHECK(table.route_to(ann) == socket(1).to_string());
   CHECK(table.route_to(ben) == socket(2).to_string());
 
-  // One client that has come in two ways is two.
+  // One client that comes by two ways counts as two.
   const PathId other = table.path(socket(4), kAnn);
   CHECK(other != ann);
   CHECK(table.route_to(ann) == socket(1).to_string());
@@ -104,7 +104,8 @@ TEST_CASE("answers go the way that the client came, and no longer once that is a
   CHECK(table.clients.counters().unreachable == 1);
 }
 
-TEST_CASE("with a header on the first datagram alone, what follows is the same client's", "[proxied]") {
+TEST_CASE("with a header on the first datagram only, later datagrams belong to the same client",
+          "[proxied]") {
   Table table(true);
   CHECK(table.whose(socket(1), "payload") == "nobody");
   CHECK(table.whose(socket(1), kOfAnn) == kAnn.to_string());
@@ -112,7 +113,7 @@ TEST_CASE("with a header on the first datagram alone, what follows is the same c
   CHECK(table.whose(socket(1), kOfAnn) == kAnn.to_string());
   CHECK(table.whose(socket(2), "payload") == "nobody");
 
-  // A later header is what the client itself has written.
+  // The client itself has written the later header.
   CHECK(table.whose(socket(1), kOfBen) == "nobody");
   CHECK(table.whose(socket(1), local_proxy_header() + "payload") == "nobody");
   CHECK(table.whose(socket(1), "PROXY UNKNOWN\r\npayload") == "nobody");
@@ -121,7 +122,7 @@ TEST_CASE("with a header on the first datagram alone, what follows is the same c
   CHECK(table.clients.counters().begun == 1);
 }
 
-TEST_CASE("the balancer's own checks are answered to itself, and change nobody's flow", "[proxied]") {
+TEST_CASE("health checks of the balancer are answered, and change no flow", "[proxied]") {
   for (const bool first_only : {false, true}) {
     Table table(first_only);
     CHECK(table.whose(socket(9), local_proxy_header() + "payload") == "itself");
@@ -135,7 +136,7 @@ TEST_CASE("the balancer's own checks are answered to itself, and change nobody's
   CHECK(table.route_to(ann) == socket(1).to_string());
 }
 
-TEST_CASE("whoever is no balancer, or writes no whole header, is dropped", "[proxied]") {
+TEST_CASE("datagrams of others, or without a valid header, are dropped", "[proxied]") {
   Table table(false);
   for (const char* from : {"11.0.0.1:1", "127.0.0.1:1", "[::1]:1"}) {
     CHECK(table.whose(Endpoint::parse(from).value(), kOfAnn) == "nobody");
@@ -184,7 +185,7 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
   CHECK(table.route_to(ann) == "nowhere");
   CHECK(table.clients.flows() == 0);
 
-  // Numbers of others, and of flows that are over.
+  // These are numbers of others, and of flows that have ended.
   for (const PathId path : {ann, ben, PathId{0}, path_of_listener(kListener), PathId{~std::uint64_t{0}}}) {
     table.clients.hold(path);
     table.clients.release(path);
@@ -193,7 +194,7 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
   }
 }
 
-TEST_CASE("a full table of those who say each time whose the flow is lets the oldest go", "[proxied]") {
+TEST_CASE("when the table is full and each datagram has a header, the oldest flow is dropped", "[proxied]") {
   Table table(false);
   const PathId held = table.path(socket(0), kAnn);
   table.clients.set_allocation(held, true);
@@ -210,8 +211,7 @@ TEST_CASE("a full table of those who say each time whose the flow is lets the ol
   CHECK(table.whose(socket(1), kOfBen) == kBen.to_string());
 }
 
-TEST_CASE("a full table of flows that are held, or whose header does not come again, takes no more",
-          "[proxied]") {
+TEST_CASE("a full table of flows that cannot be dropped accepts no more", "[proxied]") {
   for (const bool first_only : {false, true}) {
     Table table(first_only);
     for (std::uint32_t i = 0; i < ProxiedClients::kMaxFlows; ++i) {

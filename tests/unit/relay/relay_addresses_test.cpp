@@ -24,7 +24,7 @@ net::LocalAddresses machine(const std::vector<std::string_view>& addresses) {
   return local;
 }
 
-TEST_CASE("auto follows the machine's addresses", "[server]") {
+TEST_CASE("with `auto`, relayed addresses follow the machine's addresses", "[server]") {
   test::ScriptedRandom random;
   RelayPool pool({}, machine({"203.0.113.1"}));
   const auto first = pool.addresses();
@@ -45,7 +45,7 @@ TEST_CASE("auto follows the machine's addresses", "[server]") {
   CHECK(first->choose(Family::ipv4, address("203.0.113.1"), random) == address("203.0.113.1"));
 }
 
-TEST_CASE("addresses that are configured follow nothing", "[server]") {
+TEST_CASE("configured addresses do not change", "[server]") {
   turn::RelayParams params;
   params.addresses = {address("127.0.0.1")};
   RelayPool pool(params, machine({"203.0.113.1"}));
@@ -56,7 +56,7 @@ TEST_CASE("addresses that are configured follow nothing", "[server]") {
   CHECK(before->choose(Family::ipv4, address("203.0.113.2"), random) == address("127.0.0.1"));
 }
 
-TEST_CASE("the ports of an address stay taken while it is gone", "[server]") {
+TEST_CASE("the ports of an address stay taken while the machine does not have it", "[server]") {
   const net::LocalAddresses with = machine({"203.0.113.1", "203.0.113.2"});
   const net::LocalAddresses without = machine({"203.0.113.1"});
   RelayPool pool({}, with);
@@ -87,7 +87,7 @@ TEST_CASE("an advertised address without a local one stands for the only relayed
   const IpAddress any_v4 = address("0.0.0.0");
 
   SECTION("that of the default route, for listeners on every address") {
-    // As on a machine that has containers: their bridge is no address that clients come to from outside.
+    // This machine has containers: clients from outside do not come to the address of their bridge.
     RelayPool pool(params, machine({"10.0.0.5", "172.17.0.1", "fd00::5"}), {any_v4, address("::")});
     const auto addresses = pool.addresses();
     CHECK(addresses->to_advertised(address("10.0.0.5")) == address("198.51.100.7"));
@@ -143,7 +143,7 @@ TEST_CASE("an advertised address without a local one stands for the only relayed
   }
 }
 
-TEST_CASE("a reload asks of what it changes alone whether it fits the addresses of now", "[server]") {
+TEST_CASE("a reload checks only what it changes against the present addresses", "[server]") {
   turn::RelayParams params;
   params.advertise_for_only = {address("198.51.100.7")};
   const std::vector<IpAddress> any{address("0.0.0.0")};
@@ -160,7 +160,7 @@ TEST_CASE("a reload asks of what it changes alone whether it fits the addresses 
   CHECK(pool.addresses()->to_local(address("198.51.100.8")) == address("10.0.0.6"));
 }
 
-// Else an operator would be told that an address is gone, when descriptors are.
+// Otherwise, when descriptors run out, an operator would be told that an address is missing.
 TEST_CASE("an address is not foreign because no socket can be opened to find out", "[server]") {
   REQUIRE(net::is_local_address(address("127.0.0.1")));
   REQUIRE_FALSE(net::is_local_address(address("192.0.2.77")));
@@ -173,7 +173,7 @@ TEST_CASE("an address is not foreign because no socket can be opened to find out
   CHECK(is_local);
 }
 
-TEST_CASE("what is advertised for an address that is not there is told", "[server]") {
+TEST_CASE("an advertised address whose local address is missing is reported", "[server]") {
   turn::RelayParams params;
   params.advertise = {{address("127.0.0.1"), address("198.51.100.7")},
                       {address("192.0.2.77"), address("198.51.100.8")}};

@@ -37,7 +37,7 @@ struct Pem {
   std::string key = "/tmp/turnpike-unit-XXXXXX";
 };
 
-// Streams without a worker around them, and without a server: what arrives is only counted.
+// Streams without a worker and without a server: messages that arrive are only counted.
 struct Bench {
   explicit Bench(std::optional<Transport> transport)
       : streams(epoll, listeners(transport), {.tls = &tls, .idle = idle, .handshakes = limiter}, {}) {}
@@ -50,7 +50,7 @@ struct Bench {
     return all;
   }
 
-  // One pass: how many events there were, and how many messages they brought.
+  // Runs one pass. Returns the number of events, and of the messages that they brought.
   std::pair<int, std::size_t> pass() {
     std::array<epoll_event, 64> events;
     const std::span<const epoll_event> ready = epoll.wait(events, 5000);
@@ -84,7 +84,7 @@ std::size_t answered(const std::vector<net::Fd>& clients) {
   return count;
 }
 
-TEST_CASE("of the TLS handshakes that can go on, a pass takes one", "[streams]") {
+TEST_CASE("a pass handles one of the TLS handshakes that can continue", "[streams]") {
   Bench bench(Transport::tls);
   std::vector<net::Fd> clients;
   for (int i = 0; i < 20; ++i) {
@@ -100,8 +100,7 @@ TEST_CASE("of the TLS handshakes that can go on, a pass takes one", "[streams]")
   }
 }
 
-TEST_CASE("so it is where each connection tells what it is, and plain ones are not kept waiting",
-          "[streams]") {
+TEST_CASE("the same holds on a port for all protocols, and plain connections are not delayed", "[streams]") {
   Bench bench(std::nullopt);
   std::vector<net::Fd> hellos;
   for (int i = 0; i < 20; ++i) {
@@ -120,7 +119,7 @@ TEST_CASE("so it is where each connection tells what it is, and plain ones are n
   CHECK(answered(hellos) <= 4);
 }
 
-TEST_CASE("an established connection is one among the others", "[streams]") {
+TEST_CASE("an established connection is handled like the others", "[streams]") {
   Bench bench(Transport::tls);
   net::Fd fd = connect_to(bench.at);
   fcntl(fd.get(), F_SETFL, O_NONBLOCK);

@@ -1,5 +1,4 @@
-// TCP relayed addresses (RFC 6062) with real sockets, a clock of the test's, and nothing of a server around
-// them.
+// Tests TCP relayed addresses (RFC 6062) with real sockets and a manual clock, but without a server.
 #include "relay/tcp_relays.hpp"
 
 #include <fcntl.h>
@@ -30,7 +29,7 @@ using turn::Direction;
 const Endpoint kAnyPort{IpAddress::v4(0x7F000001), 0};
 const std::string kConnectionBind("\0\x0B\0\0\x21\x12\xA4\x42twelve octet", 20);
 
-// A worker that has a relayed address by TCP. Its allocation is one of this worker's, too.
+// A worker with a relayed address for TCP. The worker also has its allocation.
 struct RelayTown : private RelaySockets::Host {
   RelayTown() {
     mailboxes.emplace_back();
@@ -57,7 +56,7 @@ struct RelayTown : private RelaySockets::Host {
     return all;
   }
 
-  // One pass over what is ready, as a worker makes it. Returns how many events there were.
+  // Runs one pass over what is ready, as a worker does. Returns the number of events.
   std::size_t pass(int timeout_ms = 0) {
     std::array<epoll_event, 64> events;
     const std::span<const epoll_event> ready = epoll.wait(events, timeout_ms);
@@ -114,7 +113,7 @@ struct RelayTown : private RelaySockets::Host {
   std::optional<FiveTuple> asks_to_bind;
 };
 
-// A peer that has connected, and a client whose ConnectionBind has come, with `early` behind it.
+// A peer that has connected, and a client whose ConnectionBind has arrived, with `early` after it.
 struct BindingPair : RelayTown {
   explicit BindingPair(std::string_view early = {}) {
     peer = test::connect_to(relayed->local());
@@ -146,7 +145,7 @@ std::string letters(std::size_t size) {
   return text;
 }
 
-// As much of it as goes in without anybody who listens. Returns how much that was.
+// Sends as much of the text as the buffers take when nobody reads. Returns how much that was.
 std::size_t send_unheard(RelayTown& town, const net::Fd& fd, std::string_view text) {
   std::size_t total = 0;
   for (;;) {
@@ -159,7 +158,8 @@ std::size_t send_unheard(RelayTown& town, const net::Fd& fd, std::string_view te
   return total;
 }
 
-// What comes by `fd` until it ends, while the town makes its passes; and how it ends: 0, or an errno.
+// Receives by `fd` until its end, while the town makes its passes. The result has how it ended: 0, or an
+// errno.
 struct Heard {
   std::string text;
   int error = 0;
@@ -203,8 +203,8 @@ TEST_CASE("what came behind a ConnectionBind is passed on when its pause is over
   CHECK(pair.relays.next_deadline() == SteadyTime::max());
 }
 
-// The kernel resets a connection that is closed before all of what came by it was read. Here a limit keeps
-// the one word from being read.
+// The kernel resets a connection that is closed before everything was read from it. Here a limit delays the
+// reading of the last word.
 TEST_CASE("the last words of one end arrive, though the other one is still talking", "[tcp]") {
   const Side first = GENERATE(Side::peer, Side::client);
   const bool closes_itself = GENERATE(true, false);
@@ -244,7 +244,7 @@ TEST_CASE("the last words of one end arrive, though the other one is still talki
   }
 }
 
-TEST_CASE("when memory runs out a stream ends, rather than going on without a part", "[tcp][memory]") {
+TEST_CASE("when memory runs out, a connection ends and does not continue with a gap", "[tcp][memory]") {
   const std::string sent = letters(16 << 20);
   unsigned cut = 0;
   for (unsigned n = 1;; ++n) {
@@ -282,7 +282,7 @@ TEST_CASE("a data connection ends with an allocation that has ended in the same 
   CHECK(test::read_all(pair.peer.get()).empty());
 }
 
-// No descriptor of more than these, for as long as it lives.
+// While this object exists, there can be no descriptors above these.
 class DescriptorLimit {
  public:
   explicit DescriptorLimit(rlim_t most) {
@@ -298,7 +298,7 @@ class DescriptorLimit {
   rlimit before_{};
 };
 
-// The spare one does not help either, as when another thread is faster.
+// The spare descriptor does not help either, as when another thread takes it.
 TEST_CASE("a listener that nobody can be accepted from does not keep the worker busy", "[tcp]") {
   RelayTown town;
   const net::Fd peer = test::connect_to(town.relayed->local());
@@ -319,7 +319,7 @@ TEST_CASE("a listener that nobody can be accepted from does not keep the worker 
   CHECK(town.accepted);
 }
 
-TEST_CASE("when a pause is over, nothing is said of who has the listener's number meanwhile", "[tcp]") {
+TEST_CASE("after a pause, another descriptor that has got the listener's number is left alone", "[tcp]") {
   RelayTown town;
   const net::Fd peer = test::connect_to(town.relayed->local());
   {
@@ -341,7 +341,8 @@ TEST_CASE("when a pause is over, nothing is said of who has the listener's numbe
   CHECK(town.epoll.wait(events, 0).empty());
 }
 
-TEST_CASE("only so many connections take their leave, and the last of them longest", "[tcp]") {
+TEST_CASE("the connections that wait for their last octets are limited, and the oldest is closed first",
+          "[tcp]") {
   net::Epoll epoll;
   net::StreamBuffers buffers;
   Farewells farewells(epoll, 2);

@@ -10,7 +10,7 @@ using turn::LimitKey;
 
 constexpr SteadyTime kFirst{Duration(24h)};
 
-TEST_CASE("a limit is named the first time at once, and then once a minute", "[server]") {
+TEST_CASE("a limit is reported at once the first time, and then once a minute", "[server]") {
   Warnings warnings{turn::Limits()};
   CHECK(warnings.take_due(LimitKey::channels_per_allocation, kFirst));
   CHECK_FALSE(warnings.take_due(LimitKey::channels_per_allocation, kFirst));

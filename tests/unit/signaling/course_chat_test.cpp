@@ -28,7 +28,7 @@ TEST_CASE("everybody hears everything, the sender included", "[signaling]") {
   CHECK(heard(chat, 2, "{") == "{ 2");
 }
 
-TEST_CASE("a nickname that is none leaves the old one", "[signaling]") {
+TEST_CASE("an invalid nickname leaves the old one unchanged", "[signaling]") {
   CourseChat chat;
   chat.on_open(1, {});
   chat.on_text(1, R"({"type":"nickname","payload":"Ann"})");

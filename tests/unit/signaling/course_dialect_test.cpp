@@ -8,13 +8,13 @@ namespace {
 
 using namespace test;
 
-// What a client hears that asked for no acknowledgement.
+// Returns the event that a client gets that asked for no acknowledgement.
 std::string told(const std::string& who, const std::string& event, Refusal refusal) {
   return who + R"(: 42["error",{"event":")" + event + R"(","code":")" + std::string(code_of(refusal)) +
          R"(","message":")" + std::string(message_of(refusal)) + "\"}]";
 }
 
-// In blue, with nothing left to be heard.
+// Ann and Bob are in blue, and all earlier events are taken.
 struct Course : SocketIoScenario {
   explicit Course(std::initializer_list<std::string> who, const SocketIoSetup& setup = {})
       : SocketIoScenario(setup) {
@@ -34,7 +34,7 @@ TEST_CASE("rooms are joined by either event, acked, and others are told", "[sign
       .expect_unordered({R"(ann: 42["welcome","Anon",3])", R"(bob: 42["welcome","Anon",3])"});
 }
 
-TEST_CASE("with a nickname one is told who is there, oneself last", "[signaling]") {
+TEST_CASE("a member with a nickname gets the list of members, with itself at the end", "[signaling]") {
   SocketIoScenario s({.limits = {.members_per_room = 2}});
   for (const std::string name : {"ann", "bob", "carl"}) s.connects(name);
   s.emits("ann", R"(["join_room","blue","Ann"])")
@@ -52,7 +52,7 @@ TEST_CASE("with a nickname one is told who is there, oneself last", "[signaling]
   s.emits("carl", R"(["join_room","blue"])").expect({R"(ann: 42["welcome","Carl",2])"});
 }
 
-TEST_CASE("names are looked at", "[signaling]") {
+TEST_CASE("names of rooms and members are checked", "[signaling]") {
   SocketIoScenario s({.limits = {.rooms_per_member = 1}});
   s.connects("ann");
   const std::string long_name(65, 'x');
@@ -69,7 +69,7 @@ TEST_CASE("names are looked at", "[signaling]") {
   s.frames("ann", R"(421["join_room","red"])").expect({R"(ann: 431[{"error":"too-many-rooms"}])"});
   s.frames("ann", R"(421["leave_room","green"])").expect({"ann: 431[]"});
   CHECK(s.hub.rooms() == 1);
-  // What is answered has no octets, though the question had.
+  // The answer has no octets, although the question had some.
   s.frames("ann", R"(451-7["join_room",{"_placeholder":true,"num":0}])");
   s.frames("ann", "x", true).expect({R"(ann: 437[{"error":"bad-room"}])"});
 }
@@ -98,7 +98,7 @@ TEST_CASE("a name does not reorder the text around it", "[signaling]") {
     s.frames("ann", "421[\"join_room\",\"a" + character + "b\"]")
         .expect({R"(ann: 431[{"error":"bad-room"}])"});
   }
-  // Emoji of several characters, and texts from right to left, with their marks.
+  // These names are emoji of several characters, and texts from right to left with their marks.
   for (const std::string name : {"\U0001F469\u200D\U0001F4BB", "\u05D0\u05DC\u200F!",
                                  "\u0645\u0631\u061C\u062D\u0628\u0627", "a\u200Eb"}) {
     CAPTURE(name);
@@ -183,10 +183,10 @@ TEST_CASE("what only the server says is not said by members", "[signaling]") {
     s.plain_says("pat", R"({"type":"signal","to":"<bob>","event":")" + event + R"(","data":1})")
         .expect({R"(bob: 42["signal",1,"<pat>"])"});
   }
-  // A front end takes it for the end of the member with this id.
+  // A front end would take it for the end of the member with this id.
   s.plain_says("pat", R"({"type":"signal","to":"<bob>","event":"leave_room","data":"<ann>"})")
       .expect({R"(bob: 42["signal","<ann>","<pat>"])"});
-  // Front ends say these to each other too.
+  // Front ends send these events to each other too.
   for (const std::string event : {"welcome", "bye", "auth", "message"}) {
     s.emits("ann", "[\"" + event + R"(",1,"<bob>"])").expect({"bob: 42[\"" + event + R"(",1,"<ann>"])"});
   }
@@ -217,7 +217,7 @@ TEST_CASE("octets go with the chat, those that it has placeholders for", "[signa
       .expect_unordered(
           {"ann: 433[]", R"(bob: 451-["chat",{"_placeholder":true,"num":0}])", "bob# \1\2\3",
            R"(pat> {"type":"broadcast","from":"<ann>","event":"chat","data":{"base64":"AQID"}})"});
-  // What is not passed on takes its octets along, and the rest is numbered anew.
+  // Arguments that are not relayed lose their octets, and the rest gets new numbers.
   s.frames("ann", R"(452-["chat",[1.0,{"_placeholder":true,"num":1}],"blue",{"_placeholder":true,"num":0}])");
   s.frames("ann", "\1", true).expect_silence();
   s.frames("ann", "\2", true)
@@ -259,7 +259,7 @@ TEST_CASE("octets reach members of the plain protocol in base64", "[signaling]")
   s.plain_drops("pat").expect_silence();
 }
 
-TEST_CASE("all that was said reaches members of the plain protocol", "[signaling]") {
+TEST_CASE("all arguments reach members of the plain protocol", "[signaling]") {
   Course s({"ann"});
   s.plain_joins("pat", "blue");
   s.emits("ann", R"(["offer",{},"blue",{"k": 1.0},"Ann",null])")
@@ -333,7 +333,7 @@ TEST_CASE("who leaves or drops is missed, in every room", "[signaling]") {
   s.emits("carl", R"(["offer",1,"<bob>"])").expect({told("carl", "offer", Refusal::no_such_peer)});
 }
 
-TEST_CASE("rooms are named to all only where they may be", "[signaling]") {
+TEST_CASE("the list of rooms is sent only if this is configured", "[signaling]") {
   Course s({}, {.list_rooms = true});
   s.connects("ann");
   s.connects("bob");
@@ -344,7 +344,8 @@ TEST_CASE("rooms are named to all only where they may be", "[signaling]") {
   s.loses_wire("bob").expect({R"(ann: 42["room_change",[]])"});
 }
 
-// One who joins and leaves again and again has every list of 800 bytes written to 50 sockets: 16 MB in all.
+// A member that joins and leaves all the time would cause a list of 800 bytes for 50 sockets each time: 16 MB
+// in all.
 TEST_CASE("lists of rooms cost what they weigh, and changes are put together", "[signaling]") {
   Course s({}, {.list_rooms = true});
   for (int i = 0; i < 50; ++i) s.connects("s" + std::to_string(i));
@@ -359,7 +360,7 @@ TEST_CASE("lists of rooms cost what they weigh, and changes are put together", "
   const std::uint64_t before = s.socket_io.counters().room_lists;
   CHECK(s.socket_io.counters().room_lists_put_off >= 375);
   s.emits("s1", R"(["join_room","last"])");
-  // The last change is told, to everybody and once, as soon as the lists before it are paid for.
+  // The last change is told once, to everybody, when the earlier lists are paid for.
   const auto told = s.advance(1s);
   CHECK(told.count("room_change") == 50);
   CHECK(told.count(R"("last")") == 50);
@@ -367,7 +368,7 @@ TEST_CASE("lists of rooms cost what they weigh, and changes are put together", "
   s.advance(1s).expect({});
 }
 
-TEST_CASE("strangers are not reached", "[signaling]") {
+TEST_CASE("members of other rooms are not reached", "[signaling]") {
   Course s({"ann", "bob"});
   s.connects("eve");
   s.emits("eve", R"(["join_room","red"])");
@@ -378,7 +379,7 @@ TEST_CASE("strangers are not reached", "[signaling]") {
   s.emits("eve", R"(["new_message","x","<ann>"])").expect({told("eve", "new_message", Refusal::not_joined)});
   s.emits("eve", R"(["leave_room","blue"])").expect_silence();
   s.emits("ann", R"(["offer",1,"<eve>"])").expect({told("ann", "offer", Refusal::no_such_peer)});
-  // A room that is called like somebody's id is still a room.
+  // A room whose name is somebody's id is still a room.
   s.emits("eve", R"(["join_room","<ann>"])").expect_silence();
   s.emits("bob", R"(["offer",1,"<ann>"])").expect({R"(ann: 42["offer",1,"<bob>"])"});
 }
@@ -421,7 +422,7 @@ TEST_CASE("nobody puts a socket's client off by a reserved name", "[signaling]")
   }
 }
 
-TEST_CASE("a client that never polls is dropped, and others are not", "[signaling]") {
+TEST_CASE("a client that never polls is dropped, and others are not affected", "[signaling]") {
   Course s({"ann", "bob"}, {.engine = {.max_waiting = 1000}});
   s.opens("carl");
   s.posts("carl", "40");
@@ -440,7 +441,7 @@ struct GuardedCourse : SocketIoScenario {
   GuardedCourse()
       : SocketIoScenario(
             {.access = Access::token, .token_secrets = {"south"}, .engine = {.ping_interval = 10min}}) {}
-  // That the leeway makes good for a minute from now on.
+  // Returns a token that, with the leeway, is valid for one minute.
   std::string token(const std::string& claims = {}) const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now().wall.time_since_epoch()).count();
@@ -498,7 +499,7 @@ TEST_CASE("who is cut off learns of the end of the server when it comes back", "
                R"(ann: 42["going_away",{"deadline":"2027-01-15T08:00:00Z"},"1"])"});
 }
 
-TEST_CASE("a fresh token before the old one expires", "[signaling]") {
+TEST_CASE("a socket may bring a new token before the old one expires", "[signaling]") {
   GuardedCourse s;
   const std::string old = s.token();
   s.connects_by("ann", old);
@@ -511,7 +512,7 @@ TEST_CASE("a fresh token before the old one expires", "[signaling]") {
   s.frames("ann", R"(425["join_room","blue"])").expect({"ann: 435[]"});
 }
 
-TEST_CASE("a socket without a token joins no rooms where one is asked for now", "[signaling]") {
+TEST_CASE("a socket without a token joins no rooms when tokens are required now", "[signaling]") {
   SocketIoScenario s({.token_secrets = {"south"}, .engine = {.ping_interval = 10min}});
   s.connects("ann");
   EngineIo::Output out;
@@ -524,7 +525,7 @@ TEST_CASE("a socket without a token joins no rooms where one is asked for now", 
   s.frames("ann", R"(424["join_room","red"])").expect({"ann: 434[]"});
 }
 
-TEST_CASE("where no token is asked for the event means nothing", "[signaling]") {
+TEST_CASE("when tokens are not required, the event `token` has no effect", "[signaling]") {
   Course s({"ann"});
   s.frames("ann", R"(421["token","x"])").expect({"ann: 431[]"});
 }
@@ -539,7 +540,7 @@ TEST_CASE("refusals of sockets are told for the log", "[signaling]") {
   CHECK(s.socket_io.take_refused().empty());
 }
 
-// No key of the configuration decides how many rooms one member may be in, so the log names none.
+// No key of the configuration limits the rooms of one member, so the log does not name one.
 TEST_CASE("the rooms of one member are no matter of the operator", "[signaling]") {
   SocketIoScenario s({.limits = {.rooms_per_member = 1, .rooms_per_address = 2}});
   s.connects("ann");

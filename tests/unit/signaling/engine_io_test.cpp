@@ -12,8 +12,8 @@ namespace {
 
 using namespace test;
 
-// Keeps what it hears among the lines: "app: ann hello", "app: ann# \1", "app: ann left" after a goodbye,
-// "app: ann lost". A message that somebody is waiting for is answered from within the call.
+// Adds what it hears to the lines: "app: ann hello", "app: ann# \1", "app: ann left" after a normal close, or
+// "app: ann lost". Messages that a test waits for are answered during the call.
 struct Recorder : EngineIo::Application {
   void on_session(SessionKey session, const EngineIo::Opening&, TimePoint) override { last = session; }
   void on_message(SessionKey session, std::string_view data, bool binary, TimePoint,
@@ -42,7 +42,7 @@ class Scenario : public Parts, public EngineIoScenario {
   explicit Scenario(const EngineIo::Params& params = {}) : EngineIoScenario(app, random, params) {
     app.say = [this](SessionKey key, const std::string& text) { note("app: " + names_[key] + text); };
   }
-  // Once everybody is gone nothing is left.
+  // When all sessions have ended, nothing is left.
   ~Scenario() override {
     app.heard = {};
     app.closed = {};
@@ -51,7 +51,7 @@ class Scenario : public Parts, public EngineIoScenario {
     CHECK(engine().next_deadline() == SteadyTime::max());
   }
 
-  // A session, with nothing left to be heard.
+  // Opens a session, and takes the events until now.
   void polls(const std::string& name) {
     opens(name);
     names_[app.last] = name;
@@ -99,7 +99,7 @@ TEST_CASE("a session opens with what a client needs to know", "[signaling]") {
       {R"(bob: 0{"sid":"<bob's sid>","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":65536})"});
   CHECK(s.sid("ann") != s.sid("bob"));
   CHECK(s.engine().sessions() == 2);
-  // The recorder does not know their names.
+  // The recorder does not know the names of these sessions.
   s.app.say = [](SessionKey, const std::string&) {};
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("the handshake tells what is configured", "[signaling]") {
   s.app.say = [](SessionKey, const std::string&) {};
 }
 
-TEST_CASE("errors have their numbers", "[signaling]") {
+TEST_CASE("each error has its number", "[signaling]") {
   CHECK(to_json(EngineIoError::transport_unknown) == R"({"code":0,"message":"Transport unknown"})");
   CHECK(to_json(EngineIoError::session_unknown) == R"({"code":1,"message":"Session ID unknown"})");
   CHECK(to_json(EngineIoError::bad_handshake_method) == R"({"code":2,"message":"Bad handshake method"})");
@@ -119,7 +119,7 @@ TEST_CASE("errors have their numbers", "[signaling]") {
         R"({"code":5,"message":"Unsupported protocol version"})");
 }
 
-TEST_CASE("a session that nobody has is unknown", "[signaling]") {
+TEST_CASE("an unknown session id is refused", "[signaling]") {
   Scenario s;
   s.polls("ann");
   s.posts("ann", "1").expect({"ann 200 ok", "app: ann left"});
@@ -150,7 +150,7 @@ TEST_CASE("a POST carries one packet or several", "[signaling]") {
   s.posts("ann", "4a|bAQIDBA==|6|4").expect({"ann 200 ok", "app: ann a", "app: ann# \1\2\3\4", "app: ann "});
 }
 
-TEST_CASE("a body that is none ends the session, and nothing of it is taken", "[signaling]") {
+TEST_CASE("a malformed body ends the session, and none of its packets is used", "[signaling]") {
   for (const std::string body : {"", "abc", "4ok|9", "4ok|", "bA", "4\xff", "4ok|4\xed\xa0\x80"}) {
     CAPTURE(body);
     Scenario s;
@@ -227,7 +227,7 @@ TEST_CASE("over a WebSocket a frame is a packet", "[signaling]") {
   s.frames("ann", "", true).expect({"app: ann# "});
   s.sends("ann", "hello").expect({"ann: 4hello"});
   s.sends("ann", "\3\4", true).expect({"ann# \3\4"});
-  // It does not poll as well.
+  // The client must not poll at the same time.
   s.gets("ann").expect({"ann" + kBad});
   s.posts("ann", "4x").expect({"ann" + kBad});
   s.frames("ann", "4still here").expect({"app: ann still here"});
@@ -247,7 +247,7 @@ TEST_CASE("a client that takes no binary frames is served in base64", "[signalin
   s.sends("bob", "\1\2\3", true).expect_silence();
   s.frames("bob", "5").expect({"bob: bAQID"});
   s.sends("bob", "\1", true).expect({"bob: bAQ=="});
-  // It may be asked for by one of the two, and text is understood from whoever sends it.
+  // One of the two clients may ask for text, and the server accepts text from both.
   s.has_wire("carl");
   s.frames("carl", "bAQID").expect({"app: carl# \1\2\3"});
   s.sends("carl", "\1\2\3", true).expect({"carl# \1\2\3"});
@@ -264,7 +264,7 @@ TEST_CASE("a frame that is no packet ends the session", "[signaling]") {
 }
 
 // --- Pings
-TEST_CASE("the server pings and waits only so long", "[signaling]") {
+TEST_CASE("the server pings, and waits for a limited time", "[signaling]") {
   Scenario s;
   s.has_wire("ann");
   s.advance(25s - 1ms).expect_silence();
@@ -299,7 +299,7 @@ TEST_CASE("whoever is pinged much too late has half of the time left", "[signali
   s.advance(1ms).expect({"bob closed", "app: bob lost"});
 }
 
-TEST_CASE("what a client says otherwise is no pong", "[signaling]") {
+TEST_CASE("another packet of the client does not count as a pong", "[signaling]") {
   Scenario s;
   s.has_wire("ann");
   s.advance(25s).expect({"ann: 2"});
@@ -321,7 +321,7 @@ TEST_CASE("a held GET gets the ping", "[signaling]") {
   s.advance(20s).expect({"ann 200 1", "app: ann lost"});
 }
 
-TEST_CASE("one that never asks is gone at last", "[signaling]") {
+TEST_CASE("a client that never polls is dropped at last", "[signaling]") {
   Scenario s;
   s.polls("ann");
   s.advance(45s - 1ms).expect_silence();
@@ -380,7 +380,7 @@ TEST_CASE("deadlines hold where a request comes before the timer did", "[signali
 }
 
 // --- Upgrades
-TEST_CASE("from polling to a WebSocket, as clients do it", "[signaling]") {
+TEST_CASE("a client upgrades from polling to a WebSocket", "[signaling]") {
   Scenario s;
   s.polls("ann");
   s.gets("ann");
@@ -409,7 +409,7 @@ TEST_CASE("until it is upgraded a session polls on", "[signaling]") {
   s.sends("ann", "one").expect({"ann 200 4one"});
   s.posts("ann", "4hello").expect({"ann 200 ok", "app: ann hello"});
   s.frames("ann", "2probe").expect({"ann: 3probe"});
-  // The client waits for its last GET, so this one has its answer at once.
+  // The client waits for its last GET, so this one is answered at once.
   s.gets("ann").expect({"ann 200 6"});
   s.sends("ann", "two").expect_silence();
   s.gets("ann").expect({"ann 200 4two"});
@@ -470,7 +470,7 @@ TEST_CASE("a WebSocket takes over without a probe too, as those of microcontroll
   s.sends("bob", "two").expect({"bob: 4two"});
 }
 
-TEST_CASE("one WebSocket at a time", "[signaling]") {
+TEST_CASE("a session has one WebSocket at a time", "[signaling]") {
   Scenario s;
   s.polls("ann");
   s.upgrades("ann");
@@ -499,7 +499,7 @@ TEST_CASE("a WebSocket has ten seconds to take over", "[signaling]") {
   s.advance(1ms).expect({"again: 2"});
 }
 
-TEST_CASE("ten seconds are ten seconds, also where the timer is late", "[signaling]") {
+TEST_CASE("the ten seconds apply even when the timer is late", "[signaling]") {
   Scenario s;
   s.polls("ann");
   s.upgrades("ann");
@@ -625,7 +625,7 @@ TEST_CASE("what the application says in a session's last moment goes to the othe
   CHECK(s.engine().sessions() == 1);
 }
 
-TEST_CASE("all are closed", "[signaling]") {
+TEST_CASE("all sessions can be closed", "[signaling]") {
   Scenario s;
   s.polls("ann");
   s.gets("ann");
@@ -641,8 +641,8 @@ TEST_CASE("all are closed", "[signaling]") {
   CHECK(s.engine().next_deadline() == SteadyTime::max());
 }
 
-// --- Those who do not read
-TEST_CASE("so many octets wait for a client that does not ask for them", "[signaling]") {
+// --- Clients that do not read
+TEST_CASE("the octets that wait for a client that does not read are limited", "[signaling]") {
   Scenario s({.max_waiting = 100});
   s.polls("ann");
   s.sends("ann", std::string(60, 'a'));
@@ -678,7 +678,7 @@ TEST_CASE("a client that asks in time gets all that comes at once, before anythi
   CHECK(s.slow == 1);
 }
 
-TEST_CASE("so many packets wait for a client that does not ask for them", "[signaling]") {
+TEST_CASE("the packets that wait for a client that does not read are limited", "[signaling]") {
   Scenario s({.max_packets = 3});
   s.polls("ann");
   for (int i = 0; i < 3; ++i) s.sends("ann", "");
@@ -699,7 +699,7 @@ TEST_CASE("a client that makes too much for itself is ended by that very request
       .expect({"ann 200 ok", "app: ann 123456", "app: ann 123456", "app: ann lost"});
 }
 
-TEST_CASE("a ping may be one packet too many", "[signaling]") {
+TEST_CASE("a ping may exceed the limit of waiting packets", "[signaling]") {
   Scenario s({.max_packets = 1});
   s.polls("ann");
   s.sends("ann", "x");

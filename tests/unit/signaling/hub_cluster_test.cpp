@@ -1,4 +1,5 @@
-// Rooms whose members belong to several nodes: hubs that tell each other what a cluster carries between them.
+// Tests rooms whose members belong to several nodes: these hubs exchange what a cluster would carry between
+// them.
 #include <catch2/catch.hpp>
 #include <deque>
 #include <functional>
@@ -17,8 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 using namespace test;
 
-// Nodes a, b and c have the numbers 1, 2 and 3 for each other. What their members hear stands in heard(), as
-// "ben: ann joined blue", each under the name that the member has entered with.
+// Nodes a, b and c have the numbers 1, 2 and 3. What their members hear is in heard(), as "ben: ann joined
+// blue", with the names under which the members have entered.
 class Nodes {
  public:
   explicit Nodes(const Limits& limits = {}) {
@@ -63,7 +64,7 @@ class Nodes {
     nodes_.at(at).hub->remove(ids_.at(name), nodes_.at(at).out);
     carry();
   }
-  // With the secret that the member was given at `before`.
+  // Resumes with the secret that the member got at `before`.
   bool resumes(const std::string& name, NodeNumber at, const std::string& secret) {
     const ConnectionId connection = ++last_connection_;
     names_[connection] = name + "'";
@@ -74,9 +75,9 @@ class Nodes {
   }
   std::string secret(const std::string& name, NodeNumber at) { return hub(at).resume_secret(ids_.at(name)); }
 
-  // Its messages and its changes go nowhere any more.
+  // After this, the node's messages and changes reach nobody.
   void dies(NodeNumber number) { nodes_.erase(number); }
-  // What is sent to it waits until it hears again.
+  // Messages to this node wait until it listens again.
   void hears_nothing(NodeNumber number) { nodes_.at(number).hears = false; }
   void hears_again(NodeNumber number) {
     nodes_.at(number).hears = true;
@@ -92,14 +93,14 @@ class Nodes {
     carry();
   }
 
-  // Who is in the room, as this node knows it.
+  // Returns who is in the room, as this node knows it.
   std::string room(NodeNumber at, std::string_view name) {
     std::string all;
     for (const Hub::Peer& peer : hub(at).peers_of(MemberId(), name))
       all += (all.empty() ? "" : " ") + peer.name;
     return all;
   }
-  // What a node would read of the members of this one, as it has written them.
+  // Returns what another node would read of this node's members in Redis.
   std::string written(NodeNumber at) {
     std::string all;
     for (const auto& [id, presence] : nodes_.at(at).written) all += (all.empty() ? "" : " ") + presence.name;
@@ -120,7 +121,7 @@ class Nodes {
   Hub::Output& out(NodeNumber at) { return nodes_.at(at).out; }
   MemberId id(const std::string& name) { return ids_.at(name); }
   TimePoint now() const { return clock_.now(); }
-  // What nobody could be told: "ben: hello".
+  // Returns the messages that reached nobody: "ben: hello".
   std::string undelivered() {
     std::string all;
     for (const auto& [to, event] : undelivered_)
@@ -137,7 +138,7 @@ class Nodes {
     std::deque<std::function<void(Node&)>> arriving;  // in the order in which it was sent
   };
 
-  // As a cluster does it: what has changed to everybody, and then what was said, until nothing is left.
+  // Carries changes to all nodes and then the messages, like a cluster, until nothing is left.
   void carry() {
     for (bool more = true; more;) {
       more = false;
@@ -168,7 +169,7 @@ class Nodes {
       }
     }
   }
-  // As cluster::Rooms does, where the members are by now when the node is gone.
+  // When the destination is lost, this sends to the member's present node, like cluster::Rooms.
   void send(NodeNumber from, const Outgoing& message) {
     if (const auto to = nodes_.find(message.node); to != nodes_.end()) {
       to->second.arriving.push_back([to = to->first, one = Outgoing(message)](Node& there) mutable {
@@ -236,7 +237,7 @@ TEST_CASE("members of one room hear each other whichever nodes they are at, once
   CHECK(nodes.room(3, "blue").size() == std::string("ann ben").size());
 }
 
-TEST_CASE("a new name is told at all nodes, once, and not of those who are gone") {
+TEST_CASE("a new name is reported on all nodes, once, but not for members that are away") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -283,7 +284,7 @@ TEST_CASE("a member that is cut off comes back to another node, unnoticed and wi
   CHECK(nodes.hub(2).members() == 0);
 }
 
-TEST_CASE("a member that comes back to another node while its line seems alive loses the old one") {
+TEST_CASE("a member that comes back to another node while its old connection seems to work loses that one") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -294,7 +295,7 @@ TEST_CASE("a member that comes back to another node while its line seems alive l
   CHECK(nodes.heard() == "ben' is replaced");
 }
 
-TEST_CASE("what a node has written of a member is over when the member has gone to another node") {
+TEST_CASE("when a member has gone to another node, its former node writes nothing of it any more") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 1, "blue");
@@ -326,7 +327,7 @@ TEST_CASE("that a member is over on its former node says nothing to those who ha
   CHECK(nodes.resumes("ben", 1, nodes.secret("ben", 3)));
 }
 
-TEST_CASE("what is said while a member moves arrives once and in order, whoever hears of it when") {
+TEST_CASE("messages to a member that moves arrive once and in order, whenever each node learns of the move") {
   Nodes nodes;
   for (const char* name : {"ann", "amy"}) nodes.enters(name, 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -372,7 +373,7 @@ TEST_CASE("a member that has moved waits two seconds for what its former node ha
   CHECK(nodes.heard() == "ann': ben 2");
 }
 
-TEST_CASE("what waits for a member that has moved has a bound") {
+TEST_CASE("the number of messages that wait for a moved member is limited") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -394,7 +395,7 @@ TEST_CASE("what waits for a member that has moved has a bound") {
   }
 }
 
-TEST_CASE("a member that moves on at once takes along what waits for it") {
+TEST_CASE("a member that moves again at once takes its waiting messages along") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -490,7 +491,7 @@ TEST_CASE("those who join at different nodes at once may be more than the limit,
   }
 }
 
-TEST_CASE("a member of a node that is gone who has missed too much is gone for all") {
+TEST_CASE("a member of a lost node that has missed too much is forgotten on all nodes") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -505,7 +506,7 @@ TEST_CASE("a member of a node that is gone who has missed too much is gone for a
   CHECK_FALSE(nodes.resumes("ann", 3, secret));
 }
 
-TEST_CASE("what is too much for the way between nodes is refused, and said to members of this node alone") {
+TEST_CASE("a message that is too large for the way between nodes is refused, unless it stays on this node") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("amy", 1, "blue");
@@ -525,7 +526,7 @@ TEST_CASE("what is too much for the way between nodes is refused, and said to me
   CHECK_FALSE(says(most));
 }
 
-TEST_CASE("one that was told to be gone is told to be back when it comes back to another node") {
+TEST_CASE("a member that was reported as lost is reported as back when it comes back to another node") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -569,7 +570,7 @@ TEST_CASE("members of a node that died are forgotten after two minutes") {
   CHECK_FALSE(nodes.resumes("ben", 3, secret));
 }
 
-TEST_CASE("a node that was only taken for gone is there again with its members, as they were") {
+TEST_CASE("a node that was wrongly taken for lost is there again with its members, unchanged") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -607,7 +608,7 @@ TEST_CASE("nobody comes back from a node that died by a token that was revoked m
   CHECK_FALSE(nodes.resumes("ann", 3, secrets["ann"]));
 }
 
-TEST_CASE("a secret of another cluster, or of another member, is none") {
+TEST_CASE("the secret of another cluster, or of another member, is not accepted") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");

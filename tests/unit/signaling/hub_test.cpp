@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace test;
 
-// A hub whose members are known by their names. What happens stands in heard(): "bob: ann joined blue".
+// A hub whose members have names. Events are in heard(), as "bob: ann joined blue".
 class Meeting {
  public:
   explicit Meeting(const Limits& limits = {}) : hub_(limits, random_) {}
@@ -30,12 +30,12 @@ class Meeting {
                              .quota_user = name + "'s quota"});
     return *this;
   }
-  // The names that it finds there, or why it does not come in.
+  // Returns the names of those in the room, or why the member may not join.
   std::string joins(const std::string& name, std::string_view room) {
     const auto result = hub_.join(ids_[name], room, out_);
     return result ? names(*result) : std::string(code_of(result.error()));
   }
-  // All of them, each under its name, with nothing left to be heard.
+  // Lets all of them join, each under its name, and takes the events until now.
   Meeting& gather(std::string_view room, std::initializer_list<std::string> who) {
     for (const std::string& name : who) {
       if (!ids_.contains(name)) enters(name);
@@ -57,7 +57,7 @@ class Meeting {
   }
   void drops(const std::string& name) { hub_.disconnect(ids_[name], false, clock_.now(), out_); }
   void says_goodbye(const std::string& name) { hub_.disconnect(ids_[name], true, clock_.now(), out_); }
-  // On a connection called NAME'; the rooms, or why not.
+  // Resumes on a connection called NAME'. Returns the rooms, or why this is not possible.
   std::string resumes(const std::string& name) { return resumes_with(name, secret(name)); }
   std::string resumes_with(const std::string& name, std::string_view secret) {
     const ConnectionId connection = next_connection_++;
@@ -72,13 +72,13 @@ class Meeting {
     return rooms;
   }
   std::string secret(const std::string& name) const { return hub_.resume_secret(ids_.at(name)); }
-  // The connection that the last who resumed had before.
+  // Returns the former connection of the last member that has resumed.
   const std::string& replaced() const { return replaced_; }
   std::string peers(const std::string& name, std::string_view room) {
     return names(hub_.peers_of(ids_[name], room));
   }
 
-  // The hub is woken whenever it asked to be.
+  // Lets time pass, and calls the hub at each of its deadlines.
   Meeting& advance(Duration duration) {
     const SteadyTime until = clock_.now().steady + duration;
     for (SteadyTime next = hub_.next_deadline(); next <= until; next = hub_.next_deadline()) {
@@ -89,7 +89,7 @@ class Meeting {
     clock_.advance(until - clock_.now().steady);
     return *this;
   }
-  // It is not; until now.
+  // Lets time pass, and calls the hub only at the end.
   Meeting& oversleep(Duration duration) {
     clock_.advance(duration);
     hub_.on_timeout(clock_.now(), out_);
@@ -257,7 +257,7 @@ TEST_CASE("a broadcast goes to everybody else in the room", "[signaling]") {
 }
 
 // --- Limits
-TEST_CASE("a room has so many places, and who left gives one back", "[signaling]") {
+TEST_CASE("a room has a limit of members, and a member that leaves frees a place", "[signaling]") {
   Meeting m({.members_per_room = 2});
   m.gather("blue", {"ann", "bob"}).enters("carl");
   CHECK(m.joins("carl", "blue") == "room-full");
@@ -270,7 +270,7 @@ TEST_CASE("a room has so many places, and who left gives one back", "[signaling]
   CHECK(m.joins("ann", "blue") == "room-full");
 }
 
-TEST_CASE("one that is cut off keeps its place until somebody notices", "[signaling]") {
+TEST_CASE("a member that is cut off keeps its place until somebody notices", "[signaling]") {
   Meeting m({.members_per_room = 2});
   m.gather("blue", {"ann", "bob"}).enters("carl");
   m.drops("ann");
@@ -296,7 +296,7 @@ TEST_CASE("nobody comes back to a place that was taken", "[signaling]") {
   CHECK(m.heard() == "bob: ann joined blue; ann': bob to blue 1");
 }
 
-TEST_CASE("a member has so many rooms", "[signaling]") {
+TEST_CASE("a member has a limit of rooms", "[signaling]") {
   Meeting m({.rooms_per_member = 2});
   m.gather("blue", {"ann", "bob"}).gather("red", {"ann"});
   CHECK(m.joins("ann", "green") == "too-many-rooms");
@@ -307,7 +307,7 @@ TEST_CASE("a member has so many rooms", "[signaling]") {
   CHECK(m.joins("ann", "green") == "bob");
 }
 
-TEST_CASE("an address opens so many rooms, and gets the count back when they are empty", "[signaling]") {
+TEST_CASE("an address has a limit of rooms, and empty rooms do not count", "[signaling]") {
   Meeting m({.rooms_per_address = 2});
   m.enters("ann", "198.51.100.1").enters("bob", "198.51.100.1").enters("carl", "198.51.100.2");
   m.enters("dora", "2001:db8::1");
@@ -319,7 +319,7 @@ TEST_CASE("an address opens so many rooms, and gets the count back when they are
   CHECK(m.joins("carl", "green").empty());
   CHECK(m.joins("dora", "white").empty());
   CHECK(m.joins("ann", "green") == "carl");
-  // Whoever opened it, a room counts while somebody is in it.
+  // A room counts while somebody is in it, even after the member that opened it has left.
   CHECK(m.joins("carl", "blue") == "ann bob");
   m.leaves("ann", "blue");
   m.leaves("bob", "blue");
@@ -344,7 +344,7 @@ TEST_CASE("a room refused is not counted", "[signaling]") {
   }
 }
 
-TEST_CASE("one that is forgotten gives its rooms back", "[signaling]") {
+TEST_CASE("a member that is forgotten no longer counts for its rooms", "[signaling]") {
   Meeting m({.rooms_per_address = 1});
   m.gather("blue", {"ann"}).enters("bob");
   m.says_goodbye("ann");
@@ -355,7 +355,7 @@ TEST_CASE("one that is forgotten gives its rooms back", "[signaling]") {
   CHECK(m.joins("bob", "red").empty());
 }
 
-TEST_CASE("limits of 0 are none", "[signaling]") {
+TEST_CASE("limits of 0 mean no limits", "[signaling]") {
   Meeting m({.members_per_room = 0,
              .rooms_per_member = 0,
              .rooms_per_address = 0,
@@ -375,8 +375,8 @@ TEST_CASE("limits of 0 are none", "[signaling]") {
   CHECK(m.out().deliveries.size() == 1000);
 }
 
-// --- Cut off
-TEST_CASE("for three seconds nobody notices", "[signaling]") {
+// --- Lost connections
+TEST_CASE("a loss is not reported for three seconds", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob", "carl"});
   m.drops("ann");
@@ -424,7 +424,7 @@ TEST_CASE("a loss is told in every room, once", "[signaling]") {
   CHECK(m.heard() == "bob: ann left blue; carl: ann left red");
 }
 
-TEST_CASE("whoever wakes late still tells that one was lost", "[signaling]") {
+TEST_CASE("a hub that is woken late still reports a loss", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob"});
   m.drops("ann");
@@ -434,7 +434,7 @@ TEST_CASE("whoever wakes late still tells that one was lost", "[signaling]") {
   CHECK(m.hub().next_deadline() == SteadyTime::max());
 }
 
-TEST_CASE("one in no room may come back as well", "[signaling]") {
+TEST_CASE("a member in no room may come back too", "[signaling]") {
   Meeting m;
   m.enters("ann").enters("bob");
   const std::string secret = m.secret("ann");
@@ -449,7 +449,7 @@ TEST_CASE("one in no room may come back as well", "[signaling]") {
   CHECK(m.resumes_with("ann", secret) == "resume-unknown");
 }
 
-TEST_CASE("one that is cut off can be removed and taken out", "[signaling]") {
+TEST_CASE("a member that is cut off can be removed and taken out of rooms", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob", "carl"});
   m.drops("ann");
@@ -464,7 +464,7 @@ TEST_CASE("one that is cut off can be removed and taken out", "[signaling]") {
   CHECK(m.hub().members() == 1);
 }
 
-TEST_CASE("each of several has deadlines of its own", "[signaling]") {
+TEST_CASE("each of several lost members has its own deadlines", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob", "carl", "dora"});
   m.drops("ann");
@@ -484,7 +484,7 @@ TEST_CASE("each of several has deadlines of its own", "[signaling]") {
 }
 
 // --- Coming back
-TEST_CASE("one that comes back in time was never away", "[signaling]") {
+TEST_CASE("a member that comes back in time was never away for the others", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob", "carl"});
   m.drops("ann");
@@ -503,14 +503,15 @@ TEST_CASE("one that comes back in time was never away", "[signaling]") {
   CHECK(m.heard() == "ann': bob 4");
 }
 
-TEST_CASE("one that comes back later joins again as itself, and then gets what it missed", "[signaling]") {
+TEST_CASE("a member that comes back later joins again as itself, and then gets what it missed",
+          "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob", "carl"});
   m.drops("ann");
   m.signals("bob", "ann", "1");
   m.advance(3s);
   CHECK(m.heard() == "bob: ann lost blue; carl: ann lost blue");
-  CHECK(m.signals("bob", "ann", "2").empty());  // whoever has not heard yet may still write
+  CHECK(m.signals("bob", "ann", "2").empty());  // a member that has not yet been told may still write
   m.broadcasts("carl", "blue", "3");
   m.heard();
   m.advance(2min - 3s - 1ms);
@@ -518,13 +519,13 @@ TEST_CASE("one that comes back later joins again as itself, and then gets what i
   CHECK(m.heard() ==
         "bob: ann joined blue; carl: ann joined blue; ann': bob 1; ann': bob 2; ann': carl to blue 3");
   CHECK(m.peers("bob", "blue") == "ann carl");
-  // What it got is not kept.
+  // A message that the member has received is not kept.
   m.drops("ann");
   CHECK(m.resumes("ann") == "blue");
   CHECK(m.heard().empty());
 }
 
-TEST_CASE("after two minutes nobody knows it", "[signaling]") {
+TEST_CASE("after two minutes a lost member is unknown", "[signaling]") {
   for (const bool clean : {false, true}) {
     CAPTURE(clean);
     Meeting m;
@@ -549,7 +550,7 @@ TEST_CASE("the two minutes start anew with each loss", "[signaling]") {
   }
 }
 
-TEST_CASE("one that said goodbye comes back likewise", "[signaling]") {
+TEST_CASE("a member that closed its connection may come back in the same way", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob"});
   m.says_goodbye("ann");
@@ -560,7 +561,7 @@ TEST_CASE("one that said goodbye comes back likewise", "[signaling]") {
   CHECK(m.heard() == "bob: ann joined blue; ann': bob to blue 1");
 }
 
-TEST_CASE("one whose old connection is thought alive takes its place", "[signaling]") {
+TEST_CASE("a member may come back while its old connection still seems to work", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob"});
   CHECK(m.resumes("ann") == "blue");
@@ -587,7 +588,7 @@ TEST_CASE("who comes and goes is not missed, only what was said", "[signaling]")
   CHECK(m.peers("ann", "blue") == "bob dora");
 }
 
-TEST_CASE("only the secret opens the door", "[signaling]") {
+TEST_CASE("only the right secret lets a member come back", "[signaling]") {
   Meeting m;
   m.gather("blue", {"ann", "bob"});
   m.drops("ann");
@@ -630,7 +631,7 @@ TEST_CASE("only the secret opens the door", "[signaling]") {
 }
 
 // --- Too much to miss
-TEST_CASE("one that missed too many messages is forgotten", "[signaling]") {
+TEST_CASE("a member that has missed too many messages is forgotten", "[signaling]") {
   Meeting m({.missed_messages = 3});
   m.gather("blue", {"ann", "bob"});
   const std::string secret = m.secret("ann");
@@ -663,7 +664,7 @@ TEST_CASE("one that missed too many messages is forgotten", "[signaling]") {
   }
 }
 
-TEST_CASE("one that missed too many bytes is forgotten", "[signaling]") {
+TEST_CASE("a member that has missed too many bytes is forgotten", "[signaling]") {
   Meeting m({.missed_bytes = 100});
   m.gather("blue", {"ann", "bob", "carl"});
   m.drops("ann");
@@ -673,7 +674,7 @@ TEST_CASE("one that missed too many bytes is forgotten", "[signaling]") {
   SECTION("but for the last that fits") {
     CHECK(m.resumes("ann") == "blue");
     CHECK(m.heard() == "ann': bob " + std::string(60, '1') + "; ann': bob to blue " + std::string(40, '2'));
-    // The count starts anew.
+    // The count begins again.
     m.drops("ann");
     m.signals("bob", "ann", std::string(100, '3'));
     CHECK(m.resumes("ann") == "blue");

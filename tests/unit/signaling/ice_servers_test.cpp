@@ -40,7 +40,7 @@ std::string by_spaces(const std::vector<std::string>& urls) {
   return all;
 }
 
-// What somebody is told whose request named `requested`.
+// Returns what a client gets whose request named `requested`.
 std::string stun(const IceServers& servers, std::string_view requested = "") {
   return by_spaces(servers.stun_urls(servers.host_for(requested)));
 }
@@ -48,12 +48,12 @@ std::string turn(const IceServers& servers, std::string_view requested = "") {
   return by_spaces(servers.turn_urls(servers.host_for(requested)));
 }
 
-TEST_CASE("the host that clients are told", "[signaling]") {
+TEST_CASE("clients are told the best known host", "[signaling]") {
   struct Case {
     std::string host, certificate_name, advertised, default_address, requested, expected;
   };
   const Case cases[] = {
-      // Each gives way to the one before.
+      // Each source of the name is used only when the ones before it are missing.
       {"turn.a", "cert.b", "198.51.100.7", "10.0.0.5", "asked.c", "turn.a"},
       {"", "cert.b", "198.51.100.7", "10.0.0.5", "asked.c", "cert.b"},
       {"", "", "198.51.100.7", "10.0.0.5", "asked.c", "198.51.100.7"},
@@ -61,7 +61,7 @@ TEST_CASE("the host that clients are told", "[signaling]") {
       {"", "", "", "", "asked.c", "asked.c"},
       {"", "", "", "10.0.0.5", "192.0.2.9", "192.0.2.9"},
       {"", "", "", "10.0.0.5", "2001:db8::9", "2001:db8::9"},
-      // This machine by a name of its own.
+      // The request names this machine itself.
       {"", "", "", "10.0.0.5", "localhost", "10.0.0.5"},
       {"", "", "", "10.0.0.5", "app.localhost", "10.0.0.5"},
       {"", "", "", "10.0.0.5", "127.0.0.1", "10.0.0.5"},
@@ -73,11 +73,11 @@ TEST_CASE("the host that clients are told", "[signaling]") {
       {"", "", "198.51.100.7", "10.0.0.5", "localhost", "198.51.100.7"},
       {"turn.a", "", "", "10.0.0.5", "localhost", "turn.a"},
       {"", "", "", "", "localhost", "localhost"},
-      // Behind a proxy nothing is known of the request.
+      // Behind a proxy, the host of the request is unknown.
       {"", "", "", "10.0.0.5", "", "10.0.0.5"},
       {"", "", "198.51.100.7", "10.0.0.5", "", "198.51.100.7"},
       {"", "", "", "", "", ""},
-      // As a request writes a literal.
+      // A request writes an IPv6 address in brackets.
       {"", "", "", "10.0.0.5", "[::1]", "10.0.0.5"},
       {"", "", "", "10.0.0.5", "[2001:db8::9]", "2001:db8::9"},
   };
@@ -152,7 +152,7 @@ TEST_CASE("a literal fits the listeners of its family alone, and IPv6 has bracke
     CHECK(stun(IceServers(p)) == c.stun);
     CHECK(turn(IceServers(p)) == c.turn);
   }
-  // In a Host header a literal stands in brackets.
+  // A Host header has an IPv6 address in brackets.
   CHECK(turn(IceServers(params(kAll)), "[2001:db8::1]") == turn(IceServers(params(kAll)), "2001:db8::1"));
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("the entries are those of an RTCConfiguration", "[signaling]") {
         R"([{"urls":["stun:t:1"]},)"
         R"({"urls":["turn:t:1?transport=udp","turn:t:2?transport=tcp"],)"
         R"("username":"1735693200:ann","credential":"pass\"word"}])");
-  // Without UDP nobody answers a STUN URL.
+  // Without UDP, nobody answers a STUN URL.
   CHECK(entries({on(Transport::tls, "0.0.0.0:2")}) ==
         R"([{"urls":["turns:t:2?transport=tcp"],"username":"1735693200:ann","credential":"pass\"word"}])");
   CHECK(entries({}) == "[]");
@@ -230,7 +230,7 @@ TEST_CASE("credentials are what the relay takes, to the second", "[signaling]") 
   CHECK(servers.mint("ann", kNow).password != servers.mint("bob", kNow).password);
 }
 
-// The hosts of the TURN URLs that a client is told, in their order.
+// Returns the hosts of the TURN URLs that a client gets, in their order.
 std::string told_hosts(IceServers& servers) {
   std::string hosts;
   for (const std::string& url : servers.choose_urls("own").turn) {
@@ -271,7 +271,7 @@ TEST_CASE("in a cluster clients are told of two nodes: this one while it is not 
   CHECK(times["own b"] + times["b own"] == 300);
 }
 
-TEST_CASE("a moment as RFC 3339 has it", "[signaling]") {
+TEST_CASE("a time is written as in RFC 3339", "[signaling]") {
   const auto at = [](std::int64_t seconds) { return to_rfc3339(WallTime(std::chrono::seconds(seconds))); };
   CHECK(at(0) == "1970-01-01T00:00:00Z");
   CHECK(at(1'735'689'599) == "2024-12-31T23:59:59Z");

@@ -12,7 +12,7 @@ std::string member(std::string_view object, std::string_view key) {
   return std::string(json_member(object, key).value_or("(nothing)"));
 }
 
-// All at once, each in ‹ ›.
+// Returns all elements, each in ‹ ›.
 std::string elements(std::string_view array) {
   std::string all;
   for (const std::string_view element : json_elements(array)) all += "‹" + std::string(element) + "›";
@@ -120,7 +120,7 @@ TEST_CASE("slices view the text", "[signaling]") {
   }
 }
 
-// Nobody should ask, but nobody should fall either.
+// Callers parse the JSON first, but malformed JSON must not do harm either.
 TEST_CASE("what no parser would accept does no harm", "[signaling]") {
   const std::string whole = R"({"a":[1,{"b":"\"x\\"}],"c" : "d"})";
   for (std::size_t size = 0; size < whole.size(); ++size) {

@@ -22,7 +22,7 @@ TEST_CASE("half of a surrogate pair reads as U+FFFD", "[signaling]") {
   CHECK(parsed(R"({"\udfff":["\udbff"]})") == "{\"\uFFFD\":[\"\uFFFD\"]}");
 }
 
-TEST_CASE("what only looks like one is left as it is", "[signaling]") {
+TEST_CASE("escapes that only look like a surrogate are unchanged", "[signaling]") {
   CHECK(parsed(R"("\\ud83d")") == R"("\\ud83d")");
   CHECK(parsed(R"("\\\ud83d")") == "\"\\\\\uFFFD\"");
   CHECK(parsed(R"("\ud7ff\ue000")") == "\"\uD7FF\uE000\"");

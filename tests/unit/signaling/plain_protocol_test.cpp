@@ -11,7 +11,7 @@ namespace {
 
 using namespace test;
 
-// In one room, with nothing left to be heard.
+// All of them are in one room, and the events until now are taken.
 struct Room : SignalingScenario {
   explicit Room(std::initializer_list<std::string> who, SignalingSetup setup = {})
       : SignalingScenario(std::move(setup)) {
@@ -90,7 +90,7 @@ TEST_CASE("what is passed on is passed on letter by letter", "[signaling]") {
   }
 }
 
-TEST_CASE("of two data the last counts, as parsers have it", "[signaling]") {
+TEST_CASE("of two members `data` the last one counts, as in parsers", "[signaling]") {
   Room s({"ann", "bob"});
   s["ann"].says(R"({"type":"broadcast","data":1,"data":[2.0]})").expect({broadcast("bob", "ann", "[2.0]")});
   s["ann"].says(R"({"type":"leave","type":"broadcast","data":1})").expect({broadcast("bob", "ann", "1")});
@@ -99,7 +99,7 @@ TEST_CASE("of two data the last counts, as parsers have it", "[signaling]") {
       .expect({ack("ann", "2.0"), broadcast("bob", "ann", "1")});
 }
 
-TEST_CASE("who says it cannot be forged", "[signaling]") {
+TEST_CASE("the sender of a message cannot be forged", "[signaling]") {
   Room s({"ann", "bob", "carl"});
   s["ann"]
       .says(R"({"type":"signal","to":"<bob>","from":"<carl>","data":1})")
@@ -109,7 +109,7 @@ TEST_CASE("who says it cannot be forged", "[signaling]") {
       .expect({broadcast("bob", "ann", "1"), broadcast("carl", "ann", "1")});
 }
 
-TEST_CASE("what is for many is written once", "[signaling]") {
+TEST_CASE("a message to many members is encoded once", "[signaling]") {
   Room s({"ann", "bob", "carl", "dora"});
   const Heard heard = s["ann"].broadcasts("1");
   REQUIRE(heard.texts.size() == 3);
@@ -238,9 +238,9 @@ TEST_CASE("what is no message is refused, and does no harm", "[signaling]") {
   s["eve"].says(R"({"type":"resume","resume":1})").expect({error("eve", Refusal::bad_message)});
 }
 
-TEST_CASE("a text has so many floors", "[signaling]") {
+TEST_CASE("the depth of a text is limited", "[signaling]") {
   Room s({"ann", "bob"});
-  // The message itself is the first.
+  // The message itself is the first level.
   const std::string most =
       std::string(PlainProtocol::kDeepest - 1, '[') + std::string(PlainProtocol::kDeepest - 1, ']');
   s["ann"].broadcasts(most).expect({broadcast("bob", "ann", most)});
@@ -248,7 +248,7 @@ TEST_CASE("a text has so many floors", "[signaling]") {
   s["ann"].broadcasts(std::string(60'000, '[')).expect({error("ann", Refusal::bad_message)});
 }
 
-TEST_CASE("a type that no request has", "[signaling]") {
+TEST_CASE("an unknown type of request is refused", "[signaling]") {
   Room s({"ann"});
   s.connects("eve");
   for (const std::string type : {"", "Join", "join ", "joined", "ack", "peer-left", "bye", "jo\\u0000in"}) {
@@ -257,7 +257,7 @@ TEST_CASE("a type that no request has", "[signaling]") {
   }
 }
 
-TEST_CASE("some things take a room, and some take none", "[signaling]") {
+TEST_CASE("some requests need a room, and some need none", "[signaling]") {
   Room s({"ann"});
   s.connects("eve");
   for (const std::string request :
@@ -386,7 +386,7 @@ TEST_CASE("names may be had twice", "[signaling]") {
 }
 
 // --- Rooms that are full
-TEST_CASE("what a room and an address may hold is told by code", "[signaling]") {
+TEST_CASE("the limits of a room and of an address are reported by code", "[signaling]") {
   Room s({"ann", "bob"}, {.limits = {.members_per_room = 2, .rooms_per_address = 2}});
   s.connects("carl").joins("blue", R"("id":1)").expect({error("carl", Refusal::room_full, "1")});
   s["carl"].joins("red").expect({joined("carl", "red")});
@@ -469,12 +469,12 @@ TEST_CASE("one that comes back before its loss is known takes its place", "[sign
   s["ann"].broadcasts("1").expect_silence();  // still on its way
   s["bob"].signals("ann", "2").expect({signal("ann2", "bob", "2")});
   s.advance(3s).expect_silence();
-  // The same secret serves again.
+  // The same secret can be used again.
   s["ann2"].drops();
   s.connects("ann3").resumes("ann").expect({resumed("ann3", "blue", "ann", {"bob"})});
 }
 
-TEST_CASE("one that missed too much has to join anew", "[signaling]") {
+TEST_CASE("a member that has missed too much has to join again", "[signaling]") {
   Room s({"ann", "bob"}, {.limits = {.missed_messages = 2}});
   s["ann"].drops();
   for (int i = 0; i < 5; ++i) s["bob"].broadcasts("1").expect_silence();
@@ -493,7 +493,7 @@ TEST_CASE("a place that was taken is not given twice", "[signaling]") {
 }
 
 // --- Time
-TEST_CASE("whoever joins no room in time is closed", "[signaling]") {
+TEST_CASE("a connection that joins no room in time is closed", "[signaling]") {
   SignalingScenario s({.connect_timeout = 10s});
   s.connects("ann").joins("blue");
   s.connects("bob");
@@ -506,7 +506,7 @@ TEST_CASE("whoever joins no room in time is closed", "[signaling]") {
   s.advance(1ms).expect({closed("ann", 1008, "no room joined in time")});
 }
 
-TEST_CASE("what comes from a connection that is gone is nothing", "[signaling]") {
+TEST_CASE("messages of a connection that has ended are ignored", "[signaling]") {
   Room s({"ann", "bob"});
   s["ann"].says_goodbye();
   s["ann"].broadcasts("1").expect_silence();
@@ -536,14 +536,14 @@ TEST_CASE("new credentials come at three quarters of a lifetime", "[signaling]")
   s.advance(45s).expect({closed("ann2", 1008, "no room joined in time")});
 }
 
-TEST_CASE("whoever wakes late sends credentials once", "[signaling]") {
+TEST_CASE("a server that is woken late sends credentials once", "[signaling]") {
   Room s({"ann", "bob"});
   s.advance_asleep(10h);
   s.advance(0ms).expect({new_credentials("ann"), new_credentials("bob")});
 }
 
 // --- Credentials
-TEST_CASE("an address has so many credentials", "[signaling]") {
+TEST_CASE("the credentials of an address are limited", "[signaling]") {
   SignalingSetup setup;
   setup.mints_per_second = 1;
   setup.mints_at_once = 3;
@@ -616,7 +616,7 @@ struct Guarded : SignalingScenario {
     if (setup.token_secrets.empty()) setup.token_secrets = {"south"};
     return setup;
   }
-  // That the leeway makes good for a minute from now on.
+  // Returns a token that, with the leeway, is valid for one minute.
   std::string token(const std::string& claims = {}, std::string_view secret = "south") const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now().wall.time_since_epoch()).count();
@@ -626,7 +626,7 @@ struct Guarded : SignalingScenario {
   static std::string member(const std::string& token) { return R"("token":")" + token + '"'; }
 };
 
-TEST_CASE("where a token is asked for nobody comes in without", "[signaling]") {
+TEST_CASE("when tokens are required, nobody is admitted without one", "[signaling]") {
   Guarded s;
   auto ann = s.connects("ann");
   ann.joins("blue").expect({error("ann", Refusal::token_required)});
@@ -702,7 +702,7 @@ TEST_CASE("a fresh token brings credentials again", "[signaling]") {
   s["ann"].leaves();
 }
 
-TEST_CASE("a fresh token counts for whoever comes back", "[signaling]") {
+TEST_CASE("a new token counts for a member that comes back", "[signaling]") {
   Guarded s;
   s.connects("ann").joins("blue", s.member(s.token()));
   s.advance(50s);
@@ -712,7 +712,7 @@ TEST_CASE("a fresh token counts for whoever comes back", "[signaling]") {
   s.connects("ann2").resumes("ann").expect({resumed("ann2", "blue", "ann")});
   s.advance(40s).expect({error("ann2", Refusal::token_expired)});
   s["ann2"].drops();
-  // One may come along with the request, or with the connection.
+  // A new token may come with the request, or with the connection.
   s.connects("ann3")
       .says(R"({"type":"resume","resume":"<ann's secret>","token":")" + s.token() + "\"}")
       .expect({resumed("ann3", "blue", "ann")});
@@ -733,7 +733,7 @@ TEST_CASE("a token may be brought before joining, and in an open room means noth
   open.connects("bob").brings("x").expect({ack("bob", "7")});
 }
 
-TEST_CASE("whoever joined while access was open gets no credentials where a token is asked for now",
+TEST_CASE("a member that joined while access was open gets no credentials when tokens are required now",
           "[signaling]") {
   SignalingSetup setup;
   setup.token_secrets = {"south"};
@@ -843,7 +843,7 @@ TEST_CASE("a refused token costs no credentials", "[signaling]") {
   ann.joins("blue", s.member(s.token())).expect({joined("ann", "blue")});
 }
 
-TEST_CASE("where none is asked for a token means nothing", "[signaling]") {
+TEST_CASE("when tokens are not required, a token has no effect", "[signaling]") {
   SignalingScenario s;
   s.connects("ann", opening("198.51.100.1", "", "x"))
       .joins("blue", R"("token":"y")")

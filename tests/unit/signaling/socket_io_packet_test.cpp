@@ -54,7 +54,7 @@ TEST_CASE("a packet has its parts", "[signaling]") {
   CHECK_FALSE(decode_socket_io("1")->ack);
 }
 
-TEST_CASE("what a client may not send is nothing", "[signaling]") {
+TEST_CASE("packets that a client may not send are refused", "[signaling]") {
   for (const std::string text : {
            "",
            "7",
@@ -127,7 +127,7 @@ TEST_CASE("reserved names are not for clients", "[signaling]") {
   CHECK_FALSE(is_reserved_event("Connect"));
 }
 
-TEST_CASE("so many attachments, and JSON so deep", "[signaling]") {
+TEST_CASE("the attachments and the depth of a packet are limited", "[signaling]") {
   const auto with = [](int count) {
     std::string text = "5" + std::to_string(count) + "-[\"x\"";
     for (int i = 0; i < count; ++i) text += R"(,{"_placeholder":true,"num":)" + std::to_string(i) + "}";

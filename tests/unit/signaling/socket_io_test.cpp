@@ -22,7 +22,7 @@ TEST_CASE("CONNECT is answered with an id of its own", "[signaling]") {
   CHECK(s.hub.members() == 2);
 }
 
-TEST_CASE("over polling likewise", "[signaling]") {
+TEST_CASE("CONNECT is answered over polling too", "[signaling]") {
   SocketIoScenario s;
   s.opens("ann");
   s.gets("ann").expect_silence();
@@ -44,7 +44,7 @@ TEST_CASE("a preset decides on namespaces; CONNECT's payload comes back letter b
   course.frames("ann", "40/custom,{}").expect({R"(ann: 44/custom,{"message":"Invalid namespace"})"});
 }
 
-TEST_CASE("what comes out of turn closes", "[signaling]") {
+TEST_CASE("a malformed packet, or one at the wrong time, ends the session", "[signaling]") {
   for (const std::string text : {"40", R"(42/custom,["x"])", "41/custom,", R"(43/custom,1[])", "4", "47",
                                  "40[]", R"(44{"message":"x"})", R"(42["disconnect"])", R"(42["x")", "42[]",
                                  R"(451-["x"])", R"(451-/custom,["x",{"_placeholder":true,"num":0}])"}) {
@@ -56,7 +56,7 @@ TEST_CASE("what comes out of turn closes", "[signaling]") {
   }
 }
 
-TEST_CASE("before CONNECT there is nothing else", "[signaling]") {
+TEST_CASE("before CONNECT, no other packet is accepted", "[signaling]") {
   for (const std::string text : {R"(42["x"])", "41", "431[]", R"(42/custom,["x"])", R"(450-["x"])",
                                  R"(451-["x",{"_placeholder":true,"num":0}])"}) {
     CAPTURE(text);
@@ -69,7 +69,7 @@ TEST_CASE("before CONNECT there is nothing else", "[signaling]") {
   s.frames("ann", "\1", true).expect({"ann closed"});
 }
 
-TEST_CASE("CONNECT comes in time", "[signaling]") {
+TEST_CASE("CONNECT has a deadline", "[signaling]") {
   SocketIoScenario s;
   s.opens_wire("ann");
   s.frames("ann", "40/x").expect({R"(ann: 44/x,{"message":"Invalid namespace"})"});
@@ -154,7 +154,7 @@ TEST_CASE("nothing comes between a packet and its octets", "[signaling]") {
   s.frames("bob", R"(451-["message",{"_placeholder":true,"num":0}])");
   s.frames("bob", "\1", true);
   s.frames("bob", "\2", true).expect({"bob closed"});
-  // A pong may come between them: it is Engine.IO's.
+  // A pong may come between them, because it belongs to Engine.IO.
   s.connects("carl");
   s.frames("carl", R"(451-["message",{"_placeholder":true,"num":0}])");
   s.frames("carl", "3").expect_silence();
@@ -185,7 +185,7 @@ TEST_CASE("a token is asked for, in CONNECT or in the header", "[signaling]") {
 // --- Recovery
 const SocketIoSetup kRecovering{.recovery = 2min};
 
-// ann and bob in blue, both with nothing left to be heard.
+// Ann and Bob are in blue, and the events until now are taken.
 struct Recovering : SocketIoScenario {
   explicit Recovering(const SocketIoSetup& setup = kRecovering) : SocketIoScenario(setup) {
     join("blue", {"ann", "bob"});
@@ -198,7 +198,7 @@ struct Recovering : SocketIoScenario {
   }
 };
 
-// What CONNECT is told.
+// Returns the answer to CONNECT.
 std::string answer(const std::string& who) {
   return who + R"(: 40{"sid":"<)" + who + R"(>","pid":"<)" + who + "'s pid>\"}";
 }
@@ -213,7 +213,7 @@ TEST_CASE("CONNECT tells what to come back with, and events count", "[signaling]
   s.emits("bob", R"(["chat","x","blue"])").expect({R"(ann: 42["chat","x","2"])"});
 }
 
-TEST_CASE("one that was cut off gets what it has not seen", "[signaling]") {
+TEST_CASE("a socket that was cut off gets the events that it has missed", "[signaling]") {
   Recovering s;  // ann was welcomed bob with offset 1
   s.chats("seen").expect({R"(ann: 42["chat","seen","2"])"});
   s.chats("lost on the way").expect({R"(ann: 42["chat","lost on the way","3"])"});
@@ -229,7 +229,7 @@ TEST_CASE("one that was cut off gets what it has not seen", "[signaling]") {
   s.emits("ann", R"(["chat","hi","blue"])").expect({R"(bob: 42["chat","hi","1"])"});
 }
 
-TEST_CASE("whoever was missed is welcomed back", "[signaling]") {
+TEST_CASE("a socket whose loss was reported is welcomed back", "[signaling]") {
   Recovering s;
   s.loses_wire("ann");
   s.advance(3s).expect({R"(bob: 42["bye","Anon",1,"1"])", R"(bob: 42["leave_room","<ann>","Anon","2"])"});
@@ -238,7 +238,7 @@ TEST_CASE("whoever was missed is welcomed back", "[signaling]") {
       .expect({answer("ann"), R"(bob: 42["welcome","Anon",2,"3"])", R"(ann: 42["chat","while away","2"])"});
 }
 
-TEST_CASE("what does not fit is a new socket", "[signaling]") {
+TEST_CASE("a CONNECT with other values makes a new socket", "[signaling]") {
   Recovering s;
   s.chats("x");
   const std::string id = s.id("ann");
@@ -257,7 +257,7 @@ TEST_CASE("what does not fit is a new socket", "[signaling]") {
   CHECK(s.emits("new", R"(["chat","x","blue"])").count("not-joined") == 1);
 }
 
-TEST_CASE("an offset that was forgotten, and a window that is over", "[signaling]") {
+TEST_CASE("a socket with too old an offset, or after its time, is a new one", "[signaling]") {
   SECTION("too many events") {
     Recovering s;
     for (int i = 0; i < 1000; ++i) s.chats("x");
@@ -297,7 +297,7 @@ TEST_CASE("an offset that was forgotten, and a window that is over", "[signaling
   }
 }
 
-TEST_CASE("one that is back before its old session is known to be gone", "[signaling]") {
+TEST_CASE("a socket may come back before its old session is known to have ended", "[signaling]") {
   Recovering s;
   s.chats("x");
   const std::string id = s.id("ann");
@@ -329,7 +329,7 @@ TEST_CASE("a namespace recovers its own sockets", "[signaling]") {
   s.emits("new", R"(["message",1])").expect({R"(new: 42["message-back",1,"2"])"});
 }
 
-TEST_CASE("octets are counted among what is kept for one that is cut off", "[signaling]") {
+TEST_CASE("attachments count among what is kept for a socket that is cut off", "[signaling]") {
   Recovering s;
   s.loses_wire("ann");
   const std::string large(60'000, 'x');

@@ -18,7 +18,7 @@ constexpr WallTime kWall{std::chrono::seconds(kNow)};
 
 std::string encoded(std::string_view text) { return crypto::base64url_encode(as_bytes(text)); }
 
-// `header.payload.signature` of texts, signed as it should be.
+// Returns `header.payload.signature` of these texts, with a valid signature.
 std::string token_of(std::string_view header, std::string_view payload, std::string_view secret = kSecret) {
   const std::string content = encoded(header) + '.' + encoded(payload);
   crypto::Digester digester;
@@ -26,7 +26,7 @@ std::string token_of(std::string_view header, std::string_view payload, std::str
          crypto::base64url_encode(digester.hmac_sha256(as_bytes(secret), {as_bytes(content)}));
 }
 
-// With an hour to go and further claims.
+// Returns claims with an expiry in an hour, and these further claims.
 std::string claims(const std::string& more = {}) {
   return R"({"exp":)" + std::to_string(kNow + 3600) + (more.empty() ? "" : "," + more) + "}";
 }
@@ -43,7 +43,7 @@ struct Verifier {
 };
 
 TEST_CASE("the token of RFC 7515 A.1 verifies by its key", "[signaling]") {
-  // Its header has a line break and its claims no room, no sub.
+  // This token's header contains a line break, and its claims have neither room nor sub.
   const auto key = crypto::base64url_decode(
       "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
   REQUIRE(key);
@@ -171,7 +171,7 @@ TEST_CASE("a grant says until when it is good", "[signaling]") {
   CHECK(grant->good_until == WallTime(1'735'689'760'250ms));
 }
 
-TEST_CASE("nothing but HS256 will do, whatever the header says", "[signaling]") {
+TEST_CASE("only HS256 is accepted, whatever the header says", "[signaling]") {
   struct Case {
     std::string_view header;
     std::string_view outcome;
@@ -205,7 +205,7 @@ TEST_CASE("nothing but HS256 will do, whatever the header says", "[signaling]") 
     CAPTURE(c.header);
     CHECK(verify(token_of(c.header, claims())) == c.outcome);
   }
-  // Unsigned, in the ways in which that has been tried.
+  // These tokens are not signed, in the ways that attackers have used.
   const std::string none = encoded(R"({"alg":"none"})") + '.' + encoded(claims());
   CHECK(verify(none) == "token-invalid");
   CHECK(verify(none + '.') == "token-invalid");
@@ -221,7 +221,7 @@ TEST_CASE("claims are an object", "[signaling]") {
   }
 }
 
-TEST_CASE("a tampered token is refused, at whichever character", "[signaling]") {
+TEST_CASE("a token with any changed character is refused", "[signaling]") {
   Verifier verify;
   const std::string token = sign_token(claims(R"("room":"blue")"), kSecret);
   REQUIRE(verify(token) == "granted");
@@ -240,7 +240,7 @@ TEST_CASE("a tampered token is refused, at whichever character", "[signaling]") 
     CAPTURE(other);
     CHECK(verify(other) == "token-invalid");
   }
-  // The parts of one with the signature of another.
+  // This token has the contents of one token and the signature of another.
   const std::string richer = sign_token(claims(R"("room":"red")"), kSecret);
   CHECK(verify(richer.substr(0, richer.rfind('.')) + token.substr(token.rfind('.'))) == "token-invalid");
 }
@@ -253,7 +253,7 @@ TEST_CASE("a text that is no token is refused", "[signaling]") {
   }
 }
 
-TEST_CASE("a token has a longest size", "[signaling]") {
+TEST_CASE("a token has a greatest length", "[signaling]") {
   Verifier verify;
   std::vector<std::size_t> sizes;
   for (const std::size_t bytes : {3011, 3012}) {
@@ -281,7 +281,7 @@ TEST_CASE("any of the secrets may have signed", "[signaling]") {
     CHECK(outcome(none.verify(token, kWall)) == "token-invalid");
 }
 
-// What is not signed is not looked at: an expired token of a stranger is an invalid one.
+// Claims without a valid signature are not examined: an expired token of a stranger is an invalid one.
 TEST_CASE("a stranger learns nothing from the refusal", "[signaling]") {
   Verifier verify;
   CHECK(verify(sign_token(R"({"exp":1})", "another secret")) == "token-invalid");
@@ -295,7 +295,7 @@ TEST_CASE("a token is written as RFC 7515 has it", "[signaling]") {
   CHECK(token == token_of(R"({"alg":"HS256","typ":"JWT"})", R"({"exp":1})"));
 }
 
-TEST_CASE("where there is an audience, a token has to name it", "[signaling]") {
+TEST_CASE("when an audience is configured, a token has to name it", "[signaling]") {
   TokenVerifier verifier({kSecret}, "turnpike-admin");
   const auto verdict = [&](const std::string& more) {
     return outcome(verifier.verify(token_of(R"({"alg":"HS256"})", claims(more)), kWall));

@@ -73,7 +73,7 @@ TEST_CASE("an address is decoded; the octet before the family is ignored", "[stu
   CHECK(decode_address("ff01 0000 00000000"_hex) == Endpoint::parse("0.0.0.0:0"));
   CHECK(decode_address("0002 ffff 20010db8 00000000 00000000 00000001"_hex) ==
         Endpoint::parse("[2001:db8::1]:65535"));
-  // Not IPv4: the policy on peers has to see it as it came.
+  // The address is not converted to IPv4, because the policy on peers has to see it unchanged.
   CHECK(decode_address("0002 0050 00000000 00000000 0000ffff 7f000001"_hex) ==
         Endpoint::parse("[::ffff:127.0.0.1]:80"));
 }

@@ -21,7 +21,7 @@ TEST_CASE("a channel number is 0x4000 to 0x7FFF, of which RFC 8656 kept the firs
   CHECK(*ChannelNumber::from_wire(0x4000) < *ChannelNumber::from_wire(0x4001));
 }
 
-TEST_CASE("the first octet tells ChannelData", "[stun]") {
+TEST_CASE("the first octet distinguishes ChannelData", "[stun]") {
   CHECK_FALSE(looks_like_channel_data({}));
   for (std::uint32_t first = 0; first <= 0xFF; ++first) {
     const auto octet = static_cast<std::uint8_t>(first);

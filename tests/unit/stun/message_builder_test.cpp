@@ -30,7 +30,7 @@ struct Case {
   Bytes body;
 };
 
-// One of each kind that a builder writes, apart from the digests.
+// Returns one example of each attribute that a builder writes, except the digests.
 std::vector<Case> cases() {
   using B = MessageBuilder&;
   static constexpr AttributeType kUnknown[] = {AttributeType{0x0002}, AttributeType{0x7FFF},
@@ -123,7 +123,7 @@ TEST_CASE("each attribute is written as its RFC draws it", "[stun]") {
   }
 }
 
-// Builds the same into buffers of every size up to what it needs, and into one with room to spare.
+// Builds the same message into buffers of every size up to the necessary one, and into a larger one.
 void expect_no_overflow(const std::function<void(MessageBuilder&)>& build) {
   Octets room(512);
   MessageBuilder whole(room, kBindingRequest, kTransactionId);

@@ -22,7 +22,7 @@ using test::with_sha256;
 
 const Bytes kKey = as_bytes("key");
 
-// Why a datagram is dropped; nothing when it is read.
+// Returns why a datagram is dropped, or nothing when it is accepted.
 std::optional<ParseError> drop_reason(Bytes datagram) {
   const Octets exact = copy(datagram);
   const auto parsed = MessageView::parse(exact);
@@ -30,7 +30,7 @@ std::optional<ParseError> drop_reason(Bytes datagram) {
   return parsed.error();
 }
 
-// The attributes as "type:value" in hexadecimal.
+// Returns the attributes as "type:value" in hexadecimal.
 std::string listed(const MessageView& message) {
   std::string all;
   message.for_each([&](const Attribute& attribute) {
@@ -165,7 +165,7 @@ TEST_CASE("FINGERPRINT is last, four octets long and right, or the message is dr
 TEST_CASE("each bit that FINGERPRINT covers counts", "[stun]") {
   const Bytes right = test::kSampleRequest;
   for (std::size_t bit = 0; bit < 8 * right.size(); ++bit) {
-    // A message whose FINGERPRINT is not seen as one any more is read without.
+    // When the FINGERPRINT is no longer recognised as one, the message is read without it.
     const Octets wrong = test::with_flipped_bit(right, bit);
     const auto message = MessageView::parse(wrong);
     if (message && message->has_fingerprint()) FAIL("read with bit " << bit << " flipped");
@@ -215,7 +215,7 @@ TEST_CASE("the longest message is read", "[stun]") {
   CHECK(message->find(AttributeType::data)->size() == value.size());
 }
 
-// A message with USERNAME "a" before, and `tail` behind the integrity attribute.
+// The message has USERNAME "a" before the integrity attribute, and `tail` after it.
 TEST_CASE("what stands behind an integrity attribute does not exist", "[stun]") {
   const Octets start = raw_message("0006 0001 61000000"_hex);
   struct Case {

@@ -1,5 +1,5 @@
-// Messages put together octet by octet, so that a test can say what MessageBuilder never would. Nothing here
-// uses the code under test but the digests.
+// Builds messages octet by octet, so that a test can make messages that MessageBuilder never would. It uses
+// nothing of the code under test but the digests.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace turnpike::test {
 
-// Exactly as large as what it holds, so that AddressSanitizer sees the first octet behind it.
+// The vector is exactly as large as its contents, so that AddressSanitizer sees a read behind them.
 using Octets = std::vector<std::uint8_t>;
 
 inline constexpr stun::TransactionId kTransactionId = {0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34,
@@ -28,7 +28,7 @@ inline Octets concat(std::initializer_list<Bytes> parts) {
   return copy(all);
 }
 
-// A header with this body behind it and the right length.
+// Returns a header with the right length, and this body after it.
 inline Octets raw_message(Bytes body, std::uint16_t type = 0x0001) {
   Octets header = concat({"00000000 2112a442"_hex, kTransactionId});
   store_u16(&header[0], type);
@@ -36,7 +36,7 @@ inline Octets raw_message(Bytes body, std::uint16_t type = 0x0001) {
   return concat({header, body});
 }
 
-// The message with one more attribute behind it, counted in the header's length.
+// Returns the message with one more attribute, which the header's length includes.
 inline Octets with_attribute(Bytes message, std::uint16_t type, Bytes value) {
   std::uint8_t head[4];
   store_u16(head, type);
@@ -46,8 +46,8 @@ inline Octets with_attribute(Bytes message, std::uint16_t type, Bytes value) {
   return all;
 }
 
-// What an integrity attribute of `size` octets or FINGERPRINT covers: a length that counts that attribute
-// already.
+// Returns what an integrity attribute of `size` octets or FINGERPRINT covers: the message with a length that
+// already includes this attribute.
 inline Octets covered(Bytes message, std::size_t size) {
   Octets all = copy(message);
   store_u16(&all[2], static_cast<std::uint16_t>(message.size() - 20 + 4 + size));

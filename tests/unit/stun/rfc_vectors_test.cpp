@@ -38,7 +38,7 @@ crypto::Sha256 long_term_sha256_key(crypto::Digester& digester) {
                           as_bytes(kLongTermPassword)});
 }
 
-TEST_CASE("RFC 5769 2.1: a request", "[stun][rfc]") {
+TEST_CASE("the request of RFC 5769 2.1 is verified", "[stun][rfc]") {
   const MessageView request = parsed(kSampleRequest);
   CHECK(request.type() == MessageType{Method::binding, Class::request});
   CHECK(request.transaction_id() == kTransactionId);
@@ -49,7 +49,7 @@ TEST_CASE("RFC 5769 2.1: a request", "[stun][rfc]") {
   CHECK(request.has_fingerprint());
 }
 
-TEST_CASE("RFC 5769 2.2 and 2.3: responses", "[stun][rfc]") {
+TEST_CASE("the responses of RFC 5769 2.2 and 2.3 are verified", "[stun][rfc]") {
   struct Case {
     Bytes message;
     std::string_view mapped;
@@ -91,7 +91,7 @@ TEST_CASE("RFC 5769: MESSAGE-INTEGRITY covers the padding as it came", "[stun][r
   }
 }
 
-TEST_CASE("RFC 5769 2.4: a request with long-term credentials", "[stun][rfc]") {
+TEST_CASE("the request of RFC 5769 2.4 with long-term credentials is verified", "[stun][rfc]") {
   crypto::Digester digester;
   const crypto::Md5 key = long_term_key(digester);
   const MessageView request = parsed(kLongTermRequest);
@@ -104,7 +104,8 @@ TEST_CASE("RFC 5769 2.4: a request with long-term credentials", "[stun][rfc]") {
   CHECK_FALSE(request.verify_integrity_sha1(digester, as_bytes(kLongTermPassword)));
 }
 
-TEST_CASE("RFC 8489 B.1 with errata 6268: SHA-256 and USERHASH", "[stun][rfc]") {
+TEST_CASE("the request of RFC 8489 B.1 with errata 6268, with SHA-256 and USERHASH, is verified",
+          "[stun][rfc]") {
   crypto::Digester digester;
   const MessageView request = parsed(kLongTermSha256Request);
   CHECK(request.bytes().size() == 164);
@@ -145,7 +146,8 @@ TEST_CASE("the vectors that pad with zeros are built octet by octet", "[stun][rf
   CHECK(to_hex(sha256.bytes()) == to_hex(kLongTermSha256Request));
 }
 
-// Builds a vector again and compares it up to its MAC, which covers the padding; ours is zero.
+// Compares a message that was built again with the vector up to its MAC, which covers the padding; our
+// padding is zero.
 void expect_same_but_for_padding(const MessageBuilder& built, Bytes vector, std::size_t padding_at,
                                  std::size_t padding) {
   const std::size_t mac_at = vector.size() - 8 - 20;

@@ -47,7 +47,7 @@ std::vector<Message> messages() {
   return all;
 }
 
-// What a connection does: it keeps what is not yet whole and takes out what is.
+// Does what a connection does: keeps an incomplete message, and takes out the complete ones.
 class Receiver {
  public:
   void receive(Bytes octets) {

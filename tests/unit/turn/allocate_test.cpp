@@ -99,7 +99,7 @@ TEST_CASE("LIFETIME is between 600 s and the limit", "[turn]") {
   }
 }
 
-TEST_CASE("Refresh moves the end, to and fro", "[turn]") {
+TEST_CASE("Refresh moves the end of an allocation, forwards and backwards", "[turn]") {
   Scenario s;
   s.client_sends(allocate().lifetime(3000s)).expect_success();
   s.client_sends(refresh(700s)).expect_success().expect_lifetime(700s);
@@ -124,7 +124,7 @@ TEST_CASE("Refresh 0 frees everything at once", "[turn]") {
     const Outcome ended = s.client_sends(refresh(0s)).expect_success().expect_lifetime(0s);
     CHECK(ended.count(Kind::deleted) == 1);
     s.expect_no_allocation();
-    // Retransmitted, and what was already on its way.
+    // The client sends it again, and a message that was already on its way arrives.
     s.client_sends(refresh(0s)).expect_error(437);
     s.client_sends(refresh(600s)).expect_error(437);
     s.client_sends(channel_data(0x4000, "late")).expect_silence();
@@ -133,7 +133,7 @@ TEST_CASE("Refresh 0 frees everything at once", "[turn]") {
   }
 }
 
-TEST_CASE("what stands in an Allocate must be right", "[turn]") {
+TEST_CASE("an Allocate with wrong attributes is refused", "[turn]") {
   const auto plain = [] { return request(Method::allocate); };
   const stun::ReservationToken token{1};
   const std::tuple<std::string, RequestMaker, int> table[] = {
@@ -173,11 +173,12 @@ TEST_CASE("what stands in an Allocate must be right", "[turn]") {
     CHECK(s.host().reservations() == 0);
   }
   s.client_sends(allocate()).expect_success();
-  // On a busy 5-tuple nothing else is looked at.
+  // When the 5-tuple has an allocation, nothing else is checked.
   s.client_sends(plain().transport(6)).expect_error(437);
 }
 
-TEST_CASE("a busy 5-tuple: 401 before 437, and the same transaction once more", "[turn]") {
+TEST_CASE("on a used 5-tuple, a 401 comes before a 437, and a retransmission gets the same answer",
+          "[turn]") {
   Scenario s;
   const Outcome first =
       s.client_sends(allocate().lifetime(900s).even_port(true).transaction(1)).expect_success();
@@ -194,7 +195,7 @@ TEST_CASE("a busy 5-tuple: 401 before 437, and the same transaction once more", 
   again.expect_no_event();
   CHECK(s.allocations() == 1);
   CHECK(s.host().open_relays() == 1);
-  // Another user with the same transaction id is no retransmission, and learns nothing.
+  // Another user's request with the same transaction id is not a retransmission, and learns nothing.
   s.client_sends(allocate().as("bob").transaction(1)).expect_error(437);
   s.client_sends(refresh(0s)).expect_success();
   CHECK(s.client_sends(allocate().transaction(1)).expect_success().count(Kind::created) == 1);
@@ -211,13 +212,13 @@ TEST_CASE("the credentials of an allocation are those it was made with", "[turn]
   CHECK(s.allocations() == 1);
 }
 
-TEST_CASE("without an allocation there is nothing to do", "[turn]") {
+TEST_CASE("requests without an allocation are refused", "[turn]") {
   Scenario s;
   s.client_sends(refresh()).expect_error(437);
   s.client_sends(refresh(0s)).expect_error(437);
   s.client_sends(create_permission("5.6.7.8:1")).expect_error(437);
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_error(437);
-  // Malformed as well: there is no allocation first.
+  // The request is malformed too, but the missing allocation is found first.
   s.client_sends(channel_bind(0x1000, "127.0.0.1:1")).expect_error(437);
   s.client_sends(send("5.6.7.8:1", "x")).expect_silence().expect_no_event();
   s.client_sends(channel_data(0x4000, "x")).expect_silence().expect_no_event();
@@ -231,7 +232,7 @@ struct FamilyRow {
   std::string relayed;
 };
 
-TEST_CASE("families", "[turn]") {
+TEST_CASE("a client gets the family that it asks for", "[turn]") {
   const std::string four = "192.0.2.1:50000";
   const std::string six = "[2001:db8::1]:50000";
   const FamilyRow table[] = {
@@ -267,7 +268,7 @@ TEST_CASE("families", "[turn]") {
   }
 }
 
-TEST_CASE("of two families one may fail", "[turn]") {
+TEST_CASE("with two families, one of them may fail", "[turn]") {
   SECTION("there is no IPv6 address") {
     Setup setup;
     setup.relays.v6.reset();
@@ -314,7 +315,7 @@ TEST_CASE("of two families one may fail", "[turn]") {
   }
 }
 
-TEST_CASE("Refresh of a family", "[turn]") {
+TEST_CASE("Refresh may end one family", "[turn]") {
   Scenario s;
   SECTION("one of two goes alone, with what belongs to it") {
     s.client_sends(allocate().additional_family(v6)).expect_success();
@@ -362,7 +363,7 @@ TEST_CASE("Refresh of a family", "[turn]") {
   s.expect_no_allocation();
 }
 
-TEST_CASE("even ports", "[turn]") {
+TEST_CASE("EVEN-PORT gets an even port", "[turn]") {
   Scenario s(with_ports(50001, 50004));
   CHECK(s.client_sends(allocate().even_port(false)).expect_success().relayed_text() == "192.0.2.1:50002");
   CHECK(s.host().reservations() == 0);  // R=0 does not hold the sibling
@@ -423,7 +424,7 @@ TEST_CASE("another worker takes a reservation over", "[turn]") {
   const auto token = s.client_sends(with_rest_name(first, "north", "guest", soon)).expect_success().token();
   RequestMaker stranger = allocate().claiming(token).from(client(2, 1));
   s.client_sends(with_rest_name(stranger, "north", "other", soon)).expect_error(508);
-  // The same user with a newer name.
+  // The same user has a newer name.
   RequestMaker second = allocate().claiming(token).from(client(2, 1));
   CHECK(s.client_sends(with_rest_name(second, "north", "guest", soon + 1h)).expect_success().relayed_text() ==
         "192.0.2.1:50001");
@@ -457,7 +458,7 @@ TEST_CASE("many reservations end in their order", "[turn]") {
   CHECK(s.host().reservations() == 0);
 }
 
-TEST_CASE("the quota of a user and of the server", "[turn]") {
+TEST_CASE("the quotas of users and of the server limit allocations", "[turn]") {
   Setup setup;
   setup.auth.secrets = {"north"};
   setup.limits.allocations = 3;
@@ -542,7 +543,7 @@ TEST_CASE("reservations count among all allocations of the server, on whichever 
   s.client_sends(allocate().as("bob").from(client(2, 1))).expect_success();
 }
 
-TEST_CASE("a reservation that no port could be had for holds no place", "[turn]") {
+TEST_CASE("a reservation for which there was no port holds no place", "[turn]") {
   Scenario s(with_ports(50000, 50000));
   s.client_sends(allocate().even_port(true)).expect_error(508);
   s.expect_no_allocation();
@@ -594,7 +595,7 @@ TEST_CASE("an allocation ends at its greatest age, whatever is refreshed", "[tur
   s.client_sends(allocate()).expect_success().expect_lifetime(600s);
 }
 
-TEST_CASE("less than the usual lifetime is granted where there is less left", "[turn]") {
+TEST_CASE("the granted lifetime is shorter than usual when less is left", "[turn]") {
   Scenario s(ending_after(120s));
   s.client_sends(allocate().lifetime(3600s)).expect_success().expect_lifetime(120s);
   s.advance(119s).expect_no_event();
@@ -610,7 +611,7 @@ TEST_CASE("an allocation lasts until its greatest age, though clients are told w
   CHECK(s.advance(100ms).lifetimes.at(0).reason == turn::EndReason::allocation_age);
 }
 
-TEST_CASE("an allocation that ends earlier is not told to be too old", "[turn]") {
+TEST_CASE("an allocation that ends earlier is not reported as too old", "[turn]") {
   Scenario s(ending_after(1000s));
   s.client_sends(allocate()).expect_success();
   CHECK(s.client_sends(refresh(0s)).expect_success().lifetimes.at(0).reason == turn::EndReason::refresh);

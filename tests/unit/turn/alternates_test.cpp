@@ -30,7 +30,7 @@ std::string alternate(const Outcome& outcome) {
          (domain ? ' ' + std::string(as_text(*domain)) : "");
 }
 
-TEST_CASE("always: whoever is known is sent on", "[turn][alternate]") {
+TEST_CASE("with `always`, every authenticated client is redirected", "[turn][alternate]") {
   Scenario s(with(Redirect::always, {other("198.51.100.8:3478")}));
   s.client_sends(allocate().unsigned_by_anybody()).expect_error(401);
   s.client_sends(allocate().password("guess")).expect_error(401);
@@ -46,7 +46,7 @@ TEST_CASE("always: whoever is known is sent on", "[turn][alternate]") {
   s.expect_no_allocation();
 }
 
-TEST_CASE("a client is sent where it can get to as it came", "[turn][alternate]") {
+TEST_CASE("a client is sent to a server with its own transport and family", "[turn][alternate]") {
   Scenario s(with(Redirect::always, {other("[2001:db8::8]:3478"), other("198.51.100.8:3478", Transport::tcp),
                                      other("198.51.100.8:5349", Transport::tls, "b.example.org")}));
   s.client_sends(allocate()).expect_success();  // nothing by UDP and IPv4
@@ -56,12 +56,12 @@ TEST_CASE("a client is sent where it can get to as it came", "[turn][alternate]"
   Client six = client(4);
   six.tuple.client = endpoint("[2001:db8::77]:5000");
   six.tuple.server = endpoint("[2001:db8::1]:3478");
-  // It is the client's own address that counts, not what it wants to be relayed.
+  // The family of the client's own address counts, not the family of the relayed address.
   CHECK(alternate(s.client_sends(allocate().from(six))) == "[2001:db8::8]:3478");
   s.client_sends(allocate().family(Family::ipv6).from(client(5))).expect_success();
 }
 
-TEST_CASE("of several servers each has its turn", "[turn][alternate]") {
+TEST_CASE("clients are sent to all of several servers", "[turn][alternate]") {
   Scenario s(with(Redirect::always, {other("198.51.100.8:1"), other("[2001:db8::8]:3478"),
                                      other("198.51.100.8:2"), other("198.51.100.8:3")}));
   std::set<std::string> seen;
@@ -69,7 +69,7 @@ TEST_CASE("of several servers each has its turn", "[turn][alternate]") {
   CHECK(seen == std::set<std::string>{"198.51.100.8:1", "198.51.100.8:2", "198.51.100.8:3"});
 }
 
-TEST_CASE("full: only for want of ports or places", "[turn][alternate]") {
+TEST_CASE("with `full`, clients are redirected only when ports or places are missing", "[turn][alternate]") {
   Setup setup = with(Redirect::full, {other("198.51.100.8:3478")});
   SECTION("the limit of all allocations") {
     setup.limits.allocations = 1;
@@ -98,7 +98,7 @@ TEST_CASE("full: only for want of ports or places", "[turn][alternate]") {
     s.client_sends(allocate().from(client(2))).expect_success();
     CHECK(alternate(s.client_sends(allocate().from(client(3)))) == "198.51.100.8:3478");
     s.client_sends(allocate().claiming({1, 2}).from(client(3))).expect_error(508);  // is not there either
-    // One of two families is better than another server.
+    // An allocation with one of two families is better than another server.
     s.client_sends(allocate().additional_family(Family::ipv6).from(client(3))).expect_success();
     CHECK(s.counters().redirects == 1);
   }

@@ -1,4 +1,4 @@
-// NAT behaviour discovery (RFC 5780): which of our addresses answers, and whom.
+// NAT behaviour discovery (RFC 5780): which of our addresses answers, and to whom.
 #include <catch2/catch.hpp>
 
 #include "support/scenario.hpp"
@@ -29,7 +29,7 @@ Setup discovering(const NatDiscovery& sockets = kNamed) {
   return setup;
 }
 
-// A client that came to `server`, which is the listener of this number.
+// Returns a client that has sent to `server`, which is the listener with this number.
 Client at(std::string_view server, std::uint32_t listener) {
   Client c = client(1);
   c.tuple.server = endpoint(server);
@@ -92,7 +92,7 @@ TEST_CASE("RFC 5780 table 1: where an answer comes from and what the other addre
     CHECK(address_in(outcome, AttributeType::other_address) == c.other);
     CHECK(address_in(outcome, AttributeType::mapped_address) == "198.51.100.1:40001");
     CHECK(outcome.mapped_text() == "198.51.100.1:40001");
-    // A request that asks for nothing of RFC 5780 is told of it all the same.
+    // A request without any attribute of RFC 5780 gets these addresses too.
     const Outcome plain = s.client_sends(binding().from(c.client));
     plain.expect_success();
     CHECK(address_in(plain, AttributeType::response_origin) == c.client.tuple.server.to_string());
@@ -117,7 +117,7 @@ TEST_CASE("behind a wildcard the first address is the one that the client came t
   CHECK(origin_of(at("192.0.2.2:3479", 1), false, true) == "192.0.2.2:3478 of 0, else 192.0.2.1:3478");
 }
 
-TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]") {
+TEST_CASE("without discovery, the attributes of RFC 5780 are unknown", "[turn]") {
   Scenario off;
   Scenario on(discovering());
   Client six = at("[2001:db8::1]:3478", 9);  // another family's listener
@@ -128,7 +128,7 @@ TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]
           binding().raw(AttributeType::change_request, "abc")}) {
       s.client_sends(request.from(c)).expect_error(420);
     }
-    // Stuntman's client always adds a CHANGE-REQUEST; one without a flag asks for nothing.
+    // Stuntman's client always adds a CHANGE-REQUEST. One without a flag asks for nothing.
     for (RequestMaker request : {binding(), changing(false, false)}) {
       const Outcome plain = s.client_sends(request.from(c));
       plain.expect_success();
@@ -141,7 +141,7 @@ TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]
   refuses(on, six);
   refuses(on, at("192.0.2.1:9999", 1));
   for (const Transport transport : {Transport::tcp, Transport::tls, Transport::dtls}) {
-    // A connection's number says nothing of a listener.
+    // The number of a connection is not the number of a listener.
     Client c = client_on(transport);
     c.tuple.path = path_of_listener(2);
     refuses(on, c);
@@ -152,7 +152,7 @@ TEST_CASE("without discovery nothing of RFC 5780 is understood or said", "[turn]
   }
 }
 
-TEST_CASE("by TCP a client is told of the other address and can ask for nothing", "[turn]") {
+TEST_CASE("by TCP, a client is told the other address but cannot ask for another source", "[turn]") {
   Setup setup = discovering();
   setup.nat_discoveries.push_back(kTcp);
   Scenario s(setup);
@@ -181,7 +181,7 @@ TEST_CASE("by TCP a client is told of the other address and can ask for nothing"
   }
 }
 
-TEST_CASE("what is malformed or contradicts itself is a 400, from where it was asked", "[turn]") {
+TEST_CASE("a malformed or contradictory request gets a 400 from the address that it was sent to", "[turn]") {
   Scenario s(discovering());
   s.client_sends(binding().raw(AttributeType::change_request, "abc")).expect_error(400);
   s.client_sends(binding().raw(AttributeType::response_port, "abc")).expect_error(400);
@@ -192,7 +192,7 @@ TEST_CASE("what is malformed or contradicts itself is a 400, from where it was a
   s.client_sends(changing(true, true).raw(AttributeType{0x7FFF}, "")).expect_error(420);
 }
 
-TEST_CASE("RESPONSE-PORT: another port of the same address, in no more octets", "[turn]") {
+TEST_CASE("RESPONSE-PORT sends the answer to another port, with no more octets than without it", "[turn]") {
   Scenario s(discovering());
   FiveTuple by = client(1).tuple;
   by.client.port = 4000;
@@ -205,7 +205,7 @@ TEST_CASE("RESPONSE-PORT: another port of the same address, in no more octets", 
   s.client_sends(changing(true, true).with([](auto& b) { b.add_response_port(4000); })).expect_success_by(by);
 }
 
-TEST_CASE("PADDING: never more octets than came, and enough of them for fragments", "[turn]") {
+TEST_CASE("PADDING adds no more octets than the request has, and may cause fragments", "[turn]") {
   Scenario s(discovering());
   for (const bool fingerprint : {false, true}) {
     for (const std::size_t size : {0u, 1u, 40u, 100u, 600u, 1499u, 1500u, 9000u, 60000u}) {
@@ -223,7 +223,7 @@ TEST_CASE("PADDING: never more octets than came, and enough of them for fragment
       CHECK(answered <= smallest + 1500);
     }
   }
-  // From the address that is asked for, too.
+  // The same holds when the answer comes from the address that the request asks for.
   FiveTuple by = client(1).tuple;
   by.server = endpoint("192.0.2.1:3479");
   by.path = path_of_listener(2);
@@ -278,7 +278,7 @@ TEST_CASE("what was opened for discovery serves no TURN", "[turn]") {
   }
   s.client_sends(allocate()).expect_success();
   s.client_sends(allocate().from(at("192.0.2.1:9999", 1))).expect_success();
-  // A wildcard that the operator listens on is not there for discovery alone, whichever address is asked.
+  // A wildcard listener of the operator is not for discovery alone, whichever address the client uses.
   Scenario wild(discovering(kWildcard));
   wild.client_sends(allocate().from(at("192.0.2.2:3478", 0))).expect_success();
   wild.client_sends(allocate().unsigned_by_anybody().from(at("192.0.2.1:3479", 1))).expect_error(403);

@@ -1,5 +1,5 @@
-// Expiry touches what is due and nothing else, and no call does more than its share. What these tests count
-// is work, in entries that were looked at.
+// Tests that expiry looks only at what is due, and that no call does more than its share of the work. The
+// tests count this work in entries that were examined.
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -18,7 +18,7 @@ Setup without_limits() {
   return setup;
 }
 
-// CreatePermission for `count` addresses from the `first` on, as many as a datagram holds at a time.
+// Sends CreatePermission for `count` addresses from `first` on, as many as fit into each datagram.
 void permit(Scenario& s, std::uint32_t first, std::uint32_t count, int line = __builtin_LINE()) {
   constexpr std::uint32_t kPerRequest = 5000;
   for (std::uint32_t done = 0; done < count;) {
@@ -64,7 +64,7 @@ TEST_CASE("staggered expiries look at what is due among many", "[turn][expiry]")
   s.peer_sends(peer_number(1000).to_string(), "x").expect_data_from(peer_number(1000).to_string(), "x");
 }
 
-TEST_CASE("of very many permissions that expire at once a call removes some", "[turn][expiry]") {
+TEST_CASE("when very many permissions expire together, each call removes some", "[turn][expiry]") {
   Scenario s(without_limits());
   s.client_sends(allocate().lifetime(3600s)).expect_success();
   permit(s, 0, kMany);
@@ -77,7 +77,7 @@ TEST_CASE("of very many permissions that expire at once a call removes some", "[
   s.peer_sends(peer_number(1).to_string(), "x").expect_silence();
 }
 
-TEST_CASE("what a call has left over counts as absent", "[turn][expiry]") {
+TEST_CASE("expired entries that are not removed yet count as absent", "[turn][expiry]") {
   Scenario s(without_limits());
   s.client_sends(allocate().lifetime(3600s)).expect_success();
   permit(s, 0, kMany);
@@ -87,7 +87,7 @@ TEST_CASE("what a call has left over counts as absent", "[turn][expiry]") {
   s.client_sends(send(peer_number(kMany - 1).to_string(), "x")).expect_silence();
   s.client_sends(channel_data(0x4000, "x")).expect_silence();
   s.advance_asleep(300s);
-  // The channel is over as well: its number is free for another peer, and its peer for another number.
+  // The channel has expired too: its number is free for another peer, and its peer for another number.
   s.client_sends(channel_bind(0x4000, "20.0.0.2:7")).expect_success();
   s.client_sends(channel_bind(0x4001, "20.0.0.1:7")).expect_success();
   s.client_sends(channel_data(0x4000, "x")).expect_sent("20.0.0.2:7", "x");
@@ -95,7 +95,7 @@ TEST_CASE("what a call has left over counts as absent", "[turn][expiry]") {
   s.peer_sends("20.0.0.1:7", "x").expect_channel_data(0x4001, "x");
 }
 
-TEST_CASE("an allocation with very many permissions goes in steps", "[turn][expiry]") {
+TEST_CASE("an allocation with very many permissions is removed in steps", "[turn][expiry]") {
   Scenario s(without_limits());
   s.client_sends(allocate()).expect_success();
   permit(s, 0, kMany);
@@ -115,7 +115,7 @@ TEST_CASE("an allocation with very many permissions goes in steps", "[turn][expi
   CHECK(s.next_deadline() == SteadyTime::max());
 }
 
-TEST_CASE("a family with very many permissions goes in steps", "[turn][expiry]") {
+TEST_CASE("a family with very many permissions is removed in steps", "[turn][expiry]") {
   Scenario s(without_limits());
   s.client_sends(allocate().additional_family(Family::ipv6)).expect_success();
   permit(s, 0, kMany);
@@ -142,7 +142,7 @@ TEST_CASE("an allocation that has expired counts as absent before it is removed"
   SECTION("to Allocate") { s.client_sends(allocate()).expect_success(); }
 }
 
-TEST_CASE("of very many allocations that expire at once a call removes some", "[turn][expiry]") {
+TEST_CASE("when very many allocations expire together, each call removes some", "[turn][expiry]") {
   Scenario s;
   for (unsigned i = 1; i <= 200; ++i) s.client_sends(allocate().from(client(i))).expect_success();
   s.advance(600s);
@@ -151,13 +151,13 @@ TEST_CASE("of very many allocations that expire at once a call removes some", "[
   CHECK(s.most_wakes() <= 8);
 }
 
-// RFC 8656 lets a request name as many as it likes. What is beyond the limit is not even looked at.
+// RFC 8656 does not limit the addresses of a request. Those beyond our limit are not even examined.
 TEST_CASE("a request that names far more addresses than it may is refused early", "[turn][expiry]") {
   Scenario s;  // 256 permissions
   s.client_sends(allocate()).expect_success();
   RequestMaker request(stun::Method::create_permission);
   for (std::uint32_t i = 0; i < 5000; ++i) request.peer(peer_number(i));
-  // A forbidden one behind all of them would be a 403, had it been judged.
+  // A forbidden address after all others would cause a 403 if it were examined.
   request.peer(*Endpoint::parse("10.0.0.1:1"));
   s.client_sends(request).expect_error(508);
   RequestMaker ports(stun::Method::create_permission);

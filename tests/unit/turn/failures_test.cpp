@@ -1,5 +1,5 @@
-// Every request replayed with each call of RelayPorts failing in turn: nothing leaks, the quota is given
-// back, and when the failure is over everything works again.
+// Replays every request with each call of RelayPorts failing in turn: nothing leaks, the quota is returned,
+// and after the failure everything works again.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <string>
@@ -12,15 +12,15 @@ namespace {
 
 using namespace test;
 
-// Plays a story. A request may be refused where a port failed; then what follows on it is skipped by the
-// story itself, which says whether all went well.
+// Plays a story. When a request is refused because a port failed, the story skips what depends on it. Returns
+// whether all requests succeeded.
 using Story = std::function<bool(Scenario&)>;
 
 int code_of(const Outcome& outcome) {
   return stun::decode_error_code(outcome.find(stun::AttributeType::error_code).value())->code;
 }
 
-// True, or an error that a lack of addresses or ports explains.
+// Returns true for success. An error must be one that a lack of addresses or ports explains.
 bool granted(const Outcome& outcome) {
   if (succeeds(outcome)) return true;
   CHECK((code_of(outcome) == 440 || code_of(outcome) == 508));
@@ -113,7 +113,7 @@ TEST_CASE("whichever port fails, nothing is lost and everything recovers", "[tur
         s.expect_no_allocation();
         CHECK(s.host().reservations() == 0);
         s.host().stop_failing();
-        // Twice, since a leak shows only when what leaked is wanted again.
+        // The story runs twice, since a leak shows only when the leaked port is needed again.
         CHECK(story(s));
         CHECK(story(s));
         s.expect_no_allocation();
@@ -124,7 +124,7 @@ TEST_CASE("whichever port fails, nothing is lost and everything recovers", "[tur
   }
 }
 
-TEST_CASE("a server that can open nothing stays whole", "[turn]") {
+TEST_CASE("a server that can open no port stays consistent", "[turn]") {
   Setup setup;
   setup.limits.allocations_per_user = 2;  // one allocation, and the port above it that it may reserve
   Scenario s(setup);

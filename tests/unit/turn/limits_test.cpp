@@ -1,5 +1,5 @@
-// How much of anything a client may hold: the limits by default, whom they do not hold for, and that whoever
-// meets one can be told which.
+// How much a client may hold: the default limits, clients that they do not apply to, and that a client or the
+// operator can learn which limit was reached.
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
@@ -18,8 +18,8 @@ Setup with_secret() {
   return setup;
 }
 
-// How many allocations clients from 100 on get one after the other under this name, of four that they ask
-// for.
+// Clients with numbers from `first_client` on ask for four allocations under this name. Returns how many they
+// get.
 unsigned allocations_of(Scenario& s, std::string_view rest_user, unsigned first_client) {
   unsigned got = 0;
   for (unsigned i = 0; i < 4; ++i) {
@@ -35,7 +35,7 @@ unsigned allocations_of(Scenario& s, std::string_view rest_user, unsigned first_
   return got;
 }
 
-TEST_CASE("limits have defaults that no browser meets", "[turn][limits]") {
+TEST_CASE("the default limits do not affect browsers", "[turn][limits]") {
   const Limits limits;
   CHECK(limits.permissions_per_allocation == 256);
   CHECK(limits.channels_per_allocation == 256);
@@ -73,8 +73,7 @@ TEST_CASE("an allocation has 256 channels by default, and the key is named", "[t
   s.client_sends(channel_bind(0x4000, peer(0))).expect_success();
 }
 
-TEST_CASE("unless it is written, the limit of a user does not hold for names that many share",
-          "[turn][limits]") {
+TEST_CASE("by default, the limit of a user does not apply to names that many share", "[turn][limits]") {
   Setup setup = with_secret();
   const bool written = GENERATE(false, true);
   setup.limits.counts_shared_names = written;
@@ -135,7 +134,7 @@ TEST_CASE("each refusal because of a limit is counted under its key", "[turn][li
   CHECK(s.counters().client_denied == 0);
 }
 
-TEST_CASE("the limit of all allocations is named as well", "[turn][limits]") {
+TEST_CASE("the limit of all allocations is reported too", "[turn][limits]") {
   Setup setup;
   setup.limits.allocations = 1;
   Scenario s(setup);

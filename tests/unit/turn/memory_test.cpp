@@ -1,5 +1,5 @@
-// Every story replayed with each allocation of memory failing in turn: what was asked for is refused or lost,
-// no table is left half written, and when everything has expired nothing is left at all.
+// Replays every story with each allocation of memory failing in turn: the request is refused or lost, no
+// table is left half written, and when everything has expired nothing is left.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <functional>
@@ -9,9 +9,9 @@
 #include "support/failing_new.hpp"
 #include "support/scenario.hpp"
 
-// Of this program, in each form that a sanitizer would else bring its own of. Memory of other alignments is
-// not what the server asks for. Where these are inlined, GCC takes std::free() for the wrong counterpart of
-// new.
+// These replace the operators of this program in each form that a sanitizer would otherwise bring itself. The
+// server does not ask for memory of other alignments. When these are inlined, GCC takes std::free() for the
+// wrong counterpart of new.
 [[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return turnpike::test::FailingNew::fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
 }
@@ -29,7 +29,7 @@ namespace {
 
 using namespace test;
 
-// Each step may fail, so none expects anything; what does not fit into what came before is skipped.
+// Each step may fail, so none expects anything. What does not fit to the earlier steps is skipped.
 void permissions_and_channels(Scenario& s) {
   if (!succeeds(s.client_sends(allocate().additional_family(Family::ipv6)))) return;
   s.client_sends(create_permission("5.6.7.8:1").peer("5.6.7.9:1").peer("[2a00::1]:1"));
@@ -119,7 +119,7 @@ TEST_CASE("a request that there is no memory for is refused with 508", "[turn][m
     const bool was_reached = !FailingNew::is_pending();
     FailingNew::fail(0);
     if (!was_reached) break;
-    // Signed where the memory was not for finding out who it is from.
+    // The answer is signed, unless there was no memory to identify the sender.
     REQUIRE(outcome.to_clients.size() == 1);
     CHECK(stun::decode_error_code(outcome.find(stun::AttributeType::error_code).value())->code == 508);
     ++refused;
@@ -128,7 +128,7 @@ TEST_CASE("a request that there is no memory for is refused with 508", "[turn][m
   CHECK(s.counters().out_of_memory == refused);
 }
 
-// What the former settings pointed to is freed when the reload is over, whatever came of it.
+// What the former settings pointed to is freed after the reload, whatever its result was.
 TEST_CASE("wherever memory runs out in a reload, the new settings hold", "[turn][memory]") {
   unsigned refused = 0;
   for (unsigned n = 1;; ++n) {

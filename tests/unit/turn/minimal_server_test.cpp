@@ -1,5 +1,5 @@
 // The whole core on two plain UDP sockets, a listener and a relay socket: turn::Server is called with what
-// these have received and with the time, it fills an Output, and the caller sends what stands there.
+// these have received and with the time, it fills an Output, and the caller sends the messages in it.
 #include <catch2/catch.hpp>
 
 #include "client/udp.hpp"

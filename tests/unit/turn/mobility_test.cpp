@@ -17,7 +17,7 @@ Setup mobile(unsigned workers = 1) {
   return setup;
 }
 
-// A client with a channel to 5.6.7.8:9, and its ticket.
+// Makes a client with a channel to 5.6.7.8:9, and returns its ticket.
 std::string settle_at(Scenario& s, const Client& c) {
   const Outcome allocated = s.client_sends(allocate_mobile().from(c));
   allocated.expect_success();
@@ -29,7 +29,7 @@ void expect_path(Scenario& s, const Client& c, const Endpoint& relayed) {
   s.peer_sends("5.6.7.8:9", "to you", relayed).expect_channel_data(0x4000, "to you").expect_to(c);
 }
 
-TEST_CASE("a ticket is for who asks, where that is switched on", "[turn][mobility]") {
+TEST_CASE("a client that asks for a ticket gets one, if mobility is enabled", "[turn][mobility]") {
   SECTION("on") {
     Scenario s(mobile());
     CHECK(s.client_sends(allocate_mobile()).expect_success().ticket().size() == 24);
@@ -55,7 +55,7 @@ TEST_CASE("who asks to move to one place once more still belongs to it", "[turn]
   s.client_sends(create_permission("5.6.7.9:1").from(after)).expect_success();
 }
 
-TEST_CASE("no two tickets are alike", "[turn][mobility]") {
+TEST_CASE("all tickets are different", "[turn][mobility]") {
   Scenario s(mobile());
   const std::string first = s.client_sends(allocate_mobile()).ticket();
   const std::string second = s.client_sends(allocate_mobile().from(client(2))).ticket();
@@ -97,7 +97,7 @@ TEST_CASE("an allocation moves: the former path serves until data comes by the n
   }
 }
 
-TEST_CASE("the same Refresh again is the same answer", "[turn][mobility]") {
+TEST_CASE("a repeated Refresh gets the same answer", "[turn][mobility]") {
   Scenario s(mobile(2));
   const std::string ticket = settle_at(s, client(1));
   const RequestMaker ask = refresh_with(ticket).transaction(7).from(client(2, 1));
@@ -106,7 +106,7 @@ TEST_CASE("the same Refresh again is the same answer", "[turn][mobility]") {
   s.client_sends(channel_data(0x4000, "out"), client(2, 1)).expect_sent("5.6.7.8:9", "out");
 }
 
-// The answer to the move is lost, and the client's media completes it before the client asks again.
+// The answer to the move is lost, and the client's media completes the move before the client asks again.
 TEST_CASE("a client that missed the answer to its move still learns the ticket that is good now",
           "[turn][mobility]") {
   Scenario s(mobile(2));
@@ -137,7 +137,8 @@ TEST_CASE("a request that another worker answers counts once", "[turn][mobility]
   CHECK(requests() == before + 1);
 }
 
-TEST_CASE("a second Refresh by ticket from the new path moves no less", "[turn][mobility]") {
+TEST_CASE("after a second Refresh with the new ticket, data from the new path still completes the move",
+          "[turn][mobility]") {
   Scenario s(mobile(2));
   const std::string ticket = settle_at(s, client(1));
   const std::string next = s.client_sends(refresh_with(ticket).from(client(2, 1))).expect_success().ticket();
@@ -145,7 +146,7 @@ TEST_CASE("a second Refresh by ticket from the new path moves no less", "[turn][
   s.client_sends(channel_data(0x4000, "out"), client(2, 1)).expect_sent("5.6.7.8:9", "out");
 }
 
-TEST_CASE("a move that nobody is heard to have made is given up", "[turn][mobility]") {
+TEST_CASE("a move is given up when nothing arrives on the new path", "[turn][mobility]") {
   Scenario s(mobile());
   const std::string ticket = settle_at(s, client(1));
   const Endpoint relayed = s.relayed(client(1));
@@ -176,7 +177,7 @@ TEST_CASE("two allocations cannot move to one place", "[turn][mobility]") {
   s.client_sends(refresh_with(first).from(client(4))).expect_success();
 }
 
-TEST_CASE("one move at a time, and the latest counts", "[turn][mobility]") {
+TEST_CASE("an allocation has one move at a time, and the latest one counts", "[turn][mobility]") {
   Scenario s(mobile(3));
   const Client first = client(1, 0);
   const Client second = client(2, 1);
@@ -194,7 +195,7 @@ TEST_CASE("one move at a time, and the latest counts", "[turn][mobility]") {
   expect_path(s, third, relayed);
 }
 
-TEST_CASE("a ticket is good until the client is known to have the next", "[turn][mobility]") {
+TEST_CASE("a ticket is valid until the client is known to have the next one", "[turn][mobility]") {
   Scenario s(mobile());
   const std::string ticket = settle_at(s, client(1));
   const std::string next = s.client_sends(refresh_with(ticket).from(client(2))).expect_success().ticket();
@@ -203,7 +204,7 @@ TEST_CASE("a ticket is good until the client is known to have the next", "[turn]
   s.client_sends(refresh_with(next).from(client(3))).expect_success();
 }
 
-TEST_CASE("whose ticket it is not, or no ticket at all", "[turn][mobility]") {
+TEST_CASE("another client's ticket, or a malformed one, is refused", "[turn][mobility]") {
   Scenario s(mobile(2));
   const std::string ticket = settle_at(s, client(1));
   std::string wrong = ticket;
@@ -227,7 +228,7 @@ TEST_CASE("whose ticket it is not, or no ticket at all", "[turn][mobility]") {
       .expect_success();  // on its own path: a Refresh like others
 }
 
-TEST_CASE("the quota stays held, and one client has one allocation", "[turn][mobility]") {
+TEST_CASE("a move keeps the place in the quota, and one client has one allocation", "[turn][mobility]") {
   Setup setup = mobile(2);
   setup.limits.allocations_per_user = 1;
   Scenario s(setup);
@@ -246,7 +247,7 @@ TEST_CASE("a Refresh by ticket may end the allocation at once", "[turn][mobility
   s.client_sends(channel_data(0x4000, "out"), client(2, 1)).expect_silence();
 }
 
-TEST_CASE("time goes on for an allocation that moves", "[turn][mobility]") {
+TEST_CASE("an allocation that has begun to move still expires", "[turn][mobility]") {
   Scenario s(mobile(2));
   const std::string ticket = settle_at(s, client(1));
   s.advance(500s);

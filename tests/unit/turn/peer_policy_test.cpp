@@ -239,8 +239,8 @@ bool matches(const Prefix& rule, const IpAddress& peer) {
   return true;
 }
 
-// Rules of every length around a few addresses that the default leaves open, judged by looking at all of
-// them.
+// The rules have every length around a few addresses that the default leaves open. They are compared with a
+// search through all of them.
 TEST_CASE("the trie agrees with a search through the list", "[turn]") {
   test::ScriptedRandom random(5);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -281,7 +281,7 @@ TEST_CASE("the trie agrees with a search through the list", "[turn]") {
   }
 }
 
-TEST_CASE("an address of this machine", "[turn]") {
+TEST_CASE("an address of this machine is closed except for relayed addresses", "[turn]") {
   const Texts own = {"192.0.2.1", "20.0.0.1", "10.0.0.5", "127.0.0.1", "::1", "2001:db8::1", "fe80::1"};
   const auto judge = [&](std::string_view peer, const Texts& allow = {}, const Texts& deny = {}) {
     return policy(allow, deny, own).judge(address(peer));
@@ -292,21 +292,21 @@ TEST_CASE("an address of this machine", "[turn]") {
   CHECK(judge("2001:db8::1") == Reach::relays_only);
   CHECK(judge("20.0.0.2") == Reach::allowed);
   CHECK(judge("10.0.0.6") == Reach::denied);
-  // Only an exact rule says more.
+  // Only an exact rule opens more.
   CHECK(judge("10.0.0.5", {"10.0.0.0/8"}) == Reach::relays_only);
   CHECK(judge("10.0.0.5", {"10.0.0.4/31"}) == Reach::relays_only);
   CHECK(judge("10.0.0.5", {"10.0.0.5/32"}) == Reach::own_allowed);
   CHECK(judge("2001:db8::1", {"2001:db8::1/128"}) == Reach::own_allowed);
   CHECK(judge("20.0.0.1", {}, {"20.0.0.1/32"}) == Reach::denied);
   CHECK(judge("20.0.0.1", {}, {"20.0.0.0/8"}) == Reach::relays_only);
-  // Loopback follows its own rules: closed, or open when asked for.
+  // Loopback follows its own rules: it is closed unless the operator opens it.
   CHECK(judge("127.0.0.1") == Reach::denied);
   CHECK(judge("::1") == Reach::denied);
   CHECK(judge("127.0.0.1", {"127.0.0.0/8"}) == Reach::own_allowed);
   CHECK(judge("::1", {"::1/128"}) == Reach::own_allowed);
 }
 
-TEST_CASE("our own listeners", "[turn]") {
+TEST_CASE("our own listeners are never peers", "[turn]") {
   const Texts own = {"20.0.0.1", "2a00::1"};
   const PeerPolicy wild = policy({"127.0.0.1/32", "20.0.0.1/32"}, {}, own, {"0.0.0.0:3478", "[::]:5349"});
   CHECK(wild.is_listener(endpoint("20.0.0.1:3478")));
@@ -327,7 +327,7 @@ TEST_CASE("our own listeners", "[turn]") {
 
 // --- Addresses with an IPv4 address behind an ISATAP identifier (RFC 5214 §6.1)
 
-TEST_CASE("an ISATAP address is as far as the IPv4 address in it", "[turn]") {
+TEST_CASE("an ISATAP address is as open as the IPv4 address in it", "[turn]") {
   const PeerPolicy by_default = policy();
   for (const std::string_view prefix : {"2a00:1:2:3", "2001:4860:0:1"}) {
     for (const std::string_view id : {":0:5efe:", ":200:5efe:"}) {
@@ -390,21 +390,21 @@ TEST_CASE("a network of this machine is opened by its own prefix, or by longer o
   CHECK_FALSE(with_networks({"2a00:1:2:3::/64"}, {}, {"2a00:1:2:3::/64"}).closed_network_of(neighbour));
 }
 
-TEST_CASE("what counts as a network of this machine", "[turn]") {
+TEST_CASE("only the networks of neighbours count as networks of this machine", "[turn]") {
   CHECK(with_networks({"2a00:1:2::/48"}).judge(address("2a00:1:2:9::1")) == Reach::denied);
   CHECK(with_networks({"2a00:1:2:3::8/127"}).judge(address("2a00:1:2:3::9")) == Reach::denied);
-  // A provider's whole block, an address alone, what is closed in any case, and IPv4, whose neighbours have
-  // private addresses or are servers beside others.
+  // These are a provider's whole block, a single address, a network that is closed in any case, and IPv4,
+  // whose neighbours have private addresses or are other servers.
   const PeerPolicy none = with_networks(
       {"2a00:1::/47", "2000::/3", "::/0", "2a00:1:2:3::5/128", "fe80::/64", "fd00:1::/64", "20.1.2.0/24"});
   CHECK(none.closed_networks().empty());
   for (const std::string_view open : {"2a00:1::1", "2a00:1:2:3::5", "2600::1", "20.1.2.3"})
     CHECK(none.judge(address(open)) == Reach::allowed);
-  // So whoever allows private addresses does not have to name each network.
+  // An operator who allows private addresses therefore does not have to name each network.
   CHECK(with_networks({"fd00:1::/64"}, {"fc00::/7"}).judge(address("fd00:1::2")) == Reach::allowed);
 }
 
-// --- An address of the relay in either spelling
+// --- A local and an advertised address of the relay
 
 TEST_CASE("an advertised address in a list means the address here", "[turn]") {
   const auto advertising = [](const Texts& allow, const Texts& deny) {
@@ -420,11 +420,11 @@ TEST_CASE("an advertised address in a list means the address here", "[turn]") {
   CHECK(advertising({"10.0.0.5/32"}, {}).judge(own) == Reach::own_allowed);
   CHECK(advertising({}, {"198.51.100.7/32"}).judge(own) == Reach::denied);
   CHECK(advertising({}, {"10.0.0.5/32"}).judge(own) == Reach::denied);
-  // An own address is opened exactly or not at all, and others are not concerned.
+  // An own address is opened only by an exact rule, which does not affect other addresses.
   CHECK(advertising({"198.51.100.0/24", "10.0.0.0/8"}, {}).judge(own) == Reach::relays_only);
   CHECK(advertising({"198.51.100.7/32"}, {}).judge(address("10.0.0.6")) == Reach::denied);
   CHECK(advertising({"2a00::7/128"}, {}).judge(address("fd00::5")) == Reach::allowed);
-  // Loopback, which has rules of its own.
+  // Loopback has its own rules.
   CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.1")) == Reach::own_allowed);
   CHECK(advertising({"198.51.100.8/32"}, {}).judge(address("127.0.0.2")) == Reach::denied);
 }

@@ -80,7 +80,7 @@ TEST_CASE("a permission is for all channels of its address and for no other", "[
   CHECK(peers.permissions() == 2);
 }
 
-TEST_CASE("a family goes alone", "[turn]") {
+TEST_CASE("one family can be removed alone", "[turn]") {
   PeerTable peers;
   DiscardedPermissions discarded;
   peers.bind(channel(0x4000), endpoint("5.6.7.8:1"), kRelay, Reach::allowed, kNow);

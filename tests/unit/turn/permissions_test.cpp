@@ -75,7 +75,7 @@ TEST_CASE("a permission ends after 300 s, and neither data nor Refresh moves tha
   s.client_sends(send("5.6.7.8:1", "x")).expect_silence();
 }
 
-TEST_CASE("all peers of a CreatePermission or none", "[turn]") {
+TEST_CASE("either all peers of a CreatePermission get a permission, or none", "[turn]") {
   struct Row {
     std::string what;
     RequestMaker ask;
@@ -118,14 +118,14 @@ TEST_CASE("all peers of a CreatePermission or none", "[turn]") {
   s.client_sends(allocate()).expect_success();
   s.client_sends(permitting({"5.6.7.8:1", "5.6.7.9:1", "5.6.7.8:2"})).expect_success();
   s.client_sends(send("5.6.7.9:1", "x")).expect_sent("5.6.7.9:1", "x");
-  // A peer behind the integrity attribute is not granted.
+  // A peer after the integrity attribute gets no permission.
   s.client_sends(permitting({"5.6.7.8:1"}).behind_integrity([](auto& b) {
      b.add_xor_address(AttributeType::xor_peer_address, endpoint("5.6.7.10:1"));
    })).expect_success();
   s.client_sends(send("5.6.7.10:1", "x")).expect_silence();
 }
 
-TEST_CASE("whom an IPv6 relay may reach", "[turn]") {
+TEST_CASE("an IPv6 relay reaches only allowed IPv6 peers", "[turn]") {
   Scenario s;
   s.client_sends(allocate().family(Family::ipv6)).expect_success();
   const auto relayed = endpoint("[2001:db8::1]:50000");
@@ -145,13 +145,13 @@ TEST_CASE("whom an IPv6 relay may reach", "[turn]") {
   s.client_sends(send("5.6.7.8:1", "x")).expect_silence();
 }
 
-TEST_CASE("as many permissions as the limit", "[turn]") {
+TEST_CASE("an allocation has at most as many permissions as its limit", "[turn]") {
   Scenario s(with_limits(3, 0));
   s.client_sends(allocate().lifetime(3600s)).expect_success();
   s.client_sends(permitting({"5.0.0.1:1", "5.0.0.2:1"})).expect_success();
   s.client_sends(permitting({"5.0.0.3:1", "5.0.0.4:1"})).expect_error(508);
   s.client_sends(send("5.0.0.3:1", "x")).expect_silence();
-  // One address counts once, however often it is named.
+  // One address counts once, however often the request contains it.
   s.client_sends(permitting({"5.0.0.3:1", "5.0.0.3:2", "5.0.0.3:3", "5.0.0.1:9"})).expect_success();
   s.client_sends(permitting({"5.0.0.1:1", "5.0.0.2:1", "5.0.0.3:1"})).expect_success();
   s.client_sends(channel_bind(0x4000, "5.0.0.4:1")).expect_error(508);
@@ -166,7 +166,7 @@ TEST_CASE("as many permissions as the limit", "[turn]") {
   s.client_sends(permitting({"5.0.0.8:1", "5.0.0.9:1", "5.0.0.10:1"})).expect_success();
 }
 
-TEST_CASE("as many channels as the limit", "[turn]") {
+TEST_CASE("an allocation has at most as many channels as its limit", "[turn]") {
   Scenario s(with_limits(0, 2));
   s.client_sends(allocate().lifetime(3600s)).expect_success();
   s.client_sends(channel_bind(0x4000, "5.0.0.1:1")).expect_success();
@@ -178,7 +178,7 @@ TEST_CASE("as many channels as the limit", "[turn]") {
   s.client_sends(channel_bind(0x4002, "5.0.0.1:3")).expect_success();
 }
 
-TEST_CASE("a channel is a number and a peer, each for the other alone", "[turn]") {
+TEST_CASE("a channel belongs to one number and one peer", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_success();
@@ -221,15 +221,15 @@ TEST_CASE("a channel is a number and a peer, each for the other alone", "[turn]"
   s.client_sends(channel_data(0x4000, "a")).expect_sent("5.6.7.8:1", "a");
   s.client_sends(channel_data(0x4FFF, "b")).expect_sent("5.6.7.9:1", "b");
   s.client_sends(channel_data(0x4001, "c")).expect_silence();
-  // Another client's numbers are its own.
+  // Another client has channel numbers of its own.
   s.client_sends(allocate().from(client(2))).expect_success();
   s.client_sends(channel_data(0x4000, "d"), client(2)).expect_silence();
   s.client_sends(channel_bind(0x4000, "5.6.7.9:1").from(client(2))).expect_success();
   s.client_sends(channel_data(0x4000, "d"), client(2)).expect_sent("5.6.7.9:1", "d");
 }
 
-// RFC 5766 §11 had numbers up to 0x7FFF; a client that signs as RFC 5389 says may still know no better.
-TEST_CASE("an old client's channels", "[turn]") {
+// RFC 5766 §11 had numbers up to 0x7FFF. A client that signs as in RFC 5389 may still use them.
+TEST_CASE("a client of RFC 5389 may use the channel numbers of RFC 5766", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   std::uint16_t port = 1;
@@ -269,7 +269,8 @@ TEST_CASE("a channel lives 600 s and its permission 300 s", "[turn]") {
     s.client_sends(channel_data(0x4000, "x")).expect_silence();
     s.client_sends(send("5.6.7.8:1", "x")).expect_silence();
     s.peer_sends("5.6.7.8:1", "y").expect_silence();
-    // The channel is still there: it cannot be given to another peer, and a permission revives it.
+    // The channel still exists: it cannot be given to another peer, and a new permission makes it usable
+    // again.
     s.client_sends(channel_bind(0x4000, "5.6.7.9:1")).expect_error(400);
     s.client_sends(create_permission("5.6.7.8:0")).expect_success();
     s.client_sends(channel_data(0x4000, "x")).expect_sent("5.6.7.8:1", "x");
@@ -289,7 +290,7 @@ TEST_CASE("a channel lives 600 s and its permission 300 s", "[turn]") {
     s.client_sends(channel_data(0x4000, "x")).expect_silence();
     s.client_sends(send("5.6.7.8:1", "x")).expect_sent("5.6.7.8:1", "x");
     s.peer_sends("5.6.7.8:1", "y").expect_data_from("5.6.7.8:1", "y");
-    // Number and peer are free.
+    // The number and the peer are free.
     s.client_sends(channel_bind(0x4000, "5.6.7.9:1")).expect_success();
     s.client_sends(channel_bind(0x4001, "5.6.7.8:1")).expect_success();
     s.peer_sends("5.6.7.8:1", "y").expect_channel_data(0x4001, "y");
@@ -330,7 +331,7 @@ TEST_CASE("a channel lives 600 s and its permission 300 s", "[turn]") {
   }
 }
 
-TEST_CASE("a server asks to be woken when the next thing ends", "[turn]") {
+TEST_CASE("next_deadline() is the time at which the next entry ends", "[turn]") {
   Scenario s;
   const auto waits = [&] { return s.next_deadline() - s.now().steady; };
   CHECK(s.next_deadline() == SteadyTime::max());
@@ -339,7 +340,7 @@ TEST_CASE("a server asks to be woken when the next thing ends", "[turn]") {
   s.client_sends(create_permission("5.6.7.8:1")).expect_success();
   CHECK(waits() == 300s);
   s.advance(300s);
-  CHECK(waits() == 3300s);  // the permission is gone
+  CHECK(waits() == 3300s);  // the permission has expired
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_success();
   CHECK(waits() == 300s);
   s.advance(300s);
@@ -353,7 +354,7 @@ TEST_CASE("a server asks to be woken when the next thing ends", "[turn]") {
   CHECK(s.next_deadline() == SteadyTime::max());
 }
 
-TEST_CASE("what an allocation had ends with it", "[turn]") {
+TEST_CASE("permissions and channels end with their allocation", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_success();
@@ -365,7 +366,7 @@ TEST_CASE("what an allocation had ends with it", "[turn]") {
   s.client_sends(channel_bind(0x4001, "5.6.7.8:1")).expect_success();
 }
 
-TEST_CASE("every channel number at once", "[turn]") {
+TEST_CASE("all channel numbers can be bound together", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   for (std::uint16_t i = 0; i < 4096; i = static_cast<std::uint16_t>(i + 17))
@@ -376,7 +377,7 @@ TEST_CASE("every channel number at once", "[turn]") {
   s.client_sends(refresh(0s)).expect_success();
 }
 
-TEST_CASE("the operator's lists, seen by a client", "[turn]") {
+TEST_CASE("peers are allowed and denied as the operator's lists say", "[turn]") {
   Setup setup;
   setup.peers.allow = {{address("10.20.0.0"), 16}};
   setup.peers.deny = {{address("5.6.7.0"), 24}};

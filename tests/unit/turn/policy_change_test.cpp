@@ -1,4 +1,5 @@
-// A policy that changes while allocations are there: what it no longer allows ends, what it allows goes on.
+// Tests changes of the policy while there are allocations: what it no longer allows ends, and what it allows
+// continues.
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -24,7 +25,7 @@ PeerPolicy::Params with_own(PeerPolicy::Params params, std::string_view address)
   return params;
 }
 
-TEST_CASE("what the lists no longer allow ends, and nothing else does", "[turn]") {
+TEST_CASE("a new policy ends what it no longer allows, and nothing else", "[turn]") {
   Setup setup;
   setup.workers = 2;
   Scenario s(setup);
@@ -54,7 +55,7 @@ TEST_CASE("what the lists no longer allow ends, and nothing else does", "[turn]"
   s.advance(600s).expect_expired(2);
 }
 
-TEST_CASE("a channel that has outlived its permission ends as well", "[turn]") {
+TEST_CASE("a channel without a permission ends too when the policy no longer allows its peer", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1")).expect_success();
@@ -64,7 +65,7 @@ TEST_CASE("a channel that has outlived its permission ends as well", "[turn]") {
   s.client_sends(channel_bind(0x4000, "9.9.9.9:1")).expect_success();
 }
 
-TEST_CASE("lists that open more hold from the next request on", "[turn]") {
+TEST_CASE("a policy that opens more applies from the next request on", "[turn]") {
   Scenario s;
   const PeerPolicy::Params before = s.policy();
   s.client_sends(allocate()).expect_success();
@@ -79,7 +80,7 @@ TEST_CASE("lists that open more hold from the next request on", "[turn]") {
   s.client_sends(send("10.0.0.1:1", "x")).expect_silence();
 }
 
-TEST_CASE("how far an own address is open changes both ways", "[turn]") {
+TEST_CASE("a policy may open or close an own address", "[turn]") {
   Scenario s;
   const PeerPolicy::Params before = s.policy();
   s.client_sends(allocate()).expect_success();
@@ -203,7 +204,7 @@ TEST_CASE("a connection with what becomes this machine's ends, unless it is a re
   s.client_sends(refresh(0s).from(bob)).expect_success();
 }
 
-// --- Networks of this machine, which come and go with its addresses
+// --- Networks of this machine, which change with its addresses
 
 TEST_CASE("a network that this machine comes to be in is closed to its clients", "[turn]") {
   Scenario s;

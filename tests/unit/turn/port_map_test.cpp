@@ -12,7 +12,7 @@
 namespace turnpike::turn {
 namespace {
 
-// Where a range begins and ends inside, at and across the words of the bitmap.
+// These ranges begin and end inside, at and across the words of the bitmap.
 const std::pair<std::uint16_t, std::uint16_t> kRanges[] = {
     {50000, 50000}, {50001, 50001}, {50000, 50001}, {50001, 50002}, {50001, 50003},
     {63, 65},       {64, 127},      {63, 128},      {1, 3},         {1, 200},
@@ -41,7 +41,7 @@ TEST_CASE("every port is drawn once, wherever the search starts", "[turn]") {
   }
 }
 
-TEST_CASE("even ports, and pairs of them with the next", "[turn]") {
+TEST_CASE("even ports can be taken alone, or with the next port", "[turn]") {
   for (const bool pair : {false, true}) {
     for (const auto& [first, last] : kRanges) {
       unsigned expected = 0;
@@ -76,7 +76,7 @@ TEST_CASE("a pair needs both, and a failed search leaves nothing taken", "[turn]
   CHECK(map.take_from(50005) == 50003);
 }
 
-TEST_CASE("what is out of the range is not taken", "[turn]") {
+TEST_CASE("ports outside the range are not taken", "[turn]") {
   PortMap map(50000, 50003);
   for (unsigned i = 0; i < 4; ++i) CHECK(map.take_from(50000));
   for (const std::uint16_t port : {0, 1, 49999, 50004, 50063, 65535}) CHECK_FALSE(map.is_taken(port));
@@ -119,7 +119,7 @@ TEST_CASE("threads that draw at once share all ports and none twice", "[turn]") 
     for (unsigned i = 0; i < 4; ++i) threads.emplace_back(draw, i);
   }
   CHECK(taken.size() == std::set(taken.begin(), taken.end()).size());
-  // A thread may have seen the range full for the moment before another gave a port back.
+  // A thread may have found the range full just before another thread returned a port.
   CHECK(taken.size() > 1900);
   for (std::uint32_t port = 40001; port <= 42000; ++port)
     CHECK(map.is_taken(static_cast<std::uint16_t>(port)) ==

@@ -29,8 +29,7 @@ TEST_CASE("a user's limit counts what the user holds on other servers") {
   CHECK(quota.take("ben"));
 }
 
-TEST_CASE("of more users than can be told of, those with most are, and as many as there is room for",
-          "[turn]") {
+TEST_CASE("when there are too many users, the record has those that hold most", "[turn]") {
   Quota quota(0, 2, {});
   std::vector<QuotaSlot> slots;
   for (int user = 0; user < 30; ++user) {
@@ -49,7 +48,7 @@ TEST_CASE("of more users than can be told of, those with most are, and as many a
   CHECK(told(0) == std::array<std::size_t, 3>{0, 0, 0});
 }
 
-TEST_CASE("of more users than can be told of, those who want most are", "[turn]") {
+TEST_CASE("when there are too many users, the record has those that want most", "[turn]") {
   constexpr std::uint32_t kLimit = 1'000'000;
   Quota quota(0, 0, {});
   std::vector<QuotaSlot> slots;
@@ -81,14 +80,14 @@ TEST_CASE("a limit on octets is divided by what is wanted here and elsewhere", "
   CHECK(budgets.limit_here(kUp, kLimit) == 750'000);  // three of four parts
   CHECK(budgets.limit_here(kDown, kLimit) == kLimit);
 
-  // What others leave may be used, and somebody who comes anew has a sixteenth at once.
+  // Users may use what others leave, and a user who is new on this node has a sixteenth at once.
   budgets.count(kUp, 200'000);
   CHECK(quota.measure_demands(two, kLimit, 0, 10) == Quota::Demands{{"ann", {100'000, 0}}});
   quota.share_limit(kLimit, {{"ann", {250'000, 5'000'000}}});
   CHECK(budgets.limit_here(kUp, kLimit) == 750'000);
   CHECK(budgets.limit_here(kDown, kLimit) == 62'500);
 
-  // A stream that had to wait wants all there is, so that two of them get the same.
+  // A stream that had to wait counts as one that wants the whole limit, so that two of them get the same.
   budgets.count(kDown, 2 * 62'500);
   budgets.want_all(kDown);
   CHECK(quota.measure_demands(two, kLimit, 0, 10) == Quota::Demands{{"ann", {0, 1'000'000}}});
@@ -119,7 +118,7 @@ TEST_CASE("a user holds as many as it may, and others are not concerned", "[turn
   CHECK(quota.in_use() == 0);
 }
 
-TEST_CASE("all users together hold as many as they may", "[turn]") {
+TEST_CASE("all users together have a limit", "[turn]") {
   Quota quota(3, 2, HashKey{1, 2});
   std::vector<QuotaSlot> slots;
   for (const std::string user : {"a", "b", "c"}) CHECK(slots.emplace_back(quota.take(user)));

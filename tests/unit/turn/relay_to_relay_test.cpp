@@ -1,7 +1,7 @@
-// Clients of this server that talk to each other by their relayed addresses. Every script here is played
-// twice: once with the short way, past the kernel, and once with the long way, where the scenario has a
-// kernel that brings datagrams from one relayed address to the other. Nobody may see a difference: no client,
-// no counter, no list of allocations.
+// Clients of this server that reach each other by their relayed addresses. Every script is played twice: with
+// the short way, past the kernel, and with the long way, where the scenario's kernel carries datagrams from
+// one relayed address to the other. Both must look the same to clients, in counters and in lists of
+// allocations.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <random>
@@ -15,7 +15,7 @@ namespace {
 
 using namespace test;
 
-// A scenario, and what has been seen in it so far, a line for each event.
+// A scenario, and what was seen in it so far, one line for each event.
 class Seen : public Scenario {
  public:
   explicit Seen(const Setup& setup) : Scenario(setup) {}
@@ -54,7 +54,7 @@ class Seen : public Scenario {
   }
 
  private:
-  // Whole where it is short.
+  // Shows a short payload as a whole.
   static std::string shown(Bytes bytes) {
     std::string text = std::to_string(bytes.size()) + " octets ";
     if (bytes.size() > 2000) return text + std::to_string(SipHash<1, 3>::hash({1, 2}, bytes));
@@ -86,7 +86,7 @@ class Seen : public Scenario {
   std::vector<std::string> lines_;
 };
 
-// Plays it both ways, compares them, and says how many datagrams have gone the short way.
+// Plays the script both ways and compares them. Returns how many datagrams went the short way.
 std::uint64_t play(Setup setup, const std::function<void(Seen&)>& script) {
   setup.has_kernel = true;
   setup.short_way = false;
@@ -106,7 +106,7 @@ std::uint64_t play(Setup setup, const std::function<void(Seen&)>& script) {
 const std::string kOne = "192.0.2.1:50000";  // the relayed address of client 1
 const std::string kTwo = "192.0.2.1:50001";
 
-// Both have an allocation, and each a permission for the other, so far.
+// Both clients have an allocation, and a permission for each other.
 void meet(Seen& s, const Client& one = client(1), const Client& two = client(2)) {
   s.sends(allocate().from(one)).expect_success();
   s.sends(allocate().from(two)).expect_success();
@@ -142,14 +142,14 @@ TEST_CASE("relay to relay: each side needs a permission for the other", "[turn][
     CHECK(s.counters().to_client_refused == 1);
     s.sends(create_permission(kOne).from(client(2))).expect_success();
     s.sends(send(kTwo, "both have one")).expect_to(client(2));
-    // Permissions end after 300 s, each by itself.
+    // Permissions end after 300 s, each at its own time.
     s.advance(200s);
     for (const unsigned n : {1U, 2U}) s.sends(refresh(600s).from(client(n))).expect_success();
     s.sends(create_permission(kTwo)).expect_success();
     s.advance(150s);
     s.sends(send(kTwo, "the receiver's has expired")).expect_silence();
     s.sends(send(kOne, "the sender's has expired").from(client(2))).expect_silence();
-    // So do channels, and what comes for one is then a Data indication.
+    // Channels end too, and then data of the peer comes in Data indications.
     s.sends(channel_bind(0x4002, kOne).from(client(2))).expect_success();
     s.sends(send(kTwo, "x")).expect_channel_data(0x4002, "x");
     for (int i = 0; i < 3; ++i) {
@@ -188,7 +188,7 @@ TEST_CASE("relay to relay: on two workers", "[turn][relay to relay]") {
   CHECK(went == 5);
 }
 
-TEST_CASE("relay to relay: a datagram that comes to another worker too late", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: a datagram may reach another worker too late", "[turn][relay to relay]") {
   Setup setup;
   setup.workers = 2;
   Scenario s(setup);
@@ -208,7 +208,7 @@ TEST_CASE("relay to relay: a client may talk to itself", "[turn][relay to relay]
   CHECK(went == 1);
 }
 
-TEST_CASE("relay to relay: whatever is between client and server", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: clients may use any transport", "[turn][relay to relay]") {
   for (const Transport from : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
     for (const Transport to : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
       CAPTURE(to_string(from), to_string(to));
@@ -228,7 +228,7 @@ TEST_CASE("relay to relay: whatever is between client and server", "[turn][relay
   }
 }
 
-TEST_CASE("relay to relay: sizes, with and without DONT-FRAGMENT", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: all sizes pass, with and without DONT-FRAGMENT", "[turn][relay to relay]") {
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     CAPTURE(family);
     const auto went = play({}, [&](Seen& s) {
@@ -246,7 +246,7 @@ TEST_CASE("relay to relay: sizes, with and without DONT-FRAGMENT", "[turn][relay
         s.sends(send(second, payload).dont_fragment().from(one)).expect_channel_data(0x4002, payload);
         s.sends(channel_data(0x4001, payload), one).expect_channel_data(0x4002, payload);
       }
-      // Only the kernel knows what becomes of these.
+      // Only the kernel knows what happens to these.
       for (const std::size_t size : {65'489, 65'507, 65'508, 65'527, 65'528}) {
         s.sends(channel_data(0x4001, std::string(size, 'x')), one);
         if (size < 65'500) s.sends(send(second, std::string(size, 'x')).dont_fragment().from(one));
@@ -256,7 +256,7 @@ TEST_CASE("relay to relay: sizes, with and without DONT-FRAGMENT", "[turn][relay
   }
 }
 
-TEST_CASE("relay to relay: both families, and none of the other one's", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: each family reaches only its own", "[turn][relay to relay]") {
   const auto went = play({}, [](Seen& s) {
     s.sends(allocate().additional_family(Family::ipv6)).expect_success();
     s.sends(allocate().additional_family(Family::ipv6).from(client(2))).expect_success();
@@ -266,7 +266,7 @@ TEST_CASE("relay to relay: both families, and none of the other one's", "[turn][
     s.sends(create_permission(kOne).peer(own_six).from(client(2))).expect_success();
     s.sends(send(kTwo, "x")).expect_data_from(kOne, "x");
     s.sends(send(six.to_string(), "x")).expect_data_from(own_six.to_string(), "x");
-    // One family goes, and the other stays.
+    // One of two families ends, and the other one stays.
     s.sends(refresh(0s).family(Family::ipv4).from(client(2))).expect_success();
     s.sends(send(kTwo, "x")).expect_silence();
     s.sends(send(six.to_string(), "x")).expect_data_from(own_six.to_string(), "x");
@@ -276,7 +276,7 @@ TEST_CASE("relay to relay: both families, and none of the other one's", "[turn][
   CHECK(went == 3);
 }
 
-TEST_CASE("relay to relay: behind a 1:1 NAT by either name", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: both addresses of a 1:1 NAT can be used", "[turn][relay to relay]") {
   Setup setup;
   setup.relays.v4 = address("10.0.0.5");
   setup.relays.advertise = {{address("10.0.0.5"), address("198.51.100.7")}};
@@ -295,7 +295,7 @@ TEST_CASE("relay to relay: behind a 1:1 NAT by either name", "[turn][relay to re
   CHECK(went == 4);
 }
 
-TEST_CASE("relay to relay: what is shaped", "[turn][relay to relay][limits]") {
+TEST_CASE("relay to relay: limits on octets apply", "[turn][relay to relay][limits]") {
   const auto limit = GENERATE(&Limits::bytes_per_second, &Limits::bytes_per_second_per_user,
                               &Limits::bytes_per_second_per_allocation);
   Setup setup;
@@ -313,7 +313,7 @@ TEST_CASE("relay to relay: what is shaped", "[turn][relay to relay][limits]") {
   });
 }
 
-TEST_CASE("relay to relay: a receiver that is gone", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: a receiver may have ended", "[turn][relay to relay]") {
   const bool is_open_altogether = GENERATE(false, true);
   Setup setup;
   if (is_open_altogether) setup.peers.allow = {{address("192.0.2.1"), 32}};
@@ -321,7 +321,8 @@ TEST_CASE("relay to relay: a receiver that is gone", "[turn][relay to relay]") {
     meet(s);
     s.sends(send(kTwo, "x")).expect_to(client(2));
     s.sends(refresh(0s).from(client(2))).expect_success();
-    // Where other ports of the address are open too it goes out, and the kernel's ICMP error may come back.
+    // When other ports of the address are open too, the datagram goes out, and an ICMP error of the kernel
+    // may come back.
     const Outcome late = s.sends(send(kTwo, "late"));
     if (is_open_altogether) {
       late.expect_sent(kTwo, "late");
@@ -337,7 +338,7 @@ TEST_CASE("relay to relay: a receiver that is gone", "[turn][relay to relay]") {
   CHECK(went == 3);
 }
 
-TEST_CASE("relay to relay: an allocation that has expired before anybody was woken",
+TEST_CASE("relay to relay: an allocation that has expired gets nothing, even before it is removed",
           "[turn][relay to relay]") {
   play({}, [](Seen& s) {
     meet(s);
@@ -366,11 +367,11 @@ TEST_CASE("relay to relay: a relayed address of TCP gets no datagram", "[turn][r
   CHECK(went == 0);
 }
 
-TEST_CASE("relay to relay: what the operator changes", "[turn][relay to relay]") {
+TEST_CASE("relay to relay: changes by the operator apply", "[turn][relay to relay]") {
   const auto went = play({}, [](Seen& s) {
     meet(s);
     s.sends(send(kTwo, "x")).expect_to(client(2));
-    // A drain lets nobody new in, and the others go on.
+    // During a drain, no new clients are admitted, and the others continue.
     s.note(s.settings_become(s.setup().auth, s.setup().limits, true));
     s.sends(send(kTwo, "x")).expect_to(client(2));
     PeerPolicy::Params policy = s.policy();
@@ -387,7 +388,7 @@ TEST_CASE("relay to relay: what the operator changes", "[turn][relay to relay]")
   CHECK(went == 3);
 }
 
-TEST_CASE("relay to relay: clients that move", "[turn][relay to relay][mobility]") {
+TEST_CASE("relay to relay: clients may move", "[turn][relay to relay][mobility]") {
   for (const unsigned worker : {0U, 1U}) {
     CAPTURE(worker);
     Setup setup;
@@ -400,7 +401,7 @@ TEST_CASE("relay to relay: clients that move", "[turn][relay to relay][mobility]
       s.sends(channel_bind(0x4000, kOne).from(client(2))).expect_success();
       const Client after = client(3, worker);
       s.sends(refresh_with(ticket).from(after)).expect_success();
-      // The former path serves until data comes by the new one, which here is what is relayed.
+      // The former path is used until data arrives on the new one; here this is relayed data.
       s.sends(channel_data(0x4000, "x"), client(2)).expect_to(client(1));
       s.sends(send(kTwo, "x").from(after)).expect_channel_data(0x4000, "x").expect_to(client(2));
       s.sends(channel_data(0x4000, "x"), client(2)).expect_data_from(kTwo, "x").expect_to(after);
@@ -409,9 +410,9 @@ TEST_CASE("relay to relay: clients that move", "[turn][relay to relay][mobility]
   }
 }
 
-// --- By chance
+// --- Random scripts
 
-// What clients may do to each other, and what happens around them.
+// What clients may do to each other, and events around them.
 class Chance {
  public:
   Chance(Seen& s, unsigned seed) : s_(s), dice_(seed) {}
@@ -455,7 +456,7 @@ class Chance {
   unsigned below(unsigned bound) { return static_cast<unsigned>(dice_() % bound); }
   bool once_in(unsigned times) { return below(times) == 0; }
 
-  // Of one transport each, so that all are there.
+  // Returns clients of all transports, so that each transport is present.
   Client any_client() {
     const unsigned n = below(5);
     Client who = client_on(static_cast<Transport>(n % 4), n + 1);

@@ -34,7 +34,7 @@ TEST_CASE("payloads of every size come through whole", "[turn]") {
   s.client_sends(send("5.6.7.8:1", "").fingerprint()).expect_sent("5.6.7.8:1", "");
 }
 
-TEST_CASE("a Send that is not whole is dropped", "[turn]") {
+TEST_CASE("a Send indication that is incomplete is dropped", "[turn]") {
   OnePeer s;
   s.client_sends(indication(Method::send).peer("5.6.7.8:1")).expect_silence();
   s.client_sends(indication(Method::send).data("x")).expect_silence();
@@ -45,7 +45,7 @@ TEST_CASE("a Send that is not whole is dropped", "[turn]") {
   s.client_sends(send("[2a00::1]:1", "x")).expect_silence();
   s.client_sends(send("[::ffff:5.6.7.8]:1", "x")).expect_silence();
   s.client_sends(RequestMaker(send("5.6.7.8:1", "x")).from(client(2))).expect_silence();
-  // The first of each counts; what stands behind an integrity attribute does not.
+  // Of each attribute the first one counts. Those after an integrity attribute do not count.
   s.client_sends(send("5.6.7.8:1", "first").data("second").peer("5.6.7.8:2"))
       .expect_sent("5.6.7.8:1", "first");
   s.client_sends(
@@ -53,7 +53,7 @@ TEST_CASE("a Send that is not whole is dropped", "[turn]") {
          b.add(AttributeType::data, "x");
        }))
       .expect_silence();
-  // The relaying goes on.
+  // Relaying continues.
   s.client_sends(send("5.6.7.8:1", "x")).expect_sent("5.6.7.8:1", "x");
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("each transport has its padding", "[turn]") {
       s.peer_sends("5.6.7.8:2", payload, relayed).expect_channel_data(0x4000, payload).expect_to(c);
       s.peer_sends("5.6.7.8:1", payload, relayed).expect_data_from("5.6.7.8:1", payload).expect_to(c);
     }
-    // What a client pads is not part of its payload.
+    // The client's padding is not part of the payload.
     Octets padded = channel_data(0x4000, "12345");
     padded.resize(12, 0xEE);
     s.client_sends(padded, c).expect_sent("5.6.7.8:2", "12345");
@@ -138,7 +138,7 @@ TEST_CASE("both families of an allocation relay", "[turn]") {
   s.peer_sends("[2a00::2]:6", "y", six).expect_silence();
 }
 
-TEST_CASE("what arrives for a relay that is gone goes nowhere", "[turn]") {
+TEST_CASE("a datagram for a relay that no longer exists is dropped", "[turn]") {
   Scenario s;
   for (const auto relay : {RelayId{0}, RelayId{1}, RelayId{1'000'000}})
     s.peer_sends_to(relay, "5.6.7.8:1", "before anything").expect_silence();
@@ -228,7 +228,7 @@ TEST_CASE("two clients of this server reach one another behind a 1:1 NAT", "[tur
   s.client_sends(create_permission("198.51.100.7:50001")).expect_success();
   s.client_sends(channel_bind(0x4000, "198.51.100.7:50000").from(client(2))).expect_success();
 
-  // There and back: what goes out to the local form comes in from the local form.
+  // What goes out to the local form of the address comes in from the local form.
   s.client_sends(send("198.51.100.7:50001", "hello"))
       .expect_channel_data(0x4000, "hello")
       .expect_to(client(2));
@@ -237,10 +237,10 @@ TEST_CASE("two clients of this server reach one another behind a 1:1 NAT", "[tur
       .expect_to(client(1));
   s.icmp_arrives("10.0.0.5:50001", {3, 3, 0}).expect_icmp("198.51.100.7:50001", {3, 3, 0});
 
-  // Both names are one peer.
+  // Both addresses mean the same peer.
   s.client_sends(channel_bind(0x4001, "10.0.0.5:50000").from(client(2))).expect_error(400);
   s.client_sends(channel_bind(0x4000, "10.0.0.5:50000").from(client(2))).expect_success();
-  // The other allocation ends, and with it the way.
+  // When the other allocation ends, its address is no longer a peer.
   s.client_sends(refresh(0s).from(client(2))).expect_success();
   s.client_sends(send("198.51.100.7:50001", "anybody?")).expect_silence();
 }
@@ -262,7 +262,7 @@ TEST_CASE("of this machine only live relayed addresses can be reached", "[turn]"
   s.peer_sends("192.0.2.1:3478", "x").expect_silence();
   s.peer_sends("192.0.2.1:50001", "x").expect_data_from("192.0.2.1:50001", "x");
 
-  // The same for channels: what the port becomes decides, and not what it was.
+  // The same holds for channels: the present policy on the port decides, not the former one.
   s.client_sends(channel_bind(0x4000, "192.0.2.1:22")).expect_success();
   s.client_sends(channel_data(0x4000, "x")).expect_silence();
   s.client_sends(channel_bind(0x4001, "192.0.2.1:50002")).expect_success();
@@ -277,7 +277,7 @@ TEST_CASE("of this machine only live relayed addresses can be reached", "[turn]"
   s.client_sends(channel_bind(0x4002, "192.0.2.1:3478")).expect_error(403);
 }
 
-TEST_CASE("an own address that is allowed exactly is open, but for our listeners", "[turn]") {
+TEST_CASE("an own address with an exact rule is open, except for our listeners", "[turn]") {
   Setup setup;
   setup.peers.allow = {{address("192.0.2.1"), 32}};
   Scenario s(setup);
@@ -289,12 +289,12 @@ TEST_CASE("an own address that is allowed exactly is open, but for our listeners
   s.client_sends(channel_bind(0x4000, "192.0.2.1:3478")).expect_error(403);
   s.client_sends(channel_bind(0x4000, "192.0.2.1:8443")).expect_success();
   s.client_sends(channel_data(0x4000, "x")).expect_sent("192.0.2.1:8443", "x");
-  // The other own address is not.
+  // This machine's other address is not allowed.
   s.client_sends(create_permission("192.0.2.2:1")).expect_success();
   s.client_sends(send("192.0.2.2:22", "x")).expect_silence();
 }
 
-TEST_CASE("loopback, where the operator opened it", "[turn]") {
+TEST_CASE("the operator may open loopback", "[turn]") {
   Setup setup;
   setup.peers.allow = {{address("127.0.0.1"), 32}};
   Scenario s(setup);

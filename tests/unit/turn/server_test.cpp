@@ -1,4 +1,4 @@
-// What comes before TURN: parsing, Binding, authentication, and what strangers can make the server do.
+// Tests what comes before TURN: parsing, Binding, authentication, and what strangers can cause.
 #include "turnpike/turn/server.hpp"
 
 #include <catch2/catch.hpp>
@@ -44,7 +44,7 @@ TEST_CASE("Binding tells a client its address", "[turn]") {
   CHECK(s.client_sends(binding().from(six)).expect_success().mapped_text() == "[2001:db8::77]:5000");
   for (const Transport transport : {Transport::tcp, Transport::tls, Transport::dtls})
     s.client_sends(binding().from(client_on(transport))).expect_success();
-  // It needs no credentials and looks at none.
+  // A Binding request needs no credentials, and they are not checked.
   s.client_sends(binding().raw(AttributeType::username, "alice")).expect_success();
   Outcome outcome = s.client_sends(request(Method::binding).nonce("x").password("guess"));
   REQUIRE(outcome.to_clients.size() == 1);
@@ -61,7 +61,7 @@ TEST_CASE("an answer to a stranger is small", "[turn]") {
   CHECK(size(s.client_sends(allocate().nonce("x"))) <= 120);
 }
 
-TEST_CASE("what is no message gets no answer", "[turn]") {
+TEST_CASE("datagrams that are not messages get no answer", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   const Octets good = binding().build(s.digester(), "", {});
@@ -119,7 +119,7 @@ TEST_CASE("what is no message gets no answer", "[turn]") {
   CHECK(s.allocations() == 1);
 }
 
-TEST_CASE("unknown attributes: 420 with each of them, or none at all", "[turn]") {
+TEST_CASE("unknown attributes cause a 420 with each of them, unless they may be ignored", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   const auto type = [](std::uint16_t number) { return AttributeType{number}; };
@@ -138,14 +138,14 @@ TEST_CASE("unknown attributes: 420 with each of them, or none at all", "[turn]")
   CHECK(unknown_types(of_stranger.expect_error(420)) == std::vector<std::uint16_t>{0x0027});
   CHECK(of_stranger.refusals.empty());
 
-  // Whoever is not known yet is asked who it is first.
+  // A client that is not authenticated is first asked for its credentials.
   s.client_sends(refresh().raw(type(0x7FFF), "").unsigned_by_anybody()).expect_error(401);
   s.client_sends(refresh().raw(type(0x7FFF), "").password("guess")).expect_error(401);
-  // And before the allocation is looked for.
+  // This check also comes before the search for the allocation.
   s.client_sends(refresh().raw(type(0x7FFF), "").from(client(2))).expect_error(420);
   s.client_sends(allocate().raw(type(0x7FFF), "")).expect_error(420);
   s.client_sends(refresh().raw(type(0x8FFF), "")).expect_success();
-  // Behind the integrity attribute it does not exist.
+  // An attribute after the integrity attribute does not exist.
   s.client_sends(refresh().behind_integrity([&](auto& b) { b.add(type(0x7FFF), ""); })).expect_success();
 
   s.client_sends(create_permission("5.6.7.8:0")).expect_success();
@@ -161,7 +161,7 @@ TEST_CASE("a request with many unknown attributes is answered", "[turn]") {
   CHECK(unknown_types(s.client_sends(many).expect_error(420)).size() >= 32);
 }
 
-TEST_CASE("who are you: 401, 400, 438", "[turn]") {
+TEST_CASE("a client without valid credentials gets a 401, 400 or 438", "[turn]") {
   Scenario s;
   for (const Method method :
        {Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind}) {
@@ -191,7 +191,7 @@ TEST_CASE("who are you: 401, 400, 438", "[turn]") {
   s.expect_no_allocation();
 }
 
-TEST_CASE("a nonce goes stale and the answer brings the next one", "[turn]") {
+TEST_CASE("a nonce expires, and the refusal brings the next one", "[turn]") {
   Scenario s;
   const std::string old = s.nonce_of(client(1));
   s.client_sends(allocate().nonce(old)).expect_success();
@@ -246,7 +246,7 @@ TEST_CASE("every answer to SHA-256 carries MESSAGE-INTEGRITY-SHA256 alone", "[tu
   s.client_sends(channel_bind(0x4000, "5.6.7.8:2").sha256()).expect_error(400).signed_by_server();
   s.client_sends(refresh(0s).sha256().raw(AttributeType{0x7000}, "")).expect_error(420);
   s.client_sends(refresh().as("bob").sha256()).expect_error(441);
-  // A client may go on as one of RFC 5389, and back.
+  // A client may switch to the form of RFC 5389, and back.
   s.client_sends(refresh()).expect_success();
   s.client_sends(refresh(0s).sha256()).expect_success();
 }
@@ -289,7 +289,7 @@ TEST_CASE("without users and secrets there is STUN alone", "[turn]") {
   s.expect_no_allocation();
 }
 
-// Beyond the limit one request in so many is answered, so a test asks often.
+// Beyond the limit only a part of the requests is answered, so the test sends many.
 constexpr unsigned kOften = 400;
 
 template <class Ask>
@@ -299,7 +299,7 @@ unsigned answered(unsigned times, Ask&& ask) {
   return answers;
 }
 
-TEST_CASE("a stranger has its answers counted, a client has not", "[turn]") {
+TEST_CASE("answers to strangers are limited, and answers to clients are not", "[turn]") {
   Setup setup;
   setup.limits.unauthenticated_per_second = 5;
   Scenario s(setup);
@@ -331,8 +331,7 @@ TEST_CASE("a stranger has its answers counted, a client has not", "[turn]") {
   for (int i = 0; i < 10; ++i) s.client_sends(allocate().unsigned_by_anybody()).expect_error(401);
 }
 
-TEST_CASE("what is asked by Binding takes nothing from those who want to allocate, nor the other way round",
-          "[turn]") {
+TEST_CASE("Binding requests and Allocate requests have separate limits", "[turn]") {
   Setup setup;
   setup.limits.unauthenticated_per_second = 5;
   setup.limits.bindings_per_second = 20;
@@ -359,7 +358,7 @@ RequestMaker rest_of(std::string_view user, WallTime expires) {
   return with_rest_name(request, "north", user, expires);
 }
 
-TEST_CASE("wrong passwords of a source are answered so often, right ones always", "[turn]") {
+TEST_CASE("answers to wrong passwords of one source are limited, and those to right ones are not", "[turn]") {
   Scenario s(limiting_failures());
   const Transport transport = GENERATE(Transport::udp, Transport::tcp, Transport::dtls);
   const Client here = client_on(transport, 1);
@@ -386,7 +385,7 @@ TEST_CASE("wrong passwords of a source are answered so often, right ones always"
   guess().expect_silence();
 }
 
-TEST_CASE("stale nonces and names that have expired are no wrong passwords", "[turn]") {
+TEST_CASE("stale nonces and expired names do not count as wrong passwords", "[turn]") {
   Scenario s(limiting_failures());
   const std::string nonce = s.nonce_of(client(1));
   for (int i = 0; i < 200; ++i) {
@@ -401,7 +400,7 @@ TEST_CASE("stale nonces and names that have expired are no wrong passwords", "[t
   CHECK(s.counters().failures_withheld == 0);
 }
 
-TEST_CASE("a wrong password without an answer is told all the same", "[turn]") {
+TEST_CASE("a wrong password is reported even when it gets no answer", "[turn]") {
   Scenario s(limiting_failures());
   for (int i = 0; i < 20; ++i) {
     const Outcome answered = s.client_sends(allocate().as("mallory"));
@@ -417,7 +416,7 @@ TEST_CASE("a wrong password without an answer is told all the same", "[turn]") {
   CHECK(silent.refusals[0].error == stun::ErrorCode::unauthenticated);
 }
 
-TEST_CASE("the addresses of an IPv6 /64 guess as one", "[turn]") {
+TEST_CASE("the addresses of an IPv6 /64 share a limit of wrong passwords", "[turn]") {
   Scenario s(limiting_failures());
   unsigned answers = 0;
   for (unsigned i = 1; i <= 100; ++i) {
@@ -428,7 +427,7 @@ TEST_CASE("the addresses of an IPv6 /64 guess as one", "[turn]") {
   CHECK(answers == 20);
 }
 
-TEST_CASE("MESSAGE-INTEGRITY-SHA256 that is cut is none", "[turn]") {
+TEST_CASE("a truncated MESSAGE-INTEGRITY-SHA256 is invalid", "[turn]") {
   Scenario s;
   const std::string nonce = s.nonce_of(client(1));
   for (std::size_t size = 16; size <= 32; size += 4) {
@@ -436,7 +435,7 @@ TEST_CASE("MESSAGE-INTEGRITY-SHA256 that is cut is none", "[turn]") {
     stun::TransactionId id{};
     id[0] = static_cast<std::uint8_t>(size);
     Octets message = refresh().sha256().nonce(nonce).build(s.digester(), nonce, id);
-    // The header's length counts for the hash, so it is made anew for the shorter attribute.
+    // The hash covers the header's length, so the hash is made again for the shorter attribute.
     const std::size_t at = message.size() - 36;
     message.resize(at + 4 + size);
     store_u16(&message[at + 2], static_cast<std::uint16_t>(size));
@@ -487,8 +486,8 @@ TEST_CASE("events carry a stranger's name as it is", "[turn]") {
   t.advance(600s).expect_expired();
 }
 
-// Noise of four kinds: any octets, a header with noise behind it, a message of ours with some octets changed,
-// and ChannelData; from a client that has an allocation and from others.
+// There are four kinds of noise: any octets, a header with noise after it, one of our messages with some
+// octets changed, and ChannelData. It comes from a client with an allocation and from others.
 TEST_CASE("5,000 random datagrams change nothing", "[turn]") {
   Scenario s(with_secrets({"north"}));
   s.client_sends(allocate()).expect_success();
@@ -516,7 +515,8 @@ TEST_CASE("5,000 random datagrams change nothing", "[turn]") {
       store_u32(&datagram[4], stun::kMagicCookie);
     } else if (i % 4 == 2) {
       datagram = valid[random.below(static_cast<std::uint32_t>(valid.size()))];
-      // Not behind what is covered: an unsigned indication has its last octets as it likes.
+      // Octets after the covered part are left alone, since an indication without a signature may end with
+      // any octets.
       const auto at = random.below(static_cast<std::uint32_t>(datagram.size()));
       datagram[at] = static_cast<std::uint8_t>(datagram[at] ^ (1 + random.below(255)));
     } else if (i % 4 == 3 && datagram.size() >= 2) {

@@ -1,4 +1,4 @@
-// Settings that change while allocations are there, and what operators see of allocations.
+// Tests changes of settings while there are allocations, and what operators see of allocations.
 #include <catch2/catch.hpp>
 
 #include "support/scenario.hpp"
@@ -13,7 +13,7 @@ auth::Params without_bob(auth::Params params) {
   return params;
 }
 
-TEST_CASE("a user who is gone loses his allocations, and nobody else does", "[turn]") {
+TEST_CASE("a user who is removed loses his allocations, and nobody else does", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   s.client_sends(allocate().as("bob", "bob's password").from(client(2))).expect_success();
@@ -31,7 +31,7 @@ TEST_CASE("a user with another password loses his allocations", "[turn]") {
   s.client_sends(allocate().as("alice", "another password")).expect_success();
 }
 
-TEST_CASE("names of TURN REST outlive a reload of the users", "[turn]") {
+TEST_CASE("TURN REST names stay valid when a reload changes the users", "[turn]") {
   Setup setup;
   setup.auth.secrets = {"north star"};
   Scenario s(setup);
@@ -40,7 +40,7 @@ TEST_CASE("names of TURN REST outlive a reload of the users", "[turn]") {
   s.settings_become(without_bob(s.setup().auth), s.setup().limits).expect_no_event();
 }
 
-TEST_CASE("limits that a reload has changed hold for what is asked from now on", "[turn]") {
+TEST_CASE("limits that a reload has changed apply to later requests", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   Limits limits = s.setup().limits;
@@ -52,7 +52,7 @@ TEST_CASE("limits that a reload has changed hold for what is asked from now on",
   s.client_sends(create_permission("5.6.7.9:1")).expect_success();
 }
 
-TEST_CASE("while it drains nobody new comes in, and all else goes on", "[turn]") {
+TEST_CASE("a drain admits no new clients, and everything else continues", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
   s.settings_become(s.setup().auth, s.setup().limits, true);
@@ -65,7 +65,7 @@ TEST_CASE("while it drains nobody new comes in, and all else goes on", "[turn]")
   s.client_sends(allocate().from(client(2))).expect_success();
 }
 
-TEST_CASE("while it drains a client is sent to another server where there is one", "[turn]") {
+TEST_CASE("during a drain, a client is sent to another server if there is one", "[turn]") {
   Setup setup;
   setup.alternates.servers = {{Transport::udp, endpoint("198.51.100.7:3478"), ""}};
   Scenario s(setup);
@@ -73,7 +73,7 @@ TEST_CASE("while it drains a client is sent to another server where there is one
   s.client_sends(allocate()).expect_error(300);
 }
 
-TEST_CASE("what was reserved before a drain is claimed during it", "[turn]") {
+TEST_CASE("a reservation from before a drain can be claimed during it", "[turn]") {
   Setup setup;
   setup.alternates.servers = {{Transport::udp, endpoint("198.51.100.7:3478"), ""}};
   Scenario s(setup);

@@ -1,5 +1,5 @@
-// Limits that shape: octets in a second of an allocation, a user and the server; how many allocations an
-// address may have; which networks may come, and which of them the limits spare.
+// Tests limits on traffic: octets per second of an allocation, a user and the server; allocations per
+// address; networks that are admitted; and networks that limits do not apply to.
 #include <catch2/catch.hpp>
 
 #include "support/scenario.hpp"
@@ -23,7 +23,8 @@ void open_channel(Scenario& s, const Client& who) {
   s.client_sends(channel_bind(0x4000, "5.6.7.8:1").from(who)).expect_success();
 }
 
-// Octets that come through in ten seconds, when ten times as much is sent, a datagram a millisecond.
+// Returns the octets that come through in ten seconds, when ten times as much is sent, one datagram each
+// millisecond.
 std::size_t passed_in_ten_seconds(Scenario& s, const std::vector<Client>& from) {
   std::size_t passed = 0;
   const Octets message = data_of_size(kSize);
@@ -101,7 +102,7 @@ TEST_CASE("all workers share what the server may relay", "[turn][limits]") {
   CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1), other}), 2'000'000));
 }
 
-TEST_CASE("a limit that was too low does not hold any more once it is raised", "[turn][limits]") {
+TEST_CASE("a limit that is raised applies at once", "[turn][limits]") {
   const auto key = GENERATE(&Limits::bytes_per_second, &Limits::bytes_per_second_per_user,
                             &Limits::bytes_per_second_per_allocation);
   Setup setup;
@@ -116,7 +117,7 @@ TEST_CASE("a limit that was too low does not hold any more once it is raised", "
   CHECK(is_within_five_percent(passed_in_ten_seconds(s, {client(1)}), 10 * kSize * 1000));
 }
 
-TEST_CASE("what a worker took while the limit was high does not pass when it is low", "[turn][limits]") {
+TEST_CASE("credit from a high limit is not used when the limit is low", "[turn][limits]") {
   Setup setup;
   setup.limits.bytes_per_second = 100 << 20;
   Scenario s(setup);
@@ -139,7 +140,7 @@ TEST_CASE("a share of a limit that changes each second does not let more pass", 
   CHECK(is_within_five_percent(passed, 3'000'000));
 }
 
-TEST_CASE("an address has so many allocations, whoever asks there", "[turn][limits]") {
+TEST_CASE("one address has a limit of allocations, for all its users together", "[turn][limits]") {
   Setup setup;
   setup.limits.allocations_per_address = 2;
   const bool is_exempt = GENERATE(false, true);
@@ -164,7 +165,8 @@ TEST_CASE("an address has so many allocations, whoever asks there", "[turn][limi
   }
 }
 
-TEST_CASE("a client that may not come is refused, and what it has ends at a reload", "[turn][clients]") {
+TEST_CASE("a client from a denied network is refused, and its allocations end at a reload",
+          "[turn][clients]") {
   Setup setup;
   setup.clients.deny = {{address("198.51.100.2"), 32}};
   Scenario s(setup);
@@ -179,7 +181,7 @@ TEST_CASE("a client that may not come is refused, and what it has ends at a relo
   CHECK(ended.lifetimes.at(0).reason == EndReason::client_denied);
 }
 
-TEST_CASE("where networks may come others may not, and the longest prefix decides", "[turn][clients]") {
+TEST_CASE("networks of clients are allowed and denied, and the longest prefix decides", "[turn][clients]") {
   const ClientPolicy policy({.allow = {{address("10.0.0.0"), 8}, {address("10.1.2.0"), 24}},
                              .deny = {{address("10.1.0.0"), 16}},
                              .exempt = {{address("2001:db8::"), 32}}});
@@ -216,7 +218,7 @@ TEST_CASE("with strict expiry an allocation ends with the credentials that it wa
   }
 }
 
-TEST_CASE("who names no family gets the operator's default", "[turn]") {
+TEST_CASE("a client that asks for no family gets the operator's default", "[turn]") {
   Setup setup;
   const auto [by_default, from_v6, expected] = GENERATE(table<DefaultFamily, bool, Family>({
       {DefaultFamily::ipv4, true, Family::ipv4},

@@ -19,11 +19,11 @@ using test::ScriptedRandom;
 
 constexpr Direction kUp = Direction::from_client;
 
-// Streams of which there is always more to read, as workers serve them: whenever a pause is over, a stream
-// is read until it has to pause again. Those of one worker come one after the other.
+// Streams that always have more to read, served as workers do it: after a pause, a stream is read until it
+// has to pause again. Streams of one worker follow one after the other.
 class Writers {
  public:
-  // `users` has the user of each writer.
+  // `users` contains the user of each writer.
   Writers(const Limits& limits, const std::vector<std::size_t>& users) : limits_(limits) {
     for (const std::size_t user : users) {
       while (users_.size() <= user) users_.push_back(std::make_shared<UserBudgets>());
@@ -89,7 +89,7 @@ class Writers {
   ScriptedRandom random_;
 };
 
-// Somebody in a call beside them: a datagram of 160 octets each 20 ms.
+// A call beside the streams: one datagram of 160 octets each 20 ms.
 class SmallCall {
  public:
   void advance(ByteBudget& budget, std::uint32_t per_second, SteadyTime now) {
@@ -149,7 +149,7 @@ TEST_CASE("a user's limit does not put its streams at a disadvantage beside othe
   check_equal_shares(writers.octets());
 }
 
-TEST_CASE("what a user may not use is left to the others", "[turn][limits]") {
+TEST_CASE("what a user may not use is available to others", "[turn][limits]") {
   Limits limits = for_server(1'000'000);
   limits.bytes_per_second_per_user = 100'000;
   std::vector<std::size_t> users(20, 0);
@@ -160,7 +160,7 @@ TEST_CASE("what a user may not use is left to the others", "[turn][limits]") {
   CHECK(is_within_five_percent_of(writers.sum(), 2'000'000));
 }
 
-TEST_CASE("who sends few datagrams finds room beside streams, however many they are", "[turn][limits]") {
+TEST_CASE("a client with few datagrams is not delayed by streams", "[turn][limits]") {
   const auto per_second = GENERATE(as<std::uint32_t>(), 20'000, 200'000, 1'000'000, 100'000'000);
   const auto count = GENERATE(as<std::size_t>(), 1, 6, 100);
   CAPTURE(per_second, count);
@@ -174,7 +174,7 @@ TEST_CASE("who sends few datagrams finds room beside streams, however many they 
   CHECK(is_within_five_percent_of(writers.sum() + call.octets(), std::size_t{10} * per_second));
 }
 
-TEST_CASE("streams have a quarter beside those who send datagrams without end", "[turn][limits]") {
+TEST_CASE("streams get a quarter beside clients that send datagrams all the time", "[turn][limits]") {
   constexpr std::uint32_t kPerSecond = 1'000'000;
   const auto count = GENERATE(as<std::size_t>(), 1, 6);
   Writers writers(for_server(kPerSecond), std::vector<std::size_t>(count, 0));
@@ -191,7 +191,7 @@ TEST_CASE("streams have a quarter beside those who send datagrams without end", 
   check_equal_shares(writers.octets());
 }
 
-TEST_CASE("a stream that comes anew has its share at once, and those who stop leave theirs",
+TEST_CASE("a new stream has its share at once, and a stream that stops leaves its share to others",
           "[turn][limits]") {
   Limits limits = for_user(1'000'000);
   Writers writers(limits, std::vector<std::size_t>(6, 0));
@@ -211,12 +211,12 @@ TEST_CASE("a higher limit holds for streams within a second", "[turn][limits]") 
   CHECK(is_within_five_percent_of(writers.sum(), 1'000'000));
 }
 
-// One stream that a limit of 100,000 octets in a second holds for.
+// One stream with a limit of 100,000 octets per second.
 struct Reader {
   static constexpr std::uint32_t kPerSecond = 100'000;
 
   void read(std::size_t taken, std::size_t relayed) { shaper.spend(limits, taken, relayed, now); }
-  // In octets; at least 10,000, with which datagrams pass.
+  // Returns the debt in octets, at least 10,000, because smaller debts let datagrams pass.
   std::size_t unpaid() {
     ByteBudget& budget = server.of(kUp);
     SteadyTime at = now;

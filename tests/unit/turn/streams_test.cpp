@@ -1,5 +1,4 @@
-// Clients that come by TCP or TLS: what is different from UDP is that a connection ends, and that nothing on
-// it gets lost.
+// Tests clients that use TCP or TLS. Unlike UDP, a connection ends, and nothing on it gets lost.
 #include <catch2/catch.hpp>
 
 #include "support/scenario.hpp"
@@ -48,13 +47,13 @@ TEST_CASE("a new connection on the same addresses has nothing of the old one", "
   s.client_sends(channel_data(0x4000, "x"), after).expect_silence();
   s.client_sends(allocate().from(after)).expect_success();
   CHECK(s.allocations() == 2);
-  // The old one's end is told late.
+  // The end of the old connection is reported late.
   s.client_closes(before);
   CHECK(s.allocations() == 1);
   s.client_sends(refresh(600s).from(after)).expect_success();
 }
 
-TEST_CASE("on a stream a second Allocate is a second request, whatever its transaction id", "[turn]") {
+TEST_CASE("on a stream, a second Allocate is a new request, whatever its transaction id is", "[turn]") {
   for (const Transport transport : {Transport::tcp, Transport::tls}) {
     Scenario s;
     const Client c = client_on(transport);
@@ -67,14 +66,14 @@ TEST_CASE("on a stream a second Allocate is a second request, whatever its trans
   s.client_sends(allocate().transaction(1).from(c)).expect_success();
 }
 
-TEST_CASE("what is relayed for a stream client is UDP", "[turn]") {
+TEST_CASE("the relayed transport of a stream client is UDP", "[turn]") {
   Scenario s;
   const Client c = client_on(Transport::tcp);
   s.client_sends(request(stun::Method::allocate).transport(6).from(c)).expect_error(442);
   s.client_sends(allocate().from(c)).expect_success();
 }
 
-TEST_CASE("no answer is withheld from who has shown where it is", "[turn]") {
+TEST_CASE("no answer is withheld from a client that has proved its address", "[turn]") {
   Setup setup;
   setup.limits.unauthenticated_per_second = 1;
   setup.limits.bindings_per_second = 1;
@@ -83,7 +82,7 @@ TEST_CASE("no answer is withheld from who has shown where it is", "[turn]") {
     for (int i = 0; i < 20; ++i) s.client_sends(binding().from(client_on(transport))).expect_success();
   }
   CHECK(s.counters().answers_withheld == 0);
-  // Nor do they use up what the same address may have by UDP.
+  // They do not use up what the same address may have by UDP either.
   s.client_sends(binding()).expect_success();
 }
 

@@ -17,10 +17,10 @@ Setup with_tcp() {
   return setup;
 }
 
-// The n-th connection of a client, which may come to any worker.
+// The ConnectionBind of a client may come to any worker.
 RequestMaker bind(ConnectionId id) { return connection_bind(static_cast<std::uint32_t>(id)); }
 
-TEST_CASE("a TCP relayed address is for clients on streams, where it is switched on", "[turn][tcp]") {
+TEST_CASE("only clients on streams get a TCP relayed address, if this is enabled", "[turn][tcp]") {
   SECTION("on") {
     Scenario s(with_tcp());
     s.client_sends(allocate_tcp()).expect_error(400);  // over UDP
@@ -40,7 +40,7 @@ TEST_CASE("a TCP relayed address is for clients on streams, where it is switched
   }
 }
 
-TEST_CASE("nothing of UDP goes through a TCP relayed address", "[turn][tcp]") {
+TEST_CASE("a TCP relayed address relays no datagrams", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   s.client_sends(create_permission("5.6.7.8:80").from(over_tcp())).expect_success();
@@ -66,7 +66,7 @@ TEST_CASE("Connect is answered when the peer has answered", "[turn][tcp]") {
   CHECK(s.peers().open.empty());
 }
 
-TEST_CASE("a peer that cannot be reached is a 447, and may be tried again", "[turn][tcp]") {
+TEST_CASE("an unreachable peer causes a 447, and the client may try again", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   Outcome asked = s.client_sends(connect("5.6.7.8:80").from(over_tcp()));
@@ -85,7 +85,7 @@ TEST_CASE("a peer that cannot be reached is a 447, and may be tried again", "[tu
   s.connection_ends_up(true, asked).expect_success();
 }
 
-TEST_CASE("whom a client may not connect to", "[turn][tcp]") {
+TEST_CASE("a Connect to a malformed or denied peer is refused", "[turn][tcp]") {
   Setup setup = with_tcp();
   setup.peers.allow = {{address("192.0.2.1"), 32}, {address("127.0.0.2"), 32}};
   Scenario s(setup);
@@ -132,7 +132,7 @@ TEST_CASE("a relayed address of one transport opens nothing of the other", "[tur
   s.client_sends(send(by_udp, "x").from(client(3))).expect_data_from(by_udp, "x");
 }
 
-TEST_CASE("one connection for each peer", "[turn][tcp]") {
+TEST_CASE("there is one connection with each peer", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   const Outcome asked = s.client_sends(connect("5.6.7.8:80").from(over_tcp()));
@@ -170,7 +170,7 @@ TEST_CASE("a Connect that comes again while its peer is asked has one answer", "
   }
 }
 
-TEST_CASE("what a machine without descriptors answers", "[turn][tcp]") {
+TEST_CASE("without descriptors, Connect is refused", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   s.peers().exhausted = true;
@@ -179,7 +179,7 @@ TEST_CASE("what a machine without descriptors answers", "[turn][tcp]") {
   s.client_sends(connect("5.6.7.8:80").from(over_tcp())).expect_silence();
 }
 
-TEST_CASE("a peer may connect where there is a permission for it", "[turn][tcp]") {
+TEST_CASE("a peer may connect if it has a permission", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   const Endpoint relayed = s.relayed(over_tcp());
@@ -229,7 +229,7 @@ TEST_CASE("ConnectionBind finds its connection from any worker, for its own user
   CHECK(s.peers().open.empty());
 }
 
-TEST_CASE("who does not bind within 30 s has lost the connection", "[turn][tcp]") {
+TEST_CASE("a client that does not bind within 30 s loses the connection", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().lifetime(3600s).from(over_tcp())).expect_success();
   s.client_sends(create_permission("5.6.7.8:1").from(over_tcp())).expect_success();
@@ -263,7 +263,8 @@ TEST_CASE("the allocation's end closes its connections, whatever state they are 
   s.peer_closes(bound);
 }
 
-TEST_CASE("a data connection is none where an allocation is about to move to", "[turn][tcp][mobility]") {
+TEST_CASE("a connection cannot be bound on the 5-tuple to which an allocation moves",
+          "[turn][tcp][mobility]") {
   Setup setup = with_tcp();
   setup.mobility = true;
   Scenario s(setup);
@@ -290,7 +291,7 @@ TEST_CASE("the connections of a family end with its address", "[turn][tcp]") {
   CHECK_FALSE(s.peers().open.contains(v6));
 }
 
-TEST_CASE("only so many connections for one allocation", "[turn][tcp]") {
+TEST_CASE("an allocation has a limit of connections", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   s.client_sends(create_permission("5.6.7.8:1").from(over_tcp())).expect_success();
@@ -323,7 +324,8 @@ TEST_CASE("peers whose connections were bound leave room for others", "[turn][tc
   CHECK_FALSE(connects(3000));
 }
 
-TEST_CASE("a connection that there is no memory to offer is a 508, and is gone", "[turn][tcp][memory]") {
+TEST_CASE("a connection that cannot be offered for lack of memory is refused with 508 and closed",
+          "[turn][tcp][memory]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
   const Outcome asked = s.client_sends(connect("5.6.7.8:80").from(over_tcp()));

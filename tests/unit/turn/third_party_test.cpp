@@ -21,7 +21,7 @@ Setup with_third_party() {
 struct Town : Scenario {
   explicit Town(Setup setup = with_third_party()) : Scenario(std::move(setup)) {}
 
-  // One that was made now.
+  // Returns a token that was made now.
   TokenMaker token(std::uint32_t lifetime, std::string mac_key = "twenty bytes of key.") const {
     TokenMaker maker = TokenMaker::at(now().wall);
     maker.lifetime = lifetime;
@@ -37,7 +37,7 @@ RequestMaker in_session(RequestMaker request, const TokenMaker& token) {
   return request.with_session(token.key.kid, token.mac_key);
 }
 
-TEST_CASE("a client with a token has an allocation like everybody's", "[turn][token]") {
+TEST_CASE("a client with a token can have an allocation", "[turn][token]") {
   Town s;
   const TokenMaker token = s.token(3600);
   s.client_sends(with(allocate(), token).fingerprint()).expect_success().expect_lifetime(600s);
@@ -66,7 +66,7 @@ TEST_CASE("a challenge says that tokens are taken", "[turn][token]") {
   }
 }
 
-TEST_CASE("where no tokens are taken, one is an unknown attribute", "[turn][token]") {
+TEST_CASE("without third parties, a token is an unknown attribute", "[turn][token]") {
   Scenario s;
   const Outcome outcome = s.client_sends(allocate().raw(AttributeType::access_token, "x")).expect_error(420);
   const Bytes unknown = outcome.find(AttributeType::unknown_attributes).value();
@@ -98,7 +98,7 @@ TEST_CASE("a wrong token is answered as a wrong password is", "[turn][token]") {
   s.expect_no_allocation();
 }
 
-TEST_CASE("a token that is over counts among what has expired, and the log says so", "[turn][token]") {
+TEST_CASE("an expired token counts as expired, and the log says so", "[turn][token]") {
   Town s;
   TokenMaker early = s.token(3600);
   early.seconds += 7200;
@@ -116,7 +116,7 @@ TEST_CASE("an allocation does not outlive the token", "[turn][token]") {
   const TokenMaker token = s.token(300);
   s.client_sends(with(allocate(), token)).expect_success().expect_lifetime(300s);
   s.advance(100s);
-  // Not longer by a Refresh, with the token or without.
+  // A Refresh does not extend it, with the token or without.
   s.client_sends(with(refresh(3600s), token)).expect_success().expect_lifetime(200s);
   s.client_sends(in_session(refresh(), token)).expect_success().expect_lifetime(200s);
   s.advance(199s).expect_no_event();
@@ -142,7 +142,7 @@ TEST_CASE("a new token carries an allocation on, whichever key has sealed it", "
   TokenMaker second = s.token(600, "another key that is longer than the first");
   second.key = south();
   s.client_sends(with(refresh(600s), second)).expect_success().expect_lifetime(600s);
-  // The first is not needed any more.
+  // The first token's key is no longer used.
   s.client_sends(in_session(create_permission("5.6.7.8:1"), first)).expect_error(401);
   s.client_sends(in_session(create_permission("5.6.7.8:1"), second)).expect_success();
   s.client_sends(in_session(refresh(), second).signing(Signing::sha256)).expect_success();
@@ -151,7 +151,7 @@ TEST_CASE("a new token carries an allocation on, whichever key has sealed it", "
   s.advance(1s).expect_expired();
 }
 
-TEST_CASE("where the wall clock has jumped, a token that is over needs another", "[turn][token]") {
+TEST_CASE("after a jump of the wall clock, an expired token needs a new one", "[turn][token]") {
   Town s;
   const TokenMaker token = s.token(600);
   s.client_sends(with(allocate(), token)).expect_success();
@@ -167,7 +167,7 @@ TEST_CASE("where the wall clock has jumped, a token that is over needs another",
   s.expect_no_allocation();
 }
 
-TEST_CASE("tokens and users keep to their own allocations", "[turn][token]") {
+TEST_CASE("tokens and users cannot use each other's allocations", "[turn][token]") {
   Town s;
   const TokenMaker token = s.token(3600);
   s.client_sends(with(allocate(), token).from(client(1))).expect_success();
@@ -187,7 +187,7 @@ TEST_CASE("tokens and users keep to their own allocations", "[turn][token]") {
   other.client_sends(refresh().as("north")).expect_error(441);
 }
 
-TEST_CASE("an Allocate with a token that comes again has the same answer", "[turn][token]") {
+TEST_CASE("an Allocate with a token that is repeated gets the same answer", "[turn][token]") {
   Town s;
   const TokenMaker token = s.token(3600);
   const std::string nonce = s.nonce_of(client(1));
@@ -213,7 +213,7 @@ TEST_CASE("a quota counts a token, which is one grant", "[turn][token]") {
   s.client_sends(with(allocate(), first).from(client(1))).expect_success();
 }
 
-TEST_CASE("what was reserved with one token can be had with the next", "[turn][token]") {
+TEST_CASE("a reservation of one token can be claimed with the next", "[turn][token]") {
   Town s;
   const TokenMaker first = s.token(3600);
   const TokenMaker second = s.token(3600, "the key of another token");
@@ -247,7 +247,7 @@ TEST_CASE("a data connection needs the key of its allocation, and no token", "[t
   s.client_sends(in_session(refresh(0s), token).from(control)).expect_success();
 }
 
-TEST_CASE("a ticket moves an allocation for the key of its own token alone", "[turn][token][mobility]") {
+TEST_CASE("a ticket moves an allocation only with the key of its own token", "[turn][token][mobility]") {
   Setup setup = with_third_party();
   setup.mobility = true;
   setup.workers = 2;
@@ -299,7 +299,7 @@ TEST_CASE("a ticket moves an allocation for the key of its own token alone", "[t
   }
 }
 
-TEST_CASE("an access token whose time is over is no wrong password, one of another key is", "[turn][token]") {
+TEST_CASE("an expired token is not a wrong password, but one of another key is", "[turn][token]") {
   Setup setup = with_third_party();
   setup.limits.failures_per_second = 10;
   Town s(setup);

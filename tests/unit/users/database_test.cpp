@@ -44,7 +44,7 @@ class Other {
   sqlite3* connection_ = nullptr;
 };
 
-// Root may write everything, so a test as root becomes nobody for a while.
+// Root may write everything, so a test that runs as root becomes nobody for some time.
 class NotRoot {
  public:
   NotRoot() { REQUIRE((before_ != 0 || seteuid(65534) == 0)); }
@@ -323,15 +323,14 @@ TEST_CASE("what is revoked is remembered until its end, beside users and without
         std::vector{subject, token, of_user});
   CHECK(Database(folder.file(), Access::read).revocations(kThen + 2h).revocations == std::vector{of_user});
 
-  // Of two for one name, the later times hold. What is over goes with the next change.
+  // Of two revocations of one name, the later times count. Expired ones are deleted at the next change.
   const Revocation later{Kind::subject, "ann", kThen + 1h, kThen + 90min};
   Database(folder.file(), Access::write).remember(std::vector{later}, kThen + 1h);
   const Revocation both{Kind::subject, "ann", kThen + 1h, kThen + 2h};
   CHECK(Database(folder.file(), Access::read).revocations(kThen).revocations == std::vector{both, of_user});
 }
 
-TEST_CASE("a revocation that cannot be does not get into the file, and is left out where it is in",
-          "[users]") {
+TEST_CASE("an invalid revocation is not written, and is ignored when it is in the file", "[users]") {
   using auth::Revocation;
   using Kind = Revocation::Kind;
   using namespace std::chrono_literals;
@@ -376,7 +375,7 @@ TEST_CASE("more revocations than are remembered keep nobody from starting", "[us
   CHECK(there.left_out == 2);
 }
 
-TEST_CASE("there may be so many users and no more", "[users]") {
+TEST_CASE("the number of users is limited", "[users]") {
   const Folder folder;
   add(folder.file(), user("alice"));
   const auto fill = [&](std::size_t count) {

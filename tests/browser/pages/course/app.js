@@ -1,5 +1,5 @@
-// A front end as a course on video calls has it: nothing in here knows of turnpike. The one change that such a project
-// needs is where iceServers come from.
+// A front end as in a course on video calls: nothing here is special for turnpike. Such a project needs only
+// one change: where iceServers come from.
 const socket = io();
 const messages = document.getElementById('messages');
 let roomName;
