@@ -43,10 +43,10 @@ struct ReloadReport {
   std::vector<std::string> errors;         // with file, line and key; empty on success
   std::vector<std::string> changed;        // changed keys
   std::vector<std::string> needs_restart;  // changed keys that need a restart
-  // How many allocations have ended (with dry_run: would end), and the first kMaxSessions of them.
-  static constexpr std::size_t kMaxSessions = 1000;
-  std::uint32_t sessions_ended = 0;
-  std::vector<AllocationOf> sessions;
+  // How many allocations have ended (with dry_run: would end), and the first kMaxListed of them.
+  static constexpr std::size_t kMaxListed = 1000;
+  std::uint32_t ended_count = 0;
+  std::vector<AllocationOf> ended;
 };
 
 // What an operator wants to be changed in auth.database.
@@ -98,6 +98,8 @@ class Service {
   virtual http::Awaitable<boost::json::object> end_user(std::string user) = 0;
   // The users of auth.database by name: the first ones after `after`, at most `limit`.
   virtual Result<boost::json::object, Refusal> list_users(const std::string& after, std::size_t limit) = 0;
+  // Changes auth.database: of this node, and a removal of all nodes. The answer has "users", how many there
+  // were in the change, and "here", whether this node's database was changed.
   virtual http::Awaitable<Result<boost::json::object, Refusal>> change_users(UserChange change) = 0;
   // Refuses a token of signaling, or all tokens of a subject, for `duration`. Clients that came with one are
   // told and disconnected, and the relay credentials that they got are refused.

@@ -275,8 +275,8 @@ Awaitable<Response> Site::reload(const Request& request) {
                          {"errors", to_json(report.errors)},
                          {"changed", to_json(report.changed)},
                          {"needs_restart", to_json(report.needs_restart)},
-                         {"sessions_ended", report.sessions_ended},
-                         {"sessions", to_json(report.sessions)}},
+                         {"sessions_ended", report.ended_count},
+                         {"sessions", to_json(report.ended)}},
                         report.ok ? 200 : 422);
 }
 

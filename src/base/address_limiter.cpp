@@ -80,9 +80,9 @@ bool AddressLimiter::take(const IpAddress& source, SteadyTime now, bool is_prove
   return draw_luck(bucket, shard);
 }
 
-bool AddressLimiter::allow(const IpAddress& source, SteadyTime now) { return take(source, now, true); }
+bool AddressLimiter::take(const IpAddress& source, SteadyTime now) { return take(source, now, true); }
 
-bool AddressLimiter::allow_unproven(const IpAddress& source, SteadyTime now) {
+bool AddressLimiter::take_unproven(const IpAddress& source, SteadyTime now) {
   return take(source, now, false);
 }
 

@@ -38,7 +38,7 @@ void SourcePace::charge(const IpAddress& source, std::uint64_t cost, SteadyTime 
   account->paid_until = std::max(account->paid_until, Time(now.time_since_epoch())) + price;
 }
 
-Duration SourcePace::rest(const IpAddress& source, SteadyTime now) const {
+Duration SourcePace::rest_time(const IpAddress& source, SteadyTime now) const {
   if (per_second_ == 0) return Duration::zero();
   const std::uint64_t key = hash_(source_block(source)) | 1;
   const Set& set = sets_[(key >> 1) % kSets];

@@ -33,8 +33,8 @@ bool Freshness::is_timely(std::uint64_t number, WallTime now) {
   return apart <= milliseconds_of(WallTime(kMaxSkew));
 }
 
-Freshness::Verdict Freshness::take(const std::string& node, std::string_view run, std::uint64_t number,
-                                   WallTime now) {
+Freshness::Verdict Freshness::accept(const std::string& node, std::string_view run, std::uint64_t number,
+                                     WallTime now) {
   const auto found = latest_.find(node);
   const bool is_known = found != latest_.end();
   if (is_known && run == found->second.run) {

@@ -43,7 +43,7 @@ class Freshness {
   };
 
   // Checks the number of a message, and stores it when the verdict is `fresh`.
-  Verdict take(const std::string& node, std::string_view run, std::uint64_t number, WallTime now);
+  Verdict accept(const std::string& node, std::string_view run, std::uint64_t number, WallTime now);
   static bool is_timely(std::uint64_t number, WallTime now);
   // Forgets nodes whose earlier messages would now be untimely.
   void forget_old(WallTime now);

@@ -21,14 +21,14 @@ bool was_set_back(std::uint64_t before, std::uint64_t after, WallTime now) {
 
 }  // namespace
 
-KnownNodes::Heard* KnownNodes::of(const std::string& name) {
+KnownNodes::Heard* KnownNodes::find_or_add(const std::string& name) {
   const auto found = heard_.find(name);
   if (found != heard_.end()) return &found->second;
   return heard_.size() < kMaxNodes ? &heard_[name] : nullptr;
 }
 
-KnownNodes::Verdict KnownNodes::take(const NodeRecord& record, TimePoint now) {
-  Heard* const heard = of(record.name);
+KnownNodes::Verdict KnownNodes::accept(const NodeRecord& record, TimePoint now) {
+  Heard* const heard = find_or_add(record.name);
   if (!heard) return Verdict::too_many;
   const bool is_anew = record.began != heard->began[0];
   const bool is_smaller = record.written_at < heard->number;
@@ -47,18 +47,18 @@ KnownNodes::Verdict KnownNodes::take(const NodeRecord& record, TimePoint now) {
   return Verdict::fresh;
 }
 
-KnownNodes::Verdict KnownNodes::take_order(const std::string& node, std::uint64_t number, TimePoint now) {
-  return take_order(node, number, now, kMaxAge);
+KnownNodes::Verdict KnownNodes::accept_order(const std::string& node, std::uint64_t number, TimePoint now) {
+  return accept_order(node, number, now, kMaxAge);
 }
 
-KnownNodes::Verdict KnownNodes::take_kept_order(const std::string& node, std::uint64_t number,
-                                                TimePoint now) {
-  return take_order(node, number, now, kKept);
+KnownNodes::Verdict KnownNodes::accept_kept_order(const std::string& node, std::uint64_t number,
+                                                  TimePoint now) {
+  return accept_order(node, number, now, kKept);
 }
 
-KnownNodes::Verdict KnownNodes::take_order(const std::string& node, std::uint64_t number, TimePoint now,
-                                           Duration max_age) {
-  Heard* const heard = of(node);
+KnownNodes::Verdict KnownNodes::accept_order(const std::string& node, std::uint64_t number, TimePoint now,
+                                             Duration max_age) {
+  Heard* const heard = find_or_add(node);
   if (!heard) return Verdict::too_many;
   heard->since = std::max(heard->since, now.steady - kLife);  // an order does not count as a record
   const std::uint64_t here = number_of(now.wall);
@@ -81,7 +81,7 @@ bool KnownNodes::is_used_twice(const std::string& name, SteadyTime now) const {
   return found != heard_.end() && now < found->second.used_twice_until;
 }
 
-std::vector<std::string> KnownNodes::those_that_may_run() const {
+std::vector<std::string> KnownNodes::possibly_running() const {
   std::vector<std::string> names;
   for (const auto& [name, heard] : heard_) {
     if (heard.record && !heard.record->leaving) names.push_back(name);

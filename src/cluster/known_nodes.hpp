@@ -33,11 +33,11 @@ class KnownNodes {
   };
 
   // Checks a record or an order, and stores its number when the verdict is `fresh`.
-  Verdict take(const NodeRecord& record, TimePoint now);
-  Verdict take_order(const std::string& node, std::uint64_t number, TimePoint now);
+  Verdict accept(const NodeRecord& record, TimePoint now);
+  Verdict accept_order(const std::string& node, std::uint64_t number, TimePoint now);
   // The same for an order that Redis keeps for later nodes; it may be as old as kKept.
   static constexpr std::chrono::hours kKept{24};
-  Verdict take_kept_order(const std::string& node, std::uint64_t number, TimePoint now);
+  Verdict accept_kept_order(const std::string& node, std::uint64_t number, TimePoint now);
 
   // Returns the record that the node wrote less than kLife ago; null when there is none.
   const NodeRecord* latest_of(const std::string& name, SteadyTime now) const;
@@ -45,7 +45,7 @@ class KnownNodes {
   bool is_used_twice(const std::string& name, SteadyTime now) const;
   // Returns the nodes that were present within a day and have not said that they leave. They may relay
   // without Redis.
-  std::vector<std::string> those_that_may_run() const;
+  std::vector<std::string> possibly_running() const;
   void forget_long_gone(SteadyTime now);
 
  private:
@@ -59,8 +59,8 @@ class KnownNodes {
     std::array<std::uint64_t, 2> began{};
     SteadyTime used_twice_until{};
   };
-  Heard* of(const std::string& name);  // null when there is no room for another node
-  Verdict take_order(const std::string& node, std::uint64_t number, TimePoint now, Duration max_age);
+  Heard* find_or_add(const std::string& name);  // null when there is no room for another node
+  Verdict accept_order(const std::string& node, std::uint64_t number, TimePoint now, Duration max_age);
 
   std::map<std::string, Heard> heard_;  // by name
 };

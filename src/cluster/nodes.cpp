@@ -28,10 +28,10 @@ constexpr std::pair<Order::Kind, const char*> kOrders[] = {
     {Order::Kind::revoke, "revoke"},
 };
 
-constexpr std::pair<Obeyed, const char*> kResults[] = {
-    {Obeyed::done, "done"},       {Obeyed::no_such_user, "no-such-user"},
-    {Obeyed::in_file, "in-file"}, {Obeyed::busy, "busy"},
-    {Obeyed::clock, "clock"},     {Obeyed::failed, "failed"},
+constexpr std::pair<OrderResult, const char*> kResults[] = {
+    {OrderResult::done, "done"},       {OrderResult::no_such_user, "no-such-user"},
+    {OrderResult::in_file, "in-file"}, {OrderResult::busy, "busy"},
+    {OrderResult::clock, "clock"},     {OrderResult::failed, "failed"},
 };
 
 template <class Key, std::size_t Size>
@@ -61,7 +61,7 @@ RedisConnection::Handlers Nodes::command_handlers() {
   return {.up =
               [this] {
                 announce();
-                revocations_.agree();
+                revocations_.synchronize();
                 on_linked();
               },
           .down =
@@ -99,7 +99,7 @@ void Nodes::subscribe() {
       if (!reply || reply->type == REDIS_REPLY_ERROR || --*missing != 0) return;
       is_subscribed_ = true;
       // Revocations between the last reading and this subscription were missed.
-      if (commands_.is_up() && !stopped_) revocations_.agree();
+      if (commands_.is_up() && !stopped_) revocations_.synchronize();
       on_linked();
     });
   }
@@ -108,14 +108,14 @@ void Nodes::subscribe() {
 void Nodes::on_linked() {
   if (is_linked_ || stopped_ || !commands_.is_up() || !is_subscribed_) return;
   is_linked_ = true;
-  if (hooks_.came) hooks_.came();
+  if (hooks_.connected) hooks_.connected();
   if (!has_read_orders_) read_kept_orders();
 }
 
 // Usually both connections are lost, one after the other, and only the first loss is reported.
 void Nodes::on_lost(const std::string& why) {
   const bool was_linked = std::exchange(is_linked_, false);
-  if (was_linked && hooks_.went) hooks_.went(why);
+  if (was_linked && hooks_.disconnected) hooks_.disconnected(why);
   if (!was_linked && now() < next_unreachable_) return;
   next_unreachable_ = now() + kBetweenWarnings;
   if (!was_linked && hooks_.unreachable) hooks_.unreachable(why);
@@ -244,19 +244,19 @@ void Nodes::on_records(const Texts& texts, std::uint64_t least) {
     const bool is_own = name == own_name_;
     const auto record = sealed ? open_record(name, *sealed) : std::nullopt;
     if (is_own && record) {
-      look_at_own(*record, least);
+      check_own_record(*record, least);
     } else if (is_own) {
       renew_at_ = {};  // somebody has overwritten or deleted the record
     } else if (!record && !(sealed && known_.latest_of(name, now()))) {
       nobody.push_back(name);
     } else {
-      const auto verdict = record ? known_.take(*record, hooks_.clock()) : KnownNodes::Verdict::old;
+      const auto verdict = record ? known_.accept(*record, hooks_.clock()) : KnownNodes::Verdict::old;
       if (record && verdict == KnownNodes::Verdict::old)
         refuse("an old record of node " + name + " was written again");
       // When somebody has overwritten a record, its last valid version stays in use; the node will soon write
       // again.
       const bool is_there = verdict == KnownNodes::Verdict::fresh || verdict == KnownNodes::Verdict::old;
-      if (is_there) take_latest(name, records);
+      if (is_there) add_latest(name, records);
     }
   }
   remove_names(nobody);
@@ -274,12 +274,12 @@ std::optional<NodeRecord> Nodes::open_record(const std::string& name, std::strin
   return std::nullopt;
 }
 
-void Nodes::take_latest(const std::string& name, std::vector<NodeRecord>& records) const {
+void Nodes::add_latest(const std::string& name, std::vector<NodeRecord>& records) const {
   const NodeRecord* const latest = known_.latest_of(name, now());
   if (latest && !latest->leaving) records.push_back(*latest);
 }
 
-void Nodes::look_at_own(const NodeRecord& record, std::uint64_t least) {
+void Nodes::check_own_record(const NodeRecord& record, std::uint64_t least) {
   if (record.written_at < least) renew_at_ = {};  // somebody has written an old record again
   if (record.began == began_ || record.written_at < began_) return;
   if (now() >= used_twice_until_) {
@@ -310,10 +310,10 @@ bool Nodes::is_used_twice(const std::string& node) const {
 
 // --- Orders
 
-void Nodes::give(const Order& order, WhenKnown then) {
+void Nodes::publish(const Order& order, WhenKnown then) {
   const std::uint64_t number = order_numbers_.next(hooks_.clock().wall);
   Pending& pending = pending_[number];
-  for (std::string& name : known_.those_that_may_run()) {
+  for (std::string& name : known_.possibly_running()) {
     const bool is_there = std::ranges::find(others_, name, &NodeRecord::name) != others_.end();
     pending.unanswered.emplace(std::move(name), is_there);
   }
@@ -356,13 +356,13 @@ void Nodes::on_kept_orders(const redisReply& reply) {
     const bool is_waiting = sealed && std::ranges::find(waiting_orders_, *sealed) != waiting_orders_.end();
     auto given = sealed && !is_waiting ? open_order(*sealed) : std::nullopt;
     if (!given || given->node == own_name_) continue;
-    if (known_.take_kept_order(given->node, given->number, hooks_.clock()) != KnownNodes::Verdict::fresh)
+    if (known_.accept_kept_order(given->node, given->number, hooks_.clock()) != KnownNodes::Verdict::fresh)
       continue;
     const auto margin = static_cast<std::uint64_t>(std::chrono::milliseconds(KnownNodes::kMaxAge).count());
     const bool was_running = given->number + margin >= began_;
     given->order.given = WallTime(Duration(static_cast<Duration::rep>(given->number)));
     if (!was_running && given->order.kind == Order::Kind::end_user) continue;
-    const Obeyed result = hooks_.obey(given->order);
+    const OrderResult result = hooks_.carry_out(given->order);
     // Who has given it may still wait, where this node has just come.
     const Duration passed = hooks_.clock().wall - *given->order.given;
     if (passed < 2 * kPatience) answer(given->node, given->number, result);
@@ -375,14 +375,14 @@ void Nodes::share(const auth::Revocation& revocation, WhenKnown then) {
   revocations_.share(revocation, [this, then = std::move(then)](bool is_done) {
     if (!then) return;
     if (is_done) {
-      return give({Order::Kind::revoke, "all"}, [then](Outcome outcome) {
+      return publish({Order::Kind::revoke, "all"}, [then](Outcome outcome) {
         outcome.is_kept = true;
         then(outcome);
       });
     }
     Outcome outcome;
     outcome.is_told = false;
-    for (std::string& name : known_.those_that_may_run())
+    for (std::string& name : known_.possibly_running())
       outcome.missed.push_back({std::move(name), "no-redis"});
     then(outcome);
   });
@@ -469,19 +469,19 @@ void Nodes::on_order(std::string_view payload) {
   const auto given = open_order(payload);
   if (!given || given->node == own_name_) return;  // our own order was carried out when it was given
   const auto& [node, number, order] = *given;
-  switch (known_.take_order(node, number, hooks_.clock())) {
-    case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.obey(order));
+  switch (known_.accept_order(node, number, hooks_.clock())) {
+    case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.carry_out(order));
     case KnownNodes::Verdict::untimely:
       refuse("an order of node " + node +
              " is from another time: it was given again, or the clocks of the two differ by more than five "
              "minutes");
-      return answer(node, number, Obeyed::clock);
+      return answer(node, number, OrderResult::clock);
     case KnownNodes::Verdict::old: return refuse("an old order of node " + node + " was given again");
     default: return;
   }
 }
 
-void Nodes::answer(const std::string& node, std::uint64_t order, Obeyed result) {
+void Nodes::answer(const std::string& node, std::uint64_t order, OrderResult result) {
   const std::string channel = answers_of(node);
   const json::object text{{"node", own_name_}, {"to", order}, {"result", name_of(result, kResults)}};
   commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
@@ -501,10 +501,10 @@ void Nodes::on_answer(std::string_view payload) {
   Pending& pending = found->second;
   pending.unanswered.erase(node);
   const auto* known = std::ranges::find_if(kResults, [&](const auto& one) { return result == one.second; });
-  const Obeyed obeyed = known == std::ranges::end(kResults) ? Obeyed::failed : known->first;
-  pending.outcome.done_elsewhere = pending.outcome.done_elsewhere || obeyed == Obeyed::done;
-  if (obeyed != Obeyed::done && obeyed != Obeyed::no_such_user)
-    pending.outcome.missed.push_back({node, name_of(obeyed, kResults)});
+  const OrderResult order_result = known == std::ranges::end(kResults) ? OrderResult::failed : known->first;
+  pending.outcome.done_elsewhere = pending.outcome.done_elsewhere || order_result == OrderResult::done;
+  if (order_result != OrderResult::done && order_result != OrderResult::no_such_user)
+    pending.outcome.missed.push_back({node, name_of(order_result, kResults)});
   finish_if_known(order);
 }
 

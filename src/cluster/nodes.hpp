@@ -56,7 +56,7 @@ struct Order {
 };
 
 // The result of an order on a node.
-enum class Obeyed : std::uint8_t {
+enum class OrderResult : std::uint8_t {
   done,
   no_such_user,  // so that there was nothing to do
   in_file,       // the user is in the node's configuration, and has to be removed there
@@ -100,14 +100,15 @@ class Nodes {
     std::function<NodeRecord()> describe;  // makes the record of this node, without its name
     // The other nodes that are there; empty while Redis is away. Called after each reading.
     std::function<void(const std::vector<NodeRecord>&)> changed;
-    std::function<Obeyed(const Order&)> obey;  // carries out an order that was given on another node
+    // Carries out an order that was given on another node.
+    std::function<OrderResult(const Order&)> carry_out;
     // See SharedRevocations::Hooks.
     std::function<void(std::vector<auth::Revocation>)> revoked;
     std::function<std::vector<auth::Revocation>()> list_revoked;
     std::function<void(const std::string&)> warn;  // a line for the log
     // Called when the connection to Redis begins and ends. These three may be empty.
-    std::function<void()> came{};
-    std::function<void(const std::string& why)> went{};
+    std::function<void()> connected{};
+    std::function<void(const std::string& why)> disconnected{};
     // Called once in a while when Redis cannot be reached and could not be reached before.
     std::function<void(const std::string& why)> unreachable{};
   };
@@ -123,7 +124,7 @@ class Nodes {
   void announce();
   // Publishes an order to the other nodes. Calls `then` once, after kPatience at the latest, or before this
   // returns.
-  void give(const Order& order, WhenKnown then);
+  void publish(const Order& order, WhenKnown then);
   // Publishes a revocation. Nodes that do not receive it get it when they reach Redis, if it is kept there;
   // otherwise when this node reaches Redis.
   void share(const auth::Revocation& revocation, WhenKnown then = {});
@@ -166,8 +167,8 @@ class Nodes {
   // `least` is the number that the record of this node had at that time.
   void on_records(const Texts& texts, std::uint64_t least);
   std::optional<NodeRecord> open_record(const std::string& name, std::string_view sealed);
-  void take_latest(const std::string& name, std::vector<NodeRecord>& records) const;
-  void look_at_own(const NodeRecord& record, std::uint64_t least);
+  void add_latest(const std::string& name, std::vector<NodeRecord>& records) const;
+  void check_own_record(const NodeRecord& record, std::uint64_t least);
   void remove_names(const std::vector<std::string>& names);
   // An order, and who has given it under which number.
   struct GivenOrder {
@@ -180,7 +181,7 @@ class Nodes {
   void read_kept_orders();
   void on_kept_orders(const redisReply& reply);
   void on_order(std::string_view payload);
-  void answer(const std::string& node, std::uint64_t order, Obeyed result);
+  void answer(const std::string& node, std::uint64_t order, OrderResult result);
   void on_answer(std::string_view payload);
   void on_published(std::uint64_t order, const redisReply* reply);
   void await_newcomers(std::uint64_t reading);

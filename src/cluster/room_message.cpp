@@ -114,7 +114,7 @@ json::object write(const Event& event) {
           {"name", event.name},
           {"payload", event.saying.payload},
           {"event", event.saying.event},
-          {"rest", event.saying.rest},
+          {"rest", event.saying.more_arguments},
           {"anonymous", event.saying.anonymous},
           {"attachments", std::move(attachments)}};
 }
@@ -133,7 +133,7 @@ std::optional<Event> read_event(const json::value& value) {
   event.name = reader.text("name", 4 * signaling::kMaxName);
   event.saying.payload = reader.text("payload", SIZE_MAX);
   event.saying.event = reader.text("event", SIZE_MAX);
-  event.saying.rest = reader.text("rest", SIZE_MAX);
+  event.saying.more_arguments = reader.text("rest", SIZE_MAX);
   event.saying.anonymous = reader.flag("anonymous");
   for (const json::value& attachment : reader.list("attachments", kMaxAttachments)) {
     const auto octets = attachment.is_string()
@@ -144,7 +144,8 @@ std::optional<Event> read_event(const json::value& value) {
       event.saying.attachments.push_back(std::make_shared<const std::string>(octets->begin(), octets->end()));
   }
   // These parts go into messages to clients without a change, so they have to be JSON.
-  const bool is_json = signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.rest);
+  const bool is_json =
+      signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.more_arguments);
   if (!reader.is_right() || !is_json || !signaling::is_name_of_earlier_versions(event.name))
     return std::nullopt;
   return event;

@@ -46,7 +46,7 @@ std::size_t octets_of(const Presence& presence) {
 
 std::size_t octets_of(const signaling::Event& event) {
   const signaling::Saying& saying = event.saying;
-  std::size_t octets = saying.payload.size() + saying.event.size() + saying.rest.size();
+  std::size_t octets = saying.payload.size() + saying.event.size() + saying.more_arguments.size();
   for (const auto& attachment : saying.attachments) octets += attachment->size();
   return octets;
 }
@@ -102,7 +102,7 @@ RedisConnection::Handlers Rooms::command_handlers() {
           .down = [this](const std::string& why) { on_lost(why); },
           .refused =
               [this](const std::string& error) {
-                if (!may_warn(Warning::command)) return;
+                if (!take_due_warning(Warning::command)) return;
                 hooks_.warn("cluster: Redis refuses a command: " + error);
               },
           .message = [](std::string_view, std::string_view) {}};
@@ -140,7 +140,7 @@ void Rooms::on_lost(const std::string& why) {
     ++counters_.disconnected;
     unlink();
     hooks_.warn("cluster: Redis is away (" + why + "): rooms go on among the members of this node");
-  } else if (may_warn(Warning::unreachable)) {
+  } else if (take_due_warning(Warning::unreachable)) {
     hooks_.warn("cluster: Redis cannot be reached: " + why);
   }
 }
@@ -153,10 +153,10 @@ void Rooms::unlink() {
 
 void Rooms::on_linked() {
   if (linked_ || stopped_ || !is_listening_ || !commands_.is_up()) return;
-  if (hooks_.clock().steady < aside_until_) return;
+  if (hooks_.clock().steady < paused_until_) return;
   linked_ = true;
   is_connected_ = 1;
-  linked_since_ = own_word_heard_ = hooks_.clock().steady;
+  linked_since_ = own_message_heard_ = hooks_.clock().steady;
   unheard_words_ = 0;
   hooks_.info("cluster: Redis is there, and this is node " + own_name_);
   if (!std::exchange(has_read_former_run_, true)) {
@@ -194,19 +194,19 @@ void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnec
   message.number = numbers_.next(hooks_.clock().wall);
   message.sequence = sequence_;
   const std::string text = seal_.seal(channel, to_json(message));
-  if (message.kind == RoomMessage::Kind::said && !has_room_for(text)) return;
+  if (message.kind == RoomMessage::Kind::said && !admit(text)) return;
   ++counters_.sent;
   commands_.send({"PUBLISH", channel, text}, std::move(answer));
 }
 
-bool Rooms::has_room_for(const std::string& saying) {
+bool Rooms::admit(const std::string& saying) {
   if (commands_.waiting() + saying.size() <= kMaxSaidOctets) return true;
   ++counters_.dropped;
   return false;
 }
 
 void Rooms::say_alive(RoomMessage::Kind kind) {
-  next_word_ = hooks_.clock().steady + kInterval;
+  next_alive_ = hooks_.clock().steady + kInterval;
   ++unheard_words_;
   publish(rooms_channel_, {.kind = kind, .node = {}, .run = {}});
 }
@@ -299,21 +299,24 @@ void Rooms::on_all_written(bool is_written) {
 }
 
 // Others may have changed what this node has written, so this checks the node's own members in portions.
-void Rooms::look_at_own_members() {
+void Rooms::check_own_members() {
   if (writing_) return;
-  const auto look = [this, sequence = sequence_, members = hub_.count_presences()](const redisReply* reply) {
+  const auto verify = [this, sequence = sequence_,
+                       members = hub_.count_presences()](const redisReply* reply) {
     const SteadyTime now = hooks_.clock().steady;
-    if (!reply || writing_ || (is_done(reply) && is_own(*reply, sequence, members)) || now < heal_at_) return;
-    heal_at_ = now + kBetweenHealings;
+    if (!reply || writing_ || (is_done(reply) && verify_own_members(*reply, sequence, members)) ||
+        now < rewrite_at_)
+      return;
+    rewrite_at_ = now + kBetweenRewrites;
     write_all(false);
   };
   const std::string key = members_key(own_name_);
   commands_.send_together(
       {{"HMGET", key, kWhole, kState}, {"HLEN", key}, {"HSCAN", key, looked_until_, "COUNT", kFieldsAtOnce}},
-      look);
+      verify);
 }
 
-bool Rooms::is_own(const redisReply& replies, std::uint64_t sequence, std::size_t members) {
+bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members) {
   if (replies.elements != 3) return false;
   const redisReply& states = *replies.element[0];
   const redisReply& count = *replies.element[1];
@@ -325,11 +328,11 @@ bool Rooms::is_own(const redisReply& replies, std::uint64_t sequence, std::size_
   };
   return is_at(kWhole, states.element[0], whole_sequence_) && is_at(kState, states.element[1], sequence) &&
          count.type == REDIS_REPLY_INTEGER && static_cast<std::size_t>(count.integer) == members + 2 &&
-         is_own_portion(*portion.element[1], sequence == sequence_);
+         verify_own_portion(*portion.element[1], sequence == sequence_);
 }
 
 // `is_latest` means that no member has changed since the portion was requested.
-bool Rooms::is_own_portion(const redisReply& fields, bool is_latest) {
+bool Rooms::verify_own_portion(const redisReply& fields, bool is_latest) {
   const std::string key = members_key(own_name_);
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
     const std::string field(text_of(fields.element[i]).value_or(""));
@@ -375,7 +378,7 @@ void Rooms::write_changes(std::vector<Presence> changes) {
   }
 }
 
-void Rooms::carry() {
+void Rooms::send_to_nodes() {
   if (stopped_) return;
   write_changes(hub_.take_changes());
   for (const Outgoing& message : hub_.take_outgoing()) send(message);
@@ -391,7 +394,7 @@ const std::string* Rooms::name_of(signaling::NodeNumber number) const {
 void Rooms::send(const Outgoing& message) {
   const std::string* name = name_of(message.node);
   const bool must_wait = !linked_ || writing_ || (name && nodes_.at(*name).heard < linked_since_);
-  if (must_wait) return wait_with(message);
+  if (must_wait) return add_to_waiting(message);
   if (!name) return redirect(message);
   RoomMessage text{.kind = message.event ? RoomMessage::Kind::said : RoomMessage::Kind::mark,
                    .node = {},
@@ -413,7 +416,7 @@ void Rooms::send(const Outgoing& message) {
 
 // The message waits until Redis is back and has all members of this node, so that no node gets a message from
 // a member that it does not know. It also waits until its destination is known to be back, or is lost.
-void Rooms::wait_with(const Outgoing& message) {
+void Rooms::add_to_waiting(const Outgoing& message) {
   waiting_.push_back(message);
   waiting_octets_ += octets_of(message);
   while (waiting_.size() > kMaxWaiting || waiting_octets_ > kMaxWaitingOctets) {
@@ -457,7 +460,7 @@ void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::
   const std::string octets_key = key + ":octets";
   const std::string text =
       seal_.seal(key, to_json(KeptEvent{own_name_, numbers_.next(hooks_.clock().wall), event}));
-  if (!has_room_for(text)) return;
+  if (!admit(text)) return;
   ++counters_.kept;
   const auto check = [this, member, key, octets_key](const redisReply* reply) {
     if (!is_done(reply) || reply->elements < 2) return;
@@ -514,34 +517,34 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   const SteadyTime now = hooks_.clock().steady;
   if (message->node == own_name_) {
     if (message->run == run_) {
-      own_word_heard_ = now;
+      own_message_heard_ = now;
       unheard_words_ = 0;
     }
     const bool is_now = Freshness::is_timely(message->number, hooks_.clock().wall);
-    if (message->run > run_ && is_now) step_aside();
+    if (message->run > run_ && is_now) pause_for_namesake();
     return;
   }
-  if (now < aside_until_) return;
+  if (now < paused_until_) return;
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) return refuse("one node too many");
-  if (!is_heeded(*message)) return;
-  Node& node = node_of(*message);
+  if (!accept(*message)) return;
+  Node& node = find_or_add_node(*message);
   const bool is_first_word = node.heard < linked_since_;
   node.heard = now;
   // This word tells a node that has not listened what it has missed, before it gets the waiting messages.
   const bool was_away = message->kind == RoomMessage::Kind::hello || (is_first_word && !waiting_.empty());
   if (was_away) say_alive(RoomMessage::Kind::alive);
   send_waiting();
-  on_news(node, std::move(*message), payload.size());
+  handle_message(node, std::move(*message), payload.size());
   deliver();
 }
 
-bool Rooms::is_heeded(const RoomMessage& message) {
+bool Rooms::accept(const RoomMessage& message) {
   const auto warn = [&](Warning kind, const std::string& line) {
     ++counters_.refused;
-    if (may_warn(kind)) hooks_.warn("cluster: " + line);
+    if (take_due_warning(kind)) hooks_.warn("cluster: " + line);
     return false;
   };
-  switch (freshness_.take(message.node, message.run, message.number, hooks_.clock().wall)) {
+  switch (freshness_.accept(message.node, message.run, message.number, hooks_.clock().wall)) {
     case Freshness::Verdict::fresh: return true;
     case Freshness::Verdict::repeated:
       return warn(Warning::ignored,
@@ -559,10 +562,10 @@ bool Rooms::is_heeded(const RoomMessage& message) {
 }
 
 // The other nodes accept the server that was started later, so this one pauses.
-void Rooms::step_aside() {
-  aside_until_ = hooks_.clock().steady + 2 * Freshness::kMaxSkew;
+void Rooms::pause_for_namesake() {
+  paused_until_ = hooks_.clock().steady + 2 * Freshness::kMaxSkew;
   if (linked_) unlink();
-  if (!may_warn(Warning::same_name)) return;
+  if (!take_due_warning(Warning::same_name)) return;
   hooks_.warn(
       "cluster: another server is node " + own_name_ +
       " as well, and was started later: rooms go on among the members of this one. cluster.node has to "
@@ -571,7 +574,7 @@ void Rooms::step_aside() {
 
 // Returns the node that the message is from. It is a new node when the name is new, or belonged to another
 // run.
-Rooms::Node& Rooms::node_of(const RoomMessage& message) {
+Rooms::Node& Rooms::find_or_add_node(const RoomMessage& message) {
   Node& node = nodes_[message.node];
   if (node.run == message.run) return node;
   if (node.number == signaling::kThisNode) {
@@ -590,7 +593,7 @@ Rooms::Node& Rooms::node_of(const RoomMessage& message) {
 
 // A mark that comes directly from its origin could not be sent by way of the member's former node. The
 // messages before it could not either, and were kept in Redis, so they are fetched first.
-void Rooms::take_mark(const Node& node, RoomMessage message) {
+void Rooms::handle_mark(const Node& node, RoomMessage message) {
   const auto origin = nodes_.find(message.origin);
   if (origin == nodes_.end() && message.origin != own_name_) return;
   message.said.origin = origin == nodes_.end() ? signaling::kThisNode : origin->second.number;
@@ -607,7 +610,7 @@ void Rooms::take_mark(const Node& node, RoomMessage message) {
 
 // The messages of a node are handled in the order in which it sent them, so that a message never comes before
 // its sender is known.
-void Rooms::on_news(Node& node, RoomMessage message, std::size_t octets) {
+void Rooms::handle_message(Node& node, RoomMessage message, std::size_t octets) {
   if (node.reading) {
     const bool is_full =
         node.backlog.size() >= kMaxBacklog || node.backlog_octets + octets > kMaxBacklogOctets;
@@ -618,7 +621,7 @@ void Rooms::on_news(Node& node, RoomMessage message, std::size_t octets) {
     return;
   }
   if (message.kind == RoomMessage::Kind::said) return hub_.receive(message.said, out_);
-  if (message.kind == RoomMessage::Kind::mark) return take_mark(node, std::move(message));
+  if (message.kind == RoomMessage::Kind::mark) return handle_mark(node, std::move(message));
   if (message.sequence <= node.sequence) return;
   if (message.kind == RoomMessage::Kind::changes && message.sequence == node.sequence + 1) {
     node.sequence = message.sequence;
@@ -651,7 +654,7 @@ void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>&
     node.read_again_at = hooks_.clock().steady + kTick;
   }
   node.backlog_octets = 0;
-  for (RoomMessage& message : std::exchange(node.backlog, {})) on_news(node, std::move(message), 0);
+  for (RoomMessage& message : std::exchange(node.backlog, {})) handle_message(node, std::move(message), 0);
   if (std::exchange(node.stale, false) && !node.reading) {
     node.reading = true;
     read_members(name);
@@ -664,12 +667,12 @@ void Rooms::scan(const std::string& name, const WhenRead& when_read) {
   const auto begin = [this, name, when_read](const redisReply* reply) {
     const auto snapshot = std::make_shared<Snapshot>();
     const bool is_right = is_done(reply) && reply->elements == 2 &&
-                          take_state(name, *snapshot, *reply->element[0]) &&
-                          take_portion(name, *snapshot, *reply->element[1]);
+                          read_state(name, *snapshot, *reply->element[0]) &&
+                          read_portion(name, *snapshot, *reply->element[1]);
     if (!is_right) return when_read(nullptr);
     const std::string cursor(*text_of(reply->element[1]->element[0]));
     if (cursor == "0") return when_read(snapshot);
-    scan_on(name, snapshot, cursor, when_read);
+    continue_scan(name, snapshot, cursor, when_read);
   };
   commands_.send_together({{"HMGET", key, kWhole, kState}, {"HSCAN", key, "0", "COUNT", kFieldsAtOnce}},
                           begin);
@@ -677,14 +680,14 @@ void Rooms::scan(const std::string& name, const WhenRead& when_read) {
 
 // A member that changes meanwhile is read in its old or its new state; the messages about it wait in the
 // backlog.
-void Rooms::scan_on(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
-                    const std::string& cursor, const WhenRead& when_read) {
+void Rooms::continue_scan(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
+                          const std::string& cursor, const WhenRead& when_read) {
   const std::string key = members_key(name);
   if (cursor != "0") {
     commands_.send({"HSCAN", key, cursor, "COUNT", kFieldsAtOnce},
                    [this, name, snapshot, when_read](const redisReply* reply) {
-                     if (!reply || !take_portion(name, *snapshot, *reply)) return when_read(nullptr);
-                     scan_on(name, snapshot, std::string(*text_of(reply->element[0])), when_read);
+                     if (!reply || !read_portion(name, *snapshot, *reply)) return when_read(nullptr);
+                     continue_scan(name, snapshot, std::string(*text_of(reply->element[0])), when_read);
                    });
     return;
   }
@@ -693,7 +696,7 @@ void Rooms::scan_on(const std::string& name, const std::shared_ptr<Snapshot>& sn
   });
 }
 
-bool Rooms::take_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state) {
+bool Rooms::read_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state) {
   if (whole_and_state.type != REDIS_REPLY_ARRAY || whole_and_state.elements != 2) return false;
   const auto whole = open_state(name, kWhole, whole_and_state.element[0]);
   const auto state = open_state(name, kState, whole_and_state.element[1]);
@@ -717,7 +720,7 @@ std::optional<std::string_view> Rooms::open_state(const std::string& name, std::
 }
 
 // Returns whether the reply is a portion, even when some of its fields are wrong.
-bool Rooms::take_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
+bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
   if (!is_portion(portion)) return false;
   const std::string key = members_key(name);
   const redisReply& fields = *portion.element[1];
@@ -741,12 +744,12 @@ bool Rooms::take_portion(const std::string& name, Snapshot& snapshot, const redi
 
 void Rooms::refuse(std::string_view what) {
   ++counters_.refused;
-  if (!may_warn(Warning::ignored)) return;
+  if (!take_due_warning(Warning::ignored)) return;
   hooks_.warn("cluster: what stands at " + std::string(what) +
               " in Redis is not signed with our secret, or makes no sense: it is ignored");
 }
 
-bool Rooms::may_warn(Warning kind) {
+bool Rooms::take_due_warning(Warning kind) {
   SteadyTime& next = next_warning_[static_cast<std::size_t>(kind)];
   const SteadyTime now = hooks_.clock().steady;
   if (now < next) return false;
@@ -763,17 +766,17 @@ void Rooms::tick() {
     if (linked_) {
       const SteadyTime now = hooks_.clock().steady;
       listener_.send({"PING"});  // the connection ends when Redis does not answer
-      if (now >= next_word_) {
+      if (now >= next_alive_) {
         say_alive(RoomMessage::Kind::alive);
         const std::string key = members_key(own_name_);
         commands_.send({"PEXPIRE", key, kMembersLive});
-        look_at_own_members();
+        check_own_members();
         if (is_unwritten_) write_all(false);
         freshness_.forget_old(hooks_.clock().wall);
       }
-      look_for_silent(now);
+      drop_silent_nodes(now);
       // A node that slept has said few words meanwhile, and one that answers many others has just said them.
-      if (unheard_words_ > kMaxUnheardWords && now - own_word_heard_ > kMaxSilence)
+      if (unheard_words_ > kMaxUnheardWords && now - own_message_heard_ > kMaxSilence)
         listener_.start_anew("it does not pass on what this node says");
     } else {
       if (listener_.is_up() && !is_listening_ && hooks_.clock().steady >= subscribe_at_) subscribe();
@@ -783,8 +786,8 @@ void Rooms::tick() {
   });
 }
 
-void Rooms::look_for_silent(SteadyTime now) {
-  if (now - own_word_heard_ > 2 * kInterval) return;
+void Rooms::drop_silent_nodes(SteadyTime now) {
+  if (now - own_message_heard_ > 2 * kInterval) return;
   for (auto it = nodes_.begin(); it != nodes_.end();) {
     const Node& node = it->second;
     if (now - std::max(node.heard, linked_since_) <= kMaxSilence) {
@@ -792,12 +795,12 @@ void Rooms::look_for_silent(SteadyTime now) {
       continue;
     }
     hooks_.warn("cluster: node " + it->first + " is gone");
-    hub_.lose(node.number, hooks_.clock(), out_);
+    hub_.on_node_gone(node.number, hooks_.clock(), out_);
     it = nodes_.erase(it);
   }
   std::erase_if(formers_, [&](const Former& former) {
     if (now < former.until) return false;
-    hub_.lose(former.number, hooks_.clock(), out_);
+    hub_.on_node_gone(former.number, hooks_.clock(), out_);
     return true;
   });
   node_count_ = nodes_.size() + 1;

@@ -66,7 +66,7 @@ class Rooms {
   static constexpr std::size_t kMaxWaiting = 1000;
   // When somebody else has changed the hash of this node, all members are written again; this is the least
   // time between two such writings.
-  static constexpr Duration kBetweenHealings = std::chrono::seconds(5);
+  static constexpr Duration kBetweenRewrites = std::chrono::seconds(5);
   // The limits of what is kept for a member whose node has ended. They are the same as for one that is cut
   // off; see signaling::Limits.
   static constexpr std::size_t kMaxMissed = 256;
@@ -85,7 +85,8 @@ class Rooms {
 
   struct Hooks {
     std::function<TimePoint()> clock;
-    // Delivers events to members of this node. The list of rooms may have changed too. Must call carry().
+    // Delivers events to members of this node. The list of rooms may have changed too. Must call
+    // send_to_nodes().
     std::function<void(const signaling::Hub::Output&)> deliver;
     std::function<void(const std::string&)> info;  // a line for the log
     std::function<void(const std::string&)> warn;
@@ -102,7 +103,7 @@ class Rooms {
 
   // Sends what the other nodes have to know about the hub. Call it after every call that may have changed the
   // hub.
-  void carry();
+  void send_to_nodes();
 
   const Counters& counters() const { return counters_; }
   // The number of nodes that are present, including this one
@@ -164,42 +165,45 @@ class Rooms {
   void write_all(bool was_away);
   void write_portion();
   void on_all_written(bool is_written);
-  bool has_room_for(const std::string& saying);
+  // Returns false, and counts a dropped message, when too many octets wait for Redis already.
+  bool admit(const std::string& saying);
   void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
   void say_alive(RoomMessage::Kind kind);
   void write_changes(std::vector<signaling::Presence> changes);
-  void look_at_own_members();
-  bool is_own(const redisReply& replies, std::uint64_t sequence, std::size_t members);
-  bool is_own_portion(const redisReply& fields, bool is_latest);
+  void check_own_members();
+  bool verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members);
+  bool verify_own_portion(const redisReply& fields, bool is_latest);
   std::vector<RedisConnection::Command> member_commands(
       const std::map<signaling::MemberId, signaling::Presence>& presences);
   RedisConnection::Command state_command(std::string_view field, std::uint64_t sequence);
   void send(const signaling::Outgoing& message);
-  void wait_with(const signaling::Outgoing& message);
+  void add_to_waiting(const signaling::Outgoing& message);
   void send_waiting();
   void redirect(const signaling::Outgoing& message);
   void keep(const signaling::MemberId& member, const std::shared_ptr<const signaling::Event>& event);
   void fetch_missed(const signaling::MemberId& member, std::function<void()> then = {});
   void on_message(std::string_view channel, std::string_view payload);
-  bool is_heeded(const RoomMessage& message);
-  void step_aside();
-  void take_mark(const Node& node, RoomMessage message);
-  void on_news(Node& node, RoomMessage message, std::size_t octets);
-  Node& node_of(const RoomMessage& message);
+  // Stores the number of a fresh message. Returns false for another one, counts it and warns.
+  bool accept(const RoomMessage& message);
+  void pause_for_namesake();
+  void handle_mark(const Node& node, RoomMessage message);
+  void handle_message(Node& node, RoomMessage message, std::size_t octets);
+  Node& find_or_add_node(const RoomMessage& message);
   void read_members(const std::string& name);
   void on_members(const std::string& name, const std::shared_ptr<Snapshot>& snapshot);
   void scan(const std::string& name, const WhenRead& when_read);
-  void scan_on(const std::string& name, const std::shared_ptr<Snapshot>& snapshot, const std::string& cursor,
-               const WhenRead& when_read);
-  bool take_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion);
-  bool take_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state);
+  void continue_scan(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
+                     const std::string& cursor, const WhenRead& when_read);
+  bool read_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion);
+  bool read_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state);
   std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
                                              const redisReply* reply);
   const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
   void refuse(std::string_view what);
-  bool may_warn(Warning kind);
+  // Returns true when a warning of this kind is due, and then starts the time until the next one.
+  bool take_due_warning(Warning kind);
   void tick();
-  void look_for_silent(SteadyTime now);
+  void drop_silent_nodes(SteadyTime now);
   void deliver();
 
   const std::string prefix_;
@@ -217,8 +221,8 @@ class Rooms {
   signaling::NodeNumber last_number_ = signaling::kThisNode;
   std::uint64_t sequence_ = 0;
   std::uint64_t whole_sequence_ = 0;  // when all members were last written
-  std::string looked_until_ = "0";    // through the hash of this node, see look_at_own_members
-  SteadyTime heal_at_{};
+  std::string looked_until_ = "0";    // through the hash of this node, see check_own_members
+  SteadyTime rewrite_at_{};
   std::optional<Writing> writing_;
   bool is_unwritten_ = false;  // Redis has refused a change, so all members have to be written again
   std::deque<signaling::Outgoing> waiting_;
@@ -232,10 +236,10 @@ class Rooms {
   bool has_read_former_run_ = false;
   bool stopped_ = false;
   SteadyTime linked_since_{};
-  SteadyTime own_word_heard_{};
+  SteadyTime own_message_heard_{};
   int unheard_words_ = 0;  // of this node, since then
-  SteadyTime next_word_{};
-  SteadyTime aside_until_{};  // until then a server is there that has this node's name and was started later
+  SteadyTime next_alive_{};
+  SteadyTime paused_until_{};  // until then a server is there that has this node's name and was started later
   std::array<SteadyTime, static_cast<std::size_t>(Warning::kinds)> next_warning_{};
   Counters counters_;
   Counter node_count_{1};

@@ -46,14 +46,14 @@ void SharedRevocations::on_message(std::string_view sealed) {
 }
 
 void SharedRevocations::share(const Revocation& revocation, const std::function<void(bool)>& then) {
-  std::vector<RedisConnection::Command> commands{forgetting()};
-  add_telling(revocation, commands);
+  std::vector<RedisConnection::Command> commands{expiry_command()};
+  add_publication(revocation, commands);
   commands_.send_together(commands, [then](const redisReply* reply) { then(is_done(reply)); });
 }
 
-void SharedRevocations::agree() {
+void SharedRevocations::synchronize() {
   const std::size_t most = Revocation::kKinds * Revocations::kMax;
-  commands_.send(forgetting());
+  commands_.send(expiry_command());
   commands_.send({"ZREVRANGE", key_, "0", std::to_string(most - 1)}, [this](const redisReply* reply) {
     if (reply) merge(*reply);
   });
@@ -77,7 +77,7 @@ void SharedRevocations::merge(const redisReply& reply) {
   }
   std::vector<RedisConnection::Command> missing;
   for (const Revocation& one : hooks_.list()) {
-    if (!there.covers(one)) add_telling(one, missing);
+    if (!there.covers(one)) add_publication(one, missing);
     if (missing.size() >= kMaxTogether) commands_.send_together(std::exchange(missing, {}));
   }
   if (!missing.empty()) commands_.send_together(missing);
@@ -108,14 +108,14 @@ std::string SharedRevocations::seal(const Revocation& revocation) {
   return seal_.seal(key_, json::serialize(text));
 }
 
-void SharedRevocations::add_telling(const Revocation& revocation,
-                                    std::vector<RedisConnection::Command>& commands) {
+void SharedRevocations::add_publication(const Revocation& revocation,
+                                        std::vector<RedisConnection::Command>& commands) {
   const std::string sealed = seal(revocation);
   commands.push_back({"ZADD", key_, milliseconds(revocation.until), sealed});
   commands.push_back({"PUBLISH", key_, sealed});
 }
 
-RedisConnection::Command SharedRevocations::forgetting() const {
+RedisConnection::Command SharedRevocations::expiry_command() const {
   return {"ZREMRANGEBYSCORE", key_, "-inf", milliseconds(wall_now())};
 }
 

@@ -35,7 +35,7 @@ class SharedRevocations {
   void on_message(std::string_view sealed);
   // Reads all revocations, and writes those that only this node knows. Call it after the subscription to
   // channel(), so that no message is missed.
-  void agree();
+  void synchronize();
   // Publishes a revocation. Calls `then` once, with whether Redis has done it, so that later nodes get it
   // too.
   void share(const auth::Revocation& revocation, const std::function<void(bool is_done)>& then);
@@ -45,8 +45,8 @@ class SharedRevocations {
   std::optional<auth::Revocation> open(std::string_view sealed);
   std::string seal(const auth::Revocation& revocation);
   // Adds the commands that store the revocation in Redis and publish it to the other nodes.
-  void add_telling(const auth::Revocation& revocation, std::vector<RedisConnection::Command>& commands);
-  RedisConnection::Command forgetting() const;  // the command that deletes expired revocations
+  void add_publication(const auth::Revocation& revocation, std::vector<RedisConnection::Command>& commands);
+  RedisConnection::Command expiry_command() const;  // the command that deletes expired revocations
 
   RedisConnection& commands_;
   Seal& seal_;

@@ -22,7 +22,7 @@ std::string name_of(std::string_view path, std::string_view value) {
 }
 
 // Returns the value of `key` in a map, and adds it when it is absent.
-YamlNode& member(YamlNode& map, const std::string& key, const std::string& where) {
+YamlNode& find_or_add_member(YamlNode& map, const std::string& key, const std::string& where) {
   const auto entry = std::ranges::find_if(map.entries, [&](const YamlEntry& e) { return e.key.text == key; });
   if (entry != map.entries.end()) return entry->value;
   YamlNode key_node;
@@ -37,8 +37,8 @@ YamlNode& member(YamlNode& map, const std::string& key, const std::string& where
 
 // Returns the node at a key path, and adds missing maps on the path. Returns null when another kind of node
 // is in the way.
-YamlNode* reach(YamlNode& root, const std::vector<std::string>& names, const std::string& where,
-                Errors& errors) {
+YamlNode* find_or_add_path(YamlNode& root, const std::vector<std::string>& names, const std::string& where,
+                           Errors& errors) {
   YamlNode* node = &root;
   std::string path;
   for (const std::string& name : names) {
@@ -49,7 +49,7 @@ YamlNode* reach(YamlNode& root, const std::vector<std::string>& names, const std
       Value(obstacle, path, errors).expected("a map to set a key in");
       return nullptr;
     }
-    node = &member(*node, name, where);
+    node = &find_or_add_member(*node, name, where);
     path = join(path, shown(name));
   }
   return node;
@@ -76,7 +76,7 @@ void apply_override(std::string_view override_text, YamlNode& root, Errors& erro
     errors.push_back(value.error());
     return;
   }
-  if (YamlNode* target = reach(root, names, where, errors)) *target = std::move(*value);
+  if (YamlNode* target = find_or_add_path(root, names, where, errors)) *target = std::move(*value);
 }
 
 }  // namespace turnpike::config

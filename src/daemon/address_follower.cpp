@@ -69,25 +69,25 @@ void AddressFollower::stop() {
 
 void AddressFollower::wait() {
   descriptor_.async_wait(descriptor_.wait_read, [this](const boost::system::error_code& error) {
-    if (!error && !stopped_) look_soon();
+    if (!error && !stopped_) check_soon();
   });
 }
 
-void AddressFollower::look_soon() {
+void AddressFollower::check_soon() {
   timer_.expires_after(kSettling);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped_) return;
     watch_.drain();
-    if (look()) {
+    if (check()) {
       wait();
     } else {
-      look_soon();
+      check_soon();
     }
   });
 }
 
 // Returns false when the addresses could not be read, because there were no descriptors or no memory.
-bool AddressFollower::look() try {
+bool AddressFollower::check() try {
   const std::optional<net::LocalAddresses> now = read();
   if (!now) return false;
   if (*now == known_) return true;

@@ -29,8 +29,8 @@ class AddressFollower {
 
  private:
   void wait();
-  void look_soon();
-  bool look();
+  void check_soon();
+  bool check();
   std::optional<net::LocalAddresses> read();
 
   net::AddressWatch& watch_;

@@ -136,9 +136,9 @@ http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
   if (tried.settings) ended = (co_await ask_workers(tried.settings)).allocations;
   admin::ReloadReport report = dry_run ? tried.report : hooks_.reload(false).report;
   if (!report.ok) co_return report;
-  report.sessions_ended = static_cast<std::uint32_t>(ended.size());
-  report.sessions = std::move(ended);
-  if (report.sessions.size() > report.kMaxSessions) report.sessions.resize(report.kMaxSessions);
+  report.ended_count = static_cast<std::uint32_t>(ended.size());
+  report.ended = std::move(ended);
+  if (report.ended.size() > report.kMaxListed) report.ended.resize(report.kMaxListed);
   co_return report;
 }
 

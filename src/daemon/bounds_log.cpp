@@ -33,7 +33,7 @@ std::array<Bound, 6> bounds_of(const relay::Totals& totals) {
 
 }  // namespace
 
-void BoundsLog::look(const relay::Totals& totals, Time now) {
+void BoundsLog::write_lines(const relay::Totals& totals, Time now) {
   const auto bounds = bounds_of(totals);
   static_assert(bounds.size() == kBounds);
   for (std::size_t i = 0; i < bounds.size(); ++i) {

@@ -22,7 +22,7 @@ class BoundsLog {
 
   // Writes a line for each bound that has refused somebody since its last line, at most one a minute for
   // each.
-  void look(const relay::Totals& totals, Time now);
+  void write_lines(const relay::Totals& totals, Time now);
 
  private:
   static constexpr std::size_t kBounds = 6;

@@ -34,15 +34,15 @@ void CertificateFollower::stop() {
 }
 
 void CertificateFollower::wait() {
-  timer_.expires_after(periods_.look);
+  timer_.expires_after(periods_.check);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped_) return;
     wait();
-    look();
+    check();
   });
 }
 
-void CertificateFollower::look() {
+void CertificateFollower::check() {
   if (!renew() && std::chrono::steady_clock::now() >= next_warning_) warn();
 }
 

@@ -22,7 +22,7 @@ class CertificateFollower {
  public:
   using Say = std::function<void(spdlog::level::level_enum, const std::string& line)>;
   struct Periods {
-    std::chrono::milliseconds look = std::chrono::minutes(1);
+    std::chrono::milliseconds check = std::chrono::minutes(1);
     std::chrono::milliseconds warn = std::chrono::hours(24);  // of certificates that are not valid today
   };
 
@@ -39,7 +39,7 @@ class CertificateFollower {
 
  private:
   void wait();
-  void look();
+  void check();
   bool renew();
   void warn();
 

@@ -75,8 +75,8 @@ void Daemon::join_cluster() {
       .clock = relay::read_clocks,
       .describe = [this] { return describe_node(); },
       .changed = [this](const std::vector<cluster::NodeRecord>& others) { follow_nodes(others); },
-      .obey = [this](const cluster::Order& order) { return obey(order); },
-      .revoked = [this](const std::vector<auth::Revocation>& list) { heed_other_nodes(list); },
+      .carry_out = [this](const cluster::Order& order) { return carry_out(order); },
+      .revoked = [this](const std::vector<auth::Revocation>& list) { apply_revocations_of_others(list); },
       .list_revoked = [this] { return revocations_.list(relay::read_clocks().wall); },
       .warn = [](const std::string& line) { spdlog::warn(line); },
   };
@@ -86,10 +86,10 @@ void Daemon::join_cluster() {
       spdlog::warn(fmt::format("cluster: Redis cannot be reached: {}", why));
   };
   if (!config_.signaling.enabled) {
-    hooks.came = [this] {
+    hooks.connected = [this] {
       spdlog::info(fmt::format("cluster: Redis is there, and this is node {}", config_.cluster.node));
     };
-    hooks.went = [](const std::string& why) {
+    hooks.disconnected = [](const std::string& why) {
       spdlog::warn(fmt::format("cluster: Redis is away ({}): quotas are those of this node", why));
     };
   }
@@ -128,7 +128,7 @@ turn::Quota::Demands Daemon::measure_demands(std::chrono::duration<double> elaps
 // creates an OpenSSL library context, which takes too long.
 void Daemon::find_own_urls() {
   signaling::IceParams params;
-  params.listeners = told_;
+  params.listeners = announced_listeners_;
   params.host = config_.signaling.public_host.empty() ? config_.cluster.node : config_.signaling.public_host;
   const std::string host = params.host;
   own_urls_ = signaling::IceServers(std::move(params)).choose_urls(host);
@@ -140,7 +140,7 @@ cluster::NodeRecord Daemon::describe_node() {
   record.name = config_.cluster.node;
   record.stun_urls = own_urls_.stun;
   record.turn_urls = own_urls_.turn;
-  for (const signaling::IceParams::Listener& listener : told_) {
+  for (const signaling::IceParams::Listener& listener : announced_listeners_) {
     if (const auto endpoint = public_endpoint(listener.endpoint)) {
       record.listeners.push_back({listener.transport, *endpoint});
     }
@@ -191,7 +191,7 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
   const cluster::NodeRecord own = describe_node();
   if (signaling_) {
     signaling_->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
-    name_guests(others);
+    choose_name_secret(others);
   }
   if (!config_.relay.alternates.from_cluster || servers == config_.relay.alternates.servers) return;
   config_.relay.alternates.servers = std::move(servers);
@@ -201,7 +201,7 @@ void Daemon::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
 // While an operator changes the secrets on one node after the other, the first secrets of nodes differ, but
 // guests need the same name on all nodes. So the name depends on a secret that all nodes have. Without Redis,
 // it does not change.
-void Daemon::name_guests(const std::vector<cluster::NodeRecord>& others) {
+void Daemon::choose_name_secret(const std::vector<cluster::NodeRecord>& others) {
   if (!nodes_ || !nodes_->knows_others()) return;
   const auto common = cluster::find_common_secret(secret_ids_, others);
   if (!common || common == common_secret_) return;
@@ -224,13 +224,13 @@ void Daemon::end_user(const std::string& user, std::chrono::milliseconds min_age
 
 http::Awaitable<json::object> Daemon::end_user_everywhere(std::string user) {
   end_user(user);
-  const Telling tell = [this, user](cluster::Nodes::WhenKnown then) {
-    nodes_->give({cluster::Order::Kind::end_user, user}, std::move(then));
+  const Publication publish = [this, user](cluster::Nodes::WhenKnown then) {
+    nodes_->publish({cluster::Order::Kind::end_user, user}, std::move(then));
   };
-  co_return to_json(co_await spread(tell));
+  co_return to_json(co_await publish_and_wait(publish));
 }
 
-http::Awaitable<cluster::Outcome> Daemon::spread(Telling tell) {
+http::Awaitable<cluster::Outcome> Daemon::publish_and_wait(Publication publish) {
   if (!nodes_) co_return cluster::Outcome();
   struct Answer {
     std::optional<cluster::Outcome> outcome;
@@ -238,7 +238,7 @@ http::Awaitable<cluster::Outcome> Daemon::spread(Telling tell) {
   };
   const auto answer = std::make_shared<Answer>(
       Answer{std::nullopt, net::Timer(control_.get_executor(), net::Timer::time_point::max())});
-  tell([answer](const cluster::Outcome& outcome) {
+  publish([answer](const cluster::Outcome& outcome) {
     answer->outcome = outcome;
     answer->known.cancel();
   });
@@ -253,7 +253,7 @@ json::object Daemon::to_json(const cluster::Outcome& outcome) {
   return {{"everywhere", outcome.is_everywhere()}, {"missed", std::move(missed)}};
 }
 
-cluster::Obeyed Daemon::obey(const cluster::Order& order) {
+cluster::OrderResult Daemon::carry_out(const cluster::Order& order) {
   // Allocations that began after the order was given stay.
   const WallTime now = relay::read_clocks().wall;
   const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
@@ -262,7 +262,7 @@ cluster::Obeyed Daemon::obey(const cluster::Order& order) {
     case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order);
     case cluster::Order::Kind::revoke: break;
   }
-  return cluster::Obeyed::done;
+  return cluster::OrderResult::done;
 }
 
 // This node is the first in the list.

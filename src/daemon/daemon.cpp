@@ -110,7 +110,7 @@ class Daemon::Drain {
  public:
   Drain(Daemon& daemon, std::uint32_t until, std::chrono::steady_clock::time_point deadline)
       : daemon_(daemon), timer_(daemon.control_), until_(until), deadline_(deadline) {
-    wait();  // look() comes later, so that the request for the drain is answered first
+    wait();  // check() comes later, so that the request for the drain is answered first
   }
 
   // A later order replaces an earlier one. The object stays, since the handler of its timer may be queued
@@ -138,7 +138,7 @@ class Daemon::Drain {
   // The quota is polled, because all workers change it on their threads, and it does not report changes.
   static constexpr std::chrono::milliseconds kInterval{100};
 
-  void look() {
+  void check() {
     const std::uint32_t left = daemon_.quota_.in_use();
     const bool is_over = std::chrono::steady_clock::now() >= deadline_;
     if (left > until_ && !is_over) return;
@@ -150,8 +150,8 @@ class Daemon::Drain {
     timer_.expires_after(kInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error || stopped_) return;
-      wait();  // this comes before look(), which may throw std::bad_alloc
-      look();
+      wait();  // this comes before check(), which may throw std::bad_alloc
+      check();
     });
   }
 
@@ -192,7 +192,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   if (config_.signaling.enabled) {
     signaling_ = std::make_unique<SignalingThread>(
         SignalingThread::Params{.config = config_,
-                                .relay = told_,
+                                .relay = announced_listeners_,
                                 .tls = tls_.get(),
                                 .advertised = relays_.addresses()->advertised(),
                                 .default_address = first_addresses_.default_source(),
@@ -202,7 +202,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   }
   apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
-  open_web_door();
+  open_web_forwarder();
   warn_about_alternates(config_);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
   relay::Worker::Shared shared{
@@ -294,14 +294,14 @@ void Daemon::open_listener(const config::Listener& listener, const config::Confi
   const Endpoint at =
       alternate ? open_discovery(listener, *alternate)
                 : add(listener, open_shared_listener(listener.transport, listener.endpoint, sockets_.size()));
-  if (listener.proxy_protocol.empty() || has_public_host_) tell(listener, at);
+  if (listener.proxy_protocol.empty() || has_public_host_) announce_listener(listener, at);
   spdlog::info(fmt::format("listening on {}", url(listener, at)));
   urls_.push_back(url(listener, at));
 }
 
-void Daemon::tell(const config::Listener& listener, const Endpoint& at) {
-  told_.push_back({listener.transport, at});
-  if (listener.auto_detect && tls_) told_.push_back({Transport::tls, at});
+void Daemon::announce_listener(const config::Listener& listener, const Endpoint& at) {
+  announced_listeners_.push_back({listener.transport, at});
+  if (listener.auto_detect && tls_) announced_listeners_.push_back({Transport::tls, at});
 }
 
 Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
@@ -349,7 +349,7 @@ bool Daemon::plain_http_reaches(const IpAddress& address) const {
 }
 
 // Called when all listeners are open, since refuse_own_address() compares their addresses.
-void Daemon::open_web_door() {
+void Daemon::open_web_forwarder() {
   for (const config::Listener& listener : config_.listen) {
     if (!listener.web) continue;
     refuse_own_address(*listener.web);
@@ -357,7 +357,7 @@ void Daemon::open_web_door() {
                              listener.web->at.to_string()));
     if (web_) continue;
     own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
-    web_ = std::make_unique<WebDoor>(config_.streams);
+    web_ = std::make_unique<WebForwarder>(config_.streams);
   }
 }
 
@@ -527,7 +527,7 @@ void Daemon::begin_heartbeat() {
   heartbeat_.emplace(control_, std::move(threads), [this, rate = OctetRate(started_)]() mutable {
     const auto now = std::chrono::steady_clock::now();
     rate.count(relayed_octets(), now);
-    bounds_log_.look(count_all(), now);
+    bounds_log_.write_lines(count_all(), now);
     return describe_load(rate.per_second());
   });
 }

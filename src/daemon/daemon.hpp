@@ -29,7 +29,7 @@
 #include "daemon/signal_reader.hpp"
 #include "daemon/signaling_thread.hpp"
 #include "daemon/stop_watch.hpp"
-#include "daemon/web_door.hpp"
+#include "daemon/web_forwarder.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
@@ -76,10 +76,10 @@ class Daemon {
   Endpoint open_discovery(const config::Listener& listener, const Endpoint& alternate);
   Endpoint add(const config::Listener& listener, SharedListener opened);
   void warn_about_alternates(const config::Config& config) const;
-  void tell(const config::Listener& listener, const Endpoint& at);
+  void announce_listener(const config::Listener& listener, const Endpoint& at);
   bool plain_http_reaches(const IpAddress& address) const;
   net::ToHttps find_https(const IpAddress& address) const;
-  void open_web_door();
+  void open_web_forwarder();
   void refuse_own_address(const relay::WebServer& web) const;
   void warn_about_relay_addresses();
   void warn_about_receive_buffer() const;
@@ -111,15 +111,15 @@ class Daemon {
   void find_own_urls();
   cluster::NodeRecord describe_node();
   void follow_nodes(const std::vector<cluster::NodeRecord>& others);
-  void name_guests(const std::vector<cluster::NodeRecord>& others);
+  void choose_name_secret(const std::vector<cluster::NodeRecord>& others);
   // Ends the allocations of a user that are at least `min_age` old.
   void end_user(const std::string& user, std::chrono::milliseconds min_age = {});
   http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
-  // Calls `tell`, which sends something to the other nodes, and waits for the outcome.
-  using Telling = std::function<void(cluster::Nodes::WhenKnown)>;
-  http::Awaitable<cluster::Outcome> spread(Telling tell);
+  // Calls `publish`, which sends something to the other nodes, and waits for the outcome.
+  using Publication = std::function<void(cluster::Nodes::WhenKnown)>;
+  http::Awaitable<cluster::Outcome> publish_and_wait(Publication publish);
   static boost::json::object to_json(const cluster::Outcome& outcome);
-  cluster::Obeyed obey(const cluster::Order& order);
+  cluster::OrderResult carry_out(const cluster::Order& order);
   boost::json::array list_nodes();
   // user_changes.cpp
   using CredentialsSnapshot = std::shared_ptr<const auth::CredentialStore>;
@@ -129,7 +129,7 @@ class Daemon {
   // A removal that was ordered at `given` spares users that were changed since.
   std::optional<admin::Refusal> change_users_here(const admin::UserChange& change,
                                                   std::optional<WallTime> given = {});
-  cluster::Obeyed remove_user_as_ordered(const cluster::Order& order);
+  cluster::OrderResult remove_user_as_ordered(const cluster::Order& order);
   void warn_about_algorithms();
   // revoking.cpp
   http::Awaitable<Result<boost::json::object, admin::Refusal>> revoke(auth::Revocation::Kind kind,
@@ -139,7 +139,7 @@ class Daemon {
   std::vector<auth::Revocation> apply_revocations(const std::vector<auth::Revocation>& revocations);
   // Writes them to auth.database, so that a restart does not forget them. Returns whether that succeeded.
   bool keep_revocations(const std::vector<auth::Revocation>& revocations);
-  void heed_other_nodes(const std::vector<auth::Revocation>& revocations);
+  void apply_revocations_of_others(const std::vector<auth::Revocation>& revocations);
   void apply_recalled(const config::RecalledRevocations& recalled);
   void refuse_users(const std::vector<std::string>& users);
   struct LimitUse {
@@ -168,9 +168,9 @@ class Daemon {
   std::vector<std::string> urls_;  // of all listeners, with the ports that were really taken
   // Whether signaling.public_host is set. Clients can then be told of listeners behind load balancers.
   bool has_public_host_ = false;
-  std::vector<IpAddress> plain_http_;                 // the addresses at which signaling listens without TLS
-  std::vector<signaling::IceParams::Listener> told_;  // the listeners that clients are told of
-  auth::Revocations revocations_;                     // the signaling thread and credentials_ have copies
+  std::vector<IpAddress> plain_http_;  // the addresses at which signaling listens without TLS
+  std::vector<signaling::IceParams::Listener> announced_listeners_;  // the listeners that clients are told of
+  auth::Revocations revocations_;  // the signaling thread and credentials_ have copies
   std::shared_ptr<const auth::CredentialStore> credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // destroyed after all objects that hold places in it
@@ -192,7 +192,7 @@ class Daemon {
   std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null when there is no signaling
-  std::unique_ptr<WebDoor> web_;                // null when no listener has a web server behind it
+  std::unique_ptr<WebForwarder> web_;           // null when no listener has a web server behind it
   std::unique_ptr<Administration> admin_;       // null when there is no admin interface
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;

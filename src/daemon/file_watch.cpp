@@ -107,7 +107,7 @@ int FileWatch::add(const fs::path& path, std::uint32_t mask, const Watches& watc
 }
 
 // Returns whether one of the events concerns a file or a part of its path.
-bool FileWatch::take_events() {
+bool FileWatch::read_events() {
   alignas(inotify_event) std::array<char, 4096> buffer;
   bool is_ours = false;
   for (ssize_t size; (size = read(events_.native_handle(), buffer.data(), buffer.size())) > 0;) {
@@ -129,7 +129,7 @@ void FileWatch::wait() {
                      [this](const boost::system::error_code& error) {
                        if (error || stopped_) return;
                        wait();  // this comes before the rest, which may throw std::bad_alloc
-                       if (!take_events()) return;
+                       if (!read_events()) return;
                        quiet_.expires_after(pause_);
                        quiet_.async_wait([this](const boost::system::error_code& again) {
                          if (again || stopped_) return;

@@ -42,7 +42,7 @@ class FileWatch {
   using Watches = std::map<int, std::set<std::string, std::less<>>>;
 
   void wait();
-  bool take_events();
+  bool read_events();
   void arm();
   void follow(const std::string& file, Watches& watches);
   bool follow(const std::filesystem::path& folder, const std::string& name, bool is_last, Watches& watches);

@@ -27,7 +27,7 @@ bool OwnNames::has(std::string_view name) const {
   std::unique_lock lock(mutex_);
   const std::shared_ptr<const http::Hosts> hosts = hosts_;
   lock.unlock();
-  return hosts->allow(name);
+  return hosts->allows(name);
 }
 
 }  // namespace turnpike::daemon

@@ -84,10 +84,10 @@ void become_user_of(pid_t pid) {
 void hold_signals() { hold({SIGHUP, request_signal(), SIGTERM, SIGINT, SIGUSR1}); }
 
 ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload)
-    : signals_(io, {SIGHUP, request_signal()}, [this](const signalfd_siginfo& info) { take(info); }),
+    : signals_(io, {SIGHUP, request_signal()}, [this](const signalfd_siginfo& info) { on_signal(info); }),
       reload_(std::move(reload)) {}
 
-void ReloadSignal::take(const signalfd_siginfo& info) {
+void ReloadSignal::on_signal(const signalfd_siginfo& info) {
   const bool done = reload_();
   if (info.ssi_signo != static_cast<std::uint32_t>(request_signal()) || info.ssi_code != SI_QUEUE) return;
   sigval answer{};

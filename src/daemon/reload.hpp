@@ -27,7 +27,7 @@ class ReloadSignal {
   void stop() { signals_.stop(); }
 
  private:
-  void take(const signalfd_siginfo& info);
+  void on_signal(const signalfd_siginfo& info);
 
   SignalReader signals_;
   std::function<bool()> reload_;

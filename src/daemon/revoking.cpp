@@ -52,10 +52,10 @@ http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation:
   log_revoked({revocation});
   const bool kept = keep_revocations(all);
   if (nodes_ && all.size() > 1) nodes_->share(all.back());
-  const Telling tell = [this, revocation](cluster::Nodes::WhenKnown then) {
+  const Publication publish = [this, revocation](cluster::Nodes::WhenKnown then) {
     nodes_->share(revocation, std::move(then));
   };
-  const cluster::Outcome outcome = co_await spread(tell);
+  const cluster::Outcome outcome = co_await publish_and_wait(publish);
   json::object answer = to_json(outcome);
   answer[is_token ? "token_id" : "subject"] = is_token ? name : *subject;
   answer["until"] = signaling::to_rfc3339(revocation.until);
@@ -120,7 +120,7 @@ bool Daemon::keep_revocations(const std::vector<Revocation>& revocations) {
   }
 }
 
-void Daemon::heed_other_nodes(const std::vector<Revocation>& revocations) {
+void Daemon::apply_revocations_of_others(const std::vector<Revocation>& revocations) {
   const std::vector<Revocation> fresh = apply_revocations(revocations);
   log_revoked(fresh);
   keep_revocations(fresh);

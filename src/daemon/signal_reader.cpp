@@ -22,8 +22,8 @@ int open_signals(std::initializer_list<int> signals) {
 
 }  // namespace
 
-SignalReader::SignalReader(boost::asio::io_context& io, std::initializer_list<int> signals, Take take)
-    : signals_(io, open_signals(signals)), take_(std::move(take)) {
+SignalReader::SignalReader(boost::asio::io_context& io, std::initializer_list<int> signals, Handler take)
+    : signals_(io, open_signals(signals)), handler_(std::move(take)) {
   wait();
 }
 
@@ -35,7 +35,7 @@ void SignalReader::wait() {
         signalfd_siginfo info{};
         while (!stopped_ &&
                read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-          take_(info);
+          handler_(info);
         }
       });
 }

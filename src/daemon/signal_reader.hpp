@@ -14,11 +14,11 @@ namespace turnpike::daemon {
 
 class SignalReader {
  public:
-  using Take = std::function<void(const signalfd_siginfo&)>;
+  using Handler = std::function<void(const signalfd_siginfo&)>;
 
   // Blocks these signals in the calling thread and in the threads that it starts later. Threads that exist
   // already must hold them too. Throws std::system_error.
-  SignalReader(boost::asio::io_context& io, std::initializer_list<int> signals, Take take);
+  SignalReader(boost::asio::io_context& io, std::initializer_list<int> signals, Handler take);
 
   // Leaves the io_context without work of this object's. The signals are held until the process ends.
   void stop() {
@@ -30,7 +30,7 @@ class SignalReader {
   void wait();
 
   net::StreamDescriptor signals_;
-  Take take_;
+  Handler handler_;
   bool stopped_ = false;
 };
 

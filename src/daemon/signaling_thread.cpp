@@ -62,7 +62,7 @@ http::Params http_params(const config::Config& config, const Certificates* tls, 
   params.limits = signaling.http;
   params.admit_handshake = [&handshakes,
                             clients = turn::ClientPolicy(config.clients)](const IpAddress& from) {
-    return clients.is_exempt(from) || handshakes.allow(from, relay::read_clocks().steady);
+    return clients.is_exempt(from) || handshakes.take(from, relay::read_clocks().steady);
   };
   return params;
 }
@@ -73,10 +73,10 @@ SignalingThread::SignalingThread(Params params)
     : tls_(params.tls),
       handshakes_(params.handshakes),
       site_(io_,
-            told_of_refusals(site_params(params.config, std::move(params.relay), tls_, params.advertised,
+            with_refusal_log(site_params(params.config, std::move(params.relay), tls_, params.advertised,
                                          params.default_address)),
             random_),
-      server_(io_, told_of_refusals(http_params(params.config, tls_, handshakes_)),
+      server_(io_, with_refusal_log(http_params(params.config, tls_, handshakes_)),
               tls_ ? &tls_->tls() : nullptr, router_) {
   site_.add_routes(router_);
   if (params.config.cluster.is_enabled()) join_cluster(params.config.cluster);
@@ -94,7 +94,7 @@ SignalingThread::~SignalingThread() {
 void SignalingThread::join_cluster(const cluster::Params& params) {
   const std::string run =
       cluster::name_run(relay::read_clocks().wall, signaling::MemberId::random(random_).to_string());
-  site_.join_cluster(cluster::hub_params(params, run), [this] { rooms_->carry(); });
+  site_.join_cluster(cluster::hub_params(params, run), [this] { rooms_->send_to_nodes(); });
   rooms_.emplace(io_, params, run, site_.hub(),
                  cluster::Rooms::Hooks{
                      .clock = relay::read_clocks,
@@ -105,7 +105,7 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
 }
 
 template <class PartParams>
-PartParams SignalingThread::told_of_refusals(PartParams params) {
+PartParams SignalingThread::with_refusal_log(PartParams params) {
   params.refused = [this](const http::Refused& refused) {
     count_refusal(refusal_counters_, refused.what);
     if (const auto line = refusals_.line(refused, relay::read_clocks().steady))
@@ -129,8 +129,8 @@ void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
 
 void SignalingThread::use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
                           const std::optional<IpAddress>& default_address) {
-  auto site = told_of_refusals(site_params(config, {}, tls_, advertised, default_address));
-  auto server = told_of_refusals(http_params(config, tls_, handshakes_));
+  auto site = with_refusal_log(site_params(config, {}, tls_, advertised, default_address));
+  auto server = with_refusal_log(http_params(config, tls_, handshakes_));
   boost::asio::post(io_, [this, site = std::move(site), server = std::move(server)] {
     try {
       site_.use(site);

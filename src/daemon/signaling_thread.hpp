@@ -82,7 +82,7 @@ class SignalingThread {
  private:
   // The parameters of a part that tells whom it refuses, here.
   template <class PartParams>
-  PartParams told_of_refusals(PartParams params);
+  PartParams with_refusal_log(PartParams params);
   void join_cluster(const cluster::Params& params);
   void log_totals() const;
 

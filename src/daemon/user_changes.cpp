@@ -142,10 +142,10 @@ http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserC
   cluster::Outcome outcome;
   outcome.is_told = !nodes_;
   if (is_removal && nodes_) {
-    const Telling tell = [this, name = change.users[0].name](cluster::Nodes::WhenKnown then) {
-      nodes_->give({cluster::Order::Kind::remove_user, name}, std::move(then));
+    const Publication publish = [this, name = change.users[0].name](cluster::Nodes::WhenKnown then) {
+      nodes_->publish({cluster::Order::Kind::remove_user, name}, std::move(then));
     };
-    outcome = co_await spread(tell);
+    outcome = co_await publish_and_wait(publish);
   }
   if (refusal && outcome.is_everywhere() && !outcome.done_elsewhere)
     co_return Refusal{404, "no-such-user",
@@ -201,21 +201,21 @@ std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change
   return std::nullopt;
 }
 
-cluster::Obeyed Daemon::remove_user_as_ordered(const cluster::Order& order) {
-  using cluster::Obeyed;
-  if (config_.user_database.empty()) return Obeyed::no_such_user;
+cluster::OrderResult Daemon::remove_user_as_ordered(const cluster::Order& order) {
+  using cluster::OrderResult;
+  if (config_.user_database.empty()) return OrderResult::no_such_user;
   auth::UserParams user;
   user.name = order.name;
   const auto refusal = change_users_here({Kind::remove, {std::move(user)}}, order.given);
-  if (!refusal) return Obeyed::done;
+  if (!refusal) return OrderResult::done;
   const bool has_none = refusal->code == "no-such-user";
   // An order that this node receives late was often carried out before the node started, so a missing user is
   // not logged.
   if (!has_none || !order.given)
     spdlog::info(fmt::format("cluster: an operator removes a user on all nodes: {}", refusal->message));
-  if (has_none) return Obeyed::no_such_user;
-  if (refusal->code == "in-file") return Obeyed::in_file;
-  return refusal->code == "busy" ? Obeyed::busy : Obeyed::failed;
+  if (has_none) return OrderResult::no_such_user;
+  if (refusal->code == "in-file") return OrderResult::in_file;
+  return refusal->code == "busy" ? OrderResult::busy : OrderResult::failed;
 }
 
 // Warns once, and again only after no user has lacked a key in between.

@@ -301,8 +301,8 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (refusal) co_return co_await answer(parser, request, std::move(*refusal));
   if (is_upgrade) co_return co_await serve_upgrade(parser, request);
   if (request.method == "OPTIONS") {
-    if (!server_.origins_.allow(request))
-      server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
+    if (!server_.origins_.allows(request))
+      server_.report_refused("origin", "signaling.cors", request.client, request.header("origin"));
     Response response = server_.origins_.preflight(request);
     if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
     co_return co_await answer(parser, request, std::move(response));
@@ -318,8 +318,8 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
 Awaitable<bool> Server::Connection::Served::serve_upgrade(const Parser& parser, const Request& request) {
   WebSocketHandler* handler = server_.router_.web_socket(request.path);
   if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
-  if (!server_.origins_.allow(request)) {
-    server_.tell_refused("origin", "signaling.cors", request.client, request.header("origin"));
+  if (!server_.origins_.allows(request)) {
+    server_.report_refused("origin", "signaling.cors", request.client, request.header("origin"));
     co_return co_await answer(parser, request, handler->forbid_origin(request));
   }
   if (std::optional<Response> fault = handler->check(request)) {
@@ -356,7 +356,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
 // Returns the answer for a client behind a proxy that has as many connections as allowed.
 Response Server::Connection::Served::too_many(const IpAddress& client) {
   ++server_.counters_.refused;
-  server_.tell_refused("connection", "signaling.connections_per_address", client);
+  server_.report_refused("connection", "signaling.connections_per_address", client);
   Response response = error_response(429, "too many connections from here");
   response.set("Retry-After", "10");
   return response;
@@ -375,8 +375,8 @@ bool Server::Connection::Served::came_to_loopback() const {
 std::optional<Response> Server::Connection::Served::find_refusal(const Request& request) const {
   if (!server_.params_.open || !came_to_loopback()) return std::nullopt;
   const std::string_view host = host_without_port(request.authority);
-  if (request.authority.empty() || (!host.empty() && server_.hosts_.allow(host))) return std::nullopt;
-  server_.tell_refused("host", "signaling.hosts", request.client, request.authority);
+  if (request.authority.empty() || (!host.empty() && server_.hosts_.allows(host))) return std::nullopt;
+  server_.report_refused("host", "signaling.hosts", request.client, request.authority);
   return error_response(403, "this server is not known by that name; signaling.hosts lists its names");
 }
 
@@ -400,7 +400,7 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
     status = 431;
   } else if (error == beast::http::error::body_limit) {
     status = 413;
-    server_.tell_refused("message", "signaling.max_payload", request.client);
+    server_.report_refused("message", "signaling.max_payload", request.client);
   }
   Response response = error_response(status, error == beast::http::error::body_limit ? "too much" : "");
   explain_to_page(request, response);
@@ -534,10 +534,11 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   server_.counters_.closed_for_cost += web_socket_->cost_too_much() ? 1 : 0;
   server_.counters_.rests += web_socket_->rests();
   if (web_socket_->cost_too_much()) {
-    server_.tell_refused("rate-limited", "signaling.bytes_per_second_per_address", request.client);
+    server_.report_refused("rate-limited", "signaling.bytes_per_second_per_address", request.client);
   }
-  if (web_socket_->said_too_much()) server_.tell_refused("message", "signaling.max_payload", request.client);
-  if (web_socket_->was_slow()) server_.tell_refused("slow-reader", "signaling.max_waiting", request.client);
+  if (web_socket_->said_too_much())
+    server_.report_refused("message", "signaling.max_payload", request.client);
+  if (web_socket_->was_slow()) server_.report_refused("slow-reader", "signaling.max_waiting", request.client);
 }
 
 }  // namespace turnpike::http

@@ -37,7 +37,7 @@ void CourseChatEndpoint::close_all(std::string_view reason) const {
   for (const auto& [number, client] : clients_) client.socket->close(signaling::kGoingAway, reason);
 }
 
-bool CourseChatEndpoint::is_expired(const Client& client, TimePoint now) const {
+bool CourseChatEndpoint::close_if_expired(const Client& client, TimePoint now) const {
   if (!client.good_until || now.wall < *client.good_until) return false;
   client.socket->close(signaling::kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));
   return true;
@@ -48,12 +48,12 @@ void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view messa
   const auto client = clients_.find(number);
   if (client == clients_.end()) return;
   const TimePoint now = params_.clock();
-  if (is_expired(client->second, now)) return;
+  if (close_if_expired(client->second, now)) return;
   if (binary) return client->second.socket->close(signaling::kUnsupportedData, "this protocol is text");
   const signaling::CourseChat::Output out = chat_.on_text(number, message);
   for (const auto to : out.to) {
     const Client& receiver = clients_.at(to);
-    if (!is_expired(receiver, now)) receiver.socket->send(out.text, false);
+    if (!close_if_expired(receiver, now)) receiver.socket->send(out.text, false);
   }
   const std::uint64_t sent = out.text ? cost_of_message(out.text->size()) * out.to.size() : 0;
   params_.pace.charge(client->second.address, cost_of_message(message.size()) + sent, now.steady);
@@ -64,10 +64,10 @@ void CourseChatEndpoint::on_control(std::uint64_t number, std::size_t size) {
     params_.pace.charge(client->second.address, cost_of_control(size), params_.clock().steady);
 }
 
-Duration CourseChatEndpoint::rest(std::uint64_t number) {
+Duration CourseChatEndpoint::rest_time(std::uint64_t number) {
   const auto client = clients_.find(number);
   if (client == clients_.end()) return Duration::zero();
-  return params_.pace.rest(client->second.address, params_.clock().steady);
+  return params_.pace.rest_time(client->second.address, params_.clock().steady);
 }
 
 void CourseChatEndpoint::on_closed(std::uint64_t number, bool) {

@@ -24,7 +24,7 @@ class CourseChatEndpoint : public WebSocketHandler {
     std::function<TimePoint()> clock;
     SourcePace& pace;
     Counter& messages;  // messages received from clients
-    TellRefused refused;
+    OnRefused refused;
   };
 
   // `pace` must outlive this object.
@@ -48,11 +48,12 @@ class CourseChatEndpoint : public WebSocketHandler {
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
   void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest(std::uint64_t number) override;
+  Duration rest_time(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool clean) override;
 
   // Closes the connection of a client whose token has expired; returns true when it did.
-  bool is_expired(const Client& client, TimePoint now) const;
+  // Returns true when the client's token has expired; its WebSocket is closed then.
+  bool close_if_expired(const Client& client, TimePoint now) const;
 
   Params params_;
   signaling::CourseChat chat_;

@@ -71,7 +71,7 @@ void EngineIoEndpoint::add_routes(Router& router, const std::string& path) {
 // Two POSTs of a session at the same time would have no order, so the second one is refused.
 Arrival EngineIoEndpoint::arrive(const Request& request) {
   const std::optional<std::string> sid = session_of(request);
-  if (request.method != "POST" || !sid || !params_.origins.allow(request) || find_fault(request, "polling"))
+  if (request.method != "POST" || !sid || !params_.origins.allows(request) || find_fault(request, "polling"))
     return {};
   const signaling::RequestId number = ++last_request_;
   if (params_.engine.begin_post(*sid, number, params_.clock(), output_))
@@ -119,12 +119,12 @@ Response EngineIoEndpoint::refuse_origin(const Request& request) {
 
 // Delays the POST of a client that has caused too much cost. Returns false when it would have to wait too
 // long. The wait also ends when the client disconnects.
-Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
+Awaitable<bool> EngineIoEndpoint::wait_to_post(const Request& request) {
   const auto timer = std::make_shared<net::Timer>(io_.get_executor());
   const auto gone = std::make_shared<bool>(false);
   Duration left = kMaxRest;
   for (;;) {
-    const Duration wait = params_.pace.rest(request.client, params_.clock().steady);
+    const Duration wait = params_.pace.rest_time(request.client, params_.clock().steady);
     if (wait == Duration::zero() || *gone) co_return true;
     if (wait > left) co_return false;
     left -= wait;
@@ -138,11 +138,11 @@ Awaitable<bool> EngineIoEndpoint::may_post(const Request& request) {
 }
 
 Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
-  if (!params_.origins.allow(request)) co_return refuse_origin(request);
+  if (!params_.origins.allows(request)) co_return refuse_origin(request);
   if (const auto fault = find_fault(request, "polling")) {
     co_return answer(request, 400, to_json(*fault));
   }
-  if (request.method == "POST" && !co_await may_post(request)) {
+  if (request.method == "POST" && !co_await wait_to_post(request)) {
     if (params_.refused) {
       params_.refused({"rate-limited", "signaling.bytes_per_second_per_address", request.client});
     }
@@ -176,14 +176,14 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   co_return answer(request, status, std::exchange(waiting->body, {}));
 }
 
-void EngineIoEndpoint::tell_crowded(const IpAddress& address) const {
+void EngineIoEndpoint::report_crowded(const IpAddress& address) const {
   if (params_.refused) params_.refused({"session", "signaling.connections_per_address", address});
 }
 
 std::optional<Response> EngineIoEndpoint::check(const Request& request) {
   if (const auto fault = find_fault(request, "websocket")) return answer(request, 400, to_json(*fault));
   if (!session_of(request) && params_.engine.is_full(request.client)) {
-    tell_crowded(request.client);
+    report_crowded(request.client);
     return answer(request, 429, signaling::EngineIo::too_many_sessions());
   }
   return std::nullopt;
@@ -191,12 +191,12 @@ std::optional<Response> EngineIoEndpoint::check(const Request& request) {
 
 void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
                                const Request& request) {
-  wires_.emplace(number, Wire{std::move(socket), request.client});
+  clients_.emplace(number, Client{std::move(socket), request.client});
   const TimePoint now = params_.clock();
   if (const std::optional<std::string> sid = session_of(request)) {
     params_.engine.upgrade(*sid, number, takes_text_only(request), now, output_);
   } else {
-    params_.engine.open_wire(number, opening_of(request), now, output_);
+    params_.engine.open_web_socket(number, opening_of(request), now, output_);
   }
   params_.changed();
 }
@@ -205,21 +205,21 @@ void EngineIoEndpoint::on_message(std::uint64_t number, std::string_view message
   ++params_.messages;
   const TimePoint now = params_.clock();
   params_.engine.on_frame(number, message, binary, now, output_);
-  const IpAddress address = wires_.at(number).address;
+  const IpAddress address = clients_.at(number).address;
   params_.pace.charge(address, cost_of_message(message.size()) + params_.changed(), now.steady);
 }
 
 void EngineIoEndpoint::on_control(std::uint64_t number, std::size_t size) {
-  params_.pace.charge(wires_.at(number).address, cost_of_control(size), params_.clock().steady);
+  params_.pace.charge(clients_.at(number).address, cost_of_control(size), params_.clock().steady);
 }
 
-Duration EngineIoEndpoint::rest(std::uint64_t number) {
-  return params_.pace.rest(wires_.at(number).address, params_.clock().steady);
+Duration EngineIoEndpoint::rest_time(std::uint64_t number) {
+  return params_.pace.rest_time(clients_.at(number).address, params_.clock().steady);
 }
 
 void EngineIoEndpoint::on_closed(std::uint64_t number, bool clean) {
-  wires_.erase(number);
-  params_.engine.on_wire_closed(number, clean, params_.clock(), output_);
+  clients_.erase(number);
+  params_.engine.on_web_socket_closed(number, clean, params_.clock(), output_);
   params_.changed();
 }
 
@@ -235,16 +235,16 @@ std::uint64_t EngineIoEndpoint::flush() {
     waiting->second->timer.cancel();
   }
   for (const auto& frame : output_.frames) {
-    const auto wire = wires_.find(frame.to);
-    if (wire == wires_.end()) continue;
+    const auto client = clients_.find(frame.to);
+    if (client == clients_.end()) continue;
     sent += cost_of_message(frame.data->size());
-    wire->second.socket->send(frame.data, frame.binary);
+    client->second.socket->send(frame.data, frame.binary);
   }
-  for (const signaling::WireId wire : output_.closes) {
-    if (const auto open = wires_.find(wire); open != wires_.end())
+  for (const signaling::WebSocketId web_socket : output_.closes) {
+    if (const auto open = clients_.find(web_socket); open != clients_.end())
       open->second.socket->close(signaling::kNormalClosure, "");
   }
-  for (const IpAddress& address : output_.crowded) tell_crowded(address);
+  for (const IpAddress& address : output_.crowded) report_crowded(address);
   for (const IpAddress& address : output_.slow) {
     if (params_.refused) params_.refused({"slow-reader", "signaling.max_waiting", address});
   }

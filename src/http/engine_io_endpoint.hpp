@@ -28,7 +28,7 @@ class EngineIoEndpoint : private WebSocketHandler {
     std::function<std::uint64_t()> changed;
     SourcePace& pace;
     Counter& messages;  // messages received from clients
-    TellRefused refused;
+    OnRefused refused;
   };
 
   // All references must outlive this object.
@@ -50,18 +50,18 @@ class EngineIoEndpoint : private WebSocketHandler {
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
   void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest(std::uint64_t number) override;
+  Duration rest_time(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool clean) override;
 
-  struct Wire {
+  struct Client {
     std::shared_ptr<WebSocket> socket;
     IpAddress address;
   };
 
   Arrival arrive(const Request& request);
   Awaitable<Response> serve(const Request& request);
-  Awaitable<bool> may_post(const Request& request);
-  void tell_crowded(const IpAddress& address) const;
+  Awaitable<bool> wait_to_post(const Request& request);
+  void report_crowded(const IpAddress& address) const;
   Response refuse_origin(const Request& request);
   std::optional<signaling::EngineIoError> find_fault(const Request& request,
                                                      std::string_view transport) const;
@@ -72,7 +72,7 @@ class EngineIoEndpoint : private WebSocketHandler {
   signaling::EngineIo::Output output_;
   signaling::RequestId last_request_ = 0;
   std::unordered_map<signaling::RequestId, std::shared_ptr<Waiting>> waiting_;
-  std::unordered_map<signaling::WireId, Wire> wires_;
+  std::unordered_map<signaling::WebSocketId, Client> clients_;
 };
 
 }  // namespace turnpike::http

@@ -20,7 +20,7 @@ bool matches(std::string_view host, std::string_view pattern) {
 
 }  // namespace
 
-bool Hosts::allow(std::string_view host) const {
+bool Hosts::allows(std::string_view host) const {
   if (host.ends_with('.')) host.remove_suffix(1);  // an absolute name (RFC 1034 §3.1)
   if (host.empty() || IpAddress::parse(host)) return true;
   if (iequals(host, kLocalhost) || is_below(host, ".localhost")) return true;  // RFC 6761 §6.3

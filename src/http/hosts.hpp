@@ -22,7 +22,7 @@ class Hosts {
   // Whether a request may name `host`, which is without its port. localhost and IP addresses are always
   // allowed, since DNS cannot make them resolve to something else. An empty host is allowed, because browsers
   // always send one.
-  bool allow(std::string_view host) const;
+  bool allows(std::string_view host) const;
 
  private:
   std::vector<std::string> allowed_;

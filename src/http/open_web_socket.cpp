@@ -139,8 +139,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   // anything of them could be written.
   void send(std::shared_ptr<const std::string> message, bool binary) override {
     if (!open_ || closing_) return;
-    if (!has_room_for(message->size())) write_waiting();
-    if (!has_room_for(message->size())) return drop();
+    if (!admit(message->size())) write_waiting();
+    if (!admit(message->size())) return drop();
     waiting_bytes_ += message->size();
     waiting_.push_back({std::move(message), binary});
     write_soon();
@@ -180,7 +180,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   Awaitable<void> rest(WebSocketHandler& handler, std::uint64_t number) {
     Duration left = kMaxRest;
     while (open_ && !closing_) {
-      const Duration wait = handler.rest(number);
+      const Duration wait = handler.rest_time(number);
       if (wait == Duration::zero()) co_return;
       if (wait > left) {
         cost_too_much_ = true;
@@ -197,7 +197,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   // them although its address has caused too much cost is disconnected.
   void count_control(WebSocketHandler& handler, std::uint64_t number, std::size_t size) {
     handler.on_control(number, size);
-    const Duration wait = handler.rest(number);
+    const Duration wait = handler.rest_time(number);
     if (wait == Duration::zero()) controls_ = 0;
     if (wait <= kMaxRest || ++controls_ <= kForgivenControls) return;
     cost_too_much_ = true;
@@ -220,7 +220,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   };
 
   // One message may always wait, whatever its size.
-  bool has_room_for(std::size_t size) const {
+  bool admit(std::size_t size) const {
     if (waiting_.size() >= kMaxWaitingMessages) return false;
     const std::size_t octets = waiting_bytes_ + stream_->unsent();
     return most_waiting_ == 0 || octets == 0 || octets + size <= most_waiting_;

@@ -31,7 +31,7 @@ class OpenWebSocket : public WebSocket {
   virtual bool was_slow() const = 0;
   // Whether it was closed because the client sent a message that was too long.
   virtual bool said_too_much() const = 0;
-  // Whether it was closed because its address had caused too much cost; see WebSocketHandler::rest.
+  // Whether it was closed because its address had caused too much cost; see WebSocketHandler::rest_time.
   virtual bool cost_too_much() const = 0;
   // How often it had to wait before it read the next message.
   virtual std::uint64_t rests() const = 0;

@@ -114,7 +114,7 @@ bool Origins::is_own(const Request& request, std::string_view origin) const {
   return is_at(in_brackets(public_host_));
 }
 
-bool Origins::allow(const Request& request) const {
+bool Origins::allows(const Request& request) const {
   const std::string_view named = request.header("origin");
   if (named.empty()) return true;
   const std::optional<std::string> origin = normalized_origin(as_page(named));
@@ -141,7 +141,7 @@ std::string Origins::allowed_headers(const Request& request) const {
 }
 
 Response Origins::preflight(const Request& request) const {
-  if (!allow(request)) return error_response(403, "this origin is not allowed here");
+  if (!allows(request)) return error_response(403, "this origin is not allowed here");
   Response response{.status = 204, .headers = {}, .body = {}};
   add_headers(request, response);
   response.set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");

@@ -25,7 +25,7 @@ class Origins {
 
   // Whether the request comes from no page, from a page of this server, or from a page on the list. An origin
   // of ws or wss is read as one of http or https.
-  bool allow(const Request& request) const;
+  bool allows(const Request& request) const;
   // Adds the CORS headers that let a page on the list read the response.
   void add_headers(const Request& request, Response& response) const;
   // Answers a preflight request (OPTIONS).

@@ -56,7 +56,7 @@ struct Params {
   // Counts a TLS handshake that a client wants to begin at a secure listener, and returns whether it may.
   // Called on the server's thread. Empty: everybody may.
   std::function<bool(const IpAddress&)> admit_handshake{};
-  TellRefused refused{};  // may be empty
+  OnRefused refused{};  // may be empty
 };
 
 }  // namespace turnpike::http

@@ -18,6 +18,6 @@ struct Refused {
 };
 
 // Called on the server's thread.
-using TellRefused = std::function<void(const Refused&)>;
+using OnRefused = std::function<void(const Refused&)>;
 
 }  // namespace turnpike::http

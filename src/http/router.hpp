@@ -44,8 +44,11 @@ class Router {
   // The handler must outlive the router.
   void add_web_socket(const std::string& path, WebSocketHandler& handler) { web_sockets_[path] = &handler; }
 
+  // The result of the path's arrival function; an empty one without it.
   Arrival arrive(const Request& request) const;
+  // Answers a request whose body has arrived.
   Awaitable<Response> handle(const Request& request) const;
+  // The handler of WebSockets at this path; null when there is none.
   WebSocketHandler* web_socket(std::string_view path) const;
 
  private:

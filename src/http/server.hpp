@@ -55,8 +55,8 @@ class Server {
   void serve(Socket socket, net::AcceptedConnection arrival);
   bool admit(const IpAddress& source);
   bool admit_handshake(const IpAddress& source);
-  void tell_refused(std::string_view what, std::string_view key, const IpAddress& client,
-                    std::string_view detail = {}) const;
+  void report_refused(std::string_view what, std::string_view key, const IpAddress& client,
+                      std::string_view detail = {}) const;
   void add(std::uint64_t number, Connection& connection);
   void remove(std::uint64_t number);
 

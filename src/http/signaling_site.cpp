@@ -81,7 +81,7 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
       course_chat_({[this](std::string_view token) { return admit(token); }, params_.clock, pace_,
                     counters_.chat, params_.refused}),
       timer_(io) {
-  hub_.heed(tokens_.revocations());
+  hub_.set_revocations(tokens_.revocations());
   socket_io_.use(engine_);
   echo_.use(echo_engine_);
   if (!params_.root.empty()) files_.emplace(params_.root);
@@ -122,7 +122,7 @@ Result<signaling::Grant, Refusal> SignalingSite::admit(std::string_view token) {
   return tokens_.verify(token, params_.clock().wall);
 }
 
-void SignalingSite::tell(const signaling::Refused& refused) const {
+void SignalingSite::report_refused(const signaling::Refused& refused) const {
   if (params_.refused) {
     params_.refused({signaling::code_of(refused.why), signaling::key_of(refused.why), refused.client});
   }
@@ -132,20 +132,20 @@ Result<signaling::IceCredentials, Refusal> SignalingSite::mint(const Request& re
   const TimePoint now = params_.clock();
   const Result<signaling::Grant, Refusal> grant = admit(bearer_token(request));
   if (!grant) return grant.error();
-  if (!minting_.allow(request.client, now.steady)) return Refusal::rate_limited;
+  if (!minting_.take(request.client, now.steady)) return Refusal::rate_limited;
   return ice_servers_.mint(ice_servers_.quota_user(grant->subject, request.client), now.wall);
 }
 
 Response SignalingSite::minted(const Request& request,
                                const std::function<std::string(const signaling::IceCredentials&)>& body) {
-  if (!origins_.allow(request)) {
+  if (!origins_.allows(request)) {
     if (params_.refused) {
       params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
     }
     return error_response(403, "this origin is not allowed here");
   }
   const auto credentials = mint(request);
-  if (!credentials) tell({credentials.error(), request.client});
+  if (!credentials) report_refused({credentials.error(), request.client});
   Response response = credentials ? json_response(body(*credentials)) : refused(credentials.error());
   origins_.add_headers(request, response);
   return response;
@@ -206,8 +206,8 @@ void SignalingSite::on_control(std::uint64_t number, std::size_t size) {
   pace_.charge(sockets_.at(number).address, cost_of_control(size), params_.clock().steady);
 }
 
-Duration SignalingSite::rest(std::uint64_t number) {
-  return pace_.rest(sockets_.at(number).address, params_.clock().steady);
+Duration SignalingSite::rest_time(std::uint64_t number) {
+  return pace_.rest_time(sockets_.at(number).address, params_.clock().steady);
 }
 
 void SignalingSite::on_closed(std::uint64_t number, bool clean) {
@@ -226,11 +226,11 @@ void SignalingSite::exchange_between_protocols() {
 
 std::uint64_t SignalingSite::flush() {
   exchange_between_protocols();
-  if (carry_) carry_();
+  if (send_to_nodes_) send_to_nodes_();
   rooms_ = hub_.rooms();
   members_ = hub_.members();
-  for (const signaling::Refused& refused : output_.refused) tell(refused);
-  for (const signaling::Refused& refused : socket_io_.take_refused()) tell(refused);
+  for (const signaling::Refused& refused : output_.refused) report_refused(refused);
+  for (const signaling::Refused& refused : socket_io_.take_refused()) report_refused(refused);
   std::uint64_t sent = 0;
   for (const auto& send : output_.sends) {
     const auto client = sockets_.find(send.to);
@@ -292,9 +292,9 @@ void SignalingSite::use(const Params& params) {
   flush();
 }
 
-void SignalingSite::join_cluster(signaling::ClusterParams params, std::function<void()> carry) {
+void SignalingSite::join_cluster(signaling::ClusterParams params, std::function<void()> send_to_nodes) {
   hub_.share_with_cluster(std::move(params));
-  carry_ = std::move(carry);
+  send_to_nodes_ = std::move(send_to_nodes);
 }
 
 void SignalingSite::deliver(const signaling::Hub::Output& told) {

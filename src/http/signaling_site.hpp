@@ -58,7 +58,7 @@ class SignalingSite : private WebSocketHandler {
     bool list_rooms = false;
     HashKey hash_key{};  // for tables whose keys strangers choose
     std::function<TimePoint()> clock;
-    TellRefused refused{};  // may be empty
+    OnRefused refused{};  // may be empty
   };
 
   // Throws std::runtime_error with a message for the operator. `random` must outlive the site.
@@ -78,9 +78,9 @@ class SignalingSite : private WebSocketHandler {
   // Tells the members of all rooms, and those that join a room later, that this server will end at `deadline`
   // at the latest.
   void announce_end(WallTime deadline);
-  // Lets rooms have members on other nodes. Calls `carry` after each event; it takes from the hub what other
-  // nodes must know. Call this before the first client comes.
-  void join_cluster(signaling::ClusterParams params, std::function<void()> carry);
+  // Lets rooms have members on other nodes. Calls `send_to_nodes` after each event; it takes from the hub
+  // what other nodes must know. Call this before the first client comes.
+  void join_cluster(signaling::ClusterParams params, std::function<void()> send_to_nodes);
   // See signaling::IceServers::set_nodes().
   void set_nodes(std::vector<signaling::OtherNode> others, const signaling::OtherNode& own_load,
                  bool takes_clients) {
@@ -109,7 +109,7 @@ class SignalingSite : private WebSocketHandler {
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
   void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest(std::uint64_t number) override;
+  Duration rest_time(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool clean) override;
 
   struct Client {
@@ -126,7 +126,7 @@ class SignalingSite : private WebSocketHandler {
   Result<signaling::Grant, signaling::Refusal> admit(std::string_view token);
   // Sends the results of the last event to all clients concerned. Returns the cost (see cost.hpp).
   std::uint64_t flush();
-  void tell(const signaling::Refused& refused) const;
+  void report_refused(const signaling::Refused& refused) const;
   void exchange_between_protocols();
   void end_sessions();
   void on_timer();
@@ -157,7 +157,7 @@ class SignalingSite : private WebSocketHandler {
   net::Timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;
-  std::function<void()> carry_;  // null when this is the only node
+  std::function<void()> send_to_nodes_;  // null when this is the only node
 };
 
 }  // namespace turnpike::http

@@ -42,7 +42,7 @@ class WebSocketHandler {
   }
   // How long to wait before the next message of this socket is read, because its client has caused too much
   // cost. Called before each message.
-  virtual Duration rest(std::uint64_t number) {
+  virtual Duration rest_time(std::uint64_t number) {
     static_cast<void>(number);
     return Duration::zero();
   }

@@ -87,7 +87,7 @@ class DtlsAssociation {
 
   bool is_established() const { return endpoint_.was_established(); }
   // Frees the memory that is not needed while the client is idle. It is allocated again at the next record.
-  void rest() { endpoint_.rest(); }
+  void free_buffers() { endpoint_.free_buffers(); }
   bool is_resting() const { return endpoint_.state() == TlsEndpoint::State::resting; }
   // Whether this handshake began with `hello`. If so, `hello` is a retransmission.
   bool began_with(const DtlsHello& hello) const;

@@ -41,6 +41,7 @@ class TicketKeys {
   TicketKeys(const TicketKeys&) = delete;
   TicketKeys& operator=(const TicketKeys&) = delete;
 
+  // The key for new tickets. Makes a new one when the period of the present one is over.
   Key encryption_key();
   struct Opening {
     Key key;

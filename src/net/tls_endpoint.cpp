@@ -112,7 +112,7 @@ void TlsEndpoint::send_close_notify(WireBuffer& out) {
   state_ = State::ended;
 }
 
-void TlsEndpoint::rest() {
+void TlsEndpoint::free_buffers() {
   if (state_ == State::established && SSL_free_buffers(ssl_.get()) == 1) state_ = State::resting;
 }
 

@@ -60,7 +60,7 @@ class TlsEndpoint {
   void send_close_notify(WireBuffer& out);
 
   // Frees OpenSSL's buffers after the handshake. A DTLS association would otherwise keep about 33 kB.
-  void rest();
+  void free_buffers();
 
   // The maximum plain text of one record to the client. A client may ask for less than usual (RFC 6066 §4).
   std::size_t max_plaintext() const;

@@ -50,15 +50,15 @@ void Associations::use(const Settings& settings) {
 
 // --- What clients send
 
-Associations::Received Associations::receive(PathId came_by, const net::ReceivedDatagram& datagram,
+Associations::Received Associations::receive(PathId udp_path, const net::ReceivedDatagram& datagram,
                                              TimePoint now) {
   messages_.clear();
   if (!turn::admits(clients_, datagram.from.address)) {
     ++counters_.denied;
     return {};
   }
-  const ListenerSocket& listener = ways_.listeners[ProxiedClients::listener_of(came_by)];
-  const FiveTuple key{datagram.from, listener.reached_by(datagram), Transport::dtls, came_by};
+  const ListenerSocket& listener = ways_.listeners[ProxiedClients::listener_of(udp_path)];
+  const FiveTuple key{datagram.from, listener.reached_by(datagram), Transport::dtls, udp_path};
   if (const auto hello = net::parse_dtls_hello(datagram.payload)) {
     return on_hello(key, *hello, datagram.payload, now);
   }
@@ -83,7 +83,7 @@ Associations::Association* Associations::choose(const FiveTuple& key, Bytes data
 // Finishes each step of an association: sends its datagrams and sets its deadlines. Returns the 5-tuple of
 // the association that it has replaced, if any.
 std::optional<FiveTuple> Associations::apply_state(Association& association, State state, TimePoint now) {
-  transmit(association.came_by, association.tuple);
+  transmit(association.udp_path, association.tuple);
   std::optional<FiveTuple> replaced;
   if (association.is_handshake && association.dtls.is_established()) replaced = establish(association, now);
   if (!messages_.empty() && !association.has_allocation) {
@@ -94,9 +94,9 @@ std::optional<FiveTuple> Associations::apply_state(Association& association, Sta
     association.retransmit_at = wait ? now.steady + std::max(*wait, kMinWait) : SteadyTime::max();
   } else {
     now_ = now.steady;
-    stay_awake(association);
+    note_activity(association);
   }
-  look_in_time(association);
+  update_wake_time(association);
   if (state == State::ended) end(association);
   return replaced;
 }
@@ -145,7 +145,7 @@ bool Associations::is_copy(const Place& place, const net::DtlsHello& hello) cons
 void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now) {
   const IpAddress& client = key.client.address;
   if (!turn::is_exempt(clients_, client) &&
-      !shared_.limiters.unauthenticated.allow_unproven(client, now.steady)) {
+      !shared_.limiters.unauthenticated.take_unproven(client, now.steady)) {
     ++counters_.hellos_withheld;
     return;
   }
@@ -163,7 +163,7 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
   // address.
   const IpAddress& client = key.client.address;
   const bool is_exempt = turn::is_exempt(clients_, client);
-  if ((!is_exempt && !shared_.limiters.handshakes.allow(client, now.steady)) ||
+  if ((!is_exempt && !shared_.limiters.handshakes.take(client, now.steady)) ||
       !shared_.idle.take(client, is_exempt)) {
     ++counters_.refused;
     return nullptr;
@@ -191,7 +191,7 @@ Associations::Association* Associations::make(const FiveTuple& key, const net::D
     association.is_counted = true;
     association.tuple = key;
     association.tuple.path = number;
-    association.came_by = key.path;
+    association.udp_path = key.path;
     ways_.proxied.hold(key.path);
     return true;
   };
@@ -215,8 +215,8 @@ void Associations::add(const turn::Output::ToClient& message, Bytes head) {
   if (!association) return;
   make_room();
   association->dtls.send(head, message.payload, message.padding);
-  stay_awake(*association);
-  transmit(association->came_by, association->tuple);
+  note_activity(*association);
+  transmit(association->udp_path, association->tuple);
 }
 
 void Associations::send() {
@@ -228,9 +228,10 @@ void Associations::make_room() {
   if (!buffers_.has_room()) send();
 }
 
-void Associations::transmit(PathId came_by, const FiveTuple& tuple) {
-  const ListenerSocket& socket = ways_.listeners[ProxiedClients::listener_of(came_by)];
-  const Endpoint* to = ProxiedClients::is_proxied(came_by) ? ways_.proxied.route_to(came_by) : &tuple.client;
+void Associations::transmit(PathId udp_path, const FiveTuple& tuple) {
+  const ListenerSocket& socket = ways_.listeners[ProxiedClients::listener_of(udp_path)];
+  const Endpoint* to =
+      ProxiedClients::is_proxied(udp_path) ? ways_.proxied.route_to(udp_path) : &tuple.client;
   for (const Bytes datagram : buffers_.datagrams()) {
     if (to) batch_.add(socket.socket.get(), to, {}, datagram, 0, socket.source(tuple.server));
   }
@@ -241,7 +242,7 @@ void Associations::transmit(PathId came_by, const FiveTuple& tuple) {
 
 FiveTuple Associations::key_of(const Association& association) {
   FiveTuple key = association.tuple;
-  key.path = association.came_by;
+  key.path = association.udp_path;
   return key;
 }
 
@@ -263,8 +264,8 @@ void Associations::remove_ended() {
   book_.remove_ended([this](Association& association) {
     make_room();
     association.dtls.send_close_notify();
-    transmit(association.came_by, association.tuple);
-    ways_.proxied.release(association.came_by);
+    transmit(association.udp_path, association.tuple);
+    ways_.proxied.release(association.udp_path);
   });
   send();
 }
@@ -273,20 +274,20 @@ void Associations::remove_ended() {
 
 void Associations::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
   Association* association = book_.set_allocation(tuple, has_allocation, now.steady + limits_.idle_timeout);
-  if (association) look_in_time(*association);
+  if (association) update_wake_time(*association);
 }
 
 // This is called for every datagram, so it only notes the time while the queue of deadlines has the
 // association anyway.
-void Associations::stay_awake(Association& association) {
+void Associations::note_activity(Association& association) {
   association.busy_until = now_ + kQuiet;
   if (association.rest_at != SteadyTime::max() || association.has_ended || association.is_handshake) return;
   association.rest_at = association.busy_until;
-  look_in_time(association);
+  update_wake_time(association);
 }
 
-void Associations::look_in_time(Association& association) {
-  book_.deadlines().look_by(association,
+void Associations::update_wake_time(Association& association) {
+  book_.deadlines().wake_by(association,
                             std::min({association.deadline, association.retransmit_at, association.rest_at}));
 }
 
@@ -303,15 +304,15 @@ void Associations::on_timeout(TimePoint now) {
       make_room();
       apply_state(association, association.dtls.on_timeout(), now);
     } else {
-      if (association.rest_at <= now.steady) rest(association, now.steady);
-      look_in_time(association);
+      if (association.rest_at <= now.steady) free_buffers_if_quiet(association, now.steady);
+      update_wake_time(association);
     }
   }
 }
 
-void Associations::rest(Association& association, SteadyTime now) {
+void Associations::free_buffers_if_quiet(Association& association, SteadyTime now) {
   const bool is_quiet = association.busy_until <= now;
-  if (is_quiet) association.dtls.rest();
+  if (is_quiet) association.dtls.free_buffers();
   association.rest_at = is_quiet ? SteadyTime::max() : association.busy_until;
 }
 

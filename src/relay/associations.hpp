@@ -66,9 +66,9 @@ class Associations final : public ClientTransport {
     // The former association of this client, which this one has just replaced.
     std::optional<FiveTuple> replaced;
   };
-  // Processes a datagram. `came_by` is the path that a UDP client would have: the listener, and the flow when
-  // the client comes through a load balancer.
-  Received receive(PathId came_by, const net::ReceivedDatagram& datagram, TimePoint now);
+  // Processes a datagram. `udp_path` is the path that a UDP client would have: the listener, and the flow
+  // when the client comes through a load balancer.
+  Received receive(PathId udp_path, const net::ReceivedDatagram& datagram, TimePoint now);
   void release_received() override { buffers_.release_received(); }
 
   // The payload has been read when add() returns.
@@ -101,7 +101,7 @@ class Associations final : public ClientTransport {
         : dtls(context, hello, buffers) {}
 
     net::DtlsAssociation dtls;
-    PathId came_by{};                              // as receive() has it
+    PathId udp_path{};                             // as receive() has it
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
     SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
     SteadyTime busy_until{};                       // its buffers are not freed before this time
@@ -129,14 +129,14 @@ class Associations final : public ClientTransport {
 
   void make_room();
   // Sends what DTLS has left in the buffers.
-  void transmit(PathId came_by, const FiveTuple& tuple);
+  void transmit(PathId udp_path, const FiveTuple& tuple);
 
   // The 5-tuple with what it came by for its path: the same for all associations that the client had.
   static FiveTuple key_of(const Association& association);
   void end(Association& association);
-  void look_in_time(Association& association);
-  void stay_awake(Association& association);
-  static void rest(Association& association, SteadyTime now);
+  void update_wake_time(Association& association);
+  void note_activity(Association& association);
+  static void free_buffers_if_quiet(Association& association, SteadyTime now);
 
   const Ways ways_;
   const Shared shared_;

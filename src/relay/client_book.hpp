@@ -89,9 +89,9 @@ class ClientBook {
     return true;
   }
   std::span<const FiveTuple> ended() const { return ended_; }
-  // Calls `part_with` for each connection that has ended, and frees it even when that throws.
-  template <class PartWith>
-  void remove_ended(PartWith&& part_with) {
+  // Calls `visit` for each connection that has ended, and frees it even when that throws.
+  template <class Visitor>
+  void remove_ended(Visitor&& visit) {
     struct Freed {
       ~Freed() { book.free(connection); }
       ClientBook& book;
@@ -100,7 +100,7 @@ class ClientBook {
     while (!ended_.empty()) {
       const Freed freed{*this, *connections_.find(ended_.back().path)};
       ended_.pop_back();
-      part_with(freed.connection);
+      visit(freed.connection);
     }
   }
   void free(Connection& connection) {

@@ -63,7 +63,7 @@ class Clients {
   }
   // Calls `visit` with the 5-tuple of each client that has ended, and removes the client.
   template <class Visitor>
-  void part_with_ended(Visitor&& visit) {
+  void remove_ended(Visitor&& visit) {
     for (ClientTransport* transport : all_) {
       for (const FiveTuple& tuple : transport->ended()) visit(tuple);
       transport->remove_ended();

@@ -42,10 +42,10 @@ struct AssociationCounters {
 struct ProxyCounters {
   Counter begun;
   Counter evicted;
-  Counter refused;
+  Counter no_room;
   Counter untrusted;
   Counter malformed;
-  Counter bare;
+  Counter without_header;
   Counter contradicted;
   Counter unreachable;
 };
@@ -165,7 +165,7 @@ inline constexpr auto kCounterList<relay::ProxyCounters> = std::to_array<Counter
     {"evicted", &relay::ProxyCounters::evicted,
      "Flows through load balancers that were forgotten for newer ones.", "proxied_flows_total",
      R"(result="evicted")"},
-    {"no_room", &relay::ProxyCounters::refused,
+    {"no_room", &relay::ProxyCounters::no_room,
      "Datagrams of load balancers that would have begun a flow when there was no room for one.",
      "refused_total", R"(reason="proxied_flows")"},
     {"untrusted", &relay::ProxyCounters::untrusted,
@@ -174,7 +174,7 @@ inline constexpr auto kCounterList<relay::ProxyCounters> = std::to_array<Counter
     {"malformed_headers", &relay::ProxyCounters::malformed,
      "Datagrams whose header of the PROXY protocol is malformed.", "dropped_total",
      R"(reason="malformed_proxy_header")"},
-    {"without_header", &relay::ProxyCounters::bare,
+    {"without_header", &relay::ProxyCounters::without_header,
      "Datagrams of load balancers that do not say whose they are.", "dropped_total",
      R"(reason="missing_proxy_header")"},
     {"contradicted", &relay::ProxyCounters::contradicted,

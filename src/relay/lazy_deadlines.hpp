@@ -15,7 +15,7 @@ class LazyDeadline : public boost::intrusive::set_base_hook<boost::intrusive::op
   template <class Entry>
   friend class LazyDeadlines;
 
-  SteadyTime looked_at_by_ = SteadyTime::max();
+  SteadyTime wake_at_ = SteadyTime::max();
 };
 
 // The caller owns the entries, and removes them from the queue before it destroys them.
@@ -28,21 +28,21 @@ class LazyDeadlines {
   ~LazyDeadlines() { queue_.clear(); }
 
   void add(Entry& entry, SteadyTime at) {
-    entry.looked_at_by_ = at;
+    entry.wake_at_ = at;
     queue_.insert(entry);
   }
   void remove(Entry& entry) { queue_.erase(queue_.iterator_to(entry)); }
 
   // Makes the entry due at `at` at the latest.
-  void look_by(Entry& entry, SteadyTime at) {
-    if (at < entry.looked_at_by_) move(entry, at);
+  void wake_by(Entry& entry, SteadyTime at) {
+    if (at < entry.wake_at_) move(entry, at);
   }
 
   // The time at which an entry is due; SteadyTime::max() when none is.
-  SteadyTime next() const { return queue_.empty() ? SteadyTime::max() : queue_.begin()->looked_at_by_; }
-  // Returns an entry that is due, or null. The entry is not due again before look_by() gives it a new time.
+  SteadyTime next() const { return queue_.empty() ? SteadyTime::max() : queue_.begin()->wake_at_; }
+  // Returns an entry that is due, or null. The entry is not due again before wake_by() gives it a new time.
   Entry* take_due(SteadyTime now) {
-    if (queue_.empty() || queue_.begin()->looked_at_by_ > now) return nullptr;
+    if (queue_.empty() || queue_.begin()->wake_at_ > now) return nullptr;
     Entry& entry = *queue_.begin();
     move(entry, SteadyTime::max());
     return &entry;
@@ -52,7 +52,7 @@ class LazyDeadlines {
 
  private:
   struct Earlier {
-    bool operator()(const Entry& a, const Entry& b) const { return a.looked_at_by_ < b.looked_at_by_; }
+    bool operator()(const Entry& a, const Entry& b) const { return a.wake_at_ < b.wake_at_; }
   };
 
   void move(Entry& entry, SteadyTime at) {

@@ -7,32 +7,33 @@ namespace turnpike::relay {
 // Each worker begins its serial numbers at another value, since two workers know a client that has moved (RFC
 // 8016) by the same number.
 ProxiedClients::ProxiedClients(const HashKey& key)
-    : by_way_(0, KeyedHash(key)), serial_(static_cast<std::uint32_t>(KeyedHash(key)(std::uint64_t{0}))) {}
+    : by_route_(0, KeyedHash(key)), serial_(static_cast<std::uint32_t>(KeyedHash(key)(std::uint64_t{0}))) {}
 
 // --- What balancers send
 
 std::optional<ProxiedClients::Arrival> ProxiedClients::receive(const Balancers& balancers,
-                                                               const FiveTuple& way, Bytes datagram,
+                                                               const FiveTuple& route, Bytes datagram,
                                                                SteadyTime now) {
   now_ = now;
-  if (!is_any_of(balancers.addresses, way.client.address)) {
+  if (!is_any_of(balancers.addresses, route.client.address)) {
     ++counters_.untrusted;
     return std::nullopt;
   }
   const std::optional<net::ProxyHeader> header = net::find_proxy_header(datagram);
-  if (!header) return receive_bare(balancers, way, now);
+  if (!header) return receive_without_header(balancers, route, now);
   if (header->kind == net::ProxyHeader::Kind::invalid) {
     ++counters_.malformed;
     return std::nullopt;
   }
-  return receive_proxied(balancers, way, *header, now);
+  return receive_proxied(balancers, route, *header, now);
 }
 
-std::optional<ProxiedClients::Arrival> ProxiedClients::receive_bare(const Balancers& balancers,
-                                                                    const FiveTuple& way, SteadyTime now) {
-  Flow* flow = balancers.header_on_first_only ? find(way) : nullptr;
+std::optional<ProxiedClients::Arrival> ProxiedClients::receive_without_header(const Balancers& balancers,
+                                                                              const FiveTuple& route,
+                                                                              SteadyTime now) {
+  Flow* flow = balancers.header_on_first_only ? find(route) : nullptr;
   if (flow) return arrive(*flow, 0, now);
-  ++counters_.bare;
+  ++counters_.without_header;
   return std::nullopt;
 }
 
@@ -41,11 +42,11 @@ std::optional<ProxiedClients::Arrival> ProxiedClients::receive_bare(const Balanc
 // datagram has itself written the first header in it; when that names another client, the balancer has reused
 // its port.
 std::optional<ProxiedClients::Arrival> ProxiedClients::receive_proxied(const Balancers& balancers,
-                                                                       const FiveTuple& way,
+                                                                       const FiveTuple& route,
                                                                        const net::ProxyHeader& header,
                                                                        SteadyTime now) {
   const bool is_local = header.kind == net::ProxyHeader::Kind::local;
-  Flow* flow = find(way);
+  Flow* flow = find(route);
   if (flow && (is_local || flow->client != header.client)) {
     if (balancers.header_on_first_only) {
       ++counters_.contradicted;
@@ -56,13 +57,13 @@ std::optional<ProxiedClients::Arrival> ProxiedClients::receive_proxied(const Bal
       flow = nullptr;
     }
   }
-  if (is_local) return Arrival{way, header.size};
+  if (is_local) return Arrival{route, header.size};
   if (!flow) {
     if (!make_room(balancers)) {
-      ++counters_.refused;
+      ++counters_.no_room;
       return std::nullopt;
     }
-    flow = &make(way, header.client);
+    flow = &make(route, header.client);
   }
   return arrive(*flow, header.size, now);
 }
@@ -71,14 +72,14 @@ std::optional<ProxiedClients::Arrival> ProxiedClients::arrive(Flow& flow, std::s
                                                               SteadyTime now) {
   flow.heard_at = now;
   if (flow.holds == 0) idle_.splice(idle_.end(), idle_, idle_.iterator_to(flow));
-  return Arrival{{flow.client, flow.way.server, Transport::udp, flow.path}, header_size};
+  return Arrival{{flow.client, flow.route.server, Transport::udp, flow.path}, header_size};
 }
 
 // --- The table
 
-ProxiedClients::Flow* ProxiedClients::find(const FiveTuple& way) {
-  const auto found = by_way_.find(way);
-  return found == by_way_.end() ? nullptr : &flows_[found->second];
+ProxiedClients::Flow* ProxiedClients::find(const FiveTuple& route) {
+  const auto found = by_route_.find(route);
+  return found == by_route_.end() ? nullptr : &flows_[found->second];
 }
 
 ProxiedClients::Flow* ProxiedClients::find(PathId path) {
@@ -91,7 +92,7 @@ ProxiedClients::Flow* ProxiedClients::find(PathId path) {
 // names the client again. When only the first one has a header, the client of a dropped flow could claim to
 // be somebody else.
 bool ProxiedClients::make_room(const Balancers& balancers) {
-  if (by_way_.size() < kMaxFlows) return true;
+  if (by_route_.size() < kMaxFlows) return true;
   if (balancers.header_on_first_only || idle_.empty()) return false;
   ++counters_.evicted;
   forget(idle_.front());
@@ -99,17 +100,17 @@ bool ProxiedClients::make_room(const Balancers& balancers) {
 }
 
 // When this throws std::bad_alloc, the table is unchanged.
-ProxiedClients::Flow& ProxiedClients::make(const FiveTuple& way, const Endpoint& client) {
+ProxiedClients::Flow& ProxiedClients::make(const FiveTuple& route, const Endpoint& client) {
   const std::uint16_t place = free_place();
-  by_way_.emplace(way, place);
+  by_route_.emplace(route, place);
   free_.pop_back();
   ++counters_.begun;
   if (++serial_ == 0) ++serial_;
   Flow& flow = flows_[place];
-  flow.way = way;
+  flow.route = route;
   flow.client = client;
-  flow.path =
-      PathId{listener_of(way.path) | std::uint64_t{place} << kPlaceAt | std::uint64_t{serial_} << kSerialAt};
+  flow.path = PathId{listener_of(route.path) | std::uint64_t{place} << kPlaceAt |
+                     std::uint64_t{serial_} << kSerialAt};
   flow.holds = 0;
   flow.has_allocation = false;
   idle_.push_back(flow);
@@ -129,7 +130,7 @@ std::uint16_t ProxiedClients::free_place() {
 
 void ProxiedClients::forget(Flow& flow) {
   if (flow.holds == 0) idle_.erase(idle_.iterator_to(flow));
-  by_way_.erase(flow.way);
+  by_route_.erase(flow.route);
   free_.push_back(place_of(flow.path));
   flow.path = PathId{};
 }
@@ -138,7 +139,7 @@ void ProxiedClients::forget(Flow& flow) {
 
 const Endpoint* ProxiedClients::route_to(PathId path) {
   const Flow* flow = find(path);
-  if (flow) return &flow->way.client;
+  if (flow) return &flow->route.client;
   ++counters_.unreachable;
   return nullptr;
 }

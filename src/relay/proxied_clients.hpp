@@ -42,10 +42,10 @@ class ProxiedClients {
     FiveTuple tuple;              // the 5-tuple of the client; its transport is udp
     std::size_t header_size = 0;  // the offset of the client's own bytes
   };
-  // Processes a datagram that came to a listener behind balancers. `way` is the 5-tuple of the balancer: its
-  // address, and the path of the listener. Returns nothing when the datagram is dropped. Throws
+  // Processes a datagram that came to a listener behind balancers. `route` is the 5-tuple of the balancer:
+  // its address, and the path of the listener. Returns nothing when the datagram is dropped. Throws
   // std::bad_alloc.
-  std::optional<Arrival> receive(const Balancers& balancers, const FiveTuple& way, Bytes datagram,
+  std::optional<Arrival> receive(const Balancers& balancers, const FiveTuple& route, Bytes datagram,
                                  SteadyTime now);
 
   // --- By the path of a client by UDP, or the one that an association was made with
@@ -66,7 +66,7 @@ class ProxiedClients {
   // SteadyTime::max() when nothing is waited for.
   SteadyTime next_deadline() const;
 
-  std::size_t flows() const { return by_way_.size(); }
+  std::size_t flows() const { return by_route_.size(); }
   const ProxyCounters& counters() const { return counters_; }
 
  private:
@@ -82,7 +82,7 @@ class ProxiedClients {
   }
 
   struct Flow : boost::intrusive::list_base_hook<> {
-    FiveTuple way;
+    FiveTuple route;
     Endpoint client;
     PathId path{};  // 0 while the place is free
     SteadyTime heard_at{};
@@ -90,18 +90,19 @@ class ProxiedClients {
     bool has_allocation = false;
   };
 
-  std::optional<Arrival> receive_bare(const Balancers& balancers, const FiveTuple& way, SteadyTime now);
-  std::optional<Arrival> receive_proxied(const Balancers& balancers, const FiveTuple& way,
+  std::optional<Arrival> receive_without_header(const Balancers& balancers, const FiveTuple& route,
+                                                SteadyTime now);
+  std::optional<Arrival> receive_proxied(const Balancers& balancers, const FiveTuple& route,
                                          const net::ProxyHeader& header, SteadyTime now);
   std::optional<Arrival> arrive(Flow& flow, std::size_t header_size, SteadyTime now);
-  Flow* find(const FiveTuple& way);
+  Flow* find(const FiveTuple& route);
   Flow* find(PathId path);
   bool make_room(const Balancers& balancers);
-  Flow& make(const FiveTuple& way, const Endpoint& client);
+  Flow& make(const FiveTuple& route, const Endpoint& client);
   std::uint16_t free_place();
   void forget(Flow& flow);
 
-  boost::unordered_flat_map<FiveTuple, std::uint16_t, KeyedHash> by_way_;
+  boost::unordered_flat_map<FiveTuple, std::uint16_t, KeyedHash> by_route_;
   std::deque<Flow> flows_;  // by their places
   std::vector<std::uint16_t> free_;
   boost::intrusive::list<Flow> idle_;  // without a hold; the one that was active longest ago comes first

@@ -169,18 +169,18 @@ std::vector<std::string> RelayPool::absent_locals() const {
 }
 
 void RelayPool::reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
-                        turn::QuotaSlot place) {
+                        turn::QuotaSlot slot) {
   const std::lock_guard lock(reservations_mutex_);
-  reservations_.emplace(token, Reservation{std::string(owner), std::move(relay), std::move(place)});
+  reservations_.emplace(token, Reservation{std::string(owner), std::move(relay), std::move(slot)});
 }
 
 std::optional<BoundRelay> RelayPool::take_reservation(const stun::ReservationToken& token,
-                                                      std::string_view owner, turn::QuotaSlot& place) {
+                                                      std::string_view owner, turn::QuotaSlot& slot) {
   const std::lock_guard lock(reservations_mutex_);
   const auto found = reservations_.find(token);
   if (found == reservations_.end() || found->second.owner != owner) return std::nullopt;
   BoundRelay relay = std::move(found->second.relay);
-  place = std::move(found->second.place);
+  slot = std::move(found->second.slot);
   reservations_.erase(found);
   return relay;
 }
@@ -211,7 +211,7 @@ Result<turn::Relay, turn::RelayError> RelaySockets::open(const turn::RelayReques
   if (!bound) return turn::RelayError::no_port;
   Result<turn::Relay, turn::RelayError> relay = adopt(std::move(*bound));
   if (relay && request.reserve_next) {
-    pool_.reserve(*request.reserve_next, request.owner, std::move(next), std::move(*request.place_of_next));
+    pool_.reserve(*request.reserve_next, request.owner, std::move(next), std::move(*request.slot_of_next));
   }
   return relay;
 }
@@ -257,8 +257,8 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
 }
 
 Result<turn::Relay, turn::RelayError> RelaySockets::claim(const stun::ReservationToken& token,
-                                                          std::string_view owner, turn::QuotaSlot& place) {
-  std::optional<BoundRelay> bound = pool_.take_reservation(token, owner, place);
+                                                          std::string_view owner, turn::QuotaSlot& slot) {
+  std::optional<BoundRelay> bound = pool_.take_reservation(token, owner, slot);
   if (!bound) return turn::RelayError::no_reservation;
   return adopt(std::move(*bound));
 }

@@ -82,9 +82,9 @@ class RelayPool {
   // its place in the quota, under a token. take_reservation() gives both to the owner, and nothing to others
   // or for an unknown token. drop_reservation() ends it.
   void reserve(const stun::ReservationToken& token, std::string_view owner, BoundRelay relay,
-               turn::QuotaSlot place);
+               turn::QuotaSlot slot);
   std::optional<BoundRelay> take_reservation(const stun::ReservationToken& token, std::string_view owner,
-                                             turn::QuotaSlot& place);
+                                             turn::QuotaSlot& slot);
   void drop_reservation(const stun::ReservationToken& token);
 
   // The relayed addresses that are private and have no advertised address, so that clients on the Internet
@@ -105,7 +105,7 @@ class RelayPool {
   struct Reservation {
     std::string owner;
     BoundRelay relay;
-    turn::QuotaSlot place;
+    turn::QuotaSlot slot;
   };
 
   void check_advertised(const IpAddress& told, const net::LocalAddresses& local) const;
@@ -149,7 +149,7 @@ class RelaySockets : public turn::RelayPorts {
 
   Result<turn::Relay, turn::RelayError> open(const turn::RelayRequest& request) override;
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
-                                              turn::QuotaSlot& place) override;
+                                              turn::QuotaSlot& slot) override;
   void release(const stun::ReservationToken& token) override { pool_.drop_reservation(token); }
   void prepare(turn::RelayId id) override;
   bool supports(Family family) const override { return addresses_->supports(family); }

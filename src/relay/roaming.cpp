@@ -67,7 +67,7 @@ bool Roaming::forget(const FiveTuple& tuple, unsigned worker) {
   return true;
 }
 
-void Roaming::part_with(const FiveTuple& tuple) {
+void Roaming::forget_guest(const FiveTuple& tuple) {
   const auto found = guests_.find(tuple);
   if (found == guests_.end()) return;
   mailboxes_[found->second].post(ForgetClient{worker_, tuple});

@@ -43,7 +43,7 @@ class Roaming {
   // Returns a message that is not for this worker to its sender.
   void send_back(const FromClient& mail);
   // Forgets a client of this worker that came to another one, and tells that worker.
-  void part_with(const FiveTuple& tuple);
+  void forget_guest(const FiveTuple& tuple);
 
  private:
   bool post(unsigned worker, const FiveTuple& tuple, Bytes message, bool begins);

@@ -197,7 +197,7 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   if (!connection) return {};
   using State = net::Stream::State;
   net::Stream& stream = connection->stream;
-  if (connection->detector && !greet(*connection, events, now)) return {};
+  if (connection->detector && !detect_protocol(*connection, events, now)) return {};
   State state = State::open;
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
   if (state == State::open && stream.holds_octets()) {
@@ -216,10 +216,10 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
     ++counters_.handshakes_established;
     if (!move_to_handshakes(*connection, false)) state = State::ended;
-    live_until(*connection, now.steady + limits_.connect_timeout);
+    set_deadline(*connection, now.steady + limits_.connect_timeout);
   }
   if (!messages_.empty() && !connection->has_allocation) {
-    live_until(*connection, now.steady + limits_.idle_timeout);
+    set_deadline(*connection, now.steady + limits_.idle_timeout);
   }
   if (state == State::open) {
     watch_output(*connection);
@@ -231,7 +231,7 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
 
 // --- Detection of the protocol
 
-bool Streams::greet(Connection& connection, std::uint32_t events, TimePoint now) {
+bool Streams::detect_protocol(Connection& connection, std::uint32_t events, TimePoint now) {
   const ProtocolDetector::Verdict verdict =
       connection.detector->read(connection.stream.fd(), (events & kAtEnd) != 0);
   if (verdict == ProtocolDetector::Verdict::wait) return false;
@@ -264,7 +264,7 @@ bool Streams::greet(Connection& connection, std::uint32_t events, TimePoint now)
 bool Streams::start_tls(Connection& connection, TimePoint now) {
   if (!shared_.tls) return false;
   const IpAddress& client = connection.tuple.client.address;
-  if (!turn::is_exempt(clients_, client) && !shared_.handshakes.allow(client, now.steady)) {
+  if (!turn::is_exempt(clients_, client) && !shared_.handshakes.take(client, now.steady)) {
     ++counters_.handshakes_withheld;
     return false;
   }
@@ -372,12 +372,12 @@ void Streams::set_allocation(const FiveTuple& tuple, bool has_allocation, TimePo
   if (!connection) return;
   connection->stream.allow_waiting(has_allocation ? net::Stream::kControlLimit : net::Stream::kStrangerLimit);
   connection->stream.allow_messages(has_allocation ? stun::kMaxFrameSize : net::Stream::kStrangerMessage);
-  book_.deadlines().look_by(*connection, connection->deadline);
+  book_.deadlines().wake_by(*connection, connection->deadline);
 }
 
-void Streams::live_until(Connection& connection, SteadyTime deadline) {
+void Streams::set_deadline(Connection& connection, SteadyTime deadline) {
   connection.deadline = deadline;
-  book_.deadlines().look_by(connection, deadline);
+  book_.deadlines().wake_by(connection, deadline);
 }
 
 void Streams::end(Connection& connection) { book_.end(connection); }
@@ -399,7 +399,7 @@ void Streams::on_timeout(TimePoint now) {
   while (Connection* connection = book_.deadlines().take_due(now.steady)) {
     if (connection->has_ended) continue;
     if (connection->deadline > now.steady) {
-      book_.deadlines().look_by(*connection, connection->deadline);
+      book_.deadlines().wake_by(*connection, connection->deadline);
     } else {
       ++counters_.timed_out;
       end(*connection);

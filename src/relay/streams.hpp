@@ -138,12 +138,12 @@ class Streams final : public ClientTransport {
 
   void end(Connection& connection);
   // Handles a connection whose protocol is not known yet. Returns false when nothing more can be done now.
-  bool greet(Connection& connection, std::uint32_t events, TimePoint now);
+  bool detect_protocol(Connection& connection, std::uint32_t events, TimePoint now);
   // Returns false when TLS cannot begin; the caller then ends the connection.
   [[nodiscard]] bool start_tls(Connection& connection, TimePoint now);
   void hand_over_http(Connection& connection);
   void hand_over_to_web(Connection& connection);
-  void live_until(Connection& connection, SteadyTime deadline);
+  void set_deadline(Connection& connection, SteadyTime deadline);
   void watch_output(Connection& connection);
   net::Stream::State send_to(Connection& connection);
 

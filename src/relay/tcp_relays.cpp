@@ -58,7 +58,7 @@ void TcpRelays::begin(ConnectionId id, Result<net::Fd> socket) {
 std::optional<TcpRelays::Accepted> TcpRelays::accept(RelayEvent listener, TimePoint now) {
   std::optional<net::Accepted> accepted = net::accept_tcp(listener.fd);
   if (!accepted) {
-    if (net::is_exhaustion(errno)) turn_away(listener, now);
+    if (net::is_exhaustion(errno)) refuse_peer(listener, now);
     return std::nullopt;
   }
   const ConnectionId id = shared_.table.add(worker_, random_);
@@ -74,7 +74,7 @@ std::optional<TcpRelays::Accepted> TcpRelays::accept(RelayEvent listener, TimePo
 // A peer that is not accepted keeps the listener readable, so it is accepted and closed with the spare
 // descriptor. This can fail: another thread may take the descriptor, or memory may be missing. Then the
 // listener pauses.
-void TcpRelays::turn_away(RelayEvent listener, TimePoint now) {
+void TcpRelays::refuse_peer(RelayEvent listener, TimePoint now) {
   ++counters_.out_of_descriptors;
   spare_ = net::Fd();
   const bool was_accepted = net::accept_tcp(listener.fd).has_value();
@@ -133,12 +133,12 @@ void TcpRelays::close(ConnectionId id) {
 void TcpRelays::join(Streams& streams, TimePoint now) {
   for (Bound& bound : std::exchange(bound_, {})) {
     const ConnectionId id = bound.id;
-    part_if_out_of_memory(id, [&] {
+    close_if_out_of_memory(id, [&] {
       std::optional<net::Stream> client = streams.release(bound.client);
       if (client && bound.peer) {
         add(std::move(bound), std::move(*client), now);
       } else {
-        part(id);
+        close_and_report(id);
       }
     });
   }
@@ -153,12 +153,12 @@ void TcpRelays::add(Bound bound, net::Stream client, TimePoint now) {
     joined->at(side).stream.allow_waiting(net::Stream::kJoinedLimit);
   }
   const EventTag tag = PeerConnectionEvent{.id = id}.tag();
-  if (!epoll_.add(joined->at(Side::peer).stream.fd(), tag.pack(), 0)) return part(id);
+  if (!epoll_.add(joined->at(Side::peer).stream.fd(), tag.pack(), 0)) return close_and_report(id);
   ++counters_.joined;
   Joined& added = *joined_.insert_or_assign(id, std::move(joined)).first->second;
   // What the client has sent after its ConnectionBind is forwarded now, since no event announces it.
   if (added.at(Side::client).stream.has_unread() && !pass_on(id, added, Side::client, EPOLLIN, now))
-    return take_leave(id, added, now);
+    return close_gracefully(id, added, now);
   watch_both(id, added);
 }
 
@@ -180,11 +180,11 @@ std::optional<TcpRelays::Connected> TcpRelays::on_event(PeerConnectionEvent even
   const auto found = joined_.find(id);
   if (found == joined_.end()) return std::nullopt;
   Joined& joined = *found->second;
-  part_if_out_of_memory(id, [&] {
+  close_if_out_of_memory(id, [&] {
     if (pass_on(id, joined, event.side, events, now)) {
       watch_both(id, joined);
     } else {
-      take_leave(id, joined, now);
+      close_gracefully(id, joined, now);
     }
   });
   return std::nullopt;
@@ -192,8 +192,8 @@ std::optional<TcpRelays::Connected> TcpRelays::on_event(PeerConnectionEvent even
 
 // A connection that loses some of its octets is worse than none, so it ends when there is no memory.
 template <class Act>
-void TcpRelays::part_if_out_of_memory(ConnectionId id, Act&& act) {
-  if (!attempt(counters_.out_of_memory, std::forward<Act>(act))) part(id);
+void TcpRelays::close_if_out_of_memory(ConnectionId id, Act&& act) {
+  if (!attempt(counters_.out_of_memory, std::forward<Act>(act))) close_and_report(id);
 }
 
 bool TcpRelays::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now) {
@@ -263,7 +263,7 @@ void TcpRelays::resume(ConnectionId id, Side side, TimePoint now) {
   here.resume_at = SteadyTime{};
   here.shaper.resume();
   if (here.stream.has_unread() && !pass_on(id, joined, side, EPOLLIN, now)) {
-    return take_leave(id, joined, now);
+    return close_gracefully(id, joined, now);
   }
   watch_both(id, joined);
 }
@@ -304,16 +304,16 @@ void TcpRelays::close_data_connection(ConnectionId id) {
 }
 
 // An end that is open and has accepted everything is told that no more will follow.
-void TcpRelays::take_leave(ConnectionId id, Joined& joined, TimePoint now) {
+void TcpRelays::close_gracefully(ConnectionId id, Joined& joined, TimePoint now) {
   for (const Side side : {Side::client, Side::peer}) {
     End& end = joined.at(side);
     if (end.ended || end.stream.has_waiting()) continue;
     farewells_.add({.id = id, .side = side}, std::move(end.stream), *buffers_, now);
   }
-  part(id);
+  close_and_report(id);
 }
 
-void TcpRelays::part(ConnectionId id) {
+void TcpRelays::close_and_report(ConnectionId id) {
   close_data_connection(id);
   const std::optional<unsigned> worker = shared_.table.remove_ended(id);
   if (!worker) return;
@@ -327,9 +327,9 @@ void TcpRelays::part(ConnectionId id) {
 void TcpRelays::on_timeout(TimePoint now) {
   while (paused_.next() <= now.steady) {
     const std::pair<ConnectionId, Side> due = paused_.first();
-    part_if_out_of_memory(due.first, [&] { resume(due.first, due.second, now); });
+    close_if_out_of_memory(due.first, [&] { resume(due.first, due.second, now); });
   }
-  while (deadlines_.next() <= now.steady) part(deadlines_.first());
+  while (deadlines_.next() <= now.steady) close_and_report(deadlines_.first());
   farewells_.on_timeout(now);
   if (listen_again_at_ <= now.steady) listen_again();
 }

@@ -125,7 +125,7 @@ class TcpRelays : public turn::PeerConnections {
   };
 
   void begin(ConnectionId id, Result<net::Fd> socket);
-  void turn_away(RelayEvent listener, TimePoint now);
+  void refuse_peer(RelayEvent listener, TimePoint now);
   void listen_again();
   void add(Bound bound, net::Stream client, TimePoint now);
   // Returns false when the two connections have to be closed.
@@ -137,9 +137,9 @@ class TcpRelays : public turn::PeerConnections {
   void resume(ConnectionId id, Side side, TimePoint now);
   void watch_both(ConnectionId id, Joined& joined);
   template <class Act>
-  void part_if_out_of_memory(ConnectionId id, Act&& act);
-  void take_leave(ConnectionId id, Joined& joined, TimePoint now);
-  void part(ConnectionId id);
+  void close_if_out_of_memory(ConnectionId id, Act&& act);
+  void close_gracefully(ConnectionId id, Joined& joined, TimePoint now);
+  void close_and_report(ConnectionId id);
 
   net::Epoll& epoll_;
   const unsigned worker_;

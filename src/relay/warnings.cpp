@@ -32,7 +32,7 @@ bool Warnings::take_due(turn::LimitKey key, SteadyTime now) {
                                       std::memory_order_relaxed);
 }
 
-void Warnings::limits(std::uint32_t met, SteadyTime now) {
+void Warnings::warn_about_limits(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const auto key = static_cast<turn::LimitKey>(i);
     if ((met >> i & 1) == 0 || !take_due(key, now)) continue;
@@ -44,7 +44,7 @@ void Warnings::limits(std::uint32_t met, SteadyTime now) {
   }
 }
 
-void Warnings::slowed(std::uint32_t met, SteadyTime now) {
+void Warnings::warn_about_slowing(std::uint32_t met, SteadyTime now) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const auto key = static_cast<turn::LimitKey>(i);
     if ((met >> i & 1) == 0 || !take_due(key, now)) continue;
@@ -61,7 +61,7 @@ void Warnings::warn(turn::LimitKey key, std::string_view event, std::string_view
       .write(spdlog::level::warn);
 }
 
-void Warnings::out_of_memory() {
+void Warnings::warn_about_memory() {
   if (said_out_of_memory_.exchange(true, std::memory_order_relaxed)) return;
   spdlog::error("out of memory: whoever asks for more is refused, the others are served");
 }

@@ -22,10 +22,10 @@ class Warnings {
   void set_limits(const turn::Limits& limits);
 
   // Warns that a client was refused or datagrams were dropped. `met` has one bit for each turn::LimitKey.
-  void limits(std::uint32_t met, SteadyTime now);
+  void warn_about_limits(std::uint32_t met, SteadyTime now);
   // Warns that data connections had to wait.
-  void slowed(std::uint32_t met, SteadyTime now);
-  void out_of_memory();
+  void warn_about_slowing(std::uint32_t met, SteadyTime now);
+  void warn_about_memory();
 
   // Returns true when a warning about this key is due, and then starts the next minute.
   bool take_due(turn::LimitKey key, SteadyTime now);

@@ -185,7 +185,7 @@ void Worker::expire(TimePoint now) {
 void Worker::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   switch (tag.kind) {
     case EventKind::wake: return;  // run() looks whether it has to stop
-    case EventKind::mail: return take_mail(now);
+    case EventKind::mail: return handle_mail(now);
     case EventKind::relay: return on_relay(RelayEvent::of(tag), events, now);
     case EventKind::peer_connection: return on_peer_connection(PeerConnectionEvent::of(tag), events, now);
     default: return clients_.on_event(tag, events, now, received_, *this);
@@ -215,7 +215,7 @@ void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
   const RelaySockets::Role role = relays_.role_of(relay, fd);
   if (role == RelaySockets::Role::none) return;
   if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
-  if ((events & EPOLLERR) != 0) take_relay_errors(relay, fd, now);
+  if ((events & EPOLLERR) != 0) handle_relay_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay)) {
@@ -243,21 +243,21 @@ void Worker::on_client_closed(const FiveTuple& tuple, TimePoint now) {
 }
 
 // The output has views of the mail, so it is carried out before the mail is deleted.
-void Worker::take_mail(TimePoint now) {
+void Worker::handle_mail(TimePoint now) {
   const std::vector<Mail> all = mailbox_.take();
   for (const Mail& mail : all) {
-    attempt([&] { std::visit([&](const auto& each) { take(each, now); }, mail); });
+    attempt([&] { std::visit([&](const auto& each) { handle(each, now); }, mail); });
   }
   flush(now);
 }
 
-void Worker::take(const PeerClosed& mail, TimePoint) { server_.on_peer_closed(mail.connection); }
+void Worker::handle(const PeerClosed& mail, TimePoint) { server_.on_peer_closed(mail.connection); }
 
-void Worker::take(const CloseDataConnection& mail, TimePoint) {
+void Worker::handle(const CloseDataConnection& mail, TimePoint) {
   tcp_relays_.close_data_connection(mail.connection);
 }
 
-void Worker::take(const FromClient& mail, TimePoint now) {
+void Worker::handle(const FromClient& mail, TimePoint now) {
   // After the end of an allocation, a message is for the worker that received it from the client.
   if (!mail.begins && !server_.knows(mail.tuple)) return roaming_.send_back(mail);
   roaming_.add_guest(mail.tuple, mail.worker);
@@ -270,34 +270,34 @@ void Worker::take(const FromClient& mail, TimePoint now) {
   output_.leave(mail.tuple);  // carry_out() checks whether the client has an allocation here
 }
 
-void Worker::take(const Returned& mail, TimePoint now) {
+void Worker::handle(const Returned& mail, TimePoint now) {
   if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
   if (!mail.message.empty()) on_client(mail.tuple, mail.message, now);
 }
 
-void Worker::take(const ClientClosed& mail, TimePoint now) {
+void Worker::handle(const ClientClosed& mail, TimePoint now) {
   server_.on_client_closed(mail.tuple, now, output_);
   output_.leave(mail.tuple);
 }
 
-void Worker::take(const ToClient& mail, TimePoint) {
+void Worker::handle(const ToClient& mail, TimePoint) {
   clients_.add({.tuple = mail.tuple, .payload = {}}, mail.message);
 }
 
-void Worker::take(const FromRelays& mail, TimePoint now) {
+void Worker::handle(const FromRelays& mail, TimePoint now) {
   for (const FromRelays::Datagram& datagram : mail.datagrams()) {
     attempt(
         [&] { server_.on_relayed(datagram.relayed, datagram.from, mail.payload(datagram), now, output_); });
   }
 }
 
-void Worker::take(const ForgetClient& mail, TimePoint now) {
+void Worker::handle(const ForgetClient& mail, TimePoint now) {
   if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
 }
 
 // The addresses come first, since the policy asks them whether a peer is a live relayed address. `former`
 // keeps the old settings alive until the server uses the new ones.
-void Worker::take(const SettingsUpdate& mail, TimePoint now) {
+void Worker::handle(const SettingsUpdate& mail, TimePoint now) {
   relays_.use(mail.settings->relay_addresses);
   use(*mail.settings);
   const auto former = std::exchange(settings_, mail.settings);
@@ -311,17 +311,17 @@ void Worker::use(const Settings& settings) {
   pacer_.set_delay(settings.batching_delay);
 }
 
-void Worker::take(const ListAllocations& mail, TimePoint now) {
+void Worker::handle(const ListAllocations& mail, TimePoint now) {
   if (!mail.ended_by) return mail.answer(server_.list_allocations(now));
   const turn::Settings settings = mail.ended_by->core();
   mail.answer(server_.list_allocations(now, &settings));
 }
 
-void Worker::take(const EndAllocation& mail, TimePoint now) {
+void Worker::handle(const EndAllocation& mail, TimePoint now) {
   mail.answer(server_.end_allocation(mail.number, now, output_));
 }
 
-void Worker::take(const ShowLife& mail, TimePoint) { mail.answer(); }
+void Worker::handle(const ShowLife& mail, TimePoint) { mail.answer(); }
 
 // They are joined only after the answers to ConnectionBind have been sent.
 void Worker::settle_tcp_relays(TimePoint now) {
@@ -333,7 +333,7 @@ void Worker::settle_tcp_relays(TimePoint now) {
 // whatever peer. `kept_here` is the destination of a datagram that was just too large to be sent with DF set.
 // A datagram that is too large without DF is not reported, since no path would take it. Returns whether one
 // of the errors belongs to the datagram to `kept_here`.
-bool Worker::take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
+bool Worker::handle_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
   bool was_kept = false;
   while (const auto error = net::take_error(fd)) {
     was_kept |= kept_here && error->is_local;
@@ -359,10 +359,10 @@ void Worker::flush(TimePoint now) {
 }
 
 void Worker::warn(TimePoint now) {
-  if (out_of_memory() != 0) warnings_.out_of_memory();
-  if (output_.limits_reached() != 0) warnings_.limits(output_.limits_reached(), now.steady);
+  if (out_of_memory() != 0) warnings_.warn_about_memory();
+  if (output_.limits_reached() != 0) warnings_.warn_about_limits(output_.limits_reached(), now.steady);
   if (const std::uint32_t met = tcp_relays_.take_limits_reached(); met != 0) {
-    warnings_.slowed(met, now.steady);
+    warnings_.warn_about_slowing(met, now.steady);
   }
 }
 
@@ -385,9 +385,9 @@ void Worker::carry_out(TimePoint now) {
   attempt([&] { send_to_clients(); });
   attempt([&] { settle_tcp_relays(now); });
   // This comes after all answers, so that a connection that has ended gets its last one.
-  attempt([&] { clients_.part_with_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
+  attempt([&] { clients_.remove_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
   for (const FiveTuple& tuple : output_.left()) {
-    if (!server_.knows(tuple)) attempt([&] { roaming_.part_with(tuple); });
+    if (!server_.knows(tuple)) attempt([&] { roaming_.forget_guest(tuple); });
   }
   attempt([&] {
     event_log_.log(output_.lifetimes());
@@ -421,7 +421,7 @@ void Worker::send_to_peers(TimePoint now) {
 void Worker::send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now) {
   const int fd = static_cast<int>(message.relay);
   const auto take_errors_after = [&](int error) {
-    return take_relay_errors(message.relay, fd, now, error == EMSGSIZE ? &message.peer : nullptr);
+    return handle_relay_errors(message.relay, fd, now, error == EMSGSIZE ? &message.peer : nullptr);
   };
   int error = net::send_dont_fragment(fd, message.peer, message.payload);
   if (error != 0 && error != EAGAIN && error != ENOBUFS && !take_errors_after(error)) {

@@ -92,21 +92,21 @@ class Worker : private RelaySockets::Host {
   void on_client(const FiveTuple& tuple, Bytes message, TimePoint now);
   void on_client_closed(const FiveTuple& tuple, TimePoint now);
   void begin_forwards(TimePoint now);
-  void take_mail(TimePoint now);
-  void take(const PeerClosed& mail, TimePoint now);
-  void take(const CloseDataConnection& mail, TimePoint now);
-  void take(const FromClient& mail, TimePoint now);
-  void take(const Returned& mail, TimePoint now);
-  void take(const ClientClosed& mail, TimePoint now);
-  void take(const ToClient& mail, TimePoint now);
-  void take(const FromRelays& mail, TimePoint now);
-  void take(const ForgetClient& mail, TimePoint now);
-  void take(const SettingsUpdate& mail, TimePoint now);
-  void take(const ListAllocations& mail, TimePoint now);
+  void handle_mail(TimePoint now);
+  void handle(const PeerClosed& mail, TimePoint now);
+  void handle(const CloseDataConnection& mail, TimePoint now);
+  void handle(const FromClient& mail, TimePoint now);
+  void handle(const Returned& mail, TimePoint now);
+  void handle(const ClientClosed& mail, TimePoint now);
+  void handle(const ToClient& mail, TimePoint now);
+  void handle(const FromRelays& mail, TimePoint now);
+  void handle(const ForgetClient& mail, TimePoint now);
+  void handle(const SettingsUpdate& mail, TimePoint now);
+  void handle(const ListAllocations& mail, TimePoint now);
   void use(const Settings& settings);
-  void take(const EndAllocation& mail, TimePoint now);
-  void take(const ShowLife& mail, TimePoint now);
-  bool take_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here = nullptr);
+  void handle(const EndAllocation& mail, TimePoint now);
+  void handle(const ShowLife& mail, TimePoint now);
+  bool handle_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here = nullptr);
 
   // Carries out what the server wants and makes the receive pools free again.
   void flush(TimePoint now);

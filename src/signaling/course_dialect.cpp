@@ -73,11 +73,11 @@ void CourseDialect::on_event(Call& call) {
       Handler{"join_room", &CourseDialect::join_room},     Handler{"enter_room", &CourseDialect::join_room},
       Handler{kLeaveRoom, &CourseDialect::leave_room},     Handler{"nickname", &CourseDialect::set_nickname},
       Handler{"new_message", &CourseDialect::new_message}, Handler{"chat", &CourseDialect::chat},
-      Handler{"token", &CourseDialect::take_token},
+      Handler{"token", &CourseDialect::renew_token},
   };
   // A placeholder without its octets has no meaning, so such an event is refused.
   if (call.attachments.empty() && std::ranges::any_of(call.arguments, has_placeholder)) {
-    return turn_down(call, Refusal::bad_message);
+    return refuse(call, Refusal::bad_message);
   }
   const auto* handler = std::ranges::find(kHandlers, call.name, &Handler::event);
   if (handler == kHandlers.end()) return relay(call);
@@ -85,7 +85,7 @@ void CourseDialect::on_event(Call& call) {
 }
 
 // A refusal is in the acknowledgement when the client asked for one, and otherwise in an `error` event.
-void CourseDialect::turn_down(Call& call, Refusal refusal) {
+void CourseDialect::refuse(Call& call, Refusal refusal) {
   const json::string_view code(code_of(refusal).data(), code_of(refusal).size());
   if (call.ack)
     return socket_io_.acknowledge(call, json::serialize(json::array{json::object{{"error", code}}}));
@@ -96,21 +96,21 @@ void CourseDialect::turn_down(Call& call, Refusal refusal) {
 }
 
 void CourseDialect::conclude(Call& call, std::optional<Refusal> refusal) {
-  if (refusal) return turn_down(call, *refusal);
+  if (refusal) return refuse(call, *refusal);
   socket_io_.acknowledge(call, "[]");
 }
 
 void CourseDialect::refuse_join(Call& call, Refusal refusal) {
   const bool is_full = refusal == Refusal::room_full;
   if (is_full) socket_io_.emit(call.socket, "reject_join", "", {}, call.out);
-  socket_io_.note(refusal, call.socket.session);
-  if (!is_full || call.ack) turn_down(call, refusal);
+  socket_io_.report_refused(refusal, call.socket.session);
+  if (!is_full || call.ack) refuse(call, refusal);
 }
 
 void CourseDialect::join_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
   const std::optional<std::string> nickname = text_argument(call.arguments, 1);
-  if (const auto lack = socket_io_.find_lack(call.socket, call.now)) return refuse_join(call, *lack);
+  if (const auto lack = socket_io_.check_token(call.socket, call.now)) return refuse_join(call, *lack);
   if (!room || room->empty() || !is_name(*room)) return refuse_join(call, Refusal::bad_room);
   if (nickname && !is_name(*nickname)) return refuse_join(call, Refusal::bad_name);
   if (call.socket.allowed_room && *call.socket.allowed_room != *room)
@@ -143,7 +143,7 @@ void CourseDialect::join_room(Call& call) {
 // Leaving a room that the socket is not in is a success as well.
 void CourseDialect::leave_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
-  if (!room) return turn_down(call, Refusal::bad_room);
+  if (!room) return refuse(call, Refusal::bad_room);
   if (hub_.leave(call.socket.member, scoped(call.socket, *room), socket_io_.from_hub())) {
     std::erase(call.socket.rooms, *room);
     on_rooms_changed(call.now, call.out);
@@ -153,7 +153,7 @@ void CourseDialect::leave_room(Call& call) {
 
 void CourseDialect::set_nickname(Call& call) {
   const std::optional<std::string> name = text_argument(call.arguments, 0);
-  if (!name || !is_name(*name)) return turn_down(call, Refusal::bad_name);
+  if (!name || !is_name(*name)) return refuse(call, Refusal::bad_name);
   call.socket.nickname = *name;
   hub_.rename(call.socket.member, *name, socket_io_.from_hub());
   socket_io_.acknowledge(call, "[]");
@@ -169,8 +169,8 @@ std::optional<Refusal> CourseDialect::say_in_room(Call& call, std::string_view r
 void CourseDialect::new_message(Call& call) {
   const std::optional<std::string> text = text_argument(call.arguments, 0);
   const std::optional<std::string> room = text_argument(call.arguments, 1);
-  if (!text) return turn_down(call, Refusal::bad_message);
-  if (!room) return turn_down(call, Refusal::bad_room);
+  if (!text) return refuse(call, Refusal::bad_message);
+  if (!room) return refuse(call, Refusal::bad_room);
   const std::string signed_text = std::string(shown(call.socket.nickname)).append(": ").append(*text);
   conclude(call, say_in_room(call, *room, as_json(signed_text)));
 }
@@ -178,7 +178,7 @@ void CourseDialect::new_message(Call& call) {
 // The others get only the first argument, so only the octets of its placeholders are sent, with new numbers.
 void CourseDialect::chat(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 1);
-  if (!room) return turn_down(call, Refusal::bad_room);
+  if (!room) return refuse(call, Refusal::bad_room);
   Saying saying(call.arguments[0]);
   if (!call.attachments.empty()) {
     saying.payload = replace_placeholders(saying.payload, call.attachments.size(), [&](std::size_t number) {
@@ -191,7 +191,7 @@ void CourseDialect::chat(Call& call) {
 
 // Replaces the token that the socket connected with. After `token_expired`, the socket joins no more rooms
 // until it has sent a new token.
-void CourseDialect::take_token(Call& call) {
+void CourseDialect::renew_token(Call& call) {
   const std::optional<std::string> token = text_argument(call.arguments, 0);
   if (socket_io_.settings().access == Access::open) return socket_io_.acknowledge(call, "[]");
   Result<Grant, Refusal> grant = token ? socket_io_.tokens().verify(*token, call.now.wall)
@@ -199,23 +199,24 @@ void CourseDialect::take_token(Call& call) {
   const auto is_other = [&](const std::string& room) { return grant->room && *grant->room != room; };
   if (grant && std::ranges::any_of(call.socket.rooms, is_other)) grant = Refusal::token_invalid;
   if (!grant) {
-    socket_io_.note(grant.error(), call.socket.session);
-    return turn_down(call, grant.error());
+    socket_io_.report_refused(grant.error(), call.socket.session);
+    return refuse(call, grant.error());
   }
-  socket_io_.hold_to(call.socket, *grant, call.now);
+  socket_io_.apply_grant(call.socket, *grant, call.now);
   socket_io_.acknowledge(call, "[]");
 }
 
 // Relays any other event, such as offer, answer, ice and candidate: (data, target, ...) goes to the target as
 // (data, sender, ...).
 void CourseDialect::relay(Call& call) {
-  if (is_of_server(call.name)) return turn_down(call, Refusal::servers_event);
+  if (is_of_server(call.name)) return refuse(call, Refusal::servers_event);
   const std::optional<std::string> target = text_argument(call.arguments, 1);
-  if (!target) return turn_down(call, Refusal::bad_message);
+  if (!target) return refuse(call, Refusal::bad_message);
   Saying saying(call.arguments[0]);
   saying.event = call.name;
   saying.attachments = call.attachments;
-  for (std::size_t i = 2; i < call.arguments.size(); ++i) saying.rest.append(",").append(call.arguments[i]);
+  for (std::size_t i = 2; i < call.arguments.size(); ++i)
+    saying.more_arguments.append(",").append(call.arguments[i]);
   const std::vector<std::string>& rooms = call.socket.rooms;
   if (std::ranges::find(rooms, *target) != rooms.end()) {
     conclude(call, hub_.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying),
@@ -223,7 +224,7 @@ void CourseDialect::relay(Call& call) {
   } else if (const std::optional<MemberId> member = MemberId::parse(*target)) {
     conclude(call, hub_.signal(call.socket.member, *member, std::move(saying), socket_io_.from_hub()));
   } else {
-    turn_down(call, Refusal::not_joined);
+    refuse(call, Refusal::not_joined);
   }
 }
 
@@ -242,11 +243,11 @@ void CourseDialect::on_rooms_changed(TimePoint now, EngineIo::Output& out) {
   rooms_changed_ = socket_io_.settings().list_rooms;
   if (!rooms_changed_) return;
   if (now.steady < next_deadline()) {
-    ++socket_io_.count().room_lists_put_off;
+    ++socket_io_.mutable_counters().room_lists_put_off;
     return;
   }
   rooms_changed_ = false;
-  ++socket_io_.count().room_lists;
+  ++socket_io_.mutable_counters().room_lists;
   json::array names;
   for (const std::string& name : hub_.room_names()) {
     if (name.find('\n') == std::string::npos) names.emplace_back(name);
@@ -277,7 +278,7 @@ void CourseDialect::on_end_announced(Socket& socket, WallTime deadline, EngineIo
                   out);
 }
 
-void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output& out) {
+void CourseDialect::on_hub_event(Socket& socket, const Event& event, EngineIo::Output& out) {
   const std::string from = as_json(event.from.to_string());
   const std::string name = as_json(shown(event.name));
   const std::string count = std::to_string(event.present);
@@ -293,7 +294,7 @@ void CourseDialect::on_told(Socket& socket, const Event& event, EngineIo::Output
       const Saying& saying = event.saying;
       const std::string_view usual = event.kind == Event::Kind::signal ? "signal" : "broadcast";
       std::string arguments = saying.payload;
-      if (!saying.anonymous) arguments.append(",").append(from).append(saying.rest);
+      if (!saying.anonymous) arguments.append(",").append(from).append(saying.more_arguments);
       const bool usable =
           !saying.event.empty() && !is_reserved_event(saying.event) && !is_of_server(saying.event);
       return socket_io_.emit(socket, usable ? saying.event : usual, arguments, saying.attachments, out);

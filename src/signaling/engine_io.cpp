@@ -86,7 +86,7 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
 
 std::string EngineIo::handshake(const Session& session) const {
   std::string json = R"({"sid":")" + session.sid + R"(","upgrades":[)";
-  if (session.wire == 0) json += R"("websocket")";
+  if (session.web_socket == 0) json += R"("websocket")";
   json.append(R"(],"pingInterval":)").append(std::to_string(session.ping_interval.count()));
   json.append(R"(,"pingTimeout":)").append(std::to_string(session.ping_timeout.count()));
   json.append(R"(,"maxPayload":)").append(std::to_string(params_.max_payload)).append("}");
@@ -103,22 +103,22 @@ void EngineIo::open(RequestId request, const Opening& opening, TimePoint now, Ou
   out.answers.push_back({request, kOk, handshake(*session)});
 }
 
-void EngineIo::open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out) {
+void EngineIo::open_web_socket(WebSocketId web_socket, const Opening& opening, TimePoint now, Output& out) {
   Session* session = begin(opening, now);
   if (!session) {
     out.crowded.push_back(opening.address);
-    out.closes.push_back(wire);
+    out.closes.push_back(web_socket);
     return;
   }
-  session->wire = wire;
-  by_wire_.emplace(wire, session->key);
-  out.frames.push_back({wire, share_text(handshake(*session)), false});
+  session->web_socket = web_socket;
+  by_web_socket_.emplace(web_socket, session->key);
+  out.frames.push_back({web_socket, share_text(handshake(*session)), false});
 }
 
 void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Output& out) {
   Session* session = find(sid, now, out);
   if (!session) return refuse(request, EngineIoError::session_unknown, out);
-  if (session->wire != 0) return refuse(request, EngineIoError::bad_request, out);
+  if (session->web_socket != 0) return refuse(request, EngineIoError::bad_request, out);
   if (session->waiting_get != 0) {
     refuse(request, EngineIoError::bad_request, out);
     return end(*session, EngineIoType::close, false, now, out);
@@ -134,7 +134,7 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
                     Output& out) {
   Session* session = find(sid, now, out);
   if (!session) return refuse(request, EngineIoError::session_unknown, out);
-  if (session->wire != 0) return refuse(request, EngineIoError::bad_request, out);
+  if (session->web_socket != 0) return refuse(request, EngineIoError::bad_request, out);
   // The text has to be UTF-8, since it may be sent on a WebSocket later (RFC 6455 §8.1).
   const auto packets = is_utf8(body) ? decode_payload(body) : std::nullopt;
   if (!packets) {
@@ -144,7 +144,7 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
   out.answers.push_back({request, kOk, "ok"});
   const SessionKey key = session->key;
   for (const EngineIoPacket& packet : *packets) {
-    take(*session, packet, now, out);
+    handle_packet(*session, packet, now, out);
     end_if_closing(key, now, out);
     session = find(key);
     if (!session) return;
@@ -153,7 +153,7 @@ void EngineIo::post(std::string_view sid, RequestId request, std::string_view bo
 
 bool EngineIo::begin_post(std::string_view sid, RequestId request, TimePoint now, Output& out) {
   Session* session = find(sid, now, out);
-  if (!session || session->wire != 0) return true;  // post() will answer with the error
+  if (!session || session->web_socket != 0) return true;  // post() will answer with the error
   if (session->begun_post != 0) {
     end(*session, EngineIoType::close, false, now, out);
     return false;
@@ -177,16 +177,17 @@ void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
   end(session, EngineIoType::close, false, now, out);
 }
 
-void EngineIo::upgrade(std::string_view sid, WireId wire, bool base64, TimePoint now, Output& out) {
+void EngineIo::upgrade(std::string_view sid, WebSocketId web_socket, bool base64, TimePoint now,
+                       Output& out) {
   Session* session = find(sid, now, out);
-  if (!session || session->wire != 0 || session->probing != 0) {
-    out.closes.push_back(wire);
+  if (!session || session->web_socket != 0 || session->probing != 0) {
+    out.closes.push_back(web_socket);
     return;
   }
-  session->probing = wire;
+  session->probing = web_socket;
   session->base64 = base64;
   session->upgrade_due = now.steady + params_.upgrade_timeout;
-  by_wire_.emplace(wire, session->key);
+  by_web_socket_.emplace(web_socket, session->key);
   set_deadline(*session);
 }
 
@@ -197,37 +198,38 @@ bool EngineIo::is_known(std::string_view sid, TimePoint now) const {
   return !session.expects_pong || session.ping_due > now.steady;
 }
 
-void EngineIo::on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out) {
-  const auto key = by_wire_.find(wire);
-  if (key == by_wire_.end()) return;
+void EngineIo::on_frame(WebSocketId web_socket, std::string_view data, bool binary, TimePoint now,
+                        Output& out) {
+  const auto key = by_web_socket_.find(web_socket);
+  if (key == by_web_socket_.end()) return;
   Session& session = *find(key->second);
   const std::optional<EngineIoPacket> packet =
       binary ? EngineIoPacket{EngineIoType::message, true, std::string(data)} : decode_packet(data);
-  if (wire == session.probing) {
+  if (web_socket == session.probing) {
     if (!packet || session.upgrade_due <= now.steady) return drop_probe(session, out);
-    return take_probe(session, *packet, out);
+    return handle_probe(session, *packet, out);
   }
   const bool late = session.expects_pong && session.ping_due <= now.steady;
   if (!packet || late) return end(session, EngineIoType::close, false, now, out);
   const SessionKey session_key = session.key;
-  take(session, *packet, now, out);
+  handle_packet(session, *packet, now, out);
   end_if_closing(session_key, now, out);
 }
 
-void EngineIo::on_wire_closed(WireId wire, bool clean, TimePoint now, Output& out) {
-  const auto key = by_wire_.find(wire);
-  if (key == by_wire_.end()) return;
+void EngineIo::on_web_socket_closed(WebSocketId web_socket, bool clean, TimePoint now, Output& out) {
+  const auto key = by_web_socket_.find(web_socket);
+  if (key == by_web_socket_.end()) return;
   Session& session = *find(key->second);
-  by_wire_.erase(key);
-  if (wire == session.probing) {
+  by_web_socket_.erase(key);
+  if (web_socket == session.probing) {
     session.probing = 0;
     return drop_probe(session, out);
   }
-  session.wire = 0;
+  session.web_socket = 0;
   end(session, EngineIoType::close, clean, now, out);
 }
 
-void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out) {
+void EngineIo::handle_packet(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out) {
   switch (packet.type) {
     case EngineIoType::message:
       return application_.on_message(session.key, packet.data, packet.binary, now, out);
@@ -241,7 +243,7 @@ void EngineIo::take(Session& session, const EngineIoPacket& packet, TimePoint no
   }
 }
 
-void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output& out) {
+void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Output& out) {
   if (packet.type == EngineIoType::ping && packet.data == kProbe) {
     session.probed = true;
     out.frames.push_back({session.probing, share_text(encode_packet(EngineIoType::pong, kProbe)), false});
@@ -252,7 +254,7 @@ void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output
   // Some clients, as those of microcontrollers, upgrade without a probe.
   if (packet.type != EngineIoType::upgrade) return drop_probe(session, out);
   if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
-  session.wire = std::exchange(session.probing, 0);
+  session.web_socket = std::exchange(session.probing, 0);
   session.probed = false;
   session.upgrade_due = SteadyTime::max();
   set_deadline(session);
@@ -264,7 +266,7 @@ void EngineIo::take_probe(Session& session, const EngineIoPacket& packet, Output
 
 void EngineIo::drop_probe(Session& session, Output& out) {
   if (session.probing != 0) {
-    by_wire_.erase(session.probing);
+    by_web_socket_.erase(session.probing);
     out.closes.push_back(session.probing);
   }
   session.probing = 0;
@@ -281,7 +283,7 @@ void EngineIo::send(SessionKey key, std::string_view data, bool binary, Output& 
 }
 
 void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out) {
-  if (session.wire != 0) {
+  if (session.web_socket != 0) {
     const bool octets = packet.binary && !session.base64;
     std::string frame;
     if (octets) {
@@ -289,7 +291,7 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
     } else {
       append_to_payload(frame, packet);
     }
-    out.frames.push_back({session.wire, share_text(std::move(frame)), octets});
+    out.frames.push_back({session.web_socket, share_text(std::move(frame)), octets});
     return;
   }
   if (add_to_answer(session, packet, out)) return;
@@ -349,10 +351,10 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoi
     session.waiting.push_back({last_word, false, {}});
     release_get(session, out);
   }
-  for (const WireId wire : {session.wire, session.probing}) {
-    if (wire == 0) continue;
-    by_wire_.erase(wire);
-    out.closes.push_back(wire);
+  for (const WebSocketId web_socket : {session.web_socket, session.probing}) {
+    if (web_socket == 0) continue;
+    by_web_socket_.erase(web_socket);
+    out.closes.push_back(web_socket);
   }
   sessions_from_.release(session.source);
   by_sid_.erase(session.sid);

@@ -14,7 +14,7 @@ constexpr SteadyTime kAtOnce{};  // earlier than any time of a steady clock
 constexpr int kTagBits = 16;     // of a version, see Presence
 
 std::size_t size_of(const Saying& saying) {
-  std::size_t size = saying.payload.size() + saying.event.size() + saying.rest.size();
+  std::size_t size = saying.payload.size() + saying.event.size() + saying.more_arguments.size();
   for (const Saying::Attachment& attachment : saying.attachments) size += attachment->size();
   return size;
 }
@@ -37,7 +37,7 @@ const Hub::Room* Hub::find_room(std::string_view name) const {
   return const_cast<Hub*>(this)->find_room(name);
 }
 
-MemberId Hub::enter(Newcomer newcomer) {
+MemberId Hub::add_member(Newcomer newcomer) {
   Member member;
   member.id = MemberId::random(random_);
   member.secret = MemberId::random(random_);
@@ -59,7 +59,7 @@ void Hub::remove(MemberId id, Output& out) {
   if (!member) return;
   deadlines_.clear(id, member->deadline);
   if (member->settling) settling_.clear(id, member->settling->until);
-  while (!member->rooms.empty()) take_out(*member, *member->rooms.back(), out);
+  while (!member->rooms.empty()) remove_from_room(*member, *member->rooms.back(), out);
   if (member->node != kThisNode) --elsewhere_;
   members_.erase(id);
 }
@@ -72,7 +72,7 @@ Hub::Room* Hub::open_room(std::string_view name, const IpAddress& from) {
   return &room;
 }
 
-Hub::Room& Hub::room_of_others(std::string_view name) {
+Hub::Room& Hub::find_or_add_room(std::string_view name) {
   if (Room* known = find_room(name)) return *known;
   Room& room = rooms_[std::string(name)];
   room.name = name;
@@ -86,7 +86,7 @@ void Hub::close_if_empty(Room& room) {
 }
 
 std::size_t Hub::present_in(const Room& room) {
-  return static_cast<std::size_t>(std::ranges::count(room.members, false, &Member::noticed));
+  return static_cast<std::size_t>(std::ranges::count(room.members, false, &Member::absent));
 }
 
 bool Hub::is_full(const Room& room) const {
@@ -106,7 +106,7 @@ Result<std::vector<Hub::Peer>, Refusal> Hub::join(MemberId id, std::string_view 
   if (!room) return Refusal::too_many_rooms;
   room->members.push_back(member);
   member->rooms.push_back(room);
-  tell_others(*member, *room, change(Event::Kind::peer_joined, *member, *room, false), out);
+  tell_others(*member, *room, make_event(Event::Kind::peer_joined, *member, *room, false), out);
   note_change(*member);
   return peers_of(id, name);
 }
@@ -115,14 +115,14 @@ bool Hub::leave(MemberId id, std::string_view name, Output& out) {
   Member* member = find(id);
   Room* room = find_room(name);
   if (!member || !room || std::ranges::find(member->rooms, room) == member->rooms.end()) return false;
-  take_out(*member, *room, out);
+  remove_from_room(*member, *room, out);
   return true;
 }
 
-void Hub::take_out(Member& member, Room& room, Output& out) {
+void Hub::remove_from_room(Member& member, Room& room, Output& out) {
   std::erase(room.members, &member);
   std::erase(member.rooms, &room);
-  if (!member.noticed) tell_others(member, room, change(Event::Kind::peer_left, member, room, false), out);
+  if (!member.absent) tell_others(member, room, make_event(Event::Kind::peer_left, member, room, false), out);
   close_if_empty(room);
   note_change(member);
 }
@@ -164,7 +164,7 @@ std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, Sayi
   return std::nullopt;
 }
 
-Hub::EventPtr Hub::change(Event::Kind kind, const Member& member, const Room& room, bool lost) {
+Hub::EventPtr Hub::make_event(Event::Kind kind, const Member& member, const Room& room, bool lost) {
   const auto event = std::make_shared<Event>();
   event->kind = kind;
   event->room = room.name;
@@ -180,12 +180,12 @@ void Hub::rename(MemberId id, std::string name, Output& out) {
   Member* member = find(id);
   if (!member || member->name == name) return;
   member->name = std::move(name);
-  if (!member->noticed) announce(*member, Event::Kind::peer_renamed, false, out);
+  if (!member->absent) announce(*member, Event::Kind::peer_renamed, false, out);
   if (!member->rooms.empty()) note_change(*member);
 }
 
-void Hub::renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id,
-                std::optional<WallTime> issued) {
+void Hub::renew_token(MemberId id, std::string quota_user, std::optional<WallTime> good_until,
+                      std::string token_id, std::optional<WallTime> issued) {
   Member* member = find(id);
   if (!member) return;
   member->quota_user = std::move(quota_user);
@@ -220,12 +220,13 @@ void Hub::tell_others(const Member& member, const Room& room, const EventPtr& ev
 }
 
 void Hub::announce(const Member& member, Event::Kind kind, bool lost, Output& out) {
-  for (const Room* room : member.rooms) tell_others(member, *room, change(kind, member, *room, lost), out);
+  for (const Room* room : member.rooms)
+    tell_others(member, *room, make_event(kind, member, *room, lost), out);
 }
 
 void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   if (member.node != kThisNode) return send_out(member, event, 0);
-  if (!member.settling) return pass(member, event, out);
+  if (!member.settling) return deliver_now(member, event, out);
   Settling& settling = *member.settling;
   settling.held.push_back(event);
   settling.held_bytes += size_of(event->saying);
@@ -234,7 +235,7 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
 
 // Only messages of members are kept for a member that is away. When it comes back, it gets a new list of
 // members.
-void Hub::pass(Member& member, const EventPtr& event, Output& out) {
+void Hub::deliver_now(Member& member, const EventPtr& event, Output& out) {
   if (member.connection != 0) {
     out.deliveries.push_back({member.connection, event});
     return;
@@ -257,15 +258,15 @@ void Hub::disconnect(MemberId id, bool clean, TimePoint now, Output& out) {
   if (!member || member->connection == 0) return;
   member->connection = 0;
   member->forgotten_at = now.steady + kRecovery;
-  if (clean) set_noticed(*member, true, false, out);
-  deadlines_.set(id, member->deadline, clean ? member->forgotten_at : now.steady + kUnnoticed);
+  if (clean) set_absent(*member, true, false, out);
+  deadlines_.set(id, member->deadline, clean ? member->forgotten_at : now.steady + kGraceTime);
 }
 
-void Hub::set_noticed(Member& member, bool noticed, bool lost, Output& out) {
-  if (member.noticed == noticed) return;
-  member.noticed = noticed;
-  member.lost = noticed && lost;
-  announce(member, noticed ? Event::Kind::peer_left : Event::Kind::peer_joined, member.lost, out);
+void Hub::set_absent(Member& member, bool absent, bool lost, Output& out) {
+  if (member.absent == absent) return;
+  member.absent = absent;
+  member.lost = absent && lost;
+  announce(member, absent ? Event::Kind::peer_left : Event::Kind::peer_joined, member.lost, out);
   note_change(member);
 }
 
@@ -303,7 +304,7 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
   if (revocations_ && revocations_->has(member->token_id, member->quota_user, member->issued, now.wall))
     return Refusal::resume_unknown;
   const auto full = [this](const Room* room) { return is_full(*room); };
-  if (member->noticed && std::ranges::any_of(member->rooms, full)) return Refusal::room_full;
+  if (member->absent && std::ranges::any_of(member->rooms, full)) return Refusal::room_full;
   Resumed resumed{.id = member->id,
                   .replaced = member->connection,
                   .rooms = {},
@@ -324,7 +325,7 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
     member->version = std::max(member->version, time << kTagBits);
     note_change(*member);
   }
-  set_noticed(*member, false, false, out);
+  set_absent(*member, false, false, out);
   for (const EventPtr& event : member->missed) out.deliveries.push_back({connection, event});
   member->missed = {};
   member->missed_bytes = 0;
@@ -336,7 +337,7 @@ std::vector<Hub::Peer> Hub::peers_of(MemberId id, std::string_view name) const {
   const Room* room = find_room(name);
   if (!room) return peers;
   for (const Member* member : room->members) {
-    if (member->id != id && !member->noticed) peers.push_back({member->id, member->name, member->role});
+    if (member->id != id && !member->absent) peers.push_back({member->id, member->name, member->role});
   }
   return peers;
 }
@@ -354,7 +355,7 @@ void Hub::on_timeout(TimePoint now, Output& out) {
   while (settling_.next() <= now.steady) settle(*find(settling_.first()), out);
   while (deadlines_.next() <= now.steady) {
     Member& member = *find(deadlines_.first());
-    set_noticed(member, true, true, out);
+    set_absent(member, true, true, out);
     if (member.forgotten_at <= now.steady) {
       remove(member.id, out);
     } else {
@@ -372,7 +373,7 @@ Presence Hub::presence_of(const Member& member) {
                     .good_until = member.good_until,
                     .token_id = member.token_id,
                     .issued = member.issued,
-                    .present = !member.noticed,
+                    .present = !member.absent,
                     .lost = member.lost,
                     .rooms = {}};
   for (const Room* room : member.rooms) presence.rooms.push_back(room->name);
@@ -452,10 +453,10 @@ void Hub::begin_settling(Member& member, NodeNumber before, TimePoint now) {
 void Hub::settle(Member& member, Output& out) {
   const std::unique_ptr<Settling> settled = std::move(member.settling);
   settling_.clear(member.id, settled->until);
-  for (const EventPtr& event : settled->held) pass(member, event, out);
+  for (const EventPtr& event : settled->held) deliver_now(member, event, out);
 }
 
-void Hub::take_mark(Member& member, const Outgoing& mark, Output& out) {
+void Hub::handle_mark(Member& member, const Outgoing& mark, Output& out) {
   if (member.node != kThisNode) {
     if (mark.forwarded > 0) return;
     cluster_->outgoing.push_back(
@@ -476,7 +477,7 @@ bool Hub::has_company_here(MemberId id) const {
 // Closes the member's connection here, and sends the messages that it has missed to its new node. The empty
 // Presence ends what this node has told of the member; what the other node tells with this version stays
 // valid.
-void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
+void Hub::hand_over(Member& member, std::uint64_t version, Output& out) {
   Presence over;
   over.id = member.id;
   over.version = version;
@@ -497,18 +498,18 @@ void Hub::give_away(Member& member, std::uint64_t version, Output& out) {
 void Hub::leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out) {
   const std::vector<Room*> before = member.rooms;
   for (Room* room : before) {
-    if (std::ranges::find(rooms, room->name) == rooms.end()) take_out(member, *room, out);
+    if (std::ranges::find(rooms, room->name) == rooms.end()) remove_from_room(member, *room, out);
   }
 }
 
-void Hub::enter_all_of(Member& member, const std::vector<std::string>& rooms, Output& out) {
+void Hub::join_all_of(Member& member, const std::vector<std::string>& rooms, Output& out) {
   for (const std::string& name : rooms) {
-    Room& room = room_of_others(name);
+    Room& room = find_or_add_room(name);
     if (std::ranges::find(member.rooms, &room) != member.rooms.end()) continue;
     room.members.push_back(&member);
     member.rooms.push_back(&room);
-    if (member.noticed) continue;
-    tell_others(member, room, change(Event::Kind::peer_joined, member, room, false), out);
+    if (member.absent) continue;
+    tell_others(member, room, make_event(Event::Kind::peer_joined, member, room, false), out);
   }
 }
 
@@ -522,17 +523,17 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   if (!member) {
     member = &members_[presence.id];
     member->id = presence.id;
-    member->noticed = !presence.present;
+    member->absent = !presence.present;
     ++elsewhere_;
   }
   const NodeNumber before = std::exchange(member->node, node);
-  if (before == kThisNode && member->version != 0) give_away(*member, presence.version, out);
+  if (before == kThisNode && member->version != 0) hand_over(*member, presence.version, out);
   if (before != kThisNode && before != node && has_company_here(member->id))
     cluster_->outgoing.push_back({.node = before, .to = {member->id}});
   if (before == kNoNode) deadlines_.clear(member->id, member->deadline);
   member->version = presence.version;
   // A member that comes back is announced with its name anyway.
-  const bool is_renamed = member->name != presence.name && !member->noticed && presence.present;
+  const bool is_renamed = member->name != presence.name && !member->absent && presence.present;
   member->name = presence.name;
   member->role = presence.role;
   member->quota_user = presence.quota_user;
@@ -540,11 +541,11 @@ void Hub::update(NodeNumber node, const Presence& presence, Output& out) {
   member->token_id = presence.token_id;
   member->issued = presence.issued;
   // this comes before the removal below
-  if (presence.rooms.empty() && presence.lost) set_noticed(*member, true, true, out);
+  if (presence.rooms.empty() && presence.lost) set_absent(*member, true, true, out);
   leave_all_but(*member, presence.rooms, out);
-  set_noticed(*member, !presence.present, presence.lost, out);
+  set_absent(*member, !presence.present, presence.lost, out);
   if (is_renamed) announce(*member, Event::Kind::peer_renamed, false, out);
-  enter_all_of(*member, presence.rooms, out);
+  join_all_of(*member, presence.rooms, out);
   if (member->rooms.empty()) remove(member->id, out);
 }
 
@@ -559,13 +560,13 @@ void Hub::replace(NodeNumber node, const std::vector<Presence>& presences, Outpu
   for (const Presence& presence : presences) update(node, presence, out);
 }
 
-void Hub::lose(NodeNumber node, TimePoint now, Output& out) {
+void Hub::on_node_gone(NodeNumber node, TimePoint now, Output& out) {
   for (auto& [id, member] : members_) {
     if (member.node != node) continue;
     member.node = kNoNode;
     member.forgotten_at = now.steady + kRecovery;
     deadlines_.set(id, member.deadline, member.forgotten_at);
-    set_noticed(member, true, true, out);
+    set_absent(member, true, true, out);
   }
 }
 
@@ -578,14 +579,14 @@ void Hub::receive(const Outgoing& message, Output& out) {
     Member* member = find(id);
     if (!member) continue;
     if (!message.event) {
-      take_mark(*member, message, out);
+      handle_mark(*member, message, out);
     } else if (message.event->kind == Event::Kind::broadcast && !is_in(*member, message.event->room)) {
       continue;  // the member has left the room in the meantime
     } else if (member->node != kThisNode) {
       const bool may_go_on = message.forwarded < kMaxForwards || member->node == kNoNode;
       if (may_go_on) send_out(*member, message.event, message.forwarded + 1);
     } else if (message.forwarded > 0) {
-      pass(*member, message.event, out);
+      deliver_now(*member, message.event, out);
     } else {
       deliver(*member, message.event, out);
     }
@@ -598,7 +599,7 @@ void Hub::give_up(MemberId id, Output& out) {
   if (!member || member->node == kThisNode) return;
   member->node = kThisNode;
   --elsewhere_;
-  set_noticed(*member, true, true, out);
+  set_absent(*member, true, true, out);
   remove(id, out);
 }
 

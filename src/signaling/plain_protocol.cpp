@@ -42,7 +42,7 @@ std::string with_payload(std::string_view type, const Event& event) {
   text.append(type).append(R"(","from":")").append(event.from.to_string()).append("\"");
   if (!event.saying.event.empty()) text.append(R"(,"event":)").append(json::serialize(event.saying.event));
   text.append(R"(,"data":)").append(with_octets(event.saying.payload, event.saying));
-  if (const std::string& rest = event.saying.rest; !rest.empty())
+  if (const std::string& rest = event.saying.more_arguments; !rest.empty())
     text.append(R"(,"rest":)").append(with_octets('[' + rest.substr(1) + ']', event.saying));
   return text.append("}");
 }
@@ -150,9 +150,9 @@ std::optional<Refusal> PlainProtocol::carry_out(Request& request) {
       Type{"resume", &PlainProtocol::resume, From::outside},
       Type{"signal", &PlainProtocol::signal, From::inside},
       Type{"broadcast", &PlainProtocol::broadcast, From::inside},
-      Type{"ice-servers", &PlainProtocol::renew, From::inside},
+      Type{"ice-servers", &PlainProtocol::renew_credentials, From::inside},
       Type{"leave", &PlainProtocol::leave, From::inside},
-      Type{"token", &PlainProtocol::take_token, From::anywhere},
+      Type{"token", &PlainProtocol::renew_token, From::anywhere},
   };
   const std::optional<std::string_view> name = request.text_of("type");
   if (!name) return Refusal::bad_message;
@@ -185,17 +185,17 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
   }
   const Result<Grant, Refusal> grant = admit(request, *room);
   if (!grant) return grant.error();
-  if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
+  if (!params_.minting.take(session.opening.address, request.now.steady)) return Refusal::rate_limited;
 
   session.quota_user = params_.ice_servers.quota_user(grant->subject, session.opening.address);
-  const MemberId member = params_.hub.enter({.connection = session.connection,
-                                             .address = session.opening.address,
-                                             .name = std::string(name),
-                                             .role = grant->role,
-                                             .quota_user = session.quota_user,
-                                             .good_until = grant->good_until,
-                                             .token_id = grant->id,
-                                             .issued = grant->issued});
+  const MemberId member = params_.hub.add_member({.connection = session.connection,
+                                                  .address = session.opening.address,
+                                                  .name = std::string(name),
+                                                  .role = grant->role,
+                                                  .quota_user = session.quota_user,
+                                                  .good_until = grant->good_until,
+                                                  .token_id = grant->id,
+                                                  .issued = grant->issued});
   const auto peers = params_.hub.join(member, *room, from_hub_);
   if (!peers) {
     params_.hub.remove(member, from_hub_);
@@ -203,7 +203,7 @@ std::optional<Refusal> PlainProtocol::join(Request& request) {
   }
   session.member = member;
   session.room = *room;
-  hold_to(session, *grant, request.now);
+  apply_grant(session, *grant, request.now);
   welcome(session, false, request.now, request.out);
   return std::nullopt;
 }
@@ -212,7 +212,7 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   Session& session = request.session;
   const std::optional<std::string_view> secret = request.text_of("resume");
   if (!secret) return Refusal::bad_message;
-  if (!params_.minting.allow(session.opening.address, request.now.steady)) return Refusal::rate_limited;
+  if (!params_.minting.take(session.opening.address, request.now.steady)) return Refusal::rate_limited;
   const auto resumed =
       params_.hub.resume(*secret, session.connection, session.opening.address, request.now, from_hub_);
   if (!resumed) return resumed.error();
@@ -224,24 +224,24 @@ std::optional<Refusal> PlainProtocol::resume(Request& request) {
   close_replaced(std::array{resumed->replaced}, request.out);
   // A new token may come with the request, since the one that the member joined with may have expired.
   if (const Result<Grant, Refusal> grant = admit(request, session.room))
-    hold_to(session, *grant, request.now);
+    apply_grant(session, *grant, request.now);
   watch_token(session, request.now);
   welcome(session, true, request.now, request.out);
   return std::nullopt;
 }
 
 // Applies the grant to the session.
-void PlainProtocol::hold_to(Session& session, const Grant& grant, TimePoint now) {
+void PlainProtocol::apply_grant(Session& session, const Grant& grant, TimePoint now) {
   if (params_.access == Access::open) return;
   session.quota_user = params_.ice_servers.quota_user(grant.subject, session.opening.address);
   session.good_until = grant.good_until;
-  params_.hub.renew(session.member, session.quota_user, session.good_until, grant.id, grant.issued);
+  params_.hub.renew_token(session.member, session.quota_user, session.good_until, grant.id, grant.issued);
   watch_token(session, now);
 }
 
 // Returns why the session gets no credentials now, or nothing when it may have them. A session has no token
 // when it joined before a reload made tokens necessary.
-std::optional<Refusal> PlainProtocol::find_lack(const Session& session, TimePoint now) const {
+std::optional<Refusal> PlainProtocol::check_token(const Session& session, TimePoint now) const {
   if (params_.access == Access::open) return std::nullopt;
   if (!session.good_until) return Refusal::token_required;
   if (*session.good_until <= now.wall) return Refusal::token_expired;
@@ -257,20 +257,20 @@ void PlainProtocol::watch_token(Session& session, TimePoint now) {
   token_deadlines_.set(session.connection, session.token_deadline, now.steady + left);
 }
 
-void PlainProtocol::tell_lack(Session& session, Refusal lack, Output& out) {
+void PlainProtocol::send_token_error(Session& session, Refusal lack, Output& out) {
   session.lacks_credentials = true;
-  tell(session, lack, out);
+  send_error(session, lack, out);
 }
 
 // Sends an error that does not answer a request.
-void PlainProtocol::tell(const Session& session, Refusal why, Output& out) {
+void PlainProtocol::send_error(const Session& session, Refusal why, Output& out) {
   std::string text = R"({"type":"error","code":")";
   text.append(code_of(why)).append(R"(","message":")").append(message_of(why)).append("\"}");
   out.sends.push_back({session.connection, share_text(std::move(text))});
 }
 
 // Takes a new token. It has to be for the room that the client is in. Before a join, it is kept for the join.
-std::optional<Refusal> PlainProtocol::take_token(Request& request) {
+std::optional<Refusal> PlainProtocol::renew_token(Request& request) {
   Session& session = request.session;
   const std::optional<std::string_view> token = request.text_of("token");
   if (!token || token->empty()) return Refusal::bad_message;
@@ -280,12 +280,12 @@ std::optional<Refusal> PlainProtocol::take_token(Request& request) {
   const bool joined = !session.room.empty();
   if (joined && grant->room && *grant->room != session.room) return Refusal::token_invalid;
   const bool mints = joined && session.lacks_credentials;
-  if (mints && !params_.minting.allow(session.opening.address, request.now.steady)) {
+  if (mints && !params_.minting.take(session.opening.address, request.now.steady)) {
     return Refusal::rate_limited;
   }
   session.opening.token = *token;
   if (!joined) return std::nullopt;
-  hold_to(session, *grant, request.now);
+  apply_grant(session, *grant, request.now);
   if (mints) send_credentials(session, request.now, request.out);
   return std::nullopt;
 }
@@ -299,7 +299,7 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
                       {"room", session.room},
                       {"self", session.member.to_string()},
                       {"peers", std::move(peers)}};
-  const std::optional<Refusal> lack = find_lack(session, now);
+  const std::optional<Refusal> lack = check_token(session, now);
   if (!lack) add_credentials(session, now, joined);
   joined["resume"] = params_.hub.resume_secret(session.member);
   if (resumed) joined["resumed"] = true;
@@ -308,7 +308,7 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
   if (!lack) return;
   // the client has joined in time, and gets no credentials
   deadlines_.clear(session.connection, session.deadline);
-  tell_lack(session, *lack, out);
+  send_token_error(session, *lack, out);
 }
 
 std::optional<Refusal> PlainProtocol::leave(Request& request) {
@@ -351,12 +351,12 @@ std::optional<Refusal> PlainProtocol::broadcast(Request& request) {
   return params_.hub.broadcast(request.session.member, request.session.room, std::move(*saying), from_hub_);
 }
 
-std::optional<Refusal> PlainProtocol::renew(Request& request) {
-  if (const auto lack = find_lack(request.session, request.now)) {
+std::optional<Refusal> PlainProtocol::renew_credentials(Request& request) {
+  if (const auto lack = check_token(request.session, request.now)) {
     request.session.lacks_credentials = true;
     return lack;
   }
-  if (!params_.minting.allow(request.session.opening.address, request.now.steady)) {
+  if (!params_.minting.take(request.session.opening.address, request.now.steady)) {
     return Refusal::rate_limited;
   }
   send_credentials(request.session, request.now, request.out);
@@ -393,10 +393,10 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
     if (session.room.empty()) {
       out.closes.push_back({session.connection, kPolicyViolation, "no room joined in time"});
       forget(session);
-    } else if (const auto lack = find_lack(session, now)) {
+    } else if (const auto lack = check_token(session, now)) {
       deadlines_.clear(session.connection, session.deadline);
       // A client whose token expires is told at that time, so only a missing token is reported here.
-      if (lack == Refusal::token_required) tell_lack(session, *lack, out);
+      if (lack == Refusal::token_required) send_token_error(session, *lack, out);
       session.lacks_credentials = true;
     } else {
       send_credentials(session, now, out);
@@ -405,7 +405,7 @@ void PlainProtocol::on_timeout(TimePoint now, Output& out) {
   while (token_deadlines_.next() <= now.steady) {
     Session& session = sessions_.at(token_deadlines_.first());
     watch_token(session, now);
-    if (const auto lack = find_lack(session, now)) tell_lack(session, *lack, out);
+    if (const auto lack = check_token(session, now)) send_token_error(session, *lack, out);
   }
   params_.hub.on_timeout(now, from_hub_);
   flush_hub(out);
@@ -428,7 +428,7 @@ void PlainProtocol::close_revoked(std::span<const ConnectionId> connections, Out
   for (const ConnectionId connection : connections) {
     const auto session = sessions_.find(connection);
     if (session == sessions_.end()) continue;
-    tell(session->second, Refusal::token_revoked, out);
+    send_error(session->second, Refusal::token_revoked, out);
     out.closes.push_back({connection, kPolicyViolation, code_of(Refusal::token_revoked)});
     forget(session->second);
   }

@@ -92,7 +92,7 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
     if (--client.missing > 0) return;
     const std::string text = std::exchange(client.partial, {});
     client.attachment_bytes = 0;
-    return take(client, *decode_socket_io(text), std::exchange(client.attachments, {}), now, out);
+    return handle_packet(client, *decode_socket_io(text), std::exchange(client.attachments, {}), now, out);
   }
   const std::optional<SocketIoPacket> packet = decode_socket_io(data);
   if (!packet) return engine_->close(session);
@@ -102,11 +102,11 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
     client.missing = packet->attachments;
     return;
   }
-  take(client, *packet, {}, now, out);
+  handle_packet(client, *packet, {}, now, out);
 }
 
-void SocketIo::take(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,
-                    EngineIo::Output& out) {
+void SocketIo::handle_packet(Client& client, const SocketIoPacket& packet, Attachments attachments,
+                             TimePoint now, EngineIo::Output& out) {
   if (packet.type == SocketIoType::connect) {
     connect(client, packet, now, out);
     return flush_hub(out);
@@ -146,7 +146,7 @@ void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint n
     Result<Grant, Refusal> verified =
         token.empty() ? Result<Grant, Refusal>(Refusal::token_required) : tokens_.verify(token, now.wall);
     if (!verified) {
-      note(verified.error(), client.session);
+      report_refused(verified.error(), client.session);
       const json::object error{{"message", message_of(verified.error())},
                                {"data", json::object{{"code", code_of(verified.error())}}}};
       return refuse(client, nsp, json::serialize(error), out);
@@ -170,21 +170,21 @@ void SocketIo::refuse(const Client& client, std::string_view nsp, std::string_vi
   engine_->send(client.session, encode_socket_io(packet), false, out);
 }
 
-void SocketIo::note(Refusal why, SessionKey session) {
+void SocketIo::report_refused(Refusal why, SessionKey session) {
   if (!key_of(why).empty()) refused_.push_back({why, clients_.at(session).opening.address});
 }
 
-std::optional<Refusal> SocketIo::find_lack(const Socket& socket, TimePoint now) const {
+std::optional<Refusal> SocketIo::check_token(const Socket& socket, TimePoint now) const {
   if (settings_.access == Access::open) return std::nullopt;
   if (!socket.good_until) return Refusal::token_required;
   if (*socket.good_until <= now.wall) return Refusal::token_expired;
   return std::nullopt;
 }
 
-void SocketIo::hold_to(Socket& socket, const Grant& grant, TimePoint now) {
+void SocketIo::apply_grant(Socket& socket, const Grant& grant, TimePoint now) {
   socket.allowed_room = grant.room;
   socket.good_until = grant.good_until;
-  hub_.renew(socket.member, grant.subject, std::nullopt, grant.id, grant.issued);
+  hub_.renew_token(socket.member, grant.subject, std::nullopt, grant.id, grant.issued);
   watch_token(socket, now);
 }
 
@@ -204,14 +204,14 @@ void SocketIo::open_socket(Client& client, const SocketIoPacket& packet, const G
   socket.number = number;
   socket.session = client.session;
   socket.nsp = packet.nsp;
-  hold_to(socket, grant, now);
-  socket.member = hub_.enter({.connection = number,
-                              .address = client.opening.address,
-                              .name = {},
-                              .role = grant.role,
-                              .quota_user = grant.subject,
-                              .token_id = grant.id,
-                              .issued = grant.issued});
+  apply_grant(socket, grant, now);
+  socket.member = hub_.add_member({.connection = number,
+                                   .address = client.opening.address,
+                                   .name = {},
+                                   .role = grant.role,
+                                   .quota_user = grant.subject,
+                                   .token_id = grant.id,
+                                   .issued = grant.issued});
   client.sockets.emplace(socket.nsp, number);
   std::string answer = R"({"sid":")" + socket.member.to_string() + '"';
   if (settings_.recovery > Duration::zero()) {
@@ -250,7 +250,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
   }
   deadlines_.clear(socket.number, socket.deadline);
   socket.session = client.session;
-  hold_to(socket, grant, now);
+  apply_grant(socket, grant, now);
   client.sockets.emplace(socket.nsp, socket.number);
   const std::string answer = R"({"sid":")" + socket.member.to_string() + R"(","pid":")" + socket.pid + "\"}";
   SocketIoPacket connected;
@@ -370,7 +370,7 @@ void SocketIo::deliver(std::span<const Delivery> deliveries, EngineIo::Output& o
     if (!(delivery.to & kSocketIoBit)) {
       foreign_.push_back(delivery);
     } else if (const auto socket = sockets_.find(delivery.to); socket != sockets_.end()) {
-      application_->on_told(socket->second, *delivery.event, out);
+      application_->on_hub_event(socket->second, *delivery.event, out);
     }
   }
 }
@@ -393,7 +393,7 @@ void SocketIo::on_timeout(TimePoint now, EngineIo::Output& out) {
   while (token_deadlines_.next() <= now.steady) {
     Socket& socket = sockets_.at(token_deadlines_.first());
     watch_token(socket, now);
-    if (find_lack(socket, now) && socket.session != 0) application_->on_token_expired(socket, out);
+    if (check_token(socket, now) && socket.session != 0) application_->on_token_expired(socket, out);
   }
   application_->on_timeout(now, out);
   flush_hub(out);

@@ -95,7 +95,7 @@ void Allocator::on_allocate(Request& request, Output& out) {
   auto allocation = std::make_unique<Allocation>();
   allocation->identity = request.sender();
   if (options.reserve_next) reservations_.add(*options.reserve_next, request.now.steady);
-  if (auto e = take_place(request, options, *allocation, out)) {
+  if (auto e = acquire_relays(request, options, *allocation, out)) {
     if (options.reserve_next) reservations_.withdraw_last();
     const bool is_full =
         allocation->quota.reached() != QuotaLimit::user &&
@@ -104,7 +104,7 @@ void Allocator::on_allocate(Request& request, Output& out) {
     if (may_go && is_full && redirect(request, Redirect::full, out)) return;
     return responder_.reject(request, *e, out);
   }
-  enter(request, options, std::move(allocation), out);
+  add_allocation(request, options, std::move(allocation), out);
 }
 
 // The 5-tuple already has an allocation. Over UDP, this may be a retransmission, because the answer was lost.
@@ -118,8 +118,8 @@ void Allocator::answer_again(Request& request, Output& out) {
 }
 
 // Adds the allocation to the table, reports it and answers.
-void Allocator::enter(const Request& request, const AllocateOptions& options,
-                      std::unique_ptr<Allocation> allocation, Output& out) {
+void Allocator::add_allocation(const Request& request, const AllocateOptions& options,
+                               std::unique_ptr<Allocation> allocation, Output& out) {
   allocation->tuple = request.tuple;
   allocation->transport = options.transport;
   allocation->takes_icmp = takes_icmp(request);
@@ -127,7 +127,7 @@ void Allocator::enter(const Request& request, const AllocateOptions& options,
   allocation->first_family = allocation->relays.front().family();
   allocation->created = request.now.steady;
   allocation->transaction_id = request.message.transaction_id();
-  allocation->made_until = allocation->identity.expires;
+  allocation->credentials_expiry = allocation->identity.expires;
   allocation->latest_end = Lifetimes::latest_end_of(*allocation, settings_, request.now);
   allocation->granted_lifetime = Lifetimes::granted(request, *allocation, settings_.limits);
   allocation->set_expiry(request.now.steady + allocation->granted_lifetime);
@@ -230,8 +230,8 @@ Family Allocator::default_family(const Request& request) const {
 
 // A claimed reservation already has its place in the quota. A port that is to be reserved needs a second
 // place beside that of the allocation.
-Check Allocator::take_place(const Request& request, AllocateOptions& options, Allocation& allocation,
-                            Output& out) {
+Check Allocator::acquire_relays(const Request& request, AllocateOptions& options, Allocation& allocation,
+                                Output& out) {
   if (address_quota_) {
     const IpAddress& client = request.tuple.client.address;
     allocation.address_quota =
@@ -247,8 +247,8 @@ Check Allocator::take_place(const Request& request, AllocateOptions& options, Al
   const bool limits_user = settings_.limits.counts_shared_names || !identity.is_shared();
   allocation.quota = quota_.take(name, limits_user);
   if (allocation.quota && options.reserve_next) {
-    options.place_of_next = quota_.take(name, limits_user);
-    if (!options.place_of_next) allocation.quota = std::move(options.place_of_next);
+    options.slot_of_next = quota_.take(name, limits_user);
+    if (!options.slot_of_next) allocation.quota = std::move(options.slot_of_next);
   }
   if (!allocation.quota) {
     const bool by_user = allocation.quota.reached() == QuotaLimit::user;
@@ -286,7 +286,7 @@ Check Allocator::open_relay(const Request& request, AllocateOptions& options, Fa
       .parity = options.even_port ? RelayRequest::Parity::even : RelayRequest::Parity::any,
       .reserve_next = options.reserve_next,
       .owner = owner,
-      .place_of_next = &options.place_of_next,
+      .slot_of_next = &options.slot_of_next,
   });
   if (!relay) return to_error(relay.error());
   allocation.relays.push_back(std::move(*relay));

@@ -8,7 +8,7 @@ ClientPolicy::ClientPolicy(const ClientParams& params) : admits_others_(params.a
   for (const Prefix& prefix : params.exempt) exempt_.insert(prefix, true);
 }
 
-bool ClientPolicy::may_come(const IpAddress& client) const {
+bool ClientPolicy::admits(const IpAddress& client) const {
   if (rules_.empty()) return true;
   const auto match = rules_.longest_match(unmapped(client));
   return match ? match->value : admits_others_;

@@ -39,8 +39,8 @@ SteadyTime Lifetimes::latest_end_of(const Allocation& allocation, const Settings
   SteadyTime end = SteadyTime::max();
   if (settings.limits.allocation_age != Duration::zero())
     end = allocation.created + settings.limits.allocation_age;
-  if (settings.strict_expiry && allocation.made_until)
-    end = std::min(end, now.steady + (*allocation.made_until - now.wall));
+  if (settings.strict_expiry && allocation.credentials_expiry)
+    end = std::min(end, now.steady + (*allocation.credentials_expiry - now.wall));
   return end;
 }
 
@@ -144,7 +144,7 @@ Allocation* Lifetimes::find_current(const FiveTuple& tuple, TimePoint now, Outpu
   return nullptr;
 }
 
-Allocation* Lifetimes::find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out) {
+Allocation* Lifetimes::find_or_complete_move(const FiveTuple& tuple, TimePoint now, Output& out) {
   Allocation* allocation = find_current(tuple, now, out);
   return allocation || moves_.empty() ? allocation : moves_.complete(tuple, nullptr, now, out);
 }

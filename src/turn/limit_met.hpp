@@ -9,7 +9,7 @@ namespace turnpike::turn {
 
 // Counts the refusal, and has the log name the limit.
 inline void refuse_for(LimitKey limit, Counters& counters, Output& out) {
-  out.reach(limit);
+  out.report_limit(limit);
   switch (limit) {
     case LimitKey::allocations: ++counters.over_allocations; break;
     case LimitKey::allocations_per_user: ++counters.over_allocations_of_user; break;

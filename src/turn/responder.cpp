@@ -33,7 +33,7 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
   if (refusal.is_failure) ++counters_.failures;
   if (refusal.has_expired) ++counters_.expired_credentials;
   if (!refusal.is_failure || settings_.is_exempt(client) ||
-      limiters_.failures.allow(client, request.now.steady)) {
+      limiters_.failures.take(client, request.now.steady)) {
     reject(request, refusal.code, out);
   } else {
     ++counters_.failures_withheld;
@@ -51,7 +51,7 @@ bool Responder::take_answer(const Request& request) {
   const bool is_binding = request.message.method() == Method::binding;
   AddressLimiter& limiter = is_binding ? limiters_.bindings : limiters_.unauthenticated;
   const IpAddress& client = request.tuple.client.address;
-  if (settings_.is_exempt(client) || limiter.allow_unproven(client, request.now.steady)) return true;
+  if (settings_.is_exempt(client) || limiter.take_unproven(client, request.now.steady)) return true;
   ++(is_binding ? counters_.bindings_withheld : counters_.answers_withheld);
   return false;
 }

@@ -57,7 +57,7 @@ Server::Server(const ServerParams& params, const HashKey& key)
 void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
   if (!settings_.admits(tuple.client.address)) {
     ++counters_.client_denied;
-    return turn_away(tuple, message, now, out);
+    return reject_client(tuple, message, now, out);
   }
   if (stun::looks_like_channel_data(message)) return on_channel_data(tuple, message, now, out);
   const auto parsed = stun::MessageView::parse(message);
@@ -74,7 +74,7 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
 
 // A client whose address is denied gets the answer 403 to its requests, within the limit for unauthenticated
 // answers. Everything else from it is dropped.
-void Server::turn_away(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
+void Server::reject_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out) {
   if (stun::looks_like_channel_data(message)) return;
   const auto parsed = stun::MessageView::parse(message);
   if (!parsed || parsed->message_class() != Class::request) return;
@@ -95,7 +95,7 @@ void Server::on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint no
     ++counters_.client_malformed;
     return;
   }
-  relaying_.on_channel_data(lifetimes_.find_or_settle(tuple, now, out), *data, now, out);
+  relaying_.on_channel_data(lifetimes_.find_or_complete_move(tuple, now, out), *data, now, out);
 }
 
 void Server::on_send(const FiveTuple& tuple, const stun::MessageView& indication, TimePoint now,
@@ -105,7 +105,7 @@ void Server::on_send(const FiveTuple& tuple, const stun::MessageView& indication
     ++counters_.client_malformed;
     return;
   }
-  relaying_.on_send(lifetimes_.find_or_settle(tuple, now, out), *send, now, out);
+  relaying_.on_send(lifetimes_.find_or_complete_move(tuple, now, out), *send, now, out);
 }
 
 // --- Requests

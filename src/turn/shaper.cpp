@@ -15,7 +15,7 @@ bool Shaper::spend(Allocation& allocation, Direction direction, std::size_t size
   const auto drop = [&](LimitKey limit, Counter& counter) {
     ++counter;
     ++allocation.dropped_packets;
-    out.reach(limit);
+    out.report_limit(limit);
     return false;
   };
   const std::uint32_t own_limit = limits.bytes_per_second_per_allocation;

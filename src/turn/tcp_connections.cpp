@@ -49,7 +49,7 @@ void TcpConnections::on_connect(Request& request, Output& out) {
   if (!peer) return responder_.reject(request, peer.error(), out);
   if (is_being_answered(request, *peer)) return;
   if (auto e = check_connect(request, *peer)) return responder_.reject(request, *e, out);
-  QuotaSlot quota = take_place(allocation, out);
+  QuotaSlot quota = take_quota_slot(allocation, out);
   if (!quota) return responder_.reject(request, ErrorCode::insufficient_capacity, out);
   const RelayId relay = allocation.relay_for(peer->endpoint.family())->id();
   const std::optional<ConnectionId> id = connections_->connect(relay, peer->endpoint);
@@ -99,7 +99,7 @@ bool TcpConnections::may_connect(const Peer& peer) const {
 
 // Returns an empty slot when the user, or all users together, have reached the limit of connections with
 // peers.
-QuotaSlot TcpConnections::take_place(const Allocation& allocation, Output& out) {
+QuotaSlot TcpConnections::take_quota_slot(const Allocation& allocation, Output& out) {
   QuotaSlot slot = quota_.take(allocation.identity.quota_name());
   if (slot.reached() == QuotaLimit::user) refuse_for(LimitKey::peer_connections_per_user, counters_, out);
   if (slot.reached() == QuotaLimit::total) refuse_for(LimitKey::peer_connections, counters_, out);
@@ -158,7 +158,7 @@ bool TcpConnections::on_accepted(Allocation* allocation, ConnectionId id, const 
   if (permission && waiting(*allocation) >= kMaxWaiting) note_bound(*allocation);
   const bool may_come = permission && waiting(*allocation) < kMaxWaiting &&
                         access_.may_reach(from, permission->reach, RelayedTransport::tcp);
-  if (may_come) quota = take_place(*allocation, out);
+  if (may_come) quota = take_quota_slot(*allocation, out);
   if (!may_come || !quota) {
     ++counters_.to_client_refused;
     return false;

@@ -79,7 +79,7 @@ void check(Input input) {
         break;
       }
       case 5: server.send(input.take(input.u8()), {}, input.pick(4)); break;
-      default: server.rest();
+      default: server.free_buffers();
     }
   }
   server.send_close_notify();

@@ -88,8 +88,8 @@ class World {
     std::string pid = "nothing";
     RequestId get = 0;    // the last
     RequestId begun = 0;  // likewise, a POST
-    WireId wire = 0;
-    WireId probing = 0;
+    WebSocketId wire = 0;
+    WebSocketId probing = 0;
     ConnectionId plain = 0;
   };
 
@@ -105,7 +105,7 @@ class World {
       case 'o': engine_.open(request(who), opening(who), now, out); break;
       case 'w':
         client.wire = wire(who);
-        engine_.open_wire(client.wire, opening(who), now, out);
+        engine_.open_web_socket(client.wire, opening(who), now, out);
         break;
       case 'g':
         client.get = request(who);
@@ -125,7 +125,7 @@ class World {
         break;
       case 'u':
       case 'U': {
-        const WireId number = wire(who);
+        const WebSocketId number = wire(who);
         const bool known = engine_.is_known(client.sid, now);
         engine_.upgrade(client.sid, number, what == 'U', now, out);
         const bool closed = std::ranges::find(out.closes, number) != out.closes.end();
@@ -164,13 +164,13 @@ class World {
     engine_.post(clients_[who].sid, number, text, clock_.now(), out);
     expect(std::ranges::count(out.answers, number, &Output::Answer::to) == 1, "a POST is answered at once");
   }
-  void frame(WireId number, const std::string& text, bool binary, Output& out) {
+  void frame(WebSocketId number, const std::string& text, bool binary, Output& out) {
     if (!wires_.contains(number) || (!binary && !is_text(text))) return;
     engine_.on_frame(number, text, binary, clock_.now(), out);
   }
-  void closes(WireId number, bool clean, Output& out) {
+  void closes(WebSocketId number, bool clean, Output& out) {
     if (wires_.erase(number) == 0) return;
-    engine_.on_wire_closed(number, clean, clock_.now(), out);
+    engine_.on_web_socket_closed(number, clean, clock_.now(), out);
   }
   void says(std::size_t who, const std::string& text) {
     Client& client = clients_[who];
@@ -191,7 +191,7 @@ class World {
     waiting_.emplace(++last_request_, who);
     return last_request_;
   }
-  WireId wire(std::size_t who) {
+  WebSocketId wire(std::size_t who) {
     wires_.emplace(++last_wire_, who);
     return last_wire_;
   }
@@ -251,7 +251,8 @@ class World {
         check(*packet, to->second);
       }
     }
-    for (const WireId closed : out.closes) expect(wires_.erase(closed) == 1, "a WebSocket is closed once");
+    for (const WebSocketId closed : out.closes)
+      expect(wires_.erase(closed) == 1, "a WebSocket is closed once");
   }
 
   void check(const EngineIoPacket& packet, std::size_t who) {
@@ -318,9 +319,9 @@ class World {
   PlainProtocol::Output said_;
   std::array<Client, kClients> clients_;
   std::map<RequestId, std::size_t> waiting_;  // and who asks
-  std::map<WireId, std::size_t> wires_;       // those that are open, and whose
+  std::map<WebSocketId, std::size_t> wires_;  // those that are open, and whose
   RequestId last_request_ = 0;
-  WireId last_wire_ = 0;
+  WebSocketId last_wire_ = 0;
   ConnectionId last_plain_ = 0;
 };
 

@@ -98,14 +98,14 @@ class EngineIoScenario {
   Lines opens_wire(const std::string& name, std::string token = {}, int line = __builtin_LINE()) {
     return step(line, [&](Output& out) {
       opening_ = name;
-      engine_.open_wire(wire(name), opening(std::move(token)), now(), out);
+      engine_.open_web_socket(wire(name), opening(std::move(token)), now(), out);
     });
   }
   bool is_known(const std::string& name) const { return engine_.is_known(sid(name), now()); }
   Lines opens_base64_wire(const std::string& name, int line = __builtin_LINE()) {
     return step(line, [&](Output& out) {
       opening_ = name;
-      engine_.open_wire(wire(name), opening({}, true), now(), out);
+      engine_.open_web_socket(wire(name), opening({}, true), now(), out);
     });
   }
   Lines upgrades(const std::string& name, const std::string& as = {}, int line = __builtin_LINE()) {
@@ -121,9 +121,9 @@ class EngineIoScenario {
     return step(line, [&](Output& out) { engine_.on_frame(wires_.at(name), text, binary, now(), out); });
   }
   Lines loses_wire(const std::string& name, bool clean = false, int line = __builtin_LINE()) {
-    const signaling::WireId number = wires_.at(name);
+    const signaling::WebSocketId number = wires_.at(name);
     open_.erase(number);
-    return step(line, [&](Output& out) { engine_.on_wire_closed(number, clean, now(), out); });
+    return step(line, [&](Output& out) { engine_.on_web_socket_closed(number, clean, now(), out); });
   }
 
   // --- Steps of the server itself
@@ -196,7 +196,7 @@ class EngineIoScenario {
     requests_[++last_request_] = name;
     return last_request_;
   }
-  signaling::WireId wire(const std::string& name) {
+  signaling::WebSocketId wire(const std::string& name) {
     wires_[name] = ++last_wire_;
     wire_names_[last_wire_] = name;
     open_.insert(last_wire_);
@@ -229,12 +229,12 @@ class EngineIoScenario {
       if (!frame.binary) hear(name, *frame.data);
       say(name + (frame.binary ? "# " : ": ") + *frame.data);
     }
-    for (const signaling::WireId wire : out.closes) {
+    for (const signaling::WebSocketId wire : out.closes) {
       REQUIRE(open_.erase(wire) == 1);
       say(wire_names_.at(wire) + " closed");
       // The owner of the WebSocket reports that it is closed. That must have no more effect.
       Output after;
-      engine_.on_wire_closed(wire, true, now(), after);
+      engine_.on_web_socket_closed(wire, true, now(), after);
       CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty()));
     }
   }
@@ -270,10 +270,10 @@ class EngineIoScenario {
   std::map<signaling::RequestId, std::string> requests_;  // without an answer yet
   std::set<signaling::RequestId> aborted_;
   std::map<std::string, signaling::RequestId> last_get_;
-  signaling::WireId last_wire_ = 0;
-  std::map<std::string, signaling::WireId> wires_;
-  std::map<signaling::WireId, std::string> wire_names_;
-  std::set<signaling::WireId> open_;
+  signaling::WebSocketId last_wire_ = 0;
+  std::map<std::string, signaling::WebSocketId> wires_;
+  std::map<signaling::WebSocketId, std::string> wire_names_;
+  std::set<signaling::WebSocketId> open_;
 };
 
 }  // namespace turnpike::test

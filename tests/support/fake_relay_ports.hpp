@@ -56,7 +56,7 @@ class FakeRelayHost {
   struct Reservation {
     std::string owner;
     Endpoint local;
-    turn::QuotaSlot place;
+    turn::QuotaSlot slot;
   };
 
   std::optional<turn::RelayError> count_call() {
@@ -116,20 +116,20 @@ class FakeRelayPorts : public turn::RelayPorts {
     if (request.reserve_next) {
       const Endpoint next{*address, static_cast<std::uint16_t>(local->port + 1)};
       host_.reserved_[*request.reserve_next] = {std::string(request.owner), next,
-                                                std::move(*request.place_of_next)};
+                                                std::move(*request.slot_of_next)};
     }
     return make(*local, request.transport);
   }
 
   Result<turn::Relay, turn::RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
-                                              turn::QuotaSlot& place) override {
+                                              turn::QuotaSlot& slot) override {
     const FailingNew::Pause pause;
     if (const auto failure = host_.count_call()) return *failure;
     const auto found = host_.reserved_.find(token);
     if (found == host_.reserved_.end() || found->second.owner != owner)
       return turn::RelayError::no_reservation;
     const Endpoint local = found->second.local;
-    place = std::move(found->second.place);
+    slot = std::move(found->second.slot);
     host_.reserved_.erase(found);
     return make(local, turn::RelayedTransport::udp);
   }

@@ -238,22 +238,22 @@ Event TurnClient::meet_challenge(const MessageView& message, const Outstanding& 
   const bool has_algorithms = message.has(AttributeType::password_algorithms);
   if (params_.rfc8489 && auth::Nonces::announces_password_algorithms(as_text(*nonce)) && !has_algorithms)
     return Ignored::bid_down;
-  if (!take_challenge(message)) return Ignored::malformed;
+  if (!store_challenge(message)) return Ignored::malformed;
   return Retry{make_request(asked.contents, asked.challenges + 1), asked.id, code};
 }
 
-bool TurnClient::take_challenge(const MessageView& message) {
+bool TurnClient::store_challenge(const MessageView& message) {
   const auto realm = message.find(AttributeType::realm);
   if (realm) realm_ = as_text(*realm);
   nonce_ = as_text(*message.find(AttributeType::nonce));
-  if (realm_.empty() || !take_algorithms(message)) return false;
+  if (realm_.empty() || !store_algorithms(message)) return false;
   derive_key();
   return true;
 }
 
 // Takes the algorithms of a challenge (RFC 8489 §9.2.5). Returns false when the server offers only unknown
 // ones.
-bool TurnClient::take_algorithms(const MessageView& message) {
+bool TurnClient::store_algorithms(const MessageView& message) {
   const auto list = message.find(AttributeType::password_algorithms);
   password_algorithms_.clear();
   key_.algorithm = PasswordAlgorithm::md5;

@@ -198,8 +198,8 @@ class TurnClient {
   Event receive_indication(const stun::MessageView& message) const;
 
   bool is_authentic(const stun::MessageView& message, const Outstanding& asked);
-  bool take_challenge(const stun::MessageView& message);
-  bool take_algorithms(const stun::MessageView& message);
+  bool store_challenge(const stun::MessageView& message);
+  bool store_algorithms(const stun::MessageView& message);
   void derive_key();
   stun::TransactionId new_transaction_id();
 

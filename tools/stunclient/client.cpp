@@ -106,7 +106,7 @@ std::optional<client::Datagram> Client::receive(milliseconds timeout) {
   return datagram;
 }
 
-void Client::turn_to(const Endpoint& server) {
+void Client::set_server(const Endpoint& server) {
   socket_->connect(server);
   server_ = server;
 }
@@ -156,7 +156,7 @@ std::optional<Client::Heard> Client::listen(const client::Request& request, Cloc
   while (auto datagram = receive_from_server(until)) {
     client::Event event = turn_.receive(datagram->bytes);
     trace_received(*datagram, event);
-    if (settles(event, request)) return Heard{std::move(*datagram), std::move(event)};
+    if (record_event(event, request)) return Heard{std::move(*datagram), std::move(event)};
   }
   return std::nullopt;
 }
@@ -189,7 +189,7 @@ std::optional<client::Datagram> Client::receive_datagram(Clock::time_point until
   }
 }
 
-bool Client::settles(const client::Event& event, const client::Request& request) {
+bool Client::record_event(const client::Event& event, const client::Request& request) {
   if (const auto* success = std::get_if<client::Success>(&event))
     return success->message.transaction_id() == request.id;
   if (const auto* failure = std::get_if<client::Failure>(&event))

@@ -58,7 +58,7 @@ class Client {
   Result<Answer, Problem> ask(client::Request request, From from = From::server);
 
   // Continues with another server from the same port (UDP, connected). Throws std::system_error.
-  void turn_to(const Endpoint& server);
+  void set_server(const Endpoint& server);
 
   // Sends a datagram that is not a request. It may get lost, and so may the kernel's error report for it.
   void send(Bytes datagram, const Endpoint& to);
@@ -88,7 +88,8 @@ class Client {
   std::optional<Heard> listen(const client::Request& request, Clock::time_point until);
   std::optional<client::Datagram> receive_from_server(Clock::time_point until);
   std::optional<client::Datagram> receive_datagram(Clock::time_point until);
-  bool settles(const client::Event& event, const client::Request& request);
+  // Returns true when the event settles the request. Notes a message that was ignored.
+  bool record_event(const client::Event& event, const client::Request& request);
   Result<Answer, Problem> conclude(Heard heard, microseconds time) const;
 
   void trace_sent(const client::Request& request) const;

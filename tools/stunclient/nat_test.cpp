@@ -93,7 +93,7 @@ Result<Endpoint, Problem> NatTest::mapped_by(const Endpoint& server, microsecond
 Result<Answer, Problem> NatTest::ask_at(const Endpoint& server) {
   try {
     if (!client_.is_stream()) {
-      client_.turn_to(server);
+      client_.set_server(server);
       return client_.ask(client_.turn().binding());
     }
     Client& client = connections_.emplace_back(context_, client_.local(), server, Client::Connect::yes);
@@ -116,13 +116,13 @@ Step NatTest::test_filtering(std::optional<std::string_view>& behavior) {
     const auto opened = client.ask(client.turn().binding());
     if (!opened) return {time, opened.error()};
     time += opened->time;
-    const auto anybody = lets_in(client, {.ip = true, .port = true}, time);
+    const auto anybody = probe_filtering(client, {.ip = true, .port = true}, time);
     if (!anybody) return {time, anybody.error()};
     if (*anybody) {
       behavior = kFilterings[0];
       return {time, std::nullopt};
     }
-    const auto same_address = lets_in(client, {.ip = false, .port = true}, time);
+    const auto same_address = probe_filtering(client, {.ip = false, .port = true}, time);
     if (!same_address) return {time, same_address.error()};
     behavior = *same_address ? kFilterings[1] : kFilterings[2];
     return {time, std::nullopt};
@@ -131,8 +131,8 @@ Step NatTest::test_filtering(std::optional<std::string_view>& behavior) {
   }
 }
 
-Result<bool, Problem> NatTest::lets_in(Client& client, const stun::ChangeRequest& change,
-                                       microseconds& time) {
+Result<bool, Problem> NatTest::probe_filtering(Client& client, const stun::ChangeRequest& change,
+                                               microseconds& time) {
   const Clock::time_point started = Clock::now();
   const auto answer = client.ask(client.turn().request(changing(change)), Client::From::anybody);
   time += std::chrono::duration_cast<microseconds>(Clock::now() - started);

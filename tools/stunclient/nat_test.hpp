@@ -36,7 +36,8 @@ class NatTest {
 
   Step test_filtering(std::optional<std::string_view>& behavior);
   // Whether an answer from the changed address arrives. A missing answer is a result, not a problem.
-  Result<bool, Problem> lets_in(Client& client, const stun::ChangeRequest& change, microseconds& time);
+  Result<bool, Problem> probe_filtering(Client& client, const stun::ChangeRequest& change,
+                                        microseconds& time);
 
   const Context& context_;
   Client& client_;

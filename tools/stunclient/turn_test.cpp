@@ -165,10 +165,10 @@ std::optional<Problem> TurnTest::make_round_trip(Framing framing, PathReport& pa
   for (int i = 0; i < kRelayTries; ++i, wait = std::min(wait * 2, patience_)) {
     const Clock::time_point started = Clock::now();
     send_from_peer(there);
-    if (!reaches_client(there, framing, *path.peer_address, wait)) continue;
+    if (!receive_at_client(there, framing, *path.peer_address, wait)) continue;
     reached_client = true;
     send_from_client(back, framing, *path.peer_address);
-    if (!reaches_peer(back, wait)) continue;
+    if (!receive_at_peer(back, wait)) continue;
     auto& time = framing == Framing::channel ? path.channel_round_trip : path.indication_round_trip;
     time = std::chrono::duration_cast<microseconds>(Clock::now() - started);
     return std::nullopt;
@@ -195,7 +195,7 @@ void TurnTest::send_from_client(Bytes payload, Framing framing, const Endpoint& 
 
 // `seen` is set to the peer's address as the server sees it. It differs from the address in the peer's
 // Binding response when the NAT maps by destination.
-bool TurnTest::reaches_client(Bytes payload, Framing framing, Endpoint& seen, milliseconds wait) {
+bool TurnTest::receive_at_client(Bytes payload, Framing framing, Endpoint& seen, milliseconds wait) {
   return receive_until(client_, wait, [&](const client::Datagram& datagram) {
     const client::Event event = client_.turn().receive(datagram.bytes);
     const auto* data = std::get_if<client::PeerData>(&event);
@@ -206,7 +206,7 @@ bool TurnTest::reaches_client(Bytes payload, Framing framing, Endpoint& seen, mi
   });
 }
 
-bool TurnTest::reaches_peer(Bytes payload, milliseconds wait) {
+bool TurnTest::receive_at_peer(Bytes payload, milliseconds wait) {
   return receive_until(
       peer_, wait, [&](const client::Datagram& datagram) { return is_payload_at_peer(datagram, payload); });
 }

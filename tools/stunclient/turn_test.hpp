@@ -44,8 +44,8 @@ class TurnTest {
   std::optional<Problem> make_round_trip(Framing framing, PathReport& path);
   void send_from_peer(Bytes payload);
   void send_from_client(Bytes payload, Framing framing, const Endpoint& peer);
-  bool reaches_client(Bytes payload, Framing framing, Endpoint& seen, milliseconds wait);
-  bool reaches_peer(Bytes payload, milliseconds wait);
+  bool receive_at_client(Bytes payload, Framing framing, Endpoint& seen, milliseconds wait);
+  bool receive_at_peer(Bytes payload, milliseconds wait);
   bool is_payload_at_peer(const client::Datagram& datagram, Bytes payload);
   Payload random_payload();
 

@@ -30,14 +30,14 @@ class AddressLimiter {
 
   // Takes a token. Returns false when the source has none left. Use this for a source that has proved that it
   // receives what is sent to its address.
-  bool allow(const IpAddress& source, SteadyTime now);
+  bool take(const IpAddress& source, SteadyTime now);
 
   // The same for requests that anybody can send in the name of this source. A strict limit would let an
   // attacker take all tokens and lock the real source out. Therefore, while no token is left, each request is
   // allowed by chance. The probability is the limit divided by the request rate of this source, and at least
   // one in kLeastChance. The limit counts as a third higher here, since clients send a request up to seven
   // times (RFC 8489 §6.2.1): at 1,400 requests a second with a limit of 500, 99 of 100 clients get an answer.
-  bool allow_unproven(const IpAddress& source, SteadyTime now);
+  bool take_unproven(const IpAddress& source, SteadyTime now);
 
   static constexpr std::uint32_t kLeastChance = 16;  // the smallest probability is one in this many
 

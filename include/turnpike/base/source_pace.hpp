@@ -28,7 +28,7 @@ class SourcePace {
   // Records that `cost` units of work were done for the source.
   void charge(const IpAddress& source, std::uint64_t cost, SteadyTime now);
   // How long the source has to wait before more work is done for it. Zero means that it need not wait.
-  Duration rest(const IpAddress& source, SteadyTime now) const;
+  Duration rest_time(const IpAddress& source, SteadyTime now) const;
 
  private:
   using Time = std::chrono::microseconds;  // of the steady clock

@@ -42,7 +42,7 @@ class CourseDialect final : public SocketIo::Application {
   explicit CourseDialect(SocketIo& socket_io) : socket_io_(socket_io), hub_(socket_io.hub()) {}
 
   void on_event(SocketIo::Call& call) override;
-  void on_told(SocketIo::Socket& socket, const Event& event, EngineIo::Output& out) override;
+  void on_hub_event(SocketIo::Socket& socket, const Event& event, EngineIo::Output& out) override;
   void on_token_expired(SocketIo::Socket& socket, EngineIo::Output& out) override;
   void on_token_revoked(SocketIo::Socket& socket, EngineIo::Output& out) override;
   void on_end_announced(SocketIo::Socket& socket, WallTime deadline, EngineIo::Output& out) override;
@@ -60,12 +60,12 @@ class CourseDialect final : public SocketIo::Application {
   void set_nickname(Call& call);
   void new_message(Call& call);
   void chat(Call& call);
-  void take_token(Call& call);
+  void renew_token(Call& call);
   void relay(Call& call);
 
   std::optional<Refusal> say_in_room(Call& call, std::string_view room, Saying saying);
   void refuse_join(Call& call, Refusal refusal);
-  void turn_down(Call& call, Refusal refusal);
+  void refuse(Call& call, Refusal refusal);
   // Acknowledges the call when `refusal` is empty; refuses the call otherwise.
   void conclude(Call& call, std::optional<Refusal> refusal);
 

@@ -22,8 +22,8 @@
 namespace turnpike::signaling {
 
 // The owner of the connections chooses these numbers and uses none of them twice. 0 means none.
-using RequestId = std::uint64_t;  // an HTTP request that waits for its answer
-using WireId = std::uint64_t;     // a WebSocket
+using RequestId = std::uint64_t;    // an HTTP request that waits for its answer
+using WebSocketId = std::uint64_t;  // a WebSocket
 using SessionKey = std::uint64_t;
 
 // Why a request is refused. to_json() writes the body of the answer, whose status is 400, or 403 for
@@ -65,13 +65,13 @@ class EngineIo {
       std::string body;  // text, or JSON of an error
     };
     struct Frame {
-      WireId to;
+      WebSocketId to;
       std::shared_ptr<const std::string> data;
       bool binary;
     };
     std::vector<Answer> answers;
     std::vector<Frame> frames;
-    std::vector<WireId> closes;        // the owner closes these after it has sent the frames
+    std::vector<WebSocketId> closes;   // the owner closes these after it has sent the frames
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
     // Addresses of sessions that were ended because their clients read too slowly
     std::vector<IpAddress> slow{};
@@ -115,12 +115,12 @@ class EngineIo {
   void on_aborted(RequestId request, TimePoint now, Output& out);
 
   // Over a WebSocket.
-  void open_wire(WireId wire, const Opening& opening, TimePoint now, Output& out);
+  void open_web_socket(WebSocketId web_socket, const Opening& opening, TimePoint now, Output& out);
   // A WebSocket asks to take over the session. It is closed when another WebSocket has the session or has
   // asked for it before. `base64` has the same meaning as in Opening.
-  void upgrade(std::string_view sid, WireId wire, bool base64, TimePoint now, Output& out);
-  void on_frame(WireId wire, std::string_view data, bool binary, TimePoint now, Output& out);
-  void on_wire_closed(WireId wire, bool clean, TimePoint now, Output& out);
+  void upgrade(std::string_view sid, WebSocketId web_socket, bool base64, TimePoint now, Output& out);
+  void on_frame(WebSocketId web_socket, std::string_view data, bool binary, TimePoint now, Output& out);
+  void on_web_socket_closed(WebSocketId web_socket, bool clean, TimePoint now, Output& out);
 
   // Whether a session with this id exists and has not expired.
   bool is_known(std::string_view sid, TimePoint now) const;
@@ -134,6 +134,7 @@ class EngineIo {
   // The session ends when the present call of this class returns; on_session_closed() tells the application.
   void close(SessionKey session);
 
+  // Ends all sessions.
   void close_all(TimePoint now, Output& out);
   void on_timeout(TimePoint now, Output& out);
   SteadyTime next_deadline() const { return deadlines_.next(); }
@@ -144,10 +145,10 @@ class EngineIo {
     SessionKey key = 0;
     IpAddress source;
     std::string sid;
-    WireId wire = 0;      // 0 while it polls
-    WireId probing = 0;   // a WebSocket that wants to take over
-    bool probed = false;  // whether its probe was answered
-    bool base64 = false;  // no binary frames, see Opening
+    WebSocketId web_socket = 0;  // 0 while it polls
+    WebSocketId probing = 0;     // a WebSocket that wants to take over
+    bool probed = false;         // whether its probe was answered
+    bool base64 = false;         // no binary frames, see Opening
     Duration ping_interval{};
     Duration ping_timeout{};
     RequestId waiting_get = 0;
@@ -168,8 +169,8 @@ class EngineIo {
   std::string handshake(const Session& session) const;
   Session* find(std::string_view sid, TimePoint now, Output& out);
   Session* find(SessionKey key);
-  void take(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
-  void take_probe(Session& session, const EngineIoPacket& packet, Output& out);
+  void handle_packet(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
+  void handle_probe(Session& session, const EngineIoPacket& packet, Output& out);
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   void release_get(Session& session, Output& out);
   bool add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const;
@@ -186,7 +187,7 @@ class EngineIo {
   std::unordered_map<SessionKey, Session> sessions_;
   SourceCounter sessions_from_;
   std::unordered_map<std::string, SessionKey> by_sid_;
-  std::unordered_map<WireId, SessionKey> by_wire_;
+  std::unordered_map<WebSocketId, SessionKey> by_web_socket_;
   std::unordered_map<RequestId, SessionKey> by_get_;
   Deadlines<SessionKey> deadlines_;
 };

@@ -20,10 +20,11 @@ struct Saying {
   Saying(const char* json) : payload(json) {}         // NOLINT(google-explicit-constructor)
   Saying(const std::string& json) : payload(json) {}  // NOLINT(google-explicit-constructor)
 
-  std::string payload;     // JSON, as the sender wrote it
-  std::string event;       // the name of the Socket.IO event; empty means the default name
-  std::string rest;        // the further arguments of the Socket.IO event as JSON, with a comma before each
-  bool anonymous = false;  // Socket.IO passes the event on without the id of the sender
+  std::string payload;  // JSON, as the sender wrote it
+  std::string event;    // the name of the Socket.IO event; empty means the default name
+  // The further arguments of the Socket.IO event as JSON, with a comma before each.
+  std::string more_arguments;
+  bool anonymous = false;               // Socket.IO passes the event on without the id of the sender
   std::vector<Attachment> attachments;  // octets that the payload has placeholders for
 };
 

@@ -3,7 +3,7 @@
 // in an Output.
 //
 // A member outlives its connection. When the connection is lost, the member stays in its rooms, and the
-// others are not told for kUnnoticed. Then they are told that it has left. Within kRecovery it can still come
+// others are not told for kGraceTime. Then they are told that it has left. Within kRecovery it can still come
 // back as the same member, and gets what it has missed. A member that has said goodbye has left at once, but
 // it can come back in the same way.
 //
@@ -52,7 +52,7 @@ struct Delivery {
 
 class Hub {
  public:
-  static constexpr Duration kUnnoticed = std::chrono::seconds(3);
+  static constexpr Duration kGraceTime = std::chrono::seconds(3);
   static constexpr Duration kRecovery = std::chrono::minutes(2);
   // A member that has come from another node gets messages in the order in which they were sent, as far as
   // they arrive within this time.
@@ -106,7 +106,7 @@ class Hub {
         rooms_from_(limits.rooms_per_address) {}
 
   // Adds a member, which is in no room yet. Returns its id.
-  MemberId enter(Newcomer newcomer);
+  MemberId add_member(Newcomer newcomer);
   // Removes a member from all rooms. It cannot come back.
   void remove(MemberId id, Output& out);
 
@@ -138,8 +138,8 @@ class Hub {
   // Changes the name of a member, and tells the other members of its rooms.
   void rename(MemberId id, std::string name, Output& out);
   // Replaces what is known of the member's token, because its client has sent another token.
-  void renew(MemberId id, std::string quota_user, std::optional<WallTime> good_until, std::string token_id,
-             std::optional<WallTime> issued);
+  void renew_token(MemberId id, std::string quota_user, std::optional<WallTime> good_until,
+                   std::string token_id, std::optional<WallTime> issued);
 
   // The members that were removed because their tokens are revoked.
   struct Revoked {
@@ -151,7 +151,7 @@ class Hub {
   Revoked remove_holders(const auth::Revocation& revocation, Output& out);
   // Makes resume() refuse members whose tokens are in `revocations`, which must outlive the hub. This is
   // needed because a node can stop before it has removed its members.
-  void heed(const auth::Revocations& revocations) { revocations_ = &revocations; }
+  void set_revocations(const auth::Revocations& revocations) { revocations_ = &revocations; }
 
   // The other members of a room who are present.
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
@@ -163,7 +163,7 @@ class Hub {
 
   // --- In a cluster
 
-  // Call this before the first enter().
+  // Call this before the first add_member().
   void share_with_cluster(ClusterParams params) { cluster_.emplace(std::move(params)); }
   // Returns the members of this node that have changed since the last call, in the order of their changes. A
   // Presence without rooms says that the member no longer belongs to this node: it has left, or it has moved
@@ -186,7 +186,7 @@ class Hub {
   void replace(NodeNumber node, const std::vector<Presence>& presences, Output& out);
   // Records that the node is absent. The other members are told that its members were cut off. These may come
   // back to any node within kRecovery.
-  void lose(NodeNumber node, TimePoint now, Output& out);
+  void on_node_gone(NodeNumber node, TimePoint now, Output& out);
   // Delivers what another node has sent. When the receiver has moved on meanwhile, an event is forwarded, at
   // most kMaxForwards times, and a mark once: what the first of three nodes still has then comes in any
   // order.
@@ -232,8 +232,8 @@ class Hub {
     NodeNumber node = kThisNode;
     std::uint64_t version = 0;    // see Presence
     ConnectionId connection = 0;  // 0 = cut off, or another node's
-    bool noticed = false;         // it is cut off, and the other members were told
-    bool lost = false;            // it was cut off and did not say goodbye; only with `noticed`
+    bool absent = false;          // it is cut off, and the other members were told
+    bool lost = false;            // it was cut off and did not say goodbye; only with `absent`
     std::vector<Room*> rooms;
     std::vector<EventPtr> missed;
     std::size_t missed_bytes = 0;
@@ -260,19 +260,19 @@ class Hub {
   Room* find_room(std::string_view name);
   const Room* find_room(std::string_view name) const;
   Room* open_room(std::string_view name, const IpAddress& from);
-  Room& room_of_others(std::string_view name);
+  Room& find_or_add_room(std::string_view name);
   void close_if_empty(Room& room);
   static std::size_t present_in(const Room& room);
   bool is_full(const Room& room) const;
-  void take_out(Member& member, Room& room, Output& out);
+  void remove_from_room(Member& member, Room& room, Output& out);
   void tell_others(const Member& member, const Room& room, const EventPtr& event, Output& out);
-  static EventPtr change(Event::Kind kind, const Member& member, const Room& room, bool lost);
+  static EventPtr make_event(Event::Kind kind, const Member& member, const Room& room, bool lost);
   void announce(const Member& member, Event::Kind kind, bool lost, Output& out);
   void deliver(Member& member, const EventPtr& event, Output& out);
-  void pass(Member& member, const EventPtr& event, Output& out);
+  void deliver_now(Member& member, const EventPtr& event, Output& out);
   void begin_settling(Member& member, NodeNumber before, TimePoint now);
   void settle(Member& member, Output& out);
-  void take_mark(Member& member, const Outgoing& mark, Output& out);
+  void handle_mark(Member& member, const Outgoing& mark, Output& out);
   static bool is_in(const Member& member, std::string_view room);
   void send_out(const Member& member, const EventPtr& event, std::uint32_t forwarded);
   MemberId secret_of(const Member& member, std::size_t key) const;
@@ -280,10 +280,10 @@ class Hub {
   static Presence presence_of(const Member& member);
   static bool is_shared(const Member& member) { return member.node == kThisNode && !member.rooms.empty(); }
   void note_change(Member& member);
-  void give_away(Member& member, std::uint64_t version, Output& out);
-  void set_noticed(Member& member, bool noticed, bool lost, Output& out);
+  void hand_over(Member& member, std::uint64_t version, Output& out);
+  void set_absent(Member& member, bool absent, bool lost, Output& out);
   void leave_all_but(Member& member, const std::vector<std::string>& rooms, Output& out);
-  void enter_all_of(Member& member, const std::vector<std::string>& rooms, Output& out);
+  void join_all_of(Member& member, const std::vector<std::string>& rooms, Output& out);
 
   Limits limits_;
   crypto::Random& random_;

@@ -91,6 +91,7 @@ class PlainProtocol {
   // Tells all members, and every client that joins later, that the server will end at `deadline` or earlier.
   void announce_end(WallTime deadline, Output& out);
 
+  // A WebSocket was opened. It is closed when it has not joined a room within connect_timeout.
   void on_open(ConnectionId connection, Opening opening, TimePoint now);
   // `text` is valid UTF-8.
   void on_text(ConnectionId connection, std::string_view text, TimePoint now, Output& out);
@@ -128,16 +129,16 @@ class PlainProtocol {
   std::optional<Refusal> leave(Request& request);
   std::optional<Refusal> signal(Request& request);
   std::optional<Refusal> broadcast(Request& request);
-  std::optional<Refusal> renew(Request& request);
-  std::optional<Refusal> take_token(Request& request);
+  std::optional<Refusal> renew_credentials(Request& request);
+  std::optional<Refusal> renew_token(Request& request);
 
   Result<Grant, Refusal> admit(const Request& request, std::string_view room);
   static std::optional<Saying> saying_of(const Request& request);
-  void hold_to(Session& session, const Grant& grant, TimePoint now);
-  std::optional<Refusal> find_lack(const Session& session, TimePoint now) const;
+  void apply_grant(Session& session, const Grant& grant, TimePoint now);
+  std::optional<Refusal> check_token(const Session& session, TimePoint now) const;
   void watch_token(Session& session, TimePoint now);
-  static void tell_lack(Session& session, Refusal lack, Output& out);
-  static void tell(const Session& session, Refusal why, Output& out);
+  static void send_token_error(Session& session, Refusal lack, Output& out);
+  static void send_error(const Session& session, Refusal why, Output& out);
   void welcome(Session& session, bool resumed, TimePoint now, Output& out);
   void send_credentials(Session& session, TimePoint now, Output& out);
   void add_credentials(Session& session, TimePoint now, boost::json::object& to);

@@ -74,7 +74,7 @@ class SocketIo : public EngineIo::Application {
     virtual void on_connect(Socket&, std::string_view /*auth*/, EngineIo::Output&) {}
     virtual void on_event(Call& call) = 0;
     // Another member, which may use any protocol, has sent this event to the socket.
-    virtual void on_told(Socket& socket, const Event& event, EngineIo::Output& out) = 0;
+    virtual void on_hub_event(Socket& socket, const Event& event, EngineIo::Output& out) = 0;
     virtual void on_token_expired(Socket&, EngineIo::Output&) {}
     // The socket is disconnected after this call.
     virtual void on_token_revoked(Socket&, EngineIo::Output&) {}
@@ -145,12 +145,12 @@ class SocketIo : public EngineIo::Application {
   // Answers a call whose client has asked for it. `arguments` are a JSON array.
   void acknowledge(const Call& call, std::string_view arguments, const Attachments& attachments = {});
   // Records for the log that a request of the client of this session was refused.
-  void note(Refusal why, SessionKey session);
+  void report_refused(Refusal why, SessionKey session);
   // Lets the socket do what this grant allows, and no more.
-  void hold_to(Socket& socket, const Grant& grant, TimePoint now);
+  void apply_grant(Socket& socket, const Grant& grant, TimePoint now);
   // Why the socket may not join rooms now; nothing when it may. It has no token when it connected before a
   // reload made tokens necessary.
-  std::optional<Refusal> find_lack(const Socket& socket, TimePoint now) const;
+  std::optional<Refusal> check_token(const Socket& socket, TimePoint now) const;
   // All sockets whose clients are connected.
   template <class Visitor>
   void for_each_socket(Visitor&& visit) {
@@ -165,7 +165,7 @@ class SocketIo : public EngineIo::Application {
   // What the hub tells because of an application's call; it is delivered when the call has returned.
   Hub::Output& from_hub() { return from_hub_; }
   TokenVerifier& tokens() { return tokens_; }
-  Counters& count() { return counters_; }
+  Counters& mutable_counters() { return counters_; }
 
   void on_timeout(TimePoint now, EngineIo::Output& out);
   SteadyTime next_deadline() const;
@@ -185,8 +185,8 @@ class SocketIo : public EngineIo::Application {
     std::size_t attachment_bytes = 0;
   };
 
-  void take(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,
-            EngineIo::Output& out);
+  void handle_packet(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,
+                     EngineIo::Output& out);
   void connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out);
   void open_socket(Client& client, const SocketIoPacket& packet, const Grant& grant, TimePoint now,
                    EngineIo::Output& out);

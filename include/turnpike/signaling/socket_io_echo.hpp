@@ -13,7 +13,8 @@ class SocketIoEcho final : public SocketIo::Application {
   bool has_namespace(std::string_view nsp) const override { return nsp == "/" || nsp == "/custom"; }
   void on_connect(SocketIo::Socket& socket, std::string_view auth, EngineIo::Output& out) override;
   void on_event(SocketIo::Call& call) override;
-  void on_told(SocketIo::Socket&, const Event&, EngineIo::Output&) override {}  // its sockets are in no room
+  // Its sockets are in no room.
+  void on_hub_event(SocketIo::Socket&, const Event&, EngineIo::Output&) override {}
 
  private:
   SocketIo& socket_io_;

@@ -45,7 +45,7 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   std::uint64_t number = 0;
   SteadyTime created;
   // The expiry of the credentials that the Allocate request used, if they have one.
-  std::optional<WallTime> made_until;
+  std::optional<WallTime> credentials_expiry;
   std::uint64_t rx_packets = 0;  // from the client; bytes are without those of data connections, see bytes()
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;  // to the client

@@ -43,7 +43,7 @@ class Allocator {
     bool both_families = false;    // IPv4 and IPv6; one of the two may fail
     bool even_port = false;
     std::optional<stun::ReservationToken> reserve_next;
-    QuotaSlot place_of_next;  // in the quota; the reservation will hold it
+    QuotaSlot slot_of_next;  // in the quota; the reservation will hold it
   };
 
   void answer_again(Request& request, Output& out);
@@ -51,16 +51,16 @@ class Allocator {
   std::optional<stun::ErrorCode> read_options(const Request& request, AllocateOptions& options) const;
   std::optional<stun::ErrorCode> read_families(const Request& request, AllocateOptions& options) const;
   Family default_family(const Request& request) const;
-  std::optional<stun::ErrorCode> take_place(const Request& request, AllocateOptions& options,
-                                            Allocation& allocation, Output& out);
+  std::optional<stun::ErrorCode> acquire_relays(const Request& request, AllocateOptions& options,
+                                                Allocation& allocation, Output& out);
   std::optional<stun::ErrorCode> claim_relay(const stun::ReservationToken& token, Allocation& allocation);
   std::optional<stun::ErrorCode> open_relays(const Request& request, AllocateOptions& options,
                                              Allocation& allocation);
   std::optional<stun::ErrorCode> open_relay(const Request& request, AllocateOptions& options, Family family,
                                             Allocation& allocation);
   bool redirect(const Request& request, Redirect reason, Output& out);
-  void enter(const Request& request, const AllocateOptions& options, std::unique_ptr<Allocation> allocation,
-             Output& out);
+  void add_allocation(const Request& request, const AllocateOptions& options,
+                      std::unique_ptr<Allocation> allocation, Output& out);
   void answer(const Request& request, const Allocation& allocation, Output& out);
 
   const Settings& settings_;

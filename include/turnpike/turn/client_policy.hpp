@@ -16,7 +16,7 @@ class ClientPolicy {
   // Of several listed networks that contain the address, the one with the longest prefix decides; for the
   // same network in both lists, `deny` wins. An address in no listed network may come, unless there is a list
   // of allowed networks.
-  bool may_come(const IpAddress& client) const;
+  bool admits(const IpAddress& client) const;
   // Whether the limits per source address do not hold for this address.
   bool is_exempt(const IpAddress& client) const;
 
@@ -28,7 +28,7 @@ class ClientPolicy {
 
 // The same for a policy that may be null. Null means that everybody may come and nobody is exempt.
 inline bool admits(const ClientPolicy* policy, const IpAddress& client) {
-  return !policy || policy->may_come(client);
+  return !policy || policy->admits(client);
 }
 inline bool is_exempt(const ClientPolicy* policy, const IpAddress& client) {
   return policy && policy->is_exempt(client);

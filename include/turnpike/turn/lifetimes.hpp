@@ -51,7 +51,7 @@ class Lifetimes {
   Allocation* find_current(const FiveTuple& tuple, TimePoint now, Output& out);
   // The same for data that came by this 5-tuple. If an allocation is about to move to the 5-tuple, the data
   // prove that its client has arrived, and the move is completed.
-  Allocation* find_or_settle(const FiveTuple& tuple, TimePoint now, Output& out);
+  Allocation* find_or_complete_move(const FiveTuple& tuple, TimePoint now, Output& out);
 
   // --- Ends
   void remove(Allocation& allocation, EndReason reason, TimePoint now, Output& out);

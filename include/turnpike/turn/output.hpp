@@ -142,7 +142,7 @@ class Output {
   }
   void leave(const FiveTuple& tuple) { left_.push_back(tuple); }
 
-  void reach(LimitKey limit) { limits_reached_ |= std::uint32_t{1} << static_cast<unsigned>(limit); }
+  void report_limit(LimitKey limit) { limits_reached_ |= std::uint32_t{1} << static_cast<unsigned>(limit); }
 
   // Reserves memory for this many messages and their heads, so that answers can be written even when no
   // memory is left.

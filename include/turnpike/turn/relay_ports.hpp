@@ -37,7 +37,7 @@ struct RelayRequest {
   // 8656 §7.2, EVEN-PORT with R).
   std::optional<stun::ReservationToken> reserve_next;
   std::string_view owner;
-  QuotaSlot* place_of_next = nullptr;  // moved into the reservation, which holds it while it holds the port
+  QuotaSlot* slot_of_next = nullptr;  // moved into the reservation, which holds it while it holds the port
 };
 
 class RelayPorts;
@@ -83,9 +83,9 @@ class RelayPorts {
   virtual Result<Relay, RelayError> open(const RelayRequest& request) = 0;
 
   // Takes over a reserved port, which any worker may have reserved, and moves its place in the quota into
-  // `place`. A token works once, and only for its owner; otherwise this fails with no_reservation.
+  // `slot`. A token works once, and only for its owner; otherwise this fails with no_reservation.
   virtual Result<Relay, RelayError> claim(const stun::ReservationToken& token, std::string_view owner,
-                                          QuotaSlot& place) = 0;
+                                          QuotaSlot& slot) = 0;
   // Ends a reservation that was not claimed in time. Does nothing when it was claimed.
   virtual void release(const stun::ReservationToken& token) = 0;
 

@@ -78,7 +78,7 @@ class TcpConnections {
   bool is_being_answered(const Request& request, const Peer& peer) const;
   std::optional<stun::ErrorCode> check_connect(const Request& request, const Peer& peer) const;
   bool may_connect(const Peer& peer) const;
-  QuotaSlot take_place(const Allocation& allocation, Output& out);
+  QuotaSlot take_quota_slot(const Allocation& allocation, Output& out);
   void answer_connect(const Connection& connection, ConnectionId id, std::optional<stun::ErrorCode> failure,
                       TimePoint now, Output& out);
   std::optional<stun::ErrorCode> offer(ConnectionId id, const Connection& connection);

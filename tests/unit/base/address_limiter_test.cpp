@@ -19,7 +19,7 @@ constexpr SteadyTime kNow{Duration(24h)};
 
 unsigned answers(AddressLimiter& limiter, const IpAddress& source, SteadyTime now, unsigned asked) {
   unsigned allowed = 0;
-  for (unsigned i = 0; i < asked; ++i) allowed += limiter.allow(source, now);
+  for (unsigned i = 0; i < asked; ++i) allowed += limiter.take(source, now);
   return allowed;
 }
 
@@ -38,14 +38,14 @@ TEST_CASE("a source has a burst of twice its rate, and then its rate", "[base]")
 TEST_CASE("the rate holds however it is asked for", "[base]") {
   AddressLimiter limiter(10, 2 * 10, HashKey{1, 0});
   unsigned allowed = 0;
-  for (int ms = 0; ms < 10'000; ++ms) allowed += limiter.allow(address("198.51.100.1"), kNow + Duration(ms));
+  for (int ms = 0; ms < 10'000; ++ms) allowed += limiter.take(address("198.51.100.1"), kNow + Duration(ms));
   CHECK(allowed >= 119);
   CHECK(allowed <= 120);
 }
 
 TEST_CASE("a source is an IPv4 address or an IPv6 /64", "[base]") {
   AddressLimiter limiter(1, 2 * 1, HashKey{1, 0});
-  const auto exhausted = [&](std::string_view source) { return !limiter.allow(address(source), kNow); };
+  const auto exhausted = [&](std::string_view source) { return !limiter.take(address(source), kNow); };
   CHECK(answers(limiter, address("2001:db8:0:1::1"), kNow, 5) == 2);
   CHECK(exhausted("2001:db8:0:1::2"));
   CHECK(exhausted("2001:db8:0:1:ffff:ffff:ffff:ffff"));
@@ -75,7 +75,7 @@ TEST_CASE("workers whose clocks differ by a batch do not add to the rate", "[bas
   const IpAddress source = address("198.51.100.1");
   CHECK(answers(limiter, source, kNow, 100) == 20);
   unsigned allowed = 0;
-  for (int i = 0; i < 1000; ++i) allowed += limiter.allow(source, i % 2 == 0 ? kNow : kNow - 5ms);
+  for (int i = 0; i < 1000; ++i) allowed += limiter.take(source, i % 2 == 0 ? kNow : kNow - 5ms);
   CHECK(allowed == 0);
 }
 
@@ -88,8 +88,8 @@ TEST_CASE("many strangers do not remove a busy source from the table", "[base]")
   unsigned strangers = 0;
   for (unsigned i = 0; i < 200'000; ++i) {
     const SteadyTime now = kNow + Duration(i / 20);  // 10 s in all
-    strangers += limiter.allow(IpAddress::v4(0x14000000 + i), now);
-    allowed += limiter.allow(busy, now);
+    strangers += limiter.take(IpAddress::v4(0x14000000 + i), now);
+    allowed += limiter.take(busy, now);
   }
   CHECK(strangers == 200'000);
   CHECK(allowed >= 119);
@@ -122,12 +122,12 @@ Siege besiege(std::uint32_t limit, unsigned flood_per_second, std::uint64_t seed
     const SteadyTime now = kNow + Duration(ms);
     for (unsigned i = ms * flood_per_second / 1000; i < (ms + 1) * flood_per_second / 1000; ++i) {
       ++siege.flood;
-      siege.answered += limiter.allow_unproven(source, now);
+      siege.answered += limiter.take_unproven(source, now);
     }
     for (unsigned c = 0; c < kClients; ++c) {
       const int age = ms - kFirst - static_cast<int>(c) * kApart;
       if (served[c] || std::ranges::find(kRetransmissions, age) == std::end(kRetransmissions)) continue;
-      served[c] = limiter.allow_unproven(source, now);
+      served[c] = limiter.take_unproven(source, now);
       siege.served += served[c];
     }
   }
@@ -161,10 +161,10 @@ TEST_CASE("at any rate, one request in sixteen is allowed", "[base]") {
   AddressLimiter limiter(10, 20, HashKey{3, 0});
   const IpAddress source = address("198.51.100.1");
   for (int ms = 0; ms < 2000; ++ms)  // 100,000 a second
-    for (int i = 0; i < 100; ++i) limiter.allow_unproven(source, kNow + Duration(ms));
+    for (int i = 0; i < 100; ++i) limiter.take_unproven(source, kNow + Duration(ms));
   unsigned allowed = 0;
   for (int ms = 2000; ms < 3000; ++ms)
-    for (int i = 0; i < 100; ++i) allowed += limiter.allow_unproven(source, kNow + Duration(ms));
+    for (int i = 0; i < 100; ++i) allowed += limiter.take_unproven(source, kNow + Duration(ms));
   CHECK(allowed > 100'000 / 16 - 500);
   CHECK(allowed < 100'000 / 16 + 500);
 }
@@ -172,20 +172,20 @@ TEST_CASE("at any rate, one request in sixteen is allowed", "[base]") {
 TEST_CASE("up to the limit everything is allowed, and again when the flood is over", "[base]") {
   AddressLimiter limiter(100, 200, HashKey{3, 0});
   const IpAddress source = address("198.51.100.1");
-  for (int ms = 0; ms < 10'000; ms += 10) CHECK(limiter.allow_unproven(source, kNow + Duration(ms)));
+  for (int ms = 0; ms < 10'000; ms += 10) CHECK(limiter.take_unproven(source, kNow + Duration(ms)));
   unsigned burst = 0;
-  for (int i = 0; i < 200; ++i) burst += limiter.allow_unproven(source, kNow + 12s);
+  for (int i = 0; i < 200; ++i) burst += limiter.take_unproven(source, kNow + 12s);
   CHECK(burst == 200);
-  for (int i = 0; i < 10'000; ++i) limiter.allow_unproven(source, kNow + 13s);
-  for (int ms = 0; ms < 2000; ms += 10) CHECK(limiter.allow_unproven(source, kNow + 16s + Duration(ms)));
-  CHECK(limiter.allow_unproven(address("198.51.100.2"), kNow + 13s));
+  for (int i = 0; i < 10'000; ++i) limiter.take_unproven(source, kNow + 13s);
+  for (int ms = 0; ms < 2000; ms += 10) CHECK(limiter.take_unproven(source, kNow + 16s + Duration(ms)));
+  CHECK(limiter.take_unproven(address("198.51.100.2"), kNow + 13s));
 }
 
 TEST_CASE("an unproven rate of zero is no limit, and a very large one is one", "[base]") {
   const IpAddress source = address("198.51.100.1");
   for (const std::uint32_t rate : {0u, UINT32_MAX}) {
     AddressLimiter limiter(rate, std::uint64_t{2} * rate, HashKey{1, 0});
-    for (int i = 0; i < 10'000; ++i) REQUIRE(limiter.allow_unproven(source, kNow));
+    for (int i = 0; i < 10'000; ++i) REQUIRE(limiter.take_unproven(source, kNow));
   }
 }
 

@@ -41,7 +41,7 @@ RoomMessage said() {
   event.name = "Ann";
   event.saying = signaling::Saying(R"({"n": 1.0, "s":"\ud83d"})");
   event.saying.event = "offer";
-  event.saying.rest = R"(,"x",[1])";
+  event.saying.more_arguments = R"(,"x",[1])";
   event.saying.anonymous = true;
   event.saying.attachments = {std::make_shared<const std::string>(std::string("\0\xff", 2))};
   RoomMessage message{
@@ -118,7 +118,7 @@ TEST_CASE("messages of every kind are read as they were written") {
   CHECK(event.from == written.said.event->from);
   CHECK(event.saying.payload == written.said.event->saying.payload);
   CHECK(event.saying.event == "offer");
-  CHECK(event.saying.rest == R"(,"x",[1])");
+  CHECK(event.saying.more_arguments == R"(,"x",[1])");
   CHECK(event.saying.anonymous);
   CHECK(*event.saying.attachments.at(0) == std::string("\0\xff", 2));
 
@@ -190,7 +190,7 @@ TEST_CASE("what would not be JSON in a client's message is nothing") {
   }
   for (const char* rest : {"1", ",", ",1]", ",1],[2"}) {
     Event event = *said().said.event;
-    event.saying.rest = rest;
+    event.saying.more_arguments = rest;
     CAPTURE(rest);
     CHECK_FALSE(parse_kept_event(to_json(kept(event))));
   }

@@ -13,14 +13,14 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
   BoundsLog log([&](const std::string& line) { lines.push_back(line); });
   relay::Totals totals;
   const BoundsLog::Time start{std::chrono::hours(1)};
-  log.look(totals, start);
+  log.write_lines(totals, start);
   CHECK(lines.empty());
 
   std::get<relay::ConnectionCounters>(totals.parts).refused += 2;
   std::get<relay::AssociationCounters>(totals.parts).refused += 1;
   std::get<relay::AssociationCounters>(totals.parts).hellos_withheld += 4;
   std::get<turn::Counters>(totals.parts).client_denied += 7;
-  log.look(totals, start);
+  log.write_lines(totals, start);
   CHECK(lines ==
         std::vector<std::string>{
             "3 connections were refused because of limits.idle_connections or idle_connections_per_address",
@@ -31,16 +31,16 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
   std::get<relay::ConnectionCounters>(totals.parts).refused += 5;
   std::get<turn::Counters>(totals.parts).answers_withheld += 1;
   std::get<turn::Counters>(totals.parts).bindings_withheld += 2;
-  log.look(totals, start + std::chrono::seconds(59));
+  log.write_lines(totals, start + std::chrono::seconds(59));
   CHECK(lines ==
         std::vector<std::string>{"1 requests had no answer because of limits.unauthenticated_per_second",
                                  "2 Binding requests had no answer because of limits.bindings_per_second"});
-  log.look(totals, start + std::chrono::seconds(60));
+  log.write_lines(totals, start + std::chrono::seconds(60));
   std::get<relay::RelaySocketCounters>(totals.parts).out_of_descriptors += 42;
   CHECK(lines.size() == 3);
   CHECK(lines.back() ==
         "5 connections were refused because of limits.idle_connections or idle_connections_per_address");
-  log.look(totals, start + std::chrono::seconds(600));
+  log.write_lines(totals, start + std::chrono::seconds(600));
   CHECK(lines.size() == 4);
   CHECK(
       lines.back() ==

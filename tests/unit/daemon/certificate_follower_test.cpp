@@ -30,7 +30,7 @@ class FollowedFiles {
     follower_.emplace(
         io_, *certificates_,
         [this](spdlog::level::level_enum, const std::string& line) { said_.push_back(line); },
-        CertificateFollower::Periods{.look = 1ms, .warn = 0ms});
+        CertificateFollower::Periods{.check = 1ms, .warn = 0ms});
   }
   ~FollowedFiles() {
     follower_->stop();

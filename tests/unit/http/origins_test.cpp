@@ -80,7 +80,7 @@ bool allows(const Origins& origins, const Asked& asked) {
   request.proxied = asked.proxied;
   if (!asked.origin.empty()) request.headers.emplace_back("Origin", asked.origin);
   if (!asked.forwarded_host.empty()) request.headers.emplace_back("X-Forwarded-Host", asked.forwarded_host);
-  return origins.allow(request);
+  return origins.allows(request);
 }
 
 TEST_CASE("a page of the host that was asked for is our own, by whatever spelling of the port", "[http]") {

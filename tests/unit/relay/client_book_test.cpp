@@ -98,13 +98,13 @@ TEST_CASE("a deadline that moves later is noticed when the old one comes", "[rel
   Line* second = book.open(1001, 20s);
   LazyDeadlines<Line>& deadlines = book.lines.deadlines();
   CHECK(deadlines.next() == SteadyTime(10s));
-  deadlines.look_by(*first, SteadyTime(30s));
+  deadlines.wake_by(*first, SteadyTime(30s));
   CHECK(deadlines.next() == SteadyTime(10s));
   CHECK(deadlines.take_due(SteadyTime(9s)) == nullptr);
   CHECK(deadlines.take_due(SteadyTime(10s)) == first);
-  deadlines.look_by(*first, SteadyTime(30s));
+  deadlines.wake_by(*first, SteadyTime(30s));
   CHECK(deadlines.next() == SteadyTime(20s));
-  deadlines.look_by(*second, SteadyTime(15s));
+  deadlines.wake_by(*second, SteadyTime(15s));
   CHECK(deadlines.take_due(SteadyTime(15s)) == second);
   CHECK(deadlines.take_due(SteadyTime(29s)) == nullptr);
   CHECK(deadlines.take_due(SteadyTime(30s)) == first);

@@ -76,7 +76,7 @@ TEST_CASE("only the header on each datagram names its client", "[proxied]") {
   CHECK(table.whose(socket(3), "payload") == "nobody");
   CHECK(table.whose(socket(1), "PROXY TCP4 198.51.100.7 192.0.2.1 55555 3478\r\npayload") ==
         kAnn.to_string());
-  CHECK(table.clients.counters().bare == 2);
+  CHECK(table.clients.counters().without_header == 2);
   CHECK(table.clients.counters().begun == 2);
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("datagrams of others, or without a valid header, are dropped", "[proxi
   CHECK(table.whose(socket(1), header.substr(0, 11)) == "nobody");
   CHECK(table.whose(socket(1), "") == "nobody");
   CHECK(table.clients.counters().malformed == header.size() - 10);
-  CHECK(table.clients.counters().bare == 2);
+  CHECK(table.clients.counters().without_header == 2);
   CHECK(table.clients.flows() == 0);
 }
 
@@ -219,7 +219,7 @@ TEST_CASE("a full table of flows that cannot be dropped accepts no more", "[prox
       if (!first_only) table.clients.hold(path);
     }
     CHECK(table.whose(socket(ProxiedClients::kMaxFlows), kOfBen) == "nobody");
-    CHECK(table.clients.counters().refused == 1);
+    CHECK(table.clients.counters().no_room == 1);
     CHECK(table.clients.counters().evicted == 0);
     CHECK(table.whose(socket(5), kOfAnn) == kAnn.to_string());
     CHECK(table.clients.flows() == ProxiedClients::kMaxFlows);

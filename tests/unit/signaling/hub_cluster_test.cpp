@@ -34,13 +34,13 @@ class Nodes {
     Node& node = nodes_.at(at);
     const ConnectionId connection = ++last_connection_;
     names_[connection] = name;
-    ids_[name] = node.hub->enter({.connection = connection,
-                                  .address = address("198.51.100.1"),
-                                  .name = name,
-                                  .role = {},
-                                  .quota_user = name,
-                                  .token_id = name + "'s token",
-                                  .issued = clock_.now().wall});
+    ids_[name] = node.hub->add_member({.connection = connection,
+                                       .address = address("198.51.100.1"),
+                                       .name = name,
+                                       .role = {},
+                                       .quota_user = name,
+                                       .token_id = name + "'s token",
+                                       .issued = clock_.now().wall});
     REQUIRE(node.hub->join(ids_[name], room, node.out).has_value());
     carry();
   }
@@ -84,7 +84,7 @@ class Nodes {
     carry();
   }
   void is_lost(NodeNumber number) {
-    for (auto& [at, node] : nodes_) node.hub->lose(number, clock_.now(), node.out);
+    for (auto& [at, node] : nodes_) node.hub->on_node_gone(number, clock_.now(), node.out);
     carry();
   }
   void advance(Duration duration) {
@@ -259,7 +259,7 @@ TEST_CASE("a room's limit counts the members of all nodes") {
   Nodes nodes({.members_per_room = 2});
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
-  const MemberId cid = nodes.hub(3).enter(
+  const MemberId cid = nodes.hub(3).add_member(
       {.connection = 99, .address = address("198.51.100.3"), .name = "cid", .role = {}, .quota_user = {}});
   const auto joined = nodes.hub(3).join(cid, "blue", nodes.out(3));
   REQUIRE_FALSE(joined.has_value());
@@ -472,11 +472,11 @@ TEST_CASE("those who join at different nodes at once may be more than the limit,
   Nodes nodes({.members_per_room = 2});
   nodes.enters("ann", 1, "blue");
   const auto join = [&](NodeNumber at, const char* name) {
-    const MemberId id = nodes.hub(at).enter({.connection = 90 + at,
-                                             .address = address("198.51.100.3"),
-                                             .name = name,
-                                             .role = {},
-                                             .quota_user = {}});
+    const MemberId id = nodes.hub(at).add_member({.connection = 90 + at,
+                                                  .address = address("198.51.100.3"),
+                                                  .name = name,
+                                                  .role = {},
+                                                  .quota_user = {}});
     return nodes.hub(at).join(id, "blue", nodes.out(at)).has_value();
   };
   CHECK(join(2, "ben"));
@@ -575,7 +575,7 @@ TEST_CASE("a node that was wrongly taken for lost is there again with its member
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
   nodes.heard();
-  nodes.hub(1).lose(2, nodes.now(), nodes.out(1));
+  nodes.hub(1).on_node_gone(2, nodes.now(), nodes.out(1));
   CHECK(nodes.heard() == "ann: ben lost blue (1)");
   nodes.hub(1).replace(2, nodes.hub(2).presences(), nodes.out(1));
   CHECK(nodes.heard() == "ann: ben joined blue (2)");
@@ -587,7 +587,7 @@ TEST_CASE("a node that was wrongly taken for lost is there again with its member
 TEST_CASE("nobody comes back from a node that died by a token that was revoked meanwhile") {
   Nodes nodes;
   auth::Revocations revocations;
-  nodes.hub(3).heed(revocations);
+  nodes.hub(3).set_revocations(revocations);
   for (const char* name : {"ann", "ben", "cid"}) nodes.enters(name, 2, "blue");
   std::map<std::string, std::string> secrets;
   for (const char* name : {"ann", "ben", "cid"}) secrets[name] = nodes.secret(name, 2);

@@ -23,11 +23,11 @@ class Meeting {
   Meeting& enters(const std::string& name, std::string_view from = "198.51.100.1", std::string role = {}) {
     const ConnectionId connection = next_connection_++;
     lines_[connection] = name;
-    ids_[name] = hub_.enter({.connection = connection,
-                             .address = address(from),
-                             .name = name,
-                             .role = std::move(role),
-                             .quota_user = name + "'s quota"});
+    ids_[name] = hub_.add_member({.connection = connection,
+                                  .address = address(from),
+                                  .name = name,
+                                  .role = std::move(role),
+                                  .quota_user = name + "'s quota"});
     return *this;
   }
   // Returns the names of those in the room, or why the member may not join.

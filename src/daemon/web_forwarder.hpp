@@ -20,12 +20,12 @@
 
 namespace turnpike::daemon {
 
-class WebDoor {
+class WebForwarder {
  public:
-  explicit WebDoor(const relay::StreamLimits& limits);
-  ~WebDoor();
-  WebDoor(const WebDoor&) = delete;
-  WebDoor& operator=(const WebDoor&) = delete;
+  explicit WebForwarder(const relay::StreamLimits& limits);
+  ~WebForwarder();
+  WebForwarder(const WebForwarder&) = delete;
+  WebForwarder& operator=(const WebForwarder&) = delete;
 
   void start();
   // Connects to the web server and carries octets both ways until both sides have ended. The connection is
@@ -53,7 +53,7 @@ class WebDoor {
   bool admit(const relay::PassedConnection& about);
   void add(Passage& passage);
   void remove(Passage& passage);
-  void tell_unreachable(const Endpoint& web, const std::string& why);
+  void warn_unreachable(const Endpoint& web, const std::string& why);
 
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{io_.get_executor()};

@@ -1,4 +1,4 @@
-#include "daemon/web_door.hpp"
+#include "daemon/web_forwarder.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -36,17 +36,17 @@ constexpr Duration kBetweenWarnings = std::chrono::minutes(1);
 
 // A client's connection, and the connection to the web server that was opened for it. Both coroutines own the
 // passage; its place becomes free when the last of them has ended.
-class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
+class WebForwarder::Passage : public std::enable_shared_from_this<WebForwarder::Passage> {
  public:
-  Passage(WebDoor& door, TcpSocket client, const relay::PassedConnection& about)
-      : door_(door),
+  Passage(WebForwarder& forwarder, TcpSocket client, const relay::PassedConnection& about)
+      : forwarder_(forwarder),
         about_(about),
         client_(std::move(client)),
         web_(client_.get_executor()),
         timer_(client_.get_executor()) {
-    door_.add(*this);
+    forwarder_.add(*this);
   }
-  ~Passage() { door_.remove(*this); }
+  ~Passage() { forwarder_.remove(*this); }
   Passage(const Passage&) = delete;
   Passage& operator=(const Passage&) = delete;
 
@@ -71,10 +71,10 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
   void spawn(Awaitable<void> coroutine);
   void watch();
   Duration patience() const {
-    return connected_ ? door_.limits_.web_idle_timeout : door_.limits_.connect_timeout;
+    return connected_ ? forwarder_.limits_.web_idle_timeout : forwarder_.limits_.connect_timeout;
   }
 
-  WebDoor& door_;
+  WebForwarder& forwarder_;
   const relay::PassedConnection about_;
   TcpSocket client_;
   TcpSocket web_;
@@ -87,33 +87,33 @@ class WebDoor::Passage : public std::enable_shared_from_this<WebDoor::Passage> {
 };
 
 // The passage lives as long as one of its coroutines. It is closed when there is no memory for one.
-void WebDoor::Passage::spawn(Awaitable<void> coroutine) {
+void WebForwarder::Passage::spawn(Awaitable<void> coroutine) {
   asio::co_spawn(client_.get_executor(), std::move(coroutine),
                  [self = shared_from_this()](const std::exception_ptr& failure) {
                    if (failure) self->close();
                  });
 }
 
-Awaitable<void> WebDoor::Passage::run() {
-  if (door_.stopping_) co_return;  // nobody would close it
+Awaitable<void> WebForwarder::Passage::run() {
+  if (forwarder_.stopping_) co_return;  // nobody would close it
   watch();
   if (!co_await connect()) co_return;
-  WebCounters& counters = door_.counters_;
+  WebCounters& counters = forwarder_.counters_;
   ++counters.passed;
   if (about_.web.wants_proxy_header && !co_await send_proxy_header()) co_return;
   spawn(carry({web_, client_, to_client_, counters.to_client_bytes}));
   co_await carry({client_, web_, to_web_, counters.to_web_bytes});
 }
 
-Awaitable<bool> WebDoor::Passage::connect() {
+Awaitable<bool> WebForwarder::Passage::connect() {
   const tcp::endpoint at = http::to_asio(about_.web.at);
   Error error;
   web_.open(at.protocol(), error);
   if (!error) std::tie(error) = co_await web_.async_connect(at, net::kAsTuple);
-  if (door_.stopping_) co_return false;
+  if (forwarder_.stopping_) co_return false;
   if (error) {
-    ++door_.counters_.unreachable;
-    door_.tell_unreachable(about_.web.at, timed_out_ ? "no answer in time" : error.message());
+    ++forwarder_.counters_.unreachable;
+    forwarder_.warn_unreachable(about_.web.at, timed_out_ ? "no answer in time" : error.message());
     co_return false;
   }
   web_.set_option(tcp::no_delay(true), error);
@@ -124,7 +124,7 @@ Awaitable<bool> WebDoor::Passage::connect() {
   co_return true;
 }
 
-Awaitable<bool> WebDoor::Passage::send_proxy_header() {
+Awaitable<bool> WebForwarder::Passage::send_proxy_header() {
   const std::vector<std::uint8_t> header = net::make_proxy_header(about_.client, about_.server);
   const auto [error, sent] = co_await asio::async_write(web_, asio::buffer(header), net::kAsTuple);
   co_return !error;
@@ -132,7 +132,7 @@ Awaitable<bool> WebDoor::Passage::send_proxy_header() {
 
 // Nothing is read before the octets that were read have been written, so a slow reader slows down the other
 // side.
-Awaitable<void> WebDoor::Passage::carry(Direction direction) {
+Awaitable<void> WebForwarder::Passage::carry(Direction direction) {
   while (true) {
     const auto [ended, size] =
         co_await direction.from.async_read_some(asio::buffer(direction.buffer), net::kAsTuple);
@@ -152,7 +152,7 @@ Awaitable<void> WebDoor::Passage::carry(Direction direction) {
 }
 
 // Both directions then get an error, and end.
-void WebDoor::Passage::close() {
+void WebForwarder::Passage::close() {
   Error ignored;
   client_.close(ignored);
   web_.close(ignored);
@@ -161,45 +161,45 @@ void WebDoor::Passage::close() {
 
 // Forwarded octets do not change the timer. When it expires, this checks whether the connection was really
 // idle.
-void WebDoor::Passage::watch() {
+void WebForwarder::Passage::watch() {
   timer_.expires_at(moved_at_ + patience());
   timer_.async_wait([weak = weak_from_this()](const Error& error) {
     const auto self = weak.lock();
     if (error || !self) return;
     if (net::Timer::clock_type::now() < self->moved_at_ + self->patience()) return self->watch();
     self->timed_out_ = true;
-    if (self->connected_) ++self->door_.counters_.timed_out;
+    if (self->connected_) ++self->forwarder_.counters_.timed_out;
     self->close();
   });
 }
 
-WebDoor::WebDoor(const relay::StreamLimits& limits)
+WebForwarder::WebForwarder(const relay::StreamLimits& limits)
     : limits_(limits), connections_from_(limits.web_per_address) {}
 
-WebDoor::~WebDoor() {
+WebForwarder::~WebForwarder() {
   if (thread_.joinable()) stop();
 }
 
-void WebDoor::start() {
+void WebForwarder::start() {
   thread_ = std::thread([this] { run_loop(io_); });
 }
 
-void WebDoor::pass(net::Fd connection, const relay::PassedConnection& about) {
+void WebForwarder::pass(net::Fd connection, const relay::PassedConnection& about) {
   waiting_.hand_over(
       io_, std::move(connection), about,
       [this](net::Fd one, const relay::PassedConnection& whose) { serve(std::move(one), whose); });
 }
 
-void WebDoor::use(const relay::StreamLimits& limits) {
+void WebForwarder::use(const relay::StreamLimits& limits) {
   asio::post(io_, [this, limits] {
     limits_ = limits;
     connections_from_.set_limit(limits.web_per_address);
   });
 }
 
-void WebDoor::ask(std::function<void()> answer) { asio::post(io_, std::move(answer)); }
+void WebForwarder::ask(std::function<void()> answer) { asio::post(io_, std::move(answer)); }
 
-void WebDoor::serve(net::Fd connection, const relay::PassedConnection& about) {
+void WebForwarder::serve(net::Fd connection, const relay::PassedConnection& about) {
   if (stopping_ || !admit(about)) return;
   try {
     TcpSocket client(io_.get_executor());
@@ -213,7 +213,7 @@ void WebDoor::serve(net::Fd connection, const relay::PassedConnection& about) {
   }
 }
 
-bool WebDoor::admit(const relay::PassedConnection& about) {
+bool WebForwarder::admit(const relay::PassedConnection& about) {
   const bool is_full = limits_.web != 0 && passages_.size() >= limits_.web;
   const IpAddress& client = about.client.address;
   if (!is_full && (about.is_exempt || !connections_from_.is_full(client))) return true;
@@ -225,37 +225,37 @@ bool WebDoor::admit(const relay::PassedConnection& about) {
   return false;
 }
 
-void WebDoor::add(Passage& passage) {
+void WebForwarder::add(Passage& passage) {
   if (!passage.about().is_exempt) connections_from_.add(passage.about().client.address);
   passages_.insert(&passage);
   count_ = passages_.size();
 }
 
-void WebDoor::remove(Passage& passage) {
+void WebForwarder::remove(Passage& passage) {
   if (!passage.about().is_exempt) connections_from_.release(passage.about().client.address);
   passages_.erase(&passage);
   count_ = passages_.size();
 }
 
 // Clients decide how often this happens, so it is logged at most once a minute.
-void WebDoor::tell_unreachable(const Endpoint& web, const std::string& why) {
+void WebForwarder::warn_unreachable(const Endpoint& web, const std::string& why) {
   const SteadyTime now = relay::read_clocks().steady;
   if (now < quiet_until_) return;
   quiet_until_ = now + kBetweenWarnings;
   spdlog::warn(fmt::format("the web server at {} cannot be reached: {}", web.to_string(), why));
 }
 
-WebCounters WebDoor::counters() const {
+WebCounters WebForwarder::counters() const {
   WebCounters all = counters_;
   all.refused += waiting_.dropped();
   return all;
 }
 
-void WebDoor::add_metrics(std::vector<admin::Metric>& metrics) const {
+void WebForwarder::add_metrics(std::vector<admin::Metric>& metrics) const {
   admin::add_metrics(metrics, counters());
 }
 
-void WebDoor::stop() {
+void WebForwarder::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
     open_.reset();
@@ -267,7 +267,7 @@ void WebDoor::stop() {
   spdlog::info(fmt::format("web: {}", describe_counters(counters())));
 }
 
-std::string WebDoor::cut_off() {
+std::string WebForwarder::cut_off() {
   io_.stop();
   return fmt::format("{} connections to web servers", count());
 }
