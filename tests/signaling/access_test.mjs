@@ -188,7 +188,7 @@ test('a client is told when its token has expired, and may send a new one', asyn
   const ann = await connect(server.ws);
   const [joined] = await ann.request({ type: 'join', room: 'blue', name: 'Ann', token: brief() });
   assert.ok(joined.iceServers);
-  assert.equal((await ann.hear('error')).code, 'token-expired');
+  assert.equal((await ann.hear('error', 30_000)).code, 'token-expired');
   await assert.rejects(ann.request({ type: 'ice-servers' }), error => error.code === 'token-expired');
   await assert.rejects(ann.request({ type: 'token', token: token({ exp: inSeconds(-61) }) }), error => error.code === 'token-expired');
   ann.terminate();

@@ -83,10 +83,10 @@ test('readiness ends with a drain, and signaling tells the members', async t => 
   const ann = await member(server.ws, 'blue', 'ann');
   const bob = await joinBySocketIo(server, 'green', t);
   await holdAllocations(server, t);
+  const asked = Date.now();
   assert.equal((await server.ask('/v1/drain', { method: 'POST', body: '{"deadline_s":60,"until":0}' })).status, 202);
   const { deadline } = await ann.hear('going-away');
-  const left = new Date(deadline) - Date.now();
-  assert.ok(left > 50_000 && left < 62_000, deadline);
+  assert.ok(new Date(deadline) >= asked + 59_000 && new Date(deadline) <= Date.now() + 61_000, deadline);
   assert.deepEqual(await bob.goingAway, [{ deadline }]);
   // A member that joins now is told at once.
   const carl = await connect(server.ws);
@@ -290,14 +290,14 @@ test('a reload changes the parameters of Socket.IO for sessions that begin after
   t.after(server.stop);
   const before = await handshake(server);
   assert.deepEqual([before.pingInterval, before.pingTimeout, before.maxPayload], [20_000, 10_000, 4096]);
-  assert.deepEqual(await reloadSignaling(server, ['ping_interval: 400ms', 'ping_timeout: 300ms', 'max_payload: 8192']),
+  assert.deepEqual(await reloadSignaling(server, ['ping_interval: 400ms', 'ping_timeout: 3s', 'max_payload: 8192']),
     ['signaling.max_payload', 'signaling.ping_interval', 'signaling.ping_timeout']);
   const after = await handshake(server);
-  assert.deepEqual([after.pingInterval, after.pingTimeout, after.maxPayload], [400, 300, 8192]);
+  assert.deepEqual([after.pingInterval, after.pingTimeout, after.maxPayload], [400, 3000, 8192]);
   // The newer session ends, since nobody answers its ping. The older one was told 20 s, and stays.
   const poll = async session => (await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${session.sid}`)).body.toString();
   assert.equal(await within(5_000, 'a ping', poll(after)), '2');
-  await within(5_000, 'the end of the session', (async () => {
+  await within(15_000, 'the end of the session', (async () => {
     while ((await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${after.sid}`)).status !== 400);
   })());
   const post = await request(server.url, `/socket.io/?EIO=4&transport=polling&sid=${before.sid}`, { method: 'POST', body: '40' });

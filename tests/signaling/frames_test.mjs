@@ -101,7 +101,7 @@ test('the first offered subprotocol is chosen', async t => {
   for (const path of ['/', '/ws', '/socket.io/?EIO=4&transport=websocket']) {
     const chosen = async offered => {
       const socket = new WebSocket(root + path, offered);
-      await within(3000, 'the WebSocket to open', new Promise((resolve, reject) => {
+      await within(8000, 'the WebSocket to open', new Promise((resolve, reject) => {
         socket.once('open', resolve);
         socket.once('error', reject);
       }));
@@ -148,7 +148,7 @@ test('a client that gets a close frame and does not read is cut off', async t =>
   slow.send(Buffer.from([1])); // the server closes the connection for this
   const timer = setInterval(() => { if (slow.readyState === WebSocket.OPEN) slow.pong(); }, 500); // it is not silent
   t.after(() => clearInterval(timer));
-  await within(13_000, 'its end', ended);
+  await within(30_000, 'its end', ended);
   slow.terminate();
   ann.close();
 });
@@ -230,7 +230,7 @@ test('a second WebSocket for a session is accepted and closed', async t => {
   const first = ws('');
   const { sid } = JSON.parse((await first.next()).slice(1));
   const second = ws(`&sid=${sid}`);
-  await within(3000, 'the second to open', second.opened);
+  await within(8000, 'the second to open', second.opened);
   await second.closed();
   first.send('4still here');
   assert.equal(await first.next(), '4still here');

@@ -88,12 +88,14 @@ test('/ice-servers and /turn return credentials that the relay accepts', async t
   const turn = server.listeners[0].replace('udp://', 'turn:') + '?transport=udp';
 
   await t.test('as RTCPeerConnection needs them', async () => {
+    const asked = Date.now();
     const { headers, body } = await request(server.url, '/ice-servers');
     assert.equal(headers['cache-control'], 'no-store');
     const configuration = JSON.parse(body);
     assert.equal(configuration.iceTransportPolicy, 'all');
     assert.equal(configuration.ttl, 7200);
-    assert.ok(Math.abs(Date.parse(configuration.expiresAt) - Date.now() - 7_200_000) < 10_000);
+    const expires = Date.parse(configuration.expiresAt);
+    assert.ok(expires >= asked + 7_199_000 && expires <= Date.now() + 7_201_000, configuration.expiresAt);
     const [stun, relay] = configuration.iceServers;
     assert.deepEqual(stun, { urls: [turn.replace('turn:', 'stun:').replace('?transport=udp', '')] });
     assert.deepEqual(relay.urls, [turn]);
@@ -148,7 +150,7 @@ test('/ice-servers and /turn return credentials that the relay accepts', async t
         const allowed = origin === 'https://app.example';
         if (allowed) assert.equal(answer.status, status, path);
         assert.equal(answer.headers['access-control-allow-origin'], allowed ? origin : undefined, path);
-        assert.equal(answer.headers.vary, answer.status === 403 ? answer.headers.vary : 'Origin', path);
+        assert.equal(answer.headers.vary, 'Origin', path);
       }
     };
     await refused(400, '/turn');
@@ -185,15 +187,24 @@ test('one address gets only a limited number of credentials', async t => {
   const server = await startServer({ signaling: ['access: open', 'credentials_per_second: 1', 'trusted_proxies: [127.0.0.1]'] });
   t.after(server.stop);
   const by = address => request(server.url, '/ice-servers', { headers: { 'x-forwarded-for': address } });
-  const statuses = [];
-  for (let i = 0; i < 25; ++i) statuses.push((await by('198.51.100.1')).status);
-  assert.ok(statuses.filter(status => status === 200).length >= 20);
-  const refused = await by('198.51.100.1');
+  // Twenty at once and one a second. How many there were, and what the next one heard.
+  const takeAll = async address => {
+    for (let taken = 0; taken < 1000; ++taken) {
+      const answer = await by(address);
+      if (answer.status !== 200) return { taken, answer };
+    }
+    return assert.fail('there is no limit');
+  };
+  const begun = performance.now();
+  const { taken, answer: refused } = await takeAll('198.51.100.1');
+  assert.ok(taken >= 20, String(taken));
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers['retry-after']) > 0);
   assert.equal((await by('198.51.100.2')).status, 200);
   assert.equal((await by('198.51.100.1, 198.51.100.3')).status, 200, 'the nearest that is no proxy counts');
-  assert.equal((await by('198.51.100.3, 198.51.100.1, 127.0.0.1')).status, 429);
+  const { taken: more, answer } = await takeAll('198.51.100.3, 198.51.100.1, 127.0.0.1');
+  assert.equal(answer.status, 429);
+  assert.ok(taken + more <= 20 + Math.ceil((performance.now() - begun) / 1000), `${taken} and ${more}`);
 });
 
 test('the host in the URLs that clients get', async t => {
@@ -276,7 +287,7 @@ test('what was requested is answered before the server ends', async t => {
   assert.equal(status, 200);
   assert.match(body.toString(), /(^|\x1e)1$/, 'the session is over');
   download.resume();
-  await within(5000, 'the rest of the download', ended);
+  await within(30_000, 'the rest of the download', ended);
   assert.ok(size > 24 << 20, String(size));
   assert.equal(await stopped, 0);
 });
@@ -361,9 +372,6 @@ test('five hundred connections from one address', async t => {
   }));
   assert.ok(refusals > 0, 'they are told so');
   for (const socket of sockets) socket.destroy();
-  const until = Date.now() + 5000;
-  let status;
-  do status = (await request(server.url, '/ice-servers', { agent: false }).catch(() => ({}))).status;
-  while (status !== 200 && Date.now() < until);
-  assert.equal(status, 200, 'their places are free again');
+  const status = async () => (await request(server.url, '/ice-servers', { agent: false }).catch(() => ({}))).status;
+  await within(20_000, 'their places to be free again', (async () => { while (await status() !== 200); })());
 });

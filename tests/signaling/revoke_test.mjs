@@ -161,8 +161,14 @@ test('a subject whose name looks like a guest\'s can be revoked', async t => {
 
 test('arguments that cannot be revoked', async t => {
   const server = await start(t);
-  for (const words of [[], ['a', '--subject', 'b'], [''], ['x'.repeat(257)], ['--subject', 'a\nb'], ['a', '--for', '0s'], ['a', '--for', '9000h']])
-    await assert.rejects(server.revoke(...words), words.join(' '));
+  const isBadName = error => JSON.parse(error.stdout).error.code === 'bad-name';
+  for (const words of [[''], ['x'.repeat(257)], ['--subject', 'a\nb']])
+    await assert.rejects(server.revoke(...words), isBadName, words.join(' '));
+  const said = pattern => error => error.code === 1 && pattern.test(error.stdout + error.stderr);
+  for (const [pattern, ...words] of [[/--subject is required/], [/--subject excludes/, 'a', '--subject', 'b'],
+    [/for_s/, 'a', '--for', '0s'], [/for_s/, 'a', '--for', '9000h']])
+    await assert.rejects(server.revoke(...words), said(pattern), words.join(' '));
+  assert.equal((await server.revoke('a')).token_id, 'a');
 });
 
 // Returns the relay credentials that a token gets.

@@ -10,8 +10,9 @@ const patience = 8000;
 
 // Resolves to the open socket with
 //   say(object)         sends it, as JSON; a string goes as it is
-//   hear(type)          the next message, which has to be of that type
-//   request(object)     says it with an id and resolves to what comes before the ack, or throws the error's code
+//   hear(type, wait)    the next message, which has to be of that type; `wait` is in ms
+//   request(object)     says it with an id and resolves to what comes before the ack, or throws the error's code. What the
+//                       server said before it came to a { type: 'ping' } is all that comes before its ack.
 //   ended               resolves to { code, reason } of the close
 export async function connect(url, options = {}) {
   const socket = new WebSocket(url, options);
@@ -31,15 +32,15 @@ export async function connect(url, options = {}) {
   }));
   socket.on('error', () => {});
 
-  async function hearText() {
+  async function hearText(wait = patience) {
     while (heard.length === 0) {
       if (socket.readyState === WebSocket.CLOSED) throw new Error('the socket was closed');
-      await within(patience, 'a message', new Promise(resolve => { wake = resolve; }));
+      await within(wait, 'a message', new Promise(resolve => { wake = resolve; }));
     }
     return heard.shift();
   }
-  async function hear(type) {
-    const message = JSON.parse(await hearText());
+  async function hear(type, wait) {
+    const message = JSON.parse(await hearText(wait));
     if (type && message.type !== type) throw new Error(`not ${type}: ${JSON.stringify(message)}`);
     return message;
   }
@@ -56,8 +57,7 @@ export async function connect(url, options = {}) {
       return answers;
     }
   }
-  const quiet = () => heard.length === 0;
-  return Object.assign(socket, { say, hear, hearText, request, quiet, ended });
+  return Object.assign(socket, { say, hear, hearText, request, ended });
 }
 
 // Connects and joins. The answer is in `joined`.

@@ -2,6 +2,8 @@
 import { within } from '../../browser/support/cleanup.mjs';
 import { WebSocket } from './client.mjs';
 
+const patience = 8000;
+
 export function wire(url) {
   const socket = new WebSocket(url);
   const frames = [];
@@ -13,9 +15,9 @@ export function wire(url) {
   const next = async () => {
     while (frames.length === 0) {
       if (socket.readyState === WebSocket.CLOSED) throw new Error('closed');
-      await within(3000, 'a frame', new Promise(resolve => { wake = resolve; }));
+      await within(patience, 'a frame', new Promise(resolve => { wake = resolve; }));
     }
     return frames.shift();
   };
-  return Object.assign(socket, { next, opened, closed: () => within(3000, 'the end of the WebSocket', closed) });
+  return Object.assign(socket, { next, opened, closed: () => within(patience, 'the end of the WebSocket', closed) });
 }
