@@ -1,6 +1,7 @@
 // Tests two nodes behind HAProxy, with the README's configuration.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { within } from '../browser/support/cleanup.mjs';
 import { connect, member } from '../signaling/support/client.mjs';
 import { hasHaproxy, startCluster, startHaproxy, startRedis, until } from './support.mjs';
 
@@ -23,7 +24,7 @@ test('HAProxy sends members to different nodes, and after one has ended to the o
 
   // One of the two has lost its node. HAProxy sends it to the other node, where it comes back to its room.
   await nodes[1].kill();
-  const lost = await Promise.race([ann, bob].map(line => line.ended.then(() => line)));
+  const lost = await within(20_000, 'one of them to lose its node', Promise.race([ann, bob].map(line => line.ended.then(() => line))));
   const stays = lost === ann ? bob : ann;
   await until('HAProxy to see that the node is gone', async () => {
     const line = await member(ws, 'green', 'Probe').catch(() => null);

@@ -87,12 +87,11 @@ test('a token that was revoked before its node was known to be dead lets nobody 
   const ann = await comes(a, 'ann');
   await other.hear('peer-joined');
   await until('b to wait for a', async () => (await runCtl(socket(b.name), 'nodes')).includes(a.name));
-  const killed = Date.now();
   await a.kill();
   await assert.rejects(runCtl(socket(b.name), 'revoke', 'ann'), /not done it: a\.example\.org \(it does not answer\)/);
   await until('c to know it', () => comes(c, 'ann').then(line => line.close(), error => error.code === 'token-revoked'));
   await assert.rejects(comesBack(c, ann), error => error.code === 'resume-unknown');
-  assert.ok(Date.now() - killed < 9000);
+  for (const node of [b, c]) assert.ok(!node.log().includes(`node ${a.name} is gone`), 'nobody knows it yet');
   other.close();
 });
 
@@ -120,7 +119,7 @@ test('messages that are sent while a member moves arrive once and in order', { t
     await until('her to hear something', () => again.numbers.length > 20);
     moved = true;
     const count = await said;
-    await until('the rest', () => again.numbers.length >= count, 5000).catch(() => {});
+    await until('the rest', () => again.numbers.length >= count).catch(() => {});
     assert.deepEqual(again.numbers, Array.from({ length: count }, (_, i) => i));
     return again;
   }

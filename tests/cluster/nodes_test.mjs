@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { atExit, temporaryDirectory } from '../browser/support/cleanup.mjs';
 import { member } from '../signaling/support/client.mjs';
 import { request } from '../signaling/support/http.mjs';
-import { runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
+import { runCtl, saysLater, startNode, startRedis, udpPort, until } from './support.mjs';
 
 const run = promisify(execFile);
 const beside = name => fileURLToPath(new URL(name, `file://${process.env.TURNPIKE ?? fileURLToPath(new URL('../../build/release/turnpike', import.meta.url))}`));
@@ -16,9 +16,6 @@ const stunclient = process.env.STUNCLIENT ?? beside('stunclient');
 
 const iceServers = async node => (await (await fetch(`${node.url}/ice-servers`)).json()).iceServers;
 const hostsOf = entries => new Set(entries.flatMap(entry => entry.urls).map(url => url.split(':')[1]));
-const portOf = url => Number(url.match(/:(\d+)/g).at(-1).slice(1));
-
-const udpPort = node => portOf(node.listeners.find(url => url.startsWith('udp')));
 
 // Resolves when a datagram was relayed with these credentials, and throws otherwise.
 const relays = (node, username, credential) =>

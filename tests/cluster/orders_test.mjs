@@ -11,7 +11,7 @@ import { startTurnpike } from '../browser/support/daemon.mjs';
 import { member } from '../signaling/support/client.mjs';
 import { request } from '../signaling/support/http.mjs';
 import { startServer } from '../signaling/support/server.mjs';
-import { clusterSecret, runCtl, saysLater, startNode, startRedis, until } from './support.mjs';
+import { clusterSecret, runCtl, saysLater, startNode, startRedis, udpPort, until } from './support.mjs';
 
 // Starts nodes, each with a socket for turnpikectl and a database. ctl(name, …) resolves to what turnpikectl
 // prints, and fails(name, …) to its complaint. A node that is started again under the same name has the same
@@ -138,11 +138,12 @@ test('the answer to an order names the nodes that have not carried it out', asyn
   });
 
   await t.test('a node ends in time even when Redis hangs', async () => {
+    const mark = nodes[0].log().length;
     redis.pause();
-    const begun = performance.now();
     assert.equal(await nodes[1].stop(), 0);
+    const log = nodes[0].log().slice(mark);
     redis.resume();
-    assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
+    assert.ok(!log.includes('cluster: Redis is away'), 'it was sooner than the other node has given Redis up');
   });
 });
 
@@ -175,9 +176,8 @@ test('a node carries out later what it could not receive at that time', async t 
   await ctl(b, 'user', 'add', 'ann', '--generate');
   const { iceServers } = JSON.parse((await request(nodes[1].url, '/ice-servers')).body);
   const { username, credential } = iceServers.find(entry => entry.credential);
-  const udpPort = nodes[1].listeners.find(url => url.startsWith('udp')).split(':').at(-1);
   const client = spawn('turnutils_uclient', ['-L', '127.0.0.1', '-y', '-c', '-n', '100000', '-u', username, '-w', credential,
-    '-p', udpPort, '127.0.0.1'], { stdio: 'ignore' });
+    '-p', String(udpPort(nodes[1])), '127.0.0.1'], { stdio: 'ignore' });
   t.after(atExit(() => client.kill('SIGKILL')));
   t.after(() => client.kill('SIGKILL'));
   await until('the client to relay', async () => await allocations(b) > 0);

@@ -57,7 +57,7 @@ test('rooms with members on several nodes', async t => {
     await bob.request({ type: 'leave' });
     assert.deepEqual(await ann.hear(), { type: 'peer-left', id: bob.id, reason: 'left' });
     assert.deepEqual(await cleo.hear(), { type: 'peer-left', id: bob.id, reason: 'left' });
-    assert.ok(ann.quiet() && cleo.quiet());
+    for (const line of [ann, cleo]) assert.deepEqual(await line.request({ type: 'ping' }), [], 'and nothing else was said');
     for (const line of [ann, bob, cleo]) line.close();
   });
 
@@ -143,24 +143,22 @@ test('a node is killed', async t => {
   await ann.hear('peer-joined');
   await ann.hear('peer-joined');
   await b.kill();
-  const killed = Date.now();
   // Messages on their way to a node that dies are lost with it. Redis knows at once that the node has ended.
   const channel = `turnpike:rooms:${b.name}`;
   await until('Redis to know it', async () => (await redis.command('PUBSUB', 'NUMSUB', channel)).endsWith('0'));
   ann.say({ type: 'signal', to: bob.id, data: 'are you there?' });
   ann.say({ type: 'broadcast', data: 'anybody?' });
   const again = await comesBack(c, bob);
-  assert.ok(Date.now() - killed < 5000);
+  assert.ok(!c.log().includes(`node ${b.name} is gone`), 'before anybody is told that the node is gone');
   const heard = [...again.missed];
   while (heard.length < 2) heard.push(await again.hear());
   assert.deepEqual(heard.map(one => one.data), ['are you there?', 'anybody?']);
 
-  // Within 15 s, the others are told of those who do not come back, and of nobody else.
-  const left = await within(15_000, 'word that one is lost', ann.hear('peer-left').catch(() => ann.hear('peer-left')));
-  assert.equal(left.id, gone.id);
-  assert.ok(Date.now() - killed < 15_000);
-  assert.equal((await again.hear('peer-left')).id, gone.id);
-  assert.ok(ann.quiet());
+  // Of those who do not come back the others hear, and of nobody else. How soon, is in unit/signaling and unit/cluster.
+  for (const line of [ann, again]) {
+    assert.equal((await line.hear('peer-left', 40_000)).id, gone.id);
+    assert.deepEqual(await line.request({ type: 'ping' }), []);
+  }
   for (const line of [ann, again]) line.close();
 });
 
@@ -178,9 +176,9 @@ test('a node that was wrongly treated as dead returns with its members', async t
   await finds(bob, 1);
   await ann.hear('peer-joined');
   process.kill(b.pid, 'SIGSTOP'); // or its machine loses its network for a while
-  assert.equal((await within(15_000, 'word that Bob is lost', ann.hear('peer-left').catch(() => ann.hear('peer-left')))).id, bob.id);
+  assert.equal((await ann.hear('peer-left', 40_000)).id, bob.id);
   process.kill(b.pid, 'SIGCONT');
-  assert.equal((await ann.hear('peer-joined')).peer.id, bob.id);
+  assert.equal((await ann.hear('peer-joined', 20_000)).peer.id, bob.id);
   ann.say({ type: 'signal', to: bob.id, data: 'here' });
   assert.equal((await bob.hear('signal')).data, 'here');
   for (const line of [ann, bob]) line.close();
@@ -242,7 +240,7 @@ test('Redis fails for some time', async t => {
     assert.equal((await bob.hear('peer-joined')).peer.id, dora.id);
     redis.resume();
     assert.equal((await ann.hear('peer-joined')).peer.id, dora.id);
-    assert.ok(ann.quiet() && bob.quiet());
+    for (const line of [ann, bob]) assert.deepEqual(await line.request({ type: 'ping' }), [], 'and nothing else was said');
     dora.close();
     await ann.hear('peer-left');
     await bob.hear('peer-left');
@@ -334,7 +332,12 @@ test('others use the same Redis', async t => {
     for (const text of ['', 'x', '{"kind":"alive","node":"evil","run":"x","sequence":1}', 'A'.repeat(1000)])
       await redis.command('PUBLISH', 'turnpike:rooms', text);
     await saysLater(a, 'is not signed with our secret');
+    // What was published later is heard later.
+    const ann = await member(a.ws, 'signed', 'Ann');
+    const bob = await member(b.ws, 'signed', 'Bob');
+    assert.equal((await ann.hear('peer-joined')).peer.id, bob.id);
     assert.ok(!a.log().includes('evil'));
+    for (const line of [ann, bob]) line.close();
   });
 
   await t.test('a node with another secret and the others do not know each other', async () => {
@@ -356,6 +359,12 @@ test('others use the same Redis', async t => {
     const ann = await member(a.ws, 'blue', 'Ann');
     const other = await member(tenant.ws, 'blue', 'Other');
     assert.deepEqual(other.joined.peers, []);
+    // Meanwhile both have written what nodes read of each other, and it was read.
+    for (const key of ['other:node:y.example.org', `turnpike:node:${a.name}`, `turnpike:node:${b.name}`]) {
+      const before = await redis.command('GET', key);
+      assert.notEqual(before, '', key);
+      await until(`${key} to be written anew`, async () => await redis.command('GET', key) !== before);
+    }
     assert.ok(!a.log().slice(mark).includes('y.example.org'));
     for (const line of [ann, other]) line.close();
   });

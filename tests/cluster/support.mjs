@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { freePort } from '../browser/support/call_page.mjs';
 import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { isInstalled, startHaproxy as startProxy } from '../browser/support/proxy.mjs';
+import { member } from '../signaling/support/client.mjs';
 import { startServer } from '../signaling/support/server.mjs';
 
 const run = promisify(execFile);
@@ -19,6 +20,20 @@ const turnpikectl = process.env.TURNPIKECTL ?? fileURLToPath(new URL('turnpikect
 export const runCtl = async (socket, ...words) => (await run(turnpikectl, ['--socket', socket, ...words])).stdout;
 
 export const clusterSecret = 'a secret that all nodes know';
+
+export const portOf = url => Number(url.match(/:(\d+)/g).at(-1).slice(1));
+export const udpPort = node => portOf(node.listeners.find(url => url.startsWith('udp')));
+
+// Resident memory of a process, in kB.
+export const resident = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+
+// Whom the node knows to be in a room, by their names, sorted: somebody joins and leaves again.
+export async function membersAt(node, room) {
+  const line = await member(node.ws, room, 'Visitor');
+  await line.request({ type: 'leave' });
+  line.close();
+  return line.joined.peers.map(peer => peer.name).filter(name => name !== 'Visitor').sort();
+}
 
 // Starts Redis. Resolves, when it can be used, to
 //   url          for cluster.redis: the unix socket
