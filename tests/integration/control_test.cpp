@@ -472,6 +472,7 @@ TEST_CASE("names of strangers do nothing to an operator's terminal", "[integrati
       CHECK(is_harmless_output(each.text));
     CHECK(is_harmless_output(server.control({"allocations"}).text));
   }
+  CHECK(server.daemon.stop() == 0);  // the log is whole then
   CHECK(is_harmless_output(server.daemon.log()));
 }
 
@@ -504,6 +505,7 @@ TEST_CASE("texts of a file do nothing to an operator's terminal", "[integration]
   CHECK(nowhere.code == 1);
   CHECK_THAT(nowhere.text, Catch::Contains("/nowhere/\\u{1b}[2J"));
   CHECK(is_harmless_output(nowhere.text));
+  CHECK(server.daemon.stop() == 0);  // the log is whole then
   CHECK(is_harmless_output(server.daemon.log()));
 }
 

@@ -13,37 +13,50 @@ using namespace turnpike::test;
 
 namespace {
 
-// A missing tool is a skip on a newcomer's machine and a failure in CI.
-bool has_coturn() {
-  if (has_program("turnutils_uclient")) return true;
-  if (std::getenv("CI")) FAIL("turnutils_uclient is not installed (Debian: coturn)");
-  WARN("skipped: turnutils_uclient is not installed (Debian: coturn)");
-  return false;
+bool has_coturn() { return has_tool("turnutils_uclient", "coturn"); }
+
+// A port that is free, and the one above it as well.
+std::uint16_t two_free_ports(const Endpoint& any) {
+  for (;;) {
+    const client::UdpSocket first(any);
+    const std::uint16_t port = first.local().port;
+    try {
+      const client::UdpSocket second({any.address, static_cast<std::uint16_t>(port + 1)});
+      return port;
+    } catch (const std::system_error&) {  // somebody has it
+    }
+  }
 }
 
 // turnutils_peer echoes what it receives, on a port and the next one.
 class EchoPeer {
  public:
-  explicit EchoPeer(const std::string& address) : child_({"turnutils_peer", "-L", address, "-p", "3480"}) {
-    const IpAddress ip = *IpAddress::parse(address);
-    for (const std::uint16_t port : {3480, 3481}) {
+  explicit EchoPeer(Family family)
+      : at_{loopback(family).address, two_free_ports(loopback(family))},
+        child_({"turnutils_peer", "-L", at_.address.to_string(), "-p", std::to_string(at_.port)}) {
+    for (const int above : {0, 1}) {
       // The program does not report when it is ready, so a probe waits until it echoes.
-      client::UdpSocket probe(loopback(ip.family()));
+      client::UdpSocket probe(loopback(family));
+      const Endpoint port{at_.address, static_cast<std::uint16_t>(at_.port + above)};
       bool echoed = false;
       for (int tries = 0; !echoed && tries < 200; ++tries) {
-        probe.send_to(octets("anybody?"), {ip, port});
+        probe.send_to(octets("anybody?"), port);
         echoed = probe.receive(std::chrono::milliseconds(50)).has_value();
       }
       if (!echoed) throw std::runtime_error("turnutils_peer does not echo: " + child_.output());
     }
   }
 
+  const Endpoint& at() const { return at_; }
+
  private:
+  const Endpoint at_;
   Child child_;
 };
 
-std::vector<std::string> uclient(const Endpoint& server, const std::string& peer,
-                                 std::vector<std::string> options) {
+// A client that sends to this peer, or to another one of its own kind where an option says so.
+std::vector<std::string> uclient(const Endpoint& server, const Endpoint& peer,
+                                 const std::vector<std::string>& options) {
   std::vector<std::string> command{"turnutils_uclient",
                                    "-u",
                                    "alice",
@@ -56,13 +69,18 @@ std::vector<std::string> uclient(const Endpoint& server, const std::string& peer
                                    "-z",
                                    "5",
                                    "-e",
-                                   peer,
+                                   peer.address.to_string(),
+                                   "-r",
+                                   std::to_string(peer.port),
                                    "-p",
                                    std::to_string(server.port)};
   command.insert(command.end(), options.begin(), options.end());
   command.push_back(server.address.to_string());
   return command;
 }
+
+// For clients that send to one another.
+const Endpoint kNobody = at("127.0.0.1", 3480);
 
 // Each run takes six seconds, in which turnutils_uclient mostly waits, so all runs of a test go at the same
 // time.
@@ -106,23 +124,23 @@ TEST_CASE("turnutils_stunclient finds its address", "[integration][coturn]") {
 TEST_CASE("turnutils_uclient loses nothing", "[integration][coturn]") {
   if (!has_coturn()) return;
   Daemon daemon;
-  const EchoPeer echo_v4("127.0.0.1");
-  const EchoPeer echo_v6("::1");
+  const EchoPeer v4_peer(Family::ipv4);
+  const EchoPeer v6_peer(Family::ipv6);
   const Endpoint v4 = daemon.listener(0);
   const Endpoint v6 = daemon.listener(1);
 
   Runs runs;
-  runs.start("channels", uclient(v4, "127.0.0.1", {}));
-  runs.start("Send indications", uclient(v4, "127.0.0.1", {"-s"}));
-  runs.start("TURN REST secret", uclient(v4, "127.0.0.1", {"-W", "north-star-secret"}));
-  runs.start("DONT-FRAGMENT", uclient(v4, "127.0.0.1", {"-g"}));
-  runs.start("IPv6", uclient(v6, "::1", {"-x"}));
-  runs.start("IPv6, Send indications", uclient(v6, "::1", {"-x", "-s"}));
-  runs.start("IPv4 client, IPv6 peer", uclient(v4, "::1", {"-x"}));
-  runs.start("IPv6 client, IPv4 peer", uclient(v6, "127.0.0.1", {}));
-  runs.start("dual allocation", uclient(v4, "127.0.0.1", {"-Z"}));
-  runs.start("client to client, even-port pairs with reserved neighbours", uclient(v4, "127.0.0.1", {"-y"}));
-  runs.start("without the RTCP neighbour", uclient(v4, "127.0.0.1", {"-c"}));
+  runs.start("channels", uclient(v4, v4_peer.at(), {}));
+  runs.start("Send indications", uclient(v4, v4_peer.at(), {"-s"}));
+  runs.start("TURN REST secret", uclient(v4, v4_peer.at(), {"-W", "north-star-secret"}));
+  runs.start("DONT-FRAGMENT", uclient(v4, v4_peer.at(), {"-g"}));
+  runs.start("IPv6", uclient(v6, v6_peer.at(), {"-x"}));
+  runs.start("IPv6, Send indications", uclient(v6, v6_peer.at(), {"-x", "-s"}));
+  runs.start("IPv4 client, IPv6 peer", uclient(v4, v6_peer.at(), {"-x"}));
+  runs.start("IPv6 client, IPv4 peer", uclient(v6, v4_peer.at(), {}));
+  runs.start("dual allocation", uclient(v4, v4_peer.at(), {"-Z"}));
+  runs.start("client to client, even-port pairs with reserved neighbours", uclient(v4, v4_peer.at(), {"-y"}));
+  runs.start("without the RTCP neighbour", uclient(v4, v4_peer.at(), {"-c"}));
   runs.expect_nothing_lost();
 }
 
@@ -130,11 +148,11 @@ TEST_CASE("turnutils_uclient loses nothing", "[integration][coturn]") {
 TEST_CASE("turnutils_uclient moves its allocations and loses nothing", "[integration][coturn]") {
   if (!has_coturn()) return;
   Daemon daemon({R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0"])", "workers=4", "relay.mobility=true"});
-  const EchoPeer echo("127.0.0.1");
+  const EchoPeer v4_peer(Family::ipv4);
   Runs runs;
-  runs.start("UDP", uclient(daemon.listener(0), "127.0.0.1", {"-M"}));
-  runs.start("UDP, Send indications", uclient(daemon.listener(0), "127.0.0.1", {"-M", "-s"}));
-  runs.start("TCP", uclient(daemon.listener(1), "127.0.0.1", {"-M", "-t"}));
+  runs.start("UDP", uclient(daemon.listener(0), v4_peer.at(), {"-M"}));
+  runs.start("UDP, Send indications", uclient(daemon.listener(0), v4_peer.at(), {"-M", "-s"}));
+  runs.start("TCP", uclient(daemon.listener(1), v4_peer.at(), {"-M", "-t"}));
   runs.expect_nothing_lost();
   CHECK(daemon.wait_for_log("allocation moved"));
 }
@@ -151,11 +169,11 @@ TEST_CASE("turnutils_uclient loses nothing through TCP relayed addresses", "[int
                  "tls.private_key=" + files.private_key.path()});
 
   Runs runs;
-  runs.start("TCP", uclient(daemon.listener(0), "127.0.0.1", {"-T", "-y", "-l", "160"}));
-  runs.start("TLS", uclient(daemon.listener(1), "127.0.0.1", {"-T", "-S", "-y", "-l", "160"}));
+  runs.start("TCP", uclient(daemon.listener(0), kNobody, {"-T", "-y", "-l", "160"}));
+  runs.start("TLS", uclient(daemon.listener(1), kNobody, {"-T", "-S", "-y", "-l", "160"}));
   runs.expect_nothing_lost();
   SECTION("peers that connect") {
-    Child child(uclient(daemon.listener(0), "127.0.0.1", {"-T", "-P", "-y", "-l", "160"}));
+    Child child(uclient(daemon.listener(0), kNobody, {"-T", "-P", "-y", "-l", "160"}));
     const int exit_code = child.wait();
     INFO(child.output());
     CHECK(exit_code == 0);
@@ -181,17 +199,17 @@ TEST_CASE("turnutils_uclient loses nothing with access tokens", "[integration][c
   Daemon daemon({kThirdParty, "auth.users={}", "auth.secrets=[]",
                  tcp ? R"(listen=["tcp://127.0.0.1:0"])" : R"(listen=["udp://127.0.0.1:0"])",
                  tcp ? "relay.tcp=true" : "relay.tcp=false"});
-  const EchoPeer echo_v4("127.0.0.1");
+  const EchoPeer v4_peer(Family::ipv4);
   const Endpoint server = daemon.listener();
   Runs runs;
   if (tcp) {
-    runs.start("TCP", uclient(server, "127.0.0.1", {"-J", "-t"}));
-    runs.start("TCP relayed addresses", uclient(server, "127.0.0.1", {"-J", "-T", "-y", "-l", "160"}));
+    runs.start("TCP", uclient(server, v4_peer.at(), {"-J", "-t"}));
+    runs.start("TCP relayed addresses", uclient(server, v4_peer.at(), {"-J", "-T", "-y", "-l", "160"}));
   } else {
-    runs.start("channels", uclient(server, "127.0.0.1", {"-J"}));
-    runs.start("Send indications", uclient(server, "127.0.0.1", {"-J", "-s", "-m", "8"}));
-    runs.start("client to client", uclient(server, "127.0.0.1", {"-J", "-y"}));
-    runs.start("dual allocation", uclient(server, "127.0.0.1", {"-J", "-Z"}));
+    runs.start("channels", uclient(server, v4_peer.at(), {"-J"}));
+    runs.start("Send indications", uclient(server, v4_peer.at(), {"-J", "-s", "-m", "8"}));
+    runs.start("client to client", uclient(server, v4_peer.at(), {"-J", "-y"}));
+    runs.start("dual allocation", uclient(server, v4_peer.at(), {"-J", "-Z"}));
   }
   runs.expect_nothing_lost();
   for (const std::string kid : {"north", "union", "oldempire"}) {
@@ -205,7 +223,7 @@ TEST_CASE("turnutils_uclient with a key that the server does not have is refused
   Daemon daemon(
       {"auth.third_party={server_name: turn.example.org, keys: [{kid: north, key: "
        "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIK}]}"});
-  Child child(uclient(daemon.listener(), "127.0.0.1", {"-J", "-n", "1", "-m", "1"}));
+  Child child(uclient(daemon.listener(), kNobody, {"-J", "-n", "1", "-m", "1"}));
   CHECK(child.wait() != 0);
   CHECK(daemon.wait_for_log("error=401"));
   CHECK(daemon.log().find("allocation created") == std::string::npos);
@@ -214,13 +232,13 @@ TEST_CASE("turnutils_uclient with a key that the server does not have is refused
 TEST_CASE("turnutils_uclient goes where it is sent", "[integration][coturn]") {
   if (!has_coturn()) return;
   Daemon second;
-  const EchoPeer echo_v4("127.0.0.1");
+  const EchoPeer v4_peer(Family::ipv4);
   const std::string other = "relay.alternate_servers=[\"udp://" + second.listener().to_string() + "\"]";
 
   SECTION("always") {
     Daemon first({other, "relay.redirect=always"});
     Runs runs;
-    runs.start("redirected", uclient(first.listener(), "127.0.0.1", {}));
+    runs.start("redirected", uclient(first.listener(), v4_peer.at(), {}));
     runs.expect_nothing_lost();
     CHECK(first.wait_for_log("error=300 Try Alternate"));
     CHECK(first.log().find("allocation created") == std::string::npos);
@@ -231,7 +249,7 @@ TEST_CASE("turnutils_uclient goes where it is sent", "[integration][coturn]") {
     RelayClient holder(first.listener());
     REQUIRE(holder.allocate() == 0);
     Runs runs;
-    runs.start("redirected", uclient(first.listener(), "127.0.0.1", {}));
+    runs.start("redirected", uclient(first.listener(), v4_peer.at(), {}));
     runs.expect_nothing_lost();
     CHECK(first.wait_for_log("error=300 Try Alternate"));
     CHECK(second.wait_for_log("allocation created"));
@@ -244,19 +262,19 @@ TEST_CASE("turnutils_uclient loses nothing by TCP and TLS", "[integration][cotur
   Daemon daemon({R"(listen=["tcp://127.0.0.1:0", "tcp://[::1]:0", "tls://127.0.0.1:0", "tls://[::1]:0"])",
                  "tls.certificate=" + files.certificate.path(),
                  "tls.private_key=" + files.private_key.path()});
-  const EchoPeer echo_v4("127.0.0.1");
-  const EchoPeer echo_v6("::1");
+  const EchoPeer v4_peer(Family::ipv4);
+  const EchoPeer v6_peer(Family::ipv6);
 
   Runs runs;
-  runs.start("TCP", uclient(daemon.listener(0), "127.0.0.1", {"-t"}));
-  runs.start("TCP, Send indications", uclient(daemon.listener(0), "127.0.0.1", {"-t", "-s"}));
-  runs.start("TCP, IPv6", uclient(daemon.listener(1), "::1", {"-t", "-x"}));
-  runs.start("TCP, client to client", uclient(daemon.listener(0), "127.0.0.1", {"-t", "-y"}));
-  runs.start("TLS", uclient(daemon.listener(2), "127.0.0.1", {"-t", "-S"}));
-  runs.start("TLS, Send indications", uclient(daemon.listener(2), "127.0.0.1", {"-t", "-S", "-s"}));
-  runs.start("TLS, IPv6", uclient(daemon.listener(3), "::1", {"-t", "-S", "-x"}));
+  runs.start("TCP", uclient(daemon.listener(0), v4_peer.at(), {"-t"}));
+  runs.start("TCP, Send indications", uclient(daemon.listener(0), v4_peer.at(), {"-t", "-s"}));
+  runs.start("TCP, IPv6", uclient(daemon.listener(1), v6_peer.at(), {"-t", "-x"}));
+  runs.start("TCP, client to client", uclient(daemon.listener(0), v4_peer.at(), {"-t", "-y"}));
+  runs.start("TLS", uclient(daemon.listener(2), v4_peer.at(), {"-t", "-S"}));
+  runs.start("TLS, Send indications", uclient(daemon.listener(2), v4_peer.at(), {"-t", "-S", "-s"}));
+  runs.start("TLS, IPv6", uclient(daemon.listener(3), v6_peer.at(), {"-t", "-S", "-x"}));
   runs.start("TLS, faster than it reads",
-             uclient(daemon.listener(2), "127.0.0.1", {"-t", "-S", "-z", "1", "-n", "200"}));
+             uclient(daemon.listener(2), v4_peer.at(), {"-t", "-S", "-z", "1", "-n", "200"}));
   runs.expect_nothing_lost();
 }
 
@@ -266,17 +284,17 @@ TEST_CASE("turnutils_uclient loses nothing by DTLS", "[integration][coturn][dtls
   Daemon daemon({R"(listen=["dtls://127.0.0.1:0", "dtls://[::1]:0"])",
                  "tls.certificate=" + files.certificate.path(),
                  "tls.private_key=" + files.private_key.path()});
-  const EchoPeer echo_v4("127.0.0.1");
-  const EchoPeer echo_v6("::1");
+  const EchoPeer v4_peer(Family::ipv4);
+  const EchoPeer v6_peer(Family::ipv6);
 
   Runs runs;
-  runs.start("channels", uclient(daemon.listener(0), "127.0.0.1", {"-S"}));
-  runs.start("Send indications", uclient(daemon.listener(0), "127.0.0.1", {"-S", "-s"}));
-  runs.start("DONT-FRAGMENT", uclient(daemon.listener(0), "127.0.0.1", {"-S", "-g"}));
+  runs.start("channels", uclient(daemon.listener(0), v4_peer.at(), {"-S"}));
+  runs.start("Send indications", uclient(daemon.listener(0), v4_peer.at(), {"-S", "-s"}));
+  runs.start("DONT-FRAGMENT", uclient(daemon.listener(0), v4_peer.at(), {"-S", "-g"}));
   runs.start("Send indications with DONT-FRAGMENT",
-             uclient(daemon.listener(0), "127.0.0.1", {"-S", "-g", "-s"}));
-  runs.start("client to client", uclient(daemon.listener(0), "127.0.0.1", {"-S", "-y"}));
-  runs.start("IPv6", uclient(daemon.listener(1), "::1", {"-S", "-x"}));
-  runs.start("faster", uclient(daemon.listener(0), "127.0.0.1", {"-S", "-z", "1", "-n", "200"}));
+             uclient(daemon.listener(0), v4_peer.at(), {"-S", "-g", "-s"}));
+  runs.start("client to client", uclient(daemon.listener(0), v4_peer.at(), {"-S", "-y"}));
+  runs.start("IPv6", uclient(daemon.listener(1), v6_peer.at(), {"-S", "-x"}));
+  runs.start("faster", uclient(daemon.listener(0), v4_peer.at(), {"-S", "-z", "1", "-n", "200"}));
   runs.expect_nothing_lost();
 }

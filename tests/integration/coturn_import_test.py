@@ -201,14 +201,14 @@ admin:
 
     def test_json(self):
         path = pathlib.Path(self.folder.name, "turnserver.conf")
-        for text, code in [("realm=example.org\nuser=ann:secret\n", 0), ("realm=example.org\nno-such-option=1\nmin-port=1\n", None)]:
+        for text, code in [("realm=example.org\nuser=ann:secret\n", 0), ("cert=/nowhere/cert.pem\npkey=/nowhere/key.pem\n", 1)]:
             path.write_text(text)
             done, plain = import_file(path, "--json"), import_file(path)
             answer = json.loads(done.stdout)
             self.assertEqual(done.returncode, plain.returncode)
             self.assertEqual(answer["yaml"], plain.stdout)
             self.assertEqual(not answer["errors"], done.returncode == 0)
-            self.assertTrue(code is None or done.returncode == code)
+            self.assertEqual(done.returncode, code, done.stdout)
 
     def test_a_file_that_is_not_there(self):
         for path in ("/nowhere/turnserver.conf", "/tmp"):

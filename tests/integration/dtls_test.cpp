@@ -207,10 +207,10 @@ TEST_CASE("answers to hellos of one address are limited, like answers to request
   DtlsServer server({"limits.unauthenticated_per_second=1"});
   const Octets hello = first_hello();
   client::UdpSocket stranger(loopback(Family::ipv4));
-  int answered = 0;
   for (int i = 0; i < 20; ++i) stranger.send_to(hello, server.at());
+  int answered = 0;
+  for (; answered < 2; ++answered) REQUIRE(stranger.receive(10s));
   while (stranger.receive(500ms)) ++answered;
-  CHECK(answered >= 2);
   CHECK(answered < 10);
   // A client that has proved its address gets all answers.
   client::DtlsSocket client(*Endpoint::parse("127.0.0.9:0"), server.at());
@@ -261,7 +261,7 @@ TEST_CASE("a client that starts again on its port takes its own place", "[integr
 }
 
 TEST_CASE("a DTLS client's goodbye frees its allocation, its port and its place", "[integration][dtls]") {
-  DtlsServer server({"relay.ports=20200-20200", "limits.allocations_per_user=1"});
+  DtlsServer server({relay_on_ports("20200-20200"), "limits.allocations_per_user=1"});
   for (int i = 0; i < 5; ++i) {
     RelayClient client = server.client();
     REQUIRE(client.allocate() == 0);
@@ -273,7 +273,7 @@ TEST_CASE("a DTLS client's goodbye frees its allocation, its port and its place"
 }
 
 TEST_CASE("a client that does not continue its DTLS handshake is dropped", "[integration][dtls]") {
-  DtlsServer server({"workers=1", "limits.connect_timeout=300ms", "limits.idle_timeout=500ms"});
+  DtlsServer server({"workers=1", "limits.connect_timeout=2s", "limits.idle_timeout=1s"});
   SECTION("no first message") {
     client::DtlsSocket silent = server.connect();
     CHECK(is_closed(silent));
@@ -366,7 +366,7 @@ TEST_CASE("a DTLS wildcard listener answers from the address that a client came 
 }
 
 TEST_CASE("openssl agrees with it on DTLS 1.2 and ALPN, and on nothing older", "[integration][dtls]") {
-  if (!has_program("openssl")) return;
+  if (!has_tool("openssl", "openssl")) return;
   DtlsServer server;
   const auto ask = [&](const std::string& options) {
     Child child({"sh", "-c",

@@ -173,7 +173,7 @@ TEST_CASE("sends that cannot work stop nothing", "[integration]") {
 }
 
 TEST_CASE("a full port range is a 508, and is over as soon as a port is free", "[integration]") {
-  Daemon daemon({"relay.ports=20000-20003"});
+  Daemon daemon({relay_on_ports("20000-20003")});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 4; ++i) {
     REQUIRE(clients.emplace_back(std::make_unique<RelayClient>(daemon.listener()))->allocate() == 0);
@@ -274,7 +274,7 @@ TEST_CASE("wrong passwords get few answers and few lines of log, right ones are 
 }
 
 TEST_CASE("what an owner reserves counts in its quota on every worker", "[integration]") {
-  Daemon daemon({"limits.allocations_per_user=1", "relay.ports=21000-21199"});
+  Daemon daemon({"limits.allocations_per_user=1", relay_on_ports("21000-21199")});
   client::RequestContents contents;
   contents.even_port = true;  // with the next one
   for (int i = 0; i < 20; ++i) {
@@ -285,7 +285,7 @@ TEST_CASE("what an owner reserves counts in its quota on every worker", "[integr
   CHECK(client.allocate() == 0);
 }
 
-TEST_CASE("an allocation ends at its age", "[integration]") {
+TEST_CASE("no Refresh lets an allocation last beyond its age", "[integration]") {
   Daemon daemon({"limits.allocation_age=60s"});
   RelayClient client(daemon.listener());
   REQUIRE(client.allocate() == 0);

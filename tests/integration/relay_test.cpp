@@ -164,7 +164,7 @@ TEST_CASE("two clients reach each other through their relayed addresses", "[inte
 
 TEST_CASE("a port is free again when its client hears that the allocation is gone, for all workers",
           "[integration]") {
-  Daemon daemon({"workers=2", "relay.ports=20120-20120", "limits.unauthenticated_per_second=0"});
+  Daemon daemon({"workers=2", relay_on_ports("20120-20120"), "limits.unauthenticated_per_second=0"});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(std::make_unique<RelayClient>(daemon.listener()));
   for (int round = 0; round < 100; ++round) {

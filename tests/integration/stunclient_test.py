@@ -552,11 +552,17 @@ class CoturnServer(StunclientTest):
             command += f" -p {first} --alt-listening-port={second} --pidfile={folder}/pid --userdb={folder}/db"
             process = subprocess.Popen(command.split(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             try:
+                log = ""
                 for line in process.stdout:
+                    log += line
                     if "Total auth threads" in line or "Total General servers" in line:
                         break
+                else:
+                    self.fail(f"turnserver has ended:\n{log}")
                 drain = threading.Thread(target=process.stdout.read, daemon=True)
                 drain.start()
+                self.addCleanup(process.stdout.close)
+                self.addCleanup(drain.join, timeout=10)
                 text = self.expect_success("--mode", "full", "127.0.0.1", str(first))
                 self.assertIn("Nat behavior: Direct Mapping\n", text)
                 self.assertIn("Nat filtering: Endpoint-Independent Filtering\n", text)
@@ -565,8 +571,6 @@ class CoturnServer(StunclientTest):
             finally:
                 process.kill()
                 process.wait(timeout=10)
-                drain.join(timeout=10)
-                process.stdout.close()
 
 
 class NoServer(StunclientTest):
@@ -593,7 +597,7 @@ class NoServer(StunclientTest):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
             silent.bind(("127.0.0.1", 0))
             silent.settimeout(5)
-            self.stunclient("--timeout", "0.6", "127.0.0.1", str(silent.getsockname()[1]))
+            self.stunclient("--timeout", "2", "127.0.0.1", str(silent.getsockname()[1]))
             self.assertEqual(silent.recv(2048), silent.recv(2048))
 
     def test_an_address_that_is_not_here(self):

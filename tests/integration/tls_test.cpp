@@ -288,8 +288,8 @@ TEST_CASE("everybody who asks for a reload is answered, beside others and beside
     CHECK(asker->wait() == 0);
     CHECK(asker->output() == "");
   }
+  CHECK(daemon.stop() == 0);  // the log is whole then
   CHECK(count(daemon.log(), "reloaded") == 7);
-  CHECK(daemon.stop() == 0);
 }
 
 TEST_CASE("a daemon without certificates survives SIGHUP", "[integration]") {

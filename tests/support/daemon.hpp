@@ -1,7 +1,10 @@
 // The real daemon, on free loopback ports, with a configuration that the test chooses.
 #pragma once
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -23,6 +26,29 @@ class TemporaryFile {
  private:
   std::string path_;
 };
+
+// Whether this machine has the program that a test needs. A missing one is a skip on a newcomer's machine and
+// a failure in CI.
+inline bool has_tool(const std::string& program, const std::string& package) {
+  if (has_program(program)) return true;
+  const std::string why = program + " is not installed (Debian: " + package + ")";
+  if (std::getenv("CI")) FAIL(why);
+  WARN("skipped: " << why);
+  return false;
+}
+
+// A loopback address where no other process has ports: tests with a range of relayed ports may run twice at
+// once.
+inline std::string own_loopback() {
+  const auto pid = static_cast<unsigned>(getpid());
+  return "127." + std::to_string(64 + pid / 65536 % 128) + '.' + std::to_string(pid / 256 % 256) + '.' +
+         std::to_string(pid % 256);
+}
+
+// Settings for relayed addresses with no other ports than these, such as "20000-20003".
+inline std::string relay_on_ports(const std::string& ports) {
+  return "relay={addresses: [" + own_loopback() + "], ports: " + ports + "}";
+}
 
 // The path of the daemon in the same build as the tests; $TURNPIKE overrides it.
 std::string daemon_path();

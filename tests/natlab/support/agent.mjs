@@ -35,12 +35,12 @@ const methods = {
     socket.once('error', reject).bind(port, address, () => resolve(socket.address()));
   }),
 
-  // The address that the STUN server sees, or null if it does not answer: one request, three times.
-  mapped: (address, port) => new Promise(resolve => {
+  // The address that the STUN server sees, or null if it does not answer: one request, so many times.
+  mapped: (address, port, times = 20) => new Promise(resolve => {
     const request = Buffer.concat([Buffer.from('000100002112a442', 'hex'), randomBytes(12)]);
     const transaction = request.toString('hex', 8);
     let sent = 0;
-    const send = () => (sent++ < 3 ? socket.send(request, port, address) : finish(null));
+    const send = () => (sent++ < times ? socket.send(request, port, address) : finish(null));
     const timer = setInterval(send, 300);
     const finish = answer => {
       clearInterval(timer);
