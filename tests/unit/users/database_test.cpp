@@ -125,7 +125,9 @@ TEST_CASE("users are added, changed and removed", "[users]") {
   CHECK(database.set_keys("example.org", user("alice", 4), 1800000000));
   CHECK_FALSE(database.set_keys("example.org", user("carol"), 1));
   CHECK_FALSE(database.remove("example.org", "carol"));
-  for (const auth::UserParams& one : database.users("example.org")) {
+  const auto users = database.users("example.org");
+  CHECK(users.size() == 2);
+  for (const auth::UserParams& one : users) {
     CHECK_FALSE(one.password);
     CHECK(one.key_md5 == user("", one.name == "alice" ? 4 : 2).key_md5);
     CHECK(one.key_sha256 == user("", one.name == "alice" ? 4 : 2).key_sha256);
