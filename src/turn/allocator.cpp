@@ -40,17 +40,17 @@ constexpr AttributeType kOfSimpleClients[] = {
     AttributeType::requested_transport, AttributeType::requested_address_family, AttributeType::username,
     AttributeType::realm, AttributeType::nonce};
 
-// Whether the client is told of ICMP errors. RFC 5766 knows none and promises DATA in every Data indication,
-// and the clients of Pion, webrtc-rs and SIPSorcery hear nothing more after an indication without it. Their
-// Allocate has FINGERPRINT, is signed with SHA-1, and asks for nothing but a relayed address. Other old
-// clients ignore such an indication, as RFC 5766 §10.4 says.
-bool takes_icmp(const Request& request) {
-  bool takes =
-      !request.message.has_fingerprint() || request.authenticated->integrity == auth::Integrity::sha256;
+// Whether the client must find DATA in each Data indication. RFC 5766 §10.4 promises it, and the clients of
+// Pion, webrtc-rs and SIPSorcery receive nothing more after an indication without it. Their Allocate has
+// FINGERPRINT, is signed with SHA-1, and asks for nothing but a relayed address. Other old clients ignore an
+// indication without DATA.
+bool needs_data(const Request& request) {
+  bool needs =
+      request.message.has_fingerprint() && request.authenticated->integrity != auth::Integrity::sha256;
   request.message.for_each([&](const stun::Attribute& attribute) {
-    takes = takes || std::ranges::find(kOfSimpleClients, attribute.type) == std::end(kOfSimpleClients);
+    needs = needs && std::ranges::find(kOfSimpleClients, attribute.type) != std::end(kOfSimpleClients);
   });
-  return takes;
+  return needs;
 }
 
 // Returns the owner of a reservation, who alone may claim it. A client may have another access token when it
@@ -122,7 +122,7 @@ void Allocator::add_allocation(const Request& request, const AllocateOptions& op
                                std::unique_ptr<Allocation> allocation, Output& out) {
   allocation->tuple = request.tuple;
   allocation->transport = options.transport;
-  allocation->takes_icmp = takes_icmp(request);
+  allocation->needs_data = needs_data(request);
   allocation->number = ++last_number_;
   allocation->first_family = allocation->relays.front().family();
   allocation->created = request.now.steady;

@@ -57,7 +57,6 @@ void Relaying::on_send(Allocation* allocation, const Send& send, TimePoint now, 
     ++counters_.to_peer_refused;
     return;
   }
-  if (send.dont_fragment) allocation->takes_icmp = true;  // what is too large comes back as an ICMP error
   relay_to_peer(*allocation, relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment, now,
                 out);
 }
@@ -132,13 +131,14 @@ void Relaying::on_peer(Allocation* allocation, const Endpoint& from, Bytes paylo
   out.send_to_client(tuple, builder.bytes(), payload, padding_of(payload.size()));
 }
 
-// RFC 8656 §11.5.
+// RFC 8656 §11.5. Such an indication has no DATA as a rule (§18.4), but may have it: for clients that need
+// it, it is empty.
 void Relaying::on_icmp(const Allocation* allocation, const Endpoint& peer, const stun::Icmp& icmp,
                        TimePoint now, Output& out) {
-  if (!allocation || !allocation->takes_icmp) return;
-  if (!allocation->peers.find_permission(peer.address, now.steady)) return;
+  if (!allocation || !allocation->peers.find_permission(peer.address, now.steady)) return;
   stun::MessageBuilder builder = responder_.begin_indication(Method::data);
   builder.add_xor_address(AttributeType::xor_peer_address, access_.to_advertised(peer));
+  if (allocation->needs_data) builder.add(AttributeType::data, Bytes());
   builder.add_icmp(icmp);
   out.send_to_client(allocation->tuple, builder.bytes());
 }

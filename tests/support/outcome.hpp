@@ -107,14 +107,16 @@ class Outcome {
     CHECK_FALSE(data.has(stun::AttributeType::icmp));
     return *this;
   }
-  const Outcome& expect_icmp(std::string_view peer, const stun::Icmp& icmp) const {
+  const Outcome& expect_icmp(std::string_view peer, const stun::Icmp& icmp, bool with_data = false) const {
     const stun::MessageView data = data_indication();
     const auto from = data.find(stun::AttributeType::xor_peer_address);
     const auto value = data.find(stun::AttributeType::icmp);
     REQUIRE((from && value));
     CHECK(stun::decode_xor_address(*from, data.transaction_id())->to_string() == peer);
     CHECK(stun::decode_icmp(*value) == icmp);
-    CHECK_FALSE(data.has(stun::AttributeType::data));
+    const auto payload = data.find(stun::AttributeType::data);
+    CHECK(payload.has_value() == with_data);
+    if (payload) CHECK(payload->empty());
     return *this;
   }
   // Expects ChannelData. Over UDP nothing follows the payload; on a stream the padding is zero.

@@ -59,7 +59,8 @@ struct Allocation : boost::intrusive::set_base_hook<boost::intrusive::optimize_s
   std::optional<std::pair<Family, stun::ErrorCode>> missing_family;
 
   RelayedTransport transport = RelayedTransport::udp;
-  bool takes_icmp = true;              // whether the client is told of ICMP errors (RFC 8656 §11.5)
+  // Whether the client must find DATA in each Data indication, also in one that tells of an ICMP error.
+  bool needs_data = false;
   Family first_family = Family::ipv4;  // of the first relayed address at the start
 
   // Null when the allocation has no relayed address of this family.
