@@ -36,6 +36,13 @@ TEST_CASE("a token gives what was sealed in it", "[auth][token]") {
   }
 }
 
+TEST_CASE("a token made after 2106 has more than 32 bits of seconds", "[auth][token]") {
+  const WallTime late(std::chrono::seconds(0x1'0000'0001));
+  const auto token = opened(TokenMaker::at(late).seal());
+  REQUIRE(token);
+  CHECK(token->issued == late);
+}
+
 // Debian's turnutils_oauth made these tokens of the key, nonce, session key and time that are named here.
 TEST_CASE("a token of coturn's turnutils_oauth can be opened", "[auth][token]") {
   const Octets token = *crypto::base64_decode(

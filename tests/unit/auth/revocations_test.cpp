@@ -33,6 +33,16 @@ TEST_CASE("a subject is revoked with all tokens that were issued until then", "[
   CHECK(revocations.has("x", "ann", kThen + 1s, kThen + 59min));
 }
 
+TEST_CASE("of two revocations the later moment counts, and none that is over", "[auth]") {
+  Revocations revocations;
+  REQUIRE(revocations.add({Kind::subject, "ann", kThen + 1min, kThen + 1h}, kThen + 1min));
+  REQUIRE(revocations.add({Kind::subject, "ann", kThen, kThen + 1h}, kThen + 1min));
+  CHECK(revocations.has("x", "ann", kThen + 30s, kThen + 2min));
+  REQUIRE(revocations.add({Kind::subject, "ann", kThen, kThen + 3h}, kThen + 2h));
+  CHECK(revocations.has("x", "ann", kThen, kThen + 2h));
+  CHECK_FALSE(revocations.has("x", "ann", kThen + 30s, kThen + 2h));
+}
+
 TEST_CASE("what is known already is covered, and what has to be remembered is listed", "[auth]") {
   Revocations revocations;
   const Revocation token{Kind::token, "a", kThen, kThen + 1h};

@@ -97,6 +97,11 @@ std::vector<Case> cases() {
          b.add_icmp({0xFF, 0xFFFF, 0xFFFFFFFF});
        },
        "8004 0008 0000 ffff ffffffff"_hex},
+      {"ICMP with a code of more bits than there are",
+       [](B b) {
+         b.add_icmp({0, 0xFFFF, 0});
+       },
+       "8004 0008 0000 01ff 00000000"_hex},
       {"PASSWORD-ALGORITHM", [](B b) { b.add_password_algorithm(PasswordAlgorithm::sha256); },
        "001d 0004 00020000"_hex},
       {"PASSWORD-ALGORITHMS", [](B b) { b.add_password_algorithms(kAlgorithms); },

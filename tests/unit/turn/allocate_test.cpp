@@ -611,6 +611,16 @@ TEST_CASE("an allocation lasts until its greatest age, though clients are told w
   CHECK(s.advance(100ms).lifetimes.at(0).reason == turn::EndReason::allocation_age);
 }
 
+TEST_CASE("a lower greatest age holds from the reload on, for what there is as well", "[turn]") {
+  Scenario s(ending_after(1000s));
+  s.client_sends(allocate()).expect_success().expect_lifetime(600s);
+  s.advance(100s);
+  const Setup next = ending_after(200s);
+  s.settings_become(next.auth, next.limits).expect_no_event();
+  s.advance(99s).expect_no_event();
+  CHECK(s.advance(1s).lifetimes.at(0).reason == turn::EndReason::allocation_age);
+}
+
 TEST_CASE("an allocation that ends earlier is not reported as too old", "[turn]") {
   Scenario s(ending_after(1000s));
   s.client_sends(allocate()).expect_success();

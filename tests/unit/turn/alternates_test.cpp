@@ -90,6 +90,14 @@ TEST_CASE("with `full`, clients are redirected only when ports or places are mis
     s.client_sends(allocate().as("bob").from(client(2))).expect_success();
     s.client_sends(allocate().from(client(3))).expect_error(486);  // both limits
   }
+  SECTION("so is the limit of an address") {
+    setup.limits.allocations_per_address = 1;
+    Scenario s(setup);
+    Client neighbour = client(1);
+    neighbour.tuple.client.port = 1000;
+    s.client_sends(allocate().from(client(1))).expect_success();
+    s.client_sends(allocate().from(neighbour)).expect_error(486);
+  }
   SECTION("ports") {
     setup.relays.first_port = 50000;
     setup.relays.last_port = 50001;

@@ -106,6 +106,15 @@ TEST_CASE("a repeated Refresh gets the same answer", "[turn][mobility]") {
   s.client_sends(channel_data(0x4000, "out"), client(2, 1)).expect_sent("5.6.7.8:9", "out");
 }
 
+TEST_CASE("the same transaction id on another path is another move", "[turn][mobility]") {
+  Scenario s(mobile());
+  const std::string ticket = settle_at(s, client(1));
+  s.client_sends(refresh_with(ticket).transaction(7).from(client(2))).expect_success();
+  s.client_sends(refresh_with(ticket).transaction(7).from(client(3))).expect_success();
+  s.client_sends(channel_data(0x4000, "out"), client(2)).expect_silence();
+  s.client_sends(channel_data(0x4000, "out"), client(3)).expect_sent("5.6.7.8:9", "out");
+}
+
 // The answer to the move is lost, and the client's media completes the move before the client asks again.
 TEST_CASE("a client that missed the answer to its move still learns the ticket that is good now",
           "[turn][mobility]") {
@@ -210,7 +219,7 @@ TEST_CASE("another client's ticket, or a malformed one, is refused", "[turn][mob
   std::string wrong = ticket;
   wrong.back() = wrong.back() == 'A' ? 'B' : 'A';
   std::string elsewhere = ticket;
-  elsewhere[1] = 'Z';  // a worker that there is not
+  elsewhere[1] = GENERATE('C', 'Z');  // the first of the workers that there are not, and another one
   for (const unsigned worker : {0U, 1U}) {
     const Client c = client(2 + worker, worker);
     s.client_sends(refresh_with(ticket).as("bob").from(c)).expect_error(441);
@@ -259,6 +268,14 @@ TEST_CASE("an allocation that has begun to move still expires", "[turn][mobility
   s.client_sends(refresh_with(ticket).from(client(3))).expect_error(400);
 }
 
+TEST_CASE("the ticket of an allocation that has expired is no good before it is removed",
+          "[turn][mobility]") {
+  Scenario s(mobile());
+  const std::string ticket = settle_at(s, client(1));
+  s.advance_asleep(600s);
+  s.client_sends(refresh_with(ticket).from(client(3))).expect_error(400);
+}
+
 TEST_CASE("the end of a connection is not the end of an allocation that may move", "[turn][mobility]") {
   Scenario s(mobile(2));
   const Client before = client_on(Transport::tcp, 1);
@@ -274,9 +291,11 @@ TEST_CASE("the end of a connection is not the end of an allocation that may move
     expect_path(s, after, relayed);
   }
   SECTION("while it moves: the new path is gone, the former one still there") {
-    s.client_sends(refresh_with(ticket).from(after)).expect_success();
+    const std::string next = s.client_sends(refresh_with(ticket).from(after)).expect_success().ticket();
     s.client_closes(after);
     expect_path(s, before, relayed);
+    s.client_sends(refresh_with(next).from(client(3))).expect_error(400);
+    CHECK(s.client_sends(refresh_with(ticket).from(before)).expect_success().ticket() == ticket);
     s.client_sends(refresh_with(ticket).from(client(3))).expect_success();
   }
   SECTION("nobody comes") {

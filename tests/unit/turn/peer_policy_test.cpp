@@ -218,7 +218,11 @@ TEST_CASE("the operator's lists: the longest prefix wins, a tie allows", "[turn]
       {"embedded forms stay closed",
        {"::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "::ffff:8.8.8.8/128"},
        {},
-       {{"::ffff:8.8.8.8", no}, {"::8.8.8.8", no}, {"64:ff9b::8.8.8.8", no}, {"64:ff9b:1::8.8.8.8", no}}},
+       {{"::ffff:8.8.8.8", no},
+        {"::8.8.8.8", no},
+        {"64:ff9b::8.8.8.8", no},
+        {"64:ff9b:1::8.8.8.8", no},
+        {"64:ff9b:1:ffff::8.8.8.8", no}}},
   };
   for (const Ruled& row : table) {
     CAPTURE(row.what);

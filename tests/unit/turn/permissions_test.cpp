@@ -390,5 +390,14 @@ TEST_CASE("peers are allowed and denied as the operator's lists say", "[turn]") 
   s.client_sends(channel_bind(0x4000, "10.20.3.4:1")).expect_success();
 }
 
+TEST_CASE("the end of an allocation tells how many addresses ever had a permission", "[turn]") {
+  Scenario s;
+  s.client_sends(allocate()).expect_success();
+  s.client_sends(create_permission("5.6.7.8:1").peer("5.6.7.8:2")).expect_success();
+  s.client_sends(create_permission("5.6.7.9:1")).expect_success();
+  s.client_sends(create_permission("5.6.7.9:1")).expect_success();
+  CHECK(s.client_sends(refresh(0s)).lifetimes.at(0).peers == 2);
+}
+
 }  // namespace
 }  // namespace turnpike::turn

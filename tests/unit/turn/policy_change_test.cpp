@@ -225,6 +225,12 @@ TEST_CASE("a network that this machine comes to be in is closed to its clients",
     CHECK(refused.refusals[0].network == network);
     CHECK(refused.refusals[0].peer == endpoint("[2a00:1:2:3::6]:1"));
   }
+  params.networks.push_back({address("2a00:4::"), 32});
+  s.policy_becomes(params);
+  const Outcome first =
+      s.client_sends(create_permission("[2a00:1:2:3::6]:1").peer("[2a00:4::1]:1")).expect_error(403);
+  REQUIRE(first.refusals.size() == 1);
+  CHECK(first.refusals[0].network == network);
   const Outcome other = s.client_sends(create_permission("[fd00::1]:1")).expect_error(403);
   REQUIRE(other.refusals.size() == 1);
   CHECK(other.lifetimes.empty());

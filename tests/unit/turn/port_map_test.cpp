@@ -160,5 +160,17 @@ TEST_CASE("a port map knows which worker has a port", "[turn]") {
   CHECK_FALSE(map.worker_of(50003));
 }
 
+TEST_CASE("a port that was TCP's is free for UDP", "[turn]") {
+  PortMap map(50001, 50003);
+  REQUIRE(map.take_from(50002) == 50002);
+  CHECK_FALSE(map.is_tcp(50002));
+  map.set_tcp(50002);
+  CHECK(map.is_tcp(50002));
+  CHECK_FALSE(map.is_tcp(50001));
+  map.release(50002);
+  REQUIRE(map.take_from(50002) == 50002);
+  CHECK_FALSE(map.is_tcp(50002));
+}
+
 }  // namespace
 }  // namespace turnpike::turn

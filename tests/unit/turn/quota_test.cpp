@@ -9,7 +9,7 @@
 namespace turnpike::turn {
 namespace {
 
-TEST_CASE("a user's limit counts what the user holds on other servers") {
+TEST_CASE("a user's limit counts what the user holds on other servers", "[turn]") {
   Quota quota(0, 3, {});
   const QuotaSlot first = quota.take("ann");
   REQUIRE(first);

@@ -382,7 +382,10 @@ TEST_CASE("relay to relay: changes by the operator apply", "[turn][relay to rela
     policy.peers.deny = {{address("192.0.2.1"), 32}};
     s.note(s.policy_becomes(policy));
     s.sends(send(kTwo, "x")).expect_silence();
+    s.note(s.policy_becomes({.peers = {}, .own_addresses = {address("192.0.2.1")}}));
+    s.sends(create_permission(kTwo)).expect_success();
     s.note(s.policy_becomes({.peers = {}, .own_addresses = {}}));  // the address is no longer this machine's
+    s.sends(create_permission(kTwo)).expect_error(403);
     s.sends(send(kTwo, "x")).expect_silence();
   });
   CHECK(went == 3);

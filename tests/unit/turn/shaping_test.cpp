@@ -77,6 +77,22 @@ TEST_CASE("a limit of less than one datagram lets whole ones through", "[turn][l
   CHECK(s.client_sends(data_of_size(kSize)).to_peers.size() == 1);
 }
 
+TEST_CASE("what one limit drops takes nothing from the others", "[turn][limits]") {
+  Setup setup;
+  setup.limits.bytes_per_second_per_allocation = 100'000;
+  const bool by_user = GENERATE(false, true);
+  setup.limits.bytes_per_second_per_user = by_user ? 1000 : 100'000;
+  if (!by_user) setup.limits.bytes_per_second = 1000;
+  Scenario s(setup);
+  open_channel(s, client(1));
+  std::size_t passed = 0;
+  for (int i = 0; i < 1000; ++i) passed += s.client_sends(data_of_size(kSize)).to_peers.size();
+  CHECK(passed < 10);
+  CHECK(s.counters().over_allocation_rate == 0);
+  CHECK(s.counters().over_user_rate == (by_user ? 1000 - passed : 0));
+  CHECK(s.counters().over_server_rate == (by_user ? 0 : 1000 - passed));
+}
+
 TEST_CASE("all allocations of a user share what a user may relay", "[turn][limits]") {
   Setup setup;
   setup.limits.bytes_per_second_per_user = 100'000;
@@ -165,6 +181,20 @@ TEST_CASE("one address has a limit of allocations, for all its users together", 
   }
 }
 
+TEST_CASE("the addresses of one IPv6 network (/64) have so many allocations together", "[turn][limits]") {
+  Setup setup;
+  setup.limits.allocations_per_address = 1;
+  Scenario s(setup);
+  Client who = client(1);
+  who.tuple.server = endpoint("[2001:db8::1]:3478");
+  who.tuple.client = endpoint("[2001:db8:0:1::9]:4000");
+  s.client_sends(allocate().from(who)).expect_success();
+  who.tuple.client = endpoint("[2001:db8:0:1:8000::9]:4000");
+  s.client_sends(allocate().from(who)).expect_error(486);
+  who.tuple.client = endpoint("[2001:db8:0:2::9]:4000");
+  s.client_sends(allocate().from(who)).expect_success();
+}
+
 TEST_CASE("a client from a denied network is refused, and its allocations end at a reload",
           "[turn][clients]") {
   Setup setup;
@@ -175,10 +205,37 @@ TEST_CASE("a client from a denied network is refused, and its allocations end at
   s.client_sends(allocate().from(client(2)).unsigned_by_anybody()).expect_error(403);
   s.client_sends(send("203.0.113.9:9000", "hello").from(client(2))).expect_silence();
   CHECK(s.server().counters().client_denied == 3);
+  CHECK(s.server().counters().peers_denied == 0);
   const ClientPolicy next({.allow = {}, .deny = {{address("198.51.100.0"), 24}}, .exempt = {}});
   const Outcome ended = s.clients_become(next);
   ended.expect_expired();
   CHECK(ended.lifetimes.at(0).reason == EndReason::client_denied);
+}
+
+TEST_CASE("who is exempt is answered however often it asks or fails, and others are not", "[turn][clients]") {
+  Setup setup;
+  setup.clients.exempt = {{address("198.51.100.2"), 32}};
+  setup.limits.unauthenticated_per_second = 1;
+  setup.limits.bindings_per_second = 1;
+  setup.limits.failures_per_second = 1;
+  const std::size_t often = 50;
+  Scenario s(setup);
+  for (const unsigned n : {1U, 2U}) {
+    s.nonce_of(client(n));
+    s.advance(10s);
+    std::size_t challenges = 0;
+    std::size_t bindings = 0;
+    std::size_t failures = 0;
+    for (std::size_t i = 0; i < often; ++i) {
+      failures += s.client_sends(allocate().password("guess").from(client(n))).to_clients.size();
+      challenges += s.client_sends(allocate().unsigned_by_anybody().from(client(n))).to_clients.size();
+      bindings += s.client_sends(binding().from(client(n))).to_clients.size();
+    }
+    CAPTURE(n);
+    CHECK((challenges == often) == (n == 2));
+    CHECK((bindings == often) == (n == 2));
+    CHECK((failures == often) == (n == 2));
+  }
 }
 
 TEST_CASE("networks of clients are allowed and denied, and the longest prefix decides", "[turn][clients]") {
@@ -203,6 +260,7 @@ TEST_CASE("with strict expiry an allocation ends with the credentials that it wa
   Setup setup;
   setup.auth.secrets = {"north star"};
   setup.auth.strict_expiry = GENERATE(false, true);
+  setup.limits.allocation_age = GENERATE(0s, 3600s);  // no age is reached here
   Scenario s(setup);
   RequestMaker request = allocate();
   s.advance(400ms);  // REST names have whole seconds, and clocks have not
@@ -235,6 +293,23 @@ TEST_CASE("a client that asks for no family gets the operator's default", "[turn
   }
   s.client_sends(allocate().from(who)).expect_success();
   CHECK(s.relayed(who).family() == expected);
+}
+
+TEST_CASE("the client's family is that of the address inside, and IPv4 where relays have no such family",
+          "[turn]") {
+  Setup setup;
+  setup.default_family = DefaultFamily::client;
+  const auto [has_v6, from] = GENERATE(table<bool, std::string_view>({
+      {true, "[::ffff:198.51.100.9]:4000"},
+      {false, "[2001:db8::9]:4000"},
+  }));
+  if (!has_v6) setup.relays.v6.reset();
+  Scenario s(setup);
+  Client who = client(1);
+  who.tuple.client = endpoint(from);
+  who.tuple.server = endpoint("[2001:db8::1]:3478");
+  s.client_sends(allocate().from(who)).expect_success();
+  CHECK(s.relayed(who).family() == Family::ipv4);
 }
 
 }  // namespace

@@ -132,6 +132,18 @@ TEST_CASE("a relayed address of one transport opens nothing of the other", "[tur
   s.client_sends(send(by_udp, "x").from(client(3))).expect_data_from(by_udp, "x");
 }
 
+// A permission for an address of this machine is one for the relayed addresses there and for nothing else.
+TEST_CASE("from an address of this machine only relayed addresses connect", "[turn][tcp]") {
+  Scenario s(with_tcp());
+  s.client_sends(allocate_tcp().from(over_tcp(1))).expect_success();
+  s.client_sends(allocate_tcp().from(over_tcp(2))).expect_success();
+  const Endpoint relayed = s.relayed(over_tcp(1));
+  const Endpoint neighbour = s.relayed(over_tcp(2));
+  s.client_sends(create_permission(neighbour.to_string()).from(over_tcp(1))).expect_success();
+  CHECK_FALSE(s.peer_connects(Endpoint{neighbour.address, 4000}.to_string(), relayed).id);
+  CHECK(s.peer_connects(neighbour.to_string(), relayed).id);
+}
+
 TEST_CASE("there is one connection with each peer", "[turn][tcp]") {
   Scenario s(with_tcp());
   s.client_sends(allocate_tcp().from(over_tcp())).expect_success();
