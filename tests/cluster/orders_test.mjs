@@ -96,6 +96,8 @@ test('the answer to an order names the nodes that have not carried it out', asyn
     assert.deepEqual(JSON.parse(revoked.answer).kept, true);
     assert.match(said, /b\.example\.org \(it does not answer\)/);
     await until('it to answer', () => ctl(a, 'kill', '--user', 'ann').then(() => true, () => false));
+    // On a slow machine it was silent for so long that it has to be found anew.
+    await until('all to be listed', async () => (await listed(a)).length === names.length);
   });
 
   await t.test('one that hangs, and not as one that is gone, though Redis goes meanwhile', async t => {
@@ -111,6 +113,8 @@ test('the answer to an order names the nodes that have not carried it out', asyn
     await redis.start();
     assert.deepEqual(JSON.parse(answer).missed, [{ node: b, why: 'no-answer' }]);
     await until('it to answer', () => ctl(a, 'kill', '--user', 'ann').then(() => true, () => false));
+    // On a slow machine it was silent for so long that it has to be found anew.
+    await until('all to be listed', async () => (await listed(a)).length === names.length);
   });
 
   await t.test('one that has come a moment ago', async t => {
