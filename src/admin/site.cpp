@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
@@ -89,8 +88,7 @@ json::array to_json(const std::vector<std::string>& texts) {
 
 // Lets the thread do what has come for it meanwhile, so that a health check never waits behind a long answer.
 Awaitable<void> let_others_go() {
-  const net::Executor executor = co_await boost::asio::this_coro::executor;
-  co_await boost::asio::post(executor, boost::asio::use_awaitable_t<net::Executor>());
+  co_await boost::asio::post(boost::asio::use_awaitable_t<net::Executor>());
 }
 
 // Reads a whole number from 0 to `max`. Returns false when the member is something else.
