@@ -64,6 +64,7 @@ http::Params Administration::http_params(const admin::Params& params) {
   // requests.
   out.open = true;
   out.hosts = params.hosts;
+  out.hosts_key = "admin.hosts";
   out.public_host = params.public_host;
   out.limits.connections = kMaxConnections;
   out.limits.connections_per_address = kMaxConnectionsPerAddress;
@@ -142,11 +143,12 @@ http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
   co_return report;
 }
 
-// The limits of connections are constants here, so the configuration key of a refused connection is left out.
+// The HTTP server names keys of the signaling. The admin listener has no such keys: its limits of connections
+// are constants, and no other origin is allowed.
 void Administration::on_refused(const http::Refused& refused) {
   count_refusal(refusal_counters_, refused.what);
   http::Refused named = refused;
-  if (named.what == "connection") named.key = {};
+  if (named.key.starts_with("signaling.")) named.key = {};
   if (const auto line = refusals_.line(named, relay::read_clocks().steady)) line->write(spdlog::level::info);
 }
 

@@ -376,8 +376,10 @@ std::optional<Response> Server::Connection::Served::find_refusal(const Request& 
   if (!server_.params_.open || !came_to_loopback()) return std::nullopt;
   const std::string_view host = host_without_port(request.authority);
   if (request.authority.empty() || (!host.empty() && server_.hosts_.allows(host))) return std::nullopt;
-  server_.report_refused("host", "signaling.hosts", request.client, request.authority);
-  return error_response(403, "this server is not known by that name; signaling.hosts lists its names");
+  const std::string_view key = server_.params_.hosts_key;
+  server_.report_refused("host", key, request.client, request.authority);
+  return error_response(
+      403, std::string("this server is not known by that name; ").append(key) + " lists its names");
 }
 
 net::TlsSession Server::Connection::Served::session_for(Server& server, net::AcceptedConnection& arrival) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "http/refused.hpp"
@@ -49,6 +50,7 @@ struct Params {
   // hosts below; see Hosts.
   bool open = false;
   std::vector<std::string> hosts{};
+  std::string_view hosts_key = "signaling.hosts";  // a string literal: the configuration key of `hosts`
   std::function<bool(const std::string&)> is_certified{};
   std::vector<Prefix> trusted_proxies;  // their X-Forwarded-* headers are believed
   Limits limits;

@@ -77,7 +77,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
     const auto end = boost::asio::buffer_sequence_end(buffers);
     for (auto at = boost::asio::buffer_sequence_begin(buffers); at != end; ++at) {
       const boost::asio::const_buffer octets = *at;
-      take({static_cast<const char*>(octets.data()), octets.size()});
+      write_or_keep({static_cast<const char*>(octets.data()), octets.size()});
       size += octets.size();
     }
     error = failure_;
@@ -96,8 +96,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
       self->wait_for(until, std::move(handler));
     });
   }
-  void take(std::string_view octets);
-  std::size_t give_socket(std::string_view octets);
+  void write_or_keep(std::string_view octets);
+  std::size_t write_to_socket(std::string_view octets);
 
   TcpSocket socket_;
   bool holds_ = false;

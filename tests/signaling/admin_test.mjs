@@ -142,8 +142,10 @@ test('invalid input gets a clear error on each interface and does no harm', asyn
   ])
     assert.equal((await server.ask(path, { method, body })).status, status, `${method} ${path} ${body}`.slice(0, 80));
   const port = Number(new URL(server.admin).port);
-  assert.match(await exchange(port, 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 403 /,
-    'a page that has its own name resolve to this machine');
+  const rebound = await exchange(port, 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+  assert.match(rebound, /^HTTP\/1\.1 403 /, 'a page that has its own name resolve to this machine');
+  assert.match(rebound, /admin\.hosts/);
+  assert.doesNotMatch(rebound, /signaling/, 'it names a key that has no effect here');
   assert.equal((await server.ask('/readyz')).status, 200);
   assert.equal((await server.ask('/v1/loglevel', { method: 'POST', body: '{"level":"debug"}' })).status, 200);
 });
