@@ -15,11 +15,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "net/fd.hpp"
 #include "support/certificate.hpp"
@@ -88,11 +90,17 @@ class ServiceManager {
   const net::Fd socket_;
 };
 
+// A thread names itself when it runs for the first time, and the daemon may be ready before.
 pid_t find_thread(pid_t process, const std::string& name) {
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
-    std::string its_name;
-    std::getline(std::ifstream(task.path() / "comm"), its_name);
-    if (its_name == name) return std::stoi(task.path().filename());
+  const std::filesystem::path tasks = "/proc/" + std::to_string(process) + "/task";
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (std::chrono::steady_clock::now() < deadline) {
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      std::string its_name;
+      std::getline(std::ifstream(task.path() / "comm"), its_name);
+      if (its_name == name) return std::stoi(task.path().filename());
+    }
+    std::this_thread::sleep_for(10ms);
   }
   FAIL("there is no thread " << name);
   return 0;

@@ -25,7 +25,7 @@ packages_test=(
   man-db mandoc  # to check the manual pages
   dpkg-dev debootstrap systemd-container lintian procps  # the Debian package, and a machine to install it in
 )
-packages_package=(dpkg-dev git)  # tools/package
+packages_package=(dpkg-dev file git)  # tools/package; cpack needs file to find the libraries
 packages_bench=(coturn libbenchmark-dev)  # tools/bench
 packages_check=(
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache shellcheck
