@@ -87,9 +87,7 @@ json::array to_json(const std::vector<std::string>& texts) {
 }
 
 // Lets the thread do what has come for it meanwhile, so that a health check never waits behind a long answer.
-Awaitable<void> let_others_go() {
-  co_await boost::asio::post(boost::asio::use_awaitable_t<net::Executor>());
-}
+Awaitable<void> let_others_go() { co_await boost::asio::post(boost::asio::use_awaitable_t<net::Executor>()); }
 
 // Reads a whole number from 0 to `max`. Returns false when the member is something else.
 bool read_number(const json::object& body, std::string_view name, std::uint64_t max,
