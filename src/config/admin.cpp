@@ -43,9 +43,8 @@ void check_admin(const Value& section, const Config& config) {
   if (std::ranges::any_of(config.admin.token_secrets, is_signaling_secret)) {
     value_or_section(section, "token_secrets")
         .problem(
-            "a secret of it stands in signaling.token_secrets as well: whoever may make tokens for calls "
-            "could "
-            "control the server");
+            "a secret of it stands in signaling.token_secrets as well: whoever may make tokens for "
+            "calls could control the server");
   }
   const Value listen = value_or_section(section, "listen");
   for (const http::Listener& listener : config.admin.listeners) {
