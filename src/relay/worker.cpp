@@ -165,7 +165,7 @@ void Worker::pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_be
   const std::chrono::nanoseconds now = monotonic_now();
   histograms_.pass_ns.count(static_cast<std::uint64_t>((now - pass_began).count()));
   histograms_.pass_datagrams.count(relayed);
-  const std::chrono::nanoseconds pause = pacer_.pause(relayed, now);
+  const std::chrono::nanoseconds pause = pacer_.pause({relayed, std::exchange(flows_, 0)}, now);
   if (pause.count() == 0) return;
   sleep_for(pause);
   histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
@@ -404,8 +404,10 @@ void Worker::send_to_peers(TimePoint now) {
     by_relay_.push_back(static_cast<std::uint64_t>(messages[i].relay) << 32 | i);
   }
   std::ranges::sort(by_relay_);
+  std::uint64_t last_relay = UINT64_MAX;
   for (const std::uint64_t key : by_relay_) {
     const turn::Output::ToPeer& message = messages[static_cast<std::uint32_t>(key)];
+    if (std::exchange(last_relay, key >> 32) != key >> 32) ++flows_;
     if (message.dont_fragment) {
       batch_.send();
       send_dont_fragment(message, now);
@@ -445,9 +447,13 @@ void Worker::send_to_relays() {
   }
 }
 
+// The datagrams that a relay has received in one pass are consecutive.
 void Worker::send_to_clients() {
+  const FiveTuple* last_client = nullptr;
   for (const turn::Output::ToClient& message : output_.to_clients()) {
     const Bytes head = output_.head(message);
+    if (!last_client || message.tuple != *last_client) ++flows_;
+    last_client = &message.tuple;
     if (Clients::has_connection(message.tuple)) {
       attempt([&] { send_on_connection(message, head); });
     } else {

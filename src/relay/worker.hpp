@@ -130,6 +130,7 @@ class Worker : private RelaySockets::Host {
   WorkerCounters counters_;
   Histograms histograms_;
   BatchPacer pacer_;
+  std::uint64_t flows_ = 0;         // of this pass; see BatchPacer::Pass
   std::deque<Mailbox>& mailboxes_;  // of all workers
   Mailbox& mailbox_;
   EventLog event_log_;

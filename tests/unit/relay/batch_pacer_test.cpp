@@ -9,14 +9,18 @@ using namespace std::chrono_literals;
 
 constexpr BatchPacer::Time kNone{0};
 
-// A worker that makes a pass after every `distance` and relays `found` datagrams in each of them.
+// A worker that makes a pass after every `distance` and relays `found` datagrams in each of them, each of
+// another flow.
 class Worker {
  public:
   explicit Worker(std::chrono::microseconds delay = 100us) : pacer_(delay) {}
 
   BatchPacer::Time pass(std::uint64_t found, std::chrono::microseconds distance) {
+    return pass_of({found, found}, distance);
+  }
+  BatchPacer::Time pass_of(BatchPacer::Pass pass, std::chrono::microseconds distance) {
     now_ += distance;
-    return pacer_.pause(found, now_);
+    return pacer_.pause(pass, now_);
   }
   BatchPacer::Time passes(int count, std::uint64_t found, std::chrono::microseconds distance) {
     BatchPacer::Time last{};
@@ -42,6 +46,16 @@ TEST_CASE("A pass that found a batch is followed by no pause", "[pacer]") {
   CHECK(worker.passes(100, 15, 100us) == 100us);
   CHECK(worker.pass(16, 100us) == kNone);
   CHECK(worker.pass(15, 100us) == 100us);
+}
+
+TEST_CASE("A pause follows a batch with several datagrams of one flow, until the batch is full", "[pacer]") {
+  Worker worker;
+  worker.passes(100, 16, 100us);
+  CHECK(worker.pass_of({25, 20}, 100us) == 100us);
+  CHECK(worker.pass_of({24, 20}, 100us) == kNone);
+  CHECK(worker.pass_of({16, 1}, 100us) == 100us);
+  CHECK(worker.pass_of({255, 1}, 100us) == 100us);
+  CHECK(worker.pass_of({256, 1}, 100us) == kNone);
 }
 
 TEST_CASE("A pass without datagrams is followed by no pause, and says nothing about their rate", "[pacer]") {
