@@ -15,14 +15,14 @@ int main(int argc, char** argv) {
 
   CLI::App app("turnpike: a STUN and TURN relay for people on different networks.");
   auto* const config_option =
-      app.add_option("--config", file, "The configuration, a YAML file")->type_name("FILE");
-  auto* const set_option = app.add_option("--set", overrides, "Override one key of it; may be repeated")
+      app.add_option("--config", file, "The configuration file (YAML)")->type_name("FILE");
+  auto* const set_option = app.add_option("--set", overrides, "Override one key of the configuration; may be repeated")
                                ->type_name("KEY.PATH=VALUE")
                                ->expected(1)
                                ->take_all();
-  auto* const check_option = app.add_flag("--check", check, "Only say whether the configuration is valid");
+  auto* const check_option = app.add_flag("--check", check, "Check the configuration and exit");
   auto* const reload_option =
-      app.add_option("--reload", reload, "Have a running turnpike reload, and say whether that went well")
+      app.add_option("--reload", reload, "Tell a running turnpike to reload, and report whether it succeeded")
           ->type_name("PID")
           ->excludes(config_option)
           ->excludes(set_option)

@@ -60,7 +60,7 @@ void notice_alg(const stun::MessageView& message, Report& report) {
   const auto plain = plain_address(message, stun::AttributeType::mapped_address);
   if (plain && plain != report.mapped)
     report.notes.push_back(
-        "something on the way rewrites addresses inside of packets (a generic ALG): MAPPED-ADDRESS "
+        "something on the way changes addresses inside packets (a generic ALG): MAPPED-ADDRESS "
         "arrived as " +
         plain->to_string());
 }

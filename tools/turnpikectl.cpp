@@ -89,9 +89,9 @@ int main(int argc, char** argv) {
 
   AllocationsOptions allocations;
   std::string sort = "age";
-  auto* list = app.add_subcommand("allocations", "Who relays: from where, how long, how much");
-  list->add_option("--user", allocations.user, "Only of this user name");
-  list->add_option("--address", allocations.address, "Only of clients at this address");
+  auto* list = app.add_subcommand("allocations", "List the allocations: their clients, their age and the amount of data");
+  list->add_option("--user", allocations.user, "Only the allocations of this user name");
+  list->add_option("--address", allocations.address, "Only the allocations of clients at this address");
   list->add_option("--sort", sort, "age: the oldest first; rate: the busiest first")
       ->check(CLI::IsMember({"age", "rate"}));
   list->add_flag("--watch", allocations.watch, "Show it again each second, until q is pressed");
@@ -116,14 +116,14 @@ int main(int argc, char** argv) {
 
   std::optional<std::chrono::seconds> deadline;
   std::uint32_t until = 0;
-  auto* draining = app.add_subcommand("drain", "Let nobody new in, let calls end, and stop");
-  add_duration(*draining, "--deadline", deadline, "Stop then at the latest (default: shutdown.deadline)");
+  auto* draining = app.add_subcommand("drain", "Refuse new clients, let calls end, and stop");
+  add_duration(*draining, "--deadline", deadline, "The longest time until the daemon stops (default: shutdown.deadline)");
   draining->add_option("--until", until, "Stop when only this many allocations are left (default: 0)");
   on(draining, [&](const Connection& daemon) { return drain(daemon, deadline, until, json); });
 
   bool dry_run = false;
-  auto* reloading = app.add_subcommand("reload", "Read the configuration again");
-  reloading->add_flag("--dry-run", dry_run, "Only say what would change");
+  auto* reloading = app.add_subcommand("reload", "Read the configuration file again");
+  reloading->add_flag("--dry-run", dry_run, "Only show what would change");
   on(reloading, [&](const Connection& daemon) { return reload(daemon, dry_run, json); });
 
   std::string level;
@@ -137,8 +137,8 @@ int main(int argc, char** argv) {
   std::optional<std::chrono::seconds> ttl;
   auto* minting =
       app.add_subcommand("credentials", "Make time-limited credentials and the iceServers entry for them");
-  minting->add_option("NAME", credentials.name, "Whose quota they count for")->required();
-  add_duration(*minting, "--ttl", ttl, "How long they are good (default: 1h)", std::chrono::seconds(1));
+  minting->add_option("NAME", credentials.name, "The user name whose limits apply to them")->required();
+  add_duration(*minting, "--ttl", ttl, "How long they are valid (default: 1h)", std::chrono::seconds(1));
   minting->add_option("--host", credentials.host,
                       "The host in the entry (default: that of the configuration)");
   minting->add_option("--config", credentials.config_file, "The configuration with the auth.secrets to use")
@@ -159,7 +159,7 @@ int main(int argc, char** argv) {
   };
   const auto add_password_command = [&](const char* name, const char* help) {
     auto* command = add_user_command(name, help);
-    command->add_flag("--generate", user.generate, "Make up the password, and print it");
+    command->add_flag("--generate", user.generate, "Generate the password and print it");
     return command;
   };
   on(add_password_command("add", "Add a user; the password is asked for, or read from standard input"),
@@ -176,7 +176,7 @@ int main(int argc, char** argv) {
   std::optional<std::chrono::seconds> revoked_for;
   auto* revoking = app.add_subcommand(
       "revoke",
-      "Refuse a token of signaling before it expires, send away who came with it, and end their relaying");
+      "Refuse a token of signaling before it expires, disconnect the clients that used it, and end their allocations");
   const OneOf revoked(
       revoking->add_option("TOKEN_ID", token_id, "The `jti` of the token"),
       revoking->add_option("--subject", subject, "All tokens of this `sub` that were issued until now"));
@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
   });
 
   std::string imported;
-  auto* importing = app.add_subcommand("import", "Take over what another server keeps");
+  auto* importing = app.add_subcommand("import", "Import the configuration or the users of another server");
   importing->require_subcommand(1);
   auto* coturn = importing->add_subcommand(
       "coturn", "Print a turnserver.conf as a configuration, or add the users of coturn's SQLite database");
@@ -196,7 +196,7 @@ int main(int argc, char** argv) {
   on(coturn, [&](const Connection& daemon) { return import_coturn(daemon, imported, json); });
 
   std::string file = kConfig;
-  auto* checking = app.add_subcommand("check", "Say whether a configuration is valid");
+  auto* checking = app.add_subcommand("check", "Check a configuration");
   checking->add_option("FILE", file)->capture_default_str();
   on(checking, [&](const Connection&) { return check(file, json); });
 

@@ -29,7 +29,7 @@ inline constexpr auto kCounterList<cluster::Counters> = std::to_array<CounterRow
     {"kept", &cluster::Counters::kept, "Messages kept in Redis for members whose node is gone.",
      "cluster_kept_total"},
     {"refused", &cluster::Counters::refused,
-     "Messages and records of Redis that were not signed by a node of this cluster, or made no sense.",
+     "Messages and records of Redis that were not signed by a node of this cluster, or were malformed.",
      "cluster_refused_total"},
     {"dropped", &cluster::Counters::dropped,
      "Messages for members of other nodes that were lost, since Redis was away for too long or took too "

@@ -270,7 +270,7 @@ std::optional<NodeRecord> Nodes::open_record(const std::string& name, std::strin
   const auto text = seal_.open(key, sealed);
   auto record = text ? parse_node_record(*text) : std::nullopt;
   if (record && record->name == name) return record;
-  refuse("the text at " + key + " is not signed with our secret, or makes no sense");
+  refuse("the text at " + key + " is not signed with our secret, or is malformed");
   return std::nullopt;
 }
 
@@ -284,7 +284,7 @@ void Nodes::check_own_record(const NodeRecord& record, std::uint64_t least) {
   if (record.began == began_ || record.written_at < began_) return;
   if (now() >= used_twice_until_) {
     hooks_.warn("cluster: another server is node " + own_name_ +
-                " as well: cluster.node has to be another one on each");
+                " too: each server needs its own cluster.node");
   }
   used_twice_until_ = now() + kUsedTwice;
   renew_at_ = {};  // so that the other server notices it as well, whenever each of them writes
@@ -457,7 +457,7 @@ std::optional<Nodes::GivenOrder> Nodes::open_order(std::string_view sealed) {
   const bool is_known = kind != std::ranges::end(kOrders);
   if (is_known) given.order = {kind->first, reader.text(kind->second, kMaxUser)};
   if (is_known && reader.is_right() && !given.order.name.empty() && !given.node.empty()) return given;
-  refuse("an order makes no sense");
+  refuse("an order is malformed");
   return std::nullopt;
 }
 
@@ -473,10 +473,9 @@ void Nodes::on_order(std::string_view payload) {
     case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.carry_out(order));
     case KnownNodes::Verdict::untimely:
       refuse("an order of node " + node +
-             " is from another time: it was given again, or the clocks of the two differ by more than five "
-             "minutes");
+             " has a wrong time: it was sent again, or the clocks of the two nodes differ by more than five minutes");
       return answer(node, number, OrderResult::clock);
-    case KnownNodes::Verdict::old: return refuse("an old order of node " + node + " was given again");
+    case KnownNodes::Verdict::old: return refuse("an old order of node " + node + " was sent again");
     default: return;
   }
 }
@@ -495,7 +494,7 @@ void Nodes::on_answer(std::string_view payload) {
   const std::string node = reader.text("node", NodeRecord::kMaxName);
   const std::uint64_t order = reader.number("to");
   const std::string result = reader.text("result", kMaxResult);
-  if (!reader.is_right() || node.empty()) return refuse("an answer to an order makes no sense");
+  if (!reader.is_right() || node.empty()) return refuse("an answer to an order is malformed");
   const auto found = pending_.find(order);
   if (found == pending_.end() || !found->second.answered.insert(node).second) return;
   Pending& pending = found->second;

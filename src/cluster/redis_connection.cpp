@@ -342,7 +342,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     attempt.subscribes = attempt.subscribes || command.front() == "SUBSCRIBE";
     if (key.empty() && command.size() > 1) key = command[1];
     attempt.unanswered.push_back({std::move(answer), Clock::now(), std::move(key)});
-    if (attempt.waiting.size() > kMaxWaiting) end(attempt, "too much waits for it");
+    if (attempt.waiting.size() > kMaxWaiting) end(attempt, "too many commands wait for its answers");
   }
 
   void write(const std::shared_ptr<Attempt>& attempt) {
@@ -367,7 +367,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       void* parsed = nullptr;
       if (redisReaderGetReply(attempt.replies.reader, &parsed) != REDIS_OK) {
         note_too_large(attempt);
-        return end(attempt, "its reply is none of Redis's, or has too many parts");
+        return end(attempt, "its reply is not a valid one, or has too many parts");
       }
       if (!parsed) break;
       attempt.unfinished = attempt.replies.announced = 0;
@@ -390,7 +390,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       if (channel && payload) handlers.message(*channel, *payload);
       return;
     }
-    if (attempt.unanswered.empty()) return end(attempt, "it answers what nobody asked");
+    if (attempt.unanswered.empty()) return end(attempt, "it sent a reply without a command");
     const Answer answer = std::move(attempt.unanswered.front().answer);
     attempt.unanswered.pop_front();
     const redisReply* error = attempt.ready ? find_error(*reply) : nullptr;

@@ -525,7 +525,10 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
     return;
   }
   if (now < paused_until_) return;
-  if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) return refuse("one node too many");
+  if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) {
+    refuse(Warning::ignored, "node " + message->node + " is one more than the " + std::to_string(kMaxNodes + 1) + " that a cluster can have: its messages are ignored");
+    return;
+  }
   if (!accept(*message)) return;
   Node& node = find_or_add_node(*message);
   const bool is_first_word = node.heard < linked_since_;
@@ -539,26 +542,20 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
 }
 
 bool Rooms::accept(const RoomMessage& message) {
-  const auto warn = [&](Warning kind, const std::string& line) {
-    ++counters_.refused;
-    if (take_due_warning(kind)) hooks_.warn("cluster: " + line);
-    return false;
-  };
+  
   switch (freshness_.accept(message.node, message.run, message.number, hooks_.clock().wall)) {
     case Freshness::Verdict::fresh: return true;
     case Freshness::Verdict::repeated:
-      return warn(Warning::ignored,
+      return refuse(Warning::ignored,
                   "an old message of node " + message.node + " was sent again: it is ignored");
     case Freshness::Verdict::superseded:
-      return warn(Warning::same_name, "two servers are node " + message.node +
-                                          ": the one that was started first is ignored. cluster.node has to "
-                                          "be another one on each");
+      return refuse(Warning::same_name, "two servers are node " + message.node +
+                                          ": the one that was started first is ignored. Each server needs its own cluster.node");
     case Freshness::Verdict::untimely: break;
   }
-  return warn(Warning::untimely,
+  return refuse(Warning::untimely,
               "a message of node " + message.node +
-                  " is from another time: it was sent again, or the clocks of the two differ by more than a "
-                  "minute. It is ignored");
+                  " has a wrong time: it was sent again, or the clocks of the two nodes differ by more than a minute. It is ignored");
 }
 
 // The other nodes accept the server that was started later, so this one pauses.
@@ -568,8 +565,7 @@ void Rooms::pause_for_namesake() {
   if (!take_due_warning(Warning::same_name)) return;
   hooks_.warn(
       "cluster: another server is node " + own_name_ +
-      " as well, and was started later: rooms go on among the members of this one. cluster.node has to "
-      "be another one on each");
+      " too, and was started later: the rooms of this server go on with its own members only. Each server needs its own cluster.node");
 }
 
 // Returns the node that the message is from. It is a new node when the name is new, or belonged to another
@@ -580,7 +576,7 @@ Rooms::Node& Rooms::find_or_add_node(const RoomMessage& message) {
   if (node.number == signaling::kThisNode) {
     hooks_.info("cluster: node " + message.node + " is there");
   } else {
-    hooks_.info("cluster: node " + message.node + " was started anew");
+    hooks_.info("cluster: node " + message.node + " has restarted");
     formers_.push_back({node.number, node.heard + kMaxSilence});
     if (formers_.size() > kMaxRunsAtOnce) formers_.front().until = {};
   }
@@ -742,11 +738,15 @@ bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redi
   return snapshot.read <= kMaxFields;
 }
 
-void Rooms::refuse(std::string_view what) {
+void Rooms::refuse(std::string_view key) {
+  refuse(Warning::ignored, "the text at " + std::string(key) +
+              " in Redis is not signed with our secret, or is malformed: it is ignored");
+}
+
+bool Rooms::refuse(Warning kind, const std::string& why) {
   ++counters_.refused;
-  if (!take_due_warning(Warning::ignored)) return;
-  hooks_.warn("cluster: what stands at " + std::string(what) +
-              " in Redis is not signed with our secret, or makes no sense: it is ignored");
+  if (take_due_warning(kind)) hooks_.warn("cluster: " + why);
+  return false;
 }
 
 bool Rooms::take_due_warning(Warning kind) {
@@ -777,7 +777,7 @@ void Rooms::tick() {
       drop_silent_nodes(now);
       // A node that slept has said few words meanwhile, and one that answers many others has just said them.
       if (unheard_words_ > kMaxUnheardWords && now - own_message_heard_ > kMaxSilence)
-        listener_.start_anew("it does not pass on what this node says");
+        listener_.start_anew("it does not pass on the messages of this node");
     } else {
       if (listener_.is_up() && !is_listening_ && hooks_.clock().steady >= subscribe_at_) subscribe();
       on_linked();

@@ -199,7 +199,10 @@ class Rooms {
   std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
                                              const redisReply* reply);
   const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
-  void refuse(std::string_view what);
+  // Counts a text of this key or channel that is not valid, and warns of it.
+  void refuse(std::string_view key);
+  // Counts a message that is ignored, and warns of it. Returns false.
+  bool refuse(Warning kind, const std::string& why);
   // Returns true when a warning of this kind is due, and then starts the time until the next one.
   bool take_due_warning(Warning kind);
   void tick();

@@ -41,7 +41,7 @@ SharedRevocations::SharedRevocations(RedisConnection& commands, Seal& seal, cons
 
 void SharedRevocations::on_message(std::string_view sealed) {
   auto revocation = open(sealed);
-  if (!revocation) return hooks_.refuse("a revocation is not signed with our secret, or makes no sense");
+  if (!revocation) return hooks_.refuse("a revocation is not signed with our secret, or is malformed");
   hooks_.revoked({std::move(*revocation)});
 }
 
@@ -70,7 +70,7 @@ void SharedRevocations::merge(const redisReply& reply) {
     const auto sealed = text_of(reply.element[i]);
     auto one = sealed ? open(*sealed) : std::nullopt;
     if (!one) {
-      hooks_.refuse("something at " + key_ + " is not signed with our secret, or makes no sense");
+      hooks_.refuse("something at " + key_ + " is not signed with our secret, or is malformed");
     } else if (there.add(*one, now)) {
       revoked.push_back(std::move(*one));
     }

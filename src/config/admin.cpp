@@ -43,8 +43,7 @@ void check_admin(const Value& section, const Config& config) {
   if (std::ranges::any_of(config.admin.token_secrets, is_signaling_secret)) {
     value_or_section(section, "token_secrets")
         .problem(
-            "a secret of it stands in signaling.token_secrets as well: whoever may make tokens for "
-            "calls could control the server");
+            "one of these secrets is in signaling.token_secrets too: whoever makes tokens for calls with it could control this server");
   }
   const Value listen = value_or_section(section, "listen");
   for (const http::Listener& listener : config.admin.listeners) {

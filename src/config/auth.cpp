@@ -85,7 +85,7 @@ void read_database(const Value& value, std::string& out) {
   std::error_code ignored;
   const bool can_be = path.starts_with('/') && !path.ends_with('/') && is_clean_text(path) &&
                       std::filesystem::is_directory(std::filesystem::path(path).parent_path(), ignored);
-  if (!can_be) return value.expected("sqlite: and an absolute path, in a folder that is there");
+  if (!can_be) return value.expected("sqlite: and an absolute path, in an existing folder");
   out = path;
 }
 
@@ -93,7 +93,7 @@ void warn_of_short_secrets(const Value& value, std::vector<std::string>& warning
   for (const Value& item : value.items()) {
     if (count_characters(item.text()).value_or(0) >= kMinGoodSecret) continue;
     warnings.push_back(item.where() + ": " + item.path() +
-                       ": shorter than 16 characters, so that it can be guessed");
+                       ": this secret has fewer than 16 characters, so it can be guessed");
   }
 }
 

@@ -149,7 +149,7 @@ void read_offload(const Value& value, Config& config) {
                                            read_list(names, "a list of network interfaces", read_name);
                                          }}});
   if (!config.offload_interfaces.empty())
-    config.warnings.emplace_back("offload.interfaces: without effect, since offload.mode is off");
+    config.warnings.emplace_back("offload.interfaces: this key has no effect, because offload.mode is off");
 }
 
 void read_format(const Value& value, LogFormat& out) {

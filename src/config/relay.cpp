@@ -42,7 +42,7 @@ void read_relay_addresses(const Value& value, std::vector<IpAddress>& out) {
     const std::optional<IpAddress> address =
         item.is_scalar() ? parse_host_address(item.text()) : std::nullopt;
     if (is_auto(item)) {
-      item.expected("auto to stand alone in the list");
+      item.expected("auto to be the only item of the list");
     } else if (!address) {
       item.expected(kHostAddress);
     } else if (std::ranges::find(out, *address) != out.end()) {

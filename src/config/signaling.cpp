@@ -77,7 +77,7 @@ void read_host(const Value& value, std::string& out) {
 void read_folder(const Value& value, std::string& out) {
   std::error_code error;
   if (!value.is_scalar() || !std::filesystem::is_directory(value.text(), error)) {
-    return value.expected("a folder that is there");
+    return value.expected("an existing folder");
   }
   out = value.text();
 }
@@ -133,7 +133,7 @@ void check_signaling(const Value& section, Config& config) {
   for (const auto& [name, value] : section.entries()) {
     if (name == "access" && signaling.access == signaling::Access::open && !signaling.is_private()) {
       config.warnings.push_back(value.where() +
-                                ": signaling.access is open: whoever reaches it may use the relay");
+                                ": signaling.access is open: everybody who can reach the page may use the relay");
     }
     if (name == "listen" && signaling.listen.empty() && signaling.also_at.empty()) {
       value.expected(std::string(kSiteUrlForm) + ", or an auto:// listener where it is empty");

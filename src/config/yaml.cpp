@@ -25,11 +25,11 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { place(make(YamlNode::Kind::null, mark)); }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw YAML::ParserException(mark, "aliases are not taken here");
+    throw YAML::ParserException(mark, "aliases are not supported");
   }
 
   void OnAnchor(const YAML::Mark& mark, const std::string&) override {
-    throw YAML::ParserException(mark, "anchors are not taken here");
+    throw YAML::ParserException(mark, "anchors are not supported");
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -67,7 +67,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   static void refuse_tag(const YAML::Mark& mark, std::string_view tag) {
     if (!tag.empty() && tag != kPlainTag && tag != kQuotedTag) {
-      throw YAML::ParserException(mark, "tags are not taken here");
+      throw YAML::ParserException(mark, "tags are not supported");
     }
   }
 

@@ -106,7 +106,7 @@ std::optional<net::LocalAddresses> AddressFollower::read() {
     return now;
   } catch (const std::system_error& error) {
     if (!std::exchange(failed_, true))
-      spdlog::error(fmt::format("this machine's addresses cannot be read, tried again until they can: {}",
+      spdlog::error(fmt::format("the addresses of this machine cannot be read; turnpike tries again until it can read them: {}",
                                 error.what()));
     return std::nullopt;
   }

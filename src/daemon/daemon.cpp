@@ -69,7 +69,7 @@ std::optional<net::AddressWatch> watch_addresses() {
   try {
     return net::AddressWatch();
   } catch (const std::system_error& error) {
-    spdlog::warn(fmt::format("addresses that come and go will not be noticed: {}", error.what()));
+    spdlog::warn(fmt::format("changes of this machine's addresses will not be noticed: {}", error.what()));
     return std::nullopt;
   }
 }
@@ -246,7 +246,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   }
   warn_about_algorithms();
   if (credentials_->empty()) {
-    spdlog::info("auth has no users, secrets or third party: STUN only, nothing is relayed");
+    spdlog::info("auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
   } else {
     warn_about_relay_addresses();
     warn_about_receive_buffer();
@@ -353,7 +353,7 @@ void Daemon::open_web_forwarder() {
   for (const config::Listener& listener : config_.listen) {
     if (!listener.web) continue;
     refuse_own_address(*listener.web);
-    spdlog::info(fmt::format("what {} gets for names of others goes to {}", url(listener, listener.endpoint),
+    spdlog::info(fmt::format("connections to {} for names that are not ours are passed on to {}", url(listener, listener.endpoint),
                              listener.web->at.to_string()));
     if (web_) continue;
     own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
@@ -431,7 +431,7 @@ void Daemon::name_closed_networks(const turn::PeerPolicy& policy) {
   for (const Prefix& network : policy.closed_networks()) {
     if (!named_networks_.insert(network).second) continue;
     spdlog::info(
-        fmt::format("{} is a network of this machine: clients reach nobody in it unless peers.allow has it",
+        fmt::format("{} is a network of this machine: clients cannot reach it through the relay unless peers.allow has it",
                     to_string(network)));
   }
 }
@@ -548,7 +548,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   if (!ready_) return;  // the daemon is stopping already
   const auto patience =
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
-  spdlog::info(fmt::format("draining: {} allocations, for {} s at most, until {} are left", quota_.in_use(),
+  spdlog::info(fmt::format("draining: there are {} allocations; the drain ends after {} s, or earlier when {} are left", quota_.in_use(),
                            patience.count(), options.until));
   // When the drain is part of a stop, systemd has to wait for its end.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
@@ -589,7 +589,7 @@ void Daemon::begin_stop_watch() {
   try {
     stop_watch_.emplace(std::initializer_list<int>{SIGTERM, SIGINT}, asked_to_end_ ? 0U : 1U);
   } catch (const std::exception& error) {
-    spdlog::warn(std::string("nobody watches whether all ends in time: ").append(error.what()));
+    spdlog::warn(std::string("the stop cannot be watched, so it may take long: ").append(error.what()));
   }
   stop_part("the main thread", [this] {
     control_.stop();

@@ -44,7 +44,7 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
     const std::string transport = label("transport", to_string(kTransports[i]));
     for (std::size_t f = 0; f < kFamilies.size(); ++f) {
       const std::string labels = transport + ',' + label("family", kFamilies[f]);
-      add("allocations", "Allocations that there are, by the client's transport and the relayed family.",
+      add("allocations", "Present allocations, by the transport of the client and the family of the relayed address.",
           gauge, labels, by.created[f] - std::min(by.created[f].value(), by.deleted[f].value()));
       add("allocations_total", "Allocations that were made.", counter, labels, by.created[f]);
     }
@@ -104,10 +104,10 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   };
   gauge("build_info", "The version of this build; the value is 1.", label("version", TURNPIKE_VERSION), 1);
   gauge("up_workers", "Threads that relay.", {}, static_cast<double>(workers_.size()));
-  gauge("ready", "1 while new clients are let in.", {}, ready_ && !drain_ ? 1 : 0);
-  gauge("draining", "1 while calls may go on and nobody new is let in.", {}, drain_ ? 1 : 0);
+  gauge("ready", "1 while new clients are accepted.", {}, ready_ && !drain_ ? 1 : 0);
+  gauge("draining", "1 during a drain: calls go on, and new clients are refused.", {}, drain_ ? 1 : 0);
   for (const LimitUse& one : limits()) {
-    gauge("limit", "The most there may be; 0 is no limit.", label("name", one.name),
+    gauge("limit", "The value of a limit; 0 means no limit.", label("name", one.name),
           static_cast<double>(one.limit));
   }
   const turn::Limits& limits_of_each = config_.limits;
@@ -134,7 +134,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   for (const auto& [name, limit] : of_each) {
     gauge(
         "limit_of_each",
-        "The most that one user, address or allocation may have, or that a second may bring; 0 is no limit.",
+        "The value of a limit for one user, address or allocation, or for one second; 0 means no limit.",
         label("name", name), limit);
   }
   for (const LimitUse& one : limits()) {
@@ -143,14 +143,14 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   if (nodes_) {
     metrics.push_back(
         {"cluster_records_refused_total",
-         "Records of nodes and orders to nodes that were not signed, made no sense or were old.",
+         "Records of nodes and orders to nodes that were not signed, were malformed or were old.",
          admin::MetricKind::counter,
          {},
          static_cast<double>(nodes_->refused())});
     const bool is_connected = nodes_->is_connected() && (!signaling_ || signaling_->is_linked());
-    gauge("cluster_connected", "Whether Redis is there for all that nodes share: 1 or 0.", {},
+    gauge("cluster_connected", "1 while all connections to Redis are open, otherwise 0.", {},
           is_connected ? 1 : 0);
-    gauge("cluster_nodes", "Nodes of the cluster that are there, with this one.", {},
+    gauge("cluster_nodes", "Present nodes of the cluster, this one included.", {},
           static_cast<double>(1 + nodes_->others().size()));
   }
   if (tls_) {

@@ -64,7 +64,7 @@ void require_turnpike(pid_t pid) {
   }
   if (!status->holds(SIGHUP) || !status->holds(request_signal())) {
     throw std::runtime_error("process " + id +
-                             " does not wait for a reload: it only starts, or is of another version");
+                             " cannot reload: it is still starting, or it is another version of turnpike");
   }
 }
 
@@ -117,7 +117,7 @@ void ask_for_reload(pid_t pid) {
   } while (info.si_pid != pid);
   if (info.si_value.sival_int != 0) {
     throw std::runtime_error("process " + std::to_string(pid) +
-                             " could not reload and goes on as before; its log says why");
+                             " could not reload and has changed nothing; its log says why");
   }
 }
 

@@ -25,7 +25,7 @@ void require_readable(const std::string& folder) {
 void require_token_secrets(const config::SignalingParams& signaling) {
   if (!signaling.enabled || signaling.effective_access() != signaling::Access::token) return;
   if (!signaling.token_secrets.empty()) return;
-  throw std::runtime_error("signaling: expected token_secrets, since others can reach it until a restart");
+  throw std::runtime_error("signaling: expected token_secrets, because other machines can reach the present listeners until a restart");
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     recalled = config::recall_revocations(next);
     if (tls_) {
       if (!next.tls.complete())
-        throw std::runtime_error("tls: without a certificate, which listeners use, until a restart");
+        throw std::runtime_error("tls: expected a certificate, because the present listeners need one until a restart");
       certificates = tls_->read(next.tls);
     } else {
       // This throws when the certificates cannot be used, so that the operator learns it before the restart.
@@ -139,7 +139,7 @@ void Daemon::log_reload(const admin::ReloadReport& report) {
   if (!report.ok) {
     ++counters_.reloads_failed;
     for (const std::string& error : report.errors) spdlog::error(fmt::format("reload: {}", error));
-    spdlog::error("reload failed: everything stays as it was");
+    spdlog::error("the reload failed, and nothing was changed");
     return;
   }
   ++counters_.reloads_done;

@@ -74,7 +74,7 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
     if (until <= now) return;
     if (!revocations_.add({Revocation::Kind::user, subject.name, subject.since, until}, now))
       spdlog::warn(
-          "time-limited credentials of too many users are refused already: those of one more are not");
+          "the list of users whose time-limited credentials are refused is full, so the credentials of one more user stay valid");
     refuses_users = true;
   };
   for (const Revocation& one : revocations) {
@@ -115,7 +115,7 @@ bool Daemon::keep_revocations(const std::vector<Revocation>& revocations) {
     return true;
   } catch (const users::DatabaseError& error) {
     spdlog::error(
-        fmt::format("auth.database: what is revoked will be forgotten at a restart: {}", error.what()));
+        fmt::format("auth.database: a revocation could not be stored, so a restart forgets it: {}", error.what()));
     return false;
   }
 }

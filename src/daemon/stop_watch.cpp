@@ -81,8 +81,8 @@ void StopWatch::hurry() {
   if (std::exchange(is_hurried_, true)) return;
   deadline_ = Clock::now() + patience_;
   const std::string left = cut();
-  spdlog::info(fmt::format("stopping at once, as a signal asks again{}{}",
-                           left.empty() ? "" : ": cut off were ", left));
+  spdlog::info(fmt::format("stopping at once because of a second signal{}{}",
+                           left.empty() ? "" : ", which cuts off ", left));
 }
 
 void StopWatch::look() {

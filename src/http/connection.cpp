@@ -56,7 +56,7 @@ bool has_ended(TcpSocket& socket) {
 
 // Answers a client that has too many connections, without reading its request.
 Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
-  Response response = error_response(429, "too many connections from here");
+  Response response = error_response(429, "there are too many connections from this address");
   response.set("Retry-After", "10");
   response.set("Date", date);
   const std::string octets = to_octets(response);
@@ -317,7 +317,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
 // Answers a request for a WebSocket. Returns whether the connection continues, as it may after a refusal.
 Awaitable<bool> Server::Connection::Served::serve_upgrade(const Parser& parser, const Request& request) {
   WebSocketHandler* handler = server_.router_.web_socket(request.path);
-  if (!handler) co_return co_await answer(parser, request, error_response(404, "no WebSocket is here"));
+  if (!handler) co_return co_await answer(parser, request, error_response(404, "there is no WebSocket at this path"));
   if (!server_.origins_.allows(request)) {
     server_.report_refused("origin", "signaling.cors", request.client, request.header("origin"));
     co_return co_await answer(parser, request, handler->forbid_origin(request));
@@ -357,7 +357,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
 Response Server::Connection::Served::too_many(const IpAddress& client) {
   ++server_.counters_.refused;
   server_.report_refused("connection", "signaling.connections_per_address", client);
-  Response response = error_response(429, "too many connections from here");
+  Response response = error_response(429, "there are too many connections from this address");
   response.set("Retry-After", "10");
   return response;
 }

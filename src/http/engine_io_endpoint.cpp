@@ -146,7 +146,7 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
     if (params_.refused) {
       params_.refused({"rate-limited", "signaling.bytes_per_second_per_address", request.client});
     }
-    co_return answer(request, 429, R"({"code":3,"message":"Too much at once from this address"})");
+    co_return answer(request, 429, R"({"code":3,"message":"Too many bytes from this address"})");
   }
   const signaling::RequestId number = ++last_request_;
   const auto waiting = std::make_shared<Waiting>(io_);

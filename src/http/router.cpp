@@ -39,7 +39,7 @@ Awaitable<Response> Router::handle(const Request& request) const {
     if (handler == route->end()) handler = route->find(kAnyMethod);
     if (handler != route->end()) co_return co_await handler->second(request);
   } else {
-    Response found = error_response(404, "nothing is at this path");
+    Response found = error_response(404, "there is nothing at this path");
     if (fallback_) found = co_await fallback_(request);
     if (method == "GET" || found.status == 404) co_return found;
   }

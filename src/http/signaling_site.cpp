@@ -93,7 +93,7 @@ void SignalingSite::add_routes(Router& router) {
     router.add(method, "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
   }
   router.add_web_socket("/ws", *this);
-  router.add("GET", "/ws", at_once([](const Request&) { return upgrade_required("a WebSocket is here"); }));
+  router.add("GET", "/ws", at_once([](const Request&) { return upgrade_required("this path is for WebSockets"); }));
   // A reload may change the preset, so all routes are registered, and each is served while the preset has it.
   const auto has_socket_io = [this] { return params_.preset != signaling::Preset::none; };
   socket_io_endpoint_.add_routes(router, "/socket.io/");
@@ -273,7 +273,7 @@ void SignalingSite::use(const Params& params) {
   plain_.set(params.tokens.access, params.connect_timeout);
   if (params.preset != params_.preset) {
     end_sessions();
-    course_chat_.close_all("not served any more");
+    course_chat_.close_all("no longer served");
   }
   if (is_open_no_more) course_chat_.close_all(signaling::code_of(Refusal::token_required));
   params_.preset = params.preset;

@@ -109,7 +109,7 @@ Version version_of(const struct stat& status) {
   return version;
 }
 
-Response missing() { return error_response(404, "nothing is at this path"); }
+Response missing() { return error_response(404, "there is nothing at this path"); }
 
 }  // namespace
 

@@ -55,9 +55,9 @@ static_assert(lists_all<net::SendCounters>());
 template <>
 inline constexpr auto kCounterList<net::StreamCounters> = std::to_array<CounterRow<net::StreamCounters>>({
     {"media_dropped", &net::StreamCounters::media_dropped,
-     "Data that a client by TCP or TLS was too slow for.", "dropped_total", R"(reason="client_too_slow")"},
+     "Data that was dropped, because a client by TCP or TLS read too slowly.", "dropped_total", R"(reason="client_too_slow")"},
     {"too_slow", &net::StreamCounters::too_slow,
-     "Connections closed for the control messages that waited in them.", "connections_closed_total",
+     "Connections that were closed, because too many control messages waited for their clients.", "connections_closed_total",
      R"(reason="too_slow")"},
     {"handshakes_failed", &net::StreamCounters::handshakes_failed, "TLS handshakes that failed.",
      "tls_handshakes_total", R"(protocol="tls",result="failed")"},
@@ -71,10 +71,10 @@ inline constexpr auto kCounterList<net::DtlsCounters> = std::to_array<CounterRow
     {"too_long", &net::DtlsCounters::too_long, "Messages to clients that no DTLS record can hold.",
      "dropped_total", R"(reason="too_long_for_dtls")"},
     {"early_dropped", &net::DtlsCounters::early_dropped,
-     "DTLS records that came before their keys and were too many.", "dropped_total",
+     "DTLS records that came before their keys, beyond the number that is kept.", "dropped_total",
      R"(reason="early_dtls_record")"},
     {"implausible", &net::DtlsCounters::implausible,
-     "DTLS records of a handshake that no client sends who gets to its end.", "dropped_total",
+     "DTLS records that a client does not send in a successful handshake.", "dropped_total",
      R"(reason="implausible_dtls_record")"},
 });
 static_assert(lists_all<net::DtlsCounters>());

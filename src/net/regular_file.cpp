@@ -21,7 +21,7 @@ Result<Fd, FileProblem> open_regular_file(const std::string& path) {
   Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   struct stat status {};
   if (!file || fstat(file.get(), &status) != 0) return unreadable();
-  if (!S_ISREG(status.st_mode)) return FileProblem{"is no regular file"};
+  if (!S_ISREG(status.st_mode)) return FileProblem{"is not a regular file"};
   return {boost::system::in_place_value, std::move(file)};
 }
 

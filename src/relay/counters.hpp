@@ -103,13 +103,13 @@ inline constexpr auto kCounterList<relay::ConnectionCounters> =
         {"accepted", &relay::ConnectionCounters::accepted, "Connections of clients that were accepted.",
          "connections_accepted_total"},
         {"refused", &relay::ConnectionCounters::refused,
-         "Connections refused, since the address or the server had enough.", "refused_total",
+         "Connections that were refused, because of a limit per address or of all.", "refused_total",
          R"(reason="idle_connections")"},
         {"denied", &relay::ConnectionCounters::denied,
          "Connections from networks that clients may not come from.", "refused_total",
          R"(reason="clients_by_stream")"},
         {"timed_out", &relay::ConnectionCounters::timed_out,
-         "Connections closed for want of a handshake, a message or an allocation in time.",
+         "Connections that were closed, because there was no handshake, message or allocation in time.",
          "connections_closed_total", R"(reason="timed_out")"},
         {"handshakes_begun", &relay::ConnectionCounters::handshakes_begun, "TLS handshakes begun.",
          "tls_handshakes_total", R"(protocol="tls",result="begun")"},
@@ -119,9 +119,9 @@ inline constexpr auto kCounterList<relay::ConnectionCounters> =
          "TLS handshakes refused, since the source had begun as many as it may.", "tls_handshakes_total",
          R"(protocol="tls",result="withheld")"},
         {"out_of_descriptors", &relay::ConnectionCounters::out_of_descriptors,
-         "Connections refused for want of descriptors.", "refused_total",
+         "Connections that were refused, because there were no descriptors left.", "refused_total",
          R"(reason="out_of_descriptors_for_client")"},
-        {"out_of_memory", &relay::ConnectionCounters::out_of_memory, "Connections ended for want of memory.",
+        {"out_of_memory", &relay::ConnectionCounters::out_of_memory, "Connections that were closed, because there was no memory left.",
          "connections_closed_total", R"(reason="out_of_memory")"},
     });
 static_assert(lists_all<relay::ConnectionCounters>());
@@ -139,21 +139,21 @@ inline constexpr auto kCounterList<relay::AssociationCounters> =
         {"established", &relay::AssociationCounters::established, "DTLS handshakes that succeeded.",
          "tls_handshakes_total", R"(protocol="dtls",result="established")"},
         {"refused", &relay::AssociationCounters::refused,
-         "DTLS handshakes refused, since the address had enough.", "refused_total",
+         "DTLS handshakes that were refused, because the address had reached its limit.", "refused_total",
          R"(reason="idle_associations")"},
         {"denied", &relay::AssociationCounters::denied,
          "DTLS datagrams from networks that clients may not come from.", "refused_total",
          R"(reason="clients_by_dtls")"},
-        {"evicted", &relay::AssociationCounters::evicted, "DTLS handshakes given up for newer ones.",
+        {"evicted", &relay::AssociationCounters::evicted, "DTLS handshakes that were ended to make room for newer ones.",
          "tls_handshakes_total", R"(protocol="dtls",result="evicted")"},
         {"timed_out", &relay::AssociationCounters::timed_out,
-         "Associations closed for want of a handshake, a message or an allocation in time.",
+         "Associations that were closed, because there was no handshake, message or allocation in time.",
          "associations_closed_total", R"(reason="timed_out")"},
         {"unmatched", &relay::AssociationCounters::unmatched,
          "Datagrams that belong to no association and begin none.", "dropped_total",
          R"(reason="unmatched_dtls")"},
         {"out_of_memory", &relay::AssociationCounters::out_of_memory,
-         "DTLS handshakes ended for want of memory.", "associations_closed_total",
+         "DTLS handshakes that were ended, because there was no memory left.", "associations_closed_total",
          R"(reason="out_of_memory")"},
     });
 static_assert(lists_all<relay::AssociationCounters>());
@@ -163,7 +163,7 @@ inline constexpr auto kCounterList<relay::ProxyCounters> = std::to_array<Counter
     {"begun", &relay::ProxyCounters::begun, "Flows of clients through load balancers, by UDP.",
      "proxied_flows_total", R"(result="begun")"},
     {"evicted", &relay::ProxyCounters::evicted,
-     "Flows through load balancers that were forgotten for newer ones.", "proxied_flows_total",
+     "Flows through load balancers that were removed to make room for newer ones.", "proxied_flows_total",
      R"(result="evicted")"},
     {"no_room", &relay::ProxyCounters::no_room,
      "Datagrams of load balancers that would have begun a flow when there was no room for one.",
@@ -175,13 +175,13 @@ inline constexpr auto kCounterList<relay::ProxyCounters> = std::to_array<Counter
      "Datagrams whose header of the PROXY protocol is malformed.", "dropped_total",
      R"(reason="malformed_proxy_header")"},
     {"without_header", &relay::ProxyCounters::without_header,
-     "Datagrams of load balancers that do not say whose they are.", "dropped_total",
+     "Datagrams of load balancers that do not name their client.", "dropped_total",
      R"(reason="missing_proxy_header")"},
     {"contradicted", &relay::ProxyCounters::contradicted,
      "Datagrams whose header of the PROXY protocol names another client than the one before.",
      "dropped_total", R"(reason="contradicted_proxy_header")"},
     {"unreachable", &relay::ProxyCounters::unreachable,
-     "Datagrams to clients whose way through a load balancer is over.", "dropped_total",
+     "Datagrams to clients whose flow through a load balancer has ended.", "dropped_total",
      R"(reason="proxied_flow_over")"},
 });
 static_assert(lists_all<relay::ProxyCounters>());
@@ -192,16 +192,16 @@ inline constexpr auto kCounterList<relay::TcpRelayCounters> =
         {"joined_with_peers", &relay::TcpRelayCounters::joined,
          "Data connections joined with their peers (RFC 6062).", "peer_connections_total"},
         {"slowed", &relay::TcpRelayCounters::slowed,
-         "Pauses of a data connection that had carried as much as it may.", "data_connections_slowed_total"},
+         "Pauses of a data connection that had reached a limit of octets per second.", "data_connections_slowed_total"},
         {"to_peer_bytes", &relay::TcpRelayCounters::to_peer_bytes, "Octets sent to peers by TCP.",
          "relay_bytes_total", R"(side="peer",direction="tx",transport="tcp")"},
         {"to_client_bytes", &relay::TcpRelayCounters::to_client_bytes, "Octets received from peers by TCP.",
          "relay_bytes_total", R"(side="peer",direction="rx",transport="tcp")"},
         {"out_of_descriptors", &relay::TcpRelayCounters::out_of_descriptors,
-         "Connections with peers refused for want of descriptors.", "refused_total",
+         "Connections with peers that were refused, because there were no descriptors left.", "refused_total",
          R"(reason="out_of_descriptors_for_peer")"},
         {"out_of_memory", &relay::TcpRelayCounters::out_of_memory,
-         "Connections with peers ended for want of memory.", "refused_total",
+         "Connections with peers that were closed, because there was no memory left.", "refused_total",
          R"(reason="out_of_memory_for_peer")"},
     });
 static_assert(lists_all<relay::TcpRelayCounters>());
@@ -210,10 +210,10 @@ template <>
 inline constexpr auto kCounterList<relay::RelaySocketCounters> =
     std::to_array<CounterRow<relay::RelaySocketCounters>>({
         {"out_of_descriptors", &relay::RelaySocketCounters::out_of_descriptors,
-         "Allocations refused for want of descriptors.", "refused_total",
+         "Allocations that were refused, because there were no descriptors left.", "refused_total",
          R"(reason="out_of_descriptors_for_relay")"},
         {"out_of_ports", &relay::RelaySocketCounters::out_of_ports,
-         "Allocations refused, since all ports that would do were taken.", "refused_total",
+         "Allocations that were refused, because no suitable port was free.", "refused_total",
          R"(reason="relay_ports")"},
     });
 static_assert(lists_all<relay::RelaySocketCounters>());
@@ -221,16 +221,16 @@ static_assert(lists_all<relay::RelaySocketCounters>());
 template <>
 inline constexpr auto kCounterList<relay::WorkerCounters> = std::to_array<CounterRow<relay::WorkerCounters>>({
     {"left_undone", &relay::WorkerCounters::out_of_memory,
-     "Things left undone in a worker for want of memory.", "dropped_total", R"(reason="out_of_memory")"},
+     "Actions that a worker did not carry out, because there was no memory left.", "dropped_total", R"(reason="out_of_memory")"},
     {"dtls_lost", &relay::WorkerCounters::dtls_lost,
-     "Datagrams to clients by DTLS that found no room in the buffers.", "dropped_total",
+     "Datagrams to clients by DTLS that were dropped, because the buffers were full.", "dropped_total",
      R"(reason="dtls_buffers_full")"},
 });
 static_assert(lists_all<relay::WorkerCounters>());
 
 template <>
 inline constexpr auto kCounterList<relay::MailCounters> = std::to_array<CounterRow<relay::MailCounters>>({
-    {"mail_dropped", &relay::MailCounters::dropped, "Messages between workers that found no room.",
+    {"mail_dropped", &relay::MailCounters::dropped, "Messages between workers that were dropped, because the mailbox was full.",
      "dropped_total", R"(reason="mailbox_full")"},
 });
 static_assert(lists_all<relay::MailCounters>());

@@ -63,7 +63,7 @@ void Warnings::warn(turn::LimitKey key, std::string_view event, std::string_view
 
 void Warnings::warn_about_memory() {
   if (said_out_of_memory_.exchange(true, std::memory_order_relaxed)) return;
-  spdlog::error("out of memory: whoever asks for more is refused, the others are served");
+  spdlog::error("out of memory: new requests are refused, and existing allocations go on");
 }
 
 }  // namespace turnpike::relay

@@ -15,7 +15,7 @@ Words words_of(Refusal refusal) {
     case Refusal::not_joined: return {"not-joined", "Join a room first."};
     case Refusal::already_joined: return {"already-joined", "Leave the room first."};
     case Refusal::room_full: return {"room-full", "The room is full."};
-    case Refusal::too_many_rooms: return {"too-many-rooms", "There are too many rooms from here already."};
+    case Refusal::too_many_rooms: return {"too-many-rooms", "This address has opened too many rooms already."};
     case Refusal::too_many_joined: return {"too-many-rooms", "Leave another room first."};
     case Refusal::bad_room:
       return {"bad-room",
@@ -23,11 +23,11 @@ Words words_of(Refusal refusal) {
     case Refusal::bad_name:
       return {"bad-name", "A name has at most 64 characters, and none for control or text direction."};
     case Refusal::no_name: return {"bad-name", "A name has at least one character."};
-    case Refusal::servers_event: return {"servers-event", "Only the server says this event."};
-    case Refusal::no_such_peer: return {"no-such-peer", "Nobody of that id is in the room."};
+    case Refusal::servers_event: return {"servers-event", "Only the server may send this event."};
+    case Refusal::no_such_peer: return {"no-such-peer", "No member of the room has this id."};
     case Refusal::too_large:
-      return {"too-large", "This is more than other servers of the cluster take at once."};
-    case Refusal::token_required: return {"token-required", "This server asks for a token."};
+      return {"too-large", "This message is too long for the other servers of the cluster."};
+    case Refusal::token_required: return {"token-required", "This server requires a token."};
     case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};
     case Refusal::token_expired: return {"token-expired", "The token has expired."};
     case Refusal::token_not_yet_valid: return {"token-not-yet-valid", "The token is not valid yet."};

@@ -123,7 +123,7 @@ Database::Database(const std::string& file, Access access) : file_(file) {
     if (made < 0) fail("cannot be created: " + error_text(errno));
     ::close(made);
   } else if (!S_ISREG(status.st_mode)) {
-    fail("is no regular file");
+    fail("is not a regular file");
   }
   // Even a reader opens the file for writing, since it may have to finish what a writer began before a power
   // failure.
@@ -190,7 +190,7 @@ std::vector<auth::UserParams> Database::users(std::string_view realm) {
     const bool has_keys = statement.read_key(1, user.key_md5) && statement.read_key(2, user.key_sha256) &&
                           (user.key_md5 || user.key_sha256);
     if (!has_keys || user.name.size() > auth::kMaxUserName || auth::opaque_string(user.name) != user.name)
-      fail("row " + std::to_string(users.size() + 1) + " of this realm is no user with a name and keys");
+      fail("row " + std::to_string(users.size() + 1) + " of this realm is not a user with a name and keys");
     users.push_back(std::move(user));
   }
   return users;

@@ -91,7 +91,7 @@ test('messages that somebody repeats are ignored', async t => {
     await a.kill();
     const anew = await startNode(redis, nameA, unlimited);
     t.after(anew.stop);
-    await saysLater(b, `node ${nameA} was started anew`);
+    await saysLater(b, `node ${nameA} has restarted`);
     const mark = b.log().length;
     const again = await connect(anew.ws);
     await again.request({ type: 'resume', resume: ann.joined.resume });
@@ -119,7 +119,7 @@ test('messages that somebody repeats are ignored', async t => {
     const line = await connect(last.ws);
     await line.request({ type: 'resume', resume: bob.joined.resume });
     line.close();
-    await saysLater(last, `what stands at ${key}`, mark);
+    await saysLater(last, `the text at ${key}`, mark);
     assert.equal(await redis.command('EXISTS', key), '0');
   });
   bob.close();
@@ -309,8 +309,8 @@ test('of two servers with one node name the later one is the node, and both log 
   const other = await startNode(redis, nameB, more('other'));
   const second = await startNode(redis, nameA, more('second'));
   for (const node of [first, other, second]) t.after(node.stop);
-  await saysLater(first, `another server is node ${nameA} as well, and was started later`);
-  for (const node of [first, second]) await saysLater(node, `another server is node ${nameA} as well: cluster.node has to be`);
+  await saysLater(first, `another server is node ${nameA} too, and was started later`);
+  for (const node of [first, second]) await saysLater(node, `another server is node ${nameA} too: each server needs`);
   const states = async name => (await runCtl(`${folder.path}/${name}.sock`, 'nodes')).match(/a\.example\.org.*/)[0];
   for (const name of ['first', 'other', 'second'])
     await until(`turnpikectl nodes on ${name}`, async () => (await states(name)).includes('name used twice'));

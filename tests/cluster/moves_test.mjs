@@ -88,7 +88,7 @@ test('a token that was revoked before its node was known to be dead lets nobody 
   await other.hear('peer-joined');
   await until('b to wait for a', async () => (await runCtl(socket(b.name), 'nodes')).includes(a.name));
   await a.kill();
-  await assert.rejects(runCtl(socket(b.name), 'revoke', 'ann'), /not done it: a\.example\.org \(it does not answer\)/);
+  await assert.rejects(runCtl(socket(b.name), 'revoke', 'ann'), /not carried out the command: a\.example\.org \(it does not answer\)/);
   await until('c to know it', () => comes(c, 'ann').then(line => line.close(), error => error.code === 'token-revoked'));
   await assert.rejects(comesBack(c, ann), error => error.code === 'resume-unknown');
   for (const node of [b, c]) assert.ok(!node.log().includes(`node ${a.name} is gone`), 'nobody knows it yet');

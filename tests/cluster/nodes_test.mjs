@@ -83,7 +83,7 @@ test('clients get the URLs of two nodes, with credentials that are valid on both
     assert.equal(everywhere, false);
     await relays(a, 'ann', password);
     await assert.rejects(relays(b, 'ann', password));
-    assert.match(await ctl(b.name, 'user', 'add', 'ann', '--generate'), /on this node alone/);
+    assert.match(await ctl(b.name, 'user', 'add', 'ann', '--generate'), /changes only this node/);
     assert.deepEqual(JSON.parse(await ctl(names[2], '--json', 'user', 'remove', 'ann')),
       { name: 'ann', here: false, everywhere: true, missed: [] });
     await until('the user to be gone', async () => (await users(a.name)).length + (await users(b.name)).length === 0);
@@ -172,7 +172,7 @@ test('a revocation also takes effect on nodes that start later, and after Redis 
     // The value is read strictly: a false entry is ignored, and a value that is not a set is replaced.
     await redis.command('ZADD', 'turnpike:revoked', '9000000000000', 'a lie');
     const d = await start('d');
-    await saysLater(d, 'something at turnpike:revoked is not signed with our secret, or makes no sense: it is ignored');
+    await saysLater(d, 'something at turnpike:revoked is not signed with our secret, or is malformed: it is ignored');
     await until('d to refuse it', () => isRefused(d));
     await redis.command('SET', 'turnpike:revoked', 'no set');
     const e = await start('e');

@@ -72,7 +72,7 @@ test('the answer to an order names the nodes that have not carried it out', asyn
     const free = await lock(t, `${folder.path}/${b}.db`);
     const { said, answer } = await fails(a, 'user', 'remove', 'ben');
     await free();
-    assert.match(said, /these nodes have not done it: b\.example\.org \(its database is busy/);
+    assert.match(said, /these nodes have not carried out the command: b\.example\.org \(its database is busy/);
     assert.match(answer, /user ben is removed/);
     // When the order is given again, only the other node has something to do, and it is done everywhere.
     assert.deepEqual(await json('user', 'remove', 'ben'), { name: 'ben', here: false, everywhere: true, missed: [] });

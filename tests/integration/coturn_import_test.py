@@ -174,7 +174,7 @@ admin:
         for secret in ("hunter2", "hunter3", "hunter4", "hunter5", "hunter7", "=short"):
             self.assertNotIn(secret, text)
         self.assertIn("line 7: hunter6: turnpike does not know this option", text)
-        self.assertIn("line 3: user: coturn let no user in beside use-auth-secret", text)
+        self.assertIn("line 3: user: coturn accepts no users together with use-auth-secret", text)
 
     def test_what_turnpike_cannot_take_is_said(self):
         text = self.convert("stale-nonce=5\nmax-allocate-lifetime=60\nlistening-ip=eth0\nexternal-ip=here\n"

@@ -189,7 +189,7 @@ TEST_CASE("--check warns of what is allowed and should not be", "[integration]")
   const DaemonOutcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
   CHECK(weak.exit_code == 0);
   CHECK_THAT(weak.output,
-             Catch::Contains("warning: ") && Catch::Contains("auth.secrets[0]: shorter than 16"));
+             Catch::Contains("warning: ") && Catch::Contains("auth.secrets[0]: this secret has fewer than 16 characters"));
   CHECK(run("auth: {secrets: [seven77]}\n", {"--check"}).exit_code == 1);
   CHECK(run("auth: {secrets: [long-enough-secret]}\n", {"--check"}).output.empty());
 }

@@ -330,7 +330,7 @@ TEST_CASE("when memory runs out the request that wanted it is refused, and the o
   CHECK(RelayClient(daemon.listener()).allocate() == 0);
   CHECK(daemon.stop() == 0);
   const std::string log = daemon.log();
-  CHECK(count(log, "out of memory: whoever asks for more is refused") == 1);
+  CHECK(count(log, "out of memory: new requests are refused") == 1);
   CHECK_THAT(log, Catch::Contains(" out_of_memory=") && !Catch::Contains(" out_of_memory=0 "));
 }
 

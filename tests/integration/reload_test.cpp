@@ -125,7 +125,7 @@ TEST_CASE("behind a balancer that is there until a restart, signaling stays clos
   const CommandOutcome refused = server.control({"reload"});
   CHECK(refused.code == 1);
   CHECK_THAT(refused.text,
-             Catch::Contains("expected token_secrets, since others can reach it until a restart"));
+             Catch::Contains("expected token_secrets, because other machines can reach the present listeners until a restart"));
   CHECK_THAT(ask(), Catch::StartsWith("HTTP/1.1 401"));
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("a reload waits for no file that is written while it is read", "[integ
   REQUIRE(mkfifo(server.daemon.config_file().c_str(), 0600) == 0);
   const CommandOutcome refused = server.control({"reload"});
   CHECK(refused.code == 1);
-  CHECK_THAT(refused.text, Catch::Contains("is no regular file"));
+  CHECK_THAT(refused.text, Catch::Contains("is not a regular file"));
 }
 
 TEST_CASE("the secret that was made up for a run outlives its reloads", "[integration][control]") {

@@ -522,7 +522,7 @@ class NatDiscovery(StunclientTest):
     def test_servers_that_would_make_each_nat_look_harmless(self):
         full = ["--mode", "full", "127.0.0.1"]
         server = self.simulate(bugs={"half an other"})
-        text = self.expect_failure(1, "is not a second address and a second port", *full, server.port)
+        text = self.expect_failure(1, "does not have both a second address and a second port", *full, server.port)
         self.assertNotIn("Nat ", text)
         server = self.simulate(bugs={"same address"})
         text = self.expect_failure(1, "asked to answer from another address and port and answers from", *full, server.port)
@@ -619,7 +619,7 @@ class CommandLine(StunclientTest):
         self.expect_failure(2, "--turn", "--user", "alice", "--password", "s3same-0pen", "127.0.0.1")
         self.expect_failure(2, "without --password", "--turn", "--user", "alice", "127.0.0.1")
         self.expect_failure(2, "port", "stun:127.0.0.1:99999")
-        self.expect_failure(2, "see --user", "turn://alice:s3same-0pen@127.0.0.1")
+        self.expect_failure(2, "use --user", "turn://alice:s3same-0pen@127.0.0.1")
 
     def test_help(self):
         self.assertIn("--turn", self.expect_success("--help"))

@@ -170,7 +170,7 @@ test('a path that serves only a WebSocket says so', async t => {
     assert.equal(status, 426);
     assert.equal(headers.upgrade, 'websocket');
     assert.match(headers.connection, /^upgrade\b/i);
-    assert.match(body.toString(), /^426 Upgrade Required: a WebSocket is here/);
+    assert.match(body.toString(), /^426 Upgrade Required: this path is for WebSockets/);
   }
   assert.equal((await request(server.url, '/ws', { method: 'POST' })).status, 405);
 });

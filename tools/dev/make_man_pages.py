@@ -31,12 +31,12 @@ PROGRAMS = {
                                 "first, or lets a drain go on, and a second signal ends it at once."),
         ]),
         ("EXIT STATUS", [
-            ("0", "It was asked to stop, or what --check and --reload were asked for went well."),
-            ("1", "It could not start, the configuration or the command line is not valid, or the reload failed."),
+            ("0", "The process was asked to stop, or --check or --reload succeeded."),
+            ("1", "The process could not start, the configuration or the command line is not valid, or the reload failed."),
         ]),
         ("FILES", [
             ("/etc/turnpike/turnpike.yaml", "The configuration that turnpike.service uses; see turnpike.yaml(5)."),
-            ("/run/turnpike/admin.sock", "Where turnpikectl(1) reaches the daemon."),
+            ("/run/turnpike/admin.sock", "The socket at which turnpikectl(1) reaches the daemon."),
         ]),
         ("SEE ALSO", [(None, "turnpike.yaml(5), turnpikectl(1), stunclient(1), turnbench(1)")]),
     ]),
@@ -48,7 +48,7 @@ PROGRAMS = {
     ]),
     "stunclient": (1, "try out STUN and TURN servers", "ENVIRONMENT", [
         ("EXIT STATUS", [
-            ("0", "Everything that was asked for worked."),
+            ("0", "Every requested test succeeded."),
             ("1", "A test failed; standard error says which, and why."),
             ("2", "The command line is wrong."),
         ]),
@@ -56,7 +56,7 @@ PROGRAMS = {
     ]),
     "turnbench": (1, "load a TURN server and measure it", "NOTES", [
         ("EXIT STATUS", [
-            ("0", "It has measured and printed the result."),
+            ("0", "turnbench has printed the result of its measurement."),
             ("1", "The command line is wrong, or a server or client failed; standard error says why."),
         ]),
         ("SEE ALSO", [(None, "turnpike(8), stunclient(1)")]),
@@ -148,7 +148,7 @@ class Option:
 def parse_option(name: str) -> Option:
     names, _, rest = name.partition(" ")
     option = Option(names.split(","))
-    for word, remark in (("Excludes", "Cannot stand beside {}."), ("Needs", "Needs {}.")):
+    for word, remark in (("Excludes", "Cannot be used with {}."), ("Needs", "Needs {}.")):
         if found := re.search(rf"\s*{word}: ((?:[\w-]+ ?)+)(?![\w:])", rest):
             option.remarks.insert(0, remark.format(", ".join(found[1].split())))
             rest = rest[:found.start()] + rest[found.end():]
@@ -246,8 +246,8 @@ def config_page(config: Path, version: str) -> tuple[str, str]:
               "A key is written below as its path, so that \\fBrelay.ports\\fR is the key",
               "\\fBports\\fR in the section \\fBrelay\\fR.",
               "The value beside it is its default.",
-              "Where it says \\(lqnot set\\(rq the value is an example, or what holds while the",
-              "key is not there.",
+              "When the default is \\(lqnot set\\(rq, the value is an example, or the value that is used while the",
+              "key is not set.",
               "An unknown key, a wrong type or a contradiction is an error."]
     lines += render_config(config.read_text(encoding="utf-8").splitlines())
     lines += [".SH FILES", ".TP", bold("/usr/share/doc/turnpike/turnpike.yaml"),

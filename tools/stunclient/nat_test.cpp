@@ -41,8 +41,7 @@ NatReport NatTest::run(std::vector<std::string>& notes) {
   report.behavior_test = problem ? Step{{}, problem} : test_mapping(report.behavior);
   if (context_.transport != Transport::udp) {  // RFC 5780 §3.2
     notes.emplace_back(
-        "filtering was not tested: a server sends nothing but by the client's own connection; see "
-        "--protocol udp");
+        "filtering was not tested, because a server can send only on the connection of the client; use --protocol udp");
   } else {
     report.filtering_test = problem ? Step{{}, problem} : test_filtering(report.filtering);
   }
@@ -58,8 +57,8 @@ std::optional<Problem> NatTest::check_other() const {
   const Endpoint& other = *known_.other;
   if (other.family() != server_.family() || other.address == server_.address || other.port == server_.port ||
       other.address.is_unspecified() || other.port == 0)
-    return no_discovery("what it gives for OTHER-ADDRESS, " + other.to_string() +
-                        ", is not a second address and a second port");
+    return no_discovery("its OTHER-ADDRESS, " + other.to_string() +
+                        ", does not have both a second address and a second port");
   return std::nullopt;
 }
 

@@ -72,7 +72,7 @@ std::string explain(const Failure& failure, const Facts& facts) {
     case ErrorCode::forbidden: return explain_forbidden(failure.method());
     case ErrorCode::unknown_attribute: return explain_unknown(failure);
     case ErrorCode::allocation_mismatch: return explain_mismatch(failure.method());
-    case ErrorCode::stale_nonce: return "the server refuses each nonce that it has just given out";
+    case ErrorCode::stale_nonce: return "the server refuses every nonce, even those that it has just sent";
     case ErrorCode::address_family_not_supported:
       return "the server has no relayed addresses of this family, IPv4 or IPv6";
     case ErrorCode::wrong_credentials: return "the allocation of this address and port is another user's";
@@ -93,15 +93,15 @@ std::string explain(const Failure& failure, const Facts& facts) {
 std::string_view explain(client::Ignored ignored, Transport transport) {
   switch (ignored) {
     case client::Ignored::bad_integrity:
-      return "answers came whose integrity does not verify: a wrong password, or somebody on the way";
+      return "answers arrived whose integrity check failed: the password is wrong, or somebody on the way changed them";
     case client::Ignored::bid_down:
-      return "answers came from which somebody on the way removed the password algorithms";
-    case client::Ignored::malformed: return "answers came that lack what they must have";
-    case client::Ignored::not_a_message: return "what came is not STUN";
+      return "answers arrived from which somebody on the way has removed the password algorithms";
+    case client::Ignored::malformed: return "answers arrived without mandatory attributes";
+    case client::Ignored::not_a_message: return "the answers are not STUN messages";
     case client::Ignored::unknown_transaction: break;
   }
   if (is_stream(transport))
-    return "what listens there is no STUN server, or something on the way holds it back";
+    return "the program at this address and port is not a STUN server, or something on the way drops its answers";
   return "no server at this address and port, or a firewall drops UDP on the way";
 }
 
@@ -172,13 +172,13 @@ Problem no_answer(const Endpoint& server, std::chrono::milliseconds timeout,
 }
 
 Problem no_tls(const std::string& why) {
-  return {ProblemKind::no_tls, 0, why, "what listens there speaks no TLS, or none of the same version"};
+  return {ProblemKind::no_tls, 0, why, "the program at this address and port does not use TLS, or supports no common version"};
 }
 
 Problem connection_closed(const Endpoint& server) {
   return {
       ProblemKind::network, 0, server.to_string() + " closed the connection",
-      "what listens there is no STUN server, or it has as many connections of this address as it permits"};
+      "the program at this address and port is not a STUN server, or it has reached its limit of connections from this address"};
 }
 
 Problem network_error(const std::system_error& error, const Endpoint& server, Transport transport) {
@@ -208,8 +208,7 @@ Problem bad_answer(std::string_view what_is_missing) {
 Problem peer_denied(Problem problem, const Endpoint& peer) {
   problem.advice = "the server does not relay to " + peer.address.to_string() + ", " +
                    std::string(kind_of(peer.address)) +
-                   ". Servers refuse what is not public, so that nobody reaches their own network through "
-                   "them; its operator can permit this peer (turnpike: peers.allow; coturn: "
+                   ". Servers refuse peers that are not public, so that clients cannot reach the network of the server; the operator can permit this peer (turnpike: peers.allow; coturn: "
                    "allowed-peer-ip, allow-loopback-peers)";
   return problem;
 }

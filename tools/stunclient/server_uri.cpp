@@ -56,7 +56,7 @@ std::optional<std::uint16_t> take_port(std::string_view whole, std::string_view&
   const bool bracketed = text.starts_with('[');
   if (!bracketed && text.find(':') != colon) return std::nullopt;
   const auto port = parse_port(text.substr(colon + 1));
-  if (!port) refuse(whole, "what follows the colon is not a port");
+  if (!port) refuse(whole, "the text after the colon is not a port");
   text = text.substr(0, colon);
   return port;
 }
@@ -74,7 +74,7 @@ ServerName parse_server(std::string_view text) {
   const std::string_view whole = text;
   // This check comes first, since all other error messages repeat the text.
   if (text.find('@') != std::string_view::npos)
-    refuse("HOST", "credentials are no part of it; see --user and --password");
+    refuse("HOST", "HOST cannot have credentials; use --user and --password");
   const Scheme scheme = take_scheme(text);
   if (scheme != Scheme::none && text.starts_with("//")) refuse(whole, "STUN and TURN URIs have no slashes");
   ServerName uri;

@@ -126,7 +126,7 @@ Allocated allocate(crypto::Digester& digester, crypto::Random& random, const Opt
     auto client = std::make_unique<Client>(digester, random, options);
     if (const auto relayed = relayed_address(*client)) return {std::move(client), *relayed};
   }
-  throw std::runtime_error("Allocate: 437 again and again");
+  throw std::runtime_error("Allocate: error 437 after each of several attempts");
 }
 
 void admit_peer(Client& client, const Endpoint& peer, Mode mode) {

@@ -19,12 +19,12 @@ namespace {
 std::string reason_of(const std::string& why) {
   static constexpr std::pair<const char*, const char*> kReasons[] = {
       {"no-answer", "it does not answer"},
-      {"gone", "it does not reach Redis, or is down"},
+      {"gone", "it cannot reach Redis, or it is down"},
       {"busy", "its database is busy: try again"},
       {"in-file", "the user is in its configuration"},
       {"clock", "its clock differs from ours by minutes"},
       {"failed", "its log says why"},
-      {"same-name", "two servers have this name, and one of them may not have heard it"},
+      {"same-name", "two servers have this name, and one of them may not have received the command"},
   };
   const auto* found = std::ranges::find_if(kReasons, [&](const auto& one) { return why == one.first; });
   return found == std::ranges::end(kReasons) ? why : found->second;
@@ -77,7 +77,7 @@ int report_missed(const json::object& answer, const std::string& fallback, bool 
       missed.append(missed.empty() ? "" : ", ") += text_of(node, "node") + " (" + reason_of(why) + ')';
   }
   complain("turnpikectl: " + (missed.empty() ? "the other nodes cannot be reached: " + fallback
-                                             : "these nodes have not done it: " + missed));
+                                             : "these nodes have not carried out the command: " + missed));
   return kRefused;
 }
 

@@ -283,7 +283,7 @@ int list_nodes(const Connection& daemon, bool json) {
   }
   const json::array& nodes = list_of(answer.body.get_object(), "nodes");
   if (nodes.empty()) {
-    say("this server is no node of a cluster");
+    say("this server is not a node of a cluster");
     return kDone;
   }
   Table table({{.title = "NODE"},
@@ -327,7 +327,7 @@ int drain(const Connection& daemon, std::optional<std::chrono::seconds> deadline
   if (json) {
     say_json(answer.body);
   } else {
-    say("the daemon lets nobody new in, and ends with its last allocation or at the deadline");
+    say("the daemon refuses new clients, and stops when the last allocation has ended or at the deadline");
   }
   return kDone;
 }
@@ -358,7 +358,7 @@ int reload(const Connection& daemon, bool dry_run, bool json) {
     say((dry_run ? "would end  " : "ended  ") + number_of_allocations(ended));
     say(describe_sessions(list_of(report, "sessions"), ended));
   }
-  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty()) say("nothing differs");
+  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty()) say("the configuration has not changed");
   return kDone;
 }
 
@@ -403,7 +403,7 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
   if (params.host.empty()) {
     params.host = "turn.example.org";
     complain(
-        "turnpikectl: the configuration does not say by which name clients find this server: the URLs have " +
+        "turnpikectl: the configuration does not say by which name clients find this server, so the URLs have " +
         params.host + " in its place, or use --host");
   }
   const std::string host = params.host;

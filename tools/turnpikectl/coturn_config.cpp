@@ -30,22 +30,22 @@ struct WithoutCounterpart {
 };
 
 constexpr std::string_view kLogs = "turnpike logs to standard error, which systemd's journal keeps; see log";
-constexpr std::string_view kUnit = "turnpike.service of systemd does this";
+constexpr std::string_view kUnit = "turnpike.service, the unit for systemd, does this";
 constexpr std::string_view kConsole = "turnpikectl on the admin socket takes the place of this console";
 constexpr std::string_view kWebAdmin =
     "the admin listener has a status page: admin: {listen: [http://127.0.0.1:9641]}";
 constexpr std::string_view kDatabase =
-    "turnpike keeps users in SQLite alone: auth: {database: sqlite:/var/lib/turnpike/users.db}";
-constexpr std::string_view kNoDatabase = "there is no such database here";
+    "turnpike stores users in SQLite only: auth: {database: sqlite:/var/lib/turnpike/users.db}";
+constexpr std::string_view kNoDatabase = "turnpike has no such database";
 constexpr std::string_view kAsHere = "turnpike does so in any case";
 constexpr std::string_view kDiffieHellman = "OpenSSL chooses the group";
 constexpr std::string_view kFixedLifetime = "RFC 8656 fixes this lifetime, and turnpike keeps to it";
-constexpr std::string_view kFamilies = "name addresses in place of devices";
+constexpr std::string_view kFamilies = "write addresses instead of devices";
 
 constexpr WithoutCounterpart kWithoutCounterpart[] = {
     {"alt-listening-port",
      "for NAT discovery, name the second address: nat_discovery: {alternate: ADDRESS:PORT}"},
-    {"alt-tls-listening-port", "NAT discovery is by UDP and TCP alone"},
+    {"alt-tls-listening-port", "NAT discovery works by UDP and TCP only"},
     {"udp-self-balance", "turnpike balances its workers by itself"},
     {"listening-device", kFamilies},
     {"relay-device", kFamilies},
@@ -363,7 +363,7 @@ void Conversion::write_listeners() {
     if (!is_on("no-udp")) listen("udp", endpoint->to_string());
     if (!is_on("no-tcp")) listen("tcp", endpoint->to_string());
   }
-  if (urls.empty()) remark(0, "listen: all listeners are switched off, so turnpike's default stands");
+  if (urls.empty()) remark(0, "listen: all listeners are switched off, so turnpike's default is used");
   write("listen", urls);
   if (!has_tls && !(is_on("no-tls") && is_on("no-dtls")))
     remark(0, "tls: without cert and pkey there are no listeners for TLS and DTLS");
@@ -380,7 +380,7 @@ void Conversion::write_tls() {
   } else {
     for (const char* option : {"cert", "pkey", "cipher-list", "no-tlsv1_2"}) {
       for (const Setting& setting : all(option))
-        remark(setting.line, std::string(option) + ": of no use without cert and pkey");
+        remark(setting.line, std::string(option) + ": this has no effect without cert and pkey");
     }
   }
   write("tls", keys);
@@ -471,7 +471,7 @@ void Conversion::write_auth() {
   for (const Setting& setting : all("user")) {
     const std::size_t colon = setting.value.find(':');
     if (is_on("stun-only") || by_secret) {
-      remark(setting.line, std::string("user: coturn let no user in beside ") +
+      remark(setting.line, std::string("user: coturn accepts no users together with ") +
                                (by_secret ? "use-auth-secret" : "stun-only") + ", so this one is left out");
     } else if (colon == 0 || colon == std::string::npos || colon + 1 == setting.value.size()) {
       remark(setting.line, "user: expected NAME:PASSWORD or NAME:0xKEY");
@@ -491,10 +491,10 @@ void Conversion::write_auth() {
   std::vector<std::string> secrets;
   for (const Setting& setting : all("static-auth-secret")) {
     if (is_on("stun-only")) {
-      remark(setting.line, "static-auth-secret: of no use beside stun-only, so it is left out");
+      remark(setting.line, "static-auth-secret: this has no effect with stun-only, so it is left out");
     } else if (count_characters(setting.value).value_or(0) < 8) {
       remark(setting.line,
-             "static-auth-secret: turnpike takes 8 characters or more, better 16, so it is left out");
+             "static-auth-secret: turnpike needs 8 characters or more, better 16, so it is left out");
     } else {
       secrets.push_back(quoted(setting.value));
     }
@@ -576,7 +576,7 @@ void Conversion::write_limits() {
 
 std::string Conversion::yaml(const std::string& name) {
   out_ = "# Made by turnpikectl import coturn of " + config::shown(name) +
-         ". Look through it, then try it with\n" + "# turnpikectl check FILE. It holds secrets: chmod 640.\n";
+         ". Read it, then check it with\n" + "# turnpikectl check FILE. It has secrets: run chmod 640.\n";
   if (is_on("realm")) {
     out_ += "realm: " + quoted(last("realm", "")) + '\n';
   } else {

@@ -28,7 +28,7 @@ int report_password(const Answer& answer, const UserOptions& options, const std:
   say("user " + options.name + ' ' + std::string(done));
   if (options.generate) say("password  " + password);
   if (!is_everywhere(answer))
-    say("this holds on this node alone: the other nodes of the cluster are not told of keys");
+    say("this changes only this node, because nodes do not send each other the keys of users");
   return kDone;
 }
 
@@ -78,7 +78,7 @@ int revoke(const Connection& daemon, const std::string& name, bool by_subject,
         " refused until " + text_of(answer.body.get_object(), "until") +
         (text_of(answer.body.get_object(), "kept") == "true"
              ? ""
-             : ", or until a restart: auth.database would keep it"));
+             : ", or until a restart, because there is no auth.database to store it"));
   }
   return report_missed(answer.body.get_object(), "they do not know of it", json);
 }
@@ -122,8 +122,7 @@ int list_users(const Connection& daemon, bool json) {
         ", since `realm` of the configuration is another one");
   }
   if (text_of(all, "offers_sha256") == "false") {
-    say("some users have no SHA-256 key, so all clients are offered MD5 alone until these have a new "
-        "password");
+    say("some users have no SHA-256 key, so turnpike offers MD5 only to all clients until these users have a new password");
   }
   return kDone;
 }

@@ -67,7 +67,7 @@ TEST_CASE("two servers that write in turn are one node's name used twice", "[clu
     return known.is_used_twice("a", now.steady);
   };
   CHECK_FALSE(write(1));
-  CHECK_FALSE(write(2));  // it was started anew
+  CHECK_FALSE(write(2));  // it has restarted
   CHECK_FALSE(write(2));
   CHECK(write(1));
   CHECK_FALSE(known.is_used_twice("a", (now + 60s).steady));

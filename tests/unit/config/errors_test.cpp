@@ -31,10 +31,10 @@ TEST_CASE("text that is not YAML, or uses more of YAML than a configuration need
       {"realm: x\nlisten: [\n", "t.yaml:3: not valid YAML: end of sequence flow not found"},
       {"realm: a: b\n", "t.yaml:1: not valid YAML: illegal map value"},
       {"realm: \"\\q\"\n", "t.yaml:1: not valid YAML: unknown escape character"},
-      {"realm: &r x\n", "t.yaml:1: not valid YAML: anchors are not taken here"},
+      {"realm: &r x\n", "t.yaml:1: not valid YAML: anchors are not supported"},
       {"auth: {secrets: [*north]}\n", "t.yaml:1: not valid YAML: the referenced anchor is not defined"},
-      {"realm: !!str x\n", "t.yaml:1: not valid YAML: tags are not taken here"},
-      {"relay: !x {}\n", "t.yaml:1: not valid YAML: tags are not taken here"},
+      {"realm: !!str x\n", "t.yaml:1: not valid YAML: tags are not supported"},
+      {"relay: !x {}\n", "t.yaml:1: not valid YAML: tags are not supported"},
       {"realm: x\n---\nrealm: y\n", "t.yaml:2: not valid YAML: a second document"},
       {"north", "t.yaml:1: expected a map (got a text that is not shown here)"},
       {"[realm]", "t.yaml:1: expected a map (got a list)"},
@@ -278,7 +278,7 @@ TEST_CASE("relayed addresses have errors", "[config]") {
       {"relay: {addresses: []}",
        "t.yaml:1: relay.addresses: expected [auto] or a list of addresses (got a list)"},
       {"relay: {addresses: [10.0.0.1, auto]}",
-       "t.yaml:1: relay.addresses[1]: expected auto to stand alone in the list (got auto)"},
+       "t.yaml:1: relay.addresses[1]: expected auto to be the only item of the list (got auto)"},
       {"relay: {addresses: [0.0.0.0]}",
        "t.yaml:1: relay.addresses[0]: expected an IPv4 or IPv6 address that a host can have (got 0.0.0.0)"},
       {"relay: {addresses: [eth0]}",
@@ -329,7 +329,7 @@ TEST_CASE("relayed addresses have errors", "[config]") {
 TEST_CASE("a cluster needs its three keys, and shows no secret", "[config]") {
   const std::string rest = "secret: 0123456789abcdef, node: a.example.org}";
   const std::string url_form =
-      "expected redis://HOST:PORT/DATABASE, rediss:// likewise for TLS, or unix:/PATH, such as "
+      "expected redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE for a connection with TLS, or unix:/PATH, such as "
       "redis://127.0.0.1:6379/0 (got a text that is not shown here)";
   check_all({
       {"cluster: {redis: 'redis://127.0.0.1', node: a.example.org}",
@@ -631,9 +631,9 @@ TEST_CASE("NAT discovery needs a second address and a second port that nobody el
   CHECK(parse(relay + "nat_discovery: {alternate: 10.0.0.6:3479}", "t.yaml").has_value());
 }
 
-TEST_CASE("a database of users is a file in a folder that is there", "[config]") {
+TEST_CASE("a database of users is a file in an existing folder", "[config]") {
   const std::string fault =
-      "t.yaml:1: auth.database: expected sqlite: and an absolute path, in a folder that is there (got ";
+      "t.yaml:1: auth.database: expected sqlite: and an absolute path, in an existing folder (got ";
   for (const char* wrong :
        {"hunter2", "/tmp/users.db", "'sqlite:'", "sqlite:users.db", "sqlite:/tmp/",
         "sqlite:/nowhere/users.db", "postgresql:/tmp/users.db", "\"sqlite:/tmp/a\\nb\""}) {
@@ -708,7 +708,7 @@ TEST_CASE("what is offloaded to the kernel is nothing, and a configuration may s
   const Result<Config, Errors> config = parse("offload: {mode: off, interfaces: [eth0]}", "t.yaml");
   REQUIRE(config.has_value());
   CHECK(config->warnings ==
-        std::vector<std::string>{"offload.interfaces: without effect, since offload.mode is off"});
+        std::vector<std::string>{"offload.interfaces: this key has no effect, because offload.mode is off"});
   check_all({
       {"offload:\n  mode: native\n",
        "t.yaml:2: offload.mode: expected off, since this build has no relay in the kernel (got native)"},

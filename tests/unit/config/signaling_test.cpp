@@ -68,7 +68,7 @@ TEST_CASE("access that is open to others than this machine brings a warning", "[
   };
   const auto told = [](const std::string& where) {
     return std::vector<std::string>{where +
-                                    ": signaling.access is open: whoever reaches it may use the relay"};
+                                    ": signaling.access is open: everybody who can reach the page may use the relay"};
   };
   CHECK(warnings("access: open, listen: http://0.0.0.0:80") == told("t.yaml:1"));
   CHECK(warnings("access: open, public_host: turn.example.org") == told("t.yaml:1"));
@@ -107,8 +107,8 @@ TEST_CASE("secrets that can be guessed bring a warning or an error", "[config]")
   const Config c = loaded("auth:\n  secrets:\n    - 0123456789abcdef\n    - eightlet\n    - fifteen-letters");
   CHECK(c.warnings ==
         std::vector<std::string>{
-            "t.yaml:4: auth.secrets[1]: shorter than 16 characters, so that it can be guessed",
-            "t.yaml:5: auth.secrets[2]: shorter than 16 characters, so that it can be guessed"});
+            "t.yaml:4: auth.secrets[1]: this secret has fewer than 16 characters, so it can be guessed",
+            "t.yaml:5: auth.secrets[2]: this secret has fewer than 16 characters, so it can be guessed"});
   CHECK(outcome("auth: {secrets: [seven77]}").find("at least 8 characters") != std::string::npos);
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("files with secrets that everybody may read bring a warning", "[config
     const std::size_t at = all.find(file.path());
     return at == std::string::npos ? all : all.replace(at, file.path().size(), "FILE");
   };
-  const std::string told = "FILE: everybody on this machine may read it, and it holds secrets: chmod o-r\n";
+  const std::string told = "FILE: this file has secrets, and everybody on this machine can read it: run chmod o-r\n";
   CHECK(warnings("auth: {users: {alice: secret}}", 0644) == told);
   CHECK(warnings("auth: {secrets: [0123456789abcdef]}", 0604) == told);
   CHECK(warnings("signaling: {token_secrets: [0123456789abcdef]}", 0644) == told);
@@ -153,7 +153,7 @@ TEST_CASE("files with secrets that everybody may read bring a warning", "[config
   const File open("", 0644);
   const File closed("", 0600);
   const std::string key_told =
-      open.path() + ": everybody on this machine may read it, and it holds secrets: chmod o-r\n";
+      open.path() + ": this file has secrets, and everybody on this machine can read it: run chmod o-r\n";
   const auto tls = [&](const std::string& key) {
     return "{certificate: " + open.path() + ", private_key: " + key + "}";
   };
@@ -238,7 +238,7 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
   CHECK(refused("access: yes") == "t.yaml:1: signaling.access: expected open or token (got yes)");
   CHECK(refused("token_secrets: [short]").find("short") == std::string::npos);
   CHECK(refused("public_host: 'http://x'").find("expected a host name") != std::string::npos);
-  CHECK(refused("root: /nowhere").find("expected a folder that is there") != std::string::npos);
+  CHECK(refused("root: /nowhere").find("expected an existing folder") != std::string::npos);
   CHECK(refused("cors: ['*']").find("expected an origin") != std::string::npos);
   CHECK(refused("cors: ['https://x/y']").find("expected an origin") != std::string::npos);
   CHECK(refused("trusted_proxies: [10.1.2.3/8]").find("expected a prefix") != std::string::npos);

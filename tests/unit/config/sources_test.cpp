@@ -76,7 +76,7 @@ TEST_CASE("what is wrong with a source is said with its key and its name", "[con
   CHECK(secret("file: /no/such/file") == at + "file /no/such/file cannot be read: No such file or directory");
   CHECK(secret("file: " + empty) == at + "file " + empty + " is empty");
   CHECK(secret("file: " + large) == at + "file " + large + " is longer than 64 KiB");
-  CHECK(secret("file: /dev/zero") == at + "file /dev/zero is no regular file");
+  CHECK(secret("file: /dev/zero") == at + "file /dev/zero is not a regular file");
   CHECK(secret("env: TURNPIKE_TEST_EMPTY") == at + "environment variable TURNPIKE_TEST_EMPTY is empty");
   CHECK(secret("env: TURNPIKE_TEST_NONE") == at + "environment variable TURNPIKE_TEST_NONE is not set");
   CHECK(secret("file: /a, env: B").starts_with(at + "expected a secret"));
@@ -111,7 +111,7 @@ TEST_CASE("a certificate's key has the same sources", "[config]") {
   const std::string at = "t.yaml:1: tls.private_key: ";
   CHECK(problem("{env: TURNPIKE_TEST_EMPTY}") == at + "environment variable TURNPIKE_TEST_EMPTY is empty");
   CHECK(problem("{file: /no/such}") == at + "file /no/such cannot be read: No such file or directory");
-  CHECK(problem("/tmp") == at + "file /tmp is no regular file");
+  CHECK(problem("/tmp") == at + "file /tmp is not a regular file");
   CHECK(problem("{env: A, file: B}") == at + "expected a file that can be read, or {env: NAME} (got a map)");
   CHECK(problem("[a]") == at + "expected a file that can be read, or {env: NAME} (got a list)");
   const std::string inside = problem("\"-----BEGIN EC PRIVATE KEY-----\\nMHcCAQEEIACgeMw\"");

@@ -25,7 +25,7 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
         std::vector<std::string>{
             "3 connections were refused because of limits.idle_connections or idle_connections_per_address",
             "4 TLS or DTLS handshakes were refused because of limits.unauthenticated_per_second",
-            "7 messages and connections came from networks that clients.allow and clients.deny keep out"});
+            "7 messages and connections came from networks that clients.allow and clients.deny do not permit"});
   lines.clear();
 
   std::get<relay::ConnectionCounters>(totals.parts).refused += 5;
@@ -44,7 +44,7 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
   CHECK(lines.size() == 4);
   CHECK(
       lines.back() ==
-      "42 allocations or connections were refused for want of descriptors: raise LimitNOFILE of the service");
+      "42 allocations or connections were refused because there were no descriptors left: raise LimitNOFILE of the service");
 }
 
 }  // namespace

@@ -188,9 +188,9 @@ TEST_CASE("a file that is not a regular one is refused and not waited for", "[tl
   REQUIRE(std::filesystem::remove(pipe));
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   CHECK_THROWS_WITH(load_certificates({{made.certificate, {pipe}}, {}}),
-                    "tls.private_key: " + pipe + " is no regular file");
+                    "tls.private_key: " + pipe + " is not a regular file");
   CHECK_THROWS_WITH(load_certificates({{{"/dev/zero"}, made.private_key}, {}}),
-                    "tls.certificate: /dev/zero is no regular file");
+                    "tls.certificate: /dev/zero is not a regular file");
 }
 
 TEST_CASE("ciphers that OpenSSL does not know, or without authenticated encryption, are refused", "[net]") {

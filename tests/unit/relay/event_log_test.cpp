@@ -115,7 +115,7 @@ TEST_CASE("however many addresses are refused, there is a bound to what is writt
     for (unsigned i = 0; i < 1000; ++i) log.log(std::vector{refused("m", true, 1 + i % 250)}, kNow);
   }
   CHECK(captured.lines() <= EventLog::kLinesPerPeriod + static_cast<long>(EventLog::kMaxAddresses) + 2);
-  CHECK_THAT(captured.text(), Catch::Contains("744 more requests refused, of further addresses"));
+  CHECK_THAT(captured.text(), Catch::Contains("744 more requests, from other addresses, were refused"));
 }
 
 TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[server]") {

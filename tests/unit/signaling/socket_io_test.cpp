@@ -166,7 +166,7 @@ TEST_CASE("a token is asked for, in CONNECT or in the header", "[signaling]") {
   const std::string token = sign_token(R"({"exp":1735693200,"room":"blue"})", "south");
   SocketIoScenario s({.access = Access::token, .token_secrets = {"south"}, .list_rooms = false});
   s.connects("ann").expect(
-      {R"(ann: 44{"message":"This server asks for a token.","data":{"code":"token-required"}})"});
+      {R"(ann: 44{"message":"This server requires a token.","data":{"code":"token-required"}})"});
   CHECK(s.frames("ann", R"(40{"token":"wrong"})").count(R"({"code":"token-invalid"})") == 1);
   CHECK(s.frames("ann", R"(40{"token":5})").count(R"({"code":"token-required"})") == 1);
   CHECK(s.hub.members() == 0);

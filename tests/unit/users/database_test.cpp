@@ -207,8 +207,8 @@ TEST_CASE("what is no database of turnpike's is refused and stays as it is", "[u
   }
   SECTION("a folder, and a device") {
     fs::create_directory(folder.file());
-    CHECK_THAT(fault(folder.file()), Catch::Contains("no regular file"));
-    CHECK_THAT(fault("/dev/null"), Catch::Contains("no regular file"));
+    CHECK_THAT(fault(folder.file()), Catch::Contains("is not a regular file"));
+    CHECK_THAT(fault("/dev/null"), Catch::Contains("is not a regular file"));
   }
   SECTION("in a folder that is not there") {
     CHECK_THAT(fault(folder.path + "/none/users.db", Access::write), Catch::Contains("cannot be created"));
@@ -270,7 +270,7 @@ TEST_CASE("a row that can be no user is an error", "[users]") {
   for (const std::string& rest : rests) {
     Other(folder.file()).run(row + rest);
     INFO(rest);
-    CHECK_THAT(fault(folder.file()), Catch::Contains("is no user"));
+    CHECK_THAT(fault(folder.file()), Catch::Contains("is not a user"));
     Other(folder.file()).run("DELETE FROM users WHERE name <> 'alice'");
   }
   Other(folder.file()).run(row + "'" + std::string(5000, 'n') + "', " + key + ", NULL, 1)");
