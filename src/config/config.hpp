@@ -126,8 +126,6 @@ struct Config {
   admin::Params admin;
   ShutdownParams shutdown;
   cluster::Params cluster;
-  // offload.interfaces. They have no effect, since nothing is offloaded.
-  std::vector<std::string> offload_interfaces;
 
   // Settings that are allowed but not advisable, for the log and for --check.
   std::vector<std::string> warnings;

@@ -141,14 +141,15 @@ void read_offload(const Value& value, Config& config) {
     if (!mode.is_scalar() || mode.text() != "off")
       mode.expected("off, since this build has no relay in the kernel");
   };
+  bool has_interface = false;
   const auto read_name = [&](const Value& name) {
     if (!name.is_scalar() || name.text().empty()) return name.expected("the name of a network interface");
-    config.offload_interfaces.push_back(name.text());
+    has_interface = true;
   };
   read_map(value, {{"mode", read_mode}, {"interfaces", [&](const Value& names) {
                                            read_list(names, "a list of network interfaces", read_name);
                                          }}});
-  if (!config.offload_interfaces.empty())
+  if (has_interface)
     config.warnings.emplace_back("offload.interfaces: this key has no effect, because offload.mode is off");
 }
 

@@ -13,12 +13,6 @@ using stun::AttributeType;
 using stun::Class;
 using stun::ErrorCode;
 
-namespace {
-
-constexpr std::size_t kStepsToClose = 32;  // closing a socket takes as long as this many steps
-
-}  // namespace
-
 // Returns the requested lifetime, but at least the default and at most the limit. The result is also at most
 // what is left of an access token (RFC 7635 §10) and of the allocation's greatest age. It is at least one
 // second, since a lifetime of zero would end the allocation.

@@ -324,7 +324,7 @@ SteadyTime Server::next_deadline() const {
 // entries have expired.
 void Server::on_timeout(TimePoint now, Output& out) {
   constexpr std::size_t kMaxSteps = 2048;
-  constexpr std::size_t kStepsToClose = 32;  // to close a socket
+  constexpr std::size_t kStepsToClose = Lifetimes::kStepsToClose;
   std::size_t steps = kStepsToClose * reservations_.expire(now.steady, kMaxSteps / kStepsToClose);
   const auto left = [&] { return kMaxSteps - std::min(steps, kMaxSteps); };
   steps += kStepsToClose * tcp_connections_.expire(now, left() / kStepsToClose, out);

@@ -23,6 +23,16 @@ async function finds(line, count) {
   return peers;
 }
 
+// Ann joins the room on the first node, and Bob on the second one. Resolves to both when each knows of the
+// other.
+async function annAndBob(first, second, room = 'blue') {
+  const ann = await member(first.ws, room, 'Ann');
+  const bob = await member(second.ws, room, 'Bob');
+  await finds(bob, 1);
+  await ann.hear('peer-joined');
+  return [ann, bob];
+}
+
 // The member comes to another node, with the secret that it has got.
 async function comesBack(node, who) {
   const line = await connect(node.ws);
@@ -95,10 +105,7 @@ test('rooms with members on several nodes', async t => {
     const small = await startNode(redis, 'd.example.org', { signaling: ['members_per_room: 2'] });
     t.after(small.stop);
     for (const node of nodes) await saysLater(small, `node ${node.name} is there`);
-    const ann = await member(a.ws, 'pair', 'Ann');
-    const bob = await member(b.ws, 'pair', 'Bob');
-    await finds(bob, 1);
-    await ann.hear('peer-joined');
+    const [ann, bob] = await annAndBob(a, b, 'pair');
     const late = await connect(small.ws);
     await until('the room to be full', async () => {
       const refusal = await late.request({ type: 'join', room: 'pair', name: 'Late' })
@@ -109,10 +116,7 @@ test('rooms with members on several nodes', async t => {
   });
 
   await t.test('a member that was cut off comes back on another node and has missed nothing', async () => {
-    const ann = await member(a.ws, 'back', 'Ann');
-    const bob = await member(b.ws, 'back', 'Bob');
-    await finds(bob, 1);
-    await ann.hear('peer-joined');
+    const [ann, bob] = await annAndBob(a, b, 'back');
     const cleo = await member(c.ws, 'back', 'Cleo');
     await finds(cleo, 2); // so the third node knows of Bob
     for (const line of [ann, bob]) await line.hear('peer-joined');
@@ -135,12 +139,9 @@ test('a node is killed', async t => {
   const [a, b, c] = await startCluster(redis, ['a.example.org', 'b.example.org', 'c.example.org']);
   t.after(a.stop);
   t.after(c.stop);
-  const ann = await member(a.ws, 'blue', 'Ann');
-  const bob = await member(b.ws, 'blue', 'Bob');
-  await finds(bob, 1);
+  const [ann, bob] = await annAndBob(a, b);
   const gone = await member(b.ws, 'blue', 'Gone');
   await finds(gone, 2);
-  await ann.hear('peer-joined');
   await ann.hear('peer-joined');
   await b.kill();
   // Messages on their way to a node that dies are lost with it. Redis knows at once that the node has ended.
@@ -171,10 +172,7 @@ test('a node that was wrongly treated as dead returns with its members', async t
     process.kill(b.pid, 'SIGCONT');
     return b.stop();
   });
-  const ann = await member(a.ws, 'blue', 'Ann');
-  const bob = await member(b.ws, 'blue', 'Bob');
-  await finds(bob, 1);
-  await ann.hear('peer-joined');
+  const [ann, bob] = await annAndBob(a, b);
   process.kill(b.pid, 'SIGSTOP'); // or its machine loses its network for a while
   assert.equal((await ann.hear('peer-left', 40_000)).id, bob.id);
   process.kill(b.pid, 'SIGCONT');
@@ -189,10 +187,7 @@ test('a node that was restarted learns its members again', async t => {
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
   t.after(a.stop);
-  const ann = await member(a.ws, 'blue', 'Ann');
-  const bob = await member(b.ws, 'blue', 'Bob');
-  await finds(bob, 1);
-  await ann.hear('peer-joined');
+  const [ann, bob] = await annAndBob(a, b);
   await b.kill();
   const anew = await startNode(redis, 'b.example.org');
   t.after(anew.stop);
@@ -209,10 +204,7 @@ test('Redis fails for some time', async t => {
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
   t.after(a.stop);
   t.after(b.stop);
-  const ann = await member(a.ws, 'blue', 'Ann');
-  const bob = await member(b.ws, 'blue', 'Bob');
-  await finds(bob, 1);
-  await ann.hear('peer-joined');
+  const [ann, bob] = await annAndBob(a, b);
 
   await t.test('Redis is killed: rooms still work on each node, and everything is restored later', async () => {
     const marks = [a, b].map(node => node.log().length);
@@ -285,9 +277,7 @@ test('a node that is started anew knows its members, though it loses Redis while
   t.after(redis.remove);
   const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
   t.after(a.stop);
-  const ann = await member(a.ws, 'blue', 'Ann');
-  const bob = await member(b.ws, 'blue', 'Bob');
-  await ann.hear('peer-joined');
+  const [ann, bob] = await annAndBob(a, b);
   await b.kill();
   const way = await startSwitch(redis, 'HSCAN');
   t.after(way.close);

@@ -60,6 +60,8 @@ class Lifetimes {
   // Applies changed settings: allocations that must have ended by now end, and the others get their new
   // latest end.
   void follow_settings(TimePoint now);
+  // Closing a socket takes as long as this many steps.
+  static constexpr std::size_t kStepsToClose = 32;
   // Removes expired entries in about `most` steps of half a microsecond. Returns the number of steps.
   std::size_t expire(TimePoint now, std::size_t most, Output& out);
 

@@ -172,7 +172,6 @@ inline std::string describe(const Config& c) {
   describe(out, "admin", c.admin.listeners);
   describe(out, "admin token_secret", c.admin.token_secrets);
   if (c.cluster.is_enabled()) describe(out, c.cluster);
-  describe(out, "offload", c.offload_interfaces);
   out << "shutdown drain_ms=" << c.shutdown.drain.count() << " deadline_ms=" << c.shutdown.deadline.count()
       << '\n';
   out << "log level=" << place_of(c.log.level)
