@@ -206,7 +206,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   warn_about_alternates(config_);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
   relay::Worker::Shared shared{
-      .settings = make_settings(),
+      .settings = share_settings(),
       .relays = relays_,
       .quota = quota_,
       .connection_quota = connection_quota_,
@@ -257,24 +257,27 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
 
 Daemon::~Daemon() = default;
 
-std::shared_ptr<const relay::Settings> Daemon::make_settings() const {
-  return std::make_shared<const relay::Settings>(
-      relay::Settings{.credentials = credentials_,
-                      .policy = policy_,
-                      .clients = clients_,
-                      .relay_addresses = relays_.addresses(),
-                      .limits = config_.limits,
-                      .nonce_lifetime = config_.auth.nonce_lifetime,
-                      .alternates = config_.relay.alternates,
-                      .streams = config_.streams,
-                      .draining = drain_ != nullptr,
-                      .default_family = config_.relay.default_family,
-                      .strict_expiry = config_.auth.strict_expiry,
-                      .batching_delay = config_.batching_delay});
+relay::Settings Daemon::make_settings(const config::Config& config) const {
+  return {.credentials = credentials_,
+          .policy = policy_,
+          .clients = clients_,
+          .relay_addresses = relays_.addresses(),
+          .alternates = config.relay.alternates,
+          .streams = config.streams,
+          .batching_delay = config.batching_delay,
+          .values = {.limits = config.limits,
+                     .nonce_lifetime = config.auth.nonce_lifetime,
+                     .draining = drain_ != nullptr,
+                     .default_family = config.relay.default_family,
+                     .strict_expiry = config.auth.strict_expiry}};
+}
+
+std::shared_ptr<const relay::Settings> Daemon::share_settings() const {
+  return std::make_shared<const relay::Settings>(make_settings(config_));
 }
 
 void Daemon::post_settings() {
-  const auto settings = make_settings();
+  const auto settings = share_settings();
   for (relay::Mailbox& mailbox : mailboxes_) mailbox.post(relay::SettingsUpdate{settings});
 }
 

@@ -90,7 +90,9 @@ class Daemon {
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
   void log_reload(const admin::ReloadReport& report);
-  std::shared_ptr<const relay::Settings> make_settings() const;
+  // The settings of the workers by this configuration, with the present credentials, policies and addresses.
+  relay::Settings make_settings(const config::Config& config) const;
+  std::shared_ptr<const relay::Settings> share_settings() const;
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
   void on_signal(int signal);

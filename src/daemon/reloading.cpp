@@ -83,11 +83,9 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     }
     if (dry_run) {
       relays_.check(next.relay, addresses_);
-      relay::Settings settings = *make_settings();
+      relay::Settings settings = make_settings(next);
       settings.credentials = credentials;
       settings.clients = make_client_policy(next.clients);
-      settings.limits = next.limits;
-      settings.strict_expiry = next.auth.strict_expiry;
       reloaded.settings = std::make_shared<const relay::Settings>(std::move(settings));
       report.ok = true;
       return reloaded;

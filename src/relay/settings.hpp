@@ -20,26 +20,19 @@ struct Settings {
   std::shared_ptr<const turn::PeerPolicy> policy;
   std::shared_ptr<const turn::ClientPolicy> clients;  // null: see turn::Settings
   std::shared_ptr<const RelayAddresses> relay_addresses;
-  turn::Limits limits;
-  Duration nonce_lifetime{};
   turn::AlternateParams alternates;
   StreamLimits streams;
-  bool draining = false;
-  turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
-  bool strict_expiry = false;
   std::chrono::microseconds batching_delay{};  // see BatchPacer
+  turn::Settings values;                       // without its pointers; core() adds them
 
   // The part for turn::Server. It refers to this object, which must outlive it.
   turn::Settings core() const {
-    return {.credentials = credentials.get(),
-            .policy = policy.get(),
-            .alternates = &alternates,
-            .limits = limits,
-            .nonce_lifetime = nonce_lifetime,
-            .draining = draining,
-            .clients = clients.get(),
-            .default_family = default_family,
-            .strict_expiry = strict_expiry};
+    turn::Settings core = values;
+    core.credentials = credentials.get();
+    core.policy = policy.get();
+    core.alternates = &alternates;
+    core.clients = clients.get();
+    return core;
   }
 };
 

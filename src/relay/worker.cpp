@@ -59,8 +59,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
       settings_(shared.settings),
       server_({
-          .credentials = *settings_->credentials,
-          .policy = *settings_->policy,
+          .settings = settings_->core(),
           .ports = relays_,
           .quota = shared.quota,
           .connection_quota = shared.connection_quota,
@@ -70,15 +69,8 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .mobile = {.enabled = shared.mobility,
                      .worker = static_cast<std::uint16_t>(number),
                      .workers = static_cast<std::uint16_t>(shared.mailboxes.size())},
-          .limits = settings_->limits,
           .nonce_key = shared.nonce_key,
-          .nonce_lifetime = settings_->nonce_lifetime,
           .nat_discoveries = shared.nat_discoveries,
-          .alternates = &settings_->alternates,
-          .draining = settings_->draining,
-          .clients = settings_->clients.get(),
-          .default_family = settings_->default_family,
-          .strict_expiry = settings_->strict_expiry,
           .address_quota = &shared.address_quota,
           .server_budgets = &shared.server_budgets,
       }) {
@@ -307,7 +299,7 @@ void Worker::handle(const SettingsUpdate& mail, TimePoint now) {
 // Applies the settings to the parts beside the server.
 void Worker::use(const Settings& settings) {
   clients_.use(settings);
-  tcp_relays_.use(settings.limits);
+  tcp_relays_.use(settings.values.limits);
   pacer_.set_delay(settings.batching_delay);
 }
 

@@ -34,11 +34,9 @@ bool is_turn_request(Method method) {
 Server::Server(const Params& params) : Server(params, crypto::draw_hash_key(params.random)) {}
 
 Server::Server(const ServerParams& params, const HashKey& key)
-    : settings_{&params.credentials, &params.policy,        params.alternates,
-                params.limits,       params.nonce_lifetime, params.draining,
-                params.clients,      params.default_family, params.strict_expiry},
+    : settings_(params.settings),
       nonce_key_(params.nonce_key),
-      access_(params.policy, params.ports),
+      access_(*params.settings.policy, params.ports),
       responder_(params, settings_, access_, counters_, breakdown_),
       allocations_(key),
       moves_(params.mobile, allocations_, params.random, key),

@@ -389,20 +389,20 @@ class World {
                        .allocation_age = 1h};
   turn::Limiters limiters_{limits_, HashKey{3, 0}};
   turn::AlternateParams alternates_{{{Transport::tcp, endpoint("198.51.100.8:3478"), "b.example.org"}}};
-  turn::Server server_{{.credentials = constants_.credentials,
-                        .policy = constants_.policy,
+  turn::Server server_{{.settings = {.credentials = &constants_.credentials,
+                                     .policy = &constants_.policy,
+                                     .alternates = &alternates_,
+                                     .limits = limits_,
+                                     .nonce_lifetime = 600s},
                         .ports = ports_,
                         .quota = quota_,
                         .connection_quota = connection_quota_,
                         .limiters = limiters_,
                         .random = random_,
-                        .limits = limits_,
                         .nonce_key = kMaster,
-                        .nonce_lifetime = 600s,
                         .nat_discoveries = {turn::NatDiscovery({.primary = endpoint("192.0.2.1:3478"),
                                                                 .alternate = endpoint("192.0.2.2:3479"),
-                                                                .listeners = {{{0, 7}, {8, 9}}}})},
-                        .alternates = &alternates_}};
+                                                                .listeners = {{{0, 7}, {8, 9}}}})}}};
 
   std::set<Endpoint> relayed_;
   stun::ReservationToken token_{};

@@ -214,13 +214,9 @@ class Scenario {
     outcome.line = line;
     for (const auto& worker : workers_) {
       turn::Output out;
-      worker->server.on_settings({.credentials = &credentials_,
-                                  .policy = policy_.get(),
-                                  .alternates = &setup_.alternates,
-                                  .limits = setup_.limits,
-                                  .nonce_lifetime = setup_.auth.nonce_lifetime,
-                                  .clients = &next},
-                                 clock_.now(), out);
+      turn::Settings changed = settings();
+      changed.clients = &next;
+      worker->server.on_settings(changed, clock_.now(), out);
       copy(*worker, out, {}, outcome);
     }
     check_books(line);
@@ -241,19 +237,17 @@ class Scenario {
     outcome.line = line;
     for (const auto& worker : workers_) {
       turn::Output out;
-      const turn::Settings settings{.credentials = reloaded_.back().get(),
-                                    .policy = policy_.get(),
-                                    .alternates = &setup_.alternates,
-                                    .limits = limits,
-                                    .nonce_lifetime = auth.nonce_lifetime,
-                                    .draining = draining,
-                                    .clients = &clients_,
-                                    .strict_expiry = auth.strict_expiry};
+      turn::Settings changed = settings();
+      changed.credentials = reloaded_.back().get();
+      changed.limits = limits;
+      changed.nonce_lifetime = auth.nonce_lifetime;
+      changed.draining = draining;
+      changed.strict_expiry = auth.strict_expiry;
       turn::Server& server = worker->server;
       const std::size_t before = server.list_allocations(clock_.now()).size();
-      const std::size_t foretold = server.list_allocations(clock_.now(), &settings).size();
+      const std::size_t foretold = server.list_allocations(clock_.now(), &changed).size();
       const std::uint64_t wanting = server.counters().out_of_memory;
-      call(outcome, [&] { server.on_settings(settings, clock_.now(), out); });
+      call(outcome, [&] { server.on_settings(changed, clock_.now(), out); });
       const bool is_complete = !outcome.out_of_memory && server.counters().out_of_memory == wanting;
       if (is_complete) CHECK(before - server.list_allocations(clock_.now()).size() == foretold);
       copy(*worker, out, {}, outcome);
@@ -342,8 +336,7 @@ class Scenario {
     Worker(Scenario& s, unsigned number)
         : ports(s.host_, number),
           connections(s.peers_),
-          server({.credentials = s.credentials_,
-                  .policy = *s.policy_,
+          server({.settings = s.settings(),
                   .ports = ports,
                   .quota = s.quota_,
                   .connection_quota = s.connection_quota_,
@@ -353,14 +346,8 @@ class Scenario {
                   .mobile = {.enabled = s.setup_.mobility,
                              .worker = static_cast<std::uint16_t>(number),
                              .workers = static_cast<std::uint16_t>(s.setup_.workers)},
-                  .limits = s.setup_.limits,
                   .nonce_key = auth::Nonces::MasterKey{1, 2, 3},
-                  .nonce_lifetime = s.setup_.auth.nonce_lifetime,
                   .nat_discoveries = s.setup_.nat_discoveries,
-                  .alternates = &s.setup_.alternates,
-                  .clients = &s.clients_,
-                  .default_family = s.setup_.default_family,
-                  .strict_expiry = s.setup_.auth.strict_expiry,
                   .address_quota = &s.address_quota_,
                   .server_budgets = &s.server_budgets_,
                   .short_way = s.setup_.short_way}) {}
@@ -372,6 +359,17 @@ class Scenario {
     std::string text;
     WallTime learnt;
   };
+
+  turn::Settings settings() const {
+    return {.credentials = &credentials_,
+            .policy = policy_.get(),
+            .alternates = &setup_.alternates,
+            .limits = setup_.limits,
+            .nonce_lifetime = setup_.auth.nonce_lifetime,
+            .clients = &clients_,
+            .default_family = setup_.default_family,
+            .strict_expiry = setup_.auth.strict_expiry};
+  }
 
   std::vector<IpAddress> own_addresses() const {
     std::vector<IpAddress> own{address("127.0.0.1"), address("192.0.2.1"), address("192.0.2.2")};

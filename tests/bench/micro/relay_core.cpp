@@ -9,7 +9,7 @@ constexpr unsigned kMaxClients = 10000;
 
 RelayCore::RelayCore(unsigned clients, Peers peers) {
   server_ = std::make_unique<turn::Server>(turn::ServerParams{
-      credentials_, policy_, relays_, quota_, quota_, limiters_, random_, nullptr, {}, limits_});
+      {&credentials_, &policy_, nullptr, limits_}, relays_, quota_, quota_, limiters_, random_});
   for (unsigned n = 0; n < clients; ++n) {
     const test::Octets refusal = ask(n, test::allocate().unsigned_by_anybody().build(digester_, "", {}));
     nonces_.emplace_back(

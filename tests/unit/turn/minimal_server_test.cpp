@@ -55,7 +55,7 @@ struct MinimalServer {
   Limits limits;
   Limiters limiters{limits, HashKey{}};
   Quota quota{0, 0, HashKey{}};  // no limits
-  Server server{{credentials, policy, relay, quota, quota, limiters, random, nullptr, {}, limits}};
+  Server server{{{&credentials, &policy, nullptr, limits}, relay, quota, quota, limiters, random}};
 };
 
 TEST_CASE("the whole core relays between a client and a peer on two plain sockets", "[turn]") {
