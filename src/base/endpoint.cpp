@@ -82,14 +82,4 @@ IpAddress unmapped(const IpAddress& address) {
   return IpAddress::from_bytes(Family::ipv4, bytes.subspan(12));
 }
 
-std::string_view to_string(Transport transport) {
-  switch (transport) {
-    case Transport::udp: return "udp";
-    case Transport::tcp: return "tcp";
-    case Transport::tls: return "tls";
-    case Transport::dtls: return "dtls";
-  }
-  return "unknown";
-}
-
 }  // namespace turnpike

@@ -15,6 +15,12 @@ constexpr std::size_t kMaxUrl = 512;  // octets
 constexpr std::size_t kMaxListeners = 64;
 constexpr std::size_t kMaxSecretId = 16;  // octets
 
+constexpr std::size_t longest_transport_name() {
+  std::size_t longest = 0;
+  for (const Transport one : kTransports) longest = std::max(longest, to_string(one).size());
+  return longest;
+}
+
 json::array to_array(const std::vector<std::string>& texts) {
   json::array array;
   for (const std::string& text : texts) array.emplace_back(text);
@@ -84,7 +90,7 @@ NodeRecord::Demands read_demands(JsonReader& outer, std::string_view name) {
 
 std::optional<NodeRecord::Listener> read_listener(const json::value& value) {
   JsonReader reader(value);
-  const std::string transport = reader.text("transport", 4);
+  const std::string transport = reader.text("transport", longest_transport_name());
   const auto* known =
       std::ranges::find_if(kTransports, [&](Transport one) { return to_string(one) == transport; });
   const auto endpoint = Endpoint::parse(reader.text("endpoint", 64));

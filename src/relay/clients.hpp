@@ -84,7 +84,13 @@ class Clients {
   static constexpr std::size_t kDatagramsPerCall = 128;
 
   ClientTransport& of(const FiveTuple& tuple) {
-    return *by_transport_[static_cast<std::size_t>(tuple.transport)];
+    switch (tuple.transport) {
+      case Transport::udp: return udp_;
+      case Transport::tcp:
+      case Transport::tls: return streams_;
+      case Transport::dtls: return associations_;
+    }
+    return udp_;
   }
   bool is_dtls(const ListenerSocket& listener, Bytes datagram) const;
 
@@ -101,10 +107,6 @@ class Clients {
   Streams streams_;
   Associations associations_;
   const std::array<ClientTransport*, 3> all_{&udp_, &streams_, &associations_};
-  // By the number of the transport.
-  const std::array<ClientTransport*, 4> by_transport_{&udp_, &streams_, &streams_, &associations_};
-  static_assert(static_cast<int>(Transport::udp) == 0 && static_cast<int>(Transport::tcp) == 1 &&
-                static_cast<int>(Transport::tls) == 2 && static_cast<int>(Transport::dtls) == 3);
   Counter out_of_memory_;
 };
 
@@ -136,8 +138,8 @@ void Clients::on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& 
     if (is_dtls(listener, datagram.payload)) {
       attempt(out_of_memory_, [&] { on_dtls(path, datagram, now, host); });
     } else {
-      host.on_client({datagram.from, listener.reached_by(datagram), Transport::udp, path}, datagram.payload,
-                     now);
+      host.on_client({datagram.from, listener.reached_by(datagram), listener.transport, path},
+                     datagram.payload, now);
     }
   }
 }

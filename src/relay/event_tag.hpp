@@ -17,13 +17,13 @@ enum class EventKind : std::uint8_t {
   connection,         // a client by TCP or TLS; number: its number in the book
   handshakes,         // the set of the connections that are in a TLS handshake
   relay,              // a relayed address; see RelayEvent
-  // The last one. A TCP connection with a peer, or a data connection; see PeerConnectionEvent.
-  peer_connection,
+  peer_connection,    // a TCP connection with a peer, or a data connection; see PeerConnectionEvent
+  kinds,              // the number of kinds
 };
 
 struct EventTag {
   static constexpr int kNumberBits = 61;
-  static_assert(static_cast<unsigned>(EventKind::peer_connection) >> (64 - kNumberBits) == 0,
+  static_assert(static_cast<unsigned>(EventKind::kinds) <= 1U << (64 - kNumberBits),
                 "a kind does not fit; SlotMap depends on the number of bits as well");
 
   EventKind kind = EventKind::wake;

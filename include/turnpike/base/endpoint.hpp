@@ -88,15 +88,40 @@ struct Endpoint {
 // The protocol between client and server (RFC 8656 §3.1). Between the server and the peer it is always UDP,
 // except for the TCP allocations of RFC 6062.
 enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
-std::string_view to_string(Transport transport);
+
+// The name in URLs, logs and metrics.
+constexpr std::string_view to_string(Transport transport) {
+  switch (transport) {
+    case Transport::udp: return "udp";
+    case Transport::tcp: return "tcp";
+    case Transport::tls: return "tls";
+    case Transport::dtls: return "dtls";
+  }
+  return "unknown";
+}
 
 // All of them. Their values are their indices here.
 inline constexpr std::array kTransports{Transport::udp, Transport::tcp, Transport::tls, Transport::dtls};
-static_assert(kTransports.size() == static_cast<std::size_t>(Transport::dtls) + 1, "dtls is the last one");
+static_assert(to_string(static_cast<Transport>(kTransports.size())) == "unknown",
+              "kTransports needs each transport");
+static_assert(
+    [] {
+      for (std::size_t i = 0; i < kTransports.size(); ++i) {
+        if (kTransports[i] != static_cast<Transport>(i)) return false;
+      }
+      return true;
+    }(),
+    "kTransports has the order of the enumerators");
 
 // Whether messages follow one another in a byte stream that loses nothing.
 constexpr bool is_stream(Transport transport) {
-  return transport == Transport::tcp || transport == Transport::tls;
+  switch (transport) {
+    case Transport::tcp:
+    case Transport::tls: return true;
+    case Transport::udp:
+    case Transport::dtls: return false;
+  }
+  return false;
 }
 
 // Whether every client of this transport has proved that it receives what is sent to its address, as the
