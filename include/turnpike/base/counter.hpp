@@ -43,7 +43,8 @@ template <class Counters>
 struct CounterRow {
   std::string_view name;       // the key in log lines
   Counter Counters::*counter;  // the member
-  // One sentence for operators; Prometheus gets only that of the first row of a family
+  // One sentence for operators. When the rows of a family have different ones, Prometheus gets that of
+  // admin::help_of_family().
   std::string_view help;
   // The metric family and the labels of the counter's series, such as `dropped_total` and
   // `reason="malformed"`. Metrics put the prefix `turnpike_` in front. A counter without a family is part of
