@@ -105,17 +105,17 @@ std::optional<Presence> read_presence(const json::value& value) {
 
 json::object write(const Event& event) {
   json::array attachments;
-  for (const auto& attachment : event.saying.attachments) {
+  for (const auto& attachment : event.message.attachments) {
     attachments.emplace_back(crypto::base64_encode(as_bytes(*attachment)));
   }
   return {{"to_room", event.kind == Event::Kind::broadcast},
           {"room", event.room},
           {"from", event.from.to_string()},
           {"name", event.name},
-          {"payload", event.saying.payload},
-          {"event", event.saying.event},
-          {"rest", event.saying.more_arguments},
-          {"anonymous", event.saying.anonymous},
+          {"payload", event.message.payload},
+          {"event", event.message.event},
+          {"rest", event.message.more_arguments},
+          {"anonymous", event.message.anonymous},
           {"attachments", std::move(attachments)}};
 }
 
@@ -131,21 +131,21 @@ std::optional<Event> read_event(const json::value& value) {
   event.room = reader.text("room", kMaxRoomName);
   event.from = read_member(reader, "from");
   event.name = reader.text("name", 4 * signaling::kMaxName);
-  event.saying.payload = reader.text("payload", SIZE_MAX);
-  event.saying.event = reader.text("event", SIZE_MAX);
-  event.saying.more_arguments = reader.text("rest", SIZE_MAX);
-  event.saying.anonymous = reader.flag("anonymous");
+  event.message.payload = reader.text("payload", SIZE_MAX);
+  event.message.event = reader.text("event", SIZE_MAX);
+  event.message.more_arguments = reader.text("rest", SIZE_MAX);
+  event.message.anonymous = reader.flag("anonymous");
   for (const json::value& attachment : reader.list("attachments", kMaxAttachments)) {
     const auto octets = attachment.is_string()
                             ? crypto::base64_decode(std::string_view(attachment.get_string()))
                             : std::nullopt;
     reader.require(octets.has_value());
     if (octets)
-      event.saying.attachments.push_back(std::make_shared<const std::string>(octets->begin(), octets->end()));
+      event.message.attachments.push_back(std::make_shared<const std::string>(octets->begin(), octets->end()));
   }
   // These parts go into messages to clients without a change, so they have to be JSON.
   const bool is_json =
-      signaling::parse_json(event.saying.payload, 33) && are_arguments(event.saying.more_arguments);
+      signaling::parse_json(event.message.payload, 33) && are_arguments(event.message.more_arguments);
   if (!reader.is_right() || !is_json || !signaling::is_name_of_earlier_versions(event.name))
     return std::nullopt;
   return event;

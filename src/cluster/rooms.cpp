@@ -45,9 +45,9 @@ std::size_t octets_of(const Presence& presence) {
 }
 
 std::size_t octets_of(const signaling::Event& event) {
-  const signaling::Saying& saying = event.saying;
-  std::size_t octets = saying.payload.size() + saying.event.size() + saying.more_arguments.size();
-  for (const auto& attachment : saying.attachments) octets += attachment->size();
+  const signaling::MemberMessage& message = event.message;
+  std::size_t octets = message.payload.size() + message.event.size() + message.more_arguments.size();
+  for (const auto& attachment : message.attachments) octets += attachment->size();
   return octets;
 }
 
@@ -199,8 +199,8 @@ void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnec
   commands_.send({"PUBLISH", channel, text}, std::move(answer));
 }
 
-bool Rooms::admit(const std::string& saying) {
-  if (commands_.waiting() + saying.size() <= kMaxSaidOctets) return true;
+bool Rooms::admit(const std::string& text) {
+  if (commands_.waiting() + text.size() <= kMaxSaidOctets) return true;
   ++counters_.dropped;
   return false;
 }

@@ -166,7 +166,7 @@ class Rooms {
   void write_portion();
   void on_all_written(bool is_written);
   // Returns false, and counts a dropped message, when too many octets wait for Redis already.
-  bool admit(const std::string& saying);
+  bool admit(const std::string& text);
   void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
   void say_alive(RoomMessage::Kind kind);
   void write_changes(std::vector<signaling::Presence> changes);

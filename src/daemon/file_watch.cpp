@@ -17,9 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Linux follows at most this many symbolic links in one path (path_resolution(7)).
-constexpr int kMostLinks = 40;
+constexpr int kMaxLinks = 40;
 // A user may have at least 8,192 watches for all programs, and this is half of them.
-constexpr std::size_t kMostWatches = 4096;
+constexpr std::size_t kMaxWatches = 4096;
 
 constexpr std::uint32_t kInFolder =
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_ONLYDIR | IN_MASK_ADD;
@@ -77,7 +77,7 @@ void FileWatch::follow(const std::string& file, Watches& watches) {
     const fs::file_status status = fs::symlink_status(at, error);
     if (fs::is_symlink(status)) {
       const fs::path target = fs::read_symlink(at, error);
-      if (++links > kMostLinks) return;
+      if (++links > kMaxLinks) return;
       rest.insert(rest.begin(), target.begin(), target.end());
     } else if (fs::exists(status)) {
       folder = at;
@@ -101,7 +101,7 @@ bool FileWatch::follow(const fs::path& folder, const std::string& name, bool is_
 }
 
 int FileWatch::add(const fs::path& path, std::uint32_t mask, const Watches& watches) {
-  if (watches.size() < kMostWatches) return inotify_add_watch(events_.native_handle(), path.c_str(), mask);
+  if (watches.size() < kMaxWatches) return inotify_add_watch(events_.native_handle(), path.c_str(), mask);
   errno = ENOSPC;
   return -1;
 }

@@ -75,8 +75,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       : stream_(std::move(stream)),
         socket_(*stream_),
         rest_(stream_->get_executor()),
-        goodbye_(stream_->get_executor()),
-        longest_goodbye_(params.deadlines.goodbye),
+        closing_handshake_timer_(stream_->get_executor()),
+        max_closing_handshake_(params.deadlines.closing_handshake),
         most_waiting_(params.limits.waiting_bytes) {
     stream_->hold();
     if (early.size() > 0) socket_.next_layer().buffer() = std::move(early);
@@ -110,7 +110,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       if (told) return;
       if (kind != websocket::frame_type::close) return count_control(handler, number, payload.size());
       told = true;
-      handler.on_closed(number, has_said_goodbye());
+      handler.on_closed(number, has_closed_cleanly());
     });
     beast::flat_buffer buffer;
     beast::flat_buffer& early = socket_.next_layer().buffer();
@@ -132,7 +132,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     abort();
     said_too_much_ = error == websocket::error::message_too_big;
     socket_.control_callback();
-    if (!told) handler.on_closed(number, error == websocket::error::closed && has_said_goodbye());
+    if (!told) handler.on_closed(number, error == websocket::error::closed && has_closed_cleanly());
   }
 
   // A client counts as slow only when its socket takes no more: many messages may come at once, before
@@ -151,7 +151,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),
                                        beast::string_view(reason.data(), reason.size()));
     rest_.cancel();
-    limit_goodbye();
+    limit_closing_handshake();
     write_soon();
   }
 
@@ -163,14 +163,14 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   void abort() override {
     open_ = false;
     rest_.cancel();
-    goodbye_.cancel();
+    closing_handshake_timer_.cancel();
     Error ignored;
     stream_->next_layer().close(ignored);
   }
 
  private:
   // Returns whether the received Close frame means a normal end.
-  bool has_said_goodbye() const {
+  bool has_closed_cleanly() const {
     const std::uint16_t code = socket_.reason().code;
     return code == websocket::close_code::normal || code == websocket::close_code::going_away;
   }
@@ -206,9 +206,9 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 
   // A client that does not read its messages would never get the Close frame either, so the wait for it is
   // limited.
-  void limit_goodbye() {
-    goodbye_.expires_after(longest_goodbye_);
-    goodbye_.async_wait([weak = weak_from_this()](const Error& error) {
+  void limit_closing_handshake() {
+    closing_handshake_timer_.expires_after(max_closing_handshake_);
+    closing_handshake_timer_.async_wait([weak = weak_from_this()](const Error& error) {
       const auto self = weak.lock();
       if (!error && self) self->abort();
     });
@@ -281,8 +281,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   std::unique_ptr<Stream> stream_;
   websocket::stream<ReadAhead, false> socket_;
   net::Timer rest_;
-  net::Timer goodbye_;
-  Duration longest_goodbye_;
+  net::Timer closing_handshake_timer_;
+  Duration max_closing_handshake_;
   std::size_t most_waiting_;
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;

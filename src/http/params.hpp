@@ -37,7 +37,7 @@ struct Deadlines {
   Duration answer = std::chrono::seconds(30);   // until the client has received the answer
   Duration idle = std::chrono::seconds(30);     // between two requests
   Duration silence = std::chrono::seconds(15);  // of a WebSocket; a ping is sent at half of it
-  Duration goodbye =
+  Duration closing_handshake =
       std::chrono::seconds(10);  // of a WebSocket that is closed, until its client has closed it
   Duration closing = std::chrono::seconds(2);  // for Close frames when the daemon stops
 };

@@ -160,7 +160,7 @@ Stream::State Stream::send_bytes(Bytes bytes, StreamBuffers& buffers) {
   return transmit(buffers);
 }
 
-Stream::State Stream::say_goodbye(StreamBuffers& buffers) {
+Stream::State Stream::close_cleanly(StreamBuffers& buffers) {
   tail_ = {};
   if (tls_) {
     buffers.wire_out_.clear();

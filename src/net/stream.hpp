@@ -147,8 +147,8 @@ class Stream {
   [[nodiscard]] State send_bytes(Bytes bytes, StreamBuffers& buffers);
   // Ends our direction, when nothing waits to be sent: TLS sends its close_notify, and the connection is
   // half-closed after everything was sent. After this call, receive_bytes() returns TLS records undecrypted.
-  [[nodiscard]] State say_goodbye(StreamBuffers& buffers);
-  // Half-closes the connection when nothing waits any more. Call it after octets that say_goodbye() left
+  [[nodiscard]] State close_cleanly(StreamBuffers& buffers);
+  // Half-closes the connection when nothing waits any more. Call it after octets that close_cleanly() left
   // waiting were sent.
   [[nodiscard]] State end_output();
   // The limit for waiting octets then: the result of one receive_bytes(), and what TLS adds to it.

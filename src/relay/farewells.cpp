@@ -18,7 +18,7 @@ void Farewells::add(PeerConnectionEvent which, net::Stream stream, net::StreamBu
   if (leaving_.size() >= most_) end(deadlines_.first());
   leaving_.reserve(leaving_.size() + 1);
   auto leaving = std::make_unique<Leaving>(std::move(stream));
-  if (leaving->stream.say_goodbye(buffers) == State::ended || !watch(*leaving, key)) return;
+  if (leaving->stream.close_cleanly(buffers) == State::ended || !watch(*leaving, key)) return;
   deadlines_.set(key, leaving->deadline, now.steady + kFarewell);
   leaving_.emplace(key, std::move(leaving));
 }

@@ -159,10 +159,10 @@ void CourseDialect::set_nickname(Call& call) {
   socket_io_.acknowledge(call, "[]");
 }
 
-std::optional<Refusal> CourseDialect::say_in_room(Call& call, std::string_view room, Saying saying) {
-  saying.event = call.name;
-  saying.anonymous = true;
-  return hub_.broadcast(call.socket.member, scoped(call.socket, room), std::move(saying),
+std::optional<Refusal> CourseDialect::say_in_room(Call& call, std::string_view room, MemberMessage message) {
+  message.event = call.name;
+  message.anonymous = true;
+  return hub_.broadcast(call.socket.member, scoped(call.socket, room), std::move(message),
                         socket_io_.from_hub());
 }
 
@@ -179,14 +179,14 @@ void CourseDialect::new_message(Call& call) {
 void CourseDialect::chat(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 1);
   if (!room) return refuse(call, Refusal::bad_room);
-  Saying saying(call.arguments[0]);
+  MemberMessage message(call.arguments[0]);
   if (!call.attachments.empty()) {
-    saying.payload = replace_placeholders(saying.payload, call.attachments.size(), [&](std::size_t number) {
-      saying.attachments.push_back(call.attachments[number]);
-      return R"({"_placeholder":true,"num":)" + std::to_string(saying.attachments.size() - 1) + '}';
+    message.payload = replace_placeholders(message.payload, call.attachments.size(), [&](std::size_t number) {
+      message.attachments.push_back(call.attachments[number]);
+      return R"({"_placeholder":true,"num":)" + std::to_string(message.attachments.size() - 1) + '}';
     });
   }
-  conclude(call, say_in_room(call, *room, std::move(saying)));
+  conclude(call, say_in_room(call, *room, std::move(message)));
 }
 
 // Replaces the token that the socket connected with. After `token_expired`, the socket joins no more rooms
@@ -212,17 +212,17 @@ void CourseDialect::relay(Call& call) {
   if (is_of_server(call.name)) return refuse(call, Refusal::servers_event);
   const std::optional<std::string> target = text_argument(call.arguments, 1);
   if (!target) return refuse(call, Refusal::bad_message);
-  Saying saying(call.arguments[0]);
-  saying.event = call.name;
-  saying.attachments = call.attachments;
+  MemberMessage message(call.arguments[0]);
+  message.event = call.name;
+  message.attachments = call.attachments;
   for (std::size_t i = 2; i < call.arguments.size(); ++i)
-    saying.more_arguments.append(",").append(call.arguments[i]);
+    message.more_arguments.append(",").append(call.arguments[i]);
   const std::vector<std::string>& rooms = call.socket.rooms;
   if (std::ranges::find(rooms, *target) != rooms.end()) {
-    conclude(call, hub_.broadcast(call.socket.member, scoped(call.socket, *target), std::move(saying),
+    conclude(call, hub_.broadcast(call.socket.member, scoped(call.socket, *target), std::move(message),
                                   socket_io_.from_hub()));
   } else if (const std::optional<MemberId> member = MemberId::parse(*target)) {
-    conclude(call, hub_.signal(call.socket.member, *member, std::move(saying), socket_io_.from_hub()));
+    conclude(call, hub_.signal(call.socket.member, *member, std::move(message), socket_io_.from_hub()));
   } else {
     refuse(call, Refusal::not_joined);
   }
@@ -291,13 +291,13 @@ void CourseDialect::on_hub_event(Socket& socket, const Event& event, EngineIo::O
     case Event::Kind::peer_renamed: return;  // these front ends learn the new name from the member's messages
     case Event::Kind::signal:
     case Event::Kind::broadcast: {
-      const Saying& saying = event.saying;
+      const MemberMessage& message = event.message;
       const std::string_view usual = event.kind == Event::Kind::signal ? "signal" : "broadcast";
-      std::string arguments = saying.payload;
-      if (!saying.anonymous) arguments.append(",").append(from).append(saying.more_arguments);
+      std::string arguments = message.payload;
+      if (!message.anonymous) arguments.append(",").append(from).append(message.more_arguments);
       const bool usable =
-          !saying.event.empty() && !is_reserved_event(saying.event) && !is_of_server(saying.event);
-      return socket_io_.emit(socket, usable ? saying.event : usual, arguments, saying.attachments, out);
+          !message.event.empty() && !is_reserved_event(message.event) && !is_of_server(message.event);
+      return socket_io_.emit(socket, usable ? message.event : usual, arguments, message.attachments, out);
     }
   }
 }

@@ -13,9 +13,9 @@ constexpr std::size_t kIdLength = 22;
 constexpr SteadyTime kAtOnce{};  // earlier than any time of a steady clock
 constexpr int kTagBits = 16;     // of a version, see Presence
 
-std::size_t size_of(const Saying& saying) {
-  std::size_t size = saying.payload.size() + saying.event.size() + saying.more_arguments.size();
-  for (const Saying::Attachment& attachment : saying.attachments) size += attachment->size();
+std::size_t size_of(const MemberMessage& message) {
+  std::size_t size = message.payload.size() + message.event.size() + message.more_arguments.size();
+  for (const MemberMessage::Attachment& attachment : message.attachments) size += attachment->size();
   return size;
 }
 
@@ -127,7 +127,7 @@ void Hub::remove_from_room(Member& member, Room& room, Output& out) {
   note_change(member);
 }
 
-std::optional<Refusal> Hub::signal(MemberId from, MemberId to, Saying saying, Output& out) {
+std::optional<Refusal> Hub::signal(MemberId from, MemberId to, MemberMessage message, Output& out) {
   const Member* sender = find(from);
   Member* receiver = find(to);
   if (!sender || sender->rooms.empty()) return Refusal::not_joined;
@@ -135,31 +135,31 @@ std::optional<Refusal> Hub::signal(MemberId from, MemberId to, Saying saying, Ou
     return receiver && std::ranges::find(receiver->rooms, room) != receiver->rooms.end();
   };
   if (from == to || std::ranges::none_of(sender->rooms, is_receivers)) return Refusal::no_such_peer;
-  if (receiver->node != kThisNode && size_of(saying) > kMaxShared) return Refusal::too_large;
+  if (receiver->node != kThisNode && size_of(message) > kMaxShared) return Refusal::too_large;
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::signal;
   event->from = from;
   event->name = sender->name;
-  event->saying = std::move(saying);
+  event->message = std::move(message);
   deliver(*receiver, event, out);
   return std::nullopt;
 }
 
-std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, Saying saying, Output& out) {
+std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, MemberMessage message, Output& out) {
   const Member* sender = find(from);
   const Room* room = find_room(name);
   if (!sender || !room || std::ranges::find(sender->rooms, room) == sender->rooms.end()) {
     return Refusal::not_joined;
   }
   const auto is_elsewhere = [](const Member* member) { return member->node != kThisNode; };
-  if (size_of(saying) > kMaxShared && std::ranges::any_of(room->members, is_elsewhere))
+  if (size_of(message) > kMaxShared && std::ranges::any_of(room->members, is_elsewhere))
     return Refusal::too_large;
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::broadcast;
   event->room = room->name;
   event->from = from;
   event->name = sender->name;
-  event->saying = std::move(saying);
+  event->message = std::move(message);
   tell_others(*sender, *room, event, out);
   return std::nullopt;
 }
@@ -229,7 +229,7 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   if (!member.settling) return deliver_now(member, event, out);
   Settling& settling = *member.settling;
   settling.held.push_back(event);
-  settling.held_bytes += size_of(event->saying);
+  settling.held_bytes += size_of(event->message);
   if (settling.held.size() > kMaxHeld || settling.held_bytes > kMaxHeldBytes) settle(member, out);
 }
 
@@ -241,7 +241,7 @@ void Hub::deliver_now(Member& member, const EventPtr& event, Output& out) {
     return;
   }
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
-  member.missed_bytes += size_of(event->saying);
+  member.missed_bytes += size_of(event->message);
   const bool too_many = limits_.missed_messages != 0 && member.missed.size() >= limits_.missed_messages;
   const bool too_much = limits_.missed_bytes != 0 && member.missed_bytes > limits_.missed_bytes;
   if (too_many || too_much) {

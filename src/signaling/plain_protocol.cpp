@@ -29,10 +29,10 @@ json::object to_json(const Hub::Peer& peer) {
 
 // Returns the JSON of a message as it was sent. Octets that came beside it by Socket.IO have no frames of
 // their own here, so each placeholder is replaced by {"base64":"AQID"}.
-std::string with_octets(const std::string& json, const Saying& saying) {
-  if (saying.attachments.empty()) return json;
-  return replace_placeholders(json, saying.attachments.size(), [&](std::size_t number) {
-    return R"({"base64":")" + crypto::base64_encode(as_bytes(*saying.attachments[number])) + R"("})";
+std::string with_octets(const std::string& json, const MemberMessage& message) {
+  if (message.attachments.empty()) return json;
+  return replace_placeholders(json, message.attachments.size(), [&](std::size_t number) {
+    return R"({"base64":")" + crypto::base64_encode(as_bytes(*message.attachments[number])) + R"("})";
   });
 }
 
@@ -40,10 +40,10 @@ std::string with_octets(const std::string& json, const Saying& saying) {
 std::string with_payload(std::string_view type, const Event& event) {
   std::string text(R"({"type":")");
   text.append(type).append(R"(","from":")").append(event.from.to_string()).append("\"");
-  if (!event.saying.event.empty()) text.append(R"(,"event":)").append(json::serialize(event.saying.event));
-  text.append(R"(,"data":)").append(with_octets(event.saying.payload, event.saying));
-  if (const std::string& rest = event.saying.more_arguments; !rest.empty())
-    text.append(R"(,"rest":)").append(with_octets('[' + rest.substr(1) + ']', event.saying));
+  if (!event.message.event.empty()) text.append(R"(,"event":)").append(json::serialize(event.message.event));
+  text.append(R"(,"data":)").append(with_octets(event.message.payload, event.message));
+  if (const std::string& rest = event.message.more_arguments; !rest.empty())
+    text.append(R"(,"rest":)").append(with_octets('[' + rest.substr(1) + ']', event.message));
   return text.append("}");
 }
 
@@ -324,31 +324,31 @@ std::optional<Refusal> PlainProtocol::leave(Request& request) {
 }
 
 // Returns what the request says, or nothing when it is malformed.
-std::optional<Saying> PlainProtocol::saying_of(const Request& request) {
+std::optional<MemberMessage> PlainProtocol::read_message(const Request& request) {
   const std::optional<std::string_view> data = json_member(request.text, "data");
   if (!data) return std::nullopt;
-  Saying saying(*data);
+  MemberMessage message(*data);
   if (request.message.contains("event")) {
     const std::optional<std::string_view> event = request.text_of("event");
     if (!event || !is_name(*event)) return std::nullopt;
-    saying.event = *event;
+    message.event = *event;
   }
-  return saying;
+  return message;
 }
 
 std::optional<Refusal> PlainProtocol::signal(Request& request) {
   const std::optional<std::string_view> to = request.text_of("to");
-  std::optional<Saying> saying = saying_of(request);
-  if (!to || !saying) return Refusal::bad_message;
+  std::optional<MemberMessage> message = read_message(request);
+  if (!to || !message) return Refusal::bad_message;
   const std::optional<MemberId> receiver = MemberId::parse(*to);
   if (!receiver) return Refusal::no_such_peer;
-  return params_.hub.signal(request.session.member, *receiver, std::move(*saying), from_hub_);
+  return params_.hub.signal(request.session.member, *receiver, std::move(*message), from_hub_);
 }
 
 std::optional<Refusal> PlainProtocol::broadcast(Request& request) {
-  std::optional<Saying> saying = saying_of(request);
-  if (!saying) return Refusal::bad_message;
-  return params_.hub.broadcast(request.session.member, request.session.room, std::move(*saying), from_hub_);
+  std::optional<MemberMessage> message = read_message(request);
+  if (!message) return Refusal::bad_message;
+  return params_.hub.broadcast(request.session.member, request.session.room, std::move(*message), from_hub_);
 }
 
 std::optional<Refusal> PlainProtocol::renew_credentials(Request& request) {

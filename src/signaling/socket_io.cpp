@@ -261,7 +261,7 @@ bool SocketIo::recover(Client& client, const SocketIoPacket& packet, const Grant
   for (const Sent& sent : socket.sent) {
     if (sent.offset <= *offset) continue;
     engine_->send(socket.session, sent.text, false, out);
-    for (const Saying::Attachment& attachment : sent.attachments) {
+    for (const MemberMessage::Attachment& attachment : sent.attachments) {
       engine_->send(socket.session, *attachment, true, out);
     }
   }
@@ -282,10 +282,10 @@ void SocketIo::close_revoked(std::span<const ConnectionId> connections, TimePoin
     Socket& socket = found->second;
     if (const auto client = clients_.find(socket.session); client != clients_.end()) {
       application_->on_token_revoked(socket, out);
-      SocketIoPacket goodbye;
-      goodbye.type = SocketIoType::disconnect;
-      goodbye.nsp = socket.nsp;
-      engine_->send(socket.session, encode_socket_io(goodbye), false, out);
+      SocketIoPacket packet;
+      packet.type = SocketIoType::disconnect;
+      packet.nsp = socket.nsp;
+      engine_->send(socket.session, encode_socket_io(packet), false, out);
       client->second.sockets.erase(socket.nsp);
     }
     close_socket(socket, now, out);
@@ -323,7 +323,7 @@ void SocketIo::on_session_closed(SessionKey session, bool, TimePoint now, Engine
 void SocketIo::send(const Socket& socket, const SocketIoPacket& packet, const Attachments& attachments,
                     EngineIo::Output& out) {
   engine_->send(socket.session, encode_socket_io(packet), false, out);
-  for (const Saying::Attachment& attachment : attachments)
+  for (const MemberMessage::Attachment& attachment : attachments)
     engine_->send(socket.session, *attachment, true, out);
 }
 
@@ -344,7 +344,7 @@ void SocketIo::emit(Socket& socket, std::string_view name, std::string_view argu
   socket.sent.push_back({socket.last_offset, encode_socket_io(packet), attachments});
   const auto bytes_of = [](const Sent& sent) {
     std::size_t bytes = sent.text.size();
-    for (const Saying::Attachment& attachment : sent.attachments) bytes += attachment->size();
+    for (const MemberMessage::Attachment& attachment : sent.attachments) bytes += attachment->size();
     return bytes;
   };
   socket.sent_bytes += bytes_of(socket.sent.back());

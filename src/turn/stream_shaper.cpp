@@ -9,12 +9,12 @@ using std::chrono::nanoseconds;
 
 constexpr std::uint32_t kPiecesPerSecond = 100;
 constexpr std::size_t kLeastPiece = 512;  // less would cost more in headers than it carries
-constexpr std::size_t kMostPiece = 64 << 10;
+constexpr std::size_t kMaxPiece = 64 << 10;
 constexpr std::size_t kMaxAhead = 18 << 10;  // the longest TLS record
 
 constexpr nanoseconds kLeastPause = std::chrono::milliseconds(5);
 // A stream looks again after this time at the latest, since the limits may have changed.
-constexpr Duration kLongestPause = std::chrono::seconds(1);
+constexpr Duration kMaxPause = std::chrono::seconds(1);
 // A stream that has had less than its share may catch up for at most this time.
 constexpr Duration kMaxLag = std::chrono::seconds(1);
 
@@ -36,7 +36,7 @@ StreamLimits find_stream_limits(const Limits& limits, const SharedBudgets& budge
 }
 
 std::size_t StreamShaper::most_at_once(const StreamLimits& limits) {
-  std::size_t most = kMostPiece;
+  std::size_t most = kMaxPiece;
   for (const StreamLimit& each : limits) {
     most = std::min(most, std::max<std::size_t>(each.per_second / kPiecesPerSecond, kLeastPiece));
   }
@@ -57,11 +57,11 @@ std::optional<StreamShaper::Pause> StreamShaper::pause(const StreamLimits& limit
   waiting_ = latest->budget->wait();
   const nanoseconds piece =
       std::max(ByteBudget::time_for(most_at_once(limits), latest->per_second), kLeastPause);
-  const nanoseconds spread = std::min<nanoseconds>(piece * latest->budget->waiting() / 4, kLongestPause);
+  const nanoseconds spread = std::min<nanoseconds>(piece * latest->budget->waiting() / 4, kMaxPause);
   const auto bound = std::chrono::duration_cast<Duration>(spread).count() + 1;
   const SteadyTime turn(std::chrono::duration_cast<Duration>(turn_));
   const Duration extra(random.below(static_cast<std::uint32_t>(bound)));
-  return Pause{std::min(std::max(ready, turn) + extra, now + kLongestPause), latest->key};
+  return Pause{std::min(std::max(ready, turn) + extra, now + kMaxPause), latest->key};
 }
 
 void StreamShaper::spend(const StreamLimits& limits, std::size_t taken, std::size_t relayed, SteadyTime now) {
@@ -74,7 +74,7 @@ void StreamShaper::spend(const StreamLimits& limits, std::size_t taken, std::siz
     share = std::max(share, ByteBudget::time_for(octets, each.per_second) * (each.budget->waiting() + 1));
   }
   turn_ = std::max<nanoseconds>(turn_, (now - kMaxLag).time_since_epoch()) +
-          std::min<nanoseconds>(share, kLongestPause);
+          std::min<nanoseconds>(share, kMaxPause);
 }
 
 }  // namespace turnpike::turn

@@ -63,7 +63,7 @@ class CourseDialect final : public SocketIo::Application {
   void renew_token(Call& call);
   void relay(Call& call);
 
-  std::optional<Refusal> say_in_room(Call& call, std::string_view room, Saying saying);
+  std::optional<Refusal> say_in_room(Call& call, std::string_view room, MemberMessage message);
   void refuse_join(Call& call, Refusal refusal);
   void refuse(Call& call, Refusal refusal);
   // Acknowledges the call when `refusal` is empty; refuses the call otherwise.

@@ -13,12 +13,12 @@
 namespace turnpike::signaling {
 
 // What one member says to others.
-struct Saying {
+struct MemberMessage {
   using Attachment = std::shared_ptr<const std::string>;
 
-  Saying(std::string_view json) : payload(json) {}    // NOLINT(google-explicit-constructor)
-  Saying(const char* json) : payload(json) {}         // NOLINT(google-explicit-constructor)
-  Saying(const std::string& json) : payload(json) {}  // NOLINT(google-explicit-constructor)
+  MemberMessage(std::string_view json) : payload(json) {}    // NOLINT(google-explicit-constructor)
+  MemberMessage(const char* json) : payload(json) {}         // NOLINT(google-explicit-constructor)
+  MemberMessage(const std::string& json) : payload(json) {}  // NOLINT(google-explicit-constructor)
 
   std::string payload;  // JSON, as the sender wrote it
   std::string event;    // the name of the Socket.IO event; empty means the default name
@@ -35,7 +35,7 @@ struct Event {
   MemberId from;
   std::string name;  // the name of `from`; for peer_renamed, the new name
   std::string role;  // the role of `from`; only for peer_joined
-  Saying saying{std::string_view()};
+  MemberMessage message{std::string_view()};
   std::size_t present = 0;  // of peer_joined and peer_left: how many are in the room now
   bool lost = false;        // for peer_left: the member was cut off and did not leave by itself
 };

@@ -119,9 +119,9 @@ class Hub {
 
   // Sends to a member that shares a room with the sender; the message is kept for a member that is cut off.
   // Returns not_joined, no_such_peer or too_large when it was not sent.
-  std::optional<Refusal> signal(MemberId from, MemberId to, Saying saying, Output& out);
+  std::optional<Refusal> signal(MemberId from, MemberId to, MemberMessage message, Output& out);
   // Sends to all other members of the room. Returns not_joined or too_large when it was not sent.
-  std::optional<Refusal> broadcast(MemberId from, std::string_view room, Saying saying, Output& out);
+  std::optional<Refusal> broadcast(MemberId from, std::string_view room, MemberMessage message, Output& out);
 
   // The connection of a member has ended. `clean` is true when the client has closed it properly.
   void disconnect(MemberId id, bool clean, TimePoint now, Output& out);

@@ -133,7 +133,7 @@ class PlainProtocol {
   std::optional<Refusal> renew_token(Request& request);
 
   Result<Grant, Refusal> admit(const Request& request, std::string_view room);
-  static std::optional<Saying> saying_of(const Request& request);
+  static std::optional<MemberMessage> read_message(const Request& request);
   void apply_grant(Session& session, const Grant& grant, TimePoint now);
   std::optional<Refusal> check_token(const Session& session, TimePoint now) const;
   void watch_token(Session& session, TimePoint now);

@@ -24,7 +24,7 @@ namespace turnpike::signaling {
 
 class SocketIo : public EngineIo::Application {
  public:
-  using Attachments = std::vector<Saying::Attachment>;
+  using Attachments = std::vector<MemberMessage::Attachment>;
   using SocketNumber = ConnectionId;  // with kSocketIoBit
 
   // An event that may have to be sent again.

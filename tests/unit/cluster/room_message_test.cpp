@@ -39,11 +39,11 @@ RoomMessage said() {
   event.room = "blue";
   event.from = member();
   event.name = "Ann";
-  event.saying = signaling::Saying(R"({"n": 1.0, "s":"\ud83d"})");
-  event.saying.event = "offer";
-  event.saying.more_arguments = R"(,"x",[1])";
-  event.saying.anonymous = true;
-  event.saying.attachments = {std::make_shared<const std::string>(std::string("\0\xff", 2))};
+  event.message = signaling::MemberMessage(R"({"n": 1.0, "s":"\ud83d"})");
+  event.message.event = "offer";
+  event.message.more_arguments = R"(,"x",[1])";
+  event.message.anonymous = true;
+  event.message.attachments = {std::make_shared<const std::string>(std::string("\0\xff", 2))};
   RoomMessage message{
       .kind = RoomMessage::Kind::said, .node = "a.example.org", .run = "run", .number = 6, .sequence = 7};
   message.said = {.to = {member(), member()}, .event = std::make_shared<const Event>(event), .forwarded = 1};
@@ -116,11 +116,11 @@ TEST_CASE("messages of every kind are read as they were written") {
   const Event& event = *read->said.event;
   CHECK(event.kind == Event::Kind::broadcast);
   CHECK(event.from == written.said.event->from);
-  CHECK(event.saying.payload == written.said.event->saying.payload);
-  CHECK(event.saying.event == "offer");
-  CHECK(event.saying.more_arguments == R"(,"x",[1])");
-  CHECK(event.saying.anonymous);
-  CHECK(*event.saying.attachments.at(0) == std::string("\0\xff", 2));
+  CHECK(event.message.payload == written.said.event->message.payload);
+  CHECK(event.message.event == "offer");
+  CHECK(event.message.more_arguments == R"(,"x",[1])");
+  CHECK(event.message.anonymous);
+  CHECK(*event.message.attachments.at(0) == std::string("\0\xff", 2));
 
   const RoomMessage written_mark = mark();
   const auto read_mark = parse_room_message(to_json(written_mark));
@@ -184,13 +184,13 @@ TEST_CASE("what has another form is nothing") {
 TEST_CASE("what would not be JSON in a client's message is nothing") {
   for (const char* payload : {"", "{", "1,2", "\"", "1}"}) {
     Event event = *said().said.event;
-    event.saying.payload = payload;
+    event.message.payload = payload;
     CAPTURE(payload);
     CHECK_FALSE(parse_kept_event(to_json(kept(event))));
   }
   for (const char* rest : {"1", ",", ",1]", ",1],[2"}) {
     Event event = *said().said.event;
-    event.saying.more_arguments = rest;
+    event.message.more_arguments = rest;
     CAPTURE(rest);
     CHECK_FALSE(parse_kept_event(to_json(kept(event))));
   }

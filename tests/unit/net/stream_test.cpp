@@ -143,11 +143,11 @@ TEST_CASE("a client without an allocation may send only short messages", "[strea
   }
 }
 
-TEST_CASE("after say_goodbye(), nothing more is sent, and received octets are returned unchanged",
+TEST_CASE("after close_cleanly(), nothing more is sent, and received octets are returned unchanged",
           "[stream]") {
   StreamEnds ends;
   REQUIRE(ends.stream->send_bytes(octets("the last"), ends.buffers) == StreamState::open);
-  REQUIRE(ends.stream->say_goodbye(ends.buffers) == StreamState::open);
+  REQUIRE(ends.stream->close_cleanly(ends.buffers) == StreamState::open);
   CHECK((ends.client_reads() == octets("the last")));
   CHECK(recv(ends.client.get(), nullptr, 0, 0) == 0);  // the end
   ends.client_sends(octets("one more"));
@@ -442,7 +442,7 @@ TEST_CASE("a TLS client hears the last words, and that they were the last", "[st
   TlsClient client(ends.client.get());
   REQUIRE(client.shakes_hands_with(ends));
   REQUIRE(ends.stream->send_bytes(octets("the last"), ends.buffers) == StreamState::open);
-  REQUIRE(ends.stream->say_goodbye(ends.buffers) == StreamState::open);
+  REQUIRE(ends.stream->close_cleanly(ends.buffers) == StreamState::open);
   CHECK((client.reads() == octets("the last")));
   CHECK(client.reads().empty());
   CHECK((SSL_get_shutdown(client.ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0);

@@ -125,7 +125,7 @@ class Nodes {
   std::string undelivered() {
     std::string all;
     for (const auto& [to, event] : undelivered_)
-      all += (all.empty() ? "" : "; ") + name_of(to) + ": " + event->saying.payload;
+      all += (all.empty() ? "" : "; ") + name_of(to) + ": " + event->message.payload;
     return all;
   }
 
@@ -203,8 +203,8 @@ class Nodes {
       case Event::Kind::peer_left:
         return event.name + (event.lost ? " lost " : " left ") + event.room + count;
       case Event::Kind::peer_renamed: return "now " + event.name;
-      case Event::Kind::signal: return event.name + " " + event.saying.payload;
-      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.saying.payload;
+      case Event::Kind::signal: return event.name + " " + event.message.payload;
+      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.message.payload;
     }
     return "?";
   }

@@ -122,8 +122,8 @@ class Meeting {
         return event.name + " joined " + event.room + (event.role.empty() ? "" : " as " + event.role);
       case Event::Kind::peer_left: return event.name + (event.lost ? " lost " : " left ") + event.room;
       case Event::Kind::peer_renamed: return "now " + event.name;
-      case Event::Kind::signal: return event.room + event.name + " " + event.saying.payload;
-      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.saying.payload;
+      case Event::Kind::signal: return event.room + event.name + " " + event.message.payload;
+      case Event::Kind::broadcast: return event.name + " to " + event.room + " " + event.message.payload;
     }
     return "?";
   }
