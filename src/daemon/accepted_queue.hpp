@@ -45,16 +45,16 @@ class AcceptedQueue {
     if (!add(std::move(connection), std::move(arrival))) return;
     try {
       boost::asio::post(io, [this, serve] {
-        for (Waiting& one : take()) serve(std::move(one.connection), std::move(one.arrival));
+        for (Waiting& one : take_waiting()) serve(std::move(one.connection), std::move(one.arrival));
       });
     } catch (const std::bad_alloc&) {
-      take();
+      take_waiting();
       throw;
     }
   }
 
   // Takes all waiting connections, in order.
-  std::vector<Waiting> take() {
+  std::vector<Waiting> take_waiting() {
     const std::lock_guard lock(mutex_);
     return std::exchange(waiting_, {});
   }

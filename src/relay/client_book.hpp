@@ -36,7 +36,7 @@ class ClientBook {
   Connection* make(Prepare&& prepare, Arguments&&... arguments) {
     // Reserves memory here, so that end() needs none.
     if (ended_.capacity() <= deadlines_.size()) ended_.reserve(2 * deadlines_.size() + 16);
-    const PathId number = connections_.take();
+    const PathId number = connections_.claim();
     try {
       Connection& made = connections_.emplace(number, std::forward<Arguments>(arguments)...);
       if (prepare(made, number)) return &made;

@@ -69,7 +69,7 @@ void Mailbox::add(Mail mail) {
   if (mail_.size() == 1) eventfd_write(ready_.get(), 1);
 }
 
-std::vector<Mail> Mailbox::take() {
+std::vector<Mail> Mailbox::take_mail() {
   const std::lock_guard lock(mutex_);
   eventfd_t count = 0;
   eventfd_read(ready_.get(), &count);

@@ -138,7 +138,7 @@ class Mailbox {
   // Posts this in any case, but without its message when there is no room.
   void post(Returned mail);
   // Takes all mail, in the order of posting.
-  std::vector<Mail> take();
+  std::vector<Mail> take_mail();
 
   // Only the thread that holds the lock writes these. Any thread may read them.
   const MailCounters& counters() const { return counters_; }

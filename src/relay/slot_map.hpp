@@ -15,9 +15,9 @@ namespace turnpike::relay {
 template <class Thing, class Id>
 class SlotMap {
  public:
-  // Takes the number of a free place. When this throws std::bad_alloc, nothing has changed; free() never
+  // Claims a free place, and returns its number. When this throws std::bad_alloc, nothing has changed; free() never
   // throws.
-  Id take() {
+  Id claim() {
     if (free_.empty()) {
       // Room for all of them, so that free() needs no memory.
       if (free_.capacity() <= slots_.size()) free_.reserve(2 * slots_.size() + 16);
@@ -29,7 +29,7 @@ class SlotMap {
     return Id{std::uint64_t{slots_[index].generation} << kIndexBits | index};
   }
 
-  // Puts something into a place that was taken.
+  // Puts something into a place that was claimed.
   template <class... Arguments>
   Thing& emplace(Id number, Arguments&&... arguments) {
     Slot& slot = slots_[index_of(number)];

@@ -236,7 +236,7 @@ void Worker::on_client_closed(const FiveTuple& tuple, TimePoint now) {
 
 // The output has views of the mail, so it is carried out before the mail is deleted.
 void Worker::handle_mail(TimePoint now) {
-  const std::vector<Mail> all = mailbox_.take();
+  const std::vector<Mail> all = mailbox_.take_mail();
   for (const Mail& mail : all) {
     attempt([&] { std::visit([&](const auto& each) { handle(each, now); }, mail); });
   }

@@ -146,7 +146,7 @@ void PeerTable::remove_family(Family family, DiscardedPermissions& discarded) {
   }
   // this takes constant time, since the hooks do not record whether they are linked
   of(family).by_peer.clear();
-  discarded.take(of(family).queue);
+  discarded.add(of(family).queue);
 }
 
 void PeerTable::clear(DiscardedPermissions& discarded) {

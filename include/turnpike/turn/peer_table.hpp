@@ -69,8 +69,8 @@ class DiscardedPermissions {
 
   bool empty() const { return permissions_.empty(); }
   std::size_t size() const { return permissions_.size(); }
-  // Takes all permissions of the queue, in constant time.
-  void take(PermissionQueue& permissions) { permissions_.splice(permissions_.end(), permissions); }
+  // Moves all permissions of the queue here, in constant time.
+  void add(PermissionQueue& permissions) { permissions_.splice(permissions_.end(), permissions); }
   // Frees at most `most` permissions. Returns the number of freed ones.
   std::size_t free(std::size_t most);
 

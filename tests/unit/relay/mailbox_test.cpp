@@ -42,7 +42,7 @@ TEST_CASE("messages of clients wait in a mailbox up to a bound, media up to half
   CHECK((media + others) * kMax <= 4 << 20);
   CHECK(others > 20);
   CHECK(mailbox.counters().dropped == 2);
-  CHECK(mailbox.take().size() == media + others);
+  CHECK(mailbox.take_mail().size() == media + others);
   CHECK_FALSE(is_readable(mailbox));
   CHECK(mailbox.post(from_client(100), 100, true));
   CHECK(is_readable(mailbox));
@@ -72,7 +72,7 @@ TEST_CASE("datagrams between relays are media, and each that is dropped counts",
   CHECK(taken > 100);
   CHECK(mailbox.counters().dropped == 10);
   CHECK(mailbox.post(from_client(kMax), kMax, false));  // there is room for control
-  CHECK(mailbox.take().size() == taken + 1);
+  CHECK(mailbox.take_mail().size() == taken + 1);
   CHECK(mailbox.post(ten));
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a full mailbox still accepts messages about events", "[server]") {
   Mailbox mailbox;
   fill(mailbox, false);
   const std::uint64_t dropped = mailbox.counters().dropped;
-  const std::size_t waiting = mailbox.take().size();
+  const std::size_t waiting = mailbox.take_mail().size();
   REQUIRE(fill(mailbox, false) == waiting);
   const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
   mailbox.post(SettingsUpdate{});
@@ -98,7 +98,7 @@ TEST_CASE("a full mailbox still accepts messages about events", "[server]") {
   mailbox.post(PeerClosed{});
   mailbox.post(CloseDataConnection{});
   mailbox.post(Returned{1, tuple, std::vector<std::uint8_t>(kMax)});
-  const std::vector<Mail> all = mailbox.take();
+  const std::vector<Mail> all = mailbox.take_mail();
   REQUIRE(all.size() == waiting + 6);
   const Returned* returned = std::get_if<Returned>(&all.back());
   REQUIRE(returned);
@@ -117,10 +117,10 @@ TEST_CASE("a move whose first message was dropped has not begun", "[server]") {
   }
   CHECK_FALSE(roaming.begin({1, tuple, message}));
   CHECK_FALSE(roaming.forward(tuple, message));
-  mailboxes[1].take();
+  mailboxes[1].take_mail();
   CHECK(roaming.begin({1, tuple, message}));
   CHECK(roaming.forward(tuple, message));
-  CHECK(mailboxes[1].take().size() == 2);
+  CHECK(mailboxes[1].take_mail().size() == 2);
 }
 
 }  // namespace
