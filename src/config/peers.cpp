@@ -86,18 +86,18 @@ namespace {
 // Returns the advertised address of each local one, if the file shows which local one it is for.
 std::map<IpAddress, IpAddress> advertised_for(const turn::RelayParams& relay) {
   std::map<IpAddress, IpAddress> advertised = relay.advertise;
-  for (const IpAddress& told : relay.advertise_for_only) {
-    const auto local = std::ranges::find(relay.addresses, told.family(), &IpAddress::family);
-    if (local != relay.addresses.end()) advertised.emplace(*local, told);
+  for (const IpAddress& public_address : relay.advertise_for_only) {
+    const auto local = std::ranges::find(relay.addresses, public_address.family(), &IpAddress::family);
+    if (local != relay.addresses.end()) advertised.emplace(*local, public_address);
   }
   return advertised;
 }
 
 // Converts an advertised address of the relay to its local form. Both forms mean the same address.
 Prefix in_local_spelling(const Prefix& prefix, const std::map<IpAddress, IpAddress>& advertise) {
-  for (const auto& [local, told] : advertise) {
-    const std::uint8_t whole = told.is_v4() ? 32 : 128;
-    if (prefix == Prefix{told, whole}) return {local, whole};
+  for (const auto& [local, public_address] : advertise) {
+    const std::uint8_t whole = public_address.is_v4() ? 32 : 128;
+    if (prefix == Prefix{public_address, whole}) return {local, whole};
   }
   return prefix;
 }

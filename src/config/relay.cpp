@@ -22,12 +22,12 @@ std::optional<IpAddress> parse_host_address(std::string_view text) {
 // Returns the local addresses that clients may be told of, if none is `auto`: the relayed addresses, and with
 // NAT discovery the source addresses of answers.
 std::set<IpAddress> addresses_told(const Config& config) {
-  std::set<IpAddress> told(config.relay.addresses.begin(), config.relay.addresses.end());
-  for (const Endpoint& alternate : config.nat_discovery.alternates) told.insert(alternate.address);
+  std::set<IpAddress> announced(config.relay.addresses.begin(), config.relay.addresses.end());
+  for (const Endpoint& alternate : config.nat_discovery.alternates) announced.insert(alternate.address);
   for (const Listener& listener : config.listen) {
-    if (find_alternate(listener, config)) told.insert(listener.endpoint.address);
+    if (find_alternate(listener, config)) announced.insert(listener.endpoint.address);
   }
-  return told;
+  return announced;
 }
 
 bool is_auto(const Value& value) { return value.is_scalar() && value.text() == "auto"; }
@@ -58,13 +58,13 @@ namespace {
 // Reads the form without local addresses: each address is for the only relayed address of its family.
 void read_advertised_for_only(const std::vector<Value>& values, std::vector<IpAddress>& out) {
   for (const Value& value : values) {
-    const std::optional<IpAddress> told = value.is_scalar() ? parse_host_address(value.text()) : std::nullopt;
-    if (!told) {
+    const std::optional<IpAddress> public_address = value.is_scalar() ? parse_host_address(value.text()) : std::nullopt;
+    if (!public_address) {
       value.expected(kHostAddress);
-    } else if (std::ranges::find(out, told->family(), &IpAddress::family) != out.end()) {
+    } else if (std::ranges::find(out, public_address->family(), &IpAddress::family) != out.end()) {
       value.expected("one address of each family");
     } else {
-      out.push_back(*told);
+      out.push_back(*public_address);
     }
   }
 }
@@ -79,12 +79,12 @@ void read_advertise(const Value& value, turn::RelayParams& relay) {
   std::map<IpAddress, IpAddress>& out = relay.advertise;
   for (const auto& [key, entry] : value.entries()) {
     const std::optional<IpAddress> local = parse_host_address(key);
-    const std::optional<IpAddress> told = entry.is_scalar() ? parse_host_address(entry.text()) : std::nullopt;
+    const std::optional<IpAddress> public_address = entry.is_scalar() ? parse_host_address(entry.text()) : std::nullopt;
     if (!local) {
       entry.problem(std::string("expected as its key ").append(kHostAddress));
-    } else if (!told || told->family() != local->family()) {
+    } else if (!public_address || public_address->family() != local->family()) {
       entry.expected("an address of the same family that a host can have");
-    } else if (!out.emplace(*local, *told).second) {
+    } else if (!out.emplace(*local, *public_address).second) {
       entry.expected("each local address once");
     }
   }
@@ -105,9 +105,9 @@ void read_ports(const Value& value, turn::RelayParams& out) {
 namespace {
 
 // The address of `auto` is known only when the daemon starts, so it cannot be checked here.
-void check_advertised_for_only(const Value& value, const IpAddress& told, const turn::RelayParams& relay) {
-  const auto of_family = std::ranges::count(relay.addresses, told.family(), &IpAddress::family);
-  if (std::ranges::find(relay.addresses, told) != relay.addresses.end()) {
+void check_advertised_for_only(const Value& value, const IpAddress& public_address, const turn::RelayParams& relay) {
+  const auto of_family = std::ranges::count(relay.addresses, public_address.family(), &IpAddress::family);
+  if (std::ranges::find(relay.addresses, public_address) != relay.addresses.end()) {
     value.expected("an address that is not a local one here");
   } else if (!relay.addresses.empty() && of_family != 1) {
     value.expected(
@@ -131,12 +131,12 @@ void check_advertise(const Value& advertise, const Config& config) {
   std::set<IpAddress> seen;
   for (const auto& [key, entry] : advertise.entries()) {
     const IpAddress local = *IpAddress::parse(key);
-    const IpAddress told = relay.advertise.at(local);
+    const IpAddress public_address = relay.advertise.at(local);
     if (!relay.addresses.empty() && !told_of.contains(local)) {
       entry.problem("expected as its key one of relay.addresses");
-    } else if (relay.advertise.contains(told)) {
+    } else if (relay.advertise.contains(public_address)) {
       entry.expected("an address that is not a local one here");
-    } else if (!seen.insert(told).second) {
+    } else if (!seen.insert(public_address).second) {
       entry.expected("an address that is advertised for one local address only");
     }
   }

@@ -52,25 +52,25 @@ RelayPool::RelayPool(const turn::RelayParams& params, const net::LocalAddresses&
           "and the public one in relay.advertise");
     }
   }
-  for (const IpAddress& told : advertise_for_only_) check_advertised(told, local);
+  for (const IpAddress& public_address : advertise_for_only_) check_advertised(public_address, local);
   follow(local);
 }
 
-void RelayPool::check_advertised(const IpAddress& told, const net::LocalAddresses& local) const {
-  const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
+void RelayPool::check_advertised(const IpAddress& public_address, const net::LocalAddresses& local) const {
+  const std::vector<IpAddress> relayed = relayed_addresses(public_address.family(), local);
   if (relayed.size() == 1) return;
-  throw std::runtime_error("relay.advertise: " + told.to_string() +
+  throw std::runtime_error("relay.advertise: " + public_address.to_string() +
                            " can stand for one relayed address of its family, and there is " +
                            listed(relayed) + "; name the local one as well, such as {" +
                            (relayed.empty() ? "10.0.0.5" : relayed.front().to_string()) + ": " +
-                           told.to_string() + "}");
+                           public_address.to_string() + "}");
 }
 
 // The machine's addresses change while the daemon runs, so only new entries must fit the present addresses.
 void RelayPool::check(const turn::RelayParams& params, const net::LocalAddresses& local) const {
-  for (const IpAddress& told : params.advertise_for_only) {
-    if (std::ranges::find(advertise_for_only_, told) == advertise_for_only_.end())
-      check_advertised(told, local);
+  for (const IpAddress& public_address : params.advertise_for_only) {
+    if (std::ranges::find(advertise_for_only_, public_address) == advertise_for_only_.end())
+      check_advertised(public_address, local);
   }
 }
 
@@ -138,26 +138,26 @@ std::vector<IpAddress> RelayPool::relayed_addresses(Family family, const net::Lo
 
 RelayAddresses::Advertised RelayPool::advertised_now(const net::LocalAddresses& local) const {
   RelayAddresses::Advertised advertised = advertise_;
-  for (const IpAddress& told : advertise_for_only_) {
-    const std::vector<IpAddress> relayed = relayed_addresses(told.family(), local);
-    if (relayed.size() == 1) advertised.emplace(relayed.front(), told);
+  for (const IpAddress& public_address : advertise_for_only_) {
+    const std::vector<IpAddress> relayed = relayed_addresses(public_address.family(), local);
+    if (relayed.size() == 1) advertised.emplace(relayed.front(), public_address);
   }
   return advertised;
 }
 
 std::vector<std::string> RelayPool::absent_locals() const {
   std::vector<std::string> absent;
-  for (const auto& [local, told] : advertise_) {
+  for (const auto& [local, public_address] : advertise_) {
     if (net::is_local_address(local)) continue;
     absent.push_back("relay.advertise: " + local.to_string() +
-                     " is not an address of this machine now, so nobody is told of " + told.to_string());
+                     " is not an address of this machine now, so clients do not get " + public_address.to_string());
   }
-  for (const IpAddress& told : advertise_for_only_) {
+  for (const IpAddress& public_address : advertise_for_only_) {
     const bool stands_for_one = std::ranges::any_of(addresses_->advertised(),
-                                                    [&](const auto& entry) { return entry.second == told; });
+                                                    [&](const auto& entry) { return entry.second == public_address; });
     if (!stands_for_one) {
-      absent.push_back("relay.advertise: " + told.to_string() +
-                       " has not one relayed address to stand for now, so nobody is told of it");
+      absent.push_back("relay.advertise: " + public_address.to_string() +
+                       " cannot be used now, because there is not exactly one relayed address of its family");
     }
   }
   for (const IpAddress& local : configured_) {

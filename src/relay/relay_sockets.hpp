@@ -108,7 +108,7 @@ class RelayPool {
     turn::QuotaSlot slot;
   };
 
-  void check_advertised(const IpAddress& told, const net::LocalAddresses& local) const;
+  void check_advertised(const IpAddress& public_address, const net::LocalAddresses& local) const;
   void rebuild(const net::LocalAddresses& local);
   std::shared_ptr<turn::PortMap> ports_for(const IpAddress& address);
   std::vector<IpAddress> relayed_addresses(Family family, const net::LocalAddresses& local) const;

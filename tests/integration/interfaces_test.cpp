@@ -234,7 +234,7 @@ TEST_CASE("an advertised address follows the only relayed one, and it is said wh
   REQUIRE(first.allocate() == 0);
   CHECK(first.relayed().address == *IpAddress::parse("198.51.100.7"));
 
-  const std::string absent = "relay.advertise: 198.51.100.7 has not one relayed address to stand for now";
+  const std::string absent = "relay.advertise: 198.51.100.7 cannot be used now";
   change(daemon, absent, [&] { wan.remove("10.9.8.7/32"); });
   change(daemon, "the default route of IPv4 is from 10.9.8.9", [&] {
     wan.add("10.9.8.9/32");

@@ -108,8 +108,7 @@ TEST_CASE("an advertised address without a local one stands for the only relayed
     CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("198.51.100.7"));
     CHECK(pool.absent_locals() ==
           std::vector<std::string>{
-              "relay.advertise: 198.51.100.7 has not one relayed address to stand for now, "
-              "so nobody is told of it"});
+              "relay.advertise: 198.51.100.7 cannot be used now, because there is not exactly one relayed address of its family"});
   }
   SECTION("that of a listener, or of the list") {
     params.advertise_for_only.pop_back();
@@ -179,8 +178,7 @@ TEST_CASE("an advertised address whose local address is missing is reported", "[
                       {address("192.0.2.77"), address("198.51.100.8")}};
   RelayPool pool(params, machine({"127.0.0.1"}));
   CHECK(pool.absent_locals() ==
-        std::vector<std::string>{"relay.advertise: 192.0.2.77 is not an address of this "
-                                 "machine now, so nobody is told of 198.51.100.8"});
+        std::vector<std::string>{"relay.advertise: 192.0.2.77 is not an address of this machine now, so clients do not get 198.51.100.8"});
 }
 
 }  // namespace
