@@ -7,8 +7,8 @@ set(CPACK_PACKAGE_CONTACT "turnpike maintainers <maintainers@users.noreply.b-see
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "STUN and TURN relay for WebRTC and other peer-to-peer programs")
 set(CPACK_PACKAGE_DESCRIPTION "\
 turnpike lets two programs on different networks reach each other. It tells a
-client the address that it has on the Internet (STUN), and where no direct path
-exists it relays for it (TURN) over UDP, TCP, TLS and DTLS. It can also serve a
+client the address that it has on the Internet (STUN), and relays its data
+(TURN) when there is no direct path, over UDP, TCP, TLS and DTLS. It can also serve a
 call page and the signaling that two browsers need before they can talk.
 .
 This package contains the daemon with its systemd service, turnpikectl to

@@ -109,7 +109,7 @@ install_packages() {
   done
   if ! (install_quietly "$log" "${missing[@]}"); then
     tail -n 20 "$log" >&2
-    die "apt-get failed; all it said is in $log"
+    die "apt-get failed; its output is in $log"
   fi
   for service in "${new_services[@]}"; do
     if package_installed "$service" && command -v systemctl >/dev/null; then
