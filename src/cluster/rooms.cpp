@@ -526,7 +526,7 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   }
   if (now < paused_until_) return;
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) {
-    refuse(Warning::ignored, "node " + message->node + " is one more than the " + std::to_string(kMaxNodes + 1) + " that a cluster can have: its messages are ignored");
+    refuse(Warning::ignored, "the cluster has more than " + std::to_string(kMaxNodes + 1) + " nodes: messages of node " + message->node + " are ignored");
     return;
   }
   if (!accept(*message)) return;

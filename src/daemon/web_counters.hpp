@@ -23,7 +23,7 @@ inline constexpr auto kCounterList<daemon::WebCounters> = std::to_array<CounterR
     {"passed", &daemon::WebCounters::passed, "Connections that were passed on to a web server.",
      "web_connections_total"},
     {"refused", &daemon::WebCounters::refused,
-     "Connections for a web server that were refused, because of a limit per address or of all.", "refused_total",
+     "Connections for a web server that were refused, because the limit of the address or that of all clients was reached.", "refused_total",
      R"(reason="web_connections")"},
     {"unreachable", &daemon::WebCounters::unreachable,
      "Connections that were closed, because their web server did not accept them.", "web_connections_closed_total",

@@ -103,7 +103,7 @@ inline constexpr auto kCounterList<relay::ConnectionCounters> =
         {"accepted", &relay::ConnectionCounters::accepted, "Connections of clients that were accepted.",
          "connections_accepted_total"},
         {"refused", &relay::ConnectionCounters::refused,
-         "Connections that were refused, because of a limit per address or of all.", "refused_total",
+         "Connections that were refused, because the limit of the address or that of all clients was reached.", "refused_total",
          R"(reason="idle_connections")"},
         {"denied", &relay::ConnectionCounters::denied,
          "Connections from networks that clients may not come from.", "refused_total",

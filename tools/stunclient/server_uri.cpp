@@ -74,7 +74,7 @@ ServerName parse_server(std::string_view text) {
   const std::string_view whole = text;
   // This check comes first, since all other error messages repeat the text.
   if (text.find('@') != std::string_view::npos)
-    refuse("HOST", "HOST cannot have credentials; use --user and --password");
+    refuse("HOST", "it cannot have credentials; use --user and --password");
   const Scheme scheme = take_scheme(text);
   if (scheme != Scheme::none && text.starts_with("//")) refuse(whole, "STUN and TURN URIs have no slashes");
   ServerName uri;
