@@ -16,10 +16,11 @@ int main(int argc, char** argv) {
   CLI::App app("turnpike: a STUN and TURN relay for people on different networks.");
   auto* const config_option =
       app.add_option("--config", file, "The configuration file (YAML)")->type_name("FILE");
-  auto* const set_option = app.add_option("--set", overrides, "Override one key of the configuration; may be repeated")
-                               ->type_name("KEY.PATH=VALUE")
-                               ->expected(1)
-                               ->take_all();
+  auto* const set_option =
+      app.add_option("--set", overrides, "Override one key of the configuration; may be repeated")
+          ->type_name("KEY.PATH=VALUE")
+          ->expected(1)
+          ->take_all();
   auto* const check_option = app.add_flag("--check", check, "Check the configuration and exit");
   auto* const reload_option =
       app.add_option("--reload", reload, "Tell a running turnpike to reload, and report whether it succeeded")

@@ -89,7 +89,8 @@ int main(int argc, char** argv) {
 
   AllocationsOptions allocations;
   std::string sort = "age";
-  auto* list = app.add_subcommand("allocations", "List the allocations: their clients, their age and the amount of data");
+  auto* list = app.add_subcommand("allocations",
+                                  "List the allocations: their clients, their age and the amount of data");
   list->add_option("--user", allocations.user, "Only the allocations of this user name");
   list->add_option("--address", allocations.address, "Only the allocations of clients at this address");
   list->add_option("--sort", sort, "age: the oldest first; rate: the busiest first")
@@ -117,7 +118,8 @@ int main(int argc, char** argv) {
   std::optional<std::chrono::seconds> deadline;
   std::uint32_t until = 0;
   auto* draining = app.add_subcommand("drain", "Refuse new clients, let calls end, and stop");
-  add_duration(*draining, "--deadline", deadline, "The longest time until the daemon stops (default: shutdown.deadline)");
+  add_duration(*draining, "--deadline", deadline,
+               "The longest time until the daemon stops (default: shutdown.deadline)");
   draining->add_option("--until", until, "Stop when only this many allocations are left (default: 0)");
   on(draining, [&](const Connection& daemon) { return drain(daemon, deadline, until, json); });
 
@@ -174,9 +176,9 @@ int main(int argc, char** argv) {
   std::string token_id;
   std::string subject;
   std::optional<std::chrono::seconds> revoked_for;
-  auto* revoking = app.add_subcommand(
-      "revoke",
-      "Refuse a token of signaling before it expires, disconnect the clients that used it, and end their allocations");
+  auto* revoking = app.add_subcommand("revoke",
+                                      "Refuse a token of signaling before it expires, disconnect the clients "
+                                      "that used it, and end their allocations");
   const OneOf revoked(
       revoking->add_option("TOKEN_ID", token_id, "The `jti` of the token"),
       revoking->add_option("--subject", subject, "All tokens of this `sub` that were issued until now"));

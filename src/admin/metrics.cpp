@@ -37,7 +37,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kFamilyH
      "Datagrams with payload between clients and this server, and between it and peers: received (rx) and "
      "sent (tx)."},
     {"relay_to_relay_packets_total",
-     "Datagrams from one relayed address here to another, without the kernel, by whether both belong to one worker. They are counted as sent and as received too."},
+     "Datagrams from one relayed address here to another, without the kernel, by whether both belong to one "
+     "worker. They are counted as sent and as received too."},
     {"reloads_total", "How often the configuration was read again, by whether it was applied."},
     {"tls_handshakes_total",
      "Handshakes of TLS and DTLS: all that were begun, what became of them, and those that were refused."},

@@ -473,7 +473,8 @@ void Nodes::on_order(std::string_view payload) {
     case KnownNodes::Verdict::fresh: return answer(node, number, hooks_.carry_out(order));
     case KnownNodes::Verdict::untimely:
       refuse("an order of node " + node +
-             " has a wrong time: it was sent again, or the clocks of the two nodes differ by more than five minutes");
+             " has a wrong time: it was sent again, or the clocks of the two nodes differ by more than five "
+             "minutes");
       return answer(node, number, OrderResult::clock);
     case KnownNodes::Verdict::old: return refuse("an old order of node " + node + " was sent again");
     default: return;

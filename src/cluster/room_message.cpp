@@ -141,7 +141,8 @@ std::optional<Event> read_event(const json::value& value) {
                             : std::nullopt;
     reader.require(octets.has_value());
     if (octets)
-      event.message.attachments.push_back(std::make_shared<const std::string>(octets->begin(), octets->end()));
+      event.message.attachments.push_back(
+          std::make_shared<const std::string>(octets->begin(), octets->end()));
   }
   // These parts go into messages to clients without a change, so they have to be JSON.
   const bool is_json =

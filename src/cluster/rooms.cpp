@@ -526,7 +526,8 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   }
   if (now < paused_until_) return;
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) {
-    refuse(Warning::ignored, "the cluster has more than " + std::to_string(kMaxNodes + 1) + " nodes: messages of node " + message->node + " are ignored");
+    refuse(Warning::ignored, "the cluster has more than " + std::to_string(kMaxNodes + 1) +
+                                 " nodes: messages of node " + message->node + " are ignored");
     return;
   }
   if (!accept(*message)) return;
@@ -542,20 +543,21 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
 }
 
 bool Rooms::accept(const RoomMessage& message) {
-  
   switch (freshness_.accept(message.node, message.run, message.number, hooks_.clock().wall)) {
     case Freshness::Verdict::fresh: return true;
     case Freshness::Verdict::repeated:
       return refuse(Warning::ignored,
-                  "an old message of node " + message.node + " was sent again: it is ignored");
+                    "an old message of node " + message.node + " was sent again: it is ignored");
     case Freshness::Verdict::superseded:
-      return refuse(Warning::same_name, "two servers are node " + message.node +
-                                          ": the one that was started first is ignored. Each server needs its own cluster.node");
+      return refuse(
+          Warning::same_name,
+          "two servers are node " + message.node +
+              ": the one that was started first is ignored. Each server needs its own cluster.node");
     case Freshness::Verdict::untimely: break;
   }
-  return refuse(Warning::untimely,
-              "a message of node " + message.node +
-                  " has a wrong time: it was sent again, or the clocks of the two nodes differ by more than a minute. It is ignored");
+  return refuse(Warning::untimely, "a message of node " + message.node +
+                                       " has a wrong time: it was sent again, or the clocks of the two nodes "
+                                       "differ by more than a minute. It is ignored");
 }
 
 // The other nodes accept the server that was started later, so this one pauses.
@@ -563,9 +565,9 @@ void Rooms::pause_for_namesake() {
   paused_until_ = hooks_.clock().steady + 2 * Freshness::kMaxSkew;
   if (linked_) unlink();
   if (!take_due_warning(Warning::same_name)) return;
-  hooks_.warn(
-      "cluster: another server is node " + own_name_ +
-      " too, and was started later: the rooms of this server go on with its own members only. Each server needs its own cluster.node");
+  hooks_.warn("cluster: another server is node " + own_name_ +
+              " too, and was started later: the rooms of this server go on with its own members only. Each "
+              "server needs its own cluster.node");
 }
 
 // Returns the node that the message is from. It is a new node when the name is new, or belonged to another
@@ -740,7 +742,7 @@ bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redi
 
 void Rooms::refuse(std::string_view key) {
   refuse(Warning::ignored, "the text at " + std::string(key) +
-              " in Redis is not signed with our secret, or is malformed: it is ignored");
+                               " in Redis is not signed with our secret, or is malformed: it is ignored");
 }
 
 bool Rooms::refuse(Warning kind, const std::string& why) {

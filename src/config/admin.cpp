@@ -43,7 +43,8 @@ void check_admin(const Value& section, const Config& config) {
   if (std::ranges::any_of(config.admin.token_secrets, is_signaling_secret)) {
     value_or_section(section, "token_secrets")
         .problem(
-            "one of these secrets is in signaling.token_secrets too: those who make tokens for calls could control this server");
+            "one of these secrets is in signaling.token_secrets too: those who make tokens for calls could "
+            "control this server");
   }
   const Value listen = value_or_section(section, "listen");
   for (const http::Listener& listener : config.admin.listeners) {

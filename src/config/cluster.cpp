@@ -11,7 +11,8 @@ namespace turnpike::config {
 namespace {
 
 constexpr std::string_view kRedisUrlForm =
-    "redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE for a connection with TLS, or unix:/PATH, such as redis://127.0.0.1:6379/0";
+    "redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE for a connection with TLS, or unix:/PATH, such "
+    "as redis://127.0.0.1:6379/0";
 constexpr std::size_t kMinClusterSecret = 16;  // characters
 constexpr std::size_t kMaxPrefix = 64;
 constexpr std::uint32_t kMaxDatabase = 65535;

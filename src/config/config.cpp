@@ -80,7 +80,8 @@ std::vector<std::string> key_files(const net::TlsParams& tls) {
 void warn_where_all_may_read(const std::string& file, std::vector<std::string>& warnings) {
   struct stat status {};
   if (stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
-    warnings.push_back(file + ": this file has secrets, and everybody on this machine can read it: run chmod o-r");
+    warnings.push_back(file +
+                       ": this file has secrets, and everybody on this machine can read it: run chmod o-r");
   }
 }
 

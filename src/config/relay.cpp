@@ -58,7 +58,8 @@ namespace {
 // Reads the form without local addresses: each address is for the only relayed address of its family.
 void read_advertised_for_only(const std::vector<Value>& values, std::vector<IpAddress>& out) {
   for (const Value& value : values) {
-    const std::optional<IpAddress> public_address = value.is_scalar() ? parse_host_address(value.text()) : std::nullopt;
+    const std::optional<IpAddress> public_address =
+        value.is_scalar() ? parse_host_address(value.text()) : std::nullopt;
     if (!public_address) {
       value.expected(kHostAddress);
     } else if (std::ranges::find(out, public_address->family(), &IpAddress::family) != out.end()) {
@@ -79,7 +80,8 @@ void read_advertise(const Value& value, turn::RelayParams& relay) {
   std::map<IpAddress, IpAddress>& out = relay.advertise;
   for (const auto& [key, entry] : value.entries()) {
     const std::optional<IpAddress> local = parse_host_address(key);
-    const std::optional<IpAddress> public_address = entry.is_scalar() ? parse_host_address(entry.text()) : std::nullopt;
+    const std::optional<IpAddress> public_address =
+        entry.is_scalar() ? parse_host_address(entry.text()) : std::nullopt;
     if (!local) {
       entry.problem(std::string("expected as its key ").append(kHostAddress));
     } else if (!public_address || public_address->family() != local->family()) {
@@ -105,7 +107,8 @@ void read_ports(const Value& value, turn::RelayParams& out) {
 namespace {
 
 // The address of `auto` is known only when the daemon starts, so it cannot be checked here.
-void check_advertised_for_only(const Value& value, const IpAddress& public_address, const turn::RelayParams& relay) {
+void check_advertised_for_only(const Value& value, const IpAddress& public_address,
+                               const turn::RelayParams& relay) {
   const auto of_family = std::ranges::count(relay.addresses, public_address.family(), &IpAddress::family);
   if (std::ranges::find(relay.addresses, public_address) != relay.addresses.end()) {
     value.expected("an address that is not a local one here");

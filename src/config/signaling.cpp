@@ -132,8 +132,8 @@ void check_signaling(const Value& section, Config& config) {
   const Value listen = value_or_section(section, "listen");
   for (const auto& [name, value] : section.entries()) {
     if (name == "access" && signaling.access == signaling::Access::open && !signaling.is_private()) {
-      config.warnings.push_back(value.where() +
-                                ": signaling.access is open: everybody who can reach the page may use the relay");
+      config.warnings.push_back(
+          value.where() + ": signaling.access is open: everybody who can reach the page may use the relay");
     }
     if (name == "listen" && signaling.listen.empty() && signaling.also_at.empty()) {
       value.expected(std::string(kSiteUrlForm) + ", or an auto:// listener where it is empty");

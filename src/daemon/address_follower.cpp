@@ -106,8 +106,9 @@ std::optional<net::LocalAddresses> AddressFollower::read() {
     return now;
   } catch (const std::system_error& error) {
     if (!std::exchange(failed_, true))
-      spdlog::error(fmt::format("the addresses of this machine cannot be read; turnpike tries again until it can read them: {}",
-                                error.what()));
+      spdlog::error(fmt::format(
+          "the addresses of this machine cannot be read; turnpike tries again until it can read them: {}",
+          error.what()));
     return std::nullopt;
   }
 }

@@ -24,7 +24,8 @@ std::array<Bound, 6> bounds_of(const relay::Totals& totals) {
        {"requests had no answer because of limits.unauthenticated_per_second", core.answers_withheld.value()},
        {"Binding requests had no answer because of limits.bindings_per_second",
         core.bindings_withheld.value()},
-       {"allocations or connections were refused because there were no descriptors left: raise LimitNOFILE of the service",
+       {"allocations or connections were refused because there were no descriptors left: raise LimitNOFILE "
+        "of the service",
         streams.out_of_descriptors.value() + totals.of<relay::TcpRelayCounters>().out_of_descriptors.value() +
             totals.of<relay::RelaySocketCounters>().out_of_descriptors.value()},
        {"messages and connections came from networks that clients.allow and clients.deny do not permit",

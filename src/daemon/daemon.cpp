@@ -246,7 +246,8 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   }
   warn_about_algorithms();
   if (credentials_->empty()) {
-    spdlog::info("auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
+    spdlog::info(
+        "auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
   } else {
     warn_about_relay_addresses();
     warn_about_receive_buffer();
@@ -356,8 +357,8 @@ void Daemon::open_web_forwarder() {
   for (const config::Listener& listener : config_.listen) {
     if (!listener.web) continue;
     refuse_own_address(*listener.web);
-    spdlog::info(fmt::format("connections to {} for names that are not ours are passed on to {}", url(listener, listener.endpoint),
-                             listener.web->at.to_string()));
+    spdlog::info(fmt::format("connections to {} for names that are not ours are passed on to {}",
+                             url(listener, listener.endpoint), listener.web->at.to_string()));
     if (web_) continue;
     own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
     web_ = std::make_unique<WebForwarder>(config_.streams);
@@ -434,7 +435,8 @@ void Daemon::name_closed_networks(const turn::PeerPolicy& policy) {
   for (const Prefix& network : policy.closed_networks()) {
     if (!named_networks_.insert(network).second) continue;
     spdlog::info(
-        fmt::format("{} is a network of this machine: clients cannot reach it through the relay unless peers.allow has it",
+        fmt::format("{} is a network of this machine: clients cannot reach it through the relay unless "
+                    "peers.allow has it",
                     to_string(network)));
   }
 }
@@ -551,8 +553,9 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   if (!ready_) return;  // the daemon is stopping already
   const auto patience =
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
-  spdlog::info(fmt::format("draining: there are {} allocations; the drain ends after {} s, or earlier when {} are left", quota_.in_use(),
-                           patience.count(), options.until));
+  spdlog::info(fmt::format(
+      "draining: there are {} allocations; the drain ends after {} s, or earlier when {} are left",
+      quota_.in_use(), patience.count(), options.until));
   // When the drain is part of a stop, systemd has to wait for its end.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
   notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));

@@ -44,8 +44,9 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
     const std::string transport = label("transport", to_string(kTransports[i]));
     for (std::size_t f = 0; f < kFamilies.size(); ++f) {
       const std::string labels = transport + ',' + label("family", kFamilies[f]);
-      add("allocations", "Present allocations, by the transport of the client and the family of the relayed address.",
-          gauge, labels, by.created[f] - std::min(by.created[f].value(), by.deleted[f].value()));
+      add("allocations",
+          "Present allocations, by the transport of the client and the family of the relayed address.", gauge,
+          labels, by.created[f] - std::min(by.created[f].value(), by.deleted[f].value()));
       add("allocations_total", "Allocations that were made.", counter, labels, by.created[f]);
     }
     const auto of_clients = [&](std::string_view direction) {
@@ -132,10 +133,9 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
       {"web_connections_per_address", config_.streams.web_per_address},
   }};
   for (const auto& [name, limit] : of_each) {
-    gauge(
-        "limit_of_each",
-        "The value of a limit for one user, address or allocation, or for one second; 0 means no limit.",
-        label("name", name), limit);
+    gauge("limit_of_each",
+          "The value of a limit for one user, address or allocation, or for one second; 0 means no limit.",
+          label("name", name), limit);
   }
   for (const LimitUse& one : limits()) {
     gauge("used", "How much of a limit is used.", label("name", one.name), static_cast<double>(one.used));

@@ -25,7 +25,9 @@ void require_readable(const std::string& folder) {
 void require_token_secrets(const config::SignalingParams& signaling) {
   if (!signaling.enabled || signaling.effective_access() != signaling::Access::token) return;
   if (!signaling.token_secrets.empty()) return;
-  throw std::runtime_error("signaling: expected token_secrets, because other machines can reach the present listeners until a restart");
+  throw std::runtime_error(
+      "signaling: expected token_secrets, because other machines can reach the present listeners until a "
+      "restart");
 }
 
 }  // namespace
@@ -75,7 +77,8 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     recalled = config::recall_revocations(next);
     if (tls_) {
       if (!next.tls.complete())
-        throw std::runtime_error("tls: expected a certificate, because the present listeners need one until a restart");
+        throw std::runtime_error(
+            "tls: expected a certificate, because the present listeners need one until a restart");
       certificates = tls_->read(next.tls);
     } else {
       // This throws when the certificates cannot be used, so that the operator learns it before the restart.

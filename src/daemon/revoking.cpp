@@ -74,7 +74,8 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
     if (until <= now) return;
     if (!revocations_.add({Revocation::Kind::user, subject.name, subject.since, until}, now))
       spdlog::warn(
-          "the list of users whose time-limited credentials are refused is full, so the credentials of one more user stay valid");
+          "the list of users whose time-limited credentials are refused is full, so the credentials of one "
+          "more user stay valid");
     refuses_users = true;
   };
   for (const Revocation& one : revocations) {
@@ -114,8 +115,8 @@ bool Daemon::keep_revocations(const std::vector<Revocation>& revocations) {
     Database(config_.user_database, Database::Access::write).remember(revocations, relay::read_clocks().wall);
     return true;
   } catch (const users::DatabaseError& error) {
-    spdlog::error(
-        fmt::format("auth.database: a revocation could not be stored, so a restart forgets it: {}", error.what()));
+    spdlog::error(fmt::format("auth.database: a revocation could not be stored, so a restart forgets it: {}",
+                              error.what()));
     return false;
   }
 }

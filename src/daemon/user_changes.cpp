@@ -223,7 +223,8 @@ void Daemon::warn_about_algorithms() {
   const bool lacks_sha256 = !credentials_->offers(stun::PasswordAlgorithm::sha256);
   if (lacks_sha256 && !warned_of_algorithms_) {
     spdlog::warn(
-        "auth: some users have no key_sha256, so turnpike offers MD5 only to all clients until these users have a new password");
+        "auth: some users have no key_sha256, so turnpike offers MD5 only to all clients until these users "
+        "have a new password");
   }
   warned_of_algorithms_ = lacks_sha256;
 }

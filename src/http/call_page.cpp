@@ -47,7 +47,8 @@ const Asset* find(std::string_view path) {
 
 Response call_page(const Request& request) {
   const Asset* asset = find(request.path == "/" ? "/index.html" : std::string_view(request.path));
-  if (!asset || asset->path.starts_with(kStatusPage)) return error_response(404, "there is nothing at this path");
+  if (!asset || asset->path.starts_with(kStatusPage))
+    return error_response(404, "there is nothing at this path");
   Response response = serve(request, *asset);
   response.set("Content-Security-Policy", std::string(kPolicy));
   response.set("Referrer-Policy", "no-referrer");
@@ -71,7 +72,8 @@ Response status_page(const Request& request) {
 Response socket_io_client(const Request& request) {
   const Asset* asset = find(request.path);
   if (!asset)
-    return error_response(404, "this build does not have socket.io-client, which tools/run downloads from npm");
+    return error_response(404,
+                          "this build does not have socket.io-client, which tools/run downloads from npm");
   return serve(request, *asset);
 }
 

@@ -317,7 +317,8 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
 // Answers a request for a WebSocket. Returns whether the connection continues, as it may after a refusal.
 Awaitable<bool> Server::Connection::Served::serve_upgrade(const Parser& parser, const Request& request) {
   WebSocketHandler* handler = server_.router_.web_socket(request.path);
-  if (!handler) co_return co_await answer(parser, request, error_response(404, "there is no WebSocket at this path"));
+  if (!handler)
+    co_return co_await answer(parser, request, error_response(404, "there is no WebSocket at this path"));
   if (!server_.origins_.allows(request)) {
     server_.report_refused("origin", "signaling.cors", request.client, request.header("origin"));
     co_return co_await answer(parser, request, handler->forbid_origin(request));

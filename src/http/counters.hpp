@@ -41,7 +41,8 @@ template <>
 inline constexpr auto kCounterList<http::Counters> = std::to_array<CounterRow<http::Counters>>({
     {"connections", &http::Counters::connections, "Connections that were accepted.",
      "http_connections_total"},
-    {"refused", &http::Counters::refused, "Connections that were refused, because the limit of the address or that of all clients was reached.",
+    {"refused", &http::Counters::refused,
+     "Connections that were refused, because the limit of the address or that of all clients was reached.",
      "refused_total", R"(reason="signaling_connections")"},
     {"requests", &http::Counters::requests, "Requests that were read.", "http_requests_total"},
     {"web_sockets", &http::Counters::web_sockets, "WebSockets that were opened.", "web_sockets_total"},

@@ -93,7 +93,8 @@ void SignalingSite::add_routes(Router& router) {
     router.add(method, "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
   }
   router.add_web_socket("/ws", *this);
-  router.add("GET", "/ws", at_once([](const Request&) { return upgrade_required("this path is for WebSockets"); }));
+  router.add("GET", "/ws",
+             at_once([](const Request&) { return upgrade_required("this path is for WebSockets"); }));
   // A reload may change the preset, so all routes are registered, and each is served while the preset has it.
   const auto has_socket_io = [this] { return params_.preset != signaling::Preset::none; };
   socket_io_endpoint_.add_routes(router, "/socket.io/");

@@ -85,7 +85,8 @@ void use_key(SSL_CTX* context, PemText& pem) {
     return;
   if (has_passphrase) {
     pem.fail(
-        "has a passphrase, which a daemon cannot ask for: remove the passphrase with openssl pkey -in FILE -out NEW");
+        "has a passphrase, which a daemon cannot ask for: remove the passphrase with openssl pkey -in FILE "
+        "-out NEW");
   }
   // For a text that is not a key, OpenSSL's reason is "unsupported" at best, so this says more.
   if (!key) pem.fail("has no private key in PEM");

@@ -55,10 +55,11 @@ static_assert(lists_all<net::SendCounters>());
 template <>
 inline constexpr auto kCounterList<net::StreamCounters> = std::to_array<CounterRow<net::StreamCounters>>({
     {"media_dropped", &net::StreamCounters::media_dropped,
-     "Data that was dropped, because a client by TCP or TLS read too slowly.", "dropped_total", R"(reason="client_too_slow")"},
+     "Data that was dropped, because a client by TCP or TLS read too slowly.", "dropped_total",
+     R"(reason="client_too_slow")"},
     {"too_slow", &net::StreamCounters::too_slow,
-     "Connections that were closed, because too many control messages waited for their clients.", "connections_closed_total",
-     R"(reason="too_slow")"},
+     "Connections that were closed, because too many control messages waited for their clients.",
+     "connections_closed_total", R"(reason="too_slow")"},
     {"handshakes_failed", &net::StreamCounters::handshakes_failed, "TLS handshakes that failed.",
      "tls_handshakes_total", R"(protocol="tls",result="failed")"},
 });

@@ -98,32 +98,33 @@ struct Histograms {
 namespace turnpike {
 
 template <>
-inline constexpr auto kCounterList<relay::ConnectionCounters> =
-    std::to_array<CounterRow<relay::ConnectionCounters>>({
-        {"accepted", &relay::ConnectionCounters::accepted, "Connections of clients that were accepted.",
-         "connections_accepted_total"},
-        {"refused", &relay::ConnectionCounters::refused,
-         "Connections that were refused, because the limit of the address or that of all clients was reached.", "refused_total",
-         R"(reason="idle_connections")"},
-        {"denied", &relay::ConnectionCounters::denied,
-         "Connections from networks that clients may not come from.", "refused_total",
-         R"(reason="clients_by_stream")"},
-        {"timed_out", &relay::ConnectionCounters::timed_out,
-         "Connections that were closed, because there was no handshake, message or allocation in time.",
-         "connections_closed_total", R"(reason="timed_out")"},
-        {"handshakes_begun", &relay::ConnectionCounters::handshakes_begun, "TLS handshakes begun.",
-         "tls_handshakes_total", R"(protocol="tls",result="begun")"},
-        {"handshakes_established", &relay::ConnectionCounters::handshakes_established,
-         "TLS handshakes that succeeded.", "tls_handshakes_total", R"(protocol="tls",result="established")"},
-        {"handshakes_withheld", &relay::ConnectionCounters::handshakes_withheld,
-         "TLS handshakes refused, since the source had begun as many as it may.", "tls_handshakes_total",
-         R"(protocol="tls",result="withheld")"},
-        {"out_of_descriptors", &relay::ConnectionCounters::out_of_descriptors,
-         "Connections that were refused, because there were no descriptors left.", "refused_total",
-         R"(reason="out_of_descriptors_for_client")"},
-        {"out_of_memory", &relay::ConnectionCounters::out_of_memory, "Connections that were closed, because there was no memory left.",
-         "connections_closed_total", R"(reason="out_of_memory")"},
-    });
+inline constexpr auto kCounterList<relay::ConnectionCounters> = std::to_array<
+    CounterRow<relay::ConnectionCounters>>({
+    {"accepted", &relay::ConnectionCounters::accepted, "Connections of clients that were accepted.",
+     "connections_accepted_total"},
+    {"refused", &relay::ConnectionCounters::refused,
+     "Connections that were refused, because the limit of the address or that of all clients was reached.",
+     "refused_total", R"(reason="idle_connections")"},
+    {"denied", &relay::ConnectionCounters::denied,
+     "Connections from networks that clients may not come from.", "refused_total",
+     R"(reason="clients_by_stream")"},
+    {"timed_out", &relay::ConnectionCounters::timed_out,
+     "Connections that were closed, because there was no handshake, message or allocation in time.",
+     "connections_closed_total", R"(reason="timed_out")"},
+    {"handshakes_begun", &relay::ConnectionCounters::handshakes_begun, "TLS handshakes begun.",
+     "tls_handshakes_total", R"(protocol="tls",result="begun")"},
+    {"handshakes_established", &relay::ConnectionCounters::handshakes_established,
+     "TLS handshakes that succeeded.", "tls_handshakes_total", R"(protocol="tls",result="established")"},
+    {"handshakes_withheld", &relay::ConnectionCounters::handshakes_withheld,
+     "TLS handshakes refused, since the source had begun as many as it may.", "tls_handshakes_total",
+     R"(protocol="tls",result="withheld")"},
+    {"out_of_descriptors", &relay::ConnectionCounters::out_of_descriptors,
+     "Connections that were refused, because there were no descriptors left.", "refused_total",
+     R"(reason="out_of_descriptors_for_client")"},
+    {"out_of_memory", &relay::ConnectionCounters::out_of_memory,
+     "Connections that were closed, because there was no memory left.", "connections_closed_total",
+     R"(reason="out_of_memory")"},
+});
 static_assert(lists_all<relay::ConnectionCounters>());
 
 template <>
@@ -144,8 +145,9 @@ inline constexpr auto kCounterList<relay::AssociationCounters> =
         {"denied", &relay::AssociationCounters::denied,
          "DTLS datagrams from networks that clients may not come from.", "refused_total",
          R"(reason="clients_by_dtls")"},
-        {"evicted", &relay::AssociationCounters::evicted, "DTLS handshakes that were ended to make room for newer ones.",
-         "tls_handshakes_total", R"(protocol="dtls",result="evicted")"},
+        {"evicted", &relay::AssociationCounters::evicted,
+         "DTLS handshakes that were ended to make room for newer ones.", "tls_handshakes_total",
+         R"(protocol="dtls",result="evicted")"},
         {"timed_out", &relay::AssociationCounters::timed_out,
          "Associations that were closed, because there was no handshake, message or allocation in time.",
          "associations_closed_total", R"(reason="timed_out")"},
@@ -192,7 +194,8 @@ inline constexpr auto kCounterList<relay::TcpRelayCounters> =
         {"joined_with_peers", &relay::TcpRelayCounters::joined,
          "Data connections joined with their peers (RFC 6062).", "peer_connections_total"},
         {"slowed", &relay::TcpRelayCounters::slowed,
-         "Pauses of a data connection that had reached a limit of octets per second.", "data_connections_slowed_total"},
+         "Pauses of a data connection that had reached a limit of octets per second.",
+         "data_connections_slowed_total"},
         {"to_peer_bytes", &relay::TcpRelayCounters::to_peer_bytes, "Octets sent to peers by TCP.",
          "relay_bytes_total", R"(side="peer",direction="tx",transport="tcp")"},
         {"to_client_bytes", &relay::TcpRelayCounters::to_client_bytes, "Octets received from peers by TCP.",
@@ -221,7 +224,8 @@ static_assert(lists_all<relay::RelaySocketCounters>());
 template <>
 inline constexpr auto kCounterList<relay::WorkerCounters> = std::to_array<CounterRow<relay::WorkerCounters>>({
     {"left_undone", &relay::WorkerCounters::out_of_memory,
-     "Actions that a worker did not carry out, because there was no memory left.", "dropped_total", R"(reason="out_of_memory")"},
+     "Actions that a worker did not carry out, because there was no memory left.", "dropped_total",
+     R"(reason="out_of_memory")"},
     {"dtls_lost", &relay::WorkerCounters::dtls_lost,
      "Datagrams to clients by DTLS that were dropped, because the buffers were full.", "dropped_total",
      R"(reason="dtls_buffers_full")"},
@@ -230,8 +234,9 @@ static_assert(lists_all<relay::WorkerCounters>());
 
 template <>
 inline constexpr auto kCounterList<relay::MailCounters> = std::to_array<CounterRow<relay::MailCounters>>({
-    {"mail_dropped", &relay::MailCounters::dropped, "Messages between workers that were dropped, because the mailbox was full.",
-     "dropped_total", R"(reason="mailbox_full")"},
+    {"mail_dropped", &relay::MailCounters::dropped,
+     "Messages between workers that were dropped, because the mailbox was full.", "dropped_total",
+     R"(reason="mailbox_full")"},
 });
 static_assert(lists_all<relay::MailCounters>());
 

@@ -52,7 +52,8 @@ void NetworkHints::advise(const Prefix& network) {
   const std::lock_guard lock(mutex_);
   if (!known_.insert(network).second) return;
   spdlog::info(
-      fmt::format("a client asked for a peer in {}, a network of this machine, which clients cannot reach; to allow it, set peers: allow: [\"{}\"]",
+      fmt::format("a client asked for a peer in {}, a network of this machine, which clients cannot reach; "
+                  "to allow it, set peers: allow: [\"{}\"]",
                   to_string(network), to_string(network)));
 }
 
@@ -120,8 +121,9 @@ void EventLog::on_timeout() {
     if (source.unshown.count != 0) log_unshown(source.unshown);
   }
   if (others_.count != 0) {
-    spdlog::info(fmt::format("{} more requests, from other addresses, were refused; the next line is about the last one",
-                             others_.count));
+    spdlog::info(fmt::format(
+        "{} more requests, from other addresses, were refused; the next line is about the last one",
+        others_.count));
     describe(others_.last).write(spdlog::level::info);
   }
   period_ends_ = SteadyTime::max();

@@ -150,11 +150,12 @@ std::vector<std::string> RelayPool::absent_locals() const {
   for (const auto& [local, public_address] : advertise_) {
     if (net::is_local_address(local)) continue;
     absent.push_back("relay.advertise: " + local.to_string() +
-                     " is not an address of this machine now, so clients do not get " + public_address.to_string());
+                     " is not an address of this machine now, so clients do not get " +
+                     public_address.to_string());
   }
   for (const IpAddress& public_address : advertise_for_only_) {
-    const bool stands_for_one = std::ranges::any_of(addresses_->advertised(),
-                                                    [&](const auto& entry) { return entry.second == public_address; });
+    const bool stands_for_one = std::ranges::any_of(
+        addresses_->advertised(), [&](const auto& entry) { return entry.second == public_address; });
     if (!stands_for_one) {
       absent.push_back("relay.advertise: " + public_address.to_string() +
                        " cannot be used now, because there is not exactly one relayed address of its family");

@@ -15,8 +15,8 @@ namespace turnpike::relay {
 template <class Thing, class Id>
 class SlotMap {
  public:
-  // Claims a free place, and returns its number. When this throws std::bad_alloc, nothing has changed; free() never
-  // throws.
+  // Claims a free place, and returns its number. When this throws std::bad_alloc, nothing has changed; free()
+  // never throws.
   Id claim() {
     if (free_.empty()) {
       // Room for all of them, so that free() needs no memory.

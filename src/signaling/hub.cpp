@@ -145,7 +145,8 @@ std::optional<Refusal> Hub::signal(MemberId from, MemberId to, MemberMessage mes
   return std::nullopt;
 }
 
-std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, MemberMessage message, Output& out) {
+std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, MemberMessage message,
+                                      Output& out) {
   const Member* sender = find(from);
   const Room* room = find_room(name);
   if (!sender || !room || std::ranges::find(sender->rooms, room) == sender->rooms.end()) {

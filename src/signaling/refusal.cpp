@@ -15,7 +15,8 @@ Words words_of(Refusal refusal) {
     case Refusal::not_joined: return {"not-joined", "Join a room first."};
     case Refusal::already_joined: return {"already-joined", "Leave the room first."};
     case Refusal::room_full: return {"room-full", "The room is full."};
-    case Refusal::too_many_rooms: return {"too-many-rooms", "This address has opened too many rooms already."};
+    case Refusal::too_many_rooms:
+      return {"too-many-rooms", "This address has opened too many rooms already."};
     case Refusal::too_many_joined: return {"too-many-rooms", "Leave another room first."};
     case Refusal::bad_room:
       return {"bad-room",

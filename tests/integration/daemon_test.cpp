@@ -188,8 +188,8 @@ TEST_CASE("a fault that only the use of a key shows has its file, line and key a
 TEST_CASE("--check warns of what is allowed and should not be", "[integration]") {
   const DaemonOutcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
   CHECK(weak.exit_code == 0);
-  CHECK_THAT(weak.output,
-             Catch::Contains("warning: ") && Catch::Contains("auth.secrets[0]: this secret has fewer than 16 characters"));
+  CHECK_THAT(weak.output, Catch::Contains("warning: ") &&
+                              Catch::Contains("auth.secrets[0]: this secret has fewer than 16 characters"));
   CHECK(run("auth: {secrets: [seven77]}\n", {"--check"}).exit_code == 1);
   CHECK(run("auth: {secrets: [long-enough-secret]}\n", {"--check"}).output.empty());
 }

@@ -124,8 +124,10 @@ TEST_CASE("behind a balancer that is there until a restart, signaling stays clos
   server.write_config(start + direct + page + ", list_rooms: true}\n");
   const CommandOutcome refused = server.control({"reload"});
   CHECK(refused.code == 1);
-  CHECK_THAT(refused.text,
-             Catch::Contains("expected token_secrets, because other machines can reach the present listeners until a restart"));
+  CHECK_THAT(
+      refused.text,
+      Catch::Contains(
+          "expected token_secrets, because other machines can reach the present listeners until a restart"));
   CHECK_THAT(ask(), Catch::StartsWith("HTTP/1.1 401"));
 }
 

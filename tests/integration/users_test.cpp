@@ -217,7 +217,9 @@ TEST_CASE("without a database, or with a broken one, users do not change", "[int
     REQUIRE(with.user("add", "bob", "hunter2").code == 0);
     chmod(with.file.c_str(), 0644);
     const CommandOutcome outcome = with.server.control({"check", with.server.daemon.config_file()});
-    CHECK_THAT(outcome.text, Catch::Contains(with.file + ": this file has secrets, and everybody on this machine can read it"));
+    CHECK_THAT(
+        outcome.text,
+        Catch::Contains(with.file + ": this file has secrets, and everybody on this machine can read it"));
   }
 }
 

@@ -41,7 +41,8 @@ NatReport NatTest::run(std::vector<std::string>& notes) {
   report.behavior_test = problem ? Step{{}, problem} : test_mapping(report.behavior);
   if (context_.transport != Transport::udp) {  // RFC 5780 §3.2
     notes.emplace_back(
-        "filtering was not tested, because a server can send only on the connection of the client; use --protocol udp");
+        "filtering was not tested, because a server can send only on the connection of the client; use "
+        "--protocol udp");
   } else {
     report.filtering_test = problem ? Step{{}, problem} : test_filtering(report.filtering);
   }

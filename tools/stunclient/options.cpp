@@ -18,7 +18,8 @@ constexpr const char* kDescription =
     "Asks a STUN server for this machine's public address and, with --turn, relays a datagram to itself "
     "through a TURN server and back. The exit code is 0 only when every requested test succeeded.";
 constexpr const char* kFooter =
-    "Other users of this machine can read a command line. The environment variables STUNCLIENT_PASSWORD and STUNCLIENT_SECRET can replace --password and --secret.";
+    "Other users of this machine can read a command line. The environment variables STUNCLIENT_PASSWORD and "
+    "STUNCLIENT_SECRET can replace --password and --secret.";
 
 // The texts from CLI11, which are converted to Options afterwards.
 struct Text {
@@ -39,12 +40,14 @@ void add_server_options(CLI::App& app, Options& options, Text& text) {
          "PORT", text.port,
          "Its port (default: the URI's, or what DNS says of a domain, or 3478; for TLS and DTLS 5349)")
       ->check(CLI::Range(1, 65535));
-  app.add_option("--mode", text.mode, "full also tests the mapping and filtering behavior of the NAT (RFC 5780)")
+  app.add_option("--mode", text.mode,
+                 "full also tests the mapping and filtering behavior of the NAT (RFC 5780)")
       ->check(CLI::IsMember({"basic", "full"}))
       ->capture_default_str();
   app.add_option("--protocol", text.protocol, "Default: the URI's, or udp")
       ->check(CLI::IsMember({"udp", "tcp", "tls", "dtls"}));
-  app.add_option("--family", text.family, "4 uses IPv4 only, 6 uses IPv6 only")->check(CLI::IsMember({"4", "6"}));
+  app.add_option("--family", text.family, "4 uses IPv4 only, 6 uses IPv6 only")
+      ->check(CLI::IsMember({"4", "6"}));
   app.add_option("--localaddr", options.local_address, "Address to send from");
   app.add_option("--localport", options.local_port, "Port to send from")->check(CLI::Range(0, 65535));
   app.add_option("--timeout", text.timeout, "How many seconds to repeat each request and wait for its answer")
@@ -54,17 +57,19 @@ void add_server_options(CLI::App& app, Options& options, Text& text) {
 
 void add_output_options(CLI::App& app, Options& options) {
   app.add_flag("--json", options.json, "Print one JSON object");
-  app.add_option("--verbosity", options.verbosity, "1 prints the messages on stderr, 2 prints their attributes too")
+  app.add_option("--verbosity", options.verbosity,
+                 "1 prints the messages on stderr, 2 prints their attributes too")
       ->check(CLI::Range(0, 9))
       ->capture_default_str();
 }
 
 void add_turn_options(CLI::App& app, Options& options, Text& text) {
-  CLI::Option* turn =
-      app.add_flag("--turn", options.turn, "Allocate a relayed address, and relay a datagram to this machine and back");
+  CLI::Option* turn = app.add_flag(
+      "--turn", options.turn, "Allocate a relayed address, and relay a datagram to this machine and back");
   app.add_option("--user", text.user, "User name")->needs(turn);
   CLI::Option* password = app.add_option("--password", text.password, "The user's password")->needs(turn);
-  app.add_option("--secret", text.secret, "TURN REST secret from which the user name and the password are made")
+  app.add_option("--secret", text.secret,
+                 "TURN REST secret from which the user name and the password are made")
       ->needs(turn)
       ->excludes(password);
 }

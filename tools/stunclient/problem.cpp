@@ -93,7 +93,8 @@ std::string explain(const Failure& failure, const Facts& facts) {
 std::string_view explain(client::Ignored ignored, Transport transport) {
   switch (ignored) {
     case client::Ignored::bad_integrity:
-      return "answers arrived whose integrity check failed: the password is wrong, or somebody on the way changed them";
+      return "answers arrived whose integrity check failed: the password is wrong, or somebody on the way "
+             "changed them";
     case client::Ignored::bid_down:
       return "answers arrived from which somebody on the way has removed the password algorithms";
     case client::Ignored::malformed: return "answers arrived without mandatory attributes";
@@ -101,7 +102,8 @@ std::string_view explain(client::Ignored ignored, Transport transport) {
     case client::Ignored::unknown_transaction: break;
   }
   if (is_stream(transport))
-    return "the program at this address and port is not a STUN server, or something on the way drops its answers";
+    return "the program at this address and port is not a STUN server, or something on the way drops its "
+           "answers";
   return "no server at this address and port, or a firewall drops UDP on the way";
 }
 
@@ -172,13 +174,14 @@ Problem no_answer(const Endpoint& server, std::chrono::milliseconds timeout,
 }
 
 Problem no_tls(const std::string& why) {
-  return {ProblemKind::no_tls, 0, why, "the program at this address and port does not use TLS, or supports no common version"};
+  return {ProblemKind::no_tls, 0, why,
+          "the program at this address and port does not use TLS, or supports no common version"};
 }
 
 Problem connection_closed(const Endpoint& server) {
-  return {
-      ProblemKind::network, 0, server.to_string() + " closed the connection",
-      "the program at this address and port is not a STUN server, or it has reached its limit of connections from this address"};
+  return {ProblemKind::network, 0, server.to_string() + " closed the connection",
+          "the program at this address and port is not a STUN server, or it has reached its limit of "
+          "connections from this address"};
 }
 
 Problem network_error(const std::system_error& error, const Endpoint& server, Transport transport) {
@@ -208,7 +211,8 @@ Problem bad_answer(std::string_view what_is_missing) {
 Problem peer_denied(Problem problem, const Endpoint& peer) {
   problem.advice = "the server does not relay to " + peer.address.to_string() + ", " +
                    std::string(kind_of(peer.address)) +
-                   ". Servers refuse peers that are not public, so that clients cannot reach the network of the server; the operator can permit this peer (turnpike: peers.allow; coturn: "
+                   ". Servers refuse peers that are not public, so that clients cannot reach the network of "
+                   "the server; the operator can permit this peer (turnpike: peers.allow; coturn: "
                    "allowed-peer-ip, allow-loopback-peers)";
   return problem;
 }

@@ -46,9 +46,9 @@ bool receive_until(Client& client, milliseconds wait, Predicate&& is_it) {
 }
 
 Problem not_relayed(std::string_view what, std::string_view where) {
-  return {
-      ProblemKind::not_relayed, 0, std::string(what) + " did not arrive at " + std::string(where),
-      "they were lost behind the server: a firewall may drop UDP at its relay ports, its configured public address may be wrong, or its policy may exclude this peer"};
+  return {ProblemKind::not_relayed, 0, std::string(what) + " did not arrive at " + std::string(where),
+          "they were lost behind the server: a firewall may drop UDP at its relay ports, its configured "
+          "public address may be wrong, or its policy may exclude this peer"};
 }
 
 }  // namespace

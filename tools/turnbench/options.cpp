@@ -17,9 +17,12 @@ namespace {
 constexpr std::uint32_t kMaxSize = 1400;
 constexpr std::size_t kMaxPayload = 65507;  // maximum payload of a UDP datagram
 constexpr const char* kDescription =
-    "Puts load on a TURN server, and reports what it delivered and at what cost. Clients and peers are sockets of this "
+    "Puts load on a TURN server, and reports what it delivered and at what cost. Clients and peers are "
+    "sockets of this "
     "process; one thread sends and receives their datagrams.\n"
-    "--saturate keeps at most --window datagrams in flight, so that the server is always busy and never flooded; the result is what was delivered. With --rate and --call, datagrams are sent at fixed times, even if the server drops some of them.";
+    "--saturate keeps at most --window datagrams in flight, so that the server is always busy and never "
+    "flooded; the result is what was delivered. With --rate and --call, datagrams are sent at fixed times, "
+    "even if the server drops some of them.";
 
 // The texts from CLI11, which are converted to Options afterwards.
 struct Text {
@@ -94,9 +97,11 @@ void add_common_options(CLI::App& app, Options& options, Text& text) {
       ->capture_default_str();
   CLI::Option* user = app.add_option("--user", text.user, "User name; without one, requests are not signed");
   CLI::Option* password = app.add_option("--password", text.password, "The user's password")->needs(user);
-  app.add_option("--secret", text.secret, "TURN REST secret from which the user name and the password are made")
+  app.add_option("--secret", text.secret,
+                 "TURN REST secret from which the user name and the password are made")
       ->excludes(password);
-  app.add_option("--server-pid", options.server_pids, "The process id of the server, whose CPU time and memory are measured; may be repeated");
+  app.add_option("--server-pid", options.server_pids,
+                 "The process id of the server, whose CPU time and memory are measured; may be repeated");
   app.add_flag("--json", options.json, "Print JSON");
 }
 
@@ -110,8 +115,9 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   CLI::Option* rate =
       app.add_option("--rate", text.rate, "Datagrams a second over all clients, evenly spaced");
   rate->check(CLI::Range(1.0, 1e7));
-  CLI::Option* saturate =
-      app.add_flag("--saturate", text.saturate, "Send as many datagrams as the server can relay (the default)")->excludes(rate);
+  CLI::Option* saturate = app.add_flag("--saturate", text.saturate,
+                                       "Send as many datagrams as the server can relay (the default)")
+                              ->excludes(rate);
   app.add_option("--direction", text.direction, "up (client to peer), down or both")
       ->check(CLI::IsMember({"up", "down", "both"}))
       ->capture_default_str();
@@ -121,40 +127,45 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("--duration", text.duration, "Seconds that are measured")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"ms", 1e-3}, {"m", 60}}))
       ->capture_default_str();
-  app.add_option("--warm-up", text.warm_up, "Seconds of the same load before the measurement begins")->capture_default_str();
-  app.add_option("--window", options.window, "With --saturate: the maximum number of datagrams in flight, over all clients")
+  app.add_option("--warm-up", text.warm_up, "Seconds of the same load before the measurement begins")
+      ->capture_default_str();
+  app.add_option("--window", options.window,
+                 "With --saturate: the maximum number of datagrams in flight, over all clients")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   app.add_option("--burst", options.burst, "Datagrams of one flow in a row")
       ->check(CLI::Range(1, static_cast<int>(kMaxBurst)))
       ->capture_default_str();
-  app.add_flag(
-      "--coalesce", options.coalesce,
-      "The kernel sends and receives each burst as one (UDP_SEGMENT, UDP_GRO), as with the offloads of a network card");
+  app.add_flag("--coalesce", options.coalesce,
+               "The kernel sends and receives each burst as one (UDP_SEGMENT, UDP_GRO), as with the offloads "
+               "of a network card");
   app.add_flag(
          "--call", options.call,
          "Each end sends audio (50 datagrams a second, 160 bytes) and video (25 frames a second, each a "
          "burst of 5 to 40 datagrams of 1,100 bytes); --size and --burst have no effect")
       ->excludes(rate)
       ->excludes(saturate);
-  CLI::Option* direct = app.add_flag(
-      "--direct", options.direct,
-      "Send from client to peer without the server, to measure the cost of the load itself; with --rate or --call");
+  CLI::Option* direct = app.add_flag("--direct", options.direct,
+                                     "Send from client to peer without the server, to measure the cost of "
+                                     "the load itself; with --rate or --call");
   app.add_flag("--relay-to-relay", options.relay_to_relay,
                "Peers are clients of the server too, and each knows the other's relayed address")
       ->excludes(direct);
-  app.add_option("--peer-address", text.peer_address, "The address of the peers (default: the address of the clients)");
+  app.add_option("--peer-address", text.peer_address,
+                 "The address of the peers (default: the address of the clients)");
 }
 
 void add_other_tasks(CLI::App& app, Options& options, Text& text) {
-  CLI::Option* allocations =
-      app.add_option("--allocations", text.allocations,
-                     "Instead of traffic: make this many idle allocations, and measure the memory that each needs at --server-pid");
-  app.add_option("--baseline", options.baseline, "How many allocations are made before these and not measured")
+  CLI::Option* allocations = app.add_option("--allocations", text.allocations,
+                                            "Instead of traffic: make this many idle allocations, and "
+                                            "measure the memory that each needs at --server-pid");
+  app.add_option("--baseline", options.baseline,
+                 "How many allocations are made before these and not measured")
       ->check(CLI::Range(1, 100000))
       ->needs(allocations)
       ->capture_default_str();
-  app.add_flag("--with-channels", options.with_channels, "Give each of these allocations a permission and a channel")
+  app.add_flag("--with-channels", options.with_channels,
+               "Give each of these allocations a permission and a channel")
       ->needs(allocations);
   app.add_option("--cycles", text.cycles,
                  "Instead of traffic: allocate and delete for this many seconds, each time from a new port")

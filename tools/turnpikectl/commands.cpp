@@ -358,7 +358,8 @@ int reload(const Connection& daemon, bool dry_run, bool json) {
     say((dry_run ? "would end  " : "ended  ") + number_of_allocations(ended));
     say(describe_sessions(list_of(report, "sessions"), ended));
   }
-  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty()) say("the configuration has not changed");
+  if (list_of(report, "changed").empty() && list_of(report, "needs_restart").empty())
+    say("the configuration has not changed");
   return kDone;
 }
 
@@ -403,7 +404,8 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
   if (params.host.empty()) {
     params.host = "turn.example.org";
     complain(
-        "turnpikectl: the configuration does not say by which name clients find this server, so the URLs have " +
+        "turnpikectl: the configuration does not say by which name clients find this server, so the URLs "
+        "have " +
         params.host + " in its place, or use --host");
   }
   const std::string host = params.host;

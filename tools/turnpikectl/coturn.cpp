@@ -171,7 +171,8 @@ int import_users(const Connection& daemon, const std::string& file, bool as_json
       say("not imported: " + std::to_string(count) + " rows of " + table + ": " + what_to_do_with(table));
   }
   if (!imported.names.empty())
-    say("coturn stores MD5 keys only, so turnpike offers MD5 only to all clients until these users have a new password");
+    say("coturn stores MD5 keys only, so turnpike offers MD5 only to all clients until these users have a "
+        "new password");
   return code;
 }
 

@@ -575,8 +575,8 @@ void Conversion::write_limits() {
 }
 
 std::string Conversion::yaml(const std::string& name) {
-  out_ = "# Made by turnpikectl import coturn of " + config::shown(name) +
-         ". Read it, then check it with\n" + "# turnpikectl check FILE. It has secrets: run chmod 640.\n";
+  out_ = "# Made by turnpikectl import coturn of " + config::shown(name) + ". Read it, then check it with\n" +
+         "# turnpikectl check FILE. It has secrets: run chmod 640.\n";
   if (is_on("realm")) {
     out_ += "realm: " + quoted(last("realm", "")) + '\n';
   } else {

@@ -122,7 +122,8 @@ int list_users(const Connection& daemon, bool json) {
         ", since `realm` of the configuration is another one");
   }
   if (text_of(all, "offers_sha256") == "false") {
-    say("some users have no SHA-256 key, so turnpike offers MD5 only to all clients until these users have a new password");
+    say("some users have no SHA-256 key, so turnpike offers MD5 only to all clients until these users have a "
+        "new password");
   }
   return kDone;
 }

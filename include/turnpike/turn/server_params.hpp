@@ -25,7 +25,7 @@ struct ServerParams {
   crypto::Random& random;
   PeerConnections* connections = nullptr;  // RFC 6062; null: TCP is not relayed
   MobilityParams mobile{};                 // RFC 8016
-  auth::Nonces::MasterKey nonce_key{};  // the same on every worker
+  auth::Nonces::MasterKey nonce_key{};     // the same on every worker
   NatDiscoveries nat_discoveries{};
   Quota* address_quota = nullptr;         // for allocations, by source address; null: they are not counted
   ByteBudgets* server_budgets = nullptr;  // shared by all workers; null: no limits.bytes_per_second

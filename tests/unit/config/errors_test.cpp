@@ -329,7 +329,8 @@ TEST_CASE("relayed addresses have errors", "[config]") {
 TEST_CASE("a cluster needs its three keys, and shows no secret", "[config]") {
   const std::string rest = "secret: 0123456789abcdef, node: a.example.org}";
   const std::string url_form =
-      "expected redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE for a connection with TLS, or unix:/PATH, such as "
+      "expected redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE for a connection with TLS, or "
+      "unix:/PATH, such as "
       "redis://127.0.0.1:6379/0 (got a text that is not shown here)";
   check_all({
       {"cluster: {redis: 'redis://127.0.0.1', node: a.example.org}",

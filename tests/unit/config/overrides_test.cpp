@@ -78,7 +78,8 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "signaling.list_rooms?"},
       {"realm=a\nb: c", "--set realm=a\\u{a}b: c: not valid YAML: illegal map value"},
       {"auth.database=x",
-       "--set auth.database=...: auth.database: expected sqlite: and an absolute path, in an existing folder (got "
+       "--set auth.database=...: auth.database: expected sqlite: and an absolute path, in an existing folder "
+       "(got "
        "a "
        "text that is not shown here)"},
       {"tls.certificate=/nowhere/x",

@@ -67,8 +67,8 @@ TEST_CASE("access that is open to others than this machine brings a warning", "[
     return loaded(more + "signaling: {" + keys + "}").warnings;
   };
   const auto told = [](const std::string& where) {
-    return std::vector<std::string>{where +
-                                    ": signaling.access is open: everybody who can reach the page may use the relay"};
+    return std::vector<std::string>{
+        where + ": signaling.access is open: everybody who can reach the page may use the relay"};
   };
   CHECK(warnings("access: open, listen: http://0.0.0.0:80") == told("t.yaml:1"));
   CHECK(warnings("access: open, public_host: turn.example.org") == told("t.yaml:1"));
@@ -141,7 +141,8 @@ TEST_CASE("files with secrets that everybody may read bring a warning", "[config
     const std::size_t at = all.find(file.path());
     return at == std::string::npos ? all : all.replace(at, file.path().size(), "FILE");
   };
-  const std::string told = "FILE: this file has secrets, and everybody on this machine can read it: run chmod o-r\n";
+  const std::string told =
+      "FILE: this file has secrets, and everybody on this machine can read it: run chmod o-r\n";
   CHECK(warnings("auth: {users: {alice: secret}}", 0644) == told);
   CHECK(warnings("auth: {secrets: [0123456789abcdef]}", 0604) == told);
   CHECK(warnings("signaling: {token_secrets: [0123456789abcdef]}", 0644) == told);

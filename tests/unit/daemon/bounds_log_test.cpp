@@ -21,11 +21,12 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
   std::get<relay::AssociationCounters>(totals.parts).hellos_withheld += 4;
   std::get<turn::Counters>(totals.parts).client_denied += 7;
   log.write_lines(totals, start);
-  CHECK(lines ==
-        std::vector<std::string>{
-            "3 connections were refused because of limits.idle_connections or idle_connections_per_address",
-            "4 TLS or DTLS handshakes were refused because of limits.unauthenticated_per_second",
-            "7 messages and connections came from networks that clients.allow and clients.deny do not permit"});
+  CHECK(
+      lines ==
+      std::vector<std::string>{
+          "3 connections were refused because of limits.idle_connections or idle_connections_per_address",
+          "4 TLS or DTLS handshakes were refused because of limits.unauthenticated_per_second",
+          "7 messages and connections came from networks that clients.allow and clients.deny do not permit"});
   lines.clear();
 
   std::get<relay::ConnectionCounters>(totals.parts).refused += 5;
@@ -42,9 +43,9 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
         "5 connections were refused because of limits.idle_connections or idle_connections_per_address");
   log.write_lines(totals, start + std::chrono::seconds(600));
   CHECK(lines.size() == 4);
-  CHECK(
-      lines.back() ==
-      "42 allocations or connections were refused because there were no descriptors left: raise LimitNOFILE of the service");
+  CHECK(lines.back() ==
+        "42 allocations or connections were refused because there were no descriptors left: raise "
+        "LimitNOFILE of the service");
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ TEST_CASE("a private key with a passphrase is an error that says so", "[net]") {
   for (const bool traditional : {false, true}) {
     CAPTURE(traditional);
     CHECK(problem(made.certificate, with_passphrase(made.private_key, traditional)) ==
-          "tls.private_key: KEY: has a passphrase, which a daemon cannot ask for: remove the passphrase with openssl pkey -in FILE -out NEW");
+          "tls.private_key: KEY: has a passphrase, which a daemon cannot ask for: remove the passphrase with "
+          "openssl pkey -in FILE -out NEW");
   }
 }
 

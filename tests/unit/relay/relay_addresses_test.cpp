@@ -107,8 +107,8 @@ TEST_CASE("an advertised address without a local one stands for the only relayed
     pool.follow(machine({"fd00::5"}));
     CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("198.51.100.7"));
     CHECK(pool.absent_locals() ==
-          std::vector<std::string>{
-              "relay.advertise: 198.51.100.7 cannot be used now, because there is not exactly one relayed address of its family"});
+          std::vector<std::string>{"relay.advertise: 198.51.100.7 cannot be used now, because there is not "
+                                   "exactly one relayed address of its family"});
   }
   SECTION("that of a listener, or of the list") {
     params.advertise_for_only.pop_back();
@@ -178,7 +178,8 @@ TEST_CASE("an advertised address whose local address is missing is reported", "[
                       {address("192.0.2.77"), address("198.51.100.8")}};
   RelayPool pool(params, machine({"127.0.0.1"}));
   CHECK(pool.absent_locals() ==
-        std::vector<std::string>{"relay.advertise: 192.0.2.77 is not an address of this machine now, so clients do not get 198.51.100.8"});
+        std::vector<std::string>{"relay.advertise: 192.0.2.77 is not an address of this machine now, so "
+                                 "clients do not get 198.51.100.8"});
 }
 
 }  // namespace
