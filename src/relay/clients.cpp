@@ -26,6 +26,14 @@ Clients::Clients(net::Epoll& epoll, WorkerListeners listeners, const Shared& sha
   use(settings);
 }
 
+std::vector<ClientTransport*> Clients::list_all() {
+  std::vector<ClientTransport*> all;
+  for (const Transport transport : kTransports) {
+    if (std::ranges::find(all, &of(transport)) == all.end()) all.push_back(&of(transport));
+  }
+  return all;
+}
+
 bool Clients::is_dtls(const ListenerSocket& listener, Bytes datagram) const {
   return listener.transport == Transport::dtls || (associations_.can_begin() && net::is_dtls(datagram));
 }

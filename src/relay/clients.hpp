@@ -2,7 +2,6 @@
 // worker. For sending, and for how long clients stay, it calls each transport of its list.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -55,11 +54,11 @@ class Clients {
   // --- See ClientTransport
   void add(const turn::Output::ToClient& message, Bytes head) {
     if (message.tuple.transport == Transport::udp) return udp_.add(message, head);  // no virtual call
-    of(message.tuple).add(message, head);
+    of(message.tuple.transport).add(message, head);
   }
   void send();
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
-    of(tuple).set_allocation(tuple, has_allocation, now);
+    of(tuple.transport).set_allocation(tuple, has_allocation, now);
   }
   // Calls `visit` with the 5-tuple of each client that has ended, and removes the client.
   template <class Visitor>
@@ -83,8 +82,8 @@ class Clients {
   // A datagram can be received without a new pass while there is this much room.
   static constexpr std::size_t kDatagramsPerCall = 128;
 
-  ClientTransport& of(const FiveTuple& tuple) {
-    switch (tuple.transport) {
+  ClientTransport& of(Transport transport) {
+    switch (transport) {
       case Transport::udp: return udp_;
       case Transport::tcp:
       case Transport::tls: return streams_;
@@ -92,6 +91,8 @@ class Clients {
     }
     return udp_;
   }
+  // Each object that serves a transport, once.
+  std::vector<ClientTransport*> list_all();
   bool is_dtls(const ListenerSocket& listener, Bytes datagram) const;
 
   template <class Host>
@@ -106,7 +107,7 @@ class Clients {
   UdpClients udp_;
   Streams streams_;
   Associations associations_;
-  const std::array<ClientTransport*, 3> all_{&udp_, &streams_, &associations_};
+  const std::vector<ClientTransport*> all_ = list_all();
   Counter out_of_memory_;
 };
 
