@@ -23,6 +23,15 @@ async function finds(line, count) {
   return peers;
 }
 
+// Starts two nodes. The first one is stopped after the test; the test ends the second one in its own way.
+async function startTwo(t) {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
+  t.after(a.stop);
+  return { redis, a, b };
+}
+
 // Ann joins the room on the first node, and Bob on the second one. Resolves to both when each knows of the
 // other.
 async function annAndBob(first, second, room = 'blue') {
@@ -164,10 +173,7 @@ test('a node is killed', async t => {
 });
 
 test('a node that was wrongly treated as dead returns with its members', async t => {
-  const redis = await startRedis();
-  t.after(redis.remove);
-  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
-  t.after(a.stop);
+  const { a, b } = await startTwo(t);
   t.after(() => {
     process.kill(b.pid, 'SIGCONT');
     return b.stop();
@@ -183,10 +189,7 @@ test('a node that was wrongly treated as dead returns with its members', async t
 });
 
 test('a node that was restarted learns its members again', async t => {
-  const redis = await startRedis();
-  t.after(redis.remove);
-  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
-  t.after(a.stop);
+  const { redis, a, b } = await startTwo(t);
   const [ann, bob] = await annAndBob(a, b);
   await b.kill();
   const anew = await startNode(redis, 'b.example.org');
@@ -199,10 +202,7 @@ test('a node that was restarted learns its members again', async t => {
 });
 
 test('Redis fails for some time', async t => {
-  const redis = await startRedis();
-  t.after(redis.remove);
-  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
-  t.after(a.stop);
+  const { redis, a, b } = await startTwo(t);
   t.after(b.stop);
   const [ann, bob] = await annAndBob(a, b);
 
@@ -273,10 +273,7 @@ async function startSwitch(first, lastWord) {
 }
 
 test('a node that is started anew knows its members, though it loses Redis while it reads them', async t => {
-  const redis = await startRedis();
-  t.after(redis.remove);
-  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
-  t.after(a.stop);
+  const { redis, a, b } = await startTwo(t);
   const [ann, bob] = await annAndBob(a, b);
   await b.kill();
   const way = await startSwitch(redis, 'HSCAN');
@@ -312,10 +309,7 @@ test('a node that listens to another Redis than the one that it writes to notice
 });
 
 test('others use the same Redis', async t => {
-  const redis = await startRedis();
-  t.after(redis.remove);
-  const [a, b] = await startCluster(redis, ['a.example.org', 'b.example.org']);
-  t.after(a.stop);
+  const { redis, a, b } = await startTwo(t);
   t.after(b.stop);
 
   await t.test('what is not signed is ignored, and named in the log', async () => {
