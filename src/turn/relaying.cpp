@@ -27,6 +27,12 @@ std::uint8_t channel_padding(Transport transport, std::size_t size) {
   return is_stream(transport) ? padding_of(size) : std::uint8_t{0};
 }
 
+// Where IPv6 is on one side of a client that sends datagrams, DONT-FRAGMENT must be ignored (RFC 8656 §13).
+// For a client on a stream it counts in both families (§15).
+bool may_forbid_fragments(const FiveTuple& client, const Endpoint& peer) {
+  return is_stream(client.transport) || (unmapped(client.client.address).is_v4() && peer.address.is_v4());
+}
+
 }  // namespace
 
 std::optional<Relaying::Send> Relaying::read_send(const stun::MessageView& indication) const {
@@ -57,7 +63,8 @@ void Relaying::on_send(Allocation* allocation, const Send& send, TimePoint now, 
     ++counters_.to_peer_refused;
     return;
   }
-  relay_to_peer(*allocation, relay->id(), send.peer, permission->reach, send.payload, send.dont_fragment, now,
+  const bool dont_fragment = send.dont_fragment && may_forbid_fragments(allocation->tuple, send.peer);
+  relay_to_peer(*allocation, relay->id(), send.peer, permission->reach, send.payload, dont_fragment, now,
                 out);
 }
 

@@ -68,6 +68,24 @@ TEST_CASE("DONT-FRAGMENT is passed on", "[turn]") {
   s.client_sends(allocate().dont_fragment().from(client(2))).expect_success();
 }
 
+TEST_CASE("with IPv6 on one side, DONT-FRAGMENT counts for clients on streams alone", "[turn]") {
+  for (const Transport transport : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
+    for (const char* from : {"198.51.100.1:40001", "[2a00::7]:40001", "[::ffff:198.51.100.1]:40001"}) {
+      CAPTURE(to_string(transport), from);
+      Client c = client_on(transport);
+      c.tuple.client = endpoint(from);
+      const bool comes_by_v6 = std::string_view(from).starts_with("[2a00");
+      Scenario s;
+      s.client_sends(allocate().additional_family(Family::ipv6).from(c)).expect_success();
+      s.client_sends(create_permission("5.6.7.8:1").peer("[2a00::1]:1").from(c)).expect_success();
+      s.client_sends(send("5.6.7.8:1", "x").dont_fragment().from(c))
+          .expect_sent("5.6.7.8:1", "x", is_stream(transport) || !comes_by_v6);
+      s.client_sends(send("[2a00::1]:1", "x").dont_fragment().from(c))
+          .expect_sent("[2a00::1]:1", "x", is_stream(transport));
+    }
+  }
+}
+
 TEST_CASE("each transport has its padding", "[turn]") {
   for (const Transport transport : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
     CAPTURE(to_string(transport));
