@@ -37,10 +37,9 @@ void Moves::give_ticket(Allocation& allocation) {
 // received the new ticket, and then presents the former one.
 void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
   out.reserve_for_news();
-  const auto given_up = cancel(allocation);
-  if (given_up && *given_up != request.tuple) out.leave(*given_up);
+  cancel(allocation, out);
   // Two allocations cannot have one 5-tuple.
-  if (Allocation* other = find_arriving(request.tuple)) cancel(*other);
+  if (Allocation* other = find_arriving(request.tuple)) cancel(*other, out);
   Mobility& mobility = *allocation.mobility;
   const Ticket next = Ticket::issue(params_.worker, random_);
   Mobility::Move move{request.tuple, request.message.transaction_id(), mobility.ticket,
@@ -56,20 +55,15 @@ void Moves::begin(Allocation& allocation, const Request& request, Output& out) {
   mobility.move = move;
 }
 
-// Cancels the move and its ticket. Returns the destination of the move, if there was a move.
-std::optional<FiveTuple> Moves::cancel(Allocation& allocation) {
+// The ticket of the move is cancelled too. Does nothing when there is no move.
+void Moves::cancel(Allocation& allocation, Output& out) {
   Mobility& mobility = *allocation.mobility;
-  if (!mobility.move) return std::nullopt;
-  const FiveTuple to = mobility.move->to;
+  if (!mobility.move) return;
+  out.leave(mobility.move->to);
   by_ticket_.erase(mobility.ticket);
   mobility.ticket = mobility.move->former;
-  by_destination_.erase(to);
+  by_destination_.erase(mobility.move->to);
   mobility.move.reset();
-  return to;
-}
-
-void Moves::cancel(Allocation& allocation, Output& out) {
-  if (const auto to = cancel(allocation)) out.leave(*to);
 }
 
 // Completes the move (RFC 8016 §3.2.2).

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class FakeRelayHost {
     fail_always_.reset();
   }
   unsigned calls() const { return calls_; }
+  // The machine no longer has this address. Its relays stay open.
+  void lose(const IpAddress& address) { lost_.insert(address); }
 
   // The server address that the client of the last open() came to.
   const IpAddress& client_side() const { return client_side_; }
@@ -87,6 +90,7 @@ class FakeRelayHost {
   Params params_;
   unsigned calls_ = 0;
   IpAddress client_side_;
+  std::set<IpAddress> lost_;
   std::map<unsigned, turn::RelayError> failures_;
   std::optional<turn::RelayError> fail_always_;
   struct Open {
@@ -143,7 +147,8 @@ class FakeRelayPorts : public turn::RelayPorts {
   bool supports(Family family) const override { return host_.address(family).has_value(); }
   bool is_live(const Endpoint& local, turn::RelayedTransport transport) const override {
     const auto found = host_.open_.find(local);
-    return found != host_.open_.end() && found->second.transport == transport;
+    return found != host_.open_.end() && found->second.transport == transport &&
+           !host_.lost_.contains(local.address);
   }
   std::optional<std::uint16_t> other_worker(const Endpoint& local) const override {
     const auto found = host_.open_.find(local);

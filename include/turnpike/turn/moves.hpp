@@ -4,7 +4,6 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
-#include <optional>
 
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -54,8 +53,6 @@ class Moves {
   void remove(Allocation& allocation, Output& out);
 
  private:
-  std::optional<FiveTuple> cancel(Allocation& allocation);
-
   const MobilityParams params_;
   Allocations& allocations_;
   crypto::Random& random_;

@@ -107,7 +107,8 @@ class Output {
   // The limits that were reached, one bit for each LimitKey.
   std::uint32_t limits_reached() const { return limits_reached_; }
   const std::vector<Forward>& forwards() const { return forwards_; }
-  // 5-tuples that the server no longer uses: their allocation was deleted or has moved.
+  // 5-tuples that the server no longer uses: their allocation was deleted or has moved, or does not move
+  // there after all. Another allocation may have taken one since, so ask Server::knows().
   const std::vector<FiveTuple>& left() const { return left_; }
   const std::vector<ToClient>& to_clients() const { return to_clients_; }
   const std::vector<ToPeer>& to_peers() const { return to_peers_; }

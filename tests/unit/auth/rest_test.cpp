@@ -83,6 +83,20 @@ TEST_CASE("a quota counts the user, whatever the expiry", "[auth]") {
   CHECK(quota_name("alice", false) == quota_name("alice", false));
 }
 
+TEST_CASE("many clients share the name of a configured user, of a guest or of nobody", "[auth]") {
+  const auto is_shared = [](std::string name, std::optional<WallTime> expires, std::string token = "") {
+    return Identity{std::move(name), {}, expires, std::move(token)}.is_shared();
+  };
+  CHECK(is_shared("alice", std::nullopt));
+  CHECK(is_shared("1700000000:alice", std::nullopt));  // a configured user of that name
+  CHECK(is_shared("1700000000", WallTime()));
+  CHECK(is_shared("1700000000:", WallTime()));
+  CHECK(is_shared("1700000000:guest-0a1b2c3d4e5f", WallTime()));
+  CHECK_FALSE(is_shared("1700000000:alice", WallTime()));
+  CHECK_FALSE(is_shared("1700000000:alice:", WallTime()));
+  CHECK_FALSE(is_shared("1700000000:", WallTime(), "token"));
+}
+
 TEST_CASE("no subject has the name of a guest, or that of another subject", "[auth]") {
   CHECK(user_of_subject("ann") == "ann");
   CHECK(user_of_subject("guest") == "guest");

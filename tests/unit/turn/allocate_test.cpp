@@ -548,6 +548,7 @@ TEST_CASE("a reservation for which there was no port holds no place", "[turn]") 
   s.client_sends(allocate().even_port(true)).expect_error(508);
   s.expect_no_allocation();
   CHECK(s.quota().in_use() == 0);
+  CHECK(s.next_deadline() == SteadyTime::max());  // nothing waits for its end
 }
 
 TEST_CASE("a configured user and a guest of the same name count apart, and so do expiries alone", "[turn]") {

@@ -160,10 +160,14 @@ TEST_CASE("a request that names far more addresses than it may is refused early"
   // A forbidden address after all others would cause a 403 if it were examined.
   request.peer(*Endpoint::parse("10.0.0.1:1"));
   s.client_sends(request).expect_error(508);
-  RequestMaker ports(stun::Method::create_permission);
-  for (std::uint16_t i = 0; i < 500; ++i)
-    ports.peer({peer_number(1).address, static_cast<std::uint16_t>(1 + i)});
-  s.client_sends(ports).expect_success();
+  const auto ports_of_one_address = [](std::uint16_t count) {
+    RequestMaker ports(stun::Method::create_permission);
+    for (std::uint16_t i = 0; i < count; ++i)
+      ports.peer({peer_number(1).address, static_cast<std::uint16_t>(1 + i)});
+    return ports;
+  };
+  s.client_sends(ports_of_one_address(512)).expect_success();
+  s.client_sends(ports_of_one_address(513)).expect_error(508);
 }
 
 // The number of a relay is a descriptor. If it were free at once, the next relay could have the same number,

@@ -73,6 +73,20 @@ TEST_CASE("an allocation has 256 channels by default, and the key is named", "[t
   s.client_sends(channel_bind(0x4000, peer(0))).expect_success();
 }
 
+TEST_CASE("a channel that has expired leaves its place to another, even before it is removed",
+          "[turn][limits]") {
+  Setup setup;
+  setup.limits.channels_per_allocation = 1;
+  setup.limits.permissions_per_allocation = 1;
+  Scenario s(setup);
+  s.client_sends(allocate().lifetime(3600s)).expect_success();
+  s.client_sends(channel_bind(0x4000, "20.0.0.1:1")).expect_success();
+  s.client_sends(channel_bind(0x4001, "20.0.0.1:2")).expect_error(508);
+  s.advance_asleep(600s);
+  s.client_sends(channel_bind(0x4001, "20.0.0.2:1")).expect_success();
+  s.client_sends(channel_data(0x4001, "x")).expect_sent("20.0.0.2:1", "x");
+}
+
 TEST_CASE("by default, the limit of a user does not apply to names that many share", "[turn][limits]") {
   Setup setup = with_secret();
   const bool written = GENERATE(false, true);

@@ -175,6 +175,24 @@ TEST_CASE("somebody else at the new address does not get the allocation", "[turn
   expect_path(s, client(1), relayed);
 }
 
+// The allocation keeps the key of a secret that the operator has removed, but nothing new is made with it.
+TEST_CASE("the key of an allocation that is to arrive somewhere is good for no Allocate there",
+          "[turn][mobility]") {
+  Setup setup = mobile();
+  setup.auth.secrets = {"north"};
+  Scenario s(setup);
+  const WallTime expires = s.now().wall + 3600s;
+  const auto guest = [&](RequestMaker request, const Client& from) {
+    return s.client_sends(with_rest_name(request.from(from), "north", "guest", expires));
+  };
+  const std::string ticket = guest(allocate_mobile(), client(1)).expect_success().ticket();
+  guest(refresh_with(ticket), client(2)).expect_success();
+  setup.auth.secrets = {"south"};
+  s.settings_become(setup.auth, setup.limits);
+  guest(allocate(), client(2)).expect_error(401);
+  guest(create_permission("5.6.7.8:1"), client(2)).expect_success();
+}
+
 TEST_CASE("two allocations cannot move to one place", "[turn][mobility]") {
   Scenario s(mobile());
   const std::string first = settle_at(s, client(1));

@@ -225,6 +225,10 @@ TEST_CASE("a network that this machine comes to be in is closed to its clients",
     CHECK(refused.refusals[0].network == network);
     CHECK(refused.refusals[0].peer == endpoint("[2a00:1:2:3::6]:1"));
   }
+  const Outcome malformed = s.client_sends(channel_bind(0x3FFF, "[2a00:1:2:3::6]:1")).expect_error(400);
+  REQUIRE(malformed.refusals.size() == 1);
+  CHECK_FALSE(malformed.refusals[0].network);  // not the reason
+
   params.networks.push_back({address("2a00:4::"), 32});
   s.policy_becomes(params);
   const Outcome first =

@@ -391,6 +391,21 @@ TEST_CASE("relay to relay: changes by the operator apply", "[turn][relay to rela
   CHECK(went == 3);
 }
 
+// The kernel refuses to send from an address that is no longer here, and so does the short way.
+TEST_CASE("relay to relay: an address that this machine has lost is left to the kernel",
+          "[turn][relay to relay]") {
+  Setup setup;
+  setup.peers.allow = {{address("192.0.2.1"), 32}};
+  Scenario s(setup);
+  s.client_sends(allocate()).expect_success();
+  s.client_sends(allocate().from(client(2))).expect_success();
+  s.client_sends(create_permission(kTwo)).expect_success();
+  s.client_sends(create_permission(kOne).from(client(2))).expect_success();
+  s.client_sends(send(kTwo, "before")).expect_data_from(kOne, "before").expect_to(client(2));
+  s.host().lose(address("192.0.2.1"));
+  s.client_sends(send(kTwo, "after")).expect_sent(kTwo, "after");
+}
+
 TEST_CASE("relay to relay: clients may move", "[turn][relay to relay][mobility]") {
   for (const unsigned worker : {0U, 1U}) {
     CAPTURE(worker);

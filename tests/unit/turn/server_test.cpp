@@ -119,6 +119,14 @@ TEST_CASE("datagrams that are not messages get no answer", "[turn]") {
   CHECK(s.allocations() == 1);
 }
 
+TEST_CASE("a keepalive is expected, and other indications are counted", "[turn]") {
+  Scenario s;
+  s.client_sends(indication(Method::binding)).expect_silence();
+  CHECK(s.counters().client_unexpected == 0);
+  s.client_sends(indication(Method::data).peer("5.6.7.8:9").data("x")).expect_silence();
+  CHECK(s.counters().client_unexpected == 1);
+}
+
 TEST_CASE("unknown attributes cause a 420 with each of them, unless they may be ignored", "[turn]") {
   Scenario s;
   s.client_sends(allocate()).expect_success();
