@@ -332,6 +332,7 @@ TEST_CASE("the smallest and greatest values are accepted", "[config]") {
   CHECK(parsed("relay: {receive_buffer: 4KiB}").relay.receive_buffer == 4 << 10);
   CHECK(parsed("relay: {receive_buffer: 300000}").relay.receive_buffer == 300'000);
   CHECK(parsed("relay: {receive_buffer: 64MiB}").relay.receive_buffer == 64 << 20);
+  CHECK(parsed("relay: {batching: {delay: 1ms}}").batching_delay == std::chrono::milliseconds(1));
   CHECK(parsed("limits: {peer_connections: 7, peer_connections_per_user: 8}").limits.peer_connections == 7);
   CHECK(parsed("limits: {peer_connections_per_user: 8}").limits.peer_connections_per_user == 8);
   CHECK(parsed("limits: {allocation_lifetime: 10m}").limits.allocation_lifetime == std::chrono::seconds(600));
@@ -347,6 +348,18 @@ TEST_CASE("the smallest and greatest values are accepted", "[config]") {
   CHECK(parsed("auth: {users: {" + std::string(508, 'u') + ": x}}").auth.users[0].name.size() == 508);
   CHECK(parsed("auth: {users: {'null': 'null'}}").auth.users[0].password == "null");
   CHECK(parsed("auth: {users: {1700000000:alice: x}}").auth.users[0].name == "1700000000:alice");
+  const Config cluster =
+      parsed("cluster: {redis: 'redis://h/65535', secret: 0123456789abcdef, node: a.org, prefix: " +
+             std::string(64, 'p') + "}");
+  CHECK(cluster.cluster.redis.database == 65535);
+  CHECK(cluster.cluster.prefix.size() == 64);
+  CHECK(parsed("admin: {listen: 'unix:/" + std::string(106, 's') + "'}").admin.unix_sockets.size() == 1);
+}
+
+TEST_CASE("a drain that its deadline would cut off brings a warning", "[config]") {
+  CHECK(parsed("shutdown: {drain: 10s, deadline: 10s}").warnings.empty());
+  CHECK(parsed("shutdown: {drain: 11s, deadline: 10s}").warnings ==
+        std::vector<std::string>{"shutdown.drain: is longer than shutdown.deadline, which ends a drain"});
 }
 
 TEST_CASE("a listener may have a web server behind it", "[config]") {

@@ -351,9 +351,16 @@ TEST_CASE("a cluster needs its three keys, and shows no secret", "[config]") {
        "t.yaml:1: cluster.redis: unknown key, expected one of url, user, password"},
       {"cluster: {redis: 'redis://h', prefix: 'a b', " + rest,
        "t.yaml:1: cluster.prefix: expected at most 64 letters, digits and -_.: (got \"a b\")"},
+      {"cluster: {redis: 'redis://h', prefix: " + std::string(65, 'p') + ", " + rest,
+       "t.yaml:1: cluster.prefix: expected at most 64 letters, digits and -_.: (got " + std::string(64, 'p') +
+           "...)"},
+      {"admin: {listen: 'unix:/" + std::string(107, 's') + "'}",
+       "t.yaml:1: admin.listen: expected unix:/PATH or http://ADDRESS:PORT (got \"unix:/" +
+           std::string(58, 's') + "...\")"},
   });
-  for (const std::string url : {"127.0.0.1:6379", "http://h", "redis://", "redis://h:0", "redis://h:65536",
-                                "redis://h/x", "redis://h/-1", "redis://h?x", "unix:", "unix:relative"}) {
+  for (const std::string url :
+       {"127.0.0.1:6379", "http://h", "redis://", "redis://h:0", "redis://h:65536", "redis://h/x",
+        "redis://h/-1", "redis://h/65536", "redis://h?x", "unix:", "unix:relative"}) {
     CHECK(outcome("cluster: {redis: '" + url + "', " + rest) == "t.yaml:1: cluster.redis: " + url_form);
   }
 }
