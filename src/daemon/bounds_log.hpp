@@ -6,9 +6,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <string>
 
 #include "relay/counters.hpp"
+#include "relay/log_event.hpp"
 
 namespace turnpike::daemon {
 
@@ -18,7 +18,7 @@ class BoundsLog {
   using Time = std::chrono::steady_clock::time_point;
 
   // `write` gets a line for the log.
-  explicit BoundsLog(std::function<void(const std::string&)> write) : write_(std::move(write)) {}
+  explicit BoundsLog(std::function<void(const relay::LogEvent&)> write) : write_(std::move(write)) {}
 
   // Writes a line for each bound that has refused somebody since its last line, at most one a minute for
   // each.
@@ -31,7 +31,7 @@ class BoundsLog {
     Time next{};
   };
 
-  std::function<void(const std::string&)> write_;
+  std::function<void(const relay::LogEvent&)> write_;
   std::array<Said, kBounds> said_{};
 };
 

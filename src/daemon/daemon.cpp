@@ -181,7 +181,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       limiters_(config_.limits, new_hash_key()),
       tls_(std::move(tls)),
       idle_connections_(config_.streams),
-      bounds_log_([](const std::string& line) { spdlog::warn(line); }) {
+      bounds_log_([](const relay::LogEvent& line) { line.write(spdlog::level::warn); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   has_public_host_ = !config_.signaling.public_host.empty();

@@ -51,10 +51,14 @@ std::string_view name(turn::Output::Lifetime::Kind kind) {
 void NetworkHints::advise(const Prefix& network) {
   const std::lock_guard lock(mutex_);
   if (!known_.insert(network).second) return;
-  spdlog::info(
-      fmt::format("a client asked for a peer in {}, a network of this machine, which clients cannot reach; "
-                  "to allow it, set peers: allow: [\"{}\"]",
-                  to_string(network), to_string(network)));
+  const std::string shown = to_string(network);
+  LogEvent("network_closed",
+           fmt::format("a client asked for a peer in {}, a network of this machine, which clients cannot reach; "
+                       "to allow it, set peers: allow: [\"{}\"]",
+                       shown, shown))
+      .field("network", shown)
+      .field("key", "peers.allow")
+      .write(spdlog::level::info);
 }
 
 EventLog::~EventLog() { on_timeout(); }
@@ -121,9 +125,11 @@ void EventLog::on_timeout() {
     if (source.unshown.count != 0) log_unshown(source.unshown);
   }
   if (others_.count != 0) {
-    spdlog::info(fmt::format(
-        "{} more requests, from other addresses, were refused; the next line is about the last one",
-        others_.count));
+    LogEvent("more_refused",
+             fmt::format("{} more requests, from other addresses, were refused; the next line is about the last one",
+                         others_.count))
+        .field("count", others_.count)
+        .write(spdlog::level::info);
     describe(others_.last).write(spdlog::level::info);
   }
   period_ends_ = SteadyTime::max();

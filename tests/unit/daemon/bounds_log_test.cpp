@@ -10,7 +10,7 @@ namespace {
 TEST_CASE("refusals because of limits are logged at once, and then once a minute with their number",
           "[daemon]") {
   std::vector<std::string> lines;
-  BoundsLog log([&](const std::string& line) { lines.push_back(line); });
+  BoundsLog log([&](const relay::LogEvent& line) { lines.push_back(line.words()); });
   relay::Totals totals;
   const BoundsLog::Time start{std::chrono::hours(1)};
   log.write_lines(totals, start);
@@ -46,6 +46,30 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
   CHECK(lines.back() ==
         "42 allocations or connections were refused because there were no descriptors left: raise "
         "LimitNOFILE of the service");
+}
+
+TEST_CASE("refusals because of limits have their reason, key and number as fields too", "[daemon]") {
+  std::vector<std::string> members;
+  BoundsLog log([&](const relay::LogEvent& line) { members.push_back(line.members()); });
+  relay::Totals totals;
+  std::get<relay::ConnectionCounters>(totals.parts).out_of_descriptors += 3;
+  std::get<relay::AssociationCounters>(totals.parts).hellos_withheld += 4;
+  std::get<turn::Counters>(totals.parts).bindings_withheld += 2;
+  std::get<turn::Counters>(totals.parts).client_denied += 7;
+  const BoundsLog::Time start{std::chrono::hours(1)};
+  log.write_lines(totals, start);
+  CHECK(
+      members ==
+      std::vector<std::string>{
+          R"(,"event":"clients_refused","reason":"handshakes","key":"limits.unauthenticated_per_second","count":4)",
+          R"(,"event":"clients_refused","reason":"bindings_per_second","key":"limits.bindings_per_second","count":2)",
+          R"(,"event":"clients_refused","reason":"out_of_descriptors","count":3)",
+          R"(,"event":"clients_refused","reason":"clients","key":"clients","count":7)"});
+  members.clear();
+  std::get<turn::Counters>(totals.parts).client_denied += 1;
+  log.write_lines(totals, start + std::chrono::seconds(60));
+  REQUIRE(members.size() == 1);
+  CHECK(members.front() == R"(,"event":"clients_refused","reason":"clients","key":"clients","count":1)");
 }
 
 }  // namespace

@@ -116,6 +116,7 @@ TEST_CASE("however many addresses are refused, there is a bound to what is writt
   }
   CHECK(captured.lines() <= EventLog::kLinesPerPeriod + static_cast<long>(EventLog::kMaxAddresses) + 2);
   CHECK_THAT(captured.text(), Catch::Contains("744 more requests, from other addresses, were refused"));
+  CHECK_THAT(captured.whole(), Catch::Contains(R"(,"event":"more_refused","count":744)"));
 }
 
 TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[server]") {
@@ -161,6 +162,8 @@ TEST_CASE("the advice how to open a network of this machine is logged once", "[s
     const std::size_t at = text.find(line);
     CHECK(at != std::string::npos);
     CHECK(text.find(line, at + 1) == std::string::npos);
+    CHECK_THAT(captured.whole(), Catch::Contains(R"(,"event":"network_closed","network":")" + network +
+                                                 R"(","key":"peers.allow")"));
   }
 }
 
