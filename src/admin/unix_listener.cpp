@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 constexpr mode_t kMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
 
 [[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw std::runtime_error("cannot listen on unix:" + path + ": " + why);
+  throw std::runtime_error("admin.listen: cannot listen on unix:" + path + ": " + why);
 }
 
 // Removes the socket file of a process that was killed. It never removes anything else.

@@ -161,8 +161,9 @@ std::optional<Endpoint> find_alternate(const Listener& listener, const Config& c
 // result. Returns all errors that it can find at once.
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
 
-// Writes a fault that begins with the path of a key, such as "auth.users: ...", behind the place of that key,
-// or of the section that the key would be in. A fault stays as it is when the file has no such place.
+// Writes a fault that begins with the path of a key or of an element of a list, such as "auth.users: ..." or
+// "listen[1]: ...", behind its place, or behind that of what it would be in. A fault stays as it is when the
+// file has no such place.
 std::string add_place(const Places& places, std::string_view fault);
 
 // try_out.cpp: what load() does not do, since it reads other files and computes keys.

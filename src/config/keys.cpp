@@ -306,15 +306,24 @@ const YamlNode* find_node(const YamlNode& node, std::string_view path) {
 }
 
 // The place of what an override has set is empty.
+void note_place(const YamlNode& node, const std::string& path, Places& places) {
+  places.emplace(path, node.where.starts_with("--set") ? "" : node.where);
+}
+
 void note_places(const YamlNode& section, const std::string& path, Places& places) {
   for (const YamlEntry& entry : section.entries) {
     const std::string inner = join(path, entry.key.text);
-    places.emplace(inner, entry.value.where.starts_with("--set") ? "" : entry.value.where);
+    note_place(entry.value, inner, places);
     if (is_section(inner)) note_places(entry.value, inner, places);
+    for (std::size_t i = 0; i < entry.value.items.size(); ++i)
+      note_place(entry.value.items[i], inner + '[' + std::to_string(i) + ']', places);
   }
 }
 
-bool is_of_path(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; }
+bool is_of_path(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+         std::string_view("_.[]").find(c) != std::string_view::npos;
+}
 
 // The keys that are read only at the start; see also keep_what_needs_restart().
 constexpr std::string_view kNeedRestart[] = {
@@ -345,8 +354,8 @@ std::string add_place(const Places& places, std::string_view fault) {
   while (!path.empty()) {
     if (const auto place = places.find(path); place != places.end())
       return (place->second.empty() ? "" : place->second + ": ") + std::string(fault);
-    const std::size_t dot = path.rfind('.');
-    path.resize(dot == std::string::npos ? 0 : dot);
+    const std::size_t last = path.find_last_of(".[");
+    path.resize(last == std::string::npos ? 0 : last);
   }
   return std::string(fault);
 }

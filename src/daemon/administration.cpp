@@ -60,6 +60,7 @@ Administration::Administration(asio::io_context& io, const admin::Params& params
 http::Params Administration::http_params(const admin::Params& params) {
   http::Params out;
   out.listeners = params.listeners;
+  out.listen_key = "admin.listen";
   // A stranger's page can let its own name resolve to this machine (DNS rebinding). http::Hosts refuses its
   // requests.
   out.open = true;

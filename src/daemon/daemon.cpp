@@ -283,12 +283,13 @@ void Daemon::post_settings() {
 }
 
 void Daemon::open_listeners(const config::Config& config) {
-  for (const config::Listener& listener : config.listen) {
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const config::Listener& listener = config.listen[i];
     try {
       open_listener(listener, config);
     } catch (const std::system_error& error) {
-      throw std::runtime_error("cannot listen on " + url(listener, listener.endpoint) + ": " +
-                               error.code().message());
+      throw std::runtime_error(fmt::format("listen[{}]: cannot listen on {}: {}", i,
+                                           url(listener, listener.endpoint), error.code().message()));
     }
   }
 }

@@ -50,7 +50,9 @@ struct Params {
   // hosts below; see Hosts.
   bool open = false;
   std::vector<std::string> hosts{};
-  std::string_view hosts_key = "signaling.hosts";  // a string literal: the configuration key of `hosts`
+  // String literals: the configuration keys of `hosts` and `listeners`.
+  std::string_view hosts_key = "signaling.hosts";
+  std::string_view listen_key = "signaling.listen";
   std::function<bool(const std::string&)> is_certified{};
   std::vector<Prefix> trusted_proxies;  // their X-Forwarded-* headers are believed
   Limits limits;

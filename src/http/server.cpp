@@ -58,8 +58,9 @@ Server::Server(asio::io_context& io, const Params& params, const net::CurrentTls
     acceptor->socket.bind(at, error);
     if (!error) acceptor->socket.listen(asio::socket_base::max_listen_connections, error);
     if (error) {
-      throw std::runtime_error(std::string("cannot listen on ") + (listener.secure ? "https://" : "http://") +
-                               listener.endpoint.to_string() + ": " + error.message());
+      throw std::runtime_error(std::string(params_.listen_key) + ": cannot listen on " +
+                               (listener.secure ? "https://" : "http://") + listener.endpoint.to_string() +
+                               ": " + error.message());
     }
     endpoints_.push_back(listener.endpoint);
     endpoints_.back().port = acceptor->socket.local_endpoint().port();

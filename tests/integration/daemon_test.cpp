@@ -24,8 +24,10 @@
 #include <thread>
 
 #include "net/fd.hpp"
+#include "net/tcp_socket.hpp"
 #include "support/certificate.hpp"
 #include "support/relay_client.hpp"
+#include "support/relaying.hpp"
 #include "support/tls_probe.hpp"
 
 using namespace turnpike;
@@ -197,9 +199,29 @@ TEST_CASE("--check warns of what is allowed and should not be", "[integration]")
 TEST_CASE("an address that is taken is said, and exit code 1", "[integration]") {
   const client::UdpSocket holder(loopback(Family::ipv4));
   const std::string at = holder.local().to_string();
-  const DaemonOutcome outcome = run("listen: [\"udp://" + at + "\"]\n", {});
+  const DaemonOutcome outcome = run("listen:\n  - udp://127.0.0.1:0\n  - udp://" + at + "\n", {});
   CHECK(outcome.exit_code == 1);
-  CHECK_THAT(outcome.output, Catch::Contains("cannot listen on udp://" + at + ": Address already in use"));
+  CHECK_THAT(outcome.output,
+             Catch::Contains(":3: listen[1]: cannot listen on udp://" + at + ": Address already in use"));
+}
+
+TEST_CASE("an address of the page or of the admin listener that is taken is said with its key",
+          "[integration]") {
+  const net::Fd holder = net::open_tcp_listener({IpAddress::v4(0x7F000001), 0});
+  const std::string at = "http://" + net::connection_endpoint(holder.get()).value().to_string();
+  const std::string auth = "auth: {secrets: [a-long-enough-secret]}\n";
+  const DaemonOutcome page = run(
+      "listen: [\"udp://127.0.0.1:0\"]\n" + auth + "signaling:\n  access: open\n  listen: " + at + "\n", {});
+  CHECK(page.exit_code == 1);
+  CHECK_THAT(page.output, Catch::Contains(":5: signaling.listen: cannot listen on " + at));
+  const DaemonOutcome admin =
+      run("listen: [\"udp://127.0.0.1:0\"]\n" + auth + "admin:\n  listen: [\"" + at + "\"]\n", {});
+  CHECK(admin.exit_code == 1);
+  CHECK_THAT(admin.output, Catch::Contains(":4: admin.listen: cannot listen on " + at));
+  const DaemonOutcome file = run("listen: [\"udp://127.0.0.1:0\"]\nadmin:\n  listen: [unix:/dev/null]\n", {});
+  CHECK(file.exit_code == 1);
+  CHECK_THAT(file.output, Catch::Contains(":3: admin.listen: cannot listen on unix:/dev/null: there is "
+                                          "something else at this path"));
 }
 
 TEST_CASE("two daemons do not share a port", "[integration]") {

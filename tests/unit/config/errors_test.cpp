@@ -730,8 +730,10 @@ TEST_CASE("what is offloaded to the kernel is nothing, and a configuration may s
 }
 
 TEST_CASE("a fault that begins with the path of a key is shown with its place", "[config]") {
-  const Result<Config, Errors> config =
-      parse("tls:\n  min_version: 1.2\nauth: {users: {ann: x}}\nlog: {}\n", "t.yaml", {"log.level=debug"});
+  const Result<Config, Errors> config = parse(
+      "tls:\n  min_version: 1.2\nauth: {users: {ann: x}}\nlog: {}\nlisten:\n  - udp://127.0.0.1:1\n"
+      "  # the other family\n  - url: udp://[::1]:1\n",
+      "t.yaml", {"log.level=debug"});
   REQUIRE(config.has_value());
   const auto shown = [&](std::string_view fault) { return add_place(config->places, fault); };
   CHECK(shown("tls.min_version: x") == "t.yaml:2: tls.min_version: x");
@@ -740,6 +742,10 @@ TEST_CASE("a fault that begins with the path of a key is shown with its place", 
   CHECK(shown("log.level: x") == "log.level: x");  // from the override
   CHECK(shown("log.format: x") == "t.yaml:4: log.format: x");
   CHECK(shown("realm: x") == "realm: x");
+  CHECK(shown("listen[0]: x") == "t.yaml:6: listen[0]: x");
+  CHECK(shown("listen[1]: x") == "t.yaml:8: listen[1]: x");
+  CHECK(shown("listen[2]: x") == "t.yaml:6: listen[2]: x");  // the list begins there
+  CHECK(shown("[: x") == "[: x");
   CHECK(shown("cannot listen") == "cannot listen");
   CHECK(shown("") == "");
 }
