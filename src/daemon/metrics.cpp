@@ -208,11 +208,12 @@ json::object Daemon::status() {
     relay::Totals one;
     worker->add_counters_to(one);
     const auto& core = one.of<turn::Counters>();
+    const auto& streamed = one.of<relay::TcpRelayCounters>();
     // The counters are read one after the other while the worker counts, so the second may be the larger one.
     const std::uint64_t created = core.allocations_created;
     per_worker.push_back({{"allocations", created - std::min(created, core.allocations_deleted.value())},
-                          {"to_peer_bytes", core.to_peer_bytes.value()},
-                          {"to_client_bytes", core.to_client_bytes.value()}});
+                          {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
+                          {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes}});
   }
   const relay::Totals totals = count_all();
   std::vector<admin::Metric> metrics;
@@ -232,6 +233,7 @@ json::object Daemon::status() {
     (*into)[reason] = static_cast<std::uint64_t>(metric.value);
   }
   const auto& core = totals.of<turn::Counters>();
+  const auto& streamed = totals.of<relay::TcpRelayCounters>();
   return {{"version", TURNPIKE_VERSION},
           {"ready", ready_ && !drain_},
           {"draining", drain_ != nullptr},
@@ -244,8 +246,8 @@ json::object Daemon::status() {
           {"per_worker", std::move(per_worker)},
           {"nodes", list_nodes()},
           {"requests", core.requests.value()},
-          {"to_peer_bytes", core.to_peer_bytes.value()},
-          {"to_client_bytes", core.to_client_bytes.value()},
+          {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
+          {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes},
           {"to_peer_packets", core.to_peer.value()},
           {"to_client_packets", core.to_client.value()},
           {"refused", std::move(refused)},

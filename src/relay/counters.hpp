@@ -62,6 +62,7 @@ struct TcpRelayCounters {
 
 struct RelaySocketCounters {
   Counter out_of_descriptors;
+  Counter no_socket;
   Counter out_of_ports;
 };
 
@@ -215,6 +216,10 @@ inline constexpr auto kCounterList<relay::RelaySocketCounters> =
         {"out_of_descriptors", &relay::RelaySocketCounters::out_of_descriptors,
          "Allocations that were refused, because there were no descriptors left.", "refused_total",
          R"(reason="out_of_descriptors_for_relay")"},
+        {"no_socket", &relay::RelaySocketCounters::no_socket,
+         "Allocations refused, since the system gave no socket at the relayed address, as when it has left "
+         "this machine.",
+         "refused_total", R"(reason="relay_socket")"},
         {"out_of_ports", &relay::RelaySocketCounters::out_of_ports,
          "Allocations that were refused, because no suitable port was free.", "refused_total",
          R"(reason="relay_ports")"},

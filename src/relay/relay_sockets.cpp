@@ -246,8 +246,9 @@ std::optional<BoundRelay> RelaySockets::bind(const IpAddress& address,
       return BoundRelay{std::move(lease), {address, *port}, request.transport, std::move(*socket)};
     }
     if (!is_port_taken_elsewhere(error)) {
-      // Such an address has left this machine, which the daemon will learn from the kernel.
-      if (error != boost::system::errc::address_not_available) ++counters_.out_of_descriptors;
+      // No other port would help. An address that has left this machine is a reason too, which the daemon
+      // will learn from the kernel.
+      ++(net::is_exhaustion(error.value()) ? counters_.out_of_descriptors : counters_.no_socket);
       return std::nullopt;
     }
     const auto behind = static_cast<std::uint16_t>(*port + step);

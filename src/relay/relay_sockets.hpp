@@ -182,8 +182,7 @@ class RelaySockets : public turn::RelayPorts {
     return open_[static_cast<std::size_t>(relay)]->bound.local;
   }
 
-  // Counts allocations that were refused because there were no descriptors or no memory; a full port range is
-  // not counted.
+  // Counts allocations that were refused for want of a socket or a port.
   const RelaySocketCounters& counters() const { return counters_; }
 
  protected:

@@ -149,6 +149,7 @@ void TcpRelays::add(Bound bound, net::Stream client, TimePoint now) {
   const ConnectionId id = bound.id;
   auto joined = std::make_unique<Joined>(std::move(client), net::Stream(std::move(bound.peer), nullptr));
   joined->budgets = std::move(bound.budgets);
+  joined->transport = bound.client.transport;
   for (const Side side : {Side::client, Side::peer}) {
     joined->at(side).stream.allow_waiting(net::Stream::kJoinedLimit);
   }
@@ -220,10 +221,24 @@ bool TcpRelays::forward(Joined& joined, Side from, TimePoint now) {
   const std::size_t most = turn::StreamShaper::most_at_once(limits);
   here.ended = here.stream.receive_bytes(*buffers_, bytes, most) == State::ended;
   charge(joined, from, limits, bytes.size(), now);
-  (from == Side::client ? counters_.to_peer_bytes : counters_.to_client_bytes) += bytes.size();
+  count(joined.transport, from, bytes.size());
   const bool sent = bytes.empty() || there.stream.send_bytes(bytes, *buffers_) == State::open;
   buffers_->reset();
   return sent;
+}
+
+void TcpRelays::count(Transport transport, Side from, std::size_t size) {
+  ClientOctets& client = client_octets_[static_cast<std::size_t>(transport)];
+  (from == Side::client ? counters_.to_peer_bytes : counters_.to_client_bytes) += size;
+  (from == Side::client ? client.received : client.sent) += size;
+}
+
+void TcpRelays::add_traffic_to(turn::Breakdown& breakdown) const {
+  for (const Transport transport : kTransports) {
+    const ClientOctets& client = client_octets_[static_cast<std::size_t>(transport)];
+    breakdown.of(transport).from_clients.bytes += client.received;
+    breakdown.of(transport).to_clients.bytes += client.sent;
+  }
 }
 
 // When more has passed than the limits allow, nothing is read from this end until the time has made up for

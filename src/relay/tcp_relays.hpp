@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
@@ -93,6 +94,8 @@ class TcpRelays : public turn::PeerConnections {
   }
 
   const TcpRelayCounters& counters() const { return counters_; }
+  // Adds what data connections of clients have carried, by their transport.
+  void add_traffic_to(turn::Breakdown& breakdown) const;
 
  private:
   static Side other(Side side) { return side == Side::client ? Side::peer : Side::client; }
@@ -113,7 +116,8 @@ class TcpRelays : public turn::PeerConnections {
     Joined(net::Stream client, net::Stream peer) : ends{End(std::move(client)), End(std::move(peer))} {}
     End& at(Side side) { return ends[static_cast<std::size_t>(side)]; }
 
-    turn::SharedBudgets budgets;  // outlive the ends, which may wait for them
+    turn::SharedBudgets budgets;           // outlive the ends, which may wait for them
+    Transport transport = Transport::tcp;  // of the client
     End ends[2];
     SteadyTime deadline;  // the time to send what still waits, after one end has closed
   };
@@ -131,6 +135,7 @@ class TcpRelays : public turn::PeerConnections {
   // Returns false when the two connections have to be closed.
   bool pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events, TimePoint now);
   bool forward(Joined& joined, Side from, TimePoint now);
+  void count(Transport transport, Side from, std::size_t size);
   bool pause(ConnectionId id, Joined& joined, Side from, TimePoint now);
   turn::StreamLimits limits_from(const Joined& joined, Side from) const;
   void charge(Joined& joined, Side from, const turn::StreamLimits& limits, std::size_t size, TimePoint now);
@@ -146,7 +151,14 @@ class TcpRelays : public turn::PeerConnections {
   const RelaySockets& relays_;
   crypto::Random& random_;
   const Shared shared_;
+  // Octets between clients and this server.
+  struct ClientOctets {
+    Counter received;
+    Counter sent;
+  };
+
   TcpRelayCounters counters_;
+  std::array<ClientOctets, kTransports.size()> client_octets_;
   boost::unordered_flat_map<ConnectionId, net::Fd>
       sockets_;               // that are being connected, or were just accepted
   std::vector<Bound> bound_;  // in this pass; without a peer when the allocation has ended since

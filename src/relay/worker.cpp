@@ -120,6 +120,7 @@ void Worker::add_counters_to(Totals& totals) const {
   totals.add(sends_);
   clients_.add_counters_to(totals);
   totals.add(tcp_relays_.counters());
+  tcp_relays_.add_traffic_to(totals.breakdown);
   totals.add(relays_.counters());
   totals.add(mailbox_.counters());
   totals.add(counters_);

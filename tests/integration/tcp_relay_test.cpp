@@ -230,6 +230,48 @@ TEST_CASE("a data connection finds its peer, whichever worker it comes to", "[in
   }
 }
 
+// Returns the answer of the daemon's admin listener to a GET.
+std::string ask_admin(const Daemon& daemon, const std::string& path) {
+  const std::string before = "admin: listening on http://";
+  const std::string log = daemon.log();
+  const std::size_t at = log.find(before) + before.size();
+  const auto admin = Endpoint::parse(log.substr(at, log.find('\n', at) - at));
+  REQUIRE(admin);
+  PeerSocket connection(*admin);
+  connection.send(octets("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"));
+  const Octets answer = connection.receive(1 << 20);
+  return {answer.begin(), answer.end()};
+}
+
+TEST_CASE("what data connections carry is counted on both sides, for clients by their transport",
+          "[integration][tcp]") {
+  TcpRelayServer server({"admin.listen=[\"http://127.0.0.1:0\"]"});
+  for (const Transport transport : kStreams) {
+    Connected connected(server, transport);
+    RelayClient data = server.client(transport);
+    REQUIRE(data.bind_connection(connected.control.connection_id()) == 0);
+    for (int i = 0; i < (transport == Transport::tcp ? 1 : 2); ++i) {
+      connected.peer.send(octets("from the peer"));
+      REQUIRE((data.stream().receive_bytes(13, 10s) == octets("from the peer")));
+      data.stream().send(octets("from the client"));
+      REQUIRE((connected.peer.receive(15) == octets("from the client")));
+    }
+  }
+  const std::string metrics = ask_admin(server.daemon, "/metrics");
+  for (const std::string series : {
+           R"({side="client",direction="rx",transport="tcp"} 15)",
+           R"({side="client",direction="tx",transport="tcp"} 13)",
+           R"({side="client",direction="rx",transport="tls"} 30)",
+           R"({side="client",direction="tx",transport="tls"} 26)",
+           R"({side="peer",direction="tx",transport="tcp"} 45)",
+           R"({side="peer",direction="rx",transport="tcp"} 39)",
+       }) {
+    CHECK_THAT(metrics, Catch::Contains("turnpike_relay_bytes_total" + series + "\n"));
+  }
+  const std::string status = ask_admin(server.daemon, "/status.json");
+  CHECK_THAT(status, Catch::Contains(R"("to_peer_bytes":45,"to_client_bytes":39,)"));
+}
+
 // Returns the octets of a ConnectionBind with `more` after them.
 Octets bind_and(RelayClient& data, std::uint32_t connection, Bytes more) {
   Octets id(4);

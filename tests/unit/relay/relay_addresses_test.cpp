@@ -172,6 +172,54 @@ TEST_CASE("an address is not foreign because no socket can be opened to find out
   CHECK(is_local);
 }
 
+// An operator who is told to raise the limit of descriptors should be short of them.
+TEST_CASE("an allocation without a socket is counted by its reason", "[server]") {
+  struct Watching : RelaySockets::Host {
+    bool watch_relay(int, turn::RelayId) override { return true; }
+  } host;
+  test::ScriptedRandom random;
+  const IpAddress here = address("127.0.0.1");
+  RelayPool pool({}, machine({"127.0.0.1", "192.0.2.77"}));  // the second one has left this machine
+  RelaySockets sockets(pool, random, host, 0);
+  const auto open_at = [&](const IpAddress& at) {
+    turn::RelayRequest request;
+    request.client_side = at;
+    return sockets.open(request);
+  };
+  const auto gone = open_at(address("192.0.2.77"));
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error() == turn::RelayError::no_port);
+  CHECK(sockets.counters().no_socket == 1);
+
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const bool opened = open_at(here).has_value();
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_FALSE(opened);
+  CHECK(open_at(here));
+  CHECK(sockets.counters().no_socket == 1);
+  CHECK(sockets.counters().out_of_descriptors == 1);
+  CHECK(sockets.counters().out_of_ports == 0);
+}
+
+TEST_CASE("an address that no socket can have is no want of descriptors", "[server]") {
+  struct Watching : RelaySockets::Host {
+    bool watch_relay(int, turn::RelayId) override { return true; }
+  } host;
+  test::ScriptedRandom random;
+  // The kernel does not bind a link-local address without its interface.
+  RelayPool pool({}, machine({"fe80::1"}));
+  RelaySockets sockets(pool, random, host, 0);
+  turn::RelayRequest request;
+  request.family = Family::ipv6;
+  request.client_side = address("fe80::1");
+  CHECK_FALSE(sockets.open(request));
+  CHECK(sockets.counters().no_socket == 1);
+  CHECK(sockets.counters().out_of_descriptors == 0);
+}
+
 TEST_CASE("an advertised address whose local address is missing is reported", "[server]") {
   turn::RelayParams params;
   params.advertise = {{address("127.0.0.1"), address("198.51.100.7")},
