@@ -25,6 +25,7 @@
 #include "http/to_https.hpp"
 #include "net/asio_types.hpp"
 #include "turnpike/base/text.hpp"
+#include "turnpike/signaling/close_code.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -227,7 +228,7 @@ Awaitable<void> Server::Connection::Served::run() {
 void Server::Connection::Served::stop() {
   stopping_ = true;
   if (web_socket_) {
-    web_socket_->close(static_cast<std::uint16_t>(beast::websocket::close_code::going_away), "restarting");
+    web_socket_->close(signaling::kGoingAway, signaling::kRestarting);
   } else if (!answering_) {
     Error ignored;
     stream_->next_layer().cancel(ignored);  // the connection waits for a request

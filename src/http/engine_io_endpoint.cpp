@@ -241,8 +241,13 @@ std::uint64_t EngineIoEndpoint::flush() {
     client->second.socket->send(frame.data, frame.binary);
   }
   for (const signaling::WebSocketId web_socket : output_.closes) {
-    if (const auto open = clients_.find(web_socket); open != clients_.end())
+    const auto open = clients_.find(web_socket);
+    if (open == clients_.end()) continue;
+    if (stopping_) {
+      open->second.socket->close(signaling::kGoingAway, signaling::kRestarting);
+    } else {
       open->second.socket->close(signaling::kNormalClosure, "");
+    }
   }
   for (const IpAddress& address : output_.crowded) report_crowded(address);
   for (const IpAddress& address : output_.slow) {

@@ -38,6 +38,8 @@ class EngineIoEndpoint : private WebSocketHandler {
   void add_routes(Router& router, const std::string& path);
 
   signaling::EngineIo::Output& output() { return output_; }
+  // From now on, WebSockets are closed with the code and the reason of a server that restarts.
+  void stop() { stopping_ = true; }
   // Sends the contents of output() and clears it. Returns the cost (see cost.hpp).
   std::uint64_t flush();
 
@@ -71,6 +73,7 @@ class EngineIoEndpoint : private WebSocketHandler {
   Params params_;
   signaling::EngineIo::Output output_;
   signaling::RequestId last_request_ = 0;
+  bool stopping_ = false;
   std::unordered_map<signaling::RequestId, std::shared_ptr<Waiting>> waiting_;
   std::unordered_map<signaling::WebSocketId, Client> clients_;
 };

@@ -329,6 +329,8 @@ void SignalingSite::announce_end(WallTime deadline) {
 void SignalingSite::stop() {
   stopping_ = true;
   timer_.cancel();
+  socket_io_endpoint_.stop();
+  echo_endpoint_.stop();
   end_sessions();
   flush();
 }

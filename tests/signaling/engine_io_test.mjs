@@ -315,6 +315,19 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
 });
 
 // What comes behind a GET stays in the socket. Of a client that uses TLS this may be its goodbye.
+test('when the daemon stops, WebSockets are told why', async t => {
+  const server = await startServer({ signaling: echo });
+  t.after(() => server.stop());
+  const ends = [];
+  for (const path of ['/engine.io/', '/socket.io/']) {
+    const socket = speakTo(server, path).ws('EIO=4&transport=websocket');
+    ends.push(new Promise(resolve => socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))));
+    assert.match(await socket.next(), /^0/);
+  }
+  assert.equal(await server.stop(), 0, server.log());
+  assert.deepEqual(await Promise.all(ends), Array(2).fill({ code: 1001, reason: 'restarting' }));
+});
+
 test('a GET that is given up ends the session, also where something came behind it', async t => {
   const server = await startServer({ signaling: ['preset: echo'] }); // whose pings time out after 45 seconds
   t.after(server.stop);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace turnpike::signaling {
 
@@ -12,5 +13,8 @@ inline constexpr std::uint16_t kPolicyViolation = 1008;
 // A code of this server: the client has resumed its session with another WebSocket, so it need not connect
 // again.
 inline constexpr std::uint16_t kResumedElsewhere = 4000;
+
+// The reason that stands beside kGoingAway when the server ends or starts again.
+inline constexpr std::string_view kRestarting = "restarting";
 
 }  // namespace turnpike::signaling
