@@ -79,6 +79,20 @@ for (const [name, { skip, start }] of Object.entries(browsers)) {
     assert.deepEqual(await page.evaluate(() => [document.activeElement.getAttribute('href'),
       getComputedStyle(document.activeElement).outlineStyle]), ['/metrics', 'solid']);
 
+    // Between two answers the daemon is started again, with one more worker: its numbers begin at zero.
+    await page.evaluate(() => {
+      const { fetch } = window;
+      window.fetch = async (...what) => {
+        const status = await (await fetch(...what)).json();
+        status.per_worker.push(status.per_worker[0]);
+        for (const one of [status, ...status.per_worker]) Object.assign(one, { to_peer_bytes: 0, to_client_bytes: 0 });
+        return new Response(JSON.stringify({ ...status, uptime_s: 0, requests: 0 }));
+      };
+    });
+    await until('the numbers after a restart', () => /, up 0 s$/.test(document.querySelector('#state').textContent));
+    assert.deepEqual([await text('#up'), await text('#down'), await text('#requests')], ['0 bit/s', '0 bit/s', '0.0']);
+    assert.equal((await page.$$('#workers tbody tr')).length, 3);
+
     const elsewhere = [...asked].filter(url => /^(http|ws)s?:/.test(url) && !url.startsWith(`${server.url}/`));
     assert.deepEqual(elsewhere, [], 'nobody else is asked for anything');
     assert.doesNotMatch(page.transcript(), /uncaught|blocked|Content-Security-Policy/i);

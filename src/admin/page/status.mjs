@@ -74,6 +74,7 @@ const counted = counters => Object.entries(counters).filter(([, value]) => value
 
 function show(status) {
   const now = performance.now();
+  if (before && status.uptime_s < before.status.uptime_s) before = null; // it was started again meanwhile
   const seconds = before ? (now - before.at) / 1000 : Math.max(1, status.uptime_s);
   const gained = name => (status[name] - (before ? before.status[name] : 0)) / seconds;
   byId('version').textContent = status.version;
