@@ -249,6 +249,50 @@ TEST_CASE("a drain lets nobody new in, and ends with the last call", "[integrati
   CHECK(server.daemon.wait() == 0);
 }
 
+TEST_CASE("a drain ends when only as many allocations are left as it was told", "[integration][control]") {
+  Controlled server;
+  RelayClient alice = server.client();
+  RelayClient bob = server.client("bob", "hunter2");
+  RelayClient carol = server.client();
+  for (RelayClient* client : {&alice, &bob, &carol}) REQUIRE(client->allocate() == 0);
+  REQUIRE(server.control({"drain", "--until", "1", "--deadline", "1h"}).code == 0);
+  CHECK(alice.refresh(0s) == 0);
+  CHECK(server.control({"status"}).json().at("draining").as_bool());  // two are left
+  CHECK(bob.refresh(0s) == 0);
+  CHECK(server.daemon.wait() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("drained: 1 allocations are left\n"));
+}
+
+TEST_CASE("a reload reads the files of secrets again", "[integration][control]") {
+  TemporaryFolder folder;
+  const std::string file = folder / "secret";
+  const auto hold = [&](const char* secret) { std::ofstream(file) << secret; };
+  hold("the-first-secret-of-all");
+  Controlled server({"auth={secrets: [{file: " + file + "}]}"});
+  const auto client_with = [&](const std::string& secret) {
+    const TemporaryFile config("auth: {secrets: [" + secret + "]}\n");
+    Child child(
+        {TURNPIKECTL, "--json", "credentials", "ann", "--host", "localhost", "--config", config.path()});
+    REQUIRE(child.wait() == 0);
+    const json::object minted = json::parse(child.output()).as_object();
+    return server.client(std::string(minted.at("username").as_string()),
+                         std::string(minted.at("password").as_string()));
+  };
+  RelayClient before = client_with("the-first-secret-of-all");
+  REQUIRE(before.allocate() == 0);
+  hold("another-secret-of-the-file");
+  CHECK(client_with("another-secret-of-the-file").allocate() == 401);
+  REQUIRE(server.control({"reload"}).code == 0);
+  CHECK(client_with("another-secret-of-the-file").allocate() == 0);
+  CHECK(client_with("the-first-secret-of-all").allocate() == 401);
+  CHECK(before.refresh(600s) == 0);
+  hold("");
+  const CommandOutcome empty = server.control_plainly({"reload"});
+  CHECK(empty.code == 1);
+  CHECK_THAT(empty.text, Catch::Contains("auth.secrets[0]: file " + file + " is empty"));
+  CHECK_THAT(server.daemon.log(), !Catch::Contains("secret-of"));
+}
+
 TEST_CASE("a later drain replaces the deadline of an earlier one", "[integration][control]") {
   Controlled server;
   RelayClient alice = server.client();

@@ -245,6 +245,25 @@ TEST_CASE("systemd is told READY=1, and then how much is going on", "[integratio
   CHECK(manager.hear() == "STATUS=0 allocations, 0.0 Mbit/s");
 }
 
+TEST_CASE("systemd is told when a reload begins and ends, and nothing of one that fails", "[integration]") {
+  const ServiceManager manager;
+  Daemon daemon({}, kLoopbackConfig, {.environment = {{"NOTIFY_SOCKET", manager.path()}}});
+  // What is going on comes once in a while, between the others.
+  const auto hear = [&] {
+    std::string heard = manager.hear();
+    while (heard.starts_with("STATUS=")) heard = manager.hear();
+    return heard;
+  };
+  REQUIRE(hear() == "READY=1");
+  std::ofstream(daemon.config_file()) << "limts: {}\n";
+  kill(daemon.pid(), SIGHUP);
+  REQUIRE(daemon.wait_for_log("reload failed"));
+  std::ofstream(daemon.config_file()) << kLoopbackConfig << "clients: {deny: [192.0.2.0/24]}\n";
+  kill(daemon.pid(), SIGHUP);
+  CHECK_THAT(hear(), Catch::Matches("RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*"));
+  CHECK(hear() == "READY=1");
+}
+
 TEST_CASE("systemd's watchdog is fed only while every worker makes passes", "[integration]") {
   const ServiceManager manager;
   Daemon daemon({"workers=2"}, kLoopbackConfig,
@@ -412,6 +431,19 @@ TEST_CASE("without users and secrets it is a STUN server and nothing else", "[in
   CHECK(client.mapped() == client.local());
   CHECK(client.allocate() == 403);
   CHECK_THAT(daemon.log(), Catch::Contains("STUN only"));
+}
+
+TEST_CASE("there is no line in the log for each Binding, whatever its level", "[integration]") {
+  Daemon daemon({"log.level=debug"});
+  client::UdpSocket client(loopback(Family::ipv4));
+  for (int i = 0; i < 100; ++i) {
+    client.send_to(binding_request(), daemon.listener());
+    REQUIRE(client.receive(10s));
+  }
+  REQUIRE(daemon.stop() == 0);
+  const std::string log = daemon.log();
+  CHECK(std::ranges::count(log, '\n') < 50);
+  CHECK_THAT(log, Catch::Contains(" requests=100 "));
 }
 
 TEST_CASE("the log can be JSON, and the file can be overridden", "[integration]") {

@@ -284,6 +284,11 @@ show_refusal_of_a_bad_file() {
   if inside turnpikectl reload >"$work/log" 2>&1; then failed "turnpikectl reload of a bad file succeeded"; fi
   expect_active "after a reload of a bad file"
   [[ $(service MainPID) == "$pid" ]] || failed "the service is another process after a reload of a bad file"
+  # The journal has the priority of each line, and its time, which the line does not repeat.
+  expect_output "error reload failed" journalctl --quiet --no-pager --output cat --priority err --unit turnpike.service
+  if inside journalctl --quiet --no-pager --output cat --unit turnpike.service | grep -E '^(<|20[0-9]{2}-)'; then
+    failed "a line of the journal has its priority or its time in the text"
+  fi
   relays || failed "stunclient --turn after a reload of a bad file: $(cat "$work/log")"
   configure
   inside systemctl reload turnpike.service || failed "the file is good again, and the reload failed"
