@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
   CLI::App app("turnpikectl: shows and controls a running turnpike.");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Exit code 0: done. 1: refused, or wrong input. 2: no daemon at the socket.");
+  app.footer("Exit code 0: done. 1: refused, or wrong input. 2: no daemon answers at the socket.");
   std::string socket = kSocket;
   bool json = false;
   app.add_option("--socket", socket, "The admin socket of the daemon")
@@ -130,7 +130,7 @@ int main(int argc, char** argv) {
 
   std::string level;
   auto* leveling = app.add_subcommand("loglevel", "Change how much is logged, without a reload");
-  leveling->add_option("LEVEL", level)
+  leveling->add_option("LEVEL", level, "Lines of this level, and of more important ones, are written")
       ->required()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   on(leveling, [&](const Connection& daemon) { return set_log_level(daemon, level, json); });
@@ -156,7 +156,7 @@ int main(int argc, char** argv) {
   of_users->require_subcommand(1);
   const auto add_user_command = [&](const char* name, const char* help) {
     auto* command = of_users->add_subcommand(name, help);
-    command->add_option("NAME", user.name)->required();
+    command->add_option("NAME", user.name, "The name of the user")->required();
     return command;
   };
   const auto add_password_command = [&](const char* name, const char* help) {
@@ -194,12 +194,12 @@ int main(int argc, char** argv) {
   importing->require_subcommand(1);
   auto* coturn = importing->add_subcommand(
       "coturn", "Print a turnserver.conf as a configuration, or add the users of coturn's SQLite database");
-  coturn->add_option("FILE", imported)->required();
+  coturn->add_option("FILE", imported, "The turnserver.conf, or the database")->required();
   on(coturn, [&](const Connection& daemon) { return import_coturn(daemon, imported, json); });
 
   std::string file = kConfig;
   auto* checking = app.add_subcommand("check", "Check a configuration");
-  checking->add_option("FILE", file)->capture_default_str();
+  checking->add_option("FILE", file, "The configuration")->capture_default_str();
   on(checking, [&](const Connection&) { return check(file, json); });
 
   try {
@@ -207,11 +207,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return explain(app, error);
   } catch (const Unreachable& error) {
-    complain(std::string("turnpikectl: ") + error.what());
-    return kUnreachable;
+    report_failure("unreachable", error.what(), json);
+    code = kUnreachable;
   } catch (const std::exception& error) {
-    complain(std::string("turnpikectl: ") + error.what());
-    return kRefused;
+    report_failure("failed", error.what(), json);
+    code = kRefused;
   }
   if (finish_output()) return code;
   complain("turnpikectl: the output could not be written");

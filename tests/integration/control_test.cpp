@@ -377,9 +377,61 @@ TEST_CASE("turnpikectl reports when no daemon runs, or when there is nothing to 
   TemporaryFolder folder;
   Child child({TURNPIKECTL, "--socket", folder / "none.sock", "status"});
   CHECK(child.wait() == 2);
-  CHECK_THAT(child.output(), Catch::Contains("cannot reach turnpike"));
+  CHECK_THAT(child.output(), Catch::Contains("cannot reach turnpike") &&
+                                 Catch::Contains("No such file or directory: it does not run, or"));
+  Child for_scripts({TURNPIKECTL, "--json", "--socket", folder / "none.sock", "status"});
+  CHECK(for_scripts.wait() == 2);
+  const json::object error = json::parse(for_scripts.output()).as_object().at("error").as_object();
+  CHECK(error.at("code").as_string() == "unreachable");
+  CHECK_THAT(std::string(error.at("message").as_string()), Catch::StartsWith("cannot reach turnpike"));
   Child nothing({TURNPIKECTL});
   CHECK(nothing.wait() == 1);
+}
+
+TEST_CASE("turnpikectl gives up a daemon that hangs, and says so", "[integration][control]") {
+  Controlled server;
+  REQUIRE(kill(server.daemon.pid(), SIGSTOP) == 0);
+  const CommandOutcome outcome = server.control_plainly({"status"});
+  REQUIRE(kill(server.daemon.pid(), SIGCONT) == 0);
+  CHECK(outcome.code == 2);
+  CHECK_THAT(outcome.text, Catch::Contains("has not answered within 10 seconds"));
+  CHECK(server.control({"status"}).code == 0);
+}
+
+TEST_CASE("turnpikectl status says what was relayed, refused and dropped, and why",
+          "[integration][control]") {
+  Controlled server;
+  const CommandOutcome calm = server.control_plainly({"status"});
+  CHECK_THAT(calm.text, Catch::Contains(", ready, up ") && Catch::Contains("relayed 0 B to peers and 0 B") &&
+                            !Catch::Contains("BECAUSE OF"));
+  client::UdpSocket peer(loopback(Family::ipv4));
+  RelayClient alice = server.client();
+  REQUIRE(alice.allocate() == 0);
+  REQUIRE(alice.bind(0x4000, peer.local()) == 0);
+  expect_relaying(alice, peer, 0x4000, kControlSizes);
+  for (int i = 0; i < 3; ++i) CHECK(alice.permit(*Endpoint::parse("10.0.0.1:9")) == 403);
+  client::UdpSocket stranger(*Endpoint::parse("127.0.0.9:0"));
+  stranger.send_to(octets("nobody let me"), alice.relayed());
+  expect_relaying(alice, peer, 0x4000, kControlSizes);
+  const CommandOutcome busy = server.control_plainly({"status"});
+  CHECK_THAT(busy.text,
+             Catch::Contains("relayed 2.5 kB to peers and 2.5 kB to clients") &&
+                 Catch::Contains("REFUSED BECAUSE OF  TIMES\npeer_denied             3\n") &&
+                 Catch::Contains("DROPPED BECAUSE OF       TIMES\npeer_without_permission      1\n"));
+}
+
+TEST_CASE("what turnpikectl itself refuses is JSON for scripts, too", "[integration][control]") {
+  const TemporaryFile none("realm: example.org\nauth: {users: {ann: a-password}}\n");
+  const TemporaryFile broken("realm: [\n");
+  const auto error_of = [](const std::string& file) {
+    Child child({TURNPIKECTL, "--json", "credentials", "ann", "--config", file});
+    CHECK(child.wait() == 1);
+    return json::parse(child.output()).as_object().at("error").as_object();
+  };
+  CHECK(error_of(none.path()).at("code").as_string() == "failed");
+  CHECK_THAT(std::string(error_of(none.path()).at("message").as_string()), Catch::Contains("is empty"));
+  CHECK(error_of(broken.path()).at("code").as_string() == "bad-configuration");
+  CHECK(error_of("/no/such/file").at("code").as_string() == "bad-configuration");
 }
 
 TEST_CASE("credentials that turnpikectl makes are good at the relay", "[integration][control]") {

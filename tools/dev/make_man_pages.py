@@ -218,12 +218,22 @@ def program_page(program: Path, version: str) -> tuple[str, str]:
         for command in help_text.sections["Subcommands"]:
             lines += render_command(program, command.name)
     if help_text.footer:
-        lines += [f".SH {footer}", paragraph(help_text.footer)]
+        lines += [f".SH {footer}", *render_footer(help_text.footer)]
     for title, items in more:
         lines.append(f".SH {title}")
         for term, text in items:
             lines += [paragraph(text)] if term is None else [".TP", bold(term), paragraph(text)]
     return f"{name}.{section}", "\n".join(lines) + "\n"
+
+
+def render_footer(footer: str) -> list[str]:
+    """Exit codes, as in `Exit code 0: done. 1: refused.`, make a list."""
+    if not footer.startswith("Exit code 0: "):
+        return [paragraph(footer)]
+    lines: list[str] = []
+    for code, meaning in re.findall(r"(\d): ([^.]*\.)", footer):
+        lines += [".TP", bold(code), paragraph(meaning[0].upper() + meaning[1:])]
+    return lines
 
 
 def render_command(program: Path, *names: str) -> list[str]:

@@ -44,7 +44,7 @@ void add_server_options(CLI::App& app, Options& options, Text& text) {
                  "full also tests the mapping and filtering behavior of the NAT (RFC 5780)")
       ->check(CLI::IsMember({"basic", "full"}))
       ->capture_default_str();
-  app.add_option("--protocol", text.protocol, "Default: the URI's, or udp")
+  app.add_option("--protocol", text.protocol, "Transport to the server (default: the URI's, or udp)")
       ->check(CLI::IsMember({"udp", "tcp", "tls", "dtls"}));
   app.add_option("--family", text.family, "4 uses IPv4 only, 6 uses IPv6 only")
       ->check(CLI::IsMember({"4", "6"}));

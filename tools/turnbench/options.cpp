@@ -92,7 +92,7 @@ Transport parse_transport(std::string_view name) {
 
 void add_common_options(CLI::App& app, Options& options, Text& text) {
   app.add_option("--server", text.server, "HOST:PORT of the TURN server")->required();
-  app.add_option("--transport", text.transport, "Between clients and server: udp, tcp, tls or dtls")
+  app.add_option("--transport", text.transport, "Between clients and server")
       ->check(CLI::IsMember({"udp", "tcp", "tls", "dtls"}))
       ->capture_default_str();
   CLI::Option* user = app.add_option("--user", text.user, "User name; without one, requests are not signed");
@@ -101,7 +101,7 @@ void add_common_options(CLI::App& app, Options& options, Text& text) {
                  "TURN REST secret from which the user name and the password are made")
       ->excludes(password);
   app.add_option("--server-pid", options.server_pids,
-                 "The process id of the server, whose CPU time and memory are measured; may be repeated");
+                 "The process id of the server, whose CPU time and memory are measured");
   app.add_flag("--json", options.json, "Print JSON");
 }
 
@@ -118,7 +118,7 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
   CLI::Option* saturate = app.add_flag("--saturate", text.saturate,
                                        "Send as many datagrams as the server can relay (the default)")
                               ->excludes(rate);
-  app.add_option("--direction", text.direction, "up (client to peer), down or both")
+  app.add_option("--direction", text.direction, "up is from clients to peers, down the other way")
       ->check(CLI::IsMember({"up", "down", "both"}))
       ->capture_default_str();
   app.add_option("--mode", text.mode, "ChannelData, or Send and Data indications")

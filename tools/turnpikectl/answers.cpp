@@ -53,14 +53,18 @@ const json::array& list_of(const json::object& object, std::string_view name) {
   return value && value->is_array() ? value->get_array() : none;
 }
 
+const json::object& object_of(const json::object& object, std::string_view name) {
+  static const json::object none;
+  const json::value* value = object.if_contains(name);
+  return value && value->is_object() ? value->get_object() : none;
+}
+
 int refuse(const Answer& answer, bool as_json) {
   const json::object* const body = answer.body.if_object();
   if (as_json && body && body->contains("error")) {
     say_json(answer.body);
-  } else if (as_json) {  // a request that is refused before it reaches a command has an answer in plain text
-    say_json({{"error", {{"code", "http-" + std::to_string(answer.status)}, {"message", answer.error()}}}});
-  } else {
-    complain("turnpikectl: " + answer.error());
+  } else {  // a request that is refused before it reaches a command has an answer in plain text
+    report_failure("http-" + std::to_string(answer.status), answer.error(), as_json);
   }
   return kRefused;
 }

@@ -17,8 +17,9 @@ std::string text_of(const boost::json::value& value);
 std::string text_of(const boost::json::object& object, std::string_view name);
 // Returns 0 when the member is absent or not a number.
 std::uint64_t number_of(const boost::json::object& object, std::string_view name);
-// Returns an empty list when the member is absent or not a list.
+// Return an empty list or object when the member is absent or something else.
 const boost::json::array& list_of(const boost::json::object& object, std::string_view name);
+const boost::json::object& object_of(const boost::json::object& object, std::string_view name);
 
 // Prints a refusal of the daemon. Returns the exit code for it.
 int refuse(const Answer& answer, bool as_json);

@@ -4,8 +4,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <functional>
 #include <iterator>
 #include <map>
+#include <stdexcept>
 #include <thread>
 
 #include "cluster/seal.hpp"
@@ -147,6 +149,34 @@ std::string find_host(const config::Config& config) {
   }
 }
 
+// Prints what is wrong with a configuration. Returns the exit code.
+int report_errors(const config::Errors& errors, bool json) {
+  if (!json) {
+    for (const config::Error& error : errors) complain(to_string(error));
+    return kRefused;
+  }
+  std::string all;
+  for (const config::Error& error : errors) all.append(all.empty() ? "" : "; ").append(to_string(error));
+  report_failure("bad-configuration", all, json);
+  return kRefused;
+}
+
+// Prints the reasons that have a count, the most frequent one first.
+void say_counts(const json::object& counts, const char* title) {
+  std::vector<std::pair<std::uint64_t, std::string>> reasons;
+  for (const auto& member : counts) {
+    const std::string reason(member.key().data(), member.key().size());
+    const std::uint64_t count = number_of(counts, reason);
+    if (count != 0) reasons.emplace_back(count, reason);
+  }
+  if (reasons.empty()) return;
+  std::ranges::stable_sort(reasons, std::ranges::greater(), &std::pair<std::uint64_t, std::string>::first);
+  Table table({{.title = title}, {.title = "TIMES", .is_number = true}});
+  for (const auto& [count, reason] : reasons) table.add({reason, std::to_string(count)});
+  say("");
+  say(table.lines());
+}
+
 // Describes the first of the `number` allocations that a reload ends.
 std::vector<std::string> describe_sessions(const json::array& list, std::uint64_t number) {
   Table table({{.title = "ID"},
@@ -176,10 +206,15 @@ int show_status(const Connection& daemon, bool json) {
     return kDone;
   }
   const json::object& status = answer.body.get_object();
+  const std::uint64_t workers = number_of(status, "workers");
   say("turnpike " + text_of(status, "version") + ", " +
-      (text_of(status, "ready") == "true" ? "ready" : "draining") + ", up " +
-      readable_duration(static_cast<std::int64_t>(number_of(status, "uptime_s"))) + ", " +
-      std::to_string(number_of(status, "workers")) + " workers");
+      (text_of(status, "draining") == "true" ? "draining"
+       : text_of(status, "ready") == "true"  ? "ready"
+                                             : "not ready") +
+      ", up " + readable_duration(static_cast<std::int64_t>(number_of(status, "uptime_s"))) + ", " +
+      std::to_string(workers) + (workers == 1 ? " worker" : " workers"));
+  say("relayed " + readable_bytes(number_of(status, "to_peer_bytes")) + " to peers and " +
+      readable_bytes(number_of(status, "to_client_bytes")) + " to clients");
   say("");
   Table limits(
       {{.title = "LIMIT"}, {.title = "USED", .is_number = true}, {.title = "OF", .is_number = true}});
@@ -206,6 +241,8 @@ int show_status(const Connection& daemon, bool json) {
     say("");
     say(table.lines());
   }
+  say_counts(object_of(status, "refused"), "REFUSED BECAUSE OF");
+  say_counts(object_of(status, "dropped"), "DROPPED BECAUSE OF");
   return kDone;
 }
 
@@ -296,21 +333,16 @@ int list_nodes(const Connection& daemon, bool json) {
   for (const json::value& value : nodes) {
     if (!value.is_object()) continue;
     const json::object& node = value.get_object();
-    static const json::object none;
-    const auto use_of = [&](std::string_view name) -> const json::object& {
-      const json::value* use = node.if_contains(name);
-      return use && use->is_object() ? use->get_object() : none;
-    };
-    const std::uint64_t limit = number_of(use_of("allocations"), "limit");
+    const std::uint64_t limit = number_of(object_of(node, "allocations"), "limit");
     table.add({text_of(node, "name") + (text_of(node, "self") == "true" ? " *" : ""),
                text_of(node, "name_used_twice") == "true" ? "name used twice"
                : text_of(node, "draining") == "true"      ? "draining"
                : text_of(node, "ready") == "true"         ? "ready"
                                                           : "not ready",
-               std::to_string(number_of(use_of("allocations"), "used")),
+               std::to_string(number_of(object_of(node, "allocations"), "used")),
                limit == 0 ? "no limit" : std::to_string(limit),
-               std::to_string(number_of(use_of("ports"), "used")),
-               std::to_string(number_of(use_of("ports"), "limit")),
+               std::to_string(number_of(object_of(node, "ports"), "used")),
+               std::to_string(number_of(object_of(node, "ports"), "limit")),
                readable_rate(static_cast<double>(number_of(node, "octets_per_second")))});
   }
   say(table.lines());
@@ -376,19 +408,14 @@ int set_log_level(const Connection& daemon, const std::string& level, bool json)
 
 int mint_credentials(const CredentialsOptions& options, bool json) {
   const auto config = config::load(options.config_file);
-  if (!config) {
-    for (const auto& error : config.error()) complain(to_string(error));
-    return kRefused;
-  }
+  if (!config) return report_errors(config.error(), json);
   // With the longest expiry before it, it is no longer than a user name may be.
   if (options.name.empty() || options.name.size() > kMaxMintedName) {
-    complain("turnpikectl: NAME has 1 to " + std::to_string(kMaxMintedName) + " octets");
-    return kRefused;
+    throw std::invalid_argument("NAME has 1 to " + std::to_string(kMaxMintedName) + " octets");
   }
   const bool is_node = config->cluster.is_enabled();
   if (config->auth.secrets.empty() && !is_node) {
-    complain("turnpikectl: auth.secrets of " + options.config_file + " is empty");
-    return kRefused;
+    throw std::runtime_error("auth.secrets of " + options.config_file + " is empty");
   }
   signaling::IceParams params;
   // Credentials of a cluster are valid on all of its nodes.

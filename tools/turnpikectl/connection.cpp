@@ -26,6 +26,23 @@ using Error = boost::system::error_code;
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::uint64_t kMaxAnswer = 256 << 20;  // octets; enough for a list of very many allocations
 
+// Describes why there is no answer, and what the operator can do about it.
+std::string describe(const Error& failure, const std::string& socket) {
+  if (failure == asio::error::timed_out) {
+    return "turnpike at " + socket + " has not answered within " + std::to_string(kPatience.count()) +
+           " seconds: it hangs, or is very busy and may still do it";
+  }
+  const std::string text = "cannot reach turnpike at " + socket + ": " + failure.message();
+  if (failure == boost::system::errc::no_such_file_or_directory) {
+    return text + ": it does not run, or `admin.listen` does not name this socket (see --socket)";
+  }
+  if (failure == boost::system::errc::connection_refused) return text + ": it does not run any more";
+  if (failure == boost::system::errc::permission_denied) {
+    return text + ": root and the group of turnpike may open it";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string Answer::error() const {
@@ -64,7 +81,7 @@ Answer Connection::call(std::string_view method, std::string_view target,
     });
   });
   io.run_for(kPatience);
-  if (failure) throw Unreachable("cannot reach turnpike at " + socket_ + ": " + failure.message());
+  if (failure) throw Unreachable(describe(failure, socket_));
 
   Answer answer{parser.get().result_int(), {}};
   Error broken;

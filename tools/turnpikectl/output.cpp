@@ -19,6 +19,11 @@ void say_json(const boost::json::value& value) {
   std::cout << printable_json(boost::json::serialize(value)) << '\n';
 }
 
+void report_failure(std::string_view code, std::string_view message, bool as_json) {
+  if (as_json) return say_json({{"error", {{"code", code}, {"message", message}}}});
+  complain("turnpikectl: " + std::string(message));
+}
+
 bool finish_output() { return std::cout.flush().good(); }
 
 }  // namespace turnpike::turnpikectl

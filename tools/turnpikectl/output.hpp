@@ -20,6 +20,10 @@ void say(const std::vector<std::string>& lines);
 // Prints a JSON text on one line of stdout.
 void say_json(const boost::json::value& value);
 
+// Prints why a command has failed: with --json as the refusals of the daemon are printed, {"error": {"code",
+// "message"}}, and otherwise as a sentence to stderr.
+void report_failure(std::string_view code, std::string_view message, bool as_json);
+
 // Returns false when something could not be written, for example to a full disk.
 bool finish_output();
 
