@@ -60,12 +60,16 @@ class Configuration(unittest.TestCase):
         done = subprocess.run([TURNPIKECTL, "check", str(path)], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(0, done.returncode, done.stderr)
 
-    def test_everything_that_has_a_counterpart(self):
+    def make_certificate(self):
         certificate, key = (pathlib.Path(self.folder.name, name) for name in ("cert.pem", "key.pem"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
                         "2", "-subj", "/CN=turn.example.org", "-keyout", key, "-out", certificate],
                        check=True, capture_output=True)
         key.chmod(0o600)
+        return certificate, key
+
+    def test_everything_that_has_a_counterpart(self):
+        certificate, key = self.make_certificate()
         text = self.convert(f"""
 # a comment
 listening-ip=192.0.2.1
@@ -83,7 +87,7 @@ user=bob:0xbc807ee29df3c9ffa736523fb2c4e8ee
 cert={certificate}
 pkey={key}
 cipher-list="ECDHE+AESGCM"
-no-dtls
+no-dtls=off
 allowed-peer-ip=10.20.0.5
 denied-peer-ip=10.20.0.0-10.20.3.255
 denied-peer-ip=192.0.2.9-192.0.2.10
@@ -101,11 +105,13 @@ allocation-default-address-family="keep"
 realm: "turn.example.org"
 listen:
   - "udp://192.0.2.1:3479"
-  - "tcp://192.0.2.1:3479"
-  - "tls://192.0.2.1:443"
+  - "auto://192.0.2.1:3479"
+  - "auto://192.0.2.1:443"
+  - "udp://192.0.2.1:443"
   - "udp://[2001:db8::1]:3479"
-  - "tcp://[2001:db8::1]:3479"
-  - "tls://[2001:db8::1]:443"
+  - "auto://[2001:db8::1]:3479"
+  - "auto://[2001:db8::1]:443"
+  - "udp://[2001:db8::1]:443"
 tls:
   certificate: "{certificate}"
   private_key: "{key}"
@@ -141,6 +147,75 @@ admin:
     def test_defaults_are_those_of_coturn(self):
         self.assertEqual(["listen:", '  - "udp://0.0.0.0:3478"', '  - "tcp://0.0.0.0:3478"', '  - "udp://[::]:3478"',
                           '  - "tcp://[::]:3478"', "admin:", '  listen: ["unix:/run/turnpike/admin.sock"]'], self.keys(""))
+
+    def listeners(self, text):
+        return re.findall(r'^  - "(.*)"$', self.convert(text), re.MULTILINE)
+
+    def test_each_port_takes_what_coturn_takes_there(self):
+        """Nextcloud Talk, for one, has one address for turn: and turns:."""
+        certificate, key = self.make_certificate()
+        tls = f"listening-ip=192.0.2.1\ncert={certificate}\npkey={key}\n"
+        for more, schemes in [
+                ("", "udp:3478 auto:3478 auto:5349 udp:5349"),
+                ("tls-listening-port=3478\n", "udp:3478 auto:3478"),
+                ("no-tcp\n", "udp:3478 tls:5349 udp:5349"),
+                ("no-udp\n", "auto:3478 auto:5349 dtls:5349"),
+                ("no-tcp\nno-udp\nlistening-port=443\ntls-listening-port=443\n", "tls:443 dtls:443"),
+                ("no-dtls\n", "udp:3478 auto:3478 auto:5349"),
+                ("no-tls\n", "udp:3478 tcp:3478 udp:5349"),
+                ("no-tls\nno-dtls\n", "udp:3478 tcp:3478"),
+                ("aux-server=192.0.2.1:80\nno-dtls\n", "udp:3478 auto:3478 auto:5349 udp:80 auto:80")]:
+            with self.subTest(more):
+                self.assertEqual(schemes, " ".join(self.listeners(tls + more)).replace("://192.0.2.1", ""))
+        self.check(self.convert(tls + "tls-listening-port=3478\n"))
+        self.assertEqual(["udp://0.0.0.0:3478", "tcp://0.0.0.0:3478", "udp://[::]:3478", "tcp://[::]:3478"],
+                         self.listeners("listening-ip=::\n"))
+
+    def test_what_is_found_in_deployments_can_be_used(self):
+        """Each has stood in the way of the whole file, or lost what it says."""
+        certificate, key = self.make_certificate()
+        tls = f"cert={certificate}\npkey={key}\n"
+        for text, found, lost in [
+                # The documentation of Synapse.
+                ("denied-peer-ip=::ffff:0.0.0.0-::ffff:255.255.255.255\ndenied-peer-ip=2001::-2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff\n"
+                 "user-quota=12 # 4 streams per video call\n",
+                 ['  deny: ["2001::/23"]', "  allocations_per_user: 12"], []),
+                # A public address on the interface.
+                ("listening-ip=192.0.2.1\nexternal-ip=192.0.2.1\n", ['  addresses: ["192.0.2.1"]'], ["advertise"]),
+                ("relay-ip=192.0.2.1\nexternal-ip=192.0.2.1/192.0.2.1\n", ['  addresses: ["192.0.2.1"]'], ["advertise"]),
+                ("external-ip=192.0.2.1\nexternal-ip=192.0.2.2\n", ['  advertise: "192.0.2.1"'], []),
+                ("relay-ip=0.0.0.0\nexternal-ip=192.0.2.1\n", ['  advertise: "192.0.2.1"'], ["addresses"]),
+                ("listening-ip=127.0.0.1\nlistening-ip=10.0.0.5\nexternal-ip=192.0.2.1\n",
+                 ['  addresses: ["10.0.0.5"]', '  advertise: "192.0.2.1"'], []),
+                # bbb-install and others.
+                (tls + 'cipher-list="ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-SHA384"\n', [], ["  ciphers"]),
+                (tls + "cipher-list=HIGH\n", [], ["  ciphers"]),
+                ("user=ann:old\nuser=ann:new\n", ['    "ann": "new"'], ["old"]),
+                ("--user=ann:secret\n--min-port=50000\n", ['    "ann": "secret"', "  ports: 50000-65535"], []),
+                ("mobility=off\n", [], ["mobility"]),
+                ("allowed-peer-ip=224.0.0.1\nallowed-peer-ip=10.1.0.0/16\n", ['  allow: ["10.1.0.0/16"]'], [])]:
+            with self.subTest(text):
+                made = self.convert(text)
+                keys = [line for line in made.splitlines() if not line.startswith("#")]
+                for line in found:
+                    self.assertIn(line, keys)
+                for word in lost:
+                    self.assertNotIn(word, "\n".join(keys))
+                self.check(made)
+
+    def test_an_own_address_among_the_allowed_peers_is_pointed_out(self):
+        for own in ("listening-ip=10.0.0.1", "external-ip=192.0.2.1/10.0.0.1"):
+            self.assertRegex(self.convert(f"{own}\nallowed-peer-ip=10.0.0.1\n"), r"(?m)^# line 2: .*opens all ports")
+        self.assertNotIn("opens all ports", self.convert("listening-ip=10.0.0.1\nallowed-peer-ip=10.0.0.2\n"))
+
+    def test_options_of_other_versions_are_known(self):
+        for option in ("no-loopback-peers", "software-attribute", "prometheus-address=127.0.0.1", "prometheus-path=/m",
+                       "raw-public-keys", "respond-http-unsupported", "rfc5780", "stun-backward-compatibility", "cli", "cpus=2",
+                       "sock-buf-size=1000", "drop-invalid-packets", "drop-invalid-packets-log", "tlsv1", "tlsv1_1",
+                       "secret-ts-exp-time=60"):
+            self.assertRegex(self.convert(option + "\n"), rf"(?m)^# line 1: {option}: (?!turnpike does not know)")
+        self.assertIn("relay: {tcp: true}", self.convert(""))
+        self.assertIn("relay: {tcp: true}", self.convert("no-tcp-relay=0\n"))
 
     def test_nothing_is_dropped_without_a_word(self):
         """Each option that `turnserver --help` names has its line."""

@@ -5,13 +5,16 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <cstdint>
+#include <functional>
 #include <istream>
 #include <map>
 #include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "config/config.hpp"
 #include "config/prefix.hpp"
 #include "config/text.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -41,10 +44,13 @@ constexpr std::string_view kAsHere = "turnpike does so in any case";
 constexpr std::string_view kDiffieHellman = "OpenSSL chooses the group";
 constexpr std::string_view kFixedLifetime = "RFC 8656 fixes this lifetime, and turnpike keeps to it";
 constexpr std::string_view kFamilies = "write addresses instead of devices";
+constexpr std::string_view kMetrics = "for /metrics, set admin: {listen: [http://127.0.0.1:9641]}";
+constexpr std::string_view kDiscovery =
+    "for NAT discovery, name the second address: nat_discovery: {alternate: ADDRESS:PORT}";
 
 constexpr WithoutCounterpart kWithoutCounterpart[] = {
-    {"alt-listening-port",
-     "for NAT discovery, name the second address: nat_discovery: {alternate: ADDRESS:PORT}"},
+    {"alt-listening-port", kDiscovery},
+    {"rfc5780", kDiscovery},
     {"alt-tls-listening-port", "NAT discovery works by UDP and TCP only"},
     {"udp-self-balance", "turnpike balances its workers by itself"},
     {"listening-device", kFamilies},
@@ -56,6 +62,9 @@ constexpr WithoutCounterpart kWithoutCounterpart[] = {
     {"no-udp-relay", "turnpike always relays by UDP"},
     {"no-tcp-relay", "turnpike relays by TCP only with relay: {tcp: true}"},
     {"no-multicast-peers", kAsHere},
+    {"no-loopback-peers", kAsHere},
+    {"drop-invalid-packets", kAsHere},
+    {"drop-invalid-packets-log", "/metrics counts them: turnpike_dropped_total"},
     {"psql-userdb", kDatabase, true},
     {"sql-userdb", kDatabase, true},
     {"mysql-userdb", kDatabase, true},
@@ -78,6 +87,9 @@ constexpr WithoutCounterpart kWithoutCounterpart[] = {
     {"dh-file", kDiffieHellman},
     {"no-tlsv1", kAsHere},
     {"no-tlsv1_1", kAsHere},
+    {"tlsv1", "turnpike has TLS 1.2 and 1.3 alone"},
+    {"tlsv1_1", "turnpike has TLS 1.2 and 1.3 alone"},
+    {"raw-public-keys", "turnpike has certificates alone"},
     {"no-sslv2", kAsHere},
     {"no-sslv3", kAsHere},
     {"channel-lifetime", kFixedLifetime},
@@ -95,6 +107,7 @@ constexpr WithoutCounterpart kWithoutCounterpart[] = {
     {"proc-user", kUnit},
     {"proc-group", kUnit},
     {"daemon", kUnit},
+    {"cli", kConsole},
     {"no-cli", kConsole},
     {"cli-ip", kConsole},
     {"cli-port", kConsole},
@@ -104,16 +117,25 @@ constexpr WithoutCounterpart kWithoutCounterpart[] = {
     {"web-admin-ip", kWebAdmin},
     {"web-admin-port", kWebAdmin},
     {"web-admin-listen-on-workers", kWebAdmin},
-    {"prometheus", "for /metrics: admin: {listen: [http://127.0.0.1:9641]}"},
-    {"prometheus-port", "for /metrics: admin: {listen: [http://127.0.0.1:9641]}"},
+    {"prometheus", kMetrics},
+    {"prometheus-port", kMetrics},
+    {"prometheus-address", kMetrics},
+    {"prometheus-path", "the path is always /metrics"},
     {"prometheus-username-labels", "metrics have no names of users; turnpikectl allocations shows them"},
     {"acme-redirect", "signaling.root serves /.well-known/acme-challenge/ from a folder"},
     {"no-software-attribute", kAsHere},
+    {"software-attribute", "turnpike never sends it"},
     {"prod", kAsHere},
     {"no-rfc5780", kAsHere},
     {"no-stun-backward-compatibility", kAsHere},
+    {"stun-backward-compatibility", "answers have XOR-MAPPED-ADDRESS, which RFC 5389 made the rule"},
     {"response-origin-only-with-rfc5780", kAsHere},
+    {"respond-http-unsupported",
+     "auto:// listeners take HTTP where signaling is on; /healthz is on admin.listen"},
     {"ne", "turnpike has one engine: workers on epoll"},
+    {"cpus", "workers: auto counts the cores that this process may use"},
+    {"sock-buf-size", "for relayed sockets: relay: {receive_buffer: SIZE}"},
+    {"secret-ts-exp-time", "the time in the user name counts, as in coturn"},
     {"rest-api-separator", "time-limited credentials have ':' between the time and the name"},
     {"tcp-proxy-port",
      "write a listener with the balancers' addresses: {url: \"tcp://0.0.0.0:PORT\", proxy_protocol: "
@@ -217,6 +239,18 @@ class Conversion {
                   const std::string& unit = "");
   void write(const std::string& section, const std::vector<std::string>& keys);
 
+  bool has_tls() const;
+  std::vector<IpAddress> own_addresses();
+  void listen_at(const IpAddress& address, std::uint32_t port, std::uint32_t tls_port,
+                 std::vector<std::string>& urls) const;
+  void add_ciphers(std::vector<std::string>& keys);
+  std::vector<IpAddress> relayed_addresses();
+  void read_external(const std::vector<IpAddress>& locals, std::map<std::string, std::string>& mapped,
+                     std::vector<IpAddress>& for_only);
+  void add_addresses(std::vector<std::string>& keys);
+  void add_users(std::vector<std::string>& keys, bool by_secret);
+  bool is_own(const std::string& address) const;
+  static std::optional<std::string_view> why_left_out(const std::string& option, const Prefix& block);
   void write_listeners();
   void write_tls();
   void write_relay();
@@ -225,6 +259,7 @@ class Conversion {
   void write_limits();
 
   std::map<std::string, std::vector<Setting>> settings_;
+  std::set<std::string> seen_;  // with those that have no counterpart
   std::vector<Line> remarks_;
   std::string out_;
 };
@@ -270,21 +305,23 @@ const std::set<std::string, std::less<>> kConverted{"listening-ip",
                                                     "userdb",
                                                     "db"};
 
-// coturn takes a flag as off when its value begins with one of these characters.
+// coturn takes a flag as off when its value begins with one of these characters, or is "off".
 bool is_off(const std::string& value) {
+  if (value == "off" || value == "OFF" || value == "Off") return true;
   return !value.empty() && std::string_view("0nNfF").find(value.front()) != std::string_view::npos;
 }
 
 bool is_flag(const std::string& option) {
   static const std::set<std::string, std::less<>> flags{
-      "use-auth-secret", "no-tlsv1_2",          "mobility", "no-udp",    "no-tcp",  "no-tls",
-      "no-dtls",         "keep-address-family", "Verbose",  "stun-only", "no-auth", "lt-cred-mech",
-      "server-relay",    "allow-loopback-peers"};
+      "use-auth-secret", "no-tlsv1_2",           "mobility",    "no-udp",    "no-tcp",  "no-tls",
+      "no-dtls",         "keep-address-family",  "Verbose",     "stun-only", "no-auth", "lt-cred-mech",
+      "server-relay",    "allow-loopback-peers", "no-tcp-relay"};
   return flags.contains(option);
 }
 
 void Conversion::take(int line, const std::string& option, const std::string& value) {
   if (is_flag(option) && is_off(value)) return;
+  seen_.insert(option);
   if (kConverted.contains(option)) {
     settings_[option].push_back({line, value});
     return;
@@ -303,7 +340,8 @@ std::optional<std::uint32_t> Conversion::number(const std::string& option, std::
                                                 std::uint32_t largest) {
   if (!is_on(option)) return std::nullopt;
   const Setting& setting = all(option).back();
-  const auto value = config::parse_number(setting.value);
+  // coturn reads the digits in front, and no comment behind them.
+  const auto value = config::parse_number(setting.value.substr(0, setting.value.find_first_of(" \t#")));
   if (value && *value >= smallest && *value <= largest) return value;
   remark(setting.line, option + "=" + config::shown(setting.value) + ": turnpike takes a number from " +
                            std::to_string(smallest) + " to " + std::to_string(largest) +
@@ -336,87 +374,144 @@ void Conversion::write(const std::string& section, const std::vector<std::string
   for (const std::string& key : keys) out_ += "  " + key + '\n';
 }
 
-void Conversion::write_listeners() {
+bool Conversion::has_tls() const {
+  return is_on("cert") && is_on("pkey") && !(is_on("no-tls") && is_on("no-dtls"));
+}
+
+// Returns the addresses that coturn listens at.
+std::vector<IpAddress> Conversion::own_addresses() {
   std::vector<IpAddress> at = addresses("listening-ip");
-  if (at.empty()) at = {IpAddress::v4(0), IpAddress::v6({})};
+  if (at.empty()) return {IpAddress::v4(0), IpAddress::v6({})};
+  const bool is_all_v6 = std::ranges::find(at, IpAddress::v6({})) != at.end();
+  if (is_all_v6 && std::ranges::none_of(at, &IpAddress::is_v4)) {
+    at.insert(at.begin(), IpAddress::v4(0));
+    remark(all("listening-ip").back().line,
+           "listening-ip=::: coturn takes IPv4 there as well, so 0.0.0.0 is added");
+  }
+  return at;
+}
+
+// coturn tells TLS from TCP, and DTLS from UDP, on each port, whatever the port is for. auto:// does the
+// former here, and udp:// the latter.
+void Conversion::listen_at(const IpAddress& address, std::uint32_t port, std::uint32_t tls_port,
+                           std::vector<std::string>& urls) const {
+  const bool by_tls = has_tls() && !is_on("no-tls");
+  const bool by_dtls = has_tls() && !is_on("no-dtls");
+  const auto listen = [&](const char* scheme, std::uint32_t at) {
+    urls.push_back("- " + quoted(scheme + ("://" + in_url(address) + ':' + std::to_string(at))));
+  };
+  if (!is_on("no-udp")) listen("udp", port);
+  if (!is_on("no-tcp")) listen(by_tls ? "auto" : "tcp", port);
+  if (by_tls && (is_on("no-tcp") || tls_port != port)) listen(is_on("no-tcp") ? "tls" : "auto", tls_port);
+  if (by_dtls && (is_on("no-udp") || tls_port != port)) listen(is_on("no-udp") ? "dtls" : "udp", tls_port);
+}
+
+void Conversion::write_listeners() {
+  std::vector<std::string> urls;
   const std::uint32_t port = number("listening-port", 1, 65535).value_or(3478);
   const std::uint32_t tls_port = number("tls-listening-port", 1, 65535).value_or(5349);
-  const bool has_tls = is_on("cert") && is_on("pkey");
-  std::vector<std::string> urls;
-  const auto listen = [&](const char* scheme, const std::string& where) {
-    urls.push_back("- " + quoted(scheme + ("://" + where)));
-  };
-  for (const IpAddress& address : at) {
-    const std::string plain = in_url(address) + ':' + std::to_string(port);
-    const std::string secure = in_url(address) + ':' + std::to_string(tls_port);
-    if (!is_on("no-udp")) listen("udp", plain);
-    if (!is_on("no-tcp")) listen("tcp", plain);
-    if (has_tls && !is_on("no-tls")) listen("tls", secure);
-    if (has_tls && !is_on("no-dtls")) listen("dtls", secure);
-  }
+  for (const IpAddress& address : own_addresses()) listen_at(address, port, tls_port, urls);
   for (const Setting& setting : all("aux-server")) {
     const auto endpoint = Endpoint::parse(setting.value);
     if (!endpoint) {
       remark(setting.line, "aux-server=" + config::shown(setting.value) + ": no address with a port");
       continue;
     }
-    if (!is_on("no-udp")) listen("udp", endpoint->to_string());
-    if (!is_on("no-tcp")) listen("tcp", endpoint->to_string());
+    const char* const stream = has_tls() && !is_on("no-tls") ? "auto://" : "tcp://";
+    if (!is_on("no-udp")) urls.push_back("- " + quoted("udp://" + endpoint->to_string()));
+    if (!is_on("no-tcp")) urls.push_back("- " + quoted(stream + endpoint->to_string()));
   }
   if (urls.empty()) remark(0, "listen: all listeners are switched off, so turnpike's default is used");
   write("listen", urls);
-  if (!has_tls && !(is_on("no-tls") && is_on("no-dtls")))
+  if (!has_tls() && !(is_on("no-tls") && is_on("no-dtls")))
     remark(0, "tls: without cert and pkey there are no listeners for TLS and DTLS");
+  if (has_tls() && is_on("no-dtls") && !is_on("no-udp"))
+    remark(all("no-dtls").back().line, "no-dtls: with a certificate, udp:// takes DTLS as well");
+}
+
+// Writes the ciphers when turnpike can use all of them.
+void Conversion::add_ciphers(std::vector<std::string>& keys) {
+  const std::string ciphers = last("cipher-list", "DEFAULT");
+  if (ciphers == "DEFAULT") return;
+  const std::string key = "ciphers: " + quoted(ciphers);
+  if (config::parse("tls: {" + key + '}', "")) return keys.push_back(key);
+  remark(all("cipher-list").back().line,
+         "cipher-list=" + config::shown(ciphers) +
+             ": turnpike accepts only ciphers with authenticated encryption, so it uses its own list");
 }
 
 void Conversion::write_tls() {
   std::vector<std::string> keys;
-  if (is_on("cert") && is_on("pkey")) {
+  if (has_tls()) {
     keys.push_back("certificate: " + quoted(last("cert", "")));
     keys.push_back("private_key: " + quoted(last("pkey", "")));
-    if (const std::string ciphers = last("cipher-list", "DEFAULT"); ciphers != "DEFAULT")
-      keys.push_back("ciphers: " + quoted(ciphers));
+    add_ciphers(keys);
     if (is_on("no-tlsv1_2")) keys.emplace_back("min_version: \"1.3\"");
   } else {
     for (const char* option : {"cert", "pkey", "cipher-list", "no-tlsv1_2"}) {
       for (const Setting& setting : all(option))
-        remark(setting.line, std::string(option) + ": this has no effect without cert and pkey");
+        remark(setting.line,
+               std::string(option) + ": this has no effect without cert, pkey and a listener for TLS or DTLS");
     }
   }
   write("tls", keys);
 }
 
-void Conversion::write_relay() {
-  std::vector<std::string> keys;
+// Returns the addresses that coturn relays from; none when it takes the one that the client came to.
+std::vector<IpAddress> Conversion::relayed_addresses() {
   std::vector<IpAddress> locals = addresses("relay-ip");
-  if (locals.empty()) {
-    // coturn relays from the address that the client came to.
-    locals = addresses("listening-ip");
-    if (std::ranges::any_of(locals, &IpAddress::is_unspecified)) locals.clear();
-  }
-  std::map<std::string, std::string> mapped;
-  std::vector<std::string> for_only;
+  if (std::erase_if(locals, std::mem_fn(&IpAddress::is_unspecified)) != 0)
+    remark(all("relay-ip").back().line, "relay-ip: nothing can be relayed from 0.0.0.0 or ::");
+  if (!locals.empty()) return locals;
+  locals = addresses("listening-ip");
+  if (std::ranges::any_of(locals, &IpAddress::is_unspecified)) return {};
+  // A listener on loopback serves only this machine.
+  if (!std::ranges::all_of(locals, &IpAddress::is_loopback))
+    std::erase_if(locals, std::mem_fn(&IpAddress::is_loopback));
+  return locals;
+}
+
+// Reads external-ip: pairs to `mapped`, and the addresses without a local one to `for_only`.
+void Conversion::read_external(const std::vector<IpAddress>& locals,
+                               std::map<std::string, std::string>& mapped, std::vector<IpAddress>& for_only) {
+  const auto is_known = [](const std::vector<IpAddress>& list, const auto& value, auto projection) {
+    return std::ranges::find(list, value, projection) != list.end();
+  };
   for (const Setting& setting : all("external-ip")) {
     const std::size_t slash = setting.value.find('/');
     const auto outside = IpAddress::parse(setting.value.substr(0, slash));
     const auto inside =
         slash == std::string::npos ? std::nullopt : IpAddress::parse(setting.value.substr(slash + 1));
+    const auto say = [&](const char* what) {
+      remark(setting.line, "external-ip=" + config::shown(setting.value) + ": " + what);
+    };
     if (!outside || (slash != std::string::npos && !inside)) {
-      remark(setting.line,
-             "external-ip=" + config::shown(setting.value) + ": no address, or pair of addresses");
-    } else if (!inside) {
-      for_only.push_back(quoted(outside->to_string()));
-    } else {
+      say("no address, or pair of addresses");
+    } else if (inside == outside || (!inside && is_known(locals, *outside, std::identity()))) {
+      say("an address of this machine needs no other one that clients are told");
+    } else if (inside) {
       mapped[inside->to_string()] = outside->to_string();
-      if (std::ranges::find(locals, *inside) == locals.end()) locals.push_back(*inside);
+    } else if (is_known(for_only, outside->family(), &IpAddress::family)) {
+      say("there is one of this family before it, so this one is left out");
+    } else {
+      for_only.push_back(*outside);
     }
   }
-  if (!locals.empty()) {
-    std::vector<std::string> items;
-    items.reserve(locals.size());
-    for (const IpAddress& local : locals) items.push_back(quoted(local.to_string()));
-    keys.push_back("addresses: " + join_items(items));
+}
+
+void Conversion::add_addresses(std::vector<std::string>& keys) {
+  std::vector<IpAddress> locals = relayed_addresses();
+  std::map<std::string, std::string> mapped;
+  std::vector<IpAddress> for_only;
+  read_external(locals, mapped, for_only);
+  for (const auto& [inside, outside] : mapped) {
+    const IpAddress local = *IpAddress::parse(inside);
+    if (std::ranges::find(locals, local) == locals.end()) locals.push_back(local);
   }
+  std::vector<std::string> items;
+  items.reserve(locals.size());
+  for (const IpAddress& local : locals) items.push_back(quoted(local.to_string()));
+  if (!items.empty()) keys.push_back("addresses: " + join_items(items));
   if (!mapped.empty()) {
     std::string map;
     for (const auto& [inside, outside] : mapped)
@@ -425,11 +520,18 @@ void Conversion::write_relay() {
     if (!for_only.empty())
       remark(0, "external-ip: the one without a local address beside others is left out");
   } else if (!for_only.empty()) {
-    keys.push_back("advertise: " + (for_only.size() == 1 ? for_only[0] : join_items(for_only)));
+    std::vector<std::string> told;
+    for (const IpAddress& outside : for_only) told.push_back(quoted(outside.to_string()));
+    keys.push_back("advertise: " + (told.size() == 1 ? told[0] : join_items(told)));
   }
+}
+
+void Conversion::write_relay() {
+  std::vector<std::string> keys;
+  add_addresses(keys);
   if (is_on("min-port") || is_on("max-port")) {
-    const std::uint32_t first = number("min-port", 1, 65535).value_or(49152);
-    const std::uint32_t end = number("max-port", 1, 65535).value_or(65535);
+    const std::uint32_t first = number("min-port", 1024, 65535).value_or(49152);
+    const std::uint32_t end = number("max-port", 1024, 65535).value_or(65535);
     keys.push_back("ports: " + std::to_string(first) + '-' + std::to_string(end));
   }
   if (is_on("mobility")) keys.emplace_back("mobility: true");
@@ -461,33 +563,41 @@ void Conversion::write_relay() {
                              ": clients by TLS need the name in its certificate: relay: {alternate_servers: "
                              "[{url: \"tls://ADDRESS:PORT\", domain: NAME}]}");
   }
+  if (!seen_.contains("no-tcp-relay"))
+    remark(0, "no-tcp-relay: without it coturn relays by TCP too; if you need that: relay: {tcp: true}");
   write("relay", keys);
 }
 
-void Conversion::write_auth() {
-  std::vector<std::string> keys;
-  const bool by_secret = is_on("use-auth-secret") || is_on("static-auth-secret");
-  std::vector<std::string> users;
+// When coturn has a name twice, the later line counts.
+void Conversion::add_users(std::vector<std::string>& keys, bool by_secret) {
+  std::map<std::string, std::pair<int, std::string>> users;
   for (const Setting& setting : all("user")) {
     const std::size_t colon = setting.value.find(':');
     if (is_on("stun-only") || by_secret) {
       remark(setting.line, std::string("user: coturn accepts no users together with ") +
                                (by_secret ? "use-auth-secret" : "stun-only") + ", so this one is left out");
-    } else if (colon == 0 || colon == std::string::npos || colon + 1 == setting.value.size()) {
-      remark(setting.line, "user: expected NAME:PASSWORD or NAME:0xKEY");
-    } else {
-      const std::string name = setting.value.substr(0, colon);
-      const std::string password = setting.value.substr(colon + 1);
-      std::array<std::uint8_t, 16> key;
-      const bool is_key = password.starts_with("0x") && parse_hex(std::string_view(password).substr(2), key);
-      users.push_back(quoted(name) + ": " +
-                      (is_key ? "{key_md5: " + quoted(password.substr(2)) + '}' : quoted(password)));
+      continue;
     }
+    if (colon == 0 || colon == std::string::npos || colon + 1 == setting.value.size()) {
+      remark(setting.line, "user: expected NAME:PASSWORD or NAME:0xKEY");
+      continue;
+    }
+    const std::string password = setting.value.substr(colon + 1);
+    std::array<std::uint8_t, 16> key;
+    const bool is_key = password.starts_with("0x") && parse_hex(std::string_view(password).substr(2), key);
+    auto& [line, text] = users[setting.value.substr(0, colon)];
+    if (line != 0) remark(line, "user: a later line has this name as well, so this one is left out");
+    line = setting.line;
+    text = is_key ? "{key_md5: " + quoted(password.substr(2)) + '}' : quoted(password);
   }
-  if (!users.empty()) {
-    keys.emplace_back("users:");
-    for (const std::string& user : users) keys.push_back("  " + user);
-  }
+  if (!users.empty()) keys.emplace_back("users:");
+  for (const auto& [name, user] : users) keys.push_back("  " + quoted(name) + ": " + user.second);
+}
+
+void Conversion::write_auth() {
+  std::vector<std::string> keys;
+  const bool by_secret = is_on("use-auth-secret") || is_on("static-auth-secret");
+  add_users(keys, by_secret);
   std::vector<std::string> secrets;
   for (const Setting& setting : all("static-auth-secret")) {
     if (is_on("stun-only")) {
@@ -520,25 +630,45 @@ void Conversion::write_auth() {
   out_ += "# auth:\n#   database: sqlite:/var/lib/turnpike/users.db\n";
 }
 
+// Returns whether the address is one that coturn listens at, relays from or tells clients.
+bool Conversion::is_own(const std::string& address) const {
+  constexpr const char* kOwn[] = {"listening-ip", "relay-ip", "external-ip"};
+  return std::ranges::any_of(kOwn, [&](const char* option) {
+    return std::ranges::any_of(all(option), [&](const Setting& one) {
+      const std::string& value = one.value;
+      return value == address || value.starts_with(address + '/') || value.ends_with('/' + address);
+    });
+  });
+}
+
+// Returns why turnpike cannot have this block in peers.allow, or peers.deny; nothing when it can.
+std::optional<std::string_view> Conversion::why_left_out(const std::string& option, const Prefix& block) {
+  if (config::is_v4_mapped(block.address) && block.length >= 96)
+    return "IPv4 addresses in this form are always denied";
+  if (option != "allowed-peer-ip") return std::nullopt;
+  if (block.length == 0) return "DANGEROUS, so it is left out: name the networks that clients need";
+  const std::string key = "peers: {allow: [" + quoted(to_string(block)) + "]}";
+  if (!config::parse(key, "")) return "turnpike never allows these addresses";
+  return std::nullopt;
+}
+
 void Conversion::write_peers() {
   std::vector<Prefix> allowed;
   std::vector<Prefix> denied;
   const auto read = [&](const std::string& option, std::vector<Prefix>& out) {
     for (const Setting& setting : all(option)) {
+      const auto say = [&](std::string_view what) {
+        remark(setting.line, option + "=" + config::shown(setting.value) + ": " + std::string(what));
+      };
       const auto blocks = parse_peers(setting.value);
-      if (!blocks) {
-        remark(setting.line,
-               option + "=" + config::shown(setting.value) + ": no address, and no range of them");
-        continue;
+      if (!blocks) say("no address, and no range of them");
+      for (const Prefix& block : blocks.value_or(std::vector<Prefix>())) {
+        const auto why = why_left_out(option, block);
+        if (why) say(*why);
+        if (!why && std::ranges::find(out, block) == out.end()) out.push_back(block);
       }
-      for (const Prefix& block : *blocks) {
-        if (option == "allowed-peer-ip" && block.length == 0) {
-          remark(setting.line, option + "=" + config::shown(setting.value) +
-                                   ": DANGEROUS, so it is left out: name the networks that clients need");
-          break;
-        }
-        if (std::ranges::find(out, block) == out.end()) out.push_back(block);
-      }
+      if (option == "allowed-peer-ip" && is_own(setting.value))
+        say("opens all ports of this machine to clients. They reach each other without it");
     }
   };
   read("allowed-peer-ip", allowed);
@@ -619,6 +749,8 @@ std::string convert_coturn_config(std::istream& file, const std::string& name) {
   for (int line = 1; std::getline(file, text); ++line) {
     text = trimmed(text);
     if (text.empty() || text.front() == '#') continue;
+    // Options of a command line may be written as they are there.
+    if (text.starts_with("--")) text.erase(0, 2);
     const std::size_t end = std::min(text.find_first_of("= \t"), text.size());
     const std::size_t begin = std::min(text.find_first_not_of("= \t", end), text.size());
     std::string value = text.substr(begin);
