@@ -129,15 +129,16 @@ void SignalingSite::report_refused(const signaling::Refused& refused) const {
   }
 }
 
-Result<signaling::IceCredentials, Refusal> SignalingSite::mint(const Request& request) {
+Result<signaling::IceCredentials, Refusal> SignalingSite::mint(const Request& request,
+                                                               std::string_view token) {
   const TimePoint now = params_.clock();
-  const Result<signaling::Grant, Refusal> grant = admit(bearer_token(request));
+  const Result<signaling::Grant, Refusal> grant = admit(token);
   if (!grant) return grant.error();
   if (!minting_.take(request.client, now.steady)) return Refusal::rate_limited;
   return ice_servers_.mint(ice_servers_.quota_user(grant->subject, request.client), now.wall);
 }
 
-Response SignalingSite::minted(const Request& request,
+Response SignalingSite::minted(const Request& request, std::string_view token,
                                const std::function<std::string(const signaling::IceCredentials&)>& body) {
   if (!origins_.allows(request)) {
     if (params_.refused) {
@@ -145,7 +146,7 @@ Response SignalingSite::minted(const Request& request,
     }
     return error_response(403, "this origin is not allowed here");
   }
-  const auto credentials = mint(request);
+  const auto credentials = mint(request, token);
   if (!credentials) report_refused({credentials.error(), request.client});
   Response response = credentials ? json_response(body(*credentials)) : refused(credentials.error());
   origins_.add_headers(request, response);
@@ -153,7 +154,7 @@ Response SignalingSite::minted(const Request& request,
 }
 
 Response SignalingSite::ice_servers(const Request& request) {
-  return minted(request, [&](const signaling::IceCredentials& credentials) {
+  return minted(request, bearer_token(request), [&](const signaling::IceCredentials& credentials) {
     const std::string host = ice_servers_.host_for(request.host);
     const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(ice_servers_.lifetime()).count();
     return json::serialize(json::object{{"iceServers", ice_servers_.entries(host, credentials)},
@@ -164,11 +165,15 @@ Response SignalingSite::ice_servers(const Request& request) {
 }
 
 // The request of draft-uberti-behave-turn-rest §2.2. Janus sends it as a POST with the parameters in a form.
+// `key` is the token of those who cannot send a header.
 Response SignalingSite::turn_rest(const Request& request) {
   if (request.query("service") != "turn" && request.form("service") != "turn") {
     return error_response(400, "expected ?service=turn");
   }
-  return minted(request, [&](const signaling::IceCredentials& credentials) {
+  std::string token(bearer_token(request));
+  if (token.empty()) token = request.form("key").value_or("");
+  if (token.empty()) token = request.query("key").value_or("");
+  return minted(request, token, [&](const signaling::IceCredentials& credentials) {
     json::array uris;
     for (const std::string& url : ice_servers_.choose_urls(ice_servers_.host_for(request.host)).turn)
       uris.emplace_back(url);

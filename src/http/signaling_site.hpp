@@ -119,9 +119,9 @@ class SignalingSite : private WebSocketHandler {
 
   Response ice_servers(const Request& request);
   Response turn_rest(const Request& request);
-  Response minted(const Request& request,
+  Response minted(const Request& request, std::string_view token,
                   const std::function<std::string(const signaling::IceCredentials&)>& body);
-  Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request);
+  Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request, std::string_view token);
   // Returns what a token allows. Without access control it allows everything.
   Result<signaling::Grant, signaling::Refusal> admit(std::string_view token);
   // Sends the results of the last event to all clients concerned. Returns the cost (see cost.hpp).

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { exchange, request } from './support/http.mjs';
-import { startServer as start } from './support/server.mjs';
+import { inSeconds, secret, startServer as start, token } from './support/server.mjs';
 
 // Starts a server that accepts every host name of these requests.
 const startServer = ({ signaling = [], ...more } = {}) =>
@@ -160,6 +160,27 @@ test('Janus asks for credentials by POST', async t => {
   }
   assert.equal((await request(server.url, '/turn', { method: 'POST', headers, body: 'service=stun' })).status, 400);
   assert.equal((await request(server.url, '/turn', { method: 'PUT', headers, body: 'service=turn' })).headers.allow, 'GET, HEAD, POST');
+});
+
+test('Janus sends its token as turn_rest_api_key', async t => {
+  const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
+  t.after(server.stop);
+  const ask = async (key, method, headers = {}) => {
+    const query = `service=turn&api=${key}&key=${key}&username=1`;
+    const body = method === 'POST' ? { body: query } : {};
+    return (await request(server.url, `/turn?${method === 'POST' ? 'service=turn' : query}`, { method, headers, ...body })).status;
+  };
+  const good = token({ exp: inSeconds(60) });
+  for (const method of ['GET', 'POST']) {
+    assert.equal(await ask(good, method), 200, method);
+    assert.equal(await ask(token({ exp: inSeconds(-120) }), method), 401, method);
+    assert.equal(await ask('x', method), 401, method);
+    assert.equal(await ask('', method), 401, method);
+    // The header comes first.
+    assert.equal(await ask(good, method, { authorization: 'Bearer x' }), 401, method);
+  }
+  // Nothing else takes a token from its URL.
+  assert.equal((await request(server.url, `/ice-servers?key=${good}`)).status, 401);
 });
 
 test('a path that serves only a WebSocket says so', async t => {
