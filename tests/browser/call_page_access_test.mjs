@@ -84,6 +84,21 @@ test('the call page is accessible to everybody', { skip: skipReason(), timeout: 
     await ann.untilText('facts', 'Guest');
   });
 
+  await check('the facts are drawn as well, and go with Escape', async () => {
+    await ann.until('lines of the bit rates and of the round trip', () => ['in', 'out', 'trip'].every(name =>
+      /^M[^ML]+L/.test(document.querySelector(`.facts:not([hidden]) path.${name}`).getAttribute('d') ?? '')));
+    const keys = await ann.page.$$eval('.facts:not([hidden]) dt.key', nodes => nodes.map(node => node.className));
+    assert.deepEqual(keys, ['key in', 'key out', 'key trip', 'key loss'], 'the colours are explained');
+    await ann.click('open-settings');
+    await ann.page.focus('.facts:not([hidden]) button');
+    await ann.page.keyboard.press('Escape');
+    const open = await ann.page.evaluate(() => ['.facts', '#settings-panel'].map(one => !document.querySelector(one).hidden));
+    assert.deepEqual(open, [false, true], 'the key closes what has the focus');
+    assert.equal(await ann.page.evaluate(() => document.activeElement.dataset.testid), 'badge');
+    await ann.click('open-settings');
+    await ann.click('badge');
+  });
+
   await check('all facts are to be read on a phone', async () => {
     for (const size of [phone, turned]) {
       await ann.page.setViewport(size);

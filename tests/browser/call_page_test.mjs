@@ -107,8 +107,11 @@ test('a call', { skip: skipReason(), timeout: 180_000 }, async t => {
       return transfer.dataset.state === wanted;
     }, { args: [state] });
     await sendFile('no.bin', data);
-    await bob.click('file-refuse');
+    await bob.until('the question', () => document.querySelector('[data-testid="file-refuse"]'));
+    await bob.page.focus(byTestId('file-refuse'));
+    await bob.page.keyboard.press('Enter');
     await Promise.all([ann, bob].map(last('refused')));
+    assert.equal(await bob.page.evaluate(() => document.activeElement.dataset.state), 'refused', 'the focus stays in the row');
     await sendFile('stop.bin', data);
     await bob.until('the question', () => document.querySelector('[data-testid="file-accept"]'));
     await ann.click('file-cancel');

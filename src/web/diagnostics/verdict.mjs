@@ -68,10 +68,10 @@ export function summary(list) {
 
 // Further remarks: about the NAT, and about servers that other people cannot reach.
 export function remarks({ targets, results, mappings, page }) {
-  return [...natRemarks(targets, results, mappings), ...serverRemarks(targets, page)];
+  return [...natRemarks(results, mappings), ...serverRemarks(targets, page)];
 }
 
-function natRemarks(targets, results, mappings) {
+function natRemarks(results, mappings) {
   const answered = results.filter(({ kind, state }) => kind === 'stun' && state === 'ok');
   if (!answered.length) return [];
   const seen = answered.flatMap(({ reflexive }) => reflexive);
@@ -82,8 +82,9 @@ function natRemarks(targets, results, mappings) {
   const inside = withPort({ address: first.relatedAddress, port: first.relatedPort });
   const remark = hidden ? { key: 'nat.someHidden', values: { outside } }
     : { key: 'nat.some', values: { inside, outside } };
-  const hosts = new Set(targets.filter(({ kind }) => kind === 'stun').map(({ url }) => hostOf(url)));
+  const hosts = new Set(answered.map(({ url }) => hostOf(url)));
   if (hosts.size < 2) return [remark, { key: 'nat.oneServer' }];
+  if (!mappings.length) return [remark]; // nothing came back to the connection that asked both
   const family = ({ address }) => address?.includes(':');
   const comparable = mappings.filter(other => family(other) === family(mappings[0])
     && other.relatedPort === mappings[0].relatedPort);

@@ -153,7 +153,7 @@ export default {
   'facts.loss': 'Loss',
   'facts.here': 'Here',
   'facts.there': 'There',
-  'facts.graph': 'Bitrate of the last minute',
+  'facts.graph': 'Bitrate, round trip and loss of the last minute',
 
   'settings.title': 'Settings',
   'settings.relayOnly': 'Relay only',
@@ -255,8 +255,8 @@ export default {
   'nat.symmetric': 'Two STUN servers see different ports: the NAT is symmetric. With another such network '
     + 'only the relay connects.',
   'nat.cone': 'Two STUN servers see the same port: the NAT is not symmetric, so a direct way is likely.',
-  'nat.oneServer': 'Whether the NAT is symmetric cannot be told here: that takes two STUN servers, and one '
-    + 'is offered.',
+  'nat.oneServer': 'Whether the NAT is symmetric cannot be told here: that takes the answers of two STUN '
+    + 'servers, and there is one.',
   'note.tunnel': 'This page came through a tunnel or proxy, which carries web pages only. The relay needs an '
     + 'address of its own that others can reach: give it one by signaling.public_host.',
   'note.privateRelay': 'The servers below have addresses that only work in the server’s own network: '

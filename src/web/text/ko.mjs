@@ -135,7 +135,7 @@ export default {
   'facts.loss': '손실',
   'facts.here': '이쪽',
   'facts.there': '상대',
-  'facts.graph': '최근 1분의 비트레이트',
+  'facts.graph': '최근 1분의 비트레이트, 왕복 시간, 손실',
 
   'settings.title': '설정',
   'settings.relayOnly': '중계만 사용',
@@ -226,7 +226,7 @@ export default {
   'nat.someHidden': '주소 변환(NAT) 뒤에 있으며, 밖에서는 {outside}(으)로 보입니다.',
   'nat.symmetric': '두 STUN 서버에 서로 다른 포트가 보입니다. 대칭형 NAT이므로, 같은 종류의 네트워크와는 중계로만 이어집니다.',
   'nat.cone': '두 STUN 서버에 같은 포트가 보입니다. 대칭형 NAT이 아니므로 직접 연결될 가능성이 큽니다.',
-  'nat.oneServer': 'NAT이 대칭형인지는 여기서 알 수 없습니다. STUN 서버가 둘 있어야 하는데 하나만 제공됩니다.',
+  'nat.oneServer': 'NAT이 대칭형인지는 여기서 알 수 없습니다. STUN 서버 두 곳의 응답이 있어야 하는데 한 곳만 응답했습니다.',
   'note.tunnel': '이 페이지는 웹 페이지만 전달하는 터널이나 프록시를 거쳐 왔습니다. 중계에는 다른 사람이 닿을 수 있는 자체 주소가 필요합니다. '
     + 'signaling.public_host로 지정하세요.',
   'note.privateRelay': '다음 주소는 서버가 있는 네트워크 안에서만 닿을 수 있습니다: {hosts}.',

@@ -1,16 +1,15 @@
 // The small panel behind a tile's badge: the path in words, a graph of the last minute, and the numbers.
 import { element, svg } from '../app/dom.mjs';
 import { label, say, t } from '../app/language.mjs';
+import { bands, drawGraph, height, width } from './graph.mjs';
 import { iconSpan } from './icons.mjs';
-
-const width = 240;
-const height = 46;
-const seconds = 60;
 
 export class Facts {
   node = element('div', { class: 'facts', 'data-testid': 'facts', hidden: true });
-  #graphIn = svg('polyline', { class: 'in' });
-  #graphOut = svg('polyline', { class: 'out' });
+  #lines = {
+    loss: svg('path', { class: 'loss' }), roundTrip: svg('path', { class: 'trip' }),
+    sent: svg('path', { class: 'out' }), received: svg('path', { class: 'in' }),
+  };
   #name = element('b');
   #why = element('p');
   #values = {};
@@ -18,12 +17,13 @@ export class Facts {
   constructor(close) {
     const button = label(element('button', { type: 'button', onclick: close }, iconSpan('close')), 'close');
     const graph = svg('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img' },
-      svg('line', { class: 'ground', x1: 0, x2: width, y1: height - 1, y2: height - 1 }),
-      this.#graphOut, this.#graphIn);
+      ...Object.values(bands).map(({ bottom: y }) =>
+        svg('line', { class: 'ground', x1: 0, x2: width, y1: y, y2: y })),
+      ...Object.values(this.#lines));
     label(graph, 'facts.graph');
     const list = element('dl');
-    for (const [name, style] of [['received', 'key in'], ['sent', 'key out'], ['roundTrip'], ['loss'],
-      ['here'], ['there']]) {
+    for (const [name, style] of [['received', 'key in'], ['sent', 'key out'], ['roundTrip', 'key trip'],
+      ['loss', 'key loss'], ['here'], ['there']]) {
       this.#values[name] = element('dd', { 'data-fact': name }, '–');
       list.append(say(element('dt', { class: style }), `facts.${name}`), this.#values[name]);
     }
@@ -45,13 +45,7 @@ export class Facts {
     this.#write('sent', bitrate(last.sent));
     this.#write('roundTrip', last.roundTrip === null ? '–' : `${Math.round(last.roundTrip)} ms`);
     this.#write('loss', `${(last.loss * 100).toFixed(1)} %`);
-    const most = Math.max(100_000, ...samples.flatMap(({ received, sent }) => [received, sent]));
-    const line = field => samples.map((sample, index) => {
-      const x = width - (samples.length - 1 - index) * (width / (seconds - 1));
-      return `${x.toFixed(1)},${(height - 2 - (height - 4) * sample[field] / most).toFixed(1)}`;
-    }).join(' ');
-    this.#graphIn.setAttribute('points', line('received'));
-    this.#graphOut.setAttribute('points', line('sent'));
+    for (const [name, path] of Object.entries(drawGraph(samples))) this.#lines[name].setAttribute('d', path);
   }
 
   #write(name, text) {

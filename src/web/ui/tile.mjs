@@ -27,15 +27,21 @@ export class Tile {
     label(this.#muted, 'tile.muted');
     this.#muted.setAttribute('role', 'img');
     if (!self && kind === 'camera') {
-      this.#facts = new Facts(() => {
+      const close = () => {
         this.hideFacts();
         this.#badge.focus();
-      });
+      };
+      this.#facts = new Facts(close);
       this.#badge = element('button', {
         type: 'button', class: 'badge', 'data-testid': 'badge', 'aria-expanded': 'false', hidden: true,
         onclick: () => this.#toggleFacts(),
       }, this.#badgeText);
       this.node.append(this.#badge, this.#facts.node);
+      this.node.addEventListener('keydown', event => {
+        if (event.key !== 'Escape' || this.#facts.node.hidden) return;
+        event.stopPropagation(); // it is not for the panels of the call
+        close();
+      });
     }
   }
 

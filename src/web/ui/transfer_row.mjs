@@ -5,7 +5,7 @@ import { label, say, t } from '../app/language.mjs';
 
 // `arrived(blob)` makes the element that shows a received file.
 export class TransferRow {
-  node = element('div', { class: 'transfer', 'data-testid': 'transfer' });
+  node = element('div', { class: 'transfer', 'data-testid': 'transfer', tabindex: -1 });
   #transfer;
   #files;
   #arrived;
@@ -49,7 +49,10 @@ export class TransferRow {
         button('file.accept', () => this.#files.accept(this.#transfer), 'primary'),
         button('file.refuse', () => this.#files.refuse(this.#transfer))));
     if (state === 'done' && result) parts.push(element('div', { class: 'buttons' }, this.#arrived(result)));
+    const hadFocus = this.node.contains(document.activeElement);
     this.node.replaceChildren(...parts);
+    // The row keeps the focus of its buttons, but gives it to none: whoever holds the key would press it too.
+    if (hadFocus) this.node.focus();
   }
 
   #words() {
