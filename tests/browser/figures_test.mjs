@@ -1,6 +1,7 @@
 // Tests the figures that the page shows about a connection, and the graph of them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stepFor } from '../../src/web/app/ladder.mjs';
 import { compare, read } from '../../src/web/app/meter.mjs';
 import { bands, drawGraph, height, width } from '../../src/web/ui/graph.mjs';
 
@@ -76,4 +77,15 @@ test('the round trip has a gap where it is not known, and loss is drawn where so
   assert.equal(loss, `M${x},${bands.quality.bottom}V${bands.quality.top.toFixed(1)}`);
   assert.ok(bands.rates.bottom < bands.quality.top && bands.quality.bottom < height, 'the bands are apart');
   assert.deepEqual(drawGraph([]), { received: '', sent: '', roundTrip: '', loss: '' });
+});
+
+test('the more pages there are, the less each of them gets, and all of them together no more than an uplink has', () => {
+  const steps = Array.from({ length: 16 }, (_, i) => stepFor(i));
+  assert.equal(stepFor(0).camera, stepFor(1).camera);
+  for (let peers = 2; peers < steps.length; ++peers) {
+    const [before, now] = [steps[peers - 1], steps[peers]];
+    assert.ok(now.camera <= before.camera && now.screen <= before.screen && now.scale >= before.scale, String(peers));
+    assert.ok(now.camera * peers <= 2_500_000, `${peers} cameras`);
+  }
+  assert.deepEqual([1, 2, 3, 5, 8, 9].map(peers => steps[peers].camera / 1000), [2500, 1200, 800, 450, 250, 120]);
 });

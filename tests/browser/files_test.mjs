@@ -51,7 +51,7 @@ const until = async (what, condition) => {
 };
 
 test('small files come without a question, up to their limits for one person and for all', () => {
-  const { offered, offer } = receiver();
+  const { files, offered, offer } = receiver();
   const [ann, bob, cat, dan] = Array.from({ length: 4 }, () => someone());
   const states = () => offered.map(({ state }) => state);
   offer(ann, 'at the limit', megabyte);
@@ -69,6 +69,12 @@ test('small files come without a question, up to their limits for one person and
   offer(cat, 'cat 2', 10 * megabyte, { mime: 'image/png' });
   for (let i = 0; i < 10; ++i) offer(dan, `dan ${i}`, megabyte);
   assert.ok(states().slice(18).every(state => state === 'running'));
+  const channel = new Channel('file:bob 0');
+  files.opened(bob, channel);
+  channel.receive([1]);
+  assert.equal(states()[7], 'done');
+  offer(bob, 'one more of Bob', 1);
+  assert.equal(offered.pop().state, 'offered', 'what has come is kept as well');
   const last = someone();
   for (let i = 0; i < 6; ++i) offer(last, `last ${i}`, 1);
   assert.deepEqual(states().slice(30), [...Array(5).fill('running'), 'offered'], 'thirty of all people');
