@@ -114,7 +114,10 @@ test('limits of connections count the client that a proxy names', async t => {
     'X-Forwarded-For: 198.51.100.1', 'Content-Length: 1000', '', ''].join('\r\n'));
   assert.match(unread, /^HTTP\/1\.1 429 [^]*\r\nConnection: close\r\n/, 'nobody waits for its body');
   assert.equal((await request(server.url, '/ice-servers', as('198.51.100.2'))).status, 200);
-  assert.equal((await request(server.url, '/')).status, 200, 'the proxy itself is not counted');
+  const itself = [];
+  for (let i = 0; i < 4; ++i) itself.push(await connect(server.ws)); // the proxy itself is not counted
+  for (const socket of itself) socket.close();
+  await Promise.all(itself.map(({ ended }) => ended));
 
   open[0].close();
   await open[0].ended;
@@ -133,6 +136,21 @@ test('limits of connections count the client that a proxy names', async t => {
   for (const socket of open) socket.close();
   await server.stop(); // then the log is complete
   assert.match(server.log(), /signaling refused connection from 198\.51\.100\.1 \(signaling\.connections_per_address\)/);
+});
+
+test('as many connections are accepted in all as configured, and no more', async t => {
+  const server = await startServer({ signaling: ['connections: 2'] });
+  t.after(server.stop);
+  const open = [await connect(server.ws), await connect(server.ws)];
+  await assert.rejects(connect(server.ws), error => error.status === 429);
+  open[0].close();
+  await open[0].ended;
+  const freed = () => connect(server.ws).catch(error => { assert.equal(error.status, 429); });
+  let again;
+  await within(5000, 'its place to be free again', (async () => { while (!(again = await freed())); })());
+  for (const socket of [open[1], again]) socket.close();
+  await server.stop(); // then the log is complete
+  assert.match(server.log(), /signaling refused connection from 127\.0\.0\.1 \(signaling\.connections\)/);
 });
 
 test('limits of connections also count clients in the same network as the proxy', async t => {
@@ -165,6 +183,40 @@ test('a client that causes too much traffic must wait, is then closed, and harms
   assert.equal(rests, '1');
   assert.equal(closed, '1');
 });
+
+// The same for what members of a room say; the receivers are at another address.
+for (const [protocol, path] of [['plain', '/ws'], ['Socket.IO', '/socket.io/?EIO=4&transport=websocket']]) {
+  test(`what others get costs the member who says it: ${protocol}`, async t => {
+    const server = await startServer({ signaling: [...proxied, 'bytes_per_second_per_address: 50000', 'members_per_room: 30'] });
+    t.after(server.stop);
+    const isPlain = protocol === 'plain';
+    const enter = async address => {
+      const client = await connect(server.url.replace('http', 'ws') + path, { headers: { 'x-forwarded-for': address } });
+      if (isPlain) {
+        await client.request({ type: 'join', room: 'blue' });
+      } else {
+        assert.match(await client.hearText(), /^0/);
+        client.say('40');
+        assert.match(await client.hearText(), /^40/);
+        client.say('420["join_room","blue"]');
+        assert.equal(await client.hearText(), '430[]');
+      }
+      return client;
+    };
+    const say = (client, text) => client.say(isPlain ? { type: 'broadcast', data: text } : `42["chat","${text}","blue"]`);
+    const listeners = [];
+    for (let i = 0; i < 20; ++i) listeners.push(await enter(`198.51.100.${10 + i}`)); // each has its own costs
+    const talker = await enter('198.51.100.1');
+    say(talker, 'x'.repeat(10_000)); // to 20 people, which is about four seconds' worth
+    say(talker, 'x'.repeat(30_000)); // more than anybody waits for
+    say(talker, 'x');
+    const { code, reason } = await within(20_000, 'the end of who costs too much', talker.ended);
+    assert.deepEqual([code, reason], [1008, 'too much at once']);
+    say(listeners[0], 'and I?');
+    for (let text = ''; !text.includes('and I?');) text = await listeners[1].hearText();
+    for (const socket of listeners) socket.close();
+  });
+}
 
 test('a polling client that causes too much traffic is refused', async t => {
   const server = await startServer({ signaling: ['bytes_per_second_per_address: 2500'] });
@@ -209,6 +261,9 @@ test('the log has each kind of refusal once, with the configuration key that dec
   t.after(server.stop);
   for (let i = 0; i < 5; ++i) await request(server.url, '/ice-servers');
   await request(server.url, '/ice-servers', { headers: { authorization: 'Bearer x' } });
+  const poll = '/socket.io/?EIO=4&transport=polling';
+  const { sid } = JSON.parse((await request(server.url, poll)).body.toString().slice(1));
+  assert.equal((await request(server.url, `${poll}&sid=${sid}`, { method: 'POST', body: '40' })).status, 200);
   const join = async name => {
     const one = await connect(server.ws);
     await one.request({ type: 'join', room: 'blue', name, token: token({ exp: inSeconds(60) }) });
@@ -226,5 +281,5 @@ test('the log has each kind of refusal once, with the configuration key that dec
     'info signaling refused room-full from 127.0.0.1 (signaling.members_per_room)',
     'info signaling refused message from 127.0.0.1 (signaling.max_payload)',
   ]);
-  assert.match(server.log(), /signaling refused: message=1 room-full=1 token-invalid=1 token-required=5/);
+  assert.match(server.log(), /signaling refused: message=1 room-full=1 token-invalid=1 token-required=6/);
 });

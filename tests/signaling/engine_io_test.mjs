@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { within } from '../browser/support/cleanup.mjs';
+import { member } from './support/client.mjs';
 import { exchange, request } from './support/http.mjs';
 import { startServer } from './support/server.mjs';
 import { wire } from './support/wire.mjs';
@@ -375,6 +376,23 @@ test('one address may have only a limited number of sessions, however few its co
   assert.equal(refused.status, 429);
   assert.ok(refused.headers['retry-after']);
   assert.equal((await open('198.51.100.2')).status, 200);
+});
+
+test('a member that polls no more is dropped when too much waits for it, and the log says so', async t => {
+  const server = await startServer({ signaling: ['max_waiting: 100000'] });
+  t.after(server.stop);
+  const { open, get, post, gone } = speakTo(server, '/socket.io/');
+  const sid = await open();
+  assert.equal((await post(sid, '40')).status, 200);
+  assert.match((await get(sid)).body.toString(), /^40/);
+  assert.equal((await post(sid, '42["join_room","blue"]')).status, 200);
+  const ann = await member(server.ws, 'blue', 'Ann');
+  assert.equal(ann.joined.peers.length, 1);
+  for (let i = 0; i < 3; ++i) await ann.request({ type: 'broadcast', data: 'x'.repeat(50_000) });
+  await gone(sid);
+  ann.close();
+  await server.stop(); // then the log is complete
+  assert.match(server.log(), /signaling refused slow-reader from 127\.0\.0\.1 \(signaling\.max_waiting\)/);
 });
 
 test('ten thousand of each kind of garbage leave nothing behind', async t => {

@@ -21,11 +21,13 @@ const { io } = require('socket.io-client');
 const upgrade = (path, more = 'Connection: Upgrade\r\n') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}Upgrade: websocket\r\n` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
-// Returns a frame as a client sends it (RFC 6455 §5.2), of at most 65535 octets.
+// Returns a frame as a client sends it (RFC 6455 §5.2), of at most 2^32-1 octets.
 function frame(data, opcode = 1) {
   const payload = Buffer.from(data);
   const key = randomBytes(4);
-  const length = payload.length < 126 ? [0x80 | payload.length] : [0xfe, payload.length >> 8, payload.length & 255];
+  const octets = count => Array.from({ length: count }, (_, i) => Math.floor(payload.length / 256 ** (count - 1 - i)) % 256);
+  const length = payload.length < 126 ? [0x80 | payload.length]
+    : payload.length < 65_536 ? [0xfe, ...octets(2)] : [0xff, ...octets(8)];
   return Buffer.concat([Buffer.from([0x80 | opcode, ...length]), key, payload.map((octet, i) => octet ^ key[i % 4])]);
 }
 
@@ -82,6 +84,28 @@ test('frames in the same segment as the upgrade are processed', async t => {
     [Buffer.concat([Buffer.from(upgrade('/socket.io/?EIO=4&transport=websocket')), frame('40')])], 2);
   assert.match(open, /^0{"sid"/);
   assert.match(connected, /^40{"sid"/);
+});
+
+// RFC 6455 §5.2: browsers end a connection whose frames have longer lengths than necessary.
+test('a message is one frame whose length is written as short as possible', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  for (const [size, ...length] of [[0, 0], [125, 125], [126, 126, 0, 126], [65_535, 126, 255, 255], [65_536, 127, 0, 0, 0, 0, 0, 1, 0, 0]]) {
+    const socket = net.connect(server.port, '127.0.0.1');
+    let heard = Buffer.alloc(0);
+    const answer = await within(8000, `${size} octets`, new Promise((resolve, reject) => {
+      socket.on('error', reject);
+      socket.on('data', data => {
+        heard = Buffer.concat([heard, data]);
+        const at = heard.indexOf('\r\n\r\n') + 4;
+        if (at > 3 && heard.length >= at + 1 + length.length + size) resolve(heard.subarray(at));
+      });
+      socket.write(Buffer.concat([Buffer.from(upgrade('/')), frame('x'.repeat(size))])); // the chat tells everybody
+    }));
+    assert.deepEqual([...answer.subarray(0, 1 + length.length)], [0x81, ...length]);
+    assert.equal(answer.subarray(1 + length.length).toString(), 'x'.repeat(size));
+    socket.destroy();
+  }
 });
 
 test('an upgrade request is accepted as proxies rewrite it', async t => {
@@ -153,7 +177,7 @@ test('a client that gets a close frame and does not read is cut off', async t =>
   ann.close();
 });
 
-test('a client that sends a close frame has left at once, even if its connection stays open', async t => {
+for (const [code, why] of [[1000, 'is done'], [1001, 'leaves the page']]) test(`a client that ${why} has left at once, even if its connection stays open`, async t => {
   const server = await startServer();
   t.after(server.stop);
   const ann = await member(server.ws, 'blue', 'Ann');
@@ -163,10 +187,28 @@ test('a client that sends a close frame has left at once, even if its connection
   socket.resume();
   socket.write(Buffer.concat([Buffer.from(upgrade('/ws')), frame('{"type":"join","room":"blue"}')]));
   await ann.hear('peer-joined');
-  socket.write(goodbye);
+  socket.write(frame(Buffer.from([code >> 8, code & 255]), 8));
   await within(8000, 'the end of what the server says', ended);
   const told = await ann.request({ type: 'ping' }); // what came before its answer
   assert.deepEqual(told.map(({ type, reason }) => [type, reason]), [['peer-left', 'left']]);
+  ann.close();
+});
+
+test('a client that answers no ping is cut off, and the others are told that it is lost', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const ann = await member(server.ws, 'blue', 'Ann'); // who answers
+  const socket = net.connect(server.port, '127.0.0.1');
+  let heard = Buffer.alloc(0);
+  socket.on('data', data => { heard = Buffer.concat([heard, data]); });
+  socket.on('error', () => {});
+  const ended = new Promise(resolve => socket.on('close', resolve));
+  socket.write(Buffer.concat([Buffer.from(upgrade('/ws')), frame('{"type":"join","room":"blue"}')]));
+  await ann.hear('peer-joined');
+  await within(60_000, 'its end', ended);
+  assert.ok(heard.includes(Buffer.from([0x89, 0])), 'it was asked');
+  assert.equal((await ann.hear('peer-left', 20_000)).reason, 'lost');
+  assert.deepEqual(await ann.request({ type: 'ping' }), []);
   ann.close();
 });
 

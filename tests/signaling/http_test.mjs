@@ -46,6 +46,9 @@ test('the call page', async t => {
   assert.equal((await request(server.url, '/index.html')).status, 200);
   assert.equal((await request(server.url, '/nothing')).status, 404);
   assert.equal((await request(server.url, '/../../etc/passwd')).status, 404);
+  assert.equal((await request(server.url, '/admin-status/index.html')).status, 404, 'the page of the admin listener');
+  assert.equal(page.headers.vary, 'Accept-Encoding');
+  assert.equal(page.headers['cross-origin-opener-policy'], undefined, 'browsers complain of it without https');
   const post = await request(server.url, '/', { method: 'POST' });
   assert.equal(post.status, 405);
   assert.equal(post.headers.allow, 'GET, HEAD');
@@ -211,7 +214,7 @@ test('the host in the URLs that clients get', async t => {
   const { certificate, privateKey } = makeCertificate('turn.example.net');
   const tls = [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`];
   const hostOf = async (signaling, headers, more, listen) => {
-    const hosts = ['access: open', 'hosts: [other.example, tunnel.example]'];
+    const hosts = ['access: open', 'hosts: [other.example, tunnel.example, "*.internal"]'];
     const server = await startServer({ signaling: [...hosts, ...signaling], more, listen });
     const { body } = await request(server.url, '/ice-servers', { headers });
     await server.stop();
@@ -222,15 +225,18 @@ test('the host in the URLs that clients get', async t => {
   assert.equal(await hostOf([], { host: 'other.example' }, tls), 'turn.example.net');
   assert.equal(await hostOf([], { host: 'other.example' }, [], wildcard), 'other.example');
   assert.equal(await hostOf([], { host: 'other.example:8080' }), '127.0.0.1', 'where only that address listens');
-  const proxied = { host: 'tunnel.example', 'x-forwarded-for': '198.51.100.1' };
-  assert.notEqual(await hostOf([], proxied, [], wildcard), 'tunnel.example', 'a tunnel does not carry UDP');
+  for (const by of [{ 'x-forwarded-for': '198.51.100.1' }, { forwarded: 'for=198.51.100.1' }, { via: '1.1 tunnel' }])
+    assert.notEqual(await hostOf([], { host: 'tunnel.example', ...by }, [], wildcard), 'tunnel.example', 'a tunnel does not carry UDP');
+  assert.notEqual(await hostOf([], { host: 'a_b.internal' }, [], wildcard), 'a_b.internal', 'no URL takes this');
 });
 
 test('https with the operator\'s own certificate', async t => {
   const { certificate, privateKey } = makeCertificate('localhost');
   const server = await startServer({ scheme: 'https', more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`] });
   t.after(server.stop);
-  assert.equal((await request(server.url, '/')).status, 200);
+  const page = await request(server.url, '/');
+  assert.equal(page.status, 200);
+  assert.equal(page.headers['cross-origin-opener-policy'], 'same-origin');
   const ann = await member(server.ws, 'blue', 'Ann', { rejectUnauthorized: false });
   const bob = await member(server.ws, 'blue', 'Bob', { rejectUnauthorized: false });
   await ann.hear('peer-joined');

@@ -163,6 +163,9 @@ test('the plain protocol', async t => {
     assert.deepEqual(await ann.ended, { code: 1001, reason: 'restarting' });
     assert.match(server.log(), /signaling refused message from 127\.0\.0\.1 \(signaling\.max_payload\)/);
     assert.match(server.log(), /signaling refused slow-reader from 127\.0\.0\.1 \(signaling\.max_waiting\)/);
+    const [, opened, slow] = server.log().match(/ web_sockets=(\d+) dropped_slow=(\d+)/);
+    assert.ok(Number(opened) > 10, opened);
+    assert.equal(slow, '1');
   });
 });
 

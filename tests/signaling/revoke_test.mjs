@@ -121,10 +121,16 @@ test('all former tokens of a subject and its relay credentials are revoked', asy
   await relays(ann);
   const line = await connect(server.ws);
   await line.request(join({ sub: 'ann', jti: 'x' }));
+  const chat = sub => connect(server.url.replace('http', 'ws'), { headers: headersWith({ sub }) });
+  const [annsChat, bobsChat] = [await chat('ann'), await chat('bob')];
 
   assert.equal((await server.revoke('--subject', 'ann', '--for', '1h')).subject, 'ann');
   assert.equal((await line.hear('error')).code, 'token-revoked');
   await line.ended;
+  assert.deepEqual(await annsChat.ended, { code: 1008, reason: 'token-revoked' });
+  bobsChat.say('still here');
+  assert.equal(await bobsChat.hearText(), 'still here');
+  bobsChat.close();
   await assert.rejects(relays(ann));
   await relays(bob);
   const again = await connect(server.ws);

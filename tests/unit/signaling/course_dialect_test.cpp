@@ -438,9 +438,11 @@ TEST_CASE("a client that never polls is dropped, and others are not affected", "
 
 // --- Tokens
 struct GuardedCourse : SocketIoScenario {
-  GuardedCourse()
-      : SocketIoScenario(
-            {.access = Access::token, .token_secrets = {"south"}, .engine = {.ping_interval = 10min}}) {}
+  explicit GuardedCourse(Duration recovery = {})
+      : SocketIoScenario({.access = Access::token,
+                          .token_secrets = {"south"},
+                          .recovery = recovery,
+                          .engine = {.ping_interval = 10min}}) {}
   // Returns a token that, with the leeway, is valid for one minute.
   std::string token(const std::string& claims = {}) const {
     const auto seconds =
@@ -466,6 +468,43 @@ TEST_CASE("a socket is told that its token has expired, and joins no more rooms"
       .expect({R"(ann: 434[{"error":"token-invalid"}])"});  // it is in blue
   s.frames("ann", R"(425["token",")" + s.token() + "\"]").expect({"ann: 435[]"});
   s.frames("ann", R"(426["join_room","red"])").expect({"ann: 436[]"});
+}
+
+TEST_CASE("the role in a socket's token is shown to members of the plain protocol", "[signaling]") {
+  GuardedCourse s;
+  s.plain_joins("pat", "blue");
+  s.connects_by("ann", s.token(R"("role":"host")"));
+  s.emits("ann", R"(["join_room","blue"])")
+      .expect({R"(pat> {"type":"peer-joined","peer":{"id":"<ann>","name":"","role":"host"}})"});
+}
+
+TEST_CASE("a socket that comes back does so by the token that it brings", "[signaling]") {
+  GuardedCourse s(2min);
+  s.connects_by("ann", s.token(R"("room":"blue")"));
+  s.emits("ann", R"(["join_room","blue"])");
+  s.loses_wire("ann");
+  const std::string id = s.id("ann");
+  const std::string place = R"(","pid":")" + s.id("ann's pid") + R"(","offset":""})";
+  const auto comes_back = [&](const std::string& claims) {
+    return s.connects("ann", R"({"token":")" + s.token(claims) + place);
+  };
+  SECTION("which lasts longer than the former one") {
+    s.advance(50s);
+    comes_back(R"("room":"blue")");
+    CHECK(s.id("ann") == id);
+    s.advance(59'999ms).expect({});
+    s.advance(1ms).expect({R"(ann: 42["token_expired","1"])"});
+  }
+  SECTION("and need not hear that the former one expired meanwhile") {
+    s.advance(70s);
+    comes_back(R"("room":"blue")").expect({R"(ann: 40{"sid":"<ann>","pid":"<ann's pid>"})"});
+    CHECK(s.id("ann") == id);
+  }
+  SECTION("but not when this one is for other rooms") {
+    comes_back(R"("room":"red")");
+    CHECK(s.id("ann") != id);
+    CHECK(s.emits("ann", R"(["join_room","blue"])").count("token-invalid") == 1);
+  }
 }
 
 // --- The end of the server

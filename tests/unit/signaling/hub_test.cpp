@@ -1,9 +1,12 @@
 #include "turnpike/signaling/hub.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "support/manual_clock.hpp"
 #include "support/request_maker.hpp"
@@ -29,6 +32,33 @@ class Meeting {
                                   .role = std::move(role),
                                   .quota_user = name + "'s quota"});
     return *this;
+  }
+  // Enters with a token.
+  Meeting& enters_by(const std::string& name, const std::string& subject, const std::string& token,
+                     std::optional<WallTime> issued) {
+    const ConnectionId connection = next_connection_++;
+    lines_[connection] = name;
+    ids_[name] = hub_.add_member({.connection = connection,
+                                  .address = address("198.51.100.1"),
+                                  .name = name,
+                                  .role = {},
+                                  .quota_user = subject,
+                                  .token_id = token,
+                                  .issued = issued});
+    return *this;
+  }
+  // Returns the connections of those removed, and after a slash the users whose credentials are refused.
+  std::string revokes(auth::Revocation::Kind kind, const std::string& name, WallTime since) {
+    Hub::Revoked revoked = hub_.remove_holders({kind, name, since, since + 1h}, out_);
+    std::vector<std::string> lines;
+    for (const ConnectionId connection : revoked.connections) lines.push_back(lines_.at(connection));
+    std::ranges::sort(lines);
+    std::ranges::sort(revoked.quota_users);
+    std::string all;
+    for (const std::string& line : lines) all += line + ' ';
+    all += '/';
+    for (const std::string& user : revoked.quota_users) all += ' ' + user;
+    return all;
   }
   // Returns the names of those in the room, or why the member may not join.
   std::string joins(const std::string& name, std::string_view room) {
@@ -586,6 +616,57 @@ TEST_CASE("who comes and goes is not missed, only what was said", "[signaling]")
   CHECK(m.resumes("ann") == "blue");
   CHECK(m.heard() == "ann': bob 1");
   CHECK(m.peers("ann", "blue") == "bob dora");
+}
+
+TEST_CASE("what was missed once is not missed again", "[signaling]") {
+  Meeting m({.missed_messages = 3, .missed_bytes = 100});
+  m.gather("blue", {"ann", "bob"});
+  for (const std::string said : {"1", "2", "3"}) {
+    m.drops("ann");
+    CHECK(m.broadcasts("bob", "blue", said + std::string(59, '0'))
+              .empty());  // two of these are too many octets
+    CHECK(m.resumes("ann") == "blue");
+    CHECK(m.heard() == "ann': bob to blue " + said + std::string(59, '0'));
+  }
+}
+
+TEST_CASE("the rooms of a member that came back count for the address where it is now", "[signaling]") {
+  Meeting m({.rooms_per_address = 1});
+  m.enters("ann", "198.51.100.9").enters("bob", "198.51.100.1");
+  m.joins("bob", "red");
+  m.drops("ann");
+  CHECK(m.resumes("ann").empty());  // at bob's address
+  CHECK(m.joins("ann", "blue") == "too-many-rooms");
+}
+
+// --- Revocation
+TEST_CASE("who holds what is revoked is removed, and nobody else", "[signaling]") {
+  using Kind = auth::Revocation::Kind;
+  Meeting m;
+  const WallTime now = m.now().wall;
+  m.enters_by("early", "ann", "a", now - 1s).enters_by("same", "ann", "b", now);
+  m.enters_by("late", "ann", "c", now + 1ms).enters_by("undated", "ann", "d", std::nullopt);
+  m.enters_by("away", "ann", "e", now - 1s).enters_by("other", "bob", "f", now - 1s);
+  m.gather("blue", {"early", "same", "late", "undated", "away", "other"});
+  m.drops("away");
+  CHECK(m.revokes(Kind::subject, "bob ann", now) == "/");
+  CHECK(m.revokes(Kind::subject, "ann", now) ==
+        "early same undated / ann");  // whoever came later has a newer token
+  CHECK(m.peers("other", "blue") == "late");
+  CHECK(m.resumes("away") == "resume-unknown");
+  CHECK(m.revokes(Kind::token, "c", now) == "late / ann");  // whenever it was issued
+  CHECK(m.peers("other", "blue").empty());
+}
+
+TEST_CASE("a revocation is about the token that a member has now", "[signaling]") {
+  using Kind = auth::Revocation::Kind;
+  Meeting m;
+  const WallTime now = m.now().wall;
+  m.enters_by("ann", "ann", "old", now - 1s).gather("blue", {"ann"});
+  m.hub().renew_token(m.id("ann"), "ann", std::nullopt, "new", now + 1s);
+  CHECK(m.revokes(Kind::token, "old", now) == "/");
+  CHECK(m.revokes(Kind::subject, "ann", now) == "/");
+  CHECK(m.revokes(Kind::token, "new", now) == "ann / ann");
 }
 
 TEST_CASE("only the right secret lets a member come back", "[signaling]") {
