@@ -26,8 +26,8 @@ class BatchPacer {
   // A pass with this many datagrams had a batch already: each of them costs nearly as little as in a larger
   // one, if all are of different flows.
   static constexpr std::uint64_t kBatch = 16;
-  // Above kBatch, there is a pause only when the datagrams are at least this many for each flow, in hundredths.
-  // 125 means 1.25: runs begin to form.
+  // Above kBatch, there is a pause only when the datagrams are at least this many for each flow, in
+  // hundredths. 125 means 1.25: runs begin to form.
   static constexpr std::uint64_t kPerFlow = 125;
   // A pass with this many datagrams is followed by no pause, because as many as it could take were waiting.
   static constexpr std::uint64_t kFullBatch = 256;

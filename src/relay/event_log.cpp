@@ -52,10 +52,11 @@ void NetworkHints::advise(const Prefix& network) {
   const std::lock_guard lock(mutex_);
   if (!known_.insert(network).second) return;
   const std::string shown = to_string(network);
-  LogEvent("network_closed",
-           fmt::format("a client asked for a peer in {}, a network of this machine, which clients cannot reach; "
-                       "to allow it, set peers: allow: [\"{}\"]",
-                       shown, shown))
+  LogEvent(
+      "network_closed",
+      fmt::format("a client asked for a peer in {}, a network of this machine, which clients cannot reach; "
+                  "to allow it, set peers: allow: [\"{}\"]",
+                  shown, shown))
       .field("network", shown)
       .field("key", "peers.allow")
       .write(spdlog::level::info);
@@ -126,8 +127,9 @@ void EventLog::on_timeout() {
   }
   if (others_.count != 0) {
     LogEvent("more_refused",
-             fmt::format("{} more requests, from other addresses, were refused; the next line is about the last one",
-                         others_.count))
+             fmt::format(
+                 "{} more requests, from other addresses, were refused; the next line is about the last one",
+                 others_.count))
         .field("count", others_.count)
         .write(spdlog::level::info);
     describe(others_.last).write(spdlog::level::info);

@@ -450,8 +450,8 @@ void Conversion::write_tls() {
   } else {
     for (const char* option : {"cert", "pkey", "cipher-list", "no-tlsv1_2"}) {
       for (const Setting& setting : all(option))
-        remark(setting.line,
-               std::string(option) + ": this has no effect without cert, pkey and a listener for TLS or DTLS");
+        remark(setting.line, std::string(option) +
+                                 ": this has no effect without cert, pkey and a listener for TLS or DTLS");
     }
   }
   write("tls", keys);
