@@ -744,7 +744,7 @@ TEST_CASE("a fault that begins with the path of a key is shown with its place", 
   CHECK(shown("realm: x") == "realm: x");
   CHECK(shown("listen[0]: x") == "t.yaml:6: listen[0]: x");
   CHECK(shown("listen[1]: x") == "t.yaml:8: listen[1]: x");
-  CHECK(shown("listen[2]: x") == "t.yaml:6: listen[2]: x");  // the list begins there
+  CHECK(shown("listen[2]: x") == "t.yaml:5: listen[2]: x");  // the list begins there
   CHECK(shown("[: x") == "[: x");
   CHECK(shown("cannot listen") == "cannot listen");
   CHECK(shown("") == "");

@@ -187,8 +187,8 @@ TEST_CASE("an allocation without a socket is counted by its reason", "[server]")
     return sockets.open(request);
   };
   const auto gone = open_at(address("192.0.2.77"));
-  REQUIRE_FALSE(gone);
-  CHECK(gone.error() == turn::RelayError::no_port);
+  REQUIRE_FALSE(gone.has_value());
+  CHECK((gone.error() == turn::RelayError::no_port));
   CHECK(sockets.counters().no_socket == 1);
 
   rlimit before{};
@@ -198,7 +198,7 @@ TEST_CASE("an allocation without a socket is counted by its reason", "[server]")
   const bool opened = open_at(here).has_value();
   REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK_FALSE(opened);
-  CHECK(open_at(here));
+  CHECK(open_at(here).has_value());
   CHECK(sockets.counters().no_socket == 1);
   CHECK(sockets.counters().out_of_descriptors == 1);
   CHECK(sockets.counters().out_of_ports == 0);
@@ -215,7 +215,7 @@ TEST_CASE("an address that no socket can have is no want of descriptors", "[serv
   turn::RelayRequest request;
   request.family = Family::ipv6;
   request.client_side = address("fe80::1");
-  CHECK_FALSE(sockets.open(request));
+  CHECK_FALSE(sockets.open(request).has_value());
   CHECK(sockets.counters().no_socket == 1);
   CHECK(sockets.counters().out_of_descriptors == 0);
 }
