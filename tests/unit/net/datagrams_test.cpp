@@ -64,6 +64,8 @@ TEST_CASE("datagrams of one length to one address go together and arrive apart",
   put(at_a, to_a, 'p', 0);
   put(at_a, to_a, 'q', 0);
   for (char c = 'r'; c < 'v'; ++c) put(at_a, to_a, c, 9000);  // too long for a run
+  for (char c = 'v'; c < 'y'; ++c) put(at_a, to_a, c, 160);
+  put(at_a, to_a, 'y', 0);  // would be lost in a run
   batch.send();
   CHECK((a.take() == to_a));
   CHECK((b.take() == to_b));

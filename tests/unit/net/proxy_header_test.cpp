@@ -74,6 +74,7 @@ TEST_CASE("a malformed header of version 1 is refused", "[proxy]") {
            "PROXY TCP4 198.51.100 203.0.113.9 1 2\r\n",
            "PROXY TCP4 2001:db8::7 2001:db8::9 1 2\r\n",
            "PROXY TCP6 198.51.100.7 203.0.113.9 1 2\r\n",
+           "PROXY TCP4 198.51.100.7 2001:db8::9 1 2\r\n",
            "PROXY UDP4 198.51.100.7 203.0.113.9 1 2\r\n",
            "PROXY unknown\r\n",
            "PROXY \r\n",

@@ -169,6 +169,7 @@ TEST_CASE("the Host of a request is found, however the octets are cut", "[server
   check_whole(find_host, get("X-Host: a\r\nHostess: b\r\n\r\n"), "absent");
   check_whole(find_host, "GET / HTTP/1.0\n\n", "absent");
   check_whole(find_host, "GET Host: HTTP/1.0\r\n\r\n", "absent");  // the request's own line is no field
+  check_whole(find_host, "Host: a.example\r\nHost: b.example\r\n", "named b.example");
   // After the head there is no field either, and the first Host counts.
   CHECK(http(get("A: b\r\n\r\nHost: www.example.org\r\n")) == "absent");
   CHECK(http(get("Host: a.example\r\nHost: b.example\r\n")) == "named a.example");

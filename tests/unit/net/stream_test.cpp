@@ -272,6 +272,26 @@ TEST_CASE("to a client that does not read, media is dropped and control is kept"
   CHECK((ends.client_reads() == media));
 }
 
+TEST_CASE("what waits goes out before what comes later, even if the kernel has room again", "[stream]") {
+  StreamEnds ends;
+  ends.stream->allow_waiting(Stream::kControlLimit);
+  Octets sent;
+  const auto send_next = [&] {
+    const Octets message = channel_data(std::to_string(1'000'000 + sent.size()) + std::string(493, '.'));
+    sent = sent + message;
+    REQUIRE(ends.send_one(message, {}, false) == StreamState::open);
+  };
+  while (!ends.stream->has_waiting()) send_next();
+  Octets got = ends.client_reads();
+  send_next();
+  while (ends.stream->has_waiting()) {
+    REQUIRE(ends.stream->send_waiting() == StreamState::open);
+    got = got + ends.client_reads();
+  }
+  got = got + ends.client_reads();
+  CHECK((got == sent));
+}
+
 // Returns how much is sent to a client that never reads until it is disconnected, beyond what the kernel
 // takes.
 std::size_t sent_until_given_up(StreamEnds& ends) {
@@ -685,6 +705,27 @@ TEST_CASE("old TLS and what is no TLS end the connection", "[stream][tls]") {
   StreamEnds ends(&tls);
   ends.client_sends(stun_message(4));
   CHECK(ends.receive(StreamState::ended).empty());
+}
+
+TEST_CASE("a TLS handshake that goes on and on is ended", "[stream][tls]") {
+  const PemFiles files;
+  const TlsContext tls(files["certificate.pem"], files["key.pem"]);
+  StreamEnds ends(&tls);
+  // The beginning of a ClientHello of 120 kB, which OpenSSL would wait for.
+  Octets record{22, 3, 1, 0x10, 0, 1, 1, 0xD4, 0xC0, 3, 3};
+  record.resize(5 + 0x1000);
+  int taken = 0;
+  StreamState state = StreamState::open;
+  for (; state == StreamState::open && taken < 25; ++taken) {
+    ends.client_sends(record);
+    record[5] = 0;
+    std::vector<Bytes> none;
+    ends.buffers.reset();
+    state = ends.stream->receive(ends.buffers, none);
+  }
+  CHECK(state == StreamState::ended);
+  CHECK(taken == 9);  // after 32 kB
+  CHECK(ends.buffers.counters.handshakes_failed == 1);
 }
 
 TEST_CASE("what TLS answers by itself is bounded too", "[stream][tls]") {

@@ -225,6 +225,13 @@ TEST_CASE("records within a record that OpenSSL would leave out are left out as 
   }
 }
 
+// Returns a record in clear text, as they are before the change of keys.
+Octets in_clear_text(std::uint8_t number, const Octets& text) {
+  Octets record{22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 1, number, 0, static_cast<std::uint8_t>(text.size())};
+  record.insert(record.end(), text.begin(), text.end());
+  return record;
+}
+
 TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dtls][bounds]") {
   HalfOpen().shake_hands();  // first of all OpenSSL makes what it keeps for all connections
   HalfOpen ends;
@@ -237,21 +244,7 @@ TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dt
   for (std::uint16_t number = 0; number < 40; ++number) {
     for (const std::uint32_t size : {8000U, 16000U, 0xFFFFFFU}) {
       const Octets text = SealedRecords::fragment(16, size, number, Octets{1});
-      Octets record{22,
-                    0xFE,
-                    0xFD,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    1,
-                    static_cast<std::uint8_t>(number),
-                    0,
-                    static_cast<std::uint8_t>(text.size())};
-      record.insert(record.end(), text.begin(), text.end());
-      ends.to_server(record);
+      ends.to_server(in_clear_text(static_cast<std::uint8_t>(number), text));
     }
   }
   expect_little();
@@ -282,6 +275,21 @@ TEST_CASE("a half-open DTLS association holds little, whatever it is sent", "[dt
   }
   expect_little();
   CHECK(peak < ends.before + 2 * kMaxHalfOpen);
+}
+
+TEST_CASE("of a handshake in clear text, only the next message and one of usual length reach OpenSSL",
+          "[dtls][bounds]") {
+  constexpr std::uint8_t kKeyExchange = 16;
+  HalfOpen ends;
+  ends.shake_hands_but_for_the_end();
+  const auto refused = [&](std::uint32_t size, std::uint16_t message_number) {
+    const std::uint64_t before = ends.buffers.counters.implausible;
+    ends.to_server(in_clear_text(1, SealedRecords::fragment(kKeyExchange, size, message_number, Octets{1})));
+    return ends.buffers.counters.implausible - before;
+  };
+  CHECK(refused((4 << 10) + 1, 2) == 1);  // the hello with the cookie was message 1
+  CHECK(refused(66, 3) == 1);
+  CHECK(refused(66, 2) == 0);
 }
 
 TEST_CASE("thousands of records in one pass that are answered each stay within the buffer",

@@ -33,6 +33,21 @@ struct Book {
   ClientBook<Line> lines{idle};
 };
 
+TEST_CASE("idle connections have a limit in total and one for each address", "[relay][client_book]") {
+  const IpAddress one = IpAddress::v4(0xC6336401);
+  const IpAddress other = IpAddress::v4(0xC6336402);
+  IdleConnections idle({.idle = 3, .idle_per_address = 1});
+  CHECK(idle.take(one, false));
+  CHECK_FALSE(idle.take(one, false));
+  CHECK(idle.take(one, true));
+  CHECK(idle.take(other, false));
+  CHECK_FALSE(idle.take(IpAddress::v4(0xC6336403), true));
+  CHECK(idle.count() == 3);
+  idle.release(other);
+  CHECK_FALSE(idle.take(one, false));
+  CHECK(idle.take(other, false));
+}
+
 TEST_CASE("a connection is found by its number and its 5-tuple until it is removed", "[relay][client_book]") {
   Book book;
   Line* line = book.open(1000);

@@ -107,6 +107,17 @@ TEST_CASE("a full mailbox still accepts messages about events", "[server]") {
   CHECK(mailbox.counters().dropped == dropped + 2);
 }
 
+TEST_CASE("messages that are sent back take room as well", "[server]") {
+  Mailbox mailbox;
+  const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
+  for (int i = 0; i < 100; ++i) mailbox.post(Returned{1, tuple, std::vector<std::uint8_t>(kMax)});
+  CHECK_FALSE(mailbox.post(from_client(kMax), kMax, false));
+  std::size_t whole = 0;
+  for (const Mail& mail : mailbox.take()) whole += std::get<Returned>(mail).message.size();
+  CHECK(whole <= 4 << 20);
+  CHECK(whole > 60 * kMax);
+}
+
 TEST_CASE("a move whose first message was dropped has not begun", "[server]") {
   std::deque<Mailbox> mailboxes(2);
   Roaming roaming(0, mailboxes, HashKey{1, 2});
