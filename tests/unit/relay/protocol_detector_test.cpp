@@ -160,5 +160,24 @@ TEST_CASE("behind a load balancer, the name comes after the header", "[detector]
   CHECK(pair.unread() == hello);
 }
 
+TEST_CASE("the header of a load balancer may come in pieces, and nothing behind it is taken", "[detector]") {
+  const std::string header = "PROXY TCP4 198.51.100.7 203.0.113.9 55555 443\r\n";
+  const std::string message = "\0\1 a message of STUN"s;
+  for (const std::size_t cut : {std::size_t{1}, std::size_t{20}, header.size() - 1}) {
+    CAPTURE(cut);
+    const Pair pair;
+    ProtocolDetector detector(true, std::nullopt, nullptr);
+    test::write_all(pair.client.get(), header.substr(0, cut));
+    pair.wait_for(cut);
+    CHECK(detector.read(pair.server.get(), false) == Verdict::wait);
+    const std::string rest = header.substr(cut) + message;
+    test::write_all(pair.client.get(), rest);
+    pair.wait_for(rest.size());
+    CHECK(detector.read(pair.server.get(), false) == Verdict::turn);
+    CHECK(detector.client()->to_string() == "198.51.100.7:55555");
+    CHECK(pair.unread() == message);
+  }
+}
+
 }  // namespace
 }  // namespace turnpike::relay

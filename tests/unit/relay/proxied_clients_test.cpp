@@ -185,6 +185,17 @@ TEST_CASE("a flow is forgotten after a quarter of an hour, but not while it is h
   CHECK(table.route_to(ann) == "nowhere");
   CHECK(table.clients.flows() == 0);
 
+  // A flow that is released is as new as one that was heard just now.
+  const PathId cid = table.path(socket(3), kAnn);
+  table.clients.hold(cid);
+  table.wait(24h);
+  table.whose(socket(2), "payload");  // of another client
+  table.clients.release(cid);
+  table.wait(14min);
+  CHECK(table.route_to(cid) == socket(3).to_string());
+  table.wait(1min);
+  CHECK(table.route_to(cid) == "nowhere");
+
   // These are numbers of others, and of flows that have ended.
   for (const PathId path : {ann, ben, PathId{0}, path_of_listener(kListener), PathId{~std::uint64_t{0}}}) {
     table.clients.hold(path);

@@ -79,6 +79,17 @@ TEST_CASE("the ports of an address stay taken while the machine does not have it
   CHECK_FALSE(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
 }
 
+TEST_CASE("a reservation is for its owner alone, and once", "[server]") {
+  RelayPool pool({}, machine({"203.0.113.1"}));
+  const stun::ReservationToken token{1, 2, 3};
+  turn::QuotaSlot slot;
+  pool.reserve(token, "user alice", {}, {});
+  CHECK_FALSE(pool.take_reservation(token, "user bob", slot).has_value());
+  CHECK_FALSE(pool.take_reservation({}, "user alice", slot).has_value());
+  CHECK(pool.take_reservation(token, "user alice", slot).has_value());
+  CHECK_FALSE(pool.take_reservation(token, "user alice", slot).has_value());
+}
+
 // --- 1:1 NAT
 
 TEST_CASE("an advertised address without a local one stands for the only relayed address", "[server]") {
@@ -121,6 +132,14 @@ TEST_CASE("an advertised address without a local one stands for the only relayed
     params.addresses = {address("127.0.0.1")};
     CHECK(RelayPool(params, machine({"10.0.0.5"}), {any_v4}).addresses()->to_local(address("198.51.100.7")) ==
           address("127.0.0.1"));
+  }
+  SECTION("and of none when there come to be several") {
+    params.advertise_for_only.pop_back();
+    RelayPool pool(params, machine({"10.0.0.6"}), {any_v4, address("10.0.0.6")});
+    CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("10.0.0.6"));
+    pool.follow(machine({"10.0.0.5", "10.0.0.6"}));
+    CHECK(pool.addresses()->to_local(address("198.51.100.7")) == address("198.51.100.7"));
+    CHECK(pool.absent_locals().size() == 1);
   }
   SECTION("and it is an error where there are several or none") {
     const auto refuses = [&](const net::LocalAddresses& local, std::vector<IpAddress> listeners,

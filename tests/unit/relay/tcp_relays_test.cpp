@@ -341,6 +341,26 @@ TEST_CASE("after a pause, another descriptor that has got the listener's number 
   CHECK(town.epoll.wait(events, 0).empty());
 }
 
+TEST_CASE("a connection that waits is bound by its own client, once", "[tcp]") {
+  PeerConnectionTable table;
+  net::SystemRandom random;
+  const auth::Identity alice{"alice", {}, {}};
+  const auth::Identity bob{"bob", {}, {}};
+  const ConnectionId id = table.add(3, random);
+  CHECK_FALSE(table.is_waiting(id));
+  CHECK_FALSE(table.bind(id, alice, 1).has_value());  // the peer has not answered yet
+  table.offer(id, alice, {}, net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)));
+  CHECK(table.is_waiting(id));
+  CHECK_FALSE(table.bind(id, bob, 1).has_value());
+  CHECK(table.is_waiting(id));
+  CHECK(table.bind(id, alice, 1).has_value());
+  CHECK_FALSE(table.is_waiting(id));
+  CHECK_FALSE(table.bind(id, alice, 2).has_value());
+  CHECK_FALSE(table.close_unbound(id));
+  CHECK(table.remove_ended(id) == 3U);
+  CHECK_FALSE(table.close(id).has_value());
+}
+
 TEST_CASE("the connections that wait for their last octets are limited, and the oldest is closed first",
           "[tcp]") {
   net::Epoll epoll;
