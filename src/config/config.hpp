@@ -71,6 +71,10 @@ struct NatDiscoveryParams {
   std::vector<Endpoint> alternates;  // one at most for each family; port 0 means any free port
 };
 
+struct StunParams {
+  bool rfc3489 = false;  // whether Binding requests without a magic cookie are answered
+};
+
 struct SignalingParams {
   bool enabled = false;             // true when the file has any key of the section
   std::vector<Endpoint> also_at{};  // listeners of STUN and TURN that also accept HTTP
@@ -120,6 +124,7 @@ struct Config {
   relay::StreamLimits streams;
   std::chrono::microseconds batching_delay{100};
   NatDiscoveryParams nat_discovery;
+  StunParams stun;
   net::TlsParams tls;
   SignalingParams signaling;
   LogParams log;

@@ -130,6 +130,8 @@ constexpr Key kKeys[] = {
     {"nat_discovery.alternate", "",
      [](const Value& v, Config& c) { read_alternates(v, c.nat_discovery.alternates); }},
 
+    {"stun.rfc3489", "false", [](const Value& v, Config& c) { read_flag(v, c.stun.rfc3489); }},
+
     {"tls.certificate", "", [](const Value& v, Config& c) { read_pem_source(v, c.tls.certificate); }},
     {"tls.private_key", "", [](const Value& v, Config& c) { read_pem_source(v, c.tls.private_key); }},
     {"tls.min_version", "1.2", [](const Value& v, Config& c) { read_min_version(v, c.tls.only_tls_1_3); }},

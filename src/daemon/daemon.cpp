@@ -270,7 +270,8 @@ relay::Settings Daemon::make_settings(const config::Config& config) const {
                      .nonce_lifetime = config.auth.nonce_lifetime,
                      .draining = drain_ != nullptr,
                      .default_family = config.relay.default_family,
-                     .strict_expiry = config.auth.strict_expiry}};
+                     .strict_expiry = config.auth.strict_expiry,
+                     .rfc3489 = config.stun.rfc3489}};
 }
 
 std::shared_ptr<const relay::Settings> Daemon::share_settings() const {

@@ -8,6 +8,17 @@ Result<MessageView, ParseError> MessageView::parse(Bytes datagram) {
   if (datagram.size() < kHeaderSize) return ParseError::too_short;
   if ((datagram[0] & 0xC0) != 0) return ParseError::not_stun;
   if (load_u32(&datagram[4]) != kMagicCookie) return ParseError::bad_magic_cookie;
+  return parse_after_cookie(datagram);
+}
+
+Result<MessageView, ParseError> MessageView::parse_rfc3489(Bytes datagram) {
+  if (datagram.size() < kHeaderSize) return ParseError::too_short;
+  constexpr MessageType kBinding{Method::binding, Class::request};
+  if (load_u16(datagram.data()) != kBinding.to_wire()) return ParseError::not_stun;
+  return parse_after_cookie(datagram);
+}
+
+Result<MessageView, ParseError> MessageView::parse_after_cookie(Bytes datagram) {
   const std::size_t length = load_u16(&datagram[2]);
   if (length % 4 != 0 || length + kHeaderSize != datagram.size()) return ParseError::bad_length;
 

@@ -5,11 +5,12 @@
 
 namespace turnpike::stun {
 
-MessageBuilder::MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id)
+MessageBuilder::MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id,
+                               std::uint32_t cookie)
     : writer_(buffer.first(std::min(buffer.size(), kMaxMessageSize))), transaction_id_(transaction_id) {
   writer_.u16(type.to_wire());
   writer_.u16(0);
-  writer_.u32(kMagicCookie);
+  writer_.u32(cookie);
   writer_.bytes(transaction_id);
 }
 

@@ -37,6 +37,36 @@ void Binding::on_binding(Request& request, Output& out) {
   responder_.finish(request, builder, out);
 }
 
+// RFC 3489 §8.1. A client that asks for an answer from an address that this server has not got waits for it,
+// and then goes on with its other tests, as behind a NAT that lets no such answer through.
+void Binding::on_rfc3489(Request& request, Output& out) {
+  const NatDiscovery* sockets = discovery_at(request.tuple);
+  stun::ChangeRequest change;
+  if (const auto value = request.find(AttributeType::change_request)) {
+    const auto asked = stun::decode_change_request(*value);
+    if (!asked || (!sockets && *asked != stun::ChangeRequest{})) return;
+    change = *asked;
+  }
+  if (responder_.reject_unknown(request, {.nat_discovery = true}, out)) return;
+  stun::MessageBuilder builder = responder_.begin(request, stun::Class::success);
+  builder.add_address(AttributeType::mapped_address, request.tuple.client);
+  if (sockets) {
+    const NatDiscovery::Origin from = sockets->origin(request.tuple, change);
+    const NatDiscovery::Origin other = sockets->origin(request.tuple, {.ip = true, .port = true});
+    builder.add_address(AttributeType::source_address, access_.to_advertised(from.local));
+    builder.add_address(AttributeType::changed_address, access_.to_advertised(other.local));
+    request.answer_to = from_origin(request.tuple, from);
+  }
+  responder_.finish(request, builder, out);
+}
+
+FiveTuple Binding::from_origin(const FiveTuple& tuple, const NatDiscovery::Origin& origin) {
+  FiveTuple to = tuple;
+  to.server = origin.local;
+  to.path = path_of_listener(origin.listener);
+  return to;
+}
+
 // Returns null when NAT discovery does not use this server address.
 const NatDiscovery* Binding::discovery_at(const FiveTuple& tuple) const {
   const auto found =
@@ -77,9 +107,7 @@ void Binding::add_discovery(Request& request, const NatDiscovery& sockets, const
   if (options.padding) builder.add_padding(padding_for(request, *options.padding, builder));
 
   if (is_stream(request.tuple.transport)) return;
-  FiveTuple to = request.tuple;
-  to.server = from.local;
-  to.path = path_of_listener(from.listener);
+  FiveTuple to = from_origin(request.tuple, from);
   if (options.response_port) to.client.port = *options.response_port;
   request.answer_to = to;
 }

@@ -43,7 +43,8 @@ bool Responder::authenticate(Request& request, const auth::Identity* known, Outp
 }
 
 stun::MessageBuilder Responder::begin(const Request& request, Class message_class) {
-  return {scratch_, {request.message.method(), message_class}, request.message.transaction_id()};
+  const stun::MessageView& message = request.message;
+  return {scratch_, {message.method(), message_class}, message.transaction_id(), message.cookie()};
 }
 
 bool Responder::take_answer(const Request& request) {

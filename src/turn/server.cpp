@@ -59,15 +59,26 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
   }
   if (stun::looks_like_channel_data(message)) return on_channel_data(tuple, message, now, out);
   const auto parsed = stun::MessageView::parse(message);
-  if (!parsed) {
-    ++counters_.client_malformed;
-    return;
-  }
+  if (!parsed) return on_foreign(tuple, message, parsed.error(), now, out);
   if (parsed->message_class() == Class::request) return on_request(tuple, *parsed, now, out);
   if (parsed->type() == stun::MessageType{Method::send, Class::indication})
     return on_send(tuple, *parsed, now, out);
   // A Binding indication is a keepalive and has no answer (RFC 8489 §6.3.2).
   if (parsed->type() != stun::MessageType{Method::binding, Class::indication}) ++counters_.client_unexpected;
+}
+
+// What is no message of RFC 8489 is dropped, unless it is a Binding request of RFC 3489 and these are
+// answered.
+void Server::on_foreign(const FiveTuple& tuple, Bytes message, stun::ParseError error, TimePoint now,
+                        Output& out) {
+  if (settings_.rfc3489 && error == stun::ParseError::bad_magic_cookie) {
+    if (const auto parsed = stun::MessageView::parse_rfc3489(message)) {
+      ++counters_.requests;
+      Request request{tuple, *parsed, now};
+      return binding_.on_rfc3489(request, out);
+    }
+  }
+  ++counters_.client_malformed;
 }
 
 // A client whose address is denied gets the answer 403 to its requests, within the limit for unauthenticated

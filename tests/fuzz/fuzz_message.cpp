@@ -129,6 +129,7 @@ void check_rebuilt(const MessageView& message, const std::vector<Attribute>& att
 }
 
 void check(Bytes datagram, crypto::Digester& digester) {
+  if (const auto old = MessageView::parse_rfc3489(datagram)) check_views(*old, attributes_of(*old));
   const auto message = MessageView::parse(datagram);
   if (!message) return;
   const std::vector<Attribute> attributes = attributes_of(*message);

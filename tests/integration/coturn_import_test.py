@@ -203,6 +203,13 @@ admin:
                     self.assertNotIn(word, "\n".join(keys))
                 self.check(made)
 
+    def test_clients_of_rfc_3489_are_answered_when_the_file_says_so(self):
+        self.assertIn("  rfc3489: true", self.keys("rfc3489-compatibility\n"))
+        for text, said in (("", True), ("no-stun-backward-compatibility\n", False), ("rfc3489-compatibility=no\n", True)):
+            made = self.convert(text)
+            self.assertNotIn("  rfc3489: true", made.splitlines())
+            self.assertEqual(said, "stun: {rfc3489: true}" in made, text)
+
     def test_an_own_address_among_the_allowed_peers_is_pointed_out(self):
         for own in ("listening-ip=10.0.0.1", "external-ip=192.0.2.1/10.0.0.1"):
             self.assertRegex(self.convert(f"{own}\nallowed-peer-ip=10.0.0.1\n"), r"(?m)^# line 2: .*opens all ports")

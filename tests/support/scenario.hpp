@@ -44,6 +44,7 @@ struct Setup {
   turn::AlternateParams alternates;
   turn::ClientParams clients;
   turn::DefaultFamily default_family = turn::DefaultFamily::ipv4;
+  bool rfc3489 = false;     // see turn::Settings
   bool short_way = true;    // see turn::ServerParams
   bool has_kernel = false;  // what clients send to relayed addresses here arrives there within the step
 };
@@ -368,7 +369,8 @@ class Scenario {
             .nonce_lifetime = setup_.auth.nonce_lifetime,
             .clients = &clients_,
             .default_family = setup_.default_family,
-            .strict_expiry = setup_.auth.strict_expiry};
+            .strict_expiry = setup_.auth.strict_expiry,
+            .rfc3489 = setup_.rfc3489};
   }
 
   std::vector<IpAddress> own_addresses() const {

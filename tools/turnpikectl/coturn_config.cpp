@@ -128,7 +128,8 @@ constexpr WithoutCounterpart kWithoutCounterpart[] = {
     {"prod", kAsHere},
     {"no-rfc5780", kAsHere},
     {"no-stun-backward-compatibility", kAsHere},
-    {"stun-backward-compatibility", "answers have XOR-MAPPED-ADDRESS, which RFC 5389 made the rule"},
+    {"stun-backward-compatibility",
+     "answers have XOR-MAPPED-ADDRESS; for clients of RFC 3489: stun: {rfc3489: true}"},
     {"response-origin-only-with-rfc5780", kAsHere},
     {"respond-http-unsupported",
      "auto:// listeners take HTTP where signaling is on; /healthz is on admin.listen"},
@@ -257,6 +258,7 @@ class Conversion {
   void write_auth();
   void write_peers();
   void write_limits();
+  void write_stun();
 
   std::map<std::string, std::vector<Setting>> settings_;
   std::set<std::string> seen_;  // with those that have no counterpart
@@ -303,7 +305,8 @@ const std::set<std::string, std::less<>> kConverted{"listening-ip",
                                                     "Verbose",
                                                     "stun-only",
                                                     "userdb",
-                                                    "db"};
+                                                    "db",
+                                                    "rfc3489-compatibility"};
 
 // coturn takes a flag as off when its value begins with one of these characters, or is "off".
 bool is_off(const std::string& value) {
@@ -312,10 +315,14 @@ bool is_off(const std::string& value) {
 }
 
 bool is_flag(const std::string& option) {
-  static const std::set<std::string, std::less<>> flags{
-      "use-auth-secret", "no-tlsv1_2",           "mobility",    "no-udp",    "no-tcp",  "no-tls",
-      "no-dtls",         "keep-address-family",  "Verbose",     "stun-only", "no-auth", "lt-cred-mech",
-      "server-relay",    "allow-loopback-peers", "no-tcp-relay"};
+  static const std::set<std::string, std::less<>> flags{"use-auth-secret", "no-tlsv1_2",
+                                                        "mobility",        "no-udp",
+                                                        "no-tcp",          "no-tls",
+                                                        "no-dtls",         "keep-address-family",
+                                                        "Verbose",         "stun-only",
+                                                        "no-auth",         "lt-cred-mech",
+                                                        "server-relay",    "allow-loopback-peers",
+                                                        "no-tcp-relay",    "rfc3489-compatibility"};
   return flags.contains(option);
 }
 
@@ -704,6 +711,16 @@ void Conversion::write_limits() {
   write("limits", keys);
 }
 
+// Up to version 4.6, coturn answers clients of RFC 3489 unless it is told not to.
+void Conversion::write_stun() {
+  if (is_on("rfc3489-compatibility")) return write("stun", {"rfc3489: true"});
+  if (seen_.contains("no-stun-backward-compatibility") || seen_.contains("stun-backward-compatibility"))
+    return;
+  remark(0,
+         "no-stun-backward-compatibility: without it coturn up to 4.6 answers clients of RFC 3489, such as "
+         "Asterisk's stunaddr; if you have some: stun: {rfc3489: true}");
+}
+
 std::string Conversion::yaml(const std::string& name) {
   out_ = "# Made by turnpikectl import coturn of " + config::shown(name) + ". Read it, then check it with\n" +
          "# turnpikectl check FILE. It has secrets: run chmod 640.\n";
@@ -720,6 +737,7 @@ std::string Conversion::yaml(const std::string& name) {
   write_auth();
   write_peers();
   write_limits();
+  write_stun();
   if (is_on("Verbose")) write("log", {"level: debug"});
   write("admin", {"listen: [\"unix:/run/turnpike/admin.sock\"]"});
   remark(0,

@@ -36,10 +36,16 @@ class MessageView {
   // `datagram` is one whole message with its header (RFC 8489 §5).
   static Result<MessageView, ParseError> parse(Bytes datagram);
 
+  // The same for a Binding request of RFC 3489, which may have anything in place of the magic cookie: its
+  // transaction id has 16 octets. See cookie().
+  static Result<MessageView, ParseError> parse_rfc3489(Bytes datagram);
+
   MessageType type() const { return type_; }
   Method method() const { return type_.method; }
   Class message_class() const { return type_.message_class; }
   TransactionId transaction_id() const;
+  // What stands before the transaction id: the magic cookie, or the first octets of an id of RFC 3489.
+  std::uint32_t cookie() const { return load_u32(&message_[4]); }
   Bytes bytes() const { return message_; }
 
   // The value of the first attribute of this type. Attributes after an integrity attribute are ignored,
@@ -70,6 +76,7 @@ class MessageView {
 
  private:
   MessageView() = default;
+  static Result<MessageView, ParseError> parse_after_cookie(Bytes datagram);
   bool index_attributes();
 
   Bytes message_;

@@ -19,7 +19,9 @@ namespace turnpike::stun {
 // 16 bits of its length field, ok() is false and bytes() is empty.
 class MessageBuilder {
  public:
-  MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id);
+  // `cookie` is another one only in an answer to a client of RFC 3489, which cannot read XORed addresses.
+  MessageBuilder(MutableBytes buffer, MessageType type, const TransactionId& transaction_id,
+                 std::uint32_t cookie = kMagicCookie);
 
   MessageBuilder& add(AttributeType type, Bytes value);
   MessageBuilder& add(AttributeType type, std::string_view text) { return add(type, as_bytes(text)); }

@@ -56,7 +56,9 @@ struct MessageType {
 
 enum class AttributeType : std::uint16_t {
   mapped_address = 0x0001,
-  change_request = 0x0003,  // RFC 5780
+  change_request = 0x0003,   // RFC 5780
+  source_address = 0x0004,   // RFC 3489, in answers
+  changed_address = 0x0005,  // RFC 3489, in answers
   username = 0x0006,
   message_integrity = 0x0008,
   error_code = 0x0009,
@@ -149,6 +151,8 @@ constexpr UnderstoodBy understood_by(AttributeType type) {
     case AttributeType::change_request:
     case AttributeType::padding:
     case AttributeType::response_port: return UnderstoodBy::nat_discovery_servers;
+    case AttributeType::source_address:
+    case AttributeType::changed_address: return UnderstoodBy::nobody;
   }
   return UnderstoodBy::nobody;
 }

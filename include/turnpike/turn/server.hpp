@@ -114,6 +114,7 @@ class Server {
  private:
   Server(const ServerParams& params, const HashKey& key);
 
+  void on_foreign(const FiveTuple& tuple, Bytes message, stun::ParseError error, TimePoint now, Output& out);
   void reject_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
   void on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
   void on_send(const FiveTuple& tuple, const stun::MessageView& indication, TimePoint now, Output& out);

@@ -24,6 +24,8 @@ struct Settings {
   DefaultFamily default_family = DefaultFamily::ipv4;
   // An allocation ends when the credentials expire that made it, even if it is refreshed.
   bool strict_expiry = false;
+  // Binding requests of RFC 3489, which have no magic cookie, are answered.
+  bool rfc3489 = false;
 
   bool admits(const IpAddress& client) const { return turn::admits(clients, client); }
   bool is_exempt(const IpAddress& client) const { return turn::is_exempt(clients, client); }

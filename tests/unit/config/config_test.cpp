@@ -134,6 +134,7 @@ std::map<std::string_view, std::string> other_values() {
       {"limits.web_connections_per_address", "7"},
       {"limits.web_idle_timeout", "7s"},
       {"nat_discovery.alternate", "198.51.100.8:3479"},
+      {"stun.rfc3489", "true"},
       {"tls.certificate", readable},
       {"tls.private_key", readable},
       {"tls.min_version", "'1.3'"},

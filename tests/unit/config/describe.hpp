@@ -166,6 +166,7 @@ inline std::string describe(const Config& c) {
   for (const Endpoint& e : c.nat_discovery.alternates) {
     out << "alternate " << e.to_string() << '\n';
   }
+  if (c.stun.rfc3489) out << "stun rfc3489\n";
   describe(out, c.tls);
   if (c.signaling.enabled) describe(out, c.signaling);
   describe(out, "admin unix", c.admin.unix_sockets);

@@ -53,17 +53,17 @@ TEST_CASE("unknown and duplicate keys are errors", "[config]") {
       {"foo: 1",
        "t.yaml:1: foo: unknown key, expected one of realm, workers, listen, relay, auth, clients, peers, "
        "limits, "
-       "nat_discovery, tls, signaling, admin, cluster, shutdown, offload, log"},
+       "nat_discovery, stun, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format, addresses"},
       {"relay.ports: 1024-2048",
        "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
-       "limits, nat_discovery, tls, signaling, admin, cluster, shutdown, offload, log"},
+       "limits, nat_discovery, stun, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\u{a}b: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
        "limits, "
-       "nat_discovery, tls, signaling, admin, cluster, shutdown, offload, log"},
+       "nat_discovery, stun, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"listen:\n  - url: udp://0.0.0.0:1\n    backlog: 5",
        "t.yaml:3: listen[0].backlog: unknown key, expected one of url, proxy_protocol, proxy_header, web, "
        "web_proxy_protocol"},

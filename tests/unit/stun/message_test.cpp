@@ -94,6 +94,28 @@ TEST_CASE("what has no STUN header is dropped", "[stun]") {
   }
 }
 
+TEST_CASE("a Binding request of RFC 3489 is read only by the function for it", "[stun]") {
+  const auto request = "0001 0008 b7e7a701 b7e7a701 bc34d686 fa87dfae 00030004 00000006"_hex;
+  CHECK(drop_reason(request) == ParseError::bad_magic_cookie);
+  const auto message = MessageView::parse_rfc3489(request);
+  REQUIRE(message.has_value());
+  CHECK(message->type() == MessageType{Method::binding, Class::request});
+  CHECK(message->cookie() == 0xb7e7a701);
+  CHECK(message->transaction_id() == test::kTransactionId);
+  CHECK(message->has(AttributeType::change_request));
+  CHECK(MessageView::parse(raw_message({}))->cookie() == kMagicCookie);
+  for (const Bytes other : {Bytes(), Bytes("0001 0000 b7e7a701 b7e7a701 bc34d686 fa87df"_hex),
+                            Bytes("0002 0000 b7e7a701 b7e7a701 bc34d686 fa87dfae"_hex),
+                            Bytes("0101 0000 b7e7a701 b7e7a701 bc34d686 fa87dfae"_hex),
+                            Bytes("0003 0000 b7e7a701 b7e7a701 bc34d686 fa87dfae"_hex),
+                            Bytes("0001 0004 b7e7a701 b7e7a701 bc34d686 fa87dfae"_hex),
+                            Bytes("0001 0000 b7e7a701 b7e7a701 bc34d686 fa87dfae 00030000"_hex),
+                            Bytes("0001 0004 b7e7a701 b7e7a701 bc34d686 fa87dfae 00030004"_hex)}) {
+    CAPTURE(test::to_hex(other));
+    CHECK_FALSE(MessageView::parse_rfc3489(other).has_value());
+  }
+}
+
 TEST_CASE("each bit of the magic cookie counts", "[stun]") {
   for (std::size_t bit = 32; bit < 64; ++bit) {
     CAPTURE(bit);

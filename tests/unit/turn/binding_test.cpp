@@ -1,6 +1,7 @@
 // NAT behaviour discovery (RFC 5780): which of our addresses answers, and to whom.
 #include <catch2/catch.hpp>
 
+#include "support/rfc_vectors.hpp"
 #include "support/scenario.hpp"
 
 namespace turnpike::turn {
@@ -282,6 +283,94 @@ TEST_CASE("what was opened for discovery serves no TURN", "[turn]") {
   Scenario wild(discovering(kWildcard));
   wild.client_sends(allocate().from(at("192.0.2.2:3478", 0))).expect_success();
   wild.client_sends(allocate().unsigned_by_anybody().from(at("192.0.2.1:3479", 1))).expect_error(403);
+}
+
+// --- RFC 3489
+
+// Its transaction id has 16 octets, and the answer repeats all of them.
+constexpr std::string_view kOldId = "deadbeef0102030405060708090a0b0c";
+constexpr std::string_view kOldMapped = "0001000800019c41c6336401";  // MAPPED-ADDRESS
+
+// Returns a message of RFC 3489 with these attributes.
+Octets old_message(Bytes attributes = {}, std::uint16_t type = 0x0001) {
+  Octets message(4);
+  store_u16(&message[0], type);
+  store_u16(&message[2], static_cast<std::uint16_t>(attributes.size()));
+  const Bytes id = "deadbeef 01020304 05060708 090a0b0c"_hex;
+  message.insert(message.end(), id.begin(), id.end());
+  message.insert(message.end(), attributes.begin(), attributes.end());
+  return message;
+}
+
+// Returns the answer in hexadecimal, or "nothing".
+std::string answer_to(Scenario& s, const Octets& message, const Client& from = client(1)) {
+  const Outcome outcome = s.client_sends(message, from);
+  return outcome.to_clients.empty() ? "nothing" : to_hex(outcome.to_clients.at(0).message);
+}
+
+Setup answering_old() {
+  Setup setup;
+  setup.rfc3489 = true;
+  return setup;
+}
+
+TEST_CASE("a Binding request of RFC 3489 is answered when the configuration says so", "[turn]") {
+  const Octets plain = old_message();
+  Scenario off;
+  CHECK(answer_to(off, plain) == "nothing");
+  CHECK(off.counters().client_malformed == 1);
+
+  Scenario on(answering_old());
+  const std::string mapped = std::string("0101000c").append(kOldId).append(kOldMapped);
+  CHECK(answer_to(on, plain) == mapped);
+  CHECK(on.counters().client_malformed == 0);
+  CHECK(on.counters().requests == 1);
+  // Stuntman's and Vovida's clients send a CHANGE-REQUEST without a flag.
+  CHECK(answer_to(on, old_message("00030004 00000000"_hex)) == mapped);
+  // Asterisk sends USERNAME in some requests.
+  CHECK(answer_to(on, old_message("00060008 6162636465666768"_hex)) == mapped);
+  // There is no other address to answer from.
+  CHECK(answer_to(on, old_message("00030004 00000006"_hex)) == "nothing");
+  // RESPONSE-ADDRESS would send the answer to somebody else.
+  CHECK(answer_to(on, old_message("00020008 0001 0050 08080808"_hex)).starts_with("0111"));
+  // All else is dropped as before.
+  for (const std::uint16_t type : std::initializer_list<std::uint16_t>{0x0003, 0x0002, 0x0101}) {
+    CAPTURE(type);
+    CHECK(answer_to(on, old_message({}, type)) == "nothing");
+  }
+  Octets longer = plain;
+  longer[3] = 4;
+  CHECK(answer_to(on, longer) == "nothing");
+  CHECK(on.counters().client_malformed == 4);
+  on.client_sends(binding()).expect_success();
+}
+
+TEST_CASE("RFC 3489: NAT discovery has the attributes of that time", "[turn]") {
+  Setup setup = answering_old();
+  setup.nat_discoveries = {kNamed};
+  Scenario s(setup);
+  const Client c = at("192.0.2.1:3478", 0);
+  const auto answer = [&](const std::string& source) {
+    const std::string addresses = "000400080001" + source +    // SOURCE-ADDRESS
+                                  "0005000800010d97c0000202";  // CHANGED-ADDRESS 192.0.2.2:3479
+    return std::string("01010024").append(kOldId).append(kOldMapped) + addresses;
+  };
+  CHECK(answer_to(s, old_message(), c) == answer("0d96c0000201"));
+  const Outcome changed = s.client_sends(old_message("00030004 00000006"_hex), c);
+  REQUIRE(changed.to_clients.size() == 1);
+  CHECK(changed.to_clients[0].tuple.server.to_string() == "192.0.2.2:3479");
+  CHECK(changed.to_clients[0].tuple.path == path_of_listener(4));
+  CHECK(to_hex(changed.to_clients[0].message) == answer("0d97c0000202"));
+}
+
+TEST_CASE("RFC 3489: the answers are limited as all answers to Binding are", "[turn]") {
+  Setup setup = answering_old();
+  setup.limits.bindings_per_second = 1;
+  Scenario s(setup);
+  int answered = 0;
+  for (int i = 0; i < 100; ++i) answered += answer_to(s, old_message()) != "nothing" ? 1 : 0;
+  CHECK(answered < 30);
+  CHECK(s.counters().bindings_withheld == static_cast<std::uint64_t>(100 - answered));
 }
 
 }  // namespace
