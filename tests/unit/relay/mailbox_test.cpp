@@ -113,7 +113,7 @@ TEST_CASE("messages that are sent back take room as well", "[server]") {
   for (int i = 0; i < 100; ++i) mailbox.post(Returned{1, tuple, std::vector<std::uint8_t>(kMax)});
   CHECK_FALSE(mailbox.post(from_client(kMax), kMax, false));
   std::size_t whole = 0;
-  for (const Mail& mail : mailbox.take()) whole += std::get<Returned>(mail).message.size();
+  for (const Mail& mail : mailbox.take_mail()) whole += std::get<Returned>(mail).message.size();
   CHECK(whole <= 4 << 20);
   CHECK(whole > 60 * kMax);
 }
