@@ -40,6 +40,10 @@ TEST_CASE("a section that the daemon has from its start or not at all needs a re
   CHECK_THAT(changes("", tls + "3}"), Catch::Contains("tls.private_key: ") &&
                                           Catch::Contains("tls.min_version: 1.2 -> 1.3 (restart)\n"));
   CHECK(changes(tls + "2}", tls + "3}") == "tls.min_version: 1.2 -> 1.3\n");
+  Config next = config_of(tls + "2}");
+  REQUIRE(next.tls.complete());
+  keep_what_needs_restart(next, config_of(""));
+  CHECK_FALSE(next.tls.complete());
 }
 
 TEST_CASE("a page behind a balancer stays behind it until a restart", "[config]") {

@@ -398,6 +398,15 @@ TEST_CASE("listeners that do not receive each other's packets may share an addre
   }
 }
 
+TEST_CASE("a page and a web server may have what no listener for connections takes", "[config]") {
+  CHECK(parsed("listen: ['udp://127.0.0.1:8443', {url: auto://0.0.0.0:443, web: '127.0.0.1:8443'}]")
+            .listen.size() == 2);
+  const Config any_ports = parsed(
+      "listen: ['tcp://127.0.0.1:0']\nsignaling: {access: open, listen: ['http://127.0.0.1:0', "
+      "'http://127.0.0.1:0']}");
+  CHECK(any_ports.signaling.listen.size() == 2);
+}
+
 TEST_CASE("tls:// and dtls:// may have one port", "[config]") {
   const Config config = parsed(
       "listen: [tls://0.0.0.0:5349, dtls://0.0.0.0:5349]\ntls: {certificate: /etc/passwd, private_key: "

@@ -128,6 +128,7 @@ TEST_CASE("no secret of an override is shown", "[config]") {
       "auth.nonce_lifetime=hunter2",
       "auht.users={alice: hunter2}",
       "secrets=[hunter2]",
+      "tls.private_key=-----BEGIN PRIVATE KEY----- hunter2",
       "=hunter2",
   };
   for (const std::string& override_text : overrides) {

@@ -117,6 +117,17 @@ TEST_CASE("however many addresses are refused, there is a bound to what is writt
   CHECK(captured.lines() <= EventLog::kLinesPerPeriod + static_cast<long>(EventLog::kMaxAddresses) + 2);
   CHECK_THAT(captured.text(), Catch::Contains("744 more requests, from other addresses, were refused"));
   CHECK_THAT(captured.whole(), Catch::Contains(R"(,"event":"more_refused","count":744)"));
+
+  // The next period has as many lines again.
+  EventLog log(0, hints);
+  const auto lines_of_next = [&] {
+    const auto before = captured.lines();
+    for (unsigned i = 0; i < 30; ++i) log.log(std::vector{refused("m", true, 1 + i)}, kNow);
+    return captured.lines() - before;
+  };
+  CHECK(lines_of_next() == EventLog::kLinesPerPeriod);
+  log.on_timeout();
+  CHECK(lines_of_next() == EventLog::kLinesPerPeriod);
 }
 
 TEST_CASE("a name in the log is cut at 64 characters, whatever they are", "[server]") {
