@@ -11,6 +11,8 @@
 #include "support/daemon.hpp"
 #include "support/process.hpp"
 #include "support/relay_client.hpp"
+#include "support/tls_daemon.hpp"
+#include "support/tls_probe.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -332,6 +334,45 @@ TEST_CASE("when memory runs out the request that wanted it is refused, and the o
   const std::string log = daemon.log();
   CHECK(count(log, "out of memory: new requests are refused") == 1);
   CHECK_THAT(log, Catch::Contains(" out_of_memory=") && !Catch::Contains(" out_of_memory=0 "));
+}
+
+// With an arena of its own, a worker's heap could grow by 64 MiB without mapping more.
+TEST_CASE("when memory runs out TLS clients are turned away, and the others are served", "[integration]") {
+  constexpr std::size_t kLeft = 4 << 20;
+  constexpr std::size_t kStrangers = 1500;  // 45 KiB each
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  TlsDaemon server({R"(listen=["udp://127.0.0.1:0", "tls://127.0.0.1:0"])", "workers=1",
+                    "limits.idle_connections_per_address=0", "limits.connect_timeout=60s"},
+                   make_certificate(), {.environment = {{"MALLOC_ARENA_MAX", "1"}}});
+  if (has_sanitizer(server.daemon.pid())) return;  // it maps terabytes
+  RelayClient other(server.daemon.listener());
+  client::UdpSocket peer(loopback(Family::ipv4));
+  REQUIRE(other.allocate() == 0);
+  REQUIRE(other.permit(peer.local()) == 0);
+  leave_memory(server.daemon.pid(), kLeft);
+
+  const std::string hello = client_hello();
+  const std::string out_of_memory = "out of memory: whoever asks for more is refused";
+  std::vector<net::Fd> strangers;
+  while (strangers.size() < kStrangers) {
+    strangers.push_back(connect_to(server.daemon.listener(1)));
+    write_all(strangers.back().get(), hello);
+    if (strangers.size() % 50 == 0) REQUIRE(other.ask(other.turn().binding()) == 0);
+  }
+  CHECK(other.refresh(600s) == 0);
+  expect_relaying(other, peer);
+
+  // Those who leave make room for the others.
+  strangers.clear();
+  REQUIRE(other.ask(other.turn().binding()) == 0);
+  int tries = 0;
+  while (!TlsProbe(server.daemon.listener(1)).is_open() && tries < 100) ++tries;
+  CHECK(tries < 100);
+  CHECK(server.daemon.stop() == 0);
+  CHECK(count(server.daemon.log(), out_of_memory) == 1);
 }
 
 // With 1,200 bytes each, they need 2,304 bytes of the kernel's memory. The default buffer of 212,992 has room

@@ -2,6 +2,7 @@
 // and that they reach all other clients.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "support/process.hpp"
 #include "support/relaying.hpp"
 #include "support/tls_daemon.hpp"
+#include "support/tls_probe.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -263,6 +265,68 @@ TEST_CASE("one address has a limit of connections without an allocation", "[inte
   CHECK(is_closed(late));
   CHECK(server.daemon.stop() == 0);
   CHECK_THAT(server.daemon.log(), Catch::Contains("refused=2"));
+}
+
+TEST_CASE("all addresses together have a limit of connections without an allocation", "[integration]") {
+  StreamServer server({"limits.idle_connections=4"});
+  const auto come_from = [&](const std::string& address, Transport transport = Transport::tcp) {
+    return std::make_unique<RelayClient>(
+        server.at(transport), client::Params{.credentials = client::Credentials{"alice", "secret"}},
+        Endpoint::parse(address + ":0"), transport);
+  };
+  std::vector<std::unique_ptr<RelayClient>> clients;
+  for (const char* address : {"127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"}) {
+    clients.push_back(come_from(address));
+    CHECK(is_answered(clients.back()->stream()));
+  }
+  client::StreamSocket fifth(*Endpoint::parse("127.0.0.15:0"), server.at(Transport::tcp), {});
+  CHECK(is_closed(fifth));
+  // An allocation frees a place, for a client of any address and transport.
+  REQUIRE(clients[0]->allocate() == 0);
+  CHECK(come_from("127.0.0.16", Transport::tls)->allocate() == 0);
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("refused=1"));
+}
+
+// Each asks for 320 kB of answers. Without a limit for strangers, the daemon would hold most of them.
+TEST_CASE("190 strangers who ask and never read hold little", "[integration]") {
+  constexpr std::size_t kStrangers = 190;
+  constexpr int kRequests = 10'000;
+  StreamServer server({"workers=1"});
+  client::StreamSocket polite(*Endpoint::parse("127.0.0.9:0"), server.at(Transport::tcp), {});
+  REQUIRE(is_answered(polite));
+  const std::size_t before = resident_kib(server.daemon.pid());
+  std::string many;
+  for (int i = 0; i < kRequests; ++i) many += kBinding;
+  std::vector<net::Fd> strangers;
+  std::vector<std::size_t> sent(kStrangers);
+  for (std::size_t i = 0; i < kStrangers; ++i) {
+    strangers.push_back(connect_to(server.at(Transport::tcp)));
+    const int little = 4096;  // so that not even the kernel takes much for them
+    setsockopt(strangers.back().get(), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+  }
+  for (bool is_writing = true; is_writing;) {
+    is_writing = false;
+    for (std::size_t i = 0; i < kStrangers; ++i) {
+      if (sent[i] == many.size()) continue;
+      const ssize_t size = ::send(strangers[i].get(), many.data() + sent[i], many.size() - sent[i],
+                                  MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (size < 0 && errno != EAGAIN) {
+        sent[i] = many.size();  // it was closed
+      } else {
+        sent[i] += static_cast<std::size_t>(std::max<ssize_t>(size, 0));
+        is_writing = true;
+      }
+    }
+    REQUIRE(is_answered(polite));
+  }
+  // The worker reads from each stream in each pass, so by then it has read all that is to be read.
+  for (int i = 0; i < 100; ++i) REQUIRE(is_answered(polite));
+  const std::size_t after = resident_kib(server.daemon.pid());
+  INFO("resident: " << before << " → " << after << " KiB");
+  if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kStrangers * 48);
+  CHECK(server.daemon.stop() == 0);
+  CHECK_THAT(server.daemon.log(), Catch::Contains("too_slow=190"));
 }
 
 TEST_CASE("several hundred connections relay at once", "[integration]") {
