@@ -12,6 +12,7 @@ constexpr unsigned kOk = 200;
 constexpr unsigned kBadRequest = 400;
 constexpr unsigned kTooMany = 429;
 constexpr std::string_view kProbe = "probe";
+constexpr SteadyTime kAtOnce{};  // a deadline for which on_timeout() is called next
 
 void refuse(RequestId request, EngineIoError error, EngineIo::Output& out) {
   out.answers.push_back({request, kBadRequest, to_json(error)});
@@ -77,7 +78,7 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
   session.ping_interval = params_.ping_interval;
   session.ping_timeout = params_.ping_timeout;
   session.ping_due = now.steady + session.ping_interval;
-  session.upgrade_due = SteadyTime::max();
+  session.upgrade_due = session.fetch_due = SteadyTime::max();
   by_sid_.emplace(session.sid, key);
   set_deadline(session);
   application_.on_session(key, opening, now);
@@ -127,7 +128,11 @@ void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Outpu
   by_get_.emplace(request, session->key);
   if (session->waiting.empty() && session->probed)
     send_packet(*session, {EngineIoType::noop, false, {}}, out);
+  const bool fetches = !session->waiting.empty();
   release_get(*session, out);
+  if (!fetches) return;
+  session->fetch_due = session->excess > 0 ? now.steady + kFetchTime : SteadyTime::max();
+  set_deadline(*session);
 }
 
 void EngineIo::post(std::string_view sid, RequestId request, std::string_view body, TimePoint now,
@@ -257,10 +262,12 @@ void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Outp
   session.web_socket = std::exchange(session.probing, 0);
   session.probed = false;
   session.upgrade_due = SteadyTime::max();
-  set_deadline(session);
   std::vector<EngineIoPacket> waiting = std::move(session.waiting);
   session.waiting.clear();
   session.waiting_bytes = 0;
+  note_excess(session);
+  session.fetch_due = SteadyTime::max();
+  set_deadline(session);
   for (EngineIoPacket& waited : waiting) send_packet(session, std::move(waited), out);
 }
 
@@ -295,27 +302,70 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
     return;
   }
   if (add_to_answer(session, packet, out)) return;
-  const bool goes_at_once = session.waiting_get != 0 && session.waiting.empty();
   session.waiting_bytes += packet.data.size();
   session.waiting.push_back(std::move(packet));
-  const bool is_too_much =
-      session.waiting_bytes > params_.max_waiting || session.waiting.size() > params_.max_packets;
-  if (is_too_much && !goes_at_once) {
+  if (session.waiting_get != 0) return release_get(session, out);
+  if (!admit_excess(session)) return drop(session, out);
+  if (session.excess == 0 || session.fetch_due != SteadyTime::max()) return;
+  session.fetch_due = kAtOnce;  // on_timeout knows the time
+  set_deadline(session);
+}
+
+// The session ends at the next deadline, unless the present call ends it.
+void EngineIo::drop(Session& session, Output& out) {
+  out.slow.push_back(session.source);
+  session.closing = true;
+  session.waiting.clear();
+  session.waiting_bytes = 0;
+  note_excess(session);
+  session.ping_due = kAtOnce;
+  set_deadline(session);
+}
+
+void EngineIo::note_excess(Session& session) {
+  const auto beyond = [](std::size_t count, std::size_t most) { return count > most ? count - most : 0; };
+  excess_ -= session.excess;
+  session.excess = beyond(session.waiting_bytes, params_.max_waiting) +
+                   beyond(session.waiting.size(), params_.max_packets) * sizeof(EngineIoPacket);
+  excess_ += session.excess;
+}
+
+// Returns false when more waits than may for the shortest time.
+bool EngineIo::admit_excess(Session& session) {
+  note_excess(session);
+  return session.excess == 0 ||
+         (excess_ <= kMaxExcess && session.waiting_bytes <= kMostBursts * params_.max_waiting &&
+          session.waiting.size() <= kMostBursts * params_.max_packets);
+}
+
+void EngineIo::check_fetching(Session& session, TimePoint now, Output& out) {
+  if (session.fetch_due != kAtOnce) {
     out.slow.push_back(session.source);
-    session.closing = true;
-    session.waiting.clear();
-    session.ping_due = SteadyTime{};  // on_timeout ends the session, unless the present call does
-    return set_deadline(session);
+    return end(session, EngineIoType::close, false, now, out);
   }
-  release_get(session, out);
+  session.fetch_due = now.steady + kFetchTime;
+  set_deadline(session);
+}
+
+// Returns the payload of an answer: what has waited longest.
+std::string EngineIo::take_waiting(Session& session) const {
+  std::string body;
+  std::size_t octets = 0;
+  auto next = session.waiting.begin();
+  for (; next != session.waiting.end(); ++next) {
+    if (next != session.waiting.begin() && octets + next->data.size() > params_.max_waiting) break;
+    octets += next->data.size();
+    append_to_payload(body, *next);
+  }
+  session.waiting.erase(session.waiting.begin(), next);
+  session.waiting_bytes -= octets;
+  return body;
 }
 
 void EngineIo::release_get(Session& session, Output& out) {
   if (session.waiting_get == 0 || session.waiting.empty()) return;
-  std::string body;
-  for (const EngineIoPacket& packet : session.waiting) append_to_payload(body, packet);
-  session.waiting.clear();
-  session.waiting_bytes = 0;
+  std::string body = take_waiting(session);
+  note_excess(session);
   by_get_.erase(session.waiting_get);
   session.answered_get = std::exchange(session.waiting_get, 0);
   session.answer = out.answers.size();
@@ -356,6 +406,7 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoi
     by_web_socket_.erase(web_socket);
     out.closes.push_back(web_socket);
   }
+  excess_ -= session.excess;
   sessions_from_.release(session.source);
   by_sid_.erase(session.sid);
   deadlines_.clear(key, session.deadline);
@@ -372,7 +423,11 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
     Session& session = *find(deadlines_.first());
     if (session.upgrade_due <= now.steady) {
       drop_probe(session, out);
-    } else if (session.closing || session.expects_pong) {
+    } else if (session.closing) {
+      end(session, EngineIoType::close, false, now, out);
+    } else if (session.fetch_due <= now.steady) {
+      check_fetching(session, now, out);
+    } else if (session.expects_pong) {
       end(session, EngineIoType::close, false, now, out);
     } else {
       // The pong is due at a time that does not depend on when the timer came; but when it came much too
@@ -387,7 +442,8 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
 }
 
 void EngineIo::set_deadline(Session& session) {
-  deadlines_.set(session.key, session.deadline, std::min(session.ping_due, session.upgrade_due));
+  deadlines_.set(session.key, session.deadline,
+                 std::min({session.ping_due, session.upgrade_due, session.fetch_due}));
 }
 
 }  // namespace turnpike::signaling

@@ -43,12 +43,23 @@ class EngineIo {
   struct Params {
     Duration ping_interval = std::chrono::seconds(25);
     Duration ping_timeout = std::chrono::seconds(20);
-    std::uint32_t max_payload = 64 << 10;    // bytes that a client may send at once
-    std::uint32_t max_waiting = 1 << 20;     // bytes that may be queued for a client that does not fetch them
-    std::uint32_t max_packets = 16 << 10;    // packets that may be queued for such a client
+    std::uint32_t max_payload = 64 << 10;  // bytes that a client may send at once
+    // Bytes and packets that may be queued for a client that polls. More may be queued while it fetches, see
+    // below.
+    std::uint32_t max_waiting = 1 << 20;
+    std::uint32_t max_packets = 16 << 10;
     std::uint32_t sessions_per_address = 0;  // 0: no limit; an IPv6 /64 counts as one
     Duration upgrade_timeout = std::chrono::seconds(10);
   };
+
+  // A burst may come between two requests of a client that polls as fast as it can. So more than max_waiting
+  // does not end its session at once: the client has this time to fetch something, and again after each
+  // answer that leaves too much behind. One answer has max_waiting at most, or one packet.
+  static constexpr Duration kFetchTime = std::chrono::seconds(10);
+  // At most this many times max_waiting and max_packets may be queued for a client,
+  static constexpr std::size_t kMostBursts = 8;
+  // and in all sessions together this many bytes beyond their max_waiting and max_packets.
+  static constexpr std::size_t kMaxExcess = 64 << 20;
 
   // What is known of a client when its session begins.
   struct Opening {
@@ -157,6 +168,8 @@ class EngineIo {
     RequestId begun_post = 0;
     std::vector<EngineIoPacket> waiting;
     std::size_t waiting_bytes = 0;
+    std::size_t excess = 0;  // how much more waits than always may
+    SteadyTime fetch_due{};  // the last moment to fetch some of it; see kFetchTime
     bool expects_pong = false;
     bool closing = false;   // to be ended as soon as the call that did it returns
     SteadyTime ping_due{};  // the next ping, or the last moment for a pong
@@ -173,6 +186,11 @@ class EngineIo {
   void handle_probe(Session& session, const EngineIoPacket& packet, Output& out);
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   void release_get(Session& session, Output& out);
+  std::string take_waiting(Session& session) const;
+  bool admit_excess(Session& session);
+  void note_excess(Session& session);
+  void check_fetching(Session& session, TimePoint now, Output& out);
+  void drop(Session& session, Output& out);
   bool add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const;
   void drop_probe(Session& session, Output& out);
   // Ends a session. A GET that is waiting is answered with a packet of type `last_word`.
@@ -190,6 +208,7 @@ class EngineIo {
   std::unordered_map<WebSocketId, SessionKey> by_web_socket_;
   std::unordered_map<RequestId, SessionKey> by_get_;
   Deadlines<SessionKey> deadlines_;
+  std::size_t excess_ = 0;  // of all sessions
 };
 
 }  // namespace turnpike::signaling

@@ -642,19 +642,77 @@ TEST_CASE("all sessions can be closed", "[signaling]") {
 }
 
 // --- Clients that do not read
-TEST_CASE("the octets that wait for a client that does not read are limited", "[signaling]") {
+std::string repeated(char c, std::size_t size) { return std::string(size, c); }
+
+TEST_CASE("a client has ten seconds to fetch something when more waits than always may", "[signaling]") {
   Scenario s({.max_waiting = 100});
   s.polls("ann");
-  s.sends("ann", std::string(60, 'a'));
-  s.sends("ann", std::string(40, 'b'));
-  s.gets("ann").expect({"ann 200 4" + std::string(60, 'a') + "|4" + std::string(40, 'b')});
-  s.sends("ann", std::string(100, 'c')).expect_silence();
-  s.advance(0s).expect_silence();
+  s.sends("ann", repeated('a', 60));
+  s.sends("ann", repeated('b', 40));
+  s.gets("ann").expect({"ann 200 4" + repeated('a', 60) + "|4" + repeated('b', 40)});
+  s.sends("ann", repeated('c', 100)).expect_silence();
+  s.advance(11s).expect_silence();
   s.sends("ann", "d").expect_silence();
+  s.advance(9'999ms).expect_silence();
   s.sends("ann", "e").expect_silence();
-  s.advance(0s).expect({"app: ann lost"});
+  s.advance(1ms).expect({"app: ann lost"});
   CHECK(s.slow == 1);
   s.gets("ann").expect({"ann" + kUnknown});
+}
+
+TEST_CASE("a client that fetches in time gets a burst of any size that may wait, part by part",
+          "[signaling]") {
+  Scenario s({.ping_interval = 10min, .max_waiting = 100});
+  s.polls("ann");
+  for (const char c : {'a', 'b', 'c', 'd'}) s.sends("ann", repeated(c, 60)).expect_silence();
+  s.advance(9s).expect_silence();
+  s.gets("ann").expect({"ann 200 4" + repeated('a', 60)});
+  s.advance(9s).expect_silence();
+  s.gets("ann").expect({"ann 200 4" + repeated('b', 60)});
+  s.sends("ann", repeated('e', 30)).expect_silence();
+  s.gets("ann").expect({"ann 200 4" + repeated('c', 60)});
+  // What is left may always wait.
+  s.advance(1min).expect_silence();
+  s.gets("ann").expect({"ann 200 4" + repeated('d', 60) + "|4" + repeated('e', 30)});
+  s.gets("ann").expect_silence();
+  s.sends("ann", "f").expect({"ann 200 4f"});
+  CHECK(s.slow == 0);
+}
+
+TEST_CASE("a client that changes to a WebSocket has fetched what waits", "[signaling]") {
+  Scenario s({.max_waiting = 10});
+  s.polls("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe");
+  for (const char c : {'a', 'b'}) s.sends("ann", repeated(c, 8));
+  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 8), "ann: 4" + repeated('b', 8)});
+  s.advance(11s).expect_silence();
+  CHECK(s.slow == 0);
+}
+
+TEST_CASE("the octets that wait for a client are limited, however soon it fetches them", "[signaling]") {
+  Scenario s({.max_waiting = 100});
+  s.polls("ann");
+  for (int i = 0; i < 8; ++i) s.sends("ann", repeated('a', 100)).expect_silence();
+  s.advance(0s).expect_silence();
+  s.sends("ann", "b").expect_silence();
+  s.sends("ann", "c").expect_silence();
+  s.advance(0s).expect({"app: ann lost"});
+  CHECK(s.slow == 1);
+}
+
+TEST_CASE("what waits beyond the limits of all clients together is limited", "[signaling]") {
+  Scenario s({.max_waiting = EngineIo::kMaxExcess / 4});
+  for (const std::string name : {"ann", "bob", "carl"}) s.polls(name);
+  s.sends("ann", repeated('a', EngineIo::kMaxExcess / 4 * 5)).expect_silence();
+  s.sends("bob", repeated('b', EngineIo::kMaxExcess / 4)).expect_silence();
+  s.advance(0s).expect_silence();
+  s.sends("bob", "b").expect_silence();
+  s.advance(0s).expect({"app: bob lost"});
+  CHECK(s.gets("ann").all.size() == 1);
+  s.sends("carl", repeated('c', EngineIo::kMaxExcess / 4 + 1)).expect_silence();
+  s.advance(0s).expect_silence();
+  CHECK(s.slow == 1);
 }
 
 TEST_CASE("a client that asks in time gets all that comes at once, before anything has to wait",
@@ -662,19 +720,21 @@ TEST_CASE("a client that asks in time gets all that comes at once, before anythi
   Scenario s({.max_waiting = 100});
   s.polls("ann");
   s.gets("ann").expect_silence();
-  const auto text = [](char c, std::size_t size) { return std::string(size, c); };
-  s.sends_at_once("ann", {text('a', 40), text('b', 40), text('c', 60), text('d', 10), text('e', 30)})
-      .expect({"ann 200 4" + text('a', 40) + "|4" + text('b', 40)});
-  s.gets("ann").expect({"ann 200 4" + text('c', 60) + "|4" + text('d', 10) + "|4" + text('e', 30)});
+  s.sends_at_once(
+       "ann", {repeated('a', 40), repeated('b', 40), repeated('c', 60), repeated('d', 10), repeated('e', 30)})
+      .expect({"ann 200 4" + repeated('a', 40) + "|4" + repeated('b', 40)});
+  s.gets("ann").expect(
+      {"ann 200 4" + repeated('c', 60) + "|4" + repeated('d', 10) + "|4" + repeated('e', 30)});
   // Nothing has to wait of what goes at once, whatever its size.
   s.gets("ann").expect_silence();
-  s.sends("ann", text('g', 101)).expect({"ann 200 4" + text('g', 101)});
+  s.sends("ann", repeated('g', 101)).expect({"ann 200 4" + repeated('g', 101)});
   // That answer has left, so what comes now waits for the next.
   s.sends("ann", "f").expect_silence();
   s.gets("ann").expect({"ann 200 4f"});
   s.gets("ann").expect_silence();
-  s.sends_at_once("ann", {text('a', 90), text('b', 60), text('c', 60)}).expect({"ann 200 4" + text('a', 90)});
-  s.advance(0s).expect({"app: ann lost"});
+  s.sends_at_once("ann", {repeated('a', 90), repeated('b', 60), repeated('c', 60)})
+      .expect({"ann 200 4" + repeated('a', 90)});
+  s.advance(10s).expect({"app: ann lost"});
   CHECK(s.slow == 1);
 }
 
@@ -682,28 +742,40 @@ TEST_CASE("the packets that wait for a client that does not read are limited", "
   Scenario s({.max_packets = 3});
   s.polls("ann");
   for (int i = 0; i < 3; ++i) s.sends("ann", "");
-  s.gets("ann").expect({"ann 200 4|4|4"});
+  s.advance(11s).expect_silence();
+  s.sends("ann", "");
+  s.advance(9s).expect_silence();
+  s.gets("ann").expect({"ann 200 4|4|4|4"});
   for (int i = 0; i < 4; ++i) s.sends("ann", "");
-  s.gets("ann").expect_silence();
-  s.advance(0s).expect({"ann 200 1", "app: ann lost"});
+  SECTION("for longer than ten seconds") {
+    s.posts("ann", "3");
+    s.advance(10s).expect({"app: ann lost"});
+  }
+  SECTION("or when there are far more of them") {
+    for (int i = 4; i < 25; ++i) s.sends("ann", "");
+    s.gets("ann").expect_silence();
+    s.advance(0s).expect({"ann 200 1", "app: ann lost"});
+  }
   CHECK(s.slow == 1);
 }
 
 TEST_CASE("a client that makes too much for itself is ended by that very request", "[signaling]") {
   Scenario s({.max_waiting = 10});
   s.polls("ann");
-  s.app.heard = [&](SessionKey session, std::string_view data, EngineIo::Output& out) {
-    s.engine().send(session, data, false, out);
+  s.app.heard = [&](SessionKey session, std::string_view, EngineIo::Output& out) {
+    s.engine().send(session, repeated('x', 27), false, out);
   };
-  s.posts("ann", "4123456|4123456|4never")
-      .expect({"ann 200 ok", "app: ann 123456", "app: ann 123456", "app: ann lost"});
+  s.posts("ann", "4one|4two|4three|4never")
+      .expect({"ann 200 ok", "app: ann one", "app: ann two", "app: ann three", "app: ann lost"});
+  CHECK(s.slow == 1);
 }
 
 TEST_CASE("a ping may exceed the limit of waiting packets", "[signaling]") {
   Scenario s({.max_packets = 1});
   s.polls("ann");
   s.sends("ann", "x");
-  s.advance(25s).expect({"app: ann lost"});
+  s.advance(25s).expect_silence();
+  s.gets("ann").expect({"ann 200 4x|2"});
 }
 
 }  // namespace
