@@ -47,8 +47,8 @@ Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
       orders_channel_(prefix_ + "orders"),
       hooks_(std::move(hooks)),
       seal_(params.secrets),
-      commands_(io, params.redis, command_handlers()),
-      orders_(io, params.redis, order_handlers()),
+      commands_(io, params, command_handlers()),
+      orders_(io, params, order_handlers()),
       revocations_(commands_, seal_, prefix_,
                    {.revoked = hooks_.revoked,
                     .list = hooks_.list_revoked,
@@ -62,7 +62,7 @@ RedisConnection::Handlers Nodes::command_handlers() {
               [this] {
                 announce();
                 revocations_.synchronize();
-                on_linked();
+                send_echo();
               },
           .down =
               [this](const std::string& why) {
@@ -100,9 +100,33 @@ void Nodes::subscribe() {
       is_subscribed_ = true;
       // Revocations between the last reading and this subscription were missed.
       if (commands_.is_up() && !stopped_) revocations_.synchronize();
-      on_linked();
+      send_echo();
     });
   }
+}
+
+void Nodes::send_echo() {
+  if (stopped_ || !commands_.is_up() || !is_subscribed_) return;
+  next_echo_ = now() + kRenewal;
+  const std::uint64_t number = next_number();
+  echo_.send(number);
+  answer(own_name_, number, OrderResult::done, [this, number](const redisReply* reply) {
+    if (reply && reply->type == REDIS_REPLY_INTEGER) echo_.expect(number);
+  });
+}
+
+// Both connections begin anew, since it is not known which of them reaches the right server.
+void Nodes::look_for_echo() {
+  if (!echo_.count_look()) {
+    if (now() >= next_echo_) send_echo();
+    return;
+  }
+  const std::string why = "it does not pass on what this node says";
+  // Rooms that are linked report their own connections alone.
+  if (is_linked_ && !hooks_.disconnected)
+    hooks_.warn("cluster: Redis is away for quotas and orders (" + why + ")");
+  orders_.start_anew(why);
+  commands_.start_anew(why);
 }
 
 void Nodes::on_linked() {
@@ -114,6 +138,7 @@ void Nodes::on_linked() {
 
 // Usually both connections are lost, one after the other, and only the first loss is reported.
 void Nodes::on_lost(const std::string& why) {
+  echo_.reset();
   const bool was_linked = std::exchange(is_linked_, false);
   if (was_linked && hooks_.disconnected) hooks_.disconnected(why);
   if (!was_linked && now() < next_unreachable_) return;
@@ -153,6 +178,8 @@ void Nodes::wait() {
     write();
     read_names();
     finish_overdue();
+    look_for_echo();
+    check_revocations();
     if (!orders_.is_up()) return;
     if (!is_subscribed_ && now() >= subscribe_at_) subscribe();
     orders_.send({"PING"});
@@ -195,7 +222,7 @@ void Nodes::read_names() {
   commands_.send({"SMEMBERS", prefix_ + "nodes"}, [this, reading = ++last_reading_](const redisReply* reply) {
     if (!reply || stopped_) return;
     // the value is not a set; all nodes write their names into a new one
-    if (reply->type == REDIS_REPLY_ERROR) {
+    if (is_wrong_type(reply)) {
       commands_.send({"UNLINK", prefix_ + "nodes"});
       renew_at_ = {};
       return;
@@ -222,14 +249,15 @@ void Nodes::read_names() {
 
 // The records are read one by one and only in part, since others may have written values of any length.
 void Nodes::read_records(std::vector<std::string> names, std::uint64_t reading) {
-  const auto texts = std::make_shared<Texts>();
+  const auto found = std::make_shared<Reading>();
   for (const std::string& name : names) {
-    const auto take = [this, texts, name, is_last = name == names.back(), least = written_number_,
+    const auto take = [this, found, name, is_last = name == names.back(), least = written_number_,
                        reading](const redisReply* reply) {
       const auto text = text_of(reply);
-      (*texts)[name] = text && !text->empty() ? std::optional<std::string>(*text) : std::nullopt;
-      if (!reply || !is_last || stopped_) return;
-      on_records(*texts, least);
+      found->texts[name] = text && !text->empty() ? std::optional<std::string>(*text) : std::nullopt;
+      found->is_refused = found->is_refused || (!text && !is_wrong_type(reply));
+      if (found->is_refused || !is_last || stopped_) return;
+      on_records(found->texts, least);
       await_newcomers(reading);
     };
     commands_.send({"GETRANGE", key_of(name), "0", kMaxRecord}, take);
@@ -247,14 +275,14 @@ void Nodes::on_records(const Texts& texts, std::uint64_t least) {
       check_own_record(*record, least);
     } else if (is_own) {
       renew_at_ = {};  // somebody has overwritten or deleted the record
-    } else if (!record && !(sealed && known_.latest_of(name, now()))) {
+    } else if (!record && !known_.latest_of(name, now())) {
       nobody.push_back(name);
     } else {
       const auto verdict = record ? known_.accept(*record, hooks_.clock()) : KnownNodes::Verdict::old;
       if (record && verdict == KnownNodes::Verdict::old)
         refuse("an old record of node " + name + " was written again");
-      // When somebody has overwritten a record, its last valid version stays in use; the node will soon write
-      // again.
+      // When somebody has overwritten or deleted a record, or Redis has evicted it, its last valid version
+      // stays in use; the node will soon write again.
       const bool is_there = verdict == KnownNodes::Verdict::fresh || verdict == KnownNodes::Verdict::old;
       if (is_there) add_latest(name, records);
     }
@@ -348,7 +376,7 @@ void Nodes::read_kept_orders() {
 
 void Nodes::on_kept_orders(const redisReply& reply) {
   // the value is not a sorted set
-  if (reply.type == REDIS_REPLY_ERROR) commands_.send({"UNLINK", orders_channel_});
+  if (is_wrong_type(&reply)) commands_.send({"UNLINK", orders_channel_});
   const std::size_t count = reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
   for (std::size_t i = count; i-- > 0;) {  // the list begins with the latest order
     const auto sealed = text_of(reply.element[i]);
@@ -367,6 +395,13 @@ void Nodes::on_kept_orders(const redisReply& reply) {
     const Duration passed = hooks_.clock().wall - *given->order.given;
     if (passed < 2 * kPatience) answer(given->node, given->number, result);
   }
+}
+
+// Redis may have evicted the revocations, and then a node that comes later would not know them.
+void Nodes::check_revocations() {
+  if (!is_linked_ || now() < next_check_) return;
+  next_check_ = now() + kBetweenChecks;
+  revocations_.check();
 }
 
 // The order reaches the other nodes after the revocation, by the same connection. So their answers show that
@@ -481,10 +516,11 @@ void Nodes::on_order(std::string_view payload) {
   }
 }
 
-void Nodes::answer(const std::string& node, std::uint64_t order, OrderResult result) {
+void Nodes::answer(const std::string& node, std::uint64_t order, OrderResult result,
+                   RedisConnection::Answer published) {
   const std::string channel = answers_of(node);
   const json::object text{{"node", own_name_}, {"to", order}, {"result", name_of(result, kResults)}};
-  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))});
+  commands_.send({"PUBLISH", channel, seal_.seal(channel, json::serialize(text))}, std::move(published));
 }
 
 void Nodes::on_answer(std::string_view payload) {
@@ -496,6 +532,10 @@ void Nodes::on_answer(std::string_view payload) {
   const std::uint64_t order = reader.number("to");
   const std::string result = reader.text("result", kMaxResult);
   if (!reader.is_right() || node.empty()) return refuse("an answer to an order is malformed");
+  if (node == own_name_) {
+    if (echo_.hear(order)) on_linked();
+    return;
+  }
   const auto found = pending_.find(order);
   if (found == pending_.end() || !found->second.answered.insert(node).second) return;
   Pending& pending = found->second;

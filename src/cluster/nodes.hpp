@@ -11,7 +11,8 @@
 //                value is the name, such as "end_user": NAME; and a sorted set of the orders of the last day
 //                by N, for nodes that could not receive them on the channel
 //   answers:NODE a channel for the results of orders of that node: {"node": NODE, "to": N, "result": R}, with
-//                the name of the node that answers and the number of the order
+//                the name of the node that answers and the number of the order. What a node answers itself is
+//                its Echo, and there is no such order
 //
 // Everybody who can write to Redis can write again what a node has written earlier: see KnownNodes. A
 // repeated answer is about an order that is over, or it changes nothing.
@@ -28,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/echo.hpp"
 #include "cluster/freshness.hpp"
 #include "cluster/known_nodes.hpp"
 #include "cluster/node_record.hpp"
@@ -90,6 +92,8 @@ class Nodes {
   static constexpr std::chrono::seconds kRenewal{3};
   // How long an order waits for the answers of the other nodes
   static constexpr std::chrono::seconds kPatience{2};
+  // How often it is checked that Redis still has all revocations, which it may have evicted
+  static constexpr std::chrono::seconds kBetweenChecks{10};
   // How long a node that leaves waits for Redis
   static constexpr std::chrono::milliseconds kFarewell{500};
 
@@ -135,7 +139,7 @@ class Nodes {
   bool knows_others() const { return commands_.is_up(); }
   // Whether two servers are configured with the name `node`. cluster.node must be different on each server.
   bool is_used_twice(const std::string& node) const;
-  // Whether commands can be sent and orders are received.
+  // Whether commands can be sent, and orders are received from the same Redis.
   bool is_connected() const { return is_linked_; }
   // Records, orders and answers that no node of this cluster has signed, or that were old.
   std::uint64_t refused() const { return refused_; }
@@ -157,6 +161,9 @@ class Nodes {
   RedisConnection::Handlers command_handlers();
   RedisConnection::Handlers order_handlers();
   void subscribe();
+  void send_echo();
+  void look_for_echo();
+  void check_revocations();
   void on_linked();
   void on_lost(const std::string& why);
   void write();
@@ -164,6 +171,10 @@ class Nodes {
   void read_names();
   void read_records(std::vector<std::string> names, std::uint64_t reading);
   using Texts = std::map<std::string, std::optional<std::string>>;  // at the keys of nodes, by name
+  struct Reading {
+    Texts texts;
+    bool is_refused = false;  // so that it says nothing about any node
+  };
   // `least` is the number that the record of this node had at that time.
   void on_records(const Texts& texts, std::uint64_t least);
   std::optional<NodeRecord> open_record(const std::string& name, std::string_view sealed);
@@ -181,7 +192,8 @@ class Nodes {
   void read_kept_orders();
   void on_kept_orders(const redisReply& reply);
   void on_order(std::string_view payload);
-  void answer(const std::string& node, std::uint64_t order, OrderResult result);
+  void answer(const std::string& node, std::uint64_t order, OrderResult result,
+              RedisConnection::Answer published = {});
   void on_answer(std::string_view payload);
   void on_published(std::uint64_t order, const redisReply* reply);
   void await_newcomers(std::uint64_t reading);
@@ -219,6 +231,9 @@ class Nodes {
   SteadyTime renew_at_{};
   SteadyTime subscribe_at_{};
   bool is_subscribed_ = false;
+  Echo echo_;
+  SteadyTime next_echo_{};
+  SteadyTime next_check_{};  // of the revocations
   // Orders that arrive while earlier ones are still read from Redis wait here, so that each node's orders are
   // carried out in their order.
   bool has_read_orders_ = false;

@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -9,7 +10,6 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <exception>
@@ -100,6 +100,35 @@ const redisReply* find_error(const redisReply& reply) {
   return nullptr;
 }
 
+// Returns why no command about our keys can be given to this server, as its error says; nothing when the
+// error is about the command itself.
+std::optional<std::string> find_wrong_server(const redisReply& error) {
+  const std::string text = error_of(error);
+  const auto begins_with_one_of = [&text](std::initializer_list<std::string_view> words) {
+    return std::ranges::any_of(words, [&text](std::string_view word) { return text.starts_with(word); });
+  };
+  // It is not the primary any more, or not yet, or it has lost the primary.
+  if (begins_with_one_of({"READONLY", "MASTERDOWN"})) return text;
+  if (begins_with_one_of({"MOVED ", "ASK ", "CROSSSLOT ", "CLUSTERDOWN "}))
+    return text + ": it is a part of a Redis Cluster, which cannot be used here";
+  return std::nullopt;
+}
+
+// The certificate has to be for this host, which may be an address.
+void expect_certificate_of(const std::string& host, SSL* connection) {
+  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection), host.c_str()) == 1) return;
+  SSL_set_hostflags(connection, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  SSL_set_tlsext_host_name(connection, host.c_str());
+  if (SSL_set1_host(connection, host.c_str()) != 1) throw std::bad_alloc();
+}
+
+// Returns why the handshake failed. OpenSSL's error does not say what is wrong with a certificate.
+std::string explain_handshake(const Error& error, SSL* connection) {
+  const long verdict = SSL_get_verify_result(connection);
+  if (verdict == X509_V_OK) return error.message();
+  return std::string("its certificate is refused: ") + X509_verify_cert_error_string(verdict);
+}
+
 using Addresses = std::vector<asio::generic::stream_protocol::endpoint>;
 
 // Looks a name up on a thread of its own. The resolver of the C library cannot be cancelled, and takes half a
@@ -173,6 +202,10 @@ bool is_done(const redisReply* reply) {
   return reply && reply->type == REDIS_REPLY_ARRAY && !find_error(*reply);
 }
 
+bool is_wrong_type(const redisReply* reply) {
+  return reply && is_error(*reply) && error_of(*reply).starts_with("WRONGTYPE");
+}
+
 std::optional<std::string_view> text_of(const redisReply* reply) {
   if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)) return std::nullopt;
   return std::string_view(reply->str, static_cast<std::size_t>(reply->len));
@@ -206,12 +239,15 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     std::string why;
   };
 
-  State(asio::io_context& io, RedisAddress a, Handlers h)
-      : executor(io.get_executor()), address(std::move(a)), handlers(std::move(h)), pause_timer(executor) {
+  State(asio::io_context& io, const Params& params, Handlers h)
+      : executor(io.get_executor()),
+        address(params.redis),
+        probe{"UNLINK", params.prefix + ":probe:a", params.prefix + ":probe:b"},
+        handlers(std::move(h)),
+        pause_timer(executor) {
     if (!address.tls) return;
     tls.set_default_verify_paths();
     tls.set_verify_mode(ssl::verify_peer);
-    tls.set_verify_callback(ssl::host_name_verification(address.host));
   }
 
   net::Awaitable<void> run() {
@@ -263,8 +299,9 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     }
     if (!error && address.tls) {
       attempt.tls.emplace(attempt.socket, tls);
-      SSL_set_tlsext_host_name(attempt.tls->native_handle(), address.host.c_str());
+      expect_certificate_of(address.host, attempt.tls->native_handle());
       std::tie(error) = co_await attempt.tls->async_handshake(ssl::stream_base::client, net::kAsTuple);
+      if (error) end(attempt, explain_handshake(error, attempt.tls->native_handle()));
     }
     if (error) end(attempt, error.message());
     co_return !error && !attempt.ended;
@@ -313,7 +350,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     });
   }
 
-  // The connection is up when Redis has accepted our credentials and has answered.
+  // The connection is up when Redis has accepted our credentials and takes our commands.
   void introduce(const std::shared_ptr<Attempt>& attempt) {
     // The connection must not be used with another user or another database than the configured ones.
     const auto end_at_error = [this, attempt](const redisReply* reply) {
@@ -325,8 +362,11 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       queue(*attempt, {"AUTH", address.password}, end_at_error);
     }
     if (address.database != 0) queue(*attempt, {"SELECT", std::to_string(address.database)}, end_at_error);
-    queue(*attempt, {"PING"}, [this, attempt, end_at_error](const redisReply* reply) {
-      end_at_error(reply);
+    queue(*attempt, {"PING"}, end_at_error);
+    // An error about the command itself is reported when it is used.
+    queue(*attempt, probe, [this, attempt](const redisReply* reply) {
+      const auto why = reply && is_error(*reply) ? find_wrong_server(*reply) : std::nullopt;
+      if (why) end(*attempt, *why);
       if (!reply || attempt->ended) return;
       attempt->ready = true;
       attempt->ready_since = Clock::now();
@@ -349,8 +389,10 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     if (attempt->ended || !attempt->being_written.empty() || attempt->waiting.empty()) return;
     attempt->being_written = std::exchange(attempt->waiting, {});
     const auto written = [self = shared_from_this(), attempt](const Error& error, std::size_t) {
+      // Redis may have said why it has closed the connection. So that is still read, and reading ends the
+      // attempt.
+      if (error) return;
       attempt->being_written.clear();
-      if (error) return self->end(*attempt, error.message());
       self->write(attempt);
     };
     if (attempt->tls) {
@@ -396,8 +438,8 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     const redisReply* error = attempt.ready ? find_error(*reply) : nullptr;
     if (error) handlers.refused(error_of(*error));
     if (answer) answer(reply.get());
-    // This Redis is no longer the primary; another one is.
-    if (error && error_of(*error).starts_with("READONLY")) end(attempt, error_of(*error));
+    const auto why = error ? find_wrong_server(*error) : std::nullopt;
+    if (why) end(attempt, *why);
   }
 
   void watch(const std::shared_ptr<Attempt>& attempt) {
@@ -430,6 +472,9 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
 
   net::Executor executor;
   RedisAddress address;
+  // There is nothing at these keys, and a Redis Cluster has them in different slots, whatever the prefix is:
+  // the checksums of two keys that differ in their last octet alone always differ in the same bits.
+  Command probe;
   Handlers handlers;
   bool is_up = false;
   std::string too_large;  // the key of a value that is too large; it is deleted after the next connect
@@ -439,8 +484,8 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   bool stopped = false;
 };
 
-RedisConnection::RedisConnection(asio::io_context& io, RedisAddress address, Handlers handlers)
-    : state_(std::make_shared<State>(io, std::move(address), std::move(handlers))) {}
+RedisConnection::RedisConnection(asio::io_context& io, const Params& params, Handlers handlers)
+    : state_(std::make_shared<State>(io, params, std::move(handlers))) {}
 
 RedisConnection::~RedisConnection() = default;
 

@@ -8,6 +8,9 @@
 //
 // When its name has several addresses, these are tried one after the other within the patience.
 //
+// A server that is not the primary, or that is a part of a Redis Cluster, cannot be used. A connection tries
+// this at its beginning, with a command that writes nothing, and ends whenever a reply says so.
+//
 // The size of a reply is limited too. No node writes such large values, so when a reply is too large, its key
 // is deleted after the next connection, and its owner writes it again.
 #pragma once
@@ -53,7 +56,7 @@ class RedisConnection {
     std::function<void(std::string_view channel, std::string_view payload)> message;  // of a subscription
   };
 
-  RedisConnection(boost::asio::io_context& io, RedisAddress address, Handlers handlers);
+  RedisConnection(boost::asio::io_context& io, const Params& params, Handlers handlers);
   ~RedisConnection();
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
@@ -80,6 +83,10 @@ class RedisConnection {
 
 // Whether a transaction was carried out, and each of its commands succeeded.
 bool is_done(const redisReply* reply);
+
+// Whether Redis has refused a command because the value at its key is of another type, since somebody else
+// has written it.
+bool is_wrong_type(const redisReply* reply);
 
 // The text of a status or of a bulk string; nothing for another reply.
 std::optional<std::string_view> text_of(const redisReply* reply);

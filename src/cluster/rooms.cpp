@@ -16,7 +16,6 @@ using signaling::Outgoing;
 using signaling::Presence;
 
 constexpr std::chrono::seconds kTick{1};
-constexpr int kMaxUnheardWords = Rooms::kMaxSilence / Rooms::kInterval;
 constexpr std::size_t kPairsAtOnce = 100;    // members in one command
 constexpr std::size_t kMaxRunsAtOnce = 100;  // former runs of nodes
 constexpr std::size_t kMaxFields = 1 << 20;  // of a hash
@@ -78,8 +77,8 @@ Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run,
       hub_(hub),
       hooks_(std::move(hooks)),
       seal_(params.secrets),
-      commands_(io, params.redis, command_handlers()),
-      listener_(io, params.redis, listener_handlers()),
+      commands_(io, params, command_handlers()),
+      listener_(io, params, listener_handlers()),
       timer_(io) {}
 
 void Rooms::start() {
@@ -98,7 +97,7 @@ void Rooms::stop() {
 // --- Connections
 
 RedisConnection::Handlers Rooms::command_handlers() {
-  return {.up = [this] { on_linked(); },
+  return {.up = [this] { try_to_link(); },
           .down = [this](const std::string& why) { on_lost(why); },
           .refused =
               [this](const std::string& error) {
@@ -130,15 +129,18 @@ void Rooms::subscribe() {
     listener_.send({"SUBSCRIBE", channel}, [this, missing](const redisReply* reply) {
       if (!reply || reply->type == REDIS_REPLY_ERROR || --*missing != 0) return;
       is_listening_ = true;
-      on_linked();
+      try_to_link();
     });
   }
 }
 
+// Usually both connections are lost, one after the other, and only the first loss is reported.
 void Rooms::on_lost(const std::string& why) {
+  echo_.reset();
   if (linked_) {
     ++counters_.disconnected;
     unlink();
+    take_due_warning(Warning::unreachable);
     hooks_.warn("cluster: Redis is away (" + why + "): rooms go on among the members of this node");
   } else if (take_due_warning(Warning::unreachable)) {
     hooks_.warn("cluster: Redis cannot be reached: " + why);
@@ -151,13 +153,20 @@ void Rooms::unlink() {
   writing_.reset();
 }
 
+bool Rooms::can_link() const {
+  return !linked_ && !stopped_ && is_listening_ && commands_.is_up() &&
+         hooks_.clock().steady >= paused_until_;
+}
+
+// Nobody else hears this word, and its echo leads to on_linked().
+void Rooms::try_to_link() {
+  if (can_link()) say_with_echo(channel_of(own_name_), RoomMessage::Kind::alive);
+}
+
 void Rooms::on_linked() {
-  if (linked_ || stopped_ || !is_listening_ || !commands_.is_up()) return;
-  if (hooks_.clock().steady < paused_until_) return;
   linked_ = true;
   is_connected_ = 1;
   linked_since_ = own_message_heard_ = hooks_.clock().steady;
-  unheard_words_ = 0;
   hooks_.info("cluster: Redis is there, and this is node " + own_name_);
   if (!std::exchange(has_read_former_run_, true)) {
     read_former_run();
@@ -191,7 +200,7 @@ void Rooms::read_former_run() {
 void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer) {
   message.node = own_name_;
   message.run = run_;
-  message.number = numbers_.next(hooks_.clock().wall);
+  if (message.number == 0) message.number = numbers_.next(hooks_.clock().wall);
   message.sequence = sequence_;
   const std::string text = seal_.seal(channel, to_json(message));
   if (message.kind == RoomMessage::Kind::said && !admit(text)) return;
@@ -207,8 +216,16 @@ bool Rooms::admit(const std::string& text) {
 
 void Rooms::say_alive(RoomMessage::Kind kind) {
   next_alive_ = hooks_.clock().steady + kInterval;
-  ++unheard_words_;
-  publish(rooms_channel_, {.kind = kind, .node = {}, .run = {}});
+  say_with_echo(rooms_channel_, kind);
+}
+
+void Rooms::say_with_echo(const std::string& channel, RoomMessage::Kind kind) {
+  const std::uint64_t number = numbers_.next(hooks_.clock().wall);
+  echo_.send(number);
+  publish(channel, {.kind = kind, .node = {}, .run = {}, .number = number},
+          [this, number](const redisReply* reply) {
+            if (reply && reply->type == REDIS_REPLY_INTEGER) echo_.expect(number);
+          });
 }
 
 std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& presences) {
@@ -518,7 +535,7 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   if (message->node == own_name_) {
     if (message->run == run_) {
       own_message_heard_ = now;
-      unheard_words_ = 0;
+      if (echo_.hear(message->number) && can_link()) on_linked();
     }
     const bool is_now = Freshness::is_timely(message->number, hooks_.clock().wall);
     if (message->run > run_ && is_now) pause_for_namesake();
@@ -777,15 +794,20 @@ void Rooms::tick() {
         freshness_.forget_old(hooks_.clock().wall);
       }
       drop_silent_nodes(now);
-      // A node that slept has said few words meanwhile, and one that answers many others has just said them.
-      if (unheard_words_ > kMaxUnheardWords && now - own_message_heard_ > kMaxSilence)
-        listener_.start_anew("it does not pass on the messages of this node");
     } else {
       if (listener_.is_up() && !is_listening_ && hooks_.clock().steady >= subscribe_at_) subscribe();
-      on_linked();
+      try_to_link();
     }
+    if (echo_.count_look()) start_anew();
     tick();
   });
+}
+
+// Both connections begin anew, since it is not known which of them reaches the right server.
+void Rooms::start_anew() {
+  const std::string why = "it does not pass on what this node says";
+  listener_.start_anew(why);
+  commands_.start_anew(why);
 }
 
 void Rooms::drop_silent_nodes(SteadyTime now) {

@@ -26,8 +26,8 @@
 //
 // When a node finds that a number is missing in the changes of another node, it reads the hash of that node,
 // as it does after the first message. A node counts as gone when nothing was received from it for
-// kMaxSilence, unless this node receives nothing from any node. A node that does not even hear what it says
-// itself connects to Redis again: it may listen to a server that is not the one any more.
+// kMaxSilence, unless this node receives nothing from any node. A node is linked only while it hears what it
+// says itself; see Echo.
 #pragma once
 
 #include <array>
@@ -42,6 +42,7 @@
 #include <vector>
 
 #include "cluster/counters.hpp"
+#include "cluster/echo.hpp"
 #include "cluster/freshness.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
@@ -160,6 +161,8 @@ class Rooms {
   void subscribe();
   void on_lost(const std::string& why);
   void unlink();
+  bool can_link() const;
+  void try_to_link();
   void on_linked();
   void read_former_run();
   void write_all(bool was_away);
@@ -169,6 +172,7 @@ class Rooms {
   bool admit(const std::string& text);
   void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
   void say_alive(RoomMessage::Kind kind);
+  void say_with_echo(const std::string& channel, RoomMessage::Kind kind);
   void write_changes(std::vector<signaling::Presence> changes);
   void check_own_members();
   bool verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members);
@@ -206,6 +210,7 @@ class Rooms {
   // Returns true when a warning of this kind is due, and then starts the time until the next one.
   bool take_due_warning(Warning kind);
   void tick();
+  void start_anew();
   void drop_silent_nodes(SteadyTime now);
   void deliver();
 
@@ -240,7 +245,7 @@ class Rooms {
   bool stopped_ = false;
   SteadyTime linked_since_{};
   SteadyTime own_message_heard_{};
-  int unheard_words_ = 0;  // of this node, since then
+  Echo echo_;
   SteadyTime next_alive_{};
   SteadyTime paused_until_{};  // until then a server is there that has this node's name and was started later
   std::array<SteadyTime, static_cast<std::size_t>(Warning::kinds)> next_warning_{};

@@ -59,9 +59,17 @@ void SharedRevocations::synchronize() {
   });
 }
 
+void SharedRevocations::check() {
+  commands_.send({"ZCARD", key_}, [this](const redisReply* reply) {
+    const bool is_short = reply && reply->type == REDIS_REPLY_INTEGER &&
+                          static_cast<std::size_t>(reply->integer) < hooks_.list().size();
+    if (is_short || is_wrong_type(reply)) synchronize();
+  });
+}
+
 void SharedRevocations::merge(const redisReply& reply) {
   // The value is not a sorted set. It is deleted, and the revocations that are known here make a new one.
-  if (reply.type == REDIS_REPLY_ERROR) commands_.send({"UNLINK", key_});
+  if (is_wrong_type(&reply)) commands_.send({"UNLINK", key_});
   const std::size_t count = reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
   const WallTime now = wall_now();
   Revocations there;

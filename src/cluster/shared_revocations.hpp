@@ -36,6 +36,8 @@ class SharedRevocations {
   // Reads all revocations, and writes those that only this node knows. Call it after the subscription to
   // channel(), so that no message is missed.
   void synchronize();
+  // Synchronizes again when Redis has fewer revocations than are known here.
+  void check();
   // Publishes a revocation. Calls `then` once, with whether Redis has done it, so that later nodes get it
   // too.
   void share(const auth::Revocation& revocation, const std::function<void(bool is_done)>& then);

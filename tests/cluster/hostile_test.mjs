@@ -360,8 +360,8 @@ test('a Redis that sends wrong replies', { timeout: 240_000 }, async t => {
     socket.on('error', () => {});
     socket.on('data', data => {
       for (const [, command] of data.toString('latin1').matchAll(/\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n/g)) {
-        const isGreeting = command === 'PING' && lie.isPolite && lie.count === 0;
-        write(isGreeting ? '+PONG\r\n' : lies[lie.name](command));
+        const isGreeting = lie.isPolite && lie.count === 0 && (command === 'PING' || command === 'UNLINK');
+        write(!isGreeting ? lies[lie.name](command) : command === 'PING' ? '+PONG\r\n' : ':0\r\n');
         if (!isGreeting && ++lie.count === 1) setTimeout(() => socket.destroy(), 2000); // it may be content with this one
       }
     });

@@ -2,11 +2,10 @@
 // Socket.IO, while nodes and Redis end and come back.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import net from 'node:net';
 import { test } from 'node:test';
 import { within } from '../browser/support/cleanup.mjs';
 import { connect, member } from '../signaling/support/client.mjs';
-import { saysLater, startCluster, startNode, startRedis, until } from './support.mjs';
+import { saysLater, startCluster, startNode, startRedis, startSwitch, until } from './support.mjs';
 
 const require = createRequire(new URL('../browser/package.json', import.meta.url));
 const { io } = require('socket.io-client');
@@ -239,38 +238,6 @@ test('Redis fails for some time', async t => {
   });
   for (const line of [ann, bob]) line.close();
 });
-
-// Passes connections on to the Redis that was named last. The first connection that says `lastWord` ends with it.
-async function startSwitch(first, lastWord) {
-  let target = first;
-  const ways = new Set();
-  const server = net.createServer(near => {
-    const far = net.connect(target.url.slice('unix:'.length));
-    const way = { listens: false, end: () => near.destroy() };
-    ways.add(way);
-    near.on('data', data => {
-      way.listens ||= data.includes('SUBSCRIBE');
-      if (!lastWord || !data.includes(lastWord)) return;
-      lastWord = null;
-      near.destroy();
-    });
-    for (const [from, to] of [[near, far], [far, near]])
-      from.on('error', () => {}).on('close', () => { to.destroy(); ways.delete(way); }).pipe(to);
-  });
-  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
-  return {
-    url: `redis://127.0.0.1:${server.address().port}/0`,
-    // As where another Redis takes over, and only those notice it who give commands.
-    switchTo(other) {
-      target = other;
-      for (const way of ways) if (!way.listens) way.end();
-    },
-    close() {
-      for (const way of ways) way.end();
-      server.close();
-    },
-  };
-}
 
 test('a node that is started anew knows its members, though it loses Redis while it reads them', async t => {
   const { redis, a, b } = await startTwo(t);

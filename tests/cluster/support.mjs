@@ -43,8 +43,8 @@ export async function membersAt(node, room) {
 //   pause(), resume()   stop the process for some time
 //   stop()       ends it; start() starts it again, empty
 //   remove()     ends it and deletes its files
-// `prefix` is a command that becomes Redis somewhere else, such as in a namespace.
-export async function startRedis({ port = 0, address = '127.0.0.1', prefix = [] } = {}) {
+// `prefix` is a command that becomes Redis somewhere else, such as in a namespace. `more` are options of Redis.
+export async function startRedis({ port = 0, address = '127.0.0.1', prefix = [], more = [] } = {}) {
   const directory = temporaryDirectory('redis');
   const socket = join(directory.path, 'redis.sock');
   let child;
@@ -52,7 +52,7 @@ export async function startRedis({ port = 0, address = '127.0.0.1', prefix = [] 
 
   async function start() {
     const [program, ...words] = [...prefix, 'redis-server', '--port', String(port), '--bind', address, '--protected-mode', 'no',
-      '--unixsocket', socket, '--save', '', '--dir', directory.path];
+      '--unixsocket', socket, '--save', '', '--dir', directory.path, ...more];
     child = spawn(program, words);
     const begun = child;
     forget = atExit(() => begun.kill('SIGKILL'));
@@ -144,6 +144,38 @@ async function connectTo(path) {
     socket.write(octetsOf(words));
   }));
   return { command, heard, close: () => socket.destroy() };
+}
+
+// Passes connections on to the Redis that was named last. The first connection that says `lastWord` ends with it.
+export async function startSwitch(first, lastWord) {
+  let target = first;
+  const ways = new Set();
+  const server = net.createServer(near => {
+    const far = net.connect(target.url.slice('unix:'.length));
+    const way = { listens: false, end: () => near.destroy() };
+    ways.add(way);
+    near.on('data', data => {
+      way.listens ||= data.includes('SUBSCRIBE');
+      if (!lastWord || !data.includes(lastWord)) return;
+      lastWord = null;
+      near.destroy();
+    });
+    for (const [from, to] of [[near, far], [far, near]])
+      from.on('error', () => {}).on('close', () => { to.destroy(); ways.delete(way); }).pipe(to);
+  });
+  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
+  return {
+    url: `redis://127.0.0.1:${server.address().port}/0`,
+    // As where another Redis takes over, and only those notice it who give commands.
+    switchTo(other) {
+      target = other;
+      for (const way of ways) if (!way.listens) way.end();
+    },
+    close() {
+      for (const way of ways) way.end();
+      server.close();
+    },
+  };
 }
 
 // Starts a node with this name. By default, it resolves when the node has reached Redis. `kill` ends it like

@@ -277,3 +277,14 @@ test('a node ends at once even when the DNS does not answer', async t => {
   await saysLater(node, 'cluster: Redis cannot be reached: it does not answer');
   assert.equal(await node.stop(), 0);
 });
+
+test('what a Redis in protected mode says to machines other than its own is in the log', async t => {
+  const [address, port] = ['10.9.9.9', 6391];
+  execFileSync('ip', ['address', 'add', `${address}/32`, 'dev', 'lo']);
+  const redis = await startRedis({ port, address, more: ['--protected-mode', 'yes'] });
+  t.after(redis.remove);
+  const node = await startTurnpike(
+    `listen: ["udp://127.0.0.1:0"]\ncluster: {redis: "redis://${address}:${port}/0", secret: ${clusterSecret}, node: a.example.org}\n`);
+  t.after(node.stop);
+  await saysLater(node, 'cluster: Redis cannot be reached: DENIED Redis is running in protected mode');
+});
