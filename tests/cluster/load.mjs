@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { member } from '../signaling/support/client.mjs';
-import { startCluster, startRedis } from './support.mjs';
+import { resident, startCluster, startRedis } from './support.mjs';
 
 const sleep = milliseconds => new Promise(resolve => { setTimeout(resolve, milliseconds); });
 const now = () => performance.timeOrigin + performance.now(); // the same in all processes
@@ -50,6 +50,9 @@ async function measure() {
     signaling: ['connections: 100000', 'connections_per_address: 100000', 'bytes_per_second_per_address: 0',
       'rooms_per_address: 1000000', 'credentials_per_second: 1000000'],
   });
+  // All that Redis has taken for its data, of which the keys are a part.
+  const memory = async () => Number(/used_memory_dataset:(\d+)/.exec(await redis.command('INFO', 'memory'))[1]);
+  const memoryBefore = await memory();
   console.log(`${rooms} rooms of 3 on 3 nodes`);
   const begun = now();
   const crowds = nodes.map(node => fork(fileURLToPath(import.meta.url), ['--members', node.ws, String(rooms)]));
@@ -64,7 +67,11 @@ async function measure() {
   console.log(`${taken.length} of ${sent} signals arrived: median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`);
   const sizes = await Promise.all(names.map(name => redis.command('MEMORY', 'USAGE', `turnpike:members:${name}`, 'SAMPLES', '0')));
   const used = sizes.reduce((sum, size) => sum + Number(size), 0);
-  console.log(`in Redis: ${(used / 1024).toFixed(0)} kB, ${(used / rooms / 3).toFixed(0)} octets a member`);
+  console.log(`in Redis: ${(used / 1024).toFixed(0)} kB, ${(used / rooms / 3).toFixed(0)} octets a member; ` +
+    `its data grew by ${((await memory() - memoryBefore) / 1024).toFixed(0)} kB`);
+  const counts = await Promise.all(names.map(name => redis.command('HLEN', `turnpike:members:${name}`)));
+  console.log(`members in Redis: ${counts.map(count => count - 2).join(' + ')}; daemons: ` +
+    `${nodes.map(node => `${(resident(node.pid) / 1024).toFixed(0)} MB`).join(', ')}`);
   for (const crowd of crowds) crowd.send('end');
   await Promise.all(nodes.map(node => node.stop()));
   await redis.remove();

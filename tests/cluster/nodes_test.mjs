@@ -2,13 +2,17 @@
 // of one node are valid on the others.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { atExit, temporaryDirectory } from '../browser/support/cleanup.mjs';
+import { makeCertificate } from '../browser/support/certificate.mjs';
+import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { member } from '../signaling/support/client.mjs';
 import { request } from '../signaling/support/http.mjs';
-import { runCtl, saysLater, startNode, startRedis, udpPort, until } from './support.mjs';
+import { Client } from './relayed_call.mjs';
+import { portOf, runCtl, saysLater, startNode, startRedis, udpPort, until } from './support.mjs';
 
 const run = promisify(execFile);
 const beside = name => fileURLToPath(new URL(name, `file://${process.env.TURNPIKE ?? fileURLToPath(new URL('../../build/release/turnpike', import.meta.url))}`));
@@ -53,6 +57,15 @@ test('clients get the URLs of two nodes, with credentials that are valid on both
     const entry = (await iceServers(a)).find(one => one.credential);
     for (const node of nodes) await relays(node, entry.username, entry.credential);
     await assert.rejects(relays(b, entry.username, 'wrong'));
+  });
+
+  await t.test('a nonce of one node is valid on the other', async () => {
+    const { username, credential } = (await iceServers(a)).find(one => one.credential);
+    const client = new Client({ port: udpPort(a), username, credential });
+    await client.allocate();
+    client.port = udpPort(b);
+    await client.allocate(); // throws when the nonce is stale
+    client.socket.close();
   });
 
   await t.test('turnpikectl nodes lists the nodes', async () => {
@@ -131,6 +144,31 @@ test('clients get the URLs of two nodes, with credentials that are valid on both
     assert.deepEqual(JSON.parse(await ctl(a.name, '--json', 'user', 'list')).users, []);
     await redis.start();
   });
+});
+
+test('a TLS session of one node is resumed on another', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const { certificate, privateKey } = makeCertificate('127.0.0.1');
+  const ports = await Promise.all(['a', 'b'].map(async letter => {
+    const node = await startNode(redis, `${letter}.example.org`, {
+      listen: 'tls://127.0.0.1:0', more: [`tls: {certificate: ${certificate}, private_key: ${privateKey}}`],
+    });
+    t.after(node.stop);
+    return portOf(node.listeners.find(url => url.startsWith('tls')));
+  }));
+  for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    const connect = async (port, session) => {
+      const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: version, maxVersion: version, session });
+      t.after(() => socket.destroy());
+      const ticket = once(socket, 'session');
+      ticket.catch(() => {});
+      await within(8000, 'TLS', once(socket, 'secureConnect'));
+      return { socket, ticket };
+    };
+    const [session] = await within(8000, 'a ticket', (await connect(ports[0])).ticket);
+    assert.equal((await connect(ports[1], session)).socket.isSessionReused(), true, version);
+  }
 });
 
 test('a revocation also takes effect on nodes that start later, and after Redis was away', async t => {

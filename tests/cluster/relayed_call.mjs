@@ -35,7 +35,7 @@ function attributesOf(octets) {
   return found;
 }
 
-class Client {
+export class Client {
   constructor({ port, username, credential }) {
     Object.assign(this, { port, username, credential, socket: createSocket('udp4'), asked: new Map(), arrived: new Set(), sent: 0, longestGap: 0 });
     this.socket.on('message', octets => {
