@@ -122,9 +122,13 @@ void Nodes::look_for_echo() {
     return;
   }
   const std::string why = "it does not pass on what this node says";
-  // Rooms that are linked report their own connections alone.
-  if (is_linked_ && !hooks_.disconnected)
-    hooks_.warn("cluster: Redis is away for quotas and orders (" + why + ")");
+  if (now() >= next_echo_warning_) {
+    next_echo_warning_ = now() + kBetweenWarnings;
+    next_unreachable_ = {};  // so that this reason is reported, whatever was reported before
+    // Rooms that are linked report their own connections alone.
+    if (is_linked_ && !hooks_.disconnected)
+      hooks_.warn("cluster: Redis is away for quotas and orders (" + why + ")");
+  }
   orders_.start_anew(why);
   commands_.start_anew(why);
 }

@@ -233,6 +233,7 @@ class Nodes {
   bool is_subscribed_ = false;
   Echo echo_;
   SteadyTime next_echo_{};
+  SteadyTime next_echo_warning_{};
   SteadyTime next_check_{};  // of the revocations
   // Orders that arrive while earlier ones are still read from Redis wait here, so that each node's orders are
   // carried out in their order.

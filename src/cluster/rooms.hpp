@@ -152,7 +152,7 @@ class Rooms {
   };
 
   // Each kind of warning is written at most once in kBetweenWarnings.
-  enum class Warning : std::uint8_t { unreachable, command, ignored, untimely, same_name, kinds };
+  enum class Warning : std::uint8_t { unreachable, echo, command, ignored, untimely, same_name, kinds };
 
   std::string channel_of(const std::string& node) const { return rooms_channel_ + ":" + node; }
   std::string members_key(const std::string& node) const { return prefix_ + "members:" + node; }

@@ -12,7 +12,7 @@ constexpr unsigned kOk = 200;
 constexpr unsigned kBadRequest = 400;
 constexpr unsigned kTooMany = 429;
 constexpr std::string_view kProbe = "probe";
-constexpr SteadyTime kAtOnce{};  // a deadline for which on_timeout() is called next
+constexpr SteadyTime kAtNextCall{};  // a deadline for which on_timeout() is called next
 
 void refuse(RequestId request, EngineIoError error, EngineIo::Output& out) {
   out.answers.push_back({request, kBadRequest, to_json(error)});
@@ -307,7 +307,7 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
   if (session.waiting_get != 0) return release_get(session, out);
   if (!admit_excess(session)) return drop(session, out);
   if (session.excess == 0 || session.fetch_due != SteadyTime::max()) return;
-  session.fetch_due = kAtOnce;  // on_timeout knows the time
+  session.fetch_due = kAtNextCall;  // on_timeout knows the time
   set_deadline(session);
 }
 
@@ -318,7 +318,7 @@ void EngineIo::drop(Session& session, Output& out) {
   session.waiting.clear();
   session.waiting_bytes = 0;
   note_excess(session);
-  session.ping_due = kAtOnce;
+  session.ping_due = kAtNextCall;
   set_deadline(session);
 }
 
@@ -339,7 +339,7 @@ bool EngineIo::admit_excess(Session& session) {
 }
 
 void EngineIo::check_fetching(Session& session, TimePoint now, Output& out) {
-  if (session.fetch_due != kAtOnce) {
+  if (session.fetch_due != kAtNextCall) {
     out.slow.push_back(session.source);
     return end(session, EngineIoType::close, false, now, out);
   }
