@@ -805,7 +805,7 @@ void Rooms::tick() {
 
 // Both connections begin anew, since it is not known which of them reaches the right server.
 void Rooms::start_anew() {
-  const std::string why = "it does not pass on what this node says";
+  const std::string why = "it does not pass on the messages of this node";
   // So that this reason is reported, whatever was reported before.
   if (take_due_warning(Warning::echo)) next_warning_[static_cast<std::size_t>(Warning::unreachable)] = {};
   listener_.start_anew(why);

@@ -66,7 +66,7 @@ test('a node that only relays is not in the cluster while its two connections re
   const folder = temporaryDirectory('relay');
   t.after(folder.remove);
   const node = await startRelay(t, `redis://127.0.0.1:${port}/0`, { more: `admin: {listen: "unix:${folder.path}/a.sock"}\n` });
-  await saysLater(node, 'cluster: Redis cannot be reached: it does not pass on what this node says');
+  await saysLater(node, 'cluster: Redis cannot be reached: it does not pass on the messages of this node');
   assert.ok(!node.log().includes('cluster: Redis is there'));
   isWhole = true;
   await saysLater(node, 'cluster: Redis is there');
@@ -83,7 +83,7 @@ test('orders reach all nodes again when their commands have gone to another Redi
   assert.match(await ctl(nameA, 'kill', '--user', 'ann'), /end/);
   const marks = nodes.map(node => node.log().length);
   way.switchTo(two);
-  for (const [i, node] of nodes.entries()) await saysLater(node, 'it does not pass on what this node says', marks[i]);
+  for (const [i, node] of nodes.entries()) await saysLater(node, 'it does not pass on the messages of this node', marks[i]);
   await until('an order to be carried out by both', () => ctl(nameA, 'kill', '--user', 'ann').then(() => true, () => false));
 });
 

@@ -265,7 +265,7 @@ test('a node that listens to another Redis than the one that it writes to notice
   const marks = nodes.map(node => node.log().length);
   way.switchTo(two);
   for (const [i, node] of nodes.entries())
-    await saysLater(node, 'it does not pass on what this node says', marks[i], 30_000);
+    await saysLater(node, 'it does not pass on the messages of this node', marks[i], 30_000);
   const bob = await member(nodes[1].ws, 'blue', 'Bob');
   assert.equal((await ann.hear('peer-joined')).peer.id, bob.id);
   ann.say({ type: 'signal', to: bob.id, data: 'here' });
