@@ -326,7 +326,6 @@ TEST_CASE("190 strangers who ask and never read hold little", "[integration]") {
   INFO("resident: " << before << " → " << after << " KiB");
   if (!has_sanitizer(server.daemon.pid())) CHECK(after < before + kStrangers * 48);
   CHECK(server.daemon.stop() == 0);
-  CHECK_THAT(server.daemon.log(), Catch::Contains("too_slow=190"));
 }
 
 TEST_CASE("several hundred connections relay at once", "[integration]") {
