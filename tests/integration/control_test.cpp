@@ -338,10 +338,11 @@ TEST_CASE("a drain ends at its deadline, and at once with a second signal", "[in
     RelayClient alice = server.client();
     REQUIRE(alice.allocate() == 0);
     REQUIRE(server.control({"drain", "--deadline", "40s"}).code == 0);
+    REQUIRE(server.daemon.wait_for_log("the drain ends after 40 s"));
     const std::size_t before = server.daemon.log().size();
     kill(server.daemon.pid(), SIGTERM);
     REQUIRE(server.daemon.wait_for_log("draining: there are 1 allocations", before));
-    CHECK(server.daemon.log().find("for 3600 s", before) == std::string::npos);
+    CHECK(server.daemon.log().find("after 3600 s", before) == std::string::npos);
     CHECK(alice.refresh(600s) == 0);
     SECTION("ends with the last call") {
       CHECK(alice.refresh(0s) == 0);
