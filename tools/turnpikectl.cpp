@@ -4,6 +4,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "config/text.hpp"
 #include "turnpikectl/commands.hpp"
@@ -55,7 +56,14 @@ class OneOf {
 // Prints the help or the version, or what is wrong. The message may repeat an argument.
 int explain(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() != 0) {
-    complain(error.what());
+    // When a command is missing, CLI11 does not say what stands in its place.
+    const std::vector<std::string> unknown = app.remaining();
+    if (app.get_subcommands().empty() && !unknown.empty()) {
+      complain((unknown.front().starts_with('-') ? "There is no option " : "There is no command ") +
+               unknown.front());
+    } else {
+      complain(error.what());
+    }
     complain("Run with --help for more information.");
     return kRefused;
   }

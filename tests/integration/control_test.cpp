@@ -387,6 +387,12 @@ TEST_CASE("turnpikectl reports when no daemon runs, or when there is nothing to 
   CHECK_THAT(std::string(error.at("message").as_string()), Catch::StartsWith("cannot reach turnpike"));
   Child nothing({TURNPIKECTL});
   CHECK(nothing.wait() == 1);
+  Child misspelt({TURNPIKECTL, "stauts"});
+  CHECK(misspelt.wait() == 1);
+  CHECK_THAT(misspelt.output(), Catch::StartsWith("There is no command stauts\n"));
+  Child unheard_of({TURNPIKECTL, "--sokket", "status"});
+  CHECK(unheard_of.wait() == 1);
+  CHECK_THAT(unheard_of.output(), Catch::Contains("--sokket"));
 }
 
 TEST_CASE("turnpikectl gives up a daemon that hangs, and says so", "[integration][control]") {
