@@ -343,6 +343,48 @@ test('a reload changes whether rooms are listed, and a list that has become due 
   assert.deepEqual(await list, ['kitchen']);
 });
 
+test('a reload changes whom signaling admits, and how much of everything', async t => {
+  const folder = temporaryDirectory('pages');
+  t.after(() => folder.remove());
+  writeFileSync(join(folder.path, 'index.html'), 'our own page');
+  const server = await startAdmin({ signaling: ['access: open'] });
+  t.after(server.stop);
+  const ask = (headers, path = '/ice-servers') => request(server.url, path, { headers });
+  const poll = '/socket.io/?EIO=4&transport=polling';
+  const origin = 'https://app.example';
+  assert.equal((await ask({ origin })).status, 403);
+  assert.equal((await ask({ host: 'call.example' })).status, 403);
+  await assert.rejects(connect(server.ws, { origin }), error => error.status === 403);
+  const members = [await member(server.ws, 'blue', 'Ann'), await member(server.ws, 'blue', 'Bob')];
+
+  assert.deepEqual(await reloadSignaling(server, ['access: open', 'cors: ["https://app.example"]', 'hosts: [call.example]',
+    'trusted_proxies: [127.0.0.1]', 'public_host: turn.example.org', `root: ${folder.path}`, 'members_per_room: 2',
+    'connections_per_address: 2', 'credentials_per_second: 1', 'bytes_per_second_per_address: 2500']),
+  ['bytes_per_second_per_address', 'connections_per_address', 'cors', 'credentials_per_second', 'hosts', 'members_per_room',
+    'public_host', 'root', 'trusted_proxies'].map(key => `signaling.${key}`));
+  assert.equal((await ask({ origin })).headers['access-control-allow-origin'], origin);
+  assert.equal((await ask({ origin }, poll)).headers['access-control-allow-origin'], origin);
+  (await connect(server.ws, { origin })).close();
+  assert.equal((await ask({ host: 'call.example' }, '/')).body.toString(), 'our own page');
+  const relayOf = async address => JSON.parse((await ask({ 'x-forwarded-for': address })).body).iceServers.at(-1);
+  const [here, there] = [await relayOf('198.51.100.1'), await relayOf('198.51.100.2')];
+  assert.match(here.urls[0], /^turn:turn\.example\.org:/);
+  assert.notEqual(here.username.split(':')[1], there.username.split(':')[1], 'the proxy is believed');
+  await assert.rejects(member(server.ws, 'blue', 'Cleo'), error => error.code === 'room-full');
+  const as = address => ({ headers: { 'x-forwarded-for': address } });
+  const open = [await connect(server.ws, as('198.51.100.3')), await connect(server.ws, as('198.51.100.3'))];
+  await assert.rejects(connect(server.ws, as('198.51.100.3')), error => error.status === 429);
+  const minted = [];
+  while (minted.at(-1) !== 429 && minted.length < 100) minted.push((await ask({ 'x-forwarded-for': '198.51.100.4' })).status);
+  assert.equal(minted.at(-1), 429, 'a hundred were no more than before');
+  const { sid } = JSON.parse((await ask({ 'x-forwarded-for': '198.51.100.5' }, poll)).body.toString().slice(1));
+  const post = body => request(server.url, `${poll}&sid=${sid}`, { method: 'POST', body, headers: { 'x-forwarded-for': '198.51.100.5' } });
+  assert.equal((await post('40')).status, 200);
+  assert.equal((await post(`42["x","${'y'.repeat(60_000)}"]`)).status, 200);
+  assert.equal((await post('42["x","y"]')).status, 429);
+  for (const client of [...members, ...open]) client.close();
+});
+
 test('a reload changes how long a client may stay without joining a room', async t => {
   const server = await startAdmin();
   t.after(server.stop);
