@@ -12,7 +12,7 @@ SteadyTime at(int seconds) { return SteadyTime{} + std::chrono::seconds(seconds)
 
 }  // namespace
 
-TEST_CASE("deadlines come in their order, whatever order they were set in") {
+TEST_CASE("deadlines come in their order, whatever order they were set in", "[base]") {
   Deadlines<int> deadlines;
   SteadyTime one{};
   SteadyTime two{};
@@ -34,7 +34,7 @@ TEST_CASE("deadlines come in their order, whatever order they were set in") {
   CHECK(deadlines.next() == SteadyTime::max());
 }
 
-TEST_CASE("a deadline that is set to what it is stays") {
+TEST_CASE("a deadline that is set to what it is stays", "[base]") {
   Deadlines<int> deadlines;
   SteadyTime held{};
   deadlines.set(1, held, at(10));

@@ -4,7 +4,7 @@
 
 using namespace turnpike;
 
-TEST_CASE("each source has a limit") {
+TEST_CASE("each source has a limit", "[base]") {
   SourceCounter counter(2);
   const IpAddress a = *IpAddress::parse("192.0.2.1");
   const IpAddress b = *IpAddress::parse("192.0.2.2");
@@ -18,7 +18,7 @@ TEST_CASE("each source has a limit") {
   CHECK_FALSE(counter.take(a));
 }
 
-TEST_CASE("what is added beyond the limit has to be given back before more is taken") {
+TEST_CASE("what is added beyond the limit has to be given back before more is taken", "[base]") {
   SourceCounter counter(1);
   const IpAddress a = *IpAddress::parse("192.0.2.1");
   counter.add(a);
@@ -29,14 +29,14 @@ TEST_CASE("what is added beyond the limit has to be given back before more is ta
   CHECK(counter.take(a));
 }
 
-TEST_CASE("the /64 of an IPv6 address is one source") {
+TEST_CASE("the /64 of an IPv6 address is one source", "[base]") {
   SourceCounter counter(1);
   CHECK(counter.take(*IpAddress::parse("2001:db8::1")));
   CHECK_FALSE(counter.take(*IpAddress::parse("2001:db8::ffff:2")));
   CHECK(counter.take(*IpAddress::parse("2001:db8:0:1::1")));
 }
 
-TEST_CASE("a limit of 0 means no limit") {
+TEST_CASE("a limit of 0 means no limit", "[base]") {
   SourceCounter counter(0);
   const IpAddress a = *IpAddress::parse("192.0.2.1");
   for (int i = 0; i < 1000; ++i) REQUIRE(counter.take(a));

@@ -40,7 +40,7 @@ TEST_CASE("UTF-8 is counted by characters and taken strictly", "[base]") {
 }  // namespace
 }  // namespace turnpike
 
-TEST_CASE("a host is a DNS name or an address") {
+TEST_CASE("a host is a DNS name or an address", "[base]") {
   for (const char* host :
        {"example.org", "turn-1.Example.ORG", "localhost", "192.0.2.1", "2001:db8::1", "::1"}) {
     CAPTURE(host);

@@ -12,7 +12,7 @@ constexpr WallTime kNow{Duration(1'790'000'000'000)};
 
 std::uint64_t number_at(WallTime time) { return Numbers().next(time); }
 
-TEST_CASE("numbers grow, whatever the clock does") {
+TEST_CASE("numbers grow, whatever the clock does", "[cluster]") {
   Numbers numbers;
   CHECK(numbers.next(kNow) == 1'790'000'000'000);
   CHECK(numbers.next(kNow) == 1'790'000'000'001);
@@ -20,13 +20,13 @@ TEST_CASE("numbers grow, whatever the clock does") {
   CHECK(numbers.next(kNow + 1s) == 1'790'000'001'000);
 }
 
-TEST_CASE("a later start has the greater name") {
+TEST_CASE("a later start has the greater name", "[cluster]") {
   CHECK(name_run(kNow, "zzz") < name_run(kNow + 1ms, "aaa"));
   CHECK(name_run(kNow, "a") != name_run(kNow, "b"));
   CHECK(name_run(kNow, std::string(100, 'x')).size() == kMaxRun);
 }
 
-TEST_CASE("what a node has said is heeded once") {
+TEST_CASE("what a node has said is heeded once", "[cluster]") {
   Freshness freshness;
   const std::string run = name_run(kNow, "x");
   const std::uint64_t number = number_at(kNow);
@@ -37,7 +37,7 @@ TEST_CASE("what a node has said is heeded once") {
   CHECK(freshness.accept("b", run, number, kNow) == Verdict::fresh);
 }
 
-TEST_CASE("of two starts of a node the later one is heeded") {
+TEST_CASE("of two starts of a node the later one is heeded", "[cluster]") {
   Freshness freshness;
   const std::string first = name_run(kNow, "x");
   const std::string second = name_run(kNow + 1s, "x");
@@ -46,7 +46,7 @@ TEST_CASE("of two starts of a node the later one is heeded") {
   CHECK(freshness.accept("a", first, number_at(kNow + 3s), kNow + 3s) == Verdict::superseded);
 }
 
-TEST_CASE("what is from another time is not heeded, so that it need not be remembered") {
+TEST_CASE("what is from another time is not heeded, so that it need not be remembered", "[cluster]") {
   Freshness freshness;
   const std::string run = name_run(kNow, "x");
   const std::uint64_t number = number_at(kNow);
@@ -63,7 +63,7 @@ TEST_CASE("what is from another time is not heeded, so that it need not be remem
   CHECK(freshness.accept("b", run, number, kNow - 30s) == Verdict::repeated);
 }
 
-TEST_CASE("a node whose clock is set back goes on, and what it said before is no less old") {
+TEST_CASE("a node whose clock is set back goes on, and what it said before is no less old", "[cluster]") {
   Freshness freshness;
   const std::string run = name_run(kNow + 1h, "x");
   Numbers numbers;
@@ -84,7 +84,7 @@ TEST_CASE("a node whose clock is set back goes on, and what it said before is no
   CHECK(freshness.accept("b", run, before, kNow) == Verdict::untimely);
 }
 
-TEST_CASE("what a node said while it was not heard is not heeded later") {
+TEST_CASE("what a node said while it was not heard is not heeded later", "[cluster]") {
   Freshness freshness;
   const std::string run = name_run(kNow, "x");
   CHECK(freshness.accept("a", run, number_at(kNow), kNow) == Verdict::fresh);

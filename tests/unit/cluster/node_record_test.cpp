@@ -29,7 +29,7 @@ NodeRecord record() {
   return node;
 }
 
-TEST_CASE("a node's record is read as it was written") {
+TEST_CASE("a node's record is read as it was written", "[cluster]") {
   const NodeRecord written = record();
   const auto read = parse_node_record(to_json(written));
   REQUIRE(read);
@@ -43,7 +43,7 @@ TEST_CASE("a node's record is read as it was written") {
   CHECK(read->demand_by_user == written.demand_by_user);
 }
 
-TEST_CASE("a record tells what nodes of an earlier version do not") {
+TEST_CASE("a record tells what nodes of an earlier version do not", "[cluster]") {
   NodeRecord written = record();
   written.leaving = true;
   written.secrets = {"one", "two"};
@@ -55,7 +55,7 @@ TEST_CASE("a record tells what nodes of an earlier version do not") {
   CHECK_FALSE(parse_node_record(to_json(written)));
 }
 
-TEST_CASE("while secrets are changed on one node after the other, all nodes choose the same") {
+TEST_CASE("while secrets are changed on one node after the other, all nodes choose the same", "[cluster]") {
   // Of two common secrets, the one with the smaller id is chosen.
   const std::vector<std::vector<std::string>> pairs{{"old", "new"}, {"a", "b"}};
   for (const auto& pair : pairs) {
@@ -90,7 +90,7 @@ TEST_CASE("while secrets are changed on one node after the other, all nodes choo
   }
 }
 
-TEST_CASE("without a secret that all nodes know none is chosen") {
+TEST_CASE("without a secret that all nodes know none is chosen", "[cluster]") {
   NodeRecord other;
   other.secrets = {"another"};
   CHECK_FALSE(find_common_secret({"ours"}, {other}));
@@ -98,7 +98,7 @@ TEST_CASE("without a secret that all nodes know none is chosen") {
   CHECK(find_common_secret({"x", "b", "c"}, {}) == 1);
 }
 
-TEST_CASE("a record of another form is nothing") {
+TEST_CASE("a record of another form is nothing", "[cluster]") {
   const json::object whole = json::parse(to_json(record())).as_object();
   for (const auto& [name, value] : whole) {
     CAPTURE(std::string(name));
@@ -128,7 +128,7 @@ TEST_CASE("a record of another form is nothing") {
   }
 }
 
-TEST_CASE("a node is as full as the fullest of its limits") {
+TEST_CASE("a node is as full as the fullest of its limits", "[cluster]") {
   NodeRecord node = record();
   CHECK(node.load() == Approx(0.7));
   node.ports = {16384, 16384};

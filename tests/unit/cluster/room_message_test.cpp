@@ -76,7 +76,7 @@ void check_same(const Presence& a, const Presence& b) {
   CHECK(a.rooms == b.rooms);
 }
 
-TEST_CASE("a presence is read as it was written") {
+TEST_CASE("a presence is read as it was written", "[cluster]") {
   const Presence written = presence();
   const auto read = parse_presence(to_json(written));
   REQUIRE(read);
@@ -86,7 +86,7 @@ TEST_CASE("a presence is read as it was written") {
   CHECK_FALSE(parse_presence(to_json(without))->good_until);
 }
 
-TEST_CASE("messages of every kind are read as they were written") {
+TEST_CASE("messages of every kind are read as they were written", "[cluster]") {
   for (const auto kind : {RoomMessage::Kind::hello, RoomMessage::Kind::alive}) {
     const auto read =
         parse_room_message(to_json({.kind = kind, .node = "a", .run = "r", .number = 2, .sequence = 1}));
@@ -169,7 +169,7 @@ void check_strict(const std::string& text, const std::function<bool(const std::s
   }
 }
 
-TEST_CASE("what has another form is nothing") {
+TEST_CASE("what has another form is nothing", "[cluster]") {
   check_strict(to_json(presence()), [](const std::string& text) { return parse_presence(text).has_value(); });
   check_strict(to_json(said()), [](const std::string& text) { return parse_room_message(text).has_value(); });
   check_strict(to_json(mark()), [](const std::string& text) { return parse_room_message(text).has_value(); });
@@ -181,7 +181,7 @@ TEST_CASE("what has another form is nothing") {
   }
 }
 
-TEST_CASE("what would not be JSON in a client's message is nothing") {
+TEST_CASE("what would not be JSON in a client's message is nothing", "[cluster]") {
   for (const char* payload : {"", "{", "1,2", "\"", "1}"}) {
     Event event = *said().said.event;
     event.message.payload = payload;

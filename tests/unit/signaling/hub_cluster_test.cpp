@@ -218,7 +218,8 @@ class Nodes {
   ConnectionId last_connection_ = 0;
 };
 
-TEST_CASE("members of one room hear each other whichever nodes they are at, once and in order") {
+TEST_CASE("members of one room hear each other whichever nodes they are at, once and in order",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -237,7 +238,8 @@ TEST_CASE("members of one room hear each other whichever nodes they are at, once
   CHECK(nodes.room(3, "blue").size() == std::string("ann ben").size());
 }
 
-TEST_CASE("a new name is reported on all nodes, once, but not for members that are away") {
+TEST_CASE("a new name is reported on all nodes, once, but not for members that are away",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -255,7 +257,7 @@ TEST_CASE("a new name is reported on all nodes, once, but not for members that a
   CHECK(nodes.heard() == "cid: Annie joined blue (3); ben: Annie joined blue (3)");
 }
 
-TEST_CASE("a room's limit counts the members of all nodes") {
+TEST_CASE("a room's limit counts the members of all nodes", "[signaling][cluster]") {
   Nodes nodes({.members_per_room = 2});
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -266,7 +268,8 @@ TEST_CASE("a room's limit counts the members of all nodes") {
   CHECK(code_of(joined.error()) == "room-full");
 }
 
-TEST_CASE("a member that is cut off comes back to another node, unnoticed and with what it has missed") {
+TEST_CASE("a member that is cut off comes back to another node, unnoticed and with what it has missed",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -284,7 +287,8 @@ TEST_CASE("a member that is cut off comes back to another node, unnoticed and wi
   CHECK(nodes.hub(2).members() == 0);
 }
 
-TEST_CASE("a member that comes back to another node while its old connection seems to work loses that one") {
+TEST_CASE("a member that comes back to another node while its old connection seems to work loses that one",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -295,7 +299,8 @@ TEST_CASE("a member that comes back to another node while its old connection see
   CHECK(nodes.heard() == "ben' is replaced");
 }
 
-TEST_CASE("when a member has gone to another node, its former node writes nothing of it any more") {
+TEST_CASE("when a member has gone to another node, its former node writes nothing of it any more",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 1, "blue");
@@ -311,7 +316,8 @@ TEST_CASE("when a member has gone to another node, its former node writes nothin
   CHECK(nodes.heard() == "ben': ann to blue hello");
 }
 
-TEST_CASE("that a member is over on its former node says nothing to those who have lost its present one") {
+TEST_CASE("that a member is over on its former node says nothing to those who have lost its present one",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -327,7 +333,8 @@ TEST_CASE("that a member is over on its former node says nothing to those who ha
   CHECK(nodes.resumes("ben", 1, nodes.secret("ben", 3)));
 }
 
-TEST_CASE("messages to a member that moves arrive once and in order, whenever each node learns of the move") {
+TEST_CASE("messages to a member that moves arrive once and in order, whenever each node learns of the move",
+          "[signaling][cluster]") {
   Nodes nodes;
   for (const char* name : {"ann", "amy"}) nodes.enters(name, 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -357,7 +364,8 @@ TEST_CASE("messages to a member that moves arrive once and in order, whenever ea
   CHECK(nodes.heard() == "ann': cid 5; ann': ben 6");
 }
 
-TEST_CASE("a member that has moved waits two seconds for what its former node has, and not for ever") {
+TEST_CASE("a member that has moved waits two seconds for what its former node has, and not for ever",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -373,7 +381,7 @@ TEST_CASE("a member that has moved waits two seconds for what its former node ha
   CHECK(nodes.heard() == "ann': ben 2");
 }
 
-TEST_CASE("the number of messages that wait for a moved member is limited") {
+TEST_CASE("the number of messages that wait for a moved member is limited", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -395,7 +403,7 @@ TEST_CASE("the number of messages that wait for a moved member is limited") {
   }
 }
 
-TEST_CASE("a member that moves again at once takes its waiting messages along") {
+TEST_CASE("a member that moves again at once takes its waiting messages along", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -409,7 +417,8 @@ TEST_CASE("a member that moves again at once takes its waiting messages along") 
   CHECK(nodes.heard().find("ann': ben 1; ann': ben 2") != std::string::npos);
 }
 
-TEST_CASE("a member that moves twice gets what its first node still has, and what that still hears") {
+TEST_CASE("a member that moves twice gets what its first node still has, and what that still hears",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("amy", 1, "blue");
@@ -430,7 +439,8 @@ TEST_CASE("a member that moves twice gets what its first node still has, and wha
   CHECK(heard.find("ann': amy 3") != std::string::npos);
 }
 
-TEST_CASE("a member stays where it came last, though the nodes have not heard of each other when it came") {
+TEST_CASE("a member stays where it came last, though the nodes have not heard of each other when it came",
+          "[signaling][cluster]") {
   const std::pair<NodeNumber, NodeNumber> moves[] = {{3, 2}, {2, 3}, {2, 1}, {3, 1}};
   for (const auto& [first, last] : moves) {
     Nodes nodes;
@@ -454,7 +464,7 @@ TEST_CASE("a member stays where it came last, though the nodes have not heard of
   }
 }
 
-TEST_CASE("what is sent on and on ends") {
+TEST_CASE("what is sent on and on ends", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -468,7 +478,8 @@ TEST_CASE("what is sent on and on ends") {
   CHECK(nodes.hub(1).take_outgoing().empty());
 }
 
-TEST_CASE("those who join at different nodes at once may be more than the limit, and stay") {
+TEST_CASE("those who join at different nodes at once may be more than the limit, and stay",
+          "[signaling][cluster]") {
   Nodes nodes({.members_per_room = 2});
   nodes.enters("ann", 1, "blue");
   const auto join = [&](NodeNumber at, const char* name) {
@@ -491,7 +502,8 @@ TEST_CASE("those who join at different nodes at once may be more than the limit,
   }
 }
 
-TEST_CASE("a member of a lost node that has missed too much is forgotten on all nodes") {
+TEST_CASE("a member of a lost node that has missed too much is forgotten on all nodes",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -506,7 +518,8 @@ TEST_CASE("a member of a lost node that has missed too much is forgotten on all 
   CHECK_FALSE(nodes.resumes("ann", 3, secret));
 }
 
-TEST_CASE("a message that is too large for the way between nodes is refused, unless it stays on this node") {
+TEST_CASE("a message that is too large for the way between nodes is refused, unless it stays on this node",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("amy", 1, "blue");
@@ -526,7 +539,8 @@ TEST_CASE("a message that is too large for the way between nodes is refused, unl
   CHECK_FALSE(says(most));
 }
 
-TEST_CASE("a member that was reported as lost is reported as back when it comes back to another node") {
+TEST_CASE("a member that was reported as lost is reported as back when it comes back to another node",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -539,7 +553,8 @@ TEST_CASE("a member that was reported as lost is reported as back when it comes 
 }
 
 TEST_CASE(
-    "of a node that died those come back unnoticed who come in time, and the others are told to be lost") {
+    "of a node that died those come back unnoticed who come in time, and the others are told to be lost",
+    "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -559,7 +574,7 @@ TEST_CASE(
   CHECK(nodes.heard() == "ann: cid joined blue (3); ben': cid joined blue (3)");
 }
 
-TEST_CASE("members of a node that died are forgotten after two minutes") {
+TEST_CASE("members of a node that died are forgotten after two minutes", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -570,7 +585,8 @@ TEST_CASE("members of a node that died are forgotten after two minutes") {
   CHECK_FALSE(nodes.resumes("ben", 3, secret));
 }
 
-TEST_CASE("a node that was wrongly taken for lost is there again with its members, unchanged") {
+TEST_CASE("a node that was wrongly taken for lost is there again with its members, unchanged",
+          "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -584,7 +600,8 @@ TEST_CASE("a node that was wrongly taken for lost is there again with its member
   CHECK(nodes.room(1, "blue") == "ann ben");
 }
 
-TEST_CASE("nobody comes back from a node that died by a token that was revoked meanwhile") {
+TEST_CASE("nobody comes back from a node that died by a token that was revoked meanwhile",
+          "[signaling][cluster]") {
   Nodes nodes;
   auth::Revocations revocations;
   nodes.hub(3).set_revocations(revocations);
@@ -608,7 +625,7 @@ TEST_CASE("nobody comes back from a node that died by a token that was revoked m
   CHECK_FALSE(nodes.resumes("ann", 3, secrets["ann"]));
 }
 
-TEST_CASE("the secret of another cluster, or of another member, is not accepted") {
+TEST_CASE("the secret of another cluster, or of another member, is not accepted", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -618,7 +635,7 @@ TEST_CASE("the secret of another cluster, or of another member, is not accepted"
   CHECK_FALSE(nodes.resumes("ben", 3, secret));
 }
 
-TEST_CASE("a snapshot of a node takes the place of what was known of it") {
+TEST_CASE("a snapshot of a node takes the place of what was known of it", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
@@ -632,7 +649,7 @@ TEST_CASE("a snapshot of a node takes the place of what was known of it") {
   CHECK(nodes.heard().empty());
 }
 
-TEST_CASE("what is older than what is known of a member changes nothing") {
+TEST_CASE("what is older than what is known of a member changes nothing", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
