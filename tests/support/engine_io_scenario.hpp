@@ -168,7 +168,8 @@ class EngineIoScenario {
     return text;
   }
   bool is_open(const std::string& name) const { return open_.contains(wires_.at(name)); }
-  std::size_t slow = 0;  // sessions that ended since too much waited for them, as the log is told
+  std::size_t slow = 0;     // sessions that ended since too much waited for them, as the log is told
+  std::size_t crowded = 0;  // sessions that were refused since their address had enough, likewise
 
  protected:
   virtual void wake(Output& out) { engine_.on_timeout(now(), out); }
@@ -206,6 +207,7 @@ class EngineIoScenario {
   void take(const Output& out) {
     INFO("step in line " << lines_.line);
     slow += out.slow.size();
+    crowded += out.crowded.size();
     for (const auto& answer : out.answers) {
       const auto asked = requests_.find(answer.to);
       REQUIRE(asked != requests_.end());  // only one answer is allowed

@@ -625,6 +625,25 @@ TEST_CASE("what the application says in a session's last moment goes to the othe
   CHECK(s.engine().sessions() == 1);
 }
 
+TEST_CASE("an address has a limit of sessions, and one that ends frees its place", "[signaling]") {
+  Scenario s({.sessions_per_address = 2});
+  const IpAddress from = address("198.51.100.1");
+  s.polls("ann");
+  CHECK_FALSE(s.engine().is_full(from));
+  s.has_wire("bob");
+  CHECK(s.engine().is_full(from));
+  s.opens("carl").expect({"carl 429 " + EngineIo::too_many_sessions()});
+  s.opens_wire("dora").expect({"dora closed"});
+  CHECK(s.crowded == 2);
+  s.loses_wire("bob");
+  CHECK_FALSE(s.engine().is_full(from));
+  s.polls("eve");
+  s.engine().set_params({.sessions_per_address = 3});
+  s.polls("finn");
+  CHECK(s.opens("gus").count("gus 429") == 1);
+  CHECK(s.engine().sessions() == 3);
+}
+
 TEST_CASE("all sessions can be closed", "[signaling]") {
   Scenario s;
   s.polls("ann");

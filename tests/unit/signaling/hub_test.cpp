@@ -639,6 +639,18 @@ TEST_CASE("the rooms of a member that came back count for the address where it i
   CHECK(m.joins("ann", "blue") == "too-many-rooms");
 }
 
+TEST_CASE("a room whose members are all away is in no list of rooms", "[signaling]") {
+  Meeting m;
+  m.gather("red", {"ann", "bob"}).gather("blue", {"ann"});
+  CHECK(m.hub().room_names() == std::vector<std::string>{"blue", "red"});
+  m.drops("ann");
+  CHECK(m.hub().room_names().size() == 2);  // nobody has noticed it yet
+  m.advance(3s);
+  CHECK(m.hub().room_names() == std::vector<std::string>{"red"});
+  m.resumes("ann");
+  CHECK(m.hub().room_names().size() == 2);
+}
+
 // --- Revocation
 TEST_CASE("who holds what is revoked is removed, and nobody else", "[signaling]") {
   using Kind = auth::Revocation::Kind;

@@ -228,6 +228,9 @@ TEST_CASE("what is no message is refused, and does no harm", "[signaling]") {
       R"({"type":"signal","to":"<bob>"})",
       R"({"type":"signal","to":7,"data":1})",
       R"({"type":"signal","to":["<bob>"],"data":1})",
+      R"({"type":"broadcast","event":7,"data":1})",
+      R"({"type":"broadcast","event":")" + std::string(65, 'x') + R"(","data":1})",
+      "{\"type\":\"signal\",\"to\":\"<bob>\",\"event\":\"\u202egnp.exe\",\"data\":1}",
   };
   for (const std::string& text : texts) {
     CAPTURE(text);
