@@ -143,6 +143,22 @@ TEST_CASE("a client without an allocation may send only short messages", "[strea
   }
 }
 
+TEST_CASE("what comes behind a ConnectionBind is held until it is asked for, and then no longer",
+          "[stream]") {
+  StreamEnds ends;
+  Octets connection_bind = stun_message(0);
+  store_u16(connection_bind.data(), 0x000B);
+  ends.client_sends(connection_bind + stun_message(5));
+  CHECK((ends.receive() == std::vector<Octets>{connection_bind}));
+  CHECK(ends.stream->holds_octets());
+  std::vector<Bytes> messages;
+  ends.buffers.reset();
+  REQUIRE(ends.stream->take_held(ends.buffers, messages) == StreamState::open);
+  REQUIRE(messages.size() == 1);
+  CHECK((Octets(messages[0].begin(), messages[0].end()) == stun_message(5)));
+  CHECK_FALSE(ends.stream->holds_octets());  // otherwise the worker would look again and again
+}
+
 TEST_CASE("after close_cleanly(), nothing more is sent, and received octets are returned unchanged",
           "[stream]") {
   StreamEnds ends;
