@@ -46,7 +46,7 @@ test('the path through a NAT is not taken for a direct one', () => {
 // Returns the path and the transport between two candidates, whose connection has these statistics besides.
 function judged(local, remote, context, ...more) {
   const stats = [
-    { id: 'l', protocol: 'udp', ...local }, { id: 'r', protocol: 'udp', ...remote },
+    { protocol: 'udp', ...local, id: 'l' }, { protocol: 'udp', ...remote, id: 'r' },
     { id: 'p', type: 'candidate-pair', localCandidateId: 'l', remoteCandidateId: 'r', state: 'succeeded', nominated: true },
     ...more,
   ];

@@ -355,7 +355,7 @@ TEST_CASE("when memory runs out TLS clients are turned away, and the others are 
   leave_memory(server.daemon.pid(), kLeft);
 
   const std::string hello = client_hello();
-  const std::string out_of_memory = "out of memory: whoever asks for more is refused";
+  const std::string out_of_memory = "out of memory: new requests are refused";
   std::vector<net::Fd> strangers;
   while (strangers.size() < kStrangers) {
     strangers.push_back(connect_to(server.daemon.listener(1)));

@@ -242,7 +242,7 @@ test('idle HTTP connections block neither the unix socket nor other addresses', 
 
 test('a secret that signaling also has is refused', async () => {
   await assert.rejects(startServer({ signaling: ['access: token', `token_secrets: [${secret}]`],
-    more: [`admin: {listen: "http://127.0.0.1:0", token_secrets: [${secret}]}`] }), /signaling\.token_secrets as well/);
+    more: [`admin: {listen: "http://127.0.0.1:0", token_secrets: [${secret}]}`] }), /signaling\.token_secrets too/);
 });
 
 test('a socket file that a former process left is replaced, and any other file stays', async t => {

@@ -388,7 +388,7 @@ test('a member that polls no more is dropped when too much waits for it, and the
   assert.equal((await post(sid, '42["join_room","blue"]')).status, 200);
   const ann = await member(server.ws, 'blue', 'Ann');
   assert.equal(ann.joined.peers.length, 1);
-  for (let i = 0; i < 3; ++i) await ann.request({ type: 'broadcast', data: 'x'.repeat(50_000) });
+  for (let i = 0; i < 17; ++i) await ann.request({ type: 'broadcast', data: 'x'.repeat(50_000) }); // above eight times max_waiting
   await gone(sid);
   ann.close();
   await server.stop(); // then the log is complete
