@@ -111,6 +111,14 @@ struct Framing {
   bool only_head = false;
 };
 
+// What the client of a WebSocket that nobody serves sends until it has closed.
+class UnservedWebSocket final : public WebSocketHandler {
+ public:
+  void on_open(std::uint64_t, std::shared_ptr<WebSocket>, const Request&) override {}
+  void on_message(std::uint64_t, std::string_view, bool) override {}
+  void on_closed(std::uint64_t, bool) override {}
+};
+
 }  // namespace
 
 class Server::Connection::Served final : public Connection {
@@ -532,6 +540,13 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   const bool accepted = co_await web_socket_->accept(parser.get(), date);
   if (!accepted) co_return;
   ++server_.counters_.web_sockets;
+  // A reload may have ended the service during the handshake.
+  if (server_.router_.web_socket(request.path) != &handler) {
+    web_socket_->close(signaling::kGoingAway, "no longer served");
+    UnservedWebSocket unserved;
+    co_await web_socket_->read_all(unserved, number_);
+    co_return;
+  }
   handler.on_open(number_, web_socket_, request);
   co_await web_socket_->read_all(handler, number_);
   server_.counters_.dropped_slow += web_socket_->was_slow() ? 1 : 0;

@@ -297,9 +297,11 @@ TEST_CASE("a datagram that may not be fragmented and is too large for this machi
           "[.][own_network]") {
   Wan wan;
   wan.ip("link set lo mtu 1500");
-  Daemon daemon;
-  for (const Family family : {Family::ipv4, Family::ipv6}) {
-    RelayClient client(daemon.listener());
+  Daemon daemon({R"(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0"])"});
+  // For a client that sends datagrams, DONT-FRAGMENT is ignored with IPv6 (RFC 8656 §13).
+  for (const Transport transport : {Transport::udp, Transport::tcp}) {
+    const Family family = transport == Transport::udp ? Family::ipv4 : Family::ipv6;
+    RelayClient client(daemon.listener(transport == Transport::udp ? 0 : 1), transport);
     client::UdpSocket peer(loopback(family));
     client::RequestContents contents;
     contents.requested_family = family;

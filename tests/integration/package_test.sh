@@ -285,7 +285,7 @@ show_refusal_of_a_bad_file() {
   expect_active "after a reload of a bad file"
   [[ $(service MainPID) == "$pid" ]] || failed "the service is another process after a reload of a bad file"
   # The journal has the priority of each line, and its time, which the line does not repeat.
-  expect_output "error reload failed" journalctl --quiet --no-pager --output cat --priority err --unit turnpike.service
+  expect_output "error the reload failed" journalctl --quiet --no-pager --output cat --priority err --unit turnpike.service
   if inside journalctl --quiet --no-pager --output cat --unit turnpike.service | grep -E '^(<|20[0-9]{2}-)'; then
     failed "a line of the journal has its priority or its time in the text"
   fi

@@ -256,8 +256,8 @@ def config_page(config: Path, version: str) -> tuple[str, str]:
               "A key is written below as its path, so that \\fBrelay.ports\\fR is the key",
               "\\fBports\\fR in the section \\fBrelay\\fR.",
               "The value beside it is its default.",
-              "When the default is \\(lqnot set\\(rq, the value is an example, or the value that is used while the",
-              "key is not set.",
+              "When the default is \\(lqnot set\\(rq, the value is an example,",
+              "or the value that is used while the key is not set.",
               "An unknown key, a wrong type or a contradiction is an error."]
     lines += render_config(config.read_text(encoding="utf-8").splitlines())
     lines += [".SH FILES", ".TP", bold("/usr/share/doc/turnpike/turnpike.yaml"),

@@ -1,0 +1,69 @@
+// How a request becomes a WebSocket.
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "http/server.hpp"
+#include "support/tls_probe.hpp"
+
+namespace turnpike::http {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+// A service that ends when a client has just been admitted.
+class EndingService : public WebSocketHandler {
+ public:
+  bool is_served() const { return is_served_; }
+  bool was_opened() const { return was_opened_; }
+
+  std::optional<Response> check(const Request&) override {
+    is_served_ = false;
+    return std::nullopt;
+  }
+  void on_open(std::uint64_t, std::shared_ptr<WebSocket>, const Request&) override { was_opened_ = true; }
+  void on_message(std::uint64_t, std::string_view, bool) override {}
+  void on_closed(std::uint64_t, bool) override {}
+
+ private:
+  bool is_served_ = true;
+  bool was_opened_ = false;
+};
+
+TEST_CASE("a WebSocket whose service ends during the handshake is closed", "[http]") {
+  asio::io_context io;
+  EndingService service;
+  Router router;
+  router.add_web_socket("/talk", service);
+  router.serve_while("/talk", [&] { return service.is_served(); });
+  Params params;
+  params.listeners = {{false, {IpAddress::v4(0x7f000001), 0}}};
+  params.deadlines.closing = 1ms;
+  Server server(io, params, nullptr, router);
+  server.start();
+  const net::Fd client = test::connect_to(server.endpoints().front());
+  test::write_all(client.get(),
+                  "GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+  std::string received;
+  while (received.find("no longer served") == std::string::npos) {
+    REQUIRE(io.run_one_for(10s) == 1);
+    char octets[1024];
+    const ssize_t got = recv(client.get(), octets, sizeof octets, MSG_DONTWAIT);
+    if (got > 0) received.append(octets, static_cast<std::size_t>(got));
+  }
+  CHECK(received.starts_with("HTTP/1.1 101 "));
+  CHECK(received.find("\x03\xe9no longer served") != std::string::npos);  // 1001
+  CHECK_FALSE(service.was_opened());
+
+  server.stop();
+  while (io.run_one_for(10s) != 0) continue;
+  CHECK(server.open_connections() == 0);
+}
+
+}  // namespace
+}  // namespace turnpike::http
