@@ -423,11 +423,9 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
     Session& session = *find(deadlines_.first());
     if (session.upgrade_due <= now.steady) {
       drop_probe(session, out);
-    } else if (session.closing) {
-      end(session, EngineIoType::close, false, now, out);
-    } else if (session.fetch_due <= now.steady) {
+    } else if (!session.closing && session.fetch_due <= now.steady) {
       check_fetching(session, now, out);
-    } else if (session.expects_pong) {
+    } else if (session.closing || session.expects_pong) {
       end(session, EngineIoType::close, false, now, out);
     } else {
       // The pong is due at a time that does not depend on when the timer came; but when it came much too
