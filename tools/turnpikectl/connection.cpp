@@ -32,7 +32,7 @@ std::string describe(const Error& failure, const std::string& socket) {
     return "turnpike at " + socket + " has not answered within " + std::to_string(kPatience.count()) +
            " seconds: it hangs, or is very busy and may still do it";
   }
-  const std::string text = "cannot reach turnpike at " + socket + ": " + failure.message();
+  std::string text = "cannot reach turnpike at " + socket + ": " + failure.message();
   if (failure == boost::system::errc::no_such_file_or_directory) {
     return text + ": it does not run, or `admin.listen` does not name this socket (see --socket)";
   }

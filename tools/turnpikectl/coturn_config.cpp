@@ -528,6 +528,7 @@ void Conversion::add_addresses(std::vector<std::string>& keys) {
       remark(0, "external-ip: the one without a local address beside others is left out");
   } else if (!for_only.empty()) {
     std::vector<std::string> told;
+    told.reserve(for_only.size());
     for (const IpAddress& outside : for_only) told.push_back(quoted(outside.to_string()));
     keys.push_back("advertise: " + (told.size() == 1 ? told[0] : join_items(told)));
   }
