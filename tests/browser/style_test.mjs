@@ -1,21 +1,27 @@
-// Tests the colours of the call page, without a browser.
+// Tests the colours of the call page and of the status page, without a browser.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 
 const folder = new URL('../../src/web/style/', import.meta.url);
 const sheets = Object.fromEntries(readdirSync(folder).map(name => [name, readFileSync(new URL(name, folder), 'utf8')]));
-const base = sheets['base.css'];
-const both = Object.fromEntries([...base.matchAll(/(--[\w-]+): light-dark\((#\w+), (#\w+)\);/g)].map(([, name, ...pair]) => [name, pair]));
+const status = readFileSync(new URL('../../src/admin/page/status.css', import.meta.url), 'utf8');
+const pairsOf = text => Object.fromEntries([...text.matchAll(/(--[\w-]+): light-dark\((#\w+), (#\w+)\);/g)].map(([, name, ...pair]) => [name, pair]));
+const both = pairsOf(sheets['base.css']);
+
+// Returns the text without what browsers skip that do not know light-dark().
+function withoutPairs(text, least) {
+  const start = text.indexOf('@supports (color: light-dark(');
+  const pairs = Object.entries(pairsOf(text));
+  assert.ok(start > 0 && pairs.length > least);
+  for (const [name, [light]] of pairs) assert.ok(text.slice(0, start).includes(`  ${name}: ${light};`), name);
+  assert.match(text.slice(0, start), /color-scheme: light;/);
+  return text.slice(0, start) + text.slice(text.indexOf('\n}\n', start));
+}
 
 test('browsers without light-dark() have all colours of the light page', () => {
-  const start = base.indexOf('@supports (color: light-dark(');
-  assert.ok(start > 0 && Object.keys(both).length > 10);
-  for (const [name, [light]] of Object.entries(both))
-    assert.ok(base.slice(0, start).includes(`  ${name}: ${light};`), name);
-  assert.match(base.slice(0, start), /color-scheme: light;/);
-  const end = base.indexOf('\n}\n', start);
-  for (const [name, text] of Object.entries({ ...sheets, 'base.css': base.slice(0, start) + base.slice(end) }))
+  const seen = { ...sheets, 'base.css': withoutPairs(sheets['base.css'], 10), 'status.css': withoutPairs(status, 7) };
+  for (const [name, text] of Object.entries(seen))
     assert.doesNotMatch(text, /light-dark\(|data-theme/, `${name}: outside of what they skip`);
 });
 
