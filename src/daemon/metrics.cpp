@@ -148,7 +148,8 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
          {},
          static_cast<double>(nodes_->refused())});
     const bool is_connected = nodes_->is_connected() && (!signaling_ || signaling_->is_linked());
-    gauge("cluster_connected", "1 while all connections to Redis are open, otherwise 0.", {},
+    gauge("cluster_connected",
+          "1 while all connections to Redis are open and reach the same server, otherwise 0.", {},
           is_connected ? 1 : 0);
     gauge("cluster_nodes", "Present nodes of the cluster, this one included.", {},
           static_cast<double>(1 + nodes_->others().size()));
