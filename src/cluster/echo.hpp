@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace turnpike::cluster {
 
@@ -12,6 +13,8 @@ class Echo {
   // How often count_look() is called until an echo counts as missing. Calls are counted instead of time,
   // since much time has passed, and nothing was read, when the process was stopped for a while.
   static constexpr int kLooks = 5;
+  // Why the connections begin anew then, for the log.
+  static constexpr std::string_view kMissing = "it does not pass on the messages of this node";
 
   // Call this when one of the connections has ended, so that no echo of it counts for the next one.
   void reset() { *this = {}; }

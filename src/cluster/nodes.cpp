@@ -121,7 +121,7 @@ void Nodes::look_for_echo() {
     if (now() >= next_echo_) send_echo();
     return;
   }
-  const std::string why = "it does not pass on the messages of this node";
+  const std::string why(Echo::kMissing);
   if (now() >= next_echo_warning_) {
     next_echo_warning_ = now() + kBetweenWarnings;
     next_unreachable_ = {};  // so that this reason is reported, whatever was reported before

@@ -43,16 +43,9 @@ std::size_t octets_of(const Presence& presence) {
   return octets;
 }
 
-std::size_t octets_of(const signaling::Event& event) {
-  const signaling::MemberMessage& message = event.message;
-  std::size_t octets = message.payload.size() + message.event.size() + message.more_arguments.size();
-  for (const auto& attachment : message.attachments) octets += attachment->size();
-  return octets;
-}
-
 std::size_t octets_of(const Outgoing& message) {
   const std::size_t octets = sizeof message + message.to.size() * sizeof(MemberId);
-  return message.event ? octets + octets_of(*message.event) : octets;
+  return message.event ? octets + message.event->message.size() : octets;
 }
 
 }  // namespace
@@ -491,7 +484,7 @@ void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::
     deliver();
   };
   commands_.send_together({{"RPUSH", key, text},
-                           {"INCRBY", octets_key, std::to_string(octets_of(*event))},
+                           {"INCRBY", octets_key, std::to_string(event->message.size())},
                            {"EXPIRE", key, kMissedLive},
                            {"EXPIRE", octets_key, kMissedLive}},
                           check);
@@ -805,7 +798,7 @@ void Rooms::tick() {
 
 // Both connections begin anew, since it is not known which of them reaches the right server.
 void Rooms::start_anew() {
-  const std::string why = "it does not pass on the messages of this node";
+  const std::string why(Echo::kMissing);
   // So that this reason is reported, whatever was reported before.
   if (take_due_warning(Warning::echo)) next_warning_[static_cast<std::size_t>(Warning::unreachable)] = {};
   listener_.start_anew(why);

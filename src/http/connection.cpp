@@ -542,7 +542,7 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   ++server_.counters_.web_sockets;
   // A reload may have ended the service during the handshake.
   if (server_.router_.web_socket(request.path) != &handler) {
-    web_socket_->close(signaling::kGoingAway, "no longer served");
+    web_socket_->close(signaling::kGoingAway, signaling::kNoLongerServed);
     UnservedWebSocket unserved;
     co_await web_socket_->read_all(unserved, number_);
     co_return;

@@ -279,7 +279,7 @@ void SignalingSite::use(const Params& params) {
   plain_.set(params.tokens.access, params.connect_timeout);
   if (params.preset != params_.preset) {
     end_sessions();
-    course_chat_.close_all("no longer served");
+    course_chat_.close_all(signaling::kNoLongerServed);
   }
   if (is_open_no_more) course_chat_.close_all(signaling::code_of(Refusal::token_required));
   params_.preset = params.preset;

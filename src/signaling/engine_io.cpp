@@ -334,8 +334,8 @@ void EngineIo::note_excess(Session& session) {
 bool EngineIo::admit_excess(Session& session) {
   note_excess(session);
   return session.excess == 0 ||
-         (excess_ <= kMaxExcess && session.waiting_bytes <= kMostBursts * params_.max_waiting &&
-          session.waiting.size() <= kMostBursts * params_.max_packets);
+         (excess_ <= kMaxExcess && session.waiting_bytes <= kMaxBursts * params_.max_waiting &&
+          session.waiting.size() <= kMaxBursts * params_.max_packets);
 }
 
 void EngineIo::check_fetching(Session& session, TimePoint now, Output& out) {

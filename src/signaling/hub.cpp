@@ -13,12 +13,6 @@ constexpr std::size_t kIdLength = 22;
 constexpr SteadyTime kAtOnce{};  // earlier than any time of a steady clock
 constexpr int kTagBits = 16;     // of a version, see Presence
 
-std::size_t size_of(const MemberMessage& message) {
-  std::size_t size = message.payload.size() + message.event.size() + message.more_arguments.size();
-  for (const MemberMessage::Attachment& attachment : message.attachments) size += attachment->size();
-  return size;
-}
-
 }  // namespace
 
 Hub::Member* Hub::find(MemberId id) {
@@ -135,7 +129,7 @@ std::optional<Refusal> Hub::signal(MemberId from, MemberId to, MemberMessage mes
     return receiver && std::ranges::find(receiver->rooms, room) != receiver->rooms.end();
   };
   if (from == to || std::ranges::none_of(sender->rooms, is_receivers)) return Refusal::no_such_peer;
-  if (receiver->node != kThisNode && size_of(message) > kMaxShared) return Refusal::too_large;
+  if (receiver->node != kThisNode && message.size() > kMaxShared) return Refusal::too_large;
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::signal;
   event->from = from;
@@ -153,7 +147,7 @@ std::optional<Refusal> Hub::broadcast(MemberId from, std::string_view name, Memb
     return Refusal::not_joined;
   }
   const auto is_elsewhere = [](const Member* member) { return member->node != kThisNode; };
-  if (size_of(message) > kMaxShared && std::ranges::any_of(room->members, is_elsewhere))
+  if (message.size() > kMaxShared && std::ranges::any_of(room->members, is_elsewhere))
     return Refusal::too_large;
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::broadcast;
@@ -230,7 +224,7 @@ void Hub::deliver(Member& member, const EventPtr& event, Output& out) {
   if (!member.settling) return deliver_now(member, event, out);
   Settling& settling = *member.settling;
   settling.held.push_back(event);
-  settling.held_bytes += size_of(event->message);
+  settling.held_bytes += event->message.size();
   if (settling.held.size() > kMaxHeld || settling.held_bytes > kMaxHeldBytes) settle(member, out);
 }
 
@@ -242,7 +236,7 @@ void Hub::deliver_now(Member& member, const EventPtr& event, Output& out) {
     return;
   }
   if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
-  member.missed_bytes += size_of(event->message);
+  member.missed_bytes += event->message.size();
   const bool too_many = limits_.missed_messages != 0 && member.missed.size() >= limits_.missed_messages;
   const bool too_much = limits_.missed_bytes != 0 && member.missed_bytes > limits_.missed_bytes;
   if (too_many || too_much) {

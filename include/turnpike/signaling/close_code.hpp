@@ -16,5 +16,7 @@ inline constexpr std::uint16_t kResumedElsewhere = 4000;
 
 // The reason that stands beside kGoingAway when the server ends or starts again.
 inline constexpr std::string_view kRestarting = "restarting";
+// The same when a reload has ended the service.
+inline constexpr std::string_view kNoLongerServed = "no longer served";
 
 }  // namespace turnpike::signaling

@@ -57,7 +57,7 @@ class EngineIo {
   // answer that leaves too much behind. One answer has max_waiting at most, or one packet.
   static constexpr Duration kFetchTime = std::chrono::seconds(10);
   // At most this many times max_waiting and max_packets may be queued for a client,
-  static constexpr std::size_t kMostBursts = 8;
+  static constexpr std::size_t kMaxBursts = 8;
   // and in all sessions together this many bytes beyond their max_waiting and max_packets.
   static constexpr std::size_t kMaxExcess = 64 << 20;
 

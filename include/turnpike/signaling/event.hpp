@@ -26,6 +26,13 @@ struct MemberMessage {
   std::string more_arguments;
   bool anonymous = false;               // Socket.IO passes the event on without the id of the sender
   std::vector<Attachment> attachments;  // octets that the payload has placeholders for
+
+  // The number of octets in all parts.
+  std::size_t size() const {
+    std::size_t size = payload.size() + event.size() + more_arguments.size();
+    for (const Attachment& attachment : attachments) size += attachment->size();
+    return size;
+  }
 };
 
 struct Event {
