@@ -77,35 +77,43 @@ std::string take_printable(std::string_view& text, std::string_view also) {
   return result;
 }
 
-std::string printable(std::string_view text) {
-  std::string result;
+void put_printable(std::string_view text, const PutPart& put) {
   while (!text.empty()) {
     // Nearly all texts are ASCII. The last character of a run of ASCII may have marks, so it is not copied
     // here.
     const auto run = std::ranges::find_if_not(text, is_plain_ascii) - text.begin();
     const auto alone = static_cast<std::size_t>(std::max<std::ptrdiff_t>(run - 1, 0));
-    result += text.substr(0, alone);
+    put(text.substr(0, alone));
     text.remove_prefix(alone);
-    result += take_printable(text);
+    put(take_printable(text));
   }
+}
+
+void put_printable_json(std::string_view json, const PutPart& put) {
+  while (!json.empty()) {
+    const Front front = front_of(json);
+    json.remove_prefix(front.octets.size());
+    if (!front.is_character) {
+      put("\\ufffd");
+    } else if (front.character < ' ') {
+      put(" ");  // only outside strings, since JSON escapes it in strings
+    } else if (is_harmless(front.character)) {
+      put(front.octets);
+    } else {
+      put(json_escape(front.character));
+    }
+  }
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  put_printable(text, [&result](std::string_view part) { result += part; });
   return result;
 }
 
 std::string printable_json(std::string_view json) {
   std::string result;
-  while (!json.empty()) {
-    const Front front = front_of(json);
-    json.remove_prefix(front.octets.size());
-    if (!front.is_character) {
-      result += "\\ufffd";
-    } else if (front.character < ' ') {
-      result += ' ';  // only outside strings, since JSON escapes it in strings
-    } else if (is_harmless(front.character)) {
-      result += front.octets;
-    } else {
-      result += json_escape(front.character);
-    }
-  }
+  put_printable_json(json, [&result](std::string_view part) { result += part; });
   return result;
 }
 

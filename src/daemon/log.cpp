@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/json/serialize.hpp>
+#include <boost/json/serializer.hpp>
 #include <boost/json/string_view.hpp>
 #include <cerrno>
 #include <chrono>
@@ -34,6 +34,9 @@ constexpr std::chrono::seconds kLastWords{2};
 constexpr std::chrono::seconds kLastWord{1};
 constexpr int kBetweenTries = 100;  // milliseconds
 
+// Lines that could not be made, which only a lack of memory prevents.
+std::atomic<std::uint64_t> lines_not_made{0};
+
 void append(spdlog::memory_buf_t& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
 }
@@ -51,7 +54,7 @@ std::pair<std::string_view, std::string_view> parts_of(const spdlog::details::lo
 class Words : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    append(out, printable(parts_of(message).first));
+    put_printable(parts_of(message).first, [&out](std::string_view part) { append(out, part); });
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Words>(); }
 };
@@ -61,10 +64,23 @@ class JsonMembers : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
     const auto [words, members] = parts_of(message);
-    append(out, printable_json(boost::json::serialize(boost::json::string_view(words.data(), words.size()))));
-    append(out, printable_json(members));
+    const PutPart put = [&out](std::string_view part) { append(out, part); };
+    spdlog::memory_buf_t quoted;
+    serialize(words, quoted);
+    put_printable_json({quoted.data(), quoted.size()}, put);
+    put_printable_json(members, put);
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMembers>(); }
+
+ private:
+  static void serialize(std::string_view words, spdlog::memory_buf_t& out) {
+    boost::json::serializer serializer;
+    serializer.reset(boost::json::string_view(words.data(), words.size()));
+    while (!serializer.done()) {
+      std::array<char, 256> piece;
+      append(out, serializer.read(piece.data(), piece.size()));
+    }
+  }
 };
 
 // Writes the priority for the journal (sd-daemon(3)).
@@ -91,7 +107,18 @@ bool writes_to_journal() {
          std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino) == stream;
 }
 
-// The journal reads the priority. It also stores the time, so lines of text leave the time out.
+spdlog::level::level_enum to_spdlog(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::debug: return spdlog::level::debug;
+    case config::LogLevel::info: return spdlog::level::info;
+    case config::LogLevel::warning: return spdlog::level::warn;
+    case config::LogLevel::error: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+}  // namespace
+
 std::unique_ptr<spdlog::formatter> make_formatter(config::LogFormat format) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<Words>('*').add_flag<JsonMembers>('@').add_flag<Priority>('&');
@@ -104,18 +131,6 @@ std::unique_ptr<spdlog::formatter> make_formatter(config::LogFormat format) {
   }
   return formatter;
 }
-
-spdlog::level::level_enum to_spdlog(config::LogLevel level) {
-  switch (level) {
-    case config::LogLevel::debug: return spdlog::level::debug;
-    case config::LogLevel::info: return spdlog::level::info;
-    case config::LogLevel::warning: return spdlog::level::warn;
-    case config::LogLevel::error: return spdlog::level::err;
-  }
-  return spdlog::level::info;
-}
-
-}  // namespace
 
 // Writes to stderr, and waits for a slow reader until the time of give_up_in(). It does not hold the lock
 // while it waits, so a change of the format never waits for the reader.
@@ -203,20 +218,22 @@ LogScope::LogScope(const config::LogParams& params) : sink_(std::make_shared<Std
                                                        spdlog::async_overflow_policy::overrun_oldest);
   logger->set_formatter(make_formatter(params.format));
   logger->set_level(to_spdlog(params.level));
+  logger->set_error_handler([](const std::string&) { ++lines_not_made; });
   show_addresses(params.addresses);
   spdlog::set_default_logger(std::move(logger));
 }
 
 LogScope::~LogScope() {
   if (const std::uint64_t lost = lost_lines(); lost != 0)
-    spdlog::warn(fmt::format("{} lines of this log were lost, since stderr was read too slowly", lost));
+    spdlog::warn(fmt::format(
+        "{} lines of this log were lost, since stderr was read too slowly or memory was lacking", lost));
   sink_->give_up_in(kLastWords);
   spdlog::shutdown();
 }
 
 std::uint64_t LogScope::lost_lines() {
   const auto threads = spdlog::thread_pool();
-  return threads ? threads->overrun_counter() : 0;
+  return lines_not_made + (threads ? threads->overrun_counter() : 0);
 }
 
 }  // namespace turnpike::daemon

@@ -1,6 +1,8 @@
 // The log of the process: spdlog writes to stderr, one line of text or one JSON object for each event.
 #pragma once
 
+#include <spdlog/formatter.h>
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -15,6 +17,11 @@ void set_level(config::LogLevel level);
 // Does the same with the word that the configuration uses for the level. Returns false, and changes nothing,
 // when there is no such level.
 bool set_level(std::string_view level);
+
+// Makes what turns an event into its line. In the journal, which stores the time itself, lines of text have
+// the priority instead of the time. A short line of ASCII needs no memory of the heap, so "out of memory" can
+// always be written.
+std::unique_ptr<spdlog::formatter> make_formatter(config::LogFormat format);
 
 // Writes an error at once, past the lines that wait, and waits for a second at most until somebody reads
 // stderr. For a process that then ends without the end of its LogScope. Any thread may call it.

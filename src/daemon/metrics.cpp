@@ -178,11 +178,12 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
                                      "How long a worker let datagrams gather (relay.batching).",
                                      totals.histograms.pause_ns, kNanosecond));
   admin::add_metrics(metrics, counters_);
-  metrics.push_back({"log_lines_lost_total",
-                     "Lines of the log that were not written, since stderr was read too slowly.",
-                     admin::MetricKind::counter,
-                     {},
-                     static_cast<double>(LogScope::lost_lines())});
+  metrics.push_back(
+      {"log_lines_lost_total",
+       "Lines of the log that were not written, since stderr was read too slowly or memory was lacking.",
+       admin::MetricKind::counter,
+       {},
+       static_cast<double>(LogScope::lost_lines())});
   if (signaling_) signaling_->add_metrics(metrics);
   if (web_) web_->add_metrics(metrics);
   if (admin_) admin::add_metrics(metrics, admin_->refusals());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,10 +18,16 @@ std::string take_printable(std::string_view& text, std::string_view also = {});
 
 // Converts the whole text in this way. The result is one line. A second conversion changes nothing.
 std::string printable(std::string_view text);
-
 // The same for a JSON text, which keeps its meaning: what a terminal may not have is written as \u202e, and
 // an octet that belongs to no character as \ufffd. Its line breaks become spaces.
 std::string printable_json(std::string_view json);
+
+// Receives the parts of a converted text, in their order.
+using PutPart = std::function<void(std::string_view)>;
+// The same conversions, part by part. For ASCII they need no memory, so a line of the log can be written
+// when there is none.
+void put_printable(std::string_view text, const PutPart& put);
+void put_printable_json(std::string_view json, const PutPart& put);
 
 // The number of columns of a terminal that a printable text needs: two for a wide character, none for a mark.
 std::size_t columns_of(std::string_view printable);
