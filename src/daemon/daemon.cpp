@@ -18,7 +18,6 @@
 #include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
-#include "net/udp_socket.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
@@ -203,7 +202,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_forwarder();
-  warn_about_alternates(config_);
+  address_warnings_.warn_about_alternates(config_.nat_discovery.alternates);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
   relay::Worker::Shared shared{
       .settings = share_settings(),
@@ -249,10 +248,10 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     spdlog::info(
         "auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
   } else {
-    warn_about_relay_addresses();
-    warn_about_receive_buffer();
-    warn_about_absent_addresses();
-    name_closed_networks(*policy_);
+    address_warnings_.warn_about_relay_addresses();
+    address_warnings_.warn_about_receive_buffer();
+    address_warnings_.warn_about_absent_addresses();
+    address_warnings_.name_closed_networks(*policy_);
   }
 }
 
@@ -398,15 +397,6 @@ Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint
   return first;
 }
 
-void Daemon::warn_about_alternates(const config::Config& config) const {
-  for (const Endpoint& alternate : config.nat_discovery.alternates) {
-    if (relays_.is_public_to_clients(alternate.address) || alternate.address.is_loopback()) continue;
-    spdlog::warn(fmt::format(
-        "{} is not reachable from the Internet: behind a NAT, name its public address in relay.advertise",
-        alternate.address.to_string()));
-  }
-}
-
 turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
   return turn::PeerPolicy({config_.peers, now.all, udp_listeners_, tcp_listeners_,
                            relays_.addresses()->advertised(), now.networks});
@@ -419,45 +409,9 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
   post_settings();
   if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
   if (credentials_->empty()) return;
-  warn_about_relay_addresses();
-  warn_about_absent_addresses();
-  name_closed_networks(*policy_);
-}
-
-// Warns once about each missing address, and again only if it has been present in between.
-void Daemon::warn_about_absent_addresses() {
-  const std::vector<std::string> absent = relays_.absent_locals();
-  for (const std::string& sentence : absent) {
-    if (std::ranges::find(absent_, sentence) == absent_.end()) spdlog::warn(sentence);
-  }
-  absent_ = absent;
-}
-
-void Daemon::name_closed_networks(const turn::PeerPolicy& policy) {
-  for (const Prefix& network : policy.closed_networks()) {
-    if (!named_networks_.insert(network).second) continue;
-    spdlog::info(
-        fmt::format("{} is a network of this machine: clients cannot reach it through the relay unless "
-                    "peers.allow has it",
-                    to_string(network)));
-  }
-}
-
-void Daemon::warn_about_relay_addresses() {
-  for (const IpAddress& address : relays_.private_without_advertisement()) {
-    if (address.is_loopback() || !warned_about_.insert(address).second) continue;
-    spdlog::warn(fmt::format(
-        "relayed addresses on {} are not reachable from the Internet: behind a NAT, name its public address "
-        "in relay.advertise",
-        address.to_string()));
-  }
-}
-
-void Daemon::warn_about_receive_buffer() const {
-  const std::uint32_t granted = net::granted_receive_buffer(relays_.receive_buffer());
-  if (granted >= relays_.receive_buffer()) return;
-  spdlog::warn(fmt::format("relay.receive_buffer: the kernel granted {} of {} KiB: raise net.core.rmem_max",
-                           granted >> 10, relays_.receive_buffer() >> 10));
+  address_warnings_.warn_about_relay_addresses();
+  address_warnings_.warn_about_absent_addresses();
+  address_warnings_.name_closed_networks(*policy_);
 }
 
 bool Daemon::run() {

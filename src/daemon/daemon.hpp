@@ -8,13 +8,13 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "cluster/nodes.hpp"
 #include "config/config.hpp"
 #include "daemon/address_follower.hpp"
+#include "daemon/address_warnings.hpp"
 #include "daemon/administration.hpp"
 #include "daemon/bounds_log.hpp"
 #include "daemon/certificate_follower.hpp"
@@ -75,16 +75,11 @@ class Daemon {
   void open_listener(const config::Listener& listener, const config::Config& config);
   Endpoint open_discovery(const config::Listener& listener, const Endpoint& alternate);
   Endpoint add(const config::Listener& listener, SharedListener opened);
-  void warn_about_alternates(const config::Config& config) const;
   void announce_listener(const config::Listener& listener, const Endpoint& at);
   bool plain_http_reaches(const IpAddress& address) const;
   net::ToHttps find_https(const IpAddress& address) const;
   void open_web_forwarder();
   void refuse_own_address(const relay::WebServer& web) const;
-  void warn_about_relay_addresses();
-  void warn_about_receive_buffer() const;
-  void warn_about_absent_addresses();
-  void name_closed_networks(const turn::PeerPolicy& policy);
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
@@ -181,6 +176,7 @@ class Daemon {
   turn::ByteBudgets server_budgets_;
   std::shared_ptr<const turn::ClientPolicy> clients_;
   relay::RelayPool relays_;
+  AddressWarnings address_warnings_{relays_};
   relay::Warnings warnings_;
   turn::Limiters limiters_;
   relay::NetworkHints hints_;
@@ -189,9 +185,6 @@ class Daemon {
   relay::IdleConnections idle_connections_;
   relay::PeerConnectionTable peer_connections_;
   std::deque<relay::Mailbox> mailboxes_;
-  std::set<IpAddress> warned_about_;
-  std::vector<std::string> absent_;  // absent addresses that a warning was written about
-  std::set<Prefix> named_networks_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null when there is no signaling
   std::unique_ptr<WebForwarder> web_;           // null when no listener has a web server behind it

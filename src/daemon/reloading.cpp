@@ -129,7 +129,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
-  if (!credentials_->empty()) warn_about_absent_addresses();
+  if (!credentials_->empty()) address_warnings_.warn_about_absent_addresses();
   report.ok = true;
   log_reload(report);
   notify_service_manager("READY=1");
