@@ -128,7 +128,7 @@ turn::Quota::Demands Daemon::measure_demands(std::chrono::duration<double> elaps
 // creates an OpenSSL library context, which takes too long.
 void Daemon::find_own_urls() {
   signaling::IceParams params;
-  params.listeners = announced_listeners_;
+  params.listeners = listeners_.announced();
   params.host = config_.signaling.public_host.empty() ? config_.cluster.node : config_.signaling.public_host;
   const std::string host = params.host;
   own_urls_ = signaling::IceServers(std::move(params)).choose_urls(host);
@@ -140,7 +140,7 @@ cluster::NodeRecord Daemon::describe_node() {
   record.name = config_.cluster.node;
   record.stun_urls = own_urls_.stun;
   record.turn_urls = own_urls_.turn;
-  for (const signaling::IceParams::Listener& listener : announced_listeners_) {
+  for (const signaling::IceParams::Listener& listener : listeners_.announced()) {
     if (const auto endpoint = public_endpoint(listener.endpoint)) {
       record.listeners.push_back({listener.transport, *endpoint});
     }

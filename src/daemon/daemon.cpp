@@ -60,10 +60,6 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-std::string url(const config::Listener& listener, const Endpoint& at) {
-  return std::string(config::scheme_of(listener)) + "://" + at.to_string();
-}
-
 std::optional<net::AddressWatch> watch_addresses() {
   try {
     return net::AddressWatch();
@@ -168,7 +164,8 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       address_watch_(watch_addresses()),
       first_addresses_(net::local_addresses()),
       addresses_(first_addresses_),
-      sockets_(config_.workers == 0 ? usable_cores() : config_.workers),
+      listeners_(config_.workers == 0 ? usable_cores() : config_.workers, first_addresses_.all,
+                 tls != nullptr),
       credentials_(share(credentials)),
       quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
       connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
@@ -183,21 +180,16 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       bounds_log_([](const relay::LogEvent& line) { line.write(spdlog::level::warn); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
-  has_public_host_ = !config_.signaling.public_host.empty();
-  for (const http::Listener& listener : config_.signaling.listen) {
-    if (!listener.secure) plain_http_.push_back(listener.endpoint.address);
-  }
-  open_listeners(config_);
+  listeners_.open_all(config_);
   if (config_.signaling.enabled) {
     signaling_ = std::make_unique<SignalingThread>(
         SignalingThread::Params{.config = config_,
-                                .relay = announced_listeners_,
+                                .relay = listeners_.announced(),
                                 .tls = tls_.get(),
                                 .advertised = relays_.addresses()->advertised(),
                                 .default_address = first_addresses_.default_source(),
                                 .handshakes = limiters_.handshakes});
-    tcp_listeners_.insert(tcp_listeners_.end(), signaling_->endpoints().begin(),
-                          signaling_->endpoints().end());
+    listeners_.add_others(signaling_->endpoints());
   }
   apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
@@ -215,7 +207,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       .limiters = limiters_,
       .hints = hints_,
       .nonce_key = nonce_key(config_.cluster),
-      .nat_discoveries = nat_discoveries_,
+      .nat_discoveries = listeners_.nat_discoveries(),
       .clients = {.streams = {.tls = tls_ ? &tls_->tls() : nullptr,
                               .idle = idle_connections_,
                               .handshakes = limiters_.handshakes},
@@ -239,9 +231,10 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     };
     streams.is_ours = [this](std::string_view name) { return own_names_->has(name); };
   }
-  for (std::size_t i = 0; i < sockets_.size(); ++i) mailboxes_.emplace_back();
-  for (unsigned i = 0; i < sockets_.size(); ++i) {
-    workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets_[i])));
+  for (std::size_t i = 0; i < listeners_.workers(); ++i) mailboxes_.emplace_back();
+  std::vector<relay::WorkerListeners> sockets = listeners_.take_sockets();
+  for (unsigned i = 0; i < sockets.size(); ++i) {
+    workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets[i])));
   }
   warn_about_algorithms();
   if (credentials_->empty()) {
@@ -282,123 +275,21 @@ void Daemon::post_settings() {
   for (relay::Mailbox& mailbox : mailboxes_) mailbox.post(relay::SettingsUpdate{settings});
 }
 
-void Daemon::open_listeners(const config::Config& config) {
-  for (std::size_t i = 0; i < config.listen.size(); ++i) {
-    const config::Listener& listener = config.listen[i];
-    try {
-      open_listener(listener, config);
-    } catch (const std::system_error& error) {
-      throw std::runtime_error(fmt::format("listen[{}]: cannot listen on {}: {}", i,
-                                           url(listener, listener.endpoint), error.code().message()));
-    }
-  }
-}
-
-void Daemon::open_listener(const config::Listener& listener, const config::Config& config) {
-  const std::optional<Endpoint> alternate = config::find_alternate(listener, config);
-  const Endpoint at =
-      alternate ? open_discovery(listener, *alternate)
-                : add(listener, open_shared_listener(listener.transport, listener.endpoint, sockets_.size()));
-  if (listener.proxy_protocol.empty() || has_public_host_) announce_listener(listener, at);
-  spdlog::info(fmt::format("listening on {}", url(listener, at)));
-  urls_.push_back(url(listener, at));
-}
-
-void Daemon::announce_listener(const config::Listener& listener, const Endpoint& at) {
-  announced_listeners_.push_back({listener.transport, at});
-  if (listener.auto_detect && tls_) announced_listeners_.push_back({Transport::tls, at});
-}
-
-Endpoint Daemon::add(const config::Listener& listener, SharedListener opened) {
-  const Endpoint at = opened.at;
-  for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    if (!is_stream(listener.transport)) {
-      sockets_[i].datagrams.push_back({std::move(opened.sockets[i]),
-                                       at,
-                                       listener.transport,
-                                       {listener.proxy_protocol, listener.proxy_header_on_first_only}});
-      continue;
-    }
-    sockets_[i].streams.push_back({
-        .socket = std::move(opened.sockets[i]),
-        .endpoint = at,
-        .transport = listener.auto_detect ? std::nullopt : std::optional(listener.transport),
-        .balancers = listener.proxy_protocol,
-        .to_https = find_https(at.address),
-        .web = listener.web,
-    });
-  }
-  (is_stream(listener.transport) ? tcp_listeners_ : udp_listeners_).push_back(at);
-  return at;
-}
-
-net::ToHttps Daemon::find_https(const IpAddress& address) const {
-  if (!tls_ || plain_http_reaches(address)) return net::ToHttps::no;
-  const auto is_at_443 = [&](const Endpoint& at) {
-    return at.port == 443 &&
-           (at.address.is_unspecified() || at.address == address || address.is_unspecified());
-  };
-  const bool has_443 =
-      std::ranges::any_of(
-          config_.listen,
-          [&](const config::Listener& one) { return one.auto_detect && is_at_443(one.endpoint); }) ||
-      std::ranges::any_of(config_.signaling.listen,
-                          [&](const http::Listener& one) { return one.secure && is_at_443(one.endpoint); });
-  return has_443 ? net::ToHttps::port_443 : net::ToHttps::same_port;
-}
-
-// Returns whether the operator serves the page without TLS to clients that connect to this address.
-bool Daemon::plain_http_reaches(const IpAddress& address) const {
-  return std::ranges::any_of(
-      plain_http_, [&](const IpAddress& plain) { return !plain.is_loopback() || address.is_loopback(); });
-}
-
-// Called when all listeners are open, since refuse_own_address() compares their addresses.
+// Called when all listeners are open, since their addresses are compared with that of the web server.
 void Daemon::open_web_forwarder() {
   for (const config::Listener& listener : config_.listen) {
     if (!listener.web) continue;
-    refuse_own_address(*listener.web);
+    listeners_.refuse_own_address(*listener.web);
     spdlog::info(fmt::format("connections to {} for names that are not ours are passed on to {}",
-                             url(listener, listener.endpoint), listener.web->at.to_string()));
+                             url_of(listener, listener.endpoint), listener.web->at.to_string()));
     if (web_) continue;
     own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
     web_ = std::make_unique<WebForwarder>(config_.streams);
   }
 }
 
-// Throws when the web server's address belongs to one of our listeners. The configuration alone could not
-// show which addresses a wildcard listener has.
-void Daemon::refuse_own_address(const relay::WebServer& web) const {
-  const bool is_local = web.at.address.is_loopback() ||
-                        std::ranges::find(first_addresses_.all, web.at.address) != first_addresses_.all.end();
-  const auto leads_to = [&](const Endpoint& own) {
-    return own.port == web.at.port && own.family() == web.at.family() &&
-           (own.address == web.at.address || (own.address.is_unspecified() && is_local));
-  };
-  if (std::ranges::none_of(tcp_listeners_, leads_to)) return;
-  throw std::runtime_error("listen: web: " + web.at.to_string() + " is where turnpike itself listens");
-}
-
-Endpoint Daemon::open_discovery(const config::Listener& listener, const Endpoint& alternate) {
-  DiscoveryListeners opened = open_discovery_listeners(listener.transport, listener.endpoint, alternate,
-                                                       sockets_.size(), first_addresses_.all);
-  const auto before = static_cast<std::uint32_t>(sockets_.front().datagrams.size());
-  for (auto& at_address : opened.discovery.listeners) {
-    for (std::uint32_t& number : at_address) number += before;
-  }
-  const Endpoint first = opened.listeners.front().at;
-  std::string others;
-  for (SharedListener& one : opened.listeners) {
-    const Endpoint at = add(listener, std::move(one));
-    if (at != first) others += " " + url(listener, at);
-  }
-  spdlog::info(fmt::format("NAT discovery also answers at{}", others));
-  nat_discoveries_.emplace_back(opened.discovery);
-  return first;
-}
-
 turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
-  return turn::PeerPolicy({config_.peers, now.all, udp_listeners_, tcp_listeners_,
+  return turn::PeerPolicy({config_.peers, now.all, listeners_.udp(), listeners_.tcp(),
                            relays_.addresses()->advertised(), now.networks});
 }
 

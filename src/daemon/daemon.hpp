@@ -22,10 +22,10 @@
 #include "daemon/counters.hpp"
 #include "daemon/heartbeat.hpp"
 #include "daemon/octet_rate.hpp"
+#include "daemon/open_listeners.hpp"
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
-#include "daemon/shared_listeners.hpp"
 #include "daemon/signal_reader.hpp"
 #include "daemon/signaling_thread.hpp"
 #include "daemon/stop_watch.hpp"
@@ -71,15 +71,7 @@ class Daemon {
  private:
   class Drain;
 
-  void open_listeners(const config::Config& config);
-  void open_listener(const config::Listener& listener, const config::Config& config);
-  Endpoint open_discovery(const config::Listener& listener, const Endpoint& alternate);
-  Endpoint add(const config::Listener& listener, SharedListener opened);
-  void announce_listener(const config::Listener& listener, const Endpoint& at);
-  bool plain_http_reaches(const IpAddress& address) const;
-  net::ToHttps find_https(const IpAddress& address) const;
   void open_web_forwarder();
-  void refuse_own_address(const relay::WebServer& web) const;
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
@@ -157,16 +149,8 @@ class Daemon {
   // The watch began before the addresses were read. It is empty when the machine does not allow a watch.
   std::optional<net::AddressWatch> address_watch_;
   const net::LocalAddresses first_addresses_;
-  net::LocalAddresses addresses_;                // the latest
-  std::vector<relay::WorkerListeners> sockets_;  // for each worker, until it takes them
-  std::vector<Endpoint> udp_listeners_;
-  std::vector<Endpoint> tcp_listeners_;
-  turn::NatDiscoveries nat_discoveries_;
-  std::vector<std::string> urls_;  // of all listeners, with the ports that were really taken
-  // Whether signaling.public_host is set. Clients can then be told of listeners behind load balancers.
-  bool has_public_host_ = false;
-  std::vector<IpAddress> plain_http_;  // the addresses at which signaling listens without TLS
-  std::vector<signaling::IceParams::Listener> announced_listeners_;  // the listeners that clients are told of
+  net::LocalAddresses addresses_;  // the latest
+  OpenListeners listeners_;
   auth::Revocations revocations_;  // the signaling thread and credentials_ have copies
   std::shared_ptr<const auth::CredentialStore> credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;

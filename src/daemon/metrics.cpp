@@ -197,7 +197,7 @@ json::object Daemon::status() {
     limit_list.push_back({{"name", one.name}, {"used", one.used}, {"limit", one.limit}});
   }
   json::array listeners;
-  for (const std::string& url : urls_) listeners.emplace_back(url);
+  for (const std::string& url : listeners_.urls()) listeners.emplace_back(url);
   json::array certificates;
   if (tls_) {
     for (const net::Certificate& certificate : *tls_->certificates()) {
@@ -273,7 +273,7 @@ void Daemon::open_admin(const config::Config& config) {
           .revoke = [this](auth::Revocation::Kind kind, std::string name,
                            std::chrono::seconds duration) { return revoke(kind, std::move(name), duration); },
           .mailboxes = mailboxes_});
-  tcp_listeners_.insert(tcp_listeners_.end(), admin_->endpoints().begin(), admin_->endpoints().end());
+  listeners_.add_others(admin_->endpoints());
 }
 
 }  // namespace turnpike::daemon
