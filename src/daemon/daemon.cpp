@@ -18,10 +18,15 @@
 #include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
+#include "relay/clock.hpp"
+#include "relay/log_event.hpp"
+#include "turnpike/auth/rest.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
 namespace {
+
+constexpr std::chrono::seconds kAgeUnit{1};  // allocations report their age in whole seconds, rounded down
 
 HashKey new_hash_key() {
   net::SystemRandom random;
@@ -177,6 +182,26 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       limiters_(config_.limits, new_hash_key()),
       tls_(std::move(tls)),
       idle_connections_(config_.streams),
+      clustering_(Clustering::Parts{
+          .io = control_,
+          .config = config_,
+          .addresses = addresses_,
+          .listeners = listeners_,
+          .relays = relays_,
+          .quota = quota_,
+          .address_quota = address_quota_,
+          .signaling = signaling_,
+          .started = started_,
+          .state =
+              [this] {
+                return Clustering::State{ready_ && !drain_, drain_ != nullptr, relayed_octets()};
+              },
+          .use_alternates =
+              [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
+          .carry_out = [this](const cluster::Order& order) { return carry_out(order); },
+          .revoked = [this](const std::vector<auth::Revocation>& list) { apply_revocations_of_others(list); },
+          .list_revoked = [this] { return revocations_.list(relay::read_clocks().wall); },
+      }),
       bounds_log_([](const relay::LogEvent& line) { line.write(spdlog::level::warn); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
@@ -326,9 +351,9 @@ bool Daemon::run() {
     if (web_) web_->start();
   }
   if (admin_) admin_->start();
-  join_cluster();
+  clustering_.join();
   ready_ = true;
-  if (nodes_) nodes_->start();
+  clustering_.start();
   spdlog::info("ready");
   notify_service_manager("READY=1");
   begin_heartbeat();
@@ -413,7 +438,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
     drain_ = std::make_unique<Drain>(*this, options.until, deadline);
   }
   post_settings();
-  if (nodes_) nodes_->announce();
+  clustering_.announce();
   if (signaling_) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     signaling_->announce_end(WallTime(std::chrono::duration_cast<Duration>(now + patience)));
@@ -433,7 +458,7 @@ void Daemon::stop() {
   if (admin_) admin_->stop();
   if (drain_) drain_->stop();
   if (heartbeat_) heartbeat_->stop();
-  if (nodes_) nodes_->stop();
+  clustering_.stop();
 }
 
 // At the end of a drain the first signal has yet to come, as that of a service manager whose order to stop
@@ -453,6 +478,43 @@ void Daemon::begin_stop_watch() {
 
 void Daemon::stop_part(const char* part, StopWatch::CutOff cut_off) {
   if (stop_watch_) stop_watch_->begin(part, std::move(cut_off));
+}
+
+void Daemon::end_user(const std::string& user, std::chrono::milliseconds min_age) {
+  spdlog::info(fmt::format("the allocations of {} end, because an operator wants it", relay::quoted(user)));
+  for (relay::Mailbox& mailbox : mailboxes_) {
+    mailbox.post(
+        relay::ListAllocations{[&mailbox, user, min_age](const std::vector<turn::AllocationInfo>& list) {
+          for (const turn::AllocationInfo& one : list) {
+            if (one.age + kAgeUnit > min_age && auth::is_name_of(one.username, user))
+              mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
+          }
+        }});
+  }
+}
+
+http::Awaitable<boost::json::object> Daemon::end_user_everywhere(std::string user) {
+  end_user(user);
+  cluster::Order order{cluster::Order::Kind::end_user, std::move(user)};
+  const cluster::Outcome outcome = co_await clustering_.publish_order(std::move(order));
+  co_return to_json(outcome);
+}
+
+cluster::OrderResult Daemon::carry_out(const cluster::Order& order) {
+  // Allocations that began after the order was given stay.
+  const WallTime now = relay::read_clocks().wall;
+  const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
+  switch (order.kind) {
+    case cluster::Order::Kind::end_user: end_user(order.name, passed); break;
+    case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order);
+    case cluster::Order::Kind::revoke: break;
+  }
+  return cluster::OrderResult::done;
+}
+
+void Daemon::use_alternates(std::vector<turn::AlternateServer> servers) {
+  config_.relay.alternates.servers = std::move(servers);
+  post_settings();
 }
 
 relay::Totals Daemon::count_all() const {

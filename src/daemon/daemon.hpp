@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
@@ -11,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "cluster/nodes.hpp"
 #include "config/config.hpp"
 #include "daemon/address_follower.hpp"
 #include "daemon/address_warnings.hpp"
@@ -19,9 +17,9 @@
 #include "daemon/bounds_log.hpp"
 #include "daemon/certificate_follower.hpp"
 #include "daemon/certificates.hpp"
+#include "daemon/clustering.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/heartbeat.hpp"
-#include "daemon/octet_rate.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
@@ -50,10 +48,6 @@ std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientP
 // is the same on all nodes. Otherwise a random one is made for this run, when signaling is on and no secret
 // is configured; Config::secret_is_made_up says so.
 void add_missing_secret(config::Config& config);
-
-// Makes the keys of TLS session tickets: random keys, or in a cluster keys that all nodes share, so that a
-// session can be resumed on any node.
-std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster);
 
 class Daemon {
  public:
@@ -92,24 +86,12 @@ class Daemon {
   void stop_part(const char* part, StopWatch::CutOff cut_off);
   void stop_threads();
   void open_admin(const config::Config& config);
-  // clustering.cpp
-  void join_cluster();
-  std::optional<Endpoint> public_endpoint(const Endpoint& listener) const;
-  turn::Quota::Demands measure_demands(std::chrono::duration<double> elapsed);
-  cluster::NodeRecord::Held held(turn::Quota& quota) const;
-  void find_own_urls();
-  cluster::NodeRecord describe_node();
-  void follow_nodes(const std::vector<cluster::NodeRecord>& others);
-  void choose_name_secret(const std::vector<cluster::NodeRecord>& others);
   // Ends the allocations of a user that are at least `min_age` old.
   void end_user(const std::string& user, std::chrono::milliseconds min_age = {});
   http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
-  // Calls `publish`, which sends something to the other nodes, and waits for the outcome.
-  using Publication = std::function<void(cluster::Nodes::WhenKnown)>;
-  http::Awaitable<cluster::Outcome> publish_and_wait(Publication publish);
-  static boost::json::object to_json(const cluster::Outcome& outcome);
+  // Carries out an order that an operator gave on another node.
   cluster::OrderResult carry_out(const cluster::Order& order);
-  boost::json::array list_nodes();
+  void use_alternates(std::vector<turn::AlternateServer> servers);
   // user_changes.cpp
   using CredentialsSnapshot = std::shared_ptr<const auth::CredentialStore>;
   CredentialsSnapshot share(const auth::CredentialStore& credentials);
@@ -180,12 +162,7 @@ class Daemon {
   std::unique_ptr<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
-  std::optional<cluster::Nodes> nodes_;       // empty when this is the only node
-  std::vector<std::string> secret_ids_;       // of the cluster's secrets
-  std::optional<std::size_t> common_secret_;  // the index of the secret by which guests are named
-  signaling::IceUrls own_urls_;               // by which other nodes name this node to clients
-  OctetRate relayed_rate_{started_};          // for other nodes
-  turn::Quota::Demands demands_;              // of the users here, as this node last published them
+  Clustering clustering_;
   BoundsLog bounds_log_;
   DaemonCounters counters_;
   bool warned_of_algorithms_ = false;

@@ -140,20 +140,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   for (const LimitUse& one : limits()) {
     gauge("used", "How much of a limit is used.", label("name", one.name), static_cast<double>(one.used));
   }
-  if (nodes_) {
-    metrics.push_back(
-        {"cluster_records_refused_total",
-         "Records of nodes and orders to nodes that were not signed, were malformed or were old.",
-         admin::MetricKind::counter,
-         {},
-         static_cast<double>(nodes_->refused())});
-    const bool is_connected = nodes_->is_connected() && (!signaling_ || signaling_->is_linked());
-    gauge("cluster_connected",
-          "1 while all connections to Redis are open and reach the same server, otherwise 0.", {},
-          is_connected ? 1 : 0);
-    gauge("cluster_nodes", "Present nodes of the cluster, this one included.", {},
-          static_cast<double>(1 + nodes_->others().size()));
-  }
+  clustering_.add_metrics(metrics);
   if (tls_) {
     for (const auto& [name, expiry] : certificate_expiries(*tls_->certificates())) {
       gauge("certificate_expiry_timestamp_seconds", "When a certificate expires, in seconds since 1970.",
@@ -246,7 +233,7 @@ json::object Daemon::status() {
           {"listeners", std::move(listeners)},
           {"certificates", std::move(certificates)},
           {"per_worker", std::move(per_worker)},
-          {"nodes", list_nodes()},
+          {"nodes", clustering_.list_nodes()},
           {"requests", core.requests.value()},
           {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
           {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes},
@@ -265,7 +252,7 @@ void Daemon::open_admin(const config::Config& config) {
           .is_ready = [this] { return ready_ && !drain_; },
           .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
           .reload = [this](bool dry_run) { return reload(dry_run); },
-          .nodes = [this] { return list_nodes(); },
+          .nodes = [this] { return clustering_.list_nodes(); },
           .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
           .list_users = [this](const std::string& after,
                                std::size_t limit) { return list_users(after, limit); },

@@ -106,7 +106,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   const bool log_changes = next.log.level != config_.log.level || next.log.format != config_.log.format ||
                            next.log.addresses != config_.log.addresses;
   config_ = std::move(next);
-  if (nodes_) find_own_urls();
+  clustering_.follow_config();
   credentials_ = std::move(credentials);
   if (certificates) {
     tls_->use(std::move(*certificates));

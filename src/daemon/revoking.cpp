@@ -51,11 +51,8 @@ http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation:
   }
   log_revoked({revocation});
   const bool kept = keep_revocations(all);
-  if (nodes_ && all.size() > 1) nodes_->share(all.back());
-  const Publication publish = [this, revocation](cluster::Nodes::WhenKnown then) {
-    nodes_->share(revocation, std::move(then));
-  };
-  const cluster::Outcome outcome = co_await publish_and_wait(publish);
+  if (all.size() > 1) clustering_.share(all.back());
+  const cluster::Outcome outcome = co_await clustering_.publish_revocation(revocation);
   json::object answer = to_json(outcome);
   answer[is_token ? "token_id" : "subject"] = is_token ? name : *subject;
   answer["until"] = signaling::to_rfc3339(revocation.until);
@@ -104,7 +101,7 @@ void Daemon::refuse_users(const std::vector<std::string>& users) {
   for (const std::string& user : users) {
     if (user.empty()) continue;
     revocations.push_back({Revocation::Kind::user, user, now, now + config_.signaling.credential_lifetime});
-    if (nodes_) nodes_->share(revocations.back());
+    clustering_.share(revocations.back());
   }
   keep_revocations(apply_revocations(revocations));
 }

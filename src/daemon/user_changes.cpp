@@ -135,17 +135,15 @@ http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserC
   if (config_.user_database.empty()) co_return no_database();
   const std::optional<Refusal> refusal = change_users_here(change);
   const bool is_removal = change.kind == Kind::remove;
-  const bool may_be_elsewhere = is_removal && nodes_ && refusal && refusal->status == 404;
+  const bool may_be_elsewhere = is_removal && clustering_.is_joined() && refusal && refusal->status == 404;
   if (refusal && !may_be_elsewhere) co_return *refusal;
   // Orders to other nodes are not encrypted, so they must not contain keys. Other nodes are therefore told
   // only of removals.
   cluster::Outcome outcome;
-  outcome.is_told = !nodes_;
-  if (is_removal && nodes_) {
-    const Publication publish = [this, name = change.users[0].name](cluster::Nodes::WhenKnown then) {
-      nodes_->publish({cluster::Order::Kind::remove_user, name}, std::move(then));
-    };
-    outcome = co_await publish_and_wait(publish);
+  outcome.is_told = !clustering_.is_joined();
+  if (is_removal && clustering_.is_joined()) {
+    cluster::Order order{cluster::Order::Kind::remove_user, change.users[0].name};
+    outcome = co_await clustering_.publish_order(std::move(order));
   }
   if (refusal && outcome.is_everywhere() && !outcome.done_elsewhere)
     co_return Refusal{404, "no-such-user",
