@@ -171,7 +171,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       addresses_(first_addresses_),
       listeners_(config_.workers == 0 ? usable_cores() : config_.workers, first_addresses_.all,
                  tls != nullptr),
-      credentials_(share(credentials)),
+      credentials_(control_, credentials),
       quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
       connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
                         new_hash_key()),
@@ -199,9 +199,13 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .use_alternates =
               [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
           .carry_out = [this](const cluster::Order& order) { return carry_out(order); },
-          .revoked = [this](const std::vector<auth::Revocation>& list) { apply_revocations_of_others(list); },
-          .list_revoked = [this] { return revocations_.list(relay::read_clocks().wall); },
+          .revoked =
+              [this](const std::vector<auth::Revocation>& list) { revoking_.apply_those_of_others(list); },
+          .list_revoked = [this] { return credentials_.list_revoked(); },
       }),
+      user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
+      revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, signaling_,
+                                [this] { post_settings(); }}),
       bounds_log_([](const relay::LogEvent& line) { line.write(spdlog::level::warn); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
@@ -216,7 +220,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                                 .handshakes = limiters_.handshakes});
     listeners_.add_others(signaling_->endpoints());
   }
-  apply_recalled(config::recall_revocations(config_));
+  revoking_.apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_forwarder();
   address_warnings_.warn_about_alternates(config_.nat_discovery.alternates);
@@ -261,8 +265,8 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   for (unsigned i = 0; i < sockets.size(); ++i) {
     workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets[i])));
   }
-  warn_about_algorithms();
-  if (credentials_->empty()) {
+  credentials_.warn_about_algorithms();
+  if (credentials_.are_empty()) {
     spdlog::info(
         "auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
   } else {
@@ -276,7 +280,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
 Daemon::~Daemon() = default;
 
 relay::Settings Daemon::make_settings(const config::Config& config) const {
-  return {.credentials = credentials_,
+  return {.credentials = credentials_.now(),
           .policy = policy_,
           .clients = clients_,
           .relay_addresses = relays_.addresses(),
@@ -324,7 +328,7 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(now));
   post_settings();
   if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
-  if (credentials_->empty()) return;
+  if (credentials_.are_empty()) return;
   address_warnings_.warn_about_relay_addresses();
   address_warnings_.warn_about_absent_addresses();
   address_warnings_.name_closed_networks(*policy_);
@@ -506,7 +510,7 @@ cluster::OrderResult Daemon::carry_out(const cluster::Order& order) {
   const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
   switch (order.kind) {
     case cluster::Order::Kind::end_user: end_user(order.name, passed); break;
-    case cluster::Order::Kind::remove_user: return remove_user_as_ordered(order);
+    case cluster::Order::Kind::remove_user: return user_changes_.remove_as_ordered(order);
     case cluster::Order::Kind::revoke: break;
   }
   return cluster::OrderResult::done;

@@ -19,14 +19,17 @@
 #include "daemon/certificates.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/counters.hpp"
+#include "daemon/credentials.hpp"
 #include "daemon/heartbeat.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
+#include "daemon/revoking.hpp"
 #include "daemon/signal_reader.hpp"
 #include "daemon/signaling_thread.hpp"
 #include "daemon/stop_watch.hpp"
+#include "daemon/user_changes.hpp"
 #include "daemon/web_forwarder.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
@@ -92,27 +95,6 @@ class Daemon {
   // Carries out an order that an operator gave on another node.
   cluster::OrderResult carry_out(const cluster::Order& order);
   void use_alternates(std::vector<turn::AlternateServer> servers);
-  // user_changes.cpp
-  using CredentialsSnapshot = std::shared_ptr<const auth::CredentialStore>;
-  CredentialsSnapshot share(const auth::CredentialStore& credentials);
-  Result<boost::json::object, admin::Refusal> list_users(const std::string& after, std::size_t limit);
-  http::Awaitable<Result<boost::json::object, admin::Refusal>> change_users(admin::UserChange change);
-  // A removal that was ordered at `given` spares users that were changed since.
-  std::optional<admin::Refusal> change_users_here(const admin::UserChange& change,
-                                                  std::optional<WallTime> given = {});
-  cluster::OrderResult remove_user_as_ordered(const cluster::Order& order);
-  void warn_about_algorithms();
-  // revoking.cpp
-  http::Awaitable<Result<boost::json::object, admin::Refusal>> revoke(auth::Revocation::Kind kind,
-                                                                      std::string name,
-                                                                      std::chrono::seconds duration);
-  // Returns those that were not known before.
-  std::vector<auth::Revocation> apply_revocations(const std::vector<auth::Revocation>& revocations);
-  // Writes them to auth.database, so that a restart does not forget them. Returns whether that succeeded.
-  bool keep_revocations(const std::vector<auth::Revocation>& revocations);
-  void apply_revocations_of_others(const std::vector<auth::Revocation>& revocations);
-  void apply_recalled(const config::RecalledRevocations& recalled);
-  void refuse_users(const std::vector<std::string>& users);
   struct LimitUse {
     std::string_view name;
     std::uint64_t used = 0;
@@ -133,8 +115,7 @@ class Daemon {
   const net::LocalAddresses first_addresses_;
   net::LocalAddresses addresses_;  // the latest
   OpenListeners listeners_;
-  auth::Revocations revocations_;  // the signaling thread and credentials_ have copies
-  std::shared_ptr<const auth::CredentialStore> credentials_;
+  Credentials credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
   turn::Quota quota_;  // destroyed after all objects that hold places in it
   turn::Quota connection_quota_;
@@ -163,9 +144,10 @@ class Daemon {
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
   Clustering clustering_;
+  UserChanges user_changes_;
+  Revoking revoking_;
   BoundsLog bounds_log_;
   DaemonCounters counters_;
-  bool warned_of_algorithms_ = false;
   bool ready_ = false;
   bool asked_to_end_ = false;            // by SIGTERM or SIGINT; the first one may have begun a drain
   std::optional<StopWatch> stop_watch_;  // while it stops

@@ -255,10 +255,13 @@ void Daemon::open_admin(const config::Config& config) {
           .nodes = [this] { return clustering_.list_nodes(); },
           .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
           .list_users = [this](const std::string& after,
-                               std::size_t limit) { return list_users(after, limit); },
-          .change_users = [this](admin::UserChange change) { return change_users(std::move(change)); },
-          .revoke = [this](auth::Revocation::Kind kind, std::string name,
-                           std::chrono::seconds duration) { return revoke(kind, std::move(name), duration); },
+                               std::size_t limit) { return user_changes_.list(after, limit); },
+          .change_users =
+              [this](admin::UserChange change) { return user_changes_.change(std::move(change)); },
+          .revoke =
+              [this](auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration) {
+                return revoking_.revoke(kind, std::move(name), duration);
+              },
           .mailboxes = mailboxes_});
   listeners_.add_others(admin_->endpoints());
 }

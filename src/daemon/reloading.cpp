@@ -67,13 +67,13 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     next.secret_is_made_up = true;
   }
   add_missing_secret(next);
-  std::shared_ptr<const auth::CredentialStore> credentials;
+  Credentials::Snapshot credentials;
   config::RecalledRevocations recalled;
   std::optional<Certificates::Loaded> certificates;
   try {
     require_readable(next.signaling.root);
     require_token_secrets(next.signaling);
-    credentials = share(config::make_credentials(next));
+    credentials = credentials_.make_snapshot(config::make_credentials(next));
     recalled = config::recall_revocations(next);
     if (tls_) {
       if (!next.tls.complete())
@@ -107,7 +107,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
                            next.log.addresses != config_.log.addresses;
   config_ = std::move(next);
   clustering_.follow_config();
-  credentials_ = std::move(credentials);
+  credentials_.use(std::move(credentials));
   if (certificates) {
     tls_->use(std::move(*certificates));
     certificate_follower_->follow();
@@ -121,15 +121,15 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   warnings_.set_limits(config_.limits);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
   post_settings();
-  apply_recalled(recalled);
-  warn_about_algorithms();
+  revoking_.apply_recalled(recalled);
+  credentials_.warn_about_algorithms();
   if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
   if (own_names_) own_names_->use(config_.signaling);
   if (web_) web_->use(config_.streams);
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
-  if (!credentials_->empty()) address_warnings_.warn_about_absent_addresses();
+  if (!credentials_.are_empty()) address_warnings_.warn_about_absent_addresses();
   report.ok = true;
   log_reload(report);
   notify_service_manager("READY=1");

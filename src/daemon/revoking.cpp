@@ -1,12 +1,10 @@
-// Revocation of signaling tokens by an operator, on all nodes, together with the relay credentials that were
-// issued for them. The revocations are kept over a restart in auth.database, and by the other nodes of a
-// cluster.
+#include "daemon/revoking.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "daemon/daemon.hpp"
 #include "relay/clock.hpp"
 #include "turnpike/auth/opaque_string.hpp"
 #include "turnpike/auth/rest.hpp"
@@ -28,31 +26,32 @@ void log_revoked(const std::vector<Revocation>& revocations) {
 
 }  // namespace
 
-http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation::Kind kind, std::string name,
-                                                                     std::chrono::seconds duration) {
+http::Awaitable<Result<json::object, admin::Refusal>> Revoking::revoke(Revocation::Kind kind,
+                                                                       std::string name,
+                                                                       std::chrono::seconds duration) {
   const bool is_token = kind == Revocation::Kind::token;
   const std::optional<std::string> subject = is_token ? std::nullopt : auth::opaque_string(name);
   const std::string revoked = subject ? auth::user_of_subject(*subject) : is_token ? name : "";
   if (revoked.empty() || revoked.size() > (is_token ? auth::kMaxTokenId : auth::kMaxUserName))
     co_return admin::Refusal{400, "bad-name", "This can be neither the id of a token nor a subject."};
-  if (is_token && !signaling_)
+  if (is_token && !parts_.signaling)
     co_return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
   const WallTime now = relay::read_clocks().wall;
   const Revocation revocation{kind, revoked, now, now + duration};
   std::vector<Revocation> all{revocation};
   // An operator knows a guest by its user name, which is not the subject of a token.
   if (subject && auth::is_guest_name(*subject)) all.push_back({kind, *subject, now, now + duration});
-  apply_revocations(all);
+  apply(all);
   // A revocation that an earlier, longer one covers was not added, but is fine too.
-  if (!std::ranges::all_of(all, [this](const Revocation& one) { return revocations_.covers(one); })) {
+  if (!std::ranges::all_of(all, [this](const Revocation& one) { return parts_.credentials.covers(one); })) {
     co_return admin::Refusal{
         409, "too-many",
         "10,000 tokens and subjects are revoked already; a shorter time for each lets more be."};
   }
   log_revoked({revocation});
-  const bool kept = keep_revocations(all);
-  if (all.size() > 1) clustering_.share(all.back());
-  const cluster::Outcome outcome = co_await clustering_.publish_revocation(revocation);
+  const bool kept = keep(all);
+  if (all.size() > 1) parts_.clustering.share(all.back());
+  const cluster::Outcome outcome = co_await parts_.clustering.publish_revocation(revocation);
   json::object answer = to_json(outcome);
   answer[is_token ? "token_id" : "subject"] = is_token ? name : *subject;
   answer["until"] = signaling::to_rfc3339(revocation.until);
@@ -60,7 +59,7 @@ http::Awaitable<Result<json::object, admin::Refusal>> Daemon::revoke(Revocation:
   co_return answer;
 }
 
-std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>& revocations) {
+std::vector<Revocation> Revoking::apply(const std::vector<Revocation>& revocations) {
   const WallTime now = relay::read_clocks().wall;
   std::vector<Revocation> fresh;
   bool refuses_users = false;
@@ -69,44 +68,44 @@ std::vector<Revocation> Daemon::apply_revocations(const std::vector<Revocation>&
   const auto refuse_user_of = [&](const Revocation& subject) {
     const WallTime until = subject.since + config_.signaling.credential_lifetime;
     if (until <= now) return;
-    if (!revocations_.add({Revocation::Kind::user, subject.name, subject.since, until}, now))
+    if (!parts_.credentials.add({Revocation::Kind::user, subject.name, subject.since, until}, now))
       spdlog::warn(
           "the list of users whose time-limited credentials are refused is full, so the credentials of one "
           "more user stay valid");
     refuses_users = true;
   };
   for (const Revocation& one : revocations) {
-    if (one.until <= now || revocations_.covers(one) || !revocations_.add(one, now)) continue;
+    if (one.until <= now || parts_.credentials.covers(one) || !parts_.credentials.add(one, now)) continue;
     fresh.push_back(one);
     if (one.kind == Revocation::Kind::user) refuses_users = true;
     if (one.kind == Revocation::Kind::subject) refuse_user_of(one);
-    if (one.kind == Revocation::Kind::user || !signaling_) continue;
+    if (one.kind == Revocation::Kind::user || !parts_.signaling) continue;
     // Only a node with a client that uses the token knows the users of its credentials. These users are
     // refused by name, so that this also works after a restart and on the other nodes.
-    signaling_->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
+    parts_.signaling->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
       if (kind != Revocation::Kind::token) return;
-      boost::asio::post(control_, [this, users = std::move(users)] { refuse_users(users); });
+      boost::asio::post(parts_.io, [this, users = std::move(users)] { refuse_users(users); });
     });
   }
   if (refuses_users) {
-    credentials_ = share(*credentials_);
-    post_settings();
+    parts_.credentials.use(parts_.credentials.make_snapshot(*parts_.credentials.now()));
+    parts_.post_settings();
   }
   return fresh;
 }
 
-void Daemon::refuse_users(const std::vector<std::string>& users) {
+void Revoking::refuse_users(const std::vector<std::string>& users) {
   const WallTime now = relay::read_clocks().wall;
   std::vector<Revocation> revocations;
   for (const std::string& user : users) {
     if (user.empty()) continue;
     revocations.push_back({Revocation::Kind::user, user, now, now + config_.signaling.credential_lifetime});
-    clustering_.share(revocations.back());
+    parts_.clustering.share(revocations.back());
   }
-  keep_revocations(apply_revocations(revocations));
+  keep(apply(revocations));
 }
 
-bool Daemon::keep_revocations(const std::vector<Revocation>& revocations) {
+bool Revoking::keep(const std::vector<Revocation>& revocations) {
   if (config_.user_database.empty() || revocations.empty()) return false;
   try {
     Database(config_.user_database, Database::Access::write).remember(revocations, relay::read_clocks().wall);
@@ -118,15 +117,15 @@ bool Daemon::keep_revocations(const std::vector<Revocation>& revocations) {
   }
 }
 
-void Daemon::apply_revocations_of_others(const std::vector<Revocation>& revocations) {
-  const std::vector<Revocation> fresh = apply_revocations(revocations);
+void Revoking::apply_those_of_others(const std::vector<Revocation>& revocations) {
+  const std::vector<Revocation> fresh = apply(revocations);
   log_revoked(fresh);
-  keep_revocations(fresh);
+  keep(fresh);
 }
 
-void Daemon::apply_recalled(const config::RecalledRevocations& recalled) {
+void Revoking::apply_recalled(const config::RecalledRevocations& recalled) {
   if (!recalled.warning.empty()) spdlog::warn(recalled.warning);
-  apply_revocations(recalled.revocations);
+  apply(recalled.revocations);
 }
 
 }  // namespace turnpike::daemon

@@ -1,12 +1,10 @@
-// Changes of users while the daemon runs: commands of operators write auth.database, and the workers get a
-// new snapshot of all credentials. All of this runs on the control thread; no worker reads the database.
+#include "daemon/user_changes.hpp"
+
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 #include <chrono>
 
-#include "daemon/daemon.hpp"
 #include "turnpike/auth/opaque_string.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
@@ -86,20 +84,7 @@ const char* past_tense(Kind kind) {
 
 }  // namespace
 
-// Freeing many users takes so long that calls would suffer. So the last owner, which may be a worker, leaves
-// it to the control thread.
-Daemon::CredentialsSnapshot Daemon::share(const auth::CredentialStore& credentials) {
-  auth::CredentialStore::RefusedUsers refused;
-  for (const auth::Revocation& one : revocations_.list(relay::read_clocks().wall)) {
-    if (one.kind == auth::Revocation::Kind::user) refused.emplace(one.name, one.until);
-  }
-  return {new auth::CredentialStore(credentials.with_refused(std::move(refused))),
-          [this](const auth::CredentialStore* last) {
-            boost::asio::post(control_, [owned = std::unique_ptr<const auth::CredentialStore>(last)] {});
-          }};
-}
-
-Result<json::object, Refusal> Daemon::list_users(const std::string& after, std::size_t limit) {
+Result<json::object, Refusal> UserChanges::list(const std::string& after, std::size_t limit) {
   if (config_.user_database.empty()) return no_database();
   const std::string& realm = config_.auth.realm;
   try {
@@ -125,25 +110,26 @@ Result<json::object, Refusal> Daemon::list_users(const std::string& after, std::
                         {"count", database.count(realm)},
                         {"in_file", config_.auth.users.size()},
                         {"other_realms", std::move(others)},
-                        {"offers_sha256", credentials_->offers(stun::PasswordAlgorithm::sha256)}};
+                        {"offers_sha256", parts_.credentials.now()->offers(stun::PasswordAlgorithm::sha256)}};
   } catch (const users::DatabaseError& error) {
     return to_refusal(error);
   }
 }
 
-http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserChange change) {
+http::Awaitable<Result<json::object, Refusal>> UserChanges::change(admin::UserChange change) {
   if (config_.user_database.empty()) co_return no_database();
-  const std::optional<Refusal> refusal = change_users_here(change);
+  const std::optional<Refusal> refusal = change_here(change);
   const bool is_removal = change.kind == Kind::remove;
-  const bool may_be_elsewhere = is_removal && clustering_.is_joined() && refusal && refusal->status == 404;
+  const bool may_be_elsewhere =
+      is_removal && parts_.clustering.is_joined() && refusal && refusal->status == 404;
   if (refusal && !may_be_elsewhere) co_return *refusal;
   // Orders to other nodes are not encrypted, so they must not contain keys. Other nodes are therefore told
   // only of removals.
   cluster::Outcome outcome;
-  outcome.is_told = !clustering_.is_joined();
-  if (is_removal && clustering_.is_joined()) {
+  outcome.is_told = !parts_.clustering.is_joined();
+  if (is_removal && parts_.clustering.is_joined()) {
     cluster::Order order{cluster::Order::Kind::remove_user, change.users[0].name};
-    outcome = co_await clustering_.publish_order(std::move(order));
+    outcome = co_await parts_.clustering.publish_order(std::move(order));
   }
   if (refusal && outcome.is_everywhere() && !outcome.done_elsewhere)
     co_return Refusal{404, "no-such-user",
@@ -154,8 +140,8 @@ http::Awaitable<Result<json::object, Refusal>> Daemon::change_users(admin::UserC
   co_return answer;
 }
 
-std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change,
-                                                 std::optional<WallTime> given) {
+std::optional<Refusal> UserChanges::change_here(const admin::UserChange& change,
+                                                std::optional<WallTime> given) {
   const std::string& realm = config_.auth.realm;
   crypto::Digester digester;
   std::vector<auth::UserParams> prepared;
@@ -180,31 +166,32 @@ std::optional<Refusal> Daemon::change_users_here(const admin::UserChange& change
       return Refusal{409, "too-many", "A database has 100,000 users of a realm at most."};
     // This throws before the database changes, so that the database never has users with which the daemon
     // could not start.
-    CredentialsSnapshot credentials = share(config::make_credentials(config_.auth, database.users(realm)));
+    Credentials::Snapshot snapshot =
+        parts_.credentials.make_snapshot(config::make_credentials(config_.auth, database.users(realm)));
     transaction.commit();
-    credentials_ = std::move(credentials);
+    parts_.credentials.use(std::move(snapshot));
   } catch (const users::DatabaseError& error) {
     return to_refusal(error);
   } catch (const std::invalid_argument& error) {
     return Refusal{409, "would-not-start", error.what()};
   }
-  post_settings();
+  parts_.post_settings();
   if (prepared.size() == 1) {
     spdlog::info(
         fmt::format("auth.database: user {} was {}", prepared.front().name, past_tense(change.kind)));
   } else {
     spdlog::info(fmt::format("auth.database: {} users were {}", prepared.size(), past_tense(change.kind)));
   }
-  warn_about_algorithms();
+  parts_.credentials.warn_about_algorithms();
   return std::nullopt;
 }
 
-cluster::OrderResult Daemon::remove_user_as_ordered(const cluster::Order& order) {
+cluster::OrderResult UserChanges::remove_as_ordered(const cluster::Order& order) {
   using cluster::OrderResult;
   if (config_.user_database.empty()) return OrderResult::no_such_user;
   auth::UserParams user;
   user.name = order.name;
-  const auto refusal = change_users_here({Kind::remove, {std::move(user)}}, order.given);
+  const auto refusal = change_here({Kind::remove, {std::move(user)}}, order.given);
   if (!refusal) return OrderResult::done;
   const bool has_none = refusal->code == "no-such-user";
   // An order that this node receives late was often carried out before the node started, so a missing user is
@@ -214,17 +201,6 @@ cluster::OrderResult Daemon::remove_user_as_ordered(const cluster::Order& order)
   if (has_none) return OrderResult::no_such_user;
   if (refusal->code == "in-file") return OrderResult::in_file;
   return refusal->code == "busy" ? OrderResult::busy : OrderResult::failed;
-}
-
-// Warns once, and again only after no user has lacked a key in between.
-void Daemon::warn_about_algorithms() {
-  const bool lacks_sha256 = !credentials_->offers(stun::PasswordAlgorithm::sha256);
-  if (lacks_sha256 && !warned_of_algorithms_) {
-    spdlog::warn(
-        "auth: some users have no key_sha256, so turnpike offers MD5 only to all clients until these users "
-        "have a new password");
-  }
-  warned_of_algorithms_ = lacks_sha256;
 }
 
 }  // namespace turnpike::daemon
