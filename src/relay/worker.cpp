@@ -3,7 +3,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -12,7 +11,6 @@
 #include <new>
 #include <system_error>
 
-#include "net/udp_socket.hpp"
 #include "relay/clock.hpp"
 
 namespace turnpike::relay {
@@ -21,19 +19,11 @@ namespace {
 constexpr std::size_t kEventsPerWait = 64;
 constexpr std::size_t kPoolSlots = 256;
 constexpr int kAcceptsPerRelay = 16;
-constexpr std::size_t kMaxInMail = 1 << 16;  // octets; after that, another mail begins
 // This limit is in datagrams or runs. It keeps one flow from delaying the others. A client by TCP or TLS gets
 // all of them with one send.
 constexpr std::size_t kDatagramsPerRelay = 16;
 
 constexpr unsigned long kTimerSlack = 1'000;  // ns; the default of 50,000 would make pauses uneven
-
-std::chrono::nanoseconds monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
-
-void sleep_for(std::chrono::nanoseconds duration) {
-  const timespec time{0, duration.count()};
-  clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
-}
 
 net::Fd require(int fd, const char* call) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
@@ -46,14 +36,14 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
     : number_(number),
       wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       warnings_(shared.warnings),
-      pacer_(shared.settings->batching_delay),
-      mailboxes_(shared.mailboxes),
+      pacing_(shared.settings->batching_delay),
       mailbox_(shared.mailboxes[number]),
       event_log_(number, shared.hints),
-      to_workers_(shared.mailboxes.size()),
       received_(kPoolSlots),
       clients_(epoll_, std::move(listeners), shared.clients, *shared.settings, random_, sends_),
       relays_(shared.relays, random_, *this, static_cast<std::uint16_t>(number)),
+      peer_sender_(relays_, sends_, *this),
+      relayed_mail_(shared.mailboxes),
       tcp_relays_(epoll_, number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
@@ -73,13 +63,14 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
           .nat_discoveries = shared.nat_discoveries,
           .address_quota = &shared.address_quota,
           .server_budgets = &shared.server_budgets,
-      }) {
+      }),
+      mail_handler_({server_, output_, clients_, roaming_, tcp_relays_, *this, counters_.out_of_memory}) {
   use(*settings_);
   if (!watch(wake_.get(), {EventKind::wake}) || !watch(mailbox_.fd(), {EventKind::mail}))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // Memory for a usual pass is reserved now, so that it is there when memory runs out later.
   output_.reserve(kPoolSlots);
-  by_relay_.reserve(kPoolSlots);
+  peer_sender_.reserve(kPoolSlots);
 }
 
 Worker::~Worker() {
@@ -114,9 +105,9 @@ int Worker::timeout_ms(SteadyTime now) const {
 void Worker::add_counters_to(Totals& totals) const {
   totals.add(server_.counters());
   totals.breakdown += server_.breakdown();
-  totals.histograms += histograms_;
+  totals.histograms += pacing_.histograms();
   totals.histograms.received_runs += received_.runs();
-  totals.histograms.sent_runs += batch_.runs();
+  totals.histograms.sent_runs += peer_sender_.runs();
   totals.add(sends_);
   clients_.add_counters_to(totals);
   totals.add(tcp_relays_.counters());
@@ -133,15 +124,14 @@ void Worker::run() {
   TimePoint now = read_clocks();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const std::span<const epoll_event> ready = epoll_.wait(events, timeout_ms(now.steady));
-    const std::chrono::nanoseconds began = monotonic_now();
-    const std::uint64_t relayed = relayed_so_far();
+    pacing_.begin(relayed_so_far());
     now = read_clocks();
     expire(now);
     for (const epoll_event& event : ready) {
       attempt([&] { on_event(EventTag::unpack(event.data.u64), event.events, now); });
     }
     flush(now);
-    pause_after(relayed_so_far() - relayed, began);
+    pacing_.end(relayed_so_far());
   }
   attempt([&] { server_.end_all(now, output_); });
   flush(now);
@@ -152,16 +142,6 @@ void Worker::run() {
 std::uint64_t Worker::relayed_so_far() const {
   const turn::Counters& counters = server_.counters();
   return counters.to_peer + counters.to_client - counters.relay_to_relay;
-}
-
-void Worker::pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_began) {
-  const std::chrono::nanoseconds now = monotonic_now();
-  histograms_.pass_ns.count(static_cast<std::uint64_t>((now - pass_began).count()));
-  histograms_.pass_datagrams.count(relayed);
-  const std::chrono::nanoseconds pause = pacer_.pause({relayed, std::exchange(flows_, 0)}, now);
-  if (pause.count() == 0) return;
-  sleep_for(pause);
-  histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
 }
 
 // This comes first in each pass, so that no request revives an allocation that has just expired.
@@ -208,12 +188,16 @@ void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
   const RelaySockets::Role role = relays_.role_of(relay, fd);
   if (role == RelaySockets::Role::none) return;
   if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
-  if ((events & EPOLLERR) != 0) handle_relay_errors(relay, fd, now);
+  if ((events & EPOLLERR) != 0) peer_sender_.take_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay)) {
     attempt([&] { server_.on_peer(relay, datagram.from, datagram.payload, now, output_); });
   }
+}
+
+void Worker::on_icmp(turn::RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now) {
+  server_.on_icmp(relay, peer, icmp, now, output_);
 }
 
 void Worker::accept_peers(turn::RelayId relay, int fd, TimePoint now) {
@@ -238,62 +222,20 @@ void Worker::on_client_closed(const FiveTuple& tuple, TimePoint now) {
 // The output has views of the mail, so it is carried out before the mail is deleted.
 void Worker::handle_mail(TimePoint now) {
   const std::vector<Mail> all = mailbox_.take_mail();
-  for (const Mail& mail : all) {
-    attempt([&] { std::visit([&](const auto& each) { handle(each, now); }, mail); });
-  }
+  mail_handler_.handle_all(all, now);
   flush(now);
 }
 
-void Worker::handle(const PeerClosed& mail, TimePoint) { server_.on_peer_closed(mail.connection); }
-
-void Worker::handle(const CloseDataConnection& mail, TimePoint) {
-  tcp_relays_.close_data_connection(mail.connection);
-}
-
-void Worker::handle(const FromClient& mail, TimePoint now) {
-  // After the end of an allocation, a message is for the worker that received it from the client.
-  if (!mail.begins && !server_.knows(mail.tuple)) return roaming_.send_back(mail);
-  roaming_.add_guest(mail.tuple, mail.worker);
-  server_.on_client(mail.tuple, mail.message, now, output_);
-  // the ticket is of a third worker, which must get the message from the worker that the client reaches
-  if (!output_.forwards().empty()) {
-    output_.clear_forwards();
-    roaming_.send_back(mail);
-  }
-  output_.leave(mail.tuple);  // carry_out() checks whether the client has an allocation here
-}
-
-void Worker::handle(const Returned& mail, TimePoint now) {
-  if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
-  if (!mail.message.empty()) on_client(mail.tuple, mail.message, now);
-}
-
-void Worker::handle(const ClientClosed& mail, TimePoint now) {
-  server_.on_client_closed(mail.tuple, now, output_);
-  output_.leave(mail.tuple);
-}
-
-void Worker::handle(const ToClient& mail, TimePoint) {
-  clients_.add({.tuple = mail.tuple, .payload = {}}, mail.message);
-}
-
-void Worker::handle(const FromRelays& mail, TimePoint now) {
-  for (const FromRelays::Datagram& datagram : mail.datagrams()) {
-    attempt(
-        [&] { server_.on_relayed(datagram.relayed, datagram.from, mail.payload(datagram), now, output_); });
-  }
-}
-
-void Worker::handle(const ForgetClient& mail, TimePoint now) {
-  if (roaming_.forget(mail.tuple, mail.worker)) clients_.set_allocation(mail.tuple, false, now);
+void Worker::on_returned(const FiveTuple& tuple, Bytes message, TimePoint now) {
+  on_client(tuple, message, now);
 }
 
 // The addresses come first, since the policy asks them whether a peer is a live relayed address. `former`
 // keeps the old settings alive until the server uses the new ones.
-void Worker::handle(const SettingsUpdate& mail, TimePoint now) {
-  relays_.use(mail.settings->relay_addresses);
-  use(*mail.settings);
-  const auto former = std::exchange(settings_, mail.settings);
+void Worker::on_settings(const std::shared_ptr<const Settings>& settings, TimePoint now) {
+  relays_.use(settings->relay_addresses);
+  use(*settings);
+  const auto former = std::exchange(settings_, settings);
   server_.on_settings(settings_->core(), now, output_);
 }
 
@@ -301,39 +243,13 @@ void Worker::handle(const SettingsUpdate& mail, TimePoint now) {
 void Worker::use(const Settings& settings) {
   clients_.use(settings);
   tcp_relays_.use(settings.values.limits);
-  pacer_.set_delay(settings.batching_delay);
+  pacing_.set_delay(settings.batching_delay);
 }
-
-void Worker::handle(const ListAllocations& mail, TimePoint now) {
-  if (!mail.ended_by) return mail.answer(server_.list_allocations(now));
-  const turn::Settings settings = mail.ended_by->core();
-  mail.answer(server_.list_allocations(now, &settings));
-}
-
-void Worker::handle(const EndAllocation& mail, TimePoint now) {
-  mail.answer(server_.end_allocation(mail.number, now, output_));
-}
-
-void Worker::handle(const ShowLife& mail, TimePoint) { mail.answer(); }
 
 // They are joined only after the answers to ConnectionBind have been sent.
 void Worker::settle_tcp_relays(TimePoint now) {
   tcp_relays_.join(clients_.streams(), now);
   for (const turn::ConnectionId id : tcp_relays_.take_closed()) server_.on_peer_closed(id);
-}
-
-// An error that stays in the queue would be reported again and again, and would make the next send fail, to
-// whatever peer. `kept_here` is the destination of a datagram that was just too large to be sent with DF set.
-// A datagram that is too large without DF is not reported, since no path would take it. Returns whether one
-// of the errors belongs to the datagram to `kept_here`.
-bool Worker::handle_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
-  bool was_kept = false;
-  while (const auto error = net::take_error(fd)) {
-    was_kept |= kept_here && error->is_local;
-    const Endpoint* const peer = error->is_local ? kept_here : &error->peer;
-    if (peer && error->icmp) server_.on_icmp(relay, *peer, *error->icmp, now, output_);
-  }
-  return was_kept;
 }
 
 std::uint64_t Worker::out_of_memory() const {
@@ -368,8 +284,8 @@ void Worker::carry_out(TimePoint now) {
   // This comes before the answers: a client that learns of its allocation may at once open another
   // connection, and the first one must no longer count as a connection without an allocation.
   follow_allocations(now);
-  attempt([&] { send_to_peers(now); });
-  attempt([&] { send_to_relays(); });
+  attempt([&] { pacing_.add_flows(peer_sender_.send(output_.to_peers(), now)); });
+  attempt([&] { relayed_mail_.send(output_.to_relays()); });
   // Relays are closed after the last datagram has been sent through them, because their numbers are
   // descriptors and may soon belong to another relay. They are closed before a client learns that its
   // allocation has ended, because this client may ask any worker for the port.
@@ -388,64 +304,12 @@ void Worker::carry_out(TimePoint now) {
   });
 }
 
-// Datagrams are sorted by relay, and keep their order within each relay, so that those with the same route
-// are sent together.
-void Worker::send_to_peers(TimePoint now) {
-  const std::vector<turn::Output::ToPeer>& messages = output_.to_peers();
-  by_relay_.clear();
-  for (std::uint64_t i = 0; i < messages.size(); ++i) {
-    by_relay_.push_back(static_cast<std::uint64_t>(messages[i].relay) << 32 | i);
-  }
-  std::ranges::sort(by_relay_);
-  std::uint64_t last_relay = UINT64_MAX;
-  for (const std::uint64_t key : by_relay_) {
-    const turn::Output::ToPeer& message = messages[static_cast<std::uint32_t>(key)];
-    if (std::exchange(last_relay, key >> 32) != key >> 32) ++flows_;
-    if (message.dont_fragment) {
-      batch_.send();
-      send_dont_fragment(message, now);
-    } else {
-      const RelaySockets::Route route = relays_.route_to(message.relay, message.peer);
-      batch_.add(route.fd, route.connected ? nullptr : &message.peer, {}, message.payload, 0, {});
-    }
-  }
-  batch_.send();
-}
-
-// The error may belong to an earlier datagram to another peer. Then this datagram is sent again.
-void Worker::send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now) {
-  const int fd = static_cast<int>(message.relay);
-  const auto take_errors_after = [&](int error) {
-    return handle_relay_errors(message.relay, fd, now, error == EMSGSIZE ? &message.peer : nullptr);
-  };
-  int error = net::send_dont_fragment(fd, message.peer, message.payload);
-  if (error != 0 && error != EAGAIN && error != ENOBUFS && !take_errors_after(error)) {
-    error = net::send_dont_fragment(fd, message.peer, message.payload);
-    if (error == EMSGSIZE) take_errors_after(error);
-  }
-  sends_.count(error);
-}
-
-// The datagrams of a pass for one worker go as one mail. A long mail is sent before the pass ends.
-void Worker::send_to_relays() {
-  if (output_.to_relays().empty()) return;
-  for (const turn::Output::ToRelay& message : output_.to_relays()) {
-    FromRelays& mail = to_workers_[message.worker];
-    mail.add(message);
-    if (mail.size() >= kMaxInMail) mailboxes_[message.worker].post(std::exchange(mail, {}));
-  }
-  for (std::size_t worker = 0; worker < to_workers_.size(); ++worker) {
-    FromRelays& mail = to_workers_[worker];
-    if (!mail.datagrams().empty()) mailboxes_[worker].post(std::exchange(mail, {}));
-  }
-}
-
 // The datagrams that a relay has received in one pass are consecutive.
 void Worker::send_to_clients() {
   const FiveTuple* last_client = nullptr;
   for (const turn::Output::ToClient& message : output_.to_clients()) {
     const Bytes head = output_.head(message);
-    if (!last_client || message.tuple != *last_client) ++flows_;
+    if (!last_client || message.tuple != *last_client) pacing_.add_flows(1);
     last_client = &message.tuple;
     if (Clients::has_connection(message.tuple)) {
       attempt([&] { send_on_connection(message, head); });

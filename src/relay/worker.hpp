@@ -18,13 +18,16 @@
 #include "net/epoll.hpp"
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
-#include "relay/batch_pacer.hpp"
 #include "relay/clients.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_log.hpp"
 #include "relay/event_tag.hpp"
+#include "relay/mail_handler.hpp"
 #include "relay/mailbox.hpp"
+#include "relay/pass_pacing.hpp"
+#include "relay/peer_sender.hpp"
 #include "relay/relay_sockets.hpp"
+#include "relay/relayed_mail.hpp"
 #include "relay/roaming.hpp"
 #include "relay/settings.hpp"
 #include "relay/tcp_relays.hpp"
@@ -34,7 +37,7 @@
 
 namespace turnpike::relay {
 
-class Worker : private RelaySockets::Host {
+class Worker final : private RelaySockets::Host, private PeerSender::Host, private MailHandler::Host {
  public:
   // All workers share these. They must outlive the workers.
   struct Shared {
@@ -79,8 +82,6 @@ class Worker : private RelaySockets::Host {
   std::uint64_t out_of_memory() const;
   void run();
   std::uint64_t relayed_so_far() const;
-  // Ends a pass, which has relayed so many datagrams.
-  void pause_after(std::uint64_t relayed, std::chrono::nanoseconds pass_began);
   void expire(TimePoint now);
   void carry_out(TimePoint now);
   bool watch_relay(int fd, turn::RelayId relay) override;
@@ -93,27 +94,14 @@ class Worker : private RelaySockets::Host {
   void on_client_closed(const FiveTuple& tuple, TimePoint now);
   void begin_forwards(TimePoint now);
   void handle_mail(TimePoint now);
-  void handle(const PeerClosed& mail, TimePoint now);
-  void handle(const CloseDataConnection& mail, TimePoint now);
-  void handle(const FromClient& mail, TimePoint now);
-  void handle(const Returned& mail, TimePoint now);
-  void handle(const ClientClosed& mail, TimePoint now);
-  void handle(const ToClient& mail, TimePoint now);
-  void handle(const FromRelays& mail, TimePoint now);
-  void handle(const ForgetClient& mail, TimePoint now);
-  void handle(const SettingsUpdate& mail, TimePoint now);
-  void handle(const ListAllocations& mail, TimePoint now);
+  void on_returned(const FiveTuple& tuple, Bytes message, TimePoint now) override;
+  void on_settings(const std::shared_ptr<const Settings>& settings, TimePoint now) override;
   void use(const Settings& settings);
-  void handle(const EndAllocation& mail, TimePoint now);
-  void handle(const ShowLife& mail, TimePoint now);
-  bool handle_relay_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here = nullptr);
+  void on_icmp(turn::RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now) override;
 
   // Carries out what the server wants and makes the receive pools free again.
   void flush(TimePoint now);
   void warn(TimePoint now);
-  void send_to_peers(TimePoint now);
-  void send_dont_fragment(const turn::Output::ToPeer& message, TimePoint now);
-  void send_to_relays();
   void send_to_clients();
   void send_on_connection(const turn::Output::ToClient& message, Bytes head);
   // A TCP, TLS or DTLS connection stays open while its client has an allocation.
@@ -128,25 +116,21 @@ class Worker : private RelaySockets::Host {
   net::Fd wake_;
   Warnings& warnings_;
   WorkerCounters counters_;
-  Histograms histograms_;
-  BatchPacer pacer_;
-  std::uint64_t flows_ = 0;         // of this pass; see BatchPacer::Pass
-  std::deque<Mailbox>& mailboxes_;  // of all workers
+  PassPacing pacing_;
   Mailbox& mailbox_;
   EventLog event_log_;
-  // The datagrams to peers, sorted by relay; each entry has a relay and an index
-  std::vector<std::uint64_t> by_relay_;
-  std::vector<FromRelays> to_workers_;  // datagrams for their relayed addresses, by worker
   net::ReceivePool received_;
   net::SendCounters sends_;
-  net::SendBatch batch_{sends_};
   Clients clients_;
   RelaySockets relays_;
+  PeerSender peer_sender_;
+  RelayedMail relayed_mail_;
   TcpRelays tcp_relays_;
   Roaming roaming_;
   std::shared_ptr<const Settings> settings_;
   turn::Output output_;  // is destroyed before relays_, since it may have relays to be closed
   turn::Server server_;  // is destroyed first of the members above, so that it can close its relays
+  MailHandler mail_handler_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

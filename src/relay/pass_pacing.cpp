@@ -1,0 +1,35 @@
+#include "relay/pass_pacing.hpp"
+
+#include <time.h>
+
+#include <utility>
+
+namespace turnpike::relay {
+namespace {
+
+std::chrono::nanoseconds monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
+void sleep_for(std::chrono::nanoseconds duration) {
+  const timespec time{0, duration.count()};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
+}
+
+}  // namespace
+
+void PassPacing::begin(std::uint64_t relayed_so_far) {
+  began_ = monotonic_now();
+  relayed_before_ = relayed_so_far;
+}
+
+void PassPacing::end(std::uint64_t relayed_so_far) {
+  const std::uint64_t relayed = relayed_so_far - relayed_before_;
+  const std::chrono::nanoseconds now = monotonic_now();
+  histograms_.pass_ns.count(static_cast<std::uint64_t>((now - began_).count()));
+  histograms_.pass_datagrams.count(relayed);
+  const std::chrono::nanoseconds pause = pacer_.pause({relayed, std::exchange(flows_, 0)}, now);
+  if (pause.count() == 0) return;
+  sleep_for(pause);
+  histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
+}
+
+}  // namespace turnpike::relay

@@ -1,0 +1,34 @@
+// Measures the passes of a worker: how long each took, and how much it relayed. After a pass that had little
+// to do it pauses, if BatchPacer wants it, so that datagrams gather.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "relay/batch_pacer.hpp"
+#include "relay/counters.hpp"
+
+namespace turnpike::relay {
+
+class PassPacing {
+ public:
+  explicit PassPacing(std::chrono::microseconds delay) : pacer_(delay) {}
+  void set_delay(std::chrono::microseconds delay) { pacer_.set_delay(delay); }
+
+  void begin(std::uint64_t relayed_so_far);
+  // Counts flows of this pass; see BatchPacer::Pass.
+  void add_flows(std::uint64_t flows) { flows_ += flows; }
+  // Ends the pass, and pauses.
+  void end(std::uint64_t relayed_so_far);
+
+  const Histograms& histograms() const { return histograms_; }
+
+ private:
+  BatchPacer pacer_;
+  Histograms histograms_;
+  std::chrono::nanoseconds began_{};
+  std::uint64_t relayed_before_ = 0;
+  std::uint64_t flows_ = 0;
+};
+
+}  // namespace turnpike::relay
