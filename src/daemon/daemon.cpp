@@ -28,11 +28,6 @@ namespace {
 
 constexpr std::chrono::seconds kAgeUnit{1};  // allocations report their age in whole seconds, rounded down
 
-HashKey new_hash_key() {
-  net::SystemRandom random;
-  return crypto::draw_hash_key(random);
-}
-
 // In a cluster, the key comes from the secret, so that a nonce of one node is valid on the others.
 auth::Nonces::MasterKey nonce_key(const cluster::Params& cluster) {
   if (cluster.is_enabled()) return cluster::derive_key(cluster.secrets.front(), "turnpike nonces");
@@ -139,7 +134,7 @@ class Daemon::Drain {
   static constexpr std::chrono::milliseconds kInterval{100};
 
   void check() {
-    const std::uint32_t left = daemon_.quota_.in_use();
+    const std::uint32_t left = daemon_.limits_.allocations.in_use();
     const bool is_over = std::chrono::steady_clock::now() >= deadline_;
     if (left > until_ && !is_over) return;
     spdlog::info(fmt::format("drained: {} allocations are left{}", left, is_over ? " at the deadline" : ""));
@@ -172,24 +167,18 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       listeners_(config_.workers == 0 ? usable_cores() : config_.workers, first_addresses_.all,
                  tls != nullptr),
       credentials_(control_, credentials),
-      quota_(config_.limits.allocations, config_.limits.allocations_per_user, new_hash_key()),
-      connection_quota_(config_.limits.peer_connections, config_.limits.peer_connections_per_user,
-                        new_hash_key()),
-      address_quota_(0, config_.limits.allocations_per_address, new_hash_key()),
+      limits_(config_),
       clients_(make_client_policy(config_.clients)),
       relays_(config_.relay, first_addresses_, addresses_of(config_.listen)),
-      warnings_(config_.limits),
-      limiters_(config_.limits, new_hash_key()),
       tls_(std::move(tls)),
-      idle_connections_(config_.streams),
       clustering_(Clustering::Parts{
           .io = control_,
           .config = config_,
           .addresses = addresses_,
           .listeners = listeners_,
           .relays = relays_,
-          .quota = quota_,
-          .address_quota = address_quota_,
+          .quota = limits_.allocations,
+          .address_quota = limits_.addresses,
           .signaling = signaling_,
           .started = started_,
           .state =
@@ -217,7 +206,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                                 .tls = tls_.get(),
                                 .advertised = relays_.addresses()->advertised(),
                                 .default_address = first_addresses_.default_source(),
-                                .handshakes = limiters_.handshakes});
+                                .handshakes = limits_.limiters.handshakes});
     listeners_.add_others(signaling_->endpoints());
   }
   revoking_.apply_recalled(config::recall_revocations(config_));
@@ -228,21 +217,21 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   relay::Worker::Shared shared{
       .settings = share_settings(),
       .relays = relays_,
-      .quota = quota_,
-      .connection_quota = connection_quota_,
-      .address_quota = address_quota_,
-      .server_budgets = server_budgets_,
-      .warnings = warnings_,
-      .limiters = limiters_,
+      .quota = limits_.allocations,
+      .connection_quota = limits_.peer_connections,
+      .address_quota = limits_.addresses,
+      .server_budgets = limits_.server_budgets,
+      .warnings = limits_.warnings,
+      .limiters = limits_.limiters,
       .hints = hints_,
       .nonce_key = nonce_key(config_.cluster),
       .nat_discoveries = listeners_.nat_discoveries(),
       .clients = {.streams = {.tls = tls_ ? &tls_->tls() : nullptr,
-                              .idle = idle_connections_,
-                              .handshakes = limiters_.handshakes},
+                              .idle = limits_.idle_connections,
+                              .handshakes = limits_.limiters.handshakes},
                   .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
-                                   .idle = idle_connections_,
-                                   .limiters = limiters_}},
+                                   .idle = limits_.idle_connections,
+                                   .limiters = limits_.limiters}},
       .peer_connections = peer_connections_,
       .mailboxes = mailboxes_,
       .relays_tcp = config_.relay.tcp,
@@ -421,8 +410,8 @@ std::uint64_t Daemon::relayed_octets() const {
 }
 
 std::string Daemon::describe_load(std::uint64_t octets_per_second) const {
-  return fmt::format("{}{} allocations, {:.1f} Mbit/s", drain_ ? "draining, " : "", quota_.in_use(),
-                     static_cast<double>(octets_per_second) * 8 / 1e6);
+  return fmt::format("{}{} allocations, {:.1f} Mbit/s", drain_ ? "draining, " : "",
+                     limits_.allocations.in_use(), static_cast<double>(octets_per_second) * 8 / 1e6);
 }
 
 void Daemon::begin_drain(const admin::DrainOptions& options) {
@@ -431,7 +420,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
       options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
   spdlog::info(fmt::format(
       "draining: there are {} allocations; the drain ends after {} s, or earlier when {} are left",
-      quota_.in_use(), patience.count(), options.until));
+      limits_.allocations.in_use(), patience.count(), options.until));
   // When the drain is part of a stop, systemd has to wait for its end.
   const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
   notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));

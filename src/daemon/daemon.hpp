@@ -26,6 +26,7 @@
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/revoking.hpp"
+#include "daemon/shared_limits.hpp"
 #include "daemon/signal_reader.hpp"
 #include "daemon/signaling_thread.hpp"
 #include "daemon/stop_watch.hpp"
@@ -35,12 +36,9 @@
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/settings.hpp"
-#include "relay/warnings.hpp"
 #include "relay/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
-#include "turnpike/turn/limiters.hpp"
 #include "turnpike/turn/peer_policy.hpp"
-#include "turnpike/turn/quota.hpp"
 
 namespace turnpike::daemon {
 
@@ -117,19 +115,13 @@ class Daemon {
   OpenListeners listeners_;
   Credentials credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
-  turn::Quota quota_;  // destroyed after all objects that hold places in it
-  turn::Quota connection_quota_;
-  turn::Quota address_quota_;
-  turn::ByteBudgets server_budgets_;
+  SharedLimits limits_;
   std::shared_ptr<const turn::ClientPolicy> clients_;
   relay::RelayPool relays_;
   AddressWarnings address_warnings_{relays_};
-  relay::Warnings warnings_;
-  turn::Limiters limiters_;
   relay::NetworkHints hints_;
   std::unique_ptr<Certificates> tls_;    // may be null
   std::unique_ptr<OwnNames> own_names_;  // null when no listener has a web server behind it
-  relay::IdleConnections idle_connections_;
   relay::PeerConnectionTable peer_connections_;
   std::deque<relay::Mailbox> mailboxes_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;

@@ -88,10 +88,11 @@ std::map<std::string, std::chrono::seconds> certificate_expiries(
 
 std::vector<Daemon::LimitUse> Daemon::limits() const {
   const relay::RelayPool::PortUse ports = relays_.port_use();
-  std::vector<LimitUse> all{{"allocations", quota_.in_use(), config_.limits.allocations},
-                            {"peer_connections", connection_quota_.in_use(), config_.limits.peer_connections},
-                            {"idle_connections", idle_connections_.count(), config_.streams.idle},
-                            {"relay_ports", ports.taken, ports.of}};
+  std::vector<LimitUse> all{
+      {"allocations", limits_.allocations.in_use(), config_.limits.allocations},
+      {"peer_connections", limits_.peer_connections.in_use(), config_.limits.peer_connections},
+      {"idle_connections", limits_.idle_connections.count(), config_.streams.idle},
+      {"relay_ports", ports.taken, ports.of}};
   if (signaling_) {
     all.push_back({"signaling_connections", signaling_->connections(), config_.signaling.http.connections});
   }
@@ -228,7 +229,7 @@ json::object Daemon::status() {
           {"draining", drain_ != nullptr},
           {"uptime_s", uptime.count()},
           {"workers", workers_.size()},
-          {"allocations", quota_.in_use()},
+          {"allocations", limits_.allocations.in_use()},
           {"limits", std::move(limit_list)},
           {"listeners", std::move(listeners)},
           {"certificates", std::move(certificates)},

@@ -112,13 +112,8 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     tls_->use(std::move(*certificates));
     certificate_follower_->follow();
   }
-  quota_.set_limits(config_.limits.allocations, config_.limits.allocations_per_user);
-  connection_quota_.set_limits(config_.limits.peer_connections, config_.limits.peer_connections_per_user);
-  address_quota_.set_limits(0, config_.limits.allocations_per_address);
+  limits_.use(config_);
   clients_ = make_client_policy(config_.clients);
-  limiters_.set_limits(config_.limits);
-  idle_connections_.set_limits(config_.streams);
-  warnings_.set_limits(config_.limits);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
   post_settings();
   revoking_.apply_recalled(recalled);
