@@ -19,14 +19,10 @@
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "relay/clock.hpp"
-#include "relay/log_event.hpp"
-#include "turnpike/auth/rest.hpp"
 #include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
 namespace {
-
-constexpr std::chrono::seconds kAgeUnit{1};  // allocations report their age in whole seconds, rounded down
 
 // In a cluster, the key comes from the secret, so that a nonce of one node is valid on the others.
 auth::Nonces::MasterKey nonce_key(const cluster::Params& cluster) {
@@ -183,7 +179,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .started = started_,
           .state =
               [this] {
-                return Clustering::State{ready_ && !drain_, drain_ != nullptr, relayed_octets()};
+                return Clustering::State{ready_ && !drain_, drain_ != nullptr, workers_.relayed_octets()};
               },
           .use_alternates =
               [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
@@ -223,7 +219,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       .server_budgets = limits_.server_budgets,
       .warnings = limits_.warnings,
       .limiters = limits_.limiters,
-      .hints = hints_,
+      .hints = workers_.hints(),
       .nonce_key = nonce_key(config_.cluster),
       .nat_discoveries = listeners_.nat_discoveries(),
       .clients = {.streams = {.tls = tls_ ? &tls_->tls() : nullptr,
@@ -232,8 +228,8 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                   .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
                                    .idle = limits_.idle_connections,
                                    .limiters = limits_.limiters}},
-      .peer_connections = peer_connections_,
-      .mailboxes = mailboxes_,
+      .peer_connections = workers_.peer_connections(),
+      .mailboxes = workers_.mailboxes(),
       .relays_tcp = config_.relay.tcp,
       .mobility = config_.relay.mobility,
   };
@@ -249,11 +245,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     };
     streams.is_ours = [this](std::string_view name) { return own_names_->has(name); };
   }
-  for (std::size_t i = 0; i < listeners_.workers(); ++i) mailboxes_.emplace_back();
-  std::vector<relay::WorkerListeners> sockets = listeners_.take_sockets();
-  for (unsigned i = 0; i < sockets.size(); ++i) {
-    workers_.push_back(std::make_unique<relay::Worker>(shared, i, std::move(sockets[i])));
-  }
+  workers_.make(shared, listeners_.take_sockets());
   credentials_.warn_about_algorithms();
   if (credentials_.are_empty()) {
     spdlog::info(
@@ -288,10 +280,7 @@ std::shared_ptr<const relay::Settings> Daemon::share_settings() const {
   return std::make_shared<const relay::Settings>(make_settings(config_));
 }
 
-void Daemon::post_settings() {
-  const auto settings = share_settings();
-  for (relay::Mailbox& mailbox : mailboxes_) mailbox.post(relay::SettingsUpdate{settings});
-}
+void Daemon::post_settings() { workers_.post_settings(share_settings()); }
 
 // Called when all listeners are open, since their addresses are compared with that of the web server.
 void Daemon::open_web_forwarder() {
@@ -339,7 +328,7 @@ bool Daemon::run() {
                    [this](const signalfd_siginfo& info) { on_signal(static_cast<int>(info.ssi_signo)); });
   {
     const SignalsBlocked blocked;
-    for (const auto& worker : workers_) worker->start();
+    workers_.start();
     if (signaling_) signaling_->start();
     if (web_) web_->start();
   }
@@ -352,7 +341,7 @@ bool Daemon::run() {
   begin_heartbeat();
   run_loop(control_);
   stop_threads();
-  log_totals();
+  workers_.log_totals();
   const bool is_whole = !stop_watch_ || !stop_watch_->has_cut_off();
   stop_watch_.reset();
   return is_whole;
@@ -368,7 +357,7 @@ void Daemon::stop_threads() {
     web_->stop();
   }
   stop_part("a worker", {});  // which waits for nothing
-  for (const auto& worker : workers_) worker->stop();
+  workers_.stop();
 }
 
 void Daemon::on_signal(int signal) {
@@ -386,27 +375,16 @@ void Daemon::on_signal(int signal) {
 }
 
 void Daemon::begin_heartbeat() {
-  std::vector<Heartbeat::Question> threads;
-  for (relay::Mailbox& mailbox : mailboxes_) {
-    threads.emplace_back(
-        [&mailbox](std::function<void()> answer) { mailbox.post(relay::ShowLife{std::move(answer)}); });
-  }
+  std::vector<Heartbeat::Question> threads = workers_.make_questions();
   if (signaling_)
     threads.emplace_back([this](std::function<void()> answer) { signaling_->ask(std::move(answer)); });
   if (web_) threads.emplace_back([this](std::function<void()> answer) { web_->ask(std::move(answer)); });
   heartbeat_.emplace(control_, std::move(threads), [this, rate = OctetRate(started_)]() mutable {
     const auto now = std::chrono::steady_clock::now();
-    rate.count(relayed_octets(), now);
-    bounds_log_.write_lines(count_all(), now);
+    rate.count(workers_.relayed_octets(), now);
+    bounds_log_.write_lines(workers_.count_all(), now);
     return describe_load(rate.per_second());
   });
-}
-
-std::uint64_t Daemon::relayed_octets() const {
-  const relay::Totals totals = count_all();
-  const auto& core = totals.of<turn::Counters>();
-  const auto& streamed = totals.of<relay::TcpRelayCounters>();
-  return core.to_peer_bytes + core.to_client_bytes + streamed.to_peer_bytes + streamed.to_client_bytes;
 }
 
 std::string Daemon::describe_load(std::uint64_t octets_per_second) const {
@@ -473,21 +451,8 @@ void Daemon::stop_part(const char* part, StopWatch::CutOff cut_off) {
   if (stop_watch_) stop_watch_->begin(part, std::move(cut_off));
 }
 
-void Daemon::end_user(const std::string& user, std::chrono::milliseconds min_age) {
-  spdlog::info(fmt::format("the allocations of {} end, because an operator wants it", relay::quoted(user)));
-  for (relay::Mailbox& mailbox : mailboxes_) {
-    mailbox.post(
-        relay::ListAllocations{[&mailbox, user, min_age](const std::vector<turn::AllocationInfo>& list) {
-          for (const turn::AllocationInfo& one : list) {
-            if (one.age + kAgeUnit > min_age && auth::is_name_of(one.username, user))
-              mailbox.post(relay::EndAllocation{one.number, [](bool) {}});
-          }
-        }});
-  }
-}
-
 http::Awaitable<boost::json::object> Daemon::end_user_everywhere(std::string user) {
-  end_user(user);
+  workers_.end_user(user);
   cluster::Order order{cluster::Order::Kind::end_user, std::move(user)};
   const cluster::Outcome outcome = co_await clustering_.publish_order(std::move(order));
   co_return to_json(outcome);
@@ -498,7 +463,7 @@ cluster::OrderResult Daemon::carry_out(const cluster::Order& order) {
   const WallTime now = relay::read_clocks().wall;
   const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
   switch (order.kind) {
-    case cluster::Order::Kind::end_user: end_user(order.name, passed); break;
+    case cluster::Order::Kind::end_user: workers_.end_user(order.name, passed); break;
     case cluster::Order::Kind::remove_user: return user_changes_.remove_as_ordered(order);
     case cluster::Order::Kind::revoke: break;
   }
@@ -508,38 +473,6 @@ cluster::OrderResult Daemon::carry_out(const cluster::Order& order) {
 void Daemon::use_alternates(std::vector<turn::AlternateServer> servers) {
   config_.relay.alternates.servers = std::move(servers);
   post_settings();
-}
-
-relay::Totals Daemon::count_all() const {
-  relay::Totals totals;
-  for (const auto& worker : workers_) worker->add_counters_to(totals);
-  return totals;
-}
-
-void Daemon::log_totals() const {
-  const relay::Totals totals = count_all();
-  const auto& connections = totals.of<relay::ConnectionCounters>();
-  const auto& associations = totals.of<relay::AssociationCounters>();
-  spdlog::info(fmt::format("stopped: {}{}{}{}{}", describe_counters(totals.of<turn::Counters>()),
-                           describe_counters(totals.of<net::SendCounters>()),
-                           describe_counters(totals.of<relay::RelaySocketCounters>()),
-                           describe_counters(totals.of<relay::WorkerCounters>()),
-                           describe_counters(totals.of<relay::MailCounters>())));
-  if (connections.accepted + connections.refused != 0) {
-    spdlog::info(fmt::format("connections: {}{}", describe_counters(connections),
-                             describe_counters(totals.of<net::StreamCounters>())));
-  }
-  if (totals.of<relay::TcpRelayCounters>().joined != 0) {
-    spdlog::info(
-        fmt::format("data connections: {}", describe_counters(totals.of<relay::TcpRelayCounters>())));
-  }
-  if (associations.hellos_answered + associations.hellos_withheld != 0) {
-    spdlog::info(fmt::format("dtls: {}{}", describe_counters(associations),
-                             describe_counters(totals.of<net::DtlsCounters>())));
-  }
-  if (const auto& proxies = totals.of<relay::ProxyCounters>(); proxies.begun + proxies.untrusted != 0) {
-    spdlog::info(fmt::format("load balancers, by UDP: {}", describe_counters(proxies)));
-  }
 }
 
 }  // namespace turnpike::daemon

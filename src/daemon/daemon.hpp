@@ -32,11 +32,11 @@
 #include "daemon/stop_watch.hpp"
 #include "daemon/user_changes.hpp"
 #include "daemon/web_forwarder.hpp"
+#include "daemon/workers.hpp"
 #include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/settings.hpp"
-#include "relay/worker.hpp"
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/turn/peer_policy.hpp"
 
@@ -79,7 +79,6 @@ class Daemon {
   void begin_drain(const admin::DrainOptions& options);
   void on_signal(int signal);
   void begin_heartbeat();
-  std::uint64_t relayed_octets() const;
   // The status line for the service manager.
   std::string describe_load(std::uint64_t octets_per_second) const;
   void stop();
@@ -87,8 +86,6 @@ class Daemon {
   void stop_part(const char* part, StopWatch::CutOff cut_off);
   void stop_threads();
   void open_admin(const config::Config& config);
-  // Ends the allocations of a user that are at least `min_age` old.
-  void end_user(const std::string& user, std::chrono::milliseconds min_age = {});
   http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
   // Carries out an order that an operator gave on another node.
   cluster::OrderResult carry_out(const cluster::Order& order);
@@ -101,8 +98,6 @@ class Daemon {
   std::vector<LimitUse> limits() const;
   void add_metrics(std::vector<admin::Metric>& metrics) const;
   boost::json::object status();
-  relay::Totals count_all() const;
-  void log_totals() const;
 
   boost::asio::io_context control_{1};  // the io_context of the main thread; destroyed last
   const Source source_;
@@ -119,12 +114,9 @@ class Daemon {
   std::shared_ptr<const turn::ClientPolicy> clients_;
   relay::RelayPool relays_;
   AddressWarnings address_warnings_{relays_};
-  relay::NetworkHints hints_;
   std::unique_ptr<Certificates> tls_;    // may be null
   std::unique_ptr<OwnNames> own_names_;  // null when no listener has a web server behind it
-  relay::PeerConnectionTable peer_connections_;
-  std::deque<relay::Mailbox> mailboxes_;
-  std::vector<std::unique_ptr<relay::Worker>> workers_;
+  Workers workers_;
   std::unique_ptr<SignalingThread> signaling_;  // null when there is no signaling
   std::unique_ptr<WebForwarder> web_;           // null when no listener has a web server behind it
   std::unique_ptr<Administration> admin_;       // null when there is no admin interface

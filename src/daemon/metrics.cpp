@@ -105,7 +105,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
     metrics.push_back({family, help, admin::MetricKind::gauge, std::move(labels), value});
   };
   gauge("build_info", "The version of this build; the value is 1.", label("version", TURNPIKE_VERSION), 1);
-  gauge("up_workers", "Threads that relay.", {}, static_cast<double>(workers_.size()));
+  gauge("up_workers", "Threads that relay.", {}, static_cast<double>(workers_.count()));
   gauge("ready", "1 while new clients are accepted.", {}, ready_ && !drain_ ? 1 : 0);
   gauge("draining", "1 during a drain: calls go on, and new clients are refused.", {}, drain_ ? 1 : 0);
   for (const LimitUse& one : limits()) {
@@ -148,7 +148,7 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
             label("name", name), static_cast<double>(expiry.count()));
     }
   }
-  const relay::Totals totals = count_all();
+  const relay::Totals totals = workers_.count_all();
   totals.for_each([&](const auto& counters) { admin::add_metrics(metrics, counters); });
   add_breakdown(metrics, totals.breakdown);
   constexpr double kNanosecond = 1e-9;
@@ -194,9 +194,7 @@ json::object Daemon::status() {
     }
   }
   json::array per_worker;
-  for (const auto& worker : workers_) {
-    relay::Totals one;
-    worker->add_counters_to(one);
+  for (const relay::Totals& one : workers_.count_each()) {
     const auto& core = one.of<turn::Counters>();
     const auto& streamed = one.of<relay::TcpRelayCounters>();
     // The counters are read one after the other while the worker counts, so the second may be the larger one.
@@ -205,7 +203,7 @@ json::object Daemon::status() {
                           {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
                           {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes}});
   }
-  const relay::Totals totals = count_all();
+  const relay::Totals totals = workers_.count_all();
   std::vector<admin::Metric> metrics;
   totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
   if (signaling_) signaling_->add_metrics(metrics);
@@ -228,7 +226,7 @@ json::object Daemon::status() {
           {"ready", ready_ && !drain_},
           {"draining", drain_ != nullptr},
           {"uptime_s", uptime.count()},
-          {"workers", workers_.size()},
+          {"workers", workers_.count()},
           {"allocations", limits_.allocations.in_use()},
           {"limits", std::move(limit_list)},
           {"listeners", std::move(listeners)},
@@ -263,7 +261,7 @@ void Daemon::open_admin(const config::Config& config) {
               [this](auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration) {
                 return revoking_.revoke(kind, std::move(name), duration);
               },
-          .mailboxes = mailboxes_});
+          .mailboxes = workers_.mailboxes()});
   listeners_.add_others(admin_->endpoints());
 }
 

@@ -34,8 +34,6 @@ class OpenListeners {
   // The sockets, for each worker. Call it once.
   std::vector<relay::WorkerListeners> take_sockets() { return std::move(sockets_); }
 
-  // The number of workers.
-  std::size_t workers() const { return workers_; }
   const std::vector<Endpoint>& udp() const { return udp_; }
   const std::vector<Endpoint>& tcp() const { return tcp_; }
   const turn::NatDiscoveries& nat_discoveries() const { return nat_discoveries_; }
