@@ -96,63 +96,6 @@ void add_missing_secret(config::Config& config) {
   config.secret_is_made_up = true;
 }
 
-// Ends the daemon once its calls have ended, or at a deadline.
-class Daemon::Drain {
- public:
-  Drain(Daemon& daemon, std::uint32_t until, std::chrono::steady_clock::time_point deadline)
-      : daemon_(daemon), timer_(daemon.control_), until_(until), deadline_(deadline) {
-    wait();  // check() comes later, so that the request for the drain is answered first
-  }
-
-  // A later order replaces an earlier one. The object stays, since the handler of its timer may be queued
-  // already.
-  void change(std::uint32_t until, std::chrono::steady_clock::time_point deadline) {
-    until_ = until;
-    deadline_ = deadline;
-  }
-
-  // until() is the number of allocations with which the drain ends before its deadline. left() is the number
-  // of whole seconds until the deadline.
-  std::uint32_t until() const { return until_; }
-  std::chrono::seconds left() const {
-    const auto left = std::chrono::floor<std::chrono::seconds>(deadline_ - std::chrono::steady_clock::now());
-    return std::max(left, std::chrono::seconds::zero());
-  }
-
-  // Cancels the timer, so that this object leaves no work in the io_context.
-  void stop() {
-    stopped_ = true;
-    timer_.cancel();
-  }
-
- private:
-  // The quota is polled, because all workers change it on their threads, and it does not report changes.
-  static constexpr std::chrono::milliseconds kInterval{100};
-
-  void check() {
-    const std::uint32_t left = daemon_.limits_.allocations.in_use();
-    const bool is_over = std::chrono::steady_clock::now() >= deadline_;
-    if (left > until_ && !is_over) return;
-    spdlog::info(fmt::format("drained: {} allocations are left{}", left, is_over ? " at the deadline" : ""));
-    daemon_.stop();
-  }
-
-  void wait() {
-    timer_.expires_after(kInterval);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-      if (error || stopped_) return;
-      wait();  // this comes before check(), which may throw std::bad_alloc
-      check();
-    });
-  }
-
-  Daemon& daemon_;
-  net::Timer timer_;
-  std::uint32_t until_;
-  std::chrono::steady_clock::time_point deadline_;
-  bool stopped_ = false;
-};
-
 Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
                std::unique_ptr<Certificates> tls)
     : source_(std::move(source)),
@@ -179,7 +122,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .started = started_,
           .state =
               [this] {
-                return Clustering::State{ready_ && !drain_, drain_ != nullptr, workers_.relayed_octets()};
+                return Clustering::State{ready_ && !drain_, drain_.has_value(), workers_.relayed_octets()};
               },
           .use_alternates =
               [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
@@ -270,7 +213,7 @@ relay::Settings Daemon::make_settings(const config::Config& config) const {
           .batching_delay = config.batching_delay,
           .values = {.limits = config.limits,
                      .nonce_lifetime = config.auth.nonce_lifetime,
-                     .draining = drain_ != nullptr,
+                     .draining = drain_.has_value(),
                      .default_family = config.relay.default_family,
                      .strict_expiry = config.auth.strict_expiry,
                      .rfc3489 = config.stun.rfc3489}};
@@ -406,7 +349,7 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   if (drain_) {
     drain_->change(options.until, deadline);
   } else {
-    drain_ = std::make_unique<Drain>(*this, options.until, deadline);
+    drain_.emplace(control_, limits_.allocations, options.until, deadline, [this] { stop(); });
   }
   post_settings();
   clustering_.announce();

@@ -20,6 +20,7 @@
 #include "daemon/clustering.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/credentials.hpp"
+#include "daemon/drain.hpp"
 #include "daemon/heartbeat.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_names.hpp"
@@ -64,8 +65,6 @@ class Daemon {
   bool run();
 
  private:
-  class Drain;
-
   void open_web_forwarder();
   void follow_addresses(const net::LocalAddresses& now);
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
@@ -124,7 +123,7 @@ class Daemon {
   std::optional<ReloadSignal> reload_signal_;
   std::optional<AddressFollower> follower_;
   std::optional<CertificateFollower> certificate_follower_;
-  std::unique_ptr<Drain> drain_;
+  std::optional<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
   Clustering clustering_;

@@ -224,7 +224,7 @@ json::object Daemon::status() {
   const auto& streamed = totals.of<relay::TcpRelayCounters>();
   return {{"version", TURNPIKE_VERSION},
           {"ready", ready_ && !drain_},
-          {"draining", drain_ != nullptr},
+          {"draining", drain_.has_value()},
           {"uptime_s", uptime.count()},
           {"workers", workers_.count()},
           {"allocations", limits_.allocations.in_use()},
