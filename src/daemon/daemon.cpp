@@ -134,6 +134,24 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
       revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, signaling_,
                                 [this] { post_settings(); }}),
+      metrics_(Metrics::Parts{
+          .config = config_,
+          .limits = limits_,
+          .relays = relays_,
+          .listeners = listeners_,
+          .workers = workers_,
+          .tls = tls_,
+          .signaling = signaling_,
+          .web = web_,
+          .admin = admin_,
+          .clustering = clustering_,
+          .counters = counters_,
+          .started = started_,
+          .readiness =
+              [this] {
+                return Metrics::Readiness{ready_ && !drain_, drain_.has_value()};
+              },
+      }),
       bounds_log_([](const relay::LogEvent& line) { line.write(spdlog::level::warn); }) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
@@ -224,6 +242,29 @@ std::shared_ptr<const relay::Settings> Daemon::share_settings() const {
 }
 
 void Daemon::post_settings() { workers_.post_settings(share_settings()); }
+
+void Daemon::open_admin(const config::Config& config) {
+  admin_ = std::make_unique<Administration>(
+      control_, config.admin,
+      Administration::Hooks{
+          .add_metrics = [this](std::vector<admin::Metric>& metrics) { metrics_.add_to(metrics); },
+          .status = [this] { return metrics_.make_status(); },
+          .is_ready = [this] { return ready_ && !drain_; },
+          .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
+          .reload = [this](bool dry_run) { return reload(dry_run); },
+          .nodes = [this] { return clustering_.list_nodes(); },
+          .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
+          .list_users = [this](const std::string& after,
+                               std::size_t limit) { return user_changes_.list(after, limit); },
+          .change_users =
+              [this](admin::UserChange change) { return user_changes_.change(std::move(change)); },
+          .revoke =
+              [this](auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration) {
+                return revoking_.revoke(kind, std::move(name), duration);
+              },
+          .mailboxes = workers_.mailboxes()});
+  listeners_.add_others(admin_->endpoints());
+}
 
 // Called when all listeners are open, since their addresses are compared with that of the web server.
 void Daemon::open_web_forwarder() {

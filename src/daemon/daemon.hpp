@@ -22,6 +22,7 @@
 #include "daemon/credentials.hpp"
 #include "daemon/drain.hpp"
 #include "daemon/heartbeat.hpp"
+#include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
@@ -89,14 +90,6 @@ class Daemon {
   // Carries out an order that an operator gave on another node.
   cluster::OrderResult carry_out(const cluster::Order& order);
   void use_alternates(std::vector<turn::AlternateServer> servers);
-  struct LimitUse {
-    std::string_view name;
-    std::uint64_t used = 0;
-    std::uint64_t limit = 0;  // 0: none
-  };
-  std::vector<LimitUse> limits() const;
-  void add_metrics(std::vector<admin::Metric>& metrics) const;
-  boost::json::object status();
 
   boost::asio::io_context control_{1};  // the io_context of the main thread; destroyed last
   const Source source_;
@@ -129,6 +122,7 @@ class Daemon {
   Clustering clustering_;
   UserChanges user_changes_;
   Revoking revoking_;
+  Metrics metrics_;
   BoundsLog bounds_log_;
   DaemonCounters counters_;
   bool ready_ = false;

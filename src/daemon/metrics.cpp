@@ -1,10 +1,10 @@
-// The metrics of the daemon, and the numbers of its status page.
+#include "daemon/metrics.hpp"
+
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
 #include <map>
 
-#include "daemon/daemon.hpp"
 #include "daemon/log.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
 
@@ -70,6 +70,23 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
   });
 }
 
+void add_histograms(std::vector<admin::Metric>& metrics, const relay::Histograms& histograms) {
+  constexpr double kNanosecond = 1e-9;
+  metrics.push_back(admin::to_metric("pass_datagrams", "Datagrams that a pass of a worker relayed.",
+                                     histograms.pass_datagrams));
+  metrics.push_back(
+      admin::to_metric("pass_seconds", "How long a pass of a worker took.", histograms.pass_ns, kNanosecond));
+  metrics.push_back(admin::to_metric("received_run_datagrams",
+                                     "Datagrams that the kernel handed over as one (UDP_GRO).",
+                                     histograms.received_runs));
+  metrics.push_back(admin::to_metric("sent_run_datagrams",
+                                     "Datagrams that the kernel was given as one (UDP_SEGMENT).",
+                                     histograms.sent_runs));
+  metrics.push_back(admin::to_metric("pause_seconds",
+                                     "How long a worker let datagrams gather (relay.batching).",
+                                     histograms.pause_ns, kNanosecond));
+}
+
 // Returns the expiry for each name. When several certificates have the same name, for example RSA and ECDSA,
 // the earliest expiry counts.
 std::map<std::string, std::chrono::seconds> certificate_expiries(
@@ -86,28 +103,25 @@ std::map<std::string, std::chrono::seconds> certificate_expiries(
 
 }  // namespace
 
-std::vector<Daemon::LimitUse> Daemon::limits() const {
-  const relay::RelayPool::PortUse ports = relays_.port_use();
+std::vector<Metrics::LimitUse> Metrics::limits() const {
+  const relay::RelayPool::PortUse ports = parts_.relays.port_use();
   std::vector<LimitUse> all{
-      {"allocations", limits_.allocations.in_use(), config_.limits.allocations},
-      {"peer_connections", limits_.peer_connections.in_use(), config_.limits.peer_connections},
-      {"idle_connections", limits_.idle_connections.count(), config_.streams.idle},
+      {"allocations", parts_.limits.allocations.in_use(), config_.limits.allocations},
+      {"peer_connections", parts_.limits.peer_connections.in_use(), config_.limits.peer_connections},
+      {"idle_connections", parts_.limits.idle_connections.count(), config_.streams.idle},
       {"relay_ports", ports.taken, ports.of}};
-  if (signaling_) {
-    all.push_back({"signaling_connections", signaling_->connections(), config_.signaling.http.connections});
+  if (parts_.signaling) {
+    all.push_back(
+        {"signaling_connections", parts_.signaling->connections(), config_.signaling.http.connections});
   }
-  if (web_) all.push_back({"web_connections", web_->count(), config_.streams.web});
+  if (parts_.web) all.push_back({"web_connections", parts_.web->count(), config_.streams.web});
   return all;
 }
 
-void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
+void Metrics::add_limits(std::vector<admin::Metric>& metrics) const {
   const auto gauge = [&](const char* family, const char* help, std::string labels, double value) {
     metrics.push_back({family, help, admin::MetricKind::gauge, std::move(labels), value});
   };
-  gauge("build_info", "The version of this build; the value is 1.", label("version", TURNPIKE_VERSION), 1);
-  gauge("up_workers", "Threads that relay.", {}, static_cast<double>(workers_.count()));
-  gauge("ready", "1 while new clients are accepted.", {}, ready_ && !drain_ ? 1 : 0);
-  gauge("draining", "1 during a drain: calls go on, and new clients are refused.", {}, drain_ ? 1 : 0);
   for (const LimitUse& one : limits()) {
     gauge("limit", "The value of a limit; 0 means no limit.", label("name", one.name),
           static_cast<double>(one.limit));
@@ -141,60 +155,65 @@ void Daemon::add_metrics(std::vector<admin::Metric>& metrics) const {
   for (const LimitUse& one : limits()) {
     gauge("used", "How much of a limit is used.", label("name", one.name), static_cast<double>(one.used));
   }
-  clustering_.add_metrics(metrics);
-  if (tls_) {
-    for (const auto& [name, expiry] : certificate_expiries(*tls_->certificates())) {
+}
+
+void Metrics::add_counters_of_threads(std::vector<admin::Metric>& metrics) const {
+  if (parts_.signaling) parts_.signaling->add_metrics(metrics);
+  if (parts_.web) parts_.web->add_metrics(metrics);
+  if (parts_.admin) admin::add_metrics(metrics, parts_.admin->refusals());
+}
+
+void Metrics::add_to(std::vector<admin::Metric>& metrics) const {
+  const auto gauge = [&](const char* family, const char* help, std::string labels, double value) {
+    metrics.push_back({family, help, admin::MetricKind::gauge, std::move(labels), value});
+  };
+  const Readiness readiness = parts_.readiness();
+  gauge("build_info", "The version of this build; the value is 1.", label("version", TURNPIKE_VERSION), 1);
+  gauge("up_workers", "Threads that relay.", {}, static_cast<double>(parts_.workers.count()));
+  gauge("ready", "1 while new clients are accepted.", {}, readiness.is_ready ? 1 : 0);
+  gauge("draining", "1 during a drain: calls go on, and new clients are refused.", {},
+        readiness.is_draining ? 1 : 0);
+  add_limits(metrics);
+  parts_.clustering.add_metrics(metrics);
+  if (parts_.tls) {
+    for (const auto& [name, expiry] : certificate_expiries(*parts_.tls->certificates())) {
       gauge("certificate_expiry_timestamp_seconds", "When a certificate expires, in seconds since 1970.",
             label("name", name), static_cast<double>(expiry.count()));
     }
   }
-  const relay::Totals totals = workers_.count_all();
+  const relay::Totals totals = parts_.workers.count_all();
   totals.for_each([&](const auto& counters) { admin::add_metrics(metrics, counters); });
   add_breakdown(metrics, totals.breakdown);
-  constexpr double kNanosecond = 1e-9;
-  metrics.push_back(admin::to_metric("pass_datagrams", "Datagrams that a pass of a worker relayed.",
-                                     totals.histograms.pass_datagrams));
-  metrics.push_back(admin::to_metric("pass_seconds", "How long a pass of a worker took.",
-                                     totals.histograms.pass_ns, kNanosecond));
-  metrics.push_back(admin::to_metric("received_run_datagrams",
-                                     "Datagrams that the kernel handed over as one (UDP_GRO).",
-                                     totals.histograms.received_runs));
-  metrics.push_back(admin::to_metric("sent_run_datagrams",
-                                     "Datagrams that the kernel was given as one (UDP_SEGMENT).",
-                                     totals.histograms.sent_runs));
-  metrics.push_back(admin::to_metric("pause_seconds",
-                                     "How long a worker let datagrams gather (relay.batching).",
-                                     totals.histograms.pause_ns, kNanosecond));
-  admin::add_metrics(metrics, counters_);
+  add_histograms(metrics, totals.histograms);
+  admin::add_metrics(metrics, parts_.counters);
   metrics.push_back(
       {"log_lines_lost_total",
        "Lines of the log that were not written, since stderr was read too slowly or memory was lacking.",
        admin::MetricKind::counter,
        {},
        static_cast<double>(LogScope::lost_lines())});
-  if (signaling_) signaling_->add_metrics(metrics);
-  if (web_) web_->add_metrics(metrics);
-  if (admin_) admin::add_metrics(metrics, admin_->refusals());
+  add_counters_of_threads(metrics);
 }
 
-json::object Daemon::status() {
+json::object Metrics::make_status() const {
+  const Readiness readiness = parts_.readiness();
   const auto uptime =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - parts_.started);
   json::array limit_list;
   for (const LimitUse& one : limits()) {
     limit_list.push_back({{"name", one.name}, {"used", one.used}, {"limit", one.limit}});
   }
   json::array listeners;
-  for (const std::string& url : listeners_.urls()) listeners.emplace_back(url);
+  for (const std::string& url : parts_.listeners.urls()) listeners.emplace_back(url);
   json::array certificates;
-  if (tls_) {
-    for (const net::Certificate& certificate : *tls_->certificates()) {
+  if (parts_.tls) {
+    for (const net::Certificate& certificate : *parts_.tls->certificates()) {
       certificates.push_back(
           {{"name", certificate.public_name()}, {"expires", signaling::to_rfc3339(certificate.not_after())}});
     }
   }
   json::array per_worker;
-  for (const relay::Totals& one : workers_.count_each()) {
+  for (const relay::Totals& one : parts_.workers.count_each()) {
     const auto& core = one.of<turn::Counters>();
     const auto& streamed = one.of<relay::TcpRelayCounters>();
     // The counters are read one after the other while the worker counts, so the second may be the larger one.
@@ -203,12 +222,10 @@ json::object Daemon::status() {
                           {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
                           {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes}});
   }
-  const relay::Totals totals = workers_.count_all();
+  const relay::Totals totals = parts_.workers.count_all();
   std::vector<admin::Metric> metrics;
   totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
-  if (signaling_) signaling_->add_metrics(metrics);
-  if (web_) web_->add_metrics(metrics);
-  if (admin_) admin::add_metrics(metrics, admin_->refusals());
+  add_counters_of_threads(metrics);
   json::object refused;
   json::object dropped;
   for (const admin::Metric& metric : metrics) {
@@ -223,16 +240,16 @@ json::object Daemon::status() {
   const auto& core = totals.of<turn::Counters>();
   const auto& streamed = totals.of<relay::TcpRelayCounters>();
   return {{"version", TURNPIKE_VERSION},
-          {"ready", ready_ && !drain_},
-          {"draining", drain_.has_value()},
+          {"ready", readiness.is_ready},
+          {"draining", readiness.is_draining},
           {"uptime_s", uptime.count()},
-          {"workers", workers_.count()},
-          {"allocations", limits_.allocations.in_use()},
+          {"workers", parts_.workers.count()},
+          {"allocations", parts_.limits.allocations.in_use()},
           {"limits", std::move(limit_list)},
           {"listeners", std::move(listeners)},
           {"certificates", std::move(certificates)},
           {"per_worker", std::move(per_worker)},
-          {"nodes", clustering_.list_nodes()},
+          {"nodes", parts_.clustering.list_nodes()},
           {"requests", core.requests.value()},
           {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
           {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes},
@@ -240,29 +257,6 @@ json::object Daemon::status() {
           {"to_client_packets", core.to_client.value()},
           {"refused", std::move(refused)},
           {"dropped", std::move(dropped)}};
-}
-
-void Daemon::open_admin(const config::Config& config) {
-  admin_ = std::make_unique<Administration>(
-      control_, config.admin,
-      Administration::Hooks{
-          .add_metrics = [this](std::vector<admin::Metric>& metrics) { add_metrics(metrics); },
-          .status = [this] { return status(); },
-          .is_ready = [this] { return ready_ && !drain_; },
-          .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
-          .reload = [this](bool dry_run) { return reload(dry_run); },
-          .nodes = [this] { return clustering_.list_nodes(); },
-          .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
-          .list_users = [this](const std::string& after,
-                               std::size_t limit) { return user_changes_.list(after, limit); },
-          .change_users =
-              [this](admin::UserChange change) { return user_changes_.change(std::move(change)); },
-          .revoke =
-              [this](auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration) {
-                return revoking_.revoke(kind, std::move(name), duration);
-              },
-          .mailboxes = workers_.mailboxes()});
-  listeners_.add_others(admin_->endpoints());
 }
 
 }  // namespace turnpike::daemon
