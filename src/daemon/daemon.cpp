@@ -56,15 +56,6 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-std::optional<net::AddressWatch> watch_addresses() {
-  try {
-    return net::AddressWatch();
-  } catch (const std::system_error& error) {
-    spdlog::warn(fmt::format("changes of this machine's addresses will not be noticed: {}", error.what()));
-    return std::nullopt;
-  }
-}
-
 std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listeners) {
   std::vector<IpAddress> addresses;
   addresses.reserve(listeners.size());
@@ -100,20 +91,17 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                std::unique_ptr<Certificates> tls)
     : source_(std::move(source)),
       config_(std::move(config)),
-      address_watch_(watch_addresses()),
-      first_addresses_(net::local_addresses()),
-      addresses_(first_addresses_),
-      listeners_(config_.workers == 0 ? usable_cores() : config_.workers, first_addresses_.all,
+      listeners_(config_.workers == 0 ? usable_cores() : config_.workers, addresses_.first().all,
                  tls != nullptr),
       credentials_(control_, credentials),
       limits_(config_),
       clients_(make_client_policy(config_.clients)),
-      relays_(config_.relay, first_addresses_, addresses_of(config_.listen)),
+      relays_(config_.relay, addresses_.first(), addresses_of(config_.listen)),
       tls_(std::move(tls)),
       clustering_(Clustering::Parts{
           .io = control_,
           .config = config_,
-          .addresses = addresses_,
+          .addresses = addresses_.now(),
           .listeners = listeners_,
           .relays = relays_,
           .quota = limits_.allocations,
@@ -162,7 +150,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                                 .relay = listeners_.announced(),
                                 .tls = tls_.get(),
                                 .advertised = relays_.addresses()->advertised(),
-                                .default_address = first_addresses_.default_source(),
+                                .default_address = addresses_.first().default_source(),
                                 .handshakes = limits_.limiters.handshakes});
     listeners_.add_others(signaling_->endpoints());
   }
@@ -170,7 +158,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_forwarder();
   address_warnings_.warn_about_alternates(config_.nat_discovery.alternates);
-  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(first_addresses_));
+  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_.first()));
   relay::Worker::Shared shared{
       .settings = share_settings(),
       .relays = relays_,
@@ -284,8 +272,8 @@ turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
                            relays_.addresses()->advertised(), now.networks});
 }
 
-void Daemon::follow_addresses(const net::LocalAddresses& now) {
-  addresses_ = now;
+void Daemon::follow_addresses() {
+  const net::LocalAddresses& now = addresses_.now();
   relays_.follow(now);
   policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(now));
   post_settings();
@@ -299,10 +287,7 @@ void Daemon::follow_addresses(const net::LocalAddresses& now) {
 bool Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
   reload_signal_.emplace(control_, [this] { return reload(false).report.ok; });
-  if (address_watch_) {
-    follower_.emplace(control_, *address_watch_, first_addresses_,
-                      [this](const net::LocalAddresses& now) { follow_addresses(now); });
-  }
+  addresses_.follow(control_, [this] { follow_addresses(); });
   if (tls_) {
     certificate_follower_.emplace(
         control_, *tls_,
@@ -408,7 +393,7 @@ void Daemon::stop() {
   signals_->stop();
   begin_stop_watch();
   reload_signal_->stop();
-  if (follower_) follower_->stop();
+  addresses_.stop();
   if (certificate_follower_) certificate_follower_->stop();
   if (admin_) admin_->stop();
   if (drain_) drain_->stop();

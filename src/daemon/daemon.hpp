@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "daemon/address_follower.hpp"
 #include "daemon/address_warnings.hpp"
 #include "daemon/administration.hpp"
 #include "daemon/bounds_log.hpp"
@@ -24,6 +23,7 @@
 #include "daemon/heartbeat.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
+#include "daemon/own_addresses.hpp"
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
@@ -35,7 +35,6 @@
 #include "daemon/user_changes.hpp"
 #include "daemon/web_forwarder.hpp"
 #include "daemon/workers.hpp"
-#include "net/address_watch.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/settings.hpp"
@@ -67,7 +66,7 @@ class Daemon {
 
  private:
   void open_web_forwarder();
-  void follow_addresses(const net::LocalAddresses& now);
+  void follow_addresses();
   turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
@@ -95,10 +94,7 @@ class Daemon {
   const Source source_;
   config::Config config_;  // the present configuration
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  // The watch began before the addresses were read. It is empty when the machine does not allow a watch.
-  std::optional<net::AddressWatch> address_watch_;
-  const net::LocalAddresses first_addresses_;
-  net::LocalAddresses addresses_;  // the latest
+  OwnAddresses addresses_;
   OpenListeners listeners_;
   Credentials credentials_;
   std::shared_ptr<const turn::PeerPolicy> policy_;
@@ -114,7 +110,6 @@ class Daemon {
   std::unique_ptr<Administration> admin_;       // null when there is no admin interface
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;
-  std::optional<AddressFollower> follower_;
   std::optional<CertificateFollower> certificate_follower_;
   std::optional<Drain> drain_;
   std::optional<Heartbeat> heartbeat_;

@@ -85,7 +85,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
       Certificates::load(tls_in_file, make_ticket_keys(config_.cluster));
     }
     if (dry_run) {
-      relays_.check(next.relay, addresses_);
+      relays_.check(next.relay, addresses_.now());
       relay::Settings settings = make_settings(next);
       settings.credentials = credentials;
       settings.clients = make_client_policy(next.clients);
@@ -93,7 +93,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
       report.ok = true;
       return reloaded;
     }
-    relays_.use(next.relay, addresses_);
+    relays_.use(next.relay, addresses_.now());
   } catch (const std::exception& error) {
     fail(config::add_place(next.places, error.what()));
     if (!dry_run) log_reload(report);
@@ -114,11 +114,12 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   }
   limits_.use(config_);
   clients_ = make_client_policy(config_.clients);
-  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_));
+  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_.now()));
   post_settings();
   revoking_.apply_recalled(recalled);
   credentials_.warn_about_algorithms();
-  if (signaling_) signaling_->use(config_, relays_.addresses()->advertised(), addresses_.default_source());
+  if (signaling_)
+    signaling_->use(config_, relays_.addresses()->advertised(), addresses_.now().default_source());
   if (own_names_) own_names_->use(config_.signaling);
   if (web_) web_->use(config_.streams);
   if (admin_) admin_->use(config_.admin);
