@@ -65,10 +65,6 @@ std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listene
 
 }  // namespace
 
-std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params) {
-  return params.empty() ? nullptr : std::make_shared<const turn::ClientPolicy>(params);
-}
-
 void add_missing_secret(config::Config& config) {
   if (config.cluster.is_enabled()) {
     // Credentials that one node issues must be valid on all others, whatever else each of them accepts.
@@ -95,8 +91,9 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                  tls != nullptr),
       credentials_(control_, credentials),
       limits_(config_),
-      clients_(make_client_policy(config_.clients)),
       relays_(config_.relay, addresses_.first(), addresses_of(config_.listen)),
+      settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, relays_, credentials_,
+                                      [this] { return drain_.has_value(); }}),
       tls_(std::move(tls)),
       clustering_(Clustering::Parts{
           .io = control_,
@@ -158,9 +155,9 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_forwarder();
   address_warnings_.warn_about_alternates(config_.nat_discovery.alternates);
-  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_.first()));
+  settings_.update_peer_policy();
   relay::Worker::Shared shared{
-      .settings = share_settings(),
+      .settings = settings_.make(),
       .relays = relays_,
       .quota = limits_.allocations,
       .connection_quota = limits_.peer_connections,
@@ -203,33 +200,13 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     address_warnings_.warn_about_relay_addresses();
     address_warnings_.warn_about_receive_buffer();
     address_warnings_.warn_about_absent_addresses();
-    address_warnings_.name_closed_networks(*policy_);
+    address_warnings_.name_closed_networks(settings_.peer_policy());
   }
 }
 
 Daemon::~Daemon() = default;
 
-relay::Settings Daemon::make_settings(const config::Config& config) const {
-  return {.credentials = credentials_.now(),
-          .policy = policy_,
-          .clients = clients_,
-          .relay_addresses = relays_.addresses(),
-          .alternates = config.relay.alternates,
-          .streams = config.streams,
-          .batching_delay = config.batching_delay,
-          .values = {.limits = config.limits,
-                     .nonce_lifetime = config.auth.nonce_lifetime,
-                     .draining = drain_.has_value(),
-                     .default_family = config.relay.default_family,
-                     .strict_expiry = config.auth.strict_expiry,
-                     .rfc3489 = config.stun.rfc3489}};
-}
-
-std::shared_ptr<const relay::Settings> Daemon::share_settings() const {
-  return std::make_shared<const relay::Settings>(make_settings(config_));
-}
-
-void Daemon::post_settings() { workers_.post_settings(share_settings()); }
+void Daemon::post_settings() { workers_.post_settings(settings_.make()); }
 
 void Daemon::open_admin(const config::Config& config) {
   admin_ = std::make_unique<Administration>(
@@ -267,21 +244,16 @@ void Daemon::open_web_forwarder() {
   }
 }
 
-turn::PeerPolicy Daemon::make_policy(const net::LocalAddresses& now) const {
-  return turn::PeerPolicy({config_.peers, now.all, listeners_.udp(), listeners_.tcp(),
-                           relays_.addresses()->advertised(), now.networks});
-}
-
 void Daemon::follow_addresses() {
   const net::LocalAddresses& now = addresses_.now();
   relays_.follow(now);
-  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(now));
+  settings_.update_peer_policy();
   post_settings();
   if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
   if (credentials_.are_empty()) return;
   address_warnings_.warn_about_relay_addresses();
   address_warnings_.warn_about_absent_addresses();
-  address_warnings_.name_closed_networks(*policy_);
+  address_warnings_.name_closed_networks(settings_.peer_policy());
 }
 
 bool Daemon::run() {

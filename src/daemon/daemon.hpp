@@ -34,17 +34,13 @@
 #include "daemon/stop_watch.hpp"
 #include "daemon/user_changes.hpp"
 #include "daemon/web_forwarder.hpp"
+#include "daemon/worker_settings.hpp"
 #include "daemon/workers.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
-#include "relay/settings.hpp"
 #include "turnpike/auth/credentials.hpp"
-#include "turnpike/turn/peer_policy.hpp"
 
 namespace turnpike::daemon {
-
-// Makes the policy for networks of clients; null when the configuration has none.
-std::shared_ptr<const turn::ClientPolicy> make_client_policy(const turn::ClientParams& params);
 
 // Adds a secret for signaling, which makes relay credentials with the first secret. In a cluster, the secret
 // is the same on all nodes. Otherwise a random one is made for this run, when signaling is on and no secret
@@ -67,13 +63,9 @@ class Daemon {
  private:
   void open_web_forwarder();
   void follow_addresses();
-  turn::PeerPolicy make_policy(const net::LocalAddresses& now) const;
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
   void log_reload(const admin::ReloadReport& report);
-  // The settings of the workers by this configuration, with the present credentials, policies and addresses.
-  relay::Settings make_settings(const config::Config& config) const;
-  std::shared_ptr<const relay::Settings> share_settings() const;
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
   void on_signal(int signal);
@@ -97,11 +89,10 @@ class Daemon {
   OwnAddresses addresses_;
   OpenListeners listeners_;
   Credentials credentials_;
-  std::shared_ptr<const turn::PeerPolicy> policy_;
   SharedLimits limits_;
-  std::shared_ptr<const turn::ClientPolicy> clients_;
   relay::RelayPool relays_;
   AddressWarnings address_warnings_{relays_};
+  WorkerSettings settings_;
   std::unique_ptr<Certificates> tls_;    // may be null
   std::unique_ptr<OwnNames> own_names_;  // null when no listener has a web server behind it
   Workers workers_;

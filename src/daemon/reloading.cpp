@@ -86,10 +86,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     }
     if (dry_run) {
       relays_.check(next.relay, addresses_.now());
-      relay::Settings settings = make_settings(next);
-      settings.credentials = credentials;
-      settings.clients = make_client_policy(next.clients);
-      reloaded.settings = std::make_shared<const relay::Settings>(std::move(settings));
+      reloaded.settings = settings_.make_for(next, credentials);
       report.ok = true;
       return reloaded;
     }
@@ -113,8 +110,8 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
     certificate_follower_->follow();
   }
   limits_.use(config_);
-  clients_ = make_client_policy(config_.clients);
-  policy_ = std::make_shared<const turn::PeerPolicy>(make_policy(addresses_.now()));
+  settings_.update_client_policy();
+  settings_.update_peer_policy();
   post_settings();
   revoking_.apply_recalled(recalled);
   credentials_.warn_about_algorithms();
