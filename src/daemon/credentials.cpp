@@ -2,11 +2,33 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <boost/asio/post.hpp>
 
+#include "cluster/seal.hpp"
+#include "net/system_random.hpp"
 #include "relay/clock.hpp"
+#include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
+
+void add_missing_secret(config::Config& config) {
+  if (config.cluster.is_enabled()) {
+    // Credentials that one node issues must be valid on all others, whatever else each of them accepts.
+    std::vector<std::string> secrets;
+    secrets.reserve(config.cluster.secrets.size());
+    for (const std::string& secret : config.cluster.secrets) {
+      secrets.push_back(cluster::credential_secret(secret));
+    }
+    config.auth.secrets.insert(config.auth.secrets.begin(), secrets.begin(), secrets.end());
+    return;
+  }
+  if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
+  std::array<std::uint8_t, 32> secret;
+  net::SystemRandom().fill(secret);
+  config.auth.secrets.push_back(crypto::base64_encode(secret));
+  config.secret_is_made_up = true;
+}
 
 // Freeing many users takes so long that calls would suffer. So the last owner, which may be a worker, leaves
 // it to the control thread.

@@ -6,10 +6,16 @@
 #include <memory>
 #include <vector>
 
+#include "config/config.hpp"
 #include "turnpike/auth/credentials.hpp"
 #include "turnpike/auth/revocations.hpp"
 
 namespace turnpike::daemon {
+
+// Adds a secret for signaling, which makes relay credentials with the first secret. In a cluster, the secret
+// is the same on all nodes. Otherwise a random one is made for this run, when signaling is on and no secret
+// is configured; Config::secret_is_made_up says so.
+void add_missing_secret(config::Config& config);
 
 class Credentials {
  public:

@@ -13,13 +13,13 @@
 
 #include "cluster/seal.hpp"
 #include "daemon/cores.hpp"
+#include "daemon/log.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/run_loop.hpp"
 #include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "relay/clock.hpp"
-#include "turnpike/crypto/base64.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -65,28 +65,9 @@ std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listene
 
 }  // namespace
 
-void add_missing_secret(config::Config& config) {
-  if (config.cluster.is_enabled()) {
-    // Credentials that one node issues must be valid on all others, whatever else each of them accepts.
-    std::vector<std::string> secrets;
-    secrets.reserve(config.cluster.secrets.size());
-    for (const std::string& secret : config.cluster.secrets) {
-      secrets.push_back(cluster::credential_secret(secret));
-    }
-    config.auth.secrets.insert(config.auth.secrets.begin(), secrets.begin(), secrets.end());
-    return;
-  }
-  if (!config.signaling.enabled || !config.auth.secrets.empty()) return;
-  std::array<std::uint8_t, 32> secret;
-  net::SystemRandom().fill(secret);
-  config.auth.secrets.push_back(crypto::base64_encode(secret));
-  config.secret_is_made_up = true;
-}
-
 Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
                std::unique_ptr<Certificates> tls)
-    : source_(std::move(source)),
-      config_(std::move(config)),
+    : config_(std::move(config)),
       listeners_(config_.workers == 0 ? usable_cores() : config_.workers, addresses_.first().all,
                  tls != nullptr),
       credentials_(control_, credentials),
@@ -119,6 +100,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
       revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, signaling_,
                                 [this] { post_settings(); }}),
+      reloading_(std::move(source), Reloading::Parts{config_, credentials_, tls_, relays_, addresses_.now()}),
       metrics_(Metrics::Parts{
           .config = config_,
           .limits = limits_,
@@ -130,7 +112,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .web = web_,
           .admin = admin_,
           .clustering = clustering_,
-          .counters = counters_,
+          .counters = reloading_.counters(),
           .started = started_,
           .readiness =
               [this] {
@@ -299,6 +281,51 @@ void Daemon::stop_threads() {
   }
   stop_part("a worker", {});  // which waits for nothing
   workers_.stop();
+}
+
+Administration::Reloaded Daemon::reload(bool dry_run) {
+  Administration::Reloaded reloaded;
+  std::optional<Reloading::Next> next = reloading_.read(reloaded.report);
+  reloaded.report.ok = next.has_value();
+  if (dry_run) {
+    if (next) reloaded.settings = settings_.make_for(next->config, std::move(next->credentials));
+    return reloaded;
+  }
+  if (next) use(std::move(*next));
+  reloading_.log(reloaded.report);
+  if (next) notify_service_manager("READY=1");
+  return reloaded;
+}
+
+void Daemon::use(Reloading::Next next) {
+  relays_.use(next.config.relay, addresses_.now());
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  notify_service_manager("RELOADING=1\nMONOTONIC_USEC=" +
+                         std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
+  const bool log_changes = next.config.log.level != config_.log.level ||
+                           next.config.log.format != config_.log.format ||
+                           next.config.log.addresses != config_.log.addresses;
+  config_ = std::move(next.config);
+  clustering_.follow_config();
+  credentials_.use(std::move(next.credentials));
+  if (next.certificates) {
+    tls_->use(std::move(*next.certificates));
+    certificate_follower_->follow();
+  }
+  limits_.use(config_);
+  settings_.update_client_policy();
+  settings_.update_peer_policy();
+  post_settings();
+  revoking_.apply_recalled(next.recalled);
+  credentials_.warn_about_algorithms();
+  if (signaling_)
+    signaling_->use(config_, relays_.addresses()->advertised(), addresses_.now().default_source());
+  if (own_names_) own_names_->use(config_.signaling);
+  if (web_) web_->use(config_.streams);
+  if (admin_) admin_->use(config_.admin);
+  if (log_changes) LogScope::use(config_.log);
+  for (const std::string& warning : config_.warnings) spdlog::warn(warning);
+  if (!credentials_.are_empty()) address_warnings_.warn_about_absent_addresses();
 }
 
 void Daemon::on_signal(int signal) {

@@ -17,7 +17,6 @@
 #include "daemon/certificate_follower.hpp"
 #include "daemon/certificates.hpp"
 #include "daemon/clustering.hpp"
-#include "daemon/counters.hpp"
 #include "daemon/credentials.hpp"
 #include "daemon/drain.hpp"
 #include "daemon/heartbeat.hpp"
@@ -27,6 +26,7 @@
 #include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
+#include "daemon/reloading.hpp"
 #include "daemon/revoking.hpp"
 #include "daemon/shared_limits.hpp"
 #include "daemon/signal_reader.hpp"
@@ -41,11 +41,6 @@
 #include "turnpike/auth/credentials.hpp"
 
 namespace turnpike::daemon {
-
-// Adds a secret for signaling, which makes relay credentials with the first secret. In a cluster, the secret
-// is the same on all nodes. Otherwise a random one is made for this run, when signaling is on and no secret
-// is configured; Config::secret_is_made_up says so.
-void add_missing_secret(config::Config& config);
 
 class Daemon {
  public:
@@ -65,7 +60,7 @@ class Daemon {
   void follow_addresses();
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
-  void log_reload(const admin::ReloadReport& report);
+  void use(Reloading::Next next);
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
   void on_signal(int signal);
@@ -83,8 +78,7 @@ class Daemon {
   void use_alternates(std::vector<turn::AlternateServer> servers);
 
   boost::asio::io_context control_{1};  // the io_context of the main thread; destroyed last
-  const Source source_;
-  config::Config config_;  // the present configuration
+  config::Config config_;               // the present configuration
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   OwnAddresses addresses_;
   OpenListeners listeners_;
@@ -108,9 +102,9 @@ class Daemon {
   Clustering clustering_;
   UserChanges user_changes_;
   Revoking revoking_;
+  Reloading reloading_;
   Metrics metrics_;
   BoundsLog bounds_log_;
-  DaemonCounters counters_;
   bool ready_ = false;
   bool asked_to_end_ = false;            // by SIGTERM or SIGINT; the first one may have begun a drain
   std::optional<StopWatch> stop_watch_;  // while it stops
