@@ -74,4 +74,13 @@ std::uint64_t Clients::out_of_memory() const {
   return sum;
 }
 
+void Clients::follow_allocations(const std::vector<turn::Output::Lifetime>& lifetimes, TimePoint now) {
+  using Kind = turn::Output::Lifetime::Kind;
+  for (const turn::Output::Lifetime& lifetime : lifetimes) {
+    if (lifetime.kind == Kind::moved)
+      attempt(out_of_memory_, [&] { set_allocation(lifetime.former, false, now); });
+    attempt(out_of_memory_, [&] { set_allocation(lifetime.tuple, lifetime.kind != Kind::deleted, now); });
+  }
+}
+
 }  // namespace turnpike::relay

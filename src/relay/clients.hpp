@@ -60,6 +60,8 @@ class Clients {
   void set_allocation(const FiveTuple& tuple, bool has_allocation, TimePoint now) {
     of(tuple.transport).set_allocation(tuple, has_allocation, now);
   }
+  // A TCP, TLS or DTLS connection stays open while its client has an allocation.
+  void follow_allocations(const std::vector<turn::Output::Lifetime>& lifetimes, TimePoint now);
   // Calls `visit` with the 5-tuple of each client that has ended, and removes the client.
   template <class Visitor>
   void remove_ended(Visitor&& visit) {

@@ -33,7 +33,7 @@ void MailHandler::handle(const FromClient& mail, TimePoint now) {
 
 void MailHandler::handle(const Returned& mail, TimePoint now) {
   if (parts_.roaming.forget(mail.tuple, mail.worker)) parts_.clients.set_allocation(mail.tuple, false, now);
-  if (!mail.message.empty()) parts_.host.on_returned(mail.tuple, mail.message, now);
+  if (!mail.message.empty()) parts_.host.on_client(mail.tuple, mail.message, now);
 }
 
 void MailHandler::handle(const ClientClosed& mail, TimePoint now) {

@@ -22,7 +22,7 @@ class MailHandler {
    public:
     virtual ~Host() = default;
     // A message that another worker has sent back comes as if it had just been received.
-    virtual void on_returned(const FiveTuple& tuple, Bytes message, TimePoint now) = 0;
+    virtual void on_client(const FiveTuple& tuple, Bytes message, TimePoint now) = 0;
     virtual void on_settings(const std::shared_ptr<const Settings>& settings, TimePoint now) = 0;
   };
 

@@ -14,15 +14,21 @@ void sleep_for(std::chrono::nanoseconds duration) {
   clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
 }
 
-}  // namespace
-
-void PassPacing::begin(std::uint64_t relayed_so_far) {
-  began_ = monotonic_now();
-  relayed_before_ = relayed_so_far;
+// Returns the number of datagrams that came in and were relayed. A datagram between two relays of this worker
+// came in once, but both counters contain it.
+std::uint64_t count_relayed(const turn::Counters& counters) {
+  return counters.to_peer + counters.to_client - counters.relay_to_relay;
 }
 
-void PassPacing::end(std::uint64_t relayed_so_far) {
-  const std::uint64_t relayed = relayed_so_far - relayed_before_;
+}  // namespace
+
+void PassPacing::begin(const turn::Counters& counters) {
+  began_ = monotonic_now();
+  relayed_before_ = count_relayed(counters);
+}
+
+void PassPacing::end(const turn::Counters& counters) {
+  const std::uint64_t relayed = count_relayed(counters) - relayed_before_;
   const std::chrono::nanoseconds now = monotonic_now();
   histograms_.pass_ns.count(static_cast<std::uint64_t>((now - began_).count()));
   histograms_.pass_datagrams.count(relayed);

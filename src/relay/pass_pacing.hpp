@@ -7,6 +7,7 @@
 
 #include "relay/batch_pacer.hpp"
 #include "relay/counters.hpp"
+#include "turnpike/turn/counters.hpp"
 
 namespace turnpike::relay {
 
@@ -15,11 +16,12 @@ class PassPacing {
   explicit PassPacing(std::chrono::microseconds delay) : pacer_(delay) {}
   void set_delay(std::chrono::microseconds delay) { pacer_.set_delay(delay); }
 
-  void begin(std::uint64_t relayed_so_far);
+  // The counters are those of the worker's server.
+  void begin(const turn::Counters& counters);
   // Counts flows of this pass; see BatchPacer::Pass.
   void add_flows(std::uint64_t flows) { flows_ += flows; }
   // Ends the pass, and pauses.
-  void end(std::uint64_t relayed_so_far);
+  void end(const turn::Counters& counters);
 
   const Histograms& histograms() const { return histograms_; }
 

@@ -47,6 +47,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       tcp_relays_(epoll_, number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
+      client_sender_(clients_, roaming_, counters_.out_of_memory),
       settings_(shared.settings),
       server_({
           .settings = settings_->core(),
@@ -66,7 +67,8 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       }),
       mail_handler_({server_, output_, clients_, roaming_, tcp_relays_, *this, counters_.out_of_memory}) {
   use(*settings_);
-  if (!watch(wake_.get(), {EventKind::wake}) || !watch(mailbox_.fd(), {EventKind::mail}))
+  if (!epoll_.add(wake_.get(), EventTag{EventKind::wake}.pack(), EPOLLIN) ||
+      !epoll_.add(mailbox_.fd(), EventTag{EventKind::mail}.pack(), EPOLLIN))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // Memory for a usual pass is reserved now, so that it is there when memory runs out later.
   output_.reserve(kPoolSlots);
@@ -88,10 +90,8 @@ void Worker::stop() {
 }
 
 bool Worker::watch_relay(int fd, turn::RelayId relay) {
-  return RelayEvent::fits(fd) && watch(fd, RelayEvent{relay, fd}.tag());
+  return RelayEvent::fits(fd) && epoll_.add(fd, RelayEvent{relay, fd}.tag().pack(), EPOLLIN);
 }
-
-bool Worker::watch(int fd, EventTag tag) { return epoll_.add(fd, tag.pack(), EPOLLIN); }
 
 int Worker::timeout_ms(SteadyTime now) const {
   const SteadyTime deadline = std::min({server_.next_deadline(), clients_.next_deadline(),
@@ -124,24 +124,17 @@ void Worker::run() {
   TimePoint now = read_clocks();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const std::span<const epoll_event> ready = epoll_.wait(events, timeout_ms(now.steady));
-    pacing_.begin(relayed_so_far());
+    pacing_.begin(server_.counters());
     now = read_clocks();
     expire(now);
     for (const epoll_event& event : ready) {
       attempt([&] { on_event(EventTag::unpack(event.data.u64), event.events, now); });
     }
     flush(now);
-    pacing_.end(relayed_so_far());
+    pacing_.end(server_.counters());
   }
   attempt([&] { server_.end_all(now, output_); });
   flush(now);
-}
-
-// Returns the number of datagrams that came in and were relayed. A datagram between two relays of this worker
-// came in once, but both counters contain it.
-std::uint64_t Worker::relayed_so_far() const {
-  const turn::Counters& counters = server_.counters();
-  return counters.to_peer + counters.to_client - counters.relay_to_relay;
 }
 
 // This comes first in each pass, so that no request revives an allocation that has just expired.
@@ -226,10 +219,6 @@ void Worker::handle_mail(TimePoint now) {
   flush(now);
 }
 
-void Worker::on_returned(const FiveTuple& tuple, Bytes message, TimePoint now) {
-  on_client(tuple, message, now);
-}
-
 // The addresses come first, since the policy asks them whether a peer is a live relayed address. `former`
 // keeps the old settings alive until the server uses the new ones.
 void Worker::on_settings(const std::shared_ptr<const Settings>& settings, TimePoint now) {
@@ -283,7 +272,7 @@ void Worker::carry_out(TimePoint now) {
   });
   // This comes before the answers: a client that learns of its allocation may at once open another
   // connection, and the first one must no longer count as a connection without an allocation.
-  follow_allocations(now);
+  clients_.follow_allocations(output_.lifetimes(), now);
   attempt([&] { pacing_.add_flows(peer_sender_.send(output_.to_peers(), now)); });
   attempt([&] { relayed_mail_.send(output_.to_relays()); });
   // Relays are closed after the last datagram has been sent through them, because their numbers are
@@ -291,7 +280,7 @@ void Worker::carry_out(TimePoint now) {
   // allocation has ended, because this client may ask any worker for the port.
   output_.clear_to_peers();
   output_.close_relays();
-  attempt([&] { send_to_clients(); });
+  attempt([&] { pacing_.add_flows(client_sender_.send(output_)); });
   attempt([&] { settle_tcp_relays(now); });
   // This comes after all answers, so that a connection that has ended gets its last one.
   attempt([&] { clients_.remove_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
@@ -302,36 +291,6 @@ void Worker::carry_out(TimePoint now) {
     event_log_.log(output_.lifetimes());
     event_log_.log(output_.refusals(), now.steady);
   });
-}
-
-// The datagrams that a relay has received in one pass are consecutive.
-void Worker::send_to_clients() {
-  const FiveTuple* last_client = nullptr;
-  for (const turn::Output::ToClient& message : output_.to_clients()) {
-    const Bytes head = output_.head(message);
-    if (!last_client || message.tuple != *last_client) pacing_.add_flows(1);
-    last_client = &message.tuple;
-    if (Clients::has_connection(message.tuple)) {
-      attempt([&] { send_on_connection(message, head); });
-    } else {
-      clients_.add(message, head);
-    }
-  }
-  clients_.send();
-}
-
-void Worker::send_on_connection(const turn::Output::ToClient& message, Bytes head) {
-  const bool with_another =
-      roaming_.send(message.tuple, head, message.payload, message.padding, Streams::is_media(head));
-  if (!with_another) clients_.add(message, head);
-}
-
-void Worker::follow_allocations(TimePoint now) {
-  using Kind = turn::Output::Lifetime::Kind;
-  for (const turn::Output::Lifetime& lifetime : output_.lifetimes()) {
-    if (lifetime.kind == Kind::moved) attempt([&] { clients_.set_allocation(lifetime.former, false, now); });
-    attempt([&] { clients_.set_allocation(lifetime.tuple, lifetime.kind != Kind::deleted, now); });
-  }
 }
 
 }  // namespace turnpike::relay

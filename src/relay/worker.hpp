@@ -18,6 +18,7 @@
 #include "net/epoll.hpp"
 #include "net/fd.hpp"
 #include "net/system_random.hpp"
+#include "relay/client_sender.hpp"
 #include "relay/clients.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_log.hpp"
@@ -81,7 +82,6 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   }
   std::uint64_t out_of_memory() const;
   void run();
-  std::uint64_t relayed_so_far() const;
   void expire(TimePoint now);
   void carry_out(TimePoint now);
   bool watch_relay(int fd, turn::RelayId relay) override;
@@ -90,11 +90,10 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   void on_relay(RelayEvent event, std::uint32_t events, TimePoint now);
   void on_peer_connection(PeerConnectionEvent event, std::uint32_t events, TimePoint now);
   void accept_peers(turn::RelayId relay, int fd, TimePoint now);
-  void on_client(const FiveTuple& tuple, Bytes message, TimePoint now);
+  void on_client(const FiveTuple& tuple, Bytes message, TimePoint now) override;
   void on_client_closed(const FiveTuple& tuple, TimePoint now);
   void begin_forwards(TimePoint now);
   void handle_mail(TimePoint now);
-  void on_returned(const FiveTuple& tuple, Bytes message, TimePoint now) override;
   void on_settings(const std::shared_ptr<const Settings>& settings, TimePoint now) override;
   void use(const Settings& settings);
   void on_icmp(turn::RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, TimePoint now) override;
@@ -102,13 +101,7 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   // Carries out what the server wants and makes the receive pools free again.
   void flush(TimePoint now);
   void warn(TimePoint now);
-  void send_to_clients();
-  void send_on_connection(const turn::Output::ToClient& message, Bytes head);
-  // A TCP, TLS or DTLS connection stays open while its client has an allocation.
-  void follow_allocations(TimePoint now);
   void settle_tcp_relays(TimePoint now);
-
-  bool watch(int fd, EventTag tag);
 
   const unsigned number_;
   net::SystemRandom random_;
@@ -127,6 +120,7 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   RelayedMail relayed_mail_;
   TcpRelays tcp_relays_;
   Roaming roaming_;
+  ClientSender client_sender_;
   std::shared_ptr<const Settings> settings_;
   turn::Output output_;  // is destroyed before relays_, since it may have relays to be closed
   turn::Server server_;  // is destroyed first of the members above, so that it can close its relays
