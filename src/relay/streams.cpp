@@ -23,7 +23,6 @@ constexpr int kAcceptsPerPass = 64;  // so that many new connections do not dela
 constexpr std::size_t kStrangerReceives = 1 << 10;
 // A handshake may take a whole flight at a time: a ClientHello with an ML-KEM key share has 1.8 kB.
 constexpr std::size_t kHandshakeReceives = 4 << 10;
-constexpr Duration kListenerPause{100};  // the pause when there is no descriptor for another connection
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
@@ -56,14 +55,13 @@ bool Streams::is_media(Bytes head) {
 
 Streams::Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const Shared& shared,
                  const StreamLimits& limits)
-    : epoll_(epoll), listeners_(std::move(listeners)), shared_(shared), limits_(limits), book_(shared.idle) {
-  const auto wait_for = [&](int fd, EventTag tag) {
-    if (!epoll_.add(fd, tag.pack(), EPOLLIN))
-      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-  };
-  wait_for(handshakes_.fd(), {EventKind::handshakes});
-  for (std::size_t i = 0; i < listeners_.size(); ++i)
-    wait_for(listeners_[i].socket.get(), {EventKind::stream_listener, i});
+    : epoll_(epoll),
+      shared_(shared),
+      limits_(limits),
+      listeners_(epoll, std::move(listeners), counters_),
+      book_(shared.idle) {
+  if (!epoll_.add(handshakes_.fd(), EventTag{EventKind::handshakes}.pack(), EPOLLIN))
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
 void Streams::use(const Settings& settings) {
@@ -89,28 +87,21 @@ bool Streams::move_to_handshakes(Connection& connection, bool in_handshake) {
 // --- New connections
 
 void Streams::on_listener(std::uint64_t index, TimePoint now) {
-  const StreamListener& listener = listeners_[index];
-  for (int i = 0; i < kAcceptsPerPass && accept_one(listener, now); ++i) {
+  const StreamListener& listener = listeners_.at(index);
+  for (int i = 0; i < kAcceptsPerPass; ++i) {
+    StreamListeners::Outcome result = listeners_.accept(listener, now);
+    if (!result.goes_on) return;
+    if (result.accepted) on_accepted(listener, std::move(*result.accepted), now);
   }
 }
 
-// Returns false when there is nothing to accept, or no descriptor to accept it with.
-bool Streams::accept_one(const StreamListener& listener, TimePoint now) {
-  std::optional<net::Accepted> accepted = net::accept_tcp(listener.socket.get());
-  if (!accepted) {
-    if (net::is_exhaustion(errno)) {
-      ++counters_.out_of_descriptors;
-      pause_listeners(now);
-    }
-    return !net::is_exhaustion(errno) && errno != EAGAIN;
-  }
-  const IpAddress& from = accepted->from.address;
+void Streams::on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now) {
+  const IpAddress& from = accepted.from.address;
   if (listener.balancers.empty() ? admit(from) : is_any_of(listener.balancers, from)) {
-    open(listener, std::move(accepted->fd), accepted->from, now);
+    open(listener, std::move(accepted.fd), accepted.from, now);
   } else if (!listener.balancers.empty()) {
     ++counters_.refused;
   }
-  return true;
 }
 
 // Returns whether the client's address is admitted and has a place among the connections without an
@@ -161,23 +152,6 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
     ++counters_.out_of_memory;
     return nullptr;
   }
-}
-
-// A connection that cannot be accepted keeps the listener readable. Without a pause, the worker would do
-// nothing but try to accept it.
-void Streams::pause_listeners(TimePoint now) {
-  watch_listeners(0);
-  paused_until_ = now.steady + kListenerPause;
-}
-
-void Streams::resume_listeners() {
-  watch_listeners(EPOLLIN);
-  paused_until_.reset();
-}
-
-void Streams::watch_listeners(std::uint32_t events) {
-  for (std::size_t i = 0; i < listeners_.size(); ++i)
-    epoll_.modify(listeners_[i].socket.get(), EventTag{EventKind::stream_listener, i}.pack(), events);
 }
 
 // --- Events of connections
@@ -313,42 +287,23 @@ void Streams::hand_over_to_web(Connection& connection) {
 void Streams::add(const turn::Output::ToClient& message, Bytes head) {
   Connection* connection = book_.find_last(message.tuple);
   if (!connection) return;
-  const auto index = static_cast<std::uint32_t>(outgoing_.size());
-  outgoing_.push_back({{head, message.payload, message.padding, is_media(head)}, kNone});
-  if (connection->first == kNone) {
-    with_output_.push_back(connection);
-    connection->first = index;
-  } else {
-    outgoing_[connection->last].next = index;
-  }
-  connection->last = index;
+  output_.add(*connection, {head, message.payload, message.padding, is_media(head)});
 }
 
 void Streams::send() {
-  for (Connection* connection : with_output_) {
+  output_.send_all([&](Connection& connection, const auto& collect) {
     net::Stream::State state = net::Stream::State::ended;
     try {
-      state = send_to(*connection);
+      state = connection.stream.send(collect(), buffers_);
     } catch (const std::bad_alloc&) {
       ++counters_.out_of_memory;
     }
-    connection->first = connection->last = kNone;
     if (state == net::Stream::State::ended) {
-      end(*connection);
+      end(connection);
     } else {
-      watch_output(*connection);
+      watch_output(connection);
     }
-  }
-  with_output_.clear();
-  outgoing_.clear();
-}
-
-net::Stream::State Streams::send_to(Connection& connection) {
-  together_.clear();
-  for (std::uint32_t i = connection.first; i != kNone; i = outgoing_[i].next) {
-    together_.push_back(outgoing_[i].message);
-  }
-  return connection.stream.send(together_, buffers_);
+  });
 }
 
 void Streams::give_up() {
@@ -395,7 +350,7 @@ std::optional<net::Stream> Streams::release(const FiveTuple& tuple) {
 }
 
 void Streams::on_timeout(TimePoint now) {
-  if (paused_until_ && *paused_until_ <= now.steady) resume_listeners();
+  listeners_.on_timeout(now);
   while (Connection* connection = book_.deadlines().take_due(now.steady)) {
     if (connection->has_ended) continue;
     if (connection->deadline > now.steady) {
@@ -408,8 +363,7 @@ void Streams::on_timeout(TimePoint now) {
 }
 
 SteadyTime Streams::next_deadline() const {
-  const SteadyTime next = book_.deadlines().next();
-  return paused_until_ ? std::min(next, *paused_until_) : next;
+  return std::min(book_.deadlines().next(), listeners_.next_deadline());
 }
 
 void Streams::add_counters_to(Totals& totals) const {

@@ -1,8 +1,8 @@
-// The TCP and TLS clients of one worker: its listening sockets, the accepted connections, and how long each
-// of them stays. The connections are in the epoll set of the worker, whose thread serves them. A TLS
-// handshake costs as much as hundreds of relayed packets. So connections in a handshake have their own epoll
-// set, inside that of the worker, and each pass handles one of their events: even with many handshakes,
-// relayed data waits for one step only.
+// The TCP and TLS clients of one worker: the accepted connections, and how long each of them stays. The
+// connections are in the epoll set of the worker, whose thread serves them. A TLS handshake costs as much as
+// hundreds of relayed packets. So connections in a handshake have their own epoll set, inside that of the
+// worker, and each pass handles one of their events: even with many handshakes, relayed data waits for one
+// step only.
 #pragma once
 
 #include <cstdint>
@@ -22,26 +22,16 @@
 #include "relay/event_tag.hpp"
 #include "relay/protocol_detector.hpp"
 #include "relay/stream_limits.hpp"
+#include "relay/stream_listeners.hpp"
+#include "relay/stream_output.hpp"
 #include "relay/web_server.hpp"
 #include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/endpoint.hpp"
-#include "turnpike/base/prefix.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/turn/client_policy.hpp"
 #include "turnpike/turn/output.hpp"
 
 namespace turnpike::relay {
-
-struct StreamListener {
-  net::Fd socket;
-  Endpoint endpoint;  // an unspecified address for a wildcard listener
-  // tcp or tls; nothing for auto://, where each connection shows its protocol, which may also be HTTP.
-  std::optional<Transport> transport = Transport::tcp;
-  // The load balancers in front of this listener. When there are any, no other source may connect.
-  std::vector<Prefix> balancers{};
-  net::ToHttps to_https = net::ToHttps::no;  // only for auto://
-  std::optional<WebServer> web{};  // only for auto://: takes connections that ask for other names than ours
-};
 
 // Takes over connections that speak HTTP. It is called on the threads of all workers. Empty when no page is
 // served.
@@ -104,8 +94,6 @@ class Streams final : public ClientTransport {
   std::uint64_t out_of_memory() const override { return counters_.out_of_memory; }
 
  private:
-  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-
   struct Connection : ClientConnection {
     explicit Connection(net::Fd fd) : stream(std::move(fd), nullptr) {}
 
@@ -115,26 +103,17 @@ class Streams final : public ClientTransport {
     bool was_established = false;
     bool watches_output = false;
     bool in_handshake = false;
-    // What this pass has for it, in outgoing_.
-    std::uint32_t first = kNone;
-    std::uint32_t last = kNone;
-  };
-  struct Outgoing {
-    net::StreamMessage message;
-    std::uint32_t next = kNone;
+    WaitingOutput output;  // of this pass
   };
 
   bool admit(const IpAddress& client);
-  bool accept_one(const StreamListener& listener, TimePoint now);
+  void on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
   // The set that the connection waits in.
   net::Epoll& set_of(const Connection& connection) { return connection.in_handshake ? handshakes_ : epoll_; }
   bool unwatch(const Connection& connection);
   bool move_to_handshakes(Connection& connection, bool in_handshake);
-  void watch_listeners(std::uint32_t events);
-  void pause_listeners(TimePoint now);
-  void resume_listeners();
 
   void end(Connection& connection);
   // Handles a connection whose protocol is not known yet. Returns false when nothing more can be done now.
@@ -145,25 +124,20 @@ class Streams final : public ClientTransport {
   void hand_over_to_web(Connection& connection);
   void set_deadline(Connection& connection, SteadyTime deadline);
   void watch_output(Connection& connection);
-  net::Stream::State send_to(Connection& connection);
 
   net::Epoll& epoll_;
   net::Epoll handshakes_;  // the set inside of it
-  std::vector<StreamListener> listeners_;
   const Shared shared_;
   StreamLimits limits_;
   const turn::ClientPolicy* clients_ = nullptr;
   ConnectionCounters counters_;
   net::StreamBuffers buffers_;
 
+  StreamListeners listeners_;  // outlive the connections, which refer to them
   ClientBook<Connection> book_;
-  std::optional<SteadyTime> paused_until_;
-
   PathId in_hand_{};  // the number of the connection of the last on_event()
   std::vector<Bytes> messages_;
-  std::vector<Outgoing> outgoing_;
-  std::vector<Connection*> with_output_;
-  std::vector<net::StreamMessage> together_;
+  StreamOutput<Connection> output_;
 };
 
 }  // namespace turnpike::relay
