@@ -31,9 +31,9 @@ Associations::Associations(const Ways& ways, const Shared& shared, const StreamL
       shared_(shared),
       limits_(limits),
       cookies_(digester_, random),
-      batch_(sends),
-      places_(0, KeyedHash(crypto::draw_hash_key(random))),
-      book_(shared.idle) {}
+      sender_(ways, sends),
+      book_(shared.idle),
+      places_(crypto::draw_hash_key(random)) {}
 
 Associations::~Associations() {
   book_.for_each([this](Association& association) { end(association); });
@@ -62,28 +62,22 @@ Associations::Received Associations::receive(PathId udp_path, const net::Receive
   if (const auto hello = net::parse_dtls_hello(datagram.payload)) {
     return on_hello(key, *hello, datagram.payload, now);
   }
-  Association* association = choose(key, datagram.payload);
+  Association* association = datagram.payload.size() < kRecordHeaderSize
+                                 ? nullptr
+                                 : places_.choose(key, [&] { return may_begin_handshake(datagram.payload); });
   if (!association) {
     ++counters_.unmatched;
     return {};
   }
-  make_room();
+  sender_.make_room();
   const State state = association->dtls.receive(datagram.slot.first(datagram.payload.size()), messages_);
   return {association->tuple, messages_, apply_state(*association, state, now)};
-}
-
-Associations::Association* Associations::choose(const FiveTuple& key, Bytes datagram) {
-  const auto found = places_.find(key);
-  if (found == places_.end() || datagram.size() < kRecordHeaderSize) return nullptr;
-  const Place& place = found->second;
-  const bool in_handshake = place.handshake && may_begin_handshake(datagram);
-  return in_handshake || !place.established ? place.handshake : place.established;
 }
 
 // Finishes each step of an association: sends its datagrams and sets its deadlines. Returns the 5-tuple of
 // the association that it has replaced, if any.
 std::optional<FiveTuple> Associations::apply_state(Association& association, State state, TimePoint now) {
-  transmit(association.udp_path, association.tuple);
+  sender_.transmit(association.udp_path, association.tuple);
   std::optional<FiveTuple> replaced;
   if (association.is_handshake && association.dtls.is_established()) replaced = establish(association, now);
   if (!messages_.empty() && !association.has_allocation) {
@@ -103,13 +97,9 @@ std::optional<FiveTuple> Associations::apply_state(Association& association, Sta
 
 std::optional<FiveTuple> Associations::establish(Association& association, TimePoint now) {
   ++counters_.established;
-  handshakes_.erase(handshakes_.iterator_to(association));
-  association.is_handshake = false;
   association.retransmit_at = SteadyTime::max();
   association.deadline = now.steady + limits_.connect_timeout;
-
-  Place& place = places_.find(key_of(association))->second;
-  Association* before = std::exchange(place.established, std::exchange(place.handshake, nullptr));
+  Association* before = places_.establish(association);
   if (!before) return std::nullopt;
   end(*before);
   return before->tuple;
@@ -119,27 +109,16 @@ std::optional<FiveTuple> Associations::establish(Association& association, TimeP
 
 Associations::Received Associations::on_hello(const FiveTuple& key, const net::DtlsHello& hello,
                                               Bytes datagram, TimePoint now) {
-  const auto found = places_.find(key);
-  if (found != places_.end() && is_copy(found->second, hello)) return {};
+  if (places_.has_begun_with(key, hello)) return {};
   if (!cookies_.verify(key.client, key.server, hello, now.steady)) {
     answer_hello(key, hello, now);
     return {};
   }
   Association* association = begin(key, hello, now);
   if (!association) return {};
-  make_room();
+  sender_.make_room();
   const State state = association->dtls.start(datagram);
   return {association->tuple, {}, apply_state(*association, state, now)};
-}
-
-// Returns whether an association began with this hello. Then the network has duplicated the hello, or the
-// client has repeated it because the answer is still on its way or was lost; the association repeats that
-// answer by its own timer.
-bool Associations::is_copy(const Place& place, const net::DtlsHello& hello) const {
-  const auto began_with_it = [&](const Association* association) {
-    return association && association->dtls.began_with(hello);
-  };
-  return began_with_it(place.established) || began_with_it(place.handshake);
 }
 
 void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now) {
@@ -150,9 +129,10 @@ void Associations::answer_hello(const FiveTuple& key, const net::DtlsHello& hell
     return;
   }
   ++counters_.hellos_answered;
-  make_room();
-  buffers_.add(net::make_hello_verify(hello, cookies_.make(key.client, key.server, hello, now.steady)));
-  transmit(key.path, key);
+  sender_.make_room();
+  sender_.buffers().add(
+      net::make_hello_verify(hello, cookies_.make(key.client, key.server, hello, now.steady)));
+  sender_.transmit(key.path, key);
 }
 
 Associations::Association* Associations::begin(const FiveTuple& key, const net::DtlsHello& hello,
@@ -172,16 +152,15 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
   Association* made = make(key, hello);
   if (!made) return nullptr;
   ++counters_.begun;
-  if (Association* before = places_.find(key)->second.handshake) {
+  if (Association* before = places_.handshake_at(key)) {
     end(*before);
-  } else if (handshakes_.size() >= kMaxHandshakes) {
+  } else if (places_.handshakes() >= kMaxHandshakes) {
     ++counters_.evicted;
-    end(handshakes_.front());
+    end(places_.oldest_handshake());
   }
   Association& association = *made;
   book_.add(association, now.steady + limits_.connect_timeout);
-  handshakes_.push_back(association);
-  places_[key].handshake = &association;
+  places_.add_handshake(key, association);
   return &association;
 }
 
@@ -196,13 +175,11 @@ Associations::Association* Associations::make(const FiveTuple& key, const net::D
     return true;
   };
   try {
-    places_.try_emplace(key);
-    return book_.make(prepare, *shared_.dtls->get(), hello, buffers_);
+    places_.reserve(key);
+    return book_.make(prepare, *shared_.dtls->get(), hello, sender_.buffers());
   } catch (const std::bad_alloc&) {
     ++counters_.out_of_memory;
-    const auto place = places_.find(key);
-    if (place != places_.end() && !place->second.established && !place->second.handshake)
-      places_.erase(place);
+    places_.drop_if_empty(key);
     shared_.idle.release(key.client.address);
     return nullptr;
   }
@@ -213,58 +190,27 @@ Associations::Association* Associations::make(const FiveTuple& key, const net::D
 void Associations::add(const turn::Output::ToClient& message, Bytes head) {
   Association* association = book_.find_last(message.tuple);
   if (!association) return;
-  make_room();
+  sender_.make_room();
   association->dtls.send(head, message.payload, message.padding);
   note_activity(*association);
-  transmit(association->udp_path, association->tuple);
+  sender_.transmit(association->udp_path, association->tuple);
 }
 
-void Associations::send() {
-  batch_.send();
-  buffers_.reset();
-}
-
-void Associations::make_room() {
-  if (!buffers_.has_room()) send();
-}
-
-void Associations::transmit(PathId udp_path, const FiveTuple& tuple) {
-  const ListenerSocket& socket = ways_.listeners[ProxiedClients::listener_of(udp_path)];
-  const Endpoint* to =
-      ProxiedClients::is_proxied(udp_path) ? ways_.proxied.route_to(udp_path) : &tuple.client;
-  for (const Bytes datagram : buffers_.datagrams()) {
-    if (to) batch_.add(socket.socket.get(), to, {}, datagram, 0, socket.source(tuple.server));
-  }
-  buffers_.forget();
-}
+void Associations::send() { sender_.send(); }
 
 // --- The books
 
-FiveTuple Associations::key_of(const Association& association) {
-  FiveTuple key = association.tuple;
-  key.path = association.udp_path;
-  return key;
-}
-
 void Associations::end(Association& association) {
-  if (!book_.end(association)) return;
-  if (association.is_handshake) handshakes_.erase(handshakes_.iterator_to(association));
-
-  const auto found = places_.find(key_of(association));
-  if (found == places_.end()) return;
-  Place& place = found->second;
-  if (place.established == &association) place.established = nullptr;
-  if (place.handshake == &association) place.handshake = nullptr;
-  if (!place.established && !place.handshake) places_.erase(found);
+  if (book_.end(association)) places_.remove(association);
 }
 
 void Associations::remove_ended() {
   begun_in_pass_ = 0;
   if (book_.ended().empty()) return;
   book_.remove_ended([this](Association& association) {
-    make_room();
+    sender_.make_room();
     association.dtls.send_close_notify();
-    transmit(association.udp_path, association.tuple);
+    sender_.transmit(association.udp_path, association.tuple);
     ways_.proxied.release(association.udp_path);
   });
   send();
@@ -301,7 +247,7 @@ void Associations::on_timeout(TimePoint now) {
       ++counters_.timed_out;
       end(association);
     } else if (association.retransmit_at <= now.steady) {
-      make_room();
+      sender_.make_room();
       apply_state(association, association.dtls.on_timeout(), now);
     } else {
       if (association.rest_at <= now.steady) free_buffers_if_quiet(association, now.steady);
@@ -318,8 +264,8 @@ void Associations::free_buffers_if_quiet(Association& association, SteadyTime no
 
 void Associations::add_counters_to(Totals& totals) const {
   totals.add(counters_);
-  totals.add(buffers_.counters);
-  totals.add(WorkerCounters{.out_of_memory = {}, .dtls_lost = buffers_.lost()});
+  totals.add(sender_.buffers().counters);
+  totals.add(WorkerCounters{.out_of_memory = {}, .dtls_lost = sender_.buffers().lost()});
 }
 
 }  // namespace turnpike::relay

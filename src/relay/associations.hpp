@@ -5,7 +5,6 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,14 +15,15 @@
 #include "net/dtls.hpp"
 #include "net/dtls_hello.hpp"
 #include "net/tls_context.hpp"
+#include "relay/association_places.hpp"
 #include "relay/client_book.hpp"
 #include "relay/client_transport.hpp"
 #include "relay/counters.hpp"
+#include "relay/dtls_sender.hpp"
 #include "relay/listener_socket.hpp"
 #include "relay/proxied_clients.hpp"
 #include "relay/stream_limits.hpp"
 #include "turnpike/base/endpoint.hpp"
-#include "turnpike/base/keyed_hash.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/digest.hpp"
 #include "turnpike/turn/client_policy.hpp"
@@ -41,11 +41,7 @@ class Associations final : public ClientTransport {
     turn::Limiters& limiters;
   };
 
-  // The sockets and flows by which datagrams arrive and leave.
-  struct Ways {
-    const std::vector<ListenerSocket>& listeners;
-    ProxiedClients& proxied;
-  };
+  using Ways = DtlsSender::Ways;
 
   // All references must outlive this object, and the sockets of the listeners must stay open.
   Associations(const Ways& ways, const Shared& shared, const StreamLimits& limits, crypto::Random& random,
@@ -69,7 +65,7 @@ class Associations final : public ClientTransport {
   // Processes a datagram. `udp_path` is the path that a UDP client would have: the listener, and the flow
   // when the client comes through a load balancer.
   Received receive(PathId udp_path, const net::ReceivedDatagram& datagram, TimePoint now);
-  void release_received() override { buffers_.release_received(); }
+  void release_received() override { sender_.buffers().release_received(); }
 
   // The payload has been read when add() returns.
   void add(const turn::Output::ToClient& message, Bytes head) override;
@@ -105,34 +101,18 @@ class Associations final : public ClientTransport {
     SteadyTime retransmit_at = SteadyTime::max();  // of the handshake
     SteadyTime rest_at = SteadyTime::max();        // established, and not resting yet
     SteadyTime busy_until{};                       // its buffers are not freed before this time
-    bool is_handshake = true;                      // until it is established, and in handshakes_
+    bool is_handshake = true;                      // until it is established, and in the list of handshakes
   };
-  // The associations of one 5-tuple. When a client has restarted on the same port, its new handshake runs
-  // while the old association still exists, since only the end of the handshake proves that it is the same
-  // client.
-  struct Place {
-    Association* established = nullptr;
-    Association* handshake = nullptr;
-  };
-
   using State = net::DtlsAssociation::State;
 
-  Association* choose(const FiveTuple& key, Bytes datagram);
   std::optional<FiveTuple> apply_state(Association& association, State state, TimePoint now);
   std::optional<FiveTuple> establish(Association& association, TimePoint now);
 
   Received on_hello(const FiveTuple& key, const net::DtlsHello& hello, Bytes datagram, TimePoint now);
-  bool is_copy(const Place& place, const net::DtlsHello& hello) const;
   void answer_hello(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now);
   Association* begin(const FiveTuple& key, const net::DtlsHello& hello, TimePoint now);
   Association* make(const FiveTuple& key, const net::DtlsHello& hello);
 
-  void make_room();
-  // Sends what DTLS has left in the buffers.
-  void transmit(PathId udp_path, const FiveTuple& tuple);
-
-  // The 5-tuple with what it came by for its path: the same for all associations that the client had.
-  static FiveTuple key_of(const Association& association);
   void end(Association& association);
   void update_wake_time(Association& association);
   void note_activity(Association& association);
@@ -145,15 +125,12 @@ class Associations final : public ClientTransport {
   AssociationCounters counters_;
   crypto::Digester digester_;
   net::DtlsCookies cookies_;
-  net::DtlsBuffers buffers_;
-  net::SendBatch batch_;
+  DtlsSender sender_;
   std::uint32_t begun_in_pass_ = 0;
   SteadyTime now_{};  // the time of the last call that had one
 
-  boost::unordered_flat_map<FiveTuple, Place, KeyedHash> places_;
   ClientBook<Association> book_;
-  boost::intrusive::list<Association> handshakes_;  // the oldest first
-
+  AssociationPlaces<Association> places_;
   std::vector<Bytes> messages_;
 };
 
