@@ -93,7 +93,7 @@ void Clustering::join() {
   };
   // When the rooms of the signaling cannot reach Redis either, they report this themselves.
   hooks.unreachable = [this](const std::string& why) {
-    if (!parts_.signaling || parts_.signaling->is_linked())
+    if (!parts_.threads.signaling() || parts_.threads.signaling()->is_linked())
       spdlog::warn(fmt::format("cluster: Redis cannot be reached: {}", why));
   };
   if (!config_.signaling.enabled) {
@@ -194,8 +194,8 @@ void Clustering::follow_nodes(const std::vector<cluster::NodeRecord>& others) {
   }
   share_quotas(others);
   const cluster::NodeRecord own = describe_node();
-  if (parts_.signaling) {
-    parts_.signaling->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
+  if (parts_.threads.signaling()) {
+    parts_.threads.signaling()->set_nodes(std::move(ready), own.load(), own.octets_per_second, own.ready);
     choose_name_secret(others);
   }
   if (!config_.relay.alternates.from_cluster || servers == config_.relay.alternates.servers) return;
@@ -231,7 +231,7 @@ void Clustering::choose_name_secret(const std::vector<cluster::NodeRecord>& othe
   const auto common = cluster::find_common_secret(secret_ids_, others);
   if (!common || common == common_secret_) return;
   common_secret_ = common;
-  parts_.signaling->set_name_secret(cluster::credential_secret(config_.cluster.secrets[*common]));
+  parts_.threads.signaling()->set_name_secret(cluster::credential_secret(config_.cluster.secrets[*common]));
 }
 
 http::Awaitable<cluster::Outcome> Clustering::publish_order(cluster::Order order) {
@@ -286,7 +286,8 @@ void Clustering::add_metrics(std::vector<admin::Metric>& metrics) const {
                      admin::MetricKind::counter,
                      {},
                      static_cast<double>(nodes_->refused())});
-  const bool is_connected = nodes_->is_connected() && (!parts_.signaling || parts_.signaling->is_linked());
+  const bool is_connected =
+      nodes_->is_connected() && (!parts_.threads.signaling() || parts_.threads.signaling()->is_linked());
   gauge("cluster_connected",
         "1 while all connections to Redis are open and reach the same server, otherwise 0.",
         is_connected ? 1 : 0);

@@ -17,7 +17,7 @@
 #include "config/config.hpp"
 #include "daemon/octet_rate.hpp"
 #include "daemon/open_listeners.hpp"
-#include "daemon/signaling_thread.hpp"
+#include "daemon/side_threads.hpp"
 #include "http/router.hpp"
 #include "net/interfaces.hpp"
 #include "net/ticket_keys.hpp"
@@ -52,7 +52,7 @@ class Clustering {
     const relay::RelayPool& relays;
     turn::Quota& quota;
     turn::Quota& address_quota;
-    const std::unique_ptr<SignalingThread>& signaling;  // null when there is no signaling
+    const SideThreads& threads;
     std::chrono::steady_clock::time_point started;
     std::function<State()> state;
     // Sends clients that have no place here to these servers.

@@ -84,7 +84,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .relays = relays_,
           .quota = limits_.allocations,
           .address_quota = limits_.addresses,
-          .signaling = signaling_,
+          .threads = threads_,
           .started = started_,
           .state =
               [this] {
@@ -98,7 +98,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .list_revoked = [this] { return credentials_.list_revoked(); },
       }),
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
-      revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, signaling_,
+      revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, threads_,
                                 [this] { post_settings(); }}),
       reloading_(std::move(source), Reloading::Parts{config_, credentials_, tls_, relays_, addresses_.now()}),
       metrics_(Metrics::Parts{
@@ -108,8 +108,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
           .listeners = listeners_,
           .workers = workers_,
           .tls = tls_,
-          .signaling = signaling_,
-          .web = web_,
+          .threads = threads_,
           .admin = admin_,
           .clustering = clustering_,
           .counters = reloading_.counters(),
@@ -124,14 +123,13 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   listeners_.open_all(config_);
   if (config_.signaling.enabled) {
-    signaling_ = std::make_unique<SignalingThread>(
-        SignalingThread::Params{.config = config_,
-                                .relay = listeners_.announced(),
-                                .tls = tls_.get(),
-                                .advertised = relays_.addresses()->advertised(),
-                                .default_address = addresses_.first().default_source(),
-                                .handshakes = limits_.limiters.handshakes});
-    listeners_.add_others(signaling_->endpoints());
+    threads_.open_signaling({.config = config_,
+                             .relay = listeners_.announced(),
+                             .tls = tls_.get(),
+                             .advertised = relays_.addresses()->advertised(),
+                             .default_address = addresses_.first().default_source(),
+                             .handshakes = limits_.limiters.handshakes});
+    listeners_.add_others(threads_.signaling()->endpoints());
   }
   revoking_.apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
@@ -161,18 +159,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       .relays_tcp = config_.relay.tcp,
       .mobility = config_.relay.mobility,
   };
-  relay::Streams::Shared& streams = shared.clients.streams;
-  if (config_.signaling.enabled) {
-    streams.http = [this](net::Fd connection, net::AcceptedConnection accepted) {
-      signaling_->adopt(std::move(connection), std::move(accepted));
-    };
-  }
-  if (web_) {
-    streams.web = [this](net::Fd connection, const relay::PassedConnection& about) {
-      web_->pass(std::move(connection), about);
-    };
-    streams.is_ours = [this](std::string_view name) { return own_names_->has(name); };
-  }
+  threads_.set_hand_overs(shared.clients.streams);
   workers_.make(shared, listeners_.take_sockets());
   credentials_.warn_about_algorithms();
   if (credentials_.are_empty()) {
@@ -220,9 +207,7 @@ void Daemon::open_web_forwarder() {
     listeners_.refuse_own_address(*listener.web);
     spdlog::info(fmt::format("connections to {} for names that are not ours are passed on to {}",
                              url_of(listener, listener.endpoint), listener.web->at.to_string()));
-    if (web_) continue;
-    own_names_ = std::make_unique<OwnNames>(config_.signaling, tls_.get());
-    web_ = std::make_unique<WebForwarder>(config_.streams);
+    threads_.open_web(config_, tls_.get());
   }
 }
 
@@ -231,7 +216,8 @@ void Daemon::follow_addresses() {
   relays_.follow(now);
   settings_.update_peer_policy();
   post_settings();
-  if (signaling_) signaling_->set_addresses(relays_.addresses()->advertised(), now.default_source());
+  if (threads_.signaling())
+    threads_.signaling()->set_addresses(relays_.addresses()->advertised(), now.default_source());
   if (credentials_.are_empty()) return;
   address_warnings_.warn_about_relay_addresses();
   address_warnings_.warn_about_absent_addresses();
@@ -252,8 +238,7 @@ bool Daemon::run() {
   {
     const SignalsBlocked blocked;
     workers_.start();
-    if (signaling_) signaling_->start();
-    if (web_) web_->start();
+    threads_.start();
   }
   if (admin_) admin_->start();
   clustering_.join();
@@ -271,14 +256,7 @@ bool Daemon::run() {
 }
 
 void Daemon::stop_threads() {
-  if (signaling_) {
-    stop_part("the signaling thread", [this] { return signaling_->cut_off(); });
-    signaling_->stop();
-  }
-  if (web_) {
-    stop_part("the web thread", [this] { return web_->cut_off(); });
-    web_->stop();
-  }
+  threads_.stop([this](const char* part, StopWatch::CutOff cut_off) { stop_part(part, std::move(cut_off)); });
   stop_part("a worker", {});  // which waits for nothing
   workers_.stop();
 }
@@ -318,10 +296,7 @@ void Daemon::use(Reloading::Next next) {
   post_settings();
   revoking_.apply_recalled(next.recalled);
   credentials_.warn_about_algorithms();
-  if (signaling_)
-    signaling_->use(config_, relays_.addresses()->advertised(), addresses_.now().default_source());
-  if (own_names_) own_names_->use(config_.signaling);
-  if (web_) web_->use(config_.streams);
+  threads_.use(config_, relays_.addresses()->advertised(), addresses_.now().default_source());
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
@@ -344,9 +319,7 @@ void Daemon::on_signal(int signal) {
 
 void Daemon::begin_heartbeat() {
   std::vector<Heartbeat::Question> threads = workers_.make_questions();
-  if (signaling_)
-    threads.emplace_back([this](std::function<void()> answer) { signaling_->ask(std::move(answer)); });
-  if (web_) threads.emplace_back([this](std::function<void()> answer) { web_->ask(std::move(answer)); });
+  threads_.add_questions(threads);
   heartbeat_.emplace(control_, std::move(threads), [this, rate = OctetRate(started_)]() mutable {
     const auto now = std::chrono::steady_clock::now();
     rate.count(workers_.relayed_octets(), now);
@@ -378,9 +351,9 @@ void Daemon::begin_drain(const admin::DrainOptions& options) {
   }
   post_settings();
   clustering_.announce();
-  if (signaling_) {
+  if (threads_.signaling()) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    signaling_->announce_end(WallTime(std::chrono::duration_cast<Duration>(now + patience)));
+    threads_.signaling()->announce_end(WallTime(std::chrono::duration_cast<Duration>(now + patience)));
   }
 }
 

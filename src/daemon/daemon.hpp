@@ -23,17 +23,15 @@
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_addresses.hpp"
-#include "daemon/own_names.hpp"
 #include "daemon/program.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/reloading.hpp"
 #include "daemon/revoking.hpp"
 #include "daemon/shared_limits.hpp"
+#include "daemon/side_threads.hpp"
 #include "daemon/signal_reader.hpp"
-#include "daemon/signaling_thread.hpp"
 #include "daemon/stop_watch.hpp"
 #include "daemon/user_changes.hpp"
-#include "daemon/web_forwarder.hpp"
 #include "daemon/worker_settings.hpp"
 #include "daemon/workers.hpp"
 #include "net/interfaces.hpp"
@@ -87,12 +85,10 @@ class Daemon {
   relay::RelayPool relays_;
   AddressWarnings address_warnings_{relays_};
   WorkerSettings settings_;
-  std::unique_ptr<Certificates> tls_;    // may be null
-  std::unique_ptr<OwnNames> own_names_;  // null when no listener has a web server behind it
+  std::unique_ptr<Certificates> tls_;  // may be null
   Workers workers_;
-  std::unique_ptr<SignalingThread> signaling_;  // null when there is no signaling
-  std::unique_ptr<WebForwarder> web_;           // null when no listener has a web server behind it
-  std::unique_ptr<Administration> admin_;       // null when there is no admin interface
+  SideThreads threads_;
+  std::unique_ptr<Administration> admin_;  // null when there is no admin interface
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;
   std::optional<CertificateFollower> certificate_follower_;

@@ -110,11 +110,12 @@ std::vector<Metrics::LimitUse> Metrics::limits() const {
       {"peer_connections", parts_.limits.peer_connections.in_use(), config_.limits.peer_connections},
       {"idle_connections", parts_.limits.idle_connections.count(), config_.streams.idle},
       {"relay_ports", ports.taken, ports.of}};
-  if (parts_.signaling) {
-    all.push_back(
-        {"signaling_connections", parts_.signaling->connections(), config_.signaling.http.connections});
+  if (parts_.threads.signaling()) {
+    all.push_back({"signaling_connections", parts_.threads.signaling()->connections(),
+                   config_.signaling.http.connections});
   }
-  if (parts_.web) all.push_back({"web_connections", parts_.web->count(), config_.streams.web});
+  if (parts_.threads.web())
+    all.push_back({"web_connections", parts_.threads.web()->count(), config_.streams.web});
   return all;
 }
 
@@ -158,8 +159,8 @@ void Metrics::add_limits(std::vector<admin::Metric>& metrics) const {
 }
 
 void Metrics::add_counters_of_threads(std::vector<admin::Metric>& metrics) const {
-  if (parts_.signaling) parts_.signaling->add_metrics(metrics);
-  if (parts_.web) parts_.web->add_metrics(metrics);
+  if (parts_.threads.signaling()) parts_.threads.signaling()->add_metrics(metrics);
+  if (parts_.threads.web()) parts_.threads.web()->add_metrics(metrics);
   if (parts_.admin) admin::add_metrics(metrics, parts_.admin->refusals());
 }
 

@@ -17,8 +17,7 @@
 #include "daemon/counters.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/shared_limits.hpp"
-#include "daemon/signaling_thread.hpp"
-#include "daemon/web_forwarder.hpp"
+#include "daemon/side_threads.hpp"
 #include "daemon/workers.hpp"
 #include "relay/relay_sockets.hpp"
 
@@ -40,8 +39,7 @@ class Metrics {
     const OpenListeners& listeners;
     const Workers& workers;
     const std::unique_ptr<Certificates>& tls;
-    const std::unique_ptr<SignalingThread>& signaling;
-    const std::unique_ptr<WebForwarder>& web;
+    const SideThreads& threads;
     const std::unique_ptr<Administration>& admin;
     Clustering& clustering;  // describing this node takes a new measure of its load
     const DaemonCounters& counters;

@@ -34,7 +34,7 @@ http::Awaitable<Result<json::object, admin::Refusal>> Revoking::revoke(Revocatio
   const std::string revoked = subject ? auth::user_of_subject(*subject) : is_token ? name : "";
   if (revoked.empty() || revoked.size() > (is_token ? auth::kMaxTokenId : auth::kMaxUserName))
     co_return admin::Refusal{400, "bad-name", "This can be neither the id of a token nor a subject."};
-  if (is_token && !parts_.signaling)
+  if (is_token && !parts_.threads.signaling())
     co_return admin::Refusal{409, "no-signaling", "The configuration has no signaling, which takes tokens."};
   const WallTime now = relay::read_clocks().wall;
   const Revocation revocation{kind, revoked, now, now + duration};
@@ -79,10 +79,10 @@ std::vector<Revocation> Revoking::apply(const std::vector<Revocation>& revocatio
     fresh.push_back(one);
     if (one.kind == Revocation::Kind::user) refuses_users = true;
     if (one.kind == Revocation::Kind::subject) refuse_user_of(one);
-    if (one.kind == Revocation::Kind::user || !parts_.signaling) continue;
+    if (one.kind == Revocation::Kind::user || !parts_.threads.signaling()) continue;
     // Only a node with a client that uses the token knows the users of its credentials. These users are
     // refused by name, so that this also works after a restart and on the other nodes.
-    parts_.signaling->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
+    parts_.threads.signaling()->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
       if (kind != Revocation::Kind::token) return;
       boost::asio::post(parts_.io, [this, users = std::move(users)] { refuse_users(users); });
     });

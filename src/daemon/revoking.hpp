@@ -15,7 +15,7 @@
 #include "config/config.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/credentials.hpp"
-#include "daemon/signaling_thread.hpp"
+#include "daemon/side_threads.hpp"
 #include "net/asio_types.hpp"
 #include "turnpike/auth/revocations.hpp"
 
@@ -30,8 +30,8 @@ class Revoking {
     const config::Config& config;  // the present one
     Credentials& credentials;
     Clustering& clustering;
-    const std::unique_ptr<SignalingThread>& signaling;  // null when there is no signaling
-    std::function<void()> post_settings;                // gives the present credentials to the workers
+    const SideThreads& threads;
+    std::function<void()> post_settings;  // gives the present credentials to the workers
   };
 
   explicit Revoking(Parts parts) : parts_(std::move(parts)), config_(parts_.config) {}
