@@ -118,7 +118,8 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                 return Metrics::Readiness{ready_ && !drain_, drain_.has_value()};
               },
       }),
-      bounds_log_([](const relay::LogEvent& line) { line.write(spdlog::level::warn); }) {
+      pulse_(Pulse::Parts{control_, workers_, threads_, limits_, started_,
+                          [this] { return drain_.has_value(); }}) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   listeners_.open_all(config_);
@@ -246,7 +247,7 @@ bool Daemon::run() {
   clustering_.start();
   spdlog::info("ready");
   notify_service_manager("READY=1");
-  begin_heartbeat();
+  pulse_.begin();
   run_loop(control_);
   stop_threads();
   workers_.log_totals();
@@ -317,22 +318,6 @@ void Daemon::on_signal(int signal) {
   stop();
 }
 
-void Daemon::begin_heartbeat() {
-  std::vector<Heartbeat::Question> threads = workers_.make_questions();
-  threads_.add_questions(threads);
-  heartbeat_.emplace(control_, std::move(threads), [this, rate = OctetRate(started_)]() mutable {
-    const auto now = std::chrono::steady_clock::now();
-    rate.count(workers_.relayed_octets(), now);
-    bounds_log_.write_lines(workers_.count_all(), now);
-    return describe_load(rate.per_second());
-  });
-}
-
-std::string Daemon::describe_load(std::uint64_t octets_per_second) const {
-  return fmt::format("{}{} allocations, {:.1f} Mbit/s", drain_ ? "draining, " : "",
-                     limits_.allocations.in_use(), static_cast<double>(octets_per_second) * 8 / 1e6);
-}
-
 void Daemon::begin_drain(const admin::DrainOptions& options) {
   if (!ready_) return;  // the daemon is stopping already
   const auto patience =
@@ -369,7 +354,7 @@ void Daemon::stop() {
   if (certificate_follower_) certificate_follower_->stop();
   if (admin_) admin_->stop();
   if (drain_) drain_->stop();
-  if (heartbeat_) heartbeat_->stop();
+  pulse_.stop();
   clustering_.stop();
 }
 

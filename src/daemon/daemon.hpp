@@ -13,17 +13,16 @@
 #include "config/config.hpp"
 #include "daemon/address_warnings.hpp"
 #include "daemon/administration.hpp"
-#include "daemon/bounds_log.hpp"
 #include "daemon/certificate_follower.hpp"
 #include "daemon/certificates.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/credentials.hpp"
 #include "daemon/drain.hpp"
-#include "daemon/heartbeat.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_addresses.hpp"
 #include "daemon/program.hpp"
+#include "daemon/pulse.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/reloading.hpp"
 #include "daemon/revoking.hpp"
@@ -62,9 +61,6 @@ class Daemon {
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
   void on_signal(int signal);
-  void begin_heartbeat();
-  // The status line for the service manager.
-  std::string describe_load(std::uint64_t octets_per_second) const;
   void stop();
   void begin_stop_watch();
   void stop_part(const char* part, StopWatch::CutOff cut_off);
@@ -93,14 +89,13 @@ class Daemon {
   std::optional<ReloadSignal> reload_signal_;
   std::optional<CertificateFollower> certificate_follower_;
   std::optional<Drain> drain_;
-  std::optional<Heartbeat> heartbeat_;
   std::optional<SignalReader> signals_;
   Clustering clustering_;
   UserChanges user_changes_;
   Revoking revoking_;
   Reloading reloading_;
   Metrics metrics_;
-  BoundsLog bounds_log_;
+  Pulse pulse_;
   bool ready_ = false;
   bool asked_to_end_ = false;            // by SIGTERM or SIGINT; the first one may have begun a drain
   std::optional<StopWatch> stop_watch_;  // while it stops
