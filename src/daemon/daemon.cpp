@@ -76,48 +76,12 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, relays_, credentials_,
                                       [this] { return drain_.has_value(); }}),
       tls_(std::move(tls)),
-      clustering_(Clustering::Parts{
-          .io = control_,
-          .config = config_,
-          .addresses = addresses_.now(),
-          .listeners = listeners_,
-          .relays = relays_,
-          .quota = limits_.allocations,
-          .address_quota = limits_.addresses,
-          .threads = threads_,
-          .started = started_,
-          .state =
-              [this] {
-                return Clustering::State{ready_ && !drain_, drain_.has_value(), workers_.relayed_octets()};
-              },
-          .use_alternates =
-              [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
-          .carry_out = [this](const cluster::Order& order) { return carry_out(order); },
-          .revoked =
-              [this](const std::vector<auth::Revocation>& list) { revoking_.apply_those_of_others(list); },
-          .list_revoked = [this] { return credentials_.list_revoked(); },
-      }),
+      clustering_(make_clustering_parts()),
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
       revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, threads_,
                                 [this] { post_settings(); }}),
       reloading_(std::move(source), Reloading::Parts{config_, credentials_, tls_, relays_, addresses_.now()}),
-      metrics_(Metrics::Parts{
-          .config = config_,
-          .limits = limits_,
-          .relays = relays_,
-          .listeners = listeners_,
-          .workers = workers_,
-          .tls = tls_,
-          .threads = threads_,
-          .admin = admin_,
-          .clustering = clustering_,
-          .counters = reloading_.counters(),
-          .started = started_,
-          .readiness =
-              [this] {
-                return Metrics::Readiness{ready_ && !drain_, drain_.has_value()};
-              },
-      }),
+      metrics_(make_metrics_parts()),
       pulse_(Pulse::Parts{control_, workers_, threads_, limits_, started_,
                           [this] { return drain_.has_value(); }}) {
   raise_descriptor_limit();
@@ -137,7 +101,66 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   open_web_forwarder();
   address_warnings_.warn_about_alternates(config_.nat_discovery.alternates);
   settings_.update_peer_policy();
-  relay::Worker::Shared shared{
+  relay::Worker::Shared shared = share_with_workers();
+  threads_.set_hand_overs(shared.clients.streams);
+  workers_.make(shared, listeners_.take_sockets());
+  credentials_.warn_about_algorithms();
+  if (credentials_.are_empty()) {
+    spdlog::info(
+        "auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
+  } else {
+    address_warnings_.warn_about_relay_addresses();
+    address_warnings_.warn_about_receive_buffer();
+    address_warnings_.warn_about_absent_addresses();
+    address_warnings_.name_closed_networks(settings_.peer_policy());
+  }
+}
+
+Clustering::Parts Daemon::make_clustering_parts() {
+  return {
+      .io = control_,
+      .config = config_,
+      .addresses = addresses_.now(),
+      .listeners = listeners_,
+      .relays = relays_,
+      .quota = limits_.allocations,
+      .address_quota = limits_.addresses,
+      .threads = threads_,
+      .started = started_,
+      .state =
+          [this] {
+            return Clustering::State{ready_ && !drain_, drain_.has_value(), workers_.relayed_octets()};
+          },
+      .use_alternates =
+          [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
+      .carry_out = [this](const cluster::Order& order) { return carry_out(order); },
+      .revoked = [this](const std::vector<auth::Revocation>& list) { revoking_.apply_those_of_others(list); },
+      .list_revoked = [this] { return credentials_.list_revoked(); },
+  };
+}
+
+Metrics::Parts Daemon::make_metrics_parts() {
+  return {
+      .config = config_,
+      .limits = limits_,
+      .relays = relays_,
+      .listeners = listeners_,
+      .workers = workers_,
+      .tls = tls_,
+      .threads = threads_,
+      .admin = admin_,
+      .clustering = clustering_,
+      .counters = reloading_.counters(),
+      .started = started_,
+      .readiness =
+          [this] {
+            return Metrics::Readiness{ready_ && !drain_, drain_.has_value()};
+          },
+  };
+}
+
+relay::Worker::Shared Daemon::share_with_workers() {
+  return {
       .settings = settings_.make(),
       .relays = relays_,
       .quota = limits_.allocations,
@@ -160,18 +183,6 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       .relays_tcp = config_.relay.tcp,
       .mobility = config_.relay.mobility,
   };
-  threads_.set_hand_overs(shared.clients.streams);
-  workers_.make(shared, listeners_.take_sockets());
-  credentials_.warn_about_algorithms();
-  if (credentials_.are_empty()) {
-    spdlog::info(
-        "auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
-  } else {
-    address_warnings_.warn_about_relay_addresses();
-    address_warnings_.warn_about_receive_buffer();
-    address_warnings_.warn_about_absent_addresses();
-    address_warnings_.name_closed_networks(settings_.peer_policy());
-  }
 }
 
 Daemon::~Daemon() = default;

@@ -53,6 +53,10 @@ class Daemon {
   bool run();
 
  private:
+  // What parts refer to, which may be members that are made after them.
+  Clustering::Parts make_clustering_parts();
+  Metrics::Parts make_metrics_parts();
+  relay::Worker::Shared share_with_workers();
   void open_web_forwarder();
   void follow_addresses();
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
