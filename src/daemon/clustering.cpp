@@ -157,7 +157,6 @@ void Clustering::find_own_urls() {
 cluster::NodeRecord Clustering::describe_node() {
   const relay::RelayPool::PortUse ports = parts_.relays.port_use();
   cluster::NodeRecord record;
-  const State state = parts_.state();
   record.name = config_.cluster.node;
   record.stun_urls = own_urls_.stun;
   record.turn_urls = own_urls_.turn;
@@ -171,6 +170,7 @@ cluster::NodeRecord Clustering::describe_node() {
   record.allocations = {parts_.quota.in_use(), config_.limits.allocations};
   record.ports = {ports.taken, ports.of};
   const auto now = std::chrono::steady_clock::now();
+  const State state = parts_.state();
   if (const auto elapsed = relayed_rate_.count(state.relayed_octets, now))
     demands_ = measure_demands(*elapsed);
   record.demand_by_user = demands_;

@@ -1,5 +1,5 @@
-// This node's side of a cluster: it tells the other nodes what this one is and how full it is, and has what
-// they tell take effect here. Without a cluster every function is called all the same, and nothing happens.
+// This node's side of a cluster: it tells the other nodes what this one is and how full it is, and uses here
+// what they tell. Without a cluster, every function can be called and does nothing.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,7 +18,7 @@
 #include "daemon/octet_rate.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/side_threads.hpp"
-#include "http/router.hpp"
+#include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 #include "net/ticket_keys.hpp"
 #include "relay/relay_sockets.hpp"
@@ -31,7 +31,7 @@ namespace turnpike::daemon {
 // session can be resumed on any node.
 std::shared_ptr<net::TicketKeys> make_ticket_keys(const cluster::Params& cluster);
 
-// What operators are told of an order to all nodes.
+// Returns what operators are told about an order to all nodes.
 boost::json::object to_json(const cluster::Outcome& outcome);
 
 // On the main thread.
@@ -69,11 +69,11 @@ class Clustering {
   void join();
   bool is_joined() const { return nodes_.has_value(); }
   void start();
-  // Leaves the io_context without work of this object's, soon.
+  // Tells the other nodes that this node leaves. Soon afterwards this object has no work in the io_context.
   void stop();
-  // The state has changed.
+  // Call this when the state has changed: it tells the other nodes at once.
   void announce();
-  // The configuration has changed.
+  // Call this when the configuration has changed.
   void follow_config();
 
   // Sends an order to the other nodes, and waits for the outcome.
@@ -83,7 +83,7 @@ class Clustering {
   // Sends a revocation to the other nodes.
   void share(const auth::Revocation& revocation);
 
-  // All nodes; this one is the first in the list.
+  // Lists all nodes; this one is the first.
   boost::json::array list_nodes();
   void add_metrics(std::vector<admin::Metric>& metrics) const;
 

@@ -31,7 +31,7 @@ void add_missing_secret(config::Config& config) {
 }
 
 // Freeing many users takes so long that calls would suffer. So the last owner, which may be a worker, leaves
-// it to the control thread.
+// it to the main thread.
 Credentials::Snapshot Credentials::make_snapshot(const auth::CredentialStore& store) const {
   auth::CredentialStore::RefusedUsers refused;
   for (const auth::Revocation& one : list_revoked()) {

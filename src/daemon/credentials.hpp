@@ -1,9 +1,10 @@
-// The credentials of all users, and what operators have revoked of them. The workers get immutable snapshots,
-// so that a change on the main thread makes a new one.
+// The credentials of all users, and what operators have revoked of them. The workers get immutable snapshots.
+// Each change on the main thread makes a new one.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "config/config.hpp"
@@ -27,7 +28,7 @@ class Credentials {
 
   const Snapshot& now() const { return now_; }
   bool are_empty() const { return now_->empty(); }
-  // Makes a snapshot of these credentials that refuses the users who are revoked now.
+  // Makes a snapshot of `store` that refuses the users who are revoked now.
   Snapshot make_snapshot(const auth::CredentialStore& store) const;
   void use(Snapshot snapshot) { now_ = std::move(snapshot); }
 

@@ -6,17 +6,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <functional>
-#include <stdexcept>
+#include <exception>
 #include <string>
-#include <system_error>
 
 #include "cluster/seal.hpp"
 #include "daemon/cores.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/run_loop.hpp"
-#include "net/asio_types.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 #include "relay/clock.hpp"
@@ -276,11 +273,15 @@ void Daemon::stop_threads() {
 Administration::Reloaded Daemon::reload(bool dry_run) {
   Administration::Reloaded reloaded;
   std::optional<Reloading::Next> next = reloading_.read(reloaded.report);
-  reloaded.report.ok = next.has_value();
-  if (dry_run) {
-    if (next) reloaded.settings = settings_.make_for(next->config, std::move(next->credentials));
-    return reloaded;
+  try {
+    if (next && dry_run) reloaded.settings = settings_.make_for(next->config, std::move(next->credentials));
+    if (next && !dry_run) relays_.use(next->config.relay, addresses_.now());
+  } catch (const std::exception& error) {
+    reloaded.report.errors.push_back(config::add_place(next->config.places, error.what()));
+    next.reset();
   }
+  reloaded.report.ok = next.has_value();
+  if (dry_run) return reloaded;
   if (next) use(std::move(*next));
   reloading_.log(reloaded.report);
   if (next) notify_service_manager("READY=1");
@@ -288,7 +289,6 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
 }
 
 void Daemon::use(Reloading::Next next) {
-  relays_.use(next.config.relay, addresses_.now());
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   notify_service_manager("RELOADING=1\nMONOTONIC_USEC=" +
                          std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(now).count()));

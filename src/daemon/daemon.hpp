@@ -33,7 +33,6 @@
 #include "daemon/user_changes.hpp"
 #include "daemon/worker_settings.hpp"
 #include "daemon/workers.hpp"
-#include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
 #include "turnpike/auth/credentials.hpp"
 
@@ -53,7 +52,8 @@ class Daemon {
   bool run();
 
  private:
-  // What parts refer to, which may be members that are made after them.
+  // These return what a part refers to. Some of these members are made after the part, so its constructor
+  // must not use them.
   Clustering::Parts make_clustering_parts();
   Metrics::Parts make_metrics_parts();
   relay::Worker::Shared share_with_workers();
@@ -61,6 +61,7 @@ class Daemon {
   void follow_addresses();
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
+  // Puts a configuration into use whose relayed addresses are in use already.
   void use(Reloading::Next next);
   void post_settings();
   void begin_drain(const admin::DrainOptions& options);
@@ -86,14 +87,15 @@ class Daemon {
   AddressWarnings address_warnings_{relays_};
   WorkerSettings settings_;
   std::unique_ptr<Certificates> tls_;  // may be null
-  Workers workers_;
   SideThreads threads_;
+  Workers workers_;
   std::unique_ptr<Administration> admin_;  // null when there is no admin interface
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;
   std::optional<CertificateFollower> certificate_follower_;
   std::optional<Drain> drain_;
   std::optional<SignalReader> signals_;
+  // Always:
   Clustering clustering_;
   UserChanges user_changes_;
   Revoking revoking_;

@@ -1,5 +1,5 @@
-// What operators are told about the daemon while it runs: the metrics, and the numbers of the status page. It
-// only reads the parts of the daemon.
+// What operators are told about the daemon while it runs: the metrics, and the numbers of the status page.
+// Nothing is changed by it but the measure of this node's load, which is taken anew.
 #pragma once
 
 #include <boost/json/object.hpp>

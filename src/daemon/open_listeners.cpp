@@ -57,6 +57,7 @@ void OpenListeners::open(const config::Listener& listener, const config::Config&
       alternate
           ? open_discovery(listener, *alternate, config)
           : add(listener, open_shared_listener(listener.transport, listener.endpoint, workers_), config);
+  // A client behind a load balancer cannot use our own address, but it can use signaling.public_host.
   if (listener.proxy_protocol.empty() || !config.signaling.public_host.empty()) announce(listener, at);
   spdlog::info(fmt::format("listening on {}", url_of(listener, at)));
   urls_.push_back(url_of(listener, at));

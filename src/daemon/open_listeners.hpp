@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.hpp"
 #include "daemon/shared_listeners.hpp"
-#include "net/interfaces.hpp"
 #include "relay/clients.hpp"
 #include "relay/web_server.hpp"
 #include "turnpike/signaling/ice_servers.hpp"
@@ -17,7 +17,7 @@
 
 namespace turnpike::daemon {
 
-// "udp://192.0.2.1:3478", by which operators know the listener.
+// Returns the URL by which operators know the listener, such as udp://192.0.2.1:3478.
 std::string url_of(const config::Listener& listener, const Endpoint& at);
 
 class OpenListeners {
@@ -29,7 +29,7 @@ class OpenListeners {
   // Opens all listeners and logs their addresses. Throws std::exception with a message for the operator when
   // it cannot.
   void open_all(const config::Config& config);
-  // Adds TCP listeners of other parts of this process.
+  // Adds TCP listeners of other parts of this process, so that tcp() and refuse_own_address() know them too.
   void add_others(const std::vector<Endpoint>& tcp);
   // The sockets, for each worker. Call it once.
   std::vector<relay::WorkerListeners> take_sockets() { return std::move(sockets_); }

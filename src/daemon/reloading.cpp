@@ -59,7 +59,8 @@ std::optional<Reloading::Next> Reloading::read(admin::ReloadReport& report) cons
   return next;
 }
 
-// Returns the configuration of the file with what only a restart can change, and what is not in the file.
+// Returns the configuration of the file. Values that need a restart, and values that no file has, are those
+// in use.
 config::Config Reloading::keep_what_stays(config::Config next, admin::ReloadReport& report) const {
   for (const config::ChangedKey& key : config::find_changes(parts_.config, next)) {
     (key.needs_restart ? report.needs_restart : report.changed).push_back(key.path + ": " + key.change);

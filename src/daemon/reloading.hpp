@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "admin/service.hpp"
 #include "config/config.hpp"

@@ -80,12 +80,14 @@ std::vector<Revocation> Revoking::apply(const std::vector<Revocation>& revocatio
     if (one.kind == Revocation::Kind::user) refuses_users = true;
     if (one.kind == Revocation::Kind::subject) refuse_user_of(one);
     if (one.kind == Revocation::Kind::user || !parts_.threads.signaling()) continue;
-    // Only a node with a client that uses the token knows the users of its credentials. These users are
-    // refused by name, so that this also works after a restart and on the other nodes.
-    parts_.threads.signaling()->revoke(one, [this, kind = one.kind](std::vector<std::string> users) {
-      if (kind != Revocation::Kind::token) return;
-      boost::asio::post(parts_.io, [this, users = std::move(users)] { refuse_users(users); });
-    });
+    // The answer may come when this object is destroyed already, so it only uses the io_context, which then
+    // runs no more. Only a node with a client that uses the token knows the users of its credentials. These
+    // users are refused by name, so that this also works after a restart and on the other nodes.
+    parts_.threads.signaling()->revoke(
+        one, [this, &io = parts_.io, kind = one.kind](std::vector<std::string> users) {
+          if (kind != Revocation::Kind::token) return;
+          boost::asio::post(io, [this, users = std::move(users)] { refuse_users(users); });
+        });
   }
   if (refuses_users) {
     parts_.credentials.use(parts_.credentials.make_snapshot(*parts_.credentials.now()));

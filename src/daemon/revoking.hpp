@@ -7,7 +7,6 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,9 +38,9 @@ class Revoking {
   http::Awaitable<Result<boost::json::object, admin::Refusal>> revoke(auth::Revocation::Kind kind,
                                                                       std::string name,
                                                                       std::chrono::seconds duration);
-  // What an operator has revoked on another node.
+  // Applies what an operator has revoked on another node.
   void apply_those_of_others(const std::vector<auth::Revocation>& revocations);
-  // What auth.database has kept.
+  // Applies what auth.database has kept.
   void apply_recalled(const config::RecalledRevocations& recalled);
 
  private:

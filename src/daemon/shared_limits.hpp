@@ -1,5 +1,5 @@
-// What all workers count together, and what they may use of it. Each member is thread-safe; a reload changes
-// the limits while the workers run.
+// The quotas and limiters that all workers share. Each member is thread-safe; a reload changes the limits
+// while the workers run.
 #pragma once
 
 #include "config/config.hpp"

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "config/config.hpp"
@@ -20,7 +22,8 @@ namespace turnpike::daemon {
 // On the main thread.
 class SideThreads {
  public:
-  // Throws std::exception with a message for the operator.
+  // `tls` and `handshakes` of `params` must outlive this object. Throws std::exception with a message for the
+  // operator.
   void open_signaling(SignalingThread::Params params);
   // `tls` may be null; otherwise it must outlive this object. Does nothing the second time.
   void open_web(const config::Config& config, const Certificates* tls);
@@ -29,9 +32,9 @@ class SideThreads {
   SignalingThread* signaling() const { return signaling_.get(); }
   const WebForwarder* web() const { return web_.get(); }
 
-  // How workers hand connections over. This object must outlive the workers' threads.
+  // Sets how workers hand connections over. This object must outlive the workers' threads.
   void set_hand_overs(relay::Streams::Shared& streams);
-  // Questions for a sign of life, one for each thread. This object must outlive them.
+  // Adds the questions for a sign of life, one for each thread. This object must outlive them.
   void add_questions(std::vector<Heartbeat::Question>& questions);
 
   void start();

@@ -36,9 +36,9 @@ class WorkerSettings {
   void update_client_policy();
   const turn::PeerPolicy& peer_policy() const { return *peer_policy_; }
 
-  // A snapshot of the present settings.
+  // Makes a snapshot of the present settings.
   std::shared_ptr<const relay::Settings> make() const;
-  // What they would be with this configuration and these credentials, on the present listeners.
+  // Returns what they would be with this configuration and these credentials, on the present listeners.
   std::shared_ptr<const relay::Settings> make_for(const config::Config& config,
                                                   Credentials::Snapshot credentials) const;
 

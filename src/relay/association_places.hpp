@@ -20,8 +20,8 @@ class AssociationPlaces {
  public:
   explicit AssociationPlaces(const HashKey& key) : places_(0, KeyedHash(key)) {}
 
-  // The association that a datagram from here is for; null when there is none. `may_begin_handshake` tells
-  // whether the datagram can be of a handshake whose end is not proved yet.
+  // Returns the association that a datagram with this 5-tuple is for; null when there is none.
+  // `may_begin_handshake` tells whether the datagram can be of a handshake whose end is not proved yet.
   template <class Predicate>
   Association* choose(const FiveTuple& key, Predicate&& may_begin_handshake) const {
     const auto found = places_.find(key);
@@ -45,14 +45,14 @@ class AssociationPlaces {
 
   // Makes a place for what begins next. Throws std::bad_alloc.
   void reserve(const FiveTuple& key) { places_.try_emplace(key); }
-  // Nothing has begun there.
+  // Call this when no association could begin.
   void drop_if_empty(const FiveTuple& key) {
     const auto found = places_.find(key);
     if (found != places_.end() && !found->second.established && !found->second.handshake)
       places_.erase(found);
   }
 
-  // After reserve().
+  // Call these two after reserve().
   Association* handshake_at(const FiveTuple& key) const { return places_.find(key)->second.handshake; }
   void add_handshake(const FiveTuple& key, Association& association) {
     handshakes_.push_back(association);
@@ -61,8 +61,8 @@ class AssociationPlaces {
   std::size_t handshakes() const { return handshakes_.size(); }
   Association& oldest_handshake() { return handshakes_.front(); }
 
-  // Its handshake has ended well. Returns the association that it replaces, which has to end; null when there
-  // is none.
+  // Call this when its handshake has ended well. Returns the association that it replaces, which has to end;
+  // null when there is none.
   Association* establish(Association& association) {
     handshakes_.erase(handshakes_.iterator_to(association));
     association.is_handshake = false;
@@ -70,6 +70,7 @@ class AssociationPlaces {
     return std::exchange(place.established, std::exchange(place.handshake, nullptr));
   }
 
+  // Call this when the association ends.
   void remove(Association& association) {
     if (association.is_handshake) handshakes_.erase(handshakes_.iterator_to(association));
     const auto found = places_.find(key_of(association));

@@ -6,7 +6,6 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -20,7 +19,6 @@
 #include "relay/client_transport.hpp"
 #include "relay/counters.hpp"
 #include "relay/dtls_sender.hpp"
-#include "relay/listener_socket.hpp"
 #include "relay/proxied_clients.hpp"
 #include "relay/stream_limits.hpp"
 #include "turnpike/base/endpoint.hpp"

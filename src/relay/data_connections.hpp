@@ -44,7 +44,7 @@ class DataConnections {
   // Changes the limits.
   void use(const turn::Limits& limits) { limits_ = limits; }
 
-  // A client's connection, which is in the epoll set, and a peer's, which is not.
+  // The connection of a client, which is in the epoll set, and that of a peer, which is not.
   struct Pair {
     ConnectionId id{};
     net::Stream client;

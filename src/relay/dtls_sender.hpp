@@ -32,6 +32,7 @@ class DtlsSender {
   }
   // Sends what DTLS has left in the buffers, by the end of the pass.
   void transmit(PathId udp_path, const FiveTuple& tuple);
+  // Sends all that waits, and makes the buffers free again.
   void send();
 
  private:

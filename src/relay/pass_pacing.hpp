@@ -1,5 +1,5 @@
-// Measures the passes of a worker: how long each took, and how much it relayed. After a pass that had little
-// to do it pauses, if BatchPacer wants it, so that datagrams gather.
+// Measures the passes of a worker: how long each took, and how much it relayed. After a pass, it pauses when
+// BatchPacer wants it, so that datagrams gather.
 #pragma once
 
 #include <chrono>

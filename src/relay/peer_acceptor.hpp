@@ -37,7 +37,7 @@ class PeerAcceptor {
   TcpRelayCounters& counters_;
   std::vector<RelayEvent> paused_listeners_;
   SteadyTime listen_again_at_ = SteadyTime::max();
-  // A reserve: it is closed for a moment to accept and refuse a connection when there are no descriptors
+  // A reserve: it is closed for a moment to accept and refuse a connection when there are no descriptors.
   net::Fd spare_;
 };
 

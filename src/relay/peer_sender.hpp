@@ -45,7 +45,7 @@ class PeerSender {
   net::SendCounters& sends_;
   Host& host_;
   net::SendBatch batch_{sends_};
-  // The datagrams, sorted by relay; each entry has a relay and an index
+  // The datagrams, sorted by relay; each entry has a relay and an index.
   std::vector<std::uint64_t> by_relay_;
 };
 

@@ -38,7 +38,8 @@ class StreamListeners {
   // The elements stay where they are.
   const StreamListener& at(std::uint64_t index) const { return listeners_[index]; }
 
-  // Accepts a connection. Nothing when `goes_on` is false: then nobody waits, or there is no descriptor.
+  // Accepts a connection. `accepted` is empty when there was none, or when it failed. The caller stops when
+  // `goes_on` is false: then nobody waits, or there is no descriptor.
   struct Outcome {
     std::optional<net::Accepted> accepted;
     bool goes_on = true;

@@ -6,14 +6,11 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "net/epoll.hpp"
-#include "net/stream.hpp"
 #include "relay/counters.hpp"
 #include "relay/data_connections.hpp"
 #include "relay/event_tag.hpp"

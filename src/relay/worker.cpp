@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <new>
 #include <system_error>
 
 #include "relay/clock.hpp"

@@ -8,11 +8,10 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <thread>
-#include <vector>
 
 #include "net/datagrams.hpp"
 #include "net/epoll.hpp"
@@ -74,7 +73,7 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   void add_counters_to(Totals& totals) const;
 
  private:
-  friend class Clients;  // Clients calls on_client() and flush()
+  friend class Clients;  // Clients calls on_client(), on_client_closed() and flush()
 
   template <class Act>
   bool attempt(Act&& act) {
