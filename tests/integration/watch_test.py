@@ -5,6 +5,7 @@ The programs are the environment's TURNPIKE and TURNPIKECTL, else those of build
 """
 
 import base64
+import codecs
 import contextlib
 import fcntl
 import hashlib
@@ -103,6 +104,7 @@ class Watcher:
 
     def __init__(self, admin, rows, columns, *options):
         self.screen, self.left = Screen(rows, columns), ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")()  # keeps the beginning of a character
         self.master, self.terminal = pty.openpty()
         self.set_size(rows, columns)
         self.before = termios.tcgetattr(self.terminal)
@@ -120,16 +122,10 @@ class Watcher:
     def read_until(self, condition):
         """Until this is so, or nothing more comes."""
         deadline = time.monotonic() + PATIENCE
-        raw = b""
         while not condition():
             ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
             assert ready, "no more comes"
-            raw += os.read(self.master, 1 << 16)
-            try:
-                text, raw = raw.decode(), b""
-            except UnicodeDecodeError as error:  # a character has come in part
-                assert len(raw) - error.start < 4, ascii(raw[error.start :][:20])
-                text, raw = raw[: error.start].decode(), raw[error.start :]
+            text = self.decoder.decode(os.read(self.master, 1 << 16))
             self.left = self.screen.take(self.left + text)
 
     def read_page(self):
