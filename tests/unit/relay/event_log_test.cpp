@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "relay/log_event.hpp"
+#include "relay/warnings.hpp"
 #include "support/request_maker.hpp"
 #include "turnpike/base/shown_address.hpp"
 
@@ -227,6 +228,20 @@ TEST_CASE("an operator may have networks logged in place of addresses", "[server
   CHECK(captured.text() ==
         "info Allocate refused client=198.51.100.0/24 user=\"mallory\" error=401 Unauthenticated\n");
   CHECK(shown_address(test::address("2001:db8:1:2::3")) == "2001:db8:1:2::3");
+}
+
+TEST_CASE("the warning about a limit says whether a client was refused or data was dropped", "[server]") {
+  Captured captured;
+  turn::Limits limits;
+  limits.allocations_per_user = 3;
+  limits.bytes_per_second = 1000;
+  Warnings warnings(limits);
+  const auto bit = [](turn::LimitKey key) { return 1U << static_cast<unsigned>(key); };
+  warnings.warn_about_limits(
+      bit(turn::LimitKey::allocations_per_user) | bit(turn::LimitKey::bytes_per_second), kNow);
+  CHECK(captured.text() ==
+        "warning a client was refused because of limits.allocations_per_user, which is 3\n"
+        "warning data was dropped because of limits.bytes_per_second, which is 1000\n");
 }
 
 }  // namespace

@@ -134,5 +134,21 @@ TEST_CASE("a move whose first message was dropped has not begun", "[server]") {
   CHECK(mailboxes[1].take_mail().size() == 2);
 }
 
+// A client moves from worker to worker faster than the mail about it.
+TEST_CASE("the news that a client has left a worker does not concern its move to another one", "[server]") {
+  std::deque<Mailbox> mailboxes(3);
+  Roaming roaming(0, mailboxes, HashKey{1, 2});
+  const FiveTuple tuple{endpoint("198.51.100.1:1000"), endpoint("192.0.2.1:3478")};
+  const std::vector<std::uint8_t> message(20);
+  REQUIRE(roaming.begin({1, tuple, message}));
+  REQUIRE(roaming.begin({2, tuple, message}));
+  CHECK_FALSE(roaming.forget(tuple, 1));
+  CHECK(roaming.forward(tuple, message));
+  CHECK(mailboxes[1].take_mail().size() == 1);
+  CHECK(mailboxes[2].take_mail().size() == 2);
+  CHECK(roaming.forget(tuple, 2));
+  CHECK_FALSE(roaming.forward(tuple, message));
+}
+
 }  // namespace
 }  // namespace turnpike::relay

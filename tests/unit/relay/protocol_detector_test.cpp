@@ -98,6 +98,7 @@ TEST_CASE("with a web server, the name decides, and no octets are taken", "[dete
       {"GET / HTTP/1.1\r\nHost: ours.example:80\r\n", Verdict::http},
       {"GET / HTTP/1.1\r\nHost: other.example\r\n", Verdict::web},
       {"GET / HTTP/1.1\r\n\r\n", Verdict::web},
+      {"GET /.well-known/acme-challenge/token HTTP/1.1\r\nHost: ours.example\r\n", Verdict::web},
       {"GET / HTTP/1.1\r\nHost:\r\n", Verdict::web},
       {"\0"s, Verdict::turn},
       {"\xFF"s, Verdict::broken},

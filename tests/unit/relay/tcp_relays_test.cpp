@@ -31,7 +31,9 @@ const std::string kConnectionBind("\0\x0B\0\0\x21\x12\xA4\x42twelve octet", 20);
 
 // A worker with a relayed address for TCP. The worker also has its allocation.
 struct RelayTown : private RelaySockets::Host {
-  RelayTown() {
+  // The kernel stores about `send_buffer` octets for a client that does not read; 0 is its default.
+  explicit RelayTown(int send_buffer = 0)
+      : streams(epoll, listeners(send_buffer), {.tls = nullptr, .idle = idle, .handshakes = limiter}, {}) {
     mailboxes.emplace_back();
     turn::RelayRequest request;
     request.transport = turn::RelayedTransport::tcp;
@@ -49,9 +51,12 @@ struct RelayTown : private RelaySockets::Host {
     params.addresses = {kAnyPort.address};
     return params;
   }
-  std::vector<StreamListener> listeners() {
+  std::vector<StreamListener> listeners(int send_buffer) {
     std::vector<StreamListener> all;
     all.push_back({.socket = net::open_tcp_listener(kAnyPort), .endpoint = kAnyPort});
+    if (send_buffer != 0) {
+      setsockopt(all.back().socket.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    }
     all.back().endpoint = at = net::connection_endpoint(all.back().socket.get()).value();
     return all;
   }
@@ -106,7 +111,7 @@ struct RelayTown : private RelaySockets::Host {
   IdleConnections idle{{0, 0}};
   AddressLimiter limiter{0, 0, HashKey{1, 0}};
   Endpoint at;
-  Streams streams{epoll, listeners(), {.tls = nullptr, .idle = idle, .handshakes = limiter}, {}};
+  Streams streams;
   TcpRelays relays{epoll, 0, sockets, random, {table, mailboxes, server_budgets}};
   TimePoint now{SteadyTime(1h), WallTime(1h)};
   std::optional<ConnectionId> accepted;
@@ -115,7 +120,7 @@ struct RelayTown : private RelaySockets::Host {
 
 // A peer that has connected, and a client whose ConnectionBind has arrived, with `early` after it.
 struct BindingPair : RelayTown {
-  explicit BindingPair(std::string_view early = {}) {
+  explicit BindingPair(std::string_view early = {}, int send_buffer = 0) : RelayTown(send_buffer) {
     peer = test::connect_to(relayed->local());
     pass_until([&] { return accepted.has_value(); });
     relays.offer(*accepted, alice, budgets);
@@ -133,7 +138,7 @@ struct BindingPair : RelayTown {
 };
 
 struct JoinedPair : BindingPair {
-  JoinedPair() {
+  explicit JoinedPair(int send_buffer = 0) : BindingPair({}, send_buffer) {
     relays.join(streams, now);
     REQUIRE(relays.counters().joined == 1);
   }
@@ -242,6 +247,49 @@ TEST_CASE("the last words of one end arrive, though the other one is still talki
     pair.wait(1s);
     CHECK(pair.relays.next_deadline() == SteadyTime::max());
   }
+}
+
+// A client that does not read, and a peer whose connection is reset while the last of what it has sent waits
+// here for the client.
+struct ResetPair : JoinedPair {
+  ResetPair() : JoinedPair(1) {
+    const std::string chunk = letters(32 << 10);
+    while (relays.counters().to_client_bytes == sent.size()) {
+      test::write_all(peer.get(), chunk);
+      sent += chunk;
+      while (pass() != 0) {
+      }
+    }
+    const linger reset{1, 0};
+    setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    peer = net::Fd();
+    while (pass() != 0) {
+    }
+    REQUIRE(relays.counters().to_client_bytes == sent.size());
+  }
+
+  std::string sent;
+};
+
+TEST_CASE("what waits for one end when the other one is gone still arrives, piece by piece", "[tcp]") {
+  ResetPair pair;
+  pair.wait(29s);
+  CHECK(pair.relays.take_closed().empty());
+  const Heard heard = hear_all(pair, pair.client);
+  CHECK(heard.error == 0);
+  CHECK((heard.text == pair.sent));
+  CHECK(pair.relays.take_closed() == std::vector<ConnectionId>{*pair.accepted});
+}
+
+TEST_CASE("an end that does not accept what waits for it has thirty seconds after the end of the other one",
+          "[tcp]") {
+  ResetPair pair;
+  CHECK(pair.relays.next_deadline() == pair.now.steady + 30s);
+  pair.wait(29s);
+  CHECK(pair.relays.take_closed().empty());
+  pair.wait(1s);
+  CHECK(pair.relays.take_closed() == std::vector<ConnectionId>{*pair.accepted});
+  CHECK(pair.relays.next_deadline() == SteadyTime::max());
 }
 
 TEST_CASE("when memory runs out, a connection ends and does not continue with a gap", "[tcp][memory]") {
