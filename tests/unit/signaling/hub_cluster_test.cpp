@@ -625,6 +625,34 @@ TEST_CASE("nobody comes back from a node that died by a token that was revoked m
   CHECK_FALSE(nodes.resumes("ann", 3, secrets["ann"]));
 }
 
+TEST_CASE("a member comes back to another node with the time until which its token is good",
+          "[signaling][cluster]") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  const WallTime good_until = nodes.now().wall + 1h;
+  nodes.hub(1).renew_token(nodes.id("ann"), "ann", good_until, "ann's token", nodes.now().wall);
+  nodes.advance(0s);
+  const auto resumed =
+      nodes.hub(2).resume(nodes.secret("ann", 1), 99, address("198.51.100.2"), nodes.now(), nodes.out(2));
+  REQUIRE(resumed.has_value());
+  CHECK(resumed->good_until == good_until);
+}
+
+TEST_CASE("a member hears nothing more of a room that it has left, though other nodes do not know it yet",
+          "[signaling][cluster]") {
+  Nodes nodes;
+  nodes.enters("ann", 1, "blue");
+  nodes.enters("ben", 2, "blue");
+  REQUIRE(nodes.hub(2).join(nodes.id("ben"), "green", nodes.out(2)).has_value());
+  nodes.advance(0s);
+  nodes.hears_nothing(1);
+  REQUIRE(nodes.hub(2).leave(nodes.id("ben"), "blue", nodes.out(2)));
+  nodes.heard();
+  nodes.says("ann", 1, "blue", "are you there?");
+  nodes.tells("ann", 1, "ben", "and here?");
+  CHECK(nodes.heard() == "ben: ann and here?");
+}
+
 TEST_CASE("the secret of another cluster, or of another member, is not accepted", "[signaling][cluster]") {
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
