@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "http/deadline.hpp"
-#include "http/server.hpp"
 #include "net/asio_types.hpp"
+#include "support/http_server.hpp"
 #include "support/tls_probe.hpp"
 
 namespace turnpike::http {
@@ -81,12 +81,8 @@ TEST_CASE("a request that waits ends with the server, whatever its client has se
   Patient patient(io);
   Router router;
   router.add("GET", "/wait", patient.handler());
-  Params params;
-  params.listeners = {{false, {IpAddress::v4(0x7f000001), 0}}};
-  params.deadlines.closing = 1ms;
-  Server server(io, params, nullptr, router);
-  server.start();
-  const net::Fd client = test::connect_to(server.endpoints().front());
+  test::HttpServer server(io, router);
+  const net::Fd client = server.connect();
   test::write_all(client.get(), "GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
   while (!patient.is_asked()) REQUIRE(io.run_one_for(kLongEnough) == 1);
   io.poll();

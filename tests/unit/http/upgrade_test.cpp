@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "http/server.hpp"
+#include "support/http_server.hpp"
 #include "support/tls_probe.hpp"
 
 namespace turnpike::http {
@@ -40,12 +40,8 @@ TEST_CASE("a WebSocket whose service ends during the handshake is closed", "[htt
   Router router;
   router.add_web_socket("/talk", service);
   router.serve_while("/talk", [&] { return service.is_served(); });
-  Params params;
-  params.listeners = {{false, {IpAddress::v4(0x7f000001), 0}}};
-  params.deadlines.closing = 1ms;
-  Server server(io, params, nullptr, router);
-  server.start();
-  const net::Fd client = test::connect_to(server.endpoints().front());
+  test::HttpServer server(io, router);
+  const net::Fd client = server.connect();
   test::write_all(client.get(),
                   "GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
