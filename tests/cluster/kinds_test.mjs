@@ -8,7 +8,7 @@ import { makeCertificate } from '../browser/support/certificate.mjs';
 import { temporaryDirectory } from '../browser/support/cleanup.mjs';
 import { startTurnpike } from '../browser/support/daemon.mjs';
 import { member } from '../signaling/support/client.mjs';
-import { clusterSecret, membersAt, runCtl, saysLater, startCluster, startNode, startRedis, startSwitch, until } from './support.mjs';
+import { clusterSecret, membersAt, runCtl, saysLater, startCluster, startNode, startRedis, startTwoRedis, until } from './support.mjs';
 
 const [nameA, nameB, nameC] = ['a', 'b', 'c'].map(letter => `${letter}.example.org`);
 
@@ -74,11 +74,7 @@ test('a node that only relays is not in the cluster while its two connections re
 });
 
 test('orders reach all nodes again when their commands have gone to another Redis than their subscriptions', async t => {
-  const [one, two] = [await startRedis(), await startRedis()];
-  t.after(one.remove);
-  t.after(two.remove);
-  const way = await startSwitch(one);
-  t.after(way.close);
+  const { way, two } = await startTwoRedis(t);
   const { nodes, ctl } = await nodesWithControl(t, { [nameA]: way.url, [nameB]: way.url });
   assert.match(await ctl(nameA, 'kill', '--user', 'ann'), /end/);
   const marks = nodes.map(node => node.log().length);

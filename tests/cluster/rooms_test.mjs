@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { within } from '../browser/support/cleanup.mjs';
 import { connect, member } from '../signaling/support/client.mjs';
-import { saysLater, startCluster, startNode, startRedis, startSwitch, until } from './support.mjs';
+import { saysLater, startCluster, startNode, startRedis, startSwitch, startTwoRedis, until } from './support.mjs';
 
 const require = createRequire(new URL('../browser/package.json', import.meta.url));
 const { io } = require('socket.io-client');
@@ -254,11 +254,7 @@ test('a node that is started anew knows its members, though it loses Redis while
 });
 
 test('a node that listens to another Redis than the one that it writes to notices it', async t => {
-  const [one, two] = [await startRedis(), await startRedis()];
-  t.after(one.remove);
-  t.after(two.remove);
-  const way = await startSwitch(one);
-  t.after(way.close);
+  const { way, two } = await startTwoRedis(t);
   const nodes = await startCluster({ url: way.url }, ['a.example.org', 'b.example.org']);
   for (const node of nodes) t.after(node.stop);
   const ann = await member(nodes[0].ws, 'blue', 'Ann');

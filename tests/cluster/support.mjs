@@ -178,6 +178,16 @@ export async function startSwitch(first, lastWord) {
   };
 }
 
+// Starts two Redis servers, and a switch to the second one in front of the first. They end after the test.
+export async function startTwoRedis(t) {
+  const [one, two] = [await startRedis(), await startRedis()];
+  t.after(one.remove);
+  t.after(two.remove);
+  const way = await startSwitch(one);
+  t.after(way.close);
+  return { way, two };
+}
+
 // Starts a node with this name. By default, it resolves when the node has reached Redis. `kill` ends it like
 // a crash.
 export async function startNode(redis, name, { secret = clusterSecret, prefix = 'turnpike', waits = true, more = [], ...rest } = {}) {
