@@ -1,13 +1,10 @@
 #include "relay/streams.hpp"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <array>
 #include <catch2/catch.hpp>
-#include <cstdio>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -16,7 +13,7 @@
 
 #include "net/tcp_socket.hpp"
 #include "relay/settings.hpp"
-#include "support/certificate.hpp"
+#include "support/pem_files.hpp"
 #include "support/tls_probe.hpp"
 
 namespace turnpike::relay {
@@ -27,24 +24,6 @@ using test::client_hello;
 using test::connect_to;
 
 const std::string kRequest("\0\1\0\0\x21\x12\xA4\x42twelve octet", 20);
-
-struct Pem {
-  Pem() {
-    const test::Certificate made = test::make_certificate();
-    write(certificate, made.certificate);
-    write(key, made.private_key);
-  }
-  ~Pem() {
-    std::remove(certificate.c_str());
-    std::remove(key.c_str());
-  }
-  static void write(std::string& path, const std::string& text) {
-    const net::Fd fd(mkstemp(path.data()));
-    REQUIRE(::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-  }
-  std::string certificate = "/tmp/turnpike-unit-XXXXXX";
-  std::string key = "/tmp/turnpike-unit-XXXXXX";
-};
 
 // Streams without a worker and without a server: messages that arrive are only counted.
 struct Bench {
@@ -121,8 +100,8 @@ struct Bench {
   }
 
   net::Epoll epoll;
-  Pem pem;
-  net::CurrentTls tls{std::make_shared<const net::TlsContext>(pem.certificate, pem.key)};
+  test::PemFiles pem;
+  net::CurrentTls tls{std::make_shared<const net::TlsContext>(pem.certificate, pem.private_key)};
   IdleConnections idle{{0, 0}};
   AddressLimiter limiter{0, 0, HashKey{1, 0}};
   Endpoint at;
