@@ -344,6 +344,21 @@ TEST_CASE("the list of rooms is sent only if this is configured", "[signaling]")
   s.loses_wire("bob").expect({R"(ann: 42["room_change",[]])"});
 }
 
+TEST_CASE("the list of rooms is sent when it is switched on, and when somebody leaves a room",
+          "[signaling]") {
+  SocketIoScenario s;
+  s.join("blue", {"ann"});
+  const auto sets = [&](bool list_rooms, int line = __builtin_LINE()) {
+    return s.step(line,
+                  [&](EngineIo::Output& out) { s.socket_io.set({.list_rooms = list_rooms}, s.now(), out); });
+  };
+  sets(false).expect_silence();
+  sets(true).expect({R"(ann: 42["room_change",["blue"]])"});
+  sets(true).expect_silence();
+  s.connects("bob");
+  s.loses_wire("bob").expect_silence();  // from no room
+}
+
 // A member that joins and leaves all the time would cause a list of 800 bytes for 50 sockets each time: 16 MB
 // in all.
 TEST_CASE("lists of rooms cost what they weigh, and changes are put together", "[signaling]") {
@@ -551,6 +566,30 @@ TEST_CASE("a socket may bring a new token before the old one expires", "[signali
   s.frames("ann", R"(425["join_room","blue"])").expect({"ann: 435[]"});
 }
 
+TEST_CASE("a socket that has left its room may bring a token for another one", "[signaling]") {
+  GuardedCourse s;
+  s.connects_by("ann", s.token());
+  s.frames("ann", R"(421["join_room","blue"])").expect({"ann: 431[]"});
+  s.frames("ann", R"(422["leave_room","blue"])").expect({"ann: 432[]"});
+  s.frames("ann", R"(423["token",")" + s.token(R"("room":"red")") + "\"]").expect({"ann: 433[]"});
+  s.frames("ann", R"(424["join_room","red"])").expect({"ann: 434[]"});
+}
+
+TEST_CASE("a socket is disconnected when the token that it has brought last is revoked", "[signaling]") {
+  GuardedCourse s;
+  s.connects_by("ann", s.token(R"("jti":"first")"));
+  s.frames("ann", R"(421["token",")" + s.token(R"("jti":"second")") + "\"]").expect({"ann: 431[]"});
+  const auto revokes = [&](const std::string& id, int line = __builtin_LINE()) {
+    Hub::Output told;
+    const Hub::Revoked revoked =
+        s.hub.remove_holders({auth::Revocation::Kind::token, id, s.now().wall, s.now().wall + 1h}, told);
+    return s.step(
+        line, [&](EngineIo::Output& out) { s.socket_io.close_revoked(revoked.connections, s.now(), out); });
+  };
+  revokes("first").expect_silence();
+  revokes("second").expect({R"(ann: 42["token_revoked"])", "ann: 41"});
+}
+
 TEST_CASE("a socket without a token joins no rooms when tokens are required now", "[signaling]") {
   SocketIoScenario s({.token_secrets = {"south"}, .engine = {.ping_interval = 10min}});
   s.connects("ann");
@@ -567,6 +606,36 @@ TEST_CASE("a socket without a token joins no rooms when tokens are required now"
 TEST_CASE("when tokens are not required, the event `token` has no effect", "[signaling]") {
   Course s({"ann"});
   s.frames("ann", R"(421["token","x"])").expect({"ann: 431[]"});
+}
+
+TEST_CASE("tokens of sockets that are refused are told for the log", "[signaling]") {
+  GuardedCourse s;
+  const auto last_refused = [&] {
+    const std::vector<Refused> refused = s.socket_io.take_refused();
+    return refused.size() == 1 ? std::string(code_of(refused[0].why)) : std::to_string(refused.size());
+  };
+  s.opens_wire("ann");
+  s.frames("ann", "40");
+  CHECK(last_refused() == "token-required");
+  s.frames("ann", R"(40{"token":")" + s.token() + "\"}");
+  CHECK(last_refused() == "0");
+  s.frames("ann", R"(421["token","x"])");
+  CHECK(last_refused() == "token-invalid");
+}
+
+TEST_CASE("the rooms that a socket has opened count for its address", "[signaling]") {
+  SocketIoScenario s({.limits = {.rooms_per_address = 1}});
+  Hub::Output told;
+  const MemberId other = s.hub.add_member({.connection = 99,
+                                           .address = address("198.51.100.1"),  // as that of the sockets
+                                           .name = {},
+                                           .role = {},
+                                           .quota_user = {}});
+  REQUIRE(s.hub.join(other, "red", told).has_value());
+  s.connects("ann");
+  s.frames("ann", R"(421["join_room","blue"])").expect({R"(ann: 431[{"error":"too-many-rooms"}])"});
+  s.hub.remove(other, told);
+  s.frames("ann", R"(422["join_room","blue"])").expect({"ann: 432[]"});
 }
 
 TEST_CASE("refusals of sockets are told for the log", "[signaling]") {

@@ -129,6 +129,16 @@ TEST_CASE("an unknown session id is refused", "[signaling]") {
   s.upgrades("ann").expect({"ann closed"});
 }
 
+TEST_CASE("a session whose pong is overdue is unknown, though the server has not looked yet", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.advance(25s);
+  s.advance_asleep(20s - 1ms);
+  CHECK(s.is_known("ann"));
+  s.advance_asleep(1ms);
+  CHECK_FALSE(s.is_known("ann"));
+}
+
 // --- Polling
 TEST_CASE("a GET waits until there is something to say", "[signaling]") {
   Scenario s;

@@ -14,6 +14,7 @@ std::string parsed(std::string_view text) {
 
 TEST_CASE("half of a surrogate pair reads as U+FFFD", "[signaling]") {
   CHECK(parsed(R"("cut \ud83d")") == "\"cut \uFFFD\"");
+  CHECK(parsed(R"("cut \uD83D")") == "\"cut \uFFFD\"");
   CHECK(parsed(R"("\uD83D\uDE42")") == "\"\U0001F642\"");
   CHECK(parsed(R"("\ud83d\ud83d\ude42")") == "\"\uFFFD\U0001F642\"");
   CHECK(parsed(R"("\ude42\ud83d")") == "\"\uFFFD\uFFFD\"");

@@ -162,6 +162,18 @@ TEST_CASE("nothing comes between a packet and its octets", "[signaling]") {
 }
 
 // --- Tokens
+TEST_CASE("the octets of a packet that is not whole yet are limited", "[signaling]") {
+  SocketIoScenario s(kEcho);
+  s.connects("ann");
+  s.frames(
+      "ann",
+      R"(453-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},{"_placeholder":true,"num":2}])");
+  const std::string mebibyte(1 << 20, 'x');
+  s.frames("ann", mebibyte, true).expect_silence();
+  s.frames("ann", mebibyte, true).expect_silence();
+  CHECK(s.frames("ann", mebibyte, true).count("ann closed") == 1);
+}
+
 TEST_CASE("a token is asked for, in CONNECT or in the header", "[signaling]") {
   const std::string token = sign_token(R"({"exp":1735693200,"room":"blue"})", "south");
   SocketIoScenario s({.access = Access::token, .token_secrets = {"south"}, .list_rooms = false});

@@ -71,6 +71,17 @@ TEST_CASE("a token grants what it claims", "[signaling]") {
   CHECK(grant->subject == "ann@example.org");
 }
 
+TEST_CASE("a token has an id by which it can be revoked, unless that is too long for a revocation",
+          "[signaling]") {
+  TokenVerifier verifier({kSecret});
+  for (const std::size_t size : {auth::kMaxTokenId, auth::kMaxTokenId + 1}) {
+    const std::string id(size, 'x');
+    const auto grant = verifier.verify(sign_token(claims(R"("jti":")" + id + '"'), kSecret), kWall);
+    REQUIRE(grant.has_value());
+    CHECK(grant->id == (size == auth::kMaxTokenId ? id : ""));
+  }
+}
+
 TEST_CASE("claims have their kinds, and words that a user name can hold", "[signaling]") {
   struct Case {
     std::string more;
