@@ -218,6 +218,15 @@ TEST_CASE("every key of signaling is read", "[config]") {
   CHECK(s.limits.rooms_per_address == 3);
 }
 
+TEST_CASE("the smallest and the greatest numbers of octets are accepted", "[config]") {
+  const Config greatest = loaded("signaling: {max_payload: 16777216, max_waiting: 268435456}");
+  CHECK(greatest.signaling.http.message_bytes == 16'777'216);
+  CHECK(greatest.signaling.http.waiting_bytes == 268'435'456);
+  const Config smallest = loaded("signaling: {max_payload: 1024, max_waiting: 1024}");
+  CHECK(smallest.signaling.http.message_bytes == 1024);
+  CHECK(smallest.signaling.http.waiting_bytes == 1024);
+}
+
 TEST_CASE("what signaling cannot honour is refused", "[config]") {
   const auto refused = [](const std::string& keys) { return outcome("signaling: {" + keys + "}"); };
   CHECK(refused("listen: ftp://127.0.0.1:1") ==
@@ -249,7 +258,8 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
         "t.yaml:1: signaling.preset: expected one of course, echo, none (got other)");
   CHECK(refused("list_rooms: yes") == "t.yaml:1: signaling.list_rooms: expected true or false (got yes)");
   CHECK(refused("recovery: 3m").find("from 0ms to 120s") != std::string::npos);
-  CHECK(refused("max_payload: 1").find("from 1024 to 16777216") != std::string::npos);
+  for (const std::string number : {"1", "1023", "16777217"})
+    CHECK(refused("max_payload: " + number).find("from 1024 to 16777216") != std::string::npos);
   CHECK(outcome("tls: {certificate: /nowhere/x}") ==
         "t.yaml:1: tls.certificate: file /nowhere/x cannot be read: No such file or directory");
 }

@@ -83,5 +83,18 @@ TEST_CASE("an error for something that is not a key does not mention a passphras
   CHECK(problem(made.certificate, "nonsense").find("passphrase") == std::string::npos);
 }
 
+TEST_CASE("a server is called by the first name of its certificate that is neither localhost nor a pattern",
+          "[net]") {
+  const auto name_in = [](const char* names) {
+    const test::Certificate made = test::make_certificate(names);
+    const File chain(made.certificate);
+    const File key(made.private_key);
+    return Certificate({{chain.path()}, {key.path()}}, "tls").public_name();
+  };
+  CHECK(name_in("DNS:localhost,DNS:*.example.org,IP:192.0.2.1,DNS:turn.example.org,DNS:example.org") ==
+        "turn.example.org");
+  CHECK(name_in("DNS:localhost,DNS:*.example.org").empty());
+}
+
 }  // namespace
 }  // namespace turnpike::net

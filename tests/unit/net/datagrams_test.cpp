@@ -164,4 +164,23 @@ TEST_CASE("runs can be sent from a connected socket, and from a chosen address",
   }
 }
 
+// The kernel reports the error of a datagram when the next one is sent, and does not send that one.
+TEST_CASE("a datagram is not lost because nobody has received an earlier one", "[net]") {
+  const Receiver from;
+  const Receiver to;
+  const Endpoint nobody = Receiver().local();
+  prepare_udp_relay(from.socket.get(), Family::ipv4, 0);
+  SendCounters counters;
+  SendBatch batch(counters);
+  const auto send = [&](const Endpoint& at, const std::string& payload) {
+    batch.add(from.socket.get(), &at, {}, as_bytes(payload), 0, {});
+    batch.send();
+  };
+  send(nobody, "is anybody there?");
+  send(to.local(), "hello");
+  CHECK(to.take() == std::vector<std::string>{"hello"});
+  CHECK(counters.sent == 2);
+  CHECK(counters.dropped_failed == 0);
+}
+
 }  // namespace turnpike::net

@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 
 #include <catch2/catch.hpp>
+#include <optional>
+#include <utility>
 
 #include "relay/relay_sockets.hpp"
 #include "support/request_maker.hpp"
@@ -221,6 +223,33 @@ TEST_CASE("an allocation without a socket is counted by its reason", "[server]")
   CHECK(sockets.counters().no_socket == 1);
   CHECK(sockets.counters().out_of_descriptors == 1);
   CHECK(sockets.counters().out_of_ports == 0);
+}
+
+TEST_CASE("of a relayed address it is known whether it is TCP, and a UDP one has a worker", "[server]") {
+  struct Watching : RelaySockets::Host {
+    bool watch_relay(int, turn::RelayId) override { return true; }
+  } host;
+  using turn::RelayedTransport;
+  test::ScriptedRandom random;
+  RelayPool pool({}, machine({"127.0.0.1"}));
+  RelaySockets sockets(pool, random, host, 3);
+  for (const auto& [transport, other] : {std::pair(RelayedTransport::udp, RelayedTransport::tcp),
+                                         std::pair(RelayedTransport::tcp, RelayedTransport::udp)}) {
+    turn::RelayRequest request;
+    request.client_side = address("127.0.0.1");
+    request.transport = transport;
+    std::optional<turn::Relay> relay;
+    relay.emplace(std::move(*sockets.open(request)));
+    const Endpoint local = relay->local();
+    CHECK(pool.addresses()->is_live(local, transport));
+    CHECK_FALSE(pool.addresses()->is_live(local, other));
+    const bool has_worker = transport == RelayedTransport::udp;
+    CHECK(pool.addresses()->worker_of(local) ==
+          (has_worker ? std::optional<std::uint16_t>(3) : std::nullopt));
+    relay.reset();
+    CHECK_FALSE(pool.addresses()->is_live(local, transport));
+    CHECK_FALSE(pool.addresses()->worker_of(local).has_value());
+  }
 }
 
 TEST_CASE("an address that no socket can have is no want of descriptors", "[server]") {

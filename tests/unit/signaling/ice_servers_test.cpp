@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "support/request_maker.hpp"
 #include "support/scripted_random.hpp"
@@ -281,6 +282,24 @@ TEST_CASE("a time is written as in RFC 3339", "[signaling]") {
   CHECK(at(253'402'300'799) == "9999-12-31T23:59:59Z");
   CHECK(at(-1) == "1969-12-31T23:59:59Z");
   CHECK(to_rfc3339(WallTime(1'735'689'599'999ms)) == "2024-12-31T23:59:59Z");
+}
+
+TEST_CASE("a guest is called by its network, and alike on all nodes that have a common secret",
+          "[signaling]") {
+  IceParams south = params(kAll);
+  south.secret = "south";
+  IceServers one{params(kAll)};
+  IceServers other{south};
+  const IpAddress guest = address("2001:db8::1");
+  const auto names_of = [&](const IpAddress& client) {
+    return std::pair(one.quota_user("", client), other.quota_user("", client));
+  };
+  CHECK(names_of(guest).first != names_of(guest).second);
+  CHECK(names_of(address("2001:db8::2")) == names_of(guest));
+  CHECK(one.quota_user("ann", guest) == "ann");
+  for (IceServers* node : {&one, &other}) node->set_name_secret("common");
+  CHECK(names_of(guest).first == names_of(guest).second);
+  CHECK(names_of(address("2001:db8:0:1::1")).first != names_of(guest).first);
 }
 
 }  // namespace
