@@ -55,12 +55,6 @@ std::optional<std::string> text_argument(const std::vector<std::string_view>& ar
   return text_or_number(wrapped.value_or(arguments[index]));
 }
 
-// Returns the hub's name for a room. Each namespace has rooms of its own, and those of "/" are shared by all
-// protocols.
-std::string scoped(const SocketIo::Socket& socket, std::string_view room) {
-  return socket.nsp == "/" ? std::string(room) : socket.nsp + '\n' + std::string(room);
-}
-
 }  // namespace
 
 struct CourseDialect::Handler {
@@ -119,7 +113,7 @@ void CourseDialect::join_room(Call& call) {
     call.socket.nickname = *nickname;
     hub_.rename(call.socket.member, *nickname, socket_io_.from_hub());
   }
-  const auto peers = hub_.join(call.socket.member, scoped(call.socket, *room), socket_io_.from_hub());
+  const auto peers = hub_.join(call.socket.member, *room, socket_io_.from_hub());
   if (!peers) return refuse_join(call, peers.error());
   std::vector<std::string>& rooms = call.socket.rooms;
   const bool is_first = rooms.empty();
@@ -144,7 +138,7 @@ void CourseDialect::join_room(Call& call) {
 void CourseDialect::leave_room(Call& call) {
   const std::optional<std::string> room = text_argument(call.arguments, 0);
   if (!room) return refuse(call, Refusal::bad_room);
-  if (hub_.leave(call.socket.member, scoped(call.socket, *room), socket_io_.from_hub())) {
+  if (hub_.leave(call.socket.member, *room, socket_io_.from_hub())) {
     std::erase(call.socket.rooms, *room);
     on_rooms_changed(call.now, call.out);
   }
@@ -162,8 +156,7 @@ void CourseDialect::set_nickname(Call& call) {
 std::optional<Refusal> CourseDialect::say_in_room(Call& call, std::string_view room, MemberMessage message) {
   message.event = call.name;
   message.anonymous = true;
-  return hub_.broadcast(call.socket.member, scoped(call.socket, room), std::move(message),
-                        socket_io_.from_hub());
+  return hub_.broadcast(call.socket.member, room, std::move(message), socket_io_.from_hub());
 }
 
 void CourseDialect::new_message(Call& call) {
@@ -219,8 +212,7 @@ void CourseDialect::relay(Call& call) {
     message.more_arguments.append(",").append(call.arguments[i]);
   const std::vector<std::string>& rooms = call.socket.rooms;
   if (std::ranges::find(rooms, *target) != rooms.end()) {
-    conclude(call, hub_.broadcast(call.socket.member, scoped(call.socket, *target), std::move(message),
-                                  socket_io_.from_hub()));
+    conclude(call, hub_.broadcast(call.socket.member, *target, std::move(message), socket_io_.from_hub()));
   } else if (const std::optional<MemberId> member = MemberId::parse(*target)) {
     conclude(call, hub_.signal(call.socket.member, *member, std::move(message), socket_io_.from_hub()));
   } else {
@@ -249,13 +241,10 @@ void CourseDialect::on_rooms_changed(TimePoint now, EngineIo::Output& out) {
   rooms_changed_ = false;
   ++socket_io_.mutable_counters().room_lists;
   json::array names;
-  for (const std::string& name : hub_.room_names()) {
-    if (name.find('\n') == std::string::npos) names.emplace_back(name);
-  }
+  for (const std::string& name : hub_.room_names()) names.emplace_back(name);
   const std::string text = json::serialize(names);
   std::uint64_t bytes = text.size();
   socket_io_.for_each_socket([&](Socket& socket) {
-    if (socket.nsp != "/") return;
     socket_io_.emit(socket, "room_change", text, {}, out);
     bytes += text.size();
   });
