@@ -175,6 +175,11 @@ Stream::State Stream::end_output() {
   return has_waiting() || shutdown(fd(), SHUT_WR) == 0 ? State::open : State::ended;
 }
 
+void Stream::reset_on_close() {
+  const linger at_once{1, 0};
+  setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 // An incomplete message is copied in front of the received octets only when these can complete it. Otherwise
 // a client that sends single octets would make us copy the whole message each time.
 Stream::State Stream::take_messages(MutableBytes slot, std::size_t received, std::vector<Bytes>& messages) {

@@ -151,6 +151,8 @@ class Stream {
   // Half-closes the connection when nothing waits any more. Call it after octets that close_cleanly() left
   // waiting were sent.
   [[nodiscard]] State end_output();
+  // Makes the close a reset. The client then learns that what it has received is not all.
+  void reset_on_close();
   // The limit for waiting octets then: the result of one receive_bytes(), and what TLS adds to it.
   static constexpr std::size_t kJoinedLimit = 512 << 10;
 

@@ -50,7 +50,11 @@ void DataConnections::on_event(PeerConnectionEvent event, std::uint32_t events, 
 // A connection that loses some of its octets is worse than none, so it ends when there is no memory.
 template <class Act>
 void DataConnections::end_if_out_of_memory(ConnectionId id, Act&& act) {
-  if (!attempt(counters_.out_of_memory, std::forward<Act>(act))) end(id);
+  if (attempt(counters_.out_of_memory, std::forward<Act>(act))) return;
+  if (const auto found = joined_.find(id); found != joined_.end()) {
+    for (End& one : found->second->ends) one.stream.reset_on_close();
+  }
+  end(id);
 }
 
 bool DataConnections::pass_on(ConnectionId id, Joined& joined, Side from, std::uint32_t events,
@@ -167,7 +171,9 @@ void DataConnections::remove(ConnectionId id) {
   if (found == joined_.end()) return;
   deadlines_.clear(id, found->second->deadline);
   for (const Side side : {Side::client, Side::peer}) {
-    paused_.clear({id, side}, found->second->at(side).resume_at);
+    End& one = found->second->at(side);
+    paused_.clear({id, side}, one.resume_at);
+    if (one.stream.has_waiting()) one.stream.reset_on_close();  // these octets are lost
   }
   joined_.erase(found);
 }

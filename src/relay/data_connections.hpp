@@ -1,7 +1,8 @@
 // The data connections of one worker (RFC 6062): each is a connection with a client, joined with one with a
 // peer. Octets that arrive on one side are sent on the other side unchanged. When a side does not accept its
 // data, nothing is read from the other side. When more arrives than limits.bytes_per_second and the similar
-// limits allow, nothing is read for a while.
+// limits allow, nothing is read for a while. An end for which octets are lost is reset, so that it does not
+// take what it has got for everything.
 #pragma once
 
 #include <algorithm>
