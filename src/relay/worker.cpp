@@ -282,6 +282,8 @@ void Worker::carry_out(TimePoint now) {
   attempt([&] { settle_tcp_relays(now); });
   // This comes after all answers, so that a connection that has ended gets its last one.
   attempt([&] { clients_.remove_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });
+  // The ports of these clients are free before the log says so.
+  output_.close_relays();
   for (const FiveTuple& tuple : output_.left()) {
     if (!server_.knows(tuple)) attempt([&] { roaming_.forget_guest(tuple); });
   }
